@@ -2,7 +2,7 @@
 
 import { readFileSync } from 'node:fs';
 import type { Options } from './command.ts';
-import { type ExitCode, exitCodes, Refusal } from './exit-code.ts';
+import { Refusal } from './exit-code.ts';
 import { oneOperand } from './option-values.ts';
 
 const scripts: ReadonlyMap<string, string> = new Map([
@@ -12,12 +12,11 @@ const scripts: ReadonlyMap<string, string> = new Map([
   ['powershell', 'flwd.ps1'],
 ]);
 
-export function run(_options: Options, operands: readonly string[]): ExitCode {
+export async function run(_options: Options, operands: readonly string[]): Promise<void> {
   const shell = oneOperand(operands, 'flwd completion bash, zsh, fish or powershell');
   const script = scripts.get(shell);
   if (script === undefined)
     throw new Refusal(`no completion for \`${shell}\`: flwd completes in bash, zsh, fish and powershell`);
   // The same path leads to the package's folder from src and from dist.
   process.stdout.write(readFileSync(new URL(`../../packaging/completion/${script}`, import.meta.url)));
-  return exitCodes.done;
 }

@@ -3,12 +3,10 @@
 import type { Command, Option, Options } from './command.ts';
 import { findCommand, groupOf } from './command-line.ts';
 import { commandSections } from './commands.ts';
-import { type ExitCode, exitCodes } from './exit-code.ts';
 import { createOutput } from './terminal/output.ts';
 
-export async function run(options: Options, operands: readonly string[]): Promise<ExitCode> {
+export async function run(options: Options, operands: readonly string[]): Promise<void> {
   createOutput(options).text(await textOf(options, operands));
-  return exitCodes.done;
 }
 
 async function textOf(options: Options, operands: readonly string[]): Promise<string> {

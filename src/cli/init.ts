@@ -3,7 +3,7 @@
 import { readFileSync, statSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { Options } from './command.ts';
-import { type ExitCode, exitCodes, Refusal } from './exit-code.ts';
+import { Refusal } from './exit-code.ts';
 import { describeJob, type NewFile, writeJob } from './init/job-folder.ts';
 import { titleOf } from './init/job-name.ts';
 import type { Asking } from './init/permission-lines.ts';
@@ -24,7 +24,7 @@ const mains: Readonly<Record<Language, { readonly file: string; readonly command
 
 const securityProfiles = ['secure', 'permissive', 'disabled'] as const;
 
-export async function run(given: Options, operands: readonly string[]): Promise<ExitCode> {
+export async function run(given: Options, operands: readonly string[]): Promise<void> {
   const asking = askingOf(given);
   // Here, --profile is the profile of the job, not the instance's.
   const options = new Map([...given].filter(([option]) => option !== 'profile'));
@@ -45,7 +45,6 @@ export async function run(given: Options, operands: readonly string[]): Promise<
   const files = newJob(readChoice(options, 'language', languages) ?? 'bash', name ?? titleOf(path));
   await writeJob(path, files);
   await describeJob(path, files, { options, output, sample: [] });
-  return exitCodes.done;
 }
 
 function askingOf(options: Options): Asking {

@@ -5,7 +5,9 @@ import type { Call } from './command-line.ts';
 import type { CommandName } from './commands.ts';
 import type { ExitCode } from './exit-code.ts';
 
-type Verb = { run(options: Options, operands: readonly string[], call: Call): ExitCode | Promise<ExitCode> };
+/** A command that returns nothing has done its work. */
+type End = ExitCode | Promise<ExitCode> | Promise<void>;
+type Verb = { run(options: Options, operands: readonly string[], call: Call): End };
 
 /** The code of a command is loaded only when the command is called. */
 const verbs: Readonly<Record<CommandName, () => Promise<Verb>>> = {
@@ -37,50 +39,50 @@ const verbs: Readonly<Record<CommandName, () => Promise<Verb>>> = {
   'artifacts get': () => import('./run/artifacts-get.ts'),
   events: () => import('./run/events.ts'),
   export: () => import('./run/export.ts'),
-  schedules: () => import('./schedule/schedules.ts'),
+  schedules: async () => ({ run: (await import('./schedule/schedules.ts')).list }),
   'schedules add': () => import('./schedule/schedules-add.ts'),
-  'schedules rm': () => import('./schedule/schedules-rm.ts'),
+  'schedules rm': async () => ({ run: (await import('./schedule/schedules.ts')).remove }),
   backfill: () => import('./schedule/backfill.ts'),
   backfills: () => import('./schedule/backfills.ts'),
   'backfills cancel': () => import('./schedule/backfills.ts'),
-  'schedules run': () => import('./schedule/schedules-run.ts'),
-  'schedules hold': () => import('./schedule/schedules-hold.ts'),
-  'schedules release': () => import('./schedule/schedules-hold.ts'),
-  'schedules pause': () => import('./schedule/schedules-pause.ts'),
-  'schedules resume': () => import('./schedule/schedules-pause.ts'),
-  webhooks: () => import('./webhook/webhooks.ts'),
+  'schedules run': async () => ({ run: (await import('./schedule/schedules.ts')).start }),
+  'schedules hold': async () => ({ run: (await import('./schedule/schedules.ts')).hold }),
+  'schedules release': async () => ({ run: (await import('./schedule/schedules.ts')).release }),
+  'schedules pause': async () => ({ run: (await import('./schedule/schedules.ts')).pauseOrResume }),
+  'schedules resume': async () => ({ run: (await import('./schedule/schedules.ts')).pauseOrResume }),
+  webhooks: async () => ({ run: (await import('./webhook/webhooks.ts')).list }),
   'webhooks add': () => import('./webhook/webhooks-add.ts'),
-  'webhooks rm': () => import('./webhook/webhooks-rm.ts'),
+  'webhooks rm': async () => ({ run: (await import('./webhook/webhooks.ts')).remove }),
   'webhooks test': () => import('./webhook/webhooks-test.ts'),
-  'webhooks deliveries': () => import('./webhook/webhooks-deliveries.ts'),
-  'webhooks replay': () => import('./webhook/webhooks-replay.ts'),
-  notify: () => import('./notify/notify.ts'),
-  'notify test': () => import('./notify/notify-test.ts'),
+  'webhooks deliveries': async () => ({ run: (await import('./webhook/webhooks.ts')).deliveries }),
+  'webhooks replay': async () => ({ run: (await import('./webhook/webhooks.ts')).replay }),
+  notify: async () => ({ run: (await import('./notify/notify.ts')).list }),
+  'notify test': async () => ({ run: (await import('./notify/notify.ts')).test }),
   triggers: () => import('./trigger/triggers.ts'),
   'triggers results': () => import('./trigger/triggers.ts'),
-  sources: () => import('./job/sources.ts'),
-  'sources list': () => import('./job/sources.ts'),
-  'sources get': () => import('./job/sources-get.ts'),
-  'sources reload': () => import('./job/sources-reload.ts'),
+  sources: async () => ({ run: (await import('./job/sources.ts')).list }),
+  'sources list': async () => ({ run: (await import('./job/sources.ts')).list }),
+  'sources get': async () => ({ run: (await import('./job/sources.ts')).get }),
+  'sources reload': async () => ({ run: (await import('./job/sources.ts')).reload }),
   tui: () => import('./tui.ts'),
   mcp: () => import('./mcp/mcp.ts'),
   'mcp config': () => import('./mcp/mcp-config.ts'),
   serve: () => import('./admin/serve.ts'),
-  'config validate': () => import('./admin/config-validate.ts'),
-  'config show': () => import('./admin/config-show.ts'),
+  'config validate': async () => ({ run: (await import('./admin/config.ts')).validate }),
+  'config show': async () => ({ run: (await import('./admin/config.ts')).show }),
   doctor: () => import('./admin/doctor.ts'),
   gc: () => import('./admin/gc.ts'),
-  'secrets set': () => import('./admin/secrets-set.ts'),
-  'secrets list': () => import('./admin/secrets-list.ts'),
-  'secrets rm': () => import('./admin/secrets-rm.ts'),
-  'secrets rotate': () => import('./admin/secrets-rotate.ts'),
-  'kv get': () => import('./kv/kv-get.ts'),
-  'kv set': () => import('./kv/kv-set.ts'),
-  'kv delete': () => import('./kv/kv-delete.ts'),
-  'kv list': () => import('./kv/kv-list.ts'),
-  'tokens create': () => import('./admin/tokens-create.ts'),
-  'tokens list': () => import('./admin/tokens-list.ts'),
-  'tokens revoke': () => import('./admin/tokens-revoke.ts'),
+  'secrets set': async () => ({ run: (await import('./admin/secrets.ts')).set }),
+  'secrets list': async () => ({ run: (await import('./admin/secrets.ts')).list }),
+  'secrets rm': async () => ({ run: (await import('./admin/secrets.ts')).remove }),
+  'secrets rotate': async () => ({ run: (await import('./admin/secrets.ts')).rotate }),
+  'kv get': async () => ({ run: (await import('./kv/kv.ts')).get }),
+  'kv set': async () => ({ run: (await import('./kv/kv.ts')).set }),
+  'kv delete': async () => ({ run: (await import('./kv/kv.ts')).remove }),
+  'kv list': async () => ({ run: (await import('./kv/kv.ts')).list }),
+  'tokens create': async () => ({ run: (await import('./admin/tokens.ts')).create }),
+  'tokens list': async () => ({ run: (await import('./admin/tokens.ts')).list }),
+  'tokens revoke': async () => ({ run: (await import('./admin/tokens.ts')).revoke }),
   audit: () => import('./admin/audit.ts'),
   'audit verify': () => import('./admin/audit-verify.ts'),
   backup: () => import('./admin/backup.ts'),
@@ -120,7 +122,7 @@ export async function main(words: readonly string[]): Promise<ExitCode> {
     const call = readCommandLine(words);
     const verb = await verbs[nameOf(call)]();
     if (call.options.has('jobs')) await (await import('./job/jobs-option.ts')).warnWhereServed(call);
-    const exitCode = await verb.run(call.options, call.operands, call);
+    const exitCode = (await verb.run(call.options, call.operands, call)) ?? 0;
     // A failed write is reported a moment later.
     await new Promise(setImmediate);
     if (exitCode !== 0 || unwritten === undefined || unwritten.code === 'EPIPE') return exitCode;

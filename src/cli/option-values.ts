@@ -6,9 +6,14 @@ import type { Options } from './command.ts';
 import { hint } from './command-line.ts';
 import { Refusal } from './exit-code.ts';
 
+/** The value of an option that can be given once. */
+export function readValue(options: Options, name: string): string | undefined {
+  return options.get(name)?.[0];
+}
+
 /** A time (RFC 3339), or how long ago. @throws Refusal */
 export function readInstant(options: Options, name: string): string | undefined {
-  const [text] = options.get(name) ?? [];
+  const text = readValue(options, name);
   if (text === undefined) return undefined;
   const agoMs = parseDuration(text);
   if (agoMs !== undefined) return toTimestamp(systemClock.now() - agoMs);
@@ -18,7 +23,7 @@ export function readInstant(options: Options, name: string): string | undefined 
 
 /** @throws Refusal */
 export function readCount(options: Options, name: string): number | undefined {
-  const [text] = options.get(name) ?? [];
+  const text = readValue(options, name);
   if (text === undefined) return undefined;
   if (/^[1-9]\d{0,8}$/.test(text)) return Number(text);
   throw new Refusal(`--${name} ${text} is not a number of at least 1`);
@@ -30,7 +35,7 @@ export function readChoice<const T extends string>(
   name: string,
   choices: readonly T[],
 ): T | undefined {
-  const [text] = options.get(name) ?? [];
+  const text = readValue(options, name);
   if (text === undefined) return undefined;
   const found = choices.find((choice) => choice === text);
   if (found !== undefined) return found;

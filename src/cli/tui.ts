@@ -1,13 +1,12 @@
 // `flwd tui`: shows jobs, runs and their logs in the terminal.
 
 import type { Options } from './command.ts';
-import { type ExitCode, exitCodes, Refusal } from './exit-code.ts';
+import { Refusal } from './exit-code.ts';
 import { withSession } from './session/session.ts';
 
-export async function run(options: Options): Promise<ExitCode> {
+export async function run(options: Options): Promise<void> {
   if (!process.stdin.isTTY || !process.stdout.isTTY)
     throw new Refusal('flwd tui needs a terminal; in scripts, use flwd jobs, runs and logs');
   const { runTui } = await import('../tui/main.ts');
   await withSession(options, ({ client, where, attend }) => runTui({ client, where, attend }), { mayCreate: true });
-  return exitCodes.done;
 }

@@ -2,12 +2,12 @@
 
 import type { QueryOf } from '../../contract/operations.ts';
 import { type AuditEntry, auditActions, auditResults } from '../../domain/audit.ts';
+import { defined } from '../../lib/defined.ts';
 import type { Options } from '../command.ts';
-import { type ExitCode, exitCodes } from '../exit-code.ts';
-import { readChoice, readCount, readInstant } from '../option-values.ts';
+import { readChoice, readCount, readInstant, readValue } from '../option-values.ts';
 import { loadConfiguration } from '../session/configuration.ts';
 import { assertInstance, openServedSession, workWith } from '../session/session.ts';
-import { createOutput, type Output } from '../terminal/output.ts';
+import { createOutput, flexible, type Output, right } from '../terminal/output.ts';
 
 const linesOfText = 100;
 const rowsAtOnce = 500;
@@ -16,7 +16,7 @@ type Filter = Omit<QueryOf<'listAudit'>, 'limit' | 'offset' | 'cursor'>;
 type Page = { readonly entries: readonly AuditEntry[]; readonly next_cursor: string | null };
 type ReadPage = (at: { readonly limit: number; readonly cursor?: string }) => Promise<Page>;
 
-export async function run(options: Options): Promise<ExitCode> {
+export async function run(options: Options): Promise<void> {
   const output = createOutput(options);
   const filter = filterOf(options);
   const limit = readCount(options, 'limit') ?? (output.isJson ? Infinity : linesOfText);
@@ -33,23 +33,19 @@ export async function run(options: Options): Promise<ExitCode> {
     if (count === 0) output.say('no entries');
     else if (!output.isJson) await printRows(shown, output);
   });
-  return exitCodes.done;
 }
 
 /** @throws Refusal */
 function filterOf(options: Options): Filter {
-  const action = readChoice(options, 'action', auditActions);
-  const result = readChoice(options, 'result', auditResults);
-  const one = (name: string) => options.get(name)?.[0];
-  const texts = {
-    actor: one('actor'),
-    object: one('object'),
-    tenant: one('tenant'),
+  return defined({
+    action: readChoice(options, 'action', auditActions),
+    result: readChoice(options, 'result', auditResults),
+    actor: readValue(options, 'actor'),
+    object: readValue(options, 'object'),
+    tenant: readValue(options, 'tenant'),
     since: readInstant(options, 'since'),
     until: readInstant(options, 'until'),
-  };
-  const given = Object.entries(texts).filter(([, text]) => text !== undefined);
-  return { ...Object.fromEntries(given), ...(action && { action }), ...(result && { result }) };
+  });
 }
 
 async function withRows(options: Options, filter: Filter, work: (read: ReadPage) => Promise<void>): Promise<void> {
@@ -64,10 +60,7 @@ async function withRows(options: Options, filter: Filter, work: (read: ReadPage)
   assertInstance(config);
   const { withAudit } = await import('../../operator.ts');
   const { since, until, ...others } = filter;
-  const bounds = {
-    ...(since !== undefined && { sinceMs: Date.parse(since) }),
-    ...(until !== undefined && { untilMs: Date.parse(until) }),
-  };
+  const bounds = defined({ sinceMs: msOf(since), untilMs: msOf(until) });
   await withAudit(config, (audit) =>
     work(async (at) => {
       const { entries, nextCursor } = await audit.read({ ...others, ...bounds, ...at });
@@ -76,18 +69,22 @@ async function withRows(options: Options, filter: Filter, work: (read: ReadPage)
   );
 }
 
+function msOf(text: string | undefined): number | undefined {
+  return text === undefined ? undefined : Date.parse(text);
+}
+
 async function printRows(entries: readonly AuditEntry[], output: Output): Promise<void> {
   await output.table(
     [
-      { name: 'ID', isRight: true },
-      { name: 'AT' },
-      { name: 'RESULT' },
-      { name: 'ACTION' },
-      { name: 'WHO', isFlexible: true },
-      { name: 'TENANT', isFlexible: true },
-      { name: 'OBJECT', isFlexible: true },
-      { name: 'WHY', isFlexible: true },
-      { name: 'DETAIL', isFlexible: true },
+      right('ID'),
+      'AT',
+      'RESULT',
+      'ACTION',
+      flexible('WHO'),
+      flexible('TENANT'),
+      flexible('OBJECT'),
+      flexible('WHY'),
+      flexible('DETAIL'),
     ],
     entries.map(({ id, at, actor, tenant, action, object, from, result, reason, detail }) => [
       String(id),

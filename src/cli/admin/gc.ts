@@ -6,7 +6,7 @@ import { formatSize } from '../../lib/units.ts';
 import type { Options } from '../command.ts';
 import { type ExitCode, exitCodes } from '../exit-code.ts';
 import { withSession } from '../session/session.ts';
-import { stopSignal } from '../session/stop-signal.ts';
+import { abortOnStop } from '../session/stop-signal.ts';
 import { createOutput, type Output } from '../terminal/output.ts';
 
 type Collected = AnswerOf<'collectGarbage'>;
@@ -15,12 +15,9 @@ type Removed = Collected['removed'];
 export async function run(options: Options): Promise<ExitCode> {
   const output = createOutput(options);
   const isDryRun = options.has('dry-run');
-  const stopping = new AbortController();
-  void stopSignal().then(() => stopping.abort());
-  await withSession(options, ({ client }) => collect(client, { isDryRun, output, signal: stopping.signal }), {
-    makesRoom: true,
-  });
-  return stopping.signal.aborted ? exitCodes.interrupted : exitCodes.done;
+  const signal = abortOnStop();
+  await withSession(options, ({ client }) => collect(client, { isDryRun, output, signal }), { makesRoom: true });
+  return signal.aborted ? exitCodes.interrupted : exitCodes.done;
 }
 
 /** Repeats calls of a few seconds until nothing is left. If it breaks off, it still reports what was removed. */

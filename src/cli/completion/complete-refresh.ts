@@ -101,26 +101,14 @@ async function findServed(
   earlier: Index | undefined,
   wanted: string,
 ): Promise<Found> {
-  const [{ jobs }, { runs }, schedules, backfills, tokens, secrets] = await Promise.all([
+  const [{ jobs }, { runs }, { schedules }, { backfills }, { tokens }, { secrets }] = await Promise.all([
     client.call('listJobs', { query: {} }),
     // The token may lack the scopes for some of these.
     client.call('listRuns', { query: { limit: mostRuns } }).catch(() => ({ runs: [] })),
-    client.call('listSchedules', { query: {} }).then(
-      ({ schedules }) => schedules,
-      () => [],
-    ),
-    client.call('listBackfills', { query: {} }).then(
-      ({ backfills }) => backfills,
-      () => [],
-    ),
-    client.call('listTokens', { query: {} }).then(
-      ({ tokens }) => tokens,
-      () => [],
-    ),
-    client.call('listSecrets', { query: {} }).then(
-      ({ secrets }) => secrets,
-      () => [],
-    ),
+    client.call('listSchedules', { query: {} }).catch(() => ({ schedules: [] })),
+    client.call('listBackfills', { query: {} }).catch(() => ({ backfills: [] })),
+    client.call('listTokens', { query: {} }).catch(() => ({ tokens: [] })),
+    client.call('listSecrets', { query: {} }).catch(() => ({ secrets: [] })),
   ]);
   const fields = new Map<string, readonly KnownField[]>();
   for (const job of earlier?.jobs ?? []) {

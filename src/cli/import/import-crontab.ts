@@ -7,7 +7,7 @@ import { basename, dirname, join } from 'node:path';
 import { errorCode } from '../../lib/error-code.ts';
 import { hostTimezone } from '../../lib/timezone.ts';
 import type { Options } from '../command.ts';
-import { type ExitCode, exitCodes, Refusal } from '../exit-code.ts';
+import { exitCodes, Refusal } from '../exit-code.ts';
 import { fileTrouble } from '../file-trouble.ts';
 import { takenLines } from '../takeover/cron-table.ts';
 import { jobOfLine, type Table } from './crontab-job.ts';
@@ -26,7 +26,7 @@ export const systemFolder = '/etc/cron.d';
 const systemName = /^[\w-]+$/;
 const spools = /^\/var\/spool\/cron(?:\/crontabs|\/tabs)?$/;
 
-export async function run(options: Options, operands: readonly string[]): Promise<ExitCode> {
+export async function run(options: Options, operands: readonly string[]): Promise<void> {
   const [file, extra] = operands;
   if (extra !== undefined) throw new Refusal(`unexpected word \`${extra}\`: flwd import crontab [FILE|-]`);
   const sources = file === undefined && options.has('system') ? readSystem() : [readOne(file, options.has('system'))];

@@ -5,7 +5,7 @@ import { userInfo } from 'node:os';
 import { join, relative, resolve } from 'node:path';
 import type { Config } from '../../config/config.ts';
 import type { Options } from '../command.ts';
-import { type ExitCode, exitCodes, Refusal } from '../exit-code.ts';
+import { Refusal } from '../exit-code.ts';
 import { loadConfiguration } from '../session/configuration.ts';
 import { createOutput, type Output } from '../terminal/output.ts';
 import type { Found, Origin } from './found-job.ts';
@@ -19,7 +19,7 @@ export async function importJobs(
   found: readonly Found[],
   options: Options,
   kept: readonly Origin[] = [],
-): Promise<ExitCode> {
+): Promise<void> {
   const output = createOutput(options);
   const { config } = loadConfiguration(options);
   const target = targetOf(options, config);
@@ -34,7 +34,6 @@ export async function importJobs(
   printReport(results, { options, output });
   sayOutcome(results, output);
   if (results.some(({ kind }) => kind === 'written')) warnOutside(target, config, output);
-  return exitCodes.done;
 }
 
 /** Without a configuration, `jobs` is the source once it exists. A target outside of all sources is taken for one. */

@@ -2,13 +2,13 @@
 
 import type { Options } from '../command.ts';
 import type { Call } from '../command-line.ts';
-import { type ExitCode, Refusal } from '../exit-code.ts';
+import { Refusal } from '../exit-code.ts';
 import { oneOperand } from '../option-values.ts';
 import { commandsOf, type Found, type FoundJob } from './found-job.ts';
 import { importJobs } from './import-jobs.ts';
 import { withoutSecrets } from './secret-text.ts';
 
-export async function run(options: Options, operands: readonly string[], call: Call): Promise<ExitCode> {
+export async function run(options: Options, operands: readonly string[], call: Call): Promise<void> {
   return importJobs((await find(call.command.name, operands)).map(cleaned), options);
 }
 

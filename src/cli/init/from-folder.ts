@@ -3,7 +3,7 @@
 import { closeSync, existsSync, openSync, readdirSync, readSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { jobsDir, type Options } from '../command.ts';
-import { type ExitCode, exitCodes, Refusal } from '../exit-code.ts';
+import { Refusal } from '../exit-code.ts';
 import { fileTrouble } from '../file-trouble.ts';
 import { oneOperand } from '../option-values.ts';
 import { commandText } from '../session/command-text.ts';
@@ -16,7 +16,7 @@ import { isOfTargets, jobOfScript, type ScriptJob, targetsByHand } from './scrip
 type Made = { readonly path: string; readonly script: string; readonly job: ScriptJob; readonly needs: Needs };
 type LeftOut = { readonly file: string; readonly reason: string };
 
-export async function fromFolder(dir: string, o: From): Promise<ExitCode> {
+export async function fromFolder(dir: string, o: From): Promise<void> {
   const { options, output } = o;
   if (o.name !== undefined) throw new Refusal('--name is for one job: leave it out with a folder');
   const folder =
@@ -38,7 +38,6 @@ export async function fromFolder(dir: string, o: From): Promise<ExitCode> {
   for (const line of reportOf(made, leftOut, options)) output.say(line);
   const [first] = made;
   if (first) await sayNext(first.path, folder, o);
-  return exitCodes.done;
 }
 
 function reportOf(made: readonly Made[], leftOut: readonly LeftOut[], options: Options): string[] {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { LoadedConfig } from '../../config/load.ts';
 import { flagOf } from '../../domain/argument-flags.ts';
 import type { Options } from '../command.ts';
-import { type ExitCode, exitCodes, Refusal } from '../exit-code.ts';
+import { Refusal } from '../exit-code.ts';
 import { oneOperand } from '../option-values.ts';
 import { loadConfiguration } from '../session/configuration.ts';
 import type { Output } from '../terminal/output.ts';
@@ -23,7 +23,7 @@ export type From = {
   readonly output: Output;
 };
 
-export async function fromScript(script: string, o: From): Promise<ExitCode> {
+export async function fromScript(script: string, o: From): Promise<void> {
   const { options, asking, output } = o;
   const path =
     o.operands.length === 0
@@ -43,7 +43,6 @@ export async function fromScript(script: string, o: From): Promise<ExitCode> {
   const doubts = job.guess.doubts.length > 0 ? '; comments there mark what is uncertain' : '';
   output.say(`${foundArguments(job.guess)}: check ${config}${doubts}`);
   for (const line of [...needLines(needs, path), ...securityLines(needs, loaded)]) output.say(line);
-  return exitCodes.done;
 }
 
 export function foundArguments({ arguments: all }: Guess): string {

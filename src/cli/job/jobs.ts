@@ -1,36 +1,33 @@
 // `flwd jobs`: lists the jobs, or shows one.
 
+import { defined } from '../../lib/defined.ts';
 import type { Options } from '../command.ts';
-import { type ExitCode, exitCodes } from '../exit-code.ts';
+import { readValue } from '../option-values.ts';
 import { loadConfiguration } from '../session/configuration.ts';
-import { createOutput, type Output } from '../terminal/output.ts';
+import { createOutput, flexible, type Output } from '../terminal/output.ts';
 import { type JobList, type KnownJobs, withJobs } from './known-jobs.ts';
 
-export async function run(options: Options, operands: readonly string[]): Promise<ExitCode> {
+export async function run(options: Options, operands: readonly string[]): Promise<void> {
   const output = createOutput(options);
-  const one = (name: string) => options.get(name)?.[0];
   return withJobs(options, async (jobs) => {
     if (operands.length > 0) {
       const { findJob } = await import('./find-job.ts');
       const job = await findJob(jobs, operands, false);
       if (output.isJson) output.json(job);
       else output.text((await import('./job-help.ts')).jobHelp(job, output));
-      return exitCodes.done;
+      return;
     }
-    const [source, prefix, tag, q] = [one('source'), one('prefix'), one('tag'), one('search')];
-    const list = await jobs.list({
-      ...(source !== undefined && { source }),
-      ...(prefix !== undefined && { prefix }),
-      ...(tag !== undefined && { tag }),
-      ...(q !== undefined && { q }),
+    const query = defined({
+      source: readValue(options, 'source'),
+      prefix: readValue(options, 'prefix'),
+      tag: readValue(options, 'tag'),
+      q: readValue(options, 'search'),
     });
-    if (output.isJson) output.json(list);
-    else await printJobs(list, output);
-    if (!output.isJson && list.jobs.length + list.invalid.length === 0)
-      output.say(
-        [source, prefix, tag, q].every((by) => by === undefined) ? await noJobs(jobs, options) : 'no jobs match',
-      );
-    return exitCodes.done;
+    const list = await jobs.list(query);
+    if (output.isJson) return output.json(list);
+    await printJobs(list, output);
+    if (list.jobs.length + list.invalid.length === 0)
+      output.say(Object.keys(query).length === 0 ? await noJobs(jobs, options) : 'no jobs match');
   });
 }
 
@@ -50,10 +47,7 @@ async function printJobs({ jobs, invalid }: JobList, output: Output): Promise<vo
       source,
       title ?? description ?? '',
     ]);
-    await output.table(
-      [{ name: 'JOB' }, { name: 'KIND' }, { name: 'SOURCE' }, { name: 'ABOUT', isFlexible: true }],
-      rows,
-    );
+    await output.table(['JOB', 'KIND', 'SOURCE', flexible('ABOUT')], rows);
   }
   for (const { id, errors } of invalid) {
     for (const { file, line, column, message } of errors)

@@ -1,16 +1,17 @@
-// `flwd sources`: lists the sources of jobs and counts their jobs. Without a server, it reads the sources as they are
-// now.
+// `flwd sources`: the sources of jobs, and how many jobs each has. Without a server, flwd reads them as they are now.
 
 import type { Client } from '../../client/client.ts';
 import { type SourceUse, useWords } from '../../client/source-use.ts';
 import type { AnswerOf } from '../../contract/operations.ts';
 import { useOf } from '../../domain/policy.ts';
 import { holdsScope } from '../../domain/principal.ts';
+import { nearest } from '../../lib/nearest.ts';
 import type { Options } from '../command.ts';
-import { type ExitCode, exitCodes } from '../exit-code.ts';
+import { exitCodes, Refusal } from '../exit-code.ts';
+import { oneOperand } from '../option-values.ts';
 import { loadConfiguration } from '../session/configuration.ts';
-import type { Session } from '../session/session.ts';
-import { createOutput, type Output } from '../terminal/output.ts';
+import { isOfThisMachine, openServedSession, type Session } from '../session/session.ts';
+import { createOutput, flexible, type Output, right } from '../terminal/output.ts';
 import { type JobList, withJobs } from './known-jobs.ts';
 
 type Source = AnswerOf<'getSystemInfo'>['sources'][number] & {
@@ -18,16 +19,64 @@ type Source = AnswerOf<'getSystemInfo'>['sources'][number] & {
   readonly may_use?: SourceUse | null;
 };
 
-export async function run(options: Options): Promise<ExitCode> {
+export async function list(options: Options): Promise<void> {
   const output = createOutput(options);
   const { sources, command } = await countedSources(options);
   if (output.isJson) output.json({ sources });
   else await printSources(sources, output, command);
-  return exitCodes.done;
+}
+
+/** `flwd sources get SOURCE`: shows one source. */
+export async function get(options: Options, operands: readonly string[]): Promise<void> {
+  const name = oneOperand(operands, 'flwd sources get SOURCE; flwd sources lists the sources');
+  const output = createOutput(options);
+  const { sources } = await countedSources(options);
+  const source = sources.find((one) => one.name === name);
+  if (!source) {
+    const near = nearest(
+      name,
+      sources.map((one) => one.name),
+    );
+    const hint = near === undefined ? '; flwd sources lists the sources' : `; did you mean \`${near}\`?`;
+    throw new Refusal(`there is no source \`${name}\`${hint}`, exitCodes.notFound);
+  }
+  if (output.isJson) output.json(source);
+  else {
+    const rows = Object.entries({
+      name,
+      type: source.type,
+      path: source.path,
+      jobs: source.jobs,
+      broken: source.invalid,
+      trusted: trustWords(source),
+    });
+    for (const [key, value] of rows) if (value !== undefined) output.text(`${key.padEnd(9)}${value}\n`);
+  }
+}
+
+/** `flwd sources reload [SOURCE]`: has the server read its sources again. */
+export async function reload(options: Options, operands: readonly string[]): Promise<void> {
+  const name = operands.length === 0 ? undefined : oneOperand(operands, 'flwd sources reload [SOURCE]');
+  const output = createOutput(options);
+  const session = await openServedSession(options);
+  if (!session) return output.say('no server is running, so every command reads the sources itself');
+  try {
+    const { client, command } = session;
+    const all = name === undefined ? (await client.call('listSources')).sources.map((source) => source.name) : [name];
+    const sources = [];
+    for (const one of all) sources.push(await client.call('syncSource', { path: { name: one } }));
+    if (output.isJson) output.json({ sources });
+    else await printSources(sources, output, command);
+    const added = isOfThisMachine(options) && name === undefined ? ownSources(options) : [];
+    const unknown = added.map((source) => source.name).filter((one) => !all.includes(one));
+    if (unknown.length > 0) output.say(`restart the server to add the new sources of flwd.yaml: ${unknown.join(', ')}`);
+  } finally {
+    await session.close();
+  }
 }
 
 /** The sources of the server, or else of the configuration, with the numbers of their jobs. */
-export function countedSources(options: Options) {
+function countedSources(options: Options) {
   return withJobs(options, async (jobs, session) => {
     const sources = session ? await servedSources(session.client) : ownSources(options);
     const list = await jobs.list({});
@@ -42,7 +91,7 @@ async function servedSources(client: Client): Promise<readonly Source[]> {
   return sources.map((source) => ({ ...source, may_use: uses.get(source.name) ?? null }));
 }
 
-export function ownSources(options: Options): Source[] {
+function ownSources(options: Options): Source[] {
   const { sources } = loadConfiguration(options).config;
   return sources.map((source) => {
     const { name, type, path, trusted } = source;
@@ -57,29 +106,19 @@ function countsOf({ name }: Source, { jobs, invalid }: JobList) {
 }
 
 /** "yes", or "no; may use schedules". */
-export function trustWords({ trusted, may_use: use }: Pick<Source, 'trusted' | 'may_use'>): string {
+function trustWords({ trusted, may_use: use }: Pick<Source, 'trusted' | 'may_use'>): string {
   if (trusted) return 'yes';
   return use ? `no; may use ${useWords(use)}` : 'no';
 }
 
-export async function printSources(
+async function printSources(
   sources: readonly (Source & ReturnType<typeof countsOf>)[],
   output: Output,
   command: Session['command'],
 ): Promise<void> {
-  if (sources.length === 0) {
-    output.say('no sources');
-    return;
-  }
+  if (sources.length === 0) return output.say('no sources');
   await output.table(
-    [
-      { name: 'SOURCE' },
-      { name: 'TYPE' },
-      { name: 'WHERE', isFlexible: true },
-      { name: 'JOBS', isRight: true },
-      { name: 'BROKEN', isRight: true },
-      { name: 'TRUSTED', isFlexible: true },
-    ],
+    ['SOURCE', 'TYPE', flexible('WHERE'), right('JOBS'), right('BROKEN'), flexible('TRUSTED')],
     sources.map(({ name, type, path = '', jobs, invalid, ...trust }) => [
       name,
       type,

@@ -2,7 +2,7 @@
 
 import { resolve } from 'node:path';
 import { instance, type Options } from '../command.ts';
-import { type ExitCode, exitCodes, Refusal } from '../exit-code.ts';
+import { Refusal } from '../exit-code.ts';
 import { oneOperand } from '../option-values.ts';
 import { isCalledByNpx } from '../session/command-text.ts';
 import { loadConfiguration } from '../session/configuration.ts';
@@ -27,7 +27,7 @@ const clients: Readonly<Record<string, { readonly where: string; readonly form: 
   },
 };
 
-export function run(options: Options, operands: readonly string[]): ExitCode {
+export async function run(options: Options, operands: readonly string[]): Promise<void> {
   const name = oneOperand(operands, 'flwd mcp config claude, cursor or vscode');
   const client = Object.hasOwn(clients, name) ? clients[name] : undefined;
   if (!client) throw new Refusal(`\`${name}\` is not a known client: use claude, cursor or vscode`);
@@ -39,7 +39,6 @@ export function run(options: Options, operands: readonly string[]): ExitCode {
   };
   process.stdout.write(`${JSON.stringify(client.form(server), null, 2)}\n`);
   process.stderr.write(`flwd: paste this into ${client.where}\n`);
-  return exitCodes.done;
 }
 
 /** The client starts flwd in a folder of its own choice, so every path is absolute, and nothing is left to be found. */

@@ -2,13 +2,13 @@
 
 import { packageVersion } from '../../instance/version.ts';
 import type { Options } from '../command.ts';
-import { type ExitCode, exitCodes, Refusal } from '../exit-code.ts';
+import { Refusal } from '../exit-code.ts';
 import { loadConfiguration } from '../session/configuration.ts';
 import { type Session, withSession } from '../session/session.ts';
 import { onInterrupt } from '../session/stop-signal.ts';
 import { readAgentScopes } from './agent-scopes.ts';
 
-export async function run(options: Options): Promise<ExitCode> {
+export async function run(options: Options): Promise<void> {
   const agentScopes = readAgentScopes(options);
   const { jobTools, waitMs, isUntrustedAllowed } = loadConfiguration(options).config.mcp;
   if (process.stdin.isTTY)
@@ -29,7 +29,6 @@ export async function run(options: Options): Promise<ExitCode> {
   } finally {
     release();
   }
-  return exitCodes.done;
 }
 
 /** @throws Refusal if the instance offers no MCP, or would not take the rights away that an agent must not have */

@@ -1,35 +1,43 @@
-// `flwd notify`: lists the channels of notifications, and what became of their last message.
+// `flwd notify`: the channels of notifications.
 
 import type { AnswerOf } from '../../contract/operations.ts';
 import { waitingWords } from '../../domain/notification.ts';
 import type { Options } from '../command.ts';
 import { type ExitCode, exitCodes } from '../exit-code.ts';
+import { oneOperand } from '../option-values.ts';
 import { withSession } from '../session/session.ts';
-import { createOutput, type Output } from '../terminal/output.ts';
+import { createOutput, flexible, type Output } from '../terminal/output.ts';
 
 type Channel = AnswerOf<'listChannels'>['channels'][number];
 type Waiting = NonNullable<Channel['waiting']>;
 
-export async function run(options: Options): Promise<ExitCode> {
+/** `flwd notify`: lists the channels, and what became of their last message. */
+export async function list(options: Options): Promise<void> {
   const output = createOutput(options);
   return withSession(options, async ({ client }) => {
-    const list = await client.call('listChannels', {});
-    if (output.isJson) output.json(list);
-    else if (list.channels.length === 0) output.say('flwd.yaml has no channels (notify.channels)');
-    else await printChannels(list.channels, output);
-    return exitCodes.done;
+    const found = await client.call('listChannels', {});
+    if (output.isJson) output.json(found);
+    else if (found.channels.length === 0) output.say('flwd.yaml has no channels (notify.channels)');
+    else await printChannels(found.channels, output);
+  });
+}
+
+/** `flwd notify test CHANNEL`: sends a test message, and says what the receiver answered. */
+export async function test(options: Options, operands: readonly string[]): Promise<ExitCode> {
+  const name = oneOperand(operands, 'flwd notify test CHANNEL; flwd notify lists the channels');
+  const output = createOutput(options);
+  return withSession(options, async ({ client }) => {
+    const { origin, delivered, error, ...channel } = await client.call('testChannel', { path: { name } });
+    if (output.isJson) output.json({ ...channel, origin, delivered, error });
+    else if (delivered) output.say(`${name}: ${origin} took the message`);
+    else output.say(`${name}: the message was not delivered${origin === null ? '' : ` to ${origin}`}: ${error}`);
+    return delivered ? exitCodes.done : exitCodes.runFailed;
   });
 }
 
 async function printChannels(channels: readonly Channel[], output: Output): Promise<void> {
   await output.table(
-    [
-      { name: 'NAME' },
-      { name: 'TYPE' },
-      { name: 'ORIGIN', isFlexible: true },
-      { name: 'LAST DELIVERY' },
-      { name: 'PROBLEM', isFlexible: true },
-    ],
+    ['NAME', 'TYPE', flexible('ORIGIN'), 'LAST DELIVERY', flexible('PROBLEM')],
     channels.map(({ name, type, origin, problem, last_delivery: last, waiting }) => [
       name,
       type,

@@ -5,10 +5,10 @@ import { backfillLabel } from '../../domain/schedule.ts';
 import { toTimestamp } from '../../lib/clock.ts';
 import { isDate, startOfDay } from '../../lib/cron/calendar-days.ts';
 import type { Options } from '../command.ts';
-import { type ExitCode, exitCodes, Refusal } from '../exit-code.ts';
+import { exitCodes, Refusal } from '../exit-code.ts';
 import { findJob } from '../job/find-job.ts';
 import { jobsOf } from '../job/known-jobs.ts';
-import { readCount, readInstant } from '../option-values.ts';
+import { readCount, readInstant, readValue } from '../option-values.ts';
 import { type Session, withSession } from '../session/session.ts';
 import { createOutput, type Output } from '../terminal/output.ts';
 import { noteNoServer } from './schedules.ts';
@@ -16,7 +16,7 @@ import { noteNoServer } from './schedules.ts';
 type Schedule = AnswerOf<'listSchedules'>['schedules'][number];
 type Preview = AnswerOf<'previewBackfill'>;
 
-export async function run(options: Options, operands: readonly string[]): Promise<ExitCode> {
+export async function run(options: Options, operands: readonly string[]): Promise<void> {
   if (operands.length === 0 || !options.has('from'))
     throw new Refusal('flwd backfill needs a job and a time: flwd backfill JOB --from 2026-11-02');
   const output = createOutput(options);
@@ -34,11 +34,11 @@ export async function run(options: Options, operands: readonly string[]): Promis
       if (output.isJson) output.json(preview);
       else output.text(preview.times.map(({ local }) => `${local}\n`).join(''));
       output.say(`${runs(preview.times.length)} would start${leftOut(preview)}; nothing was started`);
-      return exitCodes.done;
+      return;
     }
     if (preview.times.length === 0 && !output.isJson) {
       output.say(`${job.id} has no times to start in this span${leftOut(preview)}; nothing was started`);
-      return exitCodes.done;
+      return;
     }
     const made = await client.call('createBackfill', { path, body: { ...span, at_once: atOnce } });
     if (output.isJson) output.json(made);
@@ -48,14 +48,13 @@ export async function run(options: Options, operands: readonly string[]): Promis
     output.say(`watch it with ${session.command('backfills')}, and its runs with ${runsCommand(session, made.id)}`);
     if (made.paused) output.warn('it starts nothing until the schedules are resumed: all of them are paused');
     noteNoServer(session, output);
-    return exitCodes.done;
   });
 }
 
 /** @throws Refusal */
 async function findSchedule({ client, command }: Session, jobId: string, options: Options): Promise<Schedule> {
   const { schedules } = await client.call('listSchedules', { query: { job_id: jobId } });
-  const [asked] = options.get('schedule') ?? [];
+  const asked = readValue(options, 'schedule');
   const found = asked === undefined ? schedules : schedules.filter(({ id, name }) => id === asked || name === asked);
   const [one, other] = found;
   if (one && !other) return one;
@@ -67,7 +66,7 @@ async function findSchedule({ client, command }: Session, jobId: string, options
 
 /** A date begins when it begins in the time zone of the schedule. @throws Refusal */
 function readTime(options: Options, name: string, timezone: string): string | undefined {
-  const [text] = options.get(name) ?? [];
+  const text = readValue(options, name);
   return text !== undefined && isDate(text) ? toTimestamp(startOfDay(text, timezone)) : readInstant(options, name);
 }
 

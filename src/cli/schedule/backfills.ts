@@ -1,60 +1,45 @@
 // `flwd backfills` lists backfills. `flwd backfills cancel BACKFILL` ends one.
 
 import type { AnswerOf } from '../../contract/operations.ts';
+import { defined } from '../../lib/defined.ts';
 import type { Options } from '../command.ts';
 import type { Call } from '../command-line.ts';
-import { type ExitCode, exitCodes } from '../exit-code.ts';
-import { oneOperand, readCount } from '../option-values.ts';
+import { oneOperand, readCount, readValue } from '../option-values.ts';
 import { withSession } from '../session/session.ts';
-import { createOutput, type Output } from '../terminal/output.ts';
+import { createOutput, flexible, type Output } from '../terminal/output.ts';
 
 type Backfill = AnswerOf<'getBackfill'>;
 
 const usual = 20;
 
-export async function run(options: Options, operands: readonly string[], { command }: Call): Promise<ExitCode> {
+export async function run(options: Options, operands: readonly string[], { command }: Call): Promise<void> {
   const output = createOutput(options);
   if (command.name === 'backfills cancel') return cancel(options, operands, output);
-  const one = (name: string) => options.get(name)?.[0];
-  const [job, tenant] = [one('job'), one('tenant')];
-  const query = {
+  const query = defined({
     limit: readCount(options, 'limit') ?? usual,
-    ...(job !== undefined && { job_id: job }),
-    ...(tenant !== undefined && { tenant }),
-  };
+    job_id: readValue(options, 'job'),
+    tenant: readValue(options, 'tenant'),
+  });
   return withSession(options, async ({ client }) => {
     const list = await client.call('listBackfills', { query });
     if (output.isJson) output.json(list);
     else if (list.backfills.length === 0) output.say('no backfills');
     else await printBackfills(list, output);
-    return exitCodes.done;
   });
 }
 
-async function cancel(options: Options, operands: readonly string[], output: Output): Promise<ExitCode> {
+async function cancel(options: Options, operands: readonly string[], output: Output): Promise<void> {
   const id = oneOperand(operands, 'flwd backfills cancel BACKFILL; flwd backfills lists the backfills');
   return withSession(options, async ({ client }) => {
     const backfill = await client.call('cancelBackfill', { path: { backfill_id: id } });
     if (output.isJson) output.json(backfill);
     else output.text(`${id} ${backfill.status}\n`);
-    return exitCodes.done;
   });
 }
 
 async function printBackfills({ backfills, total }: AnswerOf<'listBackfills'>, output: Output): Promise<void> {
   await output.table(
-    [
-      { name: 'ID' },
-      { name: 'JOB', isFlexible: true },
-      { name: 'FROM' },
-      { name: 'UNTIL' },
-      { name: 'STATE' },
-      { name: 'STARTED' },
-      { name: 'LEFT OUT' },
-      { name: 'FAILED' },
-      { name: 'BY', isFlexible: true },
-      { name: 'WHY', isFlexible: true },
-    ],
+    ['ID', flexible('JOB'), 'FROM', 'UNTIL', 'STATE', 'STARTED', 'LEFT OUT', 'FAILED', flexible('BY'), flexible('WHY')],
     backfills.map((backfill) => [
       backfill.id,
       backfill.job_id,

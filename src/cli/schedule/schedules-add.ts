@@ -5,19 +5,20 @@ import type { BodyOf } from '../../contract/operations.ts';
 import { argumentFields } from '../../domain/argument-fields.ts';
 import { catchUps } from '../../domain/job.ts';
 import { startWords } from '../../lib/cron/start-words.ts';
+import { defined } from '../../lib/defined.ts';
 import type { Options } from '../command.ts';
 import type { Call } from '../command-line.ts';
-import { type ExitCode, exitCodes, Refusal } from '../exit-code.ts';
+import { Refusal } from '../exit-code.ts';
 import { readArguments, sharedWords } from '../job/argument-words.ts';
 import { findJob } from '../job/find-job.ts';
 import { type Job, jobsOf } from '../job/known-jobs.ts';
-import { readChoice, readCount, readLabels } from '../option-values.ts';
+import { readChoice, readCount, readLabels, readValue } from '../option-values.ts';
 import { assertSound, readBase, toJson } from '../run/run-request.ts';
 import { withSession } from '../session/session.ts';
 import { createOutput, type Output } from '../terminal/output.ts';
 import { noteNoServer } from './schedules.ts';
 
-export async function run(options: Options, operands: readonly string[], call: Call): Promise<ExitCode> {
+export async function run(options: Options, operands: readonly string[], call: Call): Promise<void> {
   if (operands.length === 0 || (!options.has('cron') && !options.has('at')))
     throw new Refusal("flwd schedules add needs a job and a time: flwd schedules add JOB --cron '0 3 * * *'");
   const output = createOutput(options);
@@ -34,7 +35,7 @@ export async function run(options: Options, operands: readonly string[], call: C
         const times = start === undefined ? preview.next_fires.map(({ local }) => local) : [start];
         output.text(times.map((time) => `${time}\n`).join(''));
       }
-      return exitCodes.done;
+      return;
     }
     const schedule = await client.call('createSchedule', { body });
     if (output.isJson) output.json(schedule);
@@ -43,7 +44,6 @@ export async function run(options: Options, operands: readonly string[], call: C
     const when = next ? `at ${next.local}` : startWords.get(schedule.cron ?? '');
     if (when !== undefined) output.say(`${schedule.job_id} runs ${schedule.at === null ? 'next' : 'once'} ${when}`);
     noteNoServer(session, output);
-    return exitCodes.done;
   });
 }
 
@@ -54,30 +54,22 @@ async function readRequest(
   { client, output }: { readonly client: Client; readonly output: Output },
 ): Promise<BodyOf<'createSchedule'>> {
   const { options } = call;
-  const one = (name: string) => options.get(name)?.[0];
   const fields = argumentFields(job.args);
   const read = readArguments(fields, call.argumentWords, await readBase(options), output.warn);
-  const [cron, at] = [one('cron'), one('at')];
-  const [calendar, except] = [options.get('calendar'), options.get('except')];
-  const [timezone, jitter, name, tenant] = [one('timezone'), one('jitter'), one('name'), one('tenant')];
-  const heartbeat = readHeartbeat(options);
-  const catchUp = readChoice(options, 'catch-up', catchUps);
-  const labels = readLabels(options);
-  const request = {
-    job_id: job.id,
-    ...(cron !== undefined && { cron }),
-    ...(at !== undefined && { at }),
-    ...(calendar && { calendar: [...calendar] }),
-    ...(except && { except: [...except] }),
-    args: toJson(read.args),
-    ...(timezone !== undefined && { timezone }),
-    ...(catchUp !== undefined && { catch_up: catchUp }),
-    ...(jitter !== undefined && { jitter }),
-    ...(name !== undefined && { name }),
-    ...(tenant !== undefined && { tenant }),
-    ...(labels && { labels }),
-    ...(heartbeat !== undefined && { heartbeat }),
-  };
+  const terms = defined({
+    cron: readValue(options, 'cron'),
+    at: readValue(options, 'at'),
+    calendar: options.get('calendar')?.slice(),
+    except: options.get('except')?.slice(),
+    timezone: readValue(options, 'timezone'),
+    catch_up: readChoice(options, 'catch-up', catchUps),
+    jitter: readValue(options, 'jitter'),
+    name: readValue(options, 'name'),
+    tenant: readValue(options, 'tenant'),
+    labels: readLabels(options),
+    heartbeat: readHeartbeat(options),
+  });
+  const request = { job_id: job.id, args: toJson(read.args), ...terms };
   await assertSound([...sharedWords(fields, call), ...read.errors], () =>
     client.call('previewSchedule', { body: request }),
   );
@@ -86,8 +78,7 @@ async function readRequest(
 
 /** @throws Refusal */
 function readHeartbeat(options: Options): BodyOf<'createSchedule'>['heartbeat'] {
-  const [url] = options.get('heartbeat') ?? [];
-  const [secret] = options.get('heartbeat-secret') ?? [];
+  const [url, secret] = [readValue(options, 'heartbeat'), readValue(options, 'heartbeat-secret')];
   if (url !== undefined && secret !== undefined)
     throw new Refusal('--heartbeat and --heartbeat-secret must not be used together');
   return secret === undefined ? url : { secret };

@@ -1,30 +1,107 @@
-// `flwd schedules`: lists the schedules and when each one starts its next run.
+// `flwd schedules`: lists, runs, holds, pauses and removes schedules.
 
 import { heartbeatState } from '../../client/heartbeat-words.ts';
 import { denialWords } from '../../client/schedule-denial.ts';
 import type { AnswerOf } from '../../contract/operations.ts';
 import { startWords } from '../../lib/cron/start-words.ts';
+import { defined } from '../../lib/defined.ts';
 import { shellWord } from '../../lib/shell-word.ts';
 import type { Options } from '../command.ts';
-import { type ExitCode, exitCodes } from '../exit-code.ts';
+import type { Call } from '../command-line.ts';
+import { type ExitCode, Refusal } from '../exit-code.ts';
+import { oneOperand, readInstant, readValue } from '../option-values.ts';
+import { startAndWatch, startHeaders } from '../run/started-run.ts';
 import { type Session, withSession } from '../session/session.ts';
-import { createOutput, type Output } from '../terminal/output.ts';
+import { createOutput, flexible, type Output } from '../terminal/output.ts';
 
-type ScheduleList = AnswerOf<'listSchedules'>;
-type Schedule = ScheduleList['schedules'][number];
+type Schedule = AnswerOf<'listSchedules'>['schedules'][number];
 
-export async function run(options: Options): Promise<ExitCode> {
+/** `flwd schedules`: lists the schedules and when each one starts its next run. */
+export async function list(options: Options): Promise<void> {
   const output = createOutput(options);
-  const one = (name: string) => options.get(name)?.[0];
-  const [job, tenant] = [one('job'), one('tenant')];
-  const query = { ...(job !== undefined && { job_id: job }), ...(tenant !== undefined && { tenant }) };
+  const query = defined({ job_id: readValue(options, 'job'), tenant: readValue(options, 'tenant') });
   return withSession(options, async (session) => {
-    const list = await session.client.call('listSchedules', { query });
-    if (output.isJson) output.json(list);
-    else await printSchedules(list, output);
-    if (list.schedules.some(({ enabled, held, paused, denied }) => enabled && !held && !paused && !denied))
+    const found = await session.client.call('listSchedules', { query });
+    if (output.isJson) output.json(found);
+    else await printSchedules(found.schedules, output);
+    if (found.schedules.some(({ enabled, held, paused, denied }) => enabled && !held && !paused && !denied))
       noteNoServer(session, output);
-    return exitCodes.done;
+  });
+}
+
+/** `flwd schedules run SCHEDULE`: runs the job of a schedule now, and prints its output until it ends. */
+export async function start(options: Options, operands: readonly string[]): Promise<ExitCode> {
+  const id = oneOperand(operands, 'flwd schedules run SCHEDULE; flwd schedules lists the schedules');
+  const output = createOutput(options);
+  const headers = startHeaders(options);
+  return withSession(options, async (session) => {
+    const { client } = session;
+    const path = { schedule_id: id };
+    const { job_id: jobId } = await client.call('getSchedule', { path });
+    const create = async () => (await client.call('runSchedule', { path, headers })).run_id;
+    return startAndWatch(session, { jobId, start: create }, { options, output });
+  });
+}
+
+/** `flwd schedules rm SCHEDULE` */
+export async function remove(options: Options, operands: readonly string[]): Promise<void> {
+  const id = oneOperand(operands, 'flwd schedules rm SCHEDULE; flwd schedules lists the schedules');
+  const output = createOutput(options);
+  return withSession(options, async ({ client }) => {
+    await client.request('deleteSchedule', { path: { schedule_id: id } });
+    output.say(`removed ${id}`);
+  });
+}
+
+/** `flwd schedules hold SCHEDULE` */
+export async function hold(options: Options, operands: readonly string[]): Promise<void> {
+  const id = oneOperand(operands, 'flwd schedules hold SCHEDULE; flwd schedules lists the schedules');
+  const output = createOutput(options);
+  const path = { schedule_id: id };
+  const held = await withSession(options, ({ client }) => client.call('holdSchedule', { path }));
+  if (output.isJson) output.json(held);
+  else output.text(`held ${id}\n`);
+}
+
+/** `flwd schedules release SCHEDULE` */
+export async function release(options: Options, operands: readonly string[]): Promise<void> {
+  const id = oneOperand(operands, 'flwd schedules release SCHEDULE; flwd schedules lists the schedules');
+  const path = { schedule_id: id };
+  const body = defined({ after: readInstant(options, 'after') });
+  const output = createOutput(options);
+  return withSession(options, async (session) => {
+    const released = await session.client.call('releaseSchedule', { path, body });
+    const [next] = released.next_fires;
+    if (output.isJson) output.json(released);
+    else output.text(`released ${id}\n`);
+    if (next) output.say(`${released.job_id} runs next at ${next.local}`);
+    if (!released.enabled) output.warn(`${id} still starts nothing: it is disabled`);
+    if (released.denied) output.warn(`${id} still starts nothing: ${released.denied.detail}`);
+    noteNoServer(session, output);
+  });
+}
+
+/** `flwd schedules pause --all` and `flwd schedules resume --all` */
+export async function pauseOrResume(options: Options, _: readonly string[], { command }: Call): Promise<void> {
+  const isPause = command.name === 'schedules pause';
+  if (!options.has('all')) {
+    const single = isPause ? 'hold' : 'release';
+    throw new Refusal(`flwd ${command.name} needs --all; for one schedule, use flwd schedules ${single} SCHEDULE`);
+  }
+  const output = createOutput(options);
+  return withSession(options, async (session) => {
+    const operation = isPause ? 'pauseSchedules' : 'resumeSchedules';
+    const answer = await session.client.call(operation, {
+      body: defined({ tenant: readValue(options, 'tenant') }),
+    });
+    const which = answer.tenant === '*' ? 'all schedules' : `all schedules of ${answer.tenant}`;
+    if (output.isJson) output.json(answer);
+    else output.text(`${isPause ? 'paused' : 'resumed'} ${which}\n`);
+    if (!isPause && answer.paused) {
+      const by = answer.by_operator ? 'scheduler.schedules_paused in flwd.yaml' : 'a pause of every tenant';
+      output.warn(`the schedules still start nothing: ${by} is in force`);
+    }
+    if (!isPause) noteNoServer(session, output);
   });
 }
 
@@ -34,27 +111,24 @@ export function noteNoServer({ isEphemeral, where, command }: Session, output: O
     output.say(`No server is running on ${where}: schedules start nothing until you run \`${command('serve')}\`.`);
 }
 
-async function printSchedules({ schedules }: ScheduleList, output: Output): Promise<void> {
-  if (schedules.length === 0) {
-    output.say('no schedules');
-    return;
-  }
+async function printSchedules(schedules: readonly Schedule[], output: Output): Promise<void> {
+  if (schedules.length === 0) return output.say('no schedules');
   const hasNames = schedules.some(({ name }) => name !== null);
   const hasArguments = schedules.some(({ args }) => Object.keys(args).length > 0);
   const hasHeartbeats = schedules.some(({ heartbeat }) => heartbeat !== null);
   const columns = [
-    { name: 'ID' },
-    { name: 'JOB', isFlexible: true as const },
-    ...(hasNames ? [{ name: 'NAME', isFlexible: true as const }] : []),
-    ...(hasArguments ? [{ name: 'ARGUMENTS', isFlexible: true as const }] : []),
-    { name: 'CRON' },
-    { name: 'WHEN', isFlexible: true as const },
-    { name: 'ZONE' },
-    { name: 'NEXT' },
-    { name: 'LAST RUN' },
-    { name: 'STATE' },
-    ...(hasHeartbeats ? [{ name: 'HEARTBEAT', isFlexible: true as const }] : []),
-    { name: 'WHY', isFlexible: true as const },
+    'ID',
+    flexible('JOB'),
+    ...(hasNames ? [flexible('NAME')] : []),
+    ...(hasArguments ? [flexible('ARGUMENTS')] : []),
+    'CRON',
+    flexible('WHEN'),
+    'ZONE',
+    'NEXT',
+    'LAST RUN',
+    'STATE',
+    ...(hasHeartbeats ? [flexible('HEARTBEAT')] : []),
+    flexible('WHY'),
   ];
   await output.table(
     columns,

@@ -23,6 +23,13 @@ export function stopSignal(again: () => void = endAtOnce): Promise<NodeJS.Signal
   });
 }
 
+/** Aborted by the first signal. The second one ends the process. */
+export function abortOnStop(): AbortSignal {
+  const stopping = new AbortController();
+  void stopSignal().then(() => stopping.abort());
+  return stopping.signal;
+}
+
 export function endAtOnce(): never {
   process.exit(exitCodes.interrupted);
 }

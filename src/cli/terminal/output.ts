@@ -24,7 +24,7 @@ export type Output = {
   readonly say: (line: string) => void;
   /** Prints a line to standard error, even with --quiet. */
   readonly warn: (line: string) => void;
-  readonly table: (columns: readonly Column[], rows: readonly (readonly Cell[])[]) => Promise<void>;
+  readonly table: (columns: readonly (string | Column)[], rows: readonly (readonly Cell[])[]) => Promise<void>;
   /** Describes one thing, a field per line. Empty fields are left out. */
   readonly fields: (rows: readonly (readonly [name: string, value: Cell])[]) => void;
   /** A time for people, such as `3 min ago`; for scripts it stays as it is. */
@@ -78,7 +78,7 @@ export function createOutput(options: Options): Output {
       // Measuring the width of text takes half as long to load as Node itself.
       const { tableText } = await import('./table-text.ts');
       const cells = rows.map((row) => row.map(toCell));
-      out(tableText(columns, cells, { width, paint }));
+      out(tableText(columns.map(toColumn), cells, { width, paint }));
     },
     fields: (rows) => out(fieldsText(rows, paint)),
     time: (timestamp) => {
@@ -99,6 +99,20 @@ export function outputTaken(signal?: AbortSignal): Promise<void> | undefined {
     () => undefined,
     () => undefined,
   );
+}
+
+/** A column that a narrow terminal may cut. */
+export function flexible(name: string): Column {
+  return { name, isFlexible: true };
+}
+
+/** A column of numbers. */
+export function right(name: string): Column {
+  return { name, isRight: true };
+}
+
+function toColumn(column: string | Column): Column {
+  return typeof column === 'string' ? { name: column } : column;
 }
 
 /** Follows https://no-color.org. */

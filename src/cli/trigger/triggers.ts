@@ -3,31 +3,30 @@
 import { join } from 'node:path';
 import type { AnswerOf } from '../../contract/operations.ts';
 import { triggerFailing } from '../../domain/trigger/job-trigger.ts';
+import { defined } from '../../lib/defined.ts';
 import { formatDuration } from '../../lib/units.ts';
 import type { Options } from '../command.ts';
 import type { Call } from '../command-line.ts';
-import { type ExitCode, exitCodes } from '../exit-code.ts';
-import { oneOperand } from '../option-values.ts';
+import { oneOperand, readValue } from '../option-values.ts';
 import { withSession } from '../session/session.ts';
-import { createOutput, type Output } from '../terminal/output.ts';
+import { createOutput, flexible, type Output } from '../terminal/output.ts';
 
 type Trigger = AnswerOf<'listTriggers'>['triggers'][number];
 type Result = AnswerOf<'listTriggerResults'>['results'][number];
 
-export async function run(options: Options, operands: readonly string[], { command }: Call): Promise<ExitCode> {
+export async function run(options: Options, operands: readonly string[], { command }: Call): Promise<void> {
   const output = createOutput(options);
   if (command.name === 'triggers results') return results(options, operands, output);
-  const job = options.get('job')?.[0];
+  const query = defined({ job_id: readValue(options, 'job') });
   return withSession(options, async ({ client }) => {
-    const list = await client.call('listTriggers', { query: job === undefined ? {} : { job_id: job } });
+    const list = await client.call('listTriggers', { query });
     if (output.isJson) output.json(list);
     else if (list.triggers.length === 0) output.say('no triggers');
     else await printTriggers(list.triggers, output);
-    return exitCodes.done;
   });
 }
 
-async function results(options: Options, operands: readonly string[], output: Output): Promise<ExitCode> {
+async function results(options: Options, operands: readonly string[], output: Output): Promise<void> {
   const id = oneOperand(operands, 'flwd triggers results TRIGGER; flwd triggers lists the triggers');
   return withSession(options, async ({ client }) => {
     const list = await client.call('listTriggerResults', { path: { trigger_id: id } });
@@ -35,25 +34,16 @@ async function results(options: Options, operands: readonly string[], output: Ou
     else if (list.results.length === 0) output.say('no results yet');
     else {
       await output.table(
-        [{ name: 'RESULT' }, { name: 'AFTER', isFlexible: true }, { name: 'RUN' }, { name: 'WHY', isFlexible: true }],
+        ['RESULT', flexible('AFTER'), 'RUN', flexible('WHY')],
         list.results.map((one) => [resultOf(one, output), whatItWas(one), one.run_id ?? '-', one.detail ?? '']),
       );
     }
-    return exitCodes.done;
   });
 }
 
 async function printTriggers(triggers: readonly Trigger[], output: Output): Promise<void> {
   await output.table(
-    [
-      { name: 'ID' },
-      { name: 'AFTER', isFlexible: true },
-      { name: 'ON' },
-      { name: 'JOB', isFlexible: true },
-      { name: 'IF', isFlexible: true },
-      { name: 'LAST RESULT' },
-      { name: 'WHY', isFlexible: true },
-    ],
+    ['ID', flexible('AFTER'), 'ON', flexible('JOB'), flexible('IF'), 'LAST RESULT', flexible('WHY')],
     triggers.map((trigger) => [
       trigger.id,
       whatItFollows(trigger),

@@ -2,16 +2,17 @@
 
 import type { BodyOf } from '../../contract/operations.ts';
 import { webhookSchemes } from '../../domain/trigger/webhook.ts';
+import { defined } from '../../lib/defined.ts';
 import { withoutEndSlash } from '../../lib/http-url.ts';
 import type { Options } from '../command.ts';
-import { type ExitCode, exitCodes, Refusal } from '../exit-code.ts';
+import { Refusal } from '../exit-code.ts';
 import { findJob } from '../job/find-job.ts';
 import { jobsOf } from '../job/known-jobs.ts';
-import { readChoice, readCount, readPairs } from '../option-values.ts';
+import { readChoice, readCount, readPairs, readValue } from '../option-values.ts';
 import { withSession } from '../session/session.ts';
 import { createOutput } from '../terminal/output.ts';
 
-export async function run(options: Options, operands: readonly string[]): Promise<ExitCode> {
+export async function run(options: Options, operands: readonly string[]): Promise<void> {
   if (operands.length === 0)
     throw new Refusal('flwd webhooks add needs a job: flwd webhooks add JOB; flwd jobs lists the jobs');
   const output = createOutput(options);
@@ -32,28 +33,21 @@ export async function run(options: Options, operands: readonly string[]): Promis
       );
     }
     if (isEphemeral()) output.say('it takes deliveries once a server runs: flwd serve');
-    return exitCodes.done;
   });
 }
 
 /** @throws Refusal */
 function readTerms(options: Options): Omit<BodyOf<'createWebhook'>, 'job_id'> {
-  const one = (name: string) => options.get(name)?.[0];
-  const [name, header, condition, wait, tenant] = [one('name'), one('header'), one('if'), one('wait'), one('tenant')];
-  const scheme = readChoice(options, 'scheme', webhookSchemes);
-  const perMinute = readCount(options, 'per-minute');
-  const args = readPairs(options, 'arg');
-  const [secrets, headers] = [options.get('secret'), options.get('read-header')];
-  return {
-    ...(name !== undefined && { name }),
-    ...(scheme !== undefined && { scheme }),
-    ...(secrets && { secret: [...secrets] }),
-    ...(header !== undefined && { header }),
-    ...(condition !== undefined && { if: condition }),
-    ...(args && { args }),
-    ...(headers && { headers: [...headers] }),
-    ...(wait !== undefined && { wait }),
-    ...(perMinute !== undefined && { per_minute: perMinute }),
-    ...(tenant !== undefined && { tenant }),
-  };
+  return defined({
+    name: readValue(options, 'name'),
+    scheme: readChoice(options, 'scheme', webhookSchemes),
+    secret: options.get('secret')?.slice(),
+    header: readValue(options, 'header'),
+    if: readValue(options, 'if'),
+    args: readPairs(options, 'arg'),
+    headers: options.get('read-header')?.slice(),
+    wait: readValue(options, 'wait'),
+    per_minute: readCount(options, 'per-minute'),
+    tenant: readValue(options, 'tenant'),
+  });
 }

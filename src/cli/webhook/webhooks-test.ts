@@ -3,10 +3,11 @@
 import { readFileSync } from 'node:fs';
 import { text } from 'node:stream/consumers';
 import type { AnswerOf } from '../../contract/operations.ts';
+import { defined } from '../../lib/defined.ts';
 import type { Options } from '../command.ts';
 import { type ExitCode, exitCodes, Refusal } from '../exit-code.ts';
 import { fileTrouble } from '../file-trouble.ts';
-import { oneOperand, readPairs } from '../option-values.ts';
+import { oneOperand, readPairs, readValue } from '../option-values.ts';
 import { withSession } from '../session/session.ts';
 import { createOutput, type Output } from '../terminal/output.ts';
 import { findWebhook, lackOf } from './webhooks.ts';
@@ -16,18 +17,15 @@ type Trial = AnswerOf<'testWebhook'>;
 export async function run(options: Options, operands: readonly string[]): Promise<ExitCode> {
   const named = oneOperand(operands, 'flwd webhooks test JOB/NAME --body FILE; flwd webhooks lists the webhooks');
   const output = createOutput(options);
-  const [event] = options.get('event') ?? [];
-  const [headers, query] = [readPairs(options, 'header'), readPairs(options, 'query')];
-  const content = await readBody(options);
+  const body = defined({
+    body: await readBody(options),
+    event: readValue(options, 'event'),
+    headers: readPairs(options, 'header'),
+    query: readPairs(options, 'query'),
+  });
   return withSession(options, async ({ client }) => {
     const webhook = await findWebhook(client, named);
     const { id, job_id: jobId, secrets, missing_secrets: missing } = webhook;
-    const body = {
-      ...(content !== undefined && { body: content }),
-      ...(event !== undefined && { event }),
-      ...(headers && { headers }),
-      ...(query && { query }),
-    };
     const trial = await client.call('testWebhook', { path: { webhook_id: id }, body });
     if (output.isJson) output.json(trial);
     else describe(trial, jobId, output);
@@ -57,7 +55,7 @@ function describe(
 
 /** undefined without `--body`. @throws Refusal */
 async function readBody(options: Options): Promise<unknown> {
-  const [path] = options.get('body') ?? [];
+  const path = readValue(options, 'body');
   if (path === undefined) return undefined;
   const content = path === '-' ? await text(process.stdin) : readFile(path);
   try {

@@ -1,40 +1,87 @@
-// `flwd webhooks`: lists the webhooks, their addresses and what became of their last delivery.
+// `flwd webhooks`: lists and removes webhooks, and shows and replays their deliveries.
 
 import type { Client } from '../../client/client.ts';
 import type { AnswerOf } from '../../contract/operations.ts';
+import { defined } from '../../lib/defined.ts';
 import { shellWord } from '../../lib/shell-word.ts';
 import type { Options } from '../command.ts';
 import { type ExitCode, exitCodes, Refusal } from '../exit-code.ts';
+import { oneOperand, readValue } from '../option-values.ts';
+import { startAndWatch, startHeaders } from '../run/started-run.ts';
 import { withSession } from '../session/session.ts';
-import { createOutput, type Output } from '../terminal/output.ts';
+import { createOutput, flexible, type Output } from '../terminal/output.ts';
 
 type Webhook = AnswerOf<'getWebhook'>;
-export type Delivery = AnswerOf<'listDeliveries'>['deliveries'][number];
+type Delivery = AnswerOf<'listDeliveries'>['deliveries'][number];
 
-export async function run(options: Options): Promise<ExitCode> {
+/** `flwd webhooks`: lists the webhooks, their addresses and what became of their last delivery. */
+export async function list(options: Options): Promise<void> {
   const output = createOutput(options);
-  const one = (name: string) => options.get(name)?.[0];
-  const [job, tenant] = [one('job'), one('tenant')];
-  const query = { ...(job !== undefined && { job_id: job }), ...(tenant !== undefined && { tenant }) };
+  const query = defined({ job_id: readValue(options, 'job'), tenant: readValue(options, 'tenant') });
   return withSession(options, async ({ client }) => {
-    const list = await client.call('listWebhooks', { query });
-    if (output.isJson) output.json(list);
-    else if (list.webhooks.length === 0) output.say('no webhooks');
-    else await printWebhooks(list.webhooks, output);
-    return exitCodes.done;
+    const found = await client.call('listWebhooks', { query });
+    if (output.isJson) output.json(found);
+    else if (found.webhooks.length === 0) output.say('no webhooks');
+    else await printWebhooks(found.webhooks, output);
+  });
+}
+
+/** `flwd webhooks deliveries WEBHOOK`: lists what became of the last deliveries. */
+export async function deliveries(options: Options, operands: readonly string[]): Promise<void> {
+  const named = oneOperand(operands, 'flwd webhooks deliveries JOB/NAME; flwd webhooks lists the webhooks');
+  const output = createOutput(options);
+  return withSession(options, async ({ client }) => {
+    const { id } = await findWebhook(client, named);
+    const found = await client.call('listDeliveries', { path: { webhook_id: id } });
+    if (output.isJson) output.json(found);
+    else if (found.deliveries.length === 0) output.say('no delivery with a valid signature yet');
+    else {
+      await output.table(
+        ['ID', 'RESULT', 'EVENT', 'RUN', flexible('ARGUMENTS'), flexible('WHY')],
+        found.deliveries.map((delivery) => [
+          delivery.id,
+          resultOf(delivery, output),
+          delivery.event ?? '',
+          delivery.run_id ?? '-',
+          delivery.args === null ? '' : JSON.stringify(delivery.args),
+          whyOf(delivery),
+        ]),
+      );
+    }
+  });
+}
+
+/** `flwd webhooks rm WEBHOOK`: removes a webhook that was made at run time. */
+export async function remove(options: Options, operands: readonly string[]): Promise<void> {
+  const named = oneOperand(operands, 'flwd webhooks rm JOB/NAME; flwd webhooks lists the webhooks');
+  const output = createOutput(options);
+  return withSession(options, async ({ client }) => {
+    const { id, job_id: jobId, name } = await findWebhook(client, named);
+    await client.request('deleteWebhook', { path: { webhook_id: id } });
+    output.say(`removed ${jobId}/${name} (${id})`);
+  });
+}
+
+/** `flwd webhooks replay WEBHOOK DELIVERY`: starts a run with the arguments of a delivery, and prints its output. */
+export async function replay(options: Options, operands: readonly string[]): Promise<ExitCode> {
+  const [named, delivery, more] = operands;
+  if (named === undefined || delivery === undefined || more !== undefined) {
+    throw new Refusal('write flwd webhooks replay JOB/NAME DELIVERY; flwd webhooks deliveries lists the deliveries');
+  }
+  const output = createOutput(options);
+  const headers = startHeaders(options);
+  return withSession(options, async (session) => {
+    const { client } = session;
+    const { id, job_id: jobId } = await findWebhook(client, named);
+    const path = { webhook_id: id, delivery_id: delivery };
+    const start = async () => (await client.call('replayDelivery', { path, headers })).run_id;
+    return startAndWatch(session, { jobId, start }, { options, output });
   });
 }
 
 async function printWebhooks(webhooks: readonly Webhook[], output: Output): Promise<void> {
   await output.table(
-    [
-      { name: 'WEBHOOK', isFlexible: true },
-      { name: 'ADDRESS', isFlexible: true },
-      { name: 'SCHEME' },
-      { name: 'IF', isFlexible: true },
-      { name: 'LAST DELIVERY' },
-      { name: 'WHY', isFlexible: true },
-    ],
+    [flexible('WEBHOOK'), flexible('ADDRESS'), 'SCHEME', flexible('IF'), 'LAST DELIVERY', flexible('WHY')],
     webhooks.map((webhook) => [
       `${webhook.job_id}/${webhook.name}`,
       webhook.hook ?? 'has a token',
@@ -60,8 +107,13 @@ function stateOf({ denied, last_delivery: last }: Webhook, output: Output) {
 
 const styles = { started: 'good', refused: 'bad', skipped: 'faint', tested: 'faint' } as const;
 
-export function resultOf({ result, at }: Pick<Delivery, 'result' | 'at'>, output: Output) {
+function resultOf({ result, at }: Pick<Delivery, 'result' | 'at'>, output: Output) {
   return { text: `${result} ${output.time(at)}`, style: styles[result] };
+}
+
+function whyOf({ problem, detail, repeats }: Delivery): string {
+  const again = repeats === 0 ? [] : [`came again: ${repeats}`];
+  return [...(problem === null ? [] : [detail ?? problem]), ...again].join('; ');
 }
 
 /**
