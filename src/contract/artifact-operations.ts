@@ -2,37 +2,32 @@
 
 import { Type } from 'typebox';
 import { routes } from './routes.ts';
-import { closed, nullable, page, text, timestamp } from './schema-parts.ts';
+import { named, nullable, page, queryOf, text, textOrNull, timestamp } from './schema-parts.ts';
 
 const bytes = Type.Unsafe<Uint8Array>({ type: 'string', format: 'binary' });
 
-const artifact = Type.Object(
-  {
-    id: Type.String(),
-    run_id: Type.String(),
-    name: Type.String(),
-    path: Type.String({ description: 'The path inside the run, such as `/workspace/…`; never a path on the host.' }),
-    media_type: Type.String(),
-    size_bytes: Type.Integer(),
-    created_at: timestamp,
-    sha256: Type.String(),
-    step_id: nullable(
-      Type.String({
-        description:
-          'The step that named the file, or the only step that ran when the file last changed; null if unknown.',
-      }),
-    ),
-    job_id: Type.String(),
-    tenant: Type.String(),
-    expires_at: nullable(timestamp),
-  },
-  { $id: 'Artifact' },
-);
+const artifact = named('Artifact', {
+  id: Type.String(),
+  run_id: Type.String(),
+  name: Type.String(),
+  path: Type.String({ description: 'The path inside the run, such as `/workspace/…`; never a path on the host.' }),
+  media_type: Type.String(),
+  size_bytes: Type.Integer(),
+  created_at: timestamp,
+  sha256: Type.String(),
+  step_id: textOrNull(
+    'The step that named the file, or the only step that ran when the file last changed; null if unknown.',
+  ),
+  job_id: Type.String(),
+  tenant: Type.String(),
+  expires_at: nullable(timestamp),
+});
 
-const artifactList = Type.Object(
-  { artifacts: Type.Array(artifact), total: Type.Integer(), next_cursor: nullable(Type.String()) },
-  { $id: 'ArtifactList' },
-);
+const artifactList = named('ArtifactList', {
+  artifacts: Type.Array(artifact),
+  total: Type.Integer(),
+  next_cursor: nullable(Type.String()),
+});
 
 export const artifactOperations = {
   listArtifacts: {
@@ -40,15 +35,12 @@ export const artifactOperations = {
     tag: 'Artifacts',
     summary: 'List artifacts, newest first',
     scope: 'artifacts:read',
-    query: Type.Object(
-      {
-        run_id: text('Only artifacts of this run'),
-        job_id: text('Only artifacts of runs of this job'),
-        name: text('Only artifacts with this name'),
-        ...page('How many artifacts to return at most; 1000 by default'),
-      },
-      closed,
-    ),
+    query: queryOf({
+      run_id: text('Only artifacts of this run'),
+      job_id: text('Only artifacts of runs of this job'),
+      name: text('Only artifacts with this name'),
+      ...page('How many artifacts to return at most; 1000 by default'),
+    }),
     answers: [{ status: 200, description: 'Artifacts', content: { 'application/json': artifactList } }],
     problems: ['validation-error'],
   },

@@ -3,7 +3,19 @@
 import { Type } from 'typebox';
 import { auditActions, auditObjectKinds, auditResults } from '../domain/audit.ts';
 import { routes } from './routes.ts';
-import { anyObject, closed, instant, json, literals, nullable, oneOf, page, text, timestamp } from './schema-parts.ts';
+import {
+  anyObject,
+  instant,
+  json,
+  literals,
+  named,
+  nullable,
+  oneOf,
+  page,
+  queryOf,
+  text,
+  timestamp,
+} from './schema-parts.ts';
 
 const auditEntry = Type.Object({
   id: Type.Integer(),
@@ -29,23 +41,20 @@ const auditList = Type.Object({
   next_cursor: nullable(Type.String()),
 });
 
-const verdict = Type.Object(
-  {
-    rows: Type.Integer({ description: 'How many entries have the right hash' }),
-    first: nullable(Type.Object({ id: Type.Integer(), at: timestamp })),
-    last: nullable(Type.Object({ id: Type.Integer(), at: timestamp, hash: Type.String() })),
-    removed_through: nullable(
-      Type.Integer({ description: 'Entries up to this id were removed when their retention ended' }),
+const verdict = named('AuditVerdict', {
+  rows: Type.Integer({ description: 'How many entries have the right hash' }),
+  first: nullable(Type.Object({ id: Type.Integer(), at: timestamp })),
+  last: nullable(Type.Object({ id: Type.Integer(), at: timestamp, hash: Type.String() })),
+  removed_through: nullable(
+    Type.Integer({ description: 'Entries up to this id were removed when their retention ended' }),
+  ),
+  broken: nullable(
+    Type.Object(
+      { id: Type.Integer(), why: Type.String() },
+      { description: 'The first entry where the chain breaks; null: nothing was changed or removed' },
     ),
-    broken: nullable(
-      Type.Object(
-        { id: Type.Integer(), why: Type.String() },
-        { description: 'The first entry where the chain breaks; null: nothing was changed or removed' },
-      ),
-    ),
-  },
-  { $id: 'AuditVerdict' },
-);
+  ),
+});
 
 export const auditOperations = {
   listAudit: {
@@ -53,20 +62,17 @@ export const auditOperations = {
     tag: 'Audit',
     summary: 'List who did what to which object, from where and with what result, newest first',
     scope: 'audit:read',
-    query: Type.Object(
-      {
-        actor: text('Only actions of this principal'),
-        action: oneOf(auditActions, 'Only this action'),
-        object: text('Only actions on the object with this id'),
-        result: oneOf(auditResults, 'Only actions with this result'),
-        tenant: text('Only entries of this tenant; `*` stands for the instance itself'),
-        since: instant('Only entries from this time or later'),
-        until: instant('Only entries from before this time'),
-        q: text('Text to find in actor, object, address, request id, reason or detail'),
-        ...page('How many entries to return at most; by default 100, or all as JSON lines'),
-      },
-      closed,
-    ),
+    query: queryOf({
+      actor: text('Only actions of this principal'),
+      action: oneOf(auditActions, 'Only this action'),
+      object: text('Only actions on the object with this id'),
+      result: oneOf(auditResults, 'Only actions with this result'),
+      tenant: text('Only entries of this tenant; `*` stands for the instance itself'),
+      since: instant('Only entries from this time or later'),
+      until: instant('Only entries from before this time'),
+      q: text('Text to find in actor, object, address, request id, reason or detail'),
+      ...page('How many entries to return at most; by default 100, or all as JSON lines'),
+    }),
     answers: [
       {
         status: 200,

@@ -3,16 +3,13 @@
 import { Type } from 'typebox';
 import { channelTypes } from '../domain/notification.ts';
 import { routes } from './routes.ts';
-import { json, literals, nullable, timestamp } from './schema-parts.ts';
+import { json, literals, named, nullable, textOrNull, timestamp } from './schema-parts.ts';
 
 const channel = {
   name: Type.String(),
   type: literals(channelTypes),
-  origin: nullable(
-    Type.String({
-      description:
-        'The origin of its address, whose rest may be secret; only for callers who administer the whole instance',
-    }),
+  origin: textOrNull(
+    'The origin of its address, whose rest may be secret; only for callers who administer the whole instance',
   ),
 };
 
@@ -25,49 +22,40 @@ export const channelOperations = {
     answers: [
       json(
         200,
-        Type.Object(
-          {
-            channels: Type.Array(
-              Type.Object(
-                {
-                  ...channel,
-                  problem: nullable(
-                    Type.String({
-                      description:
-                        'Why it cannot send now, such as a secret that is not stored; only for callers who administer the whole instance',
-                    }),
-                  ),
-                  last_delivery: nullable(
-                    Type.Object(
-                      {
-                        status: literals(['delivered', 'failed'] as const),
-                        error: nullable(Type.String()),
-                        at: timestamp,
-                      },
-                      { description: 'The last one for a run that the caller may read' },
-                    ),
-                  ),
-                  waiting: nullable(
-                    Type.Object(
-                      {
-                        messages: Type.Integer(),
-                        since: { ...timestamp, description: 'When the oldest of them was created' },
-                        error: Type.String({ description: 'Why the one that is tried next could not be sent' }),
-                        next_attempt_at: timestamp,
-                      },
-                      {
-                        description:
-                          'The messages that could not be sent and are tried again, for runs that the caller may read',
-                      },
-                    ),
-                  ),
-                },
-                { $id: 'Channel' },
+        named('ChannelList', {
+          channels: Type.Array(
+            named('Channel', {
+              ...channel,
+              problem: textOrNull(
+                'Why it cannot send now, such as a secret that is not stored; only for callers who administer the whole instance',
               ),
-            ),
-          },
-          { $id: 'ChannelList' },
-        ),
+              last_delivery: nullable(
+                Type.Object(
+                  {
+                    status: literals(['delivered', 'failed'] as const),
+                    error: nullable(Type.String()),
+                    at: timestamp,
+                  },
+                  { description: 'The last one for a run that the caller may read' },
+                ),
+              ),
+              waiting: nullable(
+                Type.Object(
+                  {
+                    messages: Type.Integer(),
+                    since: { ...timestamp, description: 'When the oldest of them was created' },
+                    error: Type.String({ description: 'Why the one that is tried next could not be sent' }),
+                    next_attempt_at: timestamp,
+                  },
+                  {
+                    description:
+                      'The messages that could not be sent and are tried again, for runs that the caller may read',
+                  },
+                ),
+              ),
+            }),
+          ),
+        }),
         'Channels, sorted by name',
       ),
     ],
@@ -82,14 +70,11 @@ export const channelOperations = {
     answers: [
       json(
         200,
-        Type.Object(
-          {
-            ...channel,
-            delivered: Type.Boolean(),
-            error: nullable(Type.String({ description: 'Why it was not delivered; never the address' })),
-          },
-          { $id: 'ChannelTest' },
-        ),
+        named('ChannelTest', {
+          ...channel,
+          delivered: Type.Boolean(),
+          error: textOrNull('Why it was not delivered; never the address'),
+        }),
         'What became of the message',
       ),
     ],

@@ -2,7 +2,7 @@
 
 import { Type } from 'typebox';
 import { routes } from './routes.ts';
-import { closed, json, nullable, timestamp } from './schema-parts.ts';
+import { json, named, nullable, queryOf, timestamp } from './schema-parts.ts';
 
 const revision = Type.Optional(
   Type.String({
@@ -12,51 +12,45 @@ const revision = Type.Optional(
   }),
 );
 
-const jobFiles = Type.Object(
-  {
-    job_id: Type.String(),
-    revision: Type.String({ description: 'The revision whose files these are' }),
-    current_revision: Type.String(),
-    files: Type.Array(
-      Type.Object({
-        path: Type.String({ description: 'Relative to the job’s folder' }),
-        size_bytes: Type.Integer(),
-        executable: Type.Boolean(),
-      }),
-      { description: 'Sorted by path' },
-    ),
-    revisions: Type.Array(
-      Type.Object({
-        revision: Type.String(),
-        run_id: Type.String({ description: 'The newest run that used it' }),
-        used_at: timestamp,
-        kept: Type.Boolean({ description: 'Whether its files can still be read' }),
-      }),
-      {
-        description:
-          'What the last 100 runs of the job used, newest first; without the scope `runs:read` the list is empty',
-      },
-    ),
-  },
-  { $id: 'JobFiles' },
-);
+const jobFiles = named('JobFiles', {
+  job_id: Type.String(),
+  revision: Type.String({ description: 'The revision whose files these are' }),
+  current_revision: Type.String(),
+  files: Type.Array(
+    Type.Object({
+      path: Type.String({ description: 'Relative to the job’s folder' }),
+      size_bytes: Type.Integer(),
+      executable: Type.Boolean(),
+    }),
+    { description: 'Sorted by path' },
+  ),
+  revisions: Type.Array(
+    Type.Object({
+      revision: Type.String(),
+      run_id: Type.String({ description: 'The newest run that used it' }),
+      used_at: timestamp,
+      kept: Type.Boolean({ description: 'Whether its files can still be read' }),
+    }),
+    {
+      description:
+        'What the last 100 runs of the job used, newest first; without the scope `runs:read` the list is empty',
+    },
+  ),
+});
 
-const jobFile = Type.Object(
-  {
-    job_id: Type.String(),
-    revision: Type.String(),
-    path: Type.String(),
-    size_bytes: Type.Integer(),
-    executable: Type.Boolean(),
-    text: nullable(Type.String()),
-    omitted: nullable(
-      Type.Enum(['binary', 'too_large'], {
-        description: 'Why there is no text: the file is not UTF-8, or larger than 1 MiB',
-      }),
-    ),
-  },
-  { $id: 'JobFile' },
-);
+const jobFile = named('JobFile', {
+  job_id: Type.String(),
+  revision: Type.String(),
+  path: Type.String(),
+  size_bytes: Type.Integer(),
+  executable: Type.Boolean(),
+  text: nullable(Type.String()),
+  omitted: nullable(
+    Type.Enum(['binary', 'too_large'], {
+      description: 'Why there is no text: the file is not UTF-8, or larger than 1 MiB',
+    }),
+  ),
+});
 
 export const codeOperations = {
   listJobFiles: {
@@ -64,7 +58,7 @@ export const codeOperations = {
     tag: 'Jobs',
     summary: 'List the files of a job, and the revisions that its last runs used',
     scope: 'code:read',
-    query: Type.Object({ revision }, closed),
+    query: queryOf({ revision }),
     answers: [json(200, jobFiles, 'The files')],
     problems: ['validation-error', 'job-not-found', 'job-invalid', 'revision-expired'],
   },
@@ -73,13 +67,10 @@ export const codeOperations = {
     tag: 'Jobs',
     summary: 'Read a file of a job as text',
     scope: 'code:read',
-    query: Type.Object(
-      {
-        path: Type.String({ minLength: 1, maxLength: 4096, description: 'One of the paths in the list of files' }),
-        revision,
-      },
-      closed,
-    ),
+    query: queryOf({
+      path: Type.String({ minLength: 1, maxLength: 4096, description: 'One of the paths in the list of files' }),
+      revision,
+    }),
     answers: [json(200, jobFile, 'The file; secrets that it names are not resolved')],
     problems: ['validation-error', 'job-not-found', 'job-invalid', 'revision-expired', 'job-file-not-found'],
   },

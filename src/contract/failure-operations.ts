@@ -4,61 +4,64 @@ import { Type } from 'typebox';
 import { failureStates } from '../domain/outcome/failure.ts';
 import { lateKinds } from '../domain/outcome/late.ts';
 import { routes } from './routes.ts';
-import { closed, cursor, json, limit, literals, nullable, oneOf, text, timeOrNull, timestamp } from './schema-parts.ts';
+import {
+  cursor,
+  json,
+  limit,
+  literals,
+  named,
+  nullable,
+  oneOf,
+  queryOf,
+  text,
+  textOrNull,
+  timeOrNull,
+  timestamp,
+} from './schema-parts.ts';
 
 const occurrence = { run_id: Type.String(), at: timestamp };
 
-const failureList = Type.Object(
-  {
-    failures: Type.Array(
-      Type.Object({
-        job_id: Type.String(),
-        tenant: Type.String(),
-        fingerprint: Type.String({
-          description: 'The same for runs that failed for the same reason, in the same words',
-        }),
-        reason: Type.String(),
-        sample: Type.String({ description: 'The message of the last failure' }),
-        state: literals(failureStates),
-        count: Type.Integer({ description: 'How many runs failed this way' }),
-        first_run: Type.Object(
-          {
-            ...occurrence,
-            revision: nullable(
-              Type.String({
-                description: "The revision of the job's files; null: flwd did not record it at that time",
-              }),
-            ),
-          },
-          { description: 'The first run that failed this way' },
-        ),
-        last_run: Type.Object(occurrence, { description: 'The last run that failed this way' }),
+const failureList = named('FailureList', {
+  failures: Type.Array(
+    Type.Object({
+      job_id: Type.String(),
+      tenant: Type.String(),
+      fingerprint: Type.String({
+        description: 'The same for runs that failed for the same reason, in the same words',
       }),
-      { description: 'The last failure first' },
-    ),
-    next_cursor: nullable(Type.String()),
-  },
-  { $id: 'FailureList' },
-);
+      reason: Type.String(),
+      sample: Type.String({ description: 'The message of the last failure' }),
+      state: literals(failureStates),
+      count: Type.Integer({ description: 'How many runs failed this way' }),
+      first_run: Type.Object(
+        {
+          ...occurrence,
+          revision: textOrNull("The revision of the job's files; null: flwd did not record it at that time"),
+        },
+        { description: 'The first run that failed this way' },
+      ),
+      last_run: Type.Object(occurrence, { description: 'The last run that failed this way' }),
+    }),
+    { description: 'The last failure first' },
+  ),
+  next_cursor: nullable(Type.String()),
+});
 
-const lateList = Type.Object(
-  {
-    late: Type.Array(
-      Type.Object({
-        job_id: Type.String(),
-        tenant: Type.String(),
-        kind: literals(lateKinds),
-        detail: Type.String({ description: 'The reason, in a sentence' }),
-        at: { ...timestamp, description: 'When flwd noticed it' },
-        run_id: nullable(Type.String({ description: 'The run that takes too long' })),
-        schedule_id: nullable(Type.String({ description: 'The schedule that missed a time' })),
-        over_at: timeOrNull('When the run ended or the job succeeded; null: not yet'),
-      }),
-      { description: 'The newest first' },
-    ),
-  },
-  { $id: 'LateList' },
-);
+const lateList = named('LateList', {
+  late: Type.Array(
+    Type.Object({
+      job_id: Type.String(),
+      tenant: Type.String(),
+      kind: literals(lateKinds),
+      detail: Type.String({ description: 'The reason, in a sentence' }),
+      at: { ...timestamp, description: 'When flwd noticed it' },
+      run_id: textOrNull('The run that takes too long'),
+      schedule_id: textOrNull('The schedule that missed a time'),
+      over_at: timeOrNull('When the run ended or the job succeeded; null: not yet'),
+    }),
+    { description: 'The newest first' },
+  ),
+});
 
 export const failureOperations = {
   listFailures: {
@@ -66,21 +69,18 @@ export const failureOperations = {
     tag: 'Runs',
     summary: 'List failures, each with the runs that failed for the same reason in the same words',
     scope: 'runs:read',
-    query: Type.Object(
-      {
-        job_id: text('Only failures of this job'),
-        run_id: text('Only the failure of this run'),
-        state: oneOf(
-          [...failureStates, 'unfixed'],
-          'Only failures in this state; `fixed`: the job has succeeded since; `regressed`: it was fixed, and came back; ' +
-            '`unfixed`: `open` or `regressed`',
-        ),
-        tenant: text('Only failures of this tenant'),
-        limit: limit(1000, 'How many to return at most; 100 by default'),
-        cursor,
-      },
-      closed,
-    ),
+    query: queryOf({
+      job_id: text('Only failures of this job'),
+      run_id: text('Only the failure of this run'),
+      state: oneOf(
+        [...failureStates, 'unfixed'],
+        'Only failures in this state; `fixed`: the job has succeeded since; `regressed`: it was fixed, and came back; ' +
+          '`unfixed`: `open` or `regressed`',
+      ),
+      tenant: text('Only failures of this tenant'),
+      limit: limit(1000, 'How many to return at most; 100 by default'),
+      cursor,
+    }),
     answers: [json(200, failureList, 'Failures')],
     problems: ['validation-error', 'run-not-found'],
   },
@@ -89,15 +89,12 @@ export const failureOperations = {
     tag: 'Runs',
     summary: 'List runs that take too long, successes that did not come, and missed times of schedules',
     scope: 'runs:read',
-    query: Type.Object(
-      {
-        job_id: text('Only those of this job'),
-        state: oneOf(['open', 'all'], '`open`: only what is not over; this is the default'),
-        tenant: text('Only those of this tenant'),
-        limit: limit(1000, 'How many to return at most; 100 by default'),
-      },
-      closed,
-    ),
+    query: queryOf({
+      job_id: text('Only those of this job'),
+      state: oneOf(['open', 'all'], '`open`: only what is not over; this is the default'),
+      tenant: text('Only those of this tenant'),
+      limit: limit(1000, 'How many to return at most; 100 by default'),
+    }),
     answers: [json(200, lateList, 'Late runs and successes, and missed times')],
     problems: ['validation-error'],
   },

@@ -1,72 +1,72 @@
 // The schemas of jobs. In every object the fields of the API reference come first.
 
 import { Type } from 'typebox';
-import { anyObject, literals, nullable, runStatus, securityProfile, timestamp } from './schema-parts.ts';
+import {
+  anyObject,
+  literals,
+  named,
+  nullable,
+  runStatus,
+  securityProfile,
+  textOrNull,
+  timestamp,
+} from './schema-parts.ts';
 
-const jobSummary = Type.Object(
-  {
-    id: Type.String({ examples: ['backup/daily'] }),
-    name: Type.String(),
-    namespace: Type.String(),
-    version: Type.String(),
-    description: nullable(Type.String()),
-    source: Type.String(),
-    title: nullable(Type.String()),
-    tags: Type.Array(Type.String()),
-    executor: literals(['proc', 'container'] as const),
-    security_profile: securityProfile,
-    run_as: nullable(Type.String({ description: 'The user of the host that the job runs as, if it names one' })),
-    composition: literals(['single', 'steps'] as const),
-    aliases: Type.Array(Type.String()),
-    enabled: Type.Boolean(),
-  },
-  { $id: 'JobSummary' },
-);
+const jobSummary = named('JobSummary', {
+  id: Type.String({ examples: ['backup/daily'] }),
+  name: Type.String(),
+  namespace: Type.String(),
+  version: Type.String(),
+  description: nullable(Type.String()),
+  source: Type.String(),
+  title: nullable(Type.String()),
+  tags: Type.Array(Type.String()),
+  executor: literals(['proc', 'container'] as const),
+  security_profile: securityProfile,
+  run_as: textOrNull('The user of the host that the job runs as, if it names one'),
+  composition: literals(['single', 'steps'] as const),
+  aliases: Type.Array(Type.String()),
+  enabled: Type.Boolean(),
+});
 
-const retryPolicy = Type.Object(
-  {
-    limit: Type.Integer(),
-    backoff: literals(['fixed', 'exponential'] as const),
-    delay: Type.String(),
-    max_delay: Type.String(),
-    on: nullable(
-      Type.Array(Type.Integer(), {
-        description:
-          'Exit codes after which the step is retried, always including 75; null: it is retried after every failure.',
-      }),
-    ),
-  },
-  { $id: 'RetryPolicy' },
-);
+const retryPolicy = named('RetryPolicy', {
+  limit: Type.Integer(),
+  backoff: literals(['fixed', 'exponential'] as const),
+  delay: Type.String(),
+  max_delay: Type.String(),
+  on: nullable(
+    Type.Array(Type.Integer(), {
+      description:
+        'Exit codes after which the step is retried, always including 75; null: it is retried after every failure.',
+    }),
+  ),
+});
 
-const jobStep = Type.Object(
-  {
-    step_id: Type.String(),
-    name: nullable(Type.String()),
-    kind: literals(['script', 'job', 'approval'] as const),
-    needs: Type.Array(Type.String()),
-    if: nullable(Type.String()),
-    matrix: nullable(anyObject),
-    foreach: nullable(Type.String()),
-    command: nullable(Type.Array(Type.String(), { description: 'For a script: the program and its arguments.' })),
-    job: nullable(Type.String({ description: 'For a sub-run: the job that it runs.' })),
-    args: nullable(
-      Type.Record(Type.String(), Type.Unknown(), { description: 'For a sub-run: the arguments of its job.' }),
-    ),
-    approval: nullable(
-      Type.Object({
-        text: Type.String(),
-        by: nullable(Type.Array(Type.String())),
-        not_by_starter: Type.Boolean({ description: 'Who started the run may not answer.' }),
-      }),
-    ),
-    retry: retryPolicy,
-    timeout: nullable(Type.String()),
-    continue_on_error: Type.Boolean(),
-    always: Type.Boolean(),
-  },
-  { $id: 'JobStep' },
-);
+const jobStep = named('JobStep', {
+  step_id: Type.String(),
+  name: nullable(Type.String()),
+  kind: literals(['script', 'job', 'approval'] as const),
+  needs: Type.Array(Type.String()),
+  if: nullable(Type.String()),
+  matrix: nullable(anyObject),
+  foreach: nullable(Type.String()),
+  command: nullable(Type.Array(Type.String(), { description: 'For a script: the program and its arguments.' })),
+  job: textOrNull('For a sub-run: the job that it runs.'),
+  args: nullable(
+    Type.Record(Type.String(), Type.Unknown(), { description: 'For a sub-run: the arguments of its job.' }),
+  ),
+  approval: nullable(
+    Type.Object({
+      text: Type.String(),
+      by: nullable(Type.Array(Type.String())),
+      not_by_starter: Type.Boolean({ description: 'Who started the run may not answer.' }),
+    }),
+  ),
+  retry: retryPolicy,
+  timeout: nullable(Type.String()),
+  continue_on_error: Type.Boolean(),
+  always: Type.Boolean(),
+});
 
 const agentTerms = Type.Object(
   {
@@ -81,113 +81,92 @@ const agentTerms = Type.Object(
   { $id: 'AgentTerms', description: 'What agents should know about the job, and whether their runs wait for a person' },
 );
 
-export const job = Type.Object(
-  {
-    ...jobSummary.properties,
-    args: anyObject,
-    steps: Type.Array(jobStep, {
-      description: 'The steps as the author of the job wrote them; empty for a job without steps.',
+export const job = named('Job', {
+  ...jobSummary.properties,
+  args: anyObject,
+  steps: Type.Array(jobStep, {
+    description: 'The steps as the author of the job wrote them; empty for a job without steps.',
+  }),
+  concurrency: nullable(
+    Type.Object({
+      limit: Type.Integer(),
+      key: nullable(Type.String()),
+      on_conflict: literals(['queue', 'reject', 'cancel_running'] as const),
     }),
-    concurrency: nullable(
-      Type.Object({
-        limit: Type.Integer(),
-        key: nullable(Type.String()),
-        on_conflict: literals(['queue', 'reject', 'cancel_running'] as const),
-      }),
-    ),
-    retry: nullable(retryPolicy),
-    on_lost: literals(['fail', 'retry'] as const),
-    timeouts: Type.Object({
-      run: nullable(Type.String()),
-      step: nullable(Type.String()),
-      queue: nullable(Type.String()),
-    }),
-    revision: Type.String(),
-    path: Type.String(),
-    agents: agentTerms,
-  },
-  { $id: 'Job' },
-);
+  ),
+  retry: nullable(retryPolicy),
+  on_lost: literals(['fail', 'retry'] as const),
+  timeouts: Type.Object({
+    run: nullable(Type.String()),
+    step: nullable(Type.String()),
+    queue: nullable(Type.String()),
+  }),
+  revision: Type.String(),
+  path: Type.String(),
+  agents: agentTerms,
+});
 
-const invalidJob = Type.Object(
-  {
-    id: Type.String(),
-    source: Type.String(),
-    path: Type.String(),
-    errors: Type.Array(
-      Type.Object({ file: Type.String(), line: Type.Integer(), column: Type.Integer(), message: Type.String() }),
-    ),
-  },
-  { $id: 'InvalidJob' },
-);
+const invalidJob = named('InvalidJob', {
+  id: Type.String(),
+  source: Type.String(),
+  path: Type.String(),
+  errors: Type.Array(
+    Type.Object({ file: Type.String(), line: Type.Integer(), column: Type.Integer(), message: Type.String() }),
+  ),
+});
 
-const lastRun = Type.Object(
-  {
-    run_id: Type.String(),
-    status: runStatus,
-    created_at: timestamp,
-    started_at: nullable(timestamp),
-    finished_at: nullable(timestamp),
-  },
-  { $id: 'LastRun' },
-);
+const lastRun = named('LastRun', {
+  run_id: Type.String(),
+  status: runStatus,
+  created_at: timestamp,
+  started_at: nullable(timestamp),
+  finished_at: nullable(timestamp),
+});
 
-const listedJob = Type.Object(
-  {
-    ...jobSummary.properties,
-    last_runs: Type.Optional(
-      Type.Array(lastRun, { description: 'Newest first; present only if the query asks for `last_runs`.' }),
-    ),
-    args: Type.Optional({ ...anyObject, description: 'Present only if the query asks for it, as is `agents`.' }),
-    agents: Type.Optional(agentTerms),
-  },
-  { $id: 'ListedJob' },
-);
+const listedJob = named('ListedJob', {
+  ...jobSummary.properties,
+  last_runs: Type.Optional(
+    Type.Array(lastRun, { description: 'Newest first; present only if the query asks for `last_runs`.' }),
+  ),
+  args: Type.Optional({ ...anyObject, description: 'Present only if the query asks for it, as is `agents`.' }),
+  agents: Type.Optional(agentTerms),
+});
 
 const ms = (description: string) => Type.Integer({ description });
 
-export const jobTimes = Type.Object(
-  {
-    job_id: Type.String(),
-    runs: Type.Array(
-      Type.Object({
-        run_id: Type.String(),
-        status: runStatus,
-        created_at: timestamp,
-        finished_at: timestamp,
-        work_ms: ms('The time in which at least one step worked: without waiting for a slot or an approval'),
-        revision: Type.String(),
-      }),
-      { description: 'Runs that have started and ended, newest first' },
-    ),
-    steps: Type.Array(
-      Type.Object({
-        step_id: Type.String(),
-        slowest_instance: nullable(
-          Type.String({
-            description:
-              'The instance with the longest median, if the step has several; the step has the times of this instance',
-          }),
-        ),
-        instances: Type.Integer(),
-        runs: Type.Integer({ description: 'How many of these runs executed the step' }),
-        failed: Type.Integer({ description: 'In how many of them it failed' }),
-        median_ms: ms('The median of its last attempts'),
-        p95_ms: ms('95 of 100 were not slower'),
-      }),
-      { description: 'The steps that worked, the slowest first' },
-    ),
-    more: Type.Boolean({ description: 'Whether there are more runs in this period' }),
-  },
-  { $id: 'JobTimes' },
-);
+export const jobTimes = named('JobTimes', {
+  job_id: Type.String(),
+  runs: Type.Array(
+    Type.Object({
+      run_id: Type.String(),
+      status: runStatus,
+      created_at: timestamp,
+      finished_at: timestamp,
+      work_ms: ms('The time in which at least one step worked: without waiting for a slot or an approval'),
+      revision: Type.String(),
+    }),
+    { description: 'Runs that have started and ended, newest first' },
+  ),
+  steps: Type.Array(
+    Type.Object({
+      step_id: Type.String(),
+      slowest_instance: textOrNull(
+        'The instance with the longest median, if the step has several; the step has the times of this instance',
+      ),
+      instances: Type.Integer(),
+      runs: Type.Integer({ description: 'How many of these runs executed the step' }),
+      failed: Type.Integer({ description: 'In how many of them it failed' }),
+      median_ms: ms('The median of its last attempts'),
+      p95_ms: ms('95 of 100 were not slower'),
+    }),
+    { description: 'The steps that worked, the slowest first' },
+  ),
+  more: Type.Boolean({ description: 'Whether there are more runs in this period' }),
+});
 
-export const jobList = Type.Object(
-  {
-    jobs: Type.Array(listedJob),
-    invalid: Type.Array(invalidJob),
-    total: Type.Integer(),
-    next_cursor: nullable(Type.String()),
-  },
-  { $id: 'JobList' },
-);
+export const jobList = named('JobList', {
+  jobs: Type.Array(listedJob),
+  invalid: Type.Array(invalidJob),
+  total: Type.Integer(),
+  next_cursor: nullable(Type.String()),
+});

@@ -4,7 +4,7 @@ import { Type } from 'typebox';
 import { kvLimits } from '../domain/kv.ts';
 import { routes } from './routes.ts';
 import { runRequest } from './run-schemas.ts';
-import { closed, cursor, json, limit, nullable, text, timestamp } from './schema-parts.ts';
+import { cursor, json, limit, named, nullable, queryOf, request, text, timestamp } from './schema-parts.ts';
 
 const summary = {
   tenant: Type.String(),
@@ -19,43 +19,31 @@ const summary = {
 const longestValue = 4 * Math.ceil(kvLimits.valueBytes / 3);
 const value = { contentEncoding: 'base64' };
 
-const entry = Type.Object(
-  { ...summary, value: Type.String({ ...value, description: 'The value in base64' }) },
-  { $id: 'KvEntry' },
-);
-const keyList = Type.Object(
-  {
-    keys: Type.Array(Type.Object(summary, { $id: 'KvKey' })),
-    next_cursor: nullable(Type.String()),
-  },
-  { $id: 'KvKeyList' },
-);
-const namespaceList = Type.Object(
-  {
-    namespaces: Type.Array(Type.Object({ namespace: Type.String(), keys: Type.Integer(), size_bytes: Type.Integer() })),
-    next_cursor: nullable(Type.String()),
-  },
-  { $id: 'KvNamespaceList' },
-);
-const putRequest = Type.Object(
-  {
-    value: Type.String({ ...value, maxLength: longestValue, description: 'At most 8 KiB, in base64' }),
-    if_version: Type.Optional(
-      Type.Integer({
-        minimum: 0,
-        maximum: Number.MAX_SAFE_INTEGER,
-        description: 'Store only if the key has this version; 0: only if there is no such key',
-      }),
-    ),
-    ttl: Type.Optional(
-      Type.String({
-        maxLength: 64,
-        description: 'A duration such as `7d`, after which the key no longer exists; by default it never expires',
-      }),
-    ),
-  },
-  { $id: 'KvPutRequest', ...closed },
-);
+const entry = named('KvEntry', { ...summary, value: Type.String({ ...value, description: 'The value in base64' }) });
+const keyList = named('KvKeyList', {
+  keys: Type.Array(named('KvKey', summary)),
+  next_cursor: nullable(Type.String()),
+});
+const namespaceList = named('KvNamespaceList', {
+  namespaces: Type.Array(Type.Object({ namespace: Type.String(), keys: Type.Integer(), size_bytes: Type.Integer() })),
+  next_cursor: nullable(Type.String()),
+});
+const putRequest = request('KvPutRequest', {
+  value: Type.String({ ...value, maxLength: longestValue, description: 'At most 8 KiB, in base64' }),
+  if_version: Type.Optional(
+    Type.Integer({
+      minimum: 0,
+      maximum: Number.MAX_SAFE_INTEGER,
+      description: 'Store only if the key has this version; 0: only if there is no such key',
+    }),
+  ),
+  ttl: Type.Optional(
+    Type.String({
+      maxLength: 64,
+      description: 'A duration such as `7d`, after which the key no longer exists; by default it never expires',
+    }),
+  ),
+});
 
 const ofTenant = {
   tenant: Type.Optional({
@@ -71,7 +59,7 @@ export const kvOperations = {
     tag: 'Key-value store',
     summary: 'List the namespaces that hold keys, and how much each holds',
     scope: 'kv:read',
-    query: Type.Object({ ...ofTenant, ...paging }, closed),
+    query: queryOf({ ...ofTenant, ...paging }),
     answers: [json(200, namespaceList, 'Namespaces, sorted by name')],
     problems: ['validation-error'],
   },
@@ -80,7 +68,7 @@ export const kvOperations = {
     tag: 'Key-value store',
     summary: 'List the keys of a namespace, without their values; slashes of the namespace are sent as %2F',
     scope: 'kv:read',
-    query: Type.Object({ ...ofTenant, prefix: text('Only keys that begin with this'), ...paging }, closed),
+    query: queryOf({ ...ofTenant, prefix: text('Only keys that begin with this'), ...paging }),
     answers: [json(200, keyList, 'Keys, sorted')],
     problems: ['validation-error'],
   },
@@ -89,7 +77,7 @@ export const kvOperations = {
     tag: 'Key-value store',
     summary: 'Get the value of a key',
     scope: 'kv:read',
-    query: Type.Object(ofTenant, closed),
+    query: queryOf(ofTenant),
     answers: [json(200, entry, 'The value, and its version')],
     problems: ['validation-error', 'kv-key-not-found'],
   },
@@ -98,7 +86,7 @@ export const kvOperations = {
     tag: 'Key-value store',
     summary: 'Store a value, or replace it',
     scope: 'kv:write',
-    query: Type.Object(ofTenant, closed),
+    query: queryOf(ofTenant),
     body: putRequest,
     answers: [json(200, entry, 'Replaced'), json(201, entry, 'Stored under a new key')],
     problems: ['validation-error', 'permission-denied', 'kv-conflict', 'kv-full', 'not-ready'],
@@ -109,7 +97,7 @@ export const kvOperations = {
     tag: 'Key-value store',
     summary: 'Delete a key',
     scope: 'kv:write',
-    query: Type.Object(ofTenant, closed),
+    query: queryOf(ofTenant),
     answers: [{ status: 204, description: 'Deleted', content: {} }],
     problems: ['validation-error', 'kv-key-not-found', 'not-ready'],
     audit: { action: 'kv.delete', object: 'kv' },

@@ -6,44 +6,42 @@ import { runStatuses } from '../domain/run.ts';
 import { routes } from './routes.ts';
 import * as runSchemas from './run-schemas.ts';
 import {
-  closed,
   cursor,
   instant,
   json,
   lastEventId,
   limit,
   literals,
-  nullable,
+  named,
   oneOf,
+  queryOf,
   stream,
   text,
+  textOrNull,
   timeOrNull,
   timestamp,
 } from './schema-parts.ts';
 
-const foundLogs = Type.Object(
-  {
-    hits: Type.Array(
-      Type.Object({
-        run_id: Type.String(),
-        job_id: Type.String(),
-        seq: Type.Integer({ description: 'The number of the line in the log of its run' }),
-        timestamp,
-        level: literals(logLevels),
-        message: Type.String({ description: 'A long line is cut around the text' }),
-      }),
-      { description: 'Runs that have not ended first, then those that ended last; of each the last line first' },
-    ),
-    next_cursor: nullable(Type.String({ description: 'Where the search continues; null: it is complete' })),
-    searched: Type.Object({
-      from: timeOrNull('The logs of runs that ended since then have been searched; null: all logs'),
-      bytes: Type.Integer({ description: 'How much log this answer has searched' }),
-      segments: Type.Integer({ description: 'In how many segments' }),
-      unreadable: Type.Integer({ description: 'Segments that could not be read; the logs of their runs show which' }),
+const foundLogs = named('FoundLogs', {
+  hits: Type.Array(
+    Type.Object({
+      run_id: Type.String(),
+      job_id: Type.String(),
+      seq: Type.Integer({ description: 'The number of the line in the log of its run' }),
+      timestamp,
+      level: literals(logLevels),
+      message: Type.String({ description: 'A long line is cut around the text' }),
     }),
-  },
-  { $id: 'FoundLogs' },
-);
+    { description: 'Runs that have not ended first, then those that ended last; of each the last line first' },
+  ),
+  next_cursor: textOrNull('Where the search continues; null: it is complete'),
+  searched: Type.Object({
+    from: timeOrNull('The logs of runs that ended since then have been searched; null: all logs'),
+    bytes: Type.Integer({ description: 'How much log this answer has searched' }),
+    segments: Type.Integer({ description: 'In how many segments' }),
+    unreadable: Type.Integer({ description: 'Segments that could not be read; the logs of their runs show which' }),
+  }),
+});
 
 export const logOperations = {
   searchLogs: {
@@ -51,20 +49,17 @@ export const logOperations = {
     tag: 'Runs',
     summary: 'Search the logs of all runs',
     scope: 'runs:read',
-    query: Type.Object(
-      {
-        q: text('Only lines that contain this text'),
-        job_id: text('Only logs of runs of this job'),
-        status: oneOf(runStatuses, 'Only logs of runs with this status'),
-        tenant: text('Only logs of runs of this tenant'),
-        level: oneOf(logLevels, 'Only lines of this level or a more severe one'),
-        since: instant('Only lines of this time or later'),
-        until: instant('Only lines before this time'),
-        limit: limit(1000, 'How many lines to return at most; 100 by default'),
-        cursor,
-      },
-      closed,
-    ),
+    query: queryOf({
+      q: text('Only lines that contain this text'),
+      job_id: text('Only logs of runs of this job'),
+      status: oneOf(runStatuses, 'Only logs of runs with this status'),
+      tenant: text('Only logs of runs of this tenant'),
+      level: oneOf(logLevels, 'Only lines of this level or a more severe one'),
+      since: instant('Only lines of this time or later'),
+      until: instant('Only lines before this time'),
+      limit: limit(1000, 'How many lines to return at most; 100 by default'),
+      cursor,
+    }),
     answers: [json(200, foundLogs, 'Lines; an answer takes 2 s at most, and may have no line before the search ends')],
     problems: ['validation-error'],
   },
@@ -73,27 +68,24 @@ export const logOperations = {
     tag: 'Runs',
     summary: 'Get the log of a run: one page, the whole text, or a live stream',
     scope: 'runs:read',
-    query: Type.Object(
-      {
-        follow: Type.Optional(Type.Boolean({ description: 'Stream the existing lines, then new ones as they come' })),
-        since: instant('Only lines after this time, exclusive'),
-        limit: limit(10_000, 'How many lines to return at most; 1000 by default'),
-        cursor,
-        before: limit(
-          Number.MAX_SAFE_INTEGER,
-          'Only lines before the one with this `seq`; with `tail`, the last of them',
-        ),
-        tail: limit(10_000, 'Only this many lines from the end'),
-        level: oneOf(logLevels, 'Only lines of this level or a more severe one'),
-        step_id: text('Only lines of this step and its instances'),
-        attempt: Type.Optional(
-          Type.Integer({ minimum: 1, maximum: 1_000_000, description: 'Only lines of this attempt' }),
-        ),
-        q: text('Only lines that contain this text'),
-        last_event_id: text('Same as the header `Last-Event-ID`'),
-      },
-      closed,
-    ),
+    query: queryOf({
+      follow: Type.Optional(Type.Boolean({ description: 'Stream the existing lines, then new ones as they come' })),
+      since: instant('Only lines after this time, exclusive'),
+      limit: limit(10_000, 'How many lines to return at most; 1000 by default'),
+      cursor,
+      before: limit(
+        Number.MAX_SAFE_INTEGER,
+        'Only lines before the one with this `seq`; with `tail`, the last of them',
+      ),
+      tail: limit(10_000, 'Only this many lines from the end'),
+      level: oneOf(logLevels, 'Only lines of this level or a more severe one'),
+      step_id: text('Only lines of this step and its instances'),
+      attempt: Type.Optional(
+        Type.Integer({ minimum: 1, maximum: 1_000_000, description: 'Only lines of this attempt' }),
+      ),
+      q: text('Only lines that contain this text'),
+      last_event_id: text('Same as the header `Last-Event-ID`'),
+    }),
     headers: lastEventId,
     answers: [
       {

@@ -19,7 +19,6 @@ import { type Route, routes } from './routes.ts';
 import * as runSchemas from './run-schemas.ts';
 import { scheduleOperations } from './schedule-operations.ts';
 import {
-  closed,
   idempotencyKey,
   instant,
   json,
@@ -27,6 +26,7 @@ import {
   limit,
   oneOf,
   page,
+  queryOf,
   stream,
   text,
 } from './schema-parts.ts';
@@ -77,37 +77,34 @@ export const operations = {
     tag: 'Jobs',
     summary: 'List the jobs of all sources',
     scope: 'jobs:read',
-    query: Type.Object(
-      {
-        source: text('Only jobs of this source'),
-        namespace: text('Only jobs in exactly this namespace'),
-        prefix: text('Only jobs in this namespace or below it'),
-        tag: text('Only jobs with this tag'),
-        q: text('Text to find in id, title, description or tags'),
-        ids: Type.Optional(
-          Type.String({
-            description: 'Only jobs with these ids, separated by commas',
-            minLength: 1,
-            maxLength: 16_384,
-          }),
-        ),
-        last_runs: limit(
-          10,
-          'Also return this many of the last runs of each job, newest first; needs the scope `runs:read`',
-        ),
-        include: Type.Optional(
-          Type.Literal('args', {
-            description: 'Also return the schema of the arguments of each job, and what it says to agents',
-          }),
-        ),
-        agents: oneOf(
-          ['exposed', 'visible'],
-          'Only jobs that their authors expose to agents (`agents.expose: true`), or all that are not hidden from them',
-        ),
-        ...page('How many jobs to return at most; by default all, or 100 with `last_runs` or `include`'),
-      },
-      closed,
-    ),
+    query: queryOf({
+      source: text('Only jobs of this source'),
+      namespace: text('Only jobs in exactly this namespace'),
+      prefix: text('Only jobs in this namespace or below it'),
+      tag: text('Only jobs with this tag'),
+      q: text('Text to find in id, title, description or tags'),
+      ids: Type.Optional(
+        Type.String({
+          description: 'Only jobs with these ids, separated by commas',
+          minLength: 1,
+          maxLength: 16_384,
+        }),
+      ),
+      last_runs: limit(
+        10,
+        'Also return this many of the last runs of each job, newest first; needs the scope `runs:read`',
+      ),
+      include: Type.Optional(
+        Type.Literal('args', {
+          description: 'Also return the schema of the arguments of each job, and what it says to agents',
+        }),
+      ),
+      agents: oneOf(
+        ['exposed', 'visible'],
+        'Only jobs that their authors expose to agents (`agents.expose: true`), or all that are not hidden from them',
+      ),
+      ...page('How many jobs to return at most; by default all, or 100 with `last_runs` or `include`'),
+    }),
     headers: ifNoneMatch,
     answers: [json(200, jobSchemas.jobList, 'Jobs, sorted by id')],
     problems: ['validation-error'],
@@ -127,14 +124,11 @@ export const operations = {
     tag: 'Runs',
     summary: 'Get how long the last runs of a job and their steps took',
     scope: 'runs:read',
-    query: Type.Object(
-      {
-        job_id: Type.String({ description: 'The job, which need not exist any more', minLength: 1, maxLength: 512 }),
-        since: instant('Only runs created at this time or later'),
-        limit: limit(500, 'How many runs to look at; 300 by default'),
-      },
-      closed,
-    ),
+    query: queryOf({
+      job_id: Type.String({ description: 'The job, which need not exist any more', minLength: 1, maxLength: 512 }),
+      since: instant('Only runs created at this time or later'),
+      limit: limit(500, 'How many runs to look at; 300 by default'),
+    }),
     answers: [json(200, jobSchemas.jobTimes, 'The runs, and a summary of their steps')],
     problems: ['validation-error'],
   },
@@ -157,25 +151,22 @@ export const operations = {
     tag: 'Runs',
     summary: 'List runs, newest first',
     scope: 'runs:read',
-    query: Type.Object(
-      {
-        job_id: text('Only runs of this job'),
-        status: oneOf(listedStatuses, 'Only runs with this status; `waiting_approval`: runs that wait for an approval'),
-        tenant: text('Only runs of this tenant'),
-        label: text('Only runs with this label: `key` or `key=value`'),
-        source: text('Only runs of jobs of this source'),
-        since: instant('Only runs created at this time or later'),
-        until: instant('Only runs created before this time'),
-        prefix: text('Only runs of jobs in this namespace or below it'),
-        created_by: text('Only runs that this principal started, by its exact name'),
-        trigger: oneOf(triggerTypes, 'Only runs that were started in this way; `job`: by a step of another run'),
-        not_label: text('Leave out runs with this label: `key` or `key=value`'),
-        top_level: Type.Optional(Type.Boolean({ description: 'Leave out runs that a step of another run started' })),
-        q: text('Text to find in ids, arguments or errors'),
-        ...page('How many runs to return at most; 100 by default'),
-      },
-      closed,
-    ),
+    query: queryOf({
+      job_id: text('Only runs of this job'),
+      status: oneOf(listedStatuses, 'Only runs with this status; `waiting_approval`: runs that wait for an approval'),
+      tenant: text('Only runs of this tenant'),
+      label: text('Only runs with this label: `key` or `key=value`'),
+      source: text('Only runs of jobs of this source'),
+      since: instant('Only runs created at this time or later'),
+      until: instant('Only runs created before this time'),
+      prefix: text('Only runs of jobs in this namespace or below it'),
+      created_by: text('Only runs that this principal started, by its exact name'),
+      trigger: oneOf(triggerTypes, 'Only runs that were started in this way; `job`: by a step of another run'),
+      not_label: text('Leave out runs with this label: `key` or `key=value`'),
+      top_level: Type.Optional(Type.Boolean({ description: 'Leave out runs that a step of another run started' })),
+      q: text('Text to find in ids, arguments or errors'),
+      ...page('How many runs to return at most; 100 by default'),
+    }),
     answers: [json(200, runSchemas.runList, 'Runs')],
     problems: ['validation-error'],
   },
@@ -195,13 +186,10 @@ export const operations = {
     tag: 'Events',
     summary: 'Stream or list the events of a run',
     scope: 'runs:read',
-    query: Type.Object(
-      {
-        types: text('Only events with these names, separated by commas'),
-        last_event_id: text('Same as the header `Last-Event-ID`'),
-      },
-      closed,
-    ),
+    query: queryOf({
+      types: text('Only events with these names, separated by commas'),
+      last_event_id: text('Same as the header `Last-Event-ID`'),
+    }),
     headers: lastEventId,
     answers: [
       {
@@ -217,7 +205,7 @@ export const operations = {
     tag: 'Events',
     summary: 'List the events of a run so far, as JSON lines',
     scope: 'runs:read',
-    query: Type.Object({ types: text('Only events with these names, separated by commas') }, closed),
+    query: queryOf({ types: text('Only events with these names, separated by commas') }),
     answers: [
       {
         status: 200,
@@ -240,12 +228,9 @@ export const operations = {
     tag: 'Runs',
     summary: 'Cancel a run; its processes have ended before the answer says `cancelled`',
     scope: 'runs:write',
-    query: Type.Object(
-      {
-        force: Type.Optional(Type.Boolean({ description: 'Kill at once, without giving the job time to shut down' })),
-      },
-      closed,
-    ),
+    query: queryOf({
+      force: Type.Optional(Type.Boolean({ description: 'Kill at once, without giving the job time to shut down' })),
+    }),
     answers: [
       json(200, runSchemas.runStatusAnswer, 'Cancelled'),
       json(202, runSchemas.runStatusAnswer, 'Still terminating after the grace period'),
@@ -287,18 +272,15 @@ export const operations = {
     tag: 'Runs',
     summary: 'List the approvals that steps wait for, or those that were answered',
     scope: 'runs:read',
-    query: Type.Object(
-      {
-        state: oneOf(
-          ['waiting', 'answered'] as const,
-          '`waiting`, the default: longest first; `answered`, or ended without an answer: newest first',
-        ),
-        job_id: text('Only approvals of runs of this job'),
-        tenant: text('Only approvals of runs of this tenant'),
-        limit: limit(1000, 'How many approvals to return at most; 100 by default'),
-      },
-      closed,
-    ),
+    query: queryOf({
+      state: oneOf(
+        ['waiting', 'answered'] as const,
+        '`waiting`, the default: longest first; `answered`, or ended without an answer: newest first',
+      ),
+      job_id: text('Only approvals of runs of this job'),
+      tenant: text('Only approvals of runs of this tenant'),
+      limit: limit(1000, 'How many approvals to return at most; 100 by default'),
+    }),
     answers: [json(200, runSchemas.approvalList, 'Approvals')],
     problems: ['validation-error'],
   },
@@ -307,7 +289,7 @@ export const operations = {
     tag: 'Runs',
     summary: 'List every attempt of the steps of a run, sorted by step and attempt',
     scope: 'runs:read',
-    query: Type.Object({ step_id: text('Only attempts of this step') }, closed),
+    query: queryOf({ step_id: text('Only attempts of this step') }),
     answers: [json(200, runSchemas.attemptList, 'Attempts')],
     problems: ['validation-error', 'run-not-found'],
   },
@@ -347,15 +329,12 @@ export const operations = {
     tag: 'Events',
     summary: 'Stream the events of all runs',
     scope: 'runs:read',
-    query: Type.Object(
-      {
-        run_id: text('Only events of this run; the stream ends after `run.finished`'),
-        job_id: text('Only events of runs of this job'),
-        types: text('Only events with these names, separated by commas'),
-        last_event_id: text('Same as the header `Last-Event-ID`'),
-      },
-      closed,
-    ),
+    query: queryOf({
+      run_id: text('Only events of this run; the stream ends after `run.finished`'),
+      job_id: text('Only events of runs of this job'),
+      types: text('Only events with these names, separated by commas'),
+      last_event_id: text('Same as the header `Last-Event-ID`'),
+    }),
     headers: lastEventId,
     answers: [{ status: 200, description: 'Server-sent events', content: { 'text/event-stream': stream } }],
     problems: ['validation-error', 'run-not-found', 'events-expired'],

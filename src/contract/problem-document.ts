@@ -1,16 +1,13 @@
 // The schema of a problem document (RFC 9457). Every error of the API has this form.
 
 import { Type } from 'typebox';
-import { anyObject } from './schema-parts.ts';
+import { anyObject, named } from './schema-parts.ts';
 
-export const problemDocument = Type.Object(
-  {
-    type: Type.String({ format: 'uri' }),
-    title: Type.String(),
-    status: Type.Integer(),
-    detail: Type.String(),
-    instance: Type.String(),
-    errors: Type.Optional(Type.Array(anyObject)),
-  },
-  { $id: 'Problem' },
-);
+export const problemDocument = named('Problem', {
+  type: Type.String({ format: 'uri' }),
+  title: Type.String(),
+  status: Type.Integer(),
+  detail: Type.String(),
+  instance: Type.String(),
+  errors: Type.Optional(Type.Array(anyObject)),
+});

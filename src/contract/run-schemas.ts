@@ -11,9 +11,12 @@ import {
   anyObject,
   labels,
   literals,
+  named,
   nullable,
+  request,
   runStatus,
   securityProfile,
+  textOrNull,
   timeOrNull,
   timestamp,
 } from './schema-parts.ts';
@@ -21,29 +24,26 @@ import {
 const anyJson = Type.Unknown();
 const logLevel = literals(logLevels);
 
-export const runRequest = Type.Object(
-  {
-    job_id: Type.String({ minLength: 1, maxLength: 512 }),
-    args: Type.Optional(Type.Unsafe<JsonObject>({ type: 'object' })),
-    tenant: Type.Optional(Type.String({ pattern: tenantPattern.source })),
-    async: Type.Optional(Type.Boolean({ default: true })),
-    labels: Type.Optional(
-      Type.Record(Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$' }), Type.String({ maxLength: 255 }), {
-        additionalProperties: false,
-        maxProperties: 64,
-      }),
+export const runRequest = request('RunRequest', {
+  job_id: Type.String({ minLength: 1, maxLength: 512 }),
+  args: Type.Optional(Type.Unsafe<JsonObject>({ type: 'object' })),
+  tenant: Type.Optional(Type.String({ pattern: tenantPattern.source })),
+  async: Type.Optional(Type.Boolean({ default: true })),
+  labels: Type.Optional(
+    Type.Record(Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$' }), Type.String({ maxLength: 255 }), {
+      additionalProperties: false,
+      maxProperties: 64,
+    }),
+  ),
+  priority: Type.Optional(Type.Integer({ minimum: -100, maximum: 100 })),
+  security_profile: Type.Optional(securityProfile),
+  source: Type.Optional(
+    Type.Object(
+      { name: Type.String({ minLength: 1, maxLength: 63 }) },
+      { additionalProperties: false, description: 'The name of the source to which the job must belong' },
     ),
-    priority: Type.Optional(Type.Integer({ minimum: -100, maximum: 100 })),
-    security_profile: Type.Optional(securityProfile),
-    source: Type.Optional(
-      Type.Object(
-        { name: Type.String({ minLength: 1, maxLength: 63 }) },
-        { additionalProperties: false, description: 'The name of the source to which the job must belong' },
-      ),
-    ),
-  },
-  { $id: 'RunRequest', additionalProperties: false },
-);
+  ),
+});
 
 const reason = nullable(Type.String());
 const hint = Type.String({ description: 'What the failure means for the job, and what to change' });
@@ -51,10 +51,12 @@ const error = nullable(
   Type.Object({ message: Type.String(), step_id: Type.Optional(Type.String()), hint: Type.Optional(hint) }),
 );
 
-export const runCreated = Type.Object(
-  { run_id: Type.String(), job_id: Type.String(), status: runStatus, created_at: timestamp },
-  { $id: 'RunCreated' },
-);
+export const runCreated = named('RunCreated', {
+  run_id: Type.String(),
+  job_id: Type.String(),
+  status: runStatus,
+  created_at: timestamp,
+});
 
 const openApproval = {
   step_id: Type.String(),
@@ -101,22 +103,18 @@ const runFields = Type.Object({
   expected_end_at: timeOrNull('When the run will probably end; null: unknown, or the run waits for an approval'),
 });
 
-const runSummary = Type.Object(
-  {
-    ...runFields.properties,
-    args_text: Type.String({
-      description: 'The arguments on one line, cut after 200 characters; secrets are redacted',
-    }),
-  },
-  { $id: 'RunSummary' },
-);
+const runSummary = named('RunSummary', {
+  ...runFields.properties,
+  args_text: Type.String({
+    description: 'The arguments on one line, cut after 200 characters; secrets are redacted',
+  }),
+});
 
 const parent = Type.Object({ run_id: Type.String(), step_id: Type.String() });
 
-export const childList = Type.Object(
-  { runs: Type.Array(Type.Object({ ...runSummary.properties, parent }, { $id: 'ChildRun' })) },
-  { $id: 'ChildRunList' },
-);
+export const childList = named('ChildRunList', {
+  runs: Type.Array(named('ChildRun', { ...runSummary.properties, parent })),
+});
 
 const isolation = Type.Object({
   pid_namespace: Type.Boolean(),
@@ -182,77 +180,63 @@ const leftBehind = nullable(
   ),
 );
 
-const step = Type.Object(
-  {
-    step_id: Type.String(),
-    name: Type.String(),
-    status: literals(stepStatuses),
-    reason,
-    attempt: Type.Integer(),
-    needs: Type.Array(Type.String()),
-    started_at: nullable(timestamp),
-    finished_at: nullable(timestamp),
-    exit_code: nullable(Type.Integer()),
-    outputs: Type.Record(Type.String(), Type.String()),
-    kind: literals(['command', 'job', 'approval', 'group'] as const),
-    message: nullable(Type.String({ description: 'Why the step has this status, in words' })),
-    hint: nullable(hint),
-    instance_of: nullable(
-      Type.String({ description: 'The step with `matrix` or `foreach` that this is an instance of' }),
-    ),
-    item: nullable(
-      Type.String({
-        description: 'The item of a `foreach`, if it is a number, a boolean or a string of at most 100 characters',
-      }),
-    ),
-    not_before: timeOrNull('The earliest time at which the retry starts'),
-    child_run_id: nullable(Type.String({ description: 'The run that this step started' })),
-    approval: nullable(
-      Type.Object({
-        decision: literals(['approve', 'deny'] as const),
-        by: Type.String(),
-        comment: nullable(Type.String()),
-      }),
-    ),
-    termination,
-  },
-  { $id: 'Step' },
-);
+const step = named('Step', {
+  step_id: Type.String(),
+  name: Type.String(),
+  status: literals(stepStatuses),
+  reason,
+  attempt: Type.Integer(),
+  needs: Type.Array(Type.String()),
+  started_at: nullable(timestamp),
+  finished_at: nullable(timestamp),
+  exit_code: nullable(Type.Integer()),
+  outputs: Type.Record(Type.String(), Type.String()),
+  kind: literals(['command', 'job', 'approval', 'group'] as const),
+  message: textOrNull('Why the step has this status, in words'),
+  hint: nullable(hint),
+  instance_of: textOrNull('The step with `matrix` or `foreach` that this is an instance of'),
+  item: textOrNull('The item of a `foreach`, if it is a number, a boolean or a string of at most 100 characters'),
+  not_before: timeOrNull('The earliest time at which the retry starts'),
+  child_run_id: textOrNull('The run that this step started'),
+  approval: nullable(
+    Type.Object({
+      decision: literals(['approve', 'deny'] as const),
+      by: Type.String(),
+      comment: nullable(Type.String()),
+    }),
+  ),
+  termination,
+});
 
-export const attemptList = Type.Object({ attempts: Type.Array(step) }, { $id: 'AttemptList' });
+export const attemptList = named('AttemptList', { attempts: Type.Array(step) });
 
-export const rerunRequest = Type.Object(
-  {
-    from: Type.Optional(
-      Type.Union(
-        [
-          literals(['start', 'failed'] as const),
-          Type.Object({ step: Type.String({ minLength: 1, maxLength: 256 }) }, { additionalProperties: false }),
-        ],
-        { description: '`start`, `failed` or `{step}`; `start` by default' },
-      ),
+export const rerunRequest = request('RerunRequest', {
+  from: Type.Optional(
+    Type.Union(
+      [
+        literals(['start', 'failed'] as const),
+        Type.Object({ step: Type.String({ minLength: 1, maxLength: 256 }) }, { additionalProperties: false }),
+      ],
+      { description: '`start`, `failed` or `{step}`; `start` by default' },
     ),
-    args: Type.Optional(
-      Type.Unsafe<JsonObject>({ type: 'object', description: 'Arguments that replace those of the earlier run' }),
-    ),
-    revision: Type.Optional(literals(['latest'] as const)),
-  },
-  { $id: 'RerunRequest', additionalProperties: false },
-);
+  ),
+  args: Type.Optional(
+    Type.Unsafe<JsonObject>({ type: 'object', description: 'Arguments that replace those of the earlier run' }),
+  ),
+  revision: Type.Optional(literals(['latest'] as const)),
+});
 
-export const approvalRequest = Type.Object(
-  {
-    step_id: Type.String({ minLength: 1, maxLength: 256 }),
-    decision: literals(['approve', 'deny'] as const),
-    comment: Type.Optional(Type.String({ maxLength: 4096 })),
-  },
-  { $id: 'ApprovalRequest', additionalProperties: false },
-);
+export const approvalRequest = request('ApprovalRequest', {
+  step_id: Type.String({ minLength: 1, maxLength: 256 }),
+  decision: literals(['approve', 'deny'] as const),
+  comment: Type.Optional(Type.String({ maxLength: 4096 })),
+});
 
-export const approvalAnswer = Type.Object(
-  { run_id: Type.String(), step_id: Type.String(), decision: literals(['approve', 'deny'] as const) },
-  { $id: 'ApprovalAnswer' },
-);
+export const approvalAnswer = named('ApprovalAnswer', {
+  run_id: Type.String(),
+  step_id: Type.String(),
+  decision: literals(['approve', 'deny'] as const),
+});
 
 const trace = Type.Object(
   {
@@ -264,169 +248,137 @@ const trace = Type.Object(
       }),
     ),
     sampled: Type.Boolean({ description: 'false: the caller wants no spans of this trace to be stored' }),
-    state: nullable(Type.String({ description: 'The `tracestate` of the caller' })),
+    state: textOrNull('The `tracestate` of the caller'),
   },
   { description: 'The trace of the run, in the words of W3C Trace Context' },
 );
 
-export const run = Type.Object(
-  {
-    ...runFields.properties,
-    args: anyObject,
-    result: nullable(Type.Object({ value: anyJson })),
-    steps: Type.Array(step),
-    rerun_of: nullable(Type.String()),
-    parent: nullable(parent),
-    limits,
-    grants: Type.Array(grant),
-    termination,
-    left_behind: leftBehind,
-    source: Type.Object({ name: Type.String(), type: Type.String(), revision: Type.String() }),
-    security: Type.Object({ profile: securityProfile, isolation }),
-    worker: nullable(Type.String()),
-    cancel_requested_at: nullable(timestamp),
-    request_id: nullable(Type.String()),
-    trace,
-  },
-  { $id: 'Run' },
-);
+export const run = named('Run', {
+  ...runFields.properties,
+  args: anyObject,
+  result: nullable(Type.Object({ value: anyJson })),
+  steps: Type.Array(step),
+  rerun_of: nullable(Type.String()),
+  parent: nullable(parent),
+  limits,
+  grants: Type.Array(grant),
+  termination,
+  left_behind: leftBehind,
+  source: Type.Object({ name: Type.String(), type: Type.String(), revision: Type.String() }),
+  security: Type.Object({ profile: securityProfile, isolation }),
+  worker: nullable(Type.String()),
+  cancel_requested_at: nullable(timestamp),
+  request_id: nullable(Type.String()),
+  trace,
+});
 
-export const runList = Type.Object(
-  {
-    runs: Type.Array(runSummary),
-    total: Type.Integer(),
-    total_exact: Type.Boolean({
-      description: 'false: at least `total` runs match; more than 20,000 runs would have to be searched',
-    }),
-    next_cursor: nullable(
-      Type.String({ description: 'A search may return a page that is not full, and continue with this cursor' }),
-    ),
-  },
-  { $id: 'RunList' },
-);
+export const runList = named('RunList', {
+  runs: Type.Array(runSummary),
+  total: Type.Integer(),
+  total_exact: Type.Boolean({
+    description: 'false: at least `total` runs match; more than 20,000 runs would have to be searched',
+  }),
+  next_cursor: textOrNull('A search may return a page that is not full, and continue with this cursor'),
+});
 
 const decision = literals(['approve', 'deny'] as const);
 
-export const approvalList = Type.Object(
-  {
-    approvals: Type.Array(
-      Type.Object(
-        {
-          run_id: Type.String(),
-          job_id: Type.String(),
-          tenant: Type.String(),
-          ...openApproval,
-          step_name: Type.String(),
-          deadline: timeOrNull('When the step fails unless somebody has answered'),
-          by: nullable(
-            Type.Array(Type.String(), {
-              description: 'Who may answer; null: everyone with the scope `runs:approve`',
-            }),
-          ),
-          not_by_starter: Type.Boolean({ description: 'Who started the run may not answer.' }),
-          may_answer: Type.Boolean({ description: 'Whether you may answer' }),
-          answer: nullable(
-            Type.Object({ decision, by: Type.String(), comment: nullable(Type.String()), at: timestamp }),
-          ),
-          finished_at: nullable(timestamp),
-          created_by: Type.String({ description: 'Who started the run' }),
-          trigger: Type.Object({ type: Type.String() }),
-          args: anyObject,
-          run_created_at: timestamp,
-        },
-        { $id: 'Approval' },
+export const approvalList = named('ApprovalList', {
+  approvals: Type.Array(
+    named('Approval', {
+      run_id: Type.String(),
+      job_id: Type.String(),
+      tenant: Type.String(),
+      ...openApproval,
+      step_name: Type.String(),
+      deadline: timeOrNull('When the step fails unless somebody has answered'),
+      by: nullable(
+        Type.Array(Type.String(), {
+          description: 'Who may answer; null: everyone with the scope `runs:approve`',
+        }),
       ),
-    ),
-    total: Type.Integer(),
-    total_exact: Type.Boolean({
-      description: 'false: there are more than 10,000 approvals, and only the first ones of the list were searched',
+      not_by_starter: Type.Boolean({ description: 'Who started the run may not answer.' }),
+      may_answer: Type.Boolean({ description: 'Whether you may answer' }),
+      answer: nullable(Type.Object({ decision, by: Type.String(), comment: nullable(Type.String()), at: timestamp })),
+      finished_at: nullable(timestamp),
+      created_by: Type.String({ description: 'Who started the run' }),
+      trigger: Type.Object({ type: Type.String() }),
+      args: anyObject,
+      run_created_at: timestamp,
     }),
-  },
-  { $id: 'ApprovalList' },
-);
+  ),
+  total: Type.Integer(),
+  total_exact: Type.Boolean({
+    description: 'false: there are more than 10,000 approvals, and only the first ones of the list were searched',
+  }),
+});
 
-export const runStatusAnswer = Type.Object({ run_id: Type.String(), status: runStatus }, { $id: 'RunStatusAnswer' });
+export const runStatusAnswer = named('RunStatusAnswer', { run_id: Type.String(), status: runStatus });
 
-const notification = Type.Object(
-  {
-    id: Type.String({ description: 'Sent to the webhook as `webhook-id`' }),
-    status: literals(notificationStatuses),
-    event: literals(notifyEvents),
-    channel: nullable(
-      Type.String({ description: 'The channel of flwd.yaml; null if the job names the webhook itself' }),
-    ),
-    origin: nullable(
-      Type.String({
-        description: 'The origin of the webhook’s URL, whose rest may be secret; null for a channel, which has its own',
-      }),
-    ),
-    attempts: Type.Integer(),
-    last_error: nullable(Type.String()),
-    created_at: timestamp,
-    next_attempt_at: nullable(timestamp),
-    finished_at: nullable(timestamp),
-  },
-  { $id: 'Notice' },
-);
+const notification = named('Notice', {
+  id: Type.String({ description: 'Sent to the webhook as `webhook-id`' }),
+  status: literals(notificationStatuses),
+  event: literals(notifyEvents),
+  channel: textOrNull('The channel of flwd.yaml; null if the job names the webhook itself'),
+  origin: textOrNull(
+    'The origin of the webhook’s URL, whose rest may be secret; null for a channel, which has its own',
+  ),
+  attempts: Type.Integer(),
+  last_error: nullable(Type.String()),
+  created_at: timestamp,
+  next_attempt_at: nullable(timestamp),
+  finished_at: nullable(timestamp),
+});
 
-export const notificationList = Type.Object({ notices: Type.Array(notification) }, { $id: 'NoticeList' });
+export const notificationList = named('NoticeList', { notices: Type.Array(notification) });
 
-export const plan = Type.Object(
-  {
-    job_id: Type.String(),
-    args: anyObject,
-    executor: Type.String(),
-    steps: Type.Array(Type.Object({ step_id: Type.String(), needs: Type.Array(Type.String()) })),
-    security: Type.Object({ profile: securityProfile, isolation }),
-    limits,
-    grants: Type.Array(grant),
-    network_reach: nullable(Type.String({ description: 'What the run can reach over the network, in words' })),
-    secrets: Type.Array(Type.String({ description: 'Names of the secret arguments that the run would get' })),
-    stored_secrets: Type.Array(Type.String({ description: 'Names of the stored secrets that the run would get' })),
-    missing_channels: Type.Array(
-      Type.String({ description: 'Channels that the job notifies, and that flwd.yaml does not have' }),
-    ),
-    timeouts: Type.Object({
-      run: nullable(Type.String()),
-      step: nullable(Type.String()),
-      queue: nullable(Type.String()),
+export const plan = named('Plan', {
+  job_id: Type.String(),
+  args: anyObject,
+  executor: Type.String(),
+  steps: Type.Array(Type.Object({ step_id: Type.String(), needs: Type.Array(Type.String()) })),
+  security: Type.Object({ profile: securityProfile, isolation }),
+  limits,
+  grants: Type.Array(grant),
+  network_reach: textOrNull('What the run can reach over the network, in words'),
+  secrets: Type.Array(Type.String({ description: 'Names of the secret arguments that the run would get' })),
+  stored_secrets: Type.Array(Type.String({ description: 'Names of the stored secrets that the run would get' })),
+  missing_channels: Type.Array(
+    Type.String({ description: 'Channels that the job notifies, and that flwd.yaml does not have' }),
+  ),
+  timeouts: Type.Object({
+    run: nullable(Type.String()),
+    step: nullable(Type.String()),
+    queue: nullable(Type.String()),
+  }),
+  revision: Type.String(),
+  waiting: nullable(Type.String()),
+  denied: nullable(Type.Object({ type: Type.String(), detail: Type.String() })),
+});
+
+export const logLine = named('LogLine', {
+  timestamp,
+  level: logLevel,
+  message: Type.String(),
+  step_id: Type.String(),
+  seq: Type.Integer(),
+  stream: literals(['stdout', 'stderr'] as const),
+  attempt: Type.Integer(),
+  recovered: Type.Optional(
+    Type.Literal(true, {
+      description: 'Printed while no server ran; the timestamp is the time at which the server resumed the run',
     }),
-    revision: Type.String(),
-    waiting: nullable(Type.String()),
-    denied: nullable(Type.Object({ type: Type.String(), detail: Type.String() })),
-  },
-  { $id: 'Plan' },
-);
+  ),
+  fields: Type.Optional(anyObject),
+});
 
-export const logLine = Type.Object(
-  {
-    timestamp,
-    level: logLevel,
-    message: Type.String(),
-    step_id: Type.String(),
-    seq: Type.Integer(),
-    stream: literals(['stdout', 'stderr'] as const),
-    attempt: Type.Integer(),
-    recovered: Type.Optional(
-      Type.Literal(true, {
-        description: 'Printed while no server ran; the timestamp is the time at which the server resumed the run',
-      }),
-    ),
-    fields: Type.Optional(anyObject),
-  },
-  { $id: 'LogLine' },
-);
-
-export const logPage = Type.Object(
-  {
-    logs: Type.Array(logLine),
-    next_cursor: nullable(Type.String()),
-    logs_expired: Type.Optional(
-      Type.Boolean({ description: 'true: the run had a log, but it was removed after its retention time' }),
-    ),
-  },
-  { $id: 'LogPage' },
-);
+export const logPage = named('LogPage', {
+  logs: Type.Array(logLine),
+  next_cursor: nullable(Type.String()),
+  logs_expired: Type.Optional(
+    Type.Boolean({ description: 'true: the run had a log, but it was removed after its retention time' }),
+  ),
+});
 
 /** Why a run may not be created, for each operation that creates one. */
 export const startProblems = [

@@ -14,10 +14,14 @@ import {
   json,
   limit,
   literals,
+  named,
   nullable,
   page,
+  queryOf,
+  request,
   runStatus,
   text,
+  textOrNull,
   timeOrNull,
   timestamp,
 } from './schema-parts.ts';
@@ -29,57 +33,54 @@ const days = (description: string) => {
   );
 };
 
-const scheduleRequest = Type.Object(
-  {
-    job_id: runRequest.properties.job_id,
-    cron: Type.Optional(
-      Type.String({ maxLength: 256, description: 'Five fields, such as `0 3 * * *`, or a word, such as `@daily`' }),
-    ),
-    at: instant('The single time of a schedule without `cron`, such as `2026-12-01T09:00:00+01:00`'),
-    calendar: days('Fire only on these days: dates, or names of calendars of `flwd.yaml`'),
-    except: days('Do not fire on these days: dates, or names of calendars of `flwd.yaml`'),
-    timezone: Type.Optional(
-      Type.String({
-        maxLength: 64,
-        description: 'A time zone, such as `Europe/Berlin`; by default, that of the instance',
-      }),
-    ),
-    args: runRequest.properties.args,
-    catch_up: Type.Optional(
-      Type.Enum<[...typeof catchUps]>([...catchUps], {
-        default: 'none',
-        description: 'Whether missed times start no run, one run for the latest, or one run each',
-      }),
-    ),
-    jitter: Type.Optional(
-      Type.String({
-        maxLength: 64,
-        default: '0s',
-        description: 'Each start is delayed by a random time below this, such as `30s`',
-      }),
-    ),
-    enabled: Type.Optional(Type.Boolean({ default: true })),
-    tenant: runRequest.properties.tenant,
-    name: Type.Optional(nullable(Type.String({ minLength: 1, maxLength: 255 }))),
-    labels: runRequest.properties.labels,
-    heartbeat: Type.Optional(
-      nullable(
-        Type.Union(
-          [
-            Type.String({ maxLength: 2000 }),
-            Type.Object({ secret: Type.String({ pattern: secretNamePattern }) }, closed),
-          ],
-          {
-            description:
-              'An http or https URL, or the stored secret that holds it, to call after each success. A change without ' +
-              'it keeps it; null removes it',
-          },
-        ),
+const scheduleRequest = request('ScheduleRequest', {
+  job_id: runRequest.properties.job_id,
+  cron: Type.Optional(
+    Type.String({ maxLength: 256, description: 'Five fields, such as `0 3 * * *`, or a word, such as `@daily`' }),
+  ),
+  at: instant('The single time of a schedule without `cron`, such as `2026-12-01T09:00:00+01:00`'),
+  calendar: days('Fire only on these days: dates, or names of calendars of `flwd.yaml`'),
+  except: days('Do not fire on these days: dates, or names of calendars of `flwd.yaml`'),
+  timezone: Type.Optional(
+    Type.String({
+      maxLength: 64,
+      description: 'A time zone, such as `Europe/Berlin`; by default, that of the instance',
+    }),
+  ),
+  args: runRequest.properties.args,
+  catch_up: Type.Optional(
+    Type.Enum<[...typeof catchUps]>([...catchUps], {
+      default: 'none',
+      description: 'Whether missed times start no run, one run for the latest, or one run each',
+    }),
+  ),
+  jitter: Type.Optional(
+    Type.String({
+      maxLength: 64,
+      default: '0s',
+      description: 'Each start is delayed by a random time below this, such as `30s`',
+    }),
+  ),
+  enabled: Type.Optional(Type.Boolean({ default: true })),
+  tenant: runRequest.properties.tenant,
+  name: Type.Optional(nullable(Type.String({ minLength: 1, maxLength: 255 }))),
+  labels: runRequest.properties.labels,
+  heartbeat: Type.Optional(
+    nullable(
+      Type.Union(
+        [
+          Type.String({ maxLength: 2000 }),
+          Type.Object({ secret: Type.String({ pattern: secretNamePattern }) }, closed),
+        ],
+        {
+          description:
+            'An http or https URL, or the stored secret that holds it, to call after each success. A change without ' +
+            'it keeps it; null removes it',
+        },
       ),
     ),
-  },
-  { $id: 'ScheduleRequest', additionalProperties: false },
-);
+  ),
+});
 
 export const nextFire = Type.Object({
   nominal_at: timestamp,
@@ -95,104 +96,94 @@ const clockChange = nullable(
 
 const sentence = Type.String({ description: 'The pattern in words, such as `Every day at 02:00`' });
 
-const schedulePreview = Type.Object(
-  { sentence, next_fires: Type.Array(nextFire), clock_change: clockChange },
-  { $id: 'SchedulePreview' },
-);
+const schedulePreview = named('SchedulePreview', {
+  sentence,
+  next_fires: Type.Array(nextFire),
+  clock_change: clockChange,
+});
 
-const scheduleRun = Type.Object(
-  {
-    run_id: Type.String(),
-    status: runStatus,
-    created_at: timestamp,
-    started_at: nullable(timestamp),
-    finished_at: nullable(timestamp),
-  },
-  { $id: 'ScheduleRun' },
-);
+const scheduleRun = named('ScheduleRun', {
+  run_id: Type.String(),
+  status: runStatus,
+  created_at: timestamp,
+  started_at: nullable(timestamp),
+  finished_at: nullable(timestamp),
+});
 
-const schedule = Type.Object(
-  {
-    id: Type.String(),
-    name: nullable(Type.String()),
-    job_id: Type.String(),
-    tenant: Type.String(),
-    source: Type.Enum(['job', 'api']),
-    defined_in: nullable(
-      Type.Object(
-        { source: Type.String(), file: Type.String({ description: 'Relative to the source' }) },
-        { description: 'The file that defines the schedule; null if it was made by the API' },
-      ),
+const schedule = named('Schedule', {
+  id: Type.String(),
+  name: nullable(Type.String()),
+  job_id: Type.String(),
+  tenant: Type.String(),
+  source: Type.Enum(['job', 'api']),
+  defined_in: nullable(
+    Type.Object(
+      { source: Type.String(), file: Type.String({ description: 'Relative to the source' }) },
+      { description: 'The file that defines the schedule; null if it was made by the API' },
     ),
-    cron: nullable(Type.String()),
-    at: timeOrNull('The single time of a schedule without `cron`'),
-    calendar: nullable(Type.Array(Type.String(), { description: 'It fires only on these days' })),
-    except: Type.Array(Type.String(), { description: 'It does not fire on these days' }),
-    sentence,
-    timezone: Type.String(),
-    args: Type.Record(Type.String(), Type.Unknown()),
-    catch_up: Type.Enum<[...typeof catchUps]>([...catchUps]),
-    jitter: Type.String(),
-    enabled: Type.Boolean(),
-    held: Type.Boolean({ description: 'Whether it starts no runs until it is released' }),
-    paused: Type.Boolean({ description: 'Whether all schedules of its tenant are paused' }),
-    done: Type.Boolean({ description: 'Whether it has no time to come' }),
-    denied: denial('starts no runs'),
-    labels: Type.Record(Type.String(), Type.String()),
-    next_fires: Type.Array(nextFire),
-    clock_change: clockChange,
-    last_run: nullable(
-      Type.Object(scheduleRun.properties, {
-        description: 'The newest run of the schedule; null before the first run, or if the caller lacks `runs:read`',
-      }),
+  ),
+  cron: nullable(Type.String()),
+  at: timeOrNull('The single time of a schedule without `cron`'),
+  calendar: nullable(Type.Array(Type.String(), { description: 'It fires only on these days' })),
+  except: Type.Array(Type.String(), { description: 'It does not fire on these days' }),
+  sentence,
+  timezone: Type.String(),
+  args: Type.Record(Type.String(), Type.Unknown()),
+  catch_up: Type.Enum<[...typeof catchUps]>([...catchUps]),
+  jitter: Type.String(),
+  enabled: Type.Boolean(),
+  held: Type.Boolean({ description: 'Whether it starts no runs until it is released' }),
+  paused: Type.Boolean({ description: 'Whether all schedules of its tenant are paused' }),
+  done: Type.Boolean({ description: 'Whether it has no time to come' }),
+  denied: denial('starts no runs'),
+  labels: Type.Record(Type.String(), Type.String()),
+  next_fires: Type.Array(nextFire),
+  clock_change: clockChange,
+  last_run: nullable(
+    Type.Object(scheduleRun.properties, {
+      description: 'The newest run of the schedule; null before the first run, or if the caller lacks `runs:read`',
+    }),
+  ),
+  last_fire: nullable(Type.Object({ nominal_at: timestamp, at: timestamp, run_id: Type.String() })),
+  last_error: nullable(
+    Type.Object({ nominal_at: timestamp, at: timestamp, type: Type.String(), detail: Type.String() }),
+  ),
+  heartbeat: nullable(
+    Type.Object(
+      {
+        origin: textOrNull('The address without its path; null if a secret holds it'),
+        secret: textOrNull('The stored secret that holds the address'),
+        last_success_at: timeOrNull('When a run last succeeded'),
+        last_called_at: timeOrNull('When a call last worked'),
+        last_failed_at: timeOrNull('When a call last failed'),
+        last_error: textOrNull('Why that call failed'),
+        next_call_at: timeOrNull('null: no call is to come'),
+      },
+      { description: 'The address that is called after each success; null: the schedule calls no address' },
     ),
-    last_fire: nullable(Type.Object({ nominal_at: timestamp, at: timestamp, run_id: Type.String() })),
-    last_error: nullable(
-      Type.Object({ nominal_at: timestamp, at: timestamp, type: Type.String(), detail: Type.String() }),
-    ),
-    heartbeat: nullable(
-      Type.Object(
-        {
-          origin: nullable(Type.String({ description: 'The address without its path; null if a secret holds it' })),
-          secret: nullable(Type.String({ description: 'The stored secret that holds the address' })),
-          last_success_at: timeOrNull('When a run last succeeded'),
-          last_called_at: timeOrNull('When a call last worked'),
-          last_failed_at: timeOrNull('When a call last failed'),
-          last_error: nullable(Type.String({ description: 'Why that call failed' })),
-          next_call_at: timeOrNull('null: no call is to come'),
-        },
-        { description: 'The address that is called after each success; null: the schedule calls no address' },
-      ),
-    ),
-    created_at: nullable(timestamp),
-    updated_at: nullable(timestamp),
-    created_by: nullable(Type.String()),
-  },
-  { $id: 'Schedule' },
-);
+  ),
+  created_at: nullable(timestamp),
+  updated_at: nullable(timestamp),
+  created_by: nullable(Type.String()),
+});
 
 const pauseInForce = Type.Object({
   tenant: Type.String({ description: '`*` means the schedules of every tenant' }),
   by_operator: Type.Boolean({ description: 'Whether it is `scheduler.schedules_paused` in `flwd.yaml`' }),
-  by: nullable(
-    Type.String({ description: 'Who paused them; null if `flwd.yaml` does, or if the caller may not know' }),
-  ),
+  by: textOrNull('Who paused them; null if `flwd.yaml` does, or if the caller may not know'),
   since: timeOrNull('null if `flwd.yaml` pauses them'),
   may_resume: Type.Boolean({ description: 'Whether the caller may end this pause' }),
 });
 
-const scheduleList = Type.Object(
-  {
-    schedules: Type.Array(schedule),
-    total: Type.Integer(),
-    next_cursor: nullable(Type.String()),
-    pauses: Type.Array(pauseInForce, { description: 'What pauses all schedules of a tenant that the caller sees' }),
-    may_pause: Type.Boolean({
-      description: 'Whether the caller may pause all schedules of its tenant, and has not done so',
-    }),
-  },
-  { $id: 'ScheduleList' },
-);
+const scheduleList = named('ScheduleList', {
+  schedules: Type.Array(schedule),
+  total: Type.Integer(),
+  next_cursor: nullable(Type.String()),
+  pauses: Type.Array(pauseInForce, { description: 'What pauses all schedules of a tenant that the caller sees' }),
+  may_pause: Type.Boolean({
+    description: 'Whether the caller may pause all schedules of its tenant, and has not done so',
+  }),
+});
 
 const ofSchedule = {
   schedule_id: Type.String(),
@@ -201,74 +192,58 @@ const ofSchedule = {
   tenant: Type.String(),
 };
 
-const scheduleFire = Type.Object(
-  {
-    ...ofSchedule,
-    nominal_at: timestamp,
-    local: nextFire.properties.local,
-    state: literals(['started', 'missed', 'due', 'upcoming'] as const),
-    late: Type.Boolean({ description: 'Whether it started, or still has to start, over a minute late' }),
-    run: nullable(scheduleRun),
-    detail: nullable(Type.String({ description: 'Why there is no run, if that is known' })),
-  },
-  { $id: 'ScheduleFire' },
-);
+const scheduleFire = named('ScheduleFire', {
+  ...ofSchedule,
+  nominal_at: timestamp,
+  local: nextFire.properties.local,
+  state: literals(['started', 'missed', 'due', 'upcoming'] as const),
+  late: Type.Boolean({ description: 'Whether it started, or still has to start, over a minute late' }),
+  run: nullable(scheduleRun),
+  detail: textOrNull('Why there is no run, if that is known'),
+});
 
-const frequentFires = Type.Object(
-  {
-    ...ofSchedule,
-    sentence,
-    next_at: nullable(timestamp),
-    runs: Type.Object(
-      {
-        pending: Type.Integer(),
-        running: Type.Integer(),
-        success: Type.Integer(),
-        failed: Type.Integer(),
-        cancelled: Type.Integer(),
-      },
-      { description: 'How many of its runs have which status' },
-    ),
-    missed: Type.Integer(),
-    last_missed_at: nullable(timestamp),
-    counted_since: { ...timestamp, description: 'Later than `since` if there were too many runs to count' },
-  },
-  { $id: 'FrequentFires' },
-);
+const frequentFires = named('FrequentFires', {
+  ...ofSchedule,
+  sentence,
+  next_at: nullable(timestamp),
+  runs: Type.Object(
+    {
+      pending: Type.Integer(),
+      running: Type.Integer(),
+      success: Type.Integer(),
+      failed: Type.Integer(),
+      cancelled: Type.Integer(),
+    },
+    { description: 'How many of its runs have which status' },
+  ),
+  missed: Type.Integer(),
+  last_missed_at: nullable(timestamp),
+  counted_since: { ...timestamp, description: 'Later than `since` if there were too many runs to count' },
+});
 
-const scheduleFires = Type.Object(
-  {
-    since: timestamp,
-    until: timestamp,
-    fires: Type.Array(scheduleFire, { description: 'By time' }),
-    frequent: Type.Array(frequentFires, {
-      description: 'Schedules that fire 16 times or more within a day: counts instead of single times',
-    }),
-    complete: Type.Boolean({ description: 'false: there are more; ask again with the last `nominal_at` as `since`' }),
-  },
-  { $id: 'ScheduleFires' },
-);
+const scheduleFires = named('ScheduleFires', {
+  since: timestamp,
+  until: timestamp,
+  fires: Type.Array(scheduleFire, { description: 'By time' }),
+  frequent: Type.Array(frequentFires, {
+    description: 'Schedules that fire 16 times or more within a day: counts instead of single times',
+  }),
+  complete: Type.Boolean({ description: 'false: there are more; ask again with the last `nominal_at` as `since`' }),
+});
 
-const releaseRequest = Type.Object(
-  { after: instant('The first time that counts is the one after this instant; by default, after now') },
-  { $id: 'ScheduleReleaseRequest', additionalProperties: false },
-);
+const releaseRequest = request('ScheduleReleaseRequest', {
+  after: instant('The first time that counts is the one after this instant; by default, after now'),
+});
 
-const pauseRequest = Type.Object(
-  { tenant: runRequest.properties.tenant },
-  { $id: 'SchedulePauseRequest', additionalProperties: false },
-);
+const pauseRequest = request('SchedulePauseRequest', { tenant: runRequest.properties.tenant });
 
-const schedulePause = Type.Object(
-  {
-    tenant: Type.String({ description: '`*` means the schedules of every tenant' }),
-    paused: Type.Boolean({ description: 'Whether these schedules are paused now' }),
-    by_operator: Type.Boolean({
-      description: 'Whether `scheduler.schedules_paused` in `flwd.yaml` pauses all schedules',
-    }),
-  },
-  { $id: 'SchedulePause' },
-);
+const schedulePause = named('SchedulePause', {
+  tenant: Type.String({ description: '`*` means the schedules of every tenant' }),
+  paused: Type.Boolean({ description: 'Whether these schedules are paused now' }),
+  by_operator: Type.Boolean({
+    description: 'Whether `scheduler.schedules_paused` in `flwd.yaml` pauses all schedules',
+  }),
+});
 
 const keeps = ['job_id', 'cron', 'at', 'timezone', 'enabled'];
 
@@ -278,20 +253,17 @@ export const scheduleOperations = {
     tag: 'Schedules',
     summary: 'List schedules, both those of a config.yaml and those made by the API',
     scope: 'jobs:read',
-    query: Type.Object(
-      {
-        job_id: text('Only schedules of this job'),
-        tenant: text('Only schedules of this tenant'),
-        source: Type.Optional(
-          Type.Enum(['job', 'api'], {
-            description: 'Only those of a config.yaml (`job`), or only those made by the API (`api`)',
-          }),
-        ),
-        enabled: Type.Optional(Type.Boolean({ description: 'Only enabled schedules, or only disabled ones' })),
-        ...page('How many schedules to return at most; all by default'),
-      },
-      closed,
-    ),
+    query: queryOf({
+      job_id: text('Only schedules of this job'),
+      tenant: text('Only schedules of this tenant'),
+      source: Type.Optional(
+        Type.Enum(['job', 'api'], {
+          description: 'Only those of a config.yaml (`job`), or only those made by the API (`api`)',
+        }),
+      ),
+      enabled: Type.Optional(Type.Boolean({ description: 'Only enabled schedules, or only disabled ones' })),
+      ...page('How many schedules to return at most; all by default'),
+    }),
     answers: [json(200, scheduleList, 'Schedules, sorted by job and id')],
     problems: ['validation-error'],
   },
@@ -310,7 +282,7 @@ export const scheduleOperations = {
     tag: 'Schedules',
     summary: 'Preview a schedule: checks everything and says when it would fire, but saves nothing',
     scope: 'jobs:read',
-    query: Type.Object({ fires: limit(100, 'How many fires to show; 10 by default') }, closed),
+    query: queryOf({ fires: limit(100, 'How many fires to show; 10 by default') }),
     body: scheduleRequest,
     answers: [json(200, schedulePreview, 'The next fires')],
     problems: ['validation-error', 'permission-denied', 'job-not-found', 'job-invalid', 'source-untrusted'],
@@ -321,16 +293,13 @@ export const scheduleOperations = {
     tag: 'Schedules',
     summary: 'List what the schedules started, missed and will start between two times',
     scope: 'runs:read',
-    query: Type.Object(
-      {
-        since: instant('Only times from this one on; by default, now'),
-        until: instant('Only times before this one; by default, 24 hours after `since`; at most 31 days after it'),
-        job_id: text('Only schedules of this job'),
-        tenant: text('Only schedules of this tenant'),
-        limit: limit(5_000, 'How many single times to return at most; 2000 by default'),
-      },
-      closed,
-    ),
+    query: queryOf({
+      since: instant('Only times from this one on; by default, now'),
+      until: instant('Only times before this one; by default, 24 hours after `since`; at most 31 days after it'),
+      job_id: text('Only schedules of this job'),
+      tenant: text('Only schedules of this tenant'),
+      limit: limit(5_000, 'How many single times to return at most; 2000 by default'),
+    }),
     answers: [json(200, scheduleFires, 'Past and future times')],
     problems: ['validation-error', 'permission-denied'],
   },

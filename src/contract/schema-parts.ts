@@ -7,6 +7,7 @@ export const nullable = <T extends Parameters<typeof Type.Union>[0][number]>(sch
   Type.Union([schema, Type.Null()]);
 export const literals = <const T extends readonly string[]>(values: T) => Type.Enum<[...T]>([...values]);
 export const timestamp = Type.String({ format: 'date-time' });
+export const textOrNull = (description: string) => nullable(Type.String({ description }));
 export const timeOrNull = (description: string) => nullable(Type.String({ format: 'date-time', description }));
 export const anyObject = Type.Record(Type.String(), Type.Unknown());
 export const labels = Type.Record(Type.String(), Type.String());
@@ -16,6 +17,16 @@ export const runStatus = literals(runStatuses);
 
 /** For an object that must have no other members. */
 export const closed = { additionalProperties: false } as const;
+
+type Fields = Parameters<typeof Type.Object>[0];
+
+/** An object with a name of its own in the OpenAPI document. */
+export const named = <const F extends Fields>($id: string, fields: F) => Type.Object(fields, { $id });
+
+/** The body of a request: a named object that must have no other members. */
+export const request = <const F extends Fields>($id: string, fields: F) => Type.Object(fields, { $id, ...closed });
+
+export const queryOf = <const F extends Fields>(fields: F) => Type.Object(fields, closed);
 
 export const text = (description: string) => Type.Optional(Type.String({ description, maxLength: 1024 }));
 export const limit = (maximum: number, description: string) =>

@@ -3,62 +3,52 @@
 import { Type } from 'typebox';
 import { routes } from './routes.ts';
 import { runRequest } from './run-schemas.ts';
-import { closed, json, nullable, page, timestamp } from './schema-parts.ts';
+import { json, named, nullable, page, queryOf, request, textOrNull, timestamp } from './schema-parts.ts';
 
-const secret = Type.Object(
-  {
-    name: Type.String(),
-    tenant: Type.String(),
-    created_at: timestamp,
-    created_by: Type.String(),
-    updated_at: timestamp,
-    updated_by: Type.String(),
-  },
-  { $id: 'Secret' },
-);
-const secretList = Type.Object(
-  {
-    secrets: Type.Array(
-      Type.Object({
-        ...secret.properties,
-        used_by: nullable(
-          Type.Array(Type.String(), {
-            description: 'The ids of the jobs whose config.yaml names the secret; null without the scope jobs:read',
-          }),
-        ),
-        also_used_by: nullable(
-          Type.Array(Type.String(), {
-            description:
-              'Webhooks made at run time, such as `webhook deploy/push`, and for callers who administer the whole instance also channels, such as `channel team`, and `telemetry`; null without the scope jobs:read',
-          }),
-        ),
-      }),
-    ),
-    missing: nullable(
-      Type.Array(Type.Object({ name: Type.String(), used_by: Type.Array(Type.String()) }), {
-        description:
-          'Names of secrets that a config.yaml uses but the tenant does not have; null without the scope jobs:read',
-      }),
-    ),
-    total: Type.Integer(),
-    next_cursor: nullable(Type.String()),
-  },
-  { $id: 'SecretList' },
-);
-const secretRequest = Type.Object(
-  { value: Type.String({ description: '4 bytes to 64 KiB of text without NUL' }) },
-  { $id: 'SecretRequest', ...closed },
-);
-const keyRotation = Type.Object(
-  {
-    done: Type.Boolean({ description: 'false: not everything is sealed with the new key yet; ask again' }),
-    key_id: Type.String({ description: 'The key that seals everything from now on' }),
-    resealed: Type.Object({ secrets: Type.Integer(), runs: Type.Integer(), steps: Type.Integer() }),
-    unopened: Type.Integer({ description: 'How many sealed values no key could open' }),
-    advice: nullable(Type.String({ description: 'What the operator should do next' })),
-  },
-  { $id: 'KeyRotation' },
-);
+const secret = named('Secret', {
+  name: Type.String(),
+  tenant: Type.String(),
+  created_at: timestamp,
+  created_by: Type.String(),
+  updated_at: timestamp,
+  updated_by: Type.String(),
+});
+const secretList = named('SecretList', {
+  secrets: Type.Array(
+    Type.Object({
+      ...secret.properties,
+      used_by: nullable(
+        Type.Array(Type.String(), {
+          description: 'The ids of the jobs whose config.yaml names the secret; null without the scope jobs:read',
+        }),
+      ),
+      also_used_by: nullable(
+        Type.Array(Type.String(), {
+          description:
+            'Webhooks made at run time, such as `webhook deploy/push`, and for callers who administer the whole instance also channels, such as `channel team`, and `telemetry`; null without the scope jobs:read',
+        }),
+      ),
+    }),
+  ),
+  missing: nullable(
+    Type.Array(Type.Object({ name: Type.String(), used_by: Type.Array(Type.String()) }), {
+      description:
+        'Names of secrets that a config.yaml uses but the tenant does not have; null without the scope jobs:read',
+    }),
+  ),
+  total: Type.Integer(),
+  next_cursor: nullable(Type.String()),
+});
+const secretRequest = request('SecretRequest', {
+  value: Type.String({ description: '4 bytes to 64 KiB of text without NUL' }),
+});
+const keyRotation = named('KeyRotation', {
+  done: Type.Boolean({ description: 'false: not everything is sealed with the new key yet; ask again' }),
+  key_id: Type.String({ description: 'The key that seals everything from now on' }),
+  resealed: Type.Object({ secrets: Type.Integer(), runs: Type.Integer(), steps: Type.Integer() }),
+  unopened: Type.Integer({ description: 'How many sealed values no key could open' }),
+  advice: textOrNull('What the operator should do next'),
+});
 
 const ofTenant = {
   tenant: Type.Optional({
@@ -73,13 +63,10 @@ export const secretOperations = {
     tag: 'Secrets',
     summary: 'List the names of stored secrets and the jobs that use them, never their values',
     scope: 'secrets:write',
-    query: Type.Object(
-      {
-        ...ofTenant,
-        ...page('How many secrets to return at most; 1000 by default'),
-      },
-      closed,
-    ),
+    query: queryOf({
+      ...ofTenant,
+      ...page('How many secrets to return at most; 1000 by default'),
+    }),
     answers: [json(200, secretList, 'Secrets, sorted by name')],
     problems: ['validation-error', 'not-ready'],
   },
@@ -88,7 +75,7 @@ export const secretOperations = {
     tag: 'Secrets',
     summary: 'Store a secret, or replace its value',
     scope: 'secrets:write',
-    query: Type.Object(ofTenant, closed),
+    query: queryOf(ofTenant),
     body: secretRequest,
     answers: [json(200, secret, 'The secret has the new value'), json(201, secret, 'Stored')],
     problems: ['validation-error', 'permission-denied', 'not-ready'],
@@ -99,7 +86,7 @@ export const secretOperations = {
     tag: 'Secrets',
     summary: 'Delete a secret; runs that have it already keep their copy',
     scope: 'secrets:write',
-    query: Type.Object(ofTenant, closed),
+    query: queryOf(ofTenant),
     answers: [{ status: 204, description: 'Deleted', content: {} }],
     problems: ['validation-error', 'secret-not-found', 'not-ready'],
     audit: { action: 'secret.delete', object: 'secret' },

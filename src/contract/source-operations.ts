@@ -2,7 +2,7 @@
 
 import { Type } from 'typebox';
 import { routes } from './routes.ts';
-import { json, nullable } from './schema-parts.ts';
+import { json, named, nullable } from './schema-parts.ts';
 
 const names = (description: string) => Type.Array(Type.String(), { description });
 
@@ -20,24 +20,21 @@ const mayUse = {
   kv: names('Namespaces of the key-value store besides the job’s own'),
 };
 
-const source = Type.Object(
-  {
-    name: Type.String(),
-    type: Type.String(),
-    path: Type.Optional(Type.String({ description: 'Only for callers who administer the whole instance' })),
-    mount_path: Type.String({ description: 'The prefix of the ids of its jobs; `.` means no prefix' }),
-    watch: Type.Boolean({ description: 'Changes are noticed at once' }),
-    trusted: Type.Boolean(),
-    may_use: nullable(
-      Type.Object(mayUse, { description: 'What the jobs of an untrusted source may use; null: it is trusted' }),
-    ),
-    jobs: Type.Integer(),
-    invalid: Type.Integer({ description: 'Jobs with errors' }),
-  },
-  { $id: 'Source' },
-);
+const source = named('Source', {
+  name: Type.String(),
+  type: Type.String(),
+  path: Type.Optional(Type.String({ description: 'Only for callers who administer the whole instance' })),
+  mount_path: Type.String({ description: 'The prefix of the ids of its jobs; `.` means no prefix' }),
+  watch: Type.Boolean({ description: 'Changes are noticed at once' }),
+  trusted: Type.Boolean(),
+  may_use: nullable(
+    Type.Object(mayUse, { description: 'What the jobs of an untrusted source may use; null: it is trusted' }),
+  ),
+  jobs: Type.Integer(),
+  invalid: Type.Integer({ description: 'Jobs with errors' }),
+});
 
-const sourceList = Type.Object({ sources: Type.Array(source) }, { $id: 'SourceList' });
+const sourceList = named('SourceList', { sources: Type.Array(source) });
 
 export const sourceOperations = {
   listSources: {

@@ -2,7 +2,7 @@
 
 import { Type } from 'typebox';
 import { routes } from './routes.ts';
-import { closed, instant, json, nullable, oneOf, runStatus, text, timestamp } from './schema-parts.ts';
+import { instant, json, named, nullable, oneOf, queryOf, runStatus, text, timestamp } from './schema-parts.ts';
 import { statsRanges } from './stats-range.ts';
 
 const count = Type.Integer({ minimum: 0 });
@@ -28,55 +28,49 @@ const ends = {
 const figures = { ...ends, ...times };
 const window = { since: timestamp, until: timestamp };
 
-const stats = Type.Object(
-  {
-    ...window,
-    span: Type.Enum(['hour', 'day'], { description: 'What an item of `runs` stands for; days are in UTC' }),
-    totals: Type.Object(figures),
-    before: Type.Object(
-      { ...window, ...figures },
-      {
-        description:
-          'The same for the period before, of the same length. Its last hour or day counts only up to the point that the current one has reached',
-      },
-    ),
-    runs: Type.Array(Type.Object({ at: timestamp, ...counts }), { description: 'Every span, oldest first' }),
-    times_span: Type.Enum(['hour', 'day'], { description: 'What an item of `times` stands for' }),
-    times: Type.Array(Type.Object({ at: timestamp, ...times }), { description: 'Every span, oldest first' }),
-    groups: Type.Optional(
-      Type.Array(Type.Object({ job_id: Type.Optional(Type.String()), tenant: Type.Optional(Type.String()), ...ends }), {
-        description: 'With `by`: how the runs of each job or tenant ended',
-      }),
-    ),
-  },
-  { $id: 'Stats' },
-);
+const stats = named('Stats', {
+  ...window,
+  span: Type.Enum(['hour', 'day'], { description: 'What an item of `runs` stands for; days are in UTC' }),
+  totals: Type.Object(figures),
+  before: Type.Object(
+    { ...window, ...figures },
+    {
+      description:
+        'The same for the period before, of the same length. Its last hour or day counts only up to the point that the current one has reached',
+    },
+  ),
+  runs: Type.Array(Type.Object({ at: timestamp, ...counts }), { description: 'Every span, oldest first' }),
+  times_span: Type.Enum(['hour', 'day'], { description: 'What an item of `times` stands for' }),
+  times: Type.Array(Type.Object({ at: timestamp, ...times }), { description: 'Every span, oldest first' }),
+  groups: Type.Optional(
+    Type.Array(Type.Object({ job_id: Type.Optional(Type.String()), tenant: Type.Optional(Type.String()), ...ends }), {
+      description: 'With `by`: how the runs of each job or tenant ended',
+    }),
+  ),
+});
 
-const jobStats = Type.Object(
-  {
-    ...window,
-    jobs: Type.Array(
-      Type.Object({
-        job_id: Type.String(),
-        ...ends,
-        duration: times.duration,
-        daily_median_ms: Type.Array(nullable(Type.Integer()), {
-          description: 'The median duration of each of the last 14 days (UTC), today last; null: no run succeeded',
-        }),
-        last_runs: Type.Array(
-          Type.Object({
-            run_id: Type.String(),
-            status: runStatus,
-            created_at: timestamp,
-            duration_ms: nullable(Type.Integer({ description: 'From its start to its end; null before the end' })),
-          }),
-          { description: 'The last ten runs, newest first' },
-        ),
+const jobStats = named('JobStats', {
+  ...window,
+  jobs: Type.Array(
+    Type.Object({
+      job_id: Type.String(),
+      ...ends,
+      duration: times.duration,
+      daily_median_ms: Type.Array(nullable(Type.Integer()), {
+        description: 'The median duration of each of the last 14 days (UTC), today last; null: no run succeeded',
       }),
-    ),
-  },
-  { $id: 'JobStats' },
-);
+      last_runs: Type.Array(
+        Type.Object({
+          run_id: Type.String(),
+          status: runStatus,
+          created_at: timestamp,
+          duration_ms: nullable(Type.Integer({ description: 'From its start to its end; null before the end' })),
+        }),
+        { description: 'The last ten runs, newest first' },
+      ),
+    }),
+  ),
+});
 
 export const statsOperations = {
   getStats: {
@@ -84,18 +78,15 @@ export const statsOperations = {
     tag: 'Statistics',
     summary: 'Count the runs that ended in a period, and say how long they took and waited',
     scope: 'runs:read',
-    query: Type.Object(
-      {
-        range: oneOf(statsRanges, 'The period up to now: full hours or, with `30d`, full days (UTC); `24h` by default'),
-        since: instant('From the hour or day of this time on, instead of `range`; at most 400 days before `until`'),
-        until: instant('Up to the hour or day of this time; now by default'),
-        job_id: text('Only runs of this job, sub-runs included'),
-        namespace: text('Only runs of jobs in this namespace or below it, sub-runs included'),
-        tenant: text('Only runs of this tenant'),
-        by: oneOf(['job', 'tenant'] as const, 'Also return `groups`: how the runs of each job or tenant ended'),
-      },
-      closed,
-    ),
+    query: queryOf({
+      range: oneOf(statsRanges, 'The period up to now: full hours or, with `30d`, full days (UTC); `24h` by default'),
+      since: instant('From the hour or day of this time on, instead of `range`; at most 400 days before `until`'),
+      until: instant('Up to the hour or day of this time; now by default'),
+      job_id: text('Only runs of this job, sub-runs included'),
+      namespace: text('Only runs of jobs in this namespace or below it, sub-runs included'),
+      tenant: text('Only runs of this tenant'),
+      by: oneOf(['job', 'tenant'] as const, 'Also return `groups`: how the runs of each job or tenant ended'),
+    }),
     answers: [json(200, stats, 'Without `job_id`, `namespace` or `by=job`, sub-runs are not counted')],
     problems: ['validation-error'],
   },
@@ -104,18 +95,15 @@ export const statsOperations = {
     tag: 'Statistics',
     summary: 'Get the figures of each job over the last 30 days, and its last runs',
     scope: 'runs:read',
-    query: Type.Object(
-      {
-        ids: Type.Optional(
-          Type.String({
-            description: 'Only jobs with these ids, separated by commas; by default all jobs that have runs',
-            minLength: 1,
-            maxLength: 16_384,
-          }),
-        ),
-      },
-      closed,
-    ),
+    query: queryOf({
+      ids: Type.Optional(
+        Type.String({
+          description: 'Only jobs with these ids, separated by commas; by default all jobs that have runs',
+          minLength: 1,
+          maxLength: 16_384,
+        }),
+      ),
+    }),
     answers: [json(200, jobStats, 'The jobs, sorted by id; sub-runs count for their job')],
     problems: [],
   },

@@ -3,34 +3,30 @@
 import { Type } from 'typebox';
 import { routes } from './routes.ts';
 import { limitMeans } from './run-schemas.ts';
-import { closed, json, labels, literals, nullable, timestamp } from './schema-parts.ts';
+import { json, labels, literals, named, nullable, queryOf, textOrNull, timestamp } from './schema-parts.ts';
 
 const caller = Type.Object(
   { name: Type.String(), scopes: Type.Array(Type.String()), tenant: Type.String() },
   { description: 'The caller, and what the caller may do' },
 );
 
-const health = Type.Object(
-  {
-    status: literals(['healthy', 'degraded', 'unhealthy'] as const),
-    version: Type.String(),
-    uptime_seconds: Type.Integer(),
-    checks: Type.Record(
-      Type.String(),
-      Type.Object({
-        status: Type.String(),
-        detail: Type.Optional(
-          Type.String({
-            description:
-              'Why the check is not `ok`, or a figure such as the free space; only for callers of all tenants',
-          }),
-        ),
-      }),
-    ),
-    caller,
-  },
-  { $id: 'Health' },
-);
+const health = named('Health', {
+  status: literals(['healthy', 'degraded', 'unhealthy'] as const),
+  version: Type.String(),
+  uptime_seconds: Type.Integer(),
+  checks: Type.Record(
+    Type.String(),
+    Type.Object({
+      status: Type.String(),
+      detail: Type.Optional(
+        Type.String({
+          description: 'Why the check is not `ok`, or a figure such as the free space; only for callers of all tenants',
+        }),
+      ),
+    }),
+  ),
+  caller,
+});
 
 const capability = Type.Object({ available: Type.Boolean(), detail: nullable(Type.String()) });
 
@@ -38,122 +34,110 @@ const hostCheck = Type.Object({
   name: Type.String(),
   status: literals(['ok', 'warn', 'fail'] as const),
   detail: Type.String(),
-  cure: nullable(Type.String({ description: 'What to install or to configure' })),
+  cure: textOrNull('What to install or to configure'),
 });
 
-const systemInfo = Type.Object(
-  {
-    name: Type.String(),
-    version: Type.String(),
-    timezone: Type.String({ description: 'The time zone of schedules without a `timezone`' }),
-    sources: Type.Array(
-      Type.Object({
-        name: Type.String(),
-        type: Type.String(),
-        path: Type.Optional(Type.String()),
-        trusted: Type.Boolean(),
-      }),
-    ),
-    extensions: Type.Array(Type.String(), { description: 'Optional interfaces that this instance offers' }),
-    caller,
-    storage: Type.Object({ database: Type.String(), blobs: Type.String() }),
-    queue: Type.Object({
-      depth: Type.Integer({ description: 'Runs that wait; a caller of one tenant sees the runs of that tenant' }),
-      running: Type.Integer({
-        description: 'Processes of steps that run; a caller of one tenant sees the running runs of that tenant',
-      }),
-      limits: Type.Object({
-        global_concurrency: Type.Integer(),
-        job_concurrency: nullable(Type.Integer()),
-        max_depth: nullable(Type.Integer()),
-      }),
+const systemInfo = named('SystemInfo', {
+  name: Type.String(),
+  version: Type.String(),
+  timezone: Type.String({ description: 'The time zone of schedules without a `timezone`' }),
+  sources: Type.Array(
+    Type.Object({
+      name: Type.String(),
+      type: Type.String(),
+      path: Type.Optional(Type.String()),
+      trusted: Type.Boolean(),
     }),
-    executors: Type.Record(Type.String(), capability),
-    isolation: Type.Record(Type.String(), capability),
-    host: Type.Object({ checks: Type.Array(hostCheck) }),
+  ),
+  extensions: Type.Array(Type.String(), { description: 'Optional interfaces that this instance offers' }),
+  caller,
+  storage: Type.Object({ database: Type.String(), blobs: Type.String() }),
+  queue: Type.Object({
+    depth: Type.Integer({ description: 'Runs that wait; a caller of one tenant sees the runs of that tenant' }),
+    running: Type.Integer({
+      description: 'Processes of steps that run; a caller of one tenant sees the running runs of that tenant',
+    }),
     limits: Type.Object({
-      body_bytes: Type.Integer(),
-      sync_wait: Type.String(),
-      run: Type.Record(Type.String(), Type.Object({ by: limitMeans, detail: nullable(Type.String()) })),
+      global_concurrency: Type.Integer(),
+      job_concurrency: nullable(Type.Integer()),
+      max_depth: nullable(Type.Integer()),
     }),
-    workers: Type.Array(Type.Object({ id: Type.String(), host: Type.String(), running: Type.Integer() })),
-  },
-  { $id: 'SystemInfo' },
-);
+  }),
+  executors: Type.Record(Type.String(), capability),
+  isolation: Type.Record(Type.String(), capability),
+  host: Type.Object({ checks: Type.Array(hostCheck) }),
+  limits: Type.Object({
+    body_bytes: Type.Integer(),
+    sync_wait: Type.String(),
+    run: Type.Record(Type.String(), Type.Object({ by: limitMeans, detail: nullable(Type.String()) })),
+  }),
+  workers: Type.Array(Type.Object({ id: Type.String(), host: Type.String(), running: Type.Integer() })),
+});
 
 const removedCount = Type.Integer({ minimum: 0 });
 
-const collected = Type.Object(
-  {
-    done: Type.Boolean({ description: 'false: there is more to remove; ask again' }),
-    removed: Type.Object({
-      events: removedCount,
-      logs: removedCount,
-      artifacts: removedCount,
-      runs: removedCount,
-      workspaces: removedCount,
-      snapshots: removedCount,
-      leftovers: removedCount,
-      audit: removedCount,
-      kv_keys: removedCount,
-      stats: Type.Integer({ minimum: 0, description: 'Counters of statistics' }),
-      file_bytes: removedCount,
-      database_bytes: removedCount,
-    }),
-  },
-  { $id: 'Collected' },
-);
+const collected = named('Collected', {
+  done: Type.Boolean({ description: 'false: there is more to remove; ask again' }),
+  removed: Type.Object({
+    events: removedCount,
+    logs: removedCount,
+    artifacts: removedCount,
+    runs: removedCount,
+    workspaces: removedCount,
+    snapshots: removedCount,
+    leftovers: removedCount,
+    audit: removedCount,
+    kv_keys: removedCount,
+    stats: Type.Integer({ minimum: 0, description: 'Counters of statistics' }),
+    file_bytes: removedCount,
+    database_bytes: removedCount,
+  }),
+});
 
-const workerList = Type.Object(
-  {
-    workers: Type.Array(
-      Type.Object({
-        id: Type.String(),
-        host: Type.String(),
-        version: Type.String(),
-        labels,
-        concurrency: Type.Integer({ description: 'How many processes may run at once' }),
-        running: Type.Integer({
-          description: 'Processes of steps that run; a caller of one tenant sees the running runs of that tenant',
-        }),
-        seen_at: timestamp,
+const workerList = named('WorkerList', {
+  workers: Type.Array(
+    Type.Object({
+      id: Type.String(),
+      host: Type.String(),
+      version: Type.String(),
+      labels,
+      concurrency: Type.Integer({ description: 'How many processes may run at once' }),
+      running: Type.Integer({
+        description: 'Processes of steps that run; a caller of one tenant sees the running runs of that tenant',
       }),
-    ),
-  },
-  { $id: 'WorkerList' },
-);
-
-const storageHealth = Type.Object(
-  {
-    ok: Type.Boolean(),
-    driver: Type.String(),
-    schema_version: Type.Integer(),
-    bytes_used: Type.Integer({ description: 'The size of the database' }),
-    max_bytes: Type.Integer({ description: '0: the database has no limit of its own' }),
-    eviction_active: Type.Boolean({ description: 'Always false: data is removed by its age, never for its size' }),
-    log_bytes: Type.Integer(),
-    retention: Type.Object(
-      {
-        runs: nullable(Type.String()),
-        logs: nullable(Type.String()),
-        artifacts: nullable(Type.String()),
-        workspaces: nullable(Type.String()),
-        snapshots: nullable(Type.String()),
-        events: nullable(Type.String()),
-        audit: nullable(Type.String()),
-        stats: nullable(Type.String()),
-      },
-      { description: 'How long each kind of data is kept, such as `90d`; null: forever' },
-    ),
-    artifacts: Type.Object({
-      count: Type.Integer(),
-      bytes: Type.Integer(),
-      quota_soft_bytes: nullable(Type.Integer()),
-      quota_hard_bytes: Type.Integer(),
+      seen_at: timestamp,
     }),
-  },
-  { $id: 'StorageHealth' },
-);
+  ),
+});
+
+const storageHealth = named('StorageHealth', {
+  ok: Type.Boolean(),
+  driver: Type.String(),
+  schema_version: Type.Integer(),
+  bytes_used: Type.Integer({ description: 'The size of the database' }),
+  max_bytes: Type.Integer({ description: '0: the database has no limit of its own' }),
+  eviction_active: Type.Boolean({ description: 'Always false: data is removed by its age, never for its size' }),
+  log_bytes: Type.Integer(),
+  retention: Type.Object(
+    {
+      runs: nullable(Type.String()),
+      logs: nullable(Type.String()),
+      artifacts: nullable(Type.String()),
+      workspaces: nullable(Type.String()),
+      snapshots: nullable(Type.String()),
+      events: nullable(Type.String()),
+      audit: nullable(Type.String()),
+      stats: nullable(Type.String()),
+    },
+    { description: 'How long each kind of data is kept, such as `90d`; null: forever' },
+  ),
+  artifacts: Type.Object({
+    count: Type.Integer(),
+    bytes: Type.Integer(),
+    quota_soft_bytes: nullable(Type.Integer()),
+    quota_hard_bytes: Type.Integer(),
+  }),
+});
 
 export const systemOperations = {
   getHealth: {
@@ -187,10 +171,7 @@ export const systemOperations = {
     summary: 'Remove now what is past its retention time, for a few seconds per call',
     scope: 'admin',
     isInstanceWide: true,
-    query: Type.Object(
-      { dry_run: Type.Optional(Type.Boolean({ description: 'Only report what would be removed' })) },
-      closed,
-    ),
+    query: queryOf({ dry_run: Type.Optional(Type.Boolean({ description: 'Only report what would be removed' })) }),
     answers: [json(200, collected, 'How much was removed; `done` is false if there is more')],
     problems: ['not-ready'],
     audit: { action: 'gc', object: 'instance', keeps: ['dry_run'] },

@@ -6,53 +6,50 @@ import { jobLimitPattern } from '../domain/access/job-limit.ts';
 import { secretNamePattern } from '../domain/access/secret-name.ts';
 import { scopes, tenantPattern } from '../domain/principal.ts';
 import { routes } from './routes.ts';
-import { closed, literals, nullable, page, timestamp } from './schema-parts.ts';
+import { literals, named, nullable, page, queryOf, request, timestamp } from './schema-parts.ts';
 
-const tokenRequest = Type.Object(
-  {
-    name: Type.String({
-      pattern: tokenNamePattern,
-      description: 'The token’s name; no other active token may have it',
+const tokenRequest = request('TokenRequest', {
+  name: Type.String({
+    pattern: tokenNamePattern,
+    description: 'The token’s name; no other active token may have it',
+  }),
+  scopes: Type.Array(literals(scopes), { minItems: 1, maxItems: 64 }),
+  tenant: Type.Optional(
+    Type.String({
+      pattern: `^[*]$|${tenantPattern.source}`,
+      description:
+        'The tenant that the token has access to, `*` for all; by default the caller’s own, or the default tenant',
     }),
-    scopes: Type.Array(literals(scopes), { minItems: 1, maxItems: 64 }),
-    tenant: Type.Optional(
-      Type.String({
-        pattern: `^[*]$|${tenantPattern.source}`,
-        description:
-          'The tenant that the token has access to, `*` for all; by default the caller’s own, or the default tenant',
-      }),
-    ),
-    expires_in: Type.Optional(
-      Type.String({ maxLength: 64, description: 'A duration, such as `90d`; by default the token never expires' }),
-    ),
-    only: Type.Optional(
-      Type.Array(Type.String({ pattern: jobLimitPattern, maxLength: 512 }), {
-        minItems: 1,
-        maxItems: 64,
-        description:
-          'The jobs that the token has access to: patterns of ids such as `reports/**`, or `tag:NAME`; by default all. ' +
-          'Other jobs and their runs do not exist for it',
-      }),
-    ),
-    secrets: Type.Optional(
-      Type.Array(Type.String({ pattern: secretNamePattern }), {
-        maxItems: 64,
-        description:
-          'The stored secrets that its arguments may name, besides those that the job’s defaults name. By default all; ' +
-          'with `only`, no others',
-      }),
-    ),
-    agent: Type.Optional(
-      Type.Boolean({ description: 'An agent uses the token: `agents.approval` of jobs holds for its runs' }),
-    ),
-    approval: Type.Optional(
-      Type.Literal('always', {
-        description: 'Each run that the token starts waits for a person before its first step',
-      }),
-    ),
-  },
-  { $id: 'TokenRequest', ...closed },
-);
+  ),
+  expires_in: Type.Optional(
+    Type.String({ maxLength: 64, description: 'A duration, such as `90d`; by default the token never expires' }),
+  ),
+  only: Type.Optional(
+    Type.Array(Type.String({ pattern: jobLimitPattern, maxLength: 512 }), {
+      minItems: 1,
+      maxItems: 64,
+      description:
+        'The jobs that the token has access to: patterns of ids such as `reports/**`, or `tag:NAME`; by default all. ' +
+        'Other jobs and their runs do not exist for it',
+    }),
+  ),
+  secrets: Type.Optional(
+    Type.Array(Type.String({ pattern: secretNamePattern }), {
+      maxItems: 64,
+      description:
+        'The stored secrets that its arguments may name, besides those that the job’s defaults name. By default all; ' +
+        'with `only`, no others',
+    }),
+  ),
+  agent: Type.Optional(
+    Type.Boolean({ description: 'An agent uses the token: `agents.approval` of jobs holds for its runs' }),
+  ),
+  approval: Type.Optional(
+    Type.Literal('always', {
+      description: 'Each run that the token starts waits for a person before its first step',
+    }),
+  ),
+});
 
 const token = {
   id: Type.String(),
@@ -71,19 +68,16 @@ const token = {
   approval: nullable(Type.Literal('always')),
 };
 
-const tokenCreated = Type.Object(
-  { ...token, token: Type.String({ description: 'The token itself; it cannot be shown again' }) },
-  { $id: 'TokenCreated' },
-);
+const tokenCreated = named('TokenCreated', {
+  ...token,
+  token: Type.String({ description: 'The token itself; it cannot be shown again' }),
+});
 
-const tokenList = Type.Object(
-  {
-    tokens: Type.Array(Type.Object(token, { $id: 'Token' })),
-    total: Type.Integer(),
-    next_cursor: nullable(Type.String()),
-  },
-  { $id: 'TokenList' },
-);
+const tokenList = named('TokenList', {
+  tokens: Type.Array(named('Token', token)),
+  total: Type.Integer(),
+  next_cursor: nullable(Type.String()),
+});
 
 export const tokenOperations = {
   createToken: {
@@ -105,12 +99,9 @@ export const tokenOperations = {
     tag: 'Tokens',
     summary: 'List tokens, newest first, including revoked and expired ones',
     scope: 'admin',
-    query: Type.Object(
-      {
-        ...page('How many tokens to return at most; 1000 by default'),
-      },
-      closed,
-    ),
+    query: queryOf({
+      ...page('How many tokens to return at most; 1000 by default'),
+    }),
     answers: [{ status: 200, description: 'Tokens', content: { 'application/json': tokenList } }],
     problems: ['validation-error'],
   },

@@ -3,57 +3,51 @@
 import { Type } from 'typebox';
 import { triggerEnds, triggerKinds, triggerResults } from '../domain/trigger/job-trigger.ts';
 import { routes } from './routes.ts';
-import { closed, denial, json, literals, nullable, page, text, timestamp } from './schema-parts.ts';
+import { denial, json, literals, named, nullable, page, queryOf, text, textOrNull, timestamp } from './schema-parts.ts';
 
-const result = Type.Object(
-  {
-    at: timestamp,
-    result: literals(triggerResults),
-    after_run: nullable(Type.String({ description: 'The run that has ended' })),
-    path: nullable(Type.String({ description: 'The file, for a trigger that follows files' })),
-    run_id: nullable(Type.String({ description: 'The run that was started' })),
-    problem: nullable(Type.String({ description: 'Why it was refused: the last part of the type of the problem' })),
-    detail: nullable(Type.String()),
-  },
-  { $id: 'TriggerResult' },
-);
+const result = named('TriggerResult', {
+  at: timestamp,
+  result: literals(triggerResults),
+  after_run: textOrNull('The run that has ended'),
+  path: textOrNull('The file, for a trigger that follows files'),
+  run_id: textOrNull('The run that was started'),
+  problem: textOrNull('Why it was refused: the last part of the type of the problem'),
+  detail: nullable(Type.String()),
+});
 
-const trigger = Type.Object(
-  {
-    id: Type.String(),
-    job_id: Type.String({ description: 'The job that it starts' }),
-    type: literals(triggerKinds),
-    job: nullable(Type.String({ description: 'For the type `job`: the job whose runs it follows' })),
-    job_exists: Type.Boolean({ description: 'False when it follows a job that does not exist' }),
-    on: Type.Array(literals(triggerEnds), { description: 'For the type `job`: the ends that count' }),
-    files: nullable(
-      Type.Object({
-        folder: Type.String({ description: 'As the config.yaml names it' }),
-        match: Type.String(),
-        settle_ms: Type.Integer(),
-      }),
+const trigger = named('Trigger', {
+  id: Type.String(),
+  job_id: Type.String({ description: 'The job that it starts' }),
+  type: literals(triggerKinds),
+  job: textOrNull('For the type `job`: the job whose runs it follows'),
+  job_exists: Type.Boolean({ description: 'False when it follows a job that does not exist' }),
+  on: Type.Array(literals(triggerEnds), { description: 'For the type `job`: the ends that count' }),
+  files: nullable(
+    Type.Object({
+      folder: Type.String({ description: 'As the config.yaml names it' }),
+      match: Type.String(),
+      settle_ms: Type.Integer(),
+    }),
+  ),
+  check: nullable(Type.Object({ command: Type.Array(Type.String()), every_ms: Type.Integer() })),
+  last_look: nullable(
+    Type.Object(
+      { at: timestamp, problem: nullable(Type.String()) },
+      {
+        description:
+          'When the folder was read last, or the check ended last, since the start of the server. `problem` says ' +
+          'why it could not look or start what it found; null if the caller lacks `runs:read`, or is of another ' +
+          'tenant than the default one.',
+      },
     ),
-    check: nullable(Type.Object({ command: Type.Array(Type.String()), every_ms: Type.Integer() })),
-    last_look: nullable(
-      Type.Object(
-        { at: timestamp, problem: nullable(Type.String()) },
-        {
-          description:
-            'When the folder was read last, or the check ended last, since the start of the server. `problem` says ' +
-            'why it could not look or start what it found; null if the caller lacks `runs:read`, or is of another ' +
-            'tenant than the default one.',
-        },
-      ),
-    ),
-    if: nullable(Type.String()),
-    args: Type.Record(Type.String(), Type.String()),
-    denied: denial('starts nothing'),
-    last_result: nullable(
-      Type.Object(result.properties, { description: 'The newest one; null if the caller lacks `runs:read`' }),
-    ),
-  },
-  { $id: 'Trigger' },
-);
+  ),
+  if: nullable(Type.String()),
+  args: Type.Record(Type.String(), Type.String()),
+  denied: denial('starts nothing'),
+  last_result: nullable(
+    Type.Object(result.properties, { description: 'The newest one; null if the caller lacks `runs:read`' }),
+  ),
+});
 
 export const triggerOperations = {
   listTriggers: {
@@ -61,20 +55,18 @@ export const triggerOperations = {
     tag: 'Triggers',
     summary: 'List triggers, with the last result of each',
     scope: 'jobs:read',
-    query: Type.Object(
-      {
-        job_id: text('Only triggers that start this job'),
-        ...page('How many triggers to return at most; all by default'),
-      },
-      closed,
-    ),
+    query: queryOf({
+      job_id: text('Only triggers that start this job'),
+      ...page('How many triggers to return at most; all by default'),
+    }),
     answers: [
       json(
         200,
-        Type.Object(
-          { triggers: Type.Array(trigger), total: Type.Integer(), next_cursor: nullable(Type.String()) },
-          { $id: 'TriggerList' },
-        ),
+        named('TriggerList', {
+          triggers: Type.Array(trigger),
+          total: Type.Integer(),
+          next_cursor: nullable(Type.String()),
+        }),
         'Triggers, sorted by the job that they start',
       ),
     ],
@@ -88,7 +80,7 @@ export const triggerOperations = {
     answers: [
       json(
         200,
-        Type.Object({ results: Type.Array(result) }, { $id: 'TriggerResultList' }),
+        named('TriggerResultList', { results: Type.Array(result) }),
         'Ends of runs, files and checks for which the trigger started a run, or was refused to',
       ),
     ],

@@ -13,135 +13,123 @@ import { routes } from './routes.ts';
 import { runCreated, runRequest, startProblems } from './run-schemas.ts';
 import {
   anyObject,
-  closed,
   denial,
   idempotencyKey,
   json,
   literals,
+  named,
   nullable,
   oneOf,
   page,
+  queryOf,
+  request,
   text,
+  textOrNull,
   timestamp,
 } from './schema-parts.ts';
 
-const delivery = Type.Object(
-  {
-    id: Type.String(),
-    at: timestamp,
-    result: literals(deliveryResults),
-    event: nullable(Type.String()),
-    delivery_id: nullable(Type.String({ description: 'The id that the sender gave it' })),
-    scheme: literals(webhookSchemes),
-    run_id: nullable(Type.String()),
-    args: nullable(
-      Type.Record(Type.String(), Type.Unknown(), {
-        description: 'The arguments that the expressions gave, with secrets redacted',
-      }),
-    ),
-    problem: nullable(Type.String({ description: 'Why it was refused: the last part of the type of the problem' })),
-    detail: nullable(Type.String({ description: 'If it came again: why it was refused the last time' })),
-    repeats: Type.Integer({ description: 'How many times it came again' }),
-  },
-  { $id: 'Delivery' },
-);
-
-const webhook = Type.Object(
-  {
-    id: Type.String(),
-    name: Type.String(),
-    job_id: Type.String(),
-    tenant: Type.String(),
-    source: Type.Enum(['job', 'api']),
-    hook: nullable(
-      Type.String({
-        description:
-          'The path of its address, relative to the server; null if it was made by the API: that address has a token, ' +
-          'which is shown once',
-      }),
-    ),
-    scheme: literals(webhookSchemes),
-    header: nullable(Type.String({ description: 'The header of the signature; null for the scheme `token`' })),
-    secrets: Type.Array(Type.String(), { description: 'The names of the stored secrets with which a sender signs' }),
-    missing_secrets: Type.Array(Type.String(), {
-      description: 'Those of `secrets` that are not stored; without any of them, no signature can be right',
+const delivery = named('Delivery', {
+  id: Type.String(),
+  at: timestamp,
+  result: literals(deliveryResults),
+  event: nullable(Type.String()),
+  delivery_id: textOrNull('The id that the sender gave it'),
+  scheme: literals(webhookSchemes),
+  run_id: nullable(Type.String()),
+  args: nullable(
+    Type.Record(Type.String(), Type.Unknown(), {
+      description: 'The arguments that the expressions gave, with secrets redacted',
     }),
-    if: nullable(Type.String()),
-    args: Type.Record(Type.String(), Type.String()),
-    per_minute: nullable(
-      Type.Integer({ description: 'How many deliveries it takes a minute; null means that there is no such limit' }),
-    ),
-    denied: denial(
-      'refuses every delivery',
-      'its job is gone, invalid, or from an untrusted source; or the token that it is bound to is no longer valid',
-    ),
-    created_at: nullable(timestamp),
-    created_by: nullable(Type.String()),
-    last_delivery: nullable(
-      Type.Object(delivery.properties, { description: 'The newest one; null if the caller lacks `runs:read`' }),
-    ),
-  },
-  { $id: 'Webhook' },
-);
+  ),
+  problem: textOrNull('Why it was refused: the last part of the type of the problem'),
+  detail: textOrNull('If it came again: why it was refused the last time'),
+  repeats: Type.Integer({ description: 'How many times it came again' }),
+});
 
-const newWebhook = Type.Object(
-  {
-    ...webhook.properties,
-    hook: Type.String({
-      description: 'The path of its address with its token, which no other answer has. Keep it as a secret',
-    }),
-    url: nullable(Type.String({ description: 'The whole address; null if flwd.yaml has no `server.public_url`' })),
-  },
-  { $id: 'NewWebhook' },
-);
+const webhook = named('Webhook', {
+  id: Type.String(),
+  name: Type.String(),
+  job_id: Type.String(),
+  tenant: Type.String(),
+  source: Type.Enum(['job', 'api']),
+  hook: textOrNull(
+    'The path of its address, relative to the server; null if it was made by the API: that address has a token, ' +
+      'which is shown once',
+  ),
+  scheme: literals(webhookSchemes),
+  header: textOrNull('The header of the signature; null for the scheme `token`'),
+  secrets: Type.Array(Type.String(), { description: 'The names of the stored secrets with which a sender signs' }),
+  missing_secrets: Type.Array(Type.String(), {
+    description: 'Those of `secrets` that are not stored; without any of them, no signature can be right',
+  }),
+  if: nullable(Type.String()),
+  args: Type.Record(Type.String(), Type.String()),
+  per_minute: nullable(
+    Type.Integer({ description: 'How many deliveries it takes a minute; null means that there is no such limit' }),
+  ),
+  denied: denial(
+    'refuses every delivery',
+    'its job is gone, invalid, or from an untrusted source; or the token that it is bound to is no longer valid',
+  ),
+  created_at: nullable(timestamp),
+  created_by: nullable(Type.String()),
+  last_delivery: nullable(
+    Type.Object(delivery.properties, { description: 'The newest one; null if the caller lacks `runs:read`' }),
+  ),
+});
+
+const newWebhook = named('NewWebhook', {
+  ...webhook.properties,
+  hook: Type.String({
+    description: 'The path of its address with its token, which no other answer has. Keep it as a secret',
+  }),
+  url: textOrNull('The whole address; null if flwd.yaml has no `server.public_url`'),
+});
 
 const expression = Type.String({ minLength: 1, maxLength: 16_384 });
 const headerName = Type.String({ pattern: headerNamePattern });
 const secretName = Type.String({ pattern: secretNamePattern });
 
-const webhookRequest = Type.Object(
-  {
-    job_id: runRequest.properties.job_id,
-    name: Type.Optional(
-      Type.String({ pattern: webhookNamePattern, description: 'By default, `hook-` and the end of the id' }),
-    ),
-    scheme: oneOf(
-      webhookSchemes,
-      'How a sender signs. By default `token`: then everybody who knows the address may start the job',
-    ),
-    secret: Type.Optional(
-      Type.Union([secretName, Type.Array(secretName, { minItems: 1, maxItems: 5, uniqueItems: true })], {
-        description: 'The name of the stored secret with which the sender signs, or of several',
-      }),
-    ),
-    header: Type.Optional(headerName),
-    if: Type.Optional(expression),
-    args: Type.Optional(
-      Type.Record(Type.String({ maxLength: 255 }), expression, {
-        maxProperties: 200,
-        description: 'An expression for each argument, over `body`, `headers`, `query` and `event`',
-      }),
-    ),
-    headers: Type.Optional(
-      Type.Array(headerName, {
-        minItems: 1,
-        maxItems: 20,
-        uniqueItems: true,
-        description: 'Further headers that the expressions may read',
-      }),
-    ),
-    wait: text('How long the answer waits for the end of the run, such as `8s`; at most `30s`'),
-    per_minute: Type.Optional(
-      Type.Integer({
-        minimum: 1,
-        maximum: 60_000,
-        description: 'How many deliveries it takes a minute; by default 10 for `token`, and no limit otherwise',
-      }),
-    ),
-    tenant: runRequest.properties.tenant,
-  },
-  { $id: 'WebhookRequest', ...closed },
-);
+const webhookRequest = request('WebhookRequest', {
+  job_id: runRequest.properties.job_id,
+  name: Type.Optional(
+    Type.String({ pattern: webhookNamePattern, description: 'By default, `hook-` and the end of the id' }),
+  ),
+  scheme: oneOf(
+    webhookSchemes,
+    'How a sender signs. By default `token`: then everybody who knows the address may start the job',
+  ),
+  secret: Type.Optional(
+    Type.Union([secretName, Type.Array(secretName, { minItems: 1, maxItems: 5, uniqueItems: true })], {
+      description: 'The name of the stored secret with which the sender signs, or of several',
+    }),
+  ),
+  header: Type.Optional(headerName),
+  if: Type.Optional(expression),
+  args: Type.Optional(
+    Type.Record(Type.String({ maxLength: 255 }), expression, {
+      maxProperties: 200,
+      description: 'An expression for each argument, over `body`, `headers`, `query` and `event`',
+    }),
+  ),
+  headers: Type.Optional(
+    Type.Array(headerName, {
+      minItems: 1,
+      maxItems: 20,
+      uniqueItems: true,
+      description: 'Further headers that the expressions may read',
+    }),
+  ),
+  wait: text('How long the answer waits for the end of the run, such as `8s`; at most `30s`'),
+  per_minute: Type.Optional(
+    Type.Integer({
+      minimum: 1,
+      maximum: 60_000,
+      description: 'How many deliveries it takes a minute; by default 10 for `token`, and no limit otherwise',
+    }),
+  ),
+  tenant: runRequest.properties.tenant,
+});
 
 const textMap = (description: string) =>
   Type.Optional(
@@ -151,31 +139,23 @@ const textMap = (description: string) =>
     }),
   );
 
-const testRequest = Type.Object(
-  {
-    body: Type.Optional(Type.Unknown({ description: 'The body of a delivery, as JSON; null by default' })),
-    event: text('The kind of event; by default what the scheme finds in the body'),
-    headers: textMap('The headers of the delivery'),
-    query: textMap('The parameters of its address'),
-  },
-  { $id: 'WebhookTestRequest', ...closed },
-);
+const testRequest = request('WebhookTestRequest', {
+  body: Type.Optional(Type.Unknown({ description: 'The body of a delivery, as JSON; null by default' })),
+  event: text('The kind of event; by default what the scheme finds in the body'),
+  headers: textMap('The headers of the delivery'),
+  query: textMap('The parameters of its address'),
+});
 
-const trial = Type.Object(
-  {
-    result: Type.Enum<[...typeof trialResults]>([...trialResults], {
-      description: 'Whether it would start a run, be skipped by `if`, be refused, or only test the address',
-    }),
-    event: Type.String(),
-    args: nullable(anyObject),
-    asks_person: Type.Boolean({ description: 'Whether the run would wait until a person allows it' }),
-    problem: nullable(
-      Type.String({ description: 'Why it would be refused: the last part of the type of the problem' }),
-    ),
-    detail: nullable(Type.String()),
-  },
-  { $id: 'WebhookTest' },
-);
+const trial = named('WebhookTest', {
+  result: Type.Enum<[...typeof trialResults]>([...trialResults], {
+    description: 'Whether it would start a run, be skipped by `if`, be refused, or only test the address',
+  }),
+  event: Type.String(),
+  args: nullable(anyObject),
+  asks_person: Type.Boolean({ description: 'Whether the run would wait until a person allows it' }),
+  problem: textOrNull('Why it would be refused: the last part of the type of the problem'),
+  detail: nullable(Type.String()),
+});
 
 export const webhookOperations = {
   listWebhooks: {
@@ -183,21 +163,19 @@ export const webhookOperations = {
     tag: 'Webhooks',
     summary: 'List webhooks, with their addresses and their last delivery',
     scope: 'jobs:read',
-    query: Type.Object(
-      {
-        job_id: text('Only webhooks of this job'),
-        tenant: text('Only webhooks of this tenant'),
-        ...page('How many webhooks to return at most; all by default'),
-      },
-      closed,
-    ),
+    query: queryOf({
+      job_id: text('Only webhooks of this job'),
+      tenant: text('Only webhooks of this tenant'),
+      ...page('How many webhooks to return at most; all by default'),
+    }),
     answers: [
       json(
         200,
-        Type.Object(
-          { webhooks: Type.Array(webhook), total: Type.Integer(), next_cursor: nullable(Type.String()) },
-          { $id: 'WebhookList' },
-        ),
+        named('WebhookList', {
+          webhooks: Type.Array(webhook),
+          total: Type.Integer(),
+          next_cursor: nullable(Type.String()),
+        }),
         'Webhooks, sorted by job, name and id',
       ),
     ],
@@ -250,11 +228,7 @@ export const webhookOperations = {
     summary: 'List the last 100 deliveries of a webhook, newest first',
     scope: 'runs:read',
     answers: [
-      json(
-        200,
-        Type.Object({ deliveries: Type.Array(delivery) }, { $id: 'DeliveryList' }),
-        'Deliveries whose signature was right',
-      ),
+      json(200, named('DeliveryList', { deliveries: Type.Array(delivery) }), 'Deliveries whose signature was right'),
     ],
     problems: ['webhook-not-found'],
   },
