@@ -29,7 +29,6 @@ import { answerError, answerUnreadable, answerWhatNodeKeeps, pathOf } from './an
 import { createUsualWork } from './answers/usual-work.ts';
 import { type AuditTrail, createAuditTrail } from './audit-trail.ts';
 import type { Handlers } from './exchange.ts';
-import { createActivity } from './handlers/activity.ts';
 import { createArtifactHandlers } from './handlers/artifacts.ts';
 import { createAuditHandlers } from './handlers/audit.ts';
 import { createChannelHandlers, type ServerChannels } from './handlers/channels.ts';
@@ -38,7 +37,6 @@ import { createFailureHandlers } from './handlers/failures.ts';
 import { createJobFileHandlers } from './handlers/job-files.ts';
 import { createJobHandlers } from './handlers/jobs.ts';
 import { createKvHandlers } from './handlers/kv.ts';
-import { createLogSearchHandlers } from './handlers/log-search.ts';
 import { createLogHandlers } from './handlers/logs.ts';
 import { createRunHandlers } from './handlers/runs.ts';
 import { createBackfillHandlers } from './handlers/schedule/backfills.ts';
@@ -52,7 +50,7 @@ import { createSystemHandlers, type SystemHandlers } from './handlers/system.ts'
 import { createTokenHandlers } from './handlers/tokens.ts';
 import { createTriggerHandlers } from './handlers/triggers.ts';
 import { createWebhookHandlers } from './handlers/webhooks.ts';
-import { createWorkerHandlers } from './handlers/workers.ts';
+import { createActivity, createWorkerHandlers } from './handlers/workers.ts';
 import { addHookRoutes } from './hook-routes.ts';
 import { acceptJson } from './json-body.ts';
 import { createBodyRoom } from './limits/body-room.ts';
@@ -360,8 +358,7 @@ function createHandlers(
     ...createSecretHandlers({ engine, catalog, webhooks: store.webhooks, config }),
     ...createKvHandlers({ kv: engine.kv, defaultTenant: config.instance.defaultTenant }),
     ...createRunHandlers({ runs, engine, usual: createUsualWork({ store, hub }), jobIdOf, starterOf }),
-    ...createLogHandlers({ runs, hub, streams }),
-    ...createLogSearchHandlers({ runs, jobIdOf }),
+    ...createLogHandlers({ runs, hub, streams, jobIdOf }),
     ...createFailureHandlers({ runs, jobIdOf }),
     ...createEventHandlers({
       runs,

@@ -10,14 +10,9 @@ import { toTimestampOrNull } from '../../store/run/run-rows.ts';
 import type { Handlers } from '../exchange.ts';
 import { cursorError } from './query-values.ts';
 
-type Names = 'listKvNamespaces' | 'listKvKeys' | 'getKvKey' | 'putKvKey' | 'deleteKvKey';
-
 const pageSize = 1000;
 
-export function createKvHandlers(o: {
-  readonly kv: Engine['kv'];
-  readonly defaultTenant: string;
-}): Pick<Handlers, Names> {
+export function createKvHandlers(o: { readonly kv: Engine['kv']; readonly defaultTenant: string }) {
   const { kv } = o;
   const tenantOf = (principal: Principal, query: { readonly tenant?: string }): string =>
     tenantFor(principal, query.tenant, o.defaultTenant);
@@ -63,7 +58,7 @@ export function createKvHandlers(o: {
       await kv.remove({ tenant: tenantOf(request.principal, query), ...path }, record);
       return reply.code(204).send();
     },
-  };
+  } satisfies Partial<Handlers>;
 }
 
 function toSummary({ tenant, namespace, key, version, size_bytes: sizeBytes, ...row }: KvSummary) {

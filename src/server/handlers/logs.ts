@@ -1,10 +1,12 @@
-// GET /runs/{run_id}/logs: one page as JSON, the whole log as text or JSON lines, or a live stream.
+// GET /runs/{run_id}/logs: one page as JSON, the whole log as text or JSON lines, or a live stream. GET /logs: searches
+// the logs of all runs that the caller may see.
 
 import type { QueryOf } from '../../contract/operations.ts';
 import type { LogLine } from '../../domain/log-line.ts';
+import { assertReached } from '../../domain/principal.ts';
 import { Problem, validationError } from '../../domain/problem.ts';
 import type { Hub } from '../../engine/hub.ts';
-import { parseTimestampUs } from '../../lib/clock.ts';
+import { parseTimestampUs, toTimestamp } from '../../lib/clock.ts';
 import { defined } from '../../lib/defined.ts';
 import { isStandIn } from '../../store/log/log-stand-in.ts';
 import type { LogForm } from '../../store/log/logs.ts';
@@ -15,18 +17,38 @@ import { lastEventId } from '../streams/event-ids.ts';
 import { followLog, type LogFilter } from '../streams/log-follow.ts';
 import type { Outlet } from '../streams/open-stream.ts';
 import { eventStream, type Streams } from '../streams/streams.ts';
-import { cursorError } from './query-values.ts';
+import { cursorError, toMs } from './query-values.ts';
 
 type Query = QueryOf<'getRunLogs'>;
 
 const pageLines = 1000;
+const usualLines = 100;
 
 export function createLogHandlers(o: {
   readonly runs: RunReading;
   readonly hub: Hub;
   readonly streams: Streams;
-}): Pick<Handlers, 'getRunLogs'> {
+  readonly jobIdOf: (idOrAlias: string) => string;
+}): Pick<Handlers, 'getRunLogs' | 'searchLogs'> {
   return {
+    async searchLogs({ request: { principal }, query }) {
+      const { q: text, job_id: job, limit = usualLines, since, until, ...rest } = query;
+      assertReached(principal, query.tenant);
+      const jobId = job === undefined ? undefined : o.jobIdOf(job);
+      const filter = defined({ ...rest, text, jobId, sinceMs: toMs(since), untilMs: toMs(until) });
+      const page = await o.runs.searchLogs({ ...filter, limit }, principal);
+      return {
+        hits: page.hits.map(({ runId, jobId: ofJob, ...line }) => ({ run_id: runId, job_id: ofJob, ...line })),
+        next_cursor: page.nextCursor,
+        searched: {
+          from: page.fromMs === null ? null : toTimestamp(page.fromMs),
+          bytes: page.bytes,
+          segments: page.segments,
+          unreadable: page.unreadable,
+        },
+      };
+    },
+
     async getRunLogs({ request, reply, path, query }) {
       const type = preferredType(request.raw.headers.accept, [
         'application/json',

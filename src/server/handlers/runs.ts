@@ -19,27 +19,13 @@ import { callerOf, idempotencyKeyOf, sendCreated } from './starting-runs.ts';
 const pageRuns = 100;
 const timedRuns = 300;
 
-type Names =
-  | 'createRun'
-  | 'createPlan'
-  | 'listRuns'
-  | 'getRun'
-  | 'cancelRun'
-  | 'rerunRun'
-  | 'approveRun'
-  | 'listApprovals'
-  | 'listRunAttempts'
-  | 'listRunChildren'
-  | 'getJobTimes'
-  | 'listRunNotices';
-
 export function createRunHandlers(o: {
   readonly runs: RunReading;
   readonly engine: Engine;
   readonly usual: UsualWork;
   readonly jobIdOf: (idOrAlias: string) => string;
   readonly starterOf: (request: FastifyRequest) => Caller;
-}): Pick<Handlers, Names> {
+}) {
   const { runs, engine, usual } = o;
   const answers = createRunAnswers(runs, usual);
   const { starterOf } = o;
@@ -109,7 +95,7 @@ export function createRunHandlers(o: {
       const { status } = await engine.cancel(path.run_id, request.principal, { isForced: query.force ?? false });
       return reply.code(status === 'cancelled' ? 200 : 202).send({ run_id: path.run_id, status });
     },
-  };
+  } satisfies Partial<Handlers>;
 }
 
 function toAnswer(approval: Approval, principal: Principal) {

@@ -15,8 +15,6 @@ import { cursorError } from './query-values.ts';
 import { isInstanceAdmin } from './system.ts';
 
 type SecretUsers = Pick<ServerConfig, 'instance' | 'notify' | 'collector'>;
-type Names = 'listSecrets' | 'putSecret' | 'deleteSecret' | 'rotateSecrets';
-
 const pageSize = 1000;
 const rotateMs = 2_000;
 
@@ -25,7 +23,7 @@ export function createSecretHandlers(o: {
   readonly catalog: Pick<Catalog, 'entries'>;
   readonly webhooks: Pick<Store['webhooks'], 'page'>;
   readonly config: SecretUsers;
-}): Pick<Handlers, Names> {
+}) {
   const { secrets, rotateKey } = o.engine;
   const { defaultTenant } = o.config.instance;
 
@@ -83,7 +81,7 @@ export function createSecretHandlers(o: {
     },
 
     rotateSecrets: () => rotateKey({ forMs: rotateMs }),
-  };
+  } satisfies Partial<Handlers>;
 }
 
 /** The ids of the jobs that name a stored secret, by its name. */

@@ -10,13 +10,9 @@ import type { Handlers } from '../exchange.ts';
 import type { ServerConfig } from '../server-config.ts';
 import { isInstanceAdmin } from './system.ts';
 
-type Names = 'listSources' | 'getSource' | 'syncSource';
 type Source = Frozen<AnswerOf<'getSource'>>;
 
-export function createSourceHandlers(o: {
-  readonly catalog: Catalog;
-  readonly sources: ServerConfig['sources'];
-}): Pick<Handlers, Names> {
+export function createSourceHandlers(o: { readonly catalog: Catalog; readonly sources: ServerConfig['sources'] }) {
   const { catalog } = o;
 
   function sourcesFor(caller: Principal): readonly Source[] {
@@ -49,5 +45,5 @@ export function createSourceHandlers(o: {
       await catalog.rescan(path.name);
       return sourceFor(request.principal, path.name);
     },
-  };
+  } satisfies Partial<Handlers>;
 }

@@ -16,8 +16,8 @@ import type { Store } from '../../store/open.ts';
 import type { Handlers } from '../exchange.ts';
 import type { Load } from '../limits/pressure.ts';
 import type { ServerConfig } from '../server-config.ts';
-import type { ActivityOf } from './activity.ts';
 import { checkArtifacts } from './storage.ts';
+import type { ActivityOf } from './workers.ts';
 
 export type SystemHandlers = Pick<Handlers, 'getHealth' | 'getSystemInfo' | 'collectGarbage'> & {
   /** @throws Problem not-ready */

@@ -18,14 +18,6 @@ import { toDenial } from './denial.ts';
 import { cursorError } from './query-values.ts';
 import { idempotencyKeyOf, sendCreated } from './starting-runs.ts';
 
-type Names =
-  | 'listWebhooks'
-  | 'createWebhook'
-  | 'getWebhook'
-  | 'deleteWebhook'
-  | 'testWebhook'
-  | 'listDeliveries'
-  | 'replayDelivery';
 type Row = Awaited<ReturnType<Store['webhooks']['deliveries']>>[number];
 
 export function createWebhookHandlers(o: {
@@ -35,7 +27,7 @@ export function createWebhookHandlers(o: {
   readonly starterOf: (request: FastifyRequest) => Caller;
   /** The address at which people reach this server, if flwd.yaml says it. */
   readonly publicUrl: string | null;
-}): Pick<Handlers, Names> {
+}) {
   const { webhooks, store } = o;
   const base = o.publicUrl === null ? null : withoutEndSlash(o.publicUrl);
 
@@ -99,7 +91,7 @@ export function createWebhookHandlers(o: {
       const starter = o.starterOf(request);
       return sendCreated(reply, await webhooks.replay(path.webhook_id, path.delivery_id, starter, key));
     },
-  };
+  } satisfies Partial<Handlers>;
 }
 
 /** Few enough for one query. */

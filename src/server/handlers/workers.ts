@@ -1,10 +1,23 @@
-// Lists the workers. In this version the server itself is the only one.
+// The work of this instance: the runs that wait or are running, and the workers. In this version the server itself is
+// the only worker.
 
 import { hostname } from 'node:os';
+import type { Reach } from '../../domain/principal.ts';
 import type { Engine } from '../../engine/engine.ts';
 import { type Clock, toTimestamp } from '../../lib/clock.ts';
+import type { RunReading } from '../../store/reading.ts';
 import type { Handlers } from '../exchange.ts';
-import type { ActivityOf } from './activity.ts';
+
+/** Counts the runs that wait and the runs that are running, in the whole instance or of those the caller sees. */
+export type ActivityOf = (reach: Reach) => Promise<{ readonly depth: number; readonly running: number }>;
+
+export function createActivity(o: { readonly engine: Pick<Engine, 'queue'>; readonly runs: RunReading }): ActivityOf {
+  return async (reach) => {
+    if (reach.tenant === '*' && !reach.jobs) return o.engine.queue();
+    const { pending, running } = await o.runs.counts(reach);
+    return { depth: pending, running };
+  };
+}
 
 export function createWorkerHandlers(o: {
   readonly engine: Pick<Engine, 'queue'>;

@@ -12,8 +12,6 @@ import { toTimestampOrNull } from '../../../store/run/run-rows.ts';
 import type { Handlers } from '../../exchange.ts';
 import { toMs } from '../query-values.ts';
 
-type Names = 'createBackfill' | 'previewBackfill' | 'listBackfills' | 'getBackfill' | 'cancelBackfill';
-
 const usualLimit = 50;
 
 export function createBackfillHandlers(o: {
@@ -21,7 +19,7 @@ export function createBackfillHandlers(o: {
   readonly jobIdOf: (idOrAlias: string) => string;
   readonly runsKeptMs: number | null;
   readonly clock: Clock;
-}): Pick<Handlers, Names> {
+}) {
   const { backfills } = o.schedules;
   return {
     async createBackfill({ request: { principal }, reply, path, body }) {
@@ -67,7 +65,7 @@ export function createBackfillHandlers(o: {
 
     cancelBackfill: async ({ request: { principal }, path }) =>
       toAnswer(await backfills.cancel(path.backfill_id, principal)),
-  };
+  } satisfies Partial<Handlers>;
 }
 
 /** Rounded up to whole milliseconds, as `since` and `until` of lists are. */

@@ -19,20 +19,6 @@ const previewedFires = 10;
 /** Loaded with the first answer, because a server starts sooner without the library that puts patterns into words. */
 const answers = () => import('./schedule-answers.ts');
 
-type Names =
-  | 'listSchedules'
-  | 'createSchedule'
-  | 'previewSchedule'
-  | 'getSchedule'
-  | 'replaceSchedule'
-  | 'deleteSchedule'
-  | 'holdSchedule'
-  | 'releaseSchedule'
-  | 'pauseSchedules'
-  | 'resumeSchedules'
-  | 'listScheduleFires'
-  | 'runSchedule';
-
 export function createScheduleHandlers(o: {
   readonly schedules: Schedules;
   readonly catalog: Catalog;
@@ -40,7 +26,7 @@ export function createScheduleHandlers(o: {
   readonly starterOf: (request: FastifyRequest) => Caller;
   readonly runsKeptMs: number | null;
   readonly clock: Clock;
-}): Pick<Handlers, Names> {
+}) {
   const { schedules } = o;
   const toAnswer = async (view: ScheduleView, principal: Principal) =>
     (await answers()).answerOf(view, principal, o.catalog);
@@ -111,7 +97,7 @@ export function createScheduleHandlers(o: {
       const afterMs = afterUs === undefined ? undefined : Math.floor(afterUs / 1000);
       return toAnswer(await schedules.release(path.schedule_id, afterMs, request.principal), request.principal);
     },
-  };
+  } satisfies Partial<Handlers>;
 }
 
 async function pausesOf(principal: Principal, schedules: Schedules) {
