@@ -63,6 +63,11 @@ export const json: Option = { name: 'json', about: 'print JSON; streams print on
 export const quiet: Option = { name: 'quiet', short: 'q', about: 'print only the data' };
 /** How a command prints. */
 export const printing: readonly Option[] = [json, quiet, { name: 'verbose', short: 'v', about: 'print more details' }];
+/** The options of a command that works on an instance: its own, how it prints, and which instance it is for. */
+export function onInstance(...own: readonly Option[]): readonly Option[] {
+  return [...own, ...printing, ...instance];
+}
+
 export const idempotencyKey: Option = {
   name: 'idempotency-key',
   value: 'KEY',

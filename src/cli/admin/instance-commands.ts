@@ -10,7 +10,7 @@ import {
   jobsDir,
   json,
   type Option,
-  printing,
+  onInstance,
   quiet,
 } from '../command.ts';
 
@@ -68,18 +68,18 @@ export const instanceCommands = [
   {
     name: 'gc',
     about: 'remove data past its retention now, whether the server is running or not',
-    options: [{ name: 'dry-run', about: 'only print what would be removed' }, ...printing, ...instance],
+    options: onInstance({ name: 'dry-run', about: 'only print what would be removed' }),
     examples: ['flwd gc --dry-run'],
   },
   {
     name: 'notify',
     about: 'list the channels for notifications, and what became of their last message',
-    options: [...printing, ...instance],
+    options: onInstance(),
   },
   {
     name: 'notify test',
     about: 'send a test message to a channel, and print whether the receiver took it; exits with 1 if not',
-    options: [...printing, ...instance],
+    options: onInstance(),
     operands: 'CHANNEL',
     examples: ['flwd notify test team'],
   },
@@ -87,24 +87,24 @@ export const instanceCommands = [
     name: 'secrets set',
     about: 'store a secret; reads its value from standard input, or asks for it without showing it',
     examples: ['flwd secrets set registry-token', 'flwd secrets set deploy-key --tenant team-a < id_ed25519'],
-    options: [secretTenant, ...printing, ...instance],
+    options: onInstance(secretTenant),
     operands: 'NAME',
   },
   {
     name: 'secrets list',
     about: 'list the names of stored secrets',
-    options: [secretTenant, ...printing, ...instance],
+    options: onInstance(secretTenant),
   },
   {
     name: 'secrets rm',
     about: 'remove a stored secret',
-    options: [secretTenant, ...printing, ...instance],
+    options: onInstance(secretTenant),
     operands: 'NAME',
   },
   {
     name: 'secrets rotate',
     about: 'encrypt everything with a new key, and remove the old key',
-    options: [...printing, ...instance],
+    options: onInstance(),
   },
   {
     name: 'tokens create',
@@ -114,7 +114,7 @@ export const instanceCommands = [
       "flwd tokens create --name claude --scopes jobs:read,runs:write --agent --only 'reports/**' --only tag:agent",
       "flwd tokens create --name prometheus --scopes metrics:read --tenant '*'",
     ],
-    options: [
+    options: onInstance(
       { name: 'name', value: 'NAME', about: 'a name that no other active token has' },
       { name: 'scopes', value: 'A,B', choices: scopes, about: `what the token allows: ${scopes.join(', ')}` },
       {
@@ -142,19 +142,17 @@ export const instanceCommands = [
       },
       { name: 'agent', about: 'an agent uses the token: jobs with `agents: {approval: true}` ask a person first' },
       { name: 'approval', value: 'WHEN', choices: ['always'], about: 'always: each of its runs waits for a person' },
-      ...printing,
-      ...instance,
-    ],
+    ),
   },
   {
     name: 'tokens list',
     about: 'list all tokens, including revoked and expired ones',
-    options: [...printing, ...instance],
+    options: onInstance(),
   },
   {
     name: 'tokens revoke',
     about: 'revoke a token at once and for good, by its id or by its name if only one active token has it',
-    options: [...printing, ...instance],
+    options: onInstance(),
     operands: 'ID',
   },
   {

@@ -12,7 +12,7 @@ import {
   json,
   limit,
   type Option,
-  printing,
+  onInstance,
   quiet,
   tenant,
   wholeArguments,
@@ -45,15 +45,13 @@ export const jobCommands = [
   {
     name: 'run',
     about: 'run a job, print its output and wait until it ends; flwd JOB does the same',
-    options: [
+    options: onInstance(
       ...request,
       label,
       idempotencyKey,
       { name: 'priority', value: 'N', about: 'from -100 to 100; runs with a higher priority start first' },
       detach,
-      ...printing,
-      ...instance,
-    ],
+    ),
     operands: 'JOB [--ARGUMENT VALUE]…',
     isJobCall: true,
     examples: [
@@ -65,7 +63,7 @@ export const jobCommands = [
   {
     name: 'plan',
     about: 'show what a run of a job would do and whether it would start, wait or be refused; runs nothing',
-    options: [...request, ...printing, ...instance],
+    options: onInstance(...request),
     operands: 'JOB [--ARGUMENT VALUE]…',
     isJobCall: true,
     examples: ['flwd plan backup/daily --target /srv'],
@@ -73,14 +71,12 @@ export const jobCommands = [
   {
     name: 'jobs',
     about: 'list jobs, or show one job',
-    options: [
+    options: onInstance(
       { name: 'source', value: 'NAME', about: 'jobs of this source' },
       { name: 'prefix', value: 'NAMESPACE', about: 'jobs of this namespace and those below it' },
       { name: 'tag', value: 'TAG', about: 'jobs with this tag' },
       { name: 'search', value: 'TEXT', about: 'jobs with this text in id, title, description or tags' },
-      ...printing,
-      ...instance,
-    ],
+    ),
     operands: '[JOB]',
     examples: ['flwd jobs --prefix backup', 'flwd jobs backup/daily'],
   },
@@ -141,7 +137,7 @@ export const jobCommands = [
   {
     name: 'sources',
     about: 'list the sources of jobs, with their numbers of jobs and of broken jobs, and what an untrusted one may use',
-    options: [...printing, ...instance],
+    options: onInstance(),
     instead: {
       add: 'name the folder under `sources` in flwd.yaml, and restart the server',
       remove: 'take it out of `sources` in flwd.yaml, and restart the server',
@@ -152,29 +148,29 @@ export const jobCommands = [
   {
     name: 'sources list',
     about: 'the same as flwd sources',
-    options: [...printing, ...instance],
+    options: onInstance(),
   },
   {
     name: 'sources get',
     about: 'show one source',
-    options: [...printing, ...instance],
+    options: onInstance(),
     operands: 'SOURCE',
   },
   {
     name: 'sources reload',
     about: 'have the server read its sources again now, including those with watch: false',
-    options: [...printing, ...instance],
+    options: onInstance(),
     operands: '[SOURCE]',
   },
   {
     name: 'schedules',
     about: 'list schedules and their next times',
-    options: [{ name: 'job', value: 'JOB', about: 'schedules of this job' }, tenant, ...printing, ...instance],
+    options: onInstance({ name: 'job', value: 'JOB', about: 'schedules of this job' }, tenant),
   },
   {
     name: 'schedules add',
     about: 'run a job on a schedule, and print the id of the schedule',
-    options: [
+    options: onInstance(
       {
         name: 'cron',
         value: 'PATTERN',
@@ -216,9 +212,7 @@ export const jobCommands = [
       ...wholeArguments('flags override it'),
       label,
       tenant,
-      ...printing,
-      ...instance,
-    ],
+    ),
     operands: 'JOB [--ARGUMENT VALUE]…',
     isJobCall: true,
     examples: ["flwd schedules add backup/daily --cron '0 3 * * *' --timezone Europe/Berlin --target /srv"],
@@ -227,49 +221,45 @@ export const jobCommands = [
     name: 'schedules run',
     about:
       'run a schedule’s job now, with the schedule’s arguments, and print the output; its next times do not change',
-    options: [idempotencyKey, detach, ...printing, ...instance],
+    options: onInstance(idempotencyKey, detach),
     operands: 'SCHEDULE',
   },
   {
     name: 'schedules rm',
     about: 'remove a schedule that flwd schedules add or the API created; its runs remain',
-    options: [...printing, ...instance],
+    options: onInstance(),
     operands: 'SCHEDULE',
   },
   {
     name: 'schedules hold',
     about: 'hold a schedule, so that it starts no runs until it is released; works for any schedule',
-    options: [...printing, ...instance],
+    options: onInstance(),
     operands: 'SCHEDULE',
   },
   {
     name: 'schedules pause',
     about: 'pause all schedules: they start no runs until they are resumed, and do not catch up on missed times',
-    options: [allSchedules, tenant, ...printing, ...instance],
+    options: onInstance(allSchedules, tenant),
   },
   {
     name: 'schedules resume',
     about: 'resume all schedules that were paused, from their next times on',
-    options: [allSchedules, tenant, ...printing, ...instance],
+    options: onInstance(allSchedules, tenant),
   },
   {
     name: 'schedules release',
     about: 'release a held schedule, from its next time on',
-    options: [
-      {
-        name: 'after',
-        value: 'TIME',
-        about: 'start runs for times after this one (RFC 3339), which may be in the past; default: now',
-      },
-      ...printing,
-      ...instance,
-    ],
+    options: onInstance({
+      name: 'after',
+      value: 'TIME',
+      about: 'start runs for times after this one (RFC 3339), which may be in the past; default: now',
+    }),
     operands: 'SCHEDULE',
   },
   {
     name: 'backfill',
     about: 'start the runs that a schedule of a job would have started between two times, oldest first',
-    options: [
+    options: onInstance(
       { name: 'schedule', value: 'SCHEDULE', about: 'the id or name of the schedule; not needed if the job has one' },
       {
         name: 'from',
@@ -283,32 +273,30 @@ export const jobCommands = [
       },
       { name: 'at-once', value: 'N', about: 'how many of the runs may wait or work at a time; default: 1' },
       { name: 'dry-run', about: 'print the times that would get a run, and start nothing' },
-      ...printing,
-      ...instance,
-    ],
+    ),
     operands: 'JOB',
     examples: ['flwd backfill reports/daily --from 2026-11-02 --until 2026-11-09 --dry-run'],
   },
   {
     name: 'backfills',
     about: 'list backfills, and how far they are',
-    options: [{ name: 'job', value: 'JOB', about: 'backfills of this job' }, limit, tenant, ...printing, ...instance],
+    options: onInstance({ name: 'job', value: 'JOB', about: 'backfills of this job' }, limit, tenant),
   },
   {
     name: 'backfills cancel',
     about: 'cancel a backfill: it starts no more runs, and those that it has started go on',
-    options: [...printing, ...instance],
+    options: onInstance(),
     operands: 'BACKFILL',
   },
   {
     name: 'webhooks',
     about: 'list webhooks with their addresses and their last delivery',
-    options: [{ name: 'job', value: 'JOB', about: 'webhooks of this job' }, tenant, ...printing, ...instance],
+    options: onInstance({ name: 'job', value: 'JOB', about: 'webhooks of this job' }, tenant),
   },
   {
     name: 'webhooks add',
     about: 'make a webhook for a job, and print its address, which is not shown again',
-    options: [
+    options: onInstance(
       { name: 'name', value: 'NAME', about: 'a name for the webhook; default: hook- and the end of its id' },
       {
         name: 'scheme',
@@ -344,9 +332,7 @@ export const jobCommands = [
         about: 'how many deliveries it takes a minute; default: 10 without a scheme, no limit with one',
       },
       tenant,
-      ...printing,
-      ...instance,
-    ],
+    ),
     operands: 'JOB',
     examples: [
       'flwd webhooks add site/deploy --arg ref=body.ref',
@@ -356,45 +342,43 @@ export const jobCommands = [
   {
     name: 'webhooks rm',
     about: 'remove a webhook that flwd webhooks add or the API made, with its deliveries; its runs remain',
-    options: [...printing, ...instance],
+    options: onInstance(),
     operands: 'WEBHOOK',
   },
   {
     name: 'webhooks test',
     about: 'show what a delivery would do: its arguments, or why it would be refused; starts nothing',
-    options: [
+    options: onInstance(
       { name: 'body', value: 'FILE', about: 'the JSON of the body; - reads it from standard input' },
       { name: 'event', value: 'EVENT', about: 'the kind of event, such as push' },
       { name: 'header', value: 'NAME=VALUE', isRepeatable: true, about: 'a header of the delivery; repeatable' },
       { name: 'query', value: 'NAME=VALUE', isRepeatable: true, about: 'a parameter of the address; repeatable' },
-      ...printing,
-      ...instance,
-    ],
+    ),
     operands: 'WEBHOOK',
     examples: ['flwd webhooks test site/deploy/push --event push --body push.json'],
   },
   {
     name: 'webhooks deliveries',
     about: 'list the last 100 deliveries of a webhook, newest first',
-    options: [...printing, ...instance],
+    options: onInstance(),
     operands: 'WEBHOOK',
     examples: ['flwd webhooks deliveries site/deploy/push'],
   },
   {
     name: 'webhooks replay',
     about: 'start a run with the arguments of an earlier delivery, and print the output',
-    options: [idempotencyKey, detach, ...printing, ...instance],
+    options: onInstance(idempotencyKey, detach),
     operands: 'WEBHOOK DELIVERY',
   },
   {
     name: 'triggers',
     about: 'list triggers, which start jobs after other jobs, for files or after checks, and their last result',
-    options: [{ name: 'job', value: 'JOB', about: 'triggers that start this job' }, ...printing, ...instance],
+    options: onInstance({ name: 'job', value: 'JOB', about: 'triggers that start this job' }),
   },
   {
     name: 'triggers results',
     about: 'list the last 100 results of a trigger, newest first',
-    options: [...printing, ...instance],
+    options: onInstance(),
     operands: 'TRIGGER',
   },
   {

@@ -1,6 +1,6 @@
 // The commands for the key-value store; part of the table in commands.ts.
 
-import { type Command, instance, type Option, printing } from '../command.ts';
+import { type Command, type Option, onInstance } from '../command.ts';
 
 const tenant: Option = {
   name: 'tenant',
@@ -12,14 +12,14 @@ export const kvCommands = [
   {
     name: 'kv get',
     about: 'print the value of a key, as it was stored; exits with 1 if there is no such key',
-    options: [tenant, ...printing, ...instance],
+    options: onInstance(tenant),
     operands: 'NAMESPACE KEY',
     examples: ['flwd kv get backup/daily last-id', 'flwd kv get backup/daily state > state.bin'],
   },
   {
     name: 'kv set',
     about: 'store a value under a key; without VALUE, it is read from standard input',
-    options: [
+    options: onInstance(
       { name: 'ttl', value: 'TIME', about: 'the key expires after this time, from 1s to 3650d; default: never' },
       {
         name: 'if-version',
@@ -27,9 +27,7 @@ export const kvCommands = [
         about: 'store only if the key has this version, 0 if it must not exist; else exit with 6',
       },
       tenant,
-      ...printing,
-      ...instance,
-    ],
+    ),
     operands: 'NAMESPACE KEY [VALUE]',
     examples: [
       'flwd kv set backup/daily last-id 1041',
@@ -40,18 +38,13 @@ export const kvCommands = [
   {
     name: 'kv delete',
     about: 'delete a key; exits with 1 if there is no such key',
-    options: [tenant, ...printing, ...instance],
+    options: onInstance(tenant),
     operands: 'NAMESPACE KEY',
   },
   {
     name: 'kv list',
     about: 'list the keys of a namespace, or the namespaces; a job’s own namespace is its id',
-    options: [
-      { name: 'prefix', value: 'PREFIX', about: 'only keys that begin with this' },
-      tenant,
-      ...printing,
-      ...instance,
-    ],
+    options: onInstance({ name: 'prefix', value: 'PREFIX', about: 'only keys that begin with this' }, tenant),
     operands: '[NAMESPACE]',
     examples: ['flwd kv list', 'flwd kv list backup/daily --prefix seen/'],
   },
