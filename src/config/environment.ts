@@ -2,7 +2,7 @@
 
 import { nearest } from '../lib/nearest.ts';
 import { type Key, type KeyPath, keys, securityProfiles } from './keys.ts';
-import type { Base } from './kind.ts';
+import { type Base, rawOf } from './kind.ts';
 import { put, type Settings } from './settings.ts';
 import { keyPaths, locate, namesOf, root } from './shape.ts';
 import { keySpellings, variableSpellings, variablesInstead } from './spellings.ts';
@@ -42,7 +42,7 @@ export function readEnvironment(environment: NodeJS.ProcessEnv, base: Base, sett
     const prefix = ['FLWD_', 'FLOWD_'].find((prefix) => environment[prefix + name]);
     if (!prefix) continue;
     const { kind }: Key = keys[path];
-    const raw = kind.fromText(environment[prefix + name] ?? '');
+    const raw = rawOf(kind, environment[prefix + name] ?? '');
     put(settings, path, at, raw, { kind: 'environment', name: prefix + name }, base);
   }
   return Object.keys(environment).flatMap((full) => {

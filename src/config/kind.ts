@@ -22,9 +22,14 @@ export type Kind<T> = {
   readonly words?: readonly string[];
   /** Converts a value from YAML; undefined: it is not of this kind. */
   read(raw: unknown, base: Base): T | undefined;
-  /** Converts the text of an environment variable to what YAML would have given. */
-  fromText(text: string): unknown;
+  /** Converts the text of an environment variable to what YAML would have given; left out: that is the text. */
+  fromText?(text: string): unknown;
 };
+
+/** What YAML would have given for the text of an environment variable. */
+export function rawOf({ fromText }: Pick<Kind<unknown>, 'fromText'>, text: string): unknown {
+  return fromText ? fromText(text) : text;
+}
 
 /** Where relative paths and `~/` start. */
 export type Base = { readonly dir: string; readonly home: string };
@@ -34,7 +39,6 @@ export type Bind = { readonly host: string; readonly port: number };
 /** The name of a stored secret. */
 export const storedSecret = new RegExp(secretNamePattern);
 
-const asIs = (text: string) => text;
 const toNumber = (text: string) => (/^-?\d+(\.\d+)?$/.test(text) ? Number(text) : text);
 
 const longestMs = 36_500 * 86_400_000;
@@ -43,7 +47,6 @@ export const text: Kind<string> = {
   name: 'text',
   expected: 'a text',
   read: (raw) => (typeof raw === 'string' && raw !== '' ? raw : undefined),
-  fromText: asIs,
 };
 
 /** A text of a fixed form. */
@@ -52,7 +55,6 @@ export function matching(pattern: RegExp, name: string, expected: string): Kind<
     name,
     expected,
     read: (raw) => (typeof raw === 'string' && pattern.test(raw) ? raw : undefined),
-    fromText: asIs,
   };
 }
 
@@ -60,7 +62,6 @@ export const timezone: Kind<string> = {
   name: 'time zone',
   expected: 'a time zone such as `Europe/Berlin`',
   read: (raw) => (typeof raw === 'string' && isTimezone(raw) ? raw : undefined),
-  fromText: asIs,
 };
 
 export const flag: Kind<boolean> = {
@@ -99,7 +100,6 @@ export function duration(minimum = '0s', maximum?: string): Kind<number> {
       const ms = typeof raw === 'string' ? parseDuration(raw) : undefined;
       return ms !== undefined && ms >= minimumMs && ms <= maximumMs ? ms : undefined;
     },
-    fromText: asIs,
   };
 }
 
@@ -110,7 +110,6 @@ export function lifetime(minimum: string): Kind<number | 'never'> {
     name: 'duration, `never`',
     expected: `${bounded.expected}, or \`never\` to keep it forever`,
     read: (raw, base) => (raw === 'never' ? raw : bounded.read(raw, base)),
-    fromText: asIs,
   };
 }
 
@@ -125,7 +124,6 @@ export function size(minimum = '1B', maximum?: string): Kind<number> {
       const bytes = typeof raw === 'string' || typeof raw === 'number' ? parseSize(String(raw)) : undefined;
       return bytes !== undefined && bytes >= minimumBytes && bytes <= maximumBytes ? bytes : undefined;
     },
-    fromText: asIs,
   };
 }
 
@@ -136,7 +134,6 @@ export function choice<const W extends string>(...words: readonly W[]): Kind<W> 
     expected: `one of ${quoted.join(', ')}`,
     words,
     read: (raw) => words.find((word) => word === raw),
-    fromText: asIs,
   };
 }
 
@@ -149,7 +146,6 @@ export const path: Kind<string> = {
     if (typeof raw !== 'string' || raw === '' || raw.includes('\0') || namesOthersHome(raw)) return undefined;
     return resolve(base.dir, withHome(raw, base.home));
   },
-  fromText: asIs,
 };
 
 /** A stream of the process, or the absolute path of a file. */
@@ -171,14 +167,12 @@ export const bind: Kind<Bind> = {
       : isIP(host) === 4 || /^[A-Za-z](?:[A-Za-z0-9.-]*[A-Za-z0-9])?$/.test(host);
     return isHost && Number(digits) <= 65_535 ? { host, port: Number(digits) } : undefined;
   },
-  fromText: asIs,
 };
 
 export const url: Kind<string> = {
   name: 'URL',
   expected: 'a URL such as `https://flwd.example.org`',
   read: (raw) => (typeof raw === 'string' && /^https?:/.test(raw) && URL.canParse(raw) ? raw : undefined),
-  fromText: asIs,
 };
 
 /** As browsers write it: lower case, without the scheme's default port and without a slash at the end. */
@@ -192,7 +186,6 @@ export const origin: Kind<string> = {
       ? given.origin
       : undefined;
   },
-  fromText: asIs,
 };
 
 const range = (raw: unknown): raw is string => {
@@ -208,7 +201,6 @@ export const hostOrRange: Kind<string> = {
   name: 'host, address or range',
   expected: 'the name of a host, an address or a range such as `192.168.0.0/16`',
   read: (raw) => (typeof raw === 'string' && (range(raw) || hostName.test(raw)) ? raw : undefined),
-  fromText: asIs,
 };
 
 export const trustedProxies: Kind<boolean | readonly string[]> = {
@@ -231,7 +223,7 @@ export function listOf<T>(item: Kind<T>): Kind<readonly T[]> {
       const values = raw.map((each) => item.read(each, base));
       return values.every((value) => value !== undefined) ? values : undefined;
     },
-    fromText: (text) => text.split(',').map((each) => item.fromText(each.trim())),
+    fromText: (text) => text.split(',').map((each) => rawOf(item, each.trim())),
   };
 }
 
@@ -259,7 +251,6 @@ export const storedText: Kind<StoredText> = {
     const { secret }: { readonly secret?: unknown } = raw;
     return typeof secret === 'string' && isSecretName(secret) ? { secret } : undefined;
   },
-  fromText: asIs,
 };
 
 export function ownAllOrNames(item: Kind<string>): Kind<'own' | 'all' | readonly string[]> {
@@ -269,7 +260,7 @@ export function ownAllOrNames(item: Kind<string>): Kind<'own' | 'all' | readonly
     expected: `\`own\`, \`all\`, or ${names.expected}`,
     words: ['own', 'all'],
     read: (raw, base) => (raw === 'own' || raw === 'all' ? raw : names.read(raw, base)),
-    fromText: (text) => (text === 'own' || text === 'all' ? text : names.fromText(text)),
+    fromText: (text) => (text === 'own' || text === 'all' ? text : rawOf(names, text)),
   };
 }
 
@@ -277,7 +268,6 @@ const date: Kind<string> = {
   name: 'date',
   expected: `a date such as \`2026-12-24\`, at most ${mostYearsAhead} years ahead`,
   read: (raw) => (typeof raw === 'string' && isDate(raw) && !isTooFar(raw, systemClock.now()) ? raw : undefined),
-  fromText: asIs,
 };
 
 const calendar: Kind<CalendarDays> = {
@@ -288,7 +278,6 @@ const calendar: Kind<CalendarDays> = {
     const file = path.read(raw, base);
     return file === undefined ? undefined : { file };
   },
-  fromText: asIs,
 };
 
 /** Dates, or the absolute path of an iCalendar file. */
@@ -304,7 +293,6 @@ export const calendars: Kind<Readonly<Record<string, CalendarDays>>> = {
     const days = mapOf(calendar).read(raw, base);
     return days && Object.keys(days).every(isCalendarName) ? days : undefined;
   },
-  fromText: asIs,
 };
 
 /** Written as `name=value,name=value` in the environment. */
@@ -323,7 +311,7 @@ export function mapOf<T>(value: Kind<T>): Kind<Readonly<Record<string, T>>> {
       Object.fromEntries(
         text.split(',').map((each) => {
           const [name = '', ...rest] = each.split('=');
-          return [name.trim(), value.fromText(rest.join('=').trim())];
+          return [name.trim(), rawOf(value, rest.join('=').trim())];
         }),
       ),
   };
