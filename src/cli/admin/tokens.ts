@@ -3,8 +3,8 @@
 import type { AnswerOf, BodyOf } from '../../contract/operations.ts';
 import { scopes } from '../../domain/principal.ts';
 import { defined } from '../../lib/defined.ts';
-import { nearest } from '../../lib/nearest.ts';
 import type { Options } from '../command.ts';
+import { hint } from '../command-line.ts';
 import { exitCodes, Refusal } from '../exit-code.ts';
 import { oneOperand, readValue } from '../option-values.ts';
 import { everyPage } from '../session/pages.ts';
@@ -78,10 +78,7 @@ function readRequest(options: Options): TokenRequest {
 function toScope(word: string): TokenRequest['scopes'][number] {
   const scope = scopes.find((known) => known === word);
   if (scope) return scope;
-  const near = nearest(word, scopes);
-  throw new Refusal(
-    `--scopes: unknown scope \`${word}\`; ${near ? `did you mean \`${near}\`?` : `use ${scopes.join(', ')}`}`,
-  );
+  throw new Refusal(`--scopes: unknown scope \`${word}\`${hint(word, scopes) ?? `; use ${scopes.join(', ')}`}`);
 }
 
 /** Includes revoked and expired tokens. */

@@ -7,6 +7,7 @@ import type { JobDefinition, JobError } from '../../domain/job.ts';
 import type { Options } from '../command.ts';
 import { type ExitCode, exitCodes, Refusal } from '../exit-code.ts';
 import { createOutput } from '../terminal/output.ts';
+import { placed } from './known-jobs.ts';
 
 const longestBashMs = 10_000;
 const mostBashErrors = 3;
@@ -27,10 +28,6 @@ export async function run(options: Options, dirs: readonly string[]): Promise<Ex
     output.text(`${valid.length} ${valid.length === 1 ? 'job is' : 'jobs are'} valid${broken}\n`);
   }
   return invalid.length > 0 ? exitCodes.wrongUse : exitCodes.done;
-}
-
-function placed({ file, line, column, message }: JobError): string {
-  return `${file}:${line}:${column} ${message}`;
 }
 
 function assertFolder(dir: string): void {

@@ -5,7 +5,7 @@ import type { Options } from '../command.ts';
 import { readValue } from '../option-values.ts';
 import { loadConfiguration } from '../session/configuration.ts';
 import { createOutput, flexible, type Output } from '../terminal/output.ts';
-import { type JobList, type KnownJobs, withJobs } from './known-jobs.ts';
+import { type JobList, type KnownJobs, placed, withJobs } from './known-jobs.ts';
 
 export async function run(options: Options, operands: readonly string[]): Promise<void> {
   const output = createOutput(options);
@@ -50,7 +50,6 @@ async function printJobs({ jobs, invalid }: JobList, output: Output): Promise<vo
     await output.table(['JOB', 'KIND', 'SOURCE', flexible('ABOUT')], rows);
   }
   for (const { id, errors } of invalid) {
-    for (const { file, line, column, message } of errors)
-      output.warn(`${output.paint('bad', `${id} is broken`)}: ${file}:${line}:${column} ${message}`);
+    for (const error of errors) output.warn(`${output.paint('bad', `${id} is broken`)}: ${placed(error)}`);
   }
 }

@@ -2,6 +2,7 @@
 // are now. Creates no data dir.
 
 import type { AnswerOf, QueryOf } from '../../contract/operations.ts';
+import type { JobError } from '../../domain/job.ts';
 import { findOwner } from '../../instance/owner-lock.ts';
 import type { Frozen } from '../../lib/frozen.ts';
 import type { Options } from '../command.ts';
@@ -47,4 +48,9 @@ export function jobsOf({ client, where, isEphemeral, command }: Session): KnownJ
       return URL.canParse(where) ? where : ((await findOwner(where))?.url ?? undefined);
     },
   };
+}
+
+/** An error in a job's files, with its place. */
+export function placed({ file, line, column, message }: JobError): string {
+  return `${file}:${line}:${column} ${message}`;
 }

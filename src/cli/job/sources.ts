@@ -5,8 +5,8 @@ import { type SourceUse, useWords } from '../../client/source-use.ts';
 import type { AnswerOf } from '../../contract/operations.ts';
 import { useOf } from '../../domain/policy.ts';
 import { holdsScope } from '../../domain/principal.ts';
-import { nearest } from '../../lib/nearest.ts';
 import type { Options } from '../command.ts';
+import { hint } from '../command-line.ts';
 import { exitCodes, Refusal } from '../exit-code.ts';
 import { oneOperand } from '../option-values.ts';
 import { loadConfiguration } from '../session/configuration.ts';
@@ -33,12 +33,9 @@ export async function get(options: Options, operands: readonly string[]): Promis
   const { sources } = await countedSources(options);
   const source = sources.find((one) => one.name === name);
   if (!source) {
-    const near = nearest(
-      name,
-      sources.map((one) => one.name),
-    );
-    const hint = near === undefined ? '; flwd sources lists the sources' : `; did you mean \`${near}\`?`;
-    throw new Refusal(`there is no source \`${name}\`${hint}`, exitCodes.notFound);
+    const names = sources.map((one) => one.name);
+    const near = hint(name, names) ?? '; flwd sources lists the sources';
+    throw new Refusal(`there is no source \`${name}\`${near}`, exitCodes.notFound);
   }
   if (output.isJson) output.json(source);
   else {

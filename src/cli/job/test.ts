@@ -3,7 +3,6 @@
 import type { Client } from '../../client/client.ts';
 import { spanWords } from '../../client/took.ts';
 import type { AnswerOf, BodyOf } from '../../contract/operations.ts';
-import type { JobError } from '../../domain/job.ts';
 import type { JobTest } from '../../domain/job-test.ts';
 import { toTimerDelay } from '../../lib/clock.ts';
 import type { Options } from '../command.ts';
@@ -14,6 +13,7 @@ import { followLog } from '../run/log-lines.ts';
 import { loadConfiguration } from '../session/configuration.ts';
 import { onInterrupt } from '../session/stop-signal.ts';
 import { createOutput, type Output } from '../terminal/output.ts';
+import { placed } from './known-jobs.ts';
 import { differences, watchLog } from './test-verdict.ts';
 import { cores, withTrial } from './trial.ts';
 
@@ -87,10 +87,6 @@ async function unknownJob(id: string, config: Parameters<typeof withTrial>[0]['c
     jobs.map(({ definition }) => definition.id),
   );
   return new Refusal(`there is no job \`${id}\`${near ?? '; flwd jobs lists the jobs'}`, exitCodes.notFound);
-}
-
-function placed({ file, line, column, message }: JobError): string {
-  return `${file}:${line}:${column} ${message}`;
 }
 
 async function runAll(

@@ -1,8 +1,8 @@
 // Reads which scopes an agent gets.
 
 import { agentScopes, type Scope, scopes, usualAgentScopes } from '../../domain/principal.ts';
-import { nearest } from '../../lib/nearest.ts';
 import type { Options } from '../command.ts';
+import { hint } from '../command-line.ts';
 import { Refusal } from '../exit-code.ts';
 
 /** @throws Refusal */
@@ -17,8 +17,6 @@ function toScope(word: string): Scope {
   const scope = scopes.find((known) => known === word);
   if (scope && agentScopes.includes(scope)) return scope;
   if (scope) throw new Refusal(`--scopes: an agent never gets \`${scope}\`; use a token if a program needs it`);
-  const near = nearest(word, agentScopes);
-  throw new Refusal(
-    `--scopes: unknown scope \`${word}\`; ${near ? `did you mean \`${near}\`?` : `use ${agentScopes.join(', ')}`}`,
-  );
+  const known = hint(word, agentScopes) ?? `; use ${agentScopes.join(', ')}`;
+  throw new Refusal(`--scopes: unknown scope \`${word}\`${known}`);
 }

@@ -3,13 +3,13 @@
 // start a job (ADR 0048).
 
 import { join } from 'node:path';
+import { createInterface } from 'node:readline/promises';
 import { takeoverFolder } from '../../instance/takeover-folder.ts';
 import { exclusively } from '../../lib/files/exclusively.ts';
 import type { Options } from '../command.ts';
 import { type ExitCode, exitCodes, Refusal } from '../exit-code.ts';
 import { loadConfiguration } from '../session/configuration.ts';
 import { assertOfThisMachine, type Session, withSession } from '../session/session.ts';
-import { confirm } from '../terminal/confirm.ts';
 import { createOutput, type Output } from '../terminal/output.ts';
 import { bringBack, changeTable, commentOut, takenLines } from './cron-table.ts';
 import { type ReadTable, readImported } from './imported-lines.ts';
@@ -168,6 +168,17 @@ async function confirmed(question: string, options: Options): Promise<void> {
   if (!process.stdin.isTTY)
     throw new Refusal('nobody can be asked here: add --yes to change the crontab, or --dry-run to look');
   if (!(await confirm(question))) throw new Refusal('nothing was changed', exitCodes.interrupted);
+}
+
+/** Only y and yes mean yes. Ctrl-D means no. */
+async function confirm(question: string): Promise<boolean> {
+  const lines = createInterface({ input: process.stdin, output: process.stderr });
+  const closed = new Promise<string>((resolve) => lines.once('close', () => resolve('')));
+  try {
+    return /^\s*y(?:es)?\s*$/i.test(await Promise.race([lines.question(`${question} [y/N] `), closed]));
+  } finally {
+    lines.close();
+  }
 }
 
 function counted(lines: number): string {
