@@ -8,6 +8,7 @@ import { invariant, Problem } from '../domain/problem.ts';
 import type { OpenWebhook } from '../engine/webhook/find-webhook.ts';
 import type { Webhooks } from '../engine/webhook/webhooks.ts';
 import type { Admission } from './admission/admission.ts';
+import { pathOf } from './answers/problem-answers.ts';
 import { traceParentOf } from './handlers/starting-runs.ts';
 import { createJsonReader } from './json-body.ts';
 import type { createBodyRoom } from './limits/body-room.ts';
@@ -16,6 +17,7 @@ import type { RateLimiter } from './limits/rate-limits.ts';
 import { assertRoom } from './limits/shedding.ts';
 
 const hookPath = '/hooks/*';
+const otherMethods = ['GET', 'HEAD', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'];
 const longestBody = 2 ** 20;
 
 type HookRoute = { Params: { '*': string } };
@@ -43,6 +45,13 @@ export function addHookRoutes(app: FastifyInstance, o: Parts): void {
     found.set(request, open);
     request.webhook = open.webhook;
     o.takeBodyRoom(request, reply);
+  }
+
+  /** Before the webhook is looked for, so that the answer does not tell whether there is one. */
+  async function refuseMethod(request: FastifyRequest, reply: FastifyReply): Promise<never> {
+    await o.admission.admitDelivery(request, reply);
+    reply.header('allow', 'POST');
+    throw new Problem('method-not-allowed', `'${pathOf(request)}' supports POST, not ${request.method}.`);
   }
 
   async function receive(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
@@ -80,6 +89,7 @@ export function addHookRoutes(app: FastifyInstance, o: Parts): void {
     };
     for (const url of [hookPath, apiBase + hookPath]) {
       scope.post<HookRoute>(url, options, (request, reply) => receive(request, reply));
+      scope.route({ ...options, method: otherMethods, url, onRequest: refuseMethod, handler: refuseMethod });
     }
     done();
   });

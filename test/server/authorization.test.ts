@@ -64,7 +64,8 @@ test('the only routes are the operations and the fixed paths, and each of them c
   const fixed = [...ofConsole, '/docs', '/healthz', '/readyz', '/metrics', `${apiBase}/openapi.json`].map(
     (path) => `GET ${path}`,
   );
-  const hooks = ['/hooks/*', `${apiBase}/hooks/*`].map((path) => `POST ${path}`);
+  const hookPaths = ['/hooks/*', `${apiBase}/hooks/*`];
+  const hooks = hookPaths.flatMap((path) => [`POST ${path}`, `GET,HEAD,PUT,PATCH,DELETE,OPTIONS ${path}`]);
   const wanted = [...ofTable, ...fixed, ...hooks];
   const heads = wanted.flatMap((line) => (line.startsWith('GET ') ? [line.replace('GET', 'HEAD')] : []));
   const mcp = ['GET,POST,DELETE /mcp', 'HEAD /mcp'];

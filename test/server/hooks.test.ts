@@ -368,6 +368,21 @@ test('an unknown hook, one of an invalid job and one of no job get the same answ
   expect(answers[0]).toMatchObject({ status: 404, detail: 'There is no webhook at this address.' });
 });
 
+test('a hook takes only POST, and another method does not tell whether there is such a hook', async () => {
+  for (const [path, shown] of [
+    ['//hooks/ci/build/push', '/hooks/ci/build/push'],
+    ['//hooks/nothing/push', '/hooks/nothing/push'],
+    ['/hooks/some-token', '/hooks/[redacted]'],
+  ] as const) {
+    for (const method of ['GET', 'PUT', 'DELETE', 'OPTIONS']) {
+      const answer = await server.fetch(path, { method, headers: { accept: 'text/html' } });
+      expect(answer.status).toBe(405);
+      expect(answer.headers.get('allow')).toBe('POST');
+      expect(await answer.json()).toMatchObject({ detail: `'${shown}' supports POST, not ${method}.` });
+    }
+  }
+});
+
 testWith('bwrap')('a webhook that waits answers with the end of its run', async () => {
   await using waiting = await startServing({
     executes: true,
