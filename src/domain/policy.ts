@@ -177,32 +177,30 @@ function tooMuch(name: string, asked: string, limit: string): Problem {
   );
 }
 
+type PathLeave = Leave & { readonly paths: readonly string[]; readonly masked: readonly string[] };
+
 /**
  * Checks one path that a job wants to read or write beyond its profile.
  * @param path absolute and resolved
  * @param shown the path as the author or caller wrote it, for messages
  * @throws Problem grant-not-allowed
  */
-export function checkPath(
-  kind: 'read' | 'write',
-  path: string,
-  shown: string,
-  o: Leave & { readonly paths: readonly string[]; readonly masked: readonly string[] },
-): void {
+export function checkPath(kind: 'read' | 'write', path: string, shown: string, o: PathLeave): void {
+  if (!isInPaths(kind, path, shown, o)) throw outsideRefusal([shown]);
+}
+
+/**
+ * The same, but false for a path that is only outside of `security.paths`, so that several can be refused at once.
+ * @throws Problem grant-not-allowed
+ */
+export function isInPaths(kind: 'read' | 'write', path: string, shown: string, o: PathLeave): boolean {
   const conflict = grantConflict(kind, path, o.masked);
   if (conflict === 'inside') {
     throw new Problem('grant-not-allowed', `'${shown}' belongs to the server itself, so no job may see it.`);
   }
-  if (kind === 'read' && systemPaths.some((root) => isBelow(path, root))) return;
+  if (kind === 'read' && systemPaths.some((root) => isBelow(path, root))) return true;
   requireGrant(kind, `'${shown}'`, o);
-  if (!o.paths.some((root) => isBelow(path, root))) {
-    const entry = !/^~?\//.test(shown) ? 'the folder that contains it' : `security: {paths: [${asEntry(shown)}]}`;
-    throw new Problem(
-      'grant-not-allowed',
-      `'${shown}' is not below any folder in security.paths: add ${entry} to flwd.yaml ` +
-        `(flwd config show names the file); a running server must be restarted.`,
-    );
-  }
+  if (!o.paths.some((root) => isBelow(path, root))) return false;
   if (isBelow(ownOfSandbox, path))
     throw new Problem('grant-not-allowed', `'${shown}' cannot be granted as a whole: name the folders in it.`);
   // Checked last: a caller who may not have the path anyway must not learn what is in it.
@@ -212,6 +210,23 @@ export function checkPath(
       `'${shown}' must not be writable by a job: it contains files of the server itself.`,
     );
   }
+  return true;
+}
+
+/** Why a job may not have paths that are below no folder of `security.paths`. */
+export function outsideRefusal(shown: readonly string[]): Problem {
+  const entries = shown.filter((path) => /^~?\//.test(path)).map(asEntry);
+  const others = entries.length > 0 ? 'the folders that contain the others' : 'the folders that contain them';
+  const fixes = [
+    ...(entries.length > 0 ? [`security: {paths: [${entries.join(', ')}]}`] : []),
+    ...(entries.length < shown.length ? [shown.length === 1 ? 'the folder that contains it' : others] : []),
+  ];
+  const are = shown.length === 1 ? 'is' : 'are';
+  return new Problem(
+    'grant-not-allowed',
+    `${quoted(shown)} ${are} not below any folder in security.paths: add ${fixes.join(' and ')} to flwd.yaml ` +
+      `(flwd config show names the file); a running server must be restarted.`,
+  );
 }
 
 /** The path as an item of a YAML list, quoted where needed. */

@@ -6,6 +6,7 @@ import {
   chooseProfile,
   chooseResources,
   chooseUser,
+  outsideRefusal,
 } from '../../src/domain/policy.ts';
 import { noResources, type Resources } from '../../src/domain/resources.ts';
 
@@ -165,6 +166,16 @@ describe('a path that a secure job asks for', () => {
   ])('is refused outside of them, as %s, with what to write where', (shown, entry) => {
     expect(() => checkPath('read', '/mnt/photos', shown, leave)).toThrow(
       `'${shown}' is not below any folder in security.paths: add ${entry} to flwd.yaml (flwd config show names the file); a running server must be restarted.`,
+    );
+  });
+
+  test.each([
+    [['/srv/a', '~/b'], "'/srv/a', '~/b'", 'security: {paths: [/srv/a, ~/b]}'],
+    [['/srv/a', 'b'], "'/srv/a', 'b'", 'security: {paths: [/srv/a]} and the folders that contain the others'],
+    [['a', 'b'], "'a', 'b'", 'the folders that contain them'],
+  ])('is refused together with others: %j', (shown, named, entry) => {
+    expect(outsideRefusal(shown).message).toBe(
+      `${named} are not below any folder in security.paths: add ${entry} to flwd.yaml (flwd config show names the file); a running server must be restarted.`,
     );
   });
 

@@ -85,6 +85,13 @@ test('a path is granted on a host that allows the folder it is in', async () => 
   expect(refused).toMatchObject({ read: [], grants: [], denied: { slug: 'grant-not-allowed' } });
 });
 
+test('all paths outside of security.paths are refused in one answer', async () => {
+  const { plan, host } = await setUp({ read: ['/mnt/a', '/srv/fine', '/mnt/b', '/mnt/a/../a'] });
+  expect((await ground(plan, host({ paths: ['/srv'] }))).denied?.message).toMatch(
+    /^'\/mnt\/a', '\/mnt\/b'.* are not below any folder .*: add security: \{paths: \[\/mnt\/a, \/mnt\/b.*\]\} to flwd\.yaml/,
+  );
+});
+
 test('a permissive job needs a permission only for what its own /tmp and /run would hide', async () => {
   const root = dataFolder();
   const path = join(root, 'data');

@@ -6,7 +6,7 @@ import { homedir } from 'node:os';
 import { resolve } from 'node:path';
 import { type CatalogEntry, findReached } from '../../catalog/catalog.ts';
 import { createErrorList, type ErrorList } from '../../domain/error-list.ts';
-import { checkPath, chooseHostMemory, isShownToAll } from '../../domain/policy.ts';
+import { chooseHostMemory, isInPaths, isShownToAll, outsideRefusal } from '../../domain/policy.ts';
 import { Problem, type ValidationError, validationError } from '../../domain/problem.ts';
 import { type Resources, type RunLimits, shownLimits } from '../../domain/resources.ts';
 import type { Grant, Isolation, RunAs } from '../../domain/run.ts';
@@ -126,11 +126,13 @@ async function groundPaths(plan: Plan, host: Host, denials: Denials): Promise<Gr
   const errors = createErrorList();
   const granted: GrantedPath[] = [];
   const resolvedArgs: Record<string, string> = {};
+  const outside = new Set<string>();
   const masked = wantedPaths.length > 0 ? host.masked() : [];
   const mayHave = ({ kind, shown }: WantedPath, path: string): boolean =>
     denials.orElse(() => {
-      checkPath(kind, path, shown, { ...leave, paths: host.paths, masked });
-      return true;
+      const isInside = isInPaths(kind, path, shown, { ...leave, paths: host.paths, masked });
+      if (!isInside) outside.add(shown);
+      return isInside;
     }, false);
   for (const wanted of wantedPaths) {
     const found = await lookUp(wanted, plan.entry.source.path, errors);
@@ -149,6 +151,8 @@ async function groundPaths(plan: Plan, host: Host, denials: Denials): Promise<Gr
     if (await isFolderOrFile(path)) granted.push({ kind: wanted.kind, shown: wanted.shown, path });
     else denials.add(new Problem('grant-not-allowed', `'${wanted.shown}' is neither a folder nor a regular file.`));
   }
+  // All at once, so that the operator need not restart the server for each.
+  if (outside.size > 0) denials.add(outsideRefusal([...outside]));
   if (errors.size > 0 && denials.found.length === 0) throw validationError(errors.errors(), errors.size);
   return { granted, resolvedArgs };
 }
