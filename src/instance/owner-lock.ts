@@ -125,7 +125,7 @@ export async function acquireOwnership(
 /** Without opening the lock, which would drop it. */
 function leaveSign(dataDir: string): void {
   const now = systemClock.now() / 1_000;
-  // What is wrong with the folder is noticed by who uses it.
+  // The check of each second reports a folder that is gone or cannot be written.
   utimes(join(dataDir, lockFile), now, now, () => {});
 }
 

@@ -56,7 +56,7 @@ describe('the owner of a data dir', () => {
     expect(await contend().said).toBe(`refused {"pid":${owner.child.pid},"url":null}`);
   });
 
-  test('a server leaves a sign of life each minute, and a command leaves none', async () => {
+  test('a server leaves a sign of life each minute, and a command does not', async () => {
     vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
     try {
       for (const isEphemeral of [false, true]) {
