@@ -7,7 +7,7 @@ import { cpuMs, createRun, type Instance, startInstance, waitForJobs } from './i
 import { fillWithRuns } from './many-runs.ts';
 import { atMost, type Figure, median } from './measure.ts';
 
-const rounds = 5;
+const rounds = 3;
 const settleMs = 15_000;
 const minuteMs = 60_000;
 const runsAMinute = 10;
