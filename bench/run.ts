@@ -1,5 +1,5 @@
-// `npm run bench`: prints every figure with its floor; --write also puts them into docs/benchmarks.md, each table if all
-// its parts were measured. `npm run bench -- runs logs` measures only those parts.
+// `npm run bench`: prints every figure with its floor; --write also puts them into docs/benchmarks.md, each table if
+// all its parts were measured. `npm run bench -- runs logs` measures only those parts.
 
 import { parseArgs } from 'node:util';
 import { consoleFigures } from './console.ts';
