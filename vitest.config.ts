@@ -20,13 +20,13 @@ const ofThePackage = [
  */
 const shared = { isolate: false, unstubEnvs: true, restoreMocks: true };
 /**
- * Tests of the checkout that have a process each: they look at its descriptors and children, replace a module of Node,
- * or count what V8 does.
+ * Tests of the checkout that have a process each: they look at its descriptors, children and timers, replace a module
+ * of Node, or count what V8 does.
  */
 const alone = [
   'test/exec/**/*.test.ts',
   'test/domain/step-graph-cost.test.ts',
-  'test/engine/collect.test.ts',
+  'test/engine/{collect,output}.test.ts',
   'test/store/unreadable-files.test.ts',
 ];
 /** Programs that a test starts from the checkout keep what they compile. */

@@ -63,7 +63,8 @@ export function dataFolder({ sizeMiB, inodes }: { readonly sizeMiB?: number; rea
   onTestFinished(() => {
     // Jobs outlive their server.
     for (const { pid } of processesOf(dir)) kill(pid);
-    rmSync(dir, { recursive: true, force: true });
+    // A killed process may write until it is gone.
+    rmSync(dir, { recursive: true, force: true, maxRetries: 20 });
   });
   if (sizeMiB !== undefined) mountDisk(dir, sizeMiB, inodes);
   return dir;

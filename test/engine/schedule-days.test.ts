@@ -1,18 +1,15 @@
 // Schedules that fire once, and schedules that fire only on some days.
 
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { beforeEach, expect, test } from 'vitest';
 import { localPrincipal } from '../../src/domain/principal.ts';
 import { bash } from '../support/jobs.ts';
+import { dataFolder } from './an-engine.ts';
 import { hourMs, minuteMs, openClocked, scheduled } from './schedule-fixture.ts';
 
 let root: string;
-beforeEach(async () => {
-  root = await mkdtemp(join(tmpdir(), 'flwd-'));
+beforeEach(() => {
+  root = dataFolder();
 });
-afterEach(() => rm(root, { recursive: true, force: true }));
 
 const once = (extra: object = {}) => scheduled({ at: '2026-12-01T09:00:00+01:00', ...extra } as object);
 

@@ -9,7 +9,7 @@ import { script, steps } from './step-jobs.ts';
 
 test('a run whose script has ended when the server stops keeps its whole log', async () => {
   const root = dataFolder();
-  const leaves = bash(`seq 3; truncate -s 64M "$FLWD_ARTIFACTS_DIR/large"`);
+  const leaves = bash(`seq 3; truncate -s 16M "$FLWD_ARTIFACTS_DIR/large"`);
   const opened = await openEngine(root, { jobs: { leaves } });
   const runId = await opened.create('leaves');
   await opened.when(runId, ({ started_at }) => started_at !== null);
