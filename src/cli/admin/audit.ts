@@ -1,12 +1,13 @@
-// `flwd audit`: prints the audit log, newest first. Asks the server if one is running, else reads the database itself.
+// `flwd audit`: prints and verifies the audit log.
 
 import type { QueryOf } from '../../contract/operations.ts';
 import { type AuditEntry, auditActions, auditResults } from '../../domain/audit.ts';
 import { defined } from '../../lib/defined.ts';
 import type { Options } from '../command.ts';
+import { type ExitCode, exitCodes, Refusal } from '../exit-code.ts';
 import { readChoice, readCount, readInstant, readValue } from '../option-values.ts';
 import { loadConfiguration } from '../session/configuration.ts';
-import { assertInstance, openServedSession, workWith } from '../session/session.ts';
+import { assertInstance, assertOfThisMachine, openServedSession, workWith } from '../session/session.ts';
 import { createOutput, flexible, type Output, right } from '../terminal/output.ts';
 
 const linesOfText = 100;
@@ -16,7 +17,8 @@ type Filter = Omit<QueryOf<'listAudit'>, 'limit' | 'offset' | 'cursor'>;
 type Page = { readonly entries: readonly AuditEntry[]; readonly next_cursor: string | null };
 type ReadPage = (at: { readonly limit: number; readonly cursor?: string }) => Promise<Page>;
 
-export async function run(options: Options): Promise<void> {
+/** `flwd audit`: newest first. Asks the server if one is running, else reads the database itself. */
+export async function list(options: Options): Promise<void> {
   const output = createOutput(options);
   const filter = filterOf(options);
   const limit = readCount(options, 'limit') ?? (output.isJson ? Infinity : linesOfText);
@@ -33,6 +35,32 @@ export async function run(options: Options): Promise<void> {
     if (count === 0) output.say('no entries');
     else if (!output.isJson) await printRows(shown, output);
   });
+}
+
+/** `flwd audit verify`: checks the hash chain, and prints the last hash for safekeeping elsewhere. */
+export async function verify(options: Options): Promise<ExitCode> {
+  assertOfThisMachine('audit verify', options);
+  const { config } = loadConfiguration(options);
+  assertInstance(config);
+  const { verifyAudit } = await import('../../operator.ts');
+  const { rows, first, last, removedThrough, broken } = await verifyAudit(config);
+  if (options.has('json')) {
+    process.stdout.write(`${JSON.stringify({ rows, first, last, removed_through: removedThrough, broken })}\n`);
+    return broken ? exitCodes.runFailed : exitCodes.done;
+  }
+  if (removedThrough !== null)
+    process.stdout.write(`entries up to ${removedThrough} were removed when their retention ended\n`);
+  if (first && last) {
+    process.stdout.write(
+      `verified ${rows} entries, ${first.id} (${first.at}) to ${last.id} (${last.at}): nothing was changed or removed\n`,
+    );
+    process.stdout.write(`entry ${last.id}, the last one, has the hash ${last.hash}\n`);
+  }
+  if (!broken) {
+    if (!first) process.stdout.write('the audit log is empty\n');
+    return exitCodes.done;
+  }
+  throw new Refusal(`the audit log is damaged at entry ${broken.id}: ${broken.why}`, exitCodes.runFailed);
 }
 
 /** @throws Refusal */

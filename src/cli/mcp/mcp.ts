@@ -1,15 +1,38 @@
-// `flwd mcp`: serves the jobs to an agent, over MCP on standard input and output.
+// `flwd mcp`: serves the jobs to agents, and prints how their clients start it.
 
+import { resolve } from 'node:path';
+import { agentScopes, type Scope, scopes, usualAgentScopes } from '../../domain/principal.ts';
 import { packageVersion } from '../../instance/version.ts';
-import type { Options } from '../command.ts';
+import { instance, type Options } from '../command.ts';
+import { hint } from '../command-line.ts';
 import { Refusal } from '../exit-code.ts';
+import { oneOperand, readValue } from '../option-values.ts';
+import { isCalledByNpx } from '../session/command-text.ts';
 import { loadConfiguration } from '../session/configuration.ts';
-import { type Session, withSession } from '../session/session.ts';
+import { remoteOf, type Session, withSession } from '../session/session.ts';
 import { onInterrupt } from '../session/stop-signal.ts';
-import { readAgentScopes } from './agent-scopes.ts';
 
-export async function run(options: Options): Promise<void> {
-  const agentScopes = readAgentScopes(options);
+type Server = { readonly command: string; readonly args: readonly string[] };
+
+/** Where each client reads it, and in which form. */
+const clients: Readonly<Record<string, { readonly where: string; readonly form: (server: Server) => object }>> = {
+  claude: {
+    where: '.mcp.json of a project for Claude Code, or claude_desktop_config.json for Claude Desktop',
+    form: (server) => ({ mcpServers: { flwd: server } }),
+  },
+  cursor: {
+    where: '.cursor/mcp.json of a project, or ~/.cursor/mcp.json for all',
+    form: (server) => ({ mcpServers: { flwd: server } }),
+  },
+  vscode: {
+    where: '.vscode/mcp.json of a project',
+    form: (server) => ({ servers: { flwd: { type: 'stdio', ...server } } }),
+  },
+};
+
+/** `flwd mcp`: serves the jobs to an agent, over MCP on standard input and output. */
+export async function serve(options: Options): Promise<void> {
+  const granted = readAgentScopes(options);
   const { jobTools, waitMs, isUntrustedAllowed } = loadConfiguration(options).config.mcp;
   if (process.stdin.isTTY)
     process.stderr.write('flwd: waiting for an MCP client on standard input; flwd mcp config CLIENT sets one up\n');
@@ -24,11 +47,43 @@ export async function run(options: Options): Promise<void> {
         const settings = { jobTools, waitMs, isUntrustedAllowed };
         await runMcp({ ...session, settings, version: packageVersion() }, stopping.signal);
       },
-      { mayCreate: true, agentScopes },
+      { mayCreate: true, agentScopes: granted },
     );
   } finally {
     release();
   }
+}
+
+/** `flwd mcp config CLIENT`: prints how an MCP client starts `flwd mcp`, for the same instance. */
+export async function config(options: Options, operands: readonly string[]): Promise<void> {
+  const name = oneOperand(operands, 'flwd mcp config claude, cursor or vscode');
+  const client = Object.hasOwn(clients, name) ? clients[name] : undefined;
+  if (!client) throw new Refusal(`\`${name}\` is not a known client: use claude, cursor or vscode`);
+  if (options.has('scopes')) readAgentScopes(options);
+  const isByNpx = isCalledByNpx();
+  const server: Server = {
+    command: isByNpx ? 'npx' : 'flwd',
+    args: [...(isByNpx ? ['-y', 'flwd'] : []), 'mcp', ...optionsOf(options)],
+  };
+  process.stdout.write(`${JSON.stringify(client.form(server), null, 2)}\n`);
+  process.stderr.write(`flwd: paste this into ${client.where}\n`);
+}
+
+/** The client starts flwd in a folder of its own choice, so every path is absolute, and nothing is left to be found. */
+function optionsOf(options: Options): string[] {
+  const remote = remoteOf(options);
+  const { file } = loadConfiguration(options);
+  const given = instance.flatMap(({ name }) => {
+    if (name === 'remote' || name === 'config') return [];
+    return (options.get(name) ?? []).flatMap((path) => [`--${name}`, resolve(path)]);
+  });
+  const asked = readValue(options, 'scopes');
+  return [
+    ...(remote === undefined ? [] : ['--remote', remote]),
+    ...(file === null ? [] : ['--config', resolve(file)]),
+    ...given,
+    ...(asked === undefined ? [] : ['--scopes', asked]),
+  ];
 }
 
 /** @throws Refusal if the instance offers no MCP, or would not take the rights away that an agent must not have */
@@ -38,4 +93,20 @@ async function assertOffered({ client, where }: Session): Promise<void> {
     throw new Refusal(`${where} does not offer MCP: add \`mcp\` to \`extensions.enabled\` in its flwd.yaml`);
   if (!caller.name.startsWith('mcp:'))
     throw new Refusal(`${where} does not limit what an agent may do: a proxy may remove the header X-Flwd-Agent`);
+}
+
+/** The scopes that the agent gets. @throws Refusal */
+function readAgentScopes(options: Options): readonly Scope[] {
+  const listed = readValue(options, 'scopes');
+  if (listed === undefined) return usualAgentScopes;
+  return listed.split(',').map((word) => toScope(word.trim()));
+}
+
+/** @throws Refusal */
+function toScope(word: string): Scope {
+  const scope = scopes.find((known) => known === word);
+  if (scope && agentScopes.includes(scope)) return scope;
+  if (scope) throw new Refusal(`--scopes: an agent never gets \`${scope}\`; use a token if a program needs it`);
+  const known = hint(word, agentScopes) ?? `; use ${agentScopes.join(', ')}`;
+  throw new Refusal(`--scopes: unknown scope \`${word}\`${known}`);
 }

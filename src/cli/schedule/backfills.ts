@@ -1,40 +1,123 @@
-// `flwd backfills` lists backfills. `flwd backfills cancel BACKFILL` ends one.
+// `flwd backfill` and `flwd backfills`: starts, lists and cancels backfills.
 
 import type { AnswerOf } from '../../contract/operations.ts';
+import { backfillLabel } from '../../domain/schedule.ts';
+import { toTimestamp } from '../../lib/clock.ts';
+import { isDate, startOfDay } from '../../lib/cron/calendar-days.ts';
 import { defined } from '../../lib/defined.ts';
 import type { Options } from '../command.ts';
-import type { Call } from '../command-line.ts';
-import { oneOperand, readCount, readValue } from '../option-values.ts';
-import { withSession } from '../session/session.ts';
+import { exitCodes, Refusal } from '../exit-code.ts';
+import { findJob } from '../job/find-job.ts';
+import { jobsOf } from '../job/known-jobs.ts';
+import { oneOperand, readCount, readInstant, readValue } from '../option-values.ts';
+import { type Session, withSession } from '../session/session.ts';
 import { createOutput, flexible, type Output } from '../terminal/output.ts';
+import { noteNoServer } from './schedules.ts';
 
+type Schedule = AnswerOf<'listSchedules'>['schedules'][number];
+type Preview = AnswerOf<'previewBackfill'>;
 type Backfill = AnswerOf<'getBackfill'>;
 
 const usual = 20;
 
-export async function run(options: Options, operands: readonly string[], { command }: Call): Promise<void> {
+/** `flwd backfill JOB`: starts the runs that a schedule would have started between two times, or prints these times. */
+export async function start(options: Options, operands: readonly string[]): Promise<void> {
+  if (operands.length === 0 || !options.has('from'))
+    throw new Refusal('flwd backfill needs a job and a time: flwd backfill JOB --from 2026-11-02');
   const output = createOutput(options);
-  if (command.name === 'backfills cancel') return cancel(options, operands, output);
+  const atOnce = readCount(options, 'at-once') ?? 1;
+  return withSession(options, async (session) => {
+    const { client } = session;
+    const job = await findJob(jobsOf(session), operands, false);
+    const schedule = await findSchedule(session, job.id, options);
+    const path = { schedule_id: schedule.id };
+    const [from = '', until] = ['from', 'until'].map((name) => readTime(options, name, schedule.timezone));
+    const span = { from, ...(until !== undefined && { until }) };
+    const preview = await client.call('previewBackfill', { path, body: span });
+    noteForgotten(preview, output);
+    if (options.has('dry-run')) {
+      if (output.isJson) output.json(preview);
+      else output.text(preview.times.map(({ local }) => `${local}\n`).join(''));
+      output.say(`${runs(preview.times.length)} would start${leftOut(preview)}; nothing was started`);
+      return;
+    }
+    if (preview.times.length === 0 && !output.isJson) {
+      output.say(`${job.id} has no times to start in this span${leftOut(preview)}; nothing was started`);
+      return;
+    }
+    const made = await client.call('createBackfill', { path, body: { ...span, at_once: atOnce } });
+    if (output.isJson) output.json(made);
+    else output.text(`${made.id}\n`);
+    const toStart = made.in_span - made.left_out;
+    output.say(`${job.id} gets ${runs(toStart)}, ${made.at_once} at a time, oldest first${leftOut(made)}`);
+    output.say(`watch it with ${session.command('backfills')}, and its runs with ${runsCommand(session, made.id)}`);
+    if (made.paused) output.warn('it starts nothing until the schedules are resumed: all of them are paused');
+    noteNoServer(session, output);
+  });
+}
+
+/** `flwd backfills` */
+export async function list(options: Options): Promise<void> {
+  const output = createOutput(options);
   const query = defined({
     limit: readCount(options, 'limit') ?? usual,
     job_id: readValue(options, 'job'),
     tenant: readValue(options, 'tenant'),
   });
   return withSession(options, async ({ client }) => {
-    const list = await client.call('listBackfills', { query });
-    if (output.isJson) output.json(list);
-    else if (list.backfills.length === 0) output.say('no backfills');
-    else await printBackfills(list, output);
+    const found = await client.call('listBackfills', { query });
+    if (output.isJson) output.json(found);
+    else if (found.backfills.length === 0) output.say('no backfills');
+    else await printBackfills(found, output);
   });
 }
 
-async function cancel(options: Options, operands: readonly string[], output: Output): Promise<void> {
+/** `flwd backfills cancel BACKFILL`: the backfill starts no more runs. */
+export async function cancel(options: Options, operands: readonly string[]): Promise<void> {
+  const output = createOutput(options);
   const id = oneOperand(operands, 'flwd backfills cancel BACKFILL; flwd backfills lists the backfills');
   return withSession(options, async ({ client }) => {
     const backfill = await client.call('cancelBackfill', { path: { backfill_id: id } });
     if (output.isJson) output.json(backfill);
     else output.text(`${id} ${backfill.status}\n`);
   });
+}
+
+/** @throws Refusal */
+async function findSchedule({ client, command }: Session, jobId: string, options: Options): Promise<Schedule> {
+  const { schedules } = await client.call('listSchedules', { query: { job_id: jobId } });
+  const asked = readValue(options, 'schedule');
+  const found = asked === undefined ? schedules : schedules.filter(({ id, name }) => id === asked || name === asked);
+  const [one, other] = found;
+  if (one && !other) return one;
+  const listed = `${command('schedules', '--job', jobId)} lists its schedules`;
+  if (one) throw new Refusal(`choose one of the ${found.length} schedules of ${jobId} with --schedule; ${listed}`);
+  const what = asked === undefined ? 'no schedule' : `no schedule \`${asked}\``;
+  throw new Refusal(`${jobId} has ${what}${schedules.length > 0 ? `; ${listed}` : ''}`, exitCodes.notFound);
+}
+
+/** A date begins when it begins in the time zone of the schedule. @throws Refusal */
+function readTime(options: Options, name: string, timezone: string): string | undefined {
+  const text = readValue(options, name);
+  return text !== undefined && isDate(text) ? toTimestamp(startOfDay(text, timezone)) : readInstant(options, name);
+}
+
+function noteForgotten({ runs_known_since: since, times }: Preview, output: Output): void {
+  if (since === null || !times.some(({ nominal_at: at }) => at < since)) return;
+  output.warn(`runs that ended before ${output.time(since)} were removed: earlier times may have had a run`);
+}
+
+function runs(count: number): string {
+  return count === 1 ? '1 run' : `${count} runs`;
+}
+
+function leftOut({ left_out: count }: { readonly left_out: number }): string {
+  if (count === 0) return '';
+  return count === 1 ? '; 1 time has a run already' : `; ${count} times have a run already`;
+}
+
+function runsCommand({ command }: Session, id: string): string {
+  return command('runs', '--label', `${backfillLabel}=${id}`);
 }
 
 async function printBackfills({ backfills, total }: AnswerOf<'listBackfills'>, output: Output): Promise<void> {

@@ -1,4 +1,4 @@
-// `flwd triggers` lists the triggers with their last result. `flwd triggers results TRIGGER` lists the last results.
+// `flwd triggers`: lists the triggers and their results.
 
 import { join } from 'node:path';
 import type { AnswerOf } from '../../contract/operations.ts';
@@ -6,7 +6,6 @@ import { triggerFailing } from '../../domain/trigger/job-trigger.ts';
 import { defined } from '../../lib/defined.ts';
 import { formatDuration } from '../../lib/units.ts';
 import type { Options } from '../command.ts';
-import type { Call } from '../command-line.ts';
 import { oneOperand, readValue } from '../option-values.ts';
 import { withSession } from '../session/session.ts';
 import { createOutput, flexible, type Output } from '../terminal/output.ts';
@@ -14,28 +13,30 @@ import { createOutput, flexible, type Output } from '../terminal/output.ts';
 type Trigger = AnswerOf<'listTriggers'>['triggers'][number];
 type Result = AnswerOf<'listTriggerResults'>['results'][number];
 
-export async function run(options: Options, operands: readonly string[], { command }: Call): Promise<void> {
+/** `flwd triggers`: each with its last result. */
+export async function list(options: Options): Promise<void> {
   const output = createOutput(options);
-  if (command.name === 'triggers results') return results(options, operands, output);
   const query = defined({ job_id: readValue(options, 'job') });
   return withSession(options, async ({ client }) => {
-    const list = await client.call('listTriggers', { query });
-    if (output.isJson) output.json(list);
-    else if (list.triggers.length === 0) output.say('no triggers');
-    else await printTriggers(list.triggers, output);
+    const found = await client.call('listTriggers', { query });
+    if (output.isJson) output.json(found);
+    else if (found.triggers.length === 0) output.say('no triggers');
+    else await printTriggers(found.triggers, output);
   });
 }
 
-async function results(options: Options, operands: readonly string[], output: Output): Promise<void> {
+/** `flwd triggers results TRIGGER` */
+export async function results(options: Options, operands: readonly string[]): Promise<void> {
+  const output = createOutput(options);
   const id = oneOperand(operands, 'flwd triggers results TRIGGER; flwd triggers lists the triggers');
   return withSession(options, async ({ client }) => {
-    const list = await client.call('listTriggerResults', { path: { trigger_id: id } });
-    if (output.isJson) output.json(list);
-    else if (list.results.length === 0) output.say('no results yet');
+    const found = await client.call('listTriggerResults', { path: { trigger_id: id } });
+    if (output.isJson) output.json(found);
+    else if (found.results.length === 0) output.say('no results yet');
     else {
       await output.table(
         ['RESULT', flexible('AFTER'), 'RUN', flexible('WHY')],
-        list.results.map((one) => [resultOf(one, output), whatItWas(one), one.run_id ?? '-', one.detail ?? '']),
+        found.results.map((one) => [resultOf(one, output), whatItWas(one), one.run_id ?? '-', one.detail ?? '']),
       );
     }
   });

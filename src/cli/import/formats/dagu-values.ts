@@ -35,6 +35,10 @@ export function readDaguValues(workflow: { readonly [key: string]: Data }): Dagu
     named.push(one);
     return one;
   };
+  const addSecret = (variable: string): void => {
+    const schema = { type: 'string', format: 'secret' };
+    addArgument(variable, variable, (name) => ({ name, isRequired: false, secretVariable: variable, schema }));
+  };
   const positions: string[] = [];
   for (const { name, value, rest } of parametersOf(workflow.params)) {
     const isPosition = name === undefined;
@@ -65,12 +69,7 @@ export function readDaguValues(workflow: { readonly [key: string]: Data }): Dagu
   for (const secret of listOf(workflow.secrets)) {
     const name = textOf(daguMembers(secret).name) ?? '';
     if (!variableName.test(name)) throw new Unreadable('one of its `secrets` has no name');
-    addArgument(name, name, (free) => ({
-      name: free,
-      isRequired: false,
-      secretVariable: name,
-      schema: { type: 'string', format: 'secret' },
-    }));
+    addSecret(name);
   }
   const environment: Record<string, string> = {};
   const names = new Set(named.map(({ variable }) => variable));
@@ -79,12 +78,7 @@ export function readDaguValues(workflow: { readonly [key: string]: Data }): Dagu
     else {
       // A secret of the environment in which Dagu ran becomes one of the job.
       for (const other of unknownNames(value, names).filter((one) => isSecretName(one))) {
-        addArgument(other, other, (free) => ({
-          name: free,
-          isRequired: false,
-          secretVariable: other,
-          schema: { type: 'string', format: 'secret' },
-        }));
+        addSecret(other);
         names.add(other);
       }
       setup.push(`${name}=${expanding(value)}; export ${name}`);
