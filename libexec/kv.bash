@@ -86,7 +86,8 @@ case $how$kind$shows_version in
   doneget1) printf '%s\n' "$rest" ;;
   done*) ;;
   missing*)
-    (($# == 2)) || fail "there is no key '$key'"
+    # Without a word, because scripts handle it: `flwd_kv_get KEY || …`. A run that fails for it has a hint.
+    (($# == 2)) || exit 1
     printf %s "$2"
     ;;
   *) fail "$rest" ;;

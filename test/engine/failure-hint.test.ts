@@ -284,6 +284,15 @@ describe('input and variables', () => {
     expect(hintOf({ reason: 'start_failed', message })).toMatch(/^if the file exists.*dos2unix/);
   });
 
+  test('a key of the key-value store that does not exist, about which flwd_kv_get says nothing', () => {
+    const python = "subprocess.CalledProcessError: Command '['flwd_kv_get', 'n']' returned non-zero exit status 1.";
+    for (const lines of [[trap('flwd_kv_get n')], [trap('n=$(flwd_kv_get n)')], [python]])
+      expect(hintOf({ lines })).toContain('a default after the key');
+    const said = "flwd_kv_get: the namespace 'x' is not granted";
+    expect(hintOf({ lines: [said, trap('flwd_kv_get --namespace x n')] })).toBeUndefined();
+    expect(hintOf({ lines: [trap('[[ $(flwd_kv_get n 0) -gt 3 ]]')] })).toBeUndefined();
+  });
+
   test('ssh without its files', () => {
     expect(hintOf({ lines: ['Host key verification failed.'] })).toContain('UserKnownHostsFile');
     expect(hintOf({ lines: ['root@db: Permission denied (publickey,password).'] })).toContain(

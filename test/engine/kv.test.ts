@@ -96,7 +96,6 @@ test('what scripts store, later runs find, also after a run that failed', { time
   expect((await output('words')).toSorted()).toEqual([
     'a default|',
     'exit 1',
-    "flwd_kv_get: there is no key 'a key/ä *'",
     'it is "so" $x \\ |',
     'nothing left',
     'same',

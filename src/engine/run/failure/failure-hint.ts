@@ -26,7 +26,7 @@ export function failureHint(failed: FailedAttempt): string | undefined {
 function hintForExit(failed: FailedAttempt): string | undefined {
   const { own, bash } = failed.lines;
   if (bash && isRead(bash.command)) return noInput('`read` found no more input');
-  const known = hintForCurl(failed) ?? hintForCommand(failed);
+  const known = hintForCurl(failed) ?? hintForCommand(failed) ?? hintForKey(failed);
   if (known !== undefined) return known;
   if (bash && printsNothing(bash.command)) return undefined;
   for (const line of own.filter(isError).slice(-mostLines).toReversed()) {
@@ -34,6 +34,15 @@ function hintForExit(failed: FailedAttempt): string | undefined {
     if (hint !== undefined) return hint;
   }
   return undefined;
+}
+
+/** flwd_kv_get says why it fails, except for a key that does not exist. */
+function hintForKey({ exitCode, lines: { own, bash } }: FailedAttempt): string | undefined {
+  const asks = bash
+    ? /^(?:\w+=)?"?(?:\$\()?flwd_kv_get\b/.test(bash.command)
+    : /\bflwd_kv_get\b.* returned non-zero exit status 1\b/.test(own.findLast(isError) ?? '');
+  if (exitCode !== 1 || !asks || own.some((line) => line.startsWith('flwd_kv_get: '))) return undefined;
+  return 'there is no such key: give `flwd_kv_get` a default after the key, for the first run';
 }
 
 function hintForLine(line: string, failed: FailedAttempt): string | undefined {
