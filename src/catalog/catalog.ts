@@ -138,7 +138,7 @@ export function createCatalog(o: Request): Catalog {
 
   function publish(): void {
     if (!isReady) return;
-    const found = sources.flatMap(({ source, watched }) => watched.jobs.map((job) => ({ source, job })));
+    const found = sources.flatMap(({ source, watched }) => watched.tree.jobs.map((job) => ({ source, job })));
     ({ entries, invalid } = sortOut(found, jobOfAlias, entryOf));
     byId = new Map(entries.map((entry) => [entry.definition.id, entry]));
     generation += 1;
@@ -205,7 +205,7 @@ function logFound(
 }
 
 function scriptsIn(sources: readonly Watched[]): number {
-  return sources.reduce((sum, { watched }) => sum + watched.scripts, 0);
+  return sources.reduce((sum, { watched }) => sum + watched.tree.scripts, 0);
 }
 
 type Watched = { readonly source: JobSource; readonly watched: WatchedSource };

@@ -1,20 +1,9 @@
 // A binary heap that knows the position of each value, so that any value can be removed.
 
-export type BinaryHeap<T> = {
-  readonly size: number;
-  readonly first: () => T | undefined;
-  /** The first value that passes the test. Does not test values that are known to come after one that passes. */
-  readonly firstThat: (passes: (value: T) => boolean) => T | undefined;
-  readonly add: (value: T) => void;
-  /**
-   * Returns false when the value is not in the heap. The remaining values must compare as they did when they were
-   * added.
-   */
-  readonly remove: (value: T) => boolean;
-};
+export type BinaryHeap<T extends object> = ReturnType<typeof createBinaryHeap<T>>;
 
 /** `isBefore` must be a total order: no two values are equal. */
-export function createBinaryHeap<T extends object>(isBefore: (a: T, b: T) => boolean): BinaryHeap<T> {
+export function createBinaryHeap<T extends object>(isBefore: (a: T, b: T) => boolean) {
   const values: T[] = [];
   const places = new Map<T, number>();
 
@@ -51,11 +40,12 @@ export function createBinaryHeap<T extends object>(isBefore: (a: T, b: T) => boo
   }
 
   return {
-    get size() {
+    get size(): number {
       return values.length;
     },
-    first: () => values[0],
-    firstThat(passes) {
+    first: (): T | undefined => values[0],
+    /** The first value that passes the test. Does not test values that are known to come after one that passes. */
+    firstThat(passes: (value: T) => boolean): T | undefined {
       let best: T | undefined;
       const look = (place: number): void => {
         const value = values[place];
@@ -70,10 +60,14 @@ export function createBinaryHeap<T extends object>(isBefore: (a: T, b: T) => boo
       look(0);
       return best;
     },
-    add(value) {
+    add(value: T): void {
       rise(value, values.length);
     },
-    remove(value) {
+    /**
+     * Returns false when the value is not in the heap. The remaining values must compare as they did when they were
+     * added.
+     */
+    remove(value: T): boolean {
       const place = places.get(value);
       if (place === undefined) return false;
       places.delete(value);

@@ -10,39 +10,28 @@ import type { ValidationError } from './problem.ts';
 const mostErrors = 100;
 const mostChars = 2 ** 17;
 
-export type ErrorList = {
-  /** The number of all errors, listed or not. */
-  readonly size: number;
-  readonly unnamed: number;
-  /** True when another error would only be counted, so there is no need to word it. */
-  readonly isFull: boolean;
-  /** An error that is already listed does not count again. */
-  add(error: ValidationError): void;
-  /** Counts errors that have no wording. */
-  addUnnamed(count: number): void;
-  /** Grouped by member of the body, each group in the order of discovery. */
-  named(): ValidationError[];
-  /** The same, with a last entry that says how many errors were only counted. */
-  errors(): ValidationError[];
-};
+export type ErrorList = ReturnType<typeof createErrorList>;
 
-export function createErrorList(): ErrorList {
+export function createErrorList() {
   const named = new Map<string, ValidationError>();
   let chars = 0;
   let unnamed = 0;
   const isFull = () => named.size >= mostErrors || chars >= mostChars;
   const inOrder = () => [...named.values()].toSorted(byMember);
   return {
-    get size() {
+    /** The number of all errors, listed or not. */
+    get size(): number {
       return named.size + unnamed;
     },
-    get unnamed() {
+    get unnamed(): number {
       return unnamed;
     },
-    get isFull() {
+    /** True when another error would only be counted, so there is no need to word it. */
+    get isFull(): boolean {
       return isFull();
     },
-    add(error) {
+    /** An error that is already listed does not count again. */
+    add(error: ValidationError): void {
       if (isFull()) {
         unnamed += 1;
         return;
@@ -52,11 +41,14 @@ export function createErrorList(): ErrorList {
       named.set(key, error);
       chars += key.length;
     },
-    addUnnamed(count) {
+    /** Counts errors that have no wording. */
+    addUnnamed(count: number): void {
       unnamed += count;
     },
+    /** Grouped by member of the body, each group in the order of discovery. */
     named: inOrder,
-    errors() {
+    /** The same, with a last entry that says how many errors were only counted. */
+    errors(): ValidationError[] {
       const more = { pointer: '', message: `has ${unnamed} more errors`, keyword: 'more' };
       return unnamed > 0 ? [...inOrder(), more] : inOrder();
     },

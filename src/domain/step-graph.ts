@@ -16,20 +16,10 @@ export type StepEnd = 'success' | 'failed' | 'cancelled' | 'condition' | 'upstre
 /** `skip` means that a needed step failed or was never reached. Otherwise the step may begin. */
 type ReadyStep = { readonly index: number; readonly skip: boolean };
 
-export type StepGraph = {
-  /** True when every step has ended. */
-  readonly isOver: boolean;
-  /** Steps that became ready since the last call, each once. The caller must end skipped steps, too. */
-  readonly takeReady: () => readonly ReadyStep[];
-  /** Each step ends once. */
-  readonly end: (index: number, how: StepEnd) => void;
-  readonly endOf: (index: number) => StepEnd | undefined;
-  /** The step that failed the run: the first failed step without `continue_on_error`. */
-  readonly failedIndex: number | undefined;
-};
+export type StepGraph = ReturnType<typeof createStepGraph>;
 
 /** The job was checked when it was read, so all needs exist and there is no cycle. */
-export function createStepGraph(steps: readonly GraphStep[]): StepGraph {
+export function createStepGraph(steps: readonly GraphStep[]) {
   const indexOf = new Map(steps.map(({ id }, index) => [id, index]));
   const dependents: number[][] = steps.map(() => []);
   const openNeeds = steps.map(({ needs }, index) => {
@@ -53,18 +43,22 @@ export function createStepGraph(steps: readonly GraphStep[]): StepGraph {
   }
 
   return {
-    get isOver() {
+    /** True when every step has ended. */
+    get isOver(): boolean {
       return left === 0;
     },
-    get failedIndex() {
+    /** The step that failed the run: the first failed step without `continue_on_error`. */
+    get failedIndex(): number | undefined {
       return failedIndex;
     },
-    takeReady() {
+    /** Steps that became ready since the last call, each once. The caller must end skipped steps, too. */
+    takeReady(): readonly ReadyStep[] {
       const taken = ready.filter((index) => ends[index] === undefined);
       ready = [];
       return taken.map((index) => ({ index, skip: isUpstreamFailed[index] === true && !steps[index]?.always }));
     },
-    end(index, how) {
+    /** Each step ends once. */
+    end(index: number, how: StepEnd): void {
       invariant(ends[index] === undefined, 'a step ends once');
       ends[index] = how;
       left -= 1;
@@ -76,6 +70,6 @@ export function createStepGraph(steps: readonly GraphStep[]): StepGraph {
         if (openNeeds[dependent] === 0) ready.push(dependent);
       }
     },
-    endOf: (index) => ends[index],
+    endOf: (index: number): StepEnd | undefined => ends[index],
   };
 }

@@ -3,14 +3,9 @@
 import { toTimerDelay } from '../lib/clock.ts';
 import type { Hub } from './hub.ts';
 
-export type Ends = {
-  /** Resolves when the run has ended or the time is up. Call it before anything that may end the run. */
-  readonly wait: (runId: string, timeoutMs: number) => Promise<void>;
-  /** Ends all waits, now and from now on. */
-  readonly close: () => void;
-};
+export type Ends = ReturnType<typeof watchEnds>;
 
-export function watchEnds(hub: Hub): Ends {
+export function watchEnds(hub: Hub) {
   const waiting = new Map<string, Set<() => void>>();
   let isClosed = false;
   const unsubscribe = hub.onEvents((entries) => {
@@ -20,7 +15,8 @@ export function watchEnds(hub: Hub): Ends {
     }
   });
   return {
-    wait: (runId, timeoutMs) =>
+    /** Resolves when the run has ended or the time is up. Call it before anything that may end the run. */
+    wait: (runId: string, timeoutMs: number): Promise<void> =>
       new Promise((resolve) => {
         if (isClosed) return resolve();
         const done = (): void => {
@@ -34,7 +30,8 @@ export function watchEnds(hub: Hub): Ends {
         const others = waiting.get(runId) ?? new Set();
         waiting.set(runId, others.add(done));
       }),
-    close() {
+    /** Ends all waits, now and from now on. */
+    close: (): void => {
       isClosed = true;
       unsubscribe();
       for (const others of waiting.values()) for (const done of others) done();

@@ -2,21 +2,12 @@
 
 import type { JournalEntry } from '../domain/event.ts';
 
-export type Hub = {
-  readonly latestId: number;
-  /** Calls the listener once for each commit, synchronously. It must not throw. */
-  readonly onEvents: (listener: (entries: readonly JournalEntry[]) => void) => () => void;
-  /**
-   * Entries with an id after `afterId`; undefined when some of them are no longer in memory: read the journal instead.
-   */
-  readonly recent: (afterId: number) => readonly JournalEntry[] | undefined;
-  readonly publish: (entries: readonly JournalEntry[]) => void;
-};
+export type Hub = ReturnType<typeof createHub>;
 
 /** How many entries are kept: a follower that is a second behind needs no query. */
 const ringSize = 8192;
 
-export function createHub(latestId: number): Hub {
+export function createHub(latestId: number) {
   const listeners = new Set<(entries: readonly JournalEntry[]) => void>();
   let ring: JournalEntry[] = [];
   let latest = latestId;
@@ -24,19 +15,24 @@ export function createHub(latestId: number): Hub {
   let floor = latestId;
 
   return {
-    get latestId() {
+    get latestId(): number {
       return latest;
     },
-    onEvents(listener) {
+    /** Calls the listener once for each commit, synchronously. It must not throw. */
+    onEvents: (listener: (entries: readonly JournalEntry[]) => void): (() => void) => {
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
-    recent(afterId) {
+    /**
+     * Entries with an id after `afterId`; undefined when some of them are no longer in memory: read the journal
+     * instead.
+     */
+    recent(afterId: number): readonly JournalEntry[] | undefined {
       if (afterId >= latest) return [];
       if (afterId < floor) return undefined;
       return ring.slice(firstAfter(ring, afterId));
     },
-    publish(entries) {
+    publish(entries: readonly JournalEntry[]): void {
       const last = entries.at(-1);
       if (!last) return;
       ring.push(...entries);

@@ -7,14 +7,7 @@ import { type Clock, toTimestamp } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
 import type { AuditStore } from '../store/audit/audit.ts';
 
-export type Refusals = {
-  /** Records the refusal soon, or only counts it when there are too many. */
-  readonly add: (entry: NewAuditEntry, problem: Problem) => void;
-  /** Whether this refusal has been recorded already, by a part that knows more about it. */
-  readonly knows: (problem: Problem) => boolean;
-  /** Resolves when everything has been written. */
-  readonly close: () => Promise<void>;
-};
+export type Refusals = ReturnType<typeof createRefusals>;
 
 const refusalWindowMs = 60_000;
 /** Limits per minute. Anonymous callers must not crowd out known ones. */
@@ -31,7 +24,7 @@ export function createRefusals(o: {
   readonly audit: Pick<AuditStore, 'record'>;
   readonly clock: Clock;
   readonly log: Logger;
-}): Refusals {
+}) {
   const { clock, log } = o;
   const dealtWith = new WeakSet<Problem>();
   const writing = new Set<Promise<void>>();
@@ -80,13 +73,16 @@ export function createRefusals(o: {
   }
 
   return {
-    add(entry, problem) {
+    /** Records the refusal soon, or only counts it when there are too many. */
+    add(entry: NewAuditEntry, problem: Problem): void {
       dealtWith.add(problem);
       if (clock.now() - span.sinceMs >= refusalWindowMs) turnOver();
       if (!isTooMuch(entry)) write(entry);
     },
-    knows: (problem) => dealtWith.has(problem),
-    async close() {
+    /** Whether this refusal has been recorded already, by a part that knows more about it. */
+    knows: (problem: Problem): boolean => dealtWith.has(problem),
+    /** Resolves when everything has been written. */
+    async close(): Promise<void> {
       turnOver();
       await Promise.all(writing);
     },

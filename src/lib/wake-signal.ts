@@ -1,12 +1,8 @@
 // A signal that may be raised before anyone waits for it. It is never lost, and several count as one.
 
-export type WakeSignal = {
-  readonly raise: () => void;
-  /** Resolves when the signal has been raised since the last time, or when the AbortSignal is aborted. */
-  readonly raised: () => Promise<void>;
-};
+export type WakeSignal = ReturnType<typeof createWakeSignal>;
 
-export function createWakeSignal(signal: AbortSignal): WakeSignal {
+export function createWakeSignal(signal: AbortSignal) {
   let isRaised = false;
   let wake: (() => void) | undefined;
 
@@ -18,7 +14,8 @@ export function createWakeSignal(signal: AbortSignal): WakeSignal {
 
   return {
     raise,
-    async raised() {
+    /** Resolves when the signal has been raised since the last time, or when the AbortSignal is aborted. */
+    async raised(): Promise<void> {
       if (!isRaised && !signal.aborted) {
         await new Promise<void>((resolve) => {
           wake = resolve;

@@ -7,17 +7,6 @@ import type { Logger } from '../lib/logger.ts';
 import type { CommitListener, DatabaseFailure } from './database.ts';
 import { databaseDamaged, unwritable } from './storage-error.ts';
 
-export type CommitOutcome = {
-  readonly succeeded: (entries: readonly JournalEntry[]) => void;
-  /** @returns the error for the callers whose work was in the commit */
-  readonly failed: (error: DatabaseFailure) => Problem;
-  /** Remembers a failure after which the writer itself tries again. */
-  readonly stuck: (failure: string, error: unknown) => void;
-  /** Why the last commit failed; null when it succeeded. */
-  readonly failure: () => string | null;
-  readonly close: () => void;
-};
-
 const probeMs = 1_000;
 
 export function createCommitOutcome(o: {
@@ -27,7 +16,7 @@ export function createCommitOutcome(o: {
   readonly isLogged?: (failure: string) => boolean;
   /** Commits an empty transaction. */
   readonly probe: () => Promise<unknown>;
-}): CommitOutcome {
+}) {
   const { log } = o;
   let failure: string | null = null;
   let probe: NodeJS.Timeout | undefined;
@@ -39,7 +28,7 @@ export function createCommitOutcome(o: {
   }
 
   return {
-    succeeded(entries) {
+    succeeded(entries: readonly JournalEntry[]): void {
       if (failure !== null) log.info('the database can be written again');
       failure = null;
       if (entries.length === 0) return;
@@ -49,7 +38,8 @@ export function createCommitOutcome(o: {
         log.error({ err: error }, 'a listener of the journal failed');
       }
     },
-    failed(error) {
+    /** @returns the error for the callers whose work was in the commit */
+    failed(error: DatabaseFailure): Problem {
       const { message, isDamage } = error;
       stuck(isDamage ? databaseDamaged(message) : `the database cannot be written: ${message}`, error);
       probe ??= setTimeout(() => {
@@ -58,8 +48,10 @@ export function createCommitOutcome(o: {
       }, probeMs).unref();
       return unwritable(message);
     },
+    /** Remembers a failure after which the writer itself tries again. */
     stuck,
-    failure: () => failure,
+    /** Why the last commit failed; null when it succeeded. */
+    failure: (): string | null => failure,
     close: () => clearTimeout(probe),
   };
 }

@@ -47,17 +47,7 @@ export type TracedAttempt = {
   readonly exitCode: number | null;
 };
 
-export type ExportStore = {
-  /** undefined: nothing was ever exported. */
-  readonly state: (signal: Signal) => Promise<ExportState | undefined>;
-  readonly setState: (tx: Transaction, signal: Signal, state: ExportState) => Promise<void>;
-  /** Runs that have ended, in the order of the journal; at most a hundred. Removed runs are missing. */
-  readonly ended: (range: { readonly fromId: number; readonly toId: number }) => Promise<readonly TracedRun[]>;
-  /** By run. Removed runs are missing. */
-  readonly traceIds: (runIds: readonly string[]) => Promise<ReadonlyMap<string, string>>;
-  /** By step and attempt. */
-  readonly attempts: (runId: string) => Promise<readonly TracedAttempt[]>;
-};
+export type ExportStore = ReturnType<typeof createExportStore>;
 
 /** Enough for one look. The next look finds the others. */
 const runsAtOnce = 100;
@@ -97,7 +87,7 @@ const selectAttempts = prepareQuery((db, { runId }: { runId: string }) =>
     .orderBy('attempt'),
 );
 
-export function createExportStore({ read }: Database): ExportStore {
+export function createExportStore({ read }: Database) {
   async function traceIds(runIds: readonly string[]): Promise<ReadonlyMap<string, string>> {
     if (runIds.length === 0) return new Map();
     const rows = await read.selectFrom('runs').select(['id', 'details']).where('id', 'in', runIds).execute();
@@ -105,13 +95,15 @@ export function createExportStore({ read }: Database): ExportStore {
   }
 
   return {
+    /** By run. Removed runs are missing. */
     traceIds,
-    async state(signal) {
+    /** undefined: nothing was ever exported. */
+    async state(signal: Signal): Promise<ExportState | undefined> {
       const row = await read.selectFrom('instance').select('value').where('name', '=', signal).executeTakeFirst();
       return row && JSON.parse(row.value);
     },
 
-    async setState({ db }, signal, state) {
+    async setState({ db }: Transaction, signal: Signal, state: ExportState): Promise<void> {
       const value = JSON.stringify(state);
       await db
         .insertInto('instance')
@@ -120,7 +112,8 @@ export function createExportStore({ read }: Database): ExportStore {
         .execute();
     },
 
-    async ended(range) {
+    /** Runs that have ended, in the order of the journal; at most a hundred. Removed runs are missing. */
+    async ended(range: { readonly fromId: number; readonly toId: number }): Promise<readonly TracedRun[]> {
       const rows = await selectEnded(read, range);
       if (rows.length === 0) return [];
       const found = rows.map((row) => {
@@ -150,7 +143,8 @@ export function createExportStore({ read }: Database): ExportStore {
       });
     },
 
-    async attempts(runId) {
+    /** By step and attempt. */
+    async attempts(runId: string): Promise<readonly TracedAttempt[]> {
       const rows = await selectAttempts(read, { runId });
       return rows.map((row) => ({
         stepId: row.step_id,

@@ -20,20 +20,15 @@ export type FailureQuery = {
   readonly cursor?: string;
 };
 
-export type FailureStore = {
-  /** The last failure first. @throws Problem validation-error for a malformed cursor */
-  readonly list: (
-    query: FailureQuery,
-  ) => Promise<{ readonly failures: readonly Failure[]; readonly nextCursor: string | null }>;
-  /** Removes groups that have not occurred since. @returns how many, at most `limit` */
-  readonly removeOld: (beforeMs: number, limit: number) => Promise<number>;
-};
+export type FailureStore = ReturnType<typeof createFailureStore>;
 
 const mostSampleChars = 500;
 
-export function createFailureStore({ read, transact }: Database): FailureStore {
+export function createFailureStore({ read, transact }: Database) {
   return {
-    async list({ limit, cursor, tenant, jobId, jobIds, states, fingerprint }) {
+    /** The last failure first. @throws Problem validation-error for a malformed cursor */
+    async list(asked: FailureQuery): Promise<{ failures: readonly Failure[]; nextCursor: string | null }> {
+      const { limit, cursor, tenant, jobId, jobIds, states, fingerprint } = asked;
       const after = cursor === undefined ? undefined : parseCursor(cursor);
       let query = read.selectFrom('failures').selectAll();
       if (tenant !== undefined) query = query.where('tenant', '=', tenant);
@@ -57,7 +52,8 @@ export function createFailureStore({ read, transact }: Database): FailureStore {
       };
     },
 
-    async removeOld(beforeMs, limit) {
+    /** Removes groups that have not occurred since. @returns how many, at most `limit` */
+    async removeOld(beforeMs: number, limit: number): Promise<number> {
       const old = await read
         .selectFrom('failures')
         .select(['tenant', 'job_id', 'fingerprint'])

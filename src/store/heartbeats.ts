@@ -16,30 +16,21 @@ export type NewHeartbeat = ScheduleHeartbeat & {
 /** How a call ended. Without an error it worked. */
 export type Called = { readonly atMs: number; readonly error: string | null; readonly nextAtMs: number | null };
 
-export type HeartbeatStore = {
-  readonly find: (scheduleId: string) => Promise<Heartbeat | undefined>;
-  /** Replaces an earlier success of the schedule; its call is not made any more. */
-  readonly put: (tx: Transaction, heartbeat: NewHeartbeat, nowMs: number) => Promise<void>;
-  /** Those that have waited longest come first. Leaves out the schedules `busy`. */
-  readonly due: (nowMs: number, busy: readonly string[], limit: number) => Promise<readonly Heartbeat[]>;
-  /** The job of its schedule; undefined: neither the schedule nor the run exists any more. */
-  readonly jobId: (heartbeat: Pick<Heartbeat, 'scheduleId' | 'runId'>) => Promise<string | undefined>;
-  /** When the next call after `nowMs` is due; null when nothing waits. */
-  readonly nextDueAtMs: (nowMs: number) => Promise<number | null>;
-  /** Records how a call ended. If the schedule has succeeded again meanwhile, the next call stays due. */
-  readonly settle: (tx: Transaction, heartbeat: Heartbeat, called: Called) => Promise<void>;
-  /** After the wall clock was set by `byMs`: moves the next calls. */
-  readonly moveDues: (tx: Transaction, byMs: number) => Promise<void>;
-};
+export type HeartbeatStore = ReturnType<typeof createHeartbeatStore>;
 
-export function createHeartbeatStore({ read }: Database): HeartbeatStore {
+export function createHeartbeatStore({ read }: Database) {
   const select = () => read.selectFrom('heartbeats').selectAll();
   return {
-    async find(scheduleId) {
+    async find(scheduleId: string): Promise<Heartbeat | undefined> {
       const row = await select().where('schedule_id', '=', scheduleId).executeTakeFirst();
       return row && toHeartbeat(row);
     },
-    async put(tx, { scheduleId, tenant, to, runId, successAtMs }, nowMs) {
+    /** Replaces an earlier success of the schedule; its call is not made any more. */
+    async put(
+      tx: Transaction,
+      { scheduleId, tenant, to, runId, successAtMs }: NewHeartbeat,
+      nowMs: number,
+    ): Promise<void> {
       const address = JSON.stringify(to);
       const newest = { tenant, address, run_id: runId, success_at: successAtMs, attempts: 0, next_at: nowMs };
       await tx.db
@@ -48,17 +39,20 @@ export function createHeartbeatStore({ read }: Database): HeartbeatStore {
         .onConflict((conflict) => conflict.column('schedule_id').doUpdateSet(newest))
         .execute();
     },
-    async due(nowMs, busy, limit) {
+    /** Those that have waited longest come first. Leaves out the schedules `busy`. */
+    async due(nowMs: number, busy: readonly string[], limit: number): Promise<readonly Heartbeat[]> {
       let query = select().where('next_at', '<=', nowMs).orderBy('next_at').limit(limit);
       if (busy.length > 0) query = query.where('schedule_id', 'not in', busy);
       return (await query.execute()).map(toHeartbeat);
     },
-    async jobId({ scheduleId, runId }) {
+    /** The job of its schedule; undefined: neither the schedule nor the run exists any more. */
+    async jobId({ scheduleId, runId }: Pick<Heartbeat, 'scheduleId' | 'runId'>): Promise<string | undefined> {
       const ofRun = read.selectFrom('runs').select('job_id').where('id', '=', runId);
       const query = read.selectFrom('schedules').select('job_id').where('id', '=', scheduleId).unionAll(ofRun);
       return (await query.executeTakeFirst())?.job_id;
     },
-    async nextDueAtMs(nowMs) {
+    /** When the next call after `nowMs` is due; null when nothing waits. */
+    nextDueAtMs: async (nowMs: number): Promise<number | null> => {
       const row = await read
         .selectFrom('heartbeats')
         .select('next_at')
@@ -68,7 +62,12 @@ export function createHeartbeatStore({ read }: Database): HeartbeatStore {
         .executeTakeFirst();
       return row?.next_at ?? null;
     },
-    async settle(tx, { scheduleId, runId, attempts }, { atMs, error, nextAtMs }) {
+    /** Records how a call ended. If the schedule has succeeded again meanwhile, the next call stays due. */
+    async settle(
+      tx: Transaction,
+      { scheduleId, runId, attempts }: Heartbeat,
+      { atMs, error, nextAtMs }: Called,
+    ): Promise<void> {
       const result = error === null ? { called_at: atMs } : { failed_at: atMs, last_error: error };
       const ofSchedule = tx.db.updateTable('heartbeats').where('schedule_id', '=', scheduleId);
       await ofSchedule.set(result).execute();
@@ -77,7 +76,8 @@ export function createHeartbeatStore({ read }: Database): HeartbeatStore {
         .where('run_id', '=', runId)
         .execute();
     },
-    async moveDues(tx, byMs) {
+    /** After the wall clock was set by `byMs`: moves the next calls. */
+    async moveDues(tx: Transaction, byMs: number): Promise<void> {
       await tx.db
         .updateTable('heartbeats')
         .set((eb) => ({ next_at: eb('next_at', '+', byMs), success_at: eb('success_at', '+', byMs) }))

@@ -4,33 +4,18 @@ import type { Database, Transaction } from './database.ts';
 
 type StoredAnswer = { readonly status: number; readonly body: string };
 
-export type IdempotencyStore = {
-  /** The request that holds the key, unless it is older than `sinceMs`. `answer` is null if it was never answered. */
-  readonly find: (
-    tenant: string,
-    key: string,
-    sinceMs: number,
-  ) => Promise<{ bodyHash: string; runId: string; answer: StoredAnswer | null } | undefined>;
-  /** False when another request holds the key. A request loses its key after a day. */
-  readonly add: (
-    tx: Transaction,
-    request: {
-      readonly tenant: string;
-      readonly key: string;
-      readonly bodyHash: string;
-      readonly runId: string;
-      readonly answer: StoredAnswer | null;
-      readonly createdAtMs: number;
-    },
-  ) => Promise<boolean>;
-  readonly answer: (tx: Transaction, tenant: string, key: string, answer: StoredAnswer) => Promise<void>;
-};
+export type IdempotencyStore = ReturnType<typeof createIdempotencyStore>;
 
 const keptMs = 24 * 3_600_000;
 
-export function createIdempotencyStore({ read }: Database): IdempotencyStore {
+export function createIdempotencyStore({ read }: Database) {
   return {
-    async find(tenant, key, sinceMs) {
+    /** The request that holds the key, unless it is older than `sinceMs`. `answer` is null if it was never answered. */
+    async find(
+      tenant: string,
+      key: string,
+      sinceMs: number,
+    ): Promise<{ bodyHash: string; runId: string; answer: StoredAnswer | null } | undefined> {
       const row = await read
         .selectFrom('idempotency')
         .selectAll()
@@ -43,7 +28,19 @@ export function createIdempotencyStore({ read }: Database): IdempotencyStore {
       return { bodyHash: row.body_hash, runId: row.run_id, answer };
     },
 
-    async add(tx, { tenant, key, bodyHash, runId, answer, createdAtMs }) {
+    /** False when another request holds the key. A request loses its key after a day. */
+    async add(
+      tx: Transaction,
+      request: {
+        readonly tenant: string;
+        readonly key: string;
+        readonly bodyHash: string;
+        readonly runId: string;
+        readonly answer: StoredAnswer | null;
+        readonly createdAtMs: number;
+      },
+    ): Promise<boolean> {
+      const { tenant, key, bodyHash, runId, answer, createdAtMs } = request;
       const row = {
         tenant,
         key,
@@ -67,7 +64,7 @@ export function createIdempotencyStore({ read }: Database): IdempotencyStore {
       return added !== undefined;
     },
 
-    async answer(tx, tenant, key, { status, body }) {
+    async answer(tx: Transaction, tenant: string, key: string, { status, body }: StoredAnswer): Promise<void> {
       await tx.db
         .updateTable('idempotency')
         .set({ answer_status: status, answer_body: body })

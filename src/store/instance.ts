@@ -2,21 +2,18 @@
 
 import type { Database } from './database.ts';
 
-export type InstanceStore = {
-  /** The time zone of schedules that name no zone. It is the zone of the host when the instance was made. */
-  readonly timezone: () => Promise<string>;
-  /** When the instance first saw this boot of the host; `nowMs` if it had not seen it yet. */
-  readonly bootSeenAt: (bootId: string, nowMs: number) => Promise<number>;
-};
+export type InstanceStore = ReturnType<typeof createInstanceStore>;
 
 type SeenBoot = { readonly id: string; readonly seenAtMs: number };
 
-export function createInstanceStore(db: Database): InstanceStore {
+export function createInstanceStore(db: Database) {
   const find = (name: 'timezone' | 'boot') =>
     db.read.selectFrom('instance').select('value').where('name', '=', name).executeTakeFirst();
   return {
-    timezone: async () => (await find('timezone'))?.value ?? 'UTC',
-    async bootSeenAt(bootId, nowMs) {
+    /** The time zone of schedules that name no zone. It is the zone of the host when the instance was made. */
+    timezone: async (): Promise<string> => (await find('timezone'))?.value ?? 'UTC',
+    /** When the instance first saw this boot of the host; `nowMs` if it had not seen it yet. */
+    async bootSeenAt(bootId: string, nowMs: number): Promise<number> {
       const found = await find('boot');
       const last: SeenBoot | undefined = found && JSON.parse(found.value);
       if (last?.id === bootId) return last.seenAtMs;

@@ -4,29 +4,15 @@ import { isOutput, type JournalEntry, outputTypes } from '../domain/event.ts';
 import type { Database } from './database.ts';
 import { toEntry } from './journal-rows.ts';
 
-export type Journal = {
-  /** The newest durable event id; 0 before the first. */
-  readonly latestId: () => Promise<number>;
-  /** The oldest id from which on no event is missing. If no event is left, one past the newest id. */
-  readonly oldestId: () => Promise<number>;
-  /**
-   * Entries with an id after `afterId`, oldest first. The first may be an output entry that begins before it. Then the
-   * reader skips the lines it knows.
-   */
-  readonly read: (o: {
-    readonly afterId: number;
-    readonly runId?: string;
-    readonly limit: number;
-  }) => Promise<JournalEntry[]>;
-  /** The last line of a run's log that was announced; 0 before the first. */
-  readonly lastOutputSeq: (runId: string) => Promise<number>;
-};
+export type Journal = ReturnType<typeof createJournal>;
 
-export function createJournal(database: Database): Journal {
+export function createJournal(database: Database) {
   const { read: db } = database;
   return {
+    /** The newest durable event id; 0 before the first. */
     latestId: database.latestEventId,
-    async oldestId() {
+    /** The oldest id from which on no event is missing. If no event is left, one past the newest id. */
+    async oldestId(): Promise<number> {
       const oldest = await db.selectFrom('events').select('id').orderBy('id').limit(1).executeTakeFirst();
       const kept = await db
         .selectFrom('sequences')
@@ -35,7 +21,16 @@ export function createJournal(database: Database): Journal {
         .executeTakeFirst();
       return Math.max(kept?.next_id ?? 0, oldest?.id ?? (await database.latestEventId()) + 1);
     },
-    async read({ afterId, runId, limit }) {
+    /**
+     * Entries with an id after `afterId`, oldest first. The first may be an output entry that begins before it. Then
+     * the reader skips the lines it knows.
+     */
+    async read(o: {
+      readonly afterId: number;
+      readonly runId?: string;
+      readonly limit: number;
+    }): Promise<JournalEntry[]> {
+      const { afterId, runId, limit } = o;
       let query = db
         .selectFrom('events')
         .selectAll()
@@ -60,7 +55,8 @@ export function createJournal(database: Database): Journal {
       const durable = await database.latestEventId();
       return (await query.execute()).filter(({ id }) => id <= durable).map(toEntry);
     },
-    async lastOutputSeq(runId) {
+    /** The last line of a run's log that was announced; 0 before the first. */
+    async lastOutputSeq(runId: string): Promise<number> {
       const last = await db
         .selectFrom('events')
         .selectAll()

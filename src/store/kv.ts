@@ -29,25 +29,7 @@ export type KvWritten =
 
 type Page = { readonly limit: number; readonly after?: string };
 
-export type KvStore = {
-  /** An expired key does not exist. */
-  readonly get: (place: KvPlace, nowMs: number) => Promise<KvEntry | undefined>;
-  /** Ordered by key, from behind `after`. Without a total: counting a million keys would block the server. */
-  readonly list: (
-    where: Pick<KvPlace, 'tenant' | 'namespace'> & { readonly prefix: string; readonly nowMs: number },
-    page: Page,
-  ) => Promise<KvSummary[]>;
-  /** The namespaces of a tenant that hold keys, ordered by name. */
-  readonly namespaces: (tenant: string, page: Page) => Promise<KvNamespace[]>;
-  /** The whole instance, with expired keys that retention has not removed yet. */
-  readonly totals: () => Promise<{ readonly keys: number; readonly bytes: number }>;
-  readonly put: (tx: Transaction, write: KvWrite) => Promise<KvWritten>;
-  /** False when there is no such key. */
-  readonly remove: (tx: Transaction, place: KvPlace, nowMs: number) => Promise<boolean>;
-  readonly countExpired: (nowMs: number) => Promise<number>;
-  /** @returns how many were removed, at most `limit` */
-  readonly removeExpired: (nowMs: number, limit: number) => Promise<number>;
-};
+export type KvStore = ReturnType<typeof createKvStore>;
 
 const shown = [
   'tenant',
@@ -63,9 +45,10 @@ const shown = [
 const lastCharacter = '\u{10ffff}';
 const whole = { tenant: '', namespace: '' };
 
-export function createKvStore({ read, transact }: Database): KvStore {
+export function createKvStore({ read, transact }: Database) {
   return {
-    get: ({ tenant, namespace, key }, nowMs) =>
+    /** An expired key does not exist. */
+    get: ({ tenant, namespace, key }: KvPlace, nowMs: number): Promise<KvEntry | undefined> =>
       read
         .selectFrom('kv')
         .select([...shown, 'value'])
@@ -73,7 +56,12 @@ export function createKvStore({ read, transact }: Database): KvStore {
         .where(isLive(nowMs))
         .executeTakeFirst(),
 
-    list({ tenant, namespace, prefix, nowMs }, { limit, after }) {
+    /** Ordered by key, from behind `after`. Without a total: counting a million keys would block the server. */
+    list(
+      where: Pick<KvPlace, 'tenant' | 'namespace'> & { readonly prefix: string; readonly nowMs: number },
+      { limit, after }: Page,
+    ): Promise<KvSummary[]> {
+      const { tenant, namespace, prefix, nowMs } = where;
       const all = read
         .selectFrom('kv')
         .select(shown)
@@ -85,7 +73,8 @@ export function createKvStore({ read, transact }: Database): KvStore {
       return rest.orderBy('key').limit(limit).execute();
     },
 
-    namespaces: (tenant, { limit, after = '' }) =>
+    /** The namespaces of a tenant that hold keys, ordered by name. */
+    namespaces: (tenant: string, { limit, after = '' }: Page): Promise<KvNamespace[]> =>
       read
         .selectFrom('kv_totals')
         .select(['namespace', 'keys', 'size_bytes'])
@@ -96,14 +85,16 @@ export function createKvStore({ read, transact }: Database): KvStore {
         .limit(limit)
         .execute(),
 
-    async totals() {
+    /** The whole instance, with expired keys that retention has not removed yet. */
+    async totals(): Promise<{ readonly keys: number; readonly bytes: number }> {
       const { keys, size_bytes: bytes } = await totalsOf(read, whole);
       return { keys, bytes };
     },
 
     put,
 
-    async remove({ db }, { tenant, namespace, key }, nowMs) {
+    /** False when there is no such key. */
+    async remove({ db }: Transaction, { tenant, namespace, key }: KvPlace, nowMs: number): Promise<boolean> {
       const removed = await db
         .deleteFrom('kv')
         .where((eb) => eb.and({ tenant, namespace, key }))
@@ -115,9 +106,10 @@ export function createKvStore({ read, transact }: Database): KvStore {
       return true;
     },
 
-    countExpired: (nowMs) => countRows(read.selectFrom('kv').where('expires_at', '<=', nowMs)),
+    countExpired: (nowMs: number): Promise<number> => countRows(read.selectFrom('kv').where('expires_at', '<=', nowMs)),
 
-    removeExpired: (nowMs, limit) => removeExpired({ read, transact }, nowMs, limit),
+    /** @returns how many were removed, at most `limit` */
+    removeExpired: (nowMs: number, limit: number): Promise<number> => removeExpired({ read, transact }, nowMs, limit),
   };
 }
 

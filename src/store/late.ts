@@ -17,44 +17,19 @@ export type ExpectingJob = { readonly jobId: string; readonly terms: string; rea
 export type NewLate = Omit<Late, 'overAtMs'>;
 type JobOfTenant = Pick<Late, 'tenant' | 'jobId'>;
 
-export type LateStore = {
-  /** False: it has been seen before. */
-  readonly add: (tx: Transaction, late: NewLate) => Promise<boolean>;
-  /** If it was over, it is open again from now on, with the new detail. It stays told. */
-  readonly reopen: (tx: Transaction, late: NewLate) => Promise<void>;
-  /** Newest first. */
-  readonly list: (query: LateQuery) => Promise<readonly Late[]>;
-  readonly end: (tx: Transaction, late: Late, atMs: number) => Promise<void>;
-  /** Those that nobody has made notifications of, oldest first. */
-  readonly untold: (limit: number) => Promise<readonly Late[]>;
-  /** @param told when each receiver was told */
-  readonly setTold: (tx: Transaction, late: Late, told: Readonly<Record<string, number>>) => Promise<void>;
-  /** When each receiver last heard that the job was late, or that it missed a time. */
-  readonly lastTold: (late: Late) => Promise<ReadonlyMap<string, number>>;
-  /** The jobs whose successes are expected. */
-  readonly expecting: () => Promise<readonly ExpectingJob[]>;
-  readonly setExpecting: (
-    tx: Transaction,
-    o: { readonly begun: readonly ExpectingJob[]; readonly ended: readonly string[] },
-  ) => Promise<void>;
-  /** The runs that work, with the time of their start. */
-  readonly running: () => Promise<readonly (JobOfTenant & { readonly runId: string; readonly startedAtMs: number })[]>;
-  /** When the newest run that has succeeded ended. */
-  readonly lastSuccessAtMs: (of: JobOfTenant) => Promise<number | null>;
-  readonly hasSuccess: (of: JobOfTenant, o: { readonly fromMs: number; readonly toMs: number }) => Promise<boolean>;
-  readonly removeOld: (beforeMs: number, limit: number) => Promise<number>;
-};
+export type LateStore = ReturnType<typeof createLateStore>;
 
 /** How many of the newest rows say when a receiver was last told. */
 const mostTold = 50;
 /** A run that succeeds in a span is expected to have been created at most so long before. */
 const longestRunMs = 3 * 86_400_000;
 
-export function createLateStore(database: Database): LateStore {
+export function createLateStore(database: Database) {
   const { read } = database;
   const select = () => read.selectFrom('late').selectAll();
   return {
-    async add(tx, late) {
+    /** False: it has been seen before. */
+    async add(tx: Transaction, late: NewLate): Promise<boolean> {
       const row = await tx.db
         .insertInto('late')
         .values(toRow(late))
@@ -63,29 +38,34 @@ export function createLateStore(database: Database): LateStore {
         .executeTakeFirst();
       return row !== undefined;
     },
-    async reopen(tx, late) {
+    /** If it was over, it is open again from now on, with the new detail. It stays told. */
+    async reopen(tx: Transaction, late: NewLate): Promise<void> {
       const { atMs: at, detail } = late;
       await rowOf(tx, late).set({ at, detail, over_at: null }).where('over_at', 'is not', null).execute();
     },
-    async list({ limit, tenant, jobId, isOpen }) {
+    /** Newest first. */
+    async list({ limit, tenant, jobId, isOpen }: LateQuery): Promise<readonly Late[]> {
       let query = select().orderBy('at', 'desc').orderBy('key', 'desc').limit(limit);
       if (tenant !== undefined) query = query.where('tenant', '=', tenant);
       if (jobId !== undefined) query = query.where('job_id', '=', jobId);
       if (isOpen) query = query.where('over_at', 'is', null);
       return (await query.execute()).map(toLate);
     },
-    async end(tx, late, atMs) {
+    async end(tx: Transaction, late: Late, atMs: number): Promise<void> {
       await rowOf(tx, late).set({ over_at: atMs }).execute();
     },
-    async untold(limit) {
+    /** Those that nobody has made notifications of, oldest first. */
+    async untold(limit: number): Promise<readonly Late[]> {
       return (await select().where('told', 'is', null).orderBy('at').limit(limit).execute()).map(toLate);
     },
-    async setTold(tx, late, told) {
+    /** @param told when each receiver was told */
+    async setTold(tx: Transaction, late: Late, told: Readonly<Record<string, number>>): Promise<void> {
       await rowOf(tx, late)
         .set({ told: JSON.stringify(told) })
         .execute();
     },
-    async lastTold({ tenant, jobId, kind }) {
+    /** When each receiver last heard that the job was late, or that it missed a time. */
+    async lastTold({ tenant, jobId, kind }: Late): Promise<ReadonlyMap<string, number>> {
       const rows = await select()
         .where((eb) => eb.and({ tenant, job_id: jobId }))
         .where('kind', kind === 'missed' ? '=' : '!=', 'missed')
@@ -101,7 +81,7 @@ export function createLateStore(database: Database): LateStore {
       return last;
     },
     ...createExpecting(database),
-    async removeOld(beforeMs, limit) {
+    async removeOld(beforeMs: number, limit: number): Promise<number> {
       const old = await read
         .selectFrom('late')
         .select(['tenant', 'job_id', 'kind', 'key'])
@@ -123,23 +103,26 @@ export function createLateStore(database: Database): LateStore {
   };
 }
 
-function createExpecting({
-  read,
-}: Database): Pick<LateStore, 'expecting' | 'setExpecting' | 'running' | 'lastSuccessAtMs' | 'hasSuccess'> {
+function createExpecting({ read }: Database) {
   const successes = ({ tenant, jobId }: JobOfTenant) =>
     read.selectFrom('runs').where((eb) => eb.and({ job_id: jobId, status: 'success', tenant }));
   return {
-    async expecting() {
+    /** The jobs whose successes are expected. */
+    async expecting(): Promise<readonly ExpectingJob[]> {
       const rows = await read.selectFrom('expecting_jobs').selectAll().execute();
       return rows.map(({ job_id: jobId, terms, since_at: sinceMs }) => ({ jobId, terms, sinceMs }));
     },
-    async setExpecting(tx, { begun, ended }) {
+    async setExpecting(
+      tx: Transaction,
+      { begun, ended }: { readonly begun: readonly ExpectingJob[]; readonly ended: readonly string[] },
+    ): Promise<void> {
       for (const jobId of [...ended, ...begun.map((job) => job.jobId)])
         await tx.db.deleteFrom('expecting_jobs').where('job_id', '=', jobId).execute();
       for (const { jobId, terms, sinceMs } of begun)
         await tx.db.insertInto('expecting_jobs').values({ job_id: jobId, terms, since_at: sinceMs }).execute();
     },
-    async running() {
+    /** The runs that work, with the time of their start. */
+    async running(): Promise<readonly (JobOfTenant & { readonly runId: string; readonly startedAtMs: number })[]> {
       const rows = await read
         .selectFrom('runs')
         .select(['id', 'job_id', 'tenant', 'started_at'])
@@ -152,11 +135,15 @@ function createExpecting({
         startedAtMs: row.started_at ?? 0,
       }));
     },
-    async lastSuccessAtMs(of) {
+    /** When the newest run that has succeeded ended. */
+    async lastSuccessAtMs(of: JobOfTenant): Promise<number | null> {
       const row = await successes(of).select('finished_at').orderBy('created_at', 'desc').limit(1).executeTakeFirst();
       return row?.finished_at ?? null;
     },
-    async hasSuccess(of, { fromMs, toMs }) {
+    async hasSuccess(
+      of: JobOfTenant,
+      { fromMs, toMs }: { readonly fromMs: number; readonly toMs: number },
+    ): Promise<boolean> {
       const row = await successes(of)
         .select('id')
         .where('created_at', '>=', fromMs - longestRunMs)

@@ -99,50 +99,7 @@ export type WaitingMessages = {
   readonly nextAtMs: number;
 };
 
-export type NotificationStore = {
-  /** The first event that nobody has looked at. */
-  readonly cursor: () => Promise<number>;
-  readonly moveCursor: (tx: Transaction, toEventId: number) => Promise<void>;
-  /** The runs with rules in the events `fromId` to `toId`, both included, oldest first. */
-  readonly reported: (o: { readonly fromId: number; readonly toId: number }) => Promise<readonly ReportedRun[]>;
-  /** Those of the jobs whose last run failed. */
-  readonly failing: (jobIds: readonly string[]) => Promise<readonly FailingJob[]>;
-  /** For each channel with a digest that is not due yet: when it is. */
-  readonly openDigests: (nowMs: number) => Promise<readonly (readonly [channel: string, atMs: number])[]>;
-  /** Those of the same digest, oldest first. */
-  readonly digest: (notification: DueNotification) => Promise<readonly DueNotification[]>;
-  readonly setFailing: (tx: Transaction, job: FailingJob) => Promise<void>;
-  readonly setFixed: (tx: Transaction, job: Pick<FailingJob, 'tenant' | 'jobId'>) => Promise<void>;
-  /** An existing one stays unchanged. */
-  readonly add: (tx: Transaction, notifications: readonly NewNotification[]) => Promise<void>;
-  /** Those that have waited longest come first. Leaves out those to `busyOrigins`. */
-  readonly due: (nowMs: number, busyOrigins: readonly string[], limit: number) => Promise<readonly DueNotification[]>;
-  /** When the next one after `nowMs` is due; null when nothing waits. */
-  readonly nextDueAtMs: (nowMs: number) => Promise<number | null>;
-  /** Records how an attempt ended. With `nextAtMs`, it is tried again at that time. */
-  readonly settle: (
-    tx: Transaction,
-    id: string,
-    attempt: {
-      readonly status: NotificationStatus;
-      readonly attempts: number;
-      readonly error: string | null;
-      readonly takenBy: readonly string[];
-      readonly nextAtMs: number | null;
-      readonly atMs: number;
-    },
-  ) => Promise<void>;
-  /** After the wall clock was set by `byMs`: moves the next attempts. */
-  readonly moveDues: (tx: Transaction, byMs: number) => Promise<void>;
-  /** By channel. Only runs in reach count. */
-  readonly lastOf: (channels: readonly string[], reach: Reach) => Promise<ReadonlyMap<string, LastNotification>>;
-  /** By channel. Only runs in reach count. */
-  readonly waiting: (reach: Pick<Reach, 'tenant'>) => Promise<ReadonlyMap<string, WaitingMessages>>;
-  readonly list: (runId: string) => Promise<readonly Notification[]>;
-  readonly pendingCount: () => Promise<number>;
-  /** Those of the pending ones that could not be delivered and are tried again. */
-  readonly waitingCount: () => Promise<number>;
-};
+export type NotificationStore = ReturnType<typeof createNotificationStore>;
 
 /** Enough for one look. The next look finds the others. */
 const reportedAtOnce = 200;
@@ -165,13 +122,15 @@ const selectReported = prepareQuery((db, { fromId, toId }: { fromId: number; toI
     .limit(reportedAtOnce),
 );
 
-export function createNotificationStore({ read }: Database): NotificationStore {
+export function createNotificationStore({ read }: Database) {
   return {
-    cursor: async () => (await readSequence(read, 'notices')) ?? 1,
-    moveCursor: (tx, toEventId) => setSequence(tx.db, 'notices', toEventId),
+    /** The first event that nobody has looked at. */
+    cursor: async (): Promise<number> => (await readSequence(read, 'notices')) ?? 1,
+    moveCursor: (tx: Transaction, toEventId: number): Promise<void> => setSequence(tx.db, 'notices', toEventId),
 
-    async reported({ fromId, toId }) {
-      const rows = await selectReported(read, { fromId, toId });
+    /** The runs with rules in the events `fromId` to `toId`, both included, oldest first. */
+    async reported(range: { readonly fromId: number; readonly toId: number }): Promise<readonly ReportedRun[]> {
+      const rows = await selectReported(read, range);
       return rows.map(({ id, run_id, job_id, tenant, data, at, notify }) => {
         const { status, step_id = null, reason, message } = JSON.parse(data ?? '{}');
         const fingerprint = status === 'failed' ? fingerprintOf(failureOf({ reason, message })) : null;
@@ -182,7 +141,8 @@ export function createNotificationStore({ read }: Database): NotificationStore {
 
     ...createFailingJobs(read),
 
-    async add(tx, notifications) {
+    /** An existing one stays unchanged. */
+    async add(tx: Transaction, notifications: readonly NewNotification[]): Promise<void> {
       for (const notification of notifications) {
         await tx.db
           .insertInto('notices')
@@ -194,7 +154,7 @@ export function createNotificationStore({ read }: Database): NotificationStore {
 
     ...createDues(read),
 
-    async list(runId) {
+    list: async (runId: string): Promise<readonly Notification[]> => {
       const rows = await read
         .selectFrom('notices')
         .selectAll()
@@ -205,17 +165,20 @@ export function createNotificationStore({ read }: Database): NotificationStore {
       return rows.map(toNotification);
     },
 
-    async lastOf(channels, reach) {
+    /** By channel. Only runs in reach count. */
+    async lastOf(channels: readonly string[], reach: Reach): Promise<ReadonlyMap<string, LastNotification>> {
       const found = await Promise.all(channels.map((channel) => lastOf(read, channel, reach)));
       return new Map(found.flatMap((last, at) => (last ? [[channels[at] ?? '', last] as const] : [])));
     },
 
-    async waiting(reach) {
+    /** By channel. Only runs in reach count. */
+    async waiting(reach: Pick<Reach, 'tenant'>): Promise<ReadonlyMap<string, WaitingMessages>> {
       return new Map((await readWaiting(read, reach)).map((one) => [one.channel, one]));
     },
 
-    pendingCount: () => countRows(read.selectFrom('notices').where('next_at', 'is not', null)),
-    waitingCount: () =>
+    pendingCount: (): Promise<number> => countRows(read.selectFrom('notices').where('next_at', 'is not', null)),
+    /** Those of the pending ones that could not be delivered and are tried again. */
+    waitingCount: (): Promise<number> =>
       countRows(read.selectFrom('notices').where('next_at', 'is not', null).where('attempts', '>', 0)),
   };
 }
@@ -238,17 +201,17 @@ function toTakenBy(addresses: readonly string[]): string | null {
   return addresses.length === 0 ? null : JSON.stringify(addresses);
 }
 
-function createDues(
-  read: Database['read'],
-): Pick<NotificationStore, 'due' | 'openDigests' | 'digest' | 'nextDueAtMs' | 'settle' | 'moveDues'> {
+function createDues(read: Database['read']) {
   return {
-    async due(nowMs, busyOrigins, limit) {
+    /** Those that have waited longest come first. Leaves out those to `busyOrigins`. */
+    async due(nowMs: number, busyOrigins: readonly string[], limit: number): Promise<readonly DueNotification[]> {
       let query = selectDue(read).where('next_at', '<=', nowMs).orderBy('next_at').limit(limit);
       if (busyOrigins.length > 0) query = query.where('origin', 'not in', busyOrigins);
       return (await query.execute()).map(toDue);
     },
 
-    async openDigests(nowMs) {
+    /** For each channel with a digest that is not due yet: when it is. */
+    async openDigests(nowMs: number): Promise<readonly (readonly [channel: string, atMs: number])[]> {
       const rows = await read
         .selectFrom('notices')
         .select((eb) => ['channel', eb.fn.min('next_at').as('at')])
@@ -260,7 +223,8 @@ function createDues(
       return rows.map(({ channel, at }) => [channel ?? '', Number(at)] as const);
     },
 
-    async digest({ origin, digestAtMs, takenBy }) {
+    /** Those of the same digest, oldest first. */
+    async digest({ origin, digestAtMs, takenBy }: DueNotification): Promise<readonly DueNotification[]> {
       const rows = await selectDue(read)
         .where('next_at', '=', digestAtMs)
         .where('origin', '=', origin)
@@ -273,12 +237,26 @@ function createDues(
       return rows.map(toDue);
     },
 
-    async nextDueAtMs(nowMs) {
+    /** When the next one after `nowMs` is due; null when nothing waits. */
+    nextDueAtMs: async (nowMs: number): Promise<number | null> => {
       const waiting = read.selectFrom('notices').select('next_at').where('next_at', '>', nowMs);
       return (await waiting.orderBy('next_at').limit(1).executeTakeFirst())?.next_at ?? null;
     },
 
-    async settle(tx, id, { status, attempts, error, takenBy, nextAtMs, atMs }) {
+    /** Records how an attempt ended. With `nextAtMs`, it is tried again at that time. */
+    async settle(
+      tx: Transaction,
+      id: string,
+      attempt: {
+        readonly status: NotificationStatus;
+        readonly attempts: number;
+        readonly error: string | null;
+        readonly takenBy: readonly string[];
+        readonly nextAtMs: number | null;
+        readonly atMs: number;
+      },
+    ): Promise<void> {
+      const { status, attempts, error, takenBy, nextAtMs, atMs } = attempt;
       const finishedAtMs = status === 'pending' ? null : atMs;
       const ended = { status, attempts, last_error: error, next_at: nextAtMs, finished_at: finishedAtMs };
       await tx.db
@@ -288,7 +266,8 @@ function createDues(
         .execute();
     },
 
-    async moveDues(tx, byMs) {
+    /** After the wall clock was set by `byMs`: moves the next attempts. */
+    async moveDues(tx: Transaction, byMs: number): Promise<void> {
       await tx.db
         .updateTable('notices')
         .set((eb) => ({ next_at: eb('next_at', '+', byMs) }))
@@ -298,9 +277,10 @@ function createDues(
   };
 }
 
-function createFailingJobs(read: Database['read']): Pick<NotificationStore, 'failing' | 'setFailing' | 'setFixed'> {
+function createFailingJobs(read: Database['read']) {
   return {
-    async failing(jobIds) {
+    /** Those of the jobs whose last run failed. */
+    async failing(jobIds: readonly string[]): Promise<readonly FailingJob[]> {
       if (jobIds.length === 0) return [];
       const rows = await read
         .selectFrom('failing_jobs')
@@ -310,7 +290,7 @@ function createFailingJobs(read: Database['read']): Pick<NotificationStore, 'fai
       return rows.map((row) => ({ ...row, told: JSON.parse(row.told) }));
     },
 
-    async setFailing(tx, { tenant, jobId, runId, failures, told }) {
+    async setFailing(tx: Transaction, { tenant, jobId, runId, failures, told }: FailingJob): Promise<void> {
       const changed = { run_id: runId, failures, told: JSON.stringify(told) };
       await tx.db
         .insertInto('failing_jobs')
@@ -319,7 +299,7 @@ function createFailingJobs(read: Database['read']): Pick<NotificationStore, 'fai
         .execute();
     },
 
-    async setFixed(tx, { tenant, jobId }) {
+    async setFixed(tx: Transaction, { tenant, jobId }: Pick<FailingJob, 'tenant' | 'jobId'>): Promise<void> {
       await tx.db.deleteFrom('failing_jobs').where('tenant', '=', tenant).where('job_id', '=', jobId).execute();
     },
   };

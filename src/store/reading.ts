@@ -32,38 +32,7 @@ export type ReadableLog = {
 };
 
 /** Functions with an id throw the Problem run-not-found. */
-export type RunReading = {
-  /** @throws Problem validation-error for a cursor of another list */
-  readonly list: (query: RunListQuery, reach: Reach) => Promise<RunPage>;
-  readonly approvals: (query: ApprovalQuery, reach: Reach) => Promise<ApprovalPage>;
-  /** The newest runs of each job that the caller may see, newest first. */
-  readonly last: (
-    jobIds: readonly string[],
-    most: number,
-    reach: Reach,
-  ) => Promise<ReadonlyMap<string, readonly LastRun[]>>;
-  /** The revisions that the newest runs of the job used, newest first. Only of runs that the caller may see. */
-  readonly usedRevisions: (jobId: string, most: number, reach: Reach) => ReturnType<RunStore['usedRevisions']>;
-  /** How long the last runs of a job took. Only of runs that the caller may see. */
-  readonly times: (query: Omit<JobTimesQuery, 'tenant'>, reach: Reach) => Promise<JobTimes>;
-  /** While this value stays the same, the same question with the same reach has the same answer (ADR 0025). */
-  readonly generation: RunStore['generation'];
-  readonly summary: (id: string, reach: Reach) => Promise<RunSummary>;
-  /** The version grows with every change of what `get` returns. */
-  readonly version: RunStore['assertThere'];
-  readonly get: (id: string, reach: Reach) => Promise<Run>;
-  readonly attempts: (id: string, reach: Reach) => Promise<readonly Step[]>;
-  readonly children: (id: string, reach: Reach) => Promise<readonly ChildRun[]>;
-  readonly notifications: (id: string, reach: Reach) => Promise<readonly Notification[]>;
-  readonly log: (id: string, reach: Reach) => Promise<ReadableLog>;
-  /** Groups of failures, the last failure first. @throws Problem validation-error for a malformed cursor */
-  readonly failures: (query: FailureQuery, reach: Reach) => ReturnType<FailureStore['list']>;
-  /** Late runs and successes, the newest first. */
-  readonly late: (query: LateQuery, reach: Reach) => ReturnType<LateStore['list']>;
-  /** Searches the logs of all runs that the caller may see. @throws Problem validation-error for a malformed cursor */
-  readonly searchLogs: (query: LogSearchQuery, reach: Reach) => Promise<LogSearchPage>;
-  readonly counts: (reach: Reach) => Promise<{ readonly pending: number; readonly running: number }>;
-};
+export type RunReading = ReturnType<typeof createRunReading>;
 
 export type ArtifactReading = Pick<ArtifactStore, 'openRead'> & {
   /** @throws Problem validation-error for a cursor of another list */
@@ -130,54 +99,48 @@ function createStatsReading({ stats }: Pick<Store, 'stats'>, limitTo: LimitTo): 
 function createRunReading(
   { runs, notifications, logs, failures, late }: Pick<Store, 'runs' | 'notifications' | 'logs' | 'failures' | 'late'>,
   limitTo: LimitTo,
-): RunReading {
+) {
   return {
-    async list(query, reach) {
+    /** @throws Problem validation-error for a cursor of another list */
+    async list(query: RunListQuery, reach: Reach): Promise<RunPage> {
       const limited = await limitTo(query, reach);
       if (limited) return runs.list(limited);
       if (query.cursor !== undefined) parseCursor(query.cursor);
       return { runs: [], total: 0, isTotalExact: true, nextCursor: null };
     },
-    async approvals(query, reach) {
+    async approvals(query: ApprovalQuery, reach: Reach): Promise<ApprovalPage> {
       const limited = await limitTo(query, reach);
       return limited ? runs.approvals(limited) : { approvals: [], total: 0, isTotalExact: true };
     },
-    last(ids, most, reach) {
-      const jobIds = ids.filter((id) => reachesJob(reach, id));
-      return runs.last({ jobIds, most, ...tenantOf(reach) });
-    },
-    usedRevisions: async (jobId, most, reach) =>
-      reachesJob(reach, jobId) ? runs.usedRevisions({ jobId, most, ...tenantOf(reach) }) : [],
-    times: async (query, reach) =>
-      reachesJob(reach, query.jobId)
-        ? runs.times({ ...query, ...tenantOf(reach) })
-        : { runs: [], steps: [], more: false },
+    ...createJobReading(runs),
+    /** While this value stays the same, the same question with the same reach has the same answer (ADR 0025). */
     generation: runs.generation,
-    async summary(id, reach) {
+    async summary(id: string, reach: Reach): Promise<RunSummary> {
       await runs.assertThere(id, reach);
       const summary = await runs.summary(id);
       if (!summary) throw runNotFound(id);
       return summary;
     },
-    version: (id, reach) => runs.assertThere(id, reach),
-    async get(id, reach) {
+    /** The version grows with every change of what `get` returns. */
+    version: (id: string, reach: Reach) => runs.assertThere(id, reach),
+    async get(id: string, reach: Reach): Promise<Run> {
       const run = await runs.get(id);
       if (!run || !reaches(reach, { tenant: run.tenant, jobId: run.job_id })) throw runNotFound(id);
       return run;
     },
-    async attempts(id, reach) {
+    async attempts(id: string, reach: Reach): Promise<readonly Step[]> {
       await runs.assertThere(id, reach);
       return runs.attempts(id);
     },
-    async children(id, reach) {
+    async children(id: string, reach: Reach): Promise<readonly ChildRun[]> {
       await runs.assertThere(id, reach);
       return (await runs.children(id)).filter(({ job_id: jobId }) => reachesJob(reach, jobId));
     },
-    async notifications(id, reach) {
+    async notifications(id: string, reach: Reach): Promise<readonly Notification[]> {
       await runs.assertThere(id, reach);
       return notifications.list(id);
     },
-    async log(id, reach) {
+    async log(id: string, reach: Reach): Promise<ReadableLog> {
       await runs.assertThere(id, reach);
       return {
         runId: id,
@@ -188,19 +151,44 @@ function createRunReading(
         status: async () => (await runs.summary(id))?.status,
       };
     },
-    late: (query, reach) => lateInReach(late, query, reach),
-    async failures(query, reach) {
+    /** Late runs and successes, the newest first. */
+    late: (query: LateQuery, reach: Reach): ReturnType<LateStore['list']> => lateInReach(late, query, reach),
+    /** Groups of failures, the last failure first. @throws Problem validation-error for a malformed cursor */
+    async failures(query: FailureQuery, reach: Reach): ReturnType<FailureStore['list']> {
       const limited = await limitTo(query, reach);
       return limited ? failures.list(limited) : { failures: [], nextCursor: null };
     },
-    async searchLogs(query, reach) {
+    /**
+     * Searches the logs of all runs that the caller may see.
+     * @throws Problem validation-error for a malformed cursor
+     */
+    async searchLogs(query: LogSearchQuery, reach: Reach): Promise<LogSearchPage> {
       const limited = await limitTo(query, reach);
       return limited ? logs.search(limited) : nothingFound;
     },
-    async counts(reach) {
+    async counts(reach: Reach): Promise<{ readonly pending: number; readonly running: number }> {
       const limited = await limitTo({}, reach);
       return limited ? runs.counts(limited) : { pending: 0, running: 0 };
     },
+  };
+}
+
+/** What the last runs of a job were like. */
+function createJobReading(runs: RunStore) {
+  return {
+    /** The newest runs of each job that the caller may see, newest first. */
+    last(ids: readonly string[], most: number, reach: Reach): Promise<ReadonlyMap<string, readonly LastRun[]>> {
+      const jobIds = ids.filter((id) => reachesJob(reach, id));
+      return runs.last({ jobIds, most, ...tenantOf(reach) });
+    },
+    /** The revisions that the newest runs of the job used, newest first. Only of runs that the caller may see. */
+    usedRevisions: async (jobId: string, most: number, reach: Reach): ReturnType<RunStore['usedRevisions']> =>
+      reachesJob(reach, jobId) ? runs.usedRevisions({ jobId, most, ...tenantOf(reach) }) : [],
+    /** How long the last runs of a job took. Only of runs that the caller may see. */
+    times: async (query: Omit<JobTimesQuery, 'tenant'>, reach: Reach): Promise<JobTimes> =>
+      reachesJob(reach, query.jobId)
+        ? runs.times({ ...query, ...tenantOf(reach) })
+        : { runs: [], steps: [], more: false },
   };
 }
 

@@ -20,49 +20,23 @@ type UnfinishedRun = {
 
 export type OldRun = { readonly id: string; readonly endedAtMs: number; readonly parentId: string | null };
 
-export type RetentionStore = {
-  /** Runs that have not ended, a few hundred at a time. */
-  readonly unfinished: () => AsyncGenerator<readonly UnfinishedRun[]>;
-  /** Looks at the `limit` oldest events and deletes those from before `beforeMs`, except `spared`. @returns how many */
-  readonly removeEvents: (beforeMs: number, spared: readonly number[], limit: number) => Promise<number>;
-  readonly countEvents: (beforeMs: number) => Promise<number>;
-  /** Runs that ended before `beforeMs` and have a log, except `spared`. */
-  readonly oldLogs: (beforeMs: number, spared: readonly string[], limit: number) => Promise<readonly string[]>;
-  /** Deletes the rows of logs whose files were removed. */
-  readonly forgetLogs: (runIds: readonly string[], atMs: number) => Promise<void>;
-  /** Runs that ended before `beforeMs`, ordered by end, starting after `after`. */
-  readonly oldRuns: (
-    beforeMs: number,
-    after: Pick<OldRun, 'id' | 'endedAtMs'> | undefined,
-    limit: number,
-  ) => Promise<readonly OldRun[]>;
-  readonly hasEnded: (runId: string) => Promise<boolean>;
-  readonly artifactsOf: (runIds: readonly string[]) => Promise<readonly { id: string; sizeBytes: number }[]>;
-  /** Deletes ended runs with everything but their events, which were deleted before. @returns how many */
-  readonly removeRuns: (runIds: readonly string[]) => Promise<number>;
-  /** Deletes responses stored under an Idempotency-Key before `beforeMs`. @returns how many */
-  readonly removeAnswers: (beforeMs: number, limit: number) => Promise<number>;
-  /** What decides whether a run's folder is kept; undefined when there is no such run. */
-  readonly folderOf: (
-    runId: string,
-  ) => Promise<{ endedAtMs: number | null; hasSteps: boolean; revision: string } | undefined>;
-  /** What a retention pass would remove now. */
-  readonly preview: (o: {
-    readonly runsBeforeMs: number;
-    readonly logsBeforeMs: number;
-  }) => Promise<{ runs: number; logs: number; logBytes: number }>;
-};
+export type RetentionStore = ReturnType<typeof createRetentionStore>;
 
 const unfinishedRuns = 200;
 const ended: readonly RunStatus[] = ['success', 'failed', 'cancelled'];
 
-export function createRetentionStore(database: Database): RetentionStore {
+export function createRetentionStore(database: Database) {
   return {
     ...createOldEvents(database),
     ...createOldLogs(database),
     ...createOldRuns(database),
     ...createOldAnswers(database),
-    async preview({ runsBeforeMs, logsBeforeMs }) {
+    /** What a retention pass would remove now. */
+    async preview(o: {
+      readonly runsBeforeMs: number;
+      readonly logsBeforeMs: number;
+    }): Promise<{ runs: number; logs: number; logBytes: number }> {
+      const { runsBeforeMs, logsBeforeMs } = o;
       const ended = database.read.selectFrom('runs').where('finished_at', 'is not', null);
       const runs = await countRows(ended.where('finished_at', '<', runsBeforeMs));
       const logs = await database.read
@@ -80,9 +54,13 @@ export function createRetentionStore(database: Database): RetentionStore {
   };
 }
 
-function createOldEvents({ read, transact }: Database): Pick<RetentionStore, 'removeEvents' | 'countEvents'> {
+function createOldEvents({ read, transact }: Database) {
   return {
-    async removeEvents(beforeMs, spared, limit) {
+    /**
+     * Looks at the `limit` oldest events and deletes those from before `beforeMs`, except `spared`.
+     * @returns how many
+     */
+    async removeEvents(beforeMs: number, spared: readonly number[], limit: number): Promise<number> {
       const rows = await read
         .selectFrom('events')
         .select(['id', 'at', 'count'])
@@ -109,7 +87,7 @@ function createOldEvents({ read, transact }: Database): Pick<RetentionStore, 're
       return old.length;
     },
 
-    async countEvents(beforeMs) {
+    async countEvents(beforeMs: number): Promise<number> {
       const first = await read
         .selectFrom('events')
         .select('id')
@@ -122,9 +100,10 @@ function createOldEvents({ read, transact }: Database): Pick<RetentionStore, 're
   };
 }
 
-function createOldLogs({ read, transact }: Database): Pick<RetentionStore, 'oldLogs' | 'forgetLogs'> {
+function createOldLogs({ read, transact }: Database) {
   return {
-    async oldLogs(beforeMs, spared, limit) {
+    /** Runs that ended before `beforeMs` and have a log, except `spared`. */
+    async oldLogs(beforeMs: number, spared: readonly string[], limit: number): Promise<readonly string[]> {
       const rows = await read
         .selectFrom('log_segments')
         .innerJoin('runs', 'runs.id', 'log_segments.run_id')
@@ -138,7 +117,8 @@ function createOldLogs({ read, transact }: Database): Pick<RetentionStore, 'oldL
       return [...new Set(rows.map((row) => row.run_id))];
     },
 
-    async forgetLogs(runIds, atMs) {
+    /** Deletes the rows of logs whose files were removed. */
+    async forgetLogs(runIds: readonly string[], atMs: number): Promise<void> {
       if (runIds.length === 0) return;
       await transact(async (tx) => {
         await tx.db.deleteFrom('log_segments').where('run_id', 'in', runIds).execute();
@@ -152,14 +132,17 @@ function createOldLogs({ read, transact }: Database): Pick<RetentionStore, 'oldL
   };
 }
 
-function createOldRuns({
-  read,
-  transact,
-}: Database): Pick<RetentionStore, 'unfinished' | 'oldRuns' | 'hasEnded' | 'artifactsOf' | 'removeRuns' | 'folderOf'> {
+function createOldRuns({ read, transact }: Database) {
   return {
-    unfinished: () => unfinished(read),
+    /** Runs that have not ended, a few hundred at a time. */
+    unfinished: (): AsyncGenerator<readonly UnfinishedRun[]> => unfinished(read),
 
-    async oldRuns(beforeMs, after, limit) {
+    /** Runs that ended before `beforeMs`, ordered by end, starting after `after`. */
+    async oldRuns(
+      beforeMs: number,
+      after: Pick<OldRun, 'id' | 'endedAtMs'> | undefined,
+      limit: number,
+    ): Promise<readonly OldRun[]> {
       let query = read
         .selectFrom('runs')
         .select(['id', 'finished_at', 'details'])
@@ -177,12 +160,12 @@ function createOldRuns({
       });
     },
 
-    async hasEnded(runId) {
+    async hasEnded(runId: string): Promise<boolean> {
       const run = await read.selectFrom('runs').select('status').where('id', '=', runId).executeTakeFirst();
       return run === undefined || ended.includes(run.status);
     },
 
-    async artifactsOf(runIds) {
+    async artifactsOf(runIds: readonly string[]): Promise<readonly { id: string; sizeBytes: number }[]> {
       if (runIds.length === 0) return [];
       return read
         .selectFrom('artifacts')
@@ -191,7 +174,8 @@ function createOldRuns({
         .execute();
     },
 
-    async removeRuns(runIds) {
+    /** Deletes ended runs with everything but their events, which were deleted before. @returns how many */
+    async removeRuns(runIds: readonly string[]): Promise<number> {
       if (runIds.length === 0) return 0;
       return transact(async (tx) => {
         // Cascades to plans, labels and steps.
@@ -211,7 +195,10 @@ function createOldRuns({
       });
     },
 
-    async folderOf(runId) {
+    /** What decides whether a run's folder is kept; undefined when there is no such run. */
+    async folderOf(
+      runId: string,
+    ): Promise<{ endedAtMs: number | null; hasSteps: boolean; revision: string } | undefined> {
       const row = await read
         .selectFrom('runs')
         .innerJoin('run_plans', 'run_plans.run_id', 'runs.id')
@@ -225,9 +212,10 @@ function createOldRuns({
   };
 }
 
-function createOldAnswers({ read, transact }: Database): Pick<RetentionStore, 'removeAnswers'> {
+function createOldAnswers({ read, transact }: Database) {
   return {
-    async removeAnswers(beforeMs, limit) {
+    /** Deletes responses stored under an Idempotency-Key before `beforeMs`. @returns how many */
+    async removeAnswers(beforeMs: number, limit: number): Promise<number> {
       const old = await read
         .selectFrom('idempotency')
         .select(['tenant', 'key'])

@@ -6,24 +6,7 @@ import type { Schema, SecretRow } from './schema.ts';
 
 export type StoredSecret = Omit<SecretRow, 'sealed'>;
 
-export type SecretStore = {
-  /** Ordered by name, from behind `after`, without the sealed texts. */
-  readonly page: (
-    tenant: string,
-    o: { readonly limit: number; readonly offset?: number; readonly after?: string },
-  ) => Promise<{ readonly secrets: StoredSecret[]; readonly total: number }>;
-  readonly names: (tenant: string) => Promise<string[]>;
-  /** How many secrets all tenants have. */
-  readonly count: () => Promise<number>;
-  readonly sealed: (tenant: string, name: string) => Promise<string | undefined>;
-  /** Adds the secret, or replaces its text. */
-  readonly put: (
-    tx: Transaction,
-    secret: Pick<SecretRow, 'tenant' | 'name' | 'sealed'> & { readonly by: string; readonly atMs: number },
-  ) => Promise<{ readonly secret: StoredSecret; readonly isNew: boolean }>;
-  /** False when there is no such secret. */
-  readonly remove: (tx: Transaction, tenant: string, name: string) => Promise<boolean>;
-};
+export type SecretStore = ReturnType<typeof createSecretStore>;
 
 const shown = [
   'tenant',
@@ -34,9 +17,13 @@ const shown = [
   'updated_by',
 ] as const satisfies readonly (keyof Schema['secrets'])[];
 
-export function createSecretStore({ read }: Database): SecretStore {
+export function createSecretStore({ read }: Database) {
   return {
-    async page(tenant, { limit, offset = 0, after }) {
+    /** Ordered by name, from behind `after`, without the sealed texts. */
+    page: async (
+      tenant: string,
+      { limit, offset = 0, after }: { readonly limit: number; readonly offset?: number; readonly after?: string },
+    ): Promise<{ readonly secrets: StoredSecret[]; readonly total: number }> => {
       let rows = read.selectFrom('secrets').select(shown).where('tenant', '=', tenant);
       if (after !== undefined) rows = rows.where('name', '>', after);
       const total = await countRows(read.selectFrom('secrets').where('tenant', '=', tenant));
@@ -44,14 +31,15 @@ export function createSecretStore({ read }: Database): SecretStore {
       return { secrets, total };
     },
 
-    async names(tenant) {
+    names: async (tenant: string): Promise<string[]> => {
       const rows = await read.selectFrom('secrets').select('name').where('tenant', '=', tenant).execute();
       return rows.map(({ name }) => name);
     },
 
-    count: () => countRows(read.selectFrom('secrets')),
+    /** How many secrets all tenants have. */
+    count: (): Promise<number> => countRows(read.selectFrom('secrets')),
 
-    async sealed(tenant, name) {
+    async sealed(tenant: string, name: string): Promise<string | undefined> {
       const row = await read
         .selectFrom('secrets')
         .select('sealed')
@@ -60,7 +48,12 @@ export function createSecretStore({ read }: Database): SecretStore {
       return row?.sealed;
     },
 
-    async put(tx, { tenant, name, sealed, by, atMs }) {
+    /** Adds the secret, or replaces its text. */
+    async put(
+      tx: Transaction,
+      given: Pick<SecretRow, 'tenant' | 'name' | 'sealed'> & { readonly by: string; readonly atMs: number },
+    ): Promise<{ readonly secret: StoredSecret; readonly isNew: boolean }> {
+      const { tenant, name, sealed, by, atMs } = given;
       const changed = await tx.db
         .updateTable('secrets')
         .set({ sealed, updated_at: atMs, updated_by: by })
@@ -76,7 +69,8 @@ export function createSecretStore({ read }: Database): SecretStore {
       return { secret, isNew: true };
     },
 
-    async remove(tx, tenant, name) {
+    /** False when there is no such secret. */
+    async remove(tx: Transaction, tenant: string, name: string): Promise<boolean> {
       const removed = await tx.db
         .deleteFrom('secrets')
         .where((eb) => eb.and({ tenant, name }))

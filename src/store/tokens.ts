@@ -19,25 +19,15 @@ type TokenList = {
   readonly nextCursor: string | null;
 };
 
-export type TokenStore = {
-  /** False when another token that is not revoked has the name. */
-  readonly add: (tx: Transaction, token: StoredToken) => Promise<boolean>;
-  readonly find: (id: string) => Promise<StoredToken | undefined>;
-  /** Newest first. `*` lists all tenants. @throws Problem validation-error for a malformed cursor */
-  readonly list: (tenant: string, page: TokenPage) => Promise<TokenList>;
-  /** A token that is revoked already stays unchanged. */
-  readonly revoke: (tx: Transaction, id: string, atMs: number) => Promise<void>;
-  readonly touch: (tx: Transaction, id: string, atMs: number) => Promise<void>;
-  /** Whether any token can be used at that time. */
-  readonly hasActive: (nowMs: number) => Promise<boolean>;
-};
+export type TokenStore = ReturnType<typeof createTokenStore>;
 
-export function createTokenStore({ read }: Pick<Database, 'read'>): TokenStore {
+export function createTokenStore({ read }: Pick<Database, 'read'>) {
   const ofTenant = (tenant: string) =>
     read.selectFrom('tokens').$if(tenant !== '*', (query) => query.where('tenant', '=', tenant));
 
   return {
-    async add(tx, token) {
+    /** False when another token that is not revoked has the name. */
+    async add(tx: Transaction, token: StoredToken): Promise<boolean> {
       const added = await tx.db
         .insertInto('tokens')
         .values(toRow(token))
@@ -47,12 +37,13 @@ export function createTokenStore({ read }: Pick<Database, 'read'>): TokenStore {
       return added !== undefined;
     },
 
-    async find(id) {
+    find: async (id: string): Promise<StoredToken | undefined> => {
       const row = await read.selectFrom('tokens').selectAll().where('id', '=', id).executeTakeFirst();
       return row && toToken(row);
     },
 
-    async list(tenant, { limit, offset = 0, cursor }) {
+    /** Newest first. `*` lists all tenants. @throws Problem validation-error for a malformed cursor */
+    async list(tenant: string, { limit, offset = 0, cursor }: TokenPage): Promise<TokenList> {
       const after = cursor === undefined ? undefined : parseCursor(cursor);
       const total = await countRows(ofTenant(tenant));
       const rows = await ofTenant(tenant)
@@ -67,7 +58,8 @@ export function createTokenStore({ read }: Pick<Database, 'read'>): TokenStore {
       return { tokens, total, nextCursor: last && rows.length > limit ? toCursor(last) : null };
     },
 
-    async revoke(tx, id, atMs) {
+    /** A token that is revoked already stays unchanged. */
+    async revoke(tx: Transaction, id: string, atMs: number): Promise<void> {
       await tx.db
         .updateTable('tokens')
         .set({ revoked_at: atMs })
@@ -76,11 +68,12 @@ export function createTokenStore({ read }: Pick<Database, 'read'>): TokenStore {
         .execute();
     },
 
-    async touch(tx, id, atMs) {
+    async touch(tx: Transaction, id: string, atMs: number): Promise<void> {
       await tx.db.updateTable('tokens').set({ last_used_at: atMs }).where('id', '=', id).execute();
     },
 
-    async hasActive(nowMs) {
+    /** Whether any token can be used at that time. */
+    async hasActive(nowMs: number): Promise<boolean> {
       const row = await read
         .selectFrom('tokens')
         .select('id')

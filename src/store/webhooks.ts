@@ -10,62 +10,15 @@ import type { DeliveryRow, WebhookRow } from './schema.ts';
 /** How many deliveries of a webhook are kept. */
 const mostKept = 100;
 
-export type WebhookStore = {
-  /** False when another webhook of the job and tenant has the name. */
-  readonly add: (tx: Transaction, webhook: MadeWebhook) => Promise<boolean>;
-  /** Removes the webhook with its deliveries. */
-  readonly remove: (tx: Transaction, id: string) => Promise<void>;
-  /** Sorted by job, name and id. `total` also counts those before `after` and beyond `limit`. */
-  readonly page: (query: {
-    readonly tenant: string | undefined;
-    readonly jobIds: readonly string[] | undefined;
-    readonly after: WebhookPlace | undefined;
-    readonly limit: number | undefined;
-  }) => Promise<{ readonly webhooks: readonly MadeWebhook[]; readonly total: number }>;
-  /** The jobs that have webhooks; undefined: in any tenant. */
-  readonly jobIds: (tenant: string | undefined) => Promise<readonly string[]>;
-  readonly find: (id: string) => Promise<MadeWebhook | undefined>;
-  readonly findByToken: (tokenHash: string) => Promise<MadeWebhook | undefined>;
-  /** Whether it still exists, in a transaction. */
-  readonly isThere: (tx: Transaction, id: string) => Promise<boolean>;
-  readonly countOf: (tenant: string) => Promise<number>;
-  /**
-   * Removes the oldest deliveries of the webhook if there are more than 100. A delivery without a run whose body came
-   * before with the same result is only counted there, with the problem that it had this time.
-   */
-  readonly addDelivery: (tx: Transaction, row: DeliveryRow) => Promise<void>;
-  /** Counts a duplicate of the delivery that started the run. */
-  readonly addRepeat: (tx: Transaction, webhookId: string, runId: string) => Promise<void>;
-  /** Newest first, at most `limit`. */
-  readonly deliveries: (webhookId: string, limit?: number) => Promise<readonly DeliveryRow[]>;
-  /** The newest delivery of each webhook that has one. */
-  readonly lastDeliveries: (webhookIds: readonly string[]) => Promise<readonly DeliveryRow[]>;
-  readonly delivery: (webhookId: string, id: string) => Promise<DeliveryRow | undefined>;
-  /** @returns how many were removed, at most `limit` */
-  readonly removeDeliveries: (beforeMs: number, limit: number) => Promise<number>;
-  /** The run that a delivery with one of the keys has started. */
-  readonly startedBy: (webhookId: string, keys: readonly string[], nowMs: number) => Promise<string | undefined>;
-  /** False when another delivery holds the key. */
-  readonly addKey: (
-    tx: Transaction,
-    row: {
-      readonly webhookId: string;
-      readonly key: string;
-      readonly runId: string;
-      readonly nowMs: number;
-      readonly forMs: number;
-    },
-  ) => Promise<boolean>;
-  /** @returns how many were removed, at most `limit` */
-  readonly removeExpiredKeys: (nowMs: number, limit: number) => Promise<number>;
-};
+export type WebhookStore = ReturnType<typeof createWebhookStore>;
 
-export function createWebhookStore({ read, transact }: Database): WebhookStore {
+export function createWebhookStore({ read, transact }: Database) {
   return {
     ...createMade(read),
     ...createDeliveries({ read, transact }),
 
-    async startedBy(webhookId, keys, nowMs) {
+    /** The run that a delivery with one of the keys has started. */
+    async startedBy(webhookId: string, keys: readonly string[], nowMs: number): Promise<string | undefined> {
       if (keys.length === 0) return undefined;
       const row = await read
         .selectFrom('delivery_keys')
@@ -78,7 +31,18 @@ export function createWebhookStore({ read, transact }: Database): WebhookStore {
       return row?.run_id;
     },
 
-    async addKey(tx, { webhookId, key, runId, nowMs, forMs }) {
+    /** False when another delivery holds the key. */
+    async addKey(
+      tx: Transaction,
+      delivery: {
+        readonly webhookId: string;
+        readonly key: string;
+        readonly runId: string;
+        readonly nowMs: number;
+        readonly forMs: number;
+      },
+    ): Promise<boolean> {
+      const { webhookId, key, runId, nowMs, forMs } = delivery;
       const row = { webhook_id: webhookId, key, run_id: runId, expires_at: nowMs + forMs };
       const added = await tx.db
         .insertInto('delivery_keys')
@@ -91,7 +55,8 @@ export function createWebhookStore({ read, transact }: Database): WebhookStore {
       return added !== undefined;
     },
 
-    async removeExpiredKeys(nowMs, limit) {
+    /** @returns how many were removed, at most `limit` */
+    async removeExpiredKeys(nowMs: number, limit: number): Promise<number> {
       const old = await read
         .selectFrom('delivery_keys')
         .select(['webhook_id', 'key'])
@@ -114,11 +79,10 @@ export function createWebhookStore({ read, transact }: Database): WebhookStore {
   };
 }
 
-type Made = Pick<WebhookStore, 'add' | 'remove' | 'page' | 'jobIds' | 'find' | 'findByToken' | 'isThere' | 'countOf'>;
-
-function createMade(read: Database['read']): Made {
+function createMade(read: Database['read']) {
   return {
-    async add(tx, webhook) {
+    /** False when another webhook of the job and tenant has the name. */
+    async add(tx: Transaction, webhook: MadeWebhook): Promise<boolean> {
       const added = await tx.db
         .insertInto('webhooks')
         .values(toRow(webhook))
@@ -128,13 +92,21 @@ function createMade(read: Database['read']): Made {
       return added !== undefined;
     },
 
-    async remove(tx, id) {
+    /** Removes the webhook with its deliveries. */
+    async remove(tx: Transaction, id: string): Promise<void> {
       await tx.db.deleteFrom('webhooks').where('id', '=', id).execute();
       await tx.db.deleteFrom('deliveries').where('webhook_id', '=', id).execute();
       await tx.db.deleteFrom('delivery_keys').where('webhook_id', '=', id).execute();
     },
 
-    async page({ tenant, jobIds, after, limit }) {
+    /** Sorted by job, name and id. `total` also counts those before `after` and beyond `limit`. */
+    async page(query: {
+      readonly tenant: string | undefined;
+      readonly jobIds: readonly string[] | undefined;
+      readonly after: WebhookPlace | undefined;
+      readonly limit: number | undefined;
+    }): Promise<{ readonly webhooks: readonly MadeWebhook[]; readonly total: number }> {
+      const { tenant, jobIds, after, limit } = query;
       if (jobIds?.length === 0) return { webhooks: [], total: 0 };
       const matching = read
         .selectFrom('webhooks')
@@ -153,7 +125,8 @@ function createMade(read: Database['read']): Made {
       return { webhooks: rows.map(toWebhook), total: await countRows(matching) };
     },
 
-    async jobIds(tenant) {
+    /** The jobs that have webhooks; undefined: in any tenant. */
+    async jobIds(tenant: string | undefined): Promise<readonly string[]> {
       const rows = await read
         .selectFrom('webhooks')
         .select('job_id')
@@ -163,22 +136,23 @@ function createMade(read: Database['read']): Made {
       return rows.map(({ job_id: jobId }) => jobId);
     },
 
-    async find(id) {
+    async find(id: string): Promise<MadeWebhook | undefined> {
       const row = await read.selectFrom('webhooks').selectAll().where('id', '=', id).executeTakeFirst();
       return row && toWebhook(row);
     },
 
-    async findByToken(tokenHash) {
+    async findByToken(tokenHash: string): Promise<MadeWebhook | undefined> {
       const row = await read.selectFrom('webhooks').selectAll().where('token_hash', '=', tokenHash).executeTakeFirst();
       return row && toWebhook(row);
     },
 
-    async isThere(tx, id) {
+    /** Whether it still exists, in a transaction. */
+    async isThere(tx: Transaction, id: string): Promise<boolean> {
       const row = await tx.db.selectFrom('webhooks').select('id').where('id', '=', id).executeTakeFirst();
       return row !== undefined;
     },
 
-    countOf: (tenant) => countRows(read.selectFrom('webhooks').where('tenant', '=', tenant)),
+    countOf: (tenant: string): Promise<number> => countRows(read.selectFrom('webhooks').where('tenant', '=', tenant)),
   };
 }
 
@@ -219,14 +193,13 @@ function toWebhook(row: WebhookRow): MadeWebhook {
   };
 }
 
-type Deliveries = Pick<
-  WebhookStore,
-  'addDelivery' | 'addRepeat' | 'deliveries' | 'lastDeliveries' | 'delivery' | 'removeDeliveries'
->;
-
-function createDeliveries({ read, transact }: Pick<Database, 'read' | 'transact'>): Deliveries {
+function createDeliveries({ read, transact }: Pick<Database, 'read' | 'transact'>) {
   return {
-    async addDelivery(tx, row) {
+    /**
+     * Removes the oldest deliveries of the webhook if there are more than 100. A delivery without a run whose body came
+     * before with the same result is only counted there, with the problem that it had this time.
+     */
+    async addDelivery(tx: Transaction, row: DeliveryRow): Promise<void> {
       await tx.db
         .insertInto('deliveries')
         .values(row)
@@ -241,17 +214,11 @@ function createDeliveries({ read, transact }: Pick<Database, 'read' | 'transact'
             })),
         )
         .execute();
-      const oldest = tx.db
-        .selectFrom('deliveries')
-        .select('id')
-        .where('webhook_id', '=', row.webhook_id)
-        .orderBy('id', 'desc')
-        .limit(1)
-        .offset(mostKept);
-      await tx.db.deleteFrom('deliveries').where('webhook_id', '=', row.webhook_id).where('id', '<=', oldest).execute();
+      await removeOldest(tx, row.webhook_id);
     },
 
-    async addRepeat(tx, webhookId, runId) {
+    /** Counts a duplicate of the delivery that started the run. */
+    async addRepeat(tx: Transaction, webhookId: string, runId: string): Promise<void> {
       await tx.db
         .updateTable('deliveries')
         .set((eb) => ({ repeats: eb('repeats', '+', 1) }))
@@ -260,7 +227,8 @@ function createDeliveries({ read, transact }: Pick<Database, 'read' | 'transact'
         .execute();
     },
 
-    deliveries: (webhookId, limit = mostKept) =>
+    /** Newest first, at most `limit`. */
+    deliveries: (webhookId: string, limit: number = mostKept): Promise<readonly DeliveryRow[]> =>
       read
         .selectFrom('deliveries')
         .selectAll()
@@ -269,7 +237,8 @@ function createDeliveries({ read, transact }: Pick<Database, 'read' | 'transact'
         .limit(limit)
         .execute(),
 
-    lastDeliveries: (webhookIds) =>
+    /** The newest delivery of each webhook that has one. */
+    lastDeliveries: (webhookIds: readonly string[]): Promise<readonly DeliveryRow[]> =>
       read
         .selectFrom('deliveries')
         .selectAll()
@@ -282,7 +251,7 @@ function createDeliveries({ read, transact }: Pick<Database, 'read' | 'transact'
         )
         .execute(),
 
-    delivery: (webhookId, id) =>
+    delivery: (webhookId: string, id: string): Promise<DeliveryRow | undefined> =>
       read
         .selectFrom('deliveries')
         .selectAll()
@@ -290,7 +259,8 @@ function createDeliveries({ read, transact }: Pick<Database, 'read' | 'transact'
         .where('id', '=', id)
         .executeTakeFirst(),
 
-    async removeDeliveries(beforeMs, limit) {
+    /** @returns how many were removed, at most `limit` */
+    async removeDeliveries(beforeMs: number, limit: number): Promise<number> {
       const old = await read.selectFrom('deliveries').select('id').where('at', '<', beforeMs).limit(limit).execute();
       if (old.length === 0) return 0;
       const ids = old.map(({ id }) => id);
@@ -298,4 +268,15 @@ function createDeliveries({ read, transact }: Pick<Database, 'read' | 'transact'
       return old.length;
     },
   };
+}
+
+async function removeOldest({ db }: Transaction, webhookId: string): Promise<void> {
+  const oldest = db
+    .selectFrom('deliveries')
+    .select('id')
+    .where('webhook_id', '=', webhookId)
+    .orderBy('id', 'desc')
+    .limit(1)
+    .offset(mostKept);
+  await db.deleteFrom('deliveries').where('webhook_id', '=', webhookId).where('id', '<=', oldest).execute();
 }

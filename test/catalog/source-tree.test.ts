@@ -48,7 +48,7 @@ test('a .flwdignore that is written while it is first read is noticed', async ()
   const source = watchSource({ source: sourceAt(root), directories, ignoreOf, log, onChange: () => undefined });
   onTestFinished(() => source.close());
   await source.start();
-  await vi.waitFor(() => expect(usable(source)).toEqual(['a']), { timeout: 1_000, interval: 5 });
+  await vi.waitFor(() => expect(usable(source.tree)).toEqual(['a']), { timeout: 1_000, interval: 5 });
 });
 
 test('a .flwdignore that no watch reports is found by looking', async () => {

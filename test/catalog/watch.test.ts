@@ -140,7 +140,7 @@ test('an edit of .flwdignore just after it was read is seen', async () => {
   });
   onTestFinished(() => watched.close());
   await watched.start();
-  await expect.poll(() => watched.jobs.map(({ id }) => id)).toEqual(['a']);
+  await expect.poll(() => watched.tree.jobs.map(({ id }) => id)).toEqual(['a']);
 });
 
 test('a collision ends when one of the two goes away', async () => {

@@ -11,22 +11,19 @@ import type { LogLines } from '../../lib/logger.ts';
  */
 export type OnEntry = (name: string | null, isReplaced: boolean) => void;
 
-export type DirectoryWatch = {
-  /** Returns a function that stops the watch. */
-  watch(dir: string, onEntry: OnEntry): () => void;
-  /** False once the system has no watch left. Then the catalog must look for changes itself. */
-  readonly isComplete: boolean;
-};
+export type DirectoryWatch = ReturnType<typeof createDirectoryWatch>;
 
 const nothing = () => {};
 
-export function createDirectoryWatch(log: LogLines): DirectoryWatch {
+export function createDirectoryWatch(log: LogLines) {
   let isComplete = true;
   return {
-    get isComplete() {
+    /** False once the system has no watch left. Then the catalog must look for changes itself. */
+    get isComplete(): boolean {
       return isComplete;
     },
-    watch(dir, onEntry) {
+    /** Returns a function that stops the watch. */
+    watch(dir: string, onEntry: OnEntry): () => void {
       if (!isComplete) return nothing;
       try {
         const watcher = watchFs(dir, { persistent: false }, (event, name) => onEntry(name, event === 'rename'));

@@ -14,15 +14,7 @@ import { type IdentifiedJob, type JobFile, type JobState, readJobState, unusable
 import { hashFiles } from './revision.ts';
 
 type Snapshot = { readonly revision: string; readonly dir: string };
-export type Snapshots = {
-  /**
-   * Returns a copy of the job's directory as it is now. The mtime of the copy says, within ten minutes, when it was
-   * last used. Costs a look at the job's files, and copies them only if they have changed.
-   * @throws Problem job-invalid, job-not-found
-   */
-  take(entry: CatalogEntry): Promise<Snapshot>;
-  dirOf(revision: string): string;
-};
+export type Snapshots = ReturnType<typeof createSnapshots>;
 
 const touchMs = 600_000;
 /** A directory that changes while it is copied is copied again. */
@@ -36,7 +28,7 @@ export function createSnapshots(o: {
   readonly dir: string;
   /** The same as for the catalog, so that both find the same revision. Includes `dir` when it lies inside a source. */
   readonly exclude: readonly string[];
-}): Snapshots {
+}) {
   const ignoreOf = createIgnoreReader(o.exclude);
   const taken = new Map<string, { readonly signature: string; readonly snapshot: Snapshot }>();
   const copiesByDir = new Map<string, Copies>();
@@ -53,6 +45,11 @@ export function createSnapshots(o: {
     return known?.signature === state.signature && existsSync(known.snapshot.dir) ? known.snapshot : undefined;
   }
 
+  /**
+   * Returns a copy of the job's directory as it is now. The mtime of the copy says, within ten minutes, when it was
+   * last used. Costs a look at the job's files, and copies them only if they have changed.
+   * @throws Problem job-invalid, job-not-found
+   */
   async function take(entry: CatalogEntry): Promise<Snapshot> {
     const snapshot = findTaken(entry, await readJobState(placeOf(entry, ignoreOf))) ?? (await takeSerially(entry));
     await touch(snapshot);

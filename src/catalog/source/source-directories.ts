@@ -35,24 +35,7 @@ export type Node = StampedDirectory & {
 
 type Watch = (path: string, onEntry: OnEntry) => () => void;
 
-export type SourceDirectories = {
-  readonly nodes: ReadonlyMap<string, Node>;
-  readonly ignore: Ignore;
-  readonly isClosed: boolean;
-  isIgnoreChanged(): boolean;
-  /** The nearest job at or above the path. */
-  ownerOf(path: string | undefined): Node | undefined;
-  /** Opens a directory and all below it; stops early when the source is closed. */
-  walk(start: string): Promise<readonly Node[]>;
-  /** Reads one directory again; undefined when it is gone. */
-  read(path: string): StampedDirectory | undefined;
-  update(node: Node, now: StampedDirectory): void;
-  /** Forgets a directory and all below it. Returns whether there were jobs. */
-  drop(path: string): boolean;
-  /** Compares every directory with the disk, for changes that no watch has reported. */
-  findMarks(): Promise<Marks>;
-  close(): void;
-};
+export type SourceDirectories = ReturnType<typeof createSourceDirectories>;
 
 type Source = { readonly name: string; readonly path: string };
 
@@ -63,7 +46,7 @@ export type DirectoryOptions = {
   readonly onEntry: (path: string, name: string | null, isReplaced: boolean) => void;
 };
 
-export function createSourceDirectories(source: Source, maybeYield: Yielder, o: DirectoryOptions): SourceDirectories {
+export function createSourceDirectories(source: Source, maybeYield: Yielder, o: DirectoryOptions) {
   const nodes = new Map<string, Node>();
   let ignore: Ignore = nothingIgnored;
   let isClosed = false;
@@ -81,15 +64,7 @@ export function createSourceDirectories(source: Source, maybeYield: Yielder, o: 
   }
 
   function read(path: string): StampedDirectory | undefined {
-    return readStamped(source, path, ignore, ownerOf(parentOf(path)) !== undefined, o.log);
-  }
-
-  function ownerOf(path: string | undefined): Node | undefined {
-    for (let at = path; at !== undefined; at = parentOf(at)) {
-      const node = nodes.get(at);
-      if (node && isJob(node)) return node;
-    }
-    return undefined;
+    return readStamped(source, path, ignore, ownerOf(nodes, parentOf(path)) !== undefined, o.log);
   }
 
   function drop(path: string): boolean {
@@ -106,15 +81,16 @@ export function createSourceDirectories(source: Source, maybeYield: Yielder, o: 
 
   return {
     nodes,
-    get ignore() {
+    get ignore(): Ignore {
       return ignore;
     },
-    get isClosed() {
+    get isClosed(): boolean {
       return isClosed;
     },
     isIgnoreChanged,
-    ownerOf,
-    async walk(start) {
+    ownerOf: (path: string | undefined) => ownerOf(nodes, path),
+    /** Opens a directory and all below it; stops early when the source is closed. */
+    async walk(start: string): Promise<readonly Node[]> {
       const opened: Node[] = [];
       const left = [start];
       for (let path = left.pop(); path !== undefined; path = left.pop()) {
@@ -128,19 +104,31 @@ export function createSourceDirectories(source: Source, maybeYield: Yielder, o: 
       }
       return opened;
     },
+    /** Reads one directory again; undefined when it is gone. */
     read,
-    update: (node, now) => nodes.set(node.path, { ...node, ...now }),
+    update: (node: Node, now: StampedDirectory) => nodes.set(node.path, { ...node, ...now }),
+    /** Forgets a directory and all below it. Returns whether there were jobs. */
     drop,
-    async findMarks() {
+    /** Compares every directory with the disk, for changes that no watch has reported. */
+    async findMarks(): Promise<Marks> {
       const marks = await findMarks(source.path, Array.from(nodes.values()), maybeYield);
       if (isIgnoreChanged()) marks.set('', marks.get('') ?? new Set());
       return marks;
     },
-    close() {
+    close(): void {
       isClosed = true;
       drop('');
     },
   };
+}
+
+/** The nearest job at or above the path. */
+function ownerOf(nodes: ReadonlyMap<string, Node>, path: string | undefined): Node | undefined {
+  for (let at = path; at !== undefined; at = parentOf(at)) {
+    const node = nodes.get(at);
+    if (node && isJob(node)) return node;
+  }
+  return undefined;
 }
 
 function readStamped(

@@ -17,21 +17,11 @@ import {
 } from './source-directories.ts';
 import { childOf, parentOf } from './source-path.ts';
 
-export type SourceTree = {
-  /** As of the last finished rescan or refresh. */
-  readonly jobs: readonly FoundJob[];
-  readonly scripts: number;
-  readonly isThere: boolean;
-  rescan(): Promise<void>;
-  /** Returns whether anything visible has changed. */
-  refresh(marks: Marks): Promise<boolean>;
-  findMarks(): Promise<Marks>;
-  close(): void;
-};
+export type SourceTree = ReturnType<typeof createSourceTree>;
 
 type Source = { readonly name: string; readonly path: string; readonly mountPath: string };
 
-export function createSourceTree(source: Source, o: DirectoryOptions): SourceTree {
+export function createSourceTree(source: Source, o: DirectoryOptions) {
   const maybeYield = createYielder();
   const directories = createSourceDirectories(source, maybeYield, o);
   const reader = createReader(source, o.log, directories, maybeYield);
@@ -76,29 +66,27 @@ export function createSourceTree(source: Source, o: DirectoryOptions): SourceTre
   }
 
   return {
-    get jobs() {
+    /** As of the last finished rescan or refresh. */
+    get jobs(): readonly FoundJob[] {
       return jobs;
     },
-    get scripts() {
+    get scripts(): number {
       return scripts;
     },
-    get isThere() {
+    get isThere(): boolean {
       return nodes.has('');
     },
     rescan,
+    /** Returns whether anything visible has changed. */
     refresh,
-    findMarks: () => directories.findMarks(),
+    findMarks: (): Promise<Marks> => directories.findMarks(),
     close: () => directories.close(),
   };
 }
 
-type Reader = {
-  /** Opens a directory and all below it, and reads the jobs there. Returns whether there are any. */
-  walk(start: string): Promise<boolean>;
-  readJobs(found: readonly Node[]): Promise<void>;
-};
+type Reader = ReturnType<typeof createReader>;
 
-function createReader(source: Source, log: LogLines, directories: SourceDirectories, maybeYield: Yielder): Reader {
+function createReader(source: Source, log: LogLines, directories: SourceDirectories, maybeYield: Yielder) {
   async function readJob(node: Node): Promise<void> {
     const { path, configFiles } = node;
     const { ignore } = directories;
@@ -120,7 +108,8 @@ function createReader(source: Source, log: LogLines, directories: SourceDirector
   }
 
   return {
-    async walk(start) {
+    /** Opens a directory and all below it, and reads the jobs there. Returns whether there are any. */
+    async walk(start: string): Promise<boolean> {
       const opened = await directories.walk(start);
       // A job may name files further down, so all directories are watched before the first job is read.
       await readJobs(opened.filter(isJob));

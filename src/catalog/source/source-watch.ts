@@ -5,7 +5,7 @@ import type { LogLines } from '../../lib/logger.ts';
 import { createSerial } from '../../lib/serial.ts';
 import type { DirectoryWatch } from './directory-watch.ts';
 import type { Ignore } from './ignore.ts';
-import type { FoundJob, Marks } from './source-directories.ts';
+import type { Marks } from './source-directories.ts';
 import { statOf } from './source-file.ts';
 import { createSourceTree } from './source-tree.ts';
 
@@ -23,15 +23,7 @@ type Source = {
   readonly watch: boolean;
 };
 
-export type WatchedSource = {
-  readonly jobs: readonly FoundJob[];
-  readonly scripts: number;
-  /** Resolves when the source has been read once. */
-  start(): Promise<void>;
-  /** Reads the whole source again, also where nothing is watched. */
-  rescan(): Promise<void>;
-  close(): Promise<void>;
-};
+export type WatchedSource = ReturnType<typeof watchSource>;
 
 type Options = {
   readonly source: Source;
@@ -41,7 +33,7 @@ type Options = {
   readonly onChange: () => void;
 };
 
-export function watchSource(o: Options): WatchedSource {
+export function watchSource(o: Options) {
   const { source, log } = o;
   const gathering = createGathering(() => enqueue(readChanges));
   let isClosed = false;
@@ -63,9 +55,9 @@ export function watchSource(o: Options): WatchedSource {
   });
 
   function enqueue(task: () => Promise<void>): void {
-    work.run(task).catch((error: unknown) => {
-      log.error({ err: error, source: source.name }, 'a source could not be read');
-    });
+    work
+      .run(task)
+      .catch((error: unknown) => log.error({ err: error, source: source.name }, 'a source could not be read'));
   }
 
   async function readChanges(): Promise<void> {
@@ -93,13 +85,9 @@ export function watchSource(o: Options): WatchedSource {
   }
 
   return {
-    get jobs() {
-      return tree.jobs;
-    },
-    get scripts() {
-      return tree.scripts;
-    },
-    async start() {
+    tree,
+    /** Resolves when the source has been read once. */
+    async start(): Promise<void> {
       await work.run(() => tree.rescan());
       if (isClosed) return;
       if (!tree.isThere) {
@@ -107,11 +95,12 @@ export function watchSource(o: Options): WatchedSource {
       }
       rootTimer = setInterval(lookAtRoot, rootIntervalMs).unref();
     },
-    rescan() {
+    /** Reads the whole source again, also where nothing is watched. */
+    rescan(): Promise<void> {
       gathering.markWhole();
       return work.run(readChanges);
     },
-    async close() {
+    async close(): Promise<void> {
       isClosed = true;
       gathering.close();
       clearInterval(rootTimer);
@@ -128,16 +117,8 @@ function identityOf(root: string): string | undefined {
   return stat?.isDirectory() ? `${stat.dev} ${stat.ino} ${stat.birthtimeMs}` : undefined;
 }
 
-type Gathering = {
-  mark(path: string, replaced: Iterable<string>): void;
-  markWhole(): void;
-  /** Returns everything that has changed since the last call. */
-  take(): { readonly marks: Marks; readonly isWhole: boolean };
-  close(): void;
-};
-
 /** Collects changes. Calls `onReady` a moment after the first, and not again before they are taken. */
-function createGathering(onReady: () => void): Gathering {
+function createGathering(onReady: () => void) {
   let marks: Marks = new Map();
   let isWhole = false;
   let isClosed = false;
@@ -148,22 +129,23 @@ function createGathering(onReady: () => void): Gathering {
   }
 
   return {
-    mark(path, replaced) {
+    mark(path: string, replaced: Iterable<string>): void {
       marks.set(path, new Set([...(marks.get(path) ?? []), ...replaced]));
       wait();
     },
-    markWhole() {
+    markWhole(): void {
       isWhole = true;
       wait();
     },
-    take() {
+    /** Returns everything that has changed since the last call. */
+    take(): { readonly marks: Marks; readonly isWhole: boolean } {
       const taken = { marks, isWhole };
       timer = undefined;
       marks = new Map();
       isWhole = false;
       return taken;
     },
-    close() {
+    close(): void {
       isClosed = true;
       clearTimeout(timer);
     },

@@ -8,19 +8,14 @@ import type { Expecting, LateParts } from './late-parts.ts';
 type Started = { readonly runId: string; readonly jobId: string; readonly tenant: string };
 type Due = Started & { readonly startedAtMs: number; readonly allowedMs: number; readonly dueAtMs: number };
 
-export type RunWatch = {
-  readonly watch: (jobs: readonly Expecting[]) => Promise<void>;
-  readonly started: (run: Started) => void;
-  readonly ended: (runId: string) => void;
-  readonly look: (nowMs: number) => Promise<void>;
-};
+export type RunWatch = ReturnType<typeof createRunWatch>;
 
 /** A run that waits for an answer does not work. It is looked at again after this time. */
 const askingAgainMs = 10_000;
 
 export function createRunWatch(
   o: Pick<LateParts, 'store' | 'clock'> & { readonly add: (late: NewLate) => Promise<boolean> },
-): RunWatch {
+) {
   const { store, clock } = o;
   let durations = new Map<string, NonNullable<Expectation['durationMs']>>();
   const due = new Map<string, Due>();
@@ -61,7 +56,7 @@ export function createRunWatch(
   }
 
   return {
-    async watch(jobs) {
+    async watch(jobs: readonly Expecting[]): Promise<void> {
       durations = new Map(
         jobs.flatMap(({ jobId, expect: { durationMs } }) => (durationMs ? [[jobId, durationMs]] : [])),
       );
@@ -69,11 +64,11 @@ export function createRunWatch(
       fresh = durations.size === 0 ? [] : (await store.late.running()).filter(({ jobId }) => durations.has(jobId));
       await takeFresh();
     },
-    started(run) {
+    started(run: Started): void {
       if (durations.has(run.jobId)) fresh.push({ ...run, startedAtMs: clock.now() });
     },
-    ended: (runId) => void due.delete(runId),
-    async look(nowMs) {
+    ended: (runId: string) => void due.delete(runId),
+    async look(nowMs: number): Promise<void> {
       if (fresh.length > 0) await takeFresh();
       if (nowMs < nextMs) return;
       for (const run of due.values()) if (run.dueAtMs <= nowMs) await check(run, nowMs);

@@ -11,13 +11,7 @@ import type { Expecting, LateParts } from './late-parts.ts';
 
 type Watched = Expecting & { readonly sinceMs: number; nextByMs: number; nextEveryMs: number };
 
-export type SuccessWatch = {
-  /** Jobs that are left out, because they are disabled or paused, start to count when they come back. */
-  readonly watch: (jobs: readonly Expecting[]) => Promise<void>;
-  /** False for what was late before the job was disabled, paused or changed, and for what no job expects now. */
-  readonly isExpected: (late: Late) => boolean;
-  readonly look: (nowMs: number) => Promise<void>;
-};
+export type SuccessWatch = ReturnType<typeof createSuccessWatch>;
 
 /** The longest day, when the clocks are set back. */
 const longestDayMs = 25 * 3_600_000;
@@ -29,7 +23,7 @@ type Parts = Pick<LateParts, 'store' | 'clock' | 'timezone' | 'defaultTenant'> &
   readonly reopen: (late: NewLate) => Promise<void>;
 };
 
-export function createSuccessWatch(o: Parts): SuccessWatch {
+export function createSuccessWatch(o: Parts) {
   const { store, clock, timezone } = o;
   let watched: Watched[] = [];
   let nextMs = Infinity;
@@ -47,7 +41,8 @@ export function createSuccessWatch(o: Parts): SuccessWatch {
   }
 
   return {
-    async watch(jobs) {
+    /** Jobs that are left out, because they are disabled or paused, start to count when they come back. */
+    async watch(jobs: readonly Expecting[]): Promise<void> {
       const expecting = jobs.filter(
         ({ expect, isEnabled }) => isEnabled && (expect.by !== null || expect.everyMs !== null),
       );
@@ -62,11 +57,12 @@ export function createSuccessWatch(o: Parts): SuccessWatch {
       });
       nextMs = 0;
     },
-    isExpected({ jobId, atMs }) {
+    /** False for what was late before the job was disabled, paused or changed, and for what no job expects now. */
+    isExpected: ({ jobId, atMs }: Late): boolean => {
       const job = watched.find((one) => one.jobId === jobId);
       return job !== undefined && atMs >= job.sinceMs;
     },
-    async look(nowMs) {
+    async look(nowMs: number): Promise<void> {
       if (nowMs < nextMs) return;
       for (const job of watched) {
         // More than one day may have passed.

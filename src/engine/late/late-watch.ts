@@ -8,21 +8,12 @@ import type { Expecting, LateParts } from './late-parts.ts';
 import { createRunWatch, type RunWatch } from './late-runs.ts';
 import { createSuccessWatch, type SuccessWatch } from './late-successes.ts';
 
-export type LateWatch = {
-  /** Calls the listener when something is late. */
-  readonly onSeen: (listener: () => void) => void;
-  /** Call it when something has been added to the store. */
-  readonly seen: () => void;
-  /** Looks at the clock once. Resolves when everything that is late has been stored. */
-  readonly tick: () => Promise<void>;
-  readonly start: () => void;
-  readonly close: () => Promise<void>;
-};
+export type LateWatch = ReturnType<typeof createLateWatch>;
 
 const tickMs = 1_000;
 const mostOpen = 1_000;
 
-export function createLateWatch(o: LateParts): LateWatch {
+export function createLateWatch(o: LateParts) {
   const listeners = new Set<() => void>();
   const serial = createSerial();
   /** Jobs whose runs have ended since the last look. */
@@ -82,17 +73,20 @@ export function createLateWatch(o: LateParts): LateWatch {
 
   const tick = (): Promise<void> => serial.run(look);
   return {
-    onSeen: (listener) => void listeners.add(listener),
+    /** Calls the listener when something is late. */
+    onSeen: (listener: () => void) => void listeners.add(listener),
+    /** Call it when something has been added to the store. */
     seen,
+    /** Looks at the clock once. Resolves when everything that is late has been stored. */
     tick,
-    start() {
+    start(): void {
       timer ??= setInterval(() => {
         tick().catch((error: unknown) =>
           o.log.error({ err: error }, 'late runs could not be noticed; this is tried again'),
         );
       }, tickMs);
     },
-    async close() {
+    async close(): Promise<void> {
       clearInterval(timer);
       unsubscribe();
       await serial.settled();

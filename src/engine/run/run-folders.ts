@@ -9,25 +9,22 @@ import { errorCode } from '../../lib/error-code.ts';
 import type { Logger } from '../../lib/logger.ts';
 import { removeTree } from './remove-tree.ts';
 
-export type RunFolders = {
-  /** Removes the folder of a run that has ended. A job with steps keeps its workspace for a rerun. */
-  readonly putAway: (dir: string, composition: JobDefinition['composition'], log: Logger) => void;
-  /** Resolves when nothing is being removed, or after a while: a later start removes the rest. */
-  readonly settled: () => Promise<void>;
-};
+export type RunFolders = ReturnType<typeof createRunFolders>;
 
 /** A server that is told to stop has five seconds for everything. */
 const settlingMs = 1_500;
 
-export function createRunFolders(): RunFolders {
+export function createRunFolders() {
   const underWay = new Set<Promise<unknown>>();
   return {
-    putAway(dir, composition, log) {
+    /** Removes the folder of a run that has ended. A job with steps keeps its workspace for a rerun. */
+    putAway(dir: string, composition: JobDefinition['composition'], log: Logger): void {
       const work = composition === 'single' ? removeRunFolder(dir, log) : keepWorkspace(dir, log);
       underWay.add(work);
       void work.finally(() => underWay.delete(work));
     },
-    settled: () => atMost(settlingMs, Promise.all(underWay)),
+    /** Resolves when nothing is being removed, or after a while: a later start removes the rest. */
+    settled: (): Promise<void> => atMost(settlingMs, Promise.all(underWay)),
   };
 }
 

@@ -3,27 +3,21 @@
 /** Release it once, when the process is gone. */
 export type Slot = { readonly release: () => void };
 
-export type Slots = {
-  readonly limit: number;
-  readonly running: number;
-  readonly free: number;
-  readonly whyNone: () => string | null;
-  /** Returns a slot regardless of the limit: the caller has checked it, or the process is already running. */
-  readonly hold: () => Slot;
-};
+export type Slots = ReturnType<typeof createSlots>;
 
-export function createSlots(limit: number, onRelease: () => void): Slots {
+export function createSlots(limit: number, onRelease: () => void) {
   let running = 0;
   return {
     limit,
-    get running() {
+    get running(): number {
       return running;
     },
-    get free() {
+    get free(): number {
       return Math.max(0, limit - running);
     },
-    whyNone: () => (running >= limit ? `${running} of ${limit} slots are taken` : null),
-    hold() {
+    whyNone: (): string | null => (running >= limit ? `${running} of ${limit} slots are taken` : null),
+    /** Returns a slot regardless of the limit: the caller has checked it, or the process is already running. */
+    hold: (): Slot => {
       running += 1;
       let isHeld = true;
       return {

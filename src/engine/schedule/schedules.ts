@@ -25,7 +25,7 @@ import { limitsOf } from '../bindings.ts';
 import type { Caller } from '../create.ts';
 import type { Hub } from '../hub.ts';
 import type { Created } from '../once.ts';
-import { type Backfills, createBackfills } from './backfills.ts';
+import { createBackfills } from './backfills.ts';
 import { cursorOf } from './schedule-due.ts';
 import { type FireParts, heartbeatOf } from './schedule-fire.ts';
 import { type Fires, type FiresQuery, findFires } from './schedule-fires.ts';
@@ -83,47 +83,7 @@ type SchedulePreview = {
   readonly clockChange: ClockChange | null;
 };
 
-export type Schedules = {
-  /** The zone of schedules without a time zone. */
-  readonly timezone: string;
-  /** Sorted by job and id. @throws Problem not-ready */
-  readonly list: (reach: Reach) => Promise<ScheduleView[]>;
-  /** @throws Problem not-ready, schedule-not-found */
-  readonly get: (id: string, reach: Reach) => Promise<ScheduleView>;
-  /** Checks the request without saving anything. @throws like `create` */
-  readonly preview: (request: ScheduleRequest, fires: number, principal: Principal) => SchedulePreview;
-  /** @throws Problem not-ready, permission-denied, job-not-found, job-invalid, source-untrusted, validation-error */
-  readonly create: (request: ScheduleRequest, principal: Principal) => Promise<ScheduleView>;
-  /** @throws Problem schedule-not-found, source-managed, and like `create` */
-  readonly replace: (id: string, request: ScheduleRequest, principal: Principal) => Promise<ScheduleView>;
-  /** @throws Problem schedule-not-found, source-managed */
-  readonly remove: (id: string, reach: Reach) => Promise<void>;
-  /** Once this resolves, the schedule starts no runs until it is released. @throws Problem schedule-not-found */
-  readonly hold: (id: string, reach: Reach) => Promise<ScheduleView>;
-  /** From the first nominal time after `afterMs` (by default: now) on, it fires. @throws Problem schedule-not-found */
-  readonly release: (id: string, afterMs: number | undefined, principal: Principal) => Promise<ScheduleView>;
-  /** Pauses all schedules of the caller's tenant, or of the one that is asked for; `*` is every tenant. */
-  readonly pause: (tenant: string | undefined, principal: Principal) => Promise<PauseView>;
-  /** From now on, the times of these schedules count again. */
-  readonly resume: (tenant: string | undefined, principal: Principal) => Promise<PauseView>;
-  /** What pauses schedules that the principal sees. @throws Problem not-ready */
-  readonly pauses: (principal: Principal) => Promise<readonly PauseInForce[]>;
-  /** Whether all schedules of the tenant are paused; undefined while that is not known. */
-  readonly arePaused: (tenant: string) => boolean | undefined;
-  /** Why all schedules of the instance are paused; null: they are not. */
-  readonly complaint: () => string | null;
-  /** What the schedules have started and will start between two times. @throws Problem not-ready */
-  readonly fires: (query: FiresQuery & { readonly jobId?: string | undefined }, reach: Reach) => Promise<Fires>;
-  /** Starts a run now, as the schedule would. @throws Problem schedule-not-found, and like `createRun` */
-  readonly run: (id: string, caller: Omit<Caller, 'trigger'>, idempotencyKey: string | undefined) => Promise<Created>;
-  readonly backfills: Backfills;
-  /** Adds the errors of a body that has other errors. */
-  readonly addErrors: (body: unknown, errors: ErrorList, reach: Reach) => void;
-  /** Looks at the clock once. Resolves when what was due has been dealt with. */
-  readonly tick: () => Promise<void>;
-  readonly start: () => void;
-  readonly close: () => Promise<void>;
-};
+export type Schedules = ReturnType<typeof createSchedules>;
 
 const tickMs = 500;
 /** Limited because all schedules are kept in memory. */
@@ -139,7 +99,7 @@ type Parts = FireParts &
     readonly arePaused: boolean;
   };
 
-export function createSchedules(o: Parts): Schedules {
+export function createSchedules(o: Parts) {
   const { catalog, clock } = o;
   const roster = createRoster(o);
   /** The roster changes in one piece of work at a time. */
@@ -170,8 +130,10 @@ export function createSchedules(o: Parts): Schedules {
   }
 
   return {
+    /** The zone of schedules without a time zone. */
     timezone: o.timezone,
-    async list(reach) {
+    /** Sorted by job and id. @throws Problem not-ready */
+    async list(reach: Reach): Promise<ScheduleView[]> {
       const views: ScheduleView[] = [];
       const maybeYield = createYielder();
       for (const schedule of await onRoster(() => reached(roster, reach))) {
@@ -180,17 +142,13 @@ export function createSchedules(o: Parts): Schedules {
       }
       return views;
     },
-    get: (id, reach) => onRoster(() => view(find(roster, id, reach))),
-    preview(request, fires, principal) {
-      tenantFor(principal, request.tenant, o.defaultTenant);
-      const { terms } = readScheduleRequest(request, { ...o, by: principal });
-      return {
-        fires: nextTimes(terms, roster.timesOf, clock.now(), fires),
-        terms,
-        clockChange: clockChangeOf(terms, clock.now()),
-      };
-    },
-    create: (request, principal) =>
+    /** @throws Problem not-ready, schedule-not-found */
+    get: (id: string, reach: Reach): Promise<ScheduleView> => onRoster(() => view(find(roster, id, reach))),
+    /** Checks the request without saving anything. @throws like `create` */
+    preview: (request: ScheduleRequest, fires: number, principal: Principal): SchedulePreview =>
+      previewOf(request, fires, roster, { ...o, by: principal }),
+    /** @throws Problem not-ready, permission-denied, job-not-found, job-invalid, source-untrusted, validation-error */
+    create: (request: ScheduleRequest, principal: Principal): Promise<ScheduleView> =>
       onRoster(async () => {
         const createdAtMs = clock.now();
         const tenant = tenantFor(principal, request.tenant, o.defaultTenant);
@@ -201,7 +159,8 @@ export function createSchedules(o: Parts): Schedules {
         const own = { id: createId('schedule', createdAtMs), tenant, createdAtMs, createdBy: principal.name };
         return save(request, own, principal);
       }),
-    replace: (id, request, principal) =>
+    /** @throws Problem schedule-not-found, source-managed, and like `create` */
+    replace: (id: string, request: ScheduleRequest, principal: Principal): Promise<ScheduleView> =>
       onRoster(() => {
         const before = findOwn(roster, id, principal);
         assertOwn(before, principal);
@@ -211,11 +170,20 @@ export function createSchedules(o: Parts): Schedules {
         const tenant = tenantFor(principal, request.tenant, before.tenant);
         return save(request, { ...keptTerms(before, request), tenant }, principal);
       }),
-    remove: (id, reach) => onRoster(() => roster.remove(findOwn(roster, id, reach).id)),
-    addErrors: (body, errors, reach) => addScheduleErrors(body, reach, catalog, errors),
+    /** @throws Problem schedule-not-found, source-managed */
+    remove: (id: string, reach: Reach): Promise<void> => onRoster(() => roster.remove(findOwn(roster, id, reach).id)),
+    /** Adds the errors of a body that has other errors. */
+    addErrors: (body: unknown, errors: ErrorList, reach: Reach) => addScheduleErrors(body, reach, catalog, errors),
     ...createActs(roster, { ...o, onRoster, view }),
     ...starts,
   };
+}
+
+function previewOf(request: ScheduleRequest, fires: number, roster: Roster, o: Parts & { readonly by: Principal }) {
+  tenantFor(o.by, request.tenant, o.defaultTenant);
+  const { terms } = readScheduleRequest(request, o);
+  const nowMs = o.clock.now();
+  return { fires: nextTimes(terms, roster.timesOf, nowMs, fires), terms, clockChange: clockChangeOf(terms, nowMs) };
 }
 
 type OnRoster = <T>(work: () => T | Promise<T>) => Promise<T>;
@@ -226,10 +194,7 @@ type ActParts = Parts & {
 };
 
 /** Acts on schedules without changing their terms. */
-function createActs(
-  roster: Roster,
-  { onRoster, view, ...o }: ActParts,
-): Pick<Schedules, 'hold' | 'release' | 'fires' | 'run' | 'pause' | 'resume' | 'pauses' | 'arePaused' | 'complaint'> {
+function createActs(roster: Roster, { onRoster, view, ...o }: ActParts) {
   const setPaused = (asked: string | undefined, principal: Principal, isPaused: boolean) =>
     onRoster(async (): Promise<PauseView> => {
       assertReached(principal, asked);
@@ -239,34 +204,51 @@ function createActs(
       return { tenant, isPaused: roster.pauses.isPaused(tenant), byOperator: roster.pauses.byOperator };
     });
   return {
-    pause: (tenant, principal) => setPaused(tenant, principal, true),
-    resume: (tenant, principal) => setPaused(tenant, principal, false),
-    pauses: (principal) => onRoster(() => pausesFor(principal, roster.pauses)),
-    arePaused: (tenant) => (roster.isReady ? roster.pauses.isPaused(tenant) : undefined),
-    complaint() {
+    /** Pauses all schedules of the caller's tenant, or of the one that is asked for; `*` is every tenant. */
+    pause: (tenant: string | undefined, principal: Principal): Promise<PauseView> => setPaused(tenant, principal, true),
+    /** From now on, the times of these schedules count again. */
+    resume: (tenant: string | undefined, principal: Principal): Promise<PauseView> =>
+      setPaused(tenant, principal, false),
+    /** What pauses schedules that the principal sees. @throws Problem not-ready */
+    pauses: (principal: Principal): Promise<readonly PauseInForce[]> =>
+      onRoster(() => pausesFor(principal, roster.pauses)),
+    /** Whether all schedules of the tenant are paused; undefined while that is not known. */
+    arePaused: (tenant: string): boolean | undefined => (roster.isReady ? roster.pauses.isPaused(tenant) : undefined),
+    /** Why all schedules of the instance are paused; null: they are not. */
+    complaint(): string | null {
       if (roster.pauses.byOperator) return 'scheduler.schedules_paused in flwd.yaml pauses all schedules';
       const all = roster.pauses.of('*');
       return all ? `all schedules have been paused by ${all.by} since ${toTimestamp(all.atMs)}` : null;
     },
-    hold: (id, reach) =>
+    /** Once this resolves, the schedule starts no runs until it is released. @throws Problem schedule-not-found */
+    hold: (id: string, reach: Reach): Promise<ScheduleView> =>
       onRoster(async () => {
         const schedule = find(roster, id, reach);
         await holdSchedule(schedule, roster.tracking, o);
         return view(schedule);
       }),
-    release: (id, afterMs, principal) =>
+    /**
+     * From the first nominal time after `afterMs` (by default: now) on, it fires.
+     * @throws Problem schedule-not-found
+     */
+    release: (id: string, afterMs: number | undefined, principal: Principal): Promise<ScheduleView> =>
       onRoster(async () => {
         const schedule = find(roster, id, principal);
         assertNotBefore(afterMs, principal, o.clock.now());
         await releaseSchedule(schedule, afterMs, roster.tracking, o);
         return view(schedule);
       }),
-    async fires({ jobId, ...query }, reach) {
+    /** What the schedules have started and will start between two times. @throws Problem not-ready */
+    async fires(
+      { jobId, ...query }: FiresQuery & { readonly jobId?: string | undefined },
+      reach: Reach,
+    ): Promise<Fires> {
       const all = await onRoster(() => reached(roster, reach));
       const asked = jobId === undefined ? all : all.filter((one) => one.jobId === jobId);
       return findFires(asked, query, { ...o, ...roster, nowMs: o.clock.now() });
     },
-    async run(id, caller, idempotencyKey) {
+    /** Starts a run now, as the schedule would. @throws Problem schedule-not-found, and like `createRun` */
+    async run(id: string, caller: Omit<Caller, 'trigger'>, idempotencyKey: string | undefined): Promise<Created> {
       const schedule = await onRoster(() => find(roster, id, caller.principal));
       const { jobId, args, tenant, labels } = schedule;
       const request = { job_id: jobId, args, tenant, labels: { ...labels, schedule_id: id } };
@@ -287,28 +269,25 @@ function pausesFor(principal: Principal, { all, byOperator }: Pauses): readonly 
 }
 
 /** What starts runs: the clock, and backfills. */
-function createStarts(
-  roster: Roster,
-  serial: Serial,
-  o: Parts & { readonly onRoster: OnRoster },
-): Pick<Schedules, 'backfills' | 'tick' | 'start' | 'close'> {
+function createStarts(roster: Roster, serial: Serial, o: Parts & { readonly onRoster: OnRoster }) {
   const ticks = createTicks(roster, serial, o);
   const backfills = createBackfills({ ...o, roster, find: (id, reach) => find(roster, id, reach) });
   return {
     backfills: backfills.acts,
-    tick: () => ticks.tick(),
-    start() {
+    /** Looks at the clock once. Resolves when what was due has been dealt with. */
+    tick: ticks.tick,
+    start(): void {
       ticks.start();
       backfills.start();
     },
-    async close() {
+    async close(): Promise<void> {
       await Promise.all([backfills.close(), ticks.close()]);
     },
   };
 }
 
 /** The clock of the schedules: looks twice a second, and once for each `tick`. */
-function createTicks(roster: Roster, serial: Serial, o: Parts): Pick<Schedules, 'tick' | 'start' | 'close'> {
+function createTicks(roster: Roster, serial: Serial, o: Parts) {
   const stopping = new AbortController();
   const { signal } = stopping;
   const ticks = new Set<Promise<void>>();

@@ -4,36 +4,29 @@
 import { createCipheriv, createDecipheriv, createHmac, randomBytes } from 'node:crypto';
 import type { Keyring, SealingKey } from './keyring.ts';
 
-export type Sealer = {
-  /** `context` is authenticated but not part of the result: unsealing needs the same one. */
-  seal(text: string, context: string): string;
-  /** Throws when the key, the context or the text does not match. */
-  unseal(sealed: string, context: string): string;
-  /** The id of the key that seals now. */
-  readonly keyId: string;
-  /** Equal for equal texts, and useless without the key. */
-  fingerprint(text: string): string;
-};
+export type Sealer = ReturnType<typeof createSealer>;
 
 const algorithm = 'aes-256-gcm';
 const nonceBytes = 12;
 const tagBytes = 16;
 
-export function createSealer(keyring: Keyring): Sealer {
+export function createSealer(keyring: Keyring) {
   const current = (): SealingKey => {
     const [first] = keyring.keys;
     if (!first) throw new Error('a keyring without a key');
     return first;
   };
   return {
-    seal(text, context) {
+    /** `context` is authenticated but not part of the result: unsealing needs the same one. */
+    seal(text: string, context: string): string {
       const { id, sealing } = current();
       const nonce = randomBytes(nonceBytes);
       const cipher = createCipheriv(algorithm, sealing, nonce).setAAD(Buffer.from(context));
       const sealed = [nonce, cipher.update(text, 'utf8'), cipher.final(), cipher.getAuthTag()];
       return `v2.${id}.${Buffer.concat(sealed).toString('base64url')}`;
     },
-    unseal(sealed, context) {
+    /** Throws when the key, the context or the text does not match. */
+    unseal(sealed: string, context: string): string {
       const [, id, bytes = ''] = /^(?:v1|v2\.([0-9a-f]+))\.([\w-]*)$/.exec(sealed) ?? [undefined, '', undefined];
       if (id === '') throw new Error('the sealed text was written by another version of flwd');
       // Texts of an older version do not name their key.
@@ -45,10 +38,13 @@ export function createSealer(keyring: Keyring): Sealer {
       }
       throw new Error('a sealed text cannot be opened: the key file was replaced, or the text was altered or moved');
     },
-    get keyId() {
+    /** The id of the key that seals now. */
+    get keyId(): string {
       return current().id;
     },
-    fingerprint: (text) => createHmac('sha256', keyring.fingerprintKey).update(text).digest('base64url'),
+    /** Equal for equal texts, and useless without the key. */
+    fingerprint: (text: string): string =>
+      createHmac('sha256', keyring.fingerprintKey).update(text).digest('base64url'),
   };
 }
 

@@ -10,20 +10,7 @@ import type { StoredSecret } from '../../store/secrets.ts';
 import { longestSecretBytes } from '../plan/request-arguments.ts';
 import type { Sealer } from './seal.ts';
 
-export type StoredSecrets = {
-  readonly page: Store['secrets']['page'];
-  readonly names: Store['secrets']['names'];
-  /** @throws Problem validation-error */
-  readonly put: (
-    secret: NewSecret,
-    by: Principal,
-    record?: RecordChange,
-  ) => Promise<{ readonly secret: StoredSecret; readonly isNew: boolean }>;
-  /** @throws Problem secret-not-found */
-  readonly remove: (tenant: string, name: string, record?: RecordChange) => Promise<void>;
-  /** @throws Problem secret-unavailable */
-  readonly valueOf: (tenant: string, name: string) => Promise<string>;
-};
+export type StoredSecrets = ReturnType<typeof createStoredSecrets>;
 
 /** With shorter secrets, redaction would blank out half of a log. */
 const fewestBytes = 4;
@@ -32,12 +19,17 @@ export function createStoredSecrets(o: {
   readonly store: Pick<Store, 'db' | 'secrets'>;
   readonly sealer: Sealer;
   readonly clock: Clock;
-}): StoredSecrets {
+}) {
   const { store, sealer, clock } = o;
   return {
     page: store.secrets.page,
     names: store.secrets.names,
-    async put(secret, by, record) {
+    /** @throws Problem validation-error */
+    async put(
+      secret: NewSecret,
+      by: Principal,
+      record?: RecordChange,
+    ): Promise<{ readonly secret: StoredSecret; readonly isNew: boolean }> {
       refuse(secret);
       const { tenant, name } = secret;
       return store.db.transact((tx) => {
@@ -46,14 +38,16 @@ export function createStoredSecrets(o: {
         return store.secrets.put(tx, { tenant, name, sealed, by: by.name, atMs: clock.now() });
       });
     },
-    remove: (tenant, name, record) =>
+    /** @throws Problem secret-not-found */
+    remove: (tenant: string, name: string, record?: RecordChange): Promise<void> =>
       store.db.transact(async (tx) => {
         if (!(await store.secrets.remove(tx, tenant, name))) {
           throw new Problem('secret-not-found', `The secret '${name}' does not exist`);
         }
         record?.(tx, { id: name, tenant });
       }),
-    async valueOf(tenant, name) {
+    /** @throws Problem secret-unavailable */
+    valueOf: async (tenant: string, name: string): Promise<string> => {
       const sealed = await store.secrets.sealed(tenant, name);
       if (sealed === undefined)
         throw new Problem(

@@ -11,13 +11,7 @@ export type Look = {
   readonly problem: string | null;
 };
 
-export type Looks = {
-  readonly of: (triggerId: string) => Look | undefined;
-  /** Logs when problems begin, and when the trigger works again. */
-  readonly add: (trigger: Trigger, problem: string | null) => Promise<void>;
-  /** Forgets triggers that the catalogue has no more. */
-  readonly forgetOthers: (ids: ReadonlySet<string>) => Promise<void>;
-};
+type Looks = ReturnType<typeof createLooks>;
 
 export type LoopParts = TriggerParts & {
   readonly looks: Looks;
@@ -27,7 +21,7 @@ export type LoopParts = TriggerParts & {
   readonly limitReads: LimitFunction;
 };
 
-export function createLooks({ store, clock, log, defaultTenant }: TriggerParts): Looks {
+export function createLooks({ store, clock, log, defaultTenant }: TriggerParts) {
   const last = new Map<string, Look>();
 
   async function note(triggerId: string, problem: string | null): Promise<void> {
@@ -40,8 +34,9 @@ export function createLooks({ store, clock, log, defaultTenant }: TriggerParts):
   }
 
   return {
-    of: (triggerId) => last.get(triggerId),
-    async add({ id, jobId }, problem) {
+    of: (triggerId: string): Look | undefined => last.get(triggerId),
+    /** Logs when problems begin, and when the trigger works again. */
+    async add({ id, jobId }: Trigger, problem: string | null): Promise<void> {
       const before = last.get(id);
       const look = { atMs: clock.now(), problem };
       // A text with a time or a number in it is another each time, and still the same problem.
@@ -55,7 +50,8 @@ export function createLooks({ store, clock, log, defaultTenant }: TriggerParts):
       await note(id, problem);
       last.set(id, look);
     },
-    async forgetOthers(ids) {
+    /** Forgets triggers that the catalogue has no more. */
+    async forgetOthers(ids: ReadonlySet<string>): Promise<void> {
       const failing = await store.triggers.failing();
       for (const id of [...failing, ...last.keys()]) {
         if (ids.has(id)) continue;

@@ -6,44 +6,38 @@ import { Problem } from '../../domain/problem.ts';
 import { atMost } from '../../lib/at-most.ts';
 import { endLeftChecks } from './check-process.ts';
 import { followEnds } from './job-ends.ts';
-import { createLooks, type Look } from './looks.ts';
+import { createLooks } from './looks.ts';
 import { type Trigger, type TriggerParts, triggersIn } from './trigger-parts.ts';
 import { watchLoops } from './watch-loops.ts';
 
-export type Triggers = {
-  /** Sorted by job. @throws Problem not-ready */
-  readonly list: () => readonly Trigger[];
-  /** @throws Problem not-ready, trigger-not-found */
-  readonly get: (id: string, reach: Reach) => Trigger;
-  /** When a trigger looked last; undefined: not yet, or it follows a job. */
-  readonly lookOf: (id: string) => Look | undefined;
-  readonly start: () => void;
-  /** Resolves when no more runs are started. */
-  readonly close: () => Promise<void>;
-};
+export type Triggers = ReturnType<typeof createTriggers>;
 
 /** A server that is told to stop has five seconds for everything. */
 const closingMs = 2_500;
 
-export function createTriggers(o: TriggerParts): Triggers {
+export function createTriggers(o: TriggerParts) {
   const ending = new AbortController();
   const looks = createLooks(o);
   let following: Promise<unknown> | undefined;
   return {
-    list: () => triggersIn(o.catalog),
-    get(id, reach) {
+    /** Sorted by job. @throws Problem not-ready */
+    list: (): readonly Trigger[] => triggersIn(o.catalog),
+    /** @throws Problem not-ready, trigger-not-found */
+    get(id: string, reach: Reach): Trigger {
       const found = triggersIn(o.catalog).find((trigger) => trigger.id === id && reachesJob(reach, trigger.jobId));
       if (found) return found;
       throw new Problem('trigger-not-found', `The trigger '${id}' does not exist.`);
     },
+    /** When a trigger looked last; undefined: not yet, or it follows a job. */
     lookOf: looks.of,
-    start() {
+    start(): void {
       const { signal } = ending;
       if (following) return;
       following = Promise.all([followEnds(o, signal), watchLoops({ ...o, looks }, signal)]);
       void endLeftChecks(o);
     },
-    async close() {
+    /** Resolves when no more runs are started. */
+    async close(): Promise<void> {
       ending.abort();
       // A folder that does not answer keeps its loop waiting, which starts no runs any more.
       await atMost(closingMs, following);

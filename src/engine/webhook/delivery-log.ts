@@ -16,14 +16,7 @@ import { type Delivery, deliveryIdOf, eventOf, hashOf } from './delivery.ts';
 import type { Webhook, WebhookParts } from './webhook-parts.ts';
 
 /** Collects the facts of a delivery until it is kept. */
-export type Note = {
-  readonly read: (delivery: Delivery) => void;
-  readonly mapped: (args: JsonObject, job: Pick<JobDefinition, 'secretArgs'>) => void;
-  /** In the transaction that adds the run. */
-  readonly started: (tx: Transaction, runId: string) => Promise<void>;
-  readonly keep: (result: DeliveryResult) => Promise<void>;
-  readonly refused: (problem: Problem) => Promise<void>;
-};
+export type Note = ReturnType<typeof createNote>;
 
 const redacted = '[redacted]';
 const longestTextChars = 200;
@@ -31,7 +24,7 @@ const longestDetailChars = 1_000;
 /** Longer arguments are not kept, so such a delivery can be sent again only while its run is there. */
 const longestArgsChars = 65_536;
 
-export function createNote(webhook: Webhook, raw: Buffer, o: WebhookParts): Note {
+export function createNote(webhook: Webhook, raw: Buffer, o: WebhookParts) {
   const { store, clock } = o;
   const atMs = clock.now();
   let row: DeliveryRow = {
@@ -53,26 +46,27 @@ export function createNote(webhook: Webhook, raw: Buffer, o: WebhookParts): Note
   };
   const add = (tx: Transaction) => store.webhooks.addDelivery(tx, row);
   return {
-    read(delivery) {
+    read(delivery: Delivery): void {
       const senderId = deliveryIdOf(webhook.scheme, delivery);
       const event = eventOf(webhook.scheme, delivery);
       row = { ...row, event: short(event) || null, sender_id: senderId === undefined ? null : short(senderId) };
     },
-    mapped(args, { secretArgs }) {
+    mapped(args: JsonObject, { secretArgs }: Pick<JobDefinition, 'secretArgs'>): void {
       const shown = JSON.stringify(withoutSecrets(args, secretArgs));
       const isKept = shown.length <= longestArgsChars;
       const hasSecrets = secretArgs.some((name) => Object.hasOwn(args, name));
       row = { ...row, args: isKept ? shown : null, has_secrets: hasSecrets ? 1 : 0 };
     },
-    async started(tx, runId) {
+    /** In the transaction that adds the run. */
+    async started(tx: Transaction, runId: string): Promise<void> {
       row = { ...row, result: 'started', run_id: runId };
       await add(tx);
     },
-    async keep(result) {
+    async keep(result: DeliveryResult): Promise<void> {
       row = { ...row, result };
       await store.db.transact(add);
     },
-    async refused(problem) {
+    async refused(problem: Problem): Promise<void> {
       const { secretArgs = [] } = definitionOf(webhook.jobId, o.catalog) ?? {};
       row = { ...row, result: 'refused', run_id: null, problem: problem.slug, detail: detailOf(problem, secretArgs) };
       // The sender gets the problem, whether or not it can be kept.

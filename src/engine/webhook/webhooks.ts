@@ -24,54 +24,45 @@ type Incoming = Omit<Delivery, 'body'> & {
 
 type HookAnswer = { readonly status: 200 | 202; readonly body: JsonObject };
 
-export type Webhooks = {
-  /** The webhook of `/hooks/{address}`. @throws Problem not-ready, webhook-not-found */
-  readonly find: (address: string) => Promise<OpenWebhook>;
-  /** @throws Problem signature-invalid, when the proof is wrong */
-  readonly assertSigned: (webhook: Webhook, delivery: Omit<Delivery, 'body'>) => Promise<void>;
-  /**
-   * Starts a run for a delivery whose proof is right, unless it is a duplicate or `if` says no.
-   * @throws Problem validation-error, and like createRun
-   */
-  readonly accept: (webhook: Webhook, incoming: Incoming, caller: Omit<Caller, 'trigger'>) => Promise<HookAnswer>;
-  /** @throws Problem not-ready */
-  readonly list: (reach: Reach, query: WebhookQuery) => Promise<WebhookPage>;
-  /** @throws Problem not-ready, webhook-not-found */
-  readonly get: (id: string, reach: Reach) => Promise<Webhook>;
-  /**
-   * Makes a webhook whose address has a token.
-   * @throws Problem not-ready, permission-denied, job-not-found, job-invalid, source-untrusted, validation-error
-   */
-  readonly create: (request: WebhookRequest, by: Principal, record: RecordChange) => Promise<MadeWithToken>;
-  /** Once this resolves, it starts no runs. @throws Problem not-ready, webhook-not-found, source-managed */
-  readonly remove: (id: string, reach: Reach, record: RecordChange) => Promise<void>;
-  /** Says what a delivery would do, and starts nothing. @throws Problem not-ready, webhook-not-found */
-  readonly test: (id: string, delivery: TrialDelivery, reach: Reach) => Promise<Trial>;
-  /**
-   * Starts a run with the arguments of an earlier delivery.
-   * @throws Problem webhook-not-found, delivery-not-found, delivery-not-replayable, and like createRun
-   */
-  readonly replay: (
-    id: string,
-    deliveryId: string,
-    caller: Caller,
-    idempotencyKey: string | undefined,
-  ) => Promise<Created>;
-};
+export type Webhooks = ReturnType<typeof createWebhooks>;
 
-export function createWebhooks(o: WebhookParts): Webhooks {
+export function createWebhooks(o: WebhookParts) {
   const warn = createWarnings(o.log);
   const warnForged = createWarnings(o.log);
   return {
-    find: (address) => findByAddress(address, warn, o),
-    assertSigned: (webhook, delivery) => assertSigned(webhook, delivery, { warn, warnForged }, o),
-    accept: (webhook, incoming, caller) => accept(webhook, incoming, caller, o),
-    list: (reach, query) => listWebhooks(reach, query, o),
-    get: async (id, reach) => (await withPrincipal(await findById(id, reach, o), o)).webhook,
-    create: (request, by, record) => makeWebhook(request, by, { ...o, record }),
-    remove: async (id, reach, record) => removeWebhook(await findById(id, reach, o), { ...o, record }),
-    test: async (id, delivery, reach) => tryDelivery(await withPrincipal(await findById(id, reach, o), o), delivery, o),
-    replay: async (id, deliveryId, caller, key) =>
+    /** The webhook of `/hooks/{address}`. @throws Problem not-ready, webhook-not-found */
+    find: (address: string): Promise<OpenWebhook> => findByAddress(address, warn, o),
+    /** @throws Problem signature-invalid, when the proof is wrong */
+    assertSigned: (webhook: Webhook, delivery: Omit<Delivery, 'body'>): Promise<void> =>
+      assertSigned(webhook, delivery, { warn, warnForged }, o),
+    /**
+     * Starts a run for a delivery whose proof is right, unless it is a duplicate or `if` says no.
+     * @throws Problem validation-error, and like createRun
+     */
+    accept: (webhook: Webhook, incoming: Incoming, caller: Omit<Caller, 'trigger'>): Promise<HookAnswer> =>
+      accept(webhook, incoming, caller, o),
+    /** @throws Problem not-ready */
+    list: (reach: Reach, query: WebhookQuery): Promise<WebhookPage> => listWebhooks(reach, query, o),
+    /** @throws Problem not-ready, webhook-not-found */
+    get: async (id: string, reach: Reach): Promise<Webhook> =>
+      (await withPrincipal(await findById(id, reach, o), o)).webhook,
+    /**
+     * Makes a webhook whose address has a token.
+     * @throws Problem not-ready, permission-denied, job-not-found, job-invalid, source-untrusted, validation-error
+     */
+    create: (request: WebhookRequest, by: Principal, record: RecordChange): Promise<MadeWithToken> =>
+      makeWebhook(request, by, { ...o, record }),
+    /** Once this resolves, it starts no runs. @throws Problem not-ready, webhook-not-found, source-managed */
+    remove: async (id: string, reach: Reach, record: RecordChange): Promise<void> =>
+      removeWebhook(await findById(id, reach, o), { ...o, record }),
+    /** Says what a delivery would do, and starts nothing. @throws Problem not-ready, webhook-not-found */
+    test: async (id: string, delivery: TrialDelivery, reach: Reach): Promise<Trial> =>
+      tryDelivery(await withPrincipal(await findById(id, reach, o), o), delivery, o),
+    /**
+     * Starts a run with the arguments of an earlier delivery.
+     * @throws Problem webhook-not-found, delivery-not-found, delivery-not-replayable, and like createRun
+     */
+    replay: async (id: string, deliveryId: string, caller: Caller, key: string | undefined): Promise<Created> =>
       replay(await findById(id, caller.principal, o), deliveryId, { caller, key }, o),
   };
 }

@@ -4,19 +4,12 @@
 import type { RE2JS } from 're2js';
 import { re2 } from '../../lib/re2.ts';
 
-export type ArtifactGlob = {
-  /** `path` is relative to the workspace. */
-  matches(path: string): boolean;
-  /** Whether anything below a folder could match. If not, the folder need not be walked. */
-  reachesBelow(folder: string): boolean;
-};
-
 /**
  * `*`, `?` and `[a-z]` match within a name, `{a,b}` is a choice, `**` matches any folders. `report/`, or the plain name
  * of a folder, matches everything below it. As in a shell, wildcards skip names that begin with a dot, unless the
  * pattern has such a dot.
  */
-export function createArtifactGlob(pattern: string): ArtifactGlob {
+export function createArtifactGlob(pattern: string) {
   const glob = pattern.replace(/^\/workspace\//, '').replaceAll(/(?<=^|\/)(?:\.?\/)+/g, '');
   const isFolder = glob.endsWith('/');
   const isPlain = !/[*?[{\\]/.test(glob);
@@ -25,8 +18,10 @@ export function createArtifactGlob(pattern: string): ArtifactGlob {
   const begin = isPlain && !isFolder ? `${glob}/` : (/^(?:[^*?[{\\/]+\/)*/.exec(glob)?.[0] ?? '');
   const depth = isFolder || isPlain || glob.includes('**') ? Number.POSITIVE_INFINITY : glob.split('/').length;
   return {
-    matches: (path) => (takesHidden || !isHidden(path)) && expression.matches(path),
-    reachesBelow(folder) {
+    /** `path` is relative to the workspace. */
+    matches: (path: string): boolean => (takesHidden || !isHidden(path)) && expression.matches(path),
+    /** Whether anything below a folder could match. If not, the folder need not be walked. */
+    reachesBelow(folder: string): boolean {
       const inside = `${folder}/`;
       return (
         folder.split('/').length < depth &&

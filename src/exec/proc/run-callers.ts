@@ -11,20 +11,7 @@ import { holdersOf, lineageOf, stillHolds } from './socket-holders.ts';
 /** `unknown` means that no process is found behind it, or that its ancestors cannot be seen. */
 type SocketOwner = 'outside' | 'run' | 'unknown';
 
-export type RunCallers = {
-  /** An attempt is about to start or to be resumed. `hasNetwork` means that it can connect to the server. */
-  readonly enter: (attemptDir: string, hasNetwork: boolean) => void;
-  /** Nothing of it is left. */
-  readonly leave: (attemptDir: string) => void;
-  /** Nobody watches it any more, but something of it may be left. */
-  readonly lose: (attemptDir: string) => void;
-  /** Enters what a former server has left running of a run, until it is resumed or has ended. */
-  readonly enterLeft: (runDir: string) => void;
-  /** Whether a run may have opened a connection that is accepted now. */
-  readonly canCall: () => boolean;
-  /** @throws the system's error when it cannot be determined at present, for lack of descriptors or memory */
-  readonly ownerOf: (inode: string) => Promise<SocketOwner>;
-};
+export type RunCallers = ReturnType<typeof createRunCallers>;
 
 /**
  * A connection may be accepted after the script that opened it has ended, on behalf of a process that the script passed
@@ -36,7 +23,7 @@ const sliceMs = 1;
 /** The most processes per connection whose ancestors are looked up. */
 const mostConcerned = 32;
 
-export function createRunCallers(): RunCallers {
+export function createRunCallers() {
   const attempts = new Map<string, { readonly hasNetwork: boolean; readonly isLeft: boolean }>();
 
   function forgetEnded(): void {
@@ -58,21 +45,27 @@ export function createRunCallers(): RunCallers {
   }
 
   return {
-    enter: (attemptDir, hasNetwork) => void attempts.set(attemptDir, { hasNetwork, isLeft: false }),
-    leave(attemptDir) {
+    /** An attempt is about to start or to be resumed. `hasNetwork` means that it can connect to the server. */
+    enter: (attemptDir: string, hasNetwork: boolean) => void attempts.set(attemptDir, { hasNetwork, isLeft: false }),
+    /** Nothing of it is left. */
+    leave(attemptDir: string): void {
       const attempt = attempts.get(attemptDir);
       setTimeout(() => attempts.get(attemptDir) === attempt && attempts.delete(attemptDir), lingerMs).unref();
     },
-    lose(attemptDir) {
+    /** Nobody watches it any more, but something of it may be left. */
+    lose(attemptDir: string): void {
       const attempt = attempts.get(attemptDir);
       if (attempt) attempts.set(attemptDir, { ...attempt, isLeft: true });
     },
-    enterLeft(runDir) {
+    /** Enters what a former server has left running of a run, until it is resumed or has ended. */
+    enterLeft(runDir: string): void {
       for (const attemptDir of attemptDirs(runDir))
         if (isAttemptAlive(attemptDir)) attempts.set(attemptDir, { hasNetwork: true, isLeft: true });
     },
-    canCall: () => [...attempts.values()].some(({ hasNetwork }) => hasNetwork),
-    async ownerOf(inode) {
+    /** Whether a run may have opened a connection that is accepted now. */
+    canCall: (): boolean => [...attempts.values()].some(({ hasNetwork }) => hasNetwork),
+    /** @throws the system's error when it cannot be determined at present, for lack of descriptors or memory */
+    async ownerOf(inode: string): Promise<SocketOwner> {
       const { holders, unread } = await holdersOf(inode);
       forgetEnded();
       const concerned = [...holders.map(({ pid }) => pid), ...unread];

@@ -17,16 +17,7 @@ export type Redactor = {
 };
 
 /** For bytes that come in pieces. Everything up to a newline is passed on at once. */
-export type RedactionStream = {
-  /** Returns the bytes that are safe by now, perhaps as the given buffer or a part of it. */
-  push(bytes: Buffer): Buffer;
-  flush(): Buffer;
-  /**
-   * The number of input bytes, up to the end of the last push, that must be read again when the work resumes from what
-   * was returned.
-   */
-  readonly heldBytes: number;
-};
+export type RedactionStream = ReturnType<typeof createStream>;
 
 const replacement = '[redacted]';
 const replacementBytes = Buffer.from(replacement);
@@ -115,7 +106,7 @@ function replace(bytes: Buffer, stretches: readonly Stretch[], end: number): Buf
   return out.subarray(0, length);
 }
 
-function createStream(scan: NeedleScan): RedactionStream {
+function createStream(scan: NeedleScan) {
   let held = nothing;
   /** A stretch that has been replaced already but extends to or into `held`; counted from where `held` begins. */
   let begun: Stretch | undefined;
@@ -140,13 +131,18 @@ function createStream(scan: NeedleScan): RedactionStream {
   }
 
   return {
-    push: (bytes) => give(bytes, settledEnd),
-    flush() {
+    /** Returns the bytes that are safe by now, perhaps as the given buffer or a part of it. */
+    push: (bytes: Buffer): Buffer => give(bytes, settledEnd),
+    flush(): Buffer {
       const rest = give(nothing, (joined) => joined.length);
       begun = undefined;
       return rest;
     },
-    get heldBytes() {
+    /**
+     * The number of input bytes, up to the end of the last push, that must be read again when the work resumes from
+     * what was returned.
+     */
+    get heldBytes(): number {
       return held.length + (begun ? -begun.from : 0);
     },
   };

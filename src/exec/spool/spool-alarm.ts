@@ -4,13 +4,6 @@
 import { type FSWatcher, watch } from 'node:fs';
 import { basename, dirname } from 'node:path';
 
-export type SpoolAlarm = {
-  /** Resolves when it is time to look again. `hasFound` says whether the last look found anything. */
-  next(hasFound: boolean): Promise<void>;
-  ring(): void;
-  close(): void;
-};
-
 /** Most jobs end before a watch would pay off: creating and removing it costs as much as the rest of the reading. */
 const firstMs = [10, 20, 40];
 const busyMs = 2;
@@ -22,7 +15,7 @@ const quietLooks = 4;
 /** For missed events, and for a system without free watches. */
 const pollMs = 250;
 
-export function createSpoolAlarm(path: string): SpoolAlarm {
+export function createSpoolAlarm(path: string) {
   let watcher: FSWatcher | undefined;
   const first = firstMs.values();
   let isRinging = false;
@@ -75,7 +68,8 @@ export function createSpoolAlarm(path: string): SpoolAlarm {
   }
 
   return {
-    next: (hasFound) => (watcher ? nextByWatch(hasFound) : nextByTimer(hasFound)),
+    /** Resolves when it is time to look again. `hasFound` says whether the last look found anything. */
+    next: (hasFound: boolean): Promise<void> => (watcher ? nextByWatch(hasFound) : nextByTimer(hasFound)),
     ring,
     close: disarm,
   };

@@ -6,18 +6,7 @@ import { findMark, spoolMark } from '../../domain/log-line.ts';
 import type { RedactionStream, Redactor } from '../redact/redact.ts';
 import { cutBefore } from './spool-cut.ts';
 
-export type SpoolLines = {
-  /**
-   * Takes the next bytes of the spool. Returns lines that have ended, or a piece of a line that is longer than 64 KiB.
-   */
-  push(bytes: Buffer): Buffer;
-  /** Returns all unfinished lines; nothing more will come. */
-  flush(): Buffer;
-  /** The number of input bytes, up to the end of the last push, that a later process must read again. */
-  readonly heldBytes: number;
-  /** How many bytes of that process's output have been returned already. */
-  readonly aheadBytes: number;
-};
+export type SpoolLines = ReturnType<typeof createSpoolLines>;
 
 /** An unfinished line of one writer. */
 type OpenLine = {
@@ -41,7 +30,7 @@ const newline = 10;
 const stderrLetter = 'E'.charCodeAt(0);
 const nothing: Buffer = Buffer.alloc(0);
 
-export function createSpoolLines(redactor: Redactor): SpoolLines {
+export function createSpoolLines(redactor: Redactor) {
   const plain = createOpenLine(redactor);
   const reported = createOpenLine(redactor);
   const errors = createOpenLine(redactor);
@@ -94,39 +83,35 @@ export function createSpoolLines(redactor: Redactor): SpoolLines {
   }
 
   return {
-    push(bytes) {
+    /**
+     * Takes the next bytes of the spool. Returns lines that have ended, or a piece of a line that is longer than 64
+     * KiB.
+     */
+    push(bytes: Buffer): Buffer {
       if (current === plain && all.every(isClosed) && isInOrder(bytes)) out.give(plain.redaction.push(bytes));
       else pushMixed(bytes);
       readBytes += bytes.length;
       return out.takeOut();
     },
-    flush() {
+    /** Returns all unfinished lines; nothing more will come. */
+    flush(): Buffer {
       for (const line of all) out.end(line);
       current = plain;
       return out.takeOut();
     },
-    get heldBytes() {
+    /** The number of input bytes, up to the end of the last push, that a later process must read again. */
+    get heldBytes(): number {
       return readBytes - (oldestOf(all)?.offset ?? readBytes);
     },
-    get aheadBytes() {
+    /** How many bytes of that process's output have been returned already. */
+    get aheadBytes(): number {
       return out.givenBytes - (oldestOf(all)?.givenBytes ?? out.givenBytes);
     },
   };
 }
 
-type Output = {
-  readonly givenBytes: number;
-  give(bytes: Buffer): void;
-  giveFrom(line: OpenLine, rest: Buffer): void;
-  take(line: OpenLine, part: Buffer, offset: number): void;
-  /** Returns the rest of a line that has no end, on its own line. */
-  end(line: OpenLine): void;
-  /** Everything given since the last call. */
-  takeOut(): Buffer;
-};
-
 /** The redacted bytes, in the order in which they leave. */
-function createOutput(): Output {
+function createOutput() {
   let givenBytes = 0;
   let pieces: Buffer[] = [];
 
@@ -173,19 +158,21 @@ function createOutput(): Output {
   }
 
   return {
-    get givenBytes() {
+    get givenBytes(): number {
       return givenBytes;
     },
     give,
     giveFrom,
     take,
-    end(line) {
+    /** Returns the rest of a line that has no end, on its own line. */
+    end(line: OpenLine): void {
       const rest = Buffer.concat([line.redaction.push(heldOf(line)), line.redaction.flush()]);
       if (rest.length > 0 && pieces.length > 0) give(Buffer.of(newline));
       give(rest);
       clear(line);
     },
-    takeOut() {
+    /** Everything given since the last call. */
+    takeOut(): Buffer {
       const given = pieces.length === 1 ? pieces[0] : Buffer.concat(pieces);
       pieces = [];
       return given ?? nothing;

@@ -8,17 +8,7 @@ import { errorCode } from '../../lib/error-code.ts';
 import { createSpoolAlarm } from './spool-alarm.ts';
 import { cutBefore } from './spool-cut.ts';
 
-export type SpoolFollower = {
-  /**
-   * Reads to the end of the file, passes on the last line even without a newline, and stops. Rejects when reading or
-   * `onBytes` failed.
-   */
-  drain(): Promise<void>;
-  /** No `onBytes` begins after this. */
-  close(): void;
-  /** Everything below this offset is stored elsewhere, so its disk blocks may be freed. */
-  discard(endOffset: number, isDiskFull?: boolean): void;
-};
+export type SpoolFollower = ReturnType<typeof followSpool>;
 
 /** Reading continues at another place, because the file was truncated or has a hole. */
 export type SpoolJump = {
@@ -46,7 +36,7 @@ type SpoolOptions = {
  * buffer belongs to the callback until its promise settles; only then the next bytes are read into it. The file need
  * not exist yet, but its folder must.
  */
-export function followSpool(o: SpoolOptions): SpoolFollower {
+export function followSpool(o: SpoolOptions) {
   const alarm = createSpoolAlarm(o.path);
   const reader = createSpoolReader(o);
   let isDraining = false;
@@ -74,31 +64,27 @@ export function followSpool(o: SpoolOptions): SpoolFollower {
   // The caller of drain() gets the error.
   done.catch(() => undefined);
   return {
-    drain() {
+    /**
+     * Reads to the end of the file, passes on the last line even without a newline, and stops. Rejects when reading or
+     * `onBytes` failed.
+     */
+    drain(): Promise<void> {
       isDraining = true;
       alarm.ring();
       return done;
     },
-    close() {
+    /** No `onBytes` begins after this. */
+    close(): void {
       isClosed = true;
       reader.stop();
       alarm.ring();
     },
+    /** Everything below this offset is stored elsewhere, so its disk blocks may be freed. */
     discard: createPuncher(o.path),
   };
 }
 
-type SpoolReader = {
-  /** Reads once and passes on the whole lines. `full` means that more is likely to follow at once. */
-  read(): Promise<'full' | 'some' | 'end' | 'leased'>;
-  /** Hands over a last line without a newline. */
-  handRest(): Promise<void>;
-  /** Nothing is passed on afterwards. */
-  stop(): void;
-  closeFile(): void;
-};
-
-function createSpoolReader(o: SpoolOptions): SpoolReader {
+function createSpoolReader(o: SpoolOptions) {
   let fd: number | undefined;
   let offset = o.offset;
   // Grows with the amount written at a time: most jobs write little, and many run at once.
@@ -138,7 +124,8 @@ function createSpoolReader(o: SpoolOptions): SpoolReader {
 
   return {
     // Synchronous reads: new bytes are in the page cache, and a thread would cost more than the read (0.3 ms per run).
-    async read() {
+    /** Reads once and passes on the whole lines. `full` means that more is likely to follow at once. */
+    async read(): Promise<'full' | 'some' | 'end' | 'leased'> {
       const opened = fd ?? openIfThere(o.path);
       if (opened === 'leased') return opened;
       if (opened === undefined) return 'end';
@@ -160,11 +147,13 @@ function createSpoolReader(o: SpoolOptions): SpoolReader {
       if (isHollow) await leap(fd);
       return 'full';
     },
-    handRest: () => hand(pendingBytes),
-    stop() {
+    /** Hands over a last line without a newline. */
+    handRest: (): Promise<void> => hand(pendingBytes),
+    /** Nothing is passed on afterwards. */
+    stop(): void {
       isStopped = true;
     },
-    closeFile() {
+    closeFile(): void {
       if (fd !== undefined) closeSync(fd);
     },
   };
@@ -204,7 +193,7 @@ const blockBytes = 4096;
  * works in the background.
  * If the file system or util-linux does not support it, the spool keeps its size until the run is over.
  */
-function createPuncher(path: string): SpoolFollower['discard'] {
+function createPuncher(path: string): (endOffset: number, isDiskFull?: boolean) => void {
   let freedBytes = 0;
   let isBusy = false;
   /** What a full disk asked for meanwhile. */

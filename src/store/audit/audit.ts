@@ -11,23 +11,9 @@ import { type AuditVerdict, verifyAudit } from './audit-verify.ts';
 /** Adds the audit entry of a change, in the transaction of the change. */
 export type RecordChange = (tx: Transaction, object: { readonly id: string; readonly tenant: string }) => void;
 
-export type AuditStore = {
-  /** Resolves once the entry is durable. @throws Problem not-ready */
-  readonly record: (entry: NewAuditEntry) => Promise<void>;
-  /** @throws Problem validation-error for a malformed cursor */
-  readonly list: (query: AuditListQuery) => Promise<AuditPage>;
-  /** Reads a page without the total. @throws Problem validation-error for a malformed cursor */
-  readonly read: (query: AuditListQuery) => Promise<AuditEntries>;
-  /** Reads and hashes every entry, in slices of 5 ms. */
-  readonly verify: () => Promise<AuditVerdict>;
-  /** When the oldest entry was written. */
-  readonly oldestAtMs: () => Promise<number | null>;
-  /** Removes the oldest entries that are from before `beforeMs`, up to `limit`. @returns how many */
-  readonly removeBefore: (beforeMs: number, limit: number) => Promise<number>;
-  readonly countBefore: (beforeMs: number) => Promise<number>;
-};
+export type AuditStore = ReturnType<typeof createAuditStore>;
 
-export function createAuditStore(database: Database): AuditStore {
+export function createAuditStore(database: Database) {
   const { read, transact } = database;
 
   async function oldestAtMs(): Promise<number | null> {
@@ -36,13 +22,19 @@ export function createAuditStore(database: Database): AuditStore {
   }
 
   return {
-    record: (entry) => transact(async (tx) => tx.record(entry)),
-    list: (query) => listAudit(read, query),
-    read: (query) => readAudit(read, query),
-    verify: () => verifyAudit(read),
+    /** Resolves once the entry is durable. @throws Problem not-ready */
+    record: (entry: NewAuditEntry): Promise<void> => transact(async (tx) => tx.record(entry)),
+    /** @throws Problem validation-error for a malformed cursor */
+    list: (query: AuditListQuery): Promise<AuditPage> => listAudit(read, query),
+    /** Reads a page without the total. @throws Problem validation-error for a malformed cursor */
+    read: (query: AuditListQuery): Promise<AuditEntries> => readAudit(read, query),
+    /** Reads and hashes every entry, in slices of 5 ms. */
+    verify: (): Promise<AuditVerdict> => verifyAudit(read),
+    /** When the oldest entry was written. */
     oldestAtMs,
 
-    async removeBefore(beforeMs, limit) {
+    /** Removes the oldest entries that are from before `beforeMs`, up to `limit`. @returns how many */
+    async removeBefore(beforeMs: number, limit: number): Promise<number> {
       const rows = await read
         .selectFrom('audit')
         .select(['id', 'at', 'hash', 'tenant', 'actor', 'action', 'result'])
@@ -64,7 +56,7 @@ export function createAuditStore(database: Database): AuditStore {
       return old.length;
     },
 
-    async countBefore(beforeMs) {
+    async countBefore(beforeMs: number): Promise<number> {
       const oldest = await oldestAtMs();
       return oldest === null || oldest >= beforeMs ? 0 : (await listAudit(read, { limit: 1, untilMs: beforeMs })).total;
     },

@@ -93,34 +93,29 @@ async function read(source: FileHandle, sizeBytes: number, each?: (chunk: Buffer
   return { sha256: hash.digest('hex'), sizeBytes: done };
 }
 
-export type SumsWriter = {
-  readonly files: number;
-  readonly bytes: number;
-  readonly add: (path: string, sum: Sum) => void;
-  readonly close: () => Promise<void>;
-};
+export type SumsWriter = ReturnType<typeof openSums>;
 
-export function openSums(dir: string): SumsWriter {
+export function openSums(dir: string) {
   const out = createWriteStream(join(dir, sumsFile), { flags: 'wx', mode: 0o600 });
   const failed = new Promise<never>((_, reject) => out.on('error', reject));
   failed.catch(() => undefined);
   let files = 0;
   let bytes = 0;
   return {
-    get files() {
+    get files(): number {
       return files;
     },
-    get bytes() {
+    get bytes(): number {
       return bytes;
     },
-    add(path, { sha256, sizeBytes }) {
+    add(path: string, { sha256, sizeBytes }: Sum): void {
       files += 1;
       bytes += sizeBytes;
       // A backslash and a newline in a name are escaped, and such a line begins with a backslash (sha256sum(1)).
       const name = path.replaceAll('\\', '\\\\').replaceAll('\n', '\\n');
       out.write(`${name === path ? '' : '\\'}${sha256}  ${name}\n`);
     },
-    async close() {
+    async close(): Promise<void> {
       await Promise.race([new Promise<void>((resolve) => out.end(resolve)), failed]);
     },
   };

@@ -6,22 +6,13 @@ import type { Database } from '../database.ts';
 import type { WantedFile } from './artifact-room.ts';
 import type { BlobStore } from './blobs.ts';
 
-export type ArtifactExpiry = {
-  /** Expires up to `limit` artifacts that were created before `createdBeforeMs`. @returns how many it looked at */
-  readonly expire: (createdBeforeMs: number, nowMs: number, limit: number) => Promise<number>;
-  /**
-   * Removes the files of up to `limit` artifacts that have expired at `nowMs`. Keeps the rows, to say they are gone.
-   */
-  readonly removeExpired: (nowMs: number, limit: number) => Promise<{ seen: number; removed: number; bytes: number }>;
-  /** Removes files whose rows the caller deletes next. */
-  readonly removeFiles: (files: readonly WantedFile[]) => Promise<{ removed: number; bytes: number }>;
-};
+export type ArtifactExpiry = ReturnType<typeof createArtifactExpiry>;
 
 export function createArtifactExpiry(o: {
   readonly database: Database;
   readonly blobs: Pick<BlobStore, 'remove'>;
   readonly clock: Clock;
-}): ArtifactExpiry {
+}) {
   const { read } = o.database;
   let expiredUntil: { readonly created_at: number; readonly id: string } | undefined;
   let removedUntil: { readonly expires_at: number; readonly id: string } | undefined;
@@ -36,19 +27,9 @@ export function createArtifactExpiry(o: {
     lastNowMs = nowMs;
   }
 
-  async function removeFiles(files: readonly WantedFile[]): Promise<{ removed: number; bytes: number }> {
-    let removed = 0;
-    let bytes = 0;
-    for (const { id, sizeBytes } of files) {
-      if (!(await o.blobs.remove(id))) continue;
-      removed += 1;
-      bytes += sizeBytes;
-    }
-    return { removed, bytes };
-  }
-
   return {
-    async expire(createdBeforeMs, nowMs, limit) {
+    /** Expires up to `limit` artifacts that were created before `createdBeforeMs`. @returns how many it looked at */
+    async expire(createdBeforeMs: number, nowMs: number, limit: number): Promise<number> {
       beginAgainIfSetBack(nowMs);
       let query = read
         .selectFrom('artifacts')
@@ -72,7 +53,10 @@ export function createArtifactExpiry(o: {
       return rows.length;
     },
 
-    async removeExpired(nowMs, limit) {
+    /**
+     * Removes the files of up to `limit` artifacts that have expired at `nowMs`. Keeps the rows, to say they are gone.
+     */
+    async removeExpired(nowMs: number, limit: number): Promise<{ seen: number; removed: number; bytes: number }> {
       beginAgainIfSetBack(nowMs);
       let query = read
         .selectFrom('artifacts')
@@ -88,12 +72,27 @@ export function createArtifactExpiry(o: {
           .where((eb) => eb(eb.refTuple('expires_at', 'id'), '>', eb.tuple(after.expires_at, after.id)));
       }
       const rows = await query.execute();
-      const result = await removeFiles(rows);
+      const result = await removeFiles(rows, o.blobs);
       const last = rows.at(-1);
       if (last) removedUntil = { id: last.id, expires_at: last.expires_at ?? 0 };
       return { seen: rows.length, ...result };
     },
 
-    removeFiles,
+    /** Removes files whose rows the caller deletes next. */
+    removeFiles: (files: readonly WantedFile[]) => removeFiles(files, o.blobs),
   };
+}
+
+async function removeFiles(
+  files: readonly WantedFile[],
+  blobs: Pick<BlobStore, 'remove'>,
+): Promise<{ removed: number; bytes: number }> {
+  let removed = 0;
+  let bytes = 0;
+  for (const { id, sizeBytes } of files) {
+    if (!(await blobs.remove(id))) continue;
+    removed += 1;
+    bytes += sizeBytes;
+  }
+  return { removed, bytes };
 }

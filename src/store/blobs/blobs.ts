@@ -13,26 +13,12 @@ export type Blob = { readonly id: string; readonly sizeBytes: number; readonly s
 
 export type BlobRequest = { readonly id: string; readonly within: string; readonly mayLink: boolean };
 
-export type BlobStore = {
-  /**
-   * Stores a regular file as a blob. The file keeps its name, so a crash before the row is written loses nothing.
-   * Symbolic links are never followed. The path may be bytes that are not valid text.
-   * @param o.within the opened file must lie in this folder: another job may replace a folder of the path by a link
-   * @param o.mayLink nobody else uses the file from now on. Where possible, it is hard-linked and becomes the blob
-   *   itself, with another owner and mode. Otherwise it is copied and left unchanged.
-   * @throws Error when the file is not regular, or cannot be read or stored. Then nothing is kept.
-   */
-  readonly take: (hostPath: string | Buffer, o: BlobRequest) => Promise<Blob>;
-  /** False when the file did not exist. */
-  readonly remove: (id: string) => Promise<boolean>;
-  /** Opens the file for reading. The caller closes it; undefined when the file is gone. */
-  readonly openRead: (id: string) => Promise<FileHandle | undefined>;
-};
+export type BlobStore = ReturnType<typeof createBlobStore>;
 
 const chunkBytes = 256 * 1024;
 const leastChunkBytes = 16 * 1024;
 
-export function createBlobStore(o: { readonly dir: string }): BlobStore {
+export function createBlobStore(o: { readonly dir: string }) {
   const pathOf = (id: string): string => join(o.dir, shardOf(id), id);
 
   async function remove(id: string): Promise<boolean> {
@@ -46,7 +32,15 @@ export function createBlobStore(o: { readonly dir: string }): BlobStore {
   }
 
   return {
-    async take(hostPath, { id, within, mayLink }) {
+    /**
+     * Stores a regular file as a blob. The file keeps its name, so a crash before the row is written loses nothing.
+     * Symbolic links are never followed. The path may be bytes that are not valid text.
+     * @param o.within the opened file must lie in this folder: another job may replace a folder of the path by a link
+     * @param o.mayLink nobody else uses the file from now on. Where possible, it is hard-linked and becomes the blob
+     *   itself, with another owner and mode. Otherwise it is copied and left unchanged.
+     * @throws Error when the file is not regular, or cannot be read or stored. Then nothing is kept.
+     */
+    take: async (hostPath: string | Buffer, { id, within, mayLink }: BlobRequest): Promise<Blob> => {
       // Without O_NONBLOCK, opening a pipe would block the server until somebody writes to it.
       const source = await open(hostPath, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
       const target = pathOf(id);
@@ -67,8 +61,10 @@ export function createBlobStore(o: { readonly dir: string }): BlobStore {
         await source.close();
       }
     },
+    /** False when the file did not exist. */
     remove,
-    async openRead(id) {
+    /** Opens the file for reading. The caller closes it; undefined when the file is gone. */
+    async openRead(id: string): Promise<FileHandle | undefined> {
       try {
         return await open(pathOf(id), constants.O_RDONLY | constants.O_NOFOLLOW);
       } catch (error) {

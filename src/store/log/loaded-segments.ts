@@ -10,16 +10,7 @@ import { freeSegment, type LoadedSegment, type Segment } from './log-segment.ts'
 /** The segments of a log that is being written; undefined for other logs. */
 export type OpenSegments = (runId: string) => readonly Segment[] | undefined;
 
-export type Segments = {
-  readonly of: (runId: string) => Promise<readonly Segment[]>;
-  /** Shared by all readers. Has at least the lines up to `throughSeq`. */
-  readonly load: (runId: string, segment: Segment, throughSeq: number) => Promise<LoadedSegment>;
-  /** For one reader, which frees it. undefined when too many are loaded; use the shared one then. */
-  readonly loadOwn: (
-    runId: string,
-    segment: Segment,
-  ) => Promise<{ readonly content: LoadedSegment; readonly free: () => void } | undefined>;
-};
+export type Segments = ReturnType<typeof createSegments>;
 
 const loadedBytes = 18 * 2 ** 20;
 /** For readers of whole logs, which may pause for long while they hold one. */
@@ -30,7 +21,7 @@ export function createSegments(o: {
   readonly db: Database;
   readonly log: Logger;
   readonly openSegments: OpenSegments;
-}): Segments {
+}) {
   const loaded = new LRUCache<string, { readonly lastSeq: number; readonly content: Promise<LoadedSegment> }>({
     maxSize: loadedBytes,
   });
@@ -38,13 +29,14 @@ export function createSegments(o: {
   let ownSegments = 0;
 
   return {
-    async of(runId) {
+    of: async (runId: string): Promise<readonly Segment[]> => {
       const open = o.openSegments(runId);
       if (open) return open;
       const left = await readSegments(o.dir, o.db, runId);
       return o.openSegments(runId) ?? left;
     },
-    load(runId, segment, throughSeq) {
+    /** Shared by all readers. Has at least the lines up to `throughSeq`. */
+    load(runId: string, segment: Segment, throughSeq: number): Promise<LoadedSegment> {
       const key = `${runId}/${segment.n}`;
       const known = loaded.get(key);
       if (known && known.lastSeq >= throughSeq) return known.content;
@@ -54,7 +46,11 @@ export function createSegments(o: {
       entry.content.catch(() => loaded.peek(key) === entry && loaded.delete(key));
       return entry.content;
     },
-    async loadOwn(runId, segment) {
+    /** For one reader, which frees it. undefined when too many are loaded; use the shared one then. */
+    async loadOwn(
+      runId: string,
+      segment: Segment,
+    ): Promise<{ readonly content: LoadedSegment; readonly free: () => void } | undefined> {
       if (ownSegments >= mostOwnSegments) return undefined;
       ownSegments += 1;
       try {

@@ -10,17 +10,7 @@ import { encodeState, type LogState } from './log-state.ts';
 /** Lines that can be read now, without those that are held back until the log closes. */
 export type Appended = { readonly firstSeq: number; readonly count: number };
 
-export type LogAppend = {
-  /** Stores chunks of the spool `key`. */
-  readonly store: (out: Buffer, chunks: readonly EncodedChunk[], key: string) => Appended;
-  /** Counts lines that are left out of the log. */
-  readonly omit: (lines: HeldLines) => void;
-  /** Writes the state if many lines were left out since the last time. */
-  readonly checkpointIfDue: () => void;
-  readonly checkpoint: () => void;
-  /** Where a later process would continue to read the spool `key`. */
-  readonly writtenTo: (key: string) => SpoolPosition;
-};
+export type LogAppend = ReturnType<typeof createLogAppend>;
 
 export const spoolStart: SpoolPosition = { offset: 0, aheadBytes: 0 };
 /** How much may be left out before the state is written: after a crash, the spool is read again from the last state. */
@@ -30,7 +20,7 @@ export function createLogAppend(o: {
   readonly file: LogFile;
   readonly state: LogState;
   readonly onStored: (chunks: readonly Buffer[]) => void;
-}): LogAppend {
+}) {
   const { file, state } = o;
   /** By `spoolKey`: where a later process would continue to read. */
   const written = new Map(state.spool);
@@ -49,7 +39,8 @@ export function createLogAppend(o: {
   }
 
   return {
-    store(out, chunks, key) {
+    /** Stores chunks of the spool `key`. */
+    store(out: Buffer, chunks: readonly EncodedChunk[], key: string): Appended {
       const firstSeq = state.lastSeq + 1;
       const first = chunks[0];
       const last = chunks.at(-1);
@@ -64,7 +55,8 @@ export function createLogAppend(o: {
       o.onStored(chunks.map(({ start, end }) => out.subarray(start, end)));
       return { firstSeq, count: last.lastSeq - firstSeq + 1 };
     },
-    omit({ attempt, stepId, lineCount, textBytes, spool }) {
+    /** Counts lines that are left out of the log. */
+    omit({ attempt, stepId, lineCount, textBytes, spool }: HeldLines): void {
       const before = state.omitted ?? { lineCount: 0, textBytes: 0 };
       state.omitted = {
         attempt,
@@ -75,10 +67,12 @@ export function createLogAppend(o: {
       state.spool.set(spoolKey({ stepId, attempt }), spool);
       uncheckedBytes += textBytes;
     },
-    checkpointIfDue() {
+    /** Writes the state if many lines were left out since the last time. */
+    checkpointIfDue(): void {
       if (uncheckedBytes >= checkpointBytes) checkpoint();
     },
     checkpoint,
-    writtenTo: (key) => written.get(key) ?? spoolStart,
+    /** Where a later process would continue to read the spool `key`. */
+    writtenTo: (key: string): SpoolPosition => written.get(key) ?? spoolStart,
   };
 }

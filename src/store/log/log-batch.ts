@@ -5,13 +5,7 @@ import type { LogLine } from '../../domain/log-line.ts';
 import { type ChunkPart, readChunk } from './log-chunk.ts';
 import { type LineEncoder, toLines } from './log-render.ts';
 
-export type LogBatch = {
-  readonly firstSeq: number;
-  readonly lastSeq: number;
-  readonly lines: () => readonly LogLine[];
-  /** The SSE frames of /runs/{id}/logs. */
-  readonly frames: () => Buffer;
-};
+export type LogBatch = ReturnType<typeof createBatch>;
 
 /** Roughly what a line object takes in memory besides its text. */
 const lineObjectBytes = 256;
@@ -22,7 +16,7 @@ export function createBatch(
   afterSeq: number,
   encoder: LineEncoder,
   onGrow: (addedBytes: number) => void,
-): LogBatch {
+) {
   const parts: ChunkPart[] = [];
   for (let start = 0; start < chunks.length; ) {
     const chunk = readChunk(chunks, start);
@@ -34,14 +28,15 @@ export function createBatch(
   return {
     firstSeq: afterSeq + 1,
     lastSeq: parts.reduce((last, { chunk }) => Math.max(last, chunk.firstSeq + chunk.lineCount - 1), 0),
-    lines() {
+    lines(): readonly LogLine[] {
       if (!lines) {
         lines = parts.flatMap(toLines);
         onGrow(chunks.length + lines.length * lineObjectBytes);
       }
       return lines;
     },
-    frames() {
+    /** The SSE frames of /runs/{id}/logs. */
+    frames(): Buffer {
       if (!frames) {
         for (const part of parts) encoder.add(part);
         frames = Buffer.from(encoder.take());

@@ -12,17 +12,7 @@ import { makeShard, type Segment, segmentPath } from './log-segment.ts';
 /** The lines in some chunks. Without lines, `lastSeq` is before `firstSeq`. */
 type LineRange = Pick<Segment, 'firstSeq' | 'lastSeq' | 'firstAtUs' | 'lastAtUs'>;
 
-export type LogFile = {
-  readonly segments: readonly Segment[];
-  /** Writes all of the chunks or, when it throws, nothing. A new file starts with `head()`. */
-  readonly write: (chunks: Buffer, lines: LineRange, head: () => Buffer) => void;
-  /** A promise to wait for while too many files wait to be compressed. */
-  readonly ready: () => Promise<void> | undefined;
-  /** Indexes everything. May be called again after it failed. */
-  readonly close: () => Promise<void>;
-  /** Closes the file and leaves it to the next process. */
-  readonly release: () => Promise<void>;
-};
+export type LogFile = ReturnType<typeof openLogFile>;
 
 const fullBytes = 4 * 2 ** 20;
 const sync = promisify(fdatasync);
@@ -36,7 +26,7 @@ export function openLogFile(o: {
   readonly log: Logger;
   readonly indexed: readonly Segment[];
   readonly plain: readonly Segment[];
-}): LogFile {
+}) {
   const { dir, runId } = o;
   const segments = [...o.indexed, ...o.plain];
   const sealing = createLogSeal({ ...o, left: o.plain.slice(0, -1) });
@@ -55,7 +45,8 @@ export function openLogFile(o: {
 
   return {
     segments,
-    write(chunks, lines, head) {
+    /** Writes all of the chunks or, when it throws, nothing. A new file starts with `head()`. */
+    write(chunks: Buffer, lines: LineRange, head: () => Buffer): void {
       current ??= begin(lines);
       const { segment, fd } = current;
       if (segment.rawBytes === 0) segment.rawBytes += writeWhole(fd, head(), 0);
@@ -68,8 +59,10 @@ export function openLogFile(o: {
       sealing.add(segment);
       sealing.start();
     },
+    /** A promise to wait for while too many files wait to be compressed. */
     ready: sealing.ready,
-    async close() {
+    /** Indexes everything. May be called again after it failed. */
+    async close(): Promise<void> {
       if (current) {
         const { segment, fd } = current;
         current = undefined;
@@ -84,7 +77,8 @@ export function openLogFile(o: {
       }
       await sealing.all();
     },
-    async release() {
+    /** Closes the file and leaves it to the next process. */
+    async release(): Promise<void> {
       if (current) closeSync(current.fd);
       current = undefined;
       await sealing.settled();

@@ -16,17 +16,14 @@ export type HeldLines = {
   readonly spool: SpoolPosition;
 };
 
-export type Overflow = {
-  /** Holds the lines, and drops all but the last `keptBytes`, rounded up to whole chunks. Returns the dropped lines. */
-  readonly hold: (lines: HeldLines) => readonly HeldLines[];
-  readonly takeAll: () => readonly HeldLines[];
-};
-
-export function createOverflow(keptBytes: number): Overflow {
+export function createOverflow(keptBytes: number) {
   let held: HeldLines[] = [];
   let heldBytes = 0;
   return {
-    hold(lines) {
+    /**
+     * Holds the lines, and drops all but the last `keptBytes`, rounded up to whole chunks. Returns the dropped lines.
+     */
+    hold(lines: HeldLines): readonly HeldLines[] {
       held.push(lines);
       heldBytes += lines.textBytes;
       let dropCount = 0;
@@ -37,7 +34,7 @@ export function createOverflow(keptBytes: number): Overflow {
       }
       return held.splice(0, dropCount);
     },
-    takeAll() {
+    takeAll(): readonly HeldLines[] {
       const all = held;
       held = [];
       heldBytes = 0;

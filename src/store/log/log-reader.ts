@@ -13,14 +13,14 @@ import { createBatch, type LogBatch } from './log-batch.ts';
 import { chunkEnd, firstSeqAt, lineCountAt, readChunk } from './log-chunk.ts';
 import { createFrameEncoder, createJsonEncoder, createTextEncoder, type LineEncoder, toLines } from './log-render.ts';
 import { createSelection, type LogFilter, type Selection } from './log-search.ts';
-import { chunkIndexOf, type LoadedSegment, type Segment } from './log-segment.ts';
+import { chunkIndexOf, type LoadedSegment } from './log-segment.ts';
 
 /** `text`: only the messages. */
 export type LogForm = 'text' | 'json';
 
-type LogPageQuery = LogFilter & { readonly tail?: number; readonly limit: number };
+export type LogPageQuery = LogFilter & { readonly tail?: number; readonly limit: number };
 
-type LogPage = {
+export type LogPage = {
   readonly lines: readonly LogLine[];
   /** The `afterSeq` of the next page; null on the last page. */
   readonly nextSeq: number | null;
@@ -28,20 +28,7 @@ type LogPage = {
   readonly isExpired?: true;
 };
 
-export type LogReader = {
-  /** The first `limit` matching lines or, with `tail`, the last `tail`. A few MiB at most, oldest first. */
-  readonly page: (runId: string, query: LogPageQuery) => Promise<LogPage>;
-  /** All matching lines, oldest first, as text or as JSON lines. A piece is valid until the next one is requested. */
-  readonly pieces: (runId: string, form: LogForm, filter: LogFilter) => AsyncGenerator<Buffer>;
-  /** The lines stored next after `afterSeq`, a few hundred KiB at most; undefined before there are any. */
-  readonly next: (runId: string, afterSeq: number) => Promise<LogBatch | undefined>;
-  /** The segments of a log. If it is being written, they include the one that grows. */
-  readonly segmentsOf: (runId: string) => Promise<readonly Segment[]>;
-  /** Keeps newly written chunks in memory, if anybody follows the run. */
-  readonly remember: (runId: string, chunks: Buffer) => void;
-  /** Call it when a log's writer has closed. */
-  readonly forget: (runId: string) => void;
-};
+export type LogReader = ReturnType<typeof createLogReader>;
 
 /** Each page may take about 10 MiB of memory while it is read, and a caller may ask for hundreds at once. */
 const pagesAtATime = 4;
@@ -61,12 +48,16 @@ export function createLogReader(o: {
   readonly db: Database;
   readonly log: Logger;
   readonly openSegments: OpenSegments;
-}): LogReader {
+}) {
   const segments = createSegments(o);
   const withLimit = pLimit(pagesAtATime);
   return {
-    page: (runId, query) => withLimit(() => readPage(segments, runId, query)),
-    pieces: (runId, form, filter) => pieces(segments, runId, form, filter),
+    /** The first `limit` matching lines or, with `tail`, the last `tail`. A few MiB at most, oldest first. */
+    page: (runId: string, query: LogPageQuery): Promise<LogPage> => withLimit(() => readPage(segments, runId, query)),
+    /** All matching lines, oldest first, as text or as JSON lines. A piece is valid until the next one is requested. */
+    pieces: (runId: string, form: LogForm, filter: LogFilter): AsyncGenerator<Buffer> =>
+      pieces(segments, runId, form, filter),
+    /** The segments of a log. If it is being written, they include the one that grows. */
     segmentsOf: segments.of,
     ...createFollowing(segments, o.openSegments),
   };
@@ -161,10 +152,7 @@ async function last(segments: Segments, runId: string, filter: LogFilter, count:
 }
 
 /** Reads a log as it grows. All followers of a run share the batches. */
-function createFollowing(
-  segments: Segments,
-  openSegments: OpenSegments,
-): Pick<LogReader, 'next' | 'remember' | 'forget'> {
+function createFollowing(segments: Segments, openSegments: OpenSegments) {
   const frameEncoder = createFrameEncoder();
   const batches = new LRUCache<string, LogBatch>({ maxSize: batchesBytes });
   /** Runs whose log is written and followed. */
@@ -199,13 +187,16 @@ function createFollowing(
   }
 
   return {
+    /** The lines stored next after `afterSeq`, a few hundred KiB at most; undefined before there are any. */
     next,
-    remember(runId, chunks) {
+    /** Keeps newly written chunks in memory, if anybody follows the run. */
+    remember(runId: string, chunks: Buffer): void {
       if (!followed.has(runId)) return;
       const afterSeq = firstSeqAt(chunks, 0) - 1;
       keep(`${runId}/${afterSeq}`, Buffer.from(chunks), afterSeq);
     },
-    forget: (runId) => followed.delete(runId),
+    /** Call it when a log's writer has closed. */
+    forget: (runId: string) => followed.delete(runId),
   };
 }
 

@@ -38,13 +38,7 @@ export function toLines(part: ChunkPart): LogLine[] {
 }
 
 /** Appends lines to a buffer that is reused. */
-export type LineEncoder = {
-  readonly add: (part: ChunkPart) => void;
-  /** How many bytes were added and not taken yet. */
-  readonly size: number;
-  /** Takes all bytes. They are valid until more lines are added. */
-  readonly take: () => Buffer;
-};
+export type LineEncoder = ReturnType<typeof createEncoder>;
 
 /** The first `size` bytes are in use. */
 type Room = { bytes: Buffer; size: number };
@@ -61,14 +55,16 @@ export const createJsonEncoder = (): LineEncoder =>
 export const createFrameEncoder = (): LineEncoder =>
   createEncoder(createJsonAdder({ beforeSeq: 'id: ', afterSeq: '\nevent: log\ndata: {"timestamp":"', end: '}\n\n' }));
 
-function createEncoder(add: (room: Room, part: ChunkPart) => void): LineEncoder {
+function createEncoder(add: (room: Room, part: ChunkPart) => void) {
   const room: Room = { bytes: nothing, size: 0 };
   return {
-    add: (part) => add(room, part),
-    get size() {
+    add: (part: ChunkPart) => add(room, part),
+    /** How many bytes were added and not taken yet. */
+    get size(): number {
       return room.size;
     },
-    take() {
+    /** Takes all bytes. They are valid until more lines are added. */
+    take(): Buffer {
       const taken = room.bytes.subarray(0, room.size);
       room.size = 0;
       return taken;

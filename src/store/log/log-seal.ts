@@ -6,19 +6,6 @@ import type { LogSegmentRow } from '../schema.ts';
 import { Superseded } from '../superseded.ts';
 import { compressSegment, removeRaw, type Segment } from './log-segment.ts';
 
-export type LogSeal = {
-  /** Queues a full segment, whose file is complete. */
-  readonly add: (segment: Segment) => void;
-  /** Starts to seal. A failure is logged, and `all` tries again. */
-  readonly start: () => void;
-  /** Resolves once every queued segment is sealed. May be called again after it failed. */
-  readonly all: () => Promise<void>;
-  /** A promise to wait for while too many segments wait. It never rejects: the queue is on disk, not in memory. */
-  readonly ready: () => Promise<void> | undefined;
-  /** Waits for the sealing that is under way, if any. Never rejects. */
-  readonly settled: () => Promise<void>;
-};
-
 /** A smaller file stays plain: writing a second file would cost more than compression saves. */
 export const leastCompressedBytes = 16 * 2 ** 10;
 const maxWaiting = 2;
@@ -32,7 +19,7 @@ export function createLogSeal(o: {
   readonly log: Logger;
   /** Full segments that an earlier process has left. */
   readonly left: readonly Segment[];
-}): LogSeal {
+}) {
   const { dir, runId, log } = o;
   const queue = [...o.left];
   let sealing: Promise<void> | undefined;
@@ -74,15 +61,20 @@ export function createLogSeal(o: {
   }
 
   return {
-    add: (segment) => void queue.push(segment),
-    start() {
+    /** Queues a full segment, whose file is complete. */
+    add: (segment: Segment) => void queue.push(segment),
+    /** Starts to seal. A failure is logged, and `all` tries again. */
+    start(): void {
       all().catch((error: unknown) =>
         log.warn({ err: error, run_id: runId }, 'a log file is not indexed yet; flwd tries again when the log closes'),
       );
     },
+    /** Resolves once every queued segment is sealed. May be called again after it failed. */
     all,
-    ready: () => (queue.length > maxWaiting ? all().catch(() => undefined) : undefined),
-    settled: async () => sealing?.catch(() => undefined),
+    /** A promise to wait for while too many segments wait. It never rejects: the queue is on disk, not in memory. */
+    ready: (): Promise<void> | undefined => (queue.length > maxWaiting ? all().catch(() => undefined) : undefined),
+    /** Waits for the sealing that is under way, if any. Never rejects. */
+    settled: async (): Promise<void> => sealing?.catch(() => undefined),
   };
 }
 

@@ -19,33 +19,7 @@ import type { LogState } from './log-state.ts';
 type AttemptKey = { readonly stepId: string; readonly attempt: number };
 type Taken = Appended & { readonly progress: readonly ReportedProgress[] };
 
-export type LogWriter = {
-  readonly lastSeq: number;
-  /** No process reads the attempt's spool below this offset again. Lines that are held back are above it. */
-  readonly spoolOffset: (at: AttemptKey) => number;
-  /**
-   * Takes whole, redacted lines with their marks. They are in the file when it returns. If they cannot be written, it
-   * throws and takes no line. A later process continues at `spoolEnd`. `aheadBytes` says how many of the bytes behind
-   * `spoolEnd` were handed over already, because they contain lines that ended before an earlier line did.
-   */
-  readonly append: (
-    o: AttemptKey & {
-      readonly bytes: Buffer;
-      readonly spoolEnd: number;
-      readonly aheadBytes?: number;
-      /** Printed while no server read the spool. */
-      readonly isRecovered?: boolean;
-    },
-  ) => Taken;
-  /** Adds a line of flwd's own. */
-  readonly note: (o: AttemptKey & { readonly message: string }) => Appended;
-  /** A promise when the disk or the compression is behind. Await it before the next append. */
-  readonly ready: () => Promise<void> | undefined;
-  /** Stores the lines that were held back, then seals and indexes everything. Returns the lines this made readable. */
-  readonly close: () => Promise<Appended>;
-  /** Closes the log without sealing it: the next writer continues where this one stopped. */
-  readonly release: () => Promise<void>;
-};
+export type LogWriter = ReturnType<typeof createLogWriter>;
 
 type Parts = {
   readonly file: LogFile;
@@ -62,7 +36,7 @@ type Parts = {
 const keptEndBytes = 2 ** 20;
 const leastChunkTextBytes = 4096;
 
-export function createLogWriter(o: Parts): LogWriter {
+export function createLogWriter(o: Parts) {
   const { file, state } = o;
   const { take, storeHeld, writtenTo } = createLimitedLog(o);
   /** By `spoolKey`: how far that spool was handed over. Lines that are held back are not stored yet. */
@@ -80,11 +54,26 @@ export function createLogWriter(o: Parts): LogWriter {
   }
 
   return {
-    get lastSeq() {
+    get lastSeq(): number {
       return state.lastSeq;
     },
-    spoolOffset: (at) => writtenTo(spoolKey(at)).offset,
-    append({ attempt, stepId, bytes, spoolEnd, aheadBytes = 0, isRecovered = false }) {
+    /** No process reads the attempt's spool below this offset again. Lines that are held back are above it. */
+    spoolOffset: (at: AttemptKey): number => writtenTo(spoolKey(at)).offset,
+    /**
+     * Takes whole, redacted lines with their marks. They are in the file when it returns. If they cannot be written, it
+     * throws and takes no line. A later process continues at `spoolEnd`. `aheadBytes` says how many of the bytes behind
+     * `spoolEnd` were handed over already, because they contain lines that ended before an earlier line did.
+     */
+    append(
+      output: AttemptKey & {
+        readonly bytes: Buffer;
+        readonly spoolEnd: number;
+        readonly aheadBytes?: number;
+        /** Printed while no server read the spool. */
+        readonly isRecovered?: boolean;
+      },
+    ): Taken {
+      const { attempt, stepId, bytes, spoolEnd, aheadBytes = 0, isRecovered = false } = output;
       const key = spoolKey({ stepId, attempt });
       const from = handedOver.get(key) ?? spoolStart;
       const stored = storedBefore.get(key) ?? 0;
@@ -95,21 +84,27 @@ export function createLogWriter(o: Parts): LogWriter {
       storedBefore.set(key, stored - skipBytes);
       return taken;
     },
-    note({ attempt, stepId, message }) {
+    /** Adds a line of flwd's own. */
+    note({ attempt, stepId, message }: AttemptKey & { readonly message: string }): Appended {
       const spool = handedOver.get(spoolKey({ stepId, attempt })) ?? spoolStart;
       const bytes = engineLine(message);
       const { firstSeq, count } = take({ attempt, stepId, bytes, isRecovered: false, from: spool, to: spool });
       return { firstSeq, count };
     },
+    /** A promise when the disk or the compression is behind. Await it before the next append. */
     ready: file.ready,
-    close() {
+    /**
+     * Stores the lines that were held back, then seals and indexes everything. Returns the lines this made readable.
+     */
+    close(): Promise<Appended> {
       closing ??= close().catch((error: unknown) => {
         closing = undefined;
         throw error;
       });
       return closing;
     },
-    async release() {
+    /** Closes the log without sealing it: the next writer continues where this one stopped. */
+    async release(): Promise<void> {
       await file.release();
       o.onClosed();
     },

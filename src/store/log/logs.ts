@@ -9,11 +9,12 @@ import type { Database } from '../database.ts';
 import type { LogBatch } from './log-batch.ts';
 import { createChunkEncoder } from './log-encode.ts';
 import { openLogFile } from './log-file.ts';
-import { createLogReader, type LogReader } from './log-reader.ts';
+import { createLogReader, type LogForm, type LogPage, type LogPageQuery, type LogReader } from './log-reader.ts';
 import { resumeLog } from './log-resume.ts';
+import type { LogFilter } from './log-search.ts';
 import { removeSegment, type Segment } from './log-segment.ts';
 import { createLogWriter, type LogWriter } from './log-writer.ts';
-import { createLogSearch, type LogSearchPage, type LogSearchQuery } from './search/search-logs.ts';
+import { createLogSearch } from './search/search-logs.ts';
 import { createSearchThread } from './search/search-thread.ts';
 
 export type { LogBatch } from './log-batch.ts';
@@ -21,32 +22,7 @@ export type { LogForm } from './log-reader.ts';
 export type { LogFilter } from './log-search.ts';
 export type { LogWriter } from './log-writer.ts';
 
-export type LogStore = {
-  /**
-   * Opens the log for appending, behind what an earlier process has left. A run has one writer at a time. Lines written
-   * after another process has taken the run over are not indexed.
-   */
-  readonly openWriter: (o: {
-    readonly runId: string;
-    readonly epoch: number;
-    readonly maxSizeBytes: number;
-  }) => Promise<LogWriter>;
-  readonly page: LogReader['page'];
-  readonly pieces: LogReader['pieces'];
-  readonly next: LogReader['next'];
-  readonly lines: (runId: string, firstSeq: number, count: number) => Promise<LogLine[]>;
-  /** Searches the logs of all runs. @throws Problem validation-error for a malformed cursor */
-  readonly search: (query: LogSearchQuery) => Promise<LogSearchPage>;
-  /** Calls `listener`, which must not throw, whenever new lines of the run are readable. Returns how to stop it. */
-  readonly onAppend: (runId: string, listener: () => void) => () => void;
-  /**
-   * Removes the files of logs that have no writer. Retention removes their rows.
-   * @returns the bytes removed, and the runs whose files could not be removed
-   */
-  readonly removeFiles: (runIds: readonly string[]) => Promise<{ bytes: number; stuck: readonly string[] }>;
-  /** Releases every log that is still being written. The next store continues them. */
-  readonly close: () => Promise<void>;
-};
+export type LogStore = ReturnType<typeof createLogStore>;
 
 /** Longer than most disk controllers take to reset. */
 const usualRetryForMs = 5_000;
@@ -59,7 +35,7 @@ type LogStoreParts = {
   readonly retryForMs?: number;
 };
 
-export function createLogStore(o: LogStoreParts): LogStore {
+export function createLogStore(o: LogStoreParts) {
   const { dir, db, clock, log } = o;
   const encode = createChunkEncoder();
   const open = new Map<string, { readonly segments: readonly Segment[]; readonly writer: LogWriter }>();
@@ -67,20 +43,19 @@ export function createLogStore(o: LogStoreParts): LogStore {
   const thread = createSearchThread();
   const reader = createLogReader({ dir, db, log, openSegments: (runId) => open.get(runId)?.segments });
 
-  /** Retention removes a log's files before its rows (ADR 0013). @throws any other error again */
-  function assertGone(error: unknown, runId: string): undefined {
-    if (errorCode(error) !== 'ENOENT' || open.has(runId)) throw error;
-    return undefined;
-  }
-
-  function next(runId: string, afterSeq: number): Promise<LogBatch | undefined> {
-    return reader.next(runId, afterSeq).catch((error: unknown) => assertGone(error, runId));
-  }
-
   return {
-    next,
+    ...createReading(reader, db, open),
     onAppend,
-    async openWriter({ runId, epoch, maxSizeBytes }) {
+    /**
+     * Opens the log for appending, behind what an earlier process has left. A run has one writer at a time. Lines
+     * written after another process has taken the run over are not indexed.
+     */
+    openWriter: async (of: {
+      readonly runId: string;
+      readonly epoch: number;
+      readonly maxSizeBytes: number;
+    }): Promise<LogWriter> => {
+      const { runId, epoch, maxSizeBytes } = of;
       invariant(!open.has(runId), 'a log has one writer at a time');
       const { state, indexed, plain } = await resumeLog({ retryForMs: usualRetryForMs, ...o, runId });
       const file = openLogFile({ dir, runId, epoch, db, log, indexed, plain });
@@ -103,7 +78,38 @@ export function createLogStore(o: LogStoreParts): LogStore {
       if (plain.length > 0) announce(runId);
       return writer;
     },
-    async page(runId, query) {
+    /** Searches the logs of all runs. @throws Problem validation-error for a malformed cursor */
+    search: createLogSearch({ dir, db, clock, segmentsOf: reader.segmentsOf, thread }),
+    /**
+     * Removes the files of logs that have no writer. Retention removes their rows.
+     * @returns the bytes removed, and the runs whose files could not be removed
+     */
+    async removeFiles(runIds: readonly string[]): Promise<{ bytes: number; stuck: readonly string[] }> {
+      invariant(!runIds.some((runId) => open.has(runId)), 'a log that is written is kept');
+      return removeLogs(runIds, o);
+    },
+    /** Releases every log that is still being written. The next store continues them. */
+    async close(): Promise<void> {
+      await Promise.all([thread.close(), ...[...open.values()].map(({ writer }) => writer.release())]);
+    },
+  };
+}
+
+/** Reads logs that may be removed meanwhile. */
+function createReading(reader: LogReader, db: Database, open: ReadonlyMap<string, unknown>) {
+  /** Retention removes a log's files before its rows (ADR 0013). @throws any other error again */
+  function assertGone(error: unknown, runId: string): undefined {
+    if (errorCode(error) !== 'ENOENT' || open.has(runId)) throw error;
+    return undefined;
+  }
+
+  function next(runId: string, afterSeq: number): Promise<LogBatch | undefined> {
+    return reader.next(runId, afterSeq).catch((error: unknown) => assertGone(error, runId));
+  }
+
+  return {
+    next,
+    page: async (runId: string, query: LogPageQuery): Promise<LogPage> => {
       try {
         const page = await reader.page(runId, query);
         return page.lines.length === 0 && (await hasExpired(db, runId)) ? { ...page, isExpired: true } : page;
@@ -112,14 +118,14 @@ export function createLogStore(o: LogStoreParts): LogStore {
         return { lines: [], nextSeq: null, isExpired: true };
       }
     },
-    async *pieces(runId, form, filter) {
+    async *pieces(runId: string, form: LogForm, filter: LogFilter): AsyncGenerator<Buffer> {
       try {
         yield* reader.pieces(runId, form, filter);
       } catch (error) {
         assertGone(error, runId);
       }
     },
-    async lines(runId, firstSeq, count) {
+    async lines(runId: string, firstSeq: number, count: number): Promise<LogLine[]> {
       const lines: LogLine[] = [];
       while (lines.length < count) {
         const batch = await next(runId, firstSeq - 1 + lines.length);
@@ -128,26 +134,19 @@ export function createLogStore(o: LogStoreParts): LogStore {
       }
       return lines.slice(0, count);
     },
-    search: createLogSearch({ dir, db, clock, segmentsOf: reader.segmentsOf, thread }),
-    async removeFiles(runIds) {
-      invariant(!runIds.some((runId) => open.has(runId)), 'a log that is written is kept');
-      return removeLogs(runIds, o);
-    },
-    async close() {
-      await Promise.all([thread.close(), ...[...open.values()].map(({ writer }) => writer.release())]);
-    },
   };
 }
 
 /** Those who want to know when a run's log gets new lines. */
-function createListeners(): { readonly announce: (runId: string) => void; readonly onAppend: LogStore['onAppend'] } {
+function createListeners() {
   const listeners = new Map<string, Set<() => void>>();
   return {
-    announce(runId) {
+    announce: (runId: string): void => {
       for (const listener of Array.from(listeners.get(runId) ?? [])) listener();
     },
-    onAppend(runId, listener) {
-      const others = listeners.get(runId) ?? new Set();
+    /** Calls `listener`, which must not throw, whenever new lines of the run are readable. Returns how to stop it. */
+    onAppend: (runId: string, listener: () => void): (() => void) => {
+      const others = listeners.get(runId) ?? new Set<() => void>();
       listeners.set(runId, others.add(listener));
       return () => {
         others.delete(listener);

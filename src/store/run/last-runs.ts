@@ -9,6 +9,8 @@ import type { RunRow, Schema } from '../schema.ts';
 import { type RunDetails, toTimestampOrNull } from './run-rows.ts';
 
 type OfJob = { readonly jobId: string; readonly most: number };
+export type RevisionsQuery = OfJob & { readonly tenant?: string };
+export type LastRunsQuery = Omit<RevisionsQuery, 'jobId'> & { readonly jobIds: readonly string[] };
 type Row = Pick<RunRow, 'id' | 'status' | 'created_at' | 'started_at' | 'finished_at'>;
 
 const ofAll = prepareQuery((db, of: OfJob): Compilable<Row> => lastOf(db, of));
@@ -30,7 +32,7 @@ export function lastOf(db: Kysely<Schema>, { jobId, most }: OfJob) {
 /** Newest first. Without a tenant, of all tenants. */
 export async function lastRuns(
   db: Kysely<Schema>,
-  { jobIds, most, tenant }: { readonly jobIds: readonly string[]; readonly most: number; readonly tenant?: string },
+  { jobIds, most, tenant }: LastRunsQuery,
 ): Promise<ReadonlyMap<string, readonly LastRun[]>> {
   const found = new Map<string, readonly LastRun[]>();
   const maybeYield = createYielder();
@@ -64,7 +66,7 @@ export type UsedRevision = { readonly revision: string; readonly runId: string; 
 /** The revisions that the newest runs of the job used, newest first. Without a tenant, those of all tenants. */
 export async function usedRevisions(
   db: Kysely<Schema>,
-  { jobId, most, tenant }: OfJob & { readonly tenant?: string },
+  { jobId, most, tenant }: RevisionsQuery,
 ): Promise<readonly UsedRevision[]> {
   const newest =
     tenant === undefined ? lastOf(db, { jobId, most }) : lastOf(db, { jobId, most }).where('tenant', '=', tenant);

@@ -7,24 +7,16 @@ import type { OwnerRow, Schema } from '../schema.ts';
 import { type RunClaim, setWaiting } from './run-moves.ts';
 import { resumeSteps } from './step-moves.ts';
 
-export type OwnerStore = {
-  /** Gives the owner a new lease. False when it had no lease before. */
-  readonly renew: (tx: Transaction, owner: OwnerRow) => Promise<boolean>;
-  /** Ends a lease. False when the owner has renewed it. */
-  readonly expire: (tx: Transaction, owner: Pick<OwnerRow, 'id' | 'lease'>) => Promise<boolean>;
-  /** All other owners with a lease. */
-  readonly others: (id: string) => Promise<readonly OwnerRow[]>;
-  /** Which of these runs another owner has taken over. */
-  readonly taken: (id: string, runIds: readonly string[]) => Promise<readonly string[]>;
-};
+export type OwnerStore = ReturnType<typeof createOwnerStore>;
 
 const selectOthers = prepareQuery((db, { id }: { id: string }) =>
   db.selectFrom('owners').selectAll().where('id', '!=', id),
 );
 
-export function createOwnerStore({ read }: Database): OwnerStore {
+export function createOwnerStore({ read }: Database) {
   return {
-    async renew(tx, { id, ...lease }) {
+    /** Gives the owner a new lease. False when it had no lease before. */
+    async renew(tx: Transaction, { id, ...lease }: OwnerRow): Promise<boolean> {
       const row = await tx.db.updateTable('owners').set(lease).where('id', '=', id).returning('id').executeTakeFirst();
       if (row) return true;
       await tx.db
@@ -33,7 +25,8 @@ export function createOwnerStore({ read }: Database): OwnerStore {
         .execute();
       return false;
     },
-    async expire(tx, { id, lease }) {
+    /** Ends a lease. False when the owner has renewed it. */
+    async expire(tx: Transaction, { id, lease }: Pick<OwnerRow, 'id' | 'lease'>): Promise<boolean> {
       const row = await tx.db
         .deleteFrom('owners')
         .where('id', '=', id)
@@ -42,8 +35,10 @@ export function createOwnerStore({ read }: Database): OwnerStore {
         .executeTakeFirst();
       return row !== undefined;
     },
-    others: (id) => selectOthers(read, { id }),
-    async taken(id, runIds) {
+    /** All other owners with a lease. */
+    others: (id: string): Promise<readonly OwnerRow[]> => selectOthers(read, { id }),
+    /** Which of these runs another owner has taken over. */
+    async taken(id: string, runIds: readonly string[]): Promise<readonly string[]> {
       if (runIds.length === 0) return [];
       const rows = await read
         .selectFrom('runs')

@@ -5,18 +5,8 @@ import type { Kysely } from 'kysely';
 import type { JobTimes } from '../../domain/job-times.ts';
 import { type Reach, reaches } from '../../domain/principal.ts';
 import { Problem } from '../../domain/problem.ts';
-import type {
-  ChildRun,
-  LastRun,
-  Progress,
-  Run,
-  RunPlan,
-  RunStatus,
-  RunSummary,
-  Step,
-  Trigger,
-} from '../../domain/run.ts';
-import type { Database, Transaction } from '../database.ts';
+import type { ChildRun, LastRun, Run, RunPlan, RunStatus, RunSummary, Step, Trigger } from '../../domain/run.ts';
+import type { Database } from '../database.ts';
 import { prepareQuery } from '../prepared-query.ts';
 import { countRows, given } from '../query-parts.ts';
 import type { Schema, StepRow } from '../schema.ts';
@@ -24,26 +14,16 @@ import { type ApprovalPage, type ApprovalQuery, listApprovals } from './approval
 import { childRuns } from './child-runs.ts';
 import { readPlan } from './earlier-plans.ts';
 import { type JobTimesQuery, jobTimes } from './job-times.ts';
-import { lastRuns, type UsedRevision, usedRevisions } from './last-runs.ts';
+import { type LastRunsQuery, lastRuns, type RevisionsQuery, type UsedRevision, usedRevisions } from './last-runs.ts';
 import { isFreeFor, takeRun } from './owners.ts';
 import { type JobOfTenant, recentWork } from './recent-work.ts';
 import { addRun, type NewRun } from './run-add.ts';
-import { applyBatch, endWithSteps, type RunBatch, type SealOutputs } from './run-batch.ts';
+import { applyBatch, endWithSteps } from './run-batch.ts';
 import { moveDeadlines, nextDeadline, overdueRuns, runsPastDeadline } from './run-deadlines.ts';
 import type { RunFilter } from './run-filter.ts';
 import { listRuns, type RunListQuery, type RunPage } from './run-list.ts';
-import {
-  claimRun,
-  isHeld,
-  type RunChange,
-  type RunClaim,
-  type RunEnd,
-  requestCancel,
-  setProgress,
-  setWaiting,
-} from './run-moves.ts';
+import { claimRun, isHeld, requestCancel, setProgress, setWaiting } from './run-moves.ts';
 import { selectSummaries, toRun, toStep, toSummaries } from './run-rows.ts';
-import type { About } from './step-moves.ts';
 
 export type { NewRun } from './run-add.ts';
 export type { RunChange } from './run-moves.ts';
@@ -74,78 +54,7 @@ export type StoredRun = {
 
 type CountedRuns = Pick<RunFilter, 'tenant' | 'jobId' | 'jobIds'>;
 
-export type RunStore = {
-  /** Adds the run and its steps, and emits run.created. */
-  readonly add: (tx: Transaction, run: NewRun) => Promise<void>;
-  /** Pending → running. Does not start the steps. False when the run was not pending. */
-  readonly claim: (tx: Transaction, id: string, claim: RunClaim) => Promise<boolean>;
-  /** Takes a running run and its attempts over, in the next epoch (ADR 0039). False when another owner has it. */
-  readonly take: typeof takeRun;
-  /** Ends the run and skips the steps that have not started. False when the run had moved on. */
-  readonly end: (tx: Transaction, id: string, move: RunEnd, change: RunChange) => Promise<boolean>;
-  /** Applies all that follows from one event of the run. @throws Superseded when another process has taken it over */
-  readonly apply: (tx: Transaction, about: About, batch: RunBatch, seal: SealOutputs) => Promise<void>;
-  /** False when it was requested before, or when the run has ended. */
-  readonly requestCancel: (tx: Transaction, id: string, atMs: number) => Promise<boolean>;
-  readonly setWaiting: typeof setWaiting;
-  readonly isHeld: (tx: Transaction, id: string, epoch: number) => Promise<boolean>;
-  readonly setProgress: (tx: Transaction, id: string, progress: Progress, epoch: number) => Promise<void>;
-  readonly get: (id: string) => Promise<Run | undefined>;
-  readonly summary: (id: string) => Promise<RunSummary | undefined>;
-  /** Every attempt of the run's steps, ordered by step and attempt. */
-  readonly attempts: (id: string) => Promise<readonly Step[]>;
-  /** The runs that its steps have started, oldest first. */
-  readonly children: (id: string) => Promise<readonly ChildRun[]>;
-  /**
-   * Returns the run's tenant, its job and its version, which grows with every change of what `get` returns.
-   * @throws Problem run-not-found, also for a run out of reach
-   */
-  readonly assertThere: (
-    id: string,
-    reach: Reach,
-  ) => Promise<{ readonly version: number; readonly tenant: string; readonly jobId: string }>;
-  /** @throws Problem validation-error for a cursor of another list */
-  readonly list: (query: RunListQuery) => Promise<RunPage>;
-  /** Approvals that wait, longest first, or that have ended, newest first. Without a tenant, of all tenants. */
-  readonly approvals: (query: ApprovalQuery) => Promise<ApprovalPage>;
-  /** The newest `most` runs of each job, newest first. Without a tenant, of all tenants. */
-  readonly last: (query: {
-    readonly jobIds: readonly string[];
-    readonly most: number;
-    readonly tenant?: string;
-  }) => Promise<ReadonlyMap<string, readonly LastRun[]>>;
-  /** The revisions that the newest `most` runs of the job used, newest first. Without a tenant, of all tenants. */
-  readonly usedRevisions: (query: {
-    readonly jobId: string;
-    readonly most: number;
-    readonly tenant?: string;
-  }) => Promise<readonly UsedRevision[]>;
-  readonly times: (query: JobTimesQuery) => Promise<JobTimes>;
-  /** How long the last successes of the job worked, in milliseconds, the shortest first. */
-  readonly recentWork: (of: JobOfTenant) => Promise<readonly number[]>;
-  /** While this value stays the same, every run and every list stays the same (ADR 0025). */
-  readonly generation: Database['generation'];
-  /** The title of the run's job when it was created. */
-  readonly titleOf: (id: string) => Promise<string | null>;
-  /** Whether the source of its job was untrusted when the run was created. */
-  readonly wasUntrusted: (id: string) => Promise<boolean>;
-  readonly execution: (id: string) => Promise<StoredRun | undefined>;
-  /** Like `execution`, but without the plan: it works even if the plan is unreadable. */
-  readonly remains: (id: string) => Promise<Pick<StoredRun, 'run' | 'attempts' | 'owner' | 'epoch'> | undefined>;
-  /** Oldest first. With `afterId`, those after that run. */
-  readonly pending: (limit: number, afterId?: string) => Promise<readonly PendingRun[]>;
-  /** Pending runs that have waited longer than they may, a few hundred at a time. */
-  readonly overdue: (nowMs: number) => ReturnType<typeof overdueRuns>;
-  readonly pastDeadline: (nowMs: number) => Promise<readonly string[]>;
-  readonly nextDeadline: (nowMs: number) => Promise<number | null>;
-  readonly moveDeadlines: typeof moveDeadlines;
-  /** The runs in this status whose cancellation was requested. */
-  readonly cancelling: (status: 'pending' | 'running') => Promise<readonly string[]>;
-  /** The running runs that this owner may drive: its own, and those of owners without a lease. */
-  readonly running: (owner: string) => Promise<readonly string[]>;
-  /** Without a tenant, of all tenants. */
-  readonly counts: (of?: CountedRuns) => Promise<{ pending: number; running: number }>;
-};
+export type RunStore = ReturnType<typeof createRunStore>;
 
 const selectRun = prepareQuery((db, { id }: { id: string }) => db.selectFrom('runs').selectAll().where('id', '=', id));
 const selectVersion = prepareQuery((db, { id }: { id: string }) =>
@@ -182,7 +91,26 @@ export function runNotFound(id: string): Problem {
   return new Problem('run-not-found', `The run '${id}' does not exist`);
 }
 
-export function createRunStore(database: Database): RunStore {
+/** What changes runs. */
+const changes = {
+  /** Adds the run and its steps, and emits run.created. */
+  add: addRun,
+  /** Pending → running. Does not start the steps. False when the run was not pending. */
+  claim: claimRun,
+  /** Takes a running run and its attempts over, in the next epoch (ADR 0039). False when another owner has it. */
+  take: takeRun,
+  /** Ends the run and skips the steps that have not started. False when the run had moved on. */
+  end: endWithSteps,
+  /** Applies all that follows from one event of the run. @throws Superseded when another process has taken it over */
+  apply: applyBatch,
+  /** False when it was requested before, or when the run has ended. */
+  requestCancel,
+  setWaiting,
+  isHeld,
+  setProgress,
+};
+
+export function createRunStore(database: Database) {
   const { read } = database;
 
   async function remains(id: string) {
@@ -192,49 +120,46 @@ export function createRunStore(database: Database): RunStore {
   }
 
   return {
-    add: addRun,
-    claim: claimRun,
-    take: takeRun,
-    end: endWithSteps,
-    apply: applyBatch,
-    requestCancel,
-    setWaiting,
-    isHeld,
-    setProgress,
+    ...changes,
+    ...createLists(database),
+    ...createUnended(read),
 
-    async get(id) {
+    async get(id: string): Promise<Run | undefined> {
       // Run before steps: if this run has ended, its steps cannot change any more.
       const [row] = await selectRun(read, { id });
       return row && toRun(row, await selectSteps(read, { id }));
     },
 
-    async summary(id) {
+    summary: async (id: string): Promise<RunSummary | undefined> => {
       const row = await selectSummaries(read).where('id', '=', id).executeTakeFirst();
       const [summary] = await toSummaries(read, row ? [row] : []);
       return summary;
     },
 
-    attempts: async (id) => (await selectSteps(read, { id })).map(toStep),
-    children: (id) => childRuns(read, id),
+    /** Every attempt of the run's steps, ordered by step and attempt. */
+    attempts: async (id: string): Promise<readonly Step[]> => (await selectSteps(read, { id })).map(toStep),
+    /** The runs that its steps have started, oldest first. */
+    children: (id: string): Promise<readonly ChildRun[]> => childRuns(read, id),
 
-    async assertThere(id, reach) {
+    /**
+     * Returns the run's tenant, its job and its version, which grows with every change of what `get` returns.
+     * @throws Problem run-not-found, also for a run out of reach
+     */
+    assertThere: async (
+      id: string,
+      reach: Reach,
+    ): Promise<{ readonly version: number; readonly tenant: string; readonly jobId: string }> => {
       const [row] = await selectVersion(read, { id });
       if (!row || !reaches(reach, row)) throw runNotFound(id);
       return row;
     },
 
-    list: (query) => listRuns(read, query),
-    approvals: (query) => listApprovals(read, query),
-    last: (query) => lastRuns(read, query),
-    usedRevisions: (query) => usedRevisions(read, query),
-    times: (query) => jobTimes(read, query),
-    recentWork: (of) => recentWork(read, of),
-    generation: database.generation,
+    /** The title of the run's job when it was created. */
+    titleOf: async (id: string): Promise<string | null> => (await planOf(read, id))?.job.title ?? null,
+    /** Whether the source of its job was untrusted when the run was created. */
+    wasUntrusted: async (id: string): Promise<boolean> => (await planOf(read, id))?.untrustedSource !== undefined,
 
-    titleOf: async (id) => (await planOf(read, id))?.job.title ?? null,
-    wasUntrusted: async (id) => (await planOf(read, id))?.untrustedSource !== undefined,
-
-    async execution(id) {
+    async execution(id: string): Promise<StoredRun | undefined> {
       const [stored] = await selectPlan(read, { id });
       const found = stored && (await remains(id));
       if (!found) return undefined;
@@ -248,17 +173,48 @@ export function createRunStore(database: Database): RunStore {
       };
     },
 
+    /** Like `execution`, but without the plan: it works even if the plan is unreadable. */
     remains,
-    pending: (limit, afterId) => pendingRuns(read, limit, afterId),
-    overdue: (nowMs) => overdueRuns(read, nowMs),
-    pastDeadline: (nowMs) => runsPastDeadline(read, nowMs),
-    nextDeadline: (nowMs) => nextDeadline(read, nowMs),
+  };
+}
+
+function createLists({ read, generation }: Database) {
+  return {
+    /** @throws Problem validation-error for a cursor of another list */
+    list: (query: RunListQuery): Promise<RunPage> => listRuns(read, query),
+    /** Approvals that wait, longest first, or that have ended, newest first. Without a tenant, of all tenants. */
+    approvals: (query: ApprovalQuery): Promise<ApprovalPage> => listApprovals(read, query),
+    /** The newest `most` runs of each job, newest first. Without a tenant, of all tenants. */
+    last: (query: LastRunsQuery): Promise<ReadonlyMap<string, readonly LastRun[]>> => lastRuns(read, query),
+    /** The revisions that the newest `most` runs of the job used, newest first. Without a tenant, of all tenants. */
+    usedRevisions: (query: RevisionsQuery): Promise<readonly UsedRevision[]> => usedRevisions(read, query),
+    times: (query: JobTimesQuery): Promise<JobTimes> => jobTimes(read, query),
+    /** How long the last successes of the job worked, in milliseconds, the shortest first. */
+    recentWork: (of: JobOfTenant): Promise<readonly number[]> => recentWork(read, of),
+    /** While this value stays the same, every run and every list stays the same (ADR 0025). */
+    generation,
+  };
+}
+
+/** Runs that have not ended. */
+function createUnended(read: Kysely<Schema>) {
+  return {
+    /** Oldest first. With `afterId`, those after that run. */
+    pending: (limit: number, afterId?: string): Promise<readonly PendingRun[]> => pendingRuns(read, limit, afterId),
+    /** Pending runs that have waited longer than they may, a few hundred at a time. */
+    overdue: (nowMs: number): ReturnType<typeof overdueRuns> => overdueRuns(read, nowMs),
+    pastDeadline: (nowMs: number): Promise<readonly string[]> => runsPastDeadline(read, nowMs),
+    nextDeadline: (nowMs: number): Promise<number | null> => nextDeadline(read, nowMs),
     moveDeadlines,
 
-    cancelling: (status) => idsOf(withStatus(read, status).where('cancel_requested_at', 'is not', null)),
-    running: (owner) => idsOf(drivenBy(read, owner)),
+    /** The runs in this status whose cancellation was requested. */
+    cancelling: (status: 'pending' | 'running'): Promise<readonly string[]> =>
+      idsOf(withStatus(read, status).where('cancel_requested_at', 'is not', null)),
+    /** The running runs that this owner may drive: its own, and those of owners without a lease. */
+    running: (owner: string): Promise<readonly string[]> => idsOf(drivenBy(read, owner)),
 
-    counts: (of = {}) => countUnended(read, of),
+    /** Without a tenant, of all tenants. */
+    counts: (of: CountedRuns = {}): Promise<{ pending: number; running: number }> => countUnended(read, of),
   };
 }
 

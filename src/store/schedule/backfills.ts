@@ -27,33 +27,9 @@ type BackfillEnd = Pick<Backfill, 'failedRuns' | 'error'> & {
   readonly atMs: number;
 };
 
-export type BackfillStore = {
-  /** False when the tenant has `most` backfills that have not ended. */
-  readonly add: (tx: Transaction, backfill: OpenBackfill, most: number) => Promise<boolean>;
-  readonly find: (id: string) => Promise<Backfill | undefined>;
-  /** Those that have not ended, oldest first. */
-  readonly open: () => Promise<readonly OpenBackfill[]>;
-  /** Newest first. `total` also counts those of other pages. */
-  readonly page: (query: BackfillQuery) => Promise<{ readonly backfills: readonly Backfill[]; readonly total: number }>;
-  /** The jobs that have backfills; undefined: in any tenant. */
-  readonly jobIds: (tenant: string | undefined) => Promise<readonly string[]>;
-  /**
-   * Deals with the time at the cursor. False when the backfill has ended, its cursor has moved, or all schedules of its
-   * tenant are paused.
-   */
-  readonly advance: (
-    tx: Transaction,
-    at: Pick<OpenBackfill, 'id' | 'cursor' | 'tenant'>,
-    how: 'started' | 'left-out',
-  ) => Promise<boolean>;
-  readonly unfinishedRuns: (id: string) => Promise<number>;
-  readonly failedRuns: (id: string) => Promise<number>;
-  /** False when it has ended already. */
-  readonly end: (tx: Transaction, id: string, end: BackfillEnd) => Promise<boolean>;
-  readonly removeOld: (beforeMs: number, limit: number) => Promise<number>;
-};
+export type BackfillStore = ReturnType<typeof createBackfillStore>;
 
-export function createBackfillStore({ read, transact }: Database): BackfillStore {
+export function createBackfillStore({ read, transact }: Database) {
   const runsOf = (id: string) =>
     read
       .selectFrom('run_labels')
@@ -62,31 +38,42 @@ export function createBackfillStore({ read, transact }: Database): BackfillStore
       .where('run_labels.value', '=', id)
       .where('runs.trigger', '=', 'backfill');
   return {
-    async add(tx, backfill, most) {
+    /** False when the tenant has `most` backfills that have not ended. */
+    async add(tx: Transaction, backfill: OpenBackfill, most: number): Promise<boolean> {
       const open = tx.db.selectFrom('backfills').where('finished_at', 'is', null);
       if ((await countRows(open.where('tenant', '=', backfill.tenant))) >= most) return false;
       await tx.db.insertInto('backfills').values(toRow(backfill)).execute();
       return true;
     },
-    async find(id) {
+    async find(id: string): Promise<Backfill | undefined> {
       const row = await read.selectFrom('backfills').selectAll().where('id', '=', id).executeTakeFirst();
       return row && toBackfill(row);
     },
-    async open() {
+    /** Those that have not ended, oldest first. */
+    async open(): Promise<readonly OpenBackfill[]> {
       const open = read.selectFrom('backfills').selectAll().where('finished_at', 'is', null);
       return (await open.orderBy('created_at').orderBy('id').execute()).map(toOpen);
     },
-    page: (query) => pageOf(read, query),
-    async jobIds(tenant) {
+    /** Newest first. `total` also counts those of other pages. */
+    page: (query: BackfillQuery): Promise<{ readonly backfills: readonly Backfill[]; readonly total: number }> =>
+      pageOf(read, query),
+    /** The jobs that have backfills; undefined: in any tenant. */
+    async jobIds(tenant: string | undefined): Promise<readonly string[]> {
       let query = read.selectFrom('backfills').select('job_id').distinct();
       if (tenant !== undefined) query = query.where('tenant', '=', tenant);
       return (await query.execute()).map(({ job_id: jobId }) => jobId);
     },
+    /**
+     * Deals with the time at the cursor. False when the backfill has ended, its cursor has moved, or all schedules of
+     * its tenant are paused.
+     */
     advance,
-    unfinishedRuns: (id) => countRows(runsOf(id).where('runs.status', 'in', ['pending', 'running'])),
-    failedRuns: (id) => countRows(runsOf(id).where('runs.status', '=', 'failed')),
+    unfinishedRuns: (id: string): Promise<number> =>
+      countRows(runsOf(id).where('runs.status', 'in', ['pending', 'running'])),
+    failedRuns: (id: string): Promise<number> => countRows(runsOf(id).where('runs.status', '=', 'failed')),
+    /** False when it has ended already. */
     end,
-    async removeOld(beforeMs, limit) {
+    async removeOld(beforeMs: number, limit: number): Promise<number> {
       const old = await read
         .selectFrom('backfills')
         .select('id')

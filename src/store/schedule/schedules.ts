@@ -27,72 +27,29 @@ type ScheduleRunsQuery = {
   readonly most: number;
 };
 
-export type ScheduleStore = {
-  readonly all: () => Promise<StoredSchedule[]>;
-  readonly find: (id: string) => Promise<StoredSchedule | undefined>;
-  /** By schedule id. Includes schedules of config.yaml, and some schedules that no longer exist. */
-  readonly states: () => Promise<Map<string, ScheduleState>>;
-  /** The runs of a schedule that were created in this time, newest first, at most `most`. */
-  readonly runs: (query: ScheduleRunsQuery) => Promise<ScheduleRun[]>;
-  /** Who paused the schedules of which tenant, `*` for every tenant. */
-  readonly pauses: () => Promise<Map<string, SchedulePause>>;
-  readonly pause: (tx: Transaction, tenant: string, pause: SchedulePause) => Promise<void>;
-  readonly resume: (tx: Transaction, tenant: string) => Promise<void>;
-  /** Adds the schedule, or replaces the one with its id. */
-  readonly put: (tx: Transaction, schedule: StoredSchedule) => Promise<void>;
-  /** Removes the schedule, its state and its heartbeat. */
-  readonly remove: (tx: Transaction, id: string) => Promise<void>;
-  /** The schedule's nominal times count from `sinceMs` on. Those that were handled stay handled. */
-  readonly begin: (tx: Transaction, id: string, sinceMs: number) => Promise<void>;
-  /** Records that the schedule no longer exists, or is disabled. No run starts for it from then on. */
-  readonly rest: (tx: Transaction, id: string, atMs: number) => Promise<void>;
-  /** Holds the schedule, whatever its config.yaml says. No run starts for it from then on. */
-  readonly hold: (tx: Transaction, id: string, atMs: number) => Promise<void>;
-  /** Releases the schedule, whatever its config.yaml says. */
-  readonly release: (tx: Transaction, id: string, release: Release) => Promise<void>;
-  /**
-   * Records that a run starts for a nominal time. False when that time has a run, a later time was
-   * handled, or the schedule no longer fires.
-   */
-  readonly fire: (tx: Transaction, id: string, fire: Fire) => Promise<boolean>;
-  /**
-   * Records that a backfill adds a run for a nominal time, so that the schedule itself looks for this run before it
-   * starts one for the same time. False when the time has a run already.
-   */
-  readonly backfill: (tx: Transaction, id: string, fire: Fire) => Promise<boolean>;
-  /** The nominal times among these for which the schedule, or a backfill of it, has a run. */
-  readonly withRun: (id: string, nominalTimesMs: readonly number[]) => Promise<ReadonlySet<number>>;
-  /** Records that no run starts for a nominal time, because of an error or because the time is skipped. */
-  readonly settle: (tx: Transaction, id: string, nominalAtMs: number, error: FireError | null) => Promise<void>;
-  /** For a clock that was ahead: the times after `toMs` count again. */
-  readonly rewind: (tx: Transaction, id: string, toMs: number) => Promise<void>;
-  /** Removes the states of schedules that have been gone since before `beforeMs`, except of those that are held. */
-  readonly forget: (tx: Transaction, ids: readonly string[], beforeMs: number) => Promise<void>;
-};
+export type ScheduleStore = ReturnType<typeof createScheduleStore>;
 
-export function createScheduleStore({ read }: Pick<Database, 'read'>): ScheduleStore {
+export function createScheduleStore({ read }: Pick<Database, 'read'>) {
   return {
-    async all() {
+    async all(): Promise<StoredSchedule[]> {
       return (await read.selectFrom('schedules').selectAll().orderBy('id').execute()).map(toSchedule);
     },
 
-    async find(id) {
+    async find(id: string): Promise<StoredSchedule | undefined> {
       const row = await read.selectFrom('schedules').selectAll().where('id', '=', id).executeTakeFirst();
       return row && toSchedule(row);
     },
 
-    async states() {
-      const rows = await read.selectFrom('schedule_states').selectAll().execute();
-      return new Map(rows.map((row) => [row.schedule_id, toState(row)]));
-    },
-
-    pauses: () => pausesIn(read),
+    /** Who paused the schedules of which tenant, `*` for every tenant. */
+    pauses: (): Promise<Map<string, SchedulePause>> => pausesIn(read),
     pause,
     resume,
 
-    runs: (query) => runsOf(read, query),
+    /** The runs of a schedule that were created in this time, newest first, at most `most`. */
+    runs: (query: ScheduleRunsQuery): Promise<ScheduleRun[]> => runsOf(read, query),
 
-    async put(tx, schedule) {
+    /** Adds the schedule, or replaces the one with its id. */
+    async put(tx: Transaction, schedule: StoredSchedule): Promise<void> {
       const { id, ...rest } = toRow(schedule);
       await tx.db
         .insertInto('schedules')
@@ -101,13 +58,28 @@ export function createScheduleStore({ read }: Pick<Database, 'read'>): ScheduleS
         .execute();
     },
 
-    async remove(tx, id) {
+    /** Removes the schedule, its state and its heartbeat. */
+    async remove(tx: Transaction, id: string): Promise<void> {
       await tx.db.deleteFrom('schedules').where('id', '=', id).execute();
       await tx.db.deleteFrom('schedule_states').where('schedule_id', '=', id).execute();
       await tx.db.deleteFrom('heartbeats').where('schedule_id', '=', id).execute();
     },
 
-    async begin(tx, id, sinceMs) {
+    ...createStates(read),
+  };
+}
+
+/** Where each schedule is, and the runs it starts. */
+function createStates(read: Database['read']) {
+  return {
+    /** By schedule id. Includes schedules of config.yaml, and some schedules that no longer exist. */
+    async states(): Promise<Map<string, ScheduleState>> {
+      const rows = await read.selectFrom('schedule_states').selectAll().execute();
+      return new Map(rows.map((row) => [row.schedule_id, toState(row)]));
+    },
+
+    /** The schedule's nominal times count from `sinceMs` on. Those that were handled stay handled. */
+    async begin(tx: Transaction, id: string, sinceMs: number): Promise<void> {
       await tx.db
         .insertInto('schedule_states')
         .values({ ...newState, schedule_id: id, since_at: sinceMs })
@@ -117,14 +89,21 @@ export function createScheduleStore({ read }: Pick<Database, 'read'>): ScheduleS
         .execute();
     },
 
-    async rest(tx, id, atMs) {
+    /** Records that the schedule no longer exists, or is disabled. No run starts for it from then on. */
+    async rest(tx: Transaction, id: string, atMs: number): Promise<void> {
       await tx.db.updateTable('schedule_states').set({ idle_since_at: atMs }).where('schedule_id', '=', id).execute();
     },
 
+    /** Holds the schedule, whatever its config.yaml says. No run starts for it from then on. */
     hold,
+    /** Releases the schedule, whatever its config.yaml says. */
     release,
 
-    async fire(tx, id, fire) {
+    /**
+     * Records that a run starts for a nominal time. False when that time has a run, a later time was
+     * handled, or the schedule no longer fires.
+     */
+    async fire(tx: Transaction, id: string, fire: Fire): Promise<boolean> {
       const changed = await unsettled(tx, id, fire.nominalAtMs)
         .set({ settled_at: fire.nominalAtMs, last_fire: JSON.stringify(fire), last_error: null })
         .returning('fired_until')
@@ -133,19 +112,27 @@ export function createScheduleStore({ read }: Pick<Database, 'read'>): ScheduleS
       return (changed.fired_until ?? 0) < fire.nominalAtMs || !(await hasRun(tx, id, fire));
     },
 
+    /**
+     * Records that a backfill adds a run for a nominal time, so that the schedule itself looks for this run before it
+     * starts one for the same time. False when the time has a run already.
+     */
     backfill,
 
-    withRun: (id, times) => timesWithRun(read, id, times),
+    /** The nominal times among these for which the schedule, or a backfill of it, has a run. */
+    withRun: (id: string, times: readonly number[]): Promise<ReadonlySet<number>> => timesWithRun(read, id, times),
 
+    /** For a clock that was ahead: the times after `toMs` count again. */
     rewind,
 
-    async settle(tx, id, nominalAtMs, error) {
+    /** Records that no run starts for a nominal time, because of an error or because the time is skipped. */
+    async settle(tx: Transaction, id: string, nominalAtMs: number, error: FireError | null): Promise<void> {
       const failure = error === null ? {} : { last_error: JSON.stringify(error) };
       await unsettled(tx, id, nominalAtMs)
         .set({ settled_at: nominalAtMs, ...failure })
         .execute();
     },
 
+    /** Removes the states of schedules that have been gone since before `beforeMs`, except of those that are held. */
     forget,
   };
 }

@@ -33,44 +33,18 @@ export type JobStats = Counts & {
   readonly medians: readonly (number | null)[];
 };
 
-export type StatsStore = {
-  /** Spans without runs are left out. Oldest first. */
-  readonly counts: (filter: StatsFilter, window: StatsWindow) => Promise<readonly (Counts & { readonly at: number })[]>;
-  /** For the whole window, and for each span in it that has runs, oldest first. */
-  readonly times: (
-    filter: StatsFilter,
-    window: StatsWindow,
-  ) => Promise<{ readonly whole: Times; readonly spans: readonly (Times & { readonly at: number })[] }>;
-  /** By job or tenant. */
-  readonly groups: (
-    by: 'job_id' | 'tenant',
-    filter: StatsFilter,
-    window: StatsWindow,
-  ) => Promise<readonly (Counts & { readonly of: string })[]>;
-  /** Sums the days from `fromMs`. The medians are of the last `medianDays`. By default, all jobs that have runs. */
-  readonly jobs: (o: {
-    readonly jobIds?: readonly string[] | undefined;
-    readonly tenant?: string | undefined;
-    readonly fromMs: number;
-    readonly todayMs: number;
-    readonly medianDays: number;
-  }) => Promise<readonly JobStats[]>;
-  /** All jobs that have runs, sorted. Without a tenant, of all tenants. */
-  readonly jobIds: (tenant: string | undefined) => Promise<readonly string[]>;
-  /** Yields for each job how many of its counters it has removed. */
-  readonly removeOld: (o: StatsBefore) => AsyncGenerator<number>;
-  readonly countOld: (o: StatsBefore) => Promise<number>;
-};
+export type StatsStore = ReturnType<typeof createStatsStore>;
 
 /** How many jobs to read before other work runs. */
 const slice = 20;
 /** How many spans of times to read before other work runs. */
 const timesSlice = 10;
 
-export function createStatsStore(database: Database): StatsStore {
+export function createStatsStore(database: Database) {
   const { read } = database;
   return {
-    async counts(filter, window) {
+    /** Spans without runs are left out. Oldest first. */
+    async counts(filter: StatsFilter, window: StatsWindow): Promise<readonly (Counts & { readonly at: number })[]> {
       const rows = await inWindow(read, 'run_stats', filter, window)
         .select((eb) => ['at', ...countColumns.map((column) => eb.fn.sum<number | string>(column).as(column))])
         .groupBy('at')
@@ -79,7 +53,11 @@ export function createStatsStore(database: Database): StatsStore {
       return rows.map(({ at, ...counts }) => ({ at, ...toCounts(counts) }));
     },
 
-    async times(filter, window) {
+    /** For the whole window, and for each span in it that has runs, oldest first. */
+    async times(
+      filter: StatsFilter,
+      window: StatsWindow,
+    ): Promise<{ readonly whole: Times; readonly spans: readonly (Times & { readonly at: number })[] }> {
       const whole = newTally();
       const spans = new Map<number, Tally>();
       for await (const part of partsOf(window)) {
@@ -93,22 +71,36 @@ export function createStatsStore(database: Database): StatsStore {
       return { whole: toTimes(whole), spans: sorted.map(([at, ofSpan]) => ({ at, ...toTimes(ofSpan) })) };
     },
 
-    groups: (by, filter, window) =>
+    /** By job or tenant. */
+    groups: (
+      by: 'job_id' | 'tenant',
+      filter: StatsFilter,
+      window: StatsWindow,
+    ): Promise<readonly (Counts & { readonly of: string })[]> =>
       by === 'job_id' ? groupsByJob(read, filter, window) : groupsByTenant(read, filter, window),
 
-    async jobs({ jobIds, ...o }) {
-      const all = jobIds ?? (await jobsWithRuns(read, o.tenant));
+    /** Sums the days from `fromMs`. The medians are of the last `medianDays`. By default, all jobs that have runs. */
+    async jobs(query: {
+      readonly jobIds?: readonly string[] | undefined;
+      readonly tenant?: string | undefined;
+      readonly fromMs: number;
+      readonly todayMs: number;
+      readonly medianDays: number;
+    }): Promise<readonly JobStats[]> {
+      const all = query.jobIds ?? (await jobsWithRuns(read, query.tenant));
       const found: JobStats[] = [];
       for (let n = 0; n < all.length; n += slice) {
         if (n > 0) await yieldNow();
-        found.push(...(await statsOfJobs(read, all.slice(n, n + slice), o)));
+        found.push(...(await statsOfJobs(read, all.slice(n, n + slice), query)));
       }
       return found;
     },
 
-    jobIds: (tenant) => jobsWithRuns(read, tenant),
-    removeOld: (o) => removeOldStats(database, o),
-    countOld: (o) => countOldStats(database, o),
+    /** All jobs that have runs, sorted. Without a tenant, of all tenants. */
+    jobIds: (tenant: string | undefined): Promise<readonly string[]> => jobsWithRuns(read, tenant),
+    /** Yields for each job how many of its counters it has removed. */
+    removeOld: (o: StatsBefore): AsyncGenerator<number> => removeOldStats(database, o),
+    countOld: (o: StatsBefore): Promise<number> => countOldStats(database, o),
   };
 }
 

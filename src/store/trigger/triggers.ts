@@ -20,24 +20,7 @@ const mostKept = 100;
 const endedAtOnce = 200;
 const cursorName = 'triggers';
 
-export type TriggerStore = {
-  /** The first event that was not looked at; undefined while there are no triggers. */
-  readonly cursor: () => Promise<number | undefined>;
-  readonly moveCursor: (tx: Transaction, toEventId: number) => Promise<void>;
-  /** For an instance without triggers: when it has one again, runs that ended before do not count. */
-  readonly dropCursor: (tx: Transaction) => Promise<void>;
-  /** Runs that ended in the events `fromId` to `toId`, both included, oldest first. */
-  readonly ended: (o: { readonly fromId: number; readonly toId: number }) => Promise<readonly EndedJobRun[]>;
-  /** Removes the oldest results of the trigger if there are more than 100. False: this one is there already. */
-  readonly add: (tx: Transaction, row: TriggerResultRow) => Promise<boolean>;
-  /** The triggers that start nothing at present. */
-  readonly failing: () => Promise<readonly string[]>;
-  readonly remove: (tx: Transaction, key: Pick<TriggerResultRow, 'trigger_id' | 'key'>) => Promise<void>;
-  /** Newest first; with the tenant `*`, those of every tenant. */
-  readonly results: (triggerId: string, tenant: string, limit?: number) => Promise<readonly TriggerResultRow[]>;
-  /** @returns how many were removed, at most `limit` */
-  readonly removeResults: (beforeMs: number, limit: number) => Promise<number>;
-};
+export type TriggerStore = ReturnType<typeof createTriggerStore>;
 
 const selectEnded = prepareQuery((db, { fromId, toId }: { fromId: number; toId: number }) =>
   db
@@ -50,16 +33,19 @@ const selectEnded = prepareQuery((db, { fromId, toId }: { fromId: number; toId: 
     .limit(endedAtOnce),
 );
 
-export function createTriggerStore({ read, transact }: Database): TriggerStore {
+export function createTriggerStore({ read, transact }: Database) {
   return {
-    cursor: () => readSequence(read, cursorName),
-    moveCursor: (tx, toEventId) => setSequence(tx.db, cursorName, toEventId),
+    /** The first event that was not looked at; undefined while there are no triggers. */
+    cursor: (): Promise<number | undefined> => readSequence(read, cursorName),
+    moveCursor: (tx: Transaction, toEventId: number): Promise<void> => setSequence(tx.db, cursorName, toEventId),
 
-    async dropCursor(tx) {
+    /** For an instance without triggers: when it has one again, runs that ended before do not count. */
+    dropCursor: async (tx: Transaction): Promise<void> => {
       await tx.db.deleteFrom('sequences').where('name', '=', cursorName).execute();
     },
 
-    async ended({ fromId, toId }) {
+    /** Runs that ended in the events `fromId` to `toId`, both included, oldest first. */
+    async ended({ fromId, toId }: { readonly fromId: number; readonly toId: number }): Promise<readonly EndedJobRun[]> {
       const rows = await selectEnded(read, { fromId, toId });
       return rows.map(({ id, run_id: runId, job_id: jobId, data }) => ({
         eventId: id,
@@ -69,9 +55,11 @@ export function createTriggerStore({ read, transact }: Database): TriggerStore {
       }));
     },
 
+    /** Removes the oldest results of the trigger if there are more than 100. False: this one is there already. */
     add,
 
-    async failing() {
+    /** The triggers that start nothing at present. */
+    async failing(): Promise<readonly string[]> {
       const rows = await read
         .selectFrom('trigger_results')
         .select('trigger_id')
@@ -80,14 +68,15 @@ export function createTriggerStore({ read, transact }: Database): TriggerStore {
       return rows.map(({ trigger_id: id }) => id);
     },
 
-    async remove(tx, key) {
+    async remove(tx: Transaction, key: Pick<TriggerResultRow, 'trigger_id' | 'key'>): Promise<void> {
       await tx.db
         .deleteFrom('trigger_results')
         .where((eb) => eb.and(key))
         .execute();
     },
 
-    results(triggerId, tenant, limit = mostKept) {
+    /** Newest first; with the tenant `*`, those of every tenant. */
+    results(triggerId: string, tenant: string, limit: number = mostKept): Promise<readonly TriggerResultRow[]> {
       let query = read
         .selectFrom('trigger_results')
         .selectAll()
@@ -98,7 +87,8 @@ export function createTriggerStore({ read, transact }: Database): TriggerStore {
       return query.execute();
     },
 
-    async removeResults(beforeMs, limit) {
+    /** @returns how many were removed, at most `limit` */
+    async removeResults(beforeMs: number, limit: number): Promise<number> {
       const old = read
         .selectFrom('trigger_results')
         .select(['trigger_id', 'key'])

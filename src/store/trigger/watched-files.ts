@@ -4,30 +4,15 @@ import type { Database, Transaction } from '../database.ts';
 
 type WatchedFile = { readonly name: string; readonly stamp: string };
 
-export type WatchedFileStore = {
-  /** The files that were there when the folder was read last; undefined: it was never read. */
-  readonly present: (folderId: string) => Promise<ReadonlyMap<string, string> | undefined>;
-  /** The stamps of those of the names that are known, also of files that have gone since. */
-  readonly stamps: (folderId: string, names: readonly string[]) => Promise<ReadonlyMap<string, string>>;
-  /** Notes that the folder was read. */
-  readonly look: (tx: Transaction, folderId: string, atMs: number) => Promise<void>;
-  /** Notes files as dealt with. @returns how many were not noted in this version yet */
-  readonly note: (tx: Transaction, folderId: string, files: readonly WatchedFile[]) => Promise<number>;
-  /** Files that had gone are there again, as they were. */
-  readonly noteBack: (tx: Transaction, folderId: string, names: readonly string[]) => Promise<void>;
-  readonly noteGone: (tx: Transaction, folderId: string, names: readonly string[], atMs: number) => Promise<void>;
-  /** Forgets files that have gone since before `beforeMs`. @returns how many, at most `limit` */
-  readonly removeGone: (beforeMs: number, limit: number) => Promise<number>;
-  /** Forgets folders that were not read since before `beforeMs`. @returns how many, at most `limit` */
-  readonly removeFolders: (beforeMs: number, limit: number) => Promise<number>;
-};
+export type WatchedFileStore = ReturnType<typeof createWatchedFileStore>;
 
 /** Few enough for the variables of one statement. */
 const atOnce = 200;
 
-export function createWatchedFileStore({ read, transact }: Database): WatchedFileStore {
+export function createWatchedFileStore({ read, transact }: Database) {
   return {
-    async present(folderId) {
+    /** The files that were there when the folder was read last; undefined: it was never read. */
+    async present(folderId: string): Promise<ReadonlyMap<string, string> | undefined> {
       const folder = await read
         .selectFrom('watched_folders')
         .select('id')
@@ -43,7 +28,8 @@ export function createWatchedFileStore({ read, transact }: Database): WatchedFil
       return new Map(rows.map(({ name, stamp }) => [name, stamp]));
     },
 
-    async stamps(folderId, names) {
+    /** The stamps of those of the names that are known, also of files that have gone since. */
+    async stamps(folderId: string, names: readonly string[]): Promise<ReadonlyMap<string, string>> {
       const known = new Map<string, string>();
       for (const some of inParts(names)) {
         const rows = await read
@@ -57,7 +43,8 @@ export function createWatchedFileStore({ read, transact }: Database): WatchedFil
       return known;
     },
 
-    async look(tx, folderId, atMs) {
+    /** Notes that the folder was read. */
+    async look(tx: Transaction, folderId: string, atMs: number): Promise<void> {
       await tx.db
         .insertInto('watched_folders')
         .values({ id: folderId, looked_at: atMs })
@@ -65,7 +52,8 @@ export function createWatchedFileStore({ read, transact }: Database): WatchedFil
         .execute();
     },
 
-    async note(tx, folderId, files) {
+    /** Notes files as dealt with. @returns how many were not noted in this version yet */
+    async note(tx: Transaction, folderId: string, files: readonly WatchedFile[]): Promise<number> {
       let added = 0;
       for (const some of inParts(files)) {
         const rows = await tx.db
@@ -84,11 +72,16 @@ export function createWatchedFileStore({ read, transact }: Database): WatchedFil
       return added;
     },
 
-    noteBack: (tx, folderId, names) => setGone(tx, folderId, names, null),
+    /** Files that had gone are there again, as they were. */
+    noteBack: (tx: Transaction, folderId: string, names: readonly string[]): Promise<void> =>
+      setGone(tx, folderId, names, null),
     noteGone: setGone,
 
-    removeGone: (beforeMs, limit) => removeGone({ read, transact }, beforeMs, limit),
-    removeFolders: (beforeMs, limit) => removeFolders({ read, transact }, beforeMs, limit),
+    /** Forgets files that have gone since before `beforeMs`. @returns how many, at most `limit` */
+    removeGone: (beforeMs: number, limit: number): Promise<number> => removeGone({ read, transact }, beforeMs, limit),
+    /** Forgets folders that were not read since before `beforeMs`. @returns how many, at most `limit` */
+    removeFolders: (beforeMs: number, limit: number): Promise<number> =>
+      removeFolders({ read, transact }, beforeMs, limit),
   };
 }
 

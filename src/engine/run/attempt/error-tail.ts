@@ -8,26 +8,20 @@ const errorMark = Buffer.of(spoolMark, 'E'.charCodeAt(0));
 export const keptErrors = 40;
 const shownErrorLength = 500;
 
-export type ErrorTail = {
-  /** Takes redacted output, as it goes to the log. */
-  readonly add: (bytes: Buffer) => void;
-  /** Starts with lines that an earlier process stored. */
-  readonly restore: (lines: readonly string[]) => void;
-  /** Oldest first, as a terminal shows them. */
-  readonly lines: () => readonly string[];
-};
-
-export function createErrorTail(redactor: Redactor): ErrorTail {
+export function createErrorTail(redactor: Redactor) {
   let last: readonly string[] = [];
   return {
-    add(bytes) {
+    /** Takes redacted output, as it goes to the log. */
+    add(bytes: Buffer): void {
       last = [...last, ...errorsIn(bytes)].slice(-keptErrors);
     },
-    restore(lines) {
+    /** Starts with lines that an earlier process stored. */
+    restore(lines: readonly string[]): void {
       last = lines.flatMap(shownLine);
     },
     // Redacted once more, because a secret may appear when the escape sequences inside it are removed.
-    lines: () => last.map((line) => redactor.text(line)),
+    /** Oldest first, as a terminal shows them. */
+    lines: (): readonly string[] => last.map((line) => redactor.text(line)),
   };
 }
 

@@ -5,11 +5,7 @@ import { extname } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import type { SearchFound, SearchTask } from './search-task.ts';
 
-export type SearchThread = {
-  readonly search: (task: SearchTask) => Promise<SearchFound>;
-  /** Ends the thread. Searches under way fail. */
-  readonly close: () => Promise<void>;
-};
+export type SearchThread = ReturnType<typeof createSearchThread>;
 
 type Waiting = { readonly resolve: (found: SearchFound) => void; readonly reject: (error: unknown) => void };
 type Answer = { readonly id: number; readonly found?: SearchFound; readonly error?: unknown };
@@ -18,7 +14,7 @@ const idleMs = 30_000;
 /** In a checkout the thread is a source file, and in a package it is built. */
 const program = new URL(`./search-worker${extname(import.meta.url)}`, import.meta.url);
 
-export function createSearchThread(): SearchThread {
+export function createSearchThread() {
   const waiting = new Map<number, Waiting>();
   let worker: Worker | undefined;
   let idle: NodeJS.Timeout | undefined;
@@ -54,7 +50,7 @@ export function createSearchThread(): SearchThread {
   }
 
   return {
-    search(task) {
+    search(task: SearchTask): Promise<SearchFound> {
       clearTimeout(idle);
       worker ??= start();
       worker.ref();
@@ -65,7 +61,8 @@ export function createSearchThread(): SearchThread {
         worker?.postMessage({ id, task });
       });
     },
-    async close() {
+    /** Ends the thread. Searches under way fail. */
+    async close(): Promise<void> {
       const ending = worker;
       if (ending) end(ending, new Error('the server is stopping'));
       await ending?.terminate();
