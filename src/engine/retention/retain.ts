@@ -12,27 +12,22 @@ import { createRetentionClock } from './retention-clock.ts';
 import {
   countOf,
   findHeld,
-  forgetWatchedFiles,
   giveBackSpace,
   nothingRemoved,
   oldStats,
   type Removed,
   type Rest,
-  removeAnswers,
   removeArtifacts,
   removeAudit,
-  removeBackfills,
   removeDeliveries,
   removeEvents,
   removeExpiredKv,
-  removeFailures,
-  removeLate,
   removeLeftovers,
   removeLogs,
+  removeRows,
   removeRuns,
   removeSnapshots,
   removeStats,
-  removeTriggerResults,
   removeWorkspaces,
   type StepContext,
 } from './retention-steps.ts';
@@ -56,21 +51,7 @@ type Collected = {
   readonly removed: Removed;
 };
 
-export type Retention = {
-  /** Removes what is due, for about `forMs`, working for `share` of that time. A background pass stops for it. */
-  readonly collect: (o: {
-    readonly forMs: number;
-    readonly share: number;
-    /** How many bytes of free pages the database keeps for new data. */
-    readonly keptFreeBytes?: number;
-  }) => Promise<Collected>;
-  /** What a pass would remove now. `file_bytes` counts only logs, and leftovers are not searched for. */
-  readonly preview: () => Promise<Removed>;
-  /** Starts a pass now and every few minutes. */
-  readonly start: () => void;
-  /** Resolves when nothing is being removed, or after a second: the next start removes the rest of a large folder. */
-  readonly close: () => Promise<void>;
-};
+export type Retention = ReturnType<typeof createRetention>;
 
 const passEveryMs = 300_000;
 /** On a full disk, what was freed may make room for removing the rest. */
@@ -95,7 +76,7 @@ type Parts = {
 /** Somebody waits for the pass. */
 type Asked = { readonly keptFreeBytes: number | undefined };
 
-export function createRetention(parts: Parts): Retention {
+export function createRetention(parts: Parts) {
   const clock = createRetentionClock(parts.clock);
   const o = { ...parts, clock };
   const { log } = o;
@@ -128,7 +109,14 @@ export function createRetention(parts: Parts): Retention {
   }
 
   return {
-    async collect({ forMs, share, keptFreeBytes }) {
+    /** Removes what is due, for about `forMs`, working for `share` of that time. A background pass stops for it. */
+    async collect(asked: {
+      readonly forMs: number;
+      readonly share: number;
+      /** How many bytes of free pages the database keeps for new data. */
+      readonly keptFreeBytes?: number;
+    }): Promise<Collected> {
+      const { forMs, share, keptFreeBytes } = asked;
       background.abort();
       background = new AbortController();
       return passes.run(async () => {
@@ -139,9 +127,12 @@ export function createRetention(parts: Parts): Retention {
         return { done: (await pass(share, signal, removed, { keptFreeBytes })).done, removed };
       });
     },
-    preview: () => previewOf(o),
+    /** What a pass would remove now. `file_bytes` counts only logs, and leftovers are not searched for. */
+    preview: (): Promise<Removed> => previewOf(o),
+    /** Starts a pass now and every few minutes. */
     start: () => void runInBackground(),
-    async close() {
+    /** Resolves when nothing is being removed, or after a second: the next start removes the rest of a large folder. */
+    async close(): Promise<void> {
       closing.abort();
       clearTimeout(timer);
       const hasEnded = new AbortController();
@@ -191,21 +182,25 @@ async function removeOld(
     }
   };
   const before = (keptMs: number | null) => bound(nowMs, keptMs);
+  const rows = (remove: (limit: number) => Promise<number>) => removeRows(context, remove);
+  const runsBeforeMs = before(policy.runsMs);
 
   const held = await findHeld(context);
   await kind('events', () => removeEvents(context, held, before(policy.eventsMs)));
   await kind('logs', () => removeLogs(context, before(policy.logsMs)));
   await kind('artifacts', () => removeArtifacts(context, before(policy.artifactsMs)));
-  await kind('idempotency keys', () => removeAnswers(context, nowMs - dayMs));
-  await kind('deliveries', () => removeDeliveries(context, before(policy.runsMs)));
-  await kind('failures', () => removeFailures(context, before(policy.runsMs)));
-  await kind('late runs', () => removeLate(context, before(policy.runsMs)));
-  await kind('backfills', () => removeBackfills(context, before(policy.runsMs)));
-  await kind('results of triggers', () => removeTriggerResults(context, before(policy.runsMs)));
-  const forgotten = { goneMs: before(policy.eventsMs), foldersMs: before(policy.runsMs) };
-  await kind('files of triggers', () => forgetWatchedFiles(context, forgotten));
+  await kind('idempotency keys', () => rows((most) => store.retention.removeAnswers(nowMs - dayMs, most)));
+  await kind('deliveries', () => removeDeliveries(context, runsBeforeMs));
+  await kind('failures', () => rows((most) => store.failures.removeOld(runsBeforeMs, most)));
+  await kind('late runs', () => rows((most) => store.late.removeOld(runsBeforeMs, most)));
+  await kind('backfills', () => rows((most) => store.backfills.removeOld(runsBeforeMs, most)));
+  await kind('results of triggers', () => rows((most) => store.triggers.removeResults(runsBeforeMs, most)));
+  await kind('files of triggers', async () => {
+    await rows((most) => store.watchedFiles.removeGone(before(policy.eventsMs), most));
+    await rows((most) => store.watchedFiles.removeFolders(runsBeforeMs, most));
+  });
   await kind('keys', () => removeExpiredKv(context));
-  await kind('runs', () => removeRuns(context, held, before(policy.runsMs)));
+  await kind('runs', () => removeRuns(context, held, runsBeforeMs));
   await kind('workspaces', () => removeWorkspaces(context, held, before(policy.workspacesMs)));
   // This comes after the workspaces, which add to the snapshots that are still needed.
   await kind('snapshots', () => removeSnapshots(context, held, before(policy.snapshotsMs)));

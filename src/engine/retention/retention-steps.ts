@@ -128,14 +128,10 @@ export async function removeArtifacts(context: StepContext, beforeMs: number): P
   }
 }
 
-export function removeAnswers(context: StepContext, beforeMs: number): Promise<void> {
-  return untilFew(context, () => context.store.retention.removeAnswers(beforeMs, stepRows));
-}
-
 /** Calls `remove` until it finds fewer rows than it may remove at once. */
-async function untilFew({ rest }: StepContext, remove: () => Promise<number>): Promise<void> {
+export async function removeRows({ rest }: StepContext, remove: (limit: number) => Promise<number>): Promise<void> {
   while (!rest.isOver()) {
-    if ((await remove()) < stepRows) return;
+    if ((await remove(stepRows)) < stepRows) return;
     await rest();
   }
 }
@@ -150,43 +146,14 @@ export async function removeDeliveries({ store, rest, nowMs }: StepContext, befo
   }
 }
 
-/** Removes groups of failures that have not occurred since. */
-export function removeFailures(context: StepContext, beforeMs: number): Promise<void> {
-  return untilFew(context, () => context.store.failures.removeOld(beforeMs, stepRows));
-}
-
-/** Removes what was late long ago, and the notifications about it that have no run. */
-export function removeLate(context: StepContext, beforeMs: number): Promise<void> {
-  return untilFew(context, () => context.store.late.removeOld(beforeMs, stepRows));
-}
-
-/** Removes backfills that have ended. */
-export function removeBackfills(context: StepContext, beforeMs: number): Promise<void> {
-  return untilFew(context, () => context.store.backfills.removeOld(beforeMs, stepRows));
-}
-
-/** Forgets files that have gone, and folders that no trigger follows any more. */
-export async function forgetWatchedFiles(
-  context: StepContext,
-  { goneMs, foldersMs }: { readonly goneMs: number; readonly foldersMs: number },
-): Promise<void> {
-  await untilFew(context, () => context.store.watchedFiles.removeGone(goneMs, stepRows));
-  await untilFew(context, () => context.store.watchedFiles.removeFolders(foldersMs, stepRows));
-}
-
-/** Removes what became of ends of runs, files and checks that triggers waited for. */
-export function removeTriggerResults(context: StepContext, beforeMs: number): Promise<void> {
-  return untilFew(context, () => context.store.triggers.removeResults(beforeMs, stepRows));
-}
-
 /** Removes the keys of the key-value store whose time is over. */
-export async function removeExpiredKv({ store, rest, removed, nowMs }: StepContext): Promise<void> {
-  while (!rest.isOver()) {
-    const count = await store.kv.removeExpired(nowMs, stepRows);
+export async function removeExpiredKv(context: StepContext): Promise<void> {
+  const { store, removed, nowMs } = context;
+  await removeRows(context, async (most) => {
+    const count = await store.kv.removeExpired(nowMs, most);
     removed.kv_keys += count;
-    if (count < stepRows) return;
-    await rest();
-  }
+    return count;
+  });
 }
 
 /** Keeps runs that have not ended, and runs whose parent or child has not ended. */
