@@ -10,8 +10,14 @@ import type { Transaction } from '../../store/database.ts';
 import type { Store } from '../../store/open.ts';
 import type { SchedulePause, StoredSchedule } from '../../store/schedule/schedules.ts';
 import { createPauses, type Pauses } from './schedule-pauses.ts';
-import { openStarts, type Starts, timesWithStarts } from './schedule-starts.ts';
-import { type Calendars, calendarRefusal, createTimesOf } from './schedule-times.ts';
+import {
+  type Calendars,
+  calendarRefusal,
+  createTimesOf,
+  openStarts,
+  type Starts,
+  timesWithStarts,
+} from './schedule-times.ts';
 import { createTracking, type Tracking } from './schedule-tracking.ts';
 
 /** How long the state of a schedule that is gone is kept, and a schedule of the API whose single time has passed. */

@@ -1,13 +1,18 @@
-// Opens a Database on PostgreSQL: a pool of connections to read, and one connection to write (ADR 0037).
+// Opens a Database on PostgreSQL, and migrates it: a pool of connections to read, and one connection to write (ADR
+// 0037).
 
-import { sql } from 'kysely';
+import { type Kysely, sql } from 'kysely';
 import type { Clock } from '../../lib/clock.ts';
 import type { Logger } from '../../lib/logger.ts';
 import type { CommitListener, Database } from '../database.ts';
 import { readNextEventId } from '../journal-rows.ts';
-import { connect } from './connect.ts';
-import { migratePostgres } from './migrate.ts';
+import { migrate } from '../migrations/migrate.ts';
+import type { Schema } from '../schema.ts';
+import { columnTypes, connect } from './connect.ts';
 import { openPostgresWriter } from './writer.ts';
+
+/** The advisory lock of the server that migrates. A server that starts in the meantime waits for it. */
+const migrationLock = 0x666c_7765;
 
 /** @throws StartError when the database is from a newer flwd */
 export async function openPostgresDatabase(o: {
@@ -46,4 +51,24 @@ export async function openPostgresDatabase(o: {
       await disconnect();
     },
   };
+}
+
+/** Migrates the database to the newest schema. */
+async function migratePostgres(db: Kysely<Schema>, log: Logger): Promise<void> {
+  await db.transaction().execute(async (tx) => {
+    await sql`select pg_advisory_xact_lock(${sql.lit(migrationLock)})`.execute(tx);
+    await sql`create table if not exists schema_version (version integer not null)`.execute(tx);
+    const { rows } = await sql<{ version: number }>`select version from schema_version`.execute(tx);
+    await migrate({
+      db: tx,
+      types: columnTypes,
+      log,
+      version: () => rows[0]?.version ?? 0,
+      async raise(toVersion, work) {
+        await work();
+        await sql`delete from schema_version`.execute(tx);
+        await sql`insert into schema_version values (${sql.lit(toVersion)})`.execute(tx);
+      },
+    });
+  });
 }

@@ -11,7 +11,6 @@ import { prepareQuery } from '../prepared-query.ts';
 import { countRows, given } from '../query-parts.ts';
 import type { Schema, StepRow } from '../schema.ts';
 import { type ApprovalPage, type ApprovalQuery, listApprovals } from './approvals.ts';
-import { childRuns } from './child-runs.ts';
 import { readPlan } from './earlier-plans.ts';
 import { type JobTimesQuery, jobTimes } from './job-times.ts';
 import { type LastRunsQuery, lastRuns, type RevisionsQuery, type UsedRevision, usedRevisions } from './last-runs.ts';
@@ -23,7 +22,15 @@ import { moveDeadlines, nextDeadline, overdueRuns, runsPastDeadline } from './ru
 import type { RunFilter } from './run-filter.ts';
 import { listRuns, type RunListQuery, type RunPage } from './run-list.ts';
 import { claimRun, isHeld, requestCancel, setProgress, setWaiting } from './run-moves.ts';
-import { selectSummaries, toRun, toStep, toSummaries } from './run-rows.ts';
+import {
+  listedArgs,
+  type RunDetails,
+  selectSummaries,
+  summaryColumns,
+  toRun,
+  toStep,
+  toSummaries,
+} from './run-rows.ts';
 
 export type { NewRun } from './run-add.ts';
 export type { RunChange } from './run-moves.ts';
@@ -278,4 +285,25 @@ async function countRuns(
     ? countByStatus(read, { status })
     : countOfTenant(read, { status, tenant }));
   return Number(row?.count ?? 0);
+}
+
+/** Found through the steps, which name them: runs have no index by their parent. */
+const selectChildren = prepareQuery((db, { id }: { id: string }) =>
+  db
+    .selectFrom('steps')
+    .innerJoin('runs', 'runs.id', 'steps.child_run_id')
+    .select(summaryColumns.map((column) => `runs.${column}` as const))
+    .select(['runs.details', listedArgs])
+    .where('steps.run_id', '=', id)
+    .orderBy('runs.created_at')
+    .orderBy('runs.id'),
+);
+
+async function childRuns(db: Kysely<Schema>, id: string): Promise<ChildRun[]> {
+  const rows = await selectChildren(db, { id });
+  const summaries = await toSummaries(db, rows);
+  return summaries.flatMap((summary, at) => {
+    const { parent }: RunDetails = JSON.parse(rows[at]?.details ?? '{}');
+    return parent ? [{ ...summary, parent }] : [];
+  });
 }
