@@ -7,7 +7,7 @@ import type { Late } from '../domain/outcome/late.ts';
 import { type Reach, reaches, reachesJob, reachesTenant } from '../domain/principal.ts';
 import { Problem } from '../domain/problem.ts';
 import type { ChildRun, LastRun, Run, RunStatus, RunSummary, Step } from '../domain/run.ts';
-import type { Artifact, ArtifactListQuery, ArtifactPage, ArtifactStore } from './blobs/artifacts.ts';
+import type { Artifact, ArtifactListQuery, ArtifactPage } from './blobs/artifacts.ts';
 import { parseCursor } from './cursor.ts';
 import type { FailureQuery, FailureStore } from './failures.ts';
 import type { LateQuery, LateStore } from './late.ts';
@@ -34,33 +34,13 @@ export type ReadableLog = {
 /** Functions with an id throw the Problem run-not-found. */
 export type RunReading = ReturnType<typeof createRunReading>;
 
-export type ArtifactReading = Pick<ArtifactStore, 'openRead'> & {
-  /** @throws Problem validation-error for a cursor of another list */
-  readonly list: (query: ArtifactListQuery, reach: Reach) => Promise<ArtifactPage>;
-  /** @throws Problem artifact-not-found */
-  readonly get: (id: string, reach: Reach) => Promise<Artifact & { readonly gone: boolean }>;
-};
+export type ArtifactReading = ReturnType<typeof createArtifactReading>;
 
-/** Statistics of the runs that a filter selects and the caller may see. */
-export type StatsReading = (
-  filter: StatsFilter,
-  reach: Reach,
-) => {
-  readonly counts: (window: StatsWindow) => ReturnType<StatsStore['counts']>;
-  readonly times: (window: StatsWindow) => ReturnType<StatsStore['times']>;
-  readonly groups: (by: Parameters<StatsStore['groups']>[0], window: StatsWindow) => ReturnType<StatsStore['groups']>;
-  readonly jobs: (o: Omit<Parameters<StatsStore['jobs']>[0], 'tenant'>) => ReturnType<StatsStore['jobs']>;
-};
-
-export type Reading = {
-  readonly runs: RunReading;
-  readonly artifacts: ArtifactReading;
-  readonly stats: StatsReading;
-};
+export type StatsReading = ReturnType<typeof createStatsReading>;
 
 export function createReading(
   store: Pick<Store, 'runs' | 'notifications' | 'logs' | 'failures' | 'late' | 'artifacts' | 'stats'>,
-): Reading {
+) {
   const limitTo = createLimit(store.stats);
   return {
     runs: createRunReading(store, limitTo),
@@ -69,23 +49,24 @@ export function createReading(
   };
 }
 
-function createStatsReading({ stats }: Pick<Store, 'stats'>, limitTo: LimitTo): StatsReading {
-  return (filter, reach) => {
+/** Statistics of the runs that a filter selects and the caller may see. */
+function createStatsReading({ stats }: Pick<Store, 'stats'>, limitTo: LimitTo) {
+  return (filter: StatsFilter, reach: Reach) => {
     const limited = limitTo(filter, reach);
     return {
-      async counts(window) {
+      async counts(window: StatsWindow): ReturnType<StatsStore['counts']> {
         const of = await limited;
         return of ? stats.counts(of, window) : [];
       },
-      async times(window) {
+      async times(window: StatsWindow): ReturnType<StatsStore['times']> {
         const of = await limited;
         return of ? stats.times(of, window) : { whole: noTimes, spans: [] };
       },
-      async groups(by, window) {
+      async groups(by: 'job_id' | 'tenant', window: StatsWindow): ReturnType<StatsStore['groups']> {
         const of = await limited;
         return of ? stats.groups(by, of, window) : [];
       },
-      async jobs(o) {
+      async jobs(o: Omit<Parameters<StatsStore['jobs']>[0], 'tenant'>): ReturnType<StatsStore['jobs']> {
         const of = await limited;
         if (!of) return [];
         const all = of.jobId === undefined ? of.jobIds : [of.jobId];
@@ -212,15 +193,17 @@ const nothingFound: LogSearchPage = {
   unreadable: 0,
 };
 
-function createArtifactReading({ artifacts }: Pick<Store, 'artifacts'>, limitTo: LimitTo): ArtifactReading {
+function createArtifactReading({ artifacts }: Pick<Store, 'artifacts'>, limitTo: LimitTo) {
   return {
-    async list(query, reach) {
+    /** @throws Problem validation-error for a cursor of another list */
+    async list(query: ArtifactListQuery, reach: Reach): Promise<ArtifactPage> {
       const limited = await limitTo(query, reach);
       if (limited) return artifacts.list(limited);
       if (query.cursor !== undefined) parseCursor(query.cursor);
       return { artifacts: [], total: 0, nextCursor: null };
     },
-    async get(id, reach) {
+    /** @throws Problem artifact-not-found */
+    async get(id: string, reach: Reach): Promise<Artifact & { readonly gone: boolean }> {
       const artifact = await artifacts.get(id, tenantOf(reach).tenant);
       if (artifact && reachesJob(reach, artifact.job_id)) return artifact;
       throw new Problem('artifact-not-found', `The artifact '${id}' does not exist`);

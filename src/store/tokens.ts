@@ -13,12 +13,6 @@ export type StoredToken = ApiToken & {
 
 type TokenPage = { readonly limit: number; readonly offset?: number; readonly cursor?: string };
 
-type TokenList = {
-  readonly tokens: readonly ApiToken[];
-  readonly total: number;
-  readonly nextCursor: string | null;
-};
-
 export type TokenStore = ReturnType<typeof createTokenStore>;
 
 export function createTokenStore({ read }: Pick<Database, 'read'>) {
@@ -43,7 +37,7 @@ export function createTokenStore({ read }: Pick<Database, 'read'>) {
     },
 
     /** Newest first. `*` lists all tenants. @throws Problem validation-error for a malformed cursor */
-    async list(tenant: string, { limit, offset = 0, cursor }: TokenPage): Promise<TokenList> {
+    async list(tenant: string, { limit, offset = 0, cursor }: TokenPage) {
       const after = cursor === undefined ? undefined : parseCursor(cursor);
       const total = await countRows(ofTenant(tenant));
       const rows = await ofTenant(tenant)

@@ -116,12 +116,7 @@ function limitMemory({ profile, resources, ceilings }: Plan, report: ProfileRepo
   );
 }
 
-type GroundedPaths = {
-  readonly granted: readonly GrantedPath[];
-  readonly resolvedArgs: Readonly<Record<string, string>>;
-};
-
-async function groundPaths(plan: Plan, host: Host, denials: Denials): Promise<GroundedPaths> {
+async function groundPaths(plan: Plan, host: Host, denials: Denials) {
   const { wantedPaths, leave } = plan;
   const errors = createErrorList();
   const granted: GrantedPath[] = [];

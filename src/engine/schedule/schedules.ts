@@ -77,12 +77,6 @@ type PauseInForce = {
   readonly isReached: boolean;
 };
 
-type SchedulePreview = {
-  readonly fires: readonly number[];
-  readonly terms: ScheduleTerms;
-  readonly clockChange: ClockChange | null;
-};
-
 export type Schedules = ReturnType<typeof createSchedules>;
 
 const tickMs = 500;
@@ -145,7 +139,7 @@ export function createSchedules(o: Parts) {
     /** @throws Problem not-ready, schedule-not-found */
     get: (id: string, reach: Reach): Promise<ScheduleView> => onRoster(() => view(find(roster, id, reach))),
     /** Checks the request without saving anything. @throws like `create` */
-    preview: (request: ScheduleRequest, fires: number, principal: Principal): SchedulePreview =>
+    preview: (request: ScheduleRequest, fires: number, principal: Principal) =>
       previewOf(request, fires, roster, { ...o, by: principal }),
     /** @throws Problem not-ready, permission-denied, job-not-found, job-invalid, source-untrusted, validation-error */
     create: (request: ScheduleRequest, principal: Principal): Promise<ScheduleView> =>

@@ -6,8 +6,6 @@ import type { Database } from '../database.ts';
 import type { WantedFile } from './artifact-room.ts';
 import type { BlobStore } from './blobs.ts';
 
-export type ArtifactExpiry = ReturnType<typeof createArtifactExpiry>;
-
 export function createArtifactExpiry(o: {
   readonly database: Database;
   readonly blobs: Pick<BlobStore, 'remove'>;

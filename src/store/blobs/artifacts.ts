@@ -10,9 +10,9 @@ import type { Database, Transaction } from '../database.ts';
 import { countRows, given } from '../query-parts.ts';
 import { toTimestampOrNull } from '../run/run-rows.ts';
 import type { ArtifactRow, Schema } from '../schema.ts';
-import { type ArtifactExpiry, createArtifactExpiry } from './artifact-expiry.ts';
-import { createArtifactRoom, type Room, type WantedFile } from './artifact-room.ts';
-import type { Blob, BlobRequest, BlobStore } from './blobs.ts';
+import { createArtifactExpiry } from './artifact-expiry.ts';
+import { createArtifactRoom } from './artifact-room.ts';
+import type { Blob, BlobStore } from './blobs.ts';
 
 export type NewArtifact = Blob & {
   readonly runId: string;
@@ -63,47 +63,33 @@ export type ArtifactPage = {
   readonly nextCursor: string | null;
 };
 
-export type ArtifactStore = ArtifactExpiry & {
-  /**
-   * Takes a regular file of a workspace into the blob store, without a row: `add` or `discard` it next.
-   * @param o.mayLink the workspace is removed next, so its file may change owner and mode and need not be copied
-   */
-  readonly stage: (hostPath: string | Buffer, o: BlobRequest) => Promise<Blob>;
-  readonly discard: (staged: Pick<Blob, 'id'>) => Promise<void>;
-  readonly add: (tx: Transaction, artifacts: readonly NewArtifact[]) => Promise<void>;
-  /** Newest first, without expired ones. @throws Problem validation-error for a malformed cursor */
-  readonly list: (query: ArtifactListQuery) => Promise<ArtifactPage>;
-  /** Without a tenant, of any tenant. */
-  readonly get: (id: string, tenant?: string) => Promise<(Artifact & { readonly gone: boolean }) | undefined>;
-  /** The caller closes the file; undefined when it is gone. */
-  readonly openRead: (artifact: Pick<Artifact, 'id'>) => Promise<FileHandle | undefined>;
-  /** Reserves room for files that are about to be staged, within the quota for all artifacts. */
-  readonly takeRoom: (files: readonly WantedFile[], quotaBytes: number) => Promise<Room>;
-  /** All artifacts of all tenants, without expired ones. */
-  readonly totals: () => Promise<{ readonly count: number; readonly bytes: number }>;
-  /** How many artifacts `expire` and `removeExpired` would find. */
-  readonly preview: (createdBeforeMs: number) => Promise<number>;
-};
+export type ArtifactStore = ReturnType<typeof createArtifactStore>;
 
 export function createArtifactStore(o: {
   readonly database: Database;
   readonly blobs: BlobStore;
   readonly clock: Clock;
-}): ArtifactStore {
+}) {
   const { blobs, clock } = o;
   const { read } = o.database;
   const storedBytes = () => sumBytes(read, clock.now());
 
   return {
+    /**
+     * Takes a regular file of a workspace into the blob store, without a row: `add` or `discard` it next.
+     * @param o.mayLink the workspace is removed next, so its file may change owner and mode and need not be copied
+     */
     stage: blobs.take,
-    async discard({ id }) {
+    async discard({ id }: Pick<Blob, 'id'>): Promise<void> {
       await blobs.remove(id);
     },
 
     add: addArtifacts,
-    list: (query) => listArtifacts(read, query, clock.now()),
+    /** Newest first, without expired ones. @throws Problem validation-error for a malformed cursor */
+    list: (query: ArtifactListQuery): Promise<ArtifactPage> => listArtifacts(read, query, clock.now()),
 
-    async get(id, tenant) {
+    /** Without a tenant, of any tenant. */
+    async get(id: string, tenant?: string): Promise<(Artifact & { readonly gone: boolean }) | undefined> {
       const columns = given({ id, tenant });
       const query = read.selectFrom('artifacts').selectAll();
       const row = await query.where((eb) => eb.and(columns)).executeTakeFirst();
@@ -111,12 +97,19 @@ export function createArtifactStore(o: {
       return { ...toArtifact(row), gone: row.expires_at !== null && row.expires_at <= clock.now() };
     },
 
-    openRead: ({ id }) => blobs.openRead(id),
-    totals: async () => ({ count: await count(read, {}, clock.now()), bytes: await storedBytes() }),
+    /** The caller closes the file; undefined when it is gone. */
+    openRead: ({ id }: Pick<Artifact, 'id'>): Promise<FileHandle | undefined> => blobs.openRead(id),
+    /** All artifacts of all tenants, without expired ones. */
+    totals: async (): Promise<{ readonly count: number; readonly bytes: number }> => ({
+      count: await count(read, {}, clock.now()),
+      bytes: await storedBytes(),
+    }),
+    /** Reserves room for files that are about to be staged, within the quota for all artifacts. */
     takeRoom: createArtifactRoom({ read, storedBytes }),
     ...createArtifactExpiry(o),
 
-    preview(createdBeforeMs) {
+    /** How many artifacts `expire` and `removeExpired` would find. */
+    preview(createdBeforeMs: number): Promise<number> {
       const old = read.selectFrom('artifacts').where('created_at', '<', createdBeforeMs);
       return countRows(old.where(isNotExpired(clock.now())));
     },
