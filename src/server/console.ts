@@ -37,7 +37,6 @@ export const consolePaths = [
   '/logs',
   '/admin',
   '/admin/*',
-  '/system',
   '/assets/*',
 ] as const;
 

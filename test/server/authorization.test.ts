@@ -60,7 +60,7 @@ test('the only routes are the operations and the fixed paths, and each of them c
     '/failures',
     '/logs',
   ];
-  const ofConsole = [...pages, '/admin', '/admin/*', '/system', '/assets/*'];
+  const ofConsole = [...pages, '/admin', '/admin/*', '/assets/*'];
   const fixed = [...ofConsole, '/docs', '/healthz', '/readyz', '/metrics', `${apiBase}/openapi.json`].map(
     (path) => `GET ${path}`,
   );
