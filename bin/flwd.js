@@ -30,20 +30,39 @@ async function start() {
 }
 
 /**
- * Keeps compiled code between starts, and in a checkout the sources without their types. The folder is in the
- * package: anyone who can write the package can change its code anyway, which is not true of Node's default below
- * the shared /tmp. Only the package's owner keeps it: a folder that root made in another user's package would keep
- * that user from updating and removing the package.
+ * Keeps compiled code between starts, and in a checkout the sources without their types. The owner of the package keeps
+ * it in the package: anyone who can write there can change flwd's code anyway, which is not true of Node's default
+ * below the shared /tmp. Other users keep it in their own cache: a folder of theirs in the package would keep its owner
+ * from updating and removing it.
  */
-async function keepCompiledCode(folder) {
+async function keepCompiledCode(folderOfOwner) {
   const { mkdirSync, statSync } = await builtin('fs');
   try {
-    if (statSync(await besideMe('..')).uid !== process.geteuid()) return;
+    const isOwner = statSync(await besideMe('..')).uid === process.geteuid();
+    const folder = isOwner ? folderOfOwner : await folderOfUser();
+    if (folder === undefined) return;
     mkdirSync(folder, { recursive: true, mode: 0o700 });
+    (await builtin('module')).enableCompileCache(folder);
   } catch {
-    return;
+    // Only the start is slower.
   }
-  (await builtin('module')).enableCompileCache(folder);
+}
+
+/**
+ * In the cache of the service (CacheDirectory= of systemd) or of the user; undefined if other users can write there.
+ * Throws if there is no such folder.
+ */
+async function folderOfUser() {
+  const { existsSync, rmSync, statSync } = await builtin('fs');
+  const { CACHE_DIRECTORY, XDG_CACHE_HOME, HOME } = process.env;
+  const cache = CACHE_DIRECTORY || XDG_CACHE_HOME || `${HOME}/.cache`;
+  const { uid, mode } = statSync(cache);
+  if (cache[0] !== '/' || uid !== process.geteuid() || (mode & 0o022) !== 0) return undefined;
+  const kept = `${cache}/flwd-compiled`;
+  // An upgrade changes the time, and the code of the version before is of no use any more.
+  const folder = `${kept}/${statSync(await ownPath()).ctimeMs}`;
+  if (!existsSync(folder)) rmSync(kept, { recursive: true, force: true });
+  return folder;
 }
 
 /** Runs this file again with the Node of the checkout, and passes on signals, exit code and output. */

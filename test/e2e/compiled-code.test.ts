@@ -1,10 +1,21 @@
-// The package keeps compiled code in its own folder, for its owner and for nobody else.
+// Compiled code is kept where no other user can write: for the owner of the package in the package, for other users in
+// their own cache.
 
 import { execFileSync } from 'node:child_process';
-import { chownSync, cpSync, existsSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  statSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, inject, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, inject, test } from 'vitest';
 
 let folder: string;
 
@@ -15,9 +26,11 @@ beforeEach(() => {
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 const cache = (): string => join(folder, 'dist', '.cache');
-const version = (): string =>
-  execFileSync('sh', ['-c', 'umask 0; exec "$0" "$@"', process.execPath, join(folder, 'bin', 'flwd.js'), 'version'], {
+const executable = (): string => join(folder, 'bin', 'flwd.js');
+const version = (env: Readonly<Record<string, string>> = {}): string =>
+  execFileSync('sh', ['-c', 'umask 0; exec "$0" "$@"', process.execPath, executable(), 'version'], {
     encoding: 'utf8',
+    env: { PATH: process.env.PATH, ...env },
   });
 
 test('the first start keeps compiled code where no other user can write', () => {
@@ -36,9 +49,45 @@ test('flwd starts without the folder when it cannot be made', () => {
   expect(version()).toMatch(/^flwd \d/);
 });
 
-test.runIf(process.geteuid?.() === 0)('root leaves no folder in the package of another user', () => {
-  chownSync(folder, 65534, 65534);
+describe.runIf(process.geteuid?.() === 0)('root, in the package of another user,', () => {
+  let home: string;
+  const compiled = (): string[] => readdirSync(join(home, '.cache', 'flwd-compiled'));
 
-  expect(version()).toMatch(/^flwd \d/);
-  expect(existsSync(cache())).toBe(false);
+  beforeEach(() => {
+    chownSync(folder, 65534, 65534);
+    home = join(folder, 'home');
+    mkdirSync(join(home, '.cache'), { recursive: true, mode: 0o700 });
+  });
+
+  test('keeps compiled code in its own cache, until an upgrade', () => {
+    expect(version({ HOME: home })).toMatch(/^flwd \d/);
+    const [first = ''] = compiled();
+    expect(statSync(join(home, '.cache', 'flwd-compiled', first)).mode & 0o777).toBe(0o700);
+    version({ XDG_CACHE_HOME: join(home, '.cache') });
+    expect(compiled()).toEqual([first]);
+
+    chmodSync(executable(), 0o700);
+    version({ HOME: home });
+    expect(compiled()).toEqual([expect.not.stringContaining(first)]);
+    expect(existsSync(cache())).toBe(false);
+  });
+
+  test('keeps it in the cache of a service of systemd', () => {
+    const service = mkdtempSync(join(folder, 'service-'));
+    version({ HOME: home, CACHE_DIRECTORY: service });
+    expect(readdirSync(service)).toEqual(['flwd-compiled']);
+    expect(readdirSync(join(home, '.cache'))).toEqual([]);
+  });
+
+  test.each([
+    ['others can write', () => chmodSync(join(home, '.cache'), 0o770)],
+    ['belongs to somebody else', () => chownSync(join(home, '.cache'), 65534, 65534)],
+    ['does not exist', () => rmSync(join(home, '.cache'), { recursive: true })],
+  ])('keeps nothing where a cache %s', (_, spoil) => {
+    spoil();
+    expect(version({ HOME: home })).toMatch(/^flwd \d/);
+    expect(version()).toMatch(/^flwd \d/);
+    expect(existsSync(join(home, '.cache', 'flwd-compiled'))).toBe(false);
+    expect(existsSync(cache())).toBe(false);
+  });
 });
