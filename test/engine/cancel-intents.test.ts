@@ -34,7 +34,7 @@ async function requestCancels(root: string, runIds: readonly string[]): Promise<
 }
 
 test('a run that waits for its next attempt is cancelled at once, and no attempt follows', async () => {
-  const jobs = { flaky: bash('echo tried; exit 1', { retry: { limit: 3, backoff: 'fixed', delay: '700ms' } }) };
+  const jobs = { flaky: bash('echo tried; exit 1', { retry: { limit: 3, backoff: 'fixed', delay: '1m' } }) };
   const { create, engine, messages, store, when } = await openEngine(dataFolder(), { jobs });
   const runId = await create('flaky');
   await when(runId, (run) => run.steps[0]?.attempt === 2);
