@@ -301,7 +301,7 @@ test('commands of flwd, with their options', () => {
     'schedules resume --all --tenant --json --quiet --verbose --remote --config --data-dir --jobs',
     'schedules release --after --json --quiet --verbose --remote --config --data-dir --jobs',
     'backfill --schedule --from --until --at-once --dry-run --json --quiet --verbose --remote --config --data-dir --jobs',
-    'backfills --job --limit --tenant --json --quiet --verbose --remote --config --data-dir --jobs',
+    'backfills --job --schedule --status --limit --tenant --json --quiet --verbose --remote --config --data-dir --jobs',
     'backfills cancel --json --quiet --verbose --remote --config --data-dir --jobs',
     'webhooks --job --tenant --json --quiet --verbose --remote --config --data-dir --jobs',
     'webhooks add --name --scheme --secret --header --if --arg --read-header --wait --per-minute --tenant --json --quiet --verbose --remote --config --data-dir --jobs',

@@ -4,7 +4,19 @@ import { Type } from 'typebox';
 import { backfillStatuses } from '../domain/schedule.ts';
 import { routes } from './routes.ts';
 import { nextFire } from './schedule-operations.ts';
-import { closed, instant, json, limit, literals, nullable, page, text, timeOrNull, timestamp } from './schema-parts.ts';
+import {
+  closed,
+  instant,
+  json,
+  limit,
+  literals,
+  nullable,
+  oneOf,
+  page,
+  text,
+  timeOrNull,
+  timestamp,
+} from './schema-parts.ts';
 
 const span = {
   from: Type.String({ format: 'date-time', description: 'The first instant whose times count' }),
@@ -100,6 +112,8 @@ export const backfillOperations = {
     query: Type.Object(
       {
         job_id: text('Only backfills of this job'),
+        schedule_id: text('Only backfills of this schedule'),
+        status: oneOf(backfillStatuses, 'Only backfills with this status'),
         tenant: text('Only backfills of this tenant'),
         ...page('How many backfills to return at most; 50 by default'),
       },

@@ -34,7 +34,7 @@ test('a dry run prints the times, and a backfill starts their runs', async () =>
   const id = made.stdout.trim();
   expect(made.stderr).toContain('reports/daily gets 3 runs, 2 at a time, oldest first');
   expect(made.stderr).toContain(`flwd runs --label backfill_id=${id}`);
-  const listed = async () => (await flwd(dir, 'backfills', '--job', 'reports/daily')).stdout;
+  const listed = async () => (await flwd(dir, 'backfills', '--job', 'reports/daily', '--status', 'done')).stdout;
   await expect.poll(listed, { interval: 200 }).toMatch(/ done +3 of 3 +0 +0 +local/);
   const runs = await flwd(dir, 'runs', '--trigger', 'backfill');
   expect(runs.stdout.match(/ backfill\b/g)).toHaveLength(3);

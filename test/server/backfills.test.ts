@@ -120,6 +120,12 @@ test('a backfill is shown with its progress, starts nothing after it was cancell
   expect(rest).toMatchObject({ backfills: [{ id: made.id }], total: 2, next_cursor: null });
   expect(await get('/backfills?offset=1')).toMatchObject({ backfills: [{ id: made.id }], next_cursor: null });
   expect((await server.fetch('/backfills?cursor=x')).status).toBe(400);
+  const totalOf = async (query: string) => (await get<AnswerOf<'listBackfills'>>(`/backfills?${query}`)).total;
+  expect(await totalOf(`schedule_id=${id}`)).toBe(2);
+  expect(await totalOf('schedule_id=another')).toBe(0);
+  expect(await totalOf(`schedule_id=${id}&status=cancelled`)).toBe(1);
+  expect(await totalOf('status=failed')).toBe(0);
+  expect((await server.fetch('/backfills?status=lost')).status).toBe(400);
 });
 
 describe('what is refused', () => {

@@ -61,10 +61,21 @@ describe.each(engines)('backfills on $engine', ({ open }) => {
     expect(await add('b4', underWay, 1)).toBe(false);
     expect(await add('b5', { ...underWay, tenant: 'acme', createdAtMs: 3 }, 1)).toBe(true);
     const page = async (o: Partial<Parameters<typeof store.backfills.page>[0]>) => {
-      const query = { tenant: undefined, jobIds: undefined, after: undefined, offset: 0, limit: 9, ...o };
+      const query = {
+        tenant: undefined,
+        jobIds: undefined,
+        scheduleId: undefined,
+        status: undefined,
+        after: undefined,
+        offset: 0,
+        limit: 9,
+        ...o,
+      };
       const { backfills, total } = await store.backfills.page(query);
       return { ids: backfills.map(({ id }) => id), total };
     };
+    expect((await page({ status: 'running' })).total).toBe(2);
+    expect((await page({ scheduleId: 'another' })).total).toBe(0);
     expect(await page({})).toEqual({ ids: ['b5', 'b3', 'b2', 'b1'], total: 4 });
     expect(await page({ tenant: 'acme', limit: 1 })).toEqual({ ids: ['b5'], total: 2 });
     expect(await page({ after: { createdAtMs: 2, id: 'b3' } })).toEqual({ ids: ['b2', 'b1'], total: 4 });

@@ -2,6 +2,7 @@
 
 import { catchUps } from '../../domain/job.ts';
 import { agentScopes, usualAgentScopes } from '../../domain/principal.ts';
+import { backfillStatuses } from '../../domain/schedule.ts';
 import { webhookSchemes } from '../../domain/trigger/webhook.ts';
 import {
   type Command,
@@ -280,7 +281,18 @@ export const jobCommands = [
   {
     name: 'backfills',
     about: 'list backfills, and how far they are',
-    options: onInstance({ name: 'job', value: 'JOB', about: 'backfills of this job' }, limit, tenant),
+    options: onInstance(
+      { name: 'job', value: 'JOB', about: 'backfills of this job' },
+      { name: 'schedule', value: 'SCHEDULE', about: 'backfills of this schedule' },
+      {
+        name: 'status',
+        value: 'STATUS',
+        choices: backfillStatuses,
+        about: `backfills in this state: ${backfillStatuses.join(', ')}`,
+      },
+      limit,
+      tenant,
+    ),
   },
   {
     name: 'backfills cancel',

@@ -1,7 +1,7 @@
 // `flwd backfill` and `flwd backfills`: starts, lists and cancels backfills.
 
 import type { AnswerOf } from '../../contract/operations.ts';
-import { backfillLabel } from '../../domain/schedule.ts';
+import { backfillLabel, backfillStatuses } from '../../domain/schedule.ts';
 import { toTimestamp } from '../../lib/clock.ts';
 import { isDate, startOfDay } from '../../lib/cron/calendar-days.ts';
 import { defined } from '../../lib/defined.ts';
@@ -9,7 +9,7 @@ import type { Options } from '../command.ts';
 import { exitCodes, Refusal } from '../exit-code.ts';
 import { findJob } from '../job/find-job.ts';
 import { jobsOf } from '../job/known-jobs.ts';
-import { oneOperand, readCount, readInstant, readValue } from '../option-values.ts';
+import { oneOperand, readChoice, readCount, readInstant, readValue } from '../option-values.ts';
 import { type Session, withSession } from '../session/session.ts';
 import { createOutput, flexible, type Output } from '../terminal/output.ts';
 import { noteNoServer } from './schedules.ts';
@@ -62,6 +62,8 @@ export async function list(options: Options): Promise<void> {
   const query = defined({
     limit: readCount(options, 'limit') ?? usual,
     job_id: readValue(options, 'job'),
+    schedule_id: readValue(options, 'schedule'),
+    status: readChoice(options, 'status', backfillStatuses),
     tenant: readValue(options, 'tenant'),
   });
   return withSession(options, async ({ client }) => {

@@ -32,6 +32,8 @@ type BackfillPreview = BackfillTimes & { readonly schedule: Schedule };
 type BackfillQuery = {
   readonly tenant: string | undefined;
   readonly jobId: string | undefined;
+  readonly scheduleId: string | undefined;
+  readonly status: Backfill['status'] | undefined;
   readonly after: { readonly createdAtMs: number; readonly id: string } | undefined;
   readonly offset: number;
   readonly limit: number;
@@ -109,13 +111,13 @@ export function createBackfills(o: Parts) {
       loop.wake();
       return view(backfill);
     },
-    async list({ tenant: asked, jobId, after, offset, limit }, reach) {
+    async list({ tenant: asked, jobId, limit, ...others }, reach) {
       if (asked !== undefined && !reachesTenant(reach, asked)) return nothing;
       const tenant = asked ?? (reach.tenant === '*' ? undefined : reach.tenant);
       const jobIds = jobId === undefined ? undefined : [jobId];
       const reached =
         reach.jobs && (jobIds ?? (await store.backfills.jobIds(tenant))).filter((one) => reachesJob(reach, one));
-      const query = { tenant, jobIds: reached ?? jobIds, after, offset, limit: limit + 1 };
+      const query = { ...others, tenant, jobIds: reached ?? jobIds, limit: limit + 1 };
       const { backfills, total } = await store.backfills.page(query);
       return { backfills: backfills.slice(0, limit).map(view), total, hasMore: backfills.length > limit };
     },

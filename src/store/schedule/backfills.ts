@@ -17,6 +17,8 @@ export type OpenBackfill = Backfill & {
 type BackfillQuery = {
   readonly tenant: string | undefined;
   readonly jobIds: readonly string[] | undefined;
+  readonly scheduleId: string | undefined;
+  readonly status: Backfill['status'] | undefined;
   readonly after: { readonly createdAtMs: number; readonly id: string } | undefined;
   readonly offset: number;
   readonly limit: number;
@@ -90,11 +92,14 @@ export function createBackfillStore({ read, transact }: Database) {
   };
 }
 
-async function pageOf(read: Database['read'], { tenant, jobIds, after, offset, limit }: BackfillQuery) {
+async function pageOf(read: Database['read'], asked: BackfillQuery) {
+  const { tenant, jobIds, scheduleId, status, after, offset, limit } = asked;
   if (jobIds?.length === 0) return { backfills: [], total: 0 };
   let matching = read.selectFrom('backfills');
   if (tenant !== undefined) matching = matching.where('tenant', '=', tenant);
   if (jobIds) matching = matching.where('job_id', 'in', jobIds);
+  if (scheduleId !== undefined) matching = matching.where('schedule_id', '=', scheduleId);
+  if (status !== undefined) matching = matching.where('status', '=', status);
   let query = matching.selectAll().orderBy('created_at', 'desc').orderBy('id', 'desc').offset(offset).limit(limit);
   if (after)
     query = query.where(

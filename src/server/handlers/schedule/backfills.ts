@@ -47,12 +47,13 @@ export function createBackfillHandlers(o: {
       };
     },
 
-    async listBackfills({ request: { principal }, query: { job_id: asked, tenant, cursor, offset = 0, limit } }) {
+    async listBackfills({ request: { principal }, query }) {
+      const { job_id: asked, schedule_id: scheduleId, status, tenant, cursor, offset = 0, limit } = query;
       assertReached(principal, tenant);
       const jobId = asked === undefined ? undefined : o.jobIdOf(asked);
       const after = cursor === undefined ? undefined : parseCursor(cursor);
       const paging = { after, offset: after ? 0 : offset, limit: limit ?? usualLimit };
-      const page = await backfills.list({ tenant, jobId, ...paging }, principal);
+      const page = await backfills.list({ tenant, jobId, scheduleId, status, ...paging }, principal);
       const last = page.backfills.at(-1);
       return {
         backfills: page.backfills.map(toAnswer),
