@@ -7,7 +7,8 @@ import { createHmac } from 'node:crypto';
 import { mkdirSync, mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import type { Browser, Page } from 'playwright-core';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Browser, Page, Request } from 'playwright-core';
 import { buildConsole } from '../build-console.ts';
 import { startDemoServer } from '../test/support/demo-server.ts';
 import { launchChromium } from '../test/support/headless-chromium.ts';
@@ -49,6 +50,7 @@ function pagesWith({
     { name: 'job-graph', path: '/jobs/shop/release?tab=graph', text: 'checkout' },
     { name: 'job-runs', path: '/jobs/shop/release?tab=runs', text: 'Failed' },
     { name: 'job-code', path: '/jobs/shop/release?tab=code', text: 'config.yaml' },
+    { name: 'job-tests', path: '/jobs/shop/release?tab=tests', text: 'This job has no tests.' },
     { name: 'job-schedules', path: '/jobs/backup/pg-nightly?tab=schedules', text: 'Every day' },
     { name: 'schedules', path: '/schedules', text: 'Every day' },
     { name: 'schedules-week', path: '/schedules?view=week', text: /Mon/ },
@@ -94,11 +96,26 @@ const shown: readonly (readonly [name: string, page: string, width: Width, theme
 async function takeShot(browser: Browser, shot: Shot, width: Width, theme: Theme, file: string): Promise<void> {
   const viewport = { width, height: heights[width] };
   const page = await browser.newPage({ viewport, colorScheme: theme, reducedMotion: 'reduce', hasTouch: width < 700 });
+  const isIdle = watchRequests(page);
   await page.goto(base + shot.path);
   if (shot.press !== undefined) await page.getByRole('button', { name: shot.press }).click();
   await settled(page, shot);
+  // An answer may lead to the next request.
+  for (let idleLooks = 0; idleLooks < 3; idleLooks = isIdle() ? idleLooks + 1 : 0) await delay(100);
   await page.screenshot({ path: file });
   await page.close();
+}
+
+/** Streams of events do not count: they never end. */
+function watchRequests(page: Page): () => boolean {
+  const open = new Set<Request>();
+  page.on('request', (request) => open.add(request));
+  page.on('requestfinished', (request) => open.delete(request));
+  page.on('requestfailed', (request) => open.delete(request));
+  page.on('response', (response) => {
+    if (response.headers()['content-type']?.startsWith('text/event-stream')) open.delete(response.request());
+  });
+  return () => open.size === 0;
 }
 
 async function settled(page: Page, { name, text }: Shot): Promise<void> {
