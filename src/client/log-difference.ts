@@ -22,34 +22,36 @@ export async function findLogDifference(client: Client, a: Run, b: Run, signal?:
   const stepIds = b.steps.filter(({ kind }) => kind === 'command').map(({ step_id: id }) => id);
   let lines = 0;
   for (const stepId of stepIds) {
-    const read = (run: Run, cursor: string | null): Promise<Page> =>
-      client.call('getRunLogs', {
-        path: { run_id: run.run_id },
-        query: { step_id: stepId, limit: pageLines, ...(cursor !== null && { cursor }) },
-        ...(signal && { signal }),
-      });
-    let cursorA: string | null = null;
-    let cursorB: string | null = null;
+    const read = ({ run_id: runId }: Run) => linesOf(client, { runId, stepId, signal });
+    const [linesOfA, linesOfB] = [read(a), read(b)];
     for (;;) {
-      const [pageA, pageB]: readonly [Page, Page] = await Promise.all([read(a, cursorA), read(b, cursorB)]);
-      const at = firstDifference(pageA.logs, pageB.logs);
-      if (at !== null) return { kind: 'line', stepId, a: pageA.logs[at] ?? null, b: pageB.logs[at] ?? null };
-      lines += pageB.logs.length;
-      cursorA = pageA.next_cursor;
-      cursorB = pageB.next_cursor;
-      if (cursorA === null || cursorB === null || pageA.logs.length < pageLines) break;
-      if (lines >= mostLines) return { kind: 'unknown', lines };
+      const [nextA, nextB] = await Promise.all([linesOfA.next(), linesOfB.next()]);
+      const [lineA, lineB] = [nextA.value ?? null, nextB.value ?? null];
+      if (lineA === null && lineB === null) break;
+      if (lines === mostLines) return { kind: 'unknown', lines };
+      if (lineA === null || lineB === null || steady(lineA.message) !== steady(lineB.message))
+        return { kind: 'line', stepId, a: lineA, b: lineB };
+      lines += 1;
     }
   }
   return { kind: 'same' };
 }
 
-function firstDifference(a: readonly Line[], b: readonly Line[]): number | null {
-  for (let at = 0; at < Math.max(a.length, b.length); at++) {
-    const [lineA, lineB] = [a[at], b[at]];
-    if (!lineA || !lineB || steady(lineA.message) !== steady(lineB.message)) return at;
-  }
-  return null;
+/** Page by page: pages of long lines have fewer of them. */
+async function* linesOf(
+  client: Client,
+  o: { readonly runId: string; readonly stepId: string; readonly signal: AbortSignal | undefined },
+): AsyncGenerator<Line, undefined> {
+  let cursor: string | null = null;
+  do {
+    const page: Page = await client.call('getRunLogs', {
+      path: { run_id: o.runId },
+      query: { step_id: o.stepId, limit: pageLines, ...(cursor !== null && { cursor }) },
+      ...(o.signal && { signal: o.signal }),
+    });
+    yield* page.logs;
+    cursor = page.next_cursor;
+  } while (cursor !== null);
 }
 
 const changing =

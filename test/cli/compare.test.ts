@@ -63,3 +63,21 @@ test('a run is compared with the last success of its job, and the older one come
     files: [{ path: 'run.sh', change: 'changed', b: expect.stringContaining('towards') }],
   });
 });
+
+test('a log that goes on where the other one ends differs there, also where pages end', async () => {
+  const script = 'seq "$lines"\nfor n in $(seq "$long"); do printf "%09000d\\n" "$n"; done';
+  const counts = ['lines', 'long'].map((name) => ({ name, default: '0' }));
+  const { dir } = await createInstance({ count: bash(script, { args: counts }) });
+  const idOf = async (...words: string[]): Promise<string> =>
+    JSON.parse((await flwd(dir, 'count', '--json', ...words)).stdout).run_id;
+  const compared = async (...ids: string[]) => (await flwd(dir, 'compare', ...ids)).stdout;
+  const page = await idOf('--lines', '1000');
+  const twoPages = await idOf('--lines', '1501');
+  expect(await compared(page, twoPages)).toContain('\n\nThe logs differ from line 1001 on:\n- (ends before)\n+ 1001\n');
+  // A page ends after some MiB, too.
+  const long = await idOf('--long', '600');
+  const longer = await idOf('--long', '601');
+  expect(await compared(long, longer)).toContain('\n\nThe logs differ from line 601 on:\n- (ends before)\n+ 0000');
+  const alike = await idOf('--long', '600');
+  expect(await compared(long, alike)).toContain('\n\nThe logs are the same, apart from times and ids.\n');
+});
