@@ -223,6 +223,11 @@ describe('input and variables', () => {
 
   test.each([
     ['FLWD_OUTPUT_DIR', 'use $FLWD_ARTIFACTS_DIR, the folder for files to keep'],
+    ['FLWD_ARTIFACT_PATH', 'use $FLWD_ARTIFACTS_DIR, the folder for files to keep'],
+    ['FLWD_OUTPUT_PATH', 'use $FLWD_OUTPUT_FILE, the file for outputs'],
+    ['FLWD_RESULT_PATH', 'use $FLWD_RESULT_FILE, the file for the result'],
+    ['FLWD_ROUTE_PATH', 'docs/jobs.md lists those that a script gets'],
+    ['FLWD_LOGOUT_PATH', 'docs/jobs.md lists those that a script gets'],
     ['FLWD_OUTPUT', 'use $FLWD_OUTPUT_FILE, the file for outputs'],
     ['FLWD_RESULT', 'use $FLWD_RESULT_FILE, the file for the result'],
     ['FLWD_SECRET_DIR', 'use $FLWD_SECRETS_DIR, the folder with the secrets'],
@@ -238,7 +243,12 @@ describe('input and variables', () => {
   test('a variable that only some runs have', () => {
     const hint = (name: string) => hintOf({ lines: [`run.sh: line 2: ${name}: unbound variable`] });
     expect(hint('FLWD_SCHEDULED_AT')).toContain('write ${FLWD_SCHEDULED_AT:-}');
-    expect(hint('FLWD_STEP_TEST_TAG')).toContain('`needs`');
+    expect(hint('FLWD_STEP_TEST_TAG')).toBe(
+      'a step gets the outputs of the steps that it `needs`, and no such step has one for FLWD_STEP_TEST_TAG: ' +
+        'a step writes its outputs as `key=value` to its $FLWD_OUTPUT_FILE',
+    );
+    expect(hint('FLWD_ITEM')).toMatch(/^only a step with `foreach` has .* write \$\{FLWD_ITEM:-\}/);
+    expect(hint('FLWD_MATRIX_OS')).toMatch(/^only a step whose `matrix` has .* write \$\{FLWD_MATRIX_OS:-\}/);
     expect(hint('FLWD_ARG_TARGET')).toContain('write ${FLWD_ARG_TARGET:-}');
     expect(hint('FLWD_ARG_TARGETS')).toBe('the job has no argument for FLWD_ARG_TARGETS: use $FLWD_ARG_TARGET');
     expect(hint('FLWD_ARG_PGPASSWORD')).toContain('"$FLWD_SECRETS_DIR/pgpassword"');
@@ -269,13 +279,41 @@ describe('input and variables', () => {
     [String.raw`/job/run.sh: line 2: $'ls\r': command not found`, 127],
     [String.raw`/job/run.sh: line 2: set: pipefail\r: invalid option name`, 2],
     [String.raw`/job/run: 3: foo\r: not found`, 127],
+    [String.raw`/job/run: 3: \r: not found`, 127],
+    [String.raw`/job/run.sh: line 2: syntax error near unexpected token ${'`'}$'do\r''`, 2],
     [String.raw`/usr/bin/env: ‘perl\r’: No such file or directory`, 127],
+    [String.raw`env: 'perl\r': No such file or directory`, 127],
     ['bash: ./tool: /bin/bash^M: bad interpreter: No such file or directory', 126],
-    ['/job/run.sh: line 2: /job/tool: cannot execute: required file not found', 127],
     ['/job/run: 2: set: Illegal option -', 2],
     ['/job/run.sh: line 5: syntax error: unexpected end of file', 2],
   ])('line ends of Windows: %s', (line, exitCode) => {
-    expect(hintOf({ lines: [line], exitCode })).toMatch(/line ends of Windows.*dos2unix/);
+    expect(hintOf({ lines: [line], exitCode })).toMatch(
+      /^(?:the script|a block .*) has the line ends of Windows.*dos2unix/,
+    );
+  });
+
+  test.each([
+    String.raw`/job/run.sh: line 2: cd: $'/tmp\r': No such file or directory`,
+    String.raw`rm: cannot remove 'old'$'\r': No such file or directory`,
+    String.raw`/job/run.sh: line 2: ./x\r: No such file or directory`,
+    String.raw`/job/run.sh: line 2: exit: 1\r: numeric argument required`,
+  ])('line ends of Windows, in the script or in what it reads: %s', (line) => {
+    expect(hintOf({ lines: [line] })).toMatch(/^the script, or the text that it reads, has .* of Windows.*dos2unix/);
+  });
+
+  test.each([
+    String.raw`KeyError: '12\r'`,
+    String.raw`ValueError: invalid literal for int() with base 10: '12\rx\r'`,
+    String.raw`psycopg2.errors.InvalidTextRepresentation: invalid input syntax for type integer: '12\r'`,
+    String.raw`SyntaxError: Unexpected token '\r', "\r" is not valid JSON`,
+    String.raw`Error: no record for db1\r: skipped`,
+  ])('line ends of Windows in data are not explained by the script: %s', (line) => {
+    expect(hintOf({ lines: [line] })).toBeUndefined();
+  });
+
+  test('a file whose interpreter or loader is missing', () => {
+    const lines = ['/job/run.sh: line 2: /job/tool: cannot execute: required file not found'];
+    expect(hintOf({ lines, exitCode: 127 })).toMatch(/its first line names .* its loader .* Windows: .*dos2unix/);
   });
 
   test('a first line that ends as in Windows', () => {
@@ -286,11 +324,39 @@ describe('input and variables', () => {
 
   test('a key of the key-value store that does not exist, about which flwd_kv_get says nothing', () => {
     const python = "subprocess.CalledProcessError: Command '['flwd_kv_get', 'n']' returned non-zero exit status 1.";
-    for (const lines of [[trap('flwd_kv_get n')], [trap('n=$(flwd_kv_get n)')], [python]])
+    const commands = [
+      'flwd_kv_get n',
+      'n=$(flwd_kv_get n)',
+      'n="$(flwd_kv_get --version --namespace=a -- "$x y|z")"',
+      'flwd_kv_get --namespace a n > file',
+    ];
+    const namespaced = python.replace("'n'", "'--namespace', 'a', 'n'");
+    for (const lines of [...commands.map((command) => [trap(command)]), [python], [namespaced]])
       expect(hintOf({ lines })).toContain('a default after the key');
     const said = "flwd_kv_get: the namespace 'x' is not granted";
     expect(hintOf({ lines: [said, trap('flwd_kv_get --namespace x n')] })).toBeUndefined();
-    expect(hintOf({ lines: [trap('[[ $(flwd_kv_get n 0) -gt 3 ]]')] })).toBeUndefined();
+    expect(hintOf({ lines: [said, python] })).toBeUndefined();
+  });
+
+  test.each([
+    'n=$(flwd_kv_get count 0 | grep foo)',
+    'flwd_kv_get count 0',
+    'n=$(flwd_kv_get --namespace a count 0)',
+    'flwd_kv_get count | jq .a',
+    'flwd_kv_get count|jq .a',
+    'n=$(flwd_kv_get count; false)',
+    'n=$(flwd_kv_get count;false)',
+    'n=$(flwd_kv_get count && false)',
+    'n=$(flwd_kv_get count || false)',
+    'n=$(flwd_kv_get "a b" c)',
+    'flwd_kv_get count 2> /dev/null',
+    '[[ $(flwd_kv_get n 0) -gt 3 ]]',
+  ])('a key that may exist, or has a default, is not the cause: %s', (command) => {
+    expect(hintOf({ lines: [trap(command)] })).toBeUndefined();
+    for (const shown of [`'${command}'`, "'['flwd_kv_get', 'n', '0']'"])
+      expect(
+        hintOf({ lines: [`subprocess.CalledProcessError: Command ${shown} returned non-zero exit status 1.`] }),
+      ).toBeUndefined();
   });
 
   test('ssh without its files', () => {
@@ -314,6 +380,9 @@ test.each([
   [['cat: /srv/x: No such file or directory', trap('cat /srv/x')], 'cat: /srv/x: No such file or directory (run.sh:3)'],
   [[trap('curl -s https://example.org', 6)], 'curl -s https://example.org (run.sh:3)'],
   [['a warning', trap('false')], 'false (run.sh:3)'],
+  [['a warning', trap('v=$(flwd_kv_get nokey)')], 'v=$(flwd_kv_get nokey) (run.sh:3)'],
+  [['flwd_kv_get: no', trap('v=$(flwd_kv_get k)')], 'flwd_kv_get: no (run.sh:3: v=$(flwd_kv_get k))'],
+  [['run.sh: line 3: /x: denied', trap('flwd_kv_get k > /x')], '/x: denied (run.sh:3: flwd_kv_get k > /x)'],
   [
     ["FileNotFoundError: [Errno 2] No such file or directory: 'x'", trap('python3 x.py')],
     "FileNotFoundError: [Errno 2] No such file or directory: 'x' (run.sh:3: python3 x.py)",

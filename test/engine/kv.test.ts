@@ -143,6 +143,22 @@ test('what scripts store, later runs find, also after a run that failed', { time
   expect(keys).toMatchObject([{ key: 'count', size_bytes: 6, updated_by: expect.stringMatching(/^run_/) }]);
 });
 
+test('a run that fails because a key is missing says so, whatever it printed before', async () => {
+  const { create, finished } = await openEngine(dataFolder(), {
+    jobs: {
+      missing: bash('echo "an old option" >&2; v=$(flwd_kv_get nokey)'),
+      python: python("import subprocess\nsubprocess.run(['flwd_kv_get', 'unseen'], check=True)"),
+      filtered: bash('n=$(flwd_kv_get count 0 | grep foo)'),
+    },
+  });
+  const errorOf = async (jobId: string) => (await finished(await create(jobId))).error;
+  const hint = 'there is no such key: give `flwd_kv_get` a default after the key, for the first run';
+  const message = expect.stringMatching(/^exited with code 1: v=\$\(flwd_kv_get nokey\) \([\w.]+:\d+\)$/);
+  expect(await errorOf('missing')).toMatchObject({ message, hint });
+  expect(await errorOf('python')).toMatchObject({ hint });
+  expect(await errorOf('filtered')).not.toHaveProperty('hint', hint);
+});
+
 test('another namespace is a grant: the instance must allow it, the source be trusted, and the run shows it', async () => {
   const reader = { reader: jobs['shares/reader'] };
   const refused = await openEngine(dataFolder(), { jobs: reader, security: { mayGrant: () => ['network'] } });

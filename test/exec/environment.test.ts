@@ -1,6 +1,7 @@
 // The environment of a job, as the job sees it.
 
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { variablesOfEveryRun } from '../../src/engine/run/failure/variable-hints.ts';
 import { run, type Sample } from './sample.ts';
 
 /** The server's own variables during a test. */
@@ -52,6 +53,11 @@ const clean = {
 describe('secure', () => {
   test('is these variables and no others', async () => {
     expect(await environmentOf({})).toEqual(clean);
+  });
+
+  test('has all variables that hints name, and hints know all of flwd’s', async () => {
+    const own = Object.keys(await environmentOf({})).filter((name) => name.startsWith('FLWD_'));
+    expect(Object.keys(variablesOfEveryRun).toSorted()).toEqual(own.toSorted());
   });
 
   test('has what the job sets, without any expansion, and may replace LANG and HOME', async () => {

@@ -27,9 +27,10 @@ export function readErrorLines(lines: readonly string[]): ErrorLines {
 const mostOfCommand = 120;
 
 /** Why a script that exited with `code` failed, in its own words. */
-export function exitMessage(code: number, { own, bash }: ErrorLines): string {
+export function exitMessage(code: number, lines: ErrorLines): string {
+  const { own, bash } = lines;
   const exited = `exited with code ${code}`;
-  const said = bash && printsNothing(bash.command) ? undefined : lastWords(own);
+  const said = isSilent(lines) ? undefined : lastWords(own);
   if (!bash) return said === undefined ? exited : `${exited}: ${withoutFolder(said)}`;
   const { place } = bash;
   const command = shorten(bash.command);
@@ -38,10 +39,31 @@ export function exitMessage(code: number, { own, bash }: ErrorLines): string {
   return `${exited}: ${words} (${isAbout(words, bash.command) ? place : `${place}: ${command}`})`;
 }
 
-/** Whether the command fails without a word, so that the line before it is about something else. */
-export function printsNothing(command: string): boolean {
+/** Whether the command that failed in bash said nothing, so that the line before it is about something else. */
+export function isSilent({ own, bash }: ErrorLines): boolean {
+  if (!bash) return false;
+  return printsNothing(bash.command) || (asksForKey(bash.command) && !saysWhyNoKey.test(own.at(-1) ?? ''));
+}
+
+function printsNothing(command: string): boolean {
   return /^(?:false|test|let|exit|return|wait|read|grep|diff|cmp)\b|^(?:\[|\(\()/.test(command) || isQuietCurl(command);
 }
+
+/** One word of a command, with its quotes. */
+const word = /(?:[^\s"'\\|&;<>()]|\\.|"[^"]*"|'[^']*')+/.source;
+const option = `'?--(?:version|namespace(?:=${word}|'? +${word}))?'?`;
+const redirection = `1?>>? *${word}`;
+const keyWithoutDefault = new RegExp(
+  `^(?:\\w+=)?"?(?:\\$\\()?'?flwd_kv_get'?(?: +${option})* +(?!'?--)${word}(?: +${redirection})*\\)?"?$`,
+);
+
+/** Whether the command is only `flwd_kv_get` without a default: it says nothing about a key that does not exist. */
+export function asksForKey(command: string): boolean {
+  return keyWithoutDefault.test(command);
+}
+
+/** Words of flwd_kv_get itself, or of bash about the file to which they go. */
+const saysWhyNoKey = /^flwd_kv_get: |^usage: flwd_kv_get |: line \d+: /;
 
 export function isQuietCurl(command: string): boolean {
   return /^curl\b/.test(command) && /\s(?:-[a-zA-Z]*s[a-zA-Z]*|--silent)\b/.test(command) && !saysErrors(command);

@@ -3,7 +3,7 @@
 // causes, the hint names them all, or there is no hint.
 
 import { formatSize } from '../../../lib/units.ts';
-import { isError, printsNothing, withoutScript } from './error-lines.ts';
+import { asksForKey, isError, isSilent, withoutScript } from './error-lines.ts';
 import type { FailedAttempt, LineRule } from './failed-attempt.ts';
 import { hintForFile } from './file-hints.ts';
 import { hintForCurl, networkRules } from './network-hints.ts';
@@ -28,7 +28,7 @@ function hintForExit(failed: FailedAttempt): string | undefined {
   if (bash && isRead(bash.command)) return noInput('`read` found no more input');
   const known = hintForCurl(failed) ?? hintForCommand(failed) ?? hintForKey(failed);
   if (known !== undefined) return known;
-  if (bash && printsNothing(bash.command)) return undefined;
+  if (isSilent(failed.lines)) return undefined;
   for (const line of own.filter(isError).slice(-mostLines).toReversed()) {
     const hint = hintForLine(withoutScript(line), failed);
     if (hint !== undefined) return hint;
@@ -37,12 +37,19 @@ function hintForExit(failed: FailedAttempt): string | undefined {
 }
 
 /** flwd_kv_get says why it fails, except for a key that does not exist. */
-function hintForKey({ exitCode, lines: { own, bash } }: FailedAttempt): string | undefined {
+function hintForKey({ exitCode, lines }: FailedAttempt): string | undefined {
+  const { own, bash } = lines;
   const asks = bash
-    ? /^(?:\w+=)?"?(?:\$\()?flwd_kv_get\b/.test(bash.command)
-    : /\bflwd_kv_get\b.* returned non-zero exit status 1\b/.test(own.findLast(isError) ?? '');
-  if (exitCode !== 1 || !asks || own.some((line) => line.startsWith('flwd_kv_get: '))) return undefined;
+    ? isSilent(lines) && asksForKey(bash.command)
+    : asksForKey(commandOfPython(own.findLast(isError) ?? '')) && !own.some((line) => line.startsWith('flwd_kv_get: '));
+  if (exitCode !== 1 || !asks) return undefined;
   return 'there is no such key: give `flwd_kv_get` a default after the key, for the first run';
+}
+
+/** What Python's `subprocess` could not run: `'flwd_kv_get n'`, or `['flwd_kv_get', 'n']`. */
+function commandOfPython(line: string): string {
+  const [, list, text = ''] = /: Command (?:'\[(.*)\]'|'(.*)') returned non-zero exit status 1\b/.exec(line) ?? [];
+  return list?.replaceAll("', '", "' '") ?? text;
 }
 
 function hintForLine(line: string, failed: FailedAttempt): string | undefined {
@@ -59,12 +66,17 @@ const rules: readonly LineRule[] = [
   ...variableRules,
   {
     // `-\r` is an option without a letter to dash.
-    says: /\\r['’:]|\^M: bad interpreter|\bIllegal option -$/,
+    says: /^\$'[^']*\\r': command not found$|^syntax error near unexpected token .\$'[^']*\\r'|^set: \w+\\r: invalid option name$|^[^\s:]*\\r: not found$|^(?:\/\S*\/)?env: ['‘][^'’]*\\r['’]: No such file|\^M: bad interpreter|\bIllegal option -$/,
     hint: () => `the script has the line ends of Windows: ${saveForUnix}`,
   },
   {
+    // A word of the script, or one that it has read from elsewhere. Other programs also print `'12\r'`.
+    says: /\$'[^']*\\r'|\\r: (?:No such file or directory|numeric argument required)$/,
+    hint: () => `the script, or the text that it reads, has the line ends of Windows: ${saveForUnix}`,
+  },
+  {
     says: /: cannot execute: required file not found$/,
-    hint: () => firstLine,
+    hint: () => neededFile,
   },
   {
     says: /^syntax error: (?:unexpected end of file|end of file unexpected)/i,
@@ -114,9 +126,10 @@ const rules: readonly LineRule[] = [
 ];
 
 const saveForUnix = 'save it with those of Unix, for example with `dos2unix`';
-const firstLine =
-  'the job sees no program at the path that the first line of the file names. If that path is right, the file has ' +
-  `the line ends of Windows: ${saveForUnix}`;
+const neededFile =
+  'the job does not see a program that the file needs: the one that its first line names or, for a compiled program, ' +
+  'its loader (`file` shows it). If the first line is right, the file has the line ends of Windows: ' +
+  saveForUnix;
 
 /** `read` in bash, from the script's own standard input. */
 function isRead(command: string): boolean {
@@ -136,6 +149,6 @@ function hintForSignal({ message }: FailedAttempt): string | undefined {
 
 function hintForStart({ message }: FailedAttempt): string | undefined {
   if (message.endsWith('is not executable')) return 'make the file executable with `chmod +x`';
-  if (message.endsWith('the program that its first line names does not')) return `if the file exists, ${firstLine}`;
+  if (message.endsWith('the program that its first line names does not')) return `if the file exists, ${neededFile}`;
   return undefined;
 }

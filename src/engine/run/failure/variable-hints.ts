@@ -4,7 +4,7 @@ import { nearest } from '../../../lib/nearest.ts';
 import type { FailedAttempt, LineRule } from './failed-attempt.ts';
 
 /** What exec/proc/environment.ts sets in every run, and what for. */
-const ofEveryRun: Readonly<Record<string, string>> = {
+export const variablesOfEveryRun: Readonly<Record<string, string>> = {
   FLWD_ARTIFACTS_DIR: 'the folder for files to keep',
   FLWD_OUTPUT_FILE: 'the file for outputs',
   FLWD_RESULT_FILE: 'the file for the result',
@@ -63,11 +63,15 @@ function hintForOwn(name: string, argumentNames: readonly string[]): string {
     return 'only runs of schedules and backfills have this variable: write ${FLWD_SCHEDULED_AT:-} to allow other runs';
   if (name.startsWith('FLWD_ARG_')) return hintForArgument(name, argumentNames);
   if (name.startsWith('FLWD_STEP_') && name !== 'FLWD_STEP')
-    return `a step gets the outputs of the steps that it \`needs\`, and no such step has written ${name} to its $FLWD_OUTPUT_FILE`;
+    return `a step gets the outputs of the steps that it \`needs\`, and no such step has one for ${name}: a step writes its outputs as \`key=value\` to its $FLWD_OUTPUT_FILE`;
+  if (name === 'FLWD_ITEM')
+    return 'only a step with `foreach` has this variable, for items shorter than 128 KiB: write ${FLWD_ITEM:-} to allow others';
+  if (name.startsWith('FLWD_MATRIX_'))
+    return `only a step whose \`matrix\` has a value for it gets this variable: write \${${name}:-} to allow others`;
   const lead = `flwd sets no variable ${name}`;
   const meant = meantBy(name);
   if (meant.length === 0) return `${lead}: docs/jobs.md lists those that a script gets`;
-  return `${lead}: use ${meant.map((one) => `$${one}, ${ofEveryRun[one]}`).join(', or ')}`;
+  return `${lead}: use ${meant.map((one) => `$${one}, ${variablesOfEveryRun[one]}`).join(', or ')}`;
 }
 
 function hintForArgument(name: string, argumentNames: readonly string[]): string {
@@ -80,8 +84,9 @@ function hintForArgument(name: string, argumentNames: readonly string[]): string
 
 /** Several if all begin with the name. */
 function meantBy(name: string): readonly string[] {
-  const known = Object.keys(ofEveryRun);
-  if (/(?:OUT|RESULT|ARTIFACT).*(?:DIR|FOLDER|PATH)/.test(name)) return ['FLWD_ARTIFACTS_DIR'];
+  const known = Object.keys(variablesOfEveryRun);
+  if (/^FLWD_(?:(?:OUT|OUTPUTS?|RESULTS?)_(?:DIR|FOLDER)|ARTIFACTS?_(?:DIR|FOLDER|PATH))$/.test(name))
+    return ['FLWD_ARTIFACTS_DIR'];
   const longer = known.filter((one) => one.startsWith(`${name}_`));
   const near = nearest(name, known);
   return longer.length > 0 || near === undefined ? longer : [near];
