@@ -1,73 +1,147 @@
-// `flwd approvals`: lists the steps that wait for an approval, across all runs.
+// `flwd approvals`, `flwd approve` and `flwd deny`: lists the steps that wait for an approval, and decides about one.
 
+import { setTimeout as delay } from 'node:timers/promises';
+import { ApiProblem } from '../../client/api-problem.ts';
 import { awayWords } from '../../client/took.ts';
-import type { AnswerOf } from '../../contract/operations.ts';
+import type { AnswerOf, BodyOf } from '../../contract/operations.ts';
 import { systemClock } from '../../lib/clock.ts';
+import { defined } from '../../lib/defined.ts';
 import type { Options } from '../command.ts';
+import { type Call, hint } from '../command-line.ts';
 import { type ExitCode, exitCodes, Refusal } from '../exit-code.ts';
-import { readCount } from '../option-values.ts';
-import { withSession } from '../session/session.ts';
-import { createOutput } from '../terminal/output.ts';
+import { readCount, readValue } from '../option-values.ts';
+import { type Session, withSession } from '../session/session.ts';
+import { createOutput, flexible, type Output } from '../terminal/output.ts';
+import { attendRun } from './attend-run.ts';
+import { findRunId } from './named-run.ts';
 
-export async function run(options: Options, operands: readonly string[]): Promise<ExitCode> {
+type Run = AnswerOf<'getRun'>;
+type Approvals = AnswerOf<'listApprovals'>;
+type Approval = Approvals['approvals'][number];
+
+/** An instance that has just started needs a moment to resume its runs. */
+const readyWithinMs = 10_000;
+const againMs = 50;
+
+/** `flwd approvals`: across all runs. */
+export async function list(options: Options, operands: readonly string[]): Promise<void> {
   const output = createOutput(options);
   if (operands.length > 0) throw new Refusal('flwd approvals takes no words: it lists what waits for an approval');
-  const [job] = options.get('job') ?? [];
-  const [tenant] = options.get('tenant') ?? [];
+  const state = options.has('answered') ? 'answered' : 'waiting';
   const query = {
-    state: options.has('answered') ? ('answered' as const) : ('waiting' as const),
-    ...(job !== undefined && { job_id: job }),
-    ...(tenant !== undefined && { tenant }),
+    state,
+    ...defined({ job_id: readValue(options, 'job'), tenant: readValue(options, 'tenant') }),
     limit: readCount(options, 'limit') ?? 20,
-  };
-  return withSession(options, async (session) => {
-    const list = await session.client.call('listApprovals', { query });
-    if (output.isJson) {
-      output.json(list);
-      return exitCodes.done;
-    }
-    const { approvals, total, total_exact: isExact } = list;
-    if (approvals.length === 0) {
-      output.say(query.state === 'waiting' ? 'nothing waits for an approval' : 'no approvals');
-      return exitCodes.done;
-    }
-    const nowMs = systemClock.now();
-    await output.table(
-      [
-        { name: 'RUN' },
-        { name: 'STEP' },
-        { name: 'JOB', isFlexible: true as const },
-        { name: 'QUESTION', isFlexible: true as const },
-        { name: query.state === 'waiting' ? 'WAITING SINCE' : 'ENDED' },
-        { name: query.state === 'waiting' ? 'WHO MAY ANSWER' : 'ANSWER', isFlexible: true as const },
-      ],
-      approvals.map(({ answer, finished_at: finishedAt, ...asked }) => [
-        asked.run_id,
-        asked.step_id,
-        asked.job_id,
-        asked.question ?? '',
-        finishedAt === null ? awayWords(Date.parse(asked.since) - nowMs) : output.time(finishedAt),
-        finishedAt === null ? whoMayAnswer(asked) : answerWords(answer),
-      ]),
-    );
-    if (total > approvals.length)
-      output.say(`showing ${approvals.length} of ${isExact ? '' : 'at least '}${total}; --limit shows more`);
-    return exitCodes.done;
+  } as const;
+  return withSession(options, async ({ client }) => {
+    const found = await client.call('listApprovals', { query });
+    if (output.isJson) output.json(found);
+    else if (found.approvals.length > 0) await printApprovals(found, state, output);
+    else output.say(state === 'waiting' ? 'nothing waits for an approval' : 'no approvals');
   });
+}
+
+/** `flwd approve RUN [STEP]` and `flwd deny RUN [STEP]`: if no server has the data dir, then drives the run itself. */
+export async function decide(options: Options, operands: readonly string[], { command }: Call): Promise<ExitCode> {
+  const decision = command.name === 'deny' ? 'deny' : 'approve';
+  const [word, given, extra] = operands;
+  if (word === undefined || extra !== undefined)
+    throw new Refusal(`flwd ${decision} needs a run and takes a step: flwd ${decision} RUN [STEP]`);
+  const output = createOutput(options);
+  const comment = readValue(options, 'comment');
+  return withSession(options, async (session) => {
+    const runId = await findRunId(session, word, { output });
+    const before = await session.client.call('getRun', { path: { run_id: runId } });
+    const step = given === undefined ? stepThatWaits(before, decision, session) : stepOf(before, given);
+    const answer = await sendDecision(session, runId, { step_id: step, decision, ...defined({ comment }) });
+    if (output.isJson) output.json(answer);
+    else output.text(`${decision === 'deny' ? 'denied' : 'approved'} ${step} of ${runId}\n`);
+    return session.isEphemeral() ? attendRun(session, before, output) : exitCodes.done;
+  });
+}
+
+/** @throws Refusal if the run has no such step */
+function stepOf({ run_id: runId, steps }: Run, given: string): string {
+  const names = steps.map(({ step_id: id }) => id);
+  if (names.includes(given)) return given;
+  const there = hint(given, names) ?? `; its steps are ${names.join(', ')}`;
+  throw new Refusal(`${runId} has no step \`${given}\`${there}`, exitCodes.notFound);
+}
+
+/** @throws Refusal unless exactly one step waits */
+function stepThatWaits(
+  { run_id: runId, status, steps }: Run,
+  decision: 'approve' | 'deny',
+  { command }: Session,
+): string {
+  const waiting = steps.filter((step) => step.status === 'waiting_approval');
+  const [first, second] = waiting;
+  if (first && !second) return first.step_id;
+  if (first) {
+    const lines = waiting.map(({ step_id: id, message }) => `  ${command(decision, runId, id)}    ${message ?? ''}`);
+    throw new Refusal(`several steps of ${runId} are waiting; choose one:\n${lines.join('\n')}`);
+  }
+  const children = steps.flatMap(({ step_id: id, status: is, child_run_id: child }) =>
+    is === 'running' && child !== null ? [`; its step ${id} started the run ${child}`] : [],
+  );
+  throw new Refusal(
+    `no step of ${runId} is waiting for approval: the run is ${status}${children.join('')}`,
+    exitCodes.refused,
+  );
+}
+
+async function sendDecision({ client, isEphemeral }: Session, runId: string, body: BodyOf<'approveRun'>) {
+  const untilMs = systemClock.monotonicMs() + readyWithinMs;
+  for (;;) {
+    try {
+      return await client.call('approveRun', { path: { run_id: runId }, body });
+    } catch (error) {
+      const isEarly = error instanceof ApiProblem && error.slug === 'not-ready' && isEphemeral();
+      if (!isEarly || systemClock.monotonicMs() > untilMs) throw error;
+      await delay(againMs);
+    }
+  }
+}
+
+async function printApprovals(
+  { approvals, total, total_exact: isExact }: Approvals,
+  state: 'answered' | 'waiting',
+  output: Output,
+): Promise<void> {
+  const isWaiting = state === 'waiting';
+  const nowMs = systemClock.now();
+  await output.table(
+    [
+      'RUN',
+      'STEP',
+      flexible('JOB'),
+      flexible('QUESTION'),
+      isWaiting ? 'WAITING SINCE' : 'ENDED',
+      flexible(isWaiting ? 'WHO MAY ANSWER' : 'ANSWER'),
+    ],
+    approvals.map(({ answer, finished_at: finishedAt, ...asked }) => [
+      asked.run_id,
+      asked.step_id,
+      asked.job_id,
+      asked.question ?? '',
+      finishedAt === null ? awayWords(Date.parse(asked.since) - nowMs) : output.time(finishedAt),
+      finishedAt === null ? whoMayAnswer(asked) : answerWords(answer),
+    ]),
+  );
+  if (total > approvals.length)
+    output.say(`showing ${approvals.length} of ${isExact ? '' : 'at least '}${total}; --limit shows more`);
 }
 
 function whoMayAnswer({
   by,
   not_by_starter: notByStarter,
   created_by: starter,
-}: Pick<AnswerOf<'listApprovals'>['approvals'][number], 'by' | 'not_by_starter' | 'created_by'>): string {
+}: Pick<Approval, 'by' | 'not_by_starter' | 'created_by'>): string {
   const all = by?.join(', ') ?? 'anyone with runs:approve';
   return notByStarter && (by?.includes(starter) ?? true) ? `${all} except ${starter}` : all;
 }
 
-function answerWords(
-  answer: { readonly decision: 'approve' | 'deny'; readonly by: string; readonly comment: string | null } | null,
-): string {
+function answerWords(answer: Approval['answer']): string {
   if (!answer) return 'nobody answered';
   const comment = answer.comment === null ? '' : `: ${answer.comment}`;
   return `${answer.decision === 'approve' ? 'approved' : 'denied'} by ${answer.by}${comment}`;

@@ -1,30 +1,67 @@
-// `flwd artifacts RUN`: lists the artifacts of a run.
+// `flwd artifacts`: lists the artifacts of a run, and saves one.
 
+import { join } from 'node:path';
 import type { AnswerOf } from '../../contract/operations.ts';
 import { formatSize } from '../../lib/units.ts';
 import type { Options } from '../command.ts';
-import { type ExitCode, exitCodes } from '../exit-code.ts';
-import { oneOperand } from '../option-values.ts';
+import { type ExitCode, Refusal } from '../exit-code.ts';
+import { oneOperand, readValue } from '../option-values.ts';
 import { type Session, withSession } from '../session/session.ts';
-import { createOutput, type Output } from '../terminal/output.ts';
+import { untilInterrupted } from '../session/stop-signal.ts';
+import { createOutput, flexible, type Output, right } from '../terminal/output.ts';
+import { createStatusLine } from '../terminal/status-line.ts';
+import { type Download, startDownload, writeOut } from './download.ts';
 import { findRunId } from './named-run.ts';
+import { isFolder, writeNewFile } from './new-file.ts';
+import { barOf } from './run-progress.ts';
 
 type ArtifactList = AnswerOf<'listArtifacts'>;
 
 const mostOfPage = 1_000;
+const redrawMs = 200;
 
-export async function run(options: Options, operands: readonly string[]): Promise<ExitCode> {
+/** `flwd artifacts RUN` */
+export async function list(options: Options, operands: readonly string[]): Promise<void> {
   const word = oneOperand(operands, 'flwd artifacts RUN; flwd runs lists the runs');
   const output = createOutput(options);
   return withSession(options, async (session) => {
     const runId = await findRunId(session, word, { output, orLastOf: true });
-    const list = await listArtifacts(session, runId);
+    const found = await listArtifacts(session, runId);
     // The API lists no artifacts for a run that does not exist; getRun reports that.
-    if (list.artifacts.length === 0) await session.client.call('getRun', { path: { run_id: runId } });
-    if (output.isJson) output.json(list);
-    else await printArtifacts(list, output);
-    return exitCodes.done;
+    if (found.artifacts.length === 0) await session.client.call('getRun', { path: { run_id: runId } });
+    if (output.isJson) output.json(found);
+    else if (found.artifacts.length === 0) output.say('no artifacts');
+    else await printArtifacts(found, output);
   });
+}
+
+/** `flwd artifacts get ARTIFACT`: saves an artifact to a file, or writes it to standard output. */
+export async function get(options: Options, operands: readonly string[]): Promise<ExitCode> {
+  const id = oneOperand(operands, 'flwd artifacts get ARTIFACT; flwd artifacts RUN lists them');
+  if (!id.startsWith('artifact_'))
+    throw new Refusal(
+      `\`${id}\` is not the id of an artifact: flwd artifacts RUN lists the names and ids of a run's artifacts`,
+    );
+  const output = createOutput(options);
+  const to = readValue(options, 'output') ?? '.';
+  if (to === '-' && output.isJson) throw new Refusal('--json and --output - both need standard output: choose one');
+  return untilInterrupted((signal) =>
+    withSession(options, async ({ client }) => {
+      const download = await startDownload(client, id, signal);
+      const hide = showProgress(download, output);
+      try {
+        if (to === '-') return await writeOut(download);
+        const path = isFolder(to) ? join(to, download.fileName) : to;
+        await writeNewFile(path, download.chunks, { mayReplace: options.has('force') });
+        hide();
+        const { sizeBytes, sha256 } = download.received();
+        if (output.isJson) output.json({ artifact_id: id, file: path, size_bytes: sizeBytes, sha256 });
+        else output.text(`${path}\n`);
+      } finally {
+        hide();
+      }
+    }),
+  );
 }
 
 export async function listArtifacts({ client }: Session, runId: string): Promise<ArtifactList> {
@@ -39,19 +76,8 @@ export async function listArtifacts({ client }: Session, runId: string): Promise
 }
 
 async function printArtifacts({ artifacts }: ArtifactList, output: Output): Promise<void> {
-  if (artifacts.length === 0) {
-    output.say('no artifacts');
-    return;
-  }
-  const columns = [
-    { name: 'NAME', isFlexible: true as const },
-    { name: 'SIZE', isRight: true as const },
-    { name: 'TYPE', isFlexible: true as const },
-    { name: 'CREATED' },
-    { name: 'ID' },
-  ];
   await output.table(
-    columns,
+    [flexible('NAME'), right('SIZE'), flexible('TYPE'), 'CREATED', 'ID'],
     artifacts.map((artifact) => [
       artifact.name,
       formatSize(artifact.size_bytes),
@@ -60,4 +86,20 @@ async function printArtifacts({ artifacts }: ArtifactList, output: Output): Prom
       artifact.id,
     ]),
   );
+}
+
+/** Downloads that end within 200 ms show nothing. */
+function showProgress({ fileName, expectedBytes, received }: Download, output: Output): () => void {
+  const status = createStatusLine(!output.isQuiet);
+  const redraw = setInterval(() => {
+    const { sizeBytes } = received();
+    const all = expectedBytes === null ? '' : ` of ${formatSize(expectedBytes)}`;
+    const percent = expectedBytes ? (sizeBytes / expectedBytes) * 100 : undefined;
+    const bar = percent === undefined ? '' : barOf({ percent, message: '' });
+    status.show(`${fileName}  ${formatSize(sizeBytes)}${all}${bar}`);
+  }, redrawMs);
+  return () => {
+    clearInterval(redraw);
+    status.close();
+  };
 }

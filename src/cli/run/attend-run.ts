@@ -7,7 +7,7 @@ import type { AnswerOf } from '../../contract/operations.ts';
 import { isFinished } from '../../domain/run.ts';
 import { type ExitCode, exitCodes } from '../exit-code.ts';
 import type { Session } from '../session/session.ts';
-import { onInterrupt } from '../session/stop-signal.ts';
+import { untilInterrupted } from '../session/stop-signal.ts';
 import type { Output } from '../terminal/output.ts';
 import { describeEnd } from './run-watch.ts';
 
@@ -25,9 +25,7 @@ export async function attendRun(session: Session, before: Run, output: Output): 
   output.say(
     `no server is running on ${where}, so this command continues ${runId} until it ends or waits for approval`,
   );
-  const leaving = new AbortController();
-  const release = onInterrupt(() => leaving.abort());
-  try {
+  const exitCode = await untilInterrupted(async (signal) => {
     const known = new Map(before.steps.map(({ step_id: id, status }) => [id, status]));
     for (;;) {
       const run = await client.call('getRun', { path: { run_id: runId } });
@@ -41,19 +39,16 @@ export async function attendRun(session: Session, before: Run, output: Output): 
         if (questions.length === 0) await describeEnd(session, run, output);
         for (const { runId: of, stepId, text } of questions)
           output.say(`${stepId} waits for approval: ${text}: ${session.command('approve', of, stepId)}`);
-        return exitCodes.done;
+        return;
       }
-      await delay(everyMs, undefined, { signal: leaving.signal });
+      await delay(everyMs, undefined, { signal });
     }
-  } catch (error) {
-    if (!leaving.signal.aborted) throw error;
+  });
+  if (exitCode === exitCodes.interrupted)
     output.say(
       `${runId} continues in the background. The next flwd command on ${where}, or \`${session.command('serve')}\`, finishes it.`,
     );
-    return exitCodes.interrupted;
-  } finally {
-    release();
-  }
+  return exitCode;
 }
 
 /** The approvals that a run and its sub-runs wait for; undefined while anything else is still going on. */

@@ -17,9 +17,9 @@ import { stepLabel } from '../../client/step-label.ts';
 import { tookMs, tookWords } from '../../client/took.ts';
 import type { AnswerOf } from '../../contract/operations.ts';
 import type { Options } from '../command.ts';
-import { type ExitCode, exitCodes, Refusal } from '../exit-code.ts';
+import { exitCodes, Refusal } from '../exit-code.ts';
 import { type Session, withSession } from '../session/session.ts';
-import { createOutput, type Output } from '../terminal/output.ts';
+import { createOutput, flexible, type Output } from '../terminal/output.ts';
 import { findRunId } from './named-run.ts';
 
 type Run = AnswerOf<'getRun'>;
@@ -32,7 +32,7 @@ type ChangedFile = {
   readonly b: string | null;
 };
 
-export async function run(options: Options, operands: readonly string[]): Promise<ExitCode> {
+export async function run(options: Options, operands: readonly string[]): Promise<void> {
   const output = createOutput(options);
   const [word, other, extra] = operands;
   if (word === undefined) throw new Refusal('missing operand: flwd compare RUN [RUN]; flwd runs lists the runs');
@@ -48,7 +48,6 @@ export async function run(options: Options, operands: readonly string[]): Promis
       if (log) printLog(a, log, output);
       printFiles(files ?? [], output);
     }
-    return exitCodes.done;
   });
 }
 
@@ -135,7 +134,7 @@ async function printFacts(a: Run, b: Run, facts: readonly Difference[], output: 
   const changed = comparedArguments(a, b).filter(differs);
   const steps = comparedSteps(a, b).filter(({ isOther, isSlower }) => isOther || isSlower);
   await output.table(
-    [{ name: 'DIFFERENCE' }, { name: a.run_id, isFlexible: true }, { name: b.run_id, isFlexible: true }],
+    ['DIFFERENCE', flexible(a.run_id), flexible(b.run_id)],
     [
       row('created', output.time(a.created_at), output.time(b.created_at)),
       ...facts

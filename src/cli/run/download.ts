@@ -6,18 +6,10 @@ import type { Client } from '../../client/client.ts';
 import { errorCode } from '../../lib/error-code.ts';
 import { exitCodes, Refusal } from '../exit-code.ts';
 
-export type Download = {
-  /** The name to save it as, without folders. */
-  readonly fileName: string;
-  /** null: the server did not send a size. */
-  readonly expectedBytes: number | null;
-  /** Can be read once. Ends with a Refusal if the bytes differ from the server's. */
-  readonly chunks: AsyncIterable<Uint8Array>;
-  readonly received: () => { readonly sizeBytes: number; readonly sha256: string | null };
-};
+export type Download = Awaited<ReturnType<typeof startDownload>>;
 
 /** @throws ApiProblem, ServerUnreachable */
-export async function startDownload(client: Client, id: string, signal?: AbortSignal): Promise<Download> {
+export async function startDownload(client: Client, id: string, signal?: AbortSignal) {
   const response = await client.request('getArtifact', {
     path: { artifact_id: id },
     ...(signal && { signal }),
@@ -44,8 +36,11 @@ export async function startDownload(client: Client, id: string, signal?: AbortSi
   }
 
   return {
+    /** The name to save it as, without folders. */
     fileName: toFileName(headers.get('content-disposition') ?? '', id),
+    /** null: the server did not send a size. */
     expectedBytes: length === null ? null : Number(length),
+    /** Can be read once. Ends with a Refusal if the bytes differ from the server's. */
     chunks: chunks(),
     received: () => ({ sizeBytes, sha256 }),
   };

@@ -2,9 +2,11 @@
 
 import type { Frame } from '../../client/resuming-stream.ts';
 import { type EventType, eventTypes } from '../../domain/event.ts';
+import { defined } from '../../lib/defined.ts';
 import type { Options } from '../command.ts';
 import { hint } from '../command-line.ts';
 import { type ExitCode, Refusal } from '../exit-code.ts';
+import { readValue } from '../option-values.ts';
 import { withSession } from '../session/session.ts';
 import { untilStopped } from '../session/stop-signal.ts';
 import { createOutput, mayColour, type Output, outputTaken } from '../terminal/output.ts';
@@ -14,18 +16,17 @@ import { findRunId } from './named-run.ts';
 
 export async function run(options: Options): Promise<ExitCode> {
   const output = createOutput(options);
-  const [word] = options.get('run') ?? [];
-  const [jobId] = options.get('job') ?? [];
+  const word = readValue(options, 'run');
   const asked = readTypes(options);
   // Jobs with steps report each line as two events. People want to read it once.
   const shown = asked.length > 0 || output.isJson ? asked : eventTypes.filter((type) => type !== 'step.output');
   return withSession(options, async (session) => {
     const runId = word === undefined ? undefined : await findRunId(session, word, { output, orLastOf: true });
-    const query = {
-      ...(runId !== undefined && { run_id: runId }),
-      ...(jobId !== undefined && { job_id: jobId }),
-      ...(shown.length > 0 && { types: shown.join(',') }),
-    };
+    const query = defined({
+      run_id: runId,
+      job_id: readValue(options, 'job'),
+      types: shown.length > 0 ? shown.join(',') : undefined,
+    });
     if (runId !== undefined) session.attend(runId);
     else if (session.isEphemeral())
       output.say(`no server is running on ${session.where}: only what other commands do will appear here`);

@@ -8,7 +8,7 @@ import type { Options } from '../command.ts';
 import { type ExitCode, exitCodes, Refusal } from '../exit-code.ts';
 import { fileTrouble } from '../file-trouble.ts';
 import { type Session, withSession } from '../session/session.ts';
-import { onInterrupt } from '../session/stop-signal.ts';
+import { untilInterrupted } from '../session/stop-signal.ts';
 import { createOutput, type Output } from '../terminal/output.ts';
 import { listArtifacts } from './artifacts.ts';
 import { bytesOf, startDownload } from './download.ts';
@@ -20,20 +20,12 @@ export async function run(options: Options, operands: readonly string[]): Promis
   if (word === undefined || folder === undefined || extra !== undefined)
     throw new Refusal('flwd export needs a run and a new folder: flwd export RUN DEST');
   const output = createOutput(options);
-  const leaving = new AbortController();
-  const release = onInterrupt(() => leaving.abort());
-  try {
-    await withSession(options, async (session) => {
+  return untilInterrupted((signal) =>
+    withSession(options, async (session) => {
       const runId = await findRunId(session, word, { output, orLastOf: true });
-      await exportRun(session, runId, { folder, output, signal: leaving.signal });
-    });
-    return exitCodes.done;
-  } catch (error) {
-    if (leaving.signal.aborted) return exitCodes.interrupted;
-    throw error;
-  } finally {
-    release();
-  }
+      await exportRun(session, runId, { folder, output, signal });
+    }),
+  );
 }
 
 type To = { readonly folder: string; readonly output: Output; readonly signal: AbortSignal };

@@ -1,52 +1,36 @@
 // `flwd failures`: lists what makes jobs fail, with how often and since when.
 
 import { revisionWords } from '../../client/revision-words.ts';
-import type { AnswerOf, QueryOf } from '../../contract/operations.ts';
+import type { AnswerOf } from '../../contract/operations.ts';
+import { defined } from '../../lib/defined.ts';
 import type { Options } from '../command.ts';
-import { type ExitCode, exitCodes } from '../exit-code.ts';
-import { readCount } from '../option-values.ts';
+import { readCount, readValue } from '../option-values.ts';
 import { withSession } from '../session/session.ts';
-import { createOutput, type Output } from '../terminal/output.ts';
+import { createOutput, flexible, type Output, right } from '../terminal/output.ts';
 
 type List = AnswerOf<'listFailures'>;
 
 const usual = 20;
 
-export async function run(options: Options): Promise<ExitCode> {
+export async function run(options: Options): Promise<void> {
   const output = createOutput(options);
-  const query = queryOf(options);
+  const query = defined({
+    limit: readCount(options, 'limit') ?? usual,
+    state: options.has('all') ? undefined : ('unfixed' as const),
+    job_id: readValue(options, 'job'),
+    tenant: readValue(options, 'tenant'),
+  });
   return withSession(options, async ({ client }) => {
     const list = await client.call('listFailures', { query });
     if (output.isJson) output.json(list);
     else await printFailures(list, output, options.has('all'));
-    return exitCodes.done;
   });
-}
-
-function queryOf(options: Options): QueryOf<'listFailures'> {
-  const [job] = options.get('job') ?? [];
-  const [tenant] = options.get('tenant') ?? [];
-  return {
-    limit: readCount(options, 'limit') ?? usual,
-    ...(!options.has('all') && { state: 'unfixed' as const }),
-    ...(job !== undefined && { job_id: job }),
-    ...(tenant !== undefined && { tenant }),
-  };
 }
 
 async function printFailures({ failures, next_cursor: next }: List, output: Output, hasAll: boolean): Promise<void> {
   if (failures.length === 0) return output.say(hasAll ? 'no failures' : 'no open failures; --all shows fixed ones');
   await output.table(
-    [
-      { name: 'JOB', isFlexible: true },
-      { name: 'TIMES', isRight: true },
-      { name: 'STATE' },
-      { name: 'SINCE' },
-      { name: 'AT REVISION' },
-      { name: 'LAST' },
-      { name: 'LAST RUN' },
-      { name: 'WHY', isFlexible: true },
-    ],
+    [flexible('JOB'), right('TIMES'), 'STATE', 'SINCE', 'AT REVISION', 'LAST', 'LAST RUN', flexible('WHY')],
     failures.map((failure) => [
       failure.job_id,
       String(failure.count),

@@ -1,35 +1,32 @@
 // `flwd late`: lists runs that take too long, successes that did not come, and missed times of schedules.
 
 import type { AnswerOf } from '../../contract/operations.ts';
+import { defined } from '../../lib/defined.ts';
 import type { Options } from '../command.ts';
-import { type ExitCode, exitCodes } from '../exit-code.ts';
-import { readCount } from '../option-values.ts';
+import { readCount, readValue } from '../option-values.ts';
 import { loadConfiguration } from '../session/configuration.ts';
 import { type Session, withSession } from '../session/session.ts';
-import { createOutput, type Output } from '../terminal/output.ts';
+import { createOutput, flexible, type Output } from '../terminal/output.ts';
 
 type List = AnswerOf<'listLate'>;
 
 const usual = 20;
 
-export async function run(options: Options): Promise<ExitCode> {
+export async function run(options: Options): Promise<void> {
   const output = createOutput(options);
-  const [job] = options.get('job') ?? [];
-  const [tenant] = options.get('tenant') ?? [];
   const hasAll = options.has('all');
-  const query = {
+  const query = defined({
     limit: readCount(options, 'limit') ?? usual,
-    ...(hasAll && { state: 'all' as const }),
-    ...(job !== undefined && { job_id: job }),
-    ...(tenant !== undefined && { tenant }),
-  };
+    state: hasAll ? ('all' as const) : undefined,
+    job_id: readValue(options, 'job'),
+    tenant: readValue(options, 'tenant'),
+  });
   return withSession(options, async (session) => {
     const list = await session.client.call('listLate', { query });
     const isChecked = !session.isEphemeral();
     if (!isChecked) await warnNoServer(options, session, output);
     if (output.isJson) output.json(list);
     else await printLate(list, output, { hasAll, isChecked });
-    return exitCodes.done;
   });
 }
 
@@ -50,7 +47,7 @@ async function printLate(
     return output.say(hasAll ? words : `${words}; --all shows what is over`);
   }
   await output.table(
-    [{ name: 'JOB', isFlexible: true }, { name: 'SINCE' }, { name: 'OVER' }, { name: 'WHY', isFlexible: true }],
+    [flexible('JOB'), 'SINCE', 'OVER', flexible('WHY')],
     late.map((one) => [
       one.job_id,
       output.time(one.at),

@@ -4,7 +4,7 @@ import { ApiProblem } from '../../client/api-problem.ts';
 import { logLevels } from '../../domain/log-line.ts';
 import type { Options } from '../command.ts';
 import { type ExitCode, exitCodes, Refusal } from '../exit-code.ts';
-import { readChoice } from '../option-values.ts';
+import { readChoice, readValue } from '../option-values.ts';
 import { withSession } from '../session/session.ts';
 import { untilStopped } from '../session/stop-signal.ts';
 import { createOutput, outputTaken, printable } from '../terminal/output.ts';
@@ -70,7 +70,7 @@ function assertUse(options: Options, operands: readonly string[]): void {
 
 /** @throws Refusal */
 function readId(options: Options): string | undefined {
-  const [text] = options.get('after') ?? [];
+  const text = readValue(options, 'after');
   if (text === undefined || /^\d{1,15}$/.test(text)) return text;
   throw new Refusal(`--after ${text} is not the \`id\` of a line`);
 }

@@ -2,9 +2,10 @@
 
 import type { QueryOf } from '../../contract/operations.ts';
 import { logLevels } from '../../domain/log-line.ts';
+import { defined } from '../../lib/defined.ts';
 import type { Options } from '../command.ts';
 import { type ExitCode, exitCodes, Refusal } from '../exit-code.ts';
-import { oneOperand, readChoice, readCount } from '../option-values.ts';
+import { oneOperand, readChoice, readCount, readValue } from '../option-values.ts';
 import { type Session, withSession } from '../session/session.ts';
 import { onReaderGone } from '../session/stop-signal.ts';
 import { createOutput, outputTaken } from '../terminal/output.ts';
@@ -65,27 +66,20 @@ export async function run(options: Options, operands: readonly string[]): Promis
 }
 
 function queryOf(options: Options): QueryOf<'getRunLogs'> {
-  const [step] = options.get('step') ?? [];
-  const [search] = options.get('search') ?? [];
-  const level = readChoice(options, 'level', logLevels);
-  const tail = readCount(options, 'tail');
-  return {
-    ...(step !== undefined && { step_id: step }),
-    ...(search !== undefined && { q: search }),
-    ...(level !== undefined && { level }),
-    ...(tail !== undefined && { tail }),
-  };
+  return defined({
+    step_id: readValue(options, 'step'),
+    q: readValue(options, 'search'),
+    level: readChoice(options, 'level', logLevels),
+    tail: readCount(options, 'tail'),
+  });
 }
 
 async function printAll(
   { client }: Session,
   runId: string,
-  {
-    query,
-    print,
-    signal,
-  }: { readonly query: QueryOf<'getRunLogs'>; readonly print: LinePrinter; readonly signal: AbortSignal },
+  o: { readonly query: QueryOf<'getRunLogs'>; readonly print: LinePrinter; readonly signal: AbortSignal },
 ): Promise<{ readonly isExpired: boolean }> {
+  const { query, print, signal } = o;
   let cursor: string | null = null;
   for (;;) {
     const limit = query.tail === undefined ? { limit: pageLines } : {};

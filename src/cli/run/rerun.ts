@@ -3,15 +3,14 @@
 import type { Client } from '../../client/client.ts';
 import { isKept } from '../../client/shown-steps.ts';
 import type { BodyOf } from '../../contract/operations.ts';
-import type { JsonObject } from '../../domain/job.ts';
 import type { Options } from '../command.ts';
 import type { ExitCode } from '../exit-code.ts';
-import { oneOperand } from '../option-values.ts';
+import { oneOperand, readValue } from '../option-values.ts';
 import { withSession } from '../session/session.ts';
 import { keepInterrupts } from '../session/stop-signal.ts';
 import { createOutput, type Output } from '../terminal/output.ts';
 import { findRunId } from './named-run.ts';
-import { readBase } from './run-request.ts';
+import { readBase, toJson } from './run-request.ts';
 import { detach, startHeaders, watchToItsEnd } from './started-run.ts';
 
 export async function run(options: Options, operands: readonly string[]): Promise<ExitCode> {
@@ -23,11 +22,7 @@ export async function run(options: Options, operands: readonly string[]): Promis
     const { client } = session;
     const earlier = await findRunId(session, word, { output, orLastOf: true });
     const create = async (): Promise<string> => {
-      const { run_id: id } = await client.call('rerunRun', {
-        path: { run_id: earlier },
-        body,
-        headers,
-      });
+      const { run_id: id } = await client.call('rerunRun', { path: { run_id: earlier }, body, headers });
       session.attend(id);
       if (body.revision === undefined) await noteChange(client, id, output);
       return id;
@@ -51,8 +46,8 @@ async function noteChange(client: Client, runId: string, output: Output): Promis
 
 /** @throws Refusal */
 async function readRequest(options: Options): Promise<BodyOf<'rerunRun'>> {
-  const [from] = options.get('from') ?? [];
-  const args: JsonObject = JSON.parse(JSON.stringify(await readBase(options)));
+  const from = readValue(options, 'from');
+  const args = toJson(await readBase(options));
   return {
     ...(from !== undefined && { from: from === 'start' || from === 'failed' ? from : { step: from } }),
     ...(options.has('latest') && { revision: 'latest' }),

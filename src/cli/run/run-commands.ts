@@ -4,29 +4,27 @@ import { statsRanges } from '../../contract/stats-range.ts';
 import { eventTypes } from '../../domain/event.ts';
 import { logLevels } from '../../domain/log-line.ts';
 import { listedStatuses, runStatuses, triggerTypes } from '../../domain/run.ts';
-import {
-  type Command,
-  idempotencyKey,
-  instance,
-  limit,
-  type Option,
-  printing,
-  tenant,
-  wholeArguments,
-} from '../command.ts';
+import { type Command, idempotencyKey, limit, type Option, onInstance, tenant, wholeArguments } from '../command.ts';
 
-const decision: readonly Option[] = [
-  { name: 'comment', value: 'TEXT', about: 'the reason; it is shown with the run' },
-  ...printing,
-  ...instance,
-];
+const decision = onInstance({ name: 'comment', value: 'TEXT', about: 'the reason; it is shown with the run' });
+const level: Option = {
+  name: 'level',
+  value: 'LEVEL',
+  choices: logLevels,
+  about: `lines of this level or more severe: ${logLevels.join(', ')}`,
+};
+const jobOrNamespace: Option = {
+  name: 'job',
+  value: 'JOB',
+  about: 'runs of this job, or with / at the end, of all jobs in this namespace',
+};
 
 export const runCommands = [
   {
     name: 'runs',
     about: 'list runs, newest first, or show one run',
-    options: [
-      { name: 'job', value: 'JOB', about: 'runs of this job, or with / at the end, of all jobs in this namespace' },
+    options: onInstance(
+      jobOrNamespace,
       {
         name: 'status',
         value: 'STATUS',
@@ -49,41 +47,37 @@ export const runCommands = [
       limit,
       { name: 'id', value: 'RUN', about: 'show this run' },
       tenant,
-      ...printing,
-      ...instance,
-    ],
+    ),
     operands: '[RUN]',
     examples: ['flwd runs --status failed --since 2d', 'flwd runs run_01KJ…', 'flwd runs --job backup/daily --json'],
   },
   {
     name: 'compare',
     about: 'show how a run differs from another one, or from the last success of its job before',
-    options: [...printing, ...instance],
+    options: onInstance(),
     operands: 'RUN [RUN]',
     examples: ['flwd compare backup/daily', 'flwd compare run_01KJ…', 'flwd compare run_01KJ… run_01KK… --json'],
   },
   {
     name: 'stats',
     about: 'show how many runs ended and how, how long they took, and which jobs failed or are slower than usual',
-    options: [
+    options: onInstance(
       {
         name: 'range',
         value: 'RANGE',
         choices: statsRanges,
         about: `the time up to now: ${statsRanges.join(', ')}; default: 24h`,
       },
-      { name: 'job', value: 'JOB', about: 'runs of this job, or with / at the end, of all jobs in this namespace' },
+      jobOrNamespace,
       tenant,
-      ...printing,
-      ...instance,
-    ],
+    ),
     examples: ['flwd stats', 'flwd stats --range 30d --job backup/', 'flwd stats --json'],
   },
   {
     name: 'logs',
     about:
       'print the log of a run, or follow those of all runs; the script’s stdout and stderr both go to standard output',
-    options: [
+    options: onInstance(
       { name: 'follow', short: 'f', about: 'keep printing new lines until the run ends' },
       { name: 'all', about: 'with --follow: print the lines of all runs as they are written, until Ctrl-C' },
       {
@@ -92,12 +86,7 @@ export const runCommands = [
         about: 'with --all: continue after the line that has this `id` in the output of --json',
       },
       { name: 'tail', value: 'N', about: 'only the last N lines' },
-      {
-        name: 'level',
-        value: 'LEVEL',
-        choices: logLevels,
-        about: `lines of this level or more severe: ${logLevels.join(', ')}`,
-      },
+      level,
       { name: 'step', value: 'STEP', about: 'lines of this step and its instances, or of one: deploy, deploy[1]' },
       { name: 'search', value: 'TEXT', about: 'lines that contain this text' },
       {
@@ -105,9 +94,7 @@ export const runCommands = [
         short: 't',
         about: 'start each line with its time; ~ marks lines that were printed while no server was running',
       },
-      ...printing,
-      ...instance,
-    ],
+    ),
     operands: '[RUN]',
     examples: [
       'flwd logs run_01KJ… --follow',
@@ -118,7 +105,7 @@ export const runCommands = [
   {
     name: 'search',
     about: 'search the logs of all runs; prints the run, the job and the time of each line, newest run first',
-    options: [
+    options: onInstance(
       { name: 'job', value: 'JOB', about: 'logs of this job’s runs' },
       {
         name: 'status',
@@ -126,63 +113,51 @@ export const runCommands = [
         choices: runStatuses,
         about: `logs of runs in this state: ${runStatuses.join(', ')}`,
       },
-      {
-        name: 'level',
-        value: 'LEVEL',
-        choices: logLevels,
-        about: `lines of this level or more severe: ${logLevels.join(', ')}`,
-      },
+      level,
       { name: 'since', value: 'TIME', about: 'lines since this time (RFC 3339) or this long ago, such as 2d' },
       { name: 'until', value: 'TIME', about: 'lines before this time' },
       limit,
       tenant,
-      ...printing,
-      ...instance,
-    ],
+    ),
     operands: 'TEXT',
     examples: ['flwd search "disk is full" --since 2d', 'flwd search ORA-12154 --job etl/load --json'],
   },
   {
     name: 'failures',
     about: 'list what makes jobs fail: runs that failed in the same words are one line, with how often and since when',
-    options: [
+    options: onInstance(
       { name: 'job', value: 'JOB', about: 'failures of this job' },
       { name: 'all', about: 'also those that are fixed: the job has succeeded since' },
       limit,
       tenant,
-      ...printing,
-      ...instance,
-    ],
+    ),
     examples: ['flwd failures', 'flwd failures --job backup/daily --all'],
   },
   {
     name: 'late',
     about: 'list runs that take too long, jobs that have not succeeded in time, and times that schedules missed',
-    options: [
+    options: onInstance(
       { name: 'job', value: 'JOB', about: 'only this job' },
       { name: 'all', about: 'also what is over' },
       limit,
       tenant,
-      ...printing,
-      ...instance,
-    ],
+    ),
     examples: ['flwd late', 'flwd late --job backup/daily --all'],
   },
   {
     name: 'cancel',
     about: 'cancel runs and wait until all of their processes have ended',
-    options: [
-      { name: 'force', about: 'kill the processes at once, without giving the job time to shut down' },
-      ...printing,
-      ...instance,
-    ],
+    options: onInstance({
+      name: 'force',
+      about: 'kill the processes at once, without giving the job time to shut down',
+    }),
     operands: 'RUN…',
     examples: ['flwd cancel run_01KJ… run_01KK…'],
   },
   {
     name: 'rerun',
     about: 'run a finished run again as a new run, and print its output as flwd run does',
-    options: [
+    options: onInstance(
       {
         name: 'from',
         value: 'FROM',
@@ -193,23 +168,19 @@ export const runCommands = [
       ...wholeArguments('they override those of that run'),
       idempotencyKey,
       { name: 'detach', short: 'd', about: 'print the id of the new run and leave it running' },
-      ...printing,
-      ...instance,
-    ],
+    ),
     operands: 'RUN',
     examples: ['flwd rerun run_01… --from failed', 'flwd rerun run_01… --latest --args \'{"keep": 7}\''],
   },
   {
     name: 'approvals',
     about: 'list the steps that wait for an approval, longest first',
-    options: [
+    options: onInstance(
       { name: 'answered', about: 'list approvals that were answered, or ended without an answer, newest first' },
       { name: 'job', value: 'JOB', about: 'approvals of this job’s runs' },
       limit,
       tenant,
-      ...printing,
-      ...instance,
-    ],
+    ),
     examples: ['flwd approvals', 'flwd approvals --answered --limit 50'],
   },
   {
@@ -228,13 +199,13 @@ export const runCommands = [
   {
     name: 'artifacts',
     about: 'list the artifacts of a run',
-    options: [...printing, ...instance],
+    options: onInstance(),
     operands: 'RUN',
   },
   {
     name: 'artifacts get',
     about: 'save an artifact in the current folder under its own name, and print its path',
-    options: [
+    options: onInstance(
       {
         name: 'output',
         short: 'o',
@@ -242,16 +213,14 @@ export const runCommands = [
         about: 'a file or folder to save it to; - writes to standard output',
       },
       { name: 'force', about: 'replace an existing file' },
-      ...printing,
-      ...instance,
-    ],
+    ),
     operands: 'ARTIFACT',
     examples: ['flwd artifacts get artifact_01… -o report.pdf', 'flwd artifacts get artifact_01… -o - | tar tz'],
   },
   {
     name: 'events',
     about: 'print events of runs as they happen, until Ctrl-C; with --run, all events of one run until its end',
-    options: [
+    options: onInstance(
       { name: 'run', value: 'RUN', about: 'events of this run, from its creation to its end' },
       { name: 'job', value: 'JOB', about: 'events of this job’s runs' },
       {
@@ -261,15 +230,13 @@ export const runCommands = [
         isRepeatable: true,
         about: 'events of this type, such as run.finished; repeatable; default: all but step.output, with --json all',
       },
-      ...printing,
-      ...instance,
-    ],
+    ),
     examples: ['flwd events --type run.finished --json'],
   },
   {
     name: 'export',
     about: 'save a run in a new folder, with its events, log and artifacts',
-    options: [...printing, ...instance],
+    options: onInstance(),
     operands: 'RUN DEST',
   },
 ] as const satisfies readonly Command[];

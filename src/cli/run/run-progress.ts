@@ -11,16 +11,10 @@ import type { StepLabels } from './step-labels.ts';
 type Run = AnswerOf<'getRun'>;
 type Progress = { readonly percent: number; readonly message: string };
 
-export type RunProgress = {
-  readonly text: () => string;
-  /** Reads events until the signal. */
-  readonly follow: (client: Client, signal: AbortSignal) => Promise<void>;
-};
-
 const frames = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏'];
 const barCells = 20;
 
-/** @param o.onStep called with a sentence when a step starts or ends */
+/** `follow` reads events until the signal. @param o.onStep called with a sentence when a step starts or ends */
 export function createRunProgress(
   run: Pick<Run, 'run_id' | 'job_id'>,
   o: {
@@ -34,7 +28,7 @@ export function createRunProgress(
     /** Called when the run waits for someone to decide. */
     readonly onQuestion: (words: string) => void;
   },
-): RunProgress {
+) {
   const startedMs = Date.now();
   const ended = new Set<string>();
   /** Labels by step. */
@@ -76,7 +70,7 @@ export function createRunProgress(
   }
 
   return {
-    text() {
+    text(): string {
       const sign = o.output.paint('busy', frames[turn++ % frames.length] ?? '');
       const state = isCancelling
         ? 'is being cancelled'
@@ -89,7 +83,7 @@ export function createRunProgress(
       const left = asking.size === 0 && !isCancelling ? leftOf({ workingSinceMs, waitedMs, progress, expectedMs }) : '';
       return `${sign} ${run.job_id} ${state}  ${time}${steps}${names}${left}${barOf(progress)}`;
     },
-    async follow(client, signal) {
+    async follow(client: Client, signal: AbortSignal): Promise<void> {
       const path = { run_id: run.run_id };
       const events = client.stream('getRunEvents', { path, query: { types: eventTypes }, signal });
       for await (const { event, data } of events) {

@@ -6,6 +6,7 @@ import type { BodyOf } from '../../contract/operations.ts';
 import { type ArgumentField, argumentFields, setArgument } from '../../domain/argument-fields.ts';
 import { flagOf } from '../../domain/argument-flags.ts';
 import type { JsonObject } from '../../domain/job.ts';
+import { defined } from '../../lib/defined.ts';
 import type { Options } from '../command.ts';
 import type { Call } from '../command-line.ts';
 import { Refusal } from '../exit-code.ts';
@@ -13,7 +14,7 @@ import { argumentErrors, toLines } from '../explained.ts';
 import { fileTrouble } from '../file-trouble.ts';
 import { readArguments, sharedWords, usageOfField, type WordError } from '../job/argument-words.ts';
 import type { Job } from '../job/known-jobs.ts';
-import { readChoice } from '../option-values.ts';
+import { readChoice, readValue } from '../option-values.ts';
 import type { Output } from '../terminal/output.ts';
 import { askSecret } from '../terminal/secret-prompt.ts';
 
@@ -28,13 +29,13 @@ export async function readRunRequest(
   const read = readArguments(fields, call.argumentWords, await readBase(options), output.warn);
   const errors = [...sharedWords(fields, call), ...read.errors];
   const args = errors.length > 0 ? read.args : await askForSecrets(fields, read.args);
-  const profile = readChoice(options, 'security-profile', ['secure', 'permissive', 'disabled']);
-  const [tenant] = options.get('tenant') ?? [];
   const request = {
     job_id: job.id,
     args: toJson(args),
-    ...(profile !== undefined && { security_profile: profile }),
-    ...(tenant !== undefined && { tenant }),
+    ...defined({
+      security_profile: readChoice(options, 'security-profile', ['secure', 'permissive', 'disabled']),
+      tenant: readValue(options, 'tenant'),
+    }),
   };
   await assertSound([...errors, ...missingArguments(fields, request.args, errors)], () =>
     client.call('createPlan', { body: request }),
@@ -68,8 +69,8 @@ export function toJson(args: Record<string, unknown>): JsonObject {
 
 /** The value of `--args` or `--args-file`. @throws Refusal */
 export async function readBase(options: Options): Promise<Record<string, unknown>> {
-  const [text] = options.get('args') ?? [];
-  const [file] = options.get('args-file') ?? [];
+  const text = readValue(options, 'args');
+  const file = readValue(options, 'args-file');
   if (text !== undefined && file !== undefined)
     throw new Refusal('--args and --args-file are both given: use one of them');
   if (text !== undefined)

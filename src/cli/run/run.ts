@@ -1,11 +1,12 @@
 // `flwd run JOB` and `flwd JOB`: runs a job and prints its output until it ends.
 
+import { defined } from '../../lib/defined.ts';
 import type { Options } from '../command.ts';
 import type { Call } from '../command-line.ts';
 import { type ExitCode, Refusal } from '../exit-code.ts';
 import { findJob } from '../job/find-job.ts';
 import { jobsOf, withJobs } from '../job/known-jobs.ts';
-import { readLabels } from '../option-values.ts';
+import { readLabels, readValue } from '../option-values.ts';
 import { loadConfiguration } from '../session/configuration.ts';
 import { hasInstance, isOfThisMachine, withSession } from '../session/session.ts';
 import { keepInterrupts } from '../session/stop-signal.ts';
@@ -27,10 +28,7 @@ export async function run(options: Options, operands: readonly string[], call: C
       const job = await findJob(jobsOf(session), operands, call.isImplicit);
       const request = await readRunRequest(job, call, { client: session.client, output });
       const create = async (): Promise<string> => {
-        const { run_id: runId } = await session.client.call('createRun', {
-          body: { ...request, ...extra },
-          headers,
-        });
+        const { run_id: runId } = await session.client.call('createRun', { body: { ...request, ...extra }, headers });
         session.attend(runId);
         return runId;
       };
@@ -46,12 +44,8 @@ export async function run(options: Options, operands: readonly string[], call: C
 
 /** @throws Refusal */
 function readExtra(options: Options) {
-  const labels = readLabels(options);
-  const [priority] = options.get('priority') ?? [];
+  const priority = readValue(options, 'priority');
   if (priority !== undefined && !/^[+-]?\d{1,3}$/.test(priority))
     throw new Refusal(`--priority ${priority} is not a whole number from -100 to 100`);
-  return {
-    ...(labels && { labels }),
-    ...(priority !== undefined && { priority: Number(priority) }),
-  };
+  return defined({ labels: readLabels(options), priority: priority === undefined ? undefined : Number(priority) });
 }

@@ -8,12 +8,13 @@ import { soFarMs, spanWords, tookWords, wholeWords, workWords } from '../../clie
 import type { AnswerOf } from '../../contract/operations.ts';
 import { leftBehindWords } from '../../domain/outcome/left-behind.ts';
 import { listedStatuses, triggerTypes } from '../../domain/run.ts';
+import { defined } from '../../lib/defined.ts';
 import { formatSize } from '../../lib/units.ts';
 import type { Options } from '../command.ts';
-import { type ExitCode, exitCodes, Refusal } from '../exit-code.ts';
-import { readChoice, readCount, readInstant } from '../option-values.ts';
+import { Refusal } from '../exit-code.ts';
+import { readChoice, readCount, readInstant, readValue } from '../option-values.ts';
 import { type Session, withSession } from '../session/session.ts';
-import { createOutput, type Output } from '../terminal/output.ts';
+import { createOutput, flexible, type Output, right } from '../terminal/output.ts';
 import type { Style } from '../terminal/table-text.ts';
 import { findRunId } from './named-run.ts';
 
@@ -24,7 +25,7 @@ type Failure = AnswerOf<'listFailures'>['failures'][number];
 const usual = 20;
 const mostOfPage = 1_000;
 
-export async function run(options: Options, operands: readonly string[]): Promise<ExitCode> {
+export async function run(options: Options, operands: readonly string[]): Promise<void> {
   const output = createOutput(options);
   const [word, extra] = [...(options.get('id') ?? []), ...operands];
   if (extra !== undefined) throw new Refusal(`unexpected word \`${extra}\`: flwd runs lists runs, or shows one`);
@@ -39,37 +40,30 @@ export async function run(options: Options, operands: readonly string[]): Promis
           failure: await failureOf(session, found),
           late: await lateOf(session, found),
         });
-      return exitCodes.done;
+      return;
     }
     const list = await listRuns(session, query, readCount(options, 'limit') ?? usual);
     if (output.isJson) output.json(list);
-    else await printRuns(list, output);
-    return exitCodes.done;
+    else if (list.runs.length > 0) await printRuns(list, output);
+    else output.say('no runs');
   });
 }
 
 function queryOf(options: Options) {
-  const one = (name: string) => options.get(name)?.[0];
-  const status = readChoice(options, 'status', listedStatuses);
-  const trigger = readChoice(options, 'trigger', triggerTypes);
-  const job = one('job');
-  const given = {
+  const job = readValue(options, 'job');
+  return defined({
     ...(job?.endsWith('/') ? { prefix: job.slice(0, -1) } : { job_id: job }),
     since: readInstant(options, 'since'),
     until: readInstant(options, 'until'),
-    label: one('label'),
-    not_label: one('not-label'),
-    created_by: one('by'),
-    q: one('search'),
-    tenant: one('tenant'),
-  };
-  const set = Object.entries(given).filter(([, value]) => value !== undefined);
-  return {
-    ...Object.fromEntries(set),
-    ...(status !== undefined && { status }),
-    ...(trigger !== undefined && { trigger }),
-    ...(options.has('top-level') && { top_level: true }),
-  };
+    label: readValue(options, 'label'),
+    not_label: readValue(options, 'not-label'),
+    created_by: readValue(options, 'by'),
+    q: readValue(options, 'search'),
+    tenant: readValue(options, 'tenant'),
+    status: readChoice(options, 'status', listedStatuses),
+    trigger: readChoice(options, 'trigger', triggerTypes),
+    top_level: options.has('top-level') || undefined,
+  });
 }
 
 async function listRuns({ client }: Session, query: ReturnType<typeof queryOf>, wanted: number) {
@@ -93,21 +87,8 @@ function whyOf({ waiting, reason, error }: RunSummary): string {
 }
 
 async function printRuns({ runs, total, total_exact: isExact }: AnswerOf<'listRuns'>, output: Output): Promise<void> {
-  if (runs.length === 0) {
-    output.say('no runs');
-    return;
-  }
-  const columns = [
-    { name: 'RUN' },
-    { name: 'JOB', isFlexible: true as const },
-    { name: 'STATUS' },
-    { name: 'CREATED' },
-    { name: 'TOOK', isRight: true as const },
-    { name: 'BY', isFlexible: true as const },
-    { name: 'WHY', isFlexible: true as const },
-  ];
   await output.table(
-    columns,
+    ['RUN', flexible('JOB'), 'STATUS', 'CREATED', right('TOOK'), flexible('BY'), flexible('WHY')],
     runs.map((run) => [
       run.run_id,
       run.job_id,
@@ -207,13 +188,7 @@ export async function describeRun(
   if (run.steps.length < 2) return;
   output.text('\n');
   await output.table(
-    [
-      { name: 'STEP' },
-      { name: 'STATUS' },
-      { name: 'TRY', isRight: true },
-      { name: 'TOOK', isRight: true },
-      { name: 'WHY', isFlexible: true },
-    ],
+    ['STEP', 'STATUS', right('TRY'), right('TOOK'), flexible('WHY')],
     inGroups(run.steps).map((step) => [
       stepLabel(step),
       { text: step.status, style: statusStyle(step.status) },

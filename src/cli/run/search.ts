@@ -6,8 +6,7 @@ import { runStatuses } from '../../domain/run.ts';
 import { defined } from '../../lib/defined.ts';
 import { formatSize } from '../../lib/units.ts';
 import type { Options } from '../command.ts';
-import { type ExitCode, exitCodes } from '../exit-code.ts';
-import { oneOperand, readChoice, readCount, readInstant } from '../option-values.ts';
+import { oneOperand, readChoice, readCount, readInstant, readValue } from '../option-values.ts';
 import { withSession } from '../session/session.ts';
 import { onReaderGone } from '../session/stop-signal.ts';
 import { createOutput, type Output, printable } from '../terminal/output.ts';
@@ -18,7 +17,7 @@ type Found = AnswerOf<'searchLogs'>;
 const usualLines = 100;
 const mostOfPage = 1_000;
 
-export async function run(options: Options, operands: readonly string[]): Promise<ExitCode> {
+export async function run(options: Options, operands: readonly string[]): Promise<void> {
   const text = oneOperand(operands, 'flwd search TEXT');
   const output = createOutput(options);
   const query = { q: text, ...queryOf(options) };
@@ -55,18 +54,17 @@ export async function run(options: Options, operands: readonly string[]): Promis
         `${lines} ${lines === 1 ? 'line' : 'lines'}, from runs that ended since ${page.searched.from}; --limit shows more`,
       );
     else if (lines === 0) output.say(`no line contains \`${text}\``);
-    return exitCodes.done;
   });
 }
 
 function queryOf(options: Options): QueryOf<'searchLogs'> {
   return defined({
-    job_id: options.get('job')?.[0],
+    job_id: readValue(options, 'job'),
     status: readChoice(options, 'status', runStatuses),
     level: readChoice(options, 'level', logLevels),
     since: readInstant(options, 'since'),
     until: readInstant(options, 'until'),
-    tenant: options.get('tenant')?.[0],
+    tenant: readValue(options, 'tenant'),
   });
 }
 

@@ -6,6 +6,7 @@ import { isFinished } from '../../domain/run.ts';
 import { traceOfEnvironment } from '../../domain/trigger/trace.ts';
 import type { Options } from '../command.ts';
 import { type ExitCode, exitCodes, Refusal } from '../exit-code.ts';
+import { readValue } from '../option-values.ts';
 import type { Session } from '../session/session.ts';
 import { keepInterrupts } from '../session/stop-signal.ts';
 import type { Output } from '../terminal/output.ts';
@@ -45,7 +46,7 @@ export async function watchToItsEnd(session: Session, watched: WatchedRun, outpu
  * of. @throws Refusal
  */
 export function startHeaders(options: Options): Readonly<Record<string, string>> {
-  const [key = randomUUID()] = options.get('idempotency-key') ?? [];
+  const key = readValue(options, 'idempotency-key') ?? randomUUID();
   if (/^[\x21-\x7e]([\x20-\x7e]{0,253}[\x21-\x7e])?$/.test(key))
     return { 'idempotency-key': key, ...traceOfEnvironment(process.env) };
   throw new Refusal('--idempotency-key takes 1 to 255 printable ASCII characters, without spaces at its ends');

@@ -4,11 +4,11 @@ import { percentWords } from '../../client/percent.ts';
 import { spanWords } from '../../client/took.ts';
 import type { AnswerOf } from '../../contract/operations.ts';
 import { type StatsRange, statsRanges } from '../../contract/stats-range.ts';
+import { defined } from '../../lib/defined.ts';
 import type { Options } from '../command.ts';
-import { type ExitCode, exitCodes } from '../exit-code.ts';
-import { readChoice } from '../option-values.ts';
+import { readChoice, readValue } from '../option-values.ts';
 import { withSession } from '../session/session.ts';
-import { createOutput, type Output } from '../terminal/output.ts';
+import { createOutput, flexible, type Output, right } from '../terminal/output.ts';
 
 type Stats = AnswerOf<'getStats'>;
 type JobStats = AnswerOf<'getJobStats'>['jobs'][number];
@@ -22,32 +22,20 @@ const mostJobs = 10;
 /** A day's median this many times the usual one is worth a look. */
 const slower = 1.5;
 
-export async function run(options: Options): Promise<ExitCode> {
+export async function run(options: Options): Promise<void> {
   const output = createOutput(options);
   const range = readChoice(options, 'range', statsRanges) ?? '24h';
-  const [job] = options.get('job') ?? [];
-  const [tenant] = options.get('tenant') ?? [];
-  const query = {
-    range,
-    by: 'job' as const,
-    ...(job !== undefined && (job.endsWith('/') ? { namespace: job.slice(0, -1) } : { job_id: job })),
-    ...(tenant !== undefined && { tenant }),
-  };
+  const job = readValue(options, 'job');
+  const ofJob = job?.endsWith('/') ? { namespace: job.slice(0, -1) } : { job_id: job };
+  const query = { range, by: 'job', ...defined({ ...ofJob, tenant: readValue(options, 'tenant') }) } as const;
   return withSession(options, async ({ client }) => {
     const stats = await client.call('getStats', { query });
-    if (output.isJson) {
-      output.json(stats);
-      return exitCodes.done;
-    }
-    if (stats.totals.runs + stats.before.runs === 0) {
-      output.say(`no runs ended in the ${rangeNames[range].now}`);
-      return exitCodes.done;
-    }
+    if (output.isJson) return output.json(stats);
+    if (stats.totals.runs + stats.before.runs === 0) return output.say(`no runs ended in the ${rangeNames[range].now}`);
     await printFigures(stats, range, output);
     if (output.isForPeople) output.text(`\nruns by ${unitOf(stats)}  ${bars(stats)}\n`);
     const ids = job === undefined || job.endsWith('/') ? {} : { ids: job };
     await printJobs(stats, (await client.call('getJobStats', { query: ids })).jobs, output);
-    return exitCodes.done;
   });
 }
 
@@ -59,11 +47,7 @@ async function printFigures({ totals, before }: Stats, range: StatsRange, output
     of(before),
   ];
   await output.table(
-    [
-      { name: 'FIGURE' },
-      { name: names.now.toUpperCase(), isRight: true as const },
-      { name: names.before.toUpperCase(), isRight: true as const },
-    ],
+    ['FIGURE', right(names.now.toUpperCase()), right(names.before.toUpperCase())],
     [
       row('runs', ({ runs }) => String(runs)),
       row('failed', ({ failed }) => String(failed)),
@@ -86,14 +70,7 @@ async function printJobs({ groups = [] }: Stats, jobs: readonly JobStats[], outp
   if (worst.length === 0) return;
   output.text('\n');
   await output.table(
-    [
-      { name: 'JOB', isFlexible: true as const },
-      { name: 'RUNS', isRight: true as const },
-      { name: 'FAILED', isRight: true as const },
-      { name: 'SUCCESS RATE', isRight: true as const },
-      { name: 'MEDIAN TODAY', isRight: true as const },
-      { name: 'USUALLY', isRight: true as const },
-    ],
+    [flexible('JOB'), ...['RUNS', 'FAILED', 'SUCCESS RATE', 'MEDIAN TODAY', 'USUALLY'].map(right)],
     worst
       .slice(0, mostJobs)
       .map((job) => [

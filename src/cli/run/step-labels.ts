@@ -4,14 +4,9 @@ import type { Client } from '../../client/client.ts';
 import { stepLabel } from '../../client/step-label.ts';
 import { printable } from '../terminal/output.ts';
 
-export type StepLabels = {
-  /** Reads the run if the step is an instance of a `foreach` that is not known yet. */
-  readonly learn: (stepId: string) => Promise<void> | undefined;
-  /** Without control characters: items are data of jobs. */
-  readonly of: (stepId: string) => string;
-};
+export type StepLabels = ReturnType<typeof createStepLabels>;
 
-export function createStepLabels(client: Client, runId: string): StepLabels {
+export function createStepLabels(client: Client, runId: string) {
   const labels = new Map<string, string>();
   const readings = new Map<string, Promise<void>>();
 
@@ -24,13 +19,15 @@ export function createStepLabels(client: Client, runId: string): StepLabels {
   }
 
   return {
-    learn(stepId) {
+    /** Reads the run if the step is an instance of a `foreach` that is not known yet. */
+    learn(stepId: string): Promise<void> | undefined {
       if (labels.has(stepId) || !/\[\d+\]$/.test(stepId)) return undefined;
       // A line and an event of the same step may ask at the same time, and both have to wait.
       const reading = readings.get(stepId) ?? read(stepId);
       readings.set(stepId, reading);
       return reading;
     },
-    of: (stepId) => labels.get(stepId) ?? stepId,
+    /** Without control characters: items are data of jobs. */
+    of: (stepId: string): string => labels.get(stepId) ?? stepId,
   };
 }

@@ -79,6 +79,21 @@ export function onReaderGone(act: () => void): () => void {
   return () => void process.stdout.off('error', act);
 }
 
+/** Works until the work is done. SIGTERM or SIGINT aborts it. */
+export async function untilInterrupted(work: (signal: AbortSignal) => Promise<void>): Promise<ExitCode> {
+  const leaving = new AbortController();
+  const release = onInterrupt(() => leaving.abort());
+  try {
+    await work(leaving.signal);
+    return exitCodes.done;
+  } catch (error) {
+    if (leaving.signal.aborted) return exitCodes.interrupted;
+    throw error;
+  } finally {
+    release();
+  }
+}
+
 /** Works until the work is done, SIGTERM or SIGINT asks to stop, or nobody reads standard output any more. */
 export async function untilStopped(work: (signal: AbortSignal) => Promise<void>): Promise<ExitCode> {
   const leaving = new AbortController();
