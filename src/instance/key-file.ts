@@ -1,17 +1,7 @@
 // A file that holds a secret of the server: created once, for its user alone, and never half-written.
 
 import { randomBytes } from 'node:crypto';
-import {
-  closeSync,
-  fsyncSync,
-  linkSync,
-  openSync,
-  readFileSync,
-  realpathSync,
-  renameSync,
-  rmSync,
-  writeSync,
-} from 'node:fs';
+import { linkSync, readFileSync, realpathSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { errorCode } from '../lib/error-code.ts';
 import { syncFolderNow } from '../lib/files/sync-folder.ts';
@@ -82,11 +72,5 @@ function read(path: string): Buffer | undefined {
 }
 
 function writeDurably(path: string, bytes: Buffer): void {
-  const fd = openSync(path, 'wx', 0o600);
-  try {
-    writeSync(fd, bytes);
-    fsyncSync(fd);
-  } finally {
-    closeSync(fd);
-  }
+  writeFileSync(path, bytes, { flag: 'wx', mode: 0o600, flush: true });
 }

@@ -28,11 +28,7 @@ type Address = {
   readonly certificate?: () => string | null;
 };
 
-export type Ownership = {
-  /** Sets what others are told from now on; null means that the owner is about to end. */
-  announce(address: Address | null): void;
-  release(): Promise<void>;
-};
+export type Ownership = Awaited<ReturnType<typeof acquireOwnership>>;
 
 /** Another live process owns the data dir. `owner` is null when it does not answer, for example while it starts. */
 export class DataDirOwned extends Error {
@@ -78,7 +74,7 @@ export type OwnerEvents = {
 export async function acquireOwnership(
   dataDir: string,
   { isEphemeral, ...events }: OwnerEvents & Pick<OwnerInfo, 'isEphemeral'>,
-): Promise<Ownership> {
+) {
   // Root may talk to another user's server, but must not take its place.
   const other = (await isForeign(dataDir)) ? await findOwner(dataDir).catch(() => null) : null;
   if (other) throw new DataDirOwned(dataDir, other);
@@ -108,10 +104,11 @@ export async function acquireOwnership(
     const kept = keepOwnership(dataDir, { answering, lock, socket: await answerAskers(dataDir, answering) });
     const signing = isEphemeral ? undefined : setInterval(() => leaveSign(dataDir), signMs).unref();
     return {
-      announce(next) {
+      /** Sets what others are told from now on; null means that the owner is about to end. */
+      announce(next: Address | null): void {
         address = next;
       },
-      release() {
+      release(): Promise<void> {
         clearInterval(signing);
         return kept.release();
       },
@@ -156,7 +153,7 @@ type Answering = OwnerEvents & { readonly info: () => OwnerInfo };
 function keepOwnership(
   dataDir: string,
   o: { readonly answering: Answering; readonly lock: DatabaseSync; readonly socket: Server },
-): Pick<Ownership, 'release'> {
+) {
   const { warn, onLost } = o.answering;
   // A lock whose file was removed is kept: the folder may only have been moved, and its database is still in use.
   const locks = new Map([[fileId(dataDir, lockFile), o.lock]]);
@@ -206,7 +203,7 @@ function keepOwnership(
   }, lookMs).unref();
 
   return {
-    async release() {
+    async release(): Promise<void> {
       clearInterval(timer);
       await looking;
       // The listener also keeps the locks referenced. SQLite would release them when they are garbage collected.

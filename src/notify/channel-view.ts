@@ -18,23 +18,13 @@ type ShownChannel = {
   readonly problem: string | null;
 };
 
-export type ChannelView = {
-  readonly list: () => Promise<readonly ShownChannel[]>;
-  /** Sends a test message now. `error` is null if the receiver took it. undefined: there is no such channel. */
-  readonly test: (
-    name: string,
-  ) => Promise<{ readonly channel: ShownChannel; readonly error: string | null } | undefined>;
-  /** Aborts the tests in progress. */
-  readonly close: () => void;
-};
-
 export function createChannelView(o: {
   readonly channels: Channels;
   readonly messages: Messages;
   readonly signer: Signer;
   readonly clock: Clock;
   readonly timeoutMs: number;
-}): ChannelView {
+}) {
   const { channels, messages, signer, clock, timeoutMs } = o;
   const closing = new AbortController();
 
@@ -52,8 +42,10 @@ export function createChannelView(o: {
   }
 
   return {
-    list: () => Promise.all(channels.list.map(async (one) => (await prepare(one)).channel)),
-    async test(name) {
+    list: (): Promise<readonly ShownChannel[]> =>
+      Promise.all(channels.list.map(async (one) => (await prepare(one)).channel)),
+    /** Sends a test message now. `error` is null if the receiver took it. undefined: there is no such channel. */
+    async test(name: string): Promise<{ readonly channel: ShownChannel; readonly error: string | null } | undefined> {
       const found = channels.list.find((one) => one.name === name);
       if (!found) return undefined;
       const { channel, call } = await prepare(found);
@@ -61,6 +53,7 @@ export function createChannelView(o: {
       const attempt = await send({ ...call, signer, clock, timeoutMs, signal: closing.signal });
       return { channel, error: attempt.isDelivered ? null : attempt.error };
     },
+    /** Aborts the tests in progress. */
     close: () => closing.abort(),
   };
 }

@@ -1,6 +1,7 @@
 // The channels of flwd.yaml: looks their secrets up, and makes a request of a message.
 
-import { checkNotificationBody } from '../catalog/expression/expression.ts';
+import { checkExpression } from '../catalog/expression/expression.ts';
+import { notificationRoots } from '../catalog/expression/expression-syntax.ts';
 import type { Channel, ChannelType, Smtp, StoredText } from '../domain/notification.ts';
 import type { SecretOf } from '../engine/secrets/stored-text.ts';
 import { isHeaderValue } from '../lib/http-request.ts';
@@ -37,21 +38,13 @@ const services: Readonly<Partial<Record<ChannelType, string>>> = {
   pagerduty: 'https://events.pagerduty.com/v2/enqueue',
 };
 
-export type Channels = {
-  /** Sorted by name. */
-  readonly list: readonly Channel[];
-  /**
-   * @param takenBy the addresses that have the mail already
-   * @throws ChannelError when there is no such channel, or a secret of it is not stored
-   */
-  readonly requestFor: (name: string, message: Message, takenBy?: readonly string[]) => Promise<ChannelRequest | Mail>;
-};
+export type Channels = ReturnType<typeof createChannels>;
 
 export function createChannels(o: {
   readonly channels: readonly Channel[];
   readonly smtp: Smtp | null;
   readonly secretOf: SecretOf;
-}): Channels {
+}) {
   const byName = new Map(o.channels.map((channel) => [channel.name, channel]));
 
   function find(name: string): Channel {
@@ -79,8 +72,13 @@ export function createChannels(o: {
   }
 
   return {
+    /** Sorted by name. */
     list: [...byName.values()].toSorted((a, b) => (a.name < b.name ? -1 : 1)),
-    async requestFor(name, message, takenBy = []) {
+    /**
+     * @param takenBy the addresses that have the mail already
+     * @throws ChannelError when there is no such channel, or a secret of it is not stored
+     */
+    async requestFor(name: string, message: Message, takenBy: readonly string[] = []): Promise<ChannelRequest | Mail> {
       const channel = find(name);
       if (channel.type === 'mail') return mailFor(channel, message, takenBy);
       return toRequest[channel.type](await open(channel), message);
@@ -96,7 +94,7 @@ export function originOf(request: ChannelRequest | Mail): string {
 /** @throws StartError when the expression of a channel is wrong */
 export function assertChannels(channels: readonly Channel[]): void {
   for (const { name, body } of channels) {
-    const wrong = body === null ? undefined : checkNotificationBody(body);
+    const wrong = body === null ? undefined : checkExpression(body, notificationRoots);
     if (wrong !== undefined)
       throw new StartError(`\`notify.channels.${name}.body\` is not a valid expression: ${wrong}`);
   }

@@ -24,13 +24,6 @@ import type { Signer } from './signing.ts';
 
 export type Outcome = 'delivered' | 'retried' | 'failed';
 
-export type Delivery = {
-  /** Call it when something may be due. */
-  readonly wake: () => void;
-  /** Resolves when the signal is aborted and no call is in progress. */
-  readonly ended: Promise<void>;
-};
-
 const mostCalls = 4;
 const mostCallsToOrigin = 2;
 const againMs = 1_000;
@@ -48,7 +41,8 @@ type Parts = {
   readonly onOutcome: (outcome: Outcome) => void;
 };
 
-export function startDelivery(o: Parts, signal: AbortSignal): Delivery {
+/** Call `wake` when something may be due. `ended` resolves when the signal is aborted and no call is in progress. */
+export function startDelivery(o: Parts, signal: AbortSignal) {
   const { clock, log } = o;
   const { notifications, runs } = o.store;
   const wake = createWakeSignal(signal);

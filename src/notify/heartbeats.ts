@@ -37,10 +37,7 @@ type Parts = {
 };
 
 /** `ended` resolves when the signal is aborted and no call is in progress. */
-export function startHeartbeats(
-  o: Parts,
-  signal: AbortSignal,
-): { readonly wake: () => void; readonly ended: Promise<void> } {
+export function startHeartbeats(o: Parts, signal: AbortSignal) {
   const { store, clock, log } = o;
   const wake = createWakeSignal(signal);
   /** By schedule, because it has one call at a time. */

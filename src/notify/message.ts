@@ -73,18 +73,13 @@ const mostParts = 50;
 const mostReasonChars = 1_000;
 const mostLineChars = 500;
 
-export type Messages = {
-  readonly of: (report: Report) => Promise<Message>;
-  readonly digest: (reports: readonly Report[]) => Promise<Message>;
-  /** For a test of a channel. */
-  readonly sample: (id: string, at: string) => Message;
-};
+export type Messages = ReturnType<typeof createMessages>;
 
 export function createMessages(o: {
   readonly store: Pick<Store, 'runs' | 'logs'>;
   readonly publicUrl: string | null;
   readonly instance: string;
-}): Messages {
+}) {
   const { store, instance } = o;
   const base = o.publicUrl === null ? null : withoutEndSlash(o.publicUrl);
 
@@ -113,13 +108,13 @@ export function createMessages(o: {
   }
 
   return {
-    async of(report) {
+    async of(report: Report): Promise<Message> {
       if (report.notification.runId === null) return aboutOf(report);
       const { lines } = await store.logs.page(report.run.run_id, { tail: mostLines, limit: mostLines });
       const texts = lines.map(({ message }) => logLine(message, mostLineChars)).filter((line) => line !== '');
       return { ...(await aboutOf(report)), lines: texts };
     },
-    async digest(reports) {
+    async digest(reports: readonly Report[]): Promise<Message> {
       const parts: Message[] = [];
       for (const report of reports.slice(0, mostParts)) parts.push(await aboutOf(report));
       const last = parts.at(-1);
@@ -141,7 +136,8 @@ export function createMessages(o: {
         parts,
       };
     },
-    sample: (id, at) => ({
+    /** For a test of a channel. */
+    sample: (id: string, at: string): Message => ({
       id,
       event: 'test',
       tone: 'neutral',

@@ -14,12 +14,7 @@ import type { Messages } from './message.ts';
 import type { ReachOf } from './reach.ts';
 import type { Signer } from './signing.ts';
 
-export type Notifier = {
-  /** How attempts have ended since the start. */
-  readonly outcomes: Readonly<Record<Outcome, number>>;
-  /** Aborts the calls in progress. They are repeated after the next start. */
-  readonly close: () => Promise<void>;
-};
+export type Notifier = ReturnType<typeof startNotifier>;
 
 export const answerMs = 10_000;
 
@@ -37,9 +32,10 @@ export function startNotifier(o: {
   readonly log: Logger;
   readonly timeoutMs?: number;
   readonly random?: () => number;
-}): Notifier {
+}) {
   const { timeoutMs = answerMs, random = Math.random } = o;
   const ending = new AbortController();
+  /** How attempts have ended since the start. */
   const outcomes: Record<Outcome, number> = { delivered: 0, retried: 0, failed: 0 };
   const clock = createDueClock({ ...o, signal: ending.signal });
   const delivery = startDelivery(
@@ -63,7 +59,8 @@ export function startNotifier(o: {
   const collectedLate = collectLate({ ...o, ...o.late, clock, onAdded: delivery.wake }, ending.signal);
   return {
     outcomes,
-    async close() {
+    /** Aborts the calls in progress. They are repeated after the next start. */
+    async close(): Promise<void> {
       ending.abort();
       await Promise.all([collected, collectedLate, delivery.ended, heartbeats.ended]);
     },

@@ -5,14 +5,9 @@ import { createHmac, randomBytes } from 'node:crypto';
 import { openKeyFile } from '../instance/key-file.ts';
 import { StartError } from '../lib/start-error.ts';
 
-export type Signer = {
-  /** The three headers of a message that is sent now. */
-  readonly headers: (message: {
-    readonly id: string;
-    readonly body: string;
-    readonly atMs: number;
-  }) => Readonly<Record<string, string>>;
-};
+export type Signer = ReturnType<typeof openSigner>;
+
+type Signed = { readonly id: string; readonly body: string; readonly atMs: number };
 
 const newKeyBytes = 32;
 const fewestBytes = 24;
@@ -23,7 +18,7 @@ const mostBytes = 64;
  * old one.
  * @throws StartError when the file holds anything but keys
  */
-export function openSigner(keyFile: string): Signer {
+export function openSigner(keyFile: string) {
   const text = openKeyFile(keyFile, () => Buffer.from(`whsec_${randomBytes(newKeyBytes).toString('base64')}\n`));
   const lines = text.toString().split('\n').filter(Boolean);
   const keys = lines.map(readKey).filter((key) => key !== undefined);
@@ -34,7 +29,8 @@ export function openSigner(keyFile: string): Signer {
     );
   }
   return {
-    headers({ id, body, atMs }) {
+    /** The three headers of a message that is sent now. */
+    headers({ id, body, atMs }: Signed): Readonly<Record<string, string>> {
       const seconds = Math.floor(atMs / 1000);
       const signatures = keys.map(
         (key) => `v1,${createHmac('sha256', key).update(`${id}.${seconds}.${body}`).digest('base64')}`,

@@ -12,7 +12,7 @@ import type { Journal } from '../store/journal.ts';
 import type { LogStore } from '../store/log/logs.ts';
 import { attemptSpanId } from '../store/run/span-ids.ts';
 import type { Origin } from './origin.ts';
-import type { Part, Source } from './source.ts';
+import type { Part, Range, Source } from './source.ts';
 
 type LogRecord = Parameters<typeof ProtobufLogsSerializer.serializeRequest>[0][number];
 type OutputEntry = JournalEntry & NewOutput;
@@ -58,10 +58,7 @@ export function createLogSource(o: SourceParts): Source<LogRecord> {
   };
 }
 
-async function* readParts(
-  { fromId, toId, sinceMs }: { readonly fromId: number; readonly toId: number; readonly sinceMs: number },
-  o: SourceParts,
-): AsyncGenerator<Part<LogRecord>, void> {
+async function* readParts({ fromId, toId, sinceMs }: Range, o: SourceParts): AsyncGenerator<Part<LogRecord>, void> {
   const linesOf = createLineReader(o.logs);
   const maybeYield = createYielder();
   let found: FoundLine[] = [];
@@ -93,7 +90,7 @@ async function* readParts(
 /** The first entry may begin before `fromId`. */
 async function* entriesOf(
   journal: Pick<Journal, 'read'>,
-  { fromId, toId }: { readonly fromId: number; readonly toId: number },
+  { fromId, toId }: Pick<Range, 'fromId' | 'toId'>,
 ): AsyncGenerator<JournalEntry, void> {
   for (let afterId = fromId - 1; afterId < toId; ) {
     const page = await journal.read({ afterId, limit: pageEntries });

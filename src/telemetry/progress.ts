@@ -6,19 +6,12 @@ import type { ExportOptions, Source } from './source.ts';
 
 const savedEveryMs = 10_000;
 
-export type Progress = {
-  readonly open: () => Promise<number>;
-  readonly move: (nextId: number) => Promise<void>;
-  /** @param count of runs or lines that are too old */
-  readonly drop: (count: number) => void;
-  readonly note: (sent: Sent) => Promise<void>;
-  readonly save: () => Promise<void>;
-};
+export type Progress = ReturnType<typeof createProgress>;
 
 export function createProgress(
   { kind, says }: Pick<Source<unknown>, 'kind' | 'says'>,
   { store, clock, log, collector, beginsAt }: ExportOptions,
-): Progress {
+) {
   const { origin } = new URL(collector.endpoint);
   const told = { isDropping: false, isRefused: false };
   let state: ExportState | undefined;
@@ -49,7 +42,7 @@ export function createProgress(
 
   return {
     save,
-    async open() {
+    async open(): Promise<number> {
       if (!state) {
         const stored = await store.exports.state(kind);
         state = stored ?? { nextId: beginsAt, sentAtMs: null, failedAtMs: null, error: null };
@@ -59,13 +52,14 @@ export function createProgress(
       }
       return state.nextId;
     },
-    move: (nextId) => change({ nextId }),
-    drop(count) {
+    move: (nextId: number) => change({ nextId }),
+    /** @param count of runs or lines that are too old */
+    drop(count: number): void {
       if (count === 0 || told.isDropping) return;
       told.isDropping = true;
       log.warn({ origin, dropped: count }, says.tooOld);
     },
-    async note(sent) {
+    async note(sent: Sent): Promise<void> {
       if (sent.kind === 'taken') {
         if (state?.error) log.info({ origin }, says.again);
         told.isDropping = false;

@@ -17,18 +17,17 @@ export type Part<Item> = {
   readonly dropped: number;
 };
 
+/** What happened before `sinceMs` is dropped. */
+export type Range = { readonly fromId: number; readonly toId: number; readonly sinceMs: number };
+
 /** Finds the spans or the lines that the journal brings. */
 export type Source<Item> = {
   readonly kind: Signal;
   /** What the server's log says when something happens to the items. */
   readonly says: Readonly<Record<'later' | 'again' | 'refused' | 'tooOld' | 'failed', string>>;
   readonly isNews: (entry: JournalEntry) => boolean;
-  /** In the order of the journal. What happened before `sinceMs` is dropped. */
-  readonly read: (range: {
-    readonly fromId: number;
-    readonly toId: number;
-    readonly sinceMs: number;
-  }) => AsyncIterable<Part<Item>>;
+  /** In the order of the journal. */
+  readonly read: (range: Range) => AsyncIterable<Part<Item>>;
   readonly serialize: (items: Item[]) => Uint8Array | undefined;
 };
 

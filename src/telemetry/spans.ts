@@ -4,7 +4,7 @@ import { ProtobufTraceSerializer } from '@opentelemetry/otlp-transformer';
 import { createYielder } from '../lib/yielder.ts';
 import type { ExportStore, TracedRun } from '../store/exports.ts';
 import type { Origin } from './origin.ts';
-import type { Part, Source } from './source.ts';
+import type { Part, Range, Source } from './source.ts';
 import { type Span, toSpans } from './to-spans.ts';
 
 /** About 40 KB. More would hold up answers while they are written. */
@@ -14,15 +14,7 @@ export function createSpanSource(o: {
   readonly exports: Pick<ExportStore, 'ended' | 'attempts'>;
   readonly origin: Origin;
 }): Source<Span> {
-  async function* read({
-    fromId,
-    toId,
-    sinceMs,
-  }: {
-    readonly fromId: number;
-    readonly toId: number;
-    readonly sinceMs: number;
-  }): AsyncGenerator<Part<Span>, void> {
+  async function* read({ fromId, toId, sinceMs }: Range): AsyncGenerator<Part<Span>, void> {
     for (let at = fromId; at <= toId; ) {
       const ended = await o.exports.ended({ fromId: at, toId });
       const fresh = ended.filter(({ finishedAtMs }) => finishedAtMs >= sinceMs);

@@ -9,11 +9,6 @@ import { createOrigin } from './origin.ts';
 import type { ExportOptions } from './source.ts';
 import { createSpanSource } from './spans.ts';
 
-export type Exports = {
-  /** Aborts the requests in progress. The next start sends their items again. */
-  readonly close: () => Promise<void>;
-};
-
 export function startExports(
   o: ExportOptions & {
     readonly store: Pick<Store, 'db' | 'exports' | 'journal' | 'logs'>;
@@ -21,7 +16,7 @@ export function startExports(
     /** The name of the instance. */
     readonly instance: string;
   },
-): Exports {
+) {
   const ending = new AbortController();
   const { exports, journal, logs } = o.store;
   const origin = createOrigin(o.instance, o.version);
@@ -31,7 +26,8 @@ export function startExports(
   };
   const running = o.signals.map((signal) => start[signal]());
   return {
-    async close() {
+    /** Aborts the requests in progress. The next start sends their items again. */
+    async close(): Promise<void> {
       ending.abort();
       await Promise.all(running);
     },

@@ -35,14 +35,7 @@ function typeInFull(type: JsonValue): JsonValue {
   return shortTypes.get(type) ?? type;
 }
 
-export type Translation = {
-  readonly argspec: JsonObject;
-  readonly errors: readonly MemberError[];
-  /** Maps a path in the argspec to the path in the list. */
-  readonly originOf: (path: readonly string[]) => readonly string[];
-};
-
-export function translateListForm(list: readonly JsonObject[]): Translation {
+export function translateListForm(list: readonly JsonObject[]) {
   const errors: MemberError[] = [];
   const properties = new Map<string, JsonValue>();
   const required: string[] = [];
@@ -74,7 +67,8 @@ export function translateListForm(list: readonly JsonObject[]): Translation {
   return {
     argspec,
     errors,
-    originOf: ([head, name = '', ...rest]) => {
+    /** Maps a path in the argspec to the path in the list. */
+    originOf: ([head, name = '', ...rest]: readonly string[]): readonly string[] => {
       const position = head === 'properties' ? positions.get(name) : undefined;
       if (position === undefined) return [];
       return rest.length === 0 ? [position, 'name'] : [position, ...rest];

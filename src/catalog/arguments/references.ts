@@ -12,15 +12,10 @@ import type { Subschema } from './subschemas.ts';
 const chainLimit = 32;
 const referenceKeys = ['$ref', '$dynamicRef'] as const;
 
-export type References = {
-  readonly errors: readonly MemberError[];
-  /** Maps the pointer of a schema to the schema that it refers to. */
-  readonly targets: ReadonlyMap<string, Subschema>;
-};
-
 /** `$id` is allowed only at the top, so a dynamic reference or anchor works like a plain one. */
-export function resolveReferences(all: readonly Subschema[]): References {
+export function resolveReferences(all: readonly Subschema[]) {
   const errors: MemberError[] = [];
+  /** Maps the pointer of a schema to the schema that it refers to. */
   const targets = new Map<string, Subschema>();
   const byPointer = new Map(all.map((subschema) => [toPointer(subschema.path), subschema]));
   const byAnchor = new Map(all.flatMap((subschema) => anchorsOf(subschema.schema).map((name) => [name, subschema])));

@@ -79,52 +79,38 @@ function messageOf(
       const wanted = typeof said === 'string' ? said : [params.type].flat().map(kindOf).join(' or ');
       return `must be ${wanted}${hint(wanted, data)}`;
     }
-    case 'enum':
-      return `must be one of ${listOf(params.allowedValues)}`;
-    case 'const':
-      return `must be ${JSON.stringify(params.allowedValue)}`;
     case 'format':
     case 'pattern':
       if (typeof said === 'string') return `must be ${said}`;
       return keyword === 'format'
         ? `must be a valid ${params.format}`
         : `must match the pattern ${JSON.stringify(params.pattern)}`;
-    case 'minimum':
-      return `must be at least ${params.limit}`;
-    case 'maximum':
-      return `must be at most ${params.limit}`;
-    case 'exclusiveMinimum':
-      return `must be more than ${params.limit}`;
-    case 'exclusiveMaximum':
-      return `must be less than ${params.limit}`;
-    case 'multipleOf':
-      return `must be a multiple of ${params.multipleOf}`;
-    case 'minLength':
-      return `must have at least ${count(params.limit, 'character')}`;
-    case 'maxLength':
-      return `must have at most ${count(params.limit, 'character')}`;
-    case 'minItems':
-      return `must have at least ${count(params.limit, 'item')}`;
-    case 'maxItems':
-      return `must have at most ${count(params.limit, 'item')}`;
-    case 'minProperties':
-      return `must have at least ${count(params.limit, 'member')}`;
-    case 'maxProperties':
-      return `must have at most ${count(params.limit, 'member')}`;
-    case 'uniqueItems':
-      return 'must not contain the same item twice';
-    case 'anyOf':
-      return 'must have one of the forms allowed here';
-    case 'oneOf':
-      return 'must have exactly one of the forms allowed here';
-    case 'not':
-      return 'must not have this form';
-    case 'false schema':
-      return 'is not allowed here';
     default:
-      return message ?? `breaks the rule ${keyword}`;
+      return messages[keyword]?.(params) ?? message ?? `breaks the rule ${keyword}`;
   }
 }
+
+/** By keyword: messages that only its parameters decide. */
+const messages: Readonly<Record<string, (params: ErrorObject['params']) => string>> = {
+  enum: ({ allowedValues }) => `must be one of ${listOf(allowedValues)}`,
+  const: ({ allowedValue }) => `must be ${JSON.stringify(allowedValue)}`,
+  minimum: ({ limit }) => `must be at least ${limit}`,
+  maximum: ({ limit }) => `must be at most ${limit}`,
+  exclusiveMinimum: ({ limit }) => `must be more than ${limit}`,
+  exclusiveMaximum: ({ limit }) => `must be less than ${limit}`,
+  multipleOf: ({ multipleOf }) => `must be a multiple of ${multipleOf}`,
+  minLength: ({ limit }) => `must have at least ${count(limit, 'character')}`,
+  maxLength: ({ limit }) => `must have at most ${count(limit, 'character')}`,
+  minItems: ({ limit }) => `must have at least ${count(limit, 'item')}`,
+  maxItems: ({ limit }) => `must have at most ${count(limit, 'item')}`,
+  minProperties: ({ limit }) => `must have at least ${count(limit, 'member')}`,
+  maxProperties: ({ limit }) => `must have at most ${count(limit, 'member')}`,
+  uniqueItems: () => 'must not contain the same item twice',
+  anyOf: () => 'must have one of the forms allowed here',
+  oneOf: () => 'must have exactly one of the forms allowed here',
+  not: () => 'must not have this form',
+  'false schema': () => 'is not allowed here',
+};
 
 /** A longer list does not help. */
 const mostNamed = 12;

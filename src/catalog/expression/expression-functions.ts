@@ -44,23 +44,17 @@ export function environment(): Environment {
   return made;
 }
 
-const createEnvironment = (): Environment =>
-  new (cel().Environment)({
+/** What expressions may name; each has the roots of its kind (expression-syntax.ts). */
+const variables = 'args steps run item matrix body headers query message file check'.split(' ');
+
+function createEnvironment(): Environment {
+  const bare = new (cel().Environment)({
     homogeneousAggregateLiterals: false,
     limits: { maxAstNodes: 500, maxDepth: 50, maxListElements: 500, maxMapEntries: 500, maxCallArguments: 8 },
-  })
-    .registerVariable('args', 'dyn')
-    .registerVariable('steps', 'dyn')
-    .registerVariable('run', 'dyn')
-    .registerVariable('item', 'dyn')
-    .registerVariable('matrix', 'dyn')
-    .registerVariable('body', 'dyn')
-    .registerVariable('headers', 'dyn')
-    .registerVariable('query', 'dyn')
+  });
+  for (const name of variables) bare.registerVariable(name, 'dyn');
+  return bare
     .registerVariable('event', 'string')
-    .registerVariable('message', 'dyn')
-    .registerVariable('file', 'dyn')
-    .registerVariable('check', 'dyn')
     .registerFunction(`string.${prefix}contains(string): bool`, (text: string, part: string) => {
       assertSearchable(text, part);
       return text.includes(part);
@@ -88,6 +82,7 @@ const createEnvironment = (): Environment =>
     .registerFunction(`string.${prefix}matches(string): bool`, (text: string, pattern: string) =>
       patternOf(pattern).test(text),
     );
+}
 
 /**
  * JSON does not tell 2 from 2.0, so a `number` argument is sometimes an integer and sometimes a double. Both count as

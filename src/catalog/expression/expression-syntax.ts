@@ -112,20 +112,8 @@ function inWords(summary: string): string {
 }
 
 function survey(ast: ASTNode, known: readonly Root[]): { references: References; isCostly: boolean } {
-  const found: Record<Root, Set<string> | 'all'> = {
-    args: new Set(),
-    steps: new Set(),
-    run: new Set(),
-    item: new Set(),
-    matrix: new Set(),
-    body: new Set(),
-    headers: new Set(),
-    query: new Set(),
-    event: new Set(),
-    message: new Set(),
-    file: new Set(),
-    check: new Set(),
-  };
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- each root is a key
+  const found = Object.fromEntries(allRoots.map((root) => [root, new Set()])) as Record<Root, Set<string> | 'all'>;
   let additions = 0;
   let innerAdditions = 0;
   let loops = 0;

@@ -42,11 +42,7 @@ export type DeliveryScope = {
 };
 
 /** Says what is wrong with the expression; undefined when it is valid. */
-export function checkExpression(text: string): string | undefined {
-  return wrongWith(text, roots);
-}
-
-function wrongWith(text: string, known: readonly Root[]): string | undefined {
+export function checkExpression(text: string, known: readonly Root[] = roots): string | undefined {
   try {
     parseExpression(text, known);
     return undefined;
@@ -77,11 +73,6 @@ export function evaluateForDelivery(text: string, { body, headers, query, event 
 
 /** What the body of a channel sees. */
 export type NotificationScope = { readonly event: string; readonly message: JsonObject; readonly run: JsonObject };
-
-/** Like `checkExpression`, for the body of a channel. */
-export function checkNotificationBody(text: string): string | undefined {
-  return wrongWith(text, notificationRoots);
-}
 
 /** Takes at most 50 ms. @throws ExpressionError */
 export function evaluateForNotification(text: string, { event, message, run }: NotificationScope): JsonValue {

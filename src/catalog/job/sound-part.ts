@@ -4,7 +4,7 @@
 import type { JsonObject, JsonValue } from '../../domain/job.ts';
 import { isObject } from '../arguments/subschemas.ts';
 import type { MemberError } from './config-error.ts';
-import { checkConfig, type RawConfig } from './config-schema.ts';
+import { checkConfig } from './config-schema.ts';
 
 /** Removing a member can make the one around it incomplete. */
 const mostRounds = 4;
@@ -16,19 +16,13 @@ export const argumentKeys = ['argspec', 'args', 'arguments'] as const;
 
 type Path = readonly string[];
 
-export type SoundPart = {
-  readonly config: RawConfig;
-  /** Whether the error is in the file as written, and not a result of what was removed. */
-  readonly isReal: (error: MemberError) => boolean;
-  /** False when the arguments were removed, or may stand under a mistyped key. */
-  readonly areArgsKnown: boolean;
-};
+export type SoundPart = NonNullable<ReturnType<typeof soundPart>>;
 
 /**
  * @param formErrors the errors of checkConfig
  * @returns undefined when hardly anything is left
  */
-export function soundPart(value: JsonValue, formErrors: readonly MemberError[]): SoundPart | undefined {
+export function soundPart(value: JsonValue, formErrors: readonly MemberError[]) {
   if (!isObject(value)) return undefined;
   const rest = structuredClone(value);
   const left: Path[] = [];
@@ -50,10 +44,12 @@ export function soundPart(value: JsonValue, formErrors: readonly MemberError[]):
       const unsure = isRunUnsure ? [...left, ...whatRuns.map((key) => [key])] : left;
       return {
         config,
-        isReal: (error) =>
+        /** Whether the error is in the file as written, and not a result of what was removed. */
+        isReal: (error: MemberError): boolean =>
           !unsure.some((path) => isWithin(error.path, path)) &&
           // Except for the check whether two schedules are the same.
           !(isLeftOut('schedules') && error.path[0] === 'schedules' && error.path.length === 2),
+        /** False when the arguments were removed, or may stand under a mistyped key. */
         areArgsKnown:
           !isLeftOut('args') &&
           !isLeftOut('argspec') &&

@@ -33,35 +33,30 @@ export function readDirectory(o: {
   const dir = join(o.root, o.path);
   const listed = list(dir);
   if (!listed) return undefined;
-  const entries = listed.filter(({ name, isDirectory }) => !o.ignore(childOf(o.path, name), isDirectory));
+  const entries = listed.filter((entry) => !o.ignore(childOf(o.path, entry.name), entry.isDirectory()));
 
   const hasConfig = entries.some(({ name }) => name === configName);
   const hasOlderForm = entries.some(
-    ({ name, isDirectory }) => name === olderForm && isDirectory && isThere(join(dir, configFiles[1])),
+    (entry) => entry.name === olderForm && entry.isDirectory() && isThere(join(dir, configFiles[1])),
   );
   const found = configFiles.filter((file) => (file === configName ? hasConfig : hasOlderForm));
   const isJobless = !o.isOwned && found.length === 0;
   return {
     subdirectories: new Set(
       entries
-        .filter(({ name, isDirectory }) => isDirectory && isWalked(name) && name !== configName && name !== olderForm)
-        .map(({ name }) => name),
+        .filter((entry) => entry.isDirectory() && isWalked(entry.name))
+        .map(({ name }) => name)
+        .filter((name) => name !== configName && name !== olderForm),
     ),
     configFiles: found,
-    scripts: isJobless ? entries.filter(({ name, isFile }) => isFile && isScript(dir, name)).length : 0,
+    scripts: isJobless ? entries.filter((entry) => entry.isFile() && isScript(dir, entry.name)).length : 0,
     unnamable: entries.some(({ name }) => name.includes('\uFFFD')) ? findUnnamable(dir) : [],
   };
 }
 
-type Entry = { readonly name: string; readonly isDirectory: boolean; readonly isFile: boolean };
-
-function list(dir: string): Entry[] | undefined {
+function list(dir: string): Dirent[] | undefined {
   try {
-    return readdirSync(dir, { withFileTypes: true }).map((entry: Dirent) => ({
-      name: entry.name,
-      isDirectory: entry.isDirectory(),
-      isFile: entry.isFile(),
-    }));
+    return readdirSync(dir, { withFileTypes: true });
   } catch (error) {
     if (['ENOENT', 'ENOTDIR'].includes(errorCode(error) ?? '')) return undefined;
     throw error;

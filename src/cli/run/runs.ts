@@ -77,7 +77,7 @@ async function listRuns({ client }: Session, query: ReturnType<typeof queryOf>, 
   return { ...page, runs };
 }
 
-export function statusStyle(status: string): Style {
+function statusStyle(status: string): Style {
   if (status === 'success') return 'good';
   return status === 'failed' || status === 'cancelled' ? 'bad' : 'busy';
 }
@@ -146,10 +146,10 @@ function triesOf({ attempt, steps }: Run): string {
   return attempt > 1 && steps.length < 2 ? ` (after ${attempt} attempts)` : '';
 }
 
-export async function describeRun(
+async function describeRun(
   run: Run,
   output: Output,
-  { failure, late }: { readonly failure?: Failure | undefined; readonly late?: string | undefined } = {},
+  { failure, late }: { readonly failure: Failure | undefined; readonly late: string | undefined },
 ): Promise<void> {
   const { message, hint } = run.error ?? {};
   output.fields([

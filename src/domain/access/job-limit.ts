@@ -3,24 +3,23 @@
 import { matchesJob } from '../notification.ts';
 
 /** The jobs that a caller may know. All others, and what belongs to them, do not exist for it. */
-export type JobLimit = {
-  /** `tag:NAME`, or patterns of job ids. */
-  readonly only: readonly string[];
-  readonly has: (jobId: string) => boolean;
-};
+export type JobLimit = Readonly<ReturnType<typeof createJobLimit>>;
 
 const tagPrefix = 'tag:';
 
 /** `tag:agent`, `reports/**` or `backup/daily` */
 export const jobLimitPattern = '^(tag:[^\\s,]{1,64}|[A-Za-z0-9._*-]+(/[A-Za-z0-9._*-]+)*)$';
 
-/** @param tagsOf the tags of a job of a trusted source; empty for other jobs */
-export function createJobLimit(only: readonly string[], tagsOf: (jobId: string) => readonly string[]): JobLimit {
+/**
+ * @param only `tag:NAME`, or patterns of job ids
+ * @param tagsOf the tags of a job of a trusted source; empty for other jobs
+ */
+export function createJobLimit(only: readonly string[], tagsOf: (jobId: string) => readonly string[]) {
   const tags = only.filter((one) => one.startsWith(tagPrefix)).map((one) => one.slice(tagPrefix.length));
   const patterns = only.filter((one) => !one.startsWith(tagPrefix));
   return {
     only,
-    has: (jobId) =>
+    has: (jobId: string): boolean =>
       patterns.some((pattern) => matchesJob(pattern, jobId)) ||
       (tags.length > 0 && tagsOf(jobId).some((tag) => tags.includes(tag))),
   };

@@ -6,14 +6,7 @@ import { closeSync, constants, type Dirent, fstatSync, opendirSync, openSync, re
 /** The folder's place when it was opened. */
 type Place = { readonly path: Buffer; readonly device: number };
 
-export type PinnedFolder = {
-  /** Leads to the folder until it is closed. */
-  readonly path: Buffer;
-  readonly place: Place;
-  /** Names are bytes, as latin1. Yielded one by one, because a folder may contain more names than fit into memory. */
-  readonly entries: () => Generator<Dirent>;
-  readonly close: () => void;
-};
+export type PinnedFolder = ReturnType<typeof pinFolder>;
 
 const folderFlags = constants.O_DIRECTORY | constants.O_NOFOLLOW;
 const slash = 0x2f;
@@ -22,12 +15,13 @@ const slash = 0x2f;
  * @param access O_PATH if its entries are only opened by name, which takes no permission to read the folder
  * @throws the kernel's error when it is a link, does not exist, or is closed to the server
  */
-export function pinFolder(folder: Buffer, access: number = constants.O_RDONLY): PinnedFolder {
+export function pinFolder(folder: Buffer, access: number = constants.O_RDONLY) {
   const fd = openSync(folder, access | folderFlags);
-  const path = Buffer.from(`/proc/self/fd/${fd}`);
+  /** Leads to the folder until it is closed. */
+  const path: Buffer = Buffer.from(`/proc/self/fd/${fd}`);
   const close = (): void => closeSync(fd);
   try {
-    const place = { path: readlinkSync(path, 'buffer'), device: fstatSync(fd).dev };
+    const place: Place = { path: readlinkSync(path, 'buffer'), device: fstatSync(fd).dev };
     return { path, place, entries: () => entriesOf(path), close };
   } catch (error) {
     close();
@@ -35,6 +29,7 @@ export function pinFolder(folder: Buffer, access: number = constants.O_RDONLY): 
   }
 }
 
+/** Names are bytes, as latin1. Yielded one by one, because a folder may contain more names than fit into memory. */
 function* entriesOf(path: Buffer): Generator<Dirent> {
   const opened = opendirSync(path, { encoding: 'latin1', bufferSize: 256 });
   try {

@@ -26,10 +26,7 @@ const leastBytes = 4096;
 /** It has folders deeper than a path can name, or more open files than a look can read, so no limit can be enforced. */
 const unmeasurable = Infinity;
 
-export type WorkspaceWatch = {
-  /** `onOver` is not called afterwards. */
-  readonly close: () => void;
-};
+export type WorkspaceWatch = ReturnType<typeof watchWorkspace>;
 
 /**
  * @param o.onOver called once, with the bytes found when the limit was passed (there may be more), or with
@@ -43,7 +40,7 @@ export function watchWorkspace(o: {
   readonly limitBytes: number;
   readonly onOver: (foundBytes: number) => void;
   readonly onError: (error: unknown) => void;
-}): WorkspaceWatch {
+}) {
   const closing = new AbortController();
   const { signal } = closing;
 
@@ -93,6 +90,7 @@ export function watchWorkspace(o: {
   watch().catch((error: unknown) => {
     if (!signal.aborted) o.onError(error);
   });
+  /** `onOver` is not called after `close`. */
   return { close: () => closing.abort() };
 }
 

@@ -7,9 +7,7 @@ import { errorCode } from '../../lib/error-code.ts';
 import { isShortage } from '../../lib/shortage.ts';
 import { answerKvRequest, idOfRequest, type KvAnswer, type KvRequest, readKvRequest } from './kv-request.ts';
 
-export type KvRequests = {
-  readonly close: () => void;
-};
+export type KvRequests = ReturnType<typeof serveKvRequests>;
 
 /** A script waits for each answer, so it has few requests open at a time. */
 const mostAtOnce = 32;
@@ -34,7 +32,7 @@ type Options = {
   readonly onError: (error: unknown) => void;
 };
 
-export function serveKvRequests(o: Options): KvRequests {
+export function serveKvRequests(o: Options) {
   const outDir = join(o.attemptDir, 'out');
   const closing = Promise.withResolvers<void>();
   let hasClosed = false;
@@ -91,7 +89,7 @@ export function serveKvRequests(o: Options): KvRequests {
 
   void follow();
   return {
-    close() {
+    close: (): void => {
       hasClosed = true;
       closing.resolve();
     },

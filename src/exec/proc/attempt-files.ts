@@ -6,13 +6,11 @@ import type { AttemptSpec } from '../attempt-spec.ts';
 import { changesUser, jobUser } from '../job-user.ts';
 import { bashDeclarations } from './bash-arguments.ts';
 
-export type AttemptPlaces = { readonly inDir: string; readonly outDir: string };
-
 export function spoolPath(attemptDir: string): string {
   return join(attemptDir, 'spool');
 }
 
-export function makeAttemptFiles(spec: AttemptSpec): AttemptPlaces {
+export function makeAttemptFiles(spec: AttemptSpec) {
   const { attemptDir, workspaceDir, job, action, args } = spec;
   const inDir = join(attemptDir, 'in');
   const outDir = join(attemptDir, 'out');

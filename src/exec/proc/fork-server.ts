@@ -14,14 +14,7 @@ import { seccompFilter } from '../sandbox/seccomp-filter.ts';
 import { libexecDir } from '../script-places.ts';
 import type { Order } from './shim.ts';
 
-export type ForkServer = {
-  /** Starts it before the first order, which then need not wait for it. */
-  readonly start: () => void;
-  /** Carries out an order in its own process group. Rejects when there is no bash. */
-  readonly run: (order: Order) => Promise<ShimNews>;
-  /** Resolves when the fork server is gone. The shims it has started continue. */
-  readonly close: () => Promise<void>;
-};
+export type ForkServer = ReturnType<typeof openForkServer>;
 
 /**
  * `ended`: the shim has reported its end, as its last act. `none`: there will be no report, because the shim never
@@ -30,7 +23,7 @@ export type ForkServer = {
 export type ShimNews = 'ended' | 'none';
 
 /** `dir` belongs to the fork server alone. It is emptied now, and private to the server's user. */
-export function openForkServer(dir: string): ForkServer {
+export function openForkServer(dir: string) {
   rmSync(dir, { recursive: true, force: true });
   mkdirSync(dir, { recursive: true, mode: 0o700 });
   const filterPath = join(dir, 'seccomp-filter');
@@ -43,19 +36,22 @@ export function openForkServer(dir: string): ForkServer {
     return current;
   }
   return {
+    /** Starts it before the first order, which then need not wait for it. */
     start: () => void running(),
-    run: (order) => running().run(order),
-    close: async () => current?.close(),
+    /** Carries out an order in its own process group. Rejects when there is no bash. */
+    run: (order: Order): Promise<ShimNews> => running().run(order),
+    /** Resolves when the fork server is gone. The shims it has started continue. */
+    close: async (): Promise<void> => current?.close(),
   };
 }
 
 /** It only has to notice the end of its input. */
 const leavingMs = 2_000;
 
-type Child = Omit<ForkServer, 'start'> & { readonly isOver: () => boolean };
+type Child = ReturnType<typeof startChild>;
 
 /** Jobs get only what the shims are told to pass on, and no variables or descriptors of the server. */
-function startChild(dir: string, filterPath: string): Child {
+function startChild(dir: string, filterPath: string) {
   const pipesDir = mkdtempSync(join(dir, 'pipes-'));
   const nothing = openSync('/dev/null', 'r');
   const stdio: (number | 'ignore' | 'pipe')[] = ['pipe', 'ignore', 'ignore', 'pipe'];
@@ -88,15 +84,15 @@ function startChild(dir: string, filterPath: string): Child {
     waiting.delete(number);
   });
   return {
-    isOver: () => isOver,
-    run({ open, hidden }) {
+    isOver: (): boolean => isOver,
+    run({ open, hidden }: Order): Promise<ShimNews> {
       started += 1;
       const shim = Promise.withResolvers<ShimNews>();
       waiting.set(String(started), shim);
       orders.write([open, hidden].map(lengthOf).join('') + open + hidden);
       return shim.promise;
     },
-    async close() {
+    async close(): Promise<void> {
       if (isOver) return;
       child.ref();
       orders.end();

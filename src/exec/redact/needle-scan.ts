@@ -5,11 +5,7 @@
 /** `from` is the first byte, `to` the one after the last. */
 export type Stretch = { readonly from: number; to: number };
 
-export type NeedleScan = {
-  readonly longestBytes: number;
-  /** The places of needles, ascending. Overlapping and adjoining needles form one stretch. */
-  find(bytes: Buffer): Stretch[];
-};
+export type NeedleScan = ReturnType<typeof createNeedleScan>;
 
 type Needle = {
   readonly text: string;
@@ -25,7 +21,7 @@ const otherRatio = 0x85ebca6b;
 const nothing = Buffer.alloc(0);
 
 /** `texts` are latin1, have at least four characters and no duplicates. */
-export function createNeedleScan(texts: readonly string[]): NeedleScan {
+export function createNeedleScan(texts: readonly string[]) {
   const lengths = texts.map((text) => text.length);
   const shortestBytes = lengths.reduce((shortest, length) => Math.min(shortest, length), Number.POSITIVE_INFINITY);
   const longestBytes = lengths.reduce((longest, length) => Math.max(longest, length), 0);
@@ -70,6 +66,7 @@ export function createNeedleScan(texts: readonly string[]): NeedleScan {
     return -1;
   }
 
+  /** The places of needles, ascending. Overlapping and adjoining needles form one stretch. */
   function find(bytes: Buffer): Stretch[] {
     const found: Stretch[] = [];
     const words = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);

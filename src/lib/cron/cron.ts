@@ -124,7 +124,8 @@ function firesOften({ next }: CronTimes): boolean {
 /** RFC 3339 with the offset in force: `2026-03-29T03:00:00+02:00`. */
 export function toLocalTimestamp(atMs: number, timezone: string): string {
   const parts = Object.fromEntries(
-    formatOf(timezone)
+    formats
+      .memo(timezone)
       .formatToParts(atMs)
       .map(({ type, value }) => [type, value]),
   );
@@ -134,25 +135,21 @@ export function toLocalTimestamp(atMs: number, timezone: string): string {
 }
 
 /** Creating a format takes longer than using it twenty times. */
-const formats = new LRUCache<string, Intl.DateTimeFormat>({ max: 100 });
-
-function formatOf(timezone: string): Intl.DateTimeFormat {
-  const known = formats.get(timezone);
-  if (known) return known;
-  const format = new Intl.DateTimeFormat('en', {
-    timeZone: timezone,
-    hourCycle: 'h23',
-    year: 'numeric',
-    month: '2-digit',
-    day: '2-digit',
-    hour: '2-digit',
-    minute: '2-digit',
-    second: '2-digit',
-    timeZoneName: 'longOffset',
-  });
-  formats.set(timezone, format);
-  return format;
-}
+const formats = new LRUCache<string, Intl.DateTimeFormat>({
+  max: 100,
+  memoMethod: (timeZone) =>
+    new Intl.DateTimeFormat('en', {
+      timeZone,
+      hourCycle: 'h23',
+      year: 'numeric',
+      month: '2-digit',
+      day: '2-digit',
+      hour: '2-digit',
+      minute: '2-digit',
+      second: '2-digit',
+      timeZoneName: 'longOffset',
+    }),
+});
 
 /** For example `CronPattern: Invalid value for minute: 61` becomes `invalid value for minute: 61`. */
 function toWords(error: unknown): string {
