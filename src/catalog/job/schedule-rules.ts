@@ -41,9 +41,8 @@ export function checkSchedule(
   const isZone = timezone === null || isTimezone(timezone);
   if (!isZone) errors.push(toError(['timezone'], 'timezone', 'must be a time zone such as `Europe/Berlin`'));
   const times = cron === null ? null : parseCron(cron, (isZone && timezone) || 'UTC');
-  if (times === null) return [...errors, ...checkLabels(labels), ...(job ? checkArgs(args, job, ofArgs) : [])];
-  if ('problem' in times) errors.push(toError(['cron'], 'cron', times.problem));
-  else if (jitterMs > 0) {
+  if (times && 'problem' in times) errors.push(toError(['cron'], 'cron', times.problem));
+  else if (times && jitterMs > 0) {
     const gapMs = shortestGapMs(times);
     if (jitterMs >= gapMs) {
       const message = `must be shorter than the ${formatDuration(gapMs)} between two starts`;

@@ -51,10 +51,7 @@ export function soundPart(value: JsonValue, formErrors: readonly MemberError[]) 
           !(isLeftOut('schedules') && error.path[0] === 'schedules' && error.path.length === 2),
         /** False when the arguments were removed, or may stand under a mistyped key. */
         areArgsKnown:
-          !isLeftOut('args') &&
-          !isLeftOut('argspec') &&
-          !isLeftOut('arguments') &&
-          !(hasUnknownKey && argumentKeys.every((key) => config[key] === undefined)),
+          !argumentKeys.some(isLeftOut) && !(hasUnknownKey && argumentKeys.every((key) => config[key] === undefined)),
       };
     }
     errors = checked.errors;

@@ -1,17 +1,15 @@
 // `flwd rerun RUN`: starts a run again, from its beginning or from a step, as a new run.
 
 import type { Client } from '../../client/client.ts';
-import { isKept } from '../../client/shown-steps.ts';
 import type { BodyOf } from '../../contract/operations.ts';
 import type { Options } from '../command.ts';
 import type { ExitCode } from '../exit-code.ts';
 import { oneOperand, readValue } from '../option-values.ts';
 import { withSession } from '../session/session.ts';
-import { keepInterrupts } from '../session/stop-signal.ts';
 import { createOutput, type Output } from '../terminal/output.ts';
 import { findRunId } from './named-run.ts';
 import { readBase, toJson } from './run-request.ts';
-import { detach, startHeaders, watchToItsEnd } from './started-run.ts';
+import { startAndWatch, startHeaders } from './started-run.ts';
 
 export async function run(options: Options, operands: readonly string[]): Promise<ExitCode> {
   const word = oneOperand(operands, 'flwd rerun RUN; flwd runs lists the runs');
@@ -23,16 +21,10 @@ export async function run(options: Options, operands: readonly string[]): Promis
     const earlier = await findRunId(session, word, { output, orLastOf: true });
     const create = async (): Promise<string> => {
       const { run_id: id } = await client.call('rerunRun', { path: { run_id: earlier }, body, headers });
-      session.attend(id);
       if (body.revision === undefined) await noteChange(client, id, output);
       return id;
     };
-    if (options.has('detach')) return detach(session, await create(), output);
-    const interrupts = keepInterrupts();
-    const run = await client.call('getRun', { path: { run_id: await create() } });
-    const { run_id: runId, job_id: jobId, steps } = run;
-    const toRun = steps.length > 1 ? steps.filter((step) => !isKept(run, step)).map(({ step_id: id }) => id) : [];
-    return watchToItsEnd(session, { runId, jobId, steps: toRun, interrupts }, output);
+    return startAndWatch(session, create, { options, output });
   });
 }
 

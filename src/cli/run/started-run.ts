@@ -1,6 +1,7 @@
 // Shows the run that a command has started until its end, or leaves it running.
 
 import { randomUUID } from 'node:crypto';
+import { isKept } from '../../client/shown-steps.ts';
 import type { AnswerOf } from '../../contract/operations.ts';
 import { isFinished } from '../../domain/run.ts';
 import { traceOfEnvironment } from '../../domain/trigger/trace.ts';
@@ -14,10 +15,10 @@ import { describeEnd, type WatchedRun, watchRun } from './run-watch.ts';
 
 type Run = AnswerOf<'getRun'>;
 
-/** Starts a run, and prints its output until it ends. With `--detach`, only starts it. */
+/** Starts a run by `start`, and prints its output until it ends. With `--detach`, only starts it. */
 export async function startAndWatch(
   session: Session,
-  { jobId, start }: { readonly jobId: string; readonly start: () => Promise<string> },
+  start: () => Promise<string>,
   { options, output }: { readonly options: Options; readonly output: Output },
 ): Promise<ExitCode> {
   const begin = async (): Promise<string> => {
@@ -27,10 +28,10 @@ export async function startAndWatch(
   };
   if (options.has('detach')) return detach(session, await begin(), output);
   const interrupts = keepInterrupts();
-  const runId = await begin();
-  const { steps } = await session.client.call('getRun', { path: { run_id: runId } });
-  const ids = steps.length > 1 ? steps.map(({ step_id: stepId }) => stepId) : [];
-  return watchToItsEnd(session, { runId, jobId, steps: ids, interrupts }, output);
+  const run = await session.client.call('getRun', { path: { run_id: await begin() } });
+  const { run_id: runId, job_id: jobId, steps } = run;
+  const toRun = steps.length > 1 ? steps.filter((step) => !isKept(run, step)).map(({ step_id: id }) => id) : [];
+  return watchToItsEnd(session, { runId, jobId, steps: toRun, interrupts }, output);
 }
 
 export async function watchToItsEnd(session: Session, watched: WatchedRun, output: Output): Promise<ExitCode> {

@@ -37,9 +37,8 @@ export async function start(options: Options, operands: readonly string[]): Prom
   return withSession(options, async (session) => {
     const { client } = session;
     const path = { schedule_id: id };
-    const { job_id: jobId } = await client.call('getSchedule', { path });
     const create = async () => (await client.call('runSchedule', { path, headers })).run_id;
-    return startAndWatch(session, { jobId, start: create }, { options, output });
+    return startAndWatch(session, create, { options, output });
   });
 }
 

@@ -72,10 +72,10 @@ export async function replay(options: Options, operands: readonly string[]): Pro
   const headers = startHeaders(options);
   return withSession(options, async (session) => {
     const { client } = session;
-    const { id, job_id: jobId } = await findWebhook(client, named);
+    const { id } = await findWebhook(client, named);
     const path = { webhook_id: id, delivery_id: delivery };
     const start = async () => (await client.call('replayDelivery', { path, headers })).run_id;
-    return startAndWatch(session, { jobId, start }, { options, output });
+    return startAndWatch(session, start, { options, output });
   });
 }
 
