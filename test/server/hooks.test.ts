@@ -380,6 +380,7 @@ test('a hook takes only POST, and another method does not tell whether there is 
       expect(answer.headers.get('allow')).toBe('POST');
       expect(await answer.json()).toMatchObject({ detail: `'${shown}' supports POST, not ${method}.` });
     }
+    expect((await server.fetch(path, { method: 'PROPFIND' })).status).toBe(404);
   }
 });
 
