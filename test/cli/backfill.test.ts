@@ -83,6 +83,27 @@ test('a job without a schedule, or with several, and a wrong time are explained'
   expect(doctor.stdout + doctor.stderr).toMatch(/backfills +1 under way/);
 });
 
+test('the list takes the id or the name of a schedule', async () => {
+  const { dir, serve } = await createInstance({ a: bash('true'), b: bash('true') });
+  const served = await serve();
+  const add = async (job: string, name: string): Promise<string> => {
+    const words = ['--cron', '30 2 * * *', '--timezone', 'Europe/Berlin', '--name', name];
+    return (await flwd(dir, 'schedules', 'add', job, ...words)).stdout.trim();
+  };
+  const [id] = [await add('a', 'night'), await add('b', 'night'), await add('b', 'rare')];
+  const made = (await flwd(dir, 'backfill', 'a', ...week, '--schedule', 'night')).stdout.trim();
+  const listed = async (...words: readonly string[]) => flwd(dir, 'backfills', '--schedule', ...words);
+  for (const words of [[id], ['night', '--job', 'a']])
+    expect(await listed(...words)).toMatchObject({ code: 0, stdout: expect.stringContaining(made), stderr: '' });
+  expect(await listed('rare')).toMatchObject({ code: 0, stdout: '', stderr: 'no backfills\n' });
+  expect(await listed('night')).toMatchObject({
+    code: 2,
+    stderr: expect.stringMatching(/^2 schedules have the name `night`: give the id of one; flwd schedules lists/),
+  });
+  expect(await listed('dawn')).toMatchObject({ code: 3, stderr: expect.stringContaining('no schedule `dawn`') });
+  await served.stop();
+});
+
 test('each time gets exactly one run, however often the server is killed', async () => {
   const terms = { schedules: [{ cron: '*/30 * * * *', timezone: 'UTC' }] };
   const { dir } = await createInstance({ often: bash('true', terms) }, { scheduler: { global_concurrency: 4 } });

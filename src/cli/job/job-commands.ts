@@ -283,7 +283,7 @@ export const jobCommands = [
     about: 'list backfills, and how far they are',
     options: onInstance(
       { name: 'job', value: 'JOB', about: 'backfills of this job' },
-      { name: 'schedule', value: 'SCHEDULE', about: 'backfills of this schedule' },
+      { name: 'schedule', value: 'SCHEDULE', about: 'backfills of the schedule with this id or name' },
       {
         name: 'status',
         value: 'STATUS',

@@ -59,15 +59,14 @@ export async function start(options: Options, operands: readonly string[]): Prom
 /** `flwd backfills` */
 export async function list(options: Options): Promise<void> {
   const output = createOutput(options);
-  const query = defined({
-    limit: readCount(options, 'limit') ?? usual,
-    job_id: readValue(options, 'job'),
-    schedule_id: readValue(options, 'schedule'),
-    status: readChoice(options, 'status', backfillStatuses),
-    tenant: readValue(options, 'tenant'),
-  });
-  return withSession(options, async ({ client }) => {
-    const found = await client.call('listBackfills', { query });
+  const within = defined({ job_id: readValue(options, 'job'), tenant: readValue(options, 'tenant') });
+  const status = readChoice(options, 'status', backfillStatuses);
+  const limit = readCount(options, 'limit') ?? usual;
+  return withSession(options, async (session) => {
+    const asked = readValue(options, 'schedule');
+    const scheduleId = asked === undefined ? undefined : await findScheduleId(session, asked, within);
+    const query = defined({ ...within, limit, schedule_id: scheduleId, status });
+    const found = await session.client.call('listBackfills', { query });
     if (output.isJson) output.json(found);
     else if (found.backfills.length === 0) output.say('no backfills');
     else await printBackfills(found, output);
@@ -89,13 +88,34 @@ export async function cancel(options: Options, operands: readonly string[]): Pro
 async function findSchedule({ client, command }: Session, jobId: string, options: Options): Promise<Schedule> {
   const { schedules } = await client.call('listSchedules', { query: { job_id: jobId } });
   const asked = readValue(options, 'schedule');
-  const found = asked === undefined ? schedules : schedules.filter(({ id, name }) => id === asked || name === asked);
+  const found = asked === undefined ? schedules : withName(schedules, asked);
   const [one, other] = found;
   if (one && !other) return one;
   const listed = `${command('schedules', '--job', jobId)} lists its schedules`;
   if (one) throw new Refusal(`choose one of the ${found.length} schedules of ${jobId} with --schedule; ${listed}`);
   const what = asked === undefined ? 'no schedule' : `no schedule \`${asked}\``;
   throw new Refusal(`${jobId} has ${what}${schedules.length > 0 ? `; ${listed}` : ''}`, exitCodes.notFound);
+}
+
+/** A schedule that was removed is known by its id while its backfills are kept. @throws Refusal */
+async function findScheduleId(
+  { client, command }: Session,
+  asked: string,
+  within: { readonly job_id?: string; readonly tenant?: string },
+): Promise<string> {
+  const { total } = await client.call('listBackfills', { query: { ...within, schedule_id: asked, limit: 1 } });
+  if (total > 0) return asked;
+  const { schedules } = await client.call('listSchedules', { query: within });
+  const found = withName(schedules, asked);
+  const [one, other] = found;
+  if (one && !other) return one.id;
+  const listed = `${command('schedules')} lists the schedules`;
+  if (one) throw new Refusal(`${found.length} schedules have the name \`${asked}\`: give the id of one; ${listed}`);
+  throw new Refusal(`there is no schedule \`${asked}\`; ${listed}`, exitCodes.notFound);
+}
+
+function withName(schedules: readonly Schedule[], asked: string): readonly Schedule[] {
+  return schedules.filter(({ id, name }) => id === asked || name === asked);
 }
 
 /** A date begins when it begins in the time zone of the schedule. @throws Refusal */
