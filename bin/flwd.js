@@ -50,18 +50,22 @@ async function keepCompiledCode(folderOfOwner) {
 
 /**
  * In the cache of the service (CacheDirectory= of systemd) or of the user; undefined if other users can write there.
- * Throws if there is no such folder.
+ * Throws if there is no such cache.
  */
 async function folderOfUser() {
-  const { existsSync, rmSync, statSync } = await builtin('fs');
+  const { existsSync, mkdirSync, rmSync, statSync } = await builtin('fs');
   const { CACHE_DIRECTORY, XDG_CACHE_HOME, HOME } = process.env;
   const cache = CACHE_DIRECTORY || XDG_CACHE_HOME || `${HOME}/.cache`;
   const { uid, mode } = statSync(cache);
   if (cache[0] !== '/' || uid !== process.geteuid() || (mode & 0o022) !== 0) return undefined;
-  const kept = `${cache}/flwd-compiled`;
-  // An upgrade changes the time, and the code of the version before is of no use any more.
-  const folder = `${kept}/${statSync(await ownPath()).ctimeMs}`;
-  if (!existsSync(folder)) rmSync(kept, { recursive: true, force: true });
+  const program = await ownPath();
+  const folder = `${cache}/flwd-compiled${program.replace(/\W+/g, '-').slice(-100)}`;
+  // An upgrade changes this time, and the code of the version before is of no use any more.
+  const mark = `${folder}/${statSync(program).ctimeMs}`;
+  if (!existsSync(mark)) {
+    rmSync(folder, { recursive: true, force: true });
+    mkdirSync(mark, { recursive: true, mode: 0o700 });
+  }
   return folder;
 }
 

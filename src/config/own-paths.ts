@@ -1,7 +1,8 @@
 // The server's own files, with links resolved. No job may see them.
 
 import { realpathSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { getCompileCacheDir } from 'node:module';
+import { dirname, resolve } from 'node:path';
 import { otherPlacesOf } from '../lib/files/mount-table.ts';
 import type { Config } from './config.ts';
 
@@ -20,7 +21,14 @@ export function findOwnPaths(config: Config, configFile: string | null, others: 
   const { instance, server, auth, persistence, notify, logging } = config;
   const { dbPath, blobsDir, secretKeyFile } = persistence;
   const database = realpathSync(dbPath);
-  const fixed = [instance.dataDir, blobsDir, notify.signingKeyFile].map((path) => realpathSync(path));
+  // Anyone who can write compiled code decides what flwd runs (ADR 0026).
+  const compiled = getCompileCacheDir();
+  const fixed = [
+    instance.dataDir,
+    blobsDir,
+    notify.signingKeyFile,
+    ...(compiled === undefined ? [] : [dirname(compiled)]),
+  ].map((path) => realpathSync(path));
   const edge = [
     // Does not exist if the keys come from the environment.
     secretKeyFile,

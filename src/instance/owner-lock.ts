@@ -126,9 +126,11 @@ function leaveSign(dataDir: string): void {
   utimes(join(dataDir, lockFile), now, now, () => {});
 }
 
-/** When a server last left a sign of life, to the minute; undefined if no process has ever owned the data dir. */
+/** When a server last left a sign of life, to the minute; undefined if no server has since the lock was made. */
 export function lastSignAtMs(dataDir: string): number | undefined {
-  return statSync(join(dataDir, lockFile), { throwIfNoEntry: false })?.mtimeMs;
+  const stats = statSync(join(dataDir, lockFile), { throwIfNoEntry: false });
+  // A command may have made the lock, or a restore.
+  return stats && stats.mtimeMs !== stats.birthtimeMs ? stats.mtimeMs : undefined;
 }
 
 function isWithoutLock(dataDir: string): boolean {

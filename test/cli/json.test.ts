@@ -1,4 +1,4 @@
-// The JSON of commands that do not use the API.
+// Commands with --json print JSON and exit with 0.
 
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
@@ -29,4 +29,33 @@ test('version, config show, audit verify, backup and restore print JSON with --j
   });
   expect(await json(dir, 'backup', dest)).toMatchObject({ folder: dest, missing: 0, includes_key: false });
   expect(await json(other.dir, 'restore', dest)).toMatchObject({ running: 0, pending: 0, tokens: 0 });
+});
+
+test('the commands whose whole answer is JSON exit with 0', async () => {
+  const { dir } = await createInstance({ quick: bash('true') });
+  await flwd(dir, 'quick');
+  for (const words of [
+    ['jobs'],
+    ['runs'],
+    ['sources'],
+    ['secrets', 'list'],
+    ['tokens', 'create', '--name', 'one', '--scopes', 'runs:read'],
+    ['tokens', 'list'],
+    ['kv', 'list'],
+    ['schedules'],
+    ['backfills'],
+    ['triggers'],
+    ['webhooks'],
+    ['approvals'],
+    ['failures'],
+    ['late'],
+    ['stats'],
+    ['notify'],
+    ['gc', '--dry-run'],
+    ['doctor'],
+  ]) {
+    const { stdout, stderr, code } = await flwd(dir, ...words, '--json');
+    expect({ words, code, stderr }).toEqual({ words, code: 0, stderr: expect.not.stringContaining('at ') });
+    expect(() => JSON.parse(stdout)).not.toThrow();
+  }
 });

@@ -1,7 +1,7 @@
 // Compiled code is kept where no other user can write: for the owner of the package in the package, for other users in
 // their own cache.
 
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import {
   chmodSync,
   chownSync,
@@ -12,6 +12,7 @@ import {
   readdirSync,
   rmSync,
   statSync,
+  writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -49,9 +50,30 @@ test('flwd starts without the folder when it cannot be made', () => {
   expect(version()).toMatch(/^flwd \d/);
 });
 
+test('no job may see compiled code, or write to a folder that contains it', () => {
+  version();
+  const wanted = { write: cache(), read: cache(), above: join(folder, 'dist') };
+  writeFileSync(
+    join(folder, 'flwd.yaml'),
+    `security: { paths: [${folder}] }\nsources: [{ name: a, type: fs, path: jobs }]\n`,
+  );
+  for (const [name, path] of Object.entries(wanted)) {
+    const job = join(folder, 'jobs', name);
+    mkdirSync(job, { recursive: true });
+    const kind = name === 'read' ? 'read' : 'write';
+    writeFileSync(join(job, 'config.yaml'), `command: 'true'\npermissions: { ${kind}: [${path}] }\n`);
+    const { stdout, stderr } = spawnSync(process.execPath, [executable(), 'plan', name], {
+      cwd: folder,
+      encoding: 'utf8',
+    });
+    expect(stdout + stderr).toMatch(/belongs to the server itself|contains files of the server itself/);
+  }
+});
+
 describe.runIf(process.geteuid?.() === 0)('root, in the package of another user,', () => {
   let home: string;
-  const compiled = (): string[] => readdirSync(join(home, '.cache', 'flwd-compiled'));
+  const compiled = (): string[] => readdirSync(join(home, '.cache'));
+  const kept = (): string => join(home, '.cache', ...compiled());
 
   beforeEach(() => {
     chownSync(folder, 65534, 65534);
@@ -61,22 +83,24 @@ describe.runIf(process.geteuid?.() === 0)('root, in the package of another user,
 
   test('keeps compiled code in its own cache, until an upgrade', () => {
     expect(version({ HOME: home })).toMatch(/^flwd \d/);
-    const [first = ''] = compiled();
-    expect(statSync(join(home, '.cache', 'flwd-compiled', first)).mode & 0o777).toBe(0o700);
+    expect(compiled()).toEqual([expect.stringMatching(/^flwd-compiled-.*-bin-flwd-js$/)]);
+    expect(statSync(kept()).mode & 0o777).toBe(0o700);
+    const first = readdirSync(kept());
     version({ XDG_CACHE_HOME: join(home, '.cache') });
-    expect(compiled()).toEqual([first]);
+    expect(readdirSync(kept())).toEqual(first);
 
     chmodSync(executable(), 0o700);
     version({ HOME: home });
-    expect(compiled()).toEqual([expect.not.stringContaining(first)]);
+    expect(readdirSync(kept())).toHaveLength(first.length);
+    expect(readdirSync(kept())).not.toEqual(first);
     expect(existsSync(cache())).toBe(false);
   });
 
   test('keeps it in the cache of a service of systemd', () => {
     const service = mkdtempSync(join(folder, 'service-'));
     version({ HOME: home, CACHE_DIRECTORY: service });
-    expect(readdirSync(service)).toEqual(['flwd-compiled']);
-    expect(readdirSync(join(home, '.cache'))).toEqual([]);
+    expect(readdirSync(service)).toEqual([expect.stringMatching(/^flwd-compiled-/)]);
+    expect(compiled()).toEqual([]);
   });
 
   test.each([
@@ -87,7 +111,7 @@ describe.runIf(process.geteuid?.() === 0)('root, in the package of another user,
     spoil();
     expect(version({ HOME: home })).toMatch(/^flwd \d/);
     expect(version()).toMatch(/^flwd \d/);
-    expect(existsSync(join(home, '.cache', 'flwd-compiled'))).toBe(false);
+    expect(existsSync(join(home, '.cache')) ? compiled() : []).toEqual([]);
     expect(existsSync(cache())).toBe(false);
   });
 });

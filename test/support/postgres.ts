@@ -27,8 +27,8 @@ const isRoot = process.getuid?.() === 0;
 const user = isRoot ? { uid: nobody, gid: nobody } : {};
 
 const memory = '/dev/shm';
-/** What four workers need, each with 40 databases: twice as many as most files. */
-const neededBytes = 2 * 2 ** 30;
+/** What six workers need, each with 40 databases: twice as many as most files. */
+const neededBytes = 3 * 2 ** 30;
 
 /** Tests do not need to survive a crash of the machine. */
 const settings = {
@@ -47,6 +47,22 @@ const settings = {
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const dir = await makeFolder(tmpdir());
   const data = await makeFolder(await roomyFolder());
+  const remove = async (): Promise<void> => {
+    for (const each of [dir, data]) await rm(each, { recursive: true, force: true });
+  };
+  try {
+    const stop = await startPostgres(dir, data, project);
+    return async () => {
+      await stop();
+      await remove();
+    };
+  } catch (error) {
+    await remove();
+    throw error;
+  }
+}
+
+async function startPostgres(dir: string, data: string, project: TestProject): Promise<() => Promise<void>> {
   const bin = await binaries(dir);
   // Text sorts by the rules of a language unless a column says otherwise, as in most databases.
   const locale = ['--encoding=UTF8', '--locale=C.UTF-8', '--locale-provider=icu', '--icu-locale=en'];
@@ -74,7 +90,6 @@ export default async function setup(project: TestProject): Promise<() => Promise
     // SIGINT ends open sessions; other signals would wait for them.
     server.kill('SIGINT');
     await ended;
-    for (const each of [dir, data]) await rm(each, { recursive: true, force: true });
   };
   try {
     await isReady(server.stderr);

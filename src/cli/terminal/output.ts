@@ -68,7 +68,9 @@ export function createOutput(options: Options): Output {
     isVerbose: options.has('verbose'),
     isForPeople,
     width,
-    json: (value) => process.stdout.write(`${jsonText(value)}\n`),
+    json(value) {
+      process.stdout.write(`${jsonText(value)}\n`);
+    },
     text: out,
     say: (line) => {
       if (!isQuiet) err(line);

@@ -18,10 +18,11 @@ export async function run(options: Options, operands: readonly string[]): Promis
   const named = oneOperand(operands, 'flwd webhooks test JOB/NAME --body FILE; flwd webhooks lists the webhooks');
   const output = createOutput(options);
   const body = defined({
-    body: await readBody(options),
     event: readValue(options, 'event'),
     headers: readPairs(options, 'header'),
     query: readPairs(options, 'query'),
+    // Last, because it may wait for standard input.
+    body: await readBody(options),
   });
   return withSession(options, async ({ client }) => {
     const webhook = await findWebhook(client, named);
