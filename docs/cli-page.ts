@@ -90,14 +90,16 @@ flwd backup daily --target /srv                     # the same with spaces for t
 - \`backup\` is the exception: \`flwd backup daily\` runs the job \`backup/daily\` if there is one. Otherwise it writes a
   backup into the folder \`daily\`. \`flwd :backup daily\` always writes a backup.
 - The option of a nested argument is its path: \`--keep.days 7\` or \`--keep.days=7\`. A boolean needs no value, and
-  \`--no-\` before its name makes it false. For a list, repeat the option once for each item, or give JSON.
+  \`--no-\` before its name makes it false. For a list, repeat the option once for each item, or give the whole list as
+  one JSON array: \`--hosts '["a", "b"]'\`, or \`--hosts '[]'\` for an empty one.
 - Options before the job's name belong to flwd. Every word after \`--\` belongs to the job:
   \`flwd run --json deploy -- --config prod\`. After the job's name, flwd refuses an option that both flwd and the job
   have. To give it to the job, write \`--args.config\`; the job's help shows this form.
 - If several arguments are wrong, flwd lists all of them, one per line.
-- Other users of the machine can read command lines, so flwd accepts no secrets there. Use \`--token.file FILE\` (\`-\`
-  reads standard input), \`--token.env NAME\` for an environment variable, or \`--token.stored NAME\` for a secret that
-  \`flwd secrets set\` has stored. At a terminal, flwd asks for a required secret.
+- Other users of the machine can read command lines. flwd warns about a secret there, and runs the job. Use
+  \`--token.file FILE\` (\`-\` reads standard input), \`--token.env NAME\` for an environment variable, or
+  \`--token.stored NAME\` for a secret that \`flwd secrets set\` has stored. At a terminal, flwd asks for a required
+  secret.
 - \`--args\` and \`--args-file\` give all arguments at once. Options override them.
 
 ## Which instance

@@ -193,6 +193,13 @@ export function readFieldText(field: ArgumentField, text: string): ReadValue {
   }
 }
 
+/** The list that a text is, if it is a JSON array. */
+export function readListText(text: string): readonly unknown[] | undefined {
+  if (!/^\s*\[/.test(text)) return undefined;
+  const read = readJson(text);
+  return 'value' in read && Array.isArray(read.value) ? read.value : undefined;
+}
+
 function readBoolean(text: string): ReadValue {
   if (['true', 'yes', 'on', '1'].includes(text.toLowerCase())) return { value: true };
   if (['false', 'no', 'off', '0'].includes(text.toLowerCase())) return { value: false };

@@ -46,6 +46,12 @@ test.each([
   [['--mode', 'safe'], { mode: 'safe' }],
   [['--tags', 'a', '--tags', 'b'], { tags: ['a', 'b'] }],
   [['--ports', '80', '--ports=443'], { ports: [80, 443] }],
+  [['--tags', '["a", "b"]'], { tags: ['a', 'b'] }],
+  [['--tags=[]'], { tags: [] }],
+  [['--ports', '[80, 443]'], { ports: [80, 443] }],
+  [['--ports', '["x"]'], { ports: ['x'] }],
+  [['--tags', '[a-z]'], { tags: ['[a-z]'] }],
+  [['--tags', '["a"]', '--tags', 'b'], { tags: ['["a"]', 'b'] }],
   [['--keep.days', '7', '--keep.all'], { keep: { days: 7, all: true } }],
   [['--args.json', 'text'], { json: 'text' }],
   [['--any', '{"a":[1]}'], { any: { a: [1] } }],
@@ -62,6 +68,7 @@ test.each([
 
 test.each([
   [['--count', 'x'], '--count x: must be a whole number'],
+  [['--ports', '[80'], '--ports [80: must be a whole number'],
   [['--mode', 'slow'], '--mode slow: must be one of fast, safe'],
   [['--dry', 'maybe'], "unexpected word `maybe`: the job's arguments are --target TEXT --count N --dry true|false …"],
   [['--tags', 'a', 'b'], 'unexpected word `b`: give each value its own flag: --tags b'],

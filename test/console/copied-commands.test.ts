@@ -17,6 +17,7 @@ const fields = argumentFields({
     tell: { type: 'boolean' },
     keep: { type: 'object', properties: { days: { type: 'integer' } } },
     json: { type: 'string' },
+    grid: { type: 'array', items: { type: 'array', items: { type: 'integer' } } },
     any: {},
     key: { type: 'string', format: 'secret' },
   },
@@ -43,6 +44,7 @@ describe('a copied flwd command', () => {
     { version: ["O'Neil $(reboot)\nand more"], tell: ['false'], share: ['-0.5'] },
     { version: ['--version'], json: ['x'], 'keep.days': ['7'], hosts: ['', '-1', '--', 'ü'] },
     { version: [''], any: ['{"n": [1]}'] },
+    { hosts: ['["a"]'], grid: ['[1, 2]'] },
     { any: ['plain'], tell: ['true'], hosts: ['-x'] },
   ])('is read back as it was typed: %j', (texts) => {
     const filled = of(texts);

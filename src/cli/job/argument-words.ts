@@ -2,7 +2,7 @@
 
 import { readFileSync } from 'node:fs';
 import type { ArgumentField } from '../../domain/argument-fields.ts';
-import { readFieldText, setArgument, showValue } from '../../domain/argument-fields.ts';
+import { readFieldText, readListText, setArgument, showValue } from '../../domain/argument-fields.ts';
 import { flagOf } from '../../domain/argument-flags.ts';
 import { nearest } from '../../lib/nearest.ts';
 import type { Call } from '../command-line.ts';
@@ -30,7 +30,7 @@ export function readArguments(
 ): { readonly args: Args; readonly errors: readonly WordError[] } {
   const args: Args = { ...base };
   const errors: WordError[] = [];
-  const lists = new Map<ArgumentField, unknown[]>();
+  const lists = new Map<ArgumentField, Text[]>();
   const given = new Set<ArgumentField>();
   for (let at = 0; at < words.length; at++) {
     const word = words[at] ?? '';
@@ -65,7 +65,11 @@ export function readArguments(
       continue;
     }
     const text = isNextItsValue ? (words[++at] ?? '') : (inline ?? String(!found.isNegated));
-    if (field.kind !== 'list' && given.has(field)) {
+    if (field.kind === 'list') {
+      lists.set(field, [...(lists.get(field) ?? []), { written, text }]);
+      continue;
+    }
+    if (given.has(field)) {
       refuse(`${flagOf(field)} is given twice`);
       continue;
     }
@@ -75,20 +79,32 @@ export function readArguments(
         `${written}: other users of this machine can read command lines; use ${written}.file FILE, ${written}.env NAME or ${written}.stored NAME instead`,
       );
     const read = field.kind === 'secret' ? secretFrom(found.from, text) : readFieldText(field, text);
-    if ('error' in read) {
-      refuse(`${written} ${text}: ${read.error}`);
-      continue;
-    }
-    if (field.kind !== 'list') {
-      setArgument(args, field.path, read.value);
-      continue;
-    }
-    const items = lists.get(field) ?? [];
-    lists.set(field, items);
-    items.push(read.value);
-    setArgument(args, field.path, items);
+    if ('error' in read) refuse(`${written} ${text}: ${read.error}`);
+    else setArgument(args, field.path, read.value);
+  }
+  for (const [field, texts] of lists) {
+    const { items, wrong } = readList(field, texts);
+    errors.push(...wrong.map((message) => ({ path: field.path, message })));
+    if (items.length > 0 || wrong.length === 0) setArgument(args, field.path, items);
   }
   return { args, errors };
+}
+
+/** A text for a list, and the flag in front of it. */
+type Text = { readonly written: string; readonly text: string };
+
+/** The items, one for each text. A single text may be the whole list, as JSON. */
+function readList(field: ArgumentField, texts: readonly Text[]) {
+  const whole = texts.length === 1 ? readListText(texts[0]?.text ?? '') : undefined;
+  if (whole) return { items: whole, wrong: [] };
+  const items: unknown[] = [];
+  const wrong: string[] = [];
+  for (const { written, text } of texts) {
+    const read = readFieldText(field, text);
+    if ('error' in read) wrong.push(`${written} ${text}: ${read.error}`);
+    else items.push(read.value);
+  }
+  return { items, wrong };
 }
 
 /** Options after the job's name that both flwd and the job have, so the user's intent is unclear. */

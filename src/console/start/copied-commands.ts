@@ -1,7 +1,7 @@
 // The start of a job as a command for flwd or curl, and as JSON, with what is typed into its form. A secret that was
 // typed is never copied.
 
-import type { ArgumentField } from '../../domain/argument-fields.ts';
+import { type ArgumentField, readFieldText, readListText } from '../../domain/argument-fields.ts';
 import { flagOf } from '../../domain/argument-flags.ts';
 import { shellWord } from '../../lib/shell-word.ts';
 import { type FieldTexts, isSecret, noTexts } from './form-texts.ts';
@@ -60,6 +60,12 @@ function flags(field: ArgumentField, { texts, isStored }: FieldTexts = noTexts):
     return texts.map((text) => (isStored ? `${flag}.stored ${shellWord(text)}` : `${flag}.file FILE`));
   if (isSecret(field)) return texts.map(() => `${flag} SECRET`);
   if (field.kind === 'boolean') return texts.map((text) => (text === 'true' ? flag : `${flag}=${shellWord(text)}`));
+  const [only = ''] = texts;
+  // An item that is a JSON array itself would be taken for the whole list.
+  if (field.kind === 'list' && texts.length === 1 && readListText(only)) {
+    const read = readFieldText(field, only);
+    return [`${flag} ${shellWord(JSON.stringify(['value' in read ? read.value : only]))}`];
+  }
   // A value that begins with a hyphen would be taken for an option.
   return texts.map((text) => `${flag}${text.startsWith('-') ? '=' : ' '}${shellWord(text)}`);
 }
