@@ -206,7 +206,8 @@ async function reasonOf(
     ...(run.attempt > 1 && run.steps.length < 2 ? [`${run.attempt} attempts`] : []),
   ];
   const again = counts.length > 0 ? `${counts.join(', ')}. ` : '';
-  return `${again}${why.charAt(0).toUpperCase()}${why.slice(1)}.`;
+  const hint = run.error?.hint === undefined ? '' : ` Hint: ${plainText(run.error.hint)}.`;
+  return `${again}${why.charAt(0).toUpperCase()}${why.slice(1)}.${hint}`;
 }
 
 function tookOf({ started_at: startedAt, finished_at: finishedAt }: Run): string {

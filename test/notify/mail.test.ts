@@ -5,10 +5,10 @@ import { startMailServer } from '../support/mail-server.ts';
 import { errorOf, openMail, rule, to } from './a-mail-channel.ts';
 import { dataFolder } from './a-notifier.ts';
 
-test('a failure is one mail to all addresses, with the reason, the log and a link', async () => {
+test('a failure is one mail to all addresses, with the reason, the hint, the log and a link', async () => {
   const server = await startMailServer();
   const opened = await openMail(`smtp://127.0.0.1:${server.port}`);
-  const change = { error: { message: 'exit code 3' } };
+  const change = { error: { message: 'exit code 3', hint: 'allow it with `permissions: {network: all}`' } };
   const runId = await opened.end(rule, 'fail', {
     lines: ['connecting', '.', '    raise  Error', '', 'From here it failed'],
     change,
@@ -26,7 +26,8 @@ test('a failure is one mail to all addresses, with the reason, the log and a lin
   const [notification] = await opened.store.notifications.list(runId);
   expect(headers['message-id']).toBe(`<${notification?.id}@example.org>`);
   expect(mail?.body.trimEnd().replaceAll('\r\n', '\n')).toBe(
-    `Exit code 3.\n\nconnecting\n.\n    raise  Error\nFrom here it failed\n\nhttps://flwd.example.org/runs/${runId}`,
+    'Exit code 3. Hint: allow it with `permissions: {network: all}`.\n\n' +
+      `connecting\n.\n    raise  Error\nFrom here it failed\n\nhttps://flwd.example.org/runs/${runId}`,
   );
 });
 
