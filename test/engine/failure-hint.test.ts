@@ -140,6 +140,21 @@ describe('a file', () => {
     expect(hintOf({ lines: ['run.sh: line 1: /job/state: Read-only file system'] })).toContain('$FLWD_WORKSPACE');
   });
 
+  test('that a script could not write beside itself is the cause, and not that it is missing later', () => {
+    const lines = [
+      '/job/count.sh: line 3: history.log: Read-only file system',
+      'wc: history.log: No such file or directory',
+    ];
+    expect(hintOf({ lines })).toMatch(/^the script has changed to a folder in which it may not write history\.log, /);
+    expect(exitMessage(1, readErrorLines(lines))).toBe(
+      'exited with code 1: count.sh: line 3: history.log: Read-only file system',
+    );
+    expect(hintOf({ lines: [...lines, 'wc: other.log: No such file or directory'] })).toContain(
+      'FLWD_JOB_DIR/other.log',
+    );
+    expect(hintOf({ lines: [lines[0] ?? ''], plan: { write: ['/workspace'] } })).toBeUndefined();
+  });
+
   test('beside config.yaml is found by its whole path, and `~` is the workspace', () => {
     expect(hintOf({ lines: ['wc: data.csv: No such file or directory'] })).toMatch(/"\$FLWD_JOB_DIR\/data\.csv"$/);
     expect(hintOf({ lines: ['cat: /workspace/.pgpass: No such file or directory'] })).toMatch(
@@ -390,6 +405,21 @@ test.each([
   [['/job/run.sh: line 3: nope: command not found', trap('nope --x')], 'nope: command not found (run.sh:3)'],
   [['/job/run.sh: line 6: x: unbound variable'], 'run.sh: line 6: x: unbound variable'],
   [['tar: /srv: Cannot stat', 'tar: Exiting with failure status due to previous errors'], 'tar: /srv: Cannot stat'],
+  [
+    [
+      'tar (child): backups/x.tar.gz: Cannot open: Permission denied',
+      'tar (child): Error is not recoverable: exiting now',
+      "tar: Removing leading `/' from member names",
+      'tar: backups/x.tar.gz: Cannot write: Broken pipe',
+      'tar: Child returned status 2',
+      'tar: Error is not recoverable: exiting now',
+      'make[1]: *** [Makefile:4: backup] Error 2',
+      'make: *** [Makefile:2: all] Error 2',
+    ],
+    'tar (child): backups/x.tar.gz: Cannot open: Permission denied',
+  ],
+  [['a', "make: *** No rule to make target 'b'.  Stop."], "make: *** No rule to make target 'b'.  Stop."],
+  [['make: *** [Makefile:2: all] Error 1'], 'make: *** [Makefile:2: all] Error 1'],
   [
     [
       "Error: ENOENT: no such file, open '/x'",

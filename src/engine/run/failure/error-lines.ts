@@ -74,19 +74,32 @@ function saysErrors(command: string): boolean {
 }
 
 /**
- * Lines that follow the error itself: frames of a stack, the rest of Node's dump of an error, what tar, rsync and git
- * add, and what continues the line before.
+ * Lines that follow the error itself: frames of a stack, the rest of Node's dump of an error, what tar, make, rsync
+ * and git add, and what continues the line before.
  */
 const afterwards =
-  /^(?:\s+at |\t|Node\.js v\d|\s*[{}\])]+[,;]?$|\s+\w+: |note: |rsync error: |tar: Error is not recoverable|and the repository exists|Please make sure you have the)|see previous errors|due to previous errors/;
+  /^(?:\s+at |\t|Node\.js v\d|\s*[{}\])]+[,;]?$|\s+\w+: |note: |rsync error: |tar(?: \(child\))?: (?:Error is not recoverable|Child returned status |Removing leading |.*: Cannot write: Broken pipe$)|make(?:\[\d+\])?: \*\*\* \[.*\] Error \d+$|and the repository exists|Please make sure you have the)|see previous errors|due to previous errors/;
+
+const unwrittenFile = /([^\s:'"‘’]+)['’"]?: Read-only file system$/;
+const missingFile = /([^\s:'"‘’]+)['’"]?(?: for reading)?: No such file or directory$/;
 
 /** Whether the line may say what is wrong. */
 export function isError(line: string): boolean {
   return !afterwards.test(line);
 }
 
+/** The lines that may say what is wrong. A file that could not be written is missing later, which is no news. */
+export function errorsIn(lines: readonly string[]): string[] {
+  const errors = lines.filter(isError);
+  const unwritten = errors.map((line) => unwrittenFile.exec(line)?.[1]);
+  return errors.filter((line, at) => {
+    const missing = missingFile.exec(line)?.[1];
+    return missing === undefined || !unwritten.slice(0, at).includes(missing);
+  });
+}
+
 function lastWords(lines: readonly string[]): string | undefined {
-  return (lines.findLast(isError) ?? lines.at(-1))?.trim();
+  return (errorsIn(lines).at(-1) ?? lines.at(-1))?.trim();
 }
 
 /** Shells name their script by its whole path. */

@@ -3,7 +3,7 @@
 // causes, the hint names them all, or there is no hint.
 
 import { formatSize } from '../../../lib/units.ts';
-import { asksForKey, isError, isSilent, withoutScript } from './error-lines.ts';
+import { asksForKey, errorsIn, isError, isSilent, withoutScript } from './error-lines.ts';
 import type { FailedAttempt, LineRule } from './failed-attempt.ts';
 import { hintForFile } from './file-hints.ts';
 import { hintForCurl, networkRules } from './network-hints.ts';
@@ -29,7 +29,7 @@ function hintForExit(failed: FailedAttempt): string | undefined {
   const known = hintForCurl(failed) ?? hintForCommand(failed) ?? hintForKey(failed);
   if (known !== undefined) return known;
   if (isSilent(failed.lines)) return undefined;
-  for (const line of own.filter(isError).slice(-mostLines).toReversed()) {
+  for (const line of errorsIn(own).slice(-mostLines).toReversed()) {
     const hint = hintForLine(withoutScript(line), failed);
     if (hint !== undefined) return hint;
   }

@@ -84,6 +84,13 @@ function hintForReadOnly(path: string | undefined, failed: FailedAttempt): strin
     return 'a job cannot change its own folder: let it write to its workspace, which is `$FLWD_WORKSPACE`';
   if (kind === 'granted-to-read')
     return `the job may only read there: move the path from \`read\` to \`write\` under \`permissions\``;
+  // The workspace itself can be written, so the program has changed its folder.
+  if (kind === 'workspace' && !path.startsWith('/') && !path.startsWith('~'))
+    return (
+      `the script has changed to a folder in which it may not write ${path}, such as its own: let it write to ` +
+      '`$FLWD_WORKSPACE`, or for later runs to a folder that `permissions: {write: […]}` names; ' +
+      operator
+    );
   if (kind === 'granted' || kind === 'workspace') return undefined;
   const folder = writtenFolder(path, failed);
   const isInRoot = folder === undefined && folderOf(`${path}/x`) === undefined;
