@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { NewRun } from '../../src/store/run/runs.ts';
+import { createStatsStore } from '../../src/store/stats/stats.ts';
 import { aRun } from './a-run.ts';
 import { engines, nowMs, type Opened } from './engines.ts';
 import { moveRun } from './moves.ts';
@@ -101,5 +102,41 @@ describe.each(engines)('the recent work of a job on $engine', ({ open }) => {
         .execute(),
     );
     expect(await store.runs.recentWork(of)).toEqual([20_000]);
+  });
+
+  test('does not count the steps that a rerun kept, and neither do the times of the run', async () => {
+    store = await open(dir);
+    const kept = { status: 'success', exit_code: null, outputs: '{}', sealed: null } as const;
+    const step = { kind: 'command', needs: [] } as const;
+    const id = await ran(
+      {
+        steps: [
+          { ...step, step_id: 'step_01', n: 1, name: 'ship' },
+          {
+            ...step,
+            ...{ step_id: 'ask', n: 2, name: 'ask', kind: 'approval' },
+            kept: { ...kept, started_at: nowMs - 9_000, finished_at: nowMs - 1_000 },
+          },
+          {
+            ...step,
+            ...{ step_id: 'build', n: 3, name: 'build' },
+            kept: { ...kept, started_at: nowMs - 60_000, finished_at: nowMs - 9_000 },
+          },
+        ],
+      },
+      5_000,
+    );
+    expect(await store.runs.recentWork(of)).toEqual([5_000]);
+    expect(await store.runs.summary(id)).toMatchObject({ approval_ms: 0 });
+    expect(await store.runs.get(id)).toMatchObject({ approval_ms: 0 });
+    const { runs, steps } = await store.runs.times({ jobId: of.jobId, sinceMs: 0, limit: 10 });
+    expect(runs).toMatchObject([{ work_ms: 5_000 }]);
+    expect(steps.map(({ step_id: stepId }) => stepId)).toEqual(['step_01']);
+    const hourMs = 3_600_000;
+    const { whole } = await createStatsStore(store.database).times(
+      {},
+      { span: 'hour', fromMs: nowMs - 9 * hourMs, toMs: nowMs + hourMs },
+    );
+    expect(whole.duration.p50).toBeGreaterThan(4_700);
   });
 });

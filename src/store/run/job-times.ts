@@ -8,6 +8,7 @@ import { prepareQuery } from '../prepared-query.ts';
 import { given } from '../query-parts.ts';
 import type { Schema, StepRow } from '../schema.ts';
 import type { RunDetails } from './run-rows.ts';
+import { whereStartedHere } from './started-here.ts';
 
 export type JobTimesQuery = {
   readonly jobId: string;
@@ -68,7 +69,7 @@ const attemptColumns = [
 ] as const;
 
 const selectAttempts = prepareQuery((db, { id, most }: { readonly id: string; readonly most: number }) =>
-  db.selectFrom('steps').select(attemptColumns).where('run_id', '=', id).limit(most),
+  db.selectFrom('steps').select(attemptColumns).where('run_id', '=', id).where(whereStartedHere).limit(most),
 );
 
 function toAttempt(row: Pick<StepRow, (typeof attemptColumns)[number]>): TimedAttempt[] {

@@ -4,6 +4,7 @@ import type { Kysely } from 'kysely';
 import { unionMs } from '../../domain/job-times.ts';
 import { prepareQuery } from '../prepared-query.ts';
 import type { Schema } from '../schema.ts';
+import { whereStartedHere } from './started-here.ts';
 
 export type JobOfTenant = { readonly jobId: string; readonly tenant: string };
 
@@ -44,6 +45,7 @@ export async function recentWork(db: Kysely<Schema>, of: JobOfTenant): Promise<r
       runs.map(({ id }) => id),
     )
     .where('kind', '=', 'approval')
+    .where(whereStartedHere)
     .execute();
   const askedOf = Map.groupBy(asked, ({ run_id: id }) => id);
   return runs

@@ -7,6 +7,7 @@ import type { OpenApproval, Run, RunSummary, Step } from '../../domain/run.ts';
 import { toTimestamp } from '../../lib/clock.ts';
 import type { RunRow, Schema, StepRow } from '../schema.ts';
 import { ownTrace } from './span-ids.ts';
+import { isStartedHere, whereStartedHere } from './started-here.ts';
 
 /** The columns that a summary needs, besides `listedArgs`. */
 export const summaryColumns = [
@@ -66,6 +67,7 @@ function approvalsOf(db: Kysely<Schema>, runIds: readonly string[]) {
     .select(['run_id', 'step_id', 'message', 'status', 'started_at', 'finished_at'])
     .where('run_id', 'in', runIds)
     .where('kind', '=', 'approval')
+    .where(whereStartedHere)
     .orderBy('n')
     .execute();
 }
@@ -120,7 +122,7 @@ export function toRun(row: RunRow, steps: readonly StepRow[]): Run {
   return {
     ...toListed(
       row,
-      steps.filter(({ kind }) => kind === 'approval'),
+      steps.filter((step) => step.kind === 'approval' && isStartedHere(step)),
     ),
     args: JSON.parse(row.args),
     result: parseOrNull(row.result),

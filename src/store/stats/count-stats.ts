@@ -6,6 +6,7 @@ import { bucketOf } from '../../domain/duration-buckets.ts';
 import { unionMs } from '../../domain/job-times.ts';
 import type { RunStatus, Trigger } from '../../domain/run.ts';
 import { prepareQueries, prepareQuery } from '../prepared-query.ts';
+import { whereStartedHere } from '../run/started-here.ts';
 import type { RunStatsRow, RunTimesRow, Schema } from '../schema.ts';
 
 export type StatsSpan = RunStatsRow['span'];
@@ -77,6 +78,7 @@ const selectAsked = prepareQuery((db, { id, endedAt }: { id: string; endedAt: nu
     .select((eb) => eb.fn.coalesce('finished_at', eb.val(endedAt)).as('finishedAtMs'))
     .where('run_id', '=', id)
     .where('kind', '=', 'approval')
+    .where(whereStartedHere)
     .where('started_at', 'is not', null)
     .$narrowType<{ startedAtMs: NotNull }>(),
 );
