@@ -135,6 +135,17 @@ At a terminal, tables fit its width, times are relative, and text has colours un
 are RFC 3339 and nothing is cut. With \`--json\`, commands print the API's answers: a list as one object with all pages, a
 stream as one object per line. Commands that only remove something print nothing.
 
+\`flwd compare --json\` prints one object with these members. \`a\` belongs to the older run and \`b\` to the other one.
+
+| member | meaning |
+| --- | --- |
+| \`a\`, \`b\` | the ids of the runs |
+| \`facts\` | what is known about each run: \`job_id\`, \`created_at\`, \`revision\`, \`source\`, \`status\`, \`reason\`, \`worked_ms\`, \`created_by\`, \`profile\`, \`labels\` |
+| \`arguments\` | all arguments: \`name\`, the values \`a\` and \`b\` as text, and \`is_secret\`, if both are secrets, which are not compared |
+| \`steps\` | all steps: \`step_id\`, and in \`a\` and \`b\` the \`status\` and \`took_ms\`; null if the run has no such step |
+| \`log\` | its \`kind\` is \`line\` (with the first line that differs in \`a\` and \`b\`, and its \`step_id\`), \`same\`, or \`unknown\` (no difference in as many \`lines\` as were read); null if the logs cannot be read |
+| \`files\` | the files that changed: \`path\`, \`change\`, and the texts \`a\` and \`b\`; \`change\` is \`added\`, \`removed\`, \`changed\`, or \`unknown\` if the file was not compared; null if the files cannot be read |
+
 Everywhere, the time that a run took is its time of work, as in the console: without the time in which it waited for
 approvals. \`flwd runs RUN\` and the end of \`flwd run\` name that time, too. While a run waits for an approval, flwd shows
 the time since its start. For a run in progress, \`flwd runs\` says how long it has taken so far, and how much is probably

@@ -5,7 +5,8 @@ import type { Client } from './client.ts';
 
 export type JobFiles = AnswerOf<'listJobFiles'>;
 export type JobFile = AnswerOf<'getJobFile'>;
-export type Change = 'added' | 'removed' | 'changed';
+/** `unknown`: the file may have changed, but it has no text to compare, or is one of too many. */
+export type Change = 'added' | 'removed' | 'changed' | 'unknown';
 
 /** Null where the revision has no such file. */
 export async function readJobFile(
@@ -43,13 +44,17 @@ function textKey(revision: string, path: string): string {
 export function changesOf(after: JobFiles, before: JobFiles, texts: Texts): ReadonlyMap<string, Change> {
   const changes = new Map<string, Change>();
   const old = new Map(before.files.map((file) => [file.path, file]));
+  const read = new Set(pathsToRead(after, before));
   for (const { path, size_bytes: size, executable } of after.files) {
     const was = old.get(path);
     old.delete(path);
     if (!was) changes.set(path, 'added');
     else if (was.size_bytes !== size || was.executable !== executable) changes.set(path, 'changed');
-    else if (texts.get(textKey(before.revision, path)) !== texts.get(textKey(after.revision, path)))
-      changes.set(path, 'changed');
+    else {
+      const [oldText, newText] = [before, after].map(({ revision }) => texts.get(textKey(revision, path)));
+      if (!read.has(path) || (oldText === null && newText === null)) changes.set(path, 'unknown');
+      else if (oldText !== newText) changes.set(path, 'changed');
+    }
   }
   for (const path of old.keys()) changes.set(path, 'removed');
   return changes;

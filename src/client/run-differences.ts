@@ -10,13 +10,23 @@ type Step = Run['steps'][number];
 /** null: this run has no such value. */
 export type Difference = { readonly name: string; readonly a: string | null; readonly b: string | null };
 
+/** `isSecret`: both runs have a value, and neither shows it. */
+export type ComparedArgument = Difference & { readonly isSecret: boolean };
+
+/** Runs show this for a secret. */
+const redacted = '[redacted]';
+
 /** Every argument of either run, in the order of the second one. */
-export function comparedArguments(a: Run, b: Run): readonly Difference[] {
-  return compared(a.args, b.args);
+export function comparedArguments(a: Run, b: Run): readonly ComparedArgument[] {
+  return compared(a.args, b.args).map((one) => ({ ...one, isSecret: one.a === redacted && one.b === redacted }));
+}
+
+export function haveSecrets(a: Run, b: Run): boolean {
+  return comparedArguments(a, b).some(({ isSecret }) => isSecret);
 }
 
 /** Only the arguments that differ. */
-export function differingArguments(a: Run, b: Run): readonly Difference[] {
+export function differingArguments(a: Run, b: Run): readonly ComparedArgument[] {
   return comparedArguments(a, b).filter(differs);
 }
 

@@ -58,6 +58,10 @@ test('a run is compared with the last success of its job, and the older one come
   expect(JSON.parse(json)).toMatchObject({
     b: bad,
     arguments: [{ name: 'target', a: 'web1', b: 'web2' }, { name: 'code' }],
+    facts: {
+      a: { job_id: 'load', revision: expect.stringMatching(/^[0-9a-f]{16}$/), status: 'success', reason: null },
+      b: { worked_ms: expect.any(Number), status: 'failed', reason: 'exit', source: expect.any(String), labels: {} },
+    },
     steps: [{ a: { status: 'success' }, b: { status: 'failed' } }],
     log: { kind: 'line', b: { seq: 2, message: 'towards web2' } },
     files: [{ path: 'run.sh', change: 'changed', b: expect.stringContaining('towards') }],
@@ -80,4 +84,37 @@ test('a log that goes on where the other one ends differs there, also where page
   expect(await compared(long, longer)).toContain('\n\nThe logs differ from line 601 on:\n- (ends before)\n+ 0000');
   const alike = await idOf('--long', '600');
   expect(await compared(long, alike)).toContain('\n\nThe logs are the same, apart from times and ids.\n');
+});
+
+test('secrets, and files that cannot be compared, do not count as the same', async () => {
+  const argspec = {
+    type: 'object',
+    properties: { token: { type: 'string', format: 'secret' }, n: { type: 'string' } },
+  };
+  const paths = Array.from({ length: 40 }, (_, at) => `data/${String(at + 1).padStart(2, '0')}`);
+  const texts = Object.fromEntries(paths.map((path) => [path, 'old\n']));
+  const logo = Buffer.from([0, 1, 255]);
+  const { dir } = await createInstance({ deploy: { ...bash('true', { argspec }), 'a.bin': logo, ...texts } });
+  const idOf = async (token: string, ...words: string[]): Promise<string> => {
+    writeFileSync(join(dir, 'token'), token);
+    const ran = await flwd(dir, 'deploy', '--json', '--token.file', join(dir, 'token'), ...words);
+    return JSON.parse(ran.stdout).run_id;
+  };
+  const ids = [await idOf('first token')];
+  writeFileSync(join(dir, 'jobs/deploy/a.bin'), logo.toReversed());
+  writeFileSync(join(dir, 'jobs/deploy/data/40'), 'new\n');
+  ids.push(await idOf('other token'));
+  const { stdout } = await flwd(dir, 'compare', ...ids);
+  expect(stdout).toContain('\n\nThe arguments are the same, apart from secrets, which are not compared.\n');
+  expect(stdout).toMatch(
+    /\n\nNot compared, because they are not text, larger than 1 MiB, or too many: a\.bin, data\/29, .*, data\/37 and 4 more\n$/,
+  );
+  const { stdout: json } = await flwd(dir, 'compare', ...ids, '--json');
+  const { arguments: args, files } = JSON.parse(json);
+  expect(args).toEqual([{ name: 'token', a: '[redacted]', b: '[redacted]', is_secret: true }]);
+  expect(files).toHaveLength(14);
+  for (const path of ['a.bin', 'data/40']) expect(files).toContainEqual({ path, change: 'unknown', a: null, b: null });
+
+  const other = await flwd(dir, 'compare', ids[0] ?? '', await idOf('a third', '--n', '2'));
+  expect(other.stdout).toContain('\n\nSecret arguments are not compared.\n');
 });

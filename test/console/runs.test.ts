@@ -285,7 +285,7 @@ describe('a run', () => {
   testWith(headlessChromium)('is compared with the last success of its job, if there is one', async () => {
     await using quiet = await startServing();
     const ran = async (): Promise<string> => {
-      const run = await quiet.addRun();
+      const run = await quiet.addRun({ args: { token: '[redacted]' } });
       await run.move('claim');
       await run.finish();
       return run.id;
@@ -295,6 +295,7 @@ describe('a run', () => {
     const compare = page.getByRole('link', { name: 'Compare', exact: true });
     await expect.poll(() => compare.getAttribute('href')).toBe(`/compare?a=${first}&b=${second}`);
     await page.getByRole('link', { name: 'Compare the two runs' }).waitFor();
+    await page.getByText('the same, apart from secrets', { exact: true }).waitFor();
     const read = page.waitForResponse((answer) => answer.url().includes('status=success'));
     await page.goto(`${quiet.url}/runs/${first}`);
     await (await read).finished();
@@ -451,8 +452,8 @@ describe('the list of runs', () => {
   testWith(headlessChromium)('leaves out sub-runs, keeps own filters, and compares two runs, by keyboard', async () => {
     await using quiet = await startServing();
     await quiet.addRun({ jobId: 'sub', trigger: { type: 'job' } });
-    const first = await quiet.addRun({ jobId: 'top', args: { target: 'a' } });
-    const second = await quiet.addRun({ jobId: 'top', args: { target: 'b' } });
+    const first = await quiet.addRun({ jobId: 'top', args: { target: 'a', token: '[redacted]' } });
+    const second = await quiet.addRun({ jobId: 'top', args: { target: 'b', token: '[redacted]' } });
     const page = await browser.open(`${quiet.url}/runs`);
     await expect.poll(() => rowsOf(page).count()).toBe(2);
     await page.getByRole('button', { name: 'Top level only' }).click();
@@ -480,6 +481,7 @@ describe('the list of runs', () => {
       .getByRole('table', { name: 'Arguments' })
       .getByRole('row', { name: /target.*differs.*a.*b/ })
       .waitFor();
+    await page.getByRole('row', { name: /token.*not compared/ }).waitFor();
     // Back shows the list with the same choice.
     await page.goBack();
     await page.getByRole('region', { name: 'Chosen runs' }).getByText('2 chosen').waitFor();

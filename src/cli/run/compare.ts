@@ -6,15 +6,9 @@ import { fileDiff } from '../../client/file-diff.ts';
 import { type Change, changesOf, pathsToRead, readJobFile, textsOf } from '../../client/job-changes.ts';
 import { lastSuccessBefore } from '../../client/last-success.ts';
 import { findLogDifference, type LogDifference } from '../../client/log-difference.ts';
-import {
-  comparedArguments,
-  comparedFacts,
-  comparedSteps,
-  type Difference,
-  differs,
-} from '../../client/run-differences.ts';
+import { comparedArguments, comparedFacts, comparedSteps, differs, haveSecrets } from '../../client/run-differences.ts';
 import { stepLabel } from '../../client/step-label.ts';
-import { tookMs, tookWords } from '../../client/took.ts';
+import { tookMs, tookWords, workMs } from '../../client/took.ts';
 import type { AnswerOf } from '../../contract/operations.ts';
 import type { Options } from '../command.ts';
 import { exitCodes, Refusal } from '../exit-code.ts';
@@ -41,10 +35,9 @@ export async function run(options: Options, operands: readonly string[]): Promis
     const [a, b] = await findRuns(session, output, word, other);
     const log = await orNull(output, 'the logs', findLogDifference(session.client, a, b));
     const files = await orNull(output, 'the files', changedFiles(session.client, a, b));
-    const facts = comparedFacts(a, b, statusWords);
-    if (output.isJson) output.json(jsonOf({ a, b, facts, log, files }));
+    if (output.isJson) output.json(jsonOf({ a, b, log, files }));
     else {
-      await printFacts(a, b, facts, output);
+      await printFacts(a, b, output);
       if (log) printLog(a, log, output);
       printFiles(files ?? [], output);
     }
@@ -96,7 +89,7 @@ async function changedFiles(client: Client, a: Run, b: Run): Promise<readonly Ch
   for (const path of pathsToRead(after, before)) read.push(...(await both(path)));
   const changed: ChangedFile[] = [];
   for (const [path, change] of changesOf(after, before, textsOf(read))) {
-    const [was, is] = await both(path);
+    const [was, is] = change === 'unknown' ? [] : await both(path);
     changed.push({ path, change, a: was?.text ?? null, b: is?.text ?? null });
   }
   return changed;
@@ -109,18 +102,32 @@ function statusWords({ status, reason }: Run): string {
 function jsonOf(o: {
   readonly a: Run;
   readonly b: Run;
-  readonly facts: readonly Difference[];
   readonly log: LogDifference | null;
   readonly files: readonly ChangedFile[] | null;
 }) {
   return {
     a: o.a.run_id,
     b: o.b.run_id,
-    facts: o.facts,
-    arguments: comparedArguments(o.a, o.b),
+    facts: { a: factsJson(o.a), b: factsJson(o.b) },
+    arguments: comparedArguments(o.a, o.b).map(({ isSecret, ...one }) => ({ ...one, is_secret: isSecret })),
     steps: comparedSteps(o.a, o.b).map(({ stepId, a, b }) => ({ step_id: stepId, a: stepJson(a), b: stepJson(b) })),
     log: o.log?.kind === 'line' ? { kind: 'line', step_id: o.log.stepId, a: o.log.a, b: o.log.b } : o.log,
     files: o.files,
+  };
+}
+
+function factsJson(run: Run) {
+  return {
+    job_id: run.job_id,
+    created_at: run.created_at,
+    revision: run.source.revision,
+    source: run.source.name,
+    status: run.status,
+    reason: run.reason,
+    worked_ms: workMs(run),
+    created_by: run.created_by,
+    profile: run.security.profile,
+    labels: run.labels,
   };
 }
 
@@ -130,14 +137,14 @@ function stepJson(step: Step | null) {
 
 const always: ReadonlySet<string> = new Set(['Status', 'Revision', 'Worked']);
 
-async function printFacts(a: Run, b: Run, facts: readonly Difference[], output: Output): Promise<void> {
+async function printFacts(a: Run, b: Run, output: Output): Promise<void> {
   const changed = comparedArguments(a, b).filter(differs);
   const steps = comparedSteps(a, b).filter(({ isOther, isSlower }) => isOther || isSlower);
   await output.table(
     ['DIFFERENCE', flexible(a.run_id), flexible(b.run_id)],
     [
       row('created', output.time(a.created_at), output.time(b.created_at)),
-      ...facts
+      ...comparedFacts(a, b, statusWords)
         .filter((fact) => always.has(fact.name) || differs(fact))
         .map((fact) => row(fact.name.charAt(0).toLowerCase() + fact.name.slice(1), fact.a, fact.b)),
       ...changed.map((one) => row(`argument ${one.name}`, one.a, one.b)),
@@ -146,7 +153,9 @@ async function printFacts(a: Run, b: Run, facts: readonly Difference[], output: 
       ),
     ],
   );
-  if (changed.length === 0) output.text('\nThe arguments are the same.\n');
+  const but = haveSecrets(a, b) ? ', apart from secrets, which are not compared' : '';
+  if (changed.length === 0) output.text(`\nThe arguments are the same${but}.\n`);
+  else if (but !== '') output.text('\nSecret arguments are not compared.\n');
 }
 
 function row(name: string, was: string | null, is: string | null): readonly string[] {
@@ -177,8 +186,12 @@ function printLine(output: Output, kind: keyof typeof signs, text: string): void
   output.text(`${output.paint(looks[kind], `${signs[kind]} ${text}`)}\n`);
 }
 
+const mostNamed = 10;
+
 function printFiles(files: readonly ChangedFile[], output: Output): void {
+  const unknown = files.filter(({ change }) => change === 'unknown').map(({ path }) => path);
   for (const { path, change, a, b } of files) {
+    if (change === 'unknown') continue;
     output.text(`\n${output.paint('strong', path)} (${change})\n`);
     if (a === null && b === null) continue;
     const rows = change === 'changed' && (a === null || b === null) ? null : fileDiff(a ?? '', b ?? '');
@@ -188,4 +201,8 @@ function printFiles(files: readonly ChangedFile[], output: Output): void {
       else printLine(output, one.kind, one.text);
     }
   }
+  if (unknown.length === 0) return;
+  const more = unknown.length > mostNamed ? ` and ${unknown.length - mostNamed} more` : '';
+  const names = unknown.slice(0, mostNamed).join(', ') + more;
+  output.text(`\nNot compared, because they are not text, larger than 1 MiB, or too many: ${names}\n`);
 }

@@ -6,6 +6,7 @@ import type { ReactNode } from 'react';
 import { Link, useLocation, useSearch } from 'wouter';
 import { findLogDifference, type Line, type LogDifference } from '../../client/log-difference.ts';
 import {
+  type ComparedArgument,
   comparedArguments,
   comparedFacts,
   comparedSteps,
@@ -117,16 +118,17 @@ function statusWords({ status, reason }: Run): string {
   return reason === null ? word : `${word}: ${reasonWords(reason)}`;
 }
 
-function countOf(all: readonly Difference[]): string {
+function countOf(all: readonly ComparedArgument[]): string {
   const count = all.filter(differs).length;
   if (all.length === 0) return 'neither run has any';
-  return count === 0 ? 'all the same' : `${count} of ${all.length} differ`;
+  if (count > 0) return `${count} of ${all.length} differ`;
+  return all.some(({ isSecret }) => isSecret) ? 'all the same, apart from secrets' : 'all the same';
 }
 
 function Rows(o: {
   readonly label: string;
   readonly heads: readonly string[];
-  readonly rows: readonly Difference[];
+  readonly rows: readonly (Difference & { readonly isSecret?: boolean })[];
   readonly isMono?: boolean;
 }): ReactNode {
   if (o.rows.length === 0) return null;
@@ -141,6 +143,7 @@ function Rows(o: {
             <th scope="row">
               {harmless(row.name)}
               {differs(row) && <Chip look="late">differs</Chip>}
+              {row.isSecret && <Chip>not compared</Chip>}
             </th>
             <td>{row.a === null ? '–' : harmless(valueWords(row.a))}</td>
             <td>{row.b === null ? '–' : harmless(valueWords(row.b))}</td>

@@ -5,7 +5,7 @@ import { Link } from 'wouter';
 import { grantText } from '../../client/grant-text.ts';
 import { findLogDifference } from '../../client/log-difference.ts';
 import { revisionWords } from '../../client/revision-words.ts';
-import { differingArguments } from '../../client/run-differences.ts';
+import { differingArguments, haveSecrets } from '../../client/run-differences.ts';
 import { spanWords, workMs } from '../../client/took.ts';
 import { leftBehindWords } from '../../domain/outcome/left-behind.ts';
 import { isFinished } from '../../domain/run.ts';
@@ -37,7 +37,7 @@ export function AgainstLastSuccess({ run, last }: { readonly run: Run; readonly 
           [
             'Arguments',
             changed.length === 0
-              ? 'the same'
+              ? `the same${haveSecrets(last, run) ? ', apart from secrets' : ''}`
               : changed.map(({ name, a, b }) => (
                   <div key={name} className={styles.change}>
                     <code>{harmless(name)}</code> <Change {...shortLists(a ?? '', b ?? '')} />
