@@ -140,3 +140,20 @@ testWith(headlessChromium)('says that only schedules which run often start runs 
   await card.getByText('2 that run hourly or more often', { exact: true }).waitFor();
   await card.getByText('Only schedules that run hourly or more often start runs in this time.').waitFor();
 });
+
+testWith(headlessChromium)(
+  'says that all schedules are paused instead of what they would start, also on a phone',
+  async () => {
+    await using paused = await startServing({
+      jobs: { often: bash('true', { schedules: [{ cron: '*/5 * * * *' }] }) },
+    });
+    await paused.post('/schedules/pause', {});
+    for (const size of [undefined, { width: 390, height: 844 }]) {
+      const page = await browser.open(paused.url, size);
+      const card = cardOf(page, 'Next 24 hours');
+      await card.getByText(/^All schedules are paused by local since \d\d:\d\d\. They start no runs\.$/).waitFor();
+      expect(await card.getByText('hourly or more often').count()).toBe(0);
+      expect(await page.evaluate('document.documentElement.scrollWidth - innerWidth')).toBeLessThanOrEqual(0);
+    }
+  },
+);

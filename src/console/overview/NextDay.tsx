@@ -1,14 +1,15 @@
 // The schedules of the next day on a strip, with what is late or was missed in the two hours before.
 
-import { AlarmClock } from 'lucide-react';
+import { AlarmClock, Pause } from 'lucide-react';
 import type { ReactNode } from 'react';
 import { spanWords } from '../../client/took.ts';
 import { Strip, type StripItem } from '../design/charts/Strip.tsx';
 import { Card } from '../design/text/Card.tsx';
+import { PauseWords } from '../schedules/Pauses.tsx';
 import { Shown } from '../widgets/Notes.tsx';
 import { countWords, runPath, timeZone } from '../words.ts';
 import styles from './Lists.module.css';
-import { type Fires, useNextDay } from './overview-data.ts';
+import { type Fires, useNextDay, usePauses } from './overview-data.ts';
 
 type Fire = Fires['fires'][number];
 
@@ -19,6 +20,7 @@ const title = 'Next 24 hours';
 export function NextDay({ nowMs }: { readonly nowMs: number }): ReactNode {
   const { fromMs, toMs, ...answer } = useNextDay();
   const { data } = answer;
+  const pauses = usePauses();
   if (!data) {
     return (
       <Card title={title}>
@@ -35,7 +37,7 @@ export function NextDay({ nowMs }: { readonly nowMs: number }): ReactNode {
   return (
     <Card
       title={title}
-      count={schedulesWords(schedules, frequent.length)}
+      count={pauses.length === 0 ? schedulesWords(schedules, frequent.length) : ''}
       end={
         <>
           {late > 0 && (
@@ -50,13 +52,22 @@ export function NextDay({ nowMs }: { readonly nowMs: number }): ReactNode {
         </>
       }
     >
-      {fires.length === 0 ? (
+      {pauses.map((pause) => (
+        <p key={`${pause.tenant} ${pause.by_operator}`} className={styles.paused}>
+          <Pause size={14} strokeWidth={2.2} aria-hidden="true" />
+          <span>
+            <PauseWords of={pause} zone={timeZone} />
+          </span>
+        </p>
+      ))}
+      {fires.length === 0 && pauses.length === 0 && (
         <p className={styles.nothing}>
           {frequent.length === 0
             ? 'No schedule starts a run in this time.'
             : 'Only schedules that run hourly or more often start runs in this time.'}
         </p>
-      ) : (
+      )}
+      {fires.length > 0 && (
         <Strip
           label="Schedules of the next 24 hours"
           fromMs={fromMs}

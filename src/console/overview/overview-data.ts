@@ -131,6 +131,17 @@ export function useNextDay(): Answer<Fires> & { readonly fromMs: number; readonl
   };
 }
 
+/** What pauses all schedules. */
+export function usePauses(): AnswerOf<'listSchedules'>['pauses'] {
+  const may = useScopes()('jobs:read') === true;
+  const { data } = useAnswer(
+    ['schedules', 'pauses'],
+    async (client, signal) => (await client.call('listSchedules', { query: { limit: 1 }, signal })).pauses,
+    { enabled: may, refetchInterval: minuteMs },
+  );
+  return data ?? [];
+}
+
 /** The ids of all jobs; they hardly change. */
 export function useJobIds(): readonly string[] | undefined {
   const may = useScopes()('jobs:read') === true;

@@ -94,27 +94,12 @@ export function Pauses({ of, acts }: { readonly of: List; readonly acts: Pausing
 function InForce(o: { readonly pause: PauseInForce; readonly of: List; readonly acts: Pausing }): ReactNode {
   const { pause, acts } = o;
   const [isAsking, setAsking] = useState(false);
-  const which = pause.tenant === '*' ? 'All schedules' : `All schedules of ${harmless(pause.tenant)}`;
   const held = o.of.schedules.filter((one) => one.held && (pause.tenant === '*' || one.tenant === pause.tenant)).length;
   return (
     <div className={styles.pause}>
       <Pause size={14} strokeWidth={2.2} aria-hidden="true" />
       <p>
-        <strong>{which} are paused</strong>
-        {pause.by !== null && ` by ${harmless(pause.by)}`}
-        {pause.since !== null && (
-          <>
-            {' '}
-            since <ZoneTime at={pause.since} zone={zoneOfAll(o.of.schedules)} isNamed />
-          </>
-        )}
-        {pause.by_operator && (
-          <>
-            {' '}
-            by <code>scheduler.schedules_paused</code> in flwd.yaml
-          </>
-        )}
-        . They start no runs.
+        <PauseWords of={pause} zone={zoneOfAll(o.of.schedules)} />
         {pause.by_operator && ' To resume them, remove the key and restart the server.'}
       </p>
       {pause.may_resume && (
@@ -124,7 +109,7 @@ function InForce(o: { readonly pause: PauseInForce; readonly of: List; readonly 
       )}
       {isAsking && (
         <Confirm
-          title={`Resume ${which.toLowerCase()}?`}
+          title={`Resume ${pausedBy(pause).toLowerCase()}?`}
           text={`They start their jobs again from their next times on. Times that have passed are not caught up.${heldWords(held)}`}
           yes="Resume them"
           no="Keep them paused"
@@ -134,6 +119,33 @@ function InForce(o: { readonly pause: PauseInForce; readonly of: List; readonly 
         />
       )}
     </div>
+  );
+}
+
+function pausedBy({ tenant }: PauseInForce): string {
+  return tenant === '*' ? 'All schedules' : `All schedules of ${harmless(tenant)}`;
+}
+
+/** Says whose schedules are paused, by whom and since when. */
+export function PauseWords({ of, zone }: { readonly of: PauseInForce; readonly zone: string }): ReactNode {
+  return (
+    <>
+      <strong>{pausedBy(of)} are paused</strong>
+      {of.by !== null && ` by ${harmless(of.by)}`}
+      {of.since !== null && (
+        <>
+          {' '}
+          since <ZoneTime at={of.since} zone={zone} isNamed />
+        </>
+      )}
+      {of.by_operator && (
+        <>
+          {' '}
+          by <code>scheduler.schedules_paused</code> in flwd.yaml
+        </>
+      )}
+      . They start no runs.
+    </>
   );
 }
 
