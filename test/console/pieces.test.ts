@@ -245,6 +245,21 @@ describe('rows of runs', () => {
     ]);
   });
 
+  test('have failed alike if only an address, a time or a number differs, and the newest speaks for all', () => {
+    const failed = (id: number, message: string): RunRow => ({ ...row(id, 'failed'), error: { message } });
+    const groups = groupFailures([
+      failed(3, 'exited with code 1: upstream 10.0.0.3 refused connection'),
+      failed(2, 'exited with code 1: upstream 10.0.0.2 refused connection'),
+      failed(1, 'exited with code 1: HTTP 500'),
+      failed(0, 'exited with code 1: HTTP 404'),
+    ]);
+    expect(groups.map(({ message, runs }) => [message, runs.length])).toEqual([
+      ['upstream 10.0.0.3 refused connection', 2],
+      ['HTTP 500', 1],
+      ['HTTP 404', 1],
+    ]);
+  });
+
   test('differ by the lengths of a list first', () => {
     expect(shortLists('["a","b","c"]', '["a"]')).toEqual({ was: '3', is: '1' });
     expect(shortLists('["a","b"]', '["a",1]')).toEqual({ was: 'a, b', is: 'a, 1' });

@@ -1,7 +1,8 @@
 // Which messages are the same failure.
 
 import { expect, test } from 'vitest';
-import { fingerprintOf, withoutDetails } from '../../src/store/failure-fingerprint.ts';
+import { withoutDetails } from '../../src/domain/outcome/failure-words.ts';
+import { fingerprintOf } from '../../src/store/failure-fingerprint.ts';
 
 const of = (message: string): string => fingerprintOf({ reason: 'exit', message });
 

@@ -1,8 +1,10 @@
-// Failed runs with the same message, whatever their job.
+// Failed runs with the same message, whatever their job. Messages are compared as on the page of failures.
 
+import { withoutDetails } from '../../domain/outcome/failure-words.ts';
 import { errorWords, type RunRow, reasonWords } from '../words.ts';
 
 export type FailureGroup = {
+  /** That of the newest run. */
   readonly message: string;
   readonly jobIds: readonly string[];
   /** Newest first. */
@@ -11,9 +13,13 @@ export type FailureGroup = {
 
 /** Most runs first. */
 export function groupFailures(runs: readonly RunRow[]): FailureGroup[] {
-  const groups = Map.groupBy(runs, messageOf);
-  return [...groups]
-    .map(([message, of]) => ({ message, runs: of, jobIds: [...new Set(of.map(({ job_id: id }) => id))] }))
+  const groups = Map.groupBy(runs, (run) => withoutDetails(messageOf(run)));
+  return [...groups.values()]
+    .map((of) => ({
+      message: of[0] ? messageOf(of[0]) : '',
+      runs: of,
+      jobIds: [...new Set(of.map(({ job_id: id }) => id))],
+    }))
     .toSorted((a, b) => b.runs.length - a.runs.length);
 }
 
