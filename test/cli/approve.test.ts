@@ -54,11 +54,15 @@ test('without a server, approve continues the run until it waits again, and then
     steps: [{}, { approval: { decision: 'approve', by: 'local', comment: 'go' } }, {}, { status: 'waiting_approval' }],
   });
 
-  const second = await flwd(instance.dir, 'deny', id, 'second', '--json');
+  const second = await flwd(instance.dir, 'deny', id, 'second', '--comment', 'not on a Friday', '--json');
   expect(second.code).toBe(0);
   expect(JSON.parse(second.stdout)).toEqual({ run_id: id, step_id: 'second', decision: 'deny' });
-  expect(second.stderr).toMatch(/\nfailed in [^\n]*: second: denied by local\n/);
+  expect(second.stderr).toMatch(/\nfailed in [^\n]*: second: denied by local: “not on a Friday”\n/);
   expect(await shown(instance, id)).toMatchObject({ status: 'failed', reason: 'approval_denied' });
+  const { stdout } = await flwd(instance.dir, 'runs', id);
+  expect(stdout).toMatch(/^error +denied by local: “not on a Friday”$/m);
+  expect(stdout).toMatch(/^first +success .* approved by local: “go”$/m);
+  expect(stdout).toMatch(/^second +failed .* denied by local: “not on a Friday”$/m);
 });
 
 test('with a server, approve and deny return at once; without a step name they take the waiting step', async () => {

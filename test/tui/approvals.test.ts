@@ -47,7 +47,7 @@ testWith('tmux')('a waiting step is approved with a comment, and another one den
   await terminal.type('acas agreed');
   await terminal.sees(/comment: as agreed/);
   await terminal.press('Enter');
-  await terminal.sees(/✓ ask +[\d.]+ \w+ +approved by local/);
+  await terminal.sees(/✓ ask +[\d.]+ \w+ +approved by local: “/);
   await terminal.type('\t');
   await terminal.sees(/❯ ✓ build[\s\S]*a: approve {2}d: deny {2}Enter: show log {2}Tab: log {2}q: back$/);
   await terminal.type('dy');

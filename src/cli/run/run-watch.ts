@@ -1,6 +1,7 @@
 // Watches a run: prints its lines as they come, shows its progress at the bottom of the terminal, and describes its
 // end.
 
+import { errorWithReason } from '../../client/answer-words.ts';
 import { ApiProblem, ServerUnreachable } from '../../client/api-problem.ts';
 import { stepLabel } from '../../client/step-label.ts';
 import { wholeWords } from '../../client/took.ts';
@@ -145,8 +146,9 @@ async function artifactsOf({ client }: Session, runId: string): Promise<AnswerOf
 }
 
 /** The error, and the step in which it happened. */
-function whyOf({ error, steps }: Run): string {
+function whyOf(run: Run): string {
+  const { error, steps } = run;
   if (error === null) return '';
   const step = steps.length > 1 ? steps.find(({ step_id: id }) => id === error.step_id) : undefined;
-  return step ? `${stepLabel(step)}: ${error.message}` : error.message;
+  return `${step ? `${stepLabel(step)}: ` : ''}${errorWithReason(run)}`;
 }

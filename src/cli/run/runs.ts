@@ -1,5 +1,6 @@
 // `flwd runs`: lists runs, newest first, or shows one.
 
+import { answerWords, errorWithReason } from '../../client/answer-words.ts';
 import { revisionWords } from '../../client/revision-words.ts';
 import { outlookOf } from '../../client/run-outlook.ts';
 import { inGroups, isKept, keptWords } from '../../client/shown-steps.ts';
@@ -146,18 +147,22 @@ function triesOf({ attempt, steps }: Run): string {
   return attempt > 1 && steps.length < 2 ? ` (after ${attempt} attempts)` : '';
 }
 
+function whyOfStep({ approval, message, reason }: Run['steps'][number]): string {
+  return approval ? answerWords(approval) : (message ?? reason ?? '');
+}
+
 async function describeRun(
   run: Run,
   output: Output,
   { failure, late }: { readonly failure: Failure | undefined; readonly late: string | undefined },
 ): Promise<void> {
-  const { message, hint } = run.error ?? {};
+  const error = errorWithReason(run);
   output.fields([
     ['run', run.run_id],
     ['job', `${run.job_id} at ${revisionWords(run.source.revision)} of ${run.source.name}`],
     ['status', { text: `${run.status}${run.reason ? ` (${run.reason})` : ''}`, style: statusStyle(run.status) }],
-    ['error', message === undefined ? '' : `${message}${triesOf(run)}`],
-    ['hint', hint ?? ''],
+    ['error', error === '' ? '' : `${error}${triesOf(run)}`],
+    ['hint', run.error?.hint ?? ''],
     ['happened', failure ? happenedWords(failure, output) : ''],
     ['late', late === undefined ? '' : { text: late, style: 'bad' }],
     ['waiting', run.waiting ?? ''],
@@ -194,7 +199,7 @@ async function describeRun(
       { text: step.status, style: statusStyle(step.status) },
       String(step.attempt),
       isKept(run, step) || !step.finished_at ? '-' : tookWords(step, 0) || '-',
-      isKept(run, step) ? keptWords : (step.message ?? step.reason ?? ''),
+      isKept(run, step) ? keptWords : whyOfStep(step),
     ]),
   );
 }

@@ -2,6 +2,7 @@
 
 import { Box } from 'ink';
 import { createElement as h, type ReactElement } from 'react';
+import { answerWords, errorWithReason } from '../../client/answer-words.ts';
 import { leftWords } from '../../client/left-words.ts';
 import { outlookOf } from '../../client/run-outlook.ts';
 import { isKept, keptWords } from '../../client/shown-steps.ts';
@@ -72,7 +73,8 @@ export function summaryLines(
 /** The reason for the run's status, or its result or arguments. */
 function sentenceOf(run: RunAnswer): Span {
   if (run.error) {
-    const { message, step_id: id } = run.error;
+    const { step_id: id } = run.error;
+    const message = errorWithReason(run);
     const step = run.steps.length > 1 ? run.steps.find(({ step_id: other }) => other === id) : undefined;
     return { text: step ? `${stepLabel(step)}: ${message}` : message, colour: 'red' };
   }
@@ -124,7 +126,8 @@ function labelOf(step: StepAnswer): string {
   return name === '' ? id : name;
 }
 
-function stepWords({ message, child_run_id: childId, reason }: StepAnswer): string {
+function stepWords({ approval, message, child_run_id: childId, reason }: StepAnswer): string {
+  if (approval) return answerWords(approval);
   return message ?? (childId === null ? reason : `→ ${childId}`) ?? '';
 }
 

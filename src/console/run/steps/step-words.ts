@@ -1,5 +1,6 @@
 // What to say about a step beside its name, in a few words.
 
+import { answerWords } from '../../../client/answer-words.ts';
 import { isKept, keptWords } from '../../../client/shown-steps.ts';
 import { tookWords } from '../../../client/took.ts';
 import type { StepStatus } from '../../../domain/run.ts';
@@ -43,10 +44,7 @@ export function stepTime(step: Step, nowMs: number): string {
 export function stepNote(run: Run, step: Step, nowMs: number): string {
   const { status, message, reason, approval, attempt } = step;
   if (isKept(run, step)) return keptWords;
-  if (approval) {
-    const decision = approval.decision === 'approve' ? 'approved' : 'denied';
-    return `${decision} by ${approval.by}${approval.comment === null ? '' : `: “${approval.comment}”`}`;
-  }
+  if (approval) return answerWords(approval);
   if (status === 'waiting_approval') return message === null ? 'asks for approval' : `asks: “${message}”`;
   if (status === 'skipped' && reason === 'upstream_failed') return `needs ${missingNeed(run, step)}`;
   if (status === 'pending') return pendingNote(run, step, nowMs);
