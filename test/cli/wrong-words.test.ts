@@ -28,6 +28,9 @@ const jobs = {
   }),
 };
 
+const missingSecret =
+  '--backup_password is missing: --backup_password.file FILE, --backup_password.env NAME or --backup_password.stored NAME\n';
+
 test.each([
   [
     ['bad', '3'],
@@ -41,7 +44,8 @@ test.each([
   ],
   [['nightly'], 2, 'there is no command or job `nightly`; did you mean `ops/nightly`?\n'],
   [['run', 'plain', '3'], 3, 'there is no job `plain/3`; the job `plain` exists but takes no arguments\n'],
-  [['sealed'], 2, '--backup_password is missing: --backup_password.file FILE\n--n is missing: --n N\n'],
+  [['sealed'], 2, `${missingSecret}--n is missing: --n N\n`],
+  [['plan', 'sealed', '--n', '1'], 2, missingSecret],
   [
     ['many', '--count', 'x', '--taget', '/srv', '--keep.days', '0', '--name=ab'],
     2,

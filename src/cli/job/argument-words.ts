@@ -201,6 +201,12 @@ export function usageOfField(field: ArgumentField): string {
   return `${safeFlagOf(field)} ${field.kind === 'secret' ? 'FILE' : placeholderOf(field)}`;
 }
 
+/** Every way to give the argument, for a message that it is missing. */
+export function waysToGive(field: ArgumentField): string {
+  const flag = flagOf(field);
+  return field.kind === 'secret' ? `${flag}.file FILE, ${flag}.env NAME or ${flag}.stored NAME` : usageOfField(field);
+}
+
 function isTruth(word: string | undefined): boolean {
   return word === 'true' || word === 'false';
 }

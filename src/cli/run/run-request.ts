@@ -12,7 +12,7 @@ import type { Call } from '../command-line.ts';
 import { Refusal } from '../exit-code.ts';
 import { argumentErrors, toLines } from '../explained.ts';
 import { fileTrouble } from '../file-trouble.ts';
-import { readArguments, sharedWords, usageOfField, type WordError } from '../job/argument-words.ts';
+import { readArguments, sharedWords, type WordError, waysToGive } from '../job/argument-words.ts';
 import type { Job } from '../job/known-jobs.ts';
 import { readChoice, readValue } from '../option-values.ts';
 import type { Output } from '../terminal/output.ts';
@@ -149,7 +149,7 @@ function missingArguments(
         isRequired && defaultValue === undefined && path.length === 1 && !isGiven(args, path) && !isNamed(path),
     )
     .filter(({ kind }) => kind !== 'secret' || !isAtTerminal())
-    .map((field) => ({ path: field.path, message: `${flagOf(field)} is missing: ${usageOfField(field)}` }));
+    .map((field) => ({ path: field.path, message: `${flagOf(field)} is missing: ${waysToGive(field)}` }));
 }
 
 function isGiven(args: unknown, path: readonly string[]): boolean {
