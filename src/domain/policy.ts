@@ -213,6 +213,9 @@ export function isInPaths(kind: 'read' | 'write', path: string, shown: string, o
   return true;
 }
 
+const startsAtRoot =
+  " A relative path starts at the root of the job's source; to name a folder elsewhere, give its absolute path.";
+
 /** Why a job may not have paths that are below no folder of `security.paths`. */
 export function outsideRefusal(shown: readonly string[]): Problem {
   const entries = shown.filter((path) => /^~?\//.test(path)).map(asEntry);
@@ -225,7 +228,8 @@ export function outsideRefusal(shown: readonly string[]): Problem {
   return new Problem(
     'grant-not-allowed',
     `${quoted(shown)} ${are} not below any folder in security.paths: add ${fixes.join(' and ')} to flwd.yaml ` +
-      `(flwd config show names the file); a running server must be restarted.`,
+      `(flwd config show names the file); a running server must be restarted.` +
+      (entries.length < shown.length ? startsAtRoot : ''),
   );
 }
 

@@ -145,6 +145,9 @@ describe('a path that a secure job asks for', () => {
     masked: ['/srv/data/flwd'],
   } as const;
 
+  const fromRoot =
+    " A relative path starts at the root of the job's source; to name a folder elsewhere, give its absolute path.";
+
   test('is allowed below security.paths', () => {
     expect(() => checkPath('read', '/srv/data/customers', 'customers', leave)).not.toThrow();
     expect(() => checkPath('write', '/srv/data/out', '/srv/data/out', leave)).not.toThrow();
@@ -162,20 +165,20 @@ describe('a path that a secure job asks for', () => {
   test.each([
     ['/mnt/photos', 'security: {paths: [/mnt/photos]}'],
     ['/mnt/my photos', 'security: {paths: ["/mnt/my photos"]}'],
-    ['photos', 'the folder that contains it'],
-  ])('is refused outside of them, as %s, with what to write where', (shown, entry) => {
+    ['photos', 'the folder that contains it', fromRoot],
+  ])('is refused outside of them, as %s, with what to write where', (shown, entry, more = '') => {
     expect(() => checkPath('read', '/mnt/photos', shown, leave)).toThrow(
-      `'${shown}' is not below any folder in security.paths: add ${entry} to flwd.yaml (flwd config show names the file); a running server must be restarted.`,
+      `'${shown}' is not below any folder in security.paths: add ${entry} to flwd.yaml (flwd config show names the file); a running server must be restarted.${more}`,
     );
   });
 
   test.each([
     [['/srv/a', '~/b'], "'/srv/a', '~/b'", 'security: {paths: [/srv/a, ~/b]}'],
-    [['/srv/a', 'b'], "'/srv/a', 'b'", 'security: {paths: [/srv/a]} and the folders that contain the others'],
-    [['a', 'b'], "'a', 'b'", 'the folders that contain them'],
-  ])('is refused together with others: %j', (shown, named, entry) => {
+    [['/srv/a', 'b'], "'/srv/a', 'b'", 'security: {paths: [/srv/a]} and the folders that contain the others', fromRoot],
+    [['a', 'b'], "'a', 'b'", 'the folders that contain them', fromRoot],
+  ])('is refused together with others: %j', (shown, named, entry, more = '') => {
     expect(outsideRefusal(shown).message).toBe(
-      `${named} are not below any folder in security.paths: add ${entry} to flwd.yaml (flwd config show names the file); a running server must be restarted.`,
+      `${named} are not below any folder in security.paths: add ${entry} to flwd.yaml (flwd config show names the file); a running server must be restarted.${more}`,
     );
   });
 
