@@ -180,7 +180,15 @@ export function unknownOption(command: Command, written: string): Refusal {
   const names = command.options.map((option) => `--${option.name}`);
   if (written === `--${dataDir.name}`)
     return new Refusal(`flwd ${command.name} takes no ${written}: it does not work on an instance`);
-  return new Refusal(`unknown option ${written}${hint(written, names) ?? `; see flwd ${command.name} --help`}`);
+  const where = `; see flwd ${command.name} --help${argumentHint(command, written)}`;
+  return new Refusal(`unknown option ${written}${hint(written, names) ?? where}`);
+}
+
+/** The user may mean an argument of the job, which some commands take only as JSON. */
+function argumentHint(command: Command, written: string): string {
+  const [, negation, name] = /^--(no-)?([\w-]+)/.exec(written) ?? [];
+  if (name === undefined || !command.options.some((option) => option.name === 'args')) return '';
+  return `; an argument of the job is written as --args '{"${name}": ${negation ? 'false' : '…'}}'`;
 }
 
 function optionValue(
