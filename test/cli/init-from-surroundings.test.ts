@@ -107,6 +107,22 @@ test('files that a script reads beside itself are copied, and a file that it wou
   expect((await flwd(dir, 'into', '--quiet')).stdout).toBe('words\n');
 });
 
+test('files that a script writes after it has changed to its own folder, and line ends of Windows, are named', async () => {
+  const dir = createFolder();
+  writeFiles(dir, {
+    'count.sh':
+      '#!/bin/bash\ncd "$(dirname "$0")" || exit 1\necho x >> history.log\nwc -l history.log | tee last.txt\n',
+    'greet.sh': '#!/bin/bash\r\n# Greets.\r\necho hi\r\n',
+  });
+  const count = await flwd(dir, 'init', '--from', 'count.sh');
+  expect(count.stderr).toContain('line 3 writes history.log beside the script, and a job cannot change its own folder');
+  expect(count.stderr).toContain('line 4 writes last.txt beside the script');
+  expect(count.stderr).not.toContain('Windows');
+  const greet = await flwd(dir, 'init', '--from', 'greet.sh');
+  expect(greet.stderr).toContain('the script has the line ends of Windows: save it with those of Unix');
+  expect(await configOf(dir, 'greet')).toContain('\ndescription: "Greets."\n');
+});
+
 test('text that only looks like a use of a file or the network does not become a permission', async () => {
   const dir = createFolder();
   const script = `#!/bin/bash

@@ -41,7 +41,10 @@ export function jobOfScript(path: string, title: string, asking: Asking): Script
   const found = usesOf(script, guessed.arguments, { home: asking.home, script: folder });
   const siblings = siblingsOf(path, script.language, script.text);
   const data = dataFiles(found, { language: script.language, script: script.file, folder, home: asking.home });
-  const uses = { ...found, notes: [...found.notes, ...data.notes, ...questionsIn(guessed.arguments)] };
+  const uses = {
+    ...found,
+    notes: [...found.notes, ...data.notes, ...questionsIn(guessed.arguments), ...lineEndsOf(script)],
+  };
   const beside = [
     ...siblings.files,
     ...data.files.filter(({ name }) => !siblings.files.some((one) => one.name === name)),
@@ -79,6 +82,16 @@ function usesOf({ language, text }: Script, all: readonly ScriptArgument[], root
   if (language === 'python' || language === 'node')
     return codeUses(language, plain, { arguments: all, roots, network });
   return { ...noUses, network };
+}
+
+/** Of Windows: a shell takes them for a part of the last word, and the kernel for a part of the interpreter's name. */
+function lineEndsOf({ language, text }: Script): Note[] {
+  if (!text.includes('\r\n') || (language !== 'sh' && !text.startsWith('#!'))) return [];
+  return [
+    {
+      text: 'the script has the line ends of Windows: save it with those of Unix, for example with `dos2unix`, and start over',
+    },
+  ];
 }
 
 /** Questions that a person answers with yes or no. */
@@ -276,6 +289,7 @@ const mostDescription = 1_000;
 /** The first paragraph of the comment or docstring at the top of the script. */
 function descriptionOf({ language, text }: Script): string | undefined {
   const body = text
+    .replaceAll('\r\n', '\n')
     .replace(/^#!.*\n/, '')
     .replaceAll(/^#\s*(?:-\*-|shellcheck|vim:|coding[:=]|pylint|Copyright|SPDX).*\n/gim, '');
   const [, docstring] = /^\s*(?:#.*\n|\s)*[rRuU]?("""|''')\s*([\s\S]*?)\1/.exec(body)?.slice(1) ?? [];

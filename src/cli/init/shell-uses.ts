@@ -109,9 +109,10 @@ function visit(walk: Walk, command: ShellCommand): void {
       'a job cannot become another user with sudo: give the user of the server the right, or let run_as name the user, and remove sudo',
     );
   for (const { isWrite, word, descriptor } of redirects) {
-    const file = expanded(walk, word, line);
+    const kind = isWrite ? 'write' : 'read';
+    const file = inFolder(walk, expanded(walk, word, line), kind);
     if (descriptor !== '') walk.descriptors.set(descriptor, file);
-    note(walk, isWrite ? 'write' : 'read', file, { line, by: isWrite ? '>' : '<', isNewFile: isWrite });
+    note(walk, kind, file, { line, by: isWrite ? '>' : '<', isNewFile: isWrite });
   }
   if (program === 'for') loopOver(walk, words, line);
   if (program === 'flock') {
