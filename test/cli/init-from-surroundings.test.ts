@@ -68,7 +68,7 @@ test('a script that uses paths, the network and files beside it becomes a job wi
     `: add security: {paths: [${dir}]} to flwd.yaml`,
   );
   expect(await flwd(dir, 'test')).toMatchObject({
-    stderr: 'no tests found: put a tests.yaml beside the config.yaml of a job\n',
+    stderr: 'the tests.yaml contains no test yet\n',
     code: 0,
   });
 });

@@ -106,6 +106,17 @@ test('a test fails if its run is refused, takes too long or has another result',
   expect(code).toBe(1);
 });
 
+test('without a test, flwd test says whether there are files for tests', async () => {
+  const dir = createFolder();
+  const job = 'command: ["true"]\n';
+  writeFiles(dir, { 'jobs/a/config.yaml': job, 'jobs/b/config.yaml': job });
+  const said = async (...jobs: string[]) => (await flwd(dir, 'test', ...jobs)).stderr;
+  expect(await said()).toBe('no tests found: put a tests.yaml beside the config.yaml of a job\n');
+  writeFiles(dir, { 'jobs/a/tests.yaml': '# - name: later\n', 'jobs/b/tests.yaml': '# - name: later\n' });
+  expect(await said()).toBe('2 tests.yaml files contain no test yet\n');
+  expect(await said('a')).toBe('the tests.yaml contains no test yet\n');
+});
+
 test('flwd test accepts jobs and namespaces, and runs no test if one file is broken', async () => {
   const dir = createFolder();
   const job = 'command: ["true"]\n';

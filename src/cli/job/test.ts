@@ -30,10 +30,10 @@ type Verdict = Case & {
 export async function run(options: Options, operands: readonly string[]): Promise<ExitCode> {
   const output = createOutput(options);
   const loaded = loadConfiguration(options);
-  const sequences = await findTests(operands, loaded.config);
+  const { sequences, files } = await findTests(operands, loaded.config);
   const count = sequences.flat().length;
   if (count === 0) {
-    output.say('no tests found: put a tests.yaml beside the config.yaml of a job');
+    output.say(noTestsWords(files));
     return exitCodes.done;
   }
   const stopping = new AbortController();
@@ -49,11 +49,19 @@ export async function run(options: Options, operands: readonly string[]): Promis
   }
 }
 
-/** @throws Refusal if there is no such job, or a file is broken */
+function noTestsWords(files: number): string {
+  if (files === 0) return 'no tests found: put a tests.yaml beside the config.yaml of a job';
+  return files === 1 ? 'the tests.yaml contains no test yet' : `${files} tests.yaml files contain no test yet`;
+}
+
+/**
+ * @returns the tests, and how many files could hold some
+ * @throws Refusal if there is no such job, or a file is broken
+ */
 async function findTests(
   words: readonly string[],
   config: Parameters<typeof withTrial>[0]['config'],
-): Promise<readonly Sequence[]> {
+): Promise<{ readonly sequences: readonly Sequence[]; readonly files: number }> {
   const { readTests } = await import('../../sources.ts');
   const isAskedFor = (id: string): boolean => words.length === 0 || words.some((word) => isNamed(id, word));
   const { jobs, invalid } = await readTests(config, isAskedFor);
@@ -67,11 +75,12 @@ async function findTests(
   if (broken.length > 0) throw new Refusal(broken.map(placed).join('\n'));
   const testless = jobs.find(({ definition: { id }, tests }) => !tests && words.includes(id));
   if (testless) throw new Refusal(`the job ${testless.definition.id} has no tests.yaml beside its config.yaml`);
-  return jobs.flatMap(({ definition: { id: jobId, concurrency }, tests }): Sequence[] => {
+  const sequences = jobs.flatMap(({ definition: { id: jobId, concurrency }, tests }): Sequence[] => {
     const cases = tests && 'tests' in tests ? tests.tests.map((test) => ({ jobId, test })) : [];
     // With a concurrency rule, tests that run together would wait for, refuse or cancel each other.
     return concurrency ? [cases] : cases.map((one) => [one]);
   });
+  return { sequences, files: jobs.filter(({ tests }) => tests).length };
 }
 
 /** The word names this job or a namespace above it. */
