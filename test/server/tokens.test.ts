@@ -217,7 +217,11 @@ describe('tokens of a tenant', () => {
     const admin = await server.token({ tenant: 'blue' });
     const gc = await server.fetch('/system/gc?dry_run=true', { method: 'POST', headers: admin.headers });
     expect(gc.status).toBe(403);
-    expect(await gc.json()).toMatchObject({ detail: expect.stringContaining('every tenant') });
+    expect(await gc.json()).toMatchObject({
+      detail:
+        "This concerns every tenant, and the caller belongs to the tenant 'blue' only: it takes a token made with " +
+        "`flwd tokens create --tenant '*'`.",
+    });
     expect(await use(admin.credential, '//metrics')).toBe(403);
     const { credential } = await server.token({ tenant: '*', scopes: ['metrics:read'] });
     expect(await use(credential, '//metrics')).toBe(200);

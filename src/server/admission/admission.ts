@@ -166,7 +166,8 @@ function assertHolds(principal: Principal, scope: Scope, isInstanceWide: boolean
   if (isInstanceWide && principal.tenant !== '*') {
     throw new Problem(
       'permission-denied',
-      `This concerns every tenant, and the caller belongs to the tenant '${principal.tenant}' only.`,
+      `This concerns every tenant, and the caller belongs to the tenant '${principal.tenant}' only: it takes a token ` +
+        "made with `flwd tokens create --tenant '*'`.",
     );
   }
 }
