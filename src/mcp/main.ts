@@ -3,6 +3,7 @@
 import type { Server } from '@modelcontextprotocol/server';
 import { StdioServerTransport, serveStdio } from '@modelcontextprotocol/server/stdio';
 import type { Instance } from './instance.ts';
+import { answerParseErrors } from './parse-errors.ts';
 import { createMcpServer, type Shown, tellOfTools } from './server.ts';
 import { createUnfinished } from './unfinished.ts';
 
@@ -28,6 +29,7 @@ export async function runMcp(instance: Instance, stopped: AbortSignal): Promise<
     },
     { transport },
   );
+  const endAnswers = answerParseErrors(process.stdin, process.stdout);
   const comparing = setInterval(() => {
     const outdated = clients.filter(({ shown }) => shown.print !== undefined);
     // If this fails, the next one may not.
@@ -44,6 +46,7 @@ export async function runMcp(instance: Instance, stopped: AbortSignal): Promise<
     stopped.addEventListener('abort', () => resolve(), { once: true });
   });
   clearInterval(comparing);
+  endAnswers();
   await handle.close();
   await finished();
 }

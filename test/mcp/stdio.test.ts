@@ -1,3 +1,4 @@
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { createServer, request as forward } from 'node:http';
@@ -6,7 +7,7 @@ import { join } from 'node:path';
 import type { Client } from '@modelcontextprotocol/client';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { createInstance } from '../cli/an-instance.ts';
-import { createFolder, flwd } from '../cli/terminal.ts';
+import { bin, createFolder, flwd } from '../cli/terminal.ts';
 import { type Serving, startServing, type TestToken } from '../server/serving.ts';
 import type { RunAnswer } from '../support/answers.ts';
 import { bash } from '../support/jobs.ts';
@@ -318,6 +319,26 @@ test.each([
   expect(code).toBe(0);
   const args = ['mcp', '--config', join(dir, 'flwd.yaml'), '--data-dir', join(dir, 'data'), '--scopes', 'jobs:read'];
   expect(JSON.parse(stdout)).toEqual({ [member]: { flwd: { ...more, command: 'flwd', args } } });
+});
+
+test('a line that is not JSON is answered with the error of JSON-RPC, and the next one as usual', async () => {
+  const { dir } = await createInstance({ greet });
+  const lines = ['{"jsonrpc": "2.0", "id"', '', '{"jsonrpc": "2.0", "id": 7, "method": "ping"}', ''].join('\n');
+  const child = spawn(process.execPath, [bin, 'mcp'], { cwd: dir, env: { PATH: process.env.PATH, HOME: dir } });
+  const ended = once(child, 'exit');
+  let text = '';
+  child.stdout.on('data', (chunk: Buffer) => {
+    text += chunk.toString();
+  });
+  child.stdin.write(lines);
+  await expect.poll(() => text.split('\n').length, { timeout: 30_000 }).toBe(3);
+  child.stdin.end();
+  await ended;
+  const answers = text.trim().split('\n');
+  expect(answers.map((line) => JSON.parse(line))).toEqual([
+    { jsonrpc: '2.0', id: null, error: { code: -32_700, message: 'Parse error: the line is not JSON' } },
+    { jsonrpc: '2.0', id: 7, result: {} },
+  ]);
 });
 
 test('flwd mcp config knows its clients and never gives an agent a right to approve', async () => {
