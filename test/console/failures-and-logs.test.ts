@@ -78,3 +78,39 @@ test('lines of all runs are found by keyboard, and lead to their place in the lo
   await page.getByRole('log').getByText('needle two').waitFor();
   expect(page.url()).toBe(`${url}/runs/${id}/log?line=3`);
 });
+
+test('a click anywhere on a row opens it, and Ctrl or the middle button do so in a new tab', async () => {
+  const broken = await failed('disk/check', 'exited with code 1: sector 8 is bad');
+  const daily = await succeeded('tape/daily', 'the spool is full');
+  const page = await browser.open(`${url}/runs`);
+  const row = page.getByRole('row').filter({ hasText: 'tape/daily' });
+  const [box, started] = [row.getByRole('checkbox'), row.getByRole('cell').nth(5)];
+  await started.click();
+  await page.waitForURL(`${url}/runs/${daily}`);
+  await page.goBack();
+
+  for (const how of [{ modifiers: ['ControlOrMeta' as const] }, { button: 'middle' as const }]) {
+    const opened = page.context().waitForEvent('page');
+    await started.click(how);
+    const tab = await opened;
+    await tab.waitForURL(`${url}/runs/${daily}`);
+    await tab.close();
+  }
+  await box.click();
+  await expect.poll(() => box.isChecked()).toBe(true);
+  const place = await started.locator('time').boundingBox();
+  if (!place) throw new Error('the time is not to be seen');
+  await page.mouse.move(place.x + 1, place.y + place.height / 2);
+  await page.mouse.down();
+  await page.mouse.move(place.x + place.width - 1, place.y + place.height / 2);
+  await page.mouse.up();
+  await expect.poll(() => page.evaluate('String(getSelection())')).toMatch(/\d/);
+  expect(page.url()).toBe(`${url}/runs`);
+
+  await page.goto(`${url}/failures`);
+  await page.getByText('sector 8 is bad').click();
+  await page.waitForURL(`${url}/runs/${broken}`);
+  await page.goto(`${url}/logs?q=spool`);
+  await page.getByRole('list', { name: 'Lines' }).getByText('is full').click();
+  await page.waitForURL(`${url}/runs/${daily}/log?line=1`);
+});

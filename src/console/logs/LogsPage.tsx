@@ -9,6 +9,7 @@ import { useTitle } from '../browser.ts';
 import { Button } from '../design/controls/Button.tsx';
 import { SearchField } from '../design/controls/Input.tsx';
 import { Select } from '../design/controls/Select.tsx';
+import { rowLink } from '../design/table/row-link.ts';
 import { JobName } from '../design/text/JobName.tsx';
 import { PageHeader } from '../design/text/PageHeader.tsx';
 import { Time } from '../design/text/Time.tsx';
@@ -142,7 +143,7 @@ function End(o: { readonly pages: readonly Found[]; readonly count: number; read
 
 function Line({ hit, text }: { readonly hit: Hit; readonly text: string }): ReactNode {
   return (
-    <li className={styles.line} data-level={hit.level}>
+    <li className={styles.line} data-level={hit.level} {...rowLink}>
       <Link href={`${runPath(hit.run_id)}/log?line=${hit.seq}`} data-row className={styles.place}>
         <JobName id={hit.job_id} />
         <Time at={hit.timestamp} />

@@ -1,6 +1,7 @@
 // The table of every page: any number of rows, of which only those near the visible area are in the document. The page
 // itself scrolls, and the head of the table stays below the page's header. Below 700 pixels each row is what `compact`
-// draws. Keys: j and k, the arrows, Enter and x (shell/keys.ts) act on the element with `data-row` in each row.
+// draws. A click on a row (row-link.ts) and the keys j and k, the arrows, Enter and x (shell/keys.ts) act on
+// the element with `data-row` in it.
 
 import {
   type ColumnDef,
@@ -15,6 +16,7 @@ import { ArrowDown, ArrowUp } from 'lucide-react';
 import { Fragment, memo, type ReactNode, useLayoutEffect, useMemo, useRef, useState } from 'react';
 import { Checkbox } from '../controls/Checkbox.tsx';
 import { narrowPx, useWidth } from '../width.ts';
+import { rowLink } from './row-link.ts';
 import styles from './Table.module.css';
 
 export type Column<Row> = {
@@ -153,6 +155,7 @@ function DrawnRow<Row>(o: RowProps<Row>): ReactNode {
       data-index={o.index}
       data-chosen={o.isChosen || undefined}
       data-current={o.isCurrent || undefined}
+      {...rowLink}
       style={{ height: o.heightPx }}
     >
       {choose && !compact && (
