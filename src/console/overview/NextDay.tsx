@@ -5,7 +5,8 @@ import type { ReactNode } from 'react';
 import { spanWords } from '../../client/took.ts';
 import { Strip, type StripItem } from '../design/charts/Strip.tsx';
 import { Card } from '../design/text/Card.tsx';
-import { PauseWords } from '../schedules/Pauses.tsx';
+import { Time } from '../design/text/Time.tsx';
+import { PauseWords } from '../schedules/PauseWords.tsx';
 import { Shown } from '../widgets/Notes.tsx';
 import { countWords, runPath, timeZone } from '../words.ts';
 import styles from './Lists.module.css';
@@ -56,7 +57,7 @@ export function NextDay({ nowMs }: { readonly nowMs: number }): ReactNode {
         <p key={`${pause.tenant} ${pause.by_operator}`} className={styles.paused}>
           <Pause size={14} strokeWidth={2.2} aria-hidden="true" />
           <span>
-            <PauseWords of={pause} zone={timeZone} />
+            <PauseWords of={pause} since={(at) => <Time at={at} />} />
           </span>
         </p>
       ))}

@@ -8,13 +8,13 @@ import { Confirm } from '../design/controls/Dialog.tsx';
 import { useActs } from '../session/acts.ts';
 import { useRefresh } from '../session/answers.tsx';
 import { ErrorNote } from '../widgets/Notes.tsx';
-import { countOf, harmless } from '../words.ts';
+import { countOf } from '../words.ts';
 import styles from './Pauses.module.css';
+import { PauseWords, pausedWords } from './PauseWords.tsx';
 import { ZoneTime } from './ZoneTime.tsx';
 import { zoneOfAll } from './zone-time.ts';
 
 type List = AnswerOf<'listSchedules'>;
-type PauseInForce = List['pauses'][number];
 
 export function usePausing() {
   const refresh = useRefresh();
@@ -91,7 +91,7 @@ export function Pauses({ of, acts }: { readonly of: List; readonly acts: Pausing
   );
 }
 
-function InForce(o: { readonly pause: PauseInForce; readonly of: List; readonly acts: Pausing }): ReactNode {
+function InForce(o: { readonly pause: List['pauses'][number]; readonly of: List; readonly acts: Pausing }): ReactNode {
   const { pause, acts } = o;
   const [isAsking, setAsking] = useState(false);
   const held = o.of.schedules.filter((one) => one.held && (pause.tenant === '*' || one.tenant === pause.tenant)).length;
@@ -99,7 +99,7 @@ function InForce(o: { readonly pause: PauseInForce; readonly of: List; readonly 
     <div className={styles.pause}>
       <Pause size={14} strokeWidth={2.2} aria-hidden="true" />
       <p>
-        <PauseWords of={pause} zone={zoneOfAll(o.of.schedules)} />
+        <PauseWords of={pause} since={(at) => <ZoneTime at={at} zone={zoneOfAll(o.of.schedules)} isNamed />} />
         {pause.by_operator && ' To resume them, remove the key and restart the server.'}
       </p>
       {pause.may_resume && (
@@ -109,7 +109,7 @@ function InForce(o: { readonly pause: PauseInForce; readonly of: List; readonly 
       )}
       {isAsking && (
         <Confirm
-          title={`Resume ${pausedBy(pause).toLowerCase()}?`}
+          title={`Resume ${pausedWords(pause).toLowerCase()}?`}
           text={`They start their jobs again from their next times on. Times that have passed are not caught up.${heldWords(held)}`}
           yes="Resume them"
           no="Keep them paused"
@@ -119,33 +119,6 @@ function InForce(o: { readonly pause: PauseInForce; readonly of: List; readonly 
         />
       )}
     </div>
-  );
-}
-
-function pausedBy({ tenant }: PauseInForce): string {
-  return tenant === '*' ? 'All schedules' : `All schedules of ${harmless(tenant)}`;
-}
-
-/** Says whose schedules are paused, by whom and since when. */
-export function PauseWords({ of, zone }: { readonly of: PauseInForce; readonly zone: string }): ReactNode {
-  return (
-    <>
-      <strong>{pausedBy(of)} are paused</strong>
-      {of.by !== null && ` by ${harmless(of.by)}`}
-      {of.since !== null && (
-        <>
-          {' '}
-          since <ZoneTime at={of.since} zone={zone} isNamed />
-        </>
-      )}
-      {of.by_operator && (
-        <>
-          {' '}
-          by <code>scheduler.schedules_paused</code> in flwd.yaml
-        </>
-      )}
-      . They start no runs.
-    </>
   );
 }
 
