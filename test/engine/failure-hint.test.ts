@@ -46,6 +46,18 @@ function hintOf({ lines = [], ...given }: Given): string | undefined {
 
 const trap = (command: string, status = 1): string => `run.sh:3: failed with status ${status}: ${command}`;
 
+test.each([
+  ['bash', 'run.sh', 'bash: run.sh: No such file or directory', 127],
+  ['sh', 'run.sh', 'sh: 0: cannot open run.sh: No such file', 2],
+  ['python3', 'run.py', "python3: can't open file '/workspace/run.py': [Errno 2] No such file or directory", 2],
+  ['node', 'run.js', "Error: Cannot find module '/workspace/run.js'", 1],
+  ['perl', 'run.pl', `Can't open perl script "run.pl": No such file or directory`, 2],
+  ['cat', 'data.csv', 'cat: data.csv: No such file or directory', 1],
+])('a file of the job that %s is given without ./ is told to begin with it', (program, file, line, exitCode) => {
+  const hint = hintOf({ command: [program, file], lines: [line], exitCode });
+  expect(hint).toBe(`under \`command\`, a file that lies beside config.yaml begins with ./: write ./${file}`);
+});
+
 describe('a job without network', () => {
   const network = 'the sandbox gives the job no network: allow it with `permissions: {network: all}`';
 

@@ -3,7 +3,7 @@
 import type { FailedAttempt } from './failed-attempt.ts';
 import { folderOf, isPlain, kindOfPath, pathIn, permission } from './shown-path.ts';
 
-const missing = /no such file or directory|directory nonexistent|\bENOENT\b|No such file\b/i;
+const missing = /no such file or directory|directory nonexistent|\bENOENT\b|No such file\b|Cannot find module '\/workspace\//i;
 const readOnly = /read-only file system|\bEROFS\b/i;
 const denied = /: permission denied$|\[Errno 13\]|operation not permitted|\b(?:EACCES|EPERM)\b/i;
 /** The line is about a file or folder that was to be made. */
@@ -59,7 +59,16 @@ function isWrittenTo(path: string, { lines }: FailedAttempt): boolean {
   return targets.some((target) => target.startsWith(path));
 }
 
+/** For `command: [bash, run.sh]`: only words that begin with ./ are files of the job. */
+export function hintForWord(path: string, { command }: FailedAttempt): string | undefined {
+  const name = path.replace(/^\/workspace\//, '');
+  if (!command.slice(1).includes(name)) return undefined;
+  return `under \`command\`, a file that lies beside config.yaml begins with ./: write ./${name}`;
+}
+
 function hintForWorkspace(path: string, failed: FailedAttempt): string | undefined {
+  const ofWord = hintForWord(path, failed);
+  if (ofWord !== undefined) return ofWord;
   // JavaScript and Python put these words into a path for a variable that is not set.
   if (/^(?:undefined|None)\//.test(path))
     return `${path} begins with a variable that is not set: variables of flwd are named like $FLWD_ARTIFACTS_DIR, and others come from \`env\` in config.yaml`;

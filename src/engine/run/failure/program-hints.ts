@@ -2,6 +2,7 @@
 
 import { type HostNeed, hostNeedOf } from '../../../domain/host-needs.ts';
 import type { FailedAttempt, LineRule } from './failed-attempt.ts';
+import { hintForWord } from './file-hints.ts';
 
 const otherUser =
   'no program in a job can become another user: run the whole job as that user with `run_as: USER` (on a server that is ' +
@@ -53,7 +54,8 @@ export function hintForProgram(line: string, failed: FailedAttempt): string | un
     if (match) return hint(match, failed);
   }
   const [, name] = (failed.exitCode === notFoundCode && notFound.exec(line)) || [];
-  return name === undefined ? undefined : (offer(name, failed) ?? hintForMissing(name, failed));
+  if (name === undefined) return undefined;
+  return hintForWord(name, failed) ?? offer(name, failed) ?? hintForMissing(name, failed);
 }
 
 function offer(name: string, { isolation }: FailedAttempt): string | undefined {

@@ -18,7 +18,8 @@ export type PathKind =
 
 /** Names that are safe to repeat in a hint, which may be shown as Markdown. */
 const plain = /^[\p{L}\p{N}\p{M} ./_@%+=:,~#-]{1,200}$/u;
-const quoted = /['"‘“]([^'"‘’“”]+)['"’”]/u;
+/** The apostrophe of `can't` begins no path. */
+const quoted = /(?<!\p{L})['"‘“]([^'"‘’“”]+)['"’”]/u;
 const bare = /(?:^|[\s=(])((?:~|\.{0,2})\/[^\s:'"’”,;)]+|[\w-][\w.-]*\/[^\s:'"’”,;)]+)/u;
 /** `wc: data.csv: No such file or directory`, or dash's `cannot open data.csv: No such file`. */
 const named =
