@@ -3,7 +3,8 @@
 import type { FailedAttempt } from './failed-attempt.ts';
 import { folderOf, isPlain, kindOfPath, pathIn, permission } from './shown-path.ts';
 
-const missing = /no such file or directory|directory nonexistent|\bENOENT\b|No such file\b|Cannot find module '\/workspace\//i;
+const missing =
+  /no such file or directory|directory nonexistent|\bENOENT\b|No such file\b|Cannot find module '\/workspace\//i;
 const readOnly = /read-only file system|\bEROFS\b/i;
 const denied = /: permission denied$|\[Errno 13\]|operation not permitted|\b(?:EACCES|EPERM)\b/i;
 /** The line is about a file or folder that was to be made. */
