@@ -38,7 +38,7 @@ afterAll(async () => {
 });
 
 describe('the page', () => {
-  test.each(['/', '/jobs', '/jobs/backup/daily', '/runs', '/runs/run_1?line=3', '/system'])(
+  test.each(['/', '/jobs', '/jobs/backup/daily', '/runs', '/runs/run_1?line=3'])(
     'is served at %s, and is revalidated each time',
     async (url) => {
       const { statusCode, headers, body } = await app.inject({ url });
