@@ -290,6 +290,12 @@ describe('input and variables', () => {
     );
   });
 
+  test('an option of set with a line end of Windows, whose usage bash prints as well', () => {
+    const usage = 'set: usage: set [-abefhkmnptuvxBCEHPT] [-o option-name] [--] [-] [arg ...]';
+    const lines = [String.raw`/job/run.sh: line 2: set: -\r: invalid option`, usage];
+    expect(hintOf({ lines, exitCode: 2 })).toMatch(/^the script has the line ends of Windows/);
+  });
+
   test('limits of the run', () => {
     const plan = { resources: { ...noResources, memoryBytes: 2 ** 26, pids: 20 } };
     expect(hintOf({ lines: ['MemoryError'], plan })).toMatch(/^the run may use 64MiB of memory: /);
@@ -305,6 +311,7 @@ describe('input and variables', () => {
   test.each([
     [String.raw`/job/run.sh: line 2: $'ls\r': command not found`, 127],
     [String.raw`/job/run.sh: line 2: set: pipefail\r: invalid option name`, 2],
+    [String.raw`/job/run.sh: line 2: set: -\r: invalid option`, 2],
     [String.raw`/job/run: 3: foo\r: not found`, 127],
     [String.raw`/job/run: 3: \r: not found`, 127],
     [String.raw`/job/run.sh: line 2: syntax error near unexpected token ${'`'}$'do\r''`, 2],

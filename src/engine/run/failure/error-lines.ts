@@ -78,7 +78,7 @@ function saysErrors(command: string): boolean {
  * and git add, and what continues the line before.
  */
 const afterwards =
-  /^(?:\s+at |\t|Node\.js v\d|\s*[{}\])]+[,;]?$|\s+\w+: |note: |rsync error: |tar(?: \(child\))?: (?:Error is not recoverable|Child returned status |Removing leading |.*: Cannot write: Broken pipe$)|make(?:\[\d+\])?: \*\*\* \[.*\] Error \d+$|and the repository exists|Please make sure you have the)|see previous errors|due to previous errors/;
+  /^(?:\s+at |\t|Node\.js v\d|\s*[{}\])]+[,;]?$|\s+\w+: |note: |set: usage: |rsync error: |tar(?: \(child\))?: (?:Error is not recoverable|Child returned status |Removing leading |.*: Cannot write: Broken pipe$)|make(?:\[\d+\])?: \*\*\* \[.*\] Error \d+$|and the repository exists|Please make sure you have the)|see previous errors|due to previous errors/;
 
 const unwrittenFile = /([^\s:'"‘’]+)['’"]?: Read-only file system$/;
 const missingFile = /([^\s:'"‘’]+)['’"]?(?: for reading)?: No such file or directory$/;

@@ -66,7 +66,7 @@ const rules: readonly LineRule[] = [
   ...variableRules,
   {
     // `-\r` is an option without a letter to dash.
-    says: /^\$'[^']*\\r': command not found$|^syntax error near unexpected token .\$'[^']*\\r'|^set: \w+\\r: invalid option name$|^[^\s:]*\\r: not found$|^(?:\/\S*\/)?env: ['‘][^'’]*\\r['’]: No such file|\^M: bad interpreter|\bIllegal option -$/,
+    says: /^\$'[^']*\\r': command not found$|^syntax error near unexpected token .\$'[^']*\\r'|^set: (?:\w+\\r: invalid option name|-\w*\\r: invalid option)$|^[^\s:]*\\r: not found$|^(?:\/\S*\/)?env: ['‘][^'’]*\\r['’]: No such file|\^M: bad interpreter|\bIllegal option -$/,
     hint: () => `the script has the line ends of Windows: ${saveForUnix}`,
   },
   {
