@@ -46,7 +46,7 @@ export const runInvariants: readonly Invariant[] = [
         if (run.status === 'cancelled' && order?.isCancelled) return [];
         if (run.status !== 'success' && mayBeLost(evidence, run)) return [];
         if (run.reason === 'start_failed' && wasBeingStarted(evidence, run)) return [];
-        return [`${run.id} (${run.job_id}) ended as ${run.status}, ${run.reason}`];
+        return [`${run.id} (${run.job_id}) ended as ${run.status}, ${run.reason}: ${howStepsEnded(evidence, run)}`];
       }),
   },
   {
@@ -136,6 +136,11 @@ export const runInvariants: readonly Invariant[] = [
       ledger.secondEngines.flatMap(({ taken }) => taken.map((runId) => `${runId} was taken by a second engine`)),
   },
 ];
+
+function howStepsEnded({ steps }: Evidence, run: RunRow): string {
+  const those = steps.filter(({ run_id }) => run_id === run.id);
+  return those.map(({ step_id, attempt, error }) => `${step_id} ${attempt} ${error}`).join('; ');
+}
 
 function isEnded({ status }: RunRow): boolean {
   return status !== 'pending' && status !== 'running';

@@ -109,13 +109,13 @@ test('the time of a run passes while its steps wait for a slot or for their next
 test('a step that times out is retried as `retry` says, and its last attempt fails the run', async () => {
   const jobs = {
     slow: steps(
-      { steps: [script('slow', { timeout: '250ms', retry: { limit: 1, backoff: 'fixed', delay: '10ms' } })] },
+      { steps: [script('slow', { timeout: '2s', retry: { limit: 1, backoff: 'fixed', delay: '10ms' } })] },
       { slow: `echo "attempt $FLWD_ATTEMPT"; ${nap}` },
     ),
     heals: steps(
       {
         steps: [
-          script('slow', { timeout: '400ms', retry: { limit: 3, backoff: 'fixed', delay: '10ms' } }),
+          script('slow', { timeout: '2s', retry: { limit: 3, backoff: 'fixed', delay: '10ms' } }),
           script('next', { needs: ['slow'] }),
         ],
       },
@@ -128,7 +128,7 @@ test('a step that times out is retried as `retry` says, and its last attempt fai
     status: 'failed',
     reason: 'timeout',
     attempt: 2,
-    error: { step_id: 'slow', message: 'did not end within 250ms' },
+    error: { step_id: 'slow', message: 'did not end within 2s' },
   });
   expect(await store.runs.attempts(runId)).toMatchObject([
     { attempt: 1, status: 'failed', reason: 'timeout', termination: { remaining: 0 } },
