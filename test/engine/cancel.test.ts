@@ -14,6 +14,24 @@ test('a cancel after the script has ended is too late, even while its artifacts 
   expect(await opened.store.runs.get(runId)).toMatchObject({ status: 'success', result: { value: 7 }, exit_code: 0 });
 });
 
+test('a cancel after a failed attempt, while its log is being stored, ends the run instead of the next attempt', async () => {
+  const fails = {
+    'config.yaml': JSON.stringify({
+      composition: 'steps',
+      steps: [{ id: 'tries', script: './try.sh', retry: { limit: 1, delay: '1h' } }],
+    }),
+    'try.sh': '#!/usr/bin/env bash\nseq 1000000 >&2\nexit 75\n',
+  };
+  const { create, engine, store, when } = await openEngine(dataFolder(), { jobs: { fails } });
+  const runId = await create('fails');
+  await when(runId, ({ started_at }) => started_at !== null);
+  await expect.poll(() => engine.queue().running, { interval: 1 }).toBe(0);
+  expect(await engine.cancel(runId, localPrincipal)).toEqual({ status: 'cancelled' });
+  expect(await store.runs.get(runId)).toMatchObject({ status: 'cancelled', reason: null });
+  const [first] = await store.runs.attempts(runId);
+  expect(first).toMatchObject({ status: 'failed', reason: 'exit', exit_code: 75 });
+});
+
 test('a forced cancel cuts the grace period of a job short', async () => {
   const stubborn = bash(`trap 'echo not yet' TERM; echo ready; while true; do sleep 0.1 || true; done`, {
     cancel: { grace: '10m' },

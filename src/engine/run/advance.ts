@@ -29,7 +29,9 @@ export function createAdvance(driven: DrivenRun) {
     if (outcome.termination) driven.terminations.push(outcome.termination);
     const delayMs = delayOfRetry(driven, instance, outcome);
     const batch = newBatch();
-    if (delayMs !== undefined) {
+    // Without what ends the run now, there would be another attempt.
+    if (driven.aborting && delayMs !== undefined) driven.hasAborted = true;
+    if (!driven.aborting && delayMs !== undefined) {
       attempts.delete(instance);
       changes.retry(instance, outcome, delayMs, batch);
       driven.lastAttempt = Math.max(driven.lastAttempt, instance.attempt);
@@ -102,13 +104,13 @@ async function writeBatch(driven: DrivenRun, batch: Batch): Promise<void> {
   }
 }
 
-/** undefined: the step is not retried. */
+/** undefined: this end is not to be retried. */
 function delayOfRetry(
-  { aborting, state, job }: DrivenRun,
+  { state, job }: DrivenRun,
   instance: StepInstance,
   { status, reason, exitCode }: Outcome,
 ): number | undefined {
-  if (aborting || status !== 'failed') return undefined;
+  if (status !== 'failed') return undefined;
   const { retry: policy } = state.stepOf(instance);
   const { attempt } = instance;
   return retryDelayMs(policy, { attempt, reason, exitCode, retriesLost: job.onLost === 'retry' });
