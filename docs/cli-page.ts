@@ -144,7 +144,7 @@ stream as one object per line. Commands that only remove something print nothing
 | \`arguments\` | all arguments: \`name\`, the values \`a\` and \`b\` as text, and \`is_secret\`, if both are secrets, which are not compared |
 | \`steps\` | all steps: \`step_id\`, and in \`a\` and \`b\` the \`status\` and \`took_ms\`; null if the run has no such step |
 | \`log\` | its \`kind\` is \`line\` (with the first line that differs in \`a\` and \`b\`, and its \`step_id\`), \`same\`, or \`unknown\` (no difference in as many \`lines\` as were read); null if the logs cannot be read |
-| \`files\` | the files that changed: \`path\`, \`change\`, and the texts \`a\` and \`b\`; \`change\` is \`added\`, \`removed\`, \`changed\`, or \`unknown\` if the file was not compared; null if the files cannot be read |
+| \`files\` | the files that changed: \`path\`, \`change\`, and the texts \`a\` and \`b\`, which are null beyond the first 30 files and for files that are not text or larger than 1 MiB; \`change\` is \`added\`, \`removed\` or \`changed\`; null if the files cannot be read |
 
 Everywhere, the time that a run took is its time of work, as in the console: without the time in which it waited for
 approvals. \`flwd runs RUN\` and the end of \`flwd run\` name that time, too. While a run waits for an approval, flwd shows

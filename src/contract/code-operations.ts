@@ -21,6 +21,7 @@ const jobFiles = named('JobFiles', {
       path: Type.String({ description: 'Relative to the job’s folder' }),
       size_bytes: Type.Integer(),
       executable: Type.Boolean(),
+      sha256: Type.String({ description: 'The hash of its content, in hex' }),
     }),
     { description: 'Sorted by path' },
   ),

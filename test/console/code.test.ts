@@ -68,7 +68,7 @@ testWith(headlessChromium)('two revisions can be compared, and each file says wh
   const files = code.getByRole('navigation', { name: 'Files' });
   await expect
     .poll(() => files.getByRole('link').allTextContents())
-    .toEqual(['config.yaml', 'lib/prices.py', 'logo.png?not compared', 'new.sh+added', 'run.sh±changed']);
+    .toEqual(['config.yaml', 'lib/prices.py', 'logo.png', 'new.sh+added', 'run.sh±changed']);
   await files.getByRole('link', { name: 'config.yaml' }).click();
   await code.getByText('The file is the same in both revisions.').waitFor();
   // The old revision by itself.

@@ -1,7 +1,8 @@
+import { createHash } from 'node:crypto';
 import { mkdir, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { readJobText } from '../../src/catalog/source/job-content.ts';
+import { hashEach, readJobText } from '../../src/catalog/source/job-content.ts';
 import type { AnswerOf } from '../../src/contract/operations.ts';
 import { startServing } from './serving.ts';
 
@@ -42,12 +43,13 @@ test('the files of a job are listed with their sizes, and a script is read as it
   const listed = await get<Files>('/job-files/shop/release');
   const { revision } = JSON.parse(await (await server.fetch('/jobs/shop/release')).text());
   expect(listed).toMatchObject({ job_id: 'shop/release', revision, current_revision: revision });
+  const sha256 = expect.stringMatching(/^[0-9a-f]{64}$/);
   expect(listed.files).toEqual([
-    { path: 'config.yaml', size_bytes: 20, executable: false },
-    { path: 'large.txt', size_bytes: 2 ** 20 + 1, executable: false },
-    { path: 'lib/prices.py', size_bytes: 15, executable: expect.any(Boolean) },
-    { path: 'logo.png', size_bytes: 4, executable: false },
-    { path: 'run.sh', size_bytes: 29, executable: true },
+    { path: 'config.yaml', size_bytes: 20, executable: false, sha256 },
+    { path: 'large.txt', size_bytes: 2 ** 20 + 1, executable: false, sha256 },
+    { path: 'lib/prices.py', size_bytes: 15, executable: expect.any(Boolean), sha256 },
+    { path: 'logo.png', size_bytes: 4, executable: false, sha256: createHash('sha256').update('\0PNG').digest('hex') },
+    { path: 'run.sh', size_bytes: 29, executable: true, sha256 },
   ]);
   expect(await get<File>(fileUrl('shop/release', 'run.sh'))).toEqual({
     job_id: 'shop/release',
@@ -107,6 +109,7 @@ test('a folder that is replaced by a link after the files were listed leads to n
   await rename(dir, join(server.root, 'moved'));
   await symlink('/etc', dir);
   expect(await readJobText(jobDir, file)).toBeUndefined();
+  expect(await hashEach(jobDir, [file])).toEqual([]);
   await rm(dir);
 });
 

@@ -3,7 +3,7 @@
 import { ApiProblem } from '../../client/api-problem.ts';
 import type { Client } from '../../client/client.ts';
 import { fileDiff } from '../../client/file-diff.ts';
-import { type Change, changesOf, pathsToRead, readJobFile, textsOf } from '../../client/job-changes.ts';
+import { type Change, changesOf, readJobFile } from '../../client/job-changes.ts';
 import { lastSuccessBefore } from '../../client/last-success.ts';
 import { findLogDifference, type LogDifference } from '../../client/log-difference.ts';
 import { comparedArguments, comparedFacts, comparedSteps, differs, haveSecrets } from '../../client/run-differences.ts';
@@ -18,7 +18,7 @@ import { findRunId } from './named-run.ts';
 
 type Run = AnswerOf<'getRun'>;
 type Step = Run['steps'][number];
-/** The text of each revision; null: no such file, or no text. */
+/** The text of each revision; null: no such file, no text, or one of too many. */
 type ChangedFile = {
   readonly path: string;
   readonly change: Change;
@@ -76,6 +76,9 @@ async function orNull<T>(output: Output, what: string, read: Promise<T>): Promis
   }
 }
 
+/** The texts of more changed files are not read. */
+const mostRead = 30;
+
 /** Empty for runs of the same revision, and of different jobs. */
 async function changedFiles(client: Client, a: Run, b: Run): Promise<readonly ChangedFile[]> {
   if (a.job_id !== b.job_id || a.source.revision === b.source.revision) return [];
@@ -85,11 +88,9 @@ async function changedFiles(client: Client, a: Run, b: Run): Promise<readonly Ch
   const [before, after] = await Promise.all([list(a), list(b)]);
   const both = (path: string) =>
     Promise.all([before, after].map((files) => readJobFile(client, { jobId, path, files })));
-  const read: Awaited<ReturnType<typeof both>> = [];
-  for (const path of pathsToRead(after, before)) read.push(...(await both(path)));
   const changed: ChangedFile[] = [];
-  for (const [path, change] of changesOf(after, before, textsOf(read))) {
-    const [was, is] = change === 'unknown' ? [] : await both(path);
+  for (const [path, change] of changesOf(after, before)) {
+    const [was, is] = changed.length < mostRead ? await both(path) : [];
     changed.push({ path, change, a: was?.text ?? null, b: is?.text ?? null });
   }
   return changed;
@@ -186,12 +187,8 @@ function printLine(output: Output, kind: keyof typeof signs, text: string): void
   output.text(`${output.paint(looks[kind], `${signs[kind]} ${text}`)}\n`);
 }
 
-const mostNamed = 10;
-
 function printFiles(files: readonly ChangedFile[], output: Output): void {
-  const unknown = files.filter(({ change }) => change === 'unknown').map(({ path }) => path);
   for (const { path, change, a, b } of files) {
-    if (change === 'unknown') continue;
     output.text(`\n${output.paint('strong', path)} (${change})\n`);
     if (a === null && b === null) continue;
     const rows = change === 'changed' && (a === null || b === null) ? null : fileDiff(a ?? '', b ?? '');
@@ -201,8 +198,4 @@ function printFiles(files: readonly ChangedFile[], output: Output): void {
       else printLine(output, one.kind, one.text);
     }
   }
-  if (unknown.length === 0) return;
-  const more = unknown.length > mostNamed ? ` and ${unknown.length - mostNamed} more` : '';
-  const names = unknown.slice(0, mostNamed).join(', ') + more;
-  output.text(`\nNot compared, because they are not text, larger than 1 MiB, or too many: ${names}\n`);
 }

@@ -6,7 +6,7 @@ import type { Change } from '../../client/job-changes.ts';
 import { harmless } from '../words.ts';
 import styles from './Code.module.css';
 
-const signs: Readonly<Record<Change, string>> = { added: '+', removed: '−', changed: '±', unknown: '?' };
+const signs: Readonly<Record<Change, string>> = { added: '+', removed: '−', changed: '±' };
 
 export function FileList(o: {
   readonly paths: readonly string[];
@@ -36,7 +36,7 @@ export function FileList(o: {
             {change && (
               <span className={styles.sign} data-change={change}>
                 <span aria-hidden="true">{signs[change]}</span>
-                <span className="unseen">{change === 'unknown' ? 'not compared' : change}</span>
+                <span className="unseen">{change}</span>
               </span>
             )}
           </Link>

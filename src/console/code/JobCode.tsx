@@ -17,7 +17,7 @@ import { CodeLines } from './CodeLines.tsx';
 import { type CodeAddress, type CodePlace, useCodePlace } from './code-place.ts';
 import { DiffLines } from './DiffLines.tsx';
 import { FileList } from './FileList.tsx';
-import { useJobFile, useJobFiles, useTexts } from './job-files.ts';
+import { useJobFile, useJobFiles } from './job-files.ts';
 import { ShownFiles } from './ShownFiles.tsx';
 
 export function JobCode({ jobId }: { readonly jobId: string }): ReactNode {
@@ -42,8 +42,7 @@ function Code({
   const { place, go, hrefOf } = at;
   const against = useJobFiles(jobId, place.against, place.against !== null);
   const old = place.against === null ? null : (against.data ?? null);
-  const texts = useTexts(jobId, files, old);
-  const changes = useMemo(() => old && changesOf(files, old, texts), [files, old, texts]);
+  const changes = useMemo(() => old && changesOf(files, old), [files, old]);
   const paths = [...new Set([...files.files, ...(old?.files ?? [])].map(({ path }) => path))].toSorted();
   const path = place.file ?? (paths.includes('config.yaml') ? 'config.yaml' : (paths[0] ?? ''));
   const choose = (file: string): CodePlace => ({ ...place, file, line: null });

@@ -2,7 +2,7 @@
 
 import { existsSync } from 'node:fs';
 import { type Catalog, type CatalogEntry, findReached } from '../../catalog/catalog.ts';
-import { listSnapshot, readJobText } from '../../catalog/source/job-content.ts';
+import { hashEach, listSnapshot, readJobText } from '../../catalog/source/job-content.ts';
 import type { JobFile } from '../../catalog/source/job-state.ts';
 import { holdsScope, type Principal } from '../../domain/principal.ts';
 import { Problem } from '../../domain/problem.ts';
@@ -52,13 +52,19 @@ export function createJobFileHandlers(o: {
   return {
     async listJobFiles({ request, path, query }) {
       const entry = findReached(path.job_id, request.principal, catalog);
-      const { revision, current, files } = await find(entry, query.revision, request.principal);
+      const { revision, current, root, files } = await find(entry, query.revision, request.principal);
+      const hashed = await hashEach(root, files);
       const used = await usedRevisions(entry, request.principal);
       return {
         job_id: entry.definition.id,
         revision,
         current_revision: current,
-        files: files.map((file) => ({ path: file.path, size_bytes: file.sizeBytes, executable: file.isExecutable })),
+        files: hashed.map(({ path: name, sizeBytes, isExecutable, sha256 }) => ({
+          path: name,
+          size_bytes: sizeBytes,
+          executable: isExecutable,
+          sha256,
+        })),
         revisions: used.map((one) => ({
           revision: one.revision,
           run_id: one.runId,
