@@ -154,6 +154,20 @@ test('a script found by PATH lacks what it lacks under its own path, and mail is
   expect(readFileSync(join(byHome?.folder ?? '', 'command.sh'), 'utf8')).toContain(`PATH=${dir}/bin:/usr/bin:/bin;`);
 });
 
+test('a line that another program than the job would read gets a note', async () => {
+  const found = await imported(
+    createHome(),
+    '* * * * * sleep 8 2>&1 | logger -t tick',
+    '* * * * * root sleep 8',
+    '* * * * * sleep 8',
+  );
+  expect(found.map(({ notes }) => notes)).toEqual([
+    ['logger reaches no syslog from a sandbox: without `logger`, its input would be in the log of the run'],
+    ['a line of this crontab names no user, so cron takes `root` for a program: remove the word'],
+    [],
+  ]);
+});
+
 test('a job is named after the word that says what its line does, and no two have one name', async () => {
   const names = [
     ['sleep 30 && ~/bin/warm-cache.py', 'warm-cache'],

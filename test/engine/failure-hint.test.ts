@@ -215,6 +215,9 @@ describe('a program', () => {
   ])('that is not there: %s', (name, words) => {
     for (const line of [`/job/run.sh: line 3: ${name}: command not found`, `run.sh: 3: ${name}: not found`])
       expect(hintOf({ lines: [line], exitCode: 127 })).toContain(words);
+    expect(hintOf({ lines: [`flock: failed to execute ${name}: No such file or directory`], exitCode: 69 })).toContain(
+      words,
+    );
   });
 
   test('that is there and cannot work in a sandbox', () => {

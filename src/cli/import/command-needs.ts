@@ -94,6 +94,8 @@ function notesOf(programs: readonly string[]): string[] {
   const mailer = programs.find((name) => hostNeedOf(name) === 'mail');
   if (mailer !== undefined)
     notes.push(`${mailer} cannot send mail from a sandbox: a notification replaces it (docs/guides/notifications.md)`);
+  if (programs.includes('logger'))
+    notes.push('logger reaches no syslog from a sandbox: without `logger`, its input would be in the log of the run');
   return notes;
 }
 

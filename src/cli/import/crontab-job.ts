@@ -43,7 +43,7 @@ export function jobOfLine(line: TableLine, table: Table): Found {
   if (input !== null && holdsSecret(input)) return nothing('what follows the % seems to contain a password');
   const user = line.user ?? table.user;
   const home = environment.HOME ?? table.homeOf(user);
-  const notes = notesOf(line, times.cron, home);
+  const notes = [...notesOfUser(line, table), ...notesOf(line, times.cron, home)];
   const delay = delayOf(environment.RANDOM_DELAY, times.cron, timezone);
   if (delay.note !== undefined) notes.push(delay.note);
   const isShell = /\/(?:ba|da|z|k|mk|a)?sh$/.test(shell);
@@ -108,6 +108,13 @@ function startsSomewhere(command: string): boolean {
 /** With the home of the user in place of `~`. */
 function pathOf({ environment: { PATH: path } }: Pick<Entry, 'environment'>, home: string | null): string | undefined {
   return home === null ? path : path?.replaceAll(/(?<=^|:)~(?=[/:]|$)/g, () => home);
+}
+
+/** A line of /etc/crontab was put into a user's own crontab. */
+function notesOfUser({ user, command }: Entry, table: Table): string[] {
+  const [first = '', second] = command.split(/\s+/);
+  if (user !== null || second === undefined || ![table.user, 'root'].includes(first)) return [];
+  return [`a line of this crontab names no user, so cron takes \`${first}\` for a program: remove the word`];
 }
 
 function notesOf({ environment, command, times, endsWithReturn }: Entry, cron: string, home: string | null): string[] {

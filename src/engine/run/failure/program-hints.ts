@@ -39,6 +39,9 @@ const rules: readonly (LineRule & { readonly program: string })[] = [
 const notFound =
   /(?:^|: )(?:failed to run command )?['"‘“]?([\w.+-]+)['"’”]?: (?:command not found|not found|No such file or directory)$/;
 
+/** flock(1), setsid(1) and others of util-linux, each with an exit code of its own. */
+const notExecuted = /: failed to execute ([\w.+-]+): No such file or directory$/;
+
 /** The shell, env(1) and timeout(1) exit with this code when they do not find a program. */
 const notFoundCode = 127;
 
@@ -53,7 +56,7 @@ export function hintForProgram(line: string, failed: FailedAttempt): string | un
     const match = says.exec(line);
     if (match) return hint(match, failed);
   }
-  const [, name] = (failed.exitCode === notFoundCode && notFound.exec(line)) || [];
+  const [, name] = notExecuted.exec(line) ?? ((failed.exitCode === notFoundCode && notFound.exec(line)) || []);
   if (name === undefined) return undefined;
   return hintForWord(name, failed) ?? offer(name, failed) ?? hintForMissing(name, failed);
 }
