@@ -32,6 +32,7 @@ import { removeCliToken, writeCliToken } from './instance/cli-token.ts';
 import { giveUpReserve, keepReserve, lendRoom } from './instance/disk-reserve.ts';
 import { openOwnerId } from './instance/owner-id.ts';
 import { acquireOwnership, type OwnerInfo, type Ownership } from './instance/owner-lock.ts';
+import { createStop, type OnStop } from './instance/stop.ts';
 import { packageVersion } from './instance/version.ts';
 import { systemClock as clock } from './lib/clock.ts';
 import { readCalendars } from './lib/cron/calendars.ts';
@@ -91,8 +92,7 @@ type Start = {
   readonly config: Config;
   readonly ephemeral: Ephemeral | undefined;
   readonly log: Logger;
-  /** Registers how to close a part. Parts are closed in reverse order. */
-  readonly onStop: (close: () => unknown) => void;
+  readonly onStop: OnStop;
 };
 
 /**
@@ -110,7 +110,7 @@ export async function serve(
     ephemeral?.ownership ??
     (await acquireOwnership(config.instance.dataDir, { warn: (message) => log.warn(message), onLost: lost.resolve }));
   const { onStop, stop } = createStop(log);
-  onStop(() => ownership.release());
+  onStop('the lock of the data dir', () => ownership.release());
   const start: Start = { config, ephemeral, log, onStop };
   try {
     const parts = await startParts(start, o, ownership);
@@ -119,26 +119,6 @@ export async function serve(
     await stop().catch(() => undefined);
     throw explainOpening(error, config.persistence.dbPath);
   }
-}
-
-/** A part that cannot be closed is logged, and the others are closed all the same. */
-function createStop(log: Logger): { readonly onStop: Start['onStop']; readonly stop: () => Promise<void> } {
-  const closers: (() => unknown)[] = [];
-  return {
-    onStop: (close) => void closers.push(close),
-    async stop() {
-      const failures: unknown[] = [];
-      for (const close of closers.toReversed()) {
-        try {
-          await close();
-        } catch (error) {
-          log.error({ err: error }, 'a part of the server could not be closed');
-          failures.push(error);
-        }
-      }
-      if (failures.length > 0) throw new AggregateError(failures, 'some parts of the server could not be closed');
-    },
-  };
 }
 
 async function startParts(
@@ -150,19 +130,19 @@ async function startParts(
   const { dataDir } = config.instance;
   const startedAtMs = clock.now();
   // A start that fails early still waits for the processes that probe the host.
-  onStop(() => Promise.allSettled([probe.capabilities]));
+  onStop('the probe of the host', () => Promise.allSettled([probe.capabilities]));
 
   assertChannels(config.notify.channels);
   const jwt = await openJwtVerifier(config.auth.jwt, { clock, log, defaultTenant: config.instance.defaultTenant });
   await mkdir(foldersOf(config).runsDir, { recursive: true, mode: 0o700 });
   const giveBack = ephemeral?.makesRoom ? await giveUpReserve(dataDir) : await lendRoom(dataDir);
-  if (giveBack) onStop(giveBack);
+  if (giveBack) onStop('the disk reserve', giveBack);
   const storage = await openStorage(start, jwt !== null);
   const { store } = storage;
   let recording: Promise<() => Promise<void>> | undefined;
-  onStop(async () => (await recording)?.());
+  onStop('the audit log', async () => (await recording)?.());
   const cliToken = writeCliToken(dataDir);
-  onStop(() => removeCliToken(dataDir, cliToken));
+  onStop('the CLI token', () => removeCliToken(dataDir, cliToken));
   const jobs = openJobs(start, configFile);
   const host = openHost(start);
   const runCallers = createRunCallers();
@@ -186,7 +166,7 @@ async function startParts(
   const listening = await listen();
   await recording;
   let isClosing = false;
-  onStop(() => {
+  onStop('the announcement', () => {
     isClosing = true;
     ownership.announce(null);
   });
@@ -198,7 +178,7 @@ async function startParts(
   if (!ephemeral) retention.start();
   openExports(start, { ...storage, engine });
   const reserving = giveBack ? undefined : keepReserve(dataDir);
-  onStop(() => reserving);
+  onStop('the disk reserve', () => reserving);
   // Commands wait for the announcement. Before the jobs are read, the server would refuse them.
   void Promise.race([reading, delay(readWithinMs, undefined, { ref: false })]).then(() => {
     if (!isClosing) ownership.announce(listening);
@@ -214,7 +194,7 @@ async function openStorage({ config, ephemeral, log, onStop }: Start, hasJwt: bo
   let hub: Hub | undefined;
   const onCommit = (entries: readonly JournalEntry[]): void => hub?.publish(entries);
   const store = await openStore({ dbPath, blobsDir, clock, log, onCommit });
-  onStop(() => store.close());
+  onStop('the database', () => store.close());
   const { mode } = config.auth;
   await assertGuarded({ ...config.server.bind, mode, hasJwt, tokens: store.tokens, nowMs: clock.now() });
   hub = createHub(await store.journal.latestId());
@@ -246,7 +226,7 @@ function openJobs({ config, ephemeral, log, onStop }: Start, configFile: string 
   const exclude = own.written;
   const sources = config.sources.map((source): JobSource => ({ ...source, type: 'fs' }));
   const catalog = createCatalog({ sources, aliases: config.aliases, exclude, log });
-  onStop(() => catalog.close());
+  onStop('the sources', () => catalog.close());
   return { catalog, snapshots: createSnapshots({ dir: foldersOf(config).snapshotsDir, exclude }), masked: own.now };
 }
 
@@ -256,9 +236,9 @@ type Jobs = ReturnType<typeof openJobs>;
 function openHost({ config, onStop }: Start) {
   const { dataDir } = config.instance;
   const forkServer = openForkServer(join(dataDir, 'pipes'));
-  onStop(() => forkServer.close());
+  onStop('the fork server', () => forkServer.close());
   const limitHost = openLimitHost(dataDir);
-  onStop(() => closeLimitHost(limitHost));
+  onStop('the cgroups', () => closeLimitHost(limitHost));
   sweepGroups(limitHost, foldersOf(config).runsDir);
   return { forkServer, limitHost };
 }
@@ -331,7 +311,7 @@ async function openEngine(
     syncWaitMs: config.server.syncWaitMs,
     worker: hostname(),
   });
-  onStop(() => engine.close());
+  onStop('the engine', () => engine.close());
   return engine;
 }
 
@@ -357,14 +337,14 @@ async function openServer(
   const reachOf = createReach(untrusted, config.notify.allow);
   const notifying = { store, hub, channels, messages, signer, late, tenantSecret, reachOf, clock, log };
   const notifier = ephemeral?.trial ? undefined : startNotifier(notifying);
-  onStop(() => notifier?.close());
+  onStop('notifications', () => notifier?.close());
   const channelView = createChannelView({ channels, messages, signer, clock, timeoutMs: answerMs });
-  onStop(channelView.close);
+  onStop('tests of channels', channelView.close);
   const policy = config.persistence.retention;
   const retention = createRetention({ ...foldersOf(config), policy, store, clock, log });
-  onStop(() => retention.close());
+  onStop('retention', () => retention.close());
   const load = watchLoad();
-  onStop(() => load.close());
+  onStop('the watch for overload', () => load.close());
   const server = await createServer({
     ...parts,
     config,
@@ -377,8 +357,8 @@ async function openServer(
     load,
     openMcp: config.extensions.includes('mcp') && !ephemeral ? openMcpOf(config, parts.catalog) : null,
   });
-  onStop(() => server.close());
-  onStop(() => engine.endWaits());
+  onStop('the HTTP server', () => server.close());
+  onStop('waiting requests', () => engine.endWaits());
   return { listen: server.listen, retention };
 }
 
@@ -404,7 +384,7 @@ function openExports(
       beginsAt,
     }),
   );
-  onStop(async () => (await exporting).close());
+  onStop('the export to a collector', async () => (await exporting).close());
 }
 
 function openChannels({ notify, server, instance }: Config, { store, engine }: Pick<ServerParts, 'store' | 'engine'>) {

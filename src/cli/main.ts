@@ -108,10 +108,9 @@ export async function main(words: readonly string[]): Promise<ExitCode> {
     unwritten ??= error;
   });
   process.on('uncaughtException', (error) => {
-    report(error).then(
-      (code) => process.exit(code),
-      () => endPlainly(error),
-    );
+    report(error)
+      .then(async (code) => (await import('../instance/end-process.ts')).endProcess(code))
+      .catch(() => endPlainly(error));
   });
   try {
     const [first = '', ...others] = words;

@@ -250,7 +250,9 @@ async function answerAskers(dataDir: string, { info, onYield, onAttend }: Answer
   const address = socketAddress(dataDir);
   const server = createServer((asker) => {
     asker.on('error', () => asker.destroy());
-    asker.setTimeout(answerWithinMs, () => asker.destroy());
+    // Whatever it still sends: an asker must not keep the owner from ending.
+    const timer = setTimeout(() => asker.destroy(), answerWithinMs);
+    asker.on('close', () => clearTimeout(timer));
     asker.once('data', (chunk) => {
       const [word = '', runId = ''] = String(chunk).trimEnd().split(' ');
       if (word === yieldWord) onYield?.();

@@ -2,6 +2,7 @@
 
 import type { Server } from '@modelcontextprotocol/server';
 import { StdioServerTransport, serveStdio } from '@modelcontextprotocol/server/stdio';
+import { atMost } from '../lib/at-most.ts';
 import type { Instance } from './instance.ts';
 import { answerParseErrors } from './parse-errors.ts';
 import { createMcpServer, type Shown, tellOfTools } from './server.ts';
@@ -9,8 +10,10 @@ import { createUnfinished } from './unfinished.ts';
 
 /** How often the list of tools is compared with what the client has. */
 const compareMs = 5_000;
+/** For the instance to start or cancel the runs that the client has asked for last. */
+const finishMs = 10_000;
 
-/** Resolves when the client has gone away or the signal comes, and what must be finished is finished. */
+/** Resolves when the client has gone away or the signal comes, and the last calls are finished, or take too long. */
 export async function runMcp(instance: Instance, stopped: AbortSignal): Promise<void> {
   const { keep, finished } = createUnfinished();
   const transport = new StdioServerTransport();
@@ -48,5 +51,5 @@ export async function runMcp(instance: Instance, stopped: AbortSignal): Promise<
   clearInterval(comparing);
   endAnswers();
   await handle.close();
-  await finished();
+  await atMost(finishMs, finished());
 }

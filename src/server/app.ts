@@ -123,6 +123,10 @@ export async function createServer(parts: ServerParts): Promise<Server> {
   let isStopping = false;
   const entrance = createEntrance(parts, { authentication, limiter, isStopping: () => isStopping });
   const app = createApp(parts, { certificate, entrance, note: audit.note });
+  const connections = boundConnections(app.server, {
+    limit: connectionLimit(),
+    stallMs: config.server.writeTimeoutMs,
+  });
   app.addHook('onRoute', (route) => logRequests(route, log));
 
   const tokens = createTokens({ ...parts, ...config.instance, onRevoked: authentication.forget });
@@ -171,7 +175,10 @@ export async function createServer(parts: ServerParts): Promise<Server> {
       metrics.close();
       // Node closes idle connections only once, and then waits for those that become idle later.
       const sweep = setInterval(() => app.server.closeIdleConnections(), sweepMs);
-      const timer = setTimeout(() => app.server.closeAllConnections(), closeMs);
+      const timer = setTimeout(() => {
+        app.server.closeAllConnections();
+        connections.closeIdle();
+      }, closeMs);
       await app.close();
       audit.close();
       clearInterval(sweep);
@@ -249,7 +256,7 @@ function createApp(
     readonly note: AuditTrail['note'];
   },
 ): FastifyInstance {
-  const { readTimeoutMs, writeTimeoutMs, idleTimeoutMs, bodyLimitBytes } = config.server;
+  const { readTimeoutMs, idleTimeoutMs, bodyLimitBytes } = config.server;
   const { certificate, entrance } = o;
   const answering = { log, note: o.note };
   const admitUnrouted = entrance.admission.admit({ scope: 'public' });
@@ -294,7 +301,6 @@ function createApp(
   app.decorateRequest('webhook', undefined);
   app.setErrorHandler((error, request, reply) => answerError(error, request, reply, answering));
   answerWhatNodeKeeps(app.server);
-  boundConnections(app.server, { limit: connectionLimit(), stallMs: writeTimeoutMs });
   entrance.localCallers.watch(app.server);
   acceptJson(app);
   return app;

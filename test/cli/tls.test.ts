@@ -1,8 +1,9 @@
 // Commands for a server that speaks HTTPS with a certificate that no client on this machine would trust.
 
+import { once } from 'node:events';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:https';
-import { createServer as createListener, type Socket } from 'node:net';
+import { connect, createServer as createListener, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { createPinnedFetch } from '../../src/cli/session/pinned-fetch.ts';
@@ -49,6 +50,23 @@ test('nothing is sent to a server with another certificate', async () => {
   const send = createPinnedFetch('AB:CD');
   await expect(send(url, { method: 'GET', headers: {} })).rejects.toThrow('is not the one that this data dir');
   expect(asked).toBe(0);
+});
+
+test('a client that never begins its handshake does not keep the server from stopping', async () => {
+  const dir = createFolder();
+  mkdirSync(join(dir, 'jobs'));
+  const { files } = createPairFiles(dir, own);
+  const tls = { cert_file: files.certFile, key_file: files.keyFile };
+  const server = { bind: '127.0.0.1:0', tls, read_timeout: '10m' };
+  writeFileSync(join(dir, 'flwd.yaml'), JSON.stringify({ instance: { data_dir: 'data' }, server }));
+  const { child, ended, prints } = start(dir, ['serve']);
+  const [, port] = await prints(/listening on https:\/\/127\.0\.0\.1:(\d+)/);
+  const silent = connect(Number(port), '127.0.0.1');
+  onTestFinished(() => void silent.destroy());
+  await once(silent, 'connect');
+
+  child.kill('SIGTERM');
+  expect(await ended).toMatchObject({ code: 0 });
 });
 
 describe('if the listener does not speak TLS', () => {

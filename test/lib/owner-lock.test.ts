@@ -1,10 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmod, chown, mkdir, mkdtemp, readdir, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import {
   acquireOwnership,
   askToAttend,
@@ -121,6 +122,21 @@ describe('the owner of a data dir', () => {
     await once(owner.child, 'exit');
     expect(await readdir(dataDir)).toEqual(['flwd.lock']);
     expect(await contend().said).toBe('owned');
+  });
+
+  test('a process that never ends what it says to the owner does not keep the owner from ending', async () => {
+    const owner = contend();
+    await owner.said;
+    const asker = connect({ path: join(dataDir, 'flwd.sock'), allowHalfOpen: true });
+    asker.on('error', () => undefined);
+    const talking = setInterval(() => asker.write('.'), 100);
+    onTestFinished(() => {
+      clearInterval(talking);
+      asker.destroy();
+    });
+    await once(asker, 'data');
+    owner.child.stdin?.end();
+    await once(owner.child, 'exit');
   });
 
   test('of several that start at once over a stale socket exactly one wins', async () => {

@@ -66,3 +66,19 @@ test('a commit that could not be synced is written to the database file before i
   expect((await stat(join(dir, 'db'))).size).toBeGreaterThan(before);
   expect(await readFile(join(dir, 'db'), 'latin1')).toContain('keptkept');
 });
+
+test('a database is closed although the disk refuses to sync it, and the commit is not acknowledged', async () => {
+  const { wal: opened, syncs, errors } = disk();
+  let isDurable = false;
+  void opened.sync().then(() => {
+    isDurable = true;
+  });
+  // Without it, no checkpoint can succeed either.
+  connection.close();
+  syncs[0]?.fail(new Error('EIO'));
+  await opened.close();
+  expect(errors.length).toBeGreaterThan(1);
+  expect(isDurable).toBe(false);
+  wal = undefined;
+  connection = new DatabaseSync(join(dir, 'db'));
+});

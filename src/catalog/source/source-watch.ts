@@ -1,6 +1,7 @@
 // Keeps the tree of one source current. It collects changes for a moment and then has the tree read them. It also
 // notices when the source's root appears, disappears or is replaced, and looks for changes that the watches missed.
 
+import { atMost } from '../../lib/at-most.ts';
 import type { LogLines } from '../../lib/logger.ts';
 import { createSerial } from '../../lib/serial.ts';
 import type { DirectoryWatch } from './directory-watch.ts';
@@ -15,6 +16,8 @@ const rootIntervalMs = 500;
 const unwatchedIntervalMs = 5_000;
 /** inotify drops events silently when too many come at once. */
 const watchedIntervalMs = 60_000;
+/** A server that is told to stop has five seconds for everything. */
+const closingMs = 1_000;
 
 type Source = {
   readonly name: string;
@@ -105,7 +108,8 @@ export function watchSource(o: Options) {
       gathering.close();
       clearInterval(rootTimer);
       tree.close();
-      await work.settled();
+      // A folder in the network may not answer.
+      await atMost(closingMs, work.settled());
       tree.close();
     },
   };

@@ -3,6 +3,7 @@
 import { resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { showBind } from '../../config/checks.ts';
+import { endProcess } from '../../instance/end-process.ts';
 import { askToYield, DataDirOwned } from '../../instance/owner-lock.ts';
 import { packageVersion } from '../../instance/version.ts';
 import { systemClock } from '../../lib/clock.ts';
@@ -75,7 +76,8 @@ export async function run(options: Options): Promise<ExitCode> {
     again = endAtOnce;
   } else if (client) await nameRunning(client, log);
   await server.stop();
-  process.exit(isLost ? exitCodes.refused : exitCodes.done);
+  log.info('stopped');
+  endProcess(isLost ? exitCodes.refused : exitCodes.done);
 }
 
 /** Two servers would both start the pending runs, so this one ends. */

@@ -11,7 +11,7 @@ import { type ExitCode, exitCodes, Refusal } from '../exit-code.ts';
 import { explained } from '../explained.ts';
 import { followLog } from '../run/log-lines.ts';
 import { loadConfiguration } from '../session/configuration.ts';
-import { onInterrupt } from '../session/stop-signal.ts';
+import { abortOnStop } from '../session/stop-signal.ts';
 import { createOutput, type Output } from '../terminal/output.ts';
 import { placed } from './known-jobs.ts';
 import { differences, watchLog } from './test-verdict.ts';
@@ -36,17 +36,12 @@ export async function run(options: Options, operands: readonly string[]): Promis
     output.say(noTestsWords(files));
     return exitCodes.done;
   }
-  const stopping = new AbortController();
-  const release = onInterrupt(() => stopping.abort());
-  try {
-    const verdicts = await withTrial(loaded, (client) => runAll(client, sequences, stopping.signal, output));
-    if (stopping.signal.aborted) return exitCodes.interrupted;
-    const failed = verdicts.filter(({ failures }) => failures.length > 0).length;
-    output.say(failed > 0 ? `${failed} of ${count} failed` : `${count} passed`);
-    return failed > 0 ? exitCodes.runFailed : exitCodes.done;
-  } finally {
-    release();
-  }
+  const stopped = abortOnStop();
+  const verdicts = await withTrial(loaded, (client) => runAll(client, sequences, stopped, output));
+  if (stopped.aborted) return exitCodes.interrupted;
+  const failed = verdicts.filter(({ failures }) => failures.length > 0).length;
+  output.say(failed > 0 ? `${failed} of ${count} failed` : `${count} passed`);
+  return failed > 0 ? exitCodes.runFailed : exitCodes.done;
 }
 
 function noTestsWords(files: number): string {

@@ -10,7 +10,7 @@ import { oneOperand, readValue } from '../option-values.ts';
 import { isCalledByNpx } from '../session/command-text.ts';
 import { loadConfiguration } from '../session/configuration.ts';
 import { remoteOf, type Session, withSession } from '../session/session.ts';
-import { onInterrupt } from '../session/stop-signal.ts';
+import { abortOnStop } from '../session/stop-signal.ts';
 
 type Server = { readonly command: string; readonly args: readonly string[] };
 
@@ -36,22 +36,17 @@ export async function serve(options: Options): Promise<void> {
   const { jobTools, waitMs, isUntrustedAllowed } = loadConfiguration(options).config.mcp;
   if (process.stdin.isTTY)
     process.stderr.write('flwd: waiting for an MCP client on standard input; flwd mcp config CLIENT sets one up\n');
-  const stopping = new AbortController();
-  const release = onInterrupt(() => stopping.abort());
-  try {
-    await withSession(
-      options,
-      async (session) => {
-        await assertOffered(session);
-        const { runMcp } = await import('../../mcp/main.ts');
-        const settings = { jobTools, waitMs, isUntrustedAllowed };
-        await runMcp({ ...session, settings, version: packageVersion() }, stopping.signal);
-      },
-      { mayCreate: true, agentScopes: granted },
-    );
-  } finally {
-    release();
-  }
+  const stopped = abortOnStop();
+  await withSession(
+    options,
+    async (session) => {
+      await assertOffered(session);
+      const { runMcp } = await import('../../mcp/main.ts');
+      const settings = { jobTools, waitMs, isUntrustedAllowed };
+      await runMcp({ ...session, settings, version: packageVersion() }, stopped);
+    },
+    { mayCreate: true, agentScopes: granted },
+  );
 }
 
 /** `flwd mcp config CLIENT`: prints how an MCP client starts `flwd mcp`, for the same instance. */

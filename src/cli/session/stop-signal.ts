@@ -1,6 +1,7 @@
 // Two things stop a command: SIGTERM or SIGINT (the first signal asks, the second forces), and a reader that has gone
 // away.
 
+import { endProcess } from '../../instance/end-process.ts';
 import { systemClock } from '../../lib/clock.ts';
 import { type ExitCode, exitCodes } from '../exit-code.ts';
 
@@ -31,11 +32,11 @@ export function abortOnStop(): AbortSignal {
 }
 
 export function endAtOnce(): never {
-  process.exit(exitCodes.interrupted);
+  endProcess(exitCodes.interrupted);
 }
 
 /** Calls `act` for each SIGTERM and SIGINT until the returned function is called. */
-export function onInterrupt(act: () => void): () => void {
+function onInterrupt(act: () => void): () => void {
   let countedAtMs = -Infinity;
   const take = (): void => {
     const nowMs = systemClock.monotonicMs();
@@ -79,10 +80,10 @@ export function onReaderGone(act: () => void): () => void {
   return () => void process.stdout.off('error', act);
 }
 
-/** Works until the work is done. SIGTERM or SIGINT aborts it. */
+/** SIGTERM or SIGINT aborts the work. If it does not end, the next signal ends the process. */
 export async function untilInterrupted(work: (signal: AbortSignal) => Promise<void>): Promise<ExitCode> {
   const leaving = new AbortController();
-  const release = onInterrupt(() => leaving.abort());
+  const release = onInterrupt(() => (leaving.signal.aborted ? endAtOnce() : leaving.abort()));
   try {
     await work(leaving.signal);
     return exitCodes.done;
@@ -100,6 +101,7 @@ export async function untilStopped(work: (signal: AbortSignal) => Promise<void>)
   let isInterrupted = false;
   const releases = [
     onInterrupt(() => {
+      if (isInterrupted) endAtOnce();
       isInterrupted = true;
       leaving.abort();
     }),

@@ -15,7 +15,11 @@ export function connectionLimit(): number {
   return Math.min(mostConnections, Math.floor(descriptorLimit() / 2));
 }
 
-export function boundConnections(server: Server, o: { readonly limit: number; readonly stallMs: number }): void {
+/** @returns a function that closes the connections on which no request is being answered */
+export function boundConnections(
+  server: Server,
+  o: { readonly limit: number; readonly stallMs: number },
+): { readonly closeIdle: () => void } {
   // Node would silently drop further headers, which could be ones that admission checks. 16 KiB of headers are the
   // limit.
   server.maxHeadersCount = 0;
@@ -58,6 +62,12 @@ export function boundConnections(server: Server, o: { readonly limit: number; re
       }
     });
   });
+  return {
+    // Node's own function leaves out those that have not finished the handshake of TLS.
+    closeIdle(): void {
+      for (const socket of idle.values()) socket.destroy();
+    },
+  };
 }
 
 /** A key for a connection; the same for a TLS socket and the socket below it. */

@@ -9,15 +9,17 @@ import { promisify } from 'node:util';
 export type WalSync = {
   /** Resolves once everything that was committed before the call is on disk. Calls during a sync share the next one. */
   readonly sync: () => Promise<void>;
+  /** Finishes the syncs under way. Those that the disk refuses never resolve. */
   readonly close: () => Promise<void>;
 };
 
 const syncFile = promisify(fdatasync);
 const retryMs = 1_000;
+const never = new Promise<never>(() => undefined);
 
 /**
  * A sync never rejects, because a commit cannot be taken back: it reports errors to `onError` and retries until it
- * succeeds. The WAL exists, because the connection is open.
+ * succeeds or the database is closed. The WAL exists, because the connection is open.
  */
 export function openWalSync(
   path: string,
@@ -28,6 +30,8 @@ export function openWalSync(
   const fd = openSync(`${path}-wal`, 'r');
   let running: Promise<void> | undefined;
   let next: Promise<void> | undefined;
+  const closing = new AbortController();
+  const { promise: givenUp, resolve: giveUp } = Promise.withResolvers<void>();
 
   function start(): Promise<void> {
     next = undefined;
@@ -42,21 +46,25 @@ export function openWalSync(
       await syncWal(fd);
     } catch (error) {
       onError(error);
-      await untilCheckpointed();
+      if (await isCheckpointed()) return;
+      giveUp();
+      await never;
     }
   }
 
   /**
    * The kernel forgets pages that it failed to write, so a second sync proves nothing. A checkpoint writes them again.
+   * @returns false when the database is closed first
    */
-  async function untilCheckpointed(): Promise<void> {
+  async function isCheckpointed(): Promise<boolean> {
     for (;;) {
-      await delay(retryMs);
+      await delay(retryMs, undefined, { signal: closing.signal }).catch(() => undefined);
       try {
-        if (connection.prepare('PRAGMA wal_checkpoint(FULL)').get()?.busy === 0) return;
+        if (connection.prepare('PRAGMA wal_checkpoint(FULL)').get()?.busy === 0) return true;
       } catch (error) {
         onError(error);
       }
+      if (closing.signal.aborted) return false;
     }
   }
 
@@ -67,7 +75,8 @@ export function openWalSync(
       return next;
     },
     async close() {
-      await (next ?? running);
+      closing.abort();
+      await Promise.race([next ?? running, givenUp]);
       await promisify(close)(fd);
     },
   };

@@ -1,0 +1,44 @@
+// Closes the parts of an instance, in reverse order. If one of them does not end, names it and ends the process.
+
+import type { Logger } from '../lib/logger.ts';
+import { endProcess } from './end-process.ts';
+
+/** A part that takes longer is named in the log. */
+const namedAfterMs = 3_000;
+/** systemd waits 15 s (packaging/flwd.service), a part of which the server spends before it closes its parts. */
+const mostMs = 12_000;
+/** The exit code for a bug. */
+const bug = 70;
+
+/** Registers how to close a part. The log calls the part by this name. */
+export type OnStop = (name: string, close: () => unknown) => void;
+
+export function createStop(log: Logger): { readonly onStop: OnStop; readonly stop: () => Promise<void> } {
+  const parts: { readonly name: string; readonly close: () => unknown }[] = [];
+  return {
+    onStop: (name, close) => void parts.push({ name, close }),
+    /** A part that cannot be closed is logged, and the others are closed all the same. */
+    async stop() {
+      const failures: unknown[] = [];
+      let closing = '';
+      const limit = setTimeout(() => {
+        const what = `not stopped within ${mostMs / 1000} s because of ${closing}`;
+        log.error(`${what}: this process ends now; nothing is lost, and running scripts continue`);
+        endProcess(bug);
+      }, mostMs);
+      for (const { name, close } of parts.toReversed()) {
+        closing = name;
+        const naming = setTimeout(() => log.warn(`still stopping: ${name}`), namedAfterMs);
+        try {
+          await close();
+        } catch (error) {
+          log.error({ err: error }, `${name} could not be closed`);
+          failures.push(error);
+        }
+        clearTimeout(naming);
+      }
+      clearTimeout(limit);
+      if (failures.length > 0) throw new AggregateError(failures, 'some parts of the server could not be closed');
+    },
+  };
+}
