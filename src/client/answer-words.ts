@@ -1,6 +1,7 @@
-// Says who answered an approval, and why.
+// Says who answered an approval, why, and why a run failed.
 
 import type { AnswerOf } from '../contract/operations.ts';
+import { stepLabel } from './step-label.ts';
 
 type Run = AnswerOf<'getRun'>;
 type Answer = NonNullable<Run['steps'][number]['approval']>;
@@ -10,9 +11,14 @@ export function answerWords({ decision, by, comment }: Pick<Answer, 'decision' |
   return `${decision === 'approve' ? 'approved' : 'denied'} by ${by}${comment === null ? '' : `: “${comment}”`}`;
 }
 
-/** The error of the run; if it is that somebody denied a step, with the reason. Empty for a run without an error. */
-export function errorWithReason({ error, steps }: Pick<Run, 'error' | 'steps'>): string {
+/**
+ * The error of the run. It names the step if there are several, and the reason of a person who denied it. Empty for a
+ * run without an error.
+ */
+export function whyFailed({ error, steps }: Pick<Run, 'error' | 'steps'>): string {
   if (error === null) return '';
   const denied = steps.find(({ message, approval }) => approval?.decision === 'deny' && message === error.message);
-  return denied?.approval ? answerWords(denied.approval) : error.message;
+  const words = denied?.approval ? answerWords(denied.approval) : error.message;
+  const step = steps.length > 1 ? steps.find(({ step_id: id }) => id === error.step_id) : undefined;
+  return step ? `${stepLabel(step)}: ${words}` : words;
 }

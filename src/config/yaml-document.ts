@@ -5,7 +5,7 @@ import type { LineCounter, Node } from 'yaml';
 import { readSimpleYaml, type YamlMap, type YamlValue } from '../lib/yaml/simple-yaml.ts';
 import { yaml } from '../lib/yaml/yaml.ts';
 import { findTooDeep, tooDeep } from '../lib/yaml/yaml-nesting.ts';
-import { firstAtEachPlace, yamlWords } from '../lib/yaml/yaml-words.ts';
+import { ownErrors, yamlWords } from '../lib/yaml/yaml-words.ts';
 import type { Origin } from './settings.ts';
 
 export type AddError = (origin: Origin, message: string) => void;
@@ -136,7 +136,7 @@ function openAny(text: string, file: string, addError: AddError): Part | undefin
     };
   }
 
-  for (const error of firstAtEachPlace([...document.errors, ...document.warnings]))
+  for (const error of ownErrors([...document.errors, ...document.warnings]))
     addError(originAt(error.pos[0]), yamlWords(error));
   const { contents, errors } = document;
   return errors.length === 0 && contents ? (partOf(contents) ?? undefined) : undefined;

@@ -60,7 +60,7 @@ test('without a server, approve continues the run until it waits again, and then
   expect(second.stderr).toMatch(/\nfailed in [^\n]*: second: denied by local: “not on a Friday”\n/);
   expect(await shown(instance, id)).toMatchObject({ status: 'failed', reason: 'approval_denied' });
   const { stdout } = await flwd(instance.dir, 'runs', id);
-  expect(stdout).toMatch(/^error +denied by local: “not on a Friday”$/m);
+  expect(stdout).toMatch(/^error +second: denied by local: “not on a Friday”$/m);
   expect(stdout).toMatch(/^first +success .* approved by local: “go”$/m);
   expect(stdout).toMatch(/^second +failed .* denied by local: “not on a Friday”$/m);
 });

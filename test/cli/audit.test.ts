@@ -111,7 +111,7 @@ test('verify prints the last hash and detects a change, with and without a serve
   const { dir, dataDir, serve } = await createInstance({});
   const served = await serve();
   const seen =
-    /^verified 1 entries, 1 \(20\S+Z\) to 1 \(20\S+Z\): nothing was changed or removed\nentry 1, the last one, has the hash [0-9a-f]{64}\n$/;
+    /^verified 1 entry, 1 \(20\S+Z\) to 1 \(20\S+Z\): nothing was changed or removed\nentry 1, the last one, has the hash [0-9a-f]{64}\n$/;
   expect(await flwd(dir, 'audit', 'verify')).toEqual({ stdout: expect.stringMatching(seen), stderr: '', code: 0 });
   await served.stop();
 
@@ -119,8 +119,8 @@ test('verify prints the last hash and detects a change, with and without a serve
   file.exec("DROP TRIGGER audit_keeps; UPDATE audit SET origin = '10.0.0.1' WHERE id = 2");
   file.close();
   expect(await flwd(dir, 'audit', 'verify')).toMatchObject({
-    stdout: expect.stringMatching(/^verified 1 entries, 1 \S+ to 1 \S+: nothing was changed or removed\n/),
-    stderr: 'the audit log is damaged at entry 2: its hash does not fit it and the row before\n',
+    stdout: expect.stringMatching(/^intact: 1 entry, 1 \(20\S+Z\) to 1 \(20\S+Z\)\n$/),
+    stderr: 'the audit log is damaged at entry 2: its hash does not fit it and the entry before\n',
     code: 1,
   });
 });

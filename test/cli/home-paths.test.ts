@@ -56,7 +56,7 @@ test("another user's home is refused with a reason, by validate, by a run and in
   });
   const reason = "names another user's home, which flwd does not look up: write the whole path\n";
   expect((await flwd(home, 'jobs', 'validate', 'jobs')).stderr).toBe(
-    `jobs/others/config.yaml:2:22 \`~ada/data\` ${reason}`,
+    `jobs/others/config.yaml:2:22: \`~ada/data\` ${reason}`,
   );
   expect((await flwd(home, 'others')).stderr).toContain(`\`~ada/data\` ${reason}`);
   expect(await flwd(home, 'given', '--from=~ada/data')).toMatchObject({
@@ -72,11 +72,11 @@ test("another user's home is refused with a reason, by validate, by a run and in
 test.each([
   [
     'command: ["true"]\nartifacts: {paths: [~/out.txt]}\n',
-    '2:21 must not begin with `~/`: paths already start in the workspace, which is the home of a job\n',
+    '2:21: must not begin with `~/`: paths already start in the workspace, which is the home of a job\n',
   ],
   [
     'command: ~/bin/x.sh\n',
-    "1:10 `~/bin/x.sh`: no shell expands `~` here, and a job's home is its workspace: write the whole path\n",
+    "1:10: `~/bin/x.sh`: no shell expands `~` here, and a job's home is its workspace: write the whole path\n",
   ],
 ])('validate says so if ~ could only mean the workspace: %j', async (config, message) => {
   const home = createHome({ 'jobs/a/config.yaml': config });

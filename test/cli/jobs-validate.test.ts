@@ -15,8 +15,8 @@ test('jobs validate prints each error with its place, and exits with 2', async (
   expect(await flwd(dir, 'jobs', 'validate', 'jobs')).toEqual({
     stdout: '1 job is valid, 1 broken\n',
     stderr:
-      'jobs/ops/bad/config.yaml:2:1 unknown key `timeut`: did you mean `timeouts`?\n' +
-      'jobs/ops/bad/config.yaml:3:7 `tags` must be a list, not a string\n',
+      'jobs/ops/bad/config.yaml:2:1: unknown key `timeut`: did you mean `timeouts`?\n' +
+      'jobs/ops/bad/config.yaml:3:7: `tags` must be a list, not a string\n',
     code: 2,
   });
 });
@@ -36,7 +36,7 @@ test('jobs validate also finds errors in tests.yaml', async () => {
   const dir = createFolder();
   writeFiles(dir, { 'jobs/a/config.yaml': good, 'jobs/a/tests.yaml': '- name: one\n  expects: {status: success}\n' });
   const seen = await flwd(dir, 'jobs', 'validate', 'jobs');
-  expect(seen.stderr).toBe('jobs/a/tests.yaml:2:3 unknown key `expects`: did you mean `expect`?\n');
+  expect(seen.stderr).toBe('jobs/a/tests.yaml:2:3: unknown key `expects`: did you mean `expect`?\n');
   expect(seen.code).toBe(2);
 });
 
@@ -77,7 +77,7 @@ test('a bash syntax error is a warning, and the script is not run', async () => 
   });
   expect(await flwd(dir, 'jobs', 'validate', 'jobs')).toEqual({
     stdout: '1 job is valid\n',
-    stderr: "warning: jobs/open/a.sh:3:1 bash: syntax error near unexpected token `)'\n",
+    stderr: "warning: jobs/open/a.sh:3:1: bash: syntax error near unexpected token `)'\n",
     code: 0,
   });
   const { stdout } = await flwd(dir, 'jobs', 'validate', 'jobs/open', '--json');

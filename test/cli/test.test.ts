@@ -134,8 +134,8 @@ test('flwd test accepts jobs and namespaces, and runs no test if one file is bro
   expect(await flwd(dir, 'test')).toEqual({
     stdout: '',
     stderr:
-      'b/tests.yaml:2:3 unknown key `arg`: did you mean `args`?\n' +
-      'b/tests.yaml:4:18 `1.expect.log.0` must be text, or a regular expression such as `/^done/`\n',
+      'b/tests.yaml:2:3: unknown key `arg`: did you mean `args`?\n' +
+      'b/tests.yaml:4:18: `1.expect.log.0` must be text, or a regular expression such as `/^done/`\n',
     code: 2,
   });
   expect(await flwd(dir, 'test', 'c')).toEqual({

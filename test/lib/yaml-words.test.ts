@@ -2,12 +2,12 @@
 
 import { expect, test } from 'vitest';
 import { LineCounter, parseDocument } from 'yaml';
-import { firstAtEachPlace, yamlWords } from '../../src/lib/yaml/yaml-words.ts';
+import { ownErrors, yamlWords } from '../../src/lib/yaml/yaml-words.ts';
 
 function errorsIn(text: string): string[] {
   const lineCounter = new LineCounter();
   const { errors, warnings } = parseDocument(text, { lineCounter, prettyErrors: false });
-  return firstAtEachPlace([...errors, ...warnings]).map((error) => {
+  return ownErrors([...errors, ...warnings]).map((error) => {
     const { line, col } = lineCounter.linePos(error.pos[0]);
     return `${line}:${col}: ${yamlWords(error)}`;
   });
@@ -32,6 +32,13 @@ test.each([
   ['a: x]\nb: [y]]', '2:7: there is one ] too many'],
 ])('%j', (text, error) => {
   expect(errorsIn(text)[0]).toBe(error);
+});
+
+test('errors without words are left out beside others, and are one error if there are no others', () => {
+  const misplaced = 'args:\ncommand: ./main.py\n  - {name: a, type: string, default: x}\n  - {name: b}\n';
+  const words = 'a text that contains `: ` needs quotes; or the line below is indented too far';
+  expect(errorsIn(misplaced)).toEqual(['2:10', '3:12', '3:21', '3:38'].map((place) => `${place}: ${words}`));
+  expect(errorsIn('a: "x" y\nb: "x" y\n')).toHaveLength(1);
 });
 
 test('no words of the library are left', () => {

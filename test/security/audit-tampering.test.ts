@@ -69,7 +69,7 @@ describe('changes made without the triggers are detected', () => {
     expect(await verify()).toMatchObject({ rows: 5, first: { id: 1 }, last: { id: 5 }, broken: null });
   });
 
-  const misfit = 'its hash does not fit it and the row before';
+  const misfit = 'its hash does not fit it and the entry before';
   test.each([
     ['another actor', "UPDATE audit SET actor = 'x' WHERE id = 3", 3, misfit],
     ['another instant', 'UPDATE audit SET at = at - 1 WHERE id = 3', 3, misfit],
@@ -90,14 +90,14 @@ describe('changes made without the triggers are detected', () => {
       misfit,
     ],
     ['a row added', `INSERT INTO audit SELECT 6, ${columns.slice(4)} FROM audit WHERE id = 5`, 6, misfit],
-    ['the newest removed', 'DELETE FROM audit WHERE id = 5', 5, '1 rows are missing at the end'],
+    ['the newest removed', 'DELETE FROM audit WHERE id = 5', 5, 'it was the last one, and is missing'],
     [
       'the oldest removed',
       'DELETE FROM audit WHERE id < 3',
       3,
-      'the rows before it are gone, and retention did not remove them',
+      'the entries before it are gone, and retention did not remove them',
     ],
-    ['all removed', 'DELETE FROM audit', 1, 'all rows are missing'],
+    ['all removed', 'DELETE FROM audit', 1, 'all entries are missing'],
   ])('%s', async (_what, text, id, why) => {
     sql(dropTriggers + text);
     expect((await verify()).broken).toEqual({ id, why });
@@ -112,7 +112,7 @@ describe('changes made without the triggers are detected', () => {
     sql(`${dropTriggers} DELETE FROM audit WHERE id = 3`);
     expect((await verify()).broken).toEqual({
       id: 4,
-      why: 'the rows before it are gone, and retention did not remove them',
+      why: 'the entries before it are gone, and retention did not remove them',
     });
   });
 });

@@ -6,7 +6,7 @@ import type { JsonValue } from '../../domain/job.ts';
 import { readSimpleYaml } from '../../lib/yaml/simple-yaml.ts';
 import { yaml } from '../../lib/yaml/yaml.ts';
 import { isTooDeep, nestingLimit, tooDeep } from '../../lib/yaml/yaml-nesting.ts';
-import { firstAtEachPlace, yamlWords } from '../../lib/yaml/yaml-words.ts';
+import { ownErrors, yamlWords } from '../../lib/yaml/yaml-words.ts';
 import type { Yielder } from '../../lib/yielder.ts';
 
 /** Longer texts are read in slices. */
@@ -53,7 +53,7 @@ export async function parseConfigText(text: string, maybeYield: Yielder): Promis
   if (!document) return [errorAt(0, 'is empty')];
   if (second) return [errorAt(second.range[0], 'there is more than one document')];
   const targetOf = targetsIn(document);
-  const syntax = firstAtEachPlace([...document.errors, ...document.warnings]).map((error) => ({
+  const syntax = ownErrors([...document.errors, ...document.warnings]).map((error) => ({
     offset: error.pos[0],
     message: yamlWords(error),
   }));

@@ -51,10 +51,12 @@ export async function verify(options: Options): Promise<ExitCode> {
   if (removedThrough !== null)
     process.stdout.write(`entries up to ${removedThrough} were removed when their retention ended\n`);
   if (first && last) {
+    const entries = `${rows} ${rows === 1 ? 'entry' : 'entries'}, ${first.id} (${first.at}) to ${last.id} (${last.at})`;
     process.stdout.write(
-      `verified ${rows} entries, ${first.id} (${first.at}) to ${last.id} (${last.at}): nothing was changed or removed\n`,
+      broken
+        ? `intact: ${entries}\n`
+        : `verified ${entries}: nothing was changed or removed\nentry ${last.id}, the last one, has the hash ${last.hash}\n`,
     );
-    process.stdout.write(`entry ${last.id}, the last one, has the hash ${last.hash}\n`);
   }
   if (!broken) {
     if (!first) process.stdout.write('the audit log is empty\n');

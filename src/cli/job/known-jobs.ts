@@ -52,5 +52,5 @@ export function jobsOf({ client, where, isEphemeral, command }: Session): KnownJ
 
 /** An error in a job's files, with its place. */
 export function placed({ file, line, column, message }: JobError): string {
-  return `${file}:${line}:${column} ${message}`;
+  return `${file}:${line}:${column}: ${message}`;
 }

@@ -1,9 +1,8 @@
 // Watches a run: prints its lines as they come, shows its progress at the bottom of the terminal, and describes its
 // end.
 
-import { errorWithReason } from '../../client/answer-words.ts';
+import { whyFailed } from '../../client/answer-words.ts';
 import { ApiProblem, ServerUnreachable } from '../../client/api-problem.ts';
-import { stepLabel } from '../../client/step-label.ts';
 import { wholeWords } from '../../client/took.ts';
 import type { AnswerOf } from '../../contract/operations.ts';
 import { isFinished } from '../../domain/run.ts';
@@ -116,7 +115,7 @@ export async function describeEnd(session: Session, run: Run, output: Output): P
   const isGood = run.status === 'success';
   const took = run.started_at && run.finished_at ? ` in ${wholeWords(run)}` : '';
   const word = output.paint(isGood ? 'good' : 'bad', run.status);
-  const why = whyOf(run);
+  const why = whyFailed(run);
   const isTold = !run.exit_code || why.includes(`code ${run.exit_code}`);
   const code = isTold ? '' : ` (exit code ${run.exit_code})`;
   if (!isGood && isFinished(run.status)) output.warn(`${word}${took}${code}${why && `: ${why}`}`);
@@ -143,12 +142,4 @@ async function artifactsOf({ client }: Session, runId: string): Promise<AnswerOf
     if (error instanceof ApiProblem && error.slug === 'permission-denied') return [];
     throw error;
   }
-}
-
-/** The error, and the step in which it happened. */
-function whyOf(run: Run): string {
-  const { error, steps } = run;
-  if (error === null) return '';
-  const step = steps.length > 1 ? steps.find(({ step_id: id }) => id === error.step_id) : undefined;
-  return `${step ? `${stepLabel(step)}: ` : ''}${errorWithReason(run)}`;
 }

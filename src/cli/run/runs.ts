@@ -1,6 +1,6 @@
 // `flwd runs`: lists runs, newest first, or shows one.
 
-import { answerWords, errorWithReason } from '../../client/answer-words.ts';
+import { answerWords, whyFailed } from '../../client/answer-words.ts';
 import { revisionWords } from '../../client/revision-words.ts';
 import { outlookOf } from '../../client/run-outlook.ts';
 import { inGroups, isKept, keptWords } from '../../client/shown-steps.ts';
@@ -156,7 +156,7 @@ async function describeRun(
   output: Output,
   { failure, late }: { readonly failure: Failure | undefined; readonly late: string | undefined },
 ): Promise<void> {
-  const error = errorWithReason(run);
+  const error = whyFailed(run);
   output.fields([
     ['run', run.run_id],
     ['job', `${run.job_id} at ${revisionWords(run.source.revision)} of ${run.source.name}`],

@@ -35,15 +35,19 @@ const known: readonly Words[] = [
   [/^Unexpected (?:flow-\w+-end.*?)?(,|\]|\})/, (sign) => `there is one ${sign} too many`],
 ];
 
+const unclear = 'this is not valid YAML here';
+
 export function yamlWords({ code, message }: Pick<YAMLError, 'code' | 'message'>): string {
   for (const [says, words] of known) {
     const match = says.exec(message);
     if (match) return typeof words === 'string' ? words : words(match[1] ?? '');
   }
-  return code === 'BAD_INDENT' ? 'the indentation is wrong here' : 'this is not valid YAML here';
+  return code === 'BAD_INDENT' ? 'the indentation is wrong here' : unclear;
 }
 
-/** The first error at each place; the others there follow from it. */
-export function firstAtEachPlace<E extends { readonly pos: readonly [number, number] }>(errors: readonly E[]): E[] {
-  return errors.filter(({ pos: [at] }, index) => errors.findIndex(({ pos }) => pos[0] === at) === index);
+/** Leaves out the errors that follow from others: any but the first at a place, and those that no words explain. */
+export function ownErrors<E extends Pick<YAMLError, 'code' | 'message' | 'pos'>>(errors: readonly E[]): E[] {
+  const first = errors.filter(({ pos: [at] }, index) => errors.findIndex(({ pos }) => pos[0] === at) === index);
+  const explained = first.filter((error) => yamlWords(error) !== unclear);
+  return explained.length > 0 ? explained : first.slice(0, 1);
 }

@@ -29,13 +29,13 @@ export async function verifyAudit(db: Kysely<Schema>): Promise<AuditVerdict> {
   const start = await db.selectFrom('audit').select(['id', 'at']).orderBy('id').limit(1).executeTakeFirst();
   const counted = await countedRows(db);
   const none = { rows: 0, first: null, last: null, removedThrough: null };
-  if (!start) return { ...none, broken: counted > 0 ? { id: 1, why: 'all rows are missing' } : null };
+  if (!start) return { ...none, broken: counted > 0 ? { id: 1, why: 'all entries are missing' } : null };
   const first = { id: start.id, at: toTimestamp(start.at) };
   const anchor = start.id === 1 ? { through: 0, hash: '' } : await anchorOf(db);
   const removedThrough = start.id === 1 ? null : start.id - 1;
   if (anchor?.through !== start.id - 1) {
-    const why = `the rows before it are gone, and retention did not remove them`;
-    return { ...none, first, removedThrough, broken: { id: start.id, why } };
+    const why = 'the entries before it are gone, and retention did not remove them';
+    return { ...none, first, broken: { id: start.id, why } };
   }
   let previous = { id: anchor.through, hash: anchor.hash };
   let last: AuditVerdict['last'] = null;
@@ -52,7 +52,7 @@ export async function verifyAudit(db: Kysely<Schema>): Promise<AuditVerdict> {
     for (const row of slice) {
       if (row.id !== previous.id + 1) return found({ id: previous.id + 1, why: 'it is missing' });
       if (hashOf(previous.hash, row) !== row.hash) {
-        return found({ id: row.id, why: 'its hash does not fit it and the row before' });
+        return found({ id: row.id, why: 'its hash does not fit it and the entry before' });
       }
       previous = row;
       last = { id: row.id, at: toTimestamp(row.at), hash: row.hash };
@@ -61,8 +61,12 @@ export async function verifyAudit(db: Kysely<Schema>): Promise<AuditVerdict> {
     if (slice.length < sliceRows) break;
     await yieldNow();
   }
-  if (counted > rows) return found({ id: previous.id + 1, why: `${counted - rows} rows are missing at the end` });
+  if (counted > rows) return found({ id: previous.id + 1, why: missingAtEnd(counted - rows) });
   return found(null);
+}
+
+function missingAtEnd(count: number): string {
+  return count === 1 ? 'it was the last one, and is missing' : `it and the ${count - 1} after it are missing`;
 }
 
 /** How many entries the counters know. Entries that a server adds after this are verified but not counted. */

@@ -2,7 +2,7 @@
 
 import { Box } from 'ink';
 import { createElement as h, type ReactElement } from 'react';
-import { answerWords, errorWithReason } from '../../client/answer-words.ts';
+import { answerWords, whyFailed } from '../../client/answer-words.ts';
 import { leftWords } from '../../client/left-words.ts';
 import { outlookOf } from '../../client/run-outlook.ts';
 import { isKept, keptWords } from '../../client/shown-steps.ts';
@@ -72,12 +72,7 @@ export function summaryLines(
 
 /** The reason for the run's status, or its result or arguments. */
 function sentenceOf(run: RunAnswer): Span {
-  if (run.error) {
-    const { step_id: id } = run.error;
-    const message = errorWithReason(run);
-    const step = run.steps.length > 1 ? run.steps.find(({ step_id: other }) => other === id) : undefined;
-    return { text: step ? `${stepLabel(step)}: ${message}` : message, colour: 'red' };
-  }
+  if (run.error) return { text: whyFailed(run), colour: 'red' };
   if (run.waiting !== null) return { text: run.waiting, colour: 'yellow' };
   if (run.status === 'cancelled') return { text: cancelWords(run), colour: 'magenta' };
   if (run.result) return { text: `result ${JSON.stringify(run.result.value)}` };
