@@ -103,7 +103,11 @@ export function findCommand(words: readonly string[]): Found {
     if (first === words[0]) return { command: findCommand(['run']).command, rest: words, isImplicit: true };
     throw new Refusal(`unknown command \`${first}\`${hint(first, verbs) ?? '; see flwd --help'}`);
   }
-  if (second === '' || second.startsWith('-')) throw new Refusal(`flwd ${first} needs a command: ${oneOf(within)}`);
+  if (second === '' || second.startsWith('-')) {
+    // As `flwd runs` lists runs.
+    if (within.includes('list')) return findCommand([first, 'list', ...words.slice(1)]);
+    throw new Refusal(`flwd ${first} needs a command: ${oneOf(within)}`);
+  }
   const which = hint(second, within) ?? `; flwd ${first} takes ${oneOf(within)}`;
   throw new Refusal(`unknown command \`${first} ${second}\`${which}`);
 }

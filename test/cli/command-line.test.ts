@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { commands } from '../../src/cli/commands.ts';
+import { createInstance } from './an-instance.ts';
 import { createFolder, flwd } from './terminal.ts';
 
 test.each([['version'], [':version'], ['--version'], ['-V']])(
@@ -53,6 +54,14 @@ describe('help', () => {
   });
 });
 
+test('a noun by itself lists, also where it is no command', async () => {
+  const { dir } = await createInstance({});
+  expect(await flwd(dir, 'tokens', 'create', '--name', 'ci', '--scopes', 'runs:read')).toMatchObject({ code: 0 });
+  for (const noun of ['tokens', 'secrets', 'kv'])
+    expect(await flwd(dir, noun, '--json')).toEqual(await flwd(dir, noun, 'list', '--json'));
+  expect(await flwd(dir, 'tokens')).toMatchObject({ code: 0, stdout: expect.stringContaining(' ci ') });
+});
+
 test.each([
   ['', 'which command? See flwd --help'],
   ['sevre', 'there is no command or job `sevre`; did you mean `serve`?'],
@@ -86,7 +95,6 @@ test.each([
     'serve --dev --bind 0.0.0.0:1',
     '--bind: 0.0.0.0:1 can be reached from other machines, but --dev is only for loopback',
   ],
-  ['tokens', 'flwd tokens needs a command: create, list or revoke'],
   ['serve --log loud', '--log: `logging.format` must be one of `text`, `json`, not `loud`'],
 ])('flwd %s is a usage error: exit code 2 and a helpful line', async (line, message) => {
   const seen = await flwd(createFolder(), ...line.split(' ').filter(Boolean));
