@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { array, assert, asyncProperty, constantFrom } from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { linesOf, numberedLines, printed, runId } from './a-log.ts';
@@ -199,7 +201,7 @@ describe.each(engines)('the log of a run on $engine', (engine) => {
   });
 
   test('is compressed to less than a third, and has the same lines while it grows and when it is finished', async () => {
-    const { openWriter, files, storedBytes, text } = await openLogFixture(engine);
+    const { openWriter, files, shard, storedBytes, text } = await openLogFixture(engine);
     const writer = await openWriter();
     let spool = '';
     for (let n = 0; n < 250; n++) {
@@ -214,5 +216,7 @@ describe.each(engines)('the log of a run on $engine', (engine) => {
     expect(await text()).toBe(spool);
     expect(files()).toEqual([1, 2, 3].map((n) => `${runId}.${n}.zst`));
     expect(storedBytes()).toBeLessThan(spool.length / 3);
+    // Each states its decompressed size (RFC 8878, 3.1.1.1.1), which makes reading faster.
+    for (const name of files()) expect(readFileSync(join(shard, name)).readUInt8(4) >> 6).toBeGreaterThan(0);
   });
 });

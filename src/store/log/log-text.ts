@@ -19,62 +19,109 @@ export function createTextFinder(text: string): TextFinder {
 export function createTextCheck(text: string): (bytes: Uint8Array, from: number, to: number) => boolean {
   const wanted = toBytes(text);
   const last = wanted.length - 1;
-  const lastByte = wanted[last] ?? 0;
-  // By the byte that was looked at; 0: the text may end there.
-  const skips = new Uint8Array(256).fill(Math.min(wanted.length, mostSkip));
-  for (const [index, byte] of wanted.subarray(0, last).entries())
-    for (const one of casesOf(byte)) skips[one] = Math.min(last - index, mostSkip);
-  const skipAfter = skips[lastByte] ?? 1;
-  for (const one of casesOf(lastByte)) skips[one] = 0;
-  let mayCompare = 0;
-
-  function mayEndAt(bytes: Uint8Array, end: number): boolean {
-    let back = 1;
-    while (back <= last && toLowerCase(bytes[end - back] ?? 0) === wanted[last - back]) back++;
-    mayCompare -= back;
-    return back > last || mayCompare < 0;
-  }
+  const { skips, skipAfter } = skipsFor(wanted);
+  const twoSkips = 2 * Math.max(...skips);
+  const comparison = createComparison(wanted);
 
   function mayEndBetween(bytes: Uint8Array, from: number, to: number): boolean {
     for (let at = from; at < to; ) {
       const skip = skips[bytes[at] ?? 0] ?? 1;
       if (skip !== 0) at += skip;
-      else if (mayEndAt(bytes, at)) return true;
+      else if (comparison.mayEndAt(bytes, at)) return true;
       else at += skipAfter;
     }
     return false;
   }
 
-  // Looks at four places in turn: two looks that depend on each other make a processor wait. Twice as fast.
+  // Looks at six places in turn: two looks that depend on each other make a processor wait. And asks only at each third
+  // look whether the text may end there: where it may, the others skip nothing. Three times as fast.
   return (bytes, from, to) => {
-    mayCompare = to - from;
-    const quarter = Math.max(0, to - from - last) >>> 2;
+    comparison.allow(to - from);
+    const part = Math.trunc(Math.max(0, to - from - last) / 6);
     let a = from + last;
-    let b = a + quarter;
-    let c = b + quarter;
-    let d = c + quarter;
-    const [toA, toB, toC] = [b, c, d];
-    while (a < toA && b < toB && c < toC && d < to) {
+    let b = a + part;
+    let c = b + part;
+    let d = c + part;
+    let e = d + part;
+    let f = e + part;
+    const [toA, toB, toC, toD, toE] = [b, c, d, e, f];
+    while (a < toA && b < toB && c < toC && d < toD && e < toE && f < to - twoSkips) {
+      a += skips[bytes[a] ?? 0] ?? 1;
+      b += skips[bytes[b] ?? 0] ?? 1;
+      c += skips[bytes[c] ?? 0] ?? 1;
+      d += skips[bytes[d] ?? 0] ?? 1;
+      e += skips[bytes[e] ?? 0] ?? 1;
+      f += skips[bytes[f] ?? 0] ?? 1;
+      a += skips[bytes[a] ?? 0] ?? 1;
+      b += skips[bytes[b] ?? 0] ?? 1;
+      c += skips[bytes[c] ?? 0] ?? 1;
+      d += skips[bytes[d] ?? 0] ?? 1;
+      e += skips[bytes[e] ?? 0] ?? 1;
+      f += skips[bytes[f] ?? 0] ?? 1;
       const skipA = skips[bytes[a] ?? 0] ?? 1;
       const skipB = skips[bytes[b] ?? 0] ?? 1;
       const skipC = skips[bytes[c] ?? 0] ?? 1;
       const skipD = skips[bytes[d] ?? 0] ?? 1;
+      const skipE = skips[bytes[e] ?? 0] ?? 1;
+      const skipF = skips[bytes[f] ?? 0] ?? 1;
       if (skipA !== 0) a += skipA;
-      else if (mayEndAt(bytes, a)) return true;
+      else if (comparison.mayEndAt(bytes, a)) return true;
       else a += skipAfter;
       if (skipB !== 0) b += skipB;
-      else if (mayEndAt(bytes, b)) return true;
+      else if (comparison.mayEndAt(bytes, b)) return true;
       else b += skipAfter;
       if (skipC !== 0) c += skipC;
-      else if (mayEndAt(bytes, c)) return true;
+      else if (comparison.mayEndAt(bytes, c)) return true;
       else c += skipAfter;
       if (skipD !== 0) d += skipD;
-      else if (mayEndAt(bytes, d)) return true;
+      else if (comparison.mayEndAt(bytes, d)) return true;
       else d += skipAfter;
+      if (skipE !== 0) e += skipE;
+      else if (comparison.mayEndAt(bytes, e)) return true;
+      else e += skipAfter;
+      if (skipF !== 0) f += skipF;
+      else if (comparison.mayEndAt(bytes, f)) return true;
+      else f += skipAfter;
     }
-    const rests = [mayEndBetween(bytes, a, toA), mayEndBetween(bytes, b, toB), mayEndBetween(bytes, c, toC)];
-    return rests.includes(true) || mayEndBetween(bytes, d, to);
+    return (
+      mayEndBetween(bytes, a, toA) ||
+      mayEndBetween(bytes, b, toB) ||
+      mayEndBetween(bytes, c, toC) ||
+      mayEndBetween(bytes, d, toD) ||
+      mayEndBetween(bytes, e, toE) ||
+      mayEndBetween(bytes, f, to)
+    );
   };
+}
+
+/** Says whether the text ends at a place; also true after it has compared more bytes than it was allowed. */
+function createComparison(wanted: Uint8Array) {
+  const last = wanted.length - 1;
+  let left = 0;
+  return {
+    allow(count: number): void {
+      left = count;
+    },
+    /** The byte at `end` is that of the text. */
+    mayEndAt(bytes: Uint8Array, end: number): boolean {
+      let back = 1;
+      while (back <= last && toLowerCase(bytes[end - back] ?? 0) === wanted[last - back]) back++;
+      left -= back;
+      return back > last || left < 0;
+    },
+  };
+}
+
+/** How far a look may skip by the byte at its place; 0: the text may end there. */
+function skipsFor(wanted: Uint8Array): { readonly skips: Uint8Array; readonly skipAfter: number } {
+  const last = wanted.length - 1;
+  const lastByte = wanted[last] ?? 0;
+  const skips = new Uint8Array(256).fill(Math.min(wanted.length, mostSkip));
+  for (const [index, byte] of wanted.subarray(0, last).entries())
+    for (const one of casesOf(byte)) skips[one] = Math.min(last - index, mostSkip);
+  const skipAfter = skips[lastByte] ?? 1;
+  for (const one of casesOf(lastByte)) skips[one] = 0;
+  return { skips, skipAfter };
 }
 
 const mostSkip = 255;

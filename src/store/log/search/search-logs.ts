@@ -63,8 +63,8 @@ const searchesAtATime = 2;
  * since.
  */
 const openForMs = 5 * 60_000;
-/** How much is in memory at a time. */
-const taskBytes = 8 * 2 ** 20;
+/** How much the thread reads before it answers. With one segment in each task, 48 trips took 5 % of the CPU time. */
+const taskBytes = 16 * 2 ** 20;
 const taskSegments = 64;
 
 /** @returns a function that searches; it throws the Problem validation-error for a wrong cursor */
