@@ -340,6 +340,9 @@ export const plan = named('Plan', {
   security: Type.Object({ profile: securityProfile, isolation }),
   limits,
   grants: Type.Array(grant),
+  unusable_grants: Type.Array(grant, {
+    description: 'Those of the grants whose path the host denies to the user of the run, by its owner and mode',
+  }),
   network_reach: textOrNull('What the run can reach over the network, in words'),
   secrets: Type.Array(Type.String({ description: 'Names of the secret arguments that the run would get' })),
   stored_secrets: Type.Array(Type.String({ description: 'Names of the stored secrets that the run would get' })),

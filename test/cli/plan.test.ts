@@ -1,4 +1,6 @@
-import { expect, test } from 'vitest';
+import { chmodSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
 import { createInstance } from './an-instance.ts';
 import { flwd } from './terminal.ts';
 
@@ -31,4 +33,26 @@ test('a plan names the channels of the job that flwd.yaml does not have', async 
   const { stderr, code } = await flwd(dir, 'plan', 'backup');
   expect(code).toBe(0);
   expect(stderr).toContain("warning: flwd.yaml has no channel 'team', which the job notifies");
+});
+
+test('a plan names the granted paths that the user of the job cannot use', async () => {
+  const data = mkdtempSync('/var/tmp/flwd-cli-');
+  onTestFinished(() => rmSync(data, { recursive: true }));
+  const [closed, shut, open] = ['closed', 'shut', 'open'].map((name) => join(data, name));
+  for (const [path = '', mode] of [[closed, 0o500] as const, [shut, 0o300] as const, [open, 0o777] as const]) {
+    mkdirSync(path);
+    chmodSync(path, mode);
+  }
+  const config = { command: ['true'], permissions: { read: [shut], write: [closed, open] } };
+  const { dir } = await createInstance(
+    { backup: { 'config.yaml': JSON.stringify(config) } },
+    { security: { paths: [data] } },
+  );
+  const { stderr, code } = await flwd(dir, 'plan', 'backup');
+  expect(code).toBe(0);
+  const change = 'it: change them, or set `run_as` in config.yaml';
+  expect(stderr.replaceAll(/uid \d+/g, 'uid N')).toBe(
+    `warning: the owner and mode of ${shut} do not let uid N read ${change}\n` +
+      `warning: the owner and mode of ${closed} do not let uid N write to ${change}\n`,
+  );
 });

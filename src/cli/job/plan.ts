@@ -54,6 +54,10 @@ function describe(plan: Plan, job: Job, output: Output): void {
     ['retry', job.composition === 'steps' ? '' : retryWords(job.retry)],
     ['timeout', plan.timeouts.run ?? plan.timeouts.step ?? ''],
   ]);
+  for (const { kind, path } of plan.unusable_grants)
+    output.warn(
+      `warning: the owner and mode of ${path} do not let uid ${isolation.uid} ${kind === 'read' ? 'read' : 'write to'} it: change them, or set \`run_as\` in config.yaml`,
+    );
   for (const name of plan.missing_channels)
     output.warn(`warning: flwd.yaml has no channel '${name}', which the job notifies`);
   const start = plan.waiting === null ? 'it would start at once' : `it would wait: ${plan.waiting}`;

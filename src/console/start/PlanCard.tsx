@@ -5,6 +5,7 @@ import {
   Database,
   FilePen,
   FileSearch,
+  FileX,
   Gauge,
   GitCommitHorizontal,
   Globe,
@@ -87,13 +88,15 @@ type Fact = readonly [icon: LucideIcon, name: string, value: ReactNode];
 
 function factsOf(plan: PlanAnswer, job: Job): readonly Fact[] {
   const { profile, isolation } = plan.security;
-  const pathsOf = (kind: 'read' | 'write'): ReactNode =>
-    codes(plan.grants.filter((grant) => grant.kind === kind).map(({ path = '' }) => path));
+  const pathsOf = (kind: 'read' | 'write', grants = plan.grants): ReactNode =>
+    codes(grants.filter((grant) => grant.kind === kind).map(({ path = '' }) => path));
   const values = plan.grants.filter(({ kind }) => kind === 'kv_read' || kind === 'kv_write').map(grantText);
   const user = isolation.user === undefined ? '' : `, as ${isolation.user}`;
   return [
     [FilePen, 'Writes', pathsOf('write')],
     [FileSearch, 'Reads', pathsOf('read')],
+    [FileX, `Uid ${isolation.uid} cannot write`, pathsOf('write', plan.unusable_grants)],
+    [FileX, `Uid ${isolation.uid} cannot read`, pathsOf('read', plan.unusable_grants)],
     [ShieldCheck, 'Profile', `${profile}${user}: ${filesystemWords[isolation.filesystem]}`],
     [Globe, 'Network', plan.network_reach ?? 'none'],
     [Database, 'Values', codes(values)],

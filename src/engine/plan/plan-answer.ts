@@ -10,6 +10,7 @@ import { onConflictOf } from '../add-run.ts';
 import type { Queue } from '../queue/queue.ts';
 import { asksPerson, withAgentApproval } from './agent-approval.ts';
 import type { GroundedPlan } from './ground.ts';
+import { unusableGrants } from './unusable-grants.ts';
 
 export type PlanAnswer = Awaited<ReturnType<typeof answerPlan>>;
 
@@ -37,6 +38,7 @@ export async function answerPlan(
     security: { profile: plan.profile, isolation: plan.isolation },
     limits: plan.limits,
     grants: plan.grants,
+    unusable_grants: await unusableGrants(plan),
     network_reach: networkReach(plan.network, plan.profile, o.trustsJobs),
     secrets: plan.entry.definition.secretArgs.filter((name) => Object.hasOwn(plan.args, name)),
     stored_secrets: plan.storedSecrets,
