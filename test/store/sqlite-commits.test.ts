@@ -1,10 +1,12 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
 import { sql } from 'kysely';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { NewEvent } from '../../src/domain/event.ts';
+import { createLogger } from '../../src/lib/logger.ts';
 import { aRun } from './a-run.ts';
 import { type Opened, openSqlite } from './engines.ts';
 
@@ -19,10 +21,11 @@ const created: NewEvent = {
 describe('commits on SQLite', () => {
   let dir: string;
   let store: Opened;
+  const log = createLogger({ level: 'silent', format: 'json' });
 
   beforeEach(async () => {
     dir = await mkdtemp(join(tmpdir(), 'flwd-commits-'));
-    store = await openSqlite(dir);
+    store = await openSqlite(dir, { log });
   });
   afterEach(async () => {
     await store.database.close();
@@ -83,19 +86,60 @@ describe('commits on SQLite', () => {
     expect((await store.runs.get(large.id))?.args).toEqual(large.args);
   });
 
-  test('a database that another program locks reports it, and recovers by itself once it is unlocked', async () => {
-    await store.database.transact((tx) => sql`PRAGMA busy_timeout = 0`.execute(tx.db));
-    const other = new DatabaseSync(join(dir, 'flwd.db'));
-    other.exec('BEGIN IMMEDIATE');
-    await expect(store.database.transact(async (tx) => tx.emit(created))).rejects.toMatchObject({
-      slug: 'not-ready',
-      message: 'The server cannot write its data: database is locked.',
-    });
-    expect(store.database.failure()).toBe('the database cannot be written: database is locked');
+  test('a commit waits for another program that writes, and blocks nothing else meanwhile', async () => {
+    const warn = vi.spyOn(log, 'warn');
+    const other = await lockElsewhere();
+    let isStored = false;
+    const storing = store.database
+      .transact(async (tx) => tx.emit(created))
+      .then(() => {
+        isStored = true;
+      });
+    const held = expect.stringContaining(`(process ${other.pid}) keeps the database locked`);
+    await expect.poll(() => warn.mock.calls, { timeout: 5_000 }).toContainEqual([held]);
+    expect(await store.runs.get('run_1')).toBeUndefined();
+    expect(isStored).toBe(false);
+    await other.end();
+    await storing;
+    expect(store.database.failure()).toBeNull();
+  });
 
-    other.close();
+  test('a database that another program keeps locked is reported, refuses at once, and recovers by itself', async () => {
+    const other = await lockElsewhere();
+    const refused = {
+      slug: 'not-ready',
+      message: 'The server cannot write its data: another program keeps the database locked.',
+    };
+    await expect(store.database.transact(async (tx) => tx.emit(created))).rejects.toMatchObject(refused);
+    expect(store.database.failure()).toBe('the database cannot be written: another program keeps the database locked');
+    const sinceMs = performance.now();
+    await expect(store.database.transact(async (tx) => tx.emit(created))).rejects.toMatchObject(refused);
+    expect(performance.now() - sinceMs).toBeLessThan(4_000);
+
+    await other.end();
     await expect.poll(() => store.database.failure()).toBeNull();
   });
+
+  /** Another process, because SQLite knows the connections of its own. */
+  async function lockElsewhere() {
+    const path = join(dir, 'flwd.db');
+    const code = `
+      const { DatabaseSync } = require('node:sqlite');
+      new DatabaseSync(${JSON.stringify(path)}).exec('BEGIN IMMEDIATE');
+      console.log('locked');
+      process.stdin.resume();`;
+    const child = spawn(process.execPath, ['-e', code], { stdio: ['pipe', 'pipe', 'ignore'] });
+    onTestFinished(() => void child.kill('SIGKILL'));
+    const ended = once(child, 'exit');
+    await once(child.stdout, 'data');
+    return {
+      pid: child.pid,
+      async end() {
+        child.kill('SIGKILL');
+        await ended;
+      },
+    };
+  }
 
   async function limitPages(pages: number): Promise<void> {
     await store.database.transact((tx) => sql.raw(`PRAGMA max_page_count = ${pages}`).execute(tx.db));

@@ -10,6 +10,7 @@ import { DatabaseFailure, type Transaction } from '../database.ts';
 import { insertEntries, numberEntries } from '../journal-rows.ts';
 import type { Schema } from '../schema.ts';
 import { type Emitted, type OpenTransaction, openTransaction } from '../transaction.ts';
+import { createBegin } from './write-lock.ts';
 
 export type Unit = {
   /** Does the work. The returned function settles the caller's promise, once the commit is durable. */
@@ -24,31 +25,35 @@ export type Committed = {
   readonly settle: () => void;
 };
 
+/** How long a commit waits for another program that writes. */
+const lockedMs = 5_000;
+
 /**
  * Returns a function that commits units. It rejects units that fail alone, and throws what fails the whole commit. With
- * `mustWrite`, the commit writes a page even where the units change nothing.
+ * `hasFailed`, the commit waits for no other program, and writes a page even where the units change nothing.
  */
 export function createCommit(o: {
+  readonly path: string;
   readonly connection: DatabaseSync;
   readonly db: Kysely<Schema>;
   readonly nextEventId: number;
   readonly auditHead: AuditHead;
   readonly clock: Clock;
   readonly log: Logger;
-}): (units: readonly Unit[], mustWrite: boolean) => Promise<Committed> {
+}): (units: readonly Unit[], hasFailed: boolean) => Promise<Committed> {
   const { connection, db } = o;
-  const begin = connection.prepare('BEGIN IMMEDIATE');
+  const begin = createBegin(o);
   const commit = connection.prepare('COMMIT');
   const rollback = connection.prepare('ROLLBACK');
   const runUnit = createUnitRunner(o);
   let { nextEventId, auditHead } = o;
 
-  return async (units, mustWrite) => {
+  return async (units, hasFailed) => {
     const settlers: (() => void)[] = [];
     const emitted: Emitted[] = [];
     const audited: Audited[] = [];
     try {
-      begin.run();
+      await begin(hasFailed ? 0 : lockedMs);
       for (const unit of units) {
         const done = await runUnit(unit);
         if (!done) continue;
@@ -60,7 +65,7 @@ export function createCommit(o: {
       await insertEntries(db, entries);
       const chained = addToChain(auditHead, audited);
       await insertAuditEntries(db, chained);
-      if (mustWrite) connection.exec(`PRAGMA user_version = ${userVersion(connection)}`);
+      if (hasFailed) connection.exec(`PRAGMA user_version = ${userVersion(connection)}`);
       commit.run();
       auditHead = chained.at(-1) ?? auditHead;
       const last = entries.at(-1);

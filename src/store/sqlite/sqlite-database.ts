@@ -12,7 +12,7 @@ import { freshSchema, freshVersion } from '../migrations/fresh-sqlite.ts';
 import { migrate } from '../migrations/migrate.ts';
 import type { Schema } from '../schema.ts';
 import { databaseDamaged } from '../storage-error.ts';
-import { busyTimeoutMs, columnTypes, connectToRead, connectToWrite, kyselyOver } from './sqlite.ts';
+import { columnTypes, connectToRead, connectToWrite, kyselyOver } from './sqlite.ts';
 import { userVersion } from './sqlite-commit.ts';
 import { asking, opening, reserveIndex } from './sqlite-files.ts';
 import { fixPlans } from './sqlite-plans.ts';
@@ -128,13 +128,8 @@ function createSpace(o: {
     async settle(leastBytes) {
       const wal = statSync(`${o.path}-wal`, { throwIfNoEntry: false });
       const mode = wal && wal.size >= leastBytes ? 'TRUNCATE' : 'PASSIVE';
-      // Otherwise a long reader, such as a backup, would block the event loop.
-      connection.exec('PRAGMA busy_timeout = 0');
-      try {
-        asking(() => connection.exec(`PRAGMA wal_checkpoint(${mode})`));
-      } finally {
-        connection.exec(`PRAGMA busy_timeout = ${busyTimeoutMs}`);
-      }
+      // Does not wait for a long reader, such as a backup.
+      asking(() => connection.exec(`PRAGMA wal_checkpoint(${mode})`));
     },
   };
 }

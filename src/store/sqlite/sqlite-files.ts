@@ -91,7 +91,7 @@ export function explainOpening(error: unknown, path: string): unknown {
   const denied = isDenied ? findUnwritable(path) : undefined;
   if (denied) return new StartError(`${denied.detail}; ${denied.fix}`);
   if (!(error instanceof Error) || code === undefined) return error;
-  if (code === codes.busy) {
+  if (isLocked(error)) {
     const fix = 'end that program, or wait until it is done, and try again';
     return new StartError(`the database ${path} is locked by another program, such as sqlite3 or a backup; ${fix}`);
   }
@@ -104,6 +104,11 @@ export function explainOpening(error: unknown, path: string): unknown {
     return new StartError(`the database ${path} is damaged: ${error.message}; ${fix}`);
   }
   return mayBeFull ? new StartError(`the database ${path} cannot be opened: ${error.message}; check its disk`) : error;
+}
+
+/** Another program holds a lock on the database. */
+export function isLocked(error: unknown): boolean {
+  return sqliteCode(error) === codes.busy;
 }
 
 /** SQLite's message if it means that the file is damaged or is not a database. */
@@ -142,7 +147,8 @@ export function toDatabaseFailure(error: unknown): unknown {
   const code = sqliteCode(error);
   const isStorage = error instanceof DatabaseMoved || (code !== undefined && storageCodes.has(code));
   const isDamage = damageIn(error) !== undefined;
-  return isStorage || isDamage ? new DatabaseFailure(error.message, { isDamage, cause: error }) : error;
+  const words = isLocked(error) ? 'another program keeps the database locked' : error.message;
+  return isStorage || isDamage ? new DatabaseFailure(words, { isDamage, cause: error }) : error;
 }
 
 /** @throws DatabaseFailure when `work` finds that the database file cannot be read or written */
