@@ -29,7 +29,7 @@ import { createProcExecutor } from './exec/proc/proc-executor.ts';
 import { createRunCallers, type RunCallers } from './exec/proc/run-callers.ts';
 import type { HostProbe } from './host-probe.ts';
 import { removeCliToken, writeCliToken } from './instance/cli-token.ts';
-import { giveUpReserve, keepReserve, lendRoom } from './instance/disk-reserve.ts';
+import { createRoomLender, giveUpReserve, keepReserve, lendRoom } from './instance/disk-reserve.ts';
 import { openOwnerId } from './instance/owner-id.ts';
 import { acquireOwnership, type OwnerInfo, type Ownership } from './instance/owner-lock.ts';
 import { createStop, type OnStop } from './instance/stop.ts';
@@ -266,6 +266,8 @@ async function openEngine(
 ): Promise<Engine> {
   const { security, scheduler } = config;
   const { artifacts } = config.persistence;
+  const room = createRoomLender(config.instance.dataDir);
+  onStop('the disk reserve', () => room.takeBack());
   const engine = createEngine({
     ...parts,
     clock,
@@ -310,6 +312,7 @@ async function openEngine(
     arePaused: scheduler.schedulesPaused,
     syncWaitMs: config.server.syncWaitMs,
     worker: hostname(),
+    room,
   });
   onStop('the engine', () => engine.close());
   return engine;

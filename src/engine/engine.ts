@@ -9,6 +9,7 @@ import { holdsScope, type Reach, tenantFor } from '../domain/principal.ts';
 import { Problem } from '../domain/problem.ts';
 import type { LimitReport } from '../domain/resources.ts';
 import type { Capabilities, Executor } from '../exec/executor.ts';
+import type { RoomLender } from '../instance/disk-reserve.ts';
 import { type SteadyClock, watchWallClock } from '../lib/clock.ts';
 import { freeBytesOf } from '../lib/files/disk-room.ts';
 import type { Logger } from '../lib/logger.ts';
@@ -121,6 +122,8 @@ type EngineOptions = {
   readonly ownerId: string;
   /** The name of this process in the runs that it executes. */
   readonly worker: string;
+  /** Room on the disk of the data dir, for runs that cannot end without it. */
+  readonly room: RoomLender;
 };
 
 export function createEngine(o: EngineOptions): Engine {

@@ -1,6 +1,8 @@
 // Looks every second, and at each deadline, for work that nothing else in this process has done. It ends runs whose
-// time is up or that somebody has cancelled, and finds runs that wait although they could start.
+// time is up or that somebody has cancelled, lends room to those that cannot end on a full disk, and finds runs that
+// wait although they could start.
 
+import type { RoomLender } from '../instance/disk-reserve.ts';
 import { atMost } from '../lib/at-most.ts';
 import { type Clock, toTimerDelay } from '../lib/clock.ts';
 import { formatDuration } from '../lib/units.ts';
@@ -23,6 +25,7 @@ type Parts = {
   /** Resumes runs in the database that no process deals with. */
   readonly resync: () => Promise<void>;
   readonly watchQueue: () => Promise<void>;
+  readonly room: RoomLender;
   /** Repeats the work while the disk refuses it. */
   readonly withRetry: (work: () => Promise<void>) => Promise<void>;
 };
@@ -57,6 +60,8 @@ export function createReaper(o: Parts) {
 
   async function lookOnce(): Promise<void> {
     isDue = false;
+    const isHeldUp = o.register.controllers().some((controller) => controller.isHeldUp());
+    await (isHeldUp ? o.room.lend() : o.room.takeBack());
     const nowMs = await time.now();
     await endOverdueWaits(nowMs, o);
     o.forceEnds(await dueRuns(nowMs, o));

@@ -1,6 +1,7 @@
 // Puts together what starts, drives and ends runs in this process: the queue and its slots, the register of running
 // runs, the reaper, and the resumption of what an earlier process left.
 
+import type { RoomLender } from '../instance/disk-reserve.ts';
 import { retryShortage } from '../lib/shortage.ts';
 import { isStorageError } from '../store/storage-error.ts';
 import { createCancels } from './cancel.ts';
@@ -27,6 +28,7 @@ export function createRunning(o: {
   /** Starts sub-runs of the runs that are driven here. */
   readonly children: () => Children;
   readonly signal: AbortSignal;
+  readonly room: RoomLender;
 }) {
   const { signal } = o;
   const { store, log, clock, worker } = o.context;
@@ -56,6 +58,7 @@ export function createRunning(o: {
     forceEnds: createForceEnds({ ...parts, cancel }),
     resync: () => resumption.resync(),
     watchQueue: () => queueWatch.look(),
+    room: o.room,
   });
   const { expireOthers } = owner;
   const startDeadlines = (): void => reaper.start();

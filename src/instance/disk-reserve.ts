@@ -1,15 +1,18 @@
 // A file that reserves some room on the disk. Opening a database takes room, even to read it or to delete what fills
-// the disk. A command that deletes first frees the whole reserve, a command that reads frees a part of it.
+// the disk. A command that deletes first frees the whole reserve. A command that reads, and a run that cannot end for
+// lack of room, free a part of it.
 
 import { open, rm, stat, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
-import { lackOfRoom } from '../lib/files/disk-room.ts';
+import { freeBytesOf, lackOfRoom } from '../lib/files/disk-room.ts';
 
 const reserveBytes = 4 * 2 ** 20;
 /** Kept for the command that deletes. */
 const keptBytes = 2 * 2 ** 20;
 const lentBytes = 512 * 1024;
 const pieceBytes = 256 * 1024;
+/** The log takes more than 1 MiB at a time. */
+const scarceBytes = 8 * 2 ** 20;
 
 /** Does nothing on a full disk; a later start creates the reserve. */
 export async function keepReserve(dataDir: string): Promise<void> {
@@ -46,10 +49,35 @@ export async function giveUpReserve(dataDir: string): Promise<() => Promise<void
  * free; null when nothing was freed
  */
 export async function lendRoom(dataDir: string): Promise<(() => Promise<void>) | null> {
-  const hasBytes = await sizeOf(pathIn(dataDir));
-  if (lackOfRoom(dataDir) === null || hasBytes - lentBytes < keptBytes) return null;
-  await truncate(pathIn(dataDir), hasBytes - lentBytes);
+  if (lackOfRoom(dataDir) === null || !(await lendPart(dataDir))) return null;
   return () => keepReserve(dataDir);
+}
+
+/** False when only the part for the command that deletes is left. */
+async function lendPart(dataDir: string): Promise<boolean> {
+  const hasBytes = await sizeOf(pathIn(dataDir));
+  if (hasBytes - lentBytes < keptBytes) return false;
+  await truncate(pathIn(dataDir), hasBytes - lentBytes);
+  return true;
+}
+
+export type RoomLender = ReturnType<typeof createRoomLender>;
+
+/** Lends room to what cannot end without it, as long as the reserve lasts. */
+export function createRoomLender(dataDir: string) {
+  let hasLent = false;
+  const isScarce = (): boolean => (freeBytesOf(dataDir) ?? Infinity) < scarceBytes;
+  return {
+    async lend(): Promise<void> {
+      if (isScarce() && (await lendPart(dataDir))) hasLent = true;
+    },
+    /** Does nothing while there is little room. */
+    async takeBack(): Promise<void> {
+      if (!hasLent || isScarce()) return;
+      hasLent = false;
+      await keepReserve(dataDir);
+    },
+  };
 }
 
 /** For work on a database that another process may have open. */

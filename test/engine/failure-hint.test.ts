@@ -14,6 +14,7 @@ type Given = {
   readonly command?: readonly string[];
   readonly plan?: Partial<FailedAttempt['plan']>;
   readonly isolation?: Partial<FailedAttempt['isolation']>;
+  readonly lackOfRoom?: string;
 };
 
 const isolation = {
@@ -37,6 +38,7 @@ function hintOf({ lines = [], ...given }: Given): string | undefined {
     message: 'exited with code 1',
     exitCode: 1,
     command: ['./run.sh'],
+    lackOfRoom: null,
     ...given,
     lines: readErrorLines(lines),
     plan: { profile: 'secure', read: [], write: [], job, ...given.plan },
@@ -460,4 +462,12 @@ test.each([
 
 test('a run that printed no error has only its exit code', () => {
   expect(exitMessage(3, readErrorLines([]))).toBe('exited with code 3');
+});
+
+test('on a full disk the hint says so, also if the program’s own words had no room', () => {
+  const lackOfRoom = 'the disk is full (0B free): free space, or run flwd gc';
+  const lines = ['head: error writing: No space left on device'];
+  expect(hintOf({ lines, lackOfRoom })).toBe(lackOfRoom);
+  expect(hintOf({ lackOfRoom })).toBe(lackOfRoom);
+  expect(hintOf({ lines: ['KeyError: x'], lackOfRoom })).toBeUndefined();
 });

@@ -10,6 +10,7 @@ import type { LimitHost } from '../../src/exec/host/limit-host.ts';
 import type { ForkServer } from '../../src/exec/proc/fork-server.ts';
 import { createProcExecutor } from '../../src/exec/proc/proc-executor.ts';
 import { createRunCallers } from '../../src/exec/proc/run-callers.ts';
+import { createRoomLender } from '../../src/instance/disk-reserve.ts';
 import { openOwnerId } from '../../src/instance/owner-id.ts';
 
 const nothing = { by: 'none', detail: 'not in this test' } as const;
@@ -53,5 +54,6 @@ export function engineOptions(
     syncWaitMs: 10_000,
     ownerId: openOwnerId(dataDir),
     worker: 'test',
+    room: createRoomLender(dataDir),
   } as const;
 }

@@ -74,13 +74,10 @@ export async function watchRun(
     const isForced = count > 1;
     const words = isForced ? `killing ${runId}` : `cancelling ${runId}; Ctrl-C again kills it`;
     status.above(() => output.warn(words));
-    void client.call('cancelRun', { path, query: { force: isForced } }).catch((error: unknown) => {
-      // The run has ended in the meantime; that is handled below.
-      if (error instanceof ApiProblem && error.slug === 'run-already-finished') return;
-      status.above(() =>
-        output.warn(`${runId} could not be cancelled: ${error instanceof Error ? error.message : ''}`),
-      );
-      if (error instanceof ServerUnreachable) leaving.abort();
+    void cancel(session, runId, isForced).then((failure) => {
+      if (failure === null) return;
+      status.above(() => output.warn(failure.words));
+      if (failure.mustLeave) leaving.abort();
     });
   });
   if (output.isVerbose) output.say(`${runId} of ${jobId}, ${session.where}`);
@@ -107,6 +104,25 @@ export async function watchRun(
     interrupts.release();
     over.abort();
     await events;
+  }
+}
+
+type CancelFailure = { readonly words: string; readonly mustLeave: boolean };
+
+/** @returns why the run does not end; null if it has ended or is being ended */
+async function cancel({ client, isEphemeral }: Session, runId: string, force: boolean): Promise<CancelFailure | null> {
+  const path = { run_id: runId };
+  try {
+    const { status } = await client.call('cancelRun', { path, query: { force } });
+    if (status !== 'running' || !isEphemeral()) return null;
+    // Its processes are gone, and only the end of a full disk can end it.
+    const { waiting } = await client.call('getRun', { path });
+    return waiting === null ? null : { words: `${runId} is being cancelled: ${waiting}`, mustLeave: true };
+  } catch (error) {
+    if (error instanceof ApiProblem && error.slug === 'run-already-finished') return null;
+    const words = `${runId} could not be cancelled: ${error instanceof Error ? error.message : ''}`;
+    // Without a server, nothing else would end this command.
+    return { words, mustLeave: error instanceof ServerUnreachable || isEphemeral() };
   }
 }
 

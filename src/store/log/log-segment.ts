@@ -215,10 +215,15 @@ export async function compressSegment(dir: string, runId: string, { n, rawBytes 
     pledgedSrcSize: raw.length,
     params: { [constants.ZSTD_c_compressionLevel]: zstdLevel, [constants.ZSTD_c_checksumFlag]: 1 },
   });
-  const file = await open(segmentPath(dir, runId, n, 'zstd'), 'w', 0o600);
+  const path = segmentPath(dir, runId, n, 'zstd');
+  const file = await open(path, 'w', 0o600);
   try {
     await file.writeFile(stored);
     await file.datasync();
+  } catch (error) {
+    // The part that has been written would fill a full disk further.
+    await unlink(path).catch(() => undefined);
+    throw error;
   } finally {
     await file.close();
   }

@@ -7,8 +7,10 @@ import type { AttemptProcess } from '../../../exec/executor.ts';
 import type { KvAnswer, KvRequest } from '../../../exec/kv/kv-request.ts';
 import { type KvRequests, serveKvRequests } from '../../../exec/kv/kv-requests.ts';
 import type { Redactor } from '../../../exec/redact/redact.ts';
+import { lackOfRoom } from '../../../lib/files/disk-room.ts';
 import type { Logger } from '../../../lib/logger.ts';
-import { type ErrorLines, readErrorLines } from '../failure/error-lines.ts';
+import { readErrorLines } from '../failure/error-lines.ts';
+import type { FailedAttempt } from '../failure/failed-attempt.ts';
 import { failureHint } from '../failure/failure-hint.ts';
 import type { RunLog } from '../run-log.ts';
 import { type AttemptStart, startOrResume } from './attempt-start.ts';
@@ -59,6 +61,8 @@ export function startAttempt(o: AttemptOptions) {
     if (isDetached) return never;
     hasEnded = true;
     markGone();
+    // Draining its output may make room again.
+    const lack = lackOfRoom(o.context.runsDir);
     await output.drain();
     if (end.kind === 'not-started' && end.cause) logError(o, end.cause, 'an attempt could not be started');
     const found = await o.withRetry(() => readBack(attemptDir, redactor));
@@ -71,7 +75,7 @@ export function startAttempt(o: AttemptOptions) {
       resources: o.plan.resources ?? noResources,
       termination: (await termination) ?? null,
     });
-    return explain(outcome, lines, o);
+    return explain(outcome, { lines, lackOfRoom: lack }, o);
   }
 
   /** Ends the processes, which would otherwise run on unwatched. */
@@ -111,11 +115,15 @@ export function startAttempt(o: AttemptOptions) {
 }
 
 /** Adds the hint, unless the outcome has one already. */
-function explain(outcome: Outcome, lines: ErrorLines, { plan, run, action }: AttemptOptions): Outcome {
+function explain(
+  outcome: Outcome,
+  found: Pick<FailedAttempt, 'lines' | 'lackOfRoom'>,
+  { plan, run, action }: AttemptOptions,
+): Outcome {
   const { reason, message, exitCode } = outcome;
   if (outcome.status !== 'failed' || reason === null || message === null || outcome.hint !== undefined) return outcome;
   const { isolation } = run.security;
-  const hint = failureHint({ reason, message, exitCode, lines, command: action.command, plan, isolation });
+  const hint = failureHint({ ...found, reason, message, exitCode, command: action.command, plan, isolation });
   return hint === undefined ? outcome : { ...outcome, hint };
 }
 

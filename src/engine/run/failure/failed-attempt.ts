@@ -16,6 +16,8 @@ export type FailedAttempt = {
     readonly job: Pick<JobDefinition, 'argspec' | 'secretArgs'>;
   };
   readonly isolation: Isolation;
+  /** What the disk of the runs lacks, and how to fix that; null: it has room. */
+  readonly lackOfRoom: string | null;
 };
 
 /** `hint` may decide to say nothing about the line. */

@@ -29,6 +29,8 @@ function hintForExit(failed: FailedAttempt): string | undefined {
   const known = hintForCurl(failed) ?? hintForCommand(failed) ?? hintForKey(failed);
   if (known !== undefined) return known;
   if (isSilent(failed.lines)) return undefined;
+  // On a full disk, the lines of the program have no room either.
+  if (own.length === 0) return failed.lackOfRoom ?? undefined;
   for (const line of errorsIn(own).slice(-mostLines).toReversed()) {
     const hint = hintForLine(withoutScript(line), failed);
     if (hint !== undefined) return hint;
@@ -109,9 +111,9 @@ const rules: readonly LineRule[] = [
   },
   {
     says: /no space left on device|\bENOSPC\b/i,
-    hint: (_, { isolation }) =>
-      isolation.filesystem === 'host'
-        ? undefined
+    hint: (_, { isolation, lackOfRoom }) =>
+      lackOfRoom !== null || isolation.filesystem === 'host'
+        ? (lackOfRoom ?? undefined)
         : 'either the disk of the host is full, or the job’s own `/tmp`, which is in memory: large files belong ' +
           'in the workspace',
   },
