@@ -327,7 +327,7 @@ test('commands of flwd, with their options', () => {
     'search --job --status --level --since --until --limit --tenant --json --quiet --verbose --remote --config --data-dir --jobs',
     'failures --job --all --limit --tenant --json --quiet --verbose --remote --config --data-dir --jobs',
     'late --job --all --limit --tenant --json --quiet --verbose --remote --config --data-dir --jobs',
-    'cancel --force --json --quiet --verbose --remote --config --data-dir --jobs',
+    'cancel --job --status --since --until --label --not-label --by --trigger --top-level --search --tenant --yes --force --json --quiet --verbose --remote --config --data-dir --jobs',
     'rerun --from --latest --args --args-file --idempotency-key --detach --json --quiet --verbose --remote --config --data-dir --jobs',
     'approvals --answered --job --limit --tenant --json --quiet --verbose --remote --config --data-dir --jobs',
     'approve --comment --json --quiet --verbose --remote --config --data-dir --jobs',

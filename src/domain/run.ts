@@ -98,6 +98,9 @@ export type Termination = {
 export const listedStatuses = [...runStatuses, 'waiting_approval'] as const;
 export type ListedStatus = (typeof listedStatuses)[number];
 
+/** Those by which a list finds runs that can be cancelled. */
+export const cancellableStatuses = ['pending', 'running', 'waiting_approval'] as const;
+
 /** The statuses of a step: those of a run, and two more. */
 export const stepStatuses = [...runStatuses, 'skipped', 'waiting_approval'] as const;
 export type StepStatus = (typeof stepStatuses)[number];

@@ -68,7 +68,7 @@ test('commands that end or decide a run accept neither a job nor a part of an id
   for (const verb of ['cancel', 'approve', 'deny'])
     expect(await flwd(dir, verb, 'gated')).toEqual({
       stdout: '',
-      stderr: `\`gated\` is a job, but an id of a run is needed: its last run is ${second} (running); flwd runs --job gated lists them\n`,
+      stderr: `\`gated\` is a job, but an id of a run is needed: its last run is ${second} (running); flwd runs --job gated lists them${verb === 'cancel' ? ', flwd cancel --job gated cancels all that have not ended' : ''}\n`,
       code: 3,
     });
 

@@ -1,4 +1,4 @@
-// `flwd cancel RUN…`: cancels runs.
+// `flwd cancel RUN…`: cancels runs, by their ids or by options.
 
 import { ApiProblem } from '../../client/api-problem.ts';
 import type { Options } from '../command.ts';
@@ -6,19 +6,33 @@ import { type ExitCode, exitCodes, Refusal } from '../exit-code.ts';
 import { explained } from '../explained.ts';
 import { type Session, withSession } from '../session/session.ts';
 import { createOutput } from '../terminal/output.ts';
+import { cancelMatching } from './cancel-matching.ts';
 import { findRunId } from './named-run.ts';
+import { runFilter } from './run-commands.ts';
+
+const choosing: readonly string[] = ['job', 'status', 'tenant', ...runFilter.map(({ name }) => name)];
+
+export async function run(options: Options, operands: readonly string[]): Promise<ExitCode> {
+  const chosenBy = choosing.find((name) => options.has(name));
+  if (operands.length === 0 && chosenBy !== undefined) return cancelMatching(options);
+  if (operands.length === 0)
+    throw new Refusal(
+      'flwd cancel needs a run, flwd cancel RUN…, or --job JOB for all runs of a job; flwd runs --status running lists them',
+    );
+  if (chosenBy !== undefined)
+    throw new Refusal(`flwd cancel takes runs, or options such as --${chosenBy} that choose them, but not both`);
+  return cancelNamed(options, operands);
+}
 
 /** If one run cannot be cancelled, the others still are. */
-export async function run(options: Options, operands: readonly string[]): Promise<ExitCode> {
-  if (operands.length === 0)
-    throw new Refusal('flwd cancel needs a run: flwd cancel RUN…; flwd runs --status running lists them');
+async function cancelNamed(options: Options, operands: readonly string[]): Promise<ExitCode> {
   const output = createOutput(options);
   return withSession(options, async (session) => {
     const { client } = session;
     let exitCode: ExitCode = exitCodes.done;
     for (const word of operands) {
       try {
-        const runId = await findRunId(session, word, { output });
+        const runId = await findRunId(session, word, { output, mayCancelAll: true });
         session.attend(runId);
         const before = await statusOf(session, runId);
         const query = { force: options.has('force') };

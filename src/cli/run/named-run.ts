@@ -5,6 +5,14 @@ import { exitCodes, Refusal } from '../exit-code.ts';
 import type { Session } from '../session/session.ts';
 import type { Output } from '../terminal/output.ts';
 
+type FindOptions = {
+  readonly output: Output;
+  /** The word may be a job; its last run is used, and the user is told. */
+  readonly orLastOf?: boolean;
+  /** The command can cancel all runs of a job. */
+  readonly mayCancelAll?: boolean;
+};
+
 const wholeId = /^run_[0-9A-Z]{26}$/;
 const partOfId = /^(?:run_)?[0-9A-Z]+$/i;
 const shortestPart = 8;
@@ -13,13 +21,12 @@ const recent = 1_000;
 
 /**
  * A word that matches nothing is returned unchanged, and the API says what is wrong with it.
- * @param o.orLastOf the word may be a job; its last run is used, and the user is told
  * @throws Refusal if several runs match, or a job is named where only a run will do
  */
 export async function findRunId(
   { client, command }: Session,
   word: string,
-  { output, orLastOf = false }: { readonly output: Output; readonly orLastOf?: boolean },
+  { output, orLastOf = false, mayCancelAll = false }: FindOptions,
 ): Promise<string> {
   if (wholeId.test(word)) return word;
   if (partOfId.test(word) && word.length >= shortestPart) {
@@ -38,7 +45,8 @@ export async function findRunId(
   if (!last) return word;
   if (!orLastOf) {
     const what = `\`${word}\` is a job, but an id of a run is needed: its last run is ${last.run_id} (${last.status})`;
-    throw new Refusal(`${what}; ${command('runs', '--job', word)} lists them`, exitCodes.notFound);
+    const all = mayCancelAll ? `, ${command('cancel', '--job', word)} cancels all that have not ended` : '';
+    throw new Refusal(`${what}; ${command('runs', '--job', word)} lists them${all}`, exitCodes.notFound);
   }
   output.say(`using ${last.run_id}, the last run of ${last.job_id}`);
   return last.run_id;

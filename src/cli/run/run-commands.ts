@@ -3,7 +3,7 @@
 import { statsRanges } from '../../contract/stats-range.ts';
 import { eventTypes } from '../../domain/event.ts';
 import { logLevels } from '../../domain/log-line.ts';
-import { listedStatuses, runStatuses, triggerTypes } from '../../domain/run.ts';
+import { cancellableStatuses, listedStatuses, runStatuses, triggerTypes } from '../../domain/run.ts';
 import { type Command, idempotencyKey, limit, type Option, onInstance, tenant, wholeArguments } from '../command.ts';
 
 const decision = onInstance({ name: 'comment', value: 'TEXT', about: 'the reason; it is shown with the run' });
@@ -18,6 +18,22 @@ const jobOrNamespace: Option = {
   value: 'JOB',
   about: 'runs of this job, or with / at the end, of all jobs in this namespace',
 };
+/** The options that choose runs; `readRunFilter` reads them, with --job and --tenant. */
+export const runFilter: readonly Option[] = [
+  { name: 'since', value: 'TIME', about: 'runs created since this time (RFC 3339) or this long ago, such as 2d' },
+  { name: 'until', value: 'TIME', about: 'runs created before this time' },
+  { name: 'label', value: 'KEY=VALUE', about: 'runs with this label' },
+  { name: 'not-label', value: 'KEY=VALUE', about: 'runs without this label' },
+  { name: 'by', value: 'NAME', about: 'runs that this user, token or schedule started' },
+  {
+    name: 'trigger',
+    value: 'TYPE',
+    choices: triggerTypes,
+    about: `runs that were started in this way: ${triggerTypes.join(', ')}`,
+  },
+  { name: 'top-level', about: 'leave out runs that a step of another run started' },
+  { name: 'search', value: 'TEXT', about: 'runs with this text in ids, arguments or errors' },
+];
 
 export const runCommands = [
   {
@@ -31,19 +47,7 @@ export const runCommands = [
         choices: listedStatuses,
         about: `runs in this state: ${listedStatuses.join(', ')}`,
       },
-      { name: 'since', value: 'TIME', about: 'runs created since this time (RFC 3339) or this long ago, such as 2d' },
-      { name: 'until', value: 'TIME', about: 'runs created before this time' },
-      { name: 'label', value: 'KEY=VALUE', about: 'runs with this label' },
-      { name: 'not-label', value: 'KEY=VALUE', about: 'runs without this label' },
-      { name: 'by', value: 'NAME', about: 'runs that this user, token or schedule started' },
-      {
-        name: 'trigger',
-        value: 'TYPE',
-        choices: triggerTypes,
-        about: `runs that were started in this way: ${triggerTypes.join(', ')}`,
-      },
-      { name: 'top-level', about: 'leave out runs that a step of another run started' },
-      { name: 'search', value: 'TEXT', about: 'runs with this text in ids, arguments or errors' },
+      ...runFilter,
       limit,
       { name: 'id', value: 'RUN', about: 'show this run' },
       tenant,
@@ -146,13 +150,26 @@ export const runCommands = [
   },
   {
     name: 'cancel',
-    about: 'cancel runs and wait until all of their processes have ended',
-    options: onInstance({
-      name: 'force',
-      about: 'kill the processes at once, without giving the job time to shut down',
-    }),
-    operands: 'RUN…',
-    examples: ['flwd cancel run_01KJ… run_01KK…'],
+    about: 'cancel the runs you name, or all that match the options, and wait until their processes have ended',
+    options: onInstance(
+      jobOrNamespace,
+      {
+        name: 'status',
+        value: 'STATUS',
+        choices: cancellableStatuses,
+        about: `runs in this state: ${cancellableStatuses.join(', ')}; default: all that have not ended`,
+      },
+      ...runFilter,
+      tenant,
+      { name: 'yes', about: 'do not ask before cancelling all runs that match' },
+      { name: 'force', about: 'kill the processes at once, without giving the job time to shut down' },
+    ),
+    operands: '[RUN…]',
+    examples: [
+      'flwd cancel run_01KJ… run_01KK…',
+      'flwd cancel --job backup/daily --status pending',
+      'flwd cancel --job etl/ --yes',
+    ],
   },
   {
     name: 'rerun',

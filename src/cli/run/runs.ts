@@ -8,16 +8,17 @@ import { stepLabel } from '../../client/step-label.ts';
 import { soFarMs, spanWords, tookWords, wholeWords, workWords } from '../../client/took.ts';
 import type { AnswerOf } from '../../contract/operations.ts';
 import { leftBehindWords } from '../../domain/outcome/left-behind.ts';
-import { listedStatuses, triggerTypes } from '../../domain/run.ts';
+import { listedStatuses } from '../../domain/run.ts';
 import { defined } from '../../lib/defined.ts';
 import { formatSize } from '../../lib/units.ts';
 import type { Options } from '../command.ts';
 import { Refusal } from '../exit-code.ts';
-import { readChoice, readCount, readInstant, readValue } from '../option-values.ts';
+import { readChoice, readCount } from '../option-values.ts';
 import { type Session, withSession } from '../session/session.ts';
 import { createOutput, flexible, type Output, right } from '../terminal/output.ts';
 import type { Style } from '../terminal/table-text.ts';
 import { findRunId } from './named-run.ts';
+import { readRunFilter } from './run-filter.ts';
 
 type RunSummary = AnswerOf<'listRuns'>['runs'][number];
 type Run = AnswerOf<'getRun'>;
@@ -51,20 +52,7 @@ export async function run(options: Options, operands: readonly string[]): Promis
 }
 
 function queryOf(options: Options) {
-  const job = readValue(options, 'job');
-  return defined({
-    ...(job?.endsWith('/') ? { prefix: job.slice(0, -1) } : { job_id: job }),
-    since: readInstant(options, 'since'),
-    until: readInstant(options, 'until'),
-    label: readValue(options, 'label'),
-    not_label: readValue(options, 'not-label'),
-    created_by: readValue(options, 'by'),
-    q: readValue(options, 'search'),
-    tenant: readValue(options, 'tenant'),
-    status: readChoice(options, 'status', listedStatuses),
-    trigger: readChoice(options, 'trigger', triggerTypes),
-    top_level: options.has('top-level') || undefined,
-  });
+  return defined({ ...readRunFilter(options), status: readChoice(options, 'status', listedStatuses) });
 }
 
 async function listRuns({ client }: Session, query: ReturnType<typeof queryOf>, wanted: number) {

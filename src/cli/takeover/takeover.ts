@@ -3,13 +3,13 @@
 // start a job (ADR 0048).
 
 import { join } from 'node:path';
-import { createInterface } from 'node:readline/promises';
 import { takeoverFolder } from '../../instance/takeover-folder.ts';
 import { exclusively } from '../../lib/files/exclusively.ts';
 import type { Options } from '../command.ts';
 import { type ExitCode, exitCodes, Refusal } from '../exit-code.ts';
 import { loadConfiguration } from '../session/configuration.ts';
 import { assertOfThisMachine, type Session, withSession } from '../session/session.ts';
+import { confirmed } from '../terminal/confirm.ts';
 import { createOutput, type Output } from '../terminal/output.ts';
 import { bringBack, changeTable, commentOut, takenLines } from './cron-table.ts';
 import { type ReadTable, readImported } from './imported-lines.ts';
@@ -65,7 +65,7 @@ async function takeOver(tables: readonly ReadTable[], prepared: readonly Prepare
     throw new Refusal(`${what}: run ${session.command('serve')} first`, exitCodes.unreachable);
   }
   const them = ready.length === 1 ? 'its schedule' : 'their schedules';
-  await confirmed(`Comment out ${counted(ready.length)} and release ${them}?`, o.options);
+  await agreed(`Comment out ${counted(ready.length)} and release ${them}?`, o.options);
   const jobIds = ready.flatMap(({ line: { jobId } }) => jobId ?? []);
   return alone([...jobIds, ...stuck], o, async () => {
     await holdAll(jobIds, session.client);
@@ -118,7 +118,7 @@ async function undo(tables: readonly ReadTable[], o: Work): Promise<ExitCode> {
     return exitCodes.done;
   }
   const them = count === 1 ? 'its schedule' : 'their schedules';
-  await confirmed(`Hold ${them} and give ${counted(count)} back to cron?`, o.options);
+  await agreed(`Hold ${them} and give ${counted(count)} back to cron?`, o.options);
   const jobIds = back.flatMap(({ taken }) => taken.flatMap(({ jobId }) => jobId ?? []));
   return alone(jobIds, o, async () => {
     for (const { read, taken, lines } of back) {
@@ -163,22 +163,9 @@ function change({ table, text }: ReadTable, after: Buffer, { dataDir, output }: 
   changeTable(table, text, after);
 }
 
-async function confirmed(question: string, options: Options): Promise<void> {
-  if (options.has('yes')) return;
-  if (!process.stdin.isTTY)
-    throw new Refusal('nobody can be asked here: add --yes to change the crontab, or --dry-run to look');
-  if (!(await confirm(question))) throw new Refusal('nothing was changed', exitCodes.interrupted);
-}
-
-/** Only y and yes mean yes. Ctrl-D means no. */
-async function confirm(question: string): Promise<boolean> {
-  const lines = createInterface({ input: process.stdin, output: process.stderr });
-  const closed = new Promise<string>((resolve) => lines.once('close', () => resolve('')));
-  try {
-    return /^\s*y(?:es)?\s*$/i.test(await Promise.race([lines.question(`${question} [y/N] `), closed]));
-  } finally {
-    lines.close();
-  }
+function agreed(question: string, options: Options): Promise<void> {
+  const instead = 'add --yes to change the crontab, or --dry-run to look';
+  return confirmed(question, { options, instead, unchanged: 'nothing was changed' });
 }
 
 function counted(lines: number): string {

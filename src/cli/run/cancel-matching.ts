@@ -1,0 +1,171 @@
+// `flwd cancel --job JOB …`: cancels all runs that match the options and have not ended.
+
+import { setTimeout as delay } from 'node:timers/promises';
+import { ApiProblem } from '../../client/api-problem.ts';
+import { cancellableStatuses } from '../../domain/run.ts';
+import type { Options } from '../command.ts';
+import { type ExitCode, exitCodes, Refusal } from '../exit-code.ts';
+import { explained } from '../explained.ts';
+import { readChoice, readValue } from '../option-values.ts';
+import { everyPage } from '../session/pages.ts';
+import { type Session, withSession } from '../session/session.ts';
+import { abortOnStop } from '../session/stop-signal.ts';
+import { confirmed } from '../terminal/confirm.ts';
+import { createOutput, type Output } from '../terminal/output.ts';
+import { createStatusLine } from '../terminal/status-line.ts';
+import { readRunFilter } from './run-filter.ts';
+
+type Found = { readonly pending: readonly string[]; readonly running: readonly string[] };
+
+const pageRuns = 1_000;
+/** Each cancel of a running run waits until its processes have ended. */
+const atOnce = 16;
+const mostReasons = 10;
+
+export async function cancelMatching(options: Options): Promise<ExitCode> {
+  const output = createOutput(options);
+  const filter = readRunFilter(options);
+  const status = readChoice(options, 'status', cancellableStatuses);
+  return withSession(options, async (session) => {
+    const found = await findRuns(session, { filter, status });
+    const count = found.pending.length + found.running.length;
+    if (count === 0) {
+      output.say('no runs to cancel');
+      return exitCodes.done;
+    }
+    const instead = 'add --yes to cancel the runs; flwd runs with the same options lists them';
+    await confirmed(questionOf(found, options), { options, instead, unchanged: 'nothing was cancelled' });
+    return cancelAll(found, { session, output, isForced: options.has('force') });
+  });
+}
+
+/** What a user agrees to is what is cancelled: runs that start later are left alone. */
+async function findRuns(
+  { client }: Session,
+  o: {
+    readonly filter: ReturnType<typeof readRunFilter>;
+    readonly status: (typeof cancellableStatuses)[number] | undefined;
+  },
+): Promise<Found> {
+  const list = async (status: (typeof cancellableStatuses)[number]): Promise<string[]> => {
+    const query = { ...o.filter, status, limit: pageRuns };
+    const pages = await everyPage((from) =>
+      untilAllowed(() => client.call('listRuns', { query: { ...query, ...from } })),
+    );
+    return pages.flatMap(({ runs }) => runs.map(({ run_id: id }) => id));
+  };
+  const pending = o.status === undefined || o.status === 'pending' ? await list('pending') : [];
+  const running = o.status === 'pending' ? [] : await list(o.status ?? 'running');
+  // A run that has started in the meantime is in both lists.
+  const started = new Set(running);
+  return { pending: pending.filter((id) => !started.has(id)), running };
+}
+
+function questionOf({ pending, running }: Found, options: Options): string {
+  const job = readValue(options, 'job');
+  const where = job === undefined ? '' : job.endsWith('/') ? ` in ${job}` : ` of ${job}`;
+  const [a, b] = [pending.length, running.length];
+  const kind = a === 0 ? 'running ' : b === 0 ? 'pending ' : '';
+  const both = a > 0 && b > 0 ? ` (${counted(a)} pending, ${counted(b)} running)` : '';
+  return `cancel ${counted(a + b)} ${kind}${a + b === 1 ? 'run' : 'runs'}${where}${both}?`;
+}
+
+type Outcome = 'cancelled' | 'ending' | 'ended' | 'failed';
+
+async function cancelAll(
+  { pending, running }: Found,
+  o: { readonly session: Session; readonly output: Output; readonly isForced: boolean },
+): Promise<ExitCode> {
+  const { session, output } = o;
+  const { client } = session;
+  const count = pending.length + running.length;
+  const outcomes: Record<Outcome, number> = { cancelled: 0, ending: 0, ended: 0, failed: 0 };
+  let exitCode: ExitCode = exitCodes.done;
+  const stop = new AbortController();
+  const interrupted = abortOnStop();
+  const signal = AbortSignal.any([stop.signal, interrupted]);
+  const line = createStatusLine(!output.isQuiet);
+
+  function fail(error: unknown): void {
+    if (signal.aborted) return;
+    const known = explained(error);
+    if (!(known instanceof Refusal)) throw error;
+    exitCode = known.exitCode;
+    outcomes.failed++;
+    // These would meet all other runs as well.
+    const isOfAll = exitCode === exitCodes.notAllowed || exitCode === exitCodes.unreachable;
+    if (isOfAll) stop.abort();
+    if (isOfAll || outcomes.failed <= mostReasons) line.above(() => output.warn(known.message));
+  }
+
+  async function cancel(runId: string): Promise<void> {
+    try {
+      const input = { path: { run_id: runId }, query: { force: o.isForced }, signal };
+      const answer = await untilAllowed(() => client.call('cancelRun', input), signal);
+      if (output.isJson) line.above(() => output.json(answer));
+      outcomes[answer.status === 'cancelled' ? 'cancelled' : 'ending']++;
+    } catch (error) {
+      if (error instanceof ApiProblem && error.slug === 'run-already-finished') outcomes.ended++;
+      else fail(error);
+    }
+    line.show(`cancelled ${counted(outcomes.cancelled)} of ${counted(count)}`);
+  }
+
+  try {
+    // Pending runs first: a running one that ends makes room for the next pending one.
+    await inParallel(pending, cancel, signal);
+    // Without a server, nothing else takes care of a running run.
+    for (const runId of running) session.attend(runId);
+    await inParallel(running, cancel, signal);
+  } finally {
+    line.close();
+    const summary = summaryOf(outcomes, count);
+    if (output.isJson) output.say(summary);
+    else output.text(`${summary}\n`);
+  }
+  return interrupted.aborted ? exitCodes.interrupted : exitCode;
+}
+
+function summaryOf({ cancelled, ending, ended, failed }: Record<Outcome, number>, count: number): string {
+  const left = count - cancelled - ending - ended - failed;
+  const parts = [
+    `cancelled ${counted(cancelled)} ${cancelled === 1 ? 'run' : 'runs'}`,
+    ...(ending > 0 ? [`${counted(ending)} still ending`] : []),
+    ...(ended > 0 ? [`${counted(ended)} had already ended`] : []),
+    ...(failed > 0 ? [`${counted(failed)} could not be cancelled`] : []),
+    ...(left > 0 ? [`${counted(left)} left`] : []),
+  ];
+  return parts.join(', ');
+}
+
+function counted(n: number): string {
+  return n.toLocaleString('en');
+}
+
+/** Works on several at once, each of which takes the next one. */
+async function inParallel(
+  all: readonly string[],
+  work: (one: string) => Promise<void>,
+  signal: AbortSignal,
+): Promise<void> {
+  const next = all.values();
+  const worker = async (): Promise<void> => {
+    for (const one of next) {
+      if (signal.aborted) return;
+      await work(one);
+    }
+  };
+  await Promise.all(Array.from({ length: atOnce }, worker));
+}
+
+/** Waits as long as the rate limit of the caller says. */
+async function untilAllowed<T>(call: () => Promise<T>, signal?: AbortSignal): Promise<T> {
+  for (;;) {
+    try {
+      return await call();
+    } catch (error) {
+      if (!(error instanceof ApiProblem && error.slug === 'rate-limited')) throw error;
+      await delay(Number(error.members.retry_after ?? 1) * 1_000, undefined, { ...(signal && { signal }) });
+    }
+  }
+}
