@@ -1,7 +1,7 @@
 // Rules between keys, and values that are valid but unsafe or without effect.
 
 import { isIP } from 'node:net';
-import { isHttpUrl } from '../lib/http-url.ts';
+import { isHttpUrl } from '../lib/http/http-url.ts';
 import { isLoopback } from '../lib/loopback.ts';
 import { checkJwt } from './jwt.ts';
 import { extensionsWithoutEffect, securityProfiles } from './keys.ts';

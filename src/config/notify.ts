@@ -7,7 +7,7 @@ import {
   channelNamePattern,
   type Smtp,
 } from '../domain/notification.ts';
-import { isHttpUrl } from '../lib/http-url.ts';
+import { isHttpUrl } from '../lib/http/http-url.ts';
 import { checkHeaders } from './request-headers.ts';
 import { addError, type Settings, settingAt, valueAt } from './settings.ts';
 

@@ -17,6 +17,7 @@ import { createClient } from '../client/client.ts';
 import { accountOf, agentScopes, asAgent, holdsScope, type Principal, usualAgentScopes } from '../domain/principal.ts';
 import { Problem } from '../domain/problem.ts';
 import { atMost } from '../lib/at-most.ts';
+import { httpFetch } from '../lib/http/http-fetch.ts';
 import { createChanges } from './changes.ts';
 import type { Instance, Rights } from './instance.ts';
 import { createMcpServer, type Shown, tellOfTools } from './server.ts';
@@ -240,7 +241,7 @@ function accountFor(principal: Principal, shared: Shared): Account {
 function createAccount(owner: string, agent: Principal, shared: Shared): Account {
   const { settings, version, attend, url } = shared;
   const lent = shared.lend(agent);
-  const client = createClient({ baseUrl: url, client: 'mcp', token: lent.credential });
+  const client = createClient({ baseUrl: url, client: 'mcp', token: lent.credential, fetch: httpFetch });
   const rights: Rights = {
     maySee: (source) => settings.isUntrustedAllowed || !shared.untrustedSources.includes(source),
     holds: (scope) => holdsScope(agent, scope),

@@ -3,7 +3,7 @@
 import { forbiddenWords } from '../domain/notification.ts';
 import { packageVersion } from '../instance/version.ts';
 import type { Clock } from '../lib/clock.ts';
-import { answerWords, type MayReach, sendRequest } from '../lib/http-request.ts';
+import { answerWords, type MayReach, sendRequest } from '../lib/http/http-request.ts';
 import type { ChannelRequest } from './channel/request.ts';
 import type { Signer } from './signing.ts';
 

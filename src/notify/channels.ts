@@ -4,7 +4,7 @@ import { checkExpression } from '../catalog/expression/expression.ts';
 import { notificationRoots } from '../catalog/expression/expression-syntax.ts';
 import type { Channel, ChannelType, Smtp, StoredText } from '../domain/notification.ts';
 import type { SecretOf } from '../engine/secrets/stored-text.ts';
-import { isHeaderValue } from '../lib/http-request.ts';
+import { isHeaderValue } from '../lib/http/http-request.ts';
 import { StartError } from '../lib/start-error.ts';
 import { toDiscord } from './channel/discord.ts';
 import { toGotify } from './channel/gotify.ts';

@@ -2,7 +2,7 @@
 
 import { setTimeout as delay } from 'node:timers/promises';
 import { invariant } from '../domain/problem.ts';
-import type { MayReach } from '../lib/http-request.ts';
+import type { MayReach } from '../lib/http/http-request.ts';
 import type { Logger } from '../lib/logger.ts';
 import { retryShortage } from '../lib/shortage.ts';
 import { createWakeSignal } from '../lib/wake-signal.ts';

@@ -4,7 +4,7 @@ import type { NotifyEvent } from '../domain/notification.ts';
 import { invariant } from '../domain/problem.ts';
 import type { Run } from '../domain/run.ts';
 import { toTimestamp } from '../lib/clock.ts';
-import { withoutEndSlash } from '../lib/http-url.ts';
+import { withoutEndSlash } from '../lib/http/http-url.ts';
 import { logLine, oneLine, plainText } from '../lib/plain-text.ts';
 import { shellWord } from '../lib/shell-word.ts';
 import { formatDuration } from '../lib/units.ts';

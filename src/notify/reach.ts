@@ -4,7 +4,7 @@
 import { isIP, isIPv4 } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { createAddressList } from '../lib/address-list.ts';
-import type { MayReach } from '../lib/http-request.ts';
+import type { MayReach } from '../lib/http/http-request.ts';
 
 const forbiddenRanges = [
   // This machine.

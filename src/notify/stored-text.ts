@@ -3,7 +3,7 @@
 import type { StoredText } from '../domain/notification.ts';
 import { Problem } from '../domain/problem.ts';
 import { openStoredText, type SecretOf } from '../engine/secrets/stored-text.ts';
-import { isHttpUrl } from '../lib/http-url.ts';
+import { isHttpUrl } from '../lib/http/http-url.ts';
 import { ChannelError } from './channel/request.ts';
 
 const missingSecret = 'a secret that it needs is not stored, or cannot be read';

@@ -3,8 +3,8 @@
 import type { StoredText } from '../domain/notification.ts';
 import { Problem } from '../domain/problem.ts';
 import { openStoredText, type SecretOf } from '../engine/secrets/stored-text.ts';
-import { answerWords, isHeaderValue, sendRequest } from '../lib/http-request.ts';
-import { withoutEndSlash } from '../lib/http-url.ts';
+import { answerWords, isHeaderValue, sendRequest } from '../lib/http/http-request.ts';
+import { withoutEndSlash } from '../lib/http/http-url.ts';
 import type { Signal } from '../store/exports.ts';
 
 export type Sent =

@@ -4,7 +4,7 @@
 import { isIPv4 } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { describe, expect, test, vi } from 'vitest';
-import { sendRequest } from '../../src/lib/http-request.ts';
+import { sendRequest } from '../../src/lib/http/http-request.ts';
 import { createReach } from '../../src/notify/reach.ts';
 import { dataFolder, openNotifier } from '../notify/a-notifier.ts';
 import { answerWith, type Receiver, startReceiver } from '../support/receiver.ts';

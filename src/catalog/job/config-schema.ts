@@ -13,7 +13,7 @@ import { daysPattern } from '../../domain/schedule.ts';
 import { triggerEnds } from '../../domain/trigger/job-trigger.ts';
 import { headerNamePattern, signedSchemes, webhookNamePattern } from '../../domain/trigger/webhook.ts';
 import { parseTimestampUs } from '../../lib/clock.ts';
-import { isHttpUrl } from '../../lib/http-url.ts';
+import { isHttpUrl } from '../../lib/http/http-url.ts';
 import { isTimezone } from '../../lib/timezone.ts';
 import { parseDuration, parseSize } from '../../lib/units.ts';
 import { toMemberErrors } from '../arguments/schema-errors.ts';

@@ -3,7 +3,7 @@
 import type { LoadedConfig } from '../../config/load.ts';
 import { readCliToken } from '../../instance/cli-token.ts';
 import { acquireOwnership } from '../../instance/owner-lock.ts';
-import { httpFetch } from './http-fetch.ts';
+import { httpFetch } from '../../lib/http/http-fetch.ts';
 import { ended, type Owner } from './owner.ts';
 
 type Ephemeral = import('../../main.ts').Ephemeral;

@@ -4,7 +4,7 @@
 import { type Client, createClient, type Fetch, type HttpAnswer } from '../../client/client.ts';
 import { readCliToken } from '../../instance/cli-token.ts';
 import { askToAttend, isStillOwner, type OwnerInfo } from '../../instance/owner-lock.ts';
-import { httpFetch } from './http-fetch.ts';
+import { httpFetch } from '../../lib/http/http-fetch.ts';
 
 export type Owner = {
   readonly pid: number;

@@ -4,8 +4,8 @@
 import { once } from 'node:events';
 import { connect, type TLSSocket } from 'node:tls';
 import type { Fetch } from '../../client/client.ts';
+import { fetchOver } from '../../lib/http/http-fetch.ts';
 import { formatDuration } from '../../lib/units.ts';
-import { fetchOver } from './http-fetch.ts';
 
 /** A server on this machine may be busy. */
 const defaultConnectMs = 10_000;

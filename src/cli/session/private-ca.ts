@@ -4,8 +4,8 @@ import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { Fetch } from '../../client/client.ts';
 import { whyUnreadable } from '../../lib/files/watched-file.ts';
+import { fetchTrusting } from '../../lib/http/http-fetch.ts';
 import { Refusal } from '../exit-code.ts';
-import { fetchTrusting } from './http-fetch.ts';
 
 /** @throws Refusal if the file cannot be read or contains no certificate */
 export function createTrustingFetch(remote: string, caFile: string): Fetch {

@@ -3,7 +3,7 @@
 import type { BodyOf } from '../../contract/operations.ts';
 import { webhookSchemes } from '../../domain/trigger/webhook.ts';
 import { defined } from '../../lib/defined.ts';
-import { withoutEndSlash } from '../../lib/http-url.ts';
+import { withoutEndSlash } from '../../lib/http/http-url.ts';
 import type { Options } from '../command.ts';
 import { Refusal } from '../exit-code.ts';
 import { findJob } from '../job/find-job.ts';

@@ -11,7 +11,7 @@ import type { StoredText } from '../../domain/notification.ts';
 import { heartbeatRefusal, scheduleRefusal } from '../../domain/policy.ts';
 import type { Principal, Reach } from '../../domain/principal.ts';
 import { validationError } from '../../domain/problem.ts';
-import { isHttpUrl } from '../../lib/http-url.ts';
+import { isHttpUrl } from '../../lib/http/http-url.ts';
 import { parseDuration } from '../../lib/units.ts';
 import { defaultsOf, namesIn, namingRefusal } from '../plan/secret-references.ts';
 import { type Calendars, unknownCalendars } from './schedule-times.ts';

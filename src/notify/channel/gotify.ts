@@ -1,6 +1,6 @@
 // Gotify. https://gotify.net/api-docs#/message/createMessage
 
-import { withoutEndSlash } from '../../lib/http-url.ts';
+import { withoutEndSlash } from '../../lib/http/http-url.ts';
 import type { Tone } from '../message.ts';
 import { fit, fitBody } from './fitting.ts';
 import { jsonRequest, type ToRequest } from './request.ts';

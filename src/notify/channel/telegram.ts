@@ -1,6 +1,6 @@
 // Telegram. https://core.telegram.org/bots/api#sendmessage
 
-import { withoutEndSlash } from '../../lib/http-url.ts';
+import { withoutEndSlash } from '../../lib/http/http-url.ts';
 import { fit, fitBody } from './fitting.ts';
 import { ChannelError, jsonRequest, type ToRequest } from './request.ts';
 

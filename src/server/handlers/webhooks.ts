@@ -9,7 +9,7 @@ import type { Caller } from '../../engine/create.ts';
 import type { Webhook } from '../../engine/webhook/webhook-parts.ts';
 import type { Webhooks } from '../../engine/webhook/webhooks.ts';
 import { toTimestamp } from '../../lib/clock.ts';
-import { withoutEndSlash } from '../../lib/http-url.ts';
+import { withoutEndSlash } from '../../lib/http/http-url.ts';
 import { createYielder } from '../../lib/yielder.ts';
 import type { Store } from '../../store/open.ts';
 import { toTimestampOrNull } from '../../store/run/run-rows.ts';

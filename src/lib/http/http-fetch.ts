@@ -1,32 +1,42 @@
-// HTTP to flwd's own server on this machine, without Node's `fetch`, which takes 40 ms to load; and to remote servers
-// with a private CA, which `fetch` cannot use. Errors look like those of `fetch`. Redirects and compressed answers,
-// which flwd never sends, are not supported.
+// HTTP to flwd's own server on this machine, without Node's `fetch`, which takes 40 ms and 12 MB to load; and to remote
+// servers with a private CA, which `fetch` cannot use. Errors look like those of `fetch`. Redirects and compressed
+// answers, which flwd never sends, are not supported.
 
 import type { TLSSocket } from 'node:tls';
-import type { Fetch, HttpAnswer } from '../../client/client.ts';
 
 type Incoming = import('node:http').IncomingMessage;
+
+type Init = {
+  readonly method: string;
+  readonly headers: Record<string, string>;
+  readonly body?: string;
+  readonly signal?: AbortSignal;
+};
+/** A part of Response. */
+type Answer = Pick<Response, 'ok' | 'status' | 'body' | 'text'> & { readonly headers: Pick<Headers, 'get'> };
 
 /** How long a server may stay silent. `fetch` waits as long. */
 const silenceMs = 300_000;
 
-export const httpFetch: Fetch = (url, init) => send(url, init, {});
+export function httpFetch(url: string, init: Init): Promise<Answer> {
+  return send(url, init, {});
+}
 
 /** @param tls a connection; the caller has checked the server's certificate */
-export function fetchOver(tls: TLSSocket, ...[url, init]: Parameters<Fetch>): Promise<HttpAnswer> {
+export function fetchOver(tls: TLSSocket, url: string, init: Init): Promise<Answer> {
   return send(url, init, { createConnection: () => tls });
 }
 
 /** @param ca certificates of the accepted authorities, each as PEM */
-export function fetchTrusting(ca: readonly string[], ...[url, init]: Parameters<Fetch>): Promise<HttpAnswer> {
+export function fetchTrusting(ca: readonly string[], url: string, init: Init): Promise<Answer> {
   return send(url, init, { ca: [...ca] });
 }
 
 async function send(
   url: string,
-  { method, headers, body, signal }: Parameters<Fetch>[1],
+  { method, headers, body, signal }: Init,
   tls: { readonly createConnection?: () => TLSSocket; readonly ca?: string[] },
-): Promise<HttpAnswer> {
+): Promise<Answer> {
   signal?.throwIfAborted();
   // Importing these modules evaluates all of their exports; the WebSocket among them loads the same code as `fetch`.
   const { request } = process.getBuiltinModule(url.startsWith('https:') ? 'node:https' : 'node:http');
@@ -47,7 +57,7 @@ async function send(
   });
 }
 
-function answerOf(response: Incoming, signal: AbortSignal | undefined): HttpAnswer {
+function answerOf(response: Incoming, signal: AbortSignal | undefined): Answer {
   const { statusCode: status = 0, headersDistinct } = response;
   const isEmpty = status === 204 || status === 304;
   // Nobody reads an empty body, so read it here to free the connection.

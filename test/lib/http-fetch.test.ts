@@ -1,9 +1,9 @@
-// The command line's own HTTP client behaves like `fetch`.
+// flwd's own HTTP client behaves like `fetch`.
 
 import { createServer, type RequestListener } from 'node:http';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { httpFetch } from '../../src/cli/session/http-fetch.ts';
 import type { Fetch } from '../../src/client/client.ts';
+import { httpFetch } from '../../src/lib/http/http-fetch.ts';
 
 async function listen(answer: RequestListener): Promise<string> {
   const server = createServer(answer);

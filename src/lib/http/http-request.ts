@@ -3,7 +3,7 @@
 import { lookup } from 'node:dns';
 import type { IncomingMessage } from 'node:http';
 import { isIP, type LookupFunction } from 'node:net';
-import { errorCode } from './error-code.ts';
+import { errorCode } from '../error-code.ts';
 
 type HttpAnswer =
   | { readonly kind: 'answered'; readonly status: number; readonly retryAfterMs: number | null }
