@@ -91,16 +91,15 @@ test('a request that begins no session ends no session', async () => {
 test('a session ends when it was idle for too long, and not while a stream or a call is open', async () => {
   const jobs = { waits: bash('while true; do sleep 0.1; done') };
   await using short = await startServing({ executes: true, jobs, mcp: { idleMs: 500 } });
-  const [streaming, calling, idle] = [
-    await beginSession(short.url),
-    await beginSession(short.url),
-    await beginSession(short.url),
-  ];
+  // Each session is used as soon as it has begun, so that it does not end before that.
+  const streaming = await beginSession(short.url);
   await openStream(short.url, streaming);
+  const calling = await beginSession(short.url);
   const headers = { 'content-type': 'application/json', ...calling };
   const call = { method: 'POST', body: JSON.stringify(callTool('job_waits')) };
   // The call goes on without its connection.
   await (await openStream(short.url, headers, call)).body?.cancel();
+  const idle = await beginSession(short.url);
   const ended = await openStream(short.url, idle);
   expect(ended.status).toBe(200);
   await ended.body?.cancel();
