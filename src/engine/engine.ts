@@ -136,9 +136,8 @@ export function createEngine(o: EngineOptions): Engine {
     log.warn({ by_ms: byMs }, 'the clock was set; the deadlines of runs move with it');
     moveDeadlines?.(byMs);
   });
-  const folders = createRunFolders();
-  const kv = createKv({ store, transact: store.db.transact, clock });
-  const context = { ...o.execution, store, clock, log, sealer: o.sealer, folders, kv, worker: o.worker };
+  const context = createContext(o, clock);
+  const { folders, kv, disk } = context;
   const secrets = createStoredSecrets(o);
   const refusals = createRefusals({ audit: store.audit, clock, log });
   const { executor, runsDir, masked } = o.execution;
@@ -195,6 +194,7 @@ export function createEngine(o: EngineOptions): Engine {
     endWaits: ends.close,
     async close() {
       ends.close();
+      disk.close();
       stopping.abort();
       resumption.giveUp();
       await starters.close();
@@ -207,21 +207,26 @@ export function createEngine(o: EngineOptions): Engine {
   };
 }
 
-/** What starts without a request: schedules, triggers, the watch for late runs, and looks at the disk. */
+function createContext({ execution, store, log, sealer, worker }: EngineOptions, clock: SteadyClock) {
+  const folders = createRunFolders();
+  const kv = createKv({ store, transact: store.db.transact, clock });
+  const disk = createDiskWatch({ ...execution, log });
+  return { ...execution, store, clock, log, sealer, folders, kv, disk, worker };
+}
+
+/** What starts without a request: schedules, triggers, and the watch for late runs. */
 function createStarters(
   o: EngineOptions & { readonly planContext: PlanContext; readonly kv: Kv; readonly createRun: CreateRun },
 ) {
   const schedules: Schedules = createSchedules({ ...o, onMissed: () => late.seen() });
   const triggers = createTriggers(o);
   const late = createLateWatch({ ...o, arePaused: schedules.arePaused });
-  const disk = createDiskWatch({ ...o.execution, log: o.log });
   return {
     own: { schedules, triggers, late },
     start(): void {
-      for (const one of [schedules, triggers, late, disk]) one.start();
+      for (const one of [schedules, triggers, late]) one.start();
     },
     async close(): Promise<void> {
-      disk.close();
       await Promise.all([schedules.close(), triggers.close(), late.close()]);
     },
   };

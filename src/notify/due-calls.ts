@@ -3,6 +3,7 @@
 import { toTimerDelay } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
 import type { WakeSignal } from '../lib/wake-signal.ts';
+import { isStorageError } from '../store/storage-error.ts';
 import type { DueClock } from './due-clock.ts';
 
 /** How often due times are compared with the clock, even if the clock was set in between. */
@@ -32,7 +33,7 @@ export async function startWhenDue(
       const nextAtMs = await o.nextDueAtMs(nowMs);
       if (nextAtMs !== null) timer = setTimeout(wake.raise, Math.min(toTimerDelay(nextAtMs - nowMs), lookEveryMs));
     } catch (error) {
-      o.log.error({ err: error }, `due ${o.what} could not be read`);
+      if (!isStorageError(error)) o.log.error({ err: error }, `due ${o.what} could not be read`);
       timer = setTimeout(wake.raise, againMs);
     }
     await wake.raised();

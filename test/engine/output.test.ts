@@ -41,8 +41,9 @@ async function setUp() {
     log,
     withRetry,
   });
+  const at = { stepId: 'step_01', attempt: 1 };
   const open = (through: RunLog) =>
-    createOutput({ at: { stepId: 'step_01', attempt: 1 }, redactor: createRedactor([]), runLog: through, withRetry });
+    createOutput({ at, redactor: createRedactor([]), runLog: through, withRetry, mayHaveLost: () => false });
   const messages = async (): Promise<string[]> => {
     await runLog.close();
     const { lines } = await store.logs.page(run.id, { limit: 10 });

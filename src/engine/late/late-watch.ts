@@ -4,6 +4,7 @@
 import type { Catalog } from '../../catalog/catalog.ts';
 import { createSerial } from '../../lib/serial.ts';
 import type { NewLate } from '../../store/late.ts';
+import { isStorageError } from '../../store/storage-error.ts';
 import type { Expecting, LateParts } from './late-parts.ts';
 import { createRunWatch, type RunWatch } from './late-runs.ts';
 import { createSuccessWatch, type SuccessWatch } from './late-successes.ts';
@@ -80,11 +81,7 @@ export function createLateWatch(o: LateParts) {
     /** Looks at the clock once. Resolves when everything that is late has been stored. */
     tick,
     start(): void {
-      timer ??= setInterval(() => {
-        tick().catch((error: unknown) =>
-          o.log.error({ err: error }, 'late runs could not be noticed; this is tried again'),
-        );
-      }, tickMs);
+      timer ??= setInterval(() => void tick().catch((error: unknown) => report(o.log, error)), tickMs);
     },
     async close(): Promise<void> {
       clearInterval(timer);
@@ -92,6 +89,11 @@ export function createLateWatch(o: LateParts) {
       await serial.settled();
     },
   };
+}
+
+/** The store says itself that it cannot be written. */
+function report(log: LateParts['log'], error: unknown): void {
+  if (!isStorageError(error)) log.error({ err: error }, 'late runs could not be noticed; this is tried again');
 }
 
 function expectingJobs(catalog: Catalog): Expecting[] {

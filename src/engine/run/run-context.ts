@@ -7,6 +7,7 @@ import type { Run, RunPlan, Termination } from '../../domain/run.ts';
 import type { SteadyClock } from '../../lib/clock.ts';
 import type { Logger } from '../../lib/logger.ts';
 import type { Store } from '../../store/open.ts';
+import type { DiskWatch } from '../disk-watch.ts';
 import type { Kv } from '../kv/kv.ts';
 import type { Owner } from '../owner.ts';
 import type { Sealer } from '../secrets/seal.ts';
@@ -29,6 +30,7 @@ export type ControllerContext = Execution & {
   readonly sealer: Sealer;
   readonly folders: RunFolders;
   readonly kv: Kv;
+  readonly disk: Pick<DiskWatch, 'wasExhaustedSince'>;
   /** The lease under which runs are driven. */
   readonly owner: Pick<Owner, 'id' | 'transact'>;
   /** This process, as a run names the process that executes it. */

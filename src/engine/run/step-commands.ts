@@ -33,6 +33,7 @@ export function attendCommand(
     slot.release();
     return Promise.resolve({ ...nothingDone, ...interruption });
   }
+  const sinceMs = performance.now();
   const attempt = startAttempt({
     ...driven,
     at: { stepId, attempt: number },
@@ -41,6 +42,7 @@ export function attendCommand(
     attemptDir: attemptDirOf(driven, instance, number),
     mode,
     answerKv: (request) => answerKv(driven, { stepId, attempt: number }, request),
+    mayHaveLost: () => driven.context.disk.wasExhaustedSince(sinceMs),
     overdue: () => runOverdue(driven) ?? stepOverdue(driven, instance),
     onSignal: (signal, processes) => announceSignal(driven, stepId, signal, processes),
   });

@@ -2,6 +2,7 @@
 // what `catch_up` says. Schedules are independent of each other; each handles its times one after the other (ADR 0011).
 
 import { toTimestamp } from '../../lib/clock.ts';
+import { isStorageError } from '../../store/storage-error.ts';
 import { dueOf, missedOf, seenUntilMs, startsAtMs, type Tracked } from './schedule-due.ts';
 import { type FireParts, fireSchedule, settleMissed } from './schedule-fire.ts';
 
@@ -50,7 +51,8 @@ function isDue(tracked: Tracked, nowMs: number, o: Parts): boolean {
 }
 
 function retryLater(tracked: Tracked, error: unknown, { log, clock }: Parts): void {
-  log.error({ err: error, schedule_id: tracked.schedule.id }, 'a schedule failed; it is tried again');
+  const told = { err: error, schedule_id: tracked.schedule.id };
+  if (!isStorageError(error)) log.error(told, 'a schedule failed; it is tried again');
   pause(tracked, clock.now());
 }
 
@@ -72,7 +74,7 @@ async function deal(tracked: Tracked, o: Parts): Promise<boolean> {
   if (schedule.catchUp === 'none') {
     o.log.warn(told, 'a schedule skips the times it missed, as its catch_up says');
     const earlier = missed.isCut ? ', nor for earlier times' : '';
-    const detail = `The schedule started no run for ${toTimestamp(newest)}${earlier}: flwd was not running then.`;
+    const detail = `The schedule started no run for ${toTimestamp(newest)}${earlier}: flwd was not running then, or could not store it.`;
     await settleMissed(schedule, newest, { ...o, lastError: null, detail });
     tracked.state = { ...tracked.state, settledAtMs: newest };
     return true;

@@ -21,6 +21,7 @@ import { createId } from '../../lib/ids.ts';
 import { createSerial, type Serial } from '../../lib/serial.ts';
 import { createYielder } from '../../lib/yielder.ts';
 import type { SchedulePause, StoredSchedule } from '../../store/schedule/schedules.ts';
+import { isStorageError } from '../../store/storage-error.ts';
 import { limitsOf } from '../bindings.ts';
 import type { Caller } from '../create.ts';
 import type { Hub } from '../hub.ts';
@@ -294,7 +295,9 @@ function createTicks(roster: Roster, serial: Serial, o: Parts) {
 
   function tickSafely(): void {
     const ticking = tick()
-      .catch((error: unknown) => o.log.error({ err: error }, 'the schedules could not be read; this is tried again'))
+      .catch((error: unknown) => {
+        if (!isStorageError(error)) o.log.error({ err: error }, 'the schedules could not be read; this is tried again');
+      })
       .finally(() => ticks.delete(ticking));
     ticks.add(ticking);
   }

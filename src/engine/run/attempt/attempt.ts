@@ -28,6 +28,7 @@ type AttemptOptions = AttemptStart & {
   readonly log: Logger;
   /** Rejects once the run is detached. */
   readonly answerKv: (request: KvRequest) => Promise<KvAnswer>;
+  readonly mayHaveLost: () => boolean;
   /** Why the attempt is out of time; undefined when it is not. */
   readonly overdue: () => Interruption | undefined;
   /** A signal was sent to this many processes. */

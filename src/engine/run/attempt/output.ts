@@ -12,7 +12,12 @@ import { createErrorTail, keptErrors } from './error-tail.ts';
 
 type SpoolSource = Pick<AttemptProcess, 'spoolPath' | 'hasBegun'>;
 
-type Destination = Pick<AttemptStart, 'at' | 'withRetry'> & { readonly runLog: RunLog; readonly redactor: Redactor };
+type Destination = Pick<AttemptStart, 'at' | 'withRetry'> & {
+  readonly runLog: RunLog;
+  readonly redactor: Redactor;
+  /** Whether output of the script may have been lost, because the disk was full. */
+  readonly mayHaveLost: () => boolean;
+};
 
 export function createOutput(o: Destination) {
   const { runLog } = o;
@@ -84,6 +89,7 @@ export function createOutput(o: Destination) {
         }
       });
       await sink.flush(() => runLog.open(), spoolEnd);
+      await noteLoss(o);
       spool?.close();
     },
     lastErrors: sink.errors.lines,
@@ -92,6 +98,11 @@ export function createOutput(o: Destination) {
       spool?.close();
     },
   };
+}
+
+/** A line of the log for lines that it may lack. */
+async function noteLoss({ at, runLog, mayHaveLost }: Destination): Promise<void> {
+  if (mayHaveLost()) await runLog.note(at, 'the disk was full: lines that were printed meanwhile may be missing');
 }
 
 type Place = {
