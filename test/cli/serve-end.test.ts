@@ -64,6 +64,24 @@ describe('a server that is told to stop', () => {
     expect((await ended).stderr).not.toMatch(/goes on|next start/);
   });
 
+  testWith('bwrap')('leaves runs that commands list with a warning, also if it was killed', async () => {
+    const instance = await createInstance(jobs);
+    const { api, child, ended } = await serve(instance);
+    const id = await begin(api, 'hold');
+    await expect.poll(() => processesWith(id)).not.toEqual([]);
+    expect((await flwd(instance.dir, 'runs')).stderr).toBe('');
+    child.kill('SIGKILL');
+    await ended;
+    const left =
+      /^no server is running; the last one did not stop in order, and was last seen at work at \S+Z: nothing starts, and no end of a run is stored, until you run `flwd serve`\n$/;
+    for (const words of [['runs'], ['runs', '--json'], ['runs', id]])
+      expect(await flwd(instance.dir, ...words)).toMatchObject({ code: 0, stderr: expect.stringMatching(left) });
+    expect(await flwd(instance.dir, 'runs', '--status', 'failed')).toMatchObject({
+      code: 0,
+      stderr: 'no runs\n',
+    });
+  });
+
   testWith('bwrap')('ends them in order with --stop-runs, and starts no others', async () => {
     const instance = await createInstance(jobs, { scheduler: { global_concurrency: 1 } });
     const { api, child, ended } = await serve(instance, '--stop-runs');

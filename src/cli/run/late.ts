@@ -4,8 +4,8 @@ import type { AnswerOf } from '../../contract/operations.ts';
 import { defined } from '../../lib/defined.ts';
 import type { Options } from '../command.ts';
 import { readCount, readValue } from '../option-values.ts';
-import { loadConfiguration } from '../session/configuration.ts';
-import { type Session, withSession } from '../session/session.ts';
+import { warnNoServer } from '../session/no-server.ts';
+import { withSession } from '../session/session.ts';
 import { createOutput, flexible, type Output } from '../terminal/output.ts';
 
 type List = AnswerOf<'listLate'>;
@@ -24,17 +24,11 @@ export async function run(options: Options): Promise<void> {
   return withSession(options, async (session) => {
     const list = await session.client.call('listLate', { query });
     const isChecked = !session.isEphemeral();
-    if (!isChecked) await warnNoServer(options, session, output);
+    // Only a server notices what is late, so an empty list means nothing without one.
+    if (!isChecked) await warnNoServer(session, 'nothing starts or is checked', { options, output });
     if (output.isJson) output.json(list);
     else await printLate(list, output, { hasAll, isChecked });
   });
-}
-
-/** Only a server notices what is late, so an empty list means nothing without one. */
-async function warnNoServer(options: Options, { command }: Session, output: Output): Promise<void> {
-  const { whyNothingIsChecked } = await import('../../operator.ts');
-  const why = whyNothingIsChecked(loadConfiguration(options).config);
-  output.warn(`${why}: nothing starts or is checked until you run \`${command('serve')}\``);
 }
 
 async function printLate(

@@ -8,12 +8,13 @@ import { stepLabel } from '../../client/step-label.ts';
 import { soFarMs, spanWords, tookWords, wholeWords, workWords } from '../../client/took.ts';
 import type { AnswerOf } from '../../contract/operations.ts';
 import { leftBehindWords } from '../../domain/outcome/left-behind.ts';
-import { listedStatuses } from '../../domain/run.ts';
+import { isFinished, listedStatuses } from '../../domain/run.ts';
 import { defined } from '../../lib/defined.ts';
 import { formatSize } from '../../lib/units.ts';
 import type { Options } from '../command.ts';
 import { Refusal } from '../exit-code.ts';
 import { readChoice, readCount } from '../option-values.ts';
+import { warnNoServer } from '../session/no-server.ts';
 import { type Session, withSession } from '../session/session.ts';
 import { createOutput, flexible, type Output, right } from '../terminal/output.ts';
 import type { Style } from '../terminal/table-text.ts';
@@ -33,9 +34,14 @@ export async function run(options: Options, operands: readonly string[]): Promis
   if (extra !== undefined) throw new Refusal(`unexpected word \`${extra}\`: flwd runs lists runs, or shows one`);
   const query = queryOf(options);
   return withSession(options, async (session) => {
+    const warnIfLeft = async (runs: readonly Pick<RunSummary, 'status'>[]): Promise<void> => {
+      if (!session.isOwn() || runs.every(({ status }) => isFinished(status))) return;
+      await warnNoServer(session, 'nothing starts, and no end of a run is stored,', { options, output });
+    };
     if (word !== undefined) {
       const runId = await findRunId(session, word, { output, orLastOf: true });
       const found = await session.client.call('getRun', { path: { run_id: runId } });
+      await warnIfLeft([found]);
       if (output.isJson) output.json(found);
       else
         await describeRun(found, output, {
@@ -45,6 +51,7 @@ export async function run(options: Options, operands: readonly string[]): Promis
       return;
     }
     const list = await listRuns(session, query, readCount(options, 'limit') ?? usual);
+    await warnIfLeft(list.runs);
     if (output.isJson) output.json(list);
     else if (list.runs.length > 0) await printRuns(list, output);
     else output.say('no runs');

@@ -16,6 +16,8 @@ export type DataDirLink = {
   readonly fetch: Fetch;
   /** The owner is a command: this one or another. */
   readonly isEphemeral: () => boolean;
+  /** The owner is this process. */
+  readonly isOwn: () => boolean;
   /** Makes the owner start this run if it is pending. A command that owns the data dir starts no other runs. */
   readonly attend: (runId: string) => void;
   readonly close: () => Promise<void>;
@@ -80,6 +82,7 @@ export async function linkDataDir(
       }
     },
     isEphemeral: () => owner.isEphemeral,
+    isOwn: () => owner.pid === process.pid,
     attend(runId) {
       runs.add(runId);
       void owner.attend(runId);

@@ -26,6 +26,8 @@ export type Session = {
   readonly url: string;
   /** No server has the data dir. Runs that this command does not wait for continue only as far as they can alone. */
   readonly isEphemeral: () => boolean;
+  /** Neither a server nor another command has the data dir. */
+  readonly isOwn: () => boolean;
   /** Takes care of a run, even if the owner of the data dir changes. */
   readonly attend: (runId: string) => void;
   /** Writes a command for the same instance, as the user can type it. */
@@ -122,6 +124,7 @@ async function openRemote(remote: string, options: Options, request: SessionRequ
     where: baseUrl,
     url: baseUrl,
     isEphemeral: () => false,
+    isOwn: () => false,
     attend: () => undefined,
     command: (...words) => commandText(options, ...words),
     close: async () => undefined,
