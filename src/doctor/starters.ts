@@ -38,13 +38,14 @@ async function examineServer(
   const triggers = catalog
     .entries()
     .reduce((sum, { definition }) => sum + (definition.enabled ? definition.triggers.length : 0), 0);
+  const runs = countUnfinishedRuns(dbPath);
   const waiting = [
     ...countOf(schedules, 'schedule'),
     ...countOf(triggers, 'trigger'),
-    ...countOf(countUnfinishedRuns(dbPath), 'unfinished run'),
+    ...countOf(runs, 'unfinished run'),
   ];
   if (waiting.length === 0) return [];
-  const detail = `${whyNothingIsChecked(config)}; ${waiting.join(', ')} wait for one`;
+  const detail = `${whyNothingIsChecked(config)}; ${waiting.join(', ')} ${schedules + triggers + runs === 1 ? 'waits' : 'wait'} for one`;
   return [warn('server', detail, 'start it, with flwd serve or as a service; its log may say why it ended')];
 }
 

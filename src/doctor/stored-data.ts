@@ -4,7 +4,7 @@ import { kvLimits } from '../domain/kv.ts';
 import { waitingWords } from '../domain/notification.ts';
 import { withLentRoom } from '../instance/disk-reserve.ts';
 import { readOwnerId } from '../instance/owner-id.ts';
-import { toTimestamp } from '../lib/clock.ts';
+import { systemClock, toTimestamp } from '../lib/clock.ts';
 import { localTimezone } from '../lib/timezone.ts';
 import { formatSize } from '../lib/units.ts';
 import type { Places } from '../store/backup/backup.ts';
@@ -46,6 +46,7 @@ export async function examineStored(config: Config, places: Places): Promise<Hos
         ? ok('stored files', `logs and artifacts checked: ${files}; flwd backup reads all of them`)
         : fail('stored files', damaged.join(', '), 'restore a backup (flwd restore) that has them'),
       examineOwners(owners, readOwnerId(places.dataDir)),
+      ...examineQueue(found.queue),
       examineTimezone(timezone ?? 'UTC', config.scheduler.timezone),
       ...examinePauses(paused),
       ...examineLate(late),
@@ -64,6 +65,21 @@ export async function examineStored(config: Config, places: Places): Promise<Hos
     if (!shortage) throw error;
     return [warn('database', `${places.dbPath} cannot be read at present`, 'free space, or run flwd gc')];
   }
+}
+
+const manyWait = 1_000;
+const longWaitMs = 3_600_000;
+
+function examineQueue(queue: Examination['queue']): HostCheck[] {
+  if (queue === null) return [];
+  const { runs, first } = queue;
+  const [wait, which] = runs === 1 ? ['run waits', ''] : ['runs wait', ', the first'];
+  const why = first.why === null ? '' : `: ${first.why}`;
+  const since = `since ${toTimestamp(first.sinceMs)}`;
+  const detail = `${runs.toLocaleString('en')} ${wait}${which} ${since} (${first.id} of ${first.jobId})${why}`;
+  if (runs <= manyWait && systemClock.now() - first.sinceMs <= longWaitMs) return [ok('queue', detail)];
+  const fix = 'flwd runs --status pending lists them, and flwd cancel --status pending cancels them';
+  return [warn('queue', detail, `${fix}, with --job for one job`)];
 }
 
 /** A pause that somebody forgot looks like schedules that do not work. */

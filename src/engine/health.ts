@@ -5,6 +5,7 @@ import type { Executor } from '../exec/executor.ts';
 import { freeBytesOf, lackOfRoom } from '../lib/files/disk-room.ts';
 import { formatSize } from '../lib/units.ts';
 import type { Store } from '../store/open.ts';
+import { waitWords } from './queue/admission.ts';
 import type { Queue } from './queue/queue.ts';
 import type { QueueWatch } from './queue/queue-watch.ts';
 import type { Resumption } from './resumption.ts';
@@ -23,9 +24,15 @@ export function createHealth(o: {
   readonly schedules: Pick<Schedules, 'complaint'>;
 }): () => Record<string, Check> {
   function complaintOfQueue(): string | null {
-    if (o.queue.isFull) return `${o.queue.depth} runs wait, as many as allowed`;
+    if (o.queue.isFull) return `${waitWords(o.queue.depth)}, as many as allowed`;
     if (o.resumption.isLate()) return 'no run starts until the runs from before the restart have been resumed';
     return o.queueWatch.complaint();
+  }
+
+  function checkQueue(): Check {
+    const check = checkOf('degraded', complaintOfQueue());
+    const { depth } = o.queue;
+    return check.status === 'ok' && depth > 0 ? { ...check, detail: waitWords(depth) } : check;
   }
 
   return () => {
@@ -33,7 +40,7 @@ export function createHealth(o: {
     return {
       database: checkOf('failing', o.store.db.failure()),
       disk: checkDisk(o.runsDir),
-      queue: checkOf('degraded', complaintOfQueue()),
+      queue: checkQueue(),
       isolation: checkOf('degraded', profile.available ? null : (profile.detail ?? 'unavailable')),
       schedules: checkOf('degraded', o.schedules.complaint()),
     };

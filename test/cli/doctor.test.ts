@@ -2,6 +2,7 @@
 
 import { chmodSync, existsSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { expect, onTestFinished, test } from 'vitest';
 import { testWith } from '../support/host.ts';
 import { bash } from '../support/jobs.ts';
@@ -252,4 +253,30 @@ test('schedules and webhooks that can start nothing are named, with what to do',
   );
   expect((await flwd(dir, 'schedules')).stdout).toMatch(/ dated .* no calendar {2,}The calendar 'holidays' does not/);
   await restarted.stop();
+});
+
+test('doctor says how many runs wait, since when and why, and warns if one has waited for long', async () => {
+  const schedules = [{ cron: '0 0 1 1 *' }];
+  const q = bash('while :; do sleep 0.1; done', { concurrency: { limit: 1 }, schedules });
+  const { dir, dataDir, serve } = await createInstance({ q });
+  const server = await serve();
+  const doctor = async (): Promise<string> => (await flwd(dir, 'doctor')).stdout.replaceAll(/ +/g, ' ');
+  expect(await doctor()).not.toMatch(/^\w+ queue /m);
+  await server.start('q');
+  const first = await server.start('q');
+  const { created_at: since } = await server.json<{ created_at: string }>(`/runs/${first}`);
+  const why = 'only one run of q at a time';
+  expect(await doctor()).toContain(`ok queue 1 run waits since ${since} (${first} of q): ${why}\n`);
+  await server.start('q');
+  expect(await doctor()).toContain(`ok queue 2 runs wait, the first since ${since} (${first} of q): ${why}\n`);
+
+  const database = new DatabaseSync(join(dataDir, 'flwd.db'), { timeout: 60_000 });
+  database.prepare('UPDATE runs SET created_at = created_at - 7200000 WHERE id = ?').run(first);
+  database.close();
+  expect(await doctor()).toMatch(
+    /^warn queue 2 runs wait, the first since .*\n → flwd runs --status pending lists them, and flwd cancel --status pending cancels them, with --job for one job$/m,
+  );
+  expect(await flwd(dir, 'cancel', '--job', 'q', '--force', '--yes')).toMatchObject({ code: 0 });
+  await server.stop();
+  expect(await doctor()).toMatch(/^warn server no server has been running since \S+; 1 schedule waits for one$/m);
 });

@@ -290,6 +290,7 @@ test('health reports when something could have started for five seconds, until i
   });
   const holder = await holds(opened);
   const waiting = await opened.create('quick');
+  expect(opened.engine.health().queue).toEqual({ status: 'ok', detail: '1 run waits' });
   const { apply } = opened.store.runs;
   const giveBack = (): void => void Object.assign(opened.store.runs, { apply });
   onTestFinished(giveBack);

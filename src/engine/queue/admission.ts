@@ -84,15 +84,15 @@ export function isFull({ limits: { maxDepth }, waiting }: QueueState): boolean {
 function fullness(state: QueueState): Problem | null {
   if (!isFull(state)) return null;
   const { maxDepth } = state.limits;
-  const detail = `${inWords(state.waiting.boundedDepth)} already; scheduler.queue.max_depth is ${maxDepth}.`;
+  const detail = `${waitWords(state.waiting.boundedDepth)} already; scheduler.queue.max_depth is ${maxDepth}.`;
   return new Problem('queue-full', detail, { retry_after: queueFullRetrySeconds });
 }
 
 function whoIsBefore({ waiting: { depth } }: QueueState): string {
-  return depth === 0 ? 'steps of running runs wait before it' : `${inWords(depth)} before it`;
+  return depth === 0 ? 'steps of running runs wait before it' : `${waitWords(depth)} before it`;
 }
 
-function inWords(count: number): string {
+export function waitWords(count: number): string {
   return count === 1 ? '1 run waits' : `${count} runs wait`;
 }
 

@@ -3,6 +3,7 @@
 
 import type { SteadyClock } from '../../lib/clock.ts';
 import type { Slots } from '../run/slots.ts';
+import { waitWords } from './admission.ts';
 import type { Queue } from './queue.ts';
 
 export type QueueWatch = ReturnType<typeof watchQueue>;
@@ -33,7 +34,7 @@ export function watchQueue(o: {
       if (startableSinceMs === undefined || clock.monotonicMs() - startableSinceMs < startableMs) return null;
       // The depth does not count steps of running runs.
       const { depth } = queue;
-      const waiting = depth === 0 ? 'steps wait' : depth === 1 ? '1 run waits' : `${depth} runs wait`;
+      const waiting = depth === 0 ? 'steps wait' : waitWords(depth);
       return `${waiting} although ${slots.free === 1 ? '1 slot is' : `${slots.free} slots are`} free`;
     },
   };

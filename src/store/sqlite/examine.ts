@@ -28,6 +28,16 @@ export type Examination = {
   readonly damaged: readonly string[];
   /** The owners of running runs, and how many they drive. `host` is null for an owner without a lease. */
   readonly owners: readonly { readonly owner: string | null; readonly host: string | null; readonly runs: number }[];
+  /** How many runs wait for their start, and the one that has waited longest; null if no run waits. */
+  readonly queue: {
+    readonly runs: number;
+    readonly first: {
+      readonly id: string;
+      readonly jobId: string;
+      readonly sinceMs: number;
+      readonly why: string | null;
+    };
+  } | null;
   /** The time zone of the instance; null in a database from before it was kept. */
   readonly timezone: string | null;
   /** The tenants whose schedules are paused; `*` is every tenant. */
@@ -120,6 +130,7 @@ export async function examineStore(o: {
       files: files.length,
       damaged: shown,
       owners: readOwners(connection),
+      queue: readQueue(connection),
       timezone: readFact(connection, 'timezone'),
       paused: readPaused(connection),
       late: readLate(connection),
@@ -218,6 +229,21 @@ function readOwners(connection: DatabaseSync): Examination['owners'] {
     )
     .all()
     .map(({ owner, host, runs }) => ({ owner: textOrNull(owner), host: textOrNull(host), runs: Number(runs) }));
+}
+
+function readQueue(connection: DatabaseSync): Examination['queue'] {
+  const first = connection
+    .prepare(
+      "SELECT id, job_id, created_at, waiting FROM runs WHERE status = 'pending' ORDER BY created_at, id LIMIT 1",
+    )
+    .get();
+  if (!first) return null;
+  const { id, job_id: jobId, created_at: atMs, waiting } = first;
+  const counted = connection.prepare("SELECT count(*) AS runs FROM runs WHERE status = 'pending'").get();
+  return {
+    runs: Number(counted?.runs ?? 1),
+    first: { id: String(id), jobId: String(jobId), sinceMs: Number(atMs), why: textOrNull(waiting) },
+  };
 }
 
 function readKv(connection: DatabaseSync): Examination['kv'] {
