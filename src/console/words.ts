@@ -240,6 +240,13 @@ export function exactTime(timestamp: string): string {
   return `${wholeTime.format(new Date(timestamp))}\n${new Date(timestamp).toISOString()}`;
 }
 
+const dayAndClock = new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium', timeStyle: 'short' });
+
+/** "25 Nov 2026, 02:30": where both count, however long ago it is. */
+export function dayTimeWords(timestamp: string): string {
+  return dayAndClock.format(new Date(timestamp));
+}
+
 const dayWithWeekday = new Intl.DateTimeFormat('en-GB', { weekday: 'short', day: 'numeric', month: 'short' });
 
 /** The time between two instants: "Fri 13 Nov, 14:00–15:00", and "Fri 13 Nov" for a day. */

@@ -305,6 +305,7 @@ export const approvalList = named('ApprovalList', {
       trigger: Type.Object({ type: Type.String() }),
       args: anyObject,
       run_created_at: timestamp,
+      nominal_at: timeOrNull('For a run of a schedule or a backfill, or a rerun of it: the time for which it stands'),
     }),
   ),
   total: Type.Integer(),

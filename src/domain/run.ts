@@ -311,6 +311,8 @@ export type RunPlan = {
 export type Approval = OpenApproval &
   Pick<Run, 'run_id' | 'job_id' | 'tenant' | 'created_by' | 'trigger' | 'args'> & {
     readonly run_created_at: string;
+    /** For a run of a schedule or a backfill, or a rerun of it: the time for which it stands. */
+    readonly nominal_at: string | null;
     readonly step_name: string;
     /** When the step fails because nobody has answered; null: never. */
     readonly deadline: string | null;

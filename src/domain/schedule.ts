@@ -1,6 +1,7 @@
 // The state of a schedule, besides its terms: whose it is, and how its last starts went. The rules are in
 // docs/adr/0011-schedules.md.
 
+import { toTimestamp } from '../lib/clock.ts';
 import type { ScheduleTerms } from './job.ts';
 import type { StoredText } from './notification.ts';
 import type { Binding } from './principal.ts';
@@ -74,6 +75,14 @@ export function isCalendarName(text: string): boolean {
 
 /** Labels that flwd itself sets on the runs of a schedule. */
 export const scheduleLabels = ['schedule_id', 'nominal_at'] as const;
+
+/** The time for which a run of a schedule or a backfill stands, or a rerun of it. Anybody may label other runs. */
+export function nominalTimeOf(trigger: string | undefined, labels: Readonly<Record<string, string>>): string | null {
+  const at = labels.nominal_at;
+  if (at === undefined || !['schedule', 'backfill', 'rerun'].includes(trigger ?? '')) return null;
+  const atMs = Date.parse(at);
+  return Number.isNaN(atMs) || toTimestamp(atMs) !== at ? null : at;
+}
 
 /** The label of the runs of a backfill. */
 export const backfillLabel = 'backfill_id';

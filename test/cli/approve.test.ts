@@ -16,6 +16,7 @@ const jobs = {
   both: steps({ steps: [ask('left'), ask('right')] }),
   asks: steps({ steps: [ask('go')] }),
   others: steps({ steps: [{ id: 'go', approval: { text: 'Go?', not_by_starter: true } }] }),
+  nightly: steps({ steps: [ask('go')], schedules: [{ cron: '30 2 * * *', timezone: 'UTC' }] }),
   outer: steps({ steps: [ask('go'), { id: 'inner', job: 'gated', needs: ['go'] }] }),
 };
 
@@ -111,6 +112,17 @@ test('with a server, approve and deny return at once; without a step name they t
   await waiting(await server.start('others'), 'go');
   const others = await flwd(instance.dir, 'approvals', '--job', 'others');
   expect(others.stdout).toMatch(/ anyone with runs:approve except local\n$/);
+});
+
+test('the list says for which time a run of a backfill stands', async () => {
+  const instance = await createInstance(jobs);
+  const server = await instance.serve();
+  await flwd(instance.dir, 'backfill', 'nightly', '--from', '2026-03-01', '--until', '2026-03-02');
+  await server.start('others');
+  const listed = async () => (await flwd(instance.dir, 'approvals')).stdout;
+  await expect.poll(listed).toMatch(/^run_\w+ +go +others +Go\? /m);
+  await expect.poll(listed).toMatch(/^RUN +STEP +JOB +FOR +QUESTION +WAITING SINCE +WHO MAY ANSWER\n/);
+  expect(await listed()).toMatch(/^run_\w+ +go +nightly +2026-03-01T02:30:00.000Z +go\? /m);
 });
 
 test('without a server, approve ends and names the step when a sub-run waits', async () => {

@@ -4,6 +4,7 @@ import { afterAll, describe, expect } from 'vitest';
 import { steps } from '../engine/step-jobs.ts';
 import { startServing } from '../server/serving.ts';
 import { testWith } from '../support/host.ts';
+import { bash } from '../support/jobs.ts';
 import { aBrowser } from './a-browser.ts';
 
 const ask = (text: string, by?: readonly string[]) => [
@@ -17,6 +18,15 @@ const server = await startServing({
     'shop/release': steps({ steps: ask('Release to production?') }),
     'db/migrate': steps({ steps: ask('Drop the column?') }),
     'infra/keys': steps({ steps: ask('Rotate the keys?', ['alice']) }),
+    'etl/load': bash('true', { permissions: { network: 'all' } }),
+    'etl/daily': steps({
+      steps: [
+        { id: 'ask', approval: { text: 'Load it?' } },
+        { id: 'load', job: 'etl/load', needs: ['ask'] },
+      ],
+      schedules: [{ cron: '30 2 * * *', timezone: 'UTC' }],
+    }),
+    'etl/all': steps({ steps: [{ id: 'each', job: 'etl/daily' }] }),
   },
 });
 const { url } = server;
@@ -101,5 +111,36 @@ describe('the page of approvals', () => {
     await page.getByRole('link', { name: 'All approvals' }).click();
     await page.getByRole('button', { name: 'Approve shop/release' }).click();
     await expect.poll(async () => (await run(release)).status, { timeout: 20_000 }).toBe('success');
+  });
+
+  testWith('bwrap')(
+    'names the jobs that later steps start, which the permissions of the run do not bound',
+    async () => {
+      const answer = await server.post('/runs', { job_id: 'etl/all' });
+      const { run_id: above }: { run_id: string } = JSON.parse(await answer.text());
+      const page = await browser.open(`${url}/approvals`);
+      const panel = page.getByRole('region', { name: 'Approval' });
+      await panel.getByText('nothing but its workspace').waitFor();
+      const said = (name: string) => panel.locator('dl > div', { has: page.getByText(name, { exact: true }) });
+      await said('Starts').getByText(': with their own permissions, which are not listed here').waitFor();
+      expect(await said('Starts').getByRole('link', { name: 'etl/load' }).getAttribute('href')).toBe('/jobs/etl/load');
+      expect(await said('Then').getByRole('link').getAttribute('href')).toBe(`/runs/${above}`);
+      // The job may name another one by now.
+      await page.route(/\/jobs\/etl(?:%2F|\/)daily$/, (route) => route.fulfill({ status: 403, json: {} }));
+      await page.reload();
+      await said('Starts').getByText('other jobs, perhaps, by load: with their own permissions').waitFor();
+      await server.post(`/runs/${above}/cancel`, {});
+      await expect.poll(async () => (await run(above)).status, { timeout: 20_000 }).toBe('cancelled');
+    },
+  );
+
+  testWith('bwrap')('says for which time a run of a backfill stands', async () => {
+    const found = await server.fetch('/schedules?job_id=etl/daily');
+    const { schedules }: { schedules: readonly { id: string }[] } = JSON.parse(await found.text());
+    const span = { from: '2026-03-01T00:00:00Z', until: '2026-03-02T00:00:00Z' };
+    await server.post(`/schedules/${schedules[0]?.id}/backfills`, span);
+    const page = await browser.open(`${url}/approvals`, { timezone: 'Europe/Berlin' });
+    const panel = page.getByRole('region', { name: 'Approval' });
+    await panel.getByText('The run is for 1 Mar 2026, 03:30.').waitFor();
   });
 });

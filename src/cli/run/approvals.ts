@@ -110,11 +110,13 @@ async function printApprovals(
 ): Promise<void> {
   const isWaiting = state === 'waiting';
   const nowMs = systemClock.now();
+  const hasTimes = approvals.some(({ nominal_at: at }) => at !== null);
   await output.table(
     [
       'RUN',
       'STEP',
       flexible('JOB'),
+      ...(hasTimes ? ['FOR'] : []),
       flexible('QUESTION'),
       isWaiting ? 'WAITING SINCE' : 'ENDED',
       flexible(isWaiting ? 'WHO MAY ANSWER' : 'ANSWER'),
@@ -123,6 +125,7 @@ async function printApprovals(
       asked.run_id,
       asked.step_id,
       asked.job_id,
+      ...(hasTimes ? [asked.nominal_at ?? ''] : []),
       asked.question ?? '',
       finishedAt === null ? awayWords(Date.parse(asked.since) - nowMs) : output.time(finishedAt),
       finishedAt === null ? whoMayAnswer(asked) : answerWords(answer),

@@ -1,9 +1,21 @@
 // One approval: the question, the answer or the form for it, how far the run is, and what approving does.
 
-import { FilePen, FileSearch, FileText, GitBranch, Globe, KeyRound, ListVideo, type LucideIcon } from 'lucide-react';
+import {
+  CornerLeftUp,
+  FilePen,
+  FileSearch,
+  FileText,
+  GitBranch,
+  Globe,
+  KeyRound,
+  ListVideo,
+  type LucideIcon,
+  Workflow,
+} from 'lucide-react';
 import { Fragment, type ReactNode } from 'react';
 import { Link } from 'wouter';
 import { spanWords, tookMs } from '../../client/took.ts';
+import type { AnswerOf } from '../../contract/operations.ts';
 import { CopyButton } from '../design/controls/CopyButton.tsx';
 import { Card } from '../design/text/Card.tsx';
 import { JobName } from '../design/text/JobName.tsx';
@@ -12,7 +24,17 @@ import { StatusIcon } from '../design/text/Status.tsx';
 import { Age, Time } from '../design/text/Time.tsx';
 import { failureText, isLoading, useAnswer } from '../session/answers.tsx';
 import { ErrorNote } from '../widgets/Notes.tsx';
-import { harmless, originWords, type Run, runPath, type Step, sizeWords } from '../words.ts';
+import {
+  dayTimeWords,
+  exactTime,
+  harmless,
+  jobPath,
+  originWords,
+  type Run,
+  runPath,
+  type Step,
+  sizeWords,
+} from '../words.ts';
 import { AnswerForm } from './AnswerForm.tsx';
 import styles from './Approvals.module.css';
 import { answerWords } from './approval-words.ts';
@@ -21,14 +43,15 @@ import type { Approval } from './waiting-approvals.ts';
 export function ApprovalPanel({ asked, view }: { readonly asked: Approval; readonly view: string }): ReactNode {
   const { run_id: runId } = asked;
   const answer = useAnswer(['approvals', 'run', runId], async (client, signal) => {
-    const [run, { artifacts }] = await Promise.all([
+    const [run, { artifacts }, job] = await Promise.all([
       client.call('getRun', { path: { run_id: runId }, signal }),
       client.call('listArtifacts', { query: { run_id: runId, limit: 50 }, signal }).catch(() => ({ artifacts: [] })),
+      client.call('getJob', { path: { job_id: asked.job_id }, signal }).catch(() => null),
     ]);
-    return { run, artifacts };
+    return { run, artifacts, job };
   });
   const failure = failureText(answer);
-  const { run, artifacts = [] } = answer.data ?? {};
+  const { run, artifacts = [], job = null } = answer.data ?? {};
   return (
     <section className={styles.panel} aria-label="Approval">
       <p className={styles.back}>
@@ -47,6 +70,15 @@ export function ApprovalPanel({ asked, view }: { readonly asked: Approval; reado
         <span>
           Asked {originWords(asked)} <Age at={asked.since} />.
         </span>
+        {asked.nominal_at !== null && (
+          <span>
+            The run is for{' '}
+            <time dateTime={asked.nominal_at} title={exactTime(asked.nominal_at)}>
+              {dayTimeWords(asked.nominal_at)}
+            </time>
+            .
+          </span>
+        )}
         {asked.deadline !== null && (
           <span>
             If nobody answers, the step fails <Time at={asked.deadline} />.
@@ -67,7 +99,7 @@ export function ApprovalPanel({ asked, view }: { readonly asked: Approval; reado
       {failure !== null && <ErrorNote text={failure} />}
       {isLoading(answer) && <Reserved />}
       {run && <Progress run={run} stepId={asked.step_id} />}
-      {run && <Effects run={run} stepId={asked.step_id} />}
+      {run && <Effects run={run} job={job} stepId={asked.step_id} />}
       {artifacts.length > 0 && (
         <Card title="Files so far" count={String(artifacts.length)}>
           <ul className={styles.files}>
@@ -151,8 +183,12 @@ function tookWords(step: Step): string {
   return ms === null ? 'now' : spanWords(ms);
 }
 
-function Effects({ run, stepId }: { readonly run: Run; readonly stepId: string }): ReactNode {
-  const after = stepsAfter(run.steps, stepId).map(({ step_id: id }) => id);
+type Job = AnswerOf<'getJob'>;
+
+function Effects(o: { readonly run: Run; readonly job: Job | null; readonly stepId: string }): ReactNode {
+  const { run, job, stepId } = o;
+  const after = stepsAfter(run.steps, stepId);
+  const starting = startingSteps(run, job, after);
   const paths = (kind: 'read' | 'write') =>
     run.grants.flatMap((one) => (one.kind === kind && one.path ? [one.path] : []));
   const { network } = run.security.isolation;
@@ -163,11 +199,17 @@ function Effects({ run, stepId }: { readonly run: Run; readonly stepId: string }
   return (
     <Card title="What approving does">
       <dl className={styles.effects}>
-        <Effect icon={ListVideo} name="Runs" values={after} isEmpty="no further step" />
+        <Effect icon={ListVideo} name="Runs" values={after.map(({ step_id: id }) => id)} isEmpty="no further step" />
         <Effect icon={FileText} name="With" values={args} isEmpty="no arguments" />
         <Effect icon={FilePen} name="Writes" values={paths('write')} isEmpty="nothing but its workspace" />
         <Effect icon={FileSearch} name="Reads" values={paths('read')} isEmpty="nothing outside its workspace" />
         <Effect icon={Globe} name="Network" values={[]} isEmpty={network === 'none' ? 'none' : 'everything'} />
+        {starting.length > 0 && <Starts steps={starting} />}
+        {run.parent && (
+          <Row icon={CornerLeftUp} name="Then">
+            <Link href={runPath(run.parent.run_id)}>the run above it</Link> goes on, with the permissions of its own job
+          </Row>
+        )}
         {secrets.length > 0 && <Effect icon={KeyRound} name="Secrets" values={secrets} isEmpty="" />}
         <Effect
           icon={GitBranch}
@@ -190,6 +232,43 @@ function stepsAfter(steps: readonly Step[], stepId: string): readonly Step[] {
   return steps.filter((step) => step.step_id !== stepId && after.has(step.step_id) && step.instance_of === null);
 }
 
+type StartingStep = { readonly stepId: string /** null: not known. */; readonly jobId: string | null };
+
+/**
+ * The steps that start other jobs. A job that has changed since may name others. A step that is still to be divided
+ * into instances then does not say whether they start jobs, so it counts.
+ */
+function startingSteps(run: Run, job: Job | null, after: readonly Step[]): readonly StartingStep[] {
+  const written = job?.revision === run.source.revision ? job.steps : null;
+  return after.flatMap(({ step_id: stepId, kind }): StartingStep[] => {
+    if (written === null) return kind === 'job' || kind === 'group' ? [{ stepId, jobId: null }] : [];
+    const jobId = written.find((step) => step.step_id === stepId)?.job ?? null;
+    return jobId === null ? [] : [{ stepId, jobId }];
+  });
+}
+
+/** What the run itself may do does not bound the jobs that it starts. */
+function Starts({ steps }: { readonly steps: readonly StartingStep[] }): ReactNode {
+  const jobIds = [...new Set(steps.flatMap(({ jobId }) => (jobId === null ? [] : [jobId])))];
+  const unnamed = steps.flatMap(({ stepId, jobId }) => (jobId === null ? [stepId] : []));
+  return (
+    <Row icon={Workflow} name="Starts">
+      {jobIds.map((id, at) => (
+        <Fragment key={id}>
+          {at > 0 && ', '}
+          <Link href={jobPath(id)}>{harmless(id)}</Link>
+        </Fragment>
+      ))}
+      {unnamed.length > 0 && (
+        <>
+          other jobs, perhaps, by <Codes of={unnamed} />
+        </>
+      )}
+      : with their own permissions, which are not listed here
+    </Row>
+  );
+}
+
 function Effect(o: {
   readonly icon: LucideIcon;
   readonly name: string;
@@ -197,19 +276,28 @@ function Effect(o: {
   readonly isEmpty: string;
 }): ReactNode {
   return (
+    <Row icon={o.icon} name={o.name}>
+      {o.values.length === 0 ? o.isEmpty : <Codes of={o.values} />}
+    </Row>
+  );
+}
+
+function Row(o: { readonly icon: LucideIcon; readonly name: string; readonly children: ReactNode }): ReactNode {
+  return (
     <div>
       <dt>
         <o.icon size={14} aria-hidden="true" /> {o.name}
       </dt>
-      <dd>
-        {o.values.length === 0 && o.isEmpty}
-        {o.values.map((value, at) => (
-          <Fragment key={value}>
-            {at > 0 && ', '}
-            <code>{harmless(value)}</code>
-          </Fragment>
-        ))}
-      </dd>
+      <dd>{o.children}</dd>
     </div>
   );
+}
+
+function Codes({ of }: { readonly of: readonly string[] }): ReactNode {
+  return of.map((value, at) => (
+    <Fragment key={value}>
+      {at > 0 && ', '}
+      <code>{harmless(value)}</code>
+    </Fragment>
+  ));
 }

@@ -5,6 +5,7 @@ import { setImmediate as yieldNow } from 'node:timers/promises';
 import { type Kysely, sql } from 'kysely';
 import type { StepDefinition } from '../../domain/job.ts';
 import type { Approval, RunPlan } from '../../domain/run.ts';
+import { nominalTimeOf } from '../../domain/schedule.ts';
 import { toTimestamp } from '../../lib/clock.ts';
 import type { RunRow, Schema, StepRow } from '../schema.ts';
 import { readPlan } from './earlier-plans.ts';
@@ -34,7 +35,16 @@ export async function listApprovals(db: Kysely<Schema>, query: ApprovalQuery): P
   const { limit, state } = query;
   const lastAtMs = await lastSearched(db, state);
   const rows = await approvalsOf(db, query, lastAtMs)
-    .select(['run.id', 'run.job_id', 'run.tenant', 'run.created_by', 'run.created_at', 'run.trigger', 'run.args'])
+    .select([
+      'run.id',
+      'run.job_id',
+      'run.tenant',
+      'run.created_by',
+      'run.created_at',
+      'run.trigger',
+      'run.args',
+      'run.labels',
+    ])
     .select(['step.step_id', 'step.name', 'step.instance_of', 'step.message', 'step.started_at', 'step.finished_at'])
     .select(['step.deadline_at', 'step.approval'])
     .limit(limit)
@@ -50,7 +60,7 @@ export async function listApprovals(db: Kysely<Schema>, query: ApprovalQuery): P
   return { approvals, total, isTotalExact: lastAtMs === undefined };
 }
 
-type Row = Pick<RunRow, 'id' | 'job_id' | 'tenant' | 'created_by' | 'created_at' | 'trigger' | 'args'> &
+type Row = Pick<RunRow, 'id' | 'job_id' | 'tenant' | 'created_by' | 'created_at' | 'trigger' | 'args' | 'labels'> &
   Pick<StepRow, 'step_id' | 'name' | 'instance_of' | 'message' | 'started_at' | 'finished_at'> &
   Pick<StepRow, 'deadline_at' | 'approval'>;
 
@@ -64,6 +74,7 @@ function toApproval(row: Row, question: Question | undefined): Approval {
     trigger: { type: row.trigger },
     args: JSON.parse(row.args),
     run_created_at: toTimestamp(row.created_at),
+    nominal_at: nominalTimeOf(row.trigger, JSON.parse(row.labels)),
     step_id: row.step_id,
     step_name: row.name,
     // The message of a step that has ended says how it ended.

@@ -4,9 +4,9 @@ import type { CommandAction } from '../../../domain/command-action.ts';
 import type { JsonObject } from '../../../domain/job.ts';
 import { noResources } from '../../../domain/resources.ts';
 import type { Run, RunPlan } from '../../../domain/run.ts';
+import { nominalTimeOf } from '../../../domain/schedule.ts';
 import { toTraceTexts } from '../../../domain/trigger/trace.ts';
 import type { AttemptProcess, AttemptRequest, Executor } from '../../../exec/executor.ts';
-import { toTimestamp } from '../../../lib/clock.ts';
 import { lackOfRoom } from '../../../lib/files/disk-room.ts';
 import { traceOfAttempt } from '../../../store/run/span-ids.ts';
 import { unwritable } from '../../../store/storage-error.ts';
@@ -109,12 +109,9 @@ function toSpec(o: AttemptStart): Omit<AttemptRequest, 'masked'> {
   };
 }
 
-/** The time for which a run of a schedule or a backfill stands, or a rerun of it. Anybody may label other runs. */
-function scheduledTime({ trigger, labels }: AttemptStart['run']): Readonly<Record<string, string>> {
-  const at = labels?.nominal_at;
-  if (at === undefined || !['schedule', 'backfill', 'rerun'].includes(trigger?.type ?? '')) return {};
-  const atMs = Date.parse(at);
-  return Number.isNaN(atMs) || toTimestamp(atMs) !== at ? {} : { FLWD_SCHEDULED_AT: at };
+function scheduledTime({ trigger, labels = {} }: AttemptStart['run']): Readonly<Record<string, string>> {
+  const at = nominalTimeOf(trigger?.type, labels);
+  return at === null ? {} : { FLWD_SCHEDULED_AT: at };
 }
 
 /** Whether the job sees more of the host than in every secure sandbox. Only then is there something to mask. */
