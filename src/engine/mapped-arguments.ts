@@ -24,7 +24,11 @@ export function mapArguments(
       return evaluate(text);
     } catch (error) {
       if (!(error instanceof ExpressionError)) throw error;
-      errors.add({ pointer, keyword: 'expression', message: `has no value: ${error.message}` });
+      errors.add({
+        pointer,
+        keyword: 'expression',
+        message: `has no value: ${error.message}${hintOf(text, error.message)}`,
+      });
       return undefined;
     }
   };
@@ -44,4 +48,11 @@ export function mapArguments(
   });
   if (errors.size > 0) throw validationError(errors.errors(), errors.size);
   return Object.fromEntries(found);
+}
+
+/** How to test a member that may be missing. */
+function hintOf(text: string, message: string): string {
+  const name = /^no such key: (\w+)$/.exec(message)?.[1];
+  const member = name === undefined ? null : new RegExp(`[A-Za-z_][\\w.]*\\.${name}\\b`).exec(text);
+  return member ? `; \`has(${member[0]})\` says whether it is there` : '';
 }

@@ -68,7 +68,7 @@ describe('arguments', () => {
     const argspec = object({ n: { type: 'number' }, s: { type: 'string' }, b: { type: 'boolean' } });
     expect(errorsIn(argspec, { n: '1', s: 1, b: 'true' })).toEqual([
       '/args/n must be a number, not a string',
-      '/args/s must be a string: put it in quotes',
+      '/args/s must be a string, not a number',
       '/args/b must be true or false, not a string',
     ]);
   });
@@ -103,7 +103,7 @@ describe('arguments', () => {
     ],
     [{ type: 'array', uniqueItems: true }, [{ a: 1 }, { a: '1' }, [], '[]'], ''],
     [{ const: 5 }, 6, 'must be 5'],
-    [{ type: ['string', 'null'] }, 5, 'must be a string or null: put it in quotes'],
+    [{ type: ['string', 'null'] }, 5, 'must be a string or null, not a number'],
     [{ not: { type: 'string' } }, 'x', 'must not have this form'],
   ])('%j given %j: %s', (schema, value, message) => {
     expect(errorsIn(object({ x: schema }), { x: value })).toEqual(message === '' ? [] : [`/args/x ${message}`]);
@@ -178,7 +178,7 @@ describe('arguments', () => {
     const argspec = object({ list: { anyOf: [{ type: 'array', items: { type: 'integer' } }, texts] }, n: texts });
     const list = Array.from({ length: 5_000 }, () => 'x');
     expect(errorsIn(argspec, { list })).toEqual([]);
-    expect(errorsIn(argspec, { list, n: [1] })).toEqual(['/args/n/0 must be a string: put it in quotes']);
+    expect(errorsIn(argspec, { list, n: [1] })).toEqual(['/args/n/0 must be a string, not a number']);
     const late = object({ n: texts, list: { anyOf: [{ type: 'array', items: { type: 'integer' } }, texts] } });
     expect(errorsIn(late, { n: Array.from({ length: 3_000 }, () => 1), list })).toHaveLength(101);
   });
@@ -258,7 +258,7 @@ describe('a hostile argspec and hostile arguments', () => {
       },
     );
     expect(errorsIn(tree, { root: { children: [{ name: 'a', children: [{ name: 1 }] }] } })).toEqual([
-      '/args/root/children/0/children/0/name must be a string: put it in quotes',
+      '/args/root/children/0/children/0/name must be a string, not a number',
     ]);
   });
 

@@ -65,7 +65,14 @@ testWith(headlessChromium)('a secret is set, replaced, its key rotated, and dele
   await form.getByRole('button', { name: 'Set the secret' }).click();
   const row = page.getByRole('row', { name: /registry/ });
   await row.getByRole('button', { name: 'Replace… registry' }).click();
-  await page.getByLabel('Value').fill('the-second-value');
+  // A password field would make one line of a key that is pasted.
+  await page.getByLabel('Value').focus();
+  await page.evaluate(`{
+    const clipboardData = new DataTransfer();
+    clipboardData.setData('text', 'the-second-value\\nof two lines\\n');
+    document.activeElement.dispatchEvent(new ClipboardEvent('paste', { clipboardData, bubbles: true, cancelable: true }));
+  }`);
+  await expect.poll(() => page.getByLabel('Value').inputValue()).toBe('the-second-value\nof two lines\n');
   await page.getByRole('button', { name: 'Replace the value' }).click();
   await page.getByRole('dialog').waitFor({ state: 'detached' });
   expect(await page.locator('body').textContent()).not.toMatch(/the-(first|second)-value/);

@@ -198,3 +198,18 @@ testWith(headlessChromium)('who may not backfill sees progress alone, and no but
   expect(await page.getByRole('menuitem', { name: 'Backfill…' }).count()).toBe(0);
   expect(await page.getByRole('button', { name: /^Cancel the backfill/ }).count()).toBe(0);
 });
+
+testWith(headlessChromium)('the span of a backfill under way is in the zone that the page names', async () => {
+  await using server = await startServing({ jobs: { 'ops/nightly': bash('true', { schedules: [daily] }) } });
+  const answer = await server.fetch('/schedules');
+  const { schedules }: { schedules: readonly { id: string }[] } = JSON.parse(await answer.text());
+  await server.post('/schedules/pause', {});
+  const span = { from: '2026-03-01T23:00:00Z', until: '2026-03-04T23:00:00Z' };
+  await server.post(`/schedules/${schedules[0]?.id}/backfills`, span);
+  const page = await browser.open(`${server.url}/schedules`, { width: 1_440, timezone: 'America/New_York' });
+  await page.getByText('Times in Europe/Berlin').waitFor();
+  const list = page.getByRole('region', { name: 'Backfills' });
+  await list.getByText(/^2 Mar( 2026)? 00:00 – 5 Mar( 2026)? 00:00$/).waitFor();
+  await page.getByRole('button', { name: 'Week' }).click();
+  await list.getByText(/^1 Mar( 2026)? 18:00 – 4 Mar( 2026)? 18:00$/).waitFor();
+});

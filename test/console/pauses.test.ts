@@ -95,3 +95,10 @@ testWith(headlessChromium)('a pause that the server refuses is explained', async
   await page.getByRole('alert').waitFor();
   await page.getByRole('button', { name: 'Pause all' }).waitFor();
 });
+
+testWith(headlessChromium)('a single schedule is spoken of in the singular', async () => {
+  await using one = await startServing({ jobs: { 'ops/nightly': jobs['ops/nightly'] } });
+  const page = await browser.open(`${one.url}/schedules`);
+  await page.getByRole('button', { name: 'Pause all' }).click();
+  await page.getByText('The schedule starts no runs until it is resumed.').waitFor();
+});

@@ -213,6 +213,10 @@ describe('the events of all runs', () => {
         { pointer: '?types', message: "'step.outputs' is not the name of an event; did you mean step.output?" },
       ],
     });
+    const unlike = JSON.parse(await (await stream('?types=whatever')).text());
+    expect(unlike.errors[0].message).toBe(
+      `'whatever' is not the name of an event; the names are ${eventTypes.join(', ')}`,
+    );
     const all = await stream(`?types=${eventTypes.join(',')}`);
     expect(all.status).toBe(200);
     await all.body?.cancel();

@@ -232,6 +232,8 @@ describe('a push of GitHub', () => {
     expect(await read(await push(lacking))).toEqual({ status: 400, slug: 'validation-error', at: ['/args/ref'] });
     const unfit = pushed({ ref: 'main' });
     expect(await read(await push(unfit))).toEqual({ status: 400, slug: 'validation-error', at: ['/args/ref'] });
+    const said = async (body: string) => (await (await push(body)).text()).match(/"message":"((?:[^"\\]|\\.)*)"/)?.[1];
+    expect(await said(lacking)).toBe('has no value: no such key: ref; `has(body.ref)` says whether it is there');
     for (const body of ['[]', '"text"', '17', 'null', '']) {
       expect(await read(await push(body))).toMatchObject({ status: 400, slug: 'validation-error' });
     }

@@ -12,7 +12,7 @@ export function toMemberErrors(
 ): MemberError[] {
   const found = new Map<string, MemberError>();
   for (const error of errors) {
-    const failure = toMemberError(error, noun);
+    const failure = toMemberError(error, noun, true);
     if (failure) found.set(`${failure.path.join('\0')}\n${failure.message}`, failure);
     if (found.size === errorLimit) break;
   }
@@ -21,15 +21,19 @@ export function toMemberErrors(
 
 /**
  * A schema may help: `says` describes the value it wants, and `hints` explains unknown members. `noun` names the kind
- * of member. Returns undefined for an error that only repeats a better one: that of `if`, or of a branch of
+ * of member. Only what an author wrote is YAML. Returns undefined for an error that only repeats a better one: that of `if`, or of a branch of
  * `propertyNames`.
  */
-export function toMemberError(error: ErrorObject, noun: (path: readonly string[]) => string): MemberError | undefined {
+export function toMemberError(
+  error: ErrorObject,
+  noun: (path: readonly string[]) => string,
+  isYaml = false,
+): MemberError | undefined {
   if (error.keyword === 'if' || (error.propertyName !== undefined && error.keyword !== 'propertyNames'))
     return undefined;
   const { member, spot } = whereIs(error);
   const path = [...splitPointer(error.instancePath), ...(member === undefined ? [] : [member])];
-  return { path, spot, keyword: error.keyword, message: messageOf(error, path, noun(path)) };
+  return { path, spot, keyword: error.keyword, message: messageOf(error, path, noun(path), isYaml) };
 }
 
 export function splitPointer(pointer: string): string[] {
@@ -63,6 +67,7 @@ function messageOf(
   { keyword, params, parentSchema, data, message }: ErrorObject,
   path: readonly string[],
   noun: string,
+  isYaml: boolean,
 ) {
   const said = parentSchema?.says;
   const member = path.at(-1) ?? '';
@@ -77,7 +82,7 @@ function messageOf(
       return `\`${shorten(member)}\` is not an allowed name here`;
     case 'type': {
       const wanted = typeof said === 'string' ? said : [params.type].flat().map(kindOf).join(' or ');
-      return `must be ${wanted}${hint(wanted, data)}`;
+      return `must be ${wanted}${hint(wanted, data, isYaml)}`;
     }
     case 'format':
     case 'pattern':
@@ -147,9 +152,10 @@ function kindOf(type: string): string {
 }
 
 /** YAML reads `1.10` as a number and `no` as a string, so the hint says how to write the intended value. */
-function hint(wanted: string, data: unknown): string {
+function hint(wanted: string, data: unknown, isYaml: boolean): string {
   const isTextWanted = wanted.includes('a string');
-  if (isTextWanted && (typeof data === 'number' || typeof data === 'boolean')) return ': put it in quotes';
+  if (isTextWanted && (typeof data === 'number' || typeof data === 'boolean'))
+    return isYaml ? ': put it in quotes' : `, not a ${typeof data}`;
   if (!isTextWanted && typeof data === 'string') return ', not a string';
   return '';
 }

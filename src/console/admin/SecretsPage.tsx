@@ -15,6 +15,7 @@ import { Time } from '../design/text/Time.tsx';
 import { useActs } from '../session/acts.ts';
 import { useAnswer, useRefresh } from '../session/answers.tsx';
 import { useScopes } from '../session/scopes.ts';
+import { LineInput } from '../start/FieldInput.tsx';
 import { Empty, ErrorNote, Shown } from '../widgets/Notes.tsx';
 import { countWords, harmless } from '../words.ts';
 import styles from './Admin.module.css';
@@ -272,12 +273,14 @@ function SecretForm(o: {
         )}
         <Field label="Value" isRequired hint="4 bytes to 64 KiB. It is never shown again">
           {(attributes) => (
-            <Input
-              {...attributes}
-              type="password"
-              autoComplete="new-password"
-              value={value}
-              onChange={(event) => setValue(event.target.value)}
+            <LineInput
+              shared={attributes}
+              text={value}
+              set={setValue}
+              look={{ type: 'text' }}
+              isLong={false}
+              isHidden
+              placeholder=""
             />
           )}
         </Field>

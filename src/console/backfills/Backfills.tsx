@@ -16,7 +16,7 @@ import { useRefresh } from '../session/answers.tsx';
 import { useNow } from '../session/clock.ts';
 import { useScopes } from '../session/scopes.ts';
 import { ErrorNote } from '../widgets/Notes.tsx';
-import { countOf, countWords, exactTime, harmless, timeZone } from '../words.ts';
+import { countOf, countWords, exactTime, harmless } from '../words.ts';
 import styles from './Backfills.module.css';
 import { type Backfill, isOpen, runsOf, useBackfills } from './backfill-data.ts';
 
@@ -25,7 +25,12 @@ const endedShown = 3;
 const shownParts = { day: 'numeric', month: 'short', hour: '2-digit', minute: '2-digit' } as const;
 
 /** Those under way, and those that failed since yesterday. Nothing is shown without any. */
-export function OpenBackfills({ choose }: { readonly choose: (scheduleId: string) => void }): ReactNode {
+export function OpenBackfills(o: {
+  /** The zone of the times of the page. */
+  readonly zone: string;
+  readonly choose: (scheduleId: string) => void;
+}): ReactNode {
+  const { zone, choose } = o;
   const { data: all = [] } = useBackfills();
   const nowMs = useNow(60_000);
   const isNew = ({ finished_at: at }: Backfill) => at !== null && Date.parse(at) > nowMs - dayMs;
@@ -41,7 +46,7 @@ export function OpenBackfills({ choose }: { readonly choose: (scheduleId: string
               <button type="button" className={styles.job} onClick={() => choose(one.schedule_id)}>
                 <JobName id={one.job_id} />
               </button>
-              <Span of={one} zone={timeZone} />
+              <Span of={one} zone={zone} />
               <Progress of={one} />
               <Acts of={one} />
             </li>

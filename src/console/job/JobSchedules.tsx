@@ -41,8 +41,8 @@ export function JobSchedules({ job }: { readonly job: AnswerOf<'getJob'> }): Rea
         {({ schedules: rows }) =>
           rows.length === 0 ? (
             <p className={styles.note}>
-              Nothing starts this job by itself. Its config.yaml may have <code>schedules</code>, or{' '}
-              <code>flwd schedules add {harmless(job.id)} '0 3 * * *'</code> makes one.
+              The job has no schedules. Its config.yaml may have <code>schedules</code>, or{' '}
+              <code>flwd schedules add {harmless(job.id)} --cron '0 3 * * *'</code> makes one.
             </p>
           ) : (
             <ul>

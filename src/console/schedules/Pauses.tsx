@@ -56,7 +56,7 @@ export function PauseAll(o: {
       {isAsking && (
         <Confirm
           title="Pause all schedules?"
-          text={`${schedulesWords(of.total)} no runs until they are resumed. Times that pass meanwhile are not caught up. Runs that have started go on, and triggers and webhooks still start runs.`}
+          text={`${schedulesWords(of.total)} resumed. Times that pass meanwhile are not caught up. Runs that have started go on, and triggers and webhooks still start runs.`}
           yes="Pause all schedules"
           no="Keep them on"
           confirm={acts.pause}
@@ -68,7 +68,9 @@ export function PauseAll(o: {
 }
 
 function schedulesWords(total: number): string {
-  return total === 1 ? 'The schedule starts' : `The ${countOf(total, 'schedule')} start`;
+  return total === 1
+    ? 'The schedule starts no runs until it is'
+    : `The ${countOf(total, 'schedule')} start no runs until they are`;
 }
 
 /** What pauses all schedules, above the page. */

@@ -87,7 +87,7 @@ export function SchedulesPage(): ReactNode {
           {pauseAll}
         </div>
       )}
-      <OpenBackfills choose={(id) => go({ schedule: id })} />
+      <OpenBackfills zone={pageZone(all, view)} choose={(id) => go({ schedule: id })} />
       <Shown of={schedules} what="schedules">
         {() => (
           <Content
@@ -118,8 +118,12 @@ function Backfill(o: { readonly schedule: Schedule | undefined; readonly close: 
 }
 
 /** A week is drawn by the browser's clock; the times of a table agree with the words of the schedules. */
+function pageZone(all: readonly Schedule[], view: View): string {
+  return view === 'table' ? zoneOfAll(all) : timeZone;
+}
+
 function Zone({ all, view }: { readonly all: readonly Schedule[]; readonly view: View }): ReactNode {
-  const zone = view === 'table' ? zoneOfAll(all) : timeZone;
+  const zone = pageZone(all, view);
   const isNamed = view === 'table' && all.some(({ timezone }) => !isZone(timezone, zone));
   return (
     <span className={styles.zone}>

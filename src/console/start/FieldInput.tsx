@@ -119,7 +119,7 @@ function lookOf(kind: string, format: string | null, text: string): Look {
 }
 
 /** One line, or several once the text has a line break: an `<input>` would remove it. */
-function LineInput(o: {
+export function LineInput(o: {
   readonly shared: Readonly<Record<string, unknown>> & { readonly id: string };
   readonly text: string;
   readonly set: (text: string) => void;
@@ -159,7 +159,7 @@ function LineInput(o: {
   return (
     <Input
       {...shared}
-      {...(o.isHidden ? { type: 'password' } : o.look)}
+      {...(o.isHidden ? { type: 'password', autoComplete: 'new-password' } : o.look)}
       isMono={!o.isHidden}
       spellCheck={false}
       placeholder={placeholder}

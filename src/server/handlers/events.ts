@@ -151,7 +151,7 @@ function readTypes(text: string): ReadonlySet<EventType> {
     if (type) types.add(type);
     else {
       const meant = nearest(name, eventTypes);
-      const hint = meant ? `; did you mean ${meant}?` : '';
+      const hint = meant ? `; did you mean ${meant}?` : `; the names are ${eventTypes.join(', ')}`;
       errors.push({ pointer: '?types', message: `'${name}' is not the name of an event${hint}`, keyword: 'enum' });
     }
   }
