@@ -546,3 +546,56 @@ describe('a form', () => {
       .toBe(`flwd --remote ${server.url} demo/greeting --who 'O'\\''Neil' --token.stored greeter`);
   });
 });
+
+testWith(headlessChromium)('from the palette, a job is filled in and started with the keyboard alone', async () => {
+  const page = await browser.open(`${server.url}/runs`);
+  const focused = page.locator(':focus');
+  const open = async (text: string) => {
+    await page.keyboard.press('Control+k');
+    await page.keyboard.type(text);
+    await page.getByRole('option', { name: /^Run / }).first().waitFor();
+    await page.keyboard.press('Enter');
+  };
+  await page.getByRole('heading', { level: 1, name: 'Runs' }).waitFor();
+  await open('>demo/greeting');
+  await page.getByLabel('who').and(focused).waitFor();
+  // On its own page, too, and where the job is known already.
+  await page.getByRole('button', { name: 'As JSON' }).focus();
+  await open('>demo/greeting');
+  await page.getByLabel('who').and(focused).waitFor();
+  await page.goto(`${server.url}/jobs`);
+  await page
+    .getByRole('link', { name: /demo\/greeting|greeting/ })
+    .first()
+    .waitFor();
+  await open('>demo/greeting');
+  await page.getByLabel('who').and(focused).waitFor();
+  await page.keyboard.press('Control+Enter');
+  await page.getByText('Some arguments need attention.').or(page.locator('[data-fault]')).first().waitFor();
+  await page.locator('summary').filter({ hasText: 'More' }).click();
+  await page.getByLabel('Priority').fill('high');
+  await page.getByLabel('who').fill('Ada');
+  await page.keyboard.press('Control+Enter');
+  await page.getByLabel('Priority').and(focused).waitFor();
+  await page.getByLabel('Priority').fill('1');
+  await page.keyboard.press('Control+Enter');
+  await page.waitForURL('**/runs/run_*');
+  // A job without arguments: its button.
+  await open('>disk/usage');
+  await page.getByRole('button', { name: /^Run/ }).and(focused).waitFor();
+});
+
+testWith(headlessChromium)('a job without schedules says which command makes one', async () => {
+  const page = await browser.open(`${server.url}/jobs/disk/fails?tab=schedules`);
+  await page.getByText('The job has no schedules.').waitFor();
+  await page.getByText("flwd schedules add disk/fails --cron '0 3 * * *'", { exact: true }).waitFor();
+});
+
+testWith(headlessChromium)('Enter takes the job that is typed', async () => {
+  const page = await browser.open(`${server.url}/schedules?form=new`);
+  await page.getByRole('combobox', { name: 'Job' }).fill('usage');
+  await page.getByRole('option', { name: 'disk/usage' }).waitFor();
+  await page.keyboard.press('Enter');
+  await page.getByText('The job takes no arguments.').waitFor();
+  expect(await page.getByRole('combobox', { name: 'Job' }).inputValue()).toBe('disk/usage');
+});

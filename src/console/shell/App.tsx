@@ -25,9 +25,10 @@ export function App(): ReactNode {
   const [location] = useLocation();
   const [dialog, setDialog] = useState<'help' | 'palette' | null>(null);
   const shown = useRef(location);
-  // Users of screen readers and of the keyboard start at the top of the new page.
+  // Users of screen readers and of the keyboard start at the top of the new page, unless its form has the focus.
   useEffect(() => {
-    if (shown.current !== location && shown.current !== '/') document.getElementById('main')?.focus();
+    const main = document.getElementById('main');
+    if (shown.current !== location && shown.current !== '/' && !main?.contains(document.activeElement)) main?.focus();
     shown.current = location;
   }, [location]);
   const isNarrow = useWidth() < narrowPx;

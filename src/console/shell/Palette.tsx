@@ -12,6 +12,7 @@ import { useJobs } from '../jobs/catalogue.ts';
 import { useFavourites } from '../jobs/favourites.ts';
 import { useAnswer } from '../session/answers.tsx';
 import { useNow } from '../session/clock.ts';
+import { forForm } from '../start/form-focus.ts';
 import styles from './Palette.module.css';
 import { type Entry, entriesFor, type Group, type Job, partsOf, rankedJobs } from './palette-entries.ts';
 import { useSettings } from './settings.ts';
@@ -24,7 +25,7 @@ export function Palette({ close, openHelp }: { readonly close: () => void; reado
   const [, navigate] = useLocation();
   const [text, setText] = useState('');
   const [chosen, setChosen] = useState(0);
-  const hasLeft = useRef(false);
+  const left = useRef<'page' | 'form' | null>(null);
   const groups = useGroups(text, openHelp);
   const entries = groups.flatMap((group) => group.entries);
   const at = Math.min(chosen, Math.max(0, entries.length - 1));
@@ -32,8 +33,8 @@ export function Palette({ close, openHelp }: { readonly close: () => void; reado
     if (!entry) return;
     close();
     if (entry.href !== undefined) {
-      hasLeft.current = true;
-      navigate(entry.href);
+      left.current = entry.isForm ? 'form' : 'page';
+      navigate(entry.href, { state: entry.isForm ? forForm : null });
     }
     entry.act?.();
   };
@@ -51,8 +52,8 @@ export function Palette({ close, openHelp }: { readonly close: () => void; reado
         <Base.Popup
           className={`${dialog.dialog} ${styles.palette}`}
           aria-label="Jump to"
-          // On another page there is nothing to return to.
-          finalFocus={() => (hasLeft.current ? document.getElementById('main') : true)}
+          // On another page there is nothing to return to, and its form takes the focus itself.
+          finalFocus={() => left.current === null || (left.current === 'page' && document.getElementById('main'))}
         >
           <div className={styles.field}>
             <Search size={16} aria-hidden="true" />

@@ -16,6 +16,8 @@ export type Entry = {
   readonly icon: LucideIcon | StepStatus;
   /** One of the two. */
   readonly href?: string;
+  /** The first field of the page takes the focus. */
+  readonly isForm?: boolean;
   readonly act?: () => void;
 };
 
@@ -118,6 +120,7 @@ function startEntry({ id }: Job): Entry {
     note: 'opens its form',
     icon: Play,
     href: jobPath(id),
+    isForm: true,
   };
 }
 

@@ -17,6 +17,7 @@ import { localTime, type RunRow, statusLooks } from '../words.ts';
 import { ArgumentsForm } from './ArgumentsForm.tsx';
 import { Copies } from './Copies.tsx';
 import { DifferencesCard } from './DifferencesCard.tsx';
+import { useFormFocus } from './form-focus.ts';
 import { MoreOptions } from './MoreOptions.tsx';
 import { PlanCard } from './PlanCard.tsx';
 import { Sentence } from './Sentence.tsx';
@@ -48,6 +49,7 @@ export function StartForm({
     frame.current?.scrollIntoView({ block: 'start' });
     frame.current?.focus({ preventScroll: true });
   });
+  useFormFocus(frame);
   const { request } = form;
   const { submit, focusWrong } = useSubmit(form, frame, mayStart);
   const sentence = <Sentence form={form} job={job} workMs={workMs} focusWrong={focusWrong} />;
@@ -108,12 +110,14 @@ function useSubmit(form: Form, frame: RefObject<HTMLFormElement | null>, mayStar
       const target = wrong?.matches('input, textarea, button')
         ? wrong
         : wrong?.querySelector('input, textarea, button');
+      target?.closest('details')?.setAttribute('open', '');
       if (target instanceof HTMLElement) target.focus();
     });
   };
   const submit = (): void => {
-    if (mayStart === false || isNoJson || isOptionWrong) return;
-    if (form.outlook?.kind === 'errors' && fieldErrors.byField.size > 0) focusWrong();
+    if (mayStart === false) return;
+    if (isNoJson || isOptionWrong) focusWrong();
+    else if (form.outlook?.kind === 'errors' && fieldErrors.byField.size > 0) focusWrong();
     else void request.start(typed.read.args, focusWrong);
   };
   return { submit, focusWrong };

@@ -71,6 +71,8 @@ export function Combobox<V extends string>(o: Props<V>): ReactNode {
   return (
     <BaseCombobox.Root
       items={o.choices}
+      // Enter takes what is typed.
+      autoHighlight
       value={chosen}
       disabled={o.disabled ?? false}
       onValueChange={(choice) => choice && o.onChange(choice.value)}
