@@ -72,6 +72,24 @@ testWith('bwrap')('on a running instance the server removes the data', async () 
   await served.stop();
 });
 
+test('gc says that the running server has not read the new retention of flwd.yaml', async () => {
+  const instance = await createInstance({}, { persistence: { retention: { logs: '2d' } } });
+  const { dir } = instance;
+  const served = await instance.serve();
+  expect(await flwd(dir, 'gc')).toEqual({ stdout: 'removed nothing\n', stderr: '', code: 0 });
+  await createInstance({}, { persistence: { retention: { logs: '2d', runs: '1m', audit: 'never' } } }, dir);
+  expect(await flwd(dir, 'gc')).toEqual({
+    stdout: 'removed nothing\n',
+    stderr:
+      'the running server keeps runs for 90d and not for 1m, audit entries for 365d and not forever: it reads flwd.yaml when it starts, so restart it\n',
+    code: 0,
+  });
+  await served.stop();
+  const again = await instance.serve();
+  expect(await flwd(dir, 'gc')).toMatchObject({ stderr: '', code: 0 });
+  await again.stop();
+});
+
 testWithDisk('on a stopped instance gc frees space even if the disk is full', async () => {
   const dir = createFolder();
   mountDisk(dir, 32);

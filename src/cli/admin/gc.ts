@@ -1,11 +1,14 @@
 // `flwd gc`: removes data past its retention and prints how much. A running server does the work itself.
 
+import { ApiProblem } from '../../client/api-problem.ts';
 import type { Client } from '../../client/client.ts';
+import { settingAt } from '../../config/settings.ts';
 import type { AnswerOf } from '../../contract/operations.ts';
-import { formatSize } from '../../lib/units.ts';
+import { formatDurationOrNull, formatSize } from '../../lib/units.ts';
 import type { Options } from '../command.ts';
 import { type ExitCode, exitCodes } from '../exit-code.ts';
-import { withSession } from '../session/session.ts';
+import { loadConfiguration } from '../session/configuration.ts';
+import { isOfThisMachine, type Session, withSession } from '../session/session.ts';
 import { abortOnStop } from '../session/stop-signal.ts';
 import { createOutput, type Output } from '../terminal/output.ts';
 
@@ -16,7 +19,11 @@ export async function run(options: Options): Promise<ExitCode> {
   const output = createOutput(options);
   const isDryRun = options.has('dry-run');
   const signal = abortOnStop();
-  await withSession(options, ({ client }) => collect(client, { isDryRun, output, signal }), { makesRoom: true });
+  const work = async (session: Session): Promise<void> => {
+    await collect(session.client, { isDryRun, output, signal });
+    if (isOfThisMachine(options) && !session.isEphemeral()) await compareRetention(session.client, options, output);
+  };
+  await withSession(options, work, { makesRoom: true });
   return signal.aborted ? exitCodes.interrupted : exitCodes.done;
 }
 
@@ -37,6 +44,48 @@ async function collect(
     if (total && o.output.isJson) o.output.json(total);
     else if (total) o.output.text(toText(total.removed, o.isDryRun));
   }
+}
+
+const keptKinds = [
+  ['runs', 'runs'],
+  ['logs', 'logs'],
+  ['artifacts', 'artifacts'],
+  ['events', 'events'],
+  ['workspaces', 'workspaces'],
+  ['snapshots', 'snapshots'],
+  ['stats', 'statistics'],
+  ['audit', 'audit entries'],
+] as const;
+
+/** A server reads flwd.yaml only when it starts, so it may remove less than the file says now. */
+async function compareRetention(client: Client, options: Options, output: Output): Promise<void> {
+  const { config, settings, file } = loadConfiguration(options);
+  const inFile = keptKinds.filter(
+    ([kind]) => settingAt(settings, `persistence.retention.${kind}`)?.origin.kind === 'file',
+  );
+  if (inFile.length === 0) return;
+  const used = await retentionOf(client);
+  const differing = inFile.flatMap(([kind, words]) => {
+    const wanted = formatDurationOrNull(config.persistence.retention[`${kind}Ms`]);
+    if (!used || wanted === used[kind]) return [];
+    return [`${words} ${periodWords(used[kind])} and not ${periodWords(wanted)}`];
+  });
+  if (differing.length === 0) return;
+  output.warn(`the running server keeps ${differing.join(', ')}: it reads ${file} when it starts, so restart it`);
+}
+
+/** undefined if the server cannot say it, for example because its disk is full. */
+async function retentionOf(client: Client): Promise<AnswerOf<'getStorageHealth'>['retention'] | undefined> {
+  try {
+    return (await client.call('getStorageHealth')).retention;
+  } catch (error) {
+    if (error instanceof ApiProblem) return undefined;
+    throw error;
+  }
+}
+
+function periodWords(duration: string | null): string {
+  return duration === null ? 'forever' : `for ${duration}`;
 }
 
 function sum(a: Removed, b: Removed): Removed {
