@@ -73,6 +73,23 @@ testWith('bwrap')(
   },
 );
 
+testWith('bwrap')('runs are cancelled before their own sub-runs, so that no run fails', async () => {
+  const parent: JobFiles = { 'config.yaml': JSON.stringify({ steps: [{ id: 'sub', job: 't/one' }] }) };
+  const instance = await createInstance({ 't/one': stays, 't/parent': parent });
+  const { dir } = instance;
+  const served = await instance.serve();
+  await startRuns(instance, 't/parent', 3);
+  const found = async () => (await statuses(dir, 't/')).toSorted();
+  await expect.poll(found).toEqual(['pending', 'pending', 'running', 'running', 'running', 'running']);
+  expect(await flwd(dir, 'cancel', '--job', 't/', '--yes')).toEqual({
+    stdout: 'cancelled 6 runs\n',
+    stderr: '',
+    code: 0,
+  });
+  expect(new Set(await statuses(dir, 't/'))).toEqual(new Set(['cancelled']));
+  await served.stop();
+});
+
 test('without a server, waiting runs are cancelled and not started; ids and options are not mixed', async () => {
   const instance = await createInstance({ q: stays });
   const { dir } = instance;

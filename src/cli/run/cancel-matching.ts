@@ -2,6 +2,7 @@
 
 import { setTimeout as delay } from 'node:timers/promises';
 import { ApiProblem } from '../../client/api-problem.ts';
+import type { QueryOf } from '../../contract/operations.ts';
 import { cancellableStatuses } from '../../domain/run.ts';
 import type { Options } from '../command.ts';
 import { type ExitCode, exitCodes, Refusal } from '../exit-code.ts';
@@ -15,7 +16,12 @@ import { createOutput, type Output } from '../terminal/output.ts';
 import { createStatusLine } from '../terminal/status-line.ts';
 import { readRunFilter } from './run-filter.ts';
 
-type Found = { readonly pending: readonly string[]; readonly running: readonly string[] };
+type Found = {
+  readonly pending: readonly string[];
+  readonly running: readonly string[];
+  /** Those of both that another run has started, the oldest first. */
+  readonly subRuns: readonly string[];
+};
 
 const pageRuns = 1_000;
 /** Each cancel of a running run waits until its processes have ended. */
@@ -47,18 +53,26 @@ async function findRuns(
     readonly status: (typeof cancellableStatuses)[number] | undefined;
   },
 ): Promise<Found> {
-  const list = async (status: (typeof cancellableStatuses)[number]): Promise<string[]> => {
-    const query = { ...o.filter, status, limit: pageRuns };
+  const list = async (also: QueryOf<'listRuns'>): Promise<string[]> => {
+    const query = { ...o.filter, ...also, limit: pageRuns };
     const pages = await everyPage((from) =>
       untilAllowed(() => client.call('listRuns', { query: { ...query, ...from } })),
     );
     return pages.flatMap(({ runs }) => runs.map(({ run_id: id }) => id));
   };
-  const pending = o.status === undefined || o.status === 'pending' ? await list('pending') : [];
-  const running = o.status === 'pending' ? [] : await list(o.status ?? 'running');
+  const found: Record<'pending' | 'running' | 'topLevel', string[]> = { pending: [], running: [], topLevel: [] };
+  for (const status of o.status === undefined ? (['pending', 'running'] as const) : [o.status]) {
+    const kind = status === 'pending' ? 'pending' : 'running';
+    found.topLevel.push(...(await list({ status, top_level: true })));
+    found[kind].push(...(await list({ status })));
+  }
   // A run that has started in the meantime is in both lists.
-  const started = new Set(running);
-  return { pending: pending.filter((id) => !started.has(id)), running };
+  const started = new Set(found.running);
+  const pending = found.pending.filter((id) => !started.has(id));
+  const topLevel = new Set(found.topLevel);
+  // Their ids are in the order in which they were created.
+  const subRuns = [...pending, ...found.running].filter((id) => !topLevel.has(id)).toSorted();
+  return { pending, running: found.running, subRuns };
 }
 
 function questionOf({ pending, running }: Found, options: Options): string {
@@ -73,7 +87,7 @@ function questionOf({ pending, running }: Found, options: Options): string {
 type Outcome = 'cancelled' | 'ending' | 'ended' | 'failed';
 
 async function cancelAll(
-  { pending, running }: Found,
+  { pending, running, subRuns }: Found,
   o: { readonly session: Session; readonly output: Output; readonly isForced: boolean },
 ): Promise<ExitCode> {
   const { session, output } = o;
@@ -112,11 +126,22 @@ async function cancelAll(
   }
 
   try {
+    const below = new Set(subRuns);
     // Pending runs first: a running one that ends makes room for the next pending one.
-    await inParallel(pending, cancel, signal);
+    await inParallel(
+      pending.filter((id) => !below.has(id)),
+      cancel,
+      signal,
+    );
     // Without a server, nothing else takes care of a running run.
     for (const runId of running) session.attend(runId);
-    await inParallel(running, cancel, signal);
+    await inParallel(
+      running.filter((id) => !below.has(id)),
+      cancel,
+      signal,
+    );
+    // A run ends its sub-runs itself, and fails if one of them is cancelled before it.
+    await inParallel(subRuns, cancel, signal);
   } finally {
     line.close();
     const summary = summaryOf(outcomes, count);
