@@ -12,6 +12,16 @@ const shell = '/bin/sh';
  */
 export function endProcess(code: number): never {
   flushCompileCache();
+  for (const stream of [process.stdout, process.stderr]) makeBlocking(stream);
   if (process.execve && existsSync(shell)) process.execve(shell, ['sh', '-c', `exit ${code}`], {});
   process.exit(code);
+}
+
+/**
+ * Other processes may share a pipe, and would get EAGAIN while it is full. At its own end, Node does this by itself, but
+ * it has no public name.
+ */
+function makeBlocking(stream: NodeJS.WriteStream): void {
+  const { _handle: handle }: { _handle?: { setBlocking?: (isBlocking: boolean) => void } | null } = Object(stream);
+  handle?.setBlocking?.(true);
 }

@@ -1,14 +1,15 @@
 // A stop that does not end by itself: a part of the server hangs, or a thread of the process is blocked.
 
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect } from 'vitest';
+import { describe, expect, onTestFinished } from 'vitest';
 import { testWith } from '../support/host.ts';
 import { bash } from '../support/jobs.ts';
 import { processesWith } from '../support/processes.ts';
 import { createInstance, type Instance } from './an-instance.ts';
-import { start } from './terminal.ts';
+import { bin, start } from './terminal.ts';
 
 const test = testWith('bwrap');
 const jobs = {
@@ -82,4 +83,21 @@ test('a server ends with 0 although one of its threads is blocked', async () => 
   const { child, ended } = await serve(instance, loading(code));
   child.kill('SIGTERM');
   expect(await ended).toMatchObject({ code: 0, stderr: expect.stringMatching(/ stopped$/m) });
+});
+
+testWith('python3')('the pipe of the server’s output blocks afterwards for those who share it', async () => {
+  const { dir } = await createInstance({});
+  const script = `
+    "$0" "$1" serve & server=$!
+    read -r _ && kill "$server" && wait "$server"
+    python3 -c 'import fcntl, os; print([fcntl.fcntl(fd, fcntl.F_GETFL) & os.O_NONBLOCK for fd in (1, 2)])'`;
+  const child = spawn('bash', ['-c', script, process.execPath, bin], { cwd: dir });
+  onTestFinished(() => void child.kill('SIGKILL'));
+  let printed = '';
+  child.stdout.on('data', (chunk: Buffer) => {
+    printed += String(chunk);
+    if (printed.includes('listening on')) child.stdin.end('\n');
+  });
+  await once(child, 'exit');
+  expect(printed).toMatch(/^\[0, 0\]$/m);
 });

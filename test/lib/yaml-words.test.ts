@@ -34,11 +34,12 @@ test.each([
   expect(errorsIn(text)[0]).toBe(error);
 });
 
-test('errors without words are left out beside others, and are one error if there are no others', () => {
+test('errors without words are left out, except one that comes first', () => {
   const misplaced = 'args:\ncommand: ./main.py\n  - {name: a, type: string, default: x}\n  - {name: b}\n';
   const words = 'a text that contains `: ` needs quotes; or the line below is indented too far';
   expect(errorsIn(misplaced)).toEqual(['2:10', '3:12', '3:21', '3:38'].map((place) => `${place}: ${words}`));
-  expect(errorsIn('a: "x" y\nb: "x" y\n')).toHaveLength(1);
+  expect(errorsIn('a: "x" y\nb: "x" y\n')).toEqual(['1:8: this is not valid YAML here']);
+  expect(errorsIn('a: "x" y\nb: [y\n')).toHaveLength(2);
 });
 
 test('no words of the library are left', () => {

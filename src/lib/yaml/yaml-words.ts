@@ -45,9 +45,12 @@ export function yamlWords({ code, message }: Pick<YAMLError, 'code' | 'message'>
   return code === 'BAD_INDENT' ? 'the indentation is wrong here' : unclear;
 }
 
-/** Leaves out the errors that follow from others: any but the first at a place, and those that no words explain. */
+/**
+ * Leaves out the errors that follow from others: any but the first at a place, and those that no words explain, unless
+ * they come first in the text.
+ */
 export function ownErrors<E extends Pick<YAMLError, 'code' | 'message' | 'pos'>>(errors: readonly E[]): E[] {
   const first = errors.filter(({ pos: [at] }, index) => errors.findIndex(({ pos }) => pos[0] === at) === index);
-  const explained = first.filter((error) => yamlWords(error) !== unclear);
-  return explained.length > 0 ? explained : first.slice(0, 1);
+  const start = Math.min(...first.map(({ pos: [at] }) => at));
+  return first.filter((error) => error.pos[0] === start || yamlWords(error) !== unclear);
 }
