@@ -17,10 +17,7 @@ export function endProcess(code: number): never {
   process.exit(code);
 }
 
-/**
- * Other processes may share a pipe, and would get EAGAIN while it is full. At its own end, Node does this by itself, but
- * it has no public name.
- */
+/** Others may share a pipe, and would get EAGAIN while it is full. Node has only a private name for what does this. */
 function makeBlocking(stream: NodeJS.WriteStream): void {
   const { _handle: handle }: { _handle?: { setBlocking?: (isBlocking: boolean) => void } | null } = Object(stream);
   handle?.setBlocking?.(true);
