@@ -69,7 +69,6 @@ const table: Readonly<Record<string, Rule>> = {
       '@base-ui/react',
       '@dagrejs/dagre',
       '@tanstack/react-query',
-      '@tanstack/react-table',
       '@tanstack/react-virtual',
       'd3-scale',
       'd3-shape',

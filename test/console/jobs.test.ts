@@ -135,6 +135,12 @@ describe('jobs', () => {
     await table.getByRole('button', { name: 'Job', exact: true }).click();
     await expect.poll(() => table.locator('[data-row]').first().textContent()).toBe('stats/idle');
     expect(page.url()).toContain('sort=-job');
+    // The one job with a schedule is first in both directions.
+    for (const sort of ['sort=next', 'sort=-next']) {
+      await table.getByRole('button', { name: 'Next', exact: true }).click();
+      await expect.poll(() => page.url()).toContain(sort);
+      await expect.poll(() => table.locator('[data-row]').first().textContent()).toBe('demo/greeting');
+    }
     await page.getByRole('button', { name: 'Columns' }).click();
     await page.getByRole('checkbox', { name: 'Profile' }).check();
     await table.getByRole('columnheader', { name: 'Profile' }).waitFor();

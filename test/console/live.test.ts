@@ -11,11 +11,11 @@ import { aBrowser } from './a-browser.ts';
 
 const hourMs = 3_600_000;
 const browser = aBrowser();
-const rowsOf = (page: Page) =>
+const rowsOf = (page: Page, checkbox: string | RegExp = /^Select run_/) =>
   page
     .getByRole('table', { name: 'Runs' })
     .getByRole('row')
-    .filter({ has: page.getByRole('checkbox', { name: /^Select run_/ }) });
+    .filter({ has: page.getByRole('checkbox', { name: checkbox }) });
 
 /** As if another tab hid this one, or no longer did. */
 async function setVisible(page: Page, isVisible: boolean): Promise<void> {
@@ -86,7 +86,7 @@ describe('a list of runs', () => {
     await first.move('claim');
     await Promise.all(Array.from({ length: 130 }, () => many.addRun()));
     const page = await browser.open(`${many.url}/runs`);
-    const row = rowsOf(page).filter({ hasText: first.id });
+    const row = rowsOf(page, `Select ${first.id}`);
     await page.getByText('131 runs').waitFor();
     await scrollTo(page, row.getByText('Running'));
     await setVisible(page, false);

@@ -366,11 +366,11 @@ describe('a large log', () => {
   );
 });
 
-const rowsOf = (page: Page) =>
+const rowsOf = (page: Page, checkbox: string | RegExp = /^Select run_/) =>
   page
     .getByRole('table', { name: 'Runs' })
     .getByRole('row')
-    .filter({ has: page.getByRole('checkbox', { name: /^Select run_/ }) });
+    .filter({ has: page.getByRole('checkbox', { name: checkbox }) });
 
 describe('the list of runs', () => {
   testWith(headlessChromium)('is filtered by a text kept in the URL, and grows by itself', async () => {
@@ -383,13 +383,13 @@ describe('the list of runs', () => {
     await expect.poll(() => rows.count()).toBe(1);
     const runId = await started('demo/held');
     await expect.poll(() => rows.count()).toBe(2);
-    await rows.filter({ hasText: runId }).getByText('Running').waitFor();
+    await rowsOf(page, `Select ${runId}`).getByText('Running').waitFor();
     await page.reload();
     await expect.poll(() => rows.count()).toBe(2);
     await page.getByRole('checkbox', { name: `Select ${runId}` }).check();
     await page.getByRole('button', { name: 'Cancel the run' }).click();
     await page.getByRole('dialog').getByRole('button', { name: 'Cancel the run' }).click();
-    await rows.filter({ hasText: runId }).getByText('Cancelled').waitFor();
+    await rowsOf(page, `Select ${runId}`).getByText('Cancelled').waitFor();
     await filter.press('Control+End');
     await filter.pressSequentially('status:running ');
     await expect.poll(() => rows.count()).toBe(1);
@@ -522,7 +522,7 @@ describe('the list of runs', () => {
       .toBe(1);
     await expect.poll(() => rowsOf(page).count()).toBeLessThanOrEqual(100);
     await first.move('claim');
-    await rowsOf(page).filter({ hasText: first.id }).getByText('Running').waitFor();
+    await rowsOf(page, `Select ${first.id}`).getByText('Running').waitFor();
     const newest = await many.addRun();
     await page.getByRole('button', { name: '1 new' }).click();
     await page.getByRole('checkbox', { name: `Select ${newest.id}` }).waitFor();

@@ -30,7 +30,8 @@ export function RunTable(o: {
       {
         id: 'status',
         head: 'Status',
-        width: '112px',
+        width: '7rem',
+        isNeverCut: true,
         cell: (run) => (
           <span className={styles.status}>
             <StatusText of={lookOf(run)} isShort />
@@ -51,20 +52,23 @@ export function RunTable(o: {
       {
         id: 'by',
         head: 'By',
-        width: hasNames ? '128px' : '48px',
+        width: hasNames ? '8rem' : '3rem',
+        isNeverCut: true,
         cell: (run) => <RunBy run={run} isIcon={!hasNames} />,
       },
       {
         id: 'started',
         head: 'Started',
-        width: '136px',
+        width: '8.5rem',
+        isNeverCut: true,
         isNumber: true,
         cell: (run) => <Time at={run.started_at ?? run.created_at} />,
       },
       {
         id: 'took',
         head: 'Took, against usual',
-        width: '172px',
+        width: '10.75rem',
+        isNeverCut: true,
         isNumber: true,
         cell: (run) => <TookAgainst run={run} usualMs={usual?.get(run.job_id)} />,
       },
@@ -172,10 +176,14 @@ function TookAgainst({
         />
         <rect className={styles.mark} x={56 * usualShare} y="1" width="1.5" height="10" />
       </Track>
-      <span>
+      {isSlow ? (
+        <span>
+          <Worked of={run} />
+          <span className="unseen"> longer than usual</span>
+        </span>
+      ) : (
         <Worked of={run} />
-        {isSlow && <span className="unseen"> longer than usual</span>}
-      </span>
+      )}
     </span>
   );
 }

@@ -36,9 +36,11 @@ export function withNewest(held: RunRows | null, page: RunPage): RunRows {
 }
 
 export function withOlder(held: RunRows, page: RunPage): RunRows {
-  const known = new Set(held.rows.map(({ run_id: id }) => id));
+  // A set of all held rows, which may be thousands, would be garbage after each page.
+  const ids = new Set(page.runs.map(({ run_id: id }) => id));
+  for (const { run_id: id } of held.rows) ids.delete(id);
   return {
-    rows: [...held.rows, ...page.runs.filter(({ run_id: id }) => !known.has(id))],
+    rows: [...held.rows, ...page.runs.filter(({ run_id: id }) => ids.has(id))],
     cursor: page.next_cursor,
     total: page.total,
     total_exact: page.total_exact,

@@ -11,7 +11,7 @@ export function Checkbox({
   onChange,
   disabled,
 }: {
-  readonly label: ReactNode;
+  readonly label: string;
   readonly isLabelUnseen?: boolean;
   readonly checked: boolean;
   /** Some of what it stands for is chosen. */
@@ -24,6 +24,7 @@ export function Checkbox({
       <input
         type="checkbox"
         className={styles.box}
+        aria-label={isLabelUnseen ? label : undefined}
         checked={checked}
         disabled={disabled ?? false}
         ref={(box) => {
@@ -31,7 +32,7 @@ export function Checkbox({
         }}
         onChange={(event) => onChange(event.target.checked)}
       />
-      <span className={isLabelUnseen ? 'unseen' : ''}>{label}</span>
+      {!isLabelUnseen && <span>{label}</span>}
     </label>
   );
 }
