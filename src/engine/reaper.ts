@@ -58,10 +58,14 @@ export function createReaper(o: Parts) {
       });
   }
 
-  async function lookOnce(): Promise<void> {
-    isDue = false;
+  async function adjustRoom(): Promise<void> {
     const isHeldUp = o.register.controllers().some((controller) => controller.isHeldUp());
     await (isHeldUp ? o.room.lend() : o.room.takeBack());
+  }
+
+  async function lookOnce(): Promise<void> {
+    isDue = false;
+    await adjustRoom().catch((error: unknown) => log.error({ err: error }, 'the disk reserve could not be changed'));
     const nowMs = await time.now();
     await endOverdueWaits(nowMs, o);
     o.forceEnds(await dueRuns(nowMs, o));

@@ -1,6 +1,6 @@
 // `flwd compare`: how two runs differ.
 
-import { writeFileSync } from 'node:fs';
+import { chmodSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { bash } from '../support/jobs.ts';
@@ -103,15 +103,20 @@ test('secrets do not count as the same, and files that are not shown are compare
   const ids = [await idOf('first token')];
   writeFileSync(join(dir, 'jobs/deploy/a.bin'), logo.toReversed());
   for (const path of paths.slice(5)) writeFileSync(join(dir, 'jobs/deploy', path), 'new\n');
+  chmodSync(join(dir, 'jobs/deploy/data/01'), 0o755);
   ids.push(await idOf('other token'));
   const { stdout } = await flwd(dir, 'compare', ...ids);
   expect(stdout).toContain('\n\nThe arguments are the same, apart from secrets, which are not compared.\n');
-  expect(stdout).toContain('\na.bin (changed)\n\ndata/06 (changed)\n- old\n+ new\n\ndata/07');
-  expect(stdout).toMatch(/\ndata\/34 \(changed\)\n- old\n\+ new\n\ndata\/35 \(changed\)\n\ndata\/36/);
+  expect(stdout).toContain(
+    '\na.bin (changed)\n  (not text, larger than 1 MiB, or after the first 30 files)\n\ndata/01 (changed)\n  (whether it is executable)\n\ndata/06 (changed)\n- old\n+ new\n\ndata/07',
+  );
+  expect(stdout).toMatch(
+    /\ndata\/33 \(changed\)\n- old\n\+ new\n\ndata\/34 \(changed\)\n {2}\(not text, .*30 files\)\n/,
+  );
   const { stdout: json } = await flwd(dir, 'compare', ...ids, '--json');
   const { arguments: args, files } = JSON.parse(json);
   expect(args).toEqual([{ name: 'token', a: '[redacted]', b: '[redacted]', is_secret: true }]);
-  expect(files).toHaveLength(36);
+  expect(files).toHaveLength(37);
   for (const path of ['a.bin', 'data/40']) expect(files).toContainEqual({ path, change: 'changed', a: null, b: null });
 
   const other = await flwd(dir, 'compare', ids[0] ?? '', await idOf('a third', '--n', '2'));

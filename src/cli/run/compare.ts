@@ -190,9 +190,13 @@ function printLine(output: Output, kind: keyof typeof signs, text: string): void
 function printFiles(files: readonly ChangedFile[], output: Output): void {
   for (const { path, change, a, b } of files) {
     output.text(`\n${output.paint('strong', path)} (${change})\n`);
-    if (a === null && b === null) continue;
-    const rows = change === 'changed' && (a === null || b === null) ? null : fileDiff(a ?? '', b ?? '');
-    if (rows === null) output.text('  (not shown)\n');
+    if (change === 'changed' ? a === null || b === null : a === null && b === null) {
+      output.text(`  (not text, larger than 1 MiB, or after the first ${mostRead} files)\n`);
+      continue;
+    }
+    const rows = fileDiff(a ?? '', b ?? '');
+    if (rows === null) output.text('  (too little in common)\n');
+    if (change === 'changed' && rows?.length === 0) output.text('  (whether it is executable)\n');
     for (const one of rows ?? []) {
       if (one.kind === 'gap') output.text('  …\n');
       else printLine(output, one.kind, one.text);
