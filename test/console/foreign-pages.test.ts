@@ -79,11 +79,7 @@ testWith(headlessChromium).for(['127.0.0.1', 'localhost'])(
     const page = await browser.open(await aPage(`<a href="${there}">runs</a>`, 'localhost'), { isForeign: true });
     const run = await server.addRun();
     await page.getByRole('link', { name: 'runs' }).click();
-    await page
-      .getByRole('link', { name: run.id.slice(-6) })
-      .or(page.getByText(run.id))
-      .first()
-      .waitFor();
+    await page.getByRole('checkbox', { name: new RegExp(run.id) }).waitFor();
     expect(page.url()).toBe(there);
   },
 );
