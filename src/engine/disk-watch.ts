@@ -7,6 +7,8 @@ import type { Logger } from '../lib/logger.ts';
 const everyMs = 1_000;
 /** With less, a script cannot print a page of output. */
 const leastBytes = 64 * 1024;
+/** With less, a line in the log of a run could keep the run from ending: a log takes more than 1 MiB at a time. */
+const roomyBytes = 4 * 2 ** 20;
 
 export type DiskWatch = ReturnType<typeof createDiskWatch>;
 
@@ -26,10 +28,13 @@ export function createDiskWatch({ runsDir, log }: { readonly runsDir: string; re
   const timer = setInterval(look, everyMs).unref();
   return {
     close: () => clearInterval(timer),
-    /** Whether output of scripts may have been lost since `atMs`, a time of `performance.now`. */
+    /**
+     * Whether output of scripts may have been lost since `atMs`, a time of `performance.now`. False while there is no
+     * room to say so in a log.
+     */
     wasExhaustedSince(atMs: number): boolean {
       look();
-      return exhaustedAtMs >= atMs;
+      return exhaustedAtMs >= atMs && (freeBytesOf(runsDir) ?? roomyBytes) >= roomyBytes;
     },
   };
 }
