@@ -108,7 +108,7 @@ test('secrets do not count as the same, and files that are not shown are compare
   const { stdout } = await flwd(dir, 'compare', ...ids);
   expect(stdout).toContain('\n\nThe arguments are the same, apart from secrets, which are not compared.\n');
   expect(stdout).toContain(
-    '\na.bin (changed)\n  (not text, larger than 1 MiB, or after the first 30 files)\n\ndata/01 (changed)\n  (whether it is executable)\n\ndata/06 (changed)\n- old\n+ new\n\ndata/07',
+    '\na.bin (changed)\n  (not text, larger than 1 MiB, or after the first 30 files)\n\ndata/01 (changed)\n  (only its executable bit)\n\ndata/06 (changed)\n- old\n+ new\n\ndata/07',
   );
   expect(stdout).toMatch(
     /\ndata\/33 \(changed\)\n- old\n\+ new\n\ndata\/34 \(changed\)\n {2}\(not text, .*30 files\)\n/,

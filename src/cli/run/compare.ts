@@ -196,7 +196,7 @@ function printFiles(files: readonly ChangedFile[], output: Output): void {
     }
     const rows = fileDiff(a ?? '', b ?? '');
     if (rows === null) output.text('  (too little in common)\n');
-    if (change === 'changed' && rows?.length === 0) output.text('  (whether it is executable)\n');
+    if (change === 'changed' && rows?.length === 0) output.text('  (only its executable bit)\n');
     for (const one of rows ?? []) {
       if (one.kind === 'gap') output.text('  …\n');
       else printLine(output, one.kind, one.text);
