@@ -95,10 +95,10 @@ test('a rerun after a change of the job says that it uses the old version', asyn
   const { dir, serve } = await createInstance({ broken: bash('exit 3') });
   const server = await serve();
   const { run_id: id } = await server.run('broken');
-  writeFileSync(join(dir, 'jobs/broken/run.sh'), '#!/usr/bin/env bash\ntrue\n');
   const changed = 'the job has changed since that run: this one uses the old version, and --latest the new one\n';
   const revisionNow = async () => (await server.json<{ revision: string }>('/jobs/broken')).revision;
   const before = await revisionNow();
+  writeFileSync(join(dir, 'jobs/broken/run.sh'), '#!/usr/bin/env bash\ntrue\n');
   await expect.poll(revisionNow).not.toBe(before);
   const old = await flwd(dir, 'rerun', id);
   expect(old).toMatchObject({ code: 1, stderr: expect.stringContaining(changed) });
