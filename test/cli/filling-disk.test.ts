@@ -15,6 +15,8 @@ const jobs = {
   workspace: bash('head -c 30000000 /dev/urandom > a.bin'),
   log: bash('set -o pipefail; head -c 60000000 /dev/urandom | base64'),
   quick: bash('echo done'),
+  // Two bytes of output take eight in the log.
+  flood: bash('yes'),
   waits: bash('echo ready; sleep 8021'),
 };
 const full = /the disk is full \(.* free\): free space, or run flwd gc/;
@@ -40,6 +42,13 @@ test.each(['artifact', 'workspace', 'log'])(
     expect(statSync(join(dataDir, 'reserve')).size).toBe(4 * 2 ** 20);
   },
 );
+
+test('flwd run of a job whose output has no room in its log says how much was left out', async () => {
+  const { dir } = await createSmall();
+  const { code, stderr } = await flwd(dir, 'run', 'flood');
+  expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringMatching(full) });
+  expect(stderr).toMatch(/^… \d+ lines \(\d+ MB\) left out: the disk was full …$/m);
+});
 
 test('a server goes on when a job fills the disk, and runs jobs again once there is room', async () => {
   const { dir, serve } = await createSmall();

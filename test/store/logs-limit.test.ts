@@ -49,6 +49,26 @@ describe.each(engines)('a log past its limit on $engine', (engine) => {
     expect((await readAll()).length).toBe(lines.length);
   });
 
+  test('has its beginning and its last 256 KiB when a full disk has no room for more', async () => {
+    const { openWriter, messages } = await openLogFixture(engine);
+    const writer = await openWriter(100 * mebibyte);
+    const first = numberedLines(1, 1000);
+    const rest = numberedLines(1001, 50_000);
+    writer.append(printed(first, first.length));
+
+    writer.keepOnlyEnd();
+    expect(writer.append(printed(rest, first.length + rest.length)).count).toBe(0);
+    await writer.close();
+
+    const stored = await messages();
+    expect(stored.slice(0, 1000).join('\n')).toBe(first.trimEnd());
+    expect(stored[1000]).toMatch(/^… \d+ lines \(\d MB\) left out: the disk was full …$/);
+    const end = stored.slice(1001).join('\n');
+    expect(rest.trimEnd().endsWith(end)).toBe(true);
+    expect(end.length).toBeGreaterThanOrEqual(256 * 1024 - lineBytes);
+    expect(end.length).toBeLessThan(256 * 1024 + 65_536);
+  });
+
   test('is complete when it just fits', async () => {
     const { openWriter, text } = await openLogFixture(engine);
     const spool = numberedLines(1, 5000);

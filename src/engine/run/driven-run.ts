@@ -116,13 +116,13 @@ function createDiskRetry(signal: AbortSignal, log: Logger, setWaiting: (waiting:
   }
 
   /** Repeats the work while the disk refuses it. Throws once the run is detached. */
-  async function withRetry<T>(work: () => T | Promise<T>, onFirstWait?: () => void): Promise<T> {
+  async function withRetry<T>(work: () => T | Promise<T>, onFirstWait?: (error: unknown) => void): Promise<T> {
     let hasWaited = false;
     const onWait = (error: unknown): void => {
       hasWaited = true;
       waits += 1;
       log.warn({ err: error }, 'a run waits for the disk');
-      onFirstWait?.();
+      onFirstWait?.(error);
       tell(`${shortageIn(error) ?? 'the data dir cannot be written'}; the run goes on when that is over`);
     };
     try {

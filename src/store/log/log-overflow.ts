@@ -16,14 +16,14 @@ export type HeldLines = {
   readonly spool: SpoolPosition;
 };
 
-export function createOverflow(keptBytes: number) {
+export function createOverflow() {
   let held: HeldLines[] = [];
   let heldBytes = 0;
   return {
     /**
      * Holds the lines, and drops all but the last `keptBytes`, rounded up to whole chunks. Returns the dropped lines.
      */
-    hold(lines: HeldLines): readonly HeldLines[] {
+    hold(lines: HeldLines, keptBytes: number): readonly HeldLines[] {
       held.push(lines);
       heldBytes += lines.textBytes;
       let dropCount = 0;
@@ -43,7 +43,7 @@ export function createOverflow(keptBytes: number) {
   };
 }
 
-export function omissionText({ lineCount, textBytes }: { lineCount: number; textBytes: number }): string {
+export function omissionText({ lineCount, textBytes }: { lineCount: number; textBytes: number }, why: string): string {
   const size = textBytes < 1e6 ? `${Math.ceil(textBytes / 1e3)} kB` : `${Math.round(textBytes / 1e6)} MB`;
-  return `… ${lineCount} ${lineCount === 1 ? 'line' : 'lines'} (${size}) left out: the log is past its limit …`;
+  return `… ${lineCount} ${lineCount === 1 ? 'line' : 'lines'} (${size}) left out: ${why} …`;
 }

@@ -1,5 +1,5 @@
 // Appends the output of a run to its log: numbers and dates the lines, and remembers how much of each spool they came
-// from. Past the size limit, it keeps only the end of the output.
+// from. Past the size limit, or once a full disk requires it, it keeps only the end of the output.
 
 import type { Clock } from '../../lib/clock.ts';
 import { type Appended, createLogAppend, type LogAppend, spoolStart } from './log-append.ts';
@@ -34,11 +34,13 @@ type Parts = {
 };
 
 const keptEndBytes = 2 ** 20;
+/** Even with short lines, its chunks fit in the room that a full disk is lent. */
+const keptEndOnFullDiskBytes = 256 * 1024;
 const leastChunkTextBytes = 4096;
 
 export function createLogWriter(o: Parts) {
   const { file, state } = o;
-  const { take, storeHeld, writtenTo } = createLimitedLog(o);
+  const { take, storeHeld, writtenTo, keepOnlyEnd } = createLimitedLog(o);
   /** By `spoolKey`: how far that spool was handed over. Lines that are held back are not stored yet. */
   const handedOver = new Map(state.spool);
   /** By `spoolKey`: how many of the next bytes an earlier process has stored already. */
@@ -91,6 +93,8 @@ export function createLogWriter(o: Parts) {
       const { firstSeq, count } = take({ attempt, stepId, bytes, isRecovered: false, from: spool, to: spool });
       return { firstSeq, count };
     },
+    /** Stores no more of the output before the log closes, and then only its end: there is no room for all of it. */
+    keepOnlyEnd,
     /** A promise when the disk or the compression is behind. Await it before the next append. */
     ready: file.ready,
     /**
@@ -116,12 +120,14 @@ function createLimitedLog({ state, maxSizeBytes, clock, encode, ...o }: Parts): 
   readonly take: (input: SpoolBytes) => Taken;
   readonly storeHeld: () => Appended;
   readonly writtenTo: LogAppend['writtenTo'];
+  readonly keepOnlyEnd: () => void;
 } {
   const appender = createLogAppend({ state, ...o });
-  const endBytes = Math.min(keptEndBytes, Math.floor(maxSizeBytes / 2));
-  const beginningBytes = maxSizeBytes - endBytes;
+  let endBytes = Math.min(keptEndBytes, Math.floor(maxSizeBytes / 2));
+  const limitBytes = maxSizeBytes - endBytes;
+  let beginningBytes = limitBytes;
   const chunkTextBytes = Math.max(leastChunkTextBytes, Math.min(maxChunkTextBytes, Math.floor(maxSizeBytes / 16)));
-  const overflow = createOverflow(endBytes);
+  const overflow = createOverflow();
   /** What closing still has to store. When the disk refuses a part of it, the next try stores the rest. */
   let left: { readonly firstSeq: number; readonly held: HeldLines[] } | undefined;
 
@@ -137,6 +143,10 @@ function createLimitedLog({ state, maxSizeBytes, clock, encode, ...o }: Parts): 
 
   return {
     writtenTo: appender.writtenTo,
+    keepOnlyEnd() {
+      beginningBytes = Math.min(beginningBytes, state.textBytes);
+      endBytes = Math.min(endBytes, keptEndOnFullDiskBytes);
+    },
     take(input) {
       appender.checkpointIfDue();
       const atMs = clock.now();
@@ -149,8 +159,8 @@ function createLimitedLog({ state, maxSizeBytes, clock, encode, ...o }: Parts): 
       const { attempt, stepId, isRecovered } = input;
       for (const { inputStart, inputEnd, lineCount, textBytes, spool } of chunks.slice(fitting)) {
         const bytes = Buffer.from(input.bytes.subarray(inputStart, inputEnd));
-        const dropped = overflow.hold({ attempt, stepId, isRecovered, bytes, atMs, lineCount, textBytes, spool });
-        for (const lines of dropped) appender.omit(lines);
+        const lines = { attempt, stepId, isRecovered, bytes, atMs, lineCount, textBytes, spool };
+        for (const dropped of overflow.hold(lines, endBytes)) appender.omit(dropped);
       }
       return { ...appended, progress };
     },
@@ -160,7 +170,8 @@ function createLimitedLog({ state, maxSizeBytes, clock, encode, ...o }: Parts): 
       if (state.omitted) {
         const { attempt, stepId } = state.omitted;
         const to = state.spool.get(spoolKey(state.omitted)) ?? spoolStart;
-        const bytes = engineLine(omissionText(state.omitted));
+        const why = state.textBytes < limitBytes ? 'the disk was full' : 'the log is past its limit';
+        const bytes = engineLine(omissionText(state.omitted, why));
         storeAll({ attempt, stepId, bytes, isRecovered: false, to }, held[0]?.atMs ?? clock.now());
         state.omitted = undefined;
         appender.checkpoint();

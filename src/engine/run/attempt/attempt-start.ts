@@ -43,7 +43,7 @@ export type AttemptStart = {
   /** Where an attempt that is resumed may have stored output. null: it has no log, and is never resumed. */
   readonly runLog: Pick<RunLog, 'open'> | null;
   /** Repeats the work while the disk refuses it. */
-  readonly withRetry: <T>(work: () => T | Promise<T>, onFirstWait?: () => void) => Promise<T>;
+  readonly withRetry: <T>(work: () => T | Promise<T>, onFirstWait?: (error: unknown) => void) => Promise<T>;
 };
 
 /** undefined: the attempt was interrupted while the disk had no room for it. */

@@ -5,6 +5,7 @@ import type { AttemptProcess } from '../../../exec/executor.ts';
 import type { Redactor } from '../../../exec/redact/redact.ts';
 import { followSpool, type SpoolFollower, type SpoolJump } from '../../../exec/spool/spool.ts';
 import { createSpoolLines } from '../../../exec/spool/spool-lines.ts';
+import { isDiskFull } from '../../../lib/shortage.ts';
 import type { LogWriter } from '../../../store/log/logs.ts';
 import type { RunLog } from '../run-log.ts';
 import type { AttemptStart } from './attempt-start.ts';
@@ -19,6 +20,9 @@ type Destination = Pick<AttemptStart, 'at' | 'withRetry'> & {
   readonly mayHaveLost: () => boolean;
 };
 
+/** How long the rest of the output of a script that has ended waits for room on a full disk. */
+const patienceMs = 5_000;
+
 export function createOutput(o: Destination) {
   const { runLog } = o;
   const sink = createSink(o);
@@ -29,18 +33,7 @@ export function createOutput(o: Destination) {
   /** The script printed everything below this offset while no server read it. */
   let recoveredEnd = 0;
   const leaps: SpoolJump[] = [];
-  let isDraining = false;
-  /** Set while the disk refuses output. */
-  let makeRoom: (() => void) | undefined;
-
-  /**
-   * A script that fills the disk leaves a spool that holds the room for the rest of its log. The script would take room
-   * that is freed before its end.
-   */
-  function onFull(log: LogWriter): void {
-    makeRoom = () => spool?.discard(log.spoolOffset(o.at), true);
-    if (isDraining) makeRoom();
-  }
+  const room = createRoomOnFullDisk({ discard: (log) => spool?.discard(log.spoolOffset(o.at), true) });
 
   /** Reads on from the current offset. */
   function read(): SpoolFollower {
@@ -55,12 +48,17 @@ export function createOutput(o: Destination) {
         for (const jump of leaps.splice(0)) await sink.leap(log, jump, spoolEnd);
         const isRecovered = spoolEnd < recoveredEnd;
         spoolEnd = endOffset;
-        await sink.add(log, bytes, { spoolEnd, isRecovered, onFull: () => onFull(log) });
-        makeRoom = undefined;
+        await sink.add(log, bytes, { spoolEnd, isRecovered, onRefused: (error) => room.refused(log, error) });
+        room.accepted();
         spool?.discard(log.spoolOffset(o.at));
         await log.ready();
       },
     });
+  }
+
+  function endReading(): void {
+    room.close();
+    spool?.close();
   }
 
   return {
@@ -76,8 +74,7 @@ export function createOutput(o: Destination) {
     },
     /** Resolves when everything in the spool is in the log. */
     async drain(): Promise<void> {
-      isDraining = true;
-      makeRoom?.();
+      room.scriptEnded();
       await o.withRetry(async () => {
         spool ??= read();
         try {
@@ -90,13 +87,54 @@ export function createOutput(o: Destination) {
       });
       await sink.flush(() => runLog.open(), spoolEnd);
       await noteLoss(o);
-      spool?.close();
+      room.stored();
+      endReading();
     },
     lastErrors: sink.errors.lines,
     close(): void {
       isClosed = true;
-      spool?.close();
+      endReading();
     },
+  };
+}
+
+/**
+ * A script that fills the disk leaves a spool that holds the room for the rest of its log. The script would take room
+ * that is freed before its end. If that is not enough, the log keeps only the end of the rest, so that the run ends.
+ */
+function createRoomOnFullDisk({ discard }: { readonly discard: (log: LogWriter) => void }) {
+  let isScriptOver = false;
+  /** The log that the disk has refused output of, at any time. */
+  let refusedLog: LogWriter | undefined;
+  /** Set while the disk refuses output. */
+  let makeRoom: (() => void) | undefined;
+  let patience: NodeJS.Timeout | undefined;
+
+  return {
+    refused(log: LogWriter, error: unknown): void {
+      refusedLog = log;
+      makeRoom = () => {
+        discard(log);
+        if (!isDiskFull(error)) return;
+        patience ??= setTimeout(() => {
+          patience = undefined;
+          if (makeRoom) log.keepOnlyEnd();
+        }, patienceMs);
+      };
+      if (isScriptOver) makeRoom();
+    },
+    accepted(): void {
+      makeRoom = undefined;
+    },
+    scriptEnded(): void {
+      isScriptOver = true;
+      makeRoom?.();
+    },
+    /** All output is in the log. The end of the run needs room, too. */
+    stored(): void {
+      if (refusedLog) discard(refusedLog);
+    },
+    close: (): void => clearTimeout(patience),
   };
 }
 
@@ -111,7 +149,7 @@ type Place = {
   /** Whether they were printed while no server read it. */
   readonly isRecovered: boolean;
   /** Called when the disk refuses them. */
-  readonly onFull?: () => void;
+  readonly onRefused?: (error: unknown) => void;
 };
 
 /** Redacts what was read, appends it to the log and announces it. */
@@ -119,11 +157,11 @@ function createSink({ at, runLog, redactor, withRetry }: Destination) {
   const lines = createSpoolLines(redactor);
   const errors = createErrorTail(redactor);
 
-  async function append(log: LogWriter, bytes: Buffer, { spoolEnd, isRecovered, onFull }: Place): Promise<void> {
+  async function append(log: LogWriter, bytes: Buffer, { spoolEnd, isRecovered, onRefused }: Place): Promise<void> {
     const { heldBytes, aheadBytes } = lines;
     const settledEnd = Math.max(0, spoolEnd - heldBytes);
     const printed = { ...at, bytes, spoolEnd: settledEnd, aheadBytes, isRecovered };
-    const appended = await withRetry(() => log.append(printed), onFull);
+    const appended = await withRetry(() => log.append(printed), onRefused);
     errors.add(bytes);
     announce(runLog, appended);
   }
