@@ -15,10 +15,11 @@ import {
 } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { CatalogEntry } from '../../src/catalog/catalog.ts';
 import { createSnapshots, type Snapshots } from '../../src/catalog/source/snapshot.ts';
 import { Problem } from '../../src/domain/problem.ts';
+import { systemClock } from '../../src/lib/clock.ts';
 import { type Files, job, makeDirectory, makeSource, openCatalog, sourceAt, write } from './source-fixture.ts';
 
 /** A job in the directory `job` of a source, and a place for snapshots. */
@@ -110,6 +111,16 @@ describe('what a snapshot holds', () => {
     ]);
   });
 
+  test('a config.d with all that is in it', async () => {
+    const files = ['config.d/config.yaml', 'config.d/lib/config.yaml', 'config.d/lib/run.sh'];
+    const root = makeSource(
+      Object.fromEntries(files.map((file) => [`old/${file}`, 'command: ./config.d/lib/run.sh\n'])),
+    );
+    const entry = (await openCatalog([sourceAt(root)])).find('old');
+    const { dir } = await createSnapshots({ dir: join(makeDirectory(), 'snapshots'), exclude: [] }).take(entry);
+    expect(filesIn(dir)).toEqual(files);
+  });
+
   test('the target of a link, if it is in the source', async () => {
     const outside = makeSource({ 'secret.txt': 'secret', 'dir/more.txt': 'secret' });
     const { entry, snapshots } = await setUp({
@@ -177,6 +188,17 @@ describe('a revision', () => {
     const catalog = await openCatalog([sourceAt(root)]);
     const before = await catalog.revisionOf(catalog.find('a'));
     writeFileSync(join(root, '.shared/lib.sh'), 'two');
+    expect(await catalog.revisionOf(catalog.find('a'))).not.toBe(before);
+  });
+
+  test('of the catalog is current when a file below config.d changes', async () => {
+    const root = makeSource({ 'a/config.d/config.yaml': 'command: ./config.d/x/y.sh\n', 'a/config.d/x/y.sh': 'one' });
+    const catalog = await openCatalog([sourceAt(root)]);
+    // An old file: its revision could be kept.
+    const now = vi.spyOn(systemClock, 'now').mockReturnValue(Date.now() + 60_000);
+    onTestFinished(() => now.mockRestore());
+    const before = await catalog.revisionOf(catalog.find('a'));
+    writeFileSync(join(root, 'a/config.d/x/y.sh'), 'two');
     expect(await catalog.revisionOf(catalog.find('a'))).not.toBe(before);
   });
 });

@@ -1,7 +1,7 @@
 // Changes while a source is being read. Each test makes its change at the worst moment: right before a directory is
 // watched, or where no watch reports it.
 
-import { rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, chmodSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import { expect, onTestFinished, test, vi } from 'vitest';
@@ -9,6 +9,7 @@ import { createDirectoryWatch } from '../../src/catalog/source/directory-watch.t
 import { createIgnoreReader, type Ignore } from '../../src/catalog/source/ignore.ts';
 import { createSourceTree, type SourceTree } from '../../src/catalog/source/source-tree.ts';
 import { watchSource } from '../../src/catalog/source/source-watch.ts';
+import { systemClock } from '../../src/lib/clock.ts';
 import { job, makeSource, sourceAt, write } from './source-fixture.ts';
 
 const log = pino({ level: 'silent' });
@@ -64,7 +65,55 @@ test('a .flwdignore that no watch reports is found by looking', async () => {
     expect(usable(tree).toSorted()).toEqual(ids);
   }
   rmSync(join(root, '.flwdignore'));
-  expect((await tree.findMarks()).size).toBe(1);
+  expect([...(await tree.findMarks()).keys()]).toContain('');
+});
+
+test('a job whose files change where no watch reports it is found by looking', async () => {
+  const root = makeSource({ ...job('a'), 'a/lib/x.sh': '', 'b/config.yaml': 'command: ./tool\n', 'b/tool': 'x' });
+  const tree = await readTree(root);
+  const marks = async () => [...(await tree.findMarks()).keys()];
+  async function readUntilKnown(): Promise<void> {
+    await expect
+      .poll(async () => {
+        await tree.refresh(await tree.findMarks());
+        return marks();
+      })
+      .toEqual([]);
+  }
+  await readUntilKnown();
+  appendFileSync(join(root, 'a/run.sh'), 'true\n');
+  expect(await marks()).toEqual(['a']);
+  await readUntilKnown();
+  appendFileSync(join(root, 'a/lib/x.sh'), 'true\n');
+  expect(await marks()).toEqual(['a/lib']);
+  await readUntilKnown();
+  chmodSync(join(root, 'b/tool'), 0o755);
+  expect(await marks()).toEqual(['b']);
+  await readUntilKnown();
+  expect(usable(tree).toSorted()).toEqual(['a', 'b']);
+});
+
+test('a directory whose mode changes is watched again, because it may not have been readable', async () => {
+  const root = makeSource({ ...job('a'), 'x/y': '' });
+  const watched: string[] = [];
+  const tree = await readTree(root, (path) => watched.push(path));
+  chmodSync(join(root, 'x'), 0o711);
+  watched.length = 0;
+  await tree.refresh(await tree.findMarks());
+  expect(watched).toEqual(['/x']);
+});
+
+test('a directory that was read too soon after a change to see a second one is read again', async () => {
+  const root = makeSource(job('a'));
+  const now = vi.spyOn(systemClock, 'now');
+  onTestFinished(() => now.mockRestore());
+  const changedAtMs = statSync(join(root, 'a/run.sh')).ctimeMs;
+  now.mockReturnValue(changedAtMs + 10);
+  const tree = await readTree(root);
+  now.mockReturnValue(changedAtMs + 60_000);
+  expect([...(await tree.findMarks()).keys()]).toContain('a');
+  await tree.refresh(await tree.findMarks());
+  expect((await tree.findMarks()).size).toBe(0);
 });
 
 test('a script that appears below a job before its directory is watched is part of the job', async () => {

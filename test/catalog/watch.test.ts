@@ -143,6 +143,28 @@ test('an edit of .flwdignore just after it was read is seen', async () => {
   await expect.poll(() => watched.tree.jobs.map(({ id }) => id)).toEqual(['a']);
 });
 
+test('a source that could not be read again is read once more', async () => {
+  const root = makeSource(job('a'));
+  const read = createIgnoreReader([]);
+  let reads = 0;
+  const log = pino({ level: 'silent' });
+  const watched = watchSource({
+    source: sourceAt(root),
+    directories: createDirectoryWatch(log),
+    ignoreOf(dir) {
+      reads += 1;
+      if (reads === 2) throw new Error('out of order');
+      return read(dir);
+    },
+    log,
+    onChange: () => undefined,
+  });
+  onTestFinished(() => watched.close());
+  await watched.start();
+  write(root, job('b'));
+  await expect.poll(() => watched.tree.jobs.map(({ id }) => id).toSorted(), { timeout: 20_000 }).toEqual(['a', 'b']);
+});
+
 test('a collision ends when one of the two goes away', async () => {
   const [first, second] = [makeSource(job('a')), makeSource(job('a'))];
   const catalog = await openCatalog([sourceAt(first), sourceAt(second, { name: 'other' })]);
@@ -217,15 +239,24 @@ test('a closed catalog reports nothing more and lets the process end', async () 
   expect(ended).toMatchObject({ status: 0, stdout: '1\n' });
 });
 
-const limited = 'echo 1 > /proc/sys/user/max_inotify_watches 2>/dev/null && exec "$@"';
-const canLimit = spawnSync('unshare', ['--user', '--map-root-user', 'sh', '-c', limited, 'sh', 'true']).status === 0;
+/** Lets a program have only so many. The user namespace needs no rights. */
+function limitOf(name: string, most: number): readonly string[] {
+  const limited = `echo ${most} > /proc/sys/user/${name} 2>/dev/null && exec "$@"`;
+  return ['--user', '--map-root-user', 'sh', '-c', limited, 'sh'];
+}
 
-test.skipIf(!canLimit)('when the system has no watches left, the catalog looks for changes every 5 s', () => {
+const canLimit = spawnSync('unshare', [...limitOf('max_inotify_watches', 1), 'true']).status === 0;
+
+test.skipIf(!canLimit).each([
+  ['max_inotify_watches', 1, 'fs.inotify.max_user_watches'],
+  ['max_inotify_instances', 0, 'fs.inotify.max_user_instances'],
+])('when %s is %i, the catalog looks for changes every 5 s and says what to raise', (name, most, advice) => {
   const root = makeDirectory();
-  for (const name of ['a', 'b', 'c', 'd', 'e']) write(root, job(name));
+  for (const id of ['a', 'b', 'c', 'd', 'e']) write(root, job(id));
+  write(root, { 'f/config.yaml': 'command: ./tool\n', 'f/tool': 'x' });
   mkdirSync(join(root, 'z'));
   const script = `
-    import { writeFileSync, rmSync, mkdirSync } from 'node:fs';
+    import { chmodSync, writeFileSync, rmSync, mkdirSync } from 'node:fs';
     import { createCatalog } from ${JSON.stringify(join(import.meta.dirname, '../../src/catalog/catalog.ts'))};
     import { pino } from ${JSON.stringify(import.meta.resolve('pino'))};
     const root = ${JSON.stringify(root)};
@@ -234,18 +265,20 @@ test.skipIf(!canLimit)('when the system has no watches left, the catalog looks f
     await catalog.start();
     writeFileSync(root + '/e/config.yaml', 'command: ./run.sh\\nname: Edited\\n');
     writeFileSync(root + '/z/config.yaml', 'command: [tar]\\n');
+    chmodSync(root + '/f/tool', 0o755);
     rmSync(root + '/d', { recursive: true });
     const until = Date.now() + 40_000;
     const shown = () => catalog.entries().map(({ definition }) => definition.id + (definition.title ?? '')).join();
-    while (shown() !== 'a,b,c,eEdited,z' && Date.now() < until) await new Promise((resolve) => setTimeout(resolve, 50));
+    while (shown() !== 'a,b,c,eEdited,f,z' && Date.now() < until) await new Promise((resolve) => setTimeout(resolve, 50));
     console.log(shown());
     await catalog.close();
   `;
   const { stdout } = spawnSync(
     'unshare',
-    ['--user', '--map-root-user', 'sh', '-c', limited, 'sh', process.execPath, '--input-type=module', '-e', script],
+    [...limitOf(name, most), process.execPath, '--input-type=module', '-e', script],
     { timeout: 50_000, encoding: 'utf8' },
   );
   expect(stdout.match(/inotify limit reached/g)).toHaveLength(1);
-  expect(stdout).toContain('\na,b,c,eEdited,z\n');
+  expect(stdout).toContain(advice);
+  expect(stdout).toContain('\na,b,c,eEdited,f,z\n');
 });

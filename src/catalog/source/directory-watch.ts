@@ -15,6 +15,12 @@ export type DirectoryWatch = ReturnType<typeof createDirectoryWatch>;
 
 const nothing = () => {};
 
+/** What to raise, by the error of the system. */
+const limits = new Map([
+  ['ENOSPC', 'fs.inotify.max_user_watches'],
+  ['EMFILE', 'fs.inotify.max_user_instances or the limit of open files'],
+]);
+
 export function createDirectoryWatch(log: LogLines) {
   let isComplete = true;
   return {
@@ -30,10 +36,11 @@ export function createDirectoryWatch(log: LogLines) {
         watcher.on('error', () => watcher.close());
         return () => watcher.close();
       } catch (error) {
-        if (['ENOSPC', 'EMFILE'].includes(errorCode(error) ?? '')) {
+        const limit = limits.get(errorCode(error) ?? '');
+        if (limit !== undefined) {
           isComplete = false;
           log.warn(
-            'inotify limit reached: flwd looks for changed jobs every 5 s instead; raise fs.inotify.max_user_watches',
+            `inotify limit reached: flwd looks for changed jobs every 5 s until ${limit} is raised and flwd restarted`,
           );
         }
         return nothing;

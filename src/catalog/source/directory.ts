@@ -4,8 +4,9 @@ import { closeSync, type Dirent, openSync, readdirSync, readSync } from 'node:fs
 import { join } from 'node:path';
 import { errorCode } from '../../lib/error-code.ts';
 import type { Ignore } from './ignore.ts';
-import { isWalked } from './ignore.ts';
+import { isWalked, olderForm } from './ignore.ts';
 import { type ConfigFile, configFiles } from './job-files.ts';
+import { fileLimit } from './job-state.ts';
 import { lstatOf } from './source-file.ts';
 import { childOf } from './source-path.ts';
 
@@ -13,6 +14,8 @@ export type Directory = {
   readonly subdirectories: ReadonlySet<string>;
   /** Empty when there is no job here. With two, the author has to remove one. */
   readonly configFiles: readonly ConfigFile[];
+  /** The files of a job in the directory; empty when it belongs to no job. */
+  readonly files: readonly string[];
   /** The number of scripts, when the directory belongs to no job. */
   readonly scripts: number;
   /** Directories with a config.yaml whose names are not UTF-8, so that no job id can name them. */
@@ -20,7 +23,6 @@ export type Directory = {
 };
 
 const [configName] = configFiles;
-const olderForm = 'config.d';
 const scriptEnding = /\.(?:sh|py|js|mjs|ps1)$/;
 
 /** Undefined when there is no such directory. @throws the file system's error when it cannot be read */
@@ -46,12 +48,18 @@ export function readDirectory(o: {
       entries
         .filter((entry) => entry.isDirectory() && isWalked(entry.name))
         .map(({ name }) => name)
-        .filter((name) => name !== configName && name !== olderForm),
+        .filter((name) => name !== configName),
     ),
     configFiles: found,
+    files: isJobless ? [] : namesOfFiles(entries, found),
     scripts: isJobless ? entries.filter((entry) => entry.isFile() && isScript(dir, entry.name)).length : 0,
     unnamable: entries.some(({ name }) => name.includes('\uFFFD')) ? findUnnamable(dir) : [],
   };
+}
+
+function namesOfFiles(entries: readonly Dirent[], found: readonly ConfigFile[]): readonly string[] {
+  const names = entries.filter((entry) => !entry.isDirectory()).map(({ name }) => name);
+  return [...new Set([...found, ...names])].slice(0, fileLimit);
 }
 
 function list(dir: string): Dirent[] | undefined {

@@ -12,9 +12,12 @@ const limitBytes = 64 * 1024;
 /** Whether `.flwdignore` names the path, which is relative to the source's root. */
 export type Ignore = (path: string, isDirectory: boolean) => boolean;
 
-/** Whether a directory of this name may contain jobs. Other directories are neither walked nor watched. */
+/** Holds the config.yaml of the job above it, as in older jobs. */
+export const olderForm = 'config.d';
+
+/** Whether a directory of this name may contain jobs. Other directories are not walked. */
 export function isWalked(name: string): boolean {
-  return !name.startsWith('.') && name !== 'node_modules';
+  return !name.startsWith('.') && name !== 'node_modules' && name !== olderForm;
 }
 
 /**

@@ -9,13 +9,11 @@ import { errorCode } from '../../lib/error-code.ts';
 import { createYielder } from '../../lib/yielder.ts';
 import { isWalked } from './ignore.ts';
 import { configFiles, followLink, isLeftOut, type JobPlace } from './job-files.ts';
-import { lstatOf } from './source-file.ts';
+import { isSettled, lstatOf } from './source-file.ts';
 import { childOf } from './source-path.ts';
 
-const fileLimit = 10_000;
+export const fileLimit = 10_000;
 const sizeLimitBytes = 100 * 2 ** 20;
-/** The clock of a file system may not advance for this long: two writes within it can leave the same times. */
-const clockStepMs = 50;
 
 export type JobFile = {
   /** Relative to the job's directory. */
@@ -94,7 +92,7 @@ export async function readJobState(job: IdentifiedJob): Promise<JobState> {
     files: files.toSorted((a, b) => (a.path < b.path ? -1 : 1)),
     signature: signature.toSorted().join('\n'),
     isWatched,
-    isSettled: newestMs < startedAtMs - clockStepMs,
+    isSettled: isSettled(newestMs, startedAtMs),
   };
 }
 

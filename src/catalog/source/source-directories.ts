@@ -1,8 +1,10 @@
 // Walks the directories of one source, watches them, and finds those that have changed. source-tree.ts reads the jobs
 // in them.
 
+import type { Stats } from 'node:fs';
 import { join } from 'node:path';
 import type { JobDefinition, JobError } from '../../domain/job.ts';
+import { systemClock } from '../../lib/clock.ts';
 import { errorCode } from '../../lib/error-code.ts';
 import type { LogLines } from '../../lib/logger.ts';
 import type { Yielder } from '../../lib/yielder.ts';
@@ -10,7 +12,7 @@ import { printable } from '../job/job-id.ts';
 import { type Directory, readDirectory } from './directory.ts';
 import type { OnEntry } from './directory-watch.ts';
 import { type Ignore, nothingIgnored } from './ignore.ts';
-import { lstatOf, statOf } from './source-file.ts';
+import { identityOf, isSettled, lstatOf, statOf } from './source-file.ts';
 import { childOf, nameOf, parentOf } from './source-path.ts';
 
 export type FoundJob = {
@@ -23,14 +25,16 @@ export type FoundJob = {
 /** Directories to read again. Each has the names of those entries that may have been replaced. */
 export type Marks = Map<string, Set<string>>;
 
-type Stamp = { readonly identity: string; readonly modified: number };
+type Stamp = {
+  readonly identity: string;
+  /** Differs after each change of the directory or of a job's file in it; undefined when it was too new to tell. */
+  readonly state: string | undefined;
+};
 type StampedDirectory = Directory & { readonly stamp: Stamp };
 export type Node = StampedDirectory & {
   readonly path: string;
   readonly stopWatching: () => void;
   job: FoundJob | undefined;
-  /** Identifies the config.yaml that `job` was read from. */
-  configStamp: string;
 };
 
 type Watch = (path: string, onEntry: OnEntry) => () => void;
@@ -58,7 +62,7 @@ export function createSourceDirectories(source: Source, maybeYield: Yielder, o: 
     );
     if (path === '') ignore = o.ignoreOf(source.path);
     const directory = read(path);
-    if (directory) return { ...directory, path, stopWatching, job: undefined, configStamp: '' };
+    if (directory) return { ...directory, path, stopWatching, job: undefined };
     stopWatching();
     return undefined;
   }
@@ -138,15 +142,17 @@ function readStamped(
   isOwned: boolean,
   log: LogLines,
 ): StampedDirectory | undefined {
-  const stamp = stampOf(join(source.path, path));
-  if (!stamp) return undefined;
+  const dir = join(source.path, path);
+  const look = lookAt(dir);
+  if (!look) return undefined;
   try {
     const directory = readDirectory({ root: source.path, path, ignore, isOwned });
-    return directory && { ...directory, stamp };
+    return directory && { ...directory, stamp: stampOf(dir, look, directory.files) };
   } catch (error) {
     const reason = errorCode(error) ?? 'unknown error';
     log.warn({ source: source.name, path: printable(path) }, `a directory cannot be read (${reason})`);
-    return { subdirectories: new Set(), configFiles: [], scripts: 0, unnamable: [], stamp };
+    const nothing = { subdirectories: new Set<string>(), configFiles: [], files: [], scripts: 0, unnamable: [] };
+    return { ...nothing, stamp: stampOf(dir, look, []) };
   }
 }
 
@@ -166,11 +172,12 @@ async function findMarks(root: string, nodes: readonly Node[], maybeYield: Yield
     marks.set(path, new Set([...(marks.get(path) ?? []), ...replaced]));
   for (const node of nodes) {
     await maybeYield();
-    const stamp = stampOf(join(root, node.path));
+    const dir = join(root, node.path);
+    const look = lookAt(dir);
+    const stamp = look && stampOf(dir, look, node.files);
     const parent = parentOf(node.path);
     if (stamp?.identity !== node.stamp.identity && parent !== undefined) mark(parent, [nameOf(node.path)]);
-    else if (stamp?.modified !== node.stamp.modified) mark(node.path);
-    else if (node.job && configStampOf(root, node) !== node.configStamp) mark(node.path);
+    else if (stamp?.state === undefined || stamp.state !== node.stamp.state) mark(node.path);
   }
   return marks;
 }
@@ -183,13 +190,21 @@ export function holdsJobs(directory: Directory): boolean {
   return isJob(directory) || directory.unnamable.length > 0;
 }
 
-function stampOf(dir: string): Stamp | undefined {
+type Look = { readonly stat: Stats; readonly atMs: number };
+
+function lookAt(dir: string): Look | undefined {
+  const atMs = systemClock.now();
   // statOf follows links. Only the root can be one: links below it are not walked.
   const stat = statOf(dir);
-  return stat && { identity: `${stat.dev} ${stat.ino} ${stat.birthtimeMs}`, modified: stat.mtimeMs };
+  return stat && { stat, atMs };
 }
 
-export function configStampOf(root: string, { path, configFiles: [file = 'config.yaml'] }: Node): string {
-  const stat = statOf(join(root, path, file));
-  return stat ? `${stat.ino} ${stat.size} ${stat.ctimeMs}` : '';
+/** The look must come before the directory was read, so that a change in between shows later. */
+function stampOf(dir: string, { stat, atMs }: Look, files: readonly string[]): Stamp {
+  const stats = [stat, ...files.map((name) => statOf(join(dir, name)))];
+  const newestMs = Math.max(...stats.map((of) => of?.ctimeMs ?? 0));
+  return {
+    identity: identityOf(stat),
+    state: isSettled(newestMs, atMs) ? stats.map((of) => of && `${of.ino} ${of.size} ${of.ctimeMs}`).join() : undefined,
+  };
 }

@@ -89,6 +89,19 @@ export function statOf(path: string): Stats | undefined {
   }
 }
 
+/** Names a directory, also when another gets its inode. The mode decides whether it can be read and watched. */
+export function identityOf({ dev, ino, birthtimeMs, mode }: Stats): string {
+  return `${dev} ${ino} ${birthtimeMs} ${mode}`;
+}
+
+/** The clock of a file system may not advance for this long: two writes within it can leave the same times. */
+const clockStepMs = 50;
+
+/** False when what was looked at is so new that another change might not show in its times. */
+export function isSettled(newestMs: number, lookedAtMs: number): boolean {
+  return newestMs < lookedAtMs - clockStepMs;
+}
+
 /** Both paths must be real paths, without links. */
 export function isWithin(root: string, path: string): boolean {
   return path === root || path.startsWith(root.endsWith(sep) ? root : root + sep);

@@ -5,7 +5,6 @@ import { createYielder, type Yielder } from '../../lib/yielder.ts';
 import { readJobFile } from '../job/job-file.ts';
 import { jobIdOf, printable } from '../job/job-id.ts';
 import {
-  configStampOf,
   createSourceDirectories,
   type DirectoryOptions,
   type FoundJob,
@@ -90,7 +89,6 @@ function createReader(source: Source, log: LogLines, directories: SourceDirector
   async function readJob(node: Node): Promise<void> {
     const { path, configFiles } = node;
     const { ignore } = directories;
-    node.configStamp = configStampOf(source.path, node);
     const read = await readJobFile({ source, path, configFiles, ignore, maybeYield }).catch((error: unknown) => {
       // A bug in reading one file must not hide every other job.
       log.error({ err: error, source: source.name, path: printable(path) }, 'a job could not be read');

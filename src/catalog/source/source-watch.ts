@@ -7,14 +7,14 @@ import { createSerial } from '../../lib/serial.ts';
 import type { DirectoryWatch } from './directory-watch.ts';
 import type { Ignore } from './ignore.ts';
 import type { Marks } from './source-directories.ts';
-import { statOf } from './source-file.ts';
+import { identityOf, statOf } from './source-file.ts';
 import { createSourceTree } from './source-tree.ts';
 
 /** An editor that saves a file causes several events. */
 const gatherMs = 30;
 const rootIntervalMs = 500;
 const unwatchedIntervalMs = 5_000;
-/** inotify drops events silently when too many come at once. */
+/** inotify drops events silently when too many come at once, and reports nothing that another machine changes. */
 const watchedIntervalMs = 60_000;
 /** A server that is told to stop has five seconds for everything. */
 const closingMs = 1_000;
@@ -40,7 +40,7 @@ export function watchSource(o: Options) {
   const { source, log } = o;
   const gathering = createGathering(() => enqueue(readChanges));
   let isClosed = false;
-  let root = identityOf(source.path);
+  let root = identityOfRoot(source.path);
   /** One task at a time. A task that fails does not stop the next. */
   const work = createSerial();
   let lookedAtMs = performance.now();
@@ -58,9 +58,11 @@ export function watchSource(o: Options) {
   });
 
   function enqueue(task: () => Promise<void>): void {
-    work
-      .run(task)
-      .catch((error: unknown) => log.error({ err: error, source: source.name }, 'a source could not be read'));
+    work.run(task).catch((error: unknown) => {
+      log.error({ err: error, source: source.name }, 'a source could not be read');
+      // Then the next look at the root has the whole source read again.
+      root = undefined;
+    });
   }
 
   async function readChanges(): Promise<void> {
@@ -71,7 +73,7 @@ export function watchSource(o: Options) {
   }
 
   function lookAtRoot(): void {
-    const now = identityOf(source.path);
+    const now = identityOfRoot(source.path);
     if (now !== root || (now !== undefined) !== tree.isThere) {
       if (now === undefined) log.warn({ source: source.name }, 'the directory of a source is gone');
       root = now;
@@ -116,9 +118,9 @@ export function watchSource(o: Options) {
 }
 
 /** The root may be a link, and somebody may point it to another directory. */
-function identityOf(root: string): string | undefined {
+function identityOfRoot(root: string): string | undefined {
   const stat = statOf(root);
-  return stat?.isDirectory() ? `${stat.dev} ${stat.ino} ${stat.birthtimeMs}` : undefined;
+  return stat?.isDirectory() ? identityOf(stat) : undefined;
 }
 
 /** Collects changes. Calls `onReady` a moment after the first, and not again before they are taken. */
