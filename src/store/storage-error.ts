@@ -15,8 +15,13 @@ export function storageProblem(error: unknown): Problem | undefined {
   if (error instanceof Problem) return error.slug === 'not-ready' ? error : undefined;
   if (error instanceof DatabaseFailure && error.isDamage)
     return new Problem('database-damaged', `The database is damaged (${error.message}): restore a backup.`);
-  const words = shortageIn(error) ?? (error instanceof DatabaseFailure ? error.message : undefined);
+  const words = refusalIn(error);
   return words === undefined ? undefined : unwritable(words);
+}
+
+/** Why the disk or the database refused the work, in words; undefined for any other error. */
+export function refusalIn(error: unknown): string | undefined {
+  return shortageIn(error) ?? (error instanceof DatabaseFailure ? error.message : undefined);
 }
 
 /** In seconds: nobody empties a disk faster. */

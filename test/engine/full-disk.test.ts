@@ -12,7 +12,7 @@ import { dataFolder, type Opened, openEngine } from './an-engine.ts';
 /** Prints `ready`, and ends once it is told to, after printing `done`. */
 const told = bash('echo ready; until [[ -e go ]]; do sleep 0.02; done; rm go; echo done');
 
-const waiting = 'a run waits for the disk';
+const waiting = 'a run waits until its data can be stored';
 /** The lines of a test may have had room in the last page of the spool, which nobody can know. */
 const lost = 'the disk was full: lines that were printed meanwhile may be missing';
 
@@ -73,7 +73,7 @@ describe('while the disk is full', () => {
     const opened = await openEngine(dataFolder(), { blobsDir: logs, jobs: { counts: bash('seq 20000') } });
     const free = fillDisk(logs);
     const runId = await opened.create('counts');
-    await expect.poll(() => opened.log.map(({ msg }) => msg)).toContain('a run waits for the disk');
+    await expect.poll(() => opened.log.map(({ msg }) => msg)).toContain('a run waits until its data can be stored');
     expect(await opened.store.runs.get(runId)).toMatchObject({ status: 'running' });
 
     free();
@@ -145,7 +145,7 @@ describe('while the disk is full', () => {
     await expect.poll(() => opened.messages(runId)).not.toEqual([]);
     const free = fillDisk(logs);
     tell(root, runId);
-    await expect.poll(() => opened.log.map(({ msg }) => msg)).toContain('a run waits for the disk');
+    await expect.poll(() => opened.log.map(({ msg }) => msg)).toContain('a run waits until its data can be stored');
 
     free();
     expect(await opened.finished(runId)).toMatchObject({ status: 'success' });

@@ -23,7 +23,7 @@ testWithDisk(
     await expect.poll(() => opened.messages(runId)).toEqual(['ready']);
     const free = fillDisk(logs);
     writeFileSync(join(root, 'data', 'runs', runId, 'workspace', 'go'), '');
-    await expect.poll(() => opened.log.map(({ msg }) => msg)).toContain('a run waits for the disk');
+    await expect.poll(() => opened.log.map(({ msg }) => msg)).toContain('a run waits until its data can be stored');
     await expect.poll(() => opened.engine.queue().running).toBe(0);
     const { pastDeadline } = opened.store.runs;
     let looks = 0;

@@ -7,10 +7,10 @@ import { createRedactor } from '../../exec/redact/redact.ts';
 import { steadyFrom } from '../../lib/clock.ts';
 import type { Logger } from '../../lib/logger.ts';
 import { createSerial } from '../../lib/serial.ts';
-import { retryShortage, shortageIn } from '../../lib/shortage.ts';
+import { retryShortage } from '../../lib/shortage.ts';
 import { formatDuration } from '../../lib/units.ts';
 import type { Transaction } from '../../store/database.ts';
-import { isStorageError } from '../../store/storage-error.ts';
+import { isStorageError, refusalIn } from '../../store/storage-error.ts';
 import type { Attempt } from './attempt/attempt.ts';
 import type { Interruption } from './attempt/outcome.ts';
 import { createRunArtifacts } from './run-artifacts.ts';
@@ -121,9 +121,10 @@ function createDiskRetry(signal: AbortSignal, log: Logger, setWaiting: (waiting:
     const onWait = (error: unknown): void => {
       hasWaited = true;
       waits += 1;
-      log.warn({ err: error }, 'a run waits for the disk');
+      const why = refusalIn(error) ?? 'the data dir cannot be written';
+      log.warn({ error: why }, 'a run waits until its data can be stored');
       onFirstWait?.(error);
-      tell(`${shortageIn(error) ?? 'the data dir cannot be written'}; the run goes on when that is over`);
+      tell(`${why}; the run goes on when that is over`);
     };
     try {
       return await retryShortage(work, { isPassing: isStorageError, signal, onWait });
