@@ -63,6 +63,8 @@ export type AttemptProcess = {
    * only because of a bug.
    */
   readonly ended: Promise<AttemptEnd>;
+  /** When its script ended, in milliseconds since the epoch, if that was before it was resumed. */
+  readonly endedBeforeAtMs?: number;
   /** Calling it again returns the same proof. */
   readonly terminate: (ending: Ending) => Promise<Termination>;
 };

@@ -73,6 +73,52 @@ test('a failure is explained from what the script printed before and after a res
   expect(run.error).toEqual({ ...step, step_id: expect.stringMatching(/^early$|^late$/) });
 });
 
+test('a script that ended while no server was running has the time of its end, and so has its run', async () => {
+  const root = dataFolder();
+  const jobs = {
+    single: bash(told.replaceAll('$FLWD_STEP_ID', 'it')),
+    wide: steps({ steps: [script('a'), script('b')] }, { a: told, b: told }),
+    retried: steps(
+      { steps: [script('a', { retry: { limit: 1 } })] },
+      { a: `[ "$FLWD_ATTEMPT" = 2 ] || { ${told}; exit 3; }` },
+    ),
+  };
+  const opened = await openEngine(root, { jobs });
+  const ids = {
+    single: await opened.create('single'),
+    wide: await opened.create('wide'),
+    retried: await opened.create('retried'),
+  };
+  const ready = async (runId: string) =>
+    (await opened.messages(runId)).filter((text) => text.startsWith('ready')).length;
+  await expect.poll(() => Promise.all(Object.values(ids).map(ready))).toEqual([1, 2, 1]);
+  await opened.close();
+  tell(root, ids.single, 'it');
+  tell(root, ids.wide, 'b');
+  tell(root, ids.retried, 'a');
+  await expect.poll(() => processesWith(join(root, 'data', 'runs', ids.wide, '2-1'))).toEqual([]);
+  const betweenMs = Date.now();
+  tell(root, ids.wide, 'a');
+  await expect
+    .poll(() => Object.values(ids).flatMap((id) => processesWith(join(root, 'data', 'runs', id))))
+    .toEqual([]);
+  const endedMs = Date.now();
+
+  const next = await openEngine(root, { jobs });
+  const timeOf = (text: string | null | undefined) => Date.parse(text ?? '');
+  const single = await next.finished(ids.single);
+  expect(timeOf(single.finished_at)).toBeLessThanOrEqual(endedMs);
+  expect(single.steps[0]?.finished_at).toBe(single.finished_at);
+  const wide = await next.finished(ids.wide);
+  const { a, b } = byId(wide);
+  expect(timeOf(b?.finished_at)).toBeLessThanOrEqual(betweenMs);
+  expect(timeOf(a?.finished_at)).toBeGreaterThanOrEqual(betweenMs);
+  expect(timeOf(a?.finished_at)).toBeLessThanOrEqual(endedMs);
+  expect(wide.finished_at).toBe(a?.finished_at);
+  // Its second attempt ran after the restart.
+  expect(timeOf((await next.finished(ids.retried)).finished_at)).toBeGreaterThan(endedMs);
+});
+
 test('parallel steps are resumed with the same attempts and the next epoch, and nothing is repeated', async () => {
   const root = dataFolder();
   const jobs = {

@@ -29,6 +29,7 @@ export function createAdvance(driven: DrivenRun) {
     if (outcome.termination) driven.terminations.push(outcome.termination);
     const delayMs = delayOfRetry(driven, instance, outcome);
     const batch = newBatch();
+    batch.endedBeforeAtMs = outcome.endedBeforeAtMs;
     // Without what ends the run now, there would be another attempt.
     if (driven.aborting && delayMs !== undefined) driven.hasAborted = true;
     if (!driven.aborting && delayMs !== undefined) {

@@ -19,6 +19,8 @@ export type Batch = {
   /** A free slot for the first process that needs one. */
   spare: Slot | undefined;
   result: Run['result'];
+  /** When the script ended whose end this follows from, if that was before this process resumed the run. */
+  endedBeforeAtMs?: number | undefined;
   /** When the run must have ended, if that is decided only now. */
   deadlineAtMs?: number;
 };

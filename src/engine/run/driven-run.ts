@@ -83,7 +83,13 @@ export function createDrivenRun(source: ControllerSource, context: ControllerCon
     redactor,
     runLog,
     artifacts: createRunArtifacts({ ...files, plan, runDir, runLog, executor: context.executor, withRetry }),
-    changes: createStepChanges({ ...context, time, state, noticeDeadline: services.noticeDeadline }),
+    changes: createStepChanges({
+      ...context,
+      time,
+      state,
+      latestAtMs: source.latestAtMs,
+      noticeDeadline: services.noticeDeadline,
+    }),
     /** The attempts whose outcome has not been dealt with yet. */
     attempts: new Map<StepInstance, Attempt>(),
     /** How terminated processes ended. */

@@ -31,8 +31,8 @@ export async function finishRun(driven: DrivenRun, batch: Batch): Promise<void> 
   const { move, change } = runVerdict({ state, aborted, artifactFailure: kept.failure, terminations });
   batch.artifacts.push(...kept.artifacts);
   await driven.write((tx) => {
-    const { epoch, time } = driven;
-    const whole = { ...change, leftBehind, result: batch.result, atMs: time.now(), epoch };
+    const { epoch, changes } = driven;
+    const whole = { ...change, leftBehind, result: batch.result, atMs: changes.runEndTime(batch), epoch };
     return applyBatch(tx, driven, batch, { kind: 'end', move, change: whole });
   });
   if (move === 'fail')

@@ -16,11 +16,14 @@ export function createStepChanges(o: {
   readonly clock: Clock;
   /** Dates the rows of the run. */
   readonly time: Clock;
+  /** The latest time in the rows of the run when this process began to drive it. */
+  readonly latestAtMs: number;
   readonly worker: string;
   /** A deadline is in the database from now on. */
   readonly noticeDeadline: (atMs: number) => void;
 }) {
   const { state, clock, time } = o;
+  const ends = createEndTimes(o);
 
   function start(instance: StepInstance, status: 'running' | 'waiting_approval', batch: Batch): void {
     const atMs = time.now();
@@ -45,7 +48,7 @@ export function createStepChanges(o: {
     const { stepId, attempt, epoch } = instance;
     const { status, reason, message, hint = null, exitCode, outputs, openOutputs, termination = null } = outcome;
     const holdsSecret = Object.entries(openOutputs).some(([key, value]) => outputs[key] !== value);
-    const ending = { status, reason, atMs: time.now(), exitCode, message, hint, outputs, termination, approval };
+    const ending = { status, reason, atMs: ends.next(batch), exitCode, message, hint, outputs, termination, approval };
     const at = { stepId, attempt, epoch };
     batch.changes.push({ kind: 'end', at, ending, openOutputs: holdsSecret ? openOutputs : null });
   }
@@ -70,7 +73,7 @@ export function createStepChanges(o: {
 
   function skip({ instance, reason, message }: Extract<Decision, { kind: 'skip' }>, batch: Batch): void {
     const { stepId } = instance;
-    batch.changes.push({ kind: 'skip', stepId, skip: { reason, message, atMs: time.now() } });
+    batch.changes.push({ kind: 'skip', stepId, skip: { reason, message, atMs: ends.next(batch) } });
   }
 
   function expand({ instance: step, added }: Extract<Decision, { kind: 'expand' }>, batch: Batch): void {
@@ -79,5 +82,22 @@ export function createStepChanges(o: {
     batch.changes.push({ kind: 'add', steps });
   }
 
-  return { start, end, retry, skip, expand };
+  return { start, end, retry, skip, expand, runEndTime: ends.ofRun };
+}
+
+/** Dates what ends. A script may have ended before this process resumed its run. */
+function createEndTimes({ time, latestAtMs }: { readonly time: Clock; readonly latestAtMs: number }) {
+  let lastMs = latestAtMs;
+  return {
+    /** The time of an end that the batch writes, and of what follows from it. */
+    next({ endedBeforeAtMs }: Batch): number {
+      const nowMs = time.now();
+      // The wall clock may have been set meanwhile.
+      const atMs = endedBeforeAtMs === undefined ? nowMs : Math.min(nowMs, Math.max(latestAtMs, endedBeforeAtMs));
+      lastMs = Math.max(lastMs, atMs);
+      return atMs;
+    },
+    /** The time at which the run ends with this batch. */
+    ofRun: ({ endedBeforeAtMs }: Batch): number => (endedBeforeAtMs === undefined ? time.now() : lastMs),
+  };
 }

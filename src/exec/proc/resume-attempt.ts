@@ -1,6 +1,6 @@
 // Resumes an attempt that a former server started. The attempt's shim is still running, or has ended.
 
-import { existsSync, mkdirSync, watch } from 'node:fs';
+import { existsSync, mkdirSync, statSync, watch } from 'node:fs';
 import { dirname } from 'node:path';
 import { isShortage } from '../../lib/shortage.ts';
 import type { AttemptProcess } from '../executor.ts';
@@ -27,12 +27,20 @@ export function resumeAttempt(attemptDir: string, hasBegun = false): AttemptProc
     removeSecrets(attemptDir);
     return hasBegun ? attend(attemptDir, Promise.resolve(), removed) : undefined;
   }
+  const endedBeforeAtMs = endedAlready(attemptDir);
   const sandbox = watchForEnd(attemptDir);
-  return attend(
+  const attempt = attend(
     attemptDir,
     untilShimEnds(attemptDir, sandbox.over).finally(() => sandbox.close()),
     { kind: 'lost' },
   );
+  return endedBeforeAtMs === undefined ? attempt : { ...attempt, endedBeforeAtMs };
+}
+
+/** When the script ended: nothing but its end is written to the status file after it has begun. */
+function endedAlready(attemptDir: string): number | undefined {
+  if (readStatus(attemptDir)?.exitCode === undefined) return undefined;
+  return Math.round(statSync(statusPath(attemptDir)).mtimeMs);
 }
 
 function isLeftWithoutFolder(attemptDir: string): boolean {

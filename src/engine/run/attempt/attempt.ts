@@ -75,6 +75,7 @@ export function startAttempt(o: AttemptOptions) {
       redactor,
       resources: o.plan.resources ?? noResources,
       termination: (await termination) ?? null,
+      endedBeforeAtMs: attempt.endedBeforeAtMs,
     });
     return explain(outcome, { lines, lackOfRoom: lack }, o);
   }

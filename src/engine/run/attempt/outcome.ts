@@ -29,6 +29,8 @@ export type Outcome = {
   readonly outputs: Readonly<Record<string, string>>;
   readonly openOutputs: Readonly<Record<string, string>>;
   readonly termination: Termination | null;
+  /** When the script ended, if that was before this process resumed it. */
+  readonly endedBeforeAtMs?: number | undefined;
 };
 
 /** The outcome of a step for which nothing was started. */
@@ -71,9 +73,10 @@ export function outcomeOf(
     readonly redactor: Redactor;
     readonly resources: Resources;
     readonly termination: Termination | null;
+    readonly endedBeforeAtMs?: number | undefined;
   },
 ): Outcome {
-  const given = { ...found, termination: o.termination };
+  const given = { ...found, termination: o.termination, endedBeforeAtMs: o.endedBeforeAtMs };
   const exitCode = end.kind === 'exited' ? end.code : null;
   const { interruption, termination } = o;
   if (interruption && termination && termination.remaining > 0) {
