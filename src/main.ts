@@ -223,11 +223,11 @@ type Storage = Awaited<ReturnType<typeof openStorage>>;
 
 function openJobs({ config, ephemeral, log, onStop }: Start, configFile: string | null) {
   const own = findOwnPaths(config, configFile, ephemeral?.trial?.hides ?? []);
-  const exclude = own.written;
+  const excluded = { exclude: own.now(), excludeLinks: own.links };
   const sources = config.sources.map((source): JobSource => ({ ...source, type: 'fs' }));
-  const catalog = createCatalog({ sources, aliases: config.aliases, exclude, log });
+  const catalog = createCatalog({ sources, aliases: config.aliases, ...excluded, log });
   onStop('the sources', () => catalog.close());
-  return { catalog, snapshots: createSnapshots({ dir: foldersOf(config).snapshotsDir, exclude }), masked: own.now };
+  return { catalog, snapshots: createSnapshots({ dir: foldersOf(config).snapshotsDir, ...excluded }), masked: own.now };
 }
 
 type Jobs = ReturnType<typeof openJobs>;

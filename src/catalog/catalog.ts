@@ -9,7 +9,7 @@ import { Problem } from '../domain/problem.ts';
 import type { LogLines } from '../lib/logger.ts';
 import { printable } from './job/job-id.ts';
 import { createDirectoryWatch, type DirectoryWatch } from './source/directory-watch.ts';
-import { createIgnoreReader, type Ignore } from './source/ignore.ts';
+import { createIgnoreReader, type Excluded, type Ignore } from './source/ignore.ts';
 import { type IdentifiedJob, type JobFile, readJobState, unusable } from './source/job-state.ts';
 import { hashFiles } from './source/revision.ts';
 import type { FoundJob } from './source/source-directories.ts';
@@ -107,19 +107,17 @@ export function findReached(
 const warningLimit = 20;
 const hashAttempts = 10;
 
-type Request = {
+type Request = Excluded & {
   readonly sources: readonly JobSource[];
   /** `from` is a job's id, `to` is its alias. */
   readonly aliases: readonly { readonly from: string; readonly to: string }[];
-  /** Host paths to leave out, even where they lie inside a source: the server's own files. */
-  readonly exclude: readonly string[];
   readonly log: LogLines;
 };
 
 export function createCatalog(o: Request): Catalog {
   const { log } = o;
   const directories = createDirectoryWatch(log);
-  const ignoreOf = createIgnoreReader(o.exclude);
+  const ignoreOf = createIgnoreReader(o);
   const sources = o.sources.map((source) => ({
     source,
     watched: watchSource({ source, directories, ignoreOf, log, onChange: publish }),

@@ -12,8 +12,8 @@ export type OwnPaths = {
    * switching a link, and other mount points of the same files.
    */
   readonly now: () => readonly string[];
-  /** The same paths as the operator wrote them; readers must resolve links themselves. */
-  readonly written: readonly string[];
+  /** Those that may become a link while the server runs, as the operator wrote them. */
+  readonly links: readonly string[];
 };
 
 /** Call this once the files exist. @param others real paths of another instance, which are hidden as well */
@@ -59,5 +59,5 @@ export function findOwnPaths(config: Config, configFile: string | null, others: 
     }
   }
 
-  return { now, written: [...now(), ...edge] };
+  return { now, links: edge };
 }

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, readdirSync } from 'node:fs';
+import { mkdirSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import { describe, expect, test } from 'vitest';
@@ -113,6 +113,26 @@ describe('the tree', () => {
     const { revision, dir } = await snapshots.take(catalog.find('a'));
     expect(readdirSync(dir)).toEqual(['config.yaml', 'run.sh']);
     expect(await catalog.revisionOf(catalog.find('a'))).toBe(revision);
+    await catalog.close();
+  });
+
+  test("a file of the server is left out as soon as the operator's link leads to it", async () => {
+    const root = makeSource({ ...job('a'), 'a/keys/old': 'old', 'a/keys/new': 'new', 'a/key': { link: 'keys/old' } });
+    const excluded = { exclude: [], excludeLinks: [join(root, 'a/key')] };
+    const catalog = createCatalog({
+      sources: [sourceAt(root)],
+      aliases: [],
+      ...excluded,
+      log: pino({ level: 'silent' }),
+    });
+    await catalog.start();
+    const snapshots = createSnapshots({ dir: join(makeDirectory(), 'snapshots'), ...excluded });
+    const keys = async () => readdirSync(join((await snapshots.take(catalog.find('a'))).dir, 'keys'));
+    expect(await keys()).toEqual(['new']);
+
+    rmSync(join(root, 'a/key'));
+    symlinkSync('keys/new', join(root, 'a/key'));
+    expect(await keys()).toEqual(['old']);
     await catalog.close();
   });
 

@@ -17,7 +17,7 @@ const log = pino({ level: 'silent' });
 /** Reads a tree once and watches nothing. `beforeWatching` gets each directory that would be watched. */
 async function readTree(root: string, beforeWatching: (path: string) => void = () => undefined): Promise<SourceTree> {
   const tree = createSourceTree(sourceAt(root), {
-    ignoreOf: createIgnoreReader([]),
+    ignoreOf: createIgnoreReader({ exclude: [] }),
     log,
     watch(dir) {
       beforeWatching(dir.slice(root.length));
@@ -37,7 +37,7 @@ function usable(tree: Pick<SourceTree, 'jobs'>): string[] {
 
 test('a .flwdignore that is written while it is first read is noticed', async () => {
   const root = makeSource({ ...job('a'), ...job('b') });
-  const read = createIgnoreReader([]);
+  const read = createIgnoreReader({ exclude: [] });
   let isWritten = false;
   const ignoreOf = (of: string): Ignore => {
     const ignore = read(of);

@@ -123,7 +123,7 @@ test('jobs that .flwdignore names disappear, and come back when it is removed', 
 
 test('an edit of .flwdignore just after it was read is seen', async () => {
   const root = makeSource({ ...job('a'), ...job('b') });
-  const read = createIgnoreReader([]);
+  const read = createIgnoreReader({ exclude: [] });
   let reads = 0;
   const log = pino({ level: 'silent' });
   const watched = watchSource({

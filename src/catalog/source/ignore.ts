@@ -48,20 +48,28 @@ function parseIgnore(text: string): Ignore {
 
 export const nothingIgnored: Ignore = () => false;
 
+/** Host paths to leave out, even where they lie inside a source: the server's own files. */
+export type Excluded = {
+  /** Real paths. */
+  readonly exclude: readonly string[];
+  /** More paths. A link among them is followed each time, because it may be switched. */
+  readonly excludeLinks?: readonly string[];
+};
+
 /**
  * Reads the `.flwdignore` of a source, and reads it again only when it has changed. A file that cannot be read ignores
- * nothing. `exclude` are host paths to leave out, even where they lie inside a source: the server's own files.
+ * nothing.
  */
-export function createIgnoreReader(exclude: readonly string[]): (root: string) => Ignore {
+export function createIgnoreReader({ exclude, excludeLinks = [] }: Excluded): (root: string) => Ignore {
   const known = new Map<string, { signature: string; ignore: Ignore }>();
-  const dirs = new Set(exclude);
   return (root) => {
     const stat = statOf(join(root, ignoreFile));
     const realRoot = realPathOf(root);
-    const excluded = [...dirs].map((dir) => relative(realRoot, realPathOf(dir)));
-    const signature = [stat?.ino, stat?.size, stat?.ctimeMs, ...excluded].join(' ');
+    const targets = excludeLinks.map(realPathOf);
+    const signature = [stat?.ino, stat?.size, stat?.ctimeMs, realRoot, ...targets].join(' ');
     const before = known.get(root);
     if (before?.signature === signature) return before.ignore;
+    const excluded = [...exclude, ...targets].map((path) => relative(realRoot, path));
     const file = stat ? readSourceFile(root, ignoreFile, limitBytes) : { text: '' };
     const isNamed = parseIgnore('text' in file ? file.text : '');
     const ignore: Ignore = (path, isDirectory) => excluded.includes(path) || isNamed(path, isDirectory);

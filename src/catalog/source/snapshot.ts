@@ -9,7 +9,7 @@ import { errorCode } from '../../lib/error-code.ts';
 import { syncFolder } from '../../lib/files/sync-folder.ts';
 import { createSerial } from '../../lib/serial.ts';
 import { type CatalogEntry, placeOf } from '../catalog.ts';
-import { createIgnoreReader } from './ignore.ts';
+import { createIgnoreReader, type Excluded } from './ignore.ts';
 import { type IdentifiedJob, type JobFile, type JobState, readJobState, unusable } from './job-state.ts';
 import { hashFiles } from './revision.ts';
 
@@ -24,12 +24,12 @@ const nothing = () => {};
 /** For each job one copy runs and one more may wait, which all later callers share. */
 type Copies = { running: Promise<unknown>; next: Promise<Snapshot> | undefined };
 
-export function createSnapshots(o: {
-  readonly dir: string;
-  /** The same as for the catalog, so that both find the same revision. Includes `dir` when it lies inside a source. */
-  readonly exclude: readonly string[];
-}) {
-  const ignoreOf = createIgnoreReader(o.exclude);
+/**
+ * The files to leave out are the same as for the catalog, so that both find the same revision. They include `dir` when
+ * it lies inside a source.
+ */
+export function createSnapshots(o: Excluded & { readonly dir: string }) {
+  const ignoreOf = createIgnoreReader(o);
   const taken = new Map<string, { readonly signature: string; readonly snapshot: Snapshot }>();
   const copiesByDir = new Map<string, Copies>();
   /** By revision. Only few revisions are used while a process lives. */
