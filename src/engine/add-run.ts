@@ -11,6 +11,7 @@ import { toTimestamp } from '../lib/clock.ts';
 import { lackOfRoom } from '../lib/files/disk-room.ts';
 import { createId } from '../lib/ids.ts';
 import type { Transaction } from '../store/database.ts';
+import type { RunClaim } from '../store/run/run-moves.ts';
 import type { NewRun } from '../store/run/runs.ts';
 import { ownTrace } from '../store/run/span-ids.ts';
 import type { NewStep } from '../store/run/step-moves.ts';
@@ -89,9 +90,9 @@ export function createAddRun(o: {
     const waiting = admission.kind === 'wait' ? admission.waiting : null;
     const status: RunStatus = waiting === null ? 'running' : 'pending';
     const body = JSON.stringify({ run_id: id, job_id: jobId, status, created_at: facts.created_at });
-    const add = async (tx: Transaction): Promise<void> => {
+    const add = async (tx: Transaction, claim?: RunClaim): Promise<void> => {
       await addition.alongside(tx, id, body);
-      await store.runs.add(tx, { ...row, waiting, sealed: sealSecrets(plan, id, sealer) });
+      await store.runs.add(tx, { ...row, waiting, sealed: sealSecrets(plan, id, sealer) }, claim);
       tx.record(creationOf(plan, addition, id));
     };
     try {
@@ -99,7 +100,7 @@ export function createAddRun(o: {
         // The same commit claims the slot: there is one fsync between the request and the script.
         await o.register.begin(toNewSource(plan, draft), admission, add);
       } else {
-        await store.db.transact(add);
+        await store.db.transact((tx) => add(tx));
         await queue.add({ ...run, waiting });
       }
     } catch (error) {

@@ -1,10 +1,9 @@
 // The runs that this process drives, by their ids, from the claim to the last row.
 
-import type { Transaction } from '../store/database.ts';
 import type { ConcurrencyGroup } from './queue/concurrency-groups.ts';
 import type { Hold, Permit, Queue } from './queue/queue.ts';
 import type { ControllerSource } from './run/run-context.ts';
-import type { RunController } from './run/run-controller.ts';
+import type { AddClaimed, RunController } from './run/run-controller.ts';
 import type { Slots } from './run/slots.ts';
 
 export type RunRegister = ReturnType<typeof createRunRegister>;
@@ -29,16 +28,16 @@ export function createRunRegister(o: {
     controllerOf: (runId: string) => controllers.get(runId),
     controllers: (): readonly RunController[] => [...controllers.values()],
     /**
-     * Claims a run and starts it, in one transaction with `work`. If that fails, the caller still has to give up the
-     * permit.
+     * Claims a run and starts it, in one transaction. `add` adds a run that is not stored yet. If that fails, the
+     * caller still has to give up the permit.
      */
     async begin(
       source: ControllerSource,
       { slot, hold }: Pick<Permit, 'slot' | 'hold'>,
-      work?: (tx: Transaction) => Promise<void>,
+      add?: AddClaimed,
     ): Promise<void> {
       const controller = keep(o.createController(source), hold);
-      await controller.begin(slot, work).catch((error: unknown) => {
+      await controller.begin(slot, add).catch((error: unknown) => {
         controllers.delete(controller.runId);
         throw error;
       });

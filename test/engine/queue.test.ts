@@ -297,7 +297,7 @@ test('health reports when something could have started for five seconds, until i
   const full = new DatabaseFailure('database or disk is full', { isDamage: false, cause: undefined });
   Object.assign(opened.store.runs, {
     apply: (...given: Parameters<typeof apply>) =>
-      given[2].run.kind === 'claim' ? Promise.reject(full) : apply(...given),
+      given[2].run?.kind === 'claim' ? Promise.reject(full) : apply(...given),
   });
   await opened.engine.cancel(holder, localPrincipal);
   await expect

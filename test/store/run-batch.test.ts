@@ -161,7 +161,7 @@ describe.each(engines)('a batch of changes on $engine', ({ open }) => {
     expect(store.commits).toHaveLength(commits);
   });
 
-  test.each<[string, RunBatch['changes'][number] | undefined, RunBatch['run']['kind']]>([
+  test.each<[string, RunBatch['changes'][number] | undefined, NonNullable<RunBatch['run']>['kind']]>([
     ['starts a step', { kind: 'start', at: { stepId: 'test', attempt: 1 }, start: started }, 'touch'],
     [
       'skips a step',

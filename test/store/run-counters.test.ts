@@ -31,6 +31,7 @@ const anAddition = fc.record({
   source: fc.constantFrom(...sources).map((name) => ({ name, type: 'fs', revision: 'abc' }) as const),
   labels: fc.constantFrom<Record<string, string>>({}, { env: 'prod' }, { env: 'test', team: 'a=b' }, { env: '' }),
   createdAtMs: fc.constantFrom(...instants),
+  isClaimed: fc.boolean(),
 });
 const aMove = fc.record({ nth: fc.nat(), by: fc.constantFrom(...moves) });
 const aRemoval = fc.record({ nths: fc.array(fc.nat(), { maxLength: 4 }) });
@@ -134,7 +135,10 @@ type Operation = typeof operations extends fc.Arbitrary<readonly (infer One)[]> 
 async function carryOut({ database, runs }: Opened, operation: Operation): Promise<void> {
   if (Array.isArray(operation)) {
     await database.transact(async (tx) => {
-      for (const over of operation) await runs.add(tx, aRun(over));
+      for (const { isClaimed, ...over } of operation) {
+        const claim = { atMs: over.createdAtMs, owner: 'owner-1', worker: 'host-1', deadlineAtMs: null };
+        await runs.add(tx, aRun(over), isClaimed ? claim : undefined);
+      }
     });
     return;
   }

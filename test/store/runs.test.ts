@@ -295,6 +295,23 @@ describe.each(engines)('runs on $engine', ({ engine, open }) => {
     expect(events().map(([type]) => type)).not.toContain('run.progress');
   });
 
+  test('a run that is added as running is the same as one that is claimed after it was added', async () => {
+    const claim = { atMs: nowMs + 250, owner: 'owner-1', worker: 'host-1', deadlineAtMs: nowMs + 60_000 };
+    const [claimed, added] = [aRun(), aRun()];
+    await store.database.transact((tx) => store.runs.add(tx, claimed));
+    await store.database.transact((tx) => store.runs.claim(tx, claimed.id, claim));
+    const eventsOfClaimed = events();
+    store.commits.length = 0;
+    await store.database.transact((tx) => store.runs.add(tx, added, claim));
+
+    const rows = await store.database.read.selectFrom('runs').selectAll().orderBy('id').execute();
+    const [one, other] = rows.map(({ id: _id, version: _version, ...row }) => row);
+    expect(one).toMatchObject({ status: 'running', epoch: 1, started_at: nowMs + 250, deadline_at: nowMs + 60_000 });
+    expect(other).toEqual(one);
+    expect(events()).toEqual(eventsOfClaimed);
+    expect(events().map(([type]) => type)).toEqual(['run.created', 'run.started']);
+  });
+
   test('the version grows with every change, and with nothing else', async () => {
     const id = await add();
     const versions = [await versionOf(id)];

@@ -5,6 +5,7 @@
 import type { Principal } from '../../domain/principal.ts';
 import type { Decision } from '../../domain/run.ts';
 import type { Transaction } from '../../store/database.ts';
+import type { RunClaim } from '../../store/run/run-moves.ts';
 import { Superseded } from '../../store/superseded.ts';
 import { isAgentApproval } from '../plan/agent-approval.ts';
 import { type Advance, createAdvance } from './advance.ts';
@@ -20,6 +21,9 @@ import { hasEnded } from './step-instances.ts';
 
 export type RunController = ReturnType<typeof createRunController>;
 
+/** Adds the run as running, with this claim. */
+export type AddClaimed = (tx: Transaction, claim: RunClaim) => Promise<void>;
+
 export function createRunController(source: ControllerSource, context: ControllerContext, services: RunServices) {
   const driven = createDrivenRun(source, context, services);
   const advance = createAdvance(driven);
@@ -29,8 +33,11 @@ export function createRunController(source: ControllerSource, context: Controlle
     runId: source.run.run_id,
     /** The run's last row is written, or this process no longer drives the run. */
     finished: driven.finished,
-    /** Claims the run and starts its first steps, in one transaction with `work`. `slot` is for one of the steps. */
-    begin: (slot: Slot, work?: (tx: Transaction) => Promise<void>) => begin(driven, advance, slot, work),
+    /**
+     * Claims the run and starts its first steps, in one transaction. `add` adds a run that is not stored yet. `slot` is
+     * for one of the steps.
+     */
+    begin: (slot: Slot, add?: AddClaimed) => begin(driven, advance, slot, add),
     /** Continues what an earlier process started. */
     resume: (holdSlot: () => Slot) => resume(driven, advance, holdSlot),
     /** Ends the whole run. A second call changes nothing, except with `isForced`: that cuts the grace period short. */
@@ -52,12 +59,7 @@ export function createRunController(source: ControllerSource, context: Controlle
   };
 }
 
-async function begin(
-  driven: DrivenRun,
-  advance: Advance,
-  slot: Slot,
-  work?: (tx: Transaction) => Promise<void>,
-): Promise<void> {
+async function begin(driven: DrivenRun, advance: Advance, slot: Slot, add: AddClaimed | undefined): Promise<void> {
   const { state, job } = driven;
   const { clock, owner, worker } = driven.context;
   driven.phase = 'driven';
@@ -72,9 +74,9 @@ async function begin(
   const epoch = driven.epoch + 1;
   try {
     await owner.transact(async (tx) => {
-      await work?.(tx);
       const claim = { atMs, owner: owner.id, worker, deadlineAtMs };
-      await applyBatch(tx, driven, endsAtOnce ? newBatch() : batch, { kind: 'claim', claim });
+      await add?.(tx, claim);
+      await applyBatch(tx, driven, endsAtOnce ? newBatch() : batch, add ? null : { kind: 'claim', claim });
       // Not after the commit: a cancel in the same commit may continue first, and its changes need this epoch.
       driven.epoch = epoch;
     });

@@ -1,4 +1,5 @@
-// Adds a run: its row, plan, steps and labels. Emits run.created, and run.waiting if the run has to wait.
+// Adds a run: its row, plan, steps and labels. Emits run.created, then run.started if the run is claimed at once, or
+// run.waiting if it has to wait.
 
 import type { JsonObject } from '../../domain/job.ts';
 import type { NotifyRule } from '../../domain/notification.ts';
@@ -10,6 +11,7 @@ import { prepareQuery } from '../prepared-query.ts';
 import type { RunPlanRow, RunRow } from '../schema.ts';
 import { countedLabels } from './ended-counts.ts';
 import { countAddedRun } from './run-counts.ts';
+import { claimed, emitStarted, type RunClaim } from './run-moves.ts';
 import type { RunDetails } from './run-rows.ts';
 import { addSteps, type NewStep } from './step-moves.ts';
 
@@ -46,9 +48,11 @@ export type NewRun = {
 const insertRun = prepareQuery((db, row: RunRow) => db.insertInto('runs').values(row));
 const insertPlan = prepareQuery((db, row: RunPlanRow) => db.insertInto('run_plans').values(row));
 
-export async function addRun(tx: Transaction, run: NewRun): Promise<void> {
+/** With `claim`, the run starts in the same transaction: one row is written once, where a claim would write it again. */
+export async function addRun(tx: Transaction, run: NewRun, claim?: RunClaim): Promise<void> {
   const { id, jobId, tenant, createdAtMs, plan } = run;
-  await insertRun(tx.db, toRow(run));
+  const row = claim ? { ...toRow(run), ...claimed(claim), epoch: 1 } : toRow(run);
+  await insertRun(tx.db, row);
   const { notify = plan.job.notify } = run;
   await insertPlan(tx.db, {
     run_id: id,
@@ -63,10 +67,11 @@ export async function addRun(tx: Transaction, run: NewRun): Promise<void> {
     const rows = labels.map(([key, value]) => ({ ...of, key, value }));
     await tx.db.insertInto('run_labels').values(rows).execute();
   }
-  await countAddedRun(tx.db, { tenant, job_id: jobId, source: run.source.name });
+  await countAddedRun(tx.db, row);
   const created = { status: 'pending', trigger: run.trigger.type } as const;
   tx.emit({ type: 'run.created', runId: id, jobId, tenant, data: created });
-  if (run.waiting !== null) {
+  if (claim) emitStarted(tx, row, claim);
+  else if (run.waiting !== null) {
     tx.emit({ type: 'run.waiting', runId: id, jobId, tenant, data: { status: 'pending', message: run.waiting } });
   }
 }

@@ -40,8 +40,9 @@ export type StepChange =
 export type RunBatch = {
   readonly changes: readonly StepChange[];
   readonly artifacts: readonly NewArtifact[];
-  /** The change of the run itself. */
+  /** The change of the run itself. null: the same transaction has added it, already claimed. */
   readonly run:
+    | null
     | { readonly kind: 'claim'; readonly claim: RunClaim }
     | {
         readonly kind: 'touch';
@@ -65,12 +66,12 @@ export async function applyBatch(
   seal: SealOutputs,
 ): Promise<void> {
   const { runId } = about;
-  if (run.kind === 'claim') mustApply(await claimRun(tx, runId, run.claim));
+  if (run?.kind === 'claim') mustApply(await claimRun(tx, runId, run.claim));
   for (const change of changes) mustApply(await applyChange(tx, about, change, seal));
   await addArtifacts(tx, artifacts);
   // Not every change above checks the epoch. This one does, and if the epoch is over, all of them are rolled back.
-  if (run.kind === 'touch') mustApply(await touchRun(tx, runId, run));
-  if (run.kind === 'end') mustApply(await endWithSteps(tx, runId, run.move, run.change));
+  if (run?.kind === 'touch') mustApply(await touchRun(tx, runId, run));
+  if (run?.kind === 'end') mustApply(await endWithSteps(tx, runId, run.move, run.change));
 }
 
 function mustApply(isApplied: boolean): void {

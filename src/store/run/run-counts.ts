@@ -9,7 +9,7 @@ import type { RunCountRow, Schema } from '../schema.ts';
 type Move = { readonly from: RunStatus; readonly to: RunStatus };
 type Kind = { readonly tenant: string; readonly job_id: string; readonly source: string };
 
-const countAdded = prepareQuery((db, kind: Kind) => shift(db, [{ ...kind, status: 'pending', count: 1 }]));
+const countAdded = prepareQuery((db, kind: Kind & { status: RunStatus }) => shift(db, [{ ...kind, count: 1 }]));
 const countMoved = prepareQuery((db, { from, to, ...kind }: Kind & Move) =>
   shift(db, [
     { ...kind, status: from, count: -1 },
@@ -28,8 +28,11 @@ function shift(db: Kysely<Schema>, changes: readonly RunCountRow[]): Compilable 
     );
 }
 
-export async function countAddedRun(db: Kysely<Schema>, { tenant, job_id, source }: Kind): Promise<void> {
-  await countAdded(db, { tenant, job_id, source });
+export async function countAddedRun(
+  db: Kysely<Schema>,
+  { tenant, job_id, source, status }: Kind & { readonly status: RunStatus },
+): Promise<void> {
+  await countAdded(db, { tenant, job_id, source, status });
 }
 
 export async function countMovedRun(db: Kysely<Schema>, { tenant, job_id, source }: Kind, move: Move): Promise<void> {

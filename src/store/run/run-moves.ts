@@ -43,30 +43,33 @@ export type RunChange = {
 const updateClaimed = prepareQuery((db, values: RunClaim & { id: string }) =>
   db
     .updateTable('runs')
-    .set((eb) => ({
-      status: runMoves.claim.to,
-      waiting: null,
-      started_at: values.atMs,
-      worker: values.worker,
-      owner: values.owner,
-      epoch: eb('epoch', '+', 1),
-      deadline_at: values.deadlineAtMs,
-      version: eb('version', '+', 1),
-    }))
+    .set((eb) => ({ ...claimed(values), epoch: eb('epoch', '+', 1), version: eb('version', '+', 1) }))
     .where('id', '=', values.id)
     .where('status', 'in', runMoves.claim.from)
     .returning(['job_id', 'tenant', 'source', 'attempt', 'created_at']),
 );
 
+/** The columns that a claim sets, without those that it counts up. */
+export function claimed({ atMs, worker, owner, deadlineAtMs }: RunClaim) {
+  const { to: status } = runMoves.claim;
+  return { status, waiting: null, started_at: atMs, worker, owner, deadline_at: deadlineAtMs };
+}
+
 /** False when the run is not pending any more. */
 export async function claimRun(tx: Transaction, id: string, claim: RunClaim): Promise<boolean> {
-  const { to } = runMoves.claim;
   const [run] = await updateClaimed(tx.db, { id, ...claim });
   if (!run) return false;
-  await countMovedRun(tx.db, run, { from: 'pending', to });
-  const data = { status: to, attempt: run.attempt, waited_ms: claim.atMs - run.created_at };
-  tx.emit({ type: 'run.started', runId: id, jobId: run.job_id, tenant: run.tenant, data });
+  await countMovedRun(tx.db, run, { from: 'pending', to: runMoves.claim.to });
+  emitStarted(tx, { id, ...run }, claim);
   return true;
+}
+
+type Claimed = Pick<RunRow, 'id' | 'job_id' | 'tenant' | 'attempt' | 'created_at'>;
+
+export function emitStarted(tx: Transaction, run: Claimed, { atMs }: RunClaim): void {
+  const { id: runId, job_id: jobId, tenant, attempt } = run;
+  const data = { status: runMoves.claim.to, attempt, waited_ms: atMs - run.created_at };
+  tx.emit({ type: 'run.started', runId, jobId, tenant, data });
 }
 
 export type RunEnd = Exclude<RunMove, 'claim'>;

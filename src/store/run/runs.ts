@@ -100,7 +100,7 @@ export function runNotFound(id: string): Problem {
 
 /** What changes runs. */
 const changes = {
-  /** Adds the run and its steps, and emits run.created. */
+  /** Adds the run and its steps, and emits run.created. With a claim, the run is added as running. */
   add: addRun,
   /** Pending → running. Does not start the steps. False when the run was not pending. */
   claim: claimRun,
