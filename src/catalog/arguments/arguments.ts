@@ -36,7 +36,7 @@ export function checkArguments(job: JobArguments, args: JsonObject, allErrors: E
   const isShallow = checkValues(args, [], addError);
   if (!isShallow) return args;
 
-  const complete = structuredClone(args);
+  const complete = copyOf(args);
   const stored = new Map<string, JsonValue>();
   for (const name of job.secretArgs) {
     const given = Object.hasOwn(complete, name) ? complete[name] : secretDefaultOf(job, name);
@@ -64,6 +64,16 @@ export function checkArguments(job: JobArguments, args: JsonObject, allErrors: E
   );
   for (const [name, value] of stored) complete[name] = value;
   return complete;
+}
+
+/** Defaults are filled in at any depth, so the copy is deep. structuredClone takes 50 µs even for no arguments. */
+function copyOf(args: JsonObject): JsonObject {
+  return Object.fromEntries(Object.entries(args).map(([name, value]) => [name, copyOfValue(value)]));
+}
+
+function copyOfValue(value: JsonValue): JsonValue {
+  if (Array.isArray(value)) return value.map(copyOfValue);
+  return isObject(value) ? copyOf(value) : value;
 }
 
 type Report = (path: readonly string[], keyword: string, message: string) => void;

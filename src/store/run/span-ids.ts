@@ -1,7 +1,7 @@
 // The ids of a run's trace and spans. They follow from the run's id, so they are the same after a crash (ADR 0072).
 
+import { hash } from 'node:crypto';
 import type { Trace, TraceParent } from '../../domain/trigger/trace.ts';
-import { createSha256 } from '../../lib/sha256.ts';
 
 /** The trace of a run that begins one. */
 export function ownTrace(runId: string): Trace {
@@ -33,5 +33,5 @@ export function traceOfAttempt(
 }
 
 function idOf(digits: 16 | 32, ...parts: readonly string[]): string {
-  return createSha256().update(parts.join('\0')).digest('hex').slice(0, digits);
+  return hash('sha256', parts.join('\0')).slice(0, digits);
 }
