@@ -1,4 +1,5 @@
-// One commit of several units of work. Each unit has a savepoint, so that a unit that fails does not undo the others.
+// One commit of several units of work. Each of several units has a savepoint, so that a unit that fails does not undo
+// the others. A unit that is alone needs none, and SQLite need not keep a copy of each page that it changes.
 
 import type { DatabaseSync } from 'node:sqlite';
 import type { Kysely } from 'kysely';
@@ -54,8 +55,10 @@ export function createCommit(o: {
     const audited: Audited[] = [];
     try {
       await begin(hasFailed ? 0 : lockedMs);
+      // After a failure, the commit must write a page even if its only unit is undone.
+      const isAlone = units.length === 1 && !hasFailed;
       for (const unit of units) {
-        const done = await runUnit(unit);
+        const done = await runUnit(unit, isAlone);
         if (!done) continue;
         settlers.push(done.settle);
         emitted.push(...done.emitted);
@@ -66,7 +69,8 @@ export function createCommit(o: {
       const chained = addToChain(auditHead, audited);
       await insertAuditEntries(db, chained);
       if (hasFailed) connection.exec(`PRAGMA user_version = ${userVersion(connection)}`);
-      commit.run();
+      // False when the only unit failed.
+      if (connection.isTransaction) commit.run();
       auditHead = chained.at(-1) ?? auditHead;
       const last = entries.at(-1);
       if (last) nextEventId = last.id + last.count;
@@ -98,25 +102,31 @@ function createUnitRunner(o: {
   readonly connection: DatabaseSync;
   readonly db: Kysely<Schema>;
   readonly clock: Clock;
-}): (unit: Unit) => Promise<DoneUnit | undefined> {
+}): (unit: Unit, isAlone: boolean) => Promise<DoneUnit | undefined> {
   const { connection } = o;
   const savepoint = connection.prepare('SAVEPOINT unit');
   const release = connection.prepare('RELEASE unit');
   const rollback = connection.prepare('ROLLBACK TO unit');
+  const rollbackAll = connection.prepare('ROLLBACK');
+
+  function undo(isAlone: boolean): void {
+    if (isAlone) return void rollbackAll.run();
+    rollback.run();
+    release.run();
+  }
 
   /** undefined when the unit failed alone. @throws what fails the whole commit */
-  return async (unit) => {
+  return async (unit, isAlone) => {
     const { tx, emitted, audited, end } = openTransaction(o.db, o.clock);
-    savepoint.run();
+    if (!isAlone) savepoint.run();
     try {
       const settle = await unit.run(tx);
-      release.run();
+      if (!isAlone) release.run();
       return { settle, emitted, audited };
     } catch (error) {
       // SQLite rolls back the whole transaction by itself after some errors, for example a full disk.
       if (!connection.isTransaction || error instanceof DatabaseFailure) throw error;
-      rollback.run();
-      release.run();
+      undo(isAlone);
       unit.reject(error ?? new Error('a unit of work was rejected without a reason'));
       return undefined;
     } finally {
