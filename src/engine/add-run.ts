@@ -14,7 +14,7 @@ import type { Transaction } from '../store/database.ts';
 import type { RunClaim } from '../store/run/run-moves.ts';
 import type { NewRun } from '../store/run/runs.ts';
 import { ownTrace } from '../store/run/span-ids.ts';
-import type { NewStep } from '../store/run/step-moves.ts';
+import type { NewStep, StepStart } from '../store/run/step-moves.ts';
 import { unwritable } from '../store/storage-error.ts';
 import { withAgentApproval } from './plan/agent-approval.ts';
 import type { GroundedPlan } from './plan/ground.ts';
@@ -90,9 +90,10 @@ export function createAddRun(o: {
     const waiting = admission.kind === 'wait' ? admission.waiting : null;
     const status: RunStatus = waiting === null ? 'running' : 'pending';
     const body = JSON.stringify({ run_id: id, job_id: jobId, status, created_at: facts.created_at });
-    const add = async (tx: Transaction, claim?: RunClaim): Promise<void> => {
+    const add = async (tx: Transaction, claim?: RunClaim, starts?: ReadonlyMap<string, StepStart>): Promise<void> => {
       await addition.alongside(tx, id, body);
-      await store.runs.add(tx, { ...row, waiting, sealed: sealSecrets(plan, id, sealer) }, claim);
+      const steps = starts ? row.steps.map((step) => ({ ...step, start: starts.get(step.step_id) })) : row.steps;
+      await store.runs.add(tx, { ...row, steps, waiting, sealed: sealSecrets(plan, id, sealer) }, claim);
       tx.record(creationOf(plan, addition, id));
     };
     try {

@@ -81,6 +81,20 @@ describe.each(engines)('commits on $engine', ({ engine, open }) => {
     expect(store.database.failure()).toBeNull();
   });
 
+  test('a change that fails alone leaves no trace, and the next one is made', async () => {
+    const [first, second] = [aRun(), aRun()];
+    const failing = store.database.transact(async (tx) => {
+      await store.runs.add(tx, first);
+      throw new Error('changed my mind');
+    });
+    await expect(failing).rejects.toThrow('changed my mind');
+    await store.database.transact((tx) => store.runs.add(tx, second));
+
+    expect((await store.runs.list({ limit: 10 })).runs.map(({ run_id: id }) => id)).toEqual([second.id]);
+    expect(store.commits.flat().map(({ id, runId }) => [id, runId])).toEqual([[1, second.id]]);
+    expect(store.database.failure()).toBeNull();
+  });
+
   test('an event is announced only once a reader can find it', async () => {
     await store.database.close();
     const found: Promise<number[]>[] = [];

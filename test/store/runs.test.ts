@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { localPrincipal } from '../../src/domain/principal.ts';
 import { type RunMove, runStatuses } from '../../src/domain/run.ts';
 import type { NewRun } from '../../src/store/run/runs.ts';
-import { skipStep, stepStore } from '../../src/store/run/step-moves.ts';
+import { skipStep, startStep, stepStore } from '../../src/store/run/step-moves.ts';
 import { aRun } from './a-run.ts';
 import { engines, nowMs, type Opened } from './engines.ts';
 import { type MoveChange, moveRun } from './moves.ts';
@@ -297,19 +297,29 @@ describe.each(engines)('runs on $engine', ({ engine, open }) => {
 
   test('a run that is added as running is the same as one that is claimed after it was added', async () => {
     const claim = { atMs: nowMs + 250, owner: 'owner-1', worker: 'host-1', deadlineAtMs: nowMs + 60_000 };
+    const start = { status: 'running', atMs: nowMs + 250, worker: 'host-1', deadlineAtMs: nowMs + 30_000 } as const;
     const [claimed, added] = [aRun(), aRun()];
+    const { id: runId, jobId, tenant } = claimed;
     await store.database.transact((tx) => store.runs.add(tx, claimed));
-    await store.database.transact((tx) => store.runs.claim(tx, claimed.id, claim));
+    await store.database.transact(async (tx) => {
+      await store.runs.claim(tx, runId, claim);
+      await startStep(tx, { runId, jobId, tenant }, { stepId: 'step_01', attempt: 1 }, start);
+    });
     const eventsOfClaimed = events();
     store.commits.length = 0;
-    await store.database.transact((tx) => store.runs.add(tx, added, claim));
+    const steps = added.steps.map((step) => ({ ...step, start }));
+    await store.database.transact((tx) => store.runs.add(tx, { ...added, steps }, claim));
 
     const rows = await store.database.read.selectFrom('runs').selectAll().orderBy('id').execute();
     const [one, other] = rows.map(({ id: _id, version: _version, ...row }) => row);
     expect(one).toMatchObject({ status: 'running', epoch: 1, started_at: nowMs + 250, deadline_at: nowMs + 60_000 });
     expect(other).toEqual(one);
     expect(events()).toEqual(eventsOfClaimed);
-    expect(events().map(([type]) => type)).toEqual(['run.created', 'run.started']);
+    expect(events().map(([type]) => type)).toEqual(['run.created', 'run.started', 'step.started']);
+    const attempts = await store.database.read.selectFrom('steps').selectAll().orderBy('run_id').execute();
+    const [ofOne, ofOther] = attempts.map(({ run_id: _id, ...row }) => row);
+    expect(ofOne).toMatchObject({ status: 'running', epoch: 1, deadline_at: nowMs + 30_000 });
+    expect(ofOther).toEqual(ofOne);
   });
 
   test('the version grows with every change, and with nothing else', async () => {

@@ -66,7 +66,7 @@ export function checkArguments(job: JobArguments, args: JsonObject, allErrors: E
   return complete;
 }
 
-/** Defaults are filled in at any depth, so the copy is deep. structuredClone takes 50 µs even for no arguments. */
+/** Defaults are filled in at any depth, so the copy is deep. structuredClone takes six times as long. */
 function copyOf(args: JsonObject): JsonObject {
   return Object.fromEntries(Object.entries(args).map(([name, value]) => [name, copyOfValue(value)]));
 }

@@ -6,12 +6,13 @@ import type { Principal } from '../../domain/principal.ts';
 import type { Decision } from '../../domain/run.ts';
 import type { Transaction } from '../../store/database.ts';
 import type { RunClaim } from '../../store/run/run-moves.ts';
+import type { StepStart } from '../../store/run/step-moves.ts';
 import { Superseded } from '../../store/superseded.ts';
 import { isAgentApproval } from '../plan/agent-approval.ts';
 import { type Advance, createAdvance } from './advance.ts';
 import { approveStep } from './approvals.ts';
 import { cancelled } from './attempt/outcome.ts';
-import { applyBatch, carryOn, giveUpBatch, newBatch } from './batch.ts';
+import { applyBatch, type Batch, carryOn, giveUpBatch, newBatch } from './batch.ts';
 import { createDrivenRun, type DrivenRun, moveDeadlines, runOverdue } from './driven-run.ts';
 import { abortRun, enforceDeadlines, hasten, watchSize } from './interruptions.ts';
 import type { ControllerContext, ControllerSource, RunServices } from './run-context.ts';
@@ -21,8 +22,8 @@ import { hasEnded } from './step-instances.ts';
 
 export type RunController = ReturnType<typeof createRunController>;
 
-/** Adds the run as running, with this claim. */
-export type AddClaimed = (tx: Transaction, claim: RunClaim) => Promise<void>;
+/** Adds the run as running, with this claim. `starts` are the steps that start with it, by id. */
+export type AddClaimed = (tx: Transaction, claim: RunClaim, starts: ReadonlyMap<string, StepStart>) => Promise<void>;
 
 export function createRunController(source: ControllerSource, context: ControllerContext, services: RunServices) {
   const driven = createDrivenRun(source, context, services);
@@ -69,14 +70,20 @@ async function begin(driven: DrivenRun, advance: Advance, slot: Slot, add: AddCl
   const isHeld = job.steps.some(isAgentApproval);
   const deadlineAtMs = job.timeouts.runMs === null || isHeld ? null : clock.now() + job.timeouts.runMs;
   driven.deadlineAtMs = deadlineAtMs;
+  const known = new Set(state.instances.map(({ stepId }) => stepId));
   advance.carryOut(state.next(false), batch);
   const endsAtOnce = state.isOver;
   const epoch = driven.epoch + 1;
   try {
     await owner.transact(async (tx) => {
       const claim = { atMs, owner: owner.id, worker, deadlineAtMs };
-      await add?.(tx, claim);
-      await applyBatch(tx, driven, endsAtOnce ? newBatch() : batch, add ? null : { kind: 'claim', claim });
+      const first = endsAtOnce ? newBatch() : batch;
+      if (!add) await applyBatch(tx, driven, first, { kind: 'claim', claim });
+      else {
+        const { starts, others } = takeStarts(first, known);
+        await add(tx, claim, starts);
+        await applyBatch(tx, driven, { ...first, changes: others }, null);
+      }
       // Not after the commit: a cancel in the same commit may continue first, and its changes need this epoch.
       driven.epoch = epoch;
     });
@@ -92,6 +99,17 @@ async function begin(driven: DrivenRun, advance: Advance, slot: Slot, add: AddCl
   if (endsAtOnce) advance.watch(finishRun(driven, batch));
   // Starting a process blocks the event loop for milliseconds: the answer is sent first.
   else setImmediate(() => (driven.phase === 'over' ? giveUpBatch(batch) : carryOn(batch)));
+}
+
+/** Takes out the starts of these steps: they are stored with the rows of the steps. */
+function takeStarts({ changes }: Batch, steps: ReadonlySet<string>) {
+  const starts = new Map<string, StepStart>();
+  const others = changes.filter((change) => {
+    if (change.kind !== 'start' || !steps.has(change.at.stepId)) return true;
+    starts.set(change.at.stepId, change.start);
+    return false;
+  });
+  return { starts, others };
 }
 
 async function resume(driven: DrivenRun, advance: Advance, holdSlot: () => Slot): Promise<void> {

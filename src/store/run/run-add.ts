@@ -1,5 +1,5 @@
-// Adds a run: its row, plan, steps and labels. Emits run.created, then run.started if the run is claimed at once, or
-// run.waiting if it has to wait.
+// Adds a run: its row, plan, steps and labels. Emits run.created, and then what has started if the run is claimed at
+// once, or run.waiting if it has to wait.
 
 import type { JsonObject } from '../../domain/job.ts';
 import type { NotifyRule } from '../../domain/notification.ts';
@@ -13,7 +13,7 @@ import { countedLabels } from './ended-counts.ts';
 import { countAddedRun } from './run-counts.ts';
 import { claimed, emitStarted, type RunClaim } from './run-moves.ts';
 import type { RunDetails } from './run-rows.ts';
-import { addSteps, type NewStep } from './step-moves.ts';
+import { addSteps, emitStepStarted, type NewStep } from './step-moves.ts';
 
 export type NewRun = {
   readonly id: string;
@@ -48,7 +48,7 @@ export type NewRun = {
 const insertRun = prepareQuery((db, row: RunRow) => db.insertInto('runs').values(row));
 const insertPlan = prepareQuery((db, row: RunPlanRow) => db.insertInto('run_plans').values(row));
 
-/** With `claim`, the run starts in the same transaction: one row is written once, where a claim would write it again. */
+/** With `claim`, the run starts in the same transaction: its row is written once, and not as pending first. */
 export async function addRun(tx: Transaction, run: NewRun, claim?: RunClaim): Promise<void> {
   const { id, jobId, tenant, createdAtMs, plan } = run;
   const row = claim ? { ...toRow(run), ...claimed(claim), epoch: 1 } : toRow(run);
@@ -74,6 +74,8 @@ export async function addRun(tx: Transaction, run: NewRun, claim?: RunClaim): Pr
   else if (run.waiting !== null) {
     tx.emit({ type: 'run.waiting', runId: id, jobId, tenant, data: { status: 'pending', message: run.waiting } });
   }
+  for (const { step_id: stepId, attempt = 1, start } of run.steps)
+    if (start) emitStepStarted(tx, { runId: id, jobId, tenant }, { stepId, attempt }, start);
 }
 
 function toRow(run: NewRun): RunRow {

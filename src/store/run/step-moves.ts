@@ -17,6 +17,8 @@ export type NewStep = Pick<StepRow, 'step_id' | 'n' | 'name' | 'kind'> & {
 } & Partial<Pick<StepRow, 'instance_of' | 'item' | 'attempt' | 'not_before'>> & {
     /** In a rerun: the result of this step that is kept from an earlier run. */
     readonly kept?: Pick<StepRow, 'status' | 'started_at' | 'finished_at' | 'exit_code' | 'outputs' | 'sealed'>;
+    /** The step starts in the transaction that adds it. */
+    readonly start?: StepStart | undefined;
   };
 
 export type StepStart = {
@@ -75,16 +77,21 @@ function toRow(runId: string, step: NewStep): StepRow {
     sealed: null,
     hint: null,
     ...step.kept,
+    ...(step.start && started(step.start)),
   };
 }
 
 type StepKey = Pick<StepRow, 'run_id' | 'step_id' | 'attempt'>;
-type Started = Pick<StepRow, 'status' | 'started_at' | 'worker' | 'deadline_at' | 'message'>;
+type Started = Pick<StepRow, 'status' | 'started_at' | 'worker' | 'deadline_at' | 'message' | 'epoch'>;
 
-const updateStarted = prepareQuery((db, { run_id, step_id, attempt, ...started }: StepKey & Started) =>
+function started({ status, atMs, worker, deadlineAtMs, message = null }: StepStart): Started {
+  return { status, started_at: atMs, worker, deadline_at: deadlineAtMs, message, epoch: 1 };
+}
+
+const updateStarted = prepareQuery((db, { run_id, step_id, attempt, ...values }: StepKey & Started) =>
   db
     .updateTable('steps')
-    .set({ ...started, epoch: 1 })
+    .set(values)
     .where((eb) => eb.and({ run_id, step_id, attempt, status: 'pending' }))
     .returning('step_id'),
 );
@@ -94,15 +101,23 @@ export async function startStep(
   tx: Transaction,
   about: About,
   at: { readonly stepId: string; readonly attempt: number },
-  { status, atMs, worker, deadlineAtMs, message = null }: StepStart,
+  start: StepStart,
 ): Promise<boolean> {
   const key = { run_id: about.runId, step_id: at.stepId, attempt: at.attempt };
-  const started = { status, started_at: atMs, worker, deadline_at: deadlineAtMs, message };
-  const [row] = await updateStarted(tx.db, { ...key, ...started });
+  const [row] = await updateStarted(tx.db, { ...key, ...started(start) });
   if (!row) return false;
+  emitStepStarted(tx, about, at, start);
+  return true;
+}
+
+export function emitStepStarted(
+  tx: Transaction,
+  about: About,
+  at: { readonly stepId: string; readonly attempt: number },
+  { status, message = null }: StepStart,
+): void {
   const data = { status, attempt: at.attempt, step_id: at.stepId, ...(message === null ? {} : { message }) };
   tx.emit({ type: status === 'running' ? 'step.started' : 'step.waiting_approval', ...about, data });
-  return true;
 }
 
 type Ended = Pick<StepRow, 'status' | 'reason' | 'finished_at' | 'exit_code' | 'message' | 'outputs'> &

@@ -1,5 +1,5 @@
 // One commit of several units of work. Each of several units has a savepoint, so that a unit that fails does not undo
-// the others. A unit that is alone needs none, and SQLite need not keep a copy of each page that it changes.
+// the others. A unit that is alone needs no savepoint, and SQLite need not keep a copy of each page that it changes.
 
 import type { DatabaseSync } from 'node:sqlite';
 import type { Kysely } from 'kysely';
