@@ -62,6 +62,7 @@ export function toLines(lines: readonly string[]): string {
 
 function lineOf({ pointer, message }: ValidationError): string {
   const option = optionOf(pointer);
+  if (message.startsWith(`${option} `)) return message;
   // The message is a sentence of its own, such as `a secret must have …`, so a colon separates it from the option.
   if (/^(?:there|an?|the|no|unknown) /.test(message))
     return [option.replace(/\b$/, ':'), message].filter(Boolean).join(' ');

@@ -127,6 +127,13 @@ test('a colon separates the option from a complete sentence', () => {
   });
 });
 
+test('a job that its message names already is named once', () => {
+  const errors = [{ pointer: '/job_id', message: "the job asks for '/x'" }];
+  expect(explained(new Problem('validation-error', 'x', { errors }))).toMatchObject({
+    message: "the job asks for '/x'",
+  });
+});
+
 test('a missing argument is named once', () => {
   const errors = [{ pointer: '/args/keep/days', message: '`days` is missing' }];
   expect(explained(new Problem('validation-error', 'x', { errors }))).toMatchObject({
