@@ -43,7 +43,7 @@ export function reasonWords(reason: string | null): string {
 
 /** What the program said. How it ended is left out if there is more: it does not tell one error from another. */
 export function errorWords(message: string): string {
-  return message.replace(/^exited with code \d+: /, '');
+  return message.replace(/^(\S+: )?exited with code \d+: /, '$1');
 }
 
 /** "by mara in the console", "by a schedule" */

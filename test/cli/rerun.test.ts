@@ -42,6 +42,7 @@ test.each(served)(
     const again = await flwd(instance.dir, 'rerun', id, '--from', 'failed');
     expect(again).toMatchObject({ code: 1, stdout: 'b | b leaves with 3\n' });
     expect(again.stderr).toMatch(/^failed in [\d.]+ m?s: b: exited with code 3\nrun_\w+: flwd runs run_\w+\n$/);
+    expect((await flwd(instance.dir, 'runs')).stdout).toMatch(/ stepped +failed .* {2}b: exited with code 3$/m);
 
     const fixed = await flwd(instance.dir, 'rerun', id, '--args', '{"code": 0}', '--json');
     expect(fixed).toMatchObject({ code: 0, stderr: 'a is done\nb leaves with 0\n'.replaceAll(/^(.)/gm, '$1 | $1') });

@@ -1,6 +1,7 @@
 // `flwd runs`: lists runs, newest first, or shows one.
 
 import { answerWords, whyFailed } from '../../client/answer-words.ts';
+import { whyFailedInList } from '../../client/listed-failure.ts';
 import { revisionWords } from '../../client/revision-words.ts';
 import { outlookOf } from '../../client/run-outlook.ts';
 import { inGroups, isKept, keptWords } from '../../client/shown-steps.ts';
@@ -79,7 +80,7 @@ function statusStyle(status: string): Style {
 }
 
 function whyOf({ waiting, reason, error }: RunSummary): string {
-  return waiting ?? error?.message ?? reason ?? '';
+  return waiting ?? (error === null ? (reason ?? '') : whyFailedInList(error));
 }
 
 async function printRuns({ runs, total, total_exact: isExact }: AnswerOf<'listRuns'>, output: Output): Promise<void> {

@@ -2,6 +2,7 @@
 
 import type { ReactNode } from 'react';
 import { Link } from 'wouter';
+import { whyFailedInList } from '../../client/listed-failure.ts';
 import type { AnswerOf } from '../../contract/operations.ts';
 import type { StepStatus } from '../../domain/run.ts';
 import { type Column, Table } from '../design/table/Table.tsx';
@@ -54,7 +55,7 @@ function lookOf({ status: of, waiting_approval: asking }: RunRow): StepStatus {
 
 function whyOf({ status: of, waiting, error, reason }: RunRow): string {
   if (waiting !== null) return waiting;
-  return of === 'failed' ? (error?.message ?? reasonWords(reason)) : '';
+  return of === 'failed' ? (error === null ? reasonWords(reason) : whyFailedInList(error)) : '';
 }
 
 /** The reason, and after it the arguments where there is room. */

@@ -1,6 +1,7 @@
 // What the palette offers for what is typed: jobs with their acts, runs, pages, commands.
 
 import { Box, CalendarClock, ListFilter, type LucideIcon, Play, Waypoints } from 'lucide-react';
+import { whyFailedInList } from '../../client/listed-failure.ts';
 import type { AnswerOf } from '../../contract/operations.ts';
 import type { StepStatus } from '../../domain/run.ts';
 import { harmless, jobPath, type RunRow, reasonWords, runPath, runTitle } from '../words.ts';
@@ -143,7 +144,8 @@ function actsOf(job: Job): Entry[] {
 }
 
 function runEntry(run: RunRow, nowMs: number): Entry {
-  const why = run.waiting ?? (run.status === 'failed' ? (run.error?.message ?? reasonWords(run.reason)) : '');
+  const failure = run.error === null ? reasonWords(run.reason) : whyFailedInList(run.error);
+  const why = run.waiting ?? (run.status === 'failed' ? failure : '');
   return {
     key: run.run_id,
     name: runTitle(run, nowMs),
