@@ -504,6 +504,16 @@ describe('the list of runs', () => {
     await page.getByRole('checkbox', { name: `Select ${runId}` }).waitFor();
   });
 
+  // A fast scroll draws seventeen new rows in each frame.
+  testWith(headlessChromium)('draws few elements for each run', async () => {
+    await finished('demo/report');
+    const page = await browser.open(`${server.url}/runs?q=job:demo/report`);
+    const row = page.getByRole('row').filter({ hasText: 'Success' }).first();
+    await row.locator('svg[viewBox="0 0 56 12"] > rect').nth(2).waitFor();
+
+    expect(await row.locator('*').count()).toBeLessThanOrEqual(28);
+  });
+
   testWith(headlessChromium)('scrolls to the very last run, and gathers new ones meanwhile', async () => {
     await using many = await startServing();
     const first = await many.addRun();

@@ -1,12 +1,12 @@
 // What the cells of a job's row show. They are drawn again only when the row has changed, not while the list scrolls.
 
-import { Play } from 'lucide-react';
 import { type MouseEvent, memo, type ReactNode, useState } from 'react';
 import { Link, useLocation } from 'wouter';
 import { RunBars } from '../design/charts/RunBars.tsx';
 import { Sparkline } from '../design/charts/Sparkline.tsx';
 import { Button } from '../design/controls/Button.tsx';
 import { Chip } from '../design/text/Chip.tsx';
+import { Play } from '../design/text/icons.tsx';
 import { JobName } from '../design/text/JobName.tsx';
 import { Pending } from '../design/text/Pending.tsx';
 import { StatusIcon, StatusText } from '../design/text/Status.tsx';

@@ -1,7 +1,7 @@
 // Marks a job as a favourite.
 
-import { Star as Icon } from 'lucide-react';
 import { memo, type ReactNode } from 'react';
+import { Star as Icon } from '../design/text/icons.tsx';
 import { harmless } from '../words.ts';
 import { useFavourites } from './favourites.ts';
 import styles from './Star.module.css';
@@ -16,7 +16,7 @@ export const Star = memo(function Star({ jobId }: { readonly jobId: string }): R
       aria-pressed={has(jobId)}
       onClick={() => toggle(jobId)}
     >
-      <Icon size={14} strokeWidth={2} aria-hidden="true" />
+      <Icon size={14} />
     </button>
   );
 });

@@ -1,7 +1,7 @@
 // What became of a run, in one sentence, and its facts in one row: who started it, how long it worked and waited, its
 // revision, arguments and labels.
 
-import { GitBranch, GitCommitHorizontal, type LucideIcon, RotateCcw, Tag, Timer } from 'lucide-react';
+import { GitCommitHorizontal, Tag, Timer } from 'lucide-react';
 import { type ReactNode, useState } from 'react';
 import { Link } from 'wouter';
 import { revisionWords } from '../../client/revision-words.ts';
@@ -10,6 +10,7 @@ import { outlookOf } from '../../client/run-outlook.ts';
 import { secondsWords, spanWords } from '../../client/took.ts';
 import { showValue } from '../../domain/argument-fields.ts';
 import { Chip } from '../design/text/Chip.tsx';
+import { GitBranch, type Icon, RotateCcw } from '../design/text/icons.tsx';
 import { StatusIcon } from '../design/text/Status.tsx';
 import { triggerIcon } from '../runs/RunBy.tsx';
 import { WithCode } from '../widgets/Notes.tsx';
@@ -92,7 +93,7 @@ function Fact({
   title,
   children,
 }: {
-  readonly icon: LucideIcon;
+  readonly icon: Icon;
   readonly title: string;
   readonly children: ReactNode;
 }): ReactNode {

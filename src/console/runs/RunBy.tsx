@@ -1,24 +1,24 @@
 // Who or what started a run: an icon for the interface, and a name.
 
+import type { ReactNode } from 'react';
 import {
   Bot,
   CalendarClock,
   FileInput,
   GitBranch,
   Globe,
+  type Icon,
   Link2,
-  type LucideIcon,
   Plug,
   Radar,
   RotateCcw,
   Terminal,
   Webhook,
-} from 'lucide-react';
-import type { ReactNode } from 'react';
+} from '../design/text/icons.tsx';
 import { harmless, originWords, type RunRow } from '../words.ts';
 import styles from './RunBy.module.css';
 
-const icons: Readonly<Record<string, LucideIcon>> = {
+const icons: Readonly<Record<string, Icon>> = {
   api: Plug,
   cli: Terminal,
   console: Globe,
@@ -33,7 +33,7 @@ const icons: Readonly<Record<string, LucideIcon>> = {
 };
 
 /** A type that is not listed is a step of another run. */
-export function triggerIcon(type: string): LucideIcon {
+export function triggerIcon(type: string): Icon {
   return icons[type] ?? GitBranch;
 }
 
@@ -41,7 +41,7 @@ export function RunBy({ run, isIcon = false }: { readonly run: RunRow; readonly 
   const Icon = triggerIcon(run.trigger.type);
   return (
     <span className={styles.by} title={originWords(run)}>
-      <Icon size={14} aria-hidden="true" />
+      <Icon size={14} />
       <span className={isIcon ? 'unseen' : styles.name}>{byName(run)}</span>
     </span>
   );

@@ -1,9 +1,9 @@
 // Buttons, and links that look like buttons. At most one `primary` button is in a view; `quiet` has no border until the
 // pointer is over it; `danger` is filled only in the dialog that confirms it.
 
-import type { LucideIcon } from 'lucide-react';
 import type { ComponentProps, ReactNode } from 'react';
 import { Link } from 'wouter';
+import type { Icon } from '../text/icons.tsx';
 import styles from './Button.module.css';
 import { Tooltip } from './Tooltip.tsx';
 
@@ -12,7 +12,7 @@ type Size = 'small' | 'normal' | 'form';
 type Looks = {
   readonly look?: Look;
   readonly size?: Size;
-  readonly icon?: LucideIcon;
+  readonly icon?: Icon;
 };
 
 export function Button({
@@ -54,7 +54,7 @@ export function IconButton({
   size = 'normal',
   ...rest
 }: Looks & {
-  readonly icon: LucideIcon;
+  readonly icon: Icon;
   readonly label: string;
   readonly keys?: string;
 } & ComponentProps<'button'>): ReactNode {

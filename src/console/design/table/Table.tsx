@@ -148,7 +148,7 @@ function DrawnRow<Row>(o: RowProps<Row>): ReactNode {
       style={{ height: o.heightPx }}
     >
       {choose && !compact && (
-        <td>
+        <td data-never-cut>
           <Checkbox
             label={`Select ${o.name}`}
             isLabelUnseen

@@ -1,5 +1,7 @@
 // The status of a run or a step. It is never told by colour alone: the icon and the word say the same.
 
+import type { ReactNode } from 'react';
+import type { StepStatus } from '../../../domain/run.ts';
 import {
   AlarmClock,
   CircleCheck,
@@ -8,19 +10,15 @@ import {
   CircleStop,
   CircleUserRound,
   CircleX,
+  type Icon,
   LoaderCircle,
-  type LucideIcon,
-} from 'lucide-react';
-import type { ReactNode } from 'react';
-import type { StepStatus } from '../../../domain/run.ts';
+} from './icons.tsx';
 import styles from './Status.module.css';
 
 /** `late` is no status of a run: it marks what should have started. */
 export type Look = StepStatus | 'late';
 
-export const looks: Readonly<
-  Record<Look, { readonly icon: LucideIcon; readonly word: string; readonly short?: string }>
-> = {
+export const looks: Readonly<Record<Look, { readonly icon: Icon; readonly word: string; readonly short?: string }>> = {
   pending: { icon: CircleDashed, word: 'Pending' },
   running: { icon: LoaderCircle, word: 'Running' },
   success: { icon: CircleCheck, word: 'Success' },
@@ -36,7 +34,7 @@ export function StatusIcon({ of, size = 14 }: { readonly of: Look; readonly size
   const { icon: Icon, word } = looks[of];
   return (
     <span className={styles.icon} data-status={of} title={word}>
-      <Icon size={size} strokeWidth={size === 16 ? 2 : 2.2} aria-hidden="true" />
+      <Icon size={size} />
       <span className="unseen">{word}</span>
     </span>
   );
@@ -55,7 +53,7 @@ export function StatusText({
   const { icon: Icon, word, short } = looks[of];
   return (
     <span className={styles.text} data-status={of}>
-      <Icon size={14} strokeWidth={2.2} aria-hidden="true" />
+      <Icon size={14} />
       {own ?? (isShort ? (short ?? word) : word)}
     </span>
   );
