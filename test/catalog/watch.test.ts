@@ -145,7 +145,7 @@ test('an edit of .flwdignore just after it was read is seen', async () => {
 
 test('a source that could not be read again is read once more', async () => {
   const root = makeSource(job('a'));
-  const read = createIgnoreReader([]);
+  const read = createIgnoreReader({ exclude: [] });
   let reads = 0;
   const log = pino({ level: 'silent' });
   const watched = watchSource({
