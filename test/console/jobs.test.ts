@@ -591,6 +591,21 @@ testWith(headlessChromium)('from the palette, a job is filled in and started wit
   await page.getByRole('button', { name: /^Run/ }).and(focused).waitFor();
 });
 
+testWith(headlessChromium)('the palette takes the focus before the next frame, and gives it back', async () => {
+  const page = await browser.open(`${server.url}/jobs`);
+  const focused = page.locator(':focus');
+  const search = page.getByRole('searchbox').first();
+  await search.focus();
+  const role = await page.evaluate(`(async () => {
+    document.body.dispatchEvent(new KeyboardEvent('keydown', { key: 'k', ctrlKey: true, bubbles: true }));
+    for (let turn = 0; turn < 5; turn++) await Promise.resolve();
+    return document.activeElement.getAttribute('role');
+  })()`);
+  expect(role).toBe('combobox');
+  await page.keyboard.press('Escape');
+  await search.and(focused).waitFor();
+});
+
 testWith(headlessChromium)('a job without schedules says which command makes one', async () => {
   const page = await browser.open(`${server.url}/jobs/disk/fails?tab=schedules`);
   await page.getByText('The job has no schedules.').waitFor();

@@ -21,11 +21,17 @@ const mostRuns = 4;
 const noJobs: readonly Job[] = [];
 const keptMs = 30_000;
 
+/** The dialog would do it with the next frame. Keys that are pressed before that would go to the page. */
+function focusAtOnce(input: HTMLInputElement | null): void {
+  input?.focus();
+}
+
 export function Palette({ close, openHelp }: { readonly close: () => void; readonly openHelp: () => void }): ReactNode {
   const [, navigate] = useLocation();
   const [text, setText] = useState('');
   const [chosen, setChosen] = useState(0);
   const left = useRef<'page' | 'form' | null>(null);
+  const [opener] = useState(() => document.activeElement);
   const groups = useGroups(text, openHelp);
   const entries = groups.flatMap((group) => group.entries);
   const at = Math.min(chosen, Math.max(0, entries.length - 1));
@@ -53,11 +59,15 @@ export function Palette({ close, openHelp }: { readonly close: () => void; reado
           className={`${dialog.dialog} ${styles.palette}`}
           aria-label="Jump to"
           // On another page there is nothing to return to, and its form takes the focus itself.
-          finalFocus={() => left.current === null || (left.current === 'page' && document.getElementById('main'))}
+          finalFocus={() => {
+            if (left.current === 'form') return false;
+            return left.current === null && opener instanceof HTMLElement ? opener : document.getElementById('main');
+          }}
         >
           <div className={styles.field}>
             <Search size={16} aria-hidden="true" />
             <input
+              ref={focusAtOnce}
               role="combobox"
               aria-label="Job, page or run"
               aria-expanded="true"
