@@ -44,7 +44,11 @@ flwd config show                     # every setting in force, and where it come
 flwd reads the first of these files that exists: \`--config FILE\`, \`./flwd.yaml\`, \`~/.config/flwd/flwd.yaml\`,
 \`/etc/flwd/flwd.yaml\`. Without a file, the defaults apply. Without \`sources\` there is one source, \`local-fs\`: the folder
 \`jobs\` beside the file or, without a file, in the current folder. If there is no folder \`jobs\`, the source is the folder
-in which flwd looked for it.
+in which flwd looked for it. If \`instance.data_dir\` is set to a folder in that one, the source is \`jobs\` nevertheless.
+
+If the folder of a source does not exist, perhaps because it is mounted later, the server starts without its jobs and
+finds them once the folder is there. Until then the check \`sources\` of its health is \`degraded\`. A folder that \`--jobs\`
+names must exist.
 
 \`flwd config validate\` also checks the keys and certificates that the file names, so run it as the server's user.
 

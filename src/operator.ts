@@ -1,7 +1,7 @@
 // What an operator does with the files of a data dir, without its server: one function per command. If a server has the
 // data dir, commands ask the server instead.
 
-import { existsSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Config, foldersOf } from './config/config.ts';
 import { checkDataDir, examineFiles } from './doctor/start-needs.ts';
@@ -52,6 +52,7 @@ export async function examineHost(
   const checks = [
     ...(await probe.checks()),
     ...own,
+    ...examineSources(config),
     ...(await examineJobs(config)),
     ...takeoverChecks(config),
     ...(config.scheduler.schedulesPaused
@@ -75,6 +76,16 @@ async function examineJobs(config: Config): Promise<HostCheck[]> {
     if (damageIn(error) !== undefined || storageProblem(toDatabaseFailure(error))) return [];
     throw error;
   }
+}
+
+/** A server without one of these folders runs, and finds its jobs once the folder is there. */
+function examineSources({ sources }: Config): HostCheck[] {
+  const name = 'sources';
+  const fix = 'mount it or put it back, or correct its path under sources in flwd.yaml and restart the server';
+  const missing = sources.filter(({ path }) => !statSync(path, { throwIfNoEntry: false })?.isDirectory());
+  if (missing.length > 0)
+    return missing.map((one) => warn(name, `${one.name} has no jobs, because there is no folder ${one.path}`, fix));
+  return sources.length === 0 ? [] : [ok(name, sources.map((one) => `${one.name} in ${one.path}`).join(', '))];
 }
 
 function takeoverChecks({ instance: { dataDir } }: Config): HostCheck[] {

@@ -1,6 +1,7 @@
 // Reads jobs from the sources without a data dir, a database or a server. It does not load their code either, which
 // takes longer than `flwd jobs` may.
 
+import { existsSync } from 'node:fs';
 import { realpath } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Catalog, createCatalog, type JobSource } from './catalog/catalog.ts';
@@ -82,8 +83,11 @@ type Located = { readonly source: string } & ({ readonly id: string } | { readon
 export async function locateJob(config: Config, dir: string): Promise<Located | undefined> {
   const real = await realpath(dir);
   const roots = new Map<string, string>();
-  for (const { name, path } of config.sources) roots.set(name, await realpath(path));
-  const sources = config.sources.filter(({ name }) => isWithin(roots.get(name) ?? '', real));
+  for (const { name, path } of config.sources) if (existsSync(path)) roots.set(name, await realpath(path));
+  const sources = config.sources.filter(({ name }) => {
+    const root = roots.get(name);
+    return root !== undefined && isWithin(root, real);
+  });
   const isIt = (source: string, path: string): boolean => join(roots.get(source) ?? '', path) === real;
   const [first] = sources;
   if (!first) return undefined;

@@ -42,6 +42,8 @@ export type Catalog = {
   entries(): readonly CatalogEntry[];
   /** Sorted by id. @throws Problem not-ready */
   invalid(): readonly InvalidJob[];
+  /** The names of the sources whose folder was missing when it was last read. @throws Problem not-ready */
+  missing(): readonly string[];
   /** @throws Problem not-ready, job-not-found, job-invalid with its `errors` */
   find(idOrAlias: string): CatalogEntry;
   aliasesOf(id: string): readonly string[];
@@ -130,6 +132,7 @@ export function createCatalog(o: Request): Catalog {
   let byId = new Map<string, CatalogEntry>();
   let entries: readonly CatalogEntry[] = [];
   let invalid: readonly InvalidJob[] = [];
+  let missing: readonly string[] = [];
   let generation = 0;
   let isReady = false;
   const listeners = new Set<() => void>();
@@ -138,6 +141,7 @@ export function createCatalog(o: Request): Catalog {
     if (!isReady) return;
     const found = sources.flatMap(({ source, watched }) => watched.tree.jobs.map((job) => ({ source, job })));
     ({ entries, invalid } = sortOut(found, jobOfAlias, entryOf));
+    missing = sources.filter(({ watched }) => !watched.tree.wasThere).map(({ source }) => source.name);
     byId = new Map(entries.map((entry) => [entry.definition.id, entry]));
     generation += 1;
     warnOf(invalid);
@@ -167,14 +171,9 @@ export function createCatalog(o: Request): Catalog {
     get isReady() {
       return isReady;
     },
-    entries() {
-      assertReady();
-      return entries;
-    },
-    invalid() {
-      assertReady();
-      return invalid;
-    },
+    entries: after(assertReady, () => entries),
+    invalid: after(assertReady, () => invalid),
+    missing: after(assertReady, () => missing),
     find,
     aliasesOf: (id) => o.aliases.filter(({ from }) => from === id).map(({ to }) => to),
     revisionOf: createRevisions(ignoreOf, directories),
@@ -191,6 +190,13 @@ export function createCatalog(o: Request): Catalog {
       logFound(log, { jobs: entries.length, invalid: invalid.length, scripts: scriptsIn(sources), startedAtMs });
     },
     close: async () => void (await Promise.all(sources.map(({ watched }) => watched.close()))),
+  };
+}
+
+function after<T>(check: () => void, read: () => T): () => T {
+  return () => {
+    check();
+    return read();
   };
 }
 

@@ -1,11 +1,11 @@
 // Where jobs come from: the sources in flwd.yaml, the folders of --jobs, or a default source.
 
-import { realpathSync, statSync } from 'node:fs';
-import { basename, join, relative } from 'node:path';
+import { existsSync, realpathSync, statSync } from 'node:fs';
+import { basename, dirname, join, relative } from 'node:path';
 import type { UsingSource } from '../domain/policy.ts';
 import { type Key, keys } from './keys.ts';
 import type { Base } from './kind.ts';
-import { type Item, placeOf, put, type Settings, settingAt, valueAt } from './settings.ts';
+import { type Item, placeOf, put, type Setting, type Settings, settingAt, valueAt } from './settings.ts';
 import { keyPaths } from './shape.ts';
 
 /** A folder of jobs. This version supports only the type `fs`. */
@@ -30,12 +30,17 @@ export function replaceSources(settings: Settings, dirs: readonly string[], base
   for (const [at, dir] of dirs.entries()) put(settings, 'sources[].path', at, dir, origin, base);
 }
 
-/** The default source: the folder `jobs` beside flwd.yaml, or else the folder of flwd.yaml itself. */
+/**
+ * The default source: the folder `jobs` beside flwd.yaml, or else the folder of flwd.yaml itself, unless that contains
+ * the data dir.
+ */
 export function addDefaultSource(settings: Settings, base: Base): void {
   const origin = { kind: 'default' } as const;
   settings.items.set('sources', [{ at: 0, origin }]);
   put(settings, 'sources[].name', 0, 'local-fs', origin, base);
-  put(settings, 'sources[].path', 0, isFolder(join(base.dir, 'jobs')) ? './jobs' : '.', origin, base);
+  const dataDir = settingAt(settings, 'instance.data_dir')?.value;
+  const isUsable = typeof dataDir !== 'string' || !isWalkedTo(dataDir, base.dir);
+  put(settings, 'sources[].path', 0, isFolder(join(base.dir, 'jobs')) || !isUsable ? './jobs' : '.', origin, base);
 }
 
 /** Checks all sources, and names those without a name. */
@@ -119,14 +124,23 @@ function checkSource(settings: Settings, { at, origin }: Item): void {
   const path = settingAt(settings, 'sources[].path', at);
   if (path?.origin.kind === 'default' && path.value === null) {
     settings.errors.push({ origin, message: `\`sources[${at}].path\` is missing` });
-  } else if (typeof path?.value === 'string' && !isFolder(path.value)) {
-    settings.errors.push({ origin: path.origin, message: `there is no folder ${String(path.raw)}` });
   } else if (path && isWalkedTo(valueAt(settings, 'instance.data_dir'), String(path.value))) {
     const isDefault = path.origin.kind === 'default';
     const where = isDefault ? settingAt(settings, 'instance.data_dir')?.origin : path.origin;
     const message = `the data dir is inside ${String(path.raw)}, the folder in which flwd looks for jobs: move the data dir, or put the jobs into a folder of their own`;
     settings.errors.push({ origin: where ?? origin, message });
-  }
+  } else if (typeof path?.value === 'string' && !isFolder(path.value)) noteMissing(settings, path, path.value);
+}
+
+/** A folder of flwd.yaml may be mounted or deployed after the server has started. */
+function noteMissing(settings: Settings, { origin, raw }: Setting, path: string): void {
+  const what = `there is no folder ${String(raw)}`;
+  const until = `${what}, so its jobs cannot run until it is there`;
+  const dataDir = origin.kind === 'default' ? settingAt(settings, 'instance.data_dir')?.origin : undefined;
+  if (origin.kind === 'flag' || existsSync(path)) settings.errors.push({ origin, message: what });
+  else if (dataDir)
+    settings.notes.push({ origin: dataDir, message: `${until}; flwd does not look in ., which contains the data dir` });
+  else settings.notes.push({ origin, message: until });
 }
 
 /** Folders that begin with a dot and node_modules are never searched for jobs. */
@@ -162,12 +176,19 @@ function checkFolder(settings: Settings, { at, origin }: Item, items: readonly I
   }
 }
 
-/** null: there is no such folder, which is an error of its own. */
+/** null: the source has no path, which is an error of its own. */
 function realPathOf(settings: Settings, at: Item['at']): string | null {
+  const path = valueAt(settings, 'sources[].path', at);
+  return typeof path === 'string' ? realPathTo(path) : null;
+}
+
+/** Follows links as far as the path exists. */
+function realPathTo(path: string): string {
   try {
-    return realpathSync(valueAt(settings, 'sources[].path', at) ?? '');
+    return realpathSync(path);
   } catch {
-    return null;
+    const parent = dirname(path);
+    return parent === path ? path : join(realPathTo(parent), basename(path));
   }
 }
 

@@ -1,5 +1,6 @@
-// Checks the health of the engine: its database, disk, queue and isolation.
+// Checks the health of the engine: its database, disk, queue, isolation, schedules and sources.
 
+import type { Catalog } from '../catalog/catalog.ts';
 import type { SecurityProfile } from '../domain/job.ts';
 import type { Executor } from '../exec/executor.ts';
 import { freeBytesOf, lackOfRoom } from '../lib/files/disk-room.ts';
@@ -14,6 +15,7 @@ import type { Schedules } from './schedule/schedules.ts';
 export type Check = { readonly status: 'ok' | 'degraded' | 'failing'; readonly detail?: string };
 
 export function createHealth(o: {
+  readonly catalog: Catalog;
   readonly store: Store;
   readonly runsDir: string;
   readonly executor: Executor;
@@ -43,8 +45,20 @@ export function createHealth(o: {
       queue: checkQueue(),
       isolation: checkOf('degraded', profile.available ? null : (profile.detail ?? 'unavailable')),
       schedules: checkOf('degraded', o.schedules.complaint()),
+      sources: checkSources(o.catalog),
     };
   };
+}
+
+/** The other jobs run, so a server with an invalid job is healthy. */
+function checkSources(catalog: Catalog): Check {
+  if (!catalog.isReady) return { status: 'degraded', detail: 'the sources are still being read' };
+  const missing = catalog.missing();
+  if (missing.length > 0) return { status: 'degraded', detail: `no folder, so no jobs: ${missing.join(', ')}` };
+  const invalid = catalog.invalid().length;
+  return invalid === 0
+    ? { status: 'ok' }
+    : { status: 'ok', detail: `${invalid} invalid ${invalid === 1 ? 'job' : 'jobs'}` };
 }
 
 function checkDisk(dir: string): Check {

@@ -3,11 +3,11 @@
 
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { findReached } from '../catalog/catalog.ts';
+import { type Catalog, type CatalogEntry, findReached } from '../catalog/catalog.ts';
 import type { Snapshots } from '../catalog/source/snapshot.ts';
 import type { JobDefinition } from '../domain/job.ts';
 import { tighterProfile, type UsingSource } from '../domain/policy.ts';
-import { starterOf } from '../domain/principal.ts';
+import { type Principal, starterOf } from '../domain/principal.ts';
 import { Problem } from '../domain/problem.ts';
 import { isFinished } from '../domain/run.ts';
 import { jobUser } from '../exec/job-user.ts';
@@ -98,7 +98,7 @@ async function planAgain(
 ): Promise<{ readonly plan: GroundedPlan } & Omit<Addition, 'id' | 'alongside'>> {
   const { run: old, plan: oldPlan } = stored;
   const { sealer } = context;
-  const now = findReached(old.job_id, caller.principal, planContext.catalog);
+  const now = jobNow(old.job_id, caller.principal, planContext.catalog);
   const isLatest = request.revision === 'latest';
   if (!isLatest && !existsSync(snapshots.dirOf(oldPlan.revision))) {
     throw new Problem('revision-expired', `The files of '${old.job_id}' as they were for '${old.run_id}' are gone.`);
@@ -146,6 +146,21 @@ async function planAgain(
           start: (run) => keptStart({ stored, kept, steps: asks ? withAgentApproval(own, by.name) : own, run, sealer }),
         }),
   };
+}
+
+/** The caller sees the run, so a job that is not found no longer exists. @throws Problem like `findReached` */
+function jobNow(id: string, caller: Principal, catalog: Catalog): CatalogEntry {
+  try {
+    return findReached(id, caller, catalog);
+  } catch (error) {
+    if (!(error instanceof Problem && error.slug === 'job-not-found')) throw error;
+    const missing = catalog.missing();
+    const where = missing.length === 0 ? '' : ` These sources have no folder now: ${missing.join(', ')}.`;
+    throw new Problem(
+      'job-not-found',
+      `The job '${id}' no longer exists. Its present config.yaml decides whether any version of it may run, so put the job back first.${where}`,
+    );
+  }
 }
 
 /**

@@ -31,13 +31,23 @@ test.each([false, true])('sources are listed with their jobs (with a server: %s)
   const asJson = await flwd(dir, 'sources', '--json');
   expect(JSON.parse(asJson.stdout)).toEqual({
     sources: [
-      { name: 'ours', type: 'fs', path: join(dir, 'jobs/ours'), trusted: true, may_use: null, jobs: 2, invalid: 0 },
+      {
+        name: 'ours',
+        type: 'fs',
+        path: join(dir, 'jobs/ours'),
+        trusted: true,
+        may_use: null,
+        is_missing: false,
+        jobs: 2,
+        invalid: 0,
+      },
       {
         name: 'theirs',
         type: 'fs',
         path: join(dir, 'jobs/theirs'),
         trusted: false,
         may_use: { secrets: ['token'], schedules: true, ...use },
+        is_missing: false,
         jobs: 1,
         invalid: 1,
       },

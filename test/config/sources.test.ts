@@ -10,6 +10,16 @@ describe('the default source', () => {
     expect(load().config.sources).toMatchObject([{ name: 'local-fs', path: dir, displayPath: '.' }]);
   });
 
+  test('is ./jobs even before it exists if the data dir is in the current folder', () => {
+    const { dir, load } = createProject();
+    expect(load({ dataDir: 'data' })).toMatchObject({
+      config: { sources: [{ name: 'local-fs', path: join(dir, 'jobs'), displayPath: './jobs' }] },
+      warnings: [
+        '--data-dir: there is no folder ./jobs, so its jobs cannot run until it is there; flwd does not look in ., which contains the data dir',
+      ],
+    });
+  });
+
   test('is beside flwd.yaml if there is one', () => {
     const { dir, load } = createProject({ 'etc/flwd.yaml': '', 'etc/jobs/': '', 'jobs/': '' });
     expect(load({ config: 'etc/flwd.yaml' }).config.sources).toMatchObject([{ path: join(dir, 'etc/jobs') }]);
@@ -34,11 +44,14 @@ test('--jobs replaces all sources; each is named after its folder', () => {
   ]);
 });
 
-test('a missing folder is an error, not an empty source', () => {
-  const { errors } = createProject({ 'flwd.yaml': 'sources:\n  - path: ./nowhere\n  - path: ./flwd.yaml\n' });
-  expect(errors()).toEqual([
-    'flwd.yaml:2:11: there is no folder ./nowhere',
-    'flwd.yaml:3:11: there is no folder ./flwd.yaml',
+test('a missing folder of flwd.yaml may come later, but not a missing folder of --jobs', () => {
+  const { dir, load } = createProject({ 'flwd.yaml': 'sources:\n  - path: ./nowhere\n' });
+  expect(load()).toMatchObject({
+    config: { sources: [{ path: join(dir, 'nowhere') }] },
+    warnings: ['flwd.yaml:2:11: there is no folder ./nowhere, so its jobs cannot run until it is there'],
+  });
+  expect(createProject({ 'flwd.yaml': 'sources: [{ path: ./flwd.yaml }]\n' }).errors()).toEqual([
+    'flwd.yaml:1:19: there is no folder ./flwd.yaml',
   ]);
   expect(createProject().errors({ jobs: ['typo'] })).toEqual(['--jobs: there is no folder typo']);
 });
@@ -142,6 +155,8 @@ describe('a source with `trusted: false`', () => {
     expect(refusals('jobs', 'link')).toEqual(shares);
     expect(refusals('jobs/ext', 'jobs')).toEqual(shares);
     expect(refusals('jobs', 'jobs/.ext')).toEqual([]);
+    expect(refusals('jobs', 'jobs/later')).toEqual(shares);
+    expect(refusals('jobs', 'link/later')).toEqual(shares);
     expect(refusals('jobs', 'other')).toEqual([]);
   });
 
@@ -172,9 +187,6 @@ test('the data dir may be in a dot folder of a source, but not where jobs are se
   const { errors } = createProject({ 'jobs/': '' });
   expect(errors({ jobs: ['.'], dataDir: '.flwd' })).toEqual([]);
   expect(errors({ jobs: ['jobs'], dataDir: 'data' })).toEqual([]);
-  expect(createProject().errors({ dataDir: 'data' })).toEqual([
-    '--data-dir: the data dir is inside ., the folder in which flwd looks for jobs: move the data dir, or put the jobs into a folder of their own',
-  ]);
   expect(errors({ jobs: ['.'], dataDir: 'data' })).toEqual([
     '--jobs: the data dir is inside ., the folder in which flwd looks for jobs: move the data dir, or put the jobs into a folder of their own',
   ]);

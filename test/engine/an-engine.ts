@@ -54,6 +54,8 @@ export type Opened = {
   readonly running: () => Promise<readonly string[]>;
   /** The log of the run without notes about files that are not kept: most jobs of tests leave some. */
   readonly messages: (runId: string) => Promise<string[]>;
+  /** Reads the folder of jobs again. */
+  readonly rescan: () => Promise<void>;
   readonly close: () => Promise<void>;
 };
 
@@ -119,6 +121,8 @@ export async function openEngine(
     readonly security?: Partial<SecurityPolicy>;
     /** Whether the source is trusted. True by default. */
     readonly trusted?: boolean;
+    /** The folder of jobs does not exist yet. */
+    readonly lacksFolder?: boolean;
     /** The name of the source. */
     readonly source?: string;
     /** How long retention keeps things. By default, everything is kept forever. */
@@ -131,7 +135,7 @@ export async function openEngine(
 ): Promise<Opened> {
   const jobsDir = join(root, 'jobs');
   const dataDir = join(root, 'data');
-  for (const dir of [jobsDir, join(dataDir, 'runs')]) mkdirSync(dir, { recursive: true });
+  for (const dir of [...(o.lacksFolder ? [] : [jobsDir]), join(dataDir, 'runs')]) mkdirSync(dir, { recursive: true });
   for (const [folder, files] of Object.entries(o.jobs ?? {})) await writeJob(join(jobsDir, folder), files);
   const { clock = systemClock } = o;
   const lines: Record<string, unknown>[] = [];
@@ -214,6 +218,7 @@ export async function openEngine(
       const { lines } = await store.logs.page(runId, { limit: 10_000 });
       return lines.map(({ message }) => message).filter((message) => !isLeftNote(message));
     },
+    rescan: () => catalog.rescan(name),
     close: () => (closing ??= close()),
   };
   onTestFinished(() => opened.close().catch(() => undefined));

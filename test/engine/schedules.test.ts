@@ -1,10 +1,12 @@
 // When schedules start runs: on time, after a downtime, with a wrong clock, and when something is in the way.
 
+import { renameSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { localPrincipal } from '../../src/domain/principal.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import { expectWithin } from '../support/goes.ts';
-import { bash } from '../support/jobs.ts';
+import { bash, writeJob } from '../support/jobs.ts';
 import { dataFolder, openEngine } from './an-engine.ts';
 import { hourMs, minuteMs, openClocked, scheduled } from './schedule-fixture.ts';
 
@@ -257,6 +259,46 @@ test('a schedule in config.yaml that was gone for a while catches up nothing, an
   await at('2026-06-01T03:00:01Z');
   expect(await fires('hourly')).toEqual(['2026-06-01T01:00Z', '2026-06-01T02:00Z', '2026-06-01T03:00Z']);
 });
+
+test.each([false, true])(
+  'while the folder of its source is missing, a schedule misses its times (with a restart: %s)',
+  async (isRestarted) => {
+    const root = dataFolder();
+    const all = hourly({ catch_up: 'all' });
+    const jobs = { none: hourly(), last: hourly({ catch_up: 'last' }), all, removed: all };
+    const first = await openClocked(root, start, { jobs });
+    await first.at('2026-06-01T01:00:01Z');
+    renameSync(join(root, 'jobs'), join(root, 'away'));
+    await first.rescan();
+    await first.at('2026-06-01T02:30:00Z');
+    expect(first.engine.health().sources).toEqual({ status: 'degraded', detail: 'no folder, so no jobs: local-fs' });
+    expect(await first.engine.schedules.list(localPrincipal)).toEqual([]);
+    if (isRestarted) await first.close();
+    const { at, fires, rescan, engine, store } = isRestarted
+      ? await openClocked(root, '2026-06-01T03:10:00Z', { lacksFolder: true })
+      : first;
+    await at('2026-06-01T03:30:00Z');
+
+    rmSync(join(root, 'away/removed'), { recursive: true });
+    renameSync(join(root, 'away'), join(root, 'jobs'));
+    await rescan();
+    await at('2026-06-01T04:30:00Z');
+    expect(engine.health().sources).toEqual({ status: 'ok' });
+    expect(await fires('none')).toEqual(['2026-06-01T01:00Z']);
+    expect(await fires('last')).toEqual(['2026-06-01T01:00Z', '2026-06-01T04:00Z']);
+    const each = ['2026-06-01T01:00Z', '2026-06-01T02:00Z', '2026-06-01T03:00Z', '2026-06-01T04:00Z'];
+    expect(await fires('all')).toEqual(each);
+    expect((await store.late.list({ limit: 10 })).map(({ jobId, kind }) => [jobId, kind])).toEqual([
+      ['none', 'missed'],
+    ]);
+
+    await writeJob(join(root, 'jobs/removed'), all);
+    await rescan();
+    await at('2026-06-01T04:45:00Z');
+    await at('2026-06-01T05:00:01Z');
+    expect(await fires('removed')).toEqual(['2026-06-01T01:00Z', '2026-06-01T05:00Z']);
+  },
+);
 
 test('nothing starts once the engine is closed', async () => {
   const { at, engine, fires } = await openClocked(dataFolder(), start, { jobs: { hourly: hourly() } });

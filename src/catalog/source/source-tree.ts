@@ -27,6 +27,7 @@ export function createSourceTree(source: Source, o: DirectoryOptions) {
   const { nodes } = directories;
   let jobs: readonly FoundJob[] = [];
   let scripts = 0;
+  let wasThere = false;
 
   async function rescan(): Promise<void> {
     directories.drop('');
@@ -62,6 +63,7 @@ export function createSourceTree(source: Source, o: DirectoryOptions) {
       ...node.unnamable.map((name) => unnamableJob(source.mountPath, childOf(node.path, name))),
     ]);
     scripts = all.reduce((sum, node) => sum + node.scripts, 0);
+    wasThere = nodes.has('');
   }
 
   return {
@@ -71,6 +73,10 @@ export function createSourceTree(source: Source, o: DirectoryOptions) {
     },
     get scripts(): number {
       return scripts;
+    },
+    /** Whether the folder was there when `jobs` was read. */
+    get wasThere(): boolean {
+      return wasThere;
     },
     get isThere(): boolean {
       return nodes.has('');

@@ -75,7 +75,7 @@ export function watchSource(o: Options) {
   function lookAtRoot(): void {
     const now = identityOfRoot(source.path);
     if (now !== root || (now !== undefined) !== tree.isThere) {
-      if (now === undefined) log.warn({ source: source.name }, 'the directory of a source is gone');
+      if (now === undefined) logMissing(o);
       root = now;
       gathering.markWhole();
     }
@@ -95,9 +95,7 @@ export function watchSource(o: Options) {
     async start(): Promise<void> {
       await work.run(() => tree.rescan());
       if (isClosed) return;
-      if (!tree.isThere) {
-        log.warn({ source: source.name, path: source.path }, 'the directory of a source is not there yet');
-      }
+      if (!tree.isThere) logMissing(o);
       rootTimer = setInterval(lookAtRoot, rootIntervalMs).unref();
     },
     /** Reads the whole source again, also where nothing is watched. */
@@ -115,6 +113,10 @@ export function watchSource(o: Options) {
       tree.close();
     },
   };
+}
+
+function logMissing({ source: { name, path }, log }: Options): void {
+  log.warn({ source: name, path }, 'the folder of a source is missing; its jobs cannot run until it is there');
 }
 
 /** The root may be a link, and somebody may point it to another directory. */

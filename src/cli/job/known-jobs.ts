@@ -31,7 +31,8 @@ export async function withJobs<T>(
 ): Promise<T> {
   const session = await openServedSession(options);
   if (!session) {
-    const { config } = loadConfiguration(options);
+    const { config, warnings } = loadConfiguration(options);
+    for (const warning of warnings) process.stderr.write(`flwd: ${warning}\n`);
     const { readJobs } = await import('../../sources.ts');
     return readJobs(config, (jobs) => work({ ...jobs, command: (...words) => commandText(options, ...words) }));
   }

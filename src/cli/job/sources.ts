@@ -1,5 +1,6 @@
 // `flwd sources`: the sources of jobs, and how many jobs each has. Without a server, flwd reads them as they are now.
 
+import { existsSync } from 'node:fs';
 import type { Client } from '../../client/client.ts';
 import { type SourceUse, useWords } from '../../client/source-use.ts';
 import type { AnswerOf } from '../../contract/operations.ts';
@@ -17,6 +18,7 @@ import { type JobList, withJobs } from './known-jobs.ts';
 type Source = AnswerOf<'getSystemInfo'>['sources'][number] & {
   /** null: it is trusted. Callers without the scope `sources:read` do not learn it. */
   readonly may_use?: SourceUse | null;
+  readonly is_missing?: boolean;
 };
 
 export async function list(options: Options): Promise<void> {
@@ -45,6 +47,7 @@ export async function get(options: Options, operands: readonly string[]): Promis
       path: source.path,
       jobs: source.jobs,
       broken: source.invalid,
+      ...(source.is_missing && { problem: 'its folder is missing, so its jobs cannot run until it is there' }),
       trusted: trustWords(source),
     });
     for (const [key, value] of rows) if (value !== undefined) output.text(`${key.padEnd(9)}${value}\n`);
@@ -84,15 +87,18 @@ function countedSources(options: Options) {
 async function servedSources(client: Client): Promise<readonly Source[]> {
   const { sources, caller } = await client.call('getSystemInfo');
   if (!holdsScope(caller, 'sources:read')) return sources;
-  const uses = new Map((await client.call('listSources')).sources.map((one) => [one.name, one.may_use]));
-  return sources.map((source) => ({ ...source, may_use: uses.get(source.name) ?? null }));
+  const found = new Map((await client.call('listSources')).sources.map((one) => [one.name, one]));
+  return sources.map((source) => {
+    const { may_use = null, is_missing = false } = found.get(source.name) ?? {};
+    return { ...source, may_use, is_missing };
+  });
 }
 
 function ownSources(options: Options): Source[] {
   const { sources } = loadConfiguration(options).config;
   return sources.map((source) => {
     const { name, type, path, trusted } = source;
-    return { name, type, path, trusted, may_use: useOf(source) };
+    return { name, type, path, trusted, may_use: useOf(source), is_missing: !existsSync(path) };
   });
 }
 
@@ -116,11 +122,11 @@ async function printSources(
   if (sources.length === 0) return output.say('no sources');
   await output.table(
     ['SOURCE', 'TYPE', flexible('WHERE'), right('JOBS'), right('BROKEN'), flexible('TRUSTED')],
-    sources.map(({ name, type, path = '', jobs, invalid, ...trust }) => [
+    sources.map(({ name, type, path = '', jobs, invalid, is_missing, ...trust }) => [
       name,
       type,
       path,
-      String(jobs),
+      is_missing ? { text: 'no folder', style: 'bad' as const } : String(jobs),
       { text: String(invalid), style: invalid > 0 ? 'bad' : 'faint' },
       trustWords(trust),
     ]),

@@ -54,6 +54,7 @@ export function createRoster(o: {
     pauses.isPaused,
   );
   const change = (change: Change) => changeSchedules(change, { store, tracking });
+  const sourceOfJob = new Map<string, string>();
   let starts: Starts = new Map();
   let isLoaded = false;
   let generation: number | undefined;
@@ -65,11 +66,11 @@ export function createRoster(o: {
     const atMs = clock.now();
     if (isFirst) starts = await openStarts(store, atMs);
     const found = new Map(schedulesOf(catalog, o).map((schedule) => [schedule.id, schedule]));
-    const { api = [], job = [] } = Object.groupBy(known.values(), ({ source }) => source);
-    const gone = idsOf(job).filter((id) => !found.has(id));
-    const goneBefore = isFirst ? tracking.restingIds().filter((id) => !found.has(id) && !known.has(id)) : [];
-    await change({ wanted: [...api, ...found.values()], gone: [...gone, ...goneBefore], atMs });
-    for (const id of gone) known.delete(id);
+    for (const { definition, source } of catalog.entries()) sourceOfJob.set(definition.id, source.name);
+    const { api, ended, lost, goneBefore } = findGone(found, known, { catalog, tracking, sourceOfJob });
+    await change({ wanted: [...api, ...found.values()], gone: [...ended, ...goneBefore], atMs });
+    for (const id of lost) tracking.rest(id, {});
+    for (const id of [...ended, ...lost]) known.delete(id);
     for (const [id, schedule] of found) known.set(id, schedule);
     if (isFirst) await store.db.transact((tx) => store.schedules.forget(tx, goneBefore, clock.now() - keptMs));
     generation = seen;
@@ -111,6 +112,27 @@ export function createRoster(o: {
       for (const id of ids) tracking.forget(id);
     },
   };
+}
+
+/**
+ * The schedules of the API, and those of job files that the catalogue does not have: `goneBefore` since before this
+ * start, `ended` because somebody removed them, and `lost` because the folder of their source is missing. The states of
+ * the last stay, so their times are missed as while no server runs.
+ */
+function findGone(
+  found: ReadonlyMap<string, Schedule>,
+  known: ReadonlyMap<string, Schedule>,
+  o: { readonly catalog: Catalog; readonly tracking: Tracking; readonly sourceOfJob: ReadonlyMap<string, string> },
+) {
+  const missing = o.catalog.missing();
+  const { api = [], job = [] } = Object.groupBy(known.values(), ({ source }) => source);
+  const gone = job.filter(({ id }) => !found.has(id));
+  const isLost = ({ jobId }: Schedule): boolean => missing.includes(o.sourceOfJob.get(jobId) ?? '');
+  const { ended = [], lost = [] } = Object.groupBy(gone, (one) => (isLost(one) ? 'lost' : 'ended'));
+  // While a folder is missing, it is not known which of these are in it.
+  const unknown = missing.length > 0 ? [] : o.tracking.restingIds();
+  const goneBefore = unknown.filter((id) => !found.has(id) && !known.has(id));
+  return { api, ended: idsOf(ended), lost: idsOf(lost), goneBefore };
 }
 
 /** Starts the schedules that fire from now on, and rests those that no longer do. */

@@ -18,6 +18,7 @@ export function createSourceHandlers(o: { readonly catalog: Catalog; readonly so
   function sourcesFor(caller: Principal): readonly Source[] {
     const jobs = Map.groupBy(catalog.entries(), ({ source }) => source.name);
     const invalid = Map.groupBy(catalog.invalid(), ({ source }) => source);
+    const missing = catalog.missing();
     return o.sources.map((source) => ({
       name: source.name,
       type: source.type,
@@ -28,6 +29,7 @@ export function createSourceHandlers(o: { readonly catalog: Catalog; readonly so
       may_use: useOf(source),
       jobs: jobs.get(source.name)?.length ?? 0,
       invalid: invalid.get(source.name)?.length ?? 0,
+      is_missing: missing.includes(source.name),
     }));
   }
 

@@ -48,12 +48,9 @@ export function createSystemHandlers(o: Parts): SystemHandlers {
   const sinceMs = systemClock.monotonicMs();
 
   function checks(): Record<string, Check> {
-    const sources: Check = catalog.isReady
-      ? okWithInvalid(catalog.invalid().length)
-      : { status: 'degraded', detail: 'the sources are still being read' };
     const complaint = o.load.complaint();
     const load: Check = complaint === null ? { status: 'ok' } : { status: 'degraded', detail: complaint };
-    return { ...engine.health(), sources, load };
+    return { ...engine.health(), load };
   }
 
   function assertHealthy(): void {
@@ -137,11 +134,6 @@ function systemInfo(
     },
     workers: [{ id: hostname(), host: hostname(), running }],
   };
-}
-
-/** The other jobs run, so a server with an invalid job is healthy. */
-function okWithInvalid(count: number): Check {
-  return count === 0 ? { status: 'ok' } : { status: 'ok', detail: `${count} invalid ${count === 1 ? 'job' : 'jobs'}` };
 }
 
 function callerOf({ name, scopes, tenant }: Principal): AnswerOf<'getSystemInfo'>['caller'] {

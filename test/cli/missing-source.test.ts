@@ -1,0 +1,80 @@
+// A folder of jobs that disappears while the server runs, or that does not exist yet when it starts.
+
+import { renameSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { bash, writeJob } from '../support/jobs.ts';
+import { createInstance } from './an-instance.ts';
+import { flwd, start } from './terminal.ts';
+
+type Health = {
+  readonly status: string;
+  readonly checks: { readonly sources: { readonly status: string; readonly detail?: string } };
+};
+
+const cases = [
+  ['the default source', {}],
+  ['a source of flwd.yaml', { sources: [{ name: 'local-fs', path: './jobs' }] }],
+] as const;
+/** A server looks for a missing folder twice a second. */
+const longWait = { timeout: 15_000 };
+
+test.each(cases)(
+  'when the folder of %s disappears, the server and the commands go on and say so',
+  async (_, config) => {
+    const { dir, serve } = await createInstance({ etl: bash('echo done') }, config);
+    const { run, json } = await serve();
+    const { run_id: runId } = await run('etl');
+    const jobs = join(dir, 'jobs');
+    renameSync(jobs, join(dir, 'away'));
+    const health = () => json<Health>('/health');
+    await expect.poll(health, longWait).toMatchObject({
+      status: 'degraded',
+      checks: { sources: { status: 'degraded', detail: 'no folder, so no jobs: local-fs' } },
+    });
+
+    const sources = await flwd(dir, 'sources');
+    expect(sources.stdout.split('\n')[1]?.split(/ {2,}/)).toEqual(['local-fs', 'fs', jobs, 'no folder', '0', 'yes']);
+    expect((await flwd(dir, 'sources', 'get', 'local-fs')).stdout).toContain('problem  its folder is missing');
+    const doctor = await flwd(dir, 'doctor');
+    expect(doctor.stdout).toMatch(
+      /^warn {2}sources {2,}local-fs has no jobs, because there is no folder \S+\/jobs\n +→ mount it or put it back/m,
+    );
+    expect((await flwd(dir, 'runs', '--json')).stdout).toContain(runId);
+    expect(await flwd(dir, 'logs', runId)).toMatchObject({ code: 0, stdout: expect.stringContaining('done') });
+    expect(await flwd(dir, 'jobs', '--json')).toMatchObject({ code: 0 });
+    expect(await flwd(dir, 'schedules')).toMatchObject({ code: 0 });
+    const rerun = await flwd(dir, 'rerun', runId);
+    expect(rerun.code).toBe(3);
+    expect(rerun.stderr).toContain(
+      "The job 'etl' no longer exists. Its present config.yaml decides whether any version of it may run, so put the job back first. These sources have no folder now: local-fs.",
+    );
+
+    renameSync(join(dir, 'away'), jobs);
+    await expect.poll(health, longWait).toMatchObject({ checks: { sources: { status: 'ok' } } });
+    expect(await flwd(dir, 'rerun', runId)).toMatchObject({ code: 0 });
+    expect((await flwd(dir, 'doctor')).stdout).toMatch(/^ok {4}sources {2,}local-fs in \S+\/jobs$/m);
+  },
+);
+
+test.each(cases)('a server starts without the folder of %s, says so, and finds its jobs later', async (_, config) => {
+  const { dir } = await createInstance({}, config);
+  renameSync(join(dir, 'jobs'), join(dir, 'away'));
+  const server = start(dir, ['serve']);
+  await server.prints(/listening on/);
+  await server.prints(/there is no folder \.\/jobs, so its jobs cannot run until it is there/);
+  expect((await flwd(dir, 'sources')).stdout).toContain('no folder');
+  await writeJob(join(dir, 'jobs/etl'), bash('echo done'));
+  await expect.poll(async () => (await flwd(dir, 'jobs', '--json')).stdout, longWait).toContain('etl');
+  expect(await flwd(dir, 'run', 'etl')).toMatchObject({ code: 0 });
+});
+
+test('without a server, commands say which folder is missing', async () => {
+  const { dir } = await createInstance({}, { sources: [{ path: './jobs' }, { path: './more' }] });
+  const { code, stderr } = await flwd(dir, 'jobs');
+  expect({ code, stderr }).toMatchObject({ code: 0 });
+  expect(stderr).toMatch(
+    /^flwd: flwd\.yaml:1:\d+: there is no folder \.\/more, so its jobs cannot run until it is there$/m,
+  );
+  expect((await flwd(dir, 'init', 'jobs/hello')).stderr).not.toContain('none of the configured sources');
+});
