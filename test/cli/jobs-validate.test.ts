@@ -85,6 +85,30 @@ test('a bash syntax error is a warning, and the script is not run', async () => 
   expect(existsSync(join(dir, 'ran'))).toBe(false);
 });
 
+test('a warning names a script whose ending and `#!` line disagree', async () => {
+  const dir = createFolder();
+  writeFiles(dir, {
+    'jobs/count/config.yaml': 'command: ./count.sh\n',
+    'jobs/count/count.sh': '#!/usr/bin/env python3\nprint(sum(range(9)))\n',
+    'jobs/said/config.yaml': 'command: ./count.sh\nulc_profile: ulc.python.3\n',
+    'jobs/said/count.sh': '#!/usr/bin/env -S python3 -u\nprint(1)\n',
+    'jobs/fits/config.yaml': 'steps: [{id: a, script: ./a.sh}, {id: b, script: ./b.py}, {id: c, script: ./c.mjs}]\n',
+    'jobs/fits/a.sh': '#!/bin/sh -e\ntrue\n',
+    'jobs/fits/b.py': '#!/usr/bin/python3.13\n',
+    'jobs/fits/c.mjs': 'process.exit(0);\n',
+    'jobs/old/config.yaml': 'command: ./report.sh\n',
+    'jobs/old/report.sh': '#!/usr/bin/perl -w\nprint 1;\n',
+  });
+  const why = (file: string, program: string, profile: string) =>
+    `warning: jobs/${file}:1:1: its \`#!\` line names ${program}, but flwd runs the file as ulc.shell.bash, ` +
+    `because of the ending .sh: rename the file, or set \`ulc_profile: ${profile}\`\n`;
+  expect(await flwd(dir, 'jobs', 'validate', 'jobs')).toEqual({
+    stdout: '4 jobs are valid\n',
+    stderr: why('count/count.sh', 'python3', 'ulc.python.3') + why('old/report.sh', 'perl', 'ulc.exec'),
+    code: 0,
+  });
+});
+
 test.each([
   ['', 'flwd jobs validate needs a folder: flwd jobs validate DIR…'],
   ['nope', 'there is no folder nope'],

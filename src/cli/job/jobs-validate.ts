@@ -1,16 +1,13 @@
 // `flwd jobs validate`: checks jobs, or folders of jobs, and prints everything that is wrong with them.
 
-import { execFile } from 'node:child_process';
 import { existsSync, statSync } from 'node:fs';
-import { basename, join, normalize, resolve } from 'node:path';
-import type { JobDefinition, JobError } from '../../domain/job.ts';
+import { basename, join, resolve } from 'node:path';
+import type { JobError } from '../../domain/job.ts';
 import type { Options } from '../command.ts';
 import { type ExitCode, exitCodes, Refusal } from '../exit-code.ts';
 import { createOutput } from '../terminal/output.ts';
 import { placed } from './known-jobs.ts';
-
-const longestBashMs = 10_000;
-const mostBashErrors = 3;
+import { scriptWarnings } from './script-warnings.ts';
 
 export async function run(options: Options, dirs: readonly string[]): Promise<ExitCode> {
   if (dirs.length === 0) throw new Refusal('flwd jobs validate needs a folder: flwd jobs validate DIR…');
@@ -53,7 +50,7 @@ async function validateFolder(dir: string): Promise<Validated> {
   ].filter(({ errors }) => errors.length > 0);
   const warnings: JobError[] = [];
   for (const { definition } of jobs)
-    for (const warning of await bashErrors(definition, join(dir, definition.path)))
+    for (const warning of await scriptWarnings(definition, join(dir, definition.path)))
       warnings.push({ ...warning, file: join(dir, definition.path, warning.file) });
   return {
     warnings,
@@ -71,30 +68,4 @@ async function validateFolder(dir: string): Promise<Validated> {
 /** The folder is a job itself. Its id is then the folder's name, because nobody knows where it will be mounted. */
 function isJob(dir: string): boolean {
   return ['config.yaml', 'config.d/config.yaml'].some((file) => existsSync(join(dir, file)));
-}
-
-/** Errors that `bash -n` finds in a job's bash scripts; empty if there is no bash. @param dir the job's folder */
-async function bashErrors({ steps }: JobDefinition, dir: string): Promise<JobError[]> {
-  const files = steps.flatMap(({ action }) =>
-    action.kind === 'command' && action.ulcProfile === 'ulc.shell.bash' ? [normalize(action.command[0] ?? '')] : [],
-  );
-  return (await Promise.all([...new Set(files)].map((file) => readWithBash(dir, file)))).flat();
-}
-
-function readWithBash(dir: string, file: string): Promise<JobError[]> {
-  const path = join(dir, file);
-  // The script may enable extglob, which `bash -n` does not see. BASH_ENV is not passed on.
-  const words = ['-O', 'extglob', '-n', '--', path];
-  const options = { timeout: longestBashMs, env: { PATH: process.env.PATH, LC_ALL: 'C' } };
-  return new Promise((resolve) => {
-    execFile('bash', words, options, (_, __, said) => {
-      const found = said.split('\n').flatMap((line): JobError[] => {
-        const [, number, message] = /: line (\d+): (.*)$/.exec(line) ?? [];
-        // Bash repeats the faulty code on a second line.
-        if (number === undefined || message === undefined || /^`.*'$/.test(message)) return [];
-        return [{ file, line: Number(number), column: 1, message: `bash: ${message}` }];
-      });
-      resolve(found.slice(0, mostBashErrors));
-    });
-  });
 }
