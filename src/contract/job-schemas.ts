@@ -143,6 +143,9 @@ export const jobTimes = named('JobTimes', {
       created_at: timestamp,
       finished_at: timestamp,
       work_ms: ms('The time in which at least one step worked: without waiting for a slot or an approval'),
+      kept_steps: Type.Boolean({
+        description: 'Whether it kept steps of an earlier run, and so worked less than usual',
+      }),
       revision: Type.String(),
     }),
     { description: 'Runs that have started and ended, newest first' },

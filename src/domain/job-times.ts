@@ -10,6 +10,8 @@ export type RunTime = {
   readonly finished_at: string;
   /** The time in which at least one step worked. */
   readonly work_ms: number;
+  /** It kept steps of an earlier run, so it took less time than the job takes. */
+  readonly kept_steps: boolean;
   readonly revision: string;
 };
 

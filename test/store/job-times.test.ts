@@ -104,44 +104,58 @@ describe.each(engines)('the recent work of a job on $engine', ({ open }) => {
     expect(await store.runs.recentWork(of)).toEqual([20_000]);
   });
 
-  test('does not count the steps that a rerun kept, and neither do the times of the run', async () => {
+  const step = { step_id: 'step_01', n: 1, name: 'ship', kind: 'command', needs: [] } as const;
+  const kept = { status: 'success', exit_code: null, outputs: '{}', sealed: null } as const;
+  const asked = {
+    step_id: 'ask',
+    n: 2,
+    name: 'ask',
+    kind: 'approval',
+    needs: [],
+    kept: { ...kept, started_at: nowMs - 9_000, finished_at: nowMs - 1_000 },
+  } as const;
+  const built = {
+    step_id: 'build',
+    n: 3,
+    name: 'build',
+    kind: 'command',
+    needs: [],
+    kept: { ...kept, started_at: nowMs - 60_000, finished_at: nowMs - 9_000 },
+  } as const;
+  const hourMs = 3_600_000;
+  const tookMs = async (): Promise<number | null> => {
+    const day = { span: 'hour', fromMs: nowMs - 9 * hourMs, toMs: nowMs + hourMs } as const;
+    return (await createStatsStore(store.database).times({}, day)).whole.duration.p50;
+  };
+
+  test('leaves out reruns that kept steps, however many there are, and the statistics leave them out, too', async () => {
     store = await open(dir);
-    const kept = { status: 'success', exit_code: null, outputs: '{}', sealed: null } as const;
-    const step = { kind: 'command', needs: [] } as const;
-    const id = await ran(
-      {
-        steps: [
-          { ...step, step_id: 'step_01', n: 1, name: 'ship' },
-          {
-            ...step,
-            step_id: 'ask',
-            n: 2,
-            name: 'ask',
-            kind: 'approval',
-            kept: { ...kept, started_at: nowMs - 9_000, finished_at: nowMs - 1_000 },
-          },
-          {
-            ...step,
-            step_id: 'build',
-            n: 3,
-            name: 'build',
-            kept: { ...kept, started_at: nowMs - 60_000, finished_at: nowMs - 9_000 },
-          },
-        ],
-      },
-      5_000,
-    );
+    for (let n = 1; n <= 25; n += 1) await ran({ createdAtMs: nowMs + n, steps: [step, asked, built] }, 5_000);
+    expect(await store.runs.recentWork(of)).toEqual([]);
+    expect(await tookMs()).toBe(null);
+    await ran({}, 20_000);
+    expect(await store.runs.recentWork(of)).toEqual([20_000]);
+    expect(await tookMs()).toBeGreaterThan(18_000);
+  });
+
+  test('does not count the time in which a kept approval waited', async () => {
+    store = await open(dir);
+    const id = await ran({ steps: [step, asked] }, 5_000);
     expect(await store.runs.recentWork(of)).toEqual([5_000]);
+    expect(await tookMs()).toBeGreaterThan(4_700);
     expect(await store.runs.summary(id)).toMatchObject({ approval_ms: 0 });
     expect(await store.runs.get(id)).toMatchObject({ approval_ms: 0 });
+  });
+
+  test('is not that of a rerun that kept steps: its times say so, and are those of the steps that it executed', async () => {
+    store = await open(dir);
+    await ran({ steps: [step, asked, built] }, 5_000);
+    await ran({ createdAtMs: nowMs - 1, steps: [step, asked] }, 6_000);
     const { runs, steps } = await store.runs.times({ jobId: of.jobId, sinceMs: 0, limit: 10 });
-    expect(runs).toMatchObject([{ work_ms: 5_000 }]);
+    expect(runs).toMatchObject([
+      { work_ms: 5_000, kept_steps: true },
+      { work_ms: 6_000, kept_steps: false },
+    ]);
     expect(steps.map(({ step_id: stepId }) => stepId)).toEqual(['step_01']);
-    const hourMs = 3_600_000;
-    const { whole } = await createStatsStore(store.database).times(
-      {},
-      { span: 'hour', fromMs: nowMs - 9 * hourMs, toMs: nowMs + hourMs },
-    );
-    expect(whole.duration.p50).toBeGreaterThan(4_700);
   });
 });

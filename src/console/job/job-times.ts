@@ -49,10 +49,17 @@ export function useBefore(jobId: string, range: Range): AnswerOf<'getStats'>['be
   return data && data.before.runs >= leastBefore ? data.before : undefined;
 }
 
-/** The median of the runs that succeeded; null without any. */
+/** How long the runs worked that succeeded as a whole: one that kept steps of an earlier run took less time. */
+export function wholeWorkMs(runs: readonly RunTime[]): number[] {
+  return runs.flatMap((run) => (isWhole(run) ? [run.work_ms] : [])).toSorted((a, b) => a - b);
+}
+
+export function isWhole({ status, kept_steps: kept }: RunTime): boolean {
+  return status === 'success' && !kept;
+}
+
+/** The median; null without such a run. */
 export function usualWorkMs(runs: readonly RunTime[]): number | null {
-  const sorted = runs
-    .flatMap(({ status, work_ms: ms }) => (status === 'success' ? [ms] : []))
-    .toSorted((a, b) => a - b);
+  const sorted = wholeWorkMs(runs);
   return sorted.length === 0 ? null : quantile(sorted, 0.5);
 }

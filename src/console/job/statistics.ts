@@ -1,7 +1,7 @@
 // Numbers for the charts of a job, from its last runs.
 
 import { quantile } from '../../domain/job-times.ts';
-import type { RunTime } from './job-times.ts';
+import { isWhole, type RunTime, wholeWorkMs } from './job-times.ts';
 
 /** A point of a line: the median and p95 of the runs up to it. */
 export type Moving = { readonly at: number; readonly medianMs: number; readonly p95Ms: number };
@@ -11,7 +11,7 @@ const window = 15;
 
 /** @param runs oldest first */
 export function movingOf(runs: readonly RunTime[]): readonly Moving[] {
-  const done = runs.filter(({ status }) => status === 'success');
+  const done = runs.filter(isWhole);
   return done.map((run, at) => {
     const sorted = done
       .slice(Math.max(0, at - window + 1), at + 1)
@@ -59,14 +59,14 @@ export type Figures = {
 
 /** Cancelled runs say nothing about success. */
 export function figuresOf(runs: readonly RunTime[]): Figures {
-  const succeeded = runs.filter(({ status }) => status === 'success');
+  const succeeded = runs.filter(({ status }) => status === 'success').length;
   const failed = runs.filter(({ status }) => status === 'failed').length;
-  const sorted = succeeded.map(({ work_ms: ms }) => ms).toSorted((a, b) => a - b);
-  const judged = succeeded.length + failed;
+  const sorted = wholeWorkMs(runs);
+  const judged = succeeded + failed;
   return {
     runs: runs.length,
     failed,
-    successRate: judged === 0 ? null : succeeded.length / judged,
+    successRate: judged === 0 ? null : succeeded / judged,
     medianMs: sorted.length === 0 ? null : quantile(sorted, 0.5),
     p95Ms: sorted.length === 0 ? null : quantile(sorted, 0.95),
   };

@@ -8,7 +8,7 @@ import { prepareQuery } from '../prepared-query.ts';
 import { given } from '../query-parts.ts';
 import type { Schema, StepRow } from '../schema.ts';
 import type { RunDetails } from './run-rows.ts';
-import { whereStartedHere } from './started-here.ts';
+import { isKeptWork, isStartedHere } from './started-here.ts';
 
 export type JobTimesQuery = {
   readonly jobId: string;
@@ -41,7 +41,8 @@ export async function jobTimes(db: Kysely<Schema>, query: JobTimesQuery): Promis
     if (attempts.length >= mostAttempts) break;
     await maybeYield();
     read += 1;
-    const own = (await selectAttempts(db, { id, most: mostAttempts })).flatMap(toAttempt);
+    const all = await selectAttempts(db, { id, most: mostAttempts });
+    const own = all.filter(isStartedHere).flatMap(toAttempt);
     attempts.push(...own);
     if (started_at === null || finished_at === null) continue;
     const { source }: Pick<RunDetails, 'source'> = JSON.parse(details);
@@ -51,6 +52,7 @@ export async function jobTimes(db: Kysely<Schema>, query: JobTimesQuery): Promis
       created_at: toTimestamp(created_at),
       finished_at: toTimestamp(finished_at),
       work_ms: unionMs(own),
+      kept_steps: all.some(isKeptWork),
       revision: source.revision,
     });
   }
@@ -66,10 +68,11 @@ const attemptColumns = [
   'finished_at',
   'kind',
   'instance_of',
+  'epoch',
 ] as const;
 
 const selectAttempts = prepareQuery((db, { id, most }: { readonly id: string; readonly most: number }) =>
-  db.selectFrom('steps').select(attemptColumns).where('run_id', '=', id).where(whereStartedHere).limit(most),
+  db.selectFrom('steps').select(attemptColumns).where('run_id', '=', id).limit(most),
 );
 
 function toAttempt(row: Pick<StepRow, (typeof attemptColumns)[number]>): TimedAttempt[] {

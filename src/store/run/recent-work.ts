@@ -4,7 +4,7 @@ import type { Kysely } from 'kysely';
 import { unionMs } from '../../domain/job-times.ts';
 import { prepareQuery } from '../prepared-query.ts';
 import type { Schema } from '../schema.ts';
-import { whereStartedHere } from './started-here.ts';
+import { isKeptWork, isStartedHere } from './started-here.ts';
 
 export type JobOfTenant = { readonly jobId: string; readonly tenant: string };
 
@@ -28,34 +28,48 @@ const selectSuccesses = prepareQuery((db, { jobId, tenant }: JobOfTenant) =>
     .select(['id', 'started_at as startedAtMs', 'finished_at as finishedAtMs'])
     .where('status', '=', 'success')
     .orderBy('created_at', 'desc')
-    .orderBy('id', 'desc')
-    .limit(mostSuccesses),
+    .orderBy('id', 'desc'),
 );
 
-/** In milliseconds, the shortest first. Waiting for an answer is not work. */
+type Success = { readonly id: string; readonly startedAtMs: number | null; readonly finishedAtMs: number | null };
+
+/**
+ * In milliseconds, the shortest first. Waiting for an answer is not work. A rerun that kept steps does not count,
+ * because it says nothing about a run of the whole job.
+ */
 export async function recentWork(db: Kysely<Schema>, of: JobOfTenant): Promise<readonly number[]> {
   const runs = await selectSuccesses(db, of);
-  if (runs.length === 0) return [];
-  const asked = await db
+  const work: number[] = [];
+  for (let n = 0; n < runs.length && work.length < mostSuccesses; n += mostSuccesses)
+    work.push(...(await workOf(db, runs.slice(n, n + mostSuccesses))));
+  return work.slice(0, mostSuccesses).toSorted((a, b) => a - b);
+}
+
+async function workOf(db: Kysely<Schema>, runs: readonly Success[]): Promise<number[]> {
+  const steps = await db
     .selectFrom('steps')
-    .select(['run_id', 'started_at as startedAtMs', 'finished_at as finishedAtMs'])
+    .select(['run_id', 'kind', 'epoch', 'started_at', 'finished_at'])
     .where(
       'run_id',
       'in',
       runs.map(({ id }) => id),
     )
-    .where('kind', '=', 'approval')
-    .where(whereStartedHere)
+    .where((eb) => eb.or([eb('kind', '=', 'approval'), eb('epoch', '=', 0)]))
+    .where('started_at', 'is not', null)
     .execute();
-  const askedOf = Map.groupBy(asked, ({ run_id: id }) => id);
-  return runs
-    .flatMap((run) => {
-      const waitedMs = unionMs((askedOf.get(run.id) ?? []).flatMap(whole));
-      return whole(run).map(({ startedAtMs, finishedAtMs }) => finishedAtMs - startedAtMs - waitedMs);
-    })
-    .toSorted((a, b) => a - b);
+  const stepsOf = Map.groupBy(steps, ({ run_id: id }) => id);
+  return runs.flatMap((run) => {
+    const own = stepsOf.get(run.id) ?? [];
+    if (own.some(isKeptWork)) return [];
+    const waitedMs = unionMs(
+      own
+        .filter(isStartedHere)
+        .flatMap(({ started_at: startedAtMs, finished_at: finishedAtMs }) => whole({ startedAtMs, finishedAtMs })),
+    );
+    return whole(run).map(({ startedAtMs, finishedAtMs }) => finishedAtMs - startedAtMs - waitedMs);
+  });
 }
 
-function whole({ startedAtMs, finishedAtMs }: { startedAtMs: number | null; finishedAtMs: number | null }) {
+function whole({ startedAtMs, finishedAtMs }: Omit<Success, 'id'>) {
   return startedAtMs === null || finishedAtMs === null ? [] : [{ startedAtMs, finishedAtMs }];
 }

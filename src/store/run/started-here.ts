@@ -1,6 +1,7 @@
 // Which steps of a run started in it. One that a rerun kept did not: it has the times of the earlier run.
 
 import type { Expression, ExpressionBuilder, SqlBool } from 'kysely';
+import { isWork } from '../../domain/job-times.ts';
 import type { Schema, StepRow } from '../schema.ts';
 
 /** The start of an attempt is its first epoch. */
@@ -10,4 +11,9 @@ export function isStartedHere({ epoch }: Pick<StepRow, 'epoch'>): boolean {
 
 export function whereStartedHere(eb: ExpressionBuilder<Schema, 'steps'>): Expression<SqlBool> {
   return eb('steps.epoch', '>', 0);
+}
+
+/** Work of an earlier run. A run that kept some took less time than its job takes. */
+export function isKeptWork(step: Pick<StepRow, 'epoch' | 'kind' | 'started_at'>): boolean {
+  return isWork(step) && step.started_at !== null && !isStartedHere(step);
 }

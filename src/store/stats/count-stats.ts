@@ -6,7 +6,7 @@ import { bucketOf } from '../../domain/duration-buckets.ts';
 import { unionMs } from '../../domain/job-times.ts';
 import type { RunStatus, Trigger } from '../../domain/run.ts';
 import { prepareQueries, prepareQuery } from '../prepared-query.ts';
-import { whereStartedHere } from '../run/started-here.ts';
+import { isKeptWork, isStartedHere } from '../run/started-here.ts';
 import type { RunStatsRow, RunTimesRow, Schema } from '../schema.ts';
 
 export type StatsSpan = RunStatsRow['span'];
@@ -56,7 +56,7 @@ const addRuns = prepareQueries((db, values: Places & Pick<RunStatsRow, 'success'
     );
 });
 
-/** `took` is missing for runs that did not succeed. */
+/** `took` is missing for runs that did not succeed, and for those that kept steps of an earlier run. */
 const addTimes = prepareQueries((db, values: Places & { readonly waited: number; readonly took?: number }) => {
   const { tenant, waited, took } = values;
   const times: Pick<RunTimesRow, 'measure' | 'bucket'>[] = [{ measure: 'waited', bucket: waited }];
@@ -71,16 +71,15 @@ const addTimes = prepareQueries((db, values: Places & { readonly waited: number;
     );
 });
 
-const selectAsked = prepareQuery((db, { id, endedAt }: { id: string; endedAt: number }) =>
+/** The approvals of a run, and what it kept of an earlier run. */
+const selectNotWork = prepareQuery((db, { id }: { readonly id: string }) =>
   db
     .selectFrom('steps')
-    .select('started_at as startedAtMs')
-    .select((eb) => eb.fn.coalesce('finished_at', eb.val(endedAt)).as('finishedAtMs'))
+    .select(['kind', 'epoch', 'started_at', 'finished_at'])
     .where('run_id', '=', id)
-    .where('kind', '=', 'approval')
-    .where(whereStartedHere)
+    .where((eb) => eb.or([eb('kind', '=', 'approval'), eb('epoch', '=', 0)]))
     .where('started_at', 'is not', null)
-    .$narrowType<{ startedAtMs: NotNull }>(),
+    .$narrowType<{ started_at: NotNull }>(),
 );
 
 export async function countStats(db: Kysely<Schema>, run: CountedRun): Promise<void> {
@@ -97,7 +96,13 @@ export async function countStats(db: Kysely<Schema>, run: CountedRun): Promise<v
   if (startedAt === null) return;
   const waited = bucketOf(startedAt - run.created_at);
   if (status !== 'success') return void (await addTimes(db, { ...places, waited }));
+  const steps = await selectNotWork(db, { id: run.id });
+  if (steps.some(isKeptWork)) return void (await addTimes(db, { ...places, waited }));
   // Waiting for an answer is not work.
-  const askedMs = unionMs(await selectAsked(db, { id: run.id, endedAt }));
+  const askedMs = unionMs(
+    steps
+      .filter(isStartedHere)
+      .map(({ started_at: startedAtMs, finished_at: end }) => ({ startedAtMs, finishedAtMs: end ?? endedAt })),
+  );
   await addTimes(db, { ...places, waited, took: bucketOf(endedAt - startedAt - askedMs) });
 }
