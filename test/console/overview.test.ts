@@ -133,7 +133,7 @@ testWith(headlessChromium)('an empty instance says what makes a job', async () =
 });
 
 testWith(headlessChromium)('says that only schedules which run often start runs in the next 24 hours', async () => {
-  const schedules = [{ cron: '*/5 * * * *' }, { cron: '@hourly' }];
+  const schedules = [{ cron: '*/5 * * * *' }, { cron: '@hourly' }, { cron: '*/7 * * * *', held: true }];
   await using often = await startServing({ jobs: { often: bash('true', { schedules }) } });
   const page = await browser.open(often.url);
   const card = cardOf(page, 'Next 24 hours');

@@ -31,14 +31,16 @@ export function NextDay({ nowMs }: { readonly nowMs: number }): ReactNode {
       </Card>
     );
   }
-  const { fires, frequent } = data;
+  const { fires } = data;
+  // The answer also has those that are held and those that rest on these days.
+  const frequent = data.frequent.filter(({ next_at: at }) => at !== null && Date.parse(at) < toMs).length;
   const late = fires.filter(isLate).length;
   const missed = fires.filter(({ state }) => state === 'missed').length;
   const schedules = new Set(fires.map(({ schedule_id: id }) => id)).size;
   return (
     <Card
       title={title}
-      count={pauses.length === 0 ? schedulesWords(schedules, frequent.length) : ''}
+      count={pauses.length === 0 ? schedulesWords(schedules, frequent) : ''}
       end={
         <>
           {late > 0 && (
@@ -63,7 +65,7 @@ export function NextDay({ nowMs }: { readonly nowMs: number }): ReactNode {
       ))}
       {fires.length === 0 && pauses.length === 0 && (
         <p className={styles.nothing}>
-          {frequent.length === 0
+          {frequent === 0
             ? 'No schedule starts a run in this time.'
             : 'Only schedules that run hourly or more often start runs in this time.'}
         </p>
