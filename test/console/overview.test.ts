@@ -126,6 +126,24 @@ testWith(headlessChromium)('shows what is late or was missed until it is over', 
   await expect.poll(() => card.count()).toBe(0);
 });
 
+testWith(headlessChromium)('a group of failures is fixed once each of its jobs has succeeded since', async () => {
+  const argspec = { type: 'object', properties: { why: { type: 'string' } } };
+  const job = bash('test -z "$FLWD_ARG_WHY" || { echo "$FLWD_ARG_WHY" >&2; exit 3; }', { argspec });
+  await using mended = await startServing({ executes: true, jobs: { one: job, two: job, three: job } });
+  const ends = (jobId: string, why: string) => mended.post('/runs', { job_id: jobId, args: { why }, async: false });
+  for (const jobId of ['one', 'two']) await ends(jobId, 'list is empty');
+  await ends('three', 'file is missing');
+  for (const jobId of ['one', 'three']) await ends(jobId, '');
+  const page = await browser.open(mended.url);
+  const group = (text: string) =>
+    page.getByRole('list', { name: 'Failures' }).getByRole('listitem').filter({ hasText: text });
+  await group('file is missing').getByText('fixed', { exact: true }).waitFor();
+  expect(await group('list is empty').getByText('fixed').count()).toBe(0);
+  await ends('two', '');
+  await page.reload();
+  await group('list is empty').getByText('fixed', { exact: true }).waitFor();
+});
+
 testWith(headlessChromium)('an empty instance says what makes a job', async () => {
   await using empty = await startServing();
   const page = await browser.open(empty.url);

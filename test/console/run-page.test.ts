@@ -66,6 +66,11 @@ testWith(headlessChromium)('a failed matrix opens on what failed, and the last s
   await expect.poll(() => last.textContent()).toMatch(/version *1 → 2/);
   await last.getByText('first differs at line 1 of build').waitFor();
   await page.getByText('differs from the last success').waitFor({ state: 'attached' });
+  const later = page.getByRole('link', { name: 'A later run' });
+  expect(await later.count()).toBe(0);
+  const fixed = await run('shop/release', { args: { version: '1' } });
+  await page.reload();
+  await expect.poll(() => later.getAttribute('href')).toBe(`/runs/${fixed}`);
 });
 
 testWith(headlessChromium)('the list and the graph of the steps can be used with the keyboard alone', async () => {

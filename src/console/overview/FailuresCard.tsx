@@ -49,12 +49,12 @@ export function FailuresCard({
 }
 
 function Group({ group, nowMs }: { readonly group: FailureGroup; readonly nowMs: number }): ReactNode {
-  const { message, runs, jobIds } = group;
+  const { message, runs, jobIds, isFixed } = group;
   const [newest] = runs;
   const [jobId = ''] = jobIds;
   const failed = runs.length === 1 ? '1 run' : `${runs.length} runs`;
   return (
-    <li className={styles.failure}>
+    <li className={styles.failure} data-fixed={isFixed || undefined}>
       <span className={styles.times} title={failed}>
         {countWords(runs.length)}
         <span className="unseen"> {runs.length === 1 ? 'run' : 'runs'}:</span>
@@ -68,6 +68,7 @@ function Group({ group, nowMs }: { readonly group: FailureGroup; readonly nowMs:
             {harmless(jobId)}
             {jobIds.length > 1 && ` +${countOf(jobIds.length - 1, 'job')}`}
           </Link>
+          {isFixed && <span className={styles.last}>fixed</span>}
           <span className={styles.last}>{newest && <Time at={newest.finished_at ?? newest.created_at} />}</span>
           <Hours of={byHour(runs, nowMs)} />
         </div>

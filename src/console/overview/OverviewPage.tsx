@@ -19,7 +19,15 @@ import { groupFailures } from './failure-groups.ts';
 import { LateCard } from './LateCard.tsx';
 import { NextDay } from './NextDay.tsx';
 import styles from './OverviewPage.module.css';
-import { useFailures, useJobIds, useOverviewEvents, useOverviewRuns, useSlots, useStats } from './overview-data.ts';
+import {
+  useFailures,
+  useFixed,
+  useJobIds,
+  useOverviewEvents,
+  useOverviewRuns,
+  useSlots,
+  useStats,
+} from './overview-data.ts';
 import { RunsChart } from './RunsChart.tsx';
 import { UnderWay } from './UnderWay.tsx';
 
@@ -36,7 +44,8 @@ export function OverviewPage(): ReactNode {
   const underWay = useOverviewRuns();
   const slots = useSlots();
   const failures = useFailures(namespace);
-  const groups = useMemo(() => failures.data && groupFailures(failures.data.runs), [failures.data]);
+  const fixed = useFixed(failures);
+  const groups = useMemo(() => failures.data && groupFailures(failures.data.runs, fixed), [failures.data, fixed]);
   const running = (underWay?.running ?? []).filter(
     ({ job_id: id }) => namespace === null || id.startsWith(`${namespace}/`),
   );

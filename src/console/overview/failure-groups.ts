@@ -9,18 +9,28 @@ export type FailureGroup = {
   readonly jobIds: readonly string[];
   /** Newest first. */
   readonly runs: readonly RunRow[];
+  /** Every job of it has succeeded since. */
+  readonly isFixed: boolean;
 };
 
-/** Most runs first. */
-export function groupFailures(runs: readonly RunRow[]): FailureGroup[] {
+/** Most runs first. @param fixed the last run of each failure that is fixed */
+export function groupFailures(runs: readonly RunRow[], fixed: ReadonlySet<string> = new Set()): FailureGroup[] {
   const groups = Map.groupBy(runs, (run) => withoutDetails(messageOf(run)));
   return [...groups.values()]
     .map((of) => ({
       message: of[0] ? messageOf(of[0]) : '',
       runs: of,
       jobIds: [...new Set(of.map(({ job_id: id }) => id))],
+      isFixed: lastOfJobs(of).every(({ run_id: id }) => fixed.has(id)),
     }))
     .toSorted((a, b) => b.runs.length - a.runs.length);
+}
+
+/** The newest run of each job in each tenant. @param runs newest first */
+function lastOfJobs(runs: readonly RunRow[]): readonly RunRow[] {
+  const last = new Map<string, RunRow>();
+  for (const run of runs.toReversed()) last.set(`${run.tenant} ${run.job_id}`, run);
+  return [...last.values()];
 }
 
 function messageOf({ error, reason }: RunRow): string {

@@ -38,6 +38,7 @@ export function useOverviewEvents(): void {
   });
   useRefreshOn([root, 'failures'], hasFailed, { settleMs });
   useRefreshOn([root, 'late'], ({ event }) => event === 'run.finished', { settleMs: figuresMs });
+  useRefreshOn([root, 'fixed'], ({ event }) => event === 'run.finished', { settleMs: figuresMs });
   useRefreshOn([root, 'stats'], ({ event }) => event === 'run.finished', { settleMs: figuresMs });
 }
 
@@ -94,6 +95,19 @@ export function useFailures(namespace: string | null): Answer<Failures> {
     const query = { status: 'failed', top_level: true, since, limit: readFailures } as const;
     return client.call('listRuns', { query: { ...query, ...(namespace !== null && { prefix: namespace }) }, signal });
   });
+}
+
+/** Runs with failures that are fixed: the last run of each. Asked only if there are failures. */
+export function useFixed({ data }: Answer<Failures>): ReadonlySet<string> | undefined {
+  const query = { state: 'fixed', limit: readFailures } as const;
+  return useAnswer(
+    [root, 'fixed'],
+    async (client, signal) => {
+      const { failures } = await client.call('listFailures', { query, signal });
+      return new Set(failures.map(({ last_run: last }) => last.run_id));
+    },
+    { enabled: data !== undefined && data.total > 0 },
+  ).data;
 }
 
 export type Late = AnswerOf<'listLate'>['late'][number];

@@ -15,7 +15,7 @@ import { StatusIcon } from '../design/text/Status.tsx';
 import { triggerIcon } from '../runs/RunBy.tsx';
 import { WithCode } from '../widgets/Notes.tsx';
 import { harmless, type Run, runPath, starterWords } from '../words.ts';
-import { useUsualMs } from './last-success.ts';
+import { useLaterSuccess, useUsualMs } from './last-success.ts';
 import styles from './RunSummary.module.css';
 import { runSentence } from './run-sentence.ts';
 import type { RunTimes } from './run-times.ts';
@@ -35,6 +35,7 @@ export function RunSummary(o: {
     <div className={styles.summary}>
       <Sentence run={run} nowMs={o.nowMs} />
       <Hint run={run} stepId={o.shownStep} />
+      <Later run={run} />
       {run.progress && run.finished_at === null && (
         <progress className={styles.progress} max={100} value={run.progress.percent} aria-label="Progress of the run" />
       )}
@@ -86,6 +87,16 @@ function Hint({ run, stepId }: { readonly run: Run; readonly stepId: string | nu
       <WithCode text={words} />
     </p>
   );
+}
+
+/** Whether the job has succeeded since the run failed. */
+function Later({ run }: { readonly run: Run }): ReactNode {
+  const id = useLaterSuccess(run);
+  return id ? (
+    <p className={styles.hint}>
+      <Link href={runPath(id)}>A later run</Link> succeeded.
+    </p>
+  ) : null;
 }
 
 function Fact({

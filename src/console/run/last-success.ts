@@ -12,6 +12,18 @@ export function useLastSuccess(run: Run): Run | null | undefined {
   return data;
 }
 
+/** A success of the job after the run failed; null: there is no such run; undefined: not known yet. */
+export function useLaterSuccess(run: Run): string | null | undefined {
+  const { job_id, tenant, created_at: since } = run;
+  const query = { job_id, tenant, status: 'success', since, limit: 1 } as const;
+  const { data } = useAnswer(
+    ['later success', run.run_id],
+    async (client, signal) => (await client.call('listRuns', { query, signal })).runs[0]?.run_id ?? null,
+    { enabled: run.status === 'failed' },
+  );
+  return data;
+}
+
 /** The median duration of the successes of the last 30 days; null: nobody knows; undefined: not known yet. */
 export function useUsualMs(jobId: string): number | null | undefined {
   const { data } = useAnswer(
