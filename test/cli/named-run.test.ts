@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { expect, test } from 'vitest';
 import { script, steps } from '../engine/step-jobs.ts';
 import { testWith } from '../support/host.ts';
@@ -42,6 +43,19 @@ testWith('bwrap')(
     expect((await flwd(dir, 'runs', '--status', 'failed')).stdout).toMatch(/ says +failed .* exited with code 3\n/);
   },
 );
+
+test('the last run of a job is the one that was added last, also after the clock of the server was set back', async () => {
+  const instance = await createInstance({ gated });
+  const served = await instance.serve();
+  const first = await served.start('gated');
+  const last = await served.start('gated');
+  const database = new DatabaseSync(join(instance.dataDir, 'flwd.db'), { timeout: 60_000 });
+  database.prepare('UPDATE runs SET created_at = created_at + 86400000 WHERE id = ?').run(first);
+  database.close();
+  const newest = await served.json<{ runs: { run_id: string }[] }>('/runs?job_id=gated&limit=1');
+  expect(newest.runs[0]?.run_id).toBe(first);
+  expect((await flwd(instance.dir, 'logs', 'gated')).stderr).toBe(`using ${last}, the last run of gated\n`);
+});
 
 test('commands that end or decide a run accept neither a job nor a part of an id that several runs share', async () => {
   const instance = await createInstance({ gated });

@@ -18,6 +18,8 @@ const partOfId = /^(?:run_)?[0-9A-Z]+$/i;
 const shortestPart = 8;
 /** Only this many of the newest runs are searched for a part of an id. */
 const recent = 1_000;
+/** The last of the newest runs has the highest id: ids rise even if the clock of the server is set back. */
+const newest = 50;
 
 /**
  * A word that matches nothing is returned unchanged, and the API says what is wrong with it.
@@ -40,8 +42,8 @@ export async function findRunId(
     }
     if (first) return first.run_id;
   }
-  const { runs } = await client.call('listRuns', { query: { job_id: word, limit: 1 } });
-  const [last] = runs;
+  const { runs } = await client.call('listRuns', { query: { job_id: word, limit: newest } });
+  const [last] = runs.toSorted((a, b) => (a.run_id < b.run_id ? 1 : -1));
   if (!last) return word;
   if (!orLastOf) {
     const what = `\`${word}\` is a job, but an id of a run is needed: its last run is ${last.run_id} (${last.status})`;
