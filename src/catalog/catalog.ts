@@ -42,7 +42,7 @@ export type Catalog = {
   entries(): readonly CatalogEntry[];
   /** Sorted by id. @throws Problem not-ready */
   invalid(): readonly InvalidJob[];
-  /** The names of the sources whose folder was missing when it was last read. @throws Problem not-ready */
+  /** The names of the sources whose folder is missing, or replaced by an empty one. @throws Problem not-ready */
   missing(): readonly string[];
   /** @throws Problem not-ready, job-not-found, job-invalid with its `errors` */
   find(idOrAlias: string): CatalogEntry;
@@ -141,7 +141,7 @@ export function createCatalog(o: Request): Catalog {
     if (!isReady) return;
     const found = sources.flatMap(({ source, watched }) => watched.tree.jobs.map((job) => ({ source, job })));
     ({ entries, invalid } = sortOut(found, jobOfAlias, entryOf));
-    missing = sources.filter(({ watched }) => !watched.tree.wasThere).map(({ source }) => source.name);
+    missing = sources.filter(({ watched }) => watched.isMissing()).map(({ source }) => source.name);
     byId = new Map(entries.map((entry) => [entry.definition.id, entry]));
     generation += 1;
     warnOf(invalid);

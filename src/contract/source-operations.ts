@@ -32,7 +32,9 @@ const source = named('Source', {
   ),
   jobs: Type.Integer(),
   invalid: Type.Integer({ description: 'Jobs with errors' }),
-  is_missing: Type.Boolean({ description: 'Its folder is missing, so it has no jobs until the folder is there' }),
+  is_missing: Type.Boolean({
+    description: 'Its folder is missing, or an empty one is in its place; it has no jobs until the folder is there',
+  }),
 });
 
 const sourceList = named('SourceList', { sources: Type.Array(source) });

@@ -102,6 +102,25 @@ test('a source that is deleted takes its jobs along, and brings them back when i
   await expect.poll(() => titleOf(catalog, 'b')).toBe('Seen');
 });
 
+test('a source is missing while its folder is gone or an empty one is in its place, but not when its jobs are removed', async () => {
+  const root = makeSource(job('a'));
+  const away = join(makeDirectory(), 'away');
+  const catalog = await openCatalog([sourceAt(root)]);
+  expect(catalog.missing()).toEqual([]);
+  renameSync(root, away);
+  await expect.poll(() => catalog.missing()).toEqual(['local']);
+  mkdirSync(root);
+  const generation = catalog.generation;
+  await expect.poll(() => catalog.generation).toBeGreaterThan(generation);
+  expect(catalog.missing()).toEqual(['local']);
+  rmSync(root, { recursive: true });
+  renameSync(away, root);
+  await expect.poll(() => catalog.missing()).toEqual([]);
+  rmSync(join(root, 'a'), { recursive: true });
+  await expect.poll(() => idsOf(catalog)).toEqual([]);
+  expect(catalog.missing()).toEqual([]);
+});
+
 test('a source that is a link follows it to where it is set', async () => {
   const [first, second, place] = [makeSource(job('a')), makeSource(job('b')), makeDirectory()];
   symlinkSync(first, join(place, 'current'));

@@ -30,11 +30,11 @@ test.each(cases)(
     const health = () => json<Health>('/health');
     await expect.poll(health, longWait).toMatchObject({
       status: 'degraded',
-      checks: { sources: { status: 'degraded', detail: 'no folder, so no jobs: local-fs' } },
+      checks: { sources: { status: 'degraded', detail: 'the folder of jobs is missing: local-fs' } },
     });
 
     const sources = await flwd(dir, 'sources');
-    expect(sources.stdout.split('\n')[1]?.split(/ {2,}/)).toEqual(['local-fs', 'fs', jobs, 'no folder', '0', 'yes']);
+    expect(sources.stdout.split('\n')[1]?.split(/ {2,}/)).toEqual(['local-fs', 'fs', jobs, 'missing', '0', 'yes']);
     expect((await flwd(dir, 'sources', 'get', 'local-fs')).stdout).toContain('problem  its folder is missing');
     const doctor = await flwd(dir, 'doctor');
     expect(doctor.stdout).toMatch(
@@ -47,7 +47,7 @@ test.each(cases)(
     const rerun = await flwd(dir, 'rerun', runId);
     expect(rerun.code).toBe(3);
     expect(rerun.stderr).toContain(
-      "The job 'etl' no longer exists. Its present config.yaml decides whether any version of it may run, so put the job back first. These sources have no folder now: local-fs.",
+      "The job 'etl' no longer exists. Its present config.yaml decides whether any version of it may run, so put the job back first. The folders of these sources are missing: local-fs.",
     );
 
     renameSync(join(dir, 'away'), jobs);
@@ -63,7 +63,7 @@ test.each(cases)('a server starts without the folder of %s, says so, and finds i
   const server = start(dir, ['serve']);
   await server.prints(/listening on/);
   await server.prints(/there is no folder \.\/jobs, so its jobs cannot run until it is there/);
-  expect((await flwd(dir, 'sources')).stdout).toContain('no folder');
+  expect((await flwd(dir, 'sources')).stdout).toContain('missing');
   await writeJob(join(dir, 'jobs/etl'), bash('echo done'));
   await expect.poll(async () => (await flwd(dir, 'jobs', '--json')).stdout, longWait).toContain('etl');
   expect(await flwd(dir, 'run', 'etl')).toMatchObject({ code: 0 });

@@ -271,7 +271,10 @@ test.each([false, true])(
     renameSync(join(root, 'jobs'), join(root, 'away'));
     await first.rescan();
     await first.at('2026-06-01T02:30:00Z');
-    expect(first.engine.health().sources).toEqual({ status: 'degraded', detail: 'no folder, so no jobs: local-fs' });
+    expect(first.engine.health().sources).toEqual({
+      status: 'degraded',
+      detail: 'the folder of jobs is missing: local-fs',
+    });
     expect(await first.engine.schedules.list(localPrincipal)).toEqual([]);
     if (isRestarted) await first.close();
     const { at, fires, rescan, engine, store } = isRestarted

@@ -27,19 +27,16 @@ export function createSourceTree(source: Source, o: DirectoryOptions) {
   const { nodes } = directories;
   let jobs: readonly FoundJob[] = [];
   let scripts = 0;
-  let wasThere = false;
 
-  async function rescan(): Promise<void> {
+  async function rescan(): Promise<true> {
     directories.drop('');
     await reader.walk('');
     settle();
+    return true;
   }
 
   async function refresh(marks: Marks): Promise<boolean> {
-    if (directories.isIgnoreChanged()) {
-      await rescan();
-      return true;
-    }
+    if (directories.isIgnoreChanged()) return rescan();
     const owners = new Set<string>();
     const addOwner = (path: string | undefined) => {
       const owner = directories.ownerOf(path);
@@ -63,7 +60,6 @@ export function createSourceTree(source: Source, o: DirectoryOptions) {
       ...node.unnamable.map((name) => unnamableJob(source.mountPath, childOf(node.path, name))),
     ]);
     scripts = all.reduce((sum, node) => sum + node.scripts, 0);
-    wasThere = nodes.has('');
   }
 
   return {
@@ -73,10 +69,6 @@ export function createSourceTree(source: Source, o: DirectoryOptions) {
     },
     get scripts(): number {
       return scripts;
-    },
-    /** Whether the folder was there when `jobs` was read. */
-    get wasThere(): boolean {
-      return wasThere;
     },
     get isThere(): boolean {
       return nodes.has('');

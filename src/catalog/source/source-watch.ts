@@ -8,7 +8,7 @@ import type { DirectoryWatch } from './directory-watch.ts';
 import type { Ignore } from './ignore.ts';
 import type { Marks } from './source-directories.ts';
 import { identityOf, statOf } from './source-file.ts';
-import { createSourceTree } from './source-tree.ts';
+import { createSourceTree, type SourceTree } from './source-tree.ts';
 
 /** An editor that saves a file causes several events. */
 const gatherMs = 30;
@@ -56,6 +56,7 @@ export function watchSource(o: Options) {
       else gathering.mark(path, isReplaced ? [name] : []);
     },
   });
+  const absence = createAbsence(o, tree);
 
   function enqueue(task: () => Promise<void>): void {
     work.run(task).catch((error: unknown) => {
@@ -67,15 +68,15 @@ export function watchSource(o: Options) {
 
   async function readChanges(): Promise<void> {
     const { marks, isWhole } = gathering.take();
-    if (isWhole) await tree.rescan();
-    const isChanged = isWhole || (await tree.refresh(marks));
-    if (isChanged && !isClosed) o.onChange();
+    const isChanged = await (isWhole ? tree.rescan() : tree.refresh(marks));
+    if (!isChanged || isClosed) return;
+    absence.look();
+    o.onChange();
   }
 
   function lookAtRoot(): void {
     const now = identityOfRoot(source.path);
     if (now !== root || (now !== undefined) !== tree.isThere) {
-      if (now === undefined) logMissing(o);
       root = now;
       gathering.markWhole();
     }
@@ -91,11 +92,12 @@ export function watchSource(o: Options) {
 
   return {
     tree,
+    isMissing: absence.isMissing,
     /** Resolves when the source has been read once. */
     async start(): Promise<void> {
       await work.run(() => tree.rescan());
       if (isClosed) return;
-      if (!tree.isThere) logMissing(o);
+      absence.look();
       rootTimer = setInterval(lookAtRoot, rootIntervalMs).unref();
     },
     /** Reads the whole source again, also where nothing is watched. */
@@ -115,8 +117,23 @@ export function watchSource(o: Options) {
   };
 }
 
-function logMissing({ source: { name, path }, log }: Options): void {
-  log.warn({ source: name, path }, 'the folder of a source is missing; its jobs cannot run until it is there');
+/** Knows whether the folder is missing. The mount point of a share that is not mounted is an empty folder. */
+function createAbsence({ source: { name, path }, log }: Options, tree: SourceTree) {
+  let rootWithJobs: string | undefined;
+  let isMissing = false;
+  return {
+    /** The folder is missing, or an empty one is in its place. */
+    isMissing: () => isMissing,
+    /** Call this when the source has been read. */
+    look(): void {
+      const before = isMissing;
+      const root = identityOfRoot(path);
+      if (tree.jobs.length > 0) rootWithJobs = root ?? rootWithJobs;
+      isMissing = !tree.isThere || (tree.jobs.length === 0 && rootWithJobs !== undefined && root !== rootWithJobs);
+      if (isMissing && !before)
+        log.warn({ source: name, path }, 'the folder of a source is missing; its jobs cannot run until it is there');
+    },
+  };
 }
 
 /** The root may be a link, and somebody may point it to another directory. */

@@ -126,7 +126,7 @@ async function printSources(
       name,
       type,
       path,
-      is_missing ? { text: 'no folder', style: 'bad' as const } : String(jobs),
+      is_missing ? { text: 'missing', style: 'bad' as const } : String(jobs),
       { text: String(invalid), style: invalid > 0 ? 'bad' : 'faint' },
       trustWords(trust),
     ]),

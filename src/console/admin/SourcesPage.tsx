@@ -128,7 +128,7 @@ function ReadAgain({ name, isBusy, act }: { readonly name: string } & Pick<Acts,
 }
 
 function State({ source: { invalid, watch, is_missing } }: { readonly source: Source }): ReactNode {
-  if (is_missing) return <StatusText of="failed" word="No folder" />;
+  if (is_missing) return <StatusText of="failed" word="Missing" />;
   if (invalid === 0) return <StatusText of="success" word={watch ? 'Watched' : 'Not watched'} />;
   return (
     <Link href="/jobs?show=invalid">
