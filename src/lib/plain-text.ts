@@ -5,11 +5,34 @@ import { stripVTControlCharacters } from 'node:util';
 /** Controls, directions of writing, joiners, tags and everything else that has no width. */
 const invisible = /[\p{Cc}\p{Cf}\p{Default_Ignorable_Code_Point}\u2028\u2029]/gu;
 
+const sign = '\uFFFD';
+const escapeCharacter = '\u001b';
+
 /** Keeps line feeds and tabs. */
 export function plainText(text: string): string {
   // Without the terminal's sequences first: the rest of one, such as an address, would stay as text.
   const plain = stripVTControlCharacters(text.toWellFormed()).replaceAll(/\r\n?/g, '\n');
-  return plain.replaceAll(invisible, (found) => (found === '\n' || found === '\t' ? found : ''));
+  return plain.replaceAll(invisible, shownFor);
+}
+
+/** Redaction does not look through the characters that get a sign, so the parts of a secret do not meet here. */
+function shownFor(found: string): string {
+  if (found === '\n' || found === '\t') return found;
+  const isAlone = found < ' ' && found !== '\0' && found !== escapeCharacter;
+  return isAlone || found === '\u007f' ? sign : '';
+}
+
+/** For characters of 16 bits: 1 is visible, 2 is not, 0 was not asked for yet. A property of Unicode takes 50 ns. */
+const known = new Uint8Array(0x10000);
+
+/** Whether a reader does not see the character, and it neither ends a line nor indents it. */
+export function isInvisible(code: number): boolean {
+  if (code < 0 || code > 0x10ffff) return false;
+  const before = known[code];
+  if (before) return before === 2;
+  const isHidden = String.fromCodePoint(code).replace(invisible, '') === '' && ![9, 10, 13].includes(code);
+  if (code < known.length) known[code] = isHidden ? 2 : 1;
+  return isHidden;
 }
 
 export function oneLine(text: string, mostChars: number): string {

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished } from 'vitest';
 import type { Notification } from '../../src/domain/notification.ts';
+import { plainText } from '../../src/lib/plain-text.ts';
 import { createCertificate } from '../support/a-certificate.ts';
 import { testWith } from '../support/host.ts';
 import { bash } from '../support/jobs.ts';
@@ -84,6 +85,44 @@ test('a rule of flwd.yaml reports a failure with redacted lines of its log, by a
   ]);
   const told = listed + JSON.stringify(entries) + server.stderr + server.stdout;
   expect(told).not.toContain('T0KEN');
+});
+
+test('a secret that colours or hidden characters interrupt is redacted in every message, and in what it is made from', async () => {
+  const receiver = await startReceiver();
+  const { url } = receiver;
+  const secret = 'tok-Zq7-fe-8842-Rw3';
+  const server = await serving({
+    jobs: {
+      leaky: bash(
+        `token=$(cat "$FLWD_SECRETS_DIR/token"); half=\${token:0:8}; rest=\${token:8}
+echo "Authorization: Bearer $token" | grep --color=always -i 'fe-'
+printf '%s\\0%s\\n' "$half" "$rest"
+printf '%s\\u200b%s\\n' "$half" "$rest"
+printf '{"level":"info","message":"%s\\\\u001b[1m%s"}\\n' "$half" "$rest"
+printf 'refused: %s\\u2060%s\\n' "$half" "$rest" >&2
+exit 3`,
+        { args: [{ name: 'token', format: 'secret' }] },
+      ),
+    },
+    config: {
+      notify: {
+        channels: {
+          slack: { type: 'slack', url },
+          hook: { type: 'webhook', url },
+          own: { type: 'template', url, body: 'message.log' },
+        },
+        rules: [{ to: ['slack', 'hook', 'own'] }],
+      },
+    },
+  });
+  const { run_id: runId, error } = await server.run('leaky', { token: secret });
+  await expect.poll(() => receiver.received.length, { timeout: 20_000 }).toBe(3);
+  const { logs } = await server.json<{ logs: { message: string }[] }>(`/runs/${runId}/logs`);
+  const lines = logs.map(({ message }) => message);
+  expect(lines.filter((line) => line.includes('[redacted]'))).toHaveLength(5);
+  const told = [...receiver.received.map(({ body }) => body), ...lines.map(plainText), plainText(error?.message ?? '')];
+  for (const text of told) expect(text).not.toMatch(/tok-Zq7|8842-Rw3/);
+  expect(error?.message).toBe('exited with code 3: refused: [redacted]');
 });
 
 test('an approval that a run waits for is reported once, with its question', async () => {

@@ -2,6 +2,7 @@
 
 import type { JsonValue } from '../../domain/job.ts';
 import { cutBefore } from '../spool/spool-cut.ts';
+import { endWithVisible, findVisible } from './invisible.ts';
 import { createNeedleScan, type NeedleScan, type Stretch } from './needle-scan.ts';
 import { needlesOf } from './needles.ts';
 
@@ -30,7 +31,8 @@ export function createRedactor(secrets: Iterable<string>): Redactor {
   if (needles.length === 0) return identity;
   const inLines = createNeedleScan(needles.filter((needle) => !needle.includes('\n')));
   const overLines = createNeedleScan(needles.filter((needle) => needle.includes('\n')));
-  const find = (bytes: Buffer) => joined(inLines.find(bytes), overLines.find(bytes));
+  const findPlain = (bytes: Buffer) => joined(inLines.find(bytes), overLines.find(bytes));
+  const find = (bytes: Buffer) => joined(findPlain(bytes), findVisible(bytes, findPlain));
 
   function text(value: string): string {
     const given = Buffer.from(value);
@@ -107,6 +109,7 @@ function replace(bytes: Buffer, stretches: readonly Stretch[], end: number): Buf
 }
 
 function createStream(scan: NeedleScan) {
+  const bothOf = (bytes: Buffer) => joined(scan.find(bytes), findVisible(bytes, scan.find));
   let held = nothing;
   /** A stretch that has been replaced already but extends to or into `held`; counted from where `held` begins. */
   let begun: Stretch | undefined;
@@ -114,7 +117,7 @@ function createStream(scan: NeedleScan) {
   function give(bytes: Buffer, settledEnd: (joined: Buffer) => number): Buffer {
     const joined = held.length === 0 ? bytes : Buffer.concat([held, bytes]);
     const end = settledEnd(joined);
-    const stretches = scan.find(joined);
+    const stretches = bothOf(joined);
     if (begun) prepend(begun, stretches);
     const settled = stretches.filter(({ from }) => from < end);
     const last = settled.at(-1);
@@ -127,7 +130,7 @@ function createStream(scan: NeedleScan) {
   /** Every match that begins before this point is complete, because needles contain no newline. */
   function settledEnd(bytes: Buffer): number {
     const lineStart = bytes.lastIndexOf(newline) + 1;
-    return Math.max(lineStart, cutBefore(bytes, Math.max(0, bytes.length - scan.longestBytes + 1)));
+    return Math.max(lineStart, cutBefore(bytes, endWithVisible(bytes, scan.longestBytes - 1)));
   }
 
   return {
