@@ -1,6 +1,7 @@
 // What a notification says about a run: a headline, the reason in a sentence, the last lines of the log, and a link.
 
 import type { NotifyEvent } from '../domain/notification.ts';
+import { stepAndMessage } from '../domain/outcome/step-and-message.ts';
 import { invariant } from '../domain/problem.ts';
 import type { Run } from '../domain/run.ts';
 import { toTimestamp } from '../lib/clock.ts';
@@ -199,15 +200,18 @@ async function reasonOf(
     const open = (await runs.summary(run.run_id))?.waiting_approval.find(({ step_id: id }) => id === stepId);
     return `The step ${stepId} waits for an approval${open?.question ? `: ${open.question}` : '.'}`;
   }
-  const why = plainText(run.error?.message ?? 'the run failed').replace(/[.\s]+$/, '');
+  const { error } = run;
+  const why = plainText(error ? stepAndMessage(error) : 'the run failed').replace(/[.\s]+$/, '');
+  // The id of a step stays as it is.
+  const first = error && why.startsWith(`${error.step_id}: `) ? why.charAt(0) : why.charAt(0).toUpperCase();
   // Behind the words of a program, these would read as one of them.
   const counts = [
     ...(failures > 1 ? [`${ordinal(failures)} failure in a row`] : []),
     ...(run.attempt > 1 && run.steps.length < 2 ? [`${run.attempt} attempts`] : []),
   ];
   const again = counts.length > 0 ? `${counts.join(', ')}. ` : '';
-  const hint = run.error?.hint === undefined ? '' : ` Hint: ${plainText(run.error.hint)}.`;
-  return `${again}${why.charAt(0).toUpperCase()}${why.slice(1)}.${hint}`;
+  const hint = error?.hint === undefined ? '' : ` Hint: ${plainText(error.hint)}.`;
+  return `${again}${first}${why.slice(1)}.${hint}`;
 }
 
 function tookOf({ started_at: startedAt, finished_at: finishedAt }: Run): string {
@@ -221,10 +225,21 @@ function ordinal(count: number): string {
   return `${count}${['th', 'st', 'nd', 'rd'][last] ?? 'th'}`;
 }
 
-/** For a notification about a job: what templates and webhooks see as its run. It has no id. */
+/**
+ * For a notification about a job: what templates and webhooks see as its run. It has no id. Templates may read its
+ * trigger, although nothing started it.
+ */
 export function noRunOf({ jobId, tenant, atMs }: LateNotice): Run {
   const none = { started_at: null, finished_at: null, exit_code: null };
-  return { ...sampleRun(toTimestamp(atMs)), ...none, run_id: '', job_id: jobId, tenant, status: 'pending' };
+  return {
+    ...sampleRun(toTimestamp(atMs)),
+    ...none,
+    run_id: '',
+    job_id: jobId,
+    tenant,
+    status: 'pending',
+    trigger: { type: 'schedule' },
+  };
 }
 
 const sampleId = 'run_00000000000000000000000000';

@@ -191,7 +191,7 @@ test('a time that a schedule missed is recorded with the reason', async () => {
   await before.close();
   const { list, finished, create, to } = await openLate(root, '2026-06-01T03:30:00Z');
   const missed =
-    'The schedule started no run for 2026-06-01T03:00:00.000Z, nor for earlier times: flwd was not running then, could not store it, or did not find the folder of the source.';
+    'The schedule started no run for 2026-06-01T03:00:00.000Z, nor for earlier times: flwd was not running then, could not store it, did not find the folder of the source, or the clock was set past that time.';
   expect(await list()).toEqual([`missed: ${missed}`]);
   await finished(await create('hourly'));
   await expect

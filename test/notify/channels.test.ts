@@ -44,6 +44,23 @@ test('a success after failures is fixed, a failure after one is still failing, a
   ]);
 });
 
+test('a failure of a job with steps names the step, whose id stays as it is', async () => {
+  const { opened, told } = await openChannel();
+  const rule = [{ on: ['failed'], channel: 'team' }] as const;
+  await opened.end(rule, 'fail', { change: { error: { message: 'exited with code 1', step_id: 'transform' } } });
+  await when(() => expect(told()).toHaveLength(1));
+  await opened.end(rule, 'fail', {
+    change: { error: { message: 'exited with code 1', step_id: 'step_01' } },
+    run: { jobId: 'other' },
+  });
+  await when(() =>
+    expect(told()).toEqual([
+      ['failed', 'transform: exited with code 1.'],
+      ['failed', 'Exited with code 1.'],
+    ]),
+  );
+});
+
 test('whether a job was failing survives a restart, and jobs and tenants are kept apart', async () => {
   const { opened, told, channels, dir } = await openChannel();
   const rule = [{ on: ['failed', 'fixed'], channel: 'team' }] as const;

@@ -50,6 +50,7 @@ test('the rules of flwd.yaml report what is late and what was missed, without a 
       job_id: 'prod/backup',
       event: 'late',
       status: null,
+      trigger: null,
       message: {
         headline: 'prod/backup is late',
         reason: 'No run has succeeded by 06:00 (UTC).',

@@ -1,7 +1,6 @@
 // `flwd runs`: lists runs, newest first, or shows one.
 
 import { answerWords, whyFailed } from '../../client/answer-words.ts';
-import { whyFailedInList } from '../../client/listed-failure.ts';
 import { revisionWords } from '../../client/revision-words.ts';
 import { outlookOf } from '../../client/run-outlook.ts';
 import { inGroups, isKept, keptWords } from '../../client/shown-steps.ts';
@@ -9,6 +8,7 @@ import { stepLabel } from '../../client/step-label.ts';
 import { soFarMs, spanWords, tookWords, wholeWords, workWords } from '../../client/took.ts';
 import type { AnswerOf } from '../../contract/operations.ts';
 import { leftBehindWords } from '../../domain/outcome/left-behind.ts';
+import { stepAndMessage } from '../../domain/outcome/step-and-message.ts';
 import { isFinished, listedStatuses } from '../../domain/run.ts';
 import { defined } from '../../lib/defined.ts';
 import { formatSize } from '../../lib/units.ts';
@@ -80,7 +80,7 @@ function statusStyle(status: string): Style {
 }
 
 function whyOf({ waiting, reason, error }: RunSummary): string {
-  return waiting ?? (error === null ? (reason ?? '') : whyFailedInList(error));
+  return waiting ?? (error === null ? (reason ?? '') : stepAndMessage(error));
 }
 
 async function printRuns({ runs, total, total_exact: isExact }: AnswerOf<'listRuns'>, output: Output): Promise<void> {

@@ -2,8 +2,8 @@
 
 import type { ReactNode } from 'react';
 import { Link } from 'wouter';
-import { whyFailedInList } from '../../client/listed-failure.ts';
 import type { AnswerOf } from '../../contract/operations.ts';
+import { stepAndMessage } from '../../domain/outcome/step-and-message.ts';
 import type { StepStatus } from '../../domain/run.ts';
 import { type Column, Table } from '../design/table/Table.tsx';
 import { Card } from '../design/text/Card.tsx';
@@ -55,7 +55,7 @@ function lookOf({ status: of, waiting_approval: asking }: RunRow): StepStatus {
 
 function whyOf({ status: of, waiting, error, reason }: RunRow): string {
   if (waiting !== null) return waiting;
-  return of === 'failed' ? (error === null ? reasonWords(reason) : whyFailedInList(error)) : '';
+  return of === 'failed' ? (error === null ? reasonWords(reason) : stepAndMessage(error)) : '';
 }
 
 /** The reason, and after it the arguments where there is room. */

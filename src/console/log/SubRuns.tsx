@@ -2,7 +2,7 @@
 
 import type { ReactNode } from 'react';
 import { Link } from 'wouter';
-import { whyFailedInList } from '../../client/listed-failure.ts';
+import { stepAndMessage } from '../../domain/outcome/step-and-message.ts';
 import { JobName } from '../design/text/JobName.tsx';
 import { StatusText } from '../design/text/Status.tsx';
 import { Time, Took } from '../design/text/Time.tsx';
@@ -40,7 +40,7 @@ export function SubRuns({ subRuns }: { readonly subRuns: readonly SubRun[] }): R
                 </Link>
               </td>
               <td>{harmless(one.parent.step_id)}</td>
-              <td className={styles.why}>{one.error === null ? one.waiting : whyFailedInList(one.error)}</td>
+              <td className={styles.why}>{one.error === null ? one.waiting : stepAndMessage(one.error)}</td>
               <td>{one.started_at !== null && <Time at={one.started_at} />}</td>
               <td data-number>
                 <Took of={one} />

@@ -2,8 +2,8 @@
 
 import { type ReactNode, useMemo } from 'react';
 import { Link } from 'wouter';
-import { whyFailedInList } from '../../client/listed-failure.ts';
 import { approvalWords, spanWords, workMs } from '../../client/took.ts';
+import { stepAndMessage } from '../../domain/outcome/step-and-message.ts';
 import type { StepStatus } from '../../domain/run.ts';
 import { type Column, Table } from '../design/table/Table.tsx';
 import { JobName } from '../design/text/JobName.tsx';
@@ -107,7 +107,7 @@ function What({ run }: { readonly run: RunRow }): ReactNode {
   if (run.status === 'pending')
     return <Words text={run.waiting === null ? 'Waits in the queue' : `Waits: ${run.waiting}`} />;
   if (run.status === 'failed')
-    return <Message text={run.error ? errorWords(whyFailedInList(run.error)) : reasonWords(run.reason)} />;
+    return <Message text={run.error ? errorWords(stepAndMessage(run.error)) : reasonWords(run.reason)} />;
   if (run.status === 'running' && run.waiting !== null) return <Words text={`Waits: ${run.waiting}`} />;
   if (run.status === 'running' && run.progress) {
     return <Words text={`${Math.round(run.progress.percent)} % – ${run.progress.message}`} />;

@@ -1,8 +1,8 @@
 // What the palette offers for what is typed: jobs with their acts, runs, pages, commands.
 
 import { Box, CalendarClock, ListFilter, type LucideIcon, Play, Waypoints } from 'lucide-react';
-import { whyFailedInList } from '../../client/listed-failure.ts';
 import type { AnswerOf } from '../../contract/operations.ts';
+import { stepAndMessage } from '../../domain/outcome/step-and-message.ts';
 import type { StepStatus } from '../../domain/run.ts';
 import { harmless, jobPath, type RunRow, reasonWords, runPath, runTitle } from '../words.ts';
 import { places } from './places.ts';
@@ -144,7 +144,7 @@ function actsOf(job: Job): Entry[] {
 }
 
 function runEntry(run: RunRow, nowMs: number): Entry {
-  const failure = run.error === null ? reasonWords(run.reason) : whyFailedInList(run.error);
+  const failure = run.error === null ? reasonWords(run.reason) : stepAndMessage(run.error);
   const why = run.waiting ?? (run.status === 'failed' ? failure : '');
   return {
     key: run.run_id,

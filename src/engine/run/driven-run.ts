@@ -152,9 +152,13 @@ export function runOverdue({ job, deadlineAtMs, context }: DrivenRun): Interrupt
 
 /** Why a step is out of time; undefined when it is not. */
 export function stepOverdue({ state, context }: DrivenRun, instance: StepInstance): Interruption | undefined {
-  const { deadlineAtMs } = instance;
+  const { deadlineAtMs, status } = instance;
   if (deadlineAtMs === null || deadlineAtMs > context.clock.now()) return undefined;
-  return timedOut(state.stepOf(instance).timeoutMs, '', '`timeouts: {step: …}`, or the `timeout` of the step,');
+  const { timeoutMs } = state.stepOf(instance);
+  if (status === 'waiting_approval') {
+    return { status: 'failed', reason: 'timeout', message: `nobody answered within ${formatDuration(timeoutMs ?? 0)}` };
+  }
+  return timedOut(timeoutMs, '', '`timeouts: {step: …}`, or the `timeout` of the step,');
 }
 
 /** @param key what sets the limit */

@@ -74,7 +74,7 @@ async function deal(tracked: Tracked, o: Parts): Promise<boolean> {
   if (schedule.catchUp === 'none') {
     o.log.warn(told, 'a schedule skips the times it missed, as its catch_up says');
     const earlier = missed.isCut ? ', nor for earlier times' : '';
-    const detail = `The schedule started no run for ${toTimestamp(newest)}${earlier}: flwd was not running then, could not store it, or did not find the folder of the source.`;
+    const detail = `The schedule started no run for ${toTimestamp(newest)}${earlier}: flwd was not running then, could not store it, did not find the folder of the source, or the clock was set past that time.`;
     await settleMissed(schedule, newest, { ...o, lastError: null, detail });
     tracked.state = { ...tracked.state, settledAtMs: newest };
     return true;

@@ -51,7 +51,7 @@ function dataOf({ run, event }: Pick<Message, 'run' | 'event'>) {
     duration_ms: startedAt === null || finishedAt === null ? null : Date.parse(finishedAt) - Date.parse(startedAt),
     labels: run.labels,
     attempt: run.attempt,
-    trigger: run.trigger,
+    trigger: run.run_id === '' ? null : run.trigger,
   };
 }
 
