@@ -1,6 +1,8 @@
 // The pages of Admin: each change goes through the API, with the rights of the caller.
 
-import { afterAll, expect } from 'vitest';
+import { renameSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, expect, onTestFinished } from 'vitest';
 import { startServing } from '../server/serving.ts';
 import { headlessChromium } from '../support/headless-chromium.ts';
 import { testWith } from '../support/host.ts';
@@ -257,3 +259,21 @@ testWith(headlessChromium)(
     expect((await answered).status()).toBe(200);
   },
 );
+
+testWith(headlessChromium)('a source whose folder is missing is marked, and the doctor names it', async () => {
+  const [jobs, away] = [join(server.root, 'jobs'), join(server.root, 'away')];
+  renameSync(jobs, away);
+  onTestFinished(() => renameSync(away, jobs));
+  const missing = { sources: [{ name: 'local-fs', is_missing: true }] };
+  await expect.poll(() => read('/sources'), { timeout: 15_000 }).toMatchObject(missing);
+  const page = await browser.open(`${server.url}/admin/sources`);
+  await page.getByRole('row', { name: /local-fs.*Missing/ }).waitFor();
+  const admin = page.getByRole('navigation', { name: 'Admin' });
+  await admin.getByRole('link', { name: /Sources.*1 missing folder/ }).waitFor();
+  await page.goto(`${server.url}/admin/doctor`);
+  const checks = page.getByRole('region', { name: 'Server' });
+  await checks
+    .getByRole('listitem')
+    .filter({ hasText: /sources.*the folder of jobs is missing: local-fs/ })
+    .waitFor();
+});

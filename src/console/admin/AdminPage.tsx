@@ -57,7 +57,7 @@ export function AdminPage(): ReactNode {
               <Link href={adminPath(one)} aria-current={one === place?.path ? 'page' : undefined}>
                 <Icon size={16} aria-hidden="true" />
                 {name}
-                {one === 'sources' && <InvalidJobs />}
+                {one === 'sources' && <IllSources />}
                 {one === 'doctor' && <IllChecks />}
               </Link>
             </li>
@@ -82,9 +82,11 @@ export function AdminPage(): ReactNode {
   );
 }
 
-function InvalidJobs(): ReactNode {
+function IllSources(): ReactNode {
   const sources = useSources().data?.sources ?? [];
   const count = sources.reduce((sum, { invalid }) => sum + invalid, 0);
+  const missing = sources.filter(({ is_missing }) => is_missing).length;
+  if (missing > 0) return <Ill look="failed" words={countOf(missing, 'missing folder')} />;
   return count > 0 && <Ill look="failed" words={countOf(count, 'invalid job')} />;
 }
 
