@@ -50,6 +50,8 @@ export type RunRow = {
   readonly created_at: number;
   readonly started_at: number | null;
   readonly finished_at: number | null;
+  /** When its last event was stored. Its script may have ended long before, while no server was running. */
+  readonly stored_at: number | null;
   readonly termination: string | null;
   readonly args: string;
   readonly result: string | null;
@@ -72,7 +74,9 @@ export function readDatabase(dbPath: string) {
   const all = <T>(sql: string): T[] => database.prepare(sql).all() as T[];
   try {
     return {
-      runs: all<RunRow>('SELECT * FROM runs ORDER BY created_at, id'),
+      runs: all<RunRow>(`
+        SELECT runs.*, (SELECT max(at) FROM events WHERE run_id = runs.id) AS stored_at
+          FROM runs ORDER BY created_at, id`),
       steps: all<Row>('SELECT * FROM steps ORDER BY run_id, step_id, attempt'),
       events: all<EventRow>('SELECT id, type, run_id, first_seq, count FROM events ORDER BY id'),
       counts: all<Row>('SELECT * FROM run_counts WHERE count <> 0'),
@@ -163,7 +167,7 @@ export function foldersLeft({
 }: Pick<Evidence, 'ledger' | 'runs' | 'scripts' | 'runFolders'>): string[] {
   return runFolders.flatMap(({ runId, names }) => {
     const run = runs.find(({ id }) => id === runId);
-    const endedAtMs = Number(run?.finished_at);
+    const endedAtMs = Number(run?.stored_at);
     if (ledger.killedAtMs.some((atMs) => Math.abs(atMs - endedAtMs) < clearingMs)) return [];
     const keeps = run && scripts[run.job_id]?.attempts ? ['workspace'] : [];
     return names.every((name) => keeps.includes(name)) && keeps.length > 0
@@ -172,9 +176,9 @@ export function foldersLeft({
   });
 }
 
-/** The machine lost power while the run was running. */
+/** The machine lost power before the end of the run was stored. */
 export function livedThroughACut({ ledger }: Evidence, run: RunRow): boolean {
-  return ledger.powerCuts.some(({ atMs }) => Number(run.started_at) <= atMs && atMs <= Number(run.finished_at));
+  return ledger.powerCuts.some(({ atMs }) => Number(run.started_at) <= atMs && atMs <= Number(run.stored_at));
 }
 
 export function readLeft(root: string, mark: string, ledger: Ledger) {

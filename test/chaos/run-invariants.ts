@@ -152,6 +152,6 @@ const hearsWithinMs = 1_000;
 /** Whether a fork server was killed while the run was running, or just before it received the run. */
 function wasBeingStarted({ ledger }: Evidence, run: RunRow): boolean {
   return ledger.forkServersKilled.some(
-    (atMs) => Number(run.started_at) - hearsWithinMs <= atMs && atMs <= Number(run.finished_at),
+    (atMs) => Number(run.started_at) - hearsWithinMs <= atMs && atMs <= Number(run.stored_at),
   );
 }
