@@ -5,7 +5,7 @@ import { pino } from 'pino';
 import { expect, onTestFinished, test } from 'vitest';
 import type { Catalog } from '../../src/catalog/catalog.ts';
 import { createDirectoryWatch } from '../../src/catalog/source/directory-watch.ts';
-import { createIgnoreReader } from '../../src/catalog/source/ignore.ts';
+import { createIgnoreReader, type Ignore } from '../../src/catalog/source/ignore.ts';
 import { watchSource } from '../../src/catalog/source/source-watch.ts';
 import { errorsOf, idsOf, job, makeDirectory, makeSource, openCatalog, sourceAt, write } from './source-fixture.ts';
 
@@ -140,25 +140,26 @@ test('jobs that .flwdignore names disappear, and come back when it is removed', 
   await expect.poll(() => idsOf(catalog)).toEqual(['a', 'b']);
 });
 
+/** Watches a source with this reader of `.flwdignore` until the test has ended. */
+async function watchWith(root: string, ignoreOf: (dir: string) => Ignore) {
+  const log = pino({ level: 'silent' });
+  const directories = createDirectoryWatch(log);
+  const watched = watchSource({ source: sourceAt(root), directories, ignoreOf, log, onChange: () => undefined });
+  onTestFinished(() => watched.close());
+  await watched.start();
+  return watched;
+}
+
 test('an edit of .flwdignore just after it was read is seen', async () => {
   const root = makeSource({ ...job('a'), ...job('b') });
   const read = createIgnoreReader({ exclude: [] });
   let reads = 0;
-  const log = pino({ level: 'silent' });
-  const watched = watchSource({
-    source: sourceAt(root),
-    directories: createDirectoryWatch(log),
-    ignoreOf(dir) {
-      const ignore = read(dir);
-      reads += 1;
-      if (reads === 1) writeFileSync(join(root, '.flwdignore'), 'b/\n');
-      return ignore;
-    },
-    log,
-    onChange: () => undefined,
+  const watched = await watchWith(root, (dir) => {
+    const ignore = read(dir);
+    reads += 1;
+    if (reads === 1) writeFileSync(join(root, '.flwdignore'), 'b/\n');
+    return ignore;
   });
-  onTestFinished(() => watched.close());
-  await watched.start();
   await expect.poll(() => watched.tree.jobs.map(({ id }) => id)).toEqual(['a']);
 });
 
@@ -166,20 +167,11 @@ test('a source that could not be read again is read once more', async () => {
   const root = makeSource(job('a'));
   const read = createIgnoreReader({ exclude: [] });
   let reads = 0;
-  const log = pino({ level: 'silent' });
-  const watched = watchSource({
-    source: sourceAt(root),
-    directories: createDirectoryWatch(log),
-    ignoreOf(dir) {
-      reads += 1;
-      if (reads === 2) throw new Error('out of order');
-      return read(dir);
-    },
-    log,
-    onChange: () => undefined,
+  const watched = await watchWith(root, (dir) => {
+    reads += 1;
+    if (reads === 2) throw new Error('out of order');
+    return read(dir);
   });
-  onTestFinished(() => watched.close());
-  await watched.start();
   write(root, job('b'));
   await expect.poll(() => watched.tree.jobs.map(({ id }) => id).toSorted(), { timeout: 20_000 }).toEqual(['a', 'b']);
 });
