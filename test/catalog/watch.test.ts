@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { appendFileSync, mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pino } from 'pino';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import type { Catalog } from '../../src/catalog/catalog.ts';
 import { createDirectoryWatch } from '../../src/catalog/source/directory-watch.ts';
 import { createIgnoreReader, type Ignore } from '../../src/catalog/source/ignore.ts';
@@ -141,8 +141,7 @@ test('jobs that .flwdignore names disappear, and come back when it is removed', 
 });
 
 /** Watches a source with this reader of `.flwdignore` until the test has ended. */
-async function watchWith(root: string, ignoreOf: (dir: string) => Ignore) {
-  const log = pino({ level: 'silent' });
+async function watchWith(root: string, ignoreOf: (dir: string) => Ignore, log = pino({ level: 'silent' })) {
   const directories = createDirectoryWatch(log);
   const watched = watchSource({ source: sourceAt(root), directories, ignoreOf, log, onChange: () => undefined });
   onTestFinished(() => watched.close());
@@ -174,6 +173,49 @@ test('a source that could not be read again is read once more', async () => {
   });
   write(root, job('b'));
   await expect.poll(() => watched.tree.jobs.map(({ id }) => id).toSorted(), { timeout: 20_000 }).toEqual(['a', 'b']);
+});
+
+test('a source that cannot be read is tried less and less often, and each reason is logged once', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'performance'] });
+  onTestFinished(() => void vi.useRealTimers());
+  const root = makeSource(job('a'));
+  const read = createIgnoreReader({ exclude: [] });
+  const logged: string[] = [];
+  let reason: string | undefined;
+  let failed = 0;
+  const watched = await watchWith(
+    root,
+    (dir) => {
+      if (reason === undefined) return read(dir);
+      failed += 1;
+      throw new Error(reason);
+    },
+    pino({ base: null, timestamp: false }, { write: (line: string) => void logged.push(line) }),
+  );
+  async function during(ms: number): Promise<number> {
+    const before = failed;
+    await vi.advanceTimersByTimeAsync(ms);
+    return failed - before;
+  }
+
+  reason = 'out of order';
+  await watched.rescan().catch(() => undefined);
+  expect(await during(60_000)).toBeLessThan(10);
+  const tries = await during(600_000);
+  expect(tries).toBeGreaterThan(5);
+  expect(tries).toBeLessThan(11);
+  expect(logged.map((line) => JSON.parse(line))).toMatchObject([{ source: 'local', err: { message: 'out of order' } }]);
+  reason = 'still out of order';
+  expect(await during(600_000)).toBeLessThan(11);
+  expect(logged[1]).toContain('still out of order');
+
+  reason = undefined;
+  write(root, job('b'));
+  await during(60_000);
+  await vi.waitFor(() => expect(watched.tree.jobs.map(({ id }) => id).toSorted()).toEqual(['a', 'b']));
+  expect(logged.slice(2).map((line) => JSON.parse(line))).toEqual([
+    { level: 30, source: 'local', failures: expect.any(Number), msg: 'the source can be read again' },
+  ]);
 });
 
 test('a collision ends when one of the two goes away', async () => {

@@ -60,11 +60,14 @@ export function createSourceDirectories(source: Source, maybeYield: Yielder, o: 
     const stopWatching = watchDirectory(join(source.path, path), o.watch, (name, isReplaced) =>
       o.onEntry(path, name, isReplaced),
     );
-    if (path === '') ignore = o.ignoreOf(source.path);
-    const directory = read(path);
-    if (directory) return { ...directory, path, stopWatching, job: undefined };
-    stopWatching();
-    return undefined;
+    let directory: StampedDirectory | undefined;
+    try {
+      if (path === '') ignore = o.ignoreOf(source.path);
+      directory = read(path);
+    } finally {
+      if (!directory) stopWatching();
+    }
+    return directory && { ...directory, path, stopWatching, job: undefined };
   }
 
   function read(path: string): StampedDirectory | undefined {

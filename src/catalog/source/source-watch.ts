@@ -57,18 +57,17 @@ export function watchSource(o: Options) {
     },
   });
   const absence = createAbsence(o, tree);
+  const failures = createFailures(o);
 
   function enqueue(task: () => Promise<void>): void {
-    work.run(task).catch((error: unknown) => {
-      log.error({ err: error, source: source.name }, 'a source could not be read');
-      // Then the next look at the root has the whole source read again.
-      root = undefined;
-    });
+    work.run(task).catch(failures.add);
   }
 
   async function readChanges(): Promise<void> {
     const { marks, isWhole } = gathering.take();
-    const isChanged = await (isWhole ? tree.rescan() : tree.refresh(marks));
+    // A reading that failed may have left out anything.
+    const isChanged = await (isWhole || failures.isFailing() ? tree.rescan() : tree.refresh(marks));
+    failures.end();
     if (!isChanged || isClosed) return;
     absence.look();
     o.onChange();
@@ -76,12 +75,13 @@ export function watchSource(o: Options) {
 
   function lookAtRoot(): void {
     const now = identityOfRoot(source.path);
-    if (now !== root || (now !== undefined) !== tree.isThere) {
+    const isStale = failures.isFailing() ? failures.retry() : (now !== undefined) !== tree.isThere;
+    if (now !== root || isStale) {
       root = now;
       gathering.markWhole();
     }
     if (!source.watch && tree.isThere) clearInterval(rootTimer);
-    if (!source.watch) return;
+    if (!source.watch || failures.isFailing()) return;
     const intervalMs = o.directories.isComplete ? watchedIntervalMs : unwatchedIntervalMs;
     if (performance.now() - lookedAtMs < intervalMs) return;
     lookedAtMs = performance.now();
@@ -132,6 +132,38 @@ function createAbsence({ source: { name, path }, log }: Options, tree: SourceTre
       isMissing = !tree.isThere || (tree.jobs.length === 0 && rootWithJobs !== undefined && root !== rootWithJobs);
       if (isMissing && !before)
         log.warn({ source: name, path }, 'the folder of a source is missing; its jobs cannot run until it is there');
+    },
+  };
+}
+
+/** Counts readings that failed in a row, logs each new reason once, and says when to read again. */
+function createFailures({ source: { name }, log }: Options) {
+  let count = 0;
+  let reason: string | undefined;
+  let dueAtMs = 0;
+  return {
+    isFailing: () => count > 0,
+    /** Whether it is time to read again. After `true`, it is not until that reading has failed, too. */
+    retry(): boolean {
+      const isDue = performance.now() >= dueAtMs;
+      if (isDue) dueAtMs = Number.POSITIVE_INFINITY;
+      return isDue;
+    },
+    add: (error: unknown): void => {
+      dueAtMs = performance.now() + Math.min(rootIntervalMs * 2 ** count, watchedIntervalMs);
+      count += 1;
+      if (reason === String(error)) return;
+      reason = String(error);
+      log.error(
+        { err: error, source: name },
+        'a source cannot be read; flwd keeps its jobs as they were and tries again',
+      );
+    },
+    /** Call this when the source has been read. */
+    end(): void {
+      if (count > 0) log.info({ source: name, failures: count }, 'the source can be read again');
+      count = 0;
+      reason = undefined;
     },
   };
 }
