@@ -38,9 +38,13 @@ export async function readNames({ persistence }: Config, mostRuns: number): Prom
   return listNames(persistence.dbPath, mostRuns);
 }
 
-/** Examines the host and the stored data. Works with and without a running server, and changes nothing. */
+/**
+ * Examines the host and the stored data. Works with and without a running server, and changes nothing.
+ * @param served the sources of the running server
+ */
 export async function examineHost(
   config: Config,
+  served: readonly ServedSource[] | undefined,
 ): Promise<{ checks: HostCheck[]; canRunDefault: boolean; canServe: boolean }> {
   const probe = startHostProbe(config);
   const own = [
@@ -52,7 +56,7 @@ export async function examineHost(
   const checks = [
     ...(await probe.checks()),
     ...own,
-    ...examineSources(config),
+    ...examineSources(config, served),
     ...(await examineJobs(config)),
     ...takeoverChecks(config),
     ...(config.scheduler.schedulesPaused
@@ -78,14 +82,31 @@ async function examineJobs(config: Config): Promise<HostCheck[]> {
   }
 }
 
+type ServedSource = { readonly name: string; readonly path?: string; readonly is_missing: boolean };
+
 /** A server without one of these folders runs, and finds its jobs once the folder is there. */
-function examineSources({ sources }: Config): HostCheck[] {
-  const name = 'sources';
+function examineSources({ sources }: Config, served: readonly ServedSource[] | undefined): HostCheck[] {
+  const found = served ?? sources.map(({ name, path }) => ({ name, path, is_missing: !isFolder(path) }));
+  const unserved = sources.filter(({ name }) => !found.some((one) => one.name === name));
+  const bad = [
+    ...found.filter((one) => one.is_missing).map(warnOfMissing),
+    ...unserved.map(({ name }) => warn('sources', `the running server does not know ${name}`, 'restart the server')),
+  ];
+  if (bad.length > 0 || found.length === 0) return bad;
+  return [ok('sources', found.map((one) => `${one.name} in ${one.path}`).join(', '))];
+}
+
+function warnOfMissing({ name, path = '' }: ServedSource): HostCheck {
+  if (isFolder(path)) {
+    const detail = `${name} has no jobs: the running server finds ${path} empty, or cannot read it`;
+    return warn('sources', detail, 'mount it or put it back, or let the user of the server read it');
+  }
   const fix = 'mount it or put it back, or correct its path under sources in flwd.yaml and restart the server';
-  const missing = sources.filter(({ path }) => !statSync(path, { throwIfNoEntry: false })?.isDirectory());
-  if (missing.length > 0)
-    return missing.map((one) => warn(name, `${one.name} has no jobs, because there is no folder ${one.path}`, fix));
-  return sources.length === 0 ? [] : [ok(name, sources.map((one) => `${one.name} in ${one.path}`).join(', '))];
+  return warn('sources', `${name} has no jobs, because there is no folder ${path}`, fix);
+}
+
+function isFolder(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
 }
 
 function takeoverChecks({ instance: { dataDir } }: Config): HostCheck[] {

@@ -1,6 +1,6 @@
 // A folder of jobs that disappears while the server runs, or that does not exist yet when it starts.
 
-import { renameSync } from 'node:fs';
+import { mkdirSync, readFileSync, renameSync, rmdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { bash, writeJob } from '../support/jobs.ts';
@@ -50,6 +50,11 @@ test.each(cases)(
       "The job 'etl' no longer exists. Its present config.yaml decides whether any version of it may run, so put the job back first. The folders of these sources are missing: local-fs.",
     );
 
+    mkdirSync(jobs);
+    const ofServer =
+      /^warn {2}sources {2,}local-fs has no jobs: the running server finds \S+\/jobs empty, or cannot read/m;
+    expect((await flwd(dir, 'doctor')).stdout).toMatch(ofServer);
+    rmdirSync(jobs);
     renameSync(join(dir, 'away'), jobs);
     await expect.poll(health, longWait).toMatchObject({ checks: { sources: { status: 'ok' } } });
     expect(await flwd(dir, 'rerun', runId)).toMatchObject({ code: 0 });
@@ -67,6 +72,17 @@ test.each(cases)('a server starts without the folder of %s, says so, and finds i
   await writeJob(join(dir, 'jobs/etl'), bash('echo done'));
   await expect.poll(async () => (await flwd(dir, 'jobs', '--json')).stdout, longWait).toContain('etl');
   expect(await flwd(dir, 'run', 'etl')).toMatchObject({ code: 0 });
+});
+
+test('doctor names a source that flwd.yaml has but the running server does not know', async () => {
+  const { dir, serve } = await createInstance({}, { sources: [{ path: './jobs' }] });
+  await serve();
+  mkdirSync(join(dir, 'more'));
+  const config = readFileSync(join(dir, 'flwd.yaml'), 'utf8');
+  writeFileSync(join(dir, 'flwd.yaml'), config.replace('"./jobs"}', '"./jobs"},{"path":"./more"}'));
+  expect((await flwd(dir, 'doctor')).stdout).toMatch(
+    /^warn {2}sources {2,}the running server does not know more\n +→ restart the server$/m,
+  );
 });
 
 test('without a server, commands say which folder is missing', async () => {

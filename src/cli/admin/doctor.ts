@@ -6,12 +6,14 @@ import type { HostCheck } from '../../domain/host-check.ts';
 import type { Options } from '../command.ts';
 import { type ExitCode, exitCodes } from '../exit-code.ts';
 import { loadConfiguration } from '../session/configuration.ts';
+import { askServer } from '../session/owner.ts';
 
 export async function run(options: Options): Promise<ExitCode> {
   const { config, warnings } = loadConfiguration(options);
   for (const warning of warnings) process.stderr.write(`flwd: ${warning}\n`);
   const { examineHost } = await import('../../operator.ts');
-  const { checks, canRunDefault, canServe } = await examineHost(config);
+  const served = await askServer(config.instance.dataDir, async (server) => (await server.call('listSources')).sources);
+  const { checks, canRunDefault, canServe } = await examineHost(config, served);
   const { defaultProfile } = config.security;
   if (options.has('json'))
     process.stdout.write(

@@ -3,7 +3,7 @@
 
 import { type Client, createClient, type Fetch, type HttpAnswer } from '../../client/client.ts';
 import { readCliToken } from '../../instance/cli-token.ts';
-import { askToAttend, isStillOwner, type OwnerInfo } from '../../instance/owner-lock.ts';
+import { askToAttend, findOwner, isStillOwner, type OwnerInfo } from '../../instance/owner-lock.ts';
 import { httpFetch } from '../../lib/http/http-fetch.ts';
 
 export type Owner = {
@@ -32,6 +32,19 @@ export function toOwner(dataDir: string, owner: OwnerInfo, url: string): Owner {
     },
     close: async () => undefined,
   };
+}
+
+/** Asks the running server once; undefined: no server runs, or it does not answer. Never waits for the next owner. */
+export async function askServer<T>(dataDir: string, ask: (server: Client) => Promise<T>): Promise<T | undefined> {
+  try {
+    const found = await findOwner(dataDir);
+    if (!found?.url || found.isEphemeral) return undefined;
+    const owner = toOwner(dataDir, found, found.url);
+    const fetchBy: Fetch = (url, init) => askOwner(owner, url.slice(owner.url.length), init);
+    return await ask(createClient({ baseUrl: owner.url, client: 'cli', fetch: fetchBy }));
+  } catch {
+    return undefined;
+  }
 }
 
 /** A server in a container may have the same pid and address after a restart, but never the same token. */
