@@ -101,6 +101,8 @@ flwd backup daily --target /srv                     # the same with spaces for t
   \`--token.stored NAME\` for a secret that \`flwd secrets set\` has stored. At a terminal, flwd asks for a required
   secret.
 - \`--args\` and \`--args-file\` give all arguments at once. Options override them.
+- \`flwd rerun RUN\` takes changed arguments in the same way: \`flwd rerun run_01… --target /srv\`. Everything else
+  stays as it was in that run, including the other parts of a nested argument and the secrets.
 
 ## Which instance
 

@@ -11,7 +11,7 @@ export type Call = {
   readonly command: Command;
   readonly options: Options;
   readonly operands: readonly string[];
-  /** For a job call: the job's own words, from the first one that is not part of its name. */
+  /** For a command with `argumentsOf`: the job's own words, from the first one that is not part of its name. */
   readonly argumentWords: readonly string[];
   /**
    * flwd's own options that follow the job's name, where they could be mistaken for the job's. Without their dashes.
@@ -41,11 +41,11 @@ export function readCommandLine(given: readonly string[]): Call {
   const rest = [...leading, ...after];
   const isForHelp = (word: string): boolean => helpWords.includes(word);
   if (!after.slice(0, endOfOptions(after)).some(isForHelp)) {
-    const read = readWords(command.isLikelyNamespace ? { ...command, isJobCall: true } : command, rest);
+    const read = readWords(command.isLikelyNamespace ? { ...command, argumentsOf: 'job' } : command, rest);
     return { command, isImplicit, ...read, ...(mayBeJob && { jobWords: [...leading, ...words] }) };
   }
   if (mayBeJob) return helpOn([first, after[0] ?? '']);
-  if (!command.isJobCall) return helpOn(command.name.split(' '));
+  if (command.argumentsOf !== 'job') return helpOn(command.name.split(' '));
   const { options, operands } = readWords(
     command,
     rest.filter((word) => !isForHelp(word)),
@@ -126,9 +126,9 @@ const byLength: readonly Command[] = commands.toSorted((a, b) => b.name.split(' 
 export const verbs: readonly string[] = [...new Set(commands.map(({ name }) => name.split(' ')[0] ?? ''))];
 
 /**
- * In a job call, words that are not flwd's own options belong to the job: first its name, then its arguments. After
- * `--`, every word is an argument. Before it, an argument with the name of a flwd option is written in full:
- * `--args.json`.
+ * Where arguments of a job may follow, words that are not flwd's own options belong to the job: first its name or its
+ * run, then its arguments. After `--`, every word is an argument. Before it, an argument with the name of a flwd option
+ * is written in full: `--args.json`.
  */
 function readWords(command: Command, words: readonly string[]): Omit<Call, 'command' | 'isImplicit'> {
   const { tokens } = parseArgs({
@@ -152,13 +152,14 @@ function readWords(command: Command, words: readonly string[]): Omit<Call, 'comm
     // `-50` is read as two options of one letter each.
     if (token.index === taken) continue;
     if (token.kind === 'positional' && argumentWords.length === 0 && !areAllTheJobs) operands.push(token.value);
-    else if (token.kind === 'option' && (!command.isJobCall || isKnown(command, token.name))) {
+    else if (token.kind === 'option' && (!command.argumentsOf || isKnown(command, token.name))) {
       const given = options.get(token.name) ?? [];
       const option = knownOption(command, token.name, token.rawName);
       options.set(option.name, [...given, optionValue(option, given, token)]);
-      if (command.isJobCall && operands.length > 0 && token.rawName.startsWith('--')) optionsAfterJob.push(token.name);
+      if (command.argumentsOf && operands.length > 0 && token.rawName.startsWith('--'))
+        optionsAfterJob.push(token.name);
     } else if (token.kind === 'option-terminator') {
-      areAllTheJobs = command.isJobCall === true && operands.length > 0;
+      areAllTheJobs = command.argumentsOf !== undefined && operands.length > 0;
     } else {
       taken = token.index;
       argumentWords.push(words[token.index] ?? '');
@@ -184,15 +185,7 @@ export function unknownOption(command: Command, written: string): Refusal {
   const names = command.options.map((option) => `--${option.name}`);
   if (written === `--${dataDir.name}`)
     return new Refusal(`flwd ${command.name} takes no ${written}: it does not work on an instance`);
-  const where = `; see flwd ${command.name} --help${argumentHint(command, written)}`;
-  return new Refusal(`unknown option ${written}${hint(written, names) ?? where}`);
-}
-
-/** The user may mean an argument of the job, which some commands take only as JSON. */
-function argumentHint(command: Command, written: string): string {
-  const [, negation, name] = /^--(no-)?([\w-]+)/.exec(written) ?? [];
-  if (name === undefined || !command.options.some((option) => option.name === 'args')) return '';
-  return `; an argument of the job is written as --args '{"${name}": ${negation ? 'false' : '…'}}'`;
+  return new Refusal(`unknown option ${written}${hint(written, names) ?? `; see flwd ${command.name} --help`}`);
 }
 
 function optionValue(

@@ -22,8 +22,8 @@ export type Command = {
   readonly options: readonly Option[];
   /** What follows the name, as --help shows it. Without it, nothing may follow. */
   readonly operands?: string;
-  /** A job and its arguments follow; the arguments are read once the job is known. */
-  readonly isJobCall?: true;
+  /** A job follows, or a run of one, and then arguments of the job; they are read once the job is known. */
+  readonly argumentsOf?: 'job' | 'run';
   /** A namespace of jobs may have the same name: `flwd backup daily` runs the job `backup/daily` if there is one. */
   readonly isLikelyNamespace?: true;
   /** Words that another implementation of flwd takes after the name, and what to write here instead. */

@@ -15,7 +15,7 @@ async function textOf(options: Options, operands: readonly string[]): Promise<st
   const group = operands.length === 1 ? groupOf(first) : [];
   if (group.length > 0) return groupHelp(first, group);
   const { command, rest, isImplicit } = findCommand(operands);
-  if (!(command.isJobCall || command.isLikelyNamespace) || rest.length === 0) return commandHelp(command);
+  if (!(command.argumentsOf === 'job' || command.isLikelyNamespace) || rest.length === 0) return commandHelp(command);
   const [{ findJob, isKnownJob }, { withJobs }, { jobHelp }] = await Promise.all([
     import('./job/find-job.ts'),
     import('./job/known-jobs.ts'),

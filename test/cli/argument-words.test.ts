@@ -29,9 +29,11 @@ const fields = argumentFields({
   },
 });
 
-function read(...words: string[]): { args: unknown; warnings: string[]; errors: string[] } {
+const [command] = jobCommands;
+
+function read(...argumentWords: string[]): { args: unknown; warnings: string[]; errors: string[] } {
   const warnings: string[] = [];
-  const { args, errors } = readArguments(fields, words, {}, (line) => warnings.push(line));
+  const { args, errors } = readArguments(fields, { command, argumentWords }, {}, (line) => warnings.push(line));
   return { args, warnings, errors: errors.map(({ message }) => message) };
 }
 
@@ -93,6 +95,7 @@ test('every wrong word is reported, and the right ones are read', () => {
     'x',
     '--taget',
     'y',
+    '--detahc',
     '--dry',
     '--mode',
     '--keep.days=7',
@@ -107,6 +110,7 @@ test('every wrong word is reported, and the right ones are read', () => {
     errors: [
       '--count x: must be a whole number',
       'the job takes no --taget; did you mean `--target`?',
+      'the job takes no --detahc; did you mean `--detach`?',
       '--mode needs a value: --mode fast|safe; write a value that begins with -- as --mode=--…',
       "unexpected word `word`: the job's arguments are --target TEXT --count N --dry true|false …",
       '--mode slow: must be one of fast, safe',
@@ -127,7 +131,8 @@ test('a secret from a file loses its last newline, and one on the command line c
 
 test('words override the arguments given as JSON', () => {
   const base = { target: '/old', keep: { days: 1, weeks: 2 }, tags: ['old'] };
-  expect(readArguments(fields, ['--keep.days', '7', '--tags', 'new'], base, () => undefined).args).toEqual({
+  const argumentWords = ['--keep.days', '7', '--tags', 'new'];
+  expect(readArguments(fields, { command, argumentWords }, base, () => undefined).args).toEqual({
     target: '/old',
     keep: { days: 7, weeks: 2 },
     tags: ['new'],
@@ -136,8 +141,7 @@ test('words override the arguments given as JSON', () => {
 });
 
 test('the options of flwd run are those whose names an argument cannot have', () => {
-  const [{ options }] = jobCommands;
-  for (const name of [...options.map((option) => option.name), 'help'])
+  for (const name of [...command.options.map((option) => option.name), 'help'])
     expect(isNamedAsOption({ path: [name] }), name).toBe(true);
   expect(isNamedAsOption({ path: ['target'] })).toBe(false);
 });

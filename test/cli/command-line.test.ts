@@ -75,16 +75,6 @@ test.each([
   ['--config x serve', 'x: cannot be read: no such file'],
   ['serve --bnd x', 'unknown option --bnd; did you mean `--bind`?'],
   ['serve -z', 'unknown option -z; see flwd serve --help'],
-  ['rerun x --lates', 'unknown option --lates; did you mean `--latest`?'],
-  ['rerun x -z', 'unknown option -z; see flwd rerun --help'],
-  [
-    'rerun x --no-broken',
-    `unknown option --no-broken; see flwd rerun --help; an argument of the job is written as --args '{"broken": false}'`,
-  ],
-  [
-    'rerun x --keep.days=7',
-    `unknown option --keep.days; see flwd rerun --help; an argument of the job is written as --args '{"keep": …}'`,
-  ],
   ['serve --bind', '--bind needs a value: --bind HOST:PORT'],
   ['serve --bind --log text', '--bind needs a value: --bind HOST:PORT'],
   ['serve --log=', '--log needs a value: --log FORMAT'],

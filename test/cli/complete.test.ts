@@ -139,6 +139,17 @@ test('help and the table of commands do not mention it', async () => {
   expect((await flwd(createFolder(), 'help')).stdout).not.toContain('__complete');
 });
 
+test('rerun completes the arguments of the run’s job, or of the job whose last run is meant', async () => {
+  const { dir } = await createJobs();
+  const { stdout } = await flwd(dir, 'run', '--json', 'backup/daily', '--target', '/srv');
+  const { run_id: runId }: { run_id: string } = JSON.parse(stdout);
+  await index(dir);
+  for (const word of [runId, 'nightly'])
+    expect(await values(dir, 'rerun', word, '--l')).toEqual(['--level', '--latest']);
+  expect(await values(dir, 'rerun', 'run_unknown', '--l')).toEqual(['--latest']);
+  expect(await values(dir, 'cancel', runId, '--l')).toEqual(['--label']);
+});
+
 test('with a server it completes runs, tokens and secrets, and still completes runs after the server stopped', async () => {
   const { dir, serve } = await createJobs();
   const served = await serve();

@@ -54,6 +54,80 @@ test.each(served)(
   },
 );
 
+test('options change the arguments of a rerun as they give those of a run', async () => {
+  const { dir, serve } = await createInstance({
+    deploy: bash(
+      `echo "$FLWD_ARG_REGION $(grep -o '"keep":{[^}]*}' "$FLWD_ARGS_FILE") $(wc -c <"$FLWD_SECRETS_DIR/token")"`,
+      {
+        argspec: {
+          type: 'object',
+          required: ['token'],
+          properties: {
+            region: { type: 'string', default: 'us' },
+            keep: { type: 'object', properties: { days: { type: 'integer' }, weeks: { type: 'integer' } } },
+            latest: { type: 'boolean' },
+            token: { type: 'string', format: 'secret' },
+          },
+        },
+      },
+    ),
+  });
+  for (const [name, text] of [
+    ['short', 'abcd'],
+    ['long', 'abcdefgh'],
+  ] as const)
+    writeFileSync(join(dir, name), text);
+  const server = await serve();
+  const given = ['--region', 'asia', '--keep.days', '1', '--keep.weeks', '2', '--token.file', 'short'];
+  const first = await flwd(dir, 'run', 'deploy', ...given, '--json');
+  const { run_id: id }: RunAnswer = JSON.parse(first.stdout);
+  const rerun = (...words: string[]) => flwd(dir, 'rerun', id, ...words);
+
+  expect(await rerun('--region', 'eu', '--quiet')).toEqual({
+    code: 0,
+    stdout: 'eu "keep":{"days":1,"weeks":2} 4\n',
+    stderr: '',
+  });
+  expect(await rerun('--quiet', '--keep.days=7')).toMatchObject({
+    code: 0,
+    stdout: 'asia "keep":{"days":7,"weeks":2} 4\n',
+  });
+  const mixed = ['--args', '{"region": "af", "keep": {"weeks": 9}}', '--keep.days', '8', '--token.file', 'long'];
+  expect(await rerun(...mixed)).toMatchObject({ code: 0, stdout: 'af "keep":{"weeks":9,"days":8} 8\n' });
+  const ofJob = await flwd(dir, 'rerun', 'deploy', '--region', 'eu', '--quiet');
+  expect(ofJob).toMatchObject({ code: 0, stdout: 'eu "keep":{"weeks":9,"days":8} 8\n' });
+
+  expect(await rerun('--regoin', 'eu', '--lates', '--keep.days', 'x')).toEqual({
+    code: 2,
+    stdout: '',
+    stderr: [
+      'the job takes no --regoin; did you mean `--region`?',
+      'the job takes no --lates; did you mean `--latest`?',
+      '--keep.days x: must be a whole number',
+      '',
+    ].join('\n'),
+  });
+  expect(await rerun('--latest')).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining(
+      'Both flwd and the job have `--latest`. For the job, end the line with `-- --latest`',
+    ),
+  });
+  expect(await rerun('--', '--latest')).toMatchObject({ code: 0, stdout: 'asia "keep":{"days":1,"weeks":2} 4\n' });
+
+  const revisionNow = async () => (await server.json<{ revision: string }>('/jobs/deploy')).revision;
+  const before = await revisionNow();
+  const { 'config.yaml': changed = '' } = bash('', { argspec: { type: 'object', properties: {} } });
+  writeFileSync(join(dir, 'jobs/deploy/config.yaml'), changed);
+  await expect.poll(revisionNow).not.toBe(before);
+  expect(await rerun('--region', 'eu')).toMatchObject({
+    code: 2,
+    stderr: expect.stringMatching(/takes no arguments\n.*--args takes those of the version of that run\n$/),
+  });
+  const old = await rerun('--args', '{"region": "eu"}');
+  expect(old).toMatchObject({ code: 0, stdout: 'eu "keep":{"days":1,"weeks":2} 4\n' });
+});
+
 test('flwd runs lists instances below their step, and marks the steps that a rerun kept', async () => {
   const { dir } = await createInstance(jobs);
   const stepsOf = async (id: string): Promise<string[]> => {

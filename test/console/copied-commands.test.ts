@@ -50,7 +50,7 @@ describe('a copied flwd command', () => {
     const filled = of(texts);
     const call = readCommandLine(wordsOf(flwdCommand(copied, fields, filled)));
     expect(call.operands).toEqual(['shop/release']);
-    const { args, errors } = readArguments(fields, call.argumentWords, {}, () => {});
+    const { args, errors } = readArguments(fields, call, {}, () => {});
     expect({ args, errors }).toEqual({ args: readTexts(fields, filled).args, errors: [] });
   });
 

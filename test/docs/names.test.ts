@@ -71,7 +71,7 @@ function unknownOptions(call: string): string[] {
   const plain = before.filter((word) => !word.startsWith('-')).join(' ');
   const command = byLength.find(({ name }) => `${plain} `.startsWith(`${name} `)) ?? run;
   if (command === undefined) return [];
-  const takesArguments = command.isJobCall || command.isLikelyNamespace;
+  const takesArguments = command.argumentsOf || command.isLikelyNamespace;
   const known = new Set([
     '--help',
     ...command.options.flatMap(({ name, short }) => [`--${name}`, `-${short ?? name}`]),

@@ -139,7 +139,7 @@ function readWords(command: Command, words: readonly string[], known: Known) {
   let areAllTheJobs = false;
   let fields: readonly KnownField[] | undefined;
   const readFields = (): readonly KnownField[] => {
-    fields ??= command.isJobCall && operands.length > 0 ? known.fieldsOf(operands.join('/')) : [];
+    fields ??= operands.length > 0 ? known.fieldsOf(jobOf(command, operands, known)) : [];
     return fields;
   };
   for (const [at, word] of words.entries()) {
@@ -147,7 +147,7 @@ function readWords(command: Command, words: readonly string[], known: Known) {
       pending = undefined;
       continue;
     }
-    if (word === '--' && command.isJobCall && operands.length > 0) areAllTheJobs = true;
+    if (word === '--' && command.argumentsOf && operands.length > 0) areAllTheJobs = true;
     else if (word.startsWith('--') && word !== '--') {
       const [name = ''] = word.slice(2).split('=', 1);
       const own = areAllTheJobs ? [] : command.options;
@@ -160,9 +160,18 @@ function readWords(command: Command, words: readonly string[], known: Known) {
       if (option?.value) pending = { option };
     } else operands.push(word);
   }
-  const id = operands.join('/');
-  const job = command.isJobCall && known.jobs.some(([known]) => known === id) ? id : null;
+  const id = jobOf(command, operands, known);
+  const job = known.jobs.some(([known]) => known === id) ? id : null;
   return { operands, given, pending, job, areAllTheJobs, fields: job === null ? [] : readFields() };
+}
+
+/** The id of the job whose arguments may follow; empty if there is no such job. */
+function jobOf({ argumentsOf }: Command, operands: readonly string[], known: Known): string {
+  if (argumentsOf !== 'run') return argumentsOf ? operands.join('/') : '';
+  const [word = ''] = operands;
+  const [, about] = known.namesOf('runs').find(([id]) => id === word) ?? [];
+  // A run is described by its status and its job. A job stands for its last run.
+  return about?.split('  ')[1] ?? word;
 }
 
 function takesNext(found: Value, name: string, next: string | undefined): boolean {
@@ -222,7 +231,7 @@ function fieldFlags(fields: readonly KnownField[], given: ReadonlySet<string>, o
 function operandsOf(command: Command, operands: readonly string[], current: string, known: Known): Found {
   const [placeholder = ''] = /[A-Z]+/.exec(command.operands ?? '') ?? [];
   const count = command.operands?.split(placeholder).length ?? 0;
-  const mayFollow = (command.operands?.includes('…') || operands.length < count - 1) && !command.isJobCall;
+  const mayFollow = (command.operands?.includes('…') || operands.length < count - 1) && !command.argumentsOf;
   if (placeholder === 'JOB') {
     const base = operands.map((word) => `${word}/`).join('');
     return list(segments(known.jobs, base, current));

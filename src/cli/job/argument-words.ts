@@ -5,6 +5,7 @@ import type { ArgumentField } from '../../domain/argument-fields.ts';
 import { readFieldText, readListText, setArgument, showValue } from '../../domain/argument-fields.ts';
 import { flagOf } from '../../domain/argument-flags.ts';
 import { nearest } from '../../lib/nearest.ts';
+import type { Command } from '../command.ts';
 import type { Call } from '../command-line.ts';
 import { fileTrouble } from '../file-trouble.ts';
 
@@ -24,7 +25,7 @@ export type WordError = { readonly path: readonly string[] | null; readonly mess
  */
 export function readArguments(
   fields: readonly ArgumentField[],
-  words: readonly string[],
+  { argumentWords: words, command }: Pick<Call, 'argumentWords' | 'command'>,
   base: Args,
   warn: (line: string) => void,
 ): { readonly args: Args; readonly errors: readonly WordError[] } {
@@ -49,7 +50,7 @@ export function readArguments(
     const found = findField(fields, written.slice(2));
     const next = words[at + 1];
     if (!found) {
-      errors.push({ path: null, message: unknownFlag(fields, written.slice(2)) });
+      errors.push({ path: null, message: unknownFlag(fields, written.slice(2), command) });
       // The next word is most likely its value.
       if (inline === undefined && next !== undefined && !next.startsWith('--')) at++;
       continue;
@@ -171,7 +172,7 @@ function withoutPrefix(name: string): string {
   return name.replace(/^args\./, '');
 }
 
-function unknownFlag(fields: readonly ArgumentField[], name: string): string {
+function unknownFlag(fields: readonly ArgumentField[], name: string, { options }: Command): string {
   // A secret must not be typed, so the suggestion says where to read it from.
   const spellings = new Map(
     fields.flatMap((each) => [
@@ -179,6 +180,7 @@ function unknownFlag(fields: readonly ArgumentField[], name: string): string {
       ...(each.kind === 'secret' ? secretFlagsOf(each).map((flag) => [flag, flag] as const) : []),
     ]),
   );
+  for (const option of options) spellings.set(`--${option.name}`, `--${option.name}`);
   const near = spellings.get(nearest(`--${withoutPrefix(name)}`, [...spellings.keys()]) ?? '');
   const there = fields.length === 0 ? 'it takes no arguments' : `it takes ${fields.map(safeFlagOf).join(', ')}`;
   return `the job takes no --${name}${near ? `; did you mean \`${near}\`?` : `: ${there}`}`;

@@ -54,7 +54,7 @@ export const jobCommands = [
       detach,
     ),
     operands: 'JOB [--ARGUMENT VALUE]…',
-    isJobCall: true,
+    argumentsOf: 'job',
     examples: [
       'flwd run backup/daily --target /srv --keep.days 7',
       'flwd backup daily --target /srv',
@@ -66,7 +66,7 @@ export const jobCommands = [
     about: 'show what a run of a job would do and whether it would start, wait or be refused; runs nothing',
     options: onInstance(...request),
     operands: 'JOB [--ARGUMENT VALUE]…',
-    isJobCall: true,
+    argumentsOf: 'job',
     examples: ['flwd plan backup/daily --target /srv'],
   },
   {
@@ -215,7 +215,7 @@ export const jobCommands = [
       tenant,
     ),
     operands: 'JOB [--ARGUMENT VALUE]…',
-    isJobCall: true,
+    argumentsOf: 'job',
     examples: ["flwd schedules add backup/daily --cron '0 3 * * *' --timezone Europe/Berlin --target /srv"],
   },
   {

@@ -1,9 +1,13 @@
 // `flwd rerun RUN`: starts a run again, from its beginning or from a step, as a new run.
 
-import type { Client } from '../../client/client.ts';
-import type { BodyOf } from '../../contract/operations.ts';
+import type { AnswerOf, BodyOf } from '../../contract/operations.ts';
+import { argumentFields } from '../../domain/argument-fields.ts';
 import type { Options } from '../command.ts';
-import type { ExitCode } from '../exit-code.ts';
+import type { Call } from '../command-line.ts';
+import { type ExitCode, Refusal } from '../exit-code.ts';
+import { toLines } from '../explained.ts';
+import { readArguments, sharedWords } from '../job/argument-words.ts';
+import type { Job } from '../job/known-jobs.ts';
 import { oneOperand, readValue } from '../option-values.ts';
 import { withSession } from '../session/session.ts';
 import { createOutput, type Output } from '../terminal/output.ts';
@@ -11,38 +15,65 @@ import { findRunId } from './named-run.ts';
 import { readBase, toJson } from './run-request.ts';
 import { startAndWatch, startHeaders } from './started-run.ts';
 
-export async function run(options: Options, operands: readonly string[]): Promise<ExitCode> {
+type Run = AnswerOf<'getRun'>;
+
+export async function run(options: Options, operands: readonly string[], call: Call): Promise<ExitCode> {
   const word = oneOperand(operands, 'flwd rerun RUN; flwd runs lists the runs');
   const output = createOutput(options);
-  const body = await readRequest(options);
+  const whole = await readBase(options);
   const headers = startHeaders(options);
   return withSession(options, async (session) => {
     const { client } = session;
-    const earlier = await findRunId(session, word, { output, orLastOf: true });
+    const runId = await findRunId(session, word, { output, orLastOf: true });
+    const earlier = await client.call('getRun', { path: { run_id: runId } });
+    const job = await client.call('getJob', { path: { job_id: earlier.job_id } }).catch((error: unknown) => {
+      // Only the options for its arguments need the job here. The server says whether the run can be repeated.
+      if (call.argumentWords.length > 0) throw error;
+      return null;
+    });
+    const isOld = job !== null && job.revision !== earlier.source.revision && !options.has('latest');
+    const args = toJson(job ? readChanges({ call, job, earlier, whole, isOld }, output) : whole);
+    const body = { ...readTerms(options), ...(Object.keys(args).length > 0 && { args }) };
     const create = async (): Promise<string> => {
-      const { run_id: id } = await client.call('rerunRun', { path: { run_id: earlier }, body, headers });
-      if (body.revision === undefined) await noteChange(client, id, output);
+      const { run_id: id } = await client.call('rerunRun', { path: { run_id: runId }, body, headers });
+      // A fixed job is often run again to see that it works now.
+      if (isOld)
+        output.say('the job has changed since that run: this one uses the old version, and --latest the new one');
       return id;
     };
     return startAndWatch(session, create, { options, output });
   });
 }
 
-/** A fixed job is often run again to see that it works now. */
-async function noteChange(client: Client, runId: string, output: Output): Promise<void> {
-  const run = await client.call('getRun', { path: { run_id: runId } }).catch(() => null);
-  const job = run && (await client.call('getJob', { path: { job_id: run.job_id } }).catch(() => null));
-  if (job && job.revision !== run.source.revision)
-    output.say('the job has changed since that run: this one uses the old version, and --latest the new one');
-}
-
-/** @throws Refusal */
-async function readRequest(options: Options): Promise<BodyOf<'rerunRun'>> {
+function readTerms(options: Options): Pick<BodyOf<'rerunRun'>, 'from' | 'revision'> {
   const from = readValue(options, 'from');
-  const args = toJson(await readBase(options));
   return {
     ...(from !== undefined && { from: from === 'start' || from === 'failed' ? from : { step: from } }),
     ...(options.has('latest') && { revision: 'latest' }),
-    ...(Object.keys(args).length > 0 && { args }),
   };
+}
+
+type Changes = {
+  readonly call: Call;
+  /** As it is now. */
+  readonly job: Job;
+  readonly earlier: Run;
+  /** The value of `--args` or `--args-file`. */
+  readonly whole: Record<string, unknown>;
+  /** The new run uses the job as it was. */
+  readonly isOld: boolean;
+};
+
+/** The arguments that change. An option for a part of an object keeps its other parts. @throws Refusal */
+function readChanges({ call, job, earlier, whole, isOld }: Changes, output: Output): Record<string, unknown> {
+  const fields = argumentFields(job.args);
+  const before: Record<string, unknown> = earlier.args;
+  const read = readArguments(fields, call, { ...before, ...whole }, output.warn);
+  const errors = [...sharedWords(fields, call), ...read.errors];
+  if (errors.length > 0) {
+    const note = 'these are the arguments of the job as it is now; --args takes those of the version of that run';
+    throw new Refusal(toLines([...errors.map(({ message }) => message), ...(isOld ? [note] : [])]));
+  }
+  const isGiven = ([name, value]: [string, unknown]): boolean => Object.hasOwn(whole, name) || value !== before[name];
+  return Object.fromEntries(Object.entries(read.args).filter(isGiven));
 }

@@ -173,7 +173,8 @@ export const runCommands = [
   },
   {
     name: 'rerun',
-    about: 'run a finished run again as a new run, and print its output as flwd run does',
+    about:
+      'run a finished run again as a new run, with other arguments if you give some, and print its output as flwd run does',
     options: onInstance(
       {
         name: 'from',
@@ -182,12 +183,17 @@ export const runCommands = [
           'start (the default), failed (the steps that did not succeed), or a step (it and all steps that need it)',
       },
       { name: 'latest', about: 'use the current version of the job, not the version of that run' },
-      ...wholeArguments('they override those of that run'),
+      ...wholeArguments('they override those of that run; flags override them'),
       idempotencyKey,
       { name: 'detach', short: 'd', about: 'print the id of the new run and leave it running' },
     ),
-    operands: 'RUN',
-    examples: ['flwd rerun run_01… --from failed', 'flwd rerun run_01… --latest --args \'{"keep": 7}\''],
+    operands: 'RUN [--ARGUMENT VALUE]…',
+    argumentsOf: 'run',
+    examples: [
+      'flwd rerun run_01… --from failed',
+      'flwd rerun run_01… --target /srv --keep.days 7',
+      'flwd rerun run_01… --latest --args \'{"keep": 7}\'',
+    ],
   },
   {
     name: 'approvals',

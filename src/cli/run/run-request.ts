@@ -26,7 +26,7 @@ export async function readRunRequest(
 ): Promise<BodyOf<'createRun'>> {
   const { options } = call;
   const fields = argumentFields(job.args);
-  const read = readArguments(fields, call.argumentWords, await readBase(options), output.warn);
+  const read = readArguments(fields, call, await readBase(options), output.warn);
   const errors = [...sharedWords(fields, call), ...read.errors];
   const args = errors.length > 0 ? read.args : await askForSecrets(fields, read.args);
   const request = {

@@ -55,7 +55,7 @@ async function readRequest(
 ): Promise<BodyOf<'createSchedule'>> {
   const { options } = call;
   const fields = argumentFields(job.args);
-  const read = readArguments(fields, call.argumentWords, await readBase(options), output.warn);
+  const read = readArguments(fields, call, await readBase(options), output.warn);
   const terms = defined({
     cron: readValue(options, 'cron'),
     at: readValue(options, 'at'),

@@ -15,7 +15,7 @@ export function commandText(options: Options, ...words: readonly string[]): stri
   const given = instance
     .filter((option) => command.options.some(({ name }) => name === option.name))
     .flatMap(({ name }) => (options.get(name) ?? []).flatMap((value) => written(name, value)));
-  const after = command.isJobCall ? [...given, ...words] : [...words, ...given];
+  const after = command.argumentsOf ? [...given, ...words] : [...words, ...given];
   return [...(isCalledByNpx() ? ['npx'] : []), 'flwd', ...after].map(shellWord).join(' ');
 }
 
