@@ -212,6 +212,28 @@ testWith(headlessChromium)(
   },
 );
 
+testWith(headlessChromium)('while a start is under way, the form says so, and a second one is not sent', async () => {
+  const page = await browser.open(`${server.url}/jobs/note`);
+  const asked: string[] = [];
+  const held = Promise.withResolvers<void>();
+  await page.route('**/api/v1/runs', async (route) => {
+    asked.push(route.request().method());
+    await held.promise;
+    await route.continue();
+  });
+  await page.getByText('Starts at once').waitFor();
+  await page.getByRole('button', { name: 'Run', exact: true }).click();
+  const busy = page.getByRole('button', { name: 'Starting…', disabled: true });
+  await busy.and(page.locator('[aria-busy="true"]:focus')).waitFor();
+  await page.getByRole('status').getByText('Starting…').waitFor();
+  await page.keyboard.press('Control+Enter');
+  await busy.press('Enter');
+  await busy.waitFor();
+  held.resolve();
+  await page.waitForURL(/\/runs\/run_/);
+  expect(asked).toEqual(['POST']);
+});
+
 testWith(headlessChromium)('a default inside an object is shown once the object is given', async () => {
   const page = await browser.open(`${server.url}/jobs/hosts`);
   const user = page.getByLabel('user', { exact: true });

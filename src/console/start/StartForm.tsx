@@ -1,6 +1,6 @@
 // The form that starts a job or runs one of its runs again, and beside it what would happen.
 
-import { Braces, ChevronDown, History, Play, RotateCcw } from 'lucide-react';
+import { Braces, ChevronDown, History, LoaderCircle, Play, RotateCcw } from 'lucide-react';
 import { type KeyboardEvent, type ReactNode, type RefObject, useRef } from 'react';
 import { Link, useLocation } from 'wouter';
 import type { AnswerOf } from '../../contract/operations.ts';
@@ -233,7 +233,8 @@ function Faults({ form: { typed, fieldErrors } }: { readonly form: Form }): Reac
 
 function Acts(o: { readonly form: Form; readonly jobId: string; readonly mayStart: boolean | null }): ReactNode {
   const { form, mayStart } = o;
-  const { typed, request, rerunOf } = form;
+  const { typed, rerunOf } = form;
+  const { isStarting } = form.request;
   if (mayStart === false) return <p className={styles.refused}>Your token does not let you start runs.</p>;
   return (
     <>
@@ -241,13 +242,18 @@ function Acts(o: { readonly form: Form; readonly jobId: string; readonly mayStar
         type="submit"
         look="primary"
         size="form"
-        icon={rerunOf === null ? Play : RotateCcw}
-        disabled={request.isStarting || typed.read.error !== undefined}
+        icon={isStarting ? LoaderCircle : rerunOf === null ? Play : RotateCcw}
+        disabled={typed.read.error !== undefined}
+        // Not `disabled`, which would take the focus away.
+        aria-busy={isStarting}
+        aria-disabled={isStarting}
       >
-        {request.isStarting ? 'Starting…' : rerunOf === null ? 'Run' : 'Run again'}
-        <span className={styles.keys} aria-hidden="true">
-          <Kbd>Ctrl ⏎</Kbd>
-        </span>
+        {isStarting ? 'Starting…' : rerunOf === null ? 'Run' : 'Run again'}
+        {!isStarting && (
+          <span className={styles.keys} aria-hidden="true">
+            <Kbd>Ctrl ⏎</Kbd>
+          </span>
+        )}
       </Button>
       {rerunOf === null && <Copies form={form} jobId={o.jobId} />}
     </>

@@ -15,6 +15,7 @@ import { noOptions, type OptionTexts, readOptions } from './run-options.ts';
 import { notValid, useStartRequest } from './start-request.ts';
 import { type TypedArguments, useTypedArguments } from './typed-arguments.ts';
 
+const starting: OutlookWords = { text: 'Starting…', tone: 'wait' };
 const noErrors: readonly ArgumentError[] = [];
 
 /** @param onFilledIn is called before the arguments of an earlier run are filled in */
@@ -51,7 +52,9 @@ export function useStartForm(job: AnswerOf<'getJob'>, onFilledIn: () => void) {
   const shownErrors = new Map([...fieldErrors.byField].filter(([index]) => isTried || touched.has(index)));
   const isUntouched =
     earlier === null && !typed.isTyped && !isTried && errors.every(({ keyword }) => keyword === 'required');
-  const words = formWords(outlook, fieldErrors, { isUntouched, isRerun: rerunOf !== null });
+  const words = request.isStarting
+    ? starting
+    : formWords(outlook, fieldErrors, { isUntouched, isRerun: rerunOf !== null });
   const differences = useMemo(
     () => (known.filled === null ? null : differencesOf(fields, known.filled.args, planned)),
     [fields, known.filled, planned],
