@@ -99,7 +99,7 @@ flwd backup daily --target /srv                     # the same with spaces for t
 - Other users of the machine can read command lines. flwd warns about a secret there, and runs the job. Use
   \`--token.file FILE\` (\`-\` reads standard input), \`--token.env NAME\` for an environment variable, or
   \`--token.stored NAME\` for a secret that \`flwd secrets set\` has stored. At a terminal, flwd asks for a required
-  secret.
+  secret. \`flwd plan\` does not: it shows the plan, names the missing secrets and exits with 2.
 - \`--args\` and \`--args-file\` give all arguments at once. Options override them.
 - \`flwd rerun RUN\` takes changed arguments in the same way: \`flwd rerun run_01… --target /srv\`. Everything else
   stays as it was in that run, including the other parts of a nested argument and the secrets.

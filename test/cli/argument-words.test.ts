@@ -78,6 +78,12 @@ test.each([
   [['--dry=maybe'], '--dry maybe: must be true or false'],
   [['--taget', 'x'], 'the job takes no --taget; did you mean `--target`?'],
   [['--tokn', 'x'], 'the job takes no --tokn; did you mean `--token.file`?'],
+  [
+    ['--elsewhere', 'x'],
+    'the job takes no --elsewhere: it takes --target, --count, --dry, --mode, --tags, --ports, --keep.days, ' +
+      '--keep.all, --token.file, --token.env, --token.stored, --backup_password.file, --backup_password.env, ' +
+      '--backup_password.stored, --no-wait, --wait, --dry_run, --a_b, --a-b, --args.json, --any',
+  ],
   [['--backup-pasword.env', 'x'], 'the job takes no --backup-pasword.env; did you mean `--backup_password.env`?'],
   [['--target'], '--target needs a value: --target TEXT; write a value that begins with -- as --target=--…'],
   [['--target', '--dry'], '--target needs a value: --target TEXT; write a value that begins with -- as --target=--…'],

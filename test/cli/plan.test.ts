@@ -56,3 +56,34 @@ test('a plan names the granted paths that the user of the job cannot use', async
       `warning: the owner and mode of ${closed} do not let uid N write to ${change}\n`,
   );
 });
+
+test('a plan without the required secrets is shown, and says which are missing', async () => {
+  const secret = { type: 'string', format: 'secret' };
+  const argspec = {
+    type: 'object',
+    required: ['token', 'region'],
+    properties: { token: secret, key: { ...secret, maxLength: 6 }, region: { type: 'string' } },
+  };
+  const { dir } = await createInstance({
+    deploy: { 'config.yaml': JSON.stringify({ command: ['true'], argspec }) },
+    short: { 'config.yaml': JSON.stringify({ command: ['true'], argspec: { ...argspec, required: ['key'] } }) },
+  });
+  const missing = '--token is missing: --token.file FILE, --token.env NAME or --token.stored NAME\n';
+  const seen = await flwd(dir, 'plan', 'deploy', '--region', 'eu');
+  expect(seen).toMatchObject({ code: 2, stderr: missing });
+  expect(seen.stdout).toContain('arguments  {"region":"eu"}\n');
+  expect(seen.stdout).toMatch(/^secrets {4}token$/m);
+  expect(seen.stdout).toMatch(/\nwith the missing secrets, it would start at once\n$/);
+  const json = await flwd(dir, 'plan', 'deploy', '--region', 'eu', '--json');
+  expect(json).toMatchObject({ code: 2, stderr: missing });
+  expect(JSON.parse(json.stdout)).toMatchObject({ job_id: 'deploy', args: { region: 'eu' } });
+  expect(JSON.parse(json.stdout).args).not.toHaveProperty('token');
+
+  const both = await flwd(dir, 'plan', 'deploy');
+  expect(both).toEqual({ code: 2, stdout: '', stderr: `${missing}--region is missing: --region TEXT\n` });
+  // No value is known that fits this secret.
+  const short = await flwd(dir, 'plan', 'short');
+  expect(short).toMatchObject({ code: 2, stdout: '', stderr: expect.stringMatching(/^--key is missing: .*\n$/) });
+  const given = await flwd(dir, 'plan', 'deploy', '--region', 'eu', '--token.env', 'PATH');
+  expect(given).toMatchObject({ code: 0, stdout: expect.stringMatching(/\nit would start at once\n$/) });
+});

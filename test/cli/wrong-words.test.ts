@@ -45,7 +45,7 @@ test.each([
   [['nightly'], 2, 'there is no command or job `nightly`; did you mean `ops/nightly`?\n'],
   [['run', 'plain', '3'], 3, 'there is no job `plain/3`; the job `plain` exists but takes no arguments\n'],
   [['sealed'], 2, `${missingSecret}--n is missing: --n N\n`],
-  [['plan', 'sealed', '--n', '1'], 2, missingSecret],
+  [['run', 'sealed', '--n', '1'], 2, missingSecret],
   [
     ['many', '--count', 'x', '--taget', '/srv', '--keep.days', '0', '--name=ab'],
     2,

@@ -182,7 +182,7 @@ function unknownFlag(fields: readonly ArgumentField[], name: string, { options }
   );
   for (const option of options) spellings.set(`--${option.name}`, `--${option.name}`);
   const near = spellings.get(nearest(`--${withoutPrefix(name)}`, [...spellings.keys()]) ?? '');
-  const there = fields.length === 0 ? 'it takes no arguments' : `it takes ${fields.map(safeFlagOf).join(', ')}`;
+  const there = fields.length === 0 ? 'it takes no arguments' : `it takes ${fields.flatMap(flagsOf).join(', ')}`;
   return `the job takes no --${name}${near ? `; did you mean \`${near}\`?` : `: ${there}`}`;
 }
 
@@ -192,6 +192,10 @@ function withHyphens(name: string): string {
 
 function secretFlagsOf(field: ArgumentField): string[] {
   return ['file', 'env', 'stored'].map((from) => `${flagOf(field)}.${from}`);
+}
+
+function flagsOf(field: ArgumentField): string[] {
+  return field.kind === 'secret' ? secretFlagsOf(field) : [flagOf(field)];
 }
 
 function safeFlagOf(field: ArgumentField): string {

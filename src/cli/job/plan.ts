@@ -1,12 +1,15 @@
 // `flwd plan JOB`: shows what a run of a job would do.
 
+import type { Client } from '../../client/client.ts';
 import { grantText } from '../../client/grant-text.ts';
-import type { AnswerOf } from '../../contract/operations.ts';
+import type { AnswerOf, BodyOf } from '../../contract/operations.ts';
+import type { ArgumentField } from '../../domain/argument-fields.ts';
 import { formatSize } from '../../lib/units.ts';
 import type { Options } from '../command.ts';
 import type { Call } from '../command-line.ts';
 import { type ExitCode, exitCodes, Refusal } from '../exit-code.ts';
-import { readRunRequest } from '../run/run-request.ts';
+import { toLines } from '../explained.ts';
+import { assertSound, readPlanRequest, toJson, toMissing } from '../run/run-request.ts';
 import { withSession } from '../session/session.ts';
 import { createOutput, type Output } from '../terminal/output.ts';
 import { findJob } from './find-job.ts';
@@ -22,16 +25,41 @@ export async function run(options: Options, operands: readonly string[], call: C
     async (session) => {
       const job = await findJob(jobsOf(session), operands, false);
       const { client } = session;
-      const plan = await client.call('createPlan', { body: await readRunRequest(job, call, { client, output }) });
+      const { request, missingSecrets } = await readPlanRequest(job, call, { client, output });
+      const missing = missingSecrets.map(toMissing);
+      const plan = await planWithout(missingSecrets, request, client);
       if (output.isJson) output.json(plan);
-      else describe(plan, job, output);
-      return plan.denied ? exitCodes.notAllowed : exitCodes.done;
+      else describe(plan, { job, isComplete: missing.length === 0 }, output);
+      const code = plan.denied ? exitCodes.notAllowed : exitCodes.done;
+      if (missing.length === 0) return code;
+      throw new Refusal(toLines(missing.map(({ message }) => message)), code || exitCodes.wrongUse);
     },
     { mayCreate: true },
   );
 }
 
-function describe(plan: Plan, job: Job, output: Output): void {
+/** The plan for the request with some value for each of these secrets. A plan does not depend on their values. */
+async function planWithout(
+  secrets: readonly ArgumentField[],
+  request: BodyOf<'createPlan'>,
+  client: Client,
+): Promise<Plan> {
+  const names = secrets.flatMap(({ path }) => path);
+  const args = { ...request.args, ...Object.fromEntries(names.map((name) => [name, 'not given yet'])) };
+  const plan = await client.call('createPlan', { body: { ...request, args } }).catch(async (error: unknown) => {
+    // The value may not fit the secret, or the other arguments are wrong, too.
+    await assertSound(secrets.map(toMissing), () => Promise.reject(error));
+    throw error;
+  });
+  const isGiven = ([name]: [string, unknown]): boolean => !names.includes(name);
+  return { ...plan, args: toJson(Object.fromEntries(Object.entries(plan.args).filter(isGiven))) };
+}
+
+function describe(
+  plan: Plan,
+  { job, isComplete }: { readonly job: Job; readonly isComplete: boolean },
+  output: Output,
+): void {
   const { isolation, profile } = plan.security;
   output.fields([
     ['job', `${plan.job_id} at ${plan.revision.slice(0, 12)}`],
@@ -60,7 +88,8 @@ function describe(plan: Plan, job: Job, output: Output): void {
     );
   for (const name of plan.missing_channels)
     output.warn(`warning: flwd.yaml has no channel '${name}', which the job notifies`);
-  const start = plan.waiting === null ? 'it would start at once' : `it would wait: ${plan.waiting}`;
+  const then = plan.waiting === null ? 'it would start at once' : `it would wait: ${plan.waiting}`;
+  const start = isComplete ? then : `with the missing secrets, ${then}`;
   output.text(plan.denied ? `${output.paint('bad', 'it would be refused')}: ${plan.denied.detail}\n` : `${start}\n`);
 }
 

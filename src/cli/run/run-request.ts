@@ -18,29 +18,47 @@ import { readChoice, readValue } from '../option-values.ts';
 import type { Output } from '../terminal/output.ts';
 import { askSecret } from '../terminal/secret-prompt.ts';
 
-/** The body of a request for a run or a plan. @throws Refusal that lists everything wrong with the arguments */
-export async function readRunRequest(
-  job: Job,
-  call: Call,
-  { client, output }: { readonly client: Client; readonly output: Output },
-): Promise<BodyOf<'createRun'>> {
+type Request = BodyOf<'createRun'>;
+type Asked = { readonly client: Client; readonly output: Output };
+
+/** At a terminal, asks for missing secrets. @throws Refusal that lists everything wrong with the arguments */
+export async function readRunRequest(job: Job, call: Call, { client, output }: Asked): Promise<Request> {
+  const { fields, args: given, errors, terms } = await readWords(job, call, output);
+  const args = errors.length > 0 ? given : await askForSecrets(fields, given);
+  const request = { job_id: job.id, args: toJson(args), ...terms };
+  const missing = missingFields(fields, request.args, errors).filter(
+    ({ kind }) => kind !== 'secret' || !isAtTerminal(),
+  );
+  await assertSound([...errors, ...missing.map(toMissing)], () => client.call('createPlan', { body: request }));
+  return request;
+}
+
+type PlanRequest = {
+  readonly request: Request;
+  /** The secrets that a run would also need. */
+  readonly missingSecrets: readonly ArgumentField[];
+};
+
+/** Asks for no secrets, since nothing runs. @throws Refusal that lists everything else wrong with the arguments */
+export async function readPlanRequest(job: Job, call: Call, { client, output }: Asked): Promise<PlanRequest> {
+  const { fields, args, errors, terms } = await readWords(job, call, output);
+  const request = { job_id: job.id, args: toJson(args), ...terms };
+  const missing = missingFields(fields, request.args, errors);
+  const missingSecrets = missing.filter(({ kind }) => kind === 'secret');
+  if (errors.length > 0 || missingSecrets.length < missing.length)
+    await assertSound([...errors, ...missing.map(toMissing)], () => client.call('createPlan', { body: request }));
+  return { request, missingSecrets };
+}
+
+async function readWords(job: Job, call: Call, output: Output) {
   const { options } = call;
   const fields = argumentFields(job.args);
-  const read = readArguments(fields, call, await readBase(options), output.warn);
-  const errors = [...sharedWords(fields, call), ...read.errors];
-  const args = errors.length > 0 ? read.args : await askForSecrets(fields, read.args);
-  const request = {
-    job_id: job.id,
-    args: toJson(args),
-    ...defined({
-      security_profile: readChoice(options, 'security-profile', ['secure', 'permissive', 'disabled']),
-      tenant: readValue(options, 'tenant'),
-    }),
-  };
-  await assertSound([...errors, ...missingArguments(fields, request.args, errors)], () =>
-    client.call('createPlan', { body: request }),
-  );
-  return request;
+  const { args, errors } = readArguments(fields, call, await readBase(options), output.warn);
+  const terms = defined({
+    security_profile: readChoice(options, 'security-profile', ['secure', 'permissive', 'disabled']),
+    tenant: readValue(options, 'tenant'),
+  });
+  return { fields, args, errors: [...sharedWords(fields, call), ...errors], terms };
 }
 
 /**
@@ -135,21 +153,23 @@ function isAtTerminal(): boolean {
   return process.stdin.isTTY && process.stderr.isTTY;
 }
 
-/** Errors in the words of the command line, without arguments that have an error already or that a prompt asks for. */
-function missingArguments(
+/** The required arguments that are not given and have no error already. */
+function missingFields(
   fields: readonly ArgumentField[],
   args: JsonObject,
   errors: readonly WordError[],
-): readonly WordError[] {
+): readonly ArgumentField[] {
   const isNamed = ([top]: readonly string[]): boolean => errors.some(({ path }) => path?.[0] === top);
-  return fields
-    .filter(
-      // A nested argument may be part of its parent's default.
-      ({ isRequired, defaultValue, path }) =>
-        isRequired && defaultValue === undefined && path.length === 1 && !isGiven(args, path) && !isNamed(path),
-    )
-    .filter(({ kind }) => kind !== 'secret' || !isAtTerminal())
-    .map((field) => ({ path: field.path, message: `${flagOf(field)} is missing: ${waysToGive(field)}` }));
+  return fields.filter(
+    // A nested argument may be part of its parent's default.
+    ({ isRequired, defaultValue, path }) =>
+      isRequired && defaultValue === undefined && path.length === 1 && !isGiven(args, path) && !isNamed(path),
+  );
+}
+
+/** The error in the words of the command line. */
+export function toMissing(field: ArgumentField): WordError {
+  return { path: field.path, message: `${flagOf(field)} is missing: ${waysToGive(field)}` };
 }
 
 function isGiven(args: unknown, path: readonly string[]): boolean {
