@@ -23,7 +23,7 @@ export type Message = {
   /** One line of plain text, as the members below. */
   readonly headline: string;
   readonly reason: string;
-  /** The last lines of the log, oldest first; in a digest, a line for each of its messages. */
+  /** The last lines that the program printed, oldest first; in a digest, a line for each of its messages. */
   readonly lines: readonly string[];
   /** null: flwd.yaml has no `server.public_url`. */
   readonly url: string | null;
@@ -111,7 +111,8 @@ export function createMessages(o: {
   return {
     async of(report: Report): Promise<Message> {
       if (report.notification.runId === null) return aboutOf(report);
-      const { lines } = await store.logs.page(report.run.run_id, { tail: mostLines, limit: mostLines });
+      const query = { tail: mostLines, limit: mostLines, isPrinted: true } as const;
+      const { lines } = await store.logs.page(report.run.run_id, query);
       const texts = lines.map(({ message }) => logLine(message, mostLineChars)).filter((line) => line !== '');
       return { ...(await aboutOf(report)), lines: texts };
     },

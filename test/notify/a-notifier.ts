@@ -47,6 +47,8 @@ type EndOptions = {
   readonly isUntrusted?: boolean;
   /** The lines of its log. */
   readonly lines?: readonly string[];
+  /** The lines that flwd adds to them. */
+  readonly notes?: readonly string[];
 };
 
 export function dataFolder(): string {
@@ -120,7 +122,7 @@ export async function openNotifier(dir: string, o: NotifierOptions = {}): Promis
       await store.db.transact((tx) => store.late.add(tx, one));
       seen();
     },
-    async end(notify, move = 'fail', { run = {}, change = {}, title, isUntrusted, lines = [] } = {}) {
+    async end(notify, move = 'fail', { run = {}, change = {}, title, isUntrusted, lines = [], notes = [] } = {}) {
       const added = aRun({ createdAtMs: time.nowMs, ...run });
       const job = { ...added.plan.job, notify, ...(title !== undefined && { title }) };
       const plan = { ...added.plan, job, ...(isUntrusted && { untrustedSource: { name: 'ext', trusted: false } }) };
@@ -128,7 +130,7 @@ export async function openNotifier(dir: string, o: NotifierOptions = {}): Promis
         await store.runs.add(tx, { ...added, plan });
         await moveRun(tx, store.runs, added.id, 'claim', { atMs: time.nowMs });
       });
-      if (lines.length > 0) await writeLog(store, added.id, lines);
+      if (lines.length > 0) await writeLog(store, added.id, lines, notes);
       await store.db.transact((tx) =>
         moveRun(tx, store.runs, added.id, move, { atMs: time.nowMs + 1_500, exitCode: 3, reason: 'exit', ...change }),
       );
@@ -140,10 +142,16 @@ export async function openNotifier(dir: string, o: NotifierOptions = {}): Promis
   return opened;
 }
 
-async function writeLog(store: Store, runId: string, lines: readonly string[]): Promise<void> {
+async function writeLog(
+  store: Store,
+  runId: string,
+  lines: readonly string[],
+  notes: readonly string[],
+): Promise<void> {
   const writer = await store.logs.openWriter({ runId, epoch: 1, maxSizeBytes: 2 ** 30 });
   const bytes = Buffer.from(lines.map((line) => `${line}\n`).join(''));
   writer.append({ attempt: 1, stepId: 'step_01', bytes, spoolEnd: bytes.length });
+  for (const message of notes) writer.note({ attempt: 1, stepId: 'step_01', message });
   await writer.ready();
   await writer.close();
 }

@@ -31,6 +31,16 @@ test('a failure is one mail to all addresses, with the reason, the hint, the log
   );
 });
 
+test('a mail has the last lines that the program printed, however many lines flwd added after them', async () => {
+  const server = await startMailServer();
+  const opened = await openMail(`smtp://127.0.0.1:${server.port}`);
+  const lines = ['one', '{"level":"warn","msg":"two"}', '\u001eEthree'];
+  const notes = Array.from({ length: 12 }, (_, n) => `the artifact ${n} cannot be stored`);
+  await opened.end(rule, 'fail', { lines, notes });
+  await vi.waitFor(() => expect(server.received).toHaveLength(1), { timeout: 20_000 });
+  expect(server.received[0]?.body.replaceAll('\r\n', '\n')).toContain('\n\none\ntwo\nthree\n\nhttps://');
+});
+
 test('a mail that is sent again has the same Message-ID', async () => {
   const server = await startMailServer();
   server.refusal = 'T0KEN is full';

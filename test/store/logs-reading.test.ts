@@ -101,6 +101,24 @@ describe.each(engines)('a reader of a log on $engine', (engine) => {
     expect([seqs(first.lines), first.nextSeq]).toEqual([[3, 7], 7]);
   });
 
+  test('gets what the program printed, without the lines that flwd added', async () => {
+    const log = await openLogFixture(engine);
+    const writer = await log.openWriter();
+    const bytes = Buffer.from('one\n\x1eEtwo\n\x1eE{"level":"warn","msg":"three"}\n\x1ewfour\n');
+    writer.note({ attempt: 1, stepId: 'step_01', message: 'of flwd' });
+    writer.append({ attempt: 1, stepId: 'step_01', bytes, spoolEnd: bytes.length });
+    writer.note({ attempt: 1, stepId: 'step_01', message: 'of flwd, too' });
+
+    const page = async (query: object) => {
+      const { lines } = await log.store().page(runId, { limit: 100, isPrinted: true, ...query });
+      return lines.map(({ message }) => message);
+    };
+    expect(await page({})).toEqual(['one', 'two', 'three', 'four']);
+    expect(await page({ tail: 2 })).toEqual(['three', 'four']);
+    expect(await page({ level: 'warn', tail: 9 })).toEqual(['two', 'three', 'four']);
+    expect(await page({ text: 'of' })).toEqual([]);
+  });
+
   test('gets the lines of all instances of a step, or of one', async () => {
     const log = await openLogFixture(engine);
     const writer = await log.openWriter();

@@ -60,6 +60,13 @@ export function levelOf(flags: number): LogLevel {
   return logLevels[flags & levelBits] ?? 'info';
 }
 
+const ownFlags = stderrFlag | logLevels.indexOf('warn');
+
+/** Whether flwd added the line: what a program prints to standard error is an error, or JSON with a level. */
+export function isOwnLine(flags: number): boolean {
+  return (flags & (levelBits | stderrFlag | structuredFlag)) === ownFlags;
+}
+
 export function textStartOf(chunkStart: number, stepId: string): number {
   return chunkStart + fixedHeadBytes + Buffer.byteLength(stepId);
 }

@@ -1,7 +1,7 @@
 // Selects the lines of a log that a reader wants. The heads rule out most chunks. A text search compares bytes.
 
 import { isOfStep, type LogLevel, logLevels } from '../../domain/log-line.ts';
-import { type Chunk, type ChunkPart, levelBits } from './log-chunk.ts';
+import { type Chunk, type ChunkPart, isOwnLine, levelBits } from './log-chunk.ts';
 import { noStep } from './log-stand-in.ts';
 import { createTextFinder } from './log-text.ts';
 
@@ -19,6 +19,8 @@ export type LogFilter = {
   readonly attempt?: number;
   /** Anywhere in the line as it was printed. Ignores the case of ASCII letters. */
   readonly text?: string;
+  /** Leaves out the lines that flwd itself has added. */
+  readonly isPrinted?: true;
 };
 
 /** The lines of a chunk that a query wants; undefined when no line can match. Read them before the next chunk. */
@@ -31,7 +33,9 @@ export function createSelection(filter: LogFilter): Selection {
   const lowestLevel = filter.level ? logLevels.indexOf(filter.level) : 0;
   const find = filter.text ? createTextFinder(filter.text) : undefined;
   const textBytes = Buffer.byteLength(filter.text ?? '');
-  const isLevelWanted = (flags: number): boolean => (flags & levelBits) >= lowestLevel;
+  const { isPrinted = false } = filter;
+  const hasFlagsWanted = (flags: number): boolean =>
+    (flags & levelBits) >= lowestLevel && !(isPrinted && isOwnLine(flags));
 
   function canHold(chunk: Chunk): boolean {
     if (stepId !== undefined && !isOfStep(chunk.stepId, stepId)) return false;
@@ -46,13 +50,13 @@ export function createSelection(filter: LogFilter): Selection {
     const until = Math.min(chunk.lineCount, beforeSeq - chunk.firstSeq, untilUs - chunk.firstAtUs);
     if (from >= until) return undefined;
     if (isForDamaged) return { chunk, from, until, isWanted: undefined };
-    if (!find) return { chunk, from, until, isWanted: lowestLevel > 0 ? isLevelWanted : undefined };
+    if (!find) return { chunk, from, until, isWanted: lowestLevel > 0 || isPrinted ? hasFlagsWanted : undefined };
 
     const { file, textEnd } = chunk;
     let hit = find(file, chunk.textStart, textEnd);
     if (hit < 0) return undefined;
     const isWanted = (flags: number, start: number, end: number): boolean => {
-      if (!isLevelWanted(flags)) return false;
+      if (!hasFlagsWanted(flags)) return false;
       if (hit >= 0 && hit < start) hit = find(file, start, textEnd);
       return hit >= 0 && hit + textBytes <= end;
     };
