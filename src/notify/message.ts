@@ -27,7 +27,7 @@ export type Message = {
   readonly lines: readonly string[];
   /** null: flwd.yaml has no `server.public_url`. */
   readonly url: string | null;
-  /** The command that shows more. */
+  /** The host, and the command that shows more there. */
   readonly command: string;
   /** The instance, and the run if there is one. */
   readonly footer: string;
@@ -67,6 +67,8 @@ const headlines: Readonly<Record<NotifyEvent, string>> = {
   missed: 'missed a time of its schedule',
 };
 const inDigest: Readonly<Partial<Record<NotifyEvent, string>>> = { late: 'late', missed: 'missed' };
+/** The name of an instance that has no other. */
+const usualName = 'flwd';
 const mostLines = 10;
 const mostTitleChars = 200;
 /** More would fit into no message. */
@@ -80,9 +82,11 @@ export function createMessages(o: {
   readonly store: Pick<Store, 'runs' | 'logs'>;
   readonly publicUrl: string | null;
   readonly instance: string;
+  readonly host: string;
 }) {
-  const { store, instance } = o;
+  const { store, instance, host } = o;
   const base = o.publicUrl === null ? null : withoutEndSlash(o.publicUrl);
+  const where = `On ${instance === usualName ? host : `${host} (${instance})`}:`;
 
   /** Without lines. */
   async function aboutOf(report: Report): Promise<Message> {
@@ -98,7 +102,7 @@ export function createMessages(o: {
       reason: oneLine(late?.detail ?? (await reasonOf(notification, run, store)), mostReasonChars),
       lines: [],
       url: base === null ? null : `${base}/${hasRun ? `runs/${run.run_id}` : `jobs/${job}`}`,
-      command: hasRun ? `flwd logs ${run.run_id}` : `flwd runs --job ${shellWord(run.job_id)}`,
+      command: `${where} ${hasRun ? `flwd logs ${run.run_id}` : `flwd runs --job ${shellWord(run.job_id)}`}`,
       footer: hasRun ? `${instance} · ${run.run_id}` : instance,
       at: happenedAt(report),
       stepId,
@@ -111,10 +115,7 @@ export function createMessages(o: {
   return {
     async of(report: Report): Promise<Message> {
       if (report.notification.runId === null) return aboutOf(report);
-      const query = { tail: mostLines, limit: mostLines, isPrinted: true } as const;
-      const { lines } = await store.logs.page(report.run.run_id, query);
-      const texts = lines.map(({ message }) => logLine(message, mostLineChars)).filter((line) => line !== '');
-      return { ...(await aboutOf(report)), lines: texts };
+      return { ...(await aboutOf(report)), lines: await lastLines(report.run.run_id, store) };
     },
     async digest(reports: readonly Report[]): Promise<Message> {
       const parts: Message[] = [];
@@ -132,7 +133,7 @@ export function createMessages(o: {
         reason: `${reports.length} messages since ${parts[0]?.at}.`,
         lines: more > 0 ? [...lines, `and ${more} more`] : lines,
         url: base === null ? null : `${base}/runs`,
-        command: 'flwd runs',
+        command: `${where} flwd runs`,
         footer: instance,
         stepId: null,
         parts,
@@ -147,7 +148,7 @@ export function createMessages(o: {
       reason: `This is a test from ${instance}; no run has failed.`,
       lines: ['the last lines of the log come here'],
       url: base,
-      command: 'flwd notify',
+      command: `${where} flwd notify`,
       footer: instance,
       at,
       stepId: null,
@@ -156,6 +157,11 @@ export function createMessages(o: {
       parts: [],
     }),
   };
+}
+
+async function lastLines(runId: string, { logs }: Pick<Store, 'logs'>): Promise<string[]> {
+  const { lines } = await logs.page(runId, { tail: mostLines, limit: mostLines, isPrinted: true });
+  return lines.map(({ message }) => logLine(message, mostLineChars)).filter((line) => line !== '');
 }
 
 /** When the run ended, or a step began to wait for an approval. */

@@ -2,7 +2,7 @@
 // callers see.
 
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished } from 'vitest';
 import type { Notification } from '../../src/domain/notification.ts';
@@ -145,7 +145,7 @@ test('an approval that a run waits for is reported once, with its question', asy
   await expect.poll(() => receiver.received.length, { timeout: 20_000 }).toBe(1);
   expect(JSON.parse(receiver.received[0]?.body ?? '')).toMatchObject({
     title: 'ship waits for an approval',
-    message: `The step go waits for an approval: Ship it?\n\nflwd logs ${runId}`,
+    message: `The step go waits for an approval: Ship it?\n\nOn ${hostname()}: flwd logs ${runId}`,
   });
   const approval = { step_id: 'go', decision: 'approve' };
   expect((await server.fetch(`/runs/${runId}/approvals`, { body: approval })).status).toBe(200);

@@ -64,6 +64,7 @@ type NotifierOptions = {
   readonly smtp?: Smtp;
   readonly secrets?: Record<string, string>;
   readonly publicUrl?: string;
+  readonly instance?: string;
   /** The rules of flwd.yaml, for what is late. */
   readonly rules?: readonly ChannelRule[];
   /** By default, requests may reach every address. */
@@ -79,7 +80,16 @@ export async function openNotifier(dir: string, o: NotifierOptions = {}): Promis
   const log = pino({ level: 'debug' }, { write: (line) => void lines.push(JSON.parse(line)) });
   const { store, hub } = await openWithHub(dir, { clock, log });
   const signer = openSigner(join(dir, 'notify.key'));
-  const { channels: listed = [], smtp = null, secrets = {}, publicUrl = null, rules = [], nowMs: _, ...more } = o;
+  const {
+    channels: listed = [],
+    smtp = null,
+    secrets = {},
+    publicUrl = null,
+    instance = 'flwd',
+    rules = [],
+    nowMs: _,
+    ...more
+  } = o;
   const catalog = createCatalog({ sources: [], aliases: [], exclude: [], log });
   await catalog.start();
   const channels = createChannels({
@@ -87,7 +97,7 @@ export async function openNotifier(dir: string, o: NotifierOptions = {}): Promis
     smtp,
     secretOf: (name) => secretIn(secrets, name),
   });
-  const messages = createMessages({ store, publicUrl, instance: 'flwd' });
+  const messages = createMessages({ store, publicUrl, instance, host: 'db1' });
   let seen = (): void => undefined;
   const onSeen = (listener: () => void): void => {
     seen = listener;

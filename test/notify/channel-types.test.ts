@@ -199,11 +199,18 @@ test('template: method, headers and an expression for the body', async () => {
   expect(text.body).toMatch(/^The script said/);
 });
 
-test('without server.public_url a message names the command that shows the log', async () => {
-  const receiver = await startReceiver();
-  const channel = aChannel({ type: 'gotify', url: receiver.url, token: 't' });
-  const opened = await openNotifier(dataFolder(), { channels: [channel] });
-  const runId = await opened.end([{ on: ['success'], channel: 'team' }], 'succeed');
-  await vi.waitFor(() => expect(receiver.received).toHaveLength(1), { timeout: 20_000 });
-  expect(JSON.parse(receiver.received[0]?.body ?? '').message).toBe(`It succeeded in 1.5s.\n\nflwd logs ${runId}`);
-});
+test.each([
+  ['flwd', 'On db1:'],
+  ['reports', 'On db1 (reports):'],
+])(
+  'without server.public_url a message of the instance %s says on which host to type which command',
+  async (instance, where) => {
+    const receiver = await startReceiver();
+    const channel = aChannel({ type: 'gotify', url: receiver.url, token: 't' });
+    const opened = await openNotifier(dataFolder(), { channels: [channel], instance });
+    const runId = await opened.end([{ on: ['success'], channel: 'team' }], 'succeed');
+    await vi.waitFor(() => expect(receiver.received).toHaveLength(1), { timeout: 20_000 });
+    const { message } = JSON.parse(receiver.received[0]?.body ?? '');
+    expect(message).toBe(`It succeeded in 1.5s.\n\n${where} flwd logs ${runId}`);
+  },
+);
