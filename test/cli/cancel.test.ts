@@ -29,7 +29,7 @@ async function startRuns({ dir }: Instance, job: string, count: number, ...optio
 testWith('bwrap')(
   'runs are cancelled by the options of flwd runs, pending ones first, so that no more of them start',
   async () => {
-    const instance = await createInstance({ 'a/q': stays, 'a/other': stays });
+    const instance = await createInstance({ 'a/q': stays, 'a/other': stays, 'a/idle': stays });
     const { dir } = instance;
     const served = await instance.serve();
     await startRuns(instance, 'a/other', 2, '--label', 'team=x');
@@ -67,6 +67,19 @@ testWith('bwrap')(
       code: 0,
     });
     expect(await statuses(dir, 'a/other')).toEqual(['cancelled', 'running']);
+    expect(await flwd(dir, 'cancel', '--job', 'a/idle', '--yes')).toMatchObject({
+      stderr: 'no runs to cancel\n',
+      code: 0,
+    });
+    expect(await flwd(dir, 'cancel', '--job', 'a/oter', '--yes')).toEqual({
+      stdout: '',
+      stderr: expect.stringMatching(/^there is no job `a\/oter` on the server at .*; did you mean `a\/other`\?\n$/),
+      code: 3,
+    });
+    expect(await flwd(dir, 'cancel', '--job', 'b/', '--yes')).toMatchObject({
+      stderr: 'there is no job in `b/`; flwd jobs lists all\n',
+      code: 3,
+    });
     expect(await flwd(dir, 'cancel', '--by', 'nobody', '--yes')).toMatchObject({ stderr: 'no runs to cancel\n' });
     await flwd(dir, 'cancel', '--tenant', 'default', '--yes');
     await served.stop();

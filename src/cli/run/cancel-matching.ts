@@ -7,6 +7,8 @@ import { cancellableStatuses } from '../../domain/run.ts';
 import type { Options } from '../command.ts';
 import { type ExitCode, exitCodes, Refusal } from '../exit-code.ts';
 import { explained } from '../explained.ts';
+import { findJob, isKnownJob } from '../job/find-job.ts';
+import { jobsOf } from '../job/known-jobs.ts';
 import { readChoice, readValue } from '../option-values.ts';
 import { everyPage } from '../session/pages.ts';
 import { type Session, withSession } from '../session/session.ts';
@@ -36,6 +38,7 @@ export async function cancelMatching(options: Options): Promise<ExitCode> {
     const found = await findRuns(session, { filter, status });
     const count = found.pending.length + found.running.length;
     if (count === 0) {
+      await assertJob(session, readValue(options, 'job'));
       output.say('no runs to cancel');
       return exitCodes.done;
     }
@@ -43,6 +46,22 @@ export async function cancelMatching(options: Options): Promise<ExitCode> {
     await confirmed(questionOf(found, options), { options, instead, unchanged: 'nothing was cancelled' });
     return cancelAll(found, { session, output, isForced: options.has('force') });
   });
+}
+
+/** A job that was removed still has its runs. @throws Refusal if no job has the name, and no run either */
+async function assertJob(session: Session, job: string | undefined): Promise<void> {
+  if (job === undefined) return;
+  const prefix = job.endsWith('/') ? job.slice(0, -1) : undefined;
+  const query = prefix === undefined ? { job_id: job } : { prefix };
+  const { total } = await untilAllowed(() => session.client.call('listRuns', { query: { ...query, limit: 1 } }));
+  if (total > 0) return;
+  const jobs = jobsOf(session);
+  if (prefix !== undefined) {
+    const found = await jobs.list({ prefix });
+    if (found.jobs.length + found.invalid.length > 0) return;
+    throw new Refusal(`there is no job in \`${job}\`; ${session.command('jobs')} lists all`, exitCodes.notFound);
+  }
+  if (!(await isKnownJob(jobs, [job]))) await findJob(jobs, [job], false);
 }
 
 /** What a user agrees to is what is cancelled: runs that start later are left alone. */
