@@ -57,6 +57,13 @@ type Props<Row> = {
 
 const overscan = 6;
 const compactRem = 3.25;
+const boxWidth = '40px';
+/** A column without a width of its own gets its share of what is left. */
+const shared = 'minmax(0, 1fr)';
+
+function widthOf<Row>({ width = shared }: Column<Row>): string {
+  return width;
+}
 
 export function Table<Row extends object>(o: Props<Row>): ReactNode {
   const width = useWidth();
@@ -69,7 +76,8 @@ export function Table<Row extends object>(o: Props<Row>): ReactNode {
   const items = virtual.getVirtualItems();
   const top = virtual.options.scrollMargin;
   const hasBoxes = o.chosen !== undefined && o.choose !== undefined;
-  const span = isNarrow ? 1 : shown.length + (hasBoxes ? 1 : 0);
+  const widths = isNarrow ? [shared] : [...(hasBoxes ? [boxWidth] : []), ...shown.map(widthOf)];
+  const columns: Record<string, string> = { '--columns': widths.join(' ') };
   return (
     <table
       ref={frame}
@@ -77,15 +85,8 @@ export function Table<Row extends object>(o: Props<Row>): ReactNode {
       aria-label={o.label}
       aria-rowcount={rows.length + 1}
       data-narrow={isNarrow || undefined}
+      style={columns}
     >
-      {!isNarrow && (
-        <colgroup>
-          {hasBoxes && <col className={styles.boxes} />}
-          {shown.map(({ id, width: columnWidth }) => (
-            <col key={id} style={{ width: columnWidth }} />
-          ))}
-        </colgroup>
-      )}
       <thead className={isNarrow ? 'unseen' : styles.head} style={{ top: o.headTop }}>
         <Head o={o} shown={isNarrow ? [] : shown} hasBoxes={hasBoxes && !isNarrow} />
       </thead>
@@ -96,7 +97,7 @@ export function Table<Row extends object>(o: Props<Row>): ReactNode {
           const key = o.keyOf(row);
           return (
             <Fragment key={key}>
-              <Gap px={start - (items[at - 1]?.end ?? top)} span={span} />
+              <Gap px={start - (items[at - 1]?.end ?? top)} />
               <TableRow
                 row={row}
                 rowKey={key}
@@ -112,7 +113,7 @@ export function Table<Row extends object>(o: Props<Row>): ReactNode {
             </Fragment>
           );
         })}
-        <Gap px={top + virtual.getTotalSize() - (items.at(-1)?.end ?? top)} span={span} />
+        <Gap px={top + virtual.getTotalSize() - (items.at(-1)?.end ?? top)} />
       </tbody>
     </table>
   );
@@ -257,14 +258,10 @@ function Head<Row>({
 }
 
 /** Stands for the rows that are not in the document. */
-function Gap({ px, span }: { readonly px: number; readonly span: number }): ReactNode {
+function Gap({ px }: { readonly px: number }): ReactNode {
   if (px <= 0) return null;
-  return (
-    // biome-ignore lint/a11y/noAriaHiddenOnFocusable: nothing in it can have the focus
-    <tr aria-hidden="true" className={styles.gap}>
-      <td colSpan={span} style={{ height: px }} />
-    </tr>
-  );
+  // biome-ignore lint/a11y/noAriaHiddenOnFocusable: nothing in it can have the focus
+  return <tr aria-hidden="true" className={styles.gap} style={{ height: px }} />;
 }
 
 /** Rows near the visible area, and the one with the focus: it would be lost with its row. */
