@@ -143,7 +143,7 @@ async function startParts(
   onStop('the audit log', async () => (await recording)?.());
   const cliToken = writeCliToken(dataDir);
   onStop('the CLI token', () => removeCliToken(dataDir, cliToken));
-  const jobs = openJobs(start, configFile);
+  const jobs = openJobs(start, configFile, store);
   const host = openHost(start);
   const runCallers = createRunCallers();
   const ownerId = openOwnerId(dataDir);
@@ -221,11 +221,11 @@ async function openStorage({ config, ephemeral, log, onStop }: Start, hasJwt: bo
 
 type Storage = Awaited<ReturnType<typeof openStorage>>;
 
-function openJobs({ config, ephemeral, log, onStop }: Start, configFile: string | null) {
+function openJobs({ config, ephemeral, log, onStop }: Start, configFile: string | null, { runs }: Store) {
   const own = findOwnPaths(config, configFile, ephemeral?.trial?.hides ?? []);
   const excluded = { exclude: own.now(), excludeLinks: own.links };
   const sources = config.sources.map((source): JobSource => ({ ...source, type: 'fs' }));
-  const catalog = createCatalog({ sources, aliases: config.aliases, ...excluded, log });
+  const catalog = createCatalog({ sources, aliases: config.aliases, ...excluded, log, hadJobs: runs.haveSource });
   onStop('the sources', () => catalog.close());
   return { catalog, snapshots: createSnapshots({ dir: foldersOf(config).snapshotsDir, ...excluded }), masked: own.now };
 }

@@ -99,7 +99,8 @@ function examineSources({ sources }: Config, served: readonly ServedSource[] | u
 function warnOfMissing({ name, path = '' }: ServedSource): HostCheck {
   if (isFolder(path)) {
     const detail = `${name} has no jobs: the running server finds ${path} empty, or cannot read it`;
-    return warn('sources', detail, 'mount it or put it back, or let the user of the server read it');
+    const fix = 'mount it or put it back, or let the user of the server read it';
+    return warn('sources', detail, `${fix}; if it shall have no jobs, put any file into it`);
   }
   const fix = 'mount it or put it back, or correct its path under sources in flwd.yaml and restart the server';
   return warn('sources', `${name} has no jobs, because there is no folder ${path}`, fix);

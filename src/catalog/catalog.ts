@@ -114,15 +114,17 @@ type Request = Excluded & {
   /** `from` is a job's id, `to` is its alias. */
   readonly aliases: readonly { readonly from: string; readonly to: string }[];
   readonly log: LogLines;
+  /** Whether jobs of a source have run before. If they have, an empty folder counts as missing. */
+  readonly hadJobs?: (source: string) => Promise<boolean>;
 };
 
 export function createCatalog(o: Request): Catalog {
-  const { log } = o;
+  const { log, hadJobs = async () => false } = o;
   const directories = createDirectoryWatch(log);
   const ignoreOf = createIgnoreReader(o);
   const sources = o.sources.map((source) => ({
     source,
-    watched: watchSource({ source, directories, ignoreOf, log, onChange: publish }),
+    watched: watchSource({ source, directories, ignoreOf, log, hadJobs, onChange: publish }),
   }));
   const jobOfAlias = new Map(o.aliases.map(({ from, to }) => [to, from]));
 

@@ -48,8 +48,9 @@ export function sourceAt(path: string, more: Partial<JobSource> = {}): JobSource
 export async function openCatalog(
   sources: readonly JobSource[],
   aliases: readonly { from: string; to: string }[] = [],
+  hadJobs = async (_source: string) => false,
 ): Promise<Catalog> {
-  const catalog = createCatalog({ sources, aliases, exclude: [], log: pino({ level: 'silent' }) });
+  const catalog = createCatalog({ sources, aliases, exclude: [], log: pino({ level: 'silent' }), hadJobs });
   onTestFinished(() => catalog.close());
   await catalog.start();
   return catalog;

@@ -46,7 +46,14 @@ test('a .flwdignore that is written while it is first read is noticed', async ()
     return ignore;
   };
   const directories = createDirectoryWatch(log);
-  const source = watchSource({ source: sourceAt(root), directories, ignoreOf, log, onChange: () => undefined });
+  const source = watchSource({
+    source: sourceAt(root),
+    directories,
+    ignoreOf,
+    log,
+    hadJobs: async () => false,
+    onChange: () => undefined,
+  });
   onTestFinished(() => source.close());
   await source.start();
   await vi.waitFor(() => expect(usable(source.tree)).toEqual(['a']), { timeout: 1_000, interval: 5 });

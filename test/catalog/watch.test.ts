@@ -121,6 +121,33 @@ test('a source is missing while its folder is gone or an empty one is in its pla
   expect(catalog.missing()).toEqual([]);
 });
 
+test.each([true, false])(
+  'an empty folder whose jobs have run before is missing from the start, until its jobs are there (watched: %s)',
+  async (watch) => {
+    const [empty, used, fresh, away] = [
+      makeDirectory(),
+      makeSource({ README: '' }),
+      makeDirectory(),
+      makeSource(job('a')),
+    ];
+    const sources = [sourceAt(empty, { watch }), sourceAt(used, { name: 'used' }), sourceAt(fresh, { name: 'fresh' })];
+    const catalog = await openCatalog(sources, [], async (source) => source !== 'fresh');
+    expect(catalog.missing()).toEqual(['local']);
+    rmSync(empty, { recursive: true });
+    renameSync(away, empty);
+    await expect.poll(() => catalog.missing()).toEqual([]);
+    expect(idsOf(catalog)).toEqual(['a']);
+  },
+);
+
+test('an empty folder whose jobs have run before is not missing any more once there is a file in it', async () => {
+  const root = makeDirectory();
+  const catalog = await openCatalog([sourceAt(root)], [], async () => true);
+  expect(catalog.missing()).toEqual(['local']);
+  writeFileSync(join(root, 'README'), '');
+  await expect.poll(() => catalog.missing()).toEqual([]);
+});
+
 test('a source that is a link follows it to where it is set', async () => {
   const [first, second, place] = [makeSource(job('a')), makeSource(job('b')), makeDirectory()];
   symlinkSync(first, join(place, 'current'));
@@ -143,7 +170,14 @@ test('jobs that .flwdignore names disappear, and come back when it is removed', 
 /** Watches a source with this reader of `.flwdignore` until the test has ended. */
 async function watchWith(root: string, ignoreOf: (dir: string) => Ignore, log = pino({ level: 'silent' })) {
   const directories = createDirectoryWatch(log);
-  const watched = watchSource({ source: sourceAt(root), directories, ignoreOf, log, onChange: () => undefined });
+  const watched = watchSource({
+    source: sourceAt(root),
+    directories,
+    ignoreOf,
+    log,
+    hadJobs: async () => false,
+    onChange: () => undefined,
+  });
   onTestFinished(() => watched.close());
   await watched.start();
   return watched;

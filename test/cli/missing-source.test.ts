@@ -74,6 +74,24 @@ test.each(cases)('a server starts without the folder of %s, says so, and finds i
   expect(await flwd(dir, 'run', 'etl')).toMatchObject({ code: 0 });
 });
 
+test('a server that starts with an empty folder in place of its jobs says so, and finds them later', async () => {
+  const { dir, serve } = await createInstance({ etl: bash('echo done') });
+  const { run, stop } = await serve();
+  await run('etl');
+  await stop();
+  const jobs = join(dir, 'jobs');
+  renameSync(jobs, join(dir, 'away'));
+  mkdirSync(jobs);
+  const server = start(dir, ['serve']);
+  await server.prints(/the folder of a source is empty, although it had jobs/);
+  expect((await flwd(dir, 'sources')).stdout).toContain('missing');
+  expect((await flwd(dir, 'doctor')).stdout).toMatch(/^warn {2}sources {2,}.*\n +→ .*; if it shall have no jobs, put/m);
+  rmdirSync(jobs);
+  renameSync(join(dir, 'away'), jobs);
+  await expect.poll(async () => (await flwd(dir, 'sources')).stdout, longWait).not.toContain('missing');
+  expect(await flwd(dir, 'run', 'etl')).toMatchObject({ code: 0 });
+});
+
 test('doctor names a source that flwd.yaml has but the running server does not know', async () => {
   const { dir, serve } = await createInstance({}, { sources: [{ path: './jobs' }] });
   await serve();

@@ -1,6 +1,7 @@
 // Keeps the tree of one source current. It collects changes for a moment and then has the tree read them. It also
 // notices when the source's root appears, disappears or is replaced, and looks for changes that the watches missed.
 
+import { readdirSync } from 'node:fs';
 import { atMost } from '../../lib/at-most.ts';
 import type { LogLines } from '../../lib/logger.ts';
 import { createSerial } from '../../lib/serial.ts';
@@ -33,6 +34,7 @@ type Options = {
   readonly directories: DirectoryWatch;
   readonly ignoreOf: (root: string) => Ignore;
   readonly log: LogLines;
+  readonly hadJobs: (source: string) => Promise<boolean>;
   readonly onChange: () => void;
 };
 
@@ -59,18 +61,16 @@ export function watchSource(o: Options) {
   const absence = createAbsence(o, tree);
   const failures = createFailures(o);
 
-  function enqueue(task: () => Promise<void>): void {
-    work.run(task).catch(failures.add);
-  }
+  const enqueue = (task: () => Promise<void>): void => void work.run(task).catch(failures.add);
 
   async function readChanges(): Promise<void> {
     const { marks, isWhole } = gathering.take();
     // A reading that failed may have left out anything.
     const isChanged = await (isWhole || failures.isFailing() ? tree.rescan() : tree.refresh(marks));
     failures.end();
-    if (!isChanged || isClosed) return;
-    absence.look();
-    o.onChange();
+    if (isClosed) return;
+    const cameOrWent = absence.look();
+    if (isChanged || cameOrWent) o.onChange();
   }
 
   function lookAtRoot(): void {
@@ -80,7 +80,7 @@ export function watchSource(o: Options) {
       root = now;
       gathering.markWhole();
     }
-    if (!source.watch && tree.isThere) clearInterval(rootTimer);
+    if (!source.watch && !absence.isMissing()) clearInterval(rootTimer);
     if (!source.watch || failures.isFailing()) return;
     const intervalMs = o.directories.isComplete ? watchedIntervalMs : unwatchedIntervalMs;
     if (performance.now() - lookedAtMs < intervalMs) return;
@@ -96,6 +96,7 @@ export function watchSource(o: Options) {
     /** Resolves when the source has been read once. */
     async start(): Promise<void> {
       await work.run(() => tree.rescan());
+      await absence.askForJobs();
       if (isClosed) return;
       absence.look();
       rootTimer = setInterval(lookAtRoot, rootIntervalMs).unref();
@@ -117,23 +118,46 @@ export function watchSource(o: Options) {
   };
 }
 
+const missingWords = 'the folder of a source is missing; its jobs cannot run until it is there';
+const emptyWords = 'the folder of a source is empty, although it had jobs; they cannot run until it is there';
+
 /** Knows whether the folder is missing. The mount point of a share that is not mounted is an empty folder. */
-function createAbsence({ source: { name, path }, log }: Options, tree: SourceTree) {
+function createAbsence({ source: { name, path }, log, ...o }: Options, tree: SourceTree) {
   let rootWithJobs: string | undefined;
+  let hadJobs = false;
   let isMissing = false;
+
+  /** Which folder had the jobs of earlier starts is not known: one with any file in it counts as theirs. */
+  function isReplaced(root: string | undefined): boolean {
+    return rootWithJobs === undefined ? hadJobs && isEmpty(path) : root !== rootWithJobs;
+  }
+
   return {
     /** The folder is missing, or an empty one is in its place. */
     isMissing: () => isMissing,
-    /** Call this when the source has been read. */
-    look(): void {
+    /** Call this when the source has been read for the first time: finds out whether earlier starts had jobs. */
+    async askForJobs(): Promise<void> {
+      hadJobs = tree.jobs.length === 0 && (await o.hadJobs(name));
+    },
+    /** Call this when the source has been read. Returns whether the folder came or went. */
+    look(): boolean {
       const before = isMissing;
       const root = identityOfRoot(path);
       if (tree.jobs.length > 0) rootWithJobs = root ?? rootWithJobs;
-      isMissing = !tree.isThere || (tree.jobs.length === 0 && rootWithJobs !== undefined && root !== rootWithJobs);
-      if (isMissing && !before)
-        log.warn({ source: name, path }, 'the folder of a source is missing; its jobs cannot run until it is there');
+      isMissing = !tree.isThere || (tree.jobs.length === 0 && isReplaced(root));
+      if (isMissing && !before) log.warn({ source: name, path }, tree.isThere ? emptyWords : missingWords);
+      return isMissing !== before;
     },
   };
+}
+
+/** A folder that cannot be read may be empty. */
+function isEmpty(dir: string): boolean {
+  try {
+    return readdirSync(dir).length === 0;
+  } catch {
+    return true;
+  }
 }
 
 /** Counts readings that failed in a row, logs each new reason once, and says when to read again. */

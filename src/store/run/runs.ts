@@ -18,6 +18,7 @@ import { isFreeFor, takeRun } from './owners.ts';
 import { type JobOfTenant, recentWork } from './recent-work.ts';
 import { addRun, type NewRun } from './run-add.ts';
 import { applyBatch, endWithSteps } from './run-batch.ts';
+import { sumRunCounts } from './run-counts.ts';
 import { moveDeadlines, nextDeadline, overdueRuns, runsPastDeadline } from './run-deadlines.ts';
 import type { RunFilter } from './run-filter.ts';
 import { listRuns, type RunListQuery, type RunPage } from './run-list.ts';
@@ -161,6 +162,8 @@ export function createRunStore(database: Database) {
       return row;
     },
 
+    /** Whether jobs of the source have run. */
+    haveSource: async (source: string): Promise<boolean> => (await sumRunCounts(read, { source })) > 0,
     /** The title of the run's job when it was created. */
     titleOf: async (id: string): Promise<string | null> => (await planOf(read, id))?.job.title ?? null,
     /** Whether the source of its job was untrusted when the run was created. */
