@@ -1,5 +1,7 @@
 // Runs that take too long, successes that do not come, and times that schedules missed.
 
+import { renameSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { localPrincipal } from '../../src/domain/principal.ts';
 import { bash } from '../support/jobs.ts';
@@ -176,6 +178,47 @@ test('a job that is disabled, or expects nothing more, is not late any more', as
   await again.to('2026-06-01T09:00:00Z');
   const open = (await again.store.late.list({ limit: 10, isOpen: true })).map(({ jobId, kind }) => `${jobId} ${kind}`);
   expect(open.toSorted()).toEqual(['less every', 'off every']);
+});
+
+test.each([false, true])(
+  'what a job expects counts on while its folder is missing (with a restart: %s), until it is there without the job',
+  async (isRestarted) => {
+    const root = dataFolder();
+    const jobs = { sync: bash('true', { expect: { every: '1h' } }), gone: bash('true', { expect: { by: '02:00' } }) };
+    const first = await openLate(root, start, { jobs });
+    renameSync(join(root, 'jobs'), join(root, 'away'));
+    await first.rescan();
+    expect(await first.to('2026-06-01T00:30:00Z')).toEqual([]);
+    if (isRestarted) await first.close();
+    const { to, rescan } = isRestarted ? await openLate(root, '2026-06-01T00:40:00Z', { lacksFolder: true }) : first;
+    const never = 'every: No run has succeeded yet; one is expected every 1h.';
+    const by = 'by: No run has succeeded by 02:00 (UTC).';
+    expect(await to('2026-06-01T01:30:00Z')).toEqual([never]);
+    expect(await to('2026-06-01T02:00:01Z')).toEqual([by, never]);
+
+    rmSync(join(root, 'away/gone'), { recursive: true });
+    renameSync(join(root, 'away'), join(root, 'jobs'));
+    await rescan();
+    expect(await to('2026-06-01T02:01:00Z')).toEqual([by.replace('by:', 'by, over:'), never]);
+  },
+);
+
+test('a run that works too long is late while the folder of its job is missing', async () => {
+  const root = dataFolder();
+  const clock = movableClock();
+  const { engine, store, create, when, rescan } = await openEngine(root, {
+    jobs: { load: waits({ duration: '30m' }) },
+    clock,
+  });
+  const runId = await create('load');
+  await when(runId, ({ status }) => status === 'running');
+  await engine.schedules.tick();
+  await engine.late.tick();
+  renameSync(join(root, 'jobs'), join(root, 'away'));
+  await rescan();
+  clock.forward(31 * minuteMs);
+  await engine.late.tick();
+  expect(await store.late.list({ limit: 10 })).toMatchObject([{ runId, kind: 'duration' }]);
 });
 
 test('while schedules are paused, no success is expected', async () => {

@@ -21,3 +21,6 @@ export type LateParts = {
 };
 
 export type Expecting = { readonly jobId: string; readonly expect: Expectation; readonly isEnabled: boolean };
+
+/** Whether the catalogue has lost sight of a job only because a folder is missing. */
+export type MayReturn = (jobId: string) => boolean;

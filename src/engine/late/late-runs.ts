@@ -3,7 +3,7 @@
 import { autoDurationMs, type Expectation } from '../../domain/outcome/late.ts';
 import { formatDuration } from '../../lib/units.ts';
 import type { NewLate } from '../../store/late.ts';
-import type { Expecting, LateParts } from './late-parts.ts';
+import type { Expecting, LateParts, MayReturn } from './late-parts.ts';
 
 type Started = { readonly runId: string; readonly jobId: string; readonly tenant: string };
 type Due = Started & { readonly startedAtMs: number; readonly allowedMs: number; readonly dueAtMs: number };
@@ -56,10 +56,10 @@ export function createRunWatch(
   }
 
   return {
-    async watch(jobs: readonly Expecting[]): Promise<void> {
-      durations = new Map(
-        jobs.flatMap(({ jobId, expect: { durationMs } }) => (durationMs ? [[jobId, durationMs]] : [])),
-      );
+    async watch(jobs: readonly Expecting[], mayReturn: MayReturn): Promise<void> {
+      const kept = [...durations].filter(([jobId]) => mayReturn(jobId));
+      durations = new Map(kept);
+      for (const { jobId, expect } of jobs) if (expect.durationMs) durations.set(jobId, expect.durationMs);
       due.clear();
       fresh = durations.size === 0 ? [] : (await store.late.running()).filter(({ jobId }) => durations.has(jobId));
       await takeFresh();

@@ -7,7 +7,7 @@ import { toTimestamp } from '../../lib/clock.ts';
 import { type CronTimes, parseCron } from '../../lib/cron/cron.ts';
 import { formatDuration } from '../../lib/units.ts';
 import type { ExpectingJob, NewLate } from '../../store/late.ts';
-import type { Expecting, LateParts } from './late-parts.ts';
+import type { Expecting, LateParts, MayReturn } from './late-parts.ts';
 
 type Watched = Expecting & { readonly sinceMs: number; nextByMs: number; nextEveryMs: number };
 
@@ -41,9 +41,13 @@ export function createSuccessWatch(o: Parts) {
   }
 
   return {
-    /** Jobs that are left out, because they are disabled or paused, start to count when they come back. */
-    async watch(jobs: readonly Expecting[]): Promise<void> {
-      const expecting = jobs.filter(
+    /**
+     * Jobs that are left out, because they are disabled or paused, start to count when they come back. Those in a
+     * folder that is missing count on.
+     */
+    async watch(jobs: readonly Expecting[], mayReturn: MayReturn): Promise<void> {
+      const kept = (await store.late.expecting()).filter(({ jobId }) => mayReturn(jobId)).map(fromStored);
+      const expecting = [...jobs, ...kept].filter(
         ({ expect, isEnabled }) => isEnabled && (expect.by !== null || expect.everyMs !== null),
       );
       const since = await sinceOf(expecting);
@@ -115,6 +119,11 @@ const ofJob = { runId: null, scheduleId: null } as const;
 
 function termsOf({ expect: { by, everyMs } }: Expecting): string {
   return JSON.stringify([by, everyMs]);
+}
+
+function fromStored({ jobId, terms }: ExpectingJob): Expecting {
+  const [by, everyMs]: [string | null, number | null] = JSON.parse(terms);
+  return { jobId, expect: { durationMs: null, by, everyMs }, isEnabled: true };
 }
 
 function timesAt(time: string, timezone: string): CronTimes {

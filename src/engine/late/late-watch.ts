@@ -5,7 +5,7 @@ import type { Catalog } from '../../catalog/catalog.ts';
 import { createSerial } from '../../lib/serial.ts';
 import type { NewLate } from '../../store/late.ts';
 import { isStorageError } from '../../store/storage-error.ts';
-import type { Expecting, LateParts } from './late-parts.ts';
+import type { Expecting, LateParts, MayReturn } from './late-parts.ts';
 import { createRunWatch, type RunWatch } from './late-runs.ts';
 import { createSuccessWatch, type SuccessWatch } from './late-successes.ts';
 
@@ -56,8 +56,10 @@ export function createLateWatch(o: LateParts) {
     if (known?.generation !== catalog.generation || known.isPaused !== isPaused) {
       const now = { generation: catalog.generation, isPaused };
       const jobs = expectingJobs(catalog);
-      await runs.watch(jobs);
-      await successes.watch(isPaused ? [] : jobs);
+      const mayReturn = returningIn(catalog);
+      await runs.watch(jobs, mayReturn);
+      if (isPaused) await successes.watch([], () => false);
+      else await successes.watch(jobs, mayReturn);
       known = now;
       mustLookAtAll = true;
     }
@@ -100,6 +102,16 @@ function expectingJobs(catalog: Catalog): Expecting[] {
   return catalog.entries().flatMap(({ definition: { id, expect, enabled } }) => {
     return expect ? [{ jobId: id, expect, isEnabled: enabled }] : [];
   });
+}
+
+/** While a folder is missing, any job that the catalogue does not have may be in it. */
+function returningIn(catalog: Catalog): MayReturn {
+  if (catalog.missing().length === 0) return () => false;
+  const there = new Set([
+    ...catalog.entries().map(({ definition }) => definition.id),
+    ...catalog.invalid().map(({ id }) => id),
+  ]);
+  return (jobId) => !there.has(jobId);
 }
 
 /** Ends what is over, of these jobs or of all. @returns whether anything is still open */
