@@ -32,6 +32,7 @@ const rollout = bash('true', {
     properties: {
       stage: { enum: ['dev', 'staging', 'prod'], default: 'staging' },
       colour: { enum: ['blue', 'green'] },
+      limits: { type: 'object' },
     },
   },
 });
@@ -165,6 +166,27 @@ describe('a form', () => {
     await terminal.press('Enter');
     const screen = await terminal.sees('Some arguments need attention');
     expect(screen).toMatch(/❯ who\*/);
+    expect(await runs()).toHaveLength(before);
+  });
+
+  testWith('tmux')('does not start without the value of an optional field that cannot be read', async () => {
+    const before = (await runs()).length;
+    const terminal = await openTui(server.url);
+    await terminal.sees('demo/greeting');
+    await terminal.press('Enter');
+    await terminal.sees('is missing');
+    await terminal.type('Ada\tten');
+    await terminal.sees(/times +ten +✗ must be a whole number/);
+    await terminal.press('Up', 'C-s');
+    await terminal.sees(/❯ times +ten +✗/);
+    await terminal.sees('Some arguments need attention');
+    await terminal.press('Escape', 'Down', 'Enter');
+    await terminal.sees('Starts at once');
+    await terminal.type('\t\t{"a":\t');
+    await terminal.sees(/limits +\{"a": +✗/);
+    await terminal.press('Enter');
+    await terminal.sees(/❯ limits +\{"a": +✗/);
+    await terminal.sees('Some arguments need attention');
     expect(await runs()).toHaveLength(before);
   });
 

@@ -60,7 +60,7 @@ export function FormScreen({ isActive, jobId }: ScreenProps & { readonly jobId: 
     () => (form ? placeErrors(form, outlook?.kind === 'errors' ? outlook.errors : [], own) : noErrors),
     [form, outlook, own],
   );
-  const { startError, isStarting, start, forget } = useStart(jobId, args, () => {
+  const { startError, isStarting, start, refuse, forget } = useStart(jobId, args, () => {
     const [first] = [...errors.byField.keys()].toSorted((a, b) => a - b);
     if (form && first !== undefined) setFilled(focus(form, first));
   });
@@ -74,7 +74,9 @@ export function FormScreen({ isActive, jobId }: ScreenProps & { readonly jobId: 
   function onPress(form: FormState, press: Press): boolean {
     if (press.key === 'ctrl-s' || (press.key === 'enter' && isOnStart)) {
       setBegun(true);
-      void start();
+      // `args` lacks the values that cannot be read, so the server would not refuse them.
+      if (own.size > 0) refuse();
+      else void start();
       return true;
     }
     const next = pressField(form, press) ?? focusedBy(form, press.key);
@@ -122,7 +124,7 @@ function wordsOf(outlook: Outlook | null, { byField, others }: FormErrors, isBeg
   return { text: missingWords(byField.size), tone: 'open' };
 }
 
-/** @param onErrors is called when the server refuses the arguments */
+/** @param onErrors is called when the arguments are refused */
 function useStart(jobId: string, args: JsonObject, onErrors: () => void) {
   const { client, open, attend } = useSurroundings();
   const [startError, setStartError] = useState<string | null>(null);
@@ -144,18 +146,21 @@ function useStart(jobId: string, args: JsonObject, onErrors: () => void) {
       open({ name: 'run', runId });
     } catch (error) {
       if (!errorsOf(error)) return setStartError(errorText(error));
-      setStartError('Some arguments need attention.');
-      onErrors();
+      refuse();
     } finally {
       setStarting(false);
     }
+  }
+  function refuse(): void {
+    setStartError('Some arguments need attention.');
+    onErrors();
   }
   /** An argument has changed. */
   function forget(): void {
     startKey.current = randomUUID();
     setStartError(null);
   }
-  return { startError, isStarting, start, forget };
+  return { startError, isStarting, start, refuse, forget };
 }
 
 /** The server's answer to the arguments, asked for when typing pauses; null: it has not arrived. */
