@@ -1,16 +1,17 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer, request as forward } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import type { Client } from '@modelcontextprotocol/client';
+import { Client } from '@modelcontextprotocol/client';
+import { StdioClientTransport } from '@modelcontextprotocol/client/stdio';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { createInstance } from '../cli/an-instance.ts';
-import { bin, createFolder, flwd } from '../cli/terminal.ts';
+import { bin, createFolder, flwd, start, startNode } from '../cli/terminal.ts';
 import { type Serving, startServing, type TestToken } from '../server/serving.ts';
 import type { RunAnswer } from '../support/answers.ts';
-import { bash } from '../support/jobs.ts';
+import { bash, writeJob } from '../support/jobs.ts';
 import { type Agent, connect, dataOf, type Generation, generations, open, textOf } from './a-client.ts';
 import { list, post } from './a-wire.ts';
 
@@ -317,8 +318,52 @@ test.each([
   const { dir } = await createInstance({ greet });
   const { code, stdout } = await flwd(dir, 'mcp', 'config', client, '--data-dir', 'data', '--scopes', 'jobs:read');
   expect(code).toBe(0);
-  const args = ['mcp', '--config', join(dir, 'flwd.yaml'), '--data-dir', join(dir, 'data'), '--scopes', 'jobs:read'];
-  expect(JSON.parse(stdout)).toEqual({ [member]: { flwd: { ...more, command: 'flwd', args } } });
+  const instance = ['--config', join(dir, 'flwd.yaml'), '--data-dir', join(dir, 'data')];
+  const args = [bin, 'mcp', ...instance, '--scopes', 'jobs:read'];
+  expect(JSON.parse(stdout)).toEqual({ [member]: { flwd: { ...more, command: process.execPath, args } } });
+});
+
+test.each([
+  { words: [], npx: {} },
+  { words: ['--jobs', 'jobs'], npx: { npm_lifecycle_event: 'npx', npm_lifecycle_script: 'flwd' } },
+])('without a flwd.yaml, the configuration names the folders in use: $words', async ({ words, npx }) => {
+  const dir = createFolder();
+  await writeJob(join(dir, 'jobs/greet'), greet);
+  const env = { FLWD_INSTANCE_DATA_DIR: 'state', ...npx };
+  const { stdout } = await start(dir, ['mcp', 'config', 'claude', ...words], env).ended;
+  const { command, args } = JSON.parse(stdout).mcpServers.flwd;
+  expect([command, ...args]).toEqual([
+    process.execPath,
+    ...[bin, 'mcp', '--data-dir', join(dir, 'state'), '--jobs', join(dir, 'jobs')],
+  ]);
+  const transport = new StdioClientTransport({ command, args, cwd: createFolder(), env: { HOME: dir } });
+  const client = new Client({ name: 'a-test', version: '1' });
+  await client.connect(transport);
+  onTestFinished(() => client.close());
+  expect((await client.listTools()).tools.map(({ name }) => name)).toContain('job_greet');
+});
+
+test('for the single file, the configuration names that file, and not what it has unpacked', async () => {
+  const dir = createFolder();
+  const digest = 'a1'.repeat(32);
+  const unpacked = join(dir, digest);
+  mkdirSync(join(unpacked, 'bin'), { recursive: true });
+  const root = join(bin, '../..');
+  for (const name of readdirSync(root).filter((one) => one !== 'bin'))
+    symlinkSync(join(root, name), join(unpacked, name));
+  cpSync(bin, join(unpacked, 'bin/flwd.js'));
+  for (const [name, other] of [
+    ['first', 'b2'.repeat(32)],
+    ['second', digest],
+  ] as const) {
+    mkdirSync(join(dir, name));
+    writeFileSync(join(dir, name, 'flwd'), `#!/bin/sh\ndigest=${other}\n`, { mode: 0o755 });
+  }
+  const env = { PATH: `${join(dir, 'first')}:${join(dir, 'second')}:${process.env.PATH}` };
+  const words = [join(unpacked, 'bin/flwd.js'), 'mcp', 'config', 'claude', '--remote', 'https://flwd.example'];
+  expect(JSON.parse((await startNode(dir, words, env).ended).stdout)).toEqual({
+    mcpServers: { flwd: { command: join(dir, 'second/flwd'), args: ['mcp', '--remote', 'https://flwd.example'] } },
+  });
 });
 
 test('a line that is not JSON is answered with the error of JSON-RPC, and the next one as usual', async () => {

@@ -1,13 +1,14 @@
 // `flwd mcp`: serves the jobs to agents, and prints how their clients start it.
 
-import { resolve } from 'node:path';
+import { closeSync, openSync, readSync, realpathSync } from 'node:fs';
+import { delimiter, isAbsolute, join, resolve } from 'node:path';
+import { settingAt } from '../../config/settings.ts';
 import { agentScopes, type Scope, scopes, usualAgentScopes } from '../../domain/principal.ts';
 import { packageVersion } from '../../instance/version.ts';
-import { instance, type Options } from '../command.ts';
+import type { Options } from '../command.ts';
 import { hint } from '../command-line.ts';
 import { Refusal } from '../exit-code.ts';
 import { oneOperand, readValue } from '../option-values.ts';
-import { isCalledByNpx } from '../session/command-text.ts';
 import { loadConfiguration } from '../session/configuration.ts';
 import { remoteOf, type Session, withSession } from '../session/session.ts';
 import { abortOnStop } from '../session/stop-signal.ts';
@@ -55,29 +56,58 @@ export async function config(options: Options, operands: readonly string[]): Pro
   const client = Object.hasOwn(clients, name) ? clients[name] : undefined;
   if (!client) throw new Refusal(`\`${name}\` is not a known client: use claude, cursor or vscode`);
   if (options.has('scopes')) readAgentScopes(options);
-  const isByNpx = isCalledByNpx();
-  const server: Server = {
-    command: isByNpx ? 'npx' : 'flwd',
-    args: [...(isByNpx ? ['-y', 'flwd'] : []), 'mcp', ...optionsOf(options)],
-  };
+  const { command, args } = findProgram();
+  const server: Server = { command, args: [...args, 'mcp', ...optionsOf(options)] };
   process.stdout.write(`${JSON.stringify(client.form(server), null, 2)}\n`);
   process.stderr.write(`flwd: paste this into ${client.where}\n`);
 }
 
-/** The client starts flwd in a folder of its own choice, so every path is absolute, and nothing is left to be found. */
+/** This program, by absolute paths: the client may have another PATH, and a bare name may be another program there. */
+function findProgram(): Server {
+  const script = realpathSync(process.argv[1] ?? '');
+  const [, digest] = /\/([0-9a-f]{64})\/bin\/flwd\.js$/.exec(script) ?? [];
+  const file = digest === undefined ? undefined : findSingleFile(digest);
+  return file === undefined ? { command: process.execPath, args: [script] } : { command: file, args: [] };
+}
+
+/** The single file, which has unpacked this program and does so again after an upgrade (ADR 0054). */
+function findSingleFile(digest: string): string | undefined {
+  const folders = (process.env.PATH ?? '').split(delimiter).filter((folder) => isAbsolute(folder));
+  return folders.map((folder) => join(folder, 'flwd')).find((path) => beginningOf(path).includes(`digest=${digest}`));
+}
+
+function beginningOf(path: string): string {
+  const bytes = Buffer.alloc(2_048);
+  try {
+    const file = openSync(path, 'r');
+    try {
+      return bytes.toString('latin1', 0, readSync(file, bytes));
+    } finally {
+      closeSync(file);
+    }
+  } catch {
+    return '';
+  }
+}
+
+/** The client starts flwd in a folder of its own choice and without this shell's variables. */
 function optionsOf(options: Options): string[] {
-  const remote = remoteOf(options);
-  const { file } = loadConfiguration(options);
-  const given = instance.flatMap(({ name }) => {
-    if (name === 'remote' || name === 'config') return [];
-    return (options.get(name) ?? []).flatMap((path) => [`--${name}`, resolve(path)]);
-  });
   const asked = readValue(options, 'scopes');
+  return [...instanceOf(options), ...(asked === undefined ? [] : ['--scopes', asked])];
+}
+
+function instanceOf(options: Options): string[] {
+  const remote = remoteOf(options);
+  const { config, file, settings } = loadConfiguration(options);
+  const ofFile = file === null ? [] : ['--config', resolve(file)];
+  if (remote !== undefined) return ['--remote', remote, ...ofFile];
+  const isOfFile = (kind: string | undefined) => file !== null && (kind === 'file' || kind === 'default');
+  const dataDir = isOfFile(settingAt(settings, 'instance.data_dir')?.origin.kind) ? [] : [config.instance.dataDir];
+  const jobs = file !== null && !options.has('jobs') ? [] : config.sources.map(({ path }) => path);
   return [
-    ...(remote === undefined ? [] : ['--remote', remote]),
-    ...(file === null ? [] : ['--config', resolve(file)]),
-    ...given,
-    ...(asked === undefined ? [] : ['--scopes', asked]),
+    ...ofFile,
+    ...dataDir.flatMap((path) => ['--data-dir', resolve(path)]),
+    ...jobs.flatMap((path) => ['--jobs', resolve(path)]),
   ];
 }
 

@@ -24,7 +24,7 @@ function written(name: string, value: string): string[] {
 }
 
 /** Called as `npx flwd`, not by another program that npx started. */
-export function isCalledByNpx(): boolean {
+function isCalledByNpx(): boolean {
   const { npm_lifecycle_event: event, npm_lifecycle_script: script = '' } = process.env;
   return event === 'npx' && /^(["']?)flwd\1(?:\s|$)/.test(script);
 }
