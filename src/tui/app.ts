@@ -83,7 +83,8 @@ export function App({ client, where, attend }: AppProps): ReactElement {
   };
   return h(
     Box,
-    { flexDirection: 'column', width: columns, height: rows },
+    // Ink draws a resized terminal once before `columns` has changed. A row that wrapped would shift those below it.
+    { flexDirection: 'column', width: '100%', height: rows, overflow: 'hidden' },
     ...(hasRoom
       ? top
       : [line([`flwd needs ${leastColumns}×${leastRows}; this terminal is ${columns}×${rows}`], 'no room')]),

@@ -231,6 +231,27 @@ describe('a run', () => {
     await run.finish();
   });
 
+  testWith('tmux')('is drawn as a whole each time the terminal becomes narrower or wider', async () => {
+    const run = await server.addRun({ jobId: 'demo/resized' });
+    await run.move('claim');
+    await run.print(...Array.from({ length: 30 }, (_, i) => `line ${i + 1} ${'x'.repeat(120)}`));
+    await run.finish();
+    const terminal = await openTui(server.url, { columns: 120 });
+    await openNewestRun(terminal);
+    await terminal.sees(/line 30 x+…\n/);
+    for (const [columns, rows] of [
+      [80, 30],
+      [70, 22],
+      [100, 22],
+    ] as const) {
+      const fresh = await openTui(server.url, { columns, rows });
+      await openNewestRun(fresh);
+      const expected = await fresh.sees(/line 30 x+…\n/);
+      await terminal.resize(columns, rows);
+      await expect.poll(() => terminal.screen()).toBe(expected);
+    }
+  });
+
   testWith('tmux')('shows its steps live, and its failed steps can be rerun', async () => {
     const terminal = await openTui(executing.url);
     await terminal.sees('demo/steps');
