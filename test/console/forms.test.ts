@@ -212,6 +212,19 @@ testWith(headlessChromium)(
   },
 );
 
+testWith(headlessChromium)(
+  'on a phone, the bar at the end of the form has one line, and the copies are above it',
+  async () => {
+    const page = await browser.open(`${server.url}/jobs/note`);
+    const bar = page.getByRole('form', { name: 'Arguments' }).locator('footer');
+    await bar.getByRole('button', { name: 'curl' }).waitFor();
+    await page.setViewportSize({ width: 390, height: 844 });
+    await bar.getByRole('button', { name: 'curl' }).waitFor({ state: 'detached' });
+    await page.getByRole('button', { name: 'curl' }).waitFor();
+    await expect.poll(async () => (await bar.boundingBox())?.height ?? 0).toBeLessThan(80);
+  },
+);
+
 testWith(headlessChromium)('while a start is under way, the form says so, and a second one is not sent', async () => {
   const page = await browser.open(`${server.url}/jobs/note`);
   const asked: string[] = [];

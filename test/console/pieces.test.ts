@@ -121,6 +121,11 @@ describe('the filter of runs', () => {
   });
 
   test('reports what is wrong with it', () => {
+    expect(readRunQuery('sttus:failed status:succes trigger:cron', now).errors).toEqual([
+      "There is no filter 'sttus:'. Did you mean 'status:'?",
+      "There is no status 'succes'. Did you mean 'success'?",
+      expect.stringMatching(/^There is no trigger 'cron'\. Use one of api, cli, /),
+    ]);
     expect(readRunQuery('status:lost', now).errors).toEqual([
       "There is no status 'lost'. Use one of pending, running, success, failed, cancelled, waiting_approval.",
     ]);
@@ -128,8 +133,8 @@ describe('the filter of runs', () => {
       "'soon' is not a time. Write 2d, 90m, 2026-11-26 or 2026-11-26T10:00.",
     ]);
     expect(readRunQuery('status:failed status:running', now).errors).toEqual(["Use 'status:' only once."]);
-    expect(readRunQuery('state:failed', now).errors).toEqual([
-      "There is no filter 'state:'. Use one of job, status, label, -label, by, trigger, since, until, source, tenant.",
+    expect(readRunQuery('machine:failed', now).errors).toEqual([
+      "There is no filter 'machine:'. Use one of job:, status:, label:, -label:, by:, trigger:, since:, until:, source:, tenant:.",
     ]);
   });
 

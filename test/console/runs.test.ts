@@ -306,6 +306,13 @@ describe('a run', () => {
   testWith(headlessChromium)('that does not exist is reported', async () => {
     const page = await browser.open(`${server.url}/runs/run_0`);
     await expect.poll(() => page.getByRole('alert').textContent()).toMatch(/run_0/);
+    await page.getByRole('heading', { level: 1, name: 'run_0' }).waitFor();
+    await page.getByRole('navigation', { name: 'Breadcrumbs' }).getByRole('link', { name: 'Runs' }).click();
+    await page.getByRole('heading', { level: 1, name: 'Runs' }).waitFor();
+    await page.goto(`${server.url}/rnus`);
+    await page.getByRole('heading', { level: 1, name: 'Page not found' }).waitFor();
+    await page.getByRole('main').getByRole('link', { name: 'Overview' }).click();
+    await page.getByRole('heading', { level: 1, name: 'Overview' }).waitFor();
   });
 });
 

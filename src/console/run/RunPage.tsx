@@ -14,7 +14,7 @@ import { RunOutput } from '../log/RunOutput.tsx';
 import { useRunAnswer } from '../log/run-answer.ts';
 import { useRunPlace } from '../log/run-place.ts';
 import { useActs } from '../session/acts.ts';
-import { useRefresh } from '../session/answers.tsx';
+import { failureText, useRefresh } from '../session/answers.tsx';
 import { useNow } from '../session/clock.ts';
 import { useRunEvents } from '../session/streams.ts';
 import { ErrorNote, Shown } from '../widgets/Notes.tsx';
@@ -38,11 +38,20 @@ export function RunPage({ runId }: { readonly runId: string }): ReactNode {
   // A page that is opened again starts from the run as it is then, and so at the step that has failed.
   const answer = useRunAnswer(runId, { gcTime: 0 });
   return (
-    <Shown of={answer} what="the run">
-      {({ run, attempts }) => <RunBody key={runId} run={run} attempts={attempts} />}
-    </Shown>
+    <>
+      {!answer.data && failureText(answer) !== null && <PageHeader before={toRuns} title={idWords(runId)} />}
+      <Shown of={answer} what="the run">
+        {({ run, attempts }) => <RunBody key={runId} run={run} attempts={attempts} />}
+      </Shown>
+    </>
   );
 }
+
+const toRuns = (
+  <span>
+    <Link href="/runs">Runs</Link>
+  </span>
+);
 
 function RunBody({ run, attempts }: { readonly run: Run; readonly attempts: readonly Step[] }): ReactNode {
   const refresh = useRefresh();
@@ -99,9 +108,7 @@ function RunHeader({ run, children }: { readonly run: Run; readonly children: Re
     <PageHeader
       before={
         <>
-          <span>
-            <Link href="/runs">Runs</Link>
-          </span>
+          {toRuns}
           {cut > 0 && (
             <span>
               <Link href={`/jobs?namespace=${encodeURIComponent(job.slice(0, cut))}`}>{job.slice(0, cut)}</Link>

@@ -2,6 +2,7 @@
 
 import type { QueryOf } from '../../contract/operations.ts';
 import { listedStatuses, triggerTypes } from '../../domain/run.ts';
+import { nearest } from '../../lib/nearest.ts';
 import { parseDuration } from '../../lib/units.ts';
 
 type RunQuery = Omit<QueryOf<'listRuns'>, 'limit' | 'offset' | 'cursor'>;
@@ -52,13 +53,13 @@ export function readRunQuery(text: string, nowMs: number): ReadQuery {
       case 'trigger': {
         const trigger = triggerTypes.find((one) => one === value);
         if (trigger) query.trigger = trigger;
-        else errors.push(`There is no trigger '${value}'. Use one of ${triggerTypes.join(', ')}.`);
+        else errors.push(unknown('trigger', value, triggerTypes));
         break;
       }
       case 'status': {
         const status = listedStatuses.find((one) => one === value);
         if (status) query.status = status;
-        else errors.push(`There is no status '${value}'. Use one of ${listedStatuses.join(', ')}.`);
+        else errors.push(unknown('status', value, listedStatuses));
         break;
       }
       case 'tenant':
@@ -77,12 +78,24 @@ export function readRunQuery(text: string, nowMs: number): ReadQuery {
       default:
         // Ids and other words may contain a colon.
         if (/^-?\w{2,10}:\w/.test(word) && !/\d/.test(name))
-          errors.push(`There is no filter '${name}:'. Use one of ${filterNames.join(', ')}.`);
+          errors.push(
+            unknown(
+              'filter',
+              `${name}:`,
+              filterNames.map((one) => `${one}:`),
+            ),
+          );
         else free.push(word);
     }
   }
   if (free.length > 0) query.q = free.join(' ');
   return { query, errors };
+}
+
+function unknown(kind: string, word: string, known: readonly string[]): string {
+  const near = nearest(word, known);
+  const ways = near === undefined ? `Use one of ${known.join(', ')}.` : `Did you mean '${near}'?`;
+  return `There is no ${kind} '${word}'. ${ways}`;
 }
 
 /** Sets filters in the text, or removes those whose value is null. */

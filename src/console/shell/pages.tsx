@@ -2,7 +2,10 @@
 // shown.
 
 import type { ReactNode } from 'react';
-import { Route, Switch } from 'wouter';
+import { Link, Route, Switch } from 'wouter';
+import { useTitle } from '../browser.ts';
+import { Kbd } from '../design/text/Kbd.tsx';
+import { PageHeader } from '../design/text/PageHeader.tsx';
 import { OverviewPage } from '../overview/OverviewPage.tsx';
 import { RunsPage } from '../runs/RunsPage.tsx';
 import { Empty } from '../widgets/Notes.tsx';
@@ -74,8 +77,21 @@ export function Pages(): ReactNode {
         <AdminPage />
       </Route>
       <Route>
-        <Empty>Page not found.</Empty>
+        <NotFound />
       </Route>
     </Switch>
+  );
+}
+
+function NotFound(): ReactNode {
+  useTitle('Page not found');
+  return (
+    <>
+      <PageHeader title="Page not found" />
+      <Empty>
+        The console has no page at this address. Go to the <Link href="/">Overview</Link>, or press <Kbd>Ctrl K</Kbd> to
+        find a job, a page or a run.
+      </Empty>
+    </>
   );
 }

@@ -52,6 +52,7 @@ export function StartForm({
   useFormFocus(frame);
   const { request } = form;
   const { submit, focusWrong } = useSubmit(form, frame, mayStart);
+  const copies = mayStart !== false && form.rerunOf === null && <Copies form={form} jobId={job.id} />;
   const sentence = <Sentence form={form} job={job} workMs={workMs} focusWrong={focusWrong} />;
   return (
     <div className={styles.columns}>
@@ -83,9 +84,11 @@ export function StartForm({
             {request.note !== null && <ErrorNote text={request.note} />}
             {form.rerunOf === null && <MoreOptions form={form} job={job} />}
             {isNarrow && sentence}
+            {isNarrow && copies}
           </div>
           <footer className={styles.acts}>
-            <Acts form={form} jobId={job.id} mayStart={mayStart} />
+            <Acts form={form} mayStart={mayStart} />
+            {!isNarrow && copies}
           </footer>
         </Card>
       </form>
@@ -231,31 +234,27 @@ function Faults({ form: { typed, fieldErrors } }: { readonly form: Form }): Reac
   );
 }
 
-function Acts(o: { readonly form: Form; readonly jobId: string; readonly mayStart: boolean | null }): ReactNode {
-  const { form, mayStart } = o;
+function Acts({ form, mayStart }: { readonly form: Form; readonly mayStart: boolean | null }): ReactNode {
   const { typed, rerunOf } = form;
   const { isStarting } = form.request;
   if (mayStart === false) return <p className={styles.refused}>Your token does not let you start runs.</p>;
   return (
-    <>
-      <Button
-        type="submit"
-        look="primary"
-        size="form"
-        icon={isStarting ? LoaderCircle : rerunOf === null ? Play : RotateCcw}
-        disabled={typed.read.error !== undefined}
-        // Not `disabled`, which would take the focus away.
-        aria-busy={isStarting}
-        aria-disabled={isStarting}
-      >
-        {isStarting ? 'Starting…' : rerunOf === null ? 'Run' : 'Run again'}
-        {!isStarting && (
-          <span className={styles.keys} aria-hidden="true">
-            <Kbd>Ctrl ⏎</Kbd>
-          </span>
-        )}
-      </Button>
-      {rerunOf === null && <Copies form={form} jobId={o.jobId} />}
-    </>
+    <Button
+      type="submit"
+      look="primary"
+      size="form"
+      icon={isStarting ? LoaderCircle : rerunOf === null ? Play : RotateCcw}
+      disabled={typed.read.error !== undefined}
+      // Not `disabled`, which would take the focus away.
+      aria-busy={isStarting}
+      aria-disabled={isStarting}
+    >
+      {isStarting ? 'Starting…' : rerunOf === null ? 'Run' : 'Run again'}
+      {!isStarting && (
+        <span className={styles.keys} aria-hidden="true">
+          <Kbd>Ctrl ⏎</Kbd>
+        </span>
+      )}
+    </Button>
   );
 }
