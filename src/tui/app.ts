@@ -121,6 +121,7 @@ const connectionLooks: Readonly<Record<Connection['state'], Span>> = {
   healthy: { text: '● healthy', colour: 'green' },
   degraded: { text: '● degraded', colour: 'yellow' },
   unhealthy: { text: '● unhealthy', colour: 'red' },
+  silent: { text: '… no answer yet', colour: 'yellow' },
   lost: { text: '✗ no connection, retrying', colour: 'red' },
 };
 

@@ -5,12 +5,14 @@ import { ApiProblem } from '../client/api-problem.ts';
 import type { Client } from '../client/client.ts';
 
 export type Connection = {
-  readonly state: 'connecting' | 'healthy' | 'degraded' | 'unhealthy' | 'lost';
+  readonly state: 'connecting' | 'healthy' | 'degraded' | 'unhealthy' | 'silent' | 'lost';
   readonly epoch: number;
 };
 
 const everyMs = 2_000;
 const retryMs = 500;
+/** From then on the last answer is no longer shown. */
+const silentAfterMs = 1_000;
 /** A server that accepts the connection and does not answer counts as unreachable. */
 const timeoutMs = 5_000;
 
@@ -21,7 +23,8 @@ export function useConnection(client: Client, isLetIn: boolean): Connection {
     const ending = new AbortController();
     let timer: NodeJS.Timeout | undefined;
     const look = async (): Promise<void> => {
-      const state = await stateOf(client, ending.signal);
+      const silence = setTimeout(() => setConnection(silenced), silentAfterMs);
+      const state = await stateOf(client, ending.signal).finally(() => clearTimeout(silence));
       if (ending.signal.aborted) return;
       setConnection((last) => {
         const isBack = last.state === 'lost' && state !== 'lost';
@@ -36,6 +39,10 @@ export function useConnection(client: Client, isLetIn: boolean): Connection {
     };
   }, [client, isLetIn]);
   return connection;
+}
+
+function silenced(last: Connection): Connection {
+  return last.state === 'connecting' || last.state === 'lost' ? last : { ...last, state: 'silent' };
 }
 
 async function stateOf(client: Client, ending: AbortSignal): Promise<Connection['state']> {

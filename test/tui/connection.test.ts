@@ -36,6 +36,39 @@ testWith('tmux')('a lost connection is reported, and everything goes on when the
   await expect.poll(() => terminal.screen()).not.toContain('no connection');
 });
 
+testWith('tmux')('an action that found no server is no longer reported once the server is back', async () => {
+  await using wire = await openWire(executing.url);
+  const terminal = await openTui(wire.url);
+  await terminal.sees(/❯ demo/);
+  await terminal.press('Enter');
+  await terminal.sees('Starts at once');
+  wire.cut();
+  await terminal.press('C-s');
+  await terminal.sees('No server can be reached');
+  await terminal.sees('✗ no connection, retrying');
+  wire.fix();
+  await terminal.sees('Starts at once');
+  await terminal.press('C-s');
+  await terminal.sees(/✓ success[\s\S]*\nr: rerun/);
+  wire.cut();
+  await terminal.type('ra');
+  await terminal.sees('No server can be reached');
+  await terminal.sees('✗ no connection, retrying');
+  wire.fix();
+  await expect.poll(() => terminal.screen()).not.toMatch(/no connection|No server/);
+});
+
+testWith('tmux')('a server that does not answer is reported before it counts as lost', async () => {
+  await using wire = await openWire(server.url);
+  const terminal = await openTui(wire.url);
+  await terminal.sees(/ ● \w+$/m);
+  wire.hang();
+  await terminal.sees('… no answer yet');
+  await terminal.sees('✗ no connection, retrying');
+  wire.fix();
+  await terminal.sees(/ ● \w+$/m);
+});
+
 testWith('tmux')('a run that has printed nothing is still followed after the server closes its streams', async () => {
   const gate = await openStreamGate(server.url);
   const run = await server.addRun();

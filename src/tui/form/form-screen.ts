@@ -126,7 +126,7 @@ function wordsOf(outlook: Outlook | null, { byField, others }: FormErrors, isBeg
 
 /** @param onErrors is called when the arguments are refused */
 function useStart(jobId: string, args: JsonObject, onErrors: () => void) {
-  const { client, open, attend } = useSurroundings();
+  const { client, open, attend, epoch } = useSurroundings();
   const [startError, setStartError] = useState<string | null>(null);
   const [isStarting, setStarting] = useState(false);
   /**
@@ -134,6 +134,8 @@ function useStart(jobId: string, args: JsonObject, onErrors: () => void) {
    * run.
    */
   const startKey = useRef(randomUUID());
+  // A start that found no server can now be repeated.
+  useEffect(() => setStartError(null), [epoch]);
   async function start(): Promise<void> {
     if (isStarting) return;
     setStarting(true);

@@ -1,6 +1,6 @@
 // The actions on a run. Each asks for confirmation.
 
-import { useState } from 'react';
+import { useEffect, useState } from 'react';
 import { errorText } from '../../client/error-words.ts';
 import { isFinished } from '../../domain/run.ts';
 import type { Span } from '../line.ts';
@@ -84,11 +84,13 @@ export function useRunActions(runId: string, run: RunAnswer | null, chosenStep: 
 
 /** The requests for the actions, and their outcome. */
 function useRunRequests(runId: string) {
-  const { client, open, attend } = useSurroundings();
+  const { client, open, attend, epoch } = useSurroundings();
   const [note, setNote] = useState<string | null>(null);
   const [error, setError] = useState<string | null>(null);
   const [hasCancelled, setCancelled] = useState(false);
   const path = { run_id: runId };
+  // An action that found no server can now be repeated.
+  useEffect(() => setError(null), [epoch]);
 
   async function act(doing: string, action: () => Promise<string | null>): Promise<void> {
     setNote(doing);
