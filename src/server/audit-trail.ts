@@ -140,13 +140,28 @@ function refusalOf(problem: Problem, request: FastifyRequest): NewAuditEntry | u
     reason: problem.slug,
     detail: {
       operation: request.routeOptions.config.operation ?? null,
-      message: toAuditText(problem.message),
+      message: toAuditText(messageOf(problem)),
       ...jobOf(request, operation?.audit),
       ...(webhook && { webhook: `${webhook.jobId}/${webhook.name}` }),
       ...(action === 'auth.fail' && tokenId && { token_id: tokenId }),
     },
   };
 }
+
+/** A name that is not known may be a secret in the wrong place, so it is not repeated. */
+function messageOf({ message, members }: Problem): string {
+  const [first]: readonly unknown[] = Array.isArray(members.errors) ? members.errors : [];
+  const { pointer, keyword }: { readonly pointer?: unknown; readonly keyword?: unknown } = asObject(first);
+  if (typeof pointer !== 'string' || !isOfUnknownName.has(keyword)) return message;
+  const more = / \(and \d+ more\)$/.exec(message)?.[0] ?? '';
+  return `${pointer.slice(0, pointer.lastIndexOf('/')) || '/'}: has a member that is not known${more}`;
+}
+
+const isOfUnknownName: ReadonlySet<unknown> = new Set([
+  'additionalProperties',
+  'unevaluatedProperties',
+  'propertyNames',
+]);
 
 function objectOf(request: FastifyRequest, audit: OperationAudit | null | undefined): AuditObject | null {
   if (request.webhook) return { kind: 'webhook', id: request.webhook.id };

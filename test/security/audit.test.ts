@@ -268,6 +268,11 @@ test('no entry has a secret: of a token, of an argument, or in a wrong place', a
   await server.post('/runs', { job_id: 'secret', args: { key: secret, more: 1 } });
   await server.post('/runs', { job_id: 'secret', args: { key: secret }, security_profile: 'permissive' });
   await server.post('/schedules', { job_id: 'secret', cron: '0 3 * * *', args: { key: secret } });
+  // In the place of a name.
+  await server.post('/runs', { job_id: 'secret', args: { key: 'long enough', [secret]: 1, other: 1 } });
+  await server.post('/runs', { job_id: 'demo', labels: { [`${secret} `]: '' } });
+  await server.post('/schedules', { job_id: 'demo', cron: '0 3 * * *', args: { [secret]: 1 } });
+  await server.post('/tokens', { name: 'x', scopes: ['admin'], [secret]: 1 });
   await server.fetch(`/runs/${credential}/cancel`, { method: 'POST' });
   await server.post('/runs', { job_id: credential });
   await server.fetch('/runs', { headers: { authorization: `Bearer ${credential}x` } });
@@ -275,6 +280,8 @@ test('no entry has a secret: of a token, of an argument, or in a wrong place', a
   await expect.poll(async () => (await audit(`q=${credential.slice(5, 31)}_%5Bredacted%5D`)).total).toBeGreaterThan(1);
   await expect.poll(() => newest()).toMatchObject({ detail: { operation: 'listRuns' } });
 
+  const { entries } = await audit('action=run.create&result=refused');
+  expect(entries.map(({ detail }) => detail?.message)).toContain('/args: has a member that is not known (and 1 more)');
   const file = new DatabaseSync(join(server.root, 'data', 'flwd.db'), { readOnly: true });
   const all = JSON.stringify(file.prepare('SELECT * FROM audit').all());
   file.close();
