@@ -154,6 +154,21 @@ test('a script found by PATH lacks what it lacks under its own path, and mail is
   expect(readFileSync(join(byHome?.folder ?? '', 'command.sh'), 'utf8')).toContain(`PATH=${dir}/bin:/usr/bin:/bin;`);
 });
 
+test('a job whose command does not name a password of the crontab says so', async () => {
+  const found = await imported(
+    createHome(),
+    'DB_PASSWORD=hunter22',
+    '1 1 * * * echo "$DB_PASSWORD" | sha256sum',
+    '2 1 * * * date',
+  );
+  expect(found.map(({ notes }) => notes.filter((note) => note.includes('DB_PASSWORD')))).toEqual([
+    [],
+    [
+      'its command does not name DB_PASSWORD: if nothing that it starts needs this password, remove it from config.yaml',
+    ],
+  ]);
+});
+
 test('a line that another program than the job would read gets a note', async () => {
   const found = await imported(
     createHome(),

@@ -54,6 +54,16 @@ function addTo(dir: string, job: string, line: string): void {
   writeFileSync(file, `${readFileSync(file, 'utf8')}\n${line}`);
 }
 
+test('a takeover says once to whom cron has mailed what the jobs print', async () => {
+  const { flwd } = await imported(table.replace('MAILTO=""', 'MAILTO=ops@example.org'));
+  const { stdout } = await flwd('takeover', '--dry-run');
+  expect(
+    stdout.match(/^note: cron mails what it prints to ops@example\.org; flwd keeps it, and `notify`/gm),
+  ).toHaveLength(1);
+  const { lines: found }: { lines: object[] } = JSON.parse((await flwd('takeover', '--dry-run', '--json')).stdout);
+  expect(found[0]).toMatchObject({ cron_mails_to: 'ops@example.org' });
+});
+
 test('cron loses exactly the imported lines, flwd gets them, and --undo brings them back', async () => {
   const { dataDir, crontab, flwd, held, server } = await imported();
   expect(await held()).toEqual(['date', 'echo', 'echo-2']);

@@ -121,12 +121,7 @@ function notesOf({ environment, command, times, endsWithReturn }: Entry, cron: s
   const { MAILTO: mailTo = '', CRON_TZ: zone } = environment;
   const [, log] = />>?\s*(\/\S+|\S*\w\S*)\s+2>&1\s*$/.exec(command) ?? [];
   return [
-    ...(mailTo === ''
-      ? []
-      : [
-          `cron mails what it prints to ${mailTo}; flwd keeps it, and \`notify\` with the channel ` +
-            `\`{type: mail, to: [${mailTo}]}\` mails when a run fails (docs/guides/notifications.md)`,
-        ]),
+    ...(mailTo === '' ? [] : [noteOfMail(mailTo)]),
     ...(pathOf({ environment }, home) === environment.PATH
       ? []
       : [`~ in PATH became ${home}, because most shells do not expand it there`]),
@@ -142,6 +137,13 @@ function notesOf({ environment, command, times, endsWithReturn }: Entry, cron: s
         ? [`flwd keeps what it prints: without >> ${log} 2>&1 in command.sh it need not write there`]
         : []),
   ];
+}
+
+export function noteOfMail(mailTo: string): string {
+  return (
+    `cron mails what it prints to ${mailTo}; flwd keeps it, and \`notify\` with the channel ` +
+    `\`{type: mail, to: [${mailTo}]}\` mails when a run fails (docs/guides/notifications.md)`
+  );
 }
 
 /** cronie's RANDOM_DELAY: up to so many minutes. */

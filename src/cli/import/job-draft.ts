@@ -32,6 +32,8 @@ export type Draft = {
   readonly record: ImportRecord;
   readonly needs: CommandNeeds;
   readonly secrets: readonly StoredSecret[];
+  /** Variables with a password that its own commands do not name; what they start may use them. */
+  readonly unnamed: readonly string[];
   readonly notes: readonly string[];
   /** Lines for config.yaml that give the job what it lacks; empty if it lacks nothing. */
   readonly configLines: readonly string[];
@@ -132,6 +134,10 @@ export function draftJob(
     record,
     needs,
     secrets,
+    unnamed: unnamedIn(
+      job,
+      secrets.filter(({ argument }) => env.stored.has(argument)),
+    ),
     notes: [
       ...notes,
       ...notesOfHidden(needs, isLockShared),
@@ -140,6 +146,11 @@ export function draftJob(
     ],
     ...lines,
   };
+}
+
+function unnamedIn(job: FoundJob, secrets: readonly Secret[]): string[] {
+  const words = new Set(commandsOf(job).flatMap(({ text }) => text.split(/\W+/)));
+  return secrets.map(({ variable }) => variable).filter((variable) => !words.has(variable));
 }
 
 /** The other scheduler's own limit counts more than a lock in its command. */

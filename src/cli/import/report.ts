@@ -61,9 +61,15 @@ function linesOf(result: Imported, options: Options, shared: ReturnType<typeof s
     ...draft.configLines.map((one) => ['config.yaml', one] as const),
     ...securityLines([draft.security]).map((one) => ['flwd.yaml', one] as const),
     ...draft.secrets.map(({ stored }) => ['secret', commandText(options, 'secrets', 'set', stored)] as const),
+    ...draft.unnamed.map((variable) => ['note', noteOfUnnamed(variable)] as const),
     ...draft.notes.filter((note) => shared.every((one) => one.note !== note)).map((note) => ['note', note] as const),
   ];
   return [head, ...rows.map(([name, value]) => row(name, value))];
+}
+
+/** Other lines may need it: a variable of a crontab is set for all lines below it. */
+function noteOfUnnamed(variable: string): string {
+  return `its command does not name ${variable}: if nothing that it starts needs this password, remove it from config.yaml`;
 }
 
 /** What the job seems to use and does not get. */
@@ -93,6 +99,6 @@ function toJson(result: Imported) {
     config_lines: draft.configLines,
     flwd_lines: securityLines([draft.security]),
     secrets: draft.secrets.map(({ stored }) => stored),
-    notes: draft.notes,
+    notes: [...draft.unnamed.map(noteOfUnnamed), ...draft.notes],
   };
 }

@@ -25,6 +25,8 @@ export type ImportedLine = {
       readonly lines: readonly number[];
       /** Its next times under cron, with their offset. */
       readonly nextTimes: readonly string[];
+      /** To whom cron mails what it prints; empty if to nobody that the crontab names. */
+      readonly mailTo: string;
     }
   /** flwd has commented it out. */
   | { readonly kind: 'taken'; readonly lines: readonly number[] }
@@ -93,10 +95,11 @@ function compare(known: readonly Known[], table: CronTable, text: Buffer): Impor
     timezone,
     homeOf: (name: string) => users.get(name)?.home ?? null,
   };
-  const found = readTable(text, { hasUser: table.user === null }).map((line) => jobOfLine(line, shared));
-  const now = found.flatMap((one) =>
-    one.kind === 'job' ? [{ line: one.origin.line ?? 0, record: recordOf(one, null) }] : [],
-  );
+  const now = readTable(text, { hasUser: table.user === null }).flatMap((line) => {
+    const one = jobOfLine(line, shared);
+    const mailTo = (line.kind === 'entry' ? line.environment.MAILTO : undefined) ?? '';
+    return one.kind === 'job' ? [{ line: line.line, record: recordOf(one, null), mailTo }] : [];
+  });
   const taken = takenLines(text);
   const seen = new Set<string>();
   const compared = known.map(({ record, jobId }): ImportedLine => {
@@ -112,7 +115,8 @@ function compare(known: readonly Known[], table: CronTable, text: Buffer): Impor
         reason:
           'its variables, user or time zone changed since the import: remove the job’s folder and import it again',
       };
-    if (lines.length > 0) return { kind: 'active', record, jobId, lines, nextTimes: timesOf(record) };
+    const [{ mailTo } = { mailTo: '' }] = same;
+    if (lines.length > 0) return { kind: 'active', record, jobId, lines, nextTimes: timesOf(record), mailTo };
     // A job whose folder was moved has another id now.
     const commented = taken
       .filter((one) => one.jobId === jobId || withoutSecrets(one.text.trim()) === record.text)

@@ -1,5 +1,6 @@
 // Shows what a takeover does: the next times of each line under cron and under flwd, side by side.
 
+import { noteOfMail } from '../import/crontab-job.ts';
 import { withoutSecrets } from '../import/secret-text.ts';
 import { type Output, printable } from '../terminal/output.ts';
 import { placeOf } from './imported-lines.ts';
@@ -16,7 +17,15 @@ export function printPlan(prepared: readonly Prepared[], output: Output): void {
   if (output.isJson) output.json({ lines: prepared.map(toJson) });
   else if (prepared.length === 0)
     output.say('No job here was imported from a crontab: flwd import crontab imports the lines.');
-  else output.text(`${prepared.flatMap(linesOf).join('\n')}\n`);
+  else output.text(`${[...prepared.flatMap(linesOf), ...mailNotes(prepared)].join('\n')}\n`);
+}
+
+/** One for each address, because a MAILTO holds for all lines below it. */
+function mailNotes(prepared: readonly Prepared[]): string[] {
+  const notes = prepared.flatMap(({ line, step }) =>
+    line.kind === 'active' && step === 'take-over' && line.mailTo !== '' ? [`note: ${noteOfMail(line.mailTo)}`] : [],
+  );
+  return [...new Set(notes)].map(printable);
 }
 
 function linesOf(prepared: Prepared): string[] {
@@ -61,6 +70,7 @@ function toJson({ line, step, reason, nextTimes, schedules, hasSucceeded, runAs 
     has_succeeded: hasSucceeded,
     run_as: runAs,
     schedules: schedules.map(({ id }) => id),
+    cron_mails_to: line.kind === 'active' && line.mailTo !== '' ? line.mailTo : null,
     cron_times: line.kind === 'active' ? line.nextTimes : [],
     flwd_times: nextTimes,
   };
