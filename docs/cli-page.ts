@@ -148,8 +148,7 @@ stream as one object per line. Commands that only remove something print nothing
 | \`log\` | its \`kind\` is \`line\` (with the first line that differs in \`a\` and \`b\`, and its \`step_id\`), \`same\`, or \`unknown\` (no difference in as many \`lines\` as were read); null if the logs cannot be read |
 | \`files\` | the files that changed: \`path\`, \`change\`, and the texts \`a\` and \`b\`, which are null beyond the first 30 files and for files that are not text or larger than 1 MiB; \`change\` is \`added\`, \`removed\` or \`changed\`; null if the files cannot be read |
 
-Everywhere, the time that a run took is its time of work, as in the console: without the time in which it waited for
-approvals. \`flwd runs RUN\` and the end of \`flwd run\` name that time, too. While a run waits for an approval, flwd shows
-the time since its start. For a run in progress, \`flwd runs\` says how long it has taken so far, and how much is probably
-left.
+The time that a run took leaves out the time in which it waited for approvals, as in the console. \`flwd runs RUN\` and
+the end of \`flwd run\` show both times. While a run waits for an approval, flwd shows the time since its start. For a run
+in progress, \`flwd runs\` says how long it has taken so far, and how much is probably left.
 `;

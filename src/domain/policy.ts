@@ -58,7 +58,7 @@ export function chooseProfile(
   if (profiles.indexOf(chosen) > profiles.indexOf(base)) {
     throw new Problem(
       'profile-not-allowed',
-      `The job runs as '${base}'. A request may only tighten that, not loosen it to '${chosen}'.`,
+      `The job runs in the profile '${base}'. A request may ask for a stricter profile, but '${chosen}' is looser.`,
     );
   }
   if (!o.allowed.includes(chosen)) {

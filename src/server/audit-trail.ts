@@ -115,7 +115,7 @@ function createEntryWriter({ store, log }: { readonly store: Pick<Store, 'audit'
         );
         throw new Problem(
           'not-ready',
-          'It was done, but the audit log could not be written; the server’s log holds the entry until it can be.',
+          'The request was carried out, but its audit entry could not be stored. The server tries again; until then, its log has the entry.',
         );
       }
     },

@@ -111,7 +111,7 @@ test('a run that failed says why and what to change, also later and in the list'
   expect((await flwd(dir, 'runs')).stdout).toContain(why);
 });
 
-test('arguments can come from a file or standard input, and flags override them', async () => {
+test('arguments can come from a file or standard input, and options override them', async () => {
   const { dir } = await createInstance(jobs);
   writeFileSync(join(dir, 'args.yaml'), 'target: /file\nkeep:\n  days: 3\n');
   const ofFile = await flwd(dir, 'plan', 'backup/daily', '--args-file', 'args.yaml', '--keep.days', '5', '--json');

@@ -80,7 +80,7 @@ testWith(headlessChromium)('a secret is set, replaced, its key rotated, and dele
   expect(await page.locator('body').textContent()).not.toMatch(/the-(first|second)-value/);
   await page.getByRole('button', { name: 'Rotate the key…' }).click();
   await page.getByRole('button', { name: 'Rotate the key', exact: true }).click();
-  await page.getByRole('status').filter({ hasText: 'seals everything now' }).waitFor();
+  await page.getByRole('status').filter({ hasText: 'now encrypts everything' }).waitFor();
   await row.getByRole('button', { name: 'Delete… registry' }).click();
   await page.getByRole('button', { name: 'Delete the secret' }).click();
   await row.waitFor({ state: 'detached' });
@@ -164,10 +164,10 @@ testWith(headlessChromium)('storage says how long things are kept, and removes w
     .getByText(/^[\d.]+\w+ free$/)
     .waitFor();
   await page.getByRole('button', { name: 'Preview' }).click();
-  await page.getByText('Nothing is past its time.').waitFor();
+  await page.getByText('No data has expired.').waitFor();
   await page.getByRole('button', { name: 'Remove now…' }).click();
   await page.getByRole('button', { name: 'Remove it' }).click();
-  await page.getByText('Nothing was past its time.').waitFor();
+  await page.getByText('No data had expired.').waitFor();
 });
 
 testWith(headlessChromium)('a source says how many of its jobs are invalid; a value is set and deleted', async () => {

@@ -58,7 +58,7 @@ testWith(headlessChromium)('a schedule of a config.yaml is held, released and ru
   expect(await panel.getByRole('button', { name: /Edit|Delete/ }).count()).toBe(0);
 
   await panel.getByRole('button', { name: 'Hold' }).click();
-  await panel.getByText('Held: it starts nothing until it is released.').waitFor();
+  await panel.getByText('Held: this schedule starts nothing until it is released.').waitFor();
   await row.getByText('Held').waitFor();
   await panel.getByRole('button', { name: 'Run now' }).click();
   await panel.getByRole('region', { name: 'Last runs' }).getByText('by local').waitFor();

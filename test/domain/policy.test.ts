@@ -33,7 +33,7 @@ describe('the profile of a run', () => {
   });
 
   test('is never loosened by the caller', () => {
-    expect(() => choose({ requested: 'permissive' })).toThrow(refused('not loosen it'));
+    expect(() => choose({ requested: 'permissive' })).toThrow(refused('is looser'));
   });
 
   test('must be one that the instance allows', () => {

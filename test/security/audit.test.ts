@@ -345,7 +345,7 @@ describe('while the log cannot be written', () => {
     const answer = await failing.post('/schedules', { job_id: 'demo', cron: '0 3 * * *' });
     expect([answer.status, await answer.text()]).toEqual([
       503,
-      expect.stringContaining('It was done, but the audit log'),
+      expect.stringContaining('The request was carried out, but its audit entry'),
     ]);
     expect(await failing.store.schedules.all()).toHaveLength(1);
     expect(await audit('', {}, failing)).toMatchObject({ total: 0 });

@@ -62,12 +62,13 @@ export const instanceCommands = [
   },
   {
     name: 'doctor',
-    about: 'check what this host can enforce and how to fix the rest; exits with 0 if the default profile works',
+    about:
+      'check the host and the instance, and say how to fix problems; exits with 0 if a server could start and isolate jobs',
     options: [json, configFile, dataDir],
   },
   {
     name: 'gc',
-    about: 'remove data past its retention now, whether the server is running or not',
+    about: 'remove data whose retention period has ended; works with or without a running server',
     options: onInstance({ name: 'dry-run', about: 'only print what would be removed' }),
     examples: ['flwd gc --dry-run'],
   },
@@ -92,7 +93,7 @@ export const instanceCommands = [
   },
   {
     name: 'secrets list',
-    about: 'list the names of stored secrets',
+    about: 'list the names of stored secrets, and what uses them',
     options: onInstance(secretTenant),
   },
   {

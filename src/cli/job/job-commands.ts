@@ -32,7 +32,7 @@ const allSchedules: Option = { name: 'all', about: 'all schedules of this tenant
 
 /** Options for the arguments of a job and the settings of its run. */
 const request: readonly Option[] = [
-  ...wholeArguments('flags override it'),
+  ...wholeArguments('options override it'),
   {
     name: 'security-profile',
     value: 'PROFILE',
@@ -137,7 +137,7 @@ export const jobCommands = [
   },
   {
     name: 'sources',
-    about: 'list the sources of jobs, with their numbers of jobs and of broken jobs, and what an untrusted one may use',
+    about: 'list the sources, how many jobs and invalid jobs each has, and what an untrusted source may use',
     options: onInstance(),
     instead: {
       add: 'name the folder under `sources` in flwd.yaml, and restart the server',
@@ -210,7 +210,7 @@ export const jobCommands = [
       { name: 'heartbeat', value: 'URL', about: 'call this address after each success of a run of the schedule' },
       { name: 'heartbeat-secret', value: 'NAME', about: 'the same, with an address that is a stored secret' },
       { name: 'next', value: 'N', about: 'print the next N times, and do not create the schedule' },
-      ...wholeArguments('flags override it'),
+      ...wholeArguments('options override it'),
       label,
       tenant,
     ),
@@ -384,7 +384,8 @@ export const jobCommands = [
   },
   {
     name: 'triggers',
-    about: 'list triggers, which start jobs after other jobs, for files or after checks, and their last result',
+    about:
+      'list triggers with their last result; a trigger starts a job after another job, for a file or after a check',
     options: onInstance({ name: 'job', value: 'JOB', about: 'triggers that start this job' }),
   },
   {

@@ -57,7 +57,7 @@ export const runCommands = [
   },
   {
     name: 'compare',
-    about: 'show how a run differs from another one, or from the last success of its job before',
+    about: 'show how a run differs from another run, or from the last success of its job before it',
     options: onInstance(),
     operands: 'RUN [RUN]',
     examples: ['flwd compare backup/daily', 'flwd compare run_01KJ…', 'flwd compare run_01KJ… run_01KK… --json'],
@@ -142,7 +142,7 @@ export const runCommands = [
     about: 'list runs that take too long, jobs that have not succeeded in time, and times that schedules missed',
     options: onInstance(
       { name: 'job', value: 'JOB', about: 'only this job' },
-      { name: 'all', about: 'also what is over' },
+      { name: 'all', about: 'also what is no longer late' },
       limit,
       tenant,
     ),
@@ -183,7 +183,7 @@ export const runCommands = [
           'start (the default), failed (the steps that did not succeed), or a step (it and all steps that need it)',
       },
       { name: 'latest', about: 'use the current version of the job, not the version of that run' },
-      ...wholeArguments('they override those of that run; flags override them'),
+      ...wholeArguments('they override those of that run; options override them'),
       idempotencyKey,
       { name: 'detach', short: 'd', about: 'print the id of the new run and leave it running' },
     ),

@@ -51,7 +51,7 @@ export async function start(options: Options, operands: readonly string[]): Prom
     const toStart = made.in_span - made.left_out;
     output.say(`${job.id} gets ${runs(toStart)}, ${made.at_once} at a time, oldest first${leftOut(made)}`);
     output.say(`watch it with ${session.command('backfills')}, and its runs with ${runsCommand(session, made.id)}`);
-    if (made.paused) output.warn('it starts nothing until the schedules are resumed: all of them are paused');
+    if (made.paused) output.warn('all schedules are paused: the backfill starts nothing until they are resumed');
     noteNoServer(session, output);
   });
 }

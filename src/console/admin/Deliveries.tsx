@@ -54,7 +54,7 @@ export function Deliveries(o: {
         <Shown of={deliveries} what="deliveries">
           {({ deliveries: rows }) =>
             rows.length === 0 ? (
-              <Empty>No delivery whose proof was right yet. Forged ones are in the audit log.</Empty>
+              <Empty>No valid delivery yet. Forged deliveries are in the audit log.</Empty>
             ) : (
               <ul aria-label="Deliveries">
                 {rows.map((delivery) => (

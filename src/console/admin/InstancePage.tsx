@@ -56,7 +56,7 @@ export function InstancePage(): ReactNode {
                   ])}
                 />
               </Card>
-              <Card title="How the limits of a run are kept">
+              <Card title="How the limits of a run are enforced">
                 <Facts
                   of={Object.entries(limits.run).map(([limit, { by, detail }]) => [
                     limit,

@@ -76,7 +76,7 @@ export function SecretsPage(): ReactNode {
       {asked?.what === 'delete' && (
         <Confirm
           title={`Delete the secret ${asked.secret.name}?`}
-          text="Jobs that name it can no longer start. Runs that have it already keep their copy."
+          text="Jobs that use this secret can no longer start. Runs that already have it keep their copy."
           yes="Delete the secret"
           no="Keep it"
           confirm={() => void act((client) => client.request('deleteSecret', pathOf(asked.secret)))}
@@ -86,7 +86,7 @@ export function SecretsPage(): ReactNode {
       {asked?.what === 'rotate' && (
         <Confirm
           title="Rotate the key?"
-          text="Everything is sealed with a new key. The old one is removed once nothing needs it. Back up the key file afterwards."
+          text="flwd encrypts everything with a new key, and removes the old key once nothing needs it. Back up the key file afterwards."
           yes="Rotate the key"
           no="Keep the key"
           confirm={() => void rotate()}
@@ -132,7 +132,7 @@ function pathOf({ name, tenant }: Pick<Secret, 'name' | 'tenant'>) {
 function rotatedWords({ key_id: key, resealed, unopened, advice }: AnswerOf<'rotateSecrets'>): string {
   const count = countWords(resealed.secrets + resealed.runs + resealed.steps);
   const lost = unopened > 0 ? ` ${countWords(unopened)} could not be opened.` : '';
-  return `The key ${key} seals everything now: ${count} values were sealed again.${lost} ${advice ?? ''}`;
+  return `The key ${key} now encrypts everything: ${count} values were encrypted again.${lost} ${advice ?? ''}`;
 }
 
 function columnsOf(ask: (asked: Asked) => void): readonly Column<Secret>[] {

@@ -61,7 +61,7 @@ export function StoragePage(): ReactNode {
         </Shown>
         {may('admin') && <Collect />}
         {may('admin') === false && (
-          <p className={styles.quiet}>Callers with the scope admin may remove now what is past its time.</p>
+          <p className={styles.quiet}>Callers with the scope admin can remove expired data now.</p>
         )}
       </PageBody>
     </>
@@ -125,7 +125,7 @@ function Collect(): ReactNode {
       {error !== null && <ErrorNote text={error} />}
       {isAsking && (
         <Confirm
-          title="Remove what is past its time?"
+          title="Remove expired data?"
           text="Runs, logs, artifacts and other data that are older than their retention are deleted. This cannot be undone."
           yes="Remove it"
           no="Leave it"
@@ -147,7 +147,7 @@ function Removed({
   const { file_bytes: files, database_bytes: database, ...counts } = removed;
   const parts = Object.entries(counts).filter(([, count]) => count > 0);
   if (parts.length === 0 && files + database === 0)
-    return <p>{isDone ? 'Nothing was past its time.' : 'Nothing is past its time.'}</p>;
+    return <p>{isDone ? 'No data had expired.' : 'No data has expired.'}</p>;
   return (
     <>
       <p>
@@ -155,7 +155,7 @@ function Removed({
         {parts.map(([kind, count]) => `${countWords(count)} ${kind.replaceAll('_', ' ')}`).join(', ')}
         {`${parts.length > 0 ? '; ' : ''}${sizeWords(files + database)}`}
       </p>
-      {!done && <p>There is more: remove again.</p>}
+      {!done && <p>There is more expired data: remove again.</p>}
     </>
   );
 }

@@ -63,7 +63,7 @@ export function TokensPage(): ReactNode {
       {revoked && (
         <Confirm
           title={`Revoke the token ${revoked.name}?`}
-          text="Whoever uses it is refused from now on. This cannot be undone."
+          text="The server refuses this token from now on. This cannot be undone."
           yes="Revoke the token"
           no="Keep it"
           confirm={() => void act((client) => client.request('revokeToken', { path: { token_id: revoked.id } }))}

@@ -119,7 +119,7 @@ function Keys({ namespace, mayWrite }: { readonly namespace: string; readonly ma
           {deleted && (
             <Confirm
               title={`Delete the key ${deleted.key}?`}
-              text="Jobs that read it find no value."
+              text="Jobs that read this key find no value."
               yes="Delete the key"
               no="Keep it"
               confirm={() =>

@@ -102,7 +102,7 @@ function Nothing({ isNamed }: { readonly isNamed: boolean }): ReactNode {
       <CircleUserRound size={16} aria-hidden="true" />
       <p>
         {isNamed
-          ? 'This approval is not there any more.'
+          ? 'This approval no longer exists.'
           : 'Nothing waits for a person. A step with `approval: {text: …}` would ask here.'}
       </p>
     </Empty>

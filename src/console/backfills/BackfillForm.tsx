@@ -143,7 +143,7 @@ function Outcome({ preview, isPaused }: { readonly preview: Preview | null; read
         </p>
       )}
       {preview?.kind === 'none' && <ErrorNote text={preview.why} />}
-      {isPaused && <p>All schedules are paused: it starts nothing until they are resumed.</p>}
+      {isPaused && <p>All schedules are paused: the backfill starts nothing until they are resumed.</p>}
     </section>
   );
 }

@@ -175,7 +175,7 @@ function ChooseStep(o: {
   const steps = o.run.steps.filter((step) => step.instance_of === null);
   return (
     <Dialog title="Run again from which step?" close={o.close}>
-      <p>It and the steps that need it run again. What the others gave is kept.</p>
+      <p>This step and the steps that need it run again. The outputs of the other steps are kept.</p>
       <ul className={styles.choices}>
         {steps.map(({ step_id: id }) => (
           <li key={id}>

@@ -43,7 +43,7 @@ export function Histogram(o: {
     <div className={styles.histogram}>
       <span className={styles.range}>{[since, failed].filter(Boolean).join('; ')}</span>
       <StackedBars
-        label={`Runs by ${data?.span ?? 'hour'}: ${succeeded}${total('failed')} failed. Draw over it to choose a time.`}
+        label={`Runs by ${data?.span ?? 'hour'}: ${succeeded}${total('failed')} failed. Drag across the chart to choose a period.`}
         buckets={buckets}
         heightPx={heightPx}
         isOnlyFailed={isOnlyFailed}

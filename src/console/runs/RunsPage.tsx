@@ -179,7 +179,9 @@ function NoRuns({ query }: { readonly query: RunQuery }): ReactNode {
   const isAll = Object.keys(filters).length === 0;
   return (
     <Empty>
-      <p>{isAll ? 'No runs yet. A job is started on its page, by a schedule, or with flwd run.' : 'No runs match.'}</p>
+      <p>
+        {isAll ? 'No runs yet. Start a job on its page or with flwd run, or give it a schedule.' : 'No runs match.'}
+      </p>
       {!isAll && isTopLevel && <p>Runs that a step of another run started are left out.</p>}
       {job !== undefined && (
         <p>

@@ -76,11 +76,11 @@ export function SchedulePanel(o: {
 }
 
 function whyOff({ enabled, paused, denied }: Schedule): string {
-  if (!enabled) return 'Disabled: it starts nothing.';
-  if (paused) return 'All schedules are paused: it starts nothing until they are resumed.';
+  if (!enabled) return 'Disabled: this schedule starts nothing.';
+  if (paused) return 'All schedules are paused: this one starts nothing until they are resumed.';
   return denied
     ? `${denialWords(denied)}: ${harmless(denied.detail)}`
-    : 'Held: it starts nothing until it is released.';
+    : 'Held: this schedule starts nothing until it is released.';
 }
 
 function PanelActs({

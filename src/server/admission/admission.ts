@@ -166,7 +166,7 @@ function assertHolds(principal: Principal, scope: Scope, isInstanceWide: boolean
   if (isInstanceWide && principal.tenant !== '*') {
     throw new Problem(
       'permission-denied',
-      `This concerns every tenant, and the caller belongs to the tenant '${principal.tenant}' only: it takes a token ` +
+      `This concerns every tenant, but the caller belongs only to the tenant '${principal.tenant}': use a token ` +
         "made with `flwd tokens create --tenant '*'`.",
     );
   }
