@@ -20,7 +20,7 @@ import { atMost } from '../lib/at-most.ts';
 import { httpFetch } from '../lib/http/http-fetch.ts';
 import { createChanges } from './changes.ts';
 import type { Instance, Rights } from './instance.ts';
-import { createMcpServer, type Shown, tellOfTools } from './server.ts';
+import { createMcpServer, noBatches, type Shown, tellOfTools } from './server.ts';
 import { createUnfinished, type Unfinished } from './unfinished.ts';
 
 type Lent = {
@@ -333,7 +333,6 @@ function toAgent(principal: Principal): Principal {
   return asAgent(principal, principal.kind === 'local' ? usualAgentScopes : agentScopes);
 }
 
-const noBatches = 'Send one message at a time: MCP has no batches any more.';
 const idTooLong = `The id of a message may have at most ${most.charsOfId} characters.`;
 const tooManyCalls = `This session has ${most.callsOfSession} calls that are running, which is the most at once: wait for one to end.`;
 

@@ -1,5 +1,6 @@
 // The instance that an agent works with, and which of its jobs an agent may know.
 
+import { type ApiProblem, ServerUnreachable } from '../client/api-problem.ts';
 import type { Client } from '../client/client.ts';
 import type { AnswerOf, QueryOf } from '../contract/operations.ts';
 import { holdsScope, type Scope } from '../domain/principal.ts';
@@ -20,6 +21,8 @@ export type Instance = {
   readonly attend: (runId: string) => void;
   readonly settings: Settings;
   readonly version: string;
+  /** What a person can do if no server can be reached; left out in a server. */
+  readonly unreachable?: string;
   /** What the agent may see and do; left out if only the instance knows. */
   readonly rights?: Rights;
 };
@@ -92,6 +95,12 @@ export async function findJob(instance: Instance, id: string): Promise<Job | und
     readRights(instance),
   ]);
   return maySee(job.source) ? job : undefined;
+}
+
+/** The error of a call, and what to do about it. */
+export function errorWords({ unreachable }: Instance, error: ApiProblem | ServerUnreachable): string {
+  const advice = error instanceof ServerUnreachable && unreachable !== undefined ? ` ${unreachable}` : '';
+  return `${error.message}${advice}`;
 }
 
 /** Lets the request be sent again if the server changes in the middle of it. */

@@ -4,8 +4,8 @@ import type { Server } from '@modelcontextprotocol/server';
 import { StdioServerTransport, serveStdio } from '@modelcontextprotocol/server/stdio';
 import { atMost } from '../lib/at-most.ts';
 import type { Instance } from './instance.ts';
-import { answerParseErrors } from './parse-errors.ts';
 import { createMcpServer, type Shown, tellOfTools } from './server.ts';
+import { mostLineBytes, readMessages } from './stdio-input.ts';
 import { createUnfinished } from './unfinished.ts';
 
 /** How often the list of tools is compared with what the client has. */
@@ -16,7 +16,9 @@ const finishMs = 10_000;
 /** Resolves when the client has gone away or the signal comes, and the last calls are finished, or take too long. */
 export async function runMcp(instance: Instance, stopped: AbortSignal): Promise<void> {
   const { keep, finished } = createUnfinished();
-  const transport = new StdioServerTransport();
+  const { lines, end } = readMessages(process.stdin, process.stdout);
+  // A line with its end.
+  const transport = new StdioServerTransport(lines, process.stdout, { maxBufferSize: mostLineBytes + 1 });
   const clients: { readonly server: Server; readonly shown: Shown }[] = [];
   const handle = serveStdio(
     () => {
@@ -32,7 +34,6 @@ export async function runMcp(instance: Instance, stopped: AbortSignal): Promise<
     },
     { transport },
   );
-  const endAnswers = answerParseErrors(process.stdin, process.stdout);
   const comparing = setInterval(() => {
     const outdated = clients.filter(({ shown }) => shown.print !== undefined);
     // If this fails, the next one may not.
@@ -49,7 +50,7 @@ export async function runMcp(instance: Instance, stopped: AbortSignal): Promise<
     stopped.addEventListener('abort', () => resolve(), { once: true });
   });
   clearInterval(comparing);
-  endAnswers();
+  end();
   await handle.close();
   await atMost(finishMs, finished());
 }

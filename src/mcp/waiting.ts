@@ -4,11 +4,13 @@ import { type CallToolResult, SdkError, SdkErrorCode, type ServerContext } from 
 import { ApiProblem, ServerUnreachable } from '../client/api-problem.ts';
 import { readTraceParent, toTraceTexts } from '../domain/trigger/trace.ts';
 import { oneLine, plainText } from '../lib/plain-text.ts';
-import { type Instance, type Job, newKey } from './instance.ts';
+import { errorWords, type Instance, type Job, newKey } from './instance.ts';
 import { answerRun } from './run-answer.ts';
 
 /** Clients end a call that is silent, and a job may report nothing. */
 const heartbeatMs = 10_000;
+/** How long the server may be gone before the call ends: one that is restarted is back by then. */
+const lostMs = 5_000;
 const mostMessageChars = 200;
 /** What to say of an event that brings no words of its own. */
 const said: Readonly<Record<string, string>> = {
@@ -53,15 +55,16 @@ export async function startAndWait(
     if (!signal.aborted) return await answerRun(instance, runId);
   } catch (error) {
     if (!(error instanceof ApiProblem || error instanceof ServerUnreachable)) throw error;
-    if (!signal.aborted) return answerStarted(runId, error);
+    if (!signal.aborted) return answerStarted(instance, runId, error);
   }
   if (!isLost(signal) || call.isLossCancel()) call.keep(cancel(instance, runId));
   return { content: [] };
 }
 
 /** An answer that is only an error would make the agent start the job again. */
-function answerStarted(runId: string, { message }: Error): CallToolResult {
-  const text = `${runId} has started, but how it goes could not be read: ${plainText(message)} Do not start it again: pass its run_id to runs_wait.`;
+function answerStarted(instance: Instance, runId: string, error: ApiProblem | ServerUnreachable): CallToolResult {
+  const why = plainText(errorWords(instance, error));
+  const text = `${runId} has started, but how it goes could not be read: ${why} Do not start it again: pass its run_id to runs_wait.`;
   return { content: [{ type: 'text', text }], structuredContent: { run_id: runId } };
 }
 
@@ -88,7 +91,10 @@ async function cancel({ client }: Instance, runId: string): Promise<void> {
   }
 }
 
-/** Returns when the run has ended, the time is over, or the call has been cancelled. */
+/**
+ * Returns when the run has ended, the time is over, or the call has been cancelled.
+ * @throws ApiProblem, ServerUnreachable
+ */
 async function waitFor(
   { client }: Instance,
   { request }: Call,
@@ -104,17 +110,29 @@ async function waitFor(
   },
 ): Promise<void> {
   if (waitMs === 0 || request.signal.aborted) return;
-  const signal = AbortSignal.any([request.signal, AbortSignal.timeout(waitMs)]);
+  const lost = new AbortController();
+  let losing: NodeJS.Timeout | undefined;
+  const signal = AbortSignal.any([request.signal, AbortSignal.timeout(waitMs), lost.signal]);
   const progress = createProgress(request);
   const heartbeat = setInterval(() => progress.tell(), heartbeatMs);
   try {
-    const events = client.stream('getRunEvents', { path: { run_id: runId }, query: { types }, signal });
+    const events = client.stream('getRunEvents', {
+      path: { run_id: runId },
+      query: { types },
+      signal,
+      onOpen: () => clearTimeout(losing),
+      onBreak(error) {
+        losing = setTimeout(() => lost.abort(error), lostMs);
+      },
+    });
     for await (const { event, data } of events) {
       progress.take(event, data);
       if (isAskingEnough && event === 'step.waiting_approval') return;
     }
+    lost.signal.throwIfAborted();
   } finally {
     clearInterval(heartbeat);
+    clearTimeout(losing);
   }
 }
 

@@ -44,7 +44,11 @@ export async function serve(options: Options): Promise<void> {
       await assertOffered(session);
       const { runMcp } = await import('../../mcp/main.ts');
       const settings = { jobTools, waitMs, isUntrustedAllowed };
-      await runMcp({ ...session, settings, version: packageVersion() }, stopped);
+      const unreachable =
+        remoteOf(options) === undefined
+          ? `Ask a person to start one with \`${session.command('serve')}\`, or to restart this MCP server, which then does the work itself.`
+          : 'Ask a person whether that server runs.';
+      await runMcp({ ...session, settings, version: packageVersion(), unreachable }, stopped);
     },
     { mayCreate: true, agentScopes: granted },
   );

@@ -1,0 +1,86 @@
+// The messages on standard input. Answers other lines, as JSON-RPC 2.0 demands: the SDK's transport skips them and tells
+// nobody, and it ends at a line that is too long.
+
+import { PassThrough, type Readable, type Writable } from 'node:stream';
+import { ProtocolErrorCode, parseJSONRPCMessage } from '@modelcontextprotocol/server';
+import { noBatches } from './server.ts';
+
+const newline = 10;
+export const mostLineBytes = 10_485_760;
+
+/**
+ * @param output for the answers
+ * @returns the lines that are messages, and a function that ends the reading
+ */
+export function readMessages(
+  input: Readable,
+  output: Writable,
+): { readonly lines: Readable; readonly end: () => void } {
+  const lines = new PassThrough();
+  /** The beginning of a line whose end has not been read. */
+  let parts: Buffer[] = [];
+  let sizeBytes = 0;
+  function take(line: Buffer): void {
+    const answer = sizeBytes > mostLineBytes ? tooLong : answerTo(line.toString());
+    if (answer === undefined) lines.write(Buffer.concat([line, Buffer.of(newline)]));
+    else output.write(`${JSON.stringify({ jsonrpc: '2.0', ...answer })}\n`);
+  }
+  function read(chunk: Buffer): void {
+    let from = 0;
+    for (let at = chunk.indexOf(newline); at >= 0; at = chunk.indexOf(newline, from)) {
+      keep(chunk.subarray(from, at));
+      take(Buffer.concat(parts));
+      [parts, sizeBytes] = [[], 0];
+      from = at + 1;
+    }
+    keep(chunk.subarray(from));
+  }
+  function keep(part: Buffer): void {
+    sizeBytes += part.length;
+    if (sizeBytes > mostLineBytes) parts = [];
+    else parts.push(part);
+  }
+  const finish = (): void => void lines.end();
+  input.on('data', read).on('end', finish).on('close', finish).on('error', finish);
+  return {
+    lines,
+    end() {
+      input.off('data', read);
+      // An open one would keep the process alive.
+      input.pause();
+    },
+  };
+}
+
+type Answer = { readonly id: unknown; readonly error: { readonly code: number; readonly message: string } };
+
+function refusal(code: ProtocolErrorCode, message: string, id: unknown = null): Answer {
+  return { id, error: { code, message } };
+}
+
+const notJson = refusal(ProtocolErrorCode.ParseError, 'Parse error: the line is not JSON');
+const tooLong = refusal(ProtocolErrorCode.InvalidRequest, `The line has more than ${mostLineBytes} bytes.`);
+
+/** undefined: the line is a message, or empty. */
+function answerTo(line: string): Answer | undefined {
+  if (line.trim() === '') return undefined;
+  let value: unknown;
+  try {
+    value = JSON.parse(line);
+  } catch {
+    return notJson;
+  }
+  if (Array.isArray(value)) return refusal(ProtocolErrorCode.InvalidRequest, noBatches);
+  try {
+    parseJSONRPCMessage(value);
+    return undefined;
+  } catch {
+    return refusal(ProtocolErrorCode.InvalidRequest, 'The line is not a message of JSON-RPC 2.0.', idOf(value));
+  }
+}
+
+/** The id of a request, because the client waits for an answer with it. */
+function idOf(value: unknown): string | number | null {
+  if (typeof value !== 'object' || value === null || !('id' in value && 'method' in value)) return null;
+  return typeof value.id === 'string' || typeof value.id === 'number' ? value.id : null;
+}
