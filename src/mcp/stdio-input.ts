@@ -1,5 +1,5 @@
-// The messages on standard input. Answers other lines, as JSON-RPC 2.0 demands: the SDK's transport skips them and tells
-// nobody, and it ends at a line that is too long.
+// The messages on standard input. Answers other lines, as JSON-RPC 2.0 demands: the SDK's transport skips them and
+// tells nobody, and it ends at a line that is too long.
 
 import { PassThrough, type Readable, type Writable } from 'node:stream';
 import { ProtocolErrorCode, parseJSONRPCMessage } from '@modelcontextprotocol/server';
