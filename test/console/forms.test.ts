@@ -247,6 +247,20 @@ testWith(headlessChromium)('while a start is under way, the form says so, and a 
   expect(asked).toEqual(['POST']);
 });
 
+testWith(headlessChromium)('no run starts while a field holds a text that cannot be read', async () => {
+  const before = await server.fetch('/runs').then((answer) => answer.text());
+  const page = await browser.open(`${server.url}/jobs/note`);
+  const count = page.getByLabel('count', { exact: true });
+  await count.fill('few');
+  await page.getByText('1 field needs attention').waitFor();
+  const text = page.getByLabel('text', { exact: true });
+  await text.fill('a');
+  await text.press('Control+Enter');
+  await count.and(page.locator(':focus')).waitFor();
+  await page.getByRole('button', { name: '1 field needs attention' }).waitFor();
+  expect(await server.fetch('/runs').then((answer) => answer.text())).toBe(before);
+});
+
 testWith(headlessChromium)('a default inside an object is shown once the object is given', async () => {
   const page = await browser.open(`${server.url}/jobs/hosts`);
   const user = page.getByLabel('user', { exact: true });

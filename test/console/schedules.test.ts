@@ -9,7 +9,11 @@ import { bash } from '../support/jobs.ts';
 import { aBrowser } from './a-browser.ts';
 import { errorsInBothThemes } from './accessibility-errors.ts';
 
-const argspec = { type: 'object', required: ['target'], properties: { target: { type: 'string' } } };
+const argspec = {
+  type: 'object',
+  required: ['target'],
+  properties: { target: { type: 'string' }, days: { type: 'integer' } },
+};
 const server = await startServing({
   executes: true,
   jobs: {
@@ -192,11 +196,16 @@ testWith(headlessChromium)('a schedule is made by keyboard, with its next times,
   await form.getByLabel(/^target/).fill('/srv/b');
   await form.getByLabel('Name').fill('Weekly');
   await form.getByRole('region', { name: 'Next times' }).getByText('Every Monday at 04:00').waitFor();
+  await form.getByLabel(/^days/).fill('few');
+  await form.getByRole('button', { name: 'Create the schedule' }).press('Enter');
+  await form.getByText('must be a whole number').waitFor();
+  await form.getByLabel(/^days/).fill('7');
+  await form.getByText('must be a whole number').waitFor({ state: 'detached' });
   await form.getByRole('button', { name: 'Create the schedule' }).press('Enter');
   const panel = page.getByRole('region', { name: 'Schedule of ops/plain' });
   await panel.getByText('Weekly').waitFor();
   expect(await read('/schedules?job_id=ops/plain')).toMatchObject({
-    schedules: [{ name: 'Weekly', cron: '0 4 * * 1', args: { target: '/srv/b' }, created_by: 'local' }],
+    schedules: [{ name: 'Weekly', cron: '0 4 * * 1', args: { target: '/srv/b', days: 7 }, created_by: 'local' }],
   });
 
   await panel.getByRole('button', { name: 'Edit…' }).click();

@@ -77,6 +77,8 @@ function OfJob(o: {
   const save = (): void => {
     setTried(true);
     if (preview?.kind !== 'fires' || missingHeartbeat(terms.heartbeat) !== null) return;
+    // `body` lacks the values that cannot be read, so the server would not refuse them.
+    if (args.typed.read.error !== undefined || args.typed.read.fieldErrors.size > 0) return;
     void act(async (client) => {
       const saved =
         schedule === null
@@ -139,7 +141,7 @@ function ArgumentInputs(o: {
   const errors = o.preview?.kind === 'errors' ? o.preview.errors : [];
   if (typed.json !== null) {
     return (
-      <Field label="Arguments as JSON" error={o.isTried ? messageOf(errors) : null}>
+      <Field label="Arguments as JSON" error={o.isTried ? (typed.read.error ?? messageOf(errors)) : null}>
         {(attributes) => (
           <TextArea
             {...attributes}

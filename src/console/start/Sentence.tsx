@@ -27,7 +27,7 @@ export function Sentence({
   const tone = isSilent ? 'open' : words.tone;
   const isAsking = asks.length > 0 && tone === 'good';
   const Icon = isAsking ? UserRound : icons[tone];
-  const hasWrong = outlook?.kind === 'errors' && fieldErrors.byField.size > 0;
+  const hasWrong = outlook?.kind !== 'none' && fieldErrors.byField.size > 0;
   return (
     <p className={styles.sentence} role="status">
       {!isSilent && (

@@ -119,8 +119,7 @@ function useSubmit(form: Form, frame: RefObject<HTMLFormElement | null>, mayStar
   };
   const submit = (): void => {
     if (mayStart === false) return;
-    if (isNoJson || isOptionWrong) focusWrong();
-    else if (form.outlook?.kind === 'errors' && fieldErrors.byField.size > 0) focusWrong();
+    if (isNoJson || isOptionWrong || fieldErrors.byField.size > 0) focusWrong();
     else void request.start(typed.read.args, focusWrong);
   };
   return { submit, focusWrong };
