@@ -311,7 +311,10 @@ describe('a run', () => {
     await page.getByRole('heading', { level: 1, name: 'Runs' }).waitFor();
     await page.goto(`${server.url}/rnus`);
     await page.getByRole('heading', { level: 1, name: 'Page not found' }).waitFor();
-    await page.getByRole('main').getByRole('link', { name: 'Overview' }).click();
+    const onward = page.getByRole('main').getByRole('link', { name: 'Overview' });
+    const decoration = "getComputedStyle(document.querySelector('main a')).textDecorationLine";
+    expect(await page.evaluate(decoration)).toBe('underline');
+    await onward.click();
     await page.getByRole('heading', { level: 1, name: 'Overview' }).waitFor();
   });
 });

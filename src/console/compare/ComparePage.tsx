@@ -59,7 +59,9 @@ export function ComparePage(): ReactNode {
       <PageBody>
         {a === null || b === null ? (
           <Empty>
-            Choose two runs on the page <Link href="/runs">Runs</Link> with <kbd>x</kbd>, then Compare.
+            <p>
+              Choose two runs on the page <Link href="/runs">Runs</Link> with <kbd>x</kbd>, then Compare.
+            </p>
           </Empty>
         ) : (
           <Compared key={`${a} ${b}`} ids={[a, b]} />

@@ -89,8 +89,10 @@ function NotFound(): ReactNode {
     <>
       <PageHeader title="Page not found" />
       <Empty>
-        The console has no page at this address. Go to the <Link href="/">Overview</Link>, or press <Kbd>Ctrl K</Kbd> to
-        find a job, a page or a run.
+        <p>
+          The console has no page at this address. Go to the <Link href="/">Overview</Link>, or press <Kbd>Ctrl K</Kbd>{' '}
+          to find a job, a page or a run.
+        </p>
       </Empty>
     </>
   );
