@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { type Config, foldersOf } from './config/config.ts';
 import { checkDataDir, examineFiles } from './doctor/start-needs.ts';
 import { examineStarters } from './doctor/starters.ts';
-import { examineStored } from './doctor/stored-data.ts';
+import { examineLeft, examineStored } from './doctor/stored-data.ts';
 import { ownEntry } from './domain/audit.ts';
 import { type HostCheck, ok, warn } from './domain/host-check.ts';
 import { openKeyring } from './engine/secrets/keyring.ts';
@@ -14,9 +14,10 @@ import { createSealer } from './engine/secrets/seal.ts';
 import { countUnopened, type Unopened } from './engine/secrets/unopened-secrets.ts';
 import { runsAlive } from './exec/proc/live-attempts.ts';
 import { startHostProbe } from './host-probe.ts';
-import { withLentRoom } from './instance/disk-reserve.ts';
+import { giveUpReserve, withLentRoom } from './instance/disk-reserve.ts';
 import { acquireOwnership } from './instance/owner-lock.ts';
 import { isTakeoverUnfinished } from './instance/takeover-folder.ts';
+import { assertRestored, unfinishedRestoreFile } from './instance/unfinished-restore.ts';
 import { packageVersion } from './instance/version.ts';
 import { systemClock } from './lib/clock.ts';
 import { createLogger } from './lib/logger.ts';
@@ -51,6 +52,7 @@ export async function examineHost(
     await checkDataDir(config.instance.dataDir),
     ...(await examineFiles(config)),
     ...(await examineStored(config, placesOf(config))),
+    ...examineLeft(placesOf(config)),
   ];
   const now = new Date(systemClock.now()).toISOString();
   const checks = [
@@ -120,6 +122,7 @@ export async function backUp(
   config: Config,
   o: Pick<BackupRequest, 'destination' | 'includesKey'>,
 ): Promise<BackupSummary> {
+  assertRestored(config.instance.dataDir);
   return withLentRoom(config.instance.dataDir, () =>
     createBackup({ ...o, places: placesOf(config), version: packageVersion() }),
   );
@@ -128,10 +131,11 @@ export async function backUp(
 /** @throws DataDirOwned if a server has the data dir, StartError if its scripts are running without one */
 export async function restore(
   config: Config,
-  o: Pick<RestoreRequest, 'source' | 'force' | 'onProgress'>,
+  o: Pick<RestoreRequest<Unopened>, 'source' | 'force' | 'onProgress'>,
 ): Promise<RestoreSummary & { readonly unopened: Unopened }> {
+  const { dataDir } = config.instance;
   const warn = (message: string): void => o.onProgress(message);
-  const ownership = await acquireOwnership(config.instance.dataDir, { warn });
+  const ownership = await acquireOwnership(dataDir, { warn, isRestore: true });
   try {
     const alive = runsAlive(foldersOf(config).runsDir);
     if (alive.length > 0) {
@@ -141,23 +145,37 @@ export async function restore(
         `scripts of this data dir are still running: ${first}${others}; start the server and cancel them first`,
       );
     }
-    const restored = await restoreBackup({ ...o, places: placesOf(config) });
-    return { ...restored, unopened: await recordRestore(config, restored.createdAt) };
+    const takeBack = await giveUpReserve(dataDir);
+    try {
+      const { completed, ...restored } = await restoreBackup<Unopened>({
+        ...o,
+        places: placesOf(config),
+        unfinishedFile: unfinishedRestoreFile(dataDir),
+        complete: (draft, createdAt) => recordRestore(config, draft, createdAt),
+      });
+      return { ...restored, unopened: completed };
+    } finally {
+      await takeBack();
+    }
   } finally {
     await ownership.release();
   }
 }
 
 /** Adds an entry to the audit log of the backup. Entries after the backup are gone. */
-async function recordRestore(config: Config, asOf: string): Promise<Unopened> {
-  const { dbPath, blobsDir, secretKeyFile, secretKey } = config.persistence;
+async function recordRestore(
+  config: Config,
+  draft: Pick<Places, 'dbPath' | 'secretKeyFile'>,
+  asOf: string,
+): Promise<Unopened> {
+  const { blobsDir, secretKey } = config.persistence;
   const log = createLogger({ ...config.logging, output: 'stderr' });
-  const store = await openStore({ dbPath, blobsDir, clock: systemClock, log, onCommit: () => undefined });
+  const store = await openStore({ ...draft, blobsDir, clock: systemClock, log, onCommit: () => undefined });
   try {
     const object = { kind: 'instance', id: null } as const;
     await store.audit.record(ownEntry('local', { action: 'restore', object, tenant: '*', detail: { as_of: asOf } }));
-    const hasKey = secretKey !== null || existsSync(secretKeyFile);
-    return await countUnopened(store, hasKey ? createSealer(openKeyring(secretKeyFile, secretKey)) : undefined);
+    const hasKey = secretKey !== null || existsSync(draft.secretKeyFile);
+    return await countUnopened(store, hasKey ? createSealer(openKeyring(draft.secretKeyFile, secretKey)) : undefined);
   } finally {
     await store.close();
   }
@@ -165,6 +183,7 @@ async function recordRestore(config: Config, asOf: string): Promise<Unopened> {
 
 /** @throws StartError if there is no audit log */
 export function withAudit<T>({ instance, persistence }: Config, work: (audit: AuditFile) => Promise<T>): Promise<T> {
+  assertRestored(instance.dataDir);
   return withLentRoom(instance.dataDir, async () => {
     const audit = openAuditFile(persistence.dbPath);
     try {

@@ -8,6 +8,7 @@ import { type Channel, secretsIn, secretsOfChannel } from '../domain/notificatio
 import { openKeyring, openKeyWords } from '../engine/secrets/keyring.ts';
 import { assertUsable, findDenied, findUncreatable, isForeign } from '../instance/data-dir.ts';
 import { lockFile } from '../instance/owner-lock.ts';
+import { assertRestored } from '../instance/unfinished-restore.ts';
 import { systemClock } from '../lib/clock.ts';
 import { readCalendar } from '../lib/cron/calendars.ts';
 import { findLackOfRoom } from '../lib/files/disk-room.ts';
@@ -178,8 +179,11 @@ export async function checkDataDir(dataDir: string): Promise<HostCheck> {
 /** Why a server would refuse the data dir. Root may look at the data dir of the user that runs the server. */
 export async function findRefusal(dataDir: string): Promise<unknown> {
   if (process.geteuid?.() === 0 && (await isForeign(dataDir))) return undefined;
-  return assertUsable(dataDir, lockFile).then(
-    () => undefined,
-    (error: unknown) => error,
-  );
+  try {
+    await assertUsable(dataDir, lockFile);
+    assertRestored(dataDir);
+    return undefined;
+  } catch (error) {
+    return error;
+  }
 }

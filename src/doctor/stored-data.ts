@@ -1,13 +1,16 @@
+import { existsSync } from 'node:fs';
 import type { Config } from '../config/config.ts';
 import { fail, type HostCheck, ok, warn } from '../domain/host-check.ts';
 import { kvLimits } from '../domain/kv.ts';
 import { waitingWords } from '../domain/notification.ts';
 import { withLentRoom } from '../instance/disk-reserve.ts';
 import { readOwnerId } from '../instance/owner-id.ts';
+import { unfinishedRestoreFile } from '../instance/unfinished-restore.ts';
 import { systemClock, toTimestamp } from '../lib/clock.ts';
 import { localTimezone } from '../lib/timezone.ts';
 import { formatSize } from '../lib/units.ts';
 import type { Places } from '../store/backup/backup.ts';
+import { leftIn } from '../store/backup/restore-swap.ts';
 import type { Signal } from '../store/exports.ts';
 import { type Examination, examineStore } from '../store/sqlite/examine.ts';
 import { damageIn, findUnwritable, toDatabaseFailure } from '../store/sqlite/sqlite-files.ts';
@@ -18,6 +21,8 @@ const restoreWords = 'stop the server and restore a backup (flwd restore)';
 
 /** Checks whether the stored data can be read. */
 export async function examineStored(config: Config, places: Places): Promise<HostCheck[]> {
+  // `checkDataDir` says what to do.
+  if (existsSync(unfinishedRestoreFile(places.dataDir))) return [];
   const denied = findUnwritable(places.dbPath);
   if (denied) return [fail('database', denied.detail, denied.fix)];
   try {
@@ -65,6 +70,14 @@ export async function examineStored(config: Config, places: Places): Promise<Hos
     if (!shortage) throw error;
     return [warn('database', `${places.dbPath} cannot be read at present`, 'free space, or run flwd gc')];
   }
+}
+
+/** The copies take as much room as the data. */
+export function examineLeft(places: Places): HostCheck[] {
+  const left = leftIn(places);
+  if (left.length === 0 || existsSync(unfinishedRestoreFile(places.dataDir))) return [];
+  const fix = 'unless flwd restore is running, remove them; the next flwd restore does so, too';
+  return [warn('restore', `left by a restore that was interrupted: ${left.join(', ')}`, fix)];
 }
 
 const manyWait = 1_000;

@@ -8,6 +8,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as delay } from 'node:timers/promises';
 import { systemClock } from '../lib/clock.ts';
 import { assertAskable, isForeign, openDataDir, unusable } from './data-dir.ts';
+import { assertRestored } from './unfinished-restore.ts';
 
 export type OwnerInfo = {
   readonly pid: number;
@@ -73,7 +74,12 @@ export type OwnerEvents = {
  */
 export async function acquireOwnership(
   dataDir: string,
-  { isEphemeral, ...events }: OwnerEvents & Pick<OwnerInfo, 'isEphemeral'>,
+  {
+    isEphemeral,
+    isRestore = false,
+    ...events
+  }: OwnerEvents &
+    Pick<OwnerInfo, 'isEphemeral'> & { /** It may find an unfinished one. */ readonly isRestore?: boolean },
 ) {
   // Root may talk to another user's server, but must not take its place.
   const other = (await isForeign(dataDir)) ? await findOwner(dataDir).catch(() => null) : null;
@@ -85,6 +91,7 @@ export async function acquireOwnership(
   if (!lock) throw new DataDirOwned(dataDir, await findOwner(dataDir));
   try {
     await assertUnanswered(dataDir);
+    if (!isRestore) assertRestored(dataDir);
     let address: Address | null = null;
     let makesWay = false;
     const answering = {

@@ -1,11 +1,22 @@
 import { spawnSync } from 'node:child_process';
-import { appendFileSync, existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { describe, expect, test } from 'vitest';
 import { testWith } from '../support/host.ts';
 import { bash } from '../support/jobs.ts';
 import { processesWith } from '../support/processes.ts';
+import { mountDisk, mountOn, testWithDisk } from '../support/small-disk.ts';
 import { createInstance } from './an-instance.ts';
 import { createFolder, flwd, flwdReading, start } from './terminal.ts';
 
@@ -47,6 +58,9 @@ describe('a backup of a running instance', () => {
       expect(restored).toMatchObject({ code: 0 });
       expect(restored.stdout).toMatch(
         /^restored \d+ files from \S+\nruns that were running at that time, which the next start marks as lost: 1\n/,
+      );
+      expect((await flwd(other.dir, 'doctor')).stdout).toContain(
+        'no server is running; 1 unfinished run waits for one',
       );
       const again = await other.serve();
       expect(await again.finished(running)).toMatchObject({ status: 'failed', reason: 'lost', attempt: 1 });
@@ -209,20 +223,183 @@ describe('a restore is refused and changes nothing', () => {
 
     const database = readFileSync(join(dest, 'flwd.db'));
     writeFileSync(join(dest, 'flwd.db'), Buffer.concat([database, Buffer.from('x')]));
-    expect(await restored()).toMatchObject({ code: 2, stderr: expect.stringContaining('flwd.db has changed') });
+    expect(await restored()).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(
+        /the backup \S+ is damaged: flwd\.db is not as it was when the backup was made; nothing was restored\n$/,
+      ),
+    });
     writeFileSync(join(dest, 'flwd.db'), database);
     const manifest = readFileSync(join(dest, 'manifest.json'), 'utf8');
-    writeFileSync(join(dest, 'manifest.json'), manifest.replace(/"schema": \d+/, '"schema": 99'));
+    const says = async (from: string | RegExp, to: string): Promise<string> => {
+      writeFileSync(join(dest, 'manifest.json'), manifest.replace(from, to));
+      const { stderr, code } = await restored();
+      expect(code).toBe(2);
+      return stderr;
+    };
+    for (const [from, to] of [
+      ['"format"', '"formau"'],
+      [/"schema": \d+/, '"schema": 99'],
+      ['"sums_sha256": "', '"sums_sha256": "x'],
+    ] as const)
+      expect(await says(from, to)).toMatch(/^(?:checking .*\n)?\S+\/manifest.json is damaged[:;]/);
+    expect(await says('"format": 1', '"format": 2')).toContain(
+      'has the format 2, which this flwd does not know: restore it with the flwd that made it, unless its manifest.json',
+    );
+    writeFileSync(join(dest, 'manifest.json'), manifest);
+    const newer = new DatabaseSync(join(dest, 'flwd.db'));
+    newer.exec('PRAGMA user_version = 99');
+    newer.close();
+    const sumIn = (path: string): string =>
+      createHash('sha256')
+        .update(readFileSync(join(dest, path)))
+        .digest('hex');
+    const sums = readFileSync(join(dest, 'files.sha256'), 'utf8');
+    writeFileSync(join(dest, 'files.sha256'), sums.replace(/\w+(?= {2}flwd\.db)/, sumIn('flwd.db')));
+    const ofNewer = manifest.replace(/"schema": \d+/, '"schema": 99');
+    const withSum = ofNewer.replace(/(?<="sums_sha256": ")\w+/, sumIn('files.sha256'));
+    writeFileSync(join(dest, 'manifest.json'), withSum);
     expect(await restored()).toMatchObject({ code: 2, stderr: expect.stringContaining('was written by a newer flwd') });
     rmSync(join(dest, 'manifest.json'));
     expect(await restored()).toMatchObject({ code: 2, stderr: expect.stringContaining('is not a complete backup') });
     expect(existsSync(join(other.dataDir, 'flwd.db'))).toBe(false);
 
+    expect(await flwd(dir, 'backup', dest)).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('has an incomplete backup, without manifest.json; remove it'),
+    });
+    rmSync(join(dest, 'flwd.db'));
     expect(await flwd(dir, 'backup', dest)).toMatchObject({ code: 2, stderr: expect.stringContaining('is not empty') });
     expect(await flwd(dir, 'backup', join(dataDir, 'backup'))).toMatchObject({
       code: 2,
       stderr: expect.stringContaining('is lost with it'),
     });
+  });
+});
+
+describe('a restore that was interrupted while it replaced files', () => {
+  test('is reported by every command that needs them, and finished by the next restore', async () => {
+    const { dir, dataDir } = await createInstance({ prints: jobs.prints });
+    const tokens = (name: string) => flwd(dir, 'tokens', 'create', '--name', name, '--scopes', 'runs:read');
+    await tokens('first');
+    const dest = join(createFolder(), 'backup');
+    expect(await flwd(dir, 'backup', dest)).toMatchObject({ code: 0 });
+    await tokens('second');
+    const killing = join(createFolder(), 'killing.mjs');
+    writeFileSync(
+      killing,
+      `import fs from 'node:fs/promises'; import { syncBuiltinESMExports } from 'node:module';
+       const { rename } = fs;
+       fs.rename = (from, to) => to.endsWith('flwd.db') ? process.kill(process.pid, 'SIGKILL') : rename(from, to);
+       syncBuiltinESMExports();`,
+    );
+    const env = { NODE_OPTIONS: `--import ${killing}` };
+    expect(await start(dir, ['restore', '--force', dest], env).ended).toMatchObject({ code: 'SIGKILL' });
+
+    const words = `a restore into the data dir ${dataDir} was interrupted, so its files are partly old and partly new; run flwd restore again with the same backup: it finishes in a moment`;
+    for (const command of [
+      ['serve'],
+      ['runs'],
+      ['run', 'prints'],
+      ['audit'],
+      ['backup', join(createFolder(), 'other')],
+    ])
+      expect({ command, ...(await start(dir, command).ended) }).toMatchObject({
+        command,
+        code: 2,
+        stderr: expect.stringContaining(words),
+      });
+    const doctor = await flwd(dir, 'doctor');
+    expect(doctor.code).toBe(1);
+    expect(doctor.stdout).toMatch(
+      /^fail {2}data dir .* was interrupted, so its files are partly old and partly new\n +→ run flwd restore again with the/m,
+    );
+
+    expect(await flwd(dir, 'restore', dest)).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(/^restored \d+ files from \S+\n.*tokens as they were at that time: 1;/s),
+      stderr: `finishing the interrupted restore of ${dest}\n`,
+    });
+    expect((await flwd(dir, 'tokens', 'list')).stdout).not.toContain('second');
+  });
+
+  test('before it replaced any has changed nothing, and flwd doctor names what it left', async () => {
+    const { dir, dataDir } = await createInstance({});
+    await flwd(dir, 'tokens', 'create', '--name', 'first', '--scopes', 'runs:read');
+    writeFileSync(join(dataDir, 'flwd.db.restoring'), 'a part');
+    const left = new RegExp(
+      `^warn {2}restore .*left by a restore that was interrupted: ${dataDir}/flwd.db.restoring$`,
+      'm',
+    );
+    expect((await flwd(dir, 'doctor')).stdout).toMatch(left);
+    const dest = join(createFolder(), 'backup');
+    await flwd(dir, 'backup', dest);
+    expect(await flwd(dir, 'restore', '--force', dest)).toMatchObject({ code: 0 });
+    expect((await flwd(dir, 'doctor')).stdout).not.toMatch(left);
+  });
+});
+
+describe('a full disk', () => {
+  testWithDisk('of the data dir: a restore says how much is missing, and changes nothing', async () => {
+    const dir = createFolder();
+    mountDisk(dir, 24);
+    const { dataDir } = await createInstance({}, {}, dir);
+    await flwd(dir, 'tokens', 'create', '--name', 'first', '--scopes', 'runs:read');
+    const other = await createInstance({});
+    await flwd(other.dir, 'tokens', 'create', '--name', 'second', '--scopes', 'runs:read');
+    const snapshot = join(other.dataDir, 'snapshots/0123456789abcdef');
+    mkdirSync(snapshot, { recursive: true });
+    writeFileSync(join(snapshot, 'large'), Buffer.alloc(40 * 2 ** 20));
+    const dest = join(createFolder(), 'backup');
+    expect(await flwd(other.dir, 'backup', dest)).toMatchObject({ code: 0 });
+
+    const before = readdirSync(dataDir);
+    const { code, stderr } = await flwd(dir, 'restore', '--force', dest);
+    expect(stderr).toMatch(
+      /\nthe restore needs 4[12]\.\d+MiB beside the present data, and the disk that holds \S+ has \d[\d.]*MiB free: [\d.]+MiB are missing; nothing was changed: free space there, or restore into another data dir \(--data-dir\)\n$/,
+    );
+    expect(code).toBe(6);
+    expect(readdirSync(dataDir)).toEqual(before);
+    expect((await flwd(dir, 'tokens', 'list')).stdout).toContain('first');
+  });
+
+  testWithDisk('of the backup: the message names it, and what was copied is removed', async () => {
+    const { dir, dataDir } = await createInstance({});
+    await flwd(dir, 'tokens', 'create', '--name', 'first', '--scopes', 'runs:read');
+    const snapshot = join(dataDir, 'snapshots/0123456789abcdef');
+    mkdirSync(snapshot, { recursive: true });
+    writeFileSync(join(snapshot, 'large'), Buffer.alloc(8 * 2 ** 20));
+    const disk = createFolder();
+    mountDisk(disk, 4);
+    mkdirSync(join(disk, 'made before'));
+    for (const dest of [join(disk, 'new'), join(disk, 'made before')]) {
+      expect(await flwd(dir, 'backup', dest)).toMatchObject({
+        code: 6,
+        stderr: `the disk that holds ${dest} is full; free space there, or choose a folder on another disk\n`,
+      });
+    }
+    expect(readdirSync(disk, { recursive: true })).toEqual(['made before']);
+    mountOn(disk, '-t', 'tmpfs', '-o', 'ro', 'flwd-test');
+    expect(await flwd(dir, 'backup', join(disk, 'new'))).toMatchObject({
+      code: 2,
+      stderr: `${disk}/new cannot be written: the file system is read-only\n`,
+    });
+  });
+
+  test('is not the only thing that keeps a backup from being written', async () => {
+    const { dir } = await createInstance({});
+    await flwd(dir, 'tokens', 'create', '--name', 'first', '--scopes', 'runs:read');
+    const file = join(createFolder(), 'file');
+    writeFileSync(file, '');
+    expect(await flwd(dir, 'backup', file)).toMatchObject({
+      code: 2,
+      stderr: `${file} cannot be written: it is not a folder\n`,
+    });
+    expect(await flwd(dir, 'backup', join(file, 'sub'))).toMatchObject({
+      code: 2,
+      stderr: `${file}/sub cannot be written: a part of the path is not a folder\n`,
+    });
+    expect(readFileSync(file, 'utf8')).toBe('');
   });
 });
 

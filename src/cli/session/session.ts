@@ -9,6 +9,7 @@ import type { LoadedConfig } from '../../config/load.ts';
 import { findDenied } from '../../instance/data-dir.ts';
 import { findOwner } from '../../instance/owner-lock.ts';
 import { isTakeoverUnfinished } from '../../instance/takeover-folder.ts';
+import { assertRestored } from '../../instance/unfinished-restore.ts';
 import { isLoopback } from '../../lib/loopback.ts';
 import { nearest } from '../../lib/nearest.ts';
 import { jobsDir, type Options } from '../command.ts';
@@ -93,6 +94,7 @@ export function hasInstance({ persistence }: Config): boolean {
 
 /** @throws Refusal */
 export function assertInstance(config: Config): void {
+  assertRestored(config.instance.dataDir);
   if (hasInstance(config)) return;
   const denied = findDenied(config.instance.dataDir, config.persistence.dbPath);
   if (denied) throw denied;

@@ -1,7 +1,7 @@
 // Backs up an instance while its server runs: copies the database as of one moment, then the files that this copy names
 // (ADR 0013).
 
-import { existsSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { mkdir, open, readdir, readFile, realpath, rm, writeFile } from 'node:fs/promises';
 import { dirname, join, sep } from 'node:path';
 import { backup, DatabaseSync } from 'node:sqlite';
@@ -10,14 +10,13 @@ import { promisify } from 'node:util';
 import { zstdDecompress } from 'node:zlib';
 import { systemClock, toTimestamp } from '../../lib/clock.ts';
 import { errorCode } from '../../lib/error-code.ts';
-import { lackOfRoom } from '../../lib/files/disk-room.ts';
 import { syncDisk } from '../../lib/files/sync-folder.ts';
 import { shardOf } from '../../lib/ids.ts';
 import { isUnreadable } from '../../lib/shortage.ts';
 import { StartError } from '../../lib/start-error.ts';
 import { removalMs } from '../log/log-damage.ts';
 import { isNoZstd, isWholeSegment, segmentPath } from '../log/log-segment.ts';
-import { explainOpening } from '../sqlite/sqlite-files.ts';
+import { explainOpening, isDatabaseFull } from '../sqlite/sqlite-files.ts';
 import {
   copyFile,
   type DamagedFile,
@@ -31,6 +30,7 @@ import {
   sumOf,
   sumsFile,
 } from './backup-files.ts';
+import { explainWriting } from './explain-writing.ts';
 
 /** Where an instance keeps the files that a backup copies and a restore replaces. */
 export type Places = {
@@ -92,15 +92,38 @@ const allPages = 2 ** 31 - 1;
 const busyTimeoutMs = 5_000;
 const unzip = promisify(zstdDecompress);
 
-/** @throws StartError when the backup cannot be taken */
+/** @throws StartError when the backup cannot be taken, or a Problem not-ready when its disk is full */
 export async function createBackup(request: BackupRequest): Promise<BackupSummary> {
   const { places, destination } = request;
   if (!existsSync(places.dbPath)) throw new StartError(`there is no database at ${places.dbPath}`);
-  await makeEmpty(destination, places);
+  const isNew = !existsSync(destination);
+  let isOwn = false;
+  try {
+    await makeEmpty(destination, places);
+    isOwn = true;
+    return await copyInstance(request);
+  } catch (error) {
+    // A part of a backup is of no use, and would be taken for a whole one or stand in the way of the next.
+    if (isOwn) await removeCopied(destination, isNew).catch(() => undefined);
+    throw explainWriting(error, {
+      dir: destination,
+      isWritten: (written) => written.startsWith(destination),
+      fix: 'free space there, or choose a folder on another disk',
+    });
+  }
+}
+
+async function removeCopied(destination: string, isNew: boolean): Promise<void> {
+  if (isNew) return rm(destination, { recursive: true, force: true });
+  for (const name of await readdir(destination)) await rm(join(destination, name), { recursive: true, force: true });
+}
+
+async function copyInstance(request: BackupRequest): Promise<BackupSummary> {
+  const { places, destination } = request;
   const createdAtMs = systemClock.now();
   const path = join(destination, databaseFile);
   await copyDatabase(places.dbPath, path).catch((error: unknown) => {
-    throw explainOpening(error, lackOfRoom(destination) === null ? places.dbPath : path);
+    throw isDatabaseFull(error, destination) ? error : explainOpening(error, places.dbPath);
   });
   const copy = new DatabaseSync(path, { readOnly: true });
   const source = new DatabaseSync(places.dbPath, { timeout: busyTimeoutMs });
@@ -149,7 +172,7 @@ async function copyKeys({ destination, sums }: Copying, places: Places): Promise
 }
 
 async function makeEmpty(destination: string, places: Places): Promise<void> {
-  await mkdir(destination, { recursive: true, mode: 0o700 });
+  await createFolder(destination);
   const real = await realpath(destination);
   for (const own of [places.dataDir, dirname(places.logsDir), dirname(places.artifactsDir)]) {
     const place = await realpath(own);
@@ -157,7 +180,22 @@ async function makeEmpty(destination: string, places: Places): Promise<void> {
       throw new StartError(`a backup inside ${own} is lost with it; choose a folder on another disk`);
     }
   }
-  if ((await readdir(real)).length > 0) throw new StartError(`${destination} is not empty; choose a new folder`);
+  const names = await readdir(real);
+  if (names.includes(databaseFile) && !names.includes(manifestFile))
+    throw new StartError(
+      `${destination} has an incomplete backup, without ${manifestFile}; remove it, or choose a new folder`,
+    );
+  if (names.length > 0) throw new StartError(`${destination} is not empty; choose a new folder`);
+}
+
+/** Node's own `recursive` says ENOENT where the file system is read-only (Node 24.21). */
+async function createFolder(dir: string): Promise<void> {
+  if (!existsSync(dirname(dir))) await createFolder(dirname(dir));
+  try {
+    await mkdir(dir, { mode: 0o700 });
+  } catch (error) {
+    if (errorCode(error) !== 'EEXIST' || !statSync(dir).isDirectory()) throw error;
+  }
 }
 
 /** Copies in one read transaction, so that the copy does not start again whenever the server writes. */

@@ -72,9 +72,14 @@ export function readLastServer(dbPath: string): LastServer | null {
   try {
     if (!hasTable(connection, 'audit')) return null;
     const last = connection
-      .prepare("SELECT at, action FROM audit WHERE action IN ('server.start', 'server.stop') ORDER BY id DESC LIMIT 1")
+      .prepare(
+        `SELECT at, action FROM audit WHERE action IN ('server.start', 'server.stop', 'restore')
+           ORDER BY id DESC LIMIT 1`,
+      )
       .get();
-    return last ? { atMs: Number(last.at), hasStopped: last.action === 'server.stop' } : null;
+    // A server from before a restore had other data, perhaps on another machine.
+    if (!last || last.action === 'restore') return null;
+    return { atMs: Number(last.at), hasStopped: last.action === 'server.stop' };
   } finally {
     connection.close();
   }

@@ -95,15 +95,23 @@ export function explainOpening(error: unknown, path: string): unknown {
     const fix = 'end that program, or wait until it is done, and try again';
     return new StartError(`the database ${path} is locked by another program, such as sqlite3 or a backup; ${fix}`);
   }
-  const mayBeFull = code === codes.ioerr || code === codes.cantOpen;
-  if (code === codes.full || (mayBeFull && lackOfRoom(dirname(path)) !== null)) {
+  if (isDatabaseFull(error, dirname(path))) {
     return new Problem('not-ready', `the disk that holds ${path} is full; free space, or run flwd gc`);
   }
   if (damageIn(error) !== undefined) {
     const fix = 'restore a backup (flwd restore), or move the file away to start without its runs';
     return new StartError(`the database ${path} is damaged: ${error.message}; ${fix}`);
   }
-  return mayBeFull ? new StartError(`the database ${path} cannot be opened: ${error.message}; check its disk`) : error;
+  return code === codes.ioerr || code === codes.cantOpen
+    ? new StartError(`the database ${path} cannot be opened: ${error.message}; check its disk`)
+    : error;
+}
+
+/** The disk of the database, whose folder is `dir`, is full. */
+export function isDatabaseFull(error: unknown, dir: string): boolean {
+  const code = sqliteCode(error);
+  const mayBeFull = code === codes.ioerr || code === codes.cantOpen;
+  return code === codes.full || (mayBeFull && lackOfRoom(dir) !== null);
 }
 
 /** Another program holds a lock on the database. */
