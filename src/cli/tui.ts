@@ -7,6 +7,8 @@ import { withSession } from './session/session.ts';
 export async function run(options: Options): Promise<void> {
   if (!process.stdin.isTTY || !process.stdout.isTTY)
     throw new Refusal('flwd tui needs a terminal; in scripts, use flwd jobs, runs and logs');
+  if (process.env.TERM === 'dumb')
+    throw new Refusal('flwd tui cannot draw on this terminal (TERM=dumb); use flwd jobs, runs and logs');
   const { runTui } = await import('../tui/main.ts');
   await withSession(options, ({ client, where, attend }) => runTui({ client, where, attend }), { mayCreate: true });
 }

@@ -122,14 +122,15 @@ function belowOf(run: RunRow | undefined): Span {
 }
 
 function runLine(run: RunRow, isChosen: boolean, columns: number): ReactElement {
-  const look = statusLooks[run.status];
+  const status = run.waiting_approval.length > 0 ? 'waiting_approval' : run.status;
+  const look = statusLooks[status];
   return cells(
     [
       {
         width: 14,
         spans: [
           isChosen ? { text: '❯ ', colour: 'cyan' } : '  ',
-          { text: `${look.glyph} ${run.status}`, colour: look.colour },
+          { text: `${look.glyph} ${status === 'waiting_approval' ? 'approval' : status}`, colour: look.colour },
         ],
       },
       { spans: [{ text: run.job_id, isBold: isChosen }, run.progress ? ` ${Math.round(run.progress.percent)} %` : ''] },

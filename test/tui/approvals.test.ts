@@ -36,6 +36,9 @@ testWith('tmux')('a waiting step is approved with a comment, and another one den
   await terminal.press('Enter');
   await start(terminal);
   await terminal.sees(/✓ build[\s\S]*\? ask +[\d.]+ m?s +Deploy\?/);
+  await terminal.type('2');
+  await terminal.sees(/❯ \? approval +demo\/gates/);
+  await terminal.press('Enter');
   await terminal.sees(/a: approve {2}d: deny {2}c: cancel {2}\/: find {2}\?: help {2}q: back$/);
   await terminal.type('a');
   await terminal.sees(/Approve ask: Deploy\? {2}y: yes {2}n: no {2}c: comment {2}↑↓: other$/);

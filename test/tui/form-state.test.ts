@@ -85,6 +85,13 @@ test('backspace takes back the last item of a list for editing', () => {
   expect(readForm(form).args.hosts).toEqual(['a', 'c']);
 });
 
+test('a pasted text has no line end after its last line, except in a secret', () => {
+  const pasted = (name: (typeof fields)[number]): unknown =>
+    readForm(pressField(focus(empty, fields.indexOf(name)), { key: 'paste', text: '1\n2\n' }) ?? empty).args[name];
+  expect(pasted('name')).toBe('1\n2');
+  expect(pasted('key')).toBe('1\n2\n');
+});
+
 test('a secret is shown as dots', () => {
   const { fields: shown } = filled(empty, 'key', 'g', 'é', '👨‍👩‍👧');
   const [key] = shown.filter(({ field }) => field.kind === 'secret');

@@ -125,11 +125,14 @@ describe('a form', () => {
     expect(screen).not.toContain('hunter2');
     await terminal.type('\tone\rtwo\r\r');
     await terminal.sees(/tags +one, two\n/);
+    await terminal.type('12');
     await terminal.press('Enter');
     await terminal.sees(/demo\/greeting {2}run_/);
     const seen = await terminal.sees('✓ success');
     expect(seen).toContain('result {"greeted":"Ada"}');
     await terminal.sees('E Ada, 7 times');
+    await terminal.type('r');
+    await terminal.sees(/Rerun\? +a: all steps +n: no/);
     const [run] = await runs();
     expect(run).toMatchObject({
       job_id: 'demo/greeting',
@@ -180,7 +183,9 @@ describe('a form', () => {
     await terminal.press('Up', 'C-s');
     await terminal.sees(/❯ times +ten +✗/);
     await terminal.sees('Some arguments need attention');
-    await terminal.press('Escape', 'Down', 'Enter');
+    await terminal.press('Escape');
+    await terminal.sees(/❯ demo\/greeting/);
+    await terminal.press('Down', 'Enter');
     await terminal.sees('Starts at once');
     await terminal.type('\t\t{"a":\t');
     await terminal.sees(/limits +\{"a": +✗/);

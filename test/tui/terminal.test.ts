@@ -9,7 +9,7 @@ import { bin } from '../cli/terminal.ts';
 import { startServing } from '../server/serving.ts';
 import { testWith } from '../support/host.ts';
 import { bash } from '../support/jobs.ts';
-import { openTui, type Terminal } from './a-terminal.ts';
+import { openTerminal, openTui, type Terminal } from './a-terminal.ts';
 
 const server = await startServing({ jobs: { 'demo/hello': bash('true') } });
 afterAll(() => server.close());
@@ -95,6 +95,13 @@ testWith('python3')('the UI ends when its terminal vanishes without SIGHUP', asy
   const env = { PATH: process.env.PATH, TERM: 'xterm-256color' };
   const words = ['-c', vanishing, process.execPath, bin, 'tui', '--remote', server.url];
   expect((await promisify(execFile)('python3', words, { env })).stdout).toBe('129\n');
+});
+
+testWith('tmux')('a terminal that cannot be drawn on is refused', async () => {
+  const terminal = await openTerminal();
+  await terminal.type(`TERM=dumb ${process.execPath} ${bin} tui --remote ${server.url}\n`);
+  await terminal.sees('flwd tui cannot draw on this terminal (TERM=dumb)');
+  await isRestored(terminal, 2);
 });
 
 testWith('tmux')('an uncaught error is printed on the restored screen', async () => {

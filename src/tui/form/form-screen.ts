@@ -80,7 +80,8 @@ export function FormScreen({ isActive, jobId }: ScreenProps & { readonly jobId: 
       return true;
     }
     const next = pressField(form, press) ?? focusedBy(form, press.key);
-    if (next === null) return false;
+    // Elsewhere digits open the lists of jobs and runs, which would drop what was typed here.
+    if (next === null) return press.key === '1' || press.key === '2';
     if (next.fields !== form.fields) {
       setBegun(true);
       forget();

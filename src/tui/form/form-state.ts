@@ -70,8 +70,13 @@ function changed(formField: FormField, press: Press): FormField | null {
       return { ...formField, items: items.slice(0, -1), edit: textOf(items.at(-1) ?? '') };
     }
   }
-  const edited = editText(edit, press);
+  const edited = editText(edit, isSecret(field) ? press : withoutLineEnd(press));
   return edited && { ...formField, edit: edited };
+}
+
+/** Text copied from a terminal often ends with a line end that is not part of the value. In a secret it may be. */
+function withoutLineEnd({ key, text }: Press): Press {
+  return { key, text: key === 'paste' ? text.replace(/\n$/, '') : text };
 }
 
 /** If the field may be empty, the empty choice is between the last and the first one. */

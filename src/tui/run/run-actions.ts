@@ -31,6 +31,7 @@ const questions = {
   cancel: 'Cancel this run?   y: yes   n: no',
   kill: 'Kill this run now?   y: yes   n: no',
   rerun: 'Rerun?   a: all steps   f: failed steps   n: no',
+  rerunSuccess: 'Rerun?   a: all steps   n: no',
 } as const;
 
 /** @param chosenStep - the step to approve or deny, if it waits for approval */
@@ -54,7 +55,7 @@ export function useRunActions(runId: string, run: RunAnswer | null, chosenStep: 
     setAsked(null);
     if (asked === 'cancel' && key === 'y') requests.cancel();
     if (asked === 'kill' && key === 'y') requests.kill();
-    if (asked === 'rerun' && key === 'a') requests.rerun('start');
+    if ((asked === 'rerun' || asked === 'rerunSuccess') && key === 'a') requests.rerun('start');
     if (asked === 'rerun' && key === 'f') requests.rerun('failed');
   }
 
@@ -76,7 +77,8 @@ export function useRunActions(runId: string, run: RunAnswer | null, chosenStep: 
       } else if (!run || (key !== 'c' && key !== 'r')) return false;
       else if (key === 'c' && isOver) requests.say('The run has finished.');
       else if (key === 'r' && !isOver) requests.say('The run has not finished yet.');
-      else setAsked(key === 'r' ? 'rerun' : isCancelling ? 'kill' : 'cancel');
+      else if (key === 'r') setAsked(run.status === 'success' ? 'rerunSuccess' : 'rerun');
+      else setAsked(isCancelling ? 'kill' : 'cancel');
       return true;
     },
   };
