@@ -203,7 +203,7 @@ export const jobCommands = [
         name: 'catch-up',
         value: 'WHICH',
         choices: catchUps,
-        about: 'which runs to start afterwards if flwd was down at their time: none, only the last, or all',
+        about: 'which runs to start afterwards if flwd was down at their time: no run, only the last, or all',
       },
       { name: 'jitter', value: 'TIME', about: 'start each run later by a random time of up to TIME, such as 30s' },
       { name: 'name', value: 'NAME', about: 'a name for the schedule' },

@@ -10,9 +10,9 @@ import { cutBefore } from './spool-cut.ts';
 
 export type SpoolFollower = ReturnType<typeof followSpool>;
 
-/** Reading continues at another place, because the file was truncated or has a hole. */
+/** Reading continues at another place: the file was truncated or has a hole, or reading was too far behind. */
 export type SpoolJump = {
-  readonly cause: 'truncated' | 'hole';
+  readonly cause: 'truncated' | 'hole' | 'behind';
   readonly fromOffset: number;
   readonly toOffset: number;
 };
@@ -22,6 +22,8 @@ const longestLineBytes = 64 * 1024;
 const firstBufferBytes = 16 * 1024;
 const lastBufferBytes = readBytes + longestLineBytes;
 const smallestHoleBytes = 64 * 1024 * 1024;
+/** How much before the end of the file reading continues after it was too far behind. */
+const nearEndBytes = 8 * 1024 * 1024;
 const newline = 10;
 
 type SpoolOptions = {
@@ -29,6 +31,8 @@ type SpoolOptions = {
   readonly offset: number;
   readonly onBytes: (bytes: Buffer, endOffset: number) => void | Promise<void>;
   readonly onJump?: (jump: SpoolJump) => void;
+  /** If more than this is still unread, reading continues near the end. */
+  readonly mostBehindBytes?: () => number;
 };
 
 /**
@@ -116,6 +120,11 @@ function createSpoolReader(o: SpoolOptions) {
     if (dataFrom - offset > smallestHoleBytes) await jump('hole', dataFrom);
   }
 
+  async function catchUp(from: number, mostBehindBytes: number): Promise<void> {
+    const { size } = fstatSync(from);
+    if (size - offset > mostBehindBytes) await jump('behind', Math.max(offset, size - nearEndBytes));
+  }
+
   async function jump(cause: SpoolJump['cause'], toOffset: number): Promise<void> {
     await hand(pendingBytes);
     if (!isStopped) o.onJump?.({ cause, fromOffset: offset, toOffset });
@@ -145,6 +154,7 @@ function createSpoolReader(o: SpoolOptions) {
       if (bytesRead < room) return 'some';
       if (buffer.length < lastBufferBytes) grow();
       if (isHollow) await leap(fd);
+      if (o.mostBehindBytes) await catchUp(fd, o.mostBehindBytes());
       return 'full';
     },
     /** Hands over a last line without a newline. */

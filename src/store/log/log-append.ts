@@ -4,8 +4,7 @@
 import { type SpoolPosition, spoolKey } from './log-chunk.ts';
 import type { EncodedChunk } from './log-encode.ts';
 import type { LogFile } from './log-file.ts';
-import type { HeldLines } from './log-overflow.ts';
-import { encodeState, type LogState } from './log-state.ts';
+import { encodeState, type LogState, type Omission } from './log-state.ts';
 
 /** Lines that can be read now, without those that are held back until the log closes. */
 export type Appended = { readonly firstSeq: number; readonly count: number };
@@ -56,12 +55,12 @@ export function createLogAppend(o: {
       return { firstSeq, count: last.lastSeq - firstSeq + 1 };
     },
     /** Counts lines that are left out of the log. */
-    omit({ attempt, stepId, lineCount, textBytes, spool }: HeldLines): void {
+    omit({ attempt, stepId, lineCount, textBytes, spool }: Omission & { readonly spool: SpoolPosition }): void {
       const before = state.omitted ?? { lineCount: 0, textBytes: 0 };
       state.omitted = {
         attempt,
         stepId,
-        lineCount: before.lineCount + lineCount,
+        lineCount: before.lineCount === null || lineCount === null ? null : before.lineCount + lineCount,
         textBytes: before.textBytes + textBytes,
       };
       state.spool.set(spoolKey({ stepId, attempt }), spool);

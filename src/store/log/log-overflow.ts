@@ -43,7 +43,12 @@ export function createOverflow() {
   };
 }
 
-export function omissionText({ lineCount, textBytes }: { lineCount: number; textBytes: number }, why: string): string {
+/** Without `lineCount`, nobody counted the lines. */
+export function omissionText(
+  { lineCount, textBytes }: { readonly lineCount: number | null; readonly textBytes: number },
+  why: string,
+): string {
   const size = textBytes < 1e6 ? `${Math.ceil(textBytes / 1e3)} kB` : `${Math.round(textBytes / 1e6)} MB`;
+  if (lineCount === null) return `… ${size} left out: ${why} …`;
   return `… ${lineCount} ${lineCount === 1 ? 'line' : 'lines'} (${size}) left out: ${why} …`;
 }

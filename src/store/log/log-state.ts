@@ -16,10 +16,11 @@ export type LogState = {
 };
 
 /** `attempt` and `stepId` are those of the last line that was left out. */
-type Omission = {
+export type Omission = {
   readonly attempt: number;
   readonly stepId: string;
-  readonly lineCount: number;
+  /** null: some were left out unread. */
+  readonly lineCount: number | null;
   readonly textBytes: number;
 };
 

@@ -3,7 +3,7 @@
 
 import type { Clock } from '../../lib/clock.ts';
 import { type Appended, createLogAppend, type LogAppend, spoolStart } from './log-append.ts';
-import { spoolKey } from './log-chunk.ts';
+import { type SpoolPosition, spoolKey } from './log-chunk.ts';
 import {
   type ChunkEncoder,
   type Encoded,
@@ -17,6 +17,8 @@ import { createOverflow, type HeldLines, omissionText } from './log-overflow.ts'
 import type { LogState } from './log-state.ts';
 
 type AttemptKey = { readonly stepId: string; readonly attempt: number };
+/** `spool` is the position behind it. */
+type Unread = AttemptKey & { readonly textBytes: number; readonly spool: SpoolPosition };
 type Taken = Appended & { readonly progress: readonly ReportedProgress[] };
 
 export type LogWriter = ReturnType<typeof createLogWriter>;
@@ -40,11 +42,8 @@ const leastChunkTextBytes = 4096;
 
 export function createLogWriter(o: Parts) {
   const { file, state } = o;
-  const { take, storeHeld, writtenTo, keepOnlyEnd } = createLimitedLog(o);
-  /** By `spoolKey`: how far that spool was handed over. Lines that are held back are not stored yet. */
-  const handedOver = new Map(state.spool);
-  /** By `spoolKey`: how many of the next bytes an earlier process has stored already. */
-  const storedBefore = new Map(Array.from(state.spool, ([key, { aheadBytes }]) => [key, aheadBytes]));
+  const { take, leaveOut, storeHeld, writtenTo, keepOnlyEnd, mostUnreadBytes } = createLimitedLog(o);
+  const handover = createHandover(state);
   let closing: Promise<Appended> | undefined;
   let appendedByClose: Appended | undefined;
 
@@ -77,18 +76,25 @@ export function createLogWriter(o: Parts) {
     ): Taken {
       const { attempt, stepId, bytes, spoolEnd, aheadBytes = 0, isRecovered = false } = output;
       const key = spoolKey({ stepId, attempt });
-      const from = handedOver.get(key) ?? spoolStart;
-      const stored = storedBefore.get(key) ?? 0;
+      const { from, stored } = handover.of(key);
       const skipBytes = Math.min(stored, bytes.length);
       const to = { offset: spoolEnd, aheadBytes: aheadBytes + stored - skipBytes };
-      const taken = take({ attempt, stepId, bytes: bytes.subarray(skipBytes), isRecovered, from, to });
-      handedOver.set(key, to);
-      storedBefore.set(key, stored - skipBytes);
+      const taken = take({ ...output, bytes: bytes.subarray(skipBytes), isRecovered, from, to });
+      handover.set(key, to, stored - skipBytes);
       return taken;
     },
+    /**
+     * Leaves out output that nobody read, and what was held back before it. Only the end of the rest is stored then.
+     */
+    leaveOut(unread: Unread): void {
+      leaveOut({ ...unread, lineCount: null });
+      handover.set(spoolKey(unread), unread.spool, 0);
+    },
+    /** How much of the output may wait in a spool. If more does, only its end will be stored. */
+    mostUnreadBytes,
     /** Adds a line of flwd's own. */
     note({ attempt, stepId, message }: AttemptKey & { readonly message: string }): Appended {
-      const spool = handedOver.get(spoolKey({ stepId, attempt })) ?? spoolStart;
+      const spool = handover.of(spoolKey({ stepId, attempt })).from;
       const bytes = engineLine(message);
       const { firstSeq, count } = take({ attempt, stepId, bytes, isRecovered: false, from: spool, to: spool });
       return { firstSeq, count };
@@ -115,12 +121,29 @@ export function createLogWriter(o: Parts) {
   };
 }
 
+/** By `spoolKey`: the part of each spool that need not be handed over again. */
+function createHandover(state: LogState) {
+  /** Lines that are held back are not stored yet. */
+  const handedOver = new Map(state.spool);
+  /** How many of the next bytes an earlier process has stored already. */
+  const storedBefore = new Map(Array.from(state.spool, ([key, { aheadBytes }]) => [key, aheadBytes]));
+  return {
+    of: (key: string) => ({ from: handedOver.get(key) ?? spoolStart, stored: storedBefore.get(key) ?? 0 }),
+    set(key: string, to: SpoolPosition, stored: number): void {
+      handedOver.set(key, to);
+      storedBefore.set(key, stored);
+    },
+  };
+}
+
 /** The lines of a log up to its limit. Behind it, the newest lines are held in memory until the log closes. */
 function createLimitedLog({ state, maxSizeBytes, clock, encode, ...o }: Parts): {
   readonly take: (input: SpoolBytes) => Taken;
+  readonly leaveOut: LogAppend['omit'];
   readonly storeHeld: () => Appended;
   readonly writtenTo: LogAppend['writtenTo'];
   readonly keepOnlyEnd: () => void;
+  readonly mostUnreadBytes: () => number;
 } {
   const appender = createLogAppend({ state, ...o });
   let endBytes = Math.min(keptEndBytes, Math.floor(maxSizeBytes / 2));
@@ -164,13 +187,20 @@ function createLimitedLog({ state, maxSizeBytes, clock, encode, ...o }: Parts): 
       }
       return { ...appended, progress };
     },
+    leaveOut(unread) {
+      beginningBytes = Math.min(beginningBytes, state.textBytes);
+      for (const dropped of overflow.takeAll()) appender.omit(dropped);
+      appender.omit(unread);
+    },
+    mostUnreadBytes: () => (state.textBytes < beginningBytes ? Math.max(2 * maxSizeBytes, 2 ** 30) : 2 ** 26),
     storeHeld() {
       left ??= { firstSeq: state.lastSeq + 1, held: [...overflow.takeAll()] };
       const { firstSeq, held } = left;
       if (state.omitted) {
         const { attempt, stepId } = state.omitted;
         const to = state.spool.get(spoolKey(state.omitted)) ?? spoolStart;
-        const why = state.textBytes < limitBytes ? 'the disk was full' : 'the log is past its limit';
+        const isFull = state.textBytes < limitBytes && state.omitted.lineCount !== null;
+        const why = isFull ? 'the disk was full' : 'the log is past its limit';
         const bytes = engineLine(omissionText(state.omitted, why));
         storeAll({ attempt, stepId, bytes, isRecovered: false, to }, held[0]?.atMs ?? clock.now());
         state.omitted = undefined;

@@ -33,6 +33,7 @@ export function createOutput(o: Destination) {
   /** The script printed everything below this offset while no server read it. */
   let recoveredEnd = 0;
   const leaps: SpoolJump[] = [];
+  let openLog: LogWriter | undefined;
   const room = createRoomOnFullDisk({ discard: (log) => spool?.discard(log.spoolOffset(o.at), true) });
 
   /** Reads on from the current offset. */
@@ -43,8 +44,10 @@ export function createOutput(o: Destination) {
       onJump: (jump) => {
         leaps.push(jump);
       },
+      mostBehindBytes: () => openLog?.mostUnreadBytes() ?? Number.POSITIVE_INFINITY,
       async onBytes(bytes, endOffset) {
         const log = await runLog.open();
+        openLog = log;
         for (const jump of leaps.splice(0)) await sink.leap(log, jump, spoolEnd);
         const isRecovered = spoolEnd < recoveredEnd;
         spoolEnd = endOffset;
@@ -152,24 +155,41 @@ type Place = {
   readonly onRefused?: (error: unknown) => void;
 };
 
+/** No secret is longer, in whatever form it is printed. */
+const longestSecretBytes = 2 ** 20;
+
+/** Output that the log leaves out, because reading was too far behind. */
+type Gap = { readonly endOffset: number; readonly textBytes: number };
+
 /** Redacts what was read, appends it to the log and announces it. */
 function createSink({ at, runLog, redactor, withRetry }: Destination) {
   const lines = createSpoolLines(redactor);
   const errors = createErrorTail(redactor);
+  let gap: Gap | undefined;
 
   async function append(log: LogWriter, bytes: Buffer, { spoolEnd, isRecovered, onRefused }: Place): Promise<void> {
     const { heldBytes, aheadBytes } = lines;
     const settledEnd = Math.max(0, spoolEnd - heldBytes);
+    if (gap) return widen(log, gap, { addedBytes: bytes.length, spoolEnd: settledEnd });
     const printed = { ...at, bytes, spoolEnd: settledEnd, aheadBytes, isRecovered };
     const appended = await withRetry(() => log.append(printed), onRefused);
     errors.add(bytes);
     announce(runLog, appended);
   }
 
+  /** Adds output to the gap. Once that ends, the log leaves it out. */
+  function widen(log: LogWriter, before: Gap, to: { readonly addedBytes: number; readonly spoolEnd: number }): void {
+    const { spoolEnd } = to;
+    const textBytes = before.textBytes + to.addedBytes;
+    gap = spoolEnd < before.endOffset ? { ...before, textBytes } : undefined;
+    if (!gap) log.leaveOut({ ...at, textBytes, spool: { offset: spoolEnd, aheadBytes: lines.aheadBytes } });
+  }
+
   /** Appends a line that has no end yet. */
   async function flush(open: () => Promise<LogWriter>, spoolEnd: number): Promise<void> {
     const rest = lines.flush();
     if (rest.length > 0) await append(await open(), rest, { spoolEnd, isRecovered: false });
+    if (gap) widen(await open(), { ...gap, endOffset: 0 }, { addedBytes: 0, spoolEnd });
   }
 
   return {
@@ -180,6 +200,11 @@ function createSink({ at, runLog, redactor, withRetry }: Destination) {
     /** Stops waiting for the rest of a line that began where the spool was cut off. */
     async leap(log: LogWriter, { cause, fromOffset, toOffset }: SpoolJump, spoolEnd: number): Promise<void> {
       await flush(async () => log, spoolEnd);
+      if (cause === 'behind') {
+        // A secret that began before `toOffset` is not found, so what may be its end is left out as well.
+        gap = { endOffset: toOffset + longestSecretBytes, textBytes: toOffset - fromOffset };
+        return;
+      }
       const what = cause === 'hole' ? 'holds nothing' : 'was cut off by the script';
       await runLog.note(at, `the output between its bytes ${fromOffset} and ${toOffset} ${what}`);
     },
