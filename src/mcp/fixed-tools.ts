@@ -7,8 +7,7 @@ import type { QueryOf } from '../contract/operations.ts';
 import type { Scope } from '../domain/principal.ts';
 import { runStatuses } from '../domain/run.ts';
 import { boundErrors } from '../lib/bounded-errors.ts';
-import { oneLine } from '../lib/plain-text.ts';
-import { harmlessValue } from './harmless.ts';
+import { harmlessValue, marked, markedLine } from './harmless.ts';
 import { findJob, type Instance, type Job, readRights, visibleJobs } from './instance.ts';
 import { toolName, toRunRequest } from './job-tools.ts';
 import { readArtifact, readLog } from './resources.ts';
@@ -272,8 +271,8 @@ async function searchJobs({ instance, given }: Use): Promise<CallToolResult> {
     const shown = jobs.map((job) => ({
       job_id: job.id,
       tool: toolName(job.id),
-      title: oneLine(job.title ?? '', mostChars),
-      description: oneLine(job.description ?? '', mostChars),
+      title: markedLine(job.title ?? '', mostChars),
+      description: markedLine(job.description ?? '', mostChars),
       tags: job.tags.slice(0, mostTags),
     }));
     const fitting = fitsIn(shown);
@@ -285,7 +284,8 @@ async function searchJobs({ instance, given }: Use): Promise<CallToolResult> {
 
 async function describe(job: Job): Promise<CallToolResult> {
   const { id, title, description, tags, source, version, args, steps, concurrency, timeouts } = job;
-  const whole = { job_id: id, title, description, tags, source, version, args, steps, concurrency, timeouts };
+  const about = { title: title && markedLine(title, mostChars), description: description && marked(description) };
+  const whole = { job_id: id, ...about, tags, source, version, args, steps, concurrency, timeouts };
   return toAnswer(bytesOf(whole) <= mostBytes ? whole : { ...whole, steps: steps.map(({ step_id: step }) => step) });
 }
 
@@ -308,7 +308,7 @@ async function listRuns({ instance, given }: Use): Promise<CallToolResult> {
     created_at: run.created_at,
     finished_at: run.finished_at,
     created_by: run.created_by,
-    error: oneLine(run.error?.message ?? '', mostChars),
+    error: markedLine(run.error?.message ?? '', mostChars),
   }));
   return toListAnswer('runs', shown, { total, next_cursor: nextCursor });
 }

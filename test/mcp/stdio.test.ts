@@ -329,6 +329,9 @@ test('wrong arguments are an answer that names them, and start nothing', async (
   expect(textOf(refused)).toMatch(/\/args\/who/);
   expect(await call('runs_logs', { tail: 0 })).toMatchObject({ isError: true });
   expect(await call('runs_get', { run_id: 'run_x' })).toMatchObject({ isError: true });
+  expect(textOf(await call('jobs_start', { job_id: 'say/gret' }))).toBe(
+    "The job 'say/gret' does not exist: jobs_search finds jobs.",
+  );
   expect(await own()).toBe(before);
 });
 
@@ -338,9 +341,10 @@ test('a secret argument takes the name of a stored secret', async () => {
   expect(tools.find(({ name }) => name === 'job_uses')?.inputSchema.properties).toEqual({
     token: { type: 'string', description: 'The name of a stored secret, never the secret itself.' },
   });
-  const answer = await call('job_uses', { token: 'no-such-secret' });
+  const answer = await call('job_uses', { token: 'plain-text-secret' });
   expect(answer.isError).toBe(true);
-  expect(textOf(answer)).toContain('no-such-secret');
+  expect(textOf(answer)).toMatch(/Give the name of a stored secret, never the secret itself/);
+  expect(JSON.stringify(answer)).not.toContain('plain-text-secret');
 });
 
 test('without mcp among its extensions, an instance refuses flwd mcp and has no /mcp', async () => {
@@ -377,7 +381,12 @@ test.each([
   const { command, args } = JSON.parse(stdout).mcpServers.flwd;
   expect([command, ...args]).toEqual([
     process.execPath,
-    ...[bin, 'mcp', '--data-dir', join(dir, 'state'), '--jobs', join(dir, 'jobs')],
+    bin,
+    'mcp',
+    '--data-dir',
+    join(dir, 'state'),
+    '--jobs',
+    join(dir, 'jobs'),
   ]);
   const transport = new StdioClientTransport({ command, args, cwd: createFolder(), env: { HOME: dir } });
   const client = new Client({ name: 'a-test', version: '1' });
