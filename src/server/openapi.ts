@@ -157,10 +157,26 @@ function problemResponses(id: string, operation: Operation, problem: Json): Resp
 /** Moves every schema with an `$id` to the components, and puts a reference in its place. */
 function hoist(schema: object, components: Map<string, Json>): Json {
   const { $id, ...rest }: { $id?: unknown } = schema;
-  const copy = Object.fromEntries(Object.entries(rest).map(([key, member]) => [key, hoistWithin(member, components)]));
+  const copy = withOpenMembers(
+    Object.fromEntries(Object.entries(rest).map(([key, member]) => [key, hoistWithin(member, components)])),
+  );
   if (typeof $id !== 'string') return copy;
   components.set($id, copy);
   return { $ref: `#/components/schemas/${$id}` };
+}
+
+/**
+ * Generators of clients take an object without `properties` and `additionalProperties` for an empty one, and many do
+ * not know `patternProperties`. What the schema allows stays the same.
+ */
+function withOpenMembers(schema: Json): Json {
+  const { patternProperties, ...rest } = schema;
+  const [[pattern, member] = [], ...others] = Object.entries(patternProperties ?? {});
+  const isAnyName = pattern === '^.*$';
+  if (pattern !== undefined && others.length === 0 && (isAnyName || schema.additionalProperties === false))
+    return { ...rest, additionalProperties: member, ...(!isAnyName && { propertyNames: { pattern } }) };
+  const isOpen = schema.type === 'object' && !schema.properties && !patternProperties;
+  return isOpen ? { additionalProperties: true, ...schema } : schema;
 }
 
 function hoistWithin(value: unknown, components: Map<string, Json>): unknown {

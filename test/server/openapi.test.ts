@@ -48,6 +48,25 @@ test('it is OpenAPI 3.1, and describes each operation once', () => {
   }
 });
 
+test('an object with members of any name says so, because generators of clients take it for empty otherwise', () => {
+  const closed: string[] = [];
+  const visit = (value: unknown, path: string): void => {
+    if (typeof value !== 'object' || value === null) return;
+    const { type, properties, additionalProperties, patternProperties }: Schema = { ...value };
+    if (patternProperties !== undefined || (type === 'object' && !properties && additionalProperties === undefined))
+      closed.push(path);
+    for (const [key, member] of Object.entries(value)) visit(member, `${path}/${key}`);
+  };
+  visit(document, '');
+  expect(closed).toEqual([]);
+  const { args, labels } = { ...Object(document.components.schemas.RunRequest?.properties) };
+  expect(args).toEqual({ type: 'object', additionalProperties: true });
+  expect(labels).toMatchObject({
+    additionalProperties: { type: 'string' },
+    propertyNames: { pattern: expect.any(String) },
+  });
+});
+
 test('redocly lint finds no errors and gives no warnings', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'flwd-openapi-'));
   onTestFinished(() => rm(folder, { recursive: true }));
