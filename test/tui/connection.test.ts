@@ -110,7 +110,9 @@ testWith('tmux')('a missing scope is reported where the user needed it', async (
   await terminal.sees('Starts at once');
   await terminal.press('C-s');
   await terminal.sees(/Permission Denied: .*runs:write/);
-  await terminal.press('Up', '2');
+  await terminal.press('q');
+  await terminal.sees(/❯ demo/);
+  await terminal.press('2');
   await terminal.sees(/runs:read/);
   const stranger = await openTui(executing.url, { token: 'flwd_wrong' });
   await stranger.sees(/Unauthenticated: /);
