@@ -180,12 +180,15 @@ describe('a form', () => {
     await terminal.sees('is missing');
     await terminal.type('Ada\tten');
     await terminal.sees(/times +ten +✗ must be a whole number/);
-    await terminal.press('Up', 'C-s');
+    await terminal.press('Up');
     await terminal.sees(/❯ times +ten +✗/);
+    await terminal.press('C-s');
     await terminal.sees('Some arguments need attention');
     await terminal.press('Escape');
     await terminal.sees(/❯ demo\/greeting/);
-    await terminal.press('Down', 'Enter');
+    await terminal.press('Down');
+    await terminal.sees(/❯ (?!demo\/greeting)/);
+    await terminal.press('Enter');
     await terminal.sees('Starts at once');
     await terminal.type('\t\t{"a":\t');
     await terminal.sees(/limits +\{"a": +✗/);
