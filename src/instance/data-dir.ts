@@ -2,9 +2,10 @@
 // refuses it if closing it could break something else. If others could have written to it, flwd refuses it as well.
 
 import { existsSync, type Stats, statSync } from 'node:fs';
-import { access, chmod, constants, mkdir, readdir, stat } from 'node:fs/promises';
+import { access, chmod, constants, readdir, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { errorCode } from '../lib/error-code.ts';
+import { createFolder } from '../lib/files/create-folder.ts';
 import { isAnothers, isWritableByOthers, showMode } from '../lib/files/file-owner.ts';
 import { StartError } from '../lib/start-error.ts';
 
@@ -88,16 +89,6 @@ export async function findUncreatable(dataDir: string): Promise<unknown> {
 function nearestFolder(path: string): string {
   const folder = dirname(path);
   return existsSync(folder) ? folder : nearestFolder(folder);
-}
-
-/** Node's own `recursive` never returns in `/proc`, where a folder exists but cannot hold new ones (Node 24.21). */
-async function createFolder(dir: string): Promise<void> {
-  if (!existsSync(dirname(dir))) await createFolder(dirname(dir));
-  try {
-    await mkdir(dir, { mode: 0o700 });
-  } catch (error) {
-    if (errorCode(error) !== 'EEXIST' || !statSync(dir).isDirectory()) throw error;
-  }
 }
 
 /** For root: whether the folder belongs to another user. */

@@ -10,6 +10,7 @@ import { expect, onTestFinished, test, vi } from 'vitest';
 import { createBackup } from '../../src/store/backup/backup.ts';
 import { examineStore } from '../../src/store/sqlite/examine.ts';
 import { type Serving, startServing } from '../server/serving.ts';
+import { placesIn } from './backup/a-restore.ts';
 
 const badInode = vi.hoisted(() => ({ part: '' }));
 
@@ -43,23 +44,9 @@ async function failReading(part: string): Promise<void> {
   read.mockImplementationOnce(failing);
 }
 
-function placesOf({ root }: Serving) {
-  const dataDir = join(root, 'data');
-  return {
-    dataDir,
-    dbPath: join(dataDir, 'flwd.db'),
-    logsDir: join(dataDir, 'logs'),
-    artifactsDir: join(dataDir, 'artifacts'),
-    snapshotsDir: join(dataDir, 'snapshots'),
-    runsDir: join(dataDir, 'runs'),
-    secretKeyFile: join(dataDir, 'secret.key'),
-    signingKeyFile: join(dataDir, 'notify.key'),
-  };
-}
-
 async function backedUp(server: Serving) {
   const destination = join(server.root, 'backup');
-  const places = placesOf(server);
+  const places = placesIn(join(server.root, 'data'));
   return { destination, summary: await createBackup({ places, destination, includesKey: false, version: '1.2.3' }) };
 }
 
@@ -98,7 +85,7 @@ test('files whose rows retention removes a moment later are not reported as miss
   const run = await server.addRun();
   await run.print('line');
   await run.finish();
-  const places = placesOf(server);
+  const places = placesIn(join(server.root, 'data'));
   await server.store.logs.removeFiles([run.id]);
   const database = new DatabaseSync(places.dbPath);
   onTestFinished(() => database.close());
@@ -121,7 +108,7 @@ test('doctor names a file whose size the disk cannot read, and continues with th
   await run.print('line');
   await run.finish();
   const bad = await server.addArtifact(run, { name: 'bad', content: 'bad' });
-  const places = placesOf(server);
+  const places = placesIn(join(server.root, 'data'));
   onTestFinished(() => {
     badInode.part = '';
   });

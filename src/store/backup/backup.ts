@@ -1,7 +1,7 @@
 // Backs up an instance while its server runs: copies the database as of one moment, then the files that this copy names
 // (ADR 0013).
 
-import { existsSync, statSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { mkdir, open, readdir, readFile, realpath, rm, writeFile } from 'node:fs/promises';
 import { dirname, join, sep } from 'node:path';
 import { backup, DatabaseSync } from 'node:sqlite';
@@ -10,6 +10,7 @@ import { promisify } from 'node:util';
 import { zstdDecompress } from 'node:zlib';
 import { systemClock, toTimestamp } from '../../lib/clock.ts';
 import { errorCode } from '../../lib/error-code.ts';
+import { createFolder } from '../../lib/files/create-folder.ts';
 import { syncDisk } from '../../lib/files/sync-folder.ts';
 import { shardOf } from '../../lib/ids.ts';
 import { isUnreadable } from '../../lib/shortage.ts';
@@ -186,16 +187,6 @@ async function makeEmpty(destination: string, places: Places): Promise<void> {
       `${destination} has an incomplete backup, without ${manifestFile}; remove it, or choose a new folder`,
     );
   if (names.length > 0) throw new StartError(`${destination} is not empty; choose a new folder`);
-}
-
-/** Node's own `recursive` says ENOENT where the file system is read-only (Node 24.21). */
-async function createFolder(dir: string): Promise<void> {
-  if (!existsSync(dirname(dir))) await createFolder(dirname(dir));
-  try {
-    await mkdir(dir, { mode: 0o700 });
-  } catch (error) {
-    if (errorCode(error) !== 'EEXIST' || !statSync(dir).isDirectory()) throw error;
-  }
 }
 
 /** Copies in one read transaction, so that the copy does not start again whenever the server writes. */

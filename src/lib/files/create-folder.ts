@@ -1,0 +1,20 @@
+// Creates a folder and those above it, for the server's user alone.
+
+import { existsSync, statSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { errorCode } from '../error-code.ts';
+
+/**
+ * Node's own `recursive` never returns in `/proc`, where a folder exists but cannot hold new ones, and reports ENOENT
+ * on a read-only file system (Node 24.21).
+ * @throws the error of the system
+ */
+export async function createFolder(dir: string): Promise<void> {
+  if (!existsSync(dirname(dir))) await createFolder(dirname(dir));
+  try {
+    await mkdir(dir, { mode: 0o700 });
+  } catch (error) {
+    if (errorCode(error) !== 'EEXIST' || !statSync(dir).isDirectory()) throw error;
+  }
+}
