@@ -127,19 +127,18 @@ test('a run that is cancelled while its start is being written is cancelled by t
   const { create, engine, log, store } = opened;
   const holder = await holds(opened);
   const runId = await create('wide');
-  const { transact } = store.db;
+  const { execution } = store.runs;
   let cancelled: Promise<unknown> | undefined;
-  vi.spyOn(store.db, 'transact').mockImplementation((work) => {
-    const written = transact(work);
-    // The run has left the queue, and this transaction starts it. The cancel is stored by the same commit.
-    if (engine.queue().depth === 0) cancelled ??= engine.cancel(runId, localPrincipal);
-    return written;
+  vi.spyOn(store.runs, 'execution').mockImplementation((id) => {
+    // The run has left the queue and is read, to be started. In SQLite, one commit stores the start and the cancel.
+    if (id === runId) cancelled ??= engine.cancel(runId, localPrincipal);
+    return execution(id);
   });
   expect(await engine.cancel(holder, localPrincipal)).toEqual({ status: 'cancelled' });
   await expect.poll(() => cancelled).toBeDefined();
   expect(await cancelled).toEqual({ status: 'cancelled' });
   expect(log.map(({ msg }) => msg)).not.toContain('another process has taken the run over');
-  expect(engine.queue()).toMatchObject({ running: 0, depth: 0 });
+  await expect.poll(() => engine.queue()).toMatchObject({ running: 0, depth: 0 });
 });
 
 test('a cancel goes down a chain of sub-runs to a pending one', async () => {
