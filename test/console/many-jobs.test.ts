@@ -59,6 +59,36 @@ describe('many jobs', () => {
     );
   });
 
+  testWith(headlessChromium)('scroll in the same elements, and the focus stays with its job', async () => {
+    const page = await browser.open(`${server.url}/jobs?namespace=many`);
+    const start = page.getByRole('button', { name: 'Run many/job-0003' });
+    await start.focus();
+    const rows = page.getByRole('table', { name: 'Jobs' }).locator('tbody tr[aria-rowindex]');
+    await page.evaluate(`for (const row of document.querySelectorAll('tbody tr')) row.dataset.old = ''`);
+    const old = rows.and(page.locator('[data-old]'));
+    const before = await old.count();
+    const scrollTo = async (px: number, id: string): Promise<void> => {
+      await page.evaluate(`scrollTo(0, ${px})`);
+      await page.getByRole('link', { name: id }).waitFor();
+    };
+    await scrollTo(60_000, 'many/job-1940');
+    expect(await old.count()).toBe(before);
+    await start.and(page.locator(':focus')).waitFor();
+    const names = await rows.getByRole('link', { name: /^many/ }).allTextContents();
+    expect(names).toEqual(names.toSorted());
+    await scrollTo(0, 'many/job-0000');
+    await start.and(page.locator(':focus')).waitFor();
+    expect(await old.count()).toBe(before);
+  });
+
+  testWith(headlessChromium)('an element with the focus never gets another job when the list changes', async () => {
+    const page = await browser.open(`${server.url}/jobs?namespace=many`);
+    await page.getByRole('button', { name: 'Run many/job-0003' }).focus();
+    await page.evaluate(`history.pushState(null, '', '/jobs?q=job-1')`);
+    await page.getByRole('link', { name: 'many/job-1000' }).waitFor();
+    expect(await page.locator('tr :focus').count()).toBe(0);
+  });
+
   testWith(headlessChromium)('each show their last runs, and an event reads only those of its own job', async () => {
     const nightly = await server.addRun({ jobId: 'a/nightly' });
     await nightly.move('claim');

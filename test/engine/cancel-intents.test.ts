@@ -127,7 +127,7 @@ test('a run that is cancelled while its start is being written is cancelled by t
   const { create, engine, log, store } = opened;
   const holder = await holds(opened);
   const runId = await create('wide');
-  const { execution } = store.runs;
+  const execution = store.runs.execution.bind(store.runs);
   let cancelled: Promise<unknown> | undefined;
   vi.spyOn(store.runs, 'execution').mockImplementation((id) => {
     // The run has left the queue and is read, to be started. In SQLite, one commit stores the start and the cancel.

@@ -133,11 +133,12 @@ export const RunCell = memo(function RunCell({ row: { id, job } }: Props): React
   const client = useClient();
   const [, navigate] = useLocation();
   const once = useRequestKeys();
-  const [isStarting, setStarting] = useState(false);
+  // Not whether it starts: the next job that the row shows does not.
+  const [startingId, setStartingId] = useState<string | null>(null);
   if (!job) return null;
   const run = async (event: MouseEvent): Promise<void> => {
     if (!event.shiftKey) return navigate(jobPath(id));
-    setStarting(true);
+    setStartingId(id);
     try {
       const { run_id: runId } = await once(id, (headers) =>
         client.call('createRun', { body: { job_id: id }, headers }),
@@ -154,7 +155,7 @@ export const RunCell = memo(function RunCell({ row: { id, job } }: Props): React
         look="quiet"
         size="small"
         icon={Play}
-        disabled={isStarting}
+        disabled={startingId === id}
         data-key="r"
         aria-label={`Run ${harmless(id)}`}
         title="Opens the form; with Shift, starts at once"

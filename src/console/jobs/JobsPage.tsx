@@ -214,6 +214,7 @@ function Jobs({ answer }: { readonly answer: AnswerOf<'listJobs'> }): ReactNode 
             sort={sortOf(asked)}
             onSort={({ column, isDescending }) => change({ sort: `${isDescending ? '-' : ''}${column}` })}
             rowRem={1.9375}
+            reusesRows
             headTop="calc(var(--header) + 3rem)"
           />
         )}

@@ -83,6 +83,7 @@ export function RunTable(o: {
       keyOf={keyOf}
       nameOf={keyOf}
       compact={compact}
+      reusesRows
       {...(o.chosen && { chosen: o.chosen })}
       {...(o.choose && { choose: o.choose })}
     />

@@ -51,6 +51,11 @@ type Props<Row> = {
   readonly rowRem?: number;
   /** The height of a phone's row, in rem, if it is not of two lines. */
   readonly compactRem?: number | undefined;
+  /**
+   * The elements of a row that leaves are filled with a row that comes into sight. A fast scroll then has no pauses in
+   * which the browser collects old elements. Only for cells that keep nothing of a row that is gone.
+   */
+  readonly reusesRows?: boolean;
   /** How far from the top the head stays, in CSS: below what else is sticky. */
   readonly headTop?: string;
 };
@@ -74,6 +79,8 @@ export function Table<Row extends object>(o: Props<Row>): ReactNode {
   const rowPx = useRowPx(isNarrow ? (o.compactRem ?? compactRem) : o.rowRem);
   const virtual = useVirtualRows(frame, rows.length, rowPx);
   const items = virtual.getVirtualItems();
+  const keys = items.flatMap(({ index }) => rows[index] ?? []).map(o.keyOf);
+  const places = usePlaces(rows, keys);
   const top = virtual.options.scrollMargin;
   const hasBoxes = o.chosen !== undefined && o.choose !== undefined;
   const widths = isNarrow ? [shared] : [...(hasBoxes ? [boxWidth] : []), ...shown.map(widthOf)];
@@ -96,7 +103,7 @@ export function Table<Row extends object>(o: Props<Row>): ReactNode {
           if (row === undefined) return null;
           const key = o.keyOf(row);
           return (
-            <Fragment key={key}>
+            <Fragment key={o.reusesRows ? places.get(key) : key}>
               <Gap px={start - (items[at - 1]?.end ?? top)} />
               <TableRow
                 row={row}
@@ -295,6 +302,24 @@ function useVirtualRows(frame: { readonly current: HTMLTableElement | null }, co
       return shown.includes(index) ? shown : [...shown, index].toSorted((a, b) => a - b);
     },
   });
+}
+
+/**
+ * The place of each row among the elements in the document. A row that stays keeps its place. While a list scrolls,
+ * rows that come into sight take the places of those that left, in the order of the elements, so that few of them have
+ * to be moved. When the list itself has changed, they do not: an element may have the focus, and its row may be gone.
+ */
+function usePlaces(rows: readonly unknown[], keys: readonly string[]): ReadonlyMap<string, number> {
+  const drawn = useRef<{ rows: unknown; places: ReadonlyMap<string, number> }>({ rows, places: new Map() });
+  const { places: before } = drawn.current;
+  const now = new Set(keys);
+  const left = drawn.current.rows === rows ? [...before].filter(([key]) => !now.has(key)).map(([, at]) => at) : [];
+  const unused = Math.max(-1, ...before.values()) + 1;
+  const places = new Map(keys.map((key, n) => [key, before.get(key) ?? left.shift() ?? unused + n]));
+  useLayoutEffect(() => {
+    drawn.current = { rows, places };
+  });
+  return places;
 }
 
 function useRowPx(rem: number | undefined): number {
