@@ -31,6 +31,12 @@ export type CatalogEntry = {
   readonly dir: string;
 };
 
+/** A job with a folder, whose configuration may be invalid. */
+export type JobFolder = {
+  readonly definition: Pick<JobDefinition, 'id' | 'path'>;
+  readonly source: JobSource;
+};
+
 export type Catalog = {
   /** Grows with every visible change. */
   readonly generation: number;
@@ -46,11 +52,13 @@ export type Catalog = {
   missing(): readonly string[];
   /** @throws Problem not-ready, job-not-found, job-invalid with its `errors` */
   find(idOrAlias: string): CatalogEntry;
+  /** Finds an invalid job too, unless several jobs have its id. @throws like `find` */
+  findFolder(idOrAlias: string): JobFolder;
   aliasesOf(id: string): readonly string[];
   /** Cached until something in the job's directory changes. @throws Problem job-invalid, job-not-found */
-  revisionOf(entry: CatalogEntry): Promise<string>;
+  revisionOf(job: JobFolder): Promise<string>;
   /** The files that belong to the job, as they are now. @throws Problem job-invalid, job-not-found */
-  filesOf(entry: CatalogEntry): Promise<readonly JobFile[]>;
+  filesOf(job: JobFolder): Promise<readonly JobFile[]>;
   /** Reads a source again. @throws Problem source-not-found */
   rescan(source: string): Promise<void>;
   /** Resolves when every source has been read once. */
@@ -59,7 +67,7 @@ export type Catalog = {
 };
 
 /** Where the job's files are. */
-export function placeOf({ definition, source }: CatalogEntry, ignoreOf: (root: string) => Ignore): IdentifiedJob {
+export function placeOf({ definition, source }: JobFolder, ignoreOf: (root: string) => Ignore): IdentifiedJob {
   const { id, path } = definition;
   return { id, root: source.path, path: path === '.' ? '' : path, ignore: ignoreOf(source.path) };
 }
@@ -91,11 +99,11 @@ export function definitionReached(idOrAlias: string, reach: Pick<Reach, 'jobs'>,
 }
 
 /** For a caller who does not reach the job, it does not exist. @throws like `find` */
-export function findReached(
+export function findReached<Found extends JobFolder>(
   idOrAlias: string,
   reach: Pick<Reach, 'jobs'>,
-  catalog: Pick<Catalog, 'find'>,
-): CatalogEntry {
+  catalog: { readonly find: (idOrAlias: string) => Found },
+): Found {
   try {
     const entry = catalog.find(idOrAlias);
     if (reachesJob(reach, entry.definition.id)) return entry;
@@ -177,6 +185,7 @@ export function createCatalog(o: Request): Catalog {
     invalid: after(assertReady, () => invalid),
     missing: after(assertReady, () => missing),
     find,
+    findFolder: (idOrAlias) => findFolder(idOrAlias, sources, find),
     aliasesOf: (id) => o.aliases.filter(({ from }) => from === id).map(({ to }) => to),
     revisionOf: createRevisions(ignoreOf, directories),
     filesOf: async (entry) => (await readJobState(placeOf(entry, ignoreOf))).files,
@@ -216,6 +225,18 @@ function scriptsIn(sources: readonly Watched[]): number {
 
 type Watched = { readonly source: JobSource; readonly watched: WatchedSource };
 
+function findFolder(id: string, sources: readonly Watched[], find: Catalog['find']): JobFolder {
+  try {
+    return find(id);
+  } catch (error) {
+    const [only, ...others] = sources.flatMap(({ source, watched }) =>
+      watched.tree.jobs.filter((job) => job.id === id).map(({ path }) => ({ source, path })),
+    );
+    if (!only || others.length > 0 || !(error instanceof Problem) || error.slug !== 'job-invalid') throw error;
+    return { definition: { id, path: only.path }, source: only.source };
+  }
+}
+
 function watchedOf(name: string, sources: readonly Watched[]): WatchedSource {
   const found = sources.find(({ source }) => source.name === name);
   if (found) return found.watched;
@@ -251,7 +272,7 @@ function createWarnings(log: LogLines): (invalid: readonly InvalidJob[]) => void
 
 /** Hashes a job's directory. Hashes it again only when a change may have been missed. */
 function createRevisions(ignoreOf: (root: string) => Ignore, directories: DirectoryWatch): Catalog['revisionOf'] {
-  const revisions = new WeakMap<CatalogEntry, { signature: string; revision: string; isFinal: boolean }>();
+  const revisions = new WeakMap<JobFolder, { signature: string; revision: string; isFinal: boolean }>();
   return async (entry) => {
     const known = revisions.get(entry);
     if (known?.isFinal) return known.revision;

@@ -243,11 +243,14 @@ testWith(headlessChromium)('on a phone, sources and values have the facts and th
 });
 
 testWith(headlessChromium)(
-  'invalid jobs are marked at Sources and named by the doctor, who checks again on request',
+  'invalid jobs are named at Sources and by the doctor, for whom they need no attention; it checks again on request',
   async () => {
-    const page = await browser.open(`${server.url}/admin/doctor`);
+    const page = await browser.open(`${server.url}/admin/sources`);
     const admin = page.getByRole('navigation', { name: 'Admin' });
-    await admin.getByRole('link', { name: /Sources.*1 invalid job/ }).waitFor();
+    await page.getByRole('row', { name: /local-fs.*Watched 1 invalid job/ }).waitFor();
+    expect(await admin.getByRole('link', { name: 'Sources' }).textContent()).toBe('Sources');
+    await admin.getByRole('link', { name: 'Doctor' }).click();
+    await page.getByText('all checks pass').waitFor();
     const checks = page.getByRole('region', { name: 'Server' });
     await checks
       .getByRole('listitem')

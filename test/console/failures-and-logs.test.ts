@@ -54,6 +54,15 @@ test('failures are listed by what the program said, until the job succeeds', asy
   await page.getByText('Every job that failed has succeeded since.').waitFor();
 });
 
+test('on a phone, too, a failure says its state', async () => {
+  await failed('ping', 'exited with code 1: no answer');
+  const page = await browser.open(`${url}/failures?view=all`, { width: 390, height: 844 });
+  const link = page.getByRole('link', { name: /^ping/ });
+  await expect.poll(() => link.textContent()).toMatch(/^pingopen1 time, /);
+  await succeeded('ping', 'fine');
+  await expect.poll(() => link.textContent()).toMatch(/^pingfixed1 time, /);
+});
+
 test('lines of all runs are found by keyboard, and lead to their place in the log', async () => {
   const id = await succeeded('backup/daily', 'begins', 'the Needle <i>one</i>', '\x1eeneedle two');
   const page = await browser.open(`${url}/runs`);

@@ -89,9 +89,34 @@ describe('jobs', () => {
     },
   );
 
+  testWith(headlessChromium)('whose config.yaml cannot be read still show their runs and files', async () => {
+    const run = await server.addRun({ jobId: 'disk/broken' });
+    await run.move('claim');
+    await run.finish();
+    const page = await browser.open(`${server.url}/jobs/disk/broken`);
+    await page.getByRole('alert').filter({ hasText: 'disk/broken/config.yaml:1' }).waitFor();
+    await page.getByRole('tab', { name: 'Runs 1', selected: true }).waitFor();
+    const link = page.getByRole('table', { name: 'Runs' }).getByRole('link').first();
+    expect(await link.getAttribute('href')).toBe(`/runs/${run.id}`);
+    await page.getByRole('tab', { name: 'Code' }).click();
+    await page.getByRole('region', { name: 'Code of the job' }).getByText('command: [').waitFor();
+    await page.getByRole('tab', { name: 'Schedules' }).click();
+    await page.getByText('the schedules in its config.yaml cannot be read').waitFor();
+    expect(await page.getByRole('tab', { name: 'Run', exact: true }).count()).toBe(0);
+  });
+
+  testWith(headlessChromium)('that do not exist lead to their runs and to all jobs', async () => {
+    const page = await browser.open(`${server.url}/jobs/demo/none`);
+    const alert = page.getByRole('alert').filter({ hasText: "The job 'demo/none' does not exist" });
+    expect(await alert.getByRole('link', { name: 'Its runs' }).getAttribute('href')).toBe('/runs?q=job%3Ademo%2Fnone');
+    expect(await alert.getByRole('button').count()).toBe(0);
+    await alert.getByRole('link', { name: 'All jobs' }).click();
+    await page.getByRole('heading', { level: 1, name: 'Jobs' }).waitFor();
+  });
+
   testWith(headlessChromium)('that do not exist keep their error on the page while it is read again', async () => {
     const page = await browser.open(`${server.url}/jobs/demo/none`);
-    await page.getByRole('alert').filter({ hasText: 'Job Not Found' }).waitFor();
+    await page.getByRole('alert').filter({ hasText: 'does not exist' }).waitFor();
     await page.evaluate(`new MutationObserver(() => {
       if (document.getElementById('main').textContent.includes('Loading')) document.title = 'flickered';
     }).observe(document.body, { childList: true, subtree: true, characterData: true })`);
@@ -99,7 +124,7 @@ describe('jobs', () => {
       const answer = await page.waitForResponse((response) => response.url().includes('/api/v1/jobs/demo'));
       expect(answer.status()).toBe(404);
     }
-    await expect.poll(() => page.getByRole('alert').filter({ hasText: 'Job Not Found' }).count()).toBe(1);
+    await expect.poll(() => page.getByRole('alert').filter({ hasText: 'does not exist' }).count()).toBe(1);
     expect(await page.title()).not.toBe('flickered');
   });
 

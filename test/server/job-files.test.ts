@@ -113,6 +113,25 @@ test('a folder that is replaced by a link after the files were listed leads to n
   await rm(dir);
 });
 
+test('the files of an invalid job can be read, now and as its runs used them', async () => {
+  await server.addJob('shop/labels', { 'config.yaml': 'command: [./run.sh]\n', 'run.sh': '#!/usr/bin/env bash\n' });
+  const sync = () => server.post('/sources/local-fs/sync', {});
+  await sync();
+  await runOf('shop/labels');
+  const { revision } = await get<Files>('/job-files/shop/labels');
+  await writeFile(join(server.root, 'jobs/shop/labels/config.yaml'), 'command: [\n');
+  await sync();
+  expect((await server.fetch('/jobs/shop/labels')).status).toBe(422);
+  const listed = await get<Files>('/job-files/shop/labels');
+  expect(listed.revisions).toMatchObject([{ revision, kept: true }]);
+  expect(listed.current_revision).not.toBe(revision);
+  expect(await get<File>(fileUrl('shop/labels', 'config.yaml'))).toMatchObject({ text: 'command: [\n' });
+  const before = await get<File>(fileUrl('shop/labels', 'config.yaml', revision));
+  expect(before).toMatchObject({ text: 'command: [./run.sh]\n' });
+  const { headers } = await server.token({ scopes: ['code:read'], only: ['other'] });
+  expect((await server.fetch('/job-files/shop/labels', { headers })).status).toBe(404);
+});
+
 describe('the revisions that runs used', () => {
   let first: string;
   let runId: string;

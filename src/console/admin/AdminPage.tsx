@@ -83,11 +83,8 @@ export function AdminPage(): ReactNode {
 }
 
 function IllSources(): ReactNode {
-  const sources = useSources().data?.sources ?? [];
-  const count = sources.reduce((sum, { invalid }) => sum + invalid, 0);
-  const missing = sources.filter(({ is_missing }) => is_missing).length;
-  if (missing > 0) return <Ill look="failed" words={countOf(missing, 'missing folder')} />;
-  return count > 0 && <Ill look="failed" words={countOf(count, 'invalid job')} />;
+  const missing = useSources().data?.sources.filter(({ is_missing }) => is_missing).length ?? 0;
+  return missing > 0 && <Ill look="late" words={countOf(missing, 'missing folder')} />;
 }
 
 function IllChecks(): ReactNode {

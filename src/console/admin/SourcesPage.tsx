@@ -90,7 +90,7 @@ function columnsOf(o: { readonly maySync: boolean } & Pick<Acts, 'isBusy' | 'act
       ),
     },
     { id: 'jobs', head: 'Jobs', width: '70px', isNumber: true, cell: ({ jobs }) => jobs },
-    { id: 'state', head: 'State', width: '140px', cell: (source) => <State source={source} /> },
+    { id: 'state', head: 'State', width: '200px', cell: (source) => <State source={source} /> },
     {
       id: 'trust',
       head: 'Trusted',
@@ -127,12 +127,17 @@ function ReadAgain({ name, isBusy, act }: { readonly name: string } & Pick<Acts,
   );
 }
 
+/** As the server's own check judges it: a source whose folder is missing is ill, one with an invalid job is not. */
 function State({ source: { invalid, watch, is_missing } }: { readonly source: Source }): ReactNode {
-  if (is_missing) return <StatusText of="failed" word="Missing" />;
-  if (invalid === 0) return <StatusText of="success" word={watch ? 'Watched' : 'Not watched'} />;
+  if (is_missing) return <StatusText of="late" word="Missing" />;
   return (
-    <Link href="/jobs?show=invalid">
-      <StatusText of="failed" word={countOf(invalid, 'invalid job')} />
-    </Link>
+    <span className={styles.inLine}>
+      <StatusText of="success" word={watch ? 'Watched' : 'Not watched'} />
+      {invalid > 0 && (
+        <Link href="/jobs?show=invalid" className={styles.invalid}>
+          {countOf(invalid, 'invalid job')}
+        </Link>
+      )}
+    </span>
   );
 }

@@ -149,6 +149,7 @@ function compact(failure: Failure): ReactNode {
     <span className={styles.why}>
       <Link href={runPath(failure.last_run.run_id)} data-row className={styles.job}>
         <JobName id={failure.job_id} />
+        <State of={failure.state} />
         <span className={styles.times}>
           {countOf(failure.count, 'time')}, <Age at={failure.last_run.at} />
         </span>

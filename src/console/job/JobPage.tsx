@@ -52,14 +52,28 @@ export function JobPage(): ReactNode {
   return (
     <>
       <Header jobId={jobId} job={known} />
-      <Shown of={job} what="the job">
+      <Shown of={job} what="the job" whereElse={<ElseWhere jobId={jobId} />}>
         {({ read, problem }) => (
           <>
             {problem && <Invalid problem={problem} />}
-            {read && <JobBody key={read.value.id} job={read.value} />}
+            {read ? (
+              <JobBody key={read.value.id} jobId={read.value.id} job={read.value} />
+            ) : (
+              <JobBody key={jobId} jobId={jobId} job={null} />
+            )}
           </>
         )}
       </Shown>
+    </>
+  );
+}
+
+/** A job that has been removed may have runs. */
+function ElseWhere({ jobId }: { readonly jobId: string }): ReactNode {
+  return (
+    <>
+      <Link href={`/runs?q=${encodeURIComponent(`job:${jobId}`)}`}>Its runs</Link>
+      <Link href="/jobs">All jobs</Link>
     </>
   );
 }
@@ -76,6 +90,19 @@ function decodedId(path: string): string {
 function useTab(): JobTab {
   const asked = new URLSearchParams(useSearch()).get('tab');
   return jobTabs.find((tab) => tab === asked) ?? 'run';
+}
+
+/** The parts of the page. An invalid job has those that do not need its configuration. */
+function tabsOf(job: Job | null, runs: number | undefined, schedules: number | undefined): readonly Tab<JobTab>[] {
+  return [
+    ...(job ? [{ value: 'run' as const, label: 'Run' }] : []),
+    { value: 'runs', label: 'Runs', count: runs },
+    ...(job && job.steps.length > 0 ? [{ value: 'graph' as const, label: 'Graph' }] : []),
+    { value: 'code', label: 'Code' },
+    ...(job ? [{ value: 'tests' as const, label: 'Tests' }] : []),
+    { value: 'schedules', label: 'Schedules', count: schedules },
+    { value: 'statistics', label: 'Statistics' },
+  ];
 }
 
 function Header({ jobId, job }: { readonly jobId: string; readonly job: Job | undefined }): ReactNode {
@@ -187,9 +214,7 @@ function Invalid({ problem }: { readonly problem: ApiProblem }): ReactNode {
   const errors = Array.isArray(problem.members.errors) ? problem.members.errors : [];
   return (
     <div className={styles.invalid} role="alert">
-      <p>
-        <WithCode text={problem.message} />
-      </p>
+      <p>{errors.length > 0 ? 'This job is invalid, so it does not start:' : <WithCode text={problem.message} />}</p>
       <JobErrors of={errors} />
     </div>
   );
@@ -202,38 +227,32 @@ function useLastRuns(jobId: string) {
   );
 }
 
-function JobBody({ job }: { readonly job: Job }): ReactNode {
+/** @param job null: it is invalid, and was so when the page was opened */
+function JobBody({ jobId, job }: { readonly jobId: string; readonly job: Job | null }): ReactNode {
   const refresh = useRefresh();
   const [path, navigate] = useLocation();
-  const tab = useTab();
-  useRunEvents({ jobId: job.id }, { change: () => refresh({ queryKey: ['runs of a job', job.id] }) });
-  const runs = useLastRuns(job.id);
-  const schedules = useSchedules(job.id);
-  const all: readonly Tab<JobTab>[] = [
-    { value: 'run', label: 'Run' },
-    { value: 'runs', label: 'Runs', count: runs.data?.total },
-    ...(job.steps.length > 0 ? [{ value: 'graph' as const, label: 'Graph' }] : []),
-    { value: 'code', label: 'Code' },
-    { value: 'tests', label: 'Tests' },
-    { value: 'schedules', label: 'Schedules', count: schedules.data?.total },
-    { value: 'statistics', label: 'Statistics' },
-  ];
+  useRunEvents({ jobId }, { change: () => refresh({ queryKey: ['runs of a job', jobId] }) });
+  const runs = useLastRuns(jobId);
+  const schedules = useSchedules(jobId);
+  const tabs = tabsOf(job, runs.data?.total, schedules.data?.total);
+  const asked = useTab();
+  const tab = tabs.some(({ value }) => value === asked) ? asked : job ? 'run' : 'runs';
   return (
     <Tabs
       label="Parts of the job"
-      tabs={all}
+      tabs={tabs}
       value={tab}
       onChange={(next) => navigate(next === 'run' ? path : `${path}?tab=${next}`, { replace: true })}
       className={styles.tabs}
     >
       <PageBody>
-        {tab === 'run' && <RunTab job={job} runs={runs} />}
-        {tab === 'runs' && <JobRuns jobId={job.id} />}
-        {tab === 'graph' && <GraphTab job={job} />}
-        {tab === 'code' && <JobCode jobId={job.id} />}
-        {tab === 'tests' && <JobTests jobId={job.id} />}
-        {tab === 'schedules' && <JobSchedules job={job} />}
-        {tab === 'statistics' && <JobStatistics jobId={job.id} />}
+        {tab === 'run' && job && <RunTab job={job} runs={runs} />}
+        {tab === 'runs' && <JobRuns jobId={jobId} />}
+        {tab === 'graph' && job && <GraphTab job={job} />}
+        {tab === 'code' && <JobCode jobId={jobId} />}
+        {tab === 'tests' && <JobTests jobId={jobId} />}
+        {tab === 'schedules' && <JobSchedules jobId={jobId} job={job} />}
+        {tab === 'statistics' && <JobStatistics jobId={jobId} />}
       </PageBody>
     </Tabs>
   );

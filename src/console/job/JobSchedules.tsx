@@ -30,19 +30,32 @@ export function useSchedules(jobId: string): Answer<Schedules> {
   );
 }
 
-export function JobSchedules({ job }: { readonly job: AnswerOf<'getJob'> }): ReactNode {
-  const schedules = useSchedules(job.id);
+export function JobSchedules({
+  jobId,
+  job,
+}: {
+  readonly jobId: string;
+  /** null: it is invalid. */
+  readonly job: AnswerOf<'getJob'> | null;
+}): ReactNode {
+  const schedules = useSchedules(jobId);
   const [, navigate] = useLocation();
   const acts = useScheduleActs((form, id) => navigate(`/schedules?${form}=${encodeURIComponent(id)}`));
   return (
     <Card title="Schedules" count={schedules.data?.total} isFlush end={<Link href="/schedules">All schedules</Link>}>
-      {!job.enabled && <p className={styles.note}>The job is disabled, so its schedules do not start it.</p>}
+      {job?.enabled === false && <p className={styles.note}>The job is disabled, so its schedules do not start it.</p>}
       <Shown of={schedules} what="schedules">
         {({ schedules: rows }) =>
           rows.length === 0 ? (
             <p className={styles.note}>
-              The job has no schedules. Its config.yaml may have <code>schedules</code>, or{' '}
-              <code>flwd schedules add {harmless(job.id)} --cron '0 3 * * *'</code> makes one.
+              {job === null ? (
+                'While the job is invalid, the schedules in its config.yaml cannot be read.'
+              ) : (
+                <>
+                  The job has no schedules. Its config.yaml may have <code>schedules</code>, or{' '}
+                  <code>flwd schedules add {harmless(jobId)} --cron '0 3 * * *'</code> makes one.
+                </>
+              )}
             </p>
           ) : (
             <ul>

@@ -8,12 +8,12 @@ import { StatusText } from '../design/text/Status.tsx';
 import { Time } from '../design/text/Time.tsx';
 import { useRefresh } from '../session/answers.tsx';
 import { useRunEvents } from '../session/streams.ts';
-import { Shown } from '../widgets/Notes.tsx';
 import { harmless, type Run, runPath, type Step } from '../words.ts';
 import styles from './LogPage.module.css';
 import { LogPane } from './LogPane.tsx';
 import { useRunAnswer } from './run-answer.ts';
 import { useRunPlace } from './run-place.ts';
+import { ShownRun, toRuns } from './ShownRun.tsx';
 import { useSubRuns } from './sub-runs.ts';
 
 export function LogPage({ runId }: { readonly runId: string }): ReactNode {
@@ -21,9 +21,9 @@ export function LogPage({ runId }: { readonly runId: string }): ReactNode {
   useRunEvents({ runId }, { change: () => refresh({ queryKey: ['run', runId] }) });
   const answer = useRunAnswer(runId, { gcTime: 0 });
   return (
-    <Shown of={answer} what="the run">
+    <ShownRun runId={runId} of={answer}>
       {({ run, attempts }) => <FullLog key={runId} run={run} attempts={attempts} />}
-    </Shown>
+    </ShownRun>
   );
 }
 
@@ -36,9 +36,7 @@ function FullLog({ run, attempts }: { readonly run: Run; readonly attempts: read
       <PageHeader
         before={
           <>
-            <span>
-              <Link href="/runs">Runs</Link>
-            </span>
+            {toRuns}
             <span>
               <Link href={runPath(run.run_id)}>
                 {harmless(run.job_id)}, <Time at={run.created_at} hasDay />

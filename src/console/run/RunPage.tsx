@@ -13,11 +13,12 @@ import { narrowPx, useWidth } from '../design/width.ts';
 import { RunOutput } from '../log/RunOutput.tsx';
 import { useRunAnswer } from '../log/run-answer.ts';
 import { useRunPlace } from '../log/run-place.ts';
+import { ShownRun, toRuns } from '../log/ShownRun.tsx';
 import { useActs } from '../session/acts.ts';
-import { failureText, useRefresh } from '../session/answers.tsx';
+import { useRefresh } from '../session/answers.tsx';
 import { useNow } from '../session/clock.ts';
 import { useRunEvents } from '../session/streams.ts';
-import { ErrorNote, Shown } from '../widgets/Notes.tsx';
+import { ErrorNote } from '../widgets/Notes.tsx';
 import { dayAndTime, harmless, jobPath, type Run, type Step, statusLooks } from '../words.ts';
 import { ApprovalCard } from './ApprovalCard.tsx';
 import { CancelProgress } from './CancelProgress.tsx';
@@ -38,20 +39,11 @@ export function RunPage({ runId }: { readonly runId: string }): ReactNode {
   // A page that is opened again starts from the run as it is then, and so at the step that has failed.
   const answer = useRunAnswer(runId, { gcTime: 0 });
   return (
-    <>
-      {!answer.data && failureText(answer) !== null && <PageHeader before={toRuns} title={idWords(runId)} />}
-      <Shown of={answer} what="the run">
-        {({ run, attempts }) => <RunBody key={runId} run={run} attempts={attempts} />}
-      </Shown>
-    </>
+    <ShownRun runId={runId} of={answer}>
+      {({ run, attempts }) => <RunBody key={runId} run={run} attempts={attempts} />}
+    </ShownRun>
   );
 }
-
-const toRuns = (
-  <span>
-    <Link href="/runs">Runs</Link>
-  </span>
-);
 
 function RunBody({ run, attempts }: { readonly run: Run; readonly attempts: readonly Step[] }): ReactNode {
   const refresh = useRefresh();

@@ -11,13 +11,23 @@ import styles from './Notes.module.css';
 
 type Retry = (() => unknown) | undefined;
 
-export function ErrorNote({ text, retry }: { readonly text: string; readonly retry?: Retry }): ReactNode {
+export function ErrorNote({
+  text,
+  retry,
+  children,
+}: {
+  readonly text: string;
+  readonly retry?: Retry;
+  /** Links that help. */
+  readonly children?: ReactNode;
+}): ReactNode {
   return (
     <div className={styles.error} role="alert">
       <CircleX size={14} strokeWidth={2.2} aria-hidden="true" />
       <p>
         <WithCode text={text} />
       </p>
+      {children}
       {retry && (
         <Button size="small" onClick={() => void retry()}>
           Try again
@@ -92,26 +102,30 @@ function useSharedError(text: string | null, retry: Retry): boolean {
   return text !== null && context !== null && isShared(context.errors, text);
 }
 
-function isRefused(answer: Answer<unknown>, status: 401 | 403 = 403): boolean {
+function isRefused(answer: Answer<unknown>, status: 401 | 403 | 404 = 403): boolean {
   const failure = failureOf(answer);
   return failure instanceof ApiProblem && failure.status === status;
 }
 
-/** Undefined if the caller may not read the answer, because retrying cannot help then. */
+/** Undefined if there is no such thing, or the caller may not read it, because retrying cannot help then. */
 export function retryOf(answer: Answer<unknown>): Retry {
-  return isRefused(answer) ? undefined : answer.refetch;
+  return isRefused(answer) || isRefused(answer, 404) ? undefined : answer.refetch;
 }
 
 /** Shows an answer, or that it is loading, or why it could not be read. */
 export function Shown<T>(o: {
   readonly of: Answer<T>;
   readonly what: string;
+  /** Links that lead on if it does not exist. */
+  readonly whereElse?: ReactNode;
   readonly children: (value: T) => ReactNode;
 }): ReactNode {
   const { data } = o.of;
   // The dialog that asks for a token says so itself.
   const isAskedFor = useSession().refusal !== null && isRefused(o.of, 401);
-  const error = isAskedFor ? null : failureText(o.of);
+  const isMissing = isRefused(o.of, 404);
+  // The title of a 404 says the same as its message.
+  const error = isAskedFor ? null : isMissing ? (failureOf(o.of)?.message ?? null) : failureText(o.of);
   const retry = retryOf(o.of);
   // On a page of several parts, one that the token may not read is not an error.
   const isLeftOut = useContext(ErrorsContext) !== null && isRefused(o.of);
@@ -123,7 +137,11 @@ export function Shown<T>(o: {
           Your token does not let you see this. <WithCode text={error ?? ''} />
         </p>
       )}
-      {error !== null && !isLeftOut && !isShownAbove && <ErrorNote text={error} retry={retry} />}
+      {error !== null && !isLeftOut && !isShownAbove && (
+        <ErrorNote text={error} retry={retry}>
+          {isMissing && o.whereElse !== undefined && <p className={styles.whereElse}>{o.whereElse}</p>}
+        </ErrorNote>
+      )}
       {data !== undefined ? o.children(data) : error === null && !isAskedFor && <Loading what={o.what} />}
     </>
   );

@@ -1,7 +1,7 @@
 // Shows the files of a job as they are now, and as its last runs used them, as long as flwd keeps these copies.
 
 import { existsSync } from 'node:fs';
-import { type Catalog, type CatalogEntry, findReached } from '../../catalog/catalog.ts';
+import { type Catalog, findReached, type JobFolder } from '../../catalog/catalog.ts';
 import { hashEach, listSnapshot, readJobText } from '../../catalog/source/job-content.ts';
 import type { JobFile } from '../../catalog/source/job-state.ts';
 import { holdsScope, type Principal } from '../../domain/principal.ts';
@@ -27,18 +27,23 @@ export function createJobFileHandlers(o: {
 }): Pick<Handlers, 'listJobFiles' | 'getJobFile'> {
   const { catalog, dirOf } = o;
 
-  function usedRevisions({ definition }: CatalogEntry, principal: Principal): ReturnType<RunReading['usedRevisions']> {
+  /** An invalid job too, because people need its files to fix it. */
+  function findJob(idOrAlias: string, principal: Principal): JobFolder {
+    return findReached(idOrAlias, principal, { find: (id) => catalog.findFolder(id) });
+  }
+
+  function usedRevisions({ definition }: JobFolder, principal: Principal): ReturnType<RunReading['usedRevisions']> {
     if (!holdsScope(principal, 'runs:read')) return Promise.resolve([]);
     return o.runs.usedRevisions(definition.id, runsLookedAt, principal);
   }
 
-  async function find(entry: CatalogEntry, asked: string | undefined, principal: Principal): Promise<Found> {
-    const current = await catalog.revisionOf(entry);
+  async function find(job: JobFolder, asked: string | undefined, principal: Principal): Promise<Found> {
+    const current = await catalog.revisionOf(job);
     if (asked === undefined || asked === current)
-      return { revision: current, current, root: entry.source.path, files: await catalog.filesOf(entry) };
-    const { id } = entry.definition;
+      return { revision: current, current, root: job.source.path, files: await catalog.filesOf(job) };
+    const { id } = job.definition;
     // Another job's revision must not be readable as one of this job.
-    const isOfJob = (await usedRevisions(entry, principal)).some(({ revision }) => revision === asked);
+    const isOfJob = (await usedRevisions(job, principal)).some(({ revision }) => revision === asked);
     const files = isOfJob ? await listSnapshot(dirOf(asked)) : undefined;
     if (files) return { revision: asked, current, root: dirOf(asked), files };
     throw new Problem(
@@ -51,12 +56,12 @@ export function createJobFileHandlers(o: {
 
   return {
     async listJobFiles({ request, path, query }) {
-      const entry = findReached(path.job_id, request.principal, catalog);
-      const { revision, current, root, files } = await find(entry, query.revision, request.principal);
+      const job = findJob(path.job_id, request.principal);
+      const { revision, current, root, files } = await find(job, query.revision, request.principal);
       const hashed = await hashEach(root, files);
-      const used = await usedRevisions(entry, request.principal);
+      const used = await usedRevisions(job, request.principal);
       return {
-        job_id: entry.definition.id,
+        job_id: job.definition.id,
         revision,
         current_revision: current,
         files: hashed.map(({ path: name, sizeBytes, isExecutable, sha256 }) => ({
@@ -75,14 +80,14 @@ export function createJobFileHandlers(o: {
     },
 
     async getJobFile({ request, path, query }) {
-      const entry = findReached(path.job_id, request.principal, catalog);
-      const { revision, root, files } = await find(entry, query.revision, request.principal);
+      const job = findJob(path.job_id, request.principal);
+      const { revision, root, files } = await find(job, query.revision, request.principal);
       const file = files.find((one) => one.path === query.path);
       const content = file && (await readJobText(root, file));
       if (!content)
-        throw new Problem('job-file-not-found', `The job '${entry.definition.id}' has no file '${query.path}'.`);
+        throw new Problem('job-file-not-found', `The job '${job.definition.id}' has no file '${query.path}'.`);
       return {
-        job_id: entry.definition.id,
+        job_id: job.definition.id,
         revision,
         path: file.path,
         size_bytes: file.sizeBytes,
