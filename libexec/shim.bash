@@ -18,8 +18,8 @@ take_hidden() {
 # fd 4: a pipe for the script's stderr, opened for reading and writing
 # fd 9: another pipe, at which bwrap waits
 # ATTEMPT_DIR/sandbox: bwrap's options
-# Writes one JSON object per line to ATTEMPT_DIR/status: its identity, then what bwrap writes to fd 3, then how bwrap
-# ended.
+# Writes one JSON object per line to ATTEMPT_DIR/status: its identity, then the pid of bwrap, then what bwrap writes to
+# fd 3, then how bwrap ended.
 # Unlike other shells, bash continues after a failed redirection, hence `|| exit`: the script must not run with half of
 # them.
 attend() {
@@ -71,6 +71,7 @@ enter() {
   fi
   ((may_dump == 0)) || ulimit -Sc "$core_limit"
   [[ $workspace == '' ]] || run_script
+  printf '{"bwrap":%s}\n' "$BASHPID" >&3 || exit
   # Positional parameters, which no variable of the job can change.
   set -- "$attempt_dir" "$bwrap" --json-status-fd 3 --args 10 -- "${command[@]}"
   unset command stat
@@ -207,7 +208,7 @@ mark_by_sed() {
 # stdout that bwrap waits for. If a grant is not at its place, ends bwrap.
 # ATTEMPT_DIR/verdict: `right`, or the pid of bwrap's child
 guard() {
-  local verdict status fields
+  local verdict status
   # The shim waits for the end of fd 4, the server for the end of fd 5.
   exec 4>&- 5>&-
   # Nothing is ever written to it: `read` serves as a sleep without another process.
@@ -224,7 +225,6 @@ guard() {
     return
   fi
   printf '\036Ebwrap: Race condition: a grant is not in its place\n' >&6
-  IFS= read -r fields <"/proc/$verdict/stat"
-  fields=(${fields##*) })
-  kill -KILL "${fields[1]}" "$verdict"
+  # Its parent ends with it. The parent is not bwrap if something has killed bwrap.
+  kill -KILL "$verdict"
 }

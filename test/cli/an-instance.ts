@@ -6,7 +6,7 @@ import { expect, onTestFinished } from 'vitest';
 import type { RunAnswer } from '../support/answers.ts';
 import { type JobFiles, writeJob } from '../support/jobs.ts';
 import { isLeftNote } from '../support/left-note.ts';
-import { killProcessesWith } from '../support/processes.ts';
+import { endProcessesOf } from '../support/processes.ts';
 import { createFolder, start } from './terminal.ts';
 
 export type Instance = {
@@ -40,7 +40,7 @@ export async function createInstance(
   const config = { ...sections, instance: { data_dir: dataDir }, server: { ...sections.server, bind: '127.0.0.1:0' } };
   writeFileSync(join(dir, 'flwd.yaml'), JSON.stringify(config));
   // Jobs go on without their server.
-  onTestFinished(() => killProcessesWith(dataDir));
+  onTestFinished(() => endProcessesOf(dataDir));
   return { dir, dataDir, serve: () => serve(dir, Object.keys(jobs)) };
 }
 

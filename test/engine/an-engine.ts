@@ -24,14 +24,13 @@ import { probeHost } from '../../src/exec/host/host.ts';
 import type { LimitHost } from '../../src/exec/host/limit-host.ts';
 import { openForkServer } from '../../src/exec/proc/fork-server.ts';
 import { type SteadyClock, systemClock } from '../../src/lib/clock.ts';
-import { errorCode } from '../../src/lib/error-code.ts';
 import { createStore, openStore, type Store } from '../../src/store/open.ts';
 import { openDatabaseOf } from '../store/postgres-databases.ts';
 import { engineOptions } from '../support/engine-options.ts';
 import { type JobFiles, writeJob } from '../support/jobs.ts';
 import { keepsAll } from '../support/keeps-all.ts';
 import { isLeftNote } from '../support/left-note.ts';
-import { processesOf } from '../support/processes.ts';
+import { endProcessesOf } from '../support/processes.ts';
 import { mountDisk, testWithDisk } from '../support/small-disk.ts';
 
 export const caller: Caller = {
@@ -62,23 +61,14 @@ export type Opened = {
 /** A folder for the data of one test. With `sizeMiB`, it is on its own disk. */
 export function dataFolder({ sizeMiB, inodes }: { readonly sizeMiB?: number; readonly inodes?: number } = {}): string {
   const dir = mkdtempSync(join(tmpdir(), 'flwd-engine-'));
-  onTestFinished(() => {
+  onTestFinished(async () => {
     // Jobs outlive their server.
-    for (const { pid } of processesOf(dir)) kill(pid);
+    await endProcessesOf(dir);
     // A killed process may write until it is gone.
     rmSync(dir, { recursive: true, force: true, maxRetries: 20 });
   });
   if (sizeMiB !== undefined) mountDisk(dir, sizeMiB, inodes);
   return dir;
-}
-
-/** The process may have ended since it was seen. */
-function kill(pid: number): void {
-  try {
-    process.kill(pid, 'SIGKILL');
-  } catch (error) {
-    if (errorCode(error) !== 'ESRCH') throw error;
-  }
 }
 
 const capabilities = await probeHost();

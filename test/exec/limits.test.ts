@@ -11,7 +11,7 @@ import { closeLimitHost, type Enforcement, openLimitHost } from '../../src/exec/
 import type { LimitedSpec } from '../../src/exec/proc/attempt-groups.ts';
 import { type AttemptLimits, sweepGroups } from '../../src/exec/proc/attempt-groups.ts';
 import { resumeAttempt } from '../../src/exec/proc/resume-attempt.ts';
-import { killProcessesWith, processesOf } from '../support/processes.ts';
+import { endProcessesOf, processesOf } from '../support/processes.ts';
 import { printed, run, sample, shimOf, start, succeeded } from './sample.ts';
 import { serialized } from './serialized.ts';
 
@@ -48,7 +48,7 @@ function groupsLeft(): string[] {
 describe('with cgroups', () => {
   testWithCgroups('an allocation bomb is told from other failures, and ends alone', async () => {
     const other = sample('until [[ -e go ]]; do sleep 0.02; done; echo unharmed');
-    onTestFinished(() => killProcessesWith(other.attemptDir));
+    onTestFinished(() => endProcessesOf(other.attemptDir));
     const neighbour = start(other);
     const { end } = await run(allocationBomb, { limits: limits({ memoryBytes: 64 * mebibyte }) });
     expect(end).toEqual({ kind: 'signalled', signal: 'KILL', outOfMemory: true });

@@ -11,7 +11,7 @@ import { resumeAttempt } from '../../src/exec/proc/resume-attempt.ts';
 import { untilShimEnds } from '../../src/exec/proc/shim-end.ts';
 import { libexecDir } from '../../src/exec/script-places.ts';
 import { processesOf, processesWith } from '../support/processes.ts';
-import { nap, printed, run, sample, shimOf, succeeded } from './sample.ts';
+import { bwrapWithChild, nap, printed, run, sample, shimOf, succeeded } from './sample.ts';
 import { serialized } from './serialized.ts';
 
 /** Launches in another process, and kills that one with SIGKILL once the script has printed `ready`. */
@@ -98,6 +98,20 @@ describe('after the server was killed', () => {
     expect(await attempt?.ended).toEqual({ kind: 'lost' });
     expect(processesWith(nap)).toEqual([]);
   });
+});
+
+test('a sandbox whose shim was killed with its server while it began is ended by the next server', async () => {
+  for (let round = 0; round < 3; round++) {
+    const spec = sample(nap);
+    const server = startServer(spec);
+    await bwrapWithChild(spec);
+    process.kill(shimOf(spec), 'SIGKILL');
+    server.kill('SIGKILL');
+    await once(server, 'exit');
+    expect(await resumeAttempt(spec.attemptDir)?.ended).toEqual({ kind: 'lost' });
+    expect(processesOf(spec.attemptDir)).toEqual([]);
+  }
+  expect(processesWith(nap)).toEqual([]);
 });
 
 const bootId = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();

@@ -3,6 +3,7 @@
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { setImmediate as yieldNow } from 'node:timers/promises';
 import { afterAll, onTestFinished } from 'vitest';
 import type { UlcProfile } from '../../src/domain/command-action.ts';
 import type { JobDefinition } from '../../src/domain/job.ts';
@@ -10,6 +11,7 @@ import type { AttemptEnd, AttemptProcess } from '../../src/exec/executor.ts';
 import type { LimitedSpec } from '../../src/exec/proc/attempt-groups.ts';
 import { openForkServer } from '../../src/exec/proc/fork-server.ts';
 import { launch } from '../../src/exec/proc/launch.ts';
+import { readStatus } from '../../src/exec/proc/shim-status.ts';
 import { aJob } from '../support/a-job.ts';
 
 export type Sample = Partial<Omit<LimitedSpec, 'job' | 'action' | 'secrets'>> & {
@@ -118,6 +120,21 @@ export function shimOf(spec: LimitedSpec): number {
     readFileSync(join(spec.attemptDir, 'status'), 'utf8').split('\n')[0] ?? '',
   );
   return pid;
+}
+
+/** Waits until bwrap has made the first process of the sandbox, which for some milliseconds does not die with it. */
+export async function bwrapWithChild(spec: LimitedSpec): Promise<number> {
+  for (;;) {
+    const { bwrapPid, isOver } = readStatus(spec.attemptDir) ?? {};
+    if (isOver) throw new Error('bwrap ended before that');
+    if (bwrapPid !== undefined && childrenOf(bwrapPid) !== '') return bwrapPid;
+    await yieldNow();
+  }
+}
+
+function childrenOf(pid: number): string {
+  const path = `/proc/${pid}/task/${pid}/children`;
+  return existsSync(path) ? readFileSync(path, 'utf8') : '';
 }
 
 export const succeeded: AttemptEnd = { kind: 'exited', code: 0 };

@@ -9,7 +9,7 @@ import type { AttemptProcess } from '../../src/exec/executor.ts';
 import type { LimitedSpec } from '../../src/exec/proc/attempt-groups.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import { processesOf, processesWith, stateOf } from '../support/processes.ts';
-import { nap, printed, type Sample, sample, shimOf, start } from './sample.ts';
+import { bwrapWithChild, nap, printed, type Sample, sample, shimOf, start } from './sample.ts';
 
 /** Starts a script and waits until it has printed `ready` and its sleep has begun. */
 async function ready(
@@ -139,6 +139,19 @@ test('a shim that is killed as soon as it starts leaves nothing behind either', 
     while (!isNamed()) await yieldNow();
     process.kill(shimOf(spec), 'SIGKILL');
     expect(await attempt.ended).toMatchObject({ kind: expect.stringMatching(/^(lost|not-started|signalled)$/) });
+    expect(processesOf(spec.attemptDir)).toEqual([]);
+  }
+  expect(processesWith(nap)).toEqual([]);
+});
+
+test('when bwrap is killed before its sandbox would die with it, the attempt ends and nothing is left of it', async () => {
+  const killed = { kind: 'lost', message: 'bubblewrap was killed, and its sandbox was ended with it' };
+  const failed = { kind: 'not-started', message: 'the sandbox could not be started' };
+  for (let round = 0; round < 10; round++) {
+    const spec = sample(nap);
+    const attempt = start(spec);
+    process.kill(await bwrapWithChild(spec), 'SIGKILL');
+    expect([killed, failed]).toContainEqual(await attempt.ended);
     expect(processesOf(spec.attemptDir)).toEqual([]);
   }
   expect(processesWith(nap)).toEqual([]);

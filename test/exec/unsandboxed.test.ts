@@ -10,7 +10,7 @@ import { launch } from '../../src/exec/proc/launch.ts';
 import { isRunAlive } from '../../src/exec/proc/live-attempts.ts';
 import { resumeAttempt } from '../../src/exec/proc/resume-attempt.ts';
 import { readStatus } from '../../src/exec/proc/shim-status.ts';
-import { killProcessesWith, processesWith } from '../support/processes.ts';
+import { endProcessesOf, killProcessesWith, processesWith } from '../support/processes.ts';
 import { forkServer, nap, printed, run, type Sample, sample, shimOf, start, succeeded } from './sample.ts';
 import { serialized } from './serialized.ts';
 
@@ -285,7 +285,7 @@ test.each([
 
 test('a server that the script has started spares itself and its ancestors', async () => {
   const { spec } = await run('true', unsandboxed);
-  onTestFinished(() => killProcessesWith(spec.attemptDir));
+  onTestFinished(() => endProcessesOf(spec.attemptDir));
   const program = join(import.meta.dirname, 'programs', 'kill-domain.ts');
   const script = `${nap} & "$@"; echo after`;
   const parent = spawn('bash', ['-c', script, 'bash', process.execPath, program, spec.attemptDir], {

@@ -1,6 +1,8 @@
 // The processes of this host as /proc shows them, including those in other pid namespaces.
 
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { setImmediate as yieldNow } from 'node:timers/promises';
+import { errorCode } from '../../src/lib/error-code.ts';
 
 export type ProcessSeen = { readonly pid: number; readonly command: string };
 
@@ -46,11 +48,24 @@ export function residentBytesOf(pid: number): number {
 
 /** Ends everything that `processesWith` finds with SIGKILL. One of them may take others along. */
 export function killProcessesWith(text: string): void {
-  for (const { pid } of processesWith(text)) {
+  killAll(processesWith(text));
+}
+
+/** Ends everything that `processesOf` finds, and what these have started since they were found. */
+export async function endProcessesOf(dir: string): Promise<void> {
+  for (let found = processesOf(dir); found.length > 0; found = processesOf(dir)) {
+    killAll(found);
+    await yieldNow();
+  }
+}
+
+function killAll(processes: readonly ProcessSeen[]): void {
+  for (const { pid } of processes) {
     try {
       process.kill(pid, 'SIGKILL');
-    } catch {
-      // It ended before.
+    } catch (error) {
+      // It may have ended before.
+      if (errorCode(error) !== 'ESRCH') throw error;
     }
   }
 }

@@ -10,7 +10,7 @@ import { expect, inject, vi } from 'vitest';
 import type { ArtifactAnswer, RunAnswer } from './answers.ts';
 import { type JobFiles, writeJob } from './jobs.ts';
 import { isLeftNote } from './left-note.ts';
-import { killProcessesWith, processesWith } from './processes.ts';
+import { endProcessesOf, processesWith } from './processes.ts';
 
 export type ServerOptions = {
   /** Folder below the first source → the job's files. */
@@ -146,7 +146,7 @@ export async function startServer(options: ServerOptions = {}): Promise<Server> 
     async close() {
       const ended = await serving.stop('SIGTERM');
       const left = processesWith(root);
-      killProcessesWith(root);
+      await endProcessesOf(root);
       await rm(root, { recursive: true, force: true });
       expect({ ended, left }, serving.output.stderr.slice(-2_000)).toEqual({ ended: 0, left: [] });
     },

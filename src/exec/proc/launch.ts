@@ -139,6 +139,8 @@ async function untilNothingLeft(attemptDir: string): Promise<ShimStatus> {
  */
 export const removed = { kind: 'lost', message: 'its folder in the data dir was removed while it ran' } as const;
 
+const withoutBwrap = { kind: 'lost', message: 'bubblewrap was killed, and its sandbox was ended with it' } as const;
+
 function isRemoved(attemptDir: string): boolean {
   return !existsSync(attemptDir);
 }
@@ -165,8 +167,8 @@ function endOf(attemptDir: string, status: ShimStatus, unsaid: AttemptEnd): Atte
   if (!status.shim) return isRemoved(attemptDir) ? removed : unsaid;
   const message = startFailure(spoolPath(attemptDir), status, existsSync(join(attemptDir, 'sandbox')));
   if (message !== undefined) return { kind: 'not-started', message };
-  const { exitCode } = status;
-  if (exitCode === undefined) return { kind: 'lost' };
+  const { exitCode, bwrapPid, isOver } = status;
+  if (exitCode === undefined) return isOver && bwrapPid !== undefined ? withoutBwrap : { kind: 'lost' };
   const signal = signalOf(exitCode);
   return signal === undefined ? { kind: 'exited', code: exitCode } : { kind: 'signalled', signal };
 }

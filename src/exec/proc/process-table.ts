@@ -47,13 +47,26 @@ function argumentsOf(pid: number): string[] {
 
 /**
  * The live processes around the script of an attempt: its shim, and what the shim has started. They have its status
- * file open for writing as descriptor 3, and bwrap's name contains that of the attempt's folder (libexec/shim.bash).
+ * file open for writing as descriptor 3, or are bwrap (libexec/shim.bash).
  */
 export function attendantsOf(attemptDir: string): number[] {
   const status = statSync(join(attemptDir, 'status'), { throwIfNoEntry: false });
-  return pids().filter(
-    (pid) => argumentsOf(pid)[0] === join(attemptDir, 'bwrap') || (status !== undefined && writesTo(pid, status)),
-  );
+  return pids().filter((pid) => isBwrapOf(pid, attemptDir) || (status !== undefined && writesTo(pid, status)));
+}
+
+/** The live processes of bwrap: the one that waits, and the first of the namespace. */
+export function bwrapsOf(attemptDir: string): number[] {
+  return pids().filter((pid) => isBwrapOf(pid, attemptDir));
+}
+
+/** Its name contains that of the attempt's folder. */
+function isBwrapOf(pid: number, attemptDir: string): boolean {
+  return argumentsOf(pid)[0] === join(attemptDir, 'bwrap');
+}
+
+export function isChildOf(pid: number, parent: number): boolean {
+  const stat = statOf(pid);
+  return stat !== undefined && !isOver(stat.state) && stat.parent === parent;
 }
 
 function writesTo(pid: number, file: Stats): boolean {

@@ -40,7 +40,7 @@ export function resumeAttempt(attemptDir: string, hasBegun = false): AttemptProc
 /** When the script ended: nothing but its end is written to the status file after it has begun. */
 function endedAlready(attemptDir: string): number | undefined {
   if (readStatus(attemptDir)?.exitCode === undefined) return undefined;
-  return Math.round(statSync(statusPath(attemptDir)).mtimeMs);
+  return Math.floor(statSync(statusPath(attemptDir)).mtimeMs);
 }
 
 function isLeftWithoutFolder(attemptDir: string): boolean {

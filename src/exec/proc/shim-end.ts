@@ -5,8 +5,8 @@ import { existsSync } from 'node:fs';
 import { isShortage } from '../../lib/shortage.ts';
 import type { ShimNews } from './fork-server.ts';
 import { killDomainOf } from './kill-domain.ts';
-import { attendantsOf, isAlive } from './process-table.ts';
-import { giveUp, readStatus } from './shim-status.ts';
+import { attendantsOf, bwrapsOf, isAlive, isChildOf, send } from './process-table.ts';
+import { giveUp, readStatus, type ShimStatus } from './shim-status.ts';
 
 const pollMs = 500;
 /** The time from the order to start to the first line of the status file. The host may have hundreds to start. */
@@ -43,7 +43,11 @@ function isGone(attemptDir: string, isLate: boolean): boolean {
     // Without a sandbox, a process that the script left behind may hold its output open, and the shim waits until it is
     // closed.
     if (status?.script && status.exitCode !== undefined) killDomainOf(attemptDir, status)?.kill();
-    if (status?.shim) return !isAlive(status.shim);
+    if (status?.shim && !isAlive(status.shim)) return true;
+    if (status?.shim) {
+      if (hasLostBwrap(status)) for (const pid of bwrapsOf(attemptDir)) send(pid, 'SIGKILL');
+      return false;
+    }
     // It existed before the order to start, so somebody has removed it.
     if (!existsSync(attemptDir)) return true;
     if (!isLate) return false;
@@ -53,4 +57,12 @@ function isGone(attemptDir: string, isLate: boolean): boolean {
     if (isShortage(error)) return false;
     throw error;
   }
+}
+
+/**
+ * When something kills bwrap before the script begins, the first process of the namespace is not yet set to die with
+ * it: it waits forever, or runs the script, and holds stderr open, for whose end the shim waits.
+ */
+function hasLostBwrap({ shim, bwrapPid, isOver }: ShimStatus): boolean {
+  return shim !== undefined && bwrapPid !== undefined && !isOver && !isChildOf(bwrapPid, shim.pid);
 }

@@ -10,6 +10,8 @@ export type Unstartable = 'missing' | 'forbidden' | 'no-interpreter';
 
 export type ShimStatus = {
   readonly shim?: ProcessIdentity;
+  /** The pid of bwrap, a child of the shim. */
+  readonly bwrapPid?: number;
   readonly sandbox?: PidNamespace;
   /**
    * The descriptor at which the shim has the sandbox's own /tmp open. Before it ends, it waits until the server has
@@ -86,6 +88,7 @@ function readLine(line: string): Partial<ShimStatus> {
   const { 'child-pid': initPid, 'pid-namespace': inode, 'exit-code': exitCode } = said;
   if (typeof initPid === 'number' && typeof inode === 'number') return { sandbox: { initPid, inode } };
   if (typeof exitCode === 'number') return { exitCode };
+  if (typeof said.bwrap === 'number') return { bwrapPid: said.bwrap };
   if (typeof said.tmp_fd === 'number') return { tmpFd: said.tmp_fd };
   if ('exit' in said) return { isOver: true };
   return 'given_up' in said ? { isGivenUp: true } : {};
