@@ -25,7 +25,7 @@ function createHome(): string {
     'bin/common.sh': 'x=1\n',
     'bin/hosts.csv': 'a,b\n',
     'bin/.git/config': '',
-    'bin/old/x.sh': '#!/bin/sh\n',
+    'bin/old ones/x.sh': '#!/bin/sh\n',
     'bin/\u001b[31mred.sh': '#!/bin/sh\necho red\n',
     '.config/feeds.txt': '',
     'access.log': '1.2.3.4 - - [x y] "GET / HTTP/1.1" 404 5\n',
@@ -60,13 +60,13 @@ test('each script becomes a job, and the report says what is left out, what is n
     '  to do: line 9: a job cannot become another user with sudo: give the user of the server the right, or let run_as name the user, and remove sudo',
     '  to do: line 10: crontab cannot reach the tables of cron from a sandbox: schedules in config.yaml replace them',
     '  to do: line 7: a sandbox does not show /var/lock/mirror.lock: remove the lock from the script; concurrency in config.yaml replaces it',
-    '  red.sh: the file name red.sh does not work in a job: rename the script',
+    '  red.sh: the file name red.sh does not work in a job: rename the script, with A to Z, a to z, 0 to 9 and _ . + @ - only',
     '  .git: hidden',
     '  README: not executable, and has no #! line',
     '  common.sh: not executable, and has no #! line',
     '  gone: not a file',
     '  hosts.csv: not executable, and has no #! line',
-    '  old: a folder, whose scripts flwd init --from bin/old takes',
+    "  old ones: a folder, whose scripts flwd init --from 'bin/old ones' takes",
     `  mkdir -p ${home}/backups`,
   ])
     expect(made.stderr).toContain(`${line}\n`);
@@ -117,7 +117,7 @@ test('with --allow, the comments are active, and the jobs run once flwd.yaml all
     'common.sh',
     'gone',
     'hosts.csv',
-    'old',
+    'old ones',
   ]);
   const paths = report.jobs.flatMap(({ needs }) => needs.security.paths);
   expect(paths).toContain(`${home}/mirror`);

@@ -350,7 +350,8 @@ test('--from overwrites nothing, and says why a file cannot become a job', async
   });
   writeFiles(dir, { 'a$(id).sh': 'echo a\n', 'x.py': 'p = ArgumentParser()\np.add_argument("--a$(id)")\n' });
   expect(await from('a$(id).sh')).toMatchObject({
-    stderr: 'the file name a$(id).sh does not work in a job: rename the script\n',
+    stderr:
+      'the file name a$(id).sh does not work in a job: rename the script, with A to Z, a to z, 0 to 9 and _ . + @ - only\n',
     code: 2,
   });
   expect(await from('x.py', 'elsewhere/x')).toMatchObject({

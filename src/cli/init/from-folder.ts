@@ -2,6 +2,7 @@
 
 import { closeSync, existsSync, openSync, readdirSync, readSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { shellWord } from '../../lib/shell-word.ts';
 import { jobsDir, type Options } from '../command.ts';
 import { Refusal } from '../exit-code.ts';
 import { fileTrouble } from '../file-trouble.ts';
@@ -109,7 +110,7 @@ const isThere = 'left as it is:';
 function reasonAgainst(path: string): string | undefined {
   if (/(?:^|\/)\.[^/]*$/.test(path)) return 'hidden';
   const stat = statSync(path, { throwIfNoEntry: false });
-  if (stat?.isDirectory()) return `a folder, whose scripts flwd init --from ${path} takes`;
+  if (stat?.isDirectory()) return `a folder, whose scripts flwd init --from ${shellWord(path)} takes`;
   if (!stat?.isFile()) return 'not a file';
   if ((stat.mode & 0o111) !== 0) return undefined;
   try {

@@ -130,8 +130,11 @@ function readScript(path: string): Script {
     if (!stat.isFile()) throw new Refusal(`${path} is not a file`);
     if (stat.size > mostBytes) throw new Refusal(`${path} is larger than 1 MiB, which is too large for a script`);
     // The name becomes a word of the wrapper script.
-    if (!/^[\w.+@][\w.+@-]*$/.test(file) || /^config\.ya?ml$/.test(file))
-      throw new Refusal(`the file name ${file} does not work in a job: rename the script`);
+    if (!/^[\w.+@][\w.+@-]*$/.test(file))
+      throw new Refusal(
+        `the file name ${file} does not work in a job: rename the script, with A to Z, a to z, 0 to 9 and _ . + @ - only`,
+      );
+    if (/^config\.ya?ml$/.test(file)) throw new Refusal(`a job has a ${file} of its own: rename the script`);
     const text = new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(path));
     const script = { file, text, mode: stat.mode & 0o777, language: languageOf(file, text) };
     const canStart = script.language !== 'other' || (text.startsWith('#!') && (stat.mode & 0o111) !== 0);
