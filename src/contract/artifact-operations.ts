@@ -2,9 +2,12 @@
 
 import { Type } from 'typebox';
 import { routes } from './routes.ts';
-import { named, nullable, page, queryOf, text, textOrNull, timestamp } from './schema-parts.ts';
+import { ifNoneMatch, named, nullable, page, queryOf, text, textOrNull, timestamp, unchanged } from './schema-parts.ts';
 
 const bytes = Type.Unsafe<Uint8Array>({ type: 'string', format: 'binary' });
+
+/** The headers of an answer with bytes. */
+const fileHeaders = ['ETag', 'Accept-Ranges', 'Content-Disposition'] as const;
 
 const artifact = named('Artifact', {
   id: Type.String(),
@@ -49,10 +52,20 @@ export const artifactOperations = {
     tag: 'Artifacts',
     summary: 'Download an artifact',
     scope: 'artifacts:read',
-    headers: { 'If-None-Match': 'An ETag; the answer is 304 if nothing has changed', Range: 'One range of bytes' },
+    headers: {
+      ...ifNoneMatch,
+      Range: 'One range of bytes',
+      'If-Range': 'An ETag; without a match, the answer has all bytes',
+    },
     answers: [
-      { status: 200, description: 'The bytes', content: { '*/*': bytes } },
-      { status: 206, description: 'The bytes of the range', content: { '*/*': bytes } },
+      { status: 200, description: 'The bytes', content: { '*/*': bytes }, headers: fileHeaders },
+      {
+        status: 206,
+        description: 'The bytes of the range',
+        content: { '*/*': bytes },
+        headers: [...fileHeaders, 'Content-Range'],
+      },
+      unchanged(['ETag', 'Accept-Ranges']),
     ],
     problems: ['artifact-not-found', 'artifact-gone', 'range-not-satisfiable', 'artifact-damaged'],
   },

@@ -90,7 +90,7 @@ export const backfillOperations = {
     summary: 'Start the runs that a schedule would have started between two times; also needs `runs:write`',
     scope: 'schedules:write',
     body: backfillRequest,
-    answers: [json(201, backfill, 'Created; its runs start one after the other')],
+    answers: [json(201, backfill, 'Created; its runs start one after the other', ['Location'])],
     problems: refusals,
     audit: { action: 'schedule.backfill', object: 'schedule', keeps: ['from', 'until', 'at_once'] },
   },

@@ -3,6 +3,7 @@
 import { Type } from 'typebox';
 import { logLevels } from '../domain/log-line.ts';
 import { runStatuses } from '../domain/run.ts';
+import { logStream } from './event-schemas.ts';
 import { routes } from './routes.ts';
 import * as runSchemas from './run-schemas.ts';
 import {
@@ -15,7 +16,6 @@ import {
   named,
   oneOf,
   queryOf,
-  stream,
   text,
   textOrNull,
   timeOrNull,
@@ -95,7 +95,7 @@ export const logOperations = {
           'application/json': runSchemas.logPage,
           'text/plain': Type.String(),
           'application/x-ndjson': runSchemas.logLine,
-          'text/event-stream': stream,
+          'text/event-stream': logStream,
         },
       },
     ],

@@ -6,11 +6,13 @@ import type { AuditAction, AuditObjectKind } from '../domain/audit.ts';
 import type { Scope } from '../domain/principal.ts';
 import type { ProblemSlug } from '../domain/problem.ts';
 import { listedStatuses, triggerTypes } from '../domain/run.ts';
+import type { AnswerHeader } from './answer-headers.ts';
 import { artifactOperations } from './artifact-operations.ts';
 import { auditOperations } from './audit-operations.ts';
 import { backfillOperations } from './backfill-operations.ts';
 import { channelOperations } from './channel-operations.ts';
 import { codeOperations } from './code-operations.ts';
+import { runEventLine, runEventStream } from './event-schemas.ts';
 import { failureOperations } from './failure-operations.ts';
 import * as jobSchemas from './job-schemas.ts';
 import { kvOperations } from './kv-operations.ts';
@@ -19,7 +21,9 @@ import { type Route, routes } from './routes.ts';
 import * as runSchemas from './run-schemas.ts';
 import { scheduleOperations } from './schedule-operations.ts';
 import {
+  createdHeaders,
   idempotencyKey,
+  ifNoneMatch,
   instant,
   json,
   lastEventId,
@@ -27,8 +31,8 @@ import {
   oneOf,
   page,
   queryOf,
-  stream,
   text,
+  unchanged,
 } from './schema-parts.ts';
 import { secretOperations } from './secret-operations.ts';
 import { sourceOperations } from './source-operations.ts';
@@ -45,6 +49,8 @@ export type Answer = {
   readonly description: string;
   /** Media type → schema; empty if there is no body. `Type.Unsafe` stands for bytes and streams. */
   readonly content: Readonly<Record<string, TSchema>>;
+  /** Besides those that every answer has. */
+  readonly headers?: readonly AnswerHeader[];
 };
 
 /** How the audit log records the operation. */
@@ -70,7 +76,6 @@ export type Operation = Route & {
   readonly audit?: OperationAudit | null;
 };
 
-const ifNoneMatch = { 'If-None-Match': 'An ETag; the answer is 304 if nothing has changed' };
 export const operations = {
   listJobs: {
     ...routes.listJobs,
@@ -106,7 +111,7 @@ export const operations = {
       ...page('How many jobs to return at most; by default all, or 100 with `last_runs` or `include`'),
     }),
     headers: ifNoneMatch,
-    answers: [json(200, jobSchemas.jobList, 'Jobs, sorted by id')],
+    answers: [json(200, jobSchemas.jobList, 'Jobs, sorted by id', ['ETag']), unchanged()],
     problems: ['validation-error'],
   },
   getJob: {
@@ -115,7 +120,7 @@ export const operations = {
     summary: 'Get a job, with the schema of its arguments',
     scope: 'jobs:read',
     headers: ifNoneMatch,
-    answers: [json(200, jobSchemas.job, 'The job')],
+    answers: [json(200, jobSchemas.job, 'The job', ['ETag']), unchanged()],
     problems: ['job-not-found', 'job-invalid'],
   },
   ...codeOperations,
@@ -140,8 +145,18 @@ export const operations = {
     body: runSchemas.runRequest,
     headers: idempotencyKey,
     answers: [
-      json(201, Type.Union([runSchemas.runCreated, runSchemas.run]), 'Created; with `async: false`, the finished run'),
-      json(202, runSchemas.run, 'With `async: false`: the run did not finish within `server.sync_wait`'),
+      json(
+        201,
+        Type.Union([runSchemas.runCreated, runSchemas.run]),
+        'Created; with `async: false`, the finished run',
+        createdHeaders,
+      ),
+      json(
+        202,
+        runSchemas.run,
+        'With `async: false`: the run did not finish within `server.sync_wait`',
+        createdHeaders,
+      ),
     ],
     problems: ['validation-error', 'permission-denied', 'not-supported-yet', ...runSchemas.startProblems],
     audit: { action: 'run.create', object: 'run', keeps: ['job_id'] },
@@ -176,7 +191,7 @@ export const operations = {
     summary: 'Get a run, with its result',
     scope: 'runs:read',
     headers: ifNoneMatch,
-    answers: [json(200, runSchemas.run, 'The run')],
+    answers: [json(200, runSchemas.run, 'The run', ['ETag']), unchanged()],
     problems: ['run-not-found'],
   },
   ...failureOperations,
@@ -195,7 +210,7 @@ export const operations = {
       {
         status: 200,
         description: 'Server-sent events; with `Accept: application/x-ndjson`, the events so far',
-        content: { 'text/event-stream': stream, 'application/x-ndjson': Type.Unknown() },
+        content: { 'text/event-stream': runEventStream, 'application/x-ndjson': runEventLine },
       },
     ],
     problems: ['validation-error', 'run-not-found', 'events-expired'],
@@ -210,7 +225,7 @@ export const operations = {
       {
         status: 200,
         description: 'One event on each line',
-        content: { 'application/x-ndjson': Type.Unknown() },
+        content: { 'application/x-ndjson': runEventLine },
       },
     ],
     problems: ['validation-error', 'run-not-found'],
@@ -245,7 +260,7 @@ export const operations = {
     scope: 'runs:write',
     body: runSchemas.rerunRequest,
     headers: idempotencyKey,
-    answers: [json(201, runSchemas.runCreated, 'Created')],
+    answers: [json(201, runSchemas.runCreated, 'Created', createdHeaders)],
     problems: [
       'validation-error',
       'run-not-found',
@@ -336,7 +351,7 @@ export const operations = {
       last_event_id: text('Same as the header `Last-Event-ID`'),
     }),
     headers: lastEventId,
-    answers: [{ status: 200, description: 'Server-sent events', content: { 'text/event-stream': stream } }],
+    answers: [{ status: 200, description: 'Server-sent events', content: { 'text/event-stream': runEventStream } }],
     problems: ['validation-error', 'run-not-found', 'events-expired'],
   },
 } as const satisfies Record<string, Operation>;

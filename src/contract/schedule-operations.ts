@@ -8,6 +8,7 @@ import { routes } from './routes.ts';
 import { runCreated, runRequest, startProblems } from './run-schemas.ts';
 import {
   closed,
+  createdHeaders,
   denial,
   idempotencyKey,
   instant,
@@ -273,7 +274,7 @@ export const scheduleOperations = {
     summary: 'Create a schedule',
     scope: 'schedules:write',
     body: scheduleRequest,
-    answers: [json(201, schedule, 'Created')],
+    answers: [json(201, schedule, 'Created', ['Location'])],
     problems: ['validation-error', 'permission-denied', 'job-not-found', 'job-invalid', 'source-untrusted'],
     audit: { action: 'schedule.create', object: 'schedule', keeps },
   },
@@ -383,7 +384,7 @@ export const scheduleOperations = {
     summary: 'Run the job of a schedule now, with the arguments of the schedule, even if it is held or disabled',
     scope: 'runs:write',
     headers: idempotencyKey,
-    answers: [json(201, runCreated, 'Created')],
+    answers: [json(201, runCreated, 'Created', createdHeaders)],
     problems: ['schedule-not-found', 'validation-error', ...startProblems],
     audit: { action: 'run.create', object: 'run' },
   },

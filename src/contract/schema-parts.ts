@@ -2,6 +2,7 @@
 
 import { type TSchema, Type } from 'typebox';
 import { runStatuses } from '../domain/run.ts';
+import type { AnswerHeader } from './answer-headers.ts';
 
 export const nullable = <T extends Parameters<typeof Type.Union>[0][number]>(schema: T) =>
   Type.Union([schema, Type.Null()]);
@@ -56,13 +57,32 @@ export const idempotencyKey = {
   'Idempotency-Key': '1 to 255 printable ASCII characters; the same key and body within 24 hours get the stored answer',
 };
 
-export const json = <S extends TSchema>(status: number, schema: S, description: string) => ({
+/** @param headers those that only some operations have */
+export const json = <S extends TSchema>(
+  status: number,
+  schema: S,
+  description: string,
+  headers: readonly AnswerHeader[] = [],
+) => ({
   status,
   description,
   content: { 'application/json': schema },
+  headers,
 });
+
+/** The header of an operation whose answers have an `ETag`. */
+export const ifNoneMatch = { 'If-None-Match': 'An ETag; the answer is 304 if nothing has changed' };
+
+/** The answer to `If-None-Match`. */
+export const unchanged = (headers: readonly AnswerHeader[] = ['ETag']) => ({
+  status: 304,
+  description: 'Nothing has changed since the ETag in `If-None-Match`',
+  content: {},
+  headers,
+});
+
+/** The headers of an answer that says which run it has created. */
+export const createdHeaders = ['Location', 'Idempotent-Replay'] as const;
 
 /** The header of a stream. */
 export const lastEventId = { 'Last-Event-ID': 'Resume right after this id' };
-
-export const stream = Type.Unsafe<string>({ type: 'string', description: 'Server-sent events' });

@@ -13,6 +13,7 @@ import { routes } from './routes.ts';
 import { runCreated, runRequest, startProblems } from './run-schemas.ts';
 import {
   anyObject,
+  createdHeaders,
   denial,
   idempotencyKey,
   json,
@@ -187,7 +188,7 @@ export const webhookOperations = {
     summary: 'Make a webhook whose address has a token; the token is shown once',
     scope: 'schedules:write',
     body: webhookRequest,
-    answers: [json(201, newWebhook, 'Created')],
+    answers: [json(201, newWebhook, 'Created', ['Location'])],
     problems: ['validation-error', 'permission-denied', 'job-not-found', 'job-invalid', 'source-untrusted'],
     audit: {
       action: 'webhook.create',
@@ -238,7 +239,7 @@ export const webhookOperations = {
     summary: 'Start a run with the arguments of an earlier delivery',
     scope: 'runs:write',
     headers: idempotencyKey,
-    answers: [json(201, runCreated, 'Created')],
+    answers: [json(201, runCreated, 'Created', createdHeaders)],
     problems: [
       'webhook-not-found',
       'delivery-not-found',

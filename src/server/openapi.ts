@@ -1,5 +1,7 @@
 // Makes the OpenAPI 3.1 document from the table of operations, with the same schemas that validate requests.
 
+import { type AnswerHeader, answerHeaders, usualHeaders } from '../contract/answer-headers.ts';
+import { hookOperations } from '../contract/hook-operations.ts';
 import { type Answer, type Operation, operations } from '../contract/operations.ts';
 import { problemDocument } from '../contract/problem-document.ts';
 import { apiBase } from '../contract/routes.ts';
@@ -21,6 +23,16 @@ const everywhere: readonly ProblemSlug[] = [
   'not-ready',
 ];
 
+/** The headers that come with a problem, besides those that every answer has. */
+const headersOfProblems: Readonly<Partial<Record<ProblemSlug, readonly AnswerHeader[]>>> = {
+  unauthenticated: ['WWW-Authenticate'],
+  'range-not-satisfiable': ['Content-Range', 'Accept-Ranges'],
+  'rate-limited': ['Retry-After'],
+  'queue-full': ['Retry-After'],
+  overloaded: ['Retry-After'],
+  'not-ready': ['Retry-After'],
+};
+
 const bearer: Json = {
   type: 'http',
   scheme: 'bearer',
@@ -28,13 +40,19 @@ const bearer: Json = {
 };
 
 export function createOpenApi(version: string): Json {
-  const components = new Map<string, Json>();
-  const refer = (schema: object): Json => hoist(schema, components);
-  const problem = refer(problemDocument);
+  const schemas = new Map<string, Json>();
+  const refer = (schema: object): Json => hoist(schema, schemas);
+  const { failureOf, all } = createFailures(refer(problemDocument));
   const paths: Record<string, Record<string, Json>> = {};
-  for (const [id, operation] of Object.entries<Operation>(operations)) {
-    const path = apiBase + operation.path;
-    paths[path] = { ...paths[path], [operation.method.toLowerCase()]: describe(id, operation, refer, problem) };
+  const add = (path: string, method: string, described: Json): void => {
+    paths[path] = { ...paths[path], [method.toLowerCase()]: described };
+  };
+  for (const [id, operation] of Object.entries<Operation>(operations))
+    add(apiBase + operation.path, operation.method, describe(id, operation, refer, failureOf));
+  for (const [id, { proof, bodies, ...hook }] of Object.entries(hookOperations)) {
+    const described = describe(id, { ...hook, scope: 'public' }, refer, failureOf);
+    const description = `Needs ${proof}. The same address is also below \`${apiBase}\`.`;
+    add(hook.path, hook.method, { ...described, description, requestBody: { content: contentOf(bodies, refer) } });
   }
   return {
     openapi: '3.1.0',
@@ -47,11 +65,23 @@ export function createOpenApi(version: string): Json {
     servers: [{ url: '/' }],
     tags: Object.entries(tags).map(([name, description]) => ({ name, description })),
     paths,
-    components: { schemas: Object.fromEntries(components), securitySchemes: { bearer } },
+    components: {
+      schemas: Object.fromEntries(schemas),
+      responses: all(),
+      headers: Object.fromEntries(
+        Object.entries(answerHeaders).map(([name, { type, description }]) => [name, { description, schema: { type } }]),
+      ),
+      securitySchemes: { bearer },
+    },
   };
 }
 
-function describe(id: string, operation: Operation, refer: (schema: object) => Json, problem: Json): Json {
+function describe(
+  id: string,
+  operation: Operation,
+  refer: (schema: object) => Json,
+  failureOf: (slugs: readonly ProblemSlug[]) => Failure,
+): Json {
   const { summary, tag, scope, body } = operation;
   return {
     operationId: id,
@@ -61,8 +91,8 @@ function describe(id: string, operation: Operation, refer: (schema: object) => J
     security: scope === 'public' ? [] : [{ bearer: [scope] }],
     description: demandOf(operation),
     parameters: [...pathParameters(operation), ...queryParameters(operation, refer), ...headerParameters(operation)],
-    ...(body && { requestBody: { required: true, content: { 'application/json': { schema: refer(body) } } } }),
-    responses: merge(responses(operation.answers, refer), problemResponses(id, operation, problem)),
+    ...(body && { requestBody: { required: true, content: contentOf({ 'application/json': body }, refer) } }),
+    responses: responsesOf(id, operation, refer, failureOf),
   };
 }
 
@@ -78,7 +108,7 @@ function pathParameters({ path }: Operation): Json[] {
     required: true,
     schema: { type: 'string' },
     ...((name === 'job_id' || name === 'key') && {
-      description: 'Matches the rest of the path. A slash may be sent as it is or as %2F.',
+      description: 'May contain slashes, sent as they are or as %2F.',
     }),
   }));
 }
@@ -100,15 +130,13 @@ function headerParameters({ headers = {} }: Operation): Json[] {
   }));
 }
 
-function responses(answers: readonly Answer[], refer: (schema: object) => Json): Responses {
+function contentOf(content: Answer['content'], refer: (schema: object) => Json): Json {
+  return Object.fromEntries(Object.entries(content).map(([type, schema]) => [type, { schema: refer(schema) }]));
+}
+
+function headersOf(names: readonly AnswerHeader[]): Json {
   return Object.fromEntries(
-    answers.map(({ status, description, content }) => [
-      String(status),
-      {
-        description,
-        content: Object.fromEntries(Object.entries(content).map(([type, schema]) => [type, { schema: refer(schema) }])),
-      },
-    ]),
+    [...usualHeaders, ...names].map((name) => [name, { $ref: `#/components/headers/${name}` }]),
   );
 }
 
@@ -122,36 +150,66 @@ function byKind(id: string, operation: Operation): ProblemSlug[] {
   ];
 }
 
-type Responses = Record<string, { readonly description: string; readonly content: Json }>;
+type Response = { readonly description: string; readonly headers: Json; readonly content: Json };
+type Failure = { readonly response: Response; readonly refer: () => Json };
 
-/** The same status may belong to an answer of the operation and to a problem. */
-function merge(answers: Responses, failures: Responses): Responses {
-  const both = { ...answers, ...failures };
-  for (const [status, failure] of Object.entries(failures)) {
-    const answer = answers[status];
-    if (!answer) continue;
-    const description = `${answer.description}. ${failure.description}`;
-    both[status] = { description, content: { ...answer.content, ...failure.content } };
-  }
-  return both;
-}
-
-function problemResponses(id: string, operation: Operation, problem: Json): Responses {
-  const { problems: slugs } = operation;
-  const byStatus = new Map<number, ProblemSlug[]>();
-  for (const slug of new Set([...slugs, ...everywhere, ...byKind(id, operation)])) {
-    const { status } = problems[slug];
-    byStatus.set(status, [...(byStatus.get(status) ?? []), slug]);
-  }
-  return Object.fromEntries(
-    [...byStatus].map(([status, same]) => [
-      String(status),
-      {
-        description: same.map((slug) => `\`${slug}\`: ${problems[slug].cause}`).join(' '),
-        content: { [problemMediaType]: { schema: problem } },
-      },
+function responsesOf(
+  id: string,
+  operation: Operation,
+  refer: (schema: object) => Json,
+  failureOf: (slugs: readonly ProblemSlug[]) => Failure,
+): Json {
+  const all: Record<string, Json> = {};
+  const answers = new Map(
+    operation.answers.map(({ status, description, content, headers = [] }) => [
+      status,
+      { description, headers: headersOf(headers), content: contentOf(content, refer) },
     ]),
   );
+  for (const [status, answer] of answers) all[status] = answer;
+  const slugs = new Set([...operation.problems, ...everywhere, ...byKind(id, operation)]);
+  for (const [status, same] of Map.groupBy(slugs, (slug) => problems[slug].status)) {
+    const { response, refer: referToIt } = failureOf(same);
+    const answer = answers.get(status);
+    all[status] = answer ? joined(answer, response) : referToIt();
+  }
+  return all;
+}
+
+/** The same status may belong to an answer of the operation and to a problem. */
+function joined(answer: Response, failure: Response): Response {
+  return {
+    description: `${answer.description}. ${failure.description}`,
+    headers: { ...answer.headers, ...failure.headers },
+    content: { ...answer.content, ...failure.content },
+  };
+}
+
+/** Most operations answer the same problems, so each group of problems with one status is described once. */
+function createFailures(problem: Json) {
+  const inOrder = Object.keys(problems);
+  const all = new Map<string, Response>();
+
+  const failureOf = (slugs: readonly ProblemSlug[]): Failure => {
+    const same = slugs.toSorted((a, b) => inOrder.indexOf(a) - inOrder.indexOf(b));
+    const name = same.map(toName).join('Or');
+    const response = {
+      description: same.map((slug) => `\`${slug}\`: ${problems[slug].cause}`).join(' '),
+      headers: headersOf(same.flatMap((slug) => headersOfProblems[slug] ?? [])),
+      content: { [problemMediaType]: { schema: problem } },
+    };
+    const referToIt = (): Json => {
+      all.set(name, response);
+      return { $ref: `#/components/responses/${name}` };
+    };
+    return { response, refer: referToIt };
+  };
+  return { failureOf, all: () => Object.fromEntries(all) };
+}
+
+/** `run-not-found` → `RunNotFound`. */
+function toName(slug: ProblemSlug): string {
+  return slug.replaceAll(/(?:^|-)(\w)/g, (_, letter: string) => letter.toUpperCase());
 }
 
 /** Moves every schema with an `$id` to the components, and puts a reference in its place. */

@@ -1,6 +1,7 @@
 // Plain pages for people who open the server in a browser, without scripts and without anything from other hosts.
 
 import { createHash } from 'node:crypto';
+import { hookOperations } from '../contract/hook-operations.ts';
 import { type Operation, operations } from '../contract/operations.ts';
 import { apiBase } from '../contract/routes.ts';
 import { tags } from '../contract/tags.ts';
@@ -26,10 +27,13 @@ export function startPage(version: string): string {
 }
 
 export function docsPage(version: string): string {
-  const all = Object.entries<Operation>(operations);
+  const all = [
+    ...Object.entries<Operation>(operations).map(([id, one]) => ({ ...one, id, path: apiBase + one.path })),
+    ...Object.entries(hookOperations).map(([id, one]) => ({ ...one, id, scope: 'public' as const })),
+  ];
   const sections = Object.entries(tags).map(([tag, description]) => {
-    const own = all.filter(([, operation]) => operation.tag === tag);
-    return `<h2>${tag}</h2>\n<p>${withCode(description)}</p>\n${own.map(([id, operation]) => operationText(id, operation)).join('\n')}`;
+    const own = all.filter((one) => one.tag === tag);
+    return `<h2>${tag}</h2>\n<p>${withCode(description)}</p>\n${own.map(operationText).join('\n')}`;
   });
   return page(
     `flwd API ${version}`,
@@ -49,14 +53,14 @@ ${table(
   );
 }
 
-function operationText(id: string, operation: Operation): string {
-  const { method, path, summary, scope, query, body, headers = {} } = operation;
+function operationText(operation: Operation & { readonly id: string }): string {
+  const { id, method, path, summary, scope, query, body, headers = {} } = operation;
   const inputs = [
     ...Object.entries(headers).map(([name, text]) => [`<code>${name}</code>`, 'header', withCode(text)]),
     ...membersOf(query).map(([name, text]) => [`<code>${name}</code>`, 'query', withCode(text)]),
     ...membersOf(body).map(([name, text]) => [`<code>${name}</code>`, 'body', withCode(text)]),
   ];
-  return `<h3 id="${id}"><code>${method} ${apiBase}${path}</code></h3>
+  return `<h3 id="${id}"><code>${method} ${path}</code></h3>
 <p>${withCode(summary)}. ${scope === 'public' ? 'Needs no scope.' : `Needs the scope <code>${scope}</code>.`}</p>
 ${inputs.length > 0 ? table(['name', 'in', ''], inputs) : ''}`;
 }

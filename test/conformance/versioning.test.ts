@@ -94,6 +94,8 @@ test('/api/v1/openapi.json is OpenAPI 3.1 and has every operation of the referen
     'GET /workers',
     'POST /backfills/{backfill_id}/cancel',
     'POST /channels/{name}/test',
+    'POST /hooks/{job_id}/{name}',
+    'POST /hooks/{token}',
     'POST /plans',
     'POST /runs',
     'POST /runs/{run_id}/approvals',

@@ -8,7 +8,7 @@ import { heapBytes, withInspector } from '../support/heap.ts';
 import { bash } from '../support/jobs.ts';
 import { type RawAnswer, sendRaw } from '../support/raw-http.ts';
 import { startServer } from '../support/server.ts';
-import { type Asked, type OpenApi, requestsOf } from './openapi-requests.ts';
+import { type Asked, type OpenApi, requestsOf, responseOf } from './openapi-requests.ts';
 
 const seconds = Number(process.env.FLWD_FUZZ_SECONDS ?? 10);
 const seed = Number(process.env.FLWD_FUZZ_SEED ?? 20_260_101);
@@ -134,7 +134,7 @@ function errorOf(asked: Asked, answer: RawAnswer): string | undefined {
   if (leak !== undefined) return `shows ${leak}: ${body.slice(0, 300)}`;
   if (asked.method === 'HEAD' || status === 304 || status === 204) return undefined;
   const isOwn = asked.method === asked.ownMethod;
-  const described = isOwn ? asked.operation.responses[String(status)] : undefined;
+  const described = isOwn ? responseOf(document, asked.operation, status) : undefined;
   if (status >= 400)
     return type === 'application/problem+json'
       ? errorOfProblem(status, body, isOwn ? (described?.description ?? '') : undefined)

@@ -12,13 +12,18 @@ type DescribedOperation = {
   readonly operationId: string;
   readonly parameters: readonly Parameter[];
   readonly requestBody?: { readonly content: Readonly<Record<string, { readonly schema: Schema }>> };
-  readonly responses: Readonly<
-    Record<string, { readonly description: string; readonly content: Readonly<Record<string, { schema: Schema }>> }>
-  >;
+  readonly responses: Readonly<Record<string, DescribedResponse | { readonly $ref: string }>>;
+};
+type DescribedResponse = {
+  readonly description: string;
+  readonly content: Readonly<Record<string, { readonly schema: Schema }>>;
 };
 export type OpenApi = {
   readonly paths: Readonly<Record<string, Readonly<Record<string, DescribedOperation>>>>;
-  readonly components: { readonly schemas: Readonly<Record<string, Schema>> };
+  readonly components: {
+    readonly schemas: Readonly<Record<string, Schema>>;
+    readonly responses: Readonly<Record<string, DescribedResponse>>;
+  };
 };
 
 export type Asked = {
@@ -88,6 +93,16 @@ const contentTypes = fc.oneof(
     '/',
   ),
 );
+
+/** What the document says of an answer with this status; undefined: the operation has no such answer. */
+export function responseOf(
+  { components }: OpenApi,
+  { responses }: DescribedOperation,
+  status: number,
+): DescribedResponse | undefined {
+  const response = responses[String(status)];
+  return response && '$ref' in response ? components.responses[response.$ref.split('/').at(-1) ?? ''] : response;
+}
 
 /** @param samples valid values, by the name of a parameter of the path or a member of a body */
 export function requestsOf(document: OpenApi, samples: Samples): Arbitrary<Asked> {

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { afterAll, expect, onTestFinished, test } from 'vitest';
+import { hookOperations } from '../../src/contract/hook-operations.ts';
 import { operations as table } from '../../src/contract/operations.ts';
 import { bash } from '../support/jobs.ts';
 import { startServing } from './serving.ts';
@@ -16,12 +17,12 @@ type Operation = {
   security: Record<string, string[]>[];
   parameters: { name: string; in: string; required?: boolean; schema: Schema }[];
   requestBody?: { content: Record<string, { schema: Schema }> };
-  responses: Record<string, Response>;
+  responses: Record<string, Response | { $ref: string }>;
 };
 type Document = {
   openapi: string;
   paths: Record<string, Record<string, Operation>>;
-  components: { schemas: Record<string, Schema> };
+  components: { schemas: Record<string, Schema>; responses: Record<string, Response> };
 };
 
 const server = await startServing({
@@ -33,16 +34,31 @@ const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
   Object.entries(methods).map(([method, operation]) => ({ path, method, operation })),
 );
 
+function responsesOf({ responses }: Operation): [status: string, response: Response][] {
+  return Object.entries(responses).map(([status, response]) => {
+    if (!('$ref' in response)) return [status, response];
+    const shared = document.components.responses[response.$ref.replace('#/components/responses/', '')];
+    return [status, shared ?? { description: '', content: {} }];
+  });
+}
+
+const responseOf = (path: string, status: number): Response | undefined => {
+  const operation = document.paths[`/api/v1${path}`]?.get;
+  return operation && Object.fromEntries(responsesOf(operation))[String(status)];
+};
+
 test('it is OpenAPI 3.1, and describes each operation once', () => {
   expect(document.openapi).toBe('3.1.0');
-  expect(operations.map(({ operation }) => operation.operationId).toSorted()).toEqual(Object.keys(table).toSorted());
+  expect(operations.map(({ operation }) => operation.operationId).toSorted()).toEqual(
+    [...Object.keys(table), ...Object.keys(hookOperations)].toSorted(),
+  );
   for (const { path, operation } of operations) {
     const inPath = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name);
     const described = operation.parameters.filter((one) => one.in === 'path');
     expect(described.map(({ name }) => name)).toEqual(inPath);
     expect(described.every(({ required }) => required === true)).toBe(true);
     expect(Object.keys(operation.responses).at(0)).toMatch(/^20[014]$/);
-    for (const [status, { description }] of Object.entries(operation.responses)) {
+    for (const [status, { description }] of responsesOf(operation)) {
       expect([status, description]).toEqual([expect.stringMatching(/^[2-5]\d\d$/), expect.stringMatching(/./)]);
     }
   }
@@ -132,7 +148,7 @@ test('answers match their schemas', async () => {
   ] as const;
   for (const [path, asked] of answers) {
     const response = await server.fetch(asked);
-    const described = document.paths[`/api/v1${path}`]?.get?.responses[String(response.status)];
+    const described = responseOf(path, response.status);
     const validate = validatorOf(described?.content['application/json']?.schema ?? {});
     validate(await response.json());
     expect([asked, validate.errors]).toEqual([asked, null]);
@@ -149,8 +165,7 @@ test('problems that occur are documented', async () => {
   ] as const) {
     const response = await server.fetch(asked);
     expect(response.status).toBe(status);
-    const schema =
-      document.paths[`/api/v1${path}`]?.get?.responses[status]?.content['application/problem+json']?.schema;
+    const schema = responseOf(path, status)?.content['application/problem+json']?.schema;
     expect(schema).toEqual({ $ref: '#/components/schemas/Problem' });
   }
 });

@@ -163,6 +163,7 @@ export async function startServing(o: ServingOptions = {}): Promise<Serving> {
   const engine = createEngine({
     ...engineOptions(dataDir, { snapshots, forkServer, capabilities: await probeHost() }),
     arePaused: o.arePaused ?? false,
+    syncWaitMs: o.server?.syncWaitMs ?? 10_000,
     store,
     catalog,
     hub,

@@ -209,7 +209,13 @@ test('/docs is a page without scripts and without anything from other hosts', as
 
 test('/docs lists every operation, every parameter and every problem', async () => {
   const html = await (await server.fetch('//docs')).text();
-  for (const text of ['POST /api/v1/runs/{run_id}/cancel', 'Idempotency-Key', 'next_cursor', 'events-expired']) {
+  for (const text of [
+    'POST /api/v1/runs/{run_id}/cancel',
+    'POST /hooks/{token}',
+    'Idempotency-Key',
+    'next_cursor',
+    'events-expired',
+  ]) {
     expect(html).toContain(text);
   }
 });

@@ -2,6 +2,7 @@
 // There are no cookies, so a page has to send a token (ADR 0044).
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { answerHeaders } from '../../contract/answer-headers.ts';
 import { isLocalOrigin } from './local-names.ts';
 
 export type Cors = {
@@ -27,20 +28,7 @@ const requestHeaders = [
   'X-Request-Id',
 ].join(', ');
 
-const exposedHeaders = [
-  'Accept-Ranges',
-  'Content-Disposition',
-  'Content-Range',
-  'ETag',
-  'Idempotent-Replay',
-  'Location',
-  'Retry-After',
-  'WWW-Authenticate',
-  'X-RateLimit-Limit',
-  'X-RateLimit-Remaining',
-  'X-RateLimit-Reset',
-  'X-Request-Id',
-].join(', ');
+const exposedHeaders = Object.keys(answerHeaders).join(', ');
 
 const maxAgeSeconds = 600;
 

@@ -46,18 +46,19 @@ export function createArtifactHandlers(o: {
       const size = artifact.size_bytes;
       const range = ifRange === undefined || ifRange === etag ? parseRange(asked, size) : undefined;
       if (range === 'unsatisfiable') {
-        reply.header('content-range', `bytes */${size}`);
+        removeContentHeaders(reply);
+        reply.header('accept-ranges', 'bytes').header('content-range', `bytes */${size}`);
         throw new Problem('range-not-satisfiable', `The artifact has ${size} bytes.`);
       }
       const { start, end } = range ?? { start: 0, end: size - 1 };
       let content: Buffer | Readable | undefined;
       try {
         content = await readContent(artifact, { start, end }, request.method === 'HEAD');
+        if (!content) throw gone(id);
       } catch (error) {
         removeContentHeaders(reply);
         throw error;
       }
-      if (!content) throw gone(id);
       if (range) reply.code(206).header('content-range', `bytes ${start}-${end}/${size}`);
       reply.raw.setHeader('Content-Security-Policy', 'sandbox');
       reply

@@ -1,0 +1,137 @@
+// The schemas of events: what streams send as server-sent events, and other answers as JSON lines.
+
+import { type TSchema, Type } from 'typebox';
+import { type EventType, eventTypes } from '../domain/event.ts';
+import { triggerTypes } from '../domain/run.ts';
+import { logLine } from './run-schemas.ts';
+import { literals, named, nullable, runStatus, textOrNull, timestamp } from './schema-parts.ts';
+
+type Fields = Parameters<typeof Type.Object>[0];
+
+const ended = literals(['success', 'failed', 'cancelled'] as const);
+const attempt = Type.Integer();
+const exitCode = nullable(Type.Integer());
+const reason = textOrNull('Why it did not succeed; null if it did');
+const message = Type.Optional(Type.String());
+const hint = Type.Optional(Type.String({ description: 'What to change so that it does not fail again' }));
+const stepId = Type.String();
+
+const fieldsOf: Readonly<Record<EventType, Fields>> = {
+  'run.created': { status: Type.Literal('pending'), trigger: literals(triggerTypes) },
+  'run.started': {
+    status: Type.Literal('running'),
+    attempt,
+    waited_ms: Type.Integer({ description: 'The time since the run was created' }),
+  },
+  'run.output': logLine.properties,
+  'run.finished': {
+    status: ended,
+    reason,
+    exit_code: exitCode,
+    attempt,
+    duration_ms: nullable(Type.Integer({ description: 'The time since the run started; null if it never did' })),
+    message,
+    hint,
+  },
+  'step.started': { status: Type.Literal('running'), attempt, step_id: stepId, message },
+  'step.output': logLine.properties,
+  'step.finished': {
+    status: ended,
+    reason,
+    exit_code: exitCode,
+    attempt,
+    step_id: stepId,
+    message,
+    hint,
+  },
+  'run.waiting': {
+    status: literals(['pending', 'running'] as const),
+    message: Type.Optional(Type.String({ description: 'What the run waits for; missing: it waits no longer' })),
+  },
+  'run.progress': { percent: Type.Number(), message: Type.String() },
+  'run.cancelling': {
+    status: Type.Optional(literals(['pending', 'running'] as const)),
+    signal: Type.Optional(Type.String({ description: 'The signal that was sent to the processes of a step' })),
+    message,
+    step_id: Type.Optional(stepId),
+  },
+  'step.waiting_approval': {
+    status: Type.Literal('waiting_approval'),
+    attempt,
+    step_id: stepId,
+    message: Type.Optional(Type.String({ description: 'The question' })),
+  },
+  'step.skipped': {
+    status: Type.Literal('skipped'),
+    reason: Type.String(),
+    message: Type.String(),
+    step_id: stepId,
+  },
+  'step.retrying': {
+    attempt: Type.Integer({ description: 'The number of the next attempt' }),
+    message: Type.String(),
+    step_id: stepId,
+  },
+};
+
+const events = eventTypes.map((type) => {
+  const about = { run_id: Type.String(), job_id: Type.String(), tenant: Type.String(), timestamp };
+  return { type, data: named(`${toName(type)}Event`, { ...about, ...fieldsOf[type] }) };
+});
+
+/** `step.waiting_approval` → `StepWaitingApproval`. */
+function toName(type: EventType): string {
+  return type.replaceAll(/(?:^|[._])(\w)/g, (_, letter: string) => letter.toUpperCase());
+}
+
+const jsonText = (schema: TSchema) =>
+  Type.Unsafe<string>({ type: 'string', contentMediaType: 'application/json', contentSchema: schema });
+
+/** A stream is a text, so JSON Schema has its items in `contentSchema`. */
+const streamOf = (frame: TSchema, description: string) =>
+  Type.Unsafe<string>({
+    type: 'string',
+    description,
+    contentMediaType: 'text/event-stream',
+    contentSchema: Type.Array(frame),
+  });
+
+const id = Type.String({ description: 'Send the last one as `Last-Event-ID` to resume' });
+
+const runEventFrame = Type.Union(
+  events.map(({ type, data }) => Type.Object({ id, event: Type.Literal(type), data: jsonText(data) })),
+  { $id: 'RunEventFrame' },
+);
+
+/** One line of JSON lines: the data of an event, with its id and name. */
+export const runEventLine = Type.Union(
+  events.map(({ type, data }) =>
+    Type.Intersect([Type.Object({ id: Type.Integer(), event: Type.Literal(type) }), data]),
+  ),
+  { $id: 'RunEventLine' },
+);
+
+const { seq: _, ...lineFields } = logLine.properties;
+const logFrame = Type.Union(
+  [
+    Type.Object({
+      id: Type.String({ description: 'The `seq` of the line; send the last one as `Last-Event-ID` to resume' }),
+      event: Type.Literal('log'),
+      data: jsonText(named('LogEvent', lineFields)),
+    }),
+    Type.Object({
+      event: Type.Literal('end'),
+      data: jsonText(named('LogEndEvent', { run_id: Type.String(), status: nullable(runStatus) })),
+    }),
+  ],
+  { $id: 'LogFrame' },
+);
+
+export const runEventStream = streamOf(
+  runEventFrame,
+  'Server-sent events. An `id` without data says how far the stream has come; lines that begin with `:` keep the connection open.',
+);
+export const logStream = streamOf(
+  logFrame,
+  'Server-sent events: `log` for each line, and `end` when the run has ended. Lines that begin with `:` keep the connection open.',
+);
