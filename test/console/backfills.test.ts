@@ -211,5 +211,6 @@ testWith(headlessChromium)('the span of a backfill under way is in the zone that
   const list = page.getByRole('region', { name: 'Backfills' });
   await list.getByText(/^2 Mar( 2026)? 00:00 – 5 Mar( 2026)? 00:00$/).waitFor();
   await page.getByRole('button', { name: 'Week' }).click();
-  await list.getByText(/^1 Mar( 2026)? 18:00 – 4 Mar( 2026)? 18:00$/).waitFor();
+  await page.getByRole('region', { name: 'Week' }).waitFor();
+  await list.getByText(/^2 Mar( 2026)? 00:00 – 5 Mar( 2026)? 00:00$/).waitFor();
 });

@@ -63,6 +63,19 @@ test('on a phone, too, a failure says its state', async () => {
   await expect.poll(() => link.textContent()).toMatch(/^pingfixed1 time, /);
 });
 
+test('the sidebar counts the failures that are not fixed', async () => {
+  const page = await browser.open(`${url}/jobs`);
+  const link = page.getByRole('navigation', { name: 'Pages' }).getByRole('link', { name: /^Failures/ });
+  const count = () => link.textContent();
+  await expect.poll(count).toBe('Failures');
+  await failed('dns/sync', 'exited with code 1: no zone');
+  await failed('dns/sync', 'exited with code 1: no zone');
+  await failed('dns/check', 'exited with code 1: no answer');
+  await expect.poll(count, { timeout: 15_000 }).toBe('Failures2 not fixed');
+  await succeeded('dns/sync', 'fine');
+  await expect.poll(count, { timeout: 15_000 }).toBe('Failures1 not fixed');
+});
+
 test('lines of all runs are found by keyboard, and lead to their place in the log', async () => {
   const id = await succeeded('backup/daily', 'begins', 'the Needle <i>one</i>', '\x1eeneedle two');
   const page = await browser.open(`${url}/runs`);

@@ -42,10 +42,11 @@ const read = async <T>(path: string): Promise<T> => JSON.parse(await (await serv
 testWith(headlessChromium)('a schedule of a config.yaml is held, released and run, but not edited', async () => {
   const page = await browser.open(`${server.url}/schedules`, { width: 1_440 });
   const row = page.getByRole('row', { name: /backup\/nightly/ });
-  // The row names its zone, because others have another, and its next time is by the same clock.
+  // The sentence names its zone, because others have another. All times of the page are in the one that it names.
+  await page.getByText('Times in UTC', { exact: true }).waitFor();
   await row.getByText('Every day at 02:30, Europe/Berlin').waitFor();
   await row
-    .getByText(/^(tomorrow )?02:30$/)
+    .getByText(/^(tomorrow )?0[01]:30$/)
     .first()
     .waitFor();
   await row.getByText('target=/srv/a').waitFor();
@@ -355,6 +356,22 @@ testWith(headlessChromium)('a week shows single times of each day, and counts sc
     .waitFor();
   expect(await page.evaluate('document.documentElement.scrollWidth - innerWidth')).toBeLessThanOrEqual(0);
   await server.fetch(`/schedules/${made.id}`, { method: 'DELETE' });
+});
+
+testWith(headlessChromium)('the table and the week have the times of one zone, which the page names', async () => {
+  const jobs = { 'ops/nightly': bash('true', { schedules: [{ cron: '30 2 * * *', timezone: 'Europe/Berlin' }] }) };
+  await using one = await startServing({ jobs });
+  const page = await browser.open(`${one.url}/schedules`, { width: 1_440, timezone: 'America/New_York' });
+  const row = page.getByRole('row', { name: /ops\/nightly/ });
+  await row.getByText('Every day at 02:30', { exact: true }).waitFor();
+  await row.getByText(/^(tomorrow )?02:30$/).waitFor();
+  await page.getByText('Times in Europe/Berlin', { exact: true }).waitFor();
+  await page.getByRole('button', { name: 'Week', exact: true }).click();
+  await page.getByText('Times in Europe/Berlin', { exact: true }).waitFor();
+  await page.getByRole('button', { name: 'Week after' }).click();
+  const week = page.getByRole('region', { name: 'Week' });
+  for (const day of [/^Monday/, /^Sunday/])
+    await week.getByRole('list', { name: day }).getByRole('button', { name: 'nightly, 02:30', exact: true }).waitFor();
 });
 
 testWith(headlessChromium)('what a caller may not do is absent', async () => {

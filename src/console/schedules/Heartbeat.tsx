@@ -14,13 +14,15 @@ type Shown = NonNullable<Schedule['heartbeat']>;
 /** How the last call went comes first, so that a narrow line cuts off where it went. */
 export function HeartbeatLine({
   schedule,
+  zone,
   isNarrow = false,
 }: {
   readonly schedule: Schedule;
+  readonly zone: string;
   /** Leaves the rest to the panel. */
   readonly isNarrow?: boolean;
 }): ReactNode {
-  const { heartbeat, timezone } = schedule;
+  const { heartbeat } = schedule;
   if (heartbeat === null) return <span className={styles.quiet}>–</span>;
   const to = toWords(heartbeat);
   const where = !isNarrow && <span className={styles.to}>{to}</span>;
@@ -32,7 +34,7 @@ export function HeartbeatLine({
       </span>
     );
   }
-  const time = <ZoneTime at={state.at} zone={timezone} />;
+  const time = <ZoneTime at={state.at} zone={zone} />;
   if (state.kind === 'called') {
     return (
       <span className={styles.line} title={to}>

@@ -26,7 +26,14 @@ export function RowMenu(o: { readonly schedule: Schedule; readonly acts: readonl
   );
 }
 
-export function Next({ schedule }: { readonly schedule: Schedule }): ReactNode {
+export function Next({
+  schedule,
+  zone = schedule.timezone,
+}: {
+  readonly schedule: Schedule;
+  /** That of the page; otherwise the schedule's own. */
+  readonly zone?: string;
+}): ReactNode {
   if (!schedule.enabled) return <span className={styles.quiet}>Disabled</span>;
   if (schedule.denied)
     return (
@@ -38,14 +45,17 @@ export function Next({ schedule }: { readonly schedule: Schedule }): ReactNode {
   if (schedule.done) return <span className={styles.quiet}>Done</span>;
   if (schedule.held) return <span className={styles.quiet}>Held</span>;
   const [next] = schedule.next_fires;
-  return next ? <ZoneTime at={next.nominal_at} zone={schedule.timezone} /> : <span className={styles.quiet}>–</span>;
+  return next ? <ZoneTime at={next.nominal_at} zone={zone} /> : <span className={styles.quiet}>–</span>;
 }
 
 export function Last({
   schedule,
+  zone = schedule.timezone,
   isNarrow = false,
 }: {
   readonly schedule: Schedule;
+  /** That of the page; otherwise the schedule's own. */
+  readonly zone?: string;
   /** Shows only the icon of the status. */
   readonly isNarrow?: boolean;
 }): ReactNode {
@@ -61,7 +71,7 @@ export function Last({
   return (
     <Link href={runPath(last.run_id)} className={styles.last} data-wide={!isNarrow || undefined}>
       {isNarrow ? <StatusIcon of={last.status} /> : <StatusText of={last.status} isShort />}{' '}
-      <ZoneTime at={last.created_at} zone={schedule.timezone} />
+      <ZoneTime at={last.created_at} zone={zone} />
     </Link>
   );
 }

@@ -15,7 +15,7 @@ import { useNow } from '../session/clock.ts';
 import { useScopes } from '../session/scopes.ts';
 import { onDemand } from '../shell/on-demand.tsx';
 import { Empty, Shown } from '../widgets/Notes.tsx';
-import { countWords, dayWords, timeZone } from '../words.ts';
+import { countWords } from '../words.ts';
 import { PauseAll, Pauses, usePausing } from './Pauses.tsx';
 import { ScheduleForm } from './ScheduleForm.tsx';
 import { SchedulePanel } from './SchedulePanel.tsx';
@@ -24,8 +24,8 @@ import { SchedulesTable } from './SchedulesTable.tsx';
 import { SchedulesWeek } from './SchedulesWeek.tsx';
 import type { OpenForm } from './schedule-acts.ts';
 import { argumentWords, type Schedule, useFires, useSchedules } from './schedule-data.ts';
-import { addDays, mondayOf } from './week-layout.ts';
-import { isZone, zoneOfAll } from './zone-time.ts';
+import { addDays, isoDay, mondayOf } from './week-layout.ts';
+import { wallAt, zoneOfAll } from './zone-time.ts';
 
 const BackfillForm = onDemand('the form', async () => (await import('../backfills/BackfillForm.tsx')).BackfillForm);
 
@@ -37,21 +37,22 @@ const panelPx = 1_000;
 export function SchedulesPage(): ReactNode {
   useTitle('Schedules');
   const may = useScopes();
-  const { view, monday, chosen, form, backfill, go } = usePlace();
   const schedules = useSchedules();
   const all = schedules.data?.schedules ?? [];
+  const zone = zoneOfAll(all);
+  const { view, monday, chosen, form, backfill, go } = usePlace(zone);
   const late = useLate();
   const pausing = usePausing();
   const isNarrow = useWidth() < narrowPx;
   const [filter, setFilter] = useState('');
-  const zone = <Zone all={all} view={view} />;
+  const zoneNote = schedules.data && <span className={styles.zone}>Times in {zone}</span>;
   const search = view === 'table' && all.length > 0 && (
     <SearchField label="Filter the schedules" placeholder="Filter" value={filter} onChange={setFilter} />
   );
   const pauseAll = schedules.data && (
     <PauseAll of={schedules.data} acts={pausing} size={isNarrow ? 'small' : 'normal'} />
   );
-  const weekChoice = view === 'week' && <WeekChoice monday={monday} go={(week) => go({ week })} />;
+  const weekChoice = view === 'week' && <WeekChoice monday={monday} zone={zone} go={(week) => go({ week })} />;
   return (
     <>
       <PageHeader
@@ -70,7 +71,7 @@ export function SchedulesPage(): ReactNode {
             <AlarmClock size={14} strokeWidth={2.2} aria-hidden="true" /> {late} late
           </span>
         )}
-        {!isNarrow && zone}
+        {!isNarrow && zoneNote}
         {!isNarrow && pauseAll}
         {may('schedules:write') && (
           <Button look="primary" icon={CalendarPlus} onClick={() => go({ form: 'new' })}>
@@ -83,16 +84,17 @@ export function SchedulesPage(): ReactNode {
       {isNarrow && search && <div className={styles.search}>{search}</div>}
       {isNarrow && (
         <div className={styles.below}>
-          {zone}
+          {zoneNote}
           {pauseAll}
         </div>
       )}
-      <OpenBackfills zone={pageZone(all, view)} choose={(id) => go({ schedule: id })} />
+      <OpenBackfills zone={zone} choose={(id) => go({ schedule: id })} />
       <Shown of={schedules} what="schedules">
         {() => (
           <Content
             all={all}
             filter={filter}
+            zone={zone}
             view={view}
             monday={monday}
             chosen={chosen}
@@ -117,22 +119,6 @@ function Backfill(o: { readonly schedule: Schedule | undefined; readonly close: 
   return o.schedule && <BackfillForm key={o.schedule.id} schedule={o.schedule} close={o.close} />;
 }
 
-/** A week is drawn by the browser's clock; the times of a table agree with the words of the schedules. */
-function pageZone(all: readonly Schedule[], view: View): string {
-  return view === 'table' ? zoneOfAll(all) : timeZone;
-}
-
-function Zone({ all, view }: { readonly all: readonly Schedule[]; readonly view: View }): ReactNode {
-  const zone = pageZone(all, view);
-  const isNamed = view === 'table' && all.some(({ timezone }) => !isZone(timezone, zone));
-  return (
-    <span className={styles.zone}>
-      Times in {zone}
-      {isNamed && ' unless a row names another'}
-    </span>
-  );
-}
-
 type View = 'table' | 'week';
 const views = [
   { value: 'table', label: 'Table' },
@@ -140,14 +126,14 @@ const views = [
 ] as const;
 
 /** Everything that is chosen on the page is in its URL. */
-function usePlace() {
+function usePlace(zone: string) {
   const [, navigate] = useLocation();
   const search = new URLSearchParams(useSearch());
   const week = search.get('week');
   const view: View = search.get('view') === 'week' ? 'week' : 'table';
   return {
     view,
-    monday: mondayOf(week === null || Number.isNaN(Date.parse(week)) ? new Date() : new Date(`${week}T12:00:00`)),
+    monday: mondayOf(week === null || Number.isNaN(Date.parse(week)) ? wallAt(zone, new Date()) : new Date(week)),
     chosen: search.get('schedule'),
     form: search.get('form'),
     backfill: search.get('backfill'),
@@ -169,17 +155,27 @@ function useLate(): number {
   return new Set(fires.data?.fires.filter((one) => one.state === 'due' && one.late).map((one) => one.schedule_id)).size;
 }
 
-function WeekChoice({ monday, go }: { readonly monday: Date; readonly go: (week: string | null) => void }): ReactNode {
+const dayWords = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short', timeZone: 'UTC' });
+
+function WeekChoice({
+  monday,
+  zone,
+  go,
+}: {
+  readonly monday: Date;
+  readonly zone: string;
+  readonly go: (week: string | null) => void;
+}): ReactNode {
   const sunday = addDays(monday, 6);
-  const first = monday.getMonth() === sunday.getMonth() ? String(monday.getDate()) : dayWords(monday);
-  const isThis = mondayOf(new Date()).getTime() === monday.getTime();
+  const isOneMonth = monday.getUTCMonth() === sunday.getUTCMonth();
+  const isThis = mondayOf(wallAt(zone, new Date())).getTime() === monday.getTime();
   return (
     <span className={styles.weeks}>
-      <IconButton size="small" icon={ChevronLeft} label="Week before" onClick={() => go(toWeek(addDays(monday, -7)))} />
+      <IconButton size="small" icon={ChevronLeft} label="Week before" onClick={() => go(isoDay(addDays(monday, -7)))} />
       <span className={styles.week}>
-        {first}–{dayWords(sunday)}
+        {isOneMonth ? monday.getUTCDate() : dayWords.format(monday)}–{dayWords.format(sunday)}
       </span>
-      <IconButton size="small" icon={ChevronRight} label="Week after" onClick={() => go(toWeek(addDays(monday, 7)))} />
+      <IconButton size="small" icon={ChevronRight} label="Week after" onClick={() => go(isoDay(addDays(monday, 7)))} />
       {!isThis && (
         <Button size="small" look="quiet" onClick={() => go(null)}>
           This week
@@ -189,17 +185,10 @@ function WeekChoice({ monday, go }: { readonly monday: Date; readonly go: (week:
   );
 }
 
-function toWeek(date: Date): string {
-  return [date.getFullYear(), date.getMonth() + 1, date.getDate()].map(twoDigits).join('-');
-}
-
-function twoDigits(part: number): string {
-  return String(part).padStart(2, '0');
-}
-
 function Content(o: {
   readonly all: readonly Schedule[];
   readonly filter: string;
+  readonly zone: string;
   readonly view: View;
   readonly monday: Date;
   readonly chosen: string | null;
@@ -229,12 +218,12 @@ function Content(o: {
     <div className={styles.content} data-panel={(panel !== null && isWide) || undefined} data-view={o.view}>
       {o.view === 'table' ? (
         shown.length > 0 ? (
-          <SchedulesTable all={shown} zone={zoneOfAll(o.all)} chosen={o.chosen} choose={o.choose} open={o.open} />
+          <SchedulesTable all={shown} zone={o.zone} chosen={o.chosen} choose={o.choose} open={o.open} />
         ) : (
           <Empty>No schedule matches “{o.filter}”.</Empty>
         )
       ) : (
-        <SchedulesWeek all={o.all} monday={o.monday} chosen={o.chosen} choose={o.choose} />
+        <SchedulesWeek all={o.all} zone={o.zone} monday={o.monday} chosen={o.chosen} choose={o.choose} />
       )}
       {panel !== null && isWide && (
         <div className={styles.panel} ref={side}>

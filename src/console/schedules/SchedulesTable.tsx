@@ -29,7 +29,7 @@ const roomyPx = { withArguments: 1_700, without: 1_400 };
 
 export function SchedulesTable(o: {
   readonly all: readonly Schedule[];
-  /** Rows of other zones name theirs. */
+  /** Sentences of other zones name theirs. */
   readonly zone: string;
   readonly chosen: string | null;
   readonly choose: (id: string | null) => void;
@@ -119,14 +119,14 @@ function columnsOf(
       head: 'Next',
       width: '130px',
       sortBy: (one) => one.next_fires[0]?.nominal_at ?? null,
-      cell: (one) => <Next schedule={one} />,
+      cell: (one) => <Next schedule={one} zone={zone} />,
     },
     {
       id: 'last',
       head: 'Last run',
       width: '212px',
       sortBy: (one) => one.last_run?.created_at ?? null,
-      cell: (one) => <Last schedule={one} />,
+      cell: (one) => <Last schedule={one} zone={zone} />,
     },
     {
       id: 'heartbeat',
@@ -134,7 +134,7 @@ function columnsOf(
       width: isRoomy ? '230px' : '104px',
       leavesBelowPx: 900,
       sortBy: heartbeatOrder,
-      cell: (one) => <HeartbeatLine schedule={one} isNarrow={!isRoomy} />,
+      cell: (one) => <HeartbeatLine schedule={one} zone={zone} isNarrow={!isRoomy} />,
     },
     successColumn(tally),
   ];
@@ -210,18 +210,18 @@ function Compact(o: {
   return (
     <div className={styles.compact}>
       <Name schedule={schedule} choose={o.choose} />
-      <Last schedule={schedule} isNarrow />
+      <Last schedule={schedule} zone={o.zone} isNarrow />
       <span className={styles.quiet}>{sentenceIn(o.zone, schedule)}</span>
       {isOn(schedule) ? (
         <span className={styles.quiet}>
-          Next <Next schedule={schedule} />
+          Next <Next schedule={schedule} zone={o.zone} />
         </span>
       ) : (
-        <Next schedule={schedule} />
+        <Next schedule={schedule} zone={o.zone} />
       )}
       {schedule.heartbeat !== null && (
         <span className={styles.heartbeat}>
-          <HeartbeatLine schedule={schedule} />
+          <HeartbeatLine schedule={schedule} zone={o.zone} />
         </span>
       )}
       <span className={styles.menu}>{o.menu}</span>

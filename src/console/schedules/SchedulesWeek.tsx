@@ -8,12 +8,13 @@ import { StatusIcon } from '../design/text/Status.tsx';
 import { narrowPx, useWidth } from '../design/width.ts';
 import { useNow } from '../session/clock.ts';
 import { Shown } from '../widgets/Notes.tsx';
-import { countOf, countWords, runPath, timeWords } from '../words.ts';
+import { countOf, countWords, runPath } from '../words.ts';
 import styles from './SchedulesWeek.module.css';
-import { type Fire, type Frequent, type Schedule, sentenceWords, shortName, useFires } from './schedule-data.ts';
-import { addDays, type Day, layOut, topOf } from './week-layout.ts';
+import { type Fire, type Frequent, type Schedule, shortName, useFires } from './schedule-data.ts';
+import { addDays, type Day, isoDay, isoTime, layOut, topOf } from './week-layout.ts';
+import { instantIn, sentenceIn, wallAt } from './zone-time.ts';
 
-type Choice = { readonly chosen: string | null; readonly choose: (id: string) => void };
+type Choice = { readonly zone: string; readonly chosen: string | null; readonly choose: (id: string) => void };
 
 export function SchedulesWeek({
   all,
@@ -21,8 +22,9 @@ export function SchedulesWeek({
   ...choice
 }: Choice & { readonly all: readonly Schedule[]; readonly monday: Date }): ReactNode {
   const isNarrow = useWidth() < narrowPx;
-  const fires = useFires(monday, addDays(monday, 7));
-  const sentences = useMemo(() => new Map(all.map((one) => [one.id, sentenceWords(one)])), [all]);
+  const { zone } = choice;
+  const fires = useFires(startOf(zone, monday), startOf(zone, addDays(monday, 7)));
+  const sentences = useMemo(() => new Map(all.map((one) => [one.id, sentenceIn(zone, one)])), [all, zone]);
   return (
     <Shown of={fires} what="the week">
       {(week) => (
@@ -45,6 +47,11 @@ export function SchedulesWeek({
       )}
     </Shown>
   );
+}
+
+/** When a day begins by the clocks of the zone. */
+function startOf(zone: string, day: Date): Date {
+  return new Date(instantIn(zone, `${isoDay(day)}T00:00`) ?? day);
 }
 
 function runsOf({ runs }: Frequent): number {
@@ -118,8 +125,9 @@ type Times = Choice & {
 };
 
 function Grid({ monday, fires, sentences, ...choice }: Times): ReactNode {
-  const now = new Date(useNow(60_000));
-  const { days, hourTops, heightPx } = useMemo(() => layOut(monday, fires), [monday.getTime(), fires]);
+  const { zone } = choice;
+  const now = wallAt(zone, new Date(useNow(60_000)));
+  const { days, hourTops, heightPx } = useMemo(() => layOut(monday, fires, zone), [monday.getTime(), fires, zone]);
   return (
     <div className={styles.grid}>
       <div className={styles.corner} />
@@ -140,8 +148,9 @@ function Grid({ monday, fires, sentences, ...choice }: Times): ReactNode {
   );
 }
 
-const longDay = new Intl.DateTimeFormat('en-GB', { weekday: 'long', day: 'numeric', month: 'long' });
-const shortDay = new Intl.DateTimeFormat('en-GB', { weekday: 'short', day: 'numeric' });
+const utc = { timeZone: 'UTC' } as const;
+const longDay = new Intl.DateTimeFormat('en-GB', { ...utc, weekday: 'long', day: 'numeric', month: 'long' });
+const shortDay = new Intl.DateTimeFormat('en-GB', { ...utc, weekday: 'short', day: 'numeric' });
 
 function DayHead({ date, now }: { readonly date: Date; readonly now: Date }): ReactNode {
   const isToday = isSameDay(date, now);
@@ -175,7 +184,7 @@ function DayColumn({
       {isSameDay(day.date, now) && (
         <li ref={showNow} className={styles.now} style={{ top: topOf(now, hourTops) }}>
           <span className="unseen">Now: </span>
-          <span className={styles.nowTime}>{timeWords(now)}</span>
+          <span className={styles.nowTime}>{isoTime(now)}</span>
         </li>
       )}
       {day.placed.map(({ fire, top }) => (
@@ -185,7 +194,7 @@ function DayColumn({
       ))}
       {day.more.map(({ top, fires }) => (
         <li key={`more ${top}`} className={styles.place} style={{ top }}>
-          <span className={styles.more} title={fires.map(titleOf).join('\n')}>
+          <span className={styles.more} title={fires.map((fire) => titleOf(fire, choice.zone)).join('\n')}>
             {fires.length} more
           </span>
         </li>
@@ -201,18 +210,19 @@ function useScrolledTo(block: 'nearest' | 'start'): (element: HTMLElement | null
 
 /** Days below each other, for phones. */
 function Agenda({ monday, fires, sentences, ...choice }: Times): ReactNode {
-  const now = new Date(useNow(60_000));
+  const timeOf = (fire: Fire): Date => wallAt(choice.zone, new Date(fire.nominal_at));
+  const now = wallAt(choice.zone, new Date(useNow(60_000)));
   const days = Array.from({ length: 7 }, (_, day) => addDays(monday, day));
   const showToday = useScrolledTo('start');
   return days.map((date) => {
-    const own = fires.filter(({ nominal_at: at }) => isSameDay(new Date(at), date));
+    const own = fires.filter((fire) => isSameDay(timeOf(fire), date));
     return (
       <section key={date.getTime()} ref={isSameDay(date, now) ? showToday : null} className={styles.agenda}>
         <DayHead date={date} now={now} />
         <ol aria-label={longDay.format(date)}>
           {own.map((fire) => (
             <li key={keyOf(fire)}>
-              <time dateTime={fire.nominal_at}>{timeWords(new Date(fire.nominal_at))}</time>
+              <time dateTime={fire.nominal_at}>{isoTime(timeOf(fire))}</time>
               <Mark fire={fire} sentence={sentences.get(fire.schedule_id)} {...choice} />
             </li>
           ))}
@@ -228,17 +238,18 @@ type MarkLook = 'success' | 'failed' | 'cancelled' | 'running' | 'pending' | 'la
 function Mark({
   fire,
   sentence,
+  zone,
   chosen,
   choose,
 }: Choice & { readonly fire: Fire; readonly sentence: string | undefined }): ReactNode {
   const look = lookOf(fire);
-  const title = `${titleOf(fire)}${sentence === undefined ? '' : `\n${sentence}`}`;
+  const title = `${titleOf(fire, zone)}${sentence === undefined ? '' : `\n${sentence}`}`;
   const attributes = {
     className: styles.mark ?? '',
     'data-look': look,
     'data-current': fire.schedule_id === chosen || undefined,
     title,
-    'aria-label': `${shortName(fire)}, ${wordsOf(fire)}`,
+    'aria-label': `${shortName(fire)}, ${wordsOf(fire, zone)}`,
   };
   const content = (
     <>
@@ -272,16 +283,17 @@ function lookOf({ state, run, late }: Fire): MarkLook {
   return run.status === 'success' && late ? 'late' : run.status;
 }
 
-function wordsOf({ nominal_at: at, state, run, late, detail }: Fire): string {
-  const time = timeWords(new Date(at));
+function wordsOf({ nominal_at: at, state, run, late, detail }: Fire, zone: string): string {
+  const timeOf = (instant: string): string => isoTime(wallAt(zone, new Date(instant)));
+  const time = timeOf(at);
   if (state === 'upcoming') return time;
   if (!run) return `${time}, ${state === 'missed' ? 'missed' : 'due'}${detail === null ? '' : `: ${detail}`}`;
-  const started = late ? `, started late at ${timeWords(new Date(run.created_at))}` : '';
+  const started = late ? `, started late at ${timeOf(run.created_at)}` : '';
   return `${time}, ${run.status}${started}`;
 }
 
-function titleOf(fire: Fire): string {
-  return `${fire.job_id}${fire.name === null ? '' : ` (${fire.name})`}, ${wordsOf(fire)}`;
+function titleOf(fire: Fire, zone: string): string {
+  return `${fire.job_id}${fire.name === null ? '' : ` (${fire.name})`}, ${wordsOf(fire, zone)}`;
 }
 
 function keyOf({ schedule_id: id, nominal_at: at }: Fire): string {
@@ -289,7 +301,7 @@ function keyOf({ schedule_id: id, nominal_at: at }: Fire): string {
 }
 
 function isSameDay(a: Date, b: Date): boolean {
-  return a.toDateString() === b.toDateString();
+  return isoDay(a) === isoDay(b);
 }
 
 function sum(counts: readonly number[]): number {

@@ -1,6 +1,10 @@
-// Where the times of a week are drawn. An hour in which many schedules fire on one day is taller, for all seven days.
+// Where the times of a week are drawn. Days and hours are dates whose UTC fields are what the clocks of the page's zone
+// show, so a day has 24 hours even if the clocks change. An hour in which many schedules fire on one day is taller, for all seven days.
 
 import type { Fire } from './schedule-data.ts';
+import { wallAt } from './zone-time.ts';
+
+const dayMs = 86_400_000;
 
 /** Targets this far apart are large enough for WCAG 2.2. */
 const rowPx = 24;
@@ -9,6 +13,7 @@ const padPx = 4;
 /** More than these of one hour and day are only counted. */
 const mostOfHour = 12;
 
+type Timed = { readonly fire: Fire; readonly wall: Date };
 type Placed = { readonly fire: Fire; readonly top: number };
 export type Day = {
   readonly date: Date;
@@ -23,25 +28,32 @@ export type Week = {
   readonly heightPx: number;
 };
 
-/** Monday, 00:00 by the browser's clock. */
-export function mondayOf(at: Date): Date {
-  return new Date(at.getFullYear(), at.getMonth(), at.getDate() - ((at.getDay() + 6) % 7));
+/** Monday, 00:00. */
+export function mondayOf(wall: Date): Date {
+  const midnight = wall.getTime() - (wall.getTime() % dayMs);
+  return new Date(midnight - ((wall.getUTCDay() + 6) % 7) * dayMs);
 }
 
-/** Not 24 hours later: a day of a clock change has 23 or 25. */
-export function addDays(date: Date, days: number): Date {
-  return new Date(date.getFullYear(), date.getMonth(), date.getDate() + days);
+export function addDays(wall: Date, days: number): Date {
+  return new Date(wall.getTime() + days * dayMs);
 }
 
-export function layOut(monday: Date, fires: readonly Fire[]): Week {
-  const dates = Array.from({ length: 7 }, (_, day) => addDays(monday, day));
-  const byDay = dates.map((date) => {
-    const hours = Array.from({ length: 24 }, (): Fire[] => []);
-    const end = addDays(date, 1).getTime();
-    for (const fire of fires) {
-      const at = new Date(fire.nominal_at);
-      if (at.getTime() >= date.getTime() && at.getTime() < end) hours[at.getHours()]?.push(fire);
-    }
+/** `2026-11-30` */
+export function isoDay(wall: Date): string {
+  return wall.toISOString().slice(0, 10);
+}
+
+/** `14:06` */
+export function isoTime(wall: Date): string {
+  return wall.toISOString().slice(11, 16);
+}
+
+export function layOut(monday: Date, fires: readonly Fire[], zone: string): Week {
+  const timed = fires.map((fire) => ({ fire, wall: wallAt(zone, new Date(fire.nominal_at)) }));
+  const byDay = Array.from({ length: 7 }, (_, day) => {
+    const date = addDays(monday, day);
+    const hours = Array.from({ length: 24 }, (): Timed[] => []);
+    for (const one of timed) if (isoDay(one.wall) === isoDay(date)) hours[one.wall.getUTCHours()]?.push(one);
     return { date, hours };
   });
   const heights = Array.from({ length: 24 }, (_, hour) => {
@@ -53,19 +65,19 @@ export function layOut(monday: Date, fires: readonly Fire[]): Week {
   return { days: byDay.map((day) => placeDay(day, hourTops)), hourTops, heightPx: hourTops.at(-1) ?? 0 };
 }
 
-/** Where an instant is in its day. */
-export function topOf(at: Date, hourTops: readonly number[]): number {
-  const [top = 0, next = top] = hourTops.slice(at.getHours(), at.getHours() + 2);
-  return top + ((next - top) * at.getMinutes()) / 60;
+/** Where a time is in its day. */
+export function topOf(wall: Date, hourTops: readonly number[]): number {
+  const [top = 0, next = top] = hourTops.slice(wall.getUTCHours(), wall.getUTCHours() + 2);
+  return top + ((next - top) * wall.getUTCMinutes()) / 60;
 }
 
 /** The last row of a crowded hour says how many more there are. */
-function shownOf(fires: readonly Fire[]): readonly Fire[] {
+function shownOf(fires: readonly Timed[]): readonly Timed[] {
   return fires.length > mostOfHour ? fires.slice(0, mostOfHour) : fires;
 }
 
 function placeDay(
-  { date, hours }: { readonly date: Date; readonly hours: readonly Fire[][] },
+  { date, hours }: { readonly date: Date; readonly hours: readonly Timed[][] },
   tops: readonly number[],
 ): Day {
   const placed: Placed[] = [];
@@ -76,14 +88,14 @@ function placeDay(
     const shown = isCrowded ? fires.slice(0, mostOfHour - 1) : fires;
     const rows = shown.length + (isCrowded ? 1 : 0);
     let free = (tops[hour] ?? 0) + padPx / 2;
-    for (const [n, fire] of shown.entries()) {
+    for (const [n, { fire, wall }] of shown.entries()) {
       // As near to its minute as the rows before and after it allow.
-      const wanted = topOf(new Date(fire.nominal_at), tops);
+      const wanted = topOf(wall, tops);
       const top = Math.max(free, Math.min(wanted, end - (rows - n) * rowPx));
       placed.push({ fire, top });
       free = top + rowPx;
     }
-    if (isCrowded) more.push({ top: end - rowPx, fires: fires.slice(mostOfHour - 1) });
+    if (isCrowded) more.push({ top: end - rowPx, fires: fires.slice(mostOfHour - 1).map(({ fire }) => fire) });
   }
   return { date, placed, more };
 }

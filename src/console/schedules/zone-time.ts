@@ -1,4 +1,5 @@
-// Times by the clocks of a schedule's own zone, so that they agree with the words of its pattern.
+// Times by the clocks of a zone: that of a schedule, so that they agree with the words of its pattern, or that of the
+// page of schedules.
 
 import { isOwnZone, localTime, timeZone } from '../words.ts';
 
@@ -11,10 +12,10 @@ export const [firstYear, lastYear] = [1900, 9998] as const;
 /** The zone that all schedules share, otherwise the browser's. */
 export function zoneOfAll(all: readonly Worded[]): string {
   const [zone = timeZone, ...others] = new Set(all.map((one) => one.timezone));
-  return others.length === 0 ? zone : timeZone;
+  return others.length === 0 ? knownZone(zone) : timeZone;
 }
 
-export function isZone(zone: string, of: string): boolean {
+function isZone(zone: string, of: string): boolean {
   return zone === of || (of === timeZone && isOwnZone(zone));
 }
 
@@ -88,7 +89,12 @@ function clockOf(zone: string): Intl.DateTimeFormat | null {
   return clock;
 }
 
-/** A date whose UTC fields are what the clocks of the zone show. */
+/** A date whose UTC fields are what the clocks of the zone show at an instant. */
+export function wallAt(zone: string, at: Date): Date {
+  const clock = clockOf(knownZone(zone));
+  return clock ? wallOf(clock, at) : at;
+}
+
 function wallOf(clock: Intl.DateTimeFormat, at: Date): Date {
   return new Date(`${clock.format(at).replace(' ', 'T')}Z`);
 }

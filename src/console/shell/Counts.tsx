@@ -3,6 +3,7 @@
 import type { ReactNode } from 'react';
 import { useApprovalCount } from '../approvals/waiting-approvals.ts';
 import { Badge } from '../design/text/Chip.tsx';
+import { useUnfixedCount } from '../failures/unfixed-count.ts';
 import { useUnderWay, useUnderWayEvents } from '../runs/under-way.ts';
 import { useScopes } from '../session/scopes.ts';
 import { countWords } from '../words.ts';
@@ -11,6 +12,7 @@ import { countWords } from '../words.ts';
 export function Count(o: { readonly href: string; readonly isAboveIcon: boolean }): ReactNode {
   const { href, isAboveIcon } = o;
   if (href === '/runs') return isAboveIcon ? null : <Running />;
+  if (href === '/failures') return isAboveIcon ? null : <Failures />;
   return href === '/approvals' ? <Approvals /> : null;
 }
 
@@ -37,6 +39,18 @@ function Approvals(): ReactNode {
     <Badge look={mine > 0 ? 'approval' : 'amount'}>
       {countWords(mine > 0 ? mine : waiting)}
       <span className="unseen"> waiting</span>
+    </Badge>
+  );
+}
+
+function Failures(): ReactNode {
+  const count = useUnfixedCount();
+  if (count === undefined || count.least === 0) return null;
+  return (
+    <Badge look="failed">
+      {countWords(count.least)}
+      {count.isMore && '+'}
+      <span className="unseen"> not fixed</span>
     </Badge>
   );
 }
