@@ -1,5 +1,6 @@
 // Where the times of a week are drawn. Days and hours are dates whose UTC fields are what the clocks of the page's zone
-// show, so a day has 24 hours even if the clocks change. An hour in which many schedules fire on one day is taller, for all seven days.
+// show, so a day has 24 hours even if the clocks change. An hour in which many schedules fire on one day is taller, for
+// all seven days.
 
 import type { Fire } from './schedule-data.ts';
 import { wallAt } from './zone-time.ts';
