@@ -21,6 +21,7 @@ export type PrintedLine = {
 export type LinePrinter = (line: PrintedLine) => void | Promise<void>;
 
 /**
+ * Prints the lines that it is given with as few writes as possible, because writing takes longer than everything else.
  * @param o.labelOf what is shown before a line, such as its step; null: nothing
  * @param o.to one stream for all lines, or `same` for the stream that the script wrote each line to
  */
@@ -33,30 +34,45 @@ export function createLinePrinter<Line extends PrintedLine>(
     /** Says where the lines of a second or later attempt begin. Only for the lines of one run. */
     readonly separatesAttempts?: boolean;
   },
-): (line: Line) => void {
+): (lines: readonly Line[]) => void {
   const attempts = new Map<string, number>();
 
-  /** On standard error, so that a pipe gets the lines alone. Not on a terminal that does not show the lines. */
-  function separate(line: Line, to: NodeJS.WriteStream): void {
+  /** For standard error, so that a pipe gets the lines alone. Not on a terminal that does not show the lines. */
+  function separatorOf(line: Line, to: NodeJS.WriteStream): string | undefined {
     const { step_id: stepId, attempt } = line;
-    if (attempt === (attempts.get(stepId) ?? 1)) return;
+    if (attempt === (attempts.get(stepId) ?? 1)) return undefined;
     attempts.set(stepId, attempt);
-    if (to.isTTY !== process.stderr.isTTY) return;
-    output.say(output.paint('faint', `── ${o.labelOf ? `${o.labelOf(line)}: ` : ''}attempt ${attempt} ──`));
+    if (to.isTTY !== process.stderr.isTTY) return undefined;
+    return output.paint('faint', `── ${o.labelOf ? `${o.labelOf(line)}: ` : ''}attempt ${attempt} ──`);
   }
 
-  return (line) => {
-    const { timestamp, level, message, stream, recovered, fields } = line;
-    const to = process[o.to === 'same' ? stream : o.to];
-    if (o.separatesAttempts) separate(line, to);
-    const isForPeople = to.isTTY;
+  function textOf(line: Line, isForPeople: boolean): string {
+    const { timestamp, level, message, recovered, fields } = line;
     const time = o.showsTime ? `${output.paint('faint', recovered ? `~${timestamp}` : timestamp)} ` : '';
     const of = o.labelOf ? `${output.paint('faint', `${o.labelOf(line)} |`)} ` : '';
     const members = fields && Object.keys(fields).length > 0 ? ` ${JSON.stringify(fields)}` : '';
     const text = isForPeople ? forTerminal(message, mayColour()) : message;
     const rest = isForPeople ? output.paint('faint', forTerminal(members, false)) : members;
     const shown = logLevels.indexOf(level) >= logLevels.indexOf('error') ? output.paint('bad', text) : text;
-    to.write(`${time}${of}${shown}${rest}\n`);
+    return `${time}${of}${shown}${rest}\n`;
+  }
+
+  return (lines) => {
+    let waiting = '';
+    let to: NodeJS.WriteStream = process.stdout;
+    const write = (): void => {
+      if (waiting !== '') to.write(waiting);
+      waiting = '';
+    };
+    for (const line of lines) {
+      const next = process[o.to === 'same' ? line.stream : o.to];
+      const separator = o.separatesAttempts ? separatorOf(line, next) : undefined;
+      if (separator !== undefined || next !== to) write();
+      if (separator !== undefined) output.say(separator);
+      to = next;
+      waiting += textOf(line, to.isTTY);
+    }
+    write();
   };
 }
 

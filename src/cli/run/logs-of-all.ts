@@ -20,7 +20,7 @@ export async function run(options: Options, operands: readonly string[]): Promis
   const after = readId(options);
   const lowest = logLevels.indexOf(readChoice(options, 'level', logLevels) ?? 'trace');
   const output = createOutput(options);
-  const printLine = createLinePrinter(output, {
+  const print = createLinePrinter(output, {
     labelOf: ({ job_id: jobId, run_id: runId, step_id: stepId }: LineOfRun) =>
       printable([jobId, runId, ...(stepId === '' ? [] : [stepId])].join(' ')),
     showsTime: options.has('timestamps'),
@@ -41,7 +41,7 @@ export async function run(options: Options, operands: readonly string[]): Promis
           const line = toLine(data);
           if (logLevels.indexOf(line.level) < lowest) continue;
           if (output.isJson) output.json({ id: Number(id), ...data });
-          else printLine({ ...line, run_id: String(data.run_id), job_id: String(data.job_id) });
+          else print([{ ...line, run_id: String(data.run_id), job_id: String(data.job_id) }]);
           await outputTaken(signal);
         }
       } catch (error) {

@@ -1,20 +1,23 @@
 // `flwd logs RUN`: prints the log of a run, all of it or its end, and follows it.
 
-import type { QueryOf } from '../../contract/operations.ts';
+import type { Client } from '../../client/client.ts';
+import { logTexts, toLogLine } from '../../client/whole-log.ts';
+import type { AnswerOf, QueryOf } from '../../contract/operations.ts';
 import { logLevels } from '../../domain/log-line.ts';
 import { defined } from '../../lib/defined.ts';
 import type { Options } from '../command.ts';
 import { type ExitCode, exitCodes, Refusal } from '../exit-code.ts';
 import { oneOperand, readChoice, readCount, readValue } from '../option-values.ts';
-import { type Session, withSession } from '../session/session.ts';
+import { withSession } from '../session/session.ts';
 import { onReaderGone } from '../session/stop-signal.ts';
-import { createOutput, outputTaken } from '../terminal/output.ts';
-import { breakWords, createLinePrinter, followLog, type LinePrinter } from './log-lines.ts';
+import { createOutput, type Output, outputTaken } from '../terminal/output.ts';
+import { breakWords, createLinePrinter, followLog, type PrintedLine, toLine } from './log-lines.ts';
 import { findRunId } from './named-run.ts';
-import { createStepLabels } from './step-labels.ts';
+import { createStepLabels, type StepLabels } from './step-labels.ts';
 import { nameSubRuns, subRunOf } from './sub-runs.ts';
 
-const pageLines = 10_000;
+/** A log with no more lines is read with one request. */
+const pageLines = 1_000;
 
 export async function run(options: Options, operands: readonly string[]): Promise<ExitCode> {
   if (options.has('all')) return (await import('./logs-of-all.ts')).run(options, operands);
@@ -33,27 +36,13 @@ export async function run(options: Options, operands: readonly string[]): Promis
     // If there is no server, this command also drives the run that it follows.
     session.attend(namedId);
     const labels = of.steps.length > 1 && !options.has('step') ? createStepLabels(client, runId) : null;
-    const printLine = createLinePrinter(output, {
-      labelOf: labels && (({ step_id: ofLine }) => labels.of(ofLine)),
-      showsTime: options.has('timestamps'),
-      // The log is this command's data, including what the script wrote to its standard error.
-      to: 'stdout',
-      separatesAttempts: true,
-    });
-    const print: LinePrinter = output.isJson
-      ? output.json
-      : (line) => {
-          const learning = labels?.learn(line.step_id);
-          return learning ? learning.then(() => printLine(line)) : printLine(line);
-        };
+    const printer = createPrinter(output, { labels, showsTime: options.has('timestamps') });
     const leaving = new AbortController();
     const release = onReaderGone(() => leaving.abort());
-    const { signal } = leaving;
+    const log: WantedLog = { client, runId, query, signal: leaving.signal };
     try {
-      const onBreak = (error: Error): void => output.warn(breakWords(error));
-      if (options.has('follow')) await followLog(client, runId, { query, print, signal, onBreak });
-      else if ((await printAll(session, runId, { query, print, signal })).isExpired)
-        output.warn('the log was removed when its retention ended');
+      if (options.has('follow')) await follow(log, printer, output);
+      else if ((await printAll(log, printer)).isExpired) output.warn('the log was removed when its retention ended');
       const hasSubRuns = stepId === undefined && of.steps.some(({ kind }) => kind === 'job');
       // Read again: steps may have started since.
       if (hasSubRuns && !output.isJson)
@@ -74,32 +63,84 @@ function queryOf(options: Options): QueryOf<'getRunLogs'> {
   });
 }
 
-async function printAll(
-  { client }: Session,
-  runId: string,
-  o: { readonly query: QueryOf<'getRunLogs'>; readonly print: LinePrinter; readonly signal: AbortSignal },
-): Promise<{ readonly isExpired: boolean }> {
-  const { query, print, signal } = o;
-  let cursor: string | null = null;
-  for (;;) {
-    const limit = query.tail === undefined ? { limit: pageLines } : {};
-    const page: Awaited<ReturnType<typeof read>> = await read({
-      ...query,
-      ...limit,
-      ...(cursor !== null && { cursor }),
-    });
-    for (const line of page.logs) {
-      const printing = print(line);
+type Printer = {
+  readonly lines: (lines: readonly PrintedLine[]) => void | Promise<void>;
+  /** Lines as the API has them, each as JSON. */
+  readonly texts: (texts: readonly string[]) => void | Promise<void>;
+};
+
+function createPrinter(
+  output: Output,
+  { labels, showsTime }: { readonly labels: StepLabels | null; readonly showsTime: boolean },
+): Printer {
+  if (output.isJson)
+    return {
+      lines: (lines) => output.jsonTexts(lines.map((line) => JSON.stringify(line))),
+      texts: output.jsonTexts,
+    };
+  const print = createLinePrinter(output, {
+    labelOf: labels && (({ step_id: ofLine }) => labels.of(ofLine)),
+    showsTime,
+    // The log is this command's data, including what the script wrote to its standard error.
+    to: 'stdout',
+    separatesAttempts: true,
+  });
+  const printLines = async (lines: readonly PrintedLine[]): Promise<void> => {
+    for (const { step_id: ofLine } of labels ? lines : []) {
+      const learning = labels?.learn(ofLine);
       // Waiting for each of a million lines would take a sixth longer.
-      if (printing) await printing;
+      if (learning) await learning;
     }
+    print(lines);
+  };
+  return { lines: printLines, texts: (texts) => printLines(texts.map(toLogLine)) };
+}
+
+type WantedLog = {
+  readonly client: Client;
+  readonly runId: string;
+  readonly query: QueryOf<'getRunLogs'>;
+  readonly signal: AbortSignal;
+};
+
+async function printAll(log: WantedLog, printer: Printer): Promise<{ readonly isExpired: boolean }> {
+  const { client, runId, query, signal } = log;
+  let cursor: string | undefined;
+  for (;;) {
+    // Unlike the whole rest, a page says whether the log was removed, and is an error if it cannot be read.
+    const limit = query.tail === undefined ? pageLines : undefined;
+    const page: AnswerOf<'getRunLogs'> = await client.call('getRunLogs', {
+      path: { run_id: runId },
+      query: defined({ ...query, limit, cursor }),
+    });
+    await printer.lines(page.logs);
     await outputTaken(signal);
     if (page.logs_expired) return { isExpired: true };
     if (signal.aborted || page.next_cursor === null || query.tail !== undefined) return { isExpired: false };
-    cursor = page.next_cursor;
+    cursor = await printRest({ ...log, query: { ...query, cursor: page.next_cursor } }, printer.texts);
   }
+}
 
-  function read(by: QueryOf<'getRunLogs'>) {
-    return client.call('getRunLogs', { path: { run_id: runId }, query: by });
+/** Prints the lines behind `query.cursor`. @returns the cursor behind the last one */
+async function printRest({ client, runId, ...log }: WantedLog, print: Printer['texts']): Promise<string> {
+  let { cursor = '0' } = log.query;
+  for await (const texts of logTexts(client, runId, log)) {
+    await print(texts);
+    await outputTaken(log.signal);
+    cursor = String(toLogLine(texts.at(-1) ?? '').seq);
   }
+  return cursor;
+}
+
+/** Prints the lines so far, then those to come. */
+async function follow(log: WantedLog, printer: Printer, output: Output): Promise<void> {
+  const { client, runId, query, signal } = log;
+  const print = (texts: readonly string[]) => printer.lines(texts.map((text) => toLine(toLogLine(text))));
+  const cursor = query.tail === undefined ? await printRest(log, print) : undefined;
+  await followLog(client, runId, {
+    query: defined({ ...query, cursor }),
+    print: (line) => printer.lines([line]),
+    signal,
+    onBreak: (error) => output.warn(breakWords(error)),
+  });
 }

@@ -87,7 +87,7 @@ export async function watchRun(
     await followLog(client, runId, {
       print: async (line) => {
         await labels.learn(line.step_id);
-        status.above(() => print(line));
+        status.above(() => print([line]));
       },
       signal: leaving.signal,
       onBreak: (error) => status.above(() => output.warn(breakWords(error))),

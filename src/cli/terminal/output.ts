@@ -18,6 +18,8 @@ export type Output = {
   readonly width: number;
   /** Prints data as one line of JSON. */
   readonly json: (value: unknown) => void;
+  /** Prints JSON texts, a line each. */
+  readonly jsonTexts: (texts: readonly string[]) => void;
   /** Prints data unchanged. */
   readonly text: (text: string) => void;
   /** Prints a line to standard error, unless --quiet is set. */
@@ -45,11 +47,14 @@ function err(line: string): void {
   process.stderr.write(`${forTerminal(line, process.stderr.isTTY && mayColour())}\n`);
 }
 
-/** JSON.stringify keeps DEL and the C1 control characters, which terminals obey. */
-function jsonText(value: unknown): string {
-  const text = JSON.stringify(value);
+/** JSON may contain DEL and the C1 control characters, which terminals obey. */
+function printableJson(text: string): string {
   if (!process.stdout.isTTY) return text;
   return text.replaceAll(/\p{Cc}/gu, (found) => `\\u${found.charCodeAt(0).toString(16).padStart(4, '0')}`);
+}
+
+function jsonTexts(texts: readonly string[]): void {
+  process.stdout.write(texts.map((text) => `${printableJson(text)}\n`).join(''));
 }
 
 const styles = { good: 'green', bad: 'red', busy: 'cyan', faint: 'dim', strong: 'bold' } as const;
@@ -68,9 +73,8 @@ export function createOutput(options: Options): Output {
     isVerbose: options.has('verbose'),
     isForPeople,
     width,
-    json(value) {
-      process.stdout.write(`${jsonText(value)}\n`);
-    },
+    json: (value) => jsonTexts([JSON.stringify(value)]),
+    jsonTexts,
     text: out,
     say: (line) => {
       if (!isQuiet) err(line);
