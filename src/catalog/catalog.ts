@@ -287,7 +287,7 @@ function createRevisions(ignoreOf: (root: string) => Ignore, directories: Direct
       revisions.set(entry, { signature: state.signature, revision, isFinal });
       return revision;
     }
-    throw unusable(job, 'its directory keeps changing');
+    throw unusable(job, 'its folder keeps changing');
   };
 }
 

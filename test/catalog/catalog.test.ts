@@ -144,8 +144,8 @@ describe('the tree', () => {
     const rule =
       "cannot be part of a job's id: use letters, digits, `.`, `_` and `-`, and begin with a letter or digit";
     expect(errorsOf(catalog)).toEqual([
-      `-x: -x/config.yaml:1:1: the directory name \`-x\` ${rule}`,
-      `my jobs/a: my jobs/a/config.yaml:1:1: the directory name \`my jobs\` ${rule}`,
+      `-x: -x/config.yaml:1:1: the folder name \`-x\` ${rule}`,
+      `my jobs/a: my jobs/a/config.yaml:1:1: the folder name \`my jobs\` ${rule}`,
     ]);
   });
 
@@ -162,7 +162,7 @@ describe('the tree', () => {
     expect(JSON.stringify(catalog.invalid())).not.toMatch(/\\u00|\\n/);
     const messages = catalog.invalid().flatMap(({ errors }) => errors.map(({ message }) => message));
     expect(messages).toContainEqual(expect.stringContaining('`a\ufffd[31m\ufffdb` cannot be part'));
-    expect(messages).toContain('the name of its directory is not UTF-8');
+    expect(messages).toContain('the name of its folder is not UTF-8');
   });
 
   test('a job whose id is too long for a request is an error', async () => {
@@ -235,7 +235,7 @@ describe('a config.yaml that is not a regular file', () => {
     expect(idsOf(catalog)).toEqual(['linked', 'ok']);
     expect(errorsOf(catalog)).toEqual([
       'circle: circle/config.yaml:1:1: config.yaml is a link that cannot be read (ELOOP)',
-      'dir: dir/config.yaml:1:1: config.yaml is a directory',
+      'dir: dir/config.yaml:1:1: config.yaml is a folder',
       'gone: gone/config.yaml:1:1: config.yaml is a broken link',
       'out: out/config.yaml:1:1: config.yaml is a link that leads outside the source',
       'pipe: pipe/config.yaml:1:1: config.yaml is not a regular file',

@@ -307,7 +307,7 @@ describe('a job that cannot be copied', () => {
     expect(await problemOf(snapshots.take(entry))).toMatchObject({
       slug: 'job-invalid',
       message:
-        "The job 'job' cannot be used: its directory contains more than 10,000 files: move data elsewhere or name it in .flwdignore",
+        "The job 'job' cannot be used: its folder contains more than 10,000 files: move data elsewhere or name it in .flwdignore",
       members: { errors: [{ file: 'job/config.yaml', line: 1, column: 1 }] },
     });
   });
@@ -316,7 +316,7 @@ describe('a job that cannot be copied', () => {
     const { root, dir, entry, snapshots } = await setUp({ 'job/big': '' });
     truncateSync(join(root, 'job/big'), 200 * 2 ** 20);
     const problem = await problemOf(snapshots.take(entry));
-    expect(problem.message).toContain('its directory contains more than 100 MiB');
+    expect(problem.message).toContain('its folder contains more than 100 MiB');
     expect(existsSync(dir)).toBe(false);
   });
 

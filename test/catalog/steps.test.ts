@@ -133,7 +133,7 @@ describe('is refused', () => {
       steps('id: a, script: ./run.sh, approval: {text: x}'),
       '2:5: a step must have exactly one of script, command, job, approval, and `a` has 2',
     ],
-    [steps('id: a, script: ./gone.sh'), "2:21: `./gone.sh` is not in the job's directory"],
+    [steps('id: a, script: ./gone.sh'), "2:21: `./gone.sh` is not in the job's folder"],
     [steps('id: a, script: tar'), '2:21: a script is a file of the job, so it must begin with ./'],
     [
       steps('id: a, run: make'),
@@ -147,7 +147,7 @@ describe('is refused', () => {
     ],
     [
       steps('id: a, job: ../b'),
-      "2:18: `../b` cannot be the id of a job: the directory name `..` cannot be part of a job's id: " +
+      "2:18: `../b` cannot be the id of a job: the folder name `..` cannot be part of a job's id: " +
         'use letters, digits, `.`, `_` and `-`, and begin with a letter or digit',
     ],
     [

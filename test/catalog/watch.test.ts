@@ -46,7 +46,7 @@ test('a save by renaming a draft over the file is seen', async () => {
 test('a job that is fixed becomes usable, and a job whose script disappears becomes invalid', async () => {
   const root = makeSource({ 'a/config.yaml': 'command: ./lib/run.sh\n' });
   const catalog = await openCatalog([sourceAt(root)]);
-  expect(errorsOf(catalog)).toEqual(["a: a/config.yaml:1:10: `./lib/run.sh` is not in the job's directory"]);
+  expect(errorsOf(catalog)).toEqual(["a: a/config.yaml:1:10: `./lib/run.sh` is not in the job's folder"]);
 
   write(root, { 'a/lib/run.sh': '#!/bin/bash\n' });
   await expect.poll(() => idsOf(catalog)).toEqual(['a']);

@@ -95,7 +95,7 @@ test.each([
   [['a', 'b'], 'unexpected word `b`: flwd init PATH, as in flwd init jobs/hello\n'],
   [['a', '--data-dir', 'x'], 'flwd init takes no --data-dir: it does not work on an instance\n'],
   [['jobs/a', '-l', 'perl'], '--language does not take `perl`; use one of bash, python, node, pwsh\n'],
-  [['jobs/a b'], "nothing was written:\nconfig.yaml:1 the directory name `a b` cannot be part of a job's id: "],
+  [['jobs/a b'], "nothing was written:\nconfig.yaml:1 the folder name `a b` cannot be part of a job's id: "],
 ])('flwd init %j is a usage error', async (words, message) => {
   const dir = createFolder();
   const seen = await flwd(dir, 'init', ...words);

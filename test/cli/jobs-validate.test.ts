@@ -56,7 +56,7 @@ test('jobs validate --json prints valid and invalid jobs', async () => {
               file: 'jobs/bad/config.yaml',
               line: 1,
               column: 10,
-              message: "`./missing.sh` is not in the job's directory",
+              message: "`./missing.sh` is not in the job's folder",
             },
           ],
         },

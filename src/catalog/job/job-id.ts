@@ -17,7 +17,7 @@ export function whatIsWrongWithId(id: string): string | undefined {
   for (const segment of id.split('/')) {
     if (segmentPattern.test(segment)) continue;
     return (
-      `the directory name \`${printable(segment)}\` cannot be part of a job's id: ` +
+      `the folder name \`${printable(segment)}\` cannot be part of a job's id: ` +
       'use letters, digits, `.`, `_` and `-`, and begin with a letter or digit'
     );
   }

@@ -43,7 +43,7 @@ export type FoundFile = { readonly hostPath: string; readonly stat: Stats } | { 
 export function findJobFile({ root, path, ignore }: JobPlace, name: string): FoundFile {
   const inside = normalize(name);
   if (inside.startsWith('/') || inside === '..' || inside.startsWith('../')) {
-    return { problem: "lies outside the job's directory" };
+    return { problem: "lies outside the job's folder" };
   }
   const steps = inside.split('/').filter((step) => step !== '' && step !== '.');
   let at = path;
@@ -57,7 +57,7 @@ export function findJobFile({ root, path, ignore }: JobPlace, name: string): Fou
     if (isLeftOut(ignore, at, stat?.isDirectory() ?? false)) return { problem: 'is ignored by `.flwdignore`' };
     if (stat?.isSymbolicLink()) return followed(root, path, inside);
   }
-  return stat ? { hostPath: join(root, at), stat } : { problem: "is not in the job's directory" };
+  return stat ? { hostPath: join(root, at), stat } : { problem: "is not in the job's folder" };
 }
 
 function followed(root: string, path: string, inside: string): FoundFile {

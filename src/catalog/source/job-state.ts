@@ -103,7 +103,7 @@ function list(job: IdentifiedJob, dir: string, inside: string): Dirent[] {
   } catch (error) {
     const isGone = ['ENOENT', 'ENOTDIR'].includes(errorCode(error) ?? '');
     if (!isGone)
-      throw unusable(job, `its directory \`${inside || '.'}\` cannot be read (${errorCode(error) ?? 'unknown error'})`);
+      throw unusable(job, `its folder \`${inside || '.'}\` cannot be read (${errorCode(error) ?? 'unknown error'})`);
     if (inside === '') throw new Problem('job-not-found', `The job '${job.id}' does not exist`);
     return [];
   }
@@ -116,7 +116,7 @@ function holdsJob(listed: readonly Dirent[], dir: string): boolean {
 }
 
 function tooMuch(job: IdentifiedJob, what: string): Problem {
-  return unusable(job, `its directory contains ${what}: move data elsewhere or name it in .flwdignore`);
+  return unusable(job, `its folder contains ${what}: move data elsewhere or name it in .flwdignore`);
 }
 
 export function unusable(job: IdentifiedJob, message: string): Problem {

@@ -89,7 +89,7 @@ export function createSnapshots(o: Excluded & { readonly dir: string }) {
       if (state.isSettled) taken.set(entry.dir, { signature: state.signature, snapshot });
       return snapshot;
     }
-    throw unusable(job, 'its directory keeps changing');
+    throw unusable(job, 'its folder keeps changing');
   }
 
   return { take, dirOf };

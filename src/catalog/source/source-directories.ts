@@ -153,7 +153,7 @@ function readStamped(
     return directory && { ...directory, stamp: stampOf(dir, look, directory.files) };
   } catch (error) {
     const reason = errorCode(error) ?? 'unknown error';
-    log.warn({ source: source.name, path: printable(path) }, `a directory cannot be read (${reason})`);
+    log.warn({ source: source.name, path: printable(path) }, `a folder cannot be read (${reason})`);
     const nothing = { subdirectories: new Set<string>(), configFiles: [], files: [], scripts: 0, unnamable: [] };
     return { ...nothing, stamp: stampOf(dir, look, []) };
   }

@@ -17,13 +17,13 @@ import { errorCode } from '../../lib/error-code.ts';
 
 export type SourceFile = { readonly text: string } | { readonly message: string };
 
-/** `path` is relative to `root`. `message` continues after the file's name: `is a directory`. */
+/** `path` is relative to `root`. `message` continues after the file's name: `is a folder`. */
 export function readSourceFile(root: string, path: string, limitBytes: number): SourceFile {
   const found = open(root, join(root, path));
   if (typeof found !== 'number') return found;
   try {
     const stat = fstatSync(found);
-    if (stat.isDirectory()) return { message: 'is a directory' };
+    if (stat.isDirectory()) return { message: 'is a folder' };
     if (!stat.isFile()) return { message: 'is not a regular file' };
     const bytes = readUpTo(found, Math.min(stat.size, limitBytes) + 1, limitBytes);
     if (bytes.length > limitBytes) return { message: `is larger than ${limitBytes / 1024} KiB` };

@@ -147,7 +147,7 @@ async function refreshDirectory(
 }
 
 function unnamableJob(mountPath: string, path: string): FoundJob {
-  const message = 'the name of its directory is not UTF-8';
+  const message = 'the name of its folder is not UTF-8';
   return {
     id: jobIdOf(mountPath, path),
     path,

@@ -26,7 +26,7 @@ export function ApprovalCard({ run, step }: { readonly run: Run; readonly step: 
       <div className={styles.asked}>
         <CircleUserRound size={16} aria-hidden="true" className={styles.icon} />
         <div>
-          <h2 className={styles.question}>{harmless(step.message ?? `Shall ${step.step_id} go on?`)}</h2>
+          <h2 className={styles.question}>{harmless(step.message ?? `Continue with ${step.step_id}?`)}</h2>
           <p className={styles.since}>
             {step.step_id} has asked {step.started_at !== null && <Age at={step.started_at} />}
           </p>
