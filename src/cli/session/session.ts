@@ -2,6 +2,7 @@
 // dir: then it is the running server, or else an instance in this process that ends with the command (ADR 0021).
 
 import { existsSync, readFileSync } from 'node:fs';
+import { keepAnswers } from '../../client/answer-shape.ts';
 import { ApiProblem } from '../../client/api-problem.ts';
 import { type Client, createClient, type Fetch } from '../../client/client.ts';
 import type { Config } from '../../config/config.ts';
@@ -10,6 +11,7 @@ import { findDenied } from '../../instance/data-dir.ts';
 import { findOwner } from '../../instance/owner-lock.ts';
 import { isTakeoverUnfinished } from '../../instance/takeover-folder.ts';
 import { assertRestored } from '../../instance/unfinished-restore.ts';
+import { packageVersion } from '../../instance/version.ts';
 import { isLoopback } from '../../lib/loopback.ts';
 import { nearest } from '../../lib/nearest.ts';
 import { jobsDir, type Options } from '../command.ts';
@@ -33,6 +35,8 @@ export type Session = {
   readonly attend: (runId: string) => void;
   /** Writes a command for the same instance, as the user can type it. */
   readonly command: (...words: readonly string[]) => string;
+  /** Says which versions do not fit together, if an answer of the server lacks something; otherwise null. */
+  readonly misfit: () => Promise<string | null>;
   readonly close: () => Promise<void>;
 };
 
@@ -116,13 +120,14 @@ async function openRemote(remote: string, options: Options, request: SessionRequ
     throw new Refusal(`the remote \`${remote}\` has a \`ca_file\`, but its address is not https: ${baseUrl}`);
   if (token !== undefined && url.protocol === 'http:' && !isLoopback(url.hostname))
     process.stderr.write(`flwd: ${baseUrl} does not use TLS: the token is sent unencrypted\n`);
+  const client = createClient({
+    baseUrl,
+    ...interfaceOf(request),
+    ...(token !== undefined && { token }),
+    ...(caFile !== null && { fetch: await trustingFetch(remote, caFile) }),
+  });
   return {
-    client: createClient({
-      baseUrl,
-      ...interfaceOf(request),
-      ...(token !== undefined && { token }),
-      ...(caFile !== null && { fetch: await trustingFetch(remote, caFile) }),
-    }),
+    ...knowing(client, baseUrl),
     where: baseUrl,
     url: baseUrl,
     isEphemeral: () => false,
@@ -131,6 +136,11 @@ async function openRemote(remote: string, options: Options, request: SessionRequ
     command: (...words) => commandText(options, ...words),
     close: async () => undefined,
   };
+}
+
+function knowing(by: Client, url: string): Pick<Session, 'client' | 'misfit'> {
+  const { client, misfit } = keepAnswers(by);
+  return { client, misfit: () => misfit(`the server at ${url}`, packageVersion()) };
 }
 
 /** What the server is told about the interface. */
@@ -186,7 +196,7 @@ async function openOwn(loaded: LoadedConfig, options: Options, request: SessionR
   const ofServed = new Map([...options].filter(([name]) => name !== jobsDir.name));
   const command = (...words: readonly string[]): string =>
     commandText(link.isEphemeral() ? options : ofServed, ...words);
-  return { client, where: loaded.config.instance.dataDir, url: baseUrl, command, ...link };
+  return { ...knowing(client, baseUrl), where: loaded.config.instance.dataDir, url: baseUrl, command, ...link };
 }
 
 /** Jobs of an interrupted takeover are held, and their lines may be gone from the crontab: then nothing starts them. */
@@ -214,6 +224,9 @@ export async function workWith<T>(
   try {
     return await work(session);
   } catch (error) {
+    // An answer without a member that the command reads.
+    const misfit = error instanceof TypeError || error instanceof RangeError ? await session.misfit() : null;
+    if (misfit !== null) throw new Refusal(misfit);
     const remote = remoteOf(options);
     if (remote === undefined || !(error instanceof ApiProblem && error.status === 401)) throw error;
     throw new Refusal(`${error.message} ${tokenWords(remote, options)}`, exitCodes.notAllowed);

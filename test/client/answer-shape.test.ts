@@ -1,0 +1,26 @@
+import { afterAll, expect, test } from 'vitest';
+import { keepAnswers } from '../../src/client/answer-shape.ts';
+import { createClient } from '../../src/client/client.ts';
+import { type Operation, operations } from '../../src/contract/operations.ts';
+import { startServing } from '../server/serving.ts';
+import { bash } from '../support/jobs.ts';
+
+const server = await startServing({ jobs: { 'backup/daily': bash('true') } });
+afterAll(() => server.close());
+
+test('answers of this version lack nothing', async () => {
+  const run = await server.addRun();
+  const { client, misfit } = keepAnswers(createClient({ baseUrl: server.url }));
+  const plain = Object.entries<Operation>(operations).filter(
+    ([, { method, path, answers }]) =>
+      method === 'GET' &&
+      !path.includes('{') &&
+      answers.every(({ content }) => Object.keys(content).join() === 'application/json'),
+  );
+  expect(plain.length).toBeGreaterThan(10);
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the names of the table
+  for (const [id] of plain) await client.call(id as 'listRuns').catch(() => undefined);
+  await client.call('getRun', { path: { run_id: run.id } });
+  await client.call('getJob', { path: { job_id: 'backup/daily' } });
+  expect(await misfit('the server', '1.0.0')).toBeNull();
+});
