@@ -17,6 +17,9 @@ import { JobLine } from './JobLink.tsx';
 
 type Trigger = AnswerOf<'listTriggers'>['triggers'][number];
 
+/** The height of a phone's row. */
+const threeLinesRem = 5;
+
 export function TriggersPage(): ReactNode {
   const triggers = useAnswer(['triggers'], (client, signal) => client.call('listTriggers', { signal }));
   return (
@@ -35,6 +38,7 @@ export function TriggersPage(): ReactNode {
               rows={rows}
               columns={columns}
               keyOf={({ id }) => id}
+              compactRem={threeLinesRem}
               compact={(trigger) => (
                 <div className={styles.compact}>
                   <JobLine id={trigger.job_id} />

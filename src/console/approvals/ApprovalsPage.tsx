@@ -101,9 +101,13 @@ function Nothing({ isNamed }: { readonly isNamed: boolean }): ReactNode {
     <Empty>
       <CircleUserRound size={16} aria-hidden="true" />
       <p>
-        {isNamed
-          ? 'This approval no longer exists.'
-          : 'Nothing waits for a person. A step with `approval: {text: …}` would ask here.'}
+        {isNamed ? (
+          'This approval no longer exists.'
+        ) : (
+          <>
+            Nothing waits for a person. A step with <code>{'approval: {text: …}'}</code> would ask here.
+          </>
+        )}
       </p>
     </Empty>
   );

@@ -1,12 +1,12 @@
 // The page of a job: the form to run it, its runs, its files, when it starts by itself, and how long it takes.
 
 import { Play } from 'lucide-react';
-import { type ReactNode, useMemo } from 'react';
+import { type ReactNode, useMemo, useState } from 'react';
 import { Link, useLocation, useSearch } from 'wouter';
 import type { ApiProblem } from '../../client/api-problem.ts';
 import type { AnswerOf } from '../../contract/operations.ts';
 import { useTitle } from '../browser.ts';
-import { ButtonLink } from '../design/controls/Button.tsx';
+import { Button, ButtonLink } from '../design/controls/Button.tsx';
 import { type Tab, Tabs } from '../design/controls/Tabs.tsx';
 import { Card } from '../design/text/Card.tsx';
 import { Chip } from '../design/text/Chip.tsx';
@@ -266,12 +266,30 @@ function GraphTab({ job }: { readonly job: Job }): ReactNode {
   );
 }
 
+/** A longer one would push the form out of sight. */
+const longDescription = 400;
+
+function Description({ text }: { readonly text: string }): ReactNode {
+  const [isWhole, setWhole] = useState(false);
+  const isLong = text.length > longDescription;
+  return (
+    <div className={styles.description}>
+      <p data-cut={(isLong && !isWhole) || undefined}>{text}</p>
+      {isLong && (
+        <Button size="small" look="quiet" aria-expanded={isWhole} onClick={() => setWhole(!isWhole)}>
+          {isWhole ? 'Show less' : 'Show all'}
+        </Button>
+      )}
+    </div>
+  );
+}
+
 function RunTab({ job, runs }: { readonly job: Job; readonly runs: ReturnType<typeof useLastRuns> }): ReactNode {
   const { data: times } = useJobTimes(job.id, '30d');
   const mayReadRuns = useScopes()('runs:read') !== false;
   return (
     <>
-      {job.description !== null && <p className={styles.description}>{harmless(job.description)}</p>}
+      {job.description !== null && <Description text={harmless(job.description)} />}
       <StartForm
         job={job}
         lastRuns={runs.data?.runs ?? []}

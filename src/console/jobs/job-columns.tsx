@@ -67,6 +67,7 @@ const after: readonly Column<JobRow>[] = [
     id: 'next',
     head: 'Next',
     width: '150px',
+    leavesBelowPx: 900,
     cell: (row) => <Next row={row} />,
     sortBy: ({ next }) => (next === null ? null : Date.parse(next.at)),
   },

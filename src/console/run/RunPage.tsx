@@ -109,17 +109,20 @@ function RunHeader({ run, children }: { readonly run: Run; readonly children: Re
         </>
       }
       title={
-        <>
+        <span className={styles.heading}>
           {isNarrow && (
             <Link href="/runs" aria-label="Runs" className={styles.back}>
               <ChevronLeft size={16} aria-hidden="true" />
             </Link>
           )}
-          <Link href={jobPath(run.job_id)}>{isNarrow ? <JobName id={run.job_id} /> : job.slice(cut + 1)}</Link>
-          <span className={styles.time}>
-            , <Time at={run.created_at} hasDay />
+          <span className={styles.job}>
+            <Link href={jobPath(run.job_id)}>{isNarrow ? <JobName id={run.job_id} /> : job.slice(cut + 1)}</Link>,
           </span>
-        </>
+          <span className={styles.time}>
+            {' '}
+            <Time at={run.created_at} hasDay />
+          </span>
+        </span>
       }
       after={
         <span className={styles.id}>

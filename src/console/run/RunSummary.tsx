@@ -44,11 +44,7 @@ export function RunSummary(o: {
         <Times run={run} times={o.times} nowMs={o.nowMs} />
         <Revision run={run} lastSuccess={o.lastSuccess} />
         <Arguments run={run} lastSuccess={o.lastSuccess} />
-        {Object.entries(run.labels).map(([name, value]) => (
-          <Fact key={name} icon={Tag} title="Label">
-            {harmless(value === '' ? name : `${name}: ${value}`)}
-          </Fact>
-        ))}
+        <Labels of={run.labels} />
       </div>
     </div>
   );
@@ -191,6 +187,44 @@ function Revision({
   );
 }
 
+const mostLabels = 6;
+
+function Labels({ of }: { readonly of: Run['labels'] }): ReactNode {
+  const [isWhole, setWhole] = useState(false);
+  const all = Object.entries(of);
+  const shown = isWhole ? all : all.slice(0, mostLabels);
+  return (
+    <>
+      {shown.map(([name, value]) => (
+        <Fact key={name} icon={Tag} title="Label">
+          {harmless(value === '' ? name : `${name}: ${value}`)}
+        </Fact>
+      ))}
+      <Rest count={all.length - mostLabels} what="labels" isWhole={isWhole} setWhole={setWhole} />
+    </>
+  );
+}
+
+/** Shows the rest of a list and hides it again, so the button keeps the focus. */
+function Rest(o: {
+  readonly count: number;
+  readonly what: string;
+  readonly isWhole: boolean;
+  readonly setWhole: (isWhole: boolean) => void;
+}): ReactNode {
+  if (o.count <= 0) return null;
+  return (
+    <button type="button" className={styles.more} onClick={() => o.setWhole(!o.isWhole)}>
+      {o.isWhole ? 'Fewer' : `+${o.count}`}
+      <span className="unseen">
+        {' '}
+        {o.isWhole ? '' : 'more '}
+        {o.what}
+      </span>
+    </button>
+  );
+}
+
 const mostChips = 3;
 const mostDiffering = 2;
 
@@ -211,7 +245,6 @@ function Arguments({
     ([one], [other]) => Number(changed.has(other)) - Number(changed.has(one)),
   );
   const shown = isWhole ? all : all.slice(0, mostChips);
-  const rest = all.length - shown.length;
   return (
     <>
       {shown.map(([name, value]) => {
@@ -233,12 +266,7 @@ function Arguments({
           </span>
         );
       })}
-      {rest > 0 && (
-        <button type="button" className={styles.more} onClick={() => setWhole(true)}>
-          +{rest}
-          <span className="unseen"> more arguments</span>
-        </button>
-      )}
+      <Rest count={all.length - mostChips} what="arguments" isWhole={isWhole} setWhole={setWhole} />
     </>
   );
 }

@@ -10,7 +10,7 @@ import { Dialog } from '../design/controls/Dialog.tsx';
 import { SearchField } from '../design/controls/Input.tsx';
 import { Segmented } from '../design/controls/Segmented.tsx';
 import { PageHeader } from '../design/text/PageHeader.tsx';
-import { narrowPx, useWidth } from '../design/width.ts';
+import { useWidth } from '../design/width.ts';
 import { useNow } from '../session/clock.ts';
 import { useScopes } from '../session/scopes.ts';
 import { onDemand } from '../shell/on-demand.tsx';
@@ -31,7 +31,7 @@ const BackfillForm = onDemand('the form', async () => (await import('../backfill
 
 const minuteMs = 60_000;
 const dayMs = 86_400_000;
-/** Beside a narrower page the panel has no room. */
+/** Beside a narrower page the panel has no room, and in its header only the title and the acts. */
 const panelPx = 1_000;
 
 export function SchedulesPage(): ReactNode {
@@ -43,7 +43,7 @@ export function SchedulesPage(): ReactNode {
   const { view, monday, chosen, form, backfill, go } = usePlace(zone);
   const late = useLate();
   const pausing = usePausing();
-  const isNarrow = useWidth() < narrowPx;
+  const isNarrow = useWidth() < panelPx;
   const [filter, setFilter] = useState('');
   const zoneNote = schedules.data && <span className={styles.zone}>Times in {zone}</span>;
   const search = view === 'table' && all.length > 0 && (

@@ -24,6 +24,8 @@ const hourMs = 3_600_000;
 const weekMs = 7 * 24 * hourMs;
 /** The height of a phone's row with a line for the heartbeat. */
 const threeLinesRem = 5;
+/** Below it, the last run has only the icon of its status, so that the words of the schedule have room. */
+const slimPx = 900;
 /** From these widths on, a line for the heartbeat has room beside the other columns. */
 const roomyPx = { withArguments: 1_700, without: 1_400 };
 
@@ -45,6 +47,7 @@ export function SchedulesTable(o: {
   const hasHeartbeats = o.all.some(({ heartbeat }) => heartbeat !== null);
   const width = useWidth();
   const isRoomy = o.chosen === null && width >= (hasArguments ? roomyPx.withArguments : roomyPx.without);
+  const isSlim = width < slimPx;
   const isTight = o.chosen !== null || width < 1_280;
   const columns = useMemo(() => {
     const tally = week ? tallies(week) : isWeekLoading ? 'loading' : 'unknown';
@@ -53,8 +56,8 @@ export function SchedulesTable(o: {
       ...(hasHeartbeats ? [] : ['heartbeat']),
       ...(hasHeartbeats && isTight ? ['success'] : []),
     ];
-    return columnsOf(tally, zone, choose, isRoomy).filter(({ id }) => !left.includes(id));
-  }, [week, isWeekLoading, zone, choose, hasArguments, hasHeartbeats, isRoomy, isTight]);
+    return columnsOf(tally, { zone, isRoomy, isSlim }, choose).filter(({ id }) => !left.includes(id));
+  }, [week, isWeekLoading, zone, choose, hasArguments, hasHeartbeats, isRoomy, isSlim, isTight]);
   const acts = useScheduleActs(o.open);
   const menuOf = (schedule: Schedule): ReactNode => <RowMenu schedule={schedule} acts={acts.actsOf(schedule)} />;
   return (
@@ -83,9 +86,8 @@ type Tallies = ReadonlyMap<string, Tally> | 'loading' | 'unknown';
 
 function columnsOf(
   tally: Tallies,
-  zone: string,
+  { zone, isRoomy, isSlim }: { readonly zone: string; readonly isRoomy: boolean; readonly isSlim: boolean },
   choose: (id: string) => void,
-  isRoomy: boolean,
 ): readonly Column<Schedule>[] {
   return [
     {
@@ -124,9 +126,9 @@ function columnsOf(
     {
       id: 'last',
       head: 'Last run',
-      width: '212px',
+      width: isSlim ? '132px' : '212px',
       sortBy: (one) => one.last_run?.created_at ?? null,
-      cell: (one) => <Last schedule={one} zone={zone} />,
+      cell: (one) => <Last schedule={one} zone={zone} isNarrow={isSlim} />,
     },
     {
       id: 'heartbeat',

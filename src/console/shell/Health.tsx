@@ -1,11 +1,12 @@
 // At the foot of the sidebar: the server's health, or that the server is unreachable.
 
+import { useQueryClient } from '@tanstack/react-query';
 import { HeartPulse } from 'lucide-react';
-import type { ReactNode } from 'react';
+import { type ReactNode, useEffect } from 'react';
 import { Link } from 'wouter';
-import { ApiProblem } from '../../client/api-problem.ts';
-import { failureOf } from '../session/answers.tsx';
-import { useHealth } from '../session/health.ts';
+import { ApiProblem, ServerUnreachable } from '../../client/api-problem.ts';
+import { failureOf, useRefresh } from '../session/answers.tsx';
+import { healthKey, useHealth } from '../session/health.ts';
 import { useSession } from '../session/session.tsx';
 import styles from './Sidebar.module.css';
 
@@ -14,6 +15,7 @@ export function Health({ isCollapsed }: { readonly isCollapsed: boolean }): Reac
   // The server would refuse the request again, and reopen a sign-in dialog that the user has closed.
   const isRefused = refusal !== null || (hasToken && !isSignedIn);
   const health = useHealth(!isRefused);
+  useUnreachable();
   if (isRefused) return null;
   const failure = failureOf(health);
   const status = health.data?.status;
@@ -29,5 +31,20 @@ export function Health({ isCollapsed }: { readonly isCollapsed: boolean }): Reac
         {word}
       </span>
     </Link>
+  );
+}
+
+/** A page that says that the server is unreachable must not have a healthy server at its foot. */
+function useUnreachable(): void {
+  const answers = useQueryClient();
+  const refresh = useRefresh();
+  useEffect(
+    () =>
+      answers.getQueryCache().subscribe((event) => {
+        if (event.type !== 'updated' || event.action.type !== 'failed') return;
+        const isNews = answers.getQueryState(healthKey)?.fetchStatus === 'idle';
+        if (isNews && event.action.error instanceof ServerUnreachable) refresh({ queryKey: healthKey });
+      }),
+    [answers, refresh],
   );
 }
