@@ -42,20 +42,22 @@ flwd config show                     # every setting in force, and where it come
 \`\`\`
 
 flwd reads the first of these files that exists: \`--config FILE\`, \`./flwd.yaml\`, \`~/.config/flwd/flwd.yaml\`,
-\`/etc/flwd/flwd.yaml\`. Without a file, the defaults apply. Without \`sources\` there is one source, \`local-fs\`: the folder
-\`jobs\` beside the file or, without a file, in the current folder. If there is no folder \`jobs\`, the source is the folder
-in which flwd looked for it. If \`instance.data_dir\` is set to a folder in that one, the source is \`jobs\` nevertheless.
+\`/etc/flwd/flwd.yaml\`. Without a file, the defaults apply.
 
-If the folder of a source does not exist, perhaps because it is mounted later, the server starts without its jobs and
-finds them once the folder is there. Until then the check \`sources\` of its health is \`degraded\`. A folder that \`--jobs\`
-names must exist.
+Without \`sources\`, there is one source, \`local-fs\`. It is the folder \`jobs\` next to the file or, without a file, in the
+current folder. If this folder does not exist, the source is the folder in which flwd looked for \`jobs\`, unless the
+configured \`instance.data_dir\` is in that folder.
+
+If the folder of a source does not exist, perhaps because it is mounted later, the server starts without its jobs, and
+finds them once the folder is there. Until then, \`/health\` says \`degraded\` for the check \`sources\`. Only a folder that
+\`--jobs\` names must exist.
 
 \`flwd config validate\` also checks the keys and certificates that the file names, so run it as the server's user.
 
 - **Who may write to the file.** If flwd finds the file without \`--config\`, the file and any link to it must belong to
   the current user or root, and nobody else may have write permission. (A group whose id equals the owner's user id may
-  have it.) Otherwise flwd exits and says so: fix it with \`chown\` or \`chmod go-w\`, or name the file with \`--config\`. A
-  named file is always accepted, with a warning if others can write to it.
+  have it.) Otherwise flwd exits and says so: fix it with \`chown\` or \`chmod go-w\`, or name the file with \`--config\`.
+  flwd always accepts a file that \`--config\` names, and warns if others can write to it.
 - **Variables.** \`FLWD_<SECTION>_<KEY>\` overrides a key, with \`_\` for every dot: \`FLWD_SERVER_BIND\`,
   \`FLWD_SECURITY_PROFILES_SECURE_RATE_LIMIT_LIMIT\`. The older prefix \`FLOWD_\` and the short names \`FLWD_DATA_DIR\`,
   \`FLWD_LOG_LEVEL\` and \`FLWD_PROFILE\` work, too. Separate the items of a list with commas, and write a map as

@@ -184,7 +184,7 @@ export const keys = {
   'sources[].trusted': key(
     flag,
     true,
-    'Whether the source’s jobs may use everything that policy allows. With `false` they are `secure` and get no `permissions`, the source needs a `mountPath` of its own, and the keys below say what else its jobs may use',
+    'Whether the source’s jobs may use everything that `security` allows. With `false`, they run in the profile `secure` and get no `permissions`, the source needs a `mountPath` of its own, and the keys below say what else its jobs may use',
   ),
   'sources[].secrets': key(
     listOf(secret),
@@ -208,13 +208,13 @@ export const keys = {
   'sources[].calls': key(
     ownAllOrNames(word),
     'own',
-    'The sources whose jobs the jobs of an untrusted source may start in their steps: its own, all, or also these',
+    'Which jobs the steps of an untrusted source may start: only those of the source itself, those of all sources, or also those of the listed sources',
     ofUntrusted,
   ),
   'sources[].triggers': key(
     ownAllOrNames(word),
     'own',
-    'The sources whose runs may start the jobs of an untrusted source when they end (`triggers`): its own, all, or also these',
+    'Which runs may start the jobs of an untrusted source when they end (`triggers`): only those of the source itself, those of all sources, or also those of the listed sources',
     ofUntrusted,
   ),
   'sources[].kv': key(
@@ -434,7 +434,7 @@ export const keys = {
     {},
     'Days such as holidays that `calendar` and `except` of schedules can name: a list of dates, or the path of an iCalendar file (`.ics`), which is read when the server starts',
   ),
-  'scheduler.schedules_paused': key(flag, false, 'Whether no schedule starts a run'),
+  'scheduler.schedules_paused': key(flag, false, '`true` pauses all schedules: no schedule starts a run'),
   'scheduler.global_concurrency': computed(
     integer(1, 10_000),
     ({ cores }) => Math.max(4, 2 * cores),
@@ -475,7 +475,7 @@ export const keys = {
   'notify.channels.<name>.type': required(choice(...channelTypes), 'The service that gets the messages'),
   'notify.channels.<name>.url': optional(
     storedText,
-    'Its address; required, except for `telegram`, `pagerduty` and `mail`. For `gotify`, the address of the server',
+    'The address of the service; required, except for `telegram`, `pagerduty` and `mail`. For `gotify`, the address of the server',
     { isSecret: true },
   ),
   'notify.channels.<name>.token': optional(
@@ -511,12 +511,12 @@ export const keys = {
   'notify.rules[].after': key(
     integer(1, 1_000),
     1,
-    'Report a failure from this one in a row on: with 3, two failures that are followed by a success are not reported',
+    'Report a failure only if the job has failed at least this many times in a row: with 3, two failures and then a success are not reported',
   ),
   'notify.rules[].repeat': optional(
     duration('1m', '365d'),
-    'Report the same failure of a job at most once in this time, until it succeeds; the next one then as still ' +
-      'failing. Another failure of the job is reported at once',
+    'Report the same failure of a job at most once in this time, until the job succeeds. Later reports are the ' +
+      'event `still_failing`. A different failure of the job is reported at once',
     { defaultText: 'report every failure' },
   ),
   'notify.rules[].digest': optional(
@@ -552,7 +552,7 @@ export const keys = {
 
   'telemetry.otlp.endpoint': optional(
     url,
-    'A collector that gets the spans of runs that have ended, by OTLP over HTTP, such as `http://127.0.0.1:4318`; `/v1/traces` is added, or `/v1/logs`',
+    'A collector that gets the spans of runs that have ended, by OTLP over HTTP, such as `http://127.0.0.1:4318`; flwd adds `/v1/traces` or `/v1/logs`',
   ),
   'telemetry.otlp.headers': key(mapOf(storedText), {}, 'Headers of the requests to it, such as `authorization`', {
     isSecret: true,
@@ -561,18 +561,18 @@ export const keys = {
   'telemetry.otlp.logs': key(
     flag,
     false,
-    'Send the lines of all logs: the readers of the collector can then read what scripts print',
+    'Send the lines of all logs: everyone who can read the collector’s data can then read what scripts print',
   ),
 
   'extensions.enabled': key(
     listOf(choice(...extensions, ...extensionsWithoutEffect)),
     extensions,
-    'The optional interfaces that this instance offers. Without `mcp`, there is no `/mcp`, and it refuses `flwd mcp`; clients are only told of `tui`',
+    'The optional interfaces that this instance offers. Without `mcp`, the server has no `/mcp` and refuses `flwd mcp`. `tui` only tells clients that the terminal UI may be offered',
   ),
   'mcp.job_tools': key(
     integer(0, 200),
     25,
-    'How many jobs agents get as tools of their own, those with `agents: {expose: true}` first; they find the others with `jobs_search`. Many clients read only one page of tools',
+    'How many jobs become tools for agents; jobs with `agents: {expose: true}` come first. Agents find the other jobs with `jobs_search`. Many clients read only one page of tools',
   ),
   'mcp.wait': key(
     duration('1s', '1h'),
@@ -582,7 +582,7 @@ export const keys = {
   'mcp.untrusted': key(
     flag,
     false,
-    'Whether agents see and start jobs of sources with `trusted: false`, whose authors would speak to the agent',
+    'Whether agents see and start jobs of sources with `trusted: false`. The agent then reads what the authors of these jobs wrote',
   ),
 
   'remotes.<name>.base_url': required(url, 'The address of another flwd instance'),

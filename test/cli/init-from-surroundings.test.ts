@@ -107,7 +107,7 @@ test('files that a script reads beside itself are copied, and a file that it wou
   expect((await flwd(dir, 'into', '--quiet')).stdout).toBe('words\n');
 });
 
-test('files that a script writes after it has changed to its own folder, and line ends of Windows, are named', async () => {
+test('files that a script writes after it has changed to its own folder, and Windows line endings, are named', async () => {
   const dir = createFolder();
   writeFiles(dir, {
     'count.sh':
@@ -119,7 +119,7 @@ test('files that a script writes after it has changed to its own folder, and lin
   expect(count.stderr).toContain('line 4 writes last.txt beside the script');
   expect(count.stderr).not.toContain('Windows');
   const greet = await flwd(dir, 'init', '--from', 'greet.sh');
-  expect(greet.stderr).toContain('the script has the line ends of Windows: save it with those of Unix');
+  expect(greet.stderr).toContain('the script has Windows line endings: save it with Unix line endings');
   expect(await configOf(dir, 'greet')).toContain('\ndescription: "Greets."\n');
 });
 

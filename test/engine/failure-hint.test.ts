@@ -295,10 +295,10 @@ describe('input and variables', () => {
     );
   });
 
-  test('an option of set with a line end of Windows, whose usage bash prints as well', () => {
+  test('an option of set with a Windows line ending, whose usage bash prints as well', () => {
     const usage = 'set: usage: set [-abefhkmnptuvxBCEHPT] [-o option-name] [--] [-] [arg ...]';
     const lines = [String.raw`/job/run.sh: line 2: set: -\r: invalid option`, usage];
-    expect(hintOf({ lines, exitCode: 2 })).toMatch(/^the script has the line ends of Windows/);
+    expect(hintOf({ lines, exitCode: 2 })).toMatch(/^the script has Windows line endings/);
   });
 
   test('limits of the run', () => {
@@ -325,9 +325,9 @@ describe('input and variables', () => {
     ['bash: ./tool: /bin/bash^M: bad interpreter: No such file or directory', 126],
     ['/job/run: 2: set: Illegal option -', 2],
     ['/job/run.sh: line 5: syntax error: unexpected end of file', 2],
-  ])('line ends of Windows: %s', (line, exitCode) => {
+  ])('Windows line endings: %s', (line, exitCode) => {
     expect(hintOf({ lines: [line], exitCode })).toMatch(
-      /^(?:the script|a block .*) has the line ends of Windows.*dos2unix/,
+      /^(?:the script|a block .*) has Windows line endings.*dos2unix/,
     );
   });
 
@@ -336,8 +336,8 @@ describe('input and variables', () => {
     String.raw`rm: cannot remove 'old'$'\r': No such file or directory`,
     String.raw`/job/run.sh: line 2: ./x\r: No such file or directory`,
     String.raw`/job/run.sh: line 2: exit: 1\r: numeric argument required`,
-  ])('line ends of Windows, in the script or in what it reads: %s', (line) => {
-    expect(hintOf({ lines: [line] })).toMatch(/^the script, or the text that it reads, has .* of Windows.*dos2unix/);
+  ])('Windows line endings, in the script or in what it reads: %s', (line) => {
+    expect(hintOf({ lines: [line] })).toMatch(/^the script, or the text that it reads, has Windows line endings.*dos2unix/);
   });
 
   test.each([
@@ -346,13 +346,13 @@ describe('input and variables', () => {
     String.raw`psycopg2.errors.InvalidTextRepresentation: invalid input syntax for type integer: '12\r'`,
     String.raw`SyntaxError: Unexpected token '\r', "\r" is not valid JSON`,
     String.raw`Error: no record for db1\r: skipped`,
-  ])('line ends of Windows in data are not explained by the script: %s', (line) => {
+  ])('Windows line endings in data are not explained by the script: %s', (line) => {
     expect(hintOf({ lines: [line] })).toBeUndefined();
   });
 
   test('a file whose interpreter or loader is missing', () => {
     const lines = ['/job/run.sh: line 2: /job/tool: cannot execute: required file not found'];
-    expect(hintOf({ lines, exitCode: 127 })).toMatch(/its first line names .* its loader .* Windows: .*dos2unix/);
+    expect(hintOf({ lines, exitCode: 127 })).toMatch(/its first line names .* its loader .* Windows line endings: .*dos2unix/);
   });
 
   test('a first line that ends as in Windows', () => {

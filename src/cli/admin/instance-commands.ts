@@ -46,7 +46,8 @@ export const instanceCommands = [
       },
       {
         name: 'stop-runs',
-        about: 'on SIGTERM or Ctrl-C, cancel running jobs and wait until they end; a second signal kills them',
+        about:
+          'on SIGTERM or Ctrl-C, cancel the runs in progress and wait until they end; a second signal kills their scripts',
       },
     ],
   },
@@ -74,7 +75,7 @@ export const instanceCommands = [
   },
   {
     name: 'notify',
-    about: 'list the channels for notifications, and what became of their last message',
+    about: 'list the channels for notifications, and whether the last message to each arrived',
     options: onInstance(),
   },
   {

@@ -24,7 +24,7 @@ function listRunning(client: Client, limit: number, signal?: AbortSignal): Promi
 export async function nameRunning(client: Client, log: Logger): Promise<void> {
   const found = await listRunning(client, mostNamed, AbortSignal.timeout(lookMs)).catch(() => undefined);
   if (!found) {
-    log.warn('running jobs continue; the next start resumes them');
+    log.warn('running scripts continue; the next start resumes their runs');
     return;
   }
   const { runs, total } = found;

@@ -89,7 +89,7 @@ function lineEndsOf({ language, text }: Script): Note[] {
   if (!text.includes('\r\n') || (language !== 'sh' && !text.startsWith('#!'))) return [];
   return [
     {
-      text: 'the script has the line ends of Windows: save it with those of Unix, for example with `dos2unix`, and start over',
+      text: 'the script has Windows line endings: save it with Unix line endings, for example with `dos2unix`, and start over',
     },
   ];
 }

@@ -280,7 +280,7 @@ export const jobCommands = [
   },
   {
     name: 'backfills',
-    about: 'list backfills, and how far they are',
+    about: 'list backfills, and how many runs each has started',
     options: onInstance(
       { name: 'job', value: 'JOB', about: 'backfills of this job' },
       { name: 'schedule', value: 'SCHEDULE', about: 'backfills of the schedule with this id or name' },
@@ -296,7 +296,7 @@ export const jobCommands = [
   },
   {
     name: 'backfills cancel',
-    about: 'cancel a backfill: it starts no more runs, and those that it has started go on',
+    about: 'cancel a backfill: it starts no further runs; those that it has started continue',
     options: onInstance(),
     operands: 'BACKFILL',
   },
@@ -401,7 +401,8 @@ export const jobCommands = [
   },
   {
     name: 'mcp',
-    about: 'serve the jobs to an AI agent as tools, over MCP on standard input and output; its client starts this',
+    about:
+      'serve the jobs to an AI agent as tools, over MCP on standard input and output; the agent’s client starts it',
     options: [
       {
         name: 'scopes',

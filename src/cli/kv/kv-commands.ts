@@ -18,7 +18,7 @@ export const kvCommands = [
   },
   {
     name: 'kv set',
-    about: 'store a value under a key; without VALUE, it is read from standard input',
+    about: 'store a value under a key; without VALUE, read the value from standard input',
     options: onInstance(
       { name: 'ttl', value: 'TIME', about: 'the key expires after this time, from 1s to 3650d; default: never' },
       {

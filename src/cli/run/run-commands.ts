@@ -57,7 +57,7 @@ export const runCommands = [
   },
   {
     name: 'compare',
-    about: 'show how a run differs from another run, or from the last success of its job before it',
+    about: 'show how a run differs from another run, or from the previous success of its job',
     options: onInstance(),
     operands: 'RUN [RUN]',
     examples: ['flwd compare backup/daily', 'flwd compare run_01KJ…', 'flwd compare run_01KJ… run_01KK… --json'],
@@ -128,7 +128,8 @@ export const runCommands = [
   },
   {
     name: 'failures',
-    about: 'list what makes jobs fail: runs that failed in the same words are one line, with how often and since when',
+    about:
+      'list what makes jobs fail: one line for all runs that failed with the same message, how often and since when',
     options: onInstance(
       { name: 'job', value: 'JOB', about: 'failures of this job' },
       { name: 'all', about: 'also those that are fixed: the job has succeeded since' },
@@ -174,7 +175,7 @@ export const runCommands = [
   {
     name: 'rerun',
     about:
-      'run a finished run again as a new run, with other arguments if you give some, and print its output as flwd run does',
+      'repeat a finished run as a new run, with the same arguments except those that you give, and print its output',
     options: onInstance(
       {
         name: 'from',
@@ -197,7 +198,7 @@ export const runCommands = [
   },
   {
     name: 'approvals',
-    about: 'list the steps that wait for an approval, longest first',
+    about: 'list the steps that wait for an approval, beginning with the one that has waited longest',
     options: onInstance(
       { name: 'answered', about: 'list approvals that were answered, or ended without an answer, newest first' },
       { name: 'job', value: 'JOB', about: 'approvals of this job’s runs' },

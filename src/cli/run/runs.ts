@@ -37,7 +37,7 @@ export async function run(options: Options, operands: readonly string[]): Promis
   return withSession(options, async (session) => {
     const warnIfLeft = async (runs: readonly Pick<RunSummary, 'status'>[]): Promise<void> => {
       if (!session.isOwn() || runs.every(({ status }) => isFinished(status))) return;
-      await warnNoServer(session, 'nothing starts, and no end of a run is stored,', { options, output });
+      await warnNoServer(session, 'nothing starts, and flwd does not notice when a run ends,', { options, output });
     };
     if (word !== undefined) {
       const runId = await findRunId(session, word, { output, orLastOf: true });

@@ -26,7 +26,7 @@ export function splitQuartz(pattern: string): QuartzFields | undefined {
 /** `problem` continues after the pattern. */
 export function fromQuartz(fields: QuartzFields): { readonly cron: string } | { readonly problem: string } {
   const { seconds, year, day, weekday } = fields;
-  if (!/^0+$/.test(seconds)) return { problem: `fires at second ${seconds}, and flwd at whole minutes` };
+  if (!/^0+$/.test(seconds)) return { problem: `fires at second ${seconds}, but flwd fires only at whole minutes` };
   if (!['*', '?', ''].includes(year))
     return { problem: `fires only in the year ${year}, which a cron pattern cannot say` };
   const read = {

@@ -20,7 +20,7 @@ export function readOptions(data: Data | undefined): Options | { readonly proble
     const value = textOf(option.value);
     if (written === '') return { problem: 'an option has no name' };
     if (textOf(option.type) === 'file')
-      return { problem: `its option ${written} takes a file, and arguments of flwd are texts` };
+      return { problem: `its option ${written} takes a file, but arguments of flwd are text` };
     if (/\$\{|@(?:option|globals|node|job)\./.test(value ?? ''))
       return { problem: `the default of its option ${written} refers to another value` };
     if (all.some((one) => one.variable === variable)) return { problem: `two of its options become ${variable}` };

@@ -42,14 +42,15 @@ function readWords(words: readonly string[]): { readonly cron: string } | { read
   if (!dateParts || others.length > 2 || !isOrdered || more.length > 0 || minute === '') return unreadable;
   const [, year = '*', month = '', separator, day = ''] = dateParts;
   if (year !== '*') return { problem: `fires only in the year ${year}, which a cron pattern cannot say` };
-  if (!/^0+(?:\.0+)?$/.test(second)) return { problem: `fires at second ${second}, and flwd at whole minutes` };
+  if (!/^0+(?:\.0+)?$/.test(second))
+    return { problem: `fires at second ${second}, but flwd fires only at whole minutes` };
   const fields = { hours: listOf(hour, 'hours'), minutes: listOf(minute, 'minutes'), months: listOf(month, 'months') };
   if (Object.values(fields).includes(null)) return unreadable;
   const given = Object.fromEntries(Object.entries(fields).filter(([, list]) => list !== 'all'));
   if (separator === '~') {
     if (/^0*1$/.test(day) && !weekdays) return { cron: toCron({ ...given, isLast: 'day' }) };
     if (/^0*7\/0*1$/.test(day) && weekdays) return { cron: toCron({ ...given, weekdays, isLast: 'weekday' }) };
-    return { problem: 'counts days from the end of the month, which a cron pattern can only do for the last one' };
+    return { problem: 'counts days from the end of the month, which a cron pattern can do only for the last day' };
   }
   const days = listOf(day, 'days');
   if (days === null) return unreadable;

@@ -42,7 +42,7 @@ function errorsIn(bytes: Buffer): string[] {
 
 /** The line as a terminal shows it: without colours, and only its last state if it was overwritten. Empty: no line. */
 function shownLine(line: string): string[] {
-  // A shell that reads a script with the line ends of Windows says `set: pipefail\r: invalid option name`.
+  // A shell that reads a script with Windows line endings says `set: pipefail\r: invalid option name`.
   const whole = line.trimEnd().replaceAll('\r:', '\\r:');
   const shown = stripVTControlCharacters(whole.slice(whole.lastIndexOf('\r') + 1));
   return shown.trim() === '' ? [] : [shown.slice(0, shownErrorLength)];

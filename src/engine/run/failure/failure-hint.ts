@@ -69,12 +69,12 @@ const rules: readonly LineRule[] = [
   {
     // `-\r` is an option without a letter to dash.
     says: /^\$'[^']*\\r': command not found$|^syntax error near unexpected token .\$'[^']*\\r'|^set: (?:\w+\\r: invalid option name|-\w*\\r: invalid option)$|^[^\s:]*\\r: not found$|^(?:\/\S*\/)?env: ['‘][^'’]*\\r['’]: No such file|\^M: bad interpreter|\bIllegal option -$/,
-    hint: () => `the script has the line ends of Windows: ${saveForUnix}`,
+    hint: () => `the script has Windows line endings: ${saveForUnix}`,
   },
   {
     // A word of the script, or one that it has read from elsewhere. Other programs also print `'12\r'`.
     says: /\$'[^']*\\r'|\\r: (?:No such file or directory|numeric argument required)$/,
-    hint: () => `the script, or the text that it reads, has the line ends of Windows: ${saveForUnix}`,
+    hint: () => `the script, or the text that it reads, has Windows line endings: ${saveForUnix}`,
   },
   {
     says: /: cannot execute: required file not found$/,
@@ -82,8 +82,7 @@ const rules: readonly LineRule[] = [
   },
   {
     says: /^syntax error: (?:unexpected end of file|end of file unexpected)/i,
-    hint: () =>
-      `a block or a quote of the script is not closed, or it has the line ends of Windows: then ${saveForUnix}`,
+    hint: () => `a block or a quote of the script is not closed, or it has Windows line endings: then ${saveForUnix}`,
   },
   {
     says: /^(?:\s*\d+ )?Killed\b/,
@@ -127,10 +126,10 @@ const rules: readonly LineRule[] = [
   },
 ];
 
-const saveForUnix = 'save it with those of Unix, for example with `dos2unix`';
+const saveForUnix = 'save it with Unix line endings, for example with `dos2unix`';
 const neededFile =
   'the job does not see a program that the file needs: the one that its first line names or, for a compiled program, ' +
-  'its loader (`file` shows it). If the first line is right, the file has the line ends of Windows: ' +
+  'its loader (`file` shows it). If the first line is right, the file has Windows line endings: ' +
   saveForUnix;
 
 /** `read` in bash, from the script's own standard input. */
