@@ -337,7 +337,9 @@ describe('input and variables', () => {
     String.raw`/job/run.sh: line 2: ./x\r: No such file or directory`,
     String.raw`/job/run.sh: line 2: exit: 1\r: numeric argument required`,
   ])('Windows line endings, in the script or in what it reads: %s', (line) => {
-    expect(hintOf({ lines: [line] })).toMatch(/^the script, or the text that it reads, has Windows line endings.*dos2unix/);
+    expect(hintOf({ lines: [line] })).toMatch(
+      /^the script, or the text that it reads, has Windows line endings.*dos2unix/,
+    );
   });
 
   test.each([
@@ -352,7 +354,9 @@ describe('input and variables', () => {
 
   test('a file whose interpreter or loader is missing', () => {
     const lines = ['/job/run.sh: line 2: /job/tool: cannot execute: required file not found'];
-    expect(hintOf({ lines, exitCode: 127 })).toMatch(/its first line names .* its loader .* Windows line endings: .*dos2unix/);
+    expect(hintOf({ lines, exitCode: 127 })).toMatch(
+      /its first line names .* its loader .* Windows line endings: .*dos2unix/,
+    );
   });
 
   test('a first line that ends as in Windows', () => {
