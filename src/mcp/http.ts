@@ -1,5 +1,6 @@
 // MCP over HTTP: sessions for clients of 2025, and single requests for clients of 2026. Callers with the same identity
-// and rights share an account, which lasts as long as one of its sessions or requests.
+// and rights share an account, which lasts as long as one of its sessions or requests. A session holds nothing that a
+// request does not say again, so one that is not in memory begins again with its next request (ADR 0064).
 
 import {
   createMcpHandler,
@@ -18,6 +19,7 @@ import { accountOf, agentScopes, asAgent, holdsScope, type Principal, usualAgent
 import { Problem } from '../domain/problem.ts';
 import { atMost } from '../lib/at-most.ts';
 import { httpFetch } from '../lib/http/http-fetch.ts';
+import { createSha256 } from '../lib/sha256.ts';
 import { createChanges } from './changes.ts';
 import type { Instance, Rights } from './instance.ts';
 import { createMcpServer, noBatches, type Shown, tellOfTools } from './server.ts';
@@ -41,9 +43,13 @@ type Session = {
 type Account = {
   /** Who it is, whatever its rights. */
   readonly owner: string;
+  /** The end of the ids of its sessions. */
+  readonly mark: string;
   readonly lent: Lent;
   readonly instance: Instance;
   readonly sessions: Map<string, Session>;
+  /** Sessions that are beginning again. */
+  readonly resuming: Map<string, Promise<Session>>;
   /** Answers clients of 2026. */
   readonly modern: McpHttpHandler;
   readonly shown: Shown;
@@ -54,7 +60,12 @@ type Account = {
   isEnding: boolean;
 };
 
-const most = { sessionsOfOne: 50, sessions: 500, callsOfSession: 20, charsOfId: 200 };
+const most = { sessionsOfOne: 50, sessions: 500, callsOfSession: 20, charsOfId: 200, endedIds: 10_000 };
+const sessionId = /^[\da-f-]{36}\.(?<mark>[\w-]{22})$/;
+/** Clients that send no header speak this. */
+const versionWithoutHeader = '2025-03-26';
+/** The client may have a list of tools, but nobody knows which. */
+const unknownPrint = '';
 const retryAfterSeconds = 5;
 /** A run that has just been asked for is still started, and one whose call was cancelled is still cancelled. */
 const finishMs = 2_000;
@@ -72,12 +83,20 @@ export type HttpMcpOptions = Pick<Instance, 'settings' | 'version' | 'attend'> &
   readonly idleMs: number;
 };
 
-type Shared = HttpMcpOptions & Pick<Unfinished, 'keep'> & { readonly accounts: Map<string, Account> };
+type Shared = HttpMcpOptions &
+  Pick<Unfinished, 'keep'> & {
+    readonly accounts: Map<string, Account>;
+    /** The last sessions that their clients have ended. */
+    readonly endedIds: Set<string>;
+    /** Tells the account's clients in a moment if their lists of tools are out of date. */
+    readonly lookAt: (account: Account) => void;
+  };
 
 export function openHttpMcp(o: HttpMcpOptions) {
   const accounts = new Map<string, Account>();
   const { keep, finished } = createUnfinished();
-  const shared: Shared = { ...o, accounts, keep };
+  const lookAt = (account: Account): void => changes.note([account]);
+  const shared: Shared = { ...o, accounts, keep, endedIds: new Set(), lookAt };
   const looking = setInterval(() => endIdle(shared), o.idleMs / 10).unref();
   const changes = createChanges((account: Account) => tell(account, shared));
   const stopHearing = o.onJobsChange(() => changes.note(accounts.values()));
@@ -131,8 +150,10 @@ async function answerInSession(request: Request, body: unknown, { account, share
   const id = request.headers.get('mcp-session-id');
   if (id === null && !isInitializeRequest(body))
     return send(refusal(400, ProtocolErrorCode.InvalidRequest, 'Begin with `initialize`, or send Mcp-Session-Id.'));
-  const begun = id === null ? await createSession(account, shared) : undefined;
-  const session = begun?.session ?? account.sessions.get(id ?? '');
+  // Some clients send the id of their last session with the request that begins the next one.
+  const isNew = isInitializeRequest(body) && !account.sessions.has(id ?? '');
+  const begun = isNew ? await createSession(account, shared, `${crypto.randomUUID()}.${account.mark}`) : undefined;
+  const session = begun?.session ?? (await findSession(request, id ?? '', { account, shared }));
   if (!session) return send(refusal(404, -32_001, 'There is no such session: begin a new one.'));
   session.uses += 1;
   try {
@@ -141,6 +162,7 @@ async function answerInSession(request: Request, body: unknown, { account, share
       await session.transport.close();
       throw tooManySessions();
     }
+    if (request.method === 'GET' && session.shown.print === unknownPrint) shared.lookAt(account);
     await send(answer);
   } finally {
     session.uses -= 1;
@@ -148,17 +170,68 @@ async function answerInSession(request: Request, body: unknown, { account, share
   }
 }
 
+/** The session with this id, which begins again if it is one of this account and not in memory. */
+async function findSession(
+  request: Request,
+  id: string,
+  { account, shared }: Omit<Answering, 'send'>,
+): Promise<Session | undefined> {
+  const known = account.sessions.get(id);
+  const isOwn = sessionId.exec(id)?.groups?.mark === account.mark;
+  if (known || !isOwn || shared.endedIds.has(id)) return known;
+  // A client may send several requests at once.
+  const resuming =
+    account.resuming.get(id) ??
+    resumeSession(request, id, { account, shared }).finally(() => account.resuming.delete(id));
+  account.resuming.set(id, resuming);
+  return resuming;
+}
+
+/** @throws Problem rate-limited */
+async function resumeSession(
+  { url, headers }: Request,
+  id: string,
+  { account, shared }: Omit<Answering, 'send'>,
+): Promise<Session> {
+  const { session, isRefused } = await createSession(account, shared, id);
+  const hello = {
+    protocolVersion: headers.get('mcp-protocol-version') ?? versionWithoutHeader,
+    capabilities: {},
+    clientInfo: { name: 'resumed', version: '' },
+  };
+  const initialize = new Request(url, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', accept: 'application/json, text/event-stream' },
+  });
+  const answer = await session.transport.handleRequest(initialize, {
+    parsedBody: { jsonrpc: '2.0', id: 0, method: 'initialize', params: hello },
+  });
+  await answer.text();
+  if (isRefused()) {
+    await session.transport.close();
+    throw tooManySessions();
+  }
+  session.shown.print = unknownPrint;
+  return session;
+}
+
 /** A session that belongs to its account once the client has initialised it. */
-async function createSession(account: Account, shared: Shared) {
+async function createSession(account: Account, shared: Shared, newId: string) {
   const { sessions } = account;
   let isRefused = false;
   const transport = new WebStandardStreamableHTTPServerTransport({
-    sessionIdGenerator: () => crypto.randomUUID(),
+    sessionIdGenerator: () => newId,
     onsessioninitialized(id) {
       isRefused = !makeRoom(account.owner, shared);
       if (!isRefused) sessions.set(id, session);
     },
-    onsessionclosed: (id) => void sessions.delete(id),
+    onsessionclosed(id) {
+      sessions.delete(id);
+      const { endedIds } = shared;
+      endedIds.add(id);
+      const [oldest = id] = endedIds;
+      if (endedIds.size > most.endedIds) endedIds.delete(oldest);
+    },
   });
   const shown: Shown = {};
   const server = createMcpServer(account.instance, {
@@ -233,12 +306,13 @@ function accountFor(principal: Principal, shared: Shared): Account {
     known.lent.renew(agent);
     return known;
   }
-  const account = createAccount(owner, agent, shared);
+  const mark = createSha256().update(key).digest('base64url').slice(0, 22);
+  const account = createAccount({ owner, mark }, agent, shared);
   shared.accounts.set(key, account);
   return account;
 }
 
-function createAccount(owner: string, agent: Principal, shared: Shared): Account {
+function createAccount(who: Pick<Account, 'owner' | 'mark'>, agent: Principal, shared: Shared): Account {
   const { settings, version, attend, url } = shared;
   const lent = shared.lend(agent);
   const client = createClient({ baseUrl: url, client: 'mcp', token: lent.credential, fetch: httpFetch });
@@ -249,10 +323,11 @@ function createAccount(owner: string, agent: Principal, shared: Shared): Account
   const instance = { client, settings, version, attend, rights };
   const shown: Shown = {};
   const account: Account = {
-    owner,
+    ...who,
     lent,
     instance,
     sessions: new Map(),
+    resuming: new Map(),
     // In this generation the client cancels by closing the answer.
     modern: createMcpHandler(
       () =>

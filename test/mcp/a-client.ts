@@ -1,6 +1,11 @@
 // An MCP client as agents have one, which starts the real `flwd mcp`.
 
-import { type CallToolResult, Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
+import {
+  type CallToolResult,
+  Client,
+  StreamableHTTPClientTransport,
+  type StreamableHTTPClientTransportOptions,
+} from '@modelcontextprotocol/client';
 import { StdioClientTransport } from '@modelcontextprotocol/client/stdio';
 import { onTestFinished } from 'vitest';
 import { bin } from '../cli/terminal.ts';
@@ -48,9 +53,16 @@ export async function open(
 /** A client of `/mcp`, with a token or as the user of the server. */
 export async function connectHttp(
   url: string,
-  { generation = '2026-07-28', headers = {} }: { generation?: Generation; headers?: Record<string, string> } = {},
+  {
+    generation = '2026-07-28',
+    headers = {},
+    ...more
+  }: { generation?: Generation; headers?: Record<string, string> } & Pick<
+    StreamableHTTPClientTransportOptions,
+    'fetch' | 'reconnectionOptions'
+  > = {},
 ) {
-  const transport = new StreamableHTTPClientTransport(new URL('/mcp', url), { requestInit: { headers } });
+  const transport = new StreamableHTTPClientTransport(new URL('/mcp', url), { requestInit: { headers }, ...more });
   const client = new Client(
     { name: 'a-test', version: '1' },
     { versionNegotiation: { mode: generation === '2025-11-25' ? 'legacy' : { pin: generation } } },

@@ -22,6 +22,15 @@ async function beginSessions(count: number, { headers }: TestToken): Promise<Hea
   return sessions;
 }
 
+const otherDigit = (digit: string) => (digit === '0' ? '1' : '0');
+
+/** The ids of the sessions that the server forgets from now on. */
+function forgotten(): () => unknown[] {
+  const closing = vi.spyOn(WebStandardStreamableHTTPServerTransport.prototype, 'close');
+  onTestFinished(() => closing.mockRestore());
+  return () => closing.mock.contexts.map((transport) => Reflect.get(Object(transport), 'sessionId'));
+}
+
 const statusOf = async (session: Headers | undefined) => (await post(server.url, list, session)).status;
 
 /** Opens a stream that is read by nobody until the test has ended. */
@@ -58,15 +67,20 @@ function openListening(url: string, headers: Headers): Promise<Response> {
   );
 }
 
-test('a caller has 50 sessions, however it narrows its rights: one more ends its own that was idle for longest', async () => {
+test('a caller has 50 sessions, however it narrows its rights: one more takes the place of its own that was idle for longest', async () => {
   const [one, other] = [await server.token(), await server.token()];
   const [theirs] = await beginSessions(1, other);
   const own = await beginSessions(mostSessions, one);
   expect(await statusOf(own[0])).toBe(200);
   const narrow = { ...one, headers: { ...one.headers, 'x-flwd-agent': 'jobs:read' } };
+  const gone = forgotten();
   const [last] = await beginSessions(1, narrow);
-  expect(await statusOf(own[1])).toBe(404);
-  for (const session of [theirs, own[0], own[2], last]) expect(await statusOf(session)).toBe(200);
+  expect(gone()).toEqual([own[1]?.['mcp-session-id']]);
+  for (const session of [theirs, own[0], own[3], last]) expect(await statusOf(session)).toBe(200);
+  expect(gone().length).toBe(1);
+  // It begins again, in the place of another.
+  expect(await statusOf(own[1])).toBe(200);
+  expect(gone()).toEqual([own[1], own[2]].map((session) => session?.['mcp-session-id']));
 });
 
 test('a session with an open stream is not idle, and a caller with no idle session gets no other', async () => {
@@ -75,6 +89,8 @@ test('a session with an open stream is not idle, and a caller with no idle sessi
   for (const session of own) expect((await openStream(server.url, session)).status).toBe(200);
   const refused = await post(server.url, initialize, token.headers);
   expect([refused.status, refused.headers.get('retry-after')]).toEqual([429, '5']);
+  const lost = { ...token.headers, 'mcp-session-id': String(own[0]?.['mcp-session-id']).replace(/^./, otherDigit) };
+  expect(await statusOf(lost)).toBe(429);
   expect(await statusOf(own[0])).toBe(200);
 });
 
@@ -88,10 +104,11 @@ test('a request that begins no session ends no session', async () => {
   for (const session of own) expect(await statusOf(session)).toBe(200);
 });
 
-test('a session ends when it was idle for too long, and not while a stream or a call is open', async () => {
+test('a session is forgotten when it was idle for too long, and not while a stream or a call is open', async () => {
   const jobs = { waits: bash('while true; do sleep 0.1; done') };
   await using short = await startServing({ executes: true, jobs, mcp: { idleMs: 500 } });
-  // Each session is used as soon as it has begun, so that it does not end before that.
+  const gone = forgotten();
+  // Each session is used as soon as it has begun, so that it is not forgotten before that.
   const streaming = await beginSession(short.url);
   await openStream(short.url, streaming);
   const calling = await beginSession(short.url);
@@ -103,10 +120,9 @@ test('a session ends when it was idle for too long, and not while a stream or a 
   const ended = await openStream(short.url, idle);
   expect(ended.status).toBe(200);
   await ended.body?.cancel();
-  await expect
-    .poll(async () => (await post(short.url, { ...list, method: 'x/y' }, idle)).status, { interval: 1_000 })
-    .toBe(404);
-  for (const session of [streaming, calling]) expect((await post(short.url, list, session)).status).toBe(200);
+  await expect.poll(gone).toContain(idle['mcp-session-id']);
+  for (const session of [streaming, calling]) expect(gone()).not.toContain(session['mcp-session-id']);
+  for (const session of [streaming, calling, idle]) expect((await post(short.url, list, session)).status).toBe(200);
 });
 
 test('the answer of a cancelled call ends without a message, and nothing of the call is kept', async () => {

@@ -1,12 +1,15 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { join } from 'node:path';
 import type { Client } from '@modelcontextprotocol/client';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { localPrincipal } from '../../src/domain/principal.ts';
+import { openHttpMcp } from '../../src/mcp/http.ts';
 import { createInstance } from '../cli/an-instance.ts';
 import { flwd } from '../cli/terminal.ts';
 import { type Serving, startServing } from '../server/serving.ts';
 import type { RunAnswer } from '../support/answers.ts';
-import { bash } from '../support/jobs.ts';
+import { bash, writeJob } from '../support/jobs.ts';
 import { connectHttp, dataOf, generations, textOf } from './a-client.ts';
 import { beginSession, initialize, list, post } from './a-wire.ts';
 
@@ -207,6 +210,119 @@ test('a stop of the server leaves the runs of its agents', async () => {
     const { stdout } = await flwd(dir, 'runs', id, '--json');
     expect(JSON.parse(stdout)).toMatchObject({ status: 'running', cancel_requested_at: null });
   }
+});
+
+test('a client of 2025 goes on after a restart of the server, and hears of a job that is new since then', async () => {
+  const instance = await createInstance({ greet });
+  let served = await instance.serve();
+  const made = await served.fetch('/tokens', {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ name: 'ci', scopes: agentScopes }),
+  });
+  const { token }: { token: string } = JSON.parse(await made.text());
+  for (const headers of [{}, { authorization: `Bearer ${token}` }]) {
+    const { client, transport, call } = await connectHttp(served.url, {
+      generation: '2025-11-25',
+      headers,
+      // The server has another port after its restart.
+      fetch: (_, init) => fetch(new URL('/mcp', served.url), init),
+      reconnectionOptions: {
+        initialReconnectionDelay: 100,
+        maxReconnectionDelay: 100,
+        reconnectionDelayGrowFactor: 1,
+        maxRetries: 6_000,
+      },
+    });
+    let changes = 0;
+    client.setNotificationHandler('notifications/tools/list_changed', () => {
+      changes += 1;
+    });
+    await client.listTools();
+    const { sessionId } = transport;
+    await served.stop();
+    const fresh = `fresh${Object.keys(headers).length}`;
+    await writeJob(join(instance.dir, 'jobs', fresh), greet);
+    served = await instance.serve();
+    expect(textOf(await call('job_greet', { who: 'Ada' }))).toContain('success');
+    expect(transport.sessionId).toBe(sessionId);
+    await expect.poll(() => changes).toBe(1);
+    expect((await client.listTools()).tools.map(({ name }) => name)).toContain(`job_${fresh}`);
+    await client.close();
+  }
+  await served.stop();
+});
+
+describe('a session that is not in memory', () => {
+  const withNewId = ({ 'mcp-session-id': id }: { 'mcp-session-id': string }) => ({
+    'mcp-session-id': id.replace(/^[^.]*/, crypto.randomUUID()),
+  });
+
+  test('begins again for its caller alone, with the rights that it began with', async () => {
+    const [one, other] = [await server.token({ scopes: agentScopes }), await server.token({ scopes: agentScopes })];
+    const narrow = { 'x-flwd-agent': 'jobs:read' };
+    const session = withNewId(await beginSession(server.url, { ...one.headers, ...narrow }));
+    for (const headers of [one.headers, other.headers, { ...other.headers, ...narrow }, narrow, {}])
+      expect((await post(server.url, list, { ...session, ...headers })).status).toBe(404);
+    const answer = await post(server.url, list, { ...session, ...one.headers, ...narrow });
+    expect([answer.status, answer.headers.get('mcp-session-id')]).toEqual([200, session['mcp-session-id']]);
+    expect(await answer.text()).not.toContain('"jobs_start"');
+    await server.fetch(`/tokens/${one.id}`, { method: 'DELETE' });
+    expect((await post(server.url, list, { ...withNewId(session), ...one.headers, ...narrow })).status).toBe(401);
+  });
+
+  test('begins again once, although requests come at the same moment', async () => {
+    const nothing = (): void => undefined;
+    const mcp = openHttpMcp({
+      url: server.url,
+      lend: () => ({ credential: 'x', renew: nothing, end: nothing }),
+      settings: { jobTools: 25, waitMs: 50_000, isUntrustedAllowed: false },
+      version: '1.2.3',
+      attend: nothing,
+      onJobsChange: () => nothing,
+      untrustedSources: [],
+      nowMs: () => 0,
+      idleMs: 60_000,
+    });
+    onTestFinished(() => mcp.close());
+    const answers: Response[] = [];
+    const send = async (answer: Response) => void answers.push(answer);
+    const accept = 'application/json, text/event-stream';
+    const ask = (headers: Record<string, string>, body?: object) =>
+      mcp.answer(
+        new Request('http://localhost/mcp', { method: body ? 'POST' : 'GET', headers: { accept, ...headers } }),
+        body,
+        { principal: localPrincipal, send },
+      );
+    await ask({ 'content-type': 'application/json' }, initialize);
+    const lost = withNewId({ 'mcp-session-id': answers.pop()?.headers.get('mcp-session-id') ?? '' });
+    await Promise.all([ask(lost), ask(lost)]);
+    // A session has one stream of this kind.
+    expect(answers.map(({ status }) => status).toSorted((a, b) => a - b)).toEqual([200, 409]);
+  });
+
+  test('does not begin again once its client has ended it', async () => {
+    const session = await beginSession(server.url);
+    expect((await server.fetch('//mcp', { method: 'DELETE', headers: session })).status).toBe(200);
+    expect((await post(server.url, list, session)).status).toBe(404);
+  });
+
+  test.each(['x', `${crypto.randomUUID()}.`, '../../x'])('does not begin if its id is %j', async (id) => {
+    expect((await post(server.url, list, { 'mcp-session-id': id })).status).toBe(404);
+  });
+
+  test('is replaced by a new one if the client begins with its id', async () => {
+    const old = withNewId(await beginSession(server.url));
+    const answer = await post(server.url, initialize, old);
+    expect(answer.status).toBe(200);
+    expect(answer.headers.get('mcp-session-id')).not.toBe(old['mcp-session-id']);
+    await answer.text();
+  });
+
+  test('does not begin for a version that the server does not speak', async () => {
+    const session = withNewId(await beginSession(server.url));
+    expect((await post(server.url, list, { ...session, 'mcp-protocol-version': '1999-01-01' })).status).toBe(400);
+  });
 });
 
 test('a session belongs to its token, and another one finds no such session', async () => {
