@@ -142,7 +142,7 @@ export const backfillOperations = {
   cancelBackfill: {
     ...routes.cancelBackfill,
     tag: 'Schedules',
-    summary: 'Cancel a backfill: it starts no more runs, and those that it has started go on',
+    summary: 'Cancel a backfill: it starts no further runs; those that it has started continue',
     scope: 'schedules:write',
     answers: [json(200, backfill, 'The backfill; unchanged if it had ended')],
     problems: ['backfill-not-found'],

@@ -163,7 +163,7 @@ export const problems = {
   'workspace-expired': {
     status: 409,
     title: 'Workspace Expired',
-    cause: 'The workspace that the steps would continue in is no longer kept, or never was.',
+    cause: 'The workspace that the steps would continue in is no longer kept, or was never kept.',
     fix: 'Rerun from the start. `persistence.retention.workspaces` sets how long workspaces are kept.',
   },
   'revision-expired': {

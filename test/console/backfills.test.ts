@@ -171,7 +171,7 @@ testWith(headlessChromium)(
     const cancel = list.getByRole('button', { name: 'Cancel the backfill of ops/waits' });
     await cancel.press('Enter');
     const asked = page.getByRole('dialog', { name: 'Cancel this backfill?' });
-    await asked.getByText('The 3 runs that it has started go on.').waitFor();
+    await asked.getByText('The 3 runs that it has started continue.').waitFor();
     await asked.getByRole('button', { name: 'Cancel the backfill' }).press('Enter');
     await list.waitFor({ state: 'detached' });
     expect(await read<List>('/backfills?job_id=ops/waits')).toMatchObject({ backfills: [{ status: 'cancelled' }] });

@@ -165,5 +165,5 @@ function Acts({ of }: { readonly of: Backfill }): ReactNode {
 
 function goOnWords(started: number): string {
   if (started === 0) return 'It has not started any run.';
-  return started === 1 ? 'The run that it has started goes on.' : `The ${started} runs that it has started go on.`;
+  return started === 1 ? 'The run that it has started continues.' : `The ${started} runs that it has started continue.`;
 }

@@ -56,7 +56,7 @@ export function PauseAll(o: {
       {isAsking && (
         <Confirm
           title="Pause all schedules?"
-          text={`${schedulesWords(of.total)} resumed. Times that pass meanwhile are not caught up. Runs that have started go on, and triggers and webhooks still start runs.`}
+          text={`${schedulesWords(of.total)} resumed. Times that pass meanwhile are not caught up. Runs that have started continue, and triggers and webhooks still start runs.`}
           yes="Pause all schedules"
           no="Keep them on"
           confirm={acts.pause}
