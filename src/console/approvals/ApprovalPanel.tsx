@@ -207,7 +207,8 @@ function Effects(o: { readonly run: Run; readonly job: Job | null; readonly step
         {starting.length > 0 && <Starts steps={starting} />}
         {run.parent && (
           <Row icon={CornerLeftUp} name="Then">
-            <Link href={runPath(run.parent.run_id)}>the run above it</Link> continues, with the permissions of its own job
+            <Link href={runPath(run.parent.run_id)}>the run above it</Link> continues, with the permissions of its own
+            job
           </Row>
         )}
         {secrets.length > 0 && <Effect icon={KeyRound} name="Secrets" values={secrets} isEmpty="" />}

@@ -60,7 +60,7 @@ export type Backfills = {
   readonly list: (query: BackfillQuery, reach: Reach) => Promise<BackfillPage>;
   /** @throws Problem backfill-not-found */
   readonly get: (id: string, reach: Reach) => Promise<BackfillView>;
-  /** Once this resolves, it starts no more runs. Runs that it has started continue. @throws Problem backfill-not-found */
+  /** Then it starts no further runs; those that have started continue. @throws Problem backfill-not-found */
   readonly cancel: (id: string, reach: Reach) => Promise<BackfillView>;
 };
 
