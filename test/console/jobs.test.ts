@@ -98,8 +98,14 @@ describe('jobs', () => {
     await page.getByRole('tab', { name: 'Runs 1', selected: true }).waitFor();
     const link = page.getByRole('table', { name: 'Runs' }).getByRole('link').first();
     expect(await link.getAttribute('href')).toBe(`/runs/${run.id}`);
-    await page.getByRole('tab', { name: 'Code' }).click();
+    await page
+      .getByRole('alert')
+      .getByRole('link', { name: /^disk\/broken\/config\.yaml:1:/ })
+      .first()
+      .click();
+    await page.getByRole('tab', { name: 'Code', selected: true }).waitFor();
     await page.getByRole('region', { name: 'Code of the job' }).getByText('command: [').waitFor();
+    expect(new URL(page.url()).search).toBe('?tab=code&file=config.yaml&line=1');
     await page.getByRole('tab', { name: 'Schedules' }).click();
     await page.getByText('the schedules in its config.yaml cannot be read').waitFor();
     expect(await page.getByRole('tab', { name: 'Run', exact: true }).count()).toBe(0);

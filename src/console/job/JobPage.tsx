@@ -55,7 +55,7 @@ export function JobPage(): ReactNode {
       <Shown of={job} what="the job" whereElse={<ElseWhere jobId={jobId} />}>
         {({ read, problem }) => (
           <>
-            {problem && <Invalid problem={problem} />}
+            {problem && <Invalid jobId={jobId} problem={problem} />}
             {read ? (
               <JobBody key={read.value.id} jobId={read.value.id} job={read.value} />
             ) : (
@@ -210,12 +210,12 @@ function LastRunBelow({ jobId }: { readonly jobId: string }): ReactNode {
   return last && <LastRun run={last} />;
 }
 
-function Invalid({ problem }: { readonly problem: ApiProblem }): ReactNode {
+function Invalid({ jobId, problem }: { readonly jobId: string; readonly problem: ApiProblem }): ReactNode {
   const errors = Array.isArray(problem.members.errors) ? problem.members.errors : [];
   return (
     <div className={styles.invalid} role="alert">
       <p>{errors.length > 0 ? 'This job is invalid, so it does not start:' : <WithCode text={problem.message} />}</p>
-      <JobErrors of={errors} />
+      <JobErrors jobId={jobId} of={errors} />
     </div>
   );
 }
