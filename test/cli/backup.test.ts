@@ -141,7 +141,7 @@ describe('the key', () => {
       const third = await createInstance(jobs);
       expect(await flwd(third.dir, 'restore', dest)).toMatchObject({
         code: 2,
-        stderr: expect.stringContaining('secret.key cannot be read'),
+        stderr: expect.stringContaining('secret.key is missing'),
       });
     },
   );
@@ -226,7 +226,7 @@ describe('a restore is refused and changes nothing', () => {
     expect(await restored()).toMatchObject({
       code: 2,
       stderr: expect.stringMatching(
-        /the backup \S+ is damaged: flwd\.db is not as it was when the backup was made; nothing was restored\n$/,
+        /the backup \S+ is damaged: flwd\.db is not as it was when the backup was made; nothing was restored: use an earlier backup, or put an intact copy of the file there\n$/,
       ),
     });
     writeFileSync(join(dest, 'flwd.db'), database);

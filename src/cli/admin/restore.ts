@@ -18,10 +18,12 @@ export async function run(options: Options, operands: readonly string[]): Promis
     force: options.has('force'),
     onProgress: (message) => process.stderr.write(`${message}\n`),
   });
-  const { files, createdAt, running, pending, unopened, tokens, damaged } = restored;
-  const exitCode = damaged.length > 0 ? exitCodes.runFailed : exitCodes.done;
+  const { files, createdAt, running, pending, unopened, tokens, damaged, damagedSince } = restored;
+  const isDamaged = damaged.length > 0 || damagedSince.length > 0;
+  const exitCode = isDamaged ? exitCodes.runFailed : exitCodes.done;
   if (options.has('json')) {
-    const shown = { files, created_at: createdAt, running, pending, unopened, tokens, damaged };
+    const rest = { running, pending, unopened, tokens, damaged, damaged_since: damagedSince };
+    const shown = { files, created_at: createdAt, ...rest };
     process.stdout.write(`${JSON.stringify(shown)}\n`);
     return exitCode;
   }
@@ -44,11 +46,18 @@ export async function run(options: Options, operands: readonly string[]): Promis
   if (tokens > 0)
     lines.push(`tokens as they were at that time: ${tokens}; revoke again any that you have revoked since`);
   process.stdout.write(`${lines.join('\n')}\n`);
-  if (damaged.length === 0) return exitCode;
-  for (const what of damaged) process.stderr.write(`${what}\n`);
+  if (!isDamaged) return exitCode;
+  for (const what of [...damaged, ...damagedSince]) process.stderr.write(`${what}\n`);
+  const counts = [
+    ...(damaged.length > 0 ? [`${filesWere(damaged)} already damaged or missing when the backup was taken.`] : []),
+    ...(damagedSince.length > 0 ? [`${filesWere(damagedSince)} damaged since the backup was taken.`] : []),
+  ];
   throw new Refusal(
-    `${damaged.length === 1 ? '1 file was' : `${damaged.length} files were`} already damaged or missing when the backup was taken. ` +
-      'Everything else was restored. An earlier backup may have intact copies.',
+    `${counts.join(' ')} Everything else was restored. An earlier backup may have intact copies.`,
     exitCode,
   );
+}
+
+function filesWere(files: readonly string[]): string {
+  return files.length === 1 ? '1 file was' : `${files.length} files were`;
 }

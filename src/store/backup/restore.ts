@@ -2,28 +2,16 @@
 
 import { existsSync } from 'node:fs';
 import { chmod, mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
-import { dirname, join, normalize } from 'node:path';
+import { dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { Problem } from '../../domain/problem.ts';
-import { errorCode } from '../../lib/error-code.ts';
 import { freeBytesOf } from '../../lib/files/disk-room.ts';
 import { StartError } from '../../lib/start-error.ts';
 import { formatSize } from '../../lib/units.ts';
-import { assertKnownSchema } from '../migrations/migrate.ts';
 import { hasTable } from '../sqlite/offline.ts';
 import type { Places } from './backup.ts';
-import {
-  copyFile,
-  databaseFile,
-  isKeyFile,
-  keyFiles,
-  type Manifest,
-  manifestFile,
-  type RestoredDamage,
-  readSums,
-  sumOf,
-  sumsFile,
-} from './backup-files.ts';
+import { copyFile, databaseFile, isKeyFile, keyFiles, type RestoredDamage } from './backup-files.ts';
+import { type CheckedBackup, checkBackup, readManifest } from './check-backup.ts';
 import { explainWriting } from './explain-writing.ts';
 import {
   assertReplaceable,
@@ -59,6 +47,8 @@ export type RestoreSummary = {
   readonly tokens: number;
   /** Files that were already damaged when the backup was taken, each with what is wrong. */
   readonly damaged: readonly string[];
+  /** Files of the backup that have been damaged since it was taken, each with what is wrong. */
+  readonly damagedSince: readonly string[];
 };
 
 /** The restored instance skips this many event ids, so that ids from after the backup are never used again. */
@@ -81,19 +71,25 @@ export async function restoreBackup<T>(o: RestoreRequest<T>): Promise<Restored<T
   const { source, force, onProgress, unfinishedFile } = o;
   const manifest = await readManifest(source);
   onProgress(`checking ${manifest.files} files of ${manifest.created_at}`);
-  const needed = await verify(source, manifest, places);
+  const needed = new Map<string, number>();
+  const backup = await checkBackup(source, manifest, (path, sizeBytes) => {
+    const place = placeOf(path, places);
+    needed.set(place, (needed.get(place) ?? 0) + Math.ceil(sizeBytes / blockBytes) * blockBytes);
+  });
+  const damagedSince = [...backup.damagedSince.values()];
   const taken = await takenPlaces(places);
   if (taken.length > 0 && !force) {
     throw new StartError(`there is data already: ${taken.join(', ')}; use --force to replace it`);
   }
+  if (taken.length > 0 && damagedSince.length > 0) throw keepsData(source, damagedSince);
   assertReplaceable(places);
   await removeLeft(places);
   await assertRoom(needed);
   onProgress('copying');
   try {
-    const found = await copyAll(o, places, manifest);
+    const found = await copyAll(o, places, backup);
     const damaged = (manifest.damaged ?? []).map(({ what }) => what);
-    const restored = { createdAt: manifest.created_at, files: manifest.files, damaged, ...found };
+    const restored = { createdAt: manifest.created_at, damaged, damagedSince, ...found };
     await swapIn(places, unfinishedFile, { source, restored });
     return restored;
   } catch (error) {
@@ -122,20 +118,24 @@ async function finishEarlier<T>(o: RestoreRequest<T>, places: Places): Promise<R
 async function copyAll<T>(
   { source, complete }: RestoreRequest<T>,
   places: Places,
-  manifest: Manifest,
-): Promise<Pick<Restored<T>, 'running' | 'pending' | 'tokens' | 'completed'>> {
+  { manifest, files, damagedSince }: CheckedBackup,
+): Promise<Pick<Restored<T>, 'files' | 'running' | 'pending' | 'tokens' | 'completed'>> {
   const drafts = draftsOf(places);
   const opened = new Set([drafts.snapshotsDir]);
   const { damaged = [] } = manifest;
   const restoredDamage: RestoredDamage[] = [];
+  let copiedFiles = 0;
   for (const dir of [drafts.logsDir, drafts.artifactsDir, drafts.snapshotsDir, drafts.runsDir])
     await mkdir(dir, { recursive: true, mode: 0o700 });
-  for await (const { path, sha256 } of readSums(source)) {
-    for (const file of damaged) if (file.name === path) restoredDamage.push({ ...file, sha256 });
+  for await (const { path, sha256 } of files()) {
+    const since = damagedSince.get(path);
+    if (since !== undefined) restoredDamage.push({ name: path, what: since, sha256 });
+    else for (const file of damaged) if (file.name === path) restoredDamage.push({ ...file, sha256 });
     const target = targetOf(path, drafts);
     const copied = await copyFile(join(source, path), target);
     if (copied.sha256 !== sha256)
       throw new StartError(`${source}/${path} changed while it was copied; nothing was restored: try again`);
+    copiedFiles += 1;
     if (path.startsWith('snapshots/'))
       for (const folder of foldersAbove(target, drafts.snapshotsDir)) opened.add(folder);
   }
@@ -145,89 +145,17 @@ async function copyAll<T>(
   await writeFile(damageDraft(places), JSON.stringify(restoredDamage), { mode: 0o600 });
   const found = await prepareDatabase(drafts);
   const { secretKeyFile } = existsSync(drafts.secretKeyFile) ? drafts : places;
-  return { ...found, completed: await complete({ dbPath: drafts.dbPath, secretKeyFile }, manifest.created_at) };
+  const completed = await complete({ dbPath: drafts.dbPath, secretKeyFile }, manifest.created_at);
+  return { ...found, files: copiedFiles, completed };
 }
 
-async function readManifest(source: string): Promise<Manifest> {
-  let manifest: Manifest;
-  try {
-    manifest = JSON.parse(await readFile(join(source, manifestFile), 'utf8'));
-  } catch (error) {
-    if (errorCode(error) === undefined) throw new StartError(`${source}/${manifestFile} is damaged`);
-    throw new StartError(`${source} is not a complete backup: ${manifestFile} cannot be read (${errorCode(error)})`);
-  }
-  if (!isManifest(manifest)) throw new StartError(`${source}/${manifestFile} is damaged; nothing was restored`);
-  if (manifest.format !== 1)
-    throw new StartError(
-      `${source} has the format ${String(manifest.format)}, which this flwd does not know: restore it with the flwd that made it, unless its ${manifestFile} is damaged`,
-    );
-  return manifest;
-}
-
-function isManifest(found: unknown): found is Manifest {
-  if (typeof found !== 'object' || found === null) return false;
-  const {
-    format,
-    schema,
-    files,
-    bytes,
-    created_at: createdAt,
-    sums_sha256: sums,
-    ...rest
-  } = found as Partial<Manifest>;
-  return (
-    [format, schema, files, bytes].every((number) => Number.isSafeInteger(number) && Number(number) >= 0) &&
-    !Number.isNaN(Date.parse(String(createdAt))) &&
-    /^[0-9a-f]{64}$/.test(String(sums)) &&
-    typeof rest.has_key === 'boolean' &&
-    (rest.damaged === undefined || Array.isArray(rest.damaged))
+/** The present data may be all that there is of what is damaged in the backup. */
+function keepsData(source: string, damagedSince: readonly string[]): StartError {
+  const more = damagedSince.length > 5 ? ` and ${damagedSince.length - 5} more` : '';
+  return new StartError(
+    `the backup ${source} is damaged: ${damagedSince.slice(0, 5).join(', ')}${more}; nothing was changed: ` +
+      'a damaged backup does not replace data; to restore the rest of it, move the present data away, or choose another data dir (--data-dir)',
   );
-}
-
-/** Returns how many bytes the backup needs at each place. */
-async function verify(source: string, manifest: Manifest, places: Places): Promise<Map<string, number>> {
-  const errors: string[] = [];
-  const needed = new Map<string, number>();
-  const check = async (path: string, sha256: string): Promise<void> => {
-    try {
-      const found = await sumOf(join(source, path));
-      if (found.sha256 !== sha256) errors.push(`${path} is not as it was when the backup was made`);
-      if (path === sumsFile) return;
-      const place = placeOf(path, places);
-      needed.set(place, (needed.get(place) ?? 0) + Math.ceil(found.sizeBytes / blockBytes) * blockBytes);
-    } catch (error) {
-      if (error instanceof StartError) throw error;
-      errors.push(`${path} cannot be read (${errorCode(error) ?? String(error)})`);
-    }
-  };
-  await check(sumsFile, manifest.sums_sha256);
-  if (errors.length === 0) {
-    for await (const { path, sha256 } of readSums(source)) {
-      if (normalize(path) !== path || path.startsWith('..') || path.startsWith('/'))
-        errors.push(`${path} is not a valid path`);
-      else await check(path, sha256);
-    }
-  }
-  if (errors.length > 0) {
-    const more = errors.length > 5 ? ` and ${errors.length - 5} more` : '';
-    throw new StartError(
-      `the backup ${source} is damaged: ${errors.slice(0, 5).join(', ')}${more}; nothing was restored`,
-    );
-  }
-  const database = new DatabaseSync(join(source, databaseFile), { readOnly: true });
-  try {
-    const [found] = database.prepare('PRAGMA integrity_check(1)').all();
-    const said = Object.values(found ?? {})[0];
-    if (said !== 'ok')
-      throw new StartError(`${source}/${databaseFile} is damaged: ${String(said)}; nothing was restored`);
-    const schema = Number(database.prepare('PRAGMA user_version').get()?.user_version);
-    assertKnownSchema(schema);
-    if (schema !== manifest.schema)
-      throw new StartError(`${source}/${manifestFile} is damaged: its schema is not that of ${databaseFile}`);
-    return needed;
-  } finally {
-    database.close();
-  }
 }
 
 async function takenPlaces(places: Places): Promise<string[]> {
@@ -243,14 +171,9 @@ async function takenPlaces(places: Places): Promise<string[]> {
 function placeOf(path: string, places: Places): string {
   if (isKeyFile(path)) return places[keyFiles[path]];
   if (path === databaseFile) return places.dbPath;
-  const dirs: Readonly<Record<string, string>> = {
-    logs: places.logsDir,
-    artifacts: places.artifactsDir,
-    snapshots: places.snapshotsDir,
-  };
-  const dir = dirs[path.split('/', 1)[0] ?? ''];
-  if (dir === undefined) throw new StartError(`the backup has an unexpected file: ${path}`);
-  return dir;
+  const [kind] = path.split('/', 1);
+  if (kind === 'logs') return places.logsDir;
+  return kind === 'artifacts' ? places.artifactsDir : places.snapshotsDir;
 }
 
 function targetOf(path: string, places: Places): string {

@@ -1,0 +1,165 @@
+// A byte of a backup has changed since it was made: everything that is intact comes back, and flwd names the rest.
+
+import { existsSync, globSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect } from 'vitest';
+import { testWith } from '../support/host.ts';
+import { bash } from '../support/jobs.ts';
+import { createInstance, type Instance } from './an-instance.ts';
+import { createFolder, flwd, flwdReading } from './terminal.ts';
+
+const test = testWith('bwrap');
+const jobs = {
+  small: bash('echo small; echo content >"$FLWD_ARTIFACTS_DIR/note.txt"'),
+  // Two segments and a bit.
+  chatty: bash('seq -f "line %.0f of a log that takes more than a segment of four mebibytes, uncompressed" 120000'),
+};
+
+/** A backup of two runs of `small` and one of `chatty`, with the keys. */
+async function backedUp() {
+  const instance = await createInstance(jobs);
+  const server = await instance.serve();
+  const [first, second, chatty] = [await server.run('small'), await server.run('small'), await server.run('chatty')];
+  await server.stop();
+  expect(await flwdReading(instance.dir, 'value', 'secrets', 'set', 'token')).toMatchObject({ code: 0 });
+  const dest = join(createFolder(), 'backup');
+  expect(await flwd(instance.dir, 'backup', '--include-key', dest)).toMatchObject({ code: 0 });
+  const runs = { first: first.run_id, second: second.run_id, chatty: chatty.run_id };
+  return { instance, dest, runs, artifact: artifactOf(dest, await artifacts(instance, runs.first)) };
+}
+
+async function artifacts({ dir }: Instance, runId: string): Promise<string> {
+  const { stdout } = await flwd(dir, 'artifacts', runId, '--json');
+  const id = /artifact_\w+/.exec(stdout)?.[0];
+  if (id === undefined) throw new Error(`no artifact in ${stdout}`);
+  return id;
+}
+
+function artifactOf(dest: string, id: string): { id: string; path: string } {
+  return { id, path: pathOf(dest, `artifacts/*/${id}`) };
+}
+
+/** In the backup. */
+function pathOf(dest: string, pattern: string): string {
+  const [found] = globSync(pattern, { cwd: dest });
+  if (found === undefined) throw new Error(`${pattern} is not there`);
+  return found;
+}
+
+/** One bit of the byte that many bytes before the end. */
+function flip(path: string, fromEnd = 10): void {
+  const bytes = readFileSync(path);
+  const at = bytes.length - Math.min(fromEnd, bytes.length);
+  bytes.writeUInt8(bytes.readUInt8(at) ^ 1, at);
+  writeFileSync(path, bytes);
+}
+
+test('a damaged log, artifact or revision does not keep the rest from being restored, and is named', async () => {
+  const { dest, runs, artifact } = await backedUp();
+  const segment = pathOf(dest, `logs/*/${runs.chatty}.2.zst`);
+  const gone = pathOf(dest, `logs/*/${runs.second}.1.raw`);
+  const scripts = globSync('snapshots/*/run.sh', { cwd: dest });
+  const script = scripts.find((path) => readFileSync(join(dest, path), 'utf8').includes('note.txt')) ?? '';
+  const revision = script.split('/')[1];
+  for (const path of [segment, artifact.path, script]) flip(join(dest, path));
+  rmSync(join(dest, gone));
+
+  const other = await createInstance(jobs);
+  const restored = await flwd(other.dir, 'restore', dest);
+  expect(restored).toMatchObject({ code: 1, stdout: expect.stringMatching(/^restored \d+ files from/) });
+  const isNot = 'is not as it was when the backup was made';
+  for (const line of [
+    `the log of ${runs.chatty}, ${segment}, ${isNot}`,
+    `the log of ${runs.second}, ${gone}, is missing`,
+    `the artifact ${artifact.id} ("note.txt") of ${runs.first} ${isNot}`,
+    `the revision ${revision} of a job has a file that ${isNot}: ${script}`,
+    '4 files were damaged since the backup was taken. Everything else was restored. An earlier backup may have intact copies.',
+  ])
+    expect(restored.stderr).toContain(`${line}\n`);
+  const doctor = (await flwd(other.dir, 'doctor')).stdout;
+  expect(doctor).toContain(`the log of ${runs.chatty}, ${segment}, ${isNot} (as it was in the backup)`);
+  expect(existsSync(join(other.dataDir, 'snapshots', String(revision)))).toBe(false);
+
+  const server = await other.serve();
+  const text = async (path: string): Promise<string> => (await server.fetch(path)).text();
+  const log = async (runId: string): Promise<string> =>
+    (await server.fetch(`/runs/${runId}/logs`, { headers: { accept: 'text/plain' } })).text();
+  expect(await log(runs.chatty)).toContain(`${segment} is damaged`);
+  expect(await log(runs.chatty)).toContain('line 1 of a log');
+  expect(await log(runs.second)).toContain(`${gone} is missing`);
+  expect(await log(runs.first)).toBe('small\n');
+  expect((await server.fetch(`/artifacts/${artifact.id}`)).status).toBe(500);
+  expect(await text(`/artifacts/${await artifacts(other, runs.second)}`)).toBe('content\n');
+  // The source still has the job, so its revision is there again.
+  expect(await server.run('small')).toMatchObject({ status: 'success' });
+  expect(readFileSync(join(other.dataDir, script), 'utf8')).toContain('note.txt');
+  await server.stop();
+});
+
+test('a damaged backup does not replace data, even with --force', async () => {
+  const { dest, artifact } = await backedUp();
+  flip(join(dest, artifact.path));
+  const other = await createInstance(jobs);
+  await flwd(other.dir, 'tokens', 'create', '--name', 'present', '--scopes', 'runs:read');
+  expect(await flwd(other.dir, 'restore', '--force', dest)).toMatchObject({
+    code: 2,
+    stderr: expect.stringMatching(
+      /the backup \S+ is damaged: the artifact \w+ \("note.txt"\) of \w+ is not as it was .*; nothing was changed: a damaged backup does not replace data; to restore the rest of it, move the present data away, or choose another data dir \(--data-dir\)\n$/,
+    ),
+  });
+  expect((await flwd(other.dir, 'tokens', 'list')).stdout).toContain('present');
+});
+
+test('damage to the database, a key or the manifest is refused, and an intact copy of the file makes up for it', async () => {
+  const { dest } = await backedUp();
+  const other = await createInstance(jobs);
+  for (const name of ['flwd.db', 'secret.key', 'notify.key', 'manifest.json']) {
+    const intact = readFileSync(join(dest, name));
+    // In a manifest, the version of the schema.
+    flip(join(dest, name), name === 'manifest.json' ? intact.length - intact.indexOf('"schema": ') - 10 : 10);
+    const { code, stderr } = await flwd(other.dir, 'restore', dest);
+    expect({ name, code, stderr }).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(
+        name === 'manifest.json' ? `${dest}/manifest.json is damaged` : `the backup ${dest} is damaged: ${name} is not`,
+      ),
+    });
+    expect(readdirSync(other.dataDir).filter((file) => /flwd.db|restoring|key/.test(file))).toEqual([]);
+    writeFileSync(join(dest, name), intact);
+  }
+  expect(await flwd(other.dir, 'restore', dest)).toMatchObject({ code: 0 });
+});
+
+test('damage to the list of the files refuses a restore only where it is about the database or a key', async () => {
+  const { dest, artifact } = await backedUp();
+  const list = join(dest, 'files.sha256');
+  const text = readFileSync(list, 'utf8');
+  const fromEnd = (at: number): number => text.length - at;
+  const at = text.indexOf(artifact.path);
+  for (const [place, wrong] of [
+    [at - 10, 'is not as it was when the backup was made'],
+    [at + artifact.path.length - 1, 'is not in files.sha256'],
+  ] as const) {
+    flip(list, fromEnd(place));
+    const other = await createInstance(jobs);
+    const { code, stderr } = await flwd(other.dir, 'restore', dest);
+    expect(code).toBe(1);
+    expect(stderr).toContain('files.sha256, the list of the files, is not as it was\n');
+    expect(stderr).toMatch(new RegExp(`^the artifact ${artifact.id} \\("note.txt"\\) of \\w+ ${wrong}$`, 'm'));
+    expect(readFileSync(join(other.dataDir, artifact.path), 'utf8')).toBe('content\n');
+    flip(list, fromEnd(place));
+  }
+  flip(list, fromEnd(text.indexOf('  flwd.db') - 5));
+  const other = await createInstance(jobs);
+  expect(await flwd(other.dir, 'restore', dest)).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining(
+      'is damaged: flwd.db is not as it was when the backup was made; nothing was restored',
+    ),
+  });
+  rmSync(list);
+  expect(await flwd(other.dir, 'restore', dest)).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining('is damaged: files.sha256 is missing; nothing was restored'),
+  });
+});
