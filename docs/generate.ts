@@ -83,9 +83,11 @@ export function problemsPage(): string {
 
 <!-- Made by \`npm run docs\` from src/domain/problem.ts. -->
 
-Every error of the API is \`application/problem+json\` (RFC 9457): \`type\`, \`title\`, \`status\`, \`detail\`, \`instance\`, and
-further members of some errors, such as \`errors\`. \`type\` is \`${problemType('job-not-found').replace('job-not-found', '<name>')}\`.
-Programs should branch on \`type\`, not on the words of \`detail\`.
+You got an error from the API and want to know what to do. Its \`type\` is
+\`${problemType('job-not-found').replace('job-not-found', '<name>')}\`: find this name in the table.
+
+Every error is \`application/problem+json\` (RFC 9457). It has the members \`type\`, \`title\`, \`status\`, \`detail\` and
+\`instance\`; some errors have more, such as \`errors\`. Programs should branch on \`type\`, not on the words of \`detail\`.
 
 ${row('name', 'status', 'title', 'cause', 'fix')}${row('---', '---', '---', '---', '---')}${rows.join('')}`;
 }
