@@ -55,6 +55,7 @@ export function RunTable(o: {
         head: 'By',
         width: hasNames ? '8rem' : '3rem',
         isNeverCut: true,
+        leavesBelowPx: 900,
         cell: (run) => <RunBy run={run} isIcon={!hasNames} />,
       },
       {

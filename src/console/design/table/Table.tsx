@@ -222,7 +222,7 @@ function Head<Row>({
   return (
     <tr aria-rowindex={1}>
       {hasBoxes && (
-        <th scope="col">
+        <th scope="col" data-never-cut>
           <Checkbox
             label="Select all"
             isLabelUnseen
