@@ -1,4 +1,5 @@
-// Finds the candidate for "did you mean": the one closest by edit distance, if any is close enough.
+// Finds the candidate for "did you mean": the one closest by edit distance, if any is close enough. Two letters in the
+// wrong order count as one edit.
 
 /** A longer word is not a typing error, and the cost of the distance grows with the length. */
 const longestWord = 64;
@@ -9,7 +10,8 @@ export function nearest(word: string, candidates: readonly string[]): string | u
   let bestDistance = Math.max(2, Math.floor(word.length / 3)) + 1;
   for (const candidate of candidates) {
     const distance = editDistance(word.toLowerCase(), candidate.toLowerCase());
-    if (distance < bestDistance) {
+    // A word that shares less than half of its letters is another word.
+    if (distance < bestDistance && 2 * distance <= Math.max(word.length, candidate.length)) {
       best = candidate;
       bestDistance = distance;
     }
@@ -18,13 +20,17 @@ export function nearest(word: string, candidates: readonly string[]): string | u
 }
 
 function editDistance(a: string, b: string): number {
+  let beforePrevious: number[] = [];
   let previous = Array.from({ length: b.length + 1 }, (_, j) => j);
   for (let i = 1; i <= a.length; i++) {
     const current = [i];
     for (let j = 1; j <= b.length; j++) {
       const substitution = (previous[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
-      current.push(Math.min(substitution, (previous[j] ?? 0) + 1, (current[j - 1] ?? 0) + 1));
+      const isSwap = i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1];
+      const swap = isSwap ? (beforePrevious[j - 2] ?? 0) + 1 : Infinity;
+      current.push(Math.min(substitution, swap, (previous[j] ?? 0) + 1, (current[j - 1] ?? 0) + 1));
     }
+    beforePrevious = previous;
     previous = current;
   }
   return previous[b.length] ?? 0;

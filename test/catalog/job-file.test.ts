@@ -247,8 +247,8 @@ describe('errors have their place and say what is wrong', () => {
     ['command: ./run.sh\ntriggers: [{job: a, if: "1 + 1"}]', '2:25: `if` must give true or false, and gives int'],
     ['command: ./run.sh\ntriggers: [{job: a, if: args.y}]', '2:25: `if`: there is no name `args`: there are run'],
     [
-      'command: ./run.sh\nargs: [{name: y}]\ntriggers: [{job: a, args: {x: run.status}}]',
-      '3:28: there is no argument `x`: did you mean `y`?',
+      'command: ./run.sh\nargs: [{name: xy}]\ntriggers: [{job: a, args: {x: run.status}}]',
+      '3:28: there is no argument `x`: did you mean `xy`?',
     ],
     [
       'command: ./run.sh\nargs: [{name: y, required: true}]\ntriggers: [{job: a}]',

@@ -26,6 +26,7 @@ const fields = argumentFields({
     'a-b': { type: 'string' },
     json: { type: 'string' },
     any: {},
+    n: { type: 'integer' },
   },
 });
 
@@ -82,8 +83,9 @@ test.each([
     ['--elsewhere', 'x'],
     'the job takes no --elsewhere: it takes --target, --count, --dry, --mode, --tags, --ports, --keep.days, ' +
       '--keep.all, --token.file, --token.env, --token.stored, --backup_password.file, --backup_password.env, ' +
-      '--backup_password.stored, --no-wait, --wait, --dry_run, --a_b, --a-b, --args.json, --any',
+      '--backup_password.stored, --no-wait, --wait, --dry_run, --a_b, --a-b, --args.json, --any, --n',
   ],
+  [['--zz', 'x'], expect.stringMatching(/^the job takes no --zz: it takes /)],
   [['--backup-pasword.env', 'x'], 'the job takes no --backup-pasword.env; did you mean `--backup_password.env`?'],
   [['--target'], '--target needs a value: --target TEXT; write a value that begins with -- as --target=--…'],
   [['--target', '--dry'], '--target needs a value: --target TEXT; write a value that begins with -- as --target=--…'],

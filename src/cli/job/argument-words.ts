@@ -181,7 +181,10 @@ function unknownFlag(fields: readonly ArgumentField[], name: string, { options }
     ]),
   );
   for (const option of options) spellings.set(`--${option.name}`, `--${option.name}`);
-  const near = spellings.get(nearest(`--${withoutPrefix(name)}`, [...spellings.keys()]) ?? '');
+  // The dashes, which all have, make no option alike.
+  const names = [...spellings.keys()].map((flag) => flag.replace(/^--/, ''));
+  const like = nearest(withoutPrefix(name), names);
+  const near = like === undefined ? undefined : spellings.get(`--${like}`);
   const there = fields.length === 0 ? 'it takes no arguments' : `it takes ${fields.flatMap(flagsOf).join(', ')}`;
   return `the job takes no --${name}${near ? `; did you mean \`${near}\`?` : `: ${there}`}`;
 }
