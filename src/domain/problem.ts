@@ -200,7 +200,7 @@ export const problems = {
     status: 409,
     title: 'Idempotency In Flight',
     cause: 'The first request with this Idempotency-Key has not finished yet.',
-    fix: 'Send the request again when the first has finished.',
+    fix: 'Send the request again after `Retry-After` seconds, until the first has finished.',
   },
   'source-managed': {
     status: 409,

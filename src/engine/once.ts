@@ -89,9 +89,10 @@ export async function asItStands({ runs }: Pick<Store, 'runs'>, runId: string): 
 }
 
 function underWay(key: string, isSame: boolean): Problem {
-  return isSame
-    ? new Problem('idempotency-in-flight', `The first request with the Idempotency-Key '${key}' is still in progress.`)
-    : new Problem('idempotency-conflict', `The Idempotency-Key '${key}' was used with a different body.`);
+  if (!isSame)
+    return new Problem('idempotency-conflict', `The Idempotency-Key '${key}' was used with a different body.`);
+  const detail = `The first request with the Idempotency-Key '${key}' is still in progress.`;
+  return new Problem('idempotency-in-flight', detail, { retry_after: 1 });
 }
 
 /** Two bodies are equal if they have the same members, in any order. */

@@ -27,6 +27,7 @@ const everywhere: readonly ProblemSlug[] = [
 const headersOfProblems: Readonly<Partial<Record<ProblemSlug, readonly AnswerHeader[]>>> = {
   unauthenticated: ['WWW-Authenticate'],
   'range-not-satisfiable': ['Content-Range', 'Accept-Ranges'],
+  'idempotency-in-flight': ['Retry-After'],
   'rate-limited': ['Retry-After'],
   'queue-full': ['Retry-After'],
   overloaded: ['Retry-After'],

@@ -44,6 +44,7 @@ test('while the first request is in flight, the second gets an error', async () 
   await expect.poll(() => server.json('/runs?label=key=deploy-3')).toMatchObject({ total: 1 });
   const second = await keyed('deploy-3', { job_id: 'slow', async: false, labels: { key: 'deploy-3' } });
   expect(second.status).toBe(409);
+  expect(second.headers.get('retry-after')).toBe('1');
   expect(await second.json()).toMatchObject({ type: 'https://flowd.org/problems/idempotency-in-flight', status: 409 });
   const { runs } = await server.json<{ runs: { run_id: string }[] }>('/runs?label=key=deploy-3');
   expect((await server.fetch(`/runs/${runs[0]?.run_id}/cancel`, { method: 'POST' })).status).toBe(200);

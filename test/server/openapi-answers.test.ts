@@ -43,9 +43,14 @@ const server = await startServing({
     alone: bash('echo begun; sleep 60', { concurrency: { limit: 1 } }),
   },
 });
+const patient = await startServing({
+  executes: true,
+  server: { syncWaitMs: 120_000 },
+  jobs: { sleeper: bash('sleep 60') },
+});
 const limited = await startServing({ rateLimit: { limit: 1, windowMs: 600_000 } });
 const loaded = await startServing({ load: { complaint: () => 'full' } });
-afterAll(() => Promise.all([server, limited, loaded].map((one) => one.close())));
+afterAll(() => Promise.all([server, patient, limited, loaded].map((one) => one.close())));
 
 const document: Document = JSON.parse(await (await server.fetch('/openapi.json')).text());
 const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
@@ -133,6 +138,12 @@ describe('the headers of answers', () => {
       const created = await ask('createRun', '/runs', { headers, body: { job_id: 'sleeper', async: isAsync } });
       expect(created.status).toBe(isAsync ? 201 : 202);
     }
+    const twice = { headers: { 'idempotency-key': 'twice' }, body: { job_id: 'sleeper', async: false }, by: patient };
+    const both = [ask('createRun', '/runs', twice), ask('createRun', '/runs', twice)];
+    expect((await Promise.race(both)).status).toBe(409);
+    const { runs } = await read<{ runs: { run_id: string }[] }>(await patient.fetch('/runs'));
+    await patient.post(`/runs/${runs[0]?.run_id}/cancel`, {});
+    await Promise.all(both);
     const made = await ask('createRun', '/runs', { body: { job_id: 'demo' } });
     const { run_id: runId } = await read<{ run_id: string }>(made);
     expect(made.headers.get('location')).toBe(`/api/v1/runs/${runId}`);
