@@ -7,9 +7,11 @@ import type { QueryOf } from '../contract/operations.ts';
 import type { Scope } from '../domain/principal.ts';
 import { runStatuses } from '../domain/run.ts';
 import { boundErrors } from '../lib/bounded-errors.ts';
+import { nearest } from '../lib/nearest.ts';
 import { harmlessValue, marked, markedLine } from './harmless.ts';
 import { findJob, type Instance, type Job, readRights, visibleJobs } from './instance.ts';
 import { toolName, toRunRequest } from './job-tools.ts';
+import { kindOf } from './params.ts';
 import { readArtifact, readLog } from './resources.ts';
 import { answerRun, bytesOf, runSchema } from './run-answer.ts';
 import { type Call, forJob, startAndWait, wait } from './waiting.ts';
@@ -175,11 +177,15 @@ const tools: readonly FixedTool[] = [
       wait(instance, call, { runId: needed(given, 'run_id'), waitMs: waitMsOf(instance, given) }),
   }),
   define('runs_logs', {
-    about: 'Reads the last lines of the log of a run.',
+    about: 'Reads the last lines of the log of a run, or those before a line.',
     scope: 'runs:read',
     properties: {
       run_id: runId,
       tail: count(1_000, 'How many lines; 100 by default'),
+      before: count(
+        Number.MAX_SAFE_INTEGER,
+        'Only lines before the one with this number, which an earlier answer names',
+      ),
       q: text('Only lines that contain this text'),
       step_id: text('Only lines of this step'),
       level: { type: 'string', enum: ['warn', 'error'], description: 'Only lines of this level or a more severe one' },
@@ -229,7 +235,13 @@ const tools: readonly FixedTool[] = [
 ];
 
 // The server's own Ajv: the SDK brings another copy. The schemas are our own, so they are not checked.
-const ajv = new Ajv2020({ allErrors: true, meta: false, validateSchema: false, code: { process: boundErrors } });
+const ajv = new Ajv2020({
+  allErrors: true,
+  verbose: true,
+  meta: false,
+  validateSchema: false,
+  code: { process: boundErrors },
+});
 const byName = new Map(tools.map((tool) => [tool.tool.name, tool]));
 
 export const fixedTools: readonly Pick<FixedTool, 'tool' | 'scope'>[] = tools;
@@ -250,11 +262,30 @@ export async function callFixedTool(name: string, { given, ...o }: Use): Promise
 }
 
 function errorWords(errors: readonly ErrorObject[]): string {
-  const words = errors.map(({ instancePath, keyword, message, params }) => {
-    if (keyword === 'additionalProperties') return `there is no argument '${params.additionalProperty}'`;
-    return `${instancePath.slice(1)} ${message}`.trim();
+  const words = errors.map((error) => {
+    const { instancePath, keyword, params, parentSchema: { properties = {} } = {} } = error;
+    if (keyword === 'required') return `${params.missingProperty} is required`;
+    if (keyword !== 'additionalProperties') return `${instancePath.slice(1)} ${wanted(error)}`;
+    const meant = nearest(String(params.additionalProperty), Object.keys(properties));
+    return `there is no argument '${params.additionalProperty}'${meant ? `; did you mean ${meant}?` : ''}`;
   });
   return words.join('; ');
+}
+
+/** Says what an argument must be. The cases are the keywords that the schemas of these tools use. */
+function wanted({ keyword, params, data, message }: ErrorObject): string {
+  switch (keyword) {
+    case 'type':
+      return `must be ${/^[aeio]/.test(params.type) ? 'an' : 'a'} ${params.type}, not ${kindOf(data)}`;
+    case 'enum':
+      return `must be one of ${params.allowedValues.join(', ')}`;
+    case 'minimum':
+      return `must be at least ${params.limit}`;
+    case 'maximum':
+      return `must be at most ${params.limit}`;
+    default:
+      return message ?? `breaks ${keyword}`;
+  }
 }
 
 async function searchJobs({ instance, given }: Use): Promise<CallToolResult> {
@@ -314,13 +345,15 @@ async function listRuns({ instance, given }: Use): Promise<CallToolResult> {
 }
 
 async function readLines({ instance, given }: Use): Promise<CallToolResult> {
-  const [q, step, tail] = [textOf(given, 'q'), textOf(given, 'step_id'), countOf(given, 'tail')];
+  const [q, step] = [textOf(given, 'q'), textOf(given, 'step_id')];
+  const [tail, before] = [countOf(given, 'tail'), countOf(given, 'before')];
   const level = given.level === 'warn' || given.level === 'error' ? given.level : undefined;
   return plain(
     await readLog(instance.client, needed(given, 'run_id'), {
       ...(q && { q }),
       ...(step && { step_id: step }),
       ...(tail && { tail }),
+      ...(before && { before }),
       ...(level && { level }),
     }),
   );

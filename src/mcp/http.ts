@@ -22,6 +22,7 @@ import { httpFetch } from '../lib/http/http-fetch.ts';
 import { createSha256 } from '../lib/sha256.ts';
 import { createChanges } from './changes.ts';
 import type { Instance, Rights } from './instance.ts';
+import { idOf, wrongParams } from './params.ts';
 import { createMcpServer, noBatches, type Shown, tellOfTools } from './server.ts';
 import { createUnfinished, type Unfinished } from './unfinished.ts';
 
@@ -110,6 +111,8 @@ export function openHttpMcp(o: HttpMcpOptions) {
     ): Promise<void> {
       if (Array.isArray(body)) return send(refusal(400, ProtocolErrorCode.InvalidRequest, noBatches));
       if (isIdTooLong(body)) return send(refusal(400, ProtocolErrorCode.InvalidRequest, idTooLong));
+      const wrong = wrongParams(body);
+      if (wrong !== undefined) return send(refusal(200, ProtocolErrorCode.InvalidParams, wrong, idOf(body)));
       const account = accountFor(principal, shared);
       const leave = enter(account, shared);
       try {
@@ -419,8 +422,8 @@ function tooManySessions(): Problem {
   );
 }
 
-function refusal(status: number, code: number, message: string): Response {
-  return Response.json({ jsonrpc: '2.0', id: null, error: { code, message } }, { status });
+function refusal(status: number, code: number, message: string, id: RequestId | null = null): Response {
+  return Response.json({ jsonrpc: '2.0', id, error: { code, message } }, { status });
 }
 
 function isIdTooLong(body: unknown): boolean {

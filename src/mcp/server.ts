@@ -202,9 +202,15 @@ function textsIn(value: unknown): readonly string[] {
 }
 
 function refusal(message: string, errors?: unknown): CallToolResult {
-  const lines = Array.isArray(errors) ? errors.map((error: unknown) => `- ${JSON.stringify(error)}`) : [];
+  // The message names the first one.
+  const lines = Array.isArray(errors) && errors.length > 1 ? errors.map(errorLine) : [];
   return {
     content: [{ type: 'text', text: plainText([message, ...lines].join('\n')).slice(0, 10_000) }],
     isError: true,
   };
+}
+
+/** An error of a problem document. */
+function errorLine(error: { readonly pointer?: unknown; readonly message?: unknown }): string {
+  return `- ${String(error.pointer)}: ${String(error.message)}`;
 }

@@ -3,6 +3,7 @@
 
 import { PassThrough, type Readable, type Writable } from 'node:stream';
 import { ProtocolErrorCode, parseJSONRPCMessage } from '@modelcontextprotocol/server';
+import { idOf, wrongParams } from './params.ts';
 import { noBatches } from './server.ts';
 
 const newline = 10;
@@ -73,14 +74,9 @@ function answerTo(line: string): Answer | undefined {
   if (Array.isArray(value)) return refusal(ProtocolErrorCode.InvalidRequest, noBatches);
   try {
     parseJSONRPCMessage(value);
-    return undefined;
+    const wrong = wrongParams(value);
+    return wrong === undefined ? undefined : refusal(ProtocolErrorCode.InvalidParams, wrong, idOf(value));
   } catch {
     return refusal(ProtocolErrorCode.InvalidRequest, 'The line is not a message of JSON-RPC 2.0.', idOf(value));
   }
-}
-
-/** The id of a request, because the client waits for an answer with it. */
-function idOf(value: unknown): string | number | null {
-  if (typeof value !== 'object' || value === null || !('id' in value && 'method' in value)) return null;
-  return typeof value.id === 'string' || typeof value.id === 'number' ? value.id : null;
 }

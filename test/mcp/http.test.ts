@@ -75,11 +75,58 @@ describe.each(generations)('a client of %s over HTTP', (generation) => {
 
   test('is told which argument a tool does not have, and what is wrong with another', async () => {
     const { client } = await connectHttp(server.url, { generation });
-    const answer = await client.callTool({ name: 'jobs_search', arguments: { query: 'x', limit: 'many' } });
-    expect(answer).toMatchObject({ isError: true });
-    expect(textOf(answer)).toBe(
-      "The arguments of jobs_search are not valid: there is no argument 'query'; limit must be integer",
+    const wordsOf = async (name: string, args: Record<string, unknown>) => {
+      const answer = await client.callTool({ name, arguments: args });
+      expect(answer).toMatchObject({ isError: true });
+      return textOf(answer);
+    };
+    expect(await wordsOf('jobs_search', { perfix: 'x', limit: 'many' })).toBe(
+      "The arguments of jobs_search are not valid: there is no argument 'perfix'; did you mean prefix?; limit must be an integer, not a string",
     );
+    expect(await wordsOf('runs_list', { status: 'over', limit: 51 })).toBe(
+      'The arguments of runs_list are not valid: status must be one of pending, running, success, failed, cancelled; limit must be at most 50',
+    );
+    expect(await wordsOf('runs_get', {})).toBe('The arguments of runs_get are not valid: run_id is required');
+    expect(await wordsOf('job_greet', { who: 5 })).toBe('/args/who: must be a string, not a number');
+    expect(await wordsOf('job_greet', { who: 5, whom: 6 })).toMatch(
+      /\n- \/args\/whom: unknown argument `whom`.*\n- \/args\/who: must be a string, not a number$/,
+    );
+  });
+
+  test.each([
+    [
+      'tools/call',
+      { name: 'jobs_search', arguments: 'x' },
+      'The arguments of jobs_search must be an object with a member for each, not a string.',
+    ],
+    [
+      'tools/call',
+      { name: 'job_greet', arguments: [1] },
+      'The arguments of job_greet must be an object with a member for each, not an array.',
+    ],
+    ['tools/call', { arguments: {} }, 'The name of tools/call must be a string.'],
+    ['resources/read', { uri: 4 }, 'The uri of resources/read must be a string, not a number.'],
+  ])('gets a sentence for wrong parameters of %s: %j', async (method, params, words) => {
+    const { client } = await connectHttp(server.url, {
+      generation,
+      // The client itself would not send this.
+      fetch: (url, init) => {
+        const sent: unknown = typeof init?.body === 'string' ? JSON.parse(init.body) : {};
+        const body: { method?: string; params?: { _meta?: object } } = { ...Object(sent) };
+        if (body.method !== method) return fetch(url, init);
+        const { _meta: meta } = { ...body.params };
+        return fetch(url, {
+          ...init,
+          body: JSON.stringify({ ...body, params: { ...params, ...(meta && { _meta: meta }) } }),
+        });
+      },
+    });
+    const asked =
+      method === 'tools/call'
+        ? client.callTool({ name: String(Object(params).name), arguments: {} })
+        : client.readResource({ uri: 'x:y' });
+    const error = await asked.catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ code: -32_602, message: expect.stringContaining(words) });
   });
 
   test('starts a run in the trace that the call names', async () => {
