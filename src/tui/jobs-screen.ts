@@ -3,13 +3,13 @@
 import { Box } from 'ink';
 import { createElement as h, type ReactElement, useMemo, useState } from 'react';
 import type { AnswerOf } from '../contract/operations.ts';
-import type { RunStatus } from '../domain/run.ts';
+import type { StepStatus } from '../domain/run.ts';
 import { type Cell, cells, line, paragraph, type Span, typed } from './line.ts';
 import type { Press } from './presses.ts';
 import { type Body, type ScreenProps, useLoaded, usePresses, useSurroundings } from './screen.ts';
 import { editText, emptyText, type TextEdit } from './text-edit.ts';
 import { moved, windowAround } from './windowed.ts';
-import { statusLooks } from './words.ts';
+import { shownStatus, statusLooks } from './words.ts';
 
 const everyMs = 5_000;
 /** The last status of each job is taken from this many newest runs: one cheap request. */
@@ -35,7 +35,10 @@ export function JobsScreen({ isActive }: ScreenProps): Body {
   const { value: newest } = useLoaded({ isActive, key: '', everyMs }, (signal) =>
     client.call('listRuns', { query: { limit: newestRuns }, signal }),
   );
-  const lastOf = useMemo(() => new Map(newest?.runs.toReversed().map((run) => [run.job_id, run.status])), [newest]);
+  const lastOf = useMemo(
+    () => new Map(newest?.runs.toReversed().map((run) => [run.job_id, shownStatus(run)])),
+    [newest],
+  );
 
   const found = useMemo(() => (value ? jobRows(value, search.text) : []), [value, search.text]);
   const chosen = Math.max(
@@ -132,7 +135,7 @@ function belowOf(row: JobRow | undefined, error: string | null): Span {
 }
 
 /** @param last the status of its last run */
-function jobLine(job: JobRow, last: RunStatus | undefined, isChosen: boolean, columns: number): ReactElement {
+function jobLine(job: JobRow, last: StepStatus | undefined, isChosen: boolean, columns: number): ReactElement {
   const isWide = columns >= 90;
   const name: Cell['spans'] = [
     isChosen ? { text: '❯ ', colour: 'cyan' } : '  ',

@@ -11,7 +11,7 @@ import { useRunEvents } from './run/run-events.ts';
 import { type Body, type ScreenProps, useLoaded, usePresses, useSurroundings } from './screen.ts';
 import { editText, emptyText, type TextEdit } from './text-edit.ts';
 import { moved, windowAround } from './windowed.ts';
-import { atTime, statusLooks } from './words.ts';
+import { atTime, shownStatus, statusLooks } from './words.ts';
 
 type RunRow = AnswerOf<'listRuns'>['runs'][number];
 
@@ -122,7 +122,7 @@ function belowOf(run: RunRow | undefined): Span {
 }
 
 function runLine(run: RunRow, isChosen: boolean, columns: number): ReactElement {
-  const status = run.waiting_approval.length > 0 ? 'waiting_approval' : run.status;
+  const status = shownStatus(run);
   const look = statusLooks[status];
   return cells(
     [

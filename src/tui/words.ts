@@ -1,9 +1,12 @@
 // How the screens show statuses, log levels and times.
 
 import { statusGlyphs } from '../client/looks.ts';
+import type { AnswerOf } from '../contract/operations.ts';
 import type { LogLevel } from '../domain/log-line.ts';
 import type { StepStatus } from '../domain/run.ts';
 import type { Colour } from './line.ts';
+
+type RunRow = Pick<AnswerOf<'listRuns'>['runs'][number], 'status' | 'waiting_approval'>;
 
 export const statusLooks: Readonly<Record<StepStatus, { readonly glyph: string; readonly colour: Colour }>> = {
   pending: { glyph: statusGlyphs.pending, colour: 'yellow' },
@@ -14,6 +17,11 @@ export const statusLooks: Readonly<Record<StepStatus, { readonly glyph: string; 
   skipped: { glyph: statusGlyphs.skipped, colour: 'gray' },
   waiting_approval: { glyph: statusGlyphs.waiting_approval, colour: 'yellow' },
 };
+
+/** A run that waits for an approval is `running` in the API. */
+export function shownStatus({ status, waiting_approval: waiting }: RunRow): StepStatus {
+  return waiting.length > 0 ? 'waiting_approval' : status;
+}
 
 export const levelColours: Readonly<Record<LogLevel, Colour | undefined>> = {
   trace: 'gray',

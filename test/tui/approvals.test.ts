@@ -64,6 +64,13 @@ testWith('tmux')('a waiting step is approved with a comment, and another one den
   expect(steps[2]).toMatchObject({ approval: { decision: 'deny', comment: null } });
 });
 
+testWith('tmux')('the list of jobs shows that the last run of a job waits for an approval', async () => {
+  const terminal = await openTui(server.url);
+  await terminal.sees(/❯ demo\/gates/);
+  await server.post('/runs', { job_id: 'demo/owned' });
+  await terminal.sees(/demo\/owned +\?$/m);
+});
+
 testWith('tmux')('of several waiting steps the selected one is decided, and the arrows select another', async () => {
   const terminal = await openTui(server.url);
   await terminal.sees(/❯ demo\/gates/);
