@@ -25,7 +25,7 @@ const secretList = named('SecretList', {
       also_used_by: nullable(
         Type.Array(Type.String(), {
           description:
-            'Webhooks made at run time, such as `webhook deploy/push`, and for callers who administer the whole instance also channels, such as `channel team`, and `telemetry`; null without the scope jobs:read',
+            'Webhooks created at run time, such as `webhook deploy/push`, and for callers who administer the whole instance also channels, such as `channel team`, and `telemetry`; null without the scope jobs:read',
         }),
       ),
     }),

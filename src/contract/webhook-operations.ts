@@ -54,7 +54,7 @@ const webhook = named('Webhook', {
   tenant: Type.String(),
   source: Type.Enum(['job', 'api']),
   hook: textOrNull(
-    'The path of its address, relative to the server; null if it was made by the API: that address has a token, ' +
+    'The path of its address, relative to the server; null if it was created by the API: that address has a token, ' +
       'which is shown once',
   ),
   scheme: literals(webhookSchemes),
@@ -185,7 +185,7 @@ export const webhookOperations = {
   createWebhook: {
     ...routes.createWebhook,
     tag: 'Webhooks',
-    summary: 'Make a webhook whose address has a token; the token is shown once',
+    summary: 'Create a webhook whose address has a token; the token is shown once',
     scope: 'schedules:write',
     body: webhookRequest,
     answers: [json(201, newWebhook, 'Created', ['Location'])],
@@ -207,7 +207,7 @@ export const webhookOperations = {
   deleteWebhook: {
     ...routes.deleteWebhook,
     tag: 'Webhooks',
-    summary: 'Remove a webhook that was made by the API, with its deliveries; its runs are kept',
+    summary: 'Remove a webhook that was created by the API, with its deliveries; its runs are kept',
     scope: 'schedules:write',
     answers: [{ status: 204, description: 'Removed', content: {} }],
     problems: ['webhook-not-found', 'source-managed'],

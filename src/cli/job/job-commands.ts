@@ -307,7 +307,7 @@ export const jobCommands = [
   },
   {
     name: 'webhooks add',
-    about: 'make a webhook for a job, and print its address, which is not shown again',
+    about: 'create a webhook for a job, and print its address, which is not shown again',
     options: onInstance(
       { name: 'name', value: 'NAME', about: 'a name for the webhook; default: hook- and the end of its id' },
       {
@@ -353,7 +353,7 @@ export const jobCommands = [
   },
   {
     name: 'webhooks rm',
-    about: 'remove a webhook that flwd webhooks add or the API made, with its deliveries; its runs remain',
+    about: 'remove a webhook that flwd webhooks add or the API created, with its deliveries; its runs remain',
     options: onInstance(),
     operands: 'WEBHOOK',
   },
