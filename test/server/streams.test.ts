@@ -192,6 +192,20 @@ async function closeWithReaders(): Promise<number> {
   return tookMs;
 }
 
+test.each(['text/plain', 'application/x-ndjson'])(
+  'the reader of a log as %s notices that the server stopped',
+  async (accept) => {
+    const server = await startServing({ server: { writeTimeoutMs: 60_000 } });
+    const run = await server.addRun();
+    await run.move('claim');
+    for (let n = 0; n < 20; n++) await run.print(...longLines);
+    await run.finish();
+    const answer = await server.fetch(`/runs/${run.id}/logs`, { headers: { accept } });
+    await server.close();
+    await expect(answer.text()).rejects.toThrow('terminated');
+  },
+);
+
 test('a stream ends when its token is revoked or expires, and continues for other callers', async () => {
   let nowMs = Date.parse('2026-05-01T12:00:00Z');
   await using server = await startServing({ clock: { now: () => nowMs } });

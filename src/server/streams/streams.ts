@@ -80,7 +80,9 @@ export function createStreams(o: {
     }, heartbeatMs);
     try {
       await pump(stream);
-      raw.end();
+      // A client resumes events where they ended. It takes any other answer that ends for the whole of it.
+      if (isOfEvents || !stream.signal.aborted) raw.end();
+      else raw.destroy();
     } catch (error) {
       // The status is already sent. Only a broken connection can still tell the reader that this is not everything.
       o.log.error({ err: error, request_id: request.id }, 'a stream broke off');
