@@ -13,6 +13,7 @@ import {
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { describe, expect, test } from 'vitest';
+import { unfinishedRestoreFile } from '../../src/instance/unfinished-restore.ts';
 import { testWith } from '../support/host.ts';
 import { bash } from '../support/jobs.ts';
 import { processesWith } from '../support/processes.ts';
@@ -315,6 +316,10 @@ describe('a restore that was interrupted while it replaced files', () => {
       /^fail {2}data dir .* was interrupted, so its files are partly old and partly new\n +→ run flwd restore again with the/m,
     );
 
+    // An earlier version wrote no list of files that have been damaged since the backup.
+    const note = unfinishedRestoreFile(dataDir);
+    const { source, restored } = JSON.parse(readFileSync(note, 'utf8'));
+    writeFileSync(note, JSON.stringify({ source, restored: { ...restored, damagedSince: undefined } }));
     expect(await flwd(dir, 'restore', dest)).toMatchObject({
       code: 0,
       stdout: expect.stringMatching(/^restored \d+ files from \S+\n.*tokens as they were at that time: 1;/s),

@@ -96,17 +96,33 @@ test('a damaged log, artifact or revision does not keep the rest from being rest
   await server.stop();
 });
 
-test('a damaged backup does not replace data, even with --force', async () => {
+test('the names of damaged files cannot control the terminal', async () => {
+  const name = 'a\u001b]0;title\u0007\u009b2J';
+  const instance = await createInstance({ small: { ...jobs.small, [name]: 'text' } });
+  const server = await instance.serve();
+  await server.run('small');
+  await server.stop();
+  const dest = join(createFolder(), 'backup');
+  await flwd(instance.dir, 'backup', dest);
+  flip(join(dest, pathOf(dest, 'snapshots/*/a*title*')));
+  const { code, stderr } = await flwd((await createInstance({})).dir, 'restore', dest);
+  expect(code).toBe(1);
+  expect(stderr).toMatch(/\/a\uFFFD\]0;title\uFFFD\uFFFD2J$/m);
+  expect(stderr).not.toContain('\u001b');
+});
+
+test('a damaged backup does not replace data, and the answer is the same with and without --force', async () => {
   const { dest, artifact } = await backedUp();
   flip(join(dest, artifact.path));
   const other = await createInstance(jobs);
   await flwd(other.dir, 'tokens', 'create', '--name', 'present', '--scopes', 'runs:read');
-  expect(await flwd(other.dir, 'restore', '--force', dest)).toMatchObject({
-    code: 2,
-    stderr: expect.stringMatching(
-      /the backup \S+ is damaged: the artifact \w+ \("note.txt"\) of \w+ is not as it was .*; nothing was changed: a damaged backup does not replace data; to restore the rest of it, move the present data away, or choose another data dir \(--data-dir\)\n$/,
-    ),
-  });
+  for (const options of [[], ['--force']])
+    expect(await flwd(other.dir, 'restore', ...options, dest)).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(
+        /the backup \S+ is damaged: the artifact \w+ \("note.txt"\) of \w+ is not as it was .*; nothing was changed: a damaged backup does not replace data; to restore the rest of it, move the present data away, or choose another data dir \(--data-dir\)\n$/,
+      ),
+    });
   expect((await flwd(other.dir, 'tokens', 'list')).stdout).toContain('present');
 });
 

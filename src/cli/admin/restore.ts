@@ -5,6 +5,7 @@ import type { Options } from '../command.ts';
 import { type ExitCode, exitCodes, Refusal } from '../exit-code.ts';
 import { loadConfiguration } from '../session/configuration.ts';
 import { assertOfThisMachine } from '../session/session.ts';
+import { forTerminal } from '../terminal/terminal-text.ts';
 
 export async function run(options: Options, operands: readonly string[]): Promise<ExitCode> {
   const [given, extra] = operands;
@@ -47,7 +48,7 @@ export async function run(options: Options, operands: readonly string[]): Promis
     lines.push(`tokens as they were at that time: ${tokens}; revoke again any that you have revoked since`);
   process.stdout.write(`${lines.join('\n')}\n`);
   if (!isDamaged) return exitCode;
-  for (const what of [...damaged, ...damagedSince]) process.stderr.write(`${what}\n`);
+  for (const what of [...damaged, ...damagedSince]) process.stderr.write(`${forTerminal(what, false)}\n`);
   const counts = [
     ...(damaged.length > 0 ? [`${filesWere(damaged)} already damaged or missing when the backup was taken.`] : []),
     ...(damagedSince.length > 0 ? [`${filesWere(damagedSince)} damaged since the backup was taken.`] : []),

@@ -78,10 +78,10 @@ export async function restoreBackup<T>(o: RestoreRequest<T>): Promise<Restored<T
   });
   const damagedSince = [...backup.damagedSince.values()];
   const taken = await takenPlaces(places);
+  if (taken.length > 0 && damagedSince.length > 0) throw keepsData(source, damagedSince);
   if (taken.length > 0 && !force) {
     throw new StartError(`there is data already: ${taken.join(', ')}; use --force to replace it`);
   }
-  if (taken.length > 0 && damagedSince.length > 0) throw keepsData(source, damagedSince);
   assertReplaceable(places);
   await removeLeft(places);
   await assertRoom(needed);
@@ -105,13 +105,14 @@ export async function restoreBackup<T>(o: RestoreRequest<T>): Promise<Restored<T
 /** Finishes a restore that was killed while it replaced files. undefined unless that was all there is to do. */
 async function finishEarlier<T>(o: RestoreRequest<T>, places: Places): Promise<Restored<T> | undefined> {
   if (!existsSync(o.unfinishedFile)) return undefined;
-  const note: { readonly source: string; readonly restored: Restored<T> } = JSON.parse(
+  const note: { readonly source: string; readonly restored: Omit<Restored<T>, 'damagedSince'> } = JSON.parse(
     await readFile(o.unfinishedFile, 'utf8'),
   );
   const { source, restored } = note;
   o.onProgress(`finishing the interrupted restore of ${source}`);
   await finishSwap(places, o.unfinishedFile);
-  return source === o.source ? restored : undefined;
+  // A note of an earlier version lacks `damagedSince`.
+  return source === o.source ? { damagedSince: [], ...restored } : undefined;
 }
 
 /** Writes all files beside those that they will replace. */
