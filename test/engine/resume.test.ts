@@ -1,9 +1,10 @@
 // What one engine leaves, the next resumes: the same attempts, the same log, waiting runs, and what cannot be saved.
 
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { localPrincipal } from '../../src/domain/principal.ts';
+import { readStatus } from '../../src/exec/proc/shim-status.ts';
 import { bash } from '../support/jobs.ts';
 import { killProcessesWith, processesWith } from '../support/processes.ts';
 import { caller, dataFolder, type Opened, openEngine } from './an-engine.ts';
@@ -16,6 +17,16 @@ const told =
 
 function tell(root: string, runId: string, stepId: string): void {
   writeFileSync(join(root, 'data', 'runs', runId, 'workspace', `go-${stepId}`), '');
+}
+
+/** The shim and the bubblewrap of the attempt that is running. */
+function pidsOf(root: string, runId: string): { shim: number; bwrap: number } {
+  const runDir = join(root, 'data', 'runs', runId);
+  for (const name of readdirSync(runDir)) {
+    const { shim, bwrapPid, isOver } = readStatus(join(runDir, name)) ?? {};
+    if (shim && bwrapPid !== undefined && !isOver) return { shim: shim.pid, bwrap: bwrapPid };
+  }
+  throw new Error(`no attempt of ${runId} is running`);
 }
 
 async function lines({ store }: Opened, runId: string) {
@@ -267,7 +278,7 @@ test('a step whose shim died with the machine is lost or retried, as the job say
     await expect.poll(() => opened.messages(runId)).toEqual(['before', 'attempt 1']);
   }
   await opened.close();
-  for (const runId of [fails, retries]) killProcessesWith(runId);
+  for (const runId of [fails, retries]) process.kill(pidsOf(root, runId).shim, 'SIGKILL');
   await expect.poll(() => processesWith(nap)).toEqual([]);
 
   const next = await openEngine(root);
@@ -275,7 +286,7 @@ test('a step whose shim died with the machine is lost or retried, as the job say
   expect(lost).toMatchObject({
     status: 'failed',
     reason: 'lost',
-    error: { step_id: 'work', message: 'bubblewrap was killed, and its sandbox was ended with it' },
+    error: { step_id: 'work', message: 'the process ended without a trace; the machine or its shim was stopped' },
   });
   expect(byId(lost)).toMatchObject({
     before: { status: 'success' },
@@ -296,6 +307,24 @@ test('a step whose shim died with the machine is lost or retried, as the job say
     ['work', 2, 'success', null],
     ['after', 1, 'success', null],
   ]);
+});
+
+test('a run whose bubblewrap was killed while no server was running is lost, and says that it was bubblewrap', async () => {
+  const root = dataFolder();
+  const opened = await openEngine(root, {
+    jobs: { fails: steps({ steps: [script('work')] }, { work: `echo in; ${nap}` }) },
+  });
+  const runId = await opened.create('fails');
+  await expect.poll(() => opened.messages(runId)).toEqual(['in']);
+  await opened.close();
+  process.kill(pidsOf(root, runId).bwrap, 'SIGKILL');
+  await expect.poll(() => processesWith(nap)).toEqual([]);
+  const next = await openEngine(root);
+  expect(await next.finished(runId)).toMatchObject({
+    status: 'failed',
+    reason: 'lost',
+    error: { step_id: 'work', message: 'bubblewrap was killed, and its sandbox was ended with it' },
+  });
 });
 
 test('a process that held an attempt before it was resumed can no longer change it', async () => {

@@ -1,6 +1,9 @@
 // Attempts that cannot be started, forever or for a while, and what is left of them.
 
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { localPrincipal } from '../../src/domain/principal.ts';
 import { createRunCallers } from '../../src/exec/proc/run-callers.ts';
 import { bash } from '../support/jobs.ts';
 import { dataFolder, openEngine } from './an-engine.ts';
@@ -29,4 +32,27 @@ test('an attempt that could not be started may no longer call the server', async
   expect(await finished(await create('silent'))).toMatchObject({ status: 'failed', reason: 'start_failed' });
   await runCallers.ownerOf('1');
   expect(runCallers.canCall()).toBe(false);
+});
+
+test('without the files of its revision a waiting run is never started, says so, and shows no path', async () => {
+  const root = dataFolder();
+  const opened = await openEngine(root, {
+    jobs: { hold: bash('sleep 8031'), waits: bash('echo started') },
+    limits: { globalConcurrency: 1 },
+  });
+  const holder = await opened.create('hold');
+  await opened.when(holder, ({ status }) => status === 'running');
+  const waiting = await opened.create('waits');
+  const { plan } = (await opened.store.runs.execution(waiting)) ?? expect.fail('it has no plan');
+  const dir = join(root, 'data', 'snapshots', plan.revision);
+  rmSync(dir, { recursive: true });
+  await opened.engine.cancel(holder, localPrincipal);
+  expect(await opened.finished(waiting)).toMatchObject({
+    status: 'failed',
+    reason: 'start_failed',
+    error: { message: 'the files of its revision are gone: run the job again, with the files that it has now' },
+  });
+  expect(await opened.messages(waiting)).toEqual([]);
+  expect(opened.log.map(({ err }) => err)).toContainEqual(expect.objectContaining({ message: `${dir} is missing` }));
+  expect(await opened.finished(await opened.create('waits'))).toMatchObject({ status: 'success' });
 });

@@ -29,9 +29,13 @@ import { endAttempt } from './terminate.ts';
  * the attempt.
  */
 export function launch(spec: LimitedSpec, forkServer: Pick<ForkServer, 'run'>): AttemptProcess {
-  const unsaid = { kind: 'not-started', message: startFailed(spec.isSandboxed) } as const;
+  const hasFiles = existsSync(spec.snapshotDir);
+  const message = hasFiles ? startFailed(spec.isSandboxed) : withoutFiles;
+  const unsaid = { kind: 'not-started', message } as const;
   let grants: readonly OpenGrant[] = [];
   try {
+    // The server's log has the path, which people who read the run must not see.
+    if (!hasFiles) throw new Error(`${spec.snapshotDir} is missing`);
     grants = openGrants(spec);
     const places = guardedPlaces({ ...spec, grants });
     const shimEnded = untilShimEnds(spec.attemptDir, forkServer.run(shimOrder(spec, grants)));
@@ -45,6 +49,9 @@ export function launch(spec: LimitedSpec, forkServer: Pick<ForkServer, 'run'>): 
     return attend(spec.attemptDir, Promise.reject(error), unsaid);
   }
 }
+
+/** A restore leaves a damaged revision out. */
+const withoutFiles = 'the files of its revision are gone: run the job again, with the files that it has now';
 
 /** Ends when the shim has ended, whether or not there was a verdict. */
 async function guarded(
