@@ -39,6 +39,8 @@ type Session = {
   calls: number;
   /** Calls and answers, among them the stream on which the client hears of changes. */
   uses: number;
+  /** Streams on which the client hears of changes; without one, a notification is lost. */
+  listening: number;
   usedAtMs: number;
 };
 type Account = {
@@ -65,7 +67,7 @@ const most = { sessionsOfOne: 50, sessions: 500, callsOfSession: 20, charsOfId: 
 const sessionId = /^[\da-f-]{36}\.(?<mark>[\w-]{22})$/;
 /** Clients that send no header speak this. */
 const versionWithoutHeader = '2025-03-26';
-/** The client may have a list of tools, but nobody knows which. */
+/** The client may have a list of tools, which may be out of date. */
 const unknownPrint = '';
 const retryAfterSeconds = 5;
 /** A run that has just been asked for is still started, and one whose call was cancelled is still cancelled. */
@@ -165,11 +167,22 @@ async function answerInSession(request: Request, body: unknown, { account, share
       await session.transport.close();
       throw tooManySessions();
     }
-    if (request.method === 'GET' && session.shown.print === unknownPrint) shared.lookAt(account);
-    await send(answer);
+    if (request.method === 'GET' && answer.status === 200) await listen(session, answer, { account, shared, send });
+    else await send(answer);
   } finally {
     session.uses -= 1;
     session.usedAtMs = shared.nowMs();
+  }
+}
+
+/** Sends the stream on which the client hears of changes, also of those before it. */
+async function listen(session: Session, stream: Response, { account, shared, send }: Answering): Promise<void> {
+  session.listening += 1;
+  if (session.shown.print === unknownPrint) shared.lookAt(account);
+  try {
+    await send(stream);
+  } finally {
+    session.listening -= 1;
   }
 }
 
@@ -252,7 +265,7 @@ async function createSession(account: Account, shared: Shared, newId: string) {
       };
     },
   });
-  const session: Session = { server, transport, shown, calls: 0, uses: 0, usedAtMs: shared.nowMs() };
+  const session: Session = { server, transport, shown, calls: 0, uses: 0, listening: 0, usedAtMs: shared.nowMs() };
   await server.connect(transport);
   return { session, isRefused: () => isRefused };
 }
@@ -389,10 +402,9 @@ function forget(account: Account, { accounts }: Shared): void {
  * @returns whether this is done
  */
 async function tell(account: Account, shared: Shared): Promise<boolean> {
-  const outdated = [...account.sessions.values()].filter(({ shown }) => shown.print !== undefined);
-  if (outdated.length === 0 && account.listening === 0) return true;
+  if (toTell(account).next().done && account.listening === 0) return true;
   try {
-    const print = await tellOfTools(account.instance, outdated);
+    const print = await tellOfTools(account.instance, toTell(account));
     if (account.shown.print !== print) account.modern.notify.toolsChanged();
     account.shown.print = print;
   } catch (error) {
@@ -403,6 +415,15 @@ async function tell(account: Account, shared: Shared): Promise<boolean> {
     account.lent.end();
   }
   return true;
+}
+
+/** The sessions to tell, as they are when they are read. Those without a stream are told when they open one. */
+function* toTell({ sessions }: Account): Generator<Session, void> {
+  for (const session of sessions.values()) {
+    if (session.shown.print === undefined) continue;
+    if (session.listening > 0) yield session;
+    else session.shown.print = unknownPrint;
+  }
 }
 
 /** A caller that came through MCP is an agent. Without a token it gets what `flwd mcp` gets. */

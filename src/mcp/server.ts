@@ -108,6 +108,7 @@ async function readResourceAt(client: Instance['client'], uri: string): Promise<
 
 /**
  * Tells the clients whose list of tools is out of date.
+ * @param clients read once the tools have been listed
  * @returns what `Shown` remembers of the list
  * @throws ApiProblem, ServerUnreachable
  */

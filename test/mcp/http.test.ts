@@ -11,7 +11,7 @@ import { type Serving, startServing } from '../server/serving.ts';
 import type { RunAnswer } from '../support/answers.ts';
 import { bash, writeJob } from '../support/jobs.ts';
 import { connectHttp, dataOf, generations, textOf } from './a-client.ts';
-import { beginSession, initialize, list, post } from './a-wire.ts';
+import { beginSession, callTool, initialize, list, post } from './a-wire.ts';
 
 const waits = bash('flwd_progress 40 "waiting for the file"; while true; do sleep 0.1; done');
 const naps = bash('flwd_progress 40 "waiting for the file"; sleep 1');
@@ -300,11 +300,43 @@ test('a client of 2025 goes on after a restart of the server, and hears of a job
   await served.stop();
 });
 
-describe('a session that is not in memory', () => {
-  const withNewId = ({ 'mcp-session-id': id }: { 'mcp-session-id': string }) => ({
-    'mcp-session-id': id.replace(/^[^.]*/, crypto.randomUUID()),
-  });
+test('each client of a caller hears of a change that came while it had no stream', async () => {
+  await using changing = await startServing({ jobs: { greet } });
+  const begin = async () => withNewId(await beginSession(changing.url));
+  const listen = async (session: { 'mcp-session-id': string }) => {
+    const ending = new AbortController();
+    const headers = { ...session, accept: 'text/event-stream' };
+    const stream = await fetch(new URL('/mcp', changing.url), { headers, signal: ending.signal });
+    const reader = stream.body?.pipeThrough(new TextDecoderStream()).getReader();
+    return {
+      heard: async () => {
+        let read = await reader?.read();
+        while (read && !read.done && !read.value.includes('"notifications/tools/list_changed"'))
+          read = await reader?.read();
+        expect(read?.done).toBe(false);
+      },
+      end: () => ending.abort(),
+    };
+  };
+  // Both begin again, and both ask for something before they listen.
+  const [one, other] = [await begin(), await begin()];
+  for (const session of [one, other]) await (await post(changing.url, callTool('jobs_search'), session)).text();
+  const first = await listen(one);
+  await first.heard();
+  const second = await listen(other);
+  await second.heard();
+  // One has lost its stream when a job is new.
+  second.end();
+  await changing.addJob('fresh', greet);
+  await first.heard();
+  await (await listen(other)).heard();
+});
 
+const withNewId = ({ 'mcp-session-id': id }: { 'mcp-session-id': string }) => ({
+  'mcp-session-id': id.replace(/^[^.]*/, crypto.randomUUID()),
+});
+
+describe('a session that is not in memory', () => {
   test('begins again for its caller alone, with the rights that it began with', async () => {
     const [one, other] = [await server.token({ scopes: agentScopes }), await server.token({ scopes: agentScopes })];
     const narrow = { 'x-flwd-agent': 'jobs:read' };
