@@ -185,7 +185,7 @@ export function createCatalog(o: Request): Catalog {
     invalid: after(assertReady, () => invalid),
     missing: after(assertReady, () => missing),
     find,
-    findFolder: (idOrAlias) => findFolder(idOrAlias, sources, find),
+    findFolder: (idOrAlias) => findFolder(idOrAlias, { sources, find, jobOfAlias }),
     aliasesOf: (id) => o.aliases.filter(({ from }) => from === id).map(({ to }) => to),
     revisionOf: createRevisions(ignoreOf, directories),
     filesOf: async (entry) => (await readJobState(placeOf(entry, ignoreOf))).files,
@@ -225,16 +225,30 @@ function scriptsIn(sources: readonly Watched[]): number {
 
 type Watched = { readonly source: JobSource; readonly watched: WatchedSource };
 
-function findFolder(id: string, sources: readonly Watched[], find: Catalog['find']): JobFolder {
+function findFolder(
+  idOrAlias: string,
+  o: {
+    readonly sources: readonly Watched[];
+    readonly find: Catalog['find'];
+    readonly jobOfAlias: ReadonlyMap<string, string>;
+  },
+): JobFolder {
   try {
-    return find(id);
+    return o.find(idOrAlias);
   } catch (error) {
-    const [only, ...others] = sources.flatMap(({ source, watched }) =>
-      watched.tree.jobs.filter((job) => job.id === id).map(({ path }) => ({ source, path })),
-    );
+    const found = foldersOf(idOrAlias, o.sources);
+    const [only, ...others] = found.length > 0 ? found : foldersOf(o.jobOfAlias.get(idOrAlias), o.sources);
     if (!only || others.length > 0 || !(error instanceof Problem) || error.slug !== 'job-invalid') throw error;
-    return { definition: { id, path: only.path }, source: only.source };
+    return only;
   }
+}
+
+function foldersOf(id: string | undefined, sources: readonly Watched[]): JobFolder[] {
+  return sources.flatMap(({ source, watched }) =>
+    watched.tree.jobs
+      .filter((job) => job.id === id)
+      .map(({ id: its, path }) => ({ definition: { id: its, path }, source })),
+  );
 }
 
 function watchedOf(name: string, sources: readonly Watched[]): WatchedSource {

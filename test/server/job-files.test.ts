@@ -24,7 +24,10 @@ const server = await startServing({
     'shop/sealed': { 'config.yaml': config, 'run.sh': '#!/usr/bin/env bash\n' },
     other: { 'config.yaml': 'command: [./run.sh]\n', 'run.sh': '#!/usr/bin/env bash\necho another\n' },
   },
-  aliases: [{ from: 'shop/release', to: 'release' }],
+  aliases: [
+    { from: 'shop/release', to: 'release' },
+    { from: 'shop/labels', to: 'labels' },
+  ],
 });
 afterAll(() => server.close());
 
@@ -125,11 +128,13 @@ test('the files of an invalid job can be read, now and as its runs used them', a
   const listed = await get<Files>('/job-files/shop/labels');
   expect(listed.revisions).toMatchObject([{ revision, kept: true }]);
   expect(listed.current_revision).not.toBe(revision);
+  expect(await get<Files>('/job-files/labels')).toEqual(listed);
   expect(await get<File>(fileUrl('shop/labels', 'config.yaml'))).toMatchObject({ text: 'command: [\n' });
   const before = await get<File>(fileUrl('shop/labels', 'config.yaml', revision));
   expect(before).toMatchObject({ text: 'command: [./run.sh]\n' });
-  const { headers } = await server.token({ scopes: ['code:read'], only: ['other'] });
-  expect((await server.fetch('/job-files/shop/labels', { headers })).status).toBe(404);
+  const { headers } = await server.token({ scopes: ['code:read'], only: ['other', 'labels'] });
+  for (const id of ['shop/labels', 'labels'])
+    expect((await server.fetch(`/job-files/${id}`, { headers })).status).toBe(404);
 });
 
 describe('the revisions that runs used', () => {
