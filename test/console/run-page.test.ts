@@ -124,15 +124,23 @@ testWith(headlessChromium)('an approval is denied only with a reason', async () 
     .waitFor();
 });
 
-testWith(headlessChromium)('a run that does not exist leads to all runs, on the page of its log, too', async () => {
-  const id = 'run_01M8S953VJJ0000000000000AA';
-  for (const path of [`/runs/${id}`, `/runs/${id}/log`]) {
-    const page = await browser.open(server.url + path);
-    await page.getByRole('heading', { level: 1, name: 'run_01M8…000000AA' }).waitFor();
+testWith(headlessChromium)(
+  'a run that does not exist leads to all runs, also from its log and in a comparison',
+  async () => {
+    const id = 'run_01M8S953VJJ0000000000000AA';
+    for (const path of [`/runs/${id}`, `/runs/${id}/log`]) {
+      const page = await browser.open(server.url + path);
+      await page.getByRole('heading', { level: 1, name: 'run_01M8…000000AA' }).waitFor();
+      const alert = page.getByRole('alert').filter({ hasText: id });
+      expect(await alert.getByRole('paragraph').first().textContent()).toBe(`The run '${id}' does not exist`);
+      expect(await alert.getByRole('button').count()).toBe(0);
+      await alert.getByRole('link', { name: 'All runs' }).click();
+      await page.getByRole('heading', { level: 1, name: 'Runs' }).waitFor();
+    }
+    const page = await browser.open(`${server.url}/compare?a=${id}&b=${id}`);
     const alert = page.getByRole('alert').filter({ hasText: id });
     expect(await alert.getByRole('paragraph').first().textContent()).toBe(`The run '${id}' does not exist`);
-    expect(await alert.getByRole('button').count()).toBe(0);
     await alert.getByRole('link', { name: 'All runs' }).click();
     await page.getByRole('heading', { level: 1, name: 'Runs' }).waitFor();
-  }
-});
+  },
+);

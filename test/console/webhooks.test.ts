@@ -26,7 +26,7 @@ const deliver = (address: string, body: object) =>
   fetch(address, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) });
 
 testWith(headlessChromium)(
-  'a webhook is made by keyboard, its address shown once, its deliveries sent again, and it is removed',
+  'a webhook is created by keyboard, its address shown once, its deliveries sent again, and it is removed',
   async () => {
     const page = await browser.open(`${server.url}/admin/webhooks`);
     await page.getByRole('button', { name: 'New webhook' }).press('Enter');
@@ -39,11 +39,11 @@ testWith(headlessChromium)(
     await form.getByLabel('Name', { exact: true }).fill('form');
     const ref = form.getByLabel('ref');
     await ref.fill('body.reff +');
-    await form.getByRole('button', { name: 'Make the webhook' }).press('Enter');
+    await form.getByRole('button', { name: 'Create the webhook' }).press('Enter');
     await form.getByRole('alert').waitFor();
     await ref.fill('body.ref');
     expect(await accessibilityErrors(page)).toEqual([]);
-    await form.getByRole('button', { name: 'Make the webhook' }).press('Enter');
+    await form.getByRole('button', { name: 'Create the webhook' }).press('Enter');
 
     const shown = page.getByRole('dialog', { name: 'The webhook form' });
     await shown.getByText('at most 10 times a minute').waitFor();

@@ -1,4 +1,4 @@
-// The form that makes a webhook, and its address, which is shown once.
+// The form that creates a webhook, and its address, which is shown once.
 
 import { type ReactNode, useState } from 'react';
 import type { AnswerOf } from '../../contract/operations.ts';
@@ -44,7 +44,7 @@ export function WebhookForm(o: { readonly close: () => void; readonly changed: (
     <>
       <Button onClick={o.close}>Cancel</Button>
       <Button look="primary" disabled={isBusy || !isComplete} onClick={() => void create()}>
-        Make the webhook
+        Create the webhook
       </Button>
     </>
   );
@@ -78,7 +78,7 @@ function TermFields(o: { readonly terms: Terms; readonly change: (changes: Parti
       <JobField jobId={jobId} change={(chosen) => change({ jobId: chosen, args: {} })} />
       <TextField
         label="Name"
-        hint="Empty: the server makes one"
+        hint="Empty: the server chooses one"
         value={name}
         change={(text) => change({ name: text })}
       />

@@ -46,8 +46,8 @@ export function WebhooksPage(): ReactNode {
         {({ webhooks: rows }) =>
           rows.length === 0 ? (
             <Empty>
-              No webhooks yet. Make one here, with <code>flwd webhooks add JOB</code>, or under <code>webhooks</code> in
-              the config.yaml of a job.
+              No webhooks yet. Create one here, with <code>flwd webhooks add JOB</code>, or under <code>webhooks</code>{' '}
+              in the config.yaml of a job.
             </Empty>
           ) : (
             <Table
@@ -125,7 +125,7 @@ function Unsigned(): ReactNode {
   return <Chip look="late">not signed</Chip>;
 }
 
-/** An address with a token is shown only when the webhook is made. */
+/** An address with a token is shown only when the webhook is created. */
 function Address({ of: { hook, job_id: jobId, name } }: { readonly of: Webhook }): ReactNode {
   if (hook === null) return <span className={styles.quiet}>shown once</span>;
   const label = `Copy the address of ${harmless(jobId)}/${name}`;

@@ -27,7 +27,7 @@ import { valueWords } from '../run/run-words.ts';
 import { stepTime } from '../run/steps/step-words.ts';
 import { failureText, useAnswer } from '../session/answers.tsx';
 import { useNow } from '../session/clock.ts';
-import { Empty, ErrorNote, Loading } from '../widgets/Notes.tsx';
+import { Empty, ErrorNote, Loading, Shown } from '../widgets/Notes.tsx';
 import {
   countWords,
   errorWords,
@@ -76,9 +76,14 @@ function Compared({ ids }: { readonly ids: readonly [string, string] }): ReactNo
     const read = (id: string) => client.call('getRun', { path: { run_id: id }, signal });
     return Promise.all([read(ids[0]), read(ids[1])] as const);
   });
-  const failure = failureText(answer);
-  if (!answer.data) return failure === null ? <Loading what="the runs" /> : <ErrorNote text={failure} />;
-  const [a, b] = answer.data;
+  return (
+    <Shown of={answer} what="the runs" whereElse={<Link href="/runs">All runs</Link>}>
+      {([a, b]) => <Comparison a={a} b={b} />}
+    </Shown>
+  );
+}
+
+function Comparison({ a, b }: { readonly a: Run; readonly b: Run }): ReactNode {
   return (
     <>
       <Heads runs={[a, b]} />
