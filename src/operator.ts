@@ -3,6 +3,7 @@
 
 import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { isRevision } from './catalog/source/revision.ts';
 import { type Config, foldersOf } from './config/config.ts';
 import { checkDataDir, examineFiles } from './doctor/start-needs.ts';
 import { examineStarters } from './doctor/starters.ts';
@@ -151,6 +152,7 @@ export async function restore(
         ...o,
         places: placesOf(config),
         unfinishedFile: unfinishedRestoreFile(dataDir),
+        isRevision,
         complete: (draft, createdAt) => recordRestore(config, draft, createdAt),
       });
       return { ...restored, unopened: completed };

@@ -54,6 +54,13 @@ function flip(path: string, fromEnd = 10): void {
   writeFileSync(path, bytes);
 }
 
+/** Puts another digit in place of the character that many characters after the beginning of the words. */
+function alter(path: string, words: string, offset: number): void {
+  const text = readFileSync(path, 'utf8');
+  const at = text.indexOf(words) + offset;
+  writeFileSync(path, `${text.slice(0, at)}${text[at] === '0' ? '1' : '0'}${text.slice(at + 1)}`);
+}
+
 test('a damaged log, artifact or revision does not keep the rest from being restored, and is named', async () => {
   const { dest, runs, artifact } = await backedUp();
   const segment = pathOf(dest, `logs/*/${runs.chatty}.2.zst`);
@@ -73,7 +80,7 @@ test('a damaged log, artifact or revision does not keep the rest from being rest
     `the log of ${runs.second}, ${gone}, is missing`,
     `the artifact ${artifact.id} ("note.txt") of ${runs.first} ${isNot}`,
     `the revision ${revision} of a job has a file that ${isNot}: ${script}`,
-    '4 files were damaged since the backup was taken. Everything else was restored. An earlier backup may have intact copies.',
+    '4 files do not match the checksums of the backup. Everything else was restored. An earlier backup may have intact copies.',
   ])
     expect(restored.stderr).toContain(`${line}\n`);
   const doctor = (await flwd(other.dir, 'doctor')).stdout;
@@ -146,31 +153,61 @@ test('damage to the database, a key or the manifest is refused, and an intact co
   expect(await flwd(other.dir, 'restore', dest)).toMatchObject({ code: 0 });
 });
 
-test('damage to the list of the files refuses a restore only where it is about the database or a key', async () => {
-  const { dest, artifact } = await backedUp();
-  const list = join(dest, 'files.sha256');
-  const text = readFileSync(list, 'utf8');
-  const fromEnd = (at: number): number => text.length - at;
-  const at = text.indexOf(artifact.path);
-  for (const [place, wrong] of [
-    [at - 10, 'is not as it was when the backup was made'],
-    [at + artifact.path.length - 1, 'is not in files.sha256'],
-  ] as const) {
-    flip(list, fromEnd(place));
-    const other = await createInstance(jobs);
-    const { code, stderr } = await flwd(other.dir, 'restore', dest);
+test('damage to the list of the files drops nothing that is intact, and names no intact file', async () => {
+  const { instance, dest, runs, artifact } = await backedUp();
+  const other = artifactOf(dest, await artifacts(instance, runs.second));
+  const segment = pathOf(dest, `logs/*/${runs.chatty}.2.zst`);
+  const script = pathOf(dest, 'snapshots/*/run.sh');
+  const intact = new Map(
+    ['files.sha256', 'manifest.json', other.path].map((name) => [name, readFileSync(join(dest, name))]),
+  );
+  const restored = async () => {
+    const { dir, dataDir } = await createInstance(jobs);
+    const { code, stderr } = await flwd(dir, 'restore', dest);
     expect(code).toBe(1);
-    expect(stderr).toContain('files.sha256, the list of the files, is not as it was\n');
-    expect(stderr).toMatch(new RegExp(`^the artifact ${artifact.id} \\("note.txt"\\) of \\w+ ${wrong}$`, 'm'));
-    expect(readFileSync(join(other.dataDir, artifact.path), 'utf8')).toBe('content\n');
-    flip(list, fromEnd(place));
-  }
-  flip(list, fromEnd(text.indexOf('  flwd.db') - 5));
+    expect(stderr).toContain('files.sha256 and manifest.json do not fit together\n');
+    for (const path of [artifact.path, script])
+      expect(readFileSync(join(dataDir, path))).toEqual(readFileSync(join(dest, path)));
+    const lines = stderr
+      .split('\n')
+      .filter((line) => /^(?:the (?:log|artifact|revision)|artifacts|snapshots)\b/.test(line));
+    const doctor = (await flwd(dir, 'doctor')).stdout;
+    for (const [name, content] of intact) writeFileSync(join(dest, name), content);
+    return { lines, doctor };
+  };
+
+  // The checksums of three files.
+  for (const path of [artifact.path, segment, script]) alter(join(dest, 'files.sha256'), path, -10);
+  const sums = await restored();
+  expect(sums.lines).toEqual([
+    `the log of ${runs.chatty}, ${segment}, does not match files.sha256, which may be damaged itself`,
+  ]);
+  expect(sums.doctor).not.toContain('as it was in the backup');
+
+  // The names of two files, and a file.
+  for (const path of [artifact.path, script]) alter(join(dest, 'files.sha256'), path, path.length - 1);
+  flip(join(dest, other.path));
+  const changed = `the artifact ${other.id} ("note.txt") of ${runs.second} is not as it was when the backup was made`;
+  const names = await restored();
+  expect(names.lines.toSorted()).toEqual([
+    expect.stringMatching(/^artifacts\/\S+ is missing, or its name in files\.sha256 is damaged$/),
+    changed,
+  ]);
+  expect(names.doctor).toContain(`${changed} (as it was in the backup)`);
+
+  alter(join(dest, 'manifest.json'), '"sums_sha256": "', 20);
+  expect((await restored()).lines).toEqual([]);
+});
+
+test('damage to the list of the files refuses a restore where it is about the database or a key', async () => {
+  const { dest } = await backedUp();
+  const list = join(dest, 'files.sha256');
+  alter(list, '  flwd.db', -5);
   const other = await createInstance(jobs);
   expect(await flwd(other.dir, 'restore', dest)).toMatchObject({
     code: 2,
     stderr: expect.stringContaining(
-      'is damaged: flwd.db is not as it was when the backup was made; nothing was restored',
+      'is damaged: flwd.db does not match files.sha256, which may be damaged itself; nothing was restored',
     ),
   });
   rmSync(list);

@@ -1,8 +1,9 @@
 // The revision of a job: a hash over the names, executable bits and content of its files.
 
 import type { Hash } from 'node:crypto';
-import { constants } from 'node:fs';
+import { constants, lstatSync, readdirSync } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
+import { join, relative } from 'node:path';
 import { errorCode } from '../../lib/error-code.ts';
 import { createSha256 } from '../../lib/sha256.ts';
 import type { JobFile } from './job-state.ts';
@@ -33,6 +34,21 @@ export async function hashFiles(
     }
   }
   return hash.digest('hex').slice(0, 16);
+}
+
+/** Whether the folder has exactly the files of the revision. If they cannot be read, this proves nothing. */
+export async function isRevision(dir: string, revision: string): Promise<boolean> {
+  try {
+    const found = readdirSync(dir, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
+    const files = found.map((entry): JobFile => {
+      const hostPath = join(entry.parentPath, entry.name);
+      const { size, mode } = lstatSync(hostPath);
+      return { path: relative(dir, hostPath), hostPath, sizeBytes: size, isExecutable: (mode & 0o111) !== 0 };
+    });
+    return (await hashFiles(files.toSorted((a, b) => (a.path < b.path ? -1 : 1)))) === revision;
+  } catch {
+    return false;
+  }
 }
 
 async function pump(

@@ -50,8 +50,10 @@ export async function run(options: Options, operands: readonly string[]): Promis
   if (!isDamaged) return exitCode;
   for (const what of [...damaged, ...damagedSince]) process.stderr.write(`${forTerminal(what, false)}\n`);
   const counts = [
-    ...(damaged.length > 0 ? [`${filesWere(damaged)} already damaged or missing when the backup was taken.`] : []),
-    ...(damagedSince.length > 0 ? [`${filesWere(damagedSince)} damaged since the backup was taken.`] : []),
+    ...(damaged.length > 0
+      ? [`${count(damaged, 'was', 'were')} already damaged or missing when the backup was taken.`]
+      : []),
+    ...(damagedSince.length > 0 ? [`${count(damagedSince, 'does', 'do')} not match the checksums of the backup.`] : []),
   ];
   throw new Refusal(
     `${counts.join(' ')} Everything else was restored. An earlier backup may have intact copies.`,
@@ -59,6 +61,6 @@ export async function run(options: Options, operands: readonly string[]): Promis
   );
 }
 
-function filesWere(files: readonly string[]): string {
-  return files.length === 1 ? '1 file was' : `${files.length} files were`;
+function count(files: readonly string[], one: string, many: string): string {
+  return files.length === 1 ? `1 file ${one}` : `${files.length} files ${many}`;
 }

@@ -22,8 +22,8 @@ export type CheckedBackup = {
   readonly manifest: Manifest;
   /** The files that can be restored, with the checksums that the copies must have. */
   readonly files: () => AsyncGenerator<{ readonly path: string; readonly sha256: string }>;
-  /** Files that have been damaged since the backup was made, each with what is wrong, by its path in the backup. */
-  readonly damagedSince: ReadonlyMap<string, string>;
+  /** Files that do not match the checksums, by their paths in the backup. A revision of a job counts as one. */
+  readonly damagedSince: ReadonlyMap<string, Damage>;
 };
 
 type Listed = {
@@ -32,50 +32,90 @@ type Listed = {
   readonly sha256: string | null;
 };
 
-/** `sha256` is of the bytes as they are. null means that nothing of it is restored. */
-type Damage = { readonly wrong: string; readonly sha256: string | null };
+type Damage = {
+  /** What the file is, and what is wrong with it. */
+  readonly what: string;
+  /** False if only a list that may be damaged itself says so. */
+  readonly isCertain: boolean;
+};
 
-/** `onFile` is called with each file that can be read. @throws StartError */
+const hasChanged = 'is not as it was when the backup was made';
+
+/** @throws StartError */
 export async function checkBackup(
   source: string,
   manifest: Manifest,
-  onFile: (path: string, sizeBytes: number) => void,
+  o: {
+    /** Whether a folder has exactly the files of the revision. */
+    readonly isRevision: (dir: string, revision: string) => Promise<boolean>;
+    /** Called with each file that can be read. */
+    readonly onFile: (path: string, sizeBytes: number) => void;
+  },
 ): Promise<CheckedBackup> {
   const list = await sumOrCause(source, sumsFile);
   if (list.sha256 === null) throw damaged(source, `${sumsFile} ${list.cause}`);
   const isListWhole = list.sha256 === manifest.sums_sha256;
-  const damage = new Map<string, Damage>();
+  /** The checksums of the files that do not match the list. null: nothing of it can be restored. */
+  const sums = new Map<string, string | null>();
+  const wrongs = new Map<string, string>();
   let hasDatabase = false;
   for await (const { path, sha256 } of listFiles(source, isListWhole)) {
     hasDatabase ||= path === databaseFile;
     const found = await sumOrCause(source, path);
-    if (found.sha256 !== null) onFile(path, found.sizeBytes);
+    if (found.sha256 !== null) o.onFile(path, found.sizeBytes);
     if (found.sha256 !== null && found.sha256 === sha256) continue;
-    const wrong =
-      found.cause ?? (sha256 === null ? `is not in ${sumsFile}` : 'is not as it was when the backup was made');
+    const wrong = isListWhole ? (found.cause ?? hasChanged) : doubt(found.cause, sha256 !== null);
     if (path === databaseFile || isKeyFile(path)) throw damaged(source, `${path} ${wrong}`);
+    sums.set(path, found.sha256);
     const revision = revisionOf(path);
-    if (revision === undefined) damage.set(path, { wrong, sha256: found.sha256 });
+    if (revision === undefined) wrongs.set(path, wrong);
     // A job must not run with a damaged script.
-    else damage.set(revision, { wrong: `has a file that ${wrong}: ${path}`, sha256: null });
+    else wrongs.set(revision, `has a file that ${wrong}: ${path}`);
   }
   if (!hasDatabase) throw damaged(source, `${databaseFile} is missing`);
+  for (const path of isListWhole ? [] : [...wrongs.keys()])
+    if (revisionOf(path) === path && (await o.isRevision(join(source, path), basename(path)))) wrongs.delete(path);
+  const damagedSince = new Map<string, Damage>();
+  if (!isListWhole)
+    damagedSince.set(sumsFile, { what: `${sumsFile} and ${manifestFile} do not fit together`, isCertain: true });
+  withDatabase(source, manifest, (database) => {
+    for (const [path, wrong] of wrongs) {
+      const judged = isListWhole
+        ? { wrong, isCertain: true }
+        : judge(path, sums.get(path), { wrong, manifest, database });
+      if (judged) damagedSince.set(path, { ...judged, what: `${nameOf(path, database)} ${judged.wrong}` });
+    }
+  });
   return {
     manifest,
     async *files() {
       for await (const { path, sha256 } of listFiles(source, isListWhole)) {
-        const found = damage.get(revisionOf(path) ?? path);
-        const expected = found ? found.sha256 : sha256;
-        if (expected !== null) yield { path, sha256: expected };
+        if (damagedSince.has(revisionOf(path) ?? '')) continue;
+        const expected = sums.has(path) ? sums.get(path) : sha256;
+        if (typeof expected === 'string') yield { path, sha256: expected };
       }
     },
-    damagedSince: new Map([
-      ...(isListWhole ? [] : [[sumsFile, `${sumsFile}, the list of the files, is not as it was`] as const]),
-      ...withDatabase(source, manifest, (database) =>
-        [...damage].map(([path, { wrong }]) => [path, `${nameOf(path, database)} ${wrong}`] as const),
-      ),
-    ]),
+    damagedSince,
   };
+}
+
+/** Why the file does not match, while the list and the manifest do not fit together. */
+function doubt(cause: string | undefined, isListed: boolean): string {
+  if (cause !== undefined) return `${cause}, or its name in ${sumsFile} is damaged`;
+  return `${isListed ? 'does not match' : 'is not in'} ${sumsFile}, which may be damaged itself`;
+}
+
+/** The database also has the checksums of artifacts. undefined for an intact one. */
+function judge(
+  path: string,
+  sha256: string | null | undefined,
+  o: { readonly wrong: string; readonly manifest: Manifest; readonly database: DatabaseSync },
+): { readonly wrong: string; readonly isCertain: boolean } | undefined {
+  const known = artifactOf(path, o.database)?.sha256;
+  if (known !== undefined && known === sha256) return undefined;
+  const wasDamaged = o.manifest.damaged?.some(({ name }) => name === path) === true;
+  const isCertain = typeof known === 'string' && typeof sha256 === 'string' && !wasDamaged;
+  return { wrong: isCertain ? hasChanged : o.wrong, isCertain };
 }
 
 /** If the list is damaged, the files that it does not name follow those that it names. */
@@ -122,8 +162,12 @@ function nameOf(path: string, database: DatabaseSync): string {
   const file = basename(path);
   if (kind === 'logs') return `the log of ${file.split('.', 1)[0]}, ${path},`;
   if (kind === 'snapshots') return `the revision ${file} of a job`;
-  const row = database.prepare('SELECT run_id, name FROM artifacts WHERE id = ?').get(file);
+  const row = artifactOf(path, database);
   return row ? `the artifact ${file} (${JSON.stringify(row.name)}) of ${String(row.run_id)}` : path;
+}
+
+function artifactOf(path: string, database: DatabaseSync) {
+  return database.prepare('SELECT run_id, name, sha256 FROM artifacts WHERE id = ?').get(basename(path));
 }
 
 export async function readManifest(source: string): Promise<Manifest> {

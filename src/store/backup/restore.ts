@@ -30,6 +30,8 @@ export type RestoreRequest<T> = {
   readonly force: boolean;
   /** Exists while the restore replaces the files of the instance. */
   readonly unfinishedFile: string;
+  /** Whether a folder has exactly the files of the revision of a job. */
+  readonly isRevision: (dir: string, revision: string) => Promise<boolean>;
   /** Called with what the restore does next, in words. */
   readonly onProgress: (message: string) => void;
   /** Completes the database before it is put in place. The answer must survive JSON. */
@@ -47,7 +49,7 @@ export type RestoreSummary = {
   readonly tokens: number;
   /** Files that were already damaged when the backup was taken, each with what is wrong. */
   readonly damaged: readonly string[];
-  /** Files of the backup that have been damaged since it was taken, each with what is wrong. */
+  /** Files that do not match the checksums of the backup, each with what is wrong. */
   readonly damagedSince: readonly string[];
 };
 
@@ -72,11 +74,14 @@ export async function restoreBackup<T>(o: RestoreRequest<T>): Promise<Restored<T
   const manifest = await readManifest(source);
   onProgress(`checking ${manifest.files} files of ${manifest.created_at}`);
   const needed = new Map<string, number>();
-  const backup = await checkBackup(source, manifest, (path, sizeBytes) => {
-    const place = placeOf(path, places);
-    needed.set(place, (needed.get(place) ?? 0) + Math.ceil(sizeBytes / blockBytes) * blockBytes);
+  const backup = await checkBackup(source, manifest, {
+    isRevision: o.isRevision,
+    onFile(path, sizeBytes) {
+      const place = placeOf(path, places);
+      needed.set(place, (needed.get(place) ?? 0) + Math.ceil(sizeBytes / blockBytes) * blockBytes);
+    },
   });
-  const damagedSince = [...backup.damagedSince.values()];
+  const damagedSince = [...backup.damagedSince.values()].map(({ what }) => what);
   const taken = await takenPlaces(places);
   if (taken.length > 0 && damagedSince.length > 0) throw keepsData(source, damagedSince);
   if (taken.length > 0 && !force) {
@@ -130,7 +135,7 @@ async function copyAll<T>(
     await mkdir(dir, { recursive: true, mode: 0o700 });
   for await (const { path, sha256 } of files()) {
     const since = damagedSince.get(path);
-    if (since !== undefined) restoredDamage.push({ name: path, what: since, sha256 });
+    if (since?.isCertain) restoredDamage.push({ name: path, what: since.what, sha256 });
     else for (const file of damaged) if (file.name === path) restoredDamage.push({ ...file, sha256 });
     const target = targetOf(path, drafts);
     const copied = await copyFile(join(source, path), target);

@@ -21,6 +21,7 @@ export function requestIn(root: string) {
     source: join(root, 'backup'),
     force: true,
     unfinishedFile: join(root, 'data/unfinished'),
+    isRevision: async () => false,
     onProgress: () => undefined,
     complete: async () => 'completed',
   };
