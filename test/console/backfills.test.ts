@@ -83,7 +83,7 @@ testWith(headlessChromium)('what the server refuses stands at its field, and not
   await form.getByLabel('Runs at a time').fill('0');
   await form.getByText('A whole number from 1 to 100 is needed.').waitFor();
   await form.getByRole('button', { name: 'Start 60 runs' }).click();
-  expect(await fits(page)).toBeLessThanOrEqual(0);
+  await expect.poll(() => fits(page)).toBeLessThanOrEqual(0);
   await page.keyboard.press('Escape');
   await form.waitFor({ state: 'detached' });
   expect(await read<List>('/backfills?job_id=ops/often')).toMatchObject({ backfills: [] });
@@ -163,7 +163,7 @@ testWith(headlessChromium)(
     expect(await list.getByRole('progressbar').getAttribute('value')).toBe('3');
     expect(await errorsInBothThemes(page)).toEqual([]);
     await page.setViewportSize({ width: 390, height: 844 });
-    expect(await fits(page)).toBeLessThanOrEqual(0);
+    await expect.poll(() => fits(page)).toBeLessThanOrEqual(0);
     await server.post('/schedules/pause', {});
     await list.getByRole('link', { name: 'Paused, 3 of 10 runs started' }).waitFor();
     await server.post('/schedules/resume', {});

@@ -54,7 +54,7 @@ testWith(headlessChromium)('a job lists its tests, what each expects, and how to
   await card.getByRole('list', { name: 'What refuses nobody expects' }).getByText('fails').waitFor();
   expect(await errorsInBothThemes(page)).toEqual([]);
   await page.setViewportSize({ width: 390, height: 844 });
-  expect(await page.evaluate('document.documentElement.scrollWidth - innerWidth')).toBeLessThanOrEqual(0);
+  await expect.poll(() => page.evaluate('document.documentElement.scrollWidth - innerWidth')).toBeLessThanOrEqual(0);
   await page.getByRole('button', { name: 'Copy the command' }).waitFor();
   await card.getByRole('link', { name: 'refuses nobody' }).press('Enter');
   await page.getByRole('region', { name: 'Content of tests.yaml' }).waitFor();

@@ -109,7 +109,7 @@ testWith(headlessChromium)('the menu of a row does what the panel offers, by key
   await menu.click();
   await page.getByRole('menuitem', { name: 'Release' }).click();
   await row.getByText('Held').waitFor({ state: 'detached' });
-  expect(await page.evaluate('document.documentElement.scrollWidth - innerWidth')).toBeLessThanOrEqual(0);
+  await expect.poll(() => page.evaluate('document.documentElement.scrollWidth - innerWidth')).toBeLessThanOrEqual(0);
 
   // The server allows no change of a schedule that a config.yaml defines.
   await page.getByRole('button', { name: 'Actions of backup/nightly' }).click();
@@ -279,7 +279,7 @@ testWith(headlessChromium)('a schedule shows its heartbeat and, in red, why the 
   await row.getByText('the answer was 500').waitFor();
   const others = page.getByRole('row', { name: /ops\/often/ });
   await expect.poll(async () => (await row.boundingBox())?.height).toBe((await others.boundingBox())?.height);
-  expect(await page.evaluate('document.documentElement.scrollWidth - innerWidth')).toBeLessThanOrEqual(0);
+  await expect.poll(() => page.evaluate('document.documentElement.scrollWidth - innerWidth')).toBeLessThanOrEqual(0);
 
   await called(id, null, Date.now());
   await page.clock.runFor(20_000);
@@ -354,7 +354,7 @@ testWith(headlessChromium)('a week shows single times of each day, and counts sc
     .getByRole('list', { name: /^Sunday/ })
     .getByRole('button', { name: /Noon/ })
     .waitFor();
-  expect(await page.evaluate('document.documentElement.scrollWidth - innerWidth')).toBeLessThanOrEqual(0);
+  await expect.poll(() => page.evaluate('document.documentElement.scrollWidth - innerWidth')).toBeLessThanOrEqual(0);
   await server.fetch(`/schedules/${made.id}`, { method: 'DELETE' });
 });
 

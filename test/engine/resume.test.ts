@@ -1,6 +1,6 @@
 // What one engine leaves, the next resumes: the same attempts, the same log, waiting runs, and what cannot be saved.
 
-import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { localPrincipal } from '../../src/domain/principal.ts';
@@ -17,6 +17,13 @@ const told =
 
 function tell(root: string, runId: string, stepId: string): void {
   writeFileSync(join(root, 'data', 'runs', runId, 'workspace', `go-${stepId}`), '');
+}
+
+/** Now by the clock of files, from which the end of a script is read. It is some milliseconds behind. */
+function fileClockMs(root: string): number {
+  const path = join(root, 'now');
+  writeFileSync(path, '');
+  return Math.floor(statSync(path).mtimeMs);
 }
 
 /** The shim and the bubblewrap of the attempt that is running. */
@@ -108,12 +115,12 @@ test('a script that ended while no server was running has the time of its end, a
   tell(root, ids.wide, 'b');
   tell(root, ids.retried, 'a');
   await expect.poll(() => processesWith(join(root, 'data', 'runs', ids.wide, '2-1'))).toEqual([]);
-  const betweenMs = Date.now();
+  const betweenMs = fileClockMs(root);
   tell(root, ids.wide, 'a');
   await expect
     .poll(() => Object.values(ids).flatMap((id) => processesWith(join(root, 'data', 'runs', id))))
     .toEqual([]);
-  const endedMs = Date.now();
+  const endedMs = fileClockMs(root);
 
   const next = await openEngine(root, { jobs });
   const timeOf = (text: string | null | undefined) => Date.parse(text ?? '');
