@@ -9,6 +9,7 @@ import { systemClock } from '../../src/lib/clock.ts';
 import { bash } from '../support/jobs.ts';
 import { processesWith } from '../support/processes.ts';
 import { caller, dataFolder, type Opened, openEngine, openStoreIn } from './an-engine.ts';
+import { movableClock } from './movable-clock.ts';
 import { byId, script, steps } from './step-jobs.ts';
 
 const nap = `sleep 8011.${process.pid}`;
@@ -50,19 +51,22 @@ test('a run that waits for its next attempt is cancelled at once, and no attempt
 test('a run that is to end while its next attempt is being written does not start it', async () => {
   const jobs = {
     flaky: bash('echo tried; exit 1', {
-      // Enough for the first attempt even on a busy machine.
-      timeouts: { run: '3s' },
+      timeouts: { run: '10m' },
       retry: { limit: 3, backoff: 'fixed', delay: '100ms' },
     }),
   };
-  const { create, finished, messages, store } = await openEngine(dataFolder(), { jobs });
+  const clock = movableClock();
+  const { create, finished, messages, store } = await openEngine(dataFolder(), { jobs, clock });
   // The retry is decided before the deadline, and stored after it.
   const { promise: past, resolve: markPast } = Promise.withResolvers<void>();
   const { pastDeadline } = store.runs;
   const { apply } = store.runs;
   Object.assign(store.runs, {
     async apply(...given: Parameters<typeof apply>) {
-      if (given[2].changes.some(({ kind }) => kind === 'retry')) await past;
+      if (given[2].changes.some(({ kind }) => kind === 'retry')) {
+        clock.forward(600_000);
+        await past;
+      }
       return apply(...given);
     },
   });
@@ -172,7 +176,7 @@ test('a server that starts acts on stored cancels of runs that are running, wait
   const jobs = {
     hold,
     quick: bash('echo never'),
-    flaky: bash('echo tried; exit 1', { retry: { limit: 3, backoff: 'fixed', delay: '1s' } }),
+    flaky: bash('echo tried; exit 1', { retry: { limit: 3, backoff: 'fixed', delay: '1m' } }),
     gated: steps({ steps: [{ id: 'ok', approval: { text: 'Go?' } }] }),
     parent: steps({ steps: [{ id: 'sub', job: 'gated' }] }),
   };

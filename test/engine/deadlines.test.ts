@@ -14,7 +14,7 @@ test('timeouts.run ends the running step with the signals of the job, and later 
   const jobs = {
     long: steps(
       {
-        timeouts: { run: '3s' },
+        timeouts: { run: '10m' },
         cancel: { grace: '200ms' },
         steps: [
           script('first'),
@@ -23,26 +23,34 @@ test('timeouts.run ends the running step with the signals of the job, and later 
           script('clean', { needs: ['after'], always: true }),
         ],
       },
-      { first: 'true', slow: `trap "" TERM; while :; do ${nap} || true; done`, after: 'true', clean: 'echo cleaned' },
+      {
+        first: 'true',
+        slow: `trap "" TERM; echo held; while :; do ${nap} || true; done`,
+        after: 'true',
+        clean: 'echo cleaned',
+      },
     ),
   };
-  const { create, finished, messages, store } = await openEngine(dataFolder(), { jobs });
+  const clock = movableClock();
+  const { create, finished, messages, store } = await openEngine(dataFolder(), { jobs, clock });
   const runId = await create('long');
+  await expect.poll(() => messages(runId)).toEqual(['held']);
+  clock.forward(600_000);
   const run = await finished(runId);
   expect(run).toMatchObject({
     status: 'failed',
     reason: 'timeout',
-    error: { message: 'the run did not end within 3s', step_id: 'slow' },
+    error: { message: 'the run did not end within 10m', step_id: 'slow' },
     termination: { signals: [{ signal: 'TERM' }, { signal: 'KILL' }], remaining: 0 },
   });
   expect(byId(run)).toMatchObject({
     first: { status: 'success' },
-    slow: { status: 'failed', reason: 'timeout', message: 'the run did not end within 3s' },
+    slow: { status: 'failed', reason: 'timeout', message: 'the run did not end within 10m' },
     after: { status: 'skipped', reason: 'run_ended', message: 'the run ended before its turn' },
     clean: { status: 'skipped', reason: 'run_ended' },
   });
   expect(processesWith(nap)).toEqual([]);
-  expect(await messages(runId)).toEqual([]);
+  expect(await messages(runId)).toEqual(['held']);
   const signals = (await store.journal.read({ afterId: 0, runId, limit: 100 })).flatMap((entry) =>
     entry.type === 'run.cancelling' ? [entry.data] : [],
   );
@@ -74,30 +82,36 @@ test('the profile limits the time of its runs, and a job can only ask for less',
 });
 
 test('the time of a run passes while its steps wait for a slot or for their next attempt', async () => {
-  const limit = { timeouts: { run: '600ms' } };
+  const clock = movableClock();
+  const limit = { timeouts: { run: '10m' } };
   const jobs = {
-    hold: bash(nap),
+    hold: bash(`echo held; ${nap}`),
     queued: steps(
       { ...limit, steps: [{ id: 'ok', approval: { text: 'Go?' } }, script('work', { needs: ['ok'] })] },
       { work: 'true' },
     ),
     flaky: bash('exit 1', { ...limit, retry: { limit: 3, backoff: 'fixed', delay: '1h' } }),
   };
-  const opened = await openEngine(dataFolder(), { jobs, limits: { globalConcurrency: 1 } });
-  const { create, engine, finished, when } = opened;
-  const flaky = await finished(await create('flaky'));
-  expect(flaky).toMatchObject({
+  const opened = await openEngine(dataFolder(), { jobs, clock, limits: { globalConcurrency: 1 } });
+  const { create, engine, finished, messages, when } = opened;
+  const flaky = await create('flaky');
+  await when(flaky, (run) => run.steps[0]?.attempt === 2);
+  clock.forward(600_000);
+  expect(await finished(flaky)).toMatchObject({
     status: 'failed',
     reason: 'timeout',
     attempt: 2,
-    error: { message: 'did not end within 600ms' },
+    error: { message: 'did not end within 10m' },
     steps: [{ status: 'skipped', reason: 'run_ended', attempt: 2 }],
   });
 
   const queued = await create('queued');
   await when(queued, (run) => byId(run).ok?.status === 'waiting_approval');
   const holder = await create('hold');
+  await expect.poll(() => messages(holder)).toEqual(['held']);
   await engine.approve(queued, { step_id: 'ok', decision: 'approve' }, caller);
+  await when(queued, (run) => byId(run).ok?.status === 'success');
+  clock.forward(600_000);
   const run = await finished(queued);
   expect(run).toMatchObject({ status: 'failed', reason: 'timeout' });
   expect(byId(run)).toMatchObject({ work: { status: 'skipped', reason: 'run_ended', started_at: null } });
@@ -107,36 +121,47 @@ test('the time of a run passes while its steps wait for a slot or for their next
 });
 
 test('a step that times out is retried as `retry` says, and its last attempt fails the run', async () => {
+  // Within it, no run is ended by force because time passes quickly.
+  const cancel = { grace: '1h' };
   const jobs = {
     slow: steps(
-      { steps: [script('slow', { timeout: '2s', retry: { limit: 1, backoff: 'fixed', delay: '10ms' } })] },
+      { cancel, steps: [script('slow', { timeout: '10m', retry: { limit: 1, backoff: 'fixed', delay: '10ms' } })] },
       { slow: `echo "attempt $FLWD_ATTEMPT"; ${nap}` },
     ),
     heals: steps(
       {
+        cancel,
         steps: [
-          script('slow', { timeout: '2s', retry: { limit: 3, backoff: 'fixed', delay: '10ms' } }),
+          script('slow', { timeout: '10m', retry: { limit: 3, backoff: 'fixed', delay: '10ms' } }),
           script('next', { needs: ['slow'] }),
         ],
       },
-      { slow: `[ "$FLWD_ATTEMPT" = 2 ] || ${nap}`, next: 'true' },
+      { slow: `echo "attempt $FLWD_ATTEMPT"; [ "$FLWD_ATTEMPT" = 2 ] || ${nap}`, next: 'true' },
     ),
   };
-  const { create, finished, messages, store } = await openEngine(dataFolder(), { jobs });
+  const clock = movableClock();
+  const { create, finished, messages, store } = await openEngine(dataFolder(), { jobs, clock });
   const runId = await create('slow');
+  const timesOut = async (id: string, attempt: number) => {
+    await expect.poll(() => messages(id)).toContain(`attempt ${attempt}`);
+    clock.forward(600_000);
+  };
+  await timesOut(runId, 1);
+  await timesOut(runId, 2);
   expect(await finished(runId)).toMatchObject({
     status: 'failed',
     reason: 'timeout',
     attempt: 2,
-    error: { step_id: 'slow', message: 'did not end within 2s' },
+    error: { step_id: 'slow', message: 'did not end within 10m' },
   });
   expect(await store.runs.attempts(runId)).toMatchObject([
     { attempt: 1, status: 'failed', reason: 'timeout', termination: { remaining: 0 } },
     { attempt: 2, status: 'failed', reason: 'timeout', termination: { remaining: 0 } },
   ]);
   expect(await messages(runId)).toEqual(['attempt 1', 'attempt 2']);
-  const heals = await finished(await create('heals'));
-  expect(heals).toMatchObject({ status: 'success', attempt: 2 });
+  const heals = await create('heals');
+  await timesOut(heals, 1);
+  expect(await finished(heals)).toMatchObject({ status: 'success', attempt: 2 });
   expect(processesWith(nap)).toEqual([]);
 });
 
@@ -176,14 +201,19 @@ test('an approval that times out fails, and steps that do not need it continue',
 test('a sub-run that takes longer than its step may is cancelled, and the step times out', async () => {
   const jobs = {
     child: bash(`echo started; ${nap}`, { cancel: { grace: '200ms' } }),
-    parent: steps({ steps: [{ id: 'sub', job: 'child', timeout: '600ms' }] }),
+    parent: steps({ steps: [{ id: 'sub', job: 'child', timeout: '10m' }] }),
   };
-  const { create, finished, store } = await openEngine(dataFolder(), { jobs });
-  const run = await finished(await create('parent'));
+  const clock = movableClock();
+  const { create, finished, messages, store, when } = await openEngine(dataFolder(), { jobs, clock });
+  const runId = await create('parent');
+  const { steps: under } = await when(runId, ({ steps: [sub] }) => sub?.child_run_id !== null);
+  await expect.poll(() => messages(under[0]?.child_run_id ?? '')).toEqual(['started']);
+  clock.forward(600_000);
+  const run = await finished(runId);
   expect(run).toMatchObject({
     status: 'failed',
     reason: 'timeout',
-    error: { step_id: 'sub', message: 'did not end within 600ms' },
+    error: { step_id: 'sub', message: 'did not end within 10m' },
   });
   expect(await store.runs.get(run.steps[0]?.child_run_id ?? '')).toMatchObject({
     status: 'cancelled',
@@ -233,7 +263,7 @@ test('a run whose run controller does not respond is ended by the reaper, and it
   const jobs = {
     stuck: steps(
       {
-        timeouts: { run: '2s' },
+        timeouts: { run: '10m' },
         cancel: { grace: '100ms' },
         concurrency: { limit: 1 },
         steps: [script('work'), script('after', { needs: ['work'] })],
@@ -241,7 +271,7 @@ test('a run whose run controller does not respond is ended by the reaper, and it
       { work: `echo held; ${nap}`, after: 'true' },
     ),
   };
-  const { create, engine, finished, store } = await openEngine(dataFolder(), { jobs, clock });
+  const { create, engine, finished, messages, store } = await openEngine(dataFolder(), { jobs, clock });
   // The store neither writes nor refuses what the script prints.
   const { openWriter } = store.logs;
   const hang = () => new Promise<never>(() => undefined);
@@ -256,6 +286,7 @@ test('a run whose run controller does not respond is ended by the reaper, and it
   });
   const runId = await create('stuck');
   await expect.poll(() => processesWith(nap)).not.toEqual([]);
+  clock.forward(600_000);
   await expect.poll(() => processesWith(nap)).toEqual([]);
   expect(await store.runs.get(runId)).toMatchObject({ status: 'running' });
 
@@ -277,5 +308,8 @@ test('a run whose run controller does not respond is ended by the reaper, and it
     after: { status: 'skipped', reason: 'run_ended' },
   });
   expect(engine.queue()).toMatchObject({ running: 0 });
-  expect(await finished(await create('stuck'))).toMatchObject({ started_at: expect.stringMatching(/^2/) });
+  const second = await create('stuck');
+  await expect.poll(() => messages(second)).toEqual(['held']);
+  clock.forward(600_000);
+  expect(await finished(second)).toMatchObject({ status: 'failed', error: { step_id: 'work' } });
 });

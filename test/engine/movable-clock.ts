@@ -1,4 +1,4 @@
-// A clock with which a test lets time pass, or sets the wall clock as an administrator or NTP does.
+// Clocks with which a test lets time pass, or sets the wall clock as an administrator or NTP does.
 
 import type { SteadyClock } from '../../src/lib/clock.ts';
 
@@ -18,6 +18,18 @@ export function movableClock(): SteadyClock & {
     },
     setBy(ms) {
       setMs += ms;
+    },
+  };
+}
+
+/** No time passes by itself, however slow the machine is. */
+export function stillClock(): SteadyClock & { readonly forward: (ms: number) => void } {
+  let nowMs = Date.now();
+  return {
+    now: () => nowMs,
+    monotonicMs: () => nowMs,
+    forward(ms) {
+      nowMs += ms;
     },
   };
 }
