@@ -4,7 +4,7 @@ import { bash } from '../support/jobs.ts';
 import { dataFolder, openEngine } from './an-engine.ts';
 
 test('a cancel after the script has ended is too late, even while its artifacts are being stored', async () => {
-  const leaves = bash('truncate -s 128M "$FLWD_ARTIFACTS_DIR/large"; flwd_result 7');
+  const leaves = bash('truncate -s 128M "$FLWD_ARTIFACTS_DIR/large"; flwd_result 7', { cancel: { grace: '10m' } });
   const opened = await openEngine(dataFolder(), { jobs: { leaves } });
   const runId = await opened.create('leaves');
   await opened.when(runId, ({ started_at }) => started_at !== null);
@@ -18,6 +18,7 @@ test('a cancel after a failed attempt, while its log is being stored, ends the r
   const fails = {
     'config.yaml': JSON.stringify({
       composition: 'steps',
+      cancel: { grace: '10m' },
       steps: [{ id: 'tries', script: './try.sh', retry: { limit: 1, delay: '1h' } }],
     }),
     'try.sh': '#!/usr/bin/env bash\nseq 1000000 >&2\nexit 75\n',

@@ -320,8 +320,11 @@ testOnSqliteWithDisk('a full disk keeps waiting runs from starting, and health s
   free();
   await cancelled;
   await expect
-    .poll(() => opened.engine.cancel(holder, localPrincipal).catch(() => undefined))
-    .toEqual({ status: 'cancelled' });
+    .poll(async () => {
+      await opened.engine.cancel(holder, localPrincipal).catch(() => undefined);
+      return opened.store.runs.get(holder);
+    })
+    .toMatchObject({ status: 'cancelled' });
   expect(await opened.finished(waiting)).toMatchObject({ status: 'success' });
   await expect
     .poll(() => opened.engine.health())
