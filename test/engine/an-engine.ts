@@ -46,7 +46,7 @@ export type Opened = {
   /** What the engine wrote to its own log. */
   readonly log: readonly Readonly<Record<string, unknown>>[];
   readonly create: (jobId: string, args?: JsonObject, more?: Partial<RunRequest>) => Promise<string>;
-  /** Waits until the run matches, and returns it. */
+  /** Waits until the run matches and the engine has announced it, and returns the run. */
   readonly when: (runId: string, isSo: (run: Run) => boolean) => Promise<Run>;
   readonly finished: (runId: string) => Promise<Run>;
   /** The runs that the engine drives or may take over. */
@@ -178,16 +178,20 @@ export async function openEngine(
     await forkServer.close();
     await store.close();
   }
-  const when: Opened['when'] = (runId, isSo) =>
-    vi.waitFor(
+  const when: Opened['when'] = async (runId, isSo) => {
+    const found = await vi.waitFor(
       async () => {
         const run = await store.runs.get(runId);
         if (!run) throw new Error(`there is no ${runId}`);
         expect(run).toSatisfy(isSo);
         return run;
       },
-      { interval: 20, timeout: 20_000 },
+      { interval: 20, timeout: 60_000 },
     );
+    // A commit is visible slightly before the journal reports it.
+    await store.db.transact(async () => undefined).catch(() => undefined);
+    return found;
+  };
   const opened: Opened = {
     engine,
     store,
@@ -197,12 +201,7 @@ export async function openEngine(
     async create(jobId, args = {}, more = {}) {
       return (await engine.createRun({ job_id: jobId, args, ...more }, caller)).runId;
     },
-    async finished(runId) {
-      const run = await when(runId, (one) => one.finished_at !== null);
-      // A commit is visible slightly before the journal reports it.
-      await store.db.transact(async () => undefined).catch(() => undefined);
-      return run;
-    },
+    finished: (runId) => when(runId, (one) => one.finished_at !== null),
     running: () => store.runs.running(options.ownerId),
     async messages(runId) {
       const { lines } = await store.logs.page(runId, { limit: 10_000 });

@@ -278,7 +278,7 @@ test('a run that would be refused is refused before its workspace is copied', as
   const runId = await opened.create('one');
   await opened.finished(runId);
   // The end can be read slightly before the group is free.
-  const holder = await vi.waitFor(() => opened.create('one', { ok: true }), { timeout: 20_000 });
+  const holder = await vi.waitFor(() => opened.create('one', { ok: true }), { timeout: 60_000 });
   await expect.poll(() => opened.messages(holder)).toEqual(['held']);
   rmSync(join(root, 'data', 'runs', runId), { recursive: true });
   await expect(opened.engine.rerun(runId, { from: 'failed' }, caller)).rejects.toMatchObject({
@@ -369,7 +369,7 @@ test('from what failed, instances that succeeded are kept with their outputs, in
 test('a waiting rerun with kept instances continues after a restart, and runs no instance when all had succeeded', async () => {
   const root = dataFolder();
   const jobs = {
-    hold: bash('until [ -e /workspace/go ]; do sleep 0.02; done'),
+    hold: bash('echo held; until [ -e /workspace/go ]; do sleep 0.02; done'),
     fan: steps(
       { steps: [script('a', { matrix: { n: [1, 2, 3] } }), script('b', { needs: ['a'] })] },
       {
@@ -382,6 +382,7 @@ test('a waiting rerun with kept instances continues after a restart, and runs no
   const first = await opened.create('fan');
   expect(await opened.finished(first)).toMatchObject({ status: 'failed' });
   const holding = await opened.create('hold');
+  await expect.poll(() => opened.messages(holding)).toEqual(['held']);
   const { runId: second } = await opened.engine.rerun(first, { from: 'failed' }, caller);
   expect(await opened.when(second, () => true)).toMatchObject({ status: 'pending' });
   await opened.close();

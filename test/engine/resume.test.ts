@@ -6,7 +6,7 @@ import { expect, test } from 'vitest';
 import { localPrincipal } from '../../src/domain/principal.ts';
 import { readStatus } from '../../src/exec/proc/shim-status.ts';
 import { bash } from '../support/jobs.ts';
-import { killProcessesWith, processesWith } from '../support/processes.ts';
+import { killProcessesWith, processesOf, processesWith } from '../support/processes.ts';
 import { caller, dataFolder, type Opened, openEngine } from './an-engine.ts';
 import { byId, script, steps } from './step-jobs.ts';
 
@@ -429,6 +429,8 @@ test('a run that was running, or waiting for a person, when a backup was made is
   await opened.when(gated, (run) => byId(run).ok?.status === 'waiting_approval');
   await opened.close();
   killProcessesWith(nap);
+  // Until they are gone, they may write.
+  await expect.poll(() => processesOf(join(root, 'data', 'runs', running))).toEqual([]);
   // As `flwd restore` leaves them.
   for (const runId of [running, gated]) {
     const folder = join(root, 'data', 'runs', runId);
