@@ -9,6 +9,8 @@ import { openClocked, scheduled } from './schedule-fixture.ts';
 const at = (time: string): number => Date.parse(time);
 const everything = { tenant: '*' };
 const nightly = [{ cron: '0 3 * * *' }];
+/** A time at which no schedule starts anything. */
+const quiet = '2026-11-15T11:30:00Z';
 /** Its runs go on until they are cancelled. */
 const slow = bash('sleep 8038', { schedules: nightly, cancel: { grace: '0s' } });
 
@@ -39,7 +41,7 @@ async function endRuns(opened: Pick<Opened, 'engine' | 'store'>, jobId: string):
 }
 
 test('each time in the span gets a run, oldest first, across a change of daylight saving', async () => {
-  const opened = await openEngine(dataFolder(), {
+  const opened = await openClocked(dataFolder(), quiet, {
     jobs: {
       night: scheduled({ cron: '30 2 * * *', timezone: 'Europe/Berlin', labels: { team: 'ops' } }),
       hours: scheduled({ cron: '0 */2 * * *', timezone: 'Europe/Berlin' }),
@@ -111,7 +113,7 @@ test('a schedule that is released for times of a backfill does not start them ag
 });
 
 test('at most so many of its runs are unfinished as it says, and a cancel starts no more of them', async () => {
-  const opened = await openEngine(dataFolder(), { jobs: { slow }, limits: { globalConcurrency: 1 } });
+  const opened = await openClocked(dataFolder(), quiet, { jobs: { slow }, limits: { globalConcurrency: 1 } });
   const { id } = await backfill(opened, 'slow', '2026-05-01T00:00:00Z', '2026-05-11T00:00:00Z', 3);
   await expect.poll(() => runsOf(opened, 'slow')).toHaveLength(3);
   expect(await state(opened, id)).toMatchObject({ status: 'running', started: 3, inSpan: 10 });
@@ -127,11 +129,11 @@ test('at most so many of its runs are unfinished as it says, and a cancel starts
 
 test('what an earlier server left continues where it was', async () => {
   const root = dataFolder();
-  const first = await openEngine(root, { jobs: { slow } });
+  const first = await openClocked(root, quiet, { jobs: { slow } });
   const { id } = await backfill(first, 'slow', '2026-05-01T00:00:00Z', '2026-05-05T00:00:00Z', 2);
   await expect.poll(() => runsOf(first, 'slow')).toHaveLength(2);
   await first.close();
-  const second = await openEngine(root);
+  const second = await openClocked(root, quiet);
   expect(await state(second, id)).toMatchObject({ status: 'running', started: 2 });
   const ended = async () => {
     await endRuns(second, 'slow');
@@ -151,9 +153,9 @@ test.each([
   ],
 ])('it waits while %s', async (_, terms, limits, problem) => {
   const jobs = { slow: bash('sleep 8038', { ...terms, cancel: { grace: '0s' } }) };
-  const opened = await openEngine(dataFolder(), { jobs, limits });
+  const opened = await openClocked(dataFolder(), quiet, { jobs, limits });
   // As long as the engine reads what an earlier one left, nothing starts at once.
-  const own = await vi.waitFor(() => opened.create('slow'), { timeout: 20_000 });
+  const own = await vi.waitFor(() => opened.create('slow'), { timeout: 60_000 });
   const { id } = await backfill(opened, 'slow', '2026-05-01T00:00:00Z', '2026-05-02T00:00:00Z');
   const told = () => opened.log.filter((line) => line.backfill_id === id);
   await expect.poll(told).toContainEqual(expect.objectContaining({ problem }));
@@ -163,7 +165,7 @@ test.each([
 });
 
 test('it starts nothing while all schedules are paused, and goes on afterwards', async () => {
-  const opened = await openEngine(dataFolder(), { jobs: { slow } });
+  const opened = await openClocked(dataFolder(), quiet, { jobs: { slow } });
   const { pause, resume, backfills } = opened.engine.schedules;
   const { id } = await backfill(opened, 'slow', '2026-05-01T00:00:00Z', '2026-05-03T00:00:00Z');
   await expect.poll(() => runsOf(opened, 'slow')).toHaveLength(1);
