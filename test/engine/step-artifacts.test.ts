@@ -6,10 +6,10 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { localPrincipal } from '../../src/domain/principal.ts';
 import { caller, dataFolder, type Opened, openEngine } from './an-engine.ts';
-import { byId, script, steps } from './step-jobs.ts';
+import { byId, script, steps, tick } from './step-jobs.ts';
 
 const isRoot = process.geteuid?.() === 0;
-/** Before Linux 6.13 two changes within 10 ms may have the same time; the other tests sleep for longer than that. */
+/** Before Linux 6.13 two changes within 10 ms may have the same time; the other tests wait for that. */
 const [major = 0, minor = 0] = release().split('.').map(Number.parseFloat);
 const hasCoarseClock = major * 100 + minor < 613;
 /** A step that continues until the test ends it. */
@@ -74,9 +74,9 @@ test('a file that parallel steps name is taken once, as it is at the end of the 
     both: steps(
       { artifacts: { paths: ['*.txt'] }, steps: [script('a'), script('b'), script('c', { needs: ['a', 'b'] })] },
       {
-        a: 'echo one > shared.txt; touch a; until [ -e b ]; do sleep 0.02; done; flwd_artifact shared.txt --name first; sleep 0.02',
+        a: `echo one > shared.txt; touch a; until [ -e b ]; do sleep 0.02; done; flwd_artifact shared.txt --name first; ${tick}`,
         b: 'until [ -e a ]; do sleep 0.02; done; flwd_artifact shared.txt --name second; touch b',
-        c: 'echo two >> shared.txt; echo found > other.txt',
+        c: `${tick}; echo two >> shared.txt; echo found > other.txt`,
       },
     ),
   };
@@ -92,7 +92,7 @@ test('files of a kept workspace still belong to the job: a rerun reads them, and
     again: steps(
       { artifacts: { paths: ['found.txt'] }, steps: [script('make'), script('use', { needs: ['make'] })] },
       {
-        make: 'echo named > named.txt; echo found > found.txt; chmod 640 *.txt; flwd_artifact named.txt; sleep 0.02',
+        make: `echo named > named.txt; echo found > found.txt; chmod 640 *.txt; flwd_artifact named.txt; ${tick}`,
         use: 'cat named.txt found.txt; echo changed > named.txt',
       },
     ),
@@ -181,11 +181,11 @@ test('a file that no step named belongs to the only step that ran when it last c
         ],
       },
       {
-        first: 'cd artifacts; echo 1 > kept; echo 1 > appended; echo 1 > aged; echo 1 > named; sleep 0.02',
-        second: 'echo 2 > build.log; touch -d 2001-01-01 artifacts/unpacked; echo 2 >> artifacts/appended; sleep 0.02',
+        first: `cd artifacts; echo 1 > kept; echo 1 > appended; echo 1 > aged; echo 1 > named; ${tick}`,
+        second: `${tick}; echo 2 > build.log; touch -d 2001-01-01 artifacts/unpacked; echo 2 >> artifacts/appended; ${tick}`,
         left: `${together('left', 'right')}; echo 3 > artifacts/side; touch left.done; until [ -e right.done ]; do sleep 0.01; done`,
         right: `${together('right', 'left')}; flwd_artifact artifacts/named; until [ -e left.done ]; do sleep 0.01; done; touch right.done`,
-        late: 'sleep 0.02; touch -d 2001-01-01 artifacts/aged; mv artifacts/kept artifacts/moved',
+        late: `${tick}; touch -d 2001-01-01 artifacts/aged; mv artifacts/kept artifacts/moved`,
       },
     ),
   };
@@ -220,9 +220,8 @@ test('every attempt of a step counts as the step, and a file that a rerun was ha
         steps: [script('tries', { retry: { limit: 1, delay: '1ms' } }), script('fails', { needs: ['tries'] })],
       },
       {
-        tries:
-          '[ -e once ] || { touch once; echo early > artifacts/early; exit 1; }; echo late > artifacts/late; sleep 0.02',
-        fails: 'sleep 0.02; [ -e tried ] || { touch tried; exit 1; }; echo end > artifacts/end',
+        tries: `[ -e once ] || { touch once; echo early > artifacts/early; exit 1; }; echo late > artifacts/late; ${tick}`,
+        fails: `${tick}; [ -e tried ] || { touch tried; exit 1; }; echo end > artifacts/end`,
       },
     ),
   };

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { localPrincipal } from '../../src/domain/principal.ts';
 import { bash } from '../support/jobs.ts';
 import { dataFolder, openEngine } from './an-engine.ts';
-import { byId, script, steps } from './step-jobs.ts';
+import { byId, script, steps, tick } from './step-jobs.ts';
 
 test('a step that always runs does not run once its run is cancelled', async () => {
   const jobs = {
@@ -84,9 +84,8 @@ test('a file is an artifact of the step that names it, and files that nobody nam
       },
       {
         a: 'echo one > named.txt; flwd_artifact named.txt; echo shared > "$FLWD_ARTIFACTS_DIR/shared.bin"',
-        // One tick of the kernel's coarse clock separates the file of one step from those of the next.
-        b: 'flwd_artifact named.txt; echo two > late.txt; flwd_artifact "$FLWD_ARTIFACTS_DIR/shared.bin"; sleep 0.02',
-        c: 'echo three > end.txt',
+        b: `flwd_artifact named.txt; echo two > late.txt; flwd_artifact "$FLWD_ARTIFACTS_DIR/shared.bin"; ${tick}`,
+        c: `${tick}; echo three > end.txt`,
       },
     ),
   };
