@@ -6,7 +6,7 @@ import { describe, expect } from 'vitest';
 import { isOutput } from '../../src/domain/event.ts';
 import { localPrincipal } from '../../src/domain/principal.ts';
 import { bash } from '../support/jobs.ts';
-import { fillDisk, fillInodes, testWithDisk as test } from '../support/small-disk.ts';
+import { fillDisk, fillInodes, holdInodes, testWithDisk as test } from '../support/small-disk.ts';
 import { dataFolder, type Opened, openEngine } from './an-engine.ts';
 
 /** Prints `ready`, and ends once it is told to, after printing `done`. */
@@ -33,7 +33,7 @@ describe('while the disk is full', () => {
     const runId = await ready(opened, 'told');
     const free = fillDisk(root);
     tell(root, runId);
-    await expect.poll(() => opened.store.db.failure(), { timeout: 20_000 }).not.toBeNull();
+    await expect.poll(() => opened.store.db.failure()).not.toBeNull();
     expect(await opened.store.runs.get(runId)).toMatchObject({ status: 'running' });
 
     free();
@@ -95,7 +95,7 @@ describe('while the disk is full', () => {
     const free = fillDisk(root);
     tell(root, runId);
     const full = 'no run can start, because the data dir has no room';
-    await expect.poll(() => opened.log.map(({ msg }) => msg), { timeout: 20_000 }).toContain(full);
+    await expect.poll(() => opened.log.map(({ msg }) => msg)).toContain(full);
     free();
     writeFileSync(join(root, 'data', 'runs', runId, 'workspace', 'stop'), '');
     expect(await opened.finished(runId)).toMatchObject({ status: 'success' });
@@ -127,7 +127,7 @@ describe('while the disk is full', () => {
     const floods = bash('set -o pipefail; for n in {1..99}; do head -c 1000000 /dev/urandom | base64 || exit 7; done');
     const opened = await openEngine(root, { jobs: { floods } });
     const runId = await opened.create('floods');
-    await expect.poll(() => opened.log.map(({ msg }) => msg), { timeout: 20_000 }).toContain(waiting);
+    await expect.poll(() => opened.log.map(({ msg }) => msg)).toContain(waiting);
     expect(await opened.finished(runId)).toMatchObject({ status: 'failed', reason: 'exit' });
     const { lines } = await opened.store.logs.page(runId, { limit: 200_000 });
     expect(lines.length).toBeGreaterThan(20_000);
@@ -165,7 +165,7 @@ describe('while the disk is full', () => {
     const [ending, going] = [await ready(opened, 'told'), await ready(opened, 'told')];
     const free = fillDisk(root);
     tell(root, ending);
-    await expect.poll(() => opened.store.db.failure(), { timeout: 20_000 }).not.toBeNull();
+    await expect.poll(() => opened.store.db.failure()).not.toBeNull();
     await opened.close();
 
     free();
@@ -184,6 +184,7 @@ describe('while the disk has no inodes left', () => {
     const opened = await openEngine(root, { jobs: { told }, limits: { globalConcurrency: 1 } });
     const first = await ready(opened, 'told');
     const second = await opened.create('told');
+    holdInodes(join(root, 'data', 'runs', first));
     const free = fillInodes(root);
     expect(opened.engine.health().disk).toEqual({
       status: 'failing',
@@ -213,6 +214,7 @@ describe('while the disk has no inodes left', () => {
     const opened = await openEngine(root, { jobs: { told }, limits: { globalConcurrency: 1 } });
     const first = await ready(opened, 'told');
     const second = await opened.create('told');
+    holdInodes(join(root, 'data', 'runs', first));
     fillInodes(root);
     await opened.engine.cancel(first, localPrincipal);
     await expect.poll(() => opened.log).toContainEqual(expect.objectContaining({ run_id: second, msg: waiting }));
