@@ -7,6 +7,7 @@ import { isObject } from '../../src/catalog/arguments/subschemas.ts';
 import { createErrorList } from '../../src/domain/error-list.ts';
 import type { JsonObject, JsonValue } from '../../src/domain/job.ts';
 import type { ValidationError } from '../../src/domain/problem.ts';
+import { expectWithin, msOf } from '../support/goes.ts';
 
 function jobWith(argspec: JsonObject) {
   return { argspec, secretArgs: findSecretArgs(argspec) };
@@ -161,12 +162,14 @@ describe('arguments', () => {
     ['by a reference of a reference', { $ref: '#/$defs/wholes' }],
   ])(
     'of tens of thousands of errors, found %s, a hundred are listed and the others counted, without delay',
-    (_where, schema) => {
+    async (_where, schema) => {
       const $defs = { whole: { type: 'integer' }, wholes: { items: { $ref: '#/$defs/whole' } } };
       const argspec = object({ list: { type: 'array', ...schema } }, { $defs });
-      const startedAt = performance.now();
-      const errors = errorsIn(argspec, { list: Array.from({ length: 50_000 }, () => 'x') });
-      expect(performance.now() - startedAt).toBeLessThan(2_000);
+      let errors: readonly string[] = [];
+      const read = () => {
+        errors = errorsIn(argspec, { list: Array.from({ length: 50_000 }, () => 'x') });
+      };
+      await expectWithin(2_000, () => msOf(read));
       expect(errors).toHaveLength(101);
       expect(errors.at(-1)).toBe(' has 49900 more errors');
       expect(errors[99]).toBe('/args/list/99 must be an integer, not a string');

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { expect, onTestFinished } from 'vitest';
 import { statOf } from '../../src/exec/proc/process-table.ts';
 import { createRunCallers } from '../../src/exec/proc/run-callers.ts';
+import { longestTurnMs } from '../support/goes.ts';
 import { testWith } from '../support/host.ts';
 import { temporaryFolder } from './sample.ts';
 
@@ -43,19 +44,8 @@ function attemptOf(pid: number): string {
 test('the server answers others while it looks at a process with 15,000 descriptors', async () => {
   const { inode } = await aProcess();
   await aProcess({ descriptors: 15_000 });
-  let isLooking = true;
-  let longestMs = 0;
-  let before = process.threadCpuUsage();
-  const tick = (): void => {
-    const { user, system } = process.threadCpuUsage(before);
-    longestMs = Math.max(longestMs, (user + system) / 1_000);
-    before = process.threadCpuUsage();
-    if (isLooking) setImmediate(tick);
-  };
-  setImmediate(tick);
-  expect(await createRunCallers().ownerOf(inode)).toBe('outside');
-  isLooking = false;
-  expect(longestMs).toBeLessThan(50);
+  const look = async () => expect(await createRunCallers().ownerOf(inode)).toBe('outside');
+  expect(await longestTurnMs(look)).toBeLessThan(50);
 });
 
 test('while a job has more descriptors than are read, no caller is known to be outside', async () => {

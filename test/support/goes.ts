@@ -1,5 +1,6 @@
 // Time limits that hold on a busy machine: such a machine is slow now and then, a slow program always.
 
+import { setImmediate as yieldNow } from 'node:timers/promises';
 import { expect } from 'vitest';
 
 const mostGoes = 8;
@@ -9,6 +10,25 @@ export async function expectWithin(ms: number, go: () => Promise<number>): Promi
   let least = Number.POSITIVE_INFINITY;
   for (let n = 0; n < mostGoes && least >= ms; n++) least = Math.min(least, await go());
   expect(least).toBeLessThan(ms);
+}
+
+/** How long the task keeps others from the event loop at a time: the most CPU time that one turn of it takes. */
+export async function longestTurnMs(task: () => Promise<unknown>): Promise<number> {
+  let isOver = false;
+  let longestMs = 0;
+  let before = process.threadCpuUsage();
+  const turn = (): void => {
+    const { user, system } = process.threadCpuUsage(before);
+    longestMs = Math.max(longestMs, (user + system) / 1_000);
+    before = process.threadCpuUsage();
+    if (!isOver) setImmediate(turn);
+  };
+  setImmediate(turn);
+  await task();
+  // The last turn has been measured then.
+  await yieldNow();
+  isOver = true;
+  return longestMs;
 }
 
 export async function msOf(task: () => unknown): Promise<number> {
