@@ -85,6 +85,14 @@ test('a transaction that a deadlock has ended runs again', async () => {
   // The deadlock must end the server's transaction, not the other session's.
   await other.query("set deadlock_timeout = '60s'");
   await other.query("begin; update sequences set next_id = 2 where name = 'events.kept'");
+  const {
+    rows: [{ pid }],
+  } = await other.query('select pg_backend_pid() as pid');
+  const observer = await openSession();
+  const waitsOfOther = async () => {
+    const { rows } = await observer.query('select wait_event_type from pg_stat_activity where pid = $1', [pid]);
+    return rows[0]?.wait_event_type;
+  };
   let tries = 0;
   await database.transact(async (tx) => {
     tries += 1;
@@ -92,6 +100,8 @@ test('a transaction that a deadlock has ended runs again', async () => {
     await tx.db.updateTable('sequences').set({ next_id: 3 }).where('name', '=', 'notices').execute();
     const crossing = tries === 1 ? other.query("update sequences set next_id = 2 where name = 'notices'") : undefined;
     void crossing?.then(() => other.query('commit'));
+    // Before the other session waits, this transaction would only wait for it.
+    if (crossing) await expect.poll(waitsOfOther).toBe('Lock');
     await tx.db.updateTable('sequences').set({ next_id: 3 }).where('name', '=', 'events.kept').execute();
   });
 
@@ -156,7 +166,7 @@ test('an unreachable database is reported to writers and readers, and recovers b
   const operator = await openSession('postgres');
   const name = databaseNameOf(dir);
   await operator.query(`alter database ${name} with allow_connections false`);
-  await operator.query('select pg_terminate_backend(pid) from pg_stat_activity where datname = $1', [name]);
+  await operator.query('select pg_terminate_backend(pid, 60000) from pg_stat_activity where datname = $1', [name]);
 
   await expect(database.transact(async (tx) => tx.emit(created))).rejects.toMatchObject({ slug: 'not-ready' });
   expect(database.failure()).toContain('the database cannot be written: ');
