@@ -56,7 +56,7 @@ test('a .flwdignore that is written while it is first read is noticed', async ()
   });
   onTestFinished(() => source.close());
   await source.start();
-  await vi.waitFor(() => expect(usable(source.tree)).toEqual(['a']), { timeout: 1_000, interval: 5 });
+  await vi.waitFor(() => expect(usable(source.tree)).toEqual(['a']), { timeout: 30_000, interval: 5 });
 });
 
 test('a .flwdignore that no watch reports is found by looking', async () => {

@@ -78,7 +78,7 @@ test('a hundred attempts leave it no zombie and no descriptor', async () => {
     expect(ends).toEqual(Array.from({ length: 10 }, () => succeeded));
   }
   await vi.waitFor(() => expect(childrenOf(pid())).toEqual([]), longWait);
-  expect(descriptors()).toBe(before);
+  await vi.waitFor(() => expect(descriptors()).toBe(before), longWait);
 });
 
 test('without descriptors for its pipes an attempt is refused instead of waiting', async () => {

@@ -291,7 +291,7 @@ test('a server that the script has started spares itself and its ancestors', asy
   const parent = spawn('bash', ['-c', script, 'bash', process.execPath, program, spec.attemptDir], {
     env: { ...process.env, FLWD_ARGS_FILE: join(spec.attemptDir, 'in', 'args.json') },
     stdio: ['ignore', 'pipe', 'inherit'],
-    timeout: 10_000,
+    timeout: 120_000,
     killSignal: 'SIGKILL',
   });
   let said = '';

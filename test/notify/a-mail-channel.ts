@@ -27,6 +27,6 @@ export async function errorOf(opened: Opened, runId: string): Promise<string | n
       expect(notification).toMatchObject({ status: 'pending', attempts: 1, channel: 'team' });
       return notification?.last_error ?? null;
     },
-    { timeout: 20_000 },
+    { timeout: 60_000 },
   );
 }

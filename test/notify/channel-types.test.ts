@@ -34,7 +34,7 @@ async function requestOf(
     lines: hostileLines,
     change: { error: move === 'fail' ? { message } : null },
   });
-  await vi.waitFor(() => expect(receiver.received).toHaveLength(1), { timeout: 20_000 });
+  await vi.waitFor(() => expect(receiver.received).toHaveLength(1), { timeout: 60_000 });
   await yieldNow();
   const [request] = receiver.received;
   if (!request) throw new Error('no request');
@@ -158,9 +158,9 @@ test('pagerduty: a failure opens an incident, and the next success resolves the 
   const rule = [{ on: ['failed', 'fixed'], channel: 'team' }] as const;
   const change = { error: { message: 'y'.repeat(5_000) } };
   await opened.end(rule, 'fail', { title: hostile, lines: hostileLines, change });
-  await vi.waitFor(() => expect(receiver.received).toHaveLength(1), { timeout: 20_000 });
+  await vi.waitFor(() => expect(receiver.received).toHaveLength(1), { timeout: 60_000 });
   await opened.end(rule, 'succeed');
-  await vi.waitFor(() => expect(receiver.received).toHaveLength(2), { timeout: 20_000 });
+  await vi.waitFor(() => expect(receiver.received).toHaveLength(2), { timeout: 60_000 });
 
   const [opening, resolving] = receiver.received.map(({ body }) => JSON.parse(body));
   expect(opening).toMatchObject({ routing_key: 'R'.repeat(32), event_action: 'trigger', client: 'flwd' });
@@ -209,7 +209,7 @@ test.each([
     const channel = aChannel({ type: 'gotify', url: receiver.url, token: 't' });
     const opened = await openNotifier(dataFolder(), { channels: [channel], instance });
     const runId = await opened.end([{ on: ['success'], channel: 'team' }], 'succeed');
-    await vi.waitFor(() => expect(receiver.received).toHaveLength(1), { timeout: 20_000 });
+    await vi.waitFor(() => expect(receiver.received).toHaveLength(1), { timeout: 60_000 });
     const { message } = JSON.parse(receiver.received[0]?.body ?? '');
     expect(message).toBe(`It succeeded in 1.5s.\n\n${where} flwd logs ${runId}`);
   },

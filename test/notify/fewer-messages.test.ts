@@ -10,7 +10,7 @@ const minuteMs = 60_000;
 const hourMs = 60 * minuteMs;
 
 function when<T>(look: () => T | Promise<T>): Promise<T> {
-  return vi.waitFor(look, { interval: 10, timeout: 30_000 });
+  return vi.waitFor(look, { interval: 10, timeout: 60_000 });
 }
 
 const bodiesOf = ({ received }: Receiver) => received.map(({ body }) => JSON.parse(body));

@@ -6,7 +6,7 @@ import { answerWith, startReceiver } from '../support/receiver.ts';
 import { dataFolder, type Opened, openNotifier, startMs } from './a-notifier.ts';
 
 const hourMs = 3_600_000;
-const when = (claim: () => void | Promise<void>) => vi.waitFor(claim, { interval: 20, timeout: 20_000 });
+const when = (claim: () => void | Promise<void>) => vi.waitFor(claim, { interval: 20, timeout: 60_000 });
 const rule = (to: ScheduleHeartbeat['to']) => [
   { heartbeat: { scheduleId: 'schedule_1', to }, on: ['success'] } as const,
 ];

@@ -9,7 +9,7 @@ import { dataFolder, openNotifier, startMs } from './a-notifier.ts';
 const hourMs = 3_600_000;
 
 function when<T>(look: () => T | Promise<T>): Promise<T> {
-  return vi.waitFor(look, { interval: 10, timeout: 30_000 });
+  return vi.waitFor(look, { interval: 10, timeout: 60_000 });
 }
 
 const bodiesOf = ({ received }: Receiver) => received.map(({ body }) => JSON.parse(body));

@@ -13,7 +13,7 @@ test('a failure is one mail to all addresses, with the reason, the hint, the log
     lines: ['connecting', '.', '    raise  Error', '', 'From here it failed'],
     change,
   });
-  await vi.waitFor(() => expect(server.received).toHaveLength(1), { timeout: 20_000 });
+  await vi.waitFor(() => expect(server.received).toHaveLength(1), { timeout: 60_000 });
   const [mail] = server.received;
   expect(mail).toMatchObject({ from: 'flwd@example.org', to });
   const headers = Object.fromEntries(mail?.headers ?? []);
@@ -37,7 +37,7 @@ test('a mail has the last lines that the program printed, however many lines flw
   const lines = ['one', '{"level":"warn","msg":"two"}', '\u001eEthree'];
   const notes = Array.from({ length: 12 }, (_, n) => `the artifact ${n} cannot be stored`);
   await opened.end(rule, 'fail', { lines, notes });
-  await vi.waitFor(() => expect(server.received).toHaveLength(1), { timeout: 20_000 });
+  await vi.waitFor(() => expect(server.received).toHaveLength(1), { timeout: 60_000 });
   expect(server.received[0]?.body.replaceAll('\r\n', '\n')).toContain('\n\none\ntwo\nthree\n\nhttps://');
 });
 
@@ -49,7 +49,7 @@ test('a mail that is sent again has the same Message-ID', async () => {
   expect(await errorOf(opened, runId)).toBe('the mail server answered 550');
   server.refusal = null;
   opened.time.nowMs += 5_000;
-  await vi.waitFor(() => expect(server.received).toHaveLength(1), { timeout: 20_000 });
+  await vi.waitFor(() => expect(server.received).toHaveLength(1), { timeout: 60_000 });
   const [{ id } = { id: '' }] = await opened.store.notifications.list(runId);
   expect(server.received[0]?.headers.get('message-id')).toBe(`<${id}@example.org>`);
   expect(JSON.stringify(opened.log)).not.toContain('T0KEN');
@@ -72,14 +72,14 @@ test('an address that is refused for now gets the mail later, also after a resta
       const [notification] = await again.store.notifications.list(runId);
       expect(notification).toMatchObject({ attempts: 2, last_error: 'the mail server answered 450' });
     },
-    { timeout: 20_000 },
+    { timeout: 60_000 },
   );
   server.greylisted = null;
   again.time.nowMs += 15_000;
   await vi.waitFor(
     async () =>
       expect(await again.store.notifications.list(runId)).toMatchObject([{ status: 'delivered', attempts: 3 }]),
-    { timeout: 20_000 },
+    { timeout: 60_000 },
   );
   const [first, second, ...more] = server.received;
   expect([second?.to, more]).toEqual([['ops@example.org'], []]);
@@ -95,16 +95,16 @@ test('a digest that was refused for one address stays one mail to that address',
   const digest = [{ on: ['failed'], channel: 'team', digestMs: 60_000 }] as const;
   const runIds = [await opened.end(digest, 'fail'), await opened.end(digest, 'fail', { run: { jobId: 'other' } })];
   const added = async () => (await Promise.all(runIds.map(opened.store.notifications.list))).flat();
-  await vi.waitFor(async () => expect(await added()).toHaveLength(2), { timeout: 20_000 });
+  await vi.waitFor(async () => expect(await added()).toHaveLength(2), { timeout: 60_000 });
   opened.time.nowMs += 60_000;
   await vi.waitFor(async () => expect(await added()).toMatchObject([{ attempts: 1 }, { attempts: 1 }]), {
-    timeout: 20_000,
+    timeout: 60_000,
   });
   server.greylisted = null;
   opened.time.nowMs += 5_000;
   await vi.waitFor(
     async () => expect(await added()).toMatchObject([{ status: 'delivered' }, { status: 'delivered' }]),
-    { timeout: 20_000 },
+    { timeout: 60_000 },
   );
   expect(server.received.map((mail) => mail.to)).toEqual([['night@example.org'], ['ops@example.org']]);
   expect(server.received[1]?.headers.get('subject')).toBe('2 failed');
@@ -131,7 +131,7 @@ test('a mail server that does not answer holds up neither the other channels nor
   const port = typeof address === 'object' && address ? address.port : 0;
   const opened = await openMail(`smtp://127.0.0.1:${port}`);
   await opened.end(rule, 'fail');
-  await vi.waitFor(() => expect(sockets).toHaveLength(1), { timeout: 20_000 });
+  await vi.waitFor(() => expect(sockets).toHaveLength(1), { timeout: 60_000 });
   const startedMs = performance.now();
   await opened.close();
   expect(performance.now() - startedMs).toBeLessThan(5_000);

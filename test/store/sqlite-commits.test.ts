@@ -96,7 +96,7 @@ describe('commits on SQLite', () => {
         isStored = true;
       });
     const held = expect.stringContaining(`(process ${other.pid}) keeps the database locked`);
-    await expect.poll(() => warn.mock.calls, { timeout: 5_000 }).toContainEqual([held]);
+    await expect.poll(() => warn.mock.calls).toContainEqual([held]);
     expect(await store.runs.get('run_1')).toBeUndefined();
     expect(isStored).toBe(false);
     await other.end();

@@ -8,7 +8,6 @@ import { dataFolder, openExport, startMs } from './an-export.ts';
 const day = 86_400_000;
 const runSpans = ({ seen }: CollectorOfTest) => seen.filter(({ name }) => name.startsWith('run '));
 const runIds = (collector: CollectorOfTest) => runSpans(collector).map(({ attributes }) => attributes['flwd.run_id']);
-const polling = { timeout: 15_000 };
 
 test('a run becomes the spans of its wait, its steps and their attempts, without anything secret', async () => {
   const collector = await startCollector();
@@ -21,7 +20,7 @@ test('a run becomes the spans of its wait, its steps and their attempts, without
     { args, traceParent, labels: { of: 'a-label-of-the-test' } },
     { reason: 'exit', exitCode: 3 },
   );
-  await expect.poll(() => collector.seen.length, polling).toBe(4);
+  await expect.poll(() => collector.seen.length).toBe(4);
 
   const [run, queue, step, attempt] = collector.seen;
   const common = { traceId: parent.trace_id, state: 'rojo=1', links: [] };
@@ -75,7 +74,7 @@ test('a run of a caller that is not sampled is not sent', async () => {
   const of = { trace_id: '0af7651916cd43dd8448eb211c80319c', parent_id: 'b7ad6b7169203331', state: null };
   await end('succeed', { traceParent: { ...of, sampled: false } });
   const sampled = await end();
-  await expect.poll(() => runIds(collector), polling).toEqual([sampled]);
+  await expect.poll(() => runIds(collector)).toEqual([sampled]);
 });
 
 test('a rerun and a run that follows another are linked to the run before', async () => {
@@ -85,7 +84,7 @@ test('a rerun and a run that follows another are linked to the run before', asyn
   const rerun = await end('succeed', { rerunOf: first, trigger: { type: 'rerun' } });
   const next = await end('succeed', { trigger: { type: 'job_ended', trigger_id: 't', run_id: first, chain: 1 } });
   const orphan = await end('succeed', { rerunOf: 'run_that_is_gone' });
-  await expect.poll(() => runIds(collector), polling).toEqual([first, rerun, next, orphan]);
+  await expect.poll(() => runIds(collector)).toEqual([first, rerun, next, orphan]);
   const [before, ...others] = runSpans(collector);
   const link = { traceId: before?.traceId, spanId: before?.spanId };
   expect(others.map(({ links }) => links)).toEqual([[link], [link], []]);
@@ -93,18 +92,17 @@ test('a rerun and a run that follows another are linked to the run before', asyn
 });
 
 test('while the collector is down nothing is lost, and the log says so once', async () => {
-  const collector = await startCollector();
-  const { port } = new URL(collector.url);
-  await collector.close();
-  const { end, messages, store } = await openExport(dataFolder(), { endpoint: collector.url });
+  // The kernel gives no connection and no other server a port above 60999.
+  const port = 61_000 + (process.pid % 4_000);
+  const { end, messages, store } = await openExport(dataFolder(), { endpoint: `http://127.0.0.1:${port}` });
   const first = await end();
   await expect
-    .poll(async () => (await store.exports.state('traces'))?.error, polling)
+    .poll(async () => (await store.exports.state('traces'))?.error)
     .toBe('it cannot be reached (ECONNREFUSED)');
   const second = await end();
-  const again = await startCollector(Number(port));
-  await expect.poll(() => runIds(again), polling).toEqual([first, second]);
-  await expect.poll(async () => (await store.exports.state('traces'))?.error, polling).toBeNull();
+  const again = await startCollector(port);
+  await expect.poll(() => runIds(again)).toEqual([first, second]);
+  await expect.poll(async () => (await store.exports.state('traces'))?.error).toBeNull();
   expect(messages()).toEqual(['spans cannot be sent; this is tried again for a day', 'spans are sent again']);
 });
 
@@ -122,11 +120,11 @@ test.each([
   };
   const { end, store } = await openExport(dataFolder(), { endpoint: collector.url });
   const id = await end();
-  await expect.poll(() => runIds(collector), polling).toEqual([id, id]);
+  await expect.poll(() => runIds(collector)).toEqual([id, id]);
   expect((times[1] ?? 0) - (times[0] ?? 0)).toBeGreaterThan(atLeastMs);
   const [one, other] = runSpans(collector);
   expect(other).toEqual(one);
-  await expect.poll(async () => (await store.exports.state('traces'))?.error, polling).toBeNull();
+  await expect.poll(async () => (await store.exports.state('traces'))?.error).toBeNull();
 });
 
 test('a slow collector gets the spans again, and the answer that comes too late counts for nothing', async () => {
@@ -138,10 +136,11 @@ test('a slow collector gets the spans again, and the answer that comes too late 
   };
   const { end, messages } = await openExport(dataFolder(), { endpoint: collector.url }, { timeoutMs: 200 });
   const id = await end();
-  await expect.poll(() => runIds(collector), polling).toEqual([id, id]);
-  await expect
-    .poll(messages, polling)
-    .toEqual(['spans cannot be sent; this is tried again for a day', 'spans are sent again']);
+  await expect.poll(messages).toEqual(['spans cannot be sent; this is tried again for a day', 'spans are sent again']);
+  const ids = runIds(collector);
+  // On a busy machine, the second answer may come too late as well.
+  expect(ids.length).toBeGreaterThan(1);
+  expect(new Set(ids)).toEqual(new Set([id]));
   held[0]?.end();
 });
 
@@ -152,7 +151,7 @@ test.each([400, 413])(
     collector.answer = (response) => response.writeHead(503).end();
     const { end, messages } = await openExport(dataFolder(), { endpoint: collector.url });
     const [bad, good] = [await end(), await end()];
-    await expect.poll(() => collector.requests.length, polling).toBeGreaterThan(0);
+    await expect.poll(() => collector.requests.length).toBeGreaterThan(0);
     const taken: unknown[] = [];
     collector.seen.length = 0;
     collector.answer = (response) => {
@@ -164,7 +163,7 @@ test.each([400, 413])(
         response.end();
       }
     };
-    await expect.poll(() => taken, polling).toEqual([good]);
+    await expect.poll(() => taken).toEqual([good]);
     expect(messages().filter((message) => message.includes('are dropped'))).toHaveLength(1);
   },
 );
@@ -174,14 +173,14 @@ test('spans that the collector refuses are dropped, and the log says so once', a
   collector.answer = (response) => response.writeHead(422).end();
   const { end, messages, store } = await openExport(dataFolder(), { endpoint: collector.url });
   const [first, second] = [await end(), await end()];
-  await expect.poll(() => runIds(collector), polling).toEqual([first, second]);
-  await expect.poll(async () => (await store.exports.state('traces'))?.error, polling).toBe('the answer was 422');
+  await expect.poll(() => runIds(collector)).toEqual([first, second]);
+  await expect.poll(async () => (await store.exports.state('traces'))?.error).toBe('the answer was 422');
   const third = await end();
-  await expect.poll(() => runIds(collector), polling).toEqual([first, second, third]);
+  await expect.poll(() => runIds(collector)).toEqual([first, second, third]);
   expect(messages()).toEqual(['the collector refused spans, which are dropped: see its log']);
   collector.answer = (response) => response.end();
   const fourth = await end();
-  await expect.poll(() => runIds(collector), polling).toEqual([first, second, third, fourth]);
+  await expect.poll(() => runIds(collector)).toEqual([first, second, third, fourth]);
 });
 
 test('spans of runs that ended more than a day ago are dropped, and the log says so once', async () => {
@@ -190,12 +189,12 @@ test('spans of runs that ended more than a day ago are dropped, and the log says
   const { end, messages, time } = await openExport(dataFolder(), { endpoint: collector.url });
   await end();
   await end();
-  await expect.poll(() => collector.requests.length, polling).toBeGreaterThan(0);
+  await expect.poll(() => collector.requests.length).toBeGreaterThan(0);
   time.nowMs += day + 10_000;
   collector.seen.length = 0;
   collector.answer = (response) => response.end();
   const fresh = await end();
-  await expect.poll(() => runIds(collector), polling).toEqual([fresh]);
+  await expect.poll(() => runIds(collector)).toEqual([fresh]);
   expect(messages().filter((message) => message.includes('are dropped'))).toHaveLength(1);
 });
 
@@ -205,19 +204,19 @@ test('after a restart the export goes on where it was, and begins with its first
   collector.answer = (response) => response.writeHead(503).end();
   const one = await openExport(dir, { endpoint: collector.url });
   const first = await one.end();
-  await expect.poll(() => collector.requests.length, polling).toBeGreaterThan(0);
+  await expect.poll(() => collector.requests.length).toBeGreaterThan(0);
   await one.close();
   const before = runSpans(collector)[0];
   collector.seen.length = 0;
   collector.answer = (response) => response.end();
   const two = await openExport(dir, { endpoint: collector.url });
-  await expect.poll(() => runIds(collector), polling).toEqual([first]);
+  await expect.poll(() => runIds(collector)).toEqual([first]);
   expect(runSpans(collector)[0]).toEqual(before);
-  await expect.poll(async () => (await two.store.exports.state('traces'))?.error, polling).toBeNull();
+  await expect.poll(async () => (await two.store.exports.state('traces'))?.error).toBeNull();
   await two.close();
   const three = await openExport(dir, { endpoint: collector.url });
   const last = await three.end();
-  await expect.poll(() => runIds(collector), polling).toEqual([first, last]);
+  await expect.poll(() => runIds(collector)).toEqual([first, last]);
 });
 
 test('headers may be stored secrets, also of a secret that is stored later', async () => {
@@ -226,9 +225,9 @@ test('headers may be stored secrets, also of a secret that is stored later', asy
   const headers = { authorization: { secret: 'otlp' }, 'x-team': 'ops' };
   const { end, store } = await openExport(dataFolder(), { endpoint: collector.url, headers }, { secrets });
   const id = await end();
-  await expect.poll(async () => (await store.exports.state('traces'))?.error, polling).toContain('is not stored');
+  await expect.poll(async () => (await store.exports.state('traces'))?.error).toContain('is not stored');
   secrets.otlp = 'Bearer an-otlp-token\n';
-  await expect.poll(() => runIds(collector), polling).toEqual([id]);
+  await expect.poll(() => runIds(collector)).toEqual([id]);
   expect(collector.requests).toMatchObject([{ headers: { authorization: 'Bearer an-otlp-token', 'x-team': 'ops' } }]);
   expect(JSON.stringify(await store.exports.state('traces'))).not.toContain('an-otlp-token');
 });
@@ -238,7 +237,7 @@ test('many runs are sent in several requests, each once', async () => {
   const { end } = await openExport(dataFolder(), { endpoint: collector.url });
   const ids: string[] = [];
   for (let n = 0; n < 300; n += 1) ids.push(await end());
-  await expect.poll(() => runIds(collector).length, polling).toBe(300);
+  await expect.poll(() => runIds(collector).length).toBe(300);
   expect(runIds(collector)).toEqual(ids);
   expect(new Set(collector.seen.map(({ spanId }) => spanId)).size).toBe(1_200);
 });
@@ -261,9 +260,9 @@ test('a run with more steps than a request takes is sent whole', async () => {
     await tx.db.updateTable('steps').set(times).where('step_id', '!=', 'step_01').execute();
     await moveRun(tx, store.runs, run.id, 'succeed', { atMs: startMs + 3 });
   });
-  await expect.poll(() => collector.seen.length, polling).toBe(1 + 2 * steps.length);
+  await expect.poll(() => collector.seen.length).toBe(1 + 2 * steps.length);
   expect(new Set(collector.seen.map(({ spanId }) => spanId)).size).toBe(1 + 2 * steps.length);
   expect(collector.requests).toHaveLength(8);
   const after = await end();
-  await expect.poll(() => runIds(collector), polling).toEqual([run.id, after]);
+  await expect.poll(() => runIds(collector)).toEqual([run.id, after]);
 });

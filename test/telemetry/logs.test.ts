@@ -3,7 +3,6 @@ import { attemptSpanId } from '../../src/store/run/span-ids.ts';
 import { type CollectorOfTest, startCollector } from './a-collector.ts';
 import { dataFolder, openExport } from './an-export.ts';
 
-const polling = { timeout: 15_000 };
 const signals = ['logs'] as const;
 const texts = ({ lines }: CollectorOfTest) => lines.map(({ text }) => text);
 const numbered = (from: number, to: number): readonly string[] =>
@@ -22,7 +21,7 @@ test('a line becomes a record that leads to the span of its attempt', async () =
     attempt: 2,
   });
   await print(id, '\u001eEcopied 3 of 4 files\n');
-  await expect.poll(() => collector.lines.length, polling).toBe(2);
+  await expect.poll(() => collector.lines.length).toBe(2);
 
   const common = { traceId: trace_id, atUs: expect.any(Number) };
   const about = { 'flwd.run_id': id, 'flwd.job_id': 'backup/daily', 'flwd.tenant': 'default' };
@@ -65,7 +64,7 @@ test('the lines of two runs are sent once each and in order, many of them in sev
   await print(one, asText(numbered(1, 1_300)));
   for (const line of numbered(1, 20)) await print(other, `${line}\n`, { type: 'step.output' });
   await print(one, asText(numbered(1_301, 1_310)));
-  await expect.poll(() => collector.lines.length, polling).toBe(1_330);
+  await expect.poll(() => collector.lines.length).toBe(1_330);
   const of = (id: string) =>
     collector.lines.filter(({ attributes }) => attributes['flwd.run_id'] === id).map(({ text }) => text);
   expect(of(one)).toEqual(numbered(1, 1_310));
@@ -78,7 +77,7 @@ test('long lines are sent in requests of about a mebibyte', async () => {
   const { end, print } = await openExport(dataFolder(), { endpoint: collector.url }, { signals });
   const lines = Array.from({ length: 60 }, (_, n) => `${n} ${'x'.repeat(60_000)}`);
   await print(await end(), asText(lines));
-  await expect.poll(() => collector.lines.length, polling).toBe(60);
+  await expect.poll(() => collector.lines.length).toBe(60);
   expect(texts(collector)).toEqual(lines);
   const sizes = collector.requests.map(({ headers }) => Number(headers['content-length']));
   expect(Math.max(...sizes)).toBeLessThan(2 ** 20 + 100_000);
@@ -95,15 +94,15 @@ test('after a stop in the middle of an entry the export goes on with the line th
     response.writeHead(requests === 1 ? 200 : 503).end();
   };
   await one.print(await one.end(), asText(numbered(1, 1_200)), { type: 'step.output' });
-  await expect.poll(() => requests, polling).toBeGreaterThan(1);
+  await expect.poll(() => requests).toBeGreaterThan(1);
   await one.close();
   expect(texts(collector).slice(0, 500)).toEqual(numbered(1, 500));
   collector.lines.length = 0;
   collector.answer = (response) => response.end();
   const two = await openExport(dir, { endpoint: collector.url }, { signals });
-  await expect.poll(() => collector.lines.length, polling).toBe(700);
+  await expect.poll(() => collector.lines.length).toBe(700);
   expect(texts(collector)).toEqual(numbered(501, 1_200));
-  await expect.poll(async () => (await two.store.exports.state('logs'))?.error, polling).toBeNull();
+  await expect.poll(async () => (await two.store.exports.state('logs'))?.error).toBeNull();
 });
 
 test('lines older than a day are dropped, and the log says so once; removed runs hold nothing up', async () => {
@@ -116,7 +115,7 @@ test('lines older than a day are dropped, and the log says so once; removed runs
   );
   const id = await end();
   await print(id, 'old\n');
-  await expect.poll(() => collector.requests.length, polling).toBeGreaterThan(0);
+  await expect.poll(() => collector.requests.length).toBeGreaterThan(0);
   time.nowMs += 86_400_000 + 10_000;
   collector.lines.length = 0;
   collector.answer = (response) => response.end();
@@ -128,9 +127,9 @@ test('lines older than a day are dropped, and the log says so once; removed runs
     await tx.db.deleteFrom('runs').where('id', '=', removed).execute();
   });
   await print(id, 'new\n');
-  await expect.poll(() => texts(collector), polling).toEqual(['new']);
+  await expect.poll(() => texts(collector)).toEqual(['new']);
   await expect
-    .poll(messages, polling)
+    .poll(messages)
     .toEqual([
       'log lines cannot be sent; this is tried again for a day',
       'log lines that were printed more than a day ago are dropped',
@@ -150,8 +149,8 @@ test('a collector that refuses spans gets the lines all the same', async () => {
     { signals: ['traces', 'logs'] },
   );
   await print(await end(), 'hello\n');
-  await expect.poll(() => texts(collector), polling).toEqual(['hello']);
-  await expect.poll(async () => (await store.exports.state('traces'))?.error, polling).toBe('the answer was 503');
+  await expect.poll(() => texts(collector)).toEqual(['hello']);
+  await expect.poll(async () => (await store.exports.state('traces'))?.error).toBe('the answer was 503');
   expect((await store.exports.state('logs'))?.error).toBeNull();
 });
 
@@ -178,7 +177,7 @@ test('lines that many runs print in turn are read once each, not once for each l
   for (const line of numbered(1, 10)) for (const id of ids) await print(id, `${line}\n`, { goesOn: true });
   collector.lines.length = 0;
   isUp = true;
-  await expect.poll(() => collector.lines.length, polling).toBe(120);
+  await expect.poll(() => collector.lines.length).toBe(120);
   // A request may have been read before the last lines were printed.
   expect(readForSent).toBeGreaterThanOrEqual(120);
   expect(readForSent).toBeLessThanOrEqual(2 * 120);
