@@ -1,12 +1,15 @@
 // Starting runs: request → first instruction, and no-op runs a second, compared with a bare loop that starts the same
 // sandbox.
 
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { SecurityProfile } from '../src/domain/job.ts';
+import { ask } from './ask.ts';
 import { bareSandbox } from './floor.ts';
 import { createRun, getRun, startInstance, waitForJobs } from './instance.ts';
-import { atLeast, atMost, type Figure, median, nowMs, percentile, pool } from './measure.ts';
+import { atLeast, atMost, type Figure, median, nowMs, percentile, pool, timeOf } from './measure.ts';
 
 const config = (profile: SecurityProfile): string => `command: ./run.sh\nsecurity_profile: ${profile}\n`;
 const stampScript = 'printf \'{"at": %s}\' "${EPOCHREALTIME/./}" > "$FLWD_RESULT_FILE"\n';
@@ -41,13 +44,16 @@ export async function runFigures(bin: string): Promise<Figure[]> {
   return figures;
 }
 
-/** Alternates between a run and a bare start, so that both have the same conditions. */
+/** Alternates between a run and a bare start, so that both have the same conditions, and so do their requests. */
 async function latency(url: string, profile: SecurityProfile): Promise<Figure[]> {
   const bare = bareSandbox(profile, stampBare);
+  const bareStore = fork(new URL('./bare-store.ts', import.meta.url), { stdio: 'inherit' });
   const ours: number[] = [];
   const floor: number[] = [];
   const answers: number[] = [];
+  const bareAnswers: number[] = [];
   try {
+    const [{ url: storeUrl }] = (await once(bareStore, 'message')) as [{ url: string }];
     for (let i = -5; i < latencySamples; i++) {
       const askedAt = nowMs();
       const { run_id } = await createRun(url, `stamp/${profile}`);
@@ -56,12 +62,16 @@ async function latency(url: string, profile: SecurityProfile): Promise<Figure[]>
       const startedAt = nowMs();
       await bare.run();
       const bareAt = Number(readFileSync(join(bare.workspaceDir, 'at'), 'utf8')) / 1000;
+      const bareAnswer = await timeOf(() => ask(storeUrl, { job_id: `stamp/${profile}` }));
+      await bare.run();
       if (i < 0) continue;
       answers.push(answeredAt - askedAt);
+      bareAnswers.push(bareAnswer);
       ours.push(Number(run.result?.value.at) / 1000 - askedAt);
       floor.push(bareAt - startedAt);
     }
   } finally {
+    bareStore.disconnect();
     bare.remove();
   }
   return [
@@ -72,6 +82,11 @@ async function latency(url: string, profile: SecurityProfile): Promise<Figure[]>
       floor: percentile(floor, 99),
     }),
     atMost(`answer to POST /runs, ${profile}, p50`, 'ms', answers, { goal: 2.5, gate: 4 }),
+    atMost(`answer to POST /runs, ${profile}, p50; floor: a bare server that stores a row`, 'ms', answers, {
+      goal: 2,
+      gate: 2.5,
+      floor: median(bareAnswers),
+    }),
   ];
 }
 
