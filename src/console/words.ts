@@ -134,25 +134,11 @@ const minuteMs = 60 * secondMs;
 const hourMs = 60 * minuteMs;
 const dayMs = 24 * hourMs;
 
-const upToOneDigit = new Intl.NumberFormat('en-GB', { maximumFractionDigits: 1 });
 const whole = new Intl.NumberFormat('en-GB');
 
 /** "3,918" */
 export function countWords(count: number): string {
   return whole.format(count);
-}
-
-const sizes = [
-  ['TiB', 2 ** 40],
-  ['GiB', 2 ** 30],
-  ['MiB', 2 ** 20],
-  ['KiB', 2 ** 10],
-] as const;
-
-/** "853 B", "33.2 MiB", "2 GiB". */
-export function sizeWords(bytes: number): string {
-  const [unit, unitBytes] = sizes.find(([, least]) => bytes >= least) ?? ['B', 1];
-  return `${upToOneDigit.format(bytes / unitBytes)} ${unit}`;
 }
 
 /** "1 file", "3,918 files" */

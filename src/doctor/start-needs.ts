@@ -15,7 +15,7 @@ import { findLackOfRoom } from '../lib/files/disk-room.ts';
 import { isOpenToAll, showMode } from '../lib/files/file-owner.ts';
 import { createLogger } from '../lib/logger.ts';
 import { StartError } from '../lib/start-error.ts';
-import { formatSize } from '../lib/units.ts';
+import { sizeWords } from '../lib/units.ts';
 import { openJwtVerifier } from '../server/admission/open-jwt-verifier.ts';
 import { openTlsCertificate } from '../server/tls.ts';
 import { countSecrets, storedSecrets } from '../store/sqlite/offline.ts';
@@ -166,7 +166,7 @@ export async function checkDataDir(dataDir: string): Promise<HostCheck> {
   const { mode, uid } = await stat(dataDir);
   const { bavail, bsize } = await statfs(dataDir);
   const freeBytes = bavail * bsize;
-  const state = `${dataDir}, mode ${(mode & 0o777).toString(8)}, ${formatSize(freeBytes)} free`;
+  const state = `${dataDir}, mode ${(mode & 0o777).toString(8)}, ${sizeWords(freeBytes)} free`;
   if ((mode & 0o077) !== 0) return warn(name, `${state}: other users can open it`, `chmod 700 ${dataDir}`);
   if (uid !== process.geteuid?.())
     return warn(name, `${state}: it belongs to another user (uid ${uid})`, 'run flwd as its owner');

@@ -8,7 +8,7 @@ import { readOwnerId } from '../instance/owner-id.ts';
 import { unfinishedRestoreFile } from '../instance/unfinished-restore.ts';
 import { systemClock, toTimestamp } from '../lib/clock.ts';
 import { localTimezone } from '../lib/timezone.ts';
-import { formatSize } from '../lib/units.ts';
+import { sizeWords } from '../lib/units.ts';
 import type { Places } from '../store/backup/backup.ts';
 import { leftIn } from '../store/backup/restore-swap.ts';
 import type { Signal } from '../store/exports.ts';
@@ -192,7 +192,7 @@ function examineKv({ keys, largest }: NonNullable<Examination['kv']>): HostCheck
   const { namespaceBytes, keys: mostKeys } = kvLimits;
   const detail =
     `${keys} of ${mostKeys} keys; the largest namespace, ${largest.namespace}, ` +
-    `has ${formatSize(largest.bytes)} of ${formatSize(namespaceBytes)}`;
+    `has ${sizeWords(largest.bytes)} of ${sizeWords(namespaceBytes)}`;
   const isNearlyFull = keys > mostKeys * nearlyFull || largest.bytes > namespaceBytes * nearlyFull;
   const cure = 'delete keys that are no longer needed (flwd kv list), or have jobs store them with --ttl';
   return isNearlyFull ? warn('key-value store', detail, cure) : ok('key-value store', detail);

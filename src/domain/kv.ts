@@ -1,6 +1,6 @@
 // The key-value store, in which jobs keep what they need in later runs: the form of its names, and its limits.
 
-import { formatSize } from '../lib/units.ts';
+import { sizeWords } from '../lib/units.ts';
 
 export const kvLimits = {
   keyBytes: 512,
@@ -58,6 +58,6 @@ export function whatIsWrongWithTtl(ms: number | undefined): string | undefined {
 /** Why a namespace or the instance takes no more. */
 export function kvFullWords(what: 'namespace' | 'instance', namespace: string): string {
   return what === 'namespace'
-    ? `The namespace '${namespace}' would have more than ${formatSize(kvLimits.namespaceBytes)}; delete keys of it that are no longer needed.`
+    ? `The namespace '${namespace}' would have more than ${sizeWords(kvLimits.namespaceBytes)}; delete keys of it that are no longer needed.`
     : `The instance has ${kvLimits.keys.toLocaleString('en')} keys, and takes no more; delete keys that are no longer needed.`;
 }

@@ -1,6 +1,6 @@
 // The limits of a run, how each is enforced, and how both are shown.
 
-import { formatSize } from '../lib/units.ts';
+import { sizeWords } from '../lib/units.ts';
 
 /** null means no limit. */
 export type Resources = {
@@ -48,7 +48,7 @@ export function shownLimits(resources: Resources, report: LimitReport, logBytes:
 export function outOfMemoryMessage({ memoryBytes }: Resources): string {
   return memoryBytes === null
     ? 'needed more memory than was available'
-    : `needed more than its ${formatSize(memoryBytes)} of memory`;
+    : `needed more than its ${sizeWords(memoryBytes)} of memory`;
 }
 
 /**
@@ -56,9 +56,9 @@ export function outOfMemoryMessage({ memoryBytes }: Resources): string {
  * past its limit.
  */
 export function workspaceOverMessage(limitBytes: number, foundBytes: number): string {
-  const limit = formatSize(limitBytes);
+  const limit = sizeWords(limitBytes);
   if (!Number.isFinite(foundBytes))
     return `its workspace has folders deeper than a path can name, or the run has too many files open to look through, so it cannot be held to its limit of ${limit}`;
-  const over = formatSize(foundBytes - limitBytes);
-  return `its workspace grew to ${formatSize(foundBytes)} or more, ${over} over its limit of ${limit}`;
+  const over = sizeWords(foundBytes - limitBytes);
+  return `its workspace grew to ${sizeWords(foundBytes)} or more, ${over} over its limit of ${limit}`;
 }

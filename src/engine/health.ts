@@ -4,7 +4,7 @@ import type { Catalog } from '../catalog/catalog.ts';
 import type { SecurityProfile } from '../domain/job.ts';
 import type { Executor } from '../exec/executor.ts';
 import { freeBytesOf, lackOfRoom } from '../lib/files/disk-room.ts';
-import { formatSize } from '../lib/units.ts';
+import { sizeWords } from '../lib/units.ts';
 import type { Store } from '../store/open.ts';
 import { waitWords } from './queue/admission.ts';
 import type { Queue } from './queue/queue.ts';
@@ -64,7 +64,7 @@ function checkSources(catalog: Catalog): Check {
 function checkDisk(dir: string): Check {
   const check = checkOf('failing', lackOfRoom(dir));
   const freeBytes = freeBytesOf(dir);
-  return check.status === 'ok' && freeBytes !== null ? { ...check, detail: `${formatSize(freeBytes)} free` } : check;
+  return check.status === 'ok' && freeBytes !== null ? { ...check, detail: `${sizeWords(freeBytes)} free` } : check;
 }
 
 function checkOf(status: Check['status'], detail: string | null): Check {

@@ -60,6 +60,17 @@ export function formatDurationOrNull(ms: number | null): string | null {
 
 /** Formats bytes so that they parse back to nearly as many: 67,108,864 becomes `64MiB`, 1,500,000 becomes `1.43MiB`. */
 export function formatSize(bytes: number): string {
+  const { amount, unit } = inLargestUnit(bytes);
+  return `${Math.round(amount * 100) / 100}${unit}`;
+}
+
+/** Bytes as people read them: "853 B", "33.2 MiB", "2 GiB". */
+export function sizeWords(bytes: number): string {
+  const { amount, unit } = inLargestUnit(bytes);
+  return `${Math.round(amount * 10) / 10} ${unit}`;
+}
+
+function inLargestUnit(bytes: number): { readonly amount: number; readonly unit: string } {
   const unit = ['TiB', 'GiB', 'MiB', 'KiB'].find((name) => bytes >= (sizeUnits[name] ?? 1)) ?? 'B';
-  return `${Math.round((bytes / (sizeUnits[unit] ?? 1)) * 100) / 100}${unit}`;
+  return { amount: bytes / (sizeUnits[unit] ?? 1), unit };
 }

@@ -35,7 +35,7 @@ test.each([false, true])('artifacts are listed and saved under their names (with
   const listed = await flwd(dir, 'artifacts', id);
   const rows = listed.stdout.split('\n').map((line) => line.trim().split(/ {2,}/));
   expect(rows[0]).toEqual(['NAME', 'SIZE', 'TYPE', 'CREATED', 'ID']);
-  expect(rows).toContainEqual(['a.txt', '5B', 'text/plain', expect.any(String), expect.stringMatching(/^artifact_/)]);
+  expect(rows).toContainEqual(['a.txt', '5 B', 'text/plain', expect.any(String), expect.stringMatching(/^artifact_/)]);
 
   const { 'a.txt': small, 'big.bin': big, empty } = await artifactsOf(instance, id);
   const there = createFolder();

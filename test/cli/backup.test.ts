@@ -46,7 +46,7 @@ describe('a backup of a running instance', () => {
       const taken = await flwd(instance.dir, 'backup', dest);
       expect(taken).toMatchObject({ stderr: '', code: 0 });
       expect(taken.stdout).toMatch(
-        /^copied \d+ files \([\d.]+\w+\) to \/\S+; restore them with flwd restore \S+\nsecret.key and notify.key are not included/,
+        /^copied \d+ files \([\d.]+ \w+\) to \/\S+; restore them with flwd restore \S+\nsecret.key and notify.key are not included/,
       );
       expect(existsSync(join(dest, 'secret.key'))).toBe(false);
       expect(spawnSync('sha256sum', ['--check', '--quiet', 'files.sha256'], { cwd: dest }).status).toBe(0);
@@ -361,7 +361,7 @@ describe('a full disk', () => {
     const before = readdirSync(dataDir);
     const { code, stderr } = await flwd(dir, 'restore', '--force', dest);
     expect(stderr).toMatch(
-      /\nthe restore needs 4[12]\.\d+MiB beside the present data, and the disk that holds \S+ has \d[\d.]*MiB free: [\d.]+MiB are missing; nothing was changed: free space there, or restore into another data dir \(--data-dir\)\n$/,
+      /\nthe restore needs 4[12](\.\d)? MiB beside the present data, and the disk that holds \S+ has \d[\d.]* MiB free: [\d.]+ MiB are missing; nothing was changed: free space there, or restore into another data dir \(--data-dir\)\n$/,
     );
     expect(code).toBe(6);
     expect(readdirSync(dataDir)).toEqual(before);

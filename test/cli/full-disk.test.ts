@@ -8,7 +8,7 @@ import { fillDisk, fillInodes, mountDisk, testWithDisk } from '../support/small-
 import { createInstance } from './an-instance.ts';
 import { createFolder, flwd, start } from './terminal.ts';
 
-const full = /^The server cannot write its data: the disk is full \(\d+\w+ free\): free space, or run flwd gc\.\n$/;
+const full = /^The server cannot write its data: the disk is full \([\d.]+ \w+ free\): free space, or run flwd gc\.\n$/;
 
 testWithDisk('without a server, commands that read work, and commands that write say what to do', async () => {
   const dir = createFolder();
@@ -24,7 +24,7 @@ testWithDisk('without a server, commands that read work, and commands that write
   expect(await flwd(dir, 'run', 'hello')).toMatchObject({ code: 6, stderr: expect.stringMatching(full) });
   const doctor = await flwd(dir, 'doctor');
   expect(doctor.stdout).toMatch(
-    /^fail {2}data dir .*: the disk is full \(\d+\w+ free\), so no run starts\n +→ free space/m,
+    /^fail {2}data dir .*: the disk is full \([\d.]+ \w+ free\), so no run starts\n +→ free space/m,
   );
   free();
   expect(await flwd(dir, 'run', 'hello')).toMatchObject({ code: 0 });

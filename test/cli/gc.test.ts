@@ -46,9 +46,9 @@ testWith('bwrap')('on a stopped instance gc removes expired data and prints how 
   age(instance);
 
   const dry = await flwd(instance.dir, 'gc', '--dry-run');
-  expect(dry.stdout).toMatch(/^would remove 1 run, \d+ events, 1 log: \d+B in files, [\d.]+\w+ in the database\n$/);
+  expect(dry.stdout).toMatch(/^would remove 1 run, \d+ events, 1 log: \d+ B in files, [\d.]+ \w+ in the database\n$/);
   const { stdout, code } = await flwd(instance.dir, 'gc');
-  expect(stdout).toMatch(/^removed 1 run, \d+ events, 1 log, 1 artifact: \d+B in files, /);
+  expect(stdout).toMatch(/^removed 1 run, \d+ events, 1 log, 1 artifact: \d+ B in files, /);
   expect(code).toBe(0);
   expect((await flwd(instance.dir, 'gc')).stdout).toMatch(/^removed nothing/);
 
@@ -65,7 +65,7 @@ testWith('bwrap')('on a running instance the server removes the data', async () 
 
   const { stdout, stderr, code } = await flwd(instance.dir, 'gc');
   expect({ stderr, code }).toEqual({ stderr: '', code: 0 });
-  expect(stdout).toMatch(/^removed 1 run, \d+ events, 1 log, 1 artifact: \d+B in files, /);
+  expect(stdout).toMatch(/^removed 1 run, \d+ events, 1 log, 1 artifact: \d+ B in files, /);
   expect((await served.fetch(`/runs/${runId}`)).status).toBe(404);
   const expired = await served.fetch('/events/runs', { headers: { 'last-event-id': '1' } });
   expect([expired.status, await expired.text()]).toEqual([410, expect.stringContaining('events-expired')]);

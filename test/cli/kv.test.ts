@@ -19,9 +19,9 @@ test('values are set, read, listed and deleted, with and without a server, and a
   await start(dir, ['serve']).prints(/listening on/);
   expect(await kv('get', 'a/counts', 'last')).toEqual({ code: 0, stdout: 'from the job', stderr: '' });
   expect((await kv('list', 'a/counts')).stdout).toMatch(
-    /^KEY {3}VERSION {2}SIZE {2}UPDATED {19}EXPIRES {2}BY\nlast {2}2 {8}16B {3}20\S+Z {2}- {8}run_\w+\n$/,
+    /^KEY {3}VERSION {2}SIZE {2}UPDATED {19}EXPIRES {2}BY\nlast {2}2 {8}16 B {2}20\S+Z {2}- {8}run_\w+\n$/,
   );
-  expect((await kv('list')).stdout).toMatch(/^NAMESPACE {2}KEYS {2}SIZE\na\/counts {3}1 {5}16B\n$/);
+  expect((await kv('list')).stdout).toMatch(/^NAMESPACE {2}KEYS {2}SIZE\na\/counts {3}1 {5}16 B\n$/);
   expect(await kv('set', 'a/counts', 'last', 'x', '--if-version', '1')).toMatchObject({
     code: 6,
     stderr: "The key 'last' has the version 2, but its version must be 1; nothing was stored.\n",
@@ -48,7 +48,7 @@ test('bytes go through standard input and output unchanged, into a backup and ou
   expect((await flwd(dir, 'restore', join(dir, 'copy'), '--force')).code).toBe(0);
   expect(Buffer.from(await encoded(), 'base64').equals(bytes)).toBe(true);
   expect((await flwd(dir, 'doctor')).stdout).toMatch(
-    /^ok +key-value store +1 of 1000000 keys; the largest namespace, state, has 261B of 32MiB$/m,
+    /^ok +key-value store +1 of 1000000 keys; the largest namespace, state, has 261 B of 32 MiB$/m,
   );
 });
 

@@ -24,7 +24,7 @@ test('a plan shows when, how often and how long each step runs, with sizes in re
       '',
     ].join('\n'),
   );
-  expect(stdout).toMatch(/^limits .*memory 1\.5GiB/m);
+  expect(stdout).toMatch(/^limits .*memory 1\.5 GiB/m);
 });
 
 test('a plan names the channels of the job that flwd.yaml does not have', async () => {

@@ -287,7 +287,7 @@ test('a token that may run jobs but not see artifacts gets the exit code of the 
 test('files that a run leaves behind are reported at its end, apart from its output', async () => {
   const { dir } = await createInstance({ leaves: bash('echo x > ~/dump.sql; echo y > /tmp/log; echo dumped') });
   const words =
-    '2 files (4B) left in the workspace or /tmp are not kept: dump.sql, /tmp/log; artifacts.paths would keep them, permissions.write would put them on the host';
+    '2 files (4 B) left in the workspace or /tmp are not kept: dump.sql, /tmp/log; artifacts.paths would keep them, permissions.write would put them on the host';
   const { stdout, stderr, code } = await flwd(dir, 'leaves');
   expect({ stdout, code }).toEqual({ stdout: 'dumped\n', code: 0 });
   expect(stderr.split('\n')[0]).toBe(words);

@@ -161,7 +161,7 @@ testWith(headlessChromium)('storage says how long things are kept, and removes w
     .waitFor();
   await page
     .getByRole('region', { name: 'Sizes' })
-    .getByText(/^[\d.]+\w+ free$/)
+    .getByText(/^[\d.]+ \w+ free$/)
     .waitFor();
   await page.getByRole('button', { name: 'Preview' }).click();
   await page.getByText('No data has expired.').waitFor();

@@ -15,7 +15,6 @@ import {
   inZone,
   type RunRow,
   settingWords,
-  sizeWords,
   timeZone,
 } from '../../src/console/words.ts';
 
@@ -68,15 +67,7 @@ describe('a line of output', () => {
   });
 });
 
-test('sizes, settings, times and zones are in the words of the design', () => {
-  expect([0, 853, 5_000, 34_821_000, 18_960_000_000, 2 ** 31].map(sizeWords)).toEqual([
-    '0 B',
-    '853 B',
-    '4.9 KiB',
-    '33.2 MiB',
-    '17.7 GiB',
-    '2 GiB',
-  ]);
+test('settings, times and zones are in the words of the design', () => {
   expect(['1d', '90d', '30m', '1h30m', 'none'].map(settingWords)).toEqual([
     '1 day',
     '90 days',

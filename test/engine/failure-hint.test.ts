@@ -303,7 +303,7 @@ describe('input and variables', () => {
 
   test('limits of the run', () => {
     const plan = { resources: { ...noResources, memoryBytes: 2 ** 26, pids: 20 } };
-    expect(hintOf({ lines: ['MemoryError'], plan })).toMatch(/^the run may use 64MiB of memory: /);
+    expect(hintOf({ lines: ['MemoryError'], plan })).toMatch(/^the run may use 64 MiB of memory: /);
     expect(hintOf({ lines: ['MemoryError'] })).toBeUndefined();
     expect(hintOf({ lines: ["RuntimeError: can't start new thread"], plan })).toContain('20 processes');
     expect(hintOf({ reason: 'out_of_memory' })).toContain('memory: …');
@@ -469,7 +469,7 @@ test('a run that printed no error has only its exit code', () => {
 });
 
 test('on a full disk the hint says so, also if the program’s own words had no room', () => {
-  const lackOfRoom = 'the disk is full (0B free): free space, or run flwd gc';
+  const lackOfRoom = 'the disk is full (0 B free): free space, or run flwd gc';
   const lines = ['head: error writing: No space left on device'];
   expect(hintOf({ lines, lackOfRoom })).toBe(lackOfRoom);
   expect(hintOf({ lackOfRoom })).toBe(lackOfRoom);

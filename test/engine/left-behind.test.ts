@@ -30,7 +30,7 @@ test('files that stay in the workspace are counted and named in the log, with wh
   });
   expect(await printed(opened, run)).toEqual([
     'stdout dumped',
-    'stderr 1 file (2B) left in the workspace or /tmp is not kept: backups/dump.sql; artifacts.paths would keep it, permissions.write would put it on the host',
+    'stderr 1 file (2 B) left in the workspace or /tmp is not kept: backups/dump.sql; artifacts.paths would keep it, permissions.write would put it on the host',
   ]);
 });
 
@@ -94,7 +94,7 @@ test('a run says so when it leaves more files than are counted', async () => {
   });
   const run = await ran(opened, 'flood');
   expect(run.left_behind).toMatchObject({ count: 10_000, more: true });
-  expect((await printed(opened, run))[0]).toMatch(/^stderr more than 10,000 files \(0B\) left in the workspace or /);
+  expect((await printed(opened, run))[0]).toMatch(/^stderr more than 10,000 files \(0 B\) left in the workspace or /);
 });
 
 test('files in /tmp count although they are in memory, and a granted folder below /tmp does not', async () => {

@@ -34,7 +34,7 @@ testWithCgroups('a run out of memory says so and how much it had, and no other r
   expect(await finished(await create('bomb'))).toMatchObject({
     status: 'failed',
     reason: 'out_of_memory',
-    error: { message: 'needed more than its 64MiB of memory', step_id: 'step_01' },
+    error: { message: 'needed more than its 64 MiB of memory', step_id: 'step_01' },
     limits: {
       log_bytes: 1_073_741_824,
       memory: { bytes: 67_108_864, by: limitHost.memory.by },
@@ -53,7 +53,7 @@ test('a workspace that grows beyond its limit ends the run, which reports the si
   const run = await finished(await create('hoard'));
   expect(run).toMatchObject({ status: 'failed', reason: 'quota_exceeded' });
   expect(run.error?.message).toMatch(
-    /^its workspace grew to [\d.]+MiB or more, [\d.]+(MiB|KiB) over its limit of 8MiB$/,
+    /^its workspace grew to [\d.]+ MiB or more, [\d.]+ (MiB|KiB) over its limit of 8 MiB$/,
   );
   expect(run.termination).toMatchObject({ remaining: 0 });
 });

@@ -169,7 +169,7 @@ test('parallel steps are resumed with the same attempts and the next epoch, and 
   const all = await lines(next, runId);
   expect(all.slice(0, 3)).toEqual(shown);
   expect(all.map(({ message }) => message).toSorted()).toEqual([
-    '3 files (0B) left in the workspace or /tmp are not kept: go-a, go-b, go-c; artifacts.paths would keep them, permissions.write would put them on the host',
+    '3 files (0 B) left in the workspace or /tmp are not kept: go-a, go-b, go-c; artifacts.paths would keep them, permissions.write would put them on the host',
     'done a',
     'done b',
     'done c',

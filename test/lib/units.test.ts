@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { formatDuration, formatSize, parseDuration, parseSize } from '../../src/lib/units.ts';
+import { formatDuration, formatSize, parseDuration, parseSize, sizeWords } from '../../src/lib/units.ts';
 
 test.each([
   ['250ms', 250],
@@ -38,11 +38,12 @@ test.each([
 });
 
 test.each([
-  [0, '0B'],
-  [1_023, '1023B'],
-  [67_108_864, '64MiB'],
-  [1_500_000, '1.43MiB'],
-  [1_099_511_627_776, '1TiB'],
-])('%i bytes read %s', (bytes, text) => {
-  expect(formatSize(bytes)).toBe(text);
+  [0, '0B', '0 B'],
+  [1_023, '1023B', '1023 B'],
+  [67_108_864, '64MiB', '64 MiB'],
+  [1_500_000, '1.43MiB', '1.4 MiB'],
+  [1_099_511_627_776, '1TiB', '1 TiB'],
+])('%i bytes are %s in a setting, and %s in a sentence', (bytes, setting, words) => {
+  expect(formatSize(bytes)).toBe(setting);
+  expect(sizeWords(bytes)).toBe(words);
 });

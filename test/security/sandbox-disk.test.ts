@@ -109,7 +109,7 @@ describe.each(users)('if the server runs as $user,', async ({ as }) => {
         'failed',
         'quota_exceeded',
         // A look that comes before the deep folders are removed already ends the run.
-        expect.stringMatching(/^its workspace (grew to [\d.]+MiB or more, |has folders deeper than a path can name)/),
+        expect.stringMatching(/^its workspace (grew to [\d.]+ MiB or more, |has folders deeper than a path can name)/),
       ]);
     },
   );

@@ -22,7 +22,7 @@ test('health says how much space is free and how many jobs are invalid, and stay
   const health = await other.fetch('/health');
   expect(await health.json()).toMatchObject({
     checks: {
-      disk: { status: 'ok', detail: expect.stringMatching(/^[\d.]+\w+ free$/) },
+      disk: { status: 'ok', detail: expect.stringMatching(/^[\d.]+ \w+ free$/) },
       sources: { status: 'ok', detail: '1 invalid job' },
     },
   });
@@ -194,7 +194,7 @@ test('health is degraded while artifacts take more than their soft quota', async
   await other.addArtifact(await other.addRun(), { name: 'a.txt', content: 'twelve bytes' });
   expect(await artifactsOf()).toEqual({
     status: 'degraded',
-    detail: 'artifacts take 12B, more than persistence.artifacts.quota_soft, 10B',
+    detail: 'artifacts take 12 B, more than persistence.artifacts.quota_soft, 10 B',
   });
 });
 

@@ -333,7 +333,7 @@ describe('a run', () => {
     await openNewestRun(terminal);
     const screen = await terminal.sees(/✓ success/);
     expect(screen.replaceAll(/\s+/g, ' ')).toContain(
-      '3 files (6B) left in the workspace or /tmp are not kept: notes.txt, of-the-first-day.csv, ' +
+      '3 files (6 B) left in the workspace or /tmp are not kept: notes.txt, of-the-first-day.csv, ' +
         'of-the-second-day.csv; artifacts.paths would keep them, permissions.write would put them on the host',
     );
   });

@@ -1,7 +1,7 @@
 // `flwd backup DEST`: copies the whole instance, whether its server is running or not.
 
 import { resolve } from 'node:path';
-import { formatSize } from '../../lib/units.ts';
+import { sizeWords } from '../../lib/units.ts';
 import type { Options } from '../command.ts';
 import { type Call, readCommandLine, unknownOption } from '../command-line.ts';
 import { type ExitCode, exitCodes, Refusal } from '../exit-code.ts';
@@ -32,7 +32,7 @@ export async function run(options: Options, operands: readonly string[], call: C
     return damaged.length > 0 ? exitCodes.runFailed : exitCodes.done;
   }
   const lines = [
-    `copied ${files} files (${formatSize(bytes)}) to ${given}; restore them with ${commandText(options, 'restore', given)}`,
+    `copied ${files} files (${sizeWords(bytes)}) to ${given}; restore them with ${commandText(options, 'restore', given)}`,
   ];
   if (missing > 0) lines.push(`left out ${missing} files that reached the end of their retention during the copy`);
   lines.push(

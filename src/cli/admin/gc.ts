@@ -4,7 +4,7 @@ import { ApiProblem } from '../../client/api-problem.ts';
 import type { Client } from '../../client/client.ts';
 import { settingAt } from '../../config/settings.ts';
 import type { AnswerOf } from '../../contract/operations.ts';
-import { formatDurationOrNull, formatSize } from '../../lib/units.ts';
+import { formatDurationOrNull, sizeWords } from '../../lib/units.ts';
 import type { Options } from '../command.ts';
 import { type ExitCode, exitCodes } from '../exit-code.ts';
 import { loadConfiguration } from '../session/configuration.ts';
@@ -117,6 +117,6 @@ function toText(removed: Removed, isDryRun: boolean): string {
   const verb = isDryRun ? 'would remove' : 'removed';
   if (counts.length === 0 && fileBytes === 0 && databaseBytes === 0) return `${verb} nothing\n`;
   const what = counts.length === 0 ? 'nothing' : counts.join(', ');
-  const bytes = `${formatSize(fileBytes)} in files, ${formatSize(databaseBytes)} in the database`;
+  const bytes = `${sizeWords(fileBytes)} in files, ${sizeWords(databaseBytes)} in the database`;
   return `${verb} ${what}: ${bytes}\n`;
 }

@@ -4,7 +4,7 @@ import type { Client } from '../../client/client.ts';
 import { grantText } from '../../client/grant-text.ts';
 import type { AnswerOf, BodyOf } from '../../contract/operations.ts';
 import type { ArgumentField } from '../../domain/argument-fields.ts';
-import { formatSize } from '../../lib/units.ts';
+import { sizeWords } from '../../lib/units.ts';
 import type { Options } from '../command.ts';
 import type { Call } from '../command-line.ts';
 import { type ExitCode, exitCodes, Refusal } from '../exit-code.ts';
@@ -115,9 +115,9 @@ function retryWords(retry: Job['retry']): string {
 function limitsOf({ limits: { cpu, memory, pids, workspace } }: Plan): string {
   return [
     cpu ? `${cpu.cores} cores` : '',
-    memory ? `memory ${formatSize(memory.bytes)}` : '',
+    memory ? `memory ${sizeWords(memory.bytes)}` : '',
     pids ? `${pids.count} processes` : '',
-    workspace ? `workspace ${formatSize(workspace.bytes)}` : '',
+    workspace ? `workspace ${sizeWords(workspace.bytes)}` : '',
   ]
     .filter(Boolean)
     .join(', ');

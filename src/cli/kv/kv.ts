@@ -2,7 +2,7 @@
 
 import { buffer } from 'node:stream/consumers';
 import { defined } from '../../lib/defined.ts';
-import { formatSize } from '../../lib/units.ts';
+import { sizeWords } from '../../lib/units.ts';
 import type { Options } from '../command.ts';
 import { Refusal } from '../exit-code.ts';
 import { readValue } from '../option-values.ts';
@@ -66,7 +66,7 @@ async function listNamespaces(options: Options, output: Output): Promise<void> {
   else
     await output.table(
       [flexible('NAMESPACE'), 'KEYS', 'SIZE'],
-      namespaces.map((one) => [one.namespace, String(one.keys), formatSize(one.size_bytes)]),
+      namespaces.map((one) => [one.namespace, String(one.keys), sizeWords(one.size_bytes)]),
     );
 }
 
@@ -84,7 +84,7 @@ async function listKeys(options: Options, namespace: string, output: Output): Pr
       keys.map((key) => [
         key.key,
         String(key.version),
-        formatSize(key.size_bytes),
+        sizeWords(key.size_bytes),
         output.time(key.updated_at),
         output.time(key.expires_at),
         key.updated_by,

@@ -2,7 +2,7 @@
 
 import { join } from 'node:path';
 import type { AnswerOf } from '../../contract/operations.ts';
-import { formatSize } from '../../lib/units.ts';
+import { sizeWords } from '../../lib/units.ts';
 import type { Options } from '../command.ts';
 import { type ExitCode, Refusal } from '../exit-code.ts';
 import { oneOperand, readValue } from '../option-values.ts';
@@ -80,7 +80,7 @@ async function printArtifacts({ artifacts }: ArtifactList, output: Output): Prom
     [flexible('NAME'), right('SIZE'), flexible('TYPE'), 'CREATED', 'ID'],
     artifacts.map((artifact) => [
       artifact.name,
-      formatSize(artifact.size_bytes),
+      sizeWords(artifact.size_bytes),
       artifact.media_type,
       output.time(artifact.created_at),
       artifact.id,
@@ -93,10 +93,10 @@ function showProgress({ fileName, expectedBytes, received }: Download, output: O
   const status = createStatusLine(!output.isQuiet);
   const redraw = setInterval(() => {
     const { sizeBytes } = received();
-    const all = expectedBytes === null ? '' : ` of ${formatSize(expectedBytes)}`;
+    const all = expectedBytes === null ? '' : ` of ${sizeWords(expectedBytes)}`;
     const percent = expectedBytes ? (sizeBytes / expectedBytes) * 100 : undefined;
     const bar = percent === undefined ? '' : barOf({ percent, message: '' });
-    status.show(`${fileName}  ${formatSize(sizeBytes)}${all}${bar}`);
+    status.show(`${fileName}  ${sizeWords(sizeBytes)}${all}${bar}`);
   }, redrawMs);
   return () => {
     clearInterval(redraw);

@@ -11,7 +11,6 @@ import { leftBehindWords } from '../../domain/outcome/left-behind.ts';
 import { stepAndMessage } from '../../domain/outcome/step-and-message.ts';
 import { isFinished, listedStatuses } from '../../domain/run.ts';
 import { defined } from '../../lib/defined.ts';
-import { formatSize } from '../../lib/units.ts';
 import type { Options } from '../command.ts';
 import { Refusal } from '../exit-code.ts';
 import { readChoice, readCount } from '../option-values.ts';
@@ -184,7 +183,7 @@ async function describeRun(
     ],
     ['rerun of', run.rerun_of ?? ''],
     ['result', run.result ? JSON.stringify(run.result.value) : ''],
-    ['not kept', run.left_behind ? leftBehindWords(run.left_behind, formatSize) : ''],
+    ['not kept', run.left_behind ? leftBehindWords(run.left_behind) : ''],
   ]);
   if (run.steps.length < 2) return;
   output.text('\n');

@@ -4,7 +4,7 @@ import type { AnswerOf, QueryOf } from '../../contract/operations.ts';
 import { logLevels } from '../../domain/log-line.ts';
 import { runStatuses } from '../../domain/run.ts';
 import { defined } from '../../lib/defined.ts';
-import { formatSize } from '../../lib/units.ts';
+import { sizeWords } from '../../lib/units.ts';
 import type { Options } from '../command.ts';
 import { oneOperand, readChoice, readCount, readInstant, readValue } from '../option-values.ts';
 import { withSession } from '../session/session.ts';
@@ -39,7 +39,7 @@ export async function run(options: Options, operands: readonly string[]): Promis
         const { hits, searched } = page;
         status.above(() => print(hits, output));
         if (page.next_cursor !== null)
-          status.show(`searched ${formatSize(bytes)}, back to ${output.time(searched.from)}`);
+          status.show(`searched ${sizeWords(bytes)}, back to ${output.time(searched.from)}`);
         if (searched.unreadable > 0)
           output.warn(
             `parts of logs that cannot be read: ${searched.unreadable}; flwd logs shows which lines a run has lost`,

@@ -2,12 +2,13 @@
 
 import type { ReactNode } from 'react';
 import { spanWords } from '../../client/took.ts';
+import { sizeWords } from '../../lib/units.ts';
 import { Card } from '../design/text/Card.tsx';
 import { PageBody, PageHeader } from '../design/text/PageHeader.tsx';
 import { useAnswer } from '../session/answers.tsx';
 import { useHealth } from '../session/health.ts';
 import { Facts, Shown } from '../widgets/Notes.tsx';
-import { countWords, sizeWords } from '../words.ts';
+import { countWords } from '../words.ts';
 
 const everyMs = 5_000;
 

@@ -3,6 +3,7 @@
 import { Trash2 } from 'lucide-react';
 import { type ReactNode, useState } from 'react';
 import type { AnswerOf } from '../../contract/operations.ts';
+import { sizeWords } from '../../lib/units.ts';
 import { Button } from '../design/controls/Button.tsx';
 import { Confirm } from '../design/controls/Dialog.tsx';
 import { Card } from '../design/text/Card.tsx';
@@ -12,7 +13,7 @@ import { useAnswer, useRefresh } from '../session/answers.tsx';
 import { useHealth } from '../session/health.ts';
 import { useScopes } from '../session/scopes.ts';
 import { ErrorNote, Facts, Shown } from '../widgets/Notes.tsx';
-import { countOf, countWords, settingWords, sizeWords } from '../words.ts';
+import { countOf, countWords, settingWords } from '../words.ts';
 import styles from './Admin.module.css';
 
 const kept = {

@@ -2,11 +2,12 @@
 
 import type { ReactNode } from 'react';
 import type { AnswerOf } from '../../contract/operations.ts';
+import { sizeWords } from '../../lib/units.ts';
 import { CopyButton } from '../design/controls/CopyButton.tsx';
 import { Dialog } from '../design/controls/Dialog.tsx';
 import { useAnswer } from '../session/answers.tsx';
 import { Code, Shown } from '../widgets/Notes.tsx';
-import { harmless, sizeWords } from '../words.ts';
+import { harmless } from '../words.ts';
 import styles from './Admin.module.css';
 
 type Key = AnswerOf<'listKvKeys'>['keys'][number];

@@ -4,6 +4,7 @@ import { Plus } from 'lucide-react';
 import { type ReactNode, useMemo, useState } from 'react';
 import { useLocation, useSearch } from 'wouter';
 import type { AnswerOf } from '../../contract/operations.ts';
+import { sizeWords } from '../../lib/units.ts';
 import { Button } from '../design/controls/Button.tsx';
 import { Confirm, Dialog } from '../design/controls/Dialog.tsx';
 import { Field, Input, TextArea } from '../design/controls/Input.tsx';
@@ -15,7 +16,7 @@ import { useActs } from '../session/acts.ts';
 import { useAnswer, useRefresh } from '../session/answers.tsx';
 import { useScopes } from '../session/scopes.ts';
 import { Empty, ErrorNote, Shown } from '../widgets/Notes.tsx';
-import { countOf, sizeWords } from '../words.ts';
+import { countOf } from '../words.ts';
 import styles from './Admin.module.css';
 import { ValueDialog } from './ValueDialog.tsx';
 

@@ -16,6 +16,7 @@ import { Fragment, type ReactNode } from 'react';
 import { Link } from 'wouter';
 import { spanWords, tookMs } from '../../client/took.ts';
 import type { AnswerOf } from '../../contract/operations.ts';
+import { sizeWords } from '../../lib/units.ts';
 import { CopyButton } from '../design/controls/CopyButton.tsx';
 import { Card } from '../design/text/Card.tsx';
 import { JobName } from '../design/text/JobName.tsx';
@@ -24,17 +25,7 @@ import { StatusIcon } from '../design/text/Status.tsx';
 import { Age, Time } from '../design/text/Time.tsx';
 import { failureText, isLoading, useAnswer } from '../session/answers.tsx';
 import { ErrorNote } from '../widgets/Notes.tsx';
-import {
-  dayTimeWords,
-  exactTime,
-  harmless,
-  jobPath,
-  originWords,
-  type Run,
-  runPath,
-  type Step,
-  sizeWords,
-} from '../words.ts';
+import { dayTimeWords, exactTime, harmless, jobPath, originWords, type Run, runPath, type Step } from '../words.ts';
 import { AnswerForm } from './AnswerForm.tsx';
 import styles from './Approvals.module.css';
 import { answerWords } from './approval-words.ts';

@@ -3,6 +3,7 @@
 import { Download } from 'lucide-react';
 import { type ReactNode, useMemo } from 'react';
 import { changesOf, type JobFile as File, type JobFiles as Files } from '../../client/job-changes.ts';
+import { sizeWords } from '../../lib/units.ts';
 import { saveAnswer } from '../browser.ts';
 import { IconButton } from '../design/controls/Button.tsx';
 import { CopyButton } from '../design/controls/CopyButton.tsx';
@@ -11,7 +12,7 @@ import { Chip } from '../design/text/Chip.tsx';
 import { narrowPx, useWidth } from '../design/width.ts';
 import { useNow } from '../session/clock.ts';
 import { Shown } from '../widgets/Notes.tsx';
-import { harmless, localTime, sizeWords } from '../words.ts';
+import { harmless, localTime } from '../words.ts';
 import styles from './Code.module.css';
 import { CodeLines } from './CodeLines.tsx';
 import { type CodeAddress, type CodePlace, useCodePlace } from './code-place.ts';

@@ -5,6 +5,7 @@ import { type FormEvent, type ReactNode, useEffect, useState } from 'react';
 import { Link, useLocation, useSearch } from 'wouter';
 import type { AnswerOf } from '../../contract/operations.ts';
 import { type LogLevel, logLevels } from '../../domain/log-line.ts';
+import { sizeWords } from '../../lib/units.ts';
 import { useTitle } from '../browser.ts';
 import { Button } from '../design/controls/Button.tsx';
 import { SearchField } from '../design/controls/Input.tsx';
@@ -16,7 +17,7 @@ import { Time } from '../design/text/Time.tsx';
 import { limited } from '../session/answers.tsx';
 import { useClient } from '../session/session.tsx';
 import { Empty, Shown } from '../widgets/Notes.tsx';
-import { countOf, harmless, runPath, sizeWords } from '../words.ts';
+import { countOf, harmless, runPath } from '../words.ts';
 import styles from './LogsPage.module.css';
 
 type Found = AnswerOf<'searchLogs'>;

@@ -5,16 +5,16 @@ import { Download, Eye } from 'lucide-react';
 import { type ReactNode, useEffect, useState } from 'react';
 import { errorText } from '../../client/error-words.ts';
 import type { AnswerOf } from '../../contract/operations.ts';
+import { sizeWords } from '../../lib/units.ts';
 import { saveAnswer } from '../browser.ts';
 import { Button, IconButton } from '../design/controls/Button.tsx';
 import { Time } from '../design/text/Time.tsx';
 import styles from '../log/Parts.module.css';
 import { limited } from '../session/answers.tsx';
-
 import { useClient } from '../session/session.tsx';
 import { onDemand } from '../shell/on-demand.tsx';
 import { Code, Empty, ErrorNote, Loading, Scrolls, Shown, Table } from '../widgets/Notes.tsx';
-import { countWords, type Run, sizeWords } from '../words.ts';
+import { countWords, type Run } from '../words.ts';
 
 const Markdown = onDemand('the artifact', async () => (await import('../widgets/Markdown.tsx')).Markdown);
 

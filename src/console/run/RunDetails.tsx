@@ -4,10 +4,11 @@ import { type ReactNode, useState } from 'react';
 import { grantText } from '../../client/grant-text.ts';
 import { inGroups } from '../../client/shown-steps.ts';
 import { showValue } from '../../domain/argument-fields.ts';
+import { sizeWords } from '../../lib/units.ts';
 import { CopyButton } from '../design/controls/CopyButton.tsx';
 import styles from '../log/Parts.module.css';
 import { Code, Facts, Table } from '../widgets/Notes.tsx';
-import { countWords, fullTime, type Run, sizeWords } from '../words.ts';
+import { countWords, fullTime, type Run } from '../words.ts';
 
 export function RunDetails({ run }: { readonly run: Run }): ReactNode {
   const { isolation, profile } = run.security;

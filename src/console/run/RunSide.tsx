@@ -9,12 +9,13 @@ import { differingArguments, haveSecrets } from '../../client/run-differences.ts
 import { spanWords, workMs } from '../../client/took.ts';
 import { leftBehindWords } from '../../domain/outcome/left-behind.ts';
 import { isFinished } from '../../domain/run.ts';
+import { sizeWords } from '../../lib/units.ts';
 import { comparePath } from '../compare/compare-path.ts';
 import { Card } from '../design/text/Card.tsx';
 import { Time } from '../design/text/Time.tsx';
 import { stepName } from '../graph/instance-grid.ts';
 import { failureText, useAnswer } from '../session/answers.tsx';
-import { countWords, harmless, type Run, runPath, sizeWords } from '../words.ts';
+import { countWords, harmless, type Run, runPath } from '../words.ts';
 import styles from './RunSide.module.css';
 import { shortLists, shortWords } from './run-words.ts';
 
@@ -133,7 +134,7 @@ export function Granted({ run }: { readonly run: Run }): ReactNode {
 
 export function LeftBehind({ run }: { readonly run: Run }): ReactNode {
   if (!run.left_behind) return null;
-  const words = harmless(leftBehindWords(run.left_behind, sizeWords));
+  const words = harmless(leftBehindWords(run.left_behind));
   return (
     <Card title="Left behind">
       <p className={styles.text}>

@@ -1,5 +1,7 @@
 // Describes the files that a run leaves where nothing keeps them, for the log and each interface.
 
+import { sizeWords } from '../../lib/units.ts';
+
 export type LeftBehind = {
   readonly count: number;
   readonly bytes: number;
@@ -15,15 +17,14 @@ export const mostLeftNames = 20;
 
 const mostTold = 5;
 
-/** @param size how the interface writes bytes */
-export function leftBehindWords({ count, names, bytes, more }: LeftBehind, size: (bytes: number) => string): string {
+export function leftBehindWords({ count, names, bytes, more }: LeftBehind): string {
   const isOne = count === 1 && !more;
   const files = `${more ? 'more than ' : ''}${count.toLocaleString('en')} ${isOne ? 'file' : 'files'}`;
   const told = names.slice(0, mostTold);
   const rest = told.length < count || more ? ', …' : '';
   const [are, them] = isOne ? ['is', 'it'] : ['are', 'them'];
   return (
-    `${files} (${size(bytes)}) left in the workspace or /tmp ${are} not kept: ${told.join(', ')}${rest}; ` +
+    `${files} (${sizeWords(bytes)}) left in the workspace or /tmp ${are} not kept: ${told.join(', ')}${rest}; ` +
     `artifacts.paths would keep ${them}, permissions.write would put ${them} on the host`
   );
 }

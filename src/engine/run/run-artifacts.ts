@@ -11,7 +11,6 @@ import { type BytePath, withoutControls } from '../../exec/collect/sandbox-paths
 import { readTmpLeft } from '../../exec/collect/tmp-left.ts';
 import type { Executor } from '../../exec/executor.ts';
 import type { Redactor } from '../../exec/redact/redact.ts';
-import { formatSize } from '../../lib/units.ts';
 import { type Collected, collect, type RunFiles } from './collect.ts';
 import type { RunLog } from './run-log.ts';
 
@@ -72,7 +71,7 @@ export function createRunArtifacts(
       );
       if (!left || !last) return null;
       const shown = { ...left, names: left.names.map((name) => toShownName(name, o.redactor)) };
-      await o.runLog.note(last, leftBehindWords(shown, formatSize));
+      await o.runLog.note(last, leftBehindWords(shown));
       return shown;
     },
   };

@@ -1,7 +1,7 @@
 // Checks whether a disk has enough room for a run: a few files, and a few bytes in them.
 
 import { statfsSync } from 'node:fs';
-import { formatSize } from '../units.ts';
+import { sizeWords } from '../units.ts';
 
 /** A run creates about fifteen files and folders before its script starts. */
 const leastFiles = 32;
@@ -34,7 +34,7 @@ export function findLackOfRoom(dir: string): Lack | null {
     // Space reserved for root does not count: jobs have other users, and ext4 keeps some of it even from root.
     const { blocks, bavail, bsize, files, ffree } = statfsSync(dir);
     const freeBytes = bavail * bsize;
-    if (blocks > 0 && freeBytes < leastBytes) return { lack: `the disk is full (${formatSize(freeBytes)} free)`, fix };
+    if (blocks > 0 && freeBytes < leastBytes) return { lack: `the disk is full (${sizeWords(freeBytes)} free)`, fix };
     if (files > 0 && ffree < leastFiles)
       return { lack: `the disk has no room for more files (free inodes: ${ffree})`, fix };
     return null;

@@ -3,7 +3,7 @@
 import { Problem } from '../../domain/problem.ts';
 import type { Check } from '../../engine/health.ts';
 import type { RetentionPolicy } from '../../engine/retention/retain.ts';
-import { formatDurationOrNull, formatSize } from '../../lib/units.ts';
+import { formatDurationOrNull, sizeWords } from '../../lib/units.ts';
 import { migrations } from '../../store/migrations/migrate.ts';
 import type { Store } from '../../store/open.ts';
 import type { Handlers } from '../exchange.ts';
@@ -64,6 +64,6 @@ export async function checkArtifacts({
   if (quotaSoftBytes === null) return {};
   const { bytes } = await store.artifacts.totals();
   if (bytes <= quotaSoftBytes) return { artifacts: { status: 'ok' } };
-  const detail = `artifacts take ${formatSize(bytes)}, more than persistence.artifacts.quota_soft, ${formatSize(quotaSoftBytes)}`;
+  const detail = `artifacts take ${sizeWords(bytes)}, more than persistence.artifacts.quota_soft, ${sizeWords(quotaSoftBytes)}`;
   return { artifacts: { status: 'degraded', detail } };
 }

@@ -7,7 +7,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { Problem } from '../../domain/problem.ts';
 import { freeBytesOf } from '../../lib/files/disk-room.ts';
 import { StartError } from '../../lib/start-error.ts';
-import { formatSize } from '../../lib/units.ts';
+import { sizeWords } from '../../lib/units.ts';
 import { hasTable } from '../sqlite/offline.ts';
 import type { Places } from './backup.ts';
 import { copyFile, databaseFile, isKeyFile, keyFiles, type RestoredDamage } from './backup-files.ts';
@@ -201,8 +201,8 @@ async function assertRoom(needed: ReadonlyMap<string, number>): Promise<void> {
     if (freeBytes === null || freeBytes >= bytes) continue;
     throw new Problem(
       'not-ready',
-      `the restore needs ${formatSize(bytes)} beside the present data, and the disk that holds ${dir} has ${formatSize(freeBytes)} free: ` +
-        `${formatSize(bytes - freeBytes)} are missing; nothing was changed: free space there, or restore into another data dir (--data-dir)`,
+      `the restore needs ${sizeWords(bytes)} beside the present data, and the disk that holds ${dir} has ${sizeWords(freeBytes)} free: ` +
+        `${sizeWords(bytes - freeBytes)} are missing; nothing was changed: free space there, or restore into another data dir (--data-dir)`,
     );
   }
 }

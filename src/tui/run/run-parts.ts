@@ -11,7 +11,6 @@ import { tookWords, workWords } from '../../client/took.ts';
 import type { AnswerOf } from '../../contract/operations.ts';
 import { leftBehindWords } from '../../domain/outcome/left-behind.ts';
 import { isFinished } from '../../domain/run.ts';
-import { formatSize } from '../../lib/units.ts';
 import { type Colour, cells, line, type Span } from '../line.ts';
 import { windowAround } from '../windowed.ts';
 import { statusLooks } from '../words.ts';
@@ -76,7 +75,7 @@ function sentenceOf(run: RunAnswer): Span {
   if (run.waiting !== null) return { text: run.waiting, colour: 'yellow' };
   if (run.status === 'cancelled') return { text: cancelWords(run), colour: 'magenta' };
   if (run.result) return { text: `result ${JSON.stringify(run.result.value)}` };
-  if (run.left_behind) return { text: leftBehindWords(run.left_behind, formatSize), colour: 'yellow' };
+  if (run.left_behind) return { text: leftBehindWords(run.left_behind), colour: 'yellow' };
   const args = JSON.stringify(run.args);
   return { text: args === '{}' ? '' : `args ${args}`, colour: 'gray' };
 }

@@ -2,7 +2,7 @@
 // the exit code, the last lines on standard error, and what the sandbox gave the job. Where the evidence allows several
 // causes, the hint names them all, or there is no hint.
 
-import { formatSize } from '../../../lib/units.ts';
+import { sizeWords } from '../../../lib/units.ts';
 import { asksForKey, errorsIn, isError, isSilent, withoutScript } from './error-lines.ts';
 import type { FailedAttempt, LineRule } from './failed-attempt.ts';
 import { hintForFile } from './file-hints.ts';
@@ -97,7 +97,7 @@ const rules: readonly LineRule[] = [
     hint: (_, { plan }) => {
       const bytes = plan.resources?.memoryBytes ?? null;
       if (bytes === null) return undefined;
-      return `the run may use ${formatSize(bytes)} of memory: raise \`permissions: {resources: {memory: …}}\` if it needs more`;
+      return `the run may use ${sizeWords(bytes)} of memory: raise \`permissions: {resources: {memory: …}}\` if it needs more`;
     },
   },
   {
