@@ -29,9 +29,7 @@ export function cachedNames(dir: string): string[] {
 
 /** The index of the only instance completed in this folder, once no refresh is running. */
 export async function settledIndex(dir: string): Promise<string> {
-  await expect
-    .poll(() => cachedNames(dir).filter((name) => !/^completion-[0-9a-f]{16}$/.test(name)), { timeout: 40_000 })
-    .toEqual([]);
+  await expect.poll(() => cachedNames(dir).filter((name) => !/^completion-[0-9a-f]{16}$/.test(name))).toEqual([]);
   const [name = '', ...others] = cachedNames(dir);
   expect(others).toEqual([]);
   return join(dir, '.cache/flwd', name);

@@ -39,9 +39,7 @@ async function leftWaiting({ dir }: Instance, job: string): Promise<string> {
   return id;
 }
 
-test('without a server, approve continues the run until it waits again, and then until it ends', {
-  timeout: 120_000,
-}, async () => {
+test('without a server, approve continues the run until it waits again, and then until it ends', async () => {
   const instance = await createInstance(jobs);
   const id = await leftWaiting(instance, 'gated');
 

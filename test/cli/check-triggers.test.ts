@@ -69,12 +69,12 @@ test('a check that finds nothing leaves no run, and one that finds something sta
   const server = await instance.serve();
   await poll(() => lookOf(server, 'poll')).toMatchObject({ problem: null });
   const first = await lookOf(server, 'poll');
-  await poll(() => lookOf(server, 'poll'), { timeout: 20_000 }).not.toEqual(first);
+  await poll(() => lookOf(server, 'poll')).not.toEqual(first);
   expect(await totalOf(server, 'poll')).toBe(0);
   expect(readdirSync(join(instance.dataDir, 'runs'))).toEqual([]);
 
   writeFileSync(join(folder, 'found'), '');
-  await poll(() => totalOf(server, 'poll'), { timeout: 20_000 }).toBe(1);
+  await poll(() => totalOf(server, 'poll')).toBe(1);
   const { id } = await triggerOf(server, 'poll');
   const run = await lastRunOf(server, 'poll');
   expect(run).toMatchObject({
@@ -87,11 +87,11 @@ test('a check that finds nothing leaves no run, and one that finds something sta
   expect(list.stdout).toMatch(/\.\/check\.sh, every 5s +poll +started/);
   // While the run works, there is no check: it would find the same again.
   const during = await lookOf(server, 'poll');
-  await poll(() => Date.now() - Date.parse(String(during?.at)), { timeout: 20_000 }).toBeGreaterThan(6_500);
+  await poll(() => Date.now() - Date.parse(String(during?.at))).toBeGreaterThan(6_500);
   expect(await lookOf(server, 'poll')).toEqual(during);
   rmSync(join(folder, 'found'));
   await server.finished(String(run?.run_id));
-  await poll(() => lookOf(server, 'poll'), { timeout: 20_000 }).not.toEqual(during);
+  await poll(() => lookOf(server, 'poll')).not.toEqual(during);
   expect(await totalOf(server, 'poll')).toBe(1);
 });
 
@@ -133,7 +133,7 @@ test('a check that hangs is ended, also when the server stops or was killed', as
 
   const server = await instance.serve();
   await poll(() => processesWith(mark).filter(({ pid }) => left.has(pid))).toEqual([]);
-  await poll(() => lookOf(server, 'poll'), { timeout: 30_000 }).toMatchObject({
+  await poll(() => lookOf(server, 'poll')).toMatchObject({
     problem: 'the check failed: it took longer than 10 s',
   });
   await poll(() => processesWith(mark).length).toBeGreaterThan(0);
@@ -158,9 +158,9 @@ PY`;
   const instance = await instanceWith(folder, { open, closed });
   const server = await instance.serve();
   writeFileSync(join(folder, 'port'), new URL(server.url).port);
-  await poll(() => totalOf(server, 'open'), { timeout: 20_000 }).toBe(1);
+  await poll(() => totalOf(server, 'open')).toBe(1);
   expect((await lastRunOf(server, 'open'))?.args).toEqual({ n: 401 });
-  await poll(() => lookOf(server, 'closed'), { timeout: 20_000 }).toMatchObject({
+  await poll(() => lookOf(server, 'closed')).toMatchObject({
     problem: expect.stringContaining('ConnectionRefusedError'),
   });
 });
@@ -174,8 +174,7 @@ test('a check that waits for its turn holds up neither a change nor the end of t
   await poll(checks).toBe(4);
   const later = withCheck(folder, 'exit 75');
   for (const job of ['a', 'b', 'c', 'd', 'e']) await writeJob(join(instance.dir, 'jobs', job), later);
-  for (const job of ['a', 'b', 'c', 'd', 'e'])
-    await poll(() => lookOf(server, job), { timeout: 30_000 }).toMatchObject({ problem: null });
+  for (const job of ['a', 'b', 'c', 'd', 'e']) await poll(() => lookOf(server, job)).toMatchObject({ problem: null });
   await server.stop();
 });
 
@@ -187,7 +186,7 @@ test('a start that is refused is a problem of the trigger, and no result each ti
   const found = { problem: expect.stringContaining('the check found something, but no run starts: /args/n') };
   await poll(() => lookOf(server, 'poll')).toMatchObject(found);
   const first = await lookOf(server, 'poll');
-  await poll(() => lookOf(server, 'poll'), { timeout: 20_000 }).not.toEqual(first);
+  await poll(() => lookOf(server, 'poll')).not.toEqual(first);
   const { id } = await triggerOf(server, 'poll');
   const { results } = await server.json<{ results: object[] }>(`/triggers/${id}/results`);
   expect(results).toMatchObject([{ problem: 'trigger-failing' }]);

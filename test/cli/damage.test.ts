@@ -227,7 +227,7 @@ describe('the folder of a run', () => {
     const { url, runId } = await running(instance, 'hold');
     rmSync(join(instance.dataDir, 'runs', runId), { recursive: true, force: true });
     const run = async (): Promise<unknown> => JSON.parse(await (await fetch(`${url}/runs/${runId}`)).text());
-    await expect.poll(run, { timeout: 20_000 }).toMatchObject({
+    await expect.poll(run).toMatchObject({
       status: 'failed',
       reason: 'lost',
       error: { message: 'its folder in the data dir was removed while it ran' },

@@ -213,7 +213,7 @@ test('a calendar that is missing, broken or out of days is named, in the words i
   expect(await doctor()).toContain('\nok calendars holidays\n');
 });
 
-test('schedules and webhooks that can start nothing are named, with what to do', { timeout: 120_000 }, async () => {
+test('schedules and webhooks that can start nothing are named, with what to do', async () => {
   const jobs = {
     plain: bash('true'),
     dated: bash('true', { schedules: [{ cron: '0 6 * * *', except: 'holidays' }] }),

@@ -79,7 +79,7 @@ test('an error ends the process even if no file can be opened to explain it', ()
   const script = 'ulimit -n 64; exec "$0" --import "$1" "$2" version';
   const { status, stderr } = spawnSync('sh', ['-c', script, process.execPath, withoutRoom, bin], {
     env: { PATH: process.env.PATH },
-    timeout: 20_000,
+    timeout: 120_000,
     encoding: 'utf8',
   });
   expect({ status, stderr }).toEqual({ status: 70, stderr: 'flwd: no file can be opened\n' });

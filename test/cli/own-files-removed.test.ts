@@ -8,8 +8,6 @@ import { stateOf } from '../support/processes.ts';
 import { createFolder, flwd, type Started, start } from './terminal.ts';
 
 const serve = ['serve', '--bind', '127.0.0.1:0', '--data-dir', '.flwd', '--jobs', './jobs'];
-/** A server checks its files every second. */
-const longWait = { timeout: 15_000 };
 
 async function serving(): Promise<{ dir: string; server: Started; url: string }> {
   const dir = createFolder();
@@ -49,13 +47,13 @@ test('a server that lost the data dir to another one says so, exits with 6 and d
   const { code, stderr } = await server.ended;
   expect(code).toBe(6);
   expect(stderr).toContain(`another process has taken the data dir ${dir}/.flwd`);
-  await expect.poll(async () => (await fetch(`${url}/api/v1/jobs/hello`)).status, longWait).toBe(200);
+  await expect.poll(async () => (await fetch(`${url}/api/v1/jobs/hello`)).status).toBe(200);
   expect(await flwd(dir, 'run', 'hello', '--data-dir', '.flwd')).toMatchObject({ code: 0 });
 });
 
 test('without its database a server accepts no runs and says why, until the file is back', async () => {
   const { dir, url } = await serving();
-  await expect.poll(async () => (await post(url)).status, longWait).toBe(201);
+  await expect.poll(async () => (await post(url)).status).toBe(201);
   const path = join(dir, '.flwd/flwd.db');
   renameSync(path, `${path}.away`);
   const words = `${path} was removed or replaced: put it back, or stop the server and restore a backup`;
@@ -68,14 +66,14 @@ test('without its database a server accepts no runs and says why, until the file
   expect(await health.json()).toMatchObject({ status: 'unhealthy', checks: { database } });
 
   renameSync(`${path}.away`, path);
-  await expect.poll(async () => (await post(url)).status, longWait).toBe(201);
+  await expect.poll(async () => (await post(url)).status).toBe(201);
 });
 
 test('a data dir that is moved away and back works again', async () => {
   const { dir, url } = await serving();
-  await expect.poll(async () => (await post(url)).status, longWait).toBe(201);
+  await expect.poll(async () => (await post(url)).status).toBe(201);
   renameSync(join(dir, '.flwd'), join(dir, 'moved'));
-  await expect.poll(async () => (await fetch(`${url}/api/v1/health`)).status, longWait).toBe(503);
+  await expect.poll(async () => (await fetch(`${url}/api/v1/health`)).status).toBe(503);
   expect((await post(url)).status).toBe(503);
   // The server may make its folders again in between.
   await expect
@@ -85,6 +83,6 @@ test('a data dir that is moved away and back works again', async () => {
       return existsSync(join(dir, '.flwd'));
     })
     .toBe(true);
-  await expect.poll(async () => (await post(url)).status, longWait).toBe(201);
+  await expect.poll(async () => (await post(url)).status).toBe(201);
   expect(await flwd(dir, 'run', 'hello', '--data-dir', '.flwd')).toMatchObject({ code: 0 });
 });

@@ -4,7 +4,7 @@ import { bash } from '../support/jobs.ts';
 import { createInstance } from './an-instance.ts';
 import { flwd } from './terminal.ts';
 
-test('the end of a run and its log say where the lines of its sub-runs are', { timeout: 120_000 }, async () => {
+test('the end of a run and its log say where the lines of its sub-runs are', async () => {
   const { dir } = await createInstance({
     target: bash('echo uploads'),
     ships: steps(

@@ -40,7 +40,7 @@ test('a kill between the end of a run and its export loses no span, and doctor s
   collector.answer = (response) => response.end();
 
   const second = await instance.serve();
-  await expect.poll(() => collector.seen, { timeout: 20_000 }).toEqual(before);
+  await expect.poll(() => collector.seen).toEqual(before);
   expect(before[0]?.attributes['flwd.run_id']).toBe(id);
   await second.stop();
   const doctor = await start(instance.dir, ['doctor']).ended;
@@ -58,8 +58,8 @@ test('with `logs`, the collector gets what scripts print, redacted, with the spa
   expect((await flwdReading(instance.dir, 'a-key-of-the-test', 'secrets', 'set', 'key')).code).toBe(0);
   const server = await instance.serve();
   const { run_id: id } = await server.run('hello');
-  await expect.poll(() => collector.lines.length, { timeout: 20_000 }).toBe(2);
-  await expect.poll(() => collector.seen.length, { timeout: 20_000 }).toBeGreaterThanOrEqual(3);
+  await expect.poll(() => collector.lines.length).toBe(2);
+  await expect.poll(() => collector.seen.length).toBeGreaterThanOrEqual(3);
   await server.stop();
   const attempt = collector.seen.find(({ name }) => name === 'attempt 1');
   const span = { traceId: attempt?.traceId, spanId: attempt?.spanId };

@@ -39,7 +39,6 @@ const send = async (url: string, value: object): Promise<{ status: number; run_i
 
 testWith('bwrap')(
   'a delivery is listed and replayed, and is known after a backup and a restore elsewhere',
-  { timeout: 120_000 },
   async () => {
     const instance = await createInstance(jobs);
     const server = await instance.serve();
@@ -65,7 +64,7 @@ testWith('bwrap')(
     const forged = await fetch(`${server.url}/hooks/site/deploy/push`, { method: 'POST', body: '{}' });
     expect(forged.status).toBe(403);
     await expect
-      .poll(async () => (await flwd(dir, 'doctor')).stdout, { timeout: 20_000 })
+      .poll(async () => (await flwd(dir, 'doctor')).stdout)
       .toMatch(
         /^warn +webhooks +site\/deploy\/push refused deliveries with a wrong signature in the last day: 1\n +→ compare the secret of the sender; flwd audit --object webhook_\w+ shows who sent them$/m,
       );
@@ -106,7 +105,6 @@ testWith('bwrap')(
 
 testWith('bwrap')(
   'a webhook is made, tested, called and removed, and its address works after a backup and a restore elsewhere',
-  { timeout: 120_000 },
   async () => {
     const instance = await createInstance(jobs);
     const server = await instance.serve();

@@ -34,7 +34,7 @@ export function aBrowser(): { readonly open: (url: string, o?: PageOptions) => P
         timezoneId: timezone,
       });
       const page = await context.newPage();
-      page.setDefaultTimeout(20_000);
+      page.setDefaultTimeout(60_000);
       const errors: string[] = [];
       page.on('pageerror', (error) => errors.push(error.message));
       page.on('console', (message) => {

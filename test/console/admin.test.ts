@@ -267,7 +267,7 @@ testWith(headlessChromium)('a source whose folder is missing is marked, and the 
   renameSync(jobs, away);
   onTestFinished(() => renameSync(away, jobs));
   const missing = { sources: [{ name: 'local-fs', is_missing: true }] };
-  await expect.poll(() => read('/sources'), { timeout: 15_000 }).toMatchObject(missing);
+  await expect.poll(() => read('/sources')).toMatchObject(missing);
   const page = await browser.open(`${server.url}/admin/sources`);
   await page.getByRole('row', { name: /local-fs.*Missing/ }).waitFor();
   const admin = page.getByRole('navigation', { name: 'Admin' });

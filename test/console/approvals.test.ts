@@ -42,7 +42,7 @@ const run = async (id: string): Promise<Run> => JSON.parse(await (await server.f
 async function start(jobId: string): Promise<string> {
   const answer = await server.post('/runs', { job_id: jobId });
   const { run_id: id }: { run_id: string } = JSON.parse(await answer.text());
-  await expect.poll(async () => (await run(id)).steps[1]?.status, { timeout: 20_000 }).toBe('waiting_approval');
+  await expect.poll(async () => (await run(id)).steps[1]?.status).toBe('waiting_approval');
   return id;
 }
 
@@ -59,7 +59,7 @@ describe('the page of approvals', () => {
     const panel = page.getByRole('region', { name: 'Approval' });
     await expect.poll(() => panel.getByText('1 of 3 steps').count()).toBe(1);
     await page.keyboard.press('a');
-    await expect.poll(async () => (await run(release)).status, { timeout: 20_000 }).toBe('success');
+    await expect.poll(async () => (await run(release)).status).toBe('success');
 
     // The next question.
     await page.getByRole('heading', { name: 'Drop the column?' }).waitFor();
@@ -72,7 +72,7 @@ describe('the page of approvals', () => {
     await page.keyboard.press('Tab');
     await expect.poll(() => panel.getByRole('button', { name: 'Deny' }).and(page.locator(':focus')).count()).toBe(1);
     await page.keyboard.press('Enter');
-    await expect.poll(async () => (await run(migrate)).status, { timeout: 20_000 }).toBe('failed');
+    await expect.poll(async () => (await run(migrate)).status).toBe('failed');
     expect((await run(migrate)).steps[1]?.approval).toMatchObject({ decision: 'deny', comment: 'not on a Friday' });
     await page.getByText('Nothing waits for you.').waitFor();
     await page.getByRole('button', { name: 'Answered' }).click();
@@ -110,7 +110,7 @@ describe('the page of approvals', () => {
     await page.getByRole('textbox', { name: 'Reason' }).waitFor();
     await page.getByRole('link', { name: 'All approvals' }).click();
     await page.getByRole('button', { name: 'Approve shop/release' }).click();
-    await expect.poll(async () => (await run(release)).status, { timeout: 20_000 }).toBe('success');
+    await expect.poll(async () => (await run(release)).status).toBe('success');
   });
 
   testWith('bwrap')(
@@ -130,7 +130,7 @@ describe('the page of approvals', () => {
       await page.reload();
       await said('Starts').getByText('other jobs, perhaps, by load: with their own permissions').waitFor();
       await server.post(`/runs/${above}/cancel`, {});
-      await expect.poll(async () => (await run(above)).status, { timeout: 20_000 }).toBe('cancelled');
+      await expect.poll(async () => (await run(above)).status).toBe('cancelled');
     },
   );
 

@@ -71,9 +71,9 @@ test('the sidebar counts the failures that are not fixed', async () => {
   await failed('dns/sync', 'exited with code 1: no zone');
   await failed('dns/sync', 'exited with code 1: no zone');
   await failed('dns/check', 'exited with code 1: no answer');
-  await expect.poll(count, { timeout: 15_000 }).toBe('Failures2 not fixed');
+  await expect.poll(count).toBe('Failures2 not fixed');
   await succeeded('dns/sync', 'fine');
-  await expect.poll(count, { timeout: 15_000 }).toBe('Failures1 not fixed');
+  await expect.poll(count).toBe('Failures1 not fixed');
 });
 
 test('lines of all runs are found by keyboard, and lead to their place in the log', async () => {

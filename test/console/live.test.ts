@@ -29,13 +29,10 @@ async function setVisible(page: Page, isVisible: boolean): Promise<void> {
 async function scrollTo(page: Page, place: Locator): Promise<void> {
   await page.mouse.move(600, 500);
   await expect
-    .poll(
-      async () => {
-        await page.mouse.wheel(0, 1_000_000);
-        return place.count();
-      },
-      { timeout: 30_000 },
-    )
+    .poll(async () => {
+      await page.mouse.wheel(0, 1_000_000);
+      return place.count();
+    })
     .toBe(1);
 }
 
@@ -171,7 +168,7 @@ describe('many windows', () => {
     const windows = [first];
     for (let n = 0; n < 5; n++) {
       const page = await first.context().newPage();
-      page.setDefaultTimeout(20_000);
+      page.setDefaultTimeout(60_000);
       await page.goto(first.url());
       windows.push(page);
     }

@@ -175,7 +175,7 @@ describe('a log of a million lines', () => {
   async function finished(): Promise<string> {
     runId ||= JSON.parse(await (await server.post('/runs', { job_id: 'demo/loud', async: true })).text()).run_id;
     await expect
-      .poll(async () => JSON.parse(await (await server.fetch(`/runs/${runId}`)).text()).status, { timeout: 50_000 })
+      .poll(async () => JSON.parse(await (await server.fetch(`/runs/${runId}`)).text()).status, { timeout: 150_000 })
       .toBe('success');
     return runId;
   }

@@ -531,14 +531,11 @@ describe('the list of runs', () => {
     const page = await browser.open(`${many.url}/runs`);
     await page.getByText('1,201 runs').waitFor();
     await expect
-      .poll(
-        async () => {
-          await page.mouse.move(600, 500);
-          await page.mouse.wheel(0, 1_000_000);
-          return page.getByRole('checkbox', { name: `Select ${first.id}` }).count();
-        },
-        { timeout: 30_000 },
-      )
+      .poll(async () => {
+        await page.mouse.move(600, 500);
+        await page.mouse.wheel(0, 1_000_000);
+        return page.getByRole('checkbox', { name: `Select ${first.id}` }).count();
+      })
       .toBe(1);
     await expect.poll(() => rowsOf(page).count()).toBeLessThanOrEqual(100);
     await first.move('claim');

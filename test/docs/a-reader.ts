@@ -79,7 +79,7 @@ function write(path: string, folder: string, isAppended: boolean, text: string):
 
 async function waitFor(printed: () => string, patterns: readonly RegExp[], { place }: Block): Promise<void> {
   const missing = () => patterns.filter((pattern) => !pattern.test(printed())).map(String);
-  await expect.poll(missing, { timeout: 30_000, message: `${place} is not what was printed` }).toEqual([]);
+  await expect.poll(missing, { message: `${place} is not what was printed` }).toEqual([]);
 }
 
 function linesOf(text: string): RegExp[] {

@@ -58,7 +58,7 @@ test('a rule of flwd.yaml reports a failure with redacted lines of its log, by a
 
   const dev = await server.run('dev/load');
   const run = await server.run('prod/load', { pin: 'pin-4711-of-the-caller' });
-  await expect.poll(() => receiver.received.length, { timeout: 20_000 }).toBe(2);
+  await expect.poll(() => receiver.received.length).toBe(2);
   const [, request] = receiver.received;
   expect(request?.path).toBe('/services/T0KEN');
   const { text, attachments } = JSON.parse(request?.body ?? '');
@@ -71,7 +71,7 @@ test('a rule of flwd.yaml reports a failure with redacted lines of its log, by a
   expect(link).toBe(`https://flwd.example.org/runs/${run.run_id}`);
 
   await expect
-    .poll(() => notices(server, run.run_id), { timeout: 20_000 })
+    .poll(() => notices(server, run.run_id))
     .toMatchObject([{ status: 'delivered', event: 'failed', channel: 'team', origin: null }]);
   expect(await notices(server, dev.run_id)).toEqual([]);
   const listed = await (await server.fetch('/channels')).text();
@@ -116,7 +116,7 @@ exit 3`,
     },
   });
   const { run_id: runId, error } = await server.run('leaky', { token: secret });
-  await expect.poll(() => receiver.received.length, { timeout: 20_000 }).toBe(3);
+  await expect.poll(() => receiver.received.length).toBe(3);
   const { logs } = await server.json<{ logs: { message: string }[] }>(`/runs/${runId}/logs`);
   const lines = logs.map(({ message }) => message);
   expect(lines.filter((line) => line.includes('[redacted]'))).toHaveLength(5);
@@ -142,7 +142,7 @@ test('an approval that a run waits for is reported once, with its question', asy
     config: { notify: { channels: { team: { type: 'gotify', url: receiver.url, token: 'app' } } } },
   });
   const runId = await server.start('ship');
-  await expect.poll(() => receiver.received.length, { timeout: 20_000 }).toBe(1);
+  await expect.poll(() => receiver.received.length).toBe(1);
   expect(JSON.parse(receiver.received[0]?.body ?? '')).toMatchObject({
     title: 'ship waits for an approval',
     message: `The step go waits for an approval: Ship it?\n\nOn ${hostname()}: flwd logs ${runId}`,
@@ -168,7 +168,7 @@ test('only an admin may test a channel, and callers see the last delivery of the
   const noRuns = await tokenFor('no-runs', ['jobs:read'], 'default');
   const ofTenant = await tokenFor('of-tenant', ['admin'], 'acme');
   const run = await server.run('failing');
-  await expect.poll(() => notices(server, run.run_id), { timeout: 20_000 }).toMatchObject([{ status: 'delivered' }]);
+  await expect.poll(() => notices(server, run.run_id)).toMatchObject([{ status: 'delivered' }]);
 
   const lastFor = async (token: object) =>
     (await server.json<{ channels: { last_delivery: object | null }[] }>('/channels', token)).channels[0]
@@ -204,9 +204,7 @@ test('callers see the messages of their own runs that could not be sent, and whe
   ];
   const runs = [await server.run('failing'), await server.run('failing')];
   for (const { run_id: runId } of runs)
-    await expect
-      .poll(() => notices(server, runId), { timeout: 20_000 })
-      .toMatchObject([{ last_error: 'the answer was 500' }]);
+    await expect.poll(() => notices(server, runId)).toMatchObject([{ last_error: 'the answer was 500' }]);
   const waitingFor = async (token: object) =>
     (await server.json<{ channels: { waiting: object | null }[] }>('/channels', token)).channels[0]?.waiting;
   const shown = {
@@ -219,7 +217,7 @@ test('callers see the messages of their own runs that could not be sent, and whe
   expect(await waitingFor(reader)).toEqual(shown);
   for (const token of hidden) expect(await waitingFor(token)).toBeNull();
   receiver.answer = answerWith(200);
-  await expect.poll(() => waitingFor({}), { timeout: 60_000 }).toBeNull();
+  await expect.poll(() => waitingFor({})).toBeNull();
 });
 
 test('only callers who administer the whole instance learn origins of channels and names of stored secrets', async () => {
@@ -242,7 +240,7 @@ test('only callers who administer the whole instance learn origins of channels a
   };
   const { run_id: runId } = await server.run('failing');
   await expect
-    .poll(() => notices(server, runId), { timeout: 20_000 })
+    .poll(() => notices(server, runId))
     .toMatchObject([
       { status: 'pending', attempts: 1, last_error: 'a secret that it needs is not stored, or cannot be read' },
       { status: 'failed', attempts: 1, last_error: "flwd.yaml has no channel 'lost', so the message was not sent" },
@@ -300,7 +298,7 @@ test('mail goes over TLS with the user and password of a stored secret, and only
   await server.fetch('/secrets/smtp', { method: 'PUT', body: { value: url } });
   expect(await test(server)).toMatchObject({ delivered: true, error: null });
   await server.run('failing');
-  await expect.poll(() => mail.received.length, { timeout: 20_000 }).toBe(2);
+  await expect.poll(() => mail.received.length).toBe(2);
   const [, failure] = mail.received;
   expect(failure).toMatchObject({ to: ['ops@example.org'], isEncrypted: true, user: 'flwd' });
   expect(failure?.headers.get('subject')).toBe('failing failed');
@@ -320,16 +318,16 @@ test('a digest that a SIGKILL interrupts is sent once after the restart, with wh
     },
   });
   const first = await server.run('one');
-  await expect.poll(() => notices(server, first.run_id), { timeout: 20_000 }).toMatchObject([{ status: 'pending' }]);
+  await expect.poll(() => notices(server, first.run_id)).toMatchObject([{ status: 'pending' }]);
   await server.stop('SIGKILL');
   await server.startAgain();
   const again = await server.run('one');
   const other = await server.run('two');
-  await expect.poll(() => notices(server, other.run_id), { timeout: 20_000 }).toMatchObject([{ event: 'failed' }]);
+  await expect.poll(() => notices(server, other.run_id)).toMatchObject([{ event: 'failed' }]);
   expect(await notices(server, again.run_id)).toEqual([]);
   const told = () =>
     receiver.received
       .map(({ body }) => JSON.parse(body).data)
       .flatMap((data) => (data.notifications ?? [data]).map(({ run_id: runId }: { run_id: string }) => runId));
-  await expect.poll(told, { timeout: 30_000 }).toEqual([first.run_id, other.run_id]);
+  await expect.poll(told).toEqual([first.run_id, other.run_id]);
 });

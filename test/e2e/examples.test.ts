@@ -37,7 +37,7 @@ beforeAll(async () => {
     });
     void ended.then((code) => reject(new Error(`flwd serve ended with ${String(code)}`)));
   });
-  await vi.waitFor(async () => expect(await get('/jobs')).toMatchObject({ total: 5 }), 40_000);
+  await vi.waitFor(async () => expect(await get('/jobs')).toMatchObject({ total: 5 }), 60_000);
 });
 afterAll(() => stop());
 

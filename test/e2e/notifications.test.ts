@@ -20,7 +20,7 @@ test('a notification that a SIGKILL cut short is delivered after the restart, si
   onTestFinished(() => server.close());
   await server.run('quiet');
   const run = await server.run('failing');
-  await vi.waitFor(() => expect(receiver.received).toHaveLength(1), { timeout: 20_000 });
+  await vi.waitFor(() => expect(receiver.received).toHaveLength(1), { timeout: 60_000 });
   await server.stop('SIGKILL');
   receiver.answer = answerWith(200);
   await server.startAgain();
@@ -33,7 +33,7 @@ test('a notification that a SIGKILL cut short is delivered after the restart, si
       });
       return answer;
     },
-    { timeout: 20_000 },
+    { timeout: 60_000 },
   );
   expect(text).not.toContain('T0KEN');
   const [first, second] = receiver.received;

@@ -163,7 +163,7 @@ export async function startServing(o: ServingOptions = {}): Promise<Serving> {
   const engine = createEngine({
     ...engineOptions(dataDir, { snapshots, forkServer, capabilities: await probeHost() }),
     arePaused: o.arePaused ?? false,
-    syncWaitMs: o.server?.syncWaitMs ?? 10_000,
+    syncWaitMs: o.server?.syncWaitMs ?? 60_000,
     store,
     catalog,
     hub,
@@ -188,7 +188,7 @@ export async function startServing(o: ServingOptions = {}): Promise<Serving> {
         readTimeoutMs: 10_000,
         writeTimeoutMs: 10_000,
         idleTimeoutMs: 5_000,
-        syncWaitMs: 10_000,
+        syncWaitMs: 60_000,
         publicUrl: null,
         bodyLimitBytes: 65_536,
         tls: null,

@@ -129,7 +129,7 @@ export async function startServer(options: ServerOptions = {}): Promise<Server> 
         expect(run).toSatisfy(claim);
         return run;
       };
-      return vi.waitFor(look, { interval: 25, timeout: 40_000 });
+      return vi.waitFor(look, { interval: 25, timeout: 60_000 });
     },
     finished: (runId) => server.runWhen(runId, (run) => run.finished_at !== null),
     async messages(runId) {

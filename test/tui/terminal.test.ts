@@ -87,7 +87,7 @@ os.close(theirs)
 seen = b''
 while b'demo/hello' not in seen: seen += os.read(ours, 4096)
 os.close(ours)
-try: print(ui.wait(15))
+try: print(ui.wait(120))
 finally: ui.kill()
 `;
 
