@@ -58,6 +58,45 @@ export function aBrowser(): { readonly open: (url: string, o?: PageOptions) => P
   };
 }
 
+/** Gives the window another size. Resolves when the page is drawn in it. */
+export async function resize(page: Page, width: number, height: number): Promise<void> {
+  await page.setViewportSize({ width, height });
+  await expect.poll(() => page.evaluate('[innerWidth, innerHeight]')).toEqual([width, height]);
+  for (let n = 0; n < 3; n++) await page.evaluate(nextFrame);
+}
+
+const nextFrame = 'new Promise((drawn) => requestAnimationFrame(drawn))';
+const settledFrames = 6;
+
+/** The value once it has been the same, and something, in several frames: what was under way has been drawn. */
+export async function settled<T>(page: Page, read: () => Promise<T>): Promise<T> {
+  let last = await read();
+  let frames = 0;
+  await expect
+    .poll(async () => {
+      await page.evaluate(nextFrame);
+      const now = await read();
+      const text = JSON.stringify(now);
+      // JSON has `null` for NaN as well.
+      frames = text !== 'null' && text === JSON.stringify(last) ? frames + 1 : 0;
+      last = now;
+      return frames;
+    })
+    .toBe(settledFrames);
+  return last;
+}
+
+/** Goes to a page with `g` and its key. They count only within a second of each other. */
+export async function goByKey(page: Page, key: string, path: string): Promise<void> {
+  await expect
+    .poll(async () => {
+      await page.keyboard.press('g');
+      await page.keyboard.press(key);
+      return page.evaluate('location.pathname');
+    })
+    .toBe(path);
+}
+
 /** Chooses from a list that a button opens. */
 export async function choose(page: Page, name: string, option: string): Promise<void> {
   await page.getByRole('combobox', { name, exact: true }).click();

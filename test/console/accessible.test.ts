@@ -6,7 +6,7 @@ import { startServing } from '../server/serving.ts';
 import { headlessChromium } from '../support/headless-chromium.ts';
 import { absentTools, testWith } from '../support/host.ts';
 import { bash } from '../support/jobs.ts';
-import { aBrowser } from './a-browser.ts';
+import { aBrowser, goByKey, resize, settled } from './a-browser.ts';
 import { errorsInBothThemes, accessibilityErrors as errorsOf } from './accessibility-errors.ts';
 import { pagesWithout, tabsWithout } from './console-pages.ts';
 
@@ -168,11 +168,11 @@ testWith(headlessChromium)(
     const page = await browser.open(`${server.url}/jobs`);
     const errors: string[] = [];
     for (const [path, text] of pages) {
-      await page.setViewportSize({ width: 360, height: 740 });
+      await resize(page, 360, 740);
       await page.goto(server.url + path);
       await expect.poll(() => page.getByText(text).first().isVisible(), { message: path }).toBe(true);
-      errors.push(...(await overflow(page)).map((error) => `${path} ${error}`));
-      await page.setViewportSize({ width: 1200, height: 900 });
+      errors.push(...(await settled(page, () => overflow(page))).map((error) => `${path} ${error}`));
+      await resize(page, 1200, 900);
       errors.push(...(await errorsInBothThemes(page)).map((error) => `${path} ${error}`));
     }
     expect(errors).toEqual([]);
@@ -235,8 +235,7 @@ testWith(headlessChromium)('everything can be reached by keyboard', async () => 
   await page.keyboard.press('k');
   await page.keyboard.press('Enter');
   await page.getByRole('form', { name: 'Arguments' }).waitFor();
-  await page.keyboard.press('g');
-  await page.keyboard.press('r');
+  await goByKey(page, 'r', '/runs');
   await page.getByRole('heading', { name: 'Runs' }).waitFor();
   await page.keyboard.press('/');
   await page.keyboard.type('job:demo/gate');

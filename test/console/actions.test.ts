@@ -148,7 +148,7 @@ describe('a run', () => {
       .filter({ hasText: 'fetch' })
       .getByText(/the disk is full/)
       .waitFor();
-    expect(await page.evaluate('document.documentElement.scrollWidth - innerWidth')).toBe(0);
+    await expect.poll(() => page.evaluate('document.documentElement.scrollWidth - innerWidth')).toBe(0);
   });
 
   testWith(headlessChromium)('that had to wait says how long', async () => {

@@ -7,7 +7,7 @@ import { startServing } from '../server/serving.ts';
 import { headlessChromium } from '../support/headless-chromium.ts';
 import { testWith } from '../support/host.ts';
 import { bash } from '../support/jobs.ts';
-import { aBrowser } from './a-browser.ts';
+import { aBrowser, resize } from './a-browser.ts';
 import { accessibilityErrors } from './accessibility-errors.ts';
 
 const server = await startServing({
@@ -144,7 +144,7 @@ testWith(headlessChromium)('the audit log is searched by who, what and object, a
   const link = page.getByRole('link', { name: `run_…${runId.slice(-8)}`, exact: true });
   await expect.poll(() => link.getAttribute('title')).toContain(runId);
   await page.getByRole('cell', { name: `run_…${runId.slice(-8)} demo`, exact: true }).waitFor();
-  await page.setViewportSize({ width: 390, height: 844 });
+  await resize(page, 390, 844);
   await page.getByRole('button', { name: 'Filter, 1 set' }).click();
   await page.getByRole('combobox', { name: 'What' }).waitFor();
   await page.reload();

@@ -5,7 +5,7 @@ import { steps } from '../engine/step-jobs.ts';
 import { startServing } from '../server/serving.ts';
 import { testWith } from '../support/host.ts';
 import { bash } from '../support/jobs.ts';
-import { aBrowser } from './a-browser.ts';
+import { aBrowser, goByKey } from './a-browser.ts';
 
 const ask = (text: string, by?: readonly string[]) => [
   { id: 'check', command: ['true'] },
@@ -53,8 +53,7 @@ describe('the page of approvals', () => {
     const page = await browser.open(`${url}/runs`);
     // Keys count once the page is drawn.
     await page.getByRole('heading', { level: 1, name: 'Runs' }).waitFor();
-    await page.keyboard.press('g');
-    await page.keyboard.press('a');
+    await goByKey(page, 'a', '/approvals');
     await page.getByRole('heading', { name: 'Release to production?' }).waitFor();
     const panel = page.getByRole('region', { name: 'Approval' });
     await expect.poll(() => panel.getByText('1 of 3 steps').count()).toBe(1);

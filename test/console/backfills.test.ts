@@ -6,7 +6,7 @@ import { startServing } from '../server/serving.ts';
 import { headlessChromium } from '../support/headless-chromium.ts';
 import { testWith } from '../support/host.ts';
 import { bash } from '../support/jobs.ts';
-import { aBrowser } from './a-browser.ts';
+import { aBrowser, resize } from './a-browser.ts';
 import { errorsInBothThemes } from './accessibility-errors.ts';
 
 const daily = { cron: '30 2 * * *', timezone: 'Europe/Berlin' };
@@ -162,7 +162,7 @@ testWith(headlessChromium)(
     await list.getByRole('link', { name: '3 of 10 runs started' }).waitFor();
     expect(await list.getByRole('progressbar').getAttribute('value')).toBe('3');
     expect(await errorsInBothThemes(page)).toEqual([]);
-    await page.setViewportSize({ width: 390, height: 844 });
+    await resize(page, 390, 844);
     await expect.poll(() => fits(page)).toBeLessThanOrEqual(0);
     await server.post('/schedules/pause', {});
     await list.getByRole('link', { name: 'Paused, 3 of 10 runs started' }).waitFor();
@@ -175,7 +175,7 @@ testWith(headlessChromium)(
     await asked.getByRole('button', { name: 'Cancel the backfill' }).press('Enter');
     await list.waitFor({ state: 'detached' });
     expect(await read<List>('/backfills?job_id=ops/waits')).toMatchObject({ backfills: [{ status: 'cancelled' }] });
-    await page.setViewportSize({ width: 1_440, height: 900 });
+    await resize(page, 1_440, 900);
     await page.goto(`${server.url}/schedules?schedule=${schedules[0]?.id}`);
     await list.getByText('Cancelled, 3 of 10 runs started').waitFor();
   },

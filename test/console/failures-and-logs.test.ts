@@ -2,7 +2,7 @@
 
 import { afterAll, expect, test } from 'vitest';
 import { startServing } from '../server/serving.ts';
-import { aBrowser, choose } from './a-browser.ts';
+import { aBrowser, choose, goByKey } from './a-browser.ts';
 
 const server = await startServing();
 const { url } = server;
@@ -30,8 +30,7 @@ test('failures are listed by what the program said, until the job succeeds', asy
   await failed('report', 'exited with code 2: <b>no</b> disk');
   const page = await browser.open(`${url}/runs`);
   await page.getByRole('heading', { level: 1, name: 'Runs' }).waitFor();
-  await page.keyboard.press('g');
-  await page.keyboard.press('f');
+  await goByKey(page, 'f', '/failures');
   const row = page.getByRole('row').filter({ hasText: 'etl/load' });
   await row.getByText('row 99 is broken').waitFor();
   await expect.poll(() => row.getByRole('cell').allTextContents()).toContain('2');
@@ -80,8 +79,7 @@ test('lines of all runs are found by keyboard, and lead to their place in the lo
   const id = await succeeded('backup/daily', 'begins', 'the Needle <i>one</i>', '\x1eeneedle two');
   const page = await browser.open(`${url}/runs`);
   await page.getByRole('heading', { level: 1, name: 'Runs' }).waitFor();
-  await page.keyboard.press('g');
-  await page.keyboard.press('l');
+  await goByKey(page, 'l', '/logs');
   await page.getByText('Search the logs of all runs for a text.').waitFor();
   await page.keyboard.press('/');
   await page.keyboard.type('NEEDLE');

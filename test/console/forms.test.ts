@@ -8,7 +8,7 @@ import { startServing } from '../server/serving.ts';
 import { headlessChromium } from '../support/headless-chromium.ts';
 import { testWith } from '../support/host.ts';
 import { bash } from '../support/jobs.ts';
-import { aBrowser } from './a-browser.ts';
+import { aBrowser, resize } from './a-browser.ts';
 
 const note = {
   argspec: {
@@ -218,7 +218,7 @@ testWith(headlessChromium)(
     const page = await browser.open(`${server.url}/jobs/note`);
     const bar = page.getByRole('form', { name: 'Arguments' }).locator('footer');
     await bar.getByRole('button', { name: 'curl' }).waitFor();
-    await page.setViewportSize({ width: 390, height: 844 });
+    await resize(page, 390, 844);
     await bar.getByRole('button', { name: 'curl' }).waitFor({ state: 'detached' });
     await page.getByRole('button', { name: 'curl' }).waitFor();
     await expect.poll(async () => (await bar.boundingBox())?.height ?? 0).toBeLessThan(80);

@@ -7,7 +7,7 @@ import { startServing } from '../server/serving.ts';
 import { headlessChromium } from '../support/headless-chromium.ts';
 import { testWith } from '../support/host.ts';
 import { bash } from '../support/jobs.ts';
-import { aBrowser } from './a-browser.ts';
+import { aBrowser, settled } from './a-browser.ts';
 
 const longId = `long/${'release-of-the-shop-'.repeat(9)}end`;
 const server = await startServing({
@@ -30,10 +30,16 @@ async function ran(body: object): Promise<string> {
   return JSON.parse(await (await server.post('/runs', { async: false, ...body })).text()).run_id;
 }
 
-async function boxOf(of: Locator) {
-  const box = await of.first().boundingBox();
-  invariant(box !== null, 'is not to be seen');
-  return box;
+type Box = NonNullable<Awaited<ReturnType<Locator['boundingBox']>>>;
+
+/** Where these are once the page, with all of them, has been drawn. */
+async function boxesOf<Of extends readonly Locator[]>(page: Page, ...of: Of): Promise<{ [At in keyof Of]: Box }> {
+  for (const each of of) await each.first().waitFor();
+  const boxes = await settled(page, () => Promise.all(of.map((each) => each.first().boundingBox())));
+  return boxes.map((box) => {
+    invariant(box !== null, 'is not to be seen');
+    return box;
+  }) as { [At in keyof Of]: Box };
 }
 
 async function overflowOf(page: Page): Promise<unknown> {
@@ -43,11 +49,15 @@ async function overflowOf(page: Page): Promise<unknown> {
 testWith(headlessChromium)('a long name leaves the time and the id of a run on their line', async () => {
   const id = await ran({ job_id: longId });
   const page = await browser.open(`${server.url}/runs/${id}`, { width: 1_440 });
-  const heading = await boxOf(page.getByRole('heading', { level: 1 }));
-  const time = await boxOf(page.getByRole('heading', { level: 1 }).getByRole('time'));
+  const title = page.getByRole('heading', { level: 1 });
+  const [heading, time, copy, shown] = await boxesOf(
+    page,
+    title,
+    title.getByRole('time'),
+    page.getByRole('button', { name: 'Copy the id' }),
+    page.getByTitle(id, { exact: true }),
+  );
   expect(time.x + time.width).toBeLessThanOrEqual(heading.x + heading.width + 1);
-  const copy = await boxOf(page.getByRole('button', { name: 'Copy the id' }));
-  const shown = await boxOf(page.getByTitle(id, { exact: true }));
   expect(shown.height).toBeLessThanOrEqual(copy.height);
 });
 
@@ -63,27 +73,27 @@ testWith(headlessChromium)('many labels and a long description fold, and the but
 
   await page.goto(`${server.url}/jobs/${longId}`);
   const button = page.getByRole('button', { name: 'Show all' });
-  const folded = await boxOf(page.getByText('Releases the shop.'));
+  const text = page.getByText('Releases the shop.');
+  const [folded] = await boxesOf(page, text);
   await button.click();
   await page.getByRole('button', { name: 'Show less', expanded: true }).waitFor();
-  const whole = await boxOf(page.getByText('Releases the shop.'));
+  const [whole] = await boxesOf(page, text);
   expect(whole.height).toBeGreaterThan(2 * folded.height);
 });
 
 testWith(headlessChromium)('at a zoom of 200 %, headers and tables do not overlap, and names can be read', async () => {
   const page = await browser.open(`${server.url}/schedules`, zoomed);
   const [filter, zone] = [page.getByRole('searchbox'), page.getByText('Times in Europe/Berlin')];
-  await zone.waitFor();
-  const field = await boxOf(filter);
-  expect((await boxOf(zone)).y).toBeGreaterThanOrEqual(field.y + field.height);
-  expect((await boxOf(page.getByRole('heading', { level: 1 }))).width).toBeGreaterThan(60);
+  const [field, named, heading] = await boxesOf(page, filter, zone, page.getByRole('heading', { level: 1 }));
+  expect(named.y).toBeGreaterThanOrEqual(field.y + field.height);
+  expect(heading.width).toBeGreaterThan(60);
   await page.goto(`${server.url}/jobs`);
   const cell = page.getByRole('row').filter({ hasText: 'ops/report-of-the-night' }).getByRole('cell').nth(1);
-  expect((await boxOf(cell)).width).toBeGreaterThanOrEqual(200);
+  await expect.poll(async () => (await cell.boundingBox())?.width).toBeGreaterThanOrEqual(200);
   await page.goto(`${server.url}/admin/audit`);
   await page.getByRole('row').nth(1).waitFor();
-  const object = await boxOf(page.getByRole('columnheader', { name: 'Object' }));
-  const result = await boxOf(page.getByRole('columnheader', { name: 'Result' }));
+  const head = (name: string) => page.getByRole('columnheader', { name });
+  const [object, result] = await boxesOf(page, head('Object'), head('Result'));
   expect(object.width).toBeGreaterThan(60);
   expect(object.x + object.width).toBeLessThanOrEqual(result.x + 1);
   expect(await overflowOf(page)).toBeLessThanOrEqual(0);
@@ -93,7 +103,7 @@ testWith(headlessChromium)('on a phone, the row of a trigger has room for its la
   const page = await browser.open(`${server.url}/admin/triggers`, { width: 390, height: 844 });
   const rows = page.getByRole('row').filter({ hasText: 'ops/idle' });
   await expect.poll(() => rows.count()).toBe(2);
-  const [row, last] = [await boxOf(rows), await boxOf(rows.first().getByText('nothing yet'))];
+  const [row, last] = await boxesOf(page, rows, rows.first().getByText('nothing yet'));
   expect(last.y + last.height).toBeLessThanOrEqual(row.y + row.height);
 });
 

@@ -5,7 +5,7 @@ import { startServing } from '../server/serving.ts';
 import { headlessChromium } from '../support/headless-chromium.ts';
 import { testWith } from '../support/host.ts';
 import { bash } from '../support/jobs.ts';
-import { aBrowser } from './a-browser.ts';
+import { aBrowser, resize } from './a-browser.ts';
 import { errorsInBothThemes } from './accessibility-errors.ts';
 
 const tests = `# What the job must do
@@ -53,7 +53,7 @@ testWith(headlessChromium)('a job lists its tests, what each expects, and how to
   ]);
   await card.getByRole('list', { name: 'What refuses nobody expects' }).getByText('fails').waitFor();
   expect(await errorsInBothThemes(page)).toEqual([]);
-  await page.setViewportSize({ width: 390, height: 844 });
+  await resize(page, 390, 844);
   await expect.poll(() => page.evaluate('document.documentElement.scrollWidth - innerWidth')).toBeLessThanOrEqual(0);
   await page.getByRole('button', { name: 'Copy the command' }).waitFor();
   await card.getByRole('link', { name: 'refuses nobody' }).press('Enter');

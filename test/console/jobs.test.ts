@@ -7,7 +7,7 @@ import { startServing } from '../server/serving.ts';
 import { headlessChromium } from '../support/headless-chromium.ts';
 import { testWith } from '../support/host.ts';
 import { bash } from '../support/jobs.ts';
-import { aBrowser } from './a-browser.ts';
+import { aBrowser, resize, settled } from './a-browser.ts';
 
 const greeting = bash('echo "$who, $times times"; flwd_result "{\\"greeted\\": \\"$who\\"}"', {
   name: 'Greeting',
@@ -275,10 +275,13 @@ testWith(headlessChromium)('the graph of a job fills the window, and the page do
     const page = await browser.open(`${server.url}/jobs/demo/steps?tab=graph`, { width });
     const card = page.getByRole('region', { name: 'Steps' });
     await card.getByText('ask, asks').waitFor();
-    const { y, height } = (await card.boundingBox()) ?? { y: 0, height: 0 };
     const room = 900 - (width < 700 ? 52 + 12 : 16);
-    expect(y + height).toBeGreaterThan(room - 8);
-    expect(await page.evaluate('document.documentElement.scrollHeight')).toBe(900);
+    const endOf = async (): Promise<number> => {
+      const { y, height } = (await card.boundingBox()) ?? { y: 0, height: 0 };
+      return y + height;
+    };
+    await expect.poll(endOf).toBeGreaterThan(room - 8);
+    await expect.poll(() => page.evaluate('document.documentElement.scrollHeight')).toBe(900);
   }
 });
 
@@ -288,7 +291,7 @@ testWith(headlessChromium)('the plan shows the notes of all steps in full', asyn
   const cut = `[...document.querySelectorAll('[aria-label="Graph of the steps"] :is(li, span[aria-hidden])')]
     .filter((one) => one.scrollWidth > one.clientWidth || one.scrollHeight > one.clientHeight).length`;
   for (const width of [1_440, 1_024, 390]) {
-    await page.setViewportSize({ width, height: 900 });
+    await resize(page, width, 900);
     await note.waitFor();
     await expect.poll(() => page.evaluate(cut)).toBe(0);
   }
@@ -304,9 +307,12 @@ testWith(headlessChromium)(
       const name = page.getByRole('heading', { level: 1, name: /fails$/ });
       const last = page.locator('header').getByRole('link', { name: /^Failed .*(now|ago)$/ });
       await last.waitFor();
-      expect(await page.evaluate(`(({ scrollWidth, clientWidth }) => scrollWidth - clientWidth)(${h1})`)).toBe(0);
       await expect.poll(() => name.textContent()).toBe(width < 700 ? 'stats/fails' : 'fails');
-      expect(await page.evaluate('document.documentElement.scrollWidth - innerWidth')).toBeLessThanOrEqual(0);
+      const cut = `(({ scrollWidth, clientWidth }) => scrollWidth - clientWidth)(${h1})`;
+      await expect.poll(() => page.evaluate(cut)).toBe(0);
+      await expect
+        .poll(() => page.evaluate('document.documentElement.scrollWidth - innerWidth'))
+        .toBeLessThanOrEqual(0);
     }
   },
 );
@@ -318,7 +324,7 @@ testWith(headlessChromium)('the runs of a job show why they failed, and their ar
   await expect.poll(() => failed.textContent()).toMatch(/exit.*7.* code=7$/i);
   const args = failed.getByText('code=7', { exact: true });
   await args.waitFor();
-  await page.setViewportSize({ width: 1_100, height: 900 });
+  await resize(page, 1_100, 900);
   await args.waitFor({ state: 'hidden' });
 });
 
@@ -341,7 +347,7 @@ testWith(headlessChromium)('a job shows its steps as a graph before any run', as
     Promise.all((await steps.all()).map(async (step) => Math.round((await step.boundingBox())?.y ?? 0)));
   await page.goto(`${server.url}/jobs/demo/steps?tab=graph`);
   await expect.poll(async () => new Set(await tops()).size).toBe(1);
-  await page.setViewportSize({ width: 260, height: 844 });
+  await resize(page, 260, 844);
   await expect.poll(async () => new Set(await tops()).size).toBe(3);
 });
 
@@ -359,11 +365,11 @@ testWith(headlessChromium)(
     const steps = page.getByRole('list', { name: 'Graph of the steps' }).getByRole('listitem');
     const call = steps.filter({ hasText: /^call, runs demo/ });
     await call.waitFor();
-    const before = await call.boundingBox();
+    const before = await settled(page, () => call.boundingBox());
     seen();
     const timed = steps.filter({ hasText: /^call, \d.*s, runs demo/ });
     await timed.waitFor();
-    const after = await timed.boundingBox();
+    const after = await settled(page, () => timed.boundingBox());
     expect([after?.y, after?.height]).toEqual([before?.y, before?.height]);
   },
 );
@@ -403,9 +409,9 @@ testWith(headlessChromium)(
       /^job:stats\/flaky since:\d{4}-.* until:/,
     );
     // On a phone the oldest weeks go.
-    await page.setViewportSize({ width: 390, height: 844 });
+    await resize(page, 390, 844);
     await expect.poll(async () => (await day.boundingBox())?.x ?? 390).toBeLessThan(370);
-    await page.setViewportSize({ width: 1_280, height: 800 });
+    await resize(page, 1_280, 800);
     await page.getByRole('button', { name: 'As table' }).click();
     const runs = page.getByRole('region', { name: 'Duration of each run' }).getByRole('row');
     await expect.poll(() => runs.count()).toBe(4);

@@ -5,7 +5,7 @@ import { startServing } from '../server/serving.ts';
 import { headlessChromium } from '../support/headless-chromium.ts';
 import { testWith } from '../support/host.ts';
 import { bash } from '../support/jobs.ts';
-import { aBrowser } from './a-browser.ts';
+import { aBrowser, settled } from './a-browser.ts';
 
 const server = await startServing({
   executes: true,
@@ -49,7 +49,7 @@ testWith(headlessChromium)('a run of many steps folds what succeeded, so that th
       expect.stringMatching(/db2.*each\.sh:2/),
       expect.stringMatching(/7 others succeeded/),
     ]);
-  const failed = await rows.nth(2).boundingBox();
+  const failed = await settled(page, () => rows.nth(2).boundingBox());
   expect(failed && failed.y + failed.height).toBeLessThan(900);
   await steps.getByRole('button', { name: 'Unfold 7 others succeeded' }).click();
   await expect.poll(() => rows.count()).toBe(11);
@@ -76,9 +76,11 @@ testWith(headlessChromium)('Back shows the list of runs as it was left, and a li
       return scrolled();
     })
     .toBeGreaterThan(15_000);
+  // The wheel may turn the page after its event.
+  await settled(page, scrolled);
   const link = page.locator('[data-row]:visible').nth(-20);
   await link.scrollIntoViewIfNeeded();
-  const [path, before] = [await link.getAttribute('href'), await scrolled()];
+  const [path, before] = [await link.getAttribute('href'), await settled(page, scrolled)];
   await link.click();
   await page.getByRole('tab', { name: 'log' }).waitFor();
   await page.goBack();
@@ -88,7 +90,7 @@ testWith(headlessChromium)('Back shows the list of runs as it was left, and a li
   await page.getByRole('heading', { name: 'Sources' }).waitFor();
   await page.getByRole('link', { name: 'Runs', exact: true }).click();
   await page.getByText('600 runs').waitFor();
-  expect(await scrolled()).toBe(0);
+  expect(await settled(page, scrolled)).toBe(0);
 });
 
 testWith(headlessChromium)('after a rerun of several runs the list links to the new ones', async () => {

@@ -8,7 +8,7 @@ import { expectWithin } from '../support/goes.ts';
 import { headlessChromium } from '../support/headless-chromium.ts';
 import { testWith } from '../support/host.ts';
 import { bash, writeJob } from '../support/jobs.ts';
-import { aBrowser } from './a-browser.ts';
+import { aBrowser, settled } from './a-browser.ts';
 
 const numbered = Array.from({ length: 5_000 }, (_, n) => `many/job-${String(n).padStart(4, '0')}`);
 const server = await startServing({
@@ -64,6 +64,7 @@ describe('many jobs', () => {
     const start = page.getByRole('button', { name: 'Run many/job-0003' });
     await start.focus();
     const rows = page.getByRole('table', { name: 'Jobs' }).locator('tbody tr[aria-rowindex]');
+    await settled(page, () => rows.count());
     await page.evaluate(`for (const row of document.querySelectorAll('tbody tr')) row.dataset.old = ''`);
     const old = rows.and(page.locator('[data-old]'));
     const before = await old.count();
@@ -72,13 +73,13 @@ describe('many jobs', () => {
       await page.getByRole('link', { name: id }).waitFor();
     };
     await scrollTo(60_000, 'many/job-1940');
-    expect(await old.count()).toBe(before);
+    await expect.poll(() => old.count()).toBe(before);
     await start.and(page.locator(':focus')).waitFor();
     const names = await rows.getByRole('link', { name: /^many/ }).allTextContents();
     expect(names).toEqual(names.toSorted());
     await scrollTo(0, 'many/job-0000');
     await start.and(page.locator(':focus')).waitFor();
-    expect(await old.count()).toBe(before);
+    await expect.poll(() => old.count()).toBe(before);
   });
 
   testWith(headlessChromium)('an element with the focus never gets another job when the list changes', async () => {

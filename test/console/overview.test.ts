@@ -171,7 +171,9 @@ testWith(headlessChromium)(
       const card = cardOf(page, 'Next 24 hours');
       await card.getByText(/^All schedules are paused by local since \d\d:\d\d\. They start no runs\.$/).waitFor();
       expect(await card.getByText('hourly or more often').count()).toBe(0);
-      expect(await page.evaluate('document.documentElement.scrollWidth - innerWidth')).toBeLessThanOrEqual(0);
+      await expect
+        .poll(() => page.evaluate('document.documentElement.scrollWidth - innerWidth'))
+        .toBeLessThanOrEqual(0);
     }
   },
 );

@@ -59,10 +59,10 @@ testWith(headlessChromium)('on a phone, schedules are paused and resumed', async
   const page = await browser.open(`${server.url}/schedules`, { width: 390, height: 844 });
   const fits = async () => page.evaluate('document.documentElement.scrollWidth - innerWidth');
   await page.getByRole('button', { name: 'Pause all' }).click();
-  expect(await fits()).toBeLessThanOrEqual(0);
+  await expect.poll(fits).toBeLessThanOrEqual(0);
   await page.getByRole('button', { name: 'Pause all schedules' }).click();
   await page.getByRole('button', { name: 'Resume all' }).click();
-  expect(await fits()).toBeLessThanOrEqual(0);
+  await expect.poll(fits).toBeLessThanOrEqual(0);
   await page.getByRole('button', { name: 'Resume them' }).click();
   await page.getByRole('button', { name: 'Pause all' }).waitFor();
 });

@@ -58,7 +58,7 @@ testWith(headlessChromium)('a failed matrix opens on what failed, and the last s
   await rows.getByText('1 of 4 failed').waitFor();
   // All of the log is in sight.
   await page.getByRole('log', { name: 'Log' }).getByText('expected 17, got 14').waitFor();
-  expect(await page.getByRole('button', { name: 'To the end' }).count()).toBe(0);
+  await expect.poll(() => page.getByRole('button', { name: 'To the end' }).count()).toBe(0);
   await rows.getByText('needs test').waitFor();
   await page.getByRole('button', { name: '3 others succeeded' }).last().click();
   await expect.poll(told).toHaveLength(7);

@@ -9,7 +9,7 @@ import { openWire } from '../support/a-wire.ts';
 import { headlessChromium } from '../support/headless-chromium.ts';
 import { testWith } from '../support/host.ts';
 import { bash } from '../support/jobs.ts';
-import { aBrowser, choose } from './a-browser.ts';
+import { aBrowser, choose, resize } from './a-browser.ts';
 
 const linesOfLoud = 300_000;
 
@@ -265,9 +265,9 @@ describe('a run', () => {
     const page = await browser.open(`${server.url}/runs?q=job:demo/ask`);
     await page.getByText('Shall it go on?').first().waitFor();
     await page.getByRole('cell', { name: /^waits \d/ }).waitFor();
-    await page.setViewportSize({ width: 390, height: 844 });
+    await resize(page, 390, 844);
     await page.getByText(/· waits \d/).waitFor();
-    await page.setViewportSize({ width: 1200, height: 900 });
+    await resize(page, 1200, 900);
     await page.getByRole('link', { name: /^Waiting for approval/ }).click();
     await expect.poll(() => new URL(page.url()).searchParams.get('q')).toBe('status:waiting_approval');
     await page.getByRole('table', { name: 'Runs' }).getByRole('link', { name: 'demo/ask' }).click();
@@ -456,7 +456,7 @@ describe('the list of runs', () => {
     const page = await browser.open(`${quiet.url}/runs`);
     await page.getByRole('cell', { name: /^yesterday \d\d:\d\d$/ }).waitFor();
     const cell = "document.querySelector('td:has(time)')";
-    expect(await page.evaluate(`${cell}.scrollWidth - ${cell}.clientWidth`)).toBe(0);
+    await expect.poll(() => page.evaluate(`${cell}.scrollWidth - ${cell}.clientWidth`)).toBe(0);
   });
 
   testWith(headlessChromium)('leaves out sub-runs, keeps own filters, and compares two runs, by keyboard', async () => {

@@ -1,12 +1,13 @@
 // The page of schedules: the table, the week, one schedule with its acts, and the form.
 
+import type { Locator } from 'playwright-core';
 import { afterAll, afterEach, expect } from 'vitest';
 import { invariant } from '../../src/domain/problem.ts';
 import { startServing } from '../server/serving.ts';
 import { headlessChromium } from '../support/headless-chromium.ts';
 import { testWith } from '../support/host.ts';
 import { bash } from '../support/jobs.ts';
-import { aBrowser } from './a-browser.ts';
+import { aBrowser, resize } from './a-browser.ts';
 import { errorsInBothThemes } from './accessibility-errors.ts';
 
 const argspec = {
@@ -105,7 +106,7 @@ testWith(headlessChromium)('the menu of a row does what the panel offers, by key
   await expect.poll(() => form.getByLabel('Name').inputValue()).toBe('Weekly');
   await page.keyboard.press('Escape');
   await form.waitFor({ state: 'detached' });
-  await page.setViewportSize({ width: 390, height: 844 });
+  await resize(page, 390, 844);
   await menu.click();
   await page.getByRole('menuitem', { name: 'Release' }).click();
   await row.getByText('Held').waitFor({ state: 'detached' });
@@ -272,13 +273,14 @@ testWith(headlessChromium)('a schedule shows its heartbeat and, in red, why the 
   expect(await page.content()).not.toContain('token-of-the-watch');
 
   await panel.getByRole('button', { name: 'Close' }).click();
-  await page.setViewportSize({ width: 1_800, height: 900 });
+  await resize(page, 1_800, 900);
   await row.getByText('the answer was 500').waitFor();
   await row.getByText('https://watch.example').waitFor();
-  await page.setViewportSize({ width: 390, height: 844 });
+  await resize(page, 390, 844);
   await row.getByText('the answer was 500').waitFor();
   const others = page.getByRole('row', { name: /ops\/often/ });
-  await expect.poll(async () => (await row.boundingBox())?.height).toBe((await others.boundingBox())?.height);
+  const heightOf = async (of: Locator) => (await of.boundingBox())?.height ?? 0;
+  await expect.poll(async () => (await heightOf(row)) - (await heightOf(others))).toBe(0);
   await expect.poll(() => page.evaluate('document.documentElement.scrollWidth - innerWidth')).toBeLessThanOrEqual(0);
 
   await called(id, null, Date.now());
@@ -344,7 +346,7 @@ testWith(headlessChromium)('a week shows single times of each day, and counts sc
   await panel.getByText('Noon').waitFor();
   expect(new URL(page.url()).searchParams.get('schedule')).toBe(made.id);
   await expect.poll(() => week.getByRole('button', { name: /Noon/ }).count()).toBe(7);
-  await page.setViewportSize({ width: 390, height: 844 });
+  await resize(page, 390, 844);
   await page.getByRole('dialog').getByText('Noon').waitFor();
   await page.keyboard.press('Escape');
   await panel.waitFor({ state: 'detached' });
