@@ -7,8 +7,9 @@ import { onTestFinished } from 'vitest';
 export type StreamGate = {
   /** The URL to use instead of the server's. */
   readonly url: string;
-  /** How many streams are open. */
+  /** How many streams are open, apart from those that were ended. */
   readonly open: () => number;
+  /** Nothing that the server sends afterwards reaches the clients on them. */
   readonly endStreams: () => void;
 };
 
@@ -41,6 +42,7 @@ export async function openStreamGate(serverUrl: string): Promise<StreamGate> {
     open: () => ends.size,
     endStreams() {
       for (const end of ends) end();
+      ends.clear();
     },
   };
 }
