@@ -81,6 +81,9 @@ testWith(headlessChromium)(
 
 testWith(headlessChromium)('cancelling several runs waits for no grace period', async () => {
   const runIds = await Promise.all([started('demo/stubborn'), started('demo/stubborn')]);
+  // Both of their steps ignore SIGTERM from then on.
+  const begun = async (id: string) => (await (await server.fetch(`/runs/${id}/logs`)).text()).match(/begun/g) ?? [];
+  for (const id of runIds) await expect.poll(() => begun(id)).toHaveLength(2);
   const page = await browser.open(`${server.url}/runs?q=job%3Ademo%2Fstubborn%20status%3Arunning`);
   const rows = page.getByRole('checkbox', { name: /^Select run_/ });
   await expect.poll(() => rows.count()).toBe(2);
@@ -153,8 +156,7 @@ describe('a run', () => {
 
   testWith(headlessChromium)('that had to wait says how long', async () => {
     await using quiet = await startServing();
-    const run = await quiet.addRun();
-    await new Promise((resolve) => setTimeout(resolve, 1_100));
+    const run = await quiet.addRun({ createdAtMs: Date.now() - 2_000 });
     await run.move('claim');
     await run.finish();
     const page = await browser.open(`${quiet.url}/runs/${run.id}`);

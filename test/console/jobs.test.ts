@@ -90,10 +90,12 @@ describe('jobs', () => {
   );
 
   testWith(headlessChromium)('whose config.yaml cannot be read still show their runs and files', async () => {
-    const run = await server.addRun({ jobId: 'disk/broken' });
+    // An engine would try to start the run.
+    await using quiet = await startServing({ jobs: { 'disk/broken': { 'config.yaml': 'command: [' } } });
+    const run = await quiet.addRun({ jobId: 'disk/broken' });
     await run.move('claim');
     await run.finish();
-    const page = await browser.open(`${server.url}/jobs/disk/broken`);
+    const page = await browser.open(`${quiet.url}/jobs/disk/broken`);
     await page.getByRole('alert').filter({ hasText: 'disk/broken/config.yaml:1' }).waitFor();
     await page.getByRole('tab', { name: 'Runs 1', selected: true }).waitFor();
     const link = page.getByRole('table', { name: 'Runs' }).getByRole('link').first();

@@ -19,9 +19,10 @@ const server = await startServing({
     'demo/loud': bash(
       `awk 'BEGIN { for (n = 1; n <= ${million}; n++) if (n % 1000 == 1 && n <= 300000) printf "\\036eerror %d\\n", n; else printf "line %d of many\\n", n }'`,
     ),
+    // All on one stream, so that the lines are in this order.
     'demo/tests': bash(
-      `for n in {1..400}; do echo "ok $n"; done; printf 'not ok 401\n  at cart.test.ts:88\n' >&2; sleep 0.2
-       for n in {402..700}; do echo "ok $n"; done; sleep 0.2; echo 'error: 1 test failed' >&2; exit 1`,
+      `for n in {1..400}; do echo "ok $n"; done; printf '\\036enot ok 401\\n\\036e  at cart.test.ts:88\\n'
+       for n in {402..700}; do echo "ok $n"; done; printf '\\036eerror: 1 test failed\\n'; exit 1`,
     ),
     'demo/target': bash('for n in {1..3}; do echo "uploads part $n"; done'),
     'demo/ships': {

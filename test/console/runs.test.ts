@@ -58,7 +58,7 @@ flwd_result '"All is *well*."'`,
       { artifacts: { paths: ['artifacts/*'] }, retry: { limit: 1, delay: '10ms' } },
     ),
     'demo/loud': bash(`seq -f 'line %.0f of many' ${linesOfLoud}`),
-    'demo/waits': bash('echo begun; trap "echo told to end; exit 1" TERM; while :; do sleep 0.05; done', {
+    'demo/waits': bash('trap "echo told to end; exit 1" TERM; echo begun; while :; do sleep 0.05; done', {
       cancel: { grace: '20s' },
     }),
     'demo/held': bash('sleep 600'),

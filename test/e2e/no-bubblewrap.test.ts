@@ -88,6 +88,7 @@ test('a cancel ends its process tree, and says that this is not proven', async (
 test('it survives a kill of the server, and the next server can end it', async () => {
   const runId = await server.start('lasting');
   await expect.poll(() => server.messages(runId)).toEqual(['started']);
+  await expect.poll(() => processesWith(nap).length).toBe(2);
   await server.stop('SIGKILL');
   expect(processesWith(nap).length).toBe(2);
   await server.startAgain();

@@ -85,7 +85,9 @@ subprocess.run(["flwd_artifact", "made.txt"], check=True)
 subprocess.run(["flwd_result", '{"from": "python"}'], check=True)`,
     ),
     outputs: bash(`printf 'a=1\\nb<<END\\nx=y\\nz\\nEND\\nc=\\n' >> "$FLWD_OUTPUT_FILE"`),
-    frozen: bash('echo before; sleep 2; cat /job/beside.txt'),
+    frozen: bash('echo before; until [ "$waits" = false ] || [ -e go ]; do sleep 0.05; done; cat /job/beside.txt', {
+      argspec: { type: 'object', properties: { waits: { type: 'boolean', default: false } } },
+    }),
   },
 });
 await writeFile(join(server.jobsDir, 'places', 'beside.txt'), 'a file beside the script\n');
@@ -172,9 +174,10 @@ describe('the environment of a script', () => {
   });
 
   test('a run keeps the job as it was when the run was created', async () => {
-    const runId = await server.start('frozen');
+    const runId = await server.start('frozen', { waits: true });
     await expect.poll(() => server.messages(runId)).toEqual(['before']);
     await writeFile(join(server.jobsDir, 'frozen', 'beside.txt'), 'changed meanwhile\n');
+    await writeFile(join(server.dataDir, 'runs', runId, 'workspace', 'go'), '');
     await server.finished(runId);
     expect(await server.messages(runId)).toEqual(['before', 'as it was']);
     const next = await server.run('frozen');
