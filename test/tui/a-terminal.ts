@@ -14,7 +14,7 @@ const program = join(import.meta.dirname, 'programs', 'tui.ts');
 export type Terminal = {
   /** The text on the screen without trailing blanks; with `colours`, including escape sequences. */
   readonly screen: (o?: { readonly colours?: boolean }) => Promise<string>;
-  /** Waits until the screen matches. */
+  /** Waits until the screen matches, and is drawn as a whole. */
   readonly sees: (pattern: RegExp | string) => Promise<string>;
   /** Presses keys, by their tmux names (`Enter`, `C-s`), one after the other. */
   readonly press: (...keys: readonly string[]) => Promise<void>;
@@ -63,8 +63,15 @@ export async function openTerminal(
     return text.replaceAll(/ +$/gm, '').trimEnd();
   }
   async function sees(pattern: RegExp | string): Promise<string> {
-    await expect.poll(() => screen()).toMatch(pattern);
-    return screen();
+    let [last, seen] = ['', ''];
+    await expect
+      .poll(async () => {
+        // A screen that differs from one look to the next is being drawn.
+        [last, seen] = [seen, await screen()];
+        return seen === last ? seen : '';
+      })
+      .toMatch(pattern);
+    return seen;
   }
   await sees('ready>');
   return {

@@ -13,7 +13,7 @@ import { openTui } from './a-terminal.ts';
 const server = await startServing({ jobs: { demo: bash('true') } });
 afterAll(() => server.close());
 
-type Door = { readonly url: string; isOpen: boolean; refused: number };
+type Door = { readonly url: string; isOpen: boolean; refused: number; waiting: number };
 
 /** A proxy in front of the server. While it is closed, it passes on a wrong token. */
 async function openDoor(): Promise<Door> {
@@ -22,8 +22,10 @@ async function openDoor(): Promise<Door> {
   const front = createServer((request, response) => {
     const authorization = door.isOpen ? request.headers.authorization : 'Bearer flwd_wrong';
     const headers = { accept: request.headers.accept ?? '*/*', ...(authorization && { authorization }) };
+    door.waiting++;
     fetch(`${server.url}${request.url}`, { method: request.method ?? 'GET', headers, signal }).then(
       (answer) => {
+        door.waiting--;
         if (answer.status === 401) door.refused++;
         response.writeHead(answer.status, { 'content-type': answer.headers.get('content-type') ?? '' });
         if (answer.body)
@@ -32,7 +34,10 @@ async function openDoor(): Promise<Door> {
             .pipe(response);
         else response.end();
       },
-      () => response.destroy(),
+      () => {
+        door.waiting--;
+        response.destroy();
+      },
     );
   });
   await new Promise<void>((resolve) => front.listen(0, '127.0.0.1', resolve));
@@ -41,7 +46,12 @@ async function openDoor(): Promise<Door> {
     front.closeAllConnections();
     front.close();
   });
-  const door: Door = { url: `http://127.0.0.1:${(front.address() as AddressInfo).port}`, isOpen: true, refused: 0 };
+  const door: Door = {
+    url: `http://127.0.0.1:${(front.address() as AddressInfo).port}`,
+    isOpen: true,
+    refused: 0,
+    waiting: 0,
+  };
   return door;
 }
 
@@ -68,6 +78,8 @@ testWith('tmux')('after the token is refused nothing is sent until the user asks
   await terminal.sees(/^flwd .* ✗ refused: \S/);
   await terminal.sees('Unauthenticated: ');
   await terminal.sees(/\n *Ctrl-R: try again {2}↑↓ move/);
+  // Requests that were sent before the first refusal are refused as well.
+  await expect.poll(() => door.waiting).toBe(0);
   const before = door.refused;
   await terminal.press('2');
   await terminal.sees(/Runs[\s\S]*Unauthenticated: /);
