@@ -76,16 +76,18 @@ test('a check that finds nothing leaves no run, and one that finds something sta
   writeFileSync(join(folder, 'found'), '');
   await poll(() => totalOf(server, 'poll')).toBe(1);
   const { id } = await triggerOf(server, 'poll');
-  const run = await lastRunOf(server, 'poll');
-  expect(run).toMatchObject({
+  await poll(() => lastRunOf(server, 'poll')).toMatchObject({
     args: { n: 1, text: 'poll' },
     created_by: `trigger:${id}`,
     trigger: { type: 'check', trigger_id: id },
     status: 'running',
   });
+  const run = await lastRunOf(server, 'poll');
   const list = await flwd(instance.dir, 'triggers');
   expect(list.stdout).toMatch(/\.\/check\.sh, every 5s +poll +started/);
   // While the run works, there is no check: it would find the same again.
+  const lookAt = async (): Promise<string> => String((await lookOf(server, 'poll'))?.at);
+  await poll(async () => (await lookAt()) >= String(run?.created_at)).toBe(true);
   const during = await lookOf(server, 'poll');
   await poll(() => Date.now() - Date.parse(String(during?.at))).toBeGreaterThan(6_500);
   expect(await lookOf(server, 'poll')).toEqual(during);

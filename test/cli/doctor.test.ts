@@ -248,9 +248,11 @@ test('schedules and webhooks that can start nothing are named, with what to do',
 
   const other = await createInstance(jobs, {}, dir);
   const restarted = await other.serve();
-  expect(await doctor()).toMatch(
-    /^warn schedules dated \(\S+\) starts nothing: the calendar 'holidays' does not exist\n → add holidays to scheduler\.calendars in flwd\.yaml, and restart the server$/m,
-  );
+  await expect
+    .poll(doctor)
+    .toMatch(
+      /^warn schedules dated \(\S+\) starts nothing: the calendar 'holidays' does not exist\n → add holidays to scheduler\.calendars in flwd\.yaml, and restart the server$/m,
+    );
   expect((await flwd(dir, 'schedules')).stdout).toMatch(/ dated .* no calendar {2,}The calendar 'holidays' does not/);
   await restarted.stop();
 });
@@ -266,7 +268,7 @@ test('doctor says how many runs wait, since when and why, and warns if one has w
   const first = await server.start('q');
   const { created_at: since } = await server.json<{ created_at: string }>(`/runs/${first}`);
   const why = 'only one run of q at a time';
-  expect(await doctor()).toContain(`ok queue 1 run waits since ${since} (${first} of q): ${why}\n`);
+  await expect.poll(doctor).toContain(`ok queue 1 run waits since ${since} (${first} of q): ${why}\n`);
   await server.start('q');
   expect(await doctor()).toContain(`ok queue 2 runs wait, the first since ${since} (${first} of q): ${why}\n`);
 

@@ -92,7 +92,7 @@ test('each file that comes or changes starts one run, and one that was there bef
 
 test('a file counts when it has stayed the same for a while', async () => {
   const folder = join(createFolder(), 'in');
-  const instance = await instanceFor(folder, { load: follows(folder, { settle: '2s' }) });
+  const instance = await instanceFor(folder, { load: follows(folder, { settle: '4s' }) });
   const server = await instance.serve();
   await begun(server, 'load');
   const path = join(folder, 'slow');
@@ -111,7 +111,7 @@ test('a file that goes and comes back as it was does not count again, also while
   const first = await instance.serve();
   await begun(first, 'load');
   const [one, two] = [join(folder, 'one'), join(folder, 'two')];
-  writeFileSync(one, '1');
+  put(folder, 'one', '1');
   await expect.poll(() => pathsOf(first, 'load')).toEqual([one]);
   renameSync(one, `${folder}.away`);
   const notedGone = async () => (await first.json<{ triggers: Triggers }>('/triggers')).triggers[0]?.last_look?.at;
@@ -187,7 +187,7 @@ test('a folder that cannot be followed is named with the reason, and followed wh
   expect(list.stdout).toMatch(/failing 20\S+ +the folder '.*' is not there/);
   mkdirSync(late);
   await begun(server, 'late');
-  writeFileSync(join(late, 'one'), '1');
+  put(late, 'one', '1');
   await expect.poll(() => pathsOf(server, 'late')).toEqual([join(late, 'one')]);
 });
 
@@ -203,7 +203,7 @@ test('a file whose run is refused is listed with the reason, and `if` leaves fil
     ['bad', '12'],
     ['good', '12'],
   ] as const)
-    writeFileSync(join(folder, name), text);
+    put(folder, name, text);
   await expect.poll(async () => (await resultsOf(server, 'load')).length).toBe(2);
   const results = await resultsOf(server, 'load');
   expect(results.toSorted((a, b) => a.result.localeCompare(b.result))).toMatchObject([
@@ -262,9 +262,8 @@ test('a name that is not UTF-8, or too long when decoded, keeps no other file fr
   const server = await instance.serve();
   await begun(server, 'load');
   writeFileSync(Buffer.concat([Buffer.from(`${folder}/`), Buffer.alloc(120, 0xfc)]), 'x');
-  const path = join(folder, 'good');
-  writeFileSync(path, 'x');
-  await expect.poll(() => pathsOf(server, 'load')).toEqual([path]);
+  put(folder, 'good', 'x');
+  await expect.poll(() => pathsOf(server, 'load')).toEqual([join(folder, 'good')]);
   await expect
     .poll(async () => (await triggerOf(server, 'load')).last_look?.problem)
     .toBe('files whose names are not UTF-8 do not count: there are 1');

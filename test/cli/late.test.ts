@@ -25,7 +25,7 @@ test('late runs and missed times are listed until they are over, and doctor coun
   const made = await server.fetch('/schedules', {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ job_id: 'removed', at: seconds(5) }),
+    body: JSON.stringify({ job_id: 'removed', at: seconds(10) }),
   });
   expect(made.status).toBe(201);
   rmSync(join(dir, 'jobs/removed'), { recursive: true });

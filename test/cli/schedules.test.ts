@@ -103,7 +103,10 @@ test('a schedule can be previewed without saving it, and an invalid one is refus
 test('a schedule fires once, all are paused and resumed, and doctor warns of a pause', async () => {
   const { dir, serve } = await createInstance(jobs);
   const server = await serve();
-  const soon = new Date(Date.now() + 3_000).toISOString();
+  const askedAtMs = Date.now();
+  await flwd(dir, 'schedules');
+  // Later than the next command ends, however long a command takes now.
+  const soon = new Date(Date.now() + 3_000 + 4 * (Date.now() - askedAtMs)).toISOString();
   const added = await flwd(dir, 'schedules', 'add', 'backup/daily', '--at', soon, '--target', '/once');
   expect(added).toMatchObject({ code: 0, stderr: expect.stringMatching(/^backup\/daily runs once at 20/) });
   const id = added.stdout.trim();

@@ -164,11 +164,11 @@ testWith('bwrap')(
     // Refused deliveries, and a job that is gone.
     const bare = await fetch(again.url + hook, { method: 'POST' });
     expect(bare.status).toBe(400);
-    expect(await doctor()).toMatch(/site\/deploy\/form refused deliveries in the last day: 1\n/);
+    await expect.poll(doctor).toMatch(/site\/deploy\/form refused deliveries in the last day: 1\n/);
     rmSync(join(other.dir, 'jobs', 'site'), { recursive: true });
-    expect(await doctor()).toMatch(
-      /^warn +webhooks +site\/deploy\/form takes no deliveries: .*\n.*flwd webhooks rm webhook_/m,
-    );
+    await expect
+      .poll(doctor)
+      .toMatch(/^warn +webhooks +site\/deploy\/form takes no deliveries: .*\n.*flwd webhooks rm webhook_/m);
 
     expect(await flwd(other.dir, 'webhooks', 'rm', 'site/deploy/form')).toMatchObject({ code: 0 });
     expect((await call(again.url)).status).toBe(404);

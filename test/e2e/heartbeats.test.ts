@@ -34,7 +34,7 @@ test('a success that a schedule started is told, also when the server is killed 
     });
   expect(receiver.received.map(({ path }) => path)).toEqual(['/file', '/file']);
 
-  const at = new Date(Date.now() + 2_000).toISOString();
+  const at = new Date(Date.now() + 5_000).toISOString();
   const made = { job_id: 'backup', at, heartbeat: `${receiver.url}/api` };
   await server.json('/schedules', { method: 'POST', body: made });
   await expect.poll(() => receiver.received.map(({ path }) => path)).toEqual(['/file', '/file', '/api']);

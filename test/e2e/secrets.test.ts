@@ -155,6 +155,8 @@ test('it is in no file of the data dir, server log, command line or environment'
     expectNoSecret(await readFile(`/proc/${pid}/environ`, 'utf8').catch(() => ''), `the environment of ${pid}`);
   }
   expectNoSecret(server.stderr + server.stdout, 'the log of the server');
+  // The folders of the runs before are being removed.
+  await expect.poll(() => readdir(join(server.dataDir, 'runs'))).toEqual([runId]);
   const entries = await readdir(server.dataDir, { recursive: true, withFileTypes: true });
   const files = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
   expect(files.length).toBeGreaterThan(10);
