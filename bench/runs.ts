@@ -19,6 +19,7 @@ const latencySamples = 120;
 const throughputRuns = 300;
 /** The code of a server that has just started is not compiled yet. */
 const warmUpRuns = 600;
+const warmUpStarts = 5;
 const clients = 8;
 const repetitions = 5;
 
@@ -36,6 +37,7 @@ export async function runFigures(bin: string): Promise<Figure[]> {
   try {
     await waitForJobs(instance.url, 4);
     for (const profile of ['secure', 'disabled'] as const) {
+      await pool(warmUpRuns, clients, () => noop(instance.url, profile));
       figures.push(...(await latency(instance.url, profile)), await throughput(instance.url, profile));
     }
   } finally {
@@ -54,7 +56,9 @@ async function latency(url: string, profile: SecurityProfile): Promise<Figure[]>
   const bareAnswers: number[] = [];
   try {
     const [{ url: storeUrl }] = (await once(bareStore, 'message')) as [{ url: string }];
-    for (let i = -5; i < latencySamples; i++) {
+    const askBare = (): Promise<unknown> => ask(storeUrl, { job_id: `stamp/${profile}` });
+    await pool(warmUpRuns, clients, async () => void (await askBare()));
+    for (let i = -warmUpStarts; i < latencySamples; i++) {
       const askedAt = nowMs();
       const { run_id } = await createRun(url, `stamp/${profile}`);
       const answeredAt = nowMs();
@@ -62,7 +66,7 @@ async function latency(url: string, profile: SecurityProfile): Promise<Figure[]>
       const startedAt = nowMs();
       await bare.run();
       const bareAt = Number(readFileSync(join(bare.workspaceDir, 'at'), 'utf8')) / 1000;
-      const bareAnswer = await timeOf(() => ask(storeUrl, { job_id: `stamp/${profile}` }));
+      const bareAnswer = await timeOf(askBare);
       await bare.run();
       if (i < 0) continue;
       answers.push(answeredAt - askedAt);
@@ -94,14 +98,9 @@ async function throughput(url: string, profile: SecurityProfile): Promise<Figure
   const bare = bareSandbox(profile, 'true\n');
   const ours: number[] = [];
   const floor: number[] = [];
-  const noop = async (): Promise<void> => {
-    const run = await createRun(url, `noop/${profile}`, { async: false });
-    if (run.status !== 'success') throw new Error(`a no-op run ended as ${run.status}`);
-  };
   try {
-    await pool(warmUpRuns, clients, noop);
     for (let i = 0; i < repetitions; i++) {
-      ours.push(await rate(() => pool(throughputRuns, clients, noop)));
+      ours.push(await rate(() => pool(throughputRuns, clients, () => noop(url, profile))));
       floor.push(await rate(() => pool(throughputRuns, 4, () => bare.run())));
     }
   } finally {
@@ -112,6 +111,11 @@ async function throughput(url: string, profile: SecurityProfile): Promise<Figure
     gate: 0.55,
     floor: median(floor),
   });
+}
+
+async function noop(url: string, profile: SecurityProfile): Promise<void> {
+  const run = await createRun(url, `noop/${profile}`, { async: false });
+  if (run.status !== 'success') throw new Error(`a no-op run ended as ${run.status}`);
 }
 
 async function rate(work: () => Promise<void>): Promise<number> {
