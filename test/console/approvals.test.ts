@@ -100,6 +100,13 @@ describe('the page of approvals', () => {
     await server.post(`/runs/${release}/approvals`, { step_id: 'ask', decision: 'approve', comment: 'faster' });
     await panel.getByRole('status').getByText('It was approved by local: “faster”').waitFor();
     expect(await panel.getByRole('button', { name: 'Approve' }).count()).toBe(0);
+
+    // The number is that of the approvals which wait for the reader.
+    await sidebar.getByRole('link', { name: 'Approvals', exact: true }).waitFor();
+    await page.goto(`${url}/runs/${keys}`);
+    const asked = page.getByRole('region', { name: 'Approval of ask' });
+    await asked.getByText('Only alice may answer.').waitFor();
+    expect(await asked.getByRole('button').count()).toBe(0);
   });
 
   testWith('bwrap')('answers in the list of a phone; to deny needs the page with the reason', async () => {

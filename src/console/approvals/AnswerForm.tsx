@@ -62,7 +62,7 @@ function Key({ children }: { readonly children: string }): ReactNode {
   );
 }
 
-function WhoMay({ asked: { by } }: { readonly asked: Approval }): ReactNode {
+export function WhoMay({ asked: { by } }: { readonly asked: Approval }): ReactNode {
   const mayApprove = useScopes()('runs:approve');
   if (by !== null) return <p className={styles.who}>Only {namesOf(by)} may answer.</p>;
   return (

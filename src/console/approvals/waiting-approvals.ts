@@ -29,8 +29,7 @@ export function useWaitingApprovals(): Answer<ApprovalList> {
   return answer;
 }
 
-/** For the sidebar: how many approvals wait, and how many of them the caller may answer. */
-export function useApprovalCount(): { readonly waiting: number; readonly mine: number } | undefined {
-  const { data } = useWaitingApprovals();
-  return data && { waiting: data.total, mine: data.approvals.filter((one) => one.may_answer).length };
+/** How many approvals wait for the caller's answer. */
+export function useOwnApprovalCount(): number {
+  return useWaitingApprovals().data?.approvals.filter((one) => one.may_answer).length ?? 0;
 }

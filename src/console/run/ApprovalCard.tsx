@@ -2,7 +2,9 @@
 
 import { Check, CircleUserRound, X } from 'lucide-react';
 import { type ReactNode, useState } from 'react';
+import { WhoMay } from '../approvals/AnswerForm.tsx';
 import { type Decision, useAnswering } from '../approvals/answering.ts';
+import { useWaitingApprovals } from '../approvals/waiting-approvals.ts';
 import { Button } from '../design/controls/Button.tsx';
 import { Field, Input } from '../design/controls/Input.tsx';
 import { Age } from '../design/text/Time.tsx';
@@ -12,7 +14,12 @@ import { harmless, type Run, type Step } from '../words.ts';
 import styles from './ApprovalCard.module.css';
 
 export function ApprovalCard({ run, step }: { readonly run: Run; readonly step: Step }): ReactNode {
-  const mayDecide = useScopes()('runs:approve');
+  const mayApprove = useScopes()('runs:approve');
+  const waiting = useWaitingApprovals().data;
+  const asked = waiting?.approvals.find((one) => one.run_id === run.run_id && one.step_id === step.step_id);
+  // A very long list does not have all: then the server decides.
+  const isLeftOut = !asked && waiting !== undefined && waiting.total > waiting.approvals.length;
+  const mayAnswer = asked?.may_answer ?? (isLeftOut && mayApprove === true);
   const [reason, setReason] = useState('');
   const [isReasonMissing, setReasonMissing] = useState(false);
   const { answer, isBusy, error } = useAnswering();
@@ -33,7 +40,8 @@ export function ApprovalCard({ run, step }: { readonly run: Run; readonly step: 
         </div>
       </div>
       {error !== null && <ErrorNote text={error} />}
-      {mayDecide === true ? (
+      {asked && !asked.may_answer && <WhoMay asked={asked} />}
+      {mayAnswer && (
         <form
           className={styles.answer}
           onSubmit={(event) => {
@@ -58,8 +66,6 @@ export function ApprovalCard({ run, step }: { readonly run: Run; readonly step: 
             Deny
           </Button>
         </form>
-      ) : (
-        mayDecide === false && <p className={styles.since}>A caller with the scope runs:approve may answer.</p>
       )}
     </section>
   );

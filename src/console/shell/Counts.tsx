@@ -1,7 +1,7 @@
 // The numbers beside the names of pages.
 
 import type { ReactNode } from 'react';
-import { useApprovalCount } from '../approvals/waiting-approvals.ts';
+import { useOwnApprovalCount } from '../approvals/waiting-approvals.ts';
 import { Badge } from '../design/text/Chip.tsx';
 import { useUnfixedCount } from '../failures/unfixed-count.ts';
 import { useUnderWay, useUnderWayEvents } from '../runs/under-way.ts';
@@ -33,11 +33,11 @@ function Running(): ReactNode {
 }
 
 function Approvals(): ReactNode {
-  const { waiting = 0, mine = 0 } = useApprovalCount() ?? {};
-  if (waiting === 0) return null;
+  const count = useOwnApprovalCount();
+  if (count === 0) return null;
   return (
-    <Badge look={mine > 0 ? 'approval' : 'amount'}>
-      {countWords(mine > 0 ? mine : waiting)}
+    <Badge look="approval">
+      {countWords(count)}
       <span className="unseen"> waiting</span>
     </Badge>
   );
