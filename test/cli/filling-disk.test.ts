@@ -43,6 +43,12 @@ test.each(['artifact', 'workspace', 'log'])(
   },
 );
 
+test('flwd run --quiet also says that the disk is full', async () => {
+  const { dir } = await createSmall();
+  const { code, stderr } = await flwd(dir, 'run', 'log', '--quiet');
+  expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringMatching(full) });
+});
+
 test('flwd run of a job whose output has no room in its log says how much was left out', async () => {
   const { dir } = await createSmall();
   const { code, stderr } = await flwd(dir, 'run', 'flood');

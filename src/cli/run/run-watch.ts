@@ -136,7 +136,7 @@ export async function describeEnd(session: Session, run: Run, output: Output): P
   const code = isTold ? '' : ` (exit code ${run.exit_code})`;
   if (!isGood && isFinished(run.status)) output.warn(`${word}${took}${code}${why && `: ${why}`}`);
   else output.say(`${word}${took}`);
-  if (run.error?.hint !== undefined) output.say(`hint: ${run.error.hint}`);
+  if (run.error?.hint !== undefined) output.warn(`hint: ${run.error.hint}`);
   nameSubRuns(run, session, output);
   if (run.result) output.say(`result: ${JSON.stringify(run.result.value)}`);
   try {
