@@ -59,7 +59,7 @@ export function whyNothingIsChecked({ instance: { dataDir }, persistence: { dbPa
   if (last === null) return 'no server is running';
   if (last.hasStopped) return `no server has been running since ${toTimestamp(last.atMs)}`;
   const seenAtMs = Math.max(last.atMs, lastSignAtMs(dataDir) ?? 0);
-  return `no server is running; the last one did not shut down properly and was last alive at ${toTimestamp(seenAtMs)}`;
+  return `no server is running; the last one did not shut down properly and was alive at ${toTimestamp(seenAtMs)} or later`;
 }
 
 async function examineSchedules(

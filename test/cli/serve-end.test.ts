@@ -73,7 +73,7 @@ describe('a server that is told to stop', () => {
     child.kill('SIGKILL');
     await ended;
     const left =
-      /^no server is running; the last one did not shut down properly and was last alive at \S+Z: nothing starts, and flwd does not notice when a run ends, until you run `flwd serve`\n$/;
+      /^no server is running; the last one did not shut down properly and was alive at \S+Z or later: nothing starts, and flwd does not notice when a run ends, until you run `flwd serve`\n$/;
     for (const words of [['runs'], ['runs', '--json'], ['runs', id]])
       expect(await flwd(instance.dir, ...words)).toMatchObject({ code: 0, stderr: expect.stringMatching(left) });
     expect(await flwd(instance.dir, 'runs', '--status', 'failed')).toMatchObject({
