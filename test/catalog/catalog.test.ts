@@ -116,6 +116,21 @@ describe('the tree', () => {
     await catalog.close();
   });
 
+  test.each(['flwd.lock', 'flwd.db'])('the data of another instance, with %s, holds no jobs', async (file) => {
+    const root = makeSource({
+      ...job('a'),
+      ...job('a/data/snapshots/0123456789abcdef/push'),
+      ...job('other/snapshots/0123456789abcdef/push'),
+      [`a/data/${file}`]: '',
+      'a/data/secret.key': 'fsk_',
+      [`other/${file}`]: '',
+    });
+    const catalog = await openCatalog([sourceAt(root)]);
+    expect(idsOf(catalog)).toEqual(['a']);
+    const snapshots = createSnapshots({ dir: join(makeDirectory(), 'snapshots'), exclude: [] });
+    expect(readdirSync((await snapshots.take(catalog.find('a'))).dir)).toEqual(['config.yaml', 'run.sh']);
+  });
+
   test("a file of the server is left out as soon as the operator's link leads to it", async () => {
     const root = makeSource({ ...job('a'), 'a/keys/old': 'old', 'a/keys/new': 'new', 'a/key': { link: 'keys/old' } });
     const excluded = { exclude: [], excludeLinks: [join(root, 'a/key')] };

@@ -3,8 +3,7 @@
 import { closeSync, type Dirent, openSync, readdirSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 import { errorCode } from '../../lib/error-code.ts';
-import type { Ignore } from './ignore.ts';
-import { isWalked, olderForm } from './ignore.ts';
+import { type Ignore, isDataDir, isWalked, olderForm } from './ignore.ts';
 import { type ConfigFile, configFiles } from './job-files.ts';
 import { fileLimit } from './job-state.ts';
 import { lstatOf } from './source-file.ts';
@@ -25,7 +24,10 @@ export type Directory = {
 const [configName] = configFiles;
 const scriptEnding = /\.(?:sh|py|js|mjs|ps1)$/;
 
-/** Undefined when there is no such directory. @throws the file system's error when it cannot be read */
+/**
+ * Undefined when there is no such directory; a data dir counts as empty.
+ * @throws the file system's error when it cannot be read
+ */
 export function readDirectory(o: {
   readonly root: string;
   readonly path: string;
@@ -35,7 +37,9 @@ export function readDirectory(o: {
   const dir = join(o.root, o.path);
   const listed = list(dir);
   if (!listed) return undefined;
-  const entries = listed.filter((entry) => !o.ignore(childOf(o.path, entry.name), entry.isDirectory()));
+  const entries = isDataDir(listed)
+    ? []
+    : listed.filter((entry) => !o.ignore(childOf(o.path, entry.name), entry.isDirectory()));
 
   const hasConfig = entries.some(({ name }) => name === configName);
   const hasOlderForm = entries.some(

@@ -1,6 +1,7 @@
-// Decides which files of a source are ignored: dot directories, node_modules, and what `.flwdignore` at its root names.
+// Decides which files of a source are ignored: dot directories, node_modules, data dirs, and what `.flwdignore` at its
+// root names.
 
-import { realpathSync } from 'node:fs';
+import { type Dirent, realpathSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { compileGlob } from '../arguments/linear-pattern.ts';
 import { readSourceFile, statOf } from './source-file.ts';
@@ -18,6 +19,17 @@ export const olderForm = 'config.d';
 /** Whether a directory of this name may contain jobs. Other directories are not walked. */
 export function isWalked(name: string): boolean {
   return !name.startsWith('.') && name !== 'node_modules' && name !== olderForm;
+}
+
+/**
+ * Whether a directory with these entries is the data dir of any instance, or a backup of one. Its snapshots look like
+ * jobs, and its keys belong into no snapshot.
+ */
+export function isDataDir(entries: readonly Dirent[]): boolean {
+  return (
+    entries.some((entry) => entry.name === 'snapshots' && entry.isDirectory()) &&
+    entries.some(({ name }) => name === 'flwd.lock' || name === 'flwd.db')
+  );
 }
 
 /**

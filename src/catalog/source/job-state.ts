@@ -7,7 +7,7 @@ import { Problem } from '../../domain/problem.ts';
 import { systemClock } from '../../lib/clock.ts';
 import { errorCode } from '../../lib/error-code.ts';
 import { createYielder } from '../../lib/yielder.ts';
-import { isWalked } from './ignore.ts';
+import { isDataDir, isWalked } from './ignore.ts';
 import { configFiles, followLink, isLeftOut, type JobPlace } from './job-files.ts';
 import { isSettled, lstatOf } from './source-file.ts';
 import { childOf } from './source-path.ts';
@@ -63,6 +63,7 @@ export async function readJobState(job: IdentifiedJob): Promise<JobState> {
     const { inside, host, real, mayHoldJobs } = directory;
     const listed = list(job, host, inside);
     if (inside !== '' && mayHoldJobs && holdsJob(listed, host)) continue;
+    if (isDataDir(listed)) continue;
     for (const entry of listed) {
       entries += 1;
       if (entries > fileLimit) throw tooMuch(job, `more than ${fileLimit.toLocaleString('en')} files`);
