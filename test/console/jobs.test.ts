@@ -9,11 +9,14 @@ import { testWith } from '../support/host.ts';
 import { bash } from '../support/jobs.ts';
 import { aBrowser, resize, settled } from './a-browser.ts';
 
+/** Half a day from now, so that no run starts meanwhile. */
+const hour = String((new Date().getUTCHours() + 12) % 24).padStart(2, '0');
+
 const greeting = bash('echo "$who, $times times"; flwd_result "{\\"greeted\\": \\"$who\\"}"', {
   name: 'Greeting',
   description: 'Greets somebody',
   tags: ['demo'],
-  schedules: [{ cron: '0 3 * * *', args: { who: 'Ada', mail: { to: 'ada@example.org' } } }],
+  schedules: [{ cron: `0 ${Number(hour)} * * *`, args: { who: 'Ada', mail: { to: 'ada@example.org' } } }],
   argspec: {
     type: 'object',
     required: ['who'],
@@ -82,7 +85,7 @@ describe('jobs', () => {
       const page = await browser.open(`${server.url}/jobs`);
       const jobs = page.getByRole('table', { name: 'Jobs' });
       const greeting = jobs.getByRole('row').filter({ has: page.getByRole('link', { name: 'demo/greeting' }) });
-      await expect.poll(() => greeting.textContent()).toMatch(/demo.*Never run.*03:00/);
+      await expect.poll(() => greeting.textContent()).toMatch(new RegExp(`demo.*Never run.*${hour}:00`));
       const broken = jobs.getByRole('row').filter({ has: page.getByRole('link', { name: 'disk/broken' }) });
       await expect.poll(() => broken.textContent()).toMatch(/disk\/broken\/config\.yaml:\d+:\d+ ?\w+/);
       expect(await page.title()).toBe('Jobs – flwd');
@@ -265,7 +268,9 @@ describe('jobs', () => {
 testWith(headlessChromium)('a job shows when its schedules start it, and which are disabled', async () => {
   const page = await browser.open(`${server.url}/jobs/demo/greeting?tab=schedules`);
   const card = page.getByRole('region', { name: 'Schedules' });
-  await expect.poll(() => card.textContent()).toMatch(/Every day at 03:00[\s\S]*who=Ada[\s\S]*Next.*03:00/);
+  await expect
+    .poll(() => card.textContent())
+    .toMatch(new RegExp(`Every day at ${hour}:00[^]*who=Ada[^]*Next.*${hour}:00`));
   const body = { job_id: 'disk/usage', cron: '5 4 * * *', timezone: 'Europe/Berlin', enabled: false };
   expect((await server.post('/schedules', body)).status).toBe(201);
   await page.goto(`${server.url}/jobs/disk/usage?tab=schedules`);

@@ -9,14 +9,7 @@ import { shortLists } from '../../src/console/run/run-words.ts';
 import { readRunQuery, withFilters } from '../../src/console/runs/run-query.ts';
 import { type RunRows, withEvent, withNewest, withOlder, withUnderWayEvent } from '../../src/console/runs/run-rows.ts';
 import { instantIn, timeIn } from '../../src/console/schedules/zone-time.ts';
-import {
-  dayAndTime,
-  harmless,
-  inZone,
-  type RunRow,
-  settingWords,
-  timeZone,
-} from '../../src/console/words.ts';
+import { dayAndTime, harmless, inZone, type RunRow, settingWords, timeZone } from '../../src/console/words.ts';
 
 const esc = String.fromCharCode(27);
 const shown = (message: string): string[] =>
