@@ -6,7 +6,7 @@ import { describe, expect } from 'vitest';
 import { isOutput } from '../../src/domain/event.ts';
 import { localPrincipal } from '../../src/domain/principal.ts';
 import { bash } from '../support/jobs.ts';
-import { fillDisk, fillInodes, holdInodes, testWithDisk as test } from '../support/small-disk.ts';
+import { fillDisk, fillInodes, testWithDisk as test } from '../support/small-disk.ts';
 import { dataFolder, type Opened, openEngine } from './an-engine.ts';
 
 /** Prints `ready`, and ends once it is told to, after printing `done`. */
@@ -184,7 +184,6 @@ describe('while the disk has no inodes left', () => {
     const opened = await openEngine(root, { jobs: { told }, limits: { globalConcurrency: 1 } });
     const first = await ready(opened, 'told');
     const second = await opened.create('told');
-    holdInodes(join(root, 'data', 'runs', first));
     const free = fillInodes(root);
     expect(opened.engine.health().disk).toEqual({
       status: 'failing',
@@ -214,7 +213,6 @@ describe('while the disk has no inodes left', () => {
     const opened = await openEngine(root, { jobs: { told }, limits: { globalConcurrency: 1 } });
     const first = await ready(opened, 'told');
     const second = await opened.create('told');
-    holdInodes(join(root, 'data', 'runs', first));
     fillInodes(root);
     await opened.engine.cancel(first, localPrincipal);
     await expect.poll(() => opened.log).toContainEqual(expect.objectContaining({ run_id: second, msg: waiting }));

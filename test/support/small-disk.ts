@@ -1,7 +1,7 @@
 // Mounts for tests, including a small disk that a test can fill and free again. Only root can mount.
 
 import { spawnSync } from 'node:child_process';
-import { closeSync, mkdirSync, openSync, readdirSync, rmSync, writeFileSync, writeSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, rmSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { onTestFinished, test } from 'vitest';
 
@@ -37,16 +37,6 @@ export function fillInodes(dir: string): () => void {
     return () => rmSync(path, { recursive: true });
   }
 }
-
-/** Keeps the inodes of a folder and of everything in it taken until the test has ended, even if it is removed. */
-export function holdInodes(dir: string): void {
-  const names = ['.', ...readdirSync(dir, { recursive: true, encoding: 'utf8' })];
-  const held = names.map((name) => openSync(join(dir, name), oPath));
-  onTestFinished(() => held.forEach(closeSync));
-}
-
-/** O_PATH, which opens sockets and pipes, too. */
-const oPath = 0o10_000_000;
 
 /** Takes the last byte of a disk. Returns a function that frees them. */
 export function fillDisk(dir: string): () => void {
