@@ -48,7 +48,9 @@ export const lockFile = 'flwd.lock';
 const socketFile = 'flwd.sock';
 /** sun_path holds 108 bytes including its NUL on Linux, 104 on macOS (unix(7), unix(4)). */
 const maxSocketPathBytes = 103;
-const answerWithinMs = 1_000;
+/** How long an answer may take, in steps. */
+const answerSteps = 20;
+const answerStepMs = 100;
 /** Two processes that start at once can refuse each other for a moment. The one that tries again wins. */
 const lockWaitMs = 200;
 const sqliteBusy = 5;
@@ -258,8 +260,8 @@ async function answerAskers(dataDir: string, { info, onYield, onAttend }: Answer
   const server = createServer((asker) => {
     asker.on('error', () => asker.destroy());
     // Whatever it still sends: an asker must not keep the owner from ending.
-    const timer = setTimeout(() => asker.destroy(), answerWithinMs);
-    asker.on('close', () => clearTimeout(timer));
+    const timer = afterSteps(() => asker.destroy());
+    asker.on('close', () => clearInterval(timer));
     asker.once('data', (chunk) => {
       const [word = '', runId = ''] = String(chunk).trimEnd().split(' ');
       if (word === yieldWord) onYield?.();
@@ -321,7 +323,8 @@ async function askOwner(dataDir: string, word: string): Promise<Reply> {
   const answer = await new Promise<string>((resolve) => {
     let text = '';
     const socket = connect(address.path);
-    socket.setEncoding('utf8').setTimeout(answerWithinMs, () => socket.destroy());
+    const timer = afterSteps(() => socket.destroy());
+    socket.setEncoding('utf8');
     if (word !== '') socket.write(word);
     socket.on('data', (chunk: string) => {
       text += chunk;
@@ -330,12 +333,25 @@ async function askOwner(dataDir: string, word: string): Promise<Reply> {
       isThere = false;
       socket.destroy();
     });
-    socket.on('close', () => resolve(text));
+    socket.on('close', () => {
+      clearInterval(timer);
+      resolve(text);
+    });
   });
   address.close();
   if (!answer.endsWith('\n')) return { isThere, owner: null };
   const owner: OwnerInfo = JSON.parse(answer);
   return { isThere, owner };
+}
+
+/** When this process stands still, one step passes at most, so that it reads what came meanwhile. */
+function afterSteps(end: () => void): NodeJS.Timeout {
+  let stepsLeft = answerSteps;
+  const timer = setInterval(() => {
+    stepsLeft -= 1;
+    if (stepsLeft === 0) end();
+  }, answerStepMs);
+  return timer;
 }
 
 /** A path to the socket that fits into sun_path. A longer path is reached through an open descriptor of the folder. */
