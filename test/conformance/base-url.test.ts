@@ -12,17 +12,18 @@ import { shows } from './shows.ts';
 
 const test = testWith('bwrap');
 
-const server = await startServer({ jobs: { 'backup/daily': bash('sleep 0.5') } });
+const server = await startServer({ jobs: { 'backup/daily': bash('true'), slow: bash('sleep 60') } });
 afterAll(() => server.close());
 
 const askOnceItListens = `
   const { spawn } = require('node:child_process');
   const server = spawn(process.argv[1], process.argv.slice(2), { stdio: ['ignore', 'pipe', 'inherit'] });
-  server.stdout.once('data', () => {
-    fetch('http://localhost:8080/api/v1/jobs')
-      .then(async (response) => console.log(response.status, await response.text()))
-      .finally(() => server.kill());
-  });`;
+  // It listens before it has read its jobs.
+  const ask = async () => {
+    const response = await fetch('http://localhost:8080/api/v1/jobs');
+    return response.status === 503 ? ask() : console.log(response.status, await response.text());
+  };
+  server.stdout.once('data', () => ask().finally(() => server.kill()));`;
 
 test('a server without configuration listens at localhost:8080', async () => {
   shows('base.address');
@@ -44,7 +45,7 @@ test('a server without configuration listens at localhost:8080', async () => {
     cwd: folder,
     env: { PATH: process.env.PATH, HOME: folder, XDG_CACHE_HOME: process.env.XDG_CACHE_HOME },
     encoding: 'utf8',
-    timeout: 40_000,
+    timeout: 120_000,
   });
   await rm(folder, { recursive: true });
   expect(stdout, stderr).toMatch(/^200 \{"jobs":\[\]/);
@@ -54,10 +55,10 @@ test('every answer but streams and files is JSON', async () => {
   shows('base.json');
   const created = await server.fetch('/runs', { body: { job_id: 'backup/daily', async: false } });
   const { run_id: runId }: { run_id: string } = JSON.parse(await created.clone().text());
-  const again = await server.start('backup/daily');
+  const running = await server.start('slow');
   const answers = [
     created,
-    await server.fetch(`/runs/${again}/cancel`, { method: 'POST' }),
+    await server.fetch(`/runs/${running}/cancel`, { method: 'POST' }),
     await server.fetch('/jobs'),
     await server.fetch('/jobs/backup/daily'),
     await server.fetch('/runs'),

@@ -10,7 +10,7 @@ import { expect, inject, vi } from 'vitest';
 import type { ArtifactAnswer, RunAnswer } from './answers.ts';
 import { type JobFiles, writeJob } from './jobs.ts';
 import { isLeftNote } from './left-note.ts';
-import { endProcessesOf, processesWith } from './processes.ts';
+import { endProcessesOf, type ProcessSeen, processesWith } from './processes.ts';
 
 export type ServerOptions = {
   /** Folder below the first source → the job's files. */
@@ -145,7 +145,7 @@ export async function startServer(options: ServerOptions = {}): Promise<Server> 
     },
     async close() {
       const ended = await serving.stop('SIGTERM');
-      const left = processesWith(root);
+      const left = await leftOf(root);
       await endProcessesOf(root);
       await rm(root, { recursive: true, force: true });
       expect({ ended, left }, serving.output.stderr.slice(-2_000)).toEqual({ ended: 0, left: [] });
@@ -153,6 +153,13 @@ export async function startServer(options: ServerOptions = {}): Promise<Server> 
     [Symbol.asyncDispose]: () => server.close(),
   };
   return server;
+}
+
+/** A run goes on without its server, and one that has just ended takes its processes along a moment later. */
+async function leftOf(root: string): Promise<readonly ProcessSeen[]> {
+  const isGone = (): void => expect(processesWith(root)).toEqual([]);
+  await vi.waitFor(isGone, { interval: 25, timeout: 10_000 }).catch(() => undefined);
+  return processesWith(root);
 }
 
 async function accepted(response: Response): Promise<RunAnswer> {
@@ -241,6 +248,13 @@ async function openTunnel(url: string, { node = process.execPath, uid }: Program
   return { url: `http://127.0.0.1:${port.trim()}`, close: () => child.kill() };
 }
 
+/** A server listens before it has read its jobs, and refuses runs until then. */
+function hasReadJobs(url: string): Promise<void> {
+  const look = async (): Promise<void> =>
+    expect(await (await fetch(`${url}/readyz`)).text()).not.toContain('The sources are still being read');
+  return vi.waitFor(look, { interval: 25, timeout: 60_000 });
+}
+
 async function serve(root: string, program: Program): Promise<Serving> {
   const child = spawnFlwd(['serve', '--config', join(root, 'flwd.yaml')], root, program);
   const output = { stdout: '', stderr: '' };
@@ -258,6 +272,7 @@ async function serve(root: string, program: Program): Promise<Serving> {
     });
     void ended.then((code) => reject(new Error(`flwd serve ended with ${code}\n${output.stdout}${output.stderr}`)));
   });
+  await hasReadJobs(url);
   return {
     url,
     output,
