@@ -1,10 +1,10 @@
 // Runs of agents that wait for a person before anything of them starts (ADR 0067).
 
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { AnswerOf } from '../../src/contract/operations.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import { script, steps } from '../engine/step-jobs.ts';
-import { bash } from '../support/jobs.ts';
+import { bash, type JobFiles } from '../support/jobs.ts';
 import { startServing, type TestToken } from './serving.ts';
 
 const agents = { approval: true };
@@ -13,11 +13,6 @@ const server = await startServing({
   jobs: {
     asked: bash('echo "it ran"; echo \'{"n": 1}\' > "$FLWD_RESULT_FILE"', { agents }),
     plain: bash('echo "it ran"'),
-    slow: bash('sleep "$n"', {
-      agents,
-      timeouts: { run: '1s' },
-      argspec: { type: 'object', properties: { n: { type: 'integer', default: 0 } } },
-    }),
     graph: steps(
       {
         agents,
@@ -61,7 +56,7 @@ const until = (runId: string, is: (run: Run) => boolean) =>
       expect(is(run), JSON.stringify(run.steps)).toBe(true);
       return run;
     },
-    { interval: 25, timeout: 20_000 },
+    { interval: 25, timeout: 60_000 },
   );
 const waits = (runId: string) => until(runId, (run) => run.waiting_approval.length > 0);
 const ends = (runId: string) => until(runId, (run) => run.finished_at !== null);
@@ -153,33 +148,62 @@ describe('a run of an agent, if the job asks for it', () => {
       expect(await ends(rest)).toMatchObject({ status: 'success' });
     }
   });
-
-  test('begins its time when it is approved', async () => {
-    const quick = await startBy(agent, { job_id: 'slow' });
-    const late = await startBy(agent, { job_id: 'slow', args: { n: 20 } });
-    await waits(quick.run_id);
-    const { started_at: at } = await waits(late.run_id);
-    await vi.waitFor(() => expect(Date.now() - Date.parse(at ?? '')).toBeGreaterThan(1_500), { timeout: 5_000 });
-    expect((await answer(quick.run_id, 'approve')).status).toBe(200);
-    expect((await answer(late.run_id, 'approve')).status).toBe(200);
-    expect(await ends(quick.run_id)).toMatchObject({ status: 'success' });
-    expect(await ends(late.run_id)).toMatchObject({ status: 'failed', reason: 'timeout' });
-  });
 });
 
-test('a run that nobody has answered for a day starts nothing, not even steps with `always`', async () => {
+/** A server with a clock that the test sets forward. */
+async function startLater(jobs: Readonly<Record<string, JobFiles>>) {
   let aheadMs = 0;
   const { now, monotonicMs } = systemClock;
   const clock = { now: () => now() + aheadMs, monotonicMs: () => monotonicMs() + aheadMs };
-  const jobs = { graph: steps({ agents, steps: [script('cleanup', { always: true })] }, { cleanup: 'echo ran' }) };
-  await using later = await startServing({ executes: true, clock, jobs });
-  const headers = { 'x-flwd-agent': 'runs:write' };
-  const { run_id: runId } = await json<Run>(await later.post('/runs', { job_id: 'graph' }, headers));
-  const read = async () => json<Run>(await later.fetch(`/runs/${runId}`));
-  await vi.waitFor(async () => expect((await read()).waiting_approval).toHaveLength(1), { timeout: 20_000 });
-  aheadMs = 86_400_000;
-  await vi.waitFor(async () => expect((await read()).finished_at).not.toBeNull(), { timeout: 20_000 });
-  const run = await read();
+  const later = await startServing({ executes: true, clock, jobs });
+  onTestFinished(() => later.close());
+  const asAgent = { 'x-flwd-agent': 'runs:write' };
+  const read = async (runId: string) => json<Run>(await later.fetch(`/runs/${runId}`));
+  return {
+    goAhead(ms: number): void {
+      aheadMs += ms;
+    },
+    start: async (body: object) => (await json<Run>(await later.post('/runs', body))).run_id,
+    async startAndWait(body: object): Promise<string> {
+      const { run_id: runId } = await json<Run>(await later.post('/runs', body, asAgent));
+      await expect.poll(async () => (await read(runId)).waiting_approval).toHaveLength(1);
+      return runId;
+    },
+    async approve(runId: string): Promise<void> {
+      const body = { step_id: 'agent_approval', decision: 'approve' };
+      expect((await later.post(`/runs/${runId}/approvals`, body)).status).toBe(200);
+    },
+    step: (runId: string) => expect.poll(async () => (await read(runId)).steps.at(-1)?.status),
+    async ended(runId: string): Promise<Run> {
+      await expect.poll(async () => (await read(runId)).finished_at).not.toBeNull();
+      return read(runId);
+    },
+  };
+}
+
+test('the time of a run begins when it is approved', async () => {
+  const argspec = { type: 'object', properties: { n: { type: 'integer' } } };
+  const later = await startLater({ slow: bash('sleep "$n"', { agents, timeouts: { run: '1m' }, argspec }) });
+  const quick = await later.startAndWait({ job_id: 'slow', args: { n: 0 } });
+  const late = await later.startAndWait({ job_id: 'slow', args: { n: 300 } });
+  const unasked = await later.start({ job_id: 'slow', args: { n: 300 } });
+  const outOfTime = { status: 'failed', reason: 'timeout' };
+  await later.step(unasked).toBe('running');
+  later.goAhead(120_000);
+  expect(await later.ended(unasked)).toMatchObject(outOfTime);
+  for (const runId of [quick, late]) await later.approve(runId);
+  expect(await later.ended(quick)).toMatchObject({ status: 'success' });
+  await later.step(late).toBe('running');
+  later.goAhead(120_000);
+  expect(await later.ended(late)).toMatchObject(outOfTime);
+});
+
+test('a run that nobody has answered for a day starts nothing, not even steps with `always`', async () => {
+  const graph = steps({ agents, steps: [script('cleanup', { always: true })] }, { cleanup: 'echo ran' });
+  const later = await startLater({ graph });
+  const runId = await later.startAndWait({ job_id: 'graph' });
+  later.goAhead(86_400_000);
+  const run = await later.ended(runId);
   expect(run).toMatchObject({ status: 'failed', reason: 'timeout' });
   expect(stepsOf(run)).toEqual([
     ['agent_approval', 'failed'],
@@ -209,7 +233,7 @@ describe('a run that nobody has allowed', () => {
     await ends(denied.run_id);
     // The journal is read in order: once this run was followed, the others were dealt with.
     const allowed = await startBy(person, { job_id: 'followed' });
-    await vi.waitFor(async () => expect((await followers()).total).toBeGreaterThan(0), { timeout: 20_000 });
+    await expect.poll(async () => (await followers()).total).toBeGreaterThan(0);
     const { runs } = await followers();
     expect(runs).toHaveLength(1);
     const run = await get<Run>(`/runs/${runs[0]?.run_id}`);
@@ -275,12 +299,12 @@ describe('a schedule of an agent', () => {
         expect(runs).toHaveLength(1);
         return runs.map(({ run_id: runId }) => runId);
       },
-      { interval: 100, timeout: 20_000 },
+      { interval: 100, timeout: 60_000 },
     );
   const runsOf = (id: string) => get<AnswerOf<'listRuns'>>(`/runs?label=schedule_id=${id}`);
 
   test('starts runs that wait for a person', async () => {
-    const id = await makeBy(agent, 1_500);
+    const id = await makeBy(agent, 2_500);
     const [runId = ''] = await firstRunsOf(id);
     expect((await waits(runId)).created_by).toBe(`schedule:${id}`);
     await answer(runId, 'deny');
@@ -292,7 +316,7 @@ describe('a schedule of an agent', () => {
       server.fetch(`/schedules/${id}`, {
         method: 'PUT',
         headers: { ...by.headers, 'content-type': 'application/json' },
-        body: JSON.stringify({ job_id: 'asked', at: new Date(Date.now() + 1_500).toISOString() }),
+        body: JSON.stringify({ job_id: 'asked', at: new Date(Date.now() + 2_500).toISOString() }),
       });
     expect(await json(await put(theirs, agent))).toMatchObject({ status: 403, type: expect.stringMatching(/denied$/) });
     expect((await put(own, person)).status).toBe(200);
@@ -319,7 +343,7 @@ describe('a schedule of an agent', () => {
 
   test('starts nothing once its token has been revoked', async () => {
     const gone = await server.token({ scopes: ['runs:write', 'schedules:write'], agent: true });
-    const id = await makeBy(gone, 2_000);
+    const id = await makeBy(gone, 4_000);
     expect((await server.fetch(`/tokens/${gone.id}`, { method: 'DELETE', headers: person.headers })).status).toBe(204);
     const { last_error: error } = await vi.waitFor(
       async () => {
@@ -327,7 +351,7 @@ describe('a schedule of an agent', () => {
         expect(schedule.last_error).not.toBeNull();
         return schedule;
       },
-      { interval: 100, timeout: 20_000 },
+      { interval: 100, timeout: 60_000 },
     );
     expect(error).toMatchObject({ detail: expect.stringContaining(`'${gone.name}' that made it is revoked`) });
     expect(await runsOf(id)).toMatchObject({ total: 0 });
