@@ -1,5 +1,7 @@
 // API reference, Server-Sent Events › Run Events Stream.
 
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterAll, describe, expect } from 'vitest';
 import { allFramesOf, apartFromWaits, type Frame, framesOf, framesUntil } from '../support/event-stream.ts';
 import { testWith } from '../support/host.ts';
@@ -16,7 +18,9 @@ const server = await startServer({
     ),
     // Not the printf built into bash, which writes line by line.
     'at-once': bash(
-      `printf 'one\\ntwo\\nthree\\n\\x1eP 50 half\\nfour\\n'; sleep 0.2; env printf '\\x1eP 90 most\\nfive\\n'`,
+      `printf 'one\\ntwo\\nthree\\n\\x1eP 50 half\\nfour\\n'
+       until [[ -e seen ]]; do sleep 0.02; done; rm seen
+       env printf '\\x1eP 90 most\\nfive\\n'`,
     ),
     quick: bash('echo quick'),
     ticking: bash('for i in $(seq 1 50); do echo "tick $i"; sleep 0.02; done'),
@@ -160,8 +164,11 @@ describe('a line of a job with steps', () => {
 });
 
 test('progress keeps its place among the lines around it, even if they came all at once', async () => {
-  const { run_id } = await server.run('at-once');
-  const frames = await allFramesOf(await stream(`?run_id=${run_id}&types=run.output,run.progress`));
+  const runId = await server.start('at-once');
+  // If several are read at once, only the last one becomes an event.
+  await framesUntil(await stream(`?run_id=${runId}`), ({ event }) => event === 'run.progress');
+  await writeFile(join(server.dataDir, 'runs', runId, 'workspace', 'seen'), '');
+  const frames = await allFramesOf(await stream(`?run_id=${runId}&types=run.output,run.progress`));
   expect(frames.map(({ data }) => data.message)).toEqual(['one', 'two', 'three', 'half', 'four', 'most', 'five']);
   expectGrowing(frames);
 });

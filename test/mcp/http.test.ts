@@ -46,7 +46,10 @@ function startWaiting(client: Client, job = 'waits', o: { signal?: AbortSignal; 
   const seen: { message?: string | undefined }[] = [];
   const called = client.callTool({ name: `job_${job}`, arguments: {} }, { ...o, onprogress: (one) => seen.push(one) });
   called.catch(() => undefined);
-  return { called, isWaiting: () => expect.poll(() => seen.at(-1)?.message).toBe('waiting for the file') };
+  return {
+    called,
+    isWaiting: () => expect.poll(() => seen.map(({ message }) => message)).toContain('waiting for the file'),
+  };
 }
 
 describe.each(generations)('a client of %s over HTTP', (generation) => {
@@ -185,7 +188,9 @@ describe.each(generations)('a client of %s over HTTP', (generation) => {
   test('cancels its run when it gives up waiting', async () => {
     const token = await server.token({ scopes: agentScopes });
     const { client } = await connectHttp(server.url, { generation, ...token });
-    await expect(startWaiting(client, 'waits', { timeout: 1_000 }).called).rejects.toThrow();
+    // On a busy machine, the client may give up before its run has started.
+    do await expect(startWaiting(client, 'waits', { timeout: 1_000 }).called).rejects.toThrow();
+    while ((await runsOf(token.name)).length === 0);
     expect(await endOf(token.name)).toBe('cancelled');
   });
 
@@ -205,12 +210,12 @@ describe.each(generations)('a client of %s over HTTP', (generation) => {
 });
 
 test.each([
-  ['2025-11-25', 'goes on with', 'success'],
-  ['2026-07-28', 'cancels', 'cancelled'],
-] as const)('a client of %s whose connection is lost %s its run', async (generation, _, status) => {
+  ['2025-11-25', 'goes on with', 'naps', 'success'],
+  ['2026-07-28', 'cancels', 'waits', 'cancelled'],
+] as const)('a client of %s whose connection is lost %s its run', async (generation, _, job, status) => {
   const token = await server.token({ scopes: agentScopes });
   const { client } = await connectHttp(server.url, { generation, ...token });
-  await startWaiting(client, 'naps').isWaiting();
+  await startWaiting(client, job).isWaiting();
   await client.close();
   expect(await endOf(token.name)).toBe(status);
 });
@@ -441,7 +446,8 @@ test('a caller who took rights from itself does not get them back through anothe
 });
 
 test('a revoked token loses its sessions and streams, and a call that waits learns nothing more', async () => {
-  await using short = await startServing({ executes: true, jobs: { waits }, mcp: { waitMs: 2_000 } });
+  // The call answers before the server looks whether its stream may go on, which is every 15 seconds.
+  await using short = await startServing({ executes: true, jobs: { waits }, mcp: { waitMs: 8_000 } });
   const { id, headers } = await short.token({ scopes: agentScopes });
   const { client, call } = await connectHttp(short.url, { generation: '2025-11-25', headers });
   const session = await beginSession(short.url, headers);

@@ -1,6 +1,8 @@
 // Jobs that try to outlive their run, use up the host, or return files that are not theirs. The server must end them,
 // say why, and continue.
 
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, describe, expect } from 'vitest';
 import { testWith } from '../support/host.ts';
 import { bash, type JobConfig } from '../support/jobs.ts';
@@ -12,10 +14,9 @@ const test = testWith('bwrap', 'python3');
 
 /** How long a daemon of an attack sleeps. No other process of this machine sleeps exactly as long. */
 const nap = `3600.${process.pid}`;
-const limited = (resources: Readonly<Record<string, unknown>>, more: JobConfig = {}): JobConfig => ({
+const limited = (resources: Readonly<Record<string, unknown>>, run?: string): JobConfig => ({
   permissions: { resources },
-  timeouts: { run: '20s' },
-  ...more,
+  ...(run && { timeouts: { run } }),
 });
 
 const daemon = `
@@ -43,7 +44,7 @@ signal.pause()`,
 while True:
     try: os.fork()
     except OSError: pass`,
-      limited({ pids: 64 }, { timeouts: { run: '2s' } }),
+      limited({ pids: 64 }, '2s'),
     ),
     memory: attackJob(`hog = []\nwhile True: hog.append(b'x' * 2 ** 20)`, limited({ memory: '128MiB' })),
     'memory-as-files': attackJob(
@@ -87,7 +88,8 @@ try:
 except OSError as error: files.clear(); say(errno.errorcode[error.errno])`),
     'cut-log': attackJob(`
 import time
-say('before'); time.sleep(1)
+say('before')
+while not os.path.exists('seen'): time.sleep(0.05)
 say(tried(os.ftruncate, 1, 0)); os.lseek(1, 0, 0); say('after')
 for path in ('/dev/stdout', '/proc/self/fd/1', '/proc/1/fd/1'):
     tried(os.fchmod, 1, 0o666)
@@ -174,7 +176,10 @@ describe('a run has limits on', () => {
 });
 
 test('a run that truncates its own log harms only that log', async () => {
-  const run = await server.run('cut-log');
+  const runId = await server.start('cut-log');
+  await expect.poll(() => server.messages(runId)).toEqual(['before']);
+  writeFileSync(join(server.dataDir, 'runs', runId, 'workspace/seen'), '');
+  const run = await server.finished(runId);
   const messages = await server.messages(run.run_id);
   expect(run.status).toBe('success');
   expect(messages[0]).toBe('before');

@@ -64,10 +64,15 @@ const attacks: Record<string, readonly [script: string, config: JobConfig, seen:
     `
 one, other = socket.socketpair()
 connection = connect()
+local = ':%04X' % connection.getsockname()[1]
 connection.sendall(request.encode())
 socket.send_fds(one, [b'x'], [connection.fileno()])
 connection.close()
-time.sleep(1)
+# The server has looked once its answer waits to be read.
+def is_answered():
+    rows = [line.split() for line in open('/proc/net/tcp')]
+    return any(row[1].endswith(local) and int(row[4].split(':')[1], 16) for row in rows)
+while not is_answered(): time.sleep(0.01)
 _, [fd], _, _ = socket.recv_fds(other, 1, 1)
 say(answer(socket.socket(fileno=fd)))`,
     network,

@@ -391,7 +391,7 @@ testWith('bwrap')('a webhook that waits answers with the end of its run', async 
     executes: true,
     jobs: {
       quick: bash('echo \'{"total": 3}\' > "$FLWD_RESULT_FILE"', {
-        webhooks: [{ name: 'w', scheme: 'hmac', secret: 'plain', wait: '20s' }],
+        webhooks: [{ name: 'w', scheme: 'hmac', secret: 'plain', wait: '30s' }],
       }),
       slow: bash('sleep 60', {
         webhooks: [{ name: 'w', scheme: 'hmac', secret: 'plain', wait: '1s' }],
@@ -401,13 +401,18 @@ testWith('bwrap')('a webhook that waits answers with the end of its run', async 
   const put = { method: 'PUT', headers: json, body: JSON.stringify({ value: keys.plain }) };
   await waiting.fetch('/secrets/plain', put);
   const sendTo = async (job: string) => {
-    const headers = { ...json, 'x-signature-256': `sha256=${hex(keys.plain, '{}')}` };
-    return read(await waiting.fetch(`//hooks/${job}/w`, { method: 'POST', headers, body: '{}' }));
+    const body = JSON.stringify({ id: randomUUID() });
+    const headers = { ...json, 'x-signature-256': `sha256=${hex(keys.plain, body)}` };
+    return read(await waiting.fetch(`//hooks/${job}/w`, { method: 'POST', headers, body }));
   };
   expect(await sendTo('quick')).toMatchObject({ status: 'success', exit_code: 0, result: { value: { total: 3 } } });
-  const slow = await sendTo('slow');
-  expect(slow).toMatchObject({ status: 'running' });
-  await waiting.post(`/runs/${(slow as { run_id?: string }).run_id}/cancel`, undefined);
+  // On a busy machine, a run takes longer than a second to start.
+  const slow = async () => {
+    const run = (await sendTo('slow')) as { run_id?: string };
+    await waiting.post(`/runs/${run.run_id}/cancel`, undefined);
+    return run;
+  };
+  await expect.poll(slow).toMatchObject({ status: 'running' });
 });
 
 describe('a webhook in a config.yaml with mistakes', () => {

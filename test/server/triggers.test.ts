@@ -239,12 +239,15 @@ test('only callers of the default tenant learn what a check has printed', async 
 
 test('a run counts that ends while its job cannot be used', async () => {
   const follows = bash('true', { triggers: [{ job: 'first' }] });
-  const late = await startServing({ executes: true, jobs: { first: bash('sleep 2'), next: follows } });
+  const first = bash('until [[ -e go ]]; do sleep 0.1; done');
+  const late = await startServing({ executes: true, jobs: { first, next: follows } });
   const started: RunAnswer = JSON.parse(await (await late.post('/runs', { job_id: 'first' })).text());
+  const status = async () => (await read<RunAnswer>(`/runs/${started.run_id}`, late)).status;
+  await expect.poll(status).toBe('running');
   await writeFile(join(late.root, 'jobs/first/config.yaml'), 'command: [');
   await expect.poll(async () => (await late.fetch('/jobs/first')).status).toBe(422);
-  const status = async () => (await read<RunAnswer>(`/runs/${started.run_id}`, late)).status;
   expect(await status()).toBe('running');
+  await writeFile(join(late.root, 'data/runs', started.run_id, 'workspace/go'), '');
   await expect.poll(async () => (await read<{ total: number }>('/runs?job_id=next', late)).total).toBe(1);
   await late.close();
 });
