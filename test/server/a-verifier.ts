@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
-import { onTestFinished } from 'vitest';
+import { onTestFinished, vi } from 'vitest';
 import type { JwtVerifier } from '../../src/server/admission/authentication.ts';
 import { createJwtVerifier } from '../../src/server/admission/jwt.ts';
 import type { JwtConfig } from '../../src/server/server-config.ts';
@@ -54,6 +54,12 @@ export function createVerifier(keys: JwtConfig['keys'], more: Partial<JwtConfig>
       aheadMs += ms;
     },
   };
+}
+
+/** The real clock stands still until the test ends, so that only `goAhead` moves that of the server. */
+export function stopTheClock(): void {
+  vi.useFakeTimers({ toFake: ['Date'] });
+  onTestFinished(() => void vi.useRealTimers());
 }
 
 /** The path of a file with a key set, and a function that replaces the keys. */

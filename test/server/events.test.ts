@@ -42,7 +42,7 @@ test('a client that wants other events learns now and then how far the stream is
     await run.print('of another kind');
     return [...text.matchAll(/^id: (\d+)\n\n/gm)].map(([, id]) => Number(id));
   };
-  await expect.poll(async () => (await ids()).length, { interval: 250 }).toBe(2);
+  await expect.poll(async () => (await ids()).length, { interval: 250 }).toBeGreaterThanOrEqual(2);
   const [first = 0, second = 0] = await ids();
   expect(second).toBeGreaterThan(first);
   expect(text).not.toContain('event:');

@@ -3,7 +3,7 @@ import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { createSigningKey, keySetOf } from '../support/an-issuer.ts';
-import { createKeyFile, createVerifier } from './a-verifier.ts';
+import { createKeyFile, createVerifier, stopTheClock } from './a-verifier.ts';
 
 const key = await createSigningKey({ kid: '2026-01' });
 const next = await createSigningKey({ kid: '2026-02' });
@@ -133,6 +133,7 @@ describe('keys from a file', () => {
 });
 
 test('a broken key file causes a warning with any token, even with one that is cached', async () => {
+  stopTheClock();
   const { file, write } = createKeyFile(key);
   const { verify, goAhead, warnings } = createVerifier({ file });
   const token = await key.sign();
