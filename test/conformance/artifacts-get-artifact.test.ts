@@ -1,7 +1,7 @@
 // API reference, Artifacts › Get Artifact.
 
 import { createHash } from 'node:crypto';
-import { afterAll, beforeAll, describe, expect } from 'vitest';
+import { afterAll, beforeAll, describe, expect, vi } from 'vitest';
 import { testWith } from '../support/host.ts';
 import { bash, python } from '../support/jobs.ts';
 import { startServer } from '../support/server.ts';
@@ -152,7 +152,8 @@ test.each(['artifact_01HX0000000000000000000000', 'nonsense', '..%2f..%2fflwd.db
 });
 
 test('an expired artifact gets 410', async () => {
-  const id = await artifactOf('fleeting');
+  // An artifact that has expired is in no list, so its id must be read before that.
+  const id = await vi.waitFor(() => artifactOf('fleeting'), { timeout: 60_000 });
   await expect.poll(async () => (await get(id)).status).toBe(410);
   expect(await (await get(id)).json()).toMatchObject({ type: 'https://flowd.org/problems/artifact-gone', status: 410 });
 });

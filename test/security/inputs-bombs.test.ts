@@ -33,11 +33,11 @@ await server.run('quick');
 const before = await heapBytes(server.stderr);
 
 afterEach(async () => {
-  expect(await server.json('/health')).toMatchObject({
-    checks: { database: { status: 'ok' }, load: { status: 'ok' } },
-  });
+  // A machine that was busy for a moment is no harm that lasts.
+  const health = () => server.json('/health');
+  await expect.poll(health).toMatchObject({ checks: { database: { status: 'ok' }, load: { status: 'ok' } } });
   expect(await server.run('quick')).toMatchObject({ status: 'success' });
-  expect((await heapBytes(server.stderr)) - before).toBeLessThan(24 * mib);
+  await expect.poll(async () => (await heapBytes(server.stderr)) - before).toBeLessThan(24 * mib);
 });
 
 function bytesBelow(dir: string): number {

@@ -2,7 +2,7 @@
 
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { afterAll, expect, test, vi } from 'vitest';
+import { afterAll, expect, test } from 'vitest';
 import { testWith } from '../support/host.ts';
 import { bash } from '../support/jobs.ts';
 import { startServing } from './serving.ts';
@@ -143,15 +143,14 @@ test('streams are counted while they are open, and events as they are sent', asy
   const stream = await server.fetch(`/events/runs?run_id=${run.id}`, { signal: controller.signal });
   await run.move('claim');
   await run.print('one', 'two', 'three');
-  await vi.waitFor(async () => {
-    const metrics = await scrape();
-    expect(metrics.get('flwd_sse_streams')?.samples).toEqual({ '': 1 });
-    // run.created, run.started, step.started, and an event for each line.
-    expect(metrics.get('flwd_sse_events_sent_total')?.samples).toEqual({ '': before + 6 });
-  });
+  const streams = async () => (await scrape()).get('flwd_sse_streams')?.samples;
+  await expect.poll(streams).toEqual({ '': 1 });
+  // run.created, run.started, step.started, and an event for each line.
+  const sent = async () => (await scrape()).get('flwd_sse_events_sent_total')?.samples;
+  await expect.poll(sent).toEqual({ '': before + 6 });
   controller.abort();
   await stream.text().catch(() => undefined);
-  await vi.waitFor(async () => expect((await scrape()).get('flwd_sse_streams')?.samples).toEqual({ '': 0 }));
+  await expect.poll(streams).toEqual({ '': 0 });
 });
 
 test('waiting time and duration come from the events', async () => {

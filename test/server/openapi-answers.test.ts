@@ -24,8 +24,7 @@ type Document = {
 
 const server = await startServing({
   executes: true,
-  // Longer than a slow machine needs between two requests.
-  server: { syncWaitMs: 1, idleTimeoutMs: 120_000 },
+  server: { syncWaitMs: 1 },
   jobs: {
     demo: bash('echo x > "$FLWD_ARTIFACTS_DIR/a.txt"'),
     sleeper: bash('sleep 60'),
@@ -231,14 +230,17 @@ const dataNameOf = (event = '') =>
   `${event.replaceAll(/(?:^|[._])(\w)/g, (_, letter: string) => letter.toUpperCase())}Event`;
 
 test('the data of every event matches its schema, in streams and as JSON lines', async () => {
-  const waits = async (runId: string, is: (run: { status: string; waiting_approval: unknown[] }) => boolean) =>
-    vi.waitFor(async () => expect(is(await read(await server.fetch(`/runs/${runId}`)))).toBe(true), 30_000);
+  const waits = async (
+    runId: string,
+    is: (run: { status: string; waiting: unknown; waiting_approval: unknown[] }) => boolean,
+  ) => vi.waitFor(async () => expect(is(await read(await server.fetch(`/runs/${runId}`)))).toBe(true), 30_000);
   const graph = await start('graph');
   await waits(graph, ({ waiting_approval: open }) => open.length > 0);
   await server.post(`/runs/${graph}/approvals`, { step_id: 'ask', decision: 'deny', comment: 'no' });
   const alone = await start('alone');
   await waits(alone, ({ status }) => status === 'running');
   const second = await start('alone');
+  await waits(second, ({ waiting }) => waiting !== null);
   for (const runId of [second, alone]) await server.post(`/runs/${runId}/cancel`, {});
 
   const types = new Set<string | undefined>();

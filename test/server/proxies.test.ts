@@ -1,4 +1,4 @@
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { sendRaw } from '../support/raw-http.ts';
 import { type ServingOptions, startServing } from './serving.ts';
 
@@ -15,12 +15,16 @@ async function behind(trustProxy: boolean | readonly string[], o: ServingOptions
     ask,
     async takenFor(forwardedFor: string): Promise<string> {
       await ask('/jobs', { Authorization: 'Bearer wrong', 'X-Forwarded-For': forwardedFor });
-      const from = async () => {
-        const response = await server.fetch('/audit?limit=1', { headers: admin.headers });
-        const { entries }: { entries: { action: string; from: string }[] } = JSON.parse(await response.text());
-        return entries[0];
-      };
-      return String((await from())?.from);
+      // The entry may be written after the answer.
+      return vi.waitFor(
+        async () => {
+          const response = await server.fetch('/audit?action=auth.fail', { headers: admin.headers });
+          const { entries }: { entries: { from: string }[] } = JSON.parse(await response.text());
+          expect(entries).toHaveLength(1);
+          return String(entries[0]?.from);
+        },
+        { interval: 25, timeout: 60_000 },
+      );
     },
   };
 }

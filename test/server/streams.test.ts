@@ -226,7 +226,7 @@ test('a stream ends when its token is revoked or expires, and continues for othe
   await server.fetch(`/tokens/${revoked.id}`, { method: 'DELETE' });
   nowMs += 60_000;
   await ending;
-  expect(followers()).toBe(6);
+  await expect.poll(followers).toBe(6);
   await run.finish();
   // The streams of one run have ended.
   await expect.poll(followers).toBe(2);
