@@ -17,7 +17,7 @@ test('neither the title of a job nor its output adds a header or an address', as
   const change = { error: { message: hostile } };
   const lines = ['x'.repeat(60_000), 'Bcc: victim@example.net', 'QUIT'];
   await opened.end(rule, 'fail', { title: hostile, lines, change });
-  await vi.waitFor(() => expect(server.received).toHaveLength(1), { timeout: 20_000 });
+  await vi.waitFor(() => expect(server.received).toHaveLength(1), { timeout: 60_000 });
   const [mail] = server.received;
   expect(mail?.to).toEqual(to);
   expect([...(mail?.headers.keys() ?? [])].toSorted((a, b) => (a < b ? -1 : 1))).toEqual([
@@ -60,7 +60,7 @@ test('mail and password go over STARTTLS, once the certificate is trusted', asyn
   opened.time.nowMs += 5_000;
   await vi.waitFor(
     async () => expect(await opened.store.notifications.list(runId)).toMatchObject([{ status: 'delivered' }]),
-    { timeout: 20_000 },
+    { timeout: 60_000 },
   );
   expect(server.received).toMatchObject([{ to, isEncrypted: true, user: 'flwd' }]);
   expect(server.received[0]?.body).toContain('https://flwd.example.org/runs/');

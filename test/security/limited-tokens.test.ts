@@ -70,7 +70,7 @@ async function start(jobId: string, by: TestToken, status: string): Promise<stri
       const run = await get<Run>(`/runs/${runId}`, by);
       expect([run.status, run.steps[0]?.status]).toContain(status);
     },
-    { interval: 25, timeout: 20_000 },
+    { interval: 25, timeout: 60_000 },
   );
   return runId;
 }

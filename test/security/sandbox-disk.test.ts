@@ -14,7 +14,7 @@ await chmod(granted, 0o777);
 afterAll(() => rm(granted, { recursive: true }));
 
 const resources = { workspace: '16MiB' };
-const limited: JobConfig = { permissions: { resources }, timeouts: { run: '30s' } };
+const limited: JobConfig = { permissions: { resources } };
 const prelude = `
 import mmap, threading, time
 def fill(fd):

@@ -98,7 +98,7 @@ describe.each(users)('if the server runs as $user,', async ({ as }) => {
     await mkdir(join(granted, 'open'));
     await chmod(join(granted, 'open'), 0o777);
     const flipping = await server.start('flips', { link });
-    await expect.poll(() => server.messages(flipping), { timeout: 20_000 }).toEqual(['ready']);
+    await expect.poll(() => server.messages(flipping)).toEqual(['ready']);
 
     const outcomes = new Map<string, number>();
     const hasRun = () => [...outcomes.keys()].some((one) => one.startsWith('granted'));

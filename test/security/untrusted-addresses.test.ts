@@ -146,7 +146,7 @@ test.for([
         const called = { nextAtMs: null, lastFailure: { error: last_error } };
         expect(await store.heartbeats.find('schedule_1')).toMatchObject(called);
       },
-      { interval: 20, timeout: 20_000 },
+      { interval: 20, timeout: 60_000 },
     );
     expect(receiver.received).toEqual([]);
     expect(JSON.stringify(log)).not.toContain('secret-path');
@@ -155,7 +155,7 @@ test.for([
     const trusted = await end([{ on: ['success'], webhook }], 'succeed', { run: { jobId: 'extra/calls' } });
     await vi.waitFor(
       async () => expect(await store.notifications.list(trusted)).toMatchObject([{ status: 'delivered' }]),
-      { interval: 20, timeout: 20_000 },
+      { interval: 20, timeout: 60_000 },
     );
   },
 );

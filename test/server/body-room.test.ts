@@ -12,7 +12,7 @@ const mebibyte = 2 ** 20;
 const key = 'the key of the sender';
 const server = await startServing({
   // All anonymous callers have at least 4 MiB then, and each address at least 1 MiB but less than 2 MiB.
-  server: { bodyLimitBytes: 16 * mebibyte },
+  server: { bodyLimitBytes: 16 * mebibyte, readTimeoutMs: 120_000 },
   jobs: { deploy: bash('true', { webhooks: [{ name: 'push', scheme: 'hmac', secret: 'signing' }] }) },
 });
 const { hostname, port } = new URL(server.url);

@@ -7,7 +7,7 @@ import { boundConnections } from '../../src/server/limits/connections.ts';
 async function aServer() {
   const waiting: ServerResponse[] = [];
   const server = createServer((_, response) => waiting.push(response));
-  boundConnections(server, { limit: 10, stallMs: 700 });
+  boundConnections(server, { limit: 10, stallMs: 3_000 });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   onTestFinished(() => {
     server.closeAllConnections();

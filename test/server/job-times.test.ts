@@ -17,9 +17,9 @@ testWith('bwrap')(
     });
     const { run_id: runId } = JSON.parse(await (await server.post('/runs', { job_id: 'shop/release' })).text());
     const runOf = async () => JSON.parse(await (await server.fetch(`/runs/${runId}`)).text());
-    await expect.poll(async () => (await runOf()).waiting, { timeout: 20_000 }).toMatch(/approval/);
+    await expect.poll(async () => (await runOf()).waiting).toMatch(/approval/);
     await server.post(`/runs/${runId}/approvals`, { step_id: 'ask', decision: 'approve' });
-    await expect.poll(async () => (await runOf()).status, { timeout: 20_000 }).toBe('success');
+    await expect.poll(async () => (await runOf()).status).toBe('success');
 
     const times = JSON.parse(await (await server.fetch('/stats/times?job_id=shop%2Frelease')).text());
 

@@ -187,7 +187,8 @@ export async function startServing(o: ServingOptions = {}): Promise<Serving> {
         bind: { host: '127.0.0.1', port: 0 },
         readTimeoutMs: 10_000,
         writeTimeoutMs: 10_000,
-        idleTimeoutMs: 5_000,
+        // Longer than a busy machine needs between two requests.
+        idleTimeoutMs: 120_000,
         syncWaitMs: 60_000,
         publicUrl: null,
         bodyLimitBytes: 65_536,

@@ -119,7 +119,7 @@ test('system information has the full paths of sources', async () => {
     host: { checks: [{ name: 'seccomp', status: 'ok', detail: 'system calls can be filtered', cure: null }] },
     limits: {
       body_bytes: 65_536,
-      sync_wait: '10s',
+      sync_wait: '1m',
       run: {
         cpu: { by: 'none', detail: 'not in this test' },
         memory: { by: 'none', detail: 'not in this test' },

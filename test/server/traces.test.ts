@@ -30,7 +30,7 @@ async function runOf(id: string): Promise<Run> {
 }
 
 async function ended(id: string): Promise<Run> {
-  await expect.poll(async () => (await runOf(id)).finished_at, { timeout: 20_000 }).not.toBeNull();
+  await expect.poll(async () => (await runOf(id)).finished_at).not.toBeNull();
   return runOf(id);
 }
 
@@ -115,7 +115,7 @@ test('a rerun and a run that follows another have traces of their own', async ()
   const source = await start('source', { traceparent });
   const following = async (): Promise<Run[]> =>
     JSON.parse(await (await server.fetch('/runs?job_id=follows')).text()).runs;
-  await expect.poll(async () => (await following()).length, { timeout: 20_000 }).toBe(1);
+  await expect.poll(async () => (await following()).length).toBe(1);
   const [follower] = await following();
   const run2 = await ended(follower?.run_id ?? '');
   expect(run2.trigger).toMatchObject({ run_id: source.run_id });
