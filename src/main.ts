@@ -310,6 +310,7 @@ async function openEngine(
     timezone: scheduler.timezone ?? parts.timezone,
     calendars: await readCalendars(scheduler.calendars, clock.now()),
     arePaused: scheduler.schedulesPaused,
+    triggersPaused: scheduler.triggersPaused,
     syncWaitMs: config.server.syncWaitMs,
     worker: hostname(),
     room,

@@ -10,6 +10,7 @@ import { examineStarters } from './doctor/starters.ts';
 import { examineLeft, examineStored } from './doctor/stored-data.ts';
 import { ownEntry } from './domain/audit.ts';
 import { type HostCheck, ok, warn } from './domain/host-check.ts';
+import { triggersPausedWords } from './domain/trigger/paused.ts';
 import { openKeyring } from './engine/secrets/keyring.ts';
 import { createSealer } from './engine/secrets/seal.ts';
 import { countUnopened, type Unopened } from './engine/secrets/unopened-secrets.ts';
@@ -65,6 +66,7 @@ export async function examineHost(
     ...(config.scheduler.schedulesPaused
       ? [warn('schedules', 'scheduler.schedules_paused pauses all schedules', 'remove it from flwd.yaml')]
       : []),
+    ...(config.scheduler.triggersPaused ? [warn('triggers', triggersPausedWords, 'remove it from flwd.yaml')] : []),
     ok('clock', `${now} UTC; schedules and tokens use it`),
   ];
   const canServe = own.every(({ status }) => status !== 'fail');

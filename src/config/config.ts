@@ -59,6 +59,7 @@ export function toConfig(settings: Settings, o: { readonly isDev: boolean }) {
       timezone: get('scheduler.timezone'),
       calendars: get('scheduler.calendars'),
       schedulesPaused: get('scheduler.schedules_paused'),
+      triggersPaused: get('scheduler.triggers_paused'),
       globalConcurrency: get('scheduler.global_concurrency'),
       jobConcurrency: get('scheduler.job_concurrency'),
       queue: {

@@ -435,6 +435,11 @@ export const keys = {
     'Days such as holidays that `calendar` and `except` of schedules can name: a list of dates, or the path of an iCalendar file (`.ics`), which is read when the server starts',
   ),
   'scheduler.schedules_paused': key(flag, false, '`true` pauses all schedules: no schedule starts a run'),
+  'scheduler.triggers_paused': key(
+    flag,
+    false,
+    '`true` pauses all triggers and webhooks: no file, check, end of a run or delivery starts a run',
+  ),
   'scheduler.global_concurrency': computed(
     integer(1, 10_000),
     ({ cores }) => Math.max(4, 2 * cores),

@@ -86,7 +86,8 @@ async function examineWebhooks(config: Config, catalog: Catalog): Promise<HostCh
   const o = { catalog, defaultTenant: config.instance.defaultTenant };
   const made = stored.made.map((one) => ofMade(one, o));
   const seen = await withMakers(dbPath, ({ tokens }) => {
-    const parts = { ...o, store: { tokens }, clock: systemClock };
+    // That all are paused has a line of its own.
+    const parts = { ...o, store: { tokens }, clock: systemClock, triggersPaused: false };
     return Promise.all(made.map(async (one) => (await withPrincipal(one, parts)).webhook));
   });
   return checkWebhooks([...webhooksOfJobs(o), ...(seen ?? made)], stored);

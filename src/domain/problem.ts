@@ -338,7 +338,7 @@ export const problems = {
   'not-ready': {
     status: 503,
     title: 'Not Ready',
-    cause: 'The server is starting, stopping, or cannot write its data.',
+    cause: 'The server is starting, stopping, or cannot write its data; or `flwd.yaml` pauses all webhooks.',
     fix: 'Wait, and watch `GET /api/v1/health`.',
   },
 } as const satisfies Record<string, { status: number; title: string; cause: string; fix: string }>;

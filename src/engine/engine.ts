@@ -117,6 +117,8 @@ type EngineOptions = {
   readonly calendars: Calendars;
   /** Whether flwd.yaml pauses all schedules. */
   readonly arePaused: boolean;
+  /** Whether flwd.yaml pauses all triggers and webhooks. */
+  readonly triggersPaused: boolean;
   readonly syncWaitMs: number;
   /** The id of the data dir, under which runs are driven (ADR 0039). */
   readonly ownerId: string;

@@ -2,6 +2,7 @@
 
 import type { Catalog } from '../catalog/catalog.ts';
 import type { SecurityProfile } from '../domain/job.ts';
+import { triggersPausedWords } from '../domain/trigger/paused.ts';
 import type { Executor } from '../exec/executor.ts';
 import { freeBytesOf, lackOfRoom } from '../lib/files/disk-room.ts';
 import { sizeWords } from '../lib/units.ts';
@@ -24,6 +25,7 @@ export function createHealth(o: {
   readonly queueWatch: QueueWatch;
   readonly resumption: Pick<Resumption, 'isLate'>;
   readonly schedules: Pick<Schedules, 'complaint'>;
+  readonly triggersPaused: boolean;
 }): () => Record<string, Check> {
   function complaintOfQueue(): string | null {
     if (o.queue.isFull) return `${waitWords(o.queue.depth)}, as many as allowed`;
@@ -37,6 +39,11 @@ export function createHealth(o: {
     return check.status === 'ok' && depth > 0 ? { ...check, detail: waitWords(depth) } : check;
   }
 
+  function complaintOfStarters(): string | null {
+    const paused = [o.schedules.complaint() ?? [], o.triggersPaused ? triggersPausedWords : []].flat();
+    return paused.length > 0 ? paused.join('; ') : null;
+  }
+
   return () => {
     const profile = o.executor.report(o.defaultProfile);
     return {
@@ -44,7 +51,7 @@ export function createHealth(o: {
       disk: checkDisk(o.runsDir),
       queue: checkQueue(),
       isolation: checkOf('degraded', profile.available ? null : (profile.detail ?? 'unavailable')),
-      schedules: checkOf('degraded', o.schedules.complaint()),
+      schedules: checkOf('degraded', complaintOfStarters()),
       sources: checkSources(o.catalog),
     };
   };

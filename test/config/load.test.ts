@@ -74,6 +74,7 @@ describe('without a flwd.yaml', () => {
       scheduler: {
         calendars: {},
         schedulesPaused: false,
+        triggersPaused: false,
         globalConcurrency: Math.max(4, 2 * availableParallelism()),
         jobConcurrency: null,
         queue: { maxDepth: null, defaultWeight: 1, weights: {} },

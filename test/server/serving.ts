@@ -57,6 +57,8 @@ export type ServingOptions = {
   readonly clock?: Clock;
   /** flwd.yaml pauses all schedules. */
   readonly arePaused?: boolean;
+  /** flwd.yaml pauses all triggers and webhooks. */
+  readonly triggersPaused?: boolean;
   /** How long objects are kept; forever by default. */
   readonly retention?: Partial<RetentionPolicy>;
   /** The current time for retention. */
@@ -163,6 +165,7 @@ export async function startServing(o: ServingOptions = {}): Promise<Serving> {
   const engine = createEngine({
     ...engineOptions(dataDir, { snapshots, forkServer, capabilities: await probeHost() }),
     arePaused: o.arePaused ?? false,
+    triggersPaused: o.triggersPaused ?? false,
     syncWaitMs: o.server?.syncWaitMs ?? 60_000,
     store,
     catalog,

@@ -51,6 +51,7 @@ export function engineOptions(
     timezone: 'UTC',
     calendars: new Map(),
     arePaused: false,
+    triggersPaused: false,
     syncWaitMs: 10_000,
     ownerId: openOwnerId(dataDir),
     worker: 'test',

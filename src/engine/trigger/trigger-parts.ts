@@ -39,6 +39,8 @@ export type TriggerParts = {
   readonly execution: Execution;
   readonly kv: Kv;
   readonly defaultTenant: string;
+  /** Whether flwd.yaml pauses all triggers. */
+  readonly triggersPaused: boolean;
   readonly clock: SteadyClock;
   readonly log: Logger;
 };

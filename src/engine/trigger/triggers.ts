@@ -3,6 +3,7 @@
 
 import { type Reach, reachesJob } from '../../domain/principal.ts';
 import { Problem } from '../../domain/problem.ts';
+import { triggersPausedProblem } from '../../domain/trigger/paused.ts';
 import { atMost } from '../../lib/at-most.ts';
 import { endLeftChecks } from './check-process.ts';
 import { followEnds } from './job-ends.ts';
@@ -19,12 +20,18 @@ export function createTriggers(o: TriggerParts) {
   const ending = new AbortController();
   const looks = createLooks(o);
   let following: Promise<unknown> | undefined;
+
+  function list(): readonly Trigger[] {
+    const triggers = triggersIn(o.catalog);
+    return o.triggersPaused ? triggers.map((one) => ({ ...one, denied: triggersPausedProblem() })) : triggers;
+  }
+
   return {
     /** Sorted by job. @throws Problem not-ready */
-    list: (): readonly Trigger[] => triggersIn(o.catalog),
+    list,
     /** @throws Problem not-ready, trigger-not-found */
     get(id: string, reach: Reach): Trigger {
-      const found = triggersIn(o.catalog).find((trigger) => trigger.id === id && reachesJob(reach, trigger.jobId));
+      const found = list().find((trigger) => trigger.id === id && reachesJob(reach, trigger.jobId));
       if (found) return found;
       throw new Problem('trigger-not-found', `The trigger '${id}' does not exist.`);
     },
@@ -33,7 +40,7 @@ export function createTriggers(o: TriggerParts) {
     start(): void {
       const { signal } = ending;
       if (following) return;
-      following = Promise.all([followEnds(o, signal), watchLoops({ ...o, looks }, signal)]);
+      if (!o.triggersPaused) following = Promise.all([followEnds(o, signal), watchLoops({ ...o, looks }, signal)]);
       void endLeftChecks(o);
     },
     /** Resolves when no more runs are started. */

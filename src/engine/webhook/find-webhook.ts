@@ -5,6 +5,7 @@ import { webhookRefusal } from '../../domain/policy.ts';
 import { type Principal, type Reach, reaches } from '../../domain/principal.ts';
 import { Problem } from '../../domain/problem.ts';
 import { isHookToken } from '../../domain/trigger/hook-token.ts';
+import { triggersPausedProblem } from '../../domain/trigger/paused.ts';
 import type { JobWebhook, MadeWebhook } from '../../domain/trigger/webhook.ts';
 import { hashSecret } from '../../lib/secret-hash.ts';
 import { createSha256 } from '../../lib/sha256.ts';
@@ -18,7 +19,7 @@ type Parts = Catalogued & {
   readonly store: { readonly webhooks: Pick<WebhookStore, 'find' | 'findByToken'> };
 };
 
-type Makers = Parameters<typeof limitsOf>[1];
+type Makers = Parameters<typeof limitsOf>[1] & Pick<WebhookParts, 'triggersPaused'>;
 
 /** A webhook that takes deliveries, and who starts their runs. */
 export type OpenWebhook = { readonly webhook: Webhook; readonly principal: Principal };
@@ -39,12 +40,13 @@ export async function findById(id: string, reach: Reach, o: Parts): Promise<Webh
 
 /**
  * The webhook of `/hooks/{address}`. Anybody may ask, so a webhook that may not be used looks like one that does not
- * exist. @throws Problem not-ready, webhook-not-found
+ * exist, unless all are paused. @throws Problem not-ready, webhook-not-found
  */
 export async function findByAddress(address: string, warn: Warn, o: Parts & Makers): Promise<OpenWebhook> {
   const found = address.includes('/') ? findOfJob(address, o) : await findOfToken(address, o);
   const seen = found && (await withPrincipal(found, o));
   if (seen?.principal) return seen;
+  if (seen?.webhook.denied?.slug === 'not-ready') throw seen.webhook.denied;
   if (seen?.webhook.denied) warn(seen.webhook, `a webhook takes no deliveries: ${seen.webhook.denied.message}`);
   throw noWebhook();
 }
@@ -81,9 +83,10 @@ export function ofMade(made: MadeWebhook, o: Catalogued): Webhook {
   return { ...made, denied, made };
 }
 
-/** With the principal of its runs. Denied, if the token that it is bound to is no longer valid (ADR 0067). */
+/** With the principal of its runs. Denied, if all are paused or its token is no longer valid (ADR 0067, ADR 0078). */
 export async function withPrincipal(webhook: Webhook, o: Makers): Promise<OpenWebhook | DeniedWebhook> {
-  const { name, tenant, made, denied } = webhook;
+  const { name, tenant, made } = webhook;
+  const denied = webhook.denied ?? (o.triggersPaused ? triggersPausedProblem() : null);
   if (denied) return { webhook: { ...webhook, denied }, principal: null };
   try {
     const limits = await limitsOf(made?.boundTo ?? null, o);

@@ -25,7 +25,7 @@ export type WebhookPage = {
 };
 
 type FindsTokens = Pick<TokenStore, 'find'>;
-type Parts = Pick<WebhookParts, 'store' | 'catalog' | 'clock' | 'defaultTenant'>;
+type Parts = Pick<WebhookParts, 'store' | 'catalog' | 'clock' | 'defaultTenant' | 'triggersPaused'>;
 
 /** Sorted by job, name and id. @throws Problem not-ready */
 export async function listWebhooks(reach: Reach, query: WebhookQuery, o: Parts): Promise<WebhookPage> {

@@ -36,4 +36,6 @@ export type WebhookParts = {
   readonly clock: Clock;
   readonly log: Logger;
   readonly defaultTenant: string;
+  /** Whether flwd.yaml pauses all webhooks. */
+  readonly triggersPaused: boolean;
 };

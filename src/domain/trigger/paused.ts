@@ -1,0 +1,10 @@
+// The reason why no trigger and no webhook starts a run when flwd.yaml pauses all of them (ADR 0078).
+
+import { Problem } from '../problem.ts';
+
+export const triggersPausedWords = 'scheduler.triggers_paused in flwd.yaml pauses all triggers and webhooks';
+
+/** Why nothing starts. A sender tries again after not-ready. */
+export function triggersPausedProblem(): Problem {
+  return new Problem('not-ready', `${triggersPausedWords}.`);
+}
