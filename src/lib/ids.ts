@@ -26,3 +26,12 @@ export function createId(
 export function shardOf(id: string): string {
   return id.slice(-2);
 }
+
+export function isShard(name: string): boolean {
+  return /^\w\w$/.test(name);
+}
+
+/** Whether a folder of this name is that of a run, or of a trigger's check. */
+export function isRunFolder(name: string): boolean {
+  return /^(?:run|check)_/.test(name);
+}

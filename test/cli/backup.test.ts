@@ -2,6 +2,8 @@ import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
   appendFileSync,
+  chmodSync,
+  copyFileSync,
   existsSync,
   mkdirSync,
   readdirSync,
@@ -341,6 +343,52 @@ describe('a restore that was interrupted while it replaced files', () => {
     await flwd(dir, 'backup', dest);
     expect(await flwd(dir, 'restore', '--force', dest)).toMatchObject({ code: 0 });
     expect((await flwd(dir, 'doctor')).stdout).not.toMatch(left);
+  });
+});
+
+describe('a data dir on volumes, as in a container', () => {
+  testWithDisk('is restored, although neither it nor its folders nor the key file can be replaced', async () => {
+    const instance = await createInstance({ prints: jobs.prints });
+    const served = await instance.serve();
+    const first = await served.run('prints');
+    const dest = join(createFolder(), 'backup');
+    expect(await flwd(instance.dir, 'backup', '--include-key', dest)).toMatchObject({ code: 0 });
+    await served.stop();
+
+    const dir = createFolder();
+    const folders = ['', 'artifacts', 'logs', 'snapshots', 'runs'].map((name) => join(dir, 'data', name));
+    for (const folder of folders) {
+      mkdirSync(folder);
+      mountDisk(folder, 32);
+    }
+    for (const folder of folders.slice(1)) mkdirSync(join(folder, 'lost+found'), { mode: 0o700 });
+    const { dataDir, serve } = await createInstance({ prints: jobs.prints }, {}, dir);
+    chmodSync(dataDir, 0o700);
+    const key = join(createFolder(), 'key');
+    copyFileSync(join(dest, 'secret.key'), key);
+    writeFileSync(join(dataDir, 'secret.key'), '');
+    mountOn(join(dataDir, 'secret.key'), '--bind', key);
+    const rootsOf = () => folders.map((folder) => statSync(folder)).map(({ dev, ino, mode }) => [dev, ino, mode]);
+    const roots = rootsOf();
+    expect(await flwd(dir, 'restore', dest)).toMatchObject({ code: 0 });
+    const between = await serve();
+    expect(await between.messages(first.run_id)).toHaveLength(1_000);
+    const second = await between.run('prints');
+    await between.stop();
+
+    expect(await flwd(dir, 'restore', dest)).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining(`there is data already: ${dataDir}/flwd.db, ${dataDir}/logs, `),
+    });
+    expect(await flwd(dir, 'restore', '--force', dest)).toMatchObject({ code: 0 });
+    const again = await serve();
+    expect(await again.messages(first.run_id)).toHaveLength(1_000);
+    expect((await again.fetch(`/runs/${second.run_id}`)).status).toBe(404);
+    const { artifacts } = await again.json<{ artifacts: { id: string }[] }>(`/artifacts?run_id=${first.run_id}`);
+    expect(await (await again.fetch(`/artifacts/${artifacts[0]?.id}`)).text()).toBe('kept\n');
+    await again.stop();
+    expect(rootsOf()).toEqual(roots);
+    for (const folder of folders.slice(1)) expect(readdirSync(folder)).toContain('lost+found');
   });
 });
 

@@ -1,11 +1,11 @@
 // Files of an instance that this user may not use, as after a `cp` by root or a wrong chmod.
 
 import { spawn, spawnSync } from 'node:child_process';
-import { chmodSync, chownSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, mkdirSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { createInstance } from './an-instance.ts';
-import { bin, flwd as flwdHere, observe, type Seen, start } from './terminal.ts';
+import { bin, createFolder, flwd as flwdHere, observe, type Seen, start } from './terminal.ts';
 
 const isRoot = process.getuid?.() === 0;
 const user = isRoot ? 65_534 : (process.getuid?.() ?? 0);
@@ -112,4 +112,38 @@ test('a key of the secrets that all users can read is a warning of doctor and se
   await prints(/other users can read the key of the secrets: chmod 600 \S+secret\.key/);
   child.kill('SIGTERM');
   await ended;
+});
+
+test('a folder that a link leads to is restored even if this user may not rename it', async () => {
+  const { dir, dataDir } = await stoppedInstance();
+  const around = createFolder();
+  onTestFinished(() => chmodSync(around, 0o755));
+  for (const name of ['artifacts', 'runs']) {
+    const target = join(around, name);
+    mkdirSync(target);
+    if (isRoot) chownSync(target, user, user);
+    // As at the root of a file system.
+    mkdirSync(join(target, 'lost+found'), { mode: 0o000 });
+    rmSync(join(dataDir, name), { recursive: true, force: true });
+    symlinkSync(target, join(dataDir, name));
+  }
+  chmodSync(around, 0o555);
+  const dest = join(dir, 'backup');
+  expect(await flwd(dir, 'backup', dest)).toMatchObject({ code: 0 });
+  expect(await flwd(dir, 'tokens', 'create', '--name', 'later', '--scopes', 'runs:read')).toMatchObject({ code: 0 });
+  const foreign = join(around, 'artifacts/AA');
+  mkdirSync(foreign);
+  chmodSync(foreign, 0o555);
+  expect(await flwd(dir, 'restore', '--force', dest)).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining(
+      `${foreign} cannot be moved: permission denied; give it to the user who runs flwd\n`,
+    ),
+  });
+  expect((await flwd(dir, 'tokens', 'list')).stdout).toContain('later');
+  rmSync(foreign, { recursive: true });
+  expect(await flwd(dir, 'restore', '--force', dest)).toMatchObject({ code: 0 });
+  expect((await flwd(dir, 'tokens', 'list')).stdout).not.toContain('later');
+  expect(await flwd(dir, 'gc')).toMatchObject({ code: 0, stderr: '' });
+  for (const name of ['artifacts', 'runs']) expect(readdirSync(join(around, name))).toEqual(['lost+found']);
 });

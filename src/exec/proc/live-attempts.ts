@@ -3,6 +3,7 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { errorCode } from '../../lib/error-code.ts';
+import { isRunFolder } from '../../lib/ids.ts';
 import { killDomainOf } from './kill-domain.ts';
 import { isAlive, isEmpty, isOfOtherAttempt, isOfThisBoot } from './process-table.ts';
 import { readStatus } from './shim-status.ts';
@@ -24,12 +25,14 @@ export function isAttemptAlive(attemptDir: string): boolean {
 
 /** Ids of runs whose shim is alive. */
 export function runsAlive(runsDir: string): string[] {
-  return namesIn(runsDir).filter((runId) =>
-    attemptDirs(join(runsDir, runId)).some((attemptDir) => {
-      const { shim } = readStatus(attemptDir) ?? {};
-      return shim !== undefined && isAlive(shim);
-    }),
-  );
+  return namesIn(runsDir)
+    .filter(isRunFolder)
+    .filter((runId) =>
+      attemptDirs(join(runsDir, runId)).some((attemptDir) => {
+        const { shim } = readStatus(attemptDir) ?? {};
+        return shim !== undefined && isAlive(shim);
+      }),
+    );
 }
 
 /** The job controls the content of the workspace, so the workspace is skipped. */

@@ -106,7 +106,8 @@ function idAt(path: string): string | undefined {
   }
 }
 
-function isBelow(path: string, root: string): boolean {
+/** Whether the path is `root` or below it. */
+export function isBelow(path: string, root: string): boolean {
   return path === root || path.startsWith(root === '/' ? root : `${root}/`);
 }
 

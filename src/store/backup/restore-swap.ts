@@ -1,14 +1,32 @@
 // Puts the files of a restore in place. They are complete beside the old ones before the first of these is touched, and
 // a file in the data dir says so: a restore that is killed after that is finished by the next one.
 
-import { existsSync } from 'node:fs';
-import { realpath, rename, rm, writeFile } from 'node:fs/promises';
+import { accessSync, constants, existsSync, statSync } from 'node:fs';
+import { mkdir, readdir, realpath, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { mountsOf } from '../../lib/files/mount-table.ts';
+import { isBelow, mountsOf } from '../../lib/files/mount-table.ts';
 import { syncDisk, syncFolder } from '../../lib/files/sync-folder.ts';
+import { isRunFolder, isShard } from '../../lib/ids.ts';
 import { StartError } from '../../lib/start-error.ts';
 import type { Places } from './backup.ts';
 import { restoredDamageFile } from './backup-files.ts';
+
+/** A file or folder that a restore replaces or removes. The swap renames one after the other. */
+export type Move = {
+  readonly path: string;
+  /** The new one, until it is in place. */
+  readonly draft: string;
+  /** The old one, until it is removed. */
+  readonly old: string;
+  /** False for one that is only removed. */
+  readonly hasNew: boolean;
+};
+
+/**
+ * The folders that stay where they are, each with the names of its entries that are flwd's. A restore replaces these
+ * entries instead of the folder.
+ */
+export type FixedFolders = ReadonlyMap<string, readonly string[]>;
 
 /** Files that are not in place yet. */
 const draftEnd = '.restoring';
@@ -16,6 +34,13 @@ const draftEnd = '.restoring';
 const oldEnd = '.replaced';
 
 const ofSqlite = ['-wal', '-shm', '-journal'];
+
+const ownEntries = {
+  logsDir: isShard,
+  artifactsDir: isShard,
+  snapshotsDir: (name: string) => /^[0-9a-f]{16}$/.test(name),
+  runsDir: isRunFolder,
+};
 
 function change(places: Places, each: (path: string) => string): Places {
   return {
@@ -30,9 +55,13 @@ function change(places: Places, each: (path: string) => string): Places {
   };
 }
 
-/** Where to write the files before they are put in place: beside it, on the same file system. */
-export function draftsOf(places: Places): Places {
-  return change(places, (path) => path + draftEnd);
+export function foldersIn({ logsDir, artifactsDir, snapshotsDir, runsDir }: Places): string[] {
+  return [logsDir, artifactsDir, snapshotsDir, runsDir];
+}
+
+/** Where to write the files before they are put in place: on the same file system, beside or in what they replace. */
+export function draftsOf(places: Places, fixed: FixedFolders): Places {
+  return change(places, (path) => (fixed.has(path) ? join(path, draftEnd) : path + draftEnd));
 }
 
 export function damageDraft({ dataDir }: Places): string {
@@ -49,10 +78,7 @@ export async function realPlaces(places: Places): Promise<Places> {
 /** What a restore replaces. The database comes last. */
 function targetsOf(places: Places): string[] {
   return [
-    places.logsDir,
-    places.artifactsDir,
-    places.snapshotsDir,
-    places.runsDir,
+    ...foldersIn(places),
     places.secretKeyFile,
     places.signingKeyFile,
     join(places.dataDir, restoredDamageFile),
@@ -60,14 +86,55 @@ function targetsOf(places: Places): string[] {
   ];
 }
 
-/** @throws StartError */
-export function assertReplaceable(places: Places): void {
-  const mounted = new Set([...mountsOf('self').values()].map(({ place }) => place));
-  const found = targetsOf(places).find((path) => mounted.has(path));
-  if (found !== undefined)
-    throw new StartError(
-      `${found} is a mount point, which a restore cannot replace; unmount it, and mount it elsewhere`,
-    );
+export async function findFixed(places: Places): Promise<FixedFolders> {
+  const mounted = mountPoints();
+  const found = new Map<string, readonly string[]>();
+  for (const folder of ['logsDir', 'artifactsDir', 'snapshotsDir', 'runsDir'] as const) {
+    const dir = places[folder];
+    if (isFixed(dir, mounted)) found.set(dir, (await readdir(dir)).filter(ownEntries[folder]));
+  }
+  return found;
+}
+
+/** Whether the folder cannot be renamed: it is a mount point, or this user may not write to the folder around it. */
+function isFixed(dir: string, mounted: ReadonlySet<string>): boolean {
+  const stats = statSync(dir, { throwIfNoEntry: false });
+  if (!stats?.isDirectory()) return false;
+  return mounted.has(dir) || stats.dev !== statSync(dirname(dir)).dev || !isWritable(dirname(dir));
+}
+
+function isWritable(dir: string): boolean {
+  try {
+    accessSync(dir, constants.W_OK | constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function mountPoints(): ReadonlySet<string> {
+  return new Set([...mountsOf('self').values()].map(({ place }) => place));
+}
+
+/** @param kept files that the restore does not replace @throws StartError */
+export function assertReplaceable(places: Places, fixed: FixedFolders, kept: ReadonlySet<string>): void {
+  const mounted = [...mountPoints()];
+  for (const target of targetsOf(places)) {
+    if (kept.has(target)) continue;
+    const entries = fixed.get(target)?.map((name) => join(target, name));
+    for (const path of entries ?? [target]) {
+      const found = mounted.find((place) => isBelow(place, path));
+      const isKey = [places.secretKeyFile, places.signingKeyFile].includes(target);
+      const fix = isKey
+        ? 'put the key of the backup there, and run flwd restore again'
+        : 'unmount it, and mount it elsewhere';
+      if (found !== undefined)
+        throw new StartError(`${found} is a mount point, which a restore cannot replace; ${fix}`);
+      // Only the owner of a folder can move it to another folder.
+      if (entries && !isWritable(path))
+        throw new StartError(`${path} cannot be moved: permission denied; give it to the user who runs flwd`);
+    }
+  }
 }
 
 /** Removes what an interrupted restore left. */
@@ -77,45 +144,86 @@ export async function removeLeft(places: Places): Promise<void> {
 
 /** What an interrupted restore left, or what one that is under way needs. */
 export function leftIn(places: Places): string[] {
-  const ends = ['', ...ofSqlite].map((end) => places.dbPath + draftEnd + end);
-  const all = [...targetsOf(places).flatMap((path) => [path + draftEnd, path + oldEnd]), ...ends];
+  const ends = ofSqlite.flatMap((end) => [places.dbPath + draftEnd + end, places.dbPath + end + oldEnd]);
+  const all = [
+    ...targetsOf(places).flatMap((path) => [path + draftEnd, path + oldEnd]),
+    ...foldersIn(places).flatMap((dir) => [join(dir, draftEnd), join(dir, oldEnd)]),
+    ...ends,
+  ];
   return [...new Set(all)].filter((path) => existsSync(path));
 }
 
 /**
- * Replaces the files of the instance. From the first change to the last, `unfinishedFile` exists and has `note`.
+ * Replaces the files of the instance. From the first change to the last, `unfinishedFile` exists and has `note` and the
+ * moves.
  */
-export async function swapIn(places: Places, unfinishedFile: string, note: unknown): Promise<void> {
-  for (const folder of foldersOf(places)) await syncDisk(folder);
+export async function swapIn(
+  places: Places,
+  {
+    fixed,
+    unfinishedFile,
+    note,
+  }: { readonly fixed: FixedFolders; readonly unfinishedFile: string; readonly note: object },
+): Promise<void> {
+  const moves = await movesOf(places, fixed);
+  for (const dir of fixed.keys()) await mkdir(join(dir, oldEnd), { mode: 0o700 });
+  for (const folder of new Set(moves.map(({ draft }) => dirname(draft)))) await syncDisk(folder);
   const draft = unfinishedFile + draftEnd;
-  await writeFile(draft, JSON.stringify(note), { mode: 0o600, flush: true });
+  await writeFile(draft, JSON.stringify({ ...note, moves }), { mode: 0o600, flush: true });
   await rename(draft, unfinishedFile);
   await syncFolder(dirname(unfinishedFile));
-  await finishSwap(places, unfinishedFile);
+  await finishSwap(places, unfinishedFile, moves);
 }
 
-/** Does what is left of the swap. The old files are removed at the end, when they are no longer needed. */
-export async function finishSwap(places: Places, unfinishedFile: string): Promise<void> {
+/** All moves, in order. */
+export async function movesOf(places: Places, fixed: FixedFolders): Promise<Move[]> {
+  const moves: Move[] = [];
   for (const path of targetsOf(places)) {
-    if (!existsSync(path + draftEnd)) continue;
-    // The WAL of the old database would destroy the new one.
-    if (path === places.dbPath) for (const end of ofSqlite) await rm(path + end, { force: true });
-    if (existsSync(path)) {
-      await rm(path + oldEnd, { recursive: true, force: true });
-      await rename(path, path + oldEnd);
+    const present = fixed.get(path);
+    if (present) {
+      const drafts = new Set(await readdir(join(path, draftEnd)));
+      for (const name of new Set([...present, ...drafts])) {
+        const [draft, old] = [join(path, draftEnd, name), join(path, oldEnd, name)];
+        moves.push({ path: join(path, name), draft, old, hasNew: drafts.has(name) });
+      }
+    } else if (existsSync(path + draftEnd)) {
+      // The WAL of the old database would destroy the new one.
+      if (path === places.dbPath)
+        for (const end of ofSqlite) if (existsSync(path + end)) moves.push(moveOf(path + end, false));
+      moves.push(moveOf(path, true));
     }
-    await rename(path + draftEnd, path);
   }
-  for (const folder of foldersOf(places)) await syncFolder(folder);
+  return moves;
+}
+
+function moveOf(path: string, hasNew: boolean): Move {
+  return { path, draft: path + draftEnd, old: path + oldEnd, hasNew };
+}
+
+/**
+ * Makes those of the moves that are not made yet. The old files are removed at the end, when they are no longer needed.
+ * @throws StartError if the new files are not there, as when a volume is not mounted
+ */
+export async function finishSwap(places: Places, unfinishedFile: string, moves: readonly Move[]): Promise<void> {
+  for (const move of moves) assertPresent(move);
+  for (const { path, draft, old, hasNew } of moves) {
+    if (hasNew && !existsSync(draft)) continue;
+    if (existsSync(path)) {
+      await rm(old, { recursive: true, force: true });
+      await rename(path, old);
+    }
+    if (hasNew) await rename(draft, path);
+  }
+  const folders = moves.flatMap(({ path, draft, old }) => [dirname(path), dirname(draft), dirname(old)]);
+  for (const folder of new Set(folders)) await syncFolder(folder);
   await rm(unfinishedFile, { force: true });
   await syncFolder(dirname(unfinishedFile));
   await removeLeft(places);
 }
 
-function foldersOf(places: Places): Set<string> {
-  return new Set(
-    targetsOf(places)
-      .filter((path) => existsSync(path) || existsSync(path + draftEnd))
-      .map((path) => dirname(path)),
+function assertPresent({ path, draft, hasNew }: Move): void {
+  if (existsSync(dirname(draft)) && (!hasNew || existsSync(draft) || existsSync(path))) return;
+  throw new StartError(
+    `the interrupted restore has copied files to ${dirname(draft)}, which are not there now; mount it as it was then, and run flwd restore again`,
   );
 }

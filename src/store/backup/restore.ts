@@ -10,14 +10,19 @@ import { StartError } from '../../lib/start-error.ts';
 import { sizeWords } from '../../lib/units.ts';
 import { hasTable } from '../sqlite/offline.ts';
 import type { Places } from './backup.ts';
-import { copyFile, databaseFile, isKeyFile, keyFiles, type RestoredDamage } from './backup-files.ts';
+import { copyFile, databaseFile, isKeyFile, keyFiles, type RestoredDamage, sumOf } from './backup-files.ts';
 import { type CheckedBackup, checkBackup, readManifest } from './check-backup.ts';
 import { explainWriting } from './explain-writing.ts';
 import {
   assertReplaceable,
   damageDraft,
   draftsOf,
+  type FixedFolders,
+  findFixed,
   finishSwap,
+  foldersIn,
+  type Move,
+  movesOf,
   realPlaces,
   removeLeft,
   swapIn,
@@ -61,6 +66,20 @@ const moreBytes = 2 ** 20;
 
 type Restored<T> = RestoreSummary & { readonly completed: T };
 
+/** A note of an earlier version lacks `moves` and `damagedSince`. */
+type Note<T> = {
+  readonly source: string;
+  readonly restored: Omit<Restored<T>, 'damagedSince'>;
+  readonly moves?: readonly Move[];
+};
+
+type Copying = {
+  readonly places: Places;
+  readonly drafts: Places;
+  readonly keptKeys: ReadonlySet<string>;
+  readonly backup: CheckedBackup;
+};
+
 /**
  * Call it only as the owner of the data dir. Copies the backup beside the present files, and replaces these only once
  * everything is there.
@@ -73,29 +92,32 @@ export async function restoreBackup<T>(o: RestoreRequest<T>): Promise<Restored<T
   const { source, force, onProgress, unfinishedFile } = o;
   const manifest = await readManifest(source);
   onProgress(`checking ${manifest.files} files of ${manifest.created_at}`);
+  const fixed = await findFixed(places);
+  const drafts = draftsOf(places, fixed);
   const needed = new Map<string, number>();
   const backup = await checkBackup(source, manifest, {
     isRevision: o.isRevision,
     onFile(path, sizeBytes) {
-      const place = placeOf(path, places);
+      const place = placeOf(path, drafts);
       needed.set(place, (needed.get(place) ?? 0) + Math.ceil(sizeBytes / blockBytes) * blockBytes);
     },
   });
   const damagedSince = [...backup.damagedSince.values()].map(({ what }) => what);
-  const taken = await takenPlaces(places);
+  const taken = await takenPlaces(places, fixed);
   if (taken.length > 0 && damagedSince.length > 0) throw keepsData(source, damagedSince);
   if (taken.length > 0 && !force) {
     throw new StartError(`there is data already: ${taken.join(', ')}; use --force to replace it`);
   }
-  assertReplaceable(places);
+  const keptKeys = await findKeptKeys(source, places);
+  assertReplaceable(places, fixed, keptKeys);
   await removeLeft(places);
   await assertRoom(needed);
   onProgress('copying');
   try {
-    const found = await copyAll(o, places, backup);
+    const found = await copyAll(o, { places, drafts, keptKeys, backup });
     const damaged = (manifest.damaged ?? []).map(({ what }) => what);
     const restored = { createdAt: manifest.created_at, damaged, damagedSince, ...found };
-    await swapIn(places, unfinishedFile, { source, restored });
+    await swapIn(places, { fixed, unfinishedFile, note: { source, restored } });
     return restored;
   } catch (error) {
     if (!existsSync(unfinishedFile)) await removeLeft(places).catch(() => undefined);
@@ -110,30 +132,27 @@ export async function restoreBackup<T>(o: RestoreRequest<T>): Promise<Restored<T
 /** Finishes a restore that was killed while it replaced files. undefined unless that was all there is to do. */
 async function finishEarlier<T>(o: RestoreRequest<T>, places: Places): Promise<Restored<T> | undefined> {
   if (!existsSync(o.unfinishedFile)) return undefined;
-  const note: { readonly source: string; readonly restored: Omit<Restored<T>, 'damagedSince'> } = JSON.parse(
-    await readFile(o.unfinishedFile, 'utf8'),
-  );
+  const note: Note<T> = JSON.parse(await readFile(o.unfinishedFile, 'utf8'));
   const { source, restored } = note;
   o.onProgress(`finishing the interrupted restore of ${source}`);
-  await finishSwap(places, o.unfinishedFile);
-  // A note of an earlier version lacks `damagedSince`.
+  await finishSwap(places, o.unfinishedFile, note.moves ?? (await movesOf(places, new Map())));
   return source === o.source ? { damagedSince: [], ...restored } : undefined;
 }
 
 /** Writes all files beside those that they will replace. */
 async function copyAll<T>(
   { source, complete }: RestoreRequest<T>,
-  places: Places,
-  { manifest, files, damagedSince }: CheckedBackup,
+  { places, drafts, keptKeys, backup }: Copying,
 ): Promise<Pick<Restored<T>, 'files' | 'running' | 'pending' | 'tokens' | 'completed'>> {
-  const drafts = draftsOf(places);
+  const { manifest, files, damagedSince } = backup;
   const opened = new Set([drafts.snapshotsDir]);
   const { damaged = [] } = manifest;
   const restoredDamage: RestoredDamage[] = [];
   let copiedFiles = 0;
-  for (const dir of [drafts.logsDir, drafts.artifactsDir, drafts.snapshotsDir, drafts.runsDir])
-    await mkdir(dir, { recursive: true, mode: 0o700 });
+  for (const dir of foldersIn(drafts)) await mkdir(dir, { recursive: true, mode: 0o700 });
   for await (const { path, sha256 } of files()) {
+    copiedFiles += 1;
+    if (keptKeys.has(placeOf(path, places))) continue;
     const since = damagedSince.get(path);
     if (since?.isCertain) restoredDamage.push({ name: path, what: since.what, sha256 });
     else for (const file of damaged) if (file.name === path) restoredDamage.push({ ...file, sha256 });
@@ -141,7 +160,6 @@ async function copyAll<T>(
     const copied = await copyFile(join(source, path), target);
     if (copied.sha256 !== sha256)
       throw new StartError(`${source}/${path} changed while it was copied; nothing was restored: try again`);
-    copiedFiles += 1;
     if (path.startsWith('snapshots/'))
       for (const folder of foldersAbove(target, drafts.snapshotsDir)) opened.add(folder);
   }
@@ -164,13 +182,24 @@ function keepsData(source: string, damagedSince: readonly string[]): StartError 
   );
 }
 
-async function takenPlaces(places: Places): Promise<string[]> {
+async function takenPlaces(places: Places, fixed: FixedFolders): Promise<string[]> {
   const taken = existsSync(places.dbPath) ? [places.dbPath] : [];
-  for (const dir of [places.logsDir, places.artifactsDir, places.snapshotsDir, places.runsDir]) {
-    const names = await readdir(dir).catch(() => []);
+  for (const dir of foldersIn(places)) {
+    const names = fixed.get(dir) ?? (await readdir(dir).catch(() => []));
     if (names.length > 0) taken.push(dir);
   }
   return taken;
+}
+
+/** The key files that stay: those that the backup lacks, and those that are the same. A container may mount them. */
+async function findKeptKeys(source: string, places: Places): Promise<ReadonlySet<string>> {
+  const kept = new Set<string>();
+  for (const [name, key] of Object.entries(keyFiles)) {
+    const theirs = await sumOf(join(source, name)).catch(() => undefined);
+    const present = await sumOf(places[key]).catch(() => undefined);
+    if (theirs === undefined || theirs.sha256 === present?.sha256) kept.add(places[key]);
+  }
+  return kept;
 }
 
 /** The file or folder of the instance that a file of the backup belongs to. */

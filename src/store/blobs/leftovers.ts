@@ -4,6 +4,7 @@
 import { readdir, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { errorCode } from '../../lib/error-code.ts';
+import { isShard } from '../../lib/ids.ts';
 import type { Database } from '../database.ts';
 
 export type Leftovers = {
@@ -52,6 +53,8 @@ export function createLeftovers(o: { readonly blobsDir: string; readonly databas
   ): ReturnType<Leftovers['remove']> {
     const dir = join(o.blobsDir, folder);
     for (const shard of await readdir(dir).catch(ignoreMissing)) {
+      // At the root of a file system is `lost+found`, which only root can read.
+      if (!isShard(shard)) continue;
       const found: { name: string; sizeBytes: number }[] = [];
       for (const name of await readdir(join(dir, shard)).catch(ignoreMissing)) {
         if (!pattern.test(name)) continue;
