@@ -1,6 +1,6 @@
 // A disk that is full for a while delays the end of a run, and decides nothing about it.
 
-import { existsSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect } from 'vitest';
 import { isOutput } from '../../src/domain/event.ts';
@@ -132,6 +132,31 @@ describe('while the disk is full', () => {
     const { lines } = await opened.store.logs.page(runId, { limit: 200_000 });
     expect(lines.length).toBeGreaterThan(20_000);
     expect(lines.every(({ message, stream }) => stream === 'stderr' || message.length <= 76)).toBe(true);
+  });
+
+  test('a run ends with the end of its log, although nothing of its output had room when it ended', async () => {
+    const root = dataFolder({ sizeMiB: 32 });
+    const prints = bash(
+      'echo ready; until [[ -e go ]]; do sleep 0.02; done; head -c 6000000 /dev/urandom | base64; echo done; touch ended',
+    );
+    const opened = await openEngine(root, { jobs: { prints } });
+    const runId = await ready(opened, 'prints');
+    await opened.close();
+    tell(root, runId);
+    await expect.poll(() => existsSync(join(root, 'data', 'runs', runId, 'workspace', 'ended'))).toBe(true);
+
+    // Enough to open the database, and not enough for the output.
+    fillDisk(root);
+    truncateSync(join(root, 'filler'), statSync(join(root, 'filler')).size - 700 * 1024);
+    mkdirSync(join(root, 'rest'));
+    const next = await openEngine(root);
+    await expect.poll(() => next.log.map(({ msg }) => msg)).toContain(waiting);
+    fillDisk(join(root, 'rest'));
+    expect(await next.finished(runId)).toMatchObject({ status: 'success', error: null });
+    const messages = await next.messages(runId);
+    expect(messages).toContainEqual(expect.stringMatching(/^… \d+ lines .* left out: the disk was full …$/));
+    expect(messages.length).toBeGreaterThan(1_000);
+    expect(messages).toContain('done');
   });
 
   test('the end of a log over its limit, held back until the log closes, is stored once there is room', async () => {

@@ -22,6 +22,8 @@ type Destination = Pick<AttemptStart, 'at' | 'withRetry'> & {
 
 /** How long the rest of the output of a script that has ended waits for room on a full disk. */
 const patienceMs = 5_000;
+/** More than a log keeps of the rest. */
+const keptSpoolBytes = 2 ** 20;
 
 export function createOutput(o: Destination) {
   const { runLog } = o;
@@ -34,7 +36,12 @@ export function createOutput(o: Destination) {
   let recoveredEnd = 0;
   const leaps: SpoolJump[] = [];
   let openLog: LogWriter | undefined;
-  const room = createRoomOnFullDisk({ discard: (log) => spool?.discard(log.spoolOffset(o.at), true) });
+  const room = createRoomOnFullDisk({
+    discard: (log, isEndOnly) => {
+      const unneeded = isEndOnly ? spoolEnd - keptSpoolBytes : 0;
+      spool?.discard(Math.max(unneeded, log.spoolOffset(o.at)), true);
+    },
+  });
 
   /** Reads on from the current offset. */
   function read(): SpoolFollower {
@@ -103,15 +110,18 @@ export function createOutput(o: Destination) {
 
 /**
  * A script that fills the disk leaves a spool that holds the room for the rest of its log. The script would take room
- * that is freed before its end. If that is not enough, the log keeps only the end of the rest, so that the run ends.
+ * that is freed before its end. If that is not enough, the log keeps only the end of the rest, so that the run ends. The
+ * spool then gives up what the log leaves out, although the log cannot say so yet: it may have no room for a single byte.
  */
-function createRoomOnFullDisk({ discard }: { readonly discard: (log: LogWriter) => void }) {
+function createRoomOnFullDisk(o: { readonly discard: (log: LogWriter, isEndOnly: boolean) => void }) {
   let isScriptOver = false;
   /** The log that the disk has refused output of, at any time. */
   let refusedLog: LogWriter | undefined;
   /** Set while the disk refuses output. */
   let makeRoom: (() => void) | undefined;
   let patience: NodeJS.Timeout | undefined;
+  let isEndOnly = false;
+  const discard = (log: LogWriter): void => o.discard(log, isEndOnly);
 
   return {
     refused(log: LogWriter, error: unknown): void {
@@ -121,13 +131,16 @@ function createRoomOnFullDisk({ discard }: { readonly discard: (log: LogWriter) 
         if (!isDiskFull(error)) return;
         patience ??= setTimeout(() => {
           patience = undefined;
-          if (makeRoom) log.keepOnlyEnd();
+          if (!makeRoom) return;
+          isEndOnly = true;
+          log.keepOnlyEnd();
         }, patienceMs);
       };
       if (isScriptOver) makeRoom();
     },
     accepted(): void {
       makeRoom = undefined;
+      if (isEndOnly && refusedLog) discard(refusedLog);
     },
     scriptEnded(): void {
       isScriptOver = true;
