@@ -91,8 +91,7 @@ async function webhooksOfDefault(): Promise<string[]> {
 async function found(name: string): Promise<Tenant> {
   const token = await server.token({ tenant: name });
   const spare = await server.token({ tenant: name });
-  const run = await server.addRun({ tenant: name });
-  await run.move('claim');
+  const run = await server.addRun({ tenant: name }, 'claim');
   await run.print(`the secret of ${name}`);
   const artifact = await server.addArtifact(run, { name: 'report.txt', content: `the report of ${name}` });
   const expired = await server.addArtifact(run, { name: 'report.txt', content: 'old', expiresAtMs: 1 });

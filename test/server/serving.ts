@@ -82,8 +82,8 @@ export type Serving = {
   readonly post: (path: string, body: unknown, headers?: Readonly<Record<string, string>>) => Promise<Response>;
   /** Creates a token. */
   readonly token: (o?: TestTokenOptions) => Promise<TestToken>;
-  /** Adds a run that is not executed; the test moves it. */
-  readonly addRun: (o?: Partial<NewRun>) => Promise<TestRun>;
+  /** Adds a run that is not executed; the test moves it, first with `move`, before an engine can find the run. */
+  readonly addRun: (o?: Partial<NewRun>, move?: RunMove) => Promise<TestRun>;
   /** Writes a job into the folder of the source. */
   readonly addJob: (folder: string, files: JobFiles) => Promise<void>;
   readonly addArtifact: (run: TestRun, o: TestArtifact) => Promise<string>;
@@ -264,7 +264,7 @@ export async function startServing(o: ServingOptions = {}): Promise<Serving> {
       }),
     token: (token) => addToken(store, clock, token),
     addJob: (folder, files) => writeJob(join(jobsDir, folder), files),
-    addRun: (run) => addRun(store, run),
+    addRun: (run, move) => addRun(store, run, move),
     addArtifact: (run, artifact) => addArtifact(store, root, run, artifact),
     close,
     [Symbol.asyncDispose]: close,
@@ -312,14 +312,14 @@ async function addToken(store: Store, clock: Clock, o: TestTokenOptions = {}): P
   return { id, name, credential, headers: { authorization: `Bearer ${credential}` } };
 }
 
-async function addRun(store: Store, over: Partial<NewRun> = {}): Promise<TestRun> {
+async function addRun(store: Store, over: Partial<NewRun> = {}, first?: RunMove): Promise<TestRun> {
   const { jobId = 'demo', tenant = 'default' } = over;
   const createdAtMs = systemClock.now();
   const id = createId('run', createdAtMs);
   let writer: LogWriter | undefined;
   let spoolEnd = 0;
-  await store.db.transact((tx) =>
-    store.runs.add(tx, {
+  await store.db.transact(async (tx) => {
+    await store.runs.add(tx, {
       id,
       jobId,
       tenant,
@@ -360,8 +360,9 @@ async function addRun(store: Store, over: Partial<NewRun> = {}): Promise<TestRun
         resolvedArgs: {},
       },
       ...over,
-    }),
-  );
+    });
+    if (first) await moveRun(tx, store.runs, id, first, { atMs: systemClock.now() });
+  });
 
   const move: TestRun['move'] = async (name, change = {}) => {
     await store.db.transact((tx) => moveRun(tx, store.runs, id, name, { atMs: systemClock.now(), ...change }));
