@@ -6,6 +6,8 @@ import type { Client } from './client.ts';
 import { errorText, isPassing } from './error-words.ts';
 import { grantText } from './grant-text.ts';
 
+type JobStep = AnswerOf<'getJob'>['steps'][number];
+
 export type Outlook =
   | { readonly kind: 'plan'; readonly plan: AnswerOf<'createPlan'> }
   | { readonly kind: 'errors'; readonly errors: readonly Readonly<Record<string, unknown>>[] }
@@ -39,6 +41,19 @@ export function outlookWords(outlook: Outlook | null, errorCount: number): Outlo
   const steps = plan.steps.length > 1 ? `, with ${plan.steps.length} steps` : '';
   const grants = plan.grants.length > 0 ? `; it may ${plan.grants.map(grantWords).join(', ')}` : '';
   return { text: `Starts at once, in the profile ${plan.security.profile}${steps}${grants}.`, tone: 'good' };
+}
+
+/**
+ * "asks for an approval at ship", and where it may ask: whether a condition is met is known only when the step is due.
+ * Empty: it asks for nothing.
+ */
+export function approvalWords(steps: readonly Pick<JobStep, 'step_id' | 'kind' | 'if'>[]): string {
+  const asking = steps.filter(({ kind }) => kind === 'approval');
+  const sure = asking.filter((step) => step.if === null).map(({ step_id: id }) => id);
+  const parts = asking.flatMap(({ step_id: id, if: condition }) =>
+    condition === null ? [] : [`may ask for an approval at ${id}, if ${condition}`],
+  );
+  return [...(sure.length > 0 ? [`asks for an approval at ${sure.join(', ')}`] : []), ...parts].join('; it ');
 }
 
 /** For a form in which nothing was entered yet. */

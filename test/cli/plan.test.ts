@@ -27,6 +27,23 @@ test('a plan shows when, how often and how long each step runs, with sizes in re
   expect(stdout).toMatch(/^limits .*memory 1\.5 GiB/m);
 });
 
+test('a plan says where the run asks for an approval, and under which condition it may ask', async () => {
+  const config = {
+    steps: [
+      { id: 'review', approval: { text: 'Is it read?' } },
+      { id: 'build', command: ['true'], needs: ['review'] },
+      { id: 'ask', approval: { text: 'Go on?' }, needs: ['build'], if: 'steps.build.status == "success"' },
+    ],
+  };
+  const { dir } = await createInstance({ release: { 'config.yaml': JSON.stringify(config) } });
+  const { stdout, code } = await flwd(dir, 'plan', 'release');
+  expect(code).toBe(0);
+  expect(stdout.trimEnd().split('\n').at(-1)).toBe(
+    'it would start at once; it asks for an approval at review; ' +
+      'it may ask for an approval at ask, if steps.build.status == "success"',
+  );
+});
+
 test('a plan names the channels of the job that flwd.yaml does not have', async () => {
   const config = { command: ['true'], notify: [{ channel: 'team' }] };
   const { dir } = await createInstance({ backup: { 'config.yaml': JSON.stringify(config) } });

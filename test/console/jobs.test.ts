@@ -48,6 +48,14 @@ const server = await startServing({
         { id: 'check', command: './run.sh', needs: ['ask'], always: true, matrix: { a: [1, 2], b: [1, 2] } },
       ],
     }),
+    'demo/condition': bash('true', {
+      command: undefined,
+      argspec: { type: 'object', properties: { env: { type: 'string', default: 'staging' } } },
+      steps: [
+        { id: 'build', command: './run.sh' },
+        { id: 'ask', approval: { text: 'Go on?' }, needs: ['build'], if: 'args.env == "production"' },
+      ],
+    }),
     'stats/calls': bash('true', {
       command: undefined,
       steps: [
@@ -333,6 +341,11 @@ testWith(headlessChromium)('the runs of a job show why they failed, and their ar
   await args.waitFor();
   await resize(page, 1_100, 900);
   await args.waitFor({ state: 'hidden' });
+});
+
+testWith(headlessChromium)('the form says under which condition a run may ask for an approval', async () => {
+  const page = await browser.open(`${server.url}/jobs/demo/condition`);
+  await page.getByText('It may ask for an approval at ask, if args.env == "production".').waitFor();
 });
 
 testWith(headlessChromium)('a job shows its steps as a graph before any run', async () => {

@@ -2,6 +2,7 @@
 
 import type { Client } from '../../client/client.ts';
 import { grantText } from '../../client/grant-text.ts';
+import { approvalWords } from '../../client/outlook.ts';
 import type { AnswerOf, BodyOf } from '../../contract/operations.ts';
 import type { ArgumentField } from '../../domain/argument-fields.ts';
 import { sizeWords } from '../../lib/units.ts';
@@ -90,7 +91,12 @@ function describe(
     output.warn(`warning: flwd.yaml has no channel '${name}', which the job notifies`);
   const then = plan.waiting === null ? 'it would start at once' : `it would wait: ${plan.waiting}`;
   const start = isComplete ? then : `with the missing secrets, ${then}`;
-  output.text(plan.denied ? `${output.paint('bad', 'it would be refused')}: ${plan.denied.detail}\n` : `${start}\n`);
+  const asks = approvalWords(job.steps);
+  output.text(
+    plan.denied
+      ? `${output.paint('bad', 'it would be refused')}: ${plan.denied.detail}\n`
+      : `${start}${asks === '' ? '' : `; it ${asks}`}\n`,
+  );
 }
 
 /** The step's rules in the job file: when, how often and for how long it runs. */

@@ -2,8 +2,10 @@
 
 import { CircleCheck, CircleX, Clock, PenLine, UserRound } from 'lucide-react';
 import type { ReactNode } from 'react';
+import { approvalWords } from '../../client/outlook.ts';
 import { spanWords } from '../../client/took.ts';
 import type { AnswerOf } from '../../contract/operations.ts';
+import { harmless } from '../words.ts';
 import styles from './Sentence.module.css';
 import type { useStartForm } from './start-form.ts';
 
@@ -23,9 +25,9 @@ export function Sentence({
   const { words, typed, outlook, fieldErrors } = form;
   const isSilent = typed.read.error !== undefined || form.isSaid;
   const isPlanned = outlook?.kind === 'plan' && outlook.plan.denied === null;
-  const asks = isPlanned ? job.steps.filter(({ kind }) => kind === 'approval').map(({ step_id: id }) => id) : [];
+  const asks = isPlanned ? harmless(approvalWords(job.steps)) : '';
   const tone = isSilent ? 'open' : words.tone;
-  const isAsking = asks.length > 0 && tone === 'good';
+  const isAsking = asks !== '' && tone === 'good';
   const Icon = isAsking ? UserRound : icons[tone];
   const hasWrong = outlook?.kind !== 'none' && fieldErrors.byField.size > 0;
   return (
@@ -43,7 +45,7 @@ export function Sentence({
             ) : (
               words.text
             )}
-            {asks.length > 0 && ` It asks for an approval at ${asks.join(', ')}.`}
+            {asks !== '' && ` It ${asks}.`}
             {isPlanned && workMs !== null && <span className={styles.work}> About {spanWords(workMs)} of work.</span>}
           </span>
         </>
