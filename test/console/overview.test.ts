@@ -42,6 +42,11 @@ describe('the overview', () => {
     const figures = page.locator('dl');
     await figures.getByText('60 %').waitFor();
     await expect.poll(() => figures.textContent()).toMatch(/Runs5.*Failed2.*all with one error/);
+    // The line is not flat: it has the hour that is not over.
+    const paths = await page.getByRole('img', { name: 'Trend of runs' }).locator('path').all();
+    const drawn = (await Promise.all(paths.map((path) => path.getAttribute('d')))).join('');
+    expect(drawn).toMatch(/,3(?![\d.])/);
+    expect(drawn).toMatch(/,15(?![\d.])/);
     await cardOf(page, 'Failures since yesterday').getByText('2 runs', { exact: true }).waitFor();
     const message = page.getByRole('list', { name: 'Failures' }).getByRole('link', { name: /price list is empty/ });
     await expect.poll(() => message.getAttribute('href')).toBe(`/runs/${failed[1]}`);

@@ -74,9 +74,7 @@ function figuresOf(
   { range, groups, was }: { readonly range: StatsRange; readonly groups: number | undefined; readonly was: string },
 ): Figure[] {
   const { duration, waiting } = totals;
-  // The last hour or day is not over.
-  const whole = runs.slice(0, -1);
-  const ended = thin(whole.map(({ success, failed }) => success + failed));
+  const ended = thin(runs.map(({ success, failed }) => success + failed));
   const isWorse = (totals.success_rate ?? 1) < (before.success_rate ?? 1);
   return [
     {
@@ -86,7 +84,8 @@ function figuresOf(
       href: runsPath(`since:${range}`),
       trend: (
         <Sparkline
-          values={thin(whole.map(({ success, failed, cancelled }) => success + failed + cancelled))}
+          values={thin(runs.map(({ success, failed, cancelled }) => success + failed + cancelled))}
+          isLastOpen
           label="Trend of runs"
         />
       ),
@@ -98,7 +97,7 @@ function figuresOf(
       trend: (
         <Sparkline
           look={isWorse ? 'plain' : 'success'}
-          values={thin(whole.map(({ success }) => success)).map((success, n) => {
+          values={thin(runs.map(({ success }) => success)).map((success, n) => {
             const all = ended[n] ?? 0;
             return all === 0 ? null : success / all;
           })}
@@ -116,6 +115,7 @@ function figuresOf(
         <Sparkline
           look={totals.failed > 0 ? 'failed' : 'plain'}
           values={thin(runs.map(({ failed }) => failed))}
+          isLastOpen
           label="Trend of failures"
         />
       ),

@@ -12,6 +12,7 @@ export function Sparkline({
   label,
   look = 'plain',
   joinsGaps = false,
+  isLastOpen = false,
   width = 64,
   height = 18,
 }: {
@@ -20,6 +21,8 @@ export function Sparkline({
   /** What the line says, in words. */
   readonly label: string;
   readonly joinsGaps?: boolean;
+  /** The hour or day of the last value is not over, so the number is still small: the line to it is dashed. */
+  readonly isLastOpen?: boolean;
   readonly look?: 'plain' | 'late' | 'success' | 'failed';
   readonly width?: number;
   readonly height?: number;
@@ -36,11 +39,13 @@ export function Sparkline({
   const path = line<(typeof drawn)[number]>()
     .defined(({ value }) => value !== null)
     .x(({ index }) => x(index))
-    .y(({ value }) => y(value ?? 0))(drawn);
+    .y(({ value }) => y(value ?? 0));
+  const open = isLastOpen ? drawn.slice(-2) : [];
   return (
     <svg width={width} height={height} role="img" aria-label={label} className={styles.spark} data-look={look}>
       <title>{label}</title>
-      <path d={path ?? ''} />
+      <path d={path(isLastOpen ? drawn.slice(0, -1) : drawn) ?? ''} />
+      {open.length > 0 && <path d={path(open) ?? ''} className={styles.open} />}
       <circle cx={x(last.index)} cy={y(last.value)} r="2" />
     </svg>
   );
