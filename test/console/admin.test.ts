@@ -229,6 +229,13 @@ testWith(headlessChromium)('a value is read when its key is opened, by keyboard 
   await dialogOf('binary').getByRole('button', { name: 'Copy as base64' }).waitFor();
 });
 
+testWith(headlessChromium)('at 1,440 pixels, the path of a source is shown in full', async () => {
+  const page = await browser.open(`${server.url}/admin/sources`, { width: 1_440 });
+  await page.getByRole('cell').getByTitle(server.root).waitFor();
+  const cell = `document.querySelector('[title^="${server.root}"]').closest('td')`;
+  expect(await page.evaluate(`${cell}.scrollWidth - ${cell}.clientWidth`)).toBe(0);
+});
+
 testWith(headlessChromium)('on a phone, sources and values have the facts and the buttons of the table', async () => {
   await put('/kv/phone/one', '');
   const page = await browser.open(`${server.url}/admin/sources`, { width: 390 });

@@ -25,6 +25,13 @@ const read = async <T>(path: string): Promise<T> => JSON.parse(await (await serv
 const deliver = (address: string, body: object) =>
   fetch(address, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) });
 
+testWith(headlessChromium)('at 1,440 pixels, the address of a webhook is shown in full', async () => {
+  const page = await browser.open(`${server.url}/admin/webhooks`, { width: 1_440 });
+  await page.getByTitle('/hooks/site/deploy/push').waitFor();
+  const address = `document.querySelector('[title="/hooks/site/deploy/push"]')`;
+  expect(await page.evaluate(`${address}.scrollWidth - ${address}.clientWidth`)).toBe(0);
+});
+
 testWith(headlessChromium)(
   'a webhook is created by keyboard, its address shown once, its deliveries sent again, and it is removed',
   async () => {

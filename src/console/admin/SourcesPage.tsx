@@ -36,7 +36,8 @@ export function SourcesPage(): ReactNode {
   const sources = useSources();
   const maySync = may('sources:write') === true;
   const { isBusy, act } = acts;
-  const columns = useMemo(() => columnsOf({ maySync, isBusy, act }), [maySync, isBusy]);
+  const hasUntrusted = sources.data?.sources.some(({ may_use: use }) => use) ?? false;
+  const columns = useMemo(() => columnsOf({ maySync, hasUntrusted, isBusy, act }), [maySync, hasUntrusted, isBusy]);
   return (
     <>
       <PageHeader title="Sources" count={sources.data?.sources.length} />
@@ -75,9 +76,11 @@ export function SourcesPage(): ReactNode {
   );
 }
 
-function columnsOf(o: { readonly maySync: boolean } & Pick<Acts, 'isBusy' | 'act'>): readonly Column<Source>[] {
+function columnsOf(
+  o: { readonly maySync: boolean; readonly hasUntrusted: boolean } & Pick<Acts, 'isBusy' | 'act'>,
+): readonly Column<Source>[] {
   return [
-    { id: 'name', head: 'Source', width: '18%', cell: ({ name }) => name },
+    { id: 'name', head: 'Source', width: '14%', cell: ({ name }) => name },
     { id: 'kind', head: 'Kind', width: '90px', cell: ({ type }) => (type === 'fs' ? 'folder' : type) },
     {
       id: 'where',
@@ -94,7 +97,7 @@ function columnsOf(o: { readonly maySync: boolean } & Pick<Acts, 'isBusy' | 'act
     {
       id: 'trust',
       head: 'Trusted',
-      width: '24%',
+      width: o.hasUntrusted ? '24%' : '80px',
       leavesBelowPx: 1_180,
       cell: ({ may_use: use }) => (use ? `no; may use ${useWords(use)}` : 'yes'),
     },

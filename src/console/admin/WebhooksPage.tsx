@@ -97,7 +97,7 @@ type Rights = {
 function columnsOf(rights: Rights): readonly Column<Webhook>[] {
   return [
     { id: 'job', head: 'Job', cell: ({ job_id: id }) => <JobLine id={id} /> },
-    { id: 'name', head: 'Name', width: '17%', cell: ({ name }) => <span title={name}>{name}</span> },
+    { id: 'name', head: 'Name', width: '12%', cell: ({ name }) => <span title={name}>{name}</span> },
     {
       id: 'scheme',
       head: 'Signed by',
@@ -107,6 +107,7 @@ function columnsOf(rights: Rights): readonly Column<Webhook>[] {
     {
       id: 'hook',
       head: 'Address',
+      width: 'minmax(0, 2fr)',
       leavesBelowPx: 1_180,
       cell: (webhook) => <Address of={webhook} />,
     },
