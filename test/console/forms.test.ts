@@ -218,10 +218,13 @@ testWith(headlessChromium)(
     const page = await browser.open(`${server.url}/jobs/note`);
     const bar = page.getByRole('form', { name: 'Arguments' }).locator('footer');
     await bar.getByRole('button', { name: 'curl' }).waitFor();
+    await bar.getByText('Ctrl ⏎').waitFor();
     await resize(page, 390, 844);
     await bar.getByRole('button', { name: 'curl' }).waitFor({ state: 'detached' });
     await page.getByRole('button', { name: 'curl' }).waitFor();
     await expect.poll(async () => (await bar.boundingBox())?.height ?? 0).toBeLessThan(80);
+    // A phone has no such keys.
+    await bar.getByText('Ctrl ⏎').waitFor({ state: 'hidden' });
   },
 );
 
