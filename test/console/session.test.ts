@@ -10,6 +10,25 @@ import { aBrowser } from './a-browser.ts';
 
 const browser = aBrowser();
 
+/** Words that are on two lines. */
+const brokenWords = `(() => {
+  const words = [];
+  for (const element of document.querySelectorAll('[role=dialog] code')) {
+    const texts = document.createTreeWalker(element, NodeFilter.SHOW_TEXT);
+    while (texts.nextNode()) {
+      const node = texts.currentNode;
+      for (const { index, 0: word } of node.textContent.matchAll(/\\S+/g)) {
+        const range = document.createRange();
+        range.setStart(node, index);
+        range.setEnd(node, index + word.length);
+        const lines = new Set([...range.getClientRects()].map(({ top }) => Math.round(top)));
+        if (lines.size > 1) words.push(word);
+      }
+    }
+  }
+  return words;
+})()`;
+
 testWith(headlessChromium)(
   'a token that is deleted while the user fills in a form loses nothing that was typed',
   async () => {
@@ -53,6 +72,23 @@ testWith(headlessChromium)(
     await asked.waitFor({ state: 'detached' });
     await page.getByRole('alert').getByRole('button', { name: 'Try again' }).click();
     await asked.waitFor();
+  },
+);
+
+testWith(headlessChromium)(
+  'the commands that create a token have lines of their own, broken only at spaces',
+  async () => {
+    await using guarded = await startServing({ authMode: 'required' });
+    const page = await browser.open(guarded.url, { width: 390 });
+    const commands = page.getByRole('dialog', { name: 'Sign in' }).locator('code');
+    await commands.first().waitFor();
+    expect(await commands.allTextContents()).toEqual([
+      'flwd tokens create --name console --scopes jobs:read,runs:read,artifacts:read',
+      'flwd tokens create --name console --scopes jobs:read,runs:write,runs:approve,artifacts:read',
+    ]);
+    expect(await page.evaluate(brokenWords)).toEqual([]);
+    const dialog = `document.querySelector('[role=dialog]')`;
+    expect(await page.evaluate(`${dialog}.scrollWidth - ${dialog}.clientWidth`)).toBe(0);
   },
 );
 

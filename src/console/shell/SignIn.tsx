@@ -1,7 +1,7 @@
 // Asks for a token. It opens above the page, which keeps what the user has typed.
 
 import { Dialog as Base } from '@base-ui/react/dialog';
-import { type ReactNode, useRef, useState } from 'react';
+import { Fragment, type ReactNode, useRef, useState } from 'react';
 import { Button } from '../design/controls/Button.tsx';
 import dialog from '../design/controls/Dialog.module.css';
 import { Input } from '../design/controls/Input.tsx';
@@ -75,14 +75,31 @@ export function SignIn({ refusal }: { readonly refusal: string }): ReactNode {
             <Button type="submit" look="primary" size="form" disabled={token.trim() === ''}>
               Sign in
             </Button>
-            <p className={styles.hint}>
-              Create a token on the server. To view:{' '}
-              <code>flwd tokens create --name console --scopes {scopesToLook}</code>. To start and cancel runs as well,
-              use the scopes <code>{scopesToOperate}</code>. The token is kept until this tab is closed.
-            </p>
+            <div className={styles.hint}>
+              <p>Create a token on the server. To view:</p>
+              <CreateToken scopes={scopesToLook} />
+              <p>To start and cancel runs as well:</p>
+              <CreateToken scopes={scopesToOperate} />
+              <p>The token is kept until this tab is closed.</p>
+            </div>
           </form>
         </Base.Popup>
       </Base.Portal>
     </Base.Root>
+  );
+}
+
+/** The command breaks only at its spaces. */
+function CreateToken({ scopes }: { readonly scopes: string }): ReactNode {
+  const words = `flwd tokens create --name console --scopes ${scopes}`.split(' ');
+  return (
+    <code>
+      {words.map((word, at) => (
+        <Fragment key={word}>
+          {at > 0 && ' '}
+          <span>{word}</span>
+        </Fragment>
+      ))}
+    </code>
   );
 }
