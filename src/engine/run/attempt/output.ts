@@ -37,10 +37,8 @@ export function createOutput(o: Destination) {
   const leaps: SpoolJump[] = [];
   let openLog: LogWriter | undefined;
   const room = createRoomOnFullDisk({
-    discard: (log, isEndOnly) => {
-      const unneeded = isEndOnly ? spoolEnd - keptSpoolBytes : 0;
-      spool?.discard(Math.max(unneeded, log.spoolOffset(o.at)), true);
-    },
+    discard: (log, isEndOnly) =>
+      spool?.discard(Math.max(isEndOnly ? spoolEnd - keptSpoolBytes : 0, log.spoolOffset(o.at)), true),
   });
 
   /** Reads on from the current offset. */
@@ -110,8 +108,8 @@ export function createOutput(o: Destination) {
 
 /**
  * A script that fills the disk leaves a spool that holds the room for the rest of its log. The script would take room
- * that is freed before its end. If that is not enough, the log keeps only the end of the rest, so that the run ends. The
- * spool then gives up what the log leaves out, although the log cannot say so yet: it may have no room for a single byte.
+ * that is freed before its end. If that is not enough, the log keeps only the end of the rest, so that the run ends.
+ * The spool then gives up what the log leaves out, although the log cannot say so yet: it may have no room for a byte.
  */
 function createRoomOnFullDisk(o: { readonly discard: (log: LogWriter, isEndOnly: boolean) => void }) {
   let isScriptOver = false;
