@@ -24,11 +24,20 @@ const jobs = {
     },
     { get: 'true', test: '[ "$FLWD_MATRIX_NODE" = 22 ]', pack: 'true' },
   ),
+  broken: steps({ steps: [script('test', { matrix: { node: [20, 22, 24] } })] }, { test: 'exit 3' }),
 };
 const served = [
   ['without a server', false],
   ['with a server', true],
 ] as const;
+
+test('a failed matrix counts the other instances that failed', async () => {
+  const { dir } = await createInstance({ broken: jobs.broken });
+  const { stderr } = await flwd(dir, 'run', 'broken', '-q');
+  const why = /test\[node=\d\d\]: exited with code 3; 2 other instances failed\n/;
+  expect(stderr).toMatch(why);
+  expect((await flwd(dir, 'runs', 'broken')).stdout).toMatch(why);
+});
 
 test.each(served)(
   '%s a run can be repeated from its start or from what failed, with other arguments',

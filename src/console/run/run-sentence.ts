@@ -1,5 +1,6 @@
 // The state of a run in a sentence: what happened, where, why, and what became of the rest.
 
+import { otherFailures } from '../../client/answer-words.ts';
 import { failingStep } from '../../client/shown-steps.ts';
 import { secondsWords, spanWords, tookMs } from '../../client/took.ts';
 import { isFinished } from '../../domain/run.ts';
@@ -77,9 +78,8 @@ function othersWords({ steps }: Run, failed: Step | null): string {
   const count = (status: Step['status']): number => own.filter((step) => step.status === status).length;
   // A step whose condition was false was not meant to run.
   const prevented = own.filter(({ reason }) => reason === 'upstream_failed').length;
-  const alsoFailed = siblings.filter(({ status }) => status === 'failed').length;
   const parts = [
-    alsoFailed > 0 && `${alsoFailed} other ${alsoFailed === 1 ? 'instance' : 'instances'} failed`,
+    otherFailures(steps, failed) || false,
     fine > 0 && `${fine} other ${fine === 1 ? 'instance' : 'instances'} succeeded`,
     count('failed') > 0 && `${stepsWords(count('failed'), failed !== null)} failed`,
     prevented > 0 && `${stepsWords(prevented)} did not run`,
