@@ -57,6 +57,16 @@ test.each([false, true])('a schedule is created, held, released and removed (wit
     labels: { team: 'ops' },
     catch_up: 'last',
   });
+  const named = (await flwd(dir, 'schedules', 'add', 'own', '--cron', '0 5 * * *', '--name', 'early')).stdout.trim();
+  const heldByName = await flwd(dir, 'schedules', 'hold', 'early');
+  expect(heldByName).toEqual({ code: 0, stdout: `held ${named}\n`, stderr: '' });
+  expect((await flwd(dir, 'schedules', 'release', 'early')).stdout).toBe(`released ${named}\n`);
+  expect(await flwd(dir, 'schedules', 'run', 'early')).toMatchObject({ code: 0 });
+  expect((await flwd(dir, 'schedules', 'rm', 'early')).stderr).toBe(`removed ${named}\n`);
+  expect(await flwd(dir, 'schedules', 'rm', 'early')).toMatchObject({
+    code: 3,
+    stderr: 'there is no schedule `early`; flwd schedules lists the schedules\n',
+  });
   expect(await flwd(dir, 'schedules', 'rm', id)).toEqual({ code: 0, stdout: '', stderr: `removed ${id}\n` });
 });
 

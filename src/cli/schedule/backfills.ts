@@ -12,6 +12,7 @@ import { jobsOf } from '../job/known-jobs.ts';
 import { oneOperand, readChoice, readCount, readInstant, readValue } from '../option-values.ts';
 import { type Session, withSession } from '../session/session.ts';
 import { createOutput, flexible, type Output } from '../terminal/output.ts';
+import { scheduleIdOf, withName } from './find-schedule.ts';
 import { noteNoServer } from './schedules.ts';
 
 type Schedule = AnswerOf<'listSchedules'>['schedules'][number];
@@ -99,26 +100,15 @@ async function findSchedule({ client, command }: Session, jobId: string, options
 
 /** A schedule that was removed is known by its id while its backfills are kept. @throws Refusal */
 async function findScheduleId(
-  { client, command }: Session,
+  session: Session,
   asked: string,
   within: { readonly job_id?: string; readonly tenant?: string },
 ): Promise<string> {
-  const { total } = await client.call('listBackfills', { query: { ...within, schedule_id: asked, limit: 1 } });
+  const { total } = await session.client.call('listBackfills', { query: { ...within, schedule_id: asked, limit: 1 } });
   if (total > 0) return asked;
-  const { schedules } = await client.call('listSchedules', { query: within });
-  const found = withName(schedules, asked);
-  const [one, other] = found;
-  if (one && !other) return one.id;
-  const listed = `${command('schedules')} lists the schedules`;
-  if (one) throw new Refusal(`${found.length} schedules have the name \`${asked}\`: give the id of one; ${listed}`);
-  throw new Refusal(`there is no schedule \`${asked}\`; ${listed}`, exitCodes.notFound);
+  return scheduleIdOf(session, asked, within);
 }
 
-function withName(schedules: readonly Schedule[], asked: string): readonly Schedule[] {
-  return schedules.filter(({ id, name }) => id === asked || name === asked);
-}
-
-/** A date begins when it begins in the time zone of the schedule. @throws Refusal */
 function readTime(options: Options, name: string, timezone: string): string | undefined {
   const text = readValue(options, name);
   return text !== undefined && isDate(text) ? toTimestamp(startOfDay(text, timezone)) : readInstant(options, name);

@@ -13,6 +13,7 @@ import { oneOperand, readInstant, readValue } from '../option-values.ts';
 import { startAndWatch, startHeaders } from '../run/started-run.ts';
 import { type Session, withSession } from '../session/session.ts';
 import { createOutput, flexible, type Output } from '../terminal/output.ts';
+import { scheduleIdOf } from './find-schedule.ts';
 
 type Schedule = AnswerOf<'listSchedules'>['schedules'][number];
 
@@ -31,12 +32,12 @@ export async function list(options: Options): Promise<void> {
 
 /** `flwd schedules run SCHEDULE`: runs the job of a schedule now, and prints its output until it ends. */
 export async function start(options: Options, operands: readonly string[]): Promise<ExitCode> {
-  const id = oneOperand(operands, 'flwd schedules run SCHEDULE; flwd schedules lists the schedules');
+  const asked = oneOperand(operands, 'flwd schedules run SCHEDULE; flwd schedules lists the schedules');
   const output = createOutput(options);
   const headers = startHeaders(options);
   return withSession(options, async (session) => {
     const { client } = session;
-    const path = { schedule_id: id };
+    const path = { schedule_id: await scheduleIdOf(session, asked) };
     const create = async () => (await client.call('runSchedule', { path, headers })).run_id;
     return startAndWatch(session, create, { options, output });
   });
@@ -44,32 +45,35 @@ export async function start(options: Options, operands: readonly string[]): Prom
 
 /** `flwd schedules rm SCHEDULE` */
 export async function remove(options: Options, operands: readonly string[]): Promise<void> {
-  const id = oneOperand(operands, 'flwd schedules rm SCHEDULE; flwd schedules lists the schedules');
+  const asked = oneOperand(operands, 'flwd schedules rm SCHEDULE; flwd schedules lists the schedules');
   const output = createOutput(options);
-  return withSession(options, async ({ client }) => {
-    await client.request('deleteSchedule', { path: { schedule_id: id } });
+  return withSession(options, async (session) => {
+    const id = await scheduleIdOf(session, asked);
+    await session.client.request('deleteSchedule', { path: { schedule_id: id } });
     output.say(`removed ${id}`);
   });
 }
 
 /** `flwd schedules hold SCHEDULE` */
 export async function hold(options: Options, operands: readonly string[]): Promise<void> {
-  const id = oneOperand(operands, 'flwd schedules hold SCHEDULE; flwd schedules lists the schedules');
+  const asked = oneOperand(operands, 'flwd schedules hold SCHEDULE; flwd schedules lists the schedules');
   const output = createOutput(options);
-  const path = { schedule_id: id };
-  const held = await withSession(options, ({ client }) => client.call('holdSchedule', { path }));
-  if (output.isJson) output.json(held);
-  else output.text(`held ${id}\n`);
+  return withSession(options, async (session) => {
+    const id = await scheduleIdOf(session, asked);
+    const held = await session.client.call('holdSchedule', { path: { schedule_id: id } });
+    if (output.isJson) output.json(held);
+    else output.text(`held ${id}\n`);
+  });
 }
 
 /** `flwd schedules release SCHEDULE` */
 export async function release(options: Options, operands: readonly string[]): Promise<void> {
-  const id = oneOperand(operands, 'flwd schedules release SCHEDULE; flwd schedules lists the schedules');
-  const path = { schedule_id: id };
+  const asked = oneOperand(operands, 'flwd schedules release SCHEDULE; flwd schedules lists the schedules');
   const body = defined({ after: readInstant(options, 'after') });
   const output = createOutput(options);
   return withSession(options, async (session) => {
-    const released = await session.client.call('releaseSchedule', { path, body });
+    const id = await scheduleIdOf(session, asked);
+    const released = await session.client.call('releaseSchedule', { path: { schedule_id: id }, body });
     const [next] = released.next_fires;
     if (output.isJson) output.json(released);
     else output.text(`released ${id}\n`);
