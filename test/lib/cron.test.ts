@@ -195,6 +195,7 @@ test('from any instant, the next time is later, a whole minute, and the one that
 
 test.each([
   ['61 * * * *', 'is not a cron pattern: invalid value for minute: 61'],
+  ['@every 5m', 'must be five fields: `*/5 * * * *` means every 5 minutes'],
   ['* * * *', 'must be five fields such as `0 3 * * *`'],
   ['* * * * * *', 'must be five fields such as `0 3 * * *`'],
   [

@@ -20,7 +20,9 @@ import { noteNoServer } from './schedules.ts';
 
 export async function run(options: Options, operands: readonly string[], call: Call): Promise<void> {
   if (operands.length === 0 || (!options.has('cron') && !options.has('at')))
-    throw new Refusal("flwd schedules add needs a job and a time: flwd schedules add JOB --cron '0 3 * * *'");
+    throw new Refusal(
+      "flwd schedules add needs a job and a time: flwd schedules add JOB --cron '0 3 * * *', or '*/5 * * * *' for every 5 minutes",
+    );
   const output = createOutput(options);
   const fires = readCount(options, 'next');
   return withSession(options, async (session) => {

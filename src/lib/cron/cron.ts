@@ -45,6 +45,7 @@ function newCron(written: string, timezone: string): CronTimes | { readonly prob
   const pattern = nicknames.get(written) ?? written;
   if (!/^\S+( \S+){4}$/.test(pattern)) {
     const words = [...nicknames.keys(), ...startWords.keys()].map((word) => `\`${word}\``).join(', ');
+    if (written.startsWith('@every')) return { problem: 'must be five fields: `*/5 * * * *` means every 5 minutes' };
     return {
       problem: `must be five fields such as \`0 3 * * *\`${written.startsWith('@') ? `, or one of ${words}` : ''}`,
     };
