@@ -42,6 +42,8 @@ test.each([
     2,
     'there is no command or job `many/3`; the job `many` takes its arguments as options, which flwd many --help lists\n',
   ],
+  [['token', 'create'], 2, 'there is no command `token`: flwd tokens lists tokens, flwd tokens create makes one\n'],
+  [['status'], 2, 'there is no command `status`: flwd doctor examines the instance, flwd runs lists the runs\n'],
   [['nightly'], 2, 'there is no command or job `nightly`; did you mean `ops/nightly`?\n'],
   [['run', 'plain', '3'], 3, 'there is no job `plain/3`; the job `plain` exists but takes no arguments\n'],
   [['sealed'], 2, `${missingSecret}--n is missing: --n N\n`],

@@ -8,6 +8,20 @@ import { explained } from '../explained.ts';
 import { usageOfField } from './argument-words.ts';
 import type { Job, KnownJobs } from './known-jobs.ts';
 
+/** What people type who know other programs, and what flwd has instead. */
+const otherWords: ReadonlyMap<string, string> = new Map([
+  ['status', 'flwd doctor examines the instance, flwd runs lists the runs'],
+  ['start', 'flwd serve starts the server, or systemctl start flwd if it is a service; flwd run JOB starts a job'],
+  ['stop', 'systemctl stop flwd stops the service, Ctrl-C ends flwd serve; flwd cancel RUN stops a run'],
+  ['restart', 'systemctl restart flwd restarts the service; flwd rerun RUN starts a run again'],
+  ['upgrade', 'install the new version as you installed this one, and restart the server: see docs/install.md'],
+  ['update', 'install the new version as you installed this one, and restart the server: see docs/install.md'],
+  ['token', 'flwd tokens lists tokens, flwd tokens create makes one'],
+  ['job', 'flwd jobs lists the jobs'],
+  ['secret', 'flwd secrets list lists the secrets, flwd secrets set NAME stores one'],
+  ['schedule', 'flwd schedules lists the schedules, flwd schedules add JOB adds one'],
+]);
+
 export async function isKnownJob(jobs: KnownJobs, words: readonly string[]): Promise<boolean> {
   try {
     await jobs.get(words.join('/'));
@@ -34,6 +48,9 @@ export async function findJob(jobs: KnownJobs, words: readonly string[], isImpli
     const among = server
       ? ` on the server at ${server} (${jobs.command('sources')} lists where its jobs come from)`
       : '';
+    const [first = ''] = words;
+    const elsewhere = isImplicit ? otherWords.get(first) : undefined;
+    if (elsewhere !== undefined) throw new Refusal(`there is no command \`${first}\`: ${elsewhere}`);
     const what = `there is no ${isImplicit ? 'command or job' : 'job'} \`${id}\`${among}`;
     const stray = await strayWords(jobs, words, ids);
     if (stray) throw new Refusal(`${what}; ${stray}`, isImplicit ? exitCodes.wrongUse : exitCodes.notFound);
