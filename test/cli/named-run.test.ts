@@ -34,6 +34,11 @@ testWith('bwrap')(
     });
     expect((await flwd(dir, 'artifacts', 'says', '--quiet')).stdout).toContain('kept');
     expect(JSON.parse((await flwd(dir, 'runs', last.slice(0, 28), '--json')).stdout)).toMatchObject({ run_id: last });
+    expect(await flwd(dir, 'runs', 'says', '--limit', '3')).toEqual({
+      stdout: '',
+      stderr: 'flwd runs says shows one run, so it takes no --limit; flwd runs --job says lists runs\n',
+      code: 2,
+    });
     await flwd(dir, 'export', earlier.slice(4, 28), 'saved');
     expect(existsSync(join(dir, 'saved/run.json'))).toBe(true);
     expect((await flwd(dir, 'events', '--run', 'says', '--json')).stdout.trim().split('\n').at(-1)).toContain(last);

@@ -19,6 +19,7 @@ import { type Session, withSession } from '../session/session.ts';
 import { createOutput, flexible, type Output, right } from '../terminal/output.ts';
 import type { Style } from '../terminal/table-text.ts';
 import { findRunId } from './named-run.ts';
+import { runFilter } from './run-commands.ts';
 import { readRunFilter } from './run-filter.ts';
 
 type RunSummary = AnswerOf<'listRuns'>['runs'][number];
@@ -33,6 +34,7 @@ export async function run(options: Options, operands: readonly string[]): Promis
   const [word, extra] = [...(options.get('id') ?? []), ...operands];
   if (extra !== undefined) throw new Refusal(`unexpected word \`${extra}\`: flwd runs lists runs, or shows one`);
   const query = queryOf(options);
+  if (word !== undefined) assertNoFilter(options, word);
   return withSession(options, async (session) => {
     const warnIfLeft = async (runs: readonly Pick<RunSummary, 'status'>[]): Promise<void> => {
       if (!session.isOwn() || runs.every(({ status }) => isFinished(status))) return;
@@ -56,6 +58,14 @@ export async function run(options: Options, operands: readonly string[]): Promis
     else if (list.runs.length > 0) await printRuns(list, output);
     else output.say('no runs');
   });
+}
+
+/** @throws Refusal for options that choose runs of a list, which would have no effect on one run */
+function assertNoFilter(options: Options, word: string): void {
+  const filter = ['limit', 'job', 'status', ...runFilter.map(({ name }) => name)].find((name) => options.has(name));
+  if (filter === undefined) return;
+  const of = word.startsWith('run_') ? '' : `; flwd runs --job ${word} lists runs`;
+  throw new Refusal(`flwd runs ${word} shows one run, so it takes no --${filter}${of}`);
 }
 
 function queryOf(options: Options) {
