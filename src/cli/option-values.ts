@@ -1,6 +1,8 @@
 // Reads option values that several commands take.
 
 import { parseTimestampUs, systemClock, toTimestamp } from '../lib/clock.ts';
+import { isDate, startOfDay } from '../lib/cron/calendar-days.ts';
+import { toLocalTimestamp } from '../lib/cron/cron.ts';
 import { parseDuration } from '../lib/units.ts';
 import type { Options } from './command.ts';
 import { hint } from './command-line.ts';
@@ -11,14 +13,26 @@ export function readValue(options: Options, name: string): string | undefined {
   return options.get(name)?.[0];
 }
 
-/** A time (RFC 3339), or how long ago. @throws Refusal */
+/** A time (RFC 3339), how long ago, or the start of a day in the zone of this host. @throws Refusal */
 export function readInstant(options: Options, name: string): string | undefined {
   const text = readValue(options, name);
   if (text === undefined) return undefined;
   const agoMs = parseDuration(text);
   if (agoMs !== undefined) return toTimestamp(systemClock.now() - agoMs);
   if (parseTimestampUs(text) !== undefined) return text;
-  throw new Refusal(`--${name} ${text} is neither a time such as 2026-01-31T12:00:00Z nor a duration such as 2d`);
+  const zone = new Intl.DateTimeFormat().resolvedOptions().timeZone;
+  const date = dateOf(text, zone);
+  if (isDate(date)) return toTimestamp(startOfDay(date, zone));
+  throw new Refusal(
+    `--${name} ${text} is neither a time such as 2026-01-31T12:00:00Z, nor a day such as 2026-01-31, today or yesterday, nor a duration such as 2d`,
+  );
+}
+
+function dateOf(text: string, zone: string): string {
+  if (text !== 'today' && text !== 'yesterday') return text;
+  const today = toLocalTimestamp(systemClock.now(), zone).slice(0, 10);
+  if (text === 'today') return today;
+  return toTimestamp(Date.parse(`${today}T00:00:00Z`) - 86_400_000).slice(0, 10);
 }
 
 /** @throws Refusal */

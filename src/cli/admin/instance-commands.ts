@@ -161,7 +161,11 @@ export const instanceCommands = [
     name: 'audit',
     about: 'print the audit log, newest first',
     options: [
-      { name: 'since', value: 'TIME', about: 'entries since this time (RFC 3339) or this long ago, such as 2d' },
+      {
+        name: 'since',
+        value: 'TIME',
+        about: 'entries since this time (RFC 3339), day (2026-01-31, today or yesterday) or this long ago, such as 2d',
+      },
       { name: 'until', value: 'TIME', about: 'entries before this time' },
       { name: 'actor', value: 'NAME', about: 'entries caused by this principal' },
       { name: 'action', value: 'ACTION', choices: auditActions, about: 'entries of this action, such as token.create' },

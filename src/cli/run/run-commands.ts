@@ -20,7 +20,11 @@ const jobOrNamespace: Option = {
 };
 /** The options that choose runs; `readRunFilter` reads them, with --job and --tenant. */
 export const runFilter: readonly Option[] = [
-  { name: 'since', value: 'TIME', about: 'runs created since this time (RFC 3339) or this long ago, such as 2d' },
+  {
+    name: 'since',
+    value: 'TIME',
+    about: 'runs created since this time (RFC 3339), day (2026-01-31, today or yesterday) or this long ago, such as 2d',
+  },
   { name: 'until', value: 'TIME', about: 'runs created before this time' },
   { name: 'label', value: 'KEY=VALUE', about: 'runs with this label' },
   { name: 'not-label', value: 'KEY=VALUE', about: 'runs without this label' },
@@ -118,7 +122,11 @@ export const runCommands = [
         about: `logs of runs in this state: ${runStatuses.join(', ')}`,
       },
       level,
-      { name: 'since', value: 'TIME', about: 'lines since this time (RFC 3339) or this long ago, such as 2d' },
+      {
+        name: 'since',
+        value: 'TIME',
+        about: 'lines since this time (RFC 3339), day (2026-01-31, today or yesterday) or this long ago, such as 2d',
+      },
       { name: 'until', value: 'TIME', about: 'lines before this time' },
       limit,
       tenant,
