@@ -15,7 +15,6 @@ type Given = {
   readonly plan?: Partial<FailedAttempt['plan']>;
   readonly isolation?: Partial<FailedAttempt['isolation']>;
   readonly lackOfRoom?: string;
-  readonly fileAt?: FailedAttempt['fileAt'];
 };
 
 const isolation = {
@@ -40,7 +39,6 @@ function hintOf({ lines = [], ...given }: Given): string | undefined {
     exitCode: 1,
     command: ['./run.sh'],
     lackOfRoom: null,
-    fileAt: () => undefined,
     ...given,
     lines: readErrorLines(lines),
     plan: { profile: 'secure', read: [], write: [], job, ...given.plan },
@@ -186,19 +184,6 @@ describe('a file', () => {
     expect(hintOf({ lines, isolation: { capabilities: 'server' } })).toBeUndefined();
     expect(hintOf({ lines: ['psql:x.sql:3: ERROR:  permission denied for table shop'] })).toBeUndefined();
     expect(hintOf({ lines: ['/job/run.sh: line 1: ./x.sh: Permission denied'], exitCode: 126 })).toContain('chmod +x');
-  });
-
-  test('whose mode keeps its own user, as whom the job runs, from it', () => {
-    const lines = ['cat: /srv/data/x: Permission denied'];
-    const file = (mode: number, uid = 65534) => ({ fileAt: () => ({ uid, mode: 0o100_000 | mode }) });
-    const plan = { read: ['/srv/data'] };
-    const lead = (mode: string) =>
-      `/srv/data/x has mode ${mode}, so its owner, as whom the job runs (uid 65534), may not`;
-    expect(hintOf({ lines, plan, ...file(0o200) })).toBe(`${lead('200')} read it`);
-    expect(hintOf({ lines, plan, ...file(0o444) })).toBe(`${lead('444')} write it`);
-    expect(hintOf({ lines, isolation: { filesystem: 'host' }, ...file(0) })).toBe(`${lead('000')} read or write it`);
-    for (const given of [{ plan, ...file(0o600) }, { plan, ...file(0, 0) }, file(0)])
-      expect(hintOf({ lines, ...given })).toMatch(/^the job runs as uid 65534, /);
   });
 
   test('that is a lock is not needed', () => {

@@ -1,7 +1,6 @@
 // One attempt of a step as a process. It begins with the launch, or with the restart that resumes it. It ends when no
 // process is left and all output is in the log. advance.ts decides what this end means for the run.
 
-import { realpathSync, statSync } from 'node:fs';
 import { noResources } from '../../../domain/resources.ts';
 import type { Termination } from '../../../domain/run.ts';
 import type { AttemptProcess } from '../../../exec/executor.ts';
@@ -126,18 +125,8 @@ function explain(
   const { reason, message, exitCode } = outcome;
   if (outcome.status !== 'failed' || reason === null || message === null || outcome.hint !== undefined) return outcome;
   const { isolation } = run.security;
-  const hint = failureHint({ ...found, fileAt, reason, message, exitCode, command: action.command, plan, isolation });
+  const hint = failureHint({ ...found, reason, message, exitCode, command: action.command, plan, isolation });
   return hint === undefined ? outcome : { ...outcome, hint };
-}
-
-/** Follows no link, which may lead to what the job does not see. */
-function fileAt(path: string): ReturnType<FailedAttempt['fileAt']> {
-  try {
-    const stats = realpathSync.native(path) === path ? statSync(path) : undefined;
-    return stats?.isFile() ? stats : undefined;
-  } catch {
-    return undefined;
-  }
 }
 
 function serveKv(o: AttemptOptions): KvRequests {

@@ -18,8 +18,6 @@ export type FailedAttempt = {
   readonly isolation: Isolation;
   /** What the disk of the runs lacks, and how to fix that; null: it has room. */
   readonly lackOfRoom: string | null;
-  /** A file of the host; undefined if there is no such file. */
-  readonly fileAt: (path: string) => { readonly uid: number; readonly mode: number } | undefined;
 };
 
 /** `hint` may decide to say nothing about the line. */

@@ -1,6 +1,5 @@
 // Hints about files that the sandbox does not show, or that the job may not write.
 
-import { showMode } from '../../../lib/files/file-owner.ts';
 import type { FailedAttempt } from './failed-attempt.ts';
 import { folderOf, isPlain, kindOfPath, pathIn, permission } from './shown-path.ts';
 
@@ -112,31 +111,16 @@ function hintForReadOnly(path: string | undefined, failed: FailedAttempt): strin
   );
 }
 
-function hintForDenied(path: string | undefined, failed: FailedAttempt): string | undefined {
-  const { exitCode, isolation } = failed;
+function hintForDenied(path: string | undefined, { exitCode, isolation }: FailedAttempt): string | undefined {
   if (exitCode === 126)
     return path === undefined
       ? undefined
       : `if ${path} is a script, make it executable with \`chmod +x\`, or start it with its interpreter`;
   if (path?.startsWith('/workspace/')) return undefined;
   if (isolation.capabilities === 'server') return undefined;
-  const ofMode = path === undefined ? undefined : hintForMode(path, failed);
-  if (ofMode !== undefined) return ofMode;
   const lead = `the job runs as uid ${isolation.uid}, without the rights of root`;
   // A relative path may start anywhere: the program may have changed its folder.
   return path === undefined || !path.startsWith('/')
     ? lead
     : `${lead}: the owner, mode or ACL of ${path} or of its folder must let that user in, or the job needs \`run_as\``;
-}
-
-/** Only a file that the job sees, and that its own user could look up: a script can print any path. */
-function hintForMode(path: string, { plan, isolation, fileAt }: FailedAttempt): string | undefined {
-  const isSeen = isolation.filesystem === 'host' || ['granted', 'granted-to-read'].includes(kindOfPath(path, plan));
-  const file = isSeen && path.startsWith('/') ? fileAt(path) : undefined;
-  if (file?.uid !== isolation.uid) return undefined;
-  const isReadable = (file.mode & 0o400) !== 0;
-  const isWritable = (file.mode & 0o200) !== 0;
-  if (isReadable && isWritable) return undefined;
-  const denied = isReadable ? 'write' : isWritable ? 'read' : 'read or write';
-  return `${path} has mode ${showMode(file)}, so its owner, as whom the job runs (uid ${file.uid}), may not ${denied} it`;
 }
