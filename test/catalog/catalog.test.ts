@@ -123,6 +123,8 @@ describe('the tree', () => {
       ...job('other/snapshots/0123456789abcdef/push'),
       [`a/data/${file}`]: '',
       'a/data/secret.key': 'fsk_',
+      [`a/new/${file}`]: '',
+      'a/new/secret.key': 'fsk_',
       [`other/${file}`]: '',
     });
     const catalog = await openCatalog([sourceAt(root)]);

@@ -23,13 +23,10 @@ export function isWalked(name: string): boolean {
 
 /**
  * Whether a directory with these entries is the data dir of any instance, or a backup of one. Its snapshots look like
- * jobs, and its keys belong into no snapshot.
+ * jobs, and its keys belong into no snapshot. It has keys before it has snapshots.
  */
 export function isDataDir(entries: readonly Dirent[]): boolean {
-  return (
-    entries.some((entry) => entry.name === 'snapshots' && entry.isDirectory()) &&
-    entries.some(({ name }) => name === 'flwd.lock' || name === 'flwd.db')
-  );
+  return entries.some(({ name }) => name === 'flwd.lock' || name === 'flwd.db');
 }
 
 /**
