@@ -7,6 +7,8 @@ const jobs = {
   bad: bash('true', { argspec: { type: 'object', properties: { n: { type: 'integer' } }, required: ['n'] } }),
   plain: bash('true'),
   'ops/nightly': bash('true'),
+  'secret/rotate': bash('true'),
+  update: bash('true'),
   sealed: bash('true', {
     argspec: {
       type: 'object',
@@ -44,6 +46,8 @@ test.each([
   ],
   [['token', 'create'], 2, 'there is no command `token`: flwd tokens lists tokens, flwd tokens create makes one\n'],
   [['status'], 2, 'there is no command `status`: flwd doctor examines the instance, flwd runs lists the runs\n'],
+  [['secret', 'rotat'], 2, 'there is no command or job `secret/rotat`; did you mean `secret/rotate`?\n'],
+  [['update', 'prod'], 2, 'there is no command or job `update/prod`; the job `update` exists but takes no arguments\n'],
   [['nightly'], 2, 'there is no command or job `nightly`; did you mean `ops/nightly`?\n'],
   [['run', 'plain', '3'], 3, 'there is no job `plain/3`; the job `plain` exists but takes no arguments\n'],
   [['sealed'], 2, `${missingSecret}--n is missing: --n N\n`],

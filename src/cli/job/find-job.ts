@@ -49,7 +49,8 @@ export async function findJob(jobs: KnownJobs, words: readonly string[], isImpli
       ? ` on the server at ${server} (${jobs.command('sources')} lists where its jobs come from)`
       : '';
     const [first = ''] = words;
-    const elsewhere = isImplicit ? otherWords.get(first) : undefined;
+    const isOfJobs = ids.some((one) => one === first || one.startsWith(`${first}/`));
+    const elsewhere = isImplicit && !isOfJobs ? otherWords.get(first) : undefined;
     if (elsewhere !== undefined) throw new Refusal(`there is no command \`${first}\`: ${elsewhere}`);
     const what = `there is no ${isImplicit ? 'command or job' : 'job'} \`${id}\`${among}`;
     const stray = await strayWords(jobs, words, ids);
