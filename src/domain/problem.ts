@@ -339,7 +339,7 @@ export const problems = {
     status: 503,
     title: 'Not Ready',
     cause: 'The server is starting, stopping, or cannot write its data; or `flwd.yaml` pauses all webhooks.',
-    fix: 'Wait, and watch `GET /api/v1/health`.',
+    fix: 'Wait, and watch `GET /api/v1/health`, or remove `scheduler.triggers_paused`.',
   },
 } as const satisfies Record<string, { status: number; title: string; cause: string; fix: string }>;
 

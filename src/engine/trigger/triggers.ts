@@ -23,7 +23,9 @@ export function createTriggers(o: TriggerParts) {
 
   function list(): readonly Trigger[] {
     const triggers = triggersIn(o.catalog);
-    return o.triggersPaused ? triggers.map((one) => ({ ...one, denied: triggersPausedProblem() })) : triggers;
+    return o.triggersPaused
+      ? triggers.map((one) => ({ ...one, denied: one.denied ?? triggersPausedProblem() }))
+      : triggers;
   }
 
   return {

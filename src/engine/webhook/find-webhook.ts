@@ -44,9 +44,9 @@ export async function findById(id: string, reach: Reach, o: Parts): Promise<Webh
  */
 export async function findByAddress(address: string, warn: Warn, o: Parts & Makers): Promise<OpenWebhook> {
   const found = address.includes('/') ? findOfJob(address, o) : await findOfToken(address, o);
+  if (found && !found.denied && o.triggersPaused) throw triggersPausedProblem();
   const seen = found && (await withPrincipal(found, o));
   if (seen?.principal) return seen;
-  if (seen?.webhook.denied?.slug === 'not-ready') throw seen.webhook.denied;
   if (seen?.webhook.denied) warn(seen.webhook, `a webhook takes no deliveries: ${seen.webhook.denied.message}`);
   throw noWebhook();
 }
