@@ -2,8 +2,6 @@
 
 import type { AnswerOf } from '../../contract/operations.ts';
 import { backfillLabel, backfillStatuses } from '../../domain/schedule.ts';
-import { toTimestamp } from '../../lib/clock.ts';
-import { isDate, startOfDay } from '../../lib/cron/calendar-days.ts';
 import { defined } from '../../lib/defined.ts';
 import type { Options } from '../command.ts';
 import { exitCodes, Refusal } from '../exit-code.ts';
@@ -32,7 +30,8 @@ export async function start(options: Options, operands: readonly string[]): Prom
     const job = await findJob(jobsOf(session), operands, false);
     const schedule = await findSchedule(session, job.id, options);
     const path = { schedule_id: schedule.id };
-    const [from = '', until] = ['from', 'until'].map((name) => readTime(options, name, schedule.timezone));
+    // A day begins when it begins in the time zone of the schedule.
+    const [from = '', until] = ['from', 'until'].map((name) => readInstant(options, name, schedule.timezone));
     const span = { from, ...(until !== undefined && { until }) };
     const preview = await client.call('previewBackfill', { path, body: span });
     noteForgotten(preview, output);
@@ -107,11 +106,6 @@ async function findScheduleId(
   const { total } = await session.client.call('listBackfills', { query: { ...within, schedule_id: asked, limit: 1 } });
   if (total > 0) return asked;
   return scheduleIdOf(session, asked, within);
-}
-
-function readTime(options: Options, name: string, timezone: string): string | undefined {
-  const text = readValue(options, name);
-  return text !== undefined && isDate(text) ? toTimestamp(startOfDay(text, timezone)) : readInstant(options, name);
 }
 
 function noteForgotten({ runs_known_since: since, times }: Preview, output: Output): void {
