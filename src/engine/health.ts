@@ -1,4 +1,4 @@
-// Checks the health of the engine: its database, disk, queue, isolation, schedules and sources.
+// Checks the health of the engine: its database, disk, queue, isolation, schedules, triggers and sources.
 
 import type { Catalog } from '../catalog/catalog.ts';
 import type { SecurityProfile } from '../domain/job.ts';
@@ -39,11 +39,6 @@ export function createHealth(o: {
     return check.status === 'ok' && depth > 0 ? { ...check, detail: waitWords(depth) } : check;
   }
 
-  function complaintOfStarters(): string | null {
-    const paused = [o.schedules.complaint() ?? [], o.triggersPaused ? triggersPausedWords : []].flat();
-    return paused.length > 0 ? paused.join('; ') : null;
-  }
-
   return () => {
     const profile = o.executor.report(o.defaultProfile);
     return {
@@ -51,7 +46,8 @@ export function createHealth(o: {
       disk: checkDisk(o.runsDir),
       queue: checkQueue(),
       isolation: checkOf('degraded', profile.available ? null : (profile.detail ?? 'unavailable')),
-      schedules: checkOf('degraded', complaintOfStarters()),
+      schedules: checkOf('degraded', o.schedules.complaint()),
+      triggers: checkOf('degraded', o.triggersPaused ? triggersPausedWords : null),
       sources: checkSources(o.catalog),
     };
   };

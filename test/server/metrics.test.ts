@@ -111,6 +111,7 @@ testWith('bwrap')('runs are counted by job, status and reason', async () => {
     '{check="queue"}': 0,
     '{check="isolation"}': 0,
     '{check="schedules"}': 0,
+    '{check="triggers"}': 0,
     '{check="sources"}': 0,
   });
   expect(metrics.get('flwd_disk_free_bytes')?.samples['']).toBeGreaterThan(2 ** 20);

@@ -3,6 +3,7 @@
 import { join } from 'node:path';
 import type { AnswerOf } from '../../contract/operations.ts';
 import { triggerFailing } from '../../domain/trigger/job-trigger.ts';
+import { isTriggersPaused } from '../../domain/trigger/paused.ts';
 import { defined } from '../../lib/defined.ts';
 import { formatDuration } from '../../lib/units.ts';
 import type { Options } from '../command.ts';
@@ -73,6 +74,7 @@ function whyOf({ denied, job, job_exists: exists, last_look: look, last_result: 
 }
 
 function stateOf({ denied, job_exists: exists, last_look: look, last_result: last }: Trigger, output: Output) {
+  if (denied && isTriggersPaused(denied)) return { text: 'paused', style: 'busy' } as const;
   if (denied) return { text: 'not allowed', style: 'bad' } as const;
   if (!exists) return { text: 'no such job', style: 'bad' } as const;
   if (look && look.problem !== null) return { text: `failing ${output.time(look.at)}`, style: 'bad' } as const;

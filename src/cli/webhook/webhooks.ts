@@ -2,6 +2,7 @@
 
 import type { Client } from '../../client/client.ts';
 import type { AnswerOf } from '../../contract/operations.ts';
+import { isTriggersPaused } from '../../domain/trigger/paused.ts';
 import { defined } from '../../lib/defined.ts';
 import { shellWord } from '../../lib/shell-word.ts';
 import type { Options } from '../command.ts';
@@ -101,6 +102,7 @@ export function lackOf({ missing_secrets: missing, source, tenant }: Webhook): s
 }
 
 function stateOf({ denied, last_delivery: last }: Webhook, output: Output) {
+  if (denied && isTriggersPaused(denied)) return { text: 'paused', style: 'busy' } as const;
   if (denied) return { text: 'not allowed', style: 'bad' } as const;
   return last ? resultOf(last, output) : '-';
 }

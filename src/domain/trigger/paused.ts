@@ -8,3 +8,8 @@ export const triggersPausedWords = 'scheduler.triggers_paused in flwd.yaml pause
 export function triggersPausedProblem(): Problem {
   return new Problem('not-ready', `${triggersPausedWords}.`);
 }
+
+/** Whether a refusal, as it is answered, is this pause. Another one may have the same type. */
+export function isTriggersPaused({ detail }: { readonly detail: string }): boolean {
+  return detail === triggersPausedProblem().message;
+}
