@@ -109,16 +109,6 @@ describe('the page of approvals', () => {
     expect(await asked.getByRole('button').count()).toBe(0);
   });
 
-  testWith('bwrap')('on the page of a run, can be answered even if their list cannot be read', async () => {
-    const release = await start('shop/release');
-    const page = await browser.open(`${url}/runs`);
-    await page.route(/\/approvals\?/, (route) => route.fulfill({ status: 500, json: {} }));
-    await page.goto(`${url}/runs/${release}`);
-    const asked = page.getByRole('region', { name: 'Approval of ask' });
-    await asked.getByRole('button', { name: 'Approve' }).click();
-    await expect.poll(async () => (await run(release)).status).toBe('success');
-  });
-
   testWith('bwrap')('answers in the list of a phone; to deny needs the page with the reason', async () => {
     const release = await start('shop/release');
     const page = await browser.open(`${url}/approvals`, { width: 390 });

@@ -15,11 +15,11 @@ import styles from './ApprovalCard.module.css';
 
 export function ApprovalCard({ run, step }: { readonly run: Run; readonly step: Step }): ReactNode {
   const mayApprove = useScopes()('runs:approve');
-  const { data: waiting, failureReason } = useWaitingApprovals();
+  const waiting = useWaitingApprovals().data;
   const asked = waiting?.approvals.find((one) => one.run_id === run.run_id && one.step_id === step.step_id);
-  // A very long list does not have all, and it may fail: then the server decides.
-  const isUnknown = waiting ? waiting.total > waiting.approvals.length : failureReason !== null;
-  const mayAnswer = asked?.may_answer ?? (isUnknown && mayApprove === true);
+  // A very long list does not have all: then the server decides.
+  const isLeftOut = !asked && waiting !== undefined && waiting.total > waiting.approvals.length;
+  const mayAnswer = asked?.may_answer ?? (isLeftOut && mayApprove === true);
   const [reason, setReason] = useState('');
   const [isReasonMissing, setReasonMissing] = useState(false);
   const { answer, isBusy, error } = useAnswering();
