@@ -2,6 +2,7 @@
 
 import type { Page } from 'playwright-core';
 import { afterAll, describe, expect } from 'vitest';
+import type { AnswerOf } from '../../src/contract/operations.ts';
 import { startServing } from '../server/serving.ts';
 import { headlessChromium } from '../support/headless-chromium.ts';
 import { testWith } from '../support/host.ts';
@@ -55,6 +56,25 @@ describe('the overview', () => {
     await page.getByRole('list', { name: 'Schedules of the next 24 hours' }).getByText('report').waitFor();
     await figures.getByRole('link', { name: 'Failed' }).click();
     await page.waitForURL(/\/runs\?q=status%3Afailed/);
+  });
+
+  testWith(headlessChromium)('every small line is dashed where the hour is not over', async () => {
+    const page = await browser.open(`${server.url}/runs`);
+    await page.route('**/api/v1/stats?*', async (route) => {
+      const stats: AnswerOf<'getStats'> = JSON.parse(await (await route.fetch()).text());
+      const runs = stats.runs.map((one) => ({ ...one, success: 2, failed: 1 }));
+      const times = stats.times.map((one) => ({
+        ...one,
+        duration: { ...one.duration, p50_ms: 5 },
+        waiting: { ...one.waiting, p95_ms: 5 },
+      }));
+      await route.fulfill({ json: { ...stats, runs, times } });
+    });
+    await page.goto(server.url);
+    // The last part of each has its own path.
+    const dashes = `[...document.querySelectorAll('dl [aria-label^="Trend of"] path')].map((path) => getComputedStyle(path).strokeDasharray)`;
+    const drawn = Array.from({ length: 5 }, () => ['none', '1.5px, 1.5px']).flat();
+    await expect.poll(() => page.evaluate(dashes)).toEqual(drawn);
   });
 
   testWith(headlessChromium)('keeps range and namespace in the URL', async () => {

@@ -124,6 +124,20 @@ testWith(headlessChromium)('an approval is denied only with a reason', async () 
     .waitFor();
 });
 
+testWith(headlessChromium)('an approval can be answered although the list of approvals fails', async () => {
+  const answer = await server.post('/runs', { job_id: 'shop/ask' });
+  const { run_id: id } = JSON.parse(await answer.text());
+  const page = await browser.open(server.url);
+  await page.route(/\/approvals\?/, (route) => route.fulfill({ status: 503, json: {} }));
+  await page.goto(`${server.url}/runs/${id}`);
+  const asked = page.getByRole('region', { name: 'Approval of ask' });
+  await asked.getByRole('button', { name: 'Approve' }).click();
+  await page
+    .getByText(/approved by local/)
+    .first()
+    .waitFor();
+});
+
 testWith(headlessChromium)(
   'a run that does not exist leads to all runs, also from its log and in a comparison',
   async () => {

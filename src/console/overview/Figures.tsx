@@ -101,6 +101,7 @@ function figuresOf(
             const all = ended[n] ?? 0;
             return all === 0 ? null : success / all;
           })}
+          isLastOpen
           label="Trend of the success rate"
         />
       ),
@@ -125,14 +126,16 @@ function figuresOf(
       value: duration.p50_ms === null ? '–' : spanWords(duration.p50_ms),
       unit: 'p50',
       note: duration.p95_ms === null ? '' : `${spanWords(duration.p95_ms)} p95`,
-      trend: <Sparkline values={times.map((one) => one.duration.p50_ms)} label="Trend of the median duration" />,
+      trend: (
+        <Sparkline values={times.map((one) => one.duration.p50_ms)} isLastOpen label="Trend of the median duration" />
+      ),
     },
     {
       name: 'Waited for a slot',
       value: waiting.p95_ms === null ? '–' : spanWords(waiting.p95_ms),
       unit: 'p95',
       note: before.waiting.p95_ms === null ? '' : `${was} ${spanWords(before.waiting.p95_ms)}`,
-      trend: <Sparkline values={times.map((one) => one.waiting.p95_ms)} label="Trend of waiting" />,
+      trend: <Sparkline values={times.map((one) => one.waiting.p95_ms)} isLastOpen label="Trend of waiting" />,
     },
   ];
 }

@@ -8,6 +8,7 @@ import { useWaitingApprovals } from '../approvals/waiting-approvals.ts';
 import { Button } from '../design/controls/Button.tsx';
 import { Field, Input } from '../design/controls/Input.tsx';
 import { Age } from '../design/text/Time.tsx';
+import { failureOf } from '../session/answers.tsx';
 import { useScopes } from '../session/scopes.ts';
 import { ErrorNote } from '../widgets/Notes.tsx';
 import { harmless, type Run, type Step } from '../words.ts';
@@ -15,11 +16,12 @@ import styles from './ApprovalCard.module.css';
 
 export function ApprovalCard({ run, step }: { readonly run: Run; readonly step: Step }): ReactNode {
   const mayApprove = useScopes()('runs:approve');
-  const waiting = useWaitingApprovals().data;
-  const asked = waiting?.approvals.find((one) => one.run_id === run.run_id && one.step_id === step.step_id);
-  // A very long list does not have all: then the server decides.
-  const isLeftOut = !asked && waiting !== undefined && waiting.total > waiting.approvals.length;
-  const mayAnswer = asked?.may_answer ?? (isLeftOut && mayApprove === true);
+  const waiting = useWaitingApprovals();
+  const list = waiting.data;
+  const asked = list?.approvals.find((one) => one.run_id === run.run_id && one.step_id === step.step_id);
+  // A very long list does not have all, and it may fail to arrive: then the server decides.
+  const isUnknown = failureOf(waiting) !== null || (list !== undefined && list.total > list.approvals.length);
+  const mayAnswer = asked?.may_answer ?? (isUnknown && mayApprove === true);
   const [reason, setReason] = useState('');
   const [isReasonMissing, setReasonMissing] = useState(false);
   const { answer, isBusy, error } = useAnswering();
