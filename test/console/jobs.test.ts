@@ -48,7 +48,7 @@ const server = await startServing({
         { id: 'check', command: './run.sh', needs: ['ask'], always: true, matrix: { a: [1, 2], b: [1, 2] } },
       ],
     }),
-    'demo/condition': bash('true', {
+    'demo/if-production': bash('true', {
       command: undefined,
       argspec: { type: 'object', properties: { env: { type: 'string', default: 'staging' } } },
       steps: [
@@ -344,7 +344,7 @@ testWith(headlessChromium)('the runs of a job show why they failed, and their ar
 });
 
 testWith(headlessChromium)('the form says under which condition a run may ask for an approval', async () => {
-  const page = await browser.open(`${server.url}/jobs/demo/condition`);
+  const page = await browser.open(`${server.url}/jobs/demo/if-production`);
   await page.getByText('It may ask for an approval at ask, if args.env == "production".').waitFor();
 });
 
