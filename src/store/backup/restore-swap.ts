@@ -2,8 +2,9 @@
 // a file in the data dir says so: a restore that is killed after that is finished by the next one.
 
 import { accessSync, constants, existsSync, statSync } from 'node:fs';
-import { mkdir, readdir, realpath, rename, rm, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { mkdir, readdir, readlink, realpath, rename, rm, writeFile } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import { errorCode } from '../../lib/error-code.ts';
 import { isBelow, mountsOf } from '../../lib/files/mount-table.ts';
 import { syncDisk, syncFolder } from '../../lib/files/sync-folder.ts';
 import { isRunFolder, isShard } from '../../lib/ids.ts';
@@ -11,15 +12,27 @@ import { StartError } from '../../lib/start-error.ts';
 import type { Places } from './backup.ts';
 import { restoredDamageFile } from './backup-files.ts';
 
-/** A file or folder that a restore replaces or removes. The swap renames one after the other. */
+/**
+ * A file or folder that a restore replaces or removes. The swap renames one after the other. Without paths, because the
+ * data dir may have another path when an interrupted restore is finished.
+ */
 export type Move = {
+  /** Which of targetsOf(). */
+  readonly target: number;
+  /** An entry of the target, if the target itself stays. */
+  readonly entry?: string;
+  /** A file of SQLite beside the target: `-wal`. */
+  readonly end?: string;
+  /** False for one that is only removed. */
+  readonly hasNew: boolean;
+};
+
+type MovePaths = {
   readonly path: string;
   /** The new one, until it is in place. */
   readonly draft: string;
   /** The old one, until it is removed. */
   readonly old: string;
-  /** False for one that is only removed. */
-  readonly hasNew: boolean;
 };
 
 /**
@@ -71,8 +84,18 @@ export function damageDraft({ dataDir }: Places): string {
 /** The places without symbolic links, so that a link stays and what it points to is replaced. */
 export async function realPlaces(places: Places): Promise<Places> {
   const reals = new Map<string, string>();
-  for (const path of targetsOf(places)) reals.set(path, await realpath(path).catch(() => path));
+  for (const path of targetsOf(places)) reals.set(path, await realOf(path));
   return change(places, (path) => reals.get(path) ?? path);
+}
+
+/** Where a link points to may not exist: an interrupted restore has moved it. */
+async function realOf(path: string): Promise<string> {
+  try {
+    return await realpath(path);
+  } catch (error) {
+    const link = errorCode(error) === 'ENOENT' ? await readlink(path).catch(() => undefined) : undefined;
+    return link === undefined ? path : realOf(resolve(dirname(path), link));
+  }
 }
 
 /** What a restore replaces. The database comes last. */
@@ -167,7 +190,7 @@ export async function swapIn(
 ): Promise<void> {
   const moves = await movesOf(places, fixed);
   for (const dir of fixed.keys()) await mkdir(join(dir, oldEnd), { mode: 0o700 });
-  for (const folder of new Set(moves.map(({ draft }) => dirname(draft)))) await syncDisk(folder);
+  for (const folder of new Set(moves.map((move) => dirname(pathsOf(places, move).draft)))) await syncDisk(folder);
   const draft = unfinishedFile + draftEnd;
   await writeFile(draft, JSON.stringify({ ...note, moves }), { mode: 0o600, flush: true });
   await rename(draft, unfinishedFile);
@@ -178,26 +201,27 @@ export async function swapIn(
 /** All moves, in order. */
 export async function movesOf(places: Places, fixed: FixedFolders): Promise<Move[]> {
   const moves: Move[] = [];
-  for (const path of targetsOf(places)) {
+  for (const [target, path] of targetsOf(places).entries()) {
     const present = fixed.get(path);
     if (present) {
       const drafts = new Set(await readdir(join(path, draftEnd)));
-      for (const name of new Set([...present, ...drafts])) {
-        const [draft, old] = [join(path, draftEnd, name), join(path, oldEnd, name)];
-        moves.push({ path: join(path, name), draft, old, hasNew: drafts.has(name) });
-      }
+      for (const entry of new Set([...present, ...drafts])) moves.push({ target, entry, hasNew: drafts.has(entry) });
     } else if (existsSync(path + draftEnd)) {
       // The WAL of the old database would destroy the new one.
       if (path === places.dbPath)
-        for (const end of ofSqlite) if (existsSync(path + end)) moves.push(moveOf(path + end, false));
-      moves.push(moveOf(path, true));
+        for (const end of ofSqlite) if (existsSync(path + end)) moves.push({ target, end, hasNew: false });
+      moves.push({ target, hasNew: true });
     }
   }
   return moves;
 }
 
-function moveOf(path: string, hasNew: boolean): Move {
-  return { path, draft: path + draftEnd, old: path + oldEnd, hasNew };
+function pathsOf(places: Places, { target, entry, end = '' }: Move): MovePaths {
+  const base = targetsOf(places)[target] ?? '';
+  if (entry !== undefined)
+    return { path: join(base, entry), draft: join(base, draftEnd, entry), old: join(base, oldEnd, entry) };
+  const path = base + end;
+  return { path, draft: path + draftEnd, old: path + oldEnd };
 }
 
 /**
@@ -205,8 +229,9 @@ function moveOf(path: string, hasNew: boolean): Move {
  * @throws StartError if the new files are not there, as when a volume is not mounted
  */
 export async function finishSwap(places: Places, unfinishedFile: string, moves: readonly Move[]): Promise<void> {
-  for (const move of moves) assertPresent(move);
-  for (const { path, draft, old, hasNew } of moves) {
+  const all = moves.map((move) => ({ ...pathsOf(places, move), hasNew: move.hasNew }));
+  for (const move of all) assertPresent(move);
+  for (const { path, draft, old, hasNew } of all) {
     if (hasNew && !existsSync(draft)) continue;
     if (existsSync(path)) {
       await rm(old, { recursive: true, force: true });
@@ -214,14 +239,14 @@ export async function finishSwap(places: Places, unfinishedFile: string, moves: 
     }
     if (hasNew) await rename(draft, path);
   }
-  const folders = moves.flatMap(({ path, draft, old }) => [dirname(path), dirname(draft), dirname(old)]);
+  const folders = all.flatMap(({ path, draft, old }) => [dirname(path), dirname(draft), dirname(old)]);
   for (const folder of new Set(folders)) await syncFolder(folder);
   await rm(unfinishedFile, { force: true });
   await syncFolder(dirname(unfinishedFile));
   await removeLeft(places);
 }
 
-function assertPresent({ path, draft, hasNew }: Move): void {
+function assertPresent({ path, draft, hasNew }: MovePaths & Pick<Move, 'hasNew'>): void {
   if (existsSync(dirname(draft)) && (!hasNew || existsSync(draft) || existsSync(path))) return;
   throw new StartError(
     `the interrupted restore has copied files to ${dirname(draft)}, which are not there now; mount it as it was then, and run flwd restore again`,

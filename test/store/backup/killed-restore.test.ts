@@ -6,8 +6,11 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  readlinkSync,
+  renameSync,
   rmSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -159,6 +162,66 @@ describe('a restore that is killed at any moment has changed nothing, or the nex
     600_000,
   );
 });
+
+/** Kills a restore at calls between the first change and the last, at every `step`th, and then calls `check`. */
+async function afterKills(root: string, step: number, prepare: () => void, check: () => Promise<void>): Promise<void> {
+  let checks = 0;
+  for (let nth = 1, end = 'SIGKILL'; end === 'SIGKILL'; nth += checks === 0 ? 1 : step) {
+    prepare();
+    end = restoreUntil(root, nth);
+    if (!existsSync(join(root, 'data', 'unfinished'))) continue;
+    await check();
+    checks += 1;
+  }
+  expect(checks).toBeGreaterThan(3);
+}
+
+test('a restore that was killed is finished in a copy of the data dir, and the first one stays as it is', async () => {
+  const root = createRoot();
+  await oldDataAndBackup(root);
+  const [dataDir, copy] = [join(root, 'data'), join(root, 'copy')];
+  setUp(root);
+  await restoreBackup(requestIn(root));
+  const restored = filesIn(dataDir);
+  await afterKills(
+    root,
+    3,
+    () => setUp(root),
+    async () => {
+      const [before, leftBefore] = [filesIn(dataDir), leftIn(dataDir)];
+      cpSync(dataDir, copy, { recursive: true });
+      const request = { ...requestIn(root), places: placesIn(copy), unfinishedFile: join(copy, 'unfinished') };
+      expect(await restoreBackup(request)).toMatchObject({ completed: 'completed' });
+      expect(filesIn(copy)).toEqual(restored);
+      expect(leftIn(copy)).toEqual([]);
+      expect(filesIn(dataDir)).toEqual(before);
+      expect(leftIn(dataDir)).toEqual(leftBefore);
+      rmSync(copy, { recursive: true });
+    },
+  );
+}, 600_000);
+
+test('a restore that was killed is finished where a link of the data dir points to', async () => {
+  const root = createRoot();
+  await oldDataAndBackup(root);
+  const [link, elsewhere] = [join(root, 'data', 'logs'), join(root, 'elsewhere')];
+  await afterKills(
+    root,
+    1,
+    () => {
+      for (const path of [link, elsewhere]) rmSync(path, { recursive: true, force: true });
+      setUp(root);
+      renameSync(link, elsewhere);
+      symlinkSync(elsewhere, link);
+    },
+    async () => {
+      expect(await restoreBackup(requestIn(root))).toMatchObject({ completed: 'completed' });
+      expect(readlinkSync(link)).toBe(elsewhere);
+      expect(existsSync(join(elsewhere, 'aa/old'))).toBe(false);
+      expect(readdirSync(root).filter((name) => name.startsWith('elsewhere'))).toEqual(['elsewhere']);
+    },
+  );
+}, 600_000);
 
 testWithDisk('a restore that was killed is not finished while a volume that it writes to is not mounted', async () => {
   const root = createRoot();
