@@ -22,8 +22,8 @@ export function isWalked(name: string): boolean {
 }
 
 /**
- * Whether a directory with these entries is the data dir of any instance, or a backup of one. Its snapshots look like
- * jobs, and its keys belong into no snapshot. It has keys before it has snapshots.
+ * Whether a directory with these entries is the data dir of any instance, or a backup of one. flwd looks for no jobs
+ * there, because its snapshots look like jobs, and copies nothing from there, because it has keys.
  */
 export function isDataDir(entries: readonly Dirent[]): boolean {
   return entries.some(({ name }) => name === 'flwd.lock' || name === 'flwd.db');
