@@ -181,9 +181,10 @@ describe('a form', () => {
     await terminal.type('Ada\tten');
     await terminal.sees(/times +ten +✗ must be a whole number/);
     await terminal.press('Up');
-    await terminal.sees(/❯ times +ten +✗/);
+    await terminal.sees(/❯ who/);
     await terminal.press('C-s');
     await terminal.sees('Some arguments need attention');
+    await terminal.sees(/❯ times +ten +✗/);
     await terminal.press('Escape');
     await terminal.sees(/❯ demo\/greeting/);
     await terminal.press('Down');

@@ -1,7 +1,16 @@
 // Small parts that every page uses: errors, empty states, answers that are loading, facts and plain tables.
 
 import { CircleX } from 'lucide-react';
-import { createContext, type ReactNode, useCallback, useContext, useEffect, useId, useMemo, useState } from 'react';
+import {
+  createContext,
+  type ReactNode,
+  useCallback,
+  useContext,
+  useId,
+  useLayoutEffect,
+  useMemo,
+  useState,
+} from 'react';
 import { ApiProblem } from '../../client/api-problem.ts';
 import { Button } from '../design/controls/Button.tsx';
 import { HeadRow } from '../design/table/HeadRow.tsx';
@@ -94,7 +103,8 @@ function useSharedError(text: string | null, retry: Retry): boolean {
   const context = useContext(ErrorsContext);
   const id = useId();
   const change = context?.change;
-  useEffect(() => {
+  // Before the page is painted: an error that another part shows already is not seen twice.
+  useLayoutEffect(() => {
     if (text === null || !change) return undefined;
     change(id, { id, text, retry });
     return () => change(id, null);
