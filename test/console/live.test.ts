@@ -152,9 +152,11 @@ describe('a list of runs', () => {
     await page.clock.pauseAt(Date.now() + 60_000);
     await page.getByRole('combobox', { name: 'Filter runs' }).pressSequentially('status:fail');
     await page.clock.runFor(1_000);
-    expect(await page.getByRole('alert').allTextContents()).toEqual([]);
+    // The jump of the clock may have ended a request that was under way, which is another error.
+    const error = page.getByRole('alert').filter({ hasText: "There is no status 'fail'" });
+    expect(await error.count()).toBe(0);
     await page.keyboard.press('Enter');
-    await page.getByRole('alert').filter({ hasText: "There is no status 'fail'" }).waitFor();
+    await error.waitFor();
   });
 });
 
