@@ -30,13 +30,21 @@ const before: readonly Column<JobRow>[] = [
   {
     id: 'job',
     head: 'Job',
+    isDrawnAtSpeed: true,
     cell: (row) => (row.invalid ? <InvalidCell of={row.invalid} /> : <JobCell row={row} />),
     sortBy: ({ id }) => id,
   },
 ];
 
 const after: readonly Column<JobRow>[] = [
-  { id: 'last', head: 'Last run', width: '164px', cell: (row) => <LastRunCell row={row} />, sortBy: lastAt },
+  {
+    id: 'last',
+    head: 'Last run',
+    width: '164px',
+    isDrawnAtSpeed: true,
+    cell: (row) => <LastRunCell row={row} />,
+    sortBy: lastAt,
+  },
   { id: 'ten', head: 'Last ten', width: '88px', cell: (row) => <LastTen row={row} /> },
   {
     id: 'success',

@@ -33,6 +33,7 @@ export function RunTable(o: {
         head: 'Status',
         width: '7rem',
         isNeverCut: true,
+        isDrawnAtSpeed: true,
         cell: (run) => (
           <span className={styles.status}>
             <StatusText of={lookOf(run)} isShort />
@@ -43,6 +44,7 @@ export function RunTable(o: {
         id: 'job',
         head: 'Job',
         width: '18%',
+        isDrawnAtSpeed: true,
         cell: (run) => (
           <Link href={runPath(run.run_id)} data-row className={styles.job}>
             <JobName id={run.job_id} />

@@ -21,6 +21,8 @@ export type Column<Row> = {
   readonly width?: string;
   /** Its cells fit its width. A clip for each cell takes a tenth of the time in which a scroll draws its rows. */
   readonly isNeverCut?: boolean;
+  /** While the table scrolls too fast to be read, rows that come into sight have only such cells, if it has any. */
+  readonly isDrawnAtSpeed?: boolean;
   /** Right-aligned, with figures of one width. */
   readonly isNumber?: boolean;
   /** Below this width of the window the column leaves. */
@@ -81,6 +83,8 @@ export function Table<Row extends object>(o: Props<Row>): ReactNode {
   const items = virtual.getVirtualItems();
   const keys = items.flatMap(({ index }) => rows[index] ?? []).map(o.keyOf);
   const places = usePlaces(rows, keys);
+  const isFast = useIsFast(virtual.isScrolling, virtual.scrollOffset ?? 0);
+  const plain = usePlainRows(keys, isFast && !isNarrow && shown.some((column) => column.isDrawnAtSpeed));
   const top = virtual.options.scrollMargin;
   const hasBoxes = o.chosen !== undefined && o.choose !== undefined;
   const widths = isNarrow ? [shared] : [...(hasBoxes ? [boxWidth] : []), ...shown.map(widthOf)];
@@ -112,6 +116,7 @@ export function Table<Row extends object>(o: Props<Row>): ReactNode {
                 name={hasBoxes ? (o.nameOf?.(row) ?? key) : key}
                 isChosen={o.chosen?.has(key) ?? false}
                 isCurrent={o.currentKey === key}
+                isPlain={plain.has(key)}
                 shown={shown}
                 choose={hasBoxes ? o.choose : undefined}
                 compact={isNarrow ? o.compact : null}
@@ -133,6 +138,8 @@ type RowProps<Row> = {
   readonly name: string;
   readonly isChosen: boolean;
   readonly isCurrent: boolean;
+  /** Only the cells that are drawn at speed. */
+  readonly isPlain: boolean;
   readonly shown: readonly Column<Row>[];
   readonly choose: Props<Row>['choose'];
   /** null: the window is wide. */
@@ -145,7 +152,7 @@ type RowProps<Row> = {
 const TableRow = memo(DrawnRow) as typeof DrawnRow;
 
 function DrawnRow<Row>(o: RowProps<Row>): ReactNode {
-  const { row, rowKey, choose, compact } = o;
+  const { row, rowKey, isPlain, choose, compact } = o;
   return (
     <tr
       aria-rowindex={o.index + 2}
@@ -157,12 +164,14 @@ function DrawnRow<Row>(o: RowProps<Row>): ReactNode {
     >
       {choose && !compact && (
         <td data-never-cut>
-          <Checkbox
-            label={`Select ${o.name}`}
-            isLabelUnseen
-            checked={o.isChosen}
-            onChange={(next) => choose([rowKey], next)}
-          />
+          {!isPlain && (
+            <Checkbox
+              label={`Select ${o.name}`}
+              isLabelUnseen
+              checked={o.isChosen}
+              onChange={(next) => choose([rowKey], next)}
+            />
+          )}
         </td>
       )}
       {compact ? (
@@ -174,7 +183,7 @@ function DrawnRow<Row>(o: RowProps<Row>): ReactNode {
             data-number={column.isNumber || undefined}
             data-never-cut={column.isNeverCut || undefined}
           >
-            {column.cell(row)}
+            {(!isPlain || column.isDrawnAtSpeed) && column.cell(row)}
           </td>
         ))
       )}
@@ -320,6 +329,33 @@ function usePlaces(rows: readonly unknown[], keys: readonly string[]): ReadonlyM
     drawn.current = { rows, places };
   });
   return places;
+}
+
+/** A table that scrolls by the height of the window in less time cannot be read. */
+const readMs = 100;
+
+/** Whether the table scrolls too fast to be read. A single jump does not count. */
+function useIsFast(isScrolling: boolean, offsetPx: number): boolean {
+  const last = useRef({ offsetPx, atMs: 0, isFast: false });
+  const nowMs = performance.now();
+  const movedPx = Math.abs(offsetPx - last.current.offsetPx);
+  const isMoving = movedPx > 0;
+  const isAsFast = isMoving ? movedPx / innerHeight > (nowMs - last.current.atMs) / readMs : last.current.isFast;
+  const isFast = isScrolling && isAsFast;
+  useLayoutEffect(() => {
+    last.current = { offsetPx, atMs: isMoving ? nowMs : last.current.atMs, isFast };
+  });
+  return isFast;
+}
+
+/** The rows with fewer cells. One that has been drawn whole stays so. */
+function usePlainRows(keys: readonly string[], isFast: boolean): ReadonlySet<string> {
+  const whole = useRef<ReadonlySet<string>>(new Set());
+  const plain = new Set(isFast ? keys.filter((key) => !whole.current.has(key)) : []);
+  useLayoutEffect(() => {
+    whole.current = new Set(keys.filter((key) => !plain.has(key)));
+  });
+  return plain;
 }
 
 function useRowPx(rem: number | undefined): number {
