@@ -151,17 +151,13 @@ export const keys = {
     path,
     ({ environment, home }) => join(environment.XDG_DATA_HOME || join(home, '.local/share'), 'flwd'),
     '`$XDG_DATA_HOME/flwd`',
-    'The folder for all data. Only this user can read it (mode 0700), and only one server at a time can use it',
+    'The folder for all data',
   ),
-  'instance.default_tenant': key(tenant, 'default', 'The tenant of runs that do not name one'),
+  'instance.default_tenant': key(tenant, 'default', 'The tenant of everything that names no tenant'),
 
   'sources[].name': computed(word, () => null, 'the folder’s name', 'A unique name for the source'),
-  'sources[].type': key(
-    choice('fs', 'git', 'oci'),
-    'fs',
-    'The kind of source; this version supports only `fs`, a folder',
-  ),
-  'sources[].path': optional(path, 'The folder; required for `fs`', { sourceTypes: ['fs'] }),
+  'sources[].type': key(choice('fs', 'git', 'oci'), 'fs', 'The kind of source; this version supports only `fs`'),
+  'sources[].path': optional(path, 'The folder that contains the jobs; required', { sourceTypes: ['fs'] }),
   'sources[].url': optional(text, 'The repository', { sourceTypes: ['git'] }),
   'sources[].ref': optional(text, 'The branch, tag or commit', { sourceTypes: ['git'] }),
   'sources[].subdir': optional(text, 'The folder in the repository or image that contains the jobs', {
@@ -181,57 +177,39 @@ export const keys = {
   'sources[].poll_interval': key(duration('1s', '24d'), '1m', 'How often to look for changes', {
     sourceTypes: remoteSources,
   }),
-  'sources[].trusted': key(
-    flag,
-    true,
-    'Whether the source’s jobs may use everything that `security` allows. With `false`, they run in the profile `secure` and get no `permissions`, the source needs a `mountPath` of its own, and the keys below say what else its jobs may use',
-  ),
-  'sources[].secrets': key(
-    listOf(secret),
-    [],
-    'Stored secrets that the jobs of an untrusted source may get',
-    ofUntrusted,
-  ),
-  'sources[].schedules': key(flag, false, 'Whether the jobs of an untrusted source may have schedules', ofUntrusted),
-  'sources[].webhooks': key(
+  'sources[].trusted': key(flag, true, 'Whether the jobs may use everything that `security` allows'),
+  'sources[].secrets': key(listOf(secret), [], 'Stored secrets that the jobs may get', ofUntrusted),
+  'sources[].schedules': key(
     flag,
     false,
-    'Whether deliveries of other services may start the jobs of an untrusted source; `secrets` must list their keys',
+    'Whether the jobs may have schedules, and triggers with `files` or `check`',
     ofUntrusted,
   ),
-  'sources[].notify': key(
-    flag,
-    false,
-    'Whether the jobs of an untrusted source may notify other services (`notify`)',
-    ofUntrusted,
-  ),
+  'sources[].webhooks': key(flag, false, 'Whether deliveries of other services may start the jobs', ofUntrusted),
+  'sources[].notify': key(flag, false, 'Whether the jobs may have `notify` and heartbeats', ofUntrusted),
   'sources[].calls': key(
     ownAllOrNames(word),
     'own',
-    'Which jobs the steps of an untrusted source may start: only those of the source itself, those of all sources, or also those of the listed sources',
+    'The sources whose jobs the steps of this source’s jobs may start',
     ofUntrusted,
   ),
   'sources[].triggers': key(
     ownAllOrNames(word),
     'own',
-    'Which runs may start the jobs of an untrusted source when they end (`triggers`): only those of the source itself, those of all sources, or also those of the listed sources',
+    'The sources whose runs may start this source’s jobs when they end',
     ofUntrusted,
   ),
   'sources[].kv': key(
     listOf(namespace),
     [],
-    'Namespaces of the key-value store that the jobs of an untrusted source may ask for, besides the job’s own',
+    'Namespaces of the key-value store that a job may ask for, besides its own',
     ofUntrusted,
   ),
 
-  'server.bind': key(
-    bind,
-    '127.0.0.1:8080',
-    'The address to listen on; `localhost` means its IPv4 address. An address beyond loopback requires a token, `auth.jwt` or `auth.mode: none`',
-  ),
+  'server.bind': key(bind, '127.0.0.1:8080', 'The address to listen on; `localhost` means its IPv4 address'),
   'server.public_url': optional(
     url,
-    'The address at which people reach this server, such as `https://flwd.example.org`. Notifications link to it, and new webhooks show it',
+    'The address at which people reach this server, such as `https://flwd.example.org`',
     { defaultText: 'no links' },
   ),
   'server.read_timeout': key(timeout, '30s', 'How long a client may take to send a request'),
@@ -240,62 +218,33 @@ export const keys = {
   'server.sync_wait': key(duration('0s', '24h'), '60s', 'How long a request with `async: false` waits for its run'),
   'server.body_limit': key(size('1KiB', '256MiB'), '1MiB', 'The largest request body'),
   'server.cors_origins': key(listOf(origin), [], 'Origins of other web pages that may call the API with a token'),
-  'server.trust_proxy': key(
-    trustedProxies,
-    false,
-    'Proxies whose `X-Forwarded-*` headers are trusted. `true` trusts every caller: use it only if all requests pass the proxy',
-  ),
+  'server.trust_proxy': key(trustedProxies, false, 'Proxies whose `X-Forwarded-*` headers flwd believes'),
   'server.tls.enabled': optional(flag, 'Whether to speak HTTPS; `false` ignores the certificate', {
     defaultText: '`true` if `cert_file` is set',
   }),
-  'server.tls.cert_file': optional(
-    path,
-    'The certificate and its issuers, as PEM. With it, the server speaks only HTTPS. It is reloaded without a restart when the file changes',
-  ),
+  'server.tls.cert_file': optional(path, 'The certificate and its issuers, as PEM'),
   'server.tls.key_file': optional(path, 'The private key of the certificate, as PEM without a passphrase'),
 
-  'auth.mode': key(
-    choice('auto', 'none', 'required'),
-    'auto',
-    'Who may call without a token: with `auto` the server’s own user on loopback, with `required` nobody, with `none` everyone',
-  ),
-  'auth.trust_jobs': key(
-    flag,
-    false,
-    'Let jobs with network access call the API as the server’s user. Only for hosts where /proc hides that user’s processes (mode `auto`, server not root)',
-  ),
+  'auth.mode': key(choice('auto', 'none', 'required'), 'auto', 'Who may call without a token'),
+  'auth.trust_jobs': key(flag, false, 'Let jobs with network access call the API as the server’s user'),
   'auth.jwt.issuer': optional(text, 'The issuer of accepted JWTs; must equal the claim `iss`'),
   'auth.jwt.audience': optional(text, 'The audience of accepted JWTs; must be in the claim `aud`'),
-  'auth.jwt.jwks_file': optional(
-    path,
-    'The issuer’s public keys, a JSON Web Key Set. It is reloaded within a second when the file changes',
-  ),
-  'auth.jwt.jwks_url': optional(url, 'A URL of the key set, instead of `jwks_file`; must be https, except on loopback'),
-  'auth.jwt.tenant_claim': key(
-    text,
-    'tenant',
-    'The claim that names the tenant. A JWT without it belongs to `instance.default_tenant`; `*` requires the scope `admin`',
-  ),
-  'auth.jwt.scope_claim': key(
-    text,
-    'scope',
-    'The claim with the scopes, as a list or as a text separated by spaces. Unknown scopes are ignored',
-  ),
+  'auth.jwt.jwks_file': optional(path, 'The file with the issuer’s public keys, a JSON Web Key Set'),
+  'auth.jwt.jwks_url': optional(url, 'The URL of the key set, instead of `jwks_file`'),
+  'auth.jwt.tenant_claim': key(text, 'tenant', 'The claim that names the tenant'),
+  'auth.jwt.scope_claim': key(text, 'scope', 'The claim that lists the scopes'),
   'auth.jwt.algorithms': key(
     listOf(choice(...signatureAlgorithms)),
     [...signatureAlgorithms],
-    'The accepted signature algorithms; shared secrets are never accepted',
+    'The accepted signature algorithms',
+    { defaultText: 'all of them' },
   ),
   'auth.jwt.clock_skew': key(duration('0s', '5m'), '30s', 'How far the issuer’s clock may differ'),
 
   'security.default_profile': key(profile, 'secure', 'The profile of jobs that do not name one'),
   'security.allow_profiles': key(listOf(profile), ['secure', 'permissive'], 'The profiles that jobs may use'),
   'security.paths': key(listOf(path), [], 'Host folders in which `permissions` of jobs may allow `read` and `write`'),
-  'security.run_as': key(
-    listOf(user),
-    [],
-    'Users of the host that jobs may name in `run_as`; only a server that is root can run jobs as other users',
-  ),
+  'security.run_as': key(listOf(user), [], 'Users of the host that jobs may name in `run_as`'),
   'security.profiles.<profile>.network': computed(
     choice('none', 'all'),
     ({ name }) => (name === 'secure' ? 'none' : 'all'),
@@ -306,7 +255,7 @@ export const keys = {
   'security.profiles.<profile>.filesystem': computed(
     choice('workspace', 'host-read-only', 'host'),
     ({ name }) => (name === 'secure' ? 'workspace' : name === 'permissive' ? 'host-read-only' : 'host'),
-    '`workspace`, `host-read-only`, `host`',
+    '`workspace` for secure, `host-read-only` for permissive, `host` for disabled',
     'Files that jobs can see',
     { notYet: fixedProfiles },
   ),
@@ -318,33 +267,23 @@ export const keys = {
   'security.profiles.<profile>.capabilities': key(listOf(text), [], 'Capabilities that jobs keep', {
     notYet: noCapabilities,
   }),
-  'security.profiles.<profile>.resources.cpu': optional(amount, 'CPU cores for a run; a job can ask for less'),
-  'security.profiles.<profile>.resources.memory': optional(size('4MiB'), 'Memory for a run; a job can ask for less', {
+  'security.profiles.<profile>.resources.cpu': optional(amount, 'CPU cores for each step'),
+  'security.profiles.<profile>.resources.memory': optional(size('4MiB'), 'Memory for each step', {
     defaultText: 'three quarters of the host’s memory, if cgroups can enforce it',
   }),
-  'security.profiles.<profile>.resources.pids': key(
-    integer(1, 4_194_304),
-    1_024,
-    'Processes and threads of a run; a job can ask for less',
-  ),
-  'security.profiles.<profile>.resources.workspace': optional(
-    size('1MiB'),
-    'Largest size of a workspace; a job can ask for less',
-  ),
-  'security.profiles.<profile>.resources.timeout': optional(
-    duration('1s'),
-    'How long a run may take; a job can ask for less with `timeouts.run`',
-  ),
+  'security.profiles.<profile>.resources.pids': key(integer(1, 4_194_304), 1_024, 'Processes and threads of each step'),
+  'security.profiles.<profile>.resources.workspace': optional(size('1MiB'), 'The largest size of a workspace'),
+  'security.profiles.<profile>.resources.timeout': optional(duration('1s'), 'How long a run may take'),
   'security.profiles.<profile>.rate_limit.limit': optional(
     integer(1, 1_000_000_000),
-    'In the default profile: requests per caller in a `window`. In other profiles: runs that a caller may start in a `window`',
+    'How many requests or runs of a caller flwd accepts in a `window`',
     { defaultText: 'in the default profile 1000 for the server’s own user, 100 for others' },
   ),
   'security.profiles.<profile>.rate_limit.window': key(duration('100ms', '24h'), '1s', 'The period of `limit`'),
   'security.profiles.<profile>.may_grant': key(
     listOf(choice('network', 'read', 'write', 'kv')),
     ['network', 'read', 'write', 'kv'],
-    'What `permissions` of jobs in trusted sources may add',
+    'What the `permissions` of jobs may add',
   ),
 
   'persistence.url': optional(postgresUrl, 'PostgreSQL instead of SQLite; also `FLWD_DATABASE_URL`', {
@@ -368,24 +307,16 @@ export const keys = {
   'persistence.blobs.s3.region': optional(text, 'Its region', { notYet: noS3 }),
   'persistence.blobs.s3.bucket': optional(text, 'The bucket', { notYet: noS3 }),
   'persistence.blobs.s3.prefix': optional(text, 'A prefix for the names', { notYet: noS3 }),
-  'persistence.artifacts.max_size': key(
-    size(),
-    '1GiB',
-    'The largest size of an artifact. A run with a larger one fails',
-  ),
+  'persistence.artifacts.max_size': key(size(), '1GiB', 'The largest size of an artifact'),
   'persistence.artifacts.quota_soft': optional(size(), 'If artifacts use more, `/health` is `degraded`'),
-  'persistence.artifacts.quota_hard': key(
-    size(),
-    '100GiB',
-    'The largest size of all artifacts together. A run that exceeds it fails',
-  ),
+  'persistence.artifacts.quota_hard': key(size(), '100GiB', 'The largest size of all artifacts together'),
   'persistence.artifacts.ttl': optional(duration('1s'), 'How long to keep artifacts of jobs that set no `ttl`', {
     defaultText: 'forever',
   }),
   'persistence.retention.runs': key(
     lifetime('1m'),
     '90d',
-    'How long to keep finished runs with their steps, logs, artifacts and workspaces',
+    'How long to keep finished runs, with all that belongs to them',
   ),
   'persistence.retention.logs': key(lifetime('1m'), '30d', 'How long to keep logs of finished runs'),
   'persistence.retention.artifacts': key(
@@ -403,26 +334,18 @@ export const keys = {
     '7d',
     'How long to keep the copy of a job after its last use, if no workspace needs it',
   ),
-  'persistence.retention.events': key(
-    lifetime('1m'),
-    '7d',
-    'How long events can be replayed; at most as long as `logs` and `runs`',
-  ),
+  'persistence.retention.events': key(lifetime('1m'), '7d', 'How long events can be replayed'),
   'persistence.retention.audit': key(lifetime('1m'), '365d', 'How long to keep entries of the audit log'),
-  'persistence.retention.stats': key(
-    lifetime('1d'),
-    '400d',
-    'How long to keep the counters of statistics, which outlive the runs that they count',
-  ),
+  'persistence.retention.stats': key(lifetime('1d'), '400d', 'How long to keep the counters of statistics'),
   'persistence.secret_key_file': computed(
     path,
     ({ dataDir }) => join(dataDir, 'secret.key'),
     '`secret.key` in the data dir',
-    'The keys that encrypt secrets, one `fsk_…` per line. The first one encrypts, all decrypt. Created at the first start. After a rotation, a line `ffk_…` holds the key that recognises requests with an `Idempotency-Key`',
+    'The file with the keys that encrypt secrets',
   ),
   'persistence.secret_key': optional(
     matching(/^(fsk_[A-Za-z0-9+/_-]{43}=?)( *, *fsk_[A-Za-z0-9+/_-]{43}=?)*$/, 'keys', 'keys such as `fsk_…`'),
-    'Keys instead of the file, separated by commas. Set only the variable `FLWD_SECRET_KEY`, never this key in flwd.yaml',
+    'Keys instead of the file; set only the variable `FLWD_SECRET_KEY`',
     { isSecret: true, defaultText: 'the keys in the file' },
   ),
 
@@ -432,14 +355,10 @@ export const keys = {
   'scheduler.calendars': key(
     calendars,
     {},
-    'Days such as holidays that `calendar` and `except` of schedules can name: a list of dates, or the path of an iCalendar file (`.ics`), which is read when the server starts',
+    'Days, such as holidays, that `calendar` and `except` of schedules can name',
   ),
-  'scheduler.schedules_paused': key(flag, false, '`true` pauses all schedules: no schedule starts a run'),
-  'scheduler.triggers_paused': key(
-    flag,
-    false,
-    '`true` pauses all triggers and webhooks: no file, check, end of a run or delivery starts a run',
-  ),
+  'scheduler.schedules_paused': key(flag, false, 'Pause all schedules'),
+  'scheduler.triggers_paused': key(flag, false, 'Pause all triggers and webhooks'),
   'scheduler.global_concurrency': computed(
     integer(1, 10_000),
     ({ cores }) => Math.max(4, 2 * cores),
@@ -449,13 +368,9 @@ export const keys = {
   'scheduler.job_concurrency': optional(integer(1, 10_000), 'How many runs of one job can run at the same time', {
     defaultText: 'no limit',
   }),
-  'scheduler.queue.max_depth': optional(
-    integer(1, 100_000_000),
-    'How many runs may wait; further ones are refused with 429 `queue-full`',
-    {
-      defaultText: 'no limit',
-    },
-  ),
+  'scheduler.queue.max_depth': optional(integer(1, 100_000_000), 'How many runs may wait', {
+    defaultText: 'no limit',
+  }),
   'scheduler.queue.default_weight': key(integer(1, 1_000), 1, 'A tenant’s share of the queue'),
   'scheduler.queue.weights': key(mapOf(integer(1, 1_000)), {}, 'Shares of individual tenants'),
 
@@ -463,35 +378,29 @@ export const keys = {
     path,
     ({ dataDir }) => join(dataDir, 'notify.key'),
     '`notify.key` in the data dir',
-    'The keys that sign notifications, one `whsec_…` per line. Created at the first start',
+    'The file with the keys that sign notifications',
   ),
   'notify.allow': key(
     listOf(hostOrRange),
     [],
-    'Hosts, addresses and ranges that jobs of untrusted sources may notify although they lead to the server itself, to a link-local address or to the metadata of its cloud',
+    'Addresses that jobs of untrusted sources may notify although flwd would refuse them',
   ),
 
   'notify.smtp.url': optional(
     storedText,
-    'The server that sends mail, such as `smtps://user:password@mail.example.org`, or `smtp:` for one with STARTTLS',
+    'The server that sends mail, such as `smtps://user:password@mail.example.org`',
     { isSecret: true },
   ),
   'notify.smtp.from': optional(mailSender, 'The sender of mail, such as `flwd <flwd@example.org>`'),
   'notify.channels.<name>.type': required(choice(...channelTypes), 'The service that gets the messages'),
-  'notify.channels.<name>.url': optional(
-    storedText,
-    'The address of the service; required, except for `telegram`, `pagerduty` and `mail`. For `gotify`, the address of the server',
-    { isSecret: true },
-  ),
-  'notify.channels.<name>.token': optional(
-    storedText,
-    'For `telegram`, the token of the bot; for `gotify`, that of the application; for `ntfy`, an access token, if it needs one',
-    { isSecret: true },
-  ),
+  'notify.channels.<name>.url': optional(storedText, 'The address of the service', { isSecret: true }),
+  'notify.channels.<name>.token': optional(storedText, 'For `telegram`, `gotify` and `ntfy`: the token', {
+    isSecret: true,
+  }),
   'notify.channels.<name>.chat_id': optional(chatId, 'For `telegram`: the chat, such as `"-1001234567890"`'),
   'notify.channels.<name>.routing_key': optional(
     storedText,
-    'For `pagerduty`: the integration key of the service, for Events API v2',
+    'For `pagerduty`: the integration key, for Events API v2',
     { isSecret: true },
   ),
   'notify.channels.<name>.to': key(listOf(mailAddress), [], 'For `mail`: the addresses'),
@@ -503,25 +412,17 @@ export const keys = {
   'notify.channels.<name>.headers': key(mapOf(storedText), {}, 'For `template`: headers of the request', {
     isSecret: true,
   }),
-  'notify.channels.<name>.body': optional(
-    text,
-    'For `template`: an expression over `event`, `message` and `run` that gives the body. A text is sent as it is, anything else as JSON',
-  ),
-  'notify.rules[].jobs': key(
-    oneOrMore(jobPattern),
-    '**',
-    'The jobs whose runs are reported. `*` stands for a part of a name, `**` for any number of names',
-  ),
+  'notify.channels.<name>.body': optional(text, 'For `template`: an expression that gives the body of the request'),
+  'notify.rules[].jobs': key(oneOrMore(jobPattern), '**', 'The jobs whose runs are reported'),
   'notify.rules[].on': key(oneOrMore(choice(...notifyEvents)), ['failed'], 'The events that are reported'),
   'notify.rules[].after': key(
     integer(1, 1_000),
     1,
-    'Report a failure only if the job has failed at least this many times in a row: with 3, two failures and then a success are not reported',
+    'Report a failure only if the job has failed at least this many times in a row',
   ),
   'notify.rules[].repeat': optional(
     duration('1m', '365d'),
-    'Report the same failure of a job at most once in this time, until the job succeeds. Later reports are the ' +
-      'event `still_failing`. A different failure of the job is reported at once',
+    'Report the same failure of a job at most once in this time',
     { defaultText: 'report every failure' },
   ),
   'notify.rules[].digest': optional(
@@ -531,8 +432,8 @@ export const keys = {
   ),
   'notify.rules[].to': required(oneOrMore(channel), 'The channels that get the messages'),
 
-  'aliases[].from': required(jobId, 'The id of a job'),
-  'aliases[].to': required(jobId, 'Another name for it, accepted wherever the id is'),
+  'aliases[].from': required(jobId, 'The id of the job'),
+  'aliases[].to': required(jobId, 'Another name for the job, accepted wherever its id is'),
   'aliases[].description': optional(text, 'The purpose of the alias'),
 
   'worker.enabled': key(flag, true, 'Run jobs in this process', { notYet: noWorkers }),
@@ -548,53 +449,39 @@ export const keys = {
 
   'logging.level': key(choice('trace', 'debug', 'info', 'warn', 'error', 'fatal'), 'info', 'The lowest level to log'),
   'logging.format': key(choice('text', 'json'), 'text', 'Text for people, or JSON'),
-  'logging.output': key(
-    logOutput,
-    'stderr',
-    'Where the server’s log goes. A file is created with mode 0600 and only appended to; rotate it with `copytruncate`',
-  ),
+  'logging.output': key(logOutput, 'stderr', 'Where the server’s log goes'),
   'logging.fields': key(mapOf(text), {}, 'Fields to add to every line, such as `{environment: production}`'),
 
-  'telemetry.otlp.endpoint': optional(
-    url,
-    'A collector that gets the spans of runs that have ended, by OTLP over HTTP, such as `http://127.0.0.1:4318`; flwd adds `/v1/traces` or `/v1/logs`',
+  'telemetry.otlp.endpoint': optional(url, 'The collector, such as `http://127.0.0.1:4318`'),
+  'telemetry.otlp.headers': key(
+    mapOf(storedText),
+    {},
+    'Headers of the requests to the collector, such as `authorization`',
+    {
+      isSecret: true,
+    },
   ),
-  'telemetry.otlp.headers': key(mapOf(storedText), {}, 'Headers of the requests to it, such as `authorization`', {
-    isSecret: true,
-  }),
-  'telemetry.otlp.traces': key(flag, true, 'Send spans'),
-  'telemetry.otlp.logs': key(
-    flag,
-    false,
-    'Send the lines of all logs: everyone who can read the collector’s data can then read what scripts print',
-  ),
+  'telemetry.otlp.traces': key(flag, true, 'Send the spans of runs that have ended'),
+  'telemetry.otlp.logs': key(flag, false, 'Send the lines of all logs'),
 
   'extensions.enabled': key(
     listOf(choice(...extensions, ...extensionsWithoutEffect)),
     extensions,
-    'The optional interfaces that this instance offers. Without `mcp`, the server has no `/mcp` and refuses `flwd mcp`. `tui` only tells clients that the terminal UI may be offered',
+    'The optional interfaces that this instance offers',
   ),
-  'mcp.job_tools': key(
-    integer(0, 200),
-    25,
-    'How many jobs become tools for agents; jobs with `agents: {expose: true}` come first. Agents find the other jobs with `jobs_search`. Many clients read only one page of tools',
-  ),
-  'mcp.wait': key(
-    duration('1s', '1h'),
-    '50s',
-    'How long a tool of an agent waits for a run to end before it answers that the run is still running',
-  ),
-  'mcp.untrusted': key(
-    flag,
-    false,
-    'Whether agents see and start jobs of sources with `trusted: false`. The agent then reads what the authors of these jobs wrote',
-  ),
+  'mcp.job_tools': key(integer(0, 200), 25, 'How many jobs become tools for agents'),
+  'mcp.wait': key(duration('1s', '1h'), '50s', 'How long a tool waits for its run to end before it answers'),
+  'mcp.untrusted': key(flag, false, 'Whether agents see and start jobs of sources with `trusted: false`'),
 
   'remotes.<name>.base_url': required(url, 'The address of another flwd instance'),
   'remotes.<name>.auth.token_file': optional(path, 'The file that contains the token'),
-  'remotes.<name>.ca_file': optional(path, 'The certificates of its private CA, or its own certificate, as PEM', {
-    defaultText: 'the authorities that Node knows',
-  }),
+  'remotes.<name>.ca_file': optional(
+    path,
+    'The certificates of the private CA of that instance, or its own certificate, as PEM',
+    {
+      defaultText: 'the authorities that Node knows',
+    },
+  ),
 } satisfies Record<string, Key>;
 
 export type KeyPath = keyof typeof keys;
