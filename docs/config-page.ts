@@ -275,8 +275,9 @@ const sections: Readonly<Record<SectionName, Section>> = {
   mcp: {
     about: 'Which tools agents get ([guide](guides/agents.md)).',
     notes: [
-      `Jobs with \`agents: {expose: true}\` become tools first. Agents find the other jobs with \`jobs_search\`. Keep
-  \`job_tools\` small: many clients read only one page of tools.`,
+      `If there are more jobs than \`job_tools\`, only those with \`agents: {expose: true}\` become tools, or the first by
+  their ids if no job has it. Agents find the other jobs with \`jobs_search\`. Keep \`job_tools\` small: many clients
+  read only one page of tools.`,
       'If a run takes longer than `wait`, the answer says that it is still running.',
       'With `untrusted: true`, the agent reads what the authors of untrusted jobs wrote.',
     ],
