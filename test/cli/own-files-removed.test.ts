@@ -2,9 +2,9 @@
 
 import { existsSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { bash, writeJob } from '../support/jobs.ts';
-import { stateOf } from '../support/processes.ts';
+import { endProcessesOf, processesOf, stateOf } from '../support/processes.ts';
 import { createFolder, flwd, type Started, start } from './terminal.ts';
 
 const serve = ['serve', '--bind', '127.0.0.1:0', '--data-dir', '.flwd', '--jobs', './jobs'];
@@ -85,4 +85,22 @@ test('a data dir that is moved away and back works again', async () => {
     .toBe(true);
   await expect.poll(async () => (await post(url)).status).toBe(201);
   expect(await flwd(dir, 'run', 'hello', '--data-dir', '.flwd')).toMatchObject({ code: 0 });
+});
+
+test('a command without a server that loses its data dir ends at SIGTERM, says why, and leaves no process', async () => {
+  const dir = createFolder();
+  const dataDir = join(dir, '.flwd');
+  onTestFinished(() => endProcessesOf(dataDir));
+  await writeJob(join(dir, 'jobs', 'stubborn'), bash('trap "" TERM\necho started\nsleep 600'));
+  const run = start(dir, ['run', 'stubborn', '--data-dir', '.flwd', '--jobs', './jobs']);
+  await run.prints(/^started$/m);
+  rmSync(dataDir, { recursive: true });
+  run.child.kill('SIGTERM');
+  const { code, stderr } = await run.ended;
+  expect(code).toBe(130);
+  expect(stderr).toMatch(
+    /^somebody removed the data dir \S+\/\.flwd, so run_\w+ was stopped, and its end is not stored\.$/m,
+  );
+  expect(processesOf(dataDir)).toEqual([]);
+  expect(existsSync(dataDir)).toBe(false);
 });

@@ -1,6 +1,7 @@
 // Watches a run: prints its lines as they come, shows its progress at the bottom of the terminal, and describes its
 // end.
 
+import { existsSync } from 'node:fs';
 import { whyFailed } from '../../client/answer-words.ts';
 import { ApiProblem, ServerUnreachable } from '../../client/api-problem.ts';
 import { wholeWords } from '../../client/took.ts';
@@ -92,11 +93,7 @@ export async function watchRun(
       signal: leaving.signal,
       onBreak: (error) => status.above(() => output.warn(breakWords(error))),
     });
-    if (leaving.signal.aborted)
-      throw new Refusal(
-        `${runId} is still running; \`${session.command('cancel', runId)}\` stops it.`,
-        exitCodes.interrupted,
-      );
+    if (leaving.signal.aborted) throw new Refusal(leftWords(session, runId), exitCodes.interrupted);
     return { run: await client.call('getRun', { path }), isInterrupted: count > 0 };
   } finally {
     clearInterval(redraw);
@@ -105,6 +102,13 @@ export async function watchRun(
     over.abort();
     await events;
   }
+}
+
+function leftWords({ isOwn, where, command }: Session, runId: string): string {
+  // Without its folder the run cannot be resumed, so its processes end with this command.
+  if (isOwn() && !existsSync(where))
+    return `somebody removed the data dir ${where}, so ${runId} was stopped, and its end is not stored.`;
+  return `${runId} is still running; \`${command('cancel', runId)}\` stops it.`;
 }
 
 type CancelFailure = { readonly words: string; readonly mustLeave: boolean };

@@ -47,6 +47,8 @@ export async function linkDataDir(
 
   function relink(failed: Owner): Promise<Owner | undefined> {
     if (owner !== failed) return Promise.resolve(owner);
+    // Somebody may have removed the data dir of this process. A second instance in it would know nothing of the runs.
+    if (owner.isClosing?.() === false) return Promise.resolve(undefined);
     relinking ??= findNext(failed).finally(() => {
       relinking = undefined;
     });

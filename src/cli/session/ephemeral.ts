@@ -50,6 +50,7 @@ export async function openEphemeral(
         return httpFetch(url, init);
       },
       isEphemeral: true,
+      isClosing: () => closing !== undefined,
       attend: async (runId) => server.attend(runId),
       close: () => (closing ??= server.stop()),
     };

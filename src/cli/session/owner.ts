@@ -13,6 +13,8 @@ export type Owner = {
   readonly fetch: Fetch;
   /** The owner is a command: this one or another. */
   readonly isEphemeral: boolean;
+  /** Whether it has begun to close, so that another owner follows. Known only of an owner in this process. */
+  readonly isClosing?: () => boolean;
   readonly attend: (runId: string) => Promise<void>;
   readonly close: () => Promise<void>;
 };
