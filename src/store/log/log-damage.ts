@@ -1,4 +1,5 @@
-// Loads segments, and replaces a segment that cannot be read by a line that states so, however the log is read.
+// Loads segments, and replaces a segment that cannot be read by a line that states so, however the log is read (ADR
+// 0082).
 
 import { setTimeout as delay } from 'node:timers/promises';
 import { errorCode } from '../../lib/error-code.ts';

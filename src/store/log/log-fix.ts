@@ -1,4 +1,5 @@
-// Finds the readable chunks in a damaged plain log file, and adds a line wherever lines are missing between them.
+// Finds the readable chunks in a damaged plain log file, and adds a line wherever lines are missing between them (ADR
+// 0082).
 
 import { open } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
