@@ -110,7 +110,8 @@ function readOwn(path: string, shown: string, isNamed: boolean): { text: string;
   const file = openSync(path, isNamed ? constants.O_RDONLY : constants.O_RDONLY | constants.O_NONBLOCK);
   try {
     const stats = fstatSync(file);
-    const isOpen = isWritableByOthers(stats);
+    // Everyone may write to a device such as /dev/null, and its mode must stay as it is.
+    const isOpen = isWritableByOthers(stats) && !stats.isCharacterDevice();
     const open = `can be written by other users (mode ${showMode(stats)}), who could then decide what this server runs: chmod go-w ${shown}`;
     if (!isNamed) {
       const other = [stats, lstatSync(path)].find(isAnothers);

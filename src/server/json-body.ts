@@ -32,10 +32,17 @@ export function createJsonReader(app: FastifyInstance): (request: FastifyRequest
       return done(new Problem('malformed-request', `The body is nested deeper than ${mostNesting} levels.`));
     }
     void parse(request, text, (error, value) => {
-      done(
-        error && new Problem('malformed-request', 'The body is not well-formed JSON, or has a member `__proto__`.'),
-        value,
-      );
+      done(error && new Problem('malformed-request', whyNot(text)), value);
     });
   };
+}
+
+/** Why the parser refused the text: it also refuses members that could change the prototype of an object. */
+function whyNot(text: string): string {
+  try {
+    JSON.parse(text);
+  } catch {
+    return 'The body is not well-formed JSON.';
+  }
+  return 'The body has a member `__proto__`, or a member `constructor` with a member `prototype`.';
 }

@@ -278,7 +278,7 @@ describe('keys in the environment', () => {
       expect(await flwd(instance.dir, ...args)).toMatchObject({
         code: 2,
         stderr: expect.stringMatching(
-          /^the key file \S+secret.key is missing, but the database holds secrets sealed with it \(1\); put the key file back, or set FLWD_SECRET_KEY [^\n]+\n$/,
+          /^the key file \S+secret.key is missing, but the database holds secrets encrypted with it \(1\); put the key file back, or set FLWD_SECRET_KEY [^\n]+\n$/,
         ),
       });
     }

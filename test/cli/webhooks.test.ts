@@ -164,6 +164,9 @@ testWith('bwrap')(
     // Refused deliveries, and a job that is gone.
     const bare = await fetch(again.url + hook, { method: 'POST' });
     expect(bare.status).toBe(400);
+    expect((await flwd(other.dir, 'webhooks')).stdout).toMatch(
+      /^site\/deploy\/form +has a token +token +refused \S+ +\/args\/ref has no value/m,
+    );
     await expect.poll(doctor).toMatch(/site\/deploy\/form refused deliveries in the last day: 1\n/);
     rmSync(join(other.dir, 'jobs', 'site'), { recursive: true });
     await expect

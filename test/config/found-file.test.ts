@@ -55,6 +55,11 @@ describe('a flwd.yaml that is found', () => {
     expect(errors()).toEqual([expect.stringContaining('can be written by other users (mode 666)')]);
   });
 
+  test('a device that --config names keeps its mode', () => {
+    const { load } = createProject({ 'jobs/': '' });
+    expect(load({ config: '/dev/null' }).warnings).toEqual([]);
+  });
+
   test.runIf(isRoot)('a link of another user is refused, whatever its target', () => {
     const { dir, load, errors } = createProject({ 'other.yaml': yaml, 'jobs/': '' });
     symlinkSync('other.yaml', join(dir, 'flwd.yaml'));

@@ -73,6 +73,13 @@ describe('a body that cannot be read', () => {
     expect(await problemOf(response)).toMatchObject({ type: type(slug) });
   });
 
+  test.each([
+    ['{"job_id":', 'The body is not well-formed JSON.'],
+    ['{"__proto__":{}}', 'The body has a member `__proto__`, or a member `constructor` with a member `prototype`.'],
+  ])('%s is told what is wrong', async (body, detail) => {
+    expect(await problemOf(await post(body))).toMatchObject({ detail });
+  });
+
   test.each(['text/plain', 'application/xml', 'multipart/form-data', 'nonsense'])('%s gets 415', async (mediaType) => {
     const response = await post('{}', { 'content-type': mediaType });
     expect(response.status).toBe(415);

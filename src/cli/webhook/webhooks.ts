@@ -89,7 +89,7 @@ async function printWebhooks(webhooks: readonly Webhook[], output: Output): Prom
       webhook.scheme,
       webhook.if ?? '',
       stateOf(webhook, output),
-      webhook.denied?.detail ?? lackOf(webhook),
+      webhook.denied?.detail ?? (lackOf(webhook) || reasonOf(webhook.last_delivery)),
     ]),
   );
 }
@@ -113,9 +113,14 @@ function resultOf({ result, at }: Pick<Delivery, 'result' | 'at'>, output: Outpu
   return { text: `${result} ${output.time(at)}`, style: styles[result] };
 }
 
-function whyOf({ problem, detail, repeats }: Delivery): string {
-  const again = repeats === 0 ? [] : [`came again: ${repeats}`];
-  return [...(problem === null ? [] : [detail ?? problem]), ...again].join('; ');
+function whyOf(delivery: Delivery): string {
+  const again = delivery.repeats === 0 ? '' : `came again: ${delivery.repeats}`;
+  return [reasonOf(delivery), again].filter(Boolean).join('; ');
+}
+
+/** Why it started no run; empty if it did, or if there is no delivery. */
+function reasonOf(delivery: Delivery | null): string {
+  return delivery?.detail ?? delivery?.problem ?? '';
 }
 
 /**

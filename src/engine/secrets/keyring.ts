@@ -44,7 +44,7 @@ export function openKeyring(keyFile: string, given: string | null = null, stored
   const bytes = openKeyFile(keyFile, () => {
     if (storedSecrets > 0) {
       throw new StartError(
-        `the key file ${keyFile} is missing, but the database holds secrets sealed with it (${storedSecrets}); ` +
+        `the key file ${keyFile} is missing, but the database holds secrets encrypted with it (${storedSecrets}); ` +
           'put the key file back, or set FLWD_SECRET_KEY if the keys came from there; if the key is lost, write a new ' +
           'key into the file and set the secrets again',
       );
