@@ -180,8 +180,8 @@ testWith(headlessChromium)('says that only schedules which run often start runs 
   await using often = await startServing({ jobs: { often: bash('true', { schedules }) } });
   const page = await browser.open(often.url);
   const card = cardOf(page, 'Next 24 hours');
-  await card.getByText('2 that run hourly or more often', { exact: true }).waitFor();
-  await card.getByText('Only schedules that run hourly or more often start runs in this time.').waitFor();
+  await card.getByText('2 that run at least 16 times a day', { exact: true }).waitFor();
+  await card.getByText('Only schedules that run at least 16 times a day start runs in this time.').waitFor();
 });
 
 testWith(headlessChromium)(
@@ -195,7 +195,7 @@ testWith(headlessChromium)(
       const page = await browser.open(paused.url, size);
       const card = cardOf(page, 'Next 24 hours');
       await card.getByText(/^All schedules are paused by local since \d\d:\d\d\. They start no runs\.$/).waitFor();
-      expect(await card.getByText('hourly or more often').count()).toBe(0);
+      expect(await card.getByText('at least 16 times a day').count()).toBe(0);
       await expect
         .poll(() => page.evaluate('document.documentElement.scrollWidth - innerWidth'))
         .toBeLessThanOrEqual(0);

@@ -67,7 +67,7 @@ export function NextDay({ nowMs }: { readonly nowMs: number }): ReactNode {
         <p className={styles.nothing}>
           {frequent === 0
             ? 'No schedule starts a run in this time.'
-            : 'Only schedules that run hourly or more often start runs in this time.'}
+            : 'Only schedules that run at least 16 times a day start runs in this time.'}
         </p>
       )}
       {fires.length > 0 && (
@@ -83,10 +83,10 @@ export function NextDay({ nowMs }: { readonly nowMs: number }): ReactNode {
   );
 }
 
-/** @param frequent how many run hourly or more often */
+/** @param frequent how many run at least 16 times a day */
 function schedulesWords(others: number, frequent: number): string {
   const often =
-    frequent === 1 ? '1 that runs hourly or more often' : `${countWords(frequent)} that run hourly or more often`;
+    frequent === 1 ? '1 that runs at least 16 times a day' : `${countWords(frequent)} that run at least 16 times a day`;
   const words = `${countWords(others)} ${others === 1 ? 'schedule' : 'schedules'}`;
   if (frequent === 0) return words;
   return others === 0 ? often : `${words}, and ${often}`;
