@@ -77,8 +77,12 @@ export function draftsOf(places: Places, fixed: FixedFolders): Places {
   return change(places, (path) => (fixed.has(path) ? join(path, draftEnd) : path + draftEnd));
 }
 
-export function damageDraft({ dataDir }: Places): string {
-  return join(dataDir, restoredDamageFile + draftEnd);
+function damageOf({ dataDir }: Places): string {
+  return join(dataDir, restoredDamageFile);
+}
+
+export function damageDraft(places: Places): string {
+  return damageOf(places) + draftEnd;
 }
 
 /** The places without symbolic links, so that a link stays and what it points to is replaced. */
@@ -100,13 +104,7 @@ async function realOf(path: string): Promise<string> {
 
 /** What a restore replaces. The database comes last. */
 function targetsOf(places: Places): string[] {
-  return [
-    ...foldersIn(places),
-    places.secretKeyFile,
-    places.signingKeyFile,
-    join(places.dataDir, restoredDamageFile),
-    places.dbPath,
-  ];
+  return [...foldersIn(places), places.secretKeyFile, places.signingKeyFile, damageOf(places), places.dbPath];
 }
 
 export async function findFixed(places: Places): Promise<FixedFolders> {
@@ -188,7 +186,7 @@ export async function swapIn(
     note,
   }: { readonly fixed: FixedFolders; readonly unfinishedFile: string; readonly note: object },
 ): Promise<void> {
-  const moves = await movesOf(places, fixed);
+  const moves = [...removedDamage(places), ...(await movesOf(places, fixed))];
   for (const dir of fixed.keys()) await mkdir(join(dir, oldEnd), { mode: 0o700 });
   for (const folder of new Set(moves.map((move) => dirname(pathsOf(places, move).draft)))) await syncDisk(folder);
   const draft = unfinishedFile + draftEnd;
@@ -196,6 +194,13 @@ export async function swapIn(
   await rename(draft, unfinishedFile);
   await syncFolder(dirname(unfinishedFile));
   await finishSwap(places, unfinishedFile, moves);
+}
+
+/** Without damage in this backup, the list of an earlier restore is only removed. */
+function removedDamage(places: Places): Move[] {
+  const path = damageOf(places);
+  if (!existsSync(path) || existsSync(path + draftEnd)) return [];
+  return [{ target: targetsOf(places).indexOf(path), hasNew: false }];
 }
 
 /** All moves, in order. */

@@ -166,7 +166,7 @@ async function copyAll<T>(
   // Jobs may run as another user.
   for (const folder of opened) await chmod(folder, 0o755);
   // `flwd doctor` compares sizes only, so it needs this list to find files with changed bytes.
-  await writeFile(damageDraft(places), JSON.stringify(restoredDamage), { mode: 0o600 });
+  if (restoredDamage.length > 0) await writeFile(damageDraft(places), JSON.stringify(restoredDamage), { mode: 0o600 });
   const found = await prepareDatabase(drafts);
   const { secretKeyFile } = existsSync(drafts.secretKeyFile) ? drafts : places;
   const completed = await complete({ dbPath: drafts.dbPath, secretKeyFile }, manifest.created_at);
