@@ -52,6 +52,28 @@ test('a dry run prints the times, and a backfill starts their runs', async () =>
   await served.stop();
 });
 
+test('a dry run says which scopes the token lacks for the backfill', async () => {
+  const { dir, serve } = await createInstance(jobs);
+  const served = await serve();
+  const dryRun = async (name: string, scopes: string) => {
+    const token = (await flwd(dir, 'tokens', 'create', '--name', name, '--scopes', scopes)).stdout.trim();
+    const env = { FLWD_REMOTE: served.url, FLWD_TOKEN: token };
+    return start(dir, ['backfill', 'reports/daily', ...week, '--dry-run'], env).ended;
+  };
+  const reading = await dryRun('reads', 'jobs:read,runs:read');
+  expect(reading).toMatchObject({ code: 0, stdout: expect.stringContaining('2026-10-24T02:30:00+02:00\n') });
+  expect(reading.stderr).toContain(
+    '3 runs would start; nothing was started\nyou may not start this backfill: that needs the scopes schedules:write and runs:write\n',
+  );
+  expect((await dryRun('runs', 'jobs:read,runs:read,runs:write')).stderr).toContain(
+    'you may not start this backfill: that needs the scope schedules:write\n',
+  );
+  expect((await dryRun('backfills', 'jobs:read,runs:read,runs:write,schedules:write')).stderr).not.toContain(
+    'may not start',
+  );
+  await served.stop();
+});
+
 test('a job without a schedule, or with several, and a wrong time are explained', async () => {
   const { dir, serve } = await createInstance(jobs);
   await (await serve()).stop();

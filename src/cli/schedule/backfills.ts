@@ -1,6 +1,7 @@
 // `flwd backfill` and `flwd backfills`: starts, lists and cancels backfills.
 
 import type { AnswerOf } from '../../contract/operations.ts';
+import { holdsScope } from '../../domain/principal.ts';
 import { backfillLabel, backfillStatuses } from '../../domain/schedule.ts';
 import { defined } from '../../lib/defined.ts';
 import type { Options } from '../command.ts';
@@ -39,7 +40,7 @@ export async function start(options: Options, operands: readonly string[]): Prom
       if (output.isJson) output.json(preview);
       else output.text(preview.times.map(({ local }) => `${local}\n`).join(''));
       output.say(`${runs(preview.times.length)} would start${leftOut(preview)}; nothing was started`);
-      return;
+      return noteLackingScopes(session, output);
     }
     if (preview.times.length === 0 && !output.isJson) {
       output.say(`${job.id} has no times to start in this span${leftOut(preview)}; nothing was started`);
@@ -111,6 +112,15 @@ async function findScheduleId(
 function noteForgotten({ runs_known_since: since, times }: Preview, output: Output): void {
   if (since === null || !times.some(({ nominal_at: at }) => at < since)) return;
   output.warn(`runs that ended before ${output.time(since)} were removed: earlier times may have had a run`);
+}
+
+/** A dry run needs fewer scopes than the backfill. */
+async function noteLackingScopes({ client }: Session, output: Output): Promise<void> {
+  const { caller } = await client.call('getSystemInfo');
+  const lacking = (['schedules:write', 'runs:write'] as const).filter((scope) => !holdsScope(caller, scope));
+  if (lacking.length === 0) return;
+  const scopes = `${lacking.length === 1 ? 'the scope' : 'the scopes'} ${lacking.join(' and ')}`;
+  output.warn(`you may not start this backfill: that needs ${scopes}`);
 }
 
 function runs(count: number): string {
