@@ -73,6 +73,26 @@ test('an invalid secret is refused without repeating it', async () => {
   expect(await flwd(instance.dir, 'secrets', 'list')).toEqual({ code: 0, stdout: '', stderr: 'no secrets\n' });
 });
 
+test('a webhook that loses one of its secrets says with which one deliveries still get in', async () => {
+  const webhooks = [{ name: 'push', scheme: 'github', secret: ['new-1', 'old-1'] }];
+  const instance = await createInstance({ 'site/deploy': bash('true', { webhooks }) });
+  const server = await instance.serve();
+  onTestFinished(() => server.stop());
+  for (const name of ['new-1', 'old-1']) await set(instance, 'hunter-22', name);
+  const { dir } = instance;
+  const taken = 'still takes deliveries signed with new-1';
+  expect((await flwd(dir, 'secrets', 'rm', 'old-1')).stderr).toBe(
+    `removed old-1\nuntil it is stored again, these lack it: job site/deploy\nwebhook site/deploy/push ${taken}\n`,
+  );
+  const lack = 'lacks the secret old-1: flwd secrets set old-1';
+  expect((await flwd(dir, 'webhooks')).stdout).toContain(` ${lack}; ${taken}\n`);
+  expect((await flwd(dir, 'doctor')).stdout).toContain(` site/deploy/push lacks the secret old-1, and ${taken}\n`);
+
+  expect((await flwd(dir, 'secrets', 'rm', 'new-1')).stderr).not.toContain('still takes');
+  expect((await flwd(dir, 'webhooks')).stdout).toContain(` ${lack}\n`);
+  expect((await flwd(dir, 'doctor')).stdout).not.toContain('still takes');
+});
+
 test('the list and the removal of a secret name the channels, webhooks and telemetry that use it', async () => {
   const url = 'http://127.0.0.1:4318';
   const instance = await createInstance(

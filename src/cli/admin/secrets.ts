@@ -2,6 +2,7 @@
 
 import { buffer } from 'node:stream/consumers';
 import type { AnswerOf } from '../../contract/operations.ts';
+import { takenWithout } from '../../domain/trigger/webhook.ts';
 import { defined } from '../../lib/defined.ts';
 import type { Options } from '../command.ts';
 import { type ExitCode, exitCodes, Refusal } from '../exit-code.ts';
@@ -49,15 +50,33 @@ export async function list(options: Options): Promise<void> {
 export async function remove(options: Options, operands: readonly string[]): Promise<void> {
   const name = oneOperand(operands, 'flwd secrets rm NAME; flwd secrets list shows the names');
   const output = createOutput(options);
-  const users = await withSession(options, async (session) => {
+  const { users, open } = await withSession(options, async (session) => {
     const { secrets } = await listSecrets(session, options);
-    await session.client.request('deleteSecret', { path: { name }, query: ofTenant(options) });
     const removed = secrets.find((secret) => secret.name === name);
-    return [...(removed?.used_by ?? []).map((id) => `job ${id}`), ...(removed?.also_used_by ?? [])];
+    const open = removed ? await webhooksWithout(removed, session) : [];
+    await session.client.request('deleteSecret', { path: { name }, query: ofTenant(options) });
+    const users = [...(removed?.used_by ?? []).map((id) => `job ${id}`), ...(removed?.also_used_by ?? [])];
+    return { users, open };
   });
   const tenant = readValue(options, 'tenant');
   output.say(`removed ${name}${tenant === undefined ? '' : ` of tenant ${tenant}`}`);
   if (users.length > 0) output.say(`until it is stored again, these lack it: ${users.join(', ')}`);
+  for (const words of open) output.say(words);
+}
+
+/** The webhooks that another secret keeps open once this one is removed. */
+async function webhooksWithout(
+  { name, tenant, used_by: usedBy }: SecretList['secrets'][number],
+  { client }: Session,
+): Promise<string[]> {
+  // The caller may not read jobs.
+  if (usedBy === null) return [];
+  const { webhooks } = await client.call('listWebhooks', { query: { tenant } });
+  return webhooks.flatMap(({ job_id: jobId, name: own, secrets, missing_secrets: missing, denied }) => {
+    const isAbout = denied === null && secrets.includes(name);
+    const taken = isAbout ? takenWithout([...missing, name], secrets) : undefined;
+    return taken === undefined ? [] : [`webhook ${jobId}/${own} ${taken}`];
+  });
 }
 
 /**

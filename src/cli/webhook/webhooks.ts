@@ -3,6 +3,7 @@
 import type { Client } from '../../client/client.ts';
 import type { AnswerOf } from '../../contract/operations.ts';
 import { isTriggersPaused } from '../../domain/trigger/paused.ts';
+import { takenWithout } from '../../domain/trigger/webhook.ts';
 import { defined } from '../../lib/defined.ts';
 import { shellWord } from '../../lib/shell-word.ts';
 import type { Options } from '../command.ts';
@@ -95,10 +96,12 @@ async function printWebhooks(webhooks: readonly Webhook[], output: Output): Prom
 }
 
 /** The secrets that it lacks, with the commands that store them; empty if it has all of them. */
-export function lackOf({ missing_secrets: missing, source, tenant }: Webhook): string {
+export function lackOf({ secrets, missing_secrets: missing, source, tenant }: Webhook): string {
   // Those of job files belong to the default tenant.
   const of = source === 'job' ? '' : ` --tenant ${shellWord(tenant)}`;
-  return missing.map((secret) => `lacks the secret ${secret}: flwd secrets set ${secret}${of}`).join('; ');
+  const lacks = missing.map((secret) => `lacks the secret ${secret}: flwd secrets set ${secret}${of}`);
+  const taken = missing.length > 0 ? takenWithout(missing, secrets) : undefined;
+  return [...lacks, ...(taken === undefined ? [] : [taken])].join('; ');
 }
 
 function stateOf({ denied, last_delivery: last }: Webhook, output: Output) {

@@ -1,6 +1,7 @@
 // The line of `flwd doctor` about webhooks: those that cannot start runs, and those that refused deliveries.
 
 import { type Complaint, complain, type HostCheck, ok } from '../../domain/host-check.ts';
+import { takenWithout } from '../../domain/trigger/webhook.ts';
 import type { StoredWebhooks } from '../../store/sqlite/offline.ts';
 import type { Webhook } from './webhook-parts.ts';
 
@@ -21,11 +22,13 @@ function complaintsAbout(
   const webhook = `${jobId}/${own}`;
   if (denied) return [{ what: `${webhook} takes no deliveries: ${denied.message}`, cure: cureOf(denied.slug, id) }];
   const missing = secrets.filter((secret) => !stored.secrets.has(`${tenant} ${secret}`));
+  const taken = takenWithout(missing, secrets);
+  const but = taken === undefined ? '' : `, and ${taken}`;
   const refused = stored.refused.get(id) ?? 0;
   const forged = stored.forged.get(id) ?? 0;
   return [
     ...missing.map((secret) => ({
-      what: `${webhook} lacks the secret ${secret}`,
+      what: `${webhook} lacks the secret ${secret}${but}`,
       cure: `flwd secrets set ${secret} --tenant ${tenant}`,
     })),
     // Without its secret, a webhook cannot tell.
