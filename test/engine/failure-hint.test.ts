@@ -179,7 +179,7 @@ describe('a file', () => {
   test('that the user of the job may not use', () => {
     const lines = ["PermissionError: [Errno 13] Permission denied: '/srv/data/x'"];
     expect(hintOf({ lines })).toBe(
-      'the job runs as uid 65534, without the rights of root: the owner, mode or ACL of /srv/data/x or of its folder must let that user in, or the job needs `run_as`',
+      'the job runs as uid 65534, without the rights of root: the owner, mode or ACL of /srv/data/x or of its folder must let that user in, or the job needs `run_as`; the mode counts for the owner, too',
     );
     expect(hintOf({ lines, isolation: { capabilities: 'server' } })).toBeUndefined();
     expect(hintOf({ lines: ['psql:x.sql:3: ERROR:  permission denied for table shop'] })).toBeUndefined();
