@@ -170,6 +170,19 @@ testWith(headlessChromium)('storage says how long things are kept, and removes w
   await page.getByText('No data had expired.').waitFor();
 });
 
+testWith(headlessChromium)(
+  'the instance says that the host can enforce a profile, and where it is allowed',
+  async () => {
+    const page = await browser.open(`${server.url}/admin/instance`);
+    const profiles = page.getByRole('region', { name: 'Security profiles' });
+    await profiles
+      .getByText(/^can(not)? be enforced on this host/)
+      .first()
+      .waitFor();
+    await profiles.getByText('allowed: security.allow_profiles in flwd.yaml').waitFor();
+  },
+);
+
 testWith(headlessChromium)('a source says how many of its jobs are invalid; a value is set and deleted', async () => {
   const page = await browser.open(`${server.url}/admin`);
   await page

@@ -107,7 +107,11 @@ describe('jobs', () => {
     await run.move('claim');
     await run.finish();
     const page = await browser.open(`${quiet.url}/jobs/disk/broken`);
-    await page.getByRole('alert').filter({ hasText: 'disk/broken/config.yaml:1' }).waitFor();
+    const error = page.getByRole('alert').filter({ hasText: 'disk/broken/config.yaml:1' });
+    await error.waitFor();
+    const box = await error.boundingBox();
+    const tabs = await page.getByRole('tablist').boundingBox();
+    expect(tabs && box && tabs.y - (box.y + box.height)).toBeGreaterThanOrEqual(16);
     await page.getByRole('tab', { name: 'Runs 1', selected: true }).waitFor();
     const link = page.getByRole('table', { name: 'Runs' }).getByRole('link').first();
     expect(await link.getAttribute('href')).toBe(`/runs/${run.id}`);
@@ -414,9 +418,12 @@ testWith(headlessChromium)(
       JSON.parse(await (await server.post('/runs', { job_id: 'stats/flaky', args: { code }, async: false })).text())
         .run_id;
     const failed = await ran(3);
-    for (let n = 0; n < 2; n++) await ran(0);
     const page = await browser.open(`${server.url}/jobs/stats/flaky?tab=statistics`);
     const figures = page.locator('dl', { hasText: 'Median' });
+    await expect
+      .poll(() => figures.textContent())
+      .toMatch(/Median–no run succeeded as a wholep95–no run succeeded as a whole/);
+    for (let n = 0; n < 2; n++) await ran(0);
     await expect
       .poll(() => figures.textContent())
       .toMatch(/^Success rate66\.7 %1 of 3 failedMedian\d.*p95\d.*Runs30\.1 a dayFails most attest1 time$/);

@@ -110,6 +110,10 @@ describe('the filter of runs', () => {
       "There is no status 'succes'. Did you mean 'success'?",
       expect.stringMatching(/^There is no trigger 'cron'\. Use one of api, cli, /),
     ]);
+    // `job:` is as short, and another word.
+    expect(readRunQuery('foo:bar', now).errors).toEqual([
+      expect.stringMatching(/^There is no filter 'foo:'\. Use one of job:, /),
+    ]);
     expect(readRunQuery('status:lost', now).errors).toEqual([
       "There is no status 'lost'. Use one of pending, running, success, failed, cancelled, waiting_approval.",
     ]);

@@ -182,6 +182,25 @@ testWith(headlessChromium)(
   },
 );
 
+testWith(headlessChromium)('what is typed before the jobs are there is kept, and chooses a job then', async () => {
+  const page = await browser.open(`${server.url}/schedules`);
+  const held = Promise.withResolvers<void>();
+  await page.route(/\/api\/v1\/jobs($|\?)/, async (route) => {
+    await held.promise;
+    await route.continue();
+  });
+  await page.getByRole('button', { name: 'New schedule' }).press('Enter');
+  const job = page.getByRole('dialog', { name: 'New schedule' }).getByRole('combobox', { name: 'Job' });
+  await job.fill('plain');
+  await page.getByText('Loading…').last().waitFor();
+  await job.press('Enter');
+  await expect.poll(() => job.inputValue()).toBe('plain');
+  held.resolve();
+  await page.getByRole('option', { name: 'ops/plain' }).waitFor();
+  await job.press('Enter');
+  await expect.poll(() => job.inputValue()).toBe('ops/plain');
+});
+
 testWith(headlessChromium)('a schedule is made by keyboard, with its next times, then edited and deleted', async () => {
   const page = await browser.open(`${server.url}/schedules`, { width: 1_440 });
   await page.getByRole('button', { name: 'New schedule' }).press('Enter');

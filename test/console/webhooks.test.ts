@@ -38,6 +38,10 @@ testWith(headlessChromium)(
     const page = await browser.open(`${server.url}/admin/webhooks`);
     await page.getByRole('button', { name: 'New webhook' }).press('Enter');
     const form = page.getByRole('dialog', { name: 'New webhook' });
+    // The chosen way begins where the text of the fields around it does.
+    const ways = form.getByRole('combobox', { name: 'How the service signs' });
+    const [box, text] = [await ways.boundingBox(), await ways.locator('span').first().boundingBox()];
+    expect(box && text && text.x - box.x).toBeLessThan(20);
     const job = form.getByRole('combobox', { name: 'Job' });
     await job.fill('site');
     await page.getByRole('option', { name: 'site/deploy' }).waitFor();

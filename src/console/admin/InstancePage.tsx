@@ -47,11 +47,11 @@ export function InstancePage(): ReactNode {
                   ]}
                 />
               </Card>
-              <Card title="Security profiles" end={<code>security.allow_profiles in flwd.yaml</code>}>
+              <Card title="Security profiles" end={<code>allowed: security.allow_profiles in flwd.yaml</code>}>
                 <Facts
                   of={Object.entries(isolation).map(([profile, { available, detail }]) => [
                     `Profile ${profile}`,
-                    [available ? 'works on this host' : 'does not work on this host', detail]
+                    [available ? 'can be enforced on this host' : 'cannot be enforced on this host', detail]
                       .filter(Boolean)
                       .join(': '),
                   ])}

@@ -54,6 +54,8 @@ export function JobStatistics({ jobId }: { readonly jobId: string }): ReactNode 
   );
 }
 
+const noSuccess = 'no run succeeded as a whole';
+
 function Charts({ times, range }: { readonly times: JobTimes; readonly range: Range }): ReactNode {
   const days = ranges[range];
   const before = useBefore(times.job_id, range);
@@ -70,8 +72,16 @@ function Charts({ times, range }: { readonly times: JobTimes; readonly range: Ra
             rateBefore === null ? '' : `; ${percentWords(rateBefore)} the ${days} d before`
           }`}
         />
-        <Figure name="Median" value={medianMs === null ? '–' : spanWords(medianMs)} note="of work, without waiting" />
-        <Figure name="p95" value={p95Ms === null ? '–' : spanWords(p95Ms)} note="19 of 20 took at most this" />
+        <Figure
+          name="Median"
+          value={medianMs === null ? '–' : spanWords(medianMs)}
+          note={medianMs === null ? noSuccess : 'of work, without waiting'}
+        />
+        <Figure
+          name="p95"
+          value={p95Ms === null ? '–' : spanWords(p95Ms)}
+          note={p95Ms === null ? noSuccess : '19 of 20 took at most this'}
+        />
         <Figure
           name="Runs"
           value={countWords(runs)}

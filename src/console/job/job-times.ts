@@ -13,14 +13,19 @@ export const ranges = { '7d': 7, '30d': 30, '90d': 90 } as const;
 export type Range = keyof typeof ranges;
 
 const most = 500;
-const settleMs = 2_000;
 
 export function useJobTimes(jobId: string, range: Range): Answer<JobTimes> {
   const refresh = useRefresh();
   const queryKey = ['times of a job', jobId, range];
   useRunEvents(
-    { jobId, settleMs },
-    { frame: ({ event }) => event === 'run.finished' && refresh({ queryKey }), change: () => undefined },
+    { jobId },
+    {
+      frame({ event }) {
+        if (event !== 'run.finished') return;
+        refresh({ queryKey });
+        refresh({ queryKey: ['days of a job', jobId] });
+      },
+    },
   );
   return useAnswer(
     queryKey,

@@ -3,7 +3,7 @@
 import type { ReactNode } from 'react';
 import { Field } from '../design/controls/Input.tsx';
 import { Combobox } from '../design/controls/Select.tsx';
-import { useAnswer } from '../session/answers.tsx';
+import { isLoading, useAnswer } from '../session/answers.tsx';
 import { harmless } from '../words.ts';
 
 export function JobField(o: {
@@ -13,13 +13,14 @@ export function JobField(o: {
 }): ReactNode {
   const jobs = useAnswer(['jobs', 'ids'], (client, signal) => client.call('listJobs', { signal }));
   return (
-    <Field label="Job" isRequired>
+    <Field label="Job" isRequired error={jobs.error && harmless(jobs.error.message)}>
       {(attributes) => (
         <Combobox
           {...attributes}
           label="Job"
           size="form"
           placeholder="Type a part of its name"
+          isLoading={isLoading(jobs)}
           choices={(jobs.data?.jobs ?? []).map(({ id }) => ({ value: id, label: harmless(id) }))}
           value={o.jobId === '' ? null : o.jobId}
           onChange={o.change}

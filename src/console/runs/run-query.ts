@@ -77,14 +77,7 @@ export function readRunQuery(text: string, nowMs: number): ReadQuery {
       }
       default:
         // Ids and other words may contain a colon.
-        if (/^-?\w{2,10}:\w/.test(word) && !/\d/.test(name))
-          errors.push(
-            unknown(
-              'filter',
-              `${name}:`,
-              filterNames.map((one) => `${one}:`),
-            ),
-          );
+        if (/^-?\w{2,10}:\w/.test(word) && !/\d/.test(name)) errors.push(unknown('filter', name, filterNames, ':'));
         else free.push(word);
     }
   }
@@ -92,10 +85,12 @@ export function readRunQuery(text: string, nowMs: number): ReadQuery {
   return { query, errors };
 }
 
-function unknown(kind: string, word: string, known: readonly string[]): string {
+/** @param end follows every word as it is typed, and does not count towards how near two words are */
+function unknown(kind: string, word: string, known: readonly string[], end = ''): string {
   const near = nearest(word, known);
-  const ways = near === undefined ? `Use one of ${known.join(', ')}.` : `Did you mean '${near}'?`;
-  return `There is no ${kind} '${word}'. ${ways}`;
+  const all = known.map((one) => `${one}${end}`);
+  const ways = near === undefined ? `Use one of ${all.join(', ')}.` : `Did you mean '${near}${end}'?`;
+  return `There is no ${kind} '${word}${end}'. ${ways}`;
 }
 
 /** Sets filters in the text, or removes those whose value is null. */

@@ -19,6 +19,8 @@ type Props<V extends string> = {
   readonly size?: 'small' | 'normal' | 'form';
   readonly placeholder?: string;
   readonly disabled?: boolean;
+  /** The choices are not there yet. */
+  readonly isLoading?: boolean;
   /** The id of its hint and its error. */
   readonly describedBy?: string;
   readonly isWrong?: boolean;
@@ -90,6 +92,8 @@ export function Combobox<V extends string>(o: Props<V>): ReactNode {
           onKeyDown={(event) => {
             // While its list is closed, the field would clear itself, and keep the key from the dialog around it.
             if (event.key === 'Escape' && event.currentTarget.ariaExpanded !== 'true') event.preventBaseUIHandler();
+            // Without a choice, Enter would clear what is typed.
+            if (event.key === 'Enter' && o.isLoading) event.preventBaseUIHandler();
           }}
         />
         <BaseCombobox.Trigger aria-label={`Show the list: ${o.label}`} className={input.end}>
@@ -99,7 +103,9 @@ export function Combobox<V extends string>(o: Props<V>): ReactNode {
       <BaseCombobox.Portal>
         <BaseCombobox.Positioner className={styles.positioner} sideOffset={4} align="start">
           <BaseCombobox.Popup className={styles.popup}>
-            <BaseCombobox.Empty className={styles.none}>Nothing matches.</BaseCombobox.Empty>
+            <BaseCombobox.Empty className={styles.none}>
+              {o.isLoading ? 'Loading…' : 'Nothing matches.'}
+            </BaseCombobox.Empty>
             <BaseCombobox.List>
               {(choice: Choice<V>) => (
                 <BaseCombobox.Item key={choice.value} value={choice} className={styles.item}>
