@@ -273,6 +273,7 @@ test('Cronicle: chains, several servers, plugins and odd times are named', () =>
         enabled: 1,
         target: 'allgrp',
         multiplex: 1,
+        chain_error: 'e9',
         web_hook: 'https://example.com/secret',
         memory_limit: 5,
       },
@@ -280,7 +281,14 @@ test('Cronicle: chains, several servers, plugins and odd times are named', () =>
     ),
   );
   expect(job.schedules).toEqual([]);
-  for (const part of ['limited to some years', 'web hook', 'every server', 'ran on allgrp', '5 bytes'])
+  for (const part of [
+    'limited to some years',
+    'web hook',
+    'every server',
+    'ran on allgrp',
+    '5 bytes',
+    'when it failed: give that job a trigger',
+  ])
     expect(job.notes).toContainEqual(expect.stringContaining(part));
   expect(job.notes.join('\n')).not.toContain('example.com');
   expect(reasonOf(cronicle({ plugin: 'p9' }))).toContain('its plugin p9 talks to Cronicle');

@@ -137,7 +137,7 @@ test('events of Cronicle become jobs, with their scripts as they were', async ()
   expect(found.get('Reindex the shop')?.notes).toEqual(
     expect.arrayContaining([
       expect.stringContaining('`JOB_ID`'),
-      expect.stringContaining('“Shop health” when it succeeded'),
+      expect.stringContaining('“Shop health” when it succeeded: give that job a trigger, see `triggers` in jobs.md'),
     ]),
   );
   expect(config(dir, 'Shop-health').schedules).toMatchObject([

@@ -240,9 +240,13 @@ function notesOf(event: Members, { titles, categories, serverCount }: Export): s
   const isSetHere = (key: string): boolean => isSet(key) || (textOf(category[key]) ?? '') !== '';
   const target = textOf(event.target);
   return [
-    ...(isSet('chain') ? [`it started “${titleOf(event.chain)}” when it succeeded: make both steps of one job`] : []),
+    ...(isSet('chain')
+      ? [`it started “${titleOf(event.chain)}” when it succeeded: give that job a trigger, see \`triggers\` in jobs.md`]
+      : []),
     ...(isSet('chain_error')
-      ? [`it started “${titleOf(event.chain_error)}” when it failed: see \`always\` of a step in jobs.md`]
+      ? [
+          `it started “${titleOf(event.chain_error)}” when it failed: give that job a trigger with \`on: [failed]\`, see jobs.md`,
+        ]
       : []),
     ...(isSetHere('notify_success') || isSetHere('notify_fail')
       ? ['its mails were not carried over: see `notify` in jobs.md']
