@@ -151,7 +151,7 @@ const sections: Readonly<Record<SectionName, Section>> = {
     about: 'The name of this instance, and the folder for its data.',
     notes: [
       'Only the user that runs flwd can read the data dir (mode 0700), and only one server at a time can use it.',
-      '`default_tenant` is the tenant of the schedules in `config.yaml` files, for example.',
+      '`default_tenant` is also the [tenant](security.md#tenants) of the schedules and webhooks in `config.yaml` files.',
     ],
   },
   'sources[]': {
@@ -213,7 +213,8 @@ const sections: Readonly<Record<SectionName, Section>> = {
       'The counters of statistics (`retention.stats`) outlive the runs that they count.',
       `\`secret_key_file\` has one key \`fsk_…\` per line. The first encrypts, and all decrypt. flwd creates the file when it
   first starts. After a rotation, a line \`ffk_…\` holds the key that recognises requests with an \`Idempotency-Key\`.`,
-      `flwd refuses \`secret_key\` in \`flwd.yaml\`, which jobs may read. In \`FLWD_SECRET_KEY\`, commas separate the keys.`,
+      `flwd refuses \`secret_key\` in \`flwd.yaml\`, which jobs in the profile \`disabled\` can read. In \`FLWD_SECRET_KEY\`, commas
+  separate the keys.`,
     ],
   },
   scheduler: {
@@ -223,7 +224,8 @@ const sections: Readonly<Record<SectionName, Section>> = {
   \`calendars: {holidays: [2026-12-24], company: /etc/flwd/company.ics}\`.`,
       'With `schedules_paused: true`, no schedule starts a run.',
       `With \`triggers_paused: true\`, no file, no check, no end of a run and no delivery starts a run.`,
-      'If more than `queue.max_depth` runs wait, flwd refuses further ones with 429 `queue-full`. Sub-runs do not count.',
+      `If as many runs wait as \`queue.max_depth\` allows, flwd refuses further ones with 429 \`queue-full\`. Sub-runs do not
+  count.`,
     ],
   },
   notify: {

@@ -61,10 +61,12 @@ function checkAliases(settings: Settings): void {
   }
 }
 
-/** Jobs with the profile permissive can read flwd.yaml. */
+/** Jobs in the profile disabled can read flwd.yaml, but never FLWD_SECRET_KEY. */
 function checkSecretKey(settings: Settings): void {
   if (settingAt(settings, 'persistence.secret_key')?.origin.kind !== 'file') return;
-  const message = '`persistence.secret_key` must not be in this file, which jobs may read: set FLWD_SECRET_KEY instead';
+  const message =
+    '`persistence.secret_key` must not be in this file, which jobs in the profile `disabled` can read: ' +
+    'set FLWD_SECRET_KEY instead';
   addError(settings, 'persistence.secret_key', message);
 }
 

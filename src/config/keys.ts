@@ -153,7 +153,7 @@ export const keys = {
     '`$XDG_DATA_HOME/flwd`',
     'The folder for all data',
   ),
-  'instance.default_tenant': key(tenant, 'default', 'The tenant of everything that names no tenant'),
+  'instance.default_tenant': key(tenant, 'default', 'The tenant if neither a request nor its caller names one'),
 
   'sources[].name': computed(word, () => null, 'the folder’s name', 'A unique name for the source'),
   'sources[].type': key(choice('fs', 'git', 'oci'), 'fs', 'The kind of source; this version supports only `fs`'),

@@ -1,4 +1,4 @@
-// The server's own files, with links resolved. No job may see them.
+// The server's own files, with links resolved. No job in a sandbox may see them.
 
 import { realpathSync } from 'node:fs';
 import { getCompileCacheDir } from 'node:module';

@@ -316,7 +316,7 @@ describe('keys in the environment', () => {
     expect(stderr).not.toContain('passphrase');
   });
 
-  test('are refused in flwd.yaml, which jobs may read', async () => {
+  test('are refused in flwd.yaml, which jobs in the profile disabled can read', async () => {
     const instance = await createInstance({}, { persistence: { secret_key: first } });
     const { code, stderr } = await flwd(instance.dir, 'secrets', 'list');
     expect([code, stderr]).toEqual([2, expect.stringContaining('set FLWD_SECRET_KEY instead')]);
