@@ -40,7 +40,8 @@ export function createJsonReader(app: FastifyInstance): (request: FastifyRequest
 /** Why the parser refused the text: it also refuses members that could change the prototype of an object. */
 function whyNot(text: string): string {
   try {
-    JSON.parse(text);
+    // The parser skips a byte order mark.
+    JSON.parse(text.replace(/^\uFEFF/, ''));
   } catch {
     return 'The body is not well-formed JSON.';
   }

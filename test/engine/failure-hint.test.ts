@@ -179,7 +179,7 @@ describe('a file', () => {
   test('that the user of the job may not use', () => {
     const lines = ["PermissionError: [Errno 13] Permission denied: '/srv/data/x'"];
     expect(hintOf({ lines })).toBe(
-      'the job runs as uid 65534, without the rights of root: the owner, mode or ACL of /srv/data/x or of its folder must let that user in, or the job needs `run_as`; the mode counts for the owner, too',
+      'the job runs as uid 65534, without the rights of root: the owner, mode or ACL of /srv/data/x or of its folder must let that user in (also if the user is the owner), or the job needs `run_as`',
     );
     expect(hintOf({ lines, isolation: { capabilities: 'server' } })).toBeUndefined();
     expect(hintOf({ lines: ['psql:x.sql:3: ERROR:  permission denied for table shop'] })).toBeUndefined();
@@ -301,11 +301,13 @@ describe('input and variables', () => {
     expect(hintOf({ lines, exitCode: 2 })).toMatch(/^the script has Windows line endings/);
   });
 
-  test('limits of the run', () => {
+  test('limits of a step', () => {
     const plan = { resources: { ...noResources, memoryBytes: 2 ** 26, pids: 20 } };
-    expect(hintOf({ lines: ['MemoryError'], plan })).toMatch(/^the run may use 64 MiB of memory: /);
+    expect(hintOf({ lines: ['MemoryError'], plan })).toMatch(/^a step may use 64 MiB of memory: /);
     expect(hintOf({ lines: ['MemoryError'] })).toBeUndefined();
-    expect(hintOf({ lines: ["RuntimeError: can't start new thread"], plan })).toContain('20 processes');
+    expect(hintOf({ lines: ["RuntimeError: can't start new thread"], plan })).toMatch(
+      /^a step may have 20 processes and threads: /,
+    );
     expect(hintOf({ reason: 'out_of_memory' })).toContain('memory: …');
     expect(hintOf({ reason: 'signal', message: 'ended by signal KILL' })).toContain('dmesg');
     const killed = '/job/run.sh: line 3:    12 Killed                  python3 x.py';

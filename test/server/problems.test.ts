@@ -55,6 +55,8 @@ const post = (body: string | Buffer, headers: Readonly<Record<string, string>> =
   server.fetch('/runs', { method: 'POST', body, headers: { 'content-type': 'application/json', ...headers } });
 
 describe('a body that cannot be read', () => {
+  const forbiddenMember = 'The body has a member `__proto__`, or a member `constructor` with a member `prototype`.';
+
   test.each([
     ['is broken JSON', '{"job_id":', 400, 'malformed-request'],
     ['is empty', '', 400, 'malformed-request'],
@@ -75,7 +77,8 @@ describe('a body that cannot be read', () => {
 
   test.each([
     ['{"job_id":', 'The body is not well-formed JSON.'],
-    ['{"__proto__":{}}', 'The body has a member `__proto__`, or a member `constructor` with a member `prototype`.'],
+    ['{"__proto__":{}}', forbiddenMember],
+    ['\uFEFF{"__proto__":{}}', forbiddenMember],
   ])('%s is told what is wrong', async (body, detail) => {
     expect(await problemOf(await post(body))).toMatchObject({ detail });
   });

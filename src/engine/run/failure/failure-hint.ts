@@ -97,7 +97,7 @@ const rules: readonly LineRule[] = [
     hint: (_, { plan }) => {
       const bytes = plan.resources?.memoryBytes ?? null;
       if (bytes === null) return undefined;
-      return `the run may use ${sizeWords(bytes)} of memory: raise \`permissions: {resources: {memory: …}}\` if it needs more`;
+      return `a step may use ${sizeWords(bytes)} of memory: raise \`permissions: {resources: {memory: …}}\` if it needs more`;
     },
   },
   {
@@ -105,7 +105,7 @@ const rules: readonly LineRule[] = [
     hint: (_, { plan }) => {
       const pids = plan.resources?.pids ?? null;
       if (pids === null) return undefined;
-      return `the run may have ${pids} processes and threads: raise \`permissions: {resources: {pids: …}}\` if it needs more`;
+      return `a step may have ${pids} processes and threads: raise \`permissions: {resources: {pids: …}}\` if it needs more`;
     },
   },
   {

@@ -122,6 +122,6 @@ function hintForDenied(path: string | undefined, { exitCode, isolation }: Failed
   // A relative path may start anywhere: the program may have changed its folder.
   return path === undefined || !path.startsWith('/')
     ? lead
-    : `${lead}: the owner, mode or ACL of ${path} or of its folder must let that user in, or the job needs \`run_as\`; ` +
-        'the mode counts for the owner, too';
+    : `${lead}: the owner, mode or ACL of ${path} or of its folder must let that user in (also if the user is the ` +
+        'owner), or the job needs `run_as`';
 }
