@@ -423,10 +423,13 @@ testWith(headlessChromium)(
     await expect
       .poll(() => figures.textContent())
       .toMatch(/Median–no run succeeded as a wholep95–no run succeeded as a whole/);
+    const header = page.locator('header dl');
+    await expect.poll(() => header.textContent()).toMatch(/Success0 %/);
     for (let n = 0; n < 2; n++) await ran(0);
     await expect
       .poll(() => figures.textContent())
       .toMatch(/^Success rate66\.7 %1 of 3 failedMedian\d.*p95\d.*Runs30\.1 a dayFails most attest1 time$/);
+    await expect.poll(() => header.textContent()).toMatch(/Success66\.7 %/);
 
     const steps = page.getByRole('region', { name: 'Slowest steps' }).getByRole('row');
     await steps.filter({ hasText: /^test, slowest of 2 db=(pg|lite)\d.*1$/ }).waitFor();

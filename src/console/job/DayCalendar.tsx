@@ -10,6 +10,7 @@ import { useAnswer } from '../session/answers.tsx';
 import { Shown } from '../widgets/Notes.tsx';
 import { countOf, countWords } from '../words.ts';
 import styles from './DayCalendar.module.css';
+import { useRefreshAfterRuns } from './job-times.ts';
 
 type Day = AnswerOf<'getStats'>['runs'][number];
 
@@ -27,8 +28,10 @@ export function DayCalendar({ jobId }: { readonly jobId: string }): ReactNode {
   const weeks = mondays(Date.now());
   const [first = 0] = weeks;
   const since = new Date(first).toISOString();
+  const queryKey = ['days of a job', jobId, since];
+  useRefreshAfterRuns(queryKey, jobId);
   const stats = useAnswer(
-    ['days of a job', jobId, since],
+    queryKey,
     (client, signal) => client.call('getStats', { query: { job_id: jobId, since }, signal }),
     { staleTime: everyMs },
   );

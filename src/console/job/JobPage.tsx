@@ -33,7 +33,7 @@ import { JobRuns, LastRuns } from './JobRuns.tsx';
 import { JobSchedules, useSchedules } from './JobSchedules.tsx';
 import { JobStatistics } from './JobStatistics.tsx';
 import { type JobTab, jobTabs } from './job-tabs.ts';
-import { useJobTimes, usualWorkMs } from './job-times.ts';
+import { useJobTimes, useRefreshAfterRuns, usualWorkMs } from './job-times.ts';
 
 const JobGraph = onDemand('the graph', async () => (await import('./JobGraph.tsx')).JobGraph);
 const JobCode = onDemand('the files', async () => (await import('../code/JobCode.tsx')).JobCode);
@@ -152,8 +152,10 @@ function Header({ jobId, job }: { readonly jobId: string; readonly job: Job | un
 
 function HeaderFacts({ job }: { readonly job: Job }): ReactNode {
   const [next] = nextTimes(useSchedules(job.id).data?.schedules ?? []);
+  const queryKey = ['numbers of a job', job.id];
+  useRefreshAfterRuns(queryKey, job.id);
   const { data: stats } = useAnswer(
-    ['numbers of a job', job.id],
+    queryKey,
     (client, signal) => client.call('getJobStats', { query: { ids: job.id }, signal }),
     { staleTime: 60_000 },
   );

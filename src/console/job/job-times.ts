@@ -1,9 +1,10 @@
 // How long the last runs of a job took, for its form, its graph and its statistics.
 
+import type { QueryKey } from '@tanstack/react-query';
 import type { AnswerOf } from '../../contract/operations.ts';
 import { quantile } from '../../domain/job-times.ts';
-import { type Answer, useAnswer, useRefresh } from '../session/answers.tsx';
-import { useRunEvents } from '../session/streams.ts';
+import { type Answer, useAnswer } from '../session/answers.tsx';
+import { useRefreshOn } from '../session/refresh-on.ts';
 
 export type JobTimes = AnswerOf<'getJobTimes'>;
 export type RunTime = JobTimes['runs'][number];
@@ -13,20 +14,17 @@ export const ranges = { '7d': 7, '30d': 30, '90d': 90 } as const;
 export type Range = keyof typeof ranges;
 
 const most = 500;
+/** A job that runs all the time is read this often at most. */
+const settleMs = 2_000;
+
+/** Reads figures of a job again after one of its runs has ended. */
+export function useRefreshAfterRuns(queryKey: QueryKey, jobId: string): void {
+  useRefreshOn(queryKey, ({ event }) => event === 'run.finished', { jobId, settleMs });
+}
 
 export function useJobTimes(jobId: string, range: Range): Answer<JobTimes> {
-  const refresh = useRefresh();
   const queryKey = ['times of a job', jobId, range];
-  useRunEvents(
-    { jobId },
-    {
-      frame({ event }) {
-        if (event !== 'run.finished') return;
-        refresh({ queryKey });
-        refresh({ queryKey: ['days of a job', jobId] });
-      },
-    },
-  );
+  useRefreshAfterRuns(queryKey, jobId);
   return useAnswer(
     queryKey,
     (client, signal) => {

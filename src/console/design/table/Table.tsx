@@ -333,14 +333,17 @@ function usePlaces(rows: readonly unknown[], keys: readonly string[]): ReadonlyM
 
 /** A table that scrolls by the height of the window in less time cannot be read. */
 const readMs = 100;
+/** What moves after a longer pause is a jump, and not a scroll. */
+const pauseMs = 250;
 
-/** Whether the table scrolls too fast to be read. A single jump does not count. */
+/** Whether the table scrolls too fast to be read. */
 function useIsFast(isScrolling: boolean, offsetPx: number): boolean {
-  const last = useRef({ offsetPx, atMs: 0, isFast: false });
+  const last = useRef({ offsetPx, atMs: Number.NEGATIVE_INFINITY, isFast: false });
   const nowMs = performance.now();
   const movedPx = Math.abs(offsetPx - last.current.offsetPx);
   const isMoving = movedPx > 0;
-  const isAsFast = isMoving ? movedPx / innerHeight > (nowMs - last.current.atMs) / readMs : last.current.isFast;
+  const sinceMs = nowMs - last.current.atMs;
+  const isAsFast = isMoving ? sinceMs < pauseMs && movedPx / innerHeight > sinceMs / readMs : last.current.isFast;
   const isFast = isScrolling && isAsFast;
   useLayoutEffect(() => {
     last.current = { offsetPx, atMs: isMoving ? nowMs : last.current.atMs, isFast };
