@@ -1,6 +1,7 @@
 // Puts the parts of a server together, starts them and stops them. Only this file, operator.ts and sources.ts name
 // concrete implementations.
 
+import { existsSync } from 'node:fs';
 import { mkdir, realpath, stat } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
@@ -256,7 +257,7 @@ async function enterLeft(
 }
 
 async function openEngine(
-  { config, log, onStop }: Start,
+  { config, ephemeral, log, onStop }: Start,
   {
     masked,
     executor,
@@ -316,6 +317,12 @@ async function openEngine(
     room,
   });
   onStop('the engine', () => engine.close());
+  if (ephemeral) {
+    onStop('the runs of a data dir that is gone', async () => {
+      // No command would find them. Those of a server continue, because its operator may put the database back.
+      if (!existsSync(config.persistence.dbPath)) await engine.kill();
+    });
+  }
   return engine;
 }
 

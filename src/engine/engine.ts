@@ -86,6 +86,8 @@ export type Engine = {
   readonly startNoRuns: () => void;
   /** From now on, a request that waits for the end of a run gets the run as it is. */
   readonly endWaits: () => void;
+  /** Ends the processes of all runs, and stores nothing. */
+  readonly kill: () => Promise<void>;
   /** Starts nothing more, and leaves running attempts to their shims. */
   readonly close: () => Promise<void>;
 };
@@ -161,7 +163,6 @@ export function createEngine(o: EngineOptions): Engine {
   const createRun = createRuns({ ...o, once, ends, resolve, add });
   const rerun = createRerun({ ...parts, once, add });
   const { own, ...starters } = createStarters({ ...o, planContext, kv, createRun });
-
   return {
     hub: o.hub,
     host: capabilitiesOf(executor),
@@ -194,6 +195,7 @@ export function createEngine(o: EngineOptions): Engine {
     attend: (runId) => resumption.attend(runId),
     startNoRuns: queue.startNoRuns,
     endWaits: ends.close,
+    kill: () => register.kill(),
     async close() {
       ends.close();
       disk.close();

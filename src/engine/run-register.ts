@@ -54,6 +54,10 @@ export function createRunRegister(o: {
       await controllers.get(runId)?.detach();
       controllers.delete(runId);
     },
+    /** Ends the processes of all runs, and stores nothing. */
+    async kill(): Promise<void> {
+      await Promise.all([...controllers.values()].map((controller) => controller.kill()));
+    },
     /** Stops driving all runs: the next start resumes them. */
     async detach(): Promise<void> {
       await Promise.all([...controllers.values()].map((controller) => controller.detach()));

@@ -1,4 +1,4 @@
-// What a server does when someone removes files of its data dir.
+// What a server, and a command without a server, do when someone removes files of their data dir.
 
 import { existsSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -87,20 +87,51 @@ test('a data dir that is moved away and back works again', async () => {
   expect(await flwd(dir, 'run', 'hello', '--data-dir', '.flwd')).toMatchObject({ code: 0 });
 });
 
-test('a command without a server that loses its data dir ends at SIGTERM, says why, and leaves no process', async () => {
+/** A command without a server, which runs a job that ignores SIGTERM. */
+async function running(): Promise<{ dir: string; run: Started }> {
   const dir = createFolder();
-  const dataDir = join(dir, '.flwd');
-  onTestFinished(() => endProcessesOf(dataDir));
+  onTestFinished(() => endProcessesOf(dir));
   await writeJob(join(dir, 'jobs', 'stubborn'), bash('trap "" TERM\necho started\nsleep 600'));
   const run = start(dir, ['run', 'stubborn', '--data-dir', '.flwd', '--jobs', './jobs']);
   await run.prints(/^started$/m);
-  rmSync(dataDir, { recursive: true });
-  run.child.kill('SIGTERM');
+  return { dir, run };
+}
+
+/** At once: the command makes its lock again while files are removed one by one. */
+function removeDataDir(dir: string): void {
+  renameSync(join(dir, '.flwd'), join(dir, 'moved'));
+  rmSync(join(dir, 'moved'), { recursive: true });
+}
+
+function removeDatabase(dir: string): void {
+  for (const end of ['', '-wal', '-shm']) rmSync(join(dir, `.flwd/flwd.db${end}`));
+}
+
+test.each([
+  { what: 'data dir', remove: removeDataDir, how: 'at SIGTERM' },
+  { what: 'data dir', remove: removeDataDir, how: 'by itself' },
+  { what: 'database', remove: removeDatabase, how: 'at SIGTERM' },
+  { what: 'database', remove: removeDatabase, how: 'by itself' },
+])('a command whose $what is removed ends $how, says why, and leaves no process', async ({ remove, how }) => {
+  const { dir, run } = await running();
+  remove(dir);
+  if (how === 'at SIGTERM') run.child.kill('SIGTERM');
   const { code, stderr } = await run.ended;
   expect(code).toBe(130);
-  expect(stderr).toMatch(
-    /^somebody removed the data dir \S+\/\.flwd, so run_\w+ was stopped, and its end is not stored\.$/m,
-  );
-  expect(processesOf(dataDir)).toEqual([]);
-  expect(existsSync(dataDir)).toBe(false);
+  const words = `somebody removed or moved the data dir ${dir}/.flwd or its database`;
+  expect(stderr).toMatch(new RegExp(`^${words}, so run_\\w+ was stopped, and its end is not stored\\.$`, 'm'));
+  expect(processesOf(dir)).toEqual([]);
+  expect(existsSync(join(dir, '.flwd/flwd.db'))).toBe(false);
+});
+
+test('a run whose data dir was moved ends as failed once the folder is back', async () => {
+  const { dir, run } = await running();
+  renameSync(join(dir, '.flwd'), join(dir, 'moved'));
+  const { stderr } = await run.ended;
+  const [, runId = ''] = /(run_\w+) was stopped/.exec(stderr) ?? [];
+  renameSync(join(dir, 'moved'), join(dir, '.flwd'));
+  const options = ['--data-dir', '.flwd', '--jobs', './jobs'];
+  expect(await flwd(dir, 'logs', runId, '--follow', ...options)).toMatchObject({ code: 0, stdout: 'started\n' });
+  const { stdout } = await flwd(dir, 'runs', runId, '--json', ...options);
+  expect(JSON.parse(stdout)).toMatchObject({ status: 'failed', reason: 'lost' });
 });

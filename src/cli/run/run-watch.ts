@@ -1,7 +1,6 @@
 // Watches a run: prints its lines as they come, shows its progress at the bottom of the terminal, and describes its
 // end.
 
-import { existsSync } from 'node:fs';
 import { whyFailed } from '../../client/answer-words.ts';
 import { ApiProblem, ServerUnreachable } from '../../client/api-problem.ts';
 import { wholeWords } from '../../client/took.ts';
@@ -20,6 +19,9 @@ import { nameSubRuns } from './sub-runs.ts';
 type Run = AnswerOf<'getRun'>;
 
 const redrawMs = 200;
+/** Somebody may move the data dir away and back. This many looks, one second apart, must find it gone. */
+const looksUntilLost = 5;
+const lookMs = 1_000;
 
 export type WatchedRun = {
   readonly runId: string;
@@ -32,6 +34,7 @@ export type WatchedRun = {
 
 /**
  * Ctrl-C cancels the run, a second one kills it. If a server has the run and does neither, a third one leaves it.
+ * Without its data dir, a command that has no server leaves the run by itself.
  * @throws ApiProblem, ServerUnreachable, Refusal if the run is left
  */
 export async function watchRun(
@@ -84,6 +87,7 @@ export async function watchRun(
   if (output.isVerbose) output.say(`${runId} of ${jobId}, ${session.where}`);
   const events = progress.follow(client, over.signal).catch(() => undefined);
   const redraw = setInterval(() => status.show(progress.text()), redrawMs);
+  const endLook = onLost(session, () => leaving.abort());
   try {
     await followLog(client, runId, {
       print: async (line) => {
@@ -96,6 +100,7 @@ export async function watchRun(
     if (leaving.signal.aborted) throw new Refusal(leftWords(session, runId), exitCodes.interrupted);
     return { run: await client.call('getRun', { path }), isInterrupted: count > 0 };
   } finally {
+    endLook();
     clearInterval(redraw);
     status.close();
     interrupts.release();
@@ -104,10 +109,20 @@ export async function watchRun(
   }
 }
 
-function leftWords({ isOwn, where, command }: Session, runId: string): string {
-  // Without its folder the run cannot be resumed, so its processes end with this command.
-  if (isOwn() && !existsSync(where))
-    return `somebody removed the data dir ${where}, so ${runId} was stopped, and its end is not stored.`;
+/** Calls `act` when the data dir stays lost, until the returned function is called. */
+function onLost({ isLost }: Session, act: () => void): () => void {
+  let looks = 0;
+  const timer = setInterval(() => {
+    looks = isLost() ? looks + 1 : 0;
+    if (looks === looksUntilLost) act();
+  }, lookMs);
+  return () => clearInterval(timer);
+}
+
+function leftWords({ isLost, where, command }: Session, runId: string): string {
+  // No command would find the run, so its processes end with this one.
+  const cause = `somebody removed or moved the data dir ${where}`;
+  if (isLost()) return `${cause} or its database, so ${runId} was stopped, and its end is not stored.`;
   return `${runId} is still running; \`${command('cancel', runId)}\` stops it.`;
 }
 

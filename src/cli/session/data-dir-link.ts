@@ -1,6 +1,7 @@
 // Connects to the owner of this user's data dir: a server, another command, or an instance in this process. When the
 // owner ends, it connects to the next one (ADR 0021).
 
+import { existsSync } from 'node:fs';
 import type { Fetch, HttpAnswer } from '../../client/client.ts';
 import type { LoadedConfig } from '../../config/load.ts';
 import { isStillOwner } from '../../instance/owner-lock.ts';
@@ -18,6 +19,8 @@ export type DataDirLink = {
   readonly isEphemeral: () => boolean;
   /** The owner is this process. */
   readonly isOwn: () => boolean;
+  /** The owner is this process, and the data dir or its database is gone. */
+  readonly isLost: () => boolean;
   /** Makes the owner start this run if it is pending. A command that owns the data dir starts no other runs. */
   readonly attend: (runId: string) => void;
   readonly close: () => Promise<void>;
@@ -28,7 +31,8 @@ export async function linkDataDir(
   loaded: LoadedConfig,
   { makesRoom = false }: { readonly makesRoom?: boolean },
 ): Promise<DataDirLink> {
-  const { dataDir } = loaded.config.instance;
+  const { instance, persistence } = loaded.config;
+  const { dataDir } = instance;
   const runs = new Set<string>();
   const search = createOwnerSearch(dataDir, (onYield) => openEphemeral(loaded, { runs, makesRoom, onYield }));
   const first = await search.next(undefined);
@@ -60,6 +64,7 @@ export async function linkDataDir(
     return (status === 401 || status === 503) && !(isSameOwner(dataDir, by, by) && (await isStillOwner(dataDir, by)));
   }
 
+  const isOwn = (): boolean => owner.pid === process.pid;
   return {
     url: first.url,
     async fetch(url, init) {
@@ -84,7 +89,8 @@ export async function linkDataDir(
       }
     },
     isEphemeral: () => owner.isEphemeral,
-    isOwn: () => owner.pid === process.pid,
+    isOwn,
+    isLost: () => isOwn() && !existsSync(persistence.dbPath),
     attend(runId) {
       runs.add(runId);
       void owner.attend(runId);

@@ -31,6 +31,8 @@ export type Session = {
   readonly isEphemeral: () => boolean;
   /** Neither a server nor another command has the data dir. */
   readonly isOwn: () => boolean;
+  /** This command has the data dir, and the folder or its database is gone. */
+  readonly isLost: () => boolean;
   /** Takes care of a run, even if the owner of the data dir changes. */
   readonly attend: (runId: string) => void;
   /** Writes a command for the same instance, as the user can type it. */
@@ -132,6 +134,7 @@ async function openRemote(remote: string, options: Options, request: SessionRequ
     url: baseUrl,
     isEphemeral: () => false,
     isOwn: () => false,
+    isLost: () => false,
     attend: () => undefined,
     command: (...words) => commandText(options, ...words),
     close: async () => undefined,

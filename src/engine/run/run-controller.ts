@@ -46,6 +46,14 @@ export function createRunController(source: ControllerSource, context: Controlle
       abortRun(driven, advance, cancelled);
       if (isForced) hasten(driven);
     },
+    /** Ends the processes of the run, and stores nothing. */
+    async kill(): Promise<void> {
+      for (const attempt of attempts.values()) {
+        attempt.interrupt(cancelled);
+        attempt.hasten();
+      }
+      await Promise.all([...attempts.values()].map(({ gone }) => gone));
+    },
     /** @throws Problem not-ready, approval-not-pending, permission-denied */
     approve: (stepId: string, decision: Decision, by: Principal) => approveStep(driven, advance, stepId, decision, by),
     enforceDeadlines: () => enforceDeadlines(driven, advance),
