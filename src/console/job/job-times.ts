@@ -3,8 +3,8 @@
 import type { QueryKey } from '@tanstack/react-query';
 import type { AnswerOf } from '../../contract/operations.ts';
 import { quantile } from '../../domain/job-times.ts';
-import { type Answer, useAnswer } from '../session/answers.tsx';
-import { useRefreshOn } from '../session/refresh-on.ts';
+import { type Answer, useAnswer, useRefresh } from '../session/answers.tsx';
+import { useRunEvents } from '../session/streams.ts';
 
 export type JobTimes = AnswerOf<'getJobTimes'>;
 export type RunTime = JobTimes['runs'][number];
@@ -17,9 +17,10 @@ const most = 500;
 /** A job that runs all the time is read this often at most. */
 const settleMs = 2_000;
 
-/** Reads figures of a job again after one of its runs has ended. */
+/** Reads figures of a job again after its runs have changed. */
 export function useRefreshAfterRuns(queryKey: QueryKey, jobId: string): void {
-  useRefreshOn(queryKey, ({ event }) => event === 'run.finished', { jobId, settleMs });
+  const refresh = useRefresh();
+  useRunEvents({ jobId, settleMs }, { change: () => refresh({ queryKey }) });
 }
 
 export function useJobTimes(jobId: string, range: Range): Answer<JobTimes> {

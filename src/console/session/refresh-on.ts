@@ -9,7 +9,7 @@ import { useRunEvents } from './streams.ts';
 export function useRefreshOn(
   queryKey: QueryKey,
   isTelling: (frame: Frame) => boolean,
-  o: { readonly jobId?: string; readonly settleMs?: number } = {},
+  o: { readonly settleMs?: number } = {},
 ): void {
   const refresh = useRefresh();
   const hasChanged = useRef(false);
