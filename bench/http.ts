@@ -2,6 +2,7 @@
 
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
+import { firstMessage } from './first-message.ts';
 import { createRun, startInstance, waitForJobs } from './instance.ts';
 import { atLeast, type Figure, median, pool, type Target } from './measure.ts';
 
@@ -44,7 +45,7 @@ async function against(name: string, url: string, path: string, target: Target):
   const body: unknown = await (await fetch(url + path)).json();
   const bare = fork(new URL('./bare-fastify.ts', import.meta.url), { stdio: 'inherit' });
   bare.send({ body });
-  const [{ url: bareUrl }] = (await once(bare, 'message')) as [{ url: string }];
+  const { url: bareUrl } = await firstMessage<{ url: string }>(bare);
   const ours: number[] = [];
   const floor: number[] = [];
   for (let i = 0; i <= repetitions; i++) {
@@ -61,7 +62,7 @@ async function against(name: string, url: string, path: string, target: Target):
 /** Measured from another process, over 8 kept-alive connections. */
 async function requestsPerSecond(url: string): Promise<number> {
   const load = fork(new URL('./http-load.ts', import.meta.url), [url, String(secondsEach)]);
-  const [{ rate }] = (await once(load, 'message')) as [{ rate: number }];
+  const { rate } = await firstMessage<{ rate: number }>(load);
   await once(load, 'exit');
   return rate;
 }

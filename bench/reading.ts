@@ -4,6 +4,7 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { join } from 'node:path';
+import { firstMessage } from './first-message.ts';
 import { createRun, getRun, type Instance, startInstance, waitForJobs } from './instance.ts';
 import { atMost, type Figure, median, nowMs } from './measure.ts';
 
@@ -98,6 +99,6 @@ async function read(port: number, asked: string): Promise<{ ms: number; bytes: n
 async function startFloor(dir: string, runId: string): Promise<{ port: number; stop: () => void }> {
   const child = fork(join(import.meta.dirname, 'log-floor.ts'));
   child.send({ dir, runId });
-  const [{ port }] = (await once(child, 'message')) as [{ port: number }];
+  const { port } = await firstMessage<{ port: number }>(child);
   return { port, stop: () => child.disconnect() };
 }

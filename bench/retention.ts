@@ -3,7 +3,6 @@
 // of the database. The results are in docs/adr/0013-retention-and-backup.md.
 
 import { fork, spawnSync } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -17,6 +16,7 @@ import { serve } from '../src/main.ts';
 import { countEnded } from '../src/store/migrations/0010-run-totals.ts';
 import { countDays } from '../src/store/migrations/0011-run-days.ts';
 import { kyselyOver } from '../src/store/sqlite/sqlite.ts';
+import { firstMessage } from './first-message.ts';
 
 const count = Number(process.argv[2] ?? 100_000);
 const root = mkdtempSync(join(tmpdir(), 'flwd-retention-'));
@@ -72,8 +72,7 @@ async function fill(): Promise<void> {
 
 async function answersPerSecond(url: string, seconds: number): Promise<number> {
   const load = fork(new URL('./http-load.ts', import.meta.url), [`${url}/api/v1/runs?limit=20`, String(seconds)]);
-  const [{ rate }] = (await once(load, 'message')) as [{ rate: number }];
-  return rate;
+  return (await firstMessage<{ rate: number }>(load)).rate;
 }
 
 function rowsLeft(): number {

@@ -2,11 +2,11 @@
 // sandbox.
 
 import { fork } from 'node:child_process';
-import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { SecurityProfile } from '../src/domain/job.ts';
 import { ask } from './ask.ts';
+import { firstMessage } from './first-message.ts';
 import { bareSandbox } from './floor.ts';
 import { createRun, getRun, startInstance, waitForJobs } from './instance.ts';
 import { atLeast, atMost, type Figure, median, nowMs, percentile, pool, timeOf } from './measure.ts';
@@ -55,7 +55,7 @@ async function latency(url: string, profile: SecurityProfile): Promise<Figure[]>
   const answers: number[] = [];
   const bareAnswers: number[] = [];
   try {
-    const [{ url: storeUrl }] = (await once(bareStore, 'message')) as [{ url: string }];
+    const { url: storeUrl } = await firstMessage<{ url: string }>(bareStore);
     const askBare = (): Promise<unknown> => ask(storeUrl, { job_id: `stamp/${profile}` });
     await pool(warmUpRuns, clients, async () => void (await askBare()));
     for (let i = -warmUpStarts; i < latencySamples; i++) {
@@ -75,7 +75,7 @@ async function latency(url: string, profile: SecurityProfile): Promise<Figure[]>
       floor.push(bareAt - startedAt);
     }
   } finally {
-    bareStore.disconnect();
+    if (bareStore.connected) bareStore.disconnect();
     bare.remove();
   }
   return [
