@@ -1,7 +1,7 @@
 // What an operator does with the files of a data dir, without its server: one function per command. If a server has the
 // data dir, commands ask the server instead.
 
-import { existsSync, statSync } from 'node:fs';
+import { existsSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { isRevision } from './catalog/source/revision.ts';
 import { type Config, foldersOf } from './config/config.ts';
@@ -138,6 +138,7 @@ export async function restore(
 ): Promise<RestoreSummary & { readonly unopened: Unopened }> {
   const { dataDir } = config.instance;
   const warn = (message: string): void => o.onProgress(message);
+  const isNew = !existsSync(dataDir);
   const ownership = await acquireOwnership(dataDir, { warn, isRestore: true });
   try {
     const alive = runsAlive(foldersOf(config).runsDir);
@@ -161,6 +162,9 @@ export async function restore(
     } finally {
       await takeBack();
     }
+  } catch (error) {
+    if (isNew && !existsSync(unfinishedRestoreFile(dataDir))) rmSync(dataDir, { recursive: true });
+    throw error;
   } finally {
     await ownership.release();
   }

@@ -278,6 +278,22 @@ describe('a restore is refused and changes nothing', () => {
       stderr: expect.stringContaining('is lost with it'),
     });
   });
+
+  test('if there is no backup, and leaves no data dir that was not there before', async () => {
+    const dir = createFolder();
+    writeFileSync(join(dir, 'file'), 'not a backup');
+    mkdirSync(join(dir, 'empty'));
+    mkdirSync(join(dir, 'there'));
+    for (const source of ['typo', 'file', 'empty']) {
+      expect(await flwd(dir, 'restore', source, '--data-dir', 'new')).toMatchObject({
+        code: 2,
+        stderr: expect.stringContaining(`${dir}/${source} is not a complete backup`),
+      });
+      expect(existsSync(join(dir, 'new'))).toBe(false);
+    }
+    await flwd(dir, 'restore', 'typo', '--data-dir', 'there');
+    expect(existsSync(join(dir, 'there'))).toBe(true);
+  });
 });
 
 describe('a restore that was interrupted while it replaced files', () => {
