@@ -48,9 +48,7 @@ test('each line becomes a secure job with a held schedule, and a second import a
   mkdirSync(join(dir, 'jobs/backup'), { recursive: true });
   const first = await flwd(dir, 'import', 'crontab', 'my.cron');
   expect(first).toMatchObject({ code: 0, stderr: expect.stringContaining('2 jobs imported, 1 not imported\n') });
-  expect(first.stdout).toContain(
-    `config.yaml:      permissions: {network: all, read: [${dir}/bin/backup.sh, /srv/www], write: [${dir}]}\n`,
-  );
+  expect(first.stdout).toContain(`config.yaml:      permissions: {network: all, read: [/srv/www], write: [${dir}]}\n`);
   expect(first.stdout).toContain(`flwd.yaml:        security: {paths: [`);
   expect(first.stdout).toMatch(
     /all jobs together\n {2}note: +cron mails what it prints to ops@example.org; .* \(2 jobs\)\n/,
@@ -90,7 +88,8 @@ test('a line is proposed what its script uses, and never its whole home', () => 
   });
   const drafts = readTable(
     Buffer.from(
-      `1 1 * * * ${home}/bin/mirror.sh >> ${home}/new.log\n2 2 * * * bin/health.sh\n3 3 * * * dump > ${home}/dumps/$(date).sql\n`,
+      `1 1 * * * ${home}/bin/mirror.sh >> ${home}/new.log\n2 2 * * * bin/health.sh\n3 3 * * * dump > ${home}/dumps/$(date).sql\n` +
+        `4 4 * * * sort ${home}/data/a > ${home}/data/b; ls ${home}/copy; cat ${home}/copy/a\n`,
     ),
     {
       hasUser: false,
@@ -115,6 +114,8 @@ test('a line is proposed what its script uses, and never its whole home', () => 
     [`permissions: {read: [${home}/bin/mirror.sh, ${home}/data/a], write: [${home}/new.log, ${home}/copy]}`],
     [`permissions: {network: all, read: [${home}/bin/health.sh]}`],
     [`permissions: {write: [${home}/dumps]}`],
+    // A folder includes its files, and writing includes reading.
+    [`permissions: {read: [${home}/copy], write: [${home}/data]}`],
   ]);
   expect(securityLines(drafts.slice(0, 1).map(({ security }) => security))).toEqual([
     `security: {paths: [${home}/bin, ${home}/copy, ${home}/data, ${home}/new.log]}`,

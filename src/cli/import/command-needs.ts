@@ -36,14 +36,15 @@ export function needsOfCommand(script: string, around: Surroundings): CommandNee
     .map(({ place }) => ({ path: place.path, uses: usesOfFile(place.path, around) }));
   const ofScripts = called.flatMap(({ uses }) => uses.files);
   const written = placesOf('write', [...files, ...ofScripts]);
-  const write = [
-    ...new Set(written.filter(({ path }) => !isLockFolder.test(path)).map((place) => granted(place, home))),
-  ];
+  const write = widest(written.filter(({ path }) => !isLockFolder.test(path)).map((place) => granted(place, home)));
   const read = [...pathsOf('read', files), ...pathsOf('read', ofScripts).filter(statOf)];
   const lock = own.lock ?? called.find(({ uses }) => uses.lock !== undefined)?.uses.lock;
   const networkOfScript = called.find(({ uses }) => uses.network !== undefined);
   return {
-    read: [...new Set(read)].filter((path) => !write.includes(path) && !isOnlyTheWay(path, home, read)),
+    read: widest(
+      read.filter((path) => !isOnlyTheWay(path, home, read)),
+      write,
+    ),
     write,
     network:
       networkWord(network) ??
@@ -126,9 +127,12 @@ function placesOf(kind: 'read' | 'write', files: Uses['files']): Place[] {
 }
 
 export function mergeNeeds(all: readonly CommandNeeds[]): CommandNeeds {
-  const write = [...new Set(all.flatMap((one) => one.write))];
+  const write = widest(all.flatMap((one) => one.write));
   return {
-    read: [...new Set(all.flatMap((one) => one.read))].filter((path) => !write.includes(path)),
+    read: widest(
+      all.flatMap((one) => one.read),
+      write,
+    ),
     write,
     network: all.find((one) => one.network !== undefined)?.network,
     isHomeUsed: all.some((one) => one.isHomeUsed),
@@ -148,8 +152,15 @@ export function foldersOf({ read, write }: CommandNeeds, home: string | null): s
   const folders = [...read, ...write].map((path) =>
     statOf(path)?.isDirectory() === false && !isTooWide(dirname(path), home ?? '/') ? dirname(path) : path,
   );
-  const all = [...new Set(folders)].toSorted();
-  return all.filter((path) => !all.some((other) => other !== path && path.startsWith(`${other}/`)));
+  return widest(folders).toSorted();
+}
+
+/** Without those that another one or one of `more` includes: a folder includes everything in it. */
+function widest(paths: readonly string[], more: readonly string[] = []): string[] {
+  const all = [...paths, ...more];
+  return [...new Set(paths)].filter(
+    (path) => !more.includes(path) && !all.some((other) => path.startsWith(`${other}/`)),
+  );
 }
 
 /** What a script on this machine uses, if it can be read and is a shell script. */
