@@ -80,7 +80,7 @@ function errorsOf(errors: unknown): ValidationError[] {
     if ('pointer' in error) return [{ pointer: String(error.pointer), message: String(message) }];
     if (!('file' in error && 'line' in error && 'column' in error)) return [];
     const place = [error.file, error.line, error.column].map(String).join(':');
-    return [{ pointer: place, message: String(message) }];
+    return [{ pointer: '', message: `${place}: ${String(message)}` }];
   });
 }
 

@@ -107,12 +107,24 @@ test('errors name the options that caused them', () => {
     '/value': 'the value is wrong',
     '?q': '--search is wrong',
     '?limit': '--limit is wrong',
-    'jobs/a/config.yaml:3:1': 'jobs/a/config.yaml:3:1 is wrong',
     '': 'is wrong',
   };
   const errors = Object.keys(found).map((pointer) => ({ pointer, message: 'is wrong' }));
   expect(explained(new Problem('validation-error', 'x', { errors }))).toMatchObject({
     message: Object.values(found).join('\n'),
+  });
+});
+
+test('an error in a file follows its place and a colon, as in `flwd jobs validate`', () => {
+  const errors = ['`command` is missing', 'the list has no end', 'unknown key `colour`'].map((message) => ({
+    file: 'a/config.yaml',
+    line: 3,
+    column: 1,
+    message,
+  }));
+  expect(explained(new Problem('job-invalid', 'x', { errors }))).toMatchObject({
+    message:
+      'a/config.yaml:3:1: `command` is missing\na/config.yaml:3:1: the list has no end\na/config.yaml:3:1: unknown key `colour`',
   });
 });
 
