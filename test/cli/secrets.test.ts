@@ -82,7 +82,7 @@ test('a webhook that loses one of its secrets says with which one deliveries sti
   const { dir } = instance;
   const taken = 'still takes deliveries signed with new-1';
   expect((await flwd(dir, 'secrets', 'rm', 'old-1')).stderr).toBe(
-    `removed old-1\nuntil it is stored again, these lack it: job site/deploy\nwebhook site/deploy/push ${taken}\n`,
+    `removed old-1\nuntil it is stored again, these lack it: config.yaml of site/deploy\nwebhook site/deploy/push ${taken}\n`,
   );
   const lack = 'lacks the secret old-1: flwd secrets set old-1';
   expect((await flwd(dir, 'webhooks')).stdout).toContain(` ${lack}; ${taken}\n`);

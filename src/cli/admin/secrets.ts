@@ -55,7 +55,7 @@ export async function remove(options: Options, operands: readonly string[]): Pro
     const removed = secrets.find((secret) => secret.name === name);
     const open = removed ? await webhooksWithout(removed, session) : [];
     await session.client.request('deleteSecret', { path: { name }, query: ofTenant(options) });
-    const users = [...(removed?.used_by ?? []).map((id) => `job ${id}`), ...(removed?.also_used_by ?? [])];
+    const users = [...(removed?.used_by ?? []).map((id) => `config.yaml of ${id}`), ...(removed?.also_used_by ?? [])];
     return { users, open };
   });
   const tenant = readValue(options, 'tenant');
