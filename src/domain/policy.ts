@@ -200,9 +200,11 @@ export function isInPaths(kind: 'read' | 'write', path: string, shown: string, o
   }
   if (kind === 'read' && systemPaths.some((root) => isBelow(path, root))) return true;
   requireGrant(kind, `'${shown}'`, o);
-  if (!o.paths.some((root) => isBelow(path, root))) return false;
-  if (isBelow(ownOfSandbox, path))
+  const isInside = o.paths.some((root) => isBelow(path, root));
+  // Outside, only what the caller wrote counts: a caller who may not have the path must not learn where a link leads.
+  if (isBelow(ownOfSandbox, isInside ? path : shown))
     throw new Problem('grant-not-allowed', `'${shown}' cannot be granted as a whole: name the folders in it.`);
+  if (!isInside) return false;
   // Checked last: a caller who may not have the path anyway must not learn what is in it.
   if (conflict === 'above') {
     throw new Problem(

@@ -189,6 +189,15 @@ describe('a path that a secure job asks for', () => {
       );
   });
 
+  test('as `/` or `/run`, is refused without the advice to add it to security.paths', () => {
+    for (const path of ['/', '/run'])
+      expect(() => checkPath('read', path, path, leave)).toThrow(
+        `'${path}' cannot be granted as a whole: name the folders in it.`,
+      );
+    // A link: its target stays unknown to a caller who may not have it.
+    expect(() => checkPath('read', '/', '/mnt/photos', leave)).toThrow('add security: {paths: [/mnt/photos]}');
+  });
+
   test('is refused when it is or lies in something that belongs to the server', () => {
     for (const path of ['/srv/data/flwd', '/srv/data/flwd/secret.key']) {
       expect(() => checkPath('read', path, path, leave)).toThrow(
