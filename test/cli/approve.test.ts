@@ -79,7 +79,7 @@ test('with a server, approve and deny return at once; without a step name they t
   const list = await flwd(instance.dir, 'approvals');
   expect(list.stdout).toMatch(/^RUN +STEP +JOB +QUESTION +WAITING SINCE +WHO MAY ANSWER\n/);
   expect(list.stdout).toContain(`${both}  left   both  left?     `);
-  expect(list.stdout).toMatch(/right +both +right\? +\d+ s ago +anyone with runs:approve\n/);
+  expect(list.stdout).toMatch(/right +both +right\? +20\S+Z +anyone with runs:approve\n/);
   expect(await flwd(instance.dir, 'approve', both)).toEqual({
     code: 2,
     stdout: '',

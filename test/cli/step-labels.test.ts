@@ -36,6 +36,12 @@ test('every command shows the item of an instance beside its id, and --step take
 
   expect(linesOf((await flwd(dir, 'logs', 'roll')).stdout)).toEqual(log);
   expect((await flwd(dir, 'logs', 'roll', '--step', 'deploy[1]')).stdout).toBe('to db2.fra\n');
+  expect(await flwd(dir, 'logs', 'roll', '--step', 'biuld')).toMatchObject({
+    code: 3,
+    stdout: '',
+    stderr: expect.stringMatching(/^run_\w+ has no step `biuld`; did you mean `build`\?$/m),
+  });
+  expect(await flwd(dir, 'logs', 'roll', '--step', 'deploy[3]')).toMatchObject({ code: 3, stdout: '' });
   const shown = (await flwd(dir, 'runs', 'roll')).stdout;
   expect(shown).toMatch(/^error +deploy\[1\] \(db2\.fra\): exited with code 1/m);
   expect(shown).toMatch(/^deploy\[0\] \(db1\.fra\) +success +1 /m);

@@ -2,18 +2,17 @@
 
 import { setTimeout as delay } from 'node:timers/promises';
 import { ApiProblem } from '../../client/api-problem.ts';
-import { awayWords } from '../../client/took.ts';
 import type { AnswerOf, BodyOf } from '../../contract/operations.ts';
 import { systemClock } from '../../lib/clock.ts';
 import { defined } from '../../lib/defined.ts';
 import type { Options } from '../command.ts';
-import { type Call, hint } from '../command-line.ts';
+import type { Call } from '../command-line.ts';
 import { type ExitCode, exitCodes, Refusal } from '../exit-code.ts';
 import { readCount, readValue } from '../option-values.ts';
 import { type Session, withSession } from '../session/session.ts';
 import { createOutput, flexible, type Output } from '../terminal/output.ts';
 import { attendRun } from './attend-run.ts';
-import { findRunId } from './named-run.ts';
+import { findRunId, namedStep } from './named-run.ts';
 
 type Run = AnswerOf<'getRun'>;
 type Approvals = AnswerOf<'listApprovals'>;
@@ -52,20 +51,12 @@ export async function decide(options: Options, operands: readonly string[], { co
   return withSession(options, async (session) => {
     const runId = await findRunId(session, word, { output });
     const before = await session.client.call('getRun', { path: { run_id: runId } });
-    const step = given === undefined ? stepThatWaits(before, decision, session) : stepOf(before, given);
+    const step = given === undefined ? stepThatWaits(before, decision, session) : namedStep(before, given);
     const answer = await sendDecision(session, runId, { step_id: step, decision, ...defined({ comment }) });
     if (output.isJson) output.json(answer);
     else output.text(`${decision === 'deny' ? 'denied' : 'approved'} ${step} of ${runId}\n`);
     return session.isEphemeral() ? attendRun(session, before, output) : exitCodes.done;
   });
-}
-
-/** @throws Refusal if the run has no such step */
-function stepOf({ run_id: runId, steps }: Run, given: string): string {
-  const names = steps.map(({ step_id: id }) => id);
-  if (names.includes(given)) return given;
-  const there = hint(given, names) ?? `; its steps are ${names.join(', ')}`;
-  throw new Refusal(`${runId} has no step \`${given}\`${there}`, exitCodes.notFound);
 }
 
 /** @throws Refusal unless exactly one step waits */
@@ -109,7 +100,6 @@ async function printApprovals(
   output: Output,
 ): Promise<void> {
   const isWaiting = state === 'waiting';
-  const nowMs = systemClock.now();
   const hasTimes = approvals.some(({ nominal_at: at }) => at !== null);
   await output.table(
     [
@@ -127,7 +117,7 @@ async function printApprovals(
       asked.job_id,
       ...(hasTimes ? [asked.nominal_at ?? ''] : []),
       asked.question ?? '',
-      finishedAt === null ? awayWords(Date.parse(asked.since) - nowMs) : output.time(finishedAt),
+      output.time(finishedAt ?? asked.since),
       finishedAt === null ? whoMayAnswer(asked) : answerWords(answer),
     ]),
   );

@@ -12,7 +12,7 @@ import { withSession } from '../session/session.ts';
 import { onReaderGone } from '../session/stop-signal.ts';
 import { createOutput, type Output, outputTaken } from '../terminal/output.ts';
 import { breakWords, createLinePrinter, followLog, type PrintedLine, toLine } from './log-lines.ts';
-import { findRunId } from './named-run.ts';
+import { findRunId, namedStep } from './named-run.ts';
 import { createStepLabels, type StepLabels } from './step-labels.ts';
 import { nameSubRuns, subRunOf } from './sub-runs.ts';
 
@@ -29,6 +29,7 @@ export async function run(options: Options, operands: readonly string[]): Promis
     const { client } = session;
     const namedId = await findRunId(session, word, { output, orLastOf: true });
     const of = await client.call('getRun', { path: { run_id: namedId } });
+    assertStep(of, asked.step_id);
     const child = subRunOf(of, asked.step_id);
     const runId = child ?? namedId;
     const { step_id: stepId, ...others } = asked;
@@ -61,6 +62,14 @@ function queryOf(options: Options): QueryOf<'getRunLogs'> {
     level: readChoice(options, 'level', logLevels),
     tail: readCount(options, 'tail'),
   });
+}
+
+/** @throws Refusal if the run has no such step, and will have none: a step gets its instances when it starts */
+function assertStep(run: AnswerOf<'getRun'>, given: string | undefined): void {
+  if (given === undefined || run.steps.length === 0) return;
+  const [whole = given] = given.split('[', 1);
+  const isToCome = run.finished_at === null && run.steps.some(({ step_id: id }) => id === whole);
+  if (!isToCome) namedStep(run, given);
 }
 
 type Printer = {

@@ -1,6 +1,8 @@
 // Finds the run that the user named: by its id, by a unique part of the id, or, for commands that only read, as the
-// last run of a job.
+// last run of a job. Finds its steps, too.
 
+import type { AnswerOf } from '../../contract/operations.ts';
+import { hint } from '../command-line.ts';
 import { exitCodes, Refusal } from '../exit-code.ts';
 import type { Session } from '../session/session.ts';
 import type { Output } from '../terminal/output.ts';
@@ -57,4 +59,12 @@ export async function findRunId(
 /** The beginning of the id, with or without `run_`, or its end. */
 function isPartOf(part: string, id: string): boolean {
   return id.startsWith(part) || id.slice('run_'.length).startsWith(part) || id.endsWith(part);
+}
+
+/** @throws Refusal if the run has no such step */
+export function namedStep({ run_id: runId, steps }: AnswerOf<'getRun'>, given: string): string {
+  const names = steps.map(({ step_id: id }) => id);
+  if (names.includes(given)) return given;
+  const there = hint(given, names) ?? `; its steps are ${names.join(', ')}`;
+  throw new Refusal(`${runId} has no step \`${given}\`${there}`, exitCodes.notFound);
 }
