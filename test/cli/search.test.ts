@@ -38,3 +38,12 @@ test('the lines of all runs that contain a text, with the run, the job and the t
   });
   expect(await flwd(dir, 'search')).toMatchObject({ code: 2, stderr: expect.stringContaining('flwd search TEXT') });
 });
+
+test('without --limit, as many lines as the help says', async () => {
+  const { dir } = await createInstance({ count: bash('for n in {1..101}; do echo "row $n"; done') });
+  await flwd(dir, 'count');
+  const found = await flwd(dir, 'search', 'row');
+  expect(found.stdout.trimEnd().split('\n')).toHaveLength(100);
+  expect(found.stderr).toMatch(/^100 lines, .*; --limit shows more\n$/);
+  expect((await flwd(dir, 'search', '--help')).stdout).toMatch(/--limit N +how many lines to print; default: 100\n/);
+});

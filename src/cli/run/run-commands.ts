@@ -128,7 +128,7 @@ export const runCommands = [
         about: 'lines since this time (RFC 3339), day (2026-01-31, today or yesterday) or this long ago, such as 2d',
       },
       { name: 'until', value: 'TIME', about: 'lines before this time' },
-      limit,
+      { ...limit, about: 'how many lines to print; default: 100' },
       tenant,
     ),
     operands: 'TEXT',
