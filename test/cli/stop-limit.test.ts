@@ -98,6 +98,6 @@ testWith('python3')('the pipe of the server’s output blocks afterwards for tho
     printed += String(chunk);
     if (printed.includes('listening on')) child.stdin.end('\n');
   });
-  await once(child, 'exit');
+  await once(child, 'close');
   expect(printed).toMatch(/^\[0, 0\]$/m);
 });

@@ -53,11 +53,12 @@ export function flwd(cwd: string, ...args: readonly string[]): Promise<Seen> {
 /** A process started by a test, killed when the test is over. */
 export function observe(child: ChildProcess): Started {
   const seen = { stdout: '', stderr: '' };
-  child.stdout?.on('data', (chunk) => {
-    seen.stdout += String(chunk);
+  // A piece of the output may end within a letter.
+  child.stdout?.setEncoding('utf8').on('data', (text: string) => {
+    seen.stdout += text;
   });
-  child.stderr?.on('data', (chunk) => {
-    seen.stderr += String(chunk);
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+    seen.stderr += text;
   });
   const ended = new Promise<Seen>((resolve) => {
     child.on('close', (code, signal) => resolve({ ...seen, code: code ?? signal ?? 0 }));

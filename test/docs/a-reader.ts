@@ -127,7 +127,9 @@ async function createHome(folders: readonly string[]) {
 
 function watch(child: ChildProcess): Terminal {
   let seen = '';
-  for (const stream of [child.stdout, child.stderr]) stream?.on('data', (chunk) => (seen += String(chunk)));
+  // A piece of the output may end within a letter.
+  for (const stream of [child.stdout, child.stderr])
+    stream?.setEncoding('utf8').on('data', (text: string) => (seen += text));
   const ended = new Promise<number>((resolve) => child.on('close', (code) => resolve(code ?? -1)));
   const signal = (name: NodeJS.Signals) => {
     if (child.exitCode === null && child.signalCode === null && child.pid !== undefined) process.kill(-child.pid, name);

@@ -77,7 +77,7 @@ test('a new key is accepted without a restart', async () => {
   await writeFile(jwksFile, keySetOf(next));
   expect(await call('/runs', await next.sign({ scope: 'runs:read' }))).toMatchObject({ status: 200 });
   expect(await call('/runs', await key.sign({ scope: 'runs:read' }))).toMatchObject({ status: 401 });
-  expect(server.stderr).toContain('the keys of JWTs were read again');
+  await expect.poll(() => server.stderr).toContain('the keys of JWTs were read again');
 });
 
 test('the server does not start with an unusable key file, and says what to do', async () => {

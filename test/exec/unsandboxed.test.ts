@@ -298,7 +298,7 @@ test('a server that the script has started spares itself and its ancestors', asy
   parent.stdout.setEncoding('utf8').on('data', (text: string) => {
     said += text;
   });
-  await once(parent, 'exit');
+  await once(parent, 'close');
   expect(said).toBe('{"found":1,"left":0}\nafter\n');
   expect(processesWith(nap)).toEqual([]);
 });

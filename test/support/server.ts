@@ -261,12 +261,13 @@ async function serve(root: string, program: Program): Promise<Serving> {
   const ended = new Promise<number | NodeJS.Signals>((resolve) => {
     child.on('exit', (code, signal) => resolve(code ?? signal ?? 0));
   });
-  child.stderr?.on('data', (chunk) => {
-    output.stderr += chunk;
+  // A piece of the output may end within a letter.
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+    output.stderr += text;
   });
   const url = await new Promise<string>((resolve, reject) => {
-    child.stdout?.on('data', (chunk) => {
-      output.stdout += chunk;
+    child.stdout?.setEncoding('utf8').on('data', (text: string) => {
+      output.stdout += text;
       const found = /http:\/\/[^\s/]+(?=\s)/.exec(output.stdout);
       if (found) resolve(found[0]);
     });
