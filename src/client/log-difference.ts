@@ -3,6 +3,7 @@
 
 import type { AnswerOf } from '../contract/operations.ts';
 import type { Client } from './client.ts';
+import { isKept } from './shown-steps.ts';
 
 type Run = AnswerOf<'getRun'>;
 type Page = AnswerOf<'getRunLogs'>;
@@ -19,7 +20,13 @@ const pageLines = 1_000;
 const mostLines = 20_000;
 
 export async function findLogDifference(client: Client, a: Run, b: Run, signal?: AbortSignal): Promise<LogDifference> {
-  const stepIds = b.steps.filter(({ kind }) => kind === 'command').map(({ step_id: id }) => id);
+  // A step that a rerun kept has printed nothing in that run.
+  const kept = new Set(
+    [a, b].flatMap((run) => run.steps.filter((step) => isKept(run, step)).map((step) => step.step_id)),
+  );
+  const stepIds = b.steps
+    .filter(({ kind, step_id: id }) => kind === 'command' && !kept.has(id))
+    .map(({ step_id: id }) => id);
   let lines = 0;
   for (const stepId of stepIds) {
     const read = ({ run_id: runId }: Run) => linesOf(client, { runId, stepId, signal });

@@ -3,6 +3,7 @@
 import { chmodSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { steps } from '../engine/step-jobs.ts';
 import { bash } from '../support/jobs.ts';
 import { createInstance } from './an-instance.ts';
 import { flwd } from './terminal.ts';
@@ -121,4 +122,22 @@ test('secrets do not count as the same, and files that are not shown are compare
 
   const other = await flwd(dir, 'compare', ids[0] ?? '', await idOf('a third', '--n', '2'));
   expect(other.stdout).toContain('\n\nSecret arguments are not compared.\n');
+});
+
+test('the log of a step that a rerun kept is not compared: it is in the earlier run', async () => {
+  const { dir } = await createInstance({
+    ship: steps({
+      args: [{ name: 'code', default: '1' }],
+      steps: [
+        { id: 'build', command: ['echo', 'built'] },
+        { id: 'send', needs: ['build'], command: ['bash', '-c', 'echo sent; exit "$FLWD_ARG_CODE"'] },
+      ],
+    }),
+  });
+  const idOf = async (...words: string[]): Promise<string> =>
+    JSON.parse((await flwd(dir, ...words, '--json')).stdout).run_id;
+  const first = await idOf('run', 'ship');
+  const again = await idOf('rerun', first, '--from', 'failed', '--code', '0');
+  const { stdout } = await flwd(dir, 'compare', first, again);
+  expect(stdout).toContain('\n\nThe logs are the same, apart from times and ids.\n');
 });
