@@ -171,9 +171,7 @@ export function readFieldText(field: ArgumentField, text: string): ReadValue {
   const kind = field.itemKind ?? field.kind;
   switch (kind) {
     case 'integer':
-      return /^[+-]?\d+$/.test(text) && Number.isSafeInteger(Number(text))
-        ? { value: Number(text) }
-        : { error: 'must be a whole number' };
+      return readInteger(text);
     case 'number':
       return text.trim() !== '' && Number.isFinite(Number(text))
         ? { value: Number(text) }
@@ -198,6 +196,16 @@ export function readListText(text: string): readonly unknown[] | undefined {
   if (!/^\s*\[/.test(text)) return undefined;
   const read = readJson(text);
   return 'value' in read && Array.isArray(read.value) ? read.value : undefined;
+}
+
+function readInteger(text: string): ReadValue {
+  if (!/^[+-]?\d+$/.test(text)) return { error: 'must be a whole number' };
+  const value = Number(text);
+  if (Number.isSafeInteger(value)) return { value };
+  // JSON would round it.
+  return {
+    error: value > 0 ? `must be at most ${Number.MAX_SAFE_INTEGER}` : `must be at least ${Number.MIN_SAFE_INTEGER}`,
+  };
 }
 
 function readBoolean(text: string): ReadValue {

@@ -55,7 +55,8 @@ test.each([
 test.each([
   [{ type: 'integer' }, '12', { value: 12 }],
   [{ type: 'integer' }, '1.5', { error: 'must be a whole number' }],
-  [{ type: 'integer' }, '9007199254740993', { error: 'must be a whole number' }],
+  [{ type: 'integer' }, '9007199254740993', { error: 'must be at most 9007199254740991' }],
+  [{ type: 'integer' }, '-99999999999999999999', { error: 'must be at least -9007199254740991' }],
   [{ type: 'number' }, '1e3', { value: 1000 }],
   [{ type: 'number' }, '', { error: 'must be a number' }],
   [{ type: 'boolean' }, 'Yes', { value: true }],
