@@ -117,7 +117,11 @@ describe('malformed requests', () => {
         `${body.length.toString(16)}\r\n${body}\r\n0\r\n\r\n`,
     );
     expect(chunked.status).toBe(413);
-    expect(JSON.parse(chunked.body)).toMatchObject({ type: 'https://flowd.org/problems/body-too-large', status: 413 });
+    expect(JSON.parse(chunked.body)).toMatchObject({
+      type: 'https://flowd.org/problems/body-too-large',
+      status: 413,
+      detail: expect.stringMatching(/^The body is larger than 16 KiB\. server\.body_limit sets this limit/),
+    });
   });
 
   test('a request id with special characters is not echoed', async () => {

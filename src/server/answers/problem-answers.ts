@@ -8,6 +8,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Problem, type ProblemSlug, problems, problemType } from '../../domain/problem.ts';
 import { withoutHookTokens } from '../../domain/trigger/hook-token.ts';
 import type { Logger } from '../../lib/logger.ts';
+import { sizeWords } from '../../lib/units.ts';
 import { storageProblem } from '../../store/storage-error.ts';
 import { safetyHeaders } from './response-headers.ts';
 
@@ -22,7 +23,7 @@ export function answerError(
   reply: FastifyReply,
   { log, note }: { readonly log: Logger; readonly note: (problem: Problem, request: FastifyRequest) => void },
 ): FastifyReply {
-  const known = toProblem(error) ?? storageProblem(error);
+  const known = toProblem(error, request.routeOptions.bodyLimit) ?? storageProblem(error);
   if (!known)
     log.error({ err: error, request_id: request.id, method: request.method, path: pathOf(request) }, 'internal error');
   const problem =
@@ -153,7 +154,7 @@ function toDocument(problem: Problem, instance: string): string {
   return withoutHookTokens(JSON.stringify(document));
 }
 
-function toProblem(error: unknown): Problem | undefined {
+function toProblem(error: unknown, bodyLimitBytes: number): Problem | undefined {
   if (error instanceof Problem) return error;
   if (!(error instanceof Error)) return undefined;
   const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
@@ -163,7 +164,7 @@ function toProblem(error: unknown): Problem | undefined {
     case 'FST_ERR_CTP_BODY_TOO_LARGE':
       return new Problem(
         'body-too-large',
-        'The body is larger than server.body_limit allows; a webhook takes at most 1 MiB.',
+        `The body is larger than ${sizeWords(bodyLimitBytes)}. server.body_limit sets this limit; a webhook takes at most 1 MiB.`,
       );
     case 'FST_ERR_BAD_URL':
       return new Problem('malformed-request', 'The path is not well-formed percent-encoded UTF-8.');
