@@ -8,6 +8,9 @@ import { explained } from '../explained.ts';
 import { usageOfField } from './argument-words.ts';
 import type { Job, KnownJobs } from './known-jobs.ts';
 
+const wordsOfChecks =
+  'flwd jobs validate DIR checks jobs, flwd config validate checks flwd.yaml, flwd doctor checks the host';
+
 /** What people type who know other programs, and what flwd has instead. */
 const otherWords: ReadonlyMap<string, string> = new Map([
   ['status', 'flwd doctor examines the instance, flwd runs lists the runs'],
@@ -20,6 +23,15 @@ const otherWords: ReadonlyMap<string, string> = new Map([
   ['job', 'flwd jobs lists the jobs'],
   ['secret', 'flwd secrets list lists the secrets, flwd secrets set NAME stores one'],
   ['schedule', 'flwd schedules lists the schedules, flwd schedules add JOB adds one'],
+  ['list', 'flwd jobs lists the jobs, flwd runs lists the runs'],
+  ['ls', 'flwd jobs lists the jobs, flwd runs lists the runs'],
+  ['ps', 'flwd runs --status running lists what runs'],
+  ['history', 'flwd runs lists the runs, flwd runs --job JOB those of a job'],
+  ['show', 'flwd runs RUN shows a run, flwd jobs JOB shows a job'],
+  ['diff', 'flwd compare RUN [RUN] shows how runs differ'],
+  ['check', wordsOfChecks],
+  ['lint', wordsOfChecks],
+  ['validate', wordsOfChecks],
 ]);
 
 export async function isKnownJob(jobs: KnownJobs, words: readonly string[]): Promise<boolean> {
@@ -55,13 +67,25 @@ export async function findJob(jobs: KnownJobs, words: readonly string[], isImpli
     const what = `there is no ${isImplicit ? 'command or job' : 'job'} \`${id}\`${among}`;
     const stray = await strayWords(jobs, words, ids);
     if (stray) throw new Refusal(`${what}; ${stray}`, isImplicit ? exitCodes.wrongUse : exitCodes.notFound);
-    const inNamespace = ids.find((one) => one.endsWith(`/${id}`));
-    const near = inNamespace ? `; did you mean \`${inNamespace}\`?` : hint(id, isImplicit ? [...verbs, ...ids] : ids);
+    const advice = adviceOn(id, { ids, first: isImplicit ? first : null, jobs });
     throw new Refusal(
-      what + (near ?? `; see flwd --help for commands and ${jobs.command('jobs')} for jobs`),
+      what + (advice ?? `; see flwd --help for commands and ${jobs.command('jobs')} for jobs`),
       isImplicit ? exitCodes.wrongUse : exitCodes.notFound,
     );
   }
+}
+
+/** @param o.first the first word, if it may be a command */
+function adviceOn(
+  id: string,
+  { ids, first, jobs }: { readonly ids: readonly string[]; readonly first: string | null; readonly jobs: KnownJobs },
+): string | undefined {
+  const namespace = id.replace(/\/+$/, '');
+  if (namespace !== '' && ids.some((one) => one.startsWith(`${namespace}/`)))
+    return `; ${jobs.command('jobs', '--prefix', namespace)} lists the jobs in this namespace`;
+  const inNamespace = ids.find((one) => one.endsWith(`/${id}`));
+  if (inNamespace) return `; did you mean \`${inNamespace}\`?`;
+  return hint(id, first === null ? ids : [...verbs, ...ids]) ?? (first === null ? undefined : hint(first, verbs));
 }
 
 /** If the words begin with the name of a job: how to write its arguments. */
