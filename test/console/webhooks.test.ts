@@ -22,8 +22,13 @@ afterAll(() => server.close());
 const browser = aBrowser();
 
 const read = async <T>(path: string): Promise<T> => JSON.parse(await (await server.fetch(path)).text());
-const deliver = (address: string, body: object) =>
-  fetch(address, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) });
+const json = (body: object) => ({
+  headers: { 'content-type': 'application/json' },
+  body: JSON.stringify(body),
+});
+const deliver = (address: string, body: object) => fetch(address, { method: 'POST', ...json(body) });
+const made = async (webhook: object): Promise<{ readonly id: string; readonly hook: string }> =>
+  JSON.parse(await (await server.fetch('/webhooks', { method: 'POST', ...json(webhook) })).text());
 
 testWith(headlessChromium)('at 1,440 pixels, the address of a webhook is shown in full', async () => {
   const page = await browser.open(`${server.url}/admin/webhooks`, { width: 1_440 });
@@ -92,6 +97,28 @@ testWith(headlessChromium)(
     expect(await ofFile.getByRole('button', { name: /Remove/ }).all()).toEqual([]);
   },
 );
+
+testWith(headlessChromium)('the doctor names webhooks that lack a secret or refused the last delivery', async () => {
+  const { hook } = await made({ job_id: 'site/deploy', name: 'strict', args: { ref: 'body.ref' } });
+  expect((await deliver(server.url + hook, { ref: 'main' })).status).toBe(400);
+  const page = await browser.open(`${server.url}/admin/doctor`);
+  const checks = page.getByRole('region', { name: 'Webhooks' }).getByRole('listitem');
+  await expect
+    .poll(() => checks.allTextContents())
+    .toEqual([
+      'Warningsite/deploy/pushlacks the secret key→ flwd secrets set key --tenant default',
+      expect.stringMatching(
+        /^Warningsite\/deploy\/strictrefused the last delivery: \/args\/ref .*→ flwd webhooks deliveries site\/deploy\/strict$/,
+      ),
+    ]);
+  await page.getByRole('link', { name: /Doctor.*notes/ }).waitFor();
+  expect(await accessibilityErrors(page)).toEqual([]);
+
+  await server.fetch('/secrets/key', { method: 'PUT', ...json({ value: 'of-the-sender' }) });
+  expect((await deliver(server.url + hook, { ref: 'refs/heads/main' })).status).toBe(202);
+  await page.getByRole('button', { name: 'Check again' }).press('Enter');
+  await expect.poll(() => checks.allTextContents()).toEqual(['OKwebhooks2, and no last delivery was refused']);
+});
 
 testWith(headlessChromium)('a caller who may only read is offered no changes', async () => {
   await using guarded = await startServing({

@@ -14,8 +14,8 @@ import { useScopes } from '../session/scopes.ts';
 import { Empty, ErrorNote, Shown } from '../widgets/Notes.tsx';
 import { countOf, harmless, runPath } from '../words.ts';
 import styles from './Admin.module.css';
+import type { Webhook } from './webhook-words.ts';
 
-export type Webhook = AnswerOf<'listWebhooks'>['webhooks'][number];
 type Delivery = AnswerOf<'listDeliveries'>['deliveries'][number];
 
 export function Deliveries(o: {

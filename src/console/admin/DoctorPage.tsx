@@ -1,4 +1,4 @@
-// The checks of the server and of its host: those that need something come first, with what to do.
+// The checks of the server, its webhooks and its host: those that need something come first, with what to do.
 
 import { useQueryClient } from '@tanstack/react-query';
 import { RefreshCw } from 'lucide-react';
@@ -8,9 +8,12 @@ import { Card } from '../design/text/Card.tsx';
 import { PageBody, PageHeader } from '../design/text/PageHeader.tsx';
 import { StatusText } from '../design/text/Status.tsx';
 import { useAnswer, useRefresh } from '../session/answers.tsx';
+import { useNow } from '../session/clock.ts';
 import { healthKey, useHealth } from '../session/health.ts';
 import { ErrorsOnce, Shown, WithCode } from '../widgets/Notes.tsx';
+import { harmless } from '../words.ts';
 import styles from './Admin.module.css';
+import { type Webhook, webhookNotes } from './webhook-words.ts';
 
 type Check = {
   readonly name: string;
@@ -20,6 +23,7 @@ type Check = {
 };
 
 const everyMs = 30_000;
+const webhooksKey = ['webhooks'];
 const order = ['fail', 'warn', 'ok'] as const;
 const healths: Readonly<Record<string, Check['status']>> = { ok: 'ok', degraded: 'warn', failing: 'fail' };
 
@@ -28,6 +32,10 @@ function useChecks() {
   const info = useAnswer(['info'], (client, signal) => client.call('getSystemInfo', { signal }), {
     refetchInterval: everyMs,
   });
+  const webhooks = useAnswer(webhooksKey, (client, signal) => client.call('listWebhooks', { signal }), {
+    refetchInterval: everyMs,
+  });
+  const nowMs = useNow(everyMs);
   const ofServer = Object.entries(health.data?.checks ?? {}).map(
     ([name, { status, detail }]): Check => ({
       name,
@@ -37,7 +45,25 @@ function useChecks() {
     }),
   );
   const ofHost: readonly Check[] = info.data?.host.checks ?? [];
-  return { health, info, ofServer: sorted(ofServer), ofHost: sorted(ofHost) };
+  const ofWebhooks = webhookChecks(webhooks.data?.webhooks ?? [], nowMs);
+  return { health, info, webhooks, ofServer: sorted(ofServer), ofWebhooks, ofHost: sorted(ofHost) };
+}
+
+/** One line if all is well. */
+function webhookChecks(webhooks: readonly Webhook[], nowMs: number): readonly Check[] {
+  const notes = webhooks.flatMap((webhook) =>
+    webhookNotes(webhook, nowMs).map(
+      ({ detail, cure }): Check => ({
+        name: harmless(`${webhook.job_id}/${webhook.name}`),
+        status: 'warn',
+        detail: harmless(detail),
+        cure: harmless(cure),
+      }),
+    ),
+  );
+  if (notes.length > 0) return notes;
+  const detail = `${webhooks.length}, and no last delivery was refused`;
+  return [{ name: 'webhooks', status: 'ok', detail, cure: null }];
 }
 
 function sorted(checks: readonly Check[]): readonly Check[] {
@@ -46,13 +72,17 @@ function sorted(checks: readonly Check[]): readonly Check[] {
 
 /** The checks that ask for something. */
 export function useIllChecks(): readonly Check[] {
-  const { ofServer, ofHost } = useChecks();
-  return [...ofServer, ...ofHost].filter(({ status }) => status !== 'ok');
+  const { ofServer, ofWebhooks, ofHost } = useChecks();
+  return illOf([...ofServer, ...ofWebhooks, ...ofHost]);
+}
+
+function illOf(checks: readonly Check[]): readonly Check[] {
+  return checks.filter(({ status }) => status !== 'ok');
 }
 
 export function DoctorPage(): ReactNode {
-  const { health, info, ofServer, ofHost } = useChecks();
-  const ill = [...ofServer, ...ofHost].filter(({ status }) => status !== 'ok').length;
+  const { health, info, webhooks, ofServer, ofWebhooks, ofHost } = useChecks();
+  const ill = illOf([...ofServer, ...ofWebhooks, ...ofHost]).length;
   return (
     <>
       <PageHeader title="Doctor" after={<span className={styles.quiet}>{illWords(ill)}</span>} />
@@ -61,12 +91,16 @@ export function DoctorPage(): ReactNode {
           <Shown of={health} what="health checks">
             {() => <Checks title="Server" checks={ofServer} end={<CheckAgain />} />}
           </Shown>
+          <Shown of={webhooks} what="webhooks">
+            {({ total }) => total > 0 && <Checks title="Webhooks" checks={ofWebhooks} />}
+          </Shown>
           <Shown of={info} what="host checks">
             {() => <Checks title="Host" checks={ofHost} end="checked once after the server started" />}
           </Shown>
         </ErrorsOnce>
         <p className={styles.quiet}>
-          <code>flwd doctor</code> on the server’s machine also checks its files and whether stored data can be read.
+          <code>flwd doctor</code> on the server’s machine also checks its files, whether stored data can be read, and
+          whether deliveries had a wrong signature.
         </p>
       </PageBody>
     </>
@@ -75,14 +109,18 @@ export function DoctorPage(): ReactNode {
 
 const clock = new Intl.DateTimeFormat('en-GB', { timeStyle: 'medium' });
 
-/** The server makes its own checks for each request, those of the host only once. */
+/** The server makes its own checks and those of webhooks for each request, those of the host only once. */
 function CheckAgain(): ReactNode {
   const checkedAtMs = useQueryClient().getQueryState(healthKey)?.dataUpdatedAt;
   const refresh = useRefresh();
+  const again = (): void => {
+    refresh({ queryKey: healthKey });
+    refresh({ queryKey: webhooksKey });
+  };
   return (
     <>
       checked at {clock.format(checkedAtMs)}
-      <Button size="small" icon={RefreshCw} onClick={() => refresh({ queryKey: healthKey })}>
+      <Button size="small" icon={RefreshCw} onClick={again}>
         Check again
       </Button>
     </>
@@ -104,13 +142,13 @@ function Checks({
 }: {
   readonly title: string;
   readonly checks: readonly Check[];
-  readonly end: ReactNode;
+  readonly end?: ReactNode;
 }): ReactNode {
   return (
     <Card title={title} count={checks.length} end={end} isFlush>
       <ul>
         {checks.map(({ name, status, detail, cure }) => (
-          <li key={name} className={styles.check}>
+          <li key={`${name} ${detail}`} className={styles.check}>
             <StatusText of={looks[status]} word={words[status]} />
             <strong>{name}</strong>
             <span>

@@ -15,9 +15,10 @@ import { useScopes } from '../session/scopes.ts';
 import { Empty, ErrorNote, Shown } from '../widgets/Notes.tsx';
 import { harmless } from '../words.ts';
 import styles from './Admin.module.css';
-import { Deliveries, ResultChip, type Webhook } from './Deliveries.tsx';
+import { Deliveries, ResultChip } from './Deliveries.tsx';
 import { JobLine } from './JobLink.tsx';
 import { WebhookForm } from './WebhookForm.tsx';
+import type { Webhook } from './webhook-words.ts';
 
 type Asked = { readonly what: 'deliveries' | 'remove'; readonly webhook: Webhook } | { readonly what: 'new' };
 
