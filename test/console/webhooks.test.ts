@@ -6,7 +6,7 @@ import { startServing } from '../server/serving.ts';
 import { headlessChromium } from '../support/headless-chromium.ts';
 import { testWith } from '../support/host.ts';
 import { bash } from '../support/jobs.ts';
-import { aBrowser } from './a-browser.ts';
+import { aBrowser, resize } from './a-browser.ts';
 import { accessibilityErrors } from './accessibility-errors.ts';
 
 const server = await startServing({
@@ -46,7 +46,7 @@ testWith(headlessChromium)(
     // The chosen way begins where the text of the fields around it does.
     const ways = form.getByRole('combobox', { name: 'How the service signs' });
     const [box, text] = [await ways.boundingBox(), await ways.locator('span').first().boundingBox()];
-    expect(box && text && text.x - box.x).toBeLessThan(20);
+    expect(box && text && text.x - box.x).toBeLessThan(10);
     const job = form.getByRole('combobox', { name: 'Job' });
     await job.fill('site');
     await page.getByRole('option', { name: 'site/deploy' }).waitFor();
@@ -99,7 +99,7 @@ testWith(headlessChromium)(
 );
 
 testWith(headlessChromium)('the doctor names webhooks that lack a secret or refused the last delivery', async () => {
-  const { hook } = await made({ job_id: 'site/deploy', name: 'strict', args: { ref: 'body.ref' } });
+  const { id, hook } = await made({ job_id: 'site/deploy', name: 'strict', args: { ref: 'body.ref' } });
   expect((await deliver(server.url + hook, { ref: 'main' })).status).toBe(400);
   const page = await browser.open(`${server.url}/admin/doctor`);
   const checks = page.getByRole('region', { name: 'Webhooks' }).getByRole('listitem');
@@ -118,6 +118,30 @@ testWith(headlessChromium)('the doctor names webhooks that lack a secret or refu
   expect((await deliver(server.url + hook, { ref: 'refs/heads/main' })).status).toBe(202);
   await page.getByRole('button', { name: 'Check again' }).press('Enter');
   await expect.poll(() => checks.allTextContents()).toEqual(['OKwebhooks2, and no last delivery was refused']);
+  await server.fetch(`/webhooks/${id}`, { method: 'DELETE' });
+});
+
+testWith(headlessChromium)('a webhook says why it refused the last delivery, or which secret it lacks', async () => {
+  const { id, hook } = await made({ job_id: 'site/deploy', name: 'picky', args: { ref: 'body.ref' } });
+  expect((await deliver(server.url + hook, { ref: 'main' })).status).toBe(400);
+  await server.fetch('/secrets/key', { method: 'DELETE' });
+  const page = await browser.open(`${server.url}/admin/webhooks`);
+  const why = { picky: '/args/ref must match the pattern "^refs/"', push: 'lacks the secret key' };
+  await page
+    .getByRole('row', { name: /site\/deploy picky/ })
+    .getByText(why.picky)
+    .waitFor();
+  await page
+    .getByRole('row', { name: /site\/deploy push/ })
+    .getByText(why.push)
+    .waitFor();
+  expect(await accessibilityErrors(page)).toEqual([]);
+  // On a phone they have a line of their own.
+  await resize(page, 390, 844);
+  const line = page.getByRole('row').getByText(why.picky);
+  const [chip, text] = [await page.getByText('refused').last().boundingBox(), await line.boundingBox()];
+  expect(chip && text && text.y >= chip.y + chip.height).toBe(true);
+  await server.fetch(`/webhooks/${id}`, { method: 'DELETE' });
 });
 
 testWith(headlessChromium)('a caller who may only read is offered no changes', async () => {

@@ -18,9 +18,12 @@ import styles from './Admin.module.css';
 import { Deliveries, ResultChip } from './Deliveries.tsx';
 import { JobLine } from './JobLink.tsx';
 import { WebhookForm } from './WebhookForm.tsx';
-import type { Webhook } from './webhook-words.ts';
+import { type Webhook, whyOf } from './webhook-words.ts';
 
 type Asked = { readonly what: 'deliveries' | 'remove'; readonly webhook: Webhook } | { readonly what: 'new' };
+
+/** The heights of rows if some say why the last delivery started no run. */
+const higher = { rowRem: 3.125, compactRem: 5 };
 
 export function WebhooksPage(): ReactNode {
   const may = useScopes();
@@ -56,6 +59,7 @@ export function WebhooksPage(): ReactNode {
               rows={rows}
               columns={columns}
               keyOf={({ id }) => id}
+              {...(rows.some((webhook) => whyOf(webhook) !== '') && higher)}
               compact={(webhook) => (
                 <div className={styles.compact}>
                   <JobLine id={webhook.job_id} />
@@ -63,8 +67,9 @@ export function WebhooksPage(): ReactNode {
                   <span className={`${styles.wholeLine} ${styles.inLine}`}>
                     <span className={styles.cut}>{webhook.name}</span>
                     {webhook.scheme === 'token' && <Unsigned />}
-                    <Last of={webhook} />
+                    <LastResult of={webhook} />
                   </span>
+                  <Why of={webhook} />
                 </div>
               )}
             />
@@ -98,7 +103,7 @@ type Rights = {
 function columnsOf(rights: Rights): readonly Column<Webhook>[] {
   return [
     { id: 'job', head: 'Job', cell: ({ job_id: id }) => <JobLine id={id} /> },
-    { id: 'name', head: 'Name', width: '12%', cell: ({ name }) => <span title={name}>{name}</span> },
+    { id: 'name', head: 'Name', width: '8%', cell: ({ name }) => <span title={name}>{name}</span> },
     {
       id: 'scheme',
       head: 'Signed by',
@@ -112,7 +117,17 @@ function columnsOf(rights: Rights): readonly Column<Webhook>[] {
       leavesBelowPx: 1_180,
       cell: (webhook) => <Address of={webhook} />,
     },
-    { id: 'last', head: 'Last delivery', width: '180px', cell: (webhook) => <Last of={webhook} /> },
+    {
+      id: 'last',
+      head: 'Last delivery',
+      width: 'minmax(0, 2fr)',
+      cell: (webhook) => (
+        <span className={styles.stacked}>
+          <LastResult of={webhook} />
+          <Why of={webhook} />
+        </span>
+      ),
+    },
     {
       id: 'acts',
       head: 'Actions',
@@ -141,20 +156,24 @@ function Address({ of: { hook, job_id: jobId, name } }: { readonly of: Webhook }
   );
 }
 
-/** Why it takes no deliveries, or what became of the last one. */
-function Last({ of: { denied, last_delivery: last } }: { readonly of: Webhook }): ReactNode {
-  if (denied) {
-    return (
-      <span className={styles.bad} title={harmless(denied.detail)}>
-        <span className={styles.cut}>{harmless(denied.detail)}</span>
-      </span>
-    );
-  }
+/** What became of the last delivery. */
+function LastResult({ of: { denied, last_delivery: last } }: { readonly of: Webhook }): ReactNode {
+  if (denied) return null;
   if (!last) return <span className={styles.quiet}>no delivery yet</span>;
   return (
     <span className={styles.inLine}>
       <ResultChip of={last} />
       <Age at={last.at} />
+    </span>
+  );
+}
+
+function Why({ of }: { readonly of: Webhook }): ReactNode {
+  const why = harmless(whyOf(of));
+  if (why === '') return null;
+  return (
+    <span className={`${styles.wholeLine} ${styles.cut} ${styles.error}`} title={why}>
+      {why}
     </span>
   );
 }

@@ -36,6 +36,14 @@ function cureOf(type: string, id: string): string {
   return `bring the job back, or remove the webhook: \`flwd webhooks rm ${id}\``;
 }
 
+/** Why it takes no deliveries, or started no run for the last one; empty if nothing is known to be wrong. */
+export function whyOf(webhook: Webhook): string {
+  const { denied, missing_secrets: missing, last_delivery: last } = webhook;
+  if (denied) return denied.detail;
+  const lacks = [...missing.map((secret) => `lacks the secret ${secret}`), takenWords(webhook)].filter(Boolean);
+  return lacks.length > 0 ? lacks.join('; ') : last === null ? '' : reasonOf(last);
+}
+
 function takenWords({ missing_secrets: missing, secrets }: Webhook): string {
   return missing.length === 0 ? '' : (takenWithout(missing, secrets) ?? '');
 }
