@@ -8,7 +8,7 @@ import { headlessChromium } from '../support/headless-chromium.ts';
 import { testWith } from '../support/host.ts';
 import { bash } from '../support/jobs.ts';
 import { aBrowser, resize } from './a-browser.ts';
-import { errorsInBothThemes } from './accessibility-errors.ts';
+import { accessibilityErrors, errorsInBothThemes } from './accessibility-errors.ts';
 
 const argspec = {
   type: 'object',
@@ -205,11 +205,18 @@ testWith(headlessChromium)('a schedule is made by keyboard, with its next times,
   const page = await browser.open(`${server.url}/schedules`, { width: 1_440 });
   await page.getByRole('button', { name: 'New schedule' }).press('Enter');
   const form = page.getByRole('dialog', { name: 'New schedule' });
+  // Before a job is chosen, everything but its arguments can be filled in.
+  await form.getByText('Choose a job to see the next times and its arguments.').waitFor();
+  await form.getByLabel('When').fill('61 * * * *');
+  // Fields side by side are at one height, whatever is written below them.
+  const [when, zone] = [form.getByLabel('When'), form.getByRole('combobox', { name: 'Time zone' })];
+  expect((await when.boundingBox())?.y).toBeCloseTo((await zone.boundingBox())?.y ?? 0, -1);
+  expect(await form.getByRole('button', { name: 'Create the schedule' }).isDisabled()).toBe(true);
+  expect(await accessibilityErrors(page)).toEqual([]);
   await form.getByRole('combobox', { name: 'Job' }).fill('plain');
   await page.getByRole('option', { name: 'ops/plain' }).waitFor();
   await page.keyboard.press('ArrowDown');
   await page.keyboard.press('Enter');
-  await form.getByLabel('When').fill('61 * * * *');
   await form.getByText(/cron is not a cron pattern/).waitFor();
   await form.getByLabel('When').fill('0 4 * * 1');
   await form.getByRole('button', { name: 'Create the schedule' }).click();

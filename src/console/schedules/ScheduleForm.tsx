@@ -38,17 +38,46 @@ export function ScheduleForm({
   const change = (changes: Partial<Terms>): void => setTerms((now) => ({ ...now, ...changes }));
   const chooseJob = <JobField jobId={terms.jobId} change={(jobId) => change({ jobId })} />;
   const title = schedule === null ? 'New schedule' : 'Edit the schedule';
-  if (terms.jobId === '') {
-    return (
-      <Dialog title={title} close={() => close()} size="wide">
-        <div className={styles.form}>{chooseJob}</div>
-      </Dialog>
-    );
-  }
+  if (terms.jobId === '') return <WithoutJob {...{ title, terms, change, chooseJob, close }} />;
   return (
     <Shown of={job} what="the job">
       {(found) => <OfJob key={found.id} {...{ schedule, title, terms, change, chooseJob, close }} job={found} />}
     </Shown>
+  );
+}
+
+/** What does not depend on the job can be filled in before it is chosen. */
+function WithoutJob(o: {
+  readonly title: string;
+  readonly terms: Terms;
+  readonly change: (changes: Partial<Terms>) => void;
+  readonly chooseJob: ReactNode;
+  readonly close: Close;
+}): ReactNode {
+  const { terms, change } = o;
+  const acts = (
+    <>
+      <Button onClick={() => o.close()}>Cancel</Button>
+      <Button look="primary" disabled>
+        Create the schedule
+      </Button>
+    </>
+  );
+  return (
+    <Dialog title={o.title} close={() => o.close()} size="wide" acts={acts}>
+      <div className={styles.form}>
+        {o.chooseJob}
+        <TermFields terms={terms} change={change} preview={null} isTried={false}>
+          <HeartbeatFields
+            terms={terms.heartbeat}
+            change={(heartbeat) => change({ heartbeat })}
+            before={null}
+            error={null}
+          />
+        </TermFields>
+        <p className={styles.next}>Choose a job to see the next times and its arguments.</p>
+      </div>
+    </Dialog>
   );
 }
 
