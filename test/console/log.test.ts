@@ -2,6 +2,7 @@
 
 import type { Locator, Page } from 'playwright-core';
 import { afterAll, describe, expect } from 'vitest';
+import { stepIdOfSingle } from '../../src/domain/job.ts';
 import { startServing } from '../server/serving.ts';
 import { msOf } from '../support/goes.ts';
 import { headlessChromium } from '../support/headless-chromium.ts';
@@ -101,6 +102,27 @@ async function aLogOfLongLines() {
   await run.print(...Array.from({ length: 600 }, (_, n) => `${n + 1} ${'lorem ipsum '.repeat(16 + ((n * 37) % 208))}`));
   return run;
 }
+
+testWith(headlessChromium)('a line that was printed while no server was running is marked', async () => {
+  const run = await quiet.addRun();
+  const writer = await quiet.store.logs.openWriter({ runId: run.id, epoch: 0, maxSizeBytes: 1_000 });
+  const part = { attempt: 1, stepId: stepIdOfSingle };
+  writer.append({ ...part, bytes: Buffer.from('as usual\n'), spoolEnd: 9 });
+  writer.append({ ...part, bytes: Buffer.from('alone\n'), spoolEnd: 15, isRecovered: true });
+  await writer.close();
+  const page = await browser.open(`${quiet.url}/runs/${run.id}`);
+  const times = log(page).locator('time');
+  await expect
+    .poll(() => times.allTextContents())
+    .toEqual([expect.stringMatching(/^\d/), expect.stringMatching(/^~\d/)]);
+  await log(page)
+    .getByTitle(/^Printed while no server was running; the server read it at /)
+    .waitFor();
+  // The mark does not move the time.
+  const texts = log(page).locator('[data-line] ~ time ~ span');
+  const [usual, alone] = [await texts.first().boundingBox(), await texts.last().boundingBox()];
+  expect(usual?.x).toBeCloseTo(alone?.x ?? 0, 0);
+});
 
 describe('a log of long lines', () => {
   testWith(headlessChromium)('opens at its end, and stays there when the window gets narrower', async () => {

@@ -35,11 +35,7 @@ export const LogLineRow = memo(function LogLineRow(o: {
       >
         {countWords(line.seq)}
       </a>
-      {o.hasTime && (
-        <time className={styles.at} dateTime={line.timestamp} title={fullTime(line.timestamp)}>
-          {clockTime(line.timestamp)}
-        </time>
-      )}
+      {o.hasTime && <At line={line} />}
       {o.hasStep && (
         <span className={styles.of} data-step={line.step_id}>
           {line.step_id}
@@ -58,6 +54,18 @@ export const LogLineRow = memo(function LogLineRow(o: {
     </div>
   );
 });
+
+/** Marks the time of a line that was printed while no server was running, as `flwd logs` does. */
+function At({ line: { timestamp, recovered } }: { readonly line: LogLine }): ReactNode {
+  const time = fullTime(timestamp);
+  const title = recovered ? `Printed while no server was running; the server read it at ${time}` : time;
+  return (
+    <time className={styles.at} dateTime={timestamp} title={title}>
+      {recovered && <span className={styles.recovered}>~</span>}
+      {clockTime(timestamp)}
+    </time>
+  );
+}
 
 function drawn(piece: Piece, index: number, search: string): ReactNode {
   const { text, colour, background } = piece;
