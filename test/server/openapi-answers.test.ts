@@ -140,8 +140,10 @@ describe('the headers of answers', () => {
     const twice = { headers: { 'idempotency-key': 'twice' }, body: { job_id: 'sleeper', async: false }, by: patient };
     const both = [ask('createRun', '/runs', twice), ask('createRun', '/runs', twice)];
     expect((await Promise.race(both)).status).toBe(409);
-    const { runs } = await read<{ runs: { run_id: string }[] }>(await patient.fetch('/runs'));
-    await patient.post(`/runs/${runs[0]?.run_id}/cancel`, {});
+    // The second is refused before the first has stored its run.
+    const runs = async () => (await read<{ runs: { run_id: string }[] }>(await patient.fetch('/runs'))).runs;
+    await expect.poll(runs).toHaveLength(1);
+    await patient.post(`/runs/${(await runs())[0]?.run_id}/cancel`, {});
     await Promise.all(both);
     const made = await ask('createRun', '/runs', { body: { job_id: 'demo' } });
     const { run_id: runId } = await read<{ run_id: string }>(made);

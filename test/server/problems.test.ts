@@ -155,7 +155,8 @@ describe('input that is not a request', () => {
       received += chunk;
     });
     socket.write(`GET /api/v1/health HTTP/1.1\r\n${host}\r\n`);
-    await expect.poll(() => received).toContain('"healthy"');
+    // Without an engine, a server is degraded after some seconds.
+    await expect.poll(() => received).toMatch(/"status":"(healthy|degraded)"/);
     socket.write(`GET /api/v1/health HTTP/1.1\r\n${host}Cookie: ${'x'.repeat(20_000)}\r\n\r\n`);
     await once(socket, 'close');
     const [, second = ''] = received.split(/(?=HTTP\/1\.1 4)/);
