@@ -49,6 +49,9 @@ describe.each(['stopped', 'running', 'required'])('on a %s instance', (state) =>
     expect(stdout).toMatch(
       /^NAME {6}TENANT {3}USED BY {2}UPDATED {19}BY\nregistry {2}default {2}nothing {2}20\S+Z {2}local\n$/,
     );
+    expect((await flwd(instance.dir, 'secrets', 'list', '--quiet')).stdout).toMatch(
+      /^registry {2}default {2}nothing {2}20\S+Z {2}local\n$/,
+    );
     expect((await flwd(instance.dir, 'secrets', 'list', '--tenant', 'acme')).stdout).toMatch(/\ntheirs /);
     const rm = () => flwd(instance.dir, 'secrets', 'rm', 'registry');
     expect(await rm()).toEqual({ code: 0, stdout: '', stderr: 'removed registry\n' });

@@ -84,7 +84,7 @@ export function createOutput(options: Options): Output {
       // Measuring the width of text takes half as long to load as Node itself.
       const { tableText } = await import('./table-text.ts');
       const cells = rows.map((row) => row.map(toCell));
-      out(tableText(columns.map(toColumn), cells, { width, paint }));
+      out(tableText(columns.map(toColumn), cells, { width, paint, hasHeading: !isQuiet }));
     },
     fields: (rows) => out(fieldsText(rows, paint)),
     time: (timestamp) => {

@@ -18,11 +18,15 @@ const narrowest = 8;
 export function tableText(
   columns: readonly Column[],
   cells: readonly (readonly PlainCell[])[],
-  o: { readonly width: number; readonly paint: (style: Style, text: string) => string },
+  o: {
+    readonly width: number;
+    readonly paint: (style: Style, text: string) => string;
+    readonly hasHeading: boolean;
+  },
 ): string {
-  const widths = columns.map(({ name }, at) =>
-    Math.max(name.length, ...cells.map((row) => textWidth(row[at]?.text ?? ''))),
-  );
+  const heading = columns.map(({ name }) => ({ text: name, style: 'faint' as const }));
+  const rows = o.hasHeading ? [heading, ...cells] : cells;
+  const widths = columns.map((_, at) => Math.max(0, ...rows.map((row) => textWidth(row[at]?.text ?? ''))));
   let excess = widths.reduce((sum, width) => sum + width + gap.length, -gap.length) - o.width;
   for (const [at, column] of [...columns.entries()].toReversed()) {
     if (!column.isFlexible || excess <= 0) continue;
@@ -42,8 +46,7 @@ export function tableText(
       })
       .join(gap)
       .trimEnd();
-  const heading = columns.map(({ name }) => ({ text: name, style: 'faint' as const }));
-  return [heading, ...cells].map((row) => `${lineOf(row)}\n`).join('');
+  return rows.map((row) => `${lineOf(row)}\n`).join('');
 }
 
 /** Cuts the text to this width and marks the cut with `…`. */
