@@ -105,7 +105,7 @@ export async function serve(
   o: { readonly configFile: string | null; readonly probe: HostProbe; readonly ephemeral?: Ephemeral },
 ): Promise<RunningServer> {
   const { ephemeral } = o;
-  const log = createLogger(config.logging);
+  const log = createLogger({ ...config.logging, isBrief: ephemeral !== undefined });
   const lost = Promise.withResolvers<OwnerInfo>();
   const ownership =
     ephemeral?.ownership ??

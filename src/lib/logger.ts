@@ -18,11 +18,21 @@ export function createLogger(options: {
   readonly output?: string;
   /** Members of every line. */
   readonly fields?: Readonly<Record<string, string>>;
+  /** Text has the message of an error without its stack. */
+  readonly isBrief?: boolean;
 }): Logger {
-  const { level, format, output = 'stderr', fields = {} } = options;
+  const { level, format, output = 'stderr', fields = {}, isBrief = false } = options;
   const base = Object.keys(fields).length > 0 ? fields : null;
   const out = output === 'stderr' ? process.stderr : output === 'stdout' ? process.stdout : openLogFile(output);
-  return pino({ level, base, timestamp: pino.stdTimeFunctions.isoTime }, format === 'json' ? out : textStream(out));
+  const err = isBrief && format === 'text' ? messageOf : pino.stdSerializers.err;
+  return pino(
+    { level, base, timestamp: pino.stdTimeFunctions.isoTime, serializers: { err } },
+    format === 'json' ? out : textStream(out),
+  );
+}
+
+function messageOf(error: unknown): unknown {
+  return error instanceof Error ? error.message : error;
 }
 
 type Out = { write(line: string): unknown };

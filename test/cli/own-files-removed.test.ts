@@ -120,6 +120,7 @@ test.each([
   expect(code).toBe(130);
   const words = `somebody removed or moved the data dir ${dir}/.flwd or its database`;
   expect(stderr).toMatch(new RegExp(`^${words}, so run_\\w+ was stopped, and its end is not stored\\.$`, 'm'));
+  expect(stderr).not.toMatch(/ at \S+ \(file:/);
   expect(processesOf(dir)).toEqual([]);
   expect(existsSync(join(dir, '.flwd/flwd.db'))).toBe(false);
 });
