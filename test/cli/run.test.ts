@@ -163,6 +163,19 @@ test('the help of a job is written from its schema', async () => {
   expect(await flwd(dir, 'help', 'backup/daily')).toMatchObject({ stdout });
 });
 
+test('the help of a job names each way to give a secret in full', async () => {
+  const argspec = { properties: { token: { type: 'string', format: 'secret' }, keep: { type: 'integer' } } };
+  const { dir } = await createInstance({ push: bash('true', { argspec }) });
+  expect((await flwd(dir, 'push', '--help')).stdout).toContain(
+    [
+      'Arguments:',
+      '  --token.file FILE  or --token.env NAME, or --token.stored NAME',
+      '                     secret',
+      '  --keep N           integer',
+    ].join('\n'),
+  );
+});
+
 describe('the lists', () => {
   test('of jobs, runs and log lines have stable columns, and JSON like the API', async () => {
     const { dir } = await createInstance(jobs);

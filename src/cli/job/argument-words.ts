@@ -242,7 +242,7 @@ function strayHint(word: string, fields: readonly ArgumentField[], before = ''):
 }
 
 /** The placeholder for a value in help texts: `TEXT`, `a|b|c`. */
-export function placeholderOf({ kind, itemKind, choices }: ArgumentField): string {
+function placeholderOf({ kind, itemKind, choices }: ArgumentField): string {
   const shown = itemKind ?? kind;
   if (shown === 'choice') return choices.length <= 5 ? choices.map(showValue).join('|') : 'CHOICE';
   return {

@@ -4,7 +4,7 @@ import { type ArgumentField, argumentFields, showValue } from '../../domain/argu
 import { flagOf, isNamedAsOption, negatedFlagOf } from '../../domain/argument-flags.ts';
 import { verbs } from '../command-line.ts';
 import { type Output, printable } from '../terminal/output.ts';
-import { placeholderOf } from './argument-words.ts';
+import { usageOfField } from './argument-words.ts';
 import type { Job } from './known-jobs.ts';
 
 export function jobHelp(job: Job, output: Output): string {
@@ -43,10 +43,8 @@ function argumentLines(fields: readonly ArgumentField[], output: Output): string
 }
 
 function spelling(field: ArgumentField): string {
-  const flag = flagOf(field);
-  if (field.kind === 'boolean') return `${flag}, ${negatedFlagOf(field)}`;
-  if (field.kind === 'secret') return `${flag}.file FILE, .env NAME, .stored NAME`;
-  return `${flag} ${placeholderOf(field)}${field.kind === 'list' ? '…' : ''}`;
+  if (field.kind === 'boolean') return `${flagOf(field)}, ${negatedFlagOf(field)}`;
+  return `${usageOfField(field)}${field.kind === 'list' ? '…' : ''}`;
 }
 
 /** The description, then the rules for the value. */
@@ -62,7 +60,9 @@ function aboutField(field: ArgumentField): string[] {
     defaultValue === undefined ? '' : `default ${showValue(defaultValue)}`,
     examples.length > 0 ? `e.g. ${examples.map(showValue).join(', ')}` : '',
   ].filter(Boolean);
-  return [...words.split('\n').filter((line) => line !== ''), notes.join('; ')];
+  const flag = flagOf(field);
+  const others = kind === 'secret' ? [`or ${flag}.env NAME, or ${flag}.stored NAME`] : [];
+  return [...words.split('\n').filter((line) => line !== ''), ...others, notes.join('; ')];
 }
 
 function aboutLines(job: Job): string[] {
