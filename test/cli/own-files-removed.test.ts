@@ -3,6 +3,7 @@
 import { existsSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
+import { script, steps } from '../engine/step-jobs.ts';
 import { bash, writeJob } from '../support/jobs.ts';
 import { endProcessesOf, processesOf, stateOf } from '../support/processes.ts';
 import { createFolder, flwd, type Started, start } from './terminal.ts';
@@ -124,6 +125,28 @@ test.each([
   expect(processesOf(dir)).toEqual([]);
   expect(existsSync(join(dir, '.flwd/flwd.db'))).toBe(false);
 });
+
+test.each(['logs', 'approve'])(
+  'a flwd %s that continues a run ends with it when the data dir is removed',
+  async (verb) => {
+    const dir = createFolder();
+    onTestFinished(() => endProcessesOf(dir));
+    const stubborn = script('stubborn', { needs: ['ask'] });
+    const asks = { steps: [{ id: 'ask', approval: { text: 'Go?' } }, stubborn] };
+    await writeJob(join(dir, 'jobs/logs'), bash('trap "" TERM\necho started\nsleep 600'));
+    await writeJob(join(dir, 'jobs/approve'), steps(asks, { stubborn: 'trap "" TERM\necho started\nsleep 600' }));
+    const options = ['--data-dir', '.flwd', '--jobs', './jobs'];
+    const { stdout } = await flwd(dir, 'run', verb, '--detach', ...options);
+    const words = verb === 'logs' ? ['logs', stdout.trim(), '--follow'] : ['approve', stdout.trim()];
+    const command = start(dir, [...words, ...options]);
+    await command.prints(/^(started|stubborn: running)$/m);
+    removeDataDir(dir);
+    const { code, stderr } = await command.ended;
+    expect(code).toBe(130);
+    expect(stderr).toContain(`or its database, so ${stdout.trim()} was stopped, and its end is not stored.\n`);
+    expect(processesOf(dir)).toEqual([]);
+  },
+);
 
 test('a run whose data dir was moved ends as failed once the folder is back', async () => {
   const { dir, run } = await running();

@@ -6,6 +6,7 @@ import { stepLabel } from '../../client/step-label.ts';
 import type { AnswerOf } from '../../contract/operations.ts';
 import { isFinished } from '../../domain/run.ts';
 import { type ExitCode, exitCodes } from '../exit-code.ts';
+import { lostRun, onLost } from '../session/lost-data-dir.ts';
 import type { Session } from '../session/session.ts';
 import { untilInterrupted } from '../session/stop-signal.ts';
 import type { Output } from '../terminal/output.ts';
@@ -25,9 +26,14 @@ export async function attendRun(session: Session, before: Run, output: Output): 
   output.say(
     `no server is running on ${where}, so this command continues ${runId} until it ends or waits for approval`,
   );
+  let isLost = false;
+  const endLook = onLost(session, () => {
+    isLost = true;
+  });
   const exitCode = await untilInterrupted(async (signal) => {
     const known = new Map(before.steps.map(({ step_id: id, status }) => [id, status]));
     for (;;) {
+      if (isLost) throw lostRun(session, runId);
       const run = await client.call('getRun', { path: { run_id: runId } });
       for (const step of run.steps) {
         const { step_id: id, status } = step;
@@ -43,7 +49,7 @@ export async function attendRun(session: Session, before: Run, output: Output): 
       }
       await delay(everyMs, undefined, { signal });
     }
-  });
+  }).finally(endLook);
   if (exitCode === exitCodes.interrupted)
     output.say(
       `${runId} continues in the background. The next flwd command on ${where}, or \`${session.command('serve')}\`, finishes it.`,

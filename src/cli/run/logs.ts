@@ -8,6 +8,7 @@ import { defined } from '../../lib/defined.ts';
 import type { Options } from '../command.ts';
 import { type ExitCode, exitCodes, Refusal } from '../exit-code.ts';
 import { oneOperand, readChoice, readCount, readValue } from '../option-values.ts';
+import { lostRun, onLost } from '../session/lost-data-dir.ts';
 import { withSession } from '../session/session.ts';
 import { onReaderGone } from '../session/stop-signal.ts';
 import { createOutput, type Output, outputTaken } from '../terminal/output.ts';
@@ -39,17 +40,18 @@ export async function run(options: Options, operands: readonly string[]): Promis
     const labels = of.steps.length > 1 && !options.has('step') ? createStepLabels(client, runId) : null;
     const printer = createPrinter(output, { labels, showsTime: options.has('timestamps') });
     const leaving = new AbortController();
-    const release = onReaderGone(() => leaving.abort());
+    const releases = [onReaderGone(() => leaving.abort()), onLost(session, () => leaving.abort())];
     const log: WantedLog = { client, runId, query, signal: leaving.signal };
     try {
       if (options.has('follow')) await follow(log, printer, output);
       else if ((await printAll(log, printer)).isExpired) output.warn('the log was removed when its retention ended');
+      if (leaving.signal.aborted && session.isLost()) throw lostRun(session, namedId);
       const hasSubRuns = stepId === undefined && of.steps.some(({ kind }) => kind === 'job');
       // Read again: steps may have started since.
       if (hasSubRuns && !output.isJson)
         nameSubRuns(await client.call('getRun', { path: { run_id: namedId } }), session, output);
     } finally {
-      release();
+      for (const release of releases) release();
     }
     return exitCodes.done;
   });

@@ -7,6 +7,7 @@ import { wholeWords } from '../../client/took.ts';
 import type { AnswerOf } from '../../contract/operations.ts';
 import { isFinished } from '../../domain/run.ts';
 import { exitCodes, Refusal } from '../exit-code.ts';
+import { lostRun, onLost } from '../session/lost-data-dir.ts';
 import type { Session } from '../session/session.ts';
 import type { Interrupts } from '../session/stop-signal.ts';
 import type { Output } from '../terminal/output.ts';
@@ -19,9 +20,6 @@ import { nameSubRuns } from './sub-runs.ts';
 type Run = AnswerOf<'getRun'>;
 
 const redrawMs = 200;
-/** Somebody may move the data dir away and back. This many looks, one second apart, must find it gone. */
-const looksUntilLost = 5;
-const lookMs = 1_000;
 
 export type WatchedRun = {
   readonly runId: string;
@@ -97,7 +95,7 @@ export async function watchRun(
       signal: leaving.signal,
       onBreak: (error) => status.above(() => output.warn(breakWords(error))),
     });
-    if (leaving.signal.aborted) throw new Refusal(leftWords(session, runId), exitCodes.interrupted);
+    if (leaving.signal.aborted) throw leftRun(session, runId);
     return { run: await client.call('getRun', { path }), isInterrupted: count > 0 };
   } finally {
     endLook();
@@ -109,21 +107,12 @@ export async function watchRun(
   }
 }
 
-/** Calls `act` when the data dir stays lost, until the returned function is called. */
-function onLost({ isLost }: Session, act: () => void): () => void {
-  let looks = 0;
-  const timer = setInterval(() => {
-    looks = isLost() ? looks + 1 : 0;
-    if (looks === looksUntilLost) act();
-  }, lookMs);
-  return () => clearInterval(timer);
-}
-
-function leftWords({ isLost, where, command }: Session, runId: string): string {
-  // No command would find the run, so its processes end with this one.
-  const cause = `somebody removed or moved the data dir ${where}`;
-  if (isLost()) return `${cause} or its database, so ${runId} was stopped, and its end is not stored.`;
-  return `${runId} is still running; \`${command('cancel', runId)}\` stops it.`;
+function leftRun(session: Session, runId: string): Refusal {
+  if (session.isLost()) return lostRun(session, runId);
+  return new Refusal(
+    `${runId} is still running; \`${session.command('cancel', runId)}\` stops it.`,
+    exitCodes.interrupted,
+  );
 }
 
 type CancelFailure = { readonly words: string; readonly mustLeave: boolean };

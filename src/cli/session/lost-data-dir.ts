@@ -1,0 +1,27 @@
+// Ends a command without a server whose data dir or database somebody has removed or moved.
+
+import { exitCodes, Refusal } from '../exit-code.ts';
+import type { Session } from './session.ts';
+
+/** Somebody may move the data dir away and back. This many looks, one second apart, must find it gone. */
+const looksUntilLost = 5;
+const lookMs = 1_000;
+
+/** Calls `act` when the data dir stays lost, until the returned function is called. */
+export function onLost({ isLost }: Session, act: () => void): () => void {
+  let looks = 0;
+  const timer = setInterval(() => {
+    looks = isLost() ? looks + 1 : 0;
+    if (looks === looksUntilLost) act();
+  }, lookMs);
+  return () => clearInterval(timer);
+}
+
+/** No command would find the run, so its processes end with this one. */
+export function lostRun({ where }: Session, runId: string): Refusal {
+  const cause = `somebody removed or moved the data dir ${where}`;
+  return new Refusal(
+    `${cause} or its database, so ${runId} was stopped, and its end is not stored.`,
+    exitCodes.interrupted,
+  );
+}
