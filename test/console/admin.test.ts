@@ -189,7 +189,8 @@ testWith(headlessChromium)('a source says how many of its jobs are invalid; a va
     .getByRole('row', { name: /local-fs/ })
     .getByText('1 invalid job')
     .waitFor();
-  await page.getByRole('button', { name: 'Read again: local-fs' }).click();
+  await page.getByRole('button', { name: 'Read again: local-fs' }).press('Enter');
+  await page.getByRole('status').filter({ hasText: 'local-fs was read again: 3 jobs, 1 invalid job.' }).waitFor();
   await page.getByRole('link', { name: 'Key-value store' }).click();
   await page.getByRole('button', { name: 'Set a value' }).click();
   await page.getByLabel('Namespace').fill('demo');

@@ -53,6 +53,12 @@ test('failures are listed by what the program said, until the job succeeds', asy
   await page.getByText('Every job that failed has succeeded since.').waitFor();
 });
 
+test('where no run has ever failed, the page of failures says so', async () => {
+  await using fresh = await startServing();
+  const page = await browser.open(`${fresh.url}/failures`);
+  await page.getByText('No run has failed.').waitFor();
+});
+
 test('on a phone, too, a failure says its state', async () => {
   await failed('ping', 'exited with code 1: no answer');
   const page = await browser.open(`${url}/failures?view=all`, { width: 390, height: 844 });

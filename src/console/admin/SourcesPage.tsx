@@ -1,7 +1,7 @@
 // Where the jobs come from. Sources are configured in flwd.yaml; here they are shown, and read again.
 
 import { RefreshCw } from 'lucide-react';
-import { type ReactNode, useMemo } from 'react';
+import { type ReactNode, useMemo, useState } from 'react';
 import { Link } from 'wouter';
 import { useWords } from '../../client/source-use.ts';
 import type { AnswerOf } from '../../contract/operations.ts';
@@ -9,14 +9,17 @@ import { Button } from '../design/controls/Button.tsx';
 import { type Column, Table } from '../design/table/Table.tsx';
 import { PageHeader } from '../design/text/PageHeader.tsx';
 import { StatusText } from '../design/text/Status.tsx';
-import { type Acts, useActs } from '../session/acts.ts';
+import { useActs } from '../session/acts.ts';
 import { type Answer, useAnswer, useRefresh } from '../session/answers.tsx';
 import { useScopes } from '../session/scopes.ts';
 import { ErrorNote, Shown } from '../widgets/Notes.tsx';
-import { countOf } from '../words.ts';
+import { countOf, harmless } from '../words.ts';
 import styles from './Admin.module.css';
 
 type Source = AnswerOf<'listSources'>['sources'][number];
+
+/** Reads a source again. */
+type Reading = { readonly isBusy: boolean; readonly readAgain: (name: string) => void };
 
 const everyMs = 30_000;
 
@@ -29,19 +32,29 @@ export function useSources(): Answer<AnswerOf<'listSources'>> {
 export function SourcesPage(): ReactNode {
   const may = useScopes();
   const refresh = useRefresh();
-  const acts = useActs(() => {
+  const { act, isBusy, error } = useActs(() => {
     refresh({ queryKey: ['sources'] });
     refresh({ queryKey: ['jobs'] });
   });
+  const [read, setRead] = useState<Source | null>(null);
+  const readAgain = (name: string): void => {
+    setRead(null);
+    void act(async (client) => setRead(await client.call('syncSource', { path: { name } })));
+  };
   const sources = useSources();
   const maySync = may('sources:write') === true;
-  const { isBusy, act } = acts;
   const hasUntrusted = sources.data?.sources.some(({ may_use: use }) => use) ?? false;
-  const columns = useMemo(() => columnsOf({ maySync, hasUntrusted, isBusy, act }), [maySync, hasUntrusted, isBusy]);
+  const columns = useMemo(
+    () => columnsOf({ maySync, hasUntrusted, isBusy, readAgain }),
+    [maySync, hasUntrusted, isBusy],
+  );
   return (
     <>
       <PageHeader title="Sources" count={sources.data?.sources.length} />
-      {acts.error !== null && <ErrorNote text={acts.error} />}
+      {error !== null && <ErrorNote text={error} />}
+      <p role="status" className={read ? styles.bar : 'unseen'}>
+        {read && readWords(read)}
+      </p>
       <Shown of={sources} what="sources">
         {({ sources: rows }) => (
           <Table
@@ -55,7 +68,7 @@ export function SourcesPage(): ReactNode {
                   <span className={styles.cut}>{source.name}</span>
                   <State source={source} />
                 </span>
-                {maySync && <ReadAgain name={source.name} isBusy={isBusy} act={act} />}
+                {maySync && <ReadAgain name={source.name} isBusy={isBusy} readAgain={readAgain} />}
                 <span className={`${styles.quiet} ${styles.wholeLine}`}>
                   {countOf(source.jobs, 'job')}, {source.trusted ? 'trusted' : 'not trusted'}
                   {source.may_use && `, may use ${useWords(source.may_use)}`}
@@ -77,7 +90,7 @@ export function SourcesPage(): ReactNode {
 }
 
 function columnsOf(
-  o: { readonly maySync: boolean; readonly hasUntrusted: boolean } & Pick<Acts, 'isBusy' | 'act'>,
+  o: { readonly maySync: boolean; readonly hasUntrusted: boolean } & Reading,
 ): readonly Column<Source>[] {
   return [
     { id: 'name', head: 'Source', width: '14%', cell: ({ name }) => name },
@@ -108,14 +121,14 @@ function columnsOf(
             head: 'Actions',
             isHeadUnseen: true,
             width: '140px',
-            cell: ({ name }: Source) => <ReadAgain name={name} isBusy={o.isBusy} act={o.act} />,
+            cell: ({ name }: Source) => <ReadAgain name={name} isBusy={o.isBusy} readAgain={o.readAgain} />,
           },
         ]
       : []),
   ];
 }
 
-function ReadAgain({ name, isBusy, act }: { readonly name: string } & Pick<Acts, 'isBusy' | 'act'>): ReactNode {
+function ReadAgain({ name, isBusy, readAgain }: { readonly name: string } & Reading): ReactNode {
   return (
     <Button
       size="small"
@@ -123,11 +136,17 @@ function ReadAgain({ name, isBusy, act }: { readonly name: string } & Pick<Acts,
       icon={RefreshCw}
       disabled={isBusy}
       aria-label={`Read again: ${name}`}
-      onClick={() => void act((client) => client.call('syncSource', { path: { name } }))}
+      onClick={() => readAgain(name)}
     >
       Read again
     </Button>
   );
+}
+
+function readWords({ name, jobs, invalid, is_missing: isMissing }: Source): string {
+  if (isMissing) return `${harmless(name)} was read again: its folder is missing.`;
+  const counts = [countOf(jobs, 'job'), ...(invalid > 0 ? [countOf(invalid, 'invalid job')] : [])];
+  return `${harmless(name)} was read again: ${counts.join(', ')}.`;
 }
 
 /** As the server's own check judges it: a source whose folder is missing is ill, one with an invalid job is not. */

@@ -61,11 +61,17 @@ export function FailuresPage(): ReactNode {
 }
 
 function Nothing({ view }: { readonly view: View }): ReactNode {
+  const fixed = useAnswer<List>(
+    ['failures', 'any'],
+    (client, signal) => client.call('listFailures', { query: { limit: 1 }, signal }),
+    { enabled: view === 'unfixed' },
+  );
+  const hasNeverFailed = view === 'all' || fixed.data?.failures.length === 0;
   return (
     <Empty>
       <CircleCheck size={16} aria-hidden="true" />
       <p>
-        {view === 'all'
+        {hasNeverFailed
           ? 'No run has failed.'
           : 'Every job that failed has succeeded since. “All” shows the failures that are fixed.'}
       </p>
