@@ -188,5 +188,8 @@ testWith(headlessChromium)('a channel whose messages cannot be sent says how man
   const row = page.getByRole('row', { name: /team/ });
   await row.getByText('1 waits').waitFor();
   await row.getByText(error).waitFor();
+  await page.getByRole('link', { name: /^Doctor/ }).press('Enter');
+  const checks = page.getByRole('region', { name: 'Channels' }).getByRole('listitem');
+  await expect.poll(() => checks.allTextContents()).toEqual([`Warningteam1 message waits: ${error}`]);
   expect(await accessibilityErrors(page)).toEqual([]);
 });

@@ -1,8 +1,9 @@
-// The checks of the server, its webhooks and its host: those that need something come first, with what to do.
+// The checks of the server, its webhooks, channels and host: those that need something come first, with what to do.
 
 import { useQueryClient } from '@tanstack/react-query';
 import { RefreshCw } from 'lucide-react';
 import type { ReactNode } from 'react';
+import type { AnswerOf } from '../../contract/operations.ts';
 import { Button } from '../design/controls/Button.tsx';
 import { Card } from '../design/text/Card.tsx';
 import { PageBody, PageHeader } from '../design/text/PageHeader.tsx';
@@ -11,7 +12,7 @@ import { useAnswer, useRefresh } from '../session/answers.tsx';
 import { useNow } from '../session/clock.ts';
 import { healthKey, useHealth } from '../session/health.ts';
 import { ErrorsOnce, Shown, WithCode } from '../widgets/Notes.tsx';
-import { harmless } from '../words.ts';
+import { countWords, harmless } from '../words.ts';
 import styles from './Admin.module.css';
 import { type Webhook, webhookNotes } from './webhook-words.ts';
 
@@ -24,6 +25,7 @@ type Check = {
 
 const everyMs = 30_000;
 const webhooksKey = ['webhooks'];
+const channelsKey = ['channels'];
 const order = ['fail', 'warn', 'ok'] as const;
 const healths: Readonly<Record<string, Check['status']>> = { ok: 'ok', degraded: 'warn', failing: 'fail' };
 
@@ -33,6 +35,9 @@ function useChecks() {
     refetchInterval: everyMs,
   });
   const webhooks = useAnswer(webhooksKey, (client, signal) => client.call('listWebhooks', { signal }), {
+    refetchInterval: everyMs,
+  });
+  const channels = useAnswer(channelsKey, (client, signal) => client.call('listChannels', { signal }), {
     refetchInterval: everyMs,
   });
   const nowMs = useNow(everyMs);
@@ -46,7 +51,20 @@ function useChecks() {
   );
   const ofHost: readonly Check[] = info.data?.host.checks ?? [];
   const ofWebhooks = webhookChecks(webhooks.data?.webhooks ?? [], nowMs);
-  return { health, info, webhooks, ofServer: sorted(ofServer), ofWebhooks, ofHost: sorted(ofHost) };
+  const ofChannels = channelChecks(channels.data?.channels ?? []);
+  const all = [...ofServer, ...ofWebhooks, ...ofChannels, ...ofHost];
+  const ill = all.filter(({ status }) => status !== 'ok');
+  return {
+    health,
+    info,
+    webhooks,
+    channels,
+    ofServer: sorted(ofServer),
+    ofWebhooks,
+    ofChannels,
+    ofHost: sorted(ofHost),
+    ill,
+  };
 }
 
 /** One line if all is well. */
@@ -66,26 +84,35 @@ function webhookChecks(webhooks: readonly Webhook[], nowMs: number): readonly Ch
   return [{ name: 'webhooks', status: 'ok', detail, cure: null }];
 }
 
+type Channel = AnswerOf<'listChannels'>['channels'][number];
+
+/** One line if all is well. */
+function channelChecks(channels: readonly Channel[]): readonly Check[] {
+  const notes = channels.flatMap(({ name, problem, waiting }): Check[] => {
+    const about = { name, status: 'warn', cure: null } as const;
+    if (problem !== null) return [{ ...about, detail: harmless(problem) }];
+    if (waiting === null) return [];
+    const words = waiting.messages === 1 ? '1 message waits' : `${countWords(waiting.messages)} messages wait`;
+    return [{ ...about, detail: harmless(`${words}: ${waiting.error}`) }];
+  });
+  if (notes.length > 0) return notes;
+  return [{ name: 'channels', status: 'ok', detail: channels.map(({ name }) => name).join(', '), cure: null }];
+}
+
 function sorted(checks: readonly Check[]): readonly Check[] {
   return checks.toSorted((a, b) => order.indexOf(a.status) - order.indexOf(b.status));
 }
 
 /** The checks that ask for something. */
 export function useIllChecks(): readonly Check[] {
-  const { ofServer, ofWebhooks, ofHost } = useChecks();
-  return illOf([...ofServer, ...ofWebhooks, ...ofHost]);
-}
-
-function illOf(checks: readonly Check[]): readonly Check[] {
-  return checks.filter(({ status }) => status !== 'ok');
+  return useChecks().ill;
 }
 
 export function DoctorPage(): ReactNode {
-  const { health, info, webhooks, ofServer, ofWebhooks, ofHost } = useChecks();
-  const ill = illOf([...ofServer, ...ofWebhooks, ...ofHost]).length;
+  const { health, info, webhooks, channels, ofServer, ofWebhooks, ofChannels, ofHost, ill } = useChecks();
   return (
     <>
-      <PageHeader title="Doctor" after={<span className={styles.quiet}>{illWords(ill)}</span>} />
+      <PageHeader title="Doctor" after={<span className={styles.quiet}>{illWords(ill.length)}</span>} />
       <PageBody>
         <ErrorsOnce>
           <Shown of={health} what="health checks">
@@ -93,6 +120,9 @@ export function DoctorPage(): ReactNode {
           </Shown>
           <Shown of={webhooks} what="webhooks">
             {({ total }) => total > 0 && <Checks title="Webhooks" checks={ofWebhooks} />}
+          </Shown>
+          <Shown of={channels} what="channels">
+            {({ channels: found }) => found.length > 0 && <Checks title="Channels" checks={ofChannels} />}
           </Shown>
           <Shown of={info} what="host checks">
             {() => <Checks title="Host" checks={ofHost} end="checked once after the server started" />}
@@ -109,13 +139,14 @@ export function DoctorPage(): ReactNode {
 
 const clock = new Intl.DateTimeFormat('en-GB', { timeStyle: 'medium' });
 
-/** The server makes its own checks and those of webhooks for each request, those of the host only once. */
+/** The server makes its checks for each request, but those of the host only once. */
 function CheckAgain(): ReactNode {
   const checkedAtMs = useQueryClient().getQueryState(healthKey)?.dataUpdatedAt;
   const refresh = useRefresh();
   const again = (): void => {
     refresh({ queryKey: healthKey });
     refresh({ queryKey: webhooksKey });
+    refresh({ queryKey: channelsKey });
   };
   return (
     <>
