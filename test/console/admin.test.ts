@@ -168,6 +168,13 @@ testWith(headlessChromium)('storage says how long things are kept, and removes w
   await page.getByRole('button', { name: 'Remove now…' }).click();
   await page.getByRole('button', { name: 'Remove it' }).click();
   await page.getByText('No data had expired.').waitFor();
+  // Each kind has the same name in both cards.
+  await page.route('**/system/gc?*', async (route) => {
+    const answer: { readonly removed: object } = await (await route.fetch()).json();
+    await route.fulfill({ json: { ...answer, removed: { ...answer.removed, snapshots: 2, stats: 3 } } });
+  });
+  await page.getByRole('button', { name: 'Preview' }).press('Enter');
+  await page.getByText('Would be removed: 2 job copies, 3 statistics').waitFor();
 });
 
 testWith(headlessChromium)(

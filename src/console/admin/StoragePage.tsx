@@ -91,6 +91,13 @@ function Quota({
   );
 }
 
+/** The kinds whose names in the API are not those of this page. */
+const removedNames: Readonly<Record<string, string>> = {
+  snapshots: 'job copies',
+  audit: 'audit entries',
+  stats: 'statistics',
+};
+
 function nameOf(kind: string): string {
   return Object.entries(kept).find(([one]) => one === kind)?.[1] ?? kind;
 }
@@ -153,7 +160,9 @@ function Removed({
     <>
       <p>
         {isDone ? 'Removed: ' : 'Would be removed: '}
-        {parts.map(([kind, count]) => `${countWords(count)} ${kind.replaceAll('_', ' ')}`).join(', ')}
+        {parts
+          .map(([kind, count]) => `${countWords(count)} ${removedNames[kind] ?? kind.replaceAll('_', ' ')}`)
+          .join(', ')}
         {`${parts.length > 0 ? '; ' : ''}${sizeWords(files + database)}`}
       </p>
       {!done && <p>There is more expired data: remove again.</p>}
