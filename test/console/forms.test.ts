@@ -326,7 +326,10 @@ describe('the arguments of an earlier run', () => {
     expect(await fill.count()).toBe(0);
     await start({ text: 'before', count: 1 }, 'last');
     await start({ text: 'newest', key: 'hush-hush' }, 'last');
-    await expect.poll(() => page.getByRole('list', { name: 'Last runs' }).getByRole('listitem').count()).toBe(2);
+    const last = page.getByRole('list', { name: 'Last runs' });
+    await expect.poll(() => last.getByRole('listitem').count()).toBe(2);
+    // Long arguments are cut; the tooltip has all of them.
+    await last.getByTitle(/^text=before count=1$/).waitFor();
     const text = page.getByLabel('text', { exact: true });
     const key = page.getByLabel('key', { exact: true });
     await key.fill('typed');

@@ -115,6 +115,15 @@ describe('the overview', () => {
   });
 });
 
+testWith(headlessChromium)('where there is nothing to show, the texts of the cards begin in one line', async () => {
+  await using empty = await startServing();
+  const page = await browser.open(empty.url);
+  const texts = ['Nothing is running.', 'No schedule starts a run in this time.'];
+  const boxes = texts.map((text) => page.getByText(text).boundingBox());
+  const [running, next] = await Promise.all(boxes);
+  expect(next?.x).toBe(running?.x);
+});
+
 testWith(headlessChromium)('shows what is late or was missed until it is over', async () => {
   const { late, db } = server.store;
   const common = { tenant: 'default', atMs: Date.now(), scheduleId: null } as const;

@@ -130,6 +130,15 @@ function AllRuns({ jobId }: { readonly jobId: string }): ReactNode {
 
 const shown = 5;
 
+/** A text that may be longer than its column. */
+function Cut({ text }: { readonly text: string }): ReactNode {
+  return (
+    <span className={styles.why} title={text}>
+      {text}
+    </span>
+  );
+}
+
 /** A few runs whose arguments can fill the form. */
 export function LastRuns({ jobId, of }: { readonly jobId: string; readonly of: Answer<RunList> }): ReactNode {
   return (
@@ -146,8 +155,8 @@ export function LastRuns({ jobId, of }: { readonly jobId: string; readonly of: A
                   <Link href={runPath(run.run_id)} className={styles.started}>
                     <Time at={run.created_at} />
                   </Link>
-                  <span className={styles.why}>{harmless(run.args_text)}</span>
-                  <span className={styles.why}>{harmless(whyOf(run))}</span>
+                  <Cut text={harmless(run.args_text)} />
+                  <Cut text={harmless(whyOf(run))} />
                   <RunBy run={run} />
                   <Worked of={run} />
                   <Link

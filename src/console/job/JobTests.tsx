@@ -40,7 +40,7 @@ function OfText(o: { readonly jobId: string; readonly text: string | null; reado
   const code = `${jobPath(jobId)}?tab=code&file=${testsFile}`;
   if (!o.hasFile)
     return (
-      <Card title="Tests">
+      <Card title="Tests" isFlush>
         <p className={styles.note}>
           This job has no tests. Put a <code>{testsFile}</code> beside its config.yaml, and run it with{' '}
           <code>flwd test {harmless(jobId)}</code>.

@@ -54,6 +54,7 @@ export function NextDay({ nowMs }: { readonly nowMs: number }): ReactNode {
           <span className={styles.zone}>{timeZone}</span>
         </>
       }
+      isFlush={fires.length === 0}
     >
       {pauses.map((pause) => (
         <p key={`${pause.tenant} ${pause.by_operator}`} className={styles.paused}>
