@@ -80,3 +80,15 @@ test.each([
   const ran = await flwd(dir, 'deploy', '--args.version', '1.2', '--host', 'moon', '--quiet');
   expect(ran).toMatchObject({ stdout: '1.2 on moon\n', code: 0 });
 });
+
+test('an option with a list in the usage of a script does not name its other words', async () => {
+  const dir = createFolder();
+  writeFiles(dir, {
+    'pack.sh': `#!/bin/bash
+# usage: pack.sh [-r REPO] [--tag TAG]... PATH...
+for p in "$@"; do tar -cf "$p.tar" "$p"; done
+`,
+  });
+  await flwd(dir, 'init', '--from', 'pack.sh');
+  expect(readFileSync(join(dir, 'jobs/pack/config.yaml'), 'utf8')).toMatch(/^ {4}paths:\n {6}type: array$/m);
+});

@@ -123,6 +123,7 @@ function caseWords(lines: readonly Line[], start: Line): string[] {
 function usageWords(text: string): { name: string; isOptional: boolean; isMany: boolean }[] {
   const [, words = ''] = /usage:?\s+(?:"?\$\{?0[^\s]*|[\w./-]+)\s+([^"'\n]*)/i.exec(text) ?? [];
   return words
+    .replaceAll(/\[-[^\]]*\](?:\.\.\.|…)?/g, ' ') // `[--tag TAG]...` is an option with its value.
     .split(/\s+/)
     .filter((word) => /[A-Za-z]/.test(word) && !/^\[?-/.test(word) && !/options?\b/i.test(word))
     .map((word) => ({ name: word, isOptional: word.startsWith('['), isMany: /\.\.\.|…/.test(word) }));
