@@ -58,6 +58,14 @@ test.each([false, true])('a schedule is created, held, released and removed (wit
     catch_up: 'last',
   });
   const named = (await flwd(dir, 'schedules', 'add', 'own', '--cron', '0 5 * * *', '--name', 'early')).stdout.trim();
+  expect(await flwd(dir, 'schedules', 'hold', 'own')).toMatchObject({
+    code: 3,
+    stderr: expect.stringMatching(
+      new RegExp(
+        `^there is no schedule \`own\`, but the job own has .*${named}.*; flwd schedules lists the schedules\\n$`,
+      ),
+    ),
+  });
   const heldByName = await flwd(dir, 'schedules', 'hold', 'early');
   expect(heldByName).toEqual({ code: 0, stdout: `held ${named}\n`, stderr: '' });
   expect((await flwd(dir, 'schedules', 'release', 'early')).stdout).toBe(`released ${named}\n`);

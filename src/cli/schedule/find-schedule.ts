@@ -23,5 +23,7 @@ export async function scheduleIdOf(
   if (one && !other) return one.id;
   const listed = `${command('schedules')} lists the schedules`;
   if (one) throw new Refusal(`${found.length} schedules have the name \`${asked}\`: give the id of one; ${listed}`);
-  throw new Refusal(`there is no schedule \`${asked}\`; ${listed}`, exitCodes.notFound);
+  const ofJob = schedules.filter(({ job_id: jobId }) => jobId === asked).map(({ id }) => id);
+  const more = ofJob.length > 0 ? `, but the job ${asked} has ${ofJob.join(', ')}` : '';
+  throw new Refusal(`there is no schedule \`${asked}\`${more}; ${listed}`, exitCodes.notFound);
 }
