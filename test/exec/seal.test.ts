@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -17,6 +17,14 @@ beforeEach(() => {
 afterEach(() => rmSync(dir, { recursive: true }));
 
 const openSealer = (file: string, given?: string) => createSealer(openKeyring(file, given ?? null));
+const messageOf = (work: () => unknown): string => {
+  try {
+    work();
+  } catch (error) {
+    return error instanceof StartError ? error.message : '';
+  }
+  return '';
+};
 const aKey = (byte: number) => `fsk_${Buffer.alloc(32, byte).toString('base64')}`;
 
 describe('a sealed text', () => {
@@ -104,6 +112,17 @@ describe('the key file', () => {
     writeFileSync(keyFile, Buffer.alloc(size));
     expect(() => openSealer(keyFile)).toThrow(`${keyFile} must contain one key per line`);
     expect(readFileSync(keyFile)).toHaveLength(size);
+  });
+
+  test('that is lost is replaced with the command in the message, as no start makes a new one for stored secrets', () => {
+    for (const text of ['no key', undefined]) {
+      if (text === undefined) rmSync(keyFile);
+      else writeFileSync(keyFile, text);
+      const [, command = ''] = /: (\(umask .*)$/.exec(messageOf(() => openKeyring(keyFile, null, 1))) ?? [];
+      execFileSync('bash', ['-c', command]);
+      expect(openKeyring(keyFile, null, 1).keys).toHaveLength(1);
+      expect(statSync(keyFile).mode & 0o777).toBe(text === undefined ? 0o600 : 0o644);
+    }
   });
 
   test('that is a folder or cannot be created is refused in one sentence with its name', () => {

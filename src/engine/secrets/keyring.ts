@@ -45,13 +45,18 @@ export function openKeyring(keyFile: string, given: string | null = null, stored
     if (storedSecrets > 0) {
       throw new StartError(
         `the key file ${keyFile} is missing, but the database holds secrets encrypted with it (${storedSecrets}); ` +
-          'put the key file back, or set FLWD_SECRET_KEY if the keys came from there; if the key is lost, write a new ' +
-          'key into the file and set the secrets again',
+          'put the key file back, or set FLWD_SECRET_KEY if the keys came from there; if the key is lost, make a new one ' +
+          `and set the secrets again: ${newKeyCommand(keyFile)}`,
       );
     }
     return Buffer.from(`${toText('fsk_', randomBytes(keyBytes))}\n`);
   });
   return ringOf(readSecrets(bytes, keyFile), keyFile);
+}
+
+/** No start creates a key while the database holds secrets, so this is for people. */
+function newKeyCommand(keyFile: string): string {
+  return `(umask 077; printf 'fsk_%s\\n' "$(openssl rand -base64 32)" > '${keyFile}')`;
 }
 
 const whatKeysAre = 'each is fsk_ and 32 bytes in base64';
@@ -69,8 +74,8 @@ function readSecrets(bytes: Buffer, keyFile: string): Secrets {
   const others = lines.map((line) => parseKey(line, 'ffk_')).filter((key) => key !== undefined);
   if (keys.length > 0 && keys.length + others.length === lines.length) return { keys, fingerprintKey: others[0] };
   throw new StartError(
-    `${keyFile} must contain one key per line, and ${whatKeysAre}; restore the file from a backup, or remove it to get ` +
-      'a new key, which cannot open what the old one sealed',
+    `${keyFile} must contain one key per line, and ${whatKeysAre}; restore the file from a backup; if the key is lost, ` +
+      `make a new one, which cannot open what the old one sealed: ${newKeyCommand(keyFile)}`,
   );
 }
 
