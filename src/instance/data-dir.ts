@@ -59,6 +59,8 @@ export function findDenied(dataDir: string, file: string): StartError | undefine
     statSync(file);
   } catch (error) {
     if (errorCode(error) === 'EACCES') return unusable(dataDir, whyDenied(dataDir));
+    if (errorCode(error) === 'ENOTDIR')
+      return unusable(dataDir, reasons[existsSync(dataDir) ? 'EEXIST' : 'ENOTDIR'] ?? '');
   }
   return undefined;
 }

@@ -132,6 +132,7 @@ test.each([
   [['run', 'backup/daily', '--security-profile', 'open'], 2, /^--security-profile does not take `open`; use one of /],
   [['run'], 2, 'flwd run needs a job: flwd run JOB; flwd jobs lists the jobs\n'],
   [['runs', 'run_01ARZ3NDEKTSV4RRFFQ69G5FAV'], 3, /no flwd instance in .*data yet/],
+  [['runs', '--data-dir', 'flwd.yaml'], 2, /^the data dir \S+flwd.yaml cannot be used: it is not a folder; fix that/],
   [['logs'], 2, 'missing operand: flwd logs RUN; flwd runs lists the runs\n'],
   [
     ['jobs', '--remote', 'prod'],
