@@ -30,6 +30,7 @@ import { createProcExecutor } from './exec/proc/proc-executor.ts';
 import { createRunCallers, type RunCallers } from './exec/proc/run-callers.ts';
 import type { HostProbe } from './host-probe.ts';
 import { removeCliToken, writeCliToken } from './instance/cli-token.ts';
+import { assertKinds } from './instance/data-dir.ts';
 import { createRoomLender, giveUpReserve, keepReserve, lendRoom } from './instance/disk-reserve.ts';
 import { openOwnerId } from './instance/owner-id.ts';
 import { acquireOwnership, type OwnerInfo, type Ownership } from './instance/owner-lock.ts';
@@ -135,7 +136,7 @@ async function startParts(
 
   assertChannels(config.notify.channels);
   const jwt = await openJwtVerifier(config.auth.jwt, { clock, log, defaultTenant: config.instance.defaultTenant });
-  await mkdir(foldersOf(config).runsDir, { recursive: true, mode: 0o700 });
+  await openFolders(config);
   const giveBack = ephemeral?.makesRoom ? await giveUpReserve(dataDir) : await lendRoom(dataDir);
   if (giveBack) onStop('the disk reserve', giveBack);
   const storage = await openStorage(start, jwt !== null);
@@ -186,6 +187,13 @@ async function startParts(
   });
   if (ephemeral) await reading;
   return { ...listening, cliToken, startNoRuns: engine.startNoRuns, attend: engine.attend };
+}
+
+async function openFolders(config: Config): Promise<void> {
+  const { runsDir, snapshotsDir } = foldersOf(config);
+  const { dbPath, blobsDir } = config.persistence;
+  assertKinds([runsDir, snapshotsDir, join(blobsDir, 'logs'), join(blobsDir, 'artifacts')], dbPath);
+  await mkdir(runsDir, { recursive: true, mode: 0o700 });
 }
 
 /** The database, the feed of its changes, and the keys that protect what it holds. */

@@ -1,7 +1,7 @@
 // Makes sure that only its owner can enter the data dir. If others can read it, flwd closes it with a warning, or
 // refuses it if closing it could break something else. If others could have written to it, flwd refuses it as well.
 
-import { existsSync, type Stats, statSync } from 'node:fs';
+import { existsSync, lstatSync, type Stats, statSync } from 'node:fs';
 import { access, chmod, constants, readdir, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { errorCode } from '../lib/error-code.ts';
@@ -109,6 +109,32 @@ export function assertAskable(dataDir: string): void {
   if (!stats) return;
   if (isAnothers(stats) && process.geteuid?.() !== 0) throw unusable(dataDir, foreign(stats.uid));
   if (isWritableByOthers(stats)) throw unusable(dataDir, open(stats));
+}
+
+/**
+ * Does not mind what is missing. A container makes a folder of a file that it shall mount and does not find.
+ * @throws StartError if something else is where flwd keeps its folders or its database
+ */
+export function assertKinds(folders: readonly string[], database: string): void {
+  for (const path of folders) {
+    // SQLite may create the target of a link, but no folder is created there.
+    const isLost = !existsSync(path) && lstatSync(path, { throwIfNoEntry: false }) !== undefined;
+    if (isLost) throw new StartError(`${path} is a link to nothing: mount or create its target, or remove the link`);
+    assertKind(path, 'a folder');
+  }
+  assertKind(database, 'a file');
+}
+
+function assertKind(path: string, wanted: 'a folder' | 'a file'): void {
+  const stats = statSync(path, { throwIfNoEntry: false });
+  const found = stats ? kindOf(stats) : wanted;
+  if (found === wanted) return;
+  throw new StartError(`${path} is ${found}, but flwd needs ${wanted} there: move it away, or restore a backup`);
+}
+
+function kindOf(stats: Stats): string {
+  if (stats.isDirectory()) return 'a folder';
+  return stats.isFile() ? 'a file' : 'neither a file nor a folder';
 }
 
 function open(stats: Parameters<typeof showMode>[0]): string {

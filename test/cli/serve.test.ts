@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
@@ -140,6 +140,25 @@ describe('a failed start is reported in one line', () => {
     expect(seen).toMatchObject({ code: 2, stdout: '' });
     expect(seen.stderr).toBe(
       `the data dir ${dir}/.flwd cannot be used: it is not a folder; fix that, or choose another (--data-dir)\n`,
+    );
+  });
+
+  test('something else is where flwd keeps its folders or its database: exit 2', async () => {
+    const dir = createFolder();
+    const dataDir = join(dir, '.flwd');
+    mkdirSync(join(dataDir, 'flwd.db'), { recursive: true, mode: 0o700 });
+    const seen = await flwd(dir, ...anyPort);
+    expect(seen).toMatchObject({ code: 2, stdout: '' });
+    const move = 'move it away, or restore a backup';
+    expect(seen.stderr).toBe(`${dataDir}/flwd.db is a folder, but flwd needs a file there: ${move}\n`);
+    writeFileSync(join(dataDir, 'snapshots'), '');
+    expect((await flwd(dir, ...anyPort)).stderr).toBe(
+      `${dataDir}/snapshots is a file, but flwd needs a folder there: ${move}\n`,
+    );
+    symlinkSync(join(dir, 'not-mounted'), join(dataDir, 'logs'));
+    rmSync(join(dataDir, 'snapshots'));
+    expect((await flwd(dir, ...anyPort)).stderr).toBe(
+      `${dataDir}/logs is a link to nothing: mount or create its target, or remove the link\n`,
     );
   });
 
