@@ -48,3 +48,18 @@ test('every command shows the item of an instance beside its id, and --step take
   expect(shown).toMatch(/^deploy\[1\] \(db2\.fra\) +failed +1 /m);
   expect(shown).toMatch(/^deploy\[2\] +success +1 /m);
 });
+
+test('the end of a run names the steps that failed and were allowed to', async () => {
+  const { dir } = await createInstance({
+    night: steps({
+      steps: [
+        { id: 'ping', command: ['false'], continue_on_error: true },
+        { id: 'save', needs: ['ping'], command: ['true'] },
+      ],
+    }),
+  });
+  expect(await flwd(dir, 'run', 'night')).toMatchObject({
+    code: 0,
+    stderr: expect.stringMatching(/^success in [\d.]+ m?s; ping failed, which the job allows$/m),
+  });
+});

@@ -3,6 +3,7 @@
 
 import { whyFailed } from '../../client/answer-words.ts';
 import { ApiProblem, ServerUnreachable } from '../../client/api-problem.ts';
+import { stepLabel } from '../../client/step-label.ts';
 import { wholeWords } from '../../client/took.ts';
 import type { AnswerOf } from '../../contract/operations.ts';
 import { isFinished } from '../../domain/run.ts';
@@ -143,7 +144,7 @@ export async function describeEnd(session: Session, run: Run, output: Output): P
   const isTold = !run.exit_code || why.includes(`code ${run.exit_code}`);
   const code = isTold ? '' : ` (exit code ${run.exit_code})`;
   if (!isGood && isFinished(run.status)) output.warn(`${word}${took}${code}${why && `: ${why}`}`);
-  else output.say(`${word}${took}`);
+  else output.say(`${word}${took}${allowedFailures(run)}`);
   if (run.error?.hint !== undefined) output.warn(`hint: ${run.error.hint}`);
   nameSubRuns(run, session, output);
   if (run.result) output.say(`result: ${JSON.stringify(run.result.value)}`);
@@ -156,6 +157,14 @@ export async function describeEnd(session: Session, run: Run, output: Output): P
     output.warn(`the artifacts of the run cannot be listed: ${error.message}`);
   }
   output.say(output.paint('faint', `${run.run_id}: ${session.command('runs', run.run_id)}`));
+}
+
+/** Steps with `continue_on_error` that failed in a run that succeeded. */
+function allowedFailures({ status, steps }: Run): string {
+  const failed = steps.filter((step) => step.status === 'failed' && step.instance_of === null);
+  if (status !== 'success' || failed.length === 0) return '';
+  const names = failed.length > 3 ? `${failed.length} steps` : failed.map((step) => stepLabel(step)).join(', ');
+  return `; ${names} failed, which the job allows`;
 }
 
 /** A token that may run a job may lack the scope to see its artifacts. */
