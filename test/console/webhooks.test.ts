@@ -178,7 +178,7 @@ testWith(headlessChromium)('a channel whose messages cannot be sent says how man
   const atMs = Date.now();
   const added = { id: createId('notice', atMs), runId, eventId: 1, n: 0, event: 'failed', stepId: null } as const;
   const to = { failures: 1, channel: 'team', webhook: null, createdAtMs: atMs, dueAtMs: atMs, isInDigest: false };
-  const error = 'it cannot be reached (ECONNREFUSED)';
+  const error = "there is no stored secret 'token-of-the-team': store it with flwd secrets set token-of-the-team";
   const attempt = { status: 'pending', attempts: 1, error, takenBy: [], nextAtMs: atMs + 60_000, atMs } as const;
   await db.transact(async (tx) => {
     await notifications.add(tx, [{ ...added, ...to }]);
@@ -188,6 +188,16 @@ testWith(headlessChromium)('a channel whose messages cannot be sent says how man
   const row = page.getByRole('row', { name: /team/ });
   await row.getByText('1 waits').waitFor();
   await row.getByText(error).waitFor();
+  // With what to do, which is at its end.
+  for (const [width, height] of [
+    [1_200, 900],
+    [390, 844],
+  ] as const) {
+    await resize(page, width, height);
+    const cut = `(({ scrollHeight, clientHeight }) => scrollHeight - clientHeight)(document.querySelector('[title^="there is no"]'))`;
+    expect(await page.evaluate(cut)).toBe(0);
+  }
+  await resize(page, 1_200, 900);
   await page.getByRole('link', { name: /^Doctor/ }).press('Enter');
   const checks = page.getByRole('region', { name: 'Channels' }).getByRole('listitem');
   await expect.poll(() => checks.allTextContents()).toEqual([`Warningteam1 message waits: ${error}`]);

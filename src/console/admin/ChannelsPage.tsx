@@ -18,6 +18,9 @@ import styles from './Admin.module.css';
 type Channel = AnswerOf<'listChannels'>['channels'][number];
 type Tested = AnswerOf<'testChannel'>;
 
+/** The heights of rows if some say why a channel cannot send. */
+const higher = { rowRem: 4.25, compactRem: 6 };
+
 export function ChannelsPage(): ReactNode {
   const may = useScopes();
   const refresh = useRefresh();
@@ -52,6 +55,7 @@ export function ChannelsPage(): ReactNode {
               rows={rows}
               columns={columns}
               keyOf={({ name }) => name}
+              {...(rows.some((channel) => wrongOf(channel) !== null) && higher)}
               compact={(channel) => (
                 <div className={styles.compact}>
                   <span className={styles.inLine}>
@@ -74,12 +78,12 @@ export function ChannelsPage(): ReactNode {
 
 function columnsOf(testOf: (name: string) => ReactNode): readonly Column<Channel>[] {
   return [
-    { id: 'name', head: 'Name', width: '18%', cell: ({ name }) => <span title={name}>{name}</span> },
+    { id: 'name', head: 'Name', width: '14%', cell: ({ name }) => <span title={name}>{name}</span> },
     { id: 'type', head: 'Type', width: '110px', cell: ({ type }) => type },
     {
       id: 'origin',
       head: 'Sends to',
-      width: '24%',
+      width: '20%',
       leavesBelowPx: 1_000,
       cell: ({ origin }) =>
         origin === null ? <span className={styles.quiet}>not shown</span> : <code>{harmless(origin)}</code>,
@@ -89,26 +93,32 @@ function columnsOf(testOf: (name: string) => ReactNode): readonly Column<Channel
   ];
 }
 
+/** Why it cannot send, or could not send the last message. */
+function wrongOf({ problem, waiting, last_delivery: last }: Channel): string | null {
+  return problem ?? waiting?.error ?? last?.error ?? null;
+}
+
 /** Why it cannot send, which messages wait, or what became of the last notification. */
-function State({ of: { problem, waiting, last_delivery: last } }: { readonly of: Channel }): ReactNode {
-  const wrong = problem ?? waiting?.error ?? last?.error ?? null;
+function State({ of }: { readonly of: Channel }): ReactNode {
+  const { problem, waiting, last_delivery: last } = of;
+  const wrong = wrongOf(of);
   if (problem === null && !waiting && !last) return <span className={styles.quiet}>nothing sent yet</span>;
   return (
-    <span className={styles.inLine}>
+    <span className={styles.stacked}>
       {waiting && problem === null && (
-        <>
+        <span className={styles.inLine}>
           <Chip look="failed">{waiting.messages === 1 ? '1 waits' : `${waiting.messages} wait`}</Chip>
           <Age at={waiting.since} />
-        </>
+        </span>
       )}
       {last && !waiting && problem === null && (
-        <>
+        <span className={styles.inLine}>
           <Chip look={last.status === 'failed' ? 'failed' : 'plain'}>{last.status}</Chip>
           <Age at={last.at} />
-        </>
+        </span>
       )}
       {wrong !== null && (
-        <span className={`${styles.cut} ${styles.error}`} title={harmless(wrong)}>
+        <span className={`${styles.twoLines} ${styles.error}`} title={harmless(wrong)}>
           <WithCode text={harmless(wrong)} />
         </span>
       )}
