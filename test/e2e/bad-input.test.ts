@@ -59,8 +59,11 @@ const server = await startServer({
 });
 afterAll(() => server.close());
 
+/** A server that was busy with two requests in a row for longer than two seconds refuses work for a moment. */
+const isHealthy = () => expect.poll(() => server.json('/health')).toMatchObject({ status: 'healthy' });
+
 afterEach(async () => {
-  expect(await server.json('/health')).toMatchObject({ status: 'healthy' });
+  await isHealthy();
   expect(await server.run('good')).toMatchObject({ status: 'success', result: { value: 1 } });
 });
 
@@ -105,13 +108,14 @@ describe('requests', () => {
     expect(errors.at(-1)).toMatchObject({ pointer: '/args/list/99', keyword: 'type' });
 
     const list = Array.from({ length: 520_000 }, () => 1);
-    await expectWithin(2_000, () =>
-      msOf(async () => {
+    await expectWithin(2_000, async () => {
+      await isHealthy();
+      return msOf(async () => {
         const { errors: most } = await problemOf({ list });
         expect(most).toHaveLength(101);
         expect(most?.at(-1)).toEqual({ pointer: '', message: 'has 519900 more errors', keyword: 'more' });
-      }),
-    );
+      });
+    });
   });
 
   test('a name as long as half the body, over 200,000 values, costs neither seconds nor gigabytes', async () => {
