@@ -202,7 +202,7 @@ export function isInPaths(kind: 'read' | 'write', path: string, shown: string, o
   requireGrant(kind, `'${shown}'`, o);
   const isInside = o.paths.some((root) => isBelow(path, root));
   // Outside, only what the caller wrote counts: a caller who may not have the path must not learn where a link leads.
-  if (isBelow(ownOfSandbox, isInside ? path : shown))
+  if (isBelow(ownOfSandbox, isInside ? path : tidied(shown)))
     throw new Problem('grant-not-allowed', `'${shown}' cannot be granted as a whole: name the folders in it.`);
   if (!isInside) return false;
   // Checked last: a caller who may not have the path anyway must not learn what is in it.
@@ -266,6 +266,12 @@ const ownOfPermissive = ['/dev', '/proc', '/run', '/tmp'];
 export function isShownToAll(profile: SecurityProfile, kind: 'read' | 'write', path: string): boolean {
   if (profile !== 'permissive') return profile === 'disabled';
   return kind === 'read' && !ownOfPermissive.some((root) => isBelow(path, root));
+}
+
+/** Without slashes and dots that say nothing: `/run/.` is `/run`. */
+function tidied(path: string): string {
+  const parts = path.split('/').filter((part) => part !== '' && part !== '.');
+  return path.startsWith('/') ? `/${parts.join('/')}` : path;
 }
 
 function isBelow(path: string, root: string): boolean {

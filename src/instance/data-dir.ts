@@ -112,7 +112,7 @@ export function assertAskable(dataDir: string): void {
 }
 
 /**
- * Does not mind what is missing. A container makes a folder of a file that it shall mount and does not find.
+ * Does not mind what is missing. A container makes a folder of a file that it should mount and does not find.
  * @throws StartError if something else is where flwd keeps its folders or its database
  */
 export function assertKinds(folders: readonly string[], database: string): void {

@@ -120,7 +120,7 @@ describe('malformed requests', () => {
     expect(JSON.parse(chunked.body)).toMatchObject({
       type: 'https://flowd.org/problems/body-too-large',
       status: 413,
-      detail: expect.stringMatching(/^The body is larger than 16 KiB\. server\.body_limit sets this limit/),
+      detail: 'The body is larger than 16 KiB. The limit is server.body_limit, but at most 1 MiB for a webhook.',
     });
   });
 

@@ -190,8 +190,8 @@ describe('a path that a secure job asks for', () => {
   });
 
   test('as `/` or `/run`, is refused without the advice to add it to security.paths', () => {
-    for (const path of ['/', '/run'])
-      expect(() => checkPath('read', path, path, leave)).toThrow(
+    for (const path of ['/', '//', '/run', '/run/', '/run/.'])
+      expect(() => checkPath('read', '/run', path, leave)).toThrow(
         `'${path}' cannot be granted as a whole: name the folders in it.`,
       );
     // A link: its target stays unknown to a caller who may not have it.

@@ -4,6 +4,7 @@
 import { hkdfSync, randomBytes } from 'node:crypto';
 import { openKeyFile, replaceKeyFile } from '../../instance/key-file.ts';
 import { errorCode } from '../../lib/error-code.ts';
+import { shellWord } from '../../lib/shell-word.ts';
 import { StartError } from '../../lib/start-error.ts';
 
 export type SealingKey = {
@@ -46,7 +47,7 @@ export function openKeyring(keyFile: string, given: string | null = null, stored
       throw new StartError(
         `the key file ${keyFile} is missing, but the database holds secrets encrypted with it (${storedSecrets}); ` +
           'put the key file back, or set FLWD_SECRET_KEY if the keys came from there; if the key is lost, make a new one ' +
-          `and set the secrets again: ${newKeyCommand(keyFile)}`,
+          `and set the secrets again: ${newKeyCommand(shellWord(keyFile))}`,
       );
     }
     return Buffer.from(`${toText('fsk_', randomBytes(keyBytes))}\n`);
@@ -55,8 +56,8 @@ export function openKeyring(keyFile: string, given: string | null = null, stored
 }
 
 /** No start creates a key while the database holds secrets, so this is for people. */
-function newKeyCommand(keyFile: string): string {
-  return `(umask 077; printf 'fsk_%s\\n' "$(openssl rand -base64 32)" > '${keyFile}')`;
+function newKeyCommand(keyWord: string): string {
+  return `(umask 077; printf 'fsk_%s\\n' "$(head -c 32 /dev/urandom | base64)" > ${keyWord})`;
 }
 
 const whatKeysAre = 'each is fsk_ and 32 bytes in base64';
@@ -73,9 +74,11 @@ function readSecrets(bytes: Buffer, keyFile: string): Secrets {
   const keys = lines.map((line) => parseKey(line, 'fsk_')).filter((key) => key !== undefined);
   const others = lines.map((line) => parseKey(line, 'ffk_')).filter((key) => key !== undefined);
   if (keys.length > 0 && keys.length + others.length === lines.length) return { keys, fingerprintKey: others[0] };
+  const word = shellWord(keyFile);
+  const old = shellWord(`${keyFile}.old`);
   throw new StartError(
     `${keyFile} must contain one key per line, and ${whatKeysAre}; restore the file from a backup; if the key is lost, ` +
-      `make a new one, which cannot open what the old one sealed: ${newKeyCommand(keyFile)}`,
+      `make a new one, which cannot open what the old one sealed: mv ${word} ${old} && ${newKeyCommand(word)}`,
   );
 }
 

@@ -164,7 +164,7 @@ function toProblem(error: unknown, bodyLimitBytes: number): Problem | undefined 
     case 'FST_ERR_CTP_BODY_TOO_LARGE':
       return new Problem(
         'body-too-large',
-        `The body is larger than ${sizeWords(bodyLimitBytes)}. server.body_limit sets this limit; a webhook takes at most 1 MiB.`,
+        `The body is larger than ${sizeWords(bodyLimitBytes)}. The limit is server.body_limit, but at most 1 MiB for a webhook.`,
       );
     case 'FST_ERR_BAD_URL':
       return new Problem('malformed-request', 'The path is not well-formed percent-encoded UTF-8.');
