@@ -32,6 +32,7 @@ const jobs = {
 
 const missingSecret =
   '--backup_password is missing: --backup_password.file FILE, --backup_password.env NAME or --backup_password.stored NAME\n';
+const noDryRun = 'the job takes no --dry-run; flwd plan JOB shows what a run would do, and starts nothing\n';
 
 test.each([
   [
@@ -57,11 +58,8 @@ test.each([
   [['log', 'plain'], 2, 'there is no command or job `log/plain`; did you mean `logs`?\n'],
   [['run', 'ops'], 3, 'there is no job `ops`; flwd jobs --prefix ops lists the jobs in this namespace\n'],
   [['ops/'], 2, 'there is no command or job `ops/`; flwd jobs --prefix ops lists the jobs in this namespace\n'],
-  [
-    ['run', 'plain', '--dry-run'],
-    2,
-    'the job takes no --dry-run; flwd plan JOB shows what a run would do, and starts nothing\n',
-  ],
+  [['run', 'plain', '--dry-run'], 2, noDryRun],
+  [['plan', 'plain', '--dry-run'], 2, noDryRun],
   [['nightly'], 2, 'there is no command or job `nightly`; did you mean `ops/nightly`?\n'],
   [['run', 'plain', '3'], 3, 'there is no job `plain/3`; the job `plain` exists but takes no arguments\n'],
   [['sealed'], 2, `${missingSecret}--n is missing: --n N\n`],
@@ -87,6 +85,14 @@ test.each([
 ])('%j is answered with the right form', async (words, code, stderr) => {
   const { dir } = await createInstance(jobs);
   expect(await flwd(dir, ...words)).toEqual({ stdout: '', stderr, code });
+});
+
+test('a rerun has no dry run either', async () => {
+  const { dir } = await createInstance(jobs);
+  expect((await flwd(dir, 'plain')).code).toBe(0);
+  const { code, stderr } = await flwd(dir, 'rerun', 'plain', '--dry-run');
+  expect(code).toBe(2);
+  expect(stderr).toContain(`\n${noDryRun}`);
 });
 
 test('a schedule with several wrong arguments is refused for all of them at once', async () => {

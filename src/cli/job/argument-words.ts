@@ -172,8 +172,8 @@ function withoutPrefix(name: string): string {
   return name.replace(/^args\./, '');
 }
 
-function unknownFlag(fields: readonly ArgumentField[], name: string, { options, name: verb }: Command): string {
-  if (name === 'dry-run' && verb === 'run')
+function unknownFlag(fields: readonly ArgumentField[], name: string, { options }: Command): string {
+  if (name === 'dry-run')
     return 'the job takes no --dry-run; flwd plan JOB shows what a run would do, and starts nothing';
   // A secret must not be typed, so the suggestion says where to read it from.
   const spellings = new Map(
