@@ -60,9 +60,15 @@ export const instance: readonly Option[] = [
   jobsDir,
 ];
 export const json: Option = { name: 'json', about: 'print JSON; streams print one object per line' };
-export const quiet: Option = { name: 'quiet', short: 'q', about: 'print only the data; tables have no heading' };
+export const quiet: Option = { name: 'quiet', short: 'q', about: 'print only the data' };
+/** For a command that may print a table. */
+export const quietTables: Option = { ...quiet, about: 'print only the data; tables have no heading' };
 /** How a command prints. */
-export const printing: readonly Option[] = [json, quiet, { name: 'verbose', short: 'v', about: 'print more details' }];
+export const printing: readonly Option[] = [
+  json,
+  quietTables,
+  { name: 'verbose', short: 'v', about: 'print more details' },
+];
 /** The options of a command that works on an instance: its own, how it prints, and which instance it is for. */
 export function onInstance(...own: readonly Option[]): readonly Option[] {
   return [...own, ...printing, ...instance];

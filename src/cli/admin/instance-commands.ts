@@ -11,7 +11,7 @@ import {
   json,
   type Option,
   onInstance,
-  quiet,
+  quietTables,
 } from '../command.ts';
 
 const secretTenant: Option = {
@@ -174,7 +174,7 @@ export const instanceCommands = [
       { name: 'tenant', value: 'TENANT', about: 'entries of this tenant; * for those of the whole instance' },
       { name: 'limit', value: 'N', about: 'how many entries to print; default: 100, with --json all' },
       { name: 'json', about: 'print one JSON object per line' },
-      quiet,
+      quietTables,
       ...instance,
     ],
     examples: [
