@@ -53,6 +53,7 @@ import { createServer, type Server, type ServerParts } from './server/app.ts';
 import { watchLoad } from './server/limits/pressure.ts';
 import { openStore, type Store } from './store/open.ts';
 import { explainOpening } from './store/sqlite/sqlite-files.ts';
+import { isStorageError } from './store/storage-error.ts';
 
 /** How long commands may have to wait for the first reading of the sources. They give up after 10 s. */
 const readWithinMs = 8_000;
@@ -106,7 +107,7 @@ export async function serve(
   o: { readonly configFile: string | null; readonly probe: HostProbe; readonly ephemeral?: Ephemeral },
 ): Promise<RunningServer> {
   const { ephemeral } = o;
-  const log = createLogger({ ...config.logging, isBrief: ephemeral !== undefined });
+  const log = createLogger({ ...config.logging, ...(ephemeral && { isBrief: isOfHost }) });
   const lost = Promise.withResolvers<OwnerInfo>();
   const ownership =
     ephemeral?.ownership ??
@@ -437,6 +438,11 @@ function openMcpOf(
 /** Nobody else needs the time or the disk: takes all of both. */
 function atFullSpeed(retention: Retention): Retention {
   return { ...retention, collect: ({ forMs }) => retention.collect({ forMs, share: 1, keptFreeBytes: 0 }) };
+}
+
+/** Its message says enough. The stack of any other error is for the report of a bug. */
+function isOfHost(error: unknown): boolean {
+  return isStorageError(error) || (error instanceof Error && 'errno' in error);
 }
 
 function startDetail({ server: { bind }, auth, security }: Config): AuditDetail {

@@ -18,21 +18,18 @@ export function createLogger(options: {
   readonly output?: string;
   /** Members of every line. */
   readonly fields?: Readonly<Record<string, string>>;
-  /** Text has the message of an error without its stack. */
-  readonly isBrief?: boolean;
+  /** Text has the messages of these errors without their stacks. */
+  readonly isBrief?: (error: unknown) => boolean;
 }): Logger {
-  const { level, format, output = 'stderr', fields = {}, isBrief = false } = options;
+  const { level, format, output = 'stderr', fields = {}, isBrief = () => false } = options;
   const base = Object.keys(fields).length > 0 ? fields : null;
   const out = output === 'stderr' ? process.stderr : output === 'stdout' ? process.stdout : openLogFile(output);
-  const err = isBrief && format === 'text' ? messageOf : pino.stdSerializers.err;
+  const err = (error: Error): unknown =>
+    format === 'text' && isBrief(error) ? error.message : pino.stdSerializers.err(error);
   return pino(
     { level, base, timestamp: pino.stdTimeFunctions.isoTime, serializers: { err } },
     format === 'json' ? out : textStream(out),
   );
-}
-
-function messageOf(error: unknown): unknown {
-  return error instanceof Error ? error.message : error;
 }
 
 type Out = { write(line: string): unknown };

@@ -4,8 +4,9 @@ import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as delay } from 'node:timers/promises';
-import { expect, onTestFinished } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { testWith } from '../support/host.ts';
 import { bash } from '../support/jobs.ts';
 import { createInstance, type Instance } from './an-instance.ts';
@@ -135,3 +136,15 @@ testWith('bwrap')(
     await next.stop();
   },
 );
+
+test('a bug in a command without a server is reported with the stack of its cause', async () => {
+  const { dir, dataDir } = await createInstance({ hello: bash('echo hello') });
+  const { run_id: runId } = JSON.parse((await flwd(dir, 'run', 'hello', '--json')).stdout);
+  const database = new DatabaseSync(join(dataDir, 'flwd.db'), { timeout: 60_000 });
+  database.exec("UPDATE runs SET labels = 'not JSON'");
+  database.close();
+  const { code, stderr } = await flwd(dir, 'runs', runId);
+  expect(code).toBe(70);
+  expect(stderr).toMatch(/error internal error err=.*SyntaxError.* at \S+ \(file:/);
+  expect(stderr).toContain('flwd: this is a bug in flwd; please report it together with the following\n');
+});
