@@ -20,17 +20,14 @@ const pageLines = 1_000;
 const mostLines = 20_000;
 
 export async function findLogDifference(client: Client, a: Run, b: Run, signal?: AbortSignal): Promise<LogDifference> {
-  // A step that a rerun kept has printed nothing in that run.
-  const kept = new Set(
-    [a, b].flatMap((run) => run.steps.filter((step) => isKept(run, step)).map((step) => step.step_id)),
-  );
-  const stepIds = b.steps
-    .filter(({ kind, step_id: id }) => kind === 'command' && !kept.has(id))
-    .map(({ step_id: id }) => id);
+  const [chainOfA, chainOfB] = await Promise.all([chainOf(client, a, signal), chainOf(client, b, signal)]);
+  const stepIds = b.steps.filter(({ kind }) => kind === 'command').map(({ step_id: id }) => id);
   let lines = 0;
   for (const stepId of stepIds) {
-    const read = ({ run_id: runId }: Run) => linesOf(client, { runId, stepId, signal });
-    const [linesOfA, linesOfB] = [read(a), read(b)];
+    const [ofA, ofB] = [printedBy(chainOfA, stepId), printedBy(chainOfB, stepId)];
+    if (ofA === ofB) continue;
+    const read = (runId: string) => linesOf(client, { runId, stepId, signal });
+    const [linesOfA, linesOfB] = [read(ofA), read(ofB)];
     for (;;) {
       const [nextA, nextB] = await Promise.all([linesOfA.next(), linesOfB.next()]);
       const [lineA, lineB] = [nextA.value ?? null, nextB.value ?? null];
@@ -42,6 +39,20 @@ export async function findLogDifference(client: Client, a: Run, b: Run, signal?:
     }
   }
   return { kind: 'same' };
+}
+
+/** The run, then the earlier ones from which it kept steps. */
+async function chainOf(client: Client, run: Run, signal: AbortSignal | undefined): Promise<readonly Run[]> {
+  const { rerun_of: earlier, steps } = run;
+  if (earlier === null || !steps.some((step) => isKept(run, step))) return [run];
+  const before = await client.call('getRun', { path: { run_id: earlier }, ...(signal && { signal }) });
+  return [run, ...(await chainOf(client, before, signal))];
+}
+
+/** The id of the run that has the lines of the step: a rerun has those of a kept step in an earlier run. */
+function printedBy(chain: readonly Run[], stepId: string): string {
+  const isHere = (run: Run) => !run.steps.some((step) => step.step_id === stepId && isKept(run, step));
+  return chain.find(isHere)?.run_id ?? '';
 }
 
 /** Page by page: pages of long lines have fewer of them. */

@@ -124,12 +124,15 @@ test('secrets do not count as the same, and files that are not shown are compare
   expect(other.stdout).toContain('\n\nSecret arguments are not compared.\n');
 });
 
-test('the log of a step that a rerun kept is not compared: it is in the earlier run', async () => {
+test('a step that a rerun kept is compared with the lines of the run that it was kept from', async () => {
   const { dir } = await createInstance({
     ship: steps({
-      args: [{ name: 'code', default: '1' }],
+      args: [
+        { name: 'code', default: '1' },
+        { name: 'size', default: '107' },
+      ],
       steps: [
-        { id: 'build', command: ['echo', 'built'] },
+        { id: 'build', command: ['bash', '-c', 'echo "built $FLWD_ARG_SIZE"'] },
         { id: 'send', needs: ['build'], command: ['bash', '-c', 'echo sent; exit "$FLWD_ARG_CODE"'] },
       ],
     }),
@@ -137,7 +140,14 @@ test('the log of a step that a rerun kept is not compared: it is in the earlier 
   const idOf = async (...words: string[]): Promise<string> =>
     JSON.parse((await flwd(dir, ...words, '--json')).stdout).run_id;
   const first = await idOf('run', 'ship');
-  const again = await idOf('rerun', first, '--from', 'failed', '--code', '0');
-  const { stdout } = await flwd(dir, 'compare', first, again);
-  expect(stdout).toContain('\n\nThe logs are the same, apart from times and ids.\n');
+  const other = await idOf('run', 'ship', '--size', '250');
+  const again = await idOf('rerun', first, '--from', 'failed');
+  const last = await idOf('rerun', again, '--from', 'failed', '--code', '0');
+  for (const before of [first, again])
+    expect((await flwd(dir, 'compare', before, last)).stdout).toContain(
+      '\n\nThe logs are the same, apart from times and ids.\n',
+    );
+  expect((await flwd(dir, 'compare', other, last)).stdout).toContain(
+    '\n\nThe logs of step build differ from line 1 on:\n- built 250\n+ built 107\n',
+  );
 });
