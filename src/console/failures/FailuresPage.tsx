@@ -23,6 +23,8 @@ type Failure = List['failures'][number];
 type View = 'unfixed' | 'all';
 
 const most = 500;
+const neverFailed = 'No run has failed.';
+const allFixed = 'Every job that failed has succeeded since. “All” shows the failures that are fixed.';
 
 export function FailuresPage(): ReactNode {
   useTitle('Failures');
@@ -64,17 +66,22 @@ function Nothing({ view }: { readonly view: View }): ReactNode {
   const fixed = useAnswer<List>(
     ['failures', 'any'],
     (client, signal) => client.call('listFailures', { query: { limit: 1 }, signal }),
-    { enabled: view === 'unfixed' },
+    // An answer from before the last failure is not kept.
+    { enabled: view === 'unfixed', gcTime: 0 },
   );
-  const hasNeverFailed = view === 'all' || fixed.data?.failures.length === 0;
+  if (view === 'all') return <Good words={neverFailed} />;
+  return (
+    <Shown of={fixed} what="failures">
+      {({ failures }) => <Good words={failures.length === 0 ? neverFailed : allFixed} />}
+    </Shown>
+  );
+}
+
+function Good({ words }: { readonly words: string }): ReactNode {
   return (
     <Empty>
       <CircleCheck size={16} aria-hidden="true" />
-      <p>
-        {hasNeverFailed
-          ? 'No run has failed.'
-          : 'Every job that failed has succeeded since. “All” shows the failures that are fixed.'}
-      </p>
+      <p>{words}</p>
     </Empty>
   );
 }
