@@ -167,7 +167,9 @@ testWith('bwrap')(
     expect((await flwd(other.dir, 'webhooks')).stdout).toMatch(
       /^site\/deploy\/form +has a token +token +refused \S+ +\/args\/ref has no value/m,
     );
-    await expect.poll(doctor).toMatch(/site\/deploy\/form refused deliveries in the last day: 1\n/);
+    await expect
+      .poll(doctor)
+      .toMatch(/form refused deliveries in the last day: 1\n +→ .*flwd webhooks deliveries webhook_\w+$/m);
     rmSync(join(other.dir, 'jobs', 'site'), { recursive: true });
     await expect
       .poll(doctor)

@@ -9,15 +9,14 @@ import { bash } from '../support/jobs.ts';
 import { aBrowser, resize } from './a-browser.ts';
 import { accessibilityErrors } from './accessibility-errors.ts';
 
-const server = await startServing({
-  jobs: {
-    'site/deploy': bash('true', {
-      args: [{ name: 'ref', required: true, pattern: '^refs/' }, { name: 'note' }],
-      webhooks: [{ name: 'push', scheme: 'github', secret: 'key', args: { ref: 'body.ref' } }],
-    }),
-    report: bash('true', { triggers: [{ job: 'site/deploy' }, { job: 'no/such', if: 'run.args.ref == "x"' }] }),
-  },
-});
+const jobs = {
+  'site/deploy': bash('true', {
+    args: [{ name: 'ref', required: true, pattern: '^refs/' }, { name: 'note' }],
+    webhooks: [{ name: 'push', scheme: 'github', secret: 'key', args: { ref: 'body.ref' } }],
+  }),
+  report: bash('true', { triggers: [{ job: 'site/deploy' }, { job: 'no/such', if: 'run.args.ref == "x"' }] }),
+};
+const server = await startServing({ jobs });
 afterAll(() => server.close());
 const browser = aBrowser();
 
@@ -27,8 +26,11 @@ const json = (body: object) => ({
   body: JSON.stringify(body),
 });
 const deliver = (address: string, body: object) => fetch(address, { method: 'POST', ...json(body) });
-const made = async (webhook: object): Promise<{ readonly id: string; readonly hook: string }> =>
-  JSON.parse(await (await server.fetch('/webhooks', { method: 'POST', ...json(webhook) })).text());
+const made = async (
+  webhook: object,
+  { fetch: send } = server,
+): Promise<{ readonly id: string; readonly hook: string }> =>
+  JSON.parse(await (await send('/webhooks', { method: 'POST', ...json(webhook) })).text());
 
 testWith(headlessChromium)('at 1,440 pixels, the address of a webhook is shown in full', async () => {
   const page = await browser.open(`${server.url}/admin/webhooks`, { width: 1_440 });
@@ -99,32 +101,48 @@ testWith(headlessChromium)(
 );
 
 testWith(headlessChromium)('the doctor names webhooks that lack a secret or refused the last delivery', async () => {
-  const { id, hook } = await made({ job_id: 'site/deploy', name: 'strict', args: { ref: 'body.ref' } });
-  expect((await deliver(server.url + hook, { ref: 'main' })).status).toBe(400);
-  const page = await browser.open(`${server.url}/admin/doctor`);
+  await using own = await startServing({ jobs });
+  const strict = { job_id: 'site/deploy', name: 'strict', args: { ref: 'body.ref' } };
+  const [ours, theirs] = [await made(strict, own), await made({ ...strict, tenant: 'other' }, own)];
+  for (const { hook } of [ours, theirs]) expect((await deliver(own.url + hook, { ref: 'main' })).status).toBe(400);
+  const page = await browser.open(`${own.url}/admin/doctor`);
   const checks = page.getByRole('region', { name: 'Webhooks' }).getByRole('listitem');
+  const refused = ({ id }: { readonly id: string }) =>
+    expect.stringMatching(
+      new RegExp(`^Warningsite/deploy/strictrefused the last delivery: /args/ref .*→ flwd webhooks deliveries ${id}$`),
+    );
   await expect
-    .poll(() => checks.allTextContents())
+    .poll(async () => (await checks.allTextContents()).toSorted())
     .toEqual([
-      'Warningsite/deploy/pushlacks the secret key→ flwd secrets set key --tenant default',
-      expect.stringMatching(
-        /^Warningsite\/deploy\/strictrefused the last delivery: \/args\/ref .*→ flwd webhooks deliveries site\/deploy\/strict$/,
-      ),
+      'Warningsite/deploy/pushlacks the secret key→ flwd secrets set key',
+      ...[ours, theirs].toSorted((a, b) => (a.id < b.id ? -1 : 1)).map(refused),
     ]);
   await page.getByRole('link', { name: /Doctor.*notes/ }).waitFor();
   expect(await accessibilityErrors(page)).toEqual([]);
 
-  await server.fetch('/secrets/key', { method: 'PUT', ...json({ value: 'of-the-sender' }) });
-  expect((await deliver(server.url + hook, { ref: 'refs/heads/main' })).status).toBe(202);
+  await own.fetch('/secrets/key', { method: 'PUT', ...json({ value: 'of-the-sender' }) });
+  for (const { hook } of [ours, theirs]) {
+    expect((await deliver(own.url + hook, { ref: 'refs/heads/main' })).status).toBe(202);
+  }
   await page.getByRole('button', { name: 'Check again' }).press('Enter');
-  await expect.poll(() => checks.allTextContents()).toEqual(['OKwebhooks2, and no last delivery was refused']);
-  await server.fetch(`/webhooks/${id}`, { method: 'DELETE' });
+  await expect.poll(() => checks.allTextContents()).toEqual(['OKwebhooks3 webhooks']);
 });
+
+testWith(headlessChromium)(
+  'while all webhooks are paused, the doctor still names those that lack a secret',
+  async () => {
+    await using paused = await startServing({ jobs, triggersPaused: true });
+    const page = await browser.open(`${paused.url}/admin/doctor`);
+    const checks = page.getByRole('region', { name: 'Webhooks' }).getByRole('listitem');
+    await expect
+      .poll(() => checks.allTextContents())
+      .toEqual(['Warningsite/deploy/pushlacks the secret key→ flwd secrets set key']);
+  },
+);
 
 testWith(headlessChromium)('a webhook says why it refused the last delivery, or which secret it lacks', async () => {
   const { id, hook } = await made({ job_id: 'site/deploy', name: 'picky', args: { ref: 'body.ref' } });
   expect((await deliver(server.url + hook, { ref: 'main' })).status).toBe(400);
-  await server.fetch('/secrets/key', { method: 'DELETE' });
   const page = await browser.open(`${server.url}/admin/webhooks`);
   const why = { picky: '/args/ref must match the pattern "^refs/"', push: 'lacks the secret key' };
   await page
@@ -154,8 +172,16 @@ testWith(headlessChromium)('a caller who may only read is offered no changes', a
   await page.getByLabel('API token').fill(credential);
   await page.getByLabel('API token').press('Enter');
   await page.getByRole('row', { name: /site\/deploy push github/ }).waitFor();
-  const acts = page.getByRole('main').getByRole('button', { name: /New webhook|Deliveries|Remove/ });
-  expect(await acts.all()).toEqual([]);
+  const main = page.getByRole('main');
+  expect(await main.getByRole('button', { name: /New webhook|Deliveries|Remove/ }).all()).toEqual([]);
+  // Neither is known to a caller who may not read runs and does not administer the instance.
+  expect(await main.getByText('no delivery yet').count()).toBe(0);
+  const answered = page.waitForResponse((response) => response.url().endsWith('/channels'));
+  await page.getByRole('link', { name: /^Doctor/ }).press('Enter');
+  expect((await answered).status()).toBe(200);
+  await page.getByText('Loading channels').waitFor({ state: 'detached' });
+  await page.getByRole('region', { name: 'Webhooks' }).getByText('lacks the secret key').waitFor();
+  expect(await page.getByRole('region', { name: 'Channels' }).count()).toBe(0);
 });
 
 testWith(headlessChromium)('triggers are listed with the job that is missing, and channels are tested', async () => {

@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { text } from 'node:stream/consumers';
 import type { AnswerOf } from '../../contract/operations.ts';
+import { lackOf } from '../../domain/trigger/webhook-notes.ts';
 import { defined } from '../../lib/defined.ts';
 import type { Options } from '../command.ts';
 import { type ExitCode, exitCodes, Refusal } from '../exit-code.ts';
@@ -10,7 +11,7 @@ import { fileTrouble } from '../file-trouble.ts';
 import { oneOperand, readPairs, readValue } from '../option-values.ts';
 import { withSession } from '../session/session.ts';
 import { createOutput, type Output } from '../terminal/output.ts';
-import { findWebhook, lackOf } from './webhooks.ts';
+import { findWebhook } from './webhooks.ts';
 
 type Trial = AnswerOf<'testWebhook'>;
 

@@ -3,9 +3,8 @@
 import type { Client } from '../../client/client.ts';
 import type { AnswerOf } from '../../contract/operations.ts';
 import { isTriggersPaused } from '../../domain/trigger/paused.ts';
-import { takenWithout } from '../../domain/trigger/webhook.ts';
+import { reasonOf, whyOf } from '../../domain/trigger/webhook-notes.ts';
 import { defined } from '../../lib/defined.ts';
-import { shellWord } from '../../lib/shell-word.ts';
 import type { Options } from '../command.ts';
 import { type ExitCode, exitCodes, Refusal } from '../exit-code.ts';
 import { oneOperand, readValue } from '../option-values.ts';
@@ -46,7 +45,7 @@ export async function deliveries(options: Options, operands: readonly string[]):
           delivery.event ?? '',
           delivery.run_id ?? '-',
           delivery.args === null ? '' : JSON.stringify(delivery.args),
-          whyOf(delivery),
+          noteOf(delivery),
         ]),
       );
     }
@@ -90,18 +89,9 @@ async function printWebhooks(webhooks: readonly Webhook[], output: Output): Prom
       webhook.scheme,
       webhook.if ?? '',
       stateOf(webhook, output),
-      webhook.denied?.detail ?? (lackOf(webhook) || reasonOf(webhook.last_delivery)),
+      whyOf(webhook),
     ]),
   );
-}
-
-/** The secrets that it lacks, with the commands that store them; empty if it has all of them. */
-export function lackOf({ secrets, missing_secrets: missing, source, tenant }: Webhook): string {
-  // Those of job files belong to the default tenant.
-  const of = source === 'job' ? '' : ` --tenant ${shellWord(tenant)}`;
-  const lacks = missing.map((secret) => `lacks the secret ${secret}: flwd secrets set ${secret}${of}`);
-  const taken = missing.length > 0 ? takenWithout(missing, secrets) : undefined;
-  return [...lacks, ...(taken === undefined ? [] : [taken])].join('; ');
 }
 
 function stateOf({ denied, last_delivery: last }: Webhook, output: Output) {
@@ -116,14 +106,10 @@ function resultOf({ result, at }: Pick<Delivery, 'result' | 'at'>, output: Outpu
   return { text: `${result} ${output.time(at)}`, style: styles[result] };
 }
 
-function whyOf(delivery: Delivery): string {
+/** Why it started no run, and how often it came again. */
+function noteOf(delivery: Delivery): string {
   const again = delivery.repeats === 0 ? '' : `came again: ${delivery.repeats}`;
   return [reasonOf(delivery), again].filter(Boolean).join('; ');
-}
-
-/** Why it started no run; empty if it did, or if there is no delivery. */
-function reasonOf(delivery: Delivery | null): string {
-  return delivery?.detail ?? delivery?.problem ?? '';
 }
 
 /**

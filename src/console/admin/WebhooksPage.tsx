@@ -2,6 +2,7 @@
 
 import { Plus } from 'lucide-react';
 import { type ReactNode, useMemo, useState } from 'react';
+import { whyOf } from '../../domain/trigger/webhook-notes.ts';
 import { Button } from '../design/controls/Button.tsx';
 import { CopyButton } from '../design/controls/CopyButton.tsx';
 import { Confirm } from '../design/controls/Dialog.tsx';
@@ -18,7 +19,7 @@ import styles from './Admin.module.css';
 import { Deliveries, ResultChip } from './Deliveries.tsx';
 import { JobLine } from './JobLink.tsx';
 import { WebhookForm } from './WebhookForm.tsx';
-import { type Webhook, whyOf } from './webhook-words.ts';
+import type { Webhook } from './webhook-words.ts';
 
 type Asked = { readonly what: 'deliveries' | 'remove'; readonly webhook: Webhook } | { readonly what: 'new' };
 
@@ -67,7 +68,7 @@ export function WebhooksPage(): ReactNode {
                   <span className={`${styles.wholeLine} ${styles.inLine}`}>
                     <span className={styles.cut}>{webhook.name}</span>
                     {webhook.scheme === 'token' && <Unsigned />}
-                    <LastResult of={webhook} />
+                    <LastResult of={webhook} mayRead={mayRead} />
                   </span>
                   <Why of={webhook} />
                 </div>
@@ -123,7 +124,7 @@ function columnsOf(rights: Rights): readonly Column<Webhook>[] {
       width: 'minmax(0, 2fr)',
       cell: (webhook) => (
         <span className={styles.stacked}>
-          <LastResult of={webhook} />
+          <LastResult of={webhook} mayRead={rights.mayRead} />
           <Why of={webhook} />
         </span>
       ),
@@ -156,9 +157,15 @@ function Address({ of: { hook, job_id: jobId, name } }: { readonly of: Webhook }
   );
 }
 
-/** What became of the last delivery. */
-function LastResult({ of: { denied, last_delivery: last } }: { readonly of: Webhook }): ReactNode {
-  if (denied) return null;
+/** What became of the last delivery, which only those who may read runs learn. */
+function LastResult({
+  of: { denied, last_delivery: last },
+  mayRead,
+}: {
+  readonly of: Webhook;
+  readonly mayRead: boolean;
+}): ReactNode {
+  if (denied || !mayRead) return null;
   if (!last) return <span className={styles.quiet}>no delivery yet</span>;
   return (
     <span className={styles.inLine}>

@@ -1,0 +1,67 @@
+// What keeps a webhook from starting runs, and what to do about it, in the words of `flwd doctor`, `flwd webhooks` and
+// the console.
+
+import { isTriggersPaused } from './paused.ts';
+import { takenWithout } from './webhook.ts';
+
+/** A webhook as the API answers it. */
+type Webhook = {
+  readonly id: string;
+  readonly tenant: string;
+  readonly source: 'job' | 'api';
+  readonly secrets: readonly string[];
+  readonly missing_secrets: readonly string[];
+  readonly denied: { readonly type: string; readonly detail: string } | null;
+};
+
+type Delivery = { readonly problem: string | null; readonly detail: string | null };
+
+/** `detail` goes on from the name of the webhook. */
+export type WebhookNote = { readonly detail: string; readonly fix: string };
+
+/** A pause of all webhooks says nothing about one of them. */
+export function notesOf(webhook: Webhook): WebhookNote[] {
+  const { id, denied, secrets, missing_secrets: missing } = webhook;
+  if (denied && !isTriggersPaused(denied)) {
+    return [{ detail: `takes no deliveries: ${denied.detail}`, fix: fixOf(denied.type, id) }];
+  }
+  const taken = takenWithout(missing, secrets);
+  return missing.map((secret) => ({
+    detail: `lacks the secret ${secret}${taken === undefined ? '' : `, and ${taken}`}`,
+    fix: commandFor(secret, webhook),
+  }));
+}
+
+// The table of problems would make the first load of the console larger, so a type is known by its end.
+function fixOf(type: string, id: string): string {
+  if (type.endsWith('/job-invalid')) return 'flwd jobs validate shows the errors of the job';
+  if (type.endsWith('/source-untrusted')) return 'change what flwd.yaml allows the source';
+  if (type.endsWith('/permission-denied')) {
+    return `flwd webhooks rm ${id}, and add the webhook again with another token`;
+  }
+  return `bring the job back, or remove the webhook: flwd webhooks rm ${id}`;
+}
+
+/** Those of job files belong to the default tenant. */
+function commandFor(secret: string, { source, tenant }: Webhook): string {
+  return `flwd secrets set ${secret}${source === 'job' ? '' : ` --tenant ${tenant}`}`;
+}
+
+/** Why it takes no deliveries, or started no run for the last one; empty if nothing is known to be wrong. */
+export function whyOf(webhook: Webhook & { readonly last_delivery: Delivery | null }): string {
+  const { denied, last_delivery: last } = webhook;
+  return denied?.detail ?? (lackOf(webhook) || (last ? reasonOf(last) : ''));
+}
+
+/** The secrets that it lacks, with the commands that store them; empty if it has all of them. */
+export function lackOf(webhook: Webhook): string {
+  const { secrets, missing_secrets: missing } = webhook;
+  const lacks = missing.map((secret) => `lacks the secret ${secret}: ${commandFor(secret, webhook)}`);
+  const taken = missing.length > 0 ? takenWithout(missing, secrets) : undefined;
+  return [...lacks, ...(taken === undefined ? [] : [taken])].join('; ');
+}
+
+/** Why it started no run; empty if it did. */
+export function reasonOf({ detail, problem }: Delivery): string {
+  return detail ?? problem ?? '';
+}
