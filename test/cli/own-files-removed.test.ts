@@ -2,6 +2,7 @@
 
 import { existsSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { expect, onTestFinished, test } from 'vitest';
 import { script, steps } from '../engine/step-jobs.ts';
 import { bash, writeJob } from '../support/jobs.ts';
@@ -147,6 +148,26 @@ test.each(['logs', 'approve'])(
     expect(processesOf(dir)).toEqual([]);
   },
 );
+
+test('the log of a run that has ended is printed to its end when the database is moved', async () => {
+  const dir = createFolder();
+  await writeJob(join(dir, 'jobs/count'), bash('seq 500000'));
+  const options = ['--data-dir', '.flwd', '--jobs', './jobs'];
+  const { stdout } = await flwd(dir, 'run', 'count', '--json', ...options);
+  const { run_id: runId }: { run_id: string } = JSON.parse(stdout);
+  const { child, ended } = start(dir, ['logs', runId, ...options]);
+  const pipe = child.stdout;
+  pipe?.once('data', () => {
+    pipe.pause();
+    renameSync(join(dir, '.flwd/flwd.db'), join(dir, 'moved'));
+  });
+  await expect.poll(() => existsSync(join(dir, 'moved')), { timeout: 120_000 }).toBe(true);
+  // Longer than a command whose run goes on would wait. Here, nothing happens that could be awaited.
+  await delay(8_000);
+  pipe?.resume();
+  const { code, stderr, stdout: log } = await ended;
+  expect({ code, stderr, end: log.slice(-8) }).toEqual({ code: 0, stderr: '', end: '\n500000\n' });
+});
 
 test('a run whose data dir was moved ends as failed once the folder is back', async () => {
   const { dir, run } = await running();

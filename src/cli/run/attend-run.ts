@@ -27,7 +27,7 @@ export async function attendRun(session: Session, before: Run, output: Output): 
     `no server is running on ${where}, so this command continues ${runId} until it ends or waits for approval`,
   );
   let isLost = false;
-  const endLook = onLost(session, () => {
+  const endLook = onLost(session, runId, () => {
     isLost = true;
   });
   const exitCode = await untilInterrupted(async (signal) => {

@@ -40,12 +40,17 @@ export async function run(options: Options, operands: readonly string[]): Promis
     const labels = of.steps.length > 1 && !options.has('step') ? createStepLabels(client, runId) : null;
     const printer = createPrinter(output, { labels, showsTime: options.has('timestamps') });
     const leaving = new AbortController();
-    const releases = [onReaderGone(() => leaving.abort()), onLost(session, () => leaving.abort())];
+    let isLost = false;
+    const endLook = onLost(session, namedId, () => {
+      isLost = true;
+      leaving.abort();
+    });
+    const releases = [onReaderGone(() => leaving.abort()), endLook];
     const log: WantedLog = { client, runId, query, signal: leaving.signal };
     try {
       if (options.has('follow')) await follow(log, printer, output);
       else if ((await printAll(log, printer)).isExpired) output.warn('the log was removed when its retention ended');
-      if (leaving.signal.aborted && session.isLost()) throw lostRun(session, namedId);
+      if (isLost) throw lostRun(session, namedId);
       const hasSubRuns = stepId === undefined && of.steps.some(({ kind }) => kind === 'job');
       // Read again: steps may have started since.
       if (hasSubRuns && !output.isJson)

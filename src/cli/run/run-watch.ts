@@ -86,7 +86,7 @@ export async function watchRun(
   if (output.isVerbose) output.say(`${runId} of ${jobId}, ${session.where}`);
   const events = progress.follow(client, over.signal).catch(() => undefined);
   const redraw = setInterval(() => status.show(progress.text()), redrawMs);
-  const endLook = onLost(session, () => leaving.abort());
+  const endLook = onLost(session, runId, () => leaving.abort());
   try {
     await followLog(client, runId, {
       print: async (line) => {

@@ -1,5 +1,6 @@
 // Ends a command without a server whose data dir or database somebody has removed or moved.
 
+import type { Client } from '../../client/client.ts';
 import { exitCodes, Refusal } from '../exit-code.ts';
 import type { Session } from './session.ts';
 
@@ -7,14 +8,25 @@ import type { Session } from './session.ts';
 const looksUntilLost = 5;
 const lookMs = 1_000;
 
-/** Calls `act` when the data dir stays lost, until the returned function is called. */
-export function onLost({ isLost }: Session, act: () => void): () => void {
+/** Calls `act` when the data dir stays lost while the run goes on, until the returned function is called. */
+export function onLost({ isLost, client }: Session, runId: string, act: () => void): () => void {
   let looks = 0;
   const timer = setInterval(() => {
     looks = isLost() ? looks + 1 : 0;
-    if (looks === looksUntilLost) act();
+    if (looks !== looksUntilLost) return;
+    void hasEnded(client, runId).then((isOver) => {
+      if (!isOver) act();
+    });
   }, lookMs);
   return () => clearInterval(timer);
+}
+
+/** The open database still answers. */
+function hasEnded(client: Client, runId: string): Promise<boolean> {
+  return client.call('getRun', { path: { run_id: runId } }).then(
+    ({ finished_at: finishedAt }) => finishedAt !== null,
+    () => false,
+  );
 }
 
 /** No command would find the run, so its processes end with this one. */
