@@ -1,6 +1,6 @@
 // A byte of a backup has changed since it was made: everything that is intact comes back, and flwd names the rest.
 
-import { existsSync, globSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, globSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';
 import { testWith } from '../support/host.ts';
@@ -147,7 +147,7 @@ test('damage to the database, a key or the manifest is refused, and an intact co
         name === 'manifest.json' ? `${dest}/manifest.json is damaged` : `the backup ${dest} is damaged: ${name} is not`,
       ),
     });
-    expect(readdirSync(other.dataDir).filter((file) => /flwd.db|restoring|key/.test(file))).toEqual([]);
+    expect(existsSync(other.dataDir)).toBe(false);
     writeFileSync(join(dest, name), intact);
   }
   expect(await flwd(other.dir, 'restore', dest)).toMatchObject({ code: 0 });
