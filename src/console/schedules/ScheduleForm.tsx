@@ -55,11 +55,34 @@ function WithoutJob(o: {
   readonly close: Close;
 }): ReactNode {
   const { terms, change } = o;
+  return (
+    <FormDialog {...o} save={{ label: 'Create the schedule', isDisabled: true }}>
+      <TermFields terms={terms} change={change} preview={null} isTried={false}>
+        <HeartbeatFields
+          terms={terms.heartbeat}
+          change={(heartbeat) => change({ heartbeat })}
+          before={null}
+          error={null}
+        />
+      </TermFields>
+      <p className={styles.next}>Choose a job to see the next times and its arguments.</p>
+    </FormDialog>
+  );
+}
+
+function FormDialog(o: {
+  readonly title: string;
+  readonly chooseJob: ReactNode;
+  readonly close: Close;
+  readonly save: { readonly label: string; readonly isDisabled: boolean; readonly act?: () => void };
+  readonly children: ReactNode;
+}): ReactNode {
+  const { label, isDisabled, act } = o.save;
   const acts = (
     <>
       <Button onClick={() => o.close()}>Cancel</Button>
-      <Button look="primary" disabled>
-        Create the schedule
+      <Button look="primary" disabled={isDisabled} onClick={act}>
+        {label}
       </Button>
     </>
   );
@@ -67,15 +90,7 @@ function WithoutJob(o: {
     <Dialog title={o.title} close={() => o.close()} size="wide" acts={acts}>
       <div className={styles.form}>
         {o.chooseJob}
-        <TermFields terms={terms} change={change} preview={null} isTried={false}>
-          <HeartbeatFields
-            terms={terms.heartbeat}
-            change={(heartbeat) => change({ heartbeat })}
-            before={null}
-            error={null}
-          />
-        </TermFields>
-        <p className={styles.next}>Choose a job to see the next times and its arguments.</p>
+        {o.children}
       </div>
     </Dialog>
   );
@@ -116,35 +131,25 @@ function OfJob(o: {
       o.close(saved.id);
     });
   };
-  const acts = (
-    <>
-      <Button onClick={() => o.close()}>Cancel</Button>
-      <Button look="primary" disabled={isBusy} onClick={save}>
-        {schedule === null ? 'Create the schedule' : 'Save'}
-      </Button>
-    </>
-  );
+  const label = schedule === null ? 'Create the schedule' : 'Save';
   return (
-    <Dialog title={o.title} close={() => o.close()} size="wide" acts={acts}>
-      <div className={styles.form}>
-        {o.chooseJob}
-        <TermFields terms={terms} change={change} preview={preview} isTried={isTried}>
-          <HeartbeatFields
-            terms={terms.heartbeat}
-            change={(heartbeat) => change({ heartbeat })}
-            before={schedule?.heartbeat ?? null}
-            error={errorAt(preview, 'heartbeat') ?? (isTried ? missingHeartbeat(terms.heartbeat) : null)}
-          />
-        </TermFields>
-        <Next preview={preview} />
-        <section aria-label="Arguments" className={styles.arguments}>
-          <h3>Arguments</h3>
-          <ArgumentInputs args={args} preview={preview} isTried={isTried} />
-        </section>
-        {isTried && preview?.kind === 'none' && <ErrorNote text={preview.why} />}
-        {error !== null && <ErrorNote text={error} />}
-      </div>
-    </Dialog>
+    <FormDialog {...o} save={{ label, isDisabled: isBusy, act: save }}>
+      <TermFields terms={terms} change={change} preview={preview} isTried={isTried}>
+        <HeartbeatFields
+          terms={terms.heartbeat}
+          change={(heartbeat) => change({ heartbeat })}
+          before={schedule?.heartbeat ?? null}
+          error={errorAt(preview, 'heartbeat') ?? (isTried ? missingHeartbeat(terms.heartbeat) : null)}
+        />
+      </TermFields>
+      <Next preview={preview} />
+      <section aria-label="Arguments" className={styles.arguments}>
+        <h3>Arguments</h3>
+        <ArgumentInputs args={args} preview={preview} isTried={isTried} />
+      </section>
+      {isTried && preview?.kind === 'none' && <ErrorNote text={preview.why} />}
+      {error !== null && <ErrorNote text={error} />}
+    </FormDialog>
   );
 }
 
