@@ -31,7 +31,9 @@ take_pipe() {
     rm -f "$pipes"/[0-9]* && mkfifo -m 666 "$pipes"/{1..64} || return
     spare=64
   fi
-  exec 4<>"$pipes/$spare" 9<>"$pipes/$((spare - 1))" && spare=$((spare - 2))
+  exec 4<>"$pipes/$spare" 9<>"$pipes/$((spare - 1))" && spare=$((spare - 2)) || return
+  # The next server removes them. Then `<>` makes ordinary files, which nobody could wait at.
+  [[ -p /proc/self/fd/4 && -p /proc/self/fd/9 ]]
 }
 
 while IFS= read -rN 16 lengths && IFS= read -rN "$((10#${lengths:0:8}))" order; do

@@ -1,6 +1,6 @@
 // The process that starts the shims: what remains of it and of its shims when either ends first.
 
-import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { globSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { type ForkServer, openForkServer } from '../../src/exec/proc/fork-server.ts';
@@ -66,6 +66,18 @@ test('an attempt that it cannot start has not begun, and never will', async () =
   expect(await attempt.ended).toEqual({ kind: 'not-started', message: 'the sandbox could not be started' });
   expect(printed(spec).lines).toEqual([]);
 });
+
+test.each(['seccomp-filter', 'pipes-*/[0-9]*'])(
+  'without %s, which the next server has removed, an attempt has not begun, so that server starts it again',
+  async (removed) => {
+    const { dir, server } = opened();
+    expect(await launch(sample('true'), server).ended).toEqual(succeeded);
+    for (const path of globSync(removed, { cwd: dir })) rmSync(join(dir, path));
+    const attempt = launch(sample('echo begun'), server);
+    expect(await attempt.ended).toEqual({ kind: 'not-started', message: 'the sandbox could not be started' });
+    expect(attempt.hasBegun()).toBe(false);
+  },
+);
 
 test('a hundred attempts leave it no zombie and no descriptor', async () => {
   const { server, pid } = opened();

@@ -70,8 +70,8 @@ export function shimOrder(spec: LimitedSpec, grants: readonly OpenGrant[]): Orde
   const open = [
     `attempt_dir=${quote(spec.attemptDir)} is_guarded=${Number(isGuarded)} has_tmp=${Number(hasTmp)} workspace=`,
     `bwrap=${quote(bwrapPath())} command=(${command.map(quote).join(' ')})`,
-    // libexec/fork-server.bash sets `$filter`. If it cannot be opened, bwrap refuses to continue.
-    ...(hasFilter(spec.profile) ? [`exec ${filterFd}<"$filter"`] : []),
+    // libexec/fork-server.bash sets `$filter`. The next server removes it: then that server starts the attempt again.
+    ...(hasFilter(spec.profile) ? [`exec ${filterFd}<"$filter" || exit`] : []),
     // A core dump would contain the script's memory, including secrets, and would lie in its workspace.
     spec.profile === 'disabled' ? 'may_dump=1' : 'ulimit -c 0',
   ];
