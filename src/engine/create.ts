@@ -67,7 +67,7 @@ export function createRuns(o: {
   return async (body, caller, idempotencyKey, alongside) => {
     const tenant = tenantFor(caller.principal, body.tenant, o.defaultTenant);
     const request = { body, caller, tenant, alongside };
-    // Not even the answer to a repeated request tells of a job out of reach.
+    // The answer to a repeated request must not reveal a job out of reach either.
     if (caller.principal.jobs) findReached(body.job_id, caller.principal, o.catalog);
     try {
       if (idempotencyKey === undefined) return await create(request);

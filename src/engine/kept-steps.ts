@@ -109,7 +109,7 @@ export function keptStart(o: {
     return [row ? { ...toNewStep(instance, step), kept: keptOf(row) } : toNewStep(instance, step)];
   }
 
-  /** Sealed outputs are bound to their run, so they are sealed again. */
+  /** Sealed outputs are bound to their run, so they are sealed again for the new one. */
   function keptOf(row: StepRow): NonNullable<NewStep['kept']> {
     const { status, started_at, finished_at, exit_code, outputs } = row;
     const context = sealContext(run.run_id, row.step_id, row.attempt);

@@ -16,7 +16,7 @@ const mostOfUnknown = 100;
 const mostOfKnown = 300;
 /** For each caller, one entry per minute is enough to say that the rate limit was reached. */
 const mostOfLimited = 1;
-/** How many callers are told apart in a minute. */
+/** How many callers are counted separately in a minute. */
 const mostTold = 1_000;
 const mostNamed = 10;
 

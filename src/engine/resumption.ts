@@ -63,7 +63,7 @@ export function createResumption(o: Parts) {
     get isDone() {
       return isDone;
     },
-    /** Resuming takes longer than it should. */
+    /** True while resuming takes longer than it should. */
     isLate: (): boolean => !isDone && clock.monotonicMs() - startedAtMs > resumeMs,
     /** Starts resuming in the background. With `given`, all other waiting runs are left alone. */
     start(given?: ReadonlySet<string>): void {

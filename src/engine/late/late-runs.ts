@@ -1,4 +1,4 @@
-// Runs that may become late: those of jobs that expect a duration. Each is looked at when its time is up.
+// Watches the runs of jobs that expect a duration. Looks at each run when its time is up.
 
 import { autoDurationMs, type Expectation } from '../../domain/outcome/late.ts';
 import { formatDuration } from '../../lib/units.ts';

@@ -1,5 +1,5 @@
-// Successes that may not come in time: of jobs that expect one by a time of day, or one in each span of time. They
-// count from when the expectation was first seen, or seen again after a pause.
+// Watches jobs that expect a success by a time of day, or one in each span of time, and finds successes that did not
+// come in time. A job counts from when its expectation was first seen, or seen again after a pause.
 
 import type { Late } from '../../domain/outcome/late.ts';
 import { invariant } from '../../domain/problem.ts';
@@ -28,7 +28,7 @@ export function createSuccessWatch(o: Parts) {
   let watched: Watched[] = [];
   let nextMs = Infinity;
 
-  /** Since when each of the jobs counts. Stored, so that a restart changes nothing. */
+  /** When each of the jobs began to count. Stored, so that a restart changes nothing. */
   async function sinceOf(jobs: readonly Expecting[]): Promise<ReadonlyMap<string, number>> {
     const stored = new Map((await store.late.expecting()).map((job) => [job.jobId, job]));
     const wanted = new Map(jobs.map((job) => [job.jobId, termsOf(job)]));
@@ -43,7 +43,7 @@ export function createSuccessWatch(o: Parts) {
   return {
     /**
      * Jobs that are left out, because they are disabled or paused, start to count when they come back. Those in a
-     * folder that is missing count on.
+     * folder that is missing continue to count.
      */
     async watch(jobs: readonly Expecting[], mayReturn: MayReturn): Promise<void> {
       const kept = (await store.late.expecting()).filter(({ jobId }) => mayReturn(jobId)).map(fromStored);

@@ -49,7 +49,7 @@ export function isAgentApproval({ action }: Pick<StepDefinition, 'action'>): boo
   return action.kind === 'approval' && action.isGate === true;
 }
 
-/** No other step's id. */
+/** An id that no other step has. */
 function freeId(steps: readonly StepDefinition[]): string {
   let id = 'agent_approval';
   while (steps.some((step) => step.id === id)) id += '_';

@@ -11,7 +11,7 @@ import { createWaitingRuns, groupOfRun, type WaitingRun } from './waiting-runs.t
 type Grants = Map<string, (slot: Slot) => void>;
 type Tell = (runId: string, waiting: string) => void;
 
-/** How many heads of the queue to tell, each time, why they wait. */
+/** How many heads of the queue are told each time why they wait. */
 const mostTold = 50;
 
 export function createEmbeddedQueue(o: {

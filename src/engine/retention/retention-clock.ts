@@ -5,7 +5,7 @@ import { type SteadyClock, watchWallClock } from '../../lib/clock.ts';
 /** After this time, an administrator should have noticed that the clock is wrong. */
 const doubtMs = 86_400_000;
 
-/** The wall clock, without the time that somebody moved it forward in the last day and has not moved it back. */
+/** The wall clock, less the time by which somebody moved it forward in the last day and did not move it back. */
 export function createRetentionClock(clock: SteadyClock): SteadyClock {
   let doubted: { readonly byMs: number; readonly sinceMs: number }[] = [];
   const { now, monotonicMs } = watchWallClock(clock, (byMs) => {

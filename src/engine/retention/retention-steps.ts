@@ -136,7 +136,7 @@ export async function removeRows({ rest }: StepContext, remove: (limit: number) 
   }
 }
 
-/** Removes old deliveries, and what recognises those that came too long ago to come again. */
+/** Removes old deliveries, and the keys of those that are too old to come again. */
 export async function removeDeliveries({ store, rest, nowMs }: StepContext, beforeMs: number): Promise<void> {
   while (!rest.isOver()) {
     const keys = await store.webhooks.removeExpiredKeys(nowMs, stepRows);

@@ -1,5 +1,5 @@
 // Announces the output of a run in the journal, in the order in which the script printed it: lines by their numbers,
-// and progress between them.
+// with progress between them.
 
 import type { OutputType } from '../../domain/event.ts';
 import type { Progress, Run } from '../../domain/run.ts';

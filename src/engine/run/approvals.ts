@@ -39,7 +39,10 @@ export async function approveStep(
   await completed;
 }
 
-/** With the answer to the first step of an agent's run, either the time of the run begins, or nothing of it starts. */
+/**
+ * Follows the answer to the first step of an agent's run. If it is approved, the time of the run begins; if it is
+ * denied, nothing of the run starts.
+ */
 function followAgentApproval(driven: DrivenRun, { decision, by }: Decision, batch: Batch): void {
   if (decision === 'deny') {
     driven.aborting = { status: 'failed', reason: 'approval_denied', message: `denied by ${by}` };
@@ -55,7 +58,7 @@ function followAgentApproval(driven: DrivenRun, { decision, by }: Decision, batc
   });
 }
 
-/** Whether somebody else than the caller who started the run must answer. */
+/** Whether somebody other than the caller who started the run must answer. */
 function needsSomebodyElse({ plan }: DrivenRun, { action }: StepDefinition): boolean {
   return action.kind === 'approval' && (action.notByStarter === true || plan.starter?.isAgent === true);
 }

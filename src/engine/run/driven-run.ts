@@ -21,7 +21,7 @@ import { createStepChanges } from './step-changes.ts';
 import type { StepInstance } from './step-instances.ts';
 
 type Progress = {
-  /** `waiting`: callers are told to try again later, and the reaper tries again every second. */
+  /** `waiting`: callers are told to try again later, and the reaper tries every second. */
   phase: 'waiting' | 'driven' | 'over';
   deadlineAtMs: number | null;
   /** The epoch in which this process drives the run; every write names it (ADR 0039). */

@@ -1,5 +1,5 @@
-// Takes the artifacts of a run, all at once, when no process of the run is left. A process could still change a path,
-// so that it leads somewhere else on the host by the time the server opens it.
+// Takes the artifacts of a run, all at once, when no process of the run is left. Before that, a process could still
+// change a path, which would lead somewhere else on the host when the server opens it.
 
 import { existsSync } from 'node:fs';
 import { type LeftBehind, leftBehindWords } from '../../domain/outcome/left-behind.ts';

@@ -47,7 +47,7 @@ export function scopeOf(
   };
 }
 
-/** The scope with secrets, for values that are handed on sealed. */
+/** The scope with secrets, for values that are passed on sealed. */
 export function openScopeOf(
   closed: ExpressionScope,
   secrets: ReadonlyMap<string, string>,

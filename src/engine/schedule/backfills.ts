@@ -60,7 +60,7 @@ export type Backfills = {
   readonly list: (query: BackfillQuery, reach: Reach) => Promise<BackfillPage>;
   /** @throws Problem backfill-not-found */
   readonly get: (id: string, reach: Reach) => Promise<BackfillView>;
-  /** Then it starts no further runs; those that have started continue. @throws Problem backfill-not-found */
+  /** The backfill then starts no further runs; those that have started continue. @throws Problem backfill-not-found */
   readonly cancel: (id: string, reach: Reach) => Promise<BackfillView>;
 };
 
@@ -73,7 +73,7 @@ type Parts = FireParts & {
   readonly find: (id: string, reach: Reach) => Schedule;
 };
 
-/** How many backfills of a tenant may be under way. */
+/** How many backfills of a tenant may be under way at once. */
 const mostOfTenant = 20;
 const lookAgainMs = 2_000;
 const nothing: BackfillPage = { backfills: [], total: 0, hasMore: false };

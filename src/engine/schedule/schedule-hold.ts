@@ -1,5 +1,5 @@
 // Holds a schedule, so that it starts no runs until it is released. The last of these operations counts, and overrides
-// the config.yaml (ADR 0011).
+// config.yaml (ADR 0011).
 
 import type { Schedule } from '../../domain/schedule.ts';
 import type { Clock } from '../../lib/clock.ts';

@@ -117,7 +117,7 @@ export function createRoster(o: {
 /**
  * The schedules of the API, and those of job files that the catalogue does not have: `goneBefore` since before this
  * start, `ended` because somebody removed them, and `lost` because the folder of their source is missing. The states of
- * the last stay, so their times are missed as while no server runs.
+ * `lost` schedules stay, so their times count as missed, as they do while no server runs.
  */
 function findGone(
   found: ReadonlyMap<string, Schedule>,
@@ -135,7 +135,7 @@ function findGone(
   return { api, ended: idsOf(ended), lost: idsOf(lost), goneBefore };
 }
 
-/** Starts the schedules that fire from now on, and rests those that no longer do. */
+/** Starts the schedules that fire from now on, and stops those that no longer do. */
 async function changeSchedules(
   { wanted, gone = [], atMs, restart, write }: Change,
   { store, tracking }: { readonly store: Store; readonly tracking: Tracking },
@@ -187,7 +187,7 @@ async function setPaused(
   }
 }
 
-/** Says why the job of a schedule may not have one, or which of its calendars is missing. */
+/** Says why the job may not have a schedule, or which calendar of the schedule is missing. */
 function denialsIn(catalog: Catalog, calendars: Calendars): (schedule: Schedule) => Problem | undefined {
   return (schedule) => {
     const entry = entryOrNone(schedule.jobId, catalog);
@@ -199,7 +199,7 @@ function denialsIn(catalog: Catalog, calendars: Calendars): (schedule: Schedule)
   };
 }
 
-/** A change of its days alone leaves a schedule the same one. */
+/** A schedule whose days alone have changed is still the same schedule. */
 function hasSameStart(a: Schedule, b: Schedule): boolean {
   return a.cron === b.cron && a.atMs === b.atMs && a.timezone === b.timezone;
 }

@@ -63,8 +63,8 @@ export function calendarRefusal(terms: Terms, calendars: Calendars): Problem | u
 export type Starts = ReadonlyMap<string, number>;
 
 /**
- * The starts are later than what begins at `atMs`, so that a new schedule fires at this start, too. Only Linux has ids
- * of boots. Elsewhere each start of the server counts as a boot.
+ * The starts come a moment after `atMs`, so that a schedule that begins at `atMs` fires at this start, too. Only Linux
+ * has boot ids; elsewhere each start of the server counts as a boot.
  */
 export async function openStarts({ instance }: Pick<Store, 'instance'>, atMs: number): Promise<Starts> {
   const startMs = atMs + 1;
@@ -75,7 +75,7 @@ export async function openStarts({ instance }: Pick<Store, 'instance'>, atMs: nu
   ]);
 }
 
-/** The times of a schedule, and for one that fires at a start, the start. */
+/** The times of a schedule. For a schedule that fires at a start, the start is its only time. */
 export function timesWithStarts(schedule: Schedule, starts: Starts, timesOf: TimesOf): CronTimes {
   const startMs = starts.get(schedule.cron ?? '');
   if (startMs !== undefined) return { next: (afterMs) => (afterMs < startMs ? startMs : null), isStart: true };

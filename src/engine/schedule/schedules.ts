@@ -54,7 +54,7 @@ export type ScheduleView = {
   readonly denied: Problem | null;
   /** The newest run of the schedule, also one that somebody started by hand. */
   readonly lastRun: ScheduleRun | undefined;
-  /** undefined: it has never succeeded since it has one. */
+  /** undefined: no run has succeeded since the schedule has had a heartbeat. */
   readonly heartbeat: Heartbeat | undefined;
   /** The next nominal times; empty while the schedule is disabled, denied or held. */
   readonly nextFires: () => readonly number[];
@@ -97,7 +97,7 @@ type Parts = FireParts &
 export function createSchedules(o: Parts) {
   const { catalog, clock } = o;
   const roster = createRoster(o);
-  /** The roster changes in one piece of work at a time. */
+  /** One change of the roster at a time. */
   const serial = createSerial();
   const starts = createStarts(roster, serial, { ...o, onRoster });
   const view = async (schedule: Schedule): Promise<ScheduleView> => {
@@ -253,7 +253,7 @@ function createActs(roster: Roster, { onRoster, view, ...o }: ActParts) {
   };
 }
 
-/** A caller of one tenant or of some jobs is concerned by a pause of more, but does not learn who made it. */
+/** A caller who reaches one tenant or some jobs sees a pause that covers more, but not who made it. */
 function pausesFor(principal: Principal, { all, byOperator }: Pauses): readonly PauseInForce[] {
   const mayReach = (tenant: string): boolean => reachesTenant(principal, tenant) && !principal.jobs;
   const made = [...all()].filter(([tenant]) => tenant === '*' || reachesTenant(principal, tenant));
@@ -366,7 +366,7 @@ function findOwn(roster: Roster, id: string, reach: Reach): Schedule {
   throw new Problem('source-managed', `The schedule '${id}' is defined in ${file}: change it there.`);
 }
 
-/** Otherwise it could make the server call any address, or one from a secret that it may not name. */
+/** Otherwise such a caller could make the server call any address, or one from a secret that it may not name. */
 function heartbeatForbidden(): Problem {
   return new Problem('permission-denied', 'Agents and limited tokens may not set the `heartbeat` of a schedule.');
 }
@@ -409,7 +409,7 @@ type OwnTerms = Pick<StoredSchedule, 'id' | 'tenant' | 'createdAtMs' | 'createdB
 
 function keptTerms(before: Schedule, request: ScheduleRequest): OwnTerms {
   const { id, tenant, createdAtMs, createdBy, heartbeat } = before;
-  // Nobody can read the address, to send it again.
+  // Nobody can read the address, so nobody can send it again.
   const isKept = request.heartbeat === undefined && heartbeat !== undefined;
   const kept = { id, tenant, createdAtMs: createdAtMs ?? 0, createdBy: createdBy ?? '' };
   return { ...kept, ...(isKept && { heartbeat }) };

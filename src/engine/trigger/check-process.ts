@@ -1,5 +1,5 @@
-// Runs the script of a check as its job would run, but as no run: it waits in no queue, has no log, and leaves nothing
-// (ADR 0075).
+// Runs the script of a check as its job would run it, but not as a run: it waits in no queue, has no log, and leaves
+// nothing behind (ADR 0075).
 
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -211,7 +211,7 @@ function serveKv({ id, dir, plan, redactor }: Started, o: TriggerParts, signal: 
   });
 }
 
-/** Names of the folders of checks that an earlier server has left. */
+/** The names of the folders of checks that an earlier server left. */
 export async function leftChecks(runsDir: string): Promise<string[]> {
   const entries = await readdir(runsDir, { withFileTypes: true }).catch(() => []);
   return entries.filter((entry) => entry.isDirectory() && entry.name.startsWith(folderPrefix)).map(({ name }) => name);

@@ -19,7 +19,7 @@ import type { FilesTriggerOfJob } from './trigger-parts.ts';
 const betweenLooksMs = 10_000;
 /** A file that is being written is reported many times a second. */
 const shortestPauseMs = 500;
-/** At most a tenth of the time is spent with looking. */
+/** At most a tenth of the time is spent looking. */
 const pausePerLook = 9;
 const longestReadMs = 30_000;
 
@@ -54,7 +54,7 @@ export async function followFiles(trigger: FilesTriggerOfJob, o: LoopParts, sign
   }
 }
 
-/** A folder of another machine may never answer. Then it is not asked again, and the loop goes on. */
+/** A folder on another machine may never answer. It is then not asked again, and the loop goes on. */
 function createReader(trigger: FilesTriggerOfJob, o: LoopParts, signal: AbortSignal) {
   let reading: Promise<FoundFolder | undefined> | undefined;
   const hangs: FoundFolder = {
@@ -152,7 +152,7 @@ function createUnsettled(settleMs: number, monotonicMs: () => number) {
       const settled = fresh.filter(({ name }) => nowMs - (seen.get(name)?.sinceMs ?? nowMs) >= settleMs);
       return settled.toSorted((a, b) => a.modifiedMs - b.modifiedMs || (a.name < b.name ? -1 : 1));
     },
-    /** How long until the next of them may count. */
+    /** The time until the next of them may count. */
     nextMs(): number {
       const nowMs = monotonicMs();
       const waits = [...seen.values()].map(({ sinceMs }) => Math.max(0, sinceMs + settleMs - nowMs));

@@ -1,4 +1,4 @@
-// Listens to what the system reports of changes in a folder. Reports get lost, so they only say when to look.
+// Listens for changes in a folder that the system reports. Reports get lost, so they only say when to look.
 
 import { type FSWatcher, watch } from 'node:fs';
 
@@ -25,7 +25,7 @@ export function createReports(isWanted: (name: string) => boolean, onChange: () 
         // The system has no more watches. The folder is still read every ten seconds.
       }
     },
-    /** The folder may be another one when it is there again. */
+    /** When the folder is back, it may be another folder. */
     close,
   };
 }

@@ -1,4 +1,4 @@
-// Remembers which version of each file of a folder was dealt with, also over a restart (ADR 0075).
+// Remembers which version of each file in a folder was dealt with, even across a restart (ADR 0075).
 
 import { Problem } from '../../domain/problem.ts';
 import { createSha256 } from '../../lib/sha256.ts';
@@ -37,7 +37,7 @@ export function createLedger({ id, jobId, folder, match }: FilesTriggerOfJob, { 
     return undefined;
   }
 
-  /** Files that had gone, and are there again. One that is as it was is still known. */
+  /** Finds files that had gone and are back. A file that has not changed still counts as dealt with. */
   async function findReturned(files: readonly FoundFile[], present: Map<string, string>): Promise<void> {
     const unseen = files.filter(({ name }) => !present.has(name));
     if (unseen.length === 0) return;

@@ -1,5 +1,5 @@
-// Remembers when each trigger that follows files or has a check looked last, and what was wrong. As long as that is so,
-// it is also a result of the trigger, which `flwd doctor` reads.
+// Remembers when each trigger that follows files or has a check looked last, and what was wrong. While something is
+// wrong, it is also stored as a result of the trigger, which `flwd doctor` reads.
 
 import type { LimitFunction } from 'p-limit';
 import { triggerFailing } from '../../domain/trigger/job-trigger.ts';
@@ -39,7 +39,7 @@ export function createLooks({ store, clock, log, defaultTenant }: TriggerParts) 
     async add({ id, jobId }: Trigger, problem: string | null): Promise<void> {
       const before = last.get(id);
       const look = { atMs: clock.now(), problem };
-      // A text with a time or a number in it is another each time, and still the same problem.
+      // The text may differ each time, for example in a number, although the problem is the same.
       if (before && (before.problem === null) === (problem === null)) {
         last.set(id, look);
         return;
@@ -50,7 +50,7 @@ export function createLooks({ store, clock, log, defaultTenant }: TriggerParts) 
       await note(id, problem);
       last.set(id, look);
     },
-    /** Forgets triggers that the catalogue has no more. */
+    /** Forgets triggers that the catalogue no longer has. */
     async forgetOthers(ids: ReadonlySet<string>): Promise<void> {
       const failing = await store.triggers.failing();
       for (const id of [...failing, ...last.keys()]) {

@@ -1,4 +1,4 @@
-// Starts a run of the job of a trigger, in the transaction that notes what it is started for as dealt with.
+// Starts the run of a trigger. The same transaction notes the occasion as dealt with.
 
 import type { CatalogEntry } from '../../catalog/catalog.ts';
 import type { JsonValue } from '../../domain/job.ts';
@@ -18,17 +18,17 @@ export type Occasion = {
   readonly tenant: string;
   readonly type: 'job_ended' | 'file' | 'check';
   readonly logFields: Readonly<Record<string, string>>;
-  /** Before an expression sees anything. @throws Problem why the trigger may not start the job */
+  /** Called before any expression is evaluated. @throws Problem why the trigger may not start the job */
   readonly admit: (entry: CatalogEntry) => void;
   /** @throws ExpressionError */
   readonly evaluate: (text: string) => JsonValue;
   /** @throws Problem */
   readonly cause: () => Promise<Omit<TriggerCause, 'trigger_id'>>;
-  /** Notes it as dealt with. @throws Problem idempotency-conflict when it is already */
+  /** Notes the occasion as dealt with. @throws Problem idempotency-conflict if that was done already */
   readonly note: (tx: Transaction) => Promise<void>;
 };
 
-/** No run can be started at present. What it would be for stays to be dealt with. */
+/** No run can be started at present. The occasion is tried again later. */
 export class TryLater extends Error {
   readonly logFields: Readonly<Record<string, string>>;
   constructor(problem: Problem, logFields: Readonly<Record<string, string>>) {
@@ -64,7 +64,7 @@ export async function startRun(trigger: Trigger, occasion: Occasion, o: TriggerP
   }
 }
 
-/** Notes that no run is started for it, now or later. */
+/** Notes that no run will ever be started for the occasion. */
 export async function noteRefusal(
   trigger: Trigger,
   occasion: Occasion,

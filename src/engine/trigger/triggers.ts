@@ -48,7 +48,7 @@ export function createTriggers(o: TriggerParts) {
     /** Resolves when no more runs are started. */
     async close(): Promise<void> {
       ending.abort();
-      // A folder that does not answer keeps its loop waiting, which starts no runs any more.
+      // A folder that does not answer keeps its loop waiting. Such a loop starts no more runs.
       await atMost(closingMs, following);
     },
   };

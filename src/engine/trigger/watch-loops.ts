@@ -10,7 +10,7 @@ import type { LoopParts } from './looks.ts';
 import { type Trigger, triggersIn } from './trigger-parts.ts';
 
 const checksAtOnce = 4;
-/** The process has four threads for all files. */
+/** The process has four threads for all its file operations. */
 const readsAtOnce = 2;
 /** After an error of flwd itself. */
 const restMs = 60_000;

@@ -1,5 +1,5 @@
-// Keeps what became of each delivery, without its headers and its body, and starts a run with the arguments of an
-// earlier one.
+// Records the outcome of each delivery, without its headers and body, and starts a run with the arguments of an earlier
+// delivery.
 
 import { isObject } from '../../catalog/arguments/subschemas.ts';
 import { definitionOf } from '../../catalog/catalog.ts';

@@ -1,5 +1,5 @@
-// Reads a delivery whose proof is right: its event, by what it is known, whether it only tests the address, and the
-// arguments of its run.
+// Reads a delivery whose proof is right: its event, the keys by which a duplicate is recognised, whether it only tests
+// the address, and the arguments of its run.
 
 import { isObject } from '../../catalog/arguments/subschemas.ts';
 import { evaluateForDelivery } from '../../catalog/expression/expression.ts';

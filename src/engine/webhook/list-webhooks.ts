@@ -10,7 +10,7 @@ import type { Webhook, WebhookParts } from './webhook-parts.ts';
 export type WebhookQuery = {
   readonly tenant: string | undefined;
   readonly jobId: string | undefined;
-  /** Only those behind this place. */
+  /** Only those after this place. */
   readonly after: WebhookPlace | undefined;
   readonly offset: number;
   /** undefined: all. */

@@ -40,7 +40,7 @@ const checks: Readonly<Record<SignedScheme, Check>> = {
   // https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
   standard: ({ body, read }, given, key) => {
     const bytes = Buffer.from(key.replace(/^whsec_/, ''), 'base64');
-    // A stored secret that is no base64 would be an empty key, which everyone knows.
+    // A stored secret that is not base64 would decode to an empty key, which everyone knows.
     if (bytes.length < fewestKeyBytes) return false;
     const text = `${read('webhook-id') ?? ''}.${read('webhook-timestamp') ?? ''}.`;
     const expected = `v1,${createHmac('sha256', bytes).update(text).update(body).digest('base64')}`;

@@ -1,4 +1,4 @@
-// Says what a delivery would do, by the same steps as a real one, without its proof. Starts and keeps nothing.
+// Says what a delivery would do: takes the same steps as for a real one, except its proof. Starts and keeps nothing.
 
 import type { JsonObject, JsonValue } from '../../domain/job.ts';
 import { Problem } from '../../domain/problem.ts';

@@ -29,7 +29,7 @@ export type AttemptContext = {
 
 export type AttemptStart = {
   readonly run: Pick<Run, 'run_id' | 'job_id' | 'tenant' | 'args' | 'security' | 'trace'> &
-    // The check of a trigger is no run.
+    // The check of a trigger is not a run.
     Partial<Pick<Run, 'trigger' | 'labels'>>;
   readonly plan: RunPlan;
   readonly at: { readonly stepId: string; readonly attempt: number };

@@ -107,9 +107,10 @@ export function createOutput(o: Destination) {
 }
 
 /**
- * A script that fills the disk leaves a spool that holds the room for the rest of its log. The script would take room
- * that is freed before its end. If that is not enough, the log keeps only the end of the rest, so that the run ends.
- * The spool then gives up what the log leaves out, although the log cannot say so yet: it may have no room for a byte.
+ * When a script has filled the disk, its spool takes the room that the rest of its log needs. So the spool frees what
+ * the log already has, but only after the script has ended: a running script would take the room again. If that is not
+ * enough, the log keeps only the end of the rest, so that the run can end. The spool then also frees what the log
+ * leaves out, although the log cannot say so yet: it may have no room for a single byte.
  */
 function createRoomOnFullDisk(o: { readonly discard: (log: LogWriter, isEndOnly: boolean) => void }) {
   let isScriptOver = false;

@@ -74,8 +74,8 @@ function saysErrors(command: string): boolean {
 }
 
 /**
- * Lines that follow the error itself: frames of a stack, the rest of Node's dump of an error, what tar, make, rsync
- * and git add, and what continues the line before.
+ * Lines that follow the error itself: frames of a stack, the rest of Node's dump of an error, what tar, make, rsync and
+ * git print after it, and continuations of the line before.
  */
 const afterwards =
   /^(?:\s+at |\t|Node\.js v\d|\s*[{}\])]+[,;]?$|\s+\w+: |note: |set: usage: |rsync error: |tar(?: \(child\))?: (?:Error is not recoverable|Child returned status |Removing leading |.*: Cannot write: Broken pipe$)|make(?:\[\d+\])?: \*\*\* \[.*\] Error \d+$|and the repository exists|Please make sure you have the)|see previous errors|due to previous errors/;
@@ -88,7 +88,7 @@ export function isError(line: string): boolean {
   return !afterwards.test(line);
 }
 
-/** The lines that may say what is wrong. A file that could not be written is missing later, which is no news. */
+/** The lines that may say what is wrong. Leaves out that a file is missing which could not be written before. */
 export function errorsIn(lines: readonly string[]): string[] {
   const errors = lines.filter(isError);
   const unwritten = errors.map((line) => unwrittenFile.exec(line)?.[1]);

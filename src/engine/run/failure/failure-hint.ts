@@ -72,7 +72,7 @@ const rules: readonly LineRule[] = [
     hint: () => `the script has Windows line endings: ${saveForUnix}`,
   },
   {
-    // A word of the script, or one that it has read from elsewhere. Other programs also print `'12\r'`.
+    // A word of the script, or one that the script has read. Other programs also print `'12\r'`.
     says: /\$'[^']*\\r'|\\r: (?:No such file or directory|numeric argument required)$/,
     hint: () => `the script, or the text that it reads, has Windows line endings: ${saveForUnix}`,
   },

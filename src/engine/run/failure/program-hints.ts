@@ -24,7 +24,7 @@ const offers: Readonly<Record<HostNeed, string>> = {
   mail,
 };
 
-/** They fail in every sandbox, whatever they say. */
+/** They fail in every sandbox, whatever error they print. */
 const useless = new Set(['sudo', 'su', 'doas', 'runuser', 'systemctl', 'crontab', 'at']);
 
 const rules: readonly (LineRule & { readonly program: string })[] = [
