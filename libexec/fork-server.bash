@@ -32,7 +32,7 @@ take_pipe() {
     spare=64
   fi
   exec 4<>"$pipes/$spare" 9<>"$pipes/$((spare - 1))" && spare=$((spare - 2)) || return
-  # The next server removes them. Then `<>` makes ordinary files, which nobody could wait at.
+  # The next server removes the pipes. Then `<>` creates ordinary files, on which nobody can wait.
   [[ -p /proc/self/fd/4 && -p /proc/self/fd/9 ]]
 }
 

@@ -2,7 +2,7 @@
 # folder that the run shares with the server (src/exec/kv). Works without network and sockets, in every profile.
 # usage: kv.bash get|set|delete WORD…
 
-# How long a server that is being restarted may take.
+# How many seconds a restart of the server may take.
 patience=300
 
 usage() {
@@ -86,7 +86,7 @@ case $how$kind$shows_version in
   doneget1) printf '%s\n' "$rest" ;;
   done*) ;;
   missing*)
-    # Without a word, because scripts handle it: `flwd_kv_get KEY || …`. A run that fails for it has a hint.
+    # Prints nothing, because scripts handle it: `flwd_kv_get KEY || …`. A run that fails for it has a hint.
     (($# == 2)) || exit 1
     printf %s "$2"
     ;;

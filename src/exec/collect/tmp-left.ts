@@ -25,7 +25,7 @@ export async function lookAtTmp(attemptDir: string, { shim, tmpFd }: ShimStatus)
 async function look(attemptDir: string, folder: number): Promise<void> {
   try {
     const mounts = mountsIn(attemptDir);
-    // The host's, if the job was granted it.
+    // If the job was granted /tmp, it is the host's.
     if (mounts.has('/tmp')) return;
     const isKept = (path: string): boolean => mounts.has(`/tmp/${path}`);
     const found = await findLeftFiles({ dir: `/proc/self/fd/${folder}`, shownBelow: '/tmp/', isKept });

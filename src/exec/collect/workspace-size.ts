@@ -31,7 +31,7 @@ export type WorkspaceWatch = ReturnType<typeof watchWorkspace>;
 /**
  * @param o.onOver called once, with the bytes found when the limit was passed (there may be more), or with
  * `unmeasurable`
- * @param o.onFault gets a bug or an error of the file system, after which the workspace is no longer watched
+ * @param o.onError gets a bug or an error of the file system, after which the workspace is no longer watched
  */
 export function watchWorkspace(o: {
   readonly dir: string;

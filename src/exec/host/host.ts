@@ -119,7 +119,7 @@ async function runTrials(profiles: readonly SecurityProfile[], dir: string): Pro
   });
   try {
     const [code, signal] = await once(child, 'close');
-    // The shell leaves behind what it has started.
+    // A killed shell leaves its trials running.
     if (signal && child.pid !== undefined) killGroup(child.pid);
     return signal ?? (code === 0 ? null : String(code));
   } catch (error) {
@@ -131,7 +131,7 @@ function killGroup(leader: number): void {
   try {
     process.kill(-leader, 'SIGKILL');
   } catch {
-    // Nothing of it is left.
+    // The group is gone.
   }
 }
 

@@ -28,7 +28,7 @@ export type KvAnswer =
 
 export type KvReading =
   | { readonly kind: 'request'; readonly request: KvRequest }
-  /** It is still being written, or was withdrawn. */
+  /** The request is still being written, or was withdrawn. */
   | { readonly kind: 'none' }
   | { readonly kind: 'refused'; readonly message: string };
 

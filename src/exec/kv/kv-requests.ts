@@ -13,7 +13,7 @@ export type KvRequests = ReturnType<typeof serveKvRequests>;
 const mostAtOnce = 32;
 /** Limits an attempt to 500 requests a second. */
 const pauseMs = 2;
-/** After each change of the folder that was not a request, the next look waits a little longer, up to this. */
+/** After each change of the folder that was not a request, the next look waits a little longer, at most this long. */
 const longestMissMs = 20;
 const mostEntries = 1_000;
 const againMs = 1_000;

@@ -75,7 +75,7 @@ export function attend(attemptDir: string, shimEnded: Promise<unknown>, unsaid: 
     async () => {
       const status = await retryShortage(() => untilNothingLeft(attemptDir));
       await retryShortage(() => removeSecrets(attemptDir));
-      // If the script succeeded without the process that the kernel has ended, that is no failure.
+      // If the script succeeded without the process that the kernel ended, it has not failed.
       const { outOfMemory } = await retryShortage(() => leaveGroups(attemptDir, status.exitCode !== 0));
       const found = await retryShortage(() => endOf(attemptDir, status, unsaid));
       const end = outOfMemory ? withMemory(found) : found;

@@ -23,7 +23,7 @@ export function resumeAttempt(attemptDir: string, hasBegun = false): AttemptProc
   }
   if (!existsSync(attemptDir) && isLeftWithoutFolder(attemptDir)) return attend(attemptDir, Promise.resolve(), removed);
   if (giveUp(attemptDir) || readStatus(attemptDir)?.isGivenUp) {
-    // The order to start was given, and a cancel may prevent that it is given again.
+    // The order to start was given. A cancel may keep it from being given again, so the secrets go now.
     removeSecrets(attemptDir);
     return hasBegun ? attend(attemptDir, Promise.resolve(), removed) : undefined;
   }

@@ -1,5 +1,5 @@
-// Sees text as a reader does who is shown neither colours nor NULs nor characters without width: a secret that they
-// interrupt can be read, and copied, in one piece. JSON may write them as escapes.
+// Sees text as a reader sees it: without colours, NULs and characters that have no width. A secret that these interrupt
+// can still be read, and copied, in one piece. JSON may write them as escapes.
 
 import { isAscii } from 'node:buffer';
 import { isInvisible } from '../../lib/plain-text.ts';
@@ -8,7 +8,7 @@ import type { Stretch } from './needle-scan.ts';
 /** What a reader sees, and where it is in the text. */
 type Visible = {
   readonly bytes: Buffer;
-  /** Ascending places of visible bytes, before which something is left out. */
+  /** Ascending places of visible bytes. Something is left out before each of them. */
   readonly gaps: readonly number[];
   /** For each of the gaps, how many bytes are left out up to there. */
   readonly leftOut: readonly number[];
@@ -27,8 +27,9 @@ const mayBegin = Uint8Array.from({ length: 256 }, (_, byte) =>
 );
 
 /**
- * Whether a closer look is worth its time; a few passes of native code take a tenth of the search for secrets. Other
- * control characters alone are no reason, because all that show text show a sign in their place.
+ * Whether a closer look is worth its time: a few passes of native code take a tenth of the time of the search for
+ * secrets. Other control characters alone are no reason, because every program that shows text shows a sign in their
+ * place.
  */
 function mayHide(bytes: Buffer): boolean {
   return bytes.includes(escapeByte) || bytes.includes(0) || bytes.includes('\\u') || !isAscii(bytes);
@@ -81,7 +82,7 @@ function endOfInvisible(bytes: Buffer, at: number): number {
   return code === 0x9b ? endOfShort(bytes, at + size) : at + size;
 }
 
-/** Those of the characters beyond 16 bits that have no width come in two escapes. */
+/** A character beyond 16 bits is written as two escapes. */
 function endOfJsonEscape(bytes: Buffer, at: number): number {
   const code = jsonCode(bytes, at);
   const end = at + 6;
@@ -101,7 +102,7 @@ function jsonCode(bytes: Buffer, at: number): number {
   return /^[\da-f]{4}$/i.test(digits) ? Number.parseInt(digits, 16) : -1;
 }
 
-/** `at` is behind ESC. undefined: no address or title for a terminal (OSC) begins there. */
+/** `at` is the place after ESC. undefined: what begins there is not an address or a title for a terminal (OSC). */
 function endOfLink(bytes: Buffer, at: number): number | undefined {
   if (bytes[at] !== 0x5d) return undefined;
   let end = at + 1;
@@ -110,7 +111,7 @@ function endOfLink(bytes: Buffer, at: number): number | undefined {
   return bytes[end] === escapeByte && bytes[end + 1] === backslash ? end + 2 : at;
 }
 
-/** `at` is behind ESC, which alone is left out if no sequence follows it (ECMA-48). */
+/** `at` is the place after ESC. If no sequence follows (ECMA-48), only ESC itself is left out. */
 function endOfSequence(bytes: Buffer, at: number): number {
   const isControl = bytes[at] === 0x5b;
   let end = isControl ? at + 1 : at;
@@ -141,7 +142,7 @@ function createPlaces({ gaps, leftOut }: Visible): (at: number) => number {
   };
 }
 
-/** What `find` finds in the text without what is invisible; nothing if there is nothing invisible. */
+/** What `find` finds in the visible part of the text. Empty if all of the text is visible. */
 export function findVisible(bytes: Buffer, find: (bytes: Buffer) => Stretch[]): Stretch[] {
   const visible = visibleIn(bytes);
   if (!visible) return [];

@@ -22,7 +22,7 @@ const longestLineBytes = 64 * 1024;
 const firstBufferBytes = 16 * 1024;
 const lastBufferBytes = readBytes + longestLineBytes;
 const smallestHoleBytes = 64 * 1024 * 1024;
-/** How much before the end of the file reading continues after it was too far behind. */
+/** After reading was too far behind, it continues this far before the end of the file. */
 const nearEndBytes = 8 * 1024 * 1024;
 const newline = 10;
 
