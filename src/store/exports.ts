@@ -1,4 +1,4 @@
-// How far the journal was searched for what a collector gets, and what spans are made of (ADR 0072, ADR 0081).
+// Remembers how far the journal was exported to a collector, and reads what spans are made of (ADR 0072, ADR 0081).
 
 import type { RunStatus, StepKind, StepStatus, Trigger } from '../domain/run.ts';
 import type { Trace } from '../domain/trigger/trace.ts';

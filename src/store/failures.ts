@@ -138,7 +138,7 @@ async function revisionOf(db: Kysely<Schema>, id: string): Promise<string | null
   return source.revision;
 }
 
-/** Counts a failed run to its group. A success of the job fixes its failures. */
+/** Counts a failed run in its group. A success of the job fixes its failures. */
 export async function countFailure(db: Kysely<Schema>, run: Ended): Promise<void> {
   const { tenant, job_id: jobId, status } = run;
   if (status === 'success') return void (await fixFailures(db, { tenant, jobId }));

@@ -41,7 +41,7 @@ const shown = [
   'updated_by',
   'expires_at',
 ] as const satisfies readonly (keyof KvRow)[];
-/** The highest character. Behind a prefix, it marks the end of all keys with that prefix. */
+/** The highest character. After a prefix, it marks the end of all keys with that prefix. */
 const lastCharacter = '\u{10ffff}';
 const whole = { tenant: '', namespace: '' };
 
@@ -56,7 +56,7 @@ export function createKvStore({ read, transact }: Database) {
         .where(isLive(nowMs))
         .executeTakeFirst(),
 
-    /** Ordered by key, from behind `after`. Without a total: counting a million keys would block the server. */
+    /** Ordered by key, beginning after `after`. Without a total: counting a million keys would block the server. */
     list(
       where: Pick<KvPlace, 'tenant' | 'namespace'> & { readonly prefix: string; readonly nowMs: number },
       { limit, after }: Page,

@@ -21,7 +21,7 @@ export type LateStore = ReturnType<typeof createLateStore>;
 
 /** How many of the newest rows say when a receiver was last told. */
 const mostTold = 50;
-/** A run that succeeds in a span is expected to have been created at most so long before. */
+/** A run that succeeds in a span is expected to have been created at most this long before it. */
 const longestRunMs = 3 * 86_400_000;
 
 export function createLateStore(database: Database) {
@@ -38,7 +38,7 @@ export function createLateStore(database: Database) {
         .executeTakeFirst();
       return row !== undefined;
     },
-    /** If it was over, it is open again from now on, with the new detail. It stays told. */
+    /** If it was over, it is open again from now on, with the new detail. Nobody is told again. */
     async reopen(tx: Transaction, late: NewLate): Promise<void> {
       const { atMs: at, detail } = late;
       await rowOf(tx, late).set({ at, detail, over_at: null }).where('over_at', 'is not', null).execute();
@@ -54,7 +54,7 @@ export function createLateStore(database: Database) {
     async end(tx: Transaction, late: Late, atMs: number): Promise<void> {
       await rowOf(tx, late).set({ over_at: atMs }).execute();
     },
-    /** Those that nobody has made notifications of, oldest first. */
+    /** Those that have no notifications yet, oldest first. */
     async untold(limit: number): Promise<readonly Late[]> {
       return (await select().where('told', 'is', null).orderBy('at').limit(limit).execute()).map(toLate);
     },
@@ -121,7 +121,7 @@ function createExpecting({ read }: Database) {
       for (const { jobId, terms, sinceMs } of begun)
         await tx.db.insertInto('expecting_jobs').values({ job_id: jobId, terms, since_at: sinceMs }).execute();
     },
-    /** The runs that work, with the time of their start. */
+    /** The runs in progress, with the time of their start. */
     async running(): Promise<readonly (JobOfTenant & { readonly runId: string; readonly startedAtMs: number })[]> {
       const rows = await read
         .selectFrom('runs')

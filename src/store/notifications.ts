@@ -38,7 +38,7 @@ export type FailingJob = {
   /** The last of its failed runs. */
   readonly runId: string;
   readonly failures: number;
-  /** When each channel, or origin of a webhook, last heard of each failure: by both, with a space between. */
+  /** When each channel, or origin of a webhook, last heard of each failure. A key is both, with a space between. */
   readonly told: Readonly<Record<string, number>>;
 };
 

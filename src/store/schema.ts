@@ -397,7 +397,9 @@ export type WebhookRow = {
   bound_to: string | null;
 };
 
-/** By what a delivery is known that started a run. A second delivery with the key is a duplicate (ADR 0066). */
+/**
+ * A key by which a delivery that started a run is recognised. A second delivery with the key is a duplicate (ADR 0066).
+ */
 type DeliveryKeyRow = {
   webhook_id: string;
   key: string;

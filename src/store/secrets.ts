@@ -19,7 +19,7 @@ const shown = [
 
 export function createSecretStore({ read }: Database) {
   return {
-    /** Ordered by name, from behind `after`, without the sealed texts. */
+    /** Ordered by name, beginning after `after`, without the sealed texts. */
     page: async (
       tenant: string,
       { limit, offset = 0, after }: { readonly limit: number; readonly offset?: number; readonly after?: string },

@@ -52,7 +52,7 @@ export function createTokenStore({ read }: Pick<Database, 'read'>) {
       return { tokens, total, nextCursor: last && rows.length > limit ? toCursor(last) : null };
     },
 
-    /** A token that is revoked already stays unchanged. */
+    /** A token that was already revoked stays unchanged. */
     async revoke(tx: Transaction, id: string, atMs: number): Promise<void> {
       await tx.db
         .updateTable('tokens')

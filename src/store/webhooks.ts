@@ -196,8 +196,8 @@ function toWebhook(row: WebhookRow): MadeWebhook {
 function createDeliveries({ read, transact }: Pick<Database, 'read' | 'transact'>) {
   return {
     /**
-     * Removes the oldest deliveries of the webhook if there are more than 100. A delivery without a run whose body came
-     * before with the same result is only counted there, with the problem that it had this time.
+     * Removes the oldest deliveries of the webhook if there are more than 100. If a delivery without a run has the body
+     * and the result of an earlier one, only the count and the problem of that one change.
      */
     async addDelivery(tx: Transaction, row: DeliveryRow): Promise<void> {
       await tx.db

@@ -17,7 +17,7 @@ import { restoredDamageFile } from './backup-files.ts';
  * data dir may have another path when an interrupted restore is finished.
  */
 export type Move = {
-  /** Which of targetsOf(). */
+  /** An index into targetsOf(). */
   readonly target: number;
   /** An entry of the target, if the target itself stays. */
   readonly entry?: string;

@@ -66,7 +66,7 @@ export function createLogAppend(o: {
       state.spool.set(spoolKey({ stepId, attempt }), spool);
       uncheckedBytes += textBytes;
     },
-    /** Writes the state if many lines were left out since the last time. */
+    /** Writes the state if much text was left out since the last time. */
     checkpointIfDue(): void {
       if (uncheckedBytes >= checkpointBytes) checkpoint();
     },

@@ -13,8 +13,8 @@ export function createTextFinder(text: string): TextFinder {
 
 /**
  * Horspool's search: looks at the byte where the text would end, and skips as far as that byte allows.
- * @returns a function that says whether the text is there; also true if there was too much to compare, as when one
- * searches 'abaa' in 'aaaa'
+ * @returns a function that says whether the text may be there. It also returns true if there was too much to compare,
+ * for example when 'abaa' is searched for in 'aaaa'
  */
 export function createTextCheck(text: string): (bytes: Uint8Array, from: number, to: number) => boolean {
   const wanted = toBytes(text);
@@ -33,8 +33,8 @@ export function createTextCheck(text: string): (bytes: Uint8Array, from: number,
     return false;
   }
 
-  // Looks at six places in turn: two looks that depend on each other make a processor wait. And asks only at each third
-  // look whether the text may end there: where it may, the others skip nothing. Three times as fast.
+  // Looks at six places in turn, because two looks that depend on each other make a processor wait. Only every third
+  // look asks whether the text may end there: where it may, the other looks skip nothing. This is three times as fast.
   return (bytes, from, to) => {
     comparison.allow(to - from);
     const part = Math.trunc(Math.max(0, to - from - last) / 6);
@@ -94,7 +94,7 @@ export function createTextCheck(text: string): (bytes: Uint8Array, from: number,
   };
 }
 
-/** Says whether the text ends at a place; also true after it has compared more bytes than it was allowed. */
+/** Says whether the text ends at a place. Also says so after it has compared more bytes than it was allowed. */
 function createComparison(wanted: Uint8Array) {
   const last = wanted.length - 1;
   let left = 0;

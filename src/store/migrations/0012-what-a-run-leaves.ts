@@ -1,4 +1,4 @@
-// The step of an artifact may be unknown, and a run records what it left behind.
+// Artifacts whose step is unknown, and what a run left behind.
 
 import { sql } from 'kysely';
 import type { Migration } from './migration.ts';

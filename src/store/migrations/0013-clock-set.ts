@@ -1,5 +1,5 @@
-// For a wall clock that is set: stores the end of a wait in the queue as a time that can be moved, and up to when a
-// schedule may have fired before its times were rewound.
+// Times that move when the wall clock is set: until when a run may wait in the queue, and up to when a schedule may
+// have fired before its times were rewound.
 
 import type { Migration } from './migration.ts';
 

@@ -1,5 +1,5 @@
-// Whether a schedule is held, where an operation says so rather than its config.yaml, and from when on it fires again.
-// And a table of what an instance keeps of its host: its time zone, and the boot it has seen last.
+// Whether an operation holds or releases a schedule, whatever its config.yaml says, and from when on the schedule fires
+// again. A table of facts about the host: its time zone, and the last boot that the instance has seen.
 
 import type { Migration } from './migration.ts';
 

@@ -1,4 +1,4 @@
-// What became of the ends of runs, and of other happenings, that triggers wait for.
+// The results of triggers: what became of each end of a run, and of other things that triggers wait for.
 
 import type { Migration } from './migration.ts';
 

@@ -1,4 +1,4 @@
-// The addresses that have taken a mail which the server refused for others.
+// The addresses that a mail was delivered to, when the mail server refused it for others.
 
 import type { Migration } from './migration.ts';
 

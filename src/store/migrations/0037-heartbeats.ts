@@ -1,4 +1,4 @@
-// The addresses that schedules call after each success, and how the calls went.
+// The addresses to call after each success of a schedule, and how the calls went.
 
 import { sql } from 'kysely';
 import type { Migration } from './migration.ts';

@@ -1,4 +1,4 @@
-// Backfills: the times of a schedule that get a run afterwards.
+// Backfills: past times of a schedule that get a run later.
 
 import { sql } from 'kysely';
 import type { Migration } from './migration.ts';

@@ -11,7 +11,7 @@ const conflicts = ['40001', '40P01'];
 /** Messages of `pg`, without a code, for a lost connection. */
 const noConnection = /^(?:Connection terminated|Client has encountered a connection error|timeout exceeded)/;
 
-/** For any reason why there is no connection. */
+/** The failure when there is no connection, for any reason. */
 export function unreachable(error: unknown): DatabaseFailure {
   const words = error instanceof Error && error.message !== '' ? error.message : 'the database cannot be reached';
   return new DatabaseFailure(words, { isDamage: false, cause: error });

@@ -1,4 +1,4 @@
-// Which steps of a run started in it. One that a rerun kept did not: it has the times of the earlier run.
+// Which steps of a run started in it. A step that a rerun kept did not: it has the times of the earlier run.
 
 import type { Expression, ExpressionBuilder, SqlBool } from 'kysely';
 import { isWork } from '../../domain/job-times.ts';
@@ -13,7 +13,7 @@ export function whereStartedHere(eb: ExpressionBuilder<Schema, 'steps'>): Expres
   return eb('steps.epoch', '>', 0);
 }
 
-/** Work of an earlier run. A run that kept some took less time than its job takes. */
+/** Whether a step is work of an earlier run. A run that kept such steps took less time than its job takes. */
 export function isKeptWork(step: Pick<StepRow, 'epoch' | 'kind' | 'started_at'>): boolean {
   return isWork(step) && step.started_at !== null && !isStartedHere(step);
 }

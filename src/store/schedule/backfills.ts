@@ -1,4 +1,4 @@
-// Backfills: which runs of a schedule are to be added afterwards, and how far that is (ADR 0076).
+// Backfills: the past times of a schedule that are to get a run, and how far each backfill has come (ADR 0076).
 
 import type { Expression, SqlBool } from 'kysely';
 import { type Backfill, backfillLabel } from '../../domain/schedule.ts';

@@ -69,7 +69,7 @@ export function createScheduleStore({ read }: Pick<Database, 'read'>) {
   };
 }
 
-/** Where each schedule is, and the runs it starts. */
+/** The state of each schedule, and the runs it starts. */
 function createStates(read: Database['read']) {
   return {
     /** By schedule id. Includes schedules of config.yaml, and some schedules that no longer exist. */

@@ -148,7 +148,7 @@ export async function examineStore(o: {
 }
 
 async function readWaitingMessages(connection: DatabaseSync): Promise<WaitingMessages[]> {
-  // Notifications have had channels since there is this table.
+  // A database with this table also has channels for notifications.
   return hasTable(connection, 'failing_jobs') ? readWaiting(kyselyOver(connection), { tenant: '*' }) : [];
 }
 

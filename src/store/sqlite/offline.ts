@@ -157,7 +157,7 @@ export async function withMakers<T>(dbPath: string, work: (makers: Makers) => Pr
   if (!existsSync(dbPath)) return undefined;
   const connection = connectOffline(dbPath);
   try {
-    // Schedules have had the columns that are read here since there is this table.
+    // A database with this table also has the columns of schedules that are read here.
     if (!hasTable(connection, 'heartbeats')) return undefined;
     const read = kyselyOver(connection);
     return await work({ tokens: createTokenStore({ read }), schedules: createScheduleStore({ read }) });

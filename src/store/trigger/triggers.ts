@@ -1,4 +1,5 @@
-// How far the journal was searched for runs whose end starts another job, and what became of each such end (ADR 0069).
+// Remembers how far the journal was searched for runs whose end starts another job (ADR 0069), and the results of all
+// triggers.
 
 import type { RunStatus } from '../../domain/run.ts';
 import { triggerFailing } from '../../domain/trigger/job-trigger.ts';

@@ -28,7 +28,7 @@ export function createWatchedFileStore({ read, transact }: Database) {
       return new Map(rows.map(({ name, stamp }) => [name, stamp]));
     },
 
-    /** The stamps of those of the names that are known, also of files that have gone since. */
+    /** The stamps of the names that are known, including files that have gone since. */
     async stamps(folderId: string, names: readonly string[]): Promise<ReadonlyMap<string, string>> {
       const known = new Map<string, string>();
       for (const some of inParts(names)) {
@@ -72,14 +72,14 @@ export function createWatchedFileStore({ read, transact }: Database) {
       return added;
     },
 
-    /** Files that had gone are there again, as they were. */
+    /** Notes that files which had gone are back, unchanged. */
     noteBack: (tx: Transaction, folderId: string, names: readonly string[]): Promise<void> =>
       setGone(tx, folderId, names, null),
     noteGone: setGone,
 
-    /** Forgets files that have gone since before `beforeMs`. @returns how many, at most `limit` */
+    /** Forgets files that had gone before `beforeMs`. @returns how many, at most `limit` */
     removeGone: (beforeMs: number, limit: number): Promise<number> => removeGone({ read, transact }, beforeMs, limit),
-    /** Forgets folders that were not read since before `beforeMs`. @returns how many, at most `limit` */
+    /** Forgets folders that were last read before `beforeMs`. @returns how many, at most `limit` */
     removeFolders: (beforeMs: number, limit: number): Promise<number> =>
       removeFolders({ read, transact }, beforeMs, limit),
   };

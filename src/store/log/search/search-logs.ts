@@ -1,4 +1,4 @@
-// Searches the logs of all runs, those that ended last first (ADR 0070).
+// Searches the logs of all runs, most recently ended first (ADR 0070).
 
 import { setImmediate as yieldNow } from 'node:timers/promises';
 import pLimit from 'p-limit';
@@ -35,7 +35,7 @@ type LogHit = Omit<FoundLine, 'at'> & { readonly runId: string; readonly jobId: 
 export type LogSearchPage = {
   /** Newest run first, and last line first. */
   readonly hits: readonly LogHit[];
-  /** Where the search goes on; null when it is through. */
+  /** Where the search continues; null when it is done. */
   readonly nextCursor: string | null;
   /** The logs of all runs that ended since then were searched; null: all logs were. */
   readonly fromMs: number | null;
@@ -54,9 +54,9 @@ type Parts = {
   readonly thread: Pick<SearchThread, 'search'>;
 };
 
-/** How long an answer may take, with the time in which it waits for its turn. */
+/** How long an answer may take, including the wait for its turn. */
 const mostMs = 2_000;
-/** How many searches go on at a time. */
+/** How many searches run at a time. */
 const searchesAtATime = 2;
 /**
  * How long a search can continue among the runs that had not ended when it began. Thousands of them may have ended
@@ -125,7 +125,7 @@ function filterOf({ text, level, sinceMs, untilMs }: LogSearchQuery): LogFilter 
 type Piece = SearchedSegment & { readonly run: SearchedRun };
 type Task = { readonly pieces: readonly Piece[]; readonly end: SearchPosition };
 
-/** The segments behind a position, in pieces of work. Each says where a search goes on after it. */
+/** The segments after a position, in pieces of work. Each says where the search continues after it. */
 async function* tasks(o: Parts, begin: SearchPosition, query: LogSearchQuery): AsyncGenerator<Task> {
   if (begin.beforeSeq !== undefined) {
     const run = await searchedRun(o.db.read, begin, query);

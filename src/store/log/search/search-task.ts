@@ -1,4 +1,4 @@
-// What the thread of a search is given, and what it gives back.
+// The input of the search thread, and its answer.
 
 import type { LogLevel } from '../../../domain/log-line.ts';
 import type { LogFilter } from '../log-search.ts';
@@ -36,6 +36,6 @@ export type FoundLine = {
   readonly seq: number;
   readonly timestamp: string;
   readonly level: LogLevel;
-  /** At most some 1,000 characters, around the text that was searched. */
+  /** At most about 1,000 characters, around the text that was searched for. */
   readonly message: string;
 };

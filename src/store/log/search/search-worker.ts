@@ -13,7 +13,7 @@ import type { FoundLine, SearchedSegment, SearchFound, SearchTask } from './sear
 const mostChars = 1000;
 const charsBefore = 200;
 
-// The segments of one task are in memory at a time.
+// Only the segments of one task are in memory at a time.
 const serial = createSerial();
 parentPort?.on('message', ({ id, task }: { readonly id: number; readonly task: SearchTask }) => {
   void serial.run(async () => {

@@ -1,11 +1,11 @@
-// The runs of a search, in the order in which they are searched: those that had not ended when it began, newest first,
-// then the others by their end, last first. No run changes its place while a client pages.
+// The runs of a search, in the order in which they are searched: first those that had not ended when it began, newest
+// first, then the others, most recently ended first. No run changes its place while a client reads page after page.
 
 import type { Kysely } from 'kysely';
 import type { RunStatus } from '../../../domain/run.ts';
 import type { Schema } from '../../schema.ts';
 
-/** Up to where a search came. All times in ms. */
+/** How far a search has come. All times are in ms. */
 export type SearchPosition = {
   /** When the search began. */
   readonly asOfMs: number;
@@ -28,7 +28,7 @@ export type RunSelection = {
 
 export type SearchedRun = { readonly id: string; readonly jobId: string; readonly endedMs: number | null };
 
-/** The run if it is one of those; in the part of the search that the position is in. */
+/** The run at the position, with the position's `endedMs`; undefined when the selection leaves it out. */
 export async function searchedRun(
   db: Kysely<Schema>,
   { runId = '', endedMs }: SearchPosition,
@@ -43,7 +43,7 @@ const runsAtATime = 250;
 
 const columns = ['id', 'job_id', 'tenant', 'status', 'finished_at'] as const;
 
-/** Yields the runs behind a position. A slice may be empty: a filter can rule out many runs. */
+/** Yields the runs after a position. A slice may be empty: a filter can rule out many runs. */
 export async function* searchedRuns(
   db: Kysely<Schema>,
   position: SearchPosition,
@@ -90,7 +90,7 @@ async function openRuns(db: Kysely<Schema>, { asOfMs, runId }: SearchPosition, {
   return rows.filter(({ id }) => runId === undefined || id < runId).toSorted((a, b) => (a.id < b.id ? 1 : -1));
 }
 
-/** The next runs by their end, last first. */
+/** The next runs by their end, the most recent first. */
 export function endedRuns(
   db: Kysely<Schema>,
   { endedMs, runId }: SearchPosition,
@@ -105,7 +105,7 @@ export function endedRuns(
   return below.orderBy('finished_at', 'desc').orderBy('id', 'desc').limit(runsAtATime);
 }
 
-/** The tenant is part of the query, and the other filters are not: an index has the runs of a tenant by their end. */
+/** Only the tenant is part of the query, because an index has the runs of a tenant by their end. */
 function ofTenant(db: Kysely<Schema>, tenant: string | undefined) {
   const runs = db.selectFrom('runs').select(columns);
   return tenant === undefined ? runs : runs.where('tenant', '=', tenant);
