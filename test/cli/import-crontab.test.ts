@@ -51,7 +51,7 @@ test('each line becomes a secure job with a held schedule, and a second import a
   expect(first.stdout).toContain(`config.yaml:      permissions: {network: all, read: [/srv/www], write: [${dir}]}\n`);
   expect(first.stdout).toContain(`flwd.yaml:        security: {paths: [`);
   expect(first.stdout).toMatch(
-    /all jobs together\n {2}note: +cron mails what it prints to ops@example.org; .* \(2 jobs\)\n/,
+    /all jobs together\n {2}note: +cron mails the output to ops@example.org; .* \(2 jobs\)\n/,
   );
   expect(first.stdout).toContain(
     `secret:           flwd secrets set ${dir.slice(1).replaceAll('/', '-')}-my.cron-pgpassword\n`,

@@ -148,8 +148,8 @@ test('a script found by PATH lacks what it lacks under its own path, and mail is
   expect(byHome?.lacks).toEqual(byOwn?.lacks);
   expect(byVariable?.lacks.read).toEqual([`${dir}/tools/report`, `${dir}/data`]);
   const mailed =
-    'cron mails what it prints to ada@example.org; flwd keeps it, and `notify` with the channel `{type: mail, to: ' +
-    '[ada@example.org]}` mails when a run fails (docs/guides/notifications.md)';
+    'cron mails the output to ada@example.org; flwd keeps it. For a mail when a run fails, use `notify` with the ' +
+    'channel `{type: mail, to: [ada@example.org]}` (docs/guides/notifications.md)';
   const sent = 'mail cannot send mail from a sandbox: a notification replaces it (docs/guides/notifications.md)';
   const isOfMail = (note: string): boolean => note.includes('mail');
   expect(byOwn?.notes.filter(isOfMail)).toEqual([mailed]);
@@ -240,10 +240,10 @@ test('a line that changed since names the job that its new job may replace', asy
   writeFiles(dir, { 'my.cron': [...changed, `#flwd:taken# ${taken}`, '0 4 * * * taken --two', ''].join('\n') });
   const again = await flwd(dir, 'import', 'crontab', 'my.cron');
   expect(again.stdout.split('\n').filter((line) => line.includes('replace'))).toEqual([
-    '  note:             jobs/clean-logs was imported from what is gone now: 5 1 * * * clean-logs --days 7. If this ' +
-      'replaces it, copy what you changed there and delete jobs/clean-logs, so that nobody releases both',
-    '  note:             jobs/old-report was imported from what is gone now: 0 2 * * * old-report. If this replaces it, ' +
-      'copy what you changed there and delete jobs/old-report, so that nobody releases both',
+    '  note:             jobs/clean-logs was imported from an entry that is gone: 5 1 * * * clean-logs --days 7. If this ' +
+      'job replaces it, copy your changes from jobs/clean-logs and delete that job, so that nobody releases both',
+    '  note:             jobs/old-report was imported from an entry that is gone: 0 2 * * * old-report. If this job ' +
+      'replaces it, copy your changes from jobs/old-report and delete that job, so that nobody releases both',
   ]);
   expect(again.stderr).toContain('2 of them may replace jobs of an earlier import: see their notes\n');
   expect(readFileSync(join(dir, 'jobs/clean-logs-2/config.yaml'), 'utf8')).toContain('# Note: jobs/clean-logs was ');

@@ -127,22 +127,26 @@ function notesOf({ environment, command, times, endsWithReturn }: Entry, cron: s
       : [`~ in PATH became ${home}, because most shells do not expand it there`]),
     ...(zone === undefined ? [] : [`CRON_TZ=${zone} is kept; Debian's cron ignores it and uses the zone of the host`]),
     ...(cron === '@boot'
-      ? ['cron starts it once a boot, and so does @boot; in flwd, @reboot is each start of the server']
+      ? [
+          'cron starts the line once per boot of the machine, as @boot does here; in flwd, @reboot is each start of the server',
+        ]
       : []),
-    ...(times[0]?.startsWith('-') ? ['the - at the beginning kept cron from logging it'] : []),
+    ...(times[0]?.startsWith('-') ? ['the - at the beginning kept cron from logging the line'] : []),
     ...(endsWithReturn ? ['the line ends as on Windows; the job gets it without the carriage return'] : []),
     ...(log === '/dev/null'
-      ? ['it throws away what it prints: remove >/dev/null 2>&1 in command.sh to find it in the log of the run']
+      ? [
+          'the line throws its output away: remove >/dev/null 2>&1 in command.sh to find the output in the log of the run',
+        ]
       : log !== undefined
-        ? [`flwd keeps what it prints: without >> ${log} 2>&1 in command.sh it need not write there`]
+        ? [`flwd keeps the output of each run: without >> ${log} 2>&1 in command.sh, the job need not write there`]
         : []),
   ];
 }
 
 export function noteOfMail(mailTo: string): string {
   return (
-    `cron mails what it prints to ${mailTo}; flwd keeps it, and \`notify\` with the channel ` +
-    `\`{type: mail, to: [${mailTo}]}\` mails when a run fails (docs/guides/notifications.md)`
+    `cron mails the output to ${mailTo}; flwd keeps it. For a mail when a run fails, use \`notify\` with the channel ` +
+    `\`{type: mail, to: [${mailTo}]}\` (docs/guides/notifications.md)`
   );
 }
 

@@ -69,7 +69,7 @@ function timesOf(schedules: ImportRecord['schedules']): string {
 export function earlierNote({ record }: Recorded, folder: string): string {
   const [first = ''] = originLines(record.text);
   return (
-    `${folder} was imported from what is gone now: ${first}. If this replaces it, copy what you changed there and delete ` +
-    `${folder}, so that nobody releases both`
+    `${folder} was imported from an entry that is gone: ${first}. If this job replaces it, copy your changes ` +
+    `from ${folder} and delete that job, so that nobody releases both`
   );
 }
