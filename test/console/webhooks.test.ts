@@ -182,6 +182,8 @@ testWith(headlessChromium)('a caller who may only read is offered no changes', a
   await page.getByText('Loading channels').waitFor({ state: 'detached' });
   await page.getByRole('region', { name: 'Webhooks' }).getByText('lacks the secret key').waitFor();
   expect(await page.getByRole('region', { name: 'Channels' }).count()).toBe(0);
+  await page.getByRole('link', { name: 'Channels' }).press('Enter');
+  await page.getByRole('row', { name: 'team slack not shown nothing that you may see' }).waitFor();
 });
 
 testWith(headlessChromium)('triggers are listed with the job that is missing, and channels are tested', async () => {

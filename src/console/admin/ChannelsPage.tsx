@@ -100,9 +100,12 @@ function wrongOf({ problem, waiting, last_delivery: last }: Channel): string | n
 
 /** Why it cannot send, which messages wait, or what became of the last notification. */
 function State({ of }: { readonly of: Channel }): ReactNode {
-  const { problem, waiting, last_delivery: last } = of;
+  const { origin, problem, waiting, last_delivery: last } = of;
   const wrong = wrongOf(of);
-  if (problem === null && !waiting && !last) return <span className={styles.quiet}>nothing sent yet</span>;
+  if (problem === null && !waiting && !last) {
+    // Callers who administer the whole instance learn the origin. Others learn nothing of runs that they may not read.
+    return <span className={styles.quiet}>{origin === null ? 'nothing that you may see' : 'nothing sent yet'}</span>;
+  }
   return (
     <span className={styles.stacked}>
       {waiting && problem === null && (
