@@ -118,6 +118,16 @@ test('lines of all runs are found by keyboard, and lead to their place in the lo
   expect(page.url()).toBe(`${url}/runs/${id}/log?line=3`);
 });
 
+test('a search that finds nothing says so, or that there are no logs', async () => {
+  await using empty = await startServing();
+  await (await browser.open(`${empty.url}/logs?q=needle`))
+    .getByText('There are no logs to search.', { exact: true })
+    .waitFor();
+  await succeeded('disk/check', 'all sectors are fine');
+  const page = await browser.open(`${url}/logs?q=no%20such%20words`);
+  await page.getByText(/^Nothing matches in \S+ \S+ of logs\.$/).waitFor();
+});
+
 test('a click anywhere on a row opens it, and Ctrl or the middle button do so in a new tab', async () => {
   const broken = await failed('disk/check', 'exited with code 1: sector 8 is bad');
   const daily = await succeeded('tape/daily', 'the spool is full');

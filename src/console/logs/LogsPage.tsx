@@ -126,7 +126,10 @@ function Results({ text, level }: Asked): ReactNode {
 function End(o: { readonly pages: readonly Found[]; readonly count: number; readonly isGoingOn: boolean }): ReactNode {
   const bytes = o.pages.reduce((sum, { searched }) => sum + searched.bytes, 0);
   const unreadable = o.pages.reduce((sum, { searched }) => sum + searched.unreadable, 0);
+  const segments = o.pages.reduce((sum, { searched }) => sum + searched.segments, 0);
   const from = o.pages.at(-1)?.searched.from;
+  if (o.count === 0 && !o.isGoingOn && unreadable === 0)
+    return segments === 0 ? 'There are no logs to search.' : `Nothing matches in ${sizeWords(bytes)} of logs.`;
   return (
     <span>
       {countOf(o.count, 'line')} in {sizeWords(bytes)} of logs
