@@ -187,6 +187,27 @@ testWith(headlessChromium)('an empty instance says what makes a job', async () =
   await page.getByText('flwd init jobs/hello').waitFor();
 });
 
+testWith(headlessChromium)('says nothing of missed times where there are no schedules', async () => {
+  await using unscheduled = await startServing({ jobs: { plain: bash('true') } });
+  const page = await browser.open(unscheduled.url);
+  const card = cardOf(page, 'Next 24 hours');
+  await card.getByText('No schedule starts a run in this time.').waitFor();
+  expect(await card.getByText(/missed/).count()).toBe(0);
+});
+
+testWith(headlessChromium)('counts the times that schedules which run often have missed', async () => {
+  await using often = await startServing({ jobs: { often: bash('true', { schedules: [{ cron: '*/5 * * * *' }] }) } });
+  const page = await browser.open(often.url);
+  const card = cardOf(page, 'Next 24 hours');
+  await card.getByText('none missed', { exact: true }).waitFor();
+  await page.route(/\/schedules\/fires/, async (route) => {
+    const answer: AnswerOf<'listScheduleFires'> = await (await route.fetch()).json();
+    await route.fulfill({ json: { ...answer, frequent: answer.frequent.map((one) => ({ ...one, missed: 3 })) } });
+  });
+  await page.reload();
+  await card.getByText('3 missed', { exact: true }).waitFor();
+});
+
 testWith(headlessChromium)('says that only schedules which run often start runs in the next 24 hours', async () => {
   const schedules = [{ cron: '*/5 * * * *' }, { cron: '@hourly' }, { cron: '*/7 * * * *', held: true }];
   await using often = await startServing({ jobs: { often: bash('true', { schedules }) } });

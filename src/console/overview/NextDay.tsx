@@ -35,7 +35,8 @@ export function NextDay({ nowMs }: { readonly nowMs: number }): ReactNode {
   // The answer also has those that are held and those that rest on these days.
   const frequent = data.frequent.filter(({ next_at: at }) => at !== null && Date.parse(at) < toMs).length;
   const late = fires.filter(isLate).length;
-  const missed = fires.filter(({ state }) => state === 'missed').length;
+  const missed =
+    fires.filter(({ state }) => state === 'missed').length + data.frequent.reduce((sum, one) => sum + one.missed, 0);
   const schedules = new Set(fires.map(({ schedule_id: id }) => id)).size;
   return (
     <Card
@@ -48,9 +49,11 @@ export function NextDay({ nowMs }: { readonly nowMs: number }): ReactNode {
               <AlarmClock size={14} strokeWidth={2.2} aria-hidden="true" /> {countWords(late)} late
             </span>
           )}
-          <span data-bad={missed > 0 || undefined}>
-            {missed === 0 ? 'none missed' : `${countWords(missed)} missed`}
-          </span>
+          {fires.length + data.frequent.length > 0 && (
+            <span data-bad={missed > 0 || undefined}>
+              {missed === 0 ? 'none missed' : `${countWords(missed)} missed`}
+            </span>
+          )}
           <span className={styles.zone}>{timeZone}</span>
         </>
       }
