@@ -143,6 +143,33 @@ testWith(headlessChromium)(
   },
 );
 
+testWith(headlessChromium)('a schedule is edited from the page of its job, which works again afterwards', async () => {
+  await make({ job_id: 'ops/plain', cron: '0 4 * * 1', name: 'Weekly' });
+  const page = await browser.open(`${server.url}/jobs/ops/plain?tab=schedules`);
+  await page.getByRole('button', { name: 'Actions of ops/plain Weekly' }).press('Enter');
+  await page.getByRole('menuitem', { name: 'Edit…' }).press('Enter');
+  const form = page.getByRole('dialog', { name: 'Edit the schedule' });
+  await expect.poll(() => form.getByLabel(/^target/).inputValue()).toBe('/x');
+  await page.keyboard.press('Escape');
+  await page.goBack();
+  await page.getByText('made by the API').waitFor();
+});
+
+testWith(headlessChromium)('the page of a job adds a schedule of this job, and stays', async () => {
+  const page = await browser.open(`${server.url}/jobs/ops/plain?tab=schedules`);
+  const card = page.getByRole('region', { name: 'Schedules' });
+  await card.getByText('The job has no schedules.').waitFor();
+  await card.getByRole('button', { name: 'New schedule' }).press('Enter');
+  const form = page.getByRole('dialog', { name: 'New schedule' });
+  await expect.poll(() => form.getByRole('combobox', { name: 'Job' }).inputValue()).toBe('ops/plain');
+  await form.getByLabel('When').fill('0 4 * * 1');
+  await form.getByLabel(/^target/).fill('/srv/b');
+  await form.getByText('Every Monday at 04:00').waitFor();
+  await form.getByRole('button', { name: 'Create the schedule' }).press('Enter');
+  await card.getByRole('link', { name: 'Every Monday at 04:00' }).waitFor();
+  expect(page.url()).toBe(`${server.url}/jobs/ops/plain?tab=schedules`);
+});
+
 testWith(headlessChromium)(
   'Escape closes the panel and returns to the row, after what is open or typed into',
   async () => {
@@ -413,6 +440,9 @@ testWith(headlessChromium)('what a caller may not do is absent', async () => {
   expect(
     await page.getByRole('button', { name: /New schedule|Pause all|Run now|Hold|Backfill|^Actions of/ }).count(),
   ).toBe(0);
+  await page.goto(`${server.url}/jobs/ops/plain?tab=schedules`);
+  await page.getByText('The job has no schedules.').waitFor();
+  expect(await page.getByRole('button', { name: 'New schedule' }).count()).toBe(0);
 });
 
 testWith(headlessChromium)('the table, the week, a schedule and the form pass WCAG AA in both themes', async () => {

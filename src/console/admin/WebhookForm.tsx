@@ -7,9 +7,9 @@ import { Button } from '../design/controls/Button.tsx';
 import { Dialog } from '../design/controls/Dialog.tsx';
 import { Field, Input } from '../design/controls/Input.tsx';
 import { Select } from '../design/controls/Select.tsx';
+import { useChosenJob } from '../jobs/catalogue.ts';
 import { JobField } from '../jobs/JobField.tsx';
 import { useActs } from '../session/acts.ts';
-import { useAnswer } from '../session/answers.tsx';
 import { ErrorNote } from '../widgets/Notes.tsx';
 import { harmless } from '../words.ts';
 import styles from './Admin.module.css';
@@ -126,9 +126,7 @@ function Arguments(o: {
   readonly args: Readonly<Record<string, string>>;
   readonly change: (args: Readonly<Record<string, string>>) => void;
 }): ReactNode {
-  const job = useAnswer(['job', o.jobId], (client, signal) =>
-    client.call('getJob', { path: { job_id: o.jobId }, signal }),
-  );
+  const job = useChosenJob(o.jobId);
   const { properties, required }: { readonly properties?: unknown; readonly required?: unknown } = job.data?.args ?? {};
   const names = typeof properties === 'object' && properties !== null ? Object.keys(properties) : [];
   if (names.length === 0) return null;

@@ -1,17 +1,21 @@
 // Lists the schedules of a job: their next times, their last run, and a menu of acts.
 
-import type { ReactNode } from 'react';
+import { CalendarPlus } from 'lucide-react';
+import { type ReactNode, useState } from 'react';
 import { Link, useLocation } from 'wouter';
 import type { AnswerOf } from '../../contract/operations.ts';
 import { showValue } from '../../domain/argument-fields.ts';
+import { Button } from '../design/controls/Button.tsx';
 import { Card } from '../design/text/Card.tsx';
 import { Chip } from '../design/text/Chip.tsx';
 import { Last, RowMenu } from '../schedules/ScheduleCells.tsx';
+import { ScheduleForm } from '../schedules/ScheduleForm.tsx';
 import { ActNotes } from '../schedules/SchedulePanel.tsx';
 import { type ScheduleAct, useScheduleActs } from '../schedules/schedule-acts.ts';
 import { nextTimes, type Schedule } from '../schedules/schedule-data.ts';
 import { ZoneTime } from '../schedules/ZoneTime.tsx';
 import { type Answer, useAnswer } from '../session/answers.tsx';
+import { useScopes } from '../session/scopes.ts';
 import { Shown } from '../widgets/Notes.tsx';
 import { harmless } from '../words.ts';
 import styles from './JobSchedules.module.css';
@@ -41,8 +45,20 @@ export function JobSchedules({
   const schedules = useSchedules(jobId);
   const [, navigate] = useLocation();
   const acts = useScheduleActs((form, id) => navigate(`/schedules?${form}=${encodeURIComponent(id)}`));
+  const mayAdd = useScopes()('schedules:write') === true && job !== null;
+  const [isAdding, setAdding] = useState(false);
+  const end = (
+    <>
+      <Link href="/schedules">All schedules</Link>
+      {mayAdd && (
+        <Button size="small" icon={CalendarPlus} onClick={() => setAdding(true)}>
+          New schedule
+        </Button>
+      )}
+    </>
+  );
   return (
-    <Card title="Schedules" count={schedules.data?.total} isFlush end={<Link href="/schedules">All schedules</Link>}>
+    <Card title="Schedules" count={schedules.data?.total} isFlush end={end}>
       {job?.enabled === false && <p className={styles.note}>The job is disabled, so its schedules do not start it.</p>}
       <Shown of={schedules} what="schedules">
         {({ schedules: rows }) =>
@@ -71,6 +87,7 @@ export function JobSchedules({
           <ActNotes acts={acts} />
         </div>
       )}
+      {isAdding && <ScheduleForm schedule={null} jobId={jobId} close={() => setAdding(false)} />}
     </Card>
   );
 }

@@ -45,6 +45,15 @@ type KnownJob = {
   readonly problem: ApiProblem | null;
 };
 
+/** For the forms that choose a job. */
+export function useChosenJob(jobId: string): Answer<Job> {
+  return useAnswer(
+    ['chosen job', jobId],
+    (client, signal) => client.call('getJob', { path: { job_id: jobId }, signal }),
+    { enabled: jobId !== '' },
+  );
+}
+
 export function useJob(jobId: string): Answer<KnownJob> {
   const answers = useQueryClient();
   const queryKey = ['job', jobId];

@@ -8,9 +8,10 @@ import { Button } from '../design/controls/Button.tsx';
 import { Dialog } from '../design/controls/Dialog.tsx';
 import { Field, Input, TextArea } from '../design/controls/Input.tsx';
 import { Combobox, Select } from '../design/controls/Select.tsx';
+import { useChosenJob } from '../jobs/catalogue.ts';
 import { JobField } from '../jobs/JobField.tsx';
 import { useActs } from '../session/acts.ts';
-import { useAnswer, useRefresh } from '../session/answers.tsx';
+import { useRefresh } from '../session/answers.tsx';
 import { ArgumentsForm } from '../start/ArgumentsForm.tsx';
 import { besideFields } from '../start/form-texts.ts';
 import { useTypedArguments } from '../start/typed-arguments.ts';
@@ -24,17 +25,16 @@ type Close = (savedId?: string) => void;
 
 export function ScheduleForm({
   schedule,
+  jobId = '',
   close,
 }: {
   readonly schedule: Schedule | null;
+  /** The job of a new schedule, until another one is chosen. */
+  readonly jobId?: string;
   readonly close: Close;
 }): ReactNode {
-  const [terms, setTerms] = useState(() => termsOf(schedule));
-  const job = useAnswer(
-    ['job', terms.jobId],
-    (client, signal) => client.call('getJob', { path: { job_id: terms.jobId }, signal }),
-    { enabled: terms.jobId !== '' },
-  );
+  const [terms, setTerms] = useState(() => termsOf(schedule, jobId));
+  const job = useChosenJob(terms.jobId);
   const change = (changes: Partial<Terms>): void => setTerms((now) => ({ ...now, ...changes }));
   const chooseJob = <JobField jobId={terms.jobId} change={(jobId) => change({ jobId })} />;
   const title = schedule === null ? 'New schedule' : 'Edit the schedule';

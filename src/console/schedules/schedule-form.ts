@@ -25,9 +25,9 @@ export type Terms = {
   readonly heartbeat: HeartbeatTerms;
 };
 
-export function termsOf(schedule: Schedule | null): Terms {
+export function termsOf(schedule: Schedule | null, jobId: string): Terms {
   return {
-    jobId: schedule?.job_id ?? '',
+    jobId: schedule?.job_id ?? jobId,
     cron: schedule?.cron ?? schedule?.at ?? '',
     timezone: schedule?.timezone ?? '',
     catchUp: schedule?.catch_up ?? 'none',
