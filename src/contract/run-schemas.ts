@@ -48,7 +48,17 @@ export const runRequest = request('RunRequest', {
 const reason = nullable(Type.String());
 const hint = Type.String({ description: 'What the failure means for the job, and what to change' });
 const error = nullable(
-  Type.Object({ message: Type.String(), step_id: Type.Optional(Type.String()), hint: Type.Optional(hint) }),
+  Type.Object({
+    message: Type.String(),
+    step_id: Type.Optional(Type.String()),
+    hint: Type.Optional(hint),
+    other_failures: Type.Optional(
+      Type.Object(
+        { instances: Type.Integer(), steps: Type.Integer() },
+        { description: 'Other instances of the step and other steps that failed; absent: nothing else failed' },
+      ),
+    ),
+  }),
 );
 
 export const runCreated = named('RunCreated', {

@@ -49,6 +49,11 @@ export type RunError = {
   readonly step_id?: string;
   /** What the failure means for the job, and what to change. Absent when nothing certain can be said. */
   readonly hint?: string;
+  /**
+   * What failed besides the step that the error names: other instances of the same step, and other steps. Absent if
+   * nothing did.
+   */
+  readonly other_failures?: { readonly instances: number; readonly steps: number };
 };
 
 export type Namespace = 'mount' | 'pid' | 'user' | 'network' | 'ipc' | 'uts' | 'cgroup';

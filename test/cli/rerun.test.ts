@@ -25,6 +25,10 @@ const jobs = {
     { get: 'true', test: '[ "$FLWD_MATRIX_NODE" = 22 ]', pack: 'true' },
   ),
   broken: steps({ steps: [script('test', { matrix: { node: [20, 22, 24] } })] }, { test: 'exit 3' }),
+  mixed: steps(
+    { steps: [script('test', { matrix: { node: [22, 24] } }), script('lint', { needs: ['test'], always: true })] },
+    { test: 'exit 3', lint: 'exit 4' },
+  ),
 };
 const served = [
   ['without a server', false],
@@ -37,6 +41,16 @@ test('a failed matrix counts the other instances that failed', async () => {
   const why = /test\[node=\d\d\]: exited with code 3; 2 other instances failed\n/;
   expect(stderr).toMatch(why);
   expect((await flwd(dir, 'runs', 'broken')).stdout).toMatch(why);
+  expect((await flwd(dir, 'runs')).stdout).toMatch(why);
+});
+
+test('a list of runs names what failed first, and counts the other instances and steps that failed', async () => {
+  const { dir } = await createInstance({ mixed: jobs.mixed });
+  const why = /test\[node=\d\d\]: exited with code 3; 1 other instance failed, 1 other step failed\n/;
+  expect((await flwd(dir, 'run', 'mixed', '-q')).stderr).toMatch(why);
+  expect((await flwd(dir, 'runs')).stdout).toMatch(why);
+  const { runs } = JSON.parse((await flwd(dir, 'runs', '--json')).stdout);
+  expect(runs).toMatchObject([{ error: { other_failures: { instances: 1, steps: 1 } } }]);
 });
 
 test.each(served)(

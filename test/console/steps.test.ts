@@ -225,6 +225,11 @@ describe('the rows of steps', () => {
       rest: '3 other instances succeeded, 1 step did not run.',
       soFar: '',
     });
+    const others = { instances: 2, steps: 1 };
+    const several = { ...run, error: { message: '', step_id: failed.step_id, other_failures: others } };
+    expect(runSentence(several, 0).rest).toBe(
+      '2 other instances failed, 1 other step failed, 3 other instances succeeded, 1 step did not run.',
+    );
     expect(runSentence(runOf([step('a', { status: 'running' }), step('b')]), 172_400)).toEqual({
       lead: 'Running',
       why: 'a',

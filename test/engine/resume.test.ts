@@ -88,7 +88,11 @@ test('a failure is explained from what the script printed before and after a res
     hint: expect.stringContaining('`permissions: {read: [/srv/data/x]}`'),
   };
   expect(byId(run)).toMatchObject({ early: step, late: step });
-  expect(run.error).toEqual({ ...step, step_id: expect.stringMatching(/^early$|^late$/) });
+  expect(run.error).toEqual({
+    ...step,
+    step_id: expect.stringMatching(/^early$|^late$/),
+    other_failures: { instances: 0, steps: 1 },
+  });
 });
 
 test('a script that ended while no server was running has the time of its end, and so has its run', async () => {

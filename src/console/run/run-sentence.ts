@@ -1,8 +1,8 @@
 // The state of a run in a sentence: what happened, where, why, and what became of the rest.
 
-import { otherFailures } from '../../client/answer-words.ts';
 import { failingStep } from '../../client/shown-steps.ts';
 import { secondsWords, spanWords, tookMs } from '../../client/took.ts';
+import { otherFailures } from '../../domain/outcome/step-and-message.ts';
 import { isFinished } from '../../domain/run.ts';
 import { instanceName } from '../graph/instance-grid.ts';
 import { errorWords, type Run, reasonWords, type Step } from '../words.ts';
@@ -70,7 +70,7 @@ function stepWords(step: Step): string {
 }
 
 /** "5 other instances succeeded, 2 steps did not run." */
-function othersWords({ steps }: Run, failed: Step | null): string {
+function othersWords({ steps, error }: Run, failed: Step | null): string {
   const others = steps.filter((step) => step !== failed);
   const siblings = others.filter(({ instance_of: of }) => of !== null && of === failed?.instance_of);
   const fine = siblings.filter(({ status }) => status === 'success').length;
@@ -79,15 +79,14 @@ function othersWords({ steps }: Run, failed: Step | null): string {
   // A step whose condition was false was not meant to run.
   const prevented = own.filter(({ reason }) => reason === 'upstream_failed').length;
   const parts = [
-    otherFailures(steps, failed) || false,
+    error ? otherFailures(error) : count('failed') > 0 && `${stepsWords(count('failed'))} failed`,
     fine > 0 && `${fine} other ${fine === 1 ? 'instance' : 'instances'} succeeded`,
-    count('failed') > 0 && `${stepsWords(count('failed'), failed !== null)} failed`,
     prevented > 0 && `${stepsWords(prevented)} did not run`,
-  ].filter((part) => part !== false);
+  ].filter((part) => part !== false && part !== '');
   const words = parts.join(', ');
   return words === '' ? '' : `${words}.`;
 }
 
-function stepsWords(count: number, isOther = false): string {
-  return `${count} ${isOther ? 'other ' : ''}${count === 1 ? 'step' : 'steps'}`;
+function stepsWords(count: number): string {
+  return `${count} ${count === 1 ? 'step' : 'steps'}`;
 }

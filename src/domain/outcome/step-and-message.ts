@@ -3,7 +3,21 @@
 import { stepIdOfSingle } from '../job.ts';
 import type { RunError } from '../run.ts';
 
-/** "test: exited with code 1"; for a job without steps only the message. */
-export function stepAndMessage({ message, step_id: stepId }: Pick<RunError, 'message' | 'step_id'>): string {
-  return stepId === undefined || stepId === stepIdOfSingle ? message : `${stepId}: ${message}`;
+/** "test: exited with code 1; 2 other steps failed"; for a job without steps only the message. */
+export function stepAndMessage(error: RunError): string {
+  const { message, step_id: stepId } = error;
+  const words = stepId === undefined || stepId === stepIdOfSingle ? message : `${stepId}: ${message}`;
+  return [words, otherFailures(error)].filter(Boolean).join('; ');
+}
+
+/** "3 other instances failed, 1 other step failed", besides what the error names; empty if nothing else failed. */
+export function otherFailures({ other_failures: others }: Pick<RunError, 'other_failures'>): string {
+  if (others === undefined) return '';
+  const { instances, steps } = others;
+  const parts = [instances > 0 && otherWords(instances, 'instance'), steps > 0 && otherWords(steps, 'step')];
+  return parts.filter((part) => part !== false).join(', ');
+}
+
+function otherWords(count: number, what: 'instance' | 'step'): string {
+  return `${count} other ${what}${count === 1 ? '' : 's'} failed`;
 }

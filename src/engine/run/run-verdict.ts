@@ -31,13 +31,26 @@ export function runVerdict(o: {
   return { move: 'succeed', change: { exitCode: state.exitCode(), termination } };
 
   function ofStep(step: NonNullable<ReturnType<RunState['failure']>>) {
-    return fail(toRunReason(step.reason), toError(step.message ?? 'it failed', step), step.exitCode);
+    const others = otherFailures(state, step.stepId);
+    const error = { ...toError(step.message ?? 'it failed', step), ...(others && { other_failures: others }) };
+    return fail(toRunReason(step.reason), error, step.exitCode);
   }
 }
 
 function toError(message: string, o: { readonly stepId?: string | null; readonly hint?: string }): RunError {
   const { stepId = null, hint } = o;
   return { message, ...(stepId !== null && { step_id: stepId }), ...(hint !== undefined && { hint }) };
+}
+
+/** Counts what failed besides a step: other instances of it, and other steps. */
+function otherFailures({ instances }: RunState, stepId: string): RunError['other_failures'] {
+  const failed = instances.filter(({ status }) => status === 'failed');
+  const named = failed.find((one) => one.stepId === stepId);
+  const others = {
+    instances: failed.filter((one) => one.index === named?.index && one.item !== null && one !== named).length,
+    steps: failed.filter((one) => one.index !== named?.index && one.item === null).length,
+  };
+  return others.instances + others.steps > 0 ? others : undefined;
 }
 
 /** Only skipped steps have the reasons `condition` and `run_ended`; no step fails with them. */
