@@ -85,7 +85,8 @@ export const problems = {
   'trigger-chain-too-long': {
     status: 409,
     title: 'Trigger Chain Too Long',
-    cause: 'More than 8 triggers would have led to the run: the end of one run starts the next, perhaps in a circle.',
+    cause:
+      'The run would be the ninth in a chain of triggers, where the end of one run starts the next. The chain may be a circle.',
     fix: 'The message names the jobs of the chain. Remove one of the triggers, or let an `if` end the circle.',
   },
   'delivery-not-found': {
@@ -103,7 +104,8 @@ export const problems = {
   'signature-invalid': {
     status: 403,
     title: 'Signature Invalid',
-    cause: 'The delivery of a webhook is not signed, or is signed with another key or at another time.',
+    cause:
+      'The delivery of a webhook is not signed, or is signed with another key, or its time differs from that of the server by more than five minutes.',
     fix: 'Give the sender the secret that the webhook names, and compare the clocks of both machines.',
   },
   'secret-not-found': {
@@ -170,7 +172,7 @@ export const problems = {
     status: 409,
     title: 'Revision Expired',
     cause: 'flwd no longer has the job’s files as they were for that run.',
-    fix: 'Send `revision: latest` to use the current files; to read them, leave `revision` out.',
+    fix: 'To rerun with the current files, send `revision: latest`. To read the current files, leave `revision` out.',
   },
   'approval-not-pending': {
     status: 409,
@@ -200,7 +202,7 @@ export const problems = {
     status: 409,
     title: 'Idempotency In Flight',
     cause: 'The first request with this Idempotency-Key has not finished yet.',
-    fix: 'Send the request again after `Retry-After` seconds, until the first has finished.',
+    fix: 'Send the request again after `Retry-After` seconds, until the first request has finished.',
   },
   'source-managed': {
     status: 409,
@@ -290,7 +292,7 @@ export const problems = {
     status: 429,
     title: 'Rate Limited',
     cause:
-      'The caller has sent too many requests, started too many runs of a profile, or opened too many streams; or too many logins from its address have failed.',
+      'The caller has sent too many requests, started too many runs in a profile, or opened too many streams; or too many logins from its address have failed.',
     fix: 'Try again after `Retry-After` seconds. Close streams that nobody reads.',
   },
   'headers-too-large': {
@@ -338,8 +340,9 @@ export const problems = {
   'not-ready': {
     status: 503,
     title: 'Not Ready',
-    cause: 'The server is starting, stopping, or cannot write its data; or `flwd.yaml` pauses all webhooks.',
-    fix: 'Wait, and watch `GET /api/v1/health`, or remove `scheduler.triggers_paused`.',
+    cause:
+      'The server is starting or stopping, it cannot write its data, or it cannot fetch the keys of JWTs. For a delivery: `flwd.yaml` pauses all webhooks.',
+    fix: 'Wait, and watch `GET /api/v1/health`. For a delivery: the operator removes `scheduler.triggers_paused`.',
   },
 } as const satisfies Record<string, { status: number; title: string; cause: string; fix: string }>;
 
