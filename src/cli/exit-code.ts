@@ -2,9 +2,9 @@
 
 export const exitCodes = {
   done: 0,
-  /** The run failed or was cancelled, or a key does not exist. */
+  /** The run failed or was cancelled, a key does not exist, or data is damaged. */
   runFailed: 1,
-  /** Usage error, invalid arguments, a broken job or configuration. */
+  /** Usage error, invalid arguments, a broken job or configuration, or a host that lacks something. */
   wrongUse: 2,
   notFound: 3,
   notAllowed: 4,

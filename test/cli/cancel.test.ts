@@ -37,7 +37,8 @@ testWith('bwrap')(
 
     expect(await flwd(dir, 'cancel', '--job', 'a/q')).toEqual({
       stdout: '',
-      stderr: 'nobody can be asked here: add --yes to cancel the runs; flwd runs with the same options lists them\n',
+      stderr:
+        'standard input is not a terminal, so flwd cannot ask: add --yes to cancel the runs; flwd runs with the same options lists them\n',
       code: 2,
     });
     expect(await statuses(dir, 'a/q')).toEqual(['pending', 'pending', 'pending', 'running']);

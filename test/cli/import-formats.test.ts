@@ -121,7 +121,7 @@ test('Rundeck: a list of values is split into words, and a pattern that RE2 lack
   expect(job.notes).toEqual(
     expect.arrayContaining([
       expect.stringContaining('the pattern `(?=a)b`'),
-      expect.stringContaining('the default of its option title contains signs of the shell'),
+      expect.stringContaining('the default of its option title contains characters that a shell interprets'),
     ]),
   );
 });

@@ -64,7 +64,7 @@ export async function remove(options: Options, operands: readonly string[]): Pro
   for (const words of open) output.say(words);
 }
 
-/** The webhooks that another secret keeps open once this one is removed. */
+/** The webhooks that still take deliveries once this secret is removed, because they name another one. */
 async function webhooksWithout(
   { name, tenant, used_by: usedBy }: SecretList['secrets'][number],
   { client }: Session,

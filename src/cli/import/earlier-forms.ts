@@ -1,12 +1,12 @@
-// Finds jobs of an earlier import whose line, timer or file has changed since. The changed one becomes another job, and
-// nobody should start both.
+// Finds jobs of an earlier import whose line, timer or file has changed since. The changed line becomes another job,
+// and nobody should start both.
 
 import { basename } from 'node:path';
 import type { Found, FoundJob } from './found-job.ts';
 import { originLines } from './job-draft.ts';
 import { type ImportRecord, keyOf, type Recorded } from './record.ts';
 
-/** As the place of what is read there. */
+/** The place of lines that were read from standard input. */
 export const standardInput = 'standard input';
 
 type Named = {
@@ -18,8 +18,8 @@ type Named = {
 };
 
 /**
- * For each new job the job that was made from its earlier form: of the same place, gone from there now, and with the
- * same name, or alone with the same times.
+ * Finds for each new job the job that was made from its earlier form. That one is from the same place, is gone from
+ * there now, and has the same name or is the only one with the same times.
  */
 export function earlierForms(
   found: readonly Found[],

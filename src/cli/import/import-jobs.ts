@@ -36,7 +36,7 @@ export async function importJobs(
   if (results.some(({ kind }) => kind === 'written')) warnOutside(target, config, output);
 }
 
-/** Without a configuration, `jobs` is the source once it exists. A target outside of all sources is taken for one. */
+/** Without a configuration, `jobs` is the source once it exists. A target outside of all sources counts as a source. */
 function idOf(dir: string, target: string, options: Options): string {
   const { sources } = loadConfiguration(options).config;
   const source = sources.find(({ path }) => dir.startsWith(`${path}/`));

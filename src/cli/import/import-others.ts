@@ -32,7 +32,9 @@ async function find(name: string, operands: readonly string[]): Promise<Found[]>
   return findTimers(folder);
 }
 
-/** Notes quote what was found, and a schedule needs a value for each required argument. */
+/**
+ * Removes passwords from notes, which quote what was found, and schedules that lack a value for a required argument.
+ */
 function cleaned(found: Found): Found {
   if (found.kind === 'nothing') return { ...found, reason: withoutSecrets(found.reason) };
   const missing = found.arguments.filter(

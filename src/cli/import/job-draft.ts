@@ -66,7 +66,7 @@ const mostOriginCharacters = 500;
 const mostScriptCharacters = 2 ** 20;
 
 type Plan = {
-  /** What people call the job, as no other job is called. */
+  /** The title of the job, which no other job has. */
   readonly title: string;
   readonly needs: CommandNeeds;
   /** Another job takes its lock, too. */

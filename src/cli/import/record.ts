@@ -59,7 +59,9 @@ function isSkipped(name: string): boolean {
 
 const mostBytes = 4 * 2 ** 20;
 
-/** undefined if it is not a record that an import wrote. Other users may write to the folder, and have left a pipe. */
+/**
+ * undefined if it is not a record that an import wrote. Other users may write to the folder, and may have left a pipe.
+ */
 function readRecord(path: string): ImportRecord | undefined {
   try {
     const file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW);

@@ -147,7 +147,7 @@ function keyFor({ origin }: Pick<Found, 'origin'>): string {
   return keyOf({ ...origin, text: withoutSecrets(origin.text) });
 }
 
-/** No limit of flwd holds for more than one job, and a lock does. */
+/** A limit of flwd applies to one job only, but several jobs can share a lock. */
 function sharedLockNotes(
   job: FoundJob,
   needsOf: ReadonlyMap<FoundJob, CommandNeeds>,
@@ -226,7 +226,7 @@ async function errorsIn(stage: string): Promise<Map<string, string>> {
   );
 }
 
-/** False if there is something at `dir` meanwhile. */
+/** False if something has appeared at `dir` meanwhile. */
 function moveInto(from: string, dir: string): boolean {
   mkdirSync(dirname(dir), { recursive: true, mode: 0o700 });
   try {

@@ -3,7 +3,7 @@
 export type Flock = {
   /** As written: a file, or the number of a descriptor that the shell has opened. */
   readonly lock: string;
-  /** undefined: others may hold the lock as well, or it is given back. */
+  /** undefined: several may hold the lock at once, or flock only releases it. */
   readonly onConflict: 'reject' | 'queue' | undefined;
   /** Seconds, as written; undefined if it waits without end, or does not wait. */
   readonly waits: string | undefined;

@@ -73,7 +73,7 @@ export function createLines(create: readonly string[]): string[] {
     : ['before the first run, create what must exist:', ...create.map((line) => `  ${line}`)];
 }
 
-/** The lines that flwd.yaml needs, with what it has already. */
+/** The lines that flwd.yaml needs, including what it has already. */
 export function securityLines(
   { paths, isProfileMissing }: Pick<Needs, 'paths' | 'isProfileMissing'>,
   loaded: LoadedConfig | undefined,

@@ -50,7 +50,7 @@ export type Guess = {
   readonly passedOver: readonly string[];
 };
 
-/** Variables of the system or the shell, which are no arguments of a script. */
+/** Variables of the system or the shell, which are not arguments of a script. */
 const everybodys =
   /^(?:PATH|HOME|USER|LOGNAME|LANG|LANGUAGE|LC_.*|PWD|OLDPWD|SHELL|SHLVL|TERM|COLUMNS|LINES|TMPDIR|TMP|TEMP|HOSTNAME|HOSTTYPE|OSTYPE|MACHTYPE|UID|EUID|PPID|IFS|ENV|CI|EDITOR|PAGER|DISPLAY|NO_COLOR|BASH.*|FLWD_.*|OPT(?:ARG|IND|ERR)|RANDOM|S?RANDOM|SECONDS|EPOCH.*|LINENO|FUNCNAME|REPLY|PS\d|DIRSTACK|GROUPS|PIPESTATUS|XDG_.*|NODE_.*|PYTHON.*|LD_.*|MALLOC_.*|_)$/;
 

@@ -84,7 +84,10 @@ function usesOf({ language, text }: Script, all: readonly ScriptArgument[], root
   return { ...noUses, network };
 }
 
-/** Of Windows: a shell takes them for a part of the last word, and the kernel for a part of the interpreter's name. */
+/**
+ * Windows line endings: a shell takes them for a part of the last word, and the kernel for a part of the interpreter's
+ * name.
+ */
 function lineEndsOf({ language, text }: Script): Note[] {
   if (!text.includes('\r\n') || (language !== 'sh' && !text.startsWith('#!'))) return [];
   return [

@@ -183,7 +183,7 @@ function unknownFlag(fields: readonly ArgumentField[], name: string, { options }
     ]),
   );
   for (const option of options) spellings.set(`--${option.name}`, `--${option.name}`);
-  // The dashes, which all have, make no option alike.
+  // Compared without the dashes, which all options share.
   const names = [...spellings.keys()].map((flag) => flag.replace(/^--/, ''));
   const like = nearest(withoutPrefix(name), names);
   const near = like === undefined ? undefined : spellings.get(`--${like}`);

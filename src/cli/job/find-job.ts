@@ -11,7 +11,7 @@ import type { Job, KnownJobs } from './known-jobs.ts';
 const wordsOfChecks =
   'flwd jobs validate DIR checks jobs, flwd config validate checks flwd.yaml, flwd doctor checks the host';
 
-/** What people type who know other programs, and what flwd has instead. */
+/** Words that people know from other programs, and what flwd has instead. */
 const otherWords: ReadonlyMap<string, string> = new Map([
   ['status', 'flwd doctor examines the instance, flwd runs lists the runs'],
   ['start', 'flwd serve starts the server, or systemctl start flwd if it is a service; flwd run JOB starts a job'],

@@ -15,7 +15,7 @@ import { abortOnStop } from '../session/stop-signal.ts';
 
 type Server = { readonly command: string; readonly args: readonly string[] };
 
-/** Where each client reads it, and in which form. */
+/** Where each client reads its configuration, and in which form. */
 const clients: Readonly<Record<string, { readonly where: string; readonly form: (server: Server) => object }>> = {
   claude: {
     where: '.mcp.json of a project for Claude Code, or claude_desktop_config.json for Claude Desktop',

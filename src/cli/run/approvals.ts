@@ -25,7 +25,7 @@ const againMs = 50;
 /** `flwd approvals`: across all runs. */
 export async function list(options: Options, operands: readonly string[]): Promise<void> {
   const output = createOutput(options);
-  if (operands.length > 0) throw new Refusal('flwd approvals takes no words: it lists what waits for an approval');
+  if (operands.length > 0) throw new Refusal('flwd approvals takes no operands: it lists what waits for an approval');
   const state = options.has('answered') ? 'answered' : 'waiting';
   const query = {
     state,

@@ -1,4 +1,4 @@
-// Drives a run for which no server is responsible, until it ends or only waits for people.
+// Drives a run that no server drives, until it ends or only waits for people.
 
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Client } from '../../client/client.ts';

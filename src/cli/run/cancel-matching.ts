@@ -21,7 +21,7 @@ import { readRunFilter } from './run-filter.ts';
 type Found = {
   readonly pending: readonly string[];
   readonly running: readonly string[];
-  /** Those of both that another run has started, the oldest first. */
+  /** The runs in both lists that another run has started, the oldest first. */
   readonly subRuns: readonly string[];
 };
 
@@ -125,7 +125,7 @@ async function cancelAll(
     if (!(known instanceof Refusal)) throw error;
     exitCode = known.exitCode;
     outcomes.failed++;
-    // These would meet all other runs as well.
+    // The same error would meet all other runs.
     const isOfAll = exitCode === exitCodes.notAllowed || exitCode === exitCodes.unreachable;
     if (isOfAll) stop.abort();
     if (isOfAll || outcomes.failed <= mostReasons) line.above(() => output.warn(known.message));

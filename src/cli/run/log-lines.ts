@@ -77,7 +77,8 @@ export function createLinePrinter<Line extends PrintedLine>(
 }
 
 /**
- * Prints the lines so far and those to come, until the run ends or the signal. @throws ApiProblem, ServerUnreachable
+ * Prints the lines so far and those to come, until the run ends or the signal is aborted. @throws ApiProblem,
+ * ServerUnreachable
  */
 export async function followLog(
   client: Client,

@@ -14,7 +14,10 @@ type Progress = { readonly percent: number; readonly message: string };
 const frames = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏'];
 const barCells = 20;
 
-/** `follow` reads events until the signal. @param o.onStep called with a sentence when a step starts or ends */
+/**
+ * Its `follow` reads events until the signal is aborted. @param o.onStep called with a sentence when a step starts or
+ * ends
+ */
 export function createRunProgress(
   run: Pick<Run, 'run_id' | 'job_id'>,
   o: {
@@ -35,7 +38,7 @@ export function createRunProgress(
   const running = new Map<string, string>();
   const asking = new Set<string>();
   let askedMs = 0;
-  /** How long people took to answer: no work. */
+  /** How long people took to answer, which is not work. */
   let waitedMs = 0;
   let waiting: string | null = null;
   let workingSinceMs: number | undefined;

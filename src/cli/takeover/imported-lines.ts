@@ -25,7 +25,7 @@ export type ImportedLine = {
       readonly lines: readonly number[];
       /** Its next times under cron, with their offset. */
       readonly nextTimes: readonly string[];
-      /** To whom cron mails what it prints; empty if to nobody that the crontab names. */
+      /** The address to which cron mails the output; empty if the crontab names no address. */
       readonly mailTo: string;
     }
   /** flwd has commented it out. */
@@ -39,7 +39,7 @@ export type ReadTable = {
   readonly imported: readonly ImportedLine[];
 };
 
-/** Jobs of the same crontab are together; `unread` are those whose crontab cannot be read. @throws Refusal */
+/** Jobs of the same crontab are together. `unread` are the jobs whose crontab cannot be read. @throws Refusal */
 export async function readImported(
   config: Config,
 ): Promise<{ readonly tables: readonly ReadTable[]; readonly unread: readonly ImportedLine[] }> {

@@ -137,7 +137,7 @@ export async function holdAll(jobIds: readonly string[], client: Client): Promis
       if (!held) await client.call('holdSchedule', { path: { schedule_id: id } });
 }
 
-/** From the first time on at which cron certainly knows that it no longer has the line. */
+/** Releases the schedules from the first time at which cron has certainly noticed that the line is gone. */
 export async function releaseAll(all: readonly Prepared[], client: Client): Promise<void> {
   const after = new Date(Date.now() + reloadMs).toISOString();
   for (const { id } of all.flatMap(({ schedules }) => schedules))

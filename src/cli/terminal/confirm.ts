@@ -6,7 +6,7 @@ import { exitCodes, Refusal } from '../exit-code.ts';
 
 /**
  * Returns if the user agrees, or has given --yes.
- * @param o.instead what to do where nobody can be asked
+ * @param o.instead what to do when standard input is not a terminal
  * @throws Refusal
  */
 export async function confirmed(
@@ -14,7 +14,7 @@ export async function confirmed(
   { options, instead, unchanged }: { readonly options: Options; readonly instead: string; readonly unchanged: string },
 ): Promise<void> {
   if (options.has('yes')) return;
-  if (!process.stdin.isTTY) throw new Refusal(`nobody can be asked here: ${instead}`);
+  if (!process.stdin.isTTY) throw new Refusal(`standard input is not a terminal, so flwd cannot ask: ${instead}`);
   if (!(await confirm(question))) throw new Refusal(unchanged, exitCodes.interrupted);
 }
 

@@ -62,7 +62,7 @@ function gatedBy(step: FoundStep, check: string): FoundStep {
 
 function withIf(step: FoundStep, conditions: readonly string[]): FoundStep {
   const { if: before, ...others } = step.settings;
-  // The output of a step that was skipped has no value, so what asks for one comes last.
+  // The output of a skipped step has no value, so the conditions that read outputs come last.
   const all = [...conditions, ...(typeof before === 'string' ? [before] : [])];
   return all.length === 0 ? step : { ...step, settings: { ...others, if: [...new Set(all)].join(' && ') } };
 }

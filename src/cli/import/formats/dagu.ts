@@ -58,7 +58,7 @@ function workflowsIn(path: string, file: string): { readonly found: Workflow[]; 
     const stem = file.replace(/\.ya?ml$/, '');
     const maps = documents.filter(isMembers);
     if (maps.length === 0 || !maps.some((one) => one.steps !== undefined))
-      return nothing('it has no steps, so it is no workflow');
+      return nothing('it has no steps, so it is not a workflow');
     return {
       nothing: [],
       found: maps.map((members, at) => {

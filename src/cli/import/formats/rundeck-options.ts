@@ -90,7 +90,7 @@ function notesOf(option: Members, name: string): string[] {
       : []),
     ...(/["'`$\\]/.test(textOf(option.value) ?? '')
       ? [
-          `the default of its option ${name} contains signs of the shell: Rundeck pasted them into scripts, here they are part of the value`,
+          `the default of its option ${name} contains characters that a shell interprets: Rundeck pasted them into scripts; here they are part of the value`,
         ]
       : []),
     ...(isYes(option.secure) && textOf(option.storagePath) !== undefined

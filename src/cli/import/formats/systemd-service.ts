@@ -120,7 +120,7 @@ function environmentOf(service: Unit, expand: (text: string) => string): Record<
   );
 }
 
-/** The file is data, as for systemd: nothing in it is run. */
+/** Reads an environment file as data, as systemd does, and runs nothing in it. */
 const environmentFileReader = [
   'read_environment() {',
   '  while IFS= read -r _line || [ -n "$_line" ]; do',
