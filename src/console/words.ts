@@ -41,7 +41,9 @@ export function reasonWords(reason: string | null): string {
   return reason === null ? '' : (reasons[reason] ?? reason.replaceAll('_', ' '));
 }
 
-/** What the program said. How it ended is left out if there is more: it does not tell one error from another. */
+/**
+ * What the program said. Leaves out the exit code if there is more, because it does not tell one error from another.
+ */
 export function errorWords(message: string): string {
   return message.replace(/^(\S+: )?exited with code \d+: /, '$1');
 }
@@ -168,10 +170,13 @@ export function dayWords(at: Date): string {
   return dayOfYear.format(at);
 }
 
-/** The browser's, in which the console shows times. */
+/** The browser's time zone, in which the console shows times. */
 export const timeZone = timeOfDay.resolvedOptions().timeZone;
 
-/** What a schedule says of its times is by the clocks of its own zone, which is named if it is not the page's. */
+/**
+ * A sentence about the times of a schedule, which are in the schedule's time zone. Names the zone if it is not the
+ * page's.
+ */
 export function inZone(sentence: string, zone: string): string {
   return isOwnZone(zone) ? sentence : `${sentence}, ${zone}`;
 }

@@ -62,7 +62,7 @@ function shownText(text: string): string {
   return (indented(text) ?? text).replaceAll(/[^\t\n\r]+/g, harmless);
 }
 
-/** JSON with indentation; null if it is no JSON, or if it has a number that JavaScript would round. */
+/** JSON with indentation; null if the text is not JSON, or has a number that JavaScript would round. */
 function indented(text: string): string | null {
   try {
     const json = JSON.stringify(JSON.parse(text), null, 2);

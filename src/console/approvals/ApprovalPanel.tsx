@@ -108,7 +108,7 @@ export function ApprovalPanel({ asked, view }: { readonly asked: Approval; reado
   );
 }
 
-/** The cards as high as they will mostly be, so that nobody reads an answer without them as the whole. */
+/** Keeps the room of the cards until the run has been read, so that nobody takes the panel for complete. */
 function Reserved(): ReactNode {
   return (
     <>
@@ -239,7 +239,7 @@ function startingSteps(run: Run, job: Job | null, after: readonly Step[]): reado
   });
 }
 
-/** What the run itself may do does not bound the jobs that it starts. */
+/** The jobs that a run starts have permissions of their own. */
 function Starts({ steps }: { readonly steps: readonly StartingStep[] }): ReactNode {
   const jobIds = [...new Set(steps.flatMap(({ jobId }) => (jobId === null ? [] : [jobId])))];
   const unnamed = steps.flatMap(({ stepId, jobId }) => (jobId === null ? [stepId] : []));

@@ -1,5 +1,5 @@
-// What waits for a person: the questions at the left, the chosen one in large with what approving does. Approvals are
-// answered one by one.
+// The approvals that wait for a person: a list of the questions at the left, and beside it the chosen one with what
+// approving does. Approvals are answered one by one.
 
 import { CircleUserRound } from 'lucide-react';
 import type { ReactNode } from 'react';
@@ -174,7 +174,9 @@ function Row({
   );
 }
 
-/** On phones the list has no panel beside it. To deny needs a reason, which has room on a page of its own. */
+/**
+ * On phones the list has no panel beside it. Denying needs a reason, for which only the page of the approval has room.
+ */
 function RowActs({ one, href }: { readonly one: Approval; readonly href: string }): ReactNode {
   const { answer, isBusy, error } = useAnswering();
   const [, navigate] = useLocation();

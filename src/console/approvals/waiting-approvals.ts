@@ -1,5 +1,5 @@
-// What waits for a person, for the page of approvals and for the number in the sidebar. All readers share one answer,
-// which events refresh.
+// The approvals that wait for a person, for the page of approvals and for the number in the sidebar. All readers share
+// one answer, which events refresh.
 
 import type { AnswerOf } from '../../contract/operations.ts';
 import { type Answer, useAnswer } from '../session/answers.tsx';
@@ -21,7 +21,7 @@ export function useWaitingApprovals(): Answer<ApprovalList> {
     { enabled },
   );
   const isWaiting = (runId: unknown): boolean => answer.data?.approvals.some((one) => one.run_id === runId) ?? true;
-  // The other steps that end are no approvals.
+  // Other steps that end are not approvals.
   useRefreshOn(
     queryKey,
     ({ event, data }) => telling.has(event) && (event === 'step.waiting_approval' || isWaiting(data.run_id)),

@@ -1,4 +1,5 @@
-// The form that starts the runs which a schedule would have started between two times, and says first which these are.
+// The form that starts the runs which a schedule would have started between two times. It first says which runs these
+// are.
 
 import { type ReactNode, useState } from 'react';
 import type { ArgumentError } from '../../domain/filled-fields.ts';

@@ -1,4 +1,4 @@
-// A file with line numbers, which are links.
+// Shows a file with line numbers, which are links.
 
 import { type KeyboardEvent, type MouseEvent, type ReactNode, useEffect, useMemo, useRef } from 'react';
 import { lineOfClick, moveToLink } from '../log/line-links.ts';

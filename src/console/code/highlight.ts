@@ -108,7 +108,7 @@ const looks: Readonly<Record<string, CodeLook>> = {
   variable: 'literal',
 };
 
-/** Text of a file with its tabs. Windows line endings become visible, because scripts fail by them. */
+/** Text of a file with its tabs. Windows line endings become visible, because they make scripts fail. */
 export function codeText(text: string): string {
   return text.split('\t').map(harmless).join('\t');
 }

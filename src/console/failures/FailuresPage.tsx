@@ -1,4 +1,4 @@
-// What makes jobs fail: a row for all runs of a job that failed in the same words, the last failure first.
+// What makes jobs fail: one row for all runs of a job that failed with the same message, the most recent failure first.
 
 import { CircleCheck } from 'lucide-react';
 import type { ReactNode } from 'react';

@@ -1,5 +1,5 @@
-// The instances of a step as cells. The cell that the focus enters at is the chosen one, or one that failed; the arrow
-// keys lead to the others, so hundreds of cells are one stop of the key Tab.
+// The instances of a step as cells. The focus enters at the chosen cell, or at one that failed, and the arrow keys lead
+// to the others, so hundreds of cells are a single tab stop.
 
 import type { KeyboardEvent, ReactNode } from 'react';
 import { Link } from 'wouter';

@@ -36,7 +36,7 @@ export function StepGraph({
   isLarge = false,
 }: {
   readonly steps: readonly GraphStep[];
-  /** It has a page to itself. */
+  /** The graph has a page to itself. */
   readonly isLarge?: boolean;
   /** The id of the step or cell that the page shows. */
   readonly chosen: string | null;
@@ -45,7 +45,7 @@ export function StepGraph({
   // A running graph is drawn every second, and laid out only when its boxes have changed.
   const key = JSON.stringify(boxes);
   const pane = useRef<HTMLDivElement>(null);
-  // Not of the pane: a bar to scroll would change it, and with it the zoom that somebody chose.
+  // Not the width of the pane: a scroll bar would change that, and with it the zoom that somebody chose.
   const [frame, roomPx] = useBoxWidth<HTMLDivElement>();
   const { layout, direction } = useLayout(
     key,
@@ -225,7 +225,7 @@ const smallest = 0.3;
 /** The smallest text has 12 pixels; 11 are needed to read it. */
 const readable = 0.92;
 const largest = 1.35;
-/** So many are placed in both directions in no time. */
+/** This many steps can be laid out in both directions within a moment. */
 const mostDownwards = 60;
 
 /** From left to right, unless it then is too wide to be read and is narrower from top to bottom. */

@@ -1,4 +1,4 @@
-// The column beside the list of jobs: what to show of them, and their namespaces with what fails there.
+// The column beside the list of jobs: which jobs to show, and their namespaces with the jobs that fail in each.
 
 import { Boxes, CircleX, FileWarning, Folder, type LucideIcon, Star } from 'lucide-react';
 import { type ReactNode, useMemo } from 'react';

@@ -8,7 +8,7 @@ import { Star } from './Star.tsx';
 
 export type OwnColumn = { readonly id: string; readonly head: string; readonly textOf: (job: ListedJob) => string };
 
-/** Columns that one may add. */
+/** Columns that a user can add. */
 export const ownColumns: readonly OwnColumn[] = [
   { id: 'title', head: 'Title', textOf: ({ title }) => title ?? '' },
   { id: 'source', head: 'Source', textOf: ({ source }) => source },

@@ -1,4 +1,4 @@
-// One row above a log: which lines are shown, how one moves through them, and how they look.
+// One row above a log that chooses which lines are shown and how they look, and moves through them.
 
 import { ChevronDown, ChevronUp, Clock, Download, Maximize2, Minimize2, WrapText } from 'lucide-react';
 import { type ReactNode, useState } from 'react';
@@ -25,7 +25,7 @@ export type LogPaneProps = {
   readonly place: LogPlace;
   readonly hrefOf: (place: LogPlace) => string;
   readonly go: (place: LogPlace) => void;
-  /** Between the page of the run and the page of its log: where the other one shows the same place. */
+  /** The address of the same place on the other page: that of the run, or that of its log. */
   readonly other: { readonly href: string; readonly isFull: boolean };
 };
 
@@ -124,7 +124,7 @@ function StepChoices({ run, attempts, place, go, step }: ToolbarProps): ReactNod
 function Search({ place, go, search, log }: ToolbarProps): ReactNode {
   const { find } = place;
   const [typed, setTyped] = useState({ find, text: find });
-  // Another address: a link, or the key Back.
+  // The address has changed: somebody followed a link, or went back.
   if (typed.find !== find) setTyped({ find, text: find });
   const { text } = typed;
   const isWhole = place.step === null && place.attempt === null && place.level === 'trace';

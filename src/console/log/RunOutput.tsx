@@ -1,4 +1,4 @@
-// What a run printed, gave and left, in tabs: log, result, artifacts, sub-runs, events, details.
+// What a run printed, returned and left behind, in tabs: log, result, artifacts, sub-runs, events, details.
 
 import type { ReactNode } from 'react';
 import { Tabs } from '../design/controls/Tabs.tsx';

@@ -27,7 +27,7 @@ export type RunPlace = {
   readonly hrefOf: (place: LogPlace, tab?: RunTab) => string;
   /** The same place on the other page: of the run, or of its log at full height. */
   readonly otherHref: string;
-  /** Replaces the address, so that the key Back leaves the run. */
+  /** Replaces the address, so that going back leaves the run. */
   readonly go: (place: LogPlace, tab?: RunTab) => void;
 };
 

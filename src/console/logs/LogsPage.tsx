@@ -1,4 +1,4 @@
-// Searches the logs of all runs. The search is in the address, so that it can be shared and comes back with "back".
+// Searches the logs of all runs. The address contains the search, so a link shares it, and going back restores it.
 
 import { useInfiniteQuery } from '@tanstack/react-query';
 import { type FormEvent, type ReactNode, useEffect, useState } from 'react';

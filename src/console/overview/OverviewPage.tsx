@@ -1,4 +1,5 @@
-// The first page: what runs, waits, asks and failed, how the last day compares with the one before, and what comes.
+// The first page: what is running, what waits, what asks for approval and what failed, how the last day compares with
+// the one before, and what comes next.
 
 import { type ReactNode, useMemo } from 'react';
 import { useLocation, useSearch } from 'wouter';

@@ -1,4 +1,4 @@
-// The runs that work, with what is left of them, and the runs that wait, with the reason.
+// The runs in progress, with the time that is left, and the runs that wait, with the reason.
 
 import type { ReactNode } from 'react';
 import { Link } from 'wouter';

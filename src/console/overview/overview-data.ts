@@ -56,7 +56,7 @@ export function useStats(range: StatsRange, namespace: string | null): Answer<St
 
 type UnderWay = { readonly running: readonly RunRow[]; readonly pending: readonly RunRow[]; readonly waiting: number };
 
-/** Runs that work, oldest first, without those that wait for an approval; and runs that wait for their start. */
+/** Runs in progress, oldest first, without those that wait for an approval; and runs that wait to start. */
 export function useOverviewRuns(): UnderWay | undefined {
   const { data: running } = useUnderWay('running');
   const { data: pending } = useUnderWay('pending');

@@ -1,4 +1,4 @@
-// What one can do with a run: the act that is most likely wanted as a button of its own, the others beside it.
+// What a user can do with a run. The most likely act has a button of its own, with the others beside it.
 
 import { ChevronDown, CircleStop, GitCompareArrows, ListRestart, RotateCcw, SquarePen } from 'lucide-react';
 import { type ReactNode, useState } from 'react';

@@ -1,4 +1,4 @@
-// The page of a run: its state in a sentence, what one can do with it, its steps, and what it printed and gave.
+// The page of a run: its state in a sentence, what a user can do with it, its steps, and what it printed and returned.
 
 import { ChevronLeft } from 'lucide-react';
 import { type ReactNode, useMemo } from 'react';

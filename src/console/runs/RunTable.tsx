@@ -101,7 +101,7 @@ function lookOf({ status, waiting_approval: asking }: RunRow): StepStatus {
   return asking.length > 0 ? 'waiting_approval' : status;
 }
 
-/** Messages of programs are in mono, as they are; flwd's own words are not. */
+/** Messages of programs are shown unchanged, in a monospaced font. flwd's own words are not. */
 function What({ run }: { readonly run: RunRow }): ReactNode {
   const [asking, ...others] = run.waiting_approval;
   if (asking) {
@@ -143,7 +143,7 @@ function Message({ text }: { readonly text: string }): ReactNode {
 const usualShare = 0.6;
 const slowShare = 1.35;
 
-/** A track whose mark is the usual duration. Longer by a third than usual is orange. */
+/** A track whose mark is the usual duration. It is orange if the run takes a third longer than usual. */
 function TookAgainst({
   run,
   usualMs,

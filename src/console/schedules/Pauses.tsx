@@ -21,7 +21,7 @@ export function usePausing() {
   const { act, error } = useActs(() => {
     for (const key of ['schedules', 'fires', 'backfills', 'health']) refresh({ queryKey: [key] });
   });
-  /** The button of the act goes, and the focus with it: the next one takes it. */
+  /** The button of an act disappears, and the focus with it. The next button then takes the focus. */
   const takesFocus = useRef(false);
   const change: typeof act = (ask) => {
     takesFocus.current = true;
@@ -31,7 +31,7 @@ export function usePausing() {
     error,
     takesFocus,
     pause: () => void change((client) => client.call('pauseSchedules', { body: {} })),
-    /** The pause of every tenant is the one of a request without a tenant. */
+    /** A request without a tenant ends the pause of every tenant. */
     resume: (tenant: string) =>
       void change((client) => client.call('resumeSchedules', { body: tenant === '*' ? {} : { tenant } })),
   };

@@ -31,7 +31,7 @@ const roomyPx = { withArguments: 1_700, without: 1_400 };
 
 export function SchedulesTable(o: {
   readonly all: readonly Schedule[];
-  /** Sentences of other zones name theirs. */
+  /** The time zone of the page. Sentences in another time zone name it. */
   readonly zone: string;
   readonly chosen: string | null;
   readonly choose: (id: string | null) => void;

@@ -77,8 +77,8 @@ export function useAnswer<T, Selected = T>(
 }
 
 /**
- * As long as there is no answer, TanStack Query clears the error whenever a request begins. A page that polls would
- * show the error and "Loading" in turn, so the error stays until the request ends.
+ * While there is no answer, TanStack Query clears the error whenever a request begins. A page that polls would show the
+ * error and "Loading" in turn, so the error stays until the request ends.
  */
 function useLastError(key: string, hasNoAnswer: boolean, error: Error | null): Error | null {
   const [last, setLast] = useState({ key, error });

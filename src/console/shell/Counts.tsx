@@ -8,7 +8,9 @@ import { useUnderWay, useUnderWayEvents } from '../runs/under-way.ts';
 import { useScopes } from '../session/scopes.ts';
 import { countWords } from '../words.ts';
 
-/** The number of the page, or nothing. Above an icon is only room for the number of what waits for a person. */
+/**
+ * The number of the page, or nothing. Above an icon there is only room for the number of things that wait for a person.
+ */
 export function Count(o: { readonly href: string; readonly isAboveIcon: boolean }): ReactNode {
   const { href, isAboveIcon } = o;
   if (href === '/runs') return isAboveIcon ? null : <Running />;

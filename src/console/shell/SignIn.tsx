@@ -28,7 +28,7 @@ export function SignIn({ refusal }: { readonly refusal: string }): ReactNode {
     setError(refused);
     field.current?.focus();
   }
-  // Nothing is behind the page that asks first. A session that ends asks above what the user was doing.
+  // The first sign-in has nothing behind it. When a session has ended, the dialog opens above what the user was doing.
   const isFirst = !hasToken;
   return (
     <Base.Root open onOpenChange={(isOpen) => !isOpen && dismissSignIn()}>

@@ -1,4 +1,4 @@
-// Several values in one field: each is a chip, and the next one is typed behind them. The value that is being typed
+// Several values in one field: each is a chip, and the next one is typed after them. The value that is being typed
 // counts already, so nothing is lost when the job is started before Enter.
 
 import { X } from 'lucide-react';

@@ -29,7 +29,7 @@ export function Sparkline({
 }): ReactNode {
   const points = values.flatMap((value, index) => (value === null ? [] : [{ value, index }]));
   const last = points.at(-1);
-  // One value is no trend.
+  // A single value is not a trend.
   if (!last || points.length < 2) return null;
   const numbers = points.map(({ value }) => value);
   const [least, most] = [Math.min(...numbers), Math.max(...numbers)];

@@ -33,7 +33,7 @@ type Props = {
   readonly marks?: readonly Mark[];
   readonly heightPx?: number;
   readonly nowMs: number;
-  /** There are only failures: they stand above the line. */
+  /** There are only failures, so they are drawn above the line. */
   readonly isOnlyFailed?: boolean;
   /** Called with the times of one bar, or of all that the pointer was drawn over. */
   readonly onChoose?: (fromMs: number, toMs: number) => void;

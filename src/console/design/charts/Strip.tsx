@@ -1,5 +1,5 @@
 // A strip of time: what starts when, each with its name beside its mark, in as many lanes as the names need. Past ones
-// are filled with their result, coming ones are grey, and a line says where now is.
+// are filled with the colour of their result, coming ones are grey, and a line marks the present.
 
 import { scaleTime } from 'd3-scale';
 import type { ReactNode } from 'react';

@@ -15,7 +15,7 @@ import {
 } from './icons.tsx';
 import styles from './Status.module.css';
 
-/** `late` is no status of a run: it marks what should have started. */
+/** `late` is not a status of a run: it marks what should have started. */
 export type Look = StepStatus | 'late';
 
 export const looks: Readonly<Record<Look, { readonly icon: Icon; readonly word: string; readonly short?: string }>> = {
