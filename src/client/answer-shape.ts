@@ -7,7 +7,7 @@ import type { Client } from './client.ts';
 
 export type KnownAnswers = {
   readonly client: Client;
-  /** Says which versions do not fit together; null: the last answers have everything. */
+  /** Says which versions do not fit together; null: the last answers lack nothing. */
   readonly misfit: (server: string, ownVersion: string) => Promise<string | null>;
 };
 
@@ -51,7 +51,7 @@ type Schema = {
   readonly anyOf?: readonly Schema[];
 };
 
-/** The path of the first member that is required and absent; null: there are all. */
+/** The path of the first required member that is absent; null: all are there. */
 function lackedMember(schema: Schema, value: unknown, path: string): string | null {
   if (value === null) return null;
   if (schema.anyOf) {

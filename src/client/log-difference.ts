@@ -1,5 +1,5 @@
 // Finds the first line in which the logs of two runs differ. Steps that run at the same time mix their lines, so each
-// step is compared by itself, in the order of the steps. Times and ids of runs differ always, so they do not count.
+// step is compared by itself, in the order of the steps. Times and ids of runs always differ, so they do not count.
 
 import type { AnswerOf } from '../contract/operations.ts';
 import type { Client } from './client.ts';

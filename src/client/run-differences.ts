@@ -69,7 +69,7 @@ export type ComparedStep = {
   readonly stepId: string;
   readonly a: Step | null;
   readonly b: Step | null;
-  /** It ended otherwise. */
+  /** It ended differently. */
   readonly isOther: boolean;
   readonly isSlower: boolean;
 };
@@ -87,7 +87,7 @@ function stepOf({ steps }: Run, stepId: string): Step | null {
   return steps.find((step) => step.step_id === stepId) ?? null;
 }
 
-/** A step is slower when it took over a third longer, and over a second. */
+/** A step is slower if it took over a third longer, and over a second longer. */
 const slowerShare = 1.35;
 const slowerMs = 1_000;
 

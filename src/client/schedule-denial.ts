@@ -1,6 +1,9 @@
 // What a schedule that starts nothing lacks, in two words, for every interface.
 
-/** A calendar is all that a schedule itself can name wrongly. Not by the table of problems: a browser would load it. */
+/**
+ * The only thing that a schedule itself can name wrongly is a calendar. The type is not looked up in the table of
+ * problems, because a browser would have to load that.
+ */
 export function denialWords({ type }: { readonly type: string }): 'No calendar' | 'Not allowed' {
   return type.endsWith('/job-invalid') ? 'No calendar' : 'Not allowed';
 }

@@ -1,3 +1,6 @@
+// Checks whether the stored data of an instance can be read, and reports what is wrong or forgotten in it, such as
+// damaged files, paused schedules or notifications that could not be sent.
+
 import { existsSync } from 'node:fs';
 import type { Config } from '../config/config.ts';
 import { fail, type HostCheck, ok, warn } from '../domain/host-check.ts';

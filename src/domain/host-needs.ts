@@ -1,5 +1,5 @@
-// Programs that need more from the host than a sandbox gives a job, grouped by what they need. The advice depends on
-// who asks, so each place that uses this table has its own words.
+// Programs that need more from the host than a sandbox gives a job, grouped by the need. The advice depends on who
+// asks, so each place that uses this table has its own words.
 
 const programs = {
   'another user': ['sudo', 'su', 'doas', 'runuser'],

@@ -1,4 +1,4 @@
-// When to tell clients that jobs have changed.
+// Decides when to tell clients that jobs have changed.
 
 /** Many files may change in a moment, and each look at the tools counts for the limits of the caller. */
 const settleMs = 1_000;
@@ -6,7 +6,7 @@ const settleMs = 1_000;
 const againMs = 2_000;
 
 /**
- * Calls `tell` for each one that was noted, a moment later and never twice at a time.
+ * Calls `tell` for each noted client, a moment later, and never for two at a time.
  * @param tell says whether it is done; otherwise it is called again after a pause
  */
 export function createChanges<One>(tell: (one: One) => Promise<boolean>) {

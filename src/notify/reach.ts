@@ -1,5 +1,5 @@
-// Which addresses a request may reach whose address a job of an untrusted source names: not the server's own, those of
-// its link, and those where clouds give out credentials (ADR 0077).
+// Decides which addresses flwd may call for a job of an untrusted source: neither the server's own, nor those of its
+// local link, nor those where clouds give out credentials (ADR 0077).
 
 import { isIP, isIPv4 } from 'node:net';
 import { networkInterfaces } from 'node:os';
@@ -25,7 +25,7 @@ const forbiddenRanges = [
   '100.100.100.200',
   '168.63.129.16',
   '192.0.0.192',
-  // Translated to IPv4 by a gateway of the own network.
+  // Translated to IPv4 by a gateway of the local network.
   '64:ff9b:1::/48',
 ];
 

@@ -101,7 +101,7 @@ type Listening = {
 
 export type Server = {
   readonly listen: () => Promise<Listening>;
-  /** Accepts no new requests, ends streams at once, and gives short requests 3 s to finish. */
+  /** Accepts no new requests, ends streams at once, and gives short requests 2.5 s to finish. */
   readonly close: () => Promise<void>;
 };
 

@@ -1,4 +1,4 @@
-// What an export sends, and what it needs for that.
+// The types of an export: what it sends, and what it needs for that.
 
 import type { JournalEntry } from '../domain/event.ts';
 import type { Hub } from '../engine/hub.ts';

@@ -13,7 +13,7 @@ const shortTypes: ReadonlyMap<JsonValue, string> = new Map([
 ]);
 const itemKeys = [...ownKeys, ...[...keywords].filter((key) => !key.startsWith('$') && key !== 'required')];
 
-/** Writes the short keys as keywords. A short key of a wrong type stays, and is refused as unknown. */
+/** Writes the short keys as keywords. A short key of the wrong type stays as it is, and is refused as unknown. */
 function inFull(item: JsonObject): JsonObject {
   const { secret, choices, items_type, items_enum, value_type, ...schema } = item;
   const left: JsonObject = {};

@@ -121,9 +121,8 @@ const messages: Readonly<Record<string, (params: ErrorObject['params']) => strin
 const mostNamed = 12;
 
 /**
- * For example "unknown key `timeut`: did you mean `timeout`?", or the names that exist, if they are few and not one is
- * similar. `hint` explains names that other tools use and that
- * resemble no name here.
+ * For example "unknown key `timeut`: did you mean `timeout`?", or all names that exist, if they are few and no name is
+ * similar. `hint` explains names that other tools use and that resemble no name here.
  */
 export function unknownMember(noun: string, name: string, known: readonly string[], hint?: unknown): string {
   if (typeof hint === 'string') return `unknown ${noun} \`${shorten(name)}\`: ${hint}`;

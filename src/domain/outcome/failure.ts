@@ -1,4 +1,4 @@
-// A failure that a job has had once or more often: runs that failed for the same reason with the same message.
+// A failure of a job: all of its runs that failed for the same reason with the same message.
 
 import type { RunReason } from '../run.ts';
 

@@ -23,7 +23,7 @@ export function toTraceTexts({ trace_id, parent_id, sampled, state }: TraceParen
 }
 
 const parentPattern = /^([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?$/;
-/** Longer ones are of no version that is known. */
+/** No known version has longer ones. */
 const longestParent = 512;
 
 /** undefined: the caller names no trace, or not as the standard says. A wrong `tracestate` alone is left out. */

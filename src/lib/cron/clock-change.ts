@@ -97,7 +97,7 @@ function findChange(timezone: string, startMs: number): number | undefined {
   return undefined;
 }
 
-/** What the wall clock is ahead of UTC. */
+/** How far the wall clock is ahead of UTC. */
 export function offsetMs(atMs: number, timezone: string): number {
   const local = toLocalTimestamp(atMs, timezone);
   return Date.parse(`${local.slice(0, 19)}Z`) - atMs;

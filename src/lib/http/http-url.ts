@@ -6,7 +6,7 @@ export function isHttpUrl(text: string): boolean {
   return url !== null && /^https?:$/.test(url.protocol) && url.username === '' && url.password === '';
 }
 
-/** So that a path can follow. */
+/** Removes the slash at the end, so that a path can follow. */
 export function withoutEndSlash(url: string): string {
   return url.replace(/\/+$/, '');
 }

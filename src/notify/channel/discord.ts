@@ -5,7 +5,7 @@ import { fit, fitLines } from './fitting.ts';
 import { jsonRequest, type ToRequest } from './request.ts';
 
 const mostTitleChars = 256;
-/** Of 4,096. All texts of a message together may have 6,000. */
+/** Discord allows 4,096 characters in a description, and 6,000 in all texts of a message together. */
 const mostReasonChars = 1_500;
 const mostLogChars = 2_500;
 const fence = '```';

@@ -7,7 +7,7 @@ export type ChannelRequest = {
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string | null;
-  /** Whether it gets the headers of Standard Webhooks. */
+  /** Whether the request gets the headers of Standard Webhooks. */
   readonly isSigned: boolean;
 };
 

@@ -1,4 +1,4 @@
-// Why something starts no runs, as answers say it.
+// Says in an answer why something starts no runs.
 
 import { type Problem, problemType } from '../../domain/problem.ts';
 

@@ -1,5 +1,5 @@
-// The parts that all operations share which start runs: who starts the run, how the server recognises a repeated
-// request, and the answer.
+// The parts that all operations which start runs have in common: who starts the run, how the server recognises a
+// repeated request, and the answer.
 
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { apiBase } from '../../contract/routes.ts';

@@ -1,4 +1,4 @@
-// Triggers, and what became of what they follow.
+// Triggers and their results.
 
 import { holdsScope, type Principal, reachesJob } from '../../domain/principal.ts';
 import type { Trigger } from '../../engine/trigger/trigger-parts.ts';

@@ -78,7 +78,7 @@ export function previewAnswer({ fires, terms, clockChange }: ReturnType<Schedule
   };
 }
 
-/** A schedule of a config.yaml is only there while its job is. */
+/** A schedule of a config.yaml exists only while its job does. */
 function definedIn({ source, jobId }: Schedule, catalog: Catalog) {
   const job = source === 'job' ? definitionOf(jobId, catalog) : undefined;
   return job ? { source: job.source, file: posix.join(job.path, 'config.yaml') } : null;
