@@ -202,7 +202,7 @@ export function isInPaths(kind: 'read' | 'write', path: string, shown: string, o
   requireGrant(kind, `'${shown}'`, o);
   const isInside = o.paths.some((root) => isBelow(path, root));
   // Outside, only what the caller wrote counts: a caller who may not have the path must not learn where a link leads.
-  if (isBelow(ownOfSandbox, isInside ? path : tidied(shown)))
+  if (holdsOwnOfSandbox(isInside ? path : shown))
     throw new Problem('grant-not-allowed', `'${shown}' cannot be granted as a whole: name the folders in it.`);
   if (!isInside) return false;
   // Checked last: a caller who may not have the path anyway must not learn what is in it.
@@ -213,6 +213,11 @@ export function isInPaths(kind: 'read' | 'write', path: string, shown: string, o
     );
   }
   return true;
+}
+
+/** Whether a path contains the folder that a sandbox needs for itself, so that no job can get all of the path. */
+export function holdsOwnOfSandbox(path: string): boolean {
+  return isBelow(ownOfSandbox, tidied(path));
 }
 
 const startsAtRoot =

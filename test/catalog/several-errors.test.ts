@@ -33,6 +33,24 @@ artifacts: {paths: [../x]}
   ]);
 });
 
+test('an error of form in one step does not hide errors of other steps', async () => {
+  const config = `steps:
+  - {id: a, script: ./no.sh, needs: [x]}
+  - {id: b, scrip: ./no.sh}
+  - {id: c, command: ["true"], retry: 5, needs: [d]}
+  - {id: e, job: f, needs: [a, e], if: steps.b.status == "success", args: {x: {from: steps.c.outputs.x}}}
+env: {IFS: x}
+`;
+  expect((await errorsIn(config)).map((error) => error.replace(/(`\S+` (?:must|is|\w+)).*/, '$1'))).toEqual([
+    '2:21: `./no.sh` is',
+    '2:38: there is no step `x`',
+    '3:13: unknown key `scrip`: did you mean `script`?',
+    '4:39: `steps.2.retry` must',
+    '5:21: the steps need each other in a cycle: e → e',
+    '6:7: `IFS` is',
+  ]);
+});
+
 test.each([
   ['comand: ["true"]\n', ['1:1: unknown key `comand`: did you mean `command`?']],
   ['command: 5\n', ['1:10: `command` must be a string or a list: put it in quotes']],

@@ -21,6 +21,25 @@ test('jobs validate prints each error with its place, and exits with 2', async (
   });
 });
 
+test('jobs validate warns of a path that no run gets', async () => {
+  const dir = createFolder();
+  const config = 'command: ["true"]\npermissions:\n  read: [/srv, /]\n  write: [/run/]\n';
+  writeFiles(dir, {
+    'jobs/wide/config.yaml': config,
+    'jobs/open/config.d/config.yaml': `${config}security_profile: permissive\n`,
+  });
+  const why = (path: string, profile: string) =>
+    `\`${path}\` cannot be granted as a whole, so a run in the profile \`${profile}\` is refused: name the folders in it\n`;
+  expect(await flwd(dir, 'jobs', 'validate', 'jobs')).toEqual({
+    stdout: '2 jobs are valid\n',
+    stderr:
+      `warning: jobs/open/config.d/config.yaml:4:11: ${why('/run/', 'permissive')}` +
+      `warning: jobs/wide/config.yaml:3:16: ${why('/', 'secure')}` +
+      `warning: jobs/wide/config.yaml:4:11: ${why('/run/', 'secure')}`,
+    code: 0,
+  });
+});
+
 test('jobs validate accepts a job or a folder of jobs, exits with 0 if they are valid, and creates no instance', async () => {
   const dir = createFolder();
   writeFiles(dir, { 'jobs/good/config.yaml': good, 'jobs/better/config.yaml': good, 'flwd.yaml': 'no: [such key\n' });

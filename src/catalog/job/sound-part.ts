@@ -40,15 +40,18 @@ export function soundPart(value: JsonValue, formErrors: readonly MemberError[]) 
       const { config } = checked;
       const isLeftOut = (key: string) => left.some(([head]) => head === key);
       const isRunUnsure =
-        whatRuns.some(isLeftOut) || (hasUnknownKey && config.command === undefined && config.steps === undefined);
-      const unsure = isRunUnsure ? [...left, ...whatRuns.map((key) => [key])] : left;
+        whatRuns.some((key) => left.some((path) => path.join() === key)) ||
+        (hasUnknownKey && config.command === undefined && config.steps === undefined);
+      const unsure = [...left.map(unsureFor), ...(isRunUnsure ? whatRuns.map((key) => [key]) : [])];
       return {
         config,
         /** Whether the error is in the file as written, and not a result of what was removed. */
         isReal: (error: MemberError): boolean =>
           !unsure.some((path) => isWithin(error.path, path)) &&
           // Except for the check whether two schedules are the same.
-          !(isLeftOut('schedules') && error.path[0] === 'schedules' && error.path.length === 2),
+          !(isLeftOut('schedules') && error.path[0] === 'schedules' && error.path.length === 2) &&
+          // Expressions may use what was left out of another step, and what a step runs after.
+          !(isLeftOut('steps') && isOfExpression(error.path)),
         /** False when the arguments were removed, or may stand under a mistyped key. */
         areArgsKnown:
           !argumentKeys.some(isLeftOut) && !(hasUnknownKey && argumentKeys.every((key) => config[key] === undefined)),
@@ -62,11 +65,20 @@ export function soundPart(value: JsonValue, formErrors: readonly MemberError[]) 
 /** The member itself, or the member that requires it. Never an item of a list, because the others would move. */
 function leftOutFor(config: JsonObject, { path, spot }: MemberError): Path | undefined {
   // The graph makes no sense without one of its steps.
-  if (path[0] === 'steps') return ['steps'];
+  if (path[0] === 'steps' && (path.length < 3 || path[2] === 'id')) return ['steps'];
   for (let at = spot === 'missing' ? path.length - 1 : path.length; at > 0; at -= 1) {
     if (isObject(memberAt(config, path.slice(0, at - 1)) ?? {})) return path.slice(0, at);
   }
   return undefined;
+}
+
+/** Where an error may be only a result of leaving a member out: for a member of a step, the whole step. */
+function unsureFor(path: Path): Path {
+  return path[0] === 'steps' ? path.slice(0, 2) : path;
+}
+
+function isOfExpression([head, , member = '']: Path): boolean {
+  return head === 'steps' && ['if', 'foreach', 'args'].includes(member);
 }
 
 function remove(config: JsonObject, path: Path): void {

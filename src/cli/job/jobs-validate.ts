@@ -2,11 +2,12 @@
 
 import { existsSync, statSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
-import type { JobError } from '../../domain/job.ts';
+import type { JobDefinition, JobError } from '../../domain/job.ts';
 import type { Options } from '../command.ts';
 import { type ExitCode, exitCodes, Refusal } from '../exit-code.ts';
 import { createOutput } from '../terminal/output.ts';
 import { placed } from './known-jobs.ts';
+import { permissionWarnings } from './permission-warnings.ts';
 import { scriptWarnings } from './script-warnings.ts';
 
 export async function run(options: Options, dirs: readonly string[]): Promise<ExitCode> {
@@ -35,7 +36,7 @@ function assertFolder(dir: string): void {
 type Validated = {
   readonly valid: readonly { readonly id: string; readonly path: string }[];
   readonly invalid: readonly { readonly id: string; readonly path: string; readonly errors: readonly JobError[] }[];
-  /** About the scripts of jobs. */
+  /** About the scripts and permissions of jobs. */
   readonly warnings: readonly JobError[];
 };
 
@@ -50,7 +51,7 @@ async function validateFolder(dir: string): Promise<Validated> {
   ].filter(({ errors }) => errors.length > 0);
   const warnings: JobError[] = [];
   for (const { definition } of jobs)
-    for (const warning of await scriptWarnings(definition, join(dir, definition.path)))
+    for (const warning of await warningsOf(definition, join(dir, definition.path)))
       warnings.push({ ...warning, file: join(dir, definition.path, warning.file) });
   return {
     warnings,
@@ -63,6 +64,10 @@ async function validateFolder(dir: string): Promise<Validated> {
       errors: errors.map((error) => ({ ...error, file: join(dir, error.file) })),
     })),
   };
+}
+
+async function warningsOf(definition: JobDefinition, dir: string): Promise<JobError[]> {
+  return [...permissionWarnings(definition, dir), ...(await scriptWarnings(definition, dir))];
 }
 
 /** The folder is a job itself. Its id is then the folder's name, because nobody knows where it will be mounted. */

@@ -1,0 +1,39 @@
+// Paths of a job's permissions that no run in its profile gets, although the job is valid: an instance with another
+// profile may show them.
+
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { LineCounter, parseDocument } from 'yaml';
+import type { JobDefinition, JobError } from '../../domain/job.ts';
+import { holdsOwnOfSandbox, isShownToAll } from '../../domain/policy.ts';
+
+/** @param dir the job's folder */
+export function permissionWarnings({ permissions, securityProfile }: JobDefinition, dir: string): JobError[] {
+  const profile = securityProfile ?? 'secure';
+  return (['read', 'write'] as const).flatMap((kind) =>
+    permissions[kind].flatMap((path, at) => {
+      if (typeof path !== 'string' || !holdsOwnOfSandbox(path) || isShownToAll(profile, kind, path)) return [];
+      const why = `a run in the profile \`${profile}\` is refused`;
+      const message = `\`${path}\` cannot be granted as a whole, so ${why}: name the folders in it`;
+      return [{ ...placeOf(dir, ['permissions', kind, at]), message }];
+    }),
+  );
+}
+
+/** The catalog has read the file before, so it is YAML. */
+function placeOf(dir: string, path: readonly (string | number)[]): Omit<JobError, 'message'> {
+  const [file, text] = readConfig(dir);
+  const lines = new LineCounter();
+  const node: unknown = parseDocument(text, { lineCounter: lines }).getIn(path, true);
+  const range = typeof node === 'object' && node !== null && 'range' in node ? node.range : undefined;
+  const { line, col } = lines.linePos(Array.isArray(range) ? Number(range[0]) : 0);
+  return { file, line: Math.max(line, 1), column: Math.max(col, 1) };
+}
+
+function readConfig(dir: string): readonly [file: string, text: string] {
+  try {
+    return ['config.yaml', readFileSync(join(dir, 'config.yaml'), 'utf8')];
+  } catch {
+    return ['config.d/config.yaml', readFileSync(join(dir, 'config.d/config.yaml'), 'utf8')];
+  }
+}
