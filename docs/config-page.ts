@@ -108,8 +108,8 @@ If \`--config\` names a file that does not exist, flwd exits. Without a file, th
 \`local-fs\`:
 
 1. in the folder \`jobs\` next to the file or, without a file, in the current folder
-2. if there is no folder \`jobs\`, in the folder of the file, or in the current folder, unless the configured
-   \`instance.data_dir\` is in it
+2. if there is no folder \`jobs\`, in the folder of the file or, without a file, in the current folder. flwd does not
+   look there if the configured \`instance.data_dir\` is in that folder
 
 If the folder of a source does not exist, perhaps because it is mounted later, the server starts without its jobs. It
 finds them once the folder is there. Until then, \`/health\` says \`degraded\` for the check \`sources\`. Only a folder that
@@ -164,8 +164,8 @@ const sections: Readonly<Record<SectionName, Section>> = {
       `With \`trusted: false\`, the jobs run in the profile \`secure\`, without the network and without your files. The source
   needs a \`mountPath\` of its own. [Untrusted sources](security.md#untrusted-sources) says more.`,
       'flwd refuses the keys marked *untrusted only* in a source that is trusted, because its jobs may use everything.',
-      `In \`calls\` and \`triggers\`, \`own\` means only this source, \`all\` every source, and a list of names this source and
-  those.`,
+      `In \`calls\` and \`triggers\`, \`own\` means only this source, and \`all\` means every source. A list of names means these
+  sources and this source itself.`,
       'With `webhooks: true`, `secrets` must also list the keys that sign the deliveries.',
     ],
   },
@@ -175,8 +175,8 @@ const sections: Readonly<Record<SectionName, Section>> = {
       `An address beyond loopback, such as \`0.0.0.0:8080\`, requires a token, \`auth.jwt\` or \`auth.mode: none\`
   ([Security](security.md#beyond-loopback)).`,
       'Notifications link to `public_url`, and new webhooks show it as the beginning of their address.',
-      `\`trust_proxy: true\` believes every caller: use it only if nobody but the proxy can reach the port
-  ([Security](security.md#behind-a-proxy)).`,
+      `With \`trust_proxy: true\`, flwd believes these headers from every caller: use it only if nobody but the proxy can reach
+  the port ([Security](security.md#behind-a-proxy)).`,
       `With \`tls.cert_file\`, the server speaks only HTTPS. When the files change, it uses the new ones without a restart
   ([Security](security.md#tls)).`,
     ],
@@ -184,7 +184,8 @@ const sections: Readonly<Record<SectionName, Section>> = {
   auth: {
     about: 'Who may call the server ([Security](security.md#who-can-call-the-server)).',
     notes: [
-      `Without a token, \`mode: auto\` lets in the server's own user on loopback, \`required\` nobody, and \`none\` everyone.`,
+      `With \`mode: auto\`, only the server's own user on loopback needs no token. With \`required\`, every caller needs one.
+  With \`none\`, no caller needs one.`,
       `\`trust_jobs\` has an effect only with \`mode: auto\` and a server that is not root. Set it only if /proc hides the
   processes of the server's user.`,
       '`jwks_file` is read again within a second after it has changed. `jwks_url` must be https, except on loopback.',
@@ -208,13 +209,13 @@ const sections: Readonly<Record<SectionName, Section>> = {
     about: 'Where flwd keeps its data, how much, and for how long ([Operation](operation.md#retention)).',
     notes: [
       'A run fails if one of its artifacts is larger than `artifacts.max_size`, or if it exceeds `artifacts.quota_hard`.',
-      'When a run is removed, so are its steps, logs, artifacts and workspace.',
+      'flwd removes a run together with its steps, logs, artifacts and workspace.',
       'Events can be replayed for at most as long as `retention.logs` and `retention.runs` say.',
       'The counters of statistics (`retention.stats`) outlive the runs that they count.',
       `\`secret_key_file\` has one key \`fsk_…\` per line. The first encrypts, and all decrypt. flwd creates the file when it
   first starts. After a rotation, a line \`ffk_…\` holds the key that recognises requests with an \`Idempotency-Key\`.`,
-      `flwd refuses \`secret_key\` in \`flwd.yaml\`, which jobs in the profile \`disabled\` can read. In \`FLWD_SECRET_KEY\`, commas
-  separate the keys.`,
+      `flwd refuses \`secret_key\` in \`flwd.yaml\`, because jobs in the profile \`disabled\` can read that file. In
+  \`FLWD_SECRET_KEY\`, commas separate the keys.`,
     ],
   },
   scheduler: {
@@ -232,8 +233,8 @@ const sections: Readonly<Record<SectionName, Section>> = {
     about: 'Where notifications go ([guide](guides/notifications.md)).',
     notes: [
       '`signing_key_file` has one key `whsec_…` per line. flwd creates the file when it first starts.',
-      `Jobs of untrusted sources cannot notify the server itself, link-local addresses or the metadata of its cloud. \`allow\`
-  lists exceptions.`,
+      `Jobs of untrusted sources cannot notify the server itself, link-local addresses, or the metadata service of the
+  server's cloud. \`allow\` lists exceptions.`,
       'In `smtp.url`, `smtps:` means TLS from the start, and `smtp:` means STARTTLS.',
       `The \`type\` of a channel decides which other keys it needs:
   - \`webhook\`, \`slack\`, \`teams\`, \`discord\`: \`url\`
@@ -243,13 +244,12 @@ const sections: Readonly<Record<SectionName, Section>> = {
   - \`pagerduty\`: \`routing_key\`
   - \`mail\`: \`to\`, and \`smtp.url\` and \`smtp.from\` for all channels of this type
   - \`template\`: \`url\`, and if you like \`method\`, \`headers\` and \`body\``,
-      `\`body\` is an expression over \`event\`, \`message\` and \`run\`. If it gives a text, flwd sends the text as it is, anything
-  else as JSON.`,
-      'In `rules[].jobs`, `*` stands for a part of a name, and `**` for any number of names.',
-      'With `after: 3`, two failures and then a success are not reported.',
+      `\`body\` is an expression over \`event\`, \`message\` and \`run\`. If it gives a text, flwd sends the text as it is. It
+  sends anything else as JSON.`,
+      'In `rules[].jobs`, `*` stands for any part of one segment of an id, and `**` stands for any number of segments.',
+      'With `after: 3`, flwd reports nothing if a job fails twice and then succeeds.',
       `\`repeat\` ends when the job succeeds. Later reports of the same failure are the event \`still_failing\`. flwd reports a
   different failure of the job at once.`,
-      'With `digest`, flwd collects the messages to a channel for this time, and sends them as one.',
     ],
   },
   'aliases[]': { about: 'Second names for jobs, such as `nightly` for `backup/daily`.' },
@@ -277,9 +277,9 @@ const sections: Readonly<Record<SectionName, Section>> = {
   mcp: {
     about: 'Which tools agents get ([guide](guides/agents.md)).',
     notes: [
-      `If there are more jobs than \`job_tools\`, only those with \`agents: {expose: true}\` become tools, or the first by
-  their ids if no job has it. Agents find the other jobs with \`jobs_search\`. Keep \`job_tools\` small: many clients
-  read only one page of tools.`,
+      `If there are more jobs than \`job_tools\`, only those with \`agents: {expose: true}\` become tools. If no job has this,
+  the first jobs in the order of their ids become tools. Agents find the other jobs with \`jobs_search\`. Keep \`job_tools\`
+  small: many clients read only one page of tools.`,
       'If a run takes longer than `wait`, the answer says that it is still running.',
       'With `untrusted: true`, the agent reads what the authors of untrusted jobs wrote.',
     ],

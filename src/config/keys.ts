@@ -304,7 +304,7 @@ export const keys = {
     'The folder that contains `logs/` and `artifacts/`',
   ),
   'persistence.blobs.s3.endpoint': optional(url, 'The S3 service', { notYet: noS3 }),
-  'persistence.blobs.s3.region': optional(text, 'Its region', { notYet: noS3 }),
+  'persistence.blobs.s3.region': optional(text, 'The region of the S3 service', { notYet: noS3 }),
   'persistence.blobs.s3.bucket': optional(text, 'The bucket', { notYet: noS3 }),
   'persistence.blobs.s3.prefix': optional(text, 'A prefix for the names', { notYet: noS3 }),
   'persistence.artifacts.max_size': key(size(), '1GiB', 'The largest size of an artifact'),
@@ -345,7 +345,7 @@ export const keys = {
   ),
   'persistence.secret_key': optional(
     matching(/^(fsk_[A-Za-z0-9+/_-]{43}=?)( *, *fsk_[A-Za-z0-9+/_-]{43}=?)*$/, 'keys', 'keys such as `fsk_…`'),
-    'Keys instead of the file; set only the variable `FLWD_SECRET_KEY`',
+    'Keys that replace the file; set them only in the variable `FLWD_SECRET_KEY`',
     { isSecret: true, defaultText: 'the keys in the file' },
   ),
 
@@ -371,7 +371,7 @@ export const keys = {
   'scheduler.queue.max_depth': optional(integer(1, 100_000_000), 'How many runs may wait', {
     defaultText: 'no limit',
   }),
-  'scheduler.queue.default_weight': key(integer(1, 1_000), 1, 'A tenant’s share of the queue'),
+  'scheduler.queue.default_weight': key(integer(1, 1_000), 1, 'The share of a tenant that `weights` does not name'),
   'scheduler.queue.weights': key(mapOf(integer(1, 1_000)), {}, 'Shares of individual tenants'),
 
   'notify.signing_key_file': computed(
