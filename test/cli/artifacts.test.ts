@@ -10,6 +10,10 @@ import { createFolder, flwd, start } from './terminal.ts';
 
 const jobs = {
   leaves: bash('cd "$FLWD_ARTIFACTS_DIR"; printf hello > a.txt; head -c 3000000 /dev/zero > big.bin; touch empty'),
+  alike: bash(
+    'mkdir a b; echo 1 > a/report.txt; echo 2 > b/report.txt; echo 3 > "$FLWD_ARTIFACTS_DIR/report.txt"; echo 4 > one.txt',
+    { artifacts: { paths: ['a/*', 'b/*', 'one.txt'] } },
+  ),
   nothing: bash('true'),
 };
 
@@ -54,6 +58,13 @@ test.each([false, true])('artifacts are listed and saved under their names (with
 
   expect(readdirSync(there).toSorted()).toEqual(['a.txt', 'big.bin', 'sub']);
   await server?.stop();
+});
+
+test('artifacts of the same name are listed with their folders', async () => {
+  const instance = await createInstance(jobs);
+  const listed = await flwd(instance.dir, 'artifacts', await ran(instance, 'alike'), '--quiet');
+  const names = listed.stdout.match(/^\S+/gm);
+  expect(names?.toSorted()).toEqual(['a/report.txt', 'b/report.txt', 'one.txt', 'report.txt']);
 });
 
 test('a run without artifacts lists nothing, and unknown ids are not found', async () => {

@@ -52,6 +52,17 @@ testWith(headlessChromium)('artifacts are listed with their folders, page by pag
   await page.getByRole('region', { name: 'Content of out/a.txt' }).waitFor();
 });
 
+testWith(headlessChromium)('artifacts with the same path in both folders are told apart', async () => {
+  const run = await server.addRun();
+  for (const name of ['artifacts/a.txt', 'a.txt', 'artifacts/b.txt'])
+    await server.addArtifact(run, { name, content: name, mediaType: 'text/plain' });
+  const page = await browser.open(`${server.url}/runs/${run.id}?tab=artifacts`);
+  const shown = page.getByRole('list', { name: 'Artifacts' }).locator('button[aria-expanded]:not([aria-label])');
+  await expect
+    .poll(async () => (await shown.allTextContents()).toSorted())
+    .toEqual(['a.txt', 'artifacts/a.txt', 'b.txt']);
+});
+
 testWith(headlessChromium)('large artifacts are shown in part, empty ones as empty, CSV as a table', async () => {
   const run = await server.addRun();
   const mediaType = 'text/plain';

@@ -1,6 +1,7 @@
 // `flwd artifacts`: lists the artifacts of a run, and saves one.
 
 import { join } from 'node:path';
+import { artifactNames } from '../../client/artifact-places.ts';
 import type { AnswerOf } from '../../contract/operations.ts';
 import { sizeWords } from '../../lib/units.ts';
 import type { Options } from '../command.ts';
@@ -76,10 +77,11 @@ export async function listArtifacts({ client }: Session, runId: string): Promise
 }
 
 async function printArtifacts({ artifacts }: ArtifactList, output: Output): Promise<void> {
+  const names = artifactNames(artifacts);
   await output.table(
     [flexible('NAME'), right('SIZE'), flexible('TYPE'), 'CREATED', 'ID'],
     artifacts.map((artifact) => [
-      artifact.name,
+      names.get(artifact.id) ?? artifact.name,
       sizeWords(artifact.size_bytes),
       artifact.media_type,
       output.time(artifact.created_at),

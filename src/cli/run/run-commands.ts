@@ -230,7 +230,7 @@ export const runCommands = [
   },
   {
     name: 'artifacts',
-    about: 'list the artifacts of a run',
+    about: 'list the artifacts of a run, with their folders if several have the same name',
     options: onInstance(),
     operands: 'RUN',
   },

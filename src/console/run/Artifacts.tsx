@@ -2,7 +2,8 @@
 
 import { useInfiniteQuery } from '@tanstack/react-query';
 import { Download, Eye } from 'lucide-react';
-import { type ReactNode, useEffect, useState } from 'react';
+import { type ReactNode, useEffect, useMemo, useState } from 'react';
+import { artifactNames, artifactPlaces } from '../../client/artifact-places.ts';
 import { errorText } from '../../client/error-words.ts';
 import type { AnswerOf } from '../../contract/operations.ts';
 import { sizeWords } from '../../lib/units.ts';
@@ -80,11 +81,11 @@ function ArtifactList({ artifacts }: { readonly artifacts: readonly Artifact[] }
   const client = useClient();
   const [opened, setOpened] = useState<string | null>(null);
   const [error, setError] = useState<string | null>(null);
+  const places = useMemo(() => artifactPlaces(artifacts), [artifacts]);
   const save = (artifact: Artifact): void => {
     setError(null);
     const { id, name } = artifact;
-    const isOneOfSeveral = artifacts.some((other) => other.id !== id && other.name === name);
-    const savedAs = isOneOfSeveral ? placeOf(artifact).replaceAll('/', '-') : name;
+    const savedAs = (artifactNames(artifacts).get(id) ?? name).replaceAll('/', '-');
     saveAnswer(client.request('getArtifact', { path: { artifact_id: id } }), savedAs).catch((error: unknown) =>
       setError(errorText(error)),
     );
@@ -97,6 +98,7 @@ function ArtifactList({ artifacts }: { readonly artifacts: readonly Artifact[] }
           <ArtifactRow
             key={artifact.id}
             artifact={artifact}
+            place={places.get(artifact.id) ?? artifact.name}
             isOpen={opened === artifact.id}
             toggle={() => setOpened(opened === artifact.id ? null : artifact.id)}
             save={() => save(artifact)}
@@ -109,12 +111,12 @@ function ArtifactList({ artifacts }: { readonly artifacts: readonly Artifact[] }
 
 function ArtifactRow(o: {
   readonly artifact: Artifact;
+  readonly place: string;
   readonly isOpen: boolean;
   readonly toggle: () => void;
   readonly save: () => void;
 }): ReactNode {
-  const { artifact } = o;
-  const place = placeOf(artifact);
+  const { artifact, place } = o;
   const isShowable = isPicture(artifact.media_type) || isText(artifact.media_type);
   return (
     <li>
@@ -144,16 +146,11 @@ function ArtifactRow(o: {
       </span>
       {o.isOpen && (
         <div className={styles.preview}>
-          <Preview artifact={artifact} />
+          <Preview artifact={artifact} place={place} />
         </div>
       )}
     </li>
   );
-}
-
-/** The path inside the artifacts folder or the workspace. */
-function placeOf({ path, name }: Artifact): string {
-  return /^\/workspace\/(?:artifacts\/)?(.+)$/.exec(path)?.[1] ?? name;
 }
 
 function isPicture(type: string): boolean {
@@ -171,15 +168,17 @@ function essenceOf(type: string): string {
 
 type Content = { readonly text: string; readonly isCut: boolean } | { readonly url: string };
 
-function Preview({ artifact }: { readonly artifact: Artifact }): ReactNode {
+type Previewed = { readonly artifact: Artifact; readonly place: string };
+
+function Preview({ artifact, place }: Previewed): ReactNode {
   const { media_type: type, size_bytes: size } = artifact;
   if (size === 0) return <p className={styles.quiet}>The file is empty.</p>;
   if (isPicture(type) && size > mostPreviewBytes)
     return <p className={styles.quiet}>Pictures larger than {sizeWords(mostPreviewBytes)} have no preview.</p>;
-  return <ReadPreview artifact={artifact} />;
+  return <ReadPreview artifact={artifact} place={place} />;
 }
 
-function ReadPreview({ artifact }: { readonly artifact: Artifact }): ReactNode {
+function ReadPreview({ artifact, place }: Previewed): ReactNode {
   const client = useClient();
   const [content, setContent] = useState<Content | null>(null);
   const [error, setError] = useState<string | null>(null);
@@ -213,7 +212,7 @@ function ReadPreview({ artifact }: { readonly artifact: Artifact }): ReactNode {
   if ('url' in content) return <img src={content.url} alt={artifact.name} />;
   return (
     <>
-      <TextPreview type={essenceOf(type)} text={content.text} label={`Content of ${placeOf(artifact)}`} />
+      <TextPreview type={essenceOf(type)} text={content.text} label={`Content of ${place}`} />
       {content.isCut && (
         <p className={styles.quiet}>
           Showing the first {countWords(content.text.length)} characters. Download the file to see the rest.
