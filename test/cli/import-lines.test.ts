@@ -63,7 +63,7 @@ test('flock becomes a limit of the job, also in a script that the line calls', a
   expect((await flwd(dir, 'jobs', 'validate', 'jobs')).stdout).toBe('6 jobs are valid\n');
 });
 
-test('jobs with the same lock are told of each other', async () => {
+test('a job notes which other job takes the same lock', async () => {
   const found = await imported(
     createHome(),
     '1 * * * * flock -n /tmp/x.lock sync',
@@ -78,7 +78,7 @@ test('jobs with the same lock are told of each other', async () => {
   ]);
 });
 
-test('a lock that another job takes as well is not told to be replaced', async () => {
+test('for a lock that another job takes as well, the note does not say to remove it', async () => {
   const found = await imported(
     createHome(),
     '1 * * * * (flock 9; sync) 9>/var/lock/z',
@@ -97,7 +97,7 @@ test('a lock that another job takes as well is not told to be replaced', async (
   ]);
 });
 
-test('the command under flock, sh -c and sh FILE lacks what it lacks alone', async () => {
+test('a command needs the same grants under flock, sh -c and sh FILE as by itself', async () => {
   const dir = createHome();
   writeFiles(dir, { 'bin/backup.sh': '#!/bin/sh\ncurl -fsS https://example.org > /srv/x\n' });
   const found = await imported(
@@ -121,7 +121,7 @@ test('the command under flock, sh -c and sh FILE lacks what it lacks alone', asy
   );
 });
 
-test('a script found by PATH lacks what it lacks under its own path, and mail is told to be a notification', async () => {
+test('a script found by PATH needs the same grants as by its own path, and a note says to replace mail by a notification', async () => {
   const dir = createHome();
   writeFiles(dir, {
     'bin/backup.sh': '#!/bin/sh\npg_dump "$1" > /srv/x\n',

@@ -224,7 +224,7 @@ test('workflows of Dagu become jobs with steps, outputs, handlers and sub-runs',
   expect(release.stdout).toMatch(/^ship \| shipping 3 dry=true as run_\w+$/m);
 });
 
-test('a file that is no export ends the command with an error', async () => {
+test('a file that is not an export ends the command with an error', async () => {
   const dir = createFolder();
   writeFileSync(join(dir, 'file'), '<joblist><job/></joblist>');
   const stderr = expect.stringContaining('file is in the XML format of Rundeck: export the jobs as YAML');

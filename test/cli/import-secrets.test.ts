@@ -63,7 +63,7 @@ test.each([
   'rsync -e "ssh -o PasswordAuthentication=no -i /root/.ssh/key" a b',
   'echo "$PASSWORD" | sudo -S ls; echo done | tee /srv/stdin; echo x; openssl enc -kfile /root/pw -in x',
   'docker run auth:latest; git log --author=somebody; x --no-password --max-tokens 400',
-])('no password: %s', (script) => {
+])('finds no password in: %s', (script) => {
   expect(taken(script)).toEqual({ text: script, variables: [] });
 });
 

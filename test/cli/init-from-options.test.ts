@@ -81,7 +81,7 @@ test.each([
   expect(ran).toMatchObject({ stdout: '1.2 on moon\n', code: 0 });
 });
 
-test('an option with a list in the usage of a script does not name its other words', async () => {
+test('a repeated option in the usage of a script does not name the operands', async () => {
   const dir = createFolder();
   writeFiles(dir, {
     'pack.sh': `#!/bin/bash

@@ -52,7 +52,7 @@ test('bytes go through standard input and output unchanged, into a backup and ou
   );
 });
 
-test('wrong words say what to type', async () => {
+test('for wrong operands, the error says what to type', async () => {
   const { dir } = await createInstance({});
   const said = async (...words: readonly string[]) => {
     const { code, stderr } = await flwd(dir, 'kv', ...words);

@@ -178,7 +178,7 @@ test('a broken job gets 422 job-invalid with its errors, and without paths of th
 });
 
 test.each(['/jobs/..%2f..%2fetc%2fpasswd', '/jobs/%00', '/jobs/backup', '/jobs/%E2%80%AE'])(
-  '%s is no job',
+  '%s does not name a job',
   async (path) => {
     const response = await server.fetch(path);
     expect(response.status).toBe(404);

@@ -81,7 +81,7 @@ test('a rerun may have a key too: repeating it makes no second run', async () =>
   expect(await server.json('/runs?label=of=rerun')).toMatchObject({ total: 2 });
 });
 
-test.each(['', 'x'.repeat(256), 'tab\tinside'])('%j is no key', async (key) => {
+test.each(['', 'x'.repeat(256), 'tab\tinside'])('%j is not a valid key', async (key) => {
   expect((await keyed(key, { job_id: 'quick' })).status).toBe(400);
 });
 

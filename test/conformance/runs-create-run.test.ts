@@ -188,7 +188,7 @@ describe('refused', () => {
   });
 
   test.each([['1'], [1.5], [1e308], [null], [[7]]])(
-    '%j is no integer from 1 to 365, and is not made one',
+    '%j is not an integer from 1 to 365, and is not turned into one',
     async (keep) => {
       const { errors } = await problemOf(await post({ job_id: 'backup/daily', args: { target: '/mnt/x', keep } }));
       expect(errors?.map((error) => error.pointer)).toContain('/args/keep');

@@ -249,7 +249,7 @@ test.each(['run_01HX0000000000000000000000', 'run_', 'nonsense', '..%2f..', '%00
 
 describe('a run outlives its server', () => {
   test.each(['SIGKILL', 'SIGTERM'] as const)(
-    'after %s the next one takes it up: every line, the result',
+    'after %s the next one resumes it, with every line and the result',
     async (signal) => {
       const runId = await server.start('outlives');
       await expect.poll(() => server.messages(runId)).toContain('line 3');

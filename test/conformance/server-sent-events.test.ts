@@ -285,7 +285,7 @@ describe('Last-Event-ID', () => {
     expectGrowing([...before, ...after]);
   });
 
-  test.each(['abc', '1.5', '-1', '99999999999999999999'])('%s is no id: 400', async (lastId) => {
+  test.each(['abc', '1.5', '-1', '99999999999999999999'])('%s is not an id: 400', async (lastId) => {
     const response = await stream('', { 'last-event-id': lastId });
     expect(response.status).toBe(400);
     expect(await response.json()).toMatchObject({ type: 'https://flowd.org/problems/malformed-request' });

@@ -267,7 +267,7 @@ describe('rows of runs', () => {
   });
   const ids = ({ rows }: RunRows): string => rows.map(({ run_id: id }) => id.slice(4)).join(' ');
 
-  test('get new runs in front and keep the older ones behind', () => {
+  test('get new runs at their beginning and keep the older ones', () => {
     const held = withOlder(withNewest(null, page('c3', 5, 4, 3)), page('c1', 2, 1));
     const grown = withNewest(held, page('c4', 6, 5, 4));
     expect([ids(grown), grown.cursor]).toEqual(['6 5 4 3 2 1', 'c1']);

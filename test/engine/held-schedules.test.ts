@@ -37,7 +37,7 @@ test('a schedule that its file holds fires once it is released, also after a res
   expect(await again.fires('hourly')).toEqual(['2026-06-01T03:00Z', '2026-06-01T04:00Z']);
 });
 
-test('any schedule can be held; it stays held over a restart, and catches up on nothing', async () => {
+test('any schedule can be held; it stays held across a restart, and catches up on nothing', async () => {
   const root = dataFolder();
   const first = await openClocked(root, start, { jobs: { hourly: hourly({ catch_up: 'all' }) } });
   await first.at('2026-06-01T01:00:01Z');
@@ -75,7 +75,7 @@ test('a release counts from an instant in the past, and starts no time that has 
   expect(await one.fires('hourly')).toEqual(['2026-06-01T01:00Z', '2026-06-01T03:00Z']);
 });
 
-test('a release counts from an instant to come, even over a restart and when the clock is set back', async () => {
+test('a release counts from an instant to come, even across a restart and when the clock is set back', async () => {
   const root = dataFolder();
   const first = await openClocked(root, start, { jobs: { hourly: hourly({ held: true }) } });
   await release(first, '2026-06-01T03:00:00Z');

@@ -161,7 +161,7 @@ test('without any success, pauses do not make a job late again', async () => {
   expect(await to('2026-06-01T04:00:00Z')).toEqual([never]);
 });
 
-test('a job that is disabled, or expects nothing more, is not late any more', async () => {
+test('a job is no longer late once it is disabled or the expectation is removed', async () => {
   const root = dataFolder();
   const job = (expectation: object, more: object = {}) => bash('true', { expect: expectation, ...more });
   const both = { by: '06:00', every: '1h' };
@@ -181,7 +181,7 @@ test('a job that is disabled, or expects nothing more, is not late any more', as
 });
 
 test.each([false, true])(
-  'what a job expects counts on while its folder is missing (with a restart: %s), until it is there without the job',
+  'while the folder of a job is missing, what it expects still counts (with a restart: %s), until the folder is back without the job',
   async (isRestarted) => {
     const root = dataFolder();
     const jobs = { sync: bash('true', { expect: { every: '1h' } }), gone: bash('true', { expect: { by: '02:00' } }) };

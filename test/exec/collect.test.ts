@@ -304,7 +304,7 @@ open(b'artifacts/d\\xff/\\xe9.csv', 'w').write('deep'); open(b'named-\\xfe', 'w'
     ]);
   });
 
-  test.skipIf(process.getuid?.() === 0)('what the job made unreadable is left, and said so', async () => {
+  test.skipIf(process.getuid?.() === 0)('what the job made unreadable is not kept, and a warning says so', async () => {
     write('artifacts/a.txt');
     write('artifacts/closed/b.txt');
     chmodSync(join(workspaceDir, 'artifacts/a.txt'), 0);

@@ -44,7 +44,7 @@ test('ends when it is closed, and its shims continue', async () => {
   expect(printed(spec).lines).toEqual(['ready', 'done']);
 });
 
-test('when it is killed, what it started is still seen to end, and the next attempt has another', async () => {
+test('when it is killed, the end of what it started is still noticed, and the next attempt gets a new one', async () => {
   const { server, pid } = opened();
   const spec = sample(`echo ready; ${nap}`);
   const attempt = launch(spec, server);

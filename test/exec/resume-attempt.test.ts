@@ -159,7 +159,7 @@ test('a process that reuses the pid of a shim that held /tmp open is not inspect
   expect(existsSync(join(spec.attemptDir, 'tmp-left'))).toBe(false);
 });
 
-describe('a shim that has made its status file, and has not said who it is', () => {
+describe('a shim that has made its status file, but has not written its pid to it yet', () => {
   test('is waited for as long as it lives', async () => {
     const spec = sample('true');
     mkdirSync(spec.attemptDir, { recursive: true });

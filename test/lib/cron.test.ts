@@ -91,7 +91,7 @@ test.each([
   }
 });
 
-test('in a list of hours, an hour in the gap moves behind it, and two that meet there become one', () => {
+test('in a list of hours, an hour in the gap moves after it, and two that meet there become one', () => {
   const spring = ['2026-03-28T23:00Z', '2026-03-29T22:00Z'] as const;
   expect(firesOf('30 2,5 * * *', 'Europe/Berlin', ...spring)).toEqual([
     '2026-03-29T03:00+02:00',

@@ -456,7 +456,7 @@ test('for the single file, the configuration names that file, and not what it ha
   });
 });
 
-test('a line that is no message, or has wrong parameters, is answered with the error of JSON-RPC, and the next one as usual', async () => {
+test('a line that is not a message, or has wrong parameters, is answered with the error of JSON-RPC, and the next one as usual', async () => {
   const { dir } = await createInstance({ greet });
   const ping = (id: unknown, more = {}) => JSON.stringify({ jsonrpc: '2.0', id, method: 'ping', ...more });
   const lines = [

@@ -204,7 +204,7 @@ describe('what belongs to a job out of reach', () => {
     expect(await get('/system/info', reporter)).toMatchObject({ queue: { running: 1 } });
   });
 
-  test.each(['vault/open', 'vault/gated', 'vault/broken', 'shortcut'])('the job %s is no job', async (jobId) => {
+  test.each(['vault/open', 'vault/gated', 'vault/broken', 'shortcut'])('the job %s is not found', async (jobId) => {
     const never = jobId.replaceAll(/[a-z]/g, 'z');
     const bodies = [
       { job_id: jobId },

@@ -92,7 +92,7 @@ async function withUntrusted(mcp: object) {
   return connect(dir);
 }
 
-test('jobs of sources that are not trusted are no tools, and nothing finds, plans or starts them', async () => {
+test('jobs of sources that are not trusted do not become tools, and nothing finds, plans or starts them', async () => {
   const { client, call } = await withUntrusted({});
   const { tools } = await client.listTools();
   expect(tools.map(({ name }) => name).filter((name) => name.startsWith('job_'))).toEqual(['job_own']);

@@ -121,7 +121,7 @@ except urllib.error.HTTPError as error: print(error.code)`,
     expect(termination).toMatchObject({ remaining: 0, proven: true });
   });
 
-  test('a job with the network is no operator of the API', async () => {
+  test('a job with the network is not an operator of the API', async () => {
     const run = await server.run('caller', { url: `${server.url}/api/v1/runs` });
     expect(await server.messages(run.run_id)).toEqual(['401']);
   });
@@ -154,7 +154,7 @@ except urllib.error.HTTPError as error: print(error.code)`,
     });
   });
 
-  test('a number is no user, and the job file says so', async () => {
+  test('a number is not accepted as a user, and the error in the job says so', async () => {
     const problem = await server.json<ProblemAnswer>('/jobs/number');
     expect(problem).toMatchObject({
       errors: [{ message: expect.stringMatching(/^`run_as` must be the name of a user/) }],

@@ -79,7 +79,7 @@ describe('a credential that is almost right', () => {
     `Bearer x, Bearer ${mine.credential}`,
     'Digest username="local"',
     'Negotiate x',
-  ])('as %j it is no bearer token', async (authorization) => {
+  ])('as %j it is not a bearer token', async (authorization) => {
     expect(await using(authorization)).toMatchObject(refused);
   });
 
@@ -145,7 +145,7 @@ describe('a caller on this machine', () => {
     'X_Forwarded_Proto: http',
     'X_Real_IP: 127.0.0.1',
     'CF_Connecting-IP: 127.0.0.1',
-  ])('behind a proxy that says %s needs a token, and is then that token', async (header) => {
+  ])('behind a proxy that sends %s needs a token, and then acts as that token', async (header) => {
     expect((await raw(`${header}\r\n`)).status).toBe(401);
     expect((await raw(`${header}\r\nAuthorization: Bearer ${mine.credential}\r\n`)).status).toBe(200);
     expect((await raw('')).status).toBe(200);

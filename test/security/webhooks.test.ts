@@ -115,7 +115,7 @@ test('no expression sees a proof or a credential, even if it reads all headers',
   expect(await seenWith({ 'x-github-event': 'push' })).toBe(usual + 1);
 });
 
-test('a key that is no base64 is no empty key of Standard Webhooks', async () => {
+test('a key that is not base64 does not count as an empty key of Standard Webhooks', async () => {
   const [id, time, body] = ['msg_1', String(Math.floor(Date.now() / 1000)), '{}'];
   for (const guess of ['', '!!', key]) {
     const bytes = Buffer.from(guess, 'base64');

@@ -144,7 +144,7 @@ test('only the last 100 are kept, and repeating one of them pushes out no other'
   expect(after).toMatchObject([{ result: 'started', repeats: 5 }, ...before.slice(0, 99).map(({ id }) => ({ id }))]);
 });
 
-test('one body sent many times under new ids pushes out no other delivery, whatever becomes of it', async () => {
+test('one body sent many times under new ids pushes out no other delivery, whatever its result', async () => {
   await send('push', { ref: 'refs/heads/real', n: randomUUID() }, github());
   const [real] = await deliveriesOf('push');
   const skipped = { ref: 'refs/heads/recorded', n: randomUUID() };

@@ -23,7 +23,7 @@ async function succeed(server: Serving, o: Parameters<Serving['addRun']>[0]): Pr
   return run.id;
 }
 
-test('runs that failed in the same words are one failure, from open to fixed to regressed', async () => {
+test('runs that failed with the same message are one failure, from open to fixed to regressed', async () => {
   await using server = await startServing();
   const first = await fail(server, { jobId: 'load' }, 'exited with code 1: cannot reach 10.0.0.7:5432');
   await fail(server, { jobId: 'load' }, 'exited with code 1: cannot reach 10.0.0.9:5432');

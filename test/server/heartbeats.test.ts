@@ -76,7 +76,7 @@ test('only the origin of an address is shown, or the name of the secret that hol
   expect(await json(await put(id, { ...terms, heartbeat: null }))).toMatchObject({ heartbeat: null });
 });
 
-test.each(['ftp://watch.example', 'https://user:password@watch.example', 'nowhere'])('%s is no address', async (to) => {
+test.each(['ftp://watch.example', 'https://user:password@watch.example', 'nowhere'])('%s is refused', async (to) => {
   const answer = await json(await server.post('/schedules', { ...terms, heartbeat: to }));
   expect(answer).toMatchObject({ status: 400, errors: [{ pointer: '/heartbeat' }] });
   expect(JSON.stringify(answer)).not.toContain('password@');

@@ -240,7 +240,7 @@ describe('a push of GitHub', () => {
     expect((await push(lacking)).status).toBe(400);
   });
 
-  test('with a body that is no JSON, has another type or is compressed is refused', async () => {
+  test('with a body that is not JSON, has another type or is compressed is refused', async () => {
     const sendAs = async (body: string, headers: Headers) =>
       read(await push(body, { ...githubHeaders(body), ...headers }));
     expect(await sendAs('{"ref":', {})).toMatchObject({ status: 400, slug: 'malformed-request' });

@@ -113,7 +113,7 @@ describe('an address with a token', () => {
     expect(await statuses(few.hook, 1)).toEqual([202]);
   });
 
-  test('that never was, was removed, or has lost its job gets one and the same 404, before its body', async () => {
+  test('that never existed, was removed, or has lost its job gets one and the same 404, before its body is read', async () => {
     const ended = await make({ job_id: 'simple' });
     const jobless = await make({ job_id: 'leaving' });
     expect((await call(jobless.hook)).status).toBe(202);

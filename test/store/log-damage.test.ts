@@ -130,7 +130,7 @@ describe.each(engines)('the log of a resumed run on $engine', (engine) => {
     // position in the spool is ignored.
     ['length', 10, 4],
     ['first byte', 0, 4],
-  ])('keeps the lines behind a chunk whose %s is damaged', async (_what, at, spoolOffset) => {
+  ])('keeps the lines after a chunk whose %s is damaged', async (_what, at, spoolOffset) => {
     const log = await openLogFixture(engine);
     const [first = 0] = await printThreeChunks(log);
     const path = join(log.shard, `${runId}.1.raw`);
@@ -204,7 +204,7 @@ describe.each(engines)('the log of a resumed run on $engine', (engine) => {
     ['an earlier time', { firstAtUs: 1 }, false],
     ['the engine for its author', { stepId: '' }, false],
     ['a far place in the spool', { spool: { offset: 1e12, aheadBytes: 7 } }, true],
-  ])('behind a lost head, is not misled by a printed chunk with %s', async (_what, lie, isTaken) => {
+  ])('after a lost head, is not misled by a printed chunk with %s', async (_what, lie, isTaken) => {
     const log = await openLogFixture(engine);
     const writer = await log.openWriter();
     const path = join(log.shard, `${runId}.1.raw`);

@@ -140,7 +140,7 @@ describe.each(engines)('the log of a server that was killed, on $engine', (engin
     expect(await log.messages()).toEqual(['a']);
   });
 
-  test('continues behind full files that are not compressed yet', async () => {
+  test('continues after full files that are not compressed yet', async () => {
     const log = await openLogFixture(engine);
     const { spool, cut } = await printTwoFiles(log);
     await undoSeals(log);

@@ -26,7 +26,7 @@ function open(): Promise<Store> {
   });
 }
 
-test('a store creates private folders, and keeps its content over a restart', async () => {
+test('a store creates private folders, and keeps its content across a restart', async () => {
   const run = aRun();
   const first = await open();
   await first.db.transact((tx) => first.runs.add(tx, run));

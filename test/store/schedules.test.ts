@@ -52,7 +52,7 @@ describe.each(engines)('schedules on $engine', ({ open }) => {
     );
   const state = async () => (await store.schedules.states()).get('schedule_1');
 
-  test('a schedule stays as it was put, even over a restart, until it is replaced or removed', async () => {
+  test('a schedule stays as it was put, even across a restart, until it is replaced or removed', async () => {
     await store.database.transact((tx) => store.schedules.put(tx, nightly));
     await store.database.close();
     store = await open(dir);

@@ -50,7 +50,7 @@ describe.each(engines)('files that triggers follow on $engine', ({ open }) => {
     expect([...(await store.watchedFiles.stamps('in', ['f0', 'f1', 'f2'])).keys()].toSorted()).toEqual(['f0', 'f2']);
   });
 
-  test('a folder that is read no more is forgotten with its files', async () => {
+  test('a folder that is no longer read is forgotten with its files', async () => {
     await look(nowMs);
     await note('1');
     expect(await store.watchedFiles.removeFolders(nowMs, 10)).toBe(0);
