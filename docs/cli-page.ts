@@ -96,10 +96,11 @@ flwd backup daily --target /srv                     # the same with spaces for t
   \`flwd run --json deploy -- --config prod\`. After the job's name, flwd refuses an option that both flwd and the job
   have. To give it to the job, write \`--args.config\`; the job's help shows this form.
 - If several arguments are wrong, flwd lists all of them, one per line.
-- Other users of the machine can read command lines. flwd warns about a secret there, and runs the job. Use
-  \`--token.file FILE\` (\`-\` reads standard input), \`--token.env NAME\` for an environment variable, or
-  \`--token.stored NAME\` for a secret that \`flwd secrets set\` has stored. At a terminal, flwd asks for a required
-  secret. \`flwd plan\` does not: it shows the plan, names the missing secrets and exits with 2.
+- Other users of the machine can read command lines. If the value of a secret is on the command line, flwd prints a
+  warning and still runs the job. To keep the value of the argument \`token\` out of it, use \`--token.file FILE\` (\`-\`
+  reads standard input), \`--token.env NAME\` for an environment variable, or \`--token.stored NAME\` for a secret that
+  \`flwd secrets set\` has stored. If a required secret is missing, flwd asks for it at a terminal. \`flwd plan\` does not
+  ask: it shows the plan, names the missing secrets and exits with 2.
 - \`--args\` and \`--args-file\` give all arguments at once. Options override them.
 - \`flwd rerun RUN\` takes changed arguments in the same way: \`flwd rerun run_01… --target /srv\`. Everything else
   stays as it was in that run, including the other parts of a nested argument and the secrets.
@@ -108,10 +109,11 @@ flwd backup daily --target /srv                     # the same with spaces for t
 
 A command uses the first of these that applies:
 
-1. **Another server**: \`--remote NAME\` or \`FLWD_REMOTE\`, either a name under \`remotes\` in flwd.yaml or an address. The
-   token comes from the remote's \`token_file\`; without one, and for an address, it comes from \`FLWD_TOKEN\`. If
-   \`FLWD_REMOTE\` is set and \`--remote\` names another address, flwd does not send \`FLWD_TOKEN\` there. For a private CA,
-   set the remote's \`ca_file\` ([install](install.md#use-a-private-ca)).
+1. **Another server**: \`--remote NAME\` or \`FLWD_REMOTE\`, either a name under \`remotes\` in flwd.yaml or an address. For
+   a name, the token comes from the \`token_file\` of the remote, or from \`FLWD_TOKEN\` if the remote has no such file.
+   For an address, it comes from \`FLWD_TOKEN\`. If \`FLWD_REMOTE\` is set and \`--remote\` names another address, flwd
+   does not send \`FLWD_TOKEN\` there. For a private CA, set the remote's \`ca_file\`
+   ([install](install.md#use-a-private-ca)).
 2. **The running server of the data dir** (\`--data-dir\`, else \`instance.data_dir\`). The server treats the command as the
    server's own user, whatever \`auth.mode\` says.
 3. **No server**: the command starts a temporary instance, which ends with the command. This instance runs what the
@@ -121,8 +123,8 @@ A command uses the first of these that applies:
 If the data dir does not exist, \`flwd run\`, \`flwd plan\`, \`flwd tokens create\` and \`flwd secrets set\` create it.
 \`flwd jobs\` and the help of a job do not need it. Every other command that needs an instance exits with 3.
 
-To name a run, give its id or a unique part of it: 8 or more letters of its beginning or end. Commands that only read
-also take a job and use its last run: \`flwd logs backup/daily\`.
+To name a run, give its id, or at least 8 characters of its beginning or end that no other run has. Commands that only
+read also take a job and use its last run: \`flwd logs backup/daily\`.
 
 A running server keeps the sources that it was started with. \`--jobs\` and the flwd.yaml of the current folder do not
 change them; \`flwd sources\` lists them. \`flwd backup\`, \`flwd restore\` and \`flwd audit verify\` work on the files of the
@@ -143,12 +145,12 @@ stream as one object per line. Commands that only remove something print nothing
 | --- | --- |
 | \`a\`, \`b\` | the ids of the runs |
 | \`facts\` | what is known about each run: \`job_id\`, \`created_at\`, \`revision\`, \`source\`, \`status\`, \`reason\`, \`worked_ms\`, \`created_by\`, \`profile\`, \`labels\` |
-| \`arguments\` | all arguments: \`name\`, the values \`a\` and \`b\` as text, and \`is_secret\`, if both are secrets, which are not compared |
+| \`arguments\` | all arguments: \`name\`, the values \`a\` and \`b\` as text, and \`is_secret\` if both values are secrets, which flwd does not compare |
 | \`steps\` | all steps: \`step_id\`, and in \`a\` and \`b\` the \`status\` and \`took_ms\`; null if the run has no such step |
-| \`log\` | its \`kind\` is \`line\` (with the first line that differs in \`a\` and \`b\`, and its \`step_id\`), \`same\`, or \`unknown\` (no difference in as many \`lines\` as were read); null if the logs cannot be read |
+| \`log\` | its \`kind\` is \`line\` (with the first line that differs in \`a\` and \`b\`, and its \`step_id\`), \`same\`, or \`unknown\` (no difference in the part that was read, which has \`lines\` lines); null if the logs cannot be read |
 | \`files\` | the files that changed: \`path\`, \`change\`, and the texts \`a\` and \`b\`, which are null beyond the first 30 files and for files that are not text or larger than 1 MiB; \`change\` is \`added\`, \`removed\` or \`changed\`; null if the files cannot be read |
 
-The time that a run took leaves out the time in which it waited for approvals, as in the console. \`flwd runs RUN\` and
-the end of \`flwd run\` show both times. While a run waits for an approval, flwd shows the time since its start. For a run
-in progress, \`flwd runs\` says how long it has taken so far, and how much is probably left.
+The time that a run took does not include the time in which it waited for approvals. The console counts in the same way.
+\`flwd runs RUN\` and the end of \`flwd run\` show both times. While a run waits for an approval, flwd shows the time since
+its start. For a run in progress, \`flwd runs\` says how long it has taken so far, and how much is probably left.
 `;

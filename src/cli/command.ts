@@ -88,7 +88,7 @@ export const limit: Option = { name: 'limit', value: 'N', about: 'how many to li
 /** Arguments given as a whole, not as flags. @param note how they combine with others */
 export function wholeArguments(note: string): readonly Option[] {
   return [
-    { name: 'args', value: 'JSON', about: `arguments as a JSON object, - reads standard input; ${note}` },
+    { name: 'args', value: 'JSON', about: `arguments as a JSON object; - reads it from standard input; ${note}` },
     { name: 'args-file', value: 'FILE', about: 'arguments from a JSON or YAML file' },
   ];
 }

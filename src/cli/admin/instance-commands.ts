@@ -164,7 +164,7 @@ export const instanceCommands = [
       {
         name: 'since',
         value: 'TIME',
-        about: 'entries since this time (RFC 3339), day (2026-01-31, today or yesterday) or this long ago, such as 2d',
+        about: 'entries since a time (RFC 3339), a day (2026-01-31, today, yesterday) or how long ago, such as 2d',
       },
       { name: 'until', value: 'TIME', about: 'entries before this time' },
       { name: 'actor', value: 'NAME', about: 'entries caused by this principal' },

@@ -55,7 +55,7 @@ export const importCommands = [
   {
     name: 'takeover',
     about:
-      'show the old and new times of the imported lines of your crontabs, then start them with flwd instead of cron',
+      'run the lines that you imported from crontabs with flwd instead of cron; shows their old and new times first',
     options: [
       { name: 'dry-run', about: 'only show the lines, and their next times under cron and under flwd' },
       { name: 'yes', about: 'do not ask' },

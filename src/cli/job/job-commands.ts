@@ -203,7 +203,7 @@ export const jobCommands = [
         name: 'catch-up',
         value: 'WHICH',
         choices: catchUps,
-        about: 'which runs to start afterwards if flwd was down at their time: no run, only the last, or all',
+        about: 'which runs to start later if flwd was down at their times: `none`, only the `last`, or `all`',
       },
       { name: 'jitter', value: 'TIME', about: 'start each run later by a random time of up to TIME, such as 30s' },
       { name: 'name', value: 'NAME', about: 'a name for the schedule' },
@@ -261,7 +261,11 @@ export const jobCommands = [
     name: 'backfill',
     about: 'start the runs that a schedule of a job would have started between two times, oldest first',
     options: onInstance(
-      { name: 'schedule', value: 'SCHEDULE', about: 'the id or name of the schedule; not needed if the job has one' },
+      {
+        name: 'schedule',
+        value: 'SCHEDULE',
+        about: 'the id or name of the schedule; not needed if the job has only one',
+      },
       {
         name: 'from',
         value: 'TIME',
@@ -270,7 +274,7 @@ export const jobCommands = [
       {
         name: 'until',
         value: 'TIME',
-        about: 'the day or time at which to stop, which is not included itself; default: now',
+        about: 'start runs only for times before this day or time; default: now',
       },
       { name: 'at-once', value: 'N', about: 'how many of the runs may wait or work at a time; default: 1' },
       { name: 'dry-run', about: 'print the times that would get a run, and start nothing' },
@@ -341,7 +345,7 @@ export const jobCommands = [
       {
         name: 'per-minute',
         value: 'N',
-        about: 'how many deliveries it takes a minute; default: 10 without a scheme, no limit with one',
+        about: 'how many deliveries it takes a minute; default: 10 without a scheme, no limit with a scheme',
       },
       tenant,
     ),

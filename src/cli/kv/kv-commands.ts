@@ -24,7 +24,7 @@ export const kvCommands = [
       {
         name: 'if-version',
         value: 'N',
-        about: 'store only if the key has this version, 0 if it must not exist; else exit with 6',
+        about: 'store only if the key has this version (0: only if it does not exist); otherwise exit with 6',
       },
       tenant,
     ),

@@ -23,7 +23,7 @@ export const runFilter: readonly Option[] = [
   {
     name: 'since',
     value: 'TIME',
-    about: 'runs created since this time (RFC 3339), day (2026-01-31, today or yesterday) or this long ago, such as 2d',
+    about: 'runs created since a time (RFC 3339), a day (2026-01-31, today, yesterday) or how long ago, such as 2d',
   },
   { name: 'until', value: 'TIME', about: 'runs created before this time' },
   { name: 'label', value: 'KEY=VALUE', about: 'runs with this label' },
@@ -68,7 +68,8 @@ export const runCommands = [
   },
   {
     name: 'stats',
-    about: 'show how many runs ended and how, how long they took, and which jobs failed or are slower than usual',
+    about:
+      'show how many runs ended, how they ended and how long they took, and which jobs failed or are slower than usual',
     options: onInstance(
       {
         name: 'range',
@@ -125,7 +126,7 @@ export const runCommands = [
       {
         name: 'since',
         value: 'TIME',
-        about: 'lines since this time (RFC 3339), day (2026-01-31, today or yesterday) or this long ago, such as 2d',
+        about: 'lines since a time (RFC 3339), a day (2026-01-31, today, yesterday) or how long ago, such as 2d',
       },
       { name: 'until', value: 'TIME', about: 'lines before this time' },
       { ...limit, about: 'how many lines to print; default: 100' },
@@ -192,7 +193,7 @@ export const runCommands = [
           'start (the default), failed (the steps that did not succeed), or a step (it and all steps that need it)',
       },
       { name: 'latest', about: 'use the current version of the job, not the version of that run' },
-      ...wholeArguments('they override those of that run; options override them'),
+      ...wholeArguments('they override those of the earlier run; options override both'),
       idempotencyKey,
       { name: 'detach', short: 'd', about: 'print the id of the new run and leave it running' },
     ),
@@ -217,7 +218,7 @@ export const runCommands = [
   },
   {
     name: 'approve',
-    about: 'approve a step that waits for approval; if no server is running, continue the run',
+    about: 'approve a step that waits for approval; if no server is running, this command continues the run',
     options: decision,
     operands: 'RUN [STEP]',
     examples: ['flwd approve run_01…', 'flwd approve run_01… ask --comment "after the backup"'],
@@ -260,7 +261,8 @@ export const runCommands = [
         value: 'TYPE',
         choices: eventTypes,
         isRepeatable: true,
-        about: 'events of this type, such as run.finished; repeatable; default: all but step.output, with --json all',
+        about:
+          'events of this type, such as run.finished; repeatable; default: all except step.output; with --json, all',
       },
     ),
     examples: ['flwd events --type run.finished --json'],
