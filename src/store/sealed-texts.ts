@@ -12,18 +12,18 @@ export type SealedKind = (typeof sealedKinds)[number];
 type SealedPlace = readonly (string | number)[];
 export type SealedText = { readonly place: SealedPlace; readonly sealed: string };
 
-/** The next texts behind the place `after`. With `key`, written `v2.<id>` or `v1`, only those sealed with that key. */
+/** The next texts after the place `after`. With `key`, written `v2.<id>` or `v1`, only those sealed with that key. */
 export async function sealedTexts(
   db: Kysely<Schema>,
   kind: SealedKind,
   o: { readonly key?: string; readonly after: SealedPlace | undefined; readonly limit: number },
 ): Promise<SealedText[]> {
   const names = sql.join(placesOfSealed[kind].map((name) => sql.ref(name)));
-  const behind = o.after ? sql`and (${names}) > (${sql.join(o.after)})` : sql``;
+  const afterPlace = o.after ? sql`and (${names}) > (${sql.join(o.after)})` : sql``;
   const ofKey = o.key === undefined ? sql`` : sql`and ${keyOfSealed} = ${o.key}`;
   const { rows } = await sql<Readonly<Record<string, string | number>>>`
     select sealed, ${names} from ${sql.table(kind)}
-    where sealed is not null ${ofKey} ${behind}
+    where sealed is not null ${ofKey} ${afterPlace}
     order by ${names} limit ${o.limit}`.execute(db);
   return rows.map((row) => ({
     place: placesOfSealed[kind].map((name) => row[name] ?? ''),

@@ -126,7 +126,7 @@ async function splitIntoFiles(log: LogFixture): Promise<void> {
 describe.each(engines)('the log of a resumed run on $engine', (engine) => {
   test.each([
     ['text', 60, 12],
-    // Without a head that says where the chunk ends, the bytes behind it may be text that a script printed. So their
+    // Without a head that says where the chunk ends, the bytes after it may be text that a script printed. So their
     // position in the spool is ignored.
     ['length', 10, 4],
     ['first byte', 0, 4],

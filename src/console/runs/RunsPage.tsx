@@ -194,7 +194,7 @@ function NoRuns({ query }: { readonly query: RunQuery }): ReactNode {
   );
 }
 
-/** Reads the runs behind one end of the list when it comes into view. The next end has its own. */
+/** Reads the runs after one end of the list when it comes into view. The next end has its own. */
 function More(o: {
   readonly cursor: string;
   readonly read: (cursor: string, signal: AbortSignal) => Promise<void>;

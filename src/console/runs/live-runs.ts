@@ -32,7 +32,7 @@ export function useLiveRuns(query: RunQuery) {
   const change = (next: (now: RunRows) => RunRows): void => {
     answers.setQueryData<RunRows>(queryKey, (now) => now && next(now));
   };
-  // After missed events the rows behind the first page may be outdated, too.
+  // After missed events the rows after the first page may be outdated, too.
   const hasMissed = useRef(false);
   const { cancel, onCancelling } = useCancels();
   useRunEvents(query.job_id === undefined ? {} : { jobId: query.job_id }, {

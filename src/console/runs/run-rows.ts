@@ -15,7 +15,7 @@ export type RunRows = {
 
 export type RunPage = Pick<AnswerOf<'listRuns'>, 'runs' | 'next_cursor' | 'total' | 'total_exact'>;
 
-/** Replaces the newest rows with the newest page, and keeps the older rows behind it. */
+/** Replaces the newest rows with the newest page, and keeps the older rows after it. */
 export function withNewest(held: RunRows | null, page: RunPage): RunRows {
   const fresh = new Set(page.runs.map(({ run_id: id }) => id));
   const last = page.runs.at(-1);

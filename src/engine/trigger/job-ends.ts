@@ -140,7 +140,7 @@ async function look(
       at = end.eventId + 1;
       await cursor.move(at);
     }
-    // If the query found runs, there may be more of them behind the last one.
+    // If the query found runs, there may be more of them after the last one.
     if (ended.length > 0) continue;
     at = toId + 1;
     await cursor.move(at);

@@ -6,7 +6,7 @@ import type { LogLevel } from '../../domain/log-line.ts';
 import { logLevels } from '../../domain/log-line.ts';
 
 /**
- * How much of an attempt's spool is in the log: everything up to `offset`, and `aheadBytes` of the output behind it.
+ * How much of an attempt's spool is in the log: everything up to `offset`, and `aheadBytes` of the output after it.
  * These bytes are counted after redaction, so the spool has another number of them.
  */
 export type SpoolPosition = { readonly offset: number; readonly aheadBytes: number };
@@ -168,7 +168,7 @@ export function isInProportion({ start, textStart, textEnd, end, lineCount }: Ch
   );
 }
 
-/** Whether the table fills the space behind the text, and the lengths in it add up to the text. */
+/** Whether the table fills the space after the text, and the lengths in it add up to the text. */
 export function fitsItsTable(chunk: Chunk): boolean {
   if (!isInProportion(chunk)) return false;
   const { file, textStart, textEnd, end, lineCount } = chunk;

@@ -44,7 +44,7 @@ export type EncodedChunk = {
 export type ReportedProgress = Progress & { readonly afterSeq: number };
 
 export type Encoded = {
-  /** The chunks, one behind the other. Valid until the next call. */
+  /** The chunks, one after the other. Valid until the next call. */
   readonly out: Buffer;
   readonly chunks: readonly EncodedChunk[];
   readonly progress: readonly ReportedProgress[];

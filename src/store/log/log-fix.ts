@@ -138,9 +138,9 @@ export function fix(
 }
 
 /**
- * The chunk at `from`, behind the end of the last one. If that is damaged, follows the heads of damaged chunks to the
- * next whole one, so that text printed by a script is never taken for a chunk. 'cut off' when the file ends in the
- * damaged chunk.
+ * The chunk at `from`, where the last one ended. If that is damaged, follows the heads of damaged chunks to the next
+ * whole one, so that text printed by a script is never taken for a chunk. 'cut off' when the file ends in the damaged
+ * chunk.
  */
 function nextChunk(bytes: Buffer, from: number, lastSeq: number): Chunk | 'cut off' | undefined {
   if (isWholeChunk(bytes, from)) return readChunk(bytes, from);

@@ -1,5 +1,5 @@
 // Holds the newest lines of a log in memory once the log has grown past its limit. They are stored when the log closes,
-// behind a line that says how much was left out. Until then the spool keeps them, so a crash loses nothing.
+// after a line that says how much was left out. Until then the spool keeps them, so a crash loses nothing.
 
 import type { SpoolPosition } from './log-chunk.ts';
 
@@ -12,7 +12,7 @@ export type HeldLines = {
   readonly atMs: number;
   readonly lineCount: number;
   readonly textBytes: number;
-  /** The position in the spool behind the lines. */
+  /** The position in the spool after the lines. */
   readonly spool: SpoolPosition;
 };
 

@@ -215,7 +215,7 @@ function addPiece(content: LoadedSegment, seq: number, select: Selection, encode
   return Number.POSITIVE_INFINITY;
 }
 
-/** The chunk with the line `seq` and the chunks behind it, up to the size of a batch. */
+/** The chunk with the line `seq` and the chunks after it, up to the size of a batch. */
 function sliceFrom(content: LoadedSegment, seq: number): Buffer {
   const { file, chunkStarts } = content;
   const firstIndex = chunkIndexOf(content, seq);

@@ -197,7 +197,7 @@ function writeDigits(out: Buffer, end: number, value: number): void {
   }
 }
 
-/** The text behind the message of a line. */
+/** The text after the message of a line. */
 function createTails(
   { stepId, attempt }: Chunk,
   { end }: LineForm,

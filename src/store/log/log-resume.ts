@@ -50,7 +50,7 @@ export async function resumeLog(o: {
   const indexed = await readIndex(o.db, runId);
   const last = indexed.at(-1);
   if (last?.encoding === 'zstd') await rm(segmentPath(dir, runId, last.n, 'raw'), { force: true });
-  const state = await stateBehind(indexed, o);
+  const state = await stateAfter(indexed, o);
   const plain: Segment[] = [];
   for await (const left of plainFiles(dir, runId, (last?.n ?? 0) + 1, o.retryForMs)) {
     const { n, bytes } = left;
@@ -114,10 +114,10 @@ async function linkBeside(path: string): Promise<string> {
 }
 
 /**
- * The state from the last readable segment. The lines of the segments behind it keep their numbers, and those that the
+ * The state from the last readable segment. The lines of the segments after it keep their numbers, and those that the
  * spool still has are read again.
  */
-async function stateBehind(indexed: readonly Segment[], o: { dir: string; runId: string; log: Logger }) {
+async function stateAfter(indexed: readonly Segment[], o: { dir: string; runId: string; log: Logger }) {
   const state = emptyState();
   for (const segment of indexed.toReversed()) {
     try {

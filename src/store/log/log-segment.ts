@@ -189,7 +189,7 @@ function findChunks(file: Buffer, { rawBytes, encoding }: SegmentForm): number[]
   return starts;
 }
 
-/** The index of the chunk that holds the line `seq`, or of the first chunk behind it. */
+/** The index of the chunk that holds the line `seq`, or of the first chunk after it. */
 export function chunkIndexOf({ file, chunkStarts }: LoadedSegment, seq: number): number {
   let low = 0;
   let high = chunkStarts.length;

@@ -12,7 +12,7 @@ const start = { offset: 0, aheadBytes: 0 };
 
 type Missing = { readonly firstSeq: number; readonly lastSeq: number; readonly lastAtUs: number };
 
-/** Takes the number of the last missing line, so that readers continue behind it. */
+/** Takes the number of the last missing line, so that readers continue after it. */
 export function standInFor({ firstSeq, lastSeq, lastAtUs }: Missing, file: string, why: string): Buffer {
   const lines = firstSeq === lastSeq ? `line ${firstSeq}` : `lines ${firstSeq} to ${lastSeq}`;
   return encodeStandIn(`… ${lines} of this log cannot be read: the file ${file} ${why} …`, lastSeq, lastAtUs);

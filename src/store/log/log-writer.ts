@@ -17,7 +17,7 @@ import { createOverflow, type HeldLines, omissionText } from './log-overflow.ts'
 import type { LogState } from './log-state.ts';
 
 type AttemptKey = { readonly stepId: string; readonly attempt: number };
-/** `spool` is the position behind it. */
+/** Output that is left out. `spool` is where reading continues. */
 type Unread = AttemptKey & { readonly textBytes: number; readonly spool: SpoolPosition };
 type Taken = Appended & { readonly progress: readonly ReportedProgress[] };
 
@@ -62,7 +62,7 @@ export function createLogWriter(o: Parts) {
     spoolOffset: (at: AttemptKey): number => writtenTo(spoolKey(at)).offset,
     /**
      * Takes whole, redacted lines with their marks. They are in the file when it returns. If they cannot be written, it
-     * throws and takes no line. A later process continues at `spoolEnd`. `aheadBytes` says how many of the bytes behind
+     * throws and takes no line. A later process continues at `spoolEnd`. `aheadBytes` says how many of the bytes after
      * `spoolEnd` were handed over already, because they contain lines that ended before an earlier line did.
      */
     append(

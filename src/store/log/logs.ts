@@ -47,7 +47,7 @@ export function createLogStore(o: LogStoreParts) {
     ...createReading(reader, db, open),
     onAppend,
     /**
-     * Opens the log for appending, behind what an earlier process has left. A run has one writer at a time. Lines
+     * Opens the log for appending, after what an earlier process has written. A run has one writer at a time. Lines
      * written after another process has taken the run over are not indexed.
      */
     openWriter: async (of: {

@@ -70,7 +70,7 @@ export function createOutput(o: Destination) {
   }
 
   return {
-    /** Starts reading. After a restart it continues behind the part that is already stored. */
+    /** Starts reading. After a restart it continues after the part that is already stored. */
     async follow(attempt: SpoolSource, mode: AttemptStart['mode']): Promise<void> {
       ({ spoolPath } = attempt);
       if (mode === 'resume') {
