@@ -2,6 +2,7 @@
 // Query parameters are strings, so they are first converted to the number or boolean that the schema expects.
 
 import { Ajv2020, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.js';
+import { kindOf, messages } from '../catalog/arguments/schema-errors.ts';
 import type { Operation } from '../contract/operations.ts';
 import { createErrorList, type ErrorList } from '../domain/error-list.ts';
 import type { Reach } from '../domain/principal.ts';
@@ -152,7 +153,16 @@ function messageOf(error: ErrorObject): string {
     return `is not known${meant ? `; did you mean \`${meant}\`?` : ''}`;
   }
   if (keyword === 'format') return 'must be a time with an offset such as `2026-12-01T09:00:00+01:00`';
-  return error.message ?? `breaks ${keyword}`;
+  if (keyword === 'type') return `must be ${[params.type].flat().map(kindOf).join(' or ')}${boundsOf(parentSchema)}`;
+  if (keyword === 'minimum' || keyword === 'maximum')
+    return `must be ${kindOf(parentSchema.type)}${boundsOf(parentSchema)}`;
+  return messages[keyword]?.(params) ?? error.message ?? `breaks ${keyword}`;
+}
+
+/** " from 1 to 500"; empty for a schema without bounds. */
+function boundsOf({ minimum, maximum }: Readonly<Record<string, unknown>>): string {
+  if (typeof minimum !== 'number') return typeof maximum === 'number' ? ` of at most ${maximum}` : '';
+  return typeof maximum === 'number' ? ` from ${minimum} to ${maximum}` : ` of at least ${minimum}`;
 }
 
 /** RFC 6901. */

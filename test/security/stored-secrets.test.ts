@@ -151,7 +151,7 @@ describe('a stored secret', () => {
     ['x'.repeat(129), 'some value', '', 'the name of a secret is up to 128 letters'],
     ['a%2Fb', 'some value', '', 'the name of a secret is up to 128 letters'],
     ['..%2Fescape', 'some value', '', 'the name of a secret is up to 128 letters'],
-    ['number', { value: 12345678 }, '/value', 'must be string'],
+    ['number', { value: 12345678 }, '/value', 'must be a string'],
     ['more', { value: 'some value', also: 1 }, '/also', 'is not known'],
   ])('named %s is refused without its value in the answer', async (name, value, pointer, message) => {
     const response = await put(name, value, '?tenant=refused');

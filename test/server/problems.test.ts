@@ -54,6 +54,28 @@ test.each([
 const post = (body: string | Buffer, headers: Readonly<Record<string, string>> = {}) =>
   server.fetch('/runs', { method: 'POST', body, headers: { 'content-type': 'application/json', ...headers } });
 
+test.each(['abc', '', '-1', '0', '1001', '1.5', '9'.repeat(30)])(
+  '?limit=%s gets 400, and the error says what is allowed',
+  async (limit) => {
+    const problem = await problemOf(await server.fetch(`/runs?limit=${limit}`));
+    expect(problem).toMatchObject({
+      status: 400,
+      errors: [{ pointer: '?limit', message: 'must be an integer from 1 to 1000' }],
+    });
+  },
+);
+
+test('a member with the wrong type or size gets an error in words', async () => {
+  const body = { job_id: 5, priority: 1.5, labels: [], args: {}, idempotent: true };
+  const { errors } = await problemOf(await post(JSON.stringify(body)));
+  expect(errors).toMatchObject([
+    { pointer: '/idempotent', message: 'is not known' },
+    { pointer: '/job_id', message: 'must be a string' },
+    { pointer: '/labels', message: 'must be an object' },
+    { pointer: '/priority', message: 'must be an integer from -100 to 100' },
+  ]);
+});
+
 describe('a body that cannot be read', () => {
   const forbiddenMember = 'The body has a member `__proto__`, or a member `constructor` with a member `prototype`.';
 

@@ -282,7 +282,7 @@ describe('all errors are reported at once', () => {
       expect.stringMatching(/^\/cron must be five fields such as `0 3 \* \* \*`, or one of /),
     ],
     [{ job_id: 'plain', cron: '0 3 * * *', jitter: '1d' }, '/jitter must be shorter than the 1d between two starts'],
-    [{ job_id: 'plain', cron: 7 }, '/cron must be string'],
+    [{ job_id: 'plain', cron: 7 }, '/cron must be a string'],
   ])('%j', async (body, error) => {
     expect((await problemOf(await server.post('/schedules', body))).errors).toEqual([error]);
   });

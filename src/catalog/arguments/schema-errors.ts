@@ -96,7 +96,7 @@ function messageOf(
 }
 
 /** By keyword: messages that only its parameters decide. */
-const messages: Readonly<Record<string, (params: ErrorObject['params']) => string>> = {
+export const messages: Readonly<Record<string, (params: ErrorObject['params']) => string>> = {
   enum: ({ allowedValues }) => `must be one of ${listOf(allowedValues)}`,
   const: ({ allowedValue }) => `must be ${JSON.stringify(allowedValue)}`,
   minimum: ({ limit }) => `must be at least ${limit}`,
@@ -146,7 +146,7 @@ const kinds: Readonly<Record<string, string>> = {
   null: 'null',
 };
 
-function kindOf(type: string): string {
+export function kindOf(type: string): string {
   return kinds[type] ?? type;
 }
 
