@@ -47,7 +47,7 @@ export function createErrorList() {
     },
     /** Grouped by member of the body, each group in the order of discovery. */
     named: inOrder,
-    /** The same, with a last entry that says how many errors were only counted. */
+    /** Like `named`, with a last entry that says how many errors were only counted. */
     errors(): ValidationError[] {
       const more = { pointer: '', message: `has ${unnamed} more errors`, keyword: 'more' };
       return unnamed > 0 ? [...inOrder(), more] : inOrder();

@@ -19,7 +19,7 @@ export type Expectation = {
   readonly result: JsonValue | undefined;
   /** Members that the result must have, among others. */
   readonly resultIncludes: JsonValue | undefined;
-  /** Each is a part of a line, or a `/pattern/` that matches a line. */
+  /** Texts that the log must contain: each a part of a line, or a `/pattern/` that matches a line. */
   readonly log: readonly string[];
   /** Names that must be among the artifacts. */
   readonly artifacts: readonly string[];

@@ -10,17 +10,20 @@ export type RunTime = {
   readonly finished_at: string;
   /** The time in which at least one step worked. */
   readonly work_ms: number;
-  /** It kept steps of an earlier run, so it took less time than the job takes. */
+  /** The run kept steps of an earlier run, so it took less time than the job takes. */
   readonly kept_steps: boolean;
   readonly revision: string;
 };
 
 export type StepTime = {
   readonly step_id: string;
-  /** For a step with several instances: the one that is slowest in the median. The times are its own. */
+  /**
+   * For a step with several instances: the instance with the longest median. The times below are those of this
+   * instance.
+   */
   readonly slowest_instance: string | null;
   readonly instances: number;
-  /** How many of the runs executed it. */
+  /** How many of the runs executed the step. */
   readonly runs: number;
   readonly failed: number;
   readonly median_ms: number;

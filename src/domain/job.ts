@@ -112,7 +112,7 @@ export type JobSchedule = Omit<ScheduleTerms, 'timezone'> & {
 
 /** What agents should know about the job, and whether their runs wait for a person. */
 type AgentTerms = {
-  /** true: offered before other jobs; false: neither offered nor found. */
+  /** true: agents are offered the job before others; false: they are not offered the job and cannot find it. */
   readonly expose: boolean | null;
   readonly readOnly: boolean;
   readonly idempotent: boolean;
@@ -150,7 +150,7 @@ export type JobDefinition = {
   /** Never empty: a job without steps has one, `step_01`, whose action is the job's command. */
   readonly steps: readonly StepDefinition[];
   readonly concurrency: Concurrency | null;
-  /** What to do when the machine dies under a run. */
+  /** What to do when the machine dies during a run. */
   readonly onLost: 'fail' | 'retry';
   readonly timeouts: { readonly runMs: number | null; readonly stepMs: number | null; readonly queueMs: number | null };
   readonly cancel: { readonly signal: CancelSignal; readonly graceMs: number };
@@ -174,7 +174,7 @@ export type JobDefinition = {
   readonly agents: AgentTerms;
   /** Empty means that nobody is notified. */
   readonly notify: readonly NotifyRule[];
-  /** Jobs of plans that an earlier version stored lack it. */
+  /** Missing in plans that an earlier version stored. */
   readonly expect?: Expectation | null;
   /** Keys of config.yaml that are valid but have no effect in this version, such as `image`. */
   readonly unsupported: readonly string[];

@@ -34,7 +34,7 @@ export function whatIsWrongWithNamespace(namespace: string): string | undefined 
 
 export function whatIsWrongWithKey(key: string): string | undefined {
   if (key === '') return 'must not be empty';
-  // No URL can name them.
+  // No URL can name such a key.
   return key === '.' || key === '..' ? 'must not be `.` or `..`' : whatIsWrongWithKeyPart(key);
 }
 
@@ -55,7 +55,7 @@ export function whatIsWrongWithTtl(ms: number | undefined): string | undefined {
   return 'must be a duration such as `90s` or `7d`, between `1s` and `3650d`';
 }
 
-/** Why a namespace or the instance takes no more. */
+/** Says that a namespace or the instance is full, and what to do. */
 export function kvFullWords(what: 'namespace' | 'instance', namespace: string): string {
   return what === 'namespace'
     ? `The namespace '${namespace}' would have more than ${sizeWords(kvLimits.namespaceBytes)}; delete keys of it that are no longer needed.`

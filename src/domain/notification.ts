@@ -1,4 +1,4 @@
-// A notification: tells a webhook or a channel about a run. A rule says which runs, and where to.
+// A notification tells a webhook or a channel about a run. Rules decide which runs are reported, and where.
 
 export const notificationStatuses = ['pending', 'delivered', 'failed'] as const;
 export type NotificationStatus = (typeof notificationStatuses)[number];
@@ -26,11 +26,11 @@ export type ScheduleHeartbeat = { readonly scheduleId: string; readonly to: Stor
 
 type RuleTerms = {
   readonly on: readonly NotifyEvent[];
-  /** The first failure in a row that is reported; by default, 1. */
+  /** The number of the first failure in a row that is reported; by default, 1. */
   readonly after?: number;
   /** A job's failure is reported once in this time; by default, every failure is reported. */
   readonly repeatMs?: number;
-  /** For channels: notifications of this time are sent as one message. */
+  /** For channels: notifications are collected for this long and sent as one message. */
   readonly digestMs?: number;
 };
 
@@ -112,7 +112,7 @@ export function secretsIn(texts: readonly (StoredText | null)[]): string[] {
   return texts.flatMap((text) => (text === null || typeof text === 'string' ? [] : [text.secret]));
 }
 
-/** As the API returns it, with only the origin of the webhook's URL. */
+/** A notification as the API returns it, with only the origin of the webhook's URL. */
 export type Notification = {
   readonly id: string;
   readonly status: NotificationStatus;
@@ -125,11 +125,14 @@ export type Notification = {
   readonly last_error: string | null;
   readonly created_at: string;
   readonly next_attempt_at: string | null;
-  /** When it was delivered or given up. */
+  /** When the notification was delivered or given up. */
   readonly finished_at: string | null;
 };
 
-/** The event that a rule hears of when a run ends so, if it lists one. `failuresBefore` counts those in a row. */
+/**
+ * Returns the event with which a rule reports the end of a run; undefined if it reports nothing. `failuresBefore` is
+ * the number of failures in a row before this run.
+ */
 export function eventAtEnd(
   { on, after = 1 }: Pick<RuleTerms, 'on' | 'after'>,
   status: 'success' | 'failed' | 'cancelled',

@@ -190,7 +190,8 @@ export function checkPath(kind: 'read' | 'write', path: string, shown: string, o
 }
 
 /**
- * The same, but false for a path that is only outside of `security.paths`, so that several can be refused at once.
+ * Like `checkPath`, but returns false for a path that is only outside of `security.paths`, so that several can be
+ * refused at once.
  * @throws Problem grant-not-allowed
  */
 export function isInPaths(kind: 'read' | 'write', path: string, shown: string, o: PathLeave): boolean {
@@ -273,7 +274,7 @@ export function isShownToAll(profile: SecurityProfile, kind: 'read' | 'write', p
   return kind === 'read' && !ownOfPermissive.some((root) => isBelow(path, root));
 }
 
-/** Without slashes and dots that say nothing: `/run/.` is `/run`. */
+/** Removes redundant slashes and dots: `/run/.` becomes `/run`. */
 function tidied(path: string): string {
   const parts = path.split('/').filter((part) => part !== '' && part !== '.');
   return path.startsWith('/') ? `/${parts.join('/')}` : path;
@@ -302,12 +303,12 @@ export type SourceUse = {
   /** Names of stored secrets. */
   readonly secrets: readonly string[];
   readonly schedules: boolean;
-  /** Deliveries of other services that start runs. */
+  /** Whether deliveries of other services may start runs. */
   readonly webhooks: boolean;
   readonly notify: boolean;
-  /** The sources whose jobs its jobs may start. */
+  /** The sources whose jobs may be started by jobs of this source. */
   readonly calls: 'own' | 'all' | readonly string[];
-  /** The sources whose runs may start its jobs when they end. */
+  /** The sources whose runs may start jobs of this source when they end. */
   readonly triggers: 'own' | 'all' | readonly string[];
   /** Namespaces of the key-value store besides the job's own. */
   readonly kv: readonly string[];
@@ -335,8 +336,8 @@ export function useOf({ trusted, mayUse = nothing }: UsingSource): SourceUse | n
   return trusted ? null : mayUse;
 }
 
-// The jobs of a trusted source may use everything that policy allows. Each of the functions below returns why another
-// source's job may not do something, or undefined.
+// The jobs of a trusted source may use everything that policy allows. Each of the functions below returns the reason
+// why a job of an untrusted source may not do something, or undefined.
 
 export function secretsRefusal(job: string, source: UsingSource, names: Iterable<string>): Problem | undefined {
   const use = useOf(source);
@@ -346,13 +347,13 @@ export function secretsRefusal(job: string, source: UsingSource, names: Iterable
   return refusal(`The job '${job}' would get ${what}`, source, `add ${quoted(missing)} to the \`secrets\` of`);
 }
 
-/** `has` is what starts the job by itself. */
+/** `has` names what starts the job without a person. */
 export function scheduleRefusal(job: string, source: UsingSource, has = 'a schedule'): Problem | undefined {
   if (useOf(source)?.schedules !== false) return undefined;
   return refusal(`The job '${job}' has ${has}`, source, 'set `schedules: true` for');
 }
 
-/** A schedule that calls an address after each success needs what a notification needs. */
+/** A schedule that calls an address after each success needs the same permissions as a notification. */
 export function heartbeatRefusal(
   job: string,
   source: UsingSource,

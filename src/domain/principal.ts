@@ -43,9 +43,12 @@ export type Principal = {
   readonly tenant: string;
   /** For `token`: a name can be given again once its token has been revoked, an id never. */
   readonly tokenId?: string;
-  /** For `mcp`: the caller that the agent acts for. Limits count its requests too, and its end is the agent's end. */
+  /**
+   * For `mcp`: the caller that the agent acts for. The agent's requests count towards the caller's limits, and it loses
+   * its access when the caller does.
+   */
   readonly actsFor?: Principal;
-  /** The jobs that it may know; by default, all jobs. */
+  /** The jobs that the principal may know; by default, all jobs. */
   readonly jobs?: JobLimit;
   /** The stored secrets that it may name in arguments, besides those that the job's defaults name; by default, all. */
   readonly secrets?: readonly string[];
@@ -58,7 +61,7 @@ export type Principal = {
 
 /** Who has started a run, for the rule that somebody else must answer (ADR 0067). */
 export type Starter = {
-  /** The id of a token, also of the one that made the schedule or the webhook, or else a name. */
+  /** The id of the caller's token, or of the token that made the schedule or the webhook; without a token, a name. */
   readonly account: string;
   readonly isAgent: boolean;
 };
@@ -69,9 +72,11 @@ export const localPrincipal: Principal = { kind: 'local', name: 'local', scopes,
 /** An unknown caller, who may read what is public. */
 export const anonymous: Principal = { kind: 'anonymous', name: 'anonymous', scopes: [], tenant: '' };
 
-/** Never given to an agent: it would answer its own approvals, read what it should not know, or widen its rights. */
+/** Scopes that no agent gets: it could answer its own approvals, read what it should not know, or widen its rights. */
 const neverOfAgents: readonly Scope[] = ['runs:approve', 'secrets:write', 'admin'];
-/** What a caller who is limited to jobs may have: all other scopes concern the whole instance, or a whole tenant. */
+/**
+ * The scopes that a caller who is limited to jobs may have: all others concern the whole instance or a whole tenant.
+ */
 export const jobScopes: readonly Scope[] = [
   'jobs:read',
   'code:read',
@@ -83,10 +88,12 @@ export const jobScopes: readonly Scope[] = [
 ];
 export const agentScopes = scopes.filter((scope) => !neverOfAgents.includes(scope));
 
-/** What an agent may do unless the person who starts it says more. */
+/** The scopes of an agent, unless the person who starts it chooses others. */
 export const usualAgentScopes: readonly Scope[] = ['jobs:read', 'runs:write', 'artifacts:read'];
 
-/** The caller as an agent, with only those of its own scopes that are wanted and that agents may have (ADR 0064). */
+/**
+ * Returns the caller as an agent, with only those of its scopes that are wanted and that agents may have (ADR 0064).
+ */
 export function asAgent(caller: Principal, wanted: readonly Scope[]): Principal {
   const allowed = { scopes: wanted.filter((scope) => agentScopes.includes(scope)) };
   return {
@@ -104,12 +111,12 @@ type Restrictions = Pick<Principal, 'jobs' | 'secrets' | 'asksAlways'>;
 
 /** Whose limits apply to the runs of a schedule or a webhook (ADR 0067). */
 export type Binding = {
-  /** null: its limits do not come from a token. */
+  /** null: the limits do not come from a token. */
   readonly tokenId: string | null;
   readonly isAgent: boolean;
 };
 
-/** null: nothing limits the principal, so nothing limits what it makes. */
+/** Returns null if nothing limits the principal, because then nothing limits what it makes. */
 export function bindingOf(principal: Principal): Binding | null {
   const { isAgent = false } = principal;
   if (!isAgent && Object.keys(restrictionsOf(principal)).length === 0) return null;
@@ -140,7 +147,7 @@ function accountIdOf(principal: Principal): string {
   return principal.madeBy ?? tokenId ?? name;
 }
 
-/** Whose limits a principal uses up. */
+/** Returns the principal whose limits apply: for an agent, the caller that it acts for. */
 export function accountOf(principal: Principal): Principal {
   return principal.actsFor ?? principal;
 }
@@ -150,10 +157,12 @@ export function holdsScope({ scopes: held }: { readonly scopes: readonly string[
   return held.includes(scope) || held.includes('admin') || held.includes(scope.replace(/:read$/, ':write'));
 }
 
-/** Whose objects someone sees: those of one tenant, or with `*` of every tenant; and of which jobs. */
+/** Whose objects a caller sees: those of one tenant, or of every tenant with `*`; and of which jobs. */
 export type Reach = Pick<Principal, 'tenant' | 'jobs'>;
 
-/** What belongs to a tenant and a job. For a caller who does not reach it, it does not exist (ADR 0067). */
+/**
+ * Whether a caller sees what belongs to a tenant and a job. For a caller who does not, it does not exist (ADR 0067).
+ */
 export function reaches(reach: Reach, { tenant, jobId }: { readonly tenant: string; readonly jobId: string }): boolean {
   return reachesTenant(reach, tenant) && reachesJob(reach, jobId);
 }

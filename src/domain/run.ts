@@ -31,7 +31,7 @@ export const runMoves = {
   claim: { from: ['pending'], to: 'running' },
   succeed: { from: ['running'], to: 'success' },
   fail: { from: ['running'], to: 'failed' },
-  /** It waited too long, or cannot be started. */
+  /** The run waited too long, or cannot be started. */
   expire: { from: ['pending'], to: 'failed' },
   /** Cancelled before it was claimed. */
   withdraw: { from: ['pending'], to: 'cancelled' },
@@ -92,8 +92,8 @@ export type Termination = {
   /** Processes of the run that were found afterwards. */
   readonly remaining: number;
   /**
-   * Whether it is certain that nothing else is left, which needs a pid namespace. Runs stored by version 0.1 lack it:
-   * true.
+   * Whether it is certain that nothing else is left, which needs a pid namespace. Missing in runs that version 0.1
+   * stored: true.
    */
   readonly proven?: boolean;
   readonly finished_at: string;
@@ -103,7 +103,7 @@ export type Termination = {
 export const listedStatuses = [...runStatuses, 'waiting_approval'] as const;
 export type ListedStatus = (typeof listedStatuses)[number];
 
-/** Those by which a list finds runs that can be cancelled. */
+/** The statuses by which a list finds runs that can be cancelled. */
 export const cancellableStatuses = ['pending', 'running', 'waiting_approval'] as const;
 
 /** The statuses of a step: those of a run, and two more. */
@@ -143,7 +143,7 @@ export const triggerTypes = [
  */
 export type Trigger = { readonly type: (typeof triggerTypes)[number] } & Partial<TriggerCause>;
 
-/** What a trigger has started the run for. */
+/** Why a trigger has started the run. */
 export type TriggerCause = {
   readonly trigger_id: string;
   /** For `job_ended`: the run that has ended. */
@@ -169,7 +169,10 @@ export type Step = {
   readonly needs: readonly string[];
   /** The step that this is an instance of. */
   readonly instance_of: string | null;
-  /** The item of a `foreach` as text, if it is short text, a number or a boolean. Expressions see no secrets. */
+  /**
+   * The item of a `foreach`, if it is short text, a number or a boolean. Never a secret, because expressions see no
+   * secrets.
+   */
   readonly item: string | null;
   /** A retry does not start earlier. */
   readonly not_before: string | null;
@@ -267,14 +270,14 @@ export type ChildRun = RunSummary & { readonly parent: NonNullable<Run['parent']
 /** The state of one of a job's last runs. */
 export type LastRun = Pick<Run, 'run_id' | 'status' | 'created_at' | 'started_at' | 'finished_at'>;
 
-/** A user of the host that a job runs as, with the facts that the host knew when the run was planned. */
+/** A user of the host that a job runs as, as the host knew it when the run was planned. */
 export type RunAs = {
   readonly user: string;
   readonly uid: number;
   readonly gid: number;
-  /** All its groups. */
+  /** All groups of the user. */
   readonly groups: readonly number[];
-  /** null when there is no such folder. */
+  /** The home folder; null when it does not exist. */
   readonly home: string | null;
 };
 
@@ -284,29 +287,29 @@ export type RunPlan = {
   readonly revision: string;
   readonly profile: SecurityProfile;
   readonly network: Network;
-  /** Runs stored by version 0.1 lack it: true. */
+  /** Missing in runs that version 0.1 stored: true. */
   readonly isSandboxed?: boolean;
   /** Missing or null: the job names no user. */
   readonly runAs?: RunAs | null;
-  /** Runs stored by version 0.1 lack it: no limits. */
+  /** Missing in runs that version 0.1 stored: no limits. */
   readonly resources?: Resources;
   /** Resolved host paths, with all links followed. */
   readonly read: readonly string[];
   readonly write: readonly string[];
-  /** Namespaces of the key-value store besides the job’s own. Runs of earlier versions lack it. */
+  /** Namespaces of the key-value store besides the job’s own. Missing in runs of earlier versions. */
   readonly kv?: KvPermissions;
   /** For a sub-run: the number of runs above it. Missing means 0. */
   readonly depth?: number;
   /** Arguments that name a granted path, in the resolved form that the script gets. */
   readonly resolvedArgs: Readonly<Record<string, string>>;
-  /** For each secret argument that names a stored secret: that name. */
+  /** The name of the stored secret, for each secret argument that names one. */
   readonly storedArgs?: Readonly<Record<string, string>>;
   /**
-   * The principal who gave the other secret arguments, also after reruns by somebody else. Runs stored by version 0.1
-   * lack it: the creator.
+   * The principal who gave the other secret arguments, even after somebody else has rerun the run. Missing in runs that
+   * version 0.1 stored: the creator.
    */
   readonly secretsBy?: string;
-  /** Who has started the run, or the run that this is a sub-run of. Earlier runs lack it. */
+  /** Who has started the run or, for a sub-run, the run above it. Missing in earlier runs. */
   readonly starter?: Starter;
   /** The job's source as it was when the run was created. Missing: the source was trusted. */
   readonly untrustedSource?: UsingSource;
@@ -316,7 +319,7 @@ export type RunPlan = {
 export type Approval = OpenApproval &
   Pick<Run, 'run_id' | 'job_id' | 'tenant' | 'created_by' | 'trigger' | 'args'> & {
     readonly run_created_at: string;
-    /** For a run of a schedule or a backfill, or a rerun of it: the time for which it stands. */
+    /** The nominal time of a run of a schedule or a backfill, or of a rerun of such a run. */
     readonly nominal_at: string | null;
     readonly step_name: string;
     /** When the step fails because nobody has answered; null: never. */

@@ -14,19 +14,19 @@ export type Schedule = ScheduleTerms & {
   readonly jobId: string;
   readonly tenant: string;
   readonly source: 'job' | 'api';
-  /** What its config.yaml says, as long as nobody has held or released the schedule. */
+  /** What config.yaml says. It applies until somebody holds or releases the schedule. */
   readonly held: boolean;
   readonly createdAtMs: number | null;
   readonly updatedAtMs: number | null;
   readonly createdBy: string | null;
-  /** null: no limits of a caller hold for its runs. */
+  /** Whose limits apply to its runs; null: nobody's. */
   readonly boundTo: Binding | null;
 };
 
 /** The newest nominal time for which a run was started. */
 export type Fire = { readonly nominalAtMs: number; readonly atMs: number; readonly runId: string };
 
-/** Why no run was started for a nominal time, as long as no later start has worked. `type` is the type of a problem. */
+/** Why no run was started for a nominal time. Kept until a later start succeeds. `type` is the type of a problem. */
 export type FireError = {
   readonly nominalAtMs: number;
   readonly atMs: number;
@@ -35,7 +35,7 @@ export type FireError = {
 };
 
 export type ScheduleState = {
-  /** Only nominal times after this one count: when the schedule was first seen, changed or enabled. */
+  /** When the schedule was first seen, changed or enabled. Only nominal times after this one count. */
   readonly sinceMs: number;
   /** The newest nominal time that is settled: fired, failed or skipped. */
   readonly settledAtMs: number | null;
@@ -49,17 +49,17 @@ export type ScheduleState = {
   readonly lastError: FireError | null;
 };
 
-/** The calls after successes of a schedule. Only the newest success matters. */
+/** The calls that report the successes of a schedule. Only the newest success matters. */
 export type Heartbeat = {
   readonly scheduleId: string;
   readonly tenant: string;
   readonly to: StoredText;
-  /** The newest success. */
+  /** The newest run that succeeded. */
   readonly runId: string;
   readonly successAtMs: number;
   /** Failed calls for this success. */
   readonly attempts: number;
-  /** null: no call is to come. */
+  /** null: no call is due. */
   readonly nextAtMs: number | null;
   readonly lastCall: { readonly atMs: number } | null;
   readonly lastFailure: { readonly atMs: number; readonly error: string } | null;
@@ -76,7 +76,10 @@ export function isCalendarName(text: string): boolean {
 /** Labels that flwd itself sets on the runs of a schedule. */
 export const scheduleLabels = ['schedule_id', 'nominal_at'] as const;
 
-/** The time for which a run of a schedule or a backfill stands, or a rerun of it. Anybody may label other runs. */
+/**
+ * Returns the nominal time of a run of a schedule or a backfill, or of a rerun of such a run. Ignores the labels of
+ * other runs, because anybody may set them.
+ */
 export function nominalTimeOf(trigger: string | undefined, labels: Readonly<Record<string, string>>): string | null {
   const at = labels.nominal_at;
   if (at === undefined || !['schedule', 'backfill', 'rerun'].includes(trigger ?? '')) return null;
@@ -104,14 +107,14 @@ export type Backfill = {
   readonly status: (typeof backfillStatuses)[number];
   /** The nominal times in its span. */
   readonly inSpan: number;
-  /** Times that have a run of the schedule, or of another backfill of it. */
+  /** Times that already have a run of the schedule, or of another backfill of it. */
   readonly leftOut: number;
   readonly started: number;
   /** How many of its runs failed; null until it is done. */
   readonly failedRuns: number | null;
   readonly createdAtMs: number;
   readonly createdBy: string;
-  /** null: nothing limits its runs beyond what limits those of the schedule. */
+  /** null: only the limits of the schedule apply to its runs. */
   readonly boundTo: Binding | null;
   /** Who counts as having started its runs. */
   readonly account: string;

@@ -8,7 +8,7 @@ import { createJobLimit } from './job-limit.ts';
 export type TokenLimits = {
   /** `tag:NAME`, or patterns of job ids; null: all jobs. */
   readonly only: readonly string[] | null;
-  /** The stored secrets that its arguments may name. null: all, or with `only`, no secret. */
+  /** The stored secrets that its arguments may name. null: all secrets or, with `only`, no secret. */
   readonly secrets: readonly string[] | null;
   readonly isAgent: boolean;
   /** Each run that it starts waits for a person. */
@@ -25,7 +25,7 @@ export type ApiToken = {
   readonly createdBy: string;
   /** null means that it never expires. */
   readonly expiresAtMs: number | null;
-  /** Up to a minute late. */
+  /** May be up to a minute older than the last use. */
   readonly lastUsedAtMs: number | null;
   readonly revokedAtMs: number | null;
   /** null: nothing limits it. */

@@ -2,7 +2,7 @@
 
 import { matchesJob } from '../notification.ts';
 
-/** The jobs that a caller may know. All others, and what belongs to them, do not exist for it. */
+/** The jobs that a caller may know. For this caller, all other jobs and what belongs to them do not exist. */
 export type JobLimit = Readonly<ReturnType<typeof createJobLimit>>;
 
 const tagPrefix = 'tag:';

@@ -1,4 +1,4 @@
-// How the names of stored secrets look.
+// The form of the names of stored secrets.
 
 export const secretNamePattern = '^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$';
 

@@ -18,7 +18,7 @@ export type Late = {
   readonly tenant: string;
   readonly jobId: string;
   readonly kind: LateKind;
-  /** What it is late about: each thing is seen once. */
+  /** Identifies what is late, so that it is recorded only once. */
   readonly key: string;
   readonly atMs: number;
   /** The run that takes too long. */

@@ -11,7 +11,7 @@ export type LeftBehind = {
   readonly more: boolean;
 };
 
-/** Counting stops here. */
+/** At most this many files are counted. */
 export const mostLeftFiles = 10_000;
 export const mostLeftNames = 20;
 

@@ -8,7 +8,7 @@ export function formatHookToken(secret: string): string {
   return prefix + secret;
 }
 
-/** False for texts that need not be looked up. */
+/** False for a text that cannot be a token, so that nobody looks it up. */
 export function isHookToken(text: string): boolean {
   return /^flwd_hook_[\w-]{43}$/.test(text);
 }

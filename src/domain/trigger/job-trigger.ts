@@ -9,7 +9,7 @@ type TriggerEnd = (typeof triggerEnds)[number];
 export const triggerKinds = ['job', 'files', 'check'] as const;
 
 type Mapping = {
-  /** Made from its content, not from its position. */
+  /** Made from the trigger's content, not from its position. */
   readonly id: string;
   /** CEL; null means that everything it follows starts a run. */
   readonly condition: string | null;
@@ -49,5 +49,5 @@ export type TriggerResult = (typeof triggerResults)[number];
 /** The key and the problem of the result that says why a trigger starts nothing at present. */
 export const triggerFailing = 'trigger-failing';
 
-/** At most this many triggers may lead to a run, so that a circle ends. */
+/** At most this many triggers may lead to a run, so that triggers that start each other in a circle come to an end. */
 export const longestChain = 8;

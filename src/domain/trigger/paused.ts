@@ -5,12 +5,12 @@ import { Problem } from '../problem.ts';
 export const triggersPausedWords = 'scheduler.triggers_paused in flwd.yaml pauses all triggers and webhooks';
 const answer = `${triggersPausedWords}.`;
 
-/** Why nothing starts. A sender tries again after not-ready. */
+/** Says why nothing starts. Senders try again after `not-ready`. */
 export function triggersPausedProblem(): Problem {
   return new Problem('not-ready', answer);
 }
 
-/** Whether a refusal, as it is answered, is this pause. Another one may have the same type. */
+/** Whether a refusal is about this pause. Another refusal may have the same type. */
 export function isTriggersPaused({ detail }: { readonly detail: string }): boolean {
   return detail === answer;
 }

@@ -14,7 +14,7 @@ export type TraceParent = {
 /** `parent_id` is null if the trace begins with the run. */
 export type Trace = Omit<TraceParent, 'parent_id'> & { readonly parent_id: string | null };
 
-/** The variables of an attempt, and the headers and `_meta` of requests. */
+/** The form of a trace in the variables of an attempt, and in the headers and `_meta` of requests. */
 export type TraceTexts = { readonly traceparent: string; readonly tracestate?: string };
 
 export function toTraceTexts({ trace_id, parent_id, sampled, state }: TraceParent): TraceTexts {
@@ -23,10 +23,13 @@ export function toTraceTexts({ trace_id, parent_id, sampled, state }: TraceParen
 }
 
 const parentPattern = /^([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?$/;
-/** No known version has longer ones. */
+/** No known version has a longer `traceparent`. */
 const longestParent = 512;
 
-/** undefined: the caller names no trace, or not as the standard says. A wrong `tracestate` alone is left out. */
+/**
+ * Returns undefined if the caller names no trace, or names it in a form that the standard does not allow. Leaves out a
+ * `tracestate` that is wrong.
+ */
 export function readTraceParent(traceparent: unknown, tracestate: unknown): TraceParent | undefined {
   if (typeof traceparent !== 'string' || traceparent.length > longestParent) return undefined;
   const [, version = '', trace_id = '', parent_id = '', flags = '', more] = parentPattern.exec(traceparent) ?? [];
@@ -35,7 +38,7 @@ export function readTraceParent(traceparent: unknown, tracestate: unknown): Trac
   return { trace_id, parent_id, sampled: (Number.parseInt(flags, 16) & 1) === 1, state: readState(tracestate) };
 }
 
-/** What scripts and pipelines have in their environment; undefined as above. */
+/** Reads the trace from the variables that scripts and pipelines have; undefined as in `readTraceParent`. */
 export function traceOfEnvironment(env: Readonly<Record<string, string | undefined>>): TraceTexts | undefined {
   const parent = readTraceParent(env.TRACEPARENT, env.TRACESTATE);
   return parent && toTraceTexts(parent);
@@ -43,7 +46,7 @@ export function traceOfEnvironment(env: Readonly<Record<string, string | undefin
 
 const mostMembers = 32;
 const longestState = 512;
-/** Keys and values of level 2, which also has those of level 1. */
+/** Matches the keys and values of level 2 of the standard, which include those of level 1. */
 const member = /^[a-z0-9][a-z0-9_\-*/@]{0,255}=[\x20-\x2b\x2d-\x3c\x3e-\x7e]{0,255}[\x21-\x2b\x2d-\x3c\x3e-\x7e]$/;
 
 function readState(text: unknown): string | null {

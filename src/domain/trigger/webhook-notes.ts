@@ -16,10 +16,10 @@ type Webhook = {
 
 type Delivery = { readonly problem: string | null; readonly detail: string | null };
 
-/** `detail` goes on from the name of the webhook. */
+/** `detail` continues after the name of the webhook. */
 export type WebhookNote = { readonly detail: string; readonly fix: string };
 
-/** A pause of all webhooks says nothing about one of them. */
+/** Leaves out a pause of all webhooks, because no change to this webhook ends it. */
 export function notesOf(webhook: Webhook): WebhookNote[] {
   const { id, denied, secrets, missing_secrets: missing } = webhook;
   if (denied && !isTriggersPaused(denied)) {
@@ -32,7 +32,7 @@ export function notesOf(webhook: Webhook): WebhookNote[] {
   }));
 }
 
-// The table of problems would make the first load of the console larger, so a type is known by its end.
+// The table of problems would make the first load of the console larger, so this compares the end of the type.
 function fixOf(type: string, id: string): string {
   if (type.endsWith('/job-invalid')) return 'flwd jobs validate shows the errors of the job';
   if (type.endsWith('/source-untrusted')) return 'change what flwd.yaml allows the source';
@@ -42,18 +42,20 @@ function fixOf(type: string, id: string): string {
   return `bring the job back, or remove the webhook: flwd webhooks rm ${id}`;
 }
 
-/** Those of job files belong to the default tenant. */
+/** Webhooks of job files belong to the default tenant. */
 function commandFor(secret: string, { source, tenant }: Webhook): string {
   return `flwd secrets set ${secret}${source === 'job' ? '' : ` --tenant ${tenant}`}`;
 }
 
-/** Why it takes no deliveries, or started no run for the last one; empty if nothing is known to be wrong. */
+/**
+ * Says why the webhook takes no deliveries, or started no run for the last one; empty if nothing is known to be wrong.
+ */
 export function whyOf(webhook: Webhook & { readonly last_delivery: Delivery | null }): string {
   const { denied, last_delivery: last } = webhook;
   return denied?.detail ?? (lackOf(webhook) || (last ? reasonOf(last) : ''));
 }
 
-/** The secrets that it lacks, with the commands that store them; empty if it has all of them. */
+/** Names the secrets that the webhook lacks, and the commands that store them; empty if it has all of them. */
 export function lackOf(webhook: Webhook): string {
   const { secrets, missing_secrets: missing } = webhook;
   const lacks = missing.map((secret) => `lacks the secret ${secret}: ${commandFor(secret, webhook)}`);
@@ -61,7 +63,7 @@ export function lackOf(webhook: Webhook): string {
   return [...lacks, ...(taken === undefined ? [] : [taken])].join('; ');
 }
 
-/** Why it started no run; empty if it did. */
+/** Says why a delivery started no run; empty if it started one. */
 export function reasonOf({ detail, problem }: Delivery): string {
   return detail ?? problem ?? '';
 }

@@ -14,7 +14,7 @@ export type WebhookTerms = {
   readonly scheme: WebhookScheme;
   /** The header of the signature, in lower case; null for `token`. */
   readonly header: string | null;
-  /** Names of stored secrets. One of them must fit. Empty for `token`. */
+  /** Names of stored secrets. A delivery must fit one of them. Empty for `token`. */
   readonly secrets: readonly string[];
   /** CEL; null means that every delivery starts a run. */
   readonly condition: string | null;
@@ -39,11 +39,11 @@ export type MadeWebhook = JobWebhook & {
   readonly perMinute: number | null;
   readonly createdAtMs: number;
   readonly createdBy: string;
-  /** null: no limits of a caller hold for its runs. */
+  /** Whose limits apply to its runs; null: nobody's. */
   readonly boundTo: Binding | null;
 };
 
-/** Where a webhook is in lists. */
+/** The position of a webhook in lists. */
 export type WebhookPlace = Pick<MadeWebhook, 'jobId' | 'name' | 'id'>;
 
 export const webhookNamePattern = '^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$';
