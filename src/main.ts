@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Catalog, createCatalog, type JobSource } from './catalog/catalog.ts';
 import { createSnapshots } from './catalog/source/snapshot.ts';
-import { type Config, foldersOf } from './config/config.ts';
+import { type Config, foldersOf, ownFolders, pipesDir } from './config/config.ts';
 import { findOwnPaths } from './config/own-paths.ts';
 import type { AuditDetail } from './domain/audit.ts';
 import type { JournalEntry } from './domain/event.ts';
@@ -191,10 +191,8 @@ async function startParts(
 }
 
 async function openFolders(config: Config): Promise<void> {
-  const { runsDir, snapshotsDir } = foldersOf(config);
-  const { dbPath, blobsDir } = config.persistence;
-  assertKinds([runsDir, snapshotsDir, join(blobsDir, 'logs'), join(blobsDir, 'artifacts')], dbPath);
-  await mkdir(runsDir, { recursive: true, mode: 0o700 });
+  assertKinds(ownFolders(config), config.persistence.dbPath);
+  await mkdir(foldersOf(config).runsDir, { recursive: true, mode: 0o700 });
 }
 
 /** The database, the feed of its changes, and the keys that protect what it holds. */
@@ -245,7 +243,7 @@ type Jobs = ReturnType<typeof openJobs>;
 /** What starts processes, and what limits them. */
 function openHost({ config, onStop }: Start) {
   const { dataDir } = config.instance;
-  const forkServer = openForkServer(join(dataDir, 'pipes'));
+  const forkServer = openForkServer(pipesDir(config));
   onStop('the fork server', () => forkServer.close());
   const limitHost = openLimitHost(dataDir);
   onStop('the cgroups', () => closeLimitHost(limitHost));
@@ -304,6 +302,7 @@ async function openEngine(
     execution: {
       executor,
       runsDir: foldersOf(config).runsDir,
+      ownFolders: [...ownFolders(config), pipesDir(config)],
       snapshotDir: (revision) => parts.snapshots.dirOf(revision),
       masked,
       runCallers,

@@ -4,7 +4,7 @@
 import { existsSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { isRevision } from './catalog/source/revision.ts';
-import { type Config, foldersOf } from './config/config.ts';
+import { type Config, foldersOf, ownFolders, pipesDir } from './config/config.ts';
 import { checkDataDir, examineFiles } from './doctor/start-needs.ts';
 import { examineStarters } from './doctor/starters.ts';
 import { examineLeft, examineStored } from './doctor/stored-data.ts';
@@ -51,7 +51,7 @@ export async function examineHost(
 ): Promise<{ checks: HostCheck[]; canRunDefault: boolean; canServe: boolean }> {
   const probe = startHostProbe(config);
   const own = [
-    await checkDataDir(config.instance.dataDir),
+    await checkDataDir(config.instance.dataDir, [...ownFolders(config), pipesDir(config)]),
     ...(await examineFiles(config)),
     ...(await examineStored(config, placesOf(config))),
     ...examineLeft(placesOf(config)),

@@ -189,6 +189,18 @@ function freeze<T extends object>(value: T): Frozen<T> {
   return value as Frozen<T>;
 }
 
+/** The folders that a server keeps the files of its runs in. */
+export function ownFolders(config: Config): readonly string[] {
+  const { blobsDir } = config.persistence;
+  const { runsDir, snapshotsDir } = foldersOf(config);
+  return [runsDir, snapshotsDir, join(blobsDir, 'logs'), join(blobsDir, 'artifacts')];
+}
+
+/** Belongs to the fork server alone. */
+export function pipesDir({ instance }: Config): string {
+  return join(instance.dataDir, 'pipes');
+}
+
 /** Folders of the data dir that no key moves. */
 export function foldersOf({ instance }: Config): { readonly runsDir: string; readonly snapshotsDir: string } {
   return { runsDir: join(instance.dataDir, 'runs'), snapshotsDir: join(instance.dataDir, 'snapshots') };

@@ -13,6 +13,7 @@ import { systemClock } from '../lib/clock.ts';
 import { readCalendar } from '../lib/cron/calendars.ts';
 import { findLackOfRoom } from '../lib/files/disk-room.ts';
 import { isOpenToAll, showMode } from '../lib/files/file-owner.ts';
+import { findUnusableFolder } from '../lib/files/unusable-folder.ts';
 import { createLogger } from '../lib/logger.ts';
 import { StartError } from '../lib/start-error.ts';
 import { sizeWords } from '../lib/units.ts';
@@ -156,8 +157,11 @@ function failureOf(name: string, error: unknown): HostCheck {
 
 const leastFreeBytes = 2 ** 30;
 
-/** Whether a server can use the data dir as it is. */
-export async function checkDataDir(dataDir: string): Promise<HostCheck> {
+/**
+ * Whether a server can use the data dir as it is.
+ * @param folders its folders, some of which may be elsewhere
+ */
+export async function checkDataDir(dataDir: string, folders: readonly string[]): Promise<HostCheck> {
   const name = 'data dir';
   const isMissing = !existsSync(dataDir) && !findDenied(dataDir, dataDir);
   const refusal = isMissing ? await findUncreatable(dataDir) : await findRefusal(dataDir);
@@ -170,6 +174,8 @@ export async function checkDataDir(dataDir: string): Promise<HostCheck> {
   if ((mode & 0o077) !== 0) return warn(name, `${state}: other users can open it`, `chmod 700 ${dataDir}`);
   if (uid !== process.geteuid?.())
     return warn(name, `${state}: it belongs to another user (uid ${uid})`, 'run flwd as its owner');
+  const [unusable, cure = null] = findUnusableFolder(folders)?.split(': ') ?? [];
+  if (unusable !== undefined) return fail(name, `${state}: ${unusable}, so no run starts`, cure);
   const found = findLackOfRoom(dataDir);
   if (found) return fail(name, `${state}: ${found.lack}, so no run starts`, found.fix);
   if (freeBytes < leastFreeBytes) return warn(name, `${state}: little room`, 'run flwd gc, or add disk space');

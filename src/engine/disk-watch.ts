@@ -1,7 +1,9 @@
-// Watches the disk of the runs. Says in the log when it has no room for a run, and when it has room again. A server
-// with little to do would otherwise say it only when the next run is due. Remembers when scripts could print no more.
+// Watches the disk of the runs and the folders of the data dir. Says in the log when no run can start because of them,
+// and when runs can start again. A server with little to do would otherwise say it only when the next run is due.
+// Remembers when scripts could print no more.
 
 import { freeBytesOf, lackOfRoom } from '../lib/files/disk-room.ts';
+import { findUnusableFolder } from '../lib/files/unusable-folder.ts';
 import type { Logger } from '../lib/logger.ts';
 
 const everyMs = 1_000;
@@ -12,8 +14,22 @@ const roomyBytes = 4 * 2 ** 20;
 
 export type DiskWatch = ReturnType<typeof createDiskWatch>;
 
-export function createDiskWatch({ runsDir, log }: { readonly runsDir: string; readonly log: Logger }) {
+/** Where a server keeps its files. */
+type Folders = {
+  readonly runsDir: string;
+  /** All folders that it cannot run jobs without. */
+  readonly ownFolders: readonly string[];
+};
+
+/** Why no run can start; null when the data dir takes files. */
+export function whyNoRunStarts({ runsDir, ownFolders }: Folders): string | null {
+  return findUnusableFolder(ownFolders) ?? lackOfRoom(runsDir);
+}
+
+export function createDiskWatch(o: Folders & { readonly log: Logger }) {
+  const { runsDir, ownFolders, log } = o;
   let isFull = false;
+  let unusable: string | null = null;
   let exhaustedAtMs = Number.NEGATIVE_INFINITY;
 
   function look(): void {
@@ -22,6 +38,16 @@ export function createDiskWatch({ runsDir, log }: { readonly runsDir: string; re
     if (lack !== null && !isFull) log.warn({ error: lack }, 'no run can start, because the data dir has no room');
     if (lack === null && isFull) log.info('runs can start again, because the data dir has room');
     isFull = lack !== null;
+    lookAtFolders();
+  }
+
+  function lookAtFolders(): void {
+    const found = findUnusableFolder(ownFolders);
+    if (found === unusable) return;
+    if (found !== null)
+      log.error({ error: found }, 'no run can start, because a folder of the data dir cannot be used');
+    else log.info('runs can start again, because the folders of the data dir can be used');
+    unusable = found;
   }
 
   look();

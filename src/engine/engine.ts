@@ -185,7 +185,7 @@ export function createEngine(o: EngineOptions): Engine {
     cancel: (runId, reach, how) => cancels.cancel(runId, reach, how),
     approve: createApprove({ store, ...runs }),
     queue: () => ({ ...shownLimits(o.limits), depth: queue.depth, running: slots.running }),
-    health: createHealth({ ...o, ...runs, ...own, runsDir, executor, defaultProfile: o.policy.defaultProfile }),
+    health: createHealth({ ...o, ...o.execution, ...runs, ...own, defaultProfile: o.policy.defaultProfile }),
     diskFreeBytes: () => freeBytesOf(runsDir),
     start(only) {
       if (!only) starters.start();

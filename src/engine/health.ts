@@ -4,9 +4,10 @@ import type { Catalog } from '../catalog/catalog.ts';
 import type { SecurityProfile } from '../domain/job.ts';
 import { triggersPausedWords } from '../domain/trigger/paused.ts';
 import type { Executor } from '../exec/executor.ts';
-import { freeBytesOf, lackOfRoom } from '../lib/files/disk-room.ts';
+import { freeBytesOf } from '../lib/files/disk-room.ts';
 import { sizeWords } from '../lib/units.ts';
 import type { Store } from '../store/open.ts';
+import { whyNoRunStarts } from './disk-watch.ts';
 import { waitWords } from './queue/admission.ts';
 import type { Queue } from './queue/queue.ts';
 import type { QueueWatch } from './queue/queue-watch.ts';
@@ -19,6 +20,7 @@ export function createHealth(o: {
   readonly catalog: Catalog;
   readonly store: Store;
   readonly runsDir: string;
+  readonly ownFolders: readonly string[];
   readonly executor: Executor;
   readonly defaultProfile: SecurityProfile;
   readonly queue: Queue;
@@ -43,7 +45,7 @@ export function createHealth(o: {
     const profile = o.executor.report(o.defaultProfile);
     return {
       database: checkOf('failing', o.store.db.failure()),
-      disk: checkDisk(o.runsDir),
+      disk: checkDisk(o),
       queue: checkQueue(),
       isolation: checkOf('degraded', profile.available ? null : (profile.detail ?? 'unavailable')),
       schedules: checkOf('degraded', o.schedules.complaint()),
@@ -64,9 +66,9 @@ function checkSources(catalog: Catalog): Check {
     : { status: 'ok', detail: `${invalid} invalid ${invalid === 1 ? 'job' : 'jobs'}` };
 }
 
-function checkDisk(dir: string): Check {
-  const check = checkOf('failing', lackOfRoom(dir));
-  const freeBytes = freeBytesOf(dir);
+function checkDisk(folders: Parameters<typeof whyNoRunStarts>[0]): Check {
+  const check = checkOf('failing', whyNoRunStarts(folders));
+  const freeBytes = freeBytesOf(folders.runsDir);
   return check.status === 'ok' && freeBytes !== null ? { ...check, detail: `${sizeWords(freeBytes)} free` } : check;
 }
 

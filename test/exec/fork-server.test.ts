@@ -93,12 +93,16 @@ test('a hundred attempts leave it no zombie and no descriptor', async () => {
   await vi.waitFor(() => expect(descriptors()).toBe(before), longWait);
 });
 
-test('without descriptors for its pipes an attempt is refused instead of waiting', async () => {
-  const { dir, server, pid } = opened();
-  await vi.waitFor(() => expect(pid()).not.toBe(0), longWait);
+test('after somebody has removed its folder, an attempt starts from a new one, and what it started goes on', async () => {
+  const { dir, server } = opened();
+  const before = sample('until [[ -e go ]]; do sleep 0.01; done; echo done');
+  const first = launch(before, server);
+  await vi.waitFor(() => expect(first.hasBegun()).toBe(true), longWait);
   rmSync(dir, { recursive: true });
-  const { ended } = launch(sample('true'), server);
-  expect(await ended).toEqual({ kind: 'not-started', message: 'the sandbox could not be started' });
+  expect(await launch(sample('true'), server).ended).toEqual(succeeded);
+  writeFileSync(join(before.workspaceDir, 'go'), '');
+  expect(await first.ended).toEqual(succeeded);
+  expect(printed(before).lines).toEqual(['done']);
 });
 
 test('words of any kind arrive as they are', async () => {

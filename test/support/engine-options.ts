@@ -41,6 +41,7 @@ export function engineOptions(
     execution: {
       executor: createProcExecutor({ capabilities, limitHost, forkServer }),
       runsDir: join(dataDir, 'runs'),
+      ownFolders: ['runs', 'snapshots', 'logs', 'artifacts', 'pipes'].map((name) => join(dataDir, name)),
       snapshotDir: (revision: string) => snapshots.dirOf(revision),
       masked,
       passthrough: () => [],

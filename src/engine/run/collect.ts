@@ -8,6 +8,7 @@ import { type ArtifactWarning, type FoundArtifact, findArtifacts, type Namer } f
 import type { BytePath } from '../../exec/collect/sandbox-paths.ts';
 import type { Redactor } from '../../exec/redact/redact.ts';
 import type { Clock } from '../../lib/clock.ts';
+import { findUnusableFolder } from '../../lib/files/unusable-folder.ts';
 import { createId } from '../../lib/ids.ts';
 import type { Logger } from '../../lib/logger.ts';
 import type { NewArtifact } from '../../store/blobs/artifacts.ts';
@@ -40,6 +41,8 @@ export type Collected = {
 export type RunFiles = {
   readonly run: Pick<Run, 'run_id' | 'job_id' | 'tenant'>;
   readonly workspaceDir: string;
+  /** While one of them cannot be used, nothing is decided about the artifacts. */
+  readonly ownFolders: readonly string[];
   readonly redactor: Redactor;
   readonly store: Store;
   readonly limits: ArtifactLimits;
@@ -119,9 +122,10 @@ async function keep(found: readonly FoundArtifact[], o: Request): Promise<Pick<C
         expiresAtMs: ttlMs === null ? null : createdAtMs + ttlMs,
       });
     } catch (error) {
-      o.log.error({ err: error, run_id: o.run.run_id }, 'an artifact could not be stored');
-      for (const artifact of staged) await store.artifacts.discard(artifact);
+      for (const artifact of staged) await store.artifacts.discard(artifact).catch(() => undefined);
       room.giveBack();
+      if (findUnusableFolder(o.ownFolders) !== null) throw error;
+      o.log.error({ err: error, run_id: o.run.run_id }, 'an artifact could not be stored');
       const message = `the artifact ${file.path} could not be stored; the server log says why`;
       return failed('artifact_not_stored', message, file, o);
     }

@@ -5,12 +5,15 @@ import type { Termination } from '../../domain/run.ts';
 import type { WorkspaceWatch } from '../../exec/collect/workspace-size.ts';
 import { createRedactor } from '../../exec/redact/redact.ts';
 import { steadyFrom } from '../../lib/clock.ts';
+import { errorCode } from '../../lib/error-code.ts';
+import { findUnusableFolder } from '../../lib/files/unusable-folder.ts';
 import type { Logger } from '../../lib/logger.ts';
 import { createSerial } from '../../lib/serial.ts';
 import { retryShortage } from '../../lib/shortage.ts';
 import { formatDuration } from '../../lib/units.ts';
 import type { Transaction } from '../../store/database.ts';
 import { isStorageError, refusalIn } from '../../store/storage-error.ts';
+import { whyNoRunStarts } from '../disk-watch.ts';
 import type { Attempt } from './attempt/attempt.ts';
 import type { Interruption } from './attempt/outcome.ts';
 import { createRunArtifacts } from './run-artifacts.ts';
@@ -50,9 +53,11 @@ export function createDrivenRun(source: ControllerSource, context: ControllerCon
   /** Aborted when this process stops driving the run and leaves the rest to the next one. */
   const detaching = new AbortController();
   const { promise: finished, resolve: markFinished } = Promise.withResolvers<void>();
-  const { withRetry, waitsForDisk } = createDiskRetry(detaching.signal, log, (waiting) =>
-    store.db.transact((tx) => store.runs.setWaiting(tx, run.run_id, waiting, progress.epoch)),
-  );
+  const { withRetry, waitsForDisk } = createDiskRetry(context, {
+    signal: detaching.signal,
+    log,
+    setWaiting: (waiting) => store.db.transact((tx) => store.runs.setWaiting(tx, run.run_id, waiting, progress.epoch)),
+  });
   const progress: Progress = {
     phase: 'waiting',
     deadlineAtMs: source.deadlineAtMs,
@@ -63,7 +68,8 @@ export function createDrivenRun(source: ControllerSource, context: ControllerCon
     workspaceWatch: undefined,
   };
   const runLog = createRunLog({ run, job, store, epoch: () => progress.epoch, log, withRetry });
-  const files = { run, workspaceDir, redactor, store, limits: context.artifactLimits, clock, log };
+  const { ownFolders, artifactLimits: limits } = context;
+  const files = { run, workspaceDir, ownFolders, redactor, store, limits, clock, log };
   const writes = createSerial();
   return Object.assign(progress, {
     run,
@@ -104,8 +110,19 @@ export function createDrivenRun(source: ControllerSource, context: ControllerCon
   });
 }
 
-/** A full disk decides nothing about a run: the run waits until there is room, and says so. */
-function createDiskRetry(signal: AbortSignal, log: Logger, setWaiting: (waiting: string | null) => Promise<void>) {
+/**
+ * A full disk decides nothing about a run, and neither does a folder of the data dir that somebody has replaced: the
+ * run waits until its data can be stored, and says so.
+ */
+function createDiskRetry(
+  context: Pick<ControllerContext, 'runsDir' | 'ownFolders'>,
+  o: {
+    readonly signal: AbortSignal;
+    readonly log: Logger;
+    readonly setWaiting: (waiting: string | null) => Promise<void>;
+  },
+) {
+  const { signal, log, setWaiting } = o;
   let waits = 0;
   let waiting: string | null = null;
   const writes = createSerial();
@@ -121,19 +138,22 @@ function createDiskRetry(signal: AbortSignal, log: Logger, setWaiting: (waiting:
       });
   }
 
+  const isPassing = (error: unknown): boolean =>
+    isStorageError(error) || (errorCode(error) !== undefined && findUnusableFolder(context.ownFolders) !== null);
+
   /** Repeats the work while the disk refuses it. Throws once the run is detached. */
   async function withRetry<T>(work: () => T | Promise<T>, onFirstWait?: (error: unknown) => void): Promise<T> {
     let hasWaited = false;
     const onWait = (error: unknown): void => {
       hasWaited = true;
       waits += 1;
-      const why = refusalIn(error) ?? 'the data dir cannot be written';
+      const why = refusalIn(error) ?? whyNoRunStarts(context) ?? 'the data dir cannot be written';
       log.warn({ error: why }, 'a run waits until its data can be stored');
       onFirstWait?.(error);
       tell(`${why}; the run goes on when that is over`);
     };
     try {
-      return await retryShortage(work, { isPassing: isStorageError, signal, onWait });
+      return await retryShortage(work, { isPassing, signal, onWait });
     } finally {
       if (hasWaited) waits -= 1;
       if (hasWaited && waits === 0) tell(null);

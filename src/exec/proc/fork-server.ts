@@ -24,17 +24,29 @@ export type ShimNews = 'ended' | 'none';
 
 /** `dir` belongs to the fork server alone. It is emptied now, and private to the server's user. */
 export function openForkServer(dir: string) {
-  rmSync(dir, { recursive: true, force: true });
-  mkdirSync(dir, { recursive: true, mode: 0o700 });
   const filterPath = join(dir, 'seccomp-filter');
   const filter = seccompFilter(process.arch);
-  // Without a filter no secure job starts, and the probe of the host has said so.
-  if (filter) writeFileSync(filterPath, filter);
   let current: Child | undefined;
+
+  function prepare(): void {
+    mkdirSync(dir, { recursive: true, mode: 0o700 });
+    // Without a filter no secure job starts, and the probe of the host has said so.
+    if (filter) writeFileSync(filterPath, filter);
+  }
+
   function running(): Child {
+    if (current && !current.hasPipes()) {
+      // Somebody has removed the folder. The shims that it has started continue.
+      void current.close();
+      current = undefined;
+      prepare();
+    }
     if (!current || current.isOver()) current = startChild(dir, filterPath);
     return current;
   }
+
+  rmSync(dir, { recursive: true, force: true });
+  prepare();
   return {
     /** Starts it before the first order, which then need not wait for it. */
     start: () => void running(),
@@ -85,6 +97,7 @@ function startChild(dir: string, filterPath: string) {
   });
   return {
     isOver: (): boolean => isOver,
+    hasPipes: (): boolean => isThere(pipesDir),
     run({ open, hidden }: Order): Promise<ShimNews> {
       started += 1;
       const shim = Promise.withResolvers<ShimNews>();

@@ -43,7 +43,9 @@ export function createSegments(o: {
       const entry = { lastSeq: segment.lastSeq, content: loadKnown(runId, segment) };
       // A damaged segment may have no bytes, and the cache accepts no size of 0.
       loaded.set(key, entry, { size: Math.max(1, segment.rawBytes) });
-      entry.content.catch(() => loaded.peek(key) === entry && loaded.delete(key));
+      const drop = () => loaded.peek(key) === entry && loaded.delete(key);
+      // Somebody may put a missing file back.
+      entry.content.then(({ isMissing }) => isMissing && drop(), drop);
       return entry.content;
     },
     /** For one reader, which frees it. undefined when too many are loaded; use the shared one then. */

@@ -41,8 +41,9 @@ export function createSegmentLoader(o: {
       return loaded;
     } catch (error) {
       if (error instanceof DamagedSegment) return standIn(runId, segment, 'is damaged');
-      if (errorCode(error) === 'ENOENT' && (await isKept(runId, segment.n)))
-        return standIn(runId, segment, 'is missing');
+      // ENOTDIR: somebody has replaced one of its folders.
+      if (['ENOENT', 'ENOTDIR'].includes(errorCode(error) ?? '') && (await isKept(runId, segment.n)))
+        return { ...standIn(runId, segment, 'is missing'), isMissing: true };
       throw error;
     }
   };

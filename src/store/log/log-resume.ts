@@ -27,7 +27,8 @@ export async function readSegments(dir: string, db: Database, runId: string): Pr
   const segments = await readIndex(db, runId);
   const last = segments.at(-1);
   const state = { ...emptyState(), lastSeq: last?.lastSeq ?? 0, lastAtUs: last?.lastAtUs ?? 0 };
-  for await (const plain of plainFiles(dir, runId, (last?.n ?? 0) + 1)) {
+  // A reader continues without the folder if somebody has replaced it by a file. A writer must wait.
+  for await (const plain of plainFiles(dir, runId, (last?.n ?? 0) + 1, { missing: ['ENOENT', 'ENOTDIR'] })) {
     const { segment, fixed } = resumeSegment(runId, plain, state);
     if (segment.lastSeq >= segment.firstSeq) segments.push({ ...segment, rawBytes: fixed.wholeBytes });
   }
@@ -52,7 +53,7 @@ export async function resumeLog(o: {
   if (last?.encoding === 'zstd') await rm(segmentPath(dir, runId, last.n, 'raw'), { force: true });
   const state = await stateAfter(indexed, o);
   const plain: Segment[] = [];
-  for await (const left of plainFiles(dir, runId, (last?.n ?? 0) + 1, o.retryForMs)) {
+  for await (const left of plainFiles(dir, runId, (last?.n ?? 0) + 1, o)) {
     const { n, bytes } = left;
     const { segment, fixed } = resumeSegment(runId, left, state);
     const path = segmentPath(dir, runId, n, 'raw');
@@ -79,9 +80,16 @@ const halfWritten =
 type LeftFile = PlainFile & { readonly n: number; readonly isLast: boolean };
 
 /** Skips a missing file if another one follows. */
-async function* plainFiles(dir: string, runId: string, firstN: number, retryForMs = 0): AsyncGenerator<LeftFile> {
+async function* plainFiles(
+  dir: string,
+  runId: string,
+  firstN: number,
+  { retryForMs = 0, missing = ['ENOENT'] }: { readonly retryForMs?: number; readonly missing?: readonly string[] },
+): AsyncGenerator<LeftFile> {
   for (let n = firstN; ; n++) {
-    const plain = await readPlain(segmentPath(dir, runId, n, 'raw'), retryForMs).catch(ignoreMissing);
+    const plain = await readPlain(segmentPath(dir, runId, n, 'raw'), retryForMs).catch((error: unknown) => {
+      if (!missing.includes(errorCode(error) ?? '')) throw error;
+    });
     const isLast = !existsSync(segmentPath(dir, runId, n + 1, 'raw'));
     if (plain) yield { ...plain, n, isLast };
     else if (isLast) return;
@@ -153,9 +161,4 @@ function resumeSegment(runId: string, left: LeftFile, state: LogState): { segmen
     encoding: 'raw',
   };
   return { segment, fixed };
-}
-
-function ignoreMissing(error: unknown): undefined {
-  if (errorCode(error) !== 'ENOENT') throw error;
-  return undefined;
 }

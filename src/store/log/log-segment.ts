@@ -32,6 +32,8 @@ export type LoadedSegment = {
   readonly chunkStarts: readonly number[];
   /** Some lines of the file state that other lines cannot be read. */
   readonly isDamaged?: true;
+  /** There is no file: a line states that its lines cannot be read. */
+  readonly isMissing?: true;
 };
 
 const compress = promisify(zstdCompress);

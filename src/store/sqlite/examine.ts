@@ -276,7 +276,7 @@ async function restoredDamage(o: {
       if ((await sumOf(path)).sha256 === sha256) damaged.push({ path, what: `${what} (as it was in the backup)` });
     } catch (error) {
       if (isUnreadable(error)) damaged.push({ path, what: `${path} cannot be read` });
-      else if (errorCode(error) !== 'ENOENT') throw error;
+      else if (!['ENOENT', 'ENOTDIR'].includes(errorCode(error) ?? '')) throw error;
     }
   }
   return damaged;
@@ -287,7 +287,7 @@ function sizeOf(path: string): number | 'unreadable' | undefined {
     return statSync(path).size;
   } catch (error) {
     if (isUnreadable(error)) return 'unreadable';
-    if (errorCode(error) !== 'ENOENT') throw error;
+    if (!['ENOENT', 'ENOTDIR'].includes(errorCode(error) ?? '')) throw error;
     return undefined;
   }
 }

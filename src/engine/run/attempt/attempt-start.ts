@@ -7,14 +7,16 @@ import type { Run, RunPlan } from '../../../domain/run.ts';
 import { nominalTimeOf } from '../../../domain/schedule.ts';
 import { toTraceTexts } from '../../../domain/trigger/trace.ts';
 import type { AttemptProcess, AttemptRequest, Executor } from '../../../exec/executor.ts';
-import { lackOfRoom } from '../../../lib/files/disk-room.ts';
 import { traceOfAttempt } from '../../../store/run/span-ids.ts';
 import { unwritable } from '../../../store/storage-error.ts';
+import { whyNoRunStarts } from '../../disk-watch.ts';
 import type { RunLog } from '../run-log.ts';
 
 export type AttemptContext = {
   readonly executor: Executor;
   readonly runsDir: string;
+  /** The folders of the data dir that runs need. */
+  readonly ownFolders: readonly string[];
   readonly snapshotDir: (revision: string) => string;
   /** The server's own files, which no job may see, whatever its profile shows. */
   readonly masked: () => readonly string[];
@@ -76,7 +78,7 @@ async function start(o: AttemptStart, isInterrupted: () => boolean): Promise<Att
   const spec = toSpec(o);
   return withRetry(() => {
     if (isInterrupted()) return undefined;
-    const lack = lackOfRoom(context.runsDir);
+    const lack = whyNoRunStarts(context);
     if (lack !== null) throw unwritable(lack);
     return context.executor.launch({ ...spec, masked: showsHost(plan) ? context.masked() : [] });
   });

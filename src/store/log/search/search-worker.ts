@@ -57,6 +57,7 @@ async function load(
     return await loadSegment(dir, runId, segment, readOnThisThread);
   } catch (error) {
     if (error instanceof DamagedSegment) return 'unreadable';
+    if (errorCode(error) === 'ENOTDIR') return 'unreadable';
     if (errorCode(error) !== 'ENOENT') throw error;
     // It was compressed meanwhile, or removed.
     return segment.encoding === 'raw' ? load(dir, { runId, segment: { ...segment, encoding: 'zstd' } }) : undefined;
