@@ -1,8 +1,8 @@
 // Decides when to tell clients that jobs have changed.
 
-/** Many files may change in a moment, and each look at the tools counts for the limits of the caller. */
+/** Many files may change at once, and each look at the tools counts towards the limits of the caller. */
 const settleMs = 1_000;
-/** A caller may have used up its requests, and those are counted for a second. */
+/** A caller may have used up its requests, which are counted for a second. */
 const againMs = 2_000;
 
 /**

@@ -31,7 +31,7 @@ type FixedTool = {
 };
 
 const mostBytes = 9_000;
-/** The rest is for what stands beside the list. */
+/** The rest of the bytes is for what stands beside the list. */
 const mostListBytes = 8_700;
 const mostListed = 50;
 const usuallyListed = 20;
@@ -66,7 +66,7 @@ function define(
     readonly scope: Scope;
     readonly properties: Record<string, object>;
     readonly required?: string[];
-    /** What it does to the world; without it, it only reads. */
+    /** What the tool changes; left out, it only reads. */
     readonly changes?: Tool['annotations'];
     readonly isAboutRun?: true;
     readonly use: FixedTool['use'];
@@ -307,7 +307,7 @@ async function searchJobs({ instance, given }: Use): Promise<CallToolResult> {
       tags: job.tags.slice(0, mostTags),
     }));
     const fitting = fitsIn(shown);
-    // The next page begins after the last job of this one, so this one must be whole.
+    // The next page begins after the last job of this page, so no job of this page may be left out.
     if (fitting === shown.length || fitting === 0) return toAnswer({ jobs: shown, next_cursor: nextCursor });
     most = fitting;
   }

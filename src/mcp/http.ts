@@ -44,7 +44,7 @@ type Session = {
   usedAtMs: number;
 };
 type Account = {
-  /** Who it is, whatever its rights. */
+  /** Identifies the caller, whatever its rights. */
   readonly owner: string;
   /** The end of the ids of its sessions. */
   readonly mark: string;
@@ -59,18 +59,18 @@ type Account = {
   /** Streams on which clients of 2026 hear of changes. */
   listening: number;
   uses: number;
-  /** The server is ending it. Its calls end, but their runs go on. */
+  /** The server is ending the account. Its calls end, but their runs go on. */
   isEnding: boolean;
 };
 
 const most = { sessionsOfOne: 50, sessions: 500, callsOfSession: 20, charsOfId: 200, endedIds: 10_000 };
 const sessionId = /^[\da-f-]{36}\.(?<mark>[\w-]{22})$/;
-/** Clients that send no header speak this. */
+/** The version of the protocol for clients that send no header. */
 const versionWithoutHeader = '2025-03-26';
-/** The client may have a list of tools, which may be out of date. */
+/** Stands for a list of tools that the client may have and that may be out of date. */
 const unknownPrint = '';
 const retryAfterSeconds = 5;
-/** A run that has just been asked for is still started, and one whose call was cancelled is still cancelled. */
+/** A server that ends waits this long for its last requests, which start runs or cancel them. */
 const finishMs = 2_000;
 
 export type HttpMcpOptions = Pick<Instance, 'settings' | 'version' | 'attend'> & {
@@ -186,7 +186,7 @@ async function listen(session: Session, stream: Response, { account, shared, sen
   }
 }
 
-/** The session with this id, which begins again if it is one of this account and not in memory. */
+/** Finds the session with this id. A session of this account that is no longer in memory begins again. */
 async function findSession(
   request: Request,
   id: string,
@@ -231,7 +231,7 @@ async function resumeSession(
   return session;
 }
 
-/** A session that belongs to its account once the client has initialised it. */
+/** Creates a session, which belongs to its account once the client has initialised it. */
 async function createSession(account: Account, shared: Shared, newId: string) {
   const { sessions } = account;
   let isRefused = false;
@@ -278,7 +278,10 @@ function forgetCall(transport: Session['transport'], id: RequestId): void {
   transport.send({ jsonrpc: '2.0', id, error }).catch(() => undefined);
 }
 
-/** Ends the session of this owner that has been idle for longest, if it needs a place. @returns whether there is one */
+/**
+ * Makes room for a session: ends the owner's session that has been idle for longest if there are too many.
+ * @returns whether there is room
+ */
 function makeRoom(owner: string, shared: Shared): boolean {
   const all = [...shared.accounts.values()];
   const own = all.filter((account) => account.owner === owner).flatMap(sessionsOf);
@@ -372,7 +375,7 @@ function enter(account: Account, shared: Shared): () => void {
   };
 }
 
-/** The work needs the credential of the account until it is done. */
+/** Keeps the account until the work is done, because the work needs its credential. */
 function keepFor(account: Account, shared: Shared, work: Promise<unknown>): void {
   const leave = enter(account, shared);
   shared.keep(work.finally(leave));
@@ -398,7 +401,8 @@ function forget(account: Account, { accounts }: Shared): void {
 }
 
 /**
- * Tells the clients of an account whose list of tools is out of date. One look is enough for all of them.
+ * Tells those clients of an account whose list of tools is out of date. One look at the tools is enough for all of
+ * them.
  * @returns whether this is done
  */
 async function tell(account: Account, shared: Shared): Promise<boolean> {
@@ -409,7 +413,7 @@ async function tell(account: Account, shared: Shared): Promise<boolean> {
     account.shown.print = print;
   } catch (error) {
     if (!(error instanceof ApiProblem && error.status === 401)) return false;
-    // Its credential is gone.
+    // The credential of the account is no longer valid.
     forget(account, shared);
     endAccount(account, shared);
     account.lent.end();

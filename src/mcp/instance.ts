@@ -39,7 +39,7 @@ export type ToolJob = Pick<Job, 'id' | 'title' | 'description' | 'args' | 'agent
 
 const pageJobs = 500;
 
-/** Whether the agent may see jobs of a source, and which scopes it has. */
+/** Finds out which sources' jobs the agent may see, and which scopes it has. */
 export async function readRights({ client, settings, rights }: Instance): Promise<Rights> {
   if (rights) return rights;
   const { sources, caller } = await client.call('getSystemInfo');
@@ -52,7 +52,7 @@ export async function readRights({ client, settings, rights }: Instance): Promis
 
 type Wanted = Omit<QueryOf<'listJobs'>, 'limit' | 'offset'>;
 
-/** A page of the jobs that the agent may see, sorted by id, and where the next one begins. */
+/** Reads a page of the jobs that the agent may see, sorted by id, and where the next page begins. */
 export async function visibleJobs(
   { client }: Instance,
   { maySee }: Pick<Rights, 'maySee'>,
@@ -73,7 +73,7 @@ export async function visibleJobs(
 
 /**
  * The jobs that are tools of their own: those that their authors expose, then others by id. If there are too many jobs,
- * only those that are exposed, if there are any.
+ * only exposed jobs become tools, as long as there are any.
  */
 export async function jobsForTools(instance: Instance, rights: Rights): Promise<readonly ToolJob[]> {
   const { jobTools: most } = instance.settings;

@@ -19,7 +19,7 @@ const combinators = ['allOf', 'anyOf', 'oneOf', 'not', 'if', 'then', 'else', 'de
 
 type Schema = Readonly<Record<string, unknown>>;
 
-/** `job_` and the id. An id that has no plain form, or that could be another's, also gets a hash. */
+/** `job_` and the id. If the id has no plain form, or the name could be that of another id, a hash follows. */
 export function toolName(jobId: string): string {
   const plain = `job_${jobId.replaceAll(/[^A-Za-z0-9-]/g, '_')}`;
   const isPlain = /^[A-Za-z0-9/-]+$/.test(jobId) && !/\/[0-9a-f]{8}$/.test(jobId);
@@ -28,7 +28,7 @@ export function toolName(jobId: string): string {
   return `${plain.slice(0, mostNameChars - hashChars - 1)}_${hash}`;
 }
 
-/** The id in a plain name; undefined if only a search finds it. */
+/** Returns the id in a plain name; undefined if only a search finds it. */
 export function plainIdOf(name: string): string | undefined {
   const id = name.replace(/^job_/, '').replaceAll('_', '/');
   return toolName(id) === name ? id : undefined;
@@ -86,7 +86,7 @@ function shown(schema: Schema): Schema {
   return { type: 'string', description: `The name of a stored secret, never the secret itself.${about}` };
 }
 
-/** Without what only a person's form needs, and with short descriptions at every depth. */
+/** Removes what only a form for people needs, and shortens the descriptions at every depth. */
 function shortened(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(shortened);
   if (!isObject(value)) return typeof value === 'string' ? plainText(value) : value;

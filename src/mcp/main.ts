@@ -10,14 +10,14 @@ import { createUnfinished } from './unfinished.ts';
 
 /** How often the list of tools is compared with what the client has. */
 const compareMs = 5_000;
-/** For the instance to start or cancel the runs that the client has asked for last. */
+/** How long the instance may take to start or cancel the runs that the client has asked for last. */
 const finishMs = 10_000;
 
 /** Resolves when the client has gone away or the signal comes, and the last calls are finished, or take too long. */
 export async function runMcp(instance: Instance, stopped: AbortSignal): Promise<void> {
   const { keep, finished } = createUnfinished();
   const { lines, end } = readMessages(process.stdin, process.stdout);
-  // A line with its end.
+  // The buffer has room for the longest line and its end.
   const transport = new StdioServerTransport(lines, process.stdout, { maxBufferSize: mostLineBytes + 1 });
   const clients: { readonly server: Server; readonly shown: Shown }[] = [];
   const handle = serveStdio(
@@ -36,7 +36,7 @@ export async function runMcp(instance: Instance, stopped: AbortSignal): Promise<
   );
   const comparing = setInterval(() => {
     const outdated = clients.filter(({ shown }) => shown.print !== undefined);
-    // If this fails, the next one may not.
+    // If this attempt fails, the next one may succeed.
     if (outdated.length > 0) tellOfTools(instance, outdated).catch(() => undefined);
   }, compareMs);
   await new Promise<void>((resolve) => {

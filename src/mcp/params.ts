@@ -5,7 +5,9 @@ type Params = Readonly<Record<string, unknown>>;
 
 const mostNameChars = 64;
 
-/** undefined: nothing that the SDK would refuse, or no request whose client waits for an answer. */
+/**
+ * Says what is wrong with the parameters of a request; undefined if nothing is, or if its client waits for no answer.
+ */
 export function wrongParams(message: unknown): string | undefined {
   if (!isObject(message) || message.id === undefined) return undefined;
   const { method, params } = message;
@@ -23,7 +25,7 @@ function mustBe(wanted: string, value: unknown): string {
   return value === undefined ? `must be ${wanted}` : `must be ${wanted}, not ${kindOf(value)}`;
 }
 
-/** The id of a request, because the client waits for an answer with it. */
+/** Returns the id with which the client waits for an answer; null if the message is not a request. */
 export function idOf(value: unknown): string | number | null {
   if (typeof value !== 'object' || value === null || !('id' in value && 'method' in value)) return null;
   return typeof value.id === 'string' || typeof value.id === 'number' ? value.id : null;

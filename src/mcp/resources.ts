@@ -55,10 +55,13 @@ type LogQuery = {
   readonly level?: 'warn' | 'error';
 };
 
-/** The last lines, or the last before a line, each marked. @throws ApiProblem, ServerUnreachable */
+/**
+ * Returns the last lines of a log, or the last ones before a line, each marked.
+ * @throws ApiProblem, ServerUnreachable
+ */
 export async function readLog(client: Client, runId: string, { tail, before, ...filter }: LogQuery): Promise<string> {
   const most = Math.min(tail ?? usualLogLines, mostLogLines);
-  // One more, which says whether there are earlier ones.
+  // One line more shows whether there are earlier ones.
   const query = { ...filter, ...(before && { before }), tail: most + 1 };
   const { logs } = await client.call('getRunLogs', { path: { run_id: runId }, query });
   const lines = logs.map(

@@ -138,7 +138,7 @@ async function listTools(instance: Instance): Promise<ListToolsResult['tools']> 
   return [...fixed, ...(await jobsForTools(instance, rights)).map(toTool)];
 }
 
-/** For a client that still has a list from before, or had it from another connection. */
+/** Finds the job of a tool even if the client has an old list of tools, or had the list from another connection. */
 async function findJobId(instance: Instance, name: string): Promise<string | undefined> {
   const plain = plainIdOf(name);
   if (plain !== undefined) return plain;
@@ -170,7 +170,7 @@ async function callJob(
   });
 }
 
-/** What the agent can fix is an answer of the tool, which its model sees. */
+/** Turns errors that the agent can fix into answers of the tool, because its model sees these. */
 async function answered(
   instance: Instance,
   given: unknown,
@@ -185,7 +185,9 @@ async function answered(
   }
 }
 
-/** In the words of the tools, and without the value of an argument that should have been the name of a secret. */
+/**
+ * Words the error as the tools do, and leaves out the value of an argument that should have been the name of a secret.
+ */
 function wordsFor({ slug, message }: ApiProblem, given: unknown): string {
   if (slug === 'job-not-found') return `${message.replace(/\.$/, '')}: jobs_search finds jobs.`;
   if (slug === 'idempotency-conflict') return 'This idempotency_key was used with another request: use a new one.';
@@ -203,7 +205,7 @@ function textsIn(value: unknown): readonly string[] {
 }
 
 function refusal(message: string, errors?: unknown): CallToolResult {
-  // The message names the first one.
+  // If there is one error, the message names it.
   const lines = Array.isArray(errors) && errors.length > 1 ? errors.map(errorLine) : [];
   return {
     content: [{ type: 'text', text: plainText([message, ...lines].join('\n')).slice(0, 10_000) }],

@@ -47,7 +47,7 @@ export function readMessages(
     lines,
     end() {
       input.off('data', read);
-      // An open one would keep the process alive.
+      // An open input would keep the process alive.
       input.pause();
     },
   };

@@ -2,7 +2,7 @@
 
 export type Unfinished = {
   readonly keep: (work: Promise<unknown>) => void;
-  /** Resolves when nothing is left. */
+  /** Resolves when all work is finished. */
   readonly finished: () => Promise<unknown>;
 };
 

@@ -12,7 +12,7 @@ const heartbeatMs = 10_000;
 /** How long the server may be gone before the call ends: one that is restarted is back by then. */
 const lostMs = 5_000;
 const mostMessageChars = 200;
-/** What to say of an event that brings no words of its own. */
+/** The words for an event that brings none of its own. */
 const said: Readonly<Record<string, string>> = {
   'run.started': 'started',
   'run.waiting': 'waits',
@@ -68,7 +68,7 @@ function answerStarted(instance: Instance, runId: string, error: ApiProblem | Se
   return { content: [{ type: 'text', text }], structuredContent: { run_id: runId } };
 }
 
-/** Waits for a run that the call did not start, so its end changes nothing. */
+/** Waits for a run that the call did not start, so the end of the call does not end the run. */
 export async function wait(
   instance: Instance,
   call: Call,
@@ -157,7 +157,7 @@ function createProgress({ _meta: meta, notify }: Call['request']) {
       const { message: words, step_id: step } = data;
       if (event === 'run.finished') return;
       if (event === 'run.progress') percent = Math.min(100, Math.max(0, Number(data.percent) || 0));
-      // A running run that waited says without words that it goes on.
+      // `run.waiting` with the status `running` means that the run no longer waits.
       const isGoingOn = event === 'run.waiting' && data.status === 'running';
       const plain = isGoingOn ? 'goes on' : (said[event] ?? event);
       const about = typeof words === 'string' && words !== '' ? words : plain;
