@@ -12,7 +12,7 @@ export type DiffRow =
   | { readonly kind: 'gap'; readonly count: number };
 
 const around = 3;
-/** Above that the texts have little in common, and comparing them could take minutes. */
+/** Texts with more changes have little in common, and comparing them could take minutes. */
 const longestEdit = 5_000;
 
 /** Empty: no difference; null: too many differences. */

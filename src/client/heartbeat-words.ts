@@ -1,4 +1,4 @@
-// How the calls of a schedule's heartbeat went, for every interface.
+// Says how the calls of a schedule's heartbeat went, for every interface.
 
 type Calls = {
   readonly last_called_at: string | null;

@@ -41,7 +41,7 @@ export async function findLogDifference(client: Client, a: Run, b: Run, signal?:
   return { kind: 'same' };
 }
 
-/** The run, then the earlier ones from which it kept steps. */
+/** Returns the run, then the earlier runs from which it kept steps. */
 async function chainOf(client: Client, run: Run, signal: AbortSignal | undefined): Promise<readonly Run[]> {
   const { rerun_of: earlier, steps } = run;
   if (earlier === null || !steps.some((step) => isKept(run, step))) return [run];
@@ -49,13 +49,13 @@ async function chainOf(client: Client, run: Run, signal: AbortSignal | undefined
   return [run, ...(await chainOf(client, before, signal))];
 }
 
-/** The id of the run that has the lines of the step: a rerun has those of a kept step in an earlier run. */
+/** The id of the run that has the lines of the step. Those of a step that a rerun kept are in an earlier run. */
 function printedBy(chain: readonly Run[], stepId: string): string {
   const isHere = (run: Run) => !run.steps.some((step) => step.step_id === stepId && isKept(run, step));
   return chain.find(isHere)?.run_id ?? '';
 }
 
-/** Page by page: pages of long lines have fewer of them. */
+/** Reads page by page. A page has fewer lines if they are long. */
 async function* linesOf(
   client: Client,
   o: { readonly runId: string; readonly stepId: string; readonly signal: AbortSignal | undefined },

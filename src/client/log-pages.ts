@@ -52,7 +52,7 @@ export async function linesBefore(
 ): Promise<{ readonly lines: readonly LogLine[]; readonly isFromStart: boolean }> {
   if (seq <= 1) return { lines: [], isFromStart: true };
   const { lines } = await readPage(source, { tail: count, before: seq });
-  // If lines are long, a page has fewer of them.
+  // A page has fewer lines if they are long.
   return { lines, isFromStart: startsLog(lines) };
 }
 
@@ -94,7 +94,7 @@ export type FoundErrors = {
   readonly isCut: boolean;
 };
 
-/** The first errors of the log: as many as one page has. */
+/** Returns the first errors of the log: as many as one page has. */
 export async function findErrors({ filter, ...source }: LogSource): Promise<FoundErrors> {
   const page = await readPage({ ...source, filter: { ...filter, level: 'error' } }, { limit: pageLines });
   const blocks: { first: number; last: number }[] = [];

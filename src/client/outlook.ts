@@ -45,7 +45,7 @@ export function outlookWords(outlook: Outlook | null, errorCount: number): Outlo
 
 /**
  * "asks for an approval at ship", and where it may ask: whether a condition is met is known only when the step is due.
- * Empty: it asks for nothing.
+ * Empty if the run asks for no approval.
  */
 export function approvalWords(steps: readonly Pick<JobStep, 'step_id' | 'kind' | 'if'>[]): string {
   const asking = steps.filter(({ kind }) => kind === 'approval');

@@ -41,7 +41,7 @@ export async function* streamEvents(o: {
   let hasOpened = false;
   let delayMs = firstDelayMs;
   let isBroken = false;
-  /** The run has ended. A new connection that then brings no event has no more to bring. */
+  /** The run has ended. If a new connection then brings no event, there are no more events. */
   let isOver = false;
   while (!o.signal?.aborted) {
     let isEmpty = true;
@@ -53,7 +53,7 @@ export async function* streamEvents(o: {
       o.onOpen?.();
       for await (const event of eventsOf(response, timeout)) {
         lastId = event.id ?? lastId;
-        // An id without data moves the place at which the stream resumes, and is no event.
+        // An id without data moves the place at which the stream resumes, and is not an event.
         if (event.data === undefined) continue;
         isEmpty = false;
         const data: Frame['data'] = JSON.parse(event.data);
@@ -80,7 +80,9 @@ export async function* streamEvents(o: {
 type SilenceTimeout = {
   /** Aborted by the caller's signal or by the timeout. */
   readonly signal: AbortSignal;
-  /** Starts the time again for each awaited promise. It does not run in between, so a reader may be slow. */
+  /**
+   * Starts the timeout again for each awaited promise. The timeout does not run in between, so a reader may be slow.
+   */
   readonly with: <T>(awaited: Promise<T>) => Promise<T>;
 };
 

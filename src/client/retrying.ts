@@ -37,7 +37,7 @@ export function keepLoaded(load: (signal: AbortSignal) => Promise<number | null>
 }
 
 /**
- * Opens a stream again as long as that may help.
+ * Opens a stream, and opens it again after an error as long as another attempt may help.
  * @param read returns whether the stream was read to its end
  * @returns the error that ended the attempts; undefined: the stream was read, or the signal was aborted
  */

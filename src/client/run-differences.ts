@@ -69,7 +69,7 @@ export type ComparedStep = {
   readonly stepId: string;
   readonly a: Step | null;
   readonly b: Step | null;
-  /** It ended differently. */
+  /** The step ended differently in the two runs. */
   readonly isOther: boolean;
   readonly isSlower: boolean;
 };

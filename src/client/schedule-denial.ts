@@ -1,4 +1,4 @@
-// What a schedule that starts nothing lacks, in two words, for every interface.
+// Says in two words why a schedule starts nothing, for every interface.
 
 /**
  * The only thing that a schedule itself can name wrongly is a calendar. The type is not looked up in the table of

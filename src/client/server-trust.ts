@@ -22,7 +22,7 @@ const advice: Readonly<Record<string, string>> = {
   CERT_REVOKED: 'Install another one on the server',
 };
 
-/** undefined: the error has another reason. @param error its `cause` is followed */
+/** Returns undefined if the error has another reason. @param error its `cause` is followed */
 export function trustError(baseUrl: string, error: unknown): string | undefined {
   for (let cause = error, depth = 0; cause instanceof Error && depth < 5; cause = cause.cause, depth += 1) {
     const code = errorCode(cause) ?? '';

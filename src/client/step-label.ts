@@ -5,7 +5,7 @@ type Instance = { readonly step_id: string; readonly item?: string | null };
 /** Longer items do not fit into a row. */
 const longestItem = 40;
 
-/** The item of an instance, if it can be its name. */
+/** Returns the item of an instance if it can serve as a name; otherwise null. */
 export function itemName({ item = null }: Pick<Instance, 'item'>): string | null {
   return item !== null && item.trim() !== '' && item.length <= longestItem ? item : null;
 }

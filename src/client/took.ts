@@ -27,7 +27,7 @@ export function spanWords(ms: number): string {
   return `${Math.floor(rounded / big[1])} ${big[0]}${rest === 0 ? '' : ` ${rest} ${small[0]}`}`;
 }
 
-/** Without fractions, for what grows every second, and for guesses: "0 s", "4 s", "22 s", "4 min 12 s". */
+/** A duration without fractions, for what grows every second, and for guesses: "0 s", "4 s", "22 s", "4 min 12 s". */
 export function secondsWords(ms: number): string {
   const seconds = Math.floor(Math.max(0, ms) / secondMs);
   return seconds < 10 ? `${seconds} s` : spanWords(seconds * secondMs);
