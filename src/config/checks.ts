@@ -100,7 +100,7 @@ function checkTelemetry(settings: Settings): void {
   checkHeaders(settings, 'telemetry.otlp.headers');
 }
 
-/** Members that each line has anyway. */
+/** The members that each line of the log has anyway. */
 const ownFields = ['level', 'time', 'msg'];
 
 function checkLogFields(settings: Settings): void {

@@ -11,7 +11,7 @@ type Variable = { readonly path: KeyPath; readonly at?: string };
 
 /** Every variable that overrides a key, without its prefix. Keys of list items and of remotes have no variable. */
 export const variables: ReadonlyMap<string, Variable> = new Map([
-  // These come first, so that the variable of the key itself overrides them.
+  // Other spellings come first, so that the variable of the key itself overrides them.
   ...Object.entries(variableSpellings).map(([name, path]) => [name, { path }] as const),
   ...Object.entries(keySpellings).flatMap(([name, spelling]) =>
     'key' in spelling && name.includes('<profile>') ? variablesOf(name, spelling.key) : [],
@@ -29,13 +29,13 @@ function variablesOf(name: string, path: KeyPath): readonly (readonly [string, V
     : [[named(), { path }]];
 }
 
-/** The command line reads these. */
+/** The command line reads these variables, not the server. */
 const clientVariables = ['REMOTE', 'TOKEN'];
 const sections = namesOf(root).map((section) => `${section.toUpperCase()}_`);
 
 /**
- * Ignores empty variables. Returns a warning for each variable that looks like a key but is not one. That is no error,
- * because other programs may use the prefix: Kubernetes sets FLWD_SERVER_PORT for a service named flwd-server.
+ * Ignores empty variables. Returns a warning for each variable that looks like a key but is not one. It is not an
+ * error, because other programs may use the prefix: Kubernetes sets FLWD_SERVER_PORT for a service named flwd-server.
  */
 export function readEnvironment(environment: NodeJS.ProcessEnv, base: Base, settings: Settings): string[] {
   for (const [name, { path, at }] of variables) {

@@ -50,16 +50,16 @@ export type Key<T = unknown> = {
   /** The value as in flwd.yaml, or a function that finds it; null: there is no default. */
   readonly default: unknown;
   readonly about: string;
-  /** The default in words, where these say more. */
+  /** The default in words, if they say more than the value. */
   readonly defaultText?: string;
   readonly isRequired?: true;
   /** Why this version refuses any other value than the default. */
   readonly notYet?: string;
   /** The value is never shown. */
   readonly isSecret?: true;
-  /** The source types that have it. */
+  /** The source types that have the key. */
   readonly sourceTypes?: readonly string[];
-  /** Only sources with `trusted: false` have it. */
+  /** Only sources with `trusted: false` have the key. */
   readonly isForUntrusted?: true;
 };
 
@@ -83,7 +83,7 @@ const computed = <T>(
 
 /** The optional interfaces of this build, which `/system/info` lists. */
 export const extensions = ['tui', 'mcp'] as const;
-/** Accepted because the configuration in the API reference names them. These parts cannot be switched off. */
+/** Accepted because the configuration in the API reference names them. These parts of flwd cannot be switched off. */
 export const extensionsWithoutEffect = ['triggers', 'export', 'maint'] as const;
 
 const word = matching(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/, 'name', 'a name of letters, digits, `.`, `_` and `-`');
@@ -490,7 +490,7 @@ export function isKeyPath(path: string): path is KeyPath {
   return path in keys;
 }
 
-/** What a key's setting holds; null only where the default is nothing. */
+/** The type of a key's value; null only if the key has no default. */
 export type ValueOf<P extends KeyPath> = (typeof keys)[P] extends { kind: Kind<infer T>; default: infer D }
   ? T | ((typeof keys)[P] extends { isRequired: true } ? never : D & null)
   : never;

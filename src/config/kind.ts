@@ -283,7 +283,7 @@ const calendar: Kind<CalendarDays> = {
 /** Dates, or the absolute path of an iCalendar file. */
 export type CalendarDays = readonly string[] | { readonly file: string };
 
-/** Days by the name that schedules use. */
+/** The days of each calendar, by the name that schedules use. */
 export const calendars: Kind<Readonly<Record<string, CalendarDays>>> = {
   name: 'map of list of date, or path',
   expected:

@@ -85,7 +85,7 @@ function checkChannel(
     );
 }
 
-/** What no HTTP client sends. */
+/** Records an error for a request that no HTTP client sends, such as a GET with a body. */
 function checkRequest(settings: Settings, at: string | number): void {
   const hasBody = settingAt(settings, 'notify.channels.<name>.body', at)?.origin.kind !== 'default';
   if (hasBody && valueAt(settings, 'notify.channels.<name>.method', at) === 'GET')
@@ -98,7 +98,7 @@ function checkRequest(settings: Settings, at: string | number): void {
   checkHeaders(settings, 'notify.channels.<name>.headers', at);
 }
 
-/** Without those that have their default: they are stored with every run. */
+/** Leaves out the terms that have their default, because terms are stored with every run. */
 function termsOf(settings: Settings, at: string | number): ChannelRule['terms'] {
   const after = valueAt(settings, 'notify.rules[].after', at);
   const repeatMs = valueAt(settings, 'notify.rules[].repeat', at);

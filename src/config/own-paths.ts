@@ -12,7 +12,7 @@ export type OwnPaths = {
    * switching a link, and other mount points of the same files.
    */
   readonly now: () => readonly string[];
-  /** Those that may become a link while the server runs, as the operator wrote them. */
+  /** The paths that may become links while the server runs, as the operator wrote them. */
   readonly links: readonly string[];
 };
 
@@ -30,14 +30,14 @@ export function findOwnPaths(config: Config, configFile: string | null, others: 
     ...(compiled === undefined ? [] : [dirname(compiled)]),
   ].map((path) => realpathSync(path));
   const edge = [
-    // Does not exist if the keys come from the environment.
+    // The file does not exist if the keys come from the environment.
     secretKeyFile,
     // Anyone who can write the keys of JWTs decides who may log in.
     ...(auth.jwt && 'file' in auth.jwt.keys ? [auth.jwt.keys.file] : []),
     ...(server.tls ? [server.tls.keyFile] : []),
-    // Names the jobs and callers of all tenants.
+    // The log names the jobs and callers of all tenants.
     ...(logging.output === 'stderr' || logging.output === 'stdout' ? [] : [logging.output]),
-    // May contain the password of a database, and more that only the operator may see.
+    // flwd.yaml may contain the password of a database, and more that only the operator may see.
     ...(configFile === null ? [] : [resolve(configFile)]),
   ];
   /** Includes former targets of links, where earlier keys may still be. */

@@ -4,7 +4,7 @@ import { addError, type Settings, valueAt } from './settings.ts';
 
 /** RFC 9110, 5.6.2. */
 const headerName = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
-/** About the length of the body and the connection. */
+/** The headers about the length of the body and the connection, which flwd sets itself. */
 const ownHeaders = ['connection', 'content-length', 'expect', 'keep-alive', 'transfer-encoding', 'upgrade'];
 
 export function checkHeaders(

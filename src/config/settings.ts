@@ -72,7 +72,7 @@ export function put(
 
 type Respelled = { readonly raw: unknown; readonly note?: string; readonly instead?: string };
 
-/** The value in our words, or the advice to write another one. */
+/** Returns the value in flwd's own words, or the advice to write another value. */
 function respell(path: KeyPath, at: number | string | undefined, raw: unknown): Respelled {
   const words = [raw].flat().filter((word) => typeof word === 'string');
   for (const word of words) {

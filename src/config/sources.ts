@@ -132,7 +132,7 @@ function checkSource(settings: Settings, { at, origin }: Item): void {
   } else if (typeof path?.value === 'string' && !isFolder(path.value)) noteMissing(settings, path, path.value);
 }
 
-/** A folder of flwd.yaml may be mounted or deployed after the server has started. */
+/** A folder that flwd.yaml names may be mounted or deployed after the server has started. */
 function noteMissing(settings: Settings, { origin, raw }: Setting, path: string): void {
   const what = `there is no folder ${String(raw)}`;
   const until = `${what}, so its jobs cannot run until it is there`;

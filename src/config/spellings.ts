@@ -8,7 +8,7 @@ export type Spelling =
   | { readonly key: KeyPath; readonly toRaw?: (raw: unknown) => unknown }
   /** What to do instead. */
   | { readonly instead: string }
-  /** Accepted, and why it changes nothing. */
+  /** Why the setting is accepted, but changes nothing. */
   | { readonly withoutEffect: string };
 
 const tokens =
@@ -45,7 +45,7 @@ type WordSpelling = { readonly raw: string; readonly note?: string } | { readonl
 
 const ownFolders = 'name the folders in `security.paths`, and let jobs ask for them in `permissions.read` and `.write`';
 
-/** By key, and by the word that it has. */
+/** By key, then by the word that is its value. */
 const wordSpellings: Readonly<Partial<Record<KeyPath, Readonly<Record<string, WordSpelling>>>>> = {
   'security.profiles.<profile>.network': {
     restricted: { instead: 'use the profile `secure`, in which jobs ask with `permissions.network`' },
@@ -54,7 +54,7 @@ const wordSpellings: Readonly<Partial<Record<KeyPath, Readonly<Record<string, Wo
     'workspace-only': { raw: 'workspace' },
     restricted: { instead: ownFolders },
   },
-  // Only sources that this version refuses as a whole have it.
+  // Only sources that this version refuses altogether have this key.
   'sources[].pull_policy': {
     'on-add': { raw: 'missing' },
     'on-startup': { raw: 'always' },

@@ -49,7 +49,7 @@ export type Answer = {
   readonly description: string;
   /** Media type → schema; empty if there is no body. `Type.Unsafe` stands for bytes and streams. */
   readonly content: Readonly<Record<string, TSchema>>;
-  /** Besides those that every answer has. */
+  /** The headers besides those that every answer has. */
   readonly headers?: readonly AnswerHeader[];
 };
 

@@ -134,7 +134,7 @@ const isolation = Type.Object({
   no_new_privileges: Type.Boolean(),
   uid: Type.Integer(),
   user: Type.Optional(Type.String({ description: 'The name of the user, if the job has `run_as`' })),
-  // Runs of earlier versions do not have these.
+  // Runs of earlier versions lack the following members.
   namespaces: Type.Optional(Type.Array(literals(['mount', 'pid', 'user', 'network', 'ipc', 'uts', 'cgroup'] as const))),
   user_namespace: Type.Optional(Type.Boolean()),
   capabilities: Type.Optional(literals(['none', 'server'] as const)),

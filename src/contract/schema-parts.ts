@@ -43,7 +43,7 @@ const offset = Type.Optional(
 /** The query of a list. `limitText` describes `limit` and its default. */
 export const page = (limitText: string) => ({ limit: limit(1000, limitText), offset, cursor });
 
-/** Why something starts no runs. */
+/** The schema of the reason why something starts no runs. */
 export const denial = (what: string, because = 'its job is from an untrusted source') =>
   nullable(
     Type.Object(

@@ -76,7 +76,7 @@ function checkSecretKey({ secretKeyFile, secretKey, dbPath }: Config['persistenc
   }
 }
 
-/** A secret may be stored while the server runs, so one that is missing keeps no server from starting. */
+/** A server starts even if a secret is missing, because the secret may be stored while it runs. */
 async function checkChannels(
   { channels, smtp }: Config['notify'],
   { persistence, instance }: Pick<Config, 'persistence' | 'instance'>,

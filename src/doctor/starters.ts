@@ -1,4 +1,4 @@
-// What starts runs: the server, schedules and webhooks. Says what keeps them from starting any.
+// Checks what starts runs: the server, schedules and webhooks. Says what keeps them from starting runs.
 
 import { existsSync } from 'node:fs';
 import type { Catalog } from '../catalog/catalog.ts';
@@ -14,7 +14,7 @@ import { systemClock, toTimestamp } from '../lib/clock.ts';
 import { countUnfinishedRuns, readLastServer, storedWebhooks, withMakers } from '../store/sqlite/offline.ts';
 import { findRefusal } from './start-needs.ts';
 
-/** Deliveries that were refused longer ago are over. */
+/** Deliveries that were refused longer ago are not reported. */
 const seenWithinMs = 86_400_000;
 
 /** Reads the jobs and the database as they are now. */
@@ -86,7 +86,7 @@ async function examineWebhooks(config: Config, catalog: Catalog): Promise<HostCh
   const o = { catalog, defaultTenant: config.instance.defaultTenant };
   const made = stored.made.map((one) => ofMade(one, o));
   const seen = await withMakers(dbPath, ({ tokens }) => {
-    // That all are paused has a line of its own.
+    // A pause of all webhooks is reported by a line of its own.
     const parts = { ...o, store: { tokens }, clock: systemClock, triggersPaused: false };
     return Promise.all(made.map(async (one) => (await withPrincipal(one, parts)).webhook));
   });

@@ -75,7 +75,7 @@ export async function examineStored(config: Config, places: Places): Promise<Hos
   }
 }
 
-/** The copies take as much room as the data. */
+/** Reports the copies that an interrupted restore has left, because they take as much room as the data. */
 export function examineLeft(places: Places): HostCheck[] {
   const left = leftIn(places);
   if (left.length === 0 || existsSync(unfinishedRestoreFile(places.dataDir))) return [];
@@ -190,7 +190,7 @@ function examineOwners(owners: Examination['owners'], ownId: string | undefined)
   return ok('owner', `${ownId ?? 'the next start creates an id'}; running runs: ${own} for this data dir${ofOthers}`);
 }
 
-/** Says in time that jobs will soon be unable to store more. */
+/** Warns before jobs are unable to store more. */
 function examineKv({ keys, largest }: NonNullable<Examination['kv']>): HostCheck {
   const { namespaceBytes, keys: mostKeys } = kvLimits;
   const detail =
