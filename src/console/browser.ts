@@ -22,10 +22,10 @@ export function useKept(key: string, initial: boolean): [boolean, (value: boolea
   return [value, keep];
 }
 
-/** Saves bytes of the API. A request reads them, because a link cannot send the token. */
+/** Saves an answer of the API as a file. A plain link would not do, because it cannot send the token. */
 export async function saveAnswer(answer: Promise<Pick<Response, 'body'>>, name: string): Promise<void> {
   const blob = await new Response((await answer).body).blob();
-  // No browser shows this type as a page of this origin.
+  // With this type, no browser shows the file as a page of this origin.
   const url = URL.createObjectURL(new Blob([blob], { type: 'application/octet-stream' }));
   const link = document.createElement('a');
   link.href = url;

@@ -26,7 +26,7 @@ const pageEntries = 100;
 
 export function AuditPage(): ReactNode {
   const { query, value, set } = useFilter();
-  /** The cursors of the pages up to the one that is shown. */
+  /** The cursors of all pages from the second to the one that is shown. */
   const [cursors, setCursors] = useState<readonly string[]>([]);
   const cursor = cursors.at(-1);
   const page = { ...query, limit: pageEntries, ...(cursor !== undefined && { cursor }) };
@@ -70,7 +70,7 @@ export function AuditPage(): ReactNode {
   );
 }
 
-/** The filter is in the URL. Days there are those of the browser. */
+/** Reads the filter from the URL and writes it there. Its days are in the browser's time zone. */
 function useFilter() {
   const [location, navigate] = useLocation();
   const search = useSearch();
@@ -94,7 +94,7 @@ function toQuery(given: URLSearchParams): Query {
   const [action] = auditActions.filter((one) => one === given.get('action'));
   const [result] = auditResults.filter((one) => one === given.get('result'));
   const [q, actor, object] = [text('q'), text('actor'), text('object')];
-  // The last day counts as a whole.
+  // The last day is included.
   const [since, until] = [startOf(text('since'), 0), startOf(text('until'), 1)];
   return {
     ...(q !== undefined && { q }),
@@ -178,13 +178,13 @@ function Filters(o: {
 
 const filters = ['actor', 'action', 'object', 'result', 'since', 'until'];
 
-/** A schedule is named by the job that it has started: its own name is an id. */
+/** Names a schedule by the job that it started, because its own name is only an id. */
 function whoOf({ actor, detail }: Entry): string {
   const jobId = detail?.job_id;
   return harmless(actor.kind === 'schedule' && typeof jobId === 'string' ? `schedule of ${jobId}` : actor.name);
 }
 
-/** "run_…8YPJQ7GC", "secret deploy-key": an id that says what it names begins like those of the same day. */
+/** Such as "run_…8YPJQ7GC" or "secret deploy-key". Ids of one kind and day begin alike, so only the end is shown. */
 function objectWords({ object }: Entry): string {
   if (object === null) return '';
   const { kind, id } = object;

@@ -18,7 +18,7 @@ import styles from './Admin.module.css';
 type Channel = AnswerOf<'listChannels'>['channels'][number];
 type Tested = AnswerOf<'testChannel'>;
 
-/** The heights of rows if some say why a channel cannot send. */
+/** The height of all rows if one of them says why a channel cannot send. */
 const higher = { rowRem: 4.25, compactRem: 6 };
 
 export function ChannelsPage(): ReactNode {
@@ -93,17 +93,17 @@ function columnsOf(testOf: (name: string) => ReactNode): readonly Column<Channel
   ];
 }
 
-/** Why it cannot send, or could not send the last message. */
+/** Returns why the channel cannot send, or why its last message failed; null if nothing is wrong. */
 function wrongOf({ problem, waiting, last_delivery: last }: Channel): string | null {
   return problem ?? waiting?.error ?? last?.error ?? null;
 }
 
-/** Why it cannot send, which messages wait, or what became of the last notification. */
+/** Shows why the channel cannot send, which messages wait, or how the last notification ended. */
 function State({ of }: { readonly of: Channel }): ReactNode {
   const { origin, problem, waiting, last_delivery: last } = of;
   const wrong = wrongOf(of);
   if (problem === null && !waiting && !last) {
-    // Callers who administer the whole instance learn the origin. Others learn nothing of runs that they may not read.
+    // Only callers who administer the whole instance get the origin. The others may have no access to the runs.
     return <span className={styles.quiet}>{origin === null ? 'nothing that you may see' : 'nothing sent yet'}</span>;
   }
   return (

@@ -98,7 +98,7 @@ function Row({ of, children }: { readonly of: Delivery; readonly children: React
   );
 }
 
-/** Only what has arguments, or the run that has them, can start another run. */
+/** A delivery can start another run if its arguments are stored with it or with its run. */
 function canBeSent({ args, run_id: runId }: Delivery): boolean {
   return args !== null || runId !== null;
 }

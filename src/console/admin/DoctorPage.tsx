@@ -17,7 +17,7 @@ import styles from './Admin.module.css';
 import { type Webhook, webhookNotes } from './webhook-words.ts';
 
 type Check = {
-  /** Tells it from others with the same words. */
+  /** Distinguishes checks that read the same. */
   readonly id?: string;
   readonly name: string;
   readonly status: 'ok' | 'warn' | 'fail';
@@ -69,7 +69,7 @@ function useChecks() {
   };
 }
 
-/** One line if all is well. Empty without webhooks. */
+/** Returns a check for each problem of a webhook, or a single one if all webhooks are well; empty without webhooks. */
 function webhookChecks(webhooks: readonly Webhook[], nowMs: number): readonly Check[] {
   const notes = webhooks.flatMap((webhook) =>
     webhookNotes(webhook, nowMs).map(
@@ -88,7 +88,10 @@ function webhookChecks(webhooks: readonly Webhook[], nowMs: number): readonly Ch
 
 type Channel = AnswerOf<'listChannels'>['channels'][number];
 
-/** One line if all is well. Empty without channels, or if the caller may not know whether they work. */
+/**
+ * Returns a check for each problem of a channel, or a single one if all channels are well. Empty without channels, or
+ * if the caller may not know whether they work.
+ */
 function channelChecks(channels: readonly Channel[]): readonly Check[] {
   const notes = channels.flatMap(({ name, problem, waiting }): Check[] => {
     const about = { name, status: 'warn', cure: null } as const;
@@ -97,7 +100,7 @@ function channelChecks(channels: readonly Channel[]): readonly Check[] {
     const words = waiting.messages === 1 ? '1 message waits' : `${countWords(waiting.messages)} messages wait`;
     return [{ ...about, detail: harmless(`${words}: ${waiting.error}`) }];
   });
-  // Those who administer the whole instance learn the origin or the problem of each.
+  // Callers who administer the whole instance get the origin or the problem of each channel.
   const isKnown = channels.some(({ origin }) => origin !== null);
   if (notes.length > 0 || !isKnown) return notes;
   return [{ name: 'channels', status: 'ok', detail: channels.map(({ name }) => name).join(', '), cure: null }];
@@ -107,7 +110,7 @@ function sorted(checks: readonly Check[]): readonly Check[] {
   return checks.toSorted((a, b) => order.indexOf(a.status) - order.indexOf(b.status));
 }
 
-/** The checks that ask for something. */
+/** The checks that need attention. */
 export function useIllChecks(): readonly Check[] {
   return useChecks().ill;
 }
@@ -143,7 +146,7 @@ export function DoctorPage(): ReactNode {
 
 const clock = new Intl.DateTimeFormat('en-GB', { timeStyle: 'medium' });
 
-/** The server makes its checks for each request, but those of the host only once. */
+/** The server repeats its checks for each request, but checks the host only once. */
 function CheckAgain(): ReactNode {
   const checkedAtMs = useQueryClient().getQueryState(healthKey)?.dataUpdatedAt;
   const refresh = useRefresh();

@@ -14,7 +14,7 @@ export function JobLink({ id }: { readonly id: string }): ReactNode {
   );
 }
 
-/** The link alone in its cell, cut where the cell ends. */
+/** The link as the only content of a cell, cut where the cell ends. */
 export function JobLine({ id }: { readonly id: string }): ReactNode {
   return (
     <span className={styles.inLine}>

@@ -1,4 +1,4 @@
-// Where the jobs come from. Sources are configured in flwd.yaml; here they are shown, and read again.
+// The sources of jobs. They are configured in flwd.yaml; this page shows them and can read them again.
 
 import { RefreshCw } from 'lucide-react';
 import { type ReactNode, useMemo, useState } from 'react';
@@ -149,7 +149,7 @@ function readWords({ name, jobs, invalid, is_missing: isMissing }: Source): stri
   return `${harmless(name)} was read again: ${counts.join(', ')}.`;
 }
 
-/** As the server's own check judges it: a source whose folder is missing is ill, one with an invalid job is not. */
+/** Agrees with the server's health check, which warns about a missing folder, but not about invalid jobs. */
 function State({ source: { invalid, watch, is_missing } }: { readonly source: Source }): ReactNode {
   if (is_missing) return <StatusText of="late" word="Missing" />;
   return (

@@ -71,7 +71,7 @@ export function StoragePage(): ReactNode {
 
 type Artifacts = AnswerOf<'getStorageHealth'>['artifacts'];
 
-/** How much of their quota the artifacts use. */
+/** Shows how much of their quota the artifacts use. */
 function Quota({
   of: { bytes, quota_hard_bytes: most, quota_soft_bytes: soft },
 }: {
@@ -91,7 +91,7 @@ function Quota({
   );
 }
 
-/** The kinds whose names in the API are not those of this page. */
+/** What this page calls the kinds that have other names in the API. */
 const removedNames: Readonly<Record<string, string>> = {
   snapshots: 'job copies',
   audit: 'audit entries',

@@ -113,7 +113,7 @@ function columnsOf(ask: (token: Token) => void): readonly Column<Token>[] {
   ];
 }
 
-/** Its scopes, and what limits them. */
+/** The scopes of a token, and what limits them. */
 function mayOf({ scopes: held, only, secrets, agent, approval }: Token): string[] {
   return [
     ...held,

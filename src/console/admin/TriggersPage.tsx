@@ -17,7 +17,7 @@ import { JobLine } from './JobLink.tsx';
 
 type Trigger = AnswerOf<'listTriggers'>['triggers'][number];
 
-/** The height of a phone's row. */
+/** The height of a row on phones. */
 const threeLinesRem = 5;
 
 export function TriggersPage(): ReactNode {
@@ -72,7 +72,7 @@ const columns: readonly Column<Trigger>[] = [
   { id: 'last', head: 'Last result', width: '40%', cell: (trigger) => <Last of={trigger} /> },
 ];
 
-/** When what it follows counts. */
+/** Says when the trigger fires: how long files must be unchanged, how often it checks, or for which ends of runs. */
 function whenOf({ on, files, check }: Trigger): string {
   if (files) return `unchanged for ${formatDuration(files.settle_ms)}`;
   return check ? `every ${formatDuration(check.every_ms)}` : on.join(', ');
@@ -85,7 +85,7 @@ function Followed({ of: { job, job_exists: exists, files, check } }: { readonly 
   return exists ? <JobLine id={job} /> : <span className={styles.error}>{harmless(job)}: there is no such job</span>;
 }
 
-/** Why it starts nothing, or what became of the last end that it saw. */
+/** Shows why the trigger starts no runs, or the result of the last event that it saw. */
 function Last({ of: { denied, last_look: look, last_result: last } }: { readonly of: Trigger }): ReactNode {
   const wrong = denied?.detail ?? look?.problem ?? null;
   if (wrong !== null)

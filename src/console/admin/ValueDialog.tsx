@@ -1,4 +1,4 @@
-// The value of a key, read when somebody opens it. Values are data of jobs, so they are only ever shown as text.
+// Shows the value of a key. It is read when the dialog opens. Jobs write values, so they are only shown as text.
 
 import type { ReactNode } from 'react';
 import type { AnswerOf } from '../../contract/operations.ts';
@@ -17,7 +17,7 @@ export function ValueDialog({ of, close }: { readonly of: Key; readonly close: (
   const value = useAnswer(
     ['kv', namespace, key, tenant],
     (client, signal) => client.call('getKvKey', { path: { namespace, key }, query: { tenant }, signal }),
-    // Each opening reads it again.
+    // The value is read again each time the dialog opens.
     { gcTime: 0 },
   );
   return (

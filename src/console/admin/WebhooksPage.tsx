@@ -1,4 +1,4 @@
-// Webhooks: the addresses at which other services start jobs, with what became of the last delivery of each.
+// Webhooks: the addresses at which other services start jobs, each with the result of its last delivery.
 
 import { Plus } from 'lucide-react';
 import { type ReactNode, useMemo, useState } from 'react';
@@ -23,7 +23,7 @@ import type { Webhook } from './webhook-words.ts';
 
 type Asked = { readonly what: 'deliveries' | 'remove'; readonly webhook: Webhook } | { readonly what: 'new' };
 
-/** The heights of rows if some say why the last delivery started no run. */
+/** The height of all rows if one of them says why its last delivery started no run. */
 const higher = { rowRem: 3.125, compactRem: 5 };
 
 export function WebhooksPage(): ReactNode {
@@ -157,7 +157,7 @@ function Address({ of: { hook, job_id: jobId, name } }: { readonly of: Webhook }
   );
 }
 
-/** What became of the last delivery, which only those who may read runs learn. */
+/** Shows the result of the last delivery to callers who may read runs. */
 function LastResult({
   of: { denied, last_delivery: last },
   mayRead,

@@ -5,10 +5,10 @@ import { notesOf, reasonOf, type WebhookNote } from '../../domain/trigger/webhoo
 
 export type Webhook = AnswerOf<'listWebhooks'>['webhooks'][number];
 
-/** Deliveries that were refused longer ago are over. */
+/** A refusal that is older than this is not mentioned. */
 const seenWithinMs = 86_400_000;
 
-/** What asks for attention: what `flwd doctor` says, and a refusal of the last delivery. */
+/** Returns what `flwd doctor` says about the webhook, and whether the last delivery was refused. */
 export function webhookNotes(webhook: Webhook, nowMs: number): readonly WebhookNote[] {
   const { id, last_delivery: last } = webhook;
   const notes = notesOf(webhook);

@@ -1,4 +1,4 @@
-// Approve and Deny, with a reason. Denying needs a reason. Who may not answer sees why instead.
+// The form to approve or deny. A denial needs a reason. Callers who may not answer see why instead.
 
 import { Check, X } from 'lucide-react';
 import { type ReactNode, useState } from 'react';

@@ -227,8 +227,8 @@ function stepsAfter(steps: readonly Step[], stepId: string): readonly Step[] {
 type StartingStep = { readonly stepId: string /** null: not known. */; readonly jobId: string | null };
 
 /**
- * The steps that start other jobs. A job that has changed since may name others. A step that is still to be divided
- * into instances then does not say whether they start jobs, so it counts.
+ * The steps that start other jobs. If the job has changed since the run began, the jobs that they start are unknown,
+ * and every step that will have instances counts, because its instances may start jobs.
  */
 function startingSteps(run: Run, job: Job | null, after: readonly Step[]): readonly StartingStep[] {
   const written = job?.revision === run.source.revision ? job.steps : null;

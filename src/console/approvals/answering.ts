@@ -1,4 +1,4 @@
-// Answers an approval, and reads again what shows it.
+// Answers an approval, and refreshes the parts of the page that show it.
 
 import { ApiProblem } from '../../client/api-problem.ts';
 import { useActs } from '../session/acts.ts';
@@ -27,7 +27,7 @@ export function useAnswering(): Answering {
       try {
         await client.call('approveRun', { path: { run_id: runId }, body });
       } catch (failure) {
-        // The page then says who has answered.
+        // Somebody else has answered. The page shows who it was.
         if (!(failure instanceof ApiProblem) || failure.slug !== 'approval-not-pending') throw failure;
       }
     });

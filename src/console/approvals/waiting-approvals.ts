@@ -21,7 +21,7 @@ export function useWaitingApprovals(): Answer<ApprovalList> {
     { enabled },
   );
   const isWaiting = (runId: unknown): boolean => answer.data?.approvals.some((one) => one.run_id === runId) ?? true;
-  // Other steps that end are not approvals.
+  // The end of a step matters only in a run that waits for an approval.
   useRefreshOn(
     queryKey,
     ({ event, data }) => telling.has(event) && (event === 'step.waiting_approval' || isWaiting(data.run_id)),

@@ -92,14 +92,14 @@ export function BackfillForm(o: { readonly schedule: Schedule; readonly close: (
   );
 }
 
-/** null: the form lacks a time. */
+/** Returns the span that the form holds; null if a time is missing. */
 function spanOf(zone: string, from: string, until: string): { readonly from: string; readonly until?: string } | null {
   const [first, last] = [instantIn(zone, from), until === '' ? undefined : instantIn(zone, until)];
   if (first === null || last === null) return null;
   return { from: first, ...(last !== undefined && { until: last }) };
 }
 
-/** What a field needs to be a time, or null. */
+/** Says why a field holds no valid time; null if it does. */
 function lackOf(zone: string, wall: string): string | null {
   if (wall === '') return 'A time is needed.';
   return instantIn(zone, wall) === null ? `A year from ${firstYear} to ${lastYear} is needed.` : null;
@@ -182,7 +182,7 @@ function Times({ of }: { readonly of: Extract<Preview, { kind: 'times' }>['previ
 const wall = new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium', timeStyle: 'short', timeZone: 'UTC' });
 const weekday = new Intl.DateTimeFormat('en-GB', { weekday: 'short', timeZone: 'UTC' });
 
-/** As the clocks in the time zone of the schedule show it. */
+/** Formats a local time of the schedule's time zone. */
 function wallWords(local: string): string {
   const at = new Date(`${local.slice(0, 19)}Z`);
   return `${weekday.format(at)} ${wall.format(at)}`;

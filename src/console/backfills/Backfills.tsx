@@ -1,4 +1,4 @@
-// Backfills: those under way above the schedules, and those of one schedule in its panel, each with its progress.
+// Lists backfills with their progress: those under way above the schedules, and those of one schedule in its panel.
 
 import { type ReactNode, useState } from 'react';
 import { Link } from 'wouter';
@@ -24,9 +24,9 @@ const dayMs = 86_400_000;
 const endedShown = 3;
 const shownParts = { day: 'numeric', month: 'short', hour: '2-digit', minute: '2-digit' } as const;
 
-/** Those under way, and those that failed since yesterday. Nothing is shown without any. */
+/** The backfills that are under way, and those that failed within a day. Shows nothing without such backfills. */
 export function OpenBackfills(o: {
-  /** The zone of the times of the page. */
+  /** The time zone of the page. */
   readonly zone: string;
   readonly choose: (scheduleId: string) => void;
 }): ReactNode {
@@ -57,7 +57,7 @@ export function OpenBackfills(o: {
   );
 }
 
-/** Those under way, and the last ones that ended. */
+/** The backfills of a schedule that are under way, and the last ones that ended. */
 export function ScheduleBackfills({ schedule }: { readonly schedule: Schedule }): ReactNode {
   const { data = [] } = useBackfills();
   const all = data.filter((one) => one.schedule_id === schedule.id);
@@ -129,7 +129,7 @@ function progressWords({ status, paused, started, failed_runs: failed }: Backfil
   return paused ? `Paused, ${words}` : words;
 }
 
-/** Cancels one that is under way. */
+/** The button that cancels a backfill that is under way. */
 function Acts({ of }: { readonly of: Backfill }): ReactNode {
   const may = useScopes();
   const refresh = useRefresh();

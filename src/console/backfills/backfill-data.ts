@@ -13,10 +13,10 @@ export type Backfill = AnswerOf<'getBackfill'>;
 
 const busyMs = 2_000;
 const idleMs = 15_000;
-/** A tenant has at most 20 under way. */
+/** A tenant has at most 20 backfills under way. */
 const mostRead = 200;
 
-/** The newest backfills. No event reports one that has made progress. */
+/** The newest backfills. They are polled, because no event reports their progress. */
 export function useBackfills(): Answer<readonly Backfill[]> {
   const may = useScopes();
   return useAnswer(
@@ -33,7 +33,7 @@ export function isOpen({ status }: Backfill): boolean {
   return status === 'running';
 }
 
-/** How many runs it starts from its first time to its last. */
+/** How many runs the backfill starts in all. */
 export function runsOf({ in_span: inSpan, left_out: leftOut }: Backfill): number {
   return inSpan - leftOut;
 }
@@ -46,13 +46,13 @@ export type Preview =
 const settleMs = 200;
 
 type Previewed = {
-  /** null: nothing was asked so far. */
+  /** null: the server has not answered yet. */
   readonly preview: Preview | null;
-  /** false: it is about an earlier span. */
+  /** false: the preview is about an earlier span. */
   readonly isCurrent: boolean;
 };
 
-/** Asks the server when typing pauses. The last answer stays until the next one. */
+/** Asks the server for a preview whenever typing pauses. The last preview stays until the next one arrives. */
 export function usePreview(scheduleId: string, span: BodyOf<'previewBackfill'> | null): Previewed {
   const client = useClient();
   const [last, setLast] = useState<{ readonly key: string; readonly preview: Preview } | null>(null);

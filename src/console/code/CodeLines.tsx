@@ -6,7 +6,7 @@ import { countWords } from '../words.ts';
 import styles from './Code.module.css';
 import { codeText, highlighted } from './highlight.ts';
 
-/** More would make the page slow. */
+/** More lines would make the page slow. */
 const mostLines = 5_000;
 
 export function CodeLines(o: {

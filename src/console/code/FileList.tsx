@@ -1,4 +1,4 @@
-// The files of a job beside the one that is shown. While two revisions are compared, each says how it changed.
+// The list of a job's files. When two revisions are compared, each file has a sign that says how it changed.
 
 import type { ReactNode } from 'react';
 import { Link } from 'wouter';

@@ -73,7 +73,7 @@ function Code({
   );
 }
 
-/** Which revision is shown, and with which it is compared. */
+/** Selects the revision to show, and the one to compare it with. */
 function Revisions({
   files,
   place,

@@ -1,4 +1,4 @@
-// The file, revision and line that the tab shows. The URL names them.
+// The file, revision and line that the Code tab shows. They are in the URL.
 
 import { useLocation, useSearch } from 'wouter';
 
@@ -7,7 +7,7 @@ export type CodePlace = {
   readonly file: string | null;
   /** null: as the files are now. */
   readonly revision: string | null;
-  /** Compared with this revision. */
+  /** The revision to compare with; null: nothing is compared. */
   readonly against: string | null;
   readonly line: number | null;
 };
@@ -18,7 +18,7 @@ export type CodeAddress = {
   readonly go: (place: CodePlace) => void;
 };
 
-/** What else is in the URL, such as the tab, stays. */
+/** Keeps everything else in the URL, such as the tab. */
 export function useCodePlace(): CodeAddress {
   const [path, navigate] = useLocation();
   const search = useSearch();

@@ -4,7 +4,7 @@ import { useCallback, useSyncExternalStore } from 'react';
 
 const changed = 'flwd.preference';
 
-/** A text that this browser keeps. All components that use it, in all windows, follow a change. */
+/** A text that this browser keeps. A change reaches all components that use it, in all windows. */
 export function usePreference(name: string): [string | null, (value: string | null) => void] {
   const key = `flwd.${name}`;
   const value = useSyncExternalStore(watch, () => localStorage.getItem(key));
@@ -19,10 +19,10 @@ export function usePreference(name: string): [string | null, (value: string | nu
   return [value, keep];
 }
 
-/** The others, such as the theme, belong to the browser. */
+/** The preferences of the person. All others, such as the theme, belong to the browser. */
 const ofPerson = ['favourites', 'filters'];
 
-/** When somebody signs out: removes what the next user of this browser must not see. */
+/** Removes what the next user of this browser must not see. Called when somebody signs out. */
 export function forgetPerson(): void {
   for (const name of ofPerson) localStorage.removeItem(`flwd.${name}`);
   dispatchEvent(new Event(changed));

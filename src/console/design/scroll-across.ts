@@ -1,6 +1,6 @@
 // Rows of tabs and links that scroll sideways on a phone.
 
-/** Brings the chosen one into view. It scrolls the row alone, and not the page. */
+/** Scrolls the row, but not the page, until the chosen tab or link is visible. */
 export function scrollAcross(row: HTMLElement | null, chosen: Element | null | undefined): void {
   if (!row || !chosen) return;
   const [area, shown] = [row.getBoundingClientRect(), chosen.getBoundingClientRect()];

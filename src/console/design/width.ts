@@ -1,8 +1,8 @@
-// The width of the window, for what CSS alone cannot lay out differently.
+// The width of the window, for layouts that CSS alone cannot switch between.
 
 import { useSyncExternalStore } from 'react';
 
-/** Below this width rows have two lines, and the sidebar is a bar below the page. */
+/** In a narrower window rows have two lines, and a bar below the page takes the place of the sidebar. */
 export const narrowPx = 700;
 
 export function useWidth(): number {

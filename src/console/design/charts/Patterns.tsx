@@ -1,4 +1,4 @@
-// The hatching of marks that wait for an approval. It is once in the page, and charts refer to it.
+// The hatching that stands for waiting for an approval. The page contains it once, and all charts refer to it.
 
 import type { ReactNode } from 'react';
 import styles from './Charts.module.css';

@@ -13,7 +13,7 @@ import { hatched } from './Patterns.tsx';
 type BarRun = { readonly run_id: string; readonly status: StepStatus; readonly duration_ms: number | null };
 
 const [barPx, gapPx, heightPx, footPx] = [5, 2, 16, 3];
-/** How long it takes is not known yet. */
+/** The height of a run in progress, whose duration is not known yet. */
 const openPx = 8;
 
 export function RunBars({
@@ -36,7 +36,8 @@ export function RunBars({
     const run = runAt(event);
     if (run) navigate(runPath(run.run_id));
   };
-  // One tooltip for all bars, and one path for all of a status: a long list that scrolls draws hundreds of them.
+  // All bars share one tooltip, and all bars of one status are one path: a long list draws hundreds of bars while it
+  // scrolls.
   const onMouseMove = (event: MouseEvent<SVGSVGElement>): void => {
     const run = runAt(event);
     if (event.currentTarget.parentElement) event.currentTarget.parentElement.title = run ? wordsOf(run) : '';
@@ -79,7 +80,7 @@ function wordsOf({ status, duration_ms: ms }: BarRun): string {
   return `${looks[status].word}${ms === null ? '' : `, ${spanWords(ms)}`}`;
 }
 
-/** A rectangle with rounded corners. Its line is one pixel, so it lies on the middle of pixels. */
+/** A rectangle with rounded corners. Its outline is one pixel wide, so it runs through the middle of the pixels. */
 function barOf(run: BarRun, x: number, longestMs: number): string {
   const share = Math.sqrt((run.duration_ms ?? 0) / longestMs);
   const isOpen = run.status === 'running' || run.status === 'waiting_approval';
@@ -94,7 +95,7 @@ function barOf(run: BarRun, x: number, longestMs: number): string {
   );
 }
 
-/** The stroke below the base line, for those who do not see colours. */
+/** The stroke below the bar of a failed run, for people who cannot tell the colours apart. */
 function footOf(x: number): string {
   return `M${x},${heightPx + 1}h${barPx}v1.5h${-barPx}z`;
 }

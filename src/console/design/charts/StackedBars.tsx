@@ -1,5 +1,5 @@
-// Runs by the hour or by the day: bars of those that ended well or were cancelled, and of those that run. Failures are
-// below the line on their own scale, so that a few of them are seen beside many successes.
+// A bar of runs for each hour or day: successful, cancelled and running ones above the line, failed ones below it.
+// Failures have their own scale, so that a few of them can be seen beside many successes.
 
 import { type ScaleLinear, type ScaleTime, scaleLinear, scaleTime } from 'd3-scale';
 import { type PointerEvent, type ReactNode, useState } from 'react';
@@ -24,7 +24,7 @@ export function failedWords(buckets: readonly Pick<Bucket, 'failed'>[], span: 'h
 
 const aSpan = { hour: 'an hour', day: 'a day' } as const;
 
-/** Something that explains a change: a dotted line with words. */
+/** A dotted line with a text that explains a change. */
 type Mark = { readonly atMs: number; readonly text: string };
 
 type Props = {
@@ -45,7 +45,7 @@ const axisPx = 44;
 const labelsPx = 20;
 const belowShare = 0.16;
 const marksPx = 14;
-/** A single failure among many runs does not fill the part below the line. */
+/** The least that the scale of failures reaches to, so that a single failure does not fill the part below the line. */
 const leastFailed = 3;
 const leastShare = 0.1;
 
@@ -180,7 +180,7 @@ function MarkLine({ mark, layout }: { readonly mark: Mark; readonly layout: Layo
   );
 }
 
-/** Nothing happens half a time. */
+/** Counts are whole numbers, so other ticks are left out. */
 function countTicks(y: ScaleLinear<number, number>): readonly number[] {
   return y.ticks(3).filter(Number.isInteger);
 }
@@ -188,7 +188,10 @@ function countTicks(y: ScaleLinear<number, number>): readonly number[] {
 const tickPx = 110;
 const tickEdgePx = 18;
 
-/** Labels of the time axis: hours, or days when it is longer than three days. No label is cut at an end. */
+/**
+ * The ticks of the time axis: hours, or days if it is longer than three days. Labels that would be cut at an end are
+ * left out.
+ */
 function timeTicks(x: ScaleTime<number, number>, width: number) {
   const [from, to] = x.domain();
   const isLong = from && to && to.getTime() - from.getTime() > 3 * 86_400_000;

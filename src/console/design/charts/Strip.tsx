@@ -1,5 +1,5 @@
-// A strip of time: what starts when, each with its name beside its mark, in as many lanes as the names need. Past ones
-// are filled with the colour of their result, coming ones are grey, and a line marks the present.
+// A strip of time that shows what starts when, in as many lanes as the names beside the marks need. Past marks have the
+// colour of their result, coming ones are grey, and a line marks the present.
 
 import { scaleTime } from 'd3-scale';
 import type { ReactNode } from 'react';
@@ -12,12 +12,12 @@ import styles from './Strip.module.css';
 export type StripItem = {
   readonly key: string;
   readonly atMs: number;
-  /** How long it takes, if that is known. */
+  /** How long it took or usually takes, if that is known. */
   readonly tookMs?: number | null;
   readonly name: string;
   /** undefined: it has not started. */
   readonly status?: Look;
-  /** Said before the name, as "late 32 min". */
+  /** Shown before the name, such as "late 32 min". */
   readonly note?: string;
   readonly href: string;
 };

@@ -74,7 +74,7 @@ export function IconButton({
   );
 }
 
-/** Buttons that belong together, such as an act and the menu of its variants. */
+/** Groups buttons that belong together, such as a button and the menu of its variants. */
 export function ButtonGroup({ label, children }: { readonly label: string; readonly children: ReactNode }): ReactNode {
   return (
     <fieldset aria-label={label} className={styles.group}>

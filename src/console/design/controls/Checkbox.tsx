@@ -14,7 +14,7 @@ export function Checkbox({
   readonly label: string;
   readonly isLabelUnseen?: boolean;
   readonly checked: boolean;
-  /** Some of what it stands for is chosen. */
+  /** Some of the items that the box stands for are checked, but not all. */
   readonly isMixed?: boolean;
   readonly onChange: (checked: boolean) => void;
   readonly disabled?: boolean;

@@ -16,7 +16,7 @@ export function Dialog({
   readonly title: string;
   readonly close: () => void;
   readonly size?: 'normal' | 'wide';
-  /** The buttons below, the one that acts last. */
+  /** The buttons at the bottom. The main one is the last. */
   readonly acts?: ReactNode;
   readonly children: ReactNode;
 }): ReactNode {
@@ -49,14 +49,14 @@ export function Dialog({
   );
 }
 
-/** Asks for confirmation of an act that stops something, or cannot be undone. */
+/** Asks for confirmation of an action, such as one that stops something or cannot be undone. */
 export function Confirm(o: {
   readonly title: string;
-  /** What the act does. */
+  /** What the action does. */
   readonly text: ReactNode;
   readonly yes: string;
   readonly no: string;
-  /** `primary` for an act that starts something. */
+  /** `primary` for an action that starts something. */
   readonly look?: 'danger-filled' | 'primary';
   readonly confirm: () => void;
   readonly close: () => void;

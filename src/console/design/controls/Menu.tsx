@@ -1,4 +1,4 @@
-// A button that opens a list of acts or links.
+// A button that opens a list of actions or links.
 
 import { Menu as Base } from '@base-ui/react/menu';
 import type { LucideIcon } from 'lucide-react';
@@ -11,11 +11,11 @@ export type MenuEntry =
   | {
       readonly label: string;
       readonly icon?: LucideIcon;
-      /** Said beside the label, in a quieter tone. */
+      /** Shown beside the label, in a quieter colour. */
       readonly note?: string;
       readonly isDanger?: boolean;
       readonly isDisabled?: boolean;
-      /** One of the two. */
+      /** An entry has either `href` or `act`. */
       readonly href?: string;
       readonly act?: () => void;
     };

@@ -73,7 +73,7 @@ export function Combobox<V extends string>(o: Props<V>): ReactNode {
   return (
     <BaseCombobox.Root
       items={o.choices}
-      // Enter takes what is typed.
+      // Highlights the first match, so that Enter selects it.
       autoHighlight
       value={chosen}
       disabled={o.disabled ?? false}
@@ -90,9 +90,9 @@ export function Combobox<V extends string>(o: Props<V>): ReactNode {
           placeholder={o.placeholder}
           className={input.inner}
           onKeyDown={(event) => {
-            // While its list is closed, the field would clear itself, and keep the key from the dialog around it.
+            // If the list is closed, Base UI would clear the field, and Esc would not reach the dialog around it.
             if (event.key === 'Escape' && event.currentTarget.ariaExpanded !== 'true') event.preventBaseUIHandler();
-            // Without a choice, Enter would clear what is typed.
+            // There are no choices yet, so Enter would clear what is typed.
             if (event.key === 'Enter' && o.isLoading) event.preventBaseUIHandler();
           }}
         />

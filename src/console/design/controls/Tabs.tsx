@@ -20,14 +20,14 @@ export function Tabs<V extends string>({
   readonly tabs: readonly Tab<V>[];
   readonly value: V;
   readonly onChange: (value: V) => void;
-  /** At the right end of the row. */
+  /** Shown at the right end of the row of tabs. */
   readonly end?: ReactNode;
   readonly className?: string | undefined;
   /** The panel of the chosen tab. */
   readonly children: ReactNode;
 }): ReactNode {
   const row = useRef<HTMLDivElement>(null);
-  // They widen the row when they come.
+  // Counts that arrive later widen the row, so it is scrolled again.
   const counts = tabs.map(({ count = 0 }) => count).join();
   useEffect(() => scrollAcross(row.current, row.current?.querySelector('[aria-selected="true"]')), [value, counts]);
   return (

@@ -14,20 +14,24 @@ import styles from './Table.module.css';
 export type Column<Row> = {
   readonly id: string;
   readonly head: string;
-  /** The head is only spoken. */
+  /** The head is hidden, but screen readers read it. */
   readonly isHeadUnseen?: boolean;
   readonly cell: (row: Row) => ReactNode;
-  /** As in CSS. Columns without a width share what is left. */
+  /** A CSS width. Columns without one share what is left. */
   readonly width?: string;
-  /** Its cells fit its width. A clip for each cell takes a tenth of the time in which a scroll draws its rows. */
+  /**
+   * The content always fits, so cells need no clipping, which takes a tenth of the time to draw rows while scrolling.
+   */
   readonly isNeverCut?: boolean;
-  /** While the table scrolls too fast to be read, rows that come into sight have only such cells, if it has any. */
+  /**
+   * While the table scrolls too fast to be read, new rows draw only these columns (all columns if no column is marked).
+   */
   readonly isDrawnAtSpeed?: boolean;
   /** Right-aligned, with figures of one width. */
   readonly isNumber?: boolean;
-  /** Below this width of the window the column leaves. */
+  /** The column is hidden if the window is narrower. */
   readonly leavesBelowPx?: number;
-  /** The head sorts by this; null comes last. */
+  /** A click on the head sorts by this value; null comes last. */
   readonly sortBy?: (row: Row) => string | number | null;
 };
 
@@ -38,34 +42,34 @@ type Props<Row> = {
   readonly rows: readonly Row[];
   readonly columns: readonly Column<Row>[];
   readonly keyOf: (row: Row) => string;
-  /** The row of a phone. */
+  /** What a row shows on phones. */
   readonly compact: (row: Row) => ReactNode;
   readonly sort?: Sort | null;
   readonly onSort?: (sort: Sort) => void;
-  /** Rows can be chosen with a check box. */
+  /** The keys of the selected rows. If given, each row has a check box. */
   readonly chosen?: ReadonlySet<string>;
   readonly choose?: (keys: readonly string[], isChosen: boolean) => void;
   /** Names a row's check box. */
   readonly nameOf?: (row: Row) => string;
-  /** The row of the panel beside the table. */
+  /** The key of the row that the panel beside the table shows. */
   readonly currentKey?: string | null;
   /** The height of a row, in rem; two lines need 3.125. */
   readonly rowRem?: number;
-  /** The height of a phone's row, in rem, if it is not of two lines. */
+  /** The height of a row on phones, in rem, if it does not have two lines. */
   readonly compactRem?: number | undefined;
   /**
-   * The elements of a row that leaves are filled with a row that comes into sight. A fast scroll then has no pauses in
-   * which the browser collects old elements. Only for cells that keep nothing of a row that is gone.
+   * A row that comes into view reuses the elements of one that left it, so that garbage collection does not interrupt a
+   * fast scroll. Only for cells that keep no state of their row.
    */
   readonly reusesRows?: boolean;
-  /** How far from the top the head stays, in CSS: below what else is sticky. */
+  /** The CSS `top` of the sticky head, so that it stays below other sticky elements. */
   readonly headTop?: string;
 };
 
 const overscan = 6;
 const compactRem = 3.25;
 const boxWidth = '40px';
-/** A column without a width of its own gets its share of what is left. */
+/** The width of columns that do not set one. */
 const shared = 'minmax(0, 1fr)';
 
 function widthOf<Row>({ width = shared }: Column<Row>): string {
@@ -138,7 +142,7 @@ type RowProps<Row> = {
   readonly name: string;
   readonly isChosen: boolean;
   readonly isCurrent: boolean;
-  /** Only the cells that are drawn at speed. */
+  /** Draws only the columns that are `isDrawnAtSpeed`. */
   readonly isPlain: boolean;
   readonly shown: readonly Column<Row>[];
   readonly choose: Props<Row>['choose'];
@@ -280,7 +284,9 @@ function Gap({ px }: { readonly px: number }): ReactNode {
   return <tr aria-hidden="true" className={styles.gap} style={{ height: px }} />;
 }
 
-/** Rows near the visible area, and the one with the focus: it would be lost with its row. */
+/**
+ * Keeps the rows near the visible area in the document, and the focused row, because removing it would lose the focus.
+ */
 function useVirtualRows(frame: { readonly current: HTMLTableElement | null }, count: number, rowPx: number) {
   const [top, setTop] = useState(0);
   useLayoutEffect(() => {
@@ -299,8 +305,8 @@ function useVirtualRows(frame: { readonly current: HTMLTableElement | null }, co
     count,
     estimateSize: () => rowPx,
     overscan,
-    // New rows are drawn after the frame that asks for them, which halves the longest task of a fast scroll. Until then
-    // the rows of `overscan` are there.
+    // New rows are drawn one frame later, which halves the longest task of a fast scroll. Until then the rows of
+    // `overscan` fill the space.
     useFlushSync: false,
     scrollMargin: top,
     rangeExtractor(range) {
@@ -314,9 +320,10 @@ function useVirtualRows(frame: { readonly current: HTMLTableElement | null }, co
 }
 
 /**
- * The place of each row among the elements in the document. A row that stays keeps its place. While a list scrolls,
- * rows that come into sight take the places of those that left, in the order of the elements, so that few of them have
- * to be moved. When the list itself has changed, they do not: an element may have the focus, and its row may be gone.
+ * The place of each row among the elements in the document. A row that stays keeps its place. While the list scrolls,
+ * rows that come into view take the places of those that left, in the order of the elements, so that few elements have
+ * to be moved. If the list itself has changed, places are not reused: an element may have the focus although its row is
+ * gone.
  */
 function usePlaces(rows: readonly unknown[], keys: readonly string[]): ReadonlyMap<string, number> {
   const drawn = useRef<{ rows: unknown; places: ReadonlyMap<string, number> }>({ rows, places: new Map() });
@@ -331,9 +338,9 @@ function usePlaces(rows: readonly unknown[], keys: readonly string[]): ReadonlyM
   return places;
 }
 
-/** A table that scrolls by the height of the window in less time cannot be read. */
+/** If the table scrolls by the height of the window in less time than this, it cannot be read. */
 const readMs = 100;
-/** What moves after a longer pause is a jump, and not a scroll. */
+/** A movement after a longer pause is a jump, and not a scroll. */
 const pauseMs = 250;
 
 /** Whether the table scrolls too fast to be read. */
@@ -351,7 +358,7 @@ function useIsFast(isScrolling: boolean, offsetPx: number): boolean {
   return isFast;
 }
 
-/** The rows with fewer cells. One that has been drawn whole stays so. */
+/** The keys of the rows that are drawn with fewer cells. A row that was drawn with all its cells keeps them. */
 function usePlainRows(keys: readonly string[], isFast: boolean): ReadonlySet<string> {
   const whole = useRef<ReadonlySet<string>>(new Set());
   const plain = new Set(isFast ? keys.filter((key) => !whole.current.has(key)) : []);

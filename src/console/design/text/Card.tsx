@@ -1,4 +1,4 @@
-// A panel with a title, a count beside it and what acts on it at the right.
+// A panel with a title, a count beside the title, and its buttons and links at the right.
 
 import { type ReactNode, useId } from 'react';
 import styles from './Card.module.css';

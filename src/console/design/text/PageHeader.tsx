@@ -1,4 +1,5 @@
-// The line at the top of every page: its name at the left, its acts at the right. It stays while the page scrolls.
+// The line at the top of every page, with the title at the left and the buttons at the right. It stays while the page
+// scrolls.
 
 import { type ReactNode, useState } from 'react';
 import { useRunEvents } from '../../session/streams.ts';
@@ -14,15 +15,15 @@ export function PageHeader({
   children,
 }: {
   readonly title: ReactNode;
-  /** Where the page belongs: links, from the outermost. */
+  /** The breadcrumbs: links to the pages above this one, the outermost first. */
   readonly before?: ReactNode;
   /** A line below the title. */
   readonly below?: ReactNode;
   readonly count?: ReactNode;
   readonly isLive?: boolean;
-  /** Beside the title: a time, an id. */
+  /** Shown beside the title, such as a time or an id. */
   readonly after?: ReactNode;
-  /** The acts. */
+  /** The buttons. */
   readonly children?: ReactNode;
 }): ReactNode {
   return (
@@ -46,7 +47,7 @@ export function PageHeader({
   );
 }
 
-/** Said only while events come. */
+/** Shows "Live" while the stream of events is open. */
 function Live(): ReactNode {
   const [isOpen, setOpen] = useState(false);
   useRunEvents({}, { open: () => setOpen(true), broken: () => setOpen(false) });

@@ -1,4 +1,4 @@
-// Stands where a value will be, so that nothing there reads as a fact.
+// A placeholder for a value that is not known yet.
 
 import type { ReactNode } from 'react';
 import styles from './Pending.module.css';

@@ -15,7 +15,7 @@ import {
 } from './icons.tsx';
 import styles from './Status.module.css';
 
-/** `late` is not a status of a run: it marks what should have started. */
+/** `late` is not a status of a run. It marks something that should have started and has not. */
 export type Look = StepStatus | 'late';
 
 export const looks: Readonly<Record<Look, { readonly icon: Icon; readonly word: string; readonly short?: string }>> = {
@@ -47,7 +47,7 @@ export function StatusText({
 }: {
   readonly of: Look;
   readonly isShort?: boolean;
-  /** Instead of the word of the status, for things that are not runs. */
+  /** Replaces the word of the status, for things that are not runs. */
   readonly word?: string;
 }): ReactNode {
   const { icon: Icon, word, short } = looks[of];

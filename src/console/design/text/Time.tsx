@@ -18,7 +18,7 @@ export function Time({ at, hasDay = false }: { readonly at: string; readonly has
   );
 }
 
-/** "12 min ago", "in 11 h 28 min": only where the age is the point. */
+/** "12 min ago", "in 11 h 28 min". Only used where the age matters more than the time. */
 export function Age({ at }: { readonly at: string }): ReactNode {
   const now = useNow(10_000);
   return (
@@ -39,7 +39,7 @@ export function Elapsed({ since }: { readonly since: string }): ReactNode {
   return <span className={styles.time}>{secondsWords(now - Date.parse(since))}</span>;
 }
 
-/** How long a run or a step took, or has taken so far. Nothing before it starts. */
+/** Shows how long a run or a step took, or has taken so far; nothing if it has not started. */
 export function Took({ of }: { readonly of: Pick<Step, 'started_at' | 'finished_at'> }): ReactNode {
   if (of.started_at === null) return null;
   return of.finished_at === null ? <Elapsed since={of.started_at} /> : <Duration ms={tookMs(of) ?? 0} />;
