@@ -66,7 +66,7 @@ function Nothing({ view }: { readonly view: View }): ReactNode {
   const fixed = useAnswer<List>(
     ['failures', 'any'],
     (client, signal) => client.call('listFailures', { query: { limit: 1 }, signal }),
-    // An answer from before the last failure is not kept.
+    // The answer is not kept, because it would be outdated after the next failure.
     { enabled: view === 'unfixed', gcTime: 0 },
   );
   if (view === 'all') return <Good words={neverFailed} />;
@@ -130,7 +130,7 @@ const columns: readonly Column<Failure>[] = [
   },
 ];
 
-/** The first run, and the job's files as they were then. */
+/** Links to the first run with this failure, and to the job's files as they were then. */
 function Since({ of: { job_id: jobId, first_run: first } }: { readonly of: Failure }): ReactNode {
   const { run_id: runId, at, revision } = first;
   return (
@@ -147,7 +147,7 @@ function Since({ of: { job_id: jobId, first_run: first } }: { readonly of: Failu
   );
 }
 
-/** The program's own words. */
+/** The message, as the program wrote it. */
 function Sample({ of: { sample } }: { readonly of: Failure }): ReactNode {
   const text = harmless(errorWords(sample));
   return (

@@ -11,16 +11,16 @@ import type { Grid } from './instance-grid.ts';
 export type GraphCell = {
   readonly id: string;
   readonly status: StepStatus;
-  /** In the cell; many cells show only their icons. */
+  /** The text in the cell, if the grid is small enough to show texts. */
   readonly text: string;
-  /** The whole, for the tooltip and for screen readers. */
+  /** The full text, for the tooltip and for screen readers. */
   readonly words: string;
   readonly href: string;
 };
 
 const mostWithText = 24;
 
-/** Many cells show only their icons. */
+/** Whether there are too many cells to show more than their icons. */
 function isCompact({ rows }: Grid<GraphCell>): boolean {
   return (
     rows.reduce((sum, { cells }) => sum + cells.length, 0) > mostWithText || rows.some(({ cells }) => cells.length > 5)

@@ -19,13 +19,13 @@ export type GraphStep = {
   readonly needs: readonly string[];
   /** null: there is no run yet. */
   readonly status: StepStatus | null;
-  /** Below the name: how long it took, what it waits for, what kind of step it is. */
+  /** Shown below the name: how long the step took, what it waits for, or what kind of step it is. */
   readonly note: string;
-  /** While a part of the note is not known yet: a text that takes the room that the note will need. */
+  /** A text of about the length that the note will have, while a part of the note is not known yet. */
   readonly noteRoom?: string;
-  /** Beside the name: "1 of 6 failed", "×3". */
+  /** Shown beside the name, such as "1 of 6 failed" or "×3". */
   readonly aside?: string;
-  /** null: it leads nowhere. */
+  /** null: the step is not a link. */
   readonly href: string | null;
   readonly grid?: Grid<GraphCell>;
 };
@@ -42,10 +42,10 @@ export function StepGraph({
   readonly chosen: string | null;
 }): ReactNode {
   const boxes = steps.map((step) => boxOf(step, isLarge));
-  // A running graph is drawn every second, and laid out only when its boxes have changed.
+  // The graph of a running run is drawn every second, but its layout is computed only if its boxes have changed.
   const key = JSON.stringify(boxes);
   const pane = useRef<HTMLDivElement>(null);
-  // Not the width of the pane: a scroll bar would change that, and with it the zoom that somebody chose.
+  // This is not the width of the pane, which changes with a scroll bar and would reset the zoom.
   const [frame, roomPx] = useBoxWidth<HTMLDivElement>();
   const { layout, direction } = useLayout(
     key,
@@ -160,14 +160,14 @@ function edgeLook(from: StepStatus | null | undefined, to: StepStatus | null | u
 }
 
 const padding = 10;
-/** Before a run there are no statuses and no times that grow. */
+/** The boxes of a plan can be narrower, because they have no status and no growing time. */
 const least = { width: 132, widthOfPlanned: 76, height: 42 };
 const widest = { width: 220, widthOfPlanned: 96 };
 const headPx = 42;
-/** A plan stands beside its form, and has less room. */
+/** The gap in a plan, which has less room because it is beside the form. */
 const tightPx = 14;
 
-/** About the width of a letter of the name, and of the smaller text. */
+/** The approximate width of a letter. */
 const letterPx = { name: 7.2, small: 6.3, note: 6.6 };
 const linePx = 18;
 
@@ -225,10 +225,13 @@ const smallest = 0.3;
 /** The smallest text has 12 pixels; 11 are needed to read it. */
 const readable = 0.92;
 const largest = 1.35;
-/** This many steps can be laid out in both directions within a moment. */
+/** Up to this many steps, both layouts are computed fast enough to compare them. */
 const mostDownwards = 60;
 
-/** From left to right, unless it then is too wide to be read and is narrower from top to bottom. */
+/**
+ * Lays the graph out from left to right, or from top to bottom if it would be too wide to read otherwise, and is
+ * narrower that way.
+ */
 function useLayout(
   key: string,
   roomPx: number,
@@ -242,7 +245,7 @@ function useLayout(
   }, [key, isTooWide, across, betweenPx]);
 }
 
-/** Begins as large as fits the width, but readable. */
+/** Initially the graph fits the width, unless it would then be too small to read. */
 function useZoom(pane: React.RefObject<HTMLDivElement | null>, width: number, roomPx: number, most: number) {
   const [zoom, setZoom] = useState(1);
   const fitting = (leastZoom: number): number => {

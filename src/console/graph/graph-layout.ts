@@ -25,7 +25,7 @@ const settings: GraphLabel = { nodesep: 14, edgesep: 10, ranker: 'tight-tree' };
 
 export type Direction = 'LR' | 'TB';
 
-/** @param gapPx between a step and those that need it */
+/** @param gapPx the distance between a step and the steps that need it */
 export function layOut(boxes: readonly Box[], direction: Direction = 'LR', gapPx = 24): Layout {
   const graph = new Graph<GraphLabel, NodeLabel, EdgeLabel>();
   graph.setGraph({ ...settings, rankdir: direction, ranksep: gapPx });
@@ -48,7 +48,7 @@ export function layOut(boxes: readonly Box[], direction: Direction = 'LR', gapPx
   };
   const edges = graph.edges().map(({ v: from, w: to }: { v: string; w: string }) => {
     const { points = [] }: EdgeLabel = graph.edge(from, to);
-    // Between neighbours there is only one point, in the middle. The others lead around boxes.
+    // An edge between neighbours needs no point between its ends. Longer edges have points that lead around boxes.
     const around = points.length > 3 ? points.slice(1, -1) : [];
     return { from, to, points: [side(from, true), ...around, side(to, false)] };
   });

@@ -5,7 +5,7 @@ import { itemName } from '../../client/step-label.ts';
 import { harmless } from '../words.ts';
 
 export type Grid<T> = {
-  /** The name of the variable that the rows are named by; empty if they have no names, or whole ones. */
+  /** The variable whose values name the rows; empty if rows have no names, or the full names of their instances. */
   readonly corner: string;
   readonly columns: readonly string[];
   readonly rows: readonly { readonly name: string; readonly cells: readonly (T | null)[] }[];
@@ -14,7 +14,7 @@ export type Grid<T> = {
 type Instance = { readonly step_id: string; readonly item?: string | null };
 type Variables = ReadonlyMap<string, string>;
 
-/** Instances without variables to name are laid out in rows of this many. */
+/** How many instances share a row if they have no names. */
 const mostAcross = 10;
 
 export function gridOf<T extends Instance>(instances: readonly T[]): Grid<T> {
@@ -47,7 +47,10 @@ function listed<T extends Instance>(instances: readonly T[]): Grid<T> {
   return { corner: '', columns: [], rows };
 }
 
-/** The part of the id in brackets, with spaces: `node=24 db=pg`. In a list: the item, or its place (`item 3`). */
+/**
+ * The variables in the id of an instance, such as `node=24 db=pg`. For an instance of `foreach`: its item, or the
+ * number of the item (`item 3`).
+ */
 export function instanceName({ step_id: stepId, item = null }: Instance): string {
   const inner = innerOf(stepId);
   if (inner === null) return stepId;
@@ -56,7 +59,7 @@ export function instanceName({ step_id: stepId, item = null }: Instance): string
   return name === null ? `item ${Number(inner) + 1}` : harmless(name);
 }
 
-/** "test node=24 db=pg": the whole name of a step, where its group is not beside it. */
+/** The full name of a step, such as "test node=24 db=pg", for places that do not show its group. */
 export function stepName(step: Instance): string {
   const { step_id: id } = step;
   return innerOf(id) === null ? id : `${id.slice(0, id.indexOf('['))} ${instanceName(step)}`;

@@ -16,7 +16,7 @@ type Day = AnswerOf<'getStats'>['runs'][number];
 
 const weekdays = ['Mon', '', 'Wed', '', 'Fri', '', ''];
 const mostWeeks = 26;
-/** A cell with its gap; beside them are the names of the weekdays. */
+/** The width of a column with its gap, and of the names of the weekdays. */
 const [weekPx, weekdayPx] = [14, 44];
 const dayMs = 86_400_000;
 const everyMs = 5 * 60_000;
@@ -35,7 +35,7 @@ export function DayCalendar({ jobId }: { readonly jobId: string }): ReactNode {
     (client, signal) => client.call('getStats', { query: { job_id: jobId, since }, signal }),
     { staleTime: everyMs },
   );
-  // Where they do not all fit, the oldest go.
+  // If not all weeks fit, the oldest are left out.
   const fitting = widthPx === 0 ? mostWeeks : Math.max(1, Math.floor((widthPx - weekdayPx) / weekPx));
   const shown = weeks.slice(-fitting);
   const days = (stats.data?.runs ?? []).filter(({ at }) => Date.parse(at) >= (shown[0] ?? 0));
@@ -68,7 +68,7 @@ function Calendar({
   days,
 }: {
   readonly jobId: string;
-  /** Their Mondays. */
+  /** The Monday of each week. */
   readonly weeks: readonly number[];
   readonly days: readonly Day[];
 }): ReactNode {

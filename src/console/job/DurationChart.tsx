@@ -20,10 +20,10 @@ import { movingOf, revisionChanges, ticksUpTo } from './statistics.ts';
 
 const height = 240;
 const margin = { top: 18, right: 56, bottom: 22, left: 4 };
-/** So that the last run, and the line of a new revision, do not stand on the edge. */
+/** Keeps the last run and the line of a new revision away from the edge. */
 const endPx = 28;
 const dayMs = 86_400_000;
-/** More words would cover each other. */
+/** More labels would cover each other. */
 const mostNamed = 4;
 const datesShown = 5;
 

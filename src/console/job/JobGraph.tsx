@@ -31,7 +31,7 @@ function graphStep(step: JobStep, usualMs: number | undefined, areTimesLoading: 
   };
 }
 
-/** As wide as most times: the graph then stays where it is when they arrive. */
+/** About as wide as most times, so that the graph does not move when the times arrive. */
 const someTime = '1 min 5 s';
 
 function noteOf(step: JobStep, usual: string): string {
@@ -47,7 +47,7 @@ function noteOf(step: JobStep, usual: string): string {
     .join(', ');
 }
 
-/** How many there are of a step with a matrix. The items of `foreach` are known only when a run begins. */
+/** The number of instances of a step with a matrix. The items of `foreach` are known only when a run begins. */
 function instancesOf({ matrix }: JobStep): number | null {
   if (matrix === null) return null;
   return Object.values(matrix).reduce<number>((all, values) => all * (Array.isArray(values) ? values.length : 1), 1);

@@ -206,7 +206,7 @@ function LastRun({ run }: { readonly run: RunRow }): ReactNode {
   );
 }
 
-/** On phones, where the header has no room for the other facts. */
+/** The last run, for phones, where the header has no room for it. */
 function LastRunBelow({ jobId }: { readonly jobId: string }): ReactNode {
   const [last] = useLastRuns(jobId).data?.runs ?? [];
   return last && <LastRun run={last} />;
@@ -229,7 +229,7 @@ function useLastRuns(jobId: string) {
   );
 }
 
-/** @param job null: it is invalid, and was so when the page was opened */
+/** @param job null: the job has been invalid since the page was opened */
 function JobBody({ jobId, job }: { readonly jobId: string; readonly job: Job | null }): ReactNode {
   const refresh = useRefresh();
   const [path, navigate] = useLocation();
@@ -268,7 +268,7 @@ function GraphTab({ job }: { readonly job: Job }): ReactNode {
   );
 }
 
-/** A longer one would push the form out of sight. */
+/** A longer description is cut, because it would push the form out of view. */
 const longDescription = 400;
 
 function Description({ text }: { readonly text: string }): ReactNode {

@@ -58,7 +58,7 @@ function whyOf({ status: of, waiting, error, reason }: RunRow): string {
   return of === 'failed' ? (error === null ? reasonWords(reason) : stepAndMessage(error)) : '';
 }
 
-/** The reason, and after it the arguments where there is room. */
+/** Shows why the run has its status, followed by the arguments if there is room. */
 function Why({ run }: { readonly run: RunRow }): ReactNode {
   const why = harmless(whyOf(run));
   const args = harmless(run.args_text);
@@ -130,7 +130,7 @@ function AllRuns({ jobId }: { readonly jobId: string }): ReactNode {
 
 const shown = 5;
 
-/** A text that may be longer than its column. */
+/** A text that is cut where its column ends. */
 function Cut({ text }: { readonly text: string }): ReactNode {
   return (
     <span className={styles.why} title={text}>
@@ -139,7 +139,7 @@ function Cut({ text }: { readonly text: string }): ReactNode {
   );
 }
 
-/** A few runs whose arguments can fill the form. */
+/** The last runs. Their arguments can be taken over into the form. */
 export function LastRuns({ jobId, of }: { readonly jobId: string; readonly of: Answer<RunList> }): ReactNode {
   return (
     <Card title="Last runs" count={of.data?.total} isFlush end={<AllRuns jobId={jobId} />}>

@@ -1,10 +1,10 @@
-// The tests of a job, as its tests.yaml has them. Only `flwd test` checks the file; this reads what it can show.
+// Reads the tests of a job from its tests.yaml, as far as they can be shown. Only `flwd test` validates the file.
 
 import { isMap, isSeq, LineCounter, parseDocument } from 'yaml';
 
 export type JobTest = {
   readonly name: string;
-  /** Where it begins in the file. */
+  /** The line of the file on which the test begins. */
   readonly line: number;
   readonly args: readonly string[];
   /** What the run must be like, such as "Success, exit code 0". */
@@ -13,11 +13,11 @@ export type JobTest = {
 
 type Expected = {
   readonly what: string;
-  /** A text of the file, which is shown as code. */
+  /** The expected value as the file has it, shown as code. */
   readonly value: string | null;
 };
 
-/** null: the file is no list of tests. */
+/** Returns null if the file is not a list of tests. */
 export function readTests(text: string): readonly JobTest[] | null {
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines });
@@ -29,7 +29,7 @@ export function readTests(text: string): readonly JobTest[] | null {
   try {
     return items.map((item) => toTest(membersOf(item.toJS(document)), lines.linePos(item.range?.[0] ?? 0).line));
   } catch {
-    // The file refers to itself so often that its values would fill the memory.
+    // The file has so many YAML aliases that expanding them would fill the memory.
     return null;
   }
 }

@@ -14,10 +14,10 @@ export const ranges = { '7d': 7, '30d': 30, '90d': 90 } as const;
 export type Range = keyof typeof ranges;
 
 const most = 500;
-/** A job that runs all the time is read this often at most. */
+/** The numbers of a job that runs all the time are read at most this often. */
 const settleMs = 2_000;
 
-/** Reads figures of a job again after its runs have changed. */
+/** Refreshes an answer about a job when the job's runs change. */
 export function useRefreshAfterRuns(queryKey: QueryKey, jobId: string): void {
   const refresh = useRefresh();
   useRunEvents({ jobId, settleMs }, { change: () => refresh({ queryKey }) });
@@ -35,15 +35,15 @@ export function useJobTimes(jobId: string, range: Range): Answer<JobTimes> {
   );
 }
 
-/** Whole days, so that a page that is left and opened again asks the same. */
+/** Rounded to a whole day, so that a page that is opened again makes the same request, whose answer is cached. */
 function sinceOf(range: Range): string {
   return new Date(Math.floor(Date.now() / dayMs - ranges[range] + 1) * dayMs).toISOString();
 }
 
-/** With fewer runs a comparison is chance. */
+/** With fewer runs, a difference may be chance. */
 const leastBefore = 5;
 
-/** How the runs ended in the same time before; undefined if there were few. */
+/** The numbers of the same span before this one; undefined if it had too few runs. */
 export function useBefore(jobId: string, range: Range): AnswerOf<'getStats'>['before'] | undefined {
   const { data } = useAnswer(
     ['stats of a job', jobId, range],
@@ -53,7 +53,10 @@ export function useBefore(jobId: string, range: Range): AnswerOf<'getStats'>['be
   return data && data.before.runs >= leastBefore ? data.before : undefined;
 }
 
-/** How long the runs worked that succeeded as a whole: one that kept steps of an earlier run took less time. */
+/**
+ * How long the successful runs worked. Runs that kept steps of an earlier run are left out, because they took less
+ * time.
+ */
 export function wholeWorkMs(runs: readonly RunTime[]): number[] {
   return runs.flatMap((run) => (isWhole(run) ? [run.work_ms] : [])).toSorted((a, b) => a - b);
 }
@@ -62,7 +65,7 @@ export function isWhole({ status, kept_steps: kept }: RunTime): boolean {
   return status === 'success' && !kept;
 }
 
-/** The median; null without such a run. */
+/** The median of these times; null without such a run. */
 export function usualWorkMs(runs: readonly RunTime[]): number | null {
   const sorted = wholeWorkMs(runs);
   return sorted.length === 0 ? null : quantile(sorted, 0.5);

@@ -3,10 +3,10 @@
 import { quantile } from '../../domain/job-times.ts';
 import { isWhole, type RunTime, wholeWorkMs } from './job-times.ts';
 
-/** A point of a line: the median and p95 of the runs up to it. */
+/** A point of the lines: the median and p95 of the last runs up to this time. */
 export type Moving = { readonly at: number; readonly medianMs: number; readonly p95Ms: number };
 
-/** How many runs a point of the lines stands for. */
+/** The number of runs behind each point of the lines. */
 const window = 15;
 
 /** @param runs oldest first */

@@ -36,7 +36,7 @@ export const JobCell = memo(function JobCell({ row: { id, job } }: Props): React
   );
 });
 
-/** The first error of an invalid job. It reaches over the cells that the row leaves empty. */
+/** Shows an invalid job with its first error, which extends over the empty cells of the row. */
 export function InvalidCell({ of: { id, errors } }: { readonly of: InvalidJob }): ReactNode {
   const [error] = errors;
   return (
@@ -128,12 +128,12 @@ export const Next = memo(function Next({ row: { next, invalid, loading } }: Prop
   return loading.next ? <Pending /> : <None />;
 });
 
-/** Opens the form. With Shift it starts the job at once, unless the job needs arguments. */
+/** A button that opens the form. With Shift it starts the job at once, unless the job needs arguments. */
 export const RunCell = memo(function RunCell({ row: { id, job } }: Props): ReactNode {
   const client = useClient();
   const [, navigate] = useLocation();
   const once = useRequestKeys();
-  // Not whether it starts: the next job that the row shows does not.
+  // This is an id and not a boolean, because the row may show another job meanwhile.
   const [startingId, setStartingId] = useState<string | null>(null);
   if (!job) return null;
   const run = async (event: MouseEvent): Promise<void> => {

@@ -21,7 +21,10 @@ export function JobErrors({ jobId, of }: { readonly jobId: string; readonly of: 
   );
 }
 
-/** A place in the job's config.yaml leads there. In other paths, the folder of the job is not known. */
+/**
+ * The place of an error. It is a link if it is in the job's config.yaml. Other files are not linked, because their path
+ * inside the job's folder is unknown.
+ */
 function Place({ jobId, of: { file, line, column } }: { readonly jobId: string; readonly of: JobError }): ReactNode {
   const words = <code>{`${file}:${line}:${column}`}</code>;
   if (!/(^|\/)config\.yaml$/.test(file)) return words;

@@ -32,7 +32,7 @@ import { useJobNumbers } from './job-numbers.ts';
 import { type Filter, filterOf, type JobRow, matching, needsNumbers, rowsOf, type View, views } from './job-rows.ts';
 import { Namespaces } from './Namespaces.tsx';
 
-/** Below this width a menu is in the place of the column of namespaces. */
+/** In a narrower window, a menu replaces the column of namespaces. */
 const namespacesPx = 1000;
 const schedulesEveryMs = 30_000;
 type NextTimes = ReadonlyMap<string, readonly NextTime[]>;
@@ -110,7 +110,7 @@ function NoJobs(): ReactNode {
   );
 }
 
-/** When each job runs next. Empty until they have been read: the list of jobs does not wait for them. */
+/** When each job runs next. Empty until the schedules have been read: the list of jobs does not wait for them. */
 function useNextFires() {
   const answer = useAnswer(
     ['schedules', 'enabled'],
@@ -122,7 +122,8 @@ function useNextFires() {
   const last = useRef<ReadonlyMap<string, NextTime>>(new Map());
   const nextFires = useMemo(() => {
     const next = nextOf(data, now);
-    // Another map makes and sorts all rows again, every half minute: the longest task of a list of 5,000 jobs.
+    // The map is replaced only if it has changed. Otherwise all rows would be made and sorted again every half minute,
+    // which is the longest task of a list of 5,000 jobs.
     if (!isEqual(next, last.current)) last.current = next;
     return last.current;
   }, [data, now]);

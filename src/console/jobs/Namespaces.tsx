@@ -24,7 +24,7 @@ export function Namespaces({
   readonly rows: readonly JobRow[];
   readonly filter: Filter;
   readonly change: (changes: Readonly<Record<string, string>>) => void;
-  /** The last runs, without which nothing is known to fail. */
+  /** The last runs are still loading, so it is not known which jobs fail. */
   readonly isLoading: boolean;
 }): ReactNode {
   const counts = useMemo(

@@ -39,7 +39,7 @@ function untagged<T>({ value }: Tagged<T>): T {
 }
 
 type KnownJob = {
-  /** As it was when it could last be read. */
+  /** The last valid version of the job; null: it is not known. */
   readonly read: Tagged<Job> | null;
   /** Why it is invalid now. */
   readonly problem: ApiProblem | null;

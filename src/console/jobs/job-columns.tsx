@@ -18,7 +18,7 @@ export const ownColumns: readonly OwnColumn[] = [
 
 export const firstSort: Sort = { column: 'job', isDescending: false };
 
-/** Newest last. */
+/** When the last run was created, for sorting. */
 const lastAt = ({ numbers }: JobRow): number | null => {
   const [last] = numbers?.last_runs ?? [];
   return last ? Date.parse(last.created_at) : null;

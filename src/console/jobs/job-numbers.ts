@@ -11,11 +11,11 @@ import type { JobNumbers } from './job-rows.ts';
 type Numbers = ReadonlyMap<string, JobNumbers>;
 
 const queryKey = ['job-numbers'];
-/** They also change with the time. */
+/** The numbers are about the last 30 days, so they also change without an event. */
 const everyMs = 5 * 60_000;
-/** A job that runs all the time is read once a second at most. */
+/** The numbers of a job that runs all the time are read at most once a second. */
 const settleMs = 1_000;
-/** The ids are part of the request's URL. */
+/** The limits of one request, whose URL contains the ids. */
 const mostIds = 100;
 const mostChars = 6_000;
 const telling = new Set(['run.created', 'run.started', 'run.finished']);

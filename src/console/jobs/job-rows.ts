@@ -30,10 +30,10 @@ export type JobRow = {
   readonly isFavourite: boolean;
 };
 
-/** The answers that are read for the first time: until then a row lacks them. */
+/** Which answers are still being read for the first time. Until they arrive, rows are incomplete. */
 export type Loading = { readonly numbers: boolean; readonly next: boolean };
 
-/** How far the last seven days are from the month, as a share of the month's median. */
+/** How much the median of the last seven days differs from that of the month, as a share of the latter. */
 function changeOf({ duration: { p50_ms: medianMs }, daily_median_ms: daily }: JobNumbers): number | null {
   const week = daily.slice(-7).filter((ms) => ms !== null);
   if (week.length < leastDays || medianMs === null || medianMs === 0) return null;
@@ -41,12 +41,12 @@ function changeOf({ duration: { p50_ms: medianMs }, daily_median_ms: daily }: Jo
   return (sorted[Math.floor((sorted.length - 1) / 2)] ?? 0) / medianMs - 1;
 }
 
-/** "138 runs in 30 days": what the numbers are about. */
+/** "138 runs in 30 days": says what the numbers are based on. */
 export function monthOf(runs: number): string {
   return `${countOf(runs, 'run')} in 30 days`;
 }
 
-/** With fewer days a trend is chance. */
+/** With fewer days, a trend may be chance. */
 export const leastDays = 3;
 export const notableChange = 0.2;
 
@@ -82,7 +82,7 @@ export function rowsOf(
   ].toSorted((a, b) => (a.id < b.id ? -1 : 1));
 }
 
-/** The numbers call a run that waits for an approval running. */
+/** Corrects the status of runs that wait for an approval. In the numbers they count as running. */
 function withAsking(numbers: JobNumbers | null, asking: ReadonlySet<string>): JobNumbers | null {
   if (!numbers?.last_runs.some(({ run_id: runId }) => asking.has(runId))) return numbers;
   return {
@@ -114,14 +114,14 @@ export function isInView(row: JobRow, view: View): boolean {
   }
 }
 
-/** Views of which nothing is known without the last runs. */
+/** Whether a view depends on the last runs of the jobs. */
 export function needsNumbers(view: View): boolean {
   return view === 'failing' || view === 'slower' || view === 'never';
 }
 
 const isOpen: ReadonlySet<ListedStatus> = new Set(['pending', 'running', 'waiting_approval']);
 
-/** The last run that has ended failed. */
+/** Whether the last run that has ended failed. */
 export function isFailing({ numbers }: JobRow): boolean {
   return numbers?.last_runs.find(({ status }) => !isOpen.has(status))?.status === 'failed';
 }
@@ -151,7 +151,7 @@ function textOf({ id, job }: JobRow): string {
 
 const texts = new WeakMap<object, string>();
 
-/** Kept by the object of the answer, which stays the same while the job does. */
+/** Cached by the job's object, which stays the same until the job changes. */
 function searchedText(row: JobRow): string {
   const key = row.job ?? row.invalid ?? row;
   const known = texts.get(key) ?? textOf(row);

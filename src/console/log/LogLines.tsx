@@ -14,7 +14,7 @@ import type { RunLog } from './run-log.ts';
 /** The lines to mark. The log scrolls to the first. */
 export type Marked = { readonly first: number; readonly last: number; readonly as: LineMark };
 
-/** Something that happened between two lines. */
+/** Something to show between two lines, such as the start of a sub-run. */
 export type Between = { readonly key: string; readonly at: string; readonly content: ReactNode };
 
 export type LogLook = { readonly hasTime: boolean; readonly hasStep: boolean; readonly wraps: boolean };
@@ -26,7 +26,7 @@ export function LogLines(o: {
   readonly look: LogLook;
   readonly search: string;
   readonly marked: Marked | null;
-  /** By time. */
+  /** Sorted by time. */
   readonly between: readonly Between[];
 }): ReactNode {
   const { log, marked, look } = o;
@@ -102,7 +102,10 @@ function widthOf(lines: readonly LogLine[]): CSSProperties {
   return style;
 }
 
-/** What to show before which line; after the last, at infinity. What happened outside of the held lines is left out. */
+/**
+ * What to show before which line; `Infinity` stands for the end of the log. Anything outside the held lines is left
+ * out.
+ */
 function placesOf(between: readonly Between[], { held }: RunLog): ReadonlyMap<number, readonly Between[]> {
   const [first] = held?.lines ?? [];
   if (between.length === 0 || !held || !first) return new Map();

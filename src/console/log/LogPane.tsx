@@ -25,7 +25,7 @@ export function LogPane(o: LogPaneProps): ReactNode {
   const step = stepOf(o);
   const source = sourceOf(o, step);
   const isLive = !isFinished(source.status);
-  // Kept from when the page was opened: a user who watches a run is not moved when it fails.
+  // Decided when the page opens, so that the log does not jump when a run fails while the user watches it.
   const [opensAtError] = useState(run.status === 'failed');
   const log = useRunLog(source.runId, { level, ...source.filter }, line ?? (opensAtError ? 'error' : 'end'));
   const errors = useLogErrors(source.runId, source.filter, { isLive, isAtFirst: opensAtError && find === '' });
@@ -72,7 +72,7 @@ export function LogPane(o: LogPaneProps): ReactNode {
   );
 }
 
-/** Called for each of thousands of lines. */
+/** Computes the common part once, because the result is called for thousands of lines. */
 function lineHrefs(href: string): (seq: number) => string {
   const start = `${href}${href.includes('?') ? '&' : '?'}line=`;
   return (seq) => `${start}${seq}`;
@@ -104,7 +104,7 @@ function sourceOf({ run, place, subRuns }: LogPaneProps, step: Step | undefined)
   return { runId: run.run_id, status: run.status, filter: { stepId, attempt }, subRun: null };
 }
 
-/** A line of the URL comes first, then what is searched for, then the error to which the reader has gone. */
+/** Marks the line in the URL; otherwise the match of the search; otherwise the error that the reader has moved to. */
 function markedOf(line: number | null, find: string, search: LogSearch, { block }: LogErrors): Marked | null {
   const seq = line ?? (find === '' ? null : search.seq);
   if (seq !== null) return { first: seq, last: seq, as: 'line' };

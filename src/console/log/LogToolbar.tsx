@@ -25,7 +25,7 @@ export type LogPaneProps = {
   readonly place: LogPlace;
   readonly hrefOf: (place: LogPlace) => string;
   readonly go: (place: LogPlace) => void;
-  /** The address of the same place on the other page: that of the run, or that of its log. */
+  /** The address of the same place on the other page: the page of the run, or the page of its log. */
   readonly other: { readonly href: string; readonly isFull: boolean };
 };
 
@@ -150,7 +150,7 @@ function Search({ place, go, search, log }: ToolbarProps): ReactNode {
   );
 }
 
-/** Moves among what was found, or among the errors if nothing is searched for. */
+/** Buttons that move to the next match, or to the next error if there is no search. */
 function Turn({ place, go, search, errors }: ToolbarProps): ReactNode {
   const isSearch = place.find !== '';
   if (!isSearch && errors.count === 0) return null;
@@ -182,7 +182,7 @@ function Turn({ place, go, search, errors }: ToolbarProps): ReactNode {
   );
 }
 
-/** The next one replaces a line that the URL names. */
+/** Moves to the next match or error, and removes the line from the URL, which would take precedence. */
 function turnOf(
   { place, go }: Pick<LogPaneProps, 'place' | 'go'>,
   among: Pick<LogErrors, 'turn'>,

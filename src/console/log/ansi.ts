@@ -7,7 +7,7 @@ export type Piece = {
   readonly text: string;
   /** Classes of the stylesheet: `fg1`, `bold`, `inverse`, … */
   readonly classes: readonly string[];
-  /** Set for colours outside the sixteen, and for every colour on a background. */
+  /** The exact colour, if it is not one of the sixteen or is on a background; otherwise a class sets the colour. */
   readonly colour: string | null;
   readonly background: string | null;
 };
@@ -67,7 +67,7 @@ const sequences = new RegExp(
   'g',
 );
 
-/** What a terminal would show in the end of a line that overwrites itself, such as a progress bar. */
+/** What a terminal would finally show for a line that overwrites itself, such as a progress bar. */
 export function writtenLast(message: string): string {
   const line = message.replace(/\r+$/, '');
   return line.slice(line.lastIndexOf('\r') + 1);

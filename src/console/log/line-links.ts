@@ -1,4 +1,4 @@
-// The numbers of lines are links: of a log, and of a file.
+// The links on the line numbers of a log or a file.
 
 import type { KeyboardEvent, MouseEvent } from 'react';
 import { firstInSight } from './log-scroll.ts';

@@ -6,7 +6,7 @@ import { useAnswer } from '../session/answers.tsx';
 import { countWords } from '../words.ts';
 
 export type LogErrors = {
-  /** The one that is shown; null: the reader has not gone to any. */
+  /** The error that the reader has moved to; null: the reader has not moved to an error. */
   readonly block: ErrorBlock | null;
   readonly words: string;
   readonly count: number;

@@ -68,7 +68,7 @@ export function useLogScroll(log: RunLog, marked: number | null): LogScroll {
   useLayoutEffect(() => {
     const shown = pane.current;
     if (!shown || !held) return;
-    // Once for each opening, after its lines have been read.
+    // The position is set once each time the log is opened, when its lines have been read.
     if (placed.current !== opening) place(shown);
     placed.current = opening;
     keep();
@@ -109,7 +109,7 @@ function putTo(shown: HTMLElement, at: Anchor): void {
     return;
   }
   const row = rowFrom(shown, at.seq);
-  // If the line has become lower, a part of it stays visible.
+  // If the line takes less height now, a part of it must stay visible.
   if (row) shown.scrollTop = row.offsetTop - Math.max(at.offset, rowPx - row.offsetHeight);
 }
 
@@ -137,7 +137,7 @@ function seqOf(row: HTMLElement): number {
   return Number(row.dataset.seq);
 }
 
-/** The row of this line; without it, of the next line that is held, or of the last. */
+/** Returns the row of this line. If the line is not held, returns that of the next held line, or the last row. */
 function rowFrom(pane: HTMLElement, seq: number): HTMLElement | null {
   return firstRow(pane, (row) => seqOf(row) >= seq);
 }
@@ -146,7 +146,7 @@ export function firstInSight(pane: HTMLElement): HTMLElement | null {
   return firstRow(pane, (row) => row.offsetTop + row.offsetHeight > pane.scrollTop);
 }
 
-/** The first row that is far enough, or else the last, by binary search. */
+/** Returns the first row that is far enough down, or else the last row, by binary search. */
 function firstRow(pane: HTMLElement, isFarEnough: (row: HTMLElement) => boolean): HTMLElement | null {
   const rows = pane.firstElementChild?.children ?? [];
   let [low, high] = [0, rows.length - 1];

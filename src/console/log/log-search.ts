@@ -7,7 +7,7 @@ import { useClient } from '../session/session.tsx';
 import { countWords } from '../words.ts';
 
 export type LogSearch = {
-  /** The number of the line that is shown. */
+  /** The line of the match that is shown. */
   readonly seq: number | null;
   readonly words: string;
   readonly hasOthers: boolean;

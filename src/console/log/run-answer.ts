@@ -1,4 +1,4 @@
-// A run with its attempts, as the pages of a run, of its log and of its parent's steps show it.
+// Reads a run with its attempts, for the page of the run, the page of its log and the steps of its parent.
 
 import type { UseQueryOptions } from '@tanstack/react-query';
 import { type Answer, useAnswer } from '../session/answers.tsx';

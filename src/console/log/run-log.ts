@@ -62,17 +62,16 @@ export type RunLog = Pick<Opened, 'opening' | 'start' | 'held' | 'toldSeq' | 'li
   readonly look: (at: 'end' | number) => void;
 };
 
-/** A page with more lines becomes slow. */
+/** More lines would make the page slow. */
 const mostLines = 2_000;
-/** As many as are drawn within a frame or two, and several times what a window shows. */
+/** These are drawn within a frame or two, and are several times as many as a window shows. */
 const firstLines = 250;
 const linesAbove = 100;
 const drawMs = 60;
 const readMs = 30_000;
 
 /**
- * `start` is where the log opens, and opens again for another run, step or attempt. Another level keeps the reader's
- * place.
+ * The log opens at `start`, and does so again for another run, step or attempt. Another level keeps the reader's place.
  */
 export function useRunLog(runId: string, filter: LogFilter, start: WantedStart): RunLog {
   const client = useClient();
@@ -119,7 +118,7 @@ function useOpening(wanted: Opening, setOpened: SetOpened, setError: (error: str
       (error: unknown) => {
         if (ending.signal.aborted) return;
         setError(errorText(error));
-        // The lines that are held of this log may stay.
+        // If the held lines are of the same log, they stay.
         setOpened((now) => (now.opening.source === wanted.source ? now : unread(wanted)));
       },
     );

@@ -18,7 +18,7 @@ export type LogPlace = {
 export const runTabs = ['log', 'result', 'artifacts', 'sub-runs', 'events', 'details'] as const;
 type RunTab = (typeof runTabs)[number];
 
-/** In the URL it selects all steps of a run that would otherwise open at its failed step. */
+/** In the URL, this selects all steps. Without it, the log of a failed run opens at the failed step. */
 const everyStep = '*';
 
 export type RunPlace = {

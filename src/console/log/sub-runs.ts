@@ -7,7 +7,7 @@ import type { Run } from '../words.ts';
 
 export type SubRun = AnswerOf<'listRunChildren'>['runs'][number];
 
-/** Read again whenever the run changes, because the key begins with that of the run. */
+/** The key begins with the key of the run, so the sub-runs are read again whenever the run changes. */
 export function useSubRuns(run: Run): readonly SubRun[] {
   const { run_id: runId, steps } = run;
   const hasAny = steps.some(({ kind }) => kind === 'job');
@@ -19,7 +19,7 @@ export function useSubRuns(run: Run): readonly SubRun[] {
   return answer.data?.runs ?? [];
 }
 
-/** Those that the step and its instances started, oldest first. */
+/** The sub-runs that the step and its instances started, oldest first. */
 export function ofStep(children: readonly SubRun[], stepId: string): readonly SubRun[] {
   return children.filter(({ parent }) => isOfStep(parent.step_id, stepId));
 }

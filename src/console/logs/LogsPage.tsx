@@ -88,7 +88,7 @@ function Results({ text, level }: Asked): ReactNode {
       }),
     initialPageParam: '',
     getNextPageParam: ({ next_cursor: next }: Found) => next,
-    // The lines stay as they are while one reads them.
+    // The lines must not change while somebody reads them.
     staleTime: Number.POSITIVE_INFINITY,
     gcTime: 0,
   });
@@ -159,7 +159,7 @@ function Line({ hit, text }: { readonly hit: Hit; readonly text: string }): Reac
   );
 }
 
-/** The first place at which the text stands. */
+/** The first occurrence of the text. */
 function Marked({ message, text }: { readonly message: string; readonly text: string }): ReactNode {
   const at = text === '' ? -1 : message.toLowerCase().indexOf(text.toLowerCase());
   if (at < 0) return message;

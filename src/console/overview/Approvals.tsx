@@ -1,4 +1,4 @@
-// What waits for an answer. People who may answer do it here.
+// The approvals that wait for an answer. Callers who may answer can do it here.
 
 import { ChevronRight } from 'lucide-react';
 import type { ReactNode } from 'react';

@@ -1,4 +1,5 @@
-// The figures of the range: what ended, how well, how long it took and waited, and how that compares with before.
+// The figures of the range: how many runs ended, how many failed, how long they took and waited, and how that compares
+// with the range before.
 
 import type { ReactNode } from 'react';
 import { Link } from 'wouter';
@@ -36,10 +37,10 @@ export function Figures({
   readonly range: StatsRange;
   /** How many groups of failures there are; undefined: unknown. */
   readonly groups: number | undefined;
-  /** null: the caller may not read it. */
+  /** null: the caller may not read the slots. */
   readonly slots: Answer<Slots | null> | null;
 }): ReactNode {
-  // Phones have no room for more.
+  // Phones have no room for more words.
   const was = useWidth() < narrowPx ? 'was' : beforeWords[range];
   const figures = figuresOf(stats, { range, groups, was });
   return (

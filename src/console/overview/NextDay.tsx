@@ -32,7 +32,7 @@ export function NextDay({ nowMs }: { readonly nowMs: number }): ReactNode {
     );
   }
   const { fires } = data;
-  // The answer also has those that are held and those that rest on these days.
+  // The answer also includes schedules that are held or do not fire on these days.
   const frequent = data.frequent.filter(({ next_at: at }) => at !== null && Date.parse(at) < toMs).length;
   const late = fires.filter(isLate).length;
   const missed =
@@ -87,7 +87,7 @@ export function NextDay({ nowMs }: { readonly nowMs: number }): ReactNode {
   );
 }
 
-/** @param frequent how many run at least 16 times a day */
+/** @param frequent the number of schedules that run at least 16 times a day */
 function schedulesWords(others: number, frequent: number): string {
   const often =
     frequent === 1 ? '1 that runs at least 16 times a day' : `${countWords(frequent)} that run at least 16 times a day`;
@@ -96,7 +96,7 @@ function schedulesWords(others: number, frequent: number): string {
   return others === 0 ? often : `${words}, and ${often}`;
 }
 
-/** Whether it should have started and has not. */
+/** Whether the schedule should have started a run by now and has not. */
 function isLate({ state, late }: Fire): boolean {
   return state === 'due' && late;
 }

@@ -4,16 +4,16 @@ import { withoutDetails } from '../../domain/outcome/failure-words.ts';
 import { errorWords, type RunRow, reasonWords } from '../words.ts';
 
 export type FailureGroup = {
-  /** That of the newest run. */
+  /** The message of the newest run. */
   readonly message: string;
   readonly jobIds: readonly string[];
   /** Newest first. */
   readonly runs: readonly RunRow[];
-  /** Every job of it has succeeded since. */
+  /** Every job of the group has succeeded since. */
   readonly isFixed: boolean;
 };
 
-/** Most runs first. @param fixed the last run of each failure that is fixed */
+/** The groups with the most runs come first. @param fixed the last run of each failure that is fixed */
 export function groupFailures(runs: readonly RunRow[], fixed: ReadonlySet<string> = new Set()): FailureGroup[] {
   const groups = Map.groupBy(runs, (run) => withoutDetails(messageOf(run)));
   return [...groups.values()]

@@ -21,9 +21,9 @@ const hourMs = 60 * minuteMs;
 const dayMs = 24 * hourMs;
 const settleMs = 5_000;
 const slotsMs = 10_000;
-/** The end of one run changes the figures little. */
+/** One more run changes the figures little, so they are read less often. */
 const figuresMs = 30_000;
-/** Hours pass without any event. */
+/** The figures change with the time, so they are read again even without an event. */
 const idleFiguresMs = 5 * minuteMs;
 const readFailures = 200;
 
@@ -31,7 +31,7 @@ const root = 'overview';
 
 /** Refreshes the parts of the page. Call it once. */
 export function useOverviewEvents(): void {
-  // The number beside "Runs" keeps those that run up to date.
+  // The sidebar keeps the running ones up to date, for its number beside "Runs".
   useUnderWayEvents('pending');
   useRefreshOn([root, 'slots'], ({ event }) => event === 'run.started' || event === 'run.finished', {
     settleMs: slotsMs,
@@ -72,7 +72,7 @@ export function useOverviewRuns(): UnderWay | undefined {
   );
 }
 
-/** Processes that run, of those that may. */
+/** How many processes run, and how many may run at once. */
 export type Slots = { readonly running: number; readonly concurrency: number };
 
 /** null: no server executes runs. */
@@ -88,7 +88,7 @@ export function useSlots(): Answer<Slots | null> {
 
 export type Failures = { readonly runs: readonly RunRow[]; readonly total: number };
 
-/** Those of the last 24 hours, newest first. */
+/** The failed runs of the last 24 hours, newest first. */
 export function useFailures(namespace: string | null): Answer<Failures> {
   return useAnswer([root, 'failures', namespace], (client, signal) => {
     const since = new Date(Date.now() - dayMs).toISOString();
@@ -97,7 +97,7 @@ export function useFailures(namespace: string | null): Answer<Failures> {
   });
 }
 
-/** Runs with failures that are fixed: the last run of each. Asked only if there are failures. */
+/** The ids of the last run of each failure that is fixed. Read only if there are failures. */
 export function useFixed({ data }: Answer<Failures>): ReadonlySet<string> | undefined {
   const query = { state: 'fixed', limit: readFailures } as const;
   return useAnswer(
@@ -112,7 +112,7 @@ export function useFixed({ data }: Answer<Failures>): ReadonlySet<string> | unde
 
 export type Late = AnswerOf<'listLate'>['late'][number];
 
-/** Those that are not over yet, the newest first. */
+/** Everything that is still late or missing, newest first. */
 export function useLate(): readonly Late[] | undefined {
   const { data } = useAnswer(
     [root, 'late'],
@@ -122,7 +122,7 @@ export function useLate(): readonly Late[] | undefined {
   return data;
 }
 
-/** From two hours ago on. */
+/** Times of schedules, from two hours ago to a day from now. */
 export function useNextDay(): Answer<Fires> & { readonly fromMs: number; readonly toMs: number } {
   const now = useNow(minuteMs);
   const roundMs = now - (now % (10 * minuteMs));
@@ -132,7 +132,7 @@ export function useNextDay(): Answer<Fires> & { readonly fromMs: number; readonl
   const answer = useAnswer(
     [root, 'fires', query.since],
     (client, signal) => client.call('listScheduleFires', { query, signal }),
-    // The time moves on every ten minutes. The last answer stays until the next one.
+    // The span moves every ten minutes. The last answer stays until the next one arrives.
     { enabled: may, refetchInterval: minuteMs, placeholderData: keepPreviousData },
   );
   return {
@@ -145,7 +145,7 @@ export function useNextDay(): Answer<Fires> & { readonly fromMs: number; readonl
   };
 }
 
-/** What pauses all schedules. */
+/** The pauses that are in force for all schedules. */
 export function usePauses(): AnswerOf<'listSchedules'>['pauses'] {
   const may = useScopes()('jobs:read') === true;
   const { data } = useAnswer(
@@ -156,7 +156,7 @@ export function usePauses(): AnswerOf<'listSchedules'>['pauses'] {
   return data ?? [];
 }
 
-/** The ids of all jobs; they hardly change. */
+/** The ids of all jobs. They rarely change. */
 export function useJobIds(): readonly string[] | undefined {
   const may = useScopes()('jobs:read') === true;
   return useAnswer(

@@ -42,7 +42,8 @@ export function Artifacts({ run }: { readonly run: Run }): ReactNode {
       }),
     initialPageParam: '',
     getNextPageParam: ({ next_cursor: next }) => next,
-    // They are collected once, when the run ends. They can expire later, so the tab reads them each time it is opened.
+    // Artifacts are collected once, when the run ends, but can expire later, so they are read each time the tab is
+    // opened.
     staleTime: Number.POSITIVE_INFINITY,
     gcTime: 0,
   });

@@ -13,7 +13,7 @@ type Signal = { readonly at: string; readonly stepId: string | null; readonly te
 
 export function CancelProgress({ run, asks }: { readonly run: Run; readonly asks: number }): ReactNode {
   const list = useRef<HTMLOListElement>(null);
-  // The button that the user pressed is gone, and the focus with it.
+  // The button that the user pressed has disappeared, so the list takes the focus.
   useEffect(() => {
     if (asks > 0) list.current?.focus();
   }, [asks]);
@@ -64,7 +64,7 @@ function Clock({ at }: { readonly at: string | null }): ReactNode {
 
 type Ended = { readonly stepId: string | null; readonly ended: NonNullable<Run['termination']> };
 
-/** The terminations since the cancel was requested: that of the run itself, or those of its steps. */
+/** The terminations since the cancel was requested: those of the steps, or else that of the run itself. */
 function terminationsOf(run: Run): Ended[] {
   const ofSteps = run.steps.map(({ step_id: stepId, termination }) => ({ stepId, termination }));
   const all = ofSteps.some(({ termination }) => termination !== null)
@@ -86,7 +86,7 @@ function signalsOf(run: Run): Signal[] {
   return signals.toSorted((one, other) => Date.parse(one.at) - Date.parse(other.at));
 }
 
-/** Empty for the event that only reports the request. */
+/** Converts an event to a signal. Returns nothing for the event that only reports the request. */
 function toSignal({ timestamp, step_id: stepId, message }: Happened): Signal[] {
   if (typeof message !== 'string') return [];
   const text = message.replace(/^sent (?!SIG)/, 'sent SIG');

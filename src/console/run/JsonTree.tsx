@@ -1,12 +1,12 @@
-// A JSON value whose parts open and close.
+// A JSON value whose parts can be expanded and collapsed.
 
 import type { ReactNode } from 'react';
 import { countWords, harmless } from '../words.ts';
 import styles from './JsonTree.module.css';
 
-/** Deeper parts are closed at first. */
+/** Deeper parts are collapsed at first. */
 const openDepth = 2;
-/** More would make the page slow. */
+/** More parts would make the page slow. */
 const mostParts = 200;
 
 export function JsonTree({

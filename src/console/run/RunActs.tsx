@@ -149,14 +149,14 @@ function EndedActs({
   );
 }
 
-/** Whether the job has another version by now. It is unknown until the job has been read, or cannot be. */
+/** Whether the job has changed since this run. It is unknown until the job has been read or reading it has failed. */
 function useNewest(run: Run): { readonly isChanged: boolean; readonly isUnknown: boolean } {
   const job = useJob(run.job_id);
   const newest = job.data?.read?.value.revision;
   return { isChanged: newest !== undefined && newest !== run.source.revision, isUnknown: isLoading(job) };
 }
 
-/** Phones have it in the menu. */
+/** A button to compare the run. On phones it is in the menu. */
 function Compare({ href }: { readonly href: string }): ReactNode {
   return (
     <span className={styles.wide}>

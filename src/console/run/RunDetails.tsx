@@ -1,4 +1,4 @@
-// All that the API knows about a run and its page does not show elsewhere, and the run as JSON.
+// Everything that the API says about a run and that its page does not show elsewhere, and the run as JSON.
 
 import { type ReactNode, useState } from 'react';
 import { grantText } from '../../client/grant-text.ts';
@@ -103,7 +103,7 @@ function wordsOf(name: string): string {
 }
 
 function isolationWords(name: string, value: unknown): string {
-  // The version of the filter tells a user nothing.
+  // Users do not need the version of the filter.
   if (name === 'seccomp') return value === null ? 'off' : 'on';
   if (typeof value === 'boolean') return value ? 'yes' : 'no';
   return Array.isArray(value) ? value.join(', ') : showValue(value);

@@ -1,4 +1,4 @@
-// The events of a run but its output, which is in the log.
+// The events of a run, without its output, which is in the log.
 
 import type { ReactNode } from 'react';
 import { showValue } from '../../domain/argument-fields.ts';

@@ -34,7 +34,7 @@ import { StepsCard } from './steps/StepsCard.tsx';
 
 export function RunPage({ runId }: { readonly runId: string }): ReactNode {
   const refresh = useRefresh();
-  // This key matches the answers of all parts of the page.
+  // The keys of all answers on this page begin like this.
   useRunEvents({ runId }, { change: () => refresh({ queryKey: ['run', runId] }) });
   // A page that is opened again starts from the run as it is then, and so at the step that has failed.
   const answer = useRunAnswer(runId, { gcTime: 0 });

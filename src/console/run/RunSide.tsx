@@ -56,7 +56,7 @@ export function AgainstLastSuccess({ run, last }: { readonly run: Run; readonly 
   );
 }
 
-/** Reads both logs, so only those of runs that have ended. */
+/** Compares the two logs. It has to read both, so it waits until the run has ended. */
 function LogDiffers({ run, last }: { readonly run: Run; readonly last: Run }): ReactNode {
   const isOver = isFinished(run.status);
   const answer = useAnswer(

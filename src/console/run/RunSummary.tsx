@@ -25,7 +25,7 @@ export function RunSummary(o: {
   readonly run: Run;
   /** undefined: not known yet. */
   readonly lastSuccess: Run | null | undefined;
-  /** The step whose log is shown: its hint is the one that helps. */
+  /** The step whose log is shown. Its hint takes precedence over that of the run. */
   readonly shownStep: string | null;
   readonly times: RunTimes;
   readonly nowMs: number;
@@ -72,7 +72,7 @@ function Sentence({ run, nowMs }: { readonly run: Run; readonly nowMs: number })
   );
 }
 
-/** What to change so that the run, or the step whose log is shown, does not fail again. */
+/** Says what to change so that the step whose log is shown, or else the run, does not fail again. */
 function Hint({ run, stepId }: { readonly run: Run; readonly stepId: string | null }): ReactNode {
   const shown = run.steps.find(({ step_id: id }) => id === stepId);
   const hint = shown?.hint ?? run.error?.hint;
@@ -205,7 +205,7 @@ function Labels({ of }: { readonly of: Run['labels'] }): ReactNode {
   );
 }
 
-/** Shows the rest of a list and hides it again, so the button keeps the focus. */
+/** A button that shows the rest of a list and hides it again. It stays in place, so it keeps the focus. */
 function Rest(o: {
   readonly count: number;
   readonly what: string;
@@ -237,10 +237,10 @@ function Arguments({
 }): ReactNode {
   const [isWhole, setWhole] = useState(false);
   const differing = lastSuccess ? differingArguments(lastSuccess, run) : [];
-  // A success with quite other arguments explains nothing: marks on nearly all of them would be noise.
+  // If most arguments differ from those of the last success, marking them all would not help.
   const isAlike = differing.length <= mostDiffering || 2 * differing.length <= Object.keys(run.args).length;
   const changed = new Map(isAlike ? differing.map((one) => [one.name, one]) : []);
-  // What differs is seen first.
+  // Arguments that differ come first.
   const all = Object.entries(run.args).toSorted(
     ([one], [other]) => Number(changed.has(other)) - Number(changed.has(one)),
   );

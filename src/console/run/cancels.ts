@@ -10,7 +10,7 @@ export type Cancels = {
   readonly kill: () => void;
   readonly isAsked: boolean;
   readonly isKilling: boolean;
-  /** How often the user has asked for one of the two. */
+  /** How often the user has asked to cancel or to kill the run. */
   readonly asks: number;
   /** Why the last request failed. */
   readonly error: string | null;

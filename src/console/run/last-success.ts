@@ -4,7 +4,7 @@ import { lastSuccessBefore } from '../../client/last-success.ts';
 import { useAnswer } from '../session/answers.tsx';
 import type { Run } from '../words.ts';
 
-/** null: the job has not succeeded before; undefined: not known yet. */
+/** The last success of the job before this run; null: the job has not succeeded before; undefined: not known yet. */
 export function useLastSuccess(run: Run): Run | null | undefined {
   const { data } = useAnswer(['last success', run.run_id], (client, signal) => lastSuccessBefore(client, run, signal), {
     staleTime: Number.POSITIVE_INFINITY,
@@ -24,7 +24,7 @@ export function useLaterSuccess(run: Run): string | null | undefined {
   return data;
 }
 
-/** The median duration of the successes of the last 30 days; null: nobody knows; undefined: not known yet. */
+/** The median duration of the successes of the last 30 days; null: no run succeeded; undefined: not known yet. */
 export function useUsualMs(jobId: string): number | null | undefined {
   const { data } = useAnswer(
     ['usual', jobId],

@@ -9,9 +9,9 @@ import { errorWords, type Run, reasonWords, type Step } from '../words.ts';
 import { listWords } from './steps/step-words.ts';
 
 export type RunSentence = {
-  /** In the colour of the status. */
+  /** The beginning, which has the colour of the status. */
   readonly lead: string;
-  /** The words of the program, or of flwd. */
+  /** The message of the program, or of flwd. */
   readonly why: string;
   readonly rest: string;
   /** Changes every second while the run runs, so it is not announced. */

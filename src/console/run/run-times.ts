@@ -8,9 +8,9 @@ import { type Axis, axisOf } from './steps/time-axis.ts';
 export type RunTimes = {
   readonly bars: StepBars;
   readonly axis: Axis;
-  /** Measured like the usual duration. */
+  /** How long the run worked, measured like its usual duration. */
   readonly workMs: number;
-  /** For its turn and for approvals. */
+  /** How long the run waited for its turn and for approvals. */
   readonly waitedMs: number;
 };
 

@@ -1,11 +1,11 @@
-// Short forms of what is too long to show.
+// Short forms of values that are too long to show.
 
-/** `run_01M8…S953VJJ0`: both ends of an id tell it from others. */
+/** `run_01M8…S953VJJ0`: the two ends of an id are enough to recognize it. */
 export function idWords(id: string): string {
   return id.length <= 20 ? id : `${id.slice(0, 8)}…${id.slice(-8)}`;
 }
 
-/** Two lists of different lengths differ by their lengths first. */
+/** If two lists have different lengths, shows only their lengths. */
 export function shortLists(was: string, is: string): { readonly was: string; readonly is: string } {
   const [before, after] = [listOf(was), listOf(is)];
   if (!before || !after) return { was, is };
@@ -18,7 +18,7 @@ export function valueWords(text: string): string {
   return listOf(text)?.join(', ') ?? text;
 }
 
-/** `["web1","web2"]`, as arguments are compared; undefined: it is no list. */
+/** Reads a list from its JSON, such as `["web1","web2"]`; undefined: the text is not a list. */
 function listOf(text: string): readonly string[] | undefined {
   if (!text.startsWith('[')) return undefined;
   try {

@@ -151,7 +151,7 @@ function Fold(o: {
   );
 }
 
-/** The parent's events do not tell what happens in its sub-runs. */
+/** A sub-run is polled, because the events of its parent do not report what happens in it. */
 const pollMs = 2_000;
 
 /** The steps of a sub-run, in the list of its parent. They lead to the page of the sub-run. */
@@ -161,7 +161,7 @@ function SubRun({
   of,
 }: {
   readonly runId: string;
-  /** The parent has ended, and so has its sub-run. */
+  /** The parent has ended, and therefore also its sub-run. */
   readonly isOver: boolean;
   readonly of: RowsProps;
 }): ReactNode {
@@ -195,7 +195,7 @@ function SubRunRows(o: RowsProps & { readonly run: Run; readonly attempts: reado
 
 type Line = { readonly key: string; readonly name: string; readonly bars: readonly StepBar[] };
 
-/** One thick line, or a thin one for each instance. */
+/** Draws one thick line, or a thin line for each instance. */
 function Track({
   axis,
   lines,
@@ -229,7 +229,7 @@ function trackWords(lines: readonly Line[]): string {
   return lines.flatMap(({ bars }) => bars.map(({ words }) => words)).join(', ') || 'did not start';
 }
 
-/** The lines share the height of the row. */
+/** Where a line is in the row, in percent of its height. */
 function linePlace(line: number, count: number): string {
   return (14 + (line * 72) / Math.max(5, count - 1)).toFixed(1);
 }

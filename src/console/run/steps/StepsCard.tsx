@@ -18,7 +18,7 @@ import { cutWords } from './time-axis.ts';
 
 const StepGraph = onDemand('the graph', async () => (await import('../../graph/StepGraph.tsx')).StepGraph);
 
-/** Longer lists fold what is fine, as phones do. */
+/** Longer lists collapse steps that need no attention. On phones all lists do. */
 const mostRows = 14;
 
 export function StepsCard({

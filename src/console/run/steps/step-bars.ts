@@ -11,14 +11,17 @@ type TimedRun = Pick<Run, 'rerun_of' | 'created_at' | 'started_at' | 'finished_a
 };
 
 export type StepBar = Span & {
-  /** `waiting`: for other steps, for a slot or for a retry. */
+  /** `waiting`: the step waits for other steps, for a slot or for a retry. */
   readonly look: 'waiting' | StepStatus;
   readonly words: string;
 };
 
 export type StepBars = ReadonlyMap<string, readonly StepBar[]>;
 
-/** By step. A step waits from the end of the steps that it needs, or of its last attempt, until it starts. */
+/**
+ * Returns the bars by step. A step waits from the end of the steps that it needs, or of its last attempt, until it
+ * starts.
+ */
 export function barsOf(run: TimedRun, attempts: readonly Step[], nowMs: number): StepBars {
   const attemptsOf = Map.groupBy(attempts, ({ step_id: id }) => id);
   const ends = new Map(run.steps.map(({ step_id: id, finished_at: at }) => [id, at]));
@@ -32,12 +35,12 @@ export function barsOf(run: TimedRun, attempts: readonly Step[], nowMs: number):
   );
 }
 
-/** Whether the step worked meanwhile, and did not only wait. */
+/** Whether the step worked during this time, and did not only wait. */
 export function isWork({ look }: StepBar): boolean {
   return look !== 'waiting' && look !== 'waiting_approval';
 }
 
-/** From the first start of an attempt to the last end. */
+/** The span from the first start of an attempt to the last end. */
 export function wholeSpan(bars: readonly StepBar[]): Span | null {
   const ran = bars.filter(({ look }) => look !== 'waiting');
   if (ran.length === 0) return null;

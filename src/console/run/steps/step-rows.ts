@@ -1,5 +1,5 @@
-// The rows of the list of steps: which are shown, and which are folded. Instances are folded into their step. The list
-// opens by itself on what failed, asks or is chosen.
+// The rows of the list of steps: which are shown, and which are folded. Instances are folded into their step. A step is
+// unfolded by itself if an instance failed, waits for an approval or is selected.
 
 import type { StepStatus } from '../../../domain/run.ts';
 import type { Step } from '../../words.ts';
@@ -11,11 +11,11 @@ export type StepRow = {
   readonly depth: number;
   readonly step: Step;
   readonly instances: readonly Step[];
-  /** null: it cannot be unfolded. */
+  /** null: the row cannot be unfolded. */
   readonly isOpen: boolean | null;
 };
 
-/** Stands for several steps of one status. */
+/** A row that stands for several steps of the same status. */
 export type RestRow = {
   readonly kind: 'rest';
   readonly key: string;
@@ -54,7 +54,7 @@ export function rowsOf(steps: readonly Step[], o: Options): (StepRow | RestRow)[
 
 const dull: readonly StepStatus[] = ['success', 'skipped', 'pending'];
 
-/** Splits the steps where the status changes, and around each that must be seen. */
+/** Groups neighbouring steps of the same status. A step that must be visible gets a group of its own. */
 function neighbours(steps: readonly Step[], isChosen: (step: Step) => boolean): Step[][] {
   const groups: Step[][] = [];
   for (const step of steps) {
@@ -75,7 +75,7 @@ function stepRows(step: Step, instances: readonly Step[], o: Options): (StepRow 
 function instanceRows(group: Step, instances: readonly Step[], o: Options): (StepRow | RestRow)[] {
   const isSeen = (step: Step): boolean => !dull.includes(step.status) || step.step_id === o.chosen;
   const seen = instances.filter(isSeen);
-  // The user has opened it to see them all.
+  // The step is unfolded although no instance needs attention, so the user wants to see all of them.
   if (seen.length === 0) return instances.map((one) => stepRow(one, 1, o));
   const rests = [
     ...Map.groupBy(

@@ -33,14 +33,14 @@ export function instancesWords(instances: readonly Step[]): { readonly text: str
   return { text: open > 0 ? `${all - open} of ${all} done` : `${all} instances`, isFailed: false };
 }
 
-/** A step that was asked to wait did not work: its time is called a wait. */
+/** How long a step took. An approval only waits, so its time is called a wait. */
 export function stepTime(step: Step, nowMs: number): string {
   const words = tookWords(step, nowMs);
   if (words === '') return '–';
   return step.kind === 'approval' ? `${words} wait` : words;
 }
 
-/** What a step waits for, why it did not run or failed, who approved it. Empty for one that has just succeeded. */
+/** Says what a step waits for, why it failed or did not run, or who approved it. Empty for a plain success. */
 export function stepNote(run: Run, step: Step, nowMs: number): string {
   const { status, message, reason, approval, attempt } = step;
   if (isKept(run, step)) return keptWords;
@@ -60,7 +60,7 @@ function pendingNote({ steps }: Run, { needs, not_before: notBefore, attempt }: 
   return open.length === 0 ? '' : `after ${listWords(open.map(({ step_id: id }) => id))}`;
 }
 
-/** The needed step that failed or did not run. */
+/** The first needed step that did not succeed. */
 function missingNeed({ steps }: Run, { needs }: Step): string {
   const missing = steps.filter(({ step_id: id, status }) => needs.includes(id) && status !== 'success');
   return missing[0]?.step_id ?? 'a step that failed';

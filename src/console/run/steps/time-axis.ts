@@ -6,16 +6,16 @@ import { spanWords } from '../../../client/took.ts';
 export type Span = { readonly fromMs: number; readonly toMs: number };
 
 export type Axis = {
-  /** Where a time is, from 0 to 1. */
+  /** The position of a time on the axis, from 0 to 1. */
   readonly share: (ms: number) => number;
   readonly ticks: readonly { readonly share: number; readonly words: string }[];
-  /** How long steps worked. */
+  /** How long any of the steps worked. */
   readonly workMs: number;
   /** The pauses that are drawn shorter than they were. */
   readonly cuts: readonly Span[];
 };
 
-/** The most that a pause takes of the axis, in relation to all work. */
+/** The longest that a pause is drawn, as a share of all work. */
 const widestPause = 0.045;
 const mostTicks = 5;
 
@@ -51,7 +51,7 @@ export function axisOf(work: readonly Span[], all: Span): Axis {
 
 type Piece = Span & { readonly isWork: boolean };
 
-/** Work and pauses in turn, from the first instant to the last. */
+/** Splits the time into work and pauses, in order. */
 function piecesOf(work: readonly Span[], all: Span): Piece[] {
   const pieces: Piece[] = [];
   let atMs = Math.min(all.fromMs, work[0]?.fromMs ?? all.fromMs);
@@ -86,7 +86,7 @@ const steps = [
   ...[1, 2, 3, 6, 12].map((n) => ({ ms: n * hourMs, unitMs: hourMs, unit: 'h' })),
 ];
 
-/** Ticks count the work, so that they agree with the durations of the steps. */
+/** Ticks count only the time of work, so that they agree with the durations of the steps. */
 function ticksOf(pieces: readonly Piece[], workMs: number, share: (ms: number) => number): Axis['ticks'] {
   const step = steps.find(({ ms }) => workMs / ms <= mostTicks) ?? {
     ms: Math.ceil(workMs / mostTicks / dayMs) * dayMs,
