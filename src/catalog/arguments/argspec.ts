@@ -99,8 +99,8 @@ function checkSubschema({ schema, path }: Subschema): MemberError[] {
 
 function checkPattern(pattern: string, addError: (message: string) => void): void {
   try {
-    // The standard asks for ECMA-262, and clients check with their own RegExp. Only compiled here: running it might
-    // never end.
+    // The standard asks for ECMA-262, and clients check with their own RegExp. The pattern is only compiled here,
+    // because running it might never end.
     RegExp(pattern, 'u');
     compilePattern(pattern);
   } catch (error) {

@@ -46,7 +46,7 @@ export function compileArgspec(argspec: JsonObject): ArgumentCheck {
     verbose: true,
     strict: false,
     strictNumbers: true,
-    // So that 0.35 counts as a multiple of 0.05.
+    // With this precision, 0.35 counts as a multiple of 0.05.
     multipleOfPrecision: 9,
     meta: false,
     validateSchema: false,

@@ -21,8 +21,8 @@ export function toMemberErrors(
 
 /**
  * A schema may help: `says` describes the value it wants, and `hints` explains unknown members. `noun` names the kind
- * of member. Only what an author wrote is YAML. Returns undefined for an error that only repeats a better one: that of
- * `if`, or of a branch of `propertyNames`.
+ * of member. `isYaml` is for values that an author wrote. Returns undefined for an error that only repeats a better
+ * one: that of `if`, or of a branch of `propertyNames`.
  */
 export function toMemberError(
   error: ErrorObject,

@@ -4,8 +4,8 @@
 const plainName = /^[A-Za-z_][A-Za-z0-9_]*$/;
 
 /**
- * Those of traces are flwd's own. The others also act on programs around the script. glibc's are those it ignores for
- * setuid programs (ld.so(8)).
+ * The variables of traces are flwd's own. The others also affect programs around the script. Those of glibc are the
+ * ones that it ignores for setuid programs (ld.so(8)).
  */
 const reservedInEnvironment =
   /^(?:PATH|IFS|ENV|SHELLOPTS|PS4|TRACEPARENT|TRACESTATE|GCONV_PATH|GLIBC_TUNABLES|LOCPATH|NLSPATH|(?:BASH|LD_|FLWD_|MALLOC_).*)$/;

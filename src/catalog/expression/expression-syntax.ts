@@ -31,9 +31,9 @@ export const deliveryRoots = ['body', 'headers', 'query', 'event'] as const;
 export const notificationRoots = ['event', 'message', 'run'] as const;
 /** What the expressions of a trigger may name: the run that has ended, as the API shows it. */
 export const endedRunRoots = ['run'] as const;
-/** What the expressions of a trigger may name that follows files. */
+/** What the expressions of a trigger that follows files may name. */
 export const fileRoots = ['file'] as const;
-/** What the expressions of a trigger may name that has a check. */
+/** What the expressions of a trigger that has a check may name. */
 export const checkRoots = ['check'] as const;
 const allRoots = [...roots, ...deliveryRoots, ...notificationRoots, ...fileRoots, ...checkRoots];
 export type Root = (typeof allRoots)[number];
@@ -52,7 +52,7 @@ export type Expression = {
   /** The type that CEL infers: `bool`, `string`, `dyn` and so on. */
   readonly type: string;
   readonly references: References;
-  /** Whether its cost can grow with the values. */
+  /** Whether the cost of the expression can grow with the values. */
   readonly isCostly: boolean;
 };
 
@@ -104,7 +104,7 @@ export function describe(error: unknown): string {
   return error.range ? `${inWords(words)} (character ${error.range.start + 1})` : inWords(words);
 }
 
-/** A summary may repeat a value. */
+/** Cuts the summary, because it may repeat a value. */
 function inWords(summary: string): string {
   const words = printable(withPlainNames(summary));
   const shown = words.length > messageLimitChars ? `${words.slice(0, messageLimitChars)}…` : words;
@@ -156,7 +156,7 @@ function survey(ast: ASTNode, known: readonly Root[]): { references: References;
     const [name, receiver, args] = call;
     assertKnown('function', name, methods);
     isCostly = true;
-    // Loaded here, because the time of an evaluation is limited.
+    // RE2 is loaded here, because the time of an evaluation is limited.
     if (name === 'matches') re2();
     visit(receiver, variables);
     if (comprehensions.has(name)) loops += 1;

@@ -103,7 +103,7 @@ function compute(expression: Expression, visible: Readonly<Record<string, unknow
   }
 }
 
-/** Only the values that the expression refers to: copying the outputs of 500 steps would be expensive. */
+/** Takes only the values that the expression refers to: copying the outputs of 500 steps would be expensive. */
 function toVisible(scope: ExpressionScope, references: References): Readonly<Record<string, unknown>> {
   const toCel = createToCel();
   const choose = chooseFrom(references, toCel);

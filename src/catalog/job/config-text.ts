@@ -13,9 +13,9 @@ import type { Yielder } from '../../lib/yielder.ts';
 const simpleLimit = 16 * 1024;
 /** A dense config.yaml of 256 KiB has 90,000 lexemes; 260,000 take 2.5 s. */
 const lexemeLimit = 100_000;
-/** Documents, directives, and comments between them. */
+/** The limit for documents, directives, and comments between them. */
 const tokenLimit = 1000;
-/** Counted before anything is composed: 9,000 aliases cost a second. */
+/** Aliases are counted before anything is composed: 9,000 of them cost a second. */
 const aliasLimit = 100;
 /** The lexer emits this mark before the text of a scalar, whatever the text begins with. */
 const scalarMark = '\u{1f}';

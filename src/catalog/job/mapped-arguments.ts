@@ -24,7 +24,7 @@ export function readExpression(
   }
 }
 
-/** Arguments that the job does not have, and required ones that no expression gives. */
+/** Finds arguments that the job does not have, and required ones that no expression gives. */
 export function checkNames(
   args: Readonly<Record<string, string>>,
   { argspec }: Pick<JobDefinition, 'argspec'>,

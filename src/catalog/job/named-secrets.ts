@@ -4,7 +4,10 @@ import type { JobDefinition, JsonObject } from '../../domain/job.ts';
 import { secretDefaultOf } from '../arguments/arguments.ts';
 import { storedSecretIn } from '../arguments/secret-arguments.ts';
 
-/** In its environment, the defaults of its arguments, its schedules, its webhooks and the arguments of its sub-runs. */
+/**
+ * Finds the names in the job's environment, the defaults of its arguments, its schedules, its webhooks and the
+ * arguments of its sub-runs.
+ */
 export function namedSecrets(job: JobDefinition): ReadonlySet<string> {
   const defaults = job.secretArgs.map((name) => secretDefaultOf(job, name) ?? null);
   const scheduled = job.schedules.flatMap(({ args }) => job.secretArgs.map((name) => argumentOf(args, name)));

@@ -134,7 +134,7 @@ function toSchedule(raw: RawSchedule, jobId: string): JobSchedule {
   const { cron = null, timezone = null, args = {}, jitter = '0s' } = raw;
   const atMs = toAtMs(raw.at);
   const hash = createSha256()
-    // The same id as before instances had a time zone.
+    // Gives the same id as before instances had a time zone.
     .update(canonical([jobId, cron ?? `at ${atMs}`, timezone ?? 'UTC', args]))
     .digest('hex');
   return {

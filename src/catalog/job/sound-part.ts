@@ -8,10 +8,10 @@ import { checkConfig } from './config-schema.ts';
 
 /** Removing a member can make the one around it incomplete. */
 const mostRounds = 4;
-/** These are checked against each other. */
+/** Keys that are checked against each other. */
 const whatRuns = ['command', 'steps', 'composition', 'executor', 'image', 'ulc_profile'];
 
-/** Each can hold the arguments of a job. */
+/** Keys that can hold the arguments of a job. */
 export const argumentKeys = ['argspec', 'args', 'arguments'] as const;
 
 type Path = readonly string[];
@@ -48,9 +48,9 @@ export function soundPart(value: JsonValue, formErrors: readonly MemberError[]) 
         /** Whether the error is in the file as written, and not a result of what was removed. */
         isReal: (error: MemberError): boolean =>
           !unsure.some((path) => isWithin(error.path, path)) &&
-          // Except for the check whether two schedules are the same.
+          // Leaving out a part of a schedule may make it the same as another one.
           !(isLeftOut('schedules') && error.path[0] === 'schedules' && error.path.length === 2) &&
-          // Expressions may use what was left out of another step, and what a step runs after.
+          // An expression depends on other steps and on what its step runs after, and both may have been left out.
           !(isLeftOut('steps') && isOfExpression(error.path)),
         /** False when the arguments were removed, or may stand under a mistyped key. */
         areArgsKnown:
@@ -62,7 +62,10 @@ export function soundPart(value: JsonValue, formErrors: readonly MemberError[]) 
   return undefined;
 }
 
-/** The member itself, or the member that requires it. Never an item of a list, because the others would move. */
+/**
+ * The member to leave out: the one with the error, or the one that requires it. Never an item of a list, because the
+ * others would move.
+ */
 function leftOutFor(config: JsonObject, { path, spot }: MemberError): Path | undefined {
   // The graph makes no sense without one of its steps.
   if (path[0] === 'steps' && (path.length < 3 || path[2] === 'id')) return ['steps'];

@@ -51,7 +51,7 @@ export function readWebhooks(
   return { webhooks: webhooks.map((raw) => ({ ...toTerms(raw), name: raw.name })), errors };
 }
 
-/** Takes terms without errors. */
+/** Converts terms that have no errors. */
 export function toTerms(raw: RawTerms): WebhookTerms {
   return {
     scheme: raw.scheme,

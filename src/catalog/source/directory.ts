@@ -11,7 +11,7 @@ import { childOf } from './source-path.ts';
 
 export type Directory = {
   readonly subdirectories: ReadonlySet<string>;
-  /** Empty when there is no job here. With two, the author has to remove one. */
+  /** Empty when there is no job here. If there are two, the author has to remove one. */
   readonly configFiles: readonly ConfigFile[];
   /** The files of a job in the directory; empty when it belongs to no job. */
   readonly files: readonly string[];

@@ -13,7 +13,7 @@ const limitBytes = 64 * 1024;
 /** Whether `.flwdignore` names the path, which is relative to the source's root. */
 export type Ignore = (path: string, isDirectory: boolean) => boolean;
 
-/** Holds the config.yaml of the job above it, as in older jobs. */
+/** A folder that holds the config.yaml of the job above it, as in older jobs. */
 export const olderForm = 'config.d';
 
 /** Whether a directory of this name may contain jobs. Other directories are not walked. */

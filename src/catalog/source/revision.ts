@@ -68,7 +68,10 @@ async function pump(
   }
 }
 
-/** Neither follows a link nor waits for the writer of a pipe. Undefined: there is no regular file at this path. */
+/**
+ * Opens a file, but neither follows a link nor waits for the writer of a pipe. Returns undefined if there is no regular
+ * file at this path.
+ */
 export async function openRegular(path: string): Promise<FileHandle | undefined> {
   let file: FileHandle;
   try {

@@ -95,7 +95,10 @@ export function createSnapshots(o: Excluded & { readonly dir: string }) {
   return { take, dirOf };
 }
 
-/** One at a time: another job with the same files may be copied at the same time, and must keep its copy. */
+/**
+ * Puts copies in place one at a time: another job with the same files may be copied at the same time, and must keep its
+ * copy.
+ */
 const placing = createSerial();
 
 /** Returns undefined when the directory changed while it was copied. */

@@ -202,7 +202,7 @@ function lookAt(dir: string): Look | undefined {
   return stat && { stat, atMs };
 }
 
-/** The look must come before the directory was read, so that a change in between shows later. */
+/** The look must be from before the directory was read, so that a change in between shows later. */
 function stampOf(dir: string, { stat, atMs }: Look, files: readonly string[]): Stamp {
   const stats = [stat, ...files.map((name) => statOf(join(dir, name)))];
   const newestMs = Math.max(...stats.map((of) => of?.ctimeMs ?? 0));

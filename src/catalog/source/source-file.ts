@@ -89,7 +89,10 @@ export function statOf(path: string): Stats | undefined {
   }
 }
 
-/** Names a directory, also when another gets its inode. The mode decides whether it can be read and watched. */
+/**
+ * Identifies a directory, even if another one gets its inode later. The mode decides whether it can be read and
+ * watched.
+ */
 export function identityOf({ dev, ino, birthtimeMs, mode }: Stats): string {
   return `${dev} ${ino} ${birthtimeMs} ${mode}`;
 }

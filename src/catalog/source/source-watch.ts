@@ -127,7 +127,9 @@ function createAbsence({ source: { name, path }, log, ...o }: Options, tree: Sou
   let hadJobs = false;
   let isMissing = false;
 
-  /** Which folder had the jobs of earlier starts is not known: one with any file in it counts as theirs. */
+  /**
+   * It is not known which folder had the jobs of earlier starts, so a folder with any file in it counts as that folder.
+   */
   function isReplaced(root: string | undefined): boolean {
     return rootWithJobs === undefined ? hadJobs && isEmpty(path) : root !== rootWithJobs;
   }
@@ -167,7 +169,7 @@ function createFailures({ source: { name }, log }: Options) {
   let dueAtMs = 0;
   return {
     isFailing: () => count > 0,
-    /** Whether it is time to read again. After `true`, it is not until that reading has failed, too. */
+    /** Returns true once it is time to read again, then false until that reading has failed, too. */
     retry(): boolean {
       const isDue = performance.now() >= dueAtMs;
       if (isDue) dueAtMs = Number.POSITIVE_INFINITY;
