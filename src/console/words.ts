@@ -42,7 +42,8 @@ export function reasonWords(reason: string | null): string {
 }
 
 /**
- * What the program said. Leaves out the exit code if there is more, because it does not tell one error from another.
+ * The message of the program. Leaves out the exit code if there is more text, because the code does not help to tell
+ * errors apart.
  */
 export function errorWords(message: string): string {
   return message.replace(/^(\S+: )?exited with code \d+: /, '$1');
@@ -184,7 +185,7 @@ export function inZone(sentence: string, zone: string): string {
 export function isOwnZone(zone: string): boolean {
   if (zone === timeZone) return true;
   try {
-    // `Etc/UTC` and `UTC` are one.
+    // `Etc/UTC` and `UTC` are the same zone.
     return new Intl.DateTimeFormat('en-GB', { timeZone: zone }).resolvedOptions().timeZone === timeZone;
   } catch {
     // The server knows a zone that the browser does not.
@@ -233,7 +234,7 @@ export function exactTime(timestamp: string): string {
 
 const dayAndClock = new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium', timeStyle: 'short' });
 
-/** "25 Nov 2026, 02:30": where both count, however long ago it is. */
+/** "25 Nov 2026, 02:30". The date and the time are always shown, however long ago it is. */
 export function dayTimeWords(timestamp: string): string {
   return dayAndClock.format(new Date(timestamp));
 }

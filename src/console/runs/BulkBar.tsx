@@ -1,4 +1,4 @@
-// The acts on the chosen runs: run again, retry what failed, compare two, cancel.
+// The actions on the selected runs: run them again, retry what failed, compare two, or cancel.
 
 import { CircleStop, GitCompareArrows, ListRestart, RotateCcw } from 'lucide-react';
 import { type ReactNode, useState } from 'react';
@@ -102,7 +102,7 @@ type Each = ReturnType<typeof useEach>['each'];
 function useReruns(each: Each) {
   const client = useClient();
   const once = useRequestKeys();
-  /** When the first of the reruns was created. */
+  /** When the first of the new runs was created. */
   const [rerunAt, setRerunAt] = useState<string | null>(null);
   const forget = (): void => setRerunAt(null);
   const rerun = (ids: readonly string[], from: 'start' | 'failed'): void => {

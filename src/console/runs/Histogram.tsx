@@ -1,5 +1,5 @@
-// When the runs of the list ended: successes above the line, failures below. Drawing over it chooses the time. Counters
-// know jobs, namespaces, tenants and statuses, so with another filter there is no chart.
+// A chart of when the listed runs ended: successes above the line, failures below. Dragging across it selects a time
+// range. The server counts runs by job, namespace, tenant and status only, so other filters have no chart.
 
 import type { ReactNode } from 'react';
 import type { AnswerOf, QueryOf } from '../../contract/operations.ts';

@@ -143,7 +143,7 @@ function Offered(o: {
             tabIndex={-1}
             aria-selected={index === o.at}
             className={styles.option}
-            // The input would lose the focus before a click.
+            // A click would come too late: the input would have lost the focus by then.
             onPointerDown={(event) => {
               event.preventDefault();
               o.take(completion);
@@ -165,10 +165,10 @@ function Offered(o: {
 }
 
 const typingMs = 300;
-/** A filter that is wrong may be typed only halfway. */
+/** An invalid filter may be only half typed, so its error waits for longer. */
 const halfTypedMs = 2_000;
 
-/** The tokens and what is being typed after them. The caller hears of the whole text a moment after the last key. */
+/** The tokens and the text that is being typed after them. `onChange` is called a moment after the last key. */
 function useQueryText(text: string, onChange: (text: string) => void) {
   const [state, setState] = useState({ tokens: wordsOf(text), draft: '' });
   const whole = toText([...state.tokens, ...wordsOf(state.draft)]);
@@ -184,7 +184,7 @@ function useQueryText(text: string, onChange: (text: string) => void) {
   const write = (tokens: readonly string[], draft: string): void => {
     setState({ tokens: [...tokens], draft });
     clearTimeout(timer.current);
-    // A filter without its value is not finished.
+    // A filter without a value is still being typed, so it is left out.
     const words = wordsOf(draft).filter((word) => !/^-?[a-z]+:$/.test(word));
     const next = toText([...tokens, ...words]);
     if (next === told.current) return;

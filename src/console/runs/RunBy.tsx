@@ -32,7 +32,7 @@ const icons: Readonly<Record<string, Icon>> = {
   check: Radar,
 };
 
-/** A type that is not listed is a step of another run. */
+/** All other types mean that a step of another run started the run. */
 export function triggerIcon(type: string): Icon {
   return icons[type] ?? GitBranch;
 }

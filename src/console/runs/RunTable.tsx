@@ -139,7 +139,7 @@ function Message({ text }: { readonly text: string }): ReactNode {
   );
 }
 
-/** Where the mark of the usual duration is in the track, as RunTable.module.css draws it. */
+/** The position of the mark of the usual duration in the track, as in RunTable.module.css. */
 const usualShare = 0.6;
 const slowShare = 1.35;
 
@@ -149,7 +149,7 @@ function TookAgainst({
   usualMs,
 }: {
   readonly run: RunRow;
-  /** null: nobody knows; undefined: not known yet. */
+  /** null: there is no usual duration; undefined: not known yet. */
   readonly usualMs: number | null | undefined;
 }): ReactNode {
   const now = useNow(10_000, run.started_at !== null && run.finished_at === null);
@@ -163,7 +163,7 @@ function TookAgainst({
       </span>
     );
   }
-  // What did not succeed says nothing about the duration.
+  // Runs that failed or were cancelled are not called slow.
   const isSlow = ms > usualMs * slowShare && (run.status === 'running' || run.status === 'success');
   const asides = [approvalWords(run), isSlow ? 'longer than usual' : ''].filter(Boolean);
   const share = Math.max(0.03, Math.min(1, (ms / Math.max(1, usualMs)) * usualShare));
@@ -193,7 +193,7 @@ function TookOrWaits({ run }: { readonly run: RunRow }): ReactNode {
   );
 }
 
-/** Without a look, only its line. An SVG in each row would take a twentieth longer when the table scrolls. */
+/** Without a look, only the empty track is drawn. With an SVG in each row, scrolling would take a twentieth longer. */
 function Track({ look, share = 0 }: { readonly look?: string; readonly share?: number }): ReactNode {
   const style: Record<string, string> = { '--share': `${share * 100}%` };
   return <span className={styles.track} data-look={look} style={style} aria-hidden="true" />;

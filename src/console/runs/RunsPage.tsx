@@ -70,12 +70,12 @@ export function RunsPage(): ReactNode {
   );
 }
 
-/** The query limited to these times. */
+/** Limits the query to these times. */
 function withinTimes(text: string, fromMs: number, toMs: number): string {
   return withFilters(text, { since: localMinute(fromMs), until: toMs > Date.now() ? null : localMinute(toMs) });
 }
 
-/** As a user would type it. */
+/** Formats a time as a user would type it. */
 function localMinute(ms: number): string {
   return new Date(ms - new Date(ms).getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
 }
@@ -194,7 +194,7 @@ function NoRuns({ query }: { readonly query: RunQuery }): ReactNode {
   );
 }
 
-/** Reads the runs after one end of the list when it comes into view. The next end has its own. */
+/** Reads the next page of runs when the end of the list comes into view. Each page has its own instance. */
 function More(o: {
   readonly cursor: string;
   readonly read: (cursor: string, signal: AbortSignal) => Promise<void>;

@@ -1,4 +1,4 @@
-// Filters with names, above the runs, each with the number of runs that match now. Own ones are kept by this browser.
+// The saved filters above the runs, each with the number of matching runs. Those of the user are kept in this browser.
 
 import { Bookmark, X } from 'lucide-react';
 import { type ReactNode, useState } from 'react';
@@ -93,7 +93,7 @@ export function amountWords({
   return `${countWords(total)}${isExact ? '' : '+'}`;
 }
 
-/** Keeps the filter that is shown under a name. */
+/** A button that saves the current filter under a name. */
 export function SaveFilter({ text }: { readonly text: string }): ReactNode {
   const { own, save } = useOwnFilters();
   const [name, setName] = useState('');

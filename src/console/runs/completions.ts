@@ -4,11 +4,11 @@ import { listedStatuses, triggerTypes } from '../../domain/run.ts';
 import { type FilterName, filterNames } from './run-query.ts';
 
 export type Completion = {
-  /** What the text becomes. */
+  /** The text that the completion inserts. */
   readonly text: string;
-  /** Beside it, in a quieter tone. */
+  /** Shown beside the text, in a quieter colour. */
   readonly note: string;
-  /** The word is whole, and becomes a token. */
+  /** The inserted word is complete, and becomes a token. */
   readonly isWhole: boolean;
 };
 
@@ -49,7 +49,7 @@ export function completionsOf(draft: string, known: KnownValues): readonly Compl
   return names.slice(0, filterNames.length).map((one) => ({ text: `${one}:`, note: meanings[one], isWhole: false }));
 }
 
-/** Those that begin with the text first, then those that contain it. */
+/** Returns the values that begin with the text, and then those that contain it. */
 function ranked(values: readonly string[], text: string): readonly string[] {
   const wanted = text.toLowerCase();
   const [first, then]: [string[], string[]] = [[], []];

@@ -17,9 +17,9 @@ const pageRows = 100;
 const olderPageRows = 200;
 /** How many rows are read again after events were missed. Rows below them are read when the user scrolls there. */
 const mostReread = 2_500;
-/** `since:2d` moves with the clock. */
+/** Filters such as `since:2d` move with the clock, so the list is read again every minute. */
 const minuteMs = 60_000;
-/** How long the list that was left last is kept for Back. */
+/** How long the last list is kept after the user has left it, in case they go back. */
 const keptMs = 30 * minuteMs;
 
 export function useLiveRuns(query: RunQuery) {
@@ -61,7 +61,7 @@ export function useLiveRuns(query: RunQuery) {
     },
     {
       gcTime: keptMs,
-      // Comparing each value of thousands of rows would take longer than drawing those in sight.
+      // Comparing all values of thousands of rows would take longer than drawing the visible rows.
       structuralSharing: false,
       refetchInterval: query.since === undefined && query.until === undefined ? false : minuteMs,
     },
@@ -128,13 +128,13 @@ function useScrollMemory(place: string, chosen: ReadonlySet<string>): void {
   useEffect(() => {
     if (lastLeft?.place !== place) return undefined;
     const { scrolledPx } = lastLeft;
-    // The new page takes the focus first, which scrolls to its top.
+    // Waits until the new page has taken the focus, because that scrolls to its top.
     const frame = requestAnimationFrame(() => window.scrollTo(0, scrolledPx));
     return () => cancelAnimationFrame(frame);
   }, [place]);
   useLayoutEffect(
     () => () => {
-      // Not the position of now: what is above the table may be gone already, and the browser makes up for it.
+      // The current position may be wrong: if parts above the table are already gone, the browser has adjusted it.
       lastLeft = { place, ...latest.current };
     },
     [place],
@@ -169,7 +169,7 @@ function useCancels() {
 async function readRuns(
   client: Client,
   query: RunQuery,
-  // Asked after each page: rows that the user scrolls to are added meanwhile, and must not be dropped again.
+  // `rows` is called after each page, because rows that the user scrolls to meanwhile must not be dropped.
   { rows, signal }: { readonly rows: () => number; readonly signal: AbortSignal },
 ): Promise<RunPage> {
   let page: RunPage = await client.call('listRuns', { query: { ...query, limit: pageRows }, signal });

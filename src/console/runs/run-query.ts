@@ -9,7 +9,7 @@ type RunQuery = Omit<QueryOf<'listRuns'>, 'limit' | 'offset' | 'cursor'>;
 
 export type ReadQuery = { readonly query: RunQuery; readonly errors: readonly string[] };
 
-/** `-label` leaves out what has the label. */
+/** `-label` excludes runs with the label. */
 export const filterNames = [
   'job',
   'status',
@@ -76,7 +76,7 @@ export function readRunQuery(text: string, nowMs: number): ReadQuery {
         break;
       }
       default:
-        // Ids and other words may contain a colon.
+        // Only words that look like a filter are errors, because ids and other words may contain a colon.
         if (/^-?\w{2,10}:\w/.test(word) && !/\d/.test(name)) errors.push(unknown('filter', name, filterNames, ':'));
         else free.push(word);
     }
@@ -85,7 +85,7 @@ export function readRunQuery(text: string, nowMs: number): ReadQuery {
   return { query, errors };
 }
 
-/** @param end follows every word as it is typed, and does not count towards how near two words are */
+/** @param end is shown after each word, and is ignored when words are compared */
 function unknown(kind: string, word: string, known: readonly string[], end = ''): string {
   const near = nearest(word, known);
   const all = known.map((one) => `${one}${end}`);

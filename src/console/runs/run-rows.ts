@@ -36,7 +36,7 @@ export function withNewest(held: RunRows | null, page: RunPage): RunRows {
 }
 
 export function withOlder(held: RunRows, page: RunPage): RunRows {
-  // A set of all held rows, which may be thousands, would be garbage after each page.
+  // The set holds the ids of the page, because a set of all held rows, which may be thousands, would take more memory.
   const ids = new Set(page.runs.map(({ run_id: id }) => id));
   for (const { run_id: id } of held.rows) ids.delete(id);
   return {
@@ -73,12 +73,12 @@ export type UnderWayStatus = 'running' | 'pending';
 /** The events with which a run leaves the list. */
 export const leaving = { running: ['run.finished'], pending: ['run.started', 'run.finished'] } as const;
 
-/** @returns null: only the server knows the list after this event */
+/** @returns null if the list has to be read again */
 export function withUnderWayEvent(held: UnderWay, { event, data }: Frame, status: UnderWayStatus): UnderWay | null {
   const at = held.runs.findIndex(({ run_id: id }) => id === data.run_id);
   const run = held.runs[at];
   if (leaving[status].some((one) => one === event)) {
-    // A run that is not in the list comes up.
+    // A run that did not fit into the list now does.
     if (held.total > held.runs.length) return null;
     return run ? { ...held, runs: held.runs.toSpliced(at, 1), total: held.total - 1 } : held;
   }

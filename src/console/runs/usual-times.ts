@@ -7,7 +7,7 @@ import type { RunRow } from '../words.ts';
 const staleMs = 300_000;
 const mostJobs = 150;
 
-/** By job; null: nobody knows. A job that is missing is not known yet. */
+/** By job; null: the job has no usual duration. It is not known yet for a job that is missing. */
 export type UsualTimes = ReadonlyMap<string, number | null>;
 
 export function useUsualTimes(rows: readonly RunRow[]): UsualTimes | undefined {
@@ -20,7 +20,7 @@ export function useUsualTimes(rows: readonly RunRow[]): UsualTimes | undefined {
   return useMemo(() => data && new Map(data.jobs.map(({ job_id: id, duration }) => [id, duration.p50_ms])), [data]);
 }
 
-/** Without looking at all rows, which may be thousands. */
+/** Stops early, because there may be thousands of rows. */
 function firstJobs(rows: readonly RunRow[]): string[] {
   const ids = new Set<string>();
   for (const { job_id: id } of rows) {

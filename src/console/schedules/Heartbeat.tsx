@@ -11,7 +11,7 @@ import { ZoneTime } from './ZoneTime.tsx';
 
 type Shown = NonNullable<Schedule['heartbeat']>;
 
-/** How the last call went comes first, so that a narrow line cuts off where it went. */
+/** Shows how the last call went, and then its address, so that a narrow line cuts off the address. */
 export function HeartbeatLine({
   schedule,
   zone,
@@ -19,7 +19,7 @@ export function HeartbeatLine({
 }: {
   readonly schedule: Schedule;
   readonly zone: string;
-  /** Leaves the rest to the panel. */
+  /** Leaves out the address, which the panel shows. */
   readonly isNarrow?: boolean;
 }): ReactNode {
   const { heartbeat } = schedule;
@@ -50,12 +50,12 @@ export function HeartbeatLine({
   );
 }
 
-/** Only the origin of an address is known here. */
+/** The API shows only the origin of an address. */
 function toWords({ origin, secret }: Shown): string {
   return harmless(origin ?? `secret ${secret}`);
 }
 
-/** The part of the panel. */
+/** The heartbeat in the panel of the schedule. */
 export function HeartbeatFacts({ schedule }: { readonly schedule: Schedule }): ReactNode {
   const { heartbeat, timezone } = schedule;
   if (heartbeat === null) return null;

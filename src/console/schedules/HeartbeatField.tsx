@@ -16,7 +16,7 @@ const choices = [
 export function HeartbeatFields(o: {
   readonly terms: HeartbeatTerms;
   readonly change: (terms: HeartbeatTerms) => void;
-  /** As the server has it. */
+  /** The heartbeat that is stored on the server. */
   readonly before: Schedule['heartbeat'];
   readonly error: string | null;
 }): ReactNode {

@@ -1,4 +1,4 @@
-// Pauses all schedules, and says what pauses them, above the page.
+// Pauses all schedules, and says above the page which pauses are in force.
 
 import { Pause, Play } from 'lucide-react';
 import { type ComponentProps, type ReactNode, useEffect, useRef, useState } from 'react';
@@ -21,7 +21,7 @@ export function usePausing() {
   const { act, error } = useActs(() => {
     for (const key of ['schedules', 'fires', 'backfills', 'health']) refresh({ queryKey: [key] });
   });
-  /** The button of an act disappears, and the focus with it. The next button then takes the focus. */
+  /** A button disappears when it is pressed, so the button that replaces it takes the focus. */
   const takesFocus = useRef(false);
   const change: typeof act = (ask) => {
     takesFocus.current = true;
@@ -39,7 +39,7 @@ export function usePausing() {
 
 type Pausing = ReturnType<typeof usePausing>;
 
-/** Only for those who may pause all schedules, while nobody has. */
+/** A button to pause all schedules, for callers who may do so and unless they are already paused. */
 export function PauseAll(o: {
   readonly of: List;
   readonly acts: Pausing;
@@ -73,7 +73,7 @@ function schedulesWords(total: number): string {
     : `The ${countOf(total, 'schedule')} start no runs until they are`;
 }
 
-/** What pauses all schedules, above the page. */
+/** The pauses in force, above the page. */
 export function Pauses({ of, acts }: { readonly of: List; readonly acts: Pausing }): ReactNode {
   return (
     <>
@@ -129,7 +129,7 @@ function heldWords(count: number): string {
   return count === 1 ? ' 1 schedule stays held.' : ` ${count} schedules stay held.`;
 }
 
-/** Takes the focus that the button of the last act has left, once this one appears. */
+/** A button that takes the focus when it appears in place of the one that was pressed. */
 function ActButton({ acts, ...rest }: { readonly acts: Pausing } & ComponentProps<typeof Button>): ReactNode {
   const button = useRef<HTMLButtonElement>(null);
   const { takesFocus } = acts;

@@ -31,7 +31,7 @@ export function Next({
   zone = schedule.timezone,
 }: {
   readonly schedule: Schedule;
-  /** That of the page; otherwise the schedule's own. */
+  /** The time zone of the page; by default, that of the schedule. */
   readonly zone?: string;
 }): ReactNode {
   if (!schedule.enabled) return <span className={styles.quiet}>Disabled</span>;
@@ -54,7 +54,7 @@ export function Last({
   isNarrow = false,
 }: {
   readonly schedule: Schedule;
-  /** That of the page; otherwise the schedule's own. */
+  /** The time zone of the page; by default, that of the schedule. */
   readonly zone?: string;
   /** Shows only the icon of the status. */
   readonly isNarrow?: boolean;

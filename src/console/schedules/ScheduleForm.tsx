@@ -96,7 +96,7 @@ function FormDialog(o: {
   );
 }
 
-/** Drafts are for runs: the form of a schedule does not keep one. */
+/** Keeps the form from storing its arguments as a draft, because drafts are for runs. */
 const withoutDraft = { runId: '', isRerun: true };
 
 function OfJob(o: {
@@ -121,7 +121,7 @@ function OfJob(o: {
   const save = (): void => {
     setTried(true);
     if (preview?.kind !== 'fires' || missingHeartbeat(terms.heartbeat) !== null) return;
-    // `body` lacks the values that cannot be read, so the server would not refuse them.
+    // `body` leaves out values that cannot be read, so the server would not refuse them.
     if (args.typed.read.error !== undefined || args.typed.read.fieldErrors.size > 0) return;
     void act(async (client) => {
       const saved =
@@ -159,7 +159,7 @@ function useArguments(job: AnswerOf<'getJob'>, before: Schedule | null) {
   const typed = useTypedArguments(job.id, fields, withoutDraft);
   useEffect(() => {
     if (before) typed.fillIn(JSON.parse(JSON.stringify(before.args)));
-    // Only once: what the user types then must stay.
+    // The form is filled in only once, so that it does not overwrite what the user types.
   }, []);
   return { fields, typed, value: typed.read.args };
 }

@@ -26,7 +26,7 @@ export function SchedulePanel(o: {
   readonly schedule: Schedule;
   readonly open: OpenForm;
   readonly close: () => void;
-  /** The dialog has the title and closes itself. */
+  /** The dialog around the panel has its own title and close button. */
   readonly isInDialog: boolean;
 }): ReactNode {
   const { schedule } = o;
@@ -129,7 +129,7 @@ function PanelActs({
   );
 }
 
-/** What came of the last act. */
+/** Shows the result of the last action. */
 export function ActNotes({ acts }: { readonly acts: ScheduleActs }): ReactNode {
   return (
     <>
@@ -183,7 +183,7 @@ const wall = new Intl.DateTimeFormat('en-GB', {
   timeZone: 'UTC',
 });
 
-/** As the clocks in the time zone of the schedule show it, which stands above. */
+/** Formats a local time of the schedule's time zone, which is shown above. */
 function wallWords(local: string): string {
   return wall.format(new Date(`${local.slice(0, 19)}Z`)).replaceAll(',', '');
 }

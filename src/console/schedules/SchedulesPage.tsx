@@ -31,7 +31,7 @@ const BackfillForm = onDemand('the form', async () => (await import('../backfill
 
 const minuteMs = 60_000;
 const dayMs = 86_400_000;
-/** Beside a narrower page the panel has no room, and in its header only the title and the acts. */
+/** A narrower page has no room for the panel beside the list, and its header only for the title and the buttons. */
 const panelPx = 1_000;
 
 export function SchedulesPage(): ReactNode {
@@ -247,7 +247,7 @@ function leavePanel(panel: HTMLElement | null): void {
   row?.focus({ preventScroll: true });
 }
 
-/** Whose job, name, words or arguments contain each word. */
+/** Returns the schedules whose job, name, sentence or arguments contain all words. */
 function matching(all: readonly Schedule[], filter: string): readonly Schedule[] {
   const words = filter.toLowerCase().split(/\s+/);
   return all.filter((one) => {

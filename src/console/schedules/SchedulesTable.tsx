@@ -22,11 +22,11 @@ import { sentenceIn } from './zone-time.ts';
 
 const hourMs = 3_600_000;
 const weekMs = 7 * 24 * hourMs;
-/** The height of a phone's row with a line for the heartbeat. */
+/** The height of a row on phones with a line for the heartbeat. */
 const threeLinesRem = 5;
-/** Below it, the last run has only the icon of its status, so that the words of the schedule have room. */
+/** In a narrower window, the last run is only the icon of its status, so that the sentence of the schedule has room. */
 const slimPx = 900;
-/** From these widths on, a line for the heartbeat has room beside the other columns. */
+/** The least widths at which the heartbeat has room beside the other columns. */
 const roomyPx = { withArguments: 1_700, without: 1_400 };
 
 export function SchedulesTable(o: {
@@ -142,7 +142,7 @@ function columnsOf(
   ];
 }
 
-/** Those whose last call failed come first. */
+/** Sorts schedules whose last call failed to the top. */
 function heartbeatOrder({ heartbeat }: Schedule): string | null {
   if (heartbeat === null) return null;
   const state = heartbeatState(heartbeat);

@@ -58,7 +58,7 @@ function runsOf({ runs }: Frequent): number {
   return sum(Object.values(runs));
 }
 
-/** One rhythm, at whichever minute: "At 28 minutes past every hour". */
+/** Puts all hourly schedules into one group, whatever their minute. */
 function rhythmOf({ sentence }: Frequent): string {
   return /^At \d+ minutes? past every hour$/.test(sentence) ? 'Every hour' : sentence;
 }
@@ -203,12 +203,12 @@ function DayColumn({
   );
 }
 
-/** The page opens here. Later it stays where people have scrolled to. */
+/** Scrolls to the element once, when the page opens. */
 function useScrolledTo(block: 'nearest' | 'start'): (element: HTMLElement | null) => void {
   return useCallback((element: HTMLElement | null) => element?.scrollIntoView({ block }), [block]);
 }
 
-/** Days below each other, for phones. */
+/** Shows the days one below the other, for phones. */
 function Agenda({ monday, fires, sentences, ...choice }: Times): ReactNode {
   const timeOf = (fire: Fire): Date => wallAt(choice.zone, new Date(fire.nominal_at));
   const now = wallAt(choice.zone, new Date(useNow(60_000)));

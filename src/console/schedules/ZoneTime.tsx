@@ -1,4 +1,4 @@
-// A time by the clocks of a schedule.
+// A time in the time zone of a schedule.
 
 import type { ReactNode } from 'react';
 import { useNow } from '../session/clock.ts';
@@ -13,7 +13,7 @@ export function ZoneTime({
 }: {
   readonly at: string;
   readonly zone: string;
-  /** Says which zone it is, where nothing else does. */
+  /** Adds the name of the zone, for places where nothing else names it. */
   readonly isNamed?: boolean;
 }): ReactNode {
   const now = useNow(60_000);

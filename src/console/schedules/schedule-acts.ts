@@ -16,9 +16,9 @@ export type ScheduleAct = {
 };
 
 export type ScheduleActs = Acts & {
-  /** Only what the caller may do with this schedule. */
+  /** The actions that the caller may perform on this schedule. */
   readonly actsOf: (schedule: Schedule) => readonly ScheduleAct[];
-  /** The last run that was started here. */
+  /** The last run that was started from here. */
   readonly startedId: string | null;
 };
 
@@ -59,7 +59,10 @@ export function useScheduleActs(open: OpenForm): ScheduleActs {
   return { ...acts, actsOf, startedId };
 }
 
-/** A single time and the starts of a server or a host are not repeated. */
+/**
+ * Whether a backfill is possible. Schedules for a single time, or for the start of a server or a host, have no past
+ * times.
+ */
 function hasPastTimes({ cron }: Schedule): boolean {
   return cron !== null && !['@reboot', '@boot'].includes(cron);
 }

@@ -9,7 +9,7 @@ export type Fires = AnswerOf<'listScheduleFires'>;
 export type Fire = Fires['fires'][number];
 export type Frequent = Fires['frequent'][number];
 
-/** When a schedule starts its job, by the clocks of its zone. */
+/** When a schedule next starts its job, and its time zone. */
 export type NextTime = { readonly at: string; readonly zone: string };
 
 /** The coming times of schedules that are enabled and not held, the earliest first. */
@@ -29,7 +29,7 @@ export function useSchedules(): Answer<AnswerOf<'listSchedules'>> {
   });
 }
 
-/** `null` for callers who may not read runs. */
+/** In the answer, `run` is `null` for callers who may not read runs. */
 export function useFires(since: Date, until: Date): Answer<Fires> {
   const query = { since: since.toISOString(), until: until.toISOString(), limit: 5_000 };
   return useAnswer(
@@ -41,7 +41,7 @@ export function useFires(since: Date, until: Date): Answer<Fires> {
 
 export type Tally = { readonly succeeded: number; readonly ended: number; readonly missed: number };
 
-/** By schedule. */
+/** Counts the results of runs by schedule. */
 export function tallies({ fires, frequent }: Fires): ReadonlyMap<string, Tally> {
   const found = new Map<string, Tally>();
   for (const { schedule_id: id, runs, missed } of frequent)
@@ -58,7 +58,7 @@ export function tallies({ fires, frequent }: Fires): ReadonlyMap<string, Tally> 
   return found;
 }
 
-/** Whether it starts runs at its times. */
+/** Whether the schedule starts runs at its times. */
 export function isOn({ enabled, held, paused, denied }: Schedule): boolean {
   return enabled && !held && !paused && denied === null;
 }

@@ -8,7 +8,7 @@ import type { ArgumentError } from '../../domain/filled-fields.ts';
 import { useClient } from '../session/session.tsx';
 import type { Schedule } from './schedule-data.ts';
 
-/** `kept`: the address that the server has, which nobody can read. */
+/** `kept` stands for the stored address, which nobody can read. */
 export type HeartbeatTerms = {
   readonly kind: 'kept' | 'none' | 'address' | 'secret';
   /** The address, or the name of the secret. */
@@ -42,7 +42,7 @@ function heartbeatTermsOf(heartbeat: Schedule['heartbeat']): HeartbeatTerms {
   return heartbeat.secret === null ? { kind: 'kept', text: '' } : { kind: 'secret', text: heartbeat.secret };
 }
 
-/** A changed schedule keeps what the form does not show. */
+/** Makes the request body. Members that the form does not show keep their values. */
 export function toBody(
   { jobId, cron, timezone, catchUp, jitter, name, heartbeat }: Terms,
   args: BodyOf<'createSchedule'>['args'],
@@ -63,7 +63,7 @@ export function toBody(
   };
 }
 
-/** Without the member, the server keeps what it has. A caller who may set no heartbeat may still make a schedule. */
+/** Leaves the member out if nothing changes, so that callers who may not set heartbeats can still make schedules. */
 function toHeartbeat(terms: HeartbeatTerms, before: Schedule | null): Pick<BodyOf<'createSchedule'>, 'heartbeat'> {
   const text = terms.text.trim();
   if (terms.kind === 'none') return before?.heartbeat ? { heartbeat: null } : {};
@@ -71,13 +71,13 @@ function toHeartbeat(terms: HeartbeatTerms, before: Schedule | null): Pick<BodyO
   return { heartbeat: terms.kind === 'secret' ? { secret: text } : text };
 }
 
-/** Says which text a chosen heartbeat lacks; the schedule cannot be saved without it. */
+/** Says which text is missing for the selected kind of heartbeat; null if the schedule can be saved. */
 export function missingHeartbeat({ kind, text }: HeartbeatTerms): string | null {
   if (kind === 'none' || kind === 'kept' || text.trim() !== '') return null;
   return kind === 'address' ? 'An address is needed.' : 'The name of a secret is needed.';
 }
 
-/** A date begins a single time; everything else is a pattern. */
+/** Text that begins with a date is a single time; all other text is a pattern. */
 function toWhen(text: string): { readonly cron: string } | { readonly at: string } {
   return /^\d{4}-\d\d-\d\d/.test(text) ? { at: text } : { cron: text };
 }
@@ -90,7 +90,10 @@ export type Preview =
 const settleMs = 200;
 const shownFires = 5;
 
-/** Asks the server when typing pauses. The last answer stays until the next one. null: nothing was asked so far. */
+/**
+ * Asks the server for a preview whenever typing pauses. The last preview stays until the next one arrives. null: no
+ * preview has arrived.
+ */
 export function usePreview(body: BodyOf<'createSchedule'>): Preview | null {
   const client = useClient();
   const [preview, setPreview] = useState<Preview | null>(null);

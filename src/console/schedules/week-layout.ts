@@ -7,11 +7,11 @@ import { wallAt } from './zone-time.ts';
 
 const dayMs = 86_400_000;
 
-/** Targets this far apart are large enough for WCAG 2.2. */
+/** Rows of this height are large enough as targets (WCAG 2.2). */
 const rowPx = 24;
 const emptyPx = 13;
 const padPx = 4;
-/** More than these of one hour and day are only counted. */
+/** If an hour of a day has more times than this, the rest are only counted. */
 const mostOfHour = 12;
 
 type Timed = { readonly fire: Fire; readonly wall: Date };
@@ -66,7 +66,7 @@ export function layOut(monday: Date, fires: readonly Fire[], zone: string): Week
   return { days: byDay.map((day) => placeDay(day, hourTops)), hourTops, heightPx: hourTops.at(-1) ?? 0 };
 }
 
-/** Where a time is in its day. */
+/** The vertical position of a time in its day. */
 export function topOf(wall: Date, hourTops: readonly number[]): number {
   const [top = 0, next = top] = hourTops.slice(wall.getUTCHours(), wall.getUTCHours() + 2);
   return top + ((next - top) * wall.getUTCMinutes()) / 60;

@@ -6,10 +6,10 @@ import { isOwnZone, localTime, timeZone } from '../words.ts';
 type Worded = { readonly sentence: string; readonly timezone: string };
 
 const dayMs = 86_400_000;
-/** `clockOf` writes such years, and the days beside them, with four digits. */
+/** For these years and the days next to them, `clockOf` writes years with four digits. */
 export const [firstYear, lastYear] = [1900, 9998] as const;
 
-/** The zone that all schedules share, otherwise the browser's. */
+/** The zone that all schedules share; if they differ, the browser's. */
 export function zoneOfAll(all: readonly Worded[]): string {
   const [zone = timeZone, ...others] = new Set(all.map((one) => one.timezone));
   return others.length === 0 ? knownZone(zone) : timeZone;
@@ -32,7 +32,7 @@ export function zoneName(zone: string, timestamp: string): string {
   return parts.find(({ type }) => type === 'timeZoneName')?.value ?? '';
 }
 
-/** What `localTime` says, in any zone. */
+/** The same as `localTime`, but in any zone. */
 export function timeIn(zone: string, timestamp: string, nowMs: number): string {
   const clock = clockOf(zone);
   if (isOwnZone(zone) || !clock) return localTime(timestamp, nowMs);
@@ -80,10 +80,10 @@ function clockOf(zone: string): Intl.DateTimeFormat | null {
   if (known !== undefined) return known;
   let clock: Intl.DateTimeFormat | null = null;
   try {
-    // Swedish dates are written as in ISO 8601.
+    // The Swedish format is that of ISO 8601.
     clock = new Intl.DateTimeFormat('sv-SE', { timeZone: zone, dateStyle: 'short', timeStyle: 'medium' });
   } catch {
-    // Times are then the browser's.
+    // Times are then shown in the browser's zone.
   }
   clocks.set(zone, clock);
   return clock;

@@ -1,4 +1,4 @@
-// Acts that change something on the server: one at a time, with the reason why one failed.
+// Sends requests that change something on the server. Says while one is in progress, and why the last one failed.
 
 import { useState } from 'react';
 import type { Client } from '../../client/client.ts';
@@ -6,14 +6,14 @@ import { errorText } from '../../client/error-words.ts';
 import { useClient } from './session.tsx';
 
 export type Acts = {
-  /** Resolves when the act has ended, also when it failed. */
+  /** Resolves when the request has ended, even if it failed. */
   readonly act: (change: (client: Client) => Promise<unknown>) => Promise<void>;
   readonly isBusy: boolean;
-  /** Why the last act failed. */
+  /** Why the last request failed; null: it did not fail. */
   readonly error: string | null;
 };
 
-/** @param changed is called after each act, to read the answers again */
+/** @param changed is called after each request, to refresh the answers on the page */
 export function useActs(changed: () => void): Acts {
   const client = useClient();
   const [isBusy, setBusy] = useState(false);

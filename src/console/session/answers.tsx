@@ -22,12 +22,13 @@ export function AnswersProvider({ children }: { readonly children: ReactNode }):
   return <Answers key={useSession().signOuts}>{children}</Answers>;
 }
 
-/** Holds the answers of one user. Signing out drops it, and every page with it. */
+/** Holds the answers of one user. Signing out removes it and every page in it. */
 function Answers({ children }: { readonly children: ReactNode }): ReactNode {
   const client = useClient();
   const [answers] = useState(createAnswers);
   const readBy = useRef(client);
-  // A new token reads everything again. The page keeps its content until then: somebody may be filling in a form.
+  // With a new token everything is read again. Until then the page keeps its content, because the user may be filling
+  // in a form.
   useEffect(() => {
     if (readBy.current === client) return;
     readBy.current = client;
@@ -87,7 +88,7 @@ function useLastError(key: string, hasNoAnswer: boolean, error: Error | null): E
   return shown;
 }
 
-/** Adds the time limit of an answer. */
+/** Adds the time limit for an answer to the signal. */
 export function limited(signal: AbortSignal): AbortSignal {
   return AbortSignal.any([signal, AbortSignal.timeout(longestAnswerMs)]);
 }
@@ -99,7 +100,7 @@ export function failureOf(answer: Failing): Error | null {
   return answer.error ?? answer.failureReason;
 }
 
-/** The same, as text for a person. */
+/** Why the newest request failed, in words. */
 export function failureText(answer: Failing): string | null {
   const failure = failureOf(answer);
   return failure && errorText(failure);

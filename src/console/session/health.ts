@@ -1,5 +1,5 @@
-// The server's health. It is read again as soon as the stream of events breaks, so a server that is gone is noticed at
-// once, and now and then while all is well: the page is open all day.
+// The server's health. It is read again as soon as the stream of events breaks, so that a server that is gone is
+// noticed at once, and otherwise only every few seconds, because the page is open all day.
 
 import type { AnswerOf } from '../../contract/operations.ts';
 import { type Answer, useAnswer, useRefresh } from './answers.tsx';

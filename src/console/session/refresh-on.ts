@@ -28,8 +28,8 @@ export function useRefreshOn(
 }
 
 /**
- * Keeps a list of runs under way up to date. A run that was created and has left the list since it was read is no
- * change: on a busy server most runs are short.
+ * Keeps a list of runs under way up to date. If a run has both entered and left the list since it was read, the list is
+ * not read again: on a busy server most runs are short.
  */
 export function useRefreshOnRuns<List>(
   queryKey: QueryKey,
@@ -49,11 +49,11 @@ export function useRefreshOnRuns<List>(
     const state = stateOf();
     return state !== undefined && (state.fetchStatus === 'fetching' || state.dataUpdatedAt >= sinceMs);
   };
-  /** @returns whether the list is now as after the event */
+  /** @returns whether the event could be applied to the list */
   const isApplied = (frame: Frame): boolean => {
     const { data: held, dataUpdatedAt: updatedAt } = stateOf() ?? {};
     const next = held === undefined ? null : o.apply(held, frame);
-    // The list counts as read when it was read, and not now.
+    // Keeps the time at which the list was read, because it has not been read now.
     if (next !== null && next !== held) answers.setQueryData<List>(queryKey, next, updatedAt ? { updatedAt } : {});
     return next !== null;
   };

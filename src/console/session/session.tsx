@@ -23,7 +23,7 @@ type Session = {
   readonly signOut: () => void;
 };
 
-/** A request that takes longer was lost on its way, as after the machine has slept. It fails, and is sent again. */
+/** A request that takes longer has been lost, for example because the machine slept. It fails, and is sent again. */
 export const longestAnswerMs = 30_000;
 
 /** The token stays in this tab's storage and goes with the tab. There is no cookie, so no other page can use it. */
@@ -52,7 +52,7 @@ export function SessionProvider({ children }: { readonly children: ReactNode }):
         // If the token has been replaced meanwhile, this answer does not concern the new one.
         if (sessionStorage.getItem(storageKey) === token) {
           setRefusedToken(token);
-          // The user has already said no to what was asked for at the same time.
+          // If the user has closed the dialog since this request was sent, it does not open again.
           if (dismissals.current === before) setRefusal(message);
         }
       }
@@ -71,7 +71,7 @@ export function SessionProvider({ children }: { readonly children: ReactNode }):
           const signal = AbortSignal.timeout(longestAnswerMs);
           await clientWith(given, fetch).call('listRuns', { query: { limit: 1 }, signal });
         } catch (error) {
-          // A token without this scope is valid, too.
+          // A token without this scope is valid too.
           if (!(error instanceof ApiProblem && error.status === 403)) return errorText(error);
         }
         sessionStorage.setItem(storageKey, given);

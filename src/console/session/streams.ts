@@ -140,14 +140,14 @@ async function readStream(
   });
 }
 
-/** Keeps a stream open, as far as the browser's connections allow. */
+/** Keeps a stream open, as far as the browser's limit on connections allows. */
 export async function keepStream(signal: AbortSignal, read: (signal: AbortSignal) => Promise<void>): Promise<void> {
   await keepOpen({ signal, retryMs }, () => withConnection(signal, read));
 }
 
 // Over HTTP/1.1 all windows of a browser share six connections to a server, and requests need some of them. Four locks
-// of the browser stand for the connections that streams may use. A window that gets no lock opens its stream for a
-// second now and then.
+// of the browser stand for the connections that streams may use. A window that gets no lock opens its stream for only a
+// second at a time.
 const mostStreams = 4;
 const momentMs = 1_000;
 

@@ -8,9 +8,7 @@ import { useUnderWay, useUnderWayEvents } from '../runs/under-way.ts';
 import { useScopes } from '../session/scopes.ts';
 import { countWords } from '../words.ts';
 
-/**
- * The number of the page, or nothing. Above an icon there is only room for the number of things that wait for a person.
- */
+/** The number beside the name of a page, or nothing. A collapsed sidebar has room only for the number of approvals. */
 export function Count(o: { readonly href: string; readonly isAboveIcon: boolean }): ReactNode {
   const { href, isAboveIcon } = o;
   if (href === '/runs') return isAboveIcon ? null : <Running />;

@@ -13,7 +13,7 @@ import { jobPath } from '../words.ts';
 import styles from './Sidebar.module.css';
 
 const settleMs = 1_000;
-/** More than fit into a sidebar. */
+/** A sidebar has no room for more. */
 const mostShown = 20;
 
 export function Favourites({ isCollapsed }: { readonly isCollapsed: boolean }): ReactNode {

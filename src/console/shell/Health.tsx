@@ -12,7 +12,7 @@ import styles from './Sidebar.module.css';
 
 export function Health({ isCollapsed }: { readonly isCollapsed: boolean }): ReactNode {
   const { hasToken, isSignedIn, refusal } = useSession();
-  // The server would refuse the request again, and reopen a sign-in dialog that the user has closed.
+  // The server would refuse the request too, and reopen a sign-in dialog that the user has closed.
   const isRefused = refusal !== null || (hasToken && !isSignedIn);
   const health = useHealth(!isRefused);
   useUnreachable();
@@ -34,7 +34,7 @@ export function Health({ isCollapsed }: { readonly isCollapsed: boolean }): Reac
   );
 }
 
-/** A page that says that the server is unreachable must not have a healthy server at its foot. */
+/** Reads the health again when a request cannot reach the server, so that the sidebar does not contradict the page. */
 function useUnreachable(): void {
   const answers = useQueryClient();
   const refresh = useRefresh();

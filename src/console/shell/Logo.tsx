@@ -1,4 +1,4 @@
-// The sign of flwd: lines of a script, and what starts it.
+// The logo of flwd: the lines of a script, and a sign that starts it.
 
 import type { ReactNode } from 'react';
 

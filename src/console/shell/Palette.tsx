@@ -21,7 +21,9 @@ const mostRuns = 4;
 const noJobs: readonly Job[] = [];
 const keptMs = 30_000;
 
-/** The dialog would do it with the next frame. Keys that are pressed before that would go to the page. */
+/**
+ * Takes the focus at once. The dialog would set it one frame later, and keys pressed before that would go to the page.
+ */
 function focusAtOnce(input: HTMLInputElement | null): void {
   input?.focus();
 }
@@ -58,7 +60,8 @@ export function Palette({ close, openHelp }: { readonly close: () => void; reado
         <Base.Popup
           className={`${dialog.dialog} ${styles.palette}`}
           aria-label="Jump to"
-          // On another page there is nothing to return to, and its form takes the focus itself.
+          // If the palette has opened another page, the previous element is gone. A form on that page takes the focus
+          // itself.
           finalFocus={() => {
             if (left.current === 'form') return false;
             return left.current === null && opener instanceof HTMLElement ? opener : document.getElementById('main');

@@ -28,7 +28,7 @@ export function SignIn({ refusal }: { readonly refusal: string }): ReactNode {
     setError(refused);
     field.current?.focus();
   }
-  // The first sign-in has nothing behind it. When a session has ended, the dialog opens above what the user was doing.
+  // At the first sign-in the dialog hides the page. When a session has ended, it opens above what the user was doing.
   const isFirst = !hasToken;
   return (
     <Base.Root open onOpenChange={(isOpen) => !isOpen && dismissSignIn()}>

@@ -64,7 +64,7 @@ export function useKeys(o: {
   }, []);
 }
 
-/** While one of these is open, the keys belong to it. */
+/** While one of these is open, it gets the keys. */
 const opened = 'dialog[open], [role=dialog], [role=alertdialog], [role=menu], [role=listbox]';
 
 function focusedRow(): Element | null {

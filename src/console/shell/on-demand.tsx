@@ -42,6 +42,6 @@ export function onDemand<P extends object>(what: string, load: () => Promise<Com
     }, [Part]);
     return Part === null ? <Loading what={what} /> : <Part {...props} />;
   }
-  // The component shows the error.
+  // Errors are ignored here, because the component shows them.
   return Object.assign(Shown, { preload: () => void loadOnce().catch(() => undefined) });
 }

@@ -11,11 +11,11 @@ export type Entry = {
   readonly key: string;
   /** The id of a job or a name; its matching parts are marked. */
   readonly name: string;
-  /** Before the name, unmarked. */
+  /** Shown before the name. Matches in it are not marked. */
   readonly before?: string;
   readonly note?: string;
   readonly icon: LucideIcon | StepStatus;
-  /** One of the two. */
+  /** An entry has either `href` or `act`. */
   readonly href?: string;
   /** The first field of the page takes the focus. */
   readonly isForm?: boolean;
@@ -33,7 +33,7 @@ const mostRuns = 4;
 type Asked = {
   readonly text: string;
   readonly jobs: readonly Job[];
-  /** The last runs, or those that match. */
+  /** The last runs, or those that match the text. */
   readonly runs: readonly RunRow[];
   readonly favourites: readonly string[];
   readonly commands: readonly Entry[];

@@ -1,4 +1,4 @@
-// The pages of the sidebar, in its order. The letter opens the page after `g`.
+// The pages of the sidebar, in order. Pressing `g` and then the letter opens the page.
 
 import {
   Boxes,

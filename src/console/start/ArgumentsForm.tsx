@@ -30,11 +30,11 @@ type Entry = { readonly field: ArgumentField; readonly index: number };
 type Shared = {
   readonly id: string;
   readonly filled: readonly FieldTexts[];
-  /** The arguments that the fields amount to. */
+  /** The arguments that the fields hold. */
   readonly args: JsonObject;
-  /** The arguments of the run that is run again. */
+  /** The arguments of the run that is run again; null: a new run. */
   readonly before: JsonObject | null;
-  /** The errors to show, by field: those of fields that the user has touched. */
+  /** The errors to show, by field. Only fields that the user has touched have one. */
   readonly fieldErrors: ReadonlyMap<number, string>;
   /** All errors that the server reports. */
   readonly errors: readonly ArgumentError[];
@@ -112,7 +112,7 @@ function Name({ field }: { readonly field: ArgumentField }): ReactNode {
   );
 }
 
-/** Fields that need the whole width. */
+/** Whether a field needs the whole width. */
 function isWide({ kind, itemKind, isLong }: ArgumentField): boolean {
   return kind === 'list' || kind === 'json' || itemKind === 'json' || isLong;
 }
@@ -121,7 +121,7 @@ function nameOf({ title, path }: ArgumentField): string {
   return title ?? path.at(-1) ?? '';
 }
 
-/** A switch is a check box if what an empty field means is known. */
+/** A boolean is a check box if it is known what an empty field means. */
 function isCheck({ kind, isRequired }: ArgumentField, left: LeftEmpty | null): boolean {
   return kind === 'boolean' && (left !== null || !isRequired);
 }
@@ -129,7 +129,7 @@ function isCheck({ kind, isRequired }: ArgumentField, left: LeftEmpty | null): b
 function Field(o: FieldProps): ReactNode {
   const { id, field, filled, left, change, difference } = o;
   const { kind } = field;
-  // An error inside an item is shown there.
+  // An error inside an item is shown at the item.
   const isInside = filled.texts.some((_, index) => errorsOfItem(o.errors, field.path, index).length > 0);
   const error = field.itemFields.length > 0 && isInside ? undefined : o.error;
   const shared = {
@@ -189,7 +189,7 @@ function Was({ difference: { was } }: { readonly difference: Difference }): Reac
   );
 }
 
-/** A secret is typed once, or it is the name of a stored one. */
+/** A secret: either its value, for this run alone, or the name of a stored secret. */
 function SecretInput(o: FieldProps & { readonly shared: Omit<InputProps, 'id' | 'text' | 'set'> }): ReactNode {
   const { id, filled, change, shared } = o;
   /** The secret that was typed before a stored one was chosen. */
@@ -255,7 +255,10 @@ function hintsOf(field: ArgumentField, left: LeftEmpty | null): string[] {
   ];
 }
 
-/** A pattern is for programs: where the author says what is meant, its error alone shows it. */
+/**
+ * Whether the description makes the constraint redundant. Any description replaces a pattern, which few people can
+ * read. The error of the field still shows it.
+ */
 function isSaidBy(description: string | null | undefined, constraint: string): boolean {
   if (!description) return false;
   return constraint.startsWith('matches ') || description.toLowerCase().includes(constraint);
@@ -349,7 +352,7 @@ function ListInput(o: ListProps): ReactNode {
       <Button
         size="small"
         icon={Plus}
-        // The label of the list leads to the button while there is no item; the button keeps its own name.
+        // While the list is empty, its label points to this button, which must keep its own name.
         aria-label={`Add to ${name}`}
         {...(texts.length === 0 && { id: o.id })}
         onClick={() => set([...texts, field.itemFields.length > 0 ? '{}' : ''])}
@@ -377,7 +380,7 @@ function Item(o: ItemProps): ReactNode {
   const { itemFields } = field;
   const [held, setHeld] = useState(() => ({ text, filled: itemTexts(itemFields, text) }));
   const [touched, setTouched] = useState<ReadonlySet<number>>(new Set());
-  // The text was changed elsewhere: another item was removed, or the arguments of an earlier run were filled in.
+  // The text has changed elsewhere: another item was removed, or the arguments of an earlier run were filled in.
   if (held.text !== text) setHeld({ text, filled: itemTexts(itemFields, text) });
   const { filled } = held;
   if (itemFields.length === 0 || filled === null) {

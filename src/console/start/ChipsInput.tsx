@@ -17,7 +17,7 @@ export function ChipsInput(o: {
   const { texts, set, label } = o;
   const input = useRef<HTMLInputElement>(null);
   const [typed, setTyped] = useState('');
-  // The arguments of an earlier run were filled in: their last value is a chip, too.
+  // If the arguments of an earlier run were filled in, their last value is a chip too.
   const isTyping = typed !== '' && texts.at(-1) === typed;
   const chips = isTyping ? texts.slice(0, -1) : texts;
   const write = (text: string): void => {

@@ -20,7 +20,7 @@ export type InputProps = {
   readonly set: (text: string) => void;
 };
 
-/** More are a list that one types into. */
+/** More choices become a list with a text field. */
 const mostSegments = 4;
 /** Long words do not fit side by side. */
 const longestSegment = 16;
@@ -62,12 +62,12 @@ export function FieldInput(o: InputProps): ReactNode {
   );
 }
 
-/** One of few is chosen with a click; one of many is typed. An empty field has the default. */
+/** Few choices are selected with a click; many are filtered by typing. An empty field stands for the default. */
 function ChoiceInput(o: InputProps & { readonly fallback: string }): ReactNode {
   const { field, text, set, left, fallback, label } = o;
   const kind = field.itemKind ?? field.kind;
   const choices = kind === 'boolean' ? ['true', 'false'] : field.choices.map(showValue);
-  // A text that is no choice comes from an earlier run, and the server refuses it.
+  // The text of an earlier run may not be a choice any more. It is shown, and the server refuses it.
   const all = text === '' || choices.includes(text) ? choices : [...choices, text];
   const given = left === null ? null : { value: '', label: `${fallback} (${left.why})` };
   const about = { id: o.id, describedBy: o.describedBy, isWrong: o.isWrong };
@@ -108,8 +108,8 @@ function ChoiceInput(o: InputProps & { readonly fallback: string }): ReactNode {
 type Look = { readonly type: string; readonly inputMode?: 'decimal' };
 
 /**
- * The browser's own input, if its value has the form that the schema wants: the browser's times have no zone. Text that
- * is not a date stays in a text input, because a date input would not show it.
+ * Uses the browser's own input if its values have the form that the schema wants. Its times do not, because they have
+ * no zone. Text that is not a date stays in a text input, because a date input would not show it.
  */
 function lookOf(kind: string, format: string | null, text: string): Look {
   if (kind === 'integer' || kind === 'number') return { type: 'text', inputMode: 'decimal' };
@@ -118,7 +118,7 @@ function lookOf(kind: string, format: string | null, text: string): Look {
   return { type: format === 'email' ? 'email' : format === 'uri' ? 'url' : 'text' };
 }
 
-/** One line, or several once the text has a line break: an `<input>` would remove it. */
+/** An input of one line. It becomes a textarea when the text has a line break, which an `<input>` would remove. */
 export function LineInput(o: {
   readonly shared: Readonly<Record<string, unknown>> & { readonly id: string };
   readonly text: string;

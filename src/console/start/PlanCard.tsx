@@ -1,4 +1,5 @@
-// What would happen: the sentence, the steps, and what the run may do. The last plan stays while the server is asked.
+// Shows what would happen: a sentence, the steps, and what the run may do. The last plan stays until the next one
+// arrives.
 
 import {
   Braces,
@@ -109,7 +110,7 @@ function factsOf(plan: PlanAnswer, job: Job): readonly Fact[] {
   ];
 }
 
-/** These hold for every run, whatever its arguments are. */
+/** The facts that do not depend on the arguments. */
 function factsOfJob(job: Job): readonly Fact[] {
   const { security_profile: profile, timeouts, revision } = job;
   return [
@@ -120,7 +121,7 @@ function factsOfJob(job: Job): readonly Fact[] {
   ];
 }
 
-/** null without any. */
+/** Shows texts as code; null without texts. */
 function codes(texts: readonly string[]): ReactNode {
   if (texts.length === 0) return null;
   return (
@@ -174,7 +175,7 @@ function concurrencyWords(job: Job): ReactNode {
   );
 }
 
-/** A key that is one argument has its title. */
+/** Shows the key of a concurrency group, or the title of the argument if the key is a single argument. */
 function KeyWords({ of, job }: { readonly of: string; readonly job: Job }): ReactNode {
   const field = argumentFields(job.args).find(({ path }) => of === `args.${path.join('.')}`);
   if (!field?.title) return <code>{harmless(of)}</code>;

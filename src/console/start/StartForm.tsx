@@ -34,7 +34,7 @@ export function StartForm({
   workMs,
 }: {
   readonly job: Job;
-  /** Their arguments may be filled in. */
+  /** The runs whose arguments can be filled in. */
   readonly lastRuns: readonly RunRow[];
   /** The steps of the job. */
   readonly graph: ReactNode;
@@ -106,7 +106,7 @@ function useSubmit(form: Form, frame: RefObject<HTMLFormElement | null>, mayStar
   const isOptionWrong = Object.keys(optionErrors).length > 0;
   const focusWrong = (): void => {
     request.setTried();
-    // The field shows its error only now.
+    // Waits a frame, because the field shows its error only then.
     requestAnimationFrame(() => {
       const first = document.getElementById(`field-${Math.min(...fieldErrors.byField.keys())}`);
       const wrong = first ?? frame.current?.querySelector('[aria-invalid="true"]');
@@ -132,7 +132,7 @@ function Heading({ form, lastRuns }: { readonly form: Form; readonly lastRuns: r
   const [last] = lastRuns;
   const fillInLast = (runId: string): void => {
     navigate(`${path}?from=${encodeURIComponent(runId)}`, { replace: true });
-    // Its arguments may have been changed here since they were filled in.
+    // The address may be the same as before, although the user has changed the arguments since.
     known.fillInAgain();
   };
   return (

@@ -14,7 +14,7 @@ export type Copied = {
   readonly options: RunOptions;
 };
 
-/** @param hasToken whether the server needs one, which the command then takes from the environment */
+/** @param hasToken whether the server needs a token. The command takes it from the environment. */
 export function curlCommand({ origin, hasToken, ...copied }: Copied & { readonly hasToken: boolean }): string {
   return [
     `curl ${shellWord(`${origin}/api/v1/runs`)}`,
@@ -39,12 +39,12 @@ export function flwdCommand(
     filled === null || !haveFlags(fields)
       ? wholeArguments(args)
       : fields.flatMap((field, at) => flags(field, filled[at]));
-  // A job without a namespace may have the name of a command.
+  // Without a namespace, the id of a job may be the name of a command.
   const job = jobId.includes('/') ? shellWord(jobId) : `run ${shellWord(jobId)}`;
   return [`flwd --remote ${shellWord(origin)} ${job}`, ...words, ...optionWords(options)].join(' ');
 }
 
-/** Two arguments may have the same flag: `a.b`, and `b` in the object `a`. */
+/** Whether each argument has a flag of its own. The argument `a.b` and `b` in the object `a` have the same flag. */
 function haveFlags(fields: readonly ArgumentField[]): boolean {
   const names = fields.map(flagOf);
   return new Set(names).size === names.length && names.every((name) => /^--[\w.-]+$/.test(name));

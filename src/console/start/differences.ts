@@ -5,12 +5,15 @@ import type { JsonObject } from '../../domain/job.ts';
 
 export type Difference = {
   readonly name: string;
-  /** null: it was not given, or is not given any more. */
+  /** `was` is null if the argument was not given, and `is` is null if it is not given now. */
   readonly was: string | null;
   readonly is: string | null;
 };
 
-/** By argument, in the order of the job. Secrets are never compared: what they were is not known. */
+/**
+ * Returns the differences by argument, in the order of the job. Secrets are left out, because their earlier values are
+ * not known.
+ */
 export function differencesOf(
   fields: readonly ArgumentField[],
   before: JsonObject,

@@ -11,7 +11,7 @@ type Draft = {
 
 const drafts = new Map<string, Draft & { readonly signOuts: number }>();
 
-/** @param signOuts of the session: a draft of a user who has signed out is not shown to the next one */
+/** @param signOuts of the session. The draft of a user who has signed out is not shown to the next user. */
 export function draftOf(jobId: string, signOuts: number): Draft | null {
   const draft = drafts.get(jobId);
   return draft?.signOuts === signOuts ? draft : null;
@@ -32,7 +32,7 @@ export function dropDraft(jobId: string): void {
   drafts.delete(jobId);
 }
 
-/** The text without secrets. null: it cannot be parsed, so it may contain some. */
+/** Returns the text without secrets; null if it cannot be parsed, because it may then contain secrets. */
 function openJson(fields: readonly ArgumentField[], json: string): string | null {
   if (!fields.some(isSecret)) return json;
   const { args, error } = readJsonText(json);

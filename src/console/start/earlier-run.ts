@@ -10,7 +10,7 @@ import { openArguments } from './form-texts.ts';
 
 export type EarlierRun = {
   readonly runId: string;
-  /** The form runs it again, with the changes made there. */
+  /** The form runs this run again, with the changes made in the form. */
   readonly isRerun: boolean;
 };
 
@@ -28,7 +28,7 @@ type FilledFrom = {
   readonly status: RunStatus;
   readonly createdAt: string;
   readonly revision: string;
-  /** Without its secrets. */
+  /** The arguments without secrets. */
   readonly args: JsonObject;
 };
 

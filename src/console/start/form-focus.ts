@@ -1,12 +1,12 @@
-// Puts the focus into the form of a job that was opened to be filled in.
+// Focuses the form of a job if the page was opened to fill it in.
 
 import { type RefObject, useEffect } from 'react';
 import { useHistoryState } from 'wouter/use-browser-location';
 
-/** The state of a navigation whose page is opened for its form. */
+/** The history state of a link that opens the page to fill in its form. */
 export const forForm = { isForForm: true } as const;
 
-/** The first field takes the focus, or the button that starts the job. */
+/** Focuses the first field, or the button that starts the job if there is no field. */
 export function useFormFocus(frame: RefObject<HTMLFormElement | null>): void {
   const state = useHistoryState<typeof forForm | null>();
   useEffect(() => {

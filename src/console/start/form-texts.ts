@@ -26,7 +26,9 @@ export function isSecret(field: ArgumentField | undefined): boolean {
   return field?.kind === 'secret' || field?.itemKind === 'secret';
 }
 
-/** The arguments as a user would type them. It drops those that fit no field: see `heldByNoField`. */
+/**
+ * Converts arguments to the texts that a user would type. Arguments that fit no field are dropped: see `heldByNoField`.
+ */
 export function textsOf(fields: readonly ArgumentField[], args: Arguments): FieldTexts[] {
   return fields.map((field) => {
     const value = valueAt(args, field.path);
@@ -42,8 +44,8 @@ export function textsOf(fields: readonly ArgumentField[], args: Arguments): Fiel
 export type LeftEmpty = { readonly shown: string; readonly why: 'default' | 'as it was' };
 
 /**
- * A default applies if the object that contains it is given. A rerun takes each top-level argument that is not given
- * from the earlier run.
+ * What an empty field stands for. A default applies if the object that contains it is given. A rerun takes each
+ * top-level argument that is not given from the earlier run.
  * @returns null: an empty field has no value
  */
 export function leftEmpty(field: ArgumentField, args: Arguments, before: Arguments | null): LeftEmpty | null {
@@ -58,7 +60,7 @@ export function leftEmpty(field: ArgumentField, args: Arguments, before: Argumen
   return typeof holder === 'object' ? { shown: showValue(defaultValue), why: 'default' } : null;
 }
 
-/** Converts an item of a list of objects to its fields; null: it does not fit them. */
+/** Converts an item of a list of objects to its fields; null if it does not fit them. */
 export function itemTexts(fields: readonly ArgumentField[], text: string): FieldTexts[] | null {
   const { args, error } = readJsonText(text);
   return error !== undefined || heldByNoField(fields, args).length > 0 ? null : textsOf(fields, args);

@@ -8,7 +8,7 @@ export type OptionTexts = {
   readonly priority: string;
   /** `key=value`, separated by commas or line breaks. */
   readonly labels: string;
-  /** Empty: the job's own. */
+  /** Empty: the profile of the job. */
   readonly profile: string;
 };
 
@@ -48,7 +48,7 @@ function toPair(label: string): [key: string, value: string] {
   return [label.slice(0, at), label.slice(at + 1)];
 }
 
-/** One line for the closed section. */
+/** The options in one line, for the closed section. */
 export function optionsSentence({ priority, labels, profile }: OptionTexts): string {
   return [
     `priority ${priority.trim() || 0}`,

@@ -32,7 +32,7 @@ export function useStartForm(job: AnswerOf<'getJob'>, onFilledIn: () => void) {
   });
   const { filled, json, touched, read } = typed;
   const { before } = known;
-  /** A run again overrides the earlier run's arguments with the given ones. */
+  /** A rerun takes the arguments of the earlier run and overrides them with the given ones. */
   const planned = useMemo(
     () => (before === null ? read.args : { ...openArguments(fields, before), ...read.args }),
     [fields, before, read],
@@ -79,7 +79,7 @@ export function useStartForm(job: AnswerOf<'getJob'>, onFilledIn: () => void) {
     ...useChanges(typed, setNote),
     secrets: typedSecrets(fields, filled).map((index) => fields[index]?.path.join('.') ?? ''),
     words,
-    /** The note says the same as `words`, or makes them pointless. */
+    /** The note makes `words` redundant, so they are not shown. */
     isSaid:
       note !== null && (note === words.text || words.tone === 'good' || (note === notValid && words.tone === 'bad')),
     planNote: rerunOf === null ? null : changedWords(job, rerunOf, known.filled?.revision ?? null),

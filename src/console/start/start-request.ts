@@ -23,7 +23,7 @@ type StartRequest = {
   /** Why the last try failed. */
   readonly note: string | null;
   readonly setNote: (note: string | null) => void;
-  /** Opens the page of the run when it has started. */
+  /** Starts the run and opens its page. */
   readonly start: (args: JsonObject, onFailure: () => void) => Promise<void>;
 };
 

@@ -60,7 +60,7 @@ export function useTypedArguments(
     },
     [fields],
   );
-  /** A secret that was typed into its field before stays there. */
+  /** Puts arguments into their fields. A secret that was typed before stays in its field. */
   function putIntoFields(args: ReadArguments['args']): void {
     setFilled((held) =>
       textsOf(fields, args).map((one, index) =>

@@ -27,7 +27,7 @@ export function ErrorNote({
 }: {
   readonly text: string;
   readonly retry?: Retry;
-  /** Links that help. */
+  /** Links that may help. */
   readonly children?: ReactNode;
 }): ReactNode {
   return (
@@ -52,7 +52,7 @@ export function WithCode({ text }: { readonly text: string }): ReactNode {
   return parts.map((part, index) => (index % 2 === 1 ? <code key={`${index} ${part}`}>{part}</code> : part));
 }
 
-/** Says what would be here, and what makes it. */
+/** Says what this place will show, and how to get it. */
 export function Empty({ children }: { readonly children: ReactNode }): ReactNode {
   return <div className={styles.empty}>{children}</div>;
 }
@@ -70,7 +70,7 @@ type Errors = { readonly errors: readonly PartError[]; readonly change: (id: str
 
 const ErrorsContext = createContext<Errors | null>(null);
 
-/** Shows an error that several parts of a page have in common once, above them. One button retries them all. */
+/** If several parts of a page have the same error, shows it once, above them, with one button that retries them all. */
 export function ErrorsOnce({ children }: { readonly children: ReactNode }): ReactNode {
   const [errors, setErrors] = useState<readonly PartError[]>([]);
   const change = useCallback(
@@ -103,7 +103,7 @@ function useSharedError(text: string | null, retry: Retry): boolean {
   const context = useContext(ErrorsContext);
   const id = useId();
   const change = context?.change;
-  // Before the page is painted: an error that another part shows already is not seen twice.
+  // A layout effect, so that a common error is never painted twice.
   useLayoutEffect(() => {
     if (text === null || !change) return undefined;
     change(id, { id, text, retry });
@@ -117,7 +117,10 @@ function isRefused(answer: Answer<unknown>, status: 401 | 403 | 404 = 403): bool
   return failure instanceof ApiProblem && failure.status === status;
 }
 
-/** Undefined if there is no such thing, or the caller may not read it, because retrying cannot help then. */
+/**
+ * Returns how to retry; undefined if the object does not exist or the caller may not read it, because retrying cannot
+ * help then.
+ */
 export function retryOf(answer: Answer<unknown>): Retry {
   return isRefused(answer) || isRefused(answer, 404) ? undefined : answer.refetch;
 }
@@ -126,18 +129,18 @@ export function retryOf(answer: Answer<unknown>): Retry {
 export function Shown<T>(o: {
   readonly of: Answer<T>;
   readonly what: string;
-  /** Links that lead on if it does not exist. */
+  /** Links to show if the object does not exist. */
   readonly whereElse?: ReactNode;
   readonly children: (value: T) => ReactNode;
 }): ReactNode {
   const { data } = o.of;
-  // The dialog that asks for a token says so itself.
+  // The sign-in dialog already says that a token is needed.
   const isAskedFor = useSession().refusal !== null && isRefused(o.of, 401);
   const isMissing = isRefused(o.of, 404);
   // The title of a 404 says the same as its message.
   const error = isAskedFor ? null : isMissing ? (failureOf(o.of)?.message ?? null) : failureText(o.of);
   const retry = retryOf(o.of);
-  // On a page of several parts, one that the token may not read is not an error.
+  // On a page of several parts, a part that the caller may not read is left out without an error.
   const isLeftOut = useContext(ErrorsContext) !== null && isRefused(o.of);
   const isShownAbove = useSharedError(isLeftOut ? null : error, retry);
   return (
@@ -172,7 +175,7 @@ export function Facts({ of }: { readonly of: readonly (readonly [name: string, v
   );
 }
 
-/** A box that scrolls when its content is larger, by keyboard too. */
+/** A box that scrolls if its content is larger. It also scrolls by keyboard. */
 export function Scrolls(o: {
   readonly label: string;
   readonly className?: string;

@@ -90,7 +90,7 @@ function cellsOf(row: string): string[] {
     .map((cell) => cell.trim().replaceAll('\\|', '|'));
 }
 
-/** No alternative contains the character that opens it, so a part that is never closed is scanned once. */
+/** No alternative may contain its own opening character, so an unclosed part is scanned only once. */
 const inlines =
   /`([^`]+)`|\*\*([^*]+)\*\*|__([^_]+)__|\*([^*\s][^*]*)\*|(!?)\[([^[\]]*)\]\(((?:[^()[\]\s]|\([^()[\]\s]*\))+)(?:\s"[^"[\]]*")?\)/g;
 
