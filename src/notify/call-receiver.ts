@@ -11,13 +11,13 @@ export type Attempt =
   | { readonly isDelivered: true }
   | {
       readonly isDelivered: false;
-      /** Describes the error without the address. */
+      /** The error in words, without the address. */
       readonly error: string;
       readonly hasTimedOut: boolean;
       /** The receiver wants no more notifications. */
       readonly isFinal: boolean;
       readonly retryAfterMs: number | null;
-      /** The addresses that took the mail, which was refused for others. */
+      /** The addresses whose server has accepted the mail, if it refused the mail for other addresses. */
       readonly takenBy: readonly string[];
     };
 
@@ -25,7 +25,7 @@ export type Attempt =
 export async function callReceiver(o: {
   readonly id: string;
   readonly request: ChannelRequest;
-  /** By default, every address. */
+  /** Decides which addresses may be called; by default, all of them. */
   readonly mayReach?: MayReach | undefined;
   readonly signer: Signer;
   readonly clock: Clock;
@@ -58,7 +58,7 @@ export async function callReceiver(o: {
   return { ...failedAttempt(answerWords(status)), isFinal: status === 410, retryAfterMs };
 }
 
-/** It is tried again. */
+/** A failed attempt that will be repeated. */
 export function failedAttempt(error: string) {
   return { isDelivered: false, error, hasTimedOut: false, isFinal: false, retryAfterMs: null, takenBy: [] } as const;
 }

@@ -1,4 +1,4 @@
-// The channels as operators see them: what they are, where they send to, and whether a test gets there.
+// The channels as operators see them: their types, where they send to, and whether a test message arrives.
 
 import type { ChannelType } from '../domain/notification.ts';
 import { type Clock, toTimestamp } from '../lib/clock.ts';
@@ -28,7 +28,7 @@ export function createChannelView(o: {
   const { channels, messages, signer, clock, timeoutMs } = o;
   const closing = new AbortController();
 
-  /** The channel, and the request of a test unless the channel has a problem. */
+  /** Returns the channel, and the request for a test message unless the channel has a problem. */
   async function prepare({ name, type }: Channels['list'][number]) {
     const nowMs = clock.now();
     const id = createId('notice', nowMs);
@@ -44,7 +44,10 @@ export function createChannelView(o: {
   return {
     list: (): Promise<readonly ShownChannel[]> =>
       Promise.all(channels.list.map(async (one) => (await prepare(one)).channel)),
-    /** Sends a test message now. `error` is null if the receiver took it. undefined: there is no such channel. */
+    /**
+     * Sends a test message now. `error` is null if the receiver accepted it. Returns undefined if there is no such
+     * channel.
+     */
     async test(name: string): Promise<{ readonly channel: ShownChannel; readonly error: string | null } | undefined> {
       const found = channels.list.find((one) => one.name === name);
       if (!found) return undefined;

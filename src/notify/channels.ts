@@ -32,7 +32,7 @@ const toRequest: Readonly<Record<Exclude<ChannelType, 'mail'>, ToRequest>> = {
   template: toTemplate,
 };
 
-/** Where these services are, unless `url` says otherwise. */
+/** The default addresses of services, which `url` overrides. */
 const services: Readonly<Partial<Record<ChannelType, string>>> = {
   telegram: 'https://api.telegram.org',
   pagerduty: 'https://events.pagerduty.com/v2/enqueue',
@@ -75,7 +75,7 @@ export function createChannels(o: {
     /** Sorted by name. */
     list: [...byName.values()].toSorted((a, b) => (a.name < b.name ? -1 : 1)),
     /**
-     * @param takenBy the addresses that have the mail already
+     * @param takenBy the addresses that have already got the mail
      * @throws ChannelError when there is no such channel, or a secret of it is not stored
      */
     async requestFor(name: string, message: Message, takenBy: readonly string[] = []): Promise<ChannelRequest | Mail> {

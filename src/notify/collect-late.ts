@@ -1,5 +1,5 @@
-// Turns what is late into notifications, by the rules that count now. The row says that it has been told, in the same
-// transaction, so each is told once (ADR 0073).
+// Turns late runs, missing successes and missed times into notifications, by the current rules. Each is marked as told
+// in the same transaction, so it is told once (ADR 0073).
 
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Catalog, entryOrNone } from '../catalog/catalog.ts';
@@ -56,7 +56,7 @@ export async function collectLate(
   while (!signal.aborted) {
     try {
       const untold = await store.late.untold(atOnce);
-      // Until the sources are read, the rules of jobs are not known.
+      // The rules of jobs are not known until the sources have been read.
       if (untold.length > 0 && !o.catalog.isReady) {
         await delay(againMs, undefined, { signal });
         continue;

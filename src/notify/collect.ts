@@ -54,7 +54,7 @@ export async function collectNotifications(
     while (cursor <= toId && !signal.aborted) {
       const reported = await notifications.reported({ fromId: cursor, toId });
       const last = reported.at(-1);
-      // If the query found runs, there may be more of them behind the last one.
+      // If the query found runs, there may be more runs behind the last one.
       const next = last ? last.eventId + 1 : toId + 1;
       const { added, jobs } = await decide(reported, notifications, clock.now());
       const heartbeats = heartbeatsOf(reported);

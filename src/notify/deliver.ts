@@ -81,7 +81,7 @@ export function startDelivery(o: Parts, signal: AbortSignal) {
       if (reports.length === 0) return;
       const attempt = await attemptFor(reports, o, signal);
       calls.heard(notification.origin, attempt.isDelivered || !attempt.hasTimedOut);
-      // The call is not repeated because the disk is full: only storing its result is.
+      // If the disk is full, only storing the result is repeated, and not the call.
       await retryShortage(() => settle(together, attempt, o), { isPassing: isStorageError, signal });
       news.tell(notification, attempt);
     } catch (error) {
@@ -101,7 +101,10 @@ export function startDelivery(o: Parts, signal: AbortSignal) {
   return { wake: wake.raise, ended: run() };
 }
 
-/** Without those whose run has been removed, and the notification with it. */
+/**
+ * Adds its run to each notification. Leaves out notifications whose run has been removed, because they have been
+ * removed with it.
+ */
 async function withRuns(
   notifications: readonly DueNotification[],
   runs: Pick<Store['runs'], 'get'>,
@@ -129,13 +132,13 @@ async function attemptFor(reports: readonly Report[], o: Parts, signal: AbortSig
 }
 
 async function reachFor([first]: readonly Report[], { reachOf, store }: Parts): Promise<MayReach | undefined> {
-  // Only the operator names the address of a channel.
+  // A channel may send to every address, because only the operator can set it.
   if (!first || first.notification.channel !== null) return undefined;
   const { runId } = first.notification;
   return reachOf(first.run.job_id, runId !== null && (await store.runs.wasUntrusted(runId)));
 }
 
-/** All of a digest get the same time for the next attempt, so that they stay together. */
+/** All notifications of a digest get the same time for the next attempt, so that they stay together. */
 async function settle(together: readonly DueNotification[], attempt: Attempt, o: Parts): Promise<void> {
   const { db, notifications } = o.store;
   const [first] = together;
@@ -152,7 +155,7 @@ async function settle(together: readonly DueNotification[], attempt: Attempt, o:
   o.log.warn({ run_id: runId, notice_id: first.id, ...to, attempts, error }, 'gave up delivering a notification');
 }
 
-/** Says once that messages to a channel cannot be sent, and once that they can again. */
+/** Logs once when messages to a channel begin to fail, and once when they can be sent again. */
 function createChannelNews(log: Logger) {
   /** Whether the last call failed, by channel; a channel is missing until the first call after the start. */
   const isFailing = new Map<string, boolean>();
@@ -172,7 +175,7 @@ function createChannelNews(log: Logger) {
   };
 }
 
-/** The calls in progress, and which origin may have the next one. */
+/** Knows the calls in progress, and decides which origin may be called next. */
 function createCalls(onEnd: () => void) {
   const calls = new Map<string, { readonly origin: string; readonly done: Promise<void> }>();
   /** Origins whose last call got no answer in time. */
@@ -185,7 +188,8 @@ function createCalls(onEnd: () => void) {
     isFull: () => calls.size >= mostCalls,
     knownOrigins: () => [...new Set([...hanging, ...[...calls.values()].map(({ origin }) => origin)])],
     /**
-     * Origins that do not answer share all calls but one, and have one call each, so that the others find a free call.
+     * Origins that do not answer get one call each at a time, and never all calls together, so that the others find a
+     * free call.
      */
     mayCall: (origin: string): boolean => {
       const own = countTo(origin);

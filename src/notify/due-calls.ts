@@ -14,7 +14,7 @@ const againMs = 1_000;
 export async function startWhenDue(
   o: {
     readonly startDue: () => Promise<void>;
-    /** When the next call after `nowMs` is due; null when nothing waits. */
+    /** When the next call after `nowMs` is due; null: no call waits. */
     readonly nextDueAtMs: (nowMs: number) => Promise<number | null>;
     readonly wake: WakeSignal;
     readonly clock: DueClock;
@@ -27,7 +27,7 @@ export async function startWhenDue(
   while (!signal.aborted) {
     let timer: NodeJS.Timeout | undefined;
     try {
-      // Taken first: what comes due while calls are started counts as the next.
+      // The time is read first, so that a call that becomes due while others are started is the next one.
       const nowMs = await clock.nowByDatabase();
       await o.startDue();
       const nextAtMs = await o.nextDueAtMs(nowMs);

@@ -8,7 +8,7 @@ import type { Store } from '../store/open.ts';
 import { isStorageError } from '../store/storage-error.ts';
 
 export type DueClock = Clock & {
-  /** Returns the time once every due time in the database has moved with the clock. */
+  /** Waits until every due time in the database has been moved with the clock, and returns the time. */
   readonly nowByDatabase: () => Promise<number>;
 };
 

@@ -40,7 +40,7 @@ type Parts = {
 export function startHeartbeats(o: Parts, signal: AbortSignal) {
   const { store, clock, log } = o;
   const wake = createWakeSignal(signal);
-  /** By schedule, because it has one call at a time. */
+  /** By schedule, because each schedule has one call at a time. */
   const calls = new Map<string, Promise<void>>();
 
   async function startDue(): Promise<void> {
@@ -84,7 +84,7 @@ async function attemptFor(heartbeat: Heartbeat, o: Parts, signal: AbortSignal): 
   const { scheduleId: id, tenant, to } = heartbeat;
   try {
     const url = await openAddress(to, (name) => o.tenantSecret(tenant, name));
-    // The services that watch for heartbeats know a job by its address, and all of them take a GET.
+    // Heartbeat services identify a job by its address, and all of them accept GET.
     const request = { method: 'GET', url, headers: {}, body: null, isSigned: false };
     const { heartbeats, runs } = o.store;
     const mayReach = o.reachOf(await heartbeats.jobId(heartbeat), await runs.wasUntrusted(heartbeat.runId));
@@ -95,7 +95,10 @@ async function attemptFor(heartbeat: Heartbeat, o: Parts, signal: AbortSignal): 
   }
 }
 
-/** Logs when the calls of a schedule begin to fail, work again, or end. The stored row knows what was said before. */
+/**
+ * Logs when the calls of a schedule begin to fail, work again, or are given up. The stored row says what was logged
+ * before.
+ */
 async function tell(heartbeat: Heartbeat, settled: Called, { store, log }: Parts): Promise<void> {
   const { scheduleId, to, attempts, lastCall, lastFailure } = heartbeat;
   const { error, nextAtMs } = settled;

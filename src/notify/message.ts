@@ -20,24 +20,24 @@ export type Message = {
   readonly id: string;
   readonly event: NotifyEvent | 'test' | 'digest';
   readonly tone: Tone;
-  /** One line of plain text, as the members below. */
+  /** One line of plain text, like the following members. */
   readonly headline: string;
   readonly reason: string;
   /** The last lines that the program printed, oldest first; in a digest, a line for each of its messages. */
   readonly lines: readonly string[];
   /** null: flwd.yaml has no `server.public_url`. */
   readonly url: string | null;
-  /** The host, and the command that shows more there. */
+  /** The host, and the command that shows more on it. */
   readonly command: string;
   /** The instance, and the run if there is one. */
   readonly footer: string;
-  /** When it happened. */
+  /** When the event happened. */
   readonly at: string;
   /** The step that waits for an approval. */
   readonly stepId: string | null;
   /** The name of this flwd. */
   readonly instance: string;
-  /** In a digest, the run of its newest message. */
+  /** The run; in a digest, the run of its newest message. */
   readonly run: Run;
   /** The messages of a digest, without lines. */
   readonly parts: readonly Message[];
@@ -67,11 +67,11 @@ const headlines: Readonly<Record<NotifyEvent, string>> = {
   missed: 'missed a time of its schedule',
 };
 const inDigest: Readonly<Partial<Record<NotifyEvent, string>>> = { late: 'late', missed: 'missed' };
-/** The name of an instance that has no other. */
+/** The default name of an instance. */
 const usualName = 'flwd';
 const mostLines = 10;
 const mostTitleChars = 200;
-/** More would fit into no message. */
+/** No message has room for more. */
 const mostParts = 50;
 const mostReasonChars = 1_000;
 const mostLineChars = 500;
@@ -88,7 +88,7 @@ export function createMessages(o: {
   const base = o.publicUrl === null ? null : withoutEndSlash(o.publicUrl);
   const where = `On ${instance === usualName ? host : `${host} (${instance})`}:`;
 
-  /** Without lines. */
+  /** Makes the message of a notification, without its lines. */
   async function aboutOf(report: Report): Promise<Message> {
     const { notification, run } = report;
     const { id, event, stepId, late } = notification;
@@ -139,7 +139,7 @@ export function createMessages(o: {
         parts,
       };
     },
-    /** For a test of a channel. */
+    /** The message that tests a channel. */
     sample: (id: string, at: string): Message => ({
       id,
       event: 'test',
@@ -182,7 +182,7 @@ function headlineOf(reports: readonly Report[]): string {
   return [...counts].map(([words, { length }]) => `${length} ${words}`).join(', ');
 }
 
-/** A title is what the author of the job wrote, so the id comes with it. */
+/** The author of a job chooses its title, so the id is shown with it. */
 async function nameOf({ run_id: id, job_id: jobId }: Run, { runs }: Pick<Store, 'runs'>): Promise<string> {
   return named(await runs.titleOf(id), jobId);
 }
@@ -209,9 +209,9 @@ async function reasonOf(
   }
   const { error } = run;
   const why = plainText(error ? stepAndMessage(error) : 'the run failed').replace(/[.\s]+$/, '');
-  // The id of a step stays as it is.
+  // The first letter becomes a capital, unless it belongs to the id of a step.
   const first = error && why.startsWith(`${error.step_id}: `) ? why.charAt(0) : why.charAt(0).toUpperCase();
-  // Behind the words of a program, these would read as one of them.
+  // The counts come first, because after the message of a program they would read as a part of it.
   const counts = [
     ...(failures > 1 ? [`${ordinal(failures)} failure in a row`] : []),
     ...(run.attempt > 1 && run.steps.length < 2 ? [`${run.attempt} attempts`] : []),
@@ -233,8 +233,8 @@ function ordinal(count: number): string {
 }
 
 /**
- * For a notification about a job: what templates and webhooks see as its run. It has no id. Templates may read its
- * trigger, although nothing started it.
+ * What templates and webhooks get as the run of a notification about a job. Its id is empty. It has a trigger, because
+ * templates may read one, although nothing started it.
  */
 export function noRunOf({ jobId, tenant, atMs }: LateNotice): Run {
   const none = { started_at: null, finished_at: null, exit_code: null };

@@ -7,17 +7,17 @@ import { createAddressList } from '../lib/address-list.ts';
 import type { MayReach } from '../lib/http/http-request.ts';
 
 const forbiddenRanges = [
-  // This machine.
+  // This machine itself.
   '0.0.0.0/8',
   '127.0.0.0/8',
   '::/96',
-  // The link, with the metadata of most clouds, and many machines at once.
+  // Link-local addresses, at which most clouds have their metadata, and multicast and broadcast.
   '169.254.0.0/16',
   'fe80::/10',
   '224.0.0.0/4',
   '255.255.255.255',
   'ff00::/8',
-  // The metadata of Amazon, Google, Oracle, Scaleway, Alibaba, Azure and Oracle again.
+  // The metadata services of Amazon, Google, Oracle, Scaleway, Alibaba, Azure and again Oracle.
   'fd00:ec2::/32',
   'fd20:ce::254',
   'fd00:c1::a9fe:a9fe',
@@ -25,21 +25,22 @@ const forbiddenRanges = [
   '100.100.100.200',
   '168.63.129.16',
   '192.0.0.192',
-  // Translated to IPv4 by a gateway of the local network.
+  // Addresses that a gateway of the local network translates to IPv4 (RFC 8215).
   '64:ff9b:1::/48',
 ];
 
 const isForbidden = createAddressList(forbiddenRanges.flatMap(withTranslated));
 
 /**
- * For a job, or one that is no longer known; undefined: its requests may reach every address. `wasUntrusted` says
- * whether its source was untrusted when the run was created: the source may have been removed since.
+ * Returns what the requests of a job may reach; undefined: every address. `jobId` is undefined if the job is no longer
+ * known. `wasUntrusted` says whether its source was untrusted when the run was created, because the source may have
+ * been removed since.
  */
 export type ReachOf = (jobId: string | undefined, wasUntrusted: boolean) => MayReach | undefined;
 
 /**
  * @param mountPaths of the untrusted sources
- * @param allow hosts, addresses and ranges that their jobs may reach all the same
+ * @param allow hosts, addresses and ranges that jobs of these sources may still reach
  */
 export function createReach(mountPaths: readonly string[], allow: readonly string[]): ReachOf {
   const ranges = allow.filter((one) => isIP(one.split('/')[0] ?? '') !== 0);
@@ -51,7 +52,7 @@ export function createReach(mountPaths: readonly string[], allow: readonly strin
   return (jobId, wasUntrusted) => (wasUntrusted || jobId === undefined || isInside(jobId) ? mayReach : undefined);
 }
 
-/** A range of IPv4 has a second one, which a NAT64 gateway translates to it (RFC 6052). */
+/** Adds the range of IPv6 that a NAT64 gateway translates to a range of IPv4 (RFC 6052). */
 function withTranslated(range: string): string[] {
   const [address = '', prefix = '32'] = range.split('/');
   return isIPv4(address) ? [range, `64:ff9b::${address}/${96 + Number(prefix)}`] : [range];

@@ -39,7 +39,7 @@ async function hand(mail: Mail, connection: SMTPConnection): Promise<Attempt> {
   const composed = new MailComposer({ ...content, disableFileAccess: true, disableUrlAccess: true }).compile();
   const envelope = composed.getEnvelope();
   const recipients = envelope.to.filter((address) => !takenBy.includes(address));
-  // flwd.yaml may have changed since the last attempt.
+  // All remaining addresses have got the mail. This happens if flwd.yaml has changed since the last attempt.
   if (recipients.length === 0) return { isDelivered: true };
   const message = await composed.build();
   await calling((done) => connection.connect(done));
@@ -70,7 +70,7 @@ function toOptions({ host, port, isSecure, user }: SmtpServer, timeoutMs: number
     host,
     ...(port !== null && { port }),
     secure: isSecure,
-    // Otherwise somebody in between could take STARTTLS away, and read the password.
+    // Otherwise somebody between the servers could remove STARTTLS and read the password.
     requireTLS: !isSecure && user !== '' && !isLoopback(host),
     connectionTimeout: timeoutMs,
     greetingTimeout: timeoutMs,
@@ -96,7 +96,7 @@ function answerOf(responseCode: unknown): string {
   return typeof responseCode === 'number' ? String(responseCode) : 'it takes neither';
 }
 
-/** For example `DEPTH_ZERO_SELF_SIGNED_CERT` and `UNABLE_TO_VERIFY_LEAF_SIGNATURE`. */
+/** Matches codes such as `DEPTH_ZERO_SELF_SIGNED_CERT` and `UNABLE_TO_VERIFY_LEAF_SIGNATURE`. */
 function isAboutCertificate(code: string): boolean {
   return /CERT|^UNABLE_TO_VERIFY/.test(code);
 }

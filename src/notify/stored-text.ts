@@ -1,4 +1,4 @@
-// Opens the texts that notifications need. One that cannot be opened is an error of its channel.
+// Opens the texts that notifications need. If a text cannot be opened, it throws a ChannelError.
 
 import type { StoredText } from '../domain/notification.ts';
 import { Problem } from '../domain/problem.ts';

@@ -1,4 +1,4 @@
-// Decides which notifications runs lead to: what each rule hears of, how often, and whether at once or in a digest.
+// Decides which notifications runs lead to: what each rule reports, how often, and whether at once or in a digest.
 
 import { eventAtEnd, type NotifyEvent, type NotifyRule } from '../domain/notification.ts';
 import type { Late } from '../domain/outcome/late.ts';
@@ -61,11 +61,11 @@ function keyOf({ tenant, jobId }: Pick<FailingJob, 'tenant' | 'jobId'>): string 
 }
 
 type Facts = {
-  /** The failures in a row before this run. */
+  /** How many runs in a row had failed before this one. */
   readonly before: number;
-  /** When each receiver last heard of each failure of the job. Changes. */
+  /** When each receiver was last told of each failure of the job. The rules update it. */
   readonly told: Record<string, number>;
-  /** By channel: when its open digest is sent. Changes. */
+  /** When the open digest of each channel is sent. The rules update it. */
   readonly digests: Map<string, number>;
   readonly nowMs: number;
 };
@@ -89,12 +89,12 @@ function eventOf(rule: NotifyRule, status: ReportedRun['status'], before: number
   return status === 'pending' || status === 'running' ? undefined : eventAtEnd(rule, status, before);
 }
 
-/** A job whose every failure reads differently sends no more messages than this in the time of `repeat`. */
+/** If every failure of a job reads differently, the job still sends no more messages than this within `repeat`. */
 const mostFailuresTold = 5;
 
 /**
- * With `repeat`, each failure is told once in that time, and then again as still failing. Another failure of the job,
- * with another fingerprint, is told at once.
+ * With `repeat`, each failure is told once within that time, and then again as still failing. A failure with another
+ * fingerprint is told at once.
  */
 function withoutRepeats(
   rule: NotifyRule,
@@ -118,11 +118,11 @@ function withoutRepeats(
 }
 
 function isTooSoon(lastMs: number | undefined, repeatMs: number, nowMs: number): boolean {
-  // A time in the future is from before the clock was set.
+  // A time in the future was stored before the clock was set back.
   return lastMs !== undefined && lastMs <= nowMs && nowMs - lastMs < repeatMs;
 }
 
-/** Notifications of something that is late, and whom they tell. */
+/** Makes the notifications about something that is late, and returns whom they tell. */
 export function decideLate(
   late: Late,
   rules: readonly NotifyRule[],
@@ -150,7 +150,7 @@ export function decideLate(
   return { added, told };
 }
 
-/** No event of the journal has it: a run is late once. */
+/** No event of the journal has this id. A run is late only once, so the id need not differ. */
 const lateEventId = -1;
 
 function receiverOf({ channel, webhook }: NotifyRule): string {

@@ -3,7 +3,7 @@
 import type { Message } from '../message.ts';
 
 export type Form = {
-  /** Gets one code point. */
+  /** Escapes one code point. */
   readonly escape?: (character: string) => string;
   readonly sizeOf?: (text: string) => number;
 };
@@ -12,7 +12,7 @@ const asIs = (text: string): string => text;
 const charsOf = (text: string): number => text.length;
 export const bytesOf = (text: string): number => Buffer.byteLength(text);
 
-/** The text in the provider's form, at most `most` long. */
+/** Escapes the text and cuts it to at most `most`. */
 export function fit(text: string, most: number, form: Form = {}): string {
   const { sizeOf = charsOf } = form;
   const whole = Array.from(text, form.escape ?? asIs);
@@ -27,7 +27,7 @@ export function fit(text: string, most: number, form: Form = {}): string {
   return `${whole.slice(0, end).join('')}…`;
 }
 
-/** The last lines, as many as fit. The last one is cut if it is too long by itself. */
+/** Returns as many of the last lines as fit. The last line is cut if it is too long by itself. */
 export function fitLines(lines: readonly string[], most: number, form: Form = {}): string {
   const { sizeOf = charsOf } = form;
   let text = '';

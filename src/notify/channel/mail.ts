@@ -6,7 +6,7 @@ import { ChannelError, type OpenChannel } from './request.ts';
 
 export type SmtpServer = {
   readonly host: string;
-  /** null: the usual one. */
+  /** null: the default port. */
   readonly port: number | null;
   /** Whether the connection is encrypted from its start. */
   readonly isSecure: boolean;
@@ -18,7 +18,7 @@ export type Mail = {
   readonly server: SmtpServer;
   readonly from: string;
   readonly to: readonly string[];
-  /** Addresses that have it from an earlier attempt. They stay in `To`, but do not get it again. */
+  /** Addresses that got the mail in an earlier attempt. They stay in `To`, but do not get it again. */
   readonly takenBy: readonly string[];
   readonly subject: string;
   readonly text: string;
@@ -42,7 +42,7 @@ export function toMail(
     takenBy,
     subject: fit(message.headline, mostSubjectChars),
     text: `${fitBody(message, mostTextChars)}\n`,
-    // The same when it is sent again, so that a mailbox can tell.
+    // The same for each attempt, so that a mailbox can recognize duplicates.
     messageId: `<${message.id}@${domain}>`,
   };
 }

@@ -30,7 +30,7 @@ export const toPagerDuty: ToRequest = ({ url, routingKey }, message) => {
   });
 };
 
-/** At most 255 characters, so that a long job id cannot be cut to that of another job. */
+/** A hash, because PagerDuty allows 255 characters, and two long job ids could be cut to the same text. */
 function keyOf({ event, instance, run }: Message): string {
   const { tenant, job_id: jobId, run_id: runId } = run;
   const about = event === 'failed' || event === 'still_failing' || event === 'success' || event === 'fixed';

@@ -1,4 +1,4 @@
-// What a channel type makes of a message: one HTTP request.
+// The HTTP request that a channel type makes of a message.
 
 import type { Message } from '../message.ts';
 
@@ -11,7 +11,7 @@ export type ChannelRequest = {
   readonly isSigned: boolean;
 };
 
-/** A channel of flwd.yaml, with the values of its secrets. Empty texts stand for what it does not have. */
+/** A channel of flwd.yaml with the values of its secrets. A setting that the channel does not have is an empty text. */
 export type OpenChannel = {
   readonly name: string;
   readonly url: string;
@@ -28,7 +28,7 @@ export type ToRequest = (channel: OpenChannel, message: Message) => ChannelReque
 
 /** Why a message cannot be sent; the text contains no secret, no address and no name of a secret. */
 export class ChannelError extends Error {
-  /** For those who administer the server: may name a secret. */
+  /** The message for callers who administer the server. It may name a secret. */
   readonly detail: string;
   /** Whether only a change of flwd.yaml can help. */
   readonly isFinal: boolean;

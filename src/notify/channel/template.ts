@@ -16,7 +16,7 @@ export const toTemplate: ToRequest = ({ url, method, headers, body: expression }
     const isText = typeof value === 'string';
     const type = isText ? 'text/plain; charset=utf-8' : 'application/json';
     const body = isText ? value : JSON.stringify(value);
-    // In lower case, because a header that is there twice would be sent with both values.
+    // Names are in lower case, so that a header replaces one of the same name instead of being sent twice.
     const own = Object.fromEntries(Object.entries(headers).map(([name, each]) => [name.toLowerCase(), each]));
     return { method, url, headers: { 'content-type': type, ...own }, body, isSigned: false };
   } catch (error) {

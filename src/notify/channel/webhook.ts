@@ -18,8 +18,8 @@ export const toWebhook: ToRequest = ({ url }, message) => {
 };
 
 /**
- * The same text each time. Without `more`, it contains nothing that `GET /runs/{run_id}` does not show, and neither
- * arguments, results nor log lines.
+ * The body is the same for each attempt. Without `more`, it contains nothing that `GET /runs/{run_id}` does not show,
+ * and no arguments, results or log lines.
  */
 export function webhookRequest(
   url: string,
