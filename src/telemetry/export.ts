@@ -1,5 +1,5 @@
-// Sends what the journal brings to a collector: reads it after a cursor that moves once the collector has taken
-// everything before it, so a crash loses nothing (ADR 0072). Loaded only if flwd.yaml names a collector.
+// Sends new items of the journal to a collector. The cursor moves only when the collector has accepted everything
+// before it, so a crash loses nothing (ADR 0072). Loaded only if flwd.yaml names a collector.
 
 import { setTimeout as delay } from 'node:timers/promises';
 import { createWakeSignal } from '../lib/wake-signal.ts';
@@ -12,7 +12,7 @@ import type { ExportOptions, Source } from './source.ts';
 const lookDelayMs = 500;
 const answerMs = 10_000;
 const delays = { firstMs: 1_000, longestMs: 60_000, longestAskedMs: 3_600_000 };
-/** What happened longer ago is not sent any more. */
+/** Older items are not sent any more. */
 const keptMs = 86_400_000;
 
 /** Ends once the signal is aborted. The next start sends the items of an unfinished request again. */
@@ -72,7 +72,10 @@ async function look<Item>(
   return null;
 }
 
-/** An item that the collector refuses takes no more than its half of the request with it. */
+/**
+ * Sends a request. If the collector refuses it, sends its halves separately, so that one bad item loses no more than
+ * its half.
+ */
 async function sendPart<Item>(
   items: readonly Item[],
   parts: {

@@ -23,7 +23,7 @@ const linesAtOnce = 500;
 const charsAtOnce = 2 ** 20;
 const pageEntries = 500;
 const lineObjectChars = 200;
-/** The size of all lines that were read ahead. A run has a few hundred KiB of them. */
+/** How much of the lines that were read ahead is kept. For one run these are a few hundred KiB. */
 const mostCharsAhead = 8 * 2 ** 20;
 
 const severities: Readonly<Record<LogLevel, SeverityNumber>> = {
@@ -108,7 +108,7 @@ async function* entriesOf(
 function createLineReader(logs: Pick<LogStore, 'next'>) {
   const ahead = new LRUCache<string, readonly LogLine[]>({ maxSize: mostCharsAhead });
 
-  /** The lines `seq` and after it, up to `endSeq`. They have their numbers in order. */
+  /** The lines from `seq` up to, but without, `endSeq`. Their numbers are consecutive. */
   async function linesFrom(runId: string, seq: number, endSeq: number): Promise<readonly LogLine[]> {
     const known = ahead.get(runId);
     const at = seq - (known?.[0]?.seq ?? seq + 1);
@@ -137,7 +137,10 @@ function createLineReader(logs: Pick<LogStore, 'next'>) {
 
 async function toRecords(found: readonly FoundLine[], { exports, origin }: SourceParts): Promise<LogRecord[]> {
   const traceIds = await exports.traceIds([...new Set(found.map(({ entry }) => entry.runId))]);
-  /** Most lines have the attempt of the line before them, and a hash takes a fifth of the time of a line. */
+  /**
+   * Cached, because most lines belong to the same attempt as the line before, and a hash takes a fifth of the time of a
+   * line.
+   */
   const spanIds = new Map<string, string>();
   return found.flatMap(({ line, entry }) => {
     const traceId = traceIds.get(entry.runId);

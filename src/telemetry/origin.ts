@@ -1,4 +1,4 @@
-// Says in OpenTelemetry's terms that something comes from this instance.
+// Describes this instance in OpenTelemetry's terms, as the origin of spans and log records.
 
 import { type Resource, resourceFromAttributes } from '@opentelemetry/resources';
 
@@ -7,7 +7,7 @@ export type Origin = {
   readonly instrumentationScope: { readonly name: string; readonly version: string };
 };
 
-/** @param instance its name */
+/** @param instance the name of the instance */
 export function createOrigin(instance: string, version: string): Origin {
   const resource = resourceFromAttributes({
     'service.name': 'flwd',

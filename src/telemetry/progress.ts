@@ -47,13 +47,13 @@ export function createProgress(
         const stored = await store.exports.state(kind);
         state = stored ?? { nextId: beginsAt, sentAtMs: null, failedAtMs: null, error: null };
         isSaved = stored !== undefined;
-        // Without it, a crash would make the next start begin later.
+        // If it were not saved, the next start after a crash would begin at a later event.
         await save();
       }
       return state.nextId;
     },
     move: (nextId: number) => change({ nextId }),
-    /** @param count of runs or lines that are too old */
+    /** @param count the number of runs or lines that are too old */
     drop(count: number): void {
       if (count === 0 || told.isDropping) return;
       told.isDropping = true;

@@ -1,4 +1,4 @@
-// Sends what a collector gets, by OTLP over HTTP with protobuf.
+// Sends a request to a collector, by OTLP over HTTP with protobuf.
 
 import type { StoredText } from '../domain/notification.ts';
 import { Problem } from '../domain/problem.ts';
@@ -9,7 +9,7 @@ import type { Signal } from '../store/exports.ts';
 
 export type Sent =
   | { readonly kind: 'taken' }
-  /** The same items would be refused again. `mayHalve`: fewer of them may be taken. */
+  /** The collector would refuse the same items again. `mayHalve`: it may accept fewer items. */
   | { readonly kind: 'refused'; readonly error: string; readonly mayHalve: boolean }
   | { readonly kind: 'later'; readonly error: string; readonly retryAfterMs: number };
 
@@ -18,9 +18,9 @@ export type Collector = {
   readonly headers: Readonly<Record<string, StoredText>>;
 };
 
-/** These mean that the collector, or what flwd.yaml says of it, is wrong at present, and not the items. */
+/** With these answers, the items are right, but the collector or its configuration in flwd.yaml is wrong at present. */
 const passing = [401, 403, 404, 407, 408, 425, 429];
-/** One item, or the size of the request, may be the reason. */
+/** With these answers, a single item or the size of the request may be the reason. */
 const halved = [400, 413];
 
 /**
@@ -66,7 +66,10 @@ export async function sendToCollector(
   return { kind: 'refused', error, mayHalve: halved.includes(status) };
 }
 
-/** The standard adds the path to the address of a collector. People also write the whole address of one of them. */
+/**
+ * Adds the path of the signal to the address of the collector, as the standard says. People may also configure the full
+ * address of one signal.
+ */
 function addressOf(endpoint: string, kind: Signal): string {
   const url = new URL(endpoint);
   url.pathname = `${withoutEndSlash(url.pathname).replace(/\/v1\/(?:traces|logs)$/, '')}/v1/${kind}`;

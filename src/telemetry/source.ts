@@ -9,7 +9,7 @@ import type { Signal } from '../store/exports.ts';
 import type { Store } from '../store/open.ts';
 import type { Collector } from './send.ts';
 
-/** What a collector gets in one request, and where the search of the journal continues once it has it. */
+/** The items of one request, and where the search of the journal continues when the collector has accepted them. */
 export type Part<Item> = {
   readonly items: readonly Item[];
   readonly nextId: number;
@@ -17,16 +17,16 @@ export type Part<Item> = {
   readonly dropped: number;
 };
 
-/** What happened before `sinceMs` is dropped. */
+/** The part of the journal to read. Items from before `sinceMs` are dropped. */
 export type Range = { readonly fromId: number; readonly toId: number; readonly sinceMs: number };
 
-/** Finds the spans or the lines that the journal brings. */
+/** Finds the spans or the lines for the events of the journal. */
 export type Source<Item> = {
   readonly kind: Signal;
   /** What the server's log says when something happens to the items. */
   readonly says: Readonly<Record<'later' | 'again' | 'refused' | 'tooOld' | 'failed', string>>;
   readonly isNews: (entry: JournalEntry) => boolean;
-  /** In the order of the journal. */
+  /** Yields the items in the order of the journal. */
   readonly read: (range: Range) => AsyncIterable<Part<Item>>;
   readonly serialize: (items: Item[]) => Uint8Array | undefined;
 };
@@ -39,7 +39,7 @@ export type ExportOptions = {
   readonly clock: SteadyClock;
   readonly log: Logger;
   readonly version: string;
-  /** The first event that counts if nothing was ever exported. */
+  /** The event to begin with if nothing was ever exported. */
   readonly beginsAt: number;
   readonly timeoutMs?: number;
 };

@@ -19,19 +19,19 @@ export function createSpanSource(o: {
       const ended = await o.exports.ended({ fromId: at, toId });
       const fresh = ended.filter(({ finishedAtMs }) => finishedAtMs >= sinceMs);
       yield { items: [], nextId: at, dropped: ended.length - fresh.length };
-      // A caller that is not sampled wants no spans.
+      // If the caller's trace is not sampled, no spans are wanted.
       yield* partsOf(
         fresh.filter(({ trace }) => trace.sampled),
         at,
       );
       const last = ended.at(-1);
-      // If the query found runs, there may be more of them behind the last one.
+      // If the query found runs, there may be more runs behind the last one.
       at = last ? last.eventId + 1 : toId + 1;
       yield { items: [], nextId: at, dropped: 0 };
     }
   }
 
-  /** The spans of several small runs, or some of those of a large one. */
+  /** Each part has the spans of several small runs, or some of the spans of a large run. */
   async function* partsOf(runs: readonly TracedRun[], firstId: number): AsyncGenerator<Part<Span>, void> {
     const maybeYield = createYielder();
     let spans: readonly Span[] = [];

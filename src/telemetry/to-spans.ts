@@ -54,7 +54,7 @@ function spansOf(run: TracedRun, attempts: readonly TracedAttempt[]): Bare[] {
 }
 
 function stepSpans(run: TracedRun, all: readonly TracedAttempt[]): Bare[] {
-  // A rerun has the rows of steps that ended in the run before.
+  // A rerun also has rows for steps that it kept from the earlier run.
   const own = all.filter(
     ({ startedAtMs, finishedAtMs }) => startedAtMs !== null && (finishedAtMs ?? startedAtMs) >= run.createdAtMs,
   );
@@ -141,7 +141,7 @@ function toBare(
 
 type SpanState = NonNullable<ReturnType<Span['spanContext']>['traceState']>;
 
-/** The exporter only writes it. */
+/** A trace state of which only `serialize` works, because the exporter calls nothing else. */
 function toState(text: string): { traceState: SpanState } {
   const traceState: SpanState = {
     get: () => undefined,
