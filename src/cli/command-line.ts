@@ -104,7 +104,7 @@ export function findCommand(words: readonly string[]): Found {
     throw new Refusal(`unknown command \`${first}\`${hint(first, verbs) ?? '; see flwd --help'}`);
   }
   if (second === '' || second.startsWith('-')) {
-    // As `flwd runs` lists runs.
+    // The first word alone lists, as `flwd runs` lists runs.
     if (within.includes('list')) return findCommand([first, 'list', ...words.slice(1)]);
     throw new Refusal(`flwd ${first} needs a command: ${oneOf(within)}`);
   }

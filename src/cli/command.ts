@@ -3,7 +3,7 @@
 export type Option = {
   /** Without its dashes. */
   readonly name: string;
-  /** A single letter for it. */
+  /** A single letter for the option. */
   readonly short?: string;
   /** What the value is, in capitals. Without it the option is a switch. */
   readonly value?: string;
@@ -48,7 +48,7 @@ export const jobsDir: Option = {
   isRepeatable: true,
   about: 'take jobs from this folder instead of the configured sources; repeatable',
 };
-/** Which instance a command is for. */
+/** The options that say which instance a command is for. */
 export const instance: readonly Option[] = [
   {
     name: 'remote',
@@ -63,7 +63,7 @@ export const json: Option = { name: 'json', about: 'print JSON; streams print on
 export const quiet: Option = { name: 'quiet', short: 'q', about: 'print only the data' };
 /** For a command that may print a table. */
 export const quietTables: Option = { ...quiet, about: 'print only the data; tables have no heading' };
-/** How a command prints. */
+/** The options that say how a command prints. */
 export const printing: readonly Option[] = [
   json,
   quietTables,

@@ -35,7 +35,7 @@ export async function set(options: Options, operands: readonly string[]): Promis
   else output.say(`stored ${stored.name} of tenant ${stored.tenant}`);
 }
 
-/** `flwd secrets list`: also those that jobs lack. */
+/** `flwd secrets list`: lists the stored secrets, and those that jobs lack. */
 export async function list(options: Options): Promise<void> {
   const output = createOutput(options);
   const found = await withSession(options, (session) => listSecrets(session, options));
@@ -69,7 +69,7 @@ async function webhooksWithout(
   { name, tenant, used_by: usedBy }: SecretList['secrets'][number],
   { client }: Session,
 ): Promise<string[]> {
-  // The caller may not read jobs.
+  // null: the caller may not read jobs.
   if (usedBy === null) return [];
   const { webhooks } = await client.call('listWebhooks', { query: { tenant } });
   return webhooks.flatMap(({ job_id: jobId, name: own, secrets, missing_secrets: missing, denied }) => {

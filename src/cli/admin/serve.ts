@@ -48,7 +48,7 @@ export async function run(options: Options): Promise<ExitCode> {
   const isOpen = !isLoopback(bind.host);
   if (isOpen && !tls) log.warn('other machines can reach this server without TLS: tokens are sent unencrypted');
   const reach = isOpen ? ` (${showBind(bind)}, reachable from other machines)` : '';
-  // A log on standard output holds nothing else.
+  // If the log goes to standard output, nothing else is printed there.
   const out = config.logging.output === 'stdout' ? process.stderr : process.stdout;
   out.write(`flwd ${packageVersion()} listening on ${server.url}${reach}\n`);
   const started = {

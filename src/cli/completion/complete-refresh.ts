@@ -130,7 +130,7 @@ async function findServed(
       ...namesOfJobs(jobs),
       runs: runs.map((run): Named => [run.run_id, `${run.status}  ${run.job_id}`]),
       schedules: schedules.map((schedule): Named => [schedule.id, schedule.job_id]),
-      // Only these can be cancelled.
+      // Only backfills that have not ended can be cancelled.
       backfills: backfills
         .filter((backfill) => backfill.finished_at === null)
         .map((backfill): Named => [backfill.id, backfill.job_id]),

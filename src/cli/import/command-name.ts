@@ -9,7 +9,7 @@ import { shells, withoutKeywords } from '../init/shell-uses.ts';
 
 type Candidate = {
   readonly name: string;
-  /** False: it prepares what the line is about, as `cd` and `sleep` do. */
+  /** False for a command that only prepares what the line is about, such as `cd` and `sleep`. */
   readonly says: boolean;
 };
 
@@ -86,7 +86,7 @@ function candidatesOf(written: readonly string[], depth: number): Candidate[] {
   return named(withoutEnding(program));
 }
 
-/** What follows `-c`, which may itself follow the user. */
+/** The word after `-c`. The user may come before `-c`. */
 function scriptOfSu(operands: readonly string[]): string | undefined {
   const at = operands.findIndex((word) => /^-[a-z]*c$/.test(word));
   return at < 0 ? undefined : operands[at + 1];

@@ -14,18 +14,18 @@ export type CommandNeeds = {
   readonly write: readonly string[];
   /** What seems to use the network: `curl`, `line 3 of /srv/x.sh: rsync`. */
   readonly network: string | undefined;
-  /** A script that it calls finds files through `~` or `$HOME`. */
+  /** A script that the command calls finds files through `~` or `$HOME`. */
   readonly isHomeUsed: boolean;
-  /** It or a script that it calls takes a lock, so that no two runs of it work at once. */
+  /** The command, or a script that it calls, takes a lock, so that no two runs of it work at once. */
   readonly lock: Lock | undefined;
-  /** What it writes among the locks of the host. */
+  /** The files that the command writes in the host's folders for locks. */
   readonly hidden: readonly string[];
   readonly notes: readonly string[];
 };
 
 const mostScriptBytes = 2 ** 20;
 
-/** What surrounds a command. Without a home, paths in it are unknown. */
+/** What a command depends on. Without a home, the paths in it are unknown. */
 type Surroundings = { readonly home: string | null; readonly path: string | undefined };
 
 export function needsOfCommand(script: string, around: Surroundings): CommandNeeds {
@@ -60,10 +60,10 @@ export function needsOfCommand(script: string, around: Surroundings): CommandNee
   };
 }
 
-/** The sandbox has none of them. */
+/** The sandbox does not show the host's folders for locks. */
 const isLockFolder = /^(?:\/var)?\/(?:run|lock)(?:\/|$)/;
 
-/** @param isShared another job takes the lock, which `concurrency` does not replace then */
+/** @param isShared another job takes the lock as well, so `concurrency` does not replace it */
 export function notesOfHidden({ hidden, lock }: CommandNeeds, isShared: boolean): string[] {
   const instead =
     lock === undefined
@@ -72,7 +72,7 @@ export function notesOfHidden({ hidden, lock }: CommandNeeds, isShared: boolean)
   return hidden.map((path) => `the sandbox does not show ${path}${isShared ? '' : instead}`);
 }
 
-/** What became of a lock. @param isShared another job takes it, too */
+/** Says what replaces the lock of a command. @param isShared another job takes it, too */
 export function noteOfLock({ onConflict, waits, file }: Lock, isShared: boolean): string {
   const meanwhile = onConflict === 'reject' ? 'is rejected' : 'waits until that one has ended';
   const limit = waits === undefined ? '' : `; \`timeouts: {queue: ${waits}s}\` lets it give up as flock did`;
@@ -142,12 +142,14 @@ export function mergeNeeds(all: readonly CommandNeeds[]): CommandNeeds {
   };
 }
 
-/** A file that does not exist yet cannot be granted, but the folder around it can, unless everything is in there. */
+/**
+ * A file that does not exist yet cannot be granted, but the folder around it can, unless that folder holds too much.
+ */
 function granted({ path, isWhole }: Place, home: string | null): string {
   return !isWhole || statOf(path) || isTooWide(dirname(path), home ?? '/') ? path : dirname(path);
 }
 
-/** For `security.paths`: the folders around what a job asks for. */
+/** Returns the folders for `security.paths`: those around what a job asks for. */
 export function foldersOf({ read, write }: CommandNeeds, home: string | null): string[] {
   const folders = [...read, ...write].map((path) =>
     statOf(path)?.isDirectory() === false && !isTooWide(dirname(path), home ?? '/') ? dirname(path) : path,
@@ -155,7 +157,7 @@ export function foldersOf({ read, write }: CommandNeeds, home: string | null): s
   return widest(folders).toSorted();
 }
 
-/** Without those that another one or one of `more` includes: a folder includes everything in it. */
+/** Leaves out each path that another path, or one of `more`, includes: a folder includes everything in it. */
 function widest(paths: readonly string[], more: readonly string[] = []): string[] {
   const all = [...paths, ...more];
   return [...new Set(paths)].filter(

@@ -90,7 +90,7 @@ function scriptOf(
   return `#!${o.shell}\n${lines.join('\n')}\n`;
 }
 
-/** A line of its own, so that it holds for every command of the line after it. */
+/** Gives the input on a line of its own, so that it holds for every command of the line after it. */
 function hereDocument(input: string): string {
   let end = 'END';
   while (input.split('\n').includes(end)) end += '_';
@@ -105,7 +105,7 @@ function startsSomewhere(command: string): boolean {
   return [...command.matchAll(relative)].some(({ index }) => quoting[index] === 'plain');
 }
 
-/** With the home of the user in place of `~`. */
+/** Returns PATH with the home of the user in place of `~`. */
 function pathOf({ environment: { PATH: path } }: Pick<Entry, 'environment'>, home: string | null): string | undefined {
   return home === null ? path : path?.replaceAll(/(?<=^|:)~(?=[/:]|$)/g, () => home);
 }
@@ -150,7 +150,7 @@ export function noteOfMail(mailTo: string): string {
   );
 }
 
-/** cronie's RANDOM_DELAY: up to so many minutes. */
+/** Reads cronie's RANDOM_DELAY, a random delay of up to so many minutes. */
 function delayOf(written: string | undefined, cron: string, timezone: string) {
   if (written === undefined || cron.startsWith('@')) return {};
   const minutes = /^\d{1,5}$/.test(written) ? Number(written) : undefined;

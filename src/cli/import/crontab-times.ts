@@ -33,7 +33,7 @@ export function readTimes(times: readonly string[]): { readonly cron: string } |
     if (problem !== undefined) return { problem };
   }
   const [minute = '', hour = '', day = '', month = '', weekday = ''] = times;
-  // To cron, a field is unrestricted if it begins with `*`: then both must match. To flwd, only `*` alone is.
+  // To cron, a field that begins with `*` is unrestricted, and then both fields must match. To flwd, only `*` alone is.
   const isBoth = day.startsWith('*') || weekday.startsWith('*');
   const needsMark = isBoth && day !== '*' && weekday !== '*';
   const cron = [minute, hour, day, month, `${needsMark ? '+' : ''}${weekday}`].join(' ').toUpperCase();

@@ -13,13 +13,13 @@ type Named = {
   readonly keyOf: (one: Found) => string;
   /** Keys of lines that are still there as comments, because flwd took them over. */
   readonly kept: readonly string[];
-  /** What its folder is called, if nothing else has this name. */
+  /** The folder of a job with this name, if no other folder has the name. */
   readonly folderOf: (name: string) => string;
 };
 
 /**
- * Finds for each new job the job that was made from its earlier form. That one is from the same place, is gone from
- * there now, and has the same name or is the only one with the same times.
+ * Finds for each new job the job that was made from its earlier form. The earlier job is from the same place, is gone
+ * from there now, and has the same name or is the only one with the same times.
  */
 export function earlierForms(
   found: readonly Found[],
@@ -43,7 +43,7 @@ export function earlierForms(
     const named = [...gone].filter((one) => isOfPlace(one, job) && isNamed(one));
     pair(job, named.find((one) => hasTimesOf(one, job)) ?? named[0]);
   }
-  // Standard input is another table each time.
+  // Standard input is a different table each time.
   const left = fresh.filter((one) => !earlier.has(one) && one.origin.place !== standardInput);
   for (const job of left) {
     const timed = [...gone].filter((one) => isOfPlace(one, job) && hasTimesOf(one, job));

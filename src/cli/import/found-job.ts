@@ -7,9 +7,12 @@ export type Origin = {
   readonly kind: ImportKind;
   /** Where it was found, the same at each import: `the crontab of ada`, `/etc/cron.d/certs`. */
   readonly place: string;
-  /** Counted from 1; null if lines say nothing about it. */
+  /** Counted from 1; null if the other scheduler has no lines. */
   readonly line: number | null;
-  /** As it stands there. It may contain passwords: pass it through `withoutSecrets` before it is shown or stored. */
+  /**
+   * The text as it stands there. It may contain passwords: pass it through `withoutSecrets` before it is shown or
+   * stored.
+   */
   readonly text: string;
 };
 
@@ -22,7 +25,9 @@ export type FoundCommand = {
   readonly interpreter: readonly string[];
   /** Passwords in a shell script become variables. In any other language they keep the job from being imported. */
   readonly isShell: boolean;
-  /** Lines for /bin/sh that come before it: they set variables, or the words it is called with. */
+  /**
+   * Lines for /bin/sh that come before the program: they set variables, or the words that the program is called with.
+   */
   readonly setup?: readonly string[];
 };
 

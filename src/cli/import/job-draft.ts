@@ -32,12 +32,12 @@ export type Draft = {
   readonly record: ImportRecord;
   readonly needs: CommandNeeds;
   readonly secrets: readonly StoredSecret[];
-  /** Variables with a password that its own commands do not name; what they start may use them. */
+  /** Variables with a password that the job's own commands do not name; programs that these start may use them. */
   readonly unnamed: readonly string[];
   readonly notes: readonly string[];
   /** Lines for config.yaml that give the job what it lacks; empty if it lacks nothing. */
   readonly configLines: readonly string[];
-  /** What `security` of flwd.yaml must list for that. */
+  /** What `security` of flwd.yaml must list for these lines. */
   readonly security: Security;
 };
 
@@ -69,7 +69,7 @@ type Plan = {
   /** The title of the job, which no other job has. */
   readonly title: string;
   readonly needs: CommandNeeds;
-  /** Another job takes its lock, too. */
+  /** Another job takes the same lock. */
   readonly isLockShared: boolean;
   /** Notes besides those of the job and its needs. */
   readonly notes: readonly string[];
@@ -153,7 +153,7 @@ function unnamedIn(job: FoundJob, secrets: readonly Secret[]): string[] {
   return secrets.map(({ variable }) => variable).filter((variable) => !words.has(variable));
 }
 
-/** The other scheduler's own limit counts more than a lock in its command. */
+/** The other scheduler's own limit takes precedence over a lock in the command. */
 function withLock(
   job: FoundJob,
   { lock }: CommandNeeds,
@@ -179,7 +179,7 @@ function environmentOf(
 ) {
   const variables: Record<string, string> = {};
   const exported: string[] = [];
-  /** By argument. */
+  /** The names of stored secrets, by argument. */
   const stored = new Map<string, string>();
   for (const [name, value] of Object.entries(job.environment)) {
     if (setInScripts.test(name)) exported.push(`${name}=${shellWord(value)}; export ${name}`);
@@ -300,7 +300,7 @@ export function originLines(text: string): string[] {
 
 function linesFor(needs: CommandNeeds, runAs: RunAs, { user, home }: FoundJob) {
   const { read, write, network } = needs;
-  // No job runs as root by `run_as`.
+  // `run_as` cannot name root.
   const lost = runAs !== undefined && 'lost' in runAs && user !== null && user !== 'root' ? [user] : [];
   const permissions = {
     ...(network !== undefined && { network: 'all' }),

@@ -13,7 +13,7 @@ export type ImportRecord = {
   readonly place: string;
   readonly line: number | null;
   readonly text: string;
-  /** The other scheduler's environment for it, without passwords. */
+  /** The environment that the other scheduler gave to the job, without passwords. */
   readonly environment: Readonly<Record<string, string>>;
   readonly user: string | null;
   readonly schedules: readonly { readonly cron: string; readonly timezone: string }[];
@@ -37,7 +37,10 @@ export function recordOf(job: FoundJob, notCarriedOver: string | null): ImportRe
   };
 }
 
-/** Two things with the same key are one. Lines move, so their numbers do not count. @param text without passwords */
+/**
+ * Two records with the same key are about the same thing. Numbers of lines do not count, because lines move.
+ * @param text without passwords
+ */
 export function keyOf({ kind, place, text }: Pick<ImportRecord, 'kind' | 'place' | 'text'>): string {
   return JSON.stringify([kind, place, text]);
 }
@@ -52,7 +55,7 @@ export function readRecords(root: string): Recorded[] {
   });
 }
 
-/** What a source does not search either. */
+/** Whether a name is one that sources do not search either. */
 function isSkipped(name: string): boolean {
   return /(?:^|\/)(?:\.|node_modules$)/.test(name);
 }

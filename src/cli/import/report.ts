@@ -67,12 +67,12 @@ function linesOf(result: Imported, options: Options, shared: ReturnType<typeof s
   return [head, ...rows.map(([name, value]) => row(name, value))];
 }
 
-/** Other lines may need it: a variable of a crontab is set for all lines below it. */
+/** Other lines may need the variable: a crontab sets it for all lines below it. */
 function noteOfUnnamed(variable: string): string {
   return `its command does not name ${variable}: if nothing that it starts needs this password, remove it from config.yaml`;
 }
 
-/** What the job seems to use and does not get. */
+/** Says what the job seems to use and does not get. */
 function lackOf({ draft }: Extract<Imported, { kind: 'written' }>): string[] {
   const { read, write, network } = draft.needs;
   return [

@@ -10,16 +10,16 @@ type Span = {
   readonly nameAt: number;
   readonly start: number;
   readonly end: number;
-  /** What it is called where it was found: `PGPASSWORD`, `password`. */
+  /** What the secret is called where it was found: `PGPASSWORD`, `password`. */
   readonly name: string;
-  /** It is the name of a variable that the shell sets here. */
+  /** The name is that of a variable that the shell sets here. */
   readonly isAssignment: boolean;
 };
 
-/** The value begins where the match ends. */
+/** Finds secrets by what comes before them: the value begins where the match ends. */
 type Rule = {
   readonly pattern: RegExp;
-  /** Undefined: the match is not about a secret. Without it, the first group is the name. */
+  /** What the secret is called; left out, the first group of the match is its name. */
   readonly name?: string;
   /** What the value consists of, if it does not end with the word. */
   readonly value?: RegExp;
@@ -90,7 +90,7 @@ export function withoutSecrets(written: string): string {
   );
 }
 
-/** True as well if a line is too long to be searched. */
+/** True if the text contains a password, or a line that is too long to be searched. */
 export function holdsSecret(text: string): boolean {
   if (hasLongLine(text)) return true;
   return findSpans(text, quotingOf(text)).length > 0;
@@ -112,7 +112,7 @@ export type Secret = {
   readonly variable: string;
 };
 
-/** The secrets of one job, each with its own name. The value is only compared, and kept nowhere. */
+/** The secrets of one job, each with its own name. Values are kept only to compare them. */
 export type SecretNames = { readonly add: (name: string, value: string, variable?: string) => Secret };
 
 export function createSecretNames(taken: Iterable<string>): SecretNames & { readonly all: () => readonly Secret[] } {

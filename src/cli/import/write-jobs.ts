@@ -21,7 +21,7 @@ export type Imported =
       readonly found: FoundJob;
       readonly dir: string;
       readonly draft: Draft;
-      /** The folder of the job that it may replace. */
+      /** The folder of an earlier job that this job may replace. */
       readonly earlier: string | undefined;
     }
   | { readonly kind: 'known'; readonly found: FoundJob; readonly dir: string }
@@ -67,7 +67,7 @@ export async function writeJobs(found: readonly Found[], place: Place): Promise<
 }
 
 function makeStage(target: string): string {
-  // An import that was killed leaves one.
+  // An import that was killed leaves its stage.
   for (const name of readdirSync(target)) if (name.startsWith(stagePrefix)) removeStage(join(target, name));
   return mkdtempSync(join(target, stagePrefix));
 }

@@ -6,7 +6,7 @@ import { argumentName, type ScriptArgument, schemaOfText } from './script-argume
 /** An argument, or the reason why a branch is not one. */
 export type Option = ScriptArgument | { readonly passedOver: string } | { readonly doubt: string };
 
-/** Each loop over the script's words, and each `case` of `$1` whose branches are options. */
+/** Finds each loop over the script's words, and each `case` of `$1` whose branches are options. */
 export function optionLoops(lines: readonly Line[]): Line[][] {
   const loops: Line[][] = [];
   for (let at = 0; at < lines.length; at++) {

@@ -19,7 +19,7 @@ type Language = 'python' | 'node';
 type Reader = {
   readonly language: Language;
   readonly roots: Roots;
-  /** By what the code calls them: `args.output`, `sys.argv[1]`, `process.env.HOOK`. */
+  /** The names of arguments, by what the code calls them: `args.output`, `sys.argv[1]`, `process.env.HOOK`. */
   readonly arguments: ReadonlyMap<string, string>;
   /** The expression of the first assignment to each variable. */
   readonly variables: ReadonlyMap<string, string>;
@@ -73,7 +73,7 @@ export function codeUses(
         by: 'FileType',
         isNewFile: opens === 'write',
       });
-  // `output` whose default is a name: it stays in the workspace unless a run says otherwise.
+  // An argument such as `output` whose default is a name stays in the workspace unless a run says otherwise.
   for (const { kind, place, isNewFile } of files) {
     const preset = o.arguments.find(({ name }) => name === place.arg)?.schema.default;
     const file = kind === 'write' && isNewFile && typeof preset === 'string' ? workspaceFile(preset) : undefined;
@@ -136,7 +136,7 @@ function assignmentsIn(code: string): Map<string, string> {
     const values = targets.length === 1 ? [value] : splitItems(value);
     if (values.length === targets.length) for (const [at, name] of targets.entries()) keep(name, values[at] ?? '');
   }
-  // A file of a folder is below it.
+  // In a loop over a folder, the variable stands for something below it.
   for (const { 1: name = '', 2: folder = '' } of code.matchAll(
     /\bfor[ \t]+(\w+)[ \t]+in[ \t]+(?:sorted\(|list\()?([\w.()"'/ ]+?)\.(?:glob|rglob|iterdir)\(/g,
   ))

@@ -50,7 +50,7 @@ export function foundArguments({ arguments: all }: Guess): string {
   return `guessed ${all.length === 1 ? '1 argument' : `${all.length} arguments`}`;
 }
 
-/** undefined: flwd.yaml has an error, which the caller says elsewhere. */
+/** Returns undefined if flwd.yaml has an error, which the caller reports elsewhere. */
 export function configurationIfAny(options: Options): LoadedConfig | undefined {
   try {
     return loadConfiguration(options);

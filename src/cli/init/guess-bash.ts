@@ -91,7 +91,7 @@ function readPositions(script: Script): ScriptArgument[] {
   });
 }
 
-/** Lines that not every call reaches. */
+/** Finds the lines that not every call reaches. */
 function insideCases(lines: readonly Line[]): ReadonlySet<Line> {
   const inside = new Set<Line>();
   let depth = 0;

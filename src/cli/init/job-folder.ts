@@ -85,7 +85,7 @@ export async function describeJob(
 
 type Found = { readonly id: string; readonly source: string; readonly isOutside: boolean };
 
-/** Where the sources see the job. Warns if they do not. */
+/** Finds where the sources see the job. Warns if they do not see it. */
 export async function locate(path: string, options: Options, output: Output): Promise<Found | undefined> {
   const { locateJob } = await import('../../sources.ts');
   try {

@@ -11,7 +11,7 @@ import { scalar } from './yaml-text.ts';
 export type Needs = {
   /** Why the job probably needs the network, if it does not ask for it. */
   readonly network: string | undefined;
-  /** In comments of config.yaml. */
+  /** The permissions that config.yaml has only in comments. */
   readonly unasked: readonly Wish[];
   /** Folders and files that flwd.yaml has to allow. */
   readonly paths: readonly string[];

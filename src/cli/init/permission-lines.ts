@@ -8,12 +8,12 @@ import { scalar } from './yaml-text.ts';
 
 export type Asking = {
   readonly profile: SecurityProfile;
-  /** Asks for everything, although the author has not looked at it. */
+  /** The job asks for everything, although its author has not looked at it. */
   readonly isAllowed: boolean;
   readonly home: string;
 };
 
-/** Whether the job asks for it as written, rather than in a comment. */
+/** Whether the job asks for the permission, rather than having it in a comment. */
 export function isAsked(wish: Wish, { profile, isAllowed }: Asking): boolean {
   if (wish.isRisky || profile === 'disabled') return false;
   if (profile === 'permissive') return wish.kind === 'write';

@@ -26,15 +26,15 @@ export type Place = {
   /** The name of an argument, or an absolute path. */
   readonly arg?: string;
   readonly path: string;
-  /** False: something below it, with a name that is known only at run time. */
+  /** False: the place is something below `path`, with a name that is known only at run time. */
   readonly isWhole: boolean;
-  /** The script finds it through `~` or `$HOME`. */
+  /** The script finds the place through `~` or `$HOME`. */
   readonly isOfHome: boolean;
-  /** It is in the folder of the script, and the script finds it there. */
+  /** The place is in the folder of the script, and the script finds it there. */
   readonly isOfScript: boolean;
 };
 
-/** Absolute paths. Without `script`, its folder is not known. */
+/** Absolute paths. Without `script`, the folder of the script is not known. */
 export type Roots = {
   readonly home: string;
   readonly script?: string | undefined;
@@ -46,7 +46,7 @@ export function ofArgument(arg: string): Place {
   return { arg, path: '', isWhole: true, isOfHome: false, isOfScript: false };
 }
 
-/** undefined: a relative path, or nothing that the text says. @param text with marks */
+/** Returns undefined for a relative path, and for a text that does not say a path. @param text with marks */
 export function placeOf(text: string, { home, script }: Roots): Place | undefined {
   const [, arg, rest = ''] = /^\uE000([^\uE001]*)\uE001(.*)$/s.exec(text) ?? [];
   if (arg !== undefined)
@@ -68,7 +68,7 @@ export function workspaceFile(text: string): string | undefined {
   return /^[\w+@][\w.+@-]*(?:\/[\w+@][\w.+@-]*)*$/.test(name) && /[A-Za-z]/.test(name) ? name : undefined;
 }
 
-/** Every job sees it, or has one of its own. */
+/** Whether every job sees the path, or has one of its own. */
 export function isInSandbox(path: string): boolean {
   return (
     /^\/(?:usr|bin|sbin|lib(?:32|64|x32)?|dev|proc|sys|tmp)(?:\/|$)/.test(path) ||

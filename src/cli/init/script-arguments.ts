@@ -36,9 +36,9 @@ export type ScriptArgument = {
   readonly schema: ArgumentSchema;
   readonly isRequired: boolean;
   readonly handing: Handing;
-  /** The variable in which the script keeps it, if that has another name. */
+  /** The variable in which the script keeps the argument, if it has another name. */
   readonly variable?: string | undefined;
-  /** The script opens it as a file, before it does anything else. */
+  /** The script opens the argument as a file, before it does anything else. */
   readonly opens?: 'read' | 'write';
 };
 

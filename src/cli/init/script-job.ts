@@ -121,7 +121,7 @@ function withFormat(argument: ScriptArgument, { files }: Uses): ScriptArgument {
 
 export const targetsByHand = 'write a job for each target by hand, as docs/guides/existing-scripts.md shows';
 
-/** flwd does not read the targets of such a file. */
+/** Whether the file has targets, which flwd does not read. */
 export function isOfTargets(path: string): boolean {
   return /^(?:(?:GNU)?[Mm]akefile|package\.json)$/.test(basename(path));
 }

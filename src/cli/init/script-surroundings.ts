@@ -84,7 +84,7 @@ export function siblingsOf(path: string, language: Language, text: string): Sibl
   }
 }
 
-/** The files in the folder of the script that it reads there, which the job gets as well. */
+/** The files that the script reads in its own folder, which the job gets as well. */
 export function dataFiles(
   uses: Uses,
   o: { readonly language: Language; readonly script: string; readonly folder: string; readonly home: string },

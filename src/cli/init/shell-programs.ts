@@ -5,7 +5,7 @@ export type OperandUse = {
   readonly word: string;
   /** The program makes a file of this name. */
   readonly isNewFile: boolean;
-  /** Such a word can only be a path. */
+  /** The word can only be a path. */
   readonly isCertain: boolean;
 };
 

@@ -39,9 +39,9 @@ type Walk = {
   readonly notes: Map<string, Note>;
   readonly programs: Set<string>;
   network: string | undefined;
-  /** With marks; its file may be the number of a descriptor. */
+  /** The lock, with marks; its file may be the number of a descriptor. */
   lock: (Lock & { readonly file: string }) | undefined;
-  /** The files that the shell opens under a number. */
+  /** The files that the shell opens, by the numbers of their descriptors. */
   readonly descriptors: Map<string, string>;
   /** How many commands such as `flock` and `sh -c` are around the command. */
   depth: number;
@@ -56,7 +56,7 @@ export function shellUses(text: string, all: readonly ScriptArgument[], roots: R
       ...all.flatMap(({ name, variable, schema }): [string, string][] =>
         variable === undefined || schema.type !== 'string' ? [] : [[variable, argumentText(name)]],
       ),
-      // In `for file in "$@"`, the variable of the loop stands for one of them.
+      // In `for file in "$@"`, the variable of the loop stands for one of the words.
       ...all.flatMap(({ name, handing }): [string, string][] =>
         handing.as === 'rest'
           ? [
@@ -145,7 +145,9 @@ function visit(walk: Walk, command: ShellCommand): void {
     walk.folder = operands[0] === undefined ? undefined : inFolder(walk, operands[0], 'read');
 }
 
-/** A program that the shell finds in a folder of PATH which a sandbox does not show; otherwise the name. */
+/**
+ * Returns the path of a program that the shell finds through PATH and that a sandbox does not show; otherwise the name.
+ */
 function fileOnPath({ variables, roots }: Walk, name: string): string {
   if (!/^[\w.+-]+$/.test(name)) return name;
   for (const folder of variables.get('PATH')?.split(':') ?? []) {
@@ -157,7 +159,7 @@ function fileOnPath({ variables, roots }: Walk, name: string): string {
   return name;
 }
 
-/** How a use says that the script runs the file. */
+/** What a use says if the script runs the file. */
 export const runs = 'runs it';
 
 const keywords = /^(?:if|then|elif|else|do|while|until|!|\{|\}|time|fi|done|esac|case|in|function)$/;
@@ -186,7 +188,7 @@ function assign(walk: Walk, words: readonly string[], line: number): readonly st
           'which makes it a secret argument, and start over',
       });
     if (walk.arguments.has(name)) continue;
-    // An empty value is only the first one.
+    // An empty value is only the initial one.
     walk.variables.set(name, value === '' ? unknownText : value);
     if (placeOf(value, walk.roots)?.arg === undefined && isNamedPath(walk, value) && isOwnPath(name))
       walk.constants.set(name, { text: value, line });

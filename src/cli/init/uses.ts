@@ -34,7 +34,7 @@ export type Lock = {
   readonly line: number;
   /** The path of the lock file; undefined if the text does not say it. */
   readonly file: string | undefined;
-  /** Seconds after which it no longer waits, as written. */
+  /** Seconds after which the script no longer waits, as written. */
   readonly waits: string | undefined;
 };
 
@@ -44,7 +44,7 @@ export type Uses = {
   readonly network: string | undefined;
   /** Files left in the folder in which the script starts. */
   readonly left: readonly string[];
-  /** Files that it reads in the folder in which it starts. */
+  /** Files that the script reads in the folder in which it starts. */
   readonly here: readonly { readonly name: string; readonly line: number }[];
   /** What the script does while another run of it goes on, if it takes a lock. */
   readonly lock: Lock | undefined;

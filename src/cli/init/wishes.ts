@@ -17,7 +17,7 @@ export type Wish = {
   readonly arg: string | undefined;
   /** `line 12: tee` */
   readonly why: string;
-  /** Whether the job should ask for it before its author has looked at it. */
+  /** Whether the job should ask for the permission before its author has looked at it. */
   readonly isSure: boolean;
   /** If the job asked for it, the server would refuse runs that could work without it. */
   readonly isRisky: boolean;
@@ -104,7 +104,7 @@ function wishesOfArgument(argument: ScriptArgument, uses: Uses, remarks: Remarks
   const hostPath = preset.startsWith('/') ? preset : undefined;
   const isKnown = isRequired || hostPath !== undefined;
   const kind = use?.kind ?? (isKnown && writes.test(name) ? 'write' : 'read');
-  // The run would be refused, because the file does not exist before.
+  // If the job asked for the file, the run would be refused, because the file does not exist before.
   const isMade = use?.isNewFile === true && hostPath === undefined;
   if (isMade) {
     const note =
@@ -141,7 +141,7 @@ function realPath(path: string): string | undefined {
   }
 }
 
-/** Whether it exists, or will once the user has created it. Nobody can create what the script reads. */
+/** Whether the path exists, or will exist once the user has created it. Nobody can create what the script reads. */
 function exists(
   path: string,
   { kind, line, by, isNewFile }: Pick<FileUse, 'kind' | 'line' | 'by' | 'isNewFile'>,
@@ -197,7 +197,7 @@ function shownFile(path: string, home: string): string {
   return existsSync(path) || isOfAll ? path : folder;
 }
 
-/** No job may write there, and a permission for it would be one for everything. */
+/** Whether a folder holds too much: no job may write there, and a permission for it would be one for everything. */
 export function isTooWide(path: string, home: string): boolean {
   return (
     path === '/' ||

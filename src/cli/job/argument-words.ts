@@ -51,7 +51,7 @@ export function readArguments(
     const next = words[at + 1];
     if (!found) {
       errors.push({ path: null, message: unknownFlag(fields, written.slice(2), command) });
-      // The next word is most likely its value.
+      // The next word is most likely the value of this option.
       if (inline === undefined && next !== undefined && !next.startsWith('--')) at++;
       continue;
     }

@@ -88,7 +88,7 @@ function adviceOn(
   return hint(id, first === null ? ids : [...verbs, ...ids]) ?? (first === null ? undefined : hint(first, verbs));
 }
 
-/** If the words begin with the name of a job: how to write its arguments. */
+/** Says how to write the arguments of a job if the words begin with its name. */
 async function strayWords(
   { get, command }: KnownJobs,
   words: readonly string[],

@@ -39,7 +39,7 @@ export async function run(options: Options, operands: readonly string[], call: C
   );
 }
 
-/** The plan for the request with some value for each of these secrets. A plan does not depend on their values. */
+/** Plans the request with made-up values for these secrets. A plan does not depend on the values of secrets. */
 async function planWithout(
   secrets: readonly ArgumentField[],
   request: BodyOf<'createPlan'>,
@@ -48,7 +48,7 @@ async function planWithout(
   const names = secrets.flatMap(({ path }) => path);
   const args = { ...request.args, ...Object.fromEntries(names.map((name) => [name, 'not given yet'])) };
   const plan = await client.call('createPlan', { body: { ...request, args } }).catch(async (error: unknown) => {
-    // The value may not fit the secret, or the other arguments are wrong, too.
+    // A made-up value may not fit the secret, or the other arguments are wrong, too.
     await assertSound(secrets.map(toMissing), () => Promise.reject(error));
     throw error;
   });

@@ -52,7 +52,7 @@ function programOf(path: string): string | undefined {
   }
 }
 
-/** Nothing if there is no bash. */
+/** Returns no warnings if there is no bash. */
 function readWithBash(dir: string, file: string): Promise<JobError[]> {
   const path = join(dir, file);
   // The script may enable extglob, which `bash -n` does not see. BASH_ENV is not passed on.

@@ -15,7 +15,7 @@ export type Came = {
   readonly result: unknown;
   readonly artifacts: readonly string[];
   readonly durationMs: number;
-  /** It took too long and was cancelled. */
+  /** The run took too long and was cancelled. */
   readonly isOverdue: boolean;
   /** Expected texts that no line of the log contains. */
   readonly missingInLog: readonly string[];

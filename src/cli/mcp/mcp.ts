@@ -74,7 +74,7 @@ function findProgram(): Server {
   return file === undefined ? { command: process.execPath, args: [script] } : { command: file, args: [] };
 }
 
-/** The single file, which has unpacked this program and does so again after an upgrade (ADR 0054). */
+/** Finds the single file that has unpacked this program, and does so again after an upgrade (ADR 0054). */
 function findSingleFile(digest: string): string | undefined {
   const folders = (process.env.PATH ?? '').split(delimiter).filter((folder) => isAbsolute(folder));
   return folders.map((folder) => join(folder, 'flwd')).find((path) => beginningOf(path).includes(`digest=${digest}`));

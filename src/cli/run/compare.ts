@@ -65,7 +65,7 @@ async function findRuns(
   throw new Refusal(`no run of ${first.job_id} succeeded before ${first.run_id}; ${advice}`, exitCodes.notFound);
 }
 
-/** What the caller may not read, or what is not kept, is left out. */
+/** Leaves out what the caller may not read, and what is not kept. */
 async function orNull<T>(output: Output, what: string, read: Promise<T>): Promise<T | null> {
   try {
     return await read;

@@ -13,7 +13,7 @@ export type PrintedLine = {
   readonly step_id: string;
   readonly stream: 'stdout' | 'stderr';
   readonly attempt: number;
-  /** Printed while no server was running: the time is when it was read. */
+  /** The line was printed while no server was running, so its time is when it was read. */
   readonly recovered?: true;
   readonly fields?: Readonly<Record<string, unknown>> | undefined;
 };
@@ -37,7 +37,10 @@ export function createLinePrinter<Line extends PrintedLine>(
 ): (lines: readonly Line[]) => void {
   const attempts = new Map<string, number>();
 
-  /** For standard error, so that a pipe gets the lines alone. Not on a terminal that does not show the lines. */
+  /**
+   * Returns text for standard error, so that a pipe gets the lines alone. Nothing for a terminal that does not show the
+   * lines.
+   */
   function separatorOf(line: Line, to: NodeJS.WriteStream): string | undefined {
     const { step_id: stepId, attempt } = line;
     if (attempt === (attempts.get(stepId) ?? 1)) return undefined;

@@ -52,7 +52,7 @@ export async function run(options: Options, operands: readonly string[]): Promis
       else if ((await printAll(log, printer)).isExpired) output.warn('the log was removed when its retention ended');
       if (isLost) throw lostRun(session, namedId);
       const hasSubRuns = stepId === undefined && of.steps.some(({ kind }) => kind === 'job');
-      // Read again: steps may have started since.
+      // The run is read again, because steps may have started since.
       if (hasSubRuns && !output.isJson)
         nameSubRuns(await client.call('getRun', { path: { run_id: namedId } }), session, output);
     } finally {
@@ -123,7 +123,8 @@ async function printAll(log: WantedLog, printer: Printer): Promise<{ readonly is
   const { client, runId, query, signal } = log;
   let cursor: string | undefined;
   for (;;) {
-    // Unlike the whole rest, a page says whether the log was removed, and is an error if it cannot be read.
+    // Unlike an answer with the whole rest, a page says whether the log was removed, and is an error if it cannot be
+    // read.
     const limit = query.tail === undefined ? pageLines : undefined;
     const page: AnswerOf<'getRunLogs'> = await client.call('getRunLogs', {
       path: { run_id: runId },

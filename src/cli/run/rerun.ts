@@ -55,7 +55,7 @@ function readTerms(options: Options): Pick<BodyOf<'rerunRun'>, 'from' | 'revisio
 
 type Changes = {
   readonly call: Call;
-  /** As it is now. */
+  /** The job as it is now. */
   readonly job: Job;
   readonly earlier: Run;
   /** The value of `--args` or `--args-file`. */

@@ -24,7 +24,7 @@ export function createRunProgress(
     readonly steps: readonly string[];
     readonly labels: StepLabels;
     readonly output: Output;
-    /** Whether somebody sees the text: only then it is worth a request to ask how long the run will take. */
+    /** Whether somebody sees the text. Only then is it worth a request to ask how long the run will take. */
     readonly isShown: boolean;
     readonly command: Session['command'];
     readonly onStep: (words: string) => void;
@@ -34,7 +34,7 @@ export function createRunProgress(
 ) {
   const startedMs = Date.now();
   const ended = new Set<string>();
-  /** Labels by step. */
+  /** The labels of running steps, by step. */
   const running = new Map<string, string>();
   const asking = new Set<string>();
   let askedMs = 0;

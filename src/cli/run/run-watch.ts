@@ -32,8 +32,8 @@ export type WatchedRun = {
 };
 
 /**
- * Ctrl-C cancels the run, a second one kills it. If a server has the run and does neither, a third one leaves it.
- * Without its data dir, a command that has no server leaves the run by itself.
+ * Ctrl-C cancels the run, a second one kills it. If a server has the run and does neither, a third one leaves it. A
+ * command without a server leaves the run by itself if its data dir is gone.
  * @throws ApiProblem, ServerUnreachable, Refusal if the run is left
  */
 export async function watchRun(
@@ -124,7 +124,7 @@ async function cancel({ client, isEphemeral }: Session, runId: string, force: bo
   try {
     const { status } = await client.call('cancelRun', { path, query: { force } });
     if (status !== 'running' || !isEphemeral()) return null;
-    // Its processes are gone, and only the end of a full disk can end it.
+    // The processes of the run are gone, and the run ends only once the disk is no longer full.
     const { waiting } = await client.call('getRun', { path });
     return waiting === null ? null : { words: `${runId} is being cancelled: ${waiting}`, mustLeave: true };
   } catch (error) {

@@ -117,7 +117,7 @@ function byOf({ created_by: by, trigger: { type } }: RunSummary): string {
   return startsByItself.has(type) ? type : `${by} (${type})`;
 }
 
-/** How long a run has taken that has not ended, how far it is, and what is probably left of it. */
+/** How long a run that has not ended has taken, how far it is, and what is probably left of it. */
 function leftOf(run: RunSummary | Run): string {
   const nowMs = Date.now();
   const ms = soFarMs(run, nowMs);
@@ -127,27 +127,27 @@ function leftOf(run: RunSummary | Run): string {
   return [ms === null ? '' : `${spanWords(ms)} so far`, progress, left].filter(Boolean).join(', ');
 }
 
-/** How often and since when the job fails as this run did. */
+/** Finds how often, and since when, the job fails as this run did. */
 async function failureOf({ client }: Session, { run_id: runId, status }: Run): Promise<Failure | undefined> {
   if (status !== 'failed') return undefined;
   return (await client.call('listFailures', { query: { run_id: runId } })).failures[0];
 }
 
-/** Why it is late, if it is. */
+/** Says why the run is late, if it is late. */
 async function lateOf({ client }: Session, { run_id: runId, job_id: jobId, status }: Run): Promise<string | undefined> {
   if (status !== 'running') return undefined;
   const { late } = await client.call('listLate', { query: { job_id: jobId } });
   return late.find(({ run_id: id }) => id === runId)?.detail;
 }
 
-/** Nothing for a failure that happened once. */
+/** Says nothing about a failure that happened once. */
 function happenedWords({ count, first_run: { at, revision } }: Failure, output: Output): string {
   if (count === 1) return '';
   const first = revision === null ? '' : `, first at revision ${revisionWords(revision)}`;
   return `${count} times since ${output.time(at)}${first}`;
 }
 
-/** Each step of a run with steps says its own. */
+/** Says nothing about a run with several steps, because each step says its own attempts. */
 function triesOf({ attempt, steps }: Run): string {
   return attempt > 1 && steps.length < 2 ? ` (after ${attempt} attempts)` : '';
 }

@@ -77,7 +77,7 @@ function isUnderWay({ status, steps }: Run): boolean {
   return isFinished(status) || steps.some((step) => ['running', 'waiting_approval'].includes(step.status));
 }
 
-/** After these, nothing needs to be started until something ends or someone decides. */
+/** After these events, nothing needs to be started until something ends or someone decides. */
 const goesOnAlone = new Set(['step.started', 'step.waiting_approval', 'run.finished']);
 
 async function untilUnderWay({ client }: Session, runId: string): Promise<Run> {

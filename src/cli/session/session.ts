@@ -192,7 +192,7 @@ async function openOwn(loaded: LoadedConfig, options: Options, request: SessionR
   const { makesRoom = false, isTakeover = false } = request;
   if (!isTakeover) warnOfTakeover(loaded.config, options);
   const { url: baseUrl, fetch: fetchBy, ...link } = await linkDataDir(loaded, { makesRoom });
-  // If there is a server, these are in its log.
+  // If there is a server, its log has these warnings.
   if (link.isEphemeral()) for (const warning of loaded.warnings) process.stderr.write(`flwd: ${warning}\n`);
   const client = createClient({ baseUrl, ...interfaceOf(request), fetch: fetchBy });
   // A running server has its own sources, so --jobs is left out.
@@ -227,7 +227,7 @@ export async function workWith<T>(
   try {
     return await work(session);
   } catch (error) {
-    // An answer without a member that the command reads.
+    // An answer may lack a member that the command reads.
     const misfit = error instanceof TypeError || error instanceof RangeError ? await session.misfit() : null;
     if (misfit !== null) throw new Refusal(misfit);
     const remote = remoteOf(options);

@@ -33,7 +33,7 @@ export type CronTable = {
 
 const mostBytes = 4 * 2 ** 20;
 
-/** undefined: jobs from there were imported, but cron does not read it. */
+/** Returns undefined for a place that cron does not read, although jobs were imported from it. */
 export function openTable(place: string): CronTable | undefined {
   const [, user] = /^the crontab of (\S+)$/.exec(place) ?? [];
   if (user !== undefined) return tableOfUser(place, user);
@@ -41,7 +41,7 @@ export function openTable(place: string): CronTable | undefined {
 }
 
 function tableOfUser(place: string, user: string): CronTable {
-  // Only root may name a user, even the own one.
+  // Only root may name a user, so the user's own name is left out.
   const own = user === userInfo().username ? [] : ['-u', user];
   const crontab = (words: readonly string[], input?: Buffer): Buffer => {
     const options = { ...(input && { input }), maxBuffer: mostBytes, env: { PATH: process.env.PATH, LC_ALL: 'C' } };

@@ -14,11 +14,11 @@ type Schedule = AnswerOf<'listSchedules'>['schedules'][number];
 export type Prepared = {
   readonly line: ImportedLine;
   readonly schedules: readonly Schedule[];
-  /** The next times by flwd. */
+  /** The next times of the job under flwd. */
   readonly nextTimes: readonly string[];
   /** `release`: an earlier takeover commented the line out and was interrupted. */
   readonly step: 'take-over' | 'release' | 'taken' | 'left';
-  /** Why it is left to cron. */
+  /** Why the line is left to cron. */
   readonly reason: string | null;
   /** flwd has run the job with success at least once. */
   readonly hasSucceeded: boolean;

@@ -58,7 +58,7 @@ export function keepCopy(dataDir: string, place: string, text: Buffer): string {
   return copy;
 }
 
-/** All of it or nothing, even if the power fails. */
+/** Writes all of the file or nothing, even if the power fails. */
 function writeDurably(path: string, text: Buffer): void {
   inOwnFolder(dirname(path), (folder) => {
     const draft = join(folder, `${basename(path)}.new`);

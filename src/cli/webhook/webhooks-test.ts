@@ -22,7 +22,7 @@ export async function run(options: Options, operands: readonly string[]): Promis
     event: readValue(options, 'event'),
     headers: readPairs(options, 'header'),
     query: readPairs(options, 'query'),
-    // Last, because it may wait for standard input.
+    // The body is read last, because reading it may wait for standard input.
     body: await readBody(options),
   });
   return withSession(options, async ({ client }) => {

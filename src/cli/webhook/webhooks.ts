@@ -106,7 +106,7 @@ function resultOf({ result, at }: Pick<Delivery, 'result' | 'at'>, output: Outpu
   return { text: `${result} ${output.time(at)}`, style: styles[result] };
 }
 
-/** Why it started no run, and how often it came again. */
+/** Says why a delivery started no run, and how often it came again. */
 function noteOf(delivery: Delivery): string {
   const again = delivery.repeats === 0 ? '' : `came again: ${delivery.repeats}`;
   return [reasonOf(delivery), again].filter(Boolean).join('; ');

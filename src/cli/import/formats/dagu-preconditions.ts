@@ -19,13 +19,13 @@ export type Condition = {
 };
 
 /**
- * A step with conditions needs its check. What depends on it is skipped together with it.
- * @param without ids of steps without which the others go on
+ * A step with conditions needs the step that checks them. What depends on it is skipped together with it.
+ * @param optional ids of steps that do not keep others from running when they are skipped
  */
 export function withPreconditions(
   steps: readonly FoundStep[],
   conditions: readonly Condition[],
-  without: ReadonlySet<string>,
+  optional: ReadonlySet<string>,
 ): FoundStep[] {
   const ofAll = conditions.find(({ id }) => id === undefined);
   const checks = new Map(conditions.map((condition) => [condition.id ?? '', checkStep(condition)]));
@@ -43,7 +43,7 @@ export function withPreconditions(
     ];
   });
   const all = ofAll ? [checkStep(ofAll), ...gated] : gated;
-  return skippedTogether(all, without);
+  return skippedTogether(all, optional);
 }
 
 function pick({ settings }: FoundStep): Readonly<Record<string, unknown>> {
@@ -67,10 +67,10 @@ function withIf(step: FoundStep, conditions: readonly string[]): FoundStep {
   return all.length === 0 ? step : { ...step, settings: { ...others, if: [...new Set(all)].join(' && ') } };
 }
 
-/** In flwd a skipped step does not keep the next one from starting. */
-function skippedTogether(steps: readonly FoundStep[], without: ReadonlySet<string>): FoundStep[] {
+/** Adds conditions, because in flwd a skipped step does not keep the next one from starting. */
+function skippedTogether(steps: readonly FoundStep[], optional: ReadonlySet<string>): FoundStep[] {
   const maySkip = new Set(steps.filter(({ settings }) => settings.if !== undefined).map(({ id }) => id));
-  const lost = (step: FoundStep): string[] => needsOf(step).filter((need) => maySkip.has(need) && !without.has(need));
+  const lost = (step: FoundStep): string[] => needsOf(step).filter((need) => maySkip.has(need) && !optional.has(need));
   for (let before = -1; before !== maySkip.size; ) {
     before = maySkip.size;
     for (const step of steps) if (lost(step).length > 0) maySkip.add(step.id);

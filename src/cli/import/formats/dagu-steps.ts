@@ -17,8 +17,8 @@ export function readDaguSteps(around: Around): FoundStep[] {
   if (raw.length === 0) throw new Unreadable('it has no steps');
   if (raw.length > stepLimit) throw new Unreadable(`it has more than ${stepLimit} steps`);
   const steps = raw.map((one) => stepOf(one, around, outputsBefore(one, raw)));
-  const without = raw.filter(({ step }) => goesOn(step, ['skipped'])).map(({ id }) => id);
-  return [...withPreconditions(steps, conditionsOf(around, raw), new Set(without)), ...handlersOf(around, raw)];
+  const optional = raw.filter(({ step }) => goesOn(step, ['skipped'])).map(({ id }) => id);
+  return [...withPreconditions(steps, conditionsOf(around, raw), new Set(optional)), ...handlersOf(around, raw)];
 }
 
 function conditionsOf(around: Around, raw: readonly Raw[]): Condition[] {

@@ -10,11 +10,11 @@ export type NamedArgument = {
   /** The variable in which the program finds its value. */
   readonly variable: string;
   readonly argument: FoundArgument;
-  /** Its value is several words, separated by blanks. */
+  /** The value is several words, separated by blanks. */
   readonly isWords?: boolean;
 };
 
-/** A name that no other argument has. */
+/** Returns a name that no other argument has. */
 export function freeName(written: string, taken: Iterable<string>): string {
   const others = new Set(taken);
   const wanted = argumentName(written);

@@ -6,18 +6,18 @@ import { type Quoting, quotingOf } from '../shell-quotes.ts';
 /** What replaces a reference: a variable, which may be split into words, or the reason why nothing can. */
 export type Replacement = { readonly variable: string; readonly isSplit?: boolean } | { readonly problem: string };
 
-/** @param of what to do about a match; undefined leaves it as it is */
+/** @param replacementOf undefined leaves the match as it is */
 export function replaceReferences(
   script: string,
   pattern: RegExp,
-  of: (match: RegExpExecArray) => Replacement | undefined,
+  replacementOf: (match: RegExpExecArray) => Replacement | undefined,
 ): { readonly text: string } | { readonly problem: string } {
   const quoting = quotingOf(script);
   let text = '';
   let at = 0;
   for (const match of script.matchAll(pattern)) {
     const how = quoting[match.index] ?? 'plain';
-    const by = how === 'comment' ? undefined : of(match);
+    const by = how === 'comment' ? undefined : replacementOf(match);
     if (by === undefined) continue;
     if ('problem' in by) return by;
     const expansion = `\${${by.variable}}`;
@@ -32,7 +32,7 @@ export function replaceReferences(
   return { text: text + script.slice(at) };
 }
 
-/** How it is quoted inside of backticks. `bare`: the backticks themselves are in double quotes. */
+/** How a character is quoted inside of backticks. `bare`: the backticks themselves are in double quotes. */
 function insideBackticks(script: string, at: number, quoting: readonly Quoting[]): Quoting | 'bare' {
   const from = startOf('backtick', at, quoting);
   const inner = quotingOf(script.slice(from, at + 1)).at(-1) ?? 'plain';
