@@ -7,9 +7,12 @@ import { findUnusableFolder } from '../lib/files/unusable-folder.ts';
 import type { Logger } from '../lib/logger.ts';
 
 const everyMs = 1_000;
-/** With less, a script cannot print a page of output. */
+/** With less free space than this, a script cannot print a page of output. */
 const leastBytes = 64 * 1024;
-/** With less, a line in the log of a run could keep the run from ending: a log takes more than 1 MiB at a time. */
+/**
+ * With less free space than this, a line in the log of a run could keep the run from ending: a log takes more than 1
+ * MiB at a time.
+ */
 const roomyBytes = 4 * 2 ** 20;
 
 export type DiskWatch = ReturnType<typeof createDiskWatch>;

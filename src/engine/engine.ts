@@ -74,7 +74,7 @@ export type Engine = {
   readonly approve: Approve;
   readonly queue: () => Omit<QueueLimits, 'weightOf'> & { readonly depth: number; readonly running: number };
   readonly health: () => Record<string, Check>;
-  /** null when the file system of the runs does not say. */
+  /** null if the file system of the runs does not report its free space. */
   readonly diskFreeBytes: () => number | null;
   /**
    * Resumes in the background what an earlier process left. With `only`, no other waiting run starts, and no schedule
@@ -134,7 +134,7 @@ export function createEngine(o: EngineOptions): Engine {
   const { store, catalog, log } = o;
   const stopping = new AbortController();
   const { signal } = stopping;
-  // The clock may be set before there is anything that has deadlines.
+  // undefined while the engine is being created: somebody may set the clock before there are deadlines to move.
   let moveDeadlines: ((byMs: number) => void) | undefined;
   const clock = watchWallClock(o.clock, (byMs) => {
     log.warn({ by_ms: byMs }, 'the clock was set; the deadlines of runs move with it');

@@ -50,7 +50,7 @@ export function mapArguments(
   return Object.fromEntries(found);
 }
 
-/** How to test a member that may be missing. */
+/** Explains how to test a member that may be missing. */
 function hintOf(text: string, message: string): string {
   const name = /^no such key: (\w+)$/.exec(message)?.[1];
   const member = name === undefined ? null : new RegExp(`[A-Za-z_][\\w.]*\\.${name}\\b`).exec(text);

@@ -17,7 +17,7 @@ const tickMs = 1_000;
 const stoppingMs = 1_000;
 
 type Parts = {
-  /** Only runs of its owner are ended here. */
+  /** The reaper ends only runs of the owner in this context. */
   readonly context: ControllerContext;
   readonly queue: Queue;
   readonly register: RunRegister;
@@ -75,7 +75,7 @@ export function createReaper(o: Parts) {
     if (next !== null) notice(next);
   }
 
-  /** A deadline is in the database from now on. */
+  /** Call it when a deadline has been written to the database. */
   function notice(atMs: number): void {
     if (!isStopped) alarm.ringAt(atMs);
   }
@@ -86,7 +86,7 @@ export function createReaper(o: Parts) {
       look();
     },
     notice,
-    /** The wall clock was set by this much: the deadlines in the database move with it. */
+    /** Call it when the wall clock was set by `byMs`: the deadlines in the database move with it. */
     clockSet(byMs: number): void {
       alarm.clockSet(byMs);
       time.clockSet(byMs);

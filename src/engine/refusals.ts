@@ -39,7 +39,7 @@ export function createRefusals(o: {
     writing.add(work);
   }
 
-  /** Records how many were left out in this window, and starts the next one. */
+  /** Records how many refusals were left out in this window, and starts the next window. */
   function turnOver(): void {
     clearTimeout(timer);
     timer = undefined;

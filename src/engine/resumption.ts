@@ -28,7 +28,7 @@ type Parts = {
   readonly register: RunRegister;
   readonly expireOthers: Owner['expireOthers'];
   readonly cancel: (runId: string) => void;
-  /** Deadlines are enforced from now on. */
+  /** Starts to enforce deadlines. */
   readonly startDeadlines: () => void;
   /** Repeats the work while the disk refuses it. */
   readonly withRetry: <T>(work: () => Promise<T>) => Promise<T>;
@@ -104,7 +104,7 @@ export function createResumption(o: Parts) {
       await done;
       if (signal.aborted) throw new Problem('not-ready', 'The server is stopping.');
     },
-    /** The server stops: releases everyone who waits in `untilDone`. */
+    /** Call it when the server stops. It releases everyone who waits in `untilDone`. */
     giveUp: markDone,
     /** Resolves when no run is being resumed. */
     async settled(): Promise<void> {

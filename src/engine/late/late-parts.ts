@@ -1,4 +1,4 @@
-// What the parts of the late watch share.
+// The dependencies that the parts of the late watch share.
 
 import type { Catalog } from '../../catalog/catalog.ts';
 import type { Expectation } from '../../domain/outcome/late.ts';
@@ -14,7 +14,7 @@ export type LateParts = {
   readonly log: Logger;
   readonly hub: Hub;
   readonly defaultTenant: string;
-  /** The zone of times of day. */
+  /** The time zone of times of day. */
   readonly timezone: string;
   /** Whether the schedules of a tenant are paused; undefined while that is not known. */
   readonly arePaused: (tenant: string) => boolean | undefined;
@@ -22,5 +22,5 @@ export type LateParts = {
 
 export type Expecting = { readonly jobId: string; readonly expect: Expectation; readonly isEnabled: boolean };
 
-/** Whether the catalogue has lost sight of a job only because a folder is missing. */
+/** True if the catalogue may lack the job only because a folder is missing. */
 export type MayReturn = (jobId: string) => boolean;

@@ -10,7 +10,7 @@ type Due = Started & { readonly startedAtMs: number; readonly allowedMs: number;
 
 export type RunWatch = ReturnType<typeof createRunWatch>;
 
-/** A run that waits for an answer does not work. It is looked at again after this time. */
+/** How long to wait before checking a run again that waits for an approval. This time does not count as work. */
 const askingAgainMs = 10_000;
 
 export function createRunWatch(

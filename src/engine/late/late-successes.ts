@@ -13,13 +13,13 @@ type Watched = Expecting & { readonly sinceMs: number; nextByMs: number; nextEve
 
 export type SuccessWatch = ReturnType<typeof createSuccessWatch>;
 
-/** The longest day, when the clocks are set back. */
+/** The length of the longest day, on which the clocks are set back. */
 const longestDayMs = 25 * 3_600_000;
 
 type Parts = Pick<LateParts, 'store' | 'clock' | 'timezone' | 'defaultTenant'> & {
-  /** False: it has been seen before. */
+  /** Stores that a job is late. Returns false if that is stored already. */
   readonly add: (late: NewLate) => Promise<boolean>;
-  /** Lists it again if it was over, without telling anybody. */
+  /** Lists a stored entry again if it was over, and notifies nobody. */
   readonly reopen: (late: NewLate) => Promise<void>;
 };
 
@@ -28,7 +28,7 @@ export function createSuccessWatch(o: Parts) {
   let watched: Watched[] = [];
   let nextMs = Infinity;
 
-  /** When each of the jobs began to count. Stored, so that a restart changes nothing. */
+  /** Returns when each of the jobs began to count. That time is stored, so a restart does not change it. */
   async function sinceOf(jobs: readonly Expecting[]): Promise<ReadonlyMap<string, number>> {
     const stored = new Map((await store.late.expecting()).map((job) => [job.jobId, job]));
     const wanted = new Map(jobs.map((job) => [job.jobId, termsOf(job)]));
@@ -42,8 +42,8 @@ export function createSuccessWatch(o: Parts) {
 
   return {
     /**
-     * Jobs that are left out, because they are disabled or paused, start to count when they come back. Those in a
-     * folder that is missing continue to count.
+     * Sets the jobs to watch. A job that is left out, because it is disabled or paused, starts to count when it comes
+     * back. A job in a folder that is missing continues to count.
      */
     async watch(jobs: readonly Expecting[], mayReturn: MayReturn): Promise<void> {
       const kept = (await store.late.expecting()).filter(({ jobId }) => mayReturn(jobId)).map(fromStored);
@@ -55,13 +55,16 @@ export function createSuccessWatch(o: Parts) {
       watched = expecting.map((job) => {
         const { by, everyMs } = job.expect;
         const sinceMs = since.get(job.jobId) ?? nowMs;
-        // A time that passed while no server was running is looked at now.
+        // If a time passed while no server was running, it is checked now.
         const nextByMs = by === null ? null : timesAt(by, timezone).next(Math.max(sinceMs, nowMs - longestDayMs));
         return { ...job, sinceMs, nextByMs: nextByMs ?? Infinity, nextEveryMs: everyMs === null ? Infinity : 0 };
       });
       nextMs = 0;
     },
-    /** False for what was late before the job was disabled, paused or changed, and for what no job expects now. */
+    /**
+     * Returns false if the job was late before it was disabled, paused or changed, or if it no longer expects a
+     * success.
+     */
     isExpected: ({ jobId, atMs }: Late): boolean => {
       const job = watched.find((one) => one.jobId === jobId);
       return job !== undefined && atMs >= job.sinceMs;
@@ -69,7 +72,7 @@ export function createSuccessWatch(o: Parts) {
     async look(nowMs: number): Promise<void> {
       if (nowMs < nextMs) return;
       for (const job of watched) {
-        // More than one day may have passed.
+        // More than one day may have passed since the last check.
         while (job.nextByMs <= nowMs) await checkBy(job, nowMs, o);
         if (job.nextEveryMs <= nowMs) await checkEvery(job, nowMs, o);
       }
@@ -99,9 +102,9 @@ async function checkEvery(job: Watched, nowMs: number, o: Parts): Promise<void> 
   const baseMs = Math.max(lastMs ?? 0, sinceMs);
   job.nextEveryMs = baseMs + everyMs;
   if (job.nextEveryMs > nowMs) return;
-  // A success in the meantime is found then.
+  // If the job succeeds before then, the next check finds that success.
   job.nextEveryMs = nowMs + everyMs;
-  // The key is the success and not where the span began, so that a pause does not make it late again.
+  // The key names the last success and not the start of the span: otherwise a pause would report the same delay again.
   const key = lastMs === null ? 'none' : toTimestamp(lastMs);
   const detail = everyWords(lastMs, sinceMs, formatDuration(everyMs));
   const late: NewLate = { tenant, jobId, kind: 'every', key, atMs: nowMs, ...ofJob, detail };

@@ -1,5 +1,5 @@
 // Notices what is late: a run that takes longer than its job expects, and a success that did not come in time. Each is
-// seen once, also across a restart (ADR 0073). Without an `expect` in a job file, it does nothing.
+// reported once, even if the server restarts (ADR 0073). The watch does nothing if no job file has an `expect`.
 
 import type { Catalog } from '../../catalog/catalog.ts';
 import { createSerial } from '../../lib/serial.ts';
@@ -20,7 +20,7 @@ export function createLateWatch(o: LateParts) {
   /** Jobs whose runs have ended since the last look. */
   let ended = new Set<string>();
   let hasOpen = true;
-  /** Something else is expected than before, so open rows may be over. */
+  /** Set when the expectations of jobs have changed, because open rows may then be over. */
   let mustLookAtAll = true;
   let known: { readonly generation: number; readonly isPaused: boolean } | undefined;
   let timer: NodeJS.Timeout | undefined;
@@ -78,7 +78,7 @@ export function createLateWatch(o: LateParts) {
   return {
     /** Calls the listener when something is late. */
     onSeen: (listener: () => void) => void listeners.add(listener),
-    /** Call it when something has been added to the store. */
+    /** Call it when an entry has been added to the store. */
     seen,
     /** Looks at the clock once. Resolves when everything that is late has been stored. */
     tick,
@@ -93,7 +93,7 @@ export function createLateWatch(o: LateParts) {
   };
 }
 
-/** The store says itself that it cannot be written. */
+/** Logs an error, except one of the store, which the store logs itself. */
 function report(log: LateParts['log'], error: unknown): void {
   if (!isStorageError(error)) log.error({ err: error }, 'late runs could not be noticed; this is tried again');
 }
@@ -114,7 +114,7 @@ function returningIn(catalog: Catalog): MayReturn {
   return (jobId) => !there.has(jobId);
 }
 
-/** Ends what is over, of these jobs or of all. @returns whether anything is still open */
+/** Ends the open rows that are over, of these jobs or of all jobs. @returns whether any row is still open */
 async function endOpen(
   { store, clock }: LateParts,
   { isExpected }: SuccessWatch,

@@ -7,7 +7,7 @@ import type { Principal } from '../../domain/principal.ts';
 /** A run that waits has its place among the runs of the job, so it cannot wait forever. */
 const longestWaitMs = 86_400_000;
 
-/** Whether a person must allow the run that the principal starts. */
+/** Returns whether a person must allow a run that this principal starts. */
 export function asksPerson({ isAgent, asksAlways }: Principal, { agents }: Pick<JobDefinition, 'agents'>): boolean {
   return asksAlways === true || (isAgent === true && agents.approval);
 }

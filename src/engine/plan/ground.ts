@@ -55,7 +55,8 @@ export async function resolvePlan(request: PlanRequest, o: PlanContext): Promise
 }
 
 /**
- * The same for a version of the job that the catalogue may no longer have. `before` are the secrets of the earlier run.
+ * Like `resolvePlan`, for a version of the job that the catalogue may no longer have. `before` are the secrets of the
+ * earlier run.
  */
 export async function resolveEntry(
   entry: CatalogEntry,
@@ -66,7 +67,9 @@ export async function resolveEntry(
   return ground(await planRun(entry, request, o, before), o.host);
 }
 
-/** @throws Problem validation-error when a path it asks for does not exist and nothing else denies the run */
+/**
+ * @throws Problem validation-error when a path that the plan asks for does not exist and nothing else denies the run
+ */
 export async function ground(plan: Plan, host: Host): Promise<GroundedPlan> {
   const { profile, network, kv } = plan;
   const report = host.executor.report(profile);
@@ -146,13 +149,13 @@ async function groundPaths(plan: Plan, host: Host, denials: Denials) {
     if (await isFolderOrFile(path)) granted.push({ kind: wanted.kind, shown: wanted.shown, path });
     else denials.add(new Problem('grant-not-allowed', `'${wanted.shown}' is neither a folder nor a regular file.`));
   }
-  // All at once, so that the operator need not restart the server for each.
+  // All paths are refused at once, so that the operator need not restart the server once for each path.
   if (outside.size > 0) denials.add(outsideRefusal([...outside]));
   if (errors.size > 0 && denials.found.length === 0) throw validationError(errors.errors(), errors.size);
   return { granted, resolvedArgs };
 }
 
-/** The path as asked for, and with links followed. undefined when it names another user's home. */
+/** Returns the path as asked for, and with links followed; undefined when it names another user's home. */
 async function lookUp(wanted: WantedPath, sourcePath: string, errors: ErrorList) {
   const { shown } = wanted;
   if (namesOthersHome(shown)) {

@@ -47,7 +47,7 @@ export type RunRequest = {
 /** A request whose tenant is known, so its stored secrets can be looked up. */
 export type PlanRequest = RunRequest & {
   readonly tenant: string;
-  /** Whose limits apply; left out for what an author wrote. */
+  /** The caller whose limits apply; left out when the author of a job file asks for the run. */
   readonly by?: Principal;
 };
 
@@ -119,7 +119,7 @@ export type PolicyContext = {
   readonly storedSecret: SecretLookup;
 };
 
-/** The secrets of the run that this one repeats, and the names of those that its arguments have from there. */
+/** The secrets of the earlier run that a rerun repeats, and the names of the stored secrets in its arguments. */
 export type Before = RunSecrets & Pick<Plan, 'storedArgs'>;
 
 /**

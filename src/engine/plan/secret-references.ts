@@ -12,8 +12,9 @@ import { Problem } from '../../domain/problem.ts';
 export type SecretLookup = (tenant: string, name: string) => Promise<string>;
 
 /**
- * `kept` are values that an earlier run was given under these names, and `carried` the names of stored secrets whose
- * values `given` has from an earlier run. A secret that the source may not use is not looked up.
+ * `kept` are the values that an earlier run got, by the names of the secrets. `carried` are the names of the stored
+ * secrets whose values from an earlier run are already in `given`. A secret that the source may not use is not looked
+ * up.
  * @throws what the lookup throws, except secret-unavailable
  */
 export async function lookUpSecrets(

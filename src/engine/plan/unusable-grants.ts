@@ -7,10 +7,10 @@ import type { GroundedPlan } from './ground.ts';
 
 type User = { readonly uid: number; readonly groups: readonly number[] };
 
-/** Leaves out what it cannot know: an ACL may let the user in, but never with more than the bits of the group. */
+/** Leaves out paths that an ACL may open to the user. An ACL never allows more than the group's bits of the mode. */
 export async function unusableGrants({ grants, read, write, isolation, runAs }: GroundedPlan): Promise<Grant[]> {
   const { uid } = isolation;
-  // The profile disabled, on a server that is root.
+  // The job runs as root: its profile is `disabled`, and the server is root.
   if (uid === 0) return [];
   const user: User = { uid, groups: runAs ? [runAs.gid, ...runAs.groups] : [] };
   const found: Grant[] = [];

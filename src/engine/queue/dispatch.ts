@@ -9,7 +9,7 @@ import type { Claim, Queue } from './queue.ts';
 
 export type Dispatcher = ReturnType<typeof createDispatcher>;
 
-/** How long it pauses after the database has refused a claim. */
+/** How long the dispatcher pauses after the database has refused a claim. */
 const againMs = 1_000;
 
 type Parts = {
@@ -65,7 +65,7 @@ export function createDispatcher(o: Parts) {
       if (error instanceof Superseded || isStopped) return;
       if (!isStorageError(error)) return setAside(run.id, error, o);
       pause();
-      // Meanwhile it keeps its place in the queue.
+      // During the pause, the run keeps its place in the queue.
       await queue.add(run);
     }
   }
@@ -94,7 +94,7 @@ export function createDispatcher(o: Parts) {
   };
 }
 
-/** undefined when the run is no longer pending or should be cancelled. */
+/** Returns undefined when the run is no longer pending or should be cancelled. */
 async function sourceOf(runId: string, { context, cancel }: Parts): Promise<ControllerSource | undefined> {
   const stored = await context.store.runs.execution(runId);
   if (stored?.run.status !== 'pending') return undefined;

@@ -77,7 +77,7 @@ export function createEmbeddedQueue(o: {
     open() {
       state.isOpen = true;
       onReady();
-      // Tells every run in the queue, because the reason they were given is no longer true.
+      // The runs were told that the server is starting. Tells each of them the reason for which it waits now.
       setImmediate(() => {
         for (const run of waiting.all()) if (run.waiting === startingWords) tellAgain(state, run, tell);
       });

@@ -39,14 +39,14 @@ export type RetentionPolicy = {
   readonly artifactsMs: number | null;
   readonly workspacesMs: number | null;
   readonly snapshotsMs: number | null;
-  /** At most as long as logs and runs. */
+  /** Events are kept at most as long as logs and runs. */
   readonly eventsMs: number | null;
   readonly auditMs: number | null;
   readonly statsMs: number | null;
 };
 
 type Collected = {
-  /** False: there is more to remove; ask again. */
+  /** False if there is more to remove. Then call `collect` again. */
   readonly done: boolean;
   readonly removed: Removed;
 };
@@ -57,7 +57,10 @@ const passEveryMs = 300_000;
 /** On a full disk, what was freed may make room for removing the rest. */
 const againMs = 5_000;
 const loopShare = 0.1;
-/** On a busy server a step mostly waits for other work. Without this limit, the rest would be nine times as long. */
+/**
+ * In the background, a rest is nine times as long as the step before it, up to this limit. On a busy server, a step
+ * takes long because it mostly waits for other work.
+ */
 const longestRestMs = 200;
 /** A server that is told to stop has five seconds for everything. */
 const timeoutMs = 1_000;
@@ -73,7 +76,7 @@ type Parts = {
   readonly log: Logger;
 };
 
-/** Somebody waits for the pass. */
+/** The request of somebody who waits for the pass. */
 type Asked = { readonly keptFreeBytes: number | undefined };
 
 export function createRetention(parts: Parts) {
@@ -165,10 +168,10 @@ async function removeOld(
       try {
         return await work();
       } catch (error) {
-        // Nobody waits for it any more, and the store may be closed.
+        // The server is stopping: nobody waits for the pass any more, and the store may be closed.
         if (how.closing.aborted) return;
         const isFull = isStorageError(error);
-        // The write-ahead log cannot grow on a full disk. Moved into the database, it starts over.
+        // The write-ahead log cannot grow on a full disk. Once its content is in the database, it starts over.
         if (isFull) await store.space?.settle(Infinity).catch(() => undefined);
         const count = countOf(removed);
         if (isFull && count !== before) {

@@ -10,7 +10,7 @@ import type { OldRun } from '../../store/retention.ts';
 import type { StatsBefore } from '../../store/stats/remove-stats.ts';
 import { keepWorkspace, removeRunFolder } from '../run/run-folders.ts';
 
-/** How many of each kind, and the bytes in files and in the database. */
+/** How many rows of each kind were removed, and how many bytes in files and in the database. */
 export type Removed = ReturnType<typeof nothingRemoved>;
 
 export function nothingRemoved() {

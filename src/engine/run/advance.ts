@@ -30,7 +30,7 @@ export function createAdvance(driven: DrivenRun) {
     const delayMs = delayOfRetry(driven, instance, outcome);
     const batch = newBatch();
     batch.endedBeforeAtMs = outcome.endedBeforeAtMs;
-    // Without what ends the run now, there would be another attempt.
+    // If the run were not ending, there would be another attempt.
     if (driven.aborting && delayMs !== undefined) driven.hasAborted = true;
     if (!driven.aborting && delayMs !== undefined) {
       attempts.delete(instance);
@@ -105,7 +105,7 @@ async function writeBatch(driven: DrivenRun, batch: Batch): Promise<void> {
   }
 }
 
-/** undefined: this end is not to be retried. */
+/** Returns undefined if this end is not retried. */
 function delayOfRetry(
   { state, job }: DrivenRun,
   instance: StepInstance,

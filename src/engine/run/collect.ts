@@ -133,7 +133,7 @@ async function keep(found: readonly FoundArtifact[], o: Request): Promise<Pick<C
   return { artifacts: staged, failure: null };
 }
 
-/** A media type that held a secret is no longer one after redaction. */
+/** A media type that contained a secret is not a media type any more after redaction. */
 function openMediaType(redacted: string): string {
   return isMediaType(redacted) ? redacted : 'application/octet-stream';
 }

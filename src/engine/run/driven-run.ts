@@ -45,7 +45,7 @@ export function createDrivenRun(source: ControllerSource, context: ControllerCon
   const { job } = plan;
   const { store, clock } = context;
   const log = context.log.child({ run_id: run.run_id, job_id: run.job_id });
-  /** Dates the rows of the run. It never goes back. */
+  /** Gives the times in the rows of the run. It never goes back. */
   const time = steadyFrom(Math.max(clock.now(), source.latestAtMs), clock);
   const runDir = join(context.runsDir, run.run_id);
   const workspaceDir = join(runDir, 'workspace');
@@ -188,7 +188,7 @@ function timedOut(withinMs: number | null, what: string, key: string): Interrupt
   return { status: 'failed', reason: 'timeout', message, hint };
 }
 
-/** The wall clock was set: deadlines and pauses keep the time they had left. */
+/** Call it when the wall clock was set. Deadlines and pauses keep the time they had left. */
 export function moveDeadlines(driven: DrivenRun, byMs: number): void {
   if (driven.deadlineAtMs !== null) driven.deadlineAtMs += byMs;
   for (const instance of driven.state.instances) {

@@ -71,7 +71,7 @@ export type RunServices = {
   /** Returns a slot if one is free; otherwise `grant` is called when it is the step's turn. */
   readonly requestSlot: (run: RunFacts, n: number, grant: (slot: Slot) => void) => Slot | undefined;
   readonly withdrawSlot: (runId: string, n: number) => void;
-  /** A deadline is in the database from now on. */
+  /** Called when a deadline has been written to the database. */
   readonly noticeDeadline: (atMs: number) => void;
   readonly children: Children;
 };
@@ -88,6 +88,6 @@ export type ControllerSource = RunSecrets & {
   readonly epoch: number;
   /** null before the run has started. */
   readonly deadlineAtMs: number | null;
-  /** The latest time in its rows. */
+  /** The latest time in the rows of the run. */
   readonly latestAtMs: number;
 };

@@ -32,7 +32,7 @@ export function createRunController(source: ControllerSource, context: Controlle
   const hasNoProcess = (): boolean => [...attempts.values()].every((attempt) => attempt.hasEnded());
   return {
     runId: source.run.run_id,
-    /** The run's last row is written, or this process no longer drives the run. */
+    /** Resolves when the run's last row is written, or this process no longer drives the run. */
     finished: driven.finished,
     /**
      * Claims the run and starts its first steps, in one transaction. `add` adds a run that is not stored yet. `slot` is
@@ -57,11 +57,11 @@ export function createRunController(source: ControllerSource, context: Controlle
     /** @throws Problem not-ready, approval-not-pending, permission-denied */
     approve: (stepId: string, decision: Decision, by: Principal) => approveStep(driven, advance, stepId, decision, by),
     enforceDeadlines: () => enforceDeadlines(driven, advance),
-    /** The wall clock was set by this much: the deadlines move with it. */
+    /** Call it when the wall clock was set by `byMs`: the deadlines move with it. */
     clockSet: (byMs: number) => moveDeadlines(driven, byMs),
-    /** No process of the run is left: its output and files are being stored. */
+    /** True if no process of the run is left and its output and files are being stored. */
     isStoring: () => attempts.size > 0 && hasNoProcess(),
-    /** No process of the run is left, and the rest waits for room on the disk. */
+    /** True if no process of the run is left and the rest of its end waits for room on the disk. */
     isHeldUp: () => driven.waitsForDisk() && hasNoProcess(),
     /** Leaves the run to the next process, which resumes it. Never rejects. */
     detach: () => detachRun(driven, advance),
@@ -74,7 +74,7 @@ async function begin(driven: DrivenRun, advance: Advance, slot: Slot, add: AddCl
   driven.phase = 'driven';
   const batch = newBatch(slot);
   const atMs = driven.time.now();
-  // While a run waits for a person to let it begin, its time has not begun.
+  // The time of a run does not count while the run waits for a person to let it begin.
   const isHeld = job.steps.some(isAgentApproval);
   const deadlineAtMs = job.timeouts.runMs === null || isHeld ? null : clock.now() + job.timeouts.runMs;
   driven.deadlineAtMs = deadlineAtMs;
@@ -92,7 +92,8 @@ async function begin(driven: DrivenRun, advance: Advance, slot: Slot, add: AddCl
         await add(tx, claim, starts);
         await applyBatch(tx, driven, { ...first, changes: others }, null);
       }
-      // Not after the commit: a cancel in the same commit may continue first, and its changes need this epoch.
+      // This must not wait for the commit: a cancel in the same commit may continue first, and its changes need this
+      // epoch.
       driven.epoch = epoch;
     });
   } catch (error) {

@@ -47,7 +47,7 @@ export function unsealOutputs(row: StepRow, runId: string, sealer: Sealer): Reco
   return JSON.parse(sealer.unseal(row.sealed, sealContext(runId, row.step_id, row.attempt)));
 }
 
-/** By the time of their end. An instance comes before the step that it belongs to. */
+/** Orders rows by the time of their end. An instance comes before the step that it belongs to. */
 function inOrder(a: StepRow, b: StepRow): number {
   return Number(a.finished_at) - Number(b.finished_at) || Number(a.item === null) - Number(b.item === null);
 }

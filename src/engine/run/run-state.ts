@@ -58,7 +58,7 @@ export function createRunState(o: RunSteps) {
         return skip(instance, 'condition', 'condition', `its \`if\` is false: ${step.condition}`);
       }
       what = 'foreach';
-      // Some instances have ended in an earlier run.
+      // In a rerun, some instances have ended in an earlier run.
       const before = endings.instancesOf(instance);
       if (before) return expand(instance, before, [], endings);
       const items = itemsOf(step, scope);
@@ -81,7 +81,7 @@ export function createRunState(o: RunSteps) {
     if (isSkipped) {
       return skip(instance, 'upstream_failed', 'upstream_failed', whyUnreached(stepOf(instance), steps, endings));
     }
-    // A retry that waits: the condition was true before the first attempt.
+    // The condition of a retry was true before the first attempt, so it is not evaluated again.
     return instance.attempt > 1 ? [{ kind: 'begin', instance }] : decide(instance);
   }
 
@@ -104,7 +104,7 @@ export function createRunState(o: RunSteps) {
       }
       return decisions;
     },
-    /** An instance has ended. When it is the last one of its step, the step has ended too. */
+    /** Ends an instance. When it is the last one of its step, the step ends, too. */
     end,
     /** Skips an instance that has not started. */
     drop: (instance: StepInstance, reason: StepReason, message: string): Decision[] =>
@@ -147,7 +147,7 @@ function endingOf(error: unknown, what: string): Ending {
   return { status: 'failed', reason: 'start_failed', message, exitCode: null, outputs: {}, openOutputs: {} };
 }
 
-/** undefined: the step does not expand. @throws ExpressionError */
+/** Returns undefined if the step does not expand. @throws ExpressionError */
 function itemsOf(step: StepDefinition, scope: ExpressionScope): InstanceItem[] | undefined {
   if (step.matrix) return matrixInstances(step.id, step.matrix);
   return step.foreach === null ? undefined : foreachInstances(step.id, evaluateItems(step.foreach, scope));

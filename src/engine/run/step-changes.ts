@@ -14,12 +14,12 @@ export function createStepChanges(o: {
   readonly state: RunState;
   /** The wall clock, for deadlines and pauses. */
   readonly clock: Clock;
-  /** Dates the rows of the run. */
+  /** Gives the times in the rows of the run. */
   readonly time: Clock;
   /** The latest time in the rows of the run when this process began to drive it. */
   readonly latestAtMs: number;
   readonly worker: string;
-  /** A deadline is in the database from now on. */
+  /** Called when a deadline has been written to the database. */
   readonly noticeDeadline: (atMs: number) => void;
 }) {
   const { state, clock, time } = o;
@@ -85,14 +85,14 @@ export function createStepChanges(o: {
   return { start, end, retry, skip, expand, runEndTime: ends.ofRun };
 }
 
-/** Dates what ends. A script may have ended before this process resumed its run. */
+/** Decides at which time a step or run ended. A script may have ended before this process resumed its run. */
 function createEndTimes({ time, latestAtMs }: { readonly time: Clock; readonly latestAtMs: number }) {
   let lastMs = latestAtMs;
   return {
     /** The time of an end that the batch writes, and of what follows from it. */
     next({ endedBeforeAtMs }: Batch): number {
       const nowMs = time.now();
-      // The wall clock may have been set meanwhile.
+      // The wall clock may have been set since then.
       const atMs = endedBeforeAtMs === undefined ? nowMs : Math.min(nowMs, Math.max(latestAtMs, endedBeforeAtMs));
       lastMs = Math.max(lastMs, atMs);
       return atMs;

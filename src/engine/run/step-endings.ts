@@ -83,7 +83,7 @@ export function createStepEndings(o: Steps) {
     return group.left > 0 ? [] : endWhole(whole, group.instances);
   }
 
-  /** Every instance of `whole` has ended. */
+  /** Ends the step of `whole` when all its instances have ended. */
   function endWhole(whole: StepInstance, instances: readonly StepInstance[]): EndDecision[] {
     const ending = joinEndings(instances, endings, failures.get(whole.index));
     return [{ kind: 'end', instance: whole, ending }, ...end(whole, ending)];

@@ -15,9 +15,9 @@ export type StepRunner = ReturnType<typeof createStepRunner>;
 export function createStepRunner(
   driven: DrivenRun,
   o: {
-    /** A step that waited starts with this batch. */
+    /** Called when a step that waited starts with this batch. */
     readonly onBegin: (batch: Batch) => void;
-    /** A step has started. The outcome is undefined when the run was detached before the step ended. */
+    /** Called when a step has started. The outcome is undefined when the run was detached before the step ended. */
     readonly onOutcome: (instance: StepInstance, outcome: Promise<Outcome | undefined>) => void;
   },
 ) {

@@ -31,7 +31,7 @@ export function createStepWaits(
     },
     /** Whether the time of its next attempt is still to come. */
     isEarly: ({ notBeforeMs }: StepInstance): boolean => notBeforeMs !== null && notBeforeMs > clock.now(),
-    /** The next attempt is decided. Its time counts from `startTimer`. */
+    /** Keeps a step whose next attempt is decided. The time until this attempt counts from `startTimer`. */
     delay: (instance: StepInstance): void => void delayed.add(instance),
     /** Call it once the next attempt is stored. `onTime` is called when its time comes. */
     startTimer(instance: StepInstance): void {
@@ -44,7 +44,7 @@ export function createStepWaits(
       }, toTimerDelay(leftMs));
       timers.set(instance, timer);
     },
-    /** False when it was not waiting. */
+    /** Returns false when the step was not waiting. */
     withdraw(instance: StepInstance): boolean {
       const isDelayed = delayed.delete(instance);
       clearTimeout(timers.get(instance));

@@ -11,7 +11,10 @@ import { openScopeOf } from './step-values.ts';
 /** How long to wait before asking again whether a sub-run may start. */
 const noRoomMs = 250;
 
-/** Starts the sub-run, or waits for the one that an earlier process started. undefined: the run was detached first. */
+/**
+ * Starts the sub-run, or waits for the one that an earlier process started. Returns undefined if the run was detached
+ * first.
+ */
 export async function driveSubRun(driven: DrivenRun, instance: StepInstance): Promise<Outcome | undefined> {
   const { children } = driven.services;
   const { signal } = driven.detaching;
@@ -33,7 +36,7 @@ export async function driveSubRun(driven: DrivenRun, instance: StepInstance): Pr
   return instance.interruption ? { ...outcome, ...instance.interruption } : outcome;
 }
 
-/** undefined: there is no room for it at present, or the step was interrupted. */
+/** Returns undefined if there is no room for the sub-run at present, or if the step was interrupted. */
 async function start(driven: DrivenRun, instance: StepInstance): Promise<string | undefined> {
   const { run, plan, state } = driven;
   const { action } = state.stepOf(instance);
@@ -43,6 +46,6 @@ async function start(driven: DrivenRun, instance: StepInstance): Promise<string 
   const scope = { ...state.scope, ...instance.item };
   const openScope = () => openScopeOf(scope, driven.secrets, state.values);
   const from = { run, plan, at, action, scope, openScope, secrets: driven };
-  // Repeated, because a server that has just started may not have read its sources yet.
+  // The start is repeated, because a server that has just started may not have read its sources yet.
   return driven.withRetry(() => (instance.interruption ? undefined : driven.services.children.start(from)));
 }

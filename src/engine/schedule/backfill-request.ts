@@ -34,7 +34,7 @@ type Parts = {
 };
 
 const mostTimes = 1_000;
-/** Beyond these, times are not counted: each takes about 0.1 ms. */
+/** No more times than these are counted, because each takes about 0.1 ms. */
 const mostCounted = 5_000;
 
 /** @throws Problem permission-denied, source-untrusted, job-invalid, validation-error */
@@ -72,7 +72,7 @@ function timesToRepeat(schedule: Schedule, { roster }: Parts): CronTimes {
   return times;
 }
 
-/** At most one more than is counted. */
+/** Returns at most `mostCounted` + 1 times. */
 async function timesBetween(times: CronTimes, fromMs: number, untilMs: number): Promise<number[]> {
   const found: number[] = [];
   const maybeYield = createYielder();
@@ -84,7 +84,9 @@ async function timesBetween(times: CronTimes, fromMs: number, untilMs: number): 
   return found;
 }
 
-/** The runs of a schedule that a limited caller has made have its limits, which another limited caller may lack. */
+/**
+ * A schedule that a limited caller has made gives its runs the caller's limits. Another limited caller may have others.
+ */
 function assertMayBackfill({ id, boundTo }: Schedule, by: Principal): void {
   const binding = bindingOf(by);
   if (!binding || !boundTo) return;

@@ -51,7 +51,7 @@ async function dealWith(backfill: OpenBackfill, nominalAtMs: number, o: Backfill
     return isLeftOut ? 'left-out' : 'waits';
   } catch (error) {
     if (!(error instanceof Problem)) throw error;
-    // It was cancelled or paused, or its time got a run meanwhile. The next look finds out.
+    // The backfill was cancelled or paused, or a run was started for this time. The next look finds out which.
     if (error.slug === 'idempotency-conflict') return 'waits';
     const told = { backfill_id: backfill.id, job_id: backfill.jobId, nominal_at: toTimestamp(nominalAtMs) };
     if (passing.has(error.slug)) {

@@ -23,7 +23,7 @@ import type { Roster } from './schedule-roster.ts';
 
 export type BackfillView = {
   readonly backfill: Backfill;
-  /** It starts nothing now, because all schedules of its tenant are paused. */
+  /** True if the backfill starts nothing now, because all schedules of its tenant are paused. */
   readonly isPaused: boolean;
 };
 

@@ -14,7 +14,7 @@ export type Tracked = {
   kept?: number | undefined;
   /** How long the next pause is. */
   pauseMs?: number | undefined;
-  /** It pauses until then. */
+  /** The schedule pauses until this time. */
   restsUntilMs?: number | undefined;
   work?: Promise<void> | undefined;
   due?: { readonly cursorMs: number; readonly nominalAtMs: number | null; readonly startsAtMs: number } | undefined;
@@ -43,7 +43,7 @@ export function dueOf(tracked: Tracked): NonNullable<Tracked['due']> {
 
 /** The newest `limit` times that should have started by `untilMs`, oldest first. */
 export function missedOf({ schedule, times, due }: Tracked, untilMs: number, limit: number) {
-  // The newest of them may still be delayed by its jitter.
+  // The newest time may still be delayed by its jitter.
   const found = newestTimes(times, { afterMs: due?.cursorMs ?? untilMs, untilMs, limit: limit + 1 });
   const missed = found.times.filter((nominalAtMs) => startsAtMs(schedule, nominalAtMs, times) <= untilMs);
   return { times: missed.slice(-limit), isCut: found.isCut || missed.length > limit };
@@ -88,8 +88,8 @@ export function newestTimes(
     fromMs = Math.max(afterMs, untilMs - windowMs);
     found = from(fromMs);
   }
-  // The last window may hold far too many times, such as those of days long ago. The start of one that does not is
-  // between it and the window before.
+  // The last window may hold far too many times, because they were more frequent long ago. A window that holds few
+  // enough starts between the starts of the last two windows.
   while (found.length > most) {
     const middleMs = Math.floor((fromMs + fewFromMs) / 2);
     const some = from(middleMs);

@@ -41,10 +41,10 @@ type FrequentFires = {
 };
 
 export type Fires = {
-  /** By time. */
+  /** Sorted by time. */
   readonly fires: readonly ScheduleFire[];
   readonly frequent: readonly FrequentFires[];
-  /** False: there are more, but they exceed the limit or the cost of one question. */
+  /** False if there are more, which exceed the limit or the cost of one question. */
   readonly isComplete: boolean;
 };
 
@@ -90,7 +90,7 @@ export async function findFires(schedules: readonly Schedule[], query: FiresQuer
   };
 }
 
-/** Days without a time only make a gap longer. */
+/** Ignores the days that calendars leave out: they only make a gap longer. */
 function rhythmOfSchedule({ cron, timezone }: Schedule): ReturnType<typeof rhythmOf> {
   return cron === null ? { isFrequent: false, gapMs: 0 } : rhythmOf(cron, timezone);
 }
@@ -110,7 +110,10 @@ function createBudget() {
     tookRuns(count: number): void {
       runs -= count;
     },
-    /** Computing times blocks the process, so that others get their turn between them. False when it is spent. */
+    /**
+     * Lets other work run between two times, because computing them blocks the process. Returns false when the budget
+     * is spent.
+     */
     async takeTime(): Promise<boolean> {
       times -= 1;
       await maybeYield();

@@ -1,4 +1,4 @@
-// Which tenants' schedules are paused, by an operation or by flwd.yaml.
+// Knows which tenants' schedules are paused, by an operation or by flwd.yaml.
 
 import type { SchedulePause } from '../../store/schedule/schedules.ts';
 

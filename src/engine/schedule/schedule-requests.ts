@@ -58,7 +58,7 @@ export function addScheduleErrors(body: unknown, reach: Reach, catalog: Catalog,
   if (!isObject(body)) return;
   const { job_id: jobId, cron, at, timezone, args, jitter, labels } = body;
   const job = typeof jobId === 'string' ? definitionReached(jobId, reach, catalog) : undefined;
-  // If a pattern has the wrong type, any valid one will do.
+  // If the pattern has the wrong type, a valid pattern stands in for it.
   const isAtWrong = at !== undefined && (typeof at !== 'string' || toAtMs(at) === null);
   const pattern = cron === undefined && !isAtWrong ? undefined : '* * * * *';
   const request = {

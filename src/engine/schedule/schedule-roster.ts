@@ -20,7 +20,7 @@ import {
 } from './schedule-times.ts';
 import { createTracking, type Tracking } from './schedule-tracking.ts';
 
-/** How long the state of a schedule that is gone is kept, and a schedule of the API whose single time has passed. */
+/** How long flwd keeps the state of a schedule that is gone, and a schedule of the API whose single time has passed. */
 const keptMs = 30 * 86_400_000;
 
 type Change = {

@@ -10,7 +10,7 @@ import { type FireParts, fireSchedule, settleMissed } from './schedule-fire.ts';
 const graceMs = 30_000;
 const mostCaughtUp = 100;
 const shortestPauseMs = 1_000;
-/** Less than the grace, so that a pause makes nothing late. */
+/** Shorter than the grace period, so that a pause does not make a time late. */
 const longestPauseMs = 20_000;
 
 type Parts = FireParts & { readonly signal: AbortSignal };
@@ -59,7 +59,7 @@ function retryLater(tracked: Tracked, error: unknown, { log, clock }: Parts): vo
 /** Deals with the next nominal time. True when there may be more to do at once. */
 async function deal(tracked: Tracked, o: Parts): Promise<boolean> {
   const { schedule, times, kept, state } = tracked;
-  // It was held, disabled or removed while its times were dealt with.
+  // The schedule was held, disabled or removed while its times were dealt with.
   if (state.idleSinceMs !== null) return false;
   const { nominalAtMs, startsAtMs: startMs } = dueOf(tracked);
   const nowMs = o.clock.now();

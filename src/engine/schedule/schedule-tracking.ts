@@ -24,9 +24,9 @@ export function createTracking(
   const resting = new Map<string, Resting>();
   const ownOf = (id: string): Resting | undefined => tracked.get(id) ?? resting.get(id);
   const stateOf = (id: string): ScheduleState | undefined => ownOf(id)?.state;
-  /** Whether the schedule is held: the last operation counts, and without one its config.yaml. */
+  /** Whether the schedule is held, by the last operation or, before the first operation, by its config.yaml. */
   const isHeld = ({ id, held }: Schedule): boolean => stateOf(id)?.held ?? held;
-  /** Whether it fires unless it is held. */
+  /** Whether the schedule would fire if it were not held. */
   const isOn = (schedule: Schedule): boolean =>
     schedule.enabled && !isPaused(schedule.tenant) && denialOf(schedule) === undefined;
 

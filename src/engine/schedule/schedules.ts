@@ -46,9 +46,9 @@ export type ScheduleView = {
   readonly schedule: Schedule;
   readonly state: ScheduleState | undefined;
   readonly isHeld: boolean;
-  /** All schedules of its tenant are paused. */
+  /** True if all schedules of its tenant are paused. */
   readonly isPaused: boolean;
-  /** It has no time to come. */
+  /** True if no time of the schedule is still to come. */
   readonly isDone: boolean;
   /** Why the job may not have a schedule; null: it may. */
   readonly denied: Problem | null;
@@ -64,7 +64,7 @@ export type ScheduleView = {
 export type PauseView = {
   readonly tenant: string;
   readonly isPaused: boolean;
-  /** flwd.yaml pauses all schedules, whatever the operations say. */
+  /** True if flwd.yaml pauses all schedules, whatever the operations say. */
   readonly byOperator: boolean;
 };
 
@@ -366,7 +366,10 @@ function findOwn(roster: Roster, id: string, reach: Reach): Schedule {
   throw new Problem('source-managed', `The schedule '${id}' is defined in ${file}: change it there.`);
 }
 
-/** Otherwise such a caller could make the server call any address, or one from a secret that it may not name. */
+/**
+ * A limited caller who could set the heartbeat could make the server call any address, even one from a secret that the
+ * caller may not name.
+ */
 function heartbeatForbidden(): Problem {
   return new Problem('permission-denied', 'Agents and limited tokens may not set the `heartbeat` of a schedule.');
 }

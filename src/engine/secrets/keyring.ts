@@ -55,7 +55,7 @@ export function openKeyring(keyFile: string, given: string | null = null, stored
   return ringOf(readSecrets(bytes, keyFile), keyFile);
 }
 
-/** No start creates a key while the database holds secrets, so this is for people. */
+/** The command for a person to create a key. The server creates no key while the database holds secrets. */
 function newKeyCommand(keyWord: string): string {
   return `(umask 077; printf 'fsk_%s\\n' "$(head -c 32 /dev/urandom | base64)" > ${keyWord})`;
 }

@@ -42,13 +42,13 @@ export function createSealer(keyring: Keyring) {
     get keyId(): string {
       return current().id;
     },
-    /** Equal for equal texts, and useless without the key. */
+    /** Returns the same fingerprint for the same text. It is useless without the key. */
     fingerprint: (text: string): string =>
       createHmac('sha256', keyring.fingerprintKey).update(text).digest('base64url'),
   };
 }
 
-/** undefined when the key, the context or the bytes do not match. */
+/** Returns undefined when the key, the context or the bytes do not match. */
 function open(bytes: Buffer, { sealing }: SealingKey, context: string): string | undefined {
   try {
     const decipher = createDecipheriv(algorithm, sealing, bytes.subarray(0, nonceBytes), { authTagLength: tagBytes });

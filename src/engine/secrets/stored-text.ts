@@ -1,4 +1,4 @@
-// Texts of flwd.yaml and of schedules that may be stored secrets.
+// Reads texts of flwd.yaml and of schedules that may be stored secrets.
 
 import type { StoredText } from '../../domain/notification.ts';
 

@@ -15,11 +15,14 @@ import type { LoopParts } from './looks.ts';
 import { noteRefusal, type Occasion, startRun, TryLater } from './start-run.ts';
 import type { FilesTriggerOfJob } from './trigger-parts.ts';
 
-/** The system's reports of changes may get lost, and it reports no changes that another machine makes. */
+/**
+ * The folder is read this often even without a report: reports get lost, and the system reports no changes that another
+ * machine makes.
+ */
 const betweenLooksMs = 10_000;
 /** A file that is being written is reported many times a second. */
 const shortestPauseMs = 500;
-/** At most a tenth of the time is spent looking. */
+/** The pause is this many times as long as the look, so that at most a tenth of the time is spent looking. */
 const pausePerLook = 9;
 const longestReadMs = 30_000;
 
@@ -139,7 +142,7 @@ function occasionOf(trigger: FilesTriggerOfJob, file: FoundFile, ledger: Ledger,
 function createUnsettled(settleMs: number, monotonicMs: () => number) {
   let seen = new Map<string, { readonly stamp: string; readonly sinceMs: number }>();
   return {
-    /** Oldest first. */
+    /** Returns the files that have stayed the same for long enough, oldest first. */
     findSettled(fresh: readonly FoundFile[]): FoundFile[] {
       const nowMs = monotonicMs();
       const before = seen;
@@ -152,13 +155,13 @@ function createUnsettled(settleMs: number, monotonicMs: () => number) {
       const settled = fresh.filter(({ name }) => nowMs - (seen.get(name)?.sinceMs ?? nowMs) >= settleMs);
       return settled.toSorted((a, b) => a.modifiedMs - b.modifiedMs || (a.name < b.name ? -1 : 1));
     },
-    /** The time until the next of them may count. */
+    /** The time until the next file may have stayed the same for long enough. */
     nextMs(): number {
       const nowMs = monotonicMs();
       const waits = [...seen.values()].map(({ sinceMs }) => Math.max(0, sinceMs + settleMs - nowMs));
       return waits.reduce((least, ms) => Math.min(least, ms), Number.POSITIVE_INFINITY);
     },
-    /** It was dealt with. */
+    /** Call it when the file was dealt with. */
     forget: ({ name }: FoundFile): void => void seen.delete(name),
   };
 }

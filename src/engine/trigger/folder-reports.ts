@@ -25,7 +25,7 @@ export function createReports(isWanted: (name: string) => boolean, onChange: () 
         // The system has no more watches. The folder is still read every ten seconds.
       }
     },
-    /** When the folder is back, it may be another folder. */
+    /** Stops listening. If the folder was gone and is back, it may be another folder. */
     close,
   };
 }

@@ -33,7 +33,7 @@ export type FoundFolder = {
 };
 
 const mostFiles = 10_000;
-/** One by one, each file would cost three times as much. */
+/** If they were looked at one by one, each file would cost three times as much. */
 const lookedAtOnce = 64;
 
 /** The regular files directly in the folder whose names fit the pattern. */
@@ -98,7 +98,7 @@ async function readFolder(path: string, match: string): Promise<FoundFolder> {
   return { path, files, problem };
 }
 
-/** undefined: the name is not UTF-8. */
+/** Returns undefined if the name is not UTF-8. */
 function textOf(name: Buffer): string | undefined {
   return isUtf8(name) ? name.toString('utf8') : undefined;
 }
@@ -110,7 +110,7 @@ async function examine(path: string, name: string): Promise<FoundFile[]> {
     const { size, mtimeNs, mtimeMs } = stats;
     return [{ name, path, sizeBytes: Number(size), modifiedMs: Number(mtimeMs), stamp: `${mtimeNs}-${size}` }];
   } catch (error) {
-    // It has gone, or cannot be examined. That concerns no other file.
+    // The file has gone or cannot be examined. The other files still count.
     if (errorCode(error) !== undefined) return [];
     throw error;
   }

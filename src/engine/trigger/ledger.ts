@@ -20,7 +20,7 @@ export function createLedger({ id, jobId, folder, match }: FilesTriggerOfJob, { 
   let known: Map<string, string> | undefined;
   let notedAtMs = 0;
 
-  /** undefined: all files that are there have just been noted, because the folder was never read before. */
+  /** Returns undefined if the folder was never read before: all files in it have just been noted. */
   async function open(files: readonly FoundFile[]): Promise<Map<string, string> | undefined> {
     known ??= asMap(await watchedFiles.present(folderId));
     if (known) return known;

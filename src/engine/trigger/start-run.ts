@@ -44,11 +44,11 @@ type Started =
   | { readonly kind: 'started' }
   /** `if` says that no run starts. */
   | { readonly kind: 'left out' }
-  /** It was dealt with already. */
+  /** The occasion was dealt with already. */
   | { readonly kind: 'known' }
   | { readonly kind: 'refused'; readonly problem: Problem };
 
-/** Only a run that starts is noted. @throws TryLater */
+/** Notes the occasion only if a run starts. @throws TryLater */
 export async function startRun(trigger: Trigger, occasion: Occasion, o: TriggerParts): Promise<Started> {
   const fields = { trigger_id: trigger.id, job_id: trigger.jobId, ...occasion.logFields };
   try {

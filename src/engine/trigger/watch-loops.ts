@@ -10,9 +10,9 @@ import type { LoopParts } from './looks.ts';
 import { type Trigger, triggersIn } from './trigger-parts.ts';
 
 const checksAtOnce = 4;
-/** The process has four threads for all its file operations. */
+/** At most two, because the process has four threads for all its file operations. */
 const readsAtOnce = 2;
-/** After an error of flwd itself. */
+/** The pause after an error of flwd itself. */
 const restMs = 60_000;
 const storageRestMs = 5_000;
 

@@ -57,7 +57,7 @@ export function createNote(webhook: Webhook, raw: Buffer, o: WebhookParts) {
       const hasSecrets = secretArgs.some((name) => Object.hasOwn(args, name));
       row = { ...row, args: isKept ? shown : null, has_secrets: hasSecrets ? 1 : 0 };
     },
-    /** In the transaction that adds the run. */
+    /** Runs in the transaction that adds the run. */
     async started(tx: Transaction, runId: string): Promise<void> {
       row = { ...row, result: 'started', run_id: runId };
       await add(tx);
@@ -69,7 +69,7 @@ export function createNote(webhook: Webhook, raw: Buffer, o: WebhookParts) {
     async refused(problem: Problem): Promise<void> {
       const { secretArgs = [] } = definitionOf(webhook.jobId, o.catalog) ?? {};
       row = { ...row, result: 'refused', run_id: null, problem: problem.slug, detail: detailOf(problem, secretArgs) };
-      // The sender gets the problem, whether or not it can be kept.
+      // The sender gets the problem even if it cannot be kept.
       await store.db.transact(add).catch((error: unknown) => {
         o.log.warn(
           { err: error, webhook: webhook.name, job_id: webhook.jobId },
@@ -85,7 +85,7 @@ export function withoutSecrets(args: JsonObject, secretArgs: readonly string[]):
   return { ...args, ...Object.fromEntries(secret.map((name) => [name, redacted])) };
 }
 
-/** An error of a secret argument might repeat its value. */
+/** Says only that a secret argument is not valid, because its error might repeat the value. */
 export function detailOf({ message, members }: Problem, secretArgs: readonly string[]): string {
   const errors = (Array.isArray(members.errors) ? members.errors : []).filter(isObject).flatMap((one) => {
     if (typeof one.pointer !== 'string' || typeof one.message !== 'string') return [];

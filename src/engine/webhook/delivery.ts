@@ -48,7 +48,7 @@ const facts: Readonly<Record<WebhookScheme, { readonly event: ReadText; readonly
   token: { event: missing, id: missing },
 };
 
-/** Empty if the scheme has no kinds of events. */
+/** Returns an empty text if the scheme has no kinds of events. */
 export function eventOf(scheme: WebhookScheme, delivery: Delivery): string {
   return facts[scheme].event(delivery) ?? '';
 }
@@ -59,7 +59,7 @@ export function deliveryIdOf(scheme: WebhookScheme, delivery: Delivery): string 
 
 export function keysOf(scheme: WebhookScheme, delivery: Delivery): DeliveryKey[] {
   const id = deliveryIdOf(scheme, delivery);
-  // Without a proof of the body, a caller who sends the same one again means it.
+  // Deliveries of this scheme have no signature and no id. If a caller sends the same body again, it is a new delivery.
   if (scheme === 'token') return [];
   const byBody = `body:${hashOf(delivery.raw)}`;
   if (id === undefined) return [{ key: byBody, forMs: shortMs }];
@@ -68,7 +68,7 @@ export function keysOf(scheme: WebhookScheme, delivery: Delivery): DeliveryKey[]
   return scheme === 'github' ? [byId, { key: byBody, forMs: weekMs }] : [byId];
 }
 
-/** The answer to a delivery that only tests the address; undefined for all others. */
+/** Returns the answer to a delivery that only tests the address; undefined for all other deliveries. */
 export function answerToTest(scheme: WebhookScheme, { read, body }: Delivery): JsonObject | undefined {
   if (scheme === 'github' && read(eventHeaders.github) === 'ping') return { pong: true };
   if (scheme !== 'slack' || textAt(body, 'type') !== 'url_verification') return undefined;

@@ -83,7 +83,10 @@ export function ofMade(made: MadeWebhook, o: Catalogued): Webhook {
   return { ...made, denied, made };
 }
 
-/** With the principal of its runs. Denied, if all are paused or its token is no longer valid (ADR 0067, ADR 0078). */
+/**
+ * Adds the principal of its runs. The webhook is denied if all webhooks are paused or its token is no longer valid (ADR
+ * 0067, ADR 0078).
+ */
 export async function withPrincipal(webhook: Webhook, o: Makers): Promise<OpenWebhook | DeniedWebhook> {
   const { name, tenant, made } = webhook;
   const denied = webhook.denied ?? (o.triggersPaused ? triggersPausedProblem() : null);
@@ -98,7 +101,10 @@ export async function withPrincipal(webhook: Webhook, o: Makers): Promise<OpenWe
   }
 }
 
-/** A sender tries again after not-ready, and not after a 404. @throws Problem not-ready */
+/**
+ * Returns every problem except not-ready, which it throws: a sender tries again after not-ready, but not after a 404.
+ * @throws Problem not-ready
+ */
 function entryOf(jobId: string, { catalog }: Catalogued): CatalogEntry | Problem {
   try {
     return catalog.find(jobId);

@@ -53,7 +53,7 @@ async function madePage(reach: Reach, { tenant, jobId, after, offset, limit }: W
   const { jobs } = reach;
   const wanted = jobId === undefined ? undefined : [jobId];
   const jobIds = jobs ? (wanted ?? (await store.webhooks.jobIds(ofTenant))).filter((id) => jobs.has(id)) : wanted;
-  // One more says whether there is another page.
+  // One more is read, to know whether there is another page.
   const most = limit === undefined ? undefined : offset + limit + 1;
   return store.webhooks.page({ tenant: ofTenant, jobIds, after, limit: most });
 }

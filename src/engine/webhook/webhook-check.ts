@@ -33,7 +33,7 @@ function complaintsAbout(webhook: Webhook, stored: StoredWebhooks): Complaint[] 
   const forged = stored.forged.get(id) ?? 0;
   return [
     ...notes,
-    // Without its secret, a webhook cannot tell.
+    // A webhook without its secret cannot tell a forged delivery from a true one.
     ...(forged === 0 || missing.length > 0
       ? []
       : [

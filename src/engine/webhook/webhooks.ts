@@ -103,7 +103,7 @@ async function assertSigned(
   o: WebhookParts,
 ): Promise<void> {
   const { scheme, header } = webhook;
-  // Its address is its proof.
+  // The address of such a webhook is its proof.
   if (scheme === 'token' || header === null) return;
   const keys = await keysFor(webhook, warn, o);
   const verdict = verify(scheme, { header, read, body: raw, nowMs: o.clock.now() }, keys);
@@ -112,7 +112,7 @@ async function assertSigned(
   if (verdict !== 'valid') throw new Problem('signature-invalid', `The delivery ${refusals[verdict]} '${header}'.`);
 }
 
-/** A missing key is no reason to refuse what another key has signed. */
+/** Leaves out keys that are missing: a delivery that another key has signed is still accepted. */
 async function keysFor(webhook: Webhook, warn: Warn, { secrets }: WebhookParts): Promise<string[]> {
   const keys: string[] = [];
   const missing: string[] = [];

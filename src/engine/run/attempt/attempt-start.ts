@@ -31,7 +31,7 @@ export type AttemptContext = {
 
 export type AttemptStart = {
   readonly run: Pick<Run, 'run_id' | 'job_id' | 'tenant' | 'args' | 'security' | 'trace'> &
-    // The check of a trigger is not a run.
+    // The check of a trigger has neither, because it is not a run.
     Partial<Pick<Run, 'trigger' | 'labels'>>;
   readonly plan: RunPlan;
   readonly at: { readonly stepId: string; readonly attempt: number };
@@ -48,13 +48,13 @@ export type AttemptStart = {
   readonly withRetry: <T>(work: () => T | Promise<T>, onFirstWait?: (error: unknown) => void) => Promise<T>;
 };
 
-/** undefined: the attempt was interrupted while the disk had no room for it. */
+/** Returns undefined if the attempt was interrupted while the disk had no room for it. */
 export function startOrResume(o: AttemptStart, isInterrupted: () => boolean): Promise<AttemptProcess | undefined> {
   const { attemptDir, context, plan } = o;
   const { runCallers } = context;
   // With the profile `disabled`, a job acts as the server's own user and can read `cli.token`.
   if (plan.profile === 'disabled') return start(o, isInterrupted);
-  // Before the start, because the attempt may call the server at once.
+  // This comes before the start, because the attempt may call the server at once.
   runCallers.enter(attemptDir, plan.network === 'all');
   const starting = start(o, isInterrupted);
   starting

@@ -19,7 +19,7 @@ import { createOutput } from './output.ts';
 
 export type Attempt = ReturnType<typeof startAttempt>;
 
-/** The outcome of an attempt that this process has detached. */
+/** The outcome of an attempt that this process has detached. It never settles. */
 const never = new Promise<never>(() => undefined);
 
 type AttemptOptions = AttemptStart & {
@@ -31,7 +31,7 @@ type AttemptOptions = AttemptStart & {
   readonly mayHaveLost: () => boolean;
   /** Why the attempt is out of time; undefined when it is not. */
   readonly overdue: () => Interruption | undefined;
-  /** A signal was sent to this many processes. */
+  /** Called when a signal was sent to this many processes. */
   readonly onSignal: (signal: string, processes: number) => void;
 };
 
@@ -93,9 +93,9 @@ export function startAttempt(o: AttemptOptions) {
   }
 
   return {
-    /** No process of the attempt is left. */
+    /** Resolves when no process of the attempt is left. */
     gone,
-    /** All output is in the log. An internal error also counts as a failure. Never settles after `detach`. */
+    /** Resolves when all output is in the log. An internal error counts as a failure. Never settles after `detach`. */
     outcome: follow().catch(giveUp).finally(markGone),
     /** Ends the attempt as the job's `cancel` says. False when it has ended or is already being ended. */
     interrupt(why: Interruption): boolean {

@@ -40,7 +40,10 @@ function errorsIn(bytes: Buffer): string[] {
   return lines;
 }
 
-/** The line as a terminal shows it: without colours, and only its last state if it was overwritten. Empty: no line. */
+/**
+ * The line as a terminal shows it: without colours, and only its last state if it was overwritten. Returns an empty
+ * list if it shows no text.
+ */
 function shownLine(line: string): string[] {
   // A shell that reads a script with Windows line endings says `set: pipefail\r: invalid option name`.
   const whole = line.trimEnd().replaceAll('\r:', '\\r:');

@@ -25,7 +25,7 @@ export type Outcome = {
   readonly hint?: string;
   readonly exitCode: number | null;
   readonly result: { readonly value: JsonValue } | null;
-  /** As people see them. `openOutputs` still contain the secrets. */
+  /** Redacted, as people see them. `openOutputs` still contain the secrets. */
   readonly outputs: Readonly<Record<string, string>>;
   readonly openOutputs: Readonly<Record<string, string>>;
   readonly termination: Termination | null;
@@ -68,7 +68,7 @@ export function outcomeOf(
   { invalid, ...found }: Found,
   o: {
     readonly interruption: Interruption | undefined;
-    /** The last lines that it printed on standard error. */
+    /** The last lines that the script printed on standard error. */
     readonly lines: ErrorLines;
     readonly redactor: Redactor;
     readonly resources: Resources;

@@ -22,7 +22,7 @@ type Destination = Pick<AttemptStart, 'at' | 'withRetry'> & {
 
 /** How long the rest of the output of a script that has ended waits for room on a full disk. */
 const patienceMs = 5_000;
-/** More than a log keeps of the rest. */
+/** How much of the rest the spool keeps, if the log keeps only the end of it. The log keeps less. */
 const keptSpoolBytes = 2 ** 20;
 
 export function createOutput(o: Destination) {
@@ -145,7 +145,7 @@ function createRoomOnFullDisk(o: { readonly discard: (log: LogWriter, isEndOnly:
       isScriptOver = true;
       makeRoom?.();
     },
-    /** All output is in the log. The end of the run needs room, too. */
+    /** Call it when all output is in the log. It frees the spool, because the end of the run needs room, too. */
     stored(): void {
       if (refusedLog) discard(refusedLog);
     },
@@ -153,7 +153,7 @@ function createRoomOnFullDisk(o: { readonly discard: (log: LogWriter, isEndOnly:
   };
 }
 
-/** A line of the log for lines that it may lack. */
+/** Adds a line to the log that says that lines may be missing. */
 async function noteLoss({ at, runLog, mayHaveLost }: Destination): Promise<void> {
   if (mayHaveLost()) await runLog.note(at, 'the disk was full: lines that were printed meanwhile may be missing');
 }
@@ -161,13 +161,13 @@ async function noteLoss({ at, runLog, mayHaveLost }: Destination): Promise<void>
 type Place = {
   /** Where the bytes that are appended end in the spool. */
   readonly spoolEnd: number;
-  /** Whether they were printed while no server read it. */
+  /** Whether they were printed while no server read the spool. */
   readonly isRecovered: boolean;
-  /** Called when the disk refuses them. */
+  /** Called when the disk refuses the bytes. */
   readonly onRefused?: (error: unknown) => void;
 };
 
-/** No secret is longer, in whatever form it is printed. */
+/** No secret is longer than this, in whatever form it is printed. */
 const longestSecretBytes = 2 ** 20;
 
 /** Output that the log leaves out, because reading was too far behind. */
@@ -189,7 +189,7 @@ function createSink({ at, runLog, redactor, withRetry }: Destination) {
     announce(runLog, appended);
   }
 
-  /** Adds output to the gap. Once that ends, the log leaves it out. */
+  /** Adds output to the gap. When the gap ends, the log leaves all of it out. */
   function widen(log: LogWriter, before: Gap, to: { readonly addedBytes: number; readonly spoolEnd: number }): void {
     const { spoolEnd } = to;
     const textBytes = before.textBytes + to.addedBytes;
@@ -207,7 +207,7 @@ function createSink({ at, runLog, redactor, withRetry }: Destination) {
   return {
     errors,
     flush,
-    /** Appends what can be redacted by now. */
+    /** Appends the part of the output that can already be redacted. */
     add: (log: LogWriter, bytes: Buffer, place: Place) => append(log, lines.push(bytes), place),
     /** Stops waiting for the rest of a line that began where the spool was cut off. */
     async leap(log: LogWriter, { cause, fromOffset, toOffset }: SpoolJump, spoolEnd: number): Promise<void> {
@@ -240,14 +240,14 @@ async function lookBack(
 }
 
 function announce(runLog: RunLog, { firstSeq, count, progress }: Awaited<ReturnType<LogWriter['append']>>): void {
-  // If several were read at once, the last one says where the script is now.
+  // If several reports of progress were read at once, the last one is the current one.
   const latest = progress.at(-1);
   if (!latest) {
     runLog.addLines({ firstSeq, count });
     return;
   }
   const { percent, message, afterSeq } = latest;
-  // Lines that are held back were counted before it and become readable after it.
+  // Lines that are held back were counted before the progress and become readable after it.
   const before = Math.min(count, afterSeq - firstSeq + 1);
   runLog.addLines({ firstSeq, count: before });
   runLog.addProgress({ percent, message }, afterSeq);

@@ -62,7 +62,7 @@ export function asksForKey(command: string): boolean {
   return keyWithoutDefault.test(command);
 }
 
-/** Words of flwd_kv_get itself, or of bash about the file to which they go. */
+/** Words of flwd_kv_get itself, or of bash about the file to which its output goes. */
 const saysWhyNoKey = /^flwd_kv_get: |^usage: flwd_kv_get |: line \d+: /;
 
 export function isQuietCurl(command: string): boolean {
@@ -88,7 +88,10 @@ export function isError(line: string): boolean {
   return !afterwards.test(line);
 }
 
-/** The lines that may say what is wrong. Leaves out that a file is missing which could not be written before. */
+/**
+ * The lines that may say what is wrong. Leaves out a line about a missing file if an earlier line says that the file
+ * could not be written.
+ */
 export function errorsIn(lines: readonly string[]): string[] {
   const errors = lines.filter(isError);
   const unwritten = errors.map((line) => unwrittenFile.exec(line)?.[1]);

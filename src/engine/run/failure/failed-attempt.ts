@@ -6,7 +6,7 @@ import type { ErrorLines } from './error-lines.ts';
 
 export type FailedAttempt = {
   readonly reason: StepReason;
-  /** As the run says it. */
+  /** The message as the run shows it. */
   readonly message: string;
   readonly exitCode: number | null;
   readonly lines: ErrorLines;
@@ -20,7 +20,7 @@ export type FailedAttempt = {
   readonly lackOfRoom: string | null;
 };
 
-/** `hint` may decide to say nothing about the line. */
+/** `hint` returns undefined when it has nothing to say about the line. */
 export type LineRule = {
   readonly says: RegExp;
   readonly hint: (match: RegExpExecArray, failed: FailedAttempt) => string | undefined;

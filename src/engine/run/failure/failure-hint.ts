@@ -13,7 +13,7 @@ import { variableRules } from './variable-hints.ts';
 /** How many lines before the last one may still be about the failure: some programs explain theirs at length. */
 const mostLines = 12;
 
-/** undefined if nothing certain can be said. */
+/** Returns undefined if nothing certain can be said. */
 export function failureHint(failed: FailedAttempt): string | undefined {
   const { reason } = failed;
   if (reason === 'exit') return hintForExit(failed);
@@ -67,12 +67,12 @@ const rules: readonly LineRule[] = [
   ...networkRules,
   ...variableRules,
   {
-    // `-\r` is an option without a letter to dash.
+    // For dash, `-\r` is an option without a letter.
     says: /^\$'[^']*\\r': command not found$|^syntax error near unexpected token .\$'[^']*\\r'|^set: (?:\w+\\r: invalid option name|-\w*\\r: invalid option)$|^[^\s:]*\\r: not found$|^(?:\/\S*\/)?env: ['‘][^'’]*\\r['’]: No such file|\^M: bad interpreter|\bIllegal option -$/,
     hint: () => `the script has Windows line endings: ${saveForUnix}`,
   },
   {
-    // A word of the script, or one that the script has read. Other programs also print `'12\r'`.
+    // Matches a word of the script, or a word that the script has read. Other programs also print `'12\r'`.
     says: /\$'[^']*\\r'|\\r: (?:No such file or directory|numeric argument required)$/,
     hint: () => `the script, or the text that it reads, has Windows line endings: ${saveForUnix}`,
   },
@@ -132,7 +132,7 @@ const neededFile =
   'its loader (`file` shows it). If the first line is right, the file has Windows line endings: ' +
   saveForUnix;
 
-/** `read` in bash, from the script's own standard input. */
+/** Whether the command is bash's `read` from the script's own standard input. */
 function isRead(command: string): boolean {
   return /^read\b/.test(command) && !/<|\s-u/.test(command);
 }

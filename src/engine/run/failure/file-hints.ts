@@ -7,7 +7,7 @@ const missing =
   /no such file or directory|directory nonexistent|\bENOENT\b|No such file\b|Cannot find module '\/workspace\//i;
 const readOnly = /read-only file system|\bEROFS\b/i;
 const denied = /: permission denied$|\[Errno 13\]|operation not permitted|\b(?:EACCES|EPERM)\b/i;
-/** The line is about a file or folder that was to be made. */
+/** Matches a line about a file or folder that the script tried to make. */
 const creates =
   /cannot (?:create|touch|make|move)|directory nonexistent|^(?:mkdir|touch|tee|install): |for writing|mkdir ['"]/i;
 
@@ -54,7 +54,7 @@ function writtenFolder(path: string, { lines }: FailedAttempt): string | undefin
   return words.find((word) => word.startsWith(`${path}/`) && isPlain(word)) ?? folderOf(path);
 }
 
-/** Whether the command that failed redirects its output there. */
+/** Whether the command that failed redirects its output to the path. */
 function isWrittenTo(path: string, { lines }: FailedAttempt): boolean {
   const [, ...targets] = (lines.bash?.command ?? '').split(/>\s*["']?/);
   return targets.some((target) => target.startsWith(path));

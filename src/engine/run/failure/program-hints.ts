@@ -24,7 +24,7 @@ const offers: Readonly<Record<HostNeed, string>> = {
   mail,
 };
 
-/** They fail in every sandbox, whatever error they print. */
+/** These programs fail in every sandbox, whatever error they print. */
 const useless = new Set(['sudo', 'su', 'doas', 'runuser', 'systemctl', 'crontab', 'at']);
 
 const rules: readonly (LineRule & { readonly program: string })[] = [
@@ -39,13 +39,13 @@ const rules: readonly (LineRule & { readonly program: string })[] = [
 const notFound =
   /(?:^|: )(?:failed to run command )?['"‘“]?([\w.+-]+)['"’”]?: (?:command not found|not found|No such file or directory)$/;
 
-/** flock(1), setsid(1) and others of util-linux, each with an exit code of its own. */
+/** What flock(1), setsid(1) and other programs of util-linux print. Each of them has an exit code of its own. */
 const notExecuted = /: failed to execute ([\w.+-]+): No such file or directory$/;
 
 /** The shell, env(1) and timeout(1) exit with this code when they do not find a program. */
 const notFoundCode = 127;
 
-/** The command with which a bash script ended. */
+/** Looks at the command with which a bash script ended. */
 export function hintForCommand(failed: FailedAttempt): string | undefined {
   const [name = ''] = (failed.lines.bash?.command ?? '').split(/\s/);
   return useless.has(name) ? offer(name, failed) : undefined;

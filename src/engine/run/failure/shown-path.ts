@@ -9,7 +9,7 @@ export type PathKind =
   | 'workspace'
   | 'job'
   | 'granted'
-  /** The job may read it, and not write. */
+  /** The job may read it, but not write to it. */
   | 'granted-to-read'
   /** The sandbox has its own file or folder here, or shows the host's. */
   | 'shown'
@@ -18,14 +18,14 @@ export type PathKind =
 
 /** Names that are safe to repeat in a hint, which may be shown as Markdown. */
 const plain = /^[\p{L}\p{N}\p{M} ./_@%+=:,~#-]{1,200}$/u;
-/** The apostrophe of `can't` begins no path. */
+/** The apostrophe in `can't` does not begin a path. */
 const quoted = /(?<!\p{L})['"‘“]([^'"‘’“”]+)['"’”]/u;
 const bare = /(?:^|[\s=(])((?:~|\.{0,2})\/[^\s:'"’”,;)]+|[\w-][\w.-]*\/[^\s:'"’”,;)]+)/u;
 /** `wc: data.csv: No such file or directory`, or dash's `cannot open data.csv: No such file`. */
 const named =
   /(?:^|: |cannot (?:open|create) )([^\s:'"‘’“”]+): (?:No such|Permission|Read-only|Cannot|Directory|Is a)/iu;
 
-/** undefined if the line names no path that a hint can repeat. */
+/** Returns undefined if the line names no path that a hint can repeat. */
 export function pathIn(line: string): string | undefined {
   const path = quoted.exec(line)?.[1] ?? bare.exec(line)?.[1] ?? named.exec(line)?.[1];
   return path !== undefined && isPlain(path) ? path : undefined;
@@ -51,13 +51,13 @@ export function kindOfPath(path: string, { profile, read, write }: FailedAttempt
   return 'hidden';
 }
 
-/** undefined for a folder as large as /etc or /var, which no job should be given as a whole. */
+/** Returns undefined for a folder as large as /etc or /var, which no job should be given as a whole. */
 export function folderOf(path: string): string | undefined {
   const folder = posix.dirname(path);
   return folder.split('/').length > 2 ? folder : undefined;
 }
 
-/** As an entry of `permissions`. */
+/** Writes the path as an entry of `permissions`. */
 export function permission(kind: 'read' | 'write', path: string | undefined): string {
   const entry = path === undefined ? '…' : /^[\w./-]+$/.test(path) ? path : JSON.stringify(path);
   return `\`permissions: {${kind}: [${entry}]}\``;

@@ -82,7 +82,7 @@ function hintForArgument(name: string, argumentNames: readonly string[]): string
   return `the job has no argument for ${name}${near === undefined ? '' : `: use $${near}`}`;
 }
 
-/** Several if all begin with the name. */
+/** Returns several variables if all of them begin with the name. */
 function meantBy(name: string): readonly string[] {
   const known = Object.keys(variablesOfEveryRun);
   if (/^FLWD_(?:(?:OUT|OUTPUTS?|RESULTS?)_(?:DIR|FOLDER)|ARTIFACTS?_(?:DIR|FOLDER|PATH))$/.test(name))
