@@ -213,7 +213,7 @@ function openAuditTrail({ store, engine, log }: ServerParts): AuditTrail {
   });
 }
 
-/** Decides who gets in. */
+/** The parts that decide which requests get in. */
 type Entrance = {
   readonly admission: Admission;
   readonly localCallers: LocalCallers;
@@ -280,12 +280,12 @@ function createApp(
     rewriteUrl: apiUrlOf,
     // No route has a Fastify schema, so Fastify need not load its two compilers.
     schemaController: { compilersFactory: { buildValidator: noCompiler, buildSerializer: noCompiler } },
-    // As long as a request line can be, so that an overlong id is an unknown id and not another kind of error.
+    // As long as a request line can be, so that an overlong id gives the same error as any unknown id.
     routerOptions: { maxParamLength: 16_384 },
     genReqId: ({ headers }) => {
       const given = headers['x-request-id'];
       const isValid = typeof given === 'string' && /^[A-Za-z0-9._-]{1,128}$/.test(given);
-      // It is in the log and in the audit log.
+      // The id is stored in the log and in the audit log, so it must not contain a token.
       return isValid && withoutHookTokens(given) === given ? given : createId('req', clock.now());
     },
     // A path that cannot be decoded reaches no route, but is admitted and limited like any other.
@@ -328,7 +328,7 @@ function createHandlers(
     try {
       return catalog.find(idOrAlias).definition.id;
     } catch (error) {
-      // Runs outlive their job, so its id may still be asked for.
+      // The job may have been removed, but its runs still exist.
       if (error instanceof Problem) return idOrAlias;
       throw error;
     }

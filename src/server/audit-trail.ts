@@ -48,7 +48,7 @@ export function createAuditTrail(o: {
   const { store, refusals } = o;
   const writer = createEntryWriter(o);
   const tenants = new WeakMap<FastifyRequest, string>();
-  /** Requests whose entry is already written, by their handler or below. */
+  /** Requests whose entry has already been written, by the handler or by the trail itself. */
   const recorded = new WeakSet<FastifyRequest>();
   const written = new WeakSet<FastifyRequest>();
 
@@ -63,7 +63,7 @@ export function createAuditTrail(o: {
           if (failure !== null && audit.action !== 'gc') {
             throw new Problem('not-ready', `The audit log cannot be written, so nothing was done: ${failure}.`);
           }
-          // Looked up now: once the object is deleted, nothing says which tenant it had.
+          // Looked up before the handler runs, because the tenant of a deleted object is unknown.
           const id = idInPath(request);
           const tenant = id === null ? undefined : await o.tenantOf[audit.object]?.(id);
           if (tenant !== undefined) tenants.set(request, tenant);
@@ -88,7 +88,7 @@ export function createAuditTrail(o: {
     },
 
     note(problem, request) {
-      // 503: nobody has looked at the request, or the audit log itself fails.
+      // With 503, the request was refused unseen, or the audit log itself fails.
       if (refusals.knows(problem) || written.has(request) || problem.status === 503) return;
       const entry = refusalOf(problem, request);
       if (entry) refusals.add(entry, problem);
@@ -148,7 +148,9 @@ function refusalOf(problem: Problem, request: FastifyRequest): NewAuditEntry | u
   };
 }
 
-/** A name that is not known may be a secret in the wrong place, so it is not repeated. */
+/**
+ * The message of the problem. The name of an unknown member is left out, because it may be a secret in the wrong place.
+ */
 function messageOf({ message, members }: Problem): string {
   const [first]: readonly unknown[] = Array.isArray(members.errors) ? members.errors : [];
   const { pointer, keyword }: { readonly pointer?: unknown; readonly keyword?: unknown } = asObject(first);
@@ -184,7 +186,7 @@ function doneBy(
   };
 }
 
-/** undefined: an auditor would not ask for it, or there are too many of its kind. */
+/** Returns undefined for a refusal that does not interest an auditor, or of which there are too many. */
 function actionOf(
   { slug }: Problem,
   request: FastifyRequest,
@@ -215,7 +217,7 @@ function idInPath({ params }: FastifyRequest): AuditObject['id'] {
   return typeof id === 'string' ? toAuditText(id) : null;
 }
 
-/** Reads only these members of the answer, because the answer of `createToken` holds the token itself. */
+/** Reads only the id and the tenant, because the answer of `createToken` contains the token itself. */
 function membersOf(payload: unknown): { readonly id?: string; readonly tenant?: string } {
   if (typeof payload !== 'string' || !payload.startsWith('{')) return {};
   const { id, tenant }: Readonly<Record<string, unknown>> = JSON.parse(payload);

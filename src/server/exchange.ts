@@ -35,7 +35,7 @@ export type Exchange<Id extends OperationId> = {
   readonly record: RecordChange;
 };
 
-/** The reply, if the handler sends it or takes it over; else the JSON of a 200. */
+/** The reply, if the handler sends it or takes it over; otherwise the body of a 200, which is sent as JSON. */
 type Result<Id extends OperationId> = FastifyReply | Frozen<AnswerOf<Id>>;
 
 export type Handlers = {

@@ -47,7 +47,7 @@ export function addHookRoutes(app: FastifyInstance, o: Parts): void {
     o.takeBodyRoom(request, reply);
   }
 
-  /** Before the webhook is looked for, so that the answer does not tell whether there is one. */
+  /** Refuses other methods before the webhook is looked up, so that the answer does not tell whether it exists. */
   async function refuseMethod(request: FastifyRequest, reply: FastifyReply): Promise<never> {
     await o.admission.admitDelivery(request, reply);
     reply.header('allow', 'POST');
@@ -61,7 +61,7 @@ export function addHookRoutes(app: FastifyInstance, o: Parts): void {
     const raw = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
     const delivery = { raw, read: (name: string) => headerOf(request, name), query: queryOf(request) };
     await webhooks.assertSigned(webhook, delivery);
-    // Only now, so that nobody else can use up the limit of the sender.
+    // Counted after the signature is checked, so that nobody else can use up the limit of the sender.
     o.countDelivery(webhook);
     request.principal = principal;
     const parse = () => bodyOf(request, raw, readJson);
@@ -95,7 +95,7 @@ export function addHookRoutes(app: FastifyInstance, o: Parts): void {
   });
 }
 
-/** undefined when the header is missing, or is there more than once. */
+/** Returns undefined if the header is missing or occurs more than once. */
 function headerOf({ raw }: FastifyRequest, name: string): string | undefined {
   const values = raw.headersDistinct[name] ?? [];
   return values.length === 1 ? values[0] : undefined;

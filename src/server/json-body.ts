@@ -22,7 +22,7 @@ export function acceptJson(app: FastifyInstance): void {
 
 type Done = (error: Error | null, value?: unknown) => void;
 
-/** @returns a function that parses a body, and calls back before it returns */
+/** @returns a function that parses a body, and calls `done` before it returns */
 export function createJsonReader(app: FastifyInstance): (request: FastifyRequest, body: Buffer, done: Done) => void {
   const parse = app.getDefaultJsonParser('error', 'error');
   return (request, body, done) => {

@@ -16,7 +16,7 @@ import { type Identity, metadataUrl } from './resource-metadata.ts';
 import { eventStream, type Streams } from './streams/streams.ts';
 
 type Mcp = {
-  /** @param o.send resolves when the answer has been sent, or nobody reads it any more */
+  /** @param o.send resolves when the answer has been sent or its reader has gone */
   readonly answer: (
     request: Request,
     body: unknown,
@@ -43,7 +43,7 @@ export function addMcpRoute(
     readonly takeBodyRoom: ReturnType<typeof createBodyRoom>;
     readonly streams: Pick<Streams, 'enter' | 'send'>;
     readonly stallMs: number;
-    /** Who gives clients their tokens; null: no identity provider. */
+    /** The identity provider that gives clients their tokens; null: flwd.yaml names no provider. */
     readonly identity: Identity | null;
   },
 ): () => Promise<void> {
@@ -114,7 +114,7 @@ export function addMcpRoute(
   return () => opening.close();
 }
 
-/** Opens with the first use, and again if that failed. */
+/** Opens MCP at its first use, and tries again if that failed. */
 function createOpening(open: () => Promise<Mcp>) {
   let opening: Promise<Mcp> | undefined;
   let isClosed = false;
@@ -160,7 +160,7 @@ function textsOf(headers: IncomingMessage['headers']): Record<string, string> {
   return Object.fromEntries(texts);
 }
 
-/** The API for lent credentials alone, at an address of loopback that nobody is told. */
+/** Serves the API on a loopback address that is not published, and only for lent credentials. */
 async function openApi(
   app: FastifyInstance,
   { lent, stallMs }: { readonly lent: LentCredentials; readonly stallMs: number },

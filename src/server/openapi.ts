@@ -23,7 +23,7 @@ const everywhere: readonly ProblemSlug[] = [
   'not-ready',
 ];
 
-/** The headers that come with a problem, besides those that every answer has. */
+/** The headers of a problem, besides those of every answer. */
 const headersOfProblems: Readonly<Partial<Record<ProblemSlug, readonly AnswerHeader[]>>> = {
   unauthenticated: ['WWW-Authenticate'],
   'range-not-satisfiable': ['Content-Range', 'Accept-Ranges'],
@@ -88,7 +88,7 @@ function describe(
     operationId: id,
     summary,
     tags: [tag],
-    // The scheme is not OAuth, so these count as roles, which OpenAPI 3.1 allows here.
+    // The scheme is not OAuth, so OpenAPI 3.1 takes these scopes for roles, which are allowed here.
     security: scope === 'public' ? [] : [{ bearer: [scope] }],
     description: demandOf(operation),
     parameters: [...pathParameters(operation), ...queryParameters(operation, refer), ...headerParameters(operation)],

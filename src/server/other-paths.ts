@@ -5,7 +5,7 @@ import type { IncomingMessage } from 'node:http';
 import { apiBase } from '../contract/routes.ts';
 import { isConsolePath } from './console.ts';
 
-/** At the root, where the console has some of these addresses as well. */
+/** Paths at the root. Some of them are also addresses of the console. */
 const atRoot = /^\/(?:(?:jobs|runs)(?:\/.*)?|plans|(?:sources|kv)(?:\/.*)?|health\/storage)$/;
 const cancel = /^(\/runs\/[^/]+):cancel$/;
 const allEvents = /^\/events(?:\/stream)?$/;
@@ -20,7 +20,7 @@ export function apiUrlOf({ url = '/', method, headers }: IncomingMessage): strin
   return `${apiBase}${path}${query}`;
 }
 
-/** A person has opened or reloaded a page of the console. */
+/** Whether a person has opened or reloaded a page of the console. */
 function isPage(path: string, method: string | undefined, accept = ''): boolean {
   return (method === 'GET' || method === 'HEAD') && isConsolePath(path) && accept.startsWith('text/html');
 }

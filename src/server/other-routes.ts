@@ -98,7 +98,7 @@ function isForPerson({ method, headers, url }: FastifyRequest): boolean {
   return method === 'GET' && !url.startsWith('/api/') && (headers.accept ?? '').startsWith('text/html');
 }
 
-/** Texts that few people ask for are made when the first one does. */
+/** Makes a text when it is first requested, because few people ever request it. */
 function once(make: () => string): () => string {
   let made: string | undefined;
   return () => {

@@ -12,7 +12,7 @@ const style =
 
 export const pageSecurityPolicy = `default-src 'none'; style-src 'sha256-${createHash('sha256').update(style).digest('base64')}'; frame-ancestors 'none'`;
 
-/** Shown instead of the console if that has not been built. */
+/** The page that replaces the console if the console has not been built. */
 export function startPage(version: string): string {
   return page(
     'flwd',

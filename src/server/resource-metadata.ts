@@ -9,11 +9,11 @@ const wellKnown = '/.well-known/oauth-protected-resource';
 
 export type Identity = {
   readonly issuer: string;
-  /** null: the address is that of the request. */
+  /** null: the address of the request is used. */
   readonly publicUrl: string | null;
 };
 
-/** The address of the metadata about a path, for the challenge of a 401. */
+/** The address of the metadata about a path, for the `WWW-Authenticate` header of a 401. */
 export function metadataUrl(path: string, request: FastifyRequest, { publicUrl }: Identity): string {
   return `${baseOf(request, publicUrl)}${wellKnown}${path}`;
 }

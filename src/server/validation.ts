@@ -17,7 +17,7 @@ const longestName = 1024;
 
 type Input = { readonly query: unknown; readonly body: unknown };
 
-// The schemas are our own. Validating the schemas themselves would take longer than compiling those that a request
+// The schemas are our own, so they are not validated. That would take longer than compiling the schemas that a request
 // needs.
 const ajv = new Ajv2020({
   allErrors: true,
@@ -29,7 +29,7 @@ const ajv = new Ajv2020({
 });
 ajv.addFormat('date-time', (text) => parseTimestampUs(text) !== undefined);
 
-/** Adds errors that a schema cannot express, for a body that is already known to be invalid. */
+/** Adds errors that a schema cannot express. Called only for a body that is already known to be invalid. */
 export type AddBodyErrors = (body: unknown, errors: ErrorList, reach: Reach) => void;
 
 /**

@@ -24,17 +24,19 @@ import { ambiguity } from './request-line.ts';
 
 type Hook = (request: FastifyRequest, reply: FastifyReply) => Promise<void>;
 
-/** What an operation needs of its caller. */
+/** What an operation demands of its caller. */
 type Demand = { readonly scope: Scope | 'public'; readonly isInstanceWide?: true };
 
 export type Admission = {
   /** @returns a hook that lets in the callers who meet the demand, and throws a Problem for all others */
   readonly admit: (demand: Demand) => Hook;
-  /** For pages outside the API that everyone who can connect may read, without a principal and a rate limit. */
+  /**
+   * For pages outside the API. Everyone who can connect may read them, without a principal and without a rate limit.
+   */
   readonly admitAnyone: Hook;
   /**
-   * For hooks, which look at no credential: until its signature is checked, the caller is unknown. So any `Host` will
-   * do, but a web page of another site may not call (ADR 0066).
+   * For hooks, which ignore credentials: the caller is unknown until the signature is checked. Any `Host` is accepted,
+   * but a web page of another site may not call (ADR 0066).
    */
   readonly admitDelivery: Hook;
   /** For a CORS preflight of a listed page, which never carries a credential. */
@@ -52,7 +54,7 @@ export function createAdmission(o: {
   readonly limit: (request: FastifyRequest, reply: FastifyReply) => void;
   readonly isStopping: () => boolean;
 }): Admission {
-  /** The problem of a request whose `Host` or `Origin` is not allowed. */
+  /** Returns the problem of a request whose `Host` or `Origin` is not allowed. */
   function foreignName(request: FastifyRequest): Problem | undefined {
     const { headers, socket } = request.raw;
     const { host } = headers;
@@ -122,7 +124,7 @@ export function createAdmission(o: {
   };
 }
 
-/** The problem of a request that a page of another site sends. */
+/** Returns the problem of a request that a page of another site sends. */
 function foreignPage(request: FastifyRequest, cors: Cors): Problem | undefined {
   const { origin } = request.raw.headers;
   if (origin === undefined)

@@ -23,7 +23,7 @@ export type Authentication = {
    * @throws Problem unauthenticated, rate-limited, malformed-request
    */
   readonly authenticate: (authorization: readonly string[], from: string) => Promise<Principal>;
-  /** Whether a principal that was let in would be let in again. */
+  /** Whether the credential of a principal that was let in is still valid. */
   readonly isStillValid: (principal: Principal) => Promise<boolean>;
   /** To be called when a token has changed. */
   readonly forget: (tokenId: string) => void;
@@ -43,7 +43,7 @@ export function createAuthentication(o: {
   const tokens = createTokenCache(o);
   const countFailure = createFailedLogins(clock);
   const ownHashes = o.ownCredentials.map(hashSecret);
-  /** How to check again the principals that were let in. */
+  /** How to check again whether a principal is still valid. */
   const checks = new WeakMap<Principal, () => Promise<boolean>>();
 
   async function authenticateToken(credential: string): Promise<Principal> {
@@ -51,7 +51,7 @@ export function createAuthentication(o: {
     const found = parts && (await tokens.find(parts.id));
     if (!found || !isSameHash(hashSecret(parts.secret), found.token.hash)) throw notValid();
     const status = tokenStatus(found.token, clock.now());
-    // A caller who has the whole token may know why it is refused.
+    // The caller has proved to hold the token, so it may learn why the token is refused.
     if (status !== 'active') throw new Problem('unauthenticated', `The token '${found.token.name}' is ${status}.`);
     tokens.noteUse(found);
     checks.set(found.principal, async () => {
@@ -65,7 +65,9 @@ export function createAuthentication(o: {
     return (await checks.get(accountOf(principal))?.()) ?? true;
   }
 
-  /** Not a login: it fails when the caller that it stands for has lost its own credential. */
+  /**
+   * This is not a login, so it is not counted. It fails if the caller that the credential stands for has lost its own.
+   */
   async function identifyLent(credential: string): Promise<Principal | undefined> {
     const lent = o.lent.find(credential);
     if (lent && !(await isStillValid(lent))) throw notValid();

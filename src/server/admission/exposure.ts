@@ -28,7 +28,7 @@ export async function assertGuarded(o: {
   );
 }
 
-/** Advice about tokens would not help somebody who has mistyped the address. */
+/** Fails if the host does not have this address. Advice about tokens would not help somebody who has mistyped it. */
 async function assertHasAddress(host: string): Promise<void> {
   const server = createServer((socket) => socket.destroy());
   server.listen({ host, port: 0 });

@@ -58,7 +58,7 @@ export function createJwtVerifier(
   return {
     async verify(token) {
       if (token.length > mostCharacters) return undefined;
-      // Before the cache is asked, so that the log warns of a broken key file before a new key is needed.
+      // Called even for cached tokens, so that the log warns of a broken key file before a new key is needed.
       source.watch();
       const id = createHash('sha256').update(token).digest('base64');
       const known = believed.get(id);

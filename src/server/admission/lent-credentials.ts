@@ -1,5 +1,5 @@
-// Credentials that exist only in this process, for a part of it that calls the API as somebody else. Each stands for
-// one principal (ADR 0064).
+// Credentials with which a part of this process calls the API as another principal. They exist only in this process
+// (ADR 0064).
 
 import { randomBytes } from 'node:crypto';
 import type { Principal } from '../../domain/principal.ts';
@@ -7,7 +7,7 @@ import { hashSecret } from '../../lib/secret-hash.ts';
 
 type Lent = {
   readonly credential: string;
-  /** The same caller, as it was let in most recently. */
+  /** Replaces the principal by the same caller as it was let in most recently. */
   readonly renew: (principal: Principal) => void;
   readonly end: () => void;
 };
@@ -20,7 +20,7 @@ export type LentCredentials = {
 };
 
 export function createLentCredentials(): LentCredentials {
-  /** By hash, so that a look-up tells nothing about how much of a credential is right. */
+  /** By hash, so that the time of a look-up does not show how much of a credential is right. */
   const principals = new Map<string, Principal>();
   return {
     find: (credential) => (credential.startsWith(prefix) ? principals.get(hashSecret(credential)) : undefined),

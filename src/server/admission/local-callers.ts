@@ -39,7 +39,10 @@ export function createLocalCallers(o: {
   if (o.mode === 'none') return { identify: () => localPrincipal, watch: () => undefined };
   if (o.mode === 'required') return { identify: () => nobody('token'), watch: () => undefined };
   const known = new WeakMap<Socket, Principal | Lack>();
-  /** Connections that no run can have opened. The port of one may be used again before its `close` event arrives. */
+  /**
+   * Connections that no run can have opened. The socket is kept too, because the port may be used again before the
+   * `close` event arrives.
+   */
   const cleared = new Map<string, Socket>();
 
   async function ownerOf(socket: Socket): Promise<Principal | Lack | undefined> {
@@ -66,13 +69,13 @@ export function createLocalCallers(o: {
   return {
     identify(request) {
       const { headers, socket } = request;
-      // Even if this proxy does not say for whom it forwards.
+      // A trusted proxy forwards for others, even if it does not say so.
       if (proxies.isTrusted(socket.remoteAddress)) return nobody('token');
       // Some proxies write `_` instead of `-`, as CGI does.
       for (const name in headers) if (proxyHeader.test(name.replaceAll('_', '-'))) return nobody('token');
-      // The author of a job chooses where notifications go, so one may come from another flwd of this user.
+      // The request may be a notification of another flwd of this user. Authors of jobs choose where notifications go.
       if (headers['user-agent']?.startsWith('flwd/')) return nobody('token');
-      // A foreign page may run in a browser of this very user.
+      // A page of another site may run in this user's browser.
       if (!isLocalHost(headers.host ?? '') || isFromForeignPage(request)) return nobody('token');
       const owner = known.get(socket);
       return owner === undefined ? identify(socket) : toCaller(owner);

@@ -14,13 +14,13 @@ export type Connection = {
 /** The socket at the other end: its owner, and the inode that leads to the processes which hold it. */
 export type PeerSocket = { readonly uid: number; readonly inode: string };
 
-/** Requests share a read of a table, because it takes milliseconds, and more with every connection. */
+/** Requests share a read of a table, because reading it takes milliseconds, and longer with every connection. */
 const tables = ['/proc/self/net/tcp', '/proc/self/net/tcp6'].map((file) =>
   createSharedRead(async () => {
     try {
       return await readFile(file, 'latin1');
     } catch (error) {
-      // The table does not exist without IPv6.
+      // Without IPv6, the table does not exist.
       if (errorCode(error) === 'ENOENT') return '';
       throw error;
     }
@@ -58,7 +58,10 @@ export function peerIn(table: string, connection: Connection): PeerSocket | unde
   return undefined;
 }
 
-/** The address as the table writes it: groups of four bytes in host order (little-endian); IPv4 also as IPv6. */
+/**
+ * The address as the tables write it: groups of four bytes in host order (little-endian). An IPv4 address is also
+ * returned as IPv6.
+ */
 function endpoints(address: string, port: number): string[] {
   const end = `:${port.toString(16).toUpperCase().padStart(4, '0')}`;
   if (address === '::1') return [`${'0'.repeat(24)}01000000${end}`];

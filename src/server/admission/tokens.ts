@@ -97,7 +97,7 @@ export function createTokens(o: {
   };
 }
 
-/** Lists the members one by one, so that nothing else in a row, such as its hash, gets out. */
+/** Names each member, so that nothing else in a row, such as its hash, is sent. */
 function toAnswer(token: ApiToken, nowMs: number) {
   return {
     id: token.id,

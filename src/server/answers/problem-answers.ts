@@ -52,7 +52,7 @@ export function answerError(
     .send(Buffer.from(toDocument(problem, pathIn(request.originalUrl))));
 }
 
-/** The path of the request as it may be shown: still encoded, without the query and the token of a webhook. */
+/** The path of the request, safe to show: still encoded, without the query and without the token of a webhook. */
 export function pathOf({ raw }: { readonly raw: IncomingMessage }): string {
   return pathIn(raw.url);
 }
@@ -99,7 +99,8 @@ export function answerPlainHttp(socket: Duplex): void {
 }
 
 /**
- * Writing into an answer that has begun would corrupt it. Node has no public name for the current answer of a socket.
+ * Whether an answer has begun, which writing to the socket would corrupt. Node has no public name for the current
+ * answer of a socket.
  */
 function isAnswering(socket: Socket): boolean {
   const answer: unknown = Reflect.get(socket, '_httpMessage');

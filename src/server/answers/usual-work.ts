@@ -15,7 +15,7 @@ export type UsualWork = {
 const mostJobs = 5_000;
 
 export function createUsualWork({ store, hub }: { readonly store: Pick<Store, 'runs'>; readonly hub: Hub }): UsualWork {
-  // The promise itself is kept, so a run that ends while it is being read removes it.
+  // Promises are cached, so that a run that ends during the reading also removes the entry.
   const known = new LRUCache<string, Promise<readonly number[]>>({ max: mostJobs });
   hub.onEvents((entries) => {
     if (known.size === 0) return;

@@ -37,8 +37,8 @@ export function createContentReader(o: { readonly artifacts: ArtifactReading; re
   }
 
   /**
-   * Holds back the last chunk until all bytes are known to be right: a client that counts them sees that some are
-   * missing.
+   * Holds back the last chunk until all bytes have been verified, so that a client that counts bytes notices a damaged
+   * file.
    */
   async function* checked(source: Readable, artifact: Stored, range: ByteRange): AsyncGenerator<Buffer> {
     const isWhole = range.start === 0 && range.end === artifact.size_bytes - 1;

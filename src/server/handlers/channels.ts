@@ -16,7 +16,7 @@ type Channel = {
   readonly problem: string | null;
 };
 
-/** What the server needs of the part that sends notifications. */
+/** The functions of `notify` that the server needs. */
 export type ServerChannels = {
   readonly list: () => Promise<readonly Channel[]>;
   /** undefined: there is no such channel. */
@@ -27,7 +27,10 @@ export function createChannelHandlers(o: {
   readonly channels: ServerChannels;
   readonly notifications: Pick<Store['notifications'], 'lastOf' | 'waiting'>;
 }): Pick<Handlers, 'listChannels' | 'testChannel'> {
-  /** The notifications of runs that the caller may read, by channel; null: it may not read all runs of its tenant. */
+  /**
+   * The notifications of runs that the caller may read, by channel; null: the caller may not read all runs of its
+   * tenant.
+   */
   async function deliveriesOf(names: readonly string[], principal: Principal) {
     if (!holdsScope(principal, 'runs:read') || principal.jobs) return null;
     const [last, waiting] = await Promise.all([
@@ -46,7 +49,7 @@ export function createChannelHandlers(o: {
       );
       return {
         channels: channels.map(({ name, type, ...address }) => {
-          // The origin may come from a stored secret, and a problem names it.
+          // The origin may come from a stored secret, and the problem may name the secret.
           const channel = { name, type, ...(isInstanceAdmin(principal) ? address : { origin: null, problem: null }) };
           return {
             ...channel,

@@ -1,4 +1,5 @@
-// GET /failures: failures of jobs, in groups. GET /late: what was expected and has not happened.
+// GET /failures: the failures of jobs, in groups. GET /late: runs that take too long, and successes and scheduled times
+// that were missed.
 
 import { failureStates } from '../../domain/outcome/failure.ts';
 import type { Late } from '../../domain/outcome/late.ts';
@@ -63,7 +64,7 @@ export function createFailureHandlers(o: {
   };
 }
 
-/** undefined: the run did not fail. */
+/** Returns the failure that the run belongs to; undefined if the run did not fail. */
 async function failureOfRun(runs: RunReading, runId: string, reach: Reach) {
   const { job_id: jobId, tenant, status, reason, error } = await runs.summary(runId, reach);
   if (status !== 'failed') return undefined;

@@ -55,7 +55,7 @@ export function createJobViews(o: { readonly catalog: Catalog; readonly defaultP
     };
   }
 
-  /** What a tool for the job needs. */
+  /** The members that a tool for the job needs. */
   function toTool(entry: CatalogEntry) {
     return { ...toSummary(entry), args: entry.definition.argspec, agents: hintsOf(entry) };
   }
@@ -79,7 +79,10 @@ export function createJobViews(o: { readonly catalog: Catalog; readonly defaultP
   };
 }
 
-/** An untrusted source may hide its jobs from agents, but not push them forward or call them harmless (ADR 0065). */
+/**
+ * An untrusted source may hide its jobs from agents, but may not expose them by itself or call them harmless (ADR
+ * 0065).
+ */
 function hintsOf({ definition: { agents }, source: { trusted } }: CatalogEntry) {
   const { expose, readOnly, idempotent, detach, approval } = agents;
   return {
@@ -97,7 +100,7 @@ function isForAgents(entry: CatalogEntry, { agents }: Pick<Query, 'agents'>): bo
   return agents === 'exposed' ? expose === true : expose !== false;
 }
 
-/** Without `last_runs`, which jobs.ts adds. */
+/** The query without `last_runs`, which jobs.ts handles. */
 type Query = Omit<QueryOf<'listJobs'>, 'last_runs'>;
 type Asked = Omit<Query, 'ids'> & { readonly ids: ReadonlySet<string> | undefined };
 
@@ -119,7 +122,7 @@ function isAskedFor({ id, source }: Pick<InvalidJob, 'id' | 'source'>, query: As
   return prefix === undefined || prefix === '' || id.startsWith(`${prefix.replace(/\/$/, '')}/`);
 }
 
-/** With the names that config.yaml uses. */
+/** A step with the names that config.yaml uses. */
 function toStepView(step: StepDefinition) {
   const { action } = step;
   return {

@@ -93,7 +93,7 @@ function afterOf({ cursor }: { readonly cursor?: string }): { readonly after?: s
   return { after };
 }
 
-/** `found` has one more than fits, if there is more. */
+/** `found` has one item more than the limit if there is another page. */
 function pageOf<T>(found: readonly T[], limit: number, nameOf: (item: T) => string) {
   const page = found.slice(0, limit);
   const last = page.at(-1);

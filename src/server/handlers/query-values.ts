@@ -3,7 +3,9 @@
 import { type Problem, validationError } from '../../domain/problem.ts';
 import { parseTimestampUs } from '../../lib/clock.ts';
 
-/** Rounded up to whole milliseconds, as the store keeps times: `since` is inclusive and `until` is not. */
+/**
+ * The store keeps times in milliseconds. Rounding up is right for both ends: `since` is inclusive and `until` is not.
+ */
 export function toMs(time: string | undefined): number | undefined {
   const us = time === undefined ? undefined : parseTimestampUs(time);
   return us === undefined ? undefined : Math.ceil(us / 1000);

@@ -47,9 +47,10 @@ export function createRunAnswers(runs: RunReading, usual: UsualWork): RunAnswers
   return {
     async run(id, reach) {
       const cached = answers.get(id);
-      // For others, the database answers: a fast answer from here would tell them that the run exists.
+      // Only callers who may see the run get a cached answer: for all others, a fast answer would show that the run
+      // exists.
       const known = cached && reaches(reach, cached) ? cached : undefined;
-      // Asked before reading: a change that is committed meanwhile can make the entry outdated, but never wrong.
+      // Read first, so that a change that is committed meanwhile can make the entry outdated, but never wrong.
       const generation = await runs.generation();
       if (known?.generation === generation) return known.answer;
       const { version, tenant, jobId } = await runs.version(id, reach);
@@ -60,9 +61,9 @@ export function createRunAnswers(runs: RunReading, usual: UsualWork): RunAnswers
     },
 
     async list(filter, reach) {
-      // The jobs with a tag change without the database.
+      // The caller is limited to some jobs, for example those with a tag, and these can change without the database.
       if (reach.jobs) return readPage(filter, reach);
-      // Else the page depends on nothing about the caller except the tenant.
+      // For all other callers, the page depends on nothing but the tenant.
       const key = JSON.stringify([reach.tenant, filter]);
       const known = pages.get(key);
       const generation = await runs.generation();

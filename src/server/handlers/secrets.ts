@@ -84,12 +84,12 @@ export function createSecretHandlers(o: {
   } satisfies Partial<Handlers>;
 }
 
-/** The ids of the jobs that name a stored secret, by its name. */
+/** The ids of the jobs that name a stored secret, by the name of the secret. */
 function usesOf(catalog: Pick<Catalog, 'entries'>): ReadonlyMap<string, string[]> {
   return byName([...catalog.entries()].map(({ definition }) => [definition.id, namedSecrets(definition)]));
 }
 
-/** What else needs a stored secret of the tenant, by its name. Channels and their secrets are for operators only. */
+/** Everything else that needs a stored secret of the tenant, by the name of the secret. Only operators see channels. */
 async function otherUses(
   tenant: string,
   principal: Principal,
@@ -107,7 +107,7 @@ async function otherUses(
   ]);
 }
 
-/** What uses secrets, and their names. */
+/** Something that uses secrets, and the names of the secrets. */
 type Use = readonly [user: string, names: Iterable<string>];
 
 function byName(uses: readonly Use[]): ReadonlyMap<string, string[]> {

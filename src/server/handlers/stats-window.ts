@@ -10,9 +10,9 @@ import { toMs } from './query-values.ts';
 export type StatsTime = {
   readonly window: StatsWindow;
   readonly before: StatsWindow;
-  /** How much of the last span of `before` counts: as much as has passed of the last span of `window`. */
+  /** How much of the last span of `before` counts. It is the share of the last span of `window` that has passed. */
   readonly share: number;
-  /** Durations are kept in many buckets, so they are summed by day where that is not too coarse. */
+  /** The span of the sums of durations. There are many buckets, so they are summed by day where that is fine enough. */
   readonly timesSpan: StatsSpan;
 };
 
@@ -55,7 +55,7 @@ function toTime(window: StatsWindow, nowMs: number): StatsTime {
   };
 }
 
-/** The same time in full days, where `window` is in hours. */
+/** Extends the window to whole spans, such as days for a window in hours. */
 export function widened({ fromMs, toMs }: StatsWindow, span: StatsSpan): StatsWindow {
   return { span, fromMs: floor(fromMs, span), toMs: floor(toMs - 1, span) + spanMs[span] };
 }

@@ -55,7 +55,7 @@ function toRetention(policy: RetentionPolicy) {
   };
 }
 
-/** No check without a soft quota. */
+/** Checks the artifacts against their soft quota. Without a soft quota, there is no check. */
 export async function checkArtifacts({
   store,
   quotas,

@@ -140,12 +140,12 @@ function callerOf({ name, scopes, tenant }: Principal): AnswerOf<'getSystemInfo'
   return { name, scopes: [...scopes], tenant };
 }
 
-/** Only these callers learn why a check of the whole instance fails. */
+/** Whether the caller may learn why a check of the whole instance fails. */
 function isOperator({ tenant, jobs }: Principal): boolean {
   return tenant === '*' && !jobs;
 }
 
-/** Only these callers learn paths of the host, and where channels send to. */
+/** Whether the caller may learn paths of the host, and where channels send to. */
 export function isInstanceAdmin(principal: Principal): boolean {
   return isOperator(principal) && holdsScope(principal, 'admin');
 }

@@ -94,10 +94,10 @@ export function createWebhookHandlers(o: {
   } satisfies Partial<Handlers>;
 }
 
-/** Few enough for one query. */
+/** How many webhooks are looked up with one query. */
 const lookedUpAtOnce = 500;
 
-/** By the id of the webhook. Empty for a caller who may not read runs. */
+/** The last delivery of each webhook, by its id. Empty for a caller who may not read runs. */
 async function lastDeliveries(
   webhooks: readonly Webhook[],
   principal: Principal,
@@ -114,7 +114,7 @@ async function lastDeliveries(
   return last;
 }
 
-/** The names of the stored secrets, by tenant, of the tenants whose webhooks name any. */
+/** The names of stored secrets by tenant, for the tenants whose webhooks name secrets. */
 async function storedFor(
   webhooks: readonly Webhook[],
   { secrets }: Pick<Store, 'secrets'>,

@@ -8,7 +8,7 @@ import { type Clock, toTimestamp } from '../../lib/clock.ts';
 import type { RunReading } from '../../store/reading.ts';
 import type { Handlers } from '../exchange.ts';
 
-/** Counts the runs that wait and the runs that are running, in the whole instance or of those the caller sees. */
+/** Counts the waiting and the running runs that the caller may see. */
 export type ActivityOf = (reach: Reach) => Promise<{ readonly depth: number; readonly running: number }>;
 
 export function createActivity(o: { readonly engine: Pick<Engine, 'queue'>; readonly runs: RunReading }): ActivityOf {

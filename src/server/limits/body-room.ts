@@ -37,7 +37,7 @@ export function createBodyRoom(bodyLimitBytes: number): (request: FastifyRequest
   const mostOfOne = Math.max(bodyLimitBytes, roomBytes * shareOfOne);
   const mostOfOthers = Math.max(bodyLimitBytes, roomBytes * shareOfOthers);
   const takenBy = new Map<string, number>();
-  /** The oldest first. */
+  /** The bodies of anonymous callers that have not arrived, the oldest first. */
   const awaited = new Set<Awaited>();
 
   const takenOf = (key: string): number => takenBy.get(key) ?? 0;
@@ -52,7 +52,7 @@ export function createBodyRoom(bodyLimitBytes: number): (request: FastifyRequest
     }
   }
 
-  /** An anonymous caller has a third share: that of its network. */
+  /** The shares from which a request takes room. An anonymous caller also takes from the share of its network. */
   function sharesOf({ principal, ip, routeOptions: { bodyLimit } }: FastifyRequest): readonly Share[] {
     const { kind } = accountOf(principal);
     if (kind === 'local') return [{ key: 'all', most: roomBytes }];

@@ -7,7 +7,7 @@ import type { Socket } from 'node:net';
 import { isThere } from '../../lib/files/is-there.ts';
 
 const mostConnections = 10_000;
-/** The least that POSIX allows. */
+/** Assumed where /proc does not tell the limit. It is the default of macOS. */
 const fewestDescriptors = 256;
 
 /** Half of the file descriptors that this process may open. The other half is for runs and files. */

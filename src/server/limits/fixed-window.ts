@@ -4,10 +4,10 @@
 import { LRUCache } from 'lru-cache';
 import type { Clock } from '../../lib/clock.ts';
 
-/** The count including this one, and the time until the window of the key ends. */
+/** The count with this use included, and the time until the window of the key ends. */
 type Use = { readonly count: number; readonly endsInMs: number };
 
-/** The first count of a key begins its window. @returns a function that counts one */
+/** The first use of a key begins its window. @returns a function that counts one use of a key */
 export function createFixedWindow(o: {
   readonly windowMs: number;
   readonly mostKeys: number;

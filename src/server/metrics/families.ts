@@ -12,7 +12,7 @@ export type Family = { readonly name: string; readonly help: string } & (
 
 type Counter = {
   readonly family: Family;
-  /** The values are those of the labels, in the same order. */
+  /** `values` are the values of the labels, in the order of the names. */
   readonly add: (values: readonly string[], by?: number) => void;
 };
 

@@ -8,7 +8,7 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** The id of the operation, or the path of a route that is not an operation. */
     readonly operation?: string;
-    /** Where the metadata about the resource is that a 401 protects; null: nowhere. */
+    /** The address of the metadata about the protected resource, for a 401; null: the resource has no metadata. */
     readonly metadataUrl?: (request: FastifyRequest) => string | null;
   }
 }

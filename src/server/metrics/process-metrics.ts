@@ -16,7 +16,7 @@ export function createProcessMetrics(o: { readonly version: string; readonly sta
 } {
   let delay: ReturnType<typeof monitorEventLoopDelay> | undefined;
 
-  /** Since the last scrape. */
+  /** Yields the delays of the event loop since the last scrape. */
   function* loopDelays(): Generator<Sample> {
     if (!delay) {
       delay = monitorEventLoopDelay({ resolution: resolutionMs });

@@ -1,5 +1,5 @@
-// prom-client types its main entry point only, and that one also loads its push gateway and its cluster support: 20 MB
-// that `/metrics` does not need.
+// Types for a part of prom-client, which has types only for its main entry point. That one also loads the push gateway
+// and the cluster support: 20 MB that `/metrics` does not need.
 
 declare module 'prom-client/lib/registry.js' {
   export default class Registry {

@@ -12,7 +12,7 @@ type EventFrame = {
   readonly data: Readonly<Record<string, unknown>>;
 };
 
-/** The events of an entry to send: those of these types (undefined: all) with an id after `afterId`. */
+/** Which events of an entry are sent: those of these types (undefined: of all types) with an id after `afterId`. */
 type Cut = { readonly types: ReadonlySet<EventType> | undefined; readonly afterId: number };
 
 export type EventFrames = {
@@ -59,7 +59,7 @@ export function createEventFrames(logs: LogStore): EventFrames {
     const frames = await framesOf(entry, cut);
     let json = '';
     const texts = frames.map(({ id, type, data }, at) => {
-      // The events of a line have the same data.
+      // All events of a line share one data object, so it is serialized once.
       if (data !== frames[at - 1]?.data) json = JSON.stringify(data);
       return `id: ${id}\nevent: ${type}\ndata: ${json}\n\n`;
     });

@@ -2,7 +2,7 @@
 
 import type { ServerResponse } from 'node:http';
 
-/** Since the start of the server. All but `stalled` count server-sent events only. */
+/** Counts since the start of the server. All but `stalled` are about server-sent events only. */
 export type StreamCounts = {
   open: number;
   opened: number;
@@ -68,8 +68,8 @@ export function openStream(
 
     async write(chunk, events = 1) {
       if (chunk.length === 0 || gone.signal.aborted) return;
-      // Awaited only if there is something to wait for: an extra tick would hide the time of this write from the next
-      // one.
+      // Awaited only if there is something to wait for: after an extra tick, the queue would not count the time of this
+      // write.
       const waiting = chunk.length >= largeChunkBytes ? o.waitToWrite() : undefined;
       if (waiting) await waiting;
       if (gone.signal.aborted) return;
