@@ -1,6 +1,6 @@
-// Stops all requests once the server has refused the token (401). From then on the UI asks only now and then, or when
-// the user presses a key, whether the token is accepted again: the server counts each refusal as a failed login, and
-// too many of them lock out other users of this address as well.
+// Stops all requests once the server has refused the token (401). From then on the UI asks only at growing intervals,
+// or when the user presses a key, whether the token is accepted again: the server counts each refusal as a failed
+// login, and too many failed logins also lock out other users of this address.
 
 import { useEffect, useState, useSyncExternalStore } from 'react';
 import { ApiProblem } from '../client/api-problem.ts';
@@ -8,7 +8,7 @@ import type { Client } from '../client/client.ts';
 import type { Frame, ResumingStream } from '../client/resuming-stream.ts';
 
 export type Admission = {
-  /** While there is a refusal, it sends nothing and throws the refusal. */
+  /** While the token is refused, the client sends nothing and throws the refusal. */
   readonly client: Client;
   readonly refusal: ApiProblem | null;
   /** Counts how often the token was accepted again. */

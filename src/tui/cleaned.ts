@@ -8,12 +8,12 @@ const unsafe = /[\p{Cc}\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]
 const escapeCharacter = String.fromCharCode(0x1b);
 const sgr = new RegExp(`${escapeCharacter}\\[([\\d;]*)m`, 'g');
 
-/** The text as one line. */
+/** Returns the text as one line. */
 export function cleaned(text: string): string {
   return text.replaceAll('\t', '  ').replaceAll(/\r?\n/g, '⏎').replaceAll(unsafe, '�');
 }
 
-/** A line of output, starting at the column `from`, with or without its colours. */
+/** Returns a line of output from the character `from` on, with or without its colours. */
 export function cleanedOutput(message: string, o: { readonly from?: number; readonly hasColours: boolean }): string {
   let left = o.from ?? 0;
   let hasStyle = false;

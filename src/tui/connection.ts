@@ -11,7 +11,7 @@ export type Connection = {
 
 const everyMs = 2_000;
 const retryMs = 500;
-/** From then on the last answer is no longer shown. */
+/** If the server has not answered after this time, its last state is no longer shown. */
 const silentAfterMs = 1_000;
 /** A server that accepts the connection and does not answer counts as unreachable. */
 const timeoutMs = 5_000;
@@ -50,7 +50,7 @@ async function stateOf(client: Client, ending: AbortSignal): Promise<Connection[
     const signal = AbortSignal.any([ending, AbortSignal.timeout(timeoutMs)]);
     return (await client.call('getHealth', { signal })).status;
   } catch (error) {
-    // It answers, but with an error.
+    // A server that answers with an error is reachable.
     return error instanceof ApiProblem ? (error.status === 429 ? 'degraded' : 'unhealthy') : 'lost';
   }
 }

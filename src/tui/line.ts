@@ -22,7 +22,7 @@ export type Cell = {
   readonly width?: number;
 };
 
-/** A text may be a megabyte long; no line shows more than this. */
+/** No line shows more of a text, which may be a megabyte long. */
 const mostUnits = 2_000;
 
 export const hasColours = (process.env.NO_COLOR ?? '') === '';

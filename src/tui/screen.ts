@@ -33,7 +33,7 @@ export type Surroundings = {
 };
 
 export type ScreenProps = {
-  /** It is the top screen. The others keep their state, draw nothing and send no requests. */
+  /** Whether this is the top screen. The others keep their state, draw nothing and send no requests. */
   readonly isActive: boolean;
 };
 

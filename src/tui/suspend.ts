@@ -1,4 +1,4 @@
-// Ctrl-Z suspends the UI, as it would any program: the shell has the terminal until `fg`.
+// Ctrl-Z suspends the UI like any other program: the shell has the terminal until `fg`.
 
 import { setTimeout as pause } from 'node:timers/promises';
 import { useApp } from 'ink';

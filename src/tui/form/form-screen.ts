@@ -48,7 +48,7 @@ export function FormScreen({ isActive, jobId }: ScreenProps & { readonly jobId: 
   );
   const empty = useMemo(() => job && createForm(job.args), [job && JSON.stringify(job.args)]);
   const [filled, setFilled] = useState<FormState | null>(null);
-  /** The user has typed something, or tried to start: from then on, errors are shown. */
+  /** Whether the user has typed something or tried to start. Errors are shown from then on. */
   const [isBegun, setBegun] = useState(false);
   const form = filled ?? empty;
   const { args, fieldErrors: own } = useMemo(
@@ -80,7 +80,8 @@ export function FormScreen({ isActive, jobId }: ScreenProps & { readonly jobId: 
       return true;
     }
     const next = pressField(form, press) ?? focusedBy(form, press.key);
-    // Elsewhere digits open the lists of jobs and runs, which would drop what was typed here.
+    // On other screens these digits open the lists of jobs and runs. Here they do nothing, so that the form is not
+    // lost.
     if (next === null) return press.key === '1' || press.key === '2';
     if (next.fields !== form.fields) {
       setBegun(true);
@@ -158,7 +159,7 @@ function useStart(jobId: string, args: JsonObject, onErrors: () => void) {
     setStartError('Some arguments need attention.');
     onErrors();
   }
-  /** An argument has changed. */
+  /** Called when an argument changes, because the next start is then another request. */
   function forget(): void {
     startKey.current = randomUUID();
     setStartError(null);
@@ -166,7 +167,7 @@ function useStart(jobId: string, args: JsonObject, onErrors: () => void) {
   return { startError, isStarting, start, refuse, forget };
 }
 
-/** The server's answer to the arguments, asked for when typing pauses; null: it has not arrived. */
+/** Asks the server about the arguments whenever typing pauses; null: it has not answered yet. */
 function useOutlook(isActive: boolean, jobId: string, args: JsonObject): Outlook | null {
   const { client, epoch } = useSurroundings();
   const [outlook, setOutlook] = useState<Outlook | null>(null);
@@ -181,7 +182,7 @@ function useOutlook(isActive: boolean, jobId: string, args: JsonObject): Outlook
       if (!signal.aborted) setOutlook(answer);
     };
     const timer = setTimeout(() => void ask(), settleMs);
-    // What the run would wait for may have ended.
+    // The reason for which the run would wait may be gone.
     const refresh = setInterval(() => void ask(), refreshMs);
     return () => {
       clearTimeout(timer);

@@ -34,8 +34,8 @@ function optionsOf({ kind, choices }: ArgumentField): string[] {
 }
 
 /**
- * A choice starts with its default. Not inside an object: sending the default would send the whole object, which may
- * have other, required members.
+ * The text of a field before the user types: a choice has its default. Inside an object it is empty, because sending
+ * the default would send the whole object, which may have other, required members.
  */
 function untouched(field: ArgumentField): string {
   const { path, defaultValue } = field;
@@ -74,12 +74,15 @@ function changed(formField: FormField, press: Press): FormField | null {
   return edited && { ...formField, edit: edited };
 }
 
-/** Text copied from a terminal often ends with a line end that is not part of the value. In a secret it may be. */
+/**
+ * Text copied from a terminal often ends with a line break that is not part of the value. Secrets keep theirs, because
+ * there it may be.
+ */
 function withoutLineEnd({ key, text }: Press): Press {
   return { key, text: key === 'paste' ? text.replace(/\n$/, '') : text };
 }
 
-/** If the field may be empty, the empty choice is between the last and the first one. */
+/** If the field may be empty, the empty choice comes between the last and the first one. */
 function cycled(field: ArgumentField, text: string, key: string): string | null {
   const choices = [...(untouched(field) === '' ? [''] : []), ...optionsOf(field)];
   const at = Math.max(0, choices.indexOf(text));
@@ -91,7 +94,7 @@ function cycled(field: ArgumentField, text: string, key: string): string | null 
   return rest.find((choice) => choice.toLowerCase().startsWith(key.toLowerCase())) ?? text;
 }
 
-/** The arguments that the fields amount to, and the errors of fields that cannot be read. */
+/** Reads the arguments from the fields, and the errors of fields that cannot be read. */
 export function readForm({ fields }: FormState): ReturnType<typeof readFields> {
   return readFields(
     fields.map(({ field, edit, items }) => ({ field, texts: edit.text === '' ? items : [...items, edit.text] })),

@@ -38,7 +38,7 @@ const drawMs = 50;
 export type Log = {
   readonly view: LogView;
   readonly change: (change: (view: LogView) => LogView) => void;
-  /** Reads the log again from there. */
+  /** Reads the log again from the given place. */
   readonly jump: (start: LogStart) => void;
   readonly isReading: boolean;
   readonly note: string | null;
@@ -92,7 +92,7 @@ function useOpenedLog(isActive: boolean, source: Source, change: ChangeView): Pi
   return { isReading, note, jump };
 }
 
-/** Follows the run's output. @returns why that failed; null: it has not */
+/** Follows the run's output. @returns why that failed; null: it has not failed */
 function useLiveLines(isLive: boolean, source: Source, view: LogView, change: ChangeView): string | null {
   const { epoch } = useSurroundings();
   const [error, setError] = useState<string | null>(null);
@@ -119,7 +119,7 @@ function useLiveLines(isLive: boolean, source: Source, view: LogView, change: Ch
         const line = toLine(frame);
         last = line.seq;
         waiting.push(heldLine(line));
-        // More lines than these are not held anyway.
+        // The view would drop more lines than these anyway.
         if (waiting.length > 2 * mostLines) waiting = waiting.slice(-mostLines - 1);
         timer ??= setTimeout(draw, drawMs);
       }

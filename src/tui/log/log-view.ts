@@ -9,7 +9,7 @@ export type HeldLine = Pick<LogLine, 'seq' | 'timestamp' | 'level' | 'step_id'> 
 export type LogView = LogStretch<HeldLine> & {
   /** The last line is kept on the screen. */
   readonly isFollowing: boolean;
-  /** Index of the first line on the screen while it does not follow the end. */
+  /** Index of the first line on the screen, if the view does not follow the end. */
   readonly top: number;
 };
 
@@ -59,7 +59,7 @@ export function withLater(
   return { ...extended(view, after, mostLines), top: Math.max(0, view.top - cut) };
 }
 
-/** Scrolls by this many lines. Scrolling down to the end of the log follows it from then on. */
+/** Scrolls by this many lines. If the end of the log is reached, the view follows it from then on. */
 export function scrolled(view: LogView, by: number, rows: number): LogView {
   const last = Math.max(0, view.lines.length - rows);
   const top = Math.max(0, Math.min(last, topOf(view, rows) + by));

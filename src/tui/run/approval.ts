@@ -1,4 +1,4 @@
-// The question that comes before a step is approved or denied: which step, and with which comment.
+// The question that is asked before a step is approved or denied: which step, and with which comment.
 
 import { stepLabel } from '../../client/step-label.ts';
 import type { BodyOf } from '../../contract/operations.ts';

@@ -13,7 +13,7 @@ import { type RunAnswer, waitingSteps } from './run-parts.ts';
 export type RunActions = {
   /** The available actions, for the footer. */
   readonly keys: string;
-  /** A step waits for approval. */
+  /** Whether a step waits for approval. */
   readonly isWaitedFor: boolean;
   /** The open question, for the footer. */
   readonly question: string | null;

@@ -10,7 +10,7 @@ const settleMs = 200;
 const retryMs = 1_000;
 const types = eventTypes.filter((type) => !type.endsWith('.output')).join(',');
 
-/** @returns a number that grows with each burst of events of this run, or of any run without one */
+/** @returns a number that grows with each burst of events of this run, or of any run if `runId` is null */
 export function useRunEvents(isActive: boolean, runId: string | null): number {
   const { client, epoch } = useSurroundings();
   const [changes, setChanges] = useState(0);

@@ -24,10 +24,10 @@ export function waitingSteps({ steps }: RunAnswer): StepAnswer[] {
   return steps.filter(({ status }) => status === 'waiting_approval');
 }
 
-/** Narrower terminals have no room to say how much is left. */
+/** Narrower terminals have no room for the time that is left. */
 const columnsForOutlook = 100;
 
-/** An `error` replaces the sentence, which takes at most `sentenceRows` rows, and the hint, which takes one more. */
+/** The sentence takes at most `sentenceRows` rows, and the hint at most one more. An `error` replaces both. */
 export function summaryLines(
   run: RunAnswer,
   o: {
@@ -41,7 +41,7 @@ export function summaryLines(
   const state = run.cancel_requested_at !== null && !isFinished(run.status) ? 'cancelling' : run.status;
   const progress =
     run.progress && !isFinished(run.status) ? `${Math.round(run.progress.percent)} % ${run.progress.message}` : '';
-  // Progress changes all the time, and the log below must not move with its length.
+  // Progress takes one row, because the log below must not move whenever its length changes.
   const isProgress = o.error === null && progress !== '';
   const sentence = o.error ?? (isProgress ? { text: progress } : sentenceOf(run));
   const isWorking = run.status === 'running' && run.waiting_approval.length === 0;

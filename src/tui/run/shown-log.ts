@@ -21,7 +21,7 @@ export type ShownLog = {
   readonly left: number;
   /** The search text that is being typed; null: nothing is being typed. */
   readonly typing: TextEdit | null;
-  /** Shows only the lines of this step, or those of all steps again. */
+  /** Shows only the lines of this step, or again the lines of all steps. */
   readonly toggleStep: (stepId: string) => void;
   /** true: the log has handled the press. */
   readonly take: (press: Press) => boolean;
@@ -34,14 +34,14 @@ export function useShownLog(isActive: boolean, runId: string, run: RunAnswer | n
   const [stepId, setStepId] = useState<string | null>(null);
   const [left, setLeft] = useState(0);
   const [typing, setTyping] = useState<TextEdit | null>(null);
-  // Decided once, when the screen opens: a user who watches a run is not moved when a step fails.
+  // Decided once, when the screen opens, so that the log does not jump when a step fails while the user watches it.
   const [openedFor, setOpenedFor] = useState<string | null>(null);
   useEffect(() => {
     if (run === null || openedFor === run.run_id) return;
     setOpenedFor(run.run_id);
     setStepId(failingStep(run));
   }, [run, openedFor]);
-  // Before that it is not known which step's log to show.
+  // Until the run has been read, it is not known which step's log to show.
   const log = useLog(isActive && openedFor === runId, runId, { level, stepId }, rows);
   const search = useLogSearch({ runId, level, stepId, rows }, log);
   const found = useMemo(() => new Set(search.found), [search.found]);
