@@ -34,7 +34,7 @@ export async function examineFiles(config: Config): Promise<HostCheck[]> {
   const { jwt } = auth;
   return [
     checkSecretKey(persistence),
-    ...(notify.channels.length > 0 ? [await checkChannels(notify, { persistence, instance })] : []),
+    ...(notify.channels.length > 0 ? [await checkChannels(config)] : []),
     ...checkCollector(config),
     ...(await checkCalendars(config.scheduler.calendars)),
     ...(tls ? [await checkFile('TLS certificate', tls.certFile, () => openTlsCertificate(tls, parts))] : []),
@@ -77,11 +77,9 @@ function checkSecretKey({ secretKeyFile, secretKey, dbPath }: Config['persistenc
 }
 
 /** A server starts even if a secret is missing, because the secret may be stored while it runs. */
-async function checkChannels(
-  { channels, smtp }: Config['notify'],
-  { persistence, instance }: Pick<Config, 'persistence' | 'instance'>,
-): Promise<HostCheck> {
+async function checkChannels(config: Pick<Config, 'notify' | 'persistence' | 'instance'>): Promise<HostCheck> {
   const name = 'channels';
+  const { channels } = config.notify;
   // Expressions take longer to load than everything else that an operator's command needs.
   const { assertChannels } = await import('../notify/channels.ts');
   try {
@@ -89,16 +87,24 @@ async function checkChannels(
   } catch (error) {
     return failureOf(name, error);
   }
-  const secretsFor = (channel: Channel) => secretsOfChannel(channel, smtp);
-  const named = channels.flatMap(secretsFor);
-  const missing = missingSecrets(named, { persistence, instance });
+  const { lacking, missing } = channelsWithoutSecrets(config);
   if (missing.length === 0) return ok(name, channels.map((channel) => channel.name).join(', '));
-  const using = channels.filter((channel) => secretsFor(channel).some((one) => missing.includes(one)));
   return warn(
     name,
-    `${using.map((channel) => channel.name).join(', ')} cannot send: these secrets are not stored: ${missing.join(', ')}`,
+    `${lacking.join(', ')} cannot send: these secrets are not stored: ${missing.join(', ')}`,
     missing.map((one) => `flwd secrets set ${one}`).join(', '),
   );
+}
+
+/** The names of the channels that lack a secret, and the names of these secrets. */
+export function channelsWithoutSecrets({
+  notify: { channels, smtp },
+  ...places
+}: Pick<Config, 'notify' | 'persistence' | 'instance'>) {
+  const secretsFor = (channel: Channel) => secretsOfChannel(channel, smtp);
+  const missing = missingSecrets(channels.flatMap(secretsFor), places);
+  const lacking = channels.filter((channel) => secretsFor(channel).some((one) => missing.includes(one)));
+  return { lacking: lacking.map(({ name }) => name), missing };
 }
 
 /** Empty when the database may not be read: `examineStored` says why. */

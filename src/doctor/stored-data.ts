@@ -18,7 +18,7 @@ import type { Signal } from '../store/exports.ts';
 import { type Examination, examineStore } from '../store/sqlite/examine.ts';
 import { damageIn, findUnwritable, toDatabaseFailure } from '../store/sqlite/sqlite-files.ts';
 import { storageProblem } from '../store/storage-error.ts';
-import { checkCollector } from './start-needs.ts';
+import { channelsWithoutSecrets, checkCollector } from './start-needs.ts';
 
 const restoreWords = 'stop the server and restore a backup (flwd restore)';
 
@@ -61,7 +61,7 @@ export async function examineStored(config: Config, places: Places): Promise<Hos
       ...examineHeartbeats(found.failingHeartbeats),
       ...examineBackfills(found.backfills),
       ...failingTriggers.map((why) => warn('triggers', why, 'run flwd triggers, which says which job')),
-      ...examineWaiting(waiting),
+      ...examineWaiting(config, waiting),
       ...examineRefusedCalls(found.refusedCalls),
       ...examineExports(config, exports),
       ...(kv ? [examineKv(kv)] : []),
@@ -127,8 +127,11 @@ function examineBackfills({ underWay, failed }: Examination['backfills']): HostC
   return [warn('backfills', what.join(', '), 'run flwd backfills, which says why, and start them again')];
 }
 
-function examineWaiting(waiting: Examination['waiting']): HostCheck[] {
-  return waiting.map(({ channel, sinceMs, nextAtMs, ...one }) => {
+/** A channel without its secret has a check of its own, which says what to do. */
+function examineWaiting(config: Config, waiting: Examination['waiting']): HostCheck[] {
+  const { lacking } = channelsWithoutSecrets(config);
+  const others = waiting.filter(({ channel }) => !lacking.includes(channel));
+  return others.map(({ channel, sinceMs, nextAtMs, ...one }) => {
     const words = waitingWords({ ...one, since: toTimestamp(sinceMs), next: toTimestamp(nextAtMs) });
     const cure = `check the receiver, then run flwd notify test ${channel}`;
     return warn('notifications', `${channel}: ${words}`, cure);

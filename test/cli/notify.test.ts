@@ -66,6 +66,25 @@ testWith('bwrap')('messages that wait are shown by notify and doctor until they 
   expect((await flwd(dir, 'doctor')).stdout).not.toContain('notifications');
 });
 
+testWith('bwrap')('doctor lists a channel without its secret once, also while messages wait for it', async () => {
+  const channels = { pager: { type: 'pagerduty', routing_key: { secret: 'pager-key' } } };
+  const instance = await createInstance(
+    { failing: bash('exit 3', { notify: { channel: 'pager' } }) },
+    { notify: { channels } },
+  );
+  const server = await instance.serve();
+  onTestFinished(() => server.stop());
+  await server.run('failing');
+  await expect
+    .poll(async () => JSON.parse((await flwd(instance.dir, 'notify', '--json')).stdout))
+    .toMatchObject({ channels: [{ waiting: { messages: 1 } }] });
+  const lines = (await flwd(instance.dir, 'doctor')).stdout.split('\n');
+  expect(lines.filter((line) => line.includes('pager '))).toEqual([
+    expect.stringMatching(/^warn +channels +pager cannot send: these secrets are not stored: pager-key$/),
+  ]);
+  expect(lines.filter((line) => line.includes('notifications'))).toEqual([]);
+});
+
 test('a wrong expression keeps the server from starting, and config validate says why', async () => {
   const { dir } = await createInstance({});
   const channels = { own: { type: 'template', url: 'https://example.org', body: 'messag.reason' } };
