@@ -14,6 +14,7 @@ import {
 } from 'lucide-react';
 import { Fragment, type ReactNode } from 'react';
 import { Link } from 'wouter';
+import { artifactNames } from '../../client/artifact-places.ts';
 import { spanWords, tookMs } from '../../client/took.ts';
 import type { AnswerOf } from '../../contract/operations.ts';
 import { sizeWords } from '../../lib/units.ts';
@@ -43,6 +44,7 @@ export function ApprovalPanel({ asked, view }: { readonly asked: Approval; reado
   });
   const failure = failureText(answer);
   const { run, artifacts = [], job = null } = answer.data ?? {};
+  const names = artifactNames(artifacts);
   return (
     <section className={styles.panel} aria-label="Approval">
       <p className={styles.back}>
@@ -97,7 +99,7 @@ export function ApprovalPanel({ asked, view }: { readonly asked: Approval; reado
             {artifacts.map((one) => (
               <li key={one.id}>
                 <FileText size={14} aria-hidden="true" />
-                <Link href={`${runPath(runId)}?tab=artifacts`}>{harmless(one.name)}</Link>
+                <Link href={`${runPath(runId)}?tab=artifacts`}>{harmless(names.get(one.id) ?? one.name)}</Link>
                 <span className={styles.quiet}>{sizeWords(one.size_bytes)}</span>
               </li>
             ))}
