@@ -90,6 +90,18 @@ testWith(headlessChromium)(
   },
 );
 
+testWith(headlessChromium)('a token that may only read runs is told what the other pages need', async () => {
+  const { credential } = await server.token({ scopes: ['runs:read'] });
+  const page = await signedIn('/jobs', credential);
+  const refused = page.getByText("Your token does not let you see this. The caller lacks the scope 'jobs:read'.");
+  for (const path of ['/jobs', '/schedules', '/jobs/demo/ask']) {
+    await page.goto(server.url + path);
+    await refused.waitFor();
+    expect(await page.getByRole('alert').count()).toBe(0);
+    expect(await page.getByRole('button', { name: /^New|^Add/ }).count()).toBe(0);
+  }
+});
+
 testWith(headlessChromium)('code in the messages of the server is shown as code', async () => {
   const page = await browser.open(`${server.url}/runs`);
   await page.getByRole('dialog', { name: 'Sign in' }).waitFor();

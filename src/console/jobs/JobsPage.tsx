@@ -52,7 +52,7 @@ export function JobsPage(): ReactNode {
   return (
     <>
       <PageHeader title="Jobs" count={jobs.data && countWords(jobs.data.jobs.length + jobs.data.invalid.length)}>
-        <NewJob />
+        {jobs.data && <NewJob />}
       </PageHeader>
       <Shown of={jobs} what="jobs">
         {(answer) => (answer.jobs.length + answer.invalid.length === 0 ? <NoJobs /> : <Jobs answer={answer} />)}

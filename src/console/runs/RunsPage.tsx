@@ -11,7 +11,7 @@ import { PageHeader } from '../design/text/PageHeader.tsx';
 import { failureText, useAnswer } from '../session/answers.tsx';
 import { useNow } from '../session/clock.ts';
 import { longestAnswerMs } from '../session/session.tsx';
-import { Empty, ErrorNote, Loading, retryOf } from '../widgets/Notes.tsx';
+import { Empty, ErrorNote, isRefused, Loading, Refused, retryOf } from '../widgets/Notes.tsx';
 import { harmless, type RunRow } from '../words.ts';
 import { BulkBar } from './BulkBar.tsx';
 import type { KnownValues } from './completions.ts';
@@ -114,7 +114,9 @@ function Runs({ query, onCount }: { readonly query: RunQuery; readonly onCount: 
   const { newest, cancel, readOlder, chosen, choose } = useLiveRuns(query);
   const { data: held } = newest;
   const failure = failureText(newest);
-  const error = failure !== null && <ErrorNote text={failure} retry={retryOf(newest)} />;
+  const error =
+    failure !== null &&
+    (isRefused(newest) ? <Refused of={newest} /> : <ErrorNote text={failure} retry={retryOf(newest)} />);
   const words = held ? `${amountWords(held)} ${held.total === 1 ? 'run' : 'runs'}` : '';
   useEffect(() => onCount(words), [words, onCount]);
   if (!held) return error || <Loading what="runs" />;

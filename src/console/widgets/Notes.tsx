@@ -112,7 +112,7 @@ function useSharedError(text: string | null, retry: Retry): boolean {
   return text !== null && context !== null && isShared(context.errors, text);
 }
 
-function isRefused(answer: Answer<unknown>, status: 401 | 403 | 404 = 403): boolean {
+export function isRefused(answer: Answer<unknown>, status: 401 | 403 | 404 = 403): boolean {
   const failure = failureOf(answer);
   return failure instanceof ApiProblem && failure.status === status;
 }
@@ -123,6 +123,15 @@ function isRefused(answer: Answer<unknown>, status: 401 | 403 | 404 = 403): bool
  */
 export function retryOf(answer: Answer<unknown>): Retry {
   return isRefused(answer) || isRefused(answer, 404) ? undefined : answer.refetch;
+}
+
+/** What the token may not read is not an error of the page. */
+export function Refused({ of }: { readonly of: Answer<unknown> }): ReactNode {
+  return (
+    <p className={styles.refused}>
+      Your token does not let you see this. <WithCode text={failureOf(of)?.message ?? ''} />
+    </p>
+  );
 }
 
 /** Shows an answer, or that it is loading, or why it could not be read. */
@@ -140,16 +149,11 @@ export function Shown<T>(o: {
   // The title of a 404 says the same as its message.
   const error = isAskedFor ? null : isMissing ? (failureOf(o.of)?.message ?? null) : failureText(o.of);
   const retry = retryOf(o.of);
-  // On a page of several parts, a part that the caller may not read is left out without an error.
-  const isLeftOut = useContext(ErrorsContext) !== null && isRefused(o.of);
+  const isLeftOut = isRefused(o.of);
   const isShownAbove = useSharedError(isLeftOut ? null : error, retry);
   return (
     <>
-      {isLeftOut && (
-        <p className={styles.refused}>
-          Your token does not let you see this. <WithCode text={error ?? ''} />
-        </p>
-      )}
+      {isLeftOut && <Refused of={o.of} />}
       {error !== null && !isLeftOut && !isShownAbove && (
         <ErrorNote text={error} retry={retry}>
           {isMissing && o.whereElse !== undefined && <p className={styles.whereElse}>{o.whereElse}</p>}
