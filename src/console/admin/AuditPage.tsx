@@ -1,4 +1,4 @@
-// The audit log: who did what, searched by person, act, object and time; and whether the log is unchanged.
+// The audit log: who did what, with filters for person, action, object and time, and whether the log is unchanged.
 
 import { ListFilter, ShieldCheck } from 'lucide-react';
 import { type ReactNode, useMemo, useState } from 'react';
@@ -216,7 +216,7 @@ const columns: readonly Column<Entry>[] = [
   },
 ];
 
-/** A run is a link, and has its job beside it. */
+/** Shows the object of an entry. A run is a link with its job beside it. */
 function ObjectOf({ entry }: { readonly entry: Entry }): ReactNode {
   const { object, detail } = entry;
   const words = objectWords(entry);

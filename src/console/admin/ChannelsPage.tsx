@@ -1,4 +1,4 @@
-// The channels of flwd.yaml, which report runs to other services: what keeps one from sending, and a test of each.
+// The channels of flwd.yaml, which report runs to other services: says what keeps a channel from sending, and tests it.
 
 import { Send } from 'lucide-react';
 import { type ReactNode, useMemo, useState } from 'react';

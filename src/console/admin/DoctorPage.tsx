@@ -1,4 +1,4 @@
-// The checks of the server, its webhooks, channels and host: those that need something come first, with what to do.
+// The checks of the server, its webhooks, channels and host. Checks that need attention come first, with what to do.
 
 import { useQueryClient } from '@tanstack/react-query';
 import { RefreshCw } from 'lucide-react';

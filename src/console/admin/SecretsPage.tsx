@@ -198,7 +198,7 @@ function UsedBy({ jobIds }: { readonly jobIds: readonly string[] | null }): Reac
   );
 }
 
-/** Secrets that jobs name but nobody has set. A run that needs one is refused. */
+/** Secrets that jobs name but nobody has set. Runs that need one of these secrets are refused. */
 function Missing(o: { readonly of: NonNullable<Secrets['missing']>; readonly set: (name: string) => void }): ReactNode {
   return (
     <PageBody>

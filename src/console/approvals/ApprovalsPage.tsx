@@ -1,5 +1,5 @@
-// The approvals that wait for a person: a list of the questions at the left, and beside it the chosen one with what
-// approving does. Approvals are answered one by one.
+// The approvals that wait for a person: a list of the questions at the left, and beside it the selected question with
+// what approving it does. Approvals are answered one by one.
 
 import { CircleUserRound } from 'lucide-react';
 import type { ReactNode } from 'react';
@@ -175,7 +175,8 @@ function Row({
 }
 
 /**
- * On phones the list has no panel beside it. Denying needs a reason, for which only the page of the approval has room.
+ * The buttons of a row on phones, where the list has no panel beside it. To deny, the page of the approval opens,
+ * because only that has room for the reason.
  */
 function RowActs({ one, href }: { readonly one: Approval; readonly href: string }): ReactNode {
   const { answer, isBusy, error } = useAnswering();

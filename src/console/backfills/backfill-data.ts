@@ -1,4 +1,4 @@
-// What the console knows of backfills: which are under way, and what one would start.
+// Reads the backfills, and asks the server what a new one would start.
 
 import { useEffect, useState } from 'react';
 import { errorText } from '../../client/error-words.ts';

@@ -113,11 +113,11 @@ export function codeText(text: string): string {
   return text.split('\t').map(harmless).join('\t');
 }
 
-/** Longer texts are shown in one colour: the highlighter would block the page. */
+/** Longer texts are shown in one colour, because the highlighter would block the page. */
 const mostHighlighted = 200_000;
 const lowlight = createLowlight(languages);
 
-/** The lines of a file, without the empty one after the last line end. */
+/** The lines of a file, without the empty line after the last line break. */
 export function highlighted(path: string, text: string): readonly (readonly CodePiece[])[] {
   const language = languageOf(path, text);
   const isPlain = language === undefined || text.length > mostHighlighted;

@@ -17,7 +17,7 @@ export function useJobFiles(jobId: string, revision: string | null, isWanted = t
   );
 }
 
-/** Null where the revision has no such file. */
+/** Reads a file of a revision; null if the revision does not have it. */
 export function useJobFile(jobId: string, path: string, files: JobFiles): Answer<JobFile | null> {
   return useAnswer(
     ['job-file', jobId, files.revision, path],

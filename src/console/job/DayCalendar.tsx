@@ -1,5 +1,5 @@
-// A cell for each day (UTC) of half a year: the more runs, the stronger; the red part of a cell is the share of them
-// that failed. A cell leads to the runs of its day.
+// A cell for each day (UTC) of half a year. The more runs the day had, the stronger its colour; the red part of a cell
+// is the share of runs that failed. A click opens the runs of the day.
 
 import type { ReactNode } from 'react';
 import { Link } from 'wouter';

@@ -68,7 +68,7 @@ export function JobPage(): ReactNode {
   );
 }
 
-/** A job that has been removed may have runs. */
+/** Links for a job that does not exist. If it has been removed, it may still have runs. */
 function ElseWhere({ jobId }: { readonly jobId: string }): ReactNode {
   return (
     <>
@@ -92,7 +92,7 @@ function useTab(): JobTab {
   return jobTabs.find((tab) => tab === asked) ?? 'run';
 }
 
-/** The parts of the page. An invalid job has those that do not need its configuration. */
+/** The tabs of the page. An invalid job has only the tabs that do not need its configuration. */
 function tabsOf(job: Job | null, runs: number | undefined, schedules: number | undefined): readonly Tab<JobTab>[] {
   return [
     ...(job ? [{ value: 'run' as const, label: 'Run' }] : []),
@@ -222,7 +222,7 @@ function Invalid({ jobId, problem }: { readonly jobId: string; readonly problem:
   );
 }
 
-/** The newest runs of the job. Their first page also says how many there are. */
+/** The newest runs of the job, and how many there are in all. */
 function useLastRuns(jobId: string) {
   return useAnswer(['runs of a job', jobId], (client, signal) =>
     client.call('listRuns', { query: { job_id: jobId, limit: runsShown }, signal }),

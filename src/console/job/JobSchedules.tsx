@@ -1,4 +1,4 @@
-// Lists the schedules of a job: their next times, their last run, and a menu of acts.
+// Lists the schedules of a job: their next times, their last run, and a menu of actions.
 
 import { CalendarPlus } from 'lucide-react';
 import { type ReactNode, useState } from 'react';
@@ -39,7 +39,7 @@ export function JobSchedules({
   job,
 }: {
   readonly jobId: string;
-  /** null: it is invalid. */
+  /** null: the job is invalid. */
   readonly job: AnswerOf<'getJob'> | null;
 }): ReactNode {
   const schedules = useSchedules(jobId);

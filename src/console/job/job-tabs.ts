@@ -1,4 +1,4 @@
-// The parts of a job that its page shows. The URL names one.
+// The tabs of a job's page. The URL names the selected tab.
 
 export const jobTabs = ['run', 'runs', 'graph', 'code', 'tests', 'schedules', 'statistics'] as const;
 export type JobTab = (typeof jobTabs)[number];

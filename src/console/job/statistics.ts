@@ -57,7 +57,7 @@ export type Figures = {
   readonly p95Ms: number | null;
 };
 
-/** Cancelled runs say nothing about success. */
+/** Cancelled runs are left out, because they say nothing about success. */
 export function figuresOf(runs: readonly RunTime[]): Figures {
   const succeeded = runs.filter(({ status }) => status === 'success').length;
   const failed = runs.filter(({ status }) => status === 'failed').length;

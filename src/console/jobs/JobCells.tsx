@@ -145,7 +145,7 @@ export const RunCell = memo(function RunCell({ row: { id, job } }: Props): React
       );
       navigate(runPath(runId));
     } catch {
-      // The form says what is missing, or why it cannot start.
+      // The form says what is missing, or why the job cannot start.
       navigate(jobPath(id));
     }
   };

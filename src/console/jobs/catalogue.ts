@@ -1,5 +1,5 @@
 // The catalogue as the pages show it. No event reports a changed job file, so the catalogue is read every few seconds.
-// While nothing has changed that is cheap: the browser sends the ETag of its cached answer by itself.
+// If nothing has changed, this is cheap, because the browser sends the ETag of its cached answer by itself.
 
 import { useQueryClient } from '@tanstack/react-query';
 import { ApiProblem } from '../../client/api-problem.ts';
@@ -14,7 +14,7 @@ type Job = AnswerOf<'getJob'>;
 
 type Tagged<T> = { readonly etag: string | null; readonly value: T };
 
-/** Reads an answer, or keeps the one that is held if its ETag is the same: then nothing is parsed or drawn again. */
+/** Reads an answer. If its ETag is the same, returns the held answer, so that nothing is parsed or drawn again. */
 async function readTagged<T>(answer: HttpAnswer, held: Tagged<T> | null | undefined): Promise<Tagged<T>> {
   const etag = answer.headers.get('etag');
   if (held && etag !== null && held.etag === etag) {

@@ -10,7 +10,7 @@ export function useFavourites(): {
 } {
   const [kept, keep] = usePreference('favourites');
   return useMemo(() => {
-    // A job id has no spaces.
+    // The ids are separated by spaces, which no job id contains.
     const jobIds = kept === null || kept === '' ? [] : kept.split(' ');
     return {
       jobIds,

@@ -11,7 +11,7 @@ import { lineOfClick, moveToLink } from './line-links.ts';
 import { useLogScroll } from './log-scroll.ts';
 import type { RunLog } from './run-log.ts';
 
-/** The lines to mark. The log scrolls to the first. */
+/** The lines to mark. The log scrolls to the first of them. */
 export type Marked = { readonly first: number; readonly last: number; readonly as: LineMark };
 
 /** Something to show between two lines, such as the start of a sub-run. */

@@ -10,7 +10,7 @@ type Anchor = 'end' | { readonly seq: number; readonly offset: number };
 export type LogScroll = {
   readonly pane: RefObject<HTMLDivElement | null>;
   readonly isFollowing: boolean;
-  /** Whether the last line is in sight. */
+  /** Whether the last line is visible. */
   readonly showsEnd: boolean;
   /** How many lines have been added since the reader left the end. */
   readonly newCount: number;
@@ -114,7 +114,8 @@ function putTo(shown: HTMLElement, at: Anchor): void {
 }
 
 /**
- * Rows that become visible are higher than estimated, and all rows change with the width of the pane and with wrapping.
+ * Calls `changed` when rows change their height: rows that become visible may be higher than estimated, and all rows
+ * change with the width of the pane and with wrapping.
  */
 function useResized(pane: RefObject<HTMLElement | null>, changed: () => void): void {
   const onResize = useEffectEvent(changed);

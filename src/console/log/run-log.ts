@@ -29,7 +29,7 @@ import type { LogLine } from '../../domain/log-line.ts';
 import { useClient } from '../session/session.tsx';
 import { keepStream, useVisible } from '../session/streams.ts';
 
-/** `error` is the first error of the log, or its end if there is no error. */
+/** `error` stands for the first error of the log, or for its end if there is no error. */
 export type WantedStart = LogStart | 'error';
 
 /** A place at which the log is opened. Each opening is a new object. */
@@ -58,7 +58,7 @@ export type RunLog = Pick<Opened, 'opening' | 'start' | 'held' | 'toldSeq' | 'li
   readonly jump: (start: LogStart) => void;
   readonly earlier: () => void;
   readonly later: () => void;
-  /** Notes where the reader is: at the end, even as it moves, or at a line. */
+  /** Notes where the reader is: at a line, or at the end, which moves with new output. */
   readonly look: (at: 'end' | number) => void;
 };
 

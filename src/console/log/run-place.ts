@@ -1,4 +1,4 @@
-// The part of a run that its page shows: a tab, and the place in the log. The URL names both.
+// The part of a run that its page shows: a tab, and the place in the log. Both are in the URL.
 
 import { useMemo, useState } from 'react';
 import { useLocation, useSearch } from 'wouter';
@@ -35,7 +35,7 @@ export type RunPlace = {
 export function useRunPlace(run: Run, isLogPage = false): RunPlace {
   const [, navigate] = useLocation();
   const search = useSearch();
-  // Kept from when the page was opened: a user who watches a run is not moved when a step fails.
+  // Decided when the page opens, so that the log does not jump when a step fails while the user watches it.
   const [initialStep] = useState(() => failingStep(run));
   const { tab, place } = useMemo(() => placeIn(search, initialStep), [search, initialStep]);
   const runHref = runPath(run.run_id);

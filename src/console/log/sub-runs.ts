@@ -1,4 +1,4 @@
-// The sub-runs that the steps of a run have started, and which one's log belongs to a step.
+// The sub-runs that the steps of a run have started, and the sub-run whose log belongs to a step.
 
 import type { AnswerOf } from '../../contract/operations.ts';
 import { isOfStep } from '../../domain/log-line.ts';

@@ -28,7 +28,7 @@ const levels = [
   { value: anyLevel, label: 'Any level' },
   ...logLevels.map((level) => ({ value: level, label: level === 'fatal' ? level : `${level} or worse` })),
 ];
-/** A search goes on by itself until it has found this many lines. */
+/** A search continues by itself until it has found this many lines. */
 const enough = 100;
 
 export function LogsPage(): ReactNode {

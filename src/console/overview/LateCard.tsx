@@ -10,7 +10,7 @@ import { type Late, useLate } from './overview-data.ts';
 
 const shown = 5;
 
-/** Most instances have nothing that is late, and no card. */
+/** The card is only shown if something is late, which is rare. */
 export function LateCard(): ReactNode {
   const late = useLate() ?? [];
   if (late.length === 0) return null;

@@ -1,4 +1,4 @@
-// What a user can do with a run. The most likely act has a button of its own, with the others beside it.
+// What a user can do with a run. The most likely action has a button of its own, with the others beside it.
 
 import { ChevronDown, CircleStop, GitCompareArrows, ListRestart, RotateCcw, SquarePen } from 'lucide-react';
 import { type ReactNode, useState } from 'react';
@@ -20,7 +20,7 @@ import styles from './RunActs.module.css';
 
 export function RunActs(o: {
   readonly run: Run;
-  /** The run to compare it with; undefined: not known yet. */
+  /** The run to compare this one with; null: there is no such run; undefined: not known yet. */
   readonly lastSuccess: Run | null | undefined;
   readonly acts: Acts;
   readonly cancels: Cancels;

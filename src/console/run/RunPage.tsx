@@ -36,7 +36,8 @@ export function RunPage({ runId }: { readonly runId: string }): ReactNode {
   const refresh = useRefresh();
   // The keys of all answers on this page begin like this.
   useRunEvents({ runId }, { change: () => refresh({ queryKey: ['run', runId] }) });
-  // A page that is opened again starts from the run as it is then, and so at the step that has failed.
+  // The answer is not cached, so a page that is opened again shows the current run, and opens at the step that has
+  // failed.
   const answer = useRunAnswer(runId, { gcTime: 0 });
   return (
     <ShownRun runId={runId} of={answer}>

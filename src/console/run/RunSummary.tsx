@@ -1,4 +1,4 @@
-// What became of a run, in one sentence, and its facts in one row: who started it, how long it worked and waited, its
+// The state of a run in one sentence, and its facts in one row: who started it, how long it worked and waited, its
 // revision, arguments and labels.
 
 import { GitCommitHorizontal, Tag, Timer } from 'lucide-react';

@@ -119,7 +119,10 @@ function useReruns(each: Each) {
 
 type Words = { readonly doing: string; readonly done: string };
 
-/** Acts on several runs, a few at a time, and reports progress. @param done - called with each run that succeeded */
+/**
+ * Performs an action on several runs, a few at a time, and reports progress. @param done - called with each run that
+ * succeeded
+ */
 function useEach(done: (runId: string) => void) {
   const [note, setNote] = useState<string | null>(null);
   const [isBusy, setBusy] = useState(false);

@@ -182,7 +182,7 @@ function TookAgainst({
   );
 }
 
-/** How long it worked. While a person is asked, how long that person has been waited for. */
+/** Shows how long the run worked or, if it waits for an approval, how long it has waited. */
 function TookOrWaits({ run }: { readonly run: RunRow }): ReactNode {
   const [asking] = run.waiting_approval;
   if (!asking) return <Worked of={run} />;

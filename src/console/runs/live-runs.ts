@@ -97,7 +97,7 @@ function placeInHistory(): string {
 let lastLeft: { readonly place: string; readonly scrolledPx: number; readonly chosen: ReadonlySet<string> } | null =
   null;
 
-/** The runs that the user has chosen, also after going back to the list. */
+/** The runs that the user has selected. They are still selected after going back to the list. */
 function useChosen(place: string) {
   const [chosen, setChosen] = useState<ReadonlySet<string>>(() =>
     lastLeft?.place === place ? lastLeft.chosen : new Set(),
@@ -114,7 +114,7 @@ function useChosen(place: string) {
   return { chosen, choose };
 }
 
-/** Scrolls to where the user left this place. */
+/** Scrolls to where the user left the list. */
 function useScrollMemory(place: string, chosen: ReadonlySet<string>): void {
   const latest = useRef({ scrolledPx: window.scrollY, chosen });
   latest.current.chosen = chosen;
@@ -142,7 +142,7 @@ function useScrollMemory(place: string, chosen: ReadonlySet<string>): void {
 }
 
 /**
- * Cancels runs. The server answers when the processes are gone, which may take long. An event tells sooner that the
+ * Cancels runs. The server answers when the processes are gone, which may take long. An event reports earlier that the
  * cancel has begun.
  */
 function useCancels() {

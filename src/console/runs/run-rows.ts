@@ -66,7 +66,7 @@ export function withEvent(held: RunRows, { event, data }: Frame, wanted?: Listed
   return { ...held, rows: held.rows.with(at, changed) };
 }
 
-/** The runs of one status, as far as one page goes. */
+/** The first page of the runs of one status. */
 export type UnderWay = AnswerOf<'listRuns'>;
 export type UnderWayStatus = 'running' | 'pending';
 

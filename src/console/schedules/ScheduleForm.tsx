@@ -1,4 +1,5 @@
-// The form that makes a schedule or changes one that the API made, with the next times while it is filled in.
+// The form that makes a schedule, or changes one that was made by the API. It shows the next times while it is filled
+// in.
 
 import { type ReactNode, useEffect, useMemo, useState } from 'react';
 import type { AnswerOf } from '../../contract/operations.ts';
@@ -46,7 +47,7 @@ export function ScheduleForm({
   );
 }
 
-/** What does not depend on the job can be filled in before it is chosen. */
+/** Fields that do not depend on the job can be filled in before a job is selected. */
 function WithoutJob(o: {
   readonly title: string;
   readonly terms: Terms;

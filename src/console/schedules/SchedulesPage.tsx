@@ -1,4 +1,4 @@
-// The schedules: a table or a week of what ran, was missed and comes, and beside it the schedule that was chosen.
+// The schedules: a table, or a week with past, missed and coming runs, and beside it the selected schedule.
 
 import { AlarmClock, CalendarPlus, ChevronLeft, ChevronRight } from 'lucide-react';
 import { type ReactNode, useMemo, useRef, useState } from 'react';
@@ -239,7 +239,7 @@ function Content(o: {
   );
 }
 
-/** The focus goes from the panel, or from nowhere, to the row of the schedule. */
+/** Moves the focus to the row of the schedule, unless it is on an element outside the panel. */
 function leavePanel(panel: HTMLElement | null): void {
   const focused = document.activeElement;
   if (focused !== document.body && !panel?.contains(focused)) return;

@@ -63,7 +63,7 @@ function rhythmOf({ sentence }: Frequent): string {
   return /^At \d+ minutes? past every hour$/.test(sentence) ? 'Every hour' : sentence;
 }
 
-/** One row for each rhythm, the most frequent first. */
+/** One row for each group of schedules that fire alike, the most frequent first. */
 function FrequentRows({ of, chosen, choose }: Choice & { readonly of: readonly Frequent[] }): ReactNode {
   const rows = Object.entries(
     Object.groupBy(
@@ -234,7 +234,7 @@ function Agenda({ monday, fires, sentences, ...choice }: Times): ReactNode {
 
 type MarkLook = 'success' | 'failed' | 'cancelled' | 'running' | 'pending' | 'late' | 'upcoming';
 
-/** A past time leads to its run. Any other chooses its schedule. */
+/** A link to the run of a past time. For all other times, a button that selects the schedule. */
 function Mark({
   fire,
   sentence,
@@ -310,7 +310,7 @@ function sum(counts: readonly number[]): number {
 
 const labelPx = 34;
 
-/** The hours whose labels have room, and whose lines are drawn. */
+/** The hours that get a label and a line, because there is room for the label. */
 function labelledHours(hourTops: readonly number[]) {
   const found: { readonly hour: number; readonly top: NonNullable<CSSProperties['top']> & number }[] = [];
   for (const [hour, top] of hourTops.slice(0, 24).entries()) {

@@ -1,4 +1,4 @@
-// What the page of schedules knows: the schedules, and what they started, missed and will start in a span of time.
+// The data of the Schedules page: the schedules, and what they started, missed and will start in a span of time.
 
 import type { AnswerOf } from '../../contract/operations.ts';
 import { type Answer, useAnswer } from '../session/answers.tsx';

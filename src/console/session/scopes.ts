@@ -18,7 +18,7 @@ export function useScopes(): (scope: Scope) => boolean | null {
   return (scope) => (scopes ? holdsScope({ scopes }, scope) : null);
 }
 
-/** An unhealthy server also says who the caller is: a run can still be cancelled there. */
+/** Reads the caller's scopes from the error of an unhealthy server, on which runs can still be cancelled. */
 function unhealthy(error: unknown): { readonly caller: { readonly scopes: readonly string[] } } {
   const { caller }: { caller?: unknown } = error instanceof ApiProblem ? error.members : {};
   const { scopes }: { scopes?: unknown } = typeof caller === 'object' && caller !== null ? caller : {};

@@ -10,7 +10,7 @@ import { noteServerTime } from './clock.ts';
 type Session = {
   readonly client: Client;
   readonly hasToken: boolean;
-  /** There is a token, and the server has not refused it. */
+  /** Whether there is a token that the server has not refused. */
   readonly isSignedIn: boolean;
   /** Why the server asks for a token; null: it does not ask. */
   readonly refusal: string | null;
@@ -26,7 +26,9 @@ type Session = {
 /** A request that takes longer has been lost, for example because the machine slept. It fails, and is sent again. */
 export const longestAnswerMs = 30_000;
 
-/** The token stays in this tab's storage and goes with the tab. There is no cookie, so no other page can use it. */
+/**
+ * The token is kept in this tab's storage and disappears with the tab. There is no cookie, so no other page can use it.
+ */
 const storageKey = 'flwd.token';
 
 const SessionContext = createContext<Session | null>(null);
@@ -49,7 +51,7 @@ export function SessionProvider({ children }: { readonly children: ReactNode }):
       if (response.status === 401) {
         refused ??= response.clone();
         const { message } = await problemOf(response.clone());
-        // If the token has been replaced meanwhile, this answer does not concern the new one.
+        // If the token has been replaced meanwhile, this answer says nothing about the new token.
         if (sessionStorage.getItem(storageKey) === token) {
           setRefusedToken(token);
           // If the user has closed the dialog since this request was sent, it does not open again.

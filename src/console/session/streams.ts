@@ -31,7 +31,7 @@ type Listeners = {
   readonly change?: () => void;
   readonly frame?: (frame: Frame) => void;
   readonly open?: () => void;
-  /** The stream broke, and could not be opened again at once. */
+  /** Called when the stream broke and could not be opened again at once. */
   readonly broken?: () => void;
 };
 

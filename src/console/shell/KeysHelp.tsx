@@ -1,4 +1,4 @@
-// The dialog that lists the keys, and leads to the documentation.
+// The dialog that lists the keys, with a link to the documentation.
 
 import type { ReactNode } from 'react';
 import { Checkbox } from '../design/controls/Checkbox.tsx';

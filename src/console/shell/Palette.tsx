@@ -1,4 +1,4 @@
-// The palette (Ctrl K): jumps to jobs, their acts and runs, to pages, and to a run by its id or address. `>` offers
+// The palette (Ctrl K): jumps to jobs, their actions and runs, to pages, and to a run by its id or address. `>` offers
 // commands only.
 
 import { Dialog as Base } from '@base-ui/react/dialog';

@@ -1,4 +1,4 @@
-// What the palette offers for what is typed: jobs with their acts, runs, pages, commands.
+// The entries that the palette offers for the typed text: jobs with their actions, runs, pages, commands.
 
 import { Box, CalendarClock, ListFilter, type LucideIcon, Play, Waypoints } from 'lucide-react';
 import type { AnswerOf } from '../../contract/operations.ts';
@@ -85,7 +85,7 @@ function matches(text: string, parts: readonly string[]): boolean {
   return parts.every((part) => lower.includes(part));
 }
 
-/** Jobs whose id has every part; those whose name begins with one come first. Titles count after ids. */
+/** The jobs whose id contains every part. Jobs whose name begins with a part come first, and matches in titles last. */
 export function rankedJobs(jobs: readonly Job[], parts: readonly string[]): Job[] {
   const rank = ({ id, title }: Job): number => {
     if (!matches(id, parts)) return matches(`${id} ${title ?? ''}`, parts) ? 2 : 3;

@@ -1,5 +1,5 @@
-// Several values in one field: each is a chip, and the next one is typed after them. The value that is being typed
-// counts already, so nothing is lost when the job is started before Enter.
+// Several values in one field: each value is a chip, and the next value is typed after them. The value that is being
+// typed already counts, so nothing is lost if the job is started before Enter is pressed.
 
 import { X } from 'lucide-react';
 import { type ClipboardEvent, type KeyboardEvent, type ReactNode, useRef, useState } from 'react';

@@ -1,4 +1,4 @@
-// The options of a start besides its arguments. While the part is closed, one line says which ones are set.
+// The options of a start besides its arguments. While the section is closed, one line says which options are set.
 
 import { ChevronRight } from 'lucide-react';
 import type { ReactNode } from 'react';

@@ -92,7 +92,7 @@ function earlierOf(asked: URLSearchParams): EarlierRun | null {
   return runId === null ? null : { runId, isRerun: rerunOf !== null };
 }
 
-/** Changes to the typed arguments. Each clears the note about the earlier ones. */
+/** The functions that change the typed arguments. Each clears the note about the earlier arguments. */
 function useChanges(typed: TypedArguments, setNote: (note: string | null) => void) {
   const { change: changeField, writeJson, turnOver, json } = typed;
   const change = useCallback(

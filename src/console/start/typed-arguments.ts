@@ -29,9 +29,15 @@ export type TypedArguments = {
   readonly read: ReadArguments;
   readonly change: (index: number, next: FieldTexts) => void;
   readonly writeJson: (json: string) => void;
-  /** Fills in the arguments of an earlier run. @returns the names that fit no field: with any, the form shows JSON */
+  /**
+   * Fills in the arguments of an earlier run. @returns the names that fit no field. If there are any, the form shows
+   * JSON.
+   */
   readonly fillIn: (args: JsonObject) => readonly string[];
-  /** Switches between fields and JSON. @returns the names that fit no field: with any, the form stays JSON */
+  /**
+   * Switches between fields and JSON. @returns the names that fit no field. If there are any, the form keeps showing
+   * JSON.
+   */
   readonly turnOver: () => readonly string[];
 };
 

@@ -35,7 +35,7 @@ type Props = {
   readonly nowMs: number;
   /** There are only failures, so they are drawn above the line. */
   readonly isOnlyFailed?: boolean;
-  /** Called with the times of one bar, or of all that the pointer was drawn over. */
+  /** Called with the times of the bar that was clicked, or of all bars across which the pointer was dragged. */
   readonly onChoose?: (fromMs: number, toMs: number) => void;
 };
 

@@ -1,4 +1,4 @@
-// Copies a text, and says that it did.
+// A button that copies a text, and says that it has done so.
 
 import { Check, Copy } from 'lucide-react';
 import { type ReactNode, useState } from 'react';

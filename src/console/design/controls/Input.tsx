@@ -16,7 +16,7 @@ export function TextArea({
   return <textarea {...rest} className={`${styles.input} ${styles.area}`} data-mono={isMono || undefined} />;
 }
 
-/** The search of a page: the key `/` leads here. */
+/** The search field of a page. The key `/` focuses it. */
 export function SearchField({
   label,
   value,

@@ -151,7 +151,7 @@ type RowProps<Row> = {
   readonly heightPx: number;
 };
 
-/** While a table scrolls, only the rows that come into sight are drawn. */
+/** Memoized, so that only the rows that come into view are drawn while the table scrolls. */
 // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the type of `memo` has no room for a parameter
 const TableRow = memo(DrawnRow) as typeof DrawnRow;
 
@@ -198,7 +198,7 @@ function DrawnRow<Row>(o: RowProps<Row>): ReactNode {
 function useSortedRows<Row>({ rows, columns, sort }: Props<Row>): readonly Row[] {
   const { column, isDescending = false } = sort ?? {};
   const sortBy = columns.find(({ id }) => id === column)?.sortBy;
-  // A table that scrolls is drawn often.
+  // Memoized, because the table is drawn often while it scrolls.
   return useMemo(() => (sortBy ? sortedRows(rows, sortBy, isDescending) : rows), [rows, sortBy, isDescending]);
 }
 
@@ -295,8 +295,8 @@ function useVirtualRows(frame: { readonly current: HTMLTableElement | null }, co
       if (at !== undefined) setTop(at + scrollY);
     };
     measure();
-    // Content above the table may change its height. An observer is called when the layout is known; an effect that
-    // measures makes the browser compute it once more.
+    // Content above the table may change its height. An observer is called when the layout is known. An effect that
+    // measures would make the browser compute the layout once more.
     const watch = new ResizeObserver(measure);
     watch.observe(document.body);
     return () => watch.disconnect();

@@ -21,7 +21,7 @@ export function Chip({
   );
 }
 
-/** `amount` only counts. `approval` and `failed` are filled: somebody must act. */
+/** `amount` is a plain count. `approval` and `failed` are filled, because somebody must act. */
 export function Badge({
   look = 'amount',
   children,

@@ -45,7 +45,7 @@ export function Took({ of }: { readonly of: Pick<Step, 'started_at' | 'finished_
   return of.finished_at === null ? <Elapsed since={of.started_at} /> : <Duration ms={tookMs(of) ?? 0} />;
 }
 
-/** How long a run worked; one that waits for an approval shows how long it has taken so far. */
+/** Shows how long a run worked. If it waits for an approval, shows how long it has taken so far. */
 export function Worked({ of }: { readonly of: RunRow }): ReactNode {
   const isRunning = of.started_at !== null && of.finished_at === null;
   const now = useNow(1_000, isRunning);

@@ -268,7 +268,7 @@ function foldByKey(event: KeyboardEvent, isOpen: boolean | null, fold: (isOpen: 
   fold(event.key === 'ArrowRight');
 }
 
-/** ↑ and ↓ lead from row to row, also into and out of sub-runs. */
+/** ↑ and ↓ move from row to row, also into and out of sub-runs. */
 function walk(event: KeyboardEvent<HTMLElement>): void {
   if (event.key !== 'ArrowDown' && event.key !== 'ArrowUp') return;
   const all = event.currentTarget.parentElement?.closest('ul') ? null : event.currentTarget;
