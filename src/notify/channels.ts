@@ -1,4 +1,4 @@
-// The channels of flwd.yaml: looks their secrets up, and makes a request of a message.
+// The channels of flwd.yaml: looks up their secrets, and turns messages into requests.
 
 import { checkExpression } from '../catalog/expression/expression.ts';
 import { notificationRoots } from '../catalog/expression/expression-syntax.ts';

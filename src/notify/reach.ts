@@ -1,5 +1,5 @@
-// Decides which addresses flwd may call for a job of an untrusted source: neither the server's own, nor those of its
-// local link, nor those where clouds give out credentials (ADR 0077).
+// Decides which addresses flwd may call for a job of an untrusted source. The server's own addresses, link-local
+// addresses and the addresses where clouds give out credentials are forbidden (ADR 0077).
 
 import { isIP, isIPv4 } from 'node:net';
 import { networkInterfaces } from 'node:os';

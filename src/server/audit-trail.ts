@@ -211,7 +211,7 @@ function operationOf(request: FastifyRequest): Operation | undefined {
   return operation !== undefined && Object.hasOwn(all, operation) ? all[operation] : undefined;
 }
 
-/** The first parameter of the path: `/runs/{run_id}/cancel` has one. */
+/** The first parameter of the path, such as `run_id` of `/runs/{run_id}/cancel`. */
 function idInPath({ params }: FastifyRequest): AuditObject['id'] {
   const [id] = typeof params === 'object' && params !== null ? Object.values(params) : [];
   return typeof id === 'string' ? toAuditText(id) : null;
@@ -235,7 +235,7 @@ function keptOf({ body, query }: FastifyRequest, { keeps = [] }: OperationAudit)
   return kept.length === 0 ? null : Object.fromEntries(kept);
 }
 
-/** The job that the body names, if the operation takes one and the body could be read. */
+/** The job that the body names, if the operation takes a job and the body could be read. */
 function jobOf({ body }: FastifyRequest, audit: OperationAudit | null | undefined): AuditDetail {
   if (!audit?.keeps?.includes('job_id')) return {};
   const { job_id: jobId }: { readonly job_id?: unknown } = asObject(body);

@@ -40,7 +40,7 @@ export function addHookRoutes(app: FastifyInstance, o: Parts): void {
   async function enter(request: FastifyRequest<HookRoute>, reply: FastifyReply): Promise<void> {
     await o.admission.admitDelivery(request, reply);
     assertRoom(o.load);
-    // Before the body is read, so that only somebody who knows an address can make the server read bodies.
+    // Looked up before the body is read, so that only somebody who knows an address can make the server read bodies.
     const open = await webhooks.find(request.params['*']);
     found.set(request, open);
     request.webhook = open.webhook;

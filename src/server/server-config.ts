@@ -54,6 +54,6 @@ export type ServerConfig = {
   };
   readonly extensions: readonly string[];
   readonly notify: { readonly channels: readonly Channel[]; readonly smtp: Smtp | null };
-  /** The headers of requests to a collector of spans; null: spans are not sent. */
+  /** The headers of requests to a collector of spans and logs; null: flwd.yaml names no collector. */
   readonly collector: { readonly headers: Readonly<Record<string, StoredText>> } | null;
 };

@@ -52,7 +52,7 @@ export async function exportUntil<Item>(signal: AbortSignal, source: Source<Item
   });
 }
 
-/** Sends what there is. Returns null, or how long the collector asks to be left alone. */
+/** Sends everything that is due. Returns how long to wait if the collector could not accept it, and null otherwise. */
 async function look<Item>(
   source: Source<Item>,
   progress: Progress,

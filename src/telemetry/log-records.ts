@@ -1,4 +1,4 @@
-// Finds the lines of logs to send: those of all runs, in the order in which they were stored (ADR 0081).
+// Finds the log lines to send: the lines of all runs, in the order in which they were stored (ADR 0081).
 
 import { SeverityNumber, TraceFlags } from '@opentelemetry/api';
 import { ProtobufLogsSerializer } from '@opentelemetry/otlp-transformer';

@@ -1,4 +1,4 @@
-// Finds the spans to send: those of runs that have ended (ADR 0072).
+// Finds the spans to send: the spans of runs that have ended (ADR 0072).
 
 import { ProtobufTraceSerializer } from '@opentelemetry/otlp-transformer';
 import { createYielder } from '../lib/yielder.ts';

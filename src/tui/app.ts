@@ -83,7 +83,7 @@ export function App({ client, where, attend }: AppProps): ReactElement {
   };
   return h(
     Box,
-    // Ink draws a resized terminal once before `columns` has changed. A row that wrapped would shift those below it.
+    // Ink draws a resized terminal once before `columns` has changed. A row that wrapped would shift the rows below it.
     { flexDirection: 'column', width: '100%', height: rows, overflow: 'hidden' },
     ...(hasRoom
       ? top

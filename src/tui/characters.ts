@@ -1,4 +1,5 @@
-// Splits text into the characters that a user sees: an emoji of several parts, or a letter with its accent, is one.
+// Splits text into the characters that a user sees. An emoji of several parts, or a letter with its accent, is one
+// character.
 
 const segmenter = new Intl.Segmenter();
 

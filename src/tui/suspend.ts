@@ -15,7 +15,7 @@ export function useSuspend(): () => void {
       process.off('SIGTSTP', suspendNow);
       try {
         await suspendTerminal(async () => {
-          // Without a shell that could continue it, the process does not stop, and goes on at once.
+          // If there is no shell that could continue the process, it does not stop, and runs on at once.
           process.kill(0, 'SIGTSTP');
           await pause(settleMs);
         });

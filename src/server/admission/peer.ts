@@ -11,7 +11,7 @@ export type Connection = {
   readonly localPort: number;
 };
 
-/** The socket at the other end: its owner, and the inode that leads to the processes which hold it. */
+/** The socket at the other end: its owner, and its inode, by which the processes that hold it can be found. */
 export type PeerSocket = { readonly uid: number; readonly inode: string };
 
 /** Requests share a read of a table, because reading it takes milliseconds, and longer with every connection. */

@@ -62,7 +62,7 @@ function pathIn(url = ''): string {
   const decoded = decodeAscii(path);
   const shown = withoutHookTokens(decoded);
   if (shown !== decoded) return path.includes('%') ? encodeURI(shown) : shown;
-  // An address without a slash is a token, or was meant to be one.
+  // What follows `/hooks/` without another slash is a token, or was meant to be one.
   return /^(?:\/api\/v1)?\/hooks\/[^/]+\/?$/is.test(decoded) ? '/hooks/[redacted]' : path;
 }
 

@@ -1,5 +1,5 @@
-// How long the last successful runs of a job worked, read when somebody asks and kept until a run of the job ends
-// (ADR 0073).
+// How long the last successful runs of a job worked. It is read on demand and kept until a run of the job ends (ADR
+// 0073).
 
 import { LRUCache } from 'lru-cache';
 import { quantile } from '../../domain/job-times.ts';

@@ -29,7 +29,7 @@ export function callerOf(request: FastifyRequest): Caller {
   };
 }
 
-/** Node joins headers that are there twice, which makes two of `traceparent` invalid and two of `tracestate` one. */
+/** Node joins headers that occur twice. Two `traceparent` are then invalid, and two `tracestate` are one list. */
 export function traceParentOf({ raw }: FastifyRequest): TraceParent | undefined {
   return readTraceParent(raw.headers.traceparent, raw.headers.tracestate);
 }

@@ -53,7 +53,7 @@ export function createStatsHandlers(o: Parts): Pick<Handlers, 'getStats' | 'getJ
   };
 }
 
-/** null: the answer is not kept, because the jobs that such a caller sees change without the database. */
+/** null: the answer is not kept, because the jobs that this caller may see can change without the database. */
 function keyFor({ tenant, jobs }: Principal, query: object, atMs: number): string | null {
   return jobs ? null : JSON.stringify([tenant, query, atMs]);
 }
@@ -66,7 +66,7 @@ function createKeptAnswers(generationOf: RunReading['generation']) {
   const reads = new LRUCache<string, () => Promise<string>>({ max: mostReads });
 
   async function read<T>(key: string, answer: () => Promise<T>, keptMs: (answer: T) => number): Promise<string> {
-    // Asked before reading: a change that is committed meanwhile can make the entry outdated, but never wrong.
+    // Read first, so that a change that is committed meanwhile can make the entry outdated, but never wrong.
     const generation = await generationOf();
     const known = answers.get(key);
     if (known && (known.generation === generation || performance.now() < known.untilMs)) return known.text;
@@ -145,7 +145,7 @@ async function jobStatsOf(
   const found = jobs.map((job) => toJob(job, last.get(job.jobId) ?? []));
   return {
     ...asTimes({ fromMs, toMs: todayMs + spanMs.day }),
-    // The store also knows jobs whose runs are long gone.
+    // The store may still know jobs whose runs have all been removed, so they are left out.
     jobs: jobIds ? found : found.filter(({ runs, last_runs: own }) => runs > 0 || own.length > 0),
   };
 }

@@ -15,7 +15,7 @@ declare module 'prom-client/lib/registry.js' {
     readonly values: readonly {
       readonly labels: Readonly<Record<string, string | number>>;
       readonly value: number;
-      /** The family's name, without one. */
+      /** If it is missing, the name of the family is used. */
       readonly metricName?: string;
     }[];
   };

@@ -13,7 +13,7 @@ export function createWriteQueue(): () => Promise<void> | undefined {
     setImmediate(next);
   }
 
-  /** Each turn of the event loop lets one waiting write go first; others may follow once the queue is empty. */
+  /** In each turn of the event loop, one waiting write goes first. New writes may follow once the queue is empty. */
   function next(): void {
     startedAt = undefined;
     const first = waiting.shift();

@@ -30,7 +30,7 @@ import {
 const linesAbove = 200;
 /** Lines shown above the line that is jumped to. */
 const linesInSight = 3;
-/** More lines are read when the screen is this close to the edge of the held ones. */
+/** More lines are read when the screen is this close to the edge of the held lines. */
 const marginLines = 200;
 const retryMs = 1_000;
 const drawMs = 50;

@@ -14,7 +14,7 @@ export type LogView = LogStretch<HeldLine> & {
 };
 
 export const mostLines = 5_000;
-/** A line may be 64 KiB long: 5,000 of those would be too much to hold. */
+/** A line may be 64 KiB long, and 5,000 such lines would be too much to hold. */
 const mostUnits = 8_000;
 
 export function heldLine({ seq, timestamp, level, step_id, message, fields }: LogLine): HeldLine {
