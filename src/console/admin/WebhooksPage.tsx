@@ -24,7 +24,7 @@ import type { Webhook } from './webhook-words.ts';
 type Asked = { readonly what: 'deliveries' | 'remove'; readonly webhook: Webhook } | { readonly what: 'new' };
 
 /** The height of all rows if one of them says why its last delivery started no run. */
-const higher = { rowRem: 3.125, compactRem: 5 };
+const higher = { rowRem: 4.25, compactRem: 6 };
 
 export function WebhooksPage(): ReactNode {
   const may = useScopes();
@@ -179,7 +179,7 @@ function Why({ of }: { readonly of: Webhook }): ReactNode {
   const why = harmless(whyOf(of));
   if (why === '') return null;
   return (
-    <span className={`${styles.wholeLine} ${styles.cut} ${styles.error}`} title={why}>
+    <span className={`${styles.wholeLine} ${styles.twoLines} ${styles.error}`} title={why}>
       {why}
     </span>
   );
