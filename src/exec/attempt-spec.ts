@@ -28,7 +28,7 @@ export type AttemptSpec = {
   readonly profile: SecurityProfile;
   /** False means that it starts directly on the host, which only the profile `disabled` allows. */
   readonly isSandboxed: boolean;
-  /** null: the user that jobs of the profile run as. */
+  /** null if the job runs as the usual user of its profile. */
   readonly runAs: RunAs | null;
   readonly network: Network;
   /** Resolved host paths, with all links followed. */

@@ -11,7 +11,7 @@ export type Executor = {
   readonly report: (profile: SecurityProfile) => ProfileReport;
   /** The isolation of a run of the profile on this host. */
   readonly isolation: (profile: SecurityProfile, network: Network, runAs: RunAs | null) => Isolation;
-  /** The user of the host, or why a job of the profile cannot run as this user, as the end of a sentence. */
+  /** Returns the user of the host or, as the end of a sentence, why a job of the profile cannot run as this user. */
   readonly findUser: (user: string, profile: SecurityProfile) => Promise<RunAs | string>;
   /**
    * @throws when the host lacks disk space, descriptors or memory; then the launch can be retried. Any other failure
@@ -63,7 +63,7 @@ export type AttemptProcess = {
    * only because of a bug.
    */
   readonly ended: Promise<AttemptEnd>;
-  /** When its script ended, in milliseconds since the epoch, if that was before it was resumed. */
+  /** When the script ended, in milliseconds since the epoch, if that was before the attempt was resumed. */
   readonly endedBeforeAtMs?: number;
   /** Calling it again returns the same proof. */
   readonly terminate: (ending: Ending) => Promise<Termination>;

@@ -9,7 +9,7 @@ export async function attemptDirs(runDir: string): Promise<string[]> {
   return names.filter((name) => /^\d+(-\d+)?$/.test(name)).map((name) => join(runDir, name));
 }
 
-/** Whether `flwd restore` brought the run here. If so, its processes run elsewhere or have ended. */
+/** Whether `flwd restore` brought the run here. Then its processes run elsewhere or have ended. */
 export function wasRestored(runDir: string): boolean {
   return existsSync(join(runDir, 'restored'));
 }

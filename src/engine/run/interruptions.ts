@@ -42,7 +42,7 @@ export function hasten({ attempts, state, services }: DrivenRun): void {
   }
 }
 
-/** Interrupts the run or the steps whose deadline has passed. False when no deadline has passed. */
+/** Interrupts the run or the steps whose deadline has passed. Returns false when no deadline has passed. */
 export function enforceDeadlines(driven: DrivenRun, advance: Advance): boolean {
   const late = driven.state.instances.flatMap((instance) => {
     const reason = hasEnded(instance) ? undefined : stepOverdue(driven, instance);

@@ -56,7 +56,7 @@ function retryLater(tracked: Tracked, error: unknown, { log, clock }: Parts): vo
   pause(tracked, clock.now());
 }
 
-/** Deals with the next nominal time. True when there may be more to do at once. */
+/** Deals with the next nominal time. Returns true when there may be more to do at once. */
 async function deal(tracked: Tracked, o: Parts): Promise<boolean> {
   const { schedule, times, kept, state } = tracked;
   // The schedule was held, disabled or removed while its times were dealt with.

@@ -33,7 +33,7 @@ export type FoundArtifact = {
   readonly name: string;
   readonly mediaType: string;
   readonly sizeBytes: number;
-  /** null when nobody named it and it was found at its place. */
+  /** The attempt that named the file; null when it was only found at its place. */
   readonly namer: Namer | null;
   readonly change: LastChange;
 };
@@ -178,8 +178,8 @@ function toShownArtifact(path: BytePath, claim: Claim): Pick<FoundArtifact, 'pat
 }
 
 /**
- * The last segment, without characters that could break a line or a header, or change the direction of text. Empty when
- * nothing remains.
+ * The last segment, without characters that could break a line or a header, or change the direction of text. Returns an
+ * empty text when nothing remains.
  */
 function toName(text: string): string {
   const name = withoutControls(text.slice(text.lastIndexOf('/') + 1));

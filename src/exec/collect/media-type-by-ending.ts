@@ -30,7 +30,7 @@ const byEnding: Readonly<Record<string, string>> = {
   zst: 'application/zstd',
 };
 
-/** undefined for an unknown ending. */
+/** Returns undefined for an unknown ending. */
 export function mediaTypeOf(name: string): string | undefined {
   const ending = name.slice(name.lastIndexOf('.') + 1).toLowerCase();
   return Object.hasOwn(byEnding, ending) ? byEnding[ending] : undefined;

@@ -17,7 +17,7 @@ const slash = 0x2f;
  */
 export function pinFolder(folder: Buffer, access: number = constants.O_RDONLY) {
   const fd = openSync(folder, access | folderFlags);
-  /** Leads to the folder until it is closed. */
+  /** A path to the folder, which is valid until the folder is closed. */
   const path: Buffer = Buffer.from(`/proc/self/fd/${fd}`);
   const close = (): void => closeSync(fd);
   try {
@@ -29,7 +29,10 @@ export function pinFolder(folder: Buffer, access: number = constants.O_RDONLY) {
   }
 }
 
-/** Names are bytes, as latin1. Yielded one by one, because a folder may contain more names than fit into memory. */
+/**
+ * Yields the entries one by one, with their names as bytes in latin1, because a folder may contain more names than fit
+ * into memory.
+ */
 function* entriesOf(path: Buffer): Generator<Dirent> {
   const opened = opendirSync(path, { encoding: 'latin1', bufferSize: 256 });
   try {
@@ -46,8 +49,8 @@ export function entryOf(folder: Buffer, name: string): Buffer {
 /** Whether a folder is the root, or lies below it. */
 export function isWithin({ path, device }: Place, root: Place): boolean {
   const { length } = root.path;
-  // For a folder that is no longer mounted anywhere, such as the /tmp of a sandbox that has ended, the kernel's path
-  // starts at that file system's own root.
+  // If the folder is no longer mounted anywhere, such as the /tmp of a sandbox that has ended, the kernel names it by
+  // its path in its own file system, and the root is `/`.
   if (length === 1) return device === root.device;
   if (path.compare(root.path, 0, length, 0, Math.min(length, path.length)) !== 0) return false;
   return path.length === length || path[length] === slash;

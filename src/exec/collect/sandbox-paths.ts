@@ -133,7 +133,7 @@ function toBelow(walked: readonly string[]): BytePath {
   return walked.slice(1).join('/');
 }
 
-/** In reverse, so that the next step can be popped. */
+/** Returns the steps in reverse order, so that the next step can be popped. */
 function toSteps(path: string): string[] {
   return path
     .split('/')
@@ -141,7 +141,7 @@ function toSteps(path: string): string[] {
     .toReversed();
 }
 
-/** Errors that a job can cause. Any other error is a failure of the host and is thrown. */
+/** Says which error of the job it is. Any other error is a failure of the host and is thrown. */
 export function errorOf(error: unknown): 'missing' | 'unreadable' {
   const code = errorCode(error) ?? '';
   // EINVAL means that a link has been replaced by something else.

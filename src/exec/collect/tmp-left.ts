@@ -25,7 +25,7 @@ export async function lookAtTmp(attemptDir: string, { shim, tmpFd }: ShimStatus)
 async function look(attemptDir: string, folder: number): Promise<void> {
   try {
     const mounts = mountsIn(attemptDir);
-    // If the job was granted /tmp, it is the host's.
+    // If the job was granted /tmp, the folder is the host's.
     if (mounts.has('/tmp')) return;
     const isKept = (path: string): boolean => mounts.has(`/tmp/${path}`);
     const found = await findLeftFiles({ dir: `/proc/self/fd/${folder}`, shownBelow: '/tmp/', isKept });
@@ -35,7 +35,7 @@ async function look(attemptDir: string, folder: number): Promise<void> {
   }
 }
 
-/** null when nothing was left, or nobody has looked. */
+/** Returns null when nothing was left, or nobody has looked. */
 export function readTmpLeft(attemptDir: string): LeftBehind | null {
   try {
     return JSON.parse(readFileSync(foundPath(attemptDir), 'utf8'));

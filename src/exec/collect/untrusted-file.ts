@@ -22,13 +22,13 @@ const causedByJob: Record<string, string> = {
   EAGAIN: 'is held by a lease (F_SETLEASE)',
 };
 
-/** An honest holder of a lease releases it as soon as it learns of the opening. */
+/** How long to wait for a lease. An honest holder releases it as soon as it learns that the file is being opened. */
 const leaseMs = 20;
 const leaseTries = 4;
 
 /**
- * Synchronous, because the file is small, was just written, and usually does not exist. `impatient` refuses a file that
- * is held by a lease at once: its attempt is alive, and may have many such files.
+ * Reads synchronously, because the file is small, was just written, and usually does not exist. `impatient` refuses a
+ * file at once if a lease holds it: the attempt is alive, and may have many such files.
  */
 export function readUntrustedFile(path: string, maxSizeBytes: number, how?: 'impatient'): UntrustedFile {
   let fd: number;

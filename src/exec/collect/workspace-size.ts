@@ -23,7 +23,10 @@ const blockBytes = 512;
  * each 16 KiB.
  */
 const leastBytes = 4096;
-/** It has folders deeper than a path can name, or more open files than a look can read, so no limit can be enforced. */
+/**
+ * The size of a workspace with folders deeper than a path can name, or with more open files than a look can read. No
+ * limit can be enforced on it.
+ */
 const unmeasurable = Infinity;
 
 export type WorkspaceWatch = ReturnType<typeof watchWorkspace>;
@@ -55,7 +58,7 @@ export function watchWorkspace(o: {
 
   let nameless = { bytes: 0, nextAtMs: 0 };
 
-  /** The last result, as long as it fits into `roomBytes` and it is not time to look again. */
+  /** Returns the last result while it fits into `roomBytes` and it is not time to look again. */
   async function measureNameless(attemptDirs: readonly string[], roomBytes: number): Promise<number> {
     if (nameless.bytes <= roomBytes && performance.now() < nameless.nextAtMs) return nameless.bytes;
     const stopwatch = startStopwatch();
@@ -78,7 +81,7 @@ export function watchWorkspace(o: {
         if (foundBytes <= o.limitBytes && !signal.aborted)
           foundBytes += await measureNameless(attemptDirs, o.limitBytes - foundBytes);
       } catch (error) {
-        // A later look will find it.
+        // The host was short of something. A later look measures the workspace.
         if (!isShortage(error)) throw error;
         pauseMs = pauseAfter(stopwatch);
       }
@@ -187,7 +190,7 @@ function openFolder(folder: Buffer): PinnedFolder | 'too-deep' | undefined {
   }
 }
 
-/** undefined for an entry that does not exist or cannot be seen. */
+/** Returns undefined for an entry that does not exist or cannot be seen. */
 function look<T>(at: () => T): T | undefined {
   try {
     return at();

@@ -9,12 +9,15 @@ const mostEntries = 1_000_000;
 
 export type WalkedFile = {
   readonly path: BytePath;
-  /** Leads to the file until the walk continues. */
+  /** A path to the file, which is valid until the walk continues. */
   readonly pinnedPath: Buffer;
   readonly isLink: boolean;
 };
 
-/** Synchronous: waiting for a thread at each step cost 0.7 ms per run, and most of a run's folders are empty. */
+/**
+ * The walk is synchronous: waiting for a thread at each step cost 0.7 ms per run, and most of a run's folders are
+ * empty.
+ */
 export async function* walkWorkspace(o: {
   readonly workspaceDir: string;
   /** The folder to begin with, which must not be a link; `''` is the whole workspace. */

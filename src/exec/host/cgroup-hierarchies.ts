@@ -9,7 +9,7 @@ export type Hierarchy = {
   readonly controllers: readonly string[];
   /** The folder of this process's cgroup. */
   readonly ownDir: string;
-  /** Nothing above it is visible: it is all of the host's or the container's. */
+  /** True if no group above it is visible: it is the top group of the host or the container. */
   readonly isTop: boolean;
 };
 

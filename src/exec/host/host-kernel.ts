@@ -44,7 +44,7 @@ export async function checkSeccomp(): Promise<HostCheck> {
     : fail(name, 'system calls cannot be filtered', 'start a kernel with CONFIG_SECCOMP_FILTER');
 }
 
-/** flwd does not use it; bubblewrap's mounts have the same effect. */
+/** Reports whether there is Landlock. flwd does not use it, because bubblewrap's mounts have the same effect. */
 export async function checkLandlock(): Promise<HostCheck> {
   const modules = await read('/sys/kernel/security/lsm');
   if (modules !== undefined) {
@@ -62,7 +62,7 @@ export async function checkLandlock(): Promise<HostCheck> {
   return ok('landlock', canSet ? 'available; not used' : 'not found; not needed');
 }
 
-/** AppArmor and SELinux. */
+/** Reports the states of AppArmor and SELinux. */
 export async function checkModules(): Promise<HostCheck> {
   const appArmor = (await read('/sys/module/apparmor/parameters/enabled')) === 'Y';
   const selinux = await read('/sys/fs/selinux/enforce');
@@ -77,7 +77,9 @@ export async function checkModules(): Promise<HostCheck> {
 const bootWithV2 =
   'boot with cgroup v2: add systemd.unified_cgroup_hierarchy=1 to the kernel’s command line, and start flwd with systemd, Delegate=yes and DelegateSubgroup=flwd-server';
 
-/** Only reads. `limits.run` of GET /system/info shows what the server could set up at its start. */
+/**
+ * Checks without changing anything. `limits.run` of GET /system/info shows what the server could set up at its start.
+ */
 export function checkCgroups(hierarchies: readonly Hierarchy[] = findHierarchies()): HostCheck {
   const name = 'cgroups';
   const systemd = 'start the server with systemd, Delegate=yes and DelegateSubgroup=flwd-server';

@@ -11,7 +11,7 @@ import { isServerRoot } from '../job-user.ts';
 import { isSandboxed } from '../sandbox/sandbox.ts';
 import { findProgram } from './host-programs.ts';
 
-/** The user, or why a job of the profile cannot run as this user, as the end of a sentence. */
+/** Returns the user or, as the end of a sentence, why a job of the profile cannot run as this user. */
 export async function findUser(user: string, profile: SecurityProfile): Promise<RunAs | string> {
   if (!isServerRoot) return 'only a server that is root can do that: start flwd as root, or remove run_as';
   if (!isSandboxed(profile))
@@ -30,7 +30,7 @@ export async function findUser(user: string, profile: SecurityProfile): Promise<
   };
 }
 
-/** What the program prints; nothing when it fails. */
+/** Returns what the program prints; an empty text when it fails. */
 async function said(program: string, args: readonly string[]): Promise<string> {
   try {
     const { stdout } = await promisify(execFile)(findProgram(program) ?? program, args, { cwd: '/', timeout: 10_000 });

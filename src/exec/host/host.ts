@@ -20,7 +20,7 @@ import { findProgram } from './host-programs.ts';
 export const securityProfiles = ['secure', 'permissive', 'disabled'] as const;
 const probeMs = 10_000;
 const prefix = 'flwd-probe-';
-/** The folder of a probe that still runs is younger than this. */
+/** If the folder of a probe is older than this, its process was killed. */
 const leftAfterMs = 6 * probeMs;
 
 /**
@@ -79,7 +79,7 @@ async function probe(dir: string): Promise<Capabilities> {
   return { secure: await of('secure'), permissive: await of('permissive'), disabled: await of('disabled') };
 }
 
-/** undefined when only a trial can tell. */
+/** Returns undefined when only a trial can tell. */
 function withoutTrial(profile: SecurityProfile): Capability | undefined {
   if (!isSandboxed(profile) && process.platform === 'linux' && findProgram('bash'))
     return { available: true, detail: unsandboxedWords };

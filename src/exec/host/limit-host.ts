@@ -28,7 +28,7 @@ const unlimited = {
 const serverGroup = 'flwd-server';
 const shareOfHost = 0.75;
 
-/** The data dir tells the groups of two servers on one host apart. */
+/** The groups have the name of the data dir, so that two servers on one host have different groups. */
 export function openLimitHost(dataDir: string, hierarchies = findHierarchies()): LimitHost {
   const folder = `flwd-${createHash('sha256').update(dataDir).digest('hex').slice(0, 12)}`;
   const enforcement = (controller: Controller): Enforcement => {
@@ -39,7 +39,7 @@ export function openLimitHost(dataDir: string, hierarchies = findHierarchies()):
   return { cpu: enforcement('cpu'), memory: enforcement('memory'), pids: enforcement('pids') };
 }
 
-/** As `GET /system/info` shows it. For a run without a sandbox, shows what still applies to it. */
+/** Reports the limits as `GET /system/info` shows them. For a run without a sandbox, shows what still applies to it. */
 export function reportOf(host: LimitHost, isSandboxed = true): LimitReport {
   if (!isSandboxed && host.pids.by === 'rlimit') {
     const detail = 'without a sandbox, an rlimit would count all processes of the user';
@@ -67,13 +67,15 @@ export function defaultMemoryBytes(host: LimitHost): number | null {
 
 let knownMemoryBytes: number | undefined;
 
-/** The memory of the host, or of the container if that is less. Determined once, because it reads kernel files. */
+/**
+ * The memory of the host, or of the container if that is less. It is determined once, because it reads kernel files.
+ */
 function hostMemoryBytes(): number {
   knownMemoryBytes ??= Math.min(process.constrainedMemory() || Infinity, totalmem());
   return knownMemoryBytes;
 }
 
-/** Removes the groups it has created, unless attempts continue in them. */
+/** Removes the groups that the server has created, unless attempts continue in them. */
 export function closeLimitHost(host: LimitHost): void {
   for (const enforcement of Object.values(host)) {
     if (!('dir' in enforcement)) continue;
@@ -117,11 +119,12 @@ function openGroups(hierarchy: Hierarchy, controller: Controller, folder: string
 /**
  * With v2, a cgroup that passes controllers on cannot contain processes. The server moves from its own cgroup to one
  * below it, and takes along the process that started it; in a container, every process. Returns undefined when other
- * processes are in it, which must not be moved. @throws errors of the system
+ * processes are in the group, because they must not be moved.
+ * @throws errors of the system
  */
 function leaveOwnGroup({ ownDir, isTop }: Hierarchy): string | undefined {
   if (basename(ownDir) === serverGroup) return dirname(ownDir);
-  // The host's first cgroup is the exception, and the only one without a type.
+  // The host's first cgroup may contain processes. It is the only group without a type.
   if (!existsSync(join(ownDir, 'cgroup.type'))) return ownDir;
   const pids = readFileSync(join(ownDir, 'cgroup.procs'), 'utf8')
     .split('\n')

@@ -11,7 +11,7 @@ import { readUntrustedFile } from '../collect/untrusted-file.ts';
 export type KvRequest = {
   /** Names the request among those of its attempt. */
   readonly id: string;
-  /** null: the job's own. */
+  /** null for the job's own namespace. */
   readonly namespace: string | null;
   readonly key: string;
 } & (
@@ -78,7 +78,7 @@ const mostValueBytes = kvLimits.valueBytes * 16;
  */
 export function answerKvRequest(attemptDir: string, id: string, answer: KvAnswer): boolean {
   const outDir = join(attemptDir, 'out');
-  // The job cannot write here.
+  // The draft is outside `out`, so the job cannot change it.
   const draft = join(attemptDir, 'kv-answer');
   writeFileSync(draft, toBytes(answer));
   // Whatever the server's umask is, the job's user must be able to read it.
@@ -86,7 +86,7 @@ export function answerKvRequest(attemptDir: string, id: string, answer: KvAnswer
   try {
     renameSync(draft, pathOf(outDir, id, 'answer'));
   } catch {
-    // The job has put a folder in its place.
+    // The job has put a folder in the place of the answer.
     unlinkSync(draft);
   }
   removeEntry(pathOf(outDir, id, 'value'));
@@ -98,12 +98,12 @@ function removeEntry(path: string): boolean {
     unlinkSync(path);
     return true;
   } catch (error) {
-    // The job may have put a folder there.
+    // The job may have put a folder in its place.
     return errorCode(error) === 'ENOENT';
   }
 }
 
-/** A line that says how it went, then the value. */
+/** Writes a line that says how the request went, then the value. */
 function toBytes(answer: KvAnswer): Buffer {
   if (answer.kind === 'missing') return Buffer.from('missing\n');
   if (answer.kind === 'error') return Buffer.from(`error ${answer.message.replaceAll(/\s+/g, ' ')}\n`);

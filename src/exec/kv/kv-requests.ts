@@ -17,18 +17,18 @@ const pauseMs = 2;
 const longestMissMs = 20;
 const mostEntries = 1_000;
 const againMs = 1_000;
-/** For missed events. */
+/** How long to wait before looking without an event: an event may be missed. */
 const pollMs = 30_000;
-/** Without a watch, because the system has no more. */
+/** How long to wait before the next look when the system has no watches left. */
 const unwatchedMs = 250;
 
 type Options = {
   readonly attemptDir: string;
   /** Rejects only when nothing can be answered any more. */
   readonly answer: (request: KvRequest) => Promise<KvAnswer>;
-  /** There are too many files to find a request among them. Called once. */
+  /** Called once, when there are too many files to find a request among them. */
   readonly onOverfull: () => void;
-  /** A look at the folder failed; requests are still served. Called once. */
+  /** Called once, when a look at the folder failed. Requests are still served. */
   readonly onError: (error: unknown) => void;
 };
 
@@ -74,7 +74,7 @@ export function serveKvRequests(o: Options) {
       try {
         await turn(change);
       } catch (error) {
-        // With its folder, the attempt has lost everything.
+        // The attempt's folder is gone, so there is nothing left to serve.
         if (isClosed() || errorCode(error) === 'ENOENT') return;
         if (!hasFailed && !isShortage(error)) {
           hasFailed = true;
@@ -96,7 +96,7 @@ export function serveKvRequests(o: Options) {
   };
 }
 
-/** False: nothing came of any of them, for example because they are still being written. */
+/** Returns false when none of the requests was answered, for example because they are still being written. */
 async function answerAll(
   { attemptDir, answer }: Options,
   ids: readonly string[],

@@ -16,9 +16,10 @@ export function makeAttemptFiles(spec: AttemptSpec) {
   const outDir = join(attemptDir, 'out');
 
   const isFirst = mkdirSync(dirname(attemptDir), { recursive: true, mode: 0o700 }) !== undefined;
-  // Left by an abandoned start, before its shim began.
+  // Removes what an abandoned start has left before its shim began.
   if (!isFirst) rmSync(attemptDir, { recursive: true, force: true });
-  // Nothing in the workspace: once it exists, other steps of the run may turn any name in it into a link to the host.
+  // Only files outside the workspace are created or changed: once the workspace exists, other steps of the run may turn
+  // any name in it into a link to the host.
   const own = [inDir, outDir];
   for (const path of [attemptDir, ...own]) mkdirSync(path, { mode: 0o700 });
   if (isFirst) makeWorkspace(spec);
@@ -52,8 +53,8 @@ function markStart(dir: string): void {
 }
 
 /**
- * Creates it completely or not at all, before any process can see it. A half-created one left by a crash would stay
- * closed to the job.
+ * Creates the workspace completely or not at all, before any process can see it. A half-created workspace, left by a
+ * crash, would stay closed to the job.
  */
 function makeWorkspace(spec: AttemptSpec): void {
   const { workspaceDir } = spec;

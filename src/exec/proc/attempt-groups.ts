@@ -40,7 +40,7 @@ export function makeGroups(attemptDir: string, { resources, host }: AttemptLimit
   );
   if (wanted.length === 0) return;
   const procsFiles = new Set(wanted.map(({ dir, procs }) => `${join(dir, procs)}\n`));
-  // Written first: a group that is not listed would never be removed.
+  // The list is written first, because a group that is not listed would never be removed.
   writeFileSync(groupListPath(attemptDir), [...procsFiles].join(''));
   for (const { dir, files } of wanted) {
     mkdirSync(dir, { recursive: true });
@@ -92,7 +92,7 @@ function memoryFiles(bytes: number | null, { by }: Enforcement): Record<string, 
   return { 'memory.limit_in_bytes': String(bytes), 'memory.memsw.limit_in_bytes': String(bytes) };
 }
 
-/** A kernel that does not account for swap has no file for it. */
+/** Writes a limit. A kernel that does not account for swap has no file for its limit. */
 function set(path: string, value: string): void {
   if (/swap|memsw/.test(basename(path)) && !isThere(path)) return;
   writeFileSync(path, value, { flag: 'r+' });
@@ -106,7 +106,7 @@ function groupListPath(attemptDir: string): string {
   return join(attemptDir, 'cgroups');
 }
 
-/** Uses the files of cgroup v2 and v1. A group of another controller has neither. */
+/** Reads the files of cgroup v2 and v1. A group of another controller has neither file. */
 function ranOutOfMemory(dir: string): boolean {
   return ['memory.events', 'memory.oom_control'].some((file) => {
     const [, kills] = /^oom_kill (\d+)$/m.exec(readIfThere(join(dir, file))) ?? [];

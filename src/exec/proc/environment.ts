@@ -77,7 +77,7 @@ function hostVariables({ profile, passthrough }: AttemptSpec): Environment {
   return variables;
 }
 
-/** The user's own home is HOME if the job can see it, as cron does it. */
+/** Sets HOME to the user's own home if the job can see it, as cron does. */
 function userVariables({ profile, runAs, read, write }: AttemptSpec, workspace: string): Environment {
   if (!runAs) return { HOME: workspace };
   const { user, home } = runAs;

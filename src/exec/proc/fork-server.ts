@@ -30,7 +30,7 @@ export function openForkServer(dir: string) {
 
   function prepare(): void {
     mkdirSync(dir, { recursive: true, mode: 0o700 });
-    // Without a filter no secure job starts, and the probe of the host has said so.
+    // Without a filter, no secure job starts. The probe of the host has reported that.
     if (filter) writeFileSync(filterPath, filter);
   }
 
@@ -88,7 +88,7 @@ function startChild(dir: string, filterPath: string) {
     for (const { resolve } of waiting.values()) resolve('none');
   });
   const { orders, news } = endsOf(child);
-  // The `exit` event reports its death.
+  // An error here means that the child has died, which the `exit` event reports.
   orders.on('error', () => undefined);
   createInterface({ input: news }).on('line', (line) => {
     const [what, number = ''] = line.split(' ');
@@ -119,7 +119,7 @@ function lengthOf(text: string): string {
   return String(Buffer.byteLength(text)).padStart(8, '0');
 }
 
-/** Neither keeps the server from exiting. */
+/** Returns both ends of the pipes. They do not keep the server from exiting. */
 function endsOf(child: ChildProcess): { orders: Writable; news: Readable } {
   const [orders, , , news] = child.stdio;
   if (!(orders instanceof Writable) || !(news instanceof Readable)) throw new Error('a process without its pipes');

@@ -23,18 +23,18 @@ import type { ShimStatus } from './shim-status.ts';
 export type KillDomain = {
   /** Processes of the script that are alive. */
   readonly members: () => number[];
-  /** A cheaper version that may miss some, for callers that only look. */
+  /** A cheaper version of `members`, which may miss some. It is for callers that only look. */
   readonly glance: () => number[];
   readonly isEmpty: () => boolean;
-  /** Ends all of them with SIGKILL. */
+  /** Ends all members with SIGKILL. */
   readonly kill: () => void;
   /** Whether `isEmpty` proves that nothing is left. */
   readonly isProof: boolean;
 };
 
 /**
- * undefined when the attempt has not started a script since the machine booted. If somebody has removed its folder,
- * the environments of processes still identify it.
+ * Returns undefined when the attempt has not started a script since the machine booted. If somebody has removed its
+ * folder, the environments of processes still identify it.
  */
 export function killDomainOf(attemptDir: string, status: ShimStatus | undefined): KillDomain | undefined {
   const { shim, sandbox, script } = status ?? {};
@@ -65,7 +65,7 @@ type Script = NonNullable<ShimStatus['script']>;
 const mostRounds = 50;
 
 function ofScript(attemptDir: string, shim: ProcessIdentity | undefined, script: Script | undefined): KillDomain {
-  // A process that was found once is recognized by its start time, whatever it has left since.
+  // A process that was found once is recognized by its start time, even if it has left its group or parent since then.
   const known = new Set<string>();
   const members = (): number[] => {
     const found = membersOfScript({ attemptDir, shim, script, known });
@@ -77,7 +77,7 @@ function ofScript(attemptDir: string, shim: ProcessIdentity | undefined, script:
     glance: members,
     isEmpty: () => members().length === 0,
     kill() {
-      // Stopped first, so that none of them starts another while the others end.
+      // The processes are stopped first, so that no process starts another while the others end.
       const asked = new Set<number>();
       const stopped: number[] = [];
       for (let round = 0; round < mostRounds; round += 1) {
@@ -159,7 +159,7 @@ function pidsIn(group: string): number[] {
   try {
     return readFileSync(join(group, 'cgroup.procs'), 'utf8').split('\n').filter(Boolean).map(Number);
   } catch {
-    // It has ended.
+    // The group is gone.
     return [];
   }
 }

@@ -50,7 +50,7 @@ export function launch(spec: LimitedSpec, forkServer: Pick<ForkServer, 'run'>): 
   }
 }
 
-/** A restore leaves a damaged revision out. */
+/** Used when the folder of the revision is missing, because a restore leaves a damaged revision out. */
 const withoutFiles = 'the files of its revision are gone: run the job again, with the files that it has now';
 
 /** Ends when the shim has ended, whether or not there was a verdict. */
@@ -88,7 +88,7 @@ export function attend(attemptDir: string, shimEnded: Promise<unknown>, unsaid: 
       return notStarted(error, unsaid);
     },
   );
-  // A caller may wait for it later.
+  // A caller may await `ended` later. Until then, its rejection must not end the process.
   ended.catch(() => undefined);
   return {
     spoolPath: spoolPath(attemptDir),
@@ -99,11 +99,11 @@ export function attend(attemptDir: string, shimEnded: Promise<unknown>, unsaid: 
 }
 
 const dyingMs = 5_000;
-/** A look may read all of /proc. The longer one takes, the rarer they become. */
+/** A look may read all of /proc. The longer a look takes, the longer the pause before the next one. */
 const firstPollMs = 1;
 const longestPollMs = 50;
 
-/** Without a sandbox, secrets are files. */
+/** Removes the files with secrets, which only an attempt without a sandbox has. */
 export function removeSecrets(attemptDir: string): void {
   rmSync(join(attemptDir, 'secrets'), { recursive: true, force: true });
 }
@@ -129,11 +129,11 @@ async function untilNothingLeft(attemptDir: string): Promise<ShimStatus> {
       // with bwrap.
       domain.kill();
     } else if (waitsForLook) {
-      // Only now can nobody put a link in the way.
+      // This waits for the end of all processes, because a process could put a link in the way.
       hasLooked = true;
       await lookAtTmp(attemptDir, status);
     } else {
-      // Without its last line, the file may have been read before the rest was written.
+      // If the last line was missing, the file may have been read before it was complete, so it is read again.
       return isOver ? status : (readStatus(attemptDir) ?? {});
     }
   }
@@ -141,8 +141,8 @@ async function untilNothingLeft(attemptDir: string): Promise<ShimStatus> {
 }
 
 /**
- * With its folder an attempt loses its spool, its status and its workspace, so there is no result, whatever its script
- * does.
+ * An attempt whose folder is removed loses its spool, its status and its workspace. So it has no result, whatever its
+ * script does.
  */
 export const removed = { kind: 'lost', message: 'its folder in the data dir was removed while it ran' } as const;
 

@@ -19,7 +19,7 @@ export function isAttemptAlive(attemptDir: string): boolean {
   if (!shim || !isOfThisBoot(shim)) return false;
   if (isAlive(shim)) return true;
   if (!sandbox) return killDomainOf(attemptDir, status)?.isEmpty() === false;
-  // Another process may have its pid and its namespace's inode by now.
+  // By now, another process may have the pid, and another namespace the inode.
   return !isEmpty(sandbox) && !isOfOtherAttempt(sandbox.initPid, attemptDir);
 }
 

@@ -7,15 +7,20 @@ import { bootId } from '../../lib/boot-id.ts';
 import { errorCode } from '../../lib/error-code.ts';
 import { isThere } from '../../lib/files/is-there.ts';
 
-/** Tells a process from a later one with the same pid, by its start time in clock ticks since the boot. */
+/**
+ * Identifies a process. Its start time, in clock ticks since the boot, tells it from a later process with the same pid.
+ */
 export type ProcessIdentity = { readonly pid: number; readonly startTicks: number; readonly bootId: string };
 
-/** Whether this very process is alive. A zombie is not: some hosts reap orphans only after seconds. */
+/**
+ * Whether the process itself is alive, and not a later one with its pid. A zombie is not: some hosts reap orphans only
+ * after seconds.
+ */
 export function isAlive(identity: ProcessIdentity): boolean {
   return isOfThisBoot(identity) && startTicksOf(identity.pid) === identity.startTicks;
 }
 
-/** Pids and namespaces of an earlier boot mean nothing in this one. */
+/** Whether the process was started in this boot. Pids and namespaces of an earlier boot no longer mean anything. */
 export function isOfThisBoot(identity: ProcessIdentity): boolean {
   return identity.bootId === bootId();
 }
@@ -24,11 +29,11 @@ export function isOfThisBoot(identity: ProcessIdentity): boolean {
 export type PidNamespace = { readonly initPid: number; readonly inode: number };
 
 /**
- * Whether nothing is left of it. The kernel lets the first process end only after all other members have been killed
- * and reaped (pid_namespaces(7)), so checking one process is enough.
+ * Whether nothing is left of the namespace. The kernel lets the first process end only after all other members have
+ * been killed and reaped (pid_namespaces(7)), so checking one process is enough.
  */
 export function isEmpty({ initPid, inode }: PidNamespace): boolean {
-  // Usually it has ended and was not reaped yet.
+  // Usually the first process has ended, but was not reaped yet.
   return startTicksOf(initPid) === undefined || !isMember(initPid, inode);
 }
 
@@ -59,7 +64,7 @@ export function bwrapsOf(attemptDir: string): number[] {
   return pids().filter((pid) => isBwrapOf(pid, attemptDir));
 }
 
-/** Its name contains that of the attempt's folder. */
+/** Whether the process is a bwrap of the attempt. The name of such a process contains the attempt's folder. */
 function isBwrapOf(pid: number, attemptDir: string): boolean {
   return argumentsOf(pid)[0] === join(attemptDir, 'bwrap');
 }
@@ -148,14 +153,17 @@ function startTicksOf(pid: number): number | undefined {
   return isOver(state) ? undefined : startTicks;
 }
 
-/** Only the entry of such a process is left. */
+/** Whether the process has ended, so that only its entry is left. */
 function isOver(state: string): boolean {
   return state === 'Z' || state === 'X';
 }
 
 type Stat = { readonly state: string; readonly parent: number; readonly group: number; readonly startTicks: number };
 
-/** undefined for a process that does not exist or is hidden. A parent of 0 is outside of what can be seen from here. */
+/**
+ * Returns undefined for a process that does not exist or is hidden. A parent of 0 is outside of what can be seen from
+ * here.
+ */
 export function statOf(pid: number): Stat | undefined {
   const stat = lookInto(pid, 'stat', (path) => readFileSync(path, 'utf8'));
   // The name is in parentheses and may contain spaces and parentheses. The state is the third field, the start time the

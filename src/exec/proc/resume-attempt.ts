@@ -23,7 +23,7 @@ export function resumeAttempt(attemptDir: string, hasBegun = false): AttemptProc
   }
   if (!existsSync(attemptDir) && isLeftWithoutFolder(attemptDir)) return attend(attemptDir, Promise.resolve(), removed);
   if (giveUp(attemptDir) || readStatus(attemptDir)?.isGivenUp) {
-    // The order to start was given. A cancel may keep it from being given again, so the secrets go now.
+    // The order to start was given, so there are secrets. A cancel may prevent another start, so they are removed now.
     removeSecrets(attemptDir);
     return hasBegun ? attend(attemptDir, Promise.resolve(), removed) : undefined;
   }
@@ -37,7 +37,10 @@ export function resumeAttempt(attemptDir: string, hasBegun = false): AttemptProc
   return endedBeforeAtMs === undefined ? attempt : { ...attempt, endedBeforeAtMs };
 }
 
-/** When the script ended: nothing but its end is written to the status file after it has begun. */
+/**
+ * Returns when the script ended, if it has. That is the file's last change: only the end is written after the
+ * beginning.
+ */
 function endedAlready(attemptDir: string): number | undefined {
   if (readStatus(attemptDir)?.exitCode === undefined) return undefined;
   return Math.floor(statSync(statusPath(attemptDir)).mtimeMs);

@@ -8,17 +8,17 @@ import { attemptDirs, isAttemptAlive } from './live-attempts.ts';
 import { readStatus } from './shim-status.ts';
 import { holdersOf, lineageOf, stillHolds } from './socket-holders.ts';
 
-/** `unknown` means that no process is found behind it, or that its ancestors cannot be seen. */
+/** `unknown` means that no process is found behind the connection, or that its ancestors cannot be seen. */
 type SocketOwner = 'outside' | 'run' | 'unknown';
 
 export type RunCallers = ReturnType<typeof createRunCallers>;
 
 /**
- * A connection may be accepted after the script that opened it has ended, on behalf of a process that the script passed
- * it to.
+ * How long an attempt is remembered after its end. A connection may be accepted after the script that opened it has
+ * ended, because the script may have passed it to another process.
  */
 const lingerMs = 1_000;
-/** Other requests are answered in between. */
+/** How long to work before other requests are answered. */
 const sliceMs = 1;
 /** The most processes per connection whose ancestors are looked up. */
 const mostConcerned = 32;
@@ -45,14 +45,14 @@ export function createRunCallers() {
   }
 
   return {
-    /** An attempt is about to start or to be resumed. `hasNetwork` means that it can connect to the server. */
+    /** Call it before an attempt starts or is resumed. `hasNetwork` means that it can connect to the server. */
     enter: (attemptDir: string, hasNetwork: boolean) => void attempts.set(attemptDir, { hasNetwork, isLeft: false }),
-    /** Nothing of it is left. */
+    /** Call it when nothing of the attempt is left. */
     leave(attemptDir: string): void {
       const attempt = attempts.get(attemptDir);
       setTimeout(() => attempts.get(attemptDir) === attempt && attempts.delete(attemptDir), lingerMs).unref();
     },
-    /** Nobody watches it any more, but something of it may be left. */
+    /** Call it when nobody watches the attempt any more, but something of it may be left. */
     lose(attemptDir: string): void {
       const attempt = attempts.get(attemptDir);
       if (attempt) attempts.set(attemptDir, { ...attempt, isLeft: true });
@@ -76,7 +76,7 @@ export function createRunCallers() {
         lineages.set(pid, lineageOf(pid));
         await maybeYield();
       }
-      // Read after the ancestors: a script begins only when the status of its attempt names its shim.
+      // The roots are read after the ancestors: a script begins only when the status of its attempt names its shim.
       const roots = rootsOfRuns();
       const isOfRun = (pid: number): boolean => lineages.get(pid)?.some((ancestor) => roots.has(ancestor)) ?? false;
       if (holders.some(({ pid }) => isOfRun(pid))) return 'run';
@@ -88,7 +88,7 @@ export function createRunCallers() {
   };
 }
 
-/** The server itself is not one of its callers. */
+/** Whether a process outside of all runs holds the connection. The server itself does not count as a caller. */
 function isOutside(lineage: readonly number[] | undefined): boolean {
   return lineage !== undefined && lineage[0] !== process.pid;
 }

@@ -12,7 +12,7 @@ const pollMs = 500;
 /** The time from the order to start to the first line of the status file. The host may have hundreds to start. */
 const beginningMs = 30_000;
 
-/** Resolves when the shim has ended, or will never begin. Rejects when `told` does. */
+/** Resolves when the shim has ended, or when it will never begin. Rejects when `told` rejects. */
 export async function untilShimEnds(attemptDir: string, told: Promise<ShimNews>): Promise<void> {
   const { promise: gone, resolve: end, reject } = Promise.withResolvers<void>();
   const sinceMs = performance.now();
@@ -48,7 +48,7 @@ function isGone(attemptDir: string, isLate: boolean): boolean {
       if (hasLostBwrap(status)) for (const pid of bwrapsOf(attemptDir)) send(pid, 'SIGKILL');
       return false;
     }
-    // It existed before the order to start, so somebody has removed it.
+    // The folder existed before the order to start, so somebody has removed it.
     if (!existsSync(attemptDir)) return true;
     if (!isLate) return false;
     // A shim that has created the file but not identified itself may only be slow.

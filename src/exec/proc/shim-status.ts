@@ -52,7 +52,7 @@ export function giveUp(attemptDir: string): boolean {
     writeSync(fd, '{"given_up":true}\n');
     return true;
   } catch (error) {
-    // An empty file would look like a shim's.
+    // An empty file would look like the file of a shim.
     rmSync(path);
     throw error;
   } finally {
@@ -60,7 +60,7 @@ export function giveUp(attemptDir: string): boolean {
   }
 }
 
-/** undefined when there is no such file, so no shim has begun. */
+/** Returns undefined when there is no such file, so no shim has begun. */
 export function readStatus(attemptDir: string): ShimStatus | undefined {
   let text: string;
   try {

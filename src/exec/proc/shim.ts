@@ -20,7 +20,7 @@ const firstFreeFd = 11;
 /** Even without a memory limit, the files that a run keeps in memory are limited. */
 const shareOfHostBytes = Math.floor(totalmem() / 4);
 
-/** Bash uses it itself while it opens another. */
+/** Bash uses this descriptor while it opens another one. */
 const bashFd = 63;
 /** The most variables that bwrap sets: it accepts 9,000 words in all, and each variable takes three. */
 const mostToldVariables = 1_000;
@@ -65,7 +65,7 @@ export function shimOrder(spec: LimitedSpec, grants: readonly OpenGrant[]): Orde
     ...told.flatMap(({ name, value }) => ['--setenv', name, value]),
     ...sandboxOptions(sandbox),
   ];
-  // Only bwrap reads them: as words of a shell they would cost more than the rest of a start.
+  // The options are in a file that only bwrap reads: as words of a shell they would cost more than the rest of a start.
   writeFileSync(join(spec.attemptDir, 'sandbox'), options.map((word) => `${word}\0`).join(''), { mode: 0o600 });
   const open = [
     `attempt_dir=${quote(spec.attemptDir)} is_guarded=${Number(isGuarded)} has_tmp=${Number(hasTmp)} workspace=`,
@@ -128,7 +128,7 @@ function rlimitWords(limits: AttemptLimits | null, isSandboxed: boolean): string
   const { resources, host } = limits;
   const options = [
     ...(host.memory.by === 'rlimit' && resources.memoryBytes !== null ? [`--as=${resources.memoryBytes}`] : []),
-    // Without its own user namespace it would count every process of the user.
+    // Outside of a user namespace of its own, the limit would count every process of the user.
     ...(isSandboxed && host.pids.by === 'rlimit' && resources.pids !== null
       ? [`--nproc=${resources.pids + sandboxPids}`]
       : []),

@@ -10,14 +10,14 @@ export type Holder = { readonly pid: number; readonly fd: string };
 
 /** `unread` are processes with too many descriptors to read, which may hold any socket. */
 type Reading = {
-  /** By the socket's inode, each process once. */
+  /** By the inode of the socket. Each process is there once. */
   readonly holders: ReadonlyMap<string, readonly Holder[]>;
   readonly unread: readonly number[];
 };
 
-/** A reading takes 5 ms and more, so other requests are answered in between. */
+/** How long to read before other requests are answered. A reading takes 5 ms and more. */
 const sliceMs = 1;
-/** 60 ms for one process. */
+/** The most descriptors of a process that are read, which takes 60 ms. */
 const mostDescriptors = 4_096;
 const mostAncestors = 64;
 
@@ -61,7 +61,7 @@ export function stillHolds({ pid, fd }: Holder, inode: string): boolean {
 
 /** The process and all its ancestors; undefined when they cannot be followed to the end. */
 export function lineageOf(pid: number): readonly number[] | undefined {
-  // When a parent ends between two looks, the child gets another one.
+  // When a parent ends between two looks, the child gets another parent, so the climb starts again.
   for (let tries = 0; tries < 3; tries++) {
     const lineage = climbFrom(pid);
     if (lineage) return lineage;
@@ -74,7 +74,8 @@ function climbFrom(pid: number): readonly number[] | undefined {
   let bornTicks = Number.POSITIVE_INFINITY;
   for (let at = pid; at !== 0; ) {
     const stat = statOf(at);
-    // A parent is older than its child, so another process has the pid of the parent that has ended.
+    // A parent is older than its child. If this process is younger, the parent has ended and another process has its
+    // pid.
     if (!stat || stat.startTicks > bornTicks) return undefined;
     if (lineage.push(at) > mostAncestors) return undefined;
     ({ parent: at, startTicks: bornTicks } = stat);
@@ -90,7 +91,7 @@ function isOwn(pid: number): boolean {
   return lookInto(pid, '', (path) => statSync(path).uid) === process.geteuid?.();
 }
 
-/** A few at a time: listing 100,000 descriptors at once takes as long as answering hundreds of requests. */
+/** Lists a few descriptors at a time: listing 100,000 at once takes as long as answering hundreds of requests. */
 function* descriptorsOf(pid: number): Generator<string> {
   const dir = lookInto(pid, 'fd', (path) => opendirSync(path));
   if (!dir) return;

@@ -19,7 +19,7 @@ const reasons: Readonly<Record<Unstartable, string>> = {
   'no-interpreter': 'the program that its first line names does not exist',
 };
 
-/** undefined when the script was started, or when it cannot be determined. */
+/** Returns undefined when the script was started, or when it cannot be determined. */
 export function startFailure(
   spoolPath: string,
   { exitCode, sandbox, script, unstartable, isOver }: ShimStatus,
@@ -45,7 +45,7 @@ export function startFailure(
 function explain(line: string, isSandboxed: boolean): string {
   const [, path, why] = /(?:execvp|failed to execute) (.+): ([^:]+)$/.exec(line) ?? [];
   if (path !== undefined && why !== undefined) {
-    // Without a sandbox it is a path of the host.
+    // Without a sandbox, the path is one of the host and must not be shown.
     const name = isSandboxed ? nameInJob(path) : 'its program';
     return `${name} cannot be started: ${reasonOf(path, why)}`;
   }
@@ -85,7 +85,7 @@ function readHead(spoolPath: string): string {
   try {
     fd = openSync(spoolPath, constants.O_RDONLY | constants.O_NONBLOCK);
   } catch (error) {
-    // A lease (src/exec/spool/spool.ts). Only a script that was started can have taken it.
+    // The script holds a lease on the spool (src/exec/spool/spool.ts), so it was started.
     if (errorCode(error) === 'EAGAIN') return '';
     throw error;
   }

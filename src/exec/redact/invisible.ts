@@ -10,7 +10,7 @@ type Visible = {
   readonly bytes: Buffer;
   /** Ascending places of visible bytes. Something is left out before each of them. */
   readonly gaps: readonly number[];
-  /** For each of the gaps, how many bytes are left out up to there. */
+  /** For each gap, how many bytes are left out up to and including it. */
   readonly leftOut: readonly number[];
 };
 
@@ -28,8 +28,7 @@ const mayBegin = Uint8Array.from({ length: 256 }, (_, byte) =>
 
 /**
  * Whether a closer look is worth its time: a few passes of native code take a tenth of the time of the search for
- * secrets. Other control characters alone are no reason, because every program that shows text shows a sign in their
- * place.
+ * secrets. Other control characters do not count, because every program that shows text shows a sign in their place.
  */
 function mayHide(bytes: Buffer): boolean {
   return bytes.includes(escapeByte) || bytes.includes(0) || bytes.includes('\\u') || !isAscii(bytes);
@@ -69,7 +68,7 @@ function nextPlace(bytes: Uint8Array, from: number): number {
   return at;
 }
 
-/** The end of what begins at `at` and is not seen; `at` if it is seen. */
+/** Returns the end of the invisible part that begins at `at`; `at` itself if it is visible. */
 function endOfInvisible(bytes: Buffer, at: number): number {
   const byte = bytes[at] ?? 0;
   if (byte === escapeByte) return endOfLink(bytes, at + 1) ?? endOfSequence(bytes, at + 1);
@@ -102,7 +101,7 @@ function jsonCode(bytes: Buffer, at: number): number {
   return /^[\da-f]{4}$/i.test(digits) ? Number.parseInt(digits, 16) : -1;
 }
 
-/** `at` is the place after ESC. undefined: what begins there is not an address or a title for a terminal (OSC). */
+/** `at` is the place after ESC. Returns undefined if no address or title for a terminal (OSC) begins there. */
 function endOfLink(bytes: Buffer, at: number): number | undefined {
   if (bytes[at] !== 0x5d) return undefined;
   let end = at + 1;
@@ -142,7 +141,7 @@ function createPlaces({ gaps, leftOut }: Visible): (at: number) => number {
   };
 }
 
-/** What `find` finds in the visible part of the text. Empty if all of the text is visible. */
+/** Returns what `find` finds in the visible part of the text, or an empty list if all of the text is visible. */
 export function findVisible(bytes: Buffer, find: (bytes: Buffer) => Stretch[]): Stretch[] {
   const visible = visibleIn(bytes);
   if (!visible) return [];
@@ -150,7 +149,7 @@ export function findVisible(bytes: Buffer, find: (bytes: Buffer) => Stretch[]): 
   return find(visible.bytes).map(({ from, to }) => ({ from: placeOf(from), to: placeOf(to - 1) + 1 }));
 }
 
-/** Room for a sequence or a character that has not come as a whole. */
+/** Room for a sequence or a character of which the rest has not come yet. */
 const unfinishedBytes = 16;
 /** In a line that comes in pieces, a secret may be missed if more than this lies between its parts. */
 const mostEndBytes = 4_096;

@@ -75,7 +75,7 @@ function* quotedFormsOf(value: string): Generator<string> {
   yield value.replaceAll("'", "'\\''");
   yield value.replaceAll("'", `'"'"'`);
   yield value.replaceAll(/['\\]/g, '\\$&');
-  // bash's `printf %q`.
+  // How bash's `printf %q` writes it.
   yield value.replaceAll(/[^\w%+\-./:=@\u0080-\uffff]/g, '\\$&');
 }
 
@@ -106,7 +106,7 @@ function* markupFormsOf(value: string): Generator<string> {
     yield form;
     for (const spell of spellings) yield form.replaceAll(/[\u0080-\u{10ffff}]/gu, spell);
   }
-  // Everything except letters and digits, or everything.
+  // Some libraries escape everything except letters and digits, and some escape everything.
   for (const characters of [/[^A-Za-z0-9]/gu, /[\s\S]/gu]) {
     for (const spell of spellings) yield value.replaceAll(characters, spell);
   }
@@ -173,7 +173,7 @@ function wrapped(text: string, width: number, charactersPerByte: number): string
   if (text.length <= width) return [];
   const lines: string[] = [];
   for (let at = 0; at < text.length; at += width) lines.push(text.slice(at, at + width).replace(/=+$/, ''));
-  // The last line may be too short to search for, as a secret of that length would be.
+  // The last line is left out if it is as short as a secret that is not searched for.
   return lines.filter((line) => line.length >= shortestBytes * charactersPerByte);
 }
 

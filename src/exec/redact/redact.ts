@@ -91,7 +91,10 @@ function joined(some: Stretch[], others: Stretch[]): Stretch[] {
   return all;
 }
 
-/** The bytes up to `end`. The replacement of a stretch that begins before 0 has been returned already. */
+/**
+ * Returns the bytes up to `end`, with the stretches replaced. The replacement of a stretch that begins before 0 has
+ * been returned already.
+ */
 function replace(bytes: Buffer, stretches: readonly Stretch[], end: number): Buffer {
   if (stretches.length === 0) return bytes.subarray(0, end);
   const out = Buffer.allocUnsafe(bytes.length + stretches.length * replacement.length);
@@ -111,7 +114,9 @@ function replace(bytes: Buffer, stretches: readonly Stretch[], end: number): Buf
 function createStream(scan: NeedleScan) {
   const bothOf = (bytes: Buffer) => joined(scan.find(bytes), findVisible(bytes, scan.find));
   let held = nothing;
-  /** A stretch that has been replaced already but extends to or into `held`; counted from where `held` begins. */
+  /**
+   * A stretch that has been replaced already but extends to or into `held`. Its places count from the start of `held`.
+   */
   let begun: Stretch | undefined;
 
   function give(bytes: Buffer, settledEnd: (joined: Buffer) => number): Buffer {
@@ -122,7 +127,7 @@ function createStream(scan: NeedleScan) {
     const settled = stretches.filter(({ from }) => from < end);
     const last = settled.at(-1);
     begun = last && last.to >= end ? { from: last.from - end, to: last.to - end } : undefined;
-    // A copy, because the given buffer belongs to the caller again after this call.
+    // `held` is a copy, because the given buffer belongs to the caller again after this call.
     held = end === joined.length ? nothing : Buffer.from(joined.subarray(end));
     return replace(joined, settled, end);
   }

@@ -40,7 +40,7 @@ function isMade(child: number): boolean {
   return places.includes('/run/flwd/in') && !places.includes('/newroot/run/flwd/in');
 }
 
-/** undefined when it is too early to tell. */
+/** Returns undefined when it is too early to tell. */
 function isAsGranted(
   child: number,
   grants: readonly OpenGrant[],
@@ -70,8 +70,8 @@ function isAsGranted(
         isRoot: mountIdOf(fd) !== mountIdOf(above),
       };
     });
-    // Read while the files are open, so no other mount can have their ids. A mount reached through a link is not in its
-    // place.
+    // The mounts are read while the files are open, so no other mount can have their ids. A mount that was reached
+    // through a link does not count.
     const mounts = mountsOf(child);
     const ofHost = mountsOf('self');
     return shown.every(({ path, covered, fd, grant, onHost, mount, isRoot }) => {

@@ -36,12 +36,15 @@ export function closeGrants(grants: readonly OpenGrant[]): void {
   for (const { fd } of grants) closeSync(fd);
 }
 
-/** Each path once. A writable path is readable, too, and two mounts at one place could not be told apart. */
+/** Returns each path once: a writable path is readable, too, and two mounts at one place could not be told apart. */
 function pathsOf({ read, write }: Pick<AttemptSpec, 'read' | 'write'>, kind: OpenGrant['kind']): Set<string> {
   return new Set(kind === 'write' ? write : read.filter((path) => !write.includes(path)));
 }
 
-/** The path was checked when the run was created. A link that was put there since, or above it, leads elsewhere. */
+/**
+ * The path was checked when the run was created. If somebody has put a link there since, or above it, the path leads
+ * elsewhere.
+ */
 function openUnmoved(path: string): number {
   const fd = openOrRefuse(path);
   if (readlinkSync(`/proc/self/fd/${fd}`) === path) return fd;

@@ -82,7 +82,7 @@ export function folder(path: string): string[] {
   return ['--perms', '0755', '--dir', path];
 }
 
-/** An empty folder in memory. */
+/** Mounts an empty folder in memory. */
 export function memoryFolder(path: string, perms: '0755' | '1777', sizeBytes: number): string[] {
   return ['--perms', perms, '--size', String(sizeBytes), '--tmpfs', path];
 }
@@ -97,12 +97,12 @@ function profileMounts({ profile, network, scratchBytes }: HostView): readonly s
   return [...systemMounts, ...forNetwork, ...kernelMounts(scratchBytes)];
 }
 
-/** Programs and their libraries, read-only. */
+/** Shows programs and their libraries, read-only. */
 export function systemFolderMounts(): string[] {
   return ['/usr', ...systemFolders].flatMap((path) => shown(path, '--ro-bind-try'));
 }
 
-/** Determined once: checking two dozen places takes 0.3 ms, and they do not move. */
+/** The mounts are determined once: checking two dozen places takes 0.3 ms, and they do not move. */
 let systemMounts: readonly string[] | undefined;
 
 /** bwrap's own /dev contains only harmless devices. */
@@ -147,7 +147,7 @@ function etcMounts(names: readonly string[]): string[] {
   return [...foldersAbove(present), ...present.flatMap((path) => shown(path, '--ro-bind-try'))];
 }
 
-/** A folder comes before everything in it. */
+/** Mounts the grants. A folder comes before everything in it. */
 function grantMounts({ grants }: HostView): string[] {
   const binds = { read: '--ro-bind', write: '--bind' } as const;
   const sorted = grants.toSorted((a, b) => a.path.length - b.path.length);
@@ -165,7 +165,7 @@ function shown(path: string, bind: string): string[] {
   return isLinkToSystem ? ['--symlink', target, path] : [bind, path, path];
 }
 
-/** A link's target, null for anything else, undefined when nothing is there. */
+/** Returns the target of a link, null for any other file, and undefined when nothing is there. */
 function linkOrEntry(path: string): string | null | undefined {
   try {
     return lstatSync(path).isSymbolicLink() ? readlinkSync(path) : null;

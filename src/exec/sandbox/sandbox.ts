@@ -13,7 +13,9 @@ export type SandboxSpec = HostView & {
   /** The user of the host that the job names. */
   readonly runAs: RunAs | null;
   readonly snapshotDir: string;
-  /** Other users must be able to enter it: bwrap changes into it without the capability to override that. */
+  /**
+   * Other users must be able to enter this folder: bwrap changes into it without the capability to override its mode.
+   */
   readonly workspaceDir: string;
   readonly inDir: string;
   readonly outDir: string;
@@ -40,7 +42,8 @@ export function sandboxOptions(spec: SandboxSpec): string[] {
   return [
     ...namespaces(spec.profile, spec.network),
     ...(hasFilter(spec.profile) ? ['--seccomp', String(spec.filterFd)] : []),
-    // The filter refuses it as well. bwrap cannot do this when it makes no user namespace.
+    // Refuses further user namespaces, as the filter does, too. bwrap cannot do this when it makes no user namespace
+    // itself.
     ...(hasFilter(spec.profile) && !isServerRoot ? ['--disable-userns'] : []),
     ...(spec.blockFd === null ? [] : ['--block-fd', String(spec.blockFd)]),
     ...capabilities(spec),
@@ -158,7 +161,7 @@ function ownMounts({ snapshotDir, workspaceDir, inDir, outDir, secretFds, argv, 
     // The folder belongs to the job's own user if the server is not root. Otherwise it belongs to root, and the files
     // still change their owner.
     secretFds.length > 0 && !isServerRoot ? ['--remount-ro', secretsDir] : [],
-    // Without this, files that a job writes elsewhere would seem to be kept.
+    // If the root were writable, files that a job writes elsewhere would seem to be kept.
     ['--remount-ro', '/'],
   ].flat();
 }
@@ -166,7 +169,7 @@ function ownMounts({ snapshotDir, workspaceDir, inDir, outDir, secretFds, argv, 
 function capabilities({ profile, runAs, secretFds }: SandboxSpec): string[] {
   if (!isServerRoot) return ['--cap-drop', 'ALL'];
   if (!changesUser(profile, runAs)) return ['--cap-add', 'ALL'];
-  // Needed to become another user, and dropped with the change.
+  // These capabilities are needed to become another user, and dropped with the change.
   const kept = ['CAP_SETUID', 'CAP_SETGID', 'CAP_SETPCAP', ...(secretFds.length > 0 ? ['CAP_CHOWN'] : [])];
   return ['--cap-drop', 'ALL', ...kept.flatMap((name) => ['--cap-add', name])];
 }

@@ -8,7 +8,7 @@ type Numbers = Readonly<Record<Architecture, number | null>>;
 /** The newest call in the headers that this table was made from, Linux 6.12. Later calls have not been reviewed. */
 export const newestCall = 462;
 
-/** No script needs these. */
+/** The calls that no script needs. */
 export const refusedCalls = {
   // Other processes: their memory, registers and descriptors.
   ptrace: { x64: 101, arm64: 117 },
@@ -28,10 +28,10 @@ export const refusedCalls = {
   move_mount: { x64: 429, arm64: 429 },
   open_tree: { x64: 428, arm64: 428 },
   mount_setattr: { x64: 442, arm64: 442 },
-  // Files by handle, past every mount.
+  // Opening files by handle, which passes by every mount.
   name_to_handle_at: { x64: 303, arm64: 264 },
   open_by_handle_at: { x64: 304, arm64: 265 },
-  // Namespaces of others. New ones: `unshare` and `clone` below.
+  // Entering namespaces of others. New namespaces are made by `unshare` and `clone`, below.
   setns: { x64: 308, arm64: 268 },
   // Large attack surfaces of the kernel.
   bpf: { x64: 321, arm64: 280 },
@@ -45,7 +45,7 @@ export const refusedCalls = {
   keyctl: { x64: 250, arm64: 219 },
   add_key: { x64: 248, arm64: 217 },
   request_key: { x64: 249, arm64: 218 },
-  // The machine.
+  // The machine itself.
   kexec_load: { x64: 246, arm64: 104 },
   kexec_file_load: { x64: 320, arm64: 294 },
   init_module: { x64: 175, arm64: 105 },

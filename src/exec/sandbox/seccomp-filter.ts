@@ -6,7 +6,7 @@ import { type Architecture, newestCall, refusedCalls, weighedCalls } from './sec
 /** Shown on each run. It changes with the program, and a test checks that. */
 export const seccompVersion = 1;
 
-/** undefined when there is no table of calls for this machine, so it has no secure profile. */
+/** Returns undefined when there is no table of calls for this machine, so it has no secure profile. */
 export function seccompFilter(machine: string): Buffer | undefined {
   if (machine !== 'x64' && machine !== 'arm64') return undefined;
   encoded[machine] ??= encode(program(machine));

@@ -12,7 +12,7 @@ const closeTogetherMs = 5;
 const busyLooks = 3;
 /** After this many looks without a find, the watch returns. */
 const quietLooks = 4;
-/** For missed events, and for a system without free watches. */
+/** How often to look at least: an event may be missed, and the system may have no free watches. */
 const pollMs = 250;
 
 export function createSpoolAlarm(path: string) {

@@ -10,7 +10,10 @@ import { cutBefore } from './spool-cut.ts';
 
 export type SpoolFollower = ReturnType<typeof followSpool>;
 
-/** Reading continues at another place: the file was truncated or has a hole, or reading was too far behind. */
+/**
+ * Reading continues at another place, because the file was truncated or has a hole, or because reading was too far
+ * behind.
+ */
 export type SpoolJump = {
   readonly cause: 'truncated' | 'hole' | 'behind';
   readonly fromOffset: number;
@@ -77,7 +80,7 @@ export function followSpool(o: SpoolOptions) {
       alarm.ring();
       return done;
     },
-    /** No `onBytes` begins after this. */
+    /** Stops reading. `onBytes` is not called after this. */
     close(): void {
       isClosed = true;
       reader.stop();
@@ -91,7 +94,7 @@ export function followSpool(o: SpoolOptions) {
 function createSpoolReader(o: SpoolOptions) {
   let fd: number | undefined;
   let offset = o.offset;
-  // Grows with the amount written at a time: most jobs write little, and many run at once.
+  // The buffer grows with the amount written at a time: most jobs write little, and many run at once.
   let buffer = Buffer.allocUnsafeSlow(firstBufferBytes);
   /** Bytes before `offset` that wait for their newline, at the beginning of `buffer`. */
   let pendingBytes = 0;
@@ -206,7 +209,7 @@ const blockBytes = 4096;
 function createPuncher(path: string): (endOffset: number, isDiskFull?: boolean) => void {
   let freedBytes = 0;
   let isBusy = false;
-  /** What a full disk asked for meanwhile. */
+  /** The discard that a full disk has asked for while another one was under way. */
   let urgentEnd: number | undefined;
   return function discard(endOffset, isDiskFull = false) {
     const length = Math.floor((endOffset - freedBytes) / blockBytes) * blockBytes;
@@ -216,7 +219,7 @@ function createPuncher(path: string): (endOffset: number, isDiskFull?: boolean) 
     const range = ['--offset', String(freedBytes), '--length', String(length)];
     execFile('fallocate', ['--punch-hole', '--keep-size', ...range, path], (error) => {
       freedBytes += length;
-      // After one failure it would always fail.
+      // If it has failed once, it would always fail.
       isBusy = error !== null;
       if (urgentEnd === undefined || isBusy) return;
       discard(urgentEnd, true);

@@ -97,7 +97,7 @@ export function startAttempt(o: AttemptOptions) {
     gone,
     /** Resolves when all output is in the log. An internal error counts as a failure. Never settles after `detach`. */
     outcome: follow().catch(giveUp).finally(markGone),
-    /** Ends the attempt as the job's `cancel` says. False when it has ended or is already being ended. */
+    /** Ends the attempt as the job's `cancel` says. Returns false when it has ended or is already being ended. */
     interrupt(why: Interruption): boolean {
       if (interruption || hasEnded || isDetached) return false;
       interruption = why;
