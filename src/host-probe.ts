@@ -1,5 +1,5 @@
-// Probes the host: what can it enforce? The probes are processes of their own, so a server starts them before it loads
-// the rest of its code.
+// Probes what the host can enforce. The probes are processes of their own, so a server starts them before it loads the
+// rest of its code.
 
 import type { Config } from './config/config.ts';
 import type { HostCheck } from './domain/host-check.ts';
@@ -9,13 +9,13 @@ import { checkHost } from './exec/host/host-checks.ts';
 
 export type HostProbe = {
   readonly capabilities: Promise<Capabilities>;
-  /** Checks once, when first asked: most servers are never asked. */
+  /** Checks once, when somebody asks for the first time: most servers are never asked. */
   readonly checks: () => Promise<readonly HostCheck[]>;
 };
 
 export function startHostProbe({ security, auth }: Config): HostProbe {
   const capabilities = probeHost();
-  // A probe may fail before anybody awaits it. The error then waits for them.
+  // A probe may fail before anybody awaits it. The error then waits until somebody does.
   capabilities.catch(() => undefined);
   let checks: Promise<readonly HostCheck[]> | undefined;
   return { capabilities, checks: () => (checks ??= checkHost(capabilities, security, auth)) };

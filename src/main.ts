@@ -65,12 +65,12 @@ const devToken = 'dev-token';
 
 export type RunningServer = {
   readonly url: string;
-  /** SHA-256 of the certificate that the server shows now; null: plain HTTP. */
+  /** SHA-256 of the certificate that the server shows now; null for plain HTTP. */
   readonly certificate: () => string | null;
   readonly cliToken: string;
   /** Pending runs then wait for the next start; running ones continue. */
   readonly startNoRuns: () => void;
-  /** In an instance that starts only some runs: start this one too, if it is pending. */
+  /** Starts this run as well, if it is pending, in an instance that starts only some runs. */
   readonly attend: (runId: string) => void;
   /** Resolves when another process has taken the data dir from this one. */
   readonly lost: Promise<OwnerInfo>;
@@ -90,7 +90,7 @@ export type Ephemeral = {
   readonly trial?: { readonly hides: readonly string[] };
 };
 
-/** What the functions below share while a server starts. */
+/** The parts that the functions below share while a server starts. */
 type Start = {
   readonly config: Config;
   readonly ephemeral: Ephemeral | undefined;
@@ -251,7 +251,10 @@ function openHost({ config, onStop }: Start) {
   return { forkServer, limitHost };
 }
 
-/** A run or a check that outlived the last server may call the API before it is resumed or ended. */
+/**
+ * Registers what an earlier server has left running. Such a run or check may call the API before it is resumed or
+ * ended.
+ */
 async function enterLeft(
   runCallers: RunCallers,
   { store, ownerId, runsDir }: { readonly store: Store; readonly ownerId: string; readonly runsDir: string },
@@ -327,7 +330,8 @@ async function openEngine(
   onStop('the engine', () => engine.close());
   if (ephemeral) {
     onStop('the runs of a data dir that is gone', async () => {
-      // No command would find them. Those of a server continue, because its operator may put the database back.
+      // Ends the processes of a command's runs, because no command would find them again. The runs of a server
+      // continue, because its operator may put the database back.
       if (!existsSync(config.persistence.dbPath)) await engine.kill();
     });
   }
@@ -434,12 +438,15 @@ function openMcpOf(
   };
 }
 
-/** Nobody else needs the time or the disk: takes all of both. */
+/** Removes at full speed, because nobody else needs the time or the disk. */
 function atFullSpeed(retention: Retention): Retention {
   return { ...retention, collect: ({ forMs }) => retention.collect({ forMs, share: 1, keptFreeBytes: 0 }) };
 }
 
-/** Its message says enough. The stack of any other error is for the report of a bug. */
+/**
+ * Whether the error comes from the host. The message of such an error says enough; the stack of any other error is
+ * needed to report a bug.
+ */
 function isOfHost(error: unknown): boolean {
   return isStorageError(error) || (error instanceof Error && 'errno' in error);
 }

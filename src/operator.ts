@@ -89,7 +89,7 @@ async function examineJobs(config: Config): Promise<HostCheck[]> {
 
 type ServedSource = { readonly name: string; readonly path?: string; readonly is_missing: boolean };
 
-/** A server without one of these folders runs, and finds its jobs once the folder is there. */
+/** If one of these folders is missing, a server still runs, and finds the jobs once the folder is there. */
 function examineSources({ sources }: Config, served: readonly ServedSource[] | undefined): HostCheck[] {
   const found = served ?? sources.map(({ name, path }) => ({ name, path, is_missing: !isFolder(path) }));
   const unserved = sources.filter(({ name }) => !found.some((one) => one.name === name));

@@ -19,7 +19,7 @@ export type JobsReader = {
   readonly list: (query: QueryOf<'listJobs'>) => Frozen<AnswerOf<'listJobs'>>;
   /** @throws Problem job-not-found, job-invalid */
   readonly get: (id: string) => Promise<Frozen<AnswerOf<'getJob'>>>;
-  /** The arguments in `get`, without its cost. @throws Problem job-not-found, job-invalid */
+  /** Returns the same arguments as `get`, at a lower cost. @throws Problem job-not-found, job-invalid */
   readonly argspec: (id: string) => Frozen<AnswerOf<'getJob'>>['args'];
 };
 
@@ -56,7 +56,7 @@ export async function withCatalog<T>(config: Config, work: (catalog: Catalog) =>
 export type JobsWithTests = {
   readonly jobs: readonly {
     readonly definition: JobDefinition;
-    /** undefined: the job has no tests. */
+    /** undefined if the job has no tests. */
     readonly tests: Awaited<ReturnType<typeof readJobTests>>;
   }[];
   readonly invalid: readonly InvalidJob[];
@@ -79,7 +79,7 @@ async function testsOf(catalog: Catalog, isAskedFor: (id: string) => boolean): P
 
 type Located = { readonly source: string } & ({ readonly id: string } | { readonly error: string });
 
-/** Finds the job in a folder, by the configured sources. undefined: no source contains the folder. */
+/** Finds the job in a folder, by the configured sources. Returns undefined if no source contains the folder. */
 export async function locateJob(config: Config, dir: string): Promise<Located | undefined> {
   const real = await realpath(dir);
   const roots = new Map<string, string>();

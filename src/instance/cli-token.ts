@@ -18,7 +18,7 @@ export function writeCliToken(dataDir: string): string {
   return token;
 }
 
-/** undefined when there is no token, or this user cannot read it. */
+/** Returns undefined when there is no token, or this user cannot read it. */
 export function readCliToken(dataDir: string): string | undefined {
   try {
     return readFileSync(fileIn(dataDir), 'utf8').trim();
@@ -28,7 +28,7 @@ export function readCliToken(dataDir: string): string | undefined {
   }
 }
 
-/** If another process owns the data dir by now, its token stays. */
+/** If another process owns the data dir by now, the file has its token and stays. */
 export function removeCliToken(dataDir: string, token: string): void {
   if (readCliToken(dataDir) === token) rmSync(fileIn(dataDir), { force: true });
 }

@@ -26,7 +26,10 @@ export async function openDataDir(dataDir: string, ownFile: string, warn: (messa
   }
 }
 
-/** Changes nothing. @throws StartError where openDataDir refuses the folder, also when it does not exist */
+/**
+ * Checks the folder without changing anything.
+ * @throws StartError where openDataDir refuses the folder, or when it does not exist
+ */
 export async function assertUsable(dataDir: string, ownFile: string): Promise<Stats> {
   try {
     const stats = await stat(dataDir);
@@ -53,7 +56,7 @@ function explained(error: unknown, dataDir: string): unknown {
   return code !== undefined ? unusable(dataDir, reasons[code] ?? code) : error;
 }
 
-/** A StartError if this user may not look for `file` in the data dir; undefined if it can. */
+/** Returns a StartError if this user may not look for `file` in the data dir; undefined if the user may. */
 export function findDenied(dataDir: string, file: string): StartError | undefined {
   try {
     statSync(file);
@@ -76,10 +79,10 @@ function whyDenied(dataDir: string): string {
   }
 }
 
-/** Changes nothing. A StartError if no start could create the data dir, which does not exist. */
+/** Changes nothing. Returns a StartError if the data dir does not exist and no start could create it. */
 export async function findUncreatable(dataDir: string): Promise<unknown> {
   try {
-    // The slash makes a file an error.
+    // With a slash at the end, a path that leads to a file is an error.
     await access(`${nearestFolder(dataDir)}/`, constants.W_OK | constants.X_OK);
   } catch (error) {
     return explained(error, dataDir);
@@ -87,7 +90,7 @@ export async function findUncreatable(dataDir: string): Promise<unknown> {
   return undefined;
 }
 
-/** The folder in which the first new one would be created. */
+/** The folder in which the first new folder would be created. */
 function nearestFolder(path: string): string {
   const folder = dirname(path);
   return existsSync(folder) ? folder : nearestFolder(folder);
@@ -112,7 +115,8 @@ export function assertAskable(dataDir: string): void {
 }
 
 /**
- * Does not mind what is missing. A container makes a folder of a file that it should mount and does not find.
+ * Accepts folders and files that are missing. A container makes a folder of a file that it should mount and does not
+ * find.
  * @throws StartError if something else is where flwd keeps its folders or its database
  */
 export function assertKinds(folders: readonly string[], database: string): void {

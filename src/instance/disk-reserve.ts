@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { freeBytesOf, lackOfRoom } from '../lib/files/disk-room.ts';
 
 const reserveBytes = 4 * 2 ** 20;
-/** Kept for the command that deletes. */
+/** This part is kept for the command that deletes. */
 const keptBytes = 2 * 2 ** 20;
 const lentBytes = 512 * 1024;
 const pieceBytes = 256 * 1024;
@@ -53,7 +53,7 @@ export async function lendRoom(dataDir: string): Promise<(() => Promise<void>) |
   return () => keepReserve(dataDir);
 }
 
-/** False when only the part for the command that deletes is left. */
+/** Returns false when only the part for the command that deletes is left. */
 async function lendPart(dataDir: string): Promise<boolean> {
   const hasBytes = await sizeOf(pathIn(dataDir));
   if (hasBytes - lentBytes < keptBytes) return false;
@@ -71,7 +71,7 @@ export function createRoomLender(dataDir: string) {
     async lend(): Promise<void> {
       if (isScarce() && (await lendPart(dataDir))) hasLent = true;
     },
-    /** Does nothing while there is little room. */
+    /** Creates the reserve again, unless there is little room. */
     async takeBack(): Promise<void> {
       if (!hasLent || isScarce()) return;
       hasLent = false;

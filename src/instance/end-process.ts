@@ -17,7 +17,10 @@ export function endProcess(code: number): never {
   process.exit(code);
 }
 
-/** Others may share a pipe, and would get EAGAIN while it is full. Node does this only under a private name. */
+/**
+ * Makes output block. It must not stay non-blocking, because others may share the pipe and would get EAGAIN while it is
+ * full. Node does this only under a private name.
+ */
 function makeBlocking(stream: NodeJS.WriteStream): void {
   const { _handle: handle }: { _handle?: { setBlocking?: (isBlocking: boolean) => void } | null } = Object(stream);
   handle?.setBlocking?.(true);

@@ -13,7 +13,7 @@ export function openOwnerId(dataDir: string): string {
   return readOwnerId(dataDir) ?? makeOwnerId(dataDir);
 }
 
-/** undefined when no server has started on this folder yet. */
+/** Returns undefined when no server has started on this folder yet. */
 export function readOwnerId(dataDir: string): string | undefined {
   let fd: number;
   try {

@@ -16,9 +16,9 @@ export type OwnerInfo = {
   readonly url: string | null;
   /** SHA-256 of its certificate, when it speaks HTTPS. */
   readonly certificate?: string | null;
-  /** A command without a server, which owns the data dir until the command ends. */
+  /** True for a command without a server, which owns the data dir until the command ends. */
   readonly isEphemeral?: boolean;
-  /** A server has asked such a command for the data dir, and the command is handing it over. */
+  /** True if a server has asked such a command for the data dir and the command is handing it over. */
   readonly makesWay?: boolean;
 };
 
@@ -48,7 +48,7 @@ export const lockFile = 'flwd.lock';
 const socketFile = 'flwd.sock';
 /** sun_path holds 108 bytes including its NUL on Linux, 104 on macOS (unix(7), unix(4)). */
 const maxSocketPathBytes = 103;
-/** How long an answer may take, in steps. */
+/** How long an answer may take: so many steps of so many milliseconds. */
 const answerSteps = 20;
 const answerStepMs = 100;
 /** Two processes that start at once can refuse each other for a moment. The one that tries again wins. */
@@ -128,17 +128,17 @@ export async function acquireOwnership(
   }
 }
 
-/** Without opening the lock, which would drop it. */
+/** This does not open the lock, because that would drop it. */
 function leaveSign(dataDir: string): void {
   const now = systemClock.now() / 1_000;
-  // The check of each second reports a folder that is gone or cannot be written.
+  // The check that runs each second reports a folder that is gone or cannot be written.
   utimes(join(dataDir, lockFile), now, now, () => {});
 }
 
 /** When a server last left a sign of life, to the minute; undefined if no server has since the lock was made. */
 export function lastSignAtMs(dataDir: string): number | undefined {
   const stats = statSync(join(dataDir, lockFile), { throwIfNoEntry: false });
-  // A command may have made the lock, or a restore.
+  // A command or a restore may have made the lock.
   return stats && stats.mtimeMs !== stats.birthtimeMs ? stats.mtimeMs : undefined;
 }
 
@@ -259,7 +259,7 @@ async function answerAskers(dataDir: string, { info, onYield, onAttend }: Answer
   const address = socketAddress(dataDir);
   const server = createServer((asker) => {
     asker.on('error', () => asker.destroy());
-    // Whatever it still sends: an asker must not keep the owner from ending.
+    // The connection ends even if the other side still sends: it must not keep the owner from ending.
     const timer = afterSteps(() => asker.destroy());
     asker.on('close', () => clearInterval(timer));
     asker.once('data', (chunk) => {
@@ -270,7 +270,7 @@ async function answerAskers(dataDir: string, { info, onYield, onAttend }: Answer
     asker.end(`${JSON.stringify(info())}\n`);
   });
   await new Promise<void>((resolve, reject) => {
-    // Stays attached: a failing accept(2) (EMFILE) is an error event, too.
+    // The listener stays attached, because a failing accept(2) (EMFILE) is an error event, too.
     server.on('error', reject);
     server.listen(address.path, resolve);
   });
@@ -283,20 +283,20 @@ async function answerAskers(dataDir: string, { info, onYield, onAttend }: Answer
 const yieldWord = 'yield';
 const attendWord = 'attend';
 
-/** null when no owner answers. @throws StartError when another user could answer in its place */
+/** Returns null when no owner answers. @throws StartError when another user could answer in its place */
 export async function findOwner(dataDir: string): Promise<OwnerInfo | null> {
   return (await askOwner(dataDir, '')).owner;
 }
 
-/** Whether a server has the data dir, and not only a command. A busy one that does not answer counts. */
+/** Whether a server has the data dir, and not only a command. A busy owner that does not answer counts as a server. */
 export async function isServed(dataDir: string): Promise<boolean> {
   const { isThere, owner } = await askOwner(dataDir, '');
   return isThere && owner?.isEphemeral !== true;
 }
 
 /**
- * False when it has ended. Then its address may belong to someone else by now. A busy owner that does not answer is
- * still the owner.
+ * Returns false when it has ended. Then its address may belong to someone else by now. A busy owner that does not
+ * answer is still the owner.
  */
 export async function isStillOwner(dataDir: string, { pid, url }: OwnerInfo): Promise<boolean> {
   const { isThere, owner } = await askOwner(dataDir, '');

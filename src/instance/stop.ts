@@ -3,9 +3,12 @@
 import type { Logger } from '../lib/logger.ts';
 import { endProcess } from './end-process.ts';
 
-/** A part that takes longer is named in the log. */
+/** The log names a part that takes longer than this to close. */
 const namedAfterMs = 3_000;
-/** systemd waits 15 s (packaging/flwd.service), a part of which the server spends before it closes its parts. */
+/**
+ * How long all parts may take. systemd waits 15 s (packaging/flwd.service), and the server needs some of that before it
+ * closes its parts.
+ */
 const mostMs = 12_000;
 /** The exit code for a bug. */
 const bug = 70;

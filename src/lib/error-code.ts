@@ -1,6 +1,6 @@
-// The code of a system error, e.g. `ENOENT`.
+// Reads the code of a system error, such as `ENOENT`.
 
-/** undefined when the error is not a system error. */
+/** Returns undefined when the error is not a system error. */
 export function errorCode(error: unknown): string | undefined {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
 }

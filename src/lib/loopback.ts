@@ -2,7 +2,7 @@
 
 import { isIP } from 'node:net';
 
-/** An address, or `localhost`. */
+/** @param host an address, or `localhost` */
 export function isLoopback(host: string): boolean {
   const address = host.replace(/^::ffff:(?=\d+\.)/i, '');
   return address === 'localhost' || address === '::1' || (isIP(address) === 4 && address.startsWith('127.'));

@@ -1,4 +1,4 @@
-// Text that others wrote, without what a person would not see, and cut to a length.
+// Cuts text that others wrote to a length, and removes what a person would not see.
 
 import { stripVTControlCharacters } from 'node:util';
 
@@ -10,7 +10,8 @@ const escapeCharacter = '\u001b';
 
 /** Keeps line feeds and tabs. */
 export function plainText(text: string): string {
-  // Without the terminal's sequences first: the rest of one, such as an address, would stay as text.
+  // The sequences for terminals are removed first: otherwise the rest of a sequence, such as an address, would stay as
+  // text.
   const plain = stripVTControlCharacters(text.toWellFormed()).replaceAll(/\r\n?/g, '\n');
   return plain.replaceAll(invisible, shownFor);
 }
@@ -22,7 +23,10 @@ function shownFor(found: string): string {
   return isAlone || found === '\u007f' ? sign : '';
 }
 
-/** For characters of 16 bits: 1 is visible, 2 is not, 0 was not asked for yet. A property of Unicode takes 50 ns. */
+/**
+ * Remembers the answers for characters of 16 bits: 1 is visible, 2 is invisible, 0 is not known yet. Asking for a
+ * property of Unicode takes 50 ns.
+ */
 const known = new Uint8Array(0x10000);
 
 /** Whether a reader does not see the character, and it neither ends a line nor indents it. */
@@ -39,7 +43,7 @@ export function oneLine(text: string, mostChars: number): string {
   return cutText(plainText(text).replaceAll(/\s+/g, ' ').trim(), mostChars);
 }
 
-/** A line of a log, with its indentation and the gaps between its columns. */
+/** Cleans a line of a log. Its indentation and the gaps between its columns stay. */
 export function logLine(text: string, mostChars: number): string {
   return cutText(plainText(text).replaceAll('\n', ' ').trimEnd(), mostChars);
 }

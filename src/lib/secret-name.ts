@@ -6,18 +6,18 @@
 const secretWord =
   /^(?:auth|oauth|authorization|bearer|jwt|pin|otp|totp|psk|pat|sas|cookies?|creds?|key|keys|webhooks?)$|(?:pass|pwd|pw|psw|password|passwd|passcode|passphrase|passkey|secret|token|credential|dsn|connstr)s?$/;
 const ordinaryWord = /^(?:by|com|encom|multi|one|over|single|sur|tres|two|under)pass$/;
-/** `APIKEY`, but not every word with this ending, such as `monkey`. */
+/** Matches `APIKEY`, but not every word with this ending, such as `monkey`. */
 const secretKey =
   /(?:^|_)(?:access|account|admin|aes|api|app|auth|client|deploy|encryption|gpg|hmac|license|master|pgp|priv|private|root|rsa|secret|service|session|shared|signing|ssh|ssl|storage|tls)keys?$/;
-/** Mean a secret anywhere in a name: `GITHUB_TOKEN_CI`, `SECRET_KEY_BASE`. */
+/** These words mean a secret anywhere in a name: `GITHUB_TOKEN_CI`, `SECRET_KEY_BASE`. */
 const strongWord = /(?:password|passwd|passcode|passphrase|secret|token|credential)s?$/;
 /** Names that look like secrets but are not, such as `sort_key` and `max_tokens`. */
 const harmlessBefore =
   /(?:^|_)(?:cache|column|config|dict|field|foreign|group|hash|index|join|json|label|lookup|map|metadata|object|order|partition|primary|pub|public|range|registry|routing|row|search|sort|tag|unique)_keys?$|^(?:avg|count|max|min|n|num|total)_(?:keys|tokens?)$/;
-/** Facts about a secret, which are not the secret: `password_file`, `token_count`. */
+/** Names of facts about a secret, which are not the secret itself: `password_file`, `token_count`. */
 const aboutSecret =
   /^(?:age|alg|algorithm|arn|audience|backend|bits|bytes|charset|column|count|counter|days|dir|directory|disabled|enabled|endpoint|env|expires|expiration|expiry|field|file|files|folder|format|header|hint|host|hours|interval|issuer|kind|label|length|lifetime|limit|max|method|min|minutes|mode|name|names|param|path|policy|port|prefix|prompt|provider|region|required|rotation|scheme|scope|scopes|seconds|server|service|size|store|suffix|template|timeout|ttl|type|uri|url|usage|user|username|version)$/;
-/** A URL that contains a user and password, or that gives access to everyone who knows it. */
+/** Matches the name of a URL that contains a user and password, or that gives access to everyone who knows it. */
 const openAddress =
   /(?:^|_)(?:amqps?|broker|celery|clickhouse|conn|connection|couchdb|database|databases|db|elastic|elasticsearch|hook|influx|influxdb|jdbc|kafka|ldap|mail|mariadb|memcached|mongo|mongodb|mqtt|mssql|mysql|nats|oracle|pg|postgres|postgresql|presigned|rabbitmq|redis|sas|sentry|signed|slack|smtp|sql|webhook)_?(?:[a-z]+_)?(?:string|str|url|uri)$/;
 
@@ -37,7 +37,7 @@ export function isSecretName(name: string): boolean {
   return !aboutSecret.test(last) && words.some((word) => strongWord.test(word));
 }
 
-/** Text that is a secret whatever its name: a URL with a password in it. */
+/** Whether the text is a secret whatever its name, because it is a URL with a password in it. */
 export function holdsPassword(text: string): boolean {
   return /:\/\/[^\s/:@]*:[^\s/@]+@/.test(text);
 }

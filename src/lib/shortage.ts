@@ -1,5 +1,5 @@
-// A temporary shortage of the host: disk space, file descriptors or memory. Work that fails because of it would
-// otherwise succeed, so flwd waits and retries it.
+// Recognizes a temporary shortage of the host: disk space, file descriptors or memory. Work that fails because of a
+// shortage would otherwise succeed, so flwd waits and retries it.
 
 import { setTimeout as delay } from 'node:timers/promises';
 import { errorCode } from './error-code.ts';
@@ -27,18 +27,18 @@ export function isUnreadable(error: unknown): boolean {
   return errorCode(error) === 'EIO' && !(error instanceof Error && 'syscall' in error && error.syscall === 'write');
 }
 
-/** What the host lacks, in words; undefined when the error has another cause. */
+/** Says what the host lacks; undefined when the error has another cause. */
 export function shortageIn(error: unknown): string | undefined {
   const code = errorCode(error) ?? '';
   return Object.hasOwn(shortages, code) ? shortages[code] : undefined;
 }
 
-/** Only disk space. */
+/** Whether the host lacks disk space. */
 export function isDiskFull(error: unknown): boolean {
   return ['EDQUOT', 'ENOSPC'].includes(errorCode(error) ?? '');
 }
 
-/** File descriptors or memory, which become free again by themselves. */
+/** Whether the host lacks file descriptors or memory, which become free again by themselves. */
 export function isHostShort(error: unknown): boolean {
   return ['EMFILE', 'ENFILE', 'ENOMEM'].includes(errorCode(error) ?? '');
 }

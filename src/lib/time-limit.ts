@@ -6,7 +6,10 @@ import { type Context, createContext, Script } from 'node:vm';
 const script = new Script('work()');
 let sandbox: Context | undefined;
 
-/** The clock also runs while other processes have the CPU, so one timeout does not prove that the function is slow. */
+/**
+ * How often the work is tried. The clock also runs while other processes have the CPU, so one timeout does not prove
+ * that the function is slow.
+ */
 const turns = 3;
 
 /** May run `work` again from the beginning. Costs 0.2 ms. @throws TimeLimitPassed, and errors of `work` */
@@ -23,7 +26,7 @@ export function withinTime<T>(limitMs: number, work: () => T): T {
 
 export class TimeLimitPassed extends Error {}
 
-/** Undefined when the time was over. */
+/** undefined when the time was over. */
 function runOnce<T>(limitMs: number, work: () => T): { readonly value: T } | undefined {
   let result: { readonly value: T } | undefined;
   sandbox ??= createContext({});

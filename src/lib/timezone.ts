@@ -17,7 +17,7 @@ export function hostTimezone(): string {
     const [, zone] = /\/zoneinfo\/(?:posix\/|right\/)?(.+)$/.exec(readlinkSync('/etc/localtime')) ?? [];
     if (zone !== undefined) return shortened(zone);
   } catch {
-    // A copy instead of a link: Node knows its zone.
+    // /etc/localtime is a copy and not a link, so Node is asked for its zone.
   }
   return zoneOfNode();
 }

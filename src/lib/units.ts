@@ -53,7 +53,7 @@ export function formatDuration(ms: number): string {
   return text;
 }
 
-/** null stays null: no limit. */
+/** Returns null for null, which means no limit. */
 export function formatDurationOrNull(ms: number | null): string | null {
   return ms === null ? null : formatDuration(ms);
 }

@@ -1,4 +1,5 @@
-// A signal that may be raised before anyone waits for it. It is never lost, and several count as one.
+// A signal that may be raised before anyone waits for it. It is never lost. If it is raised several times, it wakes
+// once.
 
 export type WakeSignal = ReturnType<typeof createWakeSignal>;
 

@@ -7,7 +7,7 @@ import { type CronTimes, parseCron, remembering, toLocalTimestamp } from './cron
 export type Days = ReadonlySet<string>;
 
 export type DayRule = {
-  /** null: every day. */
+  /** null for every day. */
   readonly only: Days | null;
   readonly except: Days;
 };
@@ -67,7 +67,7 @@ function within(days: readonly string[]): (from: string) => string | undefined {
   };
 }
 
-/** Finds the first day that is not one of the days. Each step passes one of them, so it ends. */
+/** Finds the first day that is not one of the days. Each step passes one of the days, so the search ends. */
 function outside(days: Days): (from: string) => string {
   return (from) => {
     let day = from;

@@ -9,10 +9,10 @@ export type ClockChange = { readonly atMs: number; readonly text: string };
 
 type Terms = { readonly cron: string; readonly timezone: string };
 
-/** By pattern, time zone and change: working one out takes about a millisecond. */
+/** The effects that were worked out, by pattern, time zone and change: each takes about a millisecond. */
 const effects = new LRUCache<string, { readonly change: ClockChange | null }>({ max: 2_000 });
 
-/** null: the clocks do not change within a year, or the change does not touch the schedule. */
+/** Returns null if the clocks do not change within a year, or if the change does not affect the schedule. */
 export function nextClockChange(terms: Terms, afterMs: number): ClockChange | null {
   const atMs = nextOffsetChange(terms.timezone, afterMs);
   if (atMs === undefined) return null;
@@ -24,7 +24,7 @@ export function nextClockChange(terms: Terms, afterMs: number): ClockChange | nu
 
 function changeAt(atMs: number, { cron, timezone }: Terms): ClockChange | null {
   const times = parseCron(cron, timezone);
-  // A pattern as the wall clock shows it, without any change.
+  // The times of a pattern as the wall clock shows them, without any change.
   const onTheWall = parseCron(cron, 'UTC');
   if ('problem' in times || 'problem' in onTheWall) return null;
   const beforeMs = atMs + offsetMs(atMs - minuteMs, timezone);
@@ -50,7 +50,7 @@ function changeAt(atMs: number, { cron, timezone }: Terms): ClockChange | null {
   return { atMs, text: `Clocks go back on ${day}: ${what} comes twice, and ${runs}.` };
 }
 
-/** At most this many times are looked at: enough to tell one from several. */
+/** The most times that are looked at: enough to tell one time from several. */
 const enough = 2;
 
 function between(times: { readonly next: (afterMs: number) => number | null }, fromMs: number, toMs: number): number[] {
@@ -68,7 +68,7 @@ const minuteMs = 60_000;
 const dayMs = 86_400_000;
 const searchDays = 366;
 
-/** By time zone and day: a search of a year takes 2 ms. */
+/** The changes that were found, by time zone and day: a search of a year takes 2 ms. */
 const changes = new LRUCache<string, { readonly atMs: number | undefined }>({ max: 100 });
 
 /** The first instant within a year at which the offset from UTC changes; undefined if it does not. */

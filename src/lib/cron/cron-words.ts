@@ -51,7 +51,7 @@ function described(pattern: string): string {
   try {
     return cronstrue.toString(pattern, { use24HourTimeFormat: true });
   } catch {
-    // croner accepts a little more than cronstrue, such as `1+1`.
+    // cronstrue does not know every pattern that croner accepts, such as `1+1`.
     return pattern;
   }
 }
@@ -63,7 +63,7 @@ function withDayFirst(said: string): string {
   if (days === undefined) return `Every day at ${times}`;
   const [, day, month] = /^on day (\d+) of each month, only in (\w+)$/.exec(days) ?? [];
   if (day !== undefined) return `Every year on ${day} ${month} at ${times}`;
-  // Several conditions are clearer after the time.
+  // If there are several conditions, they are clearer after the time.
   if (days.includes(', ')) return said;
   return `${capitalized(days.replace(/^only on /, 'every '))} at ${times}`;
 }

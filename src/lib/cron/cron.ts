@@ -8,11 +8,11 @@ import { startWords } from './start-words.ts';
 export type CronTimes = {
   /** The first instant after `afterMs`; null when the pattern never fires again. */
   readonly next: (afterMs: number) => number | null;
-  /** It has a single time, which is a start, so it is never late. */
+  /** True if the only time is a start of the server or the host, so it is never late. */
   readonly isStart?: true;
 };
 
-/** Any instant works; from this one, the next February 29 is near. */
+/** The instant from which a pattern is tried. Any instant works, but from this one the next February 29 is near. */
 const referenceMs = Date.UTC(2024, 0, 1);
 const measuredGaps = 100;
 const rules = { fixedTimeRule: 'no-wildcard', paused: true } as const;
@@ -69,10 +69,10 @@ function firesWithinACycle(pattern: string, timezone: string): boolean {
   return cycle.nextRun(new Date(referenceMs)) !== null;
 }
 
-/** More than a pattern that is not frequent has in a day. */
+/** How many times are remembered: more than a pattern that is not frequent has in a day. */
 const rememberedTimes = 32;
 
-/** Remembers the last times: between `fromMs` and `atMs` the pattern does not fire. */
+/** Remembers the times that were found last. Between `fromMs` and `atMs` the pattern does not fire. */
 export function remembering(next: CronTimes['next']): CronTimes['next'] {
   const gaps: { readonly fromMs: number; readonly atMs: number | null }[] = [];
   return (afterMs) => {
@@ -100,7 +100,7 @@ export function shortestGapMs({ next }: CronTimes): number {
 /** A pattern is frequent if it fires this often within a day. */
 const frequentTimes = 16;
 const dayMs = 86_400_000;
-/** Computing one takes some milliseconds. */
+/** The rhythms that were computed, because each takes some milliseconds. */
 const rhythms = new LRUCache<string, { readonly isFrequent: boolean; readonly gapMs: number }>({ max: 2_000 });
 
 /** `gapMs`: the shortest time between two firings of a frequent pattern; 0 for all others. */
@@ -122,7 +122,7 @@ function firesOften({ next }: CronTimes): boolean {
   return firstMs !== null && at !== null && at - firstMs <= dayMs;
 }
 
-/** RFC 3339 with the offset in force: `2026-03-29T03:00:00+02:00`. */
+/** Formats a time in RFC 3339 with the offset that is in force at that time: `2026-03-29T03:00:00+02:00`. */
 export function toLocalTimestamp(atMs: number, timezone: string): string {
   const parts = Object.fromEntries(
     formats

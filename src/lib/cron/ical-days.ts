@@ -12,8 +12,8 @@ const dayMs = 86_400_000;
 const badRule = 'has an event whose RRULE or RDATE is not valid';
 
 /**
- * The dates of all events, as the file has them: the time zone of a schedule says when such a day is. Events that
- * repeat count up to 50 years ahead, and cancelled events do not count.
+ * Returns the dates of all events as the file has them. When such a day begins depends on the time zone of the
+ * schedule. Events that repeat count up to 50 years ahead, and cancelled events do not count.
  * @throws Error whose message says what is wrong with the file, without its path
  */
 export async function readIcalDays(path: string, nowMs: number): Promise<ReadonlySet<string>> {
@@ -42,7 +42,7 @@ function parse(text: string): ICAL.Component {
   try {
     component = ICAL.Component.fromString(text);
   } catch (error) {
-    // The library reads rules of repetition at once, and their errors are of no class of its own.
+    // The library reads the rules of repetition at once, and has no error class of its own for them.
     const isOfRule = error instanceof Error && error.name === 'Error';
     throw new Error(isOfRule ? badRule : 'is not an iCalendar file', { cause: error });
   }
@@ -61,7 +61,7 @@ function eventsOf(calendar: ICAL.Component): ICAL.Event[] {
   return events;
 }
 
-/** The library makes another date of one that does not exist. */
+/** For a date that does not exist, the library returns another date. */
 function hasTimes(component: ICAL.Component): boolean {
   const valid = (name: string): boolean => {
     const [, , , value]: readonly unknown[] = component.getFirstProperty(name)?.toJSON() ?? [];
@@ -81,8 +81,8 @@ function* occurrencesOf(event: ICAL.Event, last: Date): Generator<Occurrence> {
   const times = following(() => event.iterator());
   for (let n = 0; n <= mostDays; n++) {
     const time = following(() => times.next());
-    // The library says null, which its types do not.
-    // oxlint-disable-next-line typescript/no-unnecessary-condition -- see above
+    // The library can return null, which its types do not say. oxlint-disable-next-line
+    // typescript/no-unnecessary-condition -- see above
     if (!time || time.toJSDate() > last) return;
     const { item, startDate: start, endDate: end } = event.getOccurrenceDetails(time);
     if (isHeld(item)) yield { start, end };

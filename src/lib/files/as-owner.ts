@@ -5,7 +5,7 @@ import { statSync } from 'node:fs';
 
 export type Owner = { readonly uid: number; readonly gid: number };
 
-/** The owner of the folder; undefined unless root is about to write into a folder of another user. */
+/** The owner of the folder, if root is about to write into a folder of another user; otherwise undefined. */
 export function otherOwner(folder: string): Owner | undefined {
   const { uid, gid } = statSync(folder);
   return process.geteuid?.() === 0 && uid !== 0 ? { uid, gid } : undefined;

@@ -18,7 +18,7 @@ export function lackOfRoom(dir: string): string | null {
   return found && `${found.lack}: ${found.fix}`;
 }
 
-/** null when the file system does not say. */
+/** Returns null when the file system does not report its free space. */
 export function freeBytesOf(dir: string): number | null {
   try {
     const { blocks, bavail, bsize } = statfsSync(dir);
@@ -28,7 +28,10 @@ export function freeBytesOf(dir: string): number | null {
   }
 }
 
-/** null when there is room, or the file system does not say: btrfs counts no inodes, a tmpfs may have no limit. */
+/**
+ * Returns null when there is room, or when the file system does not report it: btrfs counts no inodes, a tmpfs may have
+ * no limit.
+ */
 export function findLackOfRoom(dir: string): Lack | null {
   try {
     // Space reserved for root does not count: jobs have other users, and ext4 keeps some of it even from root.
@@ -39,7 +42,7 @@ export function findLackOfRoom(dir: string): Lack | null {
       return { lack: `the disk has no room for more files (free inodes: ${ffree})`, fix };
     return null;
   } catch {
-    // Using the folder will show the error.
+    // The error shows up when the folder is used.
     return null;
   }
 }

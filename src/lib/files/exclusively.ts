@@ -7,7 +7,7 @@ import { asOwner, type Owner } from './as-owner.ts';
 const busy = 5;
 
 /**
- * Waits for other processes that work with the same lock file. undefined: they took longer than `waitMs`.
+ * Waits for other processes that work with the same lock file. Returns undefined if they took longer than `waitMs`.
  * @param o.owner whose folder it is, if it is another user's
  */
 export async function exclusively<T>(

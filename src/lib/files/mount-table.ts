@@ -17,13 +17,13 @@ type Mount = {
   readonly isReadOnly: boolean;
 };
 
-/** By id. */
+/** The mounts by their ids. */
 export type Mounts = ReadonlyMap<string, Mount>;
 
 /** O_PATH of open(2), for which Node has no name. It reads nothing and triggers no device or pipe. */
 export const pathOnly = 0o10_000_000;
 
-/** Empty for a process that has ended, and on a system without /proc. */
+/** Returns an empty table for a process that has ended, and on a system without /proc. */
 export function mountsOf(pid: number | 'self'): Mounts {
   let text: string;
   try {
@@ -84,13 +84,15 @@ function mountedBelow(paths: readonly string[], mounts: Mounts): Part[] {
   return [...mounts.values()].filter(({ place }) => paths.some((path) => place !== path && isBelow(place, path)));
 }
 
-/** Where a mount shows a part of its file system: the whole part, or the piece that is the mount's root. */
+/**
+ * Returns where a mount shows a part of its file system: the whole part, or the piece that is the root of the mount.
+ */
 function placeIn(mount: Mount, root: string): string | undefined {
   if (isBelow(mount.root, root)) return mount.place;
   return isBelow(root, mount.root) ? join(mount.place, root.slice(mount.root.length)) : undefined;
 }
 
-/** The topmost mount at the place: another may lie over it. */
+/** Finds the topmost mount at the place, because one mount may lie over another. */
 function idAt(path: string): string | undefined {
   let fd: number;
   try {

@@ -4,11 +4,11 @@ export type PasswdEntry = {
   readonly name: string;
   readonly uid: number;
   readonly gid: number;
-  /** null: the entry has no absolute path. */
+  /** null if the entry has no absolute path. */
   readonly home: string | null;
 };
 
-/** undefined for a line that is not an entry. */
+/** Returns undefined for a line that is not an entry. */
 export function readPasswdEntry(line: string): PasswdEntry | undefined {
   const [name = '', , uid = '', gid = '', , home = ''] = line.split(':');
   if (name === '' || !isId(uid) || !isId(gid)) return undefined;

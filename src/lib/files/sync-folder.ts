@@ -18,7 +18,7 @@ export async function syncFolder(path: string): Promise<void> {
   }
 }
 
-/** The same, for files that are created before anything else can wait. */
+/** Does the same synchronously, for files that are created before anything else can wait. */
 export function syncFolderNow(path: string): void {
   const fd = openSync(path, flags);
   try {

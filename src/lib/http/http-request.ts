@@ -9,10 +9,10 @@ type HttpAnswer =
   | { readonly kind: 'answered'; readonly status: number; readonly retryAfterMs: number | null }
   | {
       readonly kind: 'unreachable';
-      /** Describes it without the address. */
+      /** Describes the failure without the address. */
       readonly error: string;
       readonly hasTimedOut: boolean;
-      /** `mayReach` does not allow it. */
+      /** True if `mayReach` does not allow the address. */
       readonly isForbidden: boolean;
     };
 
@@ -25,7 +25,7 @@ export async function sendRequest(o: {
   readonly method: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string | Uint8Array<ArrayBuffer> | null;
-  /** By default, every address. */
+  /** By default, every address is allowed. */
   readonly mayReach?: MayReach | undefined;
   readonly nowMs: number;
   readonly timeoutMs: number;
@@ -59,13 +59,13 @@ function responseTo(
   // A connection that another request has left open was not checked.
   const guarded = mayReach && { agent: false, autoSelectFamily: true, lookup: checkedLookup(mayReach) };
   return new Promise((resolve, reject) => {
-    // Nothing looks up an address.
+    // An IP address is not looked up, so it is checked here.
     if (mayReach && isIP(host) !== 0 && !mayReach(host, host)) throw new ForbiddenAddress();
     const { request } = process.getBuiltinModule(protocol === 'https:' ? 'node:https' : 'node:http');
     const sent = request(url, { method, headers, signal, ...guarded }, resolve);
     sent.on('error', reject);
     sent.on('upgrade', (_response, socket) => socket.destroy());
-    // If the answer changes the protocol, Node emits no error, only this.
+    // If the answer changes the protocol, Node emits no error but only this event.
     sent.on('close', () => reject(new Error('the connection was closed')));
     sent.end(body ?? undefined);
   });
@@ -87,7 +87,7 @@ export function isHeaderValue(text: string): boolean {
   return /^[\t\u0020-\u007e\u0080-\u00ff]*$/.test(text);
 }
 
-/** Such as `the answer was 302, and redirects are not followed`. */
+/** Says, for example, `the answer was 302, and redirects are not followed`. */
 export function answerWords(status: number): string {
   const redirected = status >= 300 && status < 400 ? ', and redirects are not followed' : '';
   return `the answer was ${status}${redirected}`;
@@ -101,7 +101,7 @@ function parseRetryAfterMs(value: string | null, nowMs: number): number | null {
   return Number.isNaN(atMs) ? null : Math.max(0, atMs - nowMs);
 }
 
-/** Only the code: the message may contain the address. */
+/** Returns only the code, because the message may contain the address. */
 function unreachable(error: unknown): string {
   return `it cannot be reached (${errorCode(error) ?? 'no connection'})`;
 }

@@ -1,4 +1,4 @@
-// The addresses that flwd sends requests to, and its own.
+// Checks the addresses that flwd sends requests to, and its own address.
 
 /** A user and password are refused: `fetch` does not accept them, and a log could reveal them. */
 export function isHttpUrl(text: string): boolean {

@@ -6,7 +6,7 @@
 import { load } from 'js-yaml';
 
 const maxDepth = 32;
-/** `yaml` refuses longer keys, as the standard says, and a key is on one line. */
+/** The longest line. `yaml` refuses longer keys, as the standard says, and a key is on one line. */
 const longestKey = 1024;
 /** Tabs, unusual line breaks, directives, document markers, `|+`, and words that begin with `&`, `!`, `? `, `: `. */
 const corner =
