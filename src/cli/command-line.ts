@@ -3,6 +3,7 @@
 
 import { parseArgs } from 'node:util';
 import { nearest } from '../lib/nearest.ts';
+import { shellWord } from '../lib/shell-word.ts';
 import { type Command, dataDir, instance, type Option, type Options, printing } from './command.ts';
 import { commands } from './commands.ts';
 import { Refusal } from './exit-code.ts';
@@ -167,7 +168,9 @@ function readWords(command: Command, words: readonly string[]): Omit<Call, 'comm
   }
   const [extra] = operands;
   if (extra !== undefined && !command.operands)
-    throw new Refusal(`unexpected word \`${extra}\`: flwd ${command.name} takes no operands`);
+    throw new Refusal(
+      `unexpected word \`${extra}\`: flwd ${command.name} takes no operands${withOption(command, extra)}`,
+    );
   return { options, operands, argumentWords, optionsAfterJob };
 }
 
@@ -181,10 +184,24 @@ function knownOption(command: Command, name: string, written: string): Option {
   throw unknownOption(command, written);
 }
 
+/** The end of an error about a word that an option takes; empty if the command has no such option. */
+function withOption(command: Command, word: string): string {
+  const { name } = command;
+  const isFile = /\.ya?ml$/.test(word) || name.startsWith('config ');
+  const ofServe = name === 'serve' ? [/^[\d.]*:?\d+$/.test(word) ? 'bind' : 'jobs'] : [];
+  const option = [...(isFile ? ['config'] : ofServe), 'job'].find((one) => isKnown(command, one));
+  return option === undefined ? '' : `; did you mean flwd ${name} --${option} ${shellWord(word)}?`;
+}
+
 export function unknownOption(command: Command, written: string): Refusal {
   const names = command.options.map((option) => `--${option.name}`);
   if (written === `--${dataDir.name}`)
     return new Refusal(`flwd ${command.name} takes no ${written}: it does not work on an instance`);
+  const operand = command.operands?.match(/[A-Z]+/g)?.find((one) => written === `--${one.toLowerCase()}`);
+  if (operand !== undefined)
+    return new Refusal(
+      `unknown option ${written}; write the ${operand} without it: flwd ${command.name} ${command.operands}`,
+    );
   return new Refusal(`unknown option ${written}${hint(written, names) ?? `; see flwd ${command.name} --help`}`);
 }
 

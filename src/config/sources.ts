@@ -134,7 +134,7 @@ function checkSource(settings: Settings, { at, origin }: Item): void {
 
 /** A folder that flwd.yaml names may be mounted or deployed after the server has started. */
 function noteMissing(settings: Settings, { origin, raw }: Setting, path: string): void {
-  const what = `there is no folder ${String(raw)}`;
+  const what = existsSync(path) ? `${String(raw)} is not a folder` : `there is no folder ${String(raw)}`;
   const until = `${what}, so its jobs cannot run until it is there`;
   const dataDir = origin.kind === 'default' ? settingAt(settings, 'instance.data_dir')?.origin : undefined;
   if (origin.kind === 'flag' || existsSync(path)) settings.errors.push({ origin, message: what });

@@ -279,15 +279,31 @@ describe('a restore is refused and changes nothing', () => {
     });
   });
 
+  test('if no folder can be made there', async () => {
+    const { dir } = await createInstance({ greet: bash('true') });
+    await flwd(dir, 'greet');
+    expect(await flwd(dir, 'backup', '/proc/backup')).toEqual({
+      code: 2,
+      stdout: '',
+      stderr: '/proc/backup cannot be written: no file or folder can be made there\n',
+    });
+  });
+
   test('if there is no backup, and leaves no data dir that was not there before', async () => {
     const dir = createFolder();
     writeFileSync(join(dir, 'file'), 'not a backup');
     mkdirSync(join(dir, 'empty'));
     mkdirSync(join(dir, 'there'));
-    for (const source of ['typo', 'file', 'empty']) {
-      expect(await flwd(dir, 'restore', source, '--data-dir', 'new')).toMatchObject({
+    const what = 'a backup is a folder that flwd backup has made, with manifest.json and flwd.db';
+    for (const [source, why] of [
+      ['typo', `there is no folder ${dir}/typo; ${what}`],
+      ['file', `${dir}/file is not a folder; ${what}`],
+      ['empty', `${dir}/empty is not a complete backup: it has no manifest.json; ${what}`],
+    ] as const) {
+      expect(await flwd(dir, 'restore', source, '--data-dir', 'new')).toEqual({
         code: 2,
-        stderr: expect.stringContaining(`${dir}/${source} is not a complete backup`),
+        stdout: '',
+        stderr: `${why}\n`,
       });
       expect(existsSync(join(dir, 'new'))).toBe(false);
     }

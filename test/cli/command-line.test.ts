@@ -79,7 +79,20 @@ test.each([
   ['serve --bind --log text', '--bind needs a value: --bind HOST:PORT'],
   ['serve --log=', '--log needs a value: --log FORMAT'],
   ['serve --log text --log json', '--log is given twice'],
-  ['serve jobs', 'unexpected word `jobs`: flwd serve takes no operands'],
+  ['serve jobs', 'unexpected word `jobs`: flwd serve takes no operands; did you mean flwd serve --jobs jobs?'],
+  ['serve :80', 'unexpected word `:80`: flwd serve takes no operands; did you mean flwd serve --bind :80?'],
+  ['serve a.yaml', 'unexpected word `a.yaml`: flwd serve takes no operands; did you mean flwd serve --config a.yaml?'],
+  [
+    'config validate x',
+    'unexpected word `x`: flwd config validate takes no operands; did you mean flwd config validate --config x?',
+  ],
+  [
+    "failures it's",
+    "unexpected word `it's`: flwd failures takes no operands; did you mean flwd failures --job 'it'\\''s'?",
+  ],
+  ['logs --run x', 'unknown option --run; write the RUN without it: flwd logs [RUN]'],
+  ['backup --dest=x', 'unknown option --dest; write the DEST without it: flwd backup DEST'],
+  ['kv get --key x', 'unknown option --key; write the KEY without it: flwd kv get NAMESPACE KEY'],
   ['version now', 'unexpected word `now`: flwd version takes no operands'],
   [
     'serve --dev --bind 0.0.0.0:1',

@@ -39,6 +39,12 @@ test('the lines of all runs that contain a text, with the run, the job and the t
   expect(await flwd(dir, 'search')).toMatchObject({ code: 2, stderr: expect.stringContaining('flwd search TEXT') });
 });
 
+test('if there are no logs yet, a search says so', async () => {
+  const { dir } = await createInstance({ greet: bash('true') });
+  await flwd(dir, 'tokens', 'create', '--name', 'ci', '--scopes', 'runs:read');
+  expect(await flwd(dir, 'search', 'x')).toEqual({ code: 0, stdout: '', stderr: 'there are no logs to search\n' });
+});
+
 test('without --limit, as many lines as the help says', async () => {
   const { dir } = await createInstance({ count: bash('for n in {1..101}; do echo "row $n"; done') });
   await flwd(dir, 'count');

@@ -81,6 +81,7 @@ test.each([
     2,
     '--backup_password: a secret must have at least 4 bytes\n',
   ],
+  [['bad', '--args', '@my args.json'], 2, "--args takes JSON; to read a file: --args-file 'my args.json'\n"],
   [['bad', '--args-file', 'none'], 2, 'cannot read --args-file none: no such file or folder\n'],
 ])('%j is answered with the right form', async (words, code, stderr) => {
   const { dir } = await createInstance(jobs);

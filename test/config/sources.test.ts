@@ -51,7 +51,7 @@ test('a missing folder of flwd.yaml may come later, but not a missing folder of 
     warnings: ['flwd.yaml:2:11: there is no folder ./nowhere, so its jobs cannot run until it is there'],
   });
   expect(createProject({ 'flwd.yaml': 'sources: [{ path: ./flwd.yaml }]\n' }).errors()).toEqual([
-    'flwd.yaml:1:19: there is no folder ./flwd.yaml',
+    'flwd.yaml:1:19: ./flwd.yaml is not a folder',
   ]);
   expect(createProject().errors({ jobs: ['typo'] })).toEqual(['--jobs: there is no folder typo']);
 });

@@ -7,6 +7,7 @@ import { type ArgumentField, argumentFields, setArgument } from '../../domain/ar
 import { flagOf } from '../../domain/argument-flags.ts';
 import type { JsonObject } from '../../domain/job.ts';
 import { defined } from '../../lib/defined.ts';
+import { shellWord } from '../../lib/shell-word.ts';
 import type { Options } from '../command.ts';
 import type { Call } from '../command-line.ts';
 import { Refusal } from '../exit-code.ts';
@@ -91,6 +92,8 @@ export async function readBase(options: Options): Promise<Record<string, unknown
   const file = readValue(options, 'args-file');
   if (text !== undefined && file !== undefined)
     throw new Refusal('--args and --args-file are both given: use one of them');
+  if (text?.startsWith('@'))
+    throw new Refusal(`--args takes JSON; to read a file: --args-file ${shellWord(text.slice(1))}`);
   if (text !== undefined)
     return parseArgs(text === '-' ? readText(0, '--args -') : text, text === '-' ? '--args -' : '--args');
   if (file !== undefined) return parseArgs(readText(file, `--args-file ${file}`), `--args-file ${file}`);

@@ -29,6 +29,7 @@ export async function run(options: Options, operands: readonly string[]): Promis
     let page: Found | undefined;
     let lines = 0;
     let bytes = 0;
+    let segments = 0;
     try {
       do {
         const limit = Math.min(mostOfPage, wanted - lines);
@@ -36,6 +37,7 @@ export async function run(options: Options, operands: readonly string[]): Promis
         page = await client.call('searchLogs', { query: { ...query, limit, ...(cursor != null && { cursor }) } });
         lines += page.hits.length;
         bytes += page.searched.bytes;
+        segments += page.searched.segments;
         const { hits, searched } = page;
         status.above(() => print(hits, output));
         if (page.next_cursor !== null)
@@ -53,7 +55,7 @@ export async function run(options: Options, operands: readonly string[]): Promis
       output.say(
         `${lines} ${lines === 1 ? 'line' : 'lines'}, from runs that ended since ${page.searched.from}; --limit shows more`,
       );
-    else if (lines === 0) output.say(`no line contains \`${text}\``);
+    else if (lines === 0) output.say(segments === 0 ? 'there are no logs to search' : `no line contains \`${text}\``);
   });
 }
 

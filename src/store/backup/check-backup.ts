@@ -1,6 +1,7 @@
 // Checks a backup before a restore changes anything. The database and the keys must be as they were. Every other file
 // that has been damaged since is named, and does not keep the rest from being restored (ADR 0013).
 
+import { statSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { basename, join, normalize } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -176,7 +177,7 @@ export async function readManifest(source: string): Promise<Manifest> {
     manifest = JSON.parse(await readFile(join(source, manifestFile), 'utf8'));
   } catch (error) {
     if (errorCode(error) === undefined) throw new StartError(`${source}/${manifestFile} is damaged`);
-    throw new StartError(`${source} is not a complete backup: ${manifestFile} cannot be read (${errorCode(error)})`);
+    throw new StartError(whyNoManifest(source, errorCode(error)));
   }
   if (!isManifest(manifest)) throw new StartError(`${source}/${manifestFile} is damaged; nothing was restored`);
   if (manifest.format !== 1)
@@ -184,6 +185,15 @@ export async function readManifest(source: string): Promise<Manifest> {
       `${source} has the format ${String(manifest.format)}, which this flwd does not know: restore it with the flwd that made it, unless its ${manifestFile} is damaged`,
     );
   return manifest;
+}
+
+function whyNoManifest(source: string, code: string | undefined): string {
+  const what = `a backup is a folder that flwd backup has made, with ${manifestFile} and ${databaseFile}`;
+  const stat = statSync(source, { throwIfNoEntry: false });
+  if (!stat) return `there is no folder ${source}; ${what}`;
+  if (!stat.isDirectory()) return `${source} is not a folder; ${what}`;
+  if (code === 'ENOENT') return `${source} is not a complete backup: it has no ${manifestFile}; ${what}`;
+  return `${source}/${manifestFile} cannot be read (${code})`;
 }
 
 function isManifest(found: unknown): found is Manifest {

@@ -8,6 +8,7 @@ import { isDatabaseFull } from '../sqlite/sqlite-files.ts';
 
 const words: Readonly<Record<string, string>> = {
   EACCES: 'permission denied',
+  ENOENT: 'no file or folder can be made there',
   EEXIST: 'it is not a folder',
   EIO: 'the disk cannot be written',
   ELOOP: 'its symbolic links lead in a circle',
