@@ -80,13 +80,13 @@ function toOptions({ host, port, isSecure, user }: SmtpServer, timeoutMs: number
   };
 }
 
-/** Only codes: the words of a server may repeat an address or a user. */
+/** Only codes are shown, because the message of a server may repeat an address or a user. */
 function wordsOf(error: unknown): string {
   const { responseCode, code, originalCode }: Readonly<Record<string, unknown>> = Object(error);
   if (code === 'EAUTH') return `the mail server refused the user and the password (${answerOf(responseCode)})`;
   if (code === 'ETLS') return 'the mail server does not encrypt the connection';
   if (typeof responseCode === 'number') return `the mail server answered ${responseCode}`;
-  // nodemailer puts its own code in front of the one of the system or of TLS.
+  // nodemailer puts a code of its own into `code`, and that of the system or of TLS into `originalCode`.
   const reason = typeof originalCode === 'string' ? originalCode : (errorCode(error) ?? 'it closed the connection');
   if (isAboutCertificate(reason)) return `the certificate of the mail server is not trusted (${reason})`;
   return `the mail server cannot be reached (${reason})`;

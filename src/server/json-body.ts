@@ -14,7 +14,7 @@ export function acceptJson(app: FastifyInstance): void {
     if (coding !== 'identity') {
       return done(new Problem('unsupported-media-type', 'The body must not be compressed.'));
     }
-    // No body. validation.ts decides whether the operation needs one.
+    // There is no body. validation.ts decides whether the operation needs one.
     if (body.length === 0) return done(null, undefined);
     read(request, body, done);
   });

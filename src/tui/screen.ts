@@ -17,7 +17,7 @@ type PressHandler = (press: Press) => boolean;
 
 export type Surroundings = {
   readonly client: Client;
-  /** Must be called with each run that is started here. */
+  /** Must be called with each run that this UI starts. */
   readonly attend: (runId: string) => void;
   readonly columns: number;
   /** The rows between header and footer. */
@@ -70,7 +70,7 @@ export function useLoaded<T>(
   const { epoch } = useSurroundings();
   const [loaded, setLoaded] = useState<Loaded<T>>({ value: null, error: null });
   const wake = useRef(() => {});
-  // `key` stands for what `load` depends on; `epoch` changes when the server is reachable again
+  // `key` changes with everything that `load` depends on. `epoch` changes when the server is reachable again.
   useEffect(() => {
     if (!o.isActive) return undefined;
     const { again, stop } = keepLoaded(async (signal) => {

@@ -10,9 +10,9 @@ import { App } from './app.ts';
 
 export type TuiOptions = {
   readonly client: Client;
-  /** The server, for the header. */
+  /** The address of the server, for the header. */
   readonly where: string;
-  /** Called with each run as soon as it has been started here. */
+  /** Called with each run as soon as this UI has started it. */
   readonly attend: (runId: string) => void;
 };
 

@@ -1,5 +1,5 @@
-// The frame of Admin: its sub-pages in a second column, each with an address of its own. A page that the caller may not
-// see is not in the column.
+// The frame of Admin: a second column lists its sub-pages, each of which has an address of its own. Pages that the
+// caller may not see are not listed.
 
 import { type ComponentType, type ReactNode, useEffect, useRef } from 'react';
 import { Link, Redirect, useRoute } from 'wouter';

@@ -165,7 +165,7 @@ function Uses({ of: { used_by: jobIds, also_used_by: others } }: { readonly of: 
   );
 }
 
-/** The jobs that name the secret, each leading to its page; empty if the caller may not read jobs. */
+/** Links to the jobs that name the secret; empty if the caller may not read jobs. */
 function UsedBy({ jobIds }: { readonly jobIds: readonly string[] | null }): ReactNode {
   if (jobIds === null) return null;
   if (jobIds.length === 0) return <span className={styles.quiet}>no config.yaml names it</span>;

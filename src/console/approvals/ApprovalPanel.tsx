@@ -110,7 +110,7 @@ export function ApprovalPanel({ asked, view }: { readonly asked: Approval; reado
   );
 }
 
-/** Keeps the room of the cards until the run has been read, so that nobody takes the panel for complete. */
+/** Reserves the space of the cards until the run has been read, so that the panel does not look complete before. */
 function Reserved(): ReactNode {
   return (
     <>
@@ -241,7 +241,7 @@ function startingSteps(run: Run, job: Job | null, after: readonly Step[]): reado
   });
 }
 
-/** The jobs that a run starts have permissions of their own. */
+/** Lists the jobs that the run may start. Their permissions are not shown, because each job has its own. */
 function Starts({ steps }: { readonly steps: readonly StartingStep[] }): ReactNode {
   const jobIds = [...new Set(steps.flatMap(({ jobId }) => (jobId === null ? [] : [jobId])))];
   const unnamed = steps.flatMap(({ stepId, jobId }) => (jobId === null ? [stepId] : []));

@@ -57,7 +57,7 @@ export function usePreview(scheduleId: string, span: BodyOf<'previewBackfill'> |
   const client = useClient();
   const [last, setLast] = useState<{ readonly key: string; readonly preview: Preview } | null>(null);
   const key = span && JSON.stringify(span);
-  // `key` stands for `span`
+  // The effect depends on `key` instead of `span`, which is a new object each time.
   useEffect(() => {
     if (span === null || key === null) {
       setLast(null);

@@ -1,4 +1,4 @@
-// What differs between two versions of a file. A line that was removed or added has a sign, not only a colour.
+// Shows what differs between two versions of a file. Removed and added lines have a sign, and not only a colour.
 
 import { type ReactNode, useMemo } from 'react';
 import { type DiffRow, fileDiff } from '../../client/file-diff.ts';

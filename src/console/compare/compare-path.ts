@@ -1,4 +1,4 @@
-// The address of the page that compares two runs. Pages that link to it need not load it.
+// The address of the page that compares two runs, in a file of its own so that links to the page do not load its code.
 
 export function comparePath(a: string, b: string): string {
   return `/compare?a=${encodeURIComponent(a)}&b=${encodeURIComponent(b)}`;

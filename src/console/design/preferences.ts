@@ -37,7 +37,10 @@ function watch(onChange: () => void): () => void {
   };
 }
 
-/** The theme and the density that are not the system's own are attributes of the page (design/tokens.css). */
+/**
+ * Sets the selected theme and density as attributes of the page, and removes those that follow the system
+ * (design/tokens.css).
+ */
 export function showPreferences(): void {
   const { dataset } = document.documentElement;
   const show = (): void => {

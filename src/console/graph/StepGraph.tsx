@@ -181,7 +181,7 @@ function boxOf({ id, needs, status, aside = '', grid, ...step }: GraphStep, isLa
   const bound = isPlanned ? 'widthOfPlanned' : 'width';
   const own = Math.min(Math.max(least[bound], nameWidth, noteWidth), isLarge ? widest.width : widest[bound]);
   if (!grid) {
-    // The note of a planned step wraps. Others have one line.
+    // The note of a planned step wraps. All other notes have one line.
     const lines = isPlanned ? linesOf(note, Math.floor((own - 18) / letterPx.note)) : 1;
     return { id, needs, width: Math.ceil(own), height: least.height + (lines - 1) * linePx };
   }
@@ -222,7 +222,7 @@ function linesOf(text: string, letters: number): number {
 
 const zoomStep = 1.25;
 const smallest = 0.3;
-/** The smallest text has 12 pixels; 11 are needed to read it. */
+/** The smallest text has 12 pixels, and at least 11 can be read. */
 const readable = 0.92;
 const largest = 1.35;
 /** Up to this many steps, both layouts are computed fast enough to compare them. */

@@ -184,7 +184,7 @@ function Jobs({ answer }: { readonly answer: AnswerOf<'listJobs'> }): ReactNode 
     const loading = { numbers: isLoadingNumbers, next: isLoadingNext };
     return rowsOf(answer, { numbers, asking, nextFires, favourites, loading });
   }, [answer, numbers, asking, nextFires, favourites, isLoadingNumbers, isLoadingNext]);
-  // Typing is drawn at once; the list follows when the browser has time.
+  // Typed text is drawn at once, and the list follows when the browser has time.
   const deferred = useDeferredValue(asked);
   const found = useMemo(() => matching(rows, filterOf(deferred)), [rows, deferred]);
   const added = ownColumns.filter(({ id }) => asked.get('columns')?.split(',').includes(id));

@@ -9,7 +9,7 @@ import styles from './Log.module.css';
 /** Why a line is marked: it belongs to the error that is shown, or is the line of the URL or of a search. */
 export type LineMark = 'error' | 'line';
 
-/** A line may be 64 KiB long. */
+/** A line may be 64 KiB long, so only this much of it is shown. */
 const mostShown = 8_000;
 
 export const LogLineRow = memo(function LogLineRow(o: {

@@ -22,8 +22,8 @@ const Markdown = onDemand('the artifact', async () => (await import('../widgets/
 type Artifact = AnswerOf<'listArtifacts'>['artifacts'][number];
 
 /**
- * These are shown by an `<img>`, from memory. There an SVG runs no script and loads nothing; opened in its own tab, it
- * has the policy of the page that made its address.
+ * These types are shown in an `<img>`, from memory. An SVG in an `<img>` runs no script and loads nothing. If it is
+ * opened in its own tab, the policy of the page that made its address applies.
  */
 const pictures = ['image/png', 'image/jpeg', 'image/gif', 'image/webp', 'image/svg+xml'];
 const mostPreviewBytes = 2 ** 20;

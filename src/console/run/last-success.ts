@@ -1,4 +1,5 @@
-// What a run is compared with: the last success of its job before it, in its own tenant, and the job's usual duration.
+// What a run is compared with: the last success of its job before it, in the same tenant, and the usual duration of the
+// job.
 
 import { lastSuccessBefore } from '../../client/last-success.ts';
 import { useAnswer } from '../session/answers.tsx';

@@ -76,7 +76,7 @@ function othersWords({ steps, error }: Run, failed: Step | null): string {
   const fine = siblings.filter(({ status }) => status === 'success').length;
   const own = others.filter(({ instance_of: of, step_id: id }) => of === null && id !== failed?.instance_of);
   const count = (status: Step['status']): number => own.filter((step) => step.status === status).length;
-  // A step whose condition was false was not meant to run.
+  // A step whose condition was false is not counted, because it was not meant to run.
   const prevented = own.filter(({ reason }) => reason === 'upstream_failed').length;
   const parts = [
     error ? otherFailures(error) : count('failed') > 0 && `${stepsWords(count('failed'))} failed`,

@@ -101,7 +101,7 @@ function lookOf({ status, waiting_approval: asking }: RunRow): StepStatus {
   return asking.length > 0 ? 'waiting_approval' : status;
 }
 
-/** Messages of programs are shown unchanged, in a monospaced font. flwd's own words are not. */
+/** Messages of programs are shown unchanged and in a monospaced font, flwd's own words in the normal font. */
 function What({ run }: { readonly run: RunRow }): ReactNode {
   const [asking, ...others] = run.waiting_approval;
   if (asking) {

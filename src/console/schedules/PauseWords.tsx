@@ -10,7 +10,7 @@ export function pausedWords({ tenant }: PauseInForce): string {
   return tenant === '*' ? 'All schedules' : `All schedules of ${harmless(tenant)}`;
 }
 
-/** @param since the time of the pause, by the clocks of the page */
+/** @param since the time of the pause, in the time zone of the page */
 export function PauseWords({
   of,
   since,

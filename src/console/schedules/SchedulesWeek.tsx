@@ -49,7 +49,7 @@ export function SchedulesWeek({
   );
 }
 
-/** When a day begins by the clocks of the zone. */
+/** When a day begins in the time zone. */
 function startOf(zone: string, day: Date): Date {
   return new Date(instantIn(zone, `${isoDay(day)}T00:00`) ?? day);
 }
@@ -100,7 +100,7 @@ function FrequentRows({ of, chosen, choose }: Choice & { readonly of: readonly F
   });
 }
 
-/** Says beside the name which schedule had runs that failed or were missed. */
+/** Shown beside the name of a schedule if runs of it failed or were missed. */
 function Troubles({ of: { runs, missed } }: { readonly of: Frequent }): ReactNode {
   return (
     <>

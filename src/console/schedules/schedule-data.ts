@@ -20,7 +20,7 @@ export function nextTimes(schedules: readonly Schedule[]): readonly NextTime[] {
     .toSorted((a, b) => (a.at < b.at ? -1 : 1));
 }
 
-/** No event reports a schedule that changed or fired. */
+/** Schedules are polled, because no event reports that one has changed or fired. */
 const everyMs = 15_000;
 
 export function useSchedules(): Answer<AnswerOf<'listSchedules'>> {
@@ -63,7 +63,7 @@ export function isOn({ enabled, held, paused, denied }: Schedule): boolean {
   return enabled && !held && !paused && denied === null;
 }
 
-/** How people call the schedule: its own name, or its job's. */
+/** A short name for the schedule: its own name, or that of its job. */
 export function shortName({ name, job_id: jobId }: Pick<Schedule, 'name' | 'job_id'>): string {
   return name ?? jobId.slice(jobId.lastIndexOf('/') + 1);
 }

@@ -99,7 +99,7 @@ export function usePreview(body: BodyOf<'createSchedule'>): Preview | null {
   const [preview, setPreview] = useState<Preview | null>(null);
   const key = JSON.stringify(body);
   const isReady = body.job_id !== '' && body.cron !== '';
-  // `key` stands for `body`
+  // The effect depends on `key` instead of `body`, which is a new object each time.
   useEffect(() => {
     if (!isReady) {
       setPreview(null);

@@ -1,5 +1,5 @@
-// Times by the clocks of a zone: that of a schedule, so that they agree with the words of its pattern, or that of the
-// page of schedules.
+// Times in another time zone: the zone of a schedule, so that they agree with the words of its pattern, or the zone of
+// the Schedules page.
 
 import { isOwnZone, localTime, timeZone } from '../words.ts';
 

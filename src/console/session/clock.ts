@@ -2,7 +2,7 @@
 
 import { useCallback, useSyncExternalStore } from 'react';
 
-/** The `Date` header has whole seconds, so smaller differences are ignored. */
+/** The `Date` header has only whole seconds, so smaller differences are ignored. */
 const leastSkewMs = 2_000;
 
 let aheadMs = 0;

@@ -27,7 +27,9 @@ const burstMs = 250;
 const quietTypes = eventTypes.filter((type) => !type.endsWith('.output')).join(',');
 
 type Listeners = {
-  /** Called once for each burst of events, and once after the stream has opened: events before that were missed. */
+  /**
+   * Called once for each burst of events, and once after the stream has opened, because events before that were missed.
+   */
   readonly change?: () => void;
   readonly frame?: (frame: Frame) => void;
   readonly open?: () => void;

@@ -27,7 +27,7 @@ export function useSettings(): MenuEntry[] {
       label: 'Comfortable rows',
       act: () => {
         setDensity(isComfortable ? null : 'comfortable');
-        // Tables calculate with the height of a row.
+        // The page is reloaded, because tables compute with the height of a row.
         location.reload();
       },
       ...(isComfortable && { icon: Check, note: 'chosen' }),

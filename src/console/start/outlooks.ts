@@ -22,7 +22,7 @@ export function useOutlook(request: BodyOf<'createPlan'>, losses: number): Known
   const client = useClient();
   const [known, setKnown] = useState<Known>({ outlook: null, lastPlan: null });
   const key = JSON.stringify(request);
-  // `key` stands for `request`
+  // The effect depends on `key` instead of `request`, which is a new object each time.
   useEffect(() => {
     const ending = new AbortController();
     const { signal } = ending;

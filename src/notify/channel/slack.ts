@@ -7,12 +7,15 @@ import { fit, fitLines } from './fitting.ts';
 import { jsonRequest, type ToRequest } from './request.ts';
 
 const mostHeadlineChars = 300;
-/** Mattermost refuses an attachment of about 7,000. */
+/** Mattermost refuses attachments of about 7,000 characters, so the reason and the log have to be shorter together. */
 const mostReasonChars = 1_500;
 const mostLogChars = 3_000;
 const fence = '```';
 const colors: Readonly<Record<Tone, string>> = { good: '#2eb886', bad: '#d00000', neutral: '#808080' };
-/** Without the first three, `<!channel>` and `<https://…|text>` would mention everybody and hide addresses. */
+/**
+ * Escaping `&`, `<` and `>` disarms `<!channel>`, which mentions everybody, and `<https://…|text>`, which hides an
+ * address.
+ */
 const entities: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '`': "'" };
 const escaped = (character: string): string => entities[character] ?? character;
 
@@ -31,7 +34,7 @@ export const toSlack: ToRequest = ({ url }, message) => {
           title_link: message.url,
         }),
         text: log === '' ? reason : `${reason}\n${fence}\n${log}\n${fence}`,
-        // Otherwise Slack shows the backticks.
+        // Without this, Slack would show the backticks.
         mrkdwn_in: ['text'],
         footer: fit(message.footer, mostHeadlineChars, { escape: escaped }),
       },
@@ -42,8 +45,8 @@ export const toSlack: ToRequest = ({ url }, message) => {
 };
 
 /**
- * Mattermost reads Markdown, where `@channel` mentions everybody and `[text](https://…)` hides an address. Backslashes
- * are not an escape for Slack, so a wide @ and a space take the place of these.
+ * Mattermost reads Markdown, where `@channel` mentions everybody and `[text](https://…)` hides an address. Slack does
+ * not know backslashes as an escape, so a wide @ and an added space disarm the two.
  */
 function withoutMarkdown(text: string): string {
   return text.replaceAll(/(?<![\p{L}\p{N}])@/gu, '\uff20').replaceAll('](', '] (');

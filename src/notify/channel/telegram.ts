@@ -4,7 +4,10 @@ import { withoutEndSlash } from '../../lib/http/http-url.ts';
 import { fit, fitBody } from './fitting.ts';
 import { ChannelError, jsonRequest, type ToRequest } from './request.ts';
 
-/** Counted without the tags, but with what escaping adds, so it is never too long. */
+/**
+ * Telegram counts the text after it has removed tags and escapes. This count includes the escapes, so the text is never
+ * too long.
+ */
 const mostChars = 4_096;
 const mostTitleChars = 500;
 const entities: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;' };

@@ -27,7 +27,7 @@ export function createJobFileHandlers(o: {
 }): Pick<Handlers, 'listJobFiles' | 'getJobFile'> {
   const { catalog, dirOf } = o;
 
-  /** An invalid job too, because people need its files to fix it. */
+  /** Finds an invalid job too, because people need its files to fix it. */
   function findJob(idOrAlias: string, principal: Principal): JobFolder {
     return findReached(idOrAlias, principal, { find: (id) => catalog.findFolder(id) });
   }

@@ -22,7 +22,7 @@ type Stats = AnswerOf<'getStats'>;
 type JobsStats = AnswerOf<'getJobStats'>;
 
 const cachedChars = 4 * 1024 * 1024;
-/** How many queries can be read at the same time, each only once. */
+/** How many different queries can be in progress at the same time. Equal queries share one read. */
 const mostReads = 1_000;
 const daysOfJobs = 30;
 const medianDays = 14;

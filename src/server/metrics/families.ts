@@ -60,7 +60,7 @@ export function createHistogram(
   };
 }
 
-/** A metric without labels, read whenever it is asked for. */
+/** A metric without labels, whose value is read for each scrape. */
 export function single(kind: 'counter' | 'gauge', name: string, help: string, value: () => number): Family {
   return { name, help, kind, samples: () => [{ labels: {}, value: value() }] };
 }

@@ -80,7 +80,7 @@ export function createStreams(o: {
     }, heartbeatMs);
     try {
       await pump(stream);
-      // A client resumes events where they ended. It takes any other answer that ends for the whole of it.
+      // A client resumes a stream of events where it ended, but takes any other answer that ends for complete.
       if (isOfEvents || !stream.signal.aborted) raw.end();
       else raw.destroy();
     } catch (error) {

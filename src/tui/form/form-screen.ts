@@ -172,7 +172,8 @@ function useOutlook(isActive: boolean, jobId: string, args: JsonObject): Outlook
   const { client, epoch } = useSurroundings();
   const [outlook, setOutlook] = useState<Outlook | null>(null);
   const key = JSON.stringify(args);
-  // `key` stands for `args`; `epoch` changes when the server is reachable again
+  // The effect depends on `key` instead of `args`, which is a new object each time. `epoch` changes when the server is
+  // reachable again.
   useEffect(() => {
     if (!isActive) return undefined;
     const ending = new AbortController();

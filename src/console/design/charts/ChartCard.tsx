@@ -20,7 +20,7 @@ export function ChartCard({
   readonly title: string;
   readonly count?: ReactNode;
   readonly legend?: readonly Legend[];
-  /** The table: the first column names the row. */
+  /** The columns of the table. The first column names the row. */
   readonly head: readonly string[];
   readonly rows: readonly (readonly [name: ReactNode, ...numbers: ReactNode[]])[];
   readonly children: ReactNode;

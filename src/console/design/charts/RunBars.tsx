@@ -1,5 +1,5 @@
-// The last runs of a job as bars: the height is the duration against the longest of them, the shape is the status. A
-// click opens the run.
+// The last runs of a job as bars. The height of a bar is the duration in relation to the longest run, and its look is
+// the status. A click opens the run.
 
 import type { MouseEvent, ReactNode } from 'react';
 import { useLocation } from 'wouter';

@@ -29,7 +29,7 @@ const gapPx = 14;
 const leastBarPx = 4;
 const mostLanes = 10;
 const tickPx = 96;
-/** A label this close would cover the word "now". */
+/** A label closer than this to the present would cover the word "now". */
 const labelPx = 36;
 
 export function Strip({
@@ -79,7 +79,7 @@ export function Strip({
   );
 }
 
-/** @returns null if the strip ends before the words would */
+/** @returns the label of a tick; null if it does not fit before the end of the strip */
 function wordsWithin(px: number, tick: Date): string | null {
   const words = tick.getHours() === 0 ? dayWords(tick) : localTime(tick.toISOString(), tick.getTime());
   return words.length * charPx <= px ? words : null;
@@ -103,7 +103,7 @@ function placeItems(items: readonly StripItem[], x: (at: Date | number) => numbe
       const px = x(item.atMs);
       const barPx = Math.max(leastBarPx, Math.min(width / 6, x(item.atMs + (item.tookMs ?? 0)) - px));
       const namePx = nameOf(item).length * charPx + gapPx;
-      // Near the right end the name is before its mark.
+      // Near the right end, the name is at the left of its mark.
       const isBefore = px + barPx + namePx > width;
       const [start, end] = isBefore ? [px - namePx, px + barPx + gapPx] : [px, px + barPx + namePx];
       const free = ends.findIndex((taken) => taken <= start);

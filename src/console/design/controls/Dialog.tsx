@@ -28,7 +28,7 @@ export function Dialog({
         <Base.Popup
           className={styles.dialog}
           data-size={size}
-          // Without this the close button has the focus, and its tooltip takes the first Esc.
+          // Otherwise the close button would get the focus, and its tooltip would take the first Esc.
           initialFocus={() =>
             content.current?.querySelector<HTMLElement>('input, textarea, select') ??
             content.current?.parentElement ??

@@ -22,7 +22,7 @@ export function Segmented<V extends string>({
   /** In a form the segments fill the width. */
   readonly size?: 'small' | 'normal' | 'form';
   readonly id?: string;
-  /** The id of its hint and its error. */
+  /** The ids of the field's hint and error. */
   readonly describedBy?: string;
 }): ReactNode {
   return (

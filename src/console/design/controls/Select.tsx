@@ -19,9 +19,9 @@ type Props<V extends string> = {
   readonly size?: 'small' | 'normal' | 'form';
   readonly placeholder?: string;
   readonly disabled?: boolean;
-  /** The choices are not there yet. */
+  /** The choices are still loading. */
   readonly isLoading?: boolean;
-  /** The id of its hint and its error. */
+  /** The ids of the field's hint and error. */
   readonly describedBy?: string;
   readonly isWrong?: boolean;
 };

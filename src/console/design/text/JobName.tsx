@@ -1,4 +1,4 @@
-// The id of a job: its namespace is quieter than its name. It is cut at the end, and whole on hover.
+// The id of a job, with its namespace in a quieter colour. A long id is cut at the end, and shown in full on hover.
 
 import type { ReactNode } from 'react';
 import { harmless } from '../../words.ts';

@@ -60,7 +60,7 @@ function Live(): ReactNode {
   );
 }
 
-/** The content below the header, with the padding of a page. A table that fills the page does without. */
+/** The content below the header, with the padding of a page. A table that fills the page is not put into it. */
 export function PageBody({ children }: { readonly children: ReactNode }): ReactNode {
   return <div className={styles.body}>{children}</div>;
 }

@@ -1,4 +1,4 @@
-// The status of a run or a step. It is never told by colour alone: the icon and the word say the same.
+// The status of a run or a step. It is never shown by colour alone: the icon and the word say the same.
 
 import type { ReactNode } from 'react';
 import type { StepStatus } from '../../../domain/run.ts';

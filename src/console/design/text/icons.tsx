@@ -12,9 +12,9 @@ export type Icon = ComponentType<{
   readonly 'aria-hidden'?: 'true';
 }>;
 
-/** In a box of 24 by 24. */
+/** Makes an icon of parts in a box of 24 by 24. */
 function icon(...parts: readonly string[]) {
-  // Parts may begin with a relative move.
+  // Each part begins at 0,0, so that it may start with a relative move.
   const d = parts.map((part) => `M0 0${part}`).join('');
   return ({ size }: { readonly size?: number }): ReactNode => (
     <svg className={styles.icon} data-size={size === 14 ? undefined : size} viewBox="0 0 24 24" aria-hidden="true">
