@@ -98,7 +98,7 @@ export function definitionReached(idOrAlias: string, reach: Pick<Reach, 'jobs'>,
   return job && reachesJob(reach, job.id) ? job : undefined;
 }
 
-/** For a caller who does not reach the job, it does not exist. @throws like `find` */
+/** Finds a job as `find` does. For a caller who does not reach the job, it does not exist. @throws like `find` */
 export function findReached<Found extends JobFolder>(
   idOrAlias: string,
   reach: Pick<Reach, 'jobs'>,

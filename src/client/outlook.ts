@@ -56,7 +56,7 @@ export function approvalWords(steps: readonly Pick<JobStep, 'step_id' | 'kind' |
   return [...(sure.length > 0 ? [`asks for an approval at ${sure.join(', ')}`] : []), ...parts].join('; it ');
 }
 
-/** For a form in which nothing was entered yet. */
+/** Says what is missing in a form in which nothing was entered yet. */
 export function missingWords(count: number): string {
   return count === 1 ? '1 required value is missing.' : `${count} required values are missing.`;
 }

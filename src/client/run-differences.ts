@@ -25,7 +25,7 @@ export function haveSecrets(a: Run, b: Run): boolean {
   return comparedArguments(a, b).some(({ isSecret }) => isSecret);
 }
 
-/** Only the arguments that differ. */
+/** Returns only the arguments that differ. */
 export function differingArguments(a: Run, b: Run): readonly ComparedArgument[] {
   return comparedArguments(a, b).filter(differs);
 }

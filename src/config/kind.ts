@@ -175,7 +175,7 @@ export const url: Kind<string> = {
   read: (raw) => (typeof raw === 'string' && /^https?:/.test(raw) && URL.canParse(raw) ? raw : undefined),
 };
 
-/** As browsers write it: lower case, without the scheme's default port and without a slash at the end. */
+/** An origin as browsers write it: in lower case, without the scheme's default port and without a slash at the end. */
 export const origin: Kind<string> = {
   name: 'origin',
   expected: 'an origin such as `https://console.example.org`, without a path; `*` is not supported',

@@ -25,7 +25,7 @@ export type SettingError = { readonly origin: Origin; readonly message: string }
 export type Item = { readonly at: number | string; readonly origin: Origin };
 
 export type Settings = {
-  /** By place: `server.bind`, `sources[0].path`. */
+  /** The settings by place: `server.bind`, `sources[0].path`. */
   readonly entries: Map<string, Setting>;
   /** The items of lists and of maps by name, such as `sources` and `notify.channels`, if they are given. */
   readonly items: Map<string, readonly Item[]>;

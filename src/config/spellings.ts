@@ -14,7 +14,7 @@ export type Spelling =
 const tokens =
   'flwd signs no tokens: store the token that `flwd tokens create` prints there, and name it in `token_file`';
 
-/** By the path of the key, written as in the table of keys. */
+/** Other names of keys, by their path, which is written as in the table of keys. */
 export const keySpellings: Readonly<Record<string, Spelling>> = {
   'security.profiles.<profile>.resources.cpu_limit': {
     key: 'security.profiles.<profile>.resources.cpu',
@@ -45,7 +45,7 @@ type WordSpelling = { readonly raw: string; readonly note?: string } | { readonl
 
 const ownFolders = 'name the folders in `security.paths`, and let jobs ask for them in `permissions.read` and `.write`';
 
-/** By key, then by the word that is its value. */
+/** Other words for values, by key and then by word. */
 const wordSpellings: Readonly<Partial<Record<KeyPath, Readonly<Record<string, WordSpelling>>>>> = {
   'security.profiles.<profile>.network': {
     restricted: { instead: 'use the profile `secure`, in which jobs ask with `permissions.network`' },

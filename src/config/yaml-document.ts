@@ -10,7 +10,9 @@ import type { Origin } from './settings.ts';
 
 export type AddError = (origin: Origin, message: string) => void;
 
-/** Items and members are null where an alias has no anchor. An anchor can contain itself, so they are found late. */
+/**
+ * Items and members are null where an alias has no anchor. They are found late, because an anchor can contain itself.
+ */
 export type Part = { readonly origin: Origin } & (
   | { readonly type: 'scalar'; readonly value: unknown }
   | { readonly type: 'list'; readonly items: readonly (Part | null)[] }

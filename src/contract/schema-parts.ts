@@ -16,7 +16,7 @@ export const labels = Type.Record(Type.String(), Type.String());
 export const securityProfile = literals(['secure', 'permissive', 'disabled'] as const);
 export const runStatus = literals(runStatuses);
 
-/** For an object that must have no other members. */
+/** The option of a schema whose objects must have no other members. */
 export const closed = { additionalProperties: false } as const;
 
 type Fields = Parameters<typeof Type.Object>[0];

@@ -67,7 +67,7 @@ export function chooseProfile(
       `This instance does not allow the profile '${chosen}'. security.allow_profiles allows ${o.allowed.join(', ')}.`,
     );
   }
-  // By naming another profile, the job would get more than the sandbox.
+  // In another profile, the job would get more than the sandbox.
   if (!o.trusted && chosen !== 'secure') {
     throw new Problem(
       'profile-not-allowed',

@@ -95,7 +95,7 @@ function messageOf(
   }
 }
 
-/** By keyword: messages that only its parameters decide. */
+/** The messages, by keyword, that depend only on the parameters of the error. */
 export const messages: Readonly<Record<string, (params: ErrorObject['params']) => string>> = {
   enum: ({ allowedValues }) => `must be one of ${listOf(allowedValues)}`,
   const: ({ allowedValue }) => `must be ${JSON.stringify(allowedValue)}`,

@@ -39,7 +39,7 @@ export type Subschema = {
   readonly inPlace: readonly (readonly string[])[];
 };
 
-/** For values that came from JSON. */
+/** Tells objects from the other values of JSON. */
 export function isObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

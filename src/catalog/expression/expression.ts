@@ -87,7 +87,10 @@ export function evaluateForEndedRun(text: string, run: JsonObject): JsonValue {
   return compute(expression, { run: chooseFrom(expression.references)('run', run) });
 }
 
-/** For a trigger that follows files or has a check. Takes at most 50 ms. @throws ExpressionError */
+/**
+ * Evaluates an expression of a trigger that follows files or has a check. Takes at most 50 ms.
+ * @throws ExpressionError
+ */
 export function evaluateForTrigger(text: string, root: 'file' | 'check', value: JsonObject): JsonValue {
   const expression = parseExpression(text, [root]);
   return compute(expression, { [root]: chooseFrom(expression.references)(root, value) });

@@ -256,7 +256,7 @@ const members = {
   image: text,
   argspec: anyObject,
   args: list(anyObject),
-  /** The list `args` as a map by name. */
+  /** The same as the list `args`, as a map by name. */
   arguments: schemaOf<Readonly<Record<string, JsonObject>>>({
     type: 'object',
     additionalProperties: { type: 'object' },

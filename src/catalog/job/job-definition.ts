@@ -115,7 +115,7 @@ export async function findErrors(
 
 async function readParts(config: RawConfig, id: string, place: JobPlace, mayNameArgs: boolean) {
   const { argspec, errors: argErrors } = await readArgspec(config);
-  // Without the job's arguments, nothing can be said about members that refer to one.
+  // Without the job's arguments, members that refer to one cannot be checked.
   const areArgsKnown = mayNameArgs && argErrors.length === 0;
   const secretArgs = areArgsKnown ? findSecretArgs(argspec) : [];
   const args = areArgsKnown ? { argspec, secretArgs } : undefined;
@@ -165,7 +165,7 @@ type Argspec = { readonly argspec: JsonObject; readonly errors: readonly MemberE
 
 const noArguments: JsonObject = { type: 'object', properties: {} };
 
-/** From `argspec`, from the list form in `args` or `argspec.args`, or from the map `arguments`. */
+/** Reads the arguments from `argspec`, from the list form in `args` or `argspec.args`, or from the map `arguments`. */
 async function readArgspec(config: RawConfig): Promise<Argspec> {
   const { argspec, args } = config;
   const [first, second] = argumentKeys.filter((key) => config[key] !== undefined);

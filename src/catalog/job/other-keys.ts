@@ -4,7 +4,7 @@
 const network = 'a job reaches services over the network: write `permissions: {network: all}`';
 const image = 'write `executor: container` and `image`, which this version does not run yet';
 
-/** By key at the top of config.yaml. */
+/** The hints for keys at the top of config.yaml. */
 export const jobKeyHints: Readonly<Record<string, string>> = {
   serviceBindings: `${network}, and pass their addresses as arguments or in \`env\``,
   interpreter: 'write `command: ./run.sh`; the ending, the `#!` or `ulc_profile` says the language',
@@ -18,7 +18,7 @@ export const jobKeyHints: Readonly<Record<string, string>> = {
   job: 'the id of a job is the path of its folder; write `name` for its title',
 };
 
-/** By key of a step. */
+/** The hints for keys of a step. */
 export const stepKeyHints: Readonly<Record<string, string>> = {
   run: 'did you mean `command: [..]`, or `script: ./file` for a file of the job?',
   executor: 'all steps of a job have the `executor` of the job',
@@ -30,7 +30,7 @@ export const standardOnly = '`standard`: a job gets more rights by `security_pro
 export const immutableOnly =
   '`immutable`: for data that one run leaves to the next, use the key-value store (`flwd_kv_set`)';
 
-/** By a setting that this version reads but does not act on. */
+/** The hints for settings that this version reads but does not act on. */
 const laterHints: Readonly<Record<string, string>> = {
   'executor: container': 'install on the host what the script needs, and leave `executor` and `image` out',
   'ulc_profile: ulc.shell.pwsh':

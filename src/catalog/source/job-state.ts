@@ -24,7 +24,7 @@ export type JobFile = {
 };
 
 export type JobState = {
-  /** By path. */
+  /** In the order of their paths. */
   readonly files: readonly JobFile[];
   readonly signature: string;
   /** False when some file is reached through a link or is not watched. */

@@ -32,7 +32,7 @@ export function createSnapshots(o: Excluded & { readonly dir: string }) {
   const ignoreOf = createIgnoreReader(o);
   const taken = new Map<string, { readonly signature: string; readonly snapshot: Snapshot }>();
   const copiesByDir = new Map<string, Copies>();
-  /** By revision. Only few revisions are used while a process lives. */
+  /** When each revision was last marked as used. Only few revisions are used while a process lives. */
   const touchedAtMs = new Map<string, number>();
 
   function dirOf(revision: string): string {

@@ -65,7 +65,7 @@ export function watchSource(o: Options) {
 
   async function readChanges(): Promise<void> {
     const { marks, isWhole } = gathering.take();
-    // A reading that failed may have left out anything.
+    // After a reading that failed, the whole source is read again, because anything may be missing.
     const isChanged = await (isWhole || failures.isFailing() ? tree.rescan() : tree.refresh(marks));
     failures.end();
     if (isClosed) return;

@@ -42,7 +42,7 @@ export type RunsEnd = {
   readonly kill: () => void;
 };
 
-/** For a server that starts no more runs. */
+/** Ends the runs of a server that starts no more runs. */
 export function endRuns(client: Client, log: Logger): RunsEnd {
   let isForced = false;
 

@@ -272,22 +272,23 @@ function list(candidates: readonly Named[]): Found {
 }
 
 /**
- * The values for a placeholder in the table of commands. @param of the name of the option, or the command's first word
+ * Returns the values for a placeholder in the table of commands.
+ * @param owner the name of the option, or the command's first word
  */
-function named(placeholder: string, of: string, current: string, known: Known): Found {
+function named(placeholder: string, owner: string, current: string, known: Known): Found {
   if (/^(FILE|DEST|PATH)$/.test(placeholder)) return { candidates: [], files: 'file' };
   if (placeholder === 'DIR') return { candidates: [], files: 'dir' };
   if (placeholder === 'SHELL') return list(shells);
   if (placeholder === 'JOB') return list(segments(known.jobs, '', current));
   if (placeholder === 'NAMESPACE') return list(namespaces(known.jobs, current));
   if (placeholder === 'RUN') return list(known.namesOf('runs'));
-  if (of === 'restore') return { candidates: [], files: 'dir' };
-  if (of === 'remote') return list(known.namesOf('remotes'));
-  if (of === 'source') return list(known.namesOf('sources'));
-  if (of === 'tag') return list(known.namesOf('tags'));
-  if (of === 'schedule') return list(known.namesOf('schedules'));
+  if (owner === 'restore') return { candidates: [], files: 'dir' };
+  if (owner === 'remote') return list(known.namesOf('remotes'));
+  if (owner === 'source') return list(known.namesOf('sources'));
+  if (owner === 'tag') return list(known.namesOf('tags'));
+  if (owner === 'schedule') return list(known.namesOf('schedules'));
   if (placeholder === 'BACKFILL') return list(known.namesOf('backfills'));
-  if (of === 'tokens' || of === 'secrets' || of === 'schedules') return list(known.namesOf(of));
+  if (owner === 'tokens' || owner === 'secrets' || owner === 'schedules') return list(known.namesOf(owner));
   return nothing;
 }
 

@@ -3,7 +3,7 @@
 export type TableLine = {
   /** Counted from 1. */
   readonly line: number;
-  /** As it is written, without the line end. */
+  /** The line as it is written, without its end. */
   readonly text: string;
 } & (
   | {

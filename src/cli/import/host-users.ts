@@ -6,7 +6,7 @@ import { readPasswdEntry } from '../../lib/files/passwd-entry.ts';
 
 export type HostUser = { readonly uid: number; readonly home: string | null };
 
-/** Users of a directory service are not among them, except for the current user. */
+/** Reads the users of /etc/passwd, and adds the current user. Other users of a directory service are left out. */
 export function readHostUsers(): ReadonlyMap<string, HostUser> {
   const { username, uid, homedir } = userInfo();
   const own: [string, HostUser] = [username, { uid, home: homedir }];

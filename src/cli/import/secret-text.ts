@@ -222,7 +222,7 @@ function spansOf(
   });
 }
 
-/** Only the value of a variable or of another command: no password is written here. */
+/** Whether a value is only that of a variable or of another command, so that no password is written here. */
 function isExpansion(value: string): boolean {
   return /^(?:\$\w+|\$\{\w+(?::?\?[^}]*)?\}|\$\([^)]*\)?|`.*|\{\{.*|%\w+%)$/.test(value);
 }

@@ -44,7 +44,7 @@ const longestWaitMs = 30_000;
 const stagePrefix = '.flwd-import-';
 const lockFile = '.flwd-import.lock';
 
-/** One answer for each thing found, in the same order. @throws Refusal */
+/** Returns one answer for each thing found, in the same order. @throws Refusal */
 export async function writeJobs(found: readonly Found[], place: Place): Promise<Imported[]> {
   const { target } = place;
   try {
@@ -118,7 +118,7 @@ async function writeFrom(
       notes,
     });
     if ('problem' in draft) return { kind: 'nothing', found: one, reason: draft.problem };
-    // The same line twice is one job.
+    // If the same line is there twice, it is one job.
     known.set(key, dir);
     asOwner(owner, () => writeDraft(join(stage, `job-${at}`), draft));
     return { kind: 'drafted', found: one, dir, draft };
@@ -166,7 +166,7 @@ function sharedLockNotes(
   ];
 }
 
-/** Each job's folder: a new one, or that of an earlier import. */
+/** Chooses each job's folder: a new one, or that of an earlier import. */
 function foldersFor(
   found: readonly Found[],
   target: string,
@@ -214,7 +214,7 @@ function writeDraft(dir: string, { files }: Draft): void {
   for (const { name, text, mode } of files) writeFileSync(join(dir, name), text, { mode, flag: 'wx' });
 }
 
-/** The first error of each invalid job. */
+/** Finds the first error of each invalid job. */
 async function errorsIn(stage: string): Promise<Map<string, string>> {
   const { readJobFolder } = await import('../../sources.ts');
   const { invalid } = await readJobFolder(stage, '.');
@@ -239,7 +239,7 @@ function moveInto(from: string, dir: string): boolean {
   }
 }
 
-/** A name with slashes gives folders in folders. */
+/** Names a job's folder after the job. A name with slashes gives folders in folders. */
 function wantedFolder(name: string): string {
   const segments = name
     .split('/')
@@ -248,7 +248,7 @@ function wantedFolder(name: string): string {
   return segments.length === 0 ? 'job' : segments.join('/');
 }
 
-/** A folder that is new or empty, named after the job. */
+/** Finds a folder that is new or empty, named after the job. */
 function freeFolder(name: string, target: string, taken: ReadonlySet<string>): string {
   const wanted = wantedFolder(name);
   let folder = wanted;

@@ -5,7 +5,7 @@ export type Flock = {
   readonly lock: string;
   /** undefined: several may hold the lock at once, or flock only releases it. */
   readonly onConflict: 'reject' | 'queue' | undefined;
-  /** Seconds, as written; undefined if it waits without end, or does not wait. */
+  /** Seconds, as written; undefined if flock waits without end, or does not wait. */
   readonly waits: string | undefined;
   /** Empty if flock only takes the lock, for the commands after it. */
   readonly command: readonly string[];

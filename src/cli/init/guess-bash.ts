@@ -23,11 +23,11 @@ export function guessBash(text: string): Guess {
   const script: Script = { text, lines, outside };
   const options = loops.flatMap((loop) => [...readGetopts(loop, script), ...readCases(loop, script)]);
   const asked = readAsked(script);
-  const eaten = readEaten(script);
+  const shiftLoop = readShiftLoop(script);
   const positions = readPositions(
-    eaten ? { ...script, outside: outside.filter((line) => !eaten.lines.includes(line)) } : script,
+    shiftLoop ? { ...script, outside: outside.filter((line) => !shiftLoop.lines.includes(line)) } : script,
   );
-  const rest = eaten ? [eaten.argument] : readRest(script);
+  const rest = shiftLoop ? [shiftLoop.argument] : readRest(script);
   const environment = readEnvironment(script);
   const found = options.flatMap((option) => ('name' in option ? [option] : []));
   const doubtsOfRest = rest.length + positions.length > 0 ? [] : doubtOfRest(script);
@@ -148,8 +148,8 @@ function readRest({ outside, text }: Script): ScriptArgument[] {
   return [];
 }
 
-/** `while [ $# -gt 0 ]; do pack "$1"; shift; done`: consumes the words one by one. */
-function readEaten({
+/** Finds a loop that consumes the words one by one: `while [ $# -gt 0 ]; do pack "$1"; shift; done`. */
+function readShiftLoop({
   outside,
 }: Script): { readonly lines: readonly Line[]; readonly argument: ScriptArgument } | undefined {
   const from = outside.findIndex(({ text }) => /^\s*(?:while|until)\b.*(?:\$#|\$\{?1\b)/.test(text));
@@ -177,7 +177,7 @@ function isEvery({ text }: Line): boolean {
   return /(?<!\\)\$(?:[@*]|\{[@*][^}]*\})/.test(text);
 }
 
-/** The script uses all of its words in a way that no guess covers. */
+/** Reports that the script uses all of its words in a way that no guess covers. */
 function doubtOfRest({ outside, text }: Script): string[] {
   const line = outside.find((one) => isEvery(one) && !isCallOfMain(one.text, text) && !/\bset --/.test(one.text));
   return line ? [`line ${line.number} uses all words of the command line, which may be a list`] : [];

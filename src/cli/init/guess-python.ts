@@ -146,7 +146,7 @@ function schemaOf(
   }
   const own = schemaOfText(name, undefined, flag);
   const isSecret = own.format === 'secret' || (typeof preset === 'string' && holdsPassword(preset));
-  // An argument with fixed choices is no secret: `--auth` may be `basic` or `digest`.
+  // An argument with fixed choices is not a secret: `--auth` may be `basic` or `digest`.
   if (isSecret && !named.has('choices')) return { type: 'string', format: 'secret' };
   const schema: ArgumentSchema = { type: scalar };
   if (scalar === 'string' && (own.format === 'path' || /\bPath$|FileType/.test(type))) schema.format = 'path';

@@ -55,7 +55,7 @@ export async function describeJob(
     readonly options: Options;
     readonly output: Output;
     readonly sample: readonly string[];
-    /** For a job made from a script. */
+    /** What a job made from a script needs. */
     readonly needs?: Needs;
   },
 ): Promise<void> {

@@ -51,11 +51,11 @@ export type Guess = {
 };
 
 /** Variables of the system or the shell, which are not arguments of a script. */
-const everybodys =
+const commonVariables =
   /^(?:PATH|HOME|USER|LOGNAME|LANG|LANGUAGE|LC_.*|PWD|OLDPWD|SHELL|SHLVL|TERM|COLUMNS|LINES|TMPDIR|TMP|TEMP|HOSTNAME|HOSTTYPE|OSTYPE|MACHTYPE|UID|EUID|PPID|IFS|ENV|CI|EDITOR|PAGER|DISPLAY|NO_COLOR|BASH.*|FLWD_.*|OPT(?:ARG|IND|ERR)|RANDOM|S?RANDOM|SECONDS|EPOCH.*|LINENO|FUNCNAME|REPLY|PS\d|DIRSTACK|GROUPS|PIPESTATUS|XDG_.*|NODE_.*|PYTHON.*|LD_.*|MALLOC_.*|_)$/;
 
 export function isOwnVariable(name: string): boolean {
-  return !everybodys.test(name);
+  return !commonVariables.test(name);
 }
 
 /** The flag becomes a word of the wrapper script, so it must not contain characters that a shell interprets. */
@@ -90,7 +90,7 @@ export function argumentName(written: string): string {
 }
 
 const pathName = /(?:^|_)(?:dir|directory|folder|path|file|src|source|dst|dest|destination)$/;
-/** These names mean a path as often as something else. */
+/** Names that mean a path as often as something else. */
 const mayBePath = /(?:^|_)(?:target|input|output|out|in)$/;
 
 /**

@@ -114,7 +114,7 @@ export function dataFiles(
   return { files: [...files.values()], notes };
 }
 
-/** How a script names a file in its own folder, and one in the home of its user. */
+/** Writes how a script names a file in its own folder, and one in the home of its user. */
 function inFolders(language: Language, name: string): readonly [string, string] {
   if (language === 'python') return [`Path(__file__).parent / "${name}"`, `Path.home() / "${name}"`];
   if (language === 'node') return [`join(import.meta.dirname, '${name}')`, `join(homedir(), '${name}')`];
@@ -146,7 +146,7 @@ function sourced(code: string): TakenIn[] {
   );
 }
 
-/** With links followed: a link must not bring a file from elsewhere into the job. */
+/** Follows links, because a link must not bring a file from elsewhere into the job. */
 function isBelow(path: string, dir: string): boolean {
   try {
     return realpathSync(path).startsWith(`${realpathSync(dir)}/`);

@@ -87,7 +87,7 @@ function inputInBash(input: readonly ScriptArgument[]): string {
   return input.length === 0 ? '' : ` < <(printf '%s\\n' ${input.map(({ name }) => `"$${name}"`).join(' ')})`;
 }
 
-/** Calls `act` with the quoted value; at run time, only if there is a value. */
+/** Calls `act` with the quoted value. If the value may be missing, its text becomes part of an `if`. */
 function inBash(argument: ScriptArgument, act: (value: string) => string): string {
   const { name } = argument;
   return isAlwaysGiven(argument) ? act(`"$${name}"`) : `if [[ -n $${name} ]]; then ${act(`"$${name}"`)}; fi`;

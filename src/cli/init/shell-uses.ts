@@ -264,7 +264,7 @@ function lockBy(walk: Walk, words: readonly string[], line: number): void {
 
 const mostDepth = 8;
 
-/** The commands of a shell of their own: they leave the folder of this one as it is. */
+/** Visits the commands of another shell, which leave the folder of this one as it is. */
 function visitInside(walk: Walk, commands: readonly ShellCommand[]): void {
   if (walk.depth === mostDepth) return;
   const { folder } = walk;

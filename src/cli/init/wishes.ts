@@ -163,7 +163,7 @@ function exists(
 const reads = /(?:^|_)(?:src|source)(?:_(?:dir|directory|folder|path|file))?$/;
 const writes = /(?:^|_)(?:dst|dest|destination)(?:_(?:dir|directory|folder|path|file))?$/;
 
-/** One use of each path: the first that writes, otherwise the first. */
+/** Keeps one use of each path: the first that writes, otherwise the first. */
 function strongest(files: readonly FileUse[]): FileUse[] {
   const byPath = new Map<string, FileUse>();
   for (const use of files) {
@@ -173,7 +173,7 @@ function strongest(files: readonly FileUse[]): FileUse[] {
   return [...byPath.values()];
 }
 
-/** A folder that may be written includes everything in it. */
+/** Leaves out what is in a folder that may be written, because the permission includes everything in it. */
 function withoutParts(wishes: readonly Wish[]): Wish[] {
   const isPart = (one: Wish): boolean =>
     wishes.some(

@@ -1,5 +1,5 @@
-// Paths of a job's permissions that no run in its profile gets, although the job is valid: an instance with another
-// profile may show them.
+// Warns of paths in a job's permissions that no run in its profile gets. The job is valid, because an instance with
+// another profile may show the paths.
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';

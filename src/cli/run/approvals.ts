@@ -22,7 +22,7 @@ type Approval = Approvals['approvals'][number];
 const readyWithinMs = 10_000;
 const againMs = 50;
 
-/** `flwd approvals`: across all runs. */
+/** `flwd approvals`: lists the approvals of all runs. */
 export async function list(options: Options, operands: readonly string[]): Promise<void> {
   const output = createOutput(options);
   if (operands.length > 0) throw new Refusal('flwd approvals takes no operands: it lists what waits for an approval');
@@ -40,7 +40,10 @@ export async function list(options: Options, operands: readonly string[]): Promi
   });
 }
 
-/** `flwd approve RUN [STEP]` and `flwd deny RUN [STEP]`: if no server has the data dir, then drives the run itself. */
+/**
+ * `flwd approve RUN [STEP]` and `flwd deny RUN [STEP]`: decides, and drives the run itself if no server has the data
+ * dir.
+ */
 export async function decide(options: Options, operands: readonly string[], { command }: Call): Promise<ExitCode> {
   const decision = command.name === 'deny' ? 'deny' : 'approve';
   const [word, given, extra] = operands;

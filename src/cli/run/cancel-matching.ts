@@ -64,7 +64,10 @@ async function assertJob(session: Session, job: string | undefined): Promise<voi
   if (!(await isKnownJob(jobs, [job]))) await findJob(jobs, [job], false);
 }
 
-/** What a user agrees to is what is cancelled: runs that start later are left alone. */
+/**
+ * Finds the runs once, so that exactly those that the user agrees to are cancelled: runs that start later are left
+ * alone.
+ */
 async function findRuns(
   { client }: Session,
   o: {
@@ -125,7 +128,7 @@ async function cancelAll(
     if (!(known instanceof Refusal)) throw error;
     exitCode = known.exitCode;
     outcomes.failed++;
-    // The same error would meet all other runs.
+    // All other runs would fail with the same error.
     const isOfAll = exitCode === exitCodes.notAllowed || exitCode === exitCodes.unreachable;
     if (isOfAll) stop.abort();
     if (isOfAll || outcomes.failed <= mostReasons) line.above(() => output.warn(known.message));
@@ -186,7 +189,7 @@ function counted(n: number): string {
   return n.toLocaleString('en');
 }
 
-/** Works on several at once, each of which takes the next one. */
+/** Works on several runs at once. Whenever one is done, the next one begins. */
 async function inParallel(
   all: readonly string[],
   work: (one: string) => Promise<void>,

@@ -27,7 +27,7 @@ export async function run(options: Options, operands: readonly string[], call: C
     const runId = await findRunId(session, word, { output, orLastOf: true });
     const earlier = await client.call('getRun', { path: { run_id: runId } });
     const job = await client.call('getJob', { path: { job_id: earlier.job_id } }).catch((error: unknown) => {
-      // Only the options for its arguments need the job here. The server says whether the run can be repeated.
+      // The job is needed here only for options about its arguments. The server says whether the run can be repeated.
       if (call.argumentWords.length > 0) throw error;
       return null;
     });

@@ -15,8 +15,8 @@ const frames = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '
 const barCells = 20;
 
 /**
- * Its `follow` reads events until the signal is aborted. @param o.onStep called with a sentence when a step starts or
- * ends
+ * Shows the progress of a run. Its `follow` reads events until the signal is aborted.
+ * @param o.onStep called with a sentence when a step starts or ends
  */
 export function createRunProgress(
   run: Pick<Run, 'run_id' | 'job_id'>,

@@ -170,7 +170,7 @@ function missingFields(
   );
 }
 
-/** The error in the words of the command line. */
+/** Says in the words of the command line that an argument is missing. */
 export function toMissing(field: ArgumentField): WordError {
   return { path: field.path, message: `${flagOf(field)} is missing: ${waysToGive(field)}` };
 }

@@ -112,7 +112,10 @@ async function printRuns({ runs, total, total_exact: isExact }: AnswerOf<'listRu
 
 const startsByItself: ReadonlySet<string> = new Set(['schedule', 'backfill', 'job_ended', 'file', 'check']);
 
-/** For a run that nobody started, its trigger says enough; `flwd runs RUN` shows the id of the schedule or trigger. */
+/**
+ * Says who started a run. If nobody did, the trigger says enough; `flwd runs RUN` shows the id of the schedule or
+ * trigger.
+ */
 function byOf({ created_by: by, trigger: { type } }: RunSummary): string {
   return startsByItself.has(type) ? type : `${by} (${type})`;
 }

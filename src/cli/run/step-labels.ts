@@ -12,7 +12,7 @@ export function createStepLabels(client: Client, runId: string) {
 
   async function read(stepId: string): Promise<void> {
     const run = await client.call('getRun', { path: { run_id: runId } }).catch(() => null);
-    // Without the run, the id alone names the instance.
+    // If the run cannot be read, the id alone names the instance.
     labels.set(stepId, stepId);
     for (const step of run?.steps ?? []) labels.set(step.step_id, printable(stepLabel(step)));
     readings.delete(stepId);
@@ -27,7 +27,7 @@ export function createStepLabels(client: Client, runId: string) {
       readings.set(stepId, reading);
       return reading;
     },
-    /** Without control characters: items are data of jobs. */
+    /** Returns a label without control characters, because items are data of jobs. */
     of: (stepId: string): string => labels.get(stepId) ?? stepId,
   };
 }

@@ -13,7 +13,7 @@ export type Owner = {
   readonly fetch: Fetch;
   /** The owner is a command: this one or another. */
   readonly isEphemeral: boolean;
-  /** Whether it has begun to close, so that another owner follows. Known only of an owner in this process. */
+  /** Whether the owner has begun to close, so that another owner follows. Known only of an owner in this process. */
   readonly isClosing?: () => boolean;
   readonly attend: (runId: string) => Promise<void>;
   readonly close: () => Promise<void>;
@@ -81,7 +81,7 @@ export function ended(dataDir: string): TypeError {
   return new TypeError('fetch failed', { cause });
 }
 
-/** For a server in this process, which the data dir's socket announces only once the jobs are read. */
+/** A client for a server in this process, which the data dir's socket announces only once the jobs are read. */
 export function clientOf({
   url: baseUrl,
   cliToken: token,

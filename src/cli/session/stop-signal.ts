@@ -49,7 +49,7 @@ function onInterrupt(act: () => void): () => void {
 }
 
 export type Interrupts = {
-  /** What signals do from now on. Also called for a signal that came earlier. */
+  /** Sets what signals do from now on. `act` is also called for a signal that came earlier. */
   readonly answer: (act: () => void) => void;
   readonly release: () => void;
 };

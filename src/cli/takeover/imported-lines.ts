@@ -23,7 +23,7 @@ export type ImportedLine = {
       readonly kind: 'active';
       /** The same line may be there twice. */
       readonly lines: readonly number[];
-      /** Its next times under cron, with their offset. */
+      /** The next times of the line under cron, with their offset. */
       readonly nextTimes: readonly string[];
       /** The address to which cron mails the output; empty if the crontab names no address. */
       readonly mailTo: string;

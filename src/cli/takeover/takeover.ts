@@ -67,7 +67,7 @@ async function takeOver(tables: readonly ReadTable[], prepared: readonly Prepare
   const them = ready.length === 1 ? 'its schedule' : 'their schedules';
   await agreed(`Comment out ${counted(ready.length)} and release ${them}?`, o.options);
   const jobIds = ready.flatMap(({ line: { jobId } }) => jobId ?? []);
-  return alone([...jobIds, ...stuck], o, async () => {
+  return asOnlyTakeover([...jobIds, ...stuck], o, async () => {
     await holdAll(jobIds, session.client);
     for (const read of tables) {
       const taken = ready.filter(({ line }) => read.imported.includes(line));
@@ -120,7 +120,7 @@ async function undo(tables: readonly ReadTable[], o: Work): Promise<ExitCode> {
   const them = count === 1 ? 'its schedule' : 'their schedules';
   await agreed(`Hold ${them} and give ${counted(count)} back to cron?`, o.options);
   const jobIds = back.flatMap(({ taken }) => taken.flatMap(({ jobId }) => jobId ?? []));
-  return alone(jobIds, o, async () => {
+  return asOnlyTakeover(jobIds, o, async () => {
     for (const { read, taken, lines } of back) {
       if (lines.size === 0) continue;
       await waitForQuiet(taken, output);
@@ -136,7 +136,7 @@ async function undo(tables: readonly ReadTable[], o: Work): Promise<ExitCode> {
 }
 
 /** Only one takeover at a time changes crontabs. @param jobIds neither cron nor flwd may start them until it is done */
-async function alone(
+async function asOnlyTakeover(
   jobIds: readonly string[],
   { dataDir, session, output }: Work,
   work: () => Promise<void>,

@@ -5,7 +5,7 @@ import { textWidth } from './text-width.ts';
 export type Style = 'good' | 'bad' | 'busy' | 'faint' | 'strong';
 export type Column = {
   readonly name: string;
-  /** May be cut in a narrow terminal. The last flexible column is cut first. */
+  /** The column may be cut in a narrow terminal. The last flexible column is cut first. */
   readonly isFlexible?: true;
   readonly isRight?: true;
 };

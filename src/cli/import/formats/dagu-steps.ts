@@ -41,7 +41,7 @@ function conditionsOf(around: Around, raw: readonly Raw[]): Condition[] {
   return [ofAll, ...ofSteps].flatMap(({ data, ...rest }) => (data === undefined ? [] : [{ ...rest, data }]));
 }
 
-/** Undefined if it has no conditions. */
+/** undefined: the workflow or the step has no conditions. */
 function preconditionsOf({ preconditions, precondition }: Members): Data | undefined {
   const given = preconditions ?? precondition ?? null;
   return given === null || (Array.isArray(given) && given.length === 0) ? undefined : given;

@@ -21,7 +21,7 @@ export type DaguValues = {
 
 const variableName = /^[A-Za-z_]\w*$/;
 /** Every process has these, or a job sets them. */
-const everybodys = /^(?:HOME|PATH|USER|LANG|PWD|TMPDIR|SHELL|LOGNAME|HOSTNAME|RANDOM|\d|[@*#?$!-])$/;
+const commonVariables = /^(?:HOME|PATH|USER|LANG|PWD|TMPDIR|SHELL|LOGNAME|HOSTNAME|RANDOM|\d|[@*#?$!-])$/;
 
 export function readDaguValues(workflow: { readonly [key: string]: Data }): DaguValues {
   const named: NamedArgument[] = [];
@@ -88,11 +88,11 @@ export function readDaguValues(workflow: { readonly [key: string]: Data }): Dagu
   return { arguments: named, environment, setup, names };
 }
 
-/** The variables in a text that nothing in the workflow sets. */
+/** Finds the variables in a text that nothing in the workflow sets. */
 export function unknownNames(text: string, known: ReadonlySet<string>): string[] {
   const found = [...text.matchAll(/\$(?:\{(\w+)|([A-Za-z_]\w*))/g)].map(([, braced, plain]) => braced ?? plain ?? '');
   return [...new Set(found)].filter(
-    (name) => !known.has(name) && !everybodys.test(name) && !/^(?:FLWD|DAG|DAGU)_/.test(name),
+    (name) => !known.has(name) && !commonVariables.test(name) && !/^(?:FLWD|DAG|DAGU)_/.test(name),
   );
 }
 
@@ -100,7 +100,7 @@ function hasExpansion(text: string): boolean {
   return /[$`]/.test(text);
 }
 
-/** A word for the shell in which `$NAME` and commands in backticks are expanded, and never split. */
+/** Writes a text as a word for the shell, in which `$NAME` and commands in backticks are expanded, and never split. */
 export function expanding(text: string): string {
   if (/\$\{[\w-]+\.|\$\{\{/.test(text))
     throw new Unreadable(`it uses \`${text}\`, a reference that only Dagu can resolve`);

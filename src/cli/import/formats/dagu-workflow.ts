@@ -24,7 +24,7 @@ export type Raw = {
 };
 
 type Named = Omit<Raw, 'needs'> & {
-  /** Undefined: the step does not say what it depends on. */
+  /** undefined: the step does not say what it depends on. */
   readonly depends: readonly string[] | undefined;
   /** Steps with the same number are written as one list, and start together. */
   readonly group: number;

@@ -11,7 +11,7 @@ import { yamlWords } from '../../../lib/yaml/yaml-words.ts';
 import { Refusal } from '../../exit-code.ts';
 import { fileTrouble } from '../../file-trouble.ts';
 
-/** As JSON would have it: no dates, no symbols, no cycles. */
+/** The values that JSON has: no dates, no symbols, no cycles. */
 export type Data = null | boolean | number | string | readonly Data[] | { readonly [key: string]: Data };
 export type Members = { readonly [key: string]: Data };
 
@@ -93,13 +93,13 @@ export function textOf(data: Data | undefined): string | undefined {
   return typeof data === 'string' ? data : undefined;
 }
 
-/** Also from a text with digits. undefined unless it is a whole number above zero. */
+/** Reads a count, also from a text with digits. undefined unless it is a whole number above zero. */
 export function countOf(data: Data | undefined): number | undefined {
   const text = textOf(data)?.trim() ?? '';
   return /^\d{1,12}$/.test(text) && Number(text) > 0 ? Number(text) : undefined;
 }
 
-/** As config.yaml writes it. */
+/** A number of seconds as config.yaml writes it. */
 export function inSeconds(count: number): string {
   return formatDuration(count * 1_000);
 }

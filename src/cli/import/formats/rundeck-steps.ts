@@ -145,7 +145,7 @@ function replacementOf(kind: string, name: string, { options }: Job): Replacemen
   return { problem: `it uses \`${kind}.${name}\`, a value of Rundeck that flwd does not know` };
 }
 
-/** A word of the arguments of a script: Rundeck does not pass them through a shell. */
+/** Writes an argument of a script as a word for the shell. Rundeck does not pass arguments through a shell. */
 function argumentWord(word: string, id: string, job: Job): string {
   const parts: (string | { readonly variable: string })[] = [];
   let at = 0;

@@ -8,7 +8,7 @@ import { spanMs } from './systemd-span.ts';
 import { commandEnd, splitWords, type Unit } from './unit-file.ts';
 import { Unreadable } from './unreadable.ts';
 
-/** Whose units they are. */
+/** The instance of systemd that the units belong to: the system's, or a user's. */
 export type Manager = {
   readonly folders: readonly string[];
   readonly user: string;
@@ -151,7 +151,7 @@ function settingsOf(service: Unit): Readonly<Record<string, unknown>> {
     (isOneshot ? service.last('Service', 'TimeoutSec') : undefined);
   const limitMs = limit === undefined ? undefined : spanMs(limit);
   return {
-    // systemd never starts a service that still runs, and forgets that it should have.
+    // systemd never starts a service that is still running, and does not make up for it later.
     concurrency: { limit: 1, on_conflict: 'reject' },
     ...(limitMs !== undefined && limitMs > 0 && { timeouts: { run: formatDuration(limitMs) } }),
   };

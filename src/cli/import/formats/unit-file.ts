@@ -122,7 +122,7 @@ const escapes: Readonly<Record<string, string>> = {
   s: ' ',
 };
 
-/** A word that is only `;`, without quotes and backslash: another command follows. No text contains it. */
+/** Stands for a word that is only `;`, without quotes and backslash: another command follows. No text contains it. */
 export const commandEnd = '\0;';
 
 /** Splits like systemd: white space separates, quotes group, backslashes escape. undefined if a quote is not closed. */
