@@ -180,9 +180,7 @@ export async function checkDataDir(dataDir: string, folders: readonly string[]):
   if ((mode & 0o077) !== 0) return warn(name, `${state}: other users can open it`, `chmod 700 ${dataDir}`);
   if (uid !== process.geteuid?.())
     return warn(name, `${state}: it belongs to another user (uid ${uid})`, 'run flwd as its owner');
-  const [unusable, cure = null] = findUnusableFolder(folders)?.split(': ') ?? [];
-  if (unusable !== undefined) return fail(name, `${state}: ${unusable}, so no run starts`, cure);
-  const found = findLackOfRoom(dataDir);
+  const found = findUnusableFolder(folders) ?? findLackOfRoom(dataDir);
   if (found) return fail(name, `${state}: ${found.lack}, so no run starts`, found.fix);
   if (freeBytes < leastFreeBytes) return warn(name, `${state}: little room`, 'run flwd gc, or add disk space');
   return ok(name, state);

@@ -15,7 +15,6 @@ import type { NewRun } from '../store/run/runs.ts';
 import { ownTrace } from '../store/run/span-ids.ts';
 import type { NewStep, StepStart } from '../store/run/step-moves.ts';
 import { unwritable } from '../store/storage-error.ts';
-import { whyNoRunStarts } from './disk-watch.ts';
 import { withAgentApproval } from './plan/agent-approval.ts';
 import type { GroundedPlan } from './plan/ground.ts';
 import type { Queue } from './queue/queue.ts';
@@ -60,7 +59,7 @@ export type AddRun = (
 
 /** @throws Problem why the plan is denied; queue-full, concurrency-conflict, not-ready */
 export function createAddRun(o: {
-  readonly context: Pick<ControllerContext, 'store' | 'runsDir' | 'ownFolders' | 'sealer' | 'clock'>;
+  readonly context: Pick<ControllerContext, 'store' | 'disk' | 'sealer' | 'clock'>;
   readonly snapshots: Snapshots;
   readonly queue: Queue;
   readonly register: RunRegister;
@@ -72,10 +71,10 @@ export function createAddRun(o: {
   readonly untilResumed: () => Promise<void>;
 }): AddRun {
   const { queue } = o;
-  const { store, sealer, clock } = o.context;
+  const { store, disk, sealer, clock } = o.context;
   return async (plan, addition) => {
     refuseDenied(plan, addition, o.refusals);
-    const lack = whyNoRunStarts(o.context);
+    const lack = disk.whyNoRunStarts();
     if (lack !== null) throw unwritable(lack);
     const onConflict = addition.asksPerson ? withoutCancel(onConflictOf(plan)) : onConflictOf(plan);
     if (onConflict !== 'queue') await o.untilResumed();

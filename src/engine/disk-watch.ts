@@ -3,7 +3,7 @@
 // Remembers when scripts could print no more.
 
 import { freeBytesOf, lackOfRoom } from '../lib/files/disk-room.ts';
-import { findUnusableFolder } from '../lib/files/unusable-folder.ts';
+import { unusableFolder } from '../lib/files/unusable-folder.ts';
 import type { Logger } from '../lib/logger.ts';
 
 const everyMs = 1_000;
@@ -24,9 +24,9 @@ type Folders = {
   readonly ownFolders: readonly string[];
 };
 
-/** Why no run can start; null when the data dir takes files. */
+/** Looks at the disk and the folders, and says why no run can start; null when runs can start. */
 export function whyNoRunStarts({ runsDir, ownFolders }: Folders): string | null {
-  return findUnusableFolder(ownFolders) ?? lackOfRoom(runsDir);
+  return unusableFolder(ownFolders) ?? lackOfRoom(runsDir);
 }
 
 export function createDiskWatch(o: Folders & { readonly log: Logger }) {
@@ -45,7 +45,7 @@ export function createDiskWatch(o: Folders & { readonly log: Logger }) {
   }
 
   function lookAtFolders(): void {
-    const found = findUnusableFolder(ownFolders);
+    const found = unusableFolder(ownFolders);
     if (found === unusable) return;
     if (found !== null)
       log.error({ error: found }, 'no run can start, because a folder of the data dir cannot be used');
@@ -57,6 +57,8 @@ export function createDiskWatch(o: Folders & { readonly log: Logger }) {
   const timer = setInterval(look, everyMs).unref();
   return {
     close: () => clearInterval(timer),
+    /** The same, with the folders as they were a second ago at most. For requests, which should cost few system calls. */
+    whyNoRunStarts: (): string | null => unusable ?? lackOfRoom(runsDir),
     /**
      * Whether output of scripts may have been lost since `atMs`, a time of `performance.now`. False while there is no
      * room to say so in a log.

@@ -73,7 +73,7 @@ describe.each(['logs', 'artifacts'])('while %s is not writable', (name) => {
     const run = await started(root);
     const putBack = replace(join(root, 'data', name));
     tell(root, run.runId);
-    await expectWait(root, run, `the folder ${name} was replaced by something that is no folder: put the folder back`);
+    await expectWait(root, run, `the folder ${name} was replaced by a file: put the folder back`);
     putBack();
     await expectEnd(run);
   });

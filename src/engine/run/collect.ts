@@ -8,7 +8,7 @@ import { type ArtifactWarning, type FoundArtifact, findArtifacts, type Namer } f
 import type { BytePath } from '../../exec/collect/sandbox-paths.ts';
 import type { Redactor } from '../../exec/redact/redact.ts';
 import type { Clock } from '../../lib/clock.ts';
-import { findUnusableFolder } from '../../lib/files/unusable-folder.ts';
+import { unusableFolder } from '../../lib/files/unusable-folder.ts';
 import { createId } from '../../lib/ids.ts';
 import type { Logger } from '../../lib/logger.ts';
 import type { NewArtifact } from '../../store/blobs/artifacts.ts';
@@ -124,7 +124,7 @@ async function keep(found: readonly FoundArtifact[], o: Request): Promise<Pick<C
     } catch (error) {
       for (const artifact of staged) await store.artifacts.discard(artifact).catch(() => undefined);
       room.giveBack();
-      if (findUnusableFolder(o.ownFolders) !== null) throw error;
+      if (unusableFolder(o.ownFolders) !== null) throw error;
       o.log.error({ err: error, run_id: o.run.run_id }, 'an artifact could not be stored');
       const message = `the artifact ${file.path} could not be stored; the server log says why`;
       return failed('artifact_not_stored', message, file, o);

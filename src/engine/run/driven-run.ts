@@ -6,14 +6,13 @@ import type { WorkspaceWatch } from '../../exec/collect/workspace-size.ts';
 import { createRedactor } from '../../exec/redact/redact.ts';
 import { steadyFrom } from '../../lib/clock.ts';
 import { errorCode } from '../../lib/error-code.ts';
-import { findUnusableFolder } from '../../lib/files/unusable-folder.ts';
+import { unusableFolder } from '../../lib/files/unusable-folder.ts';
 import type { Logger } from '../../lib/logger.ts';
 import { createSerial } from '../../lib/serial.ts';
 import { retryShortage } from '../../lib/shortage.ts';
 import { formatDuration } from '../../lib/units.ts';
 import type { Transaction } from '../../store/database.ts';
 import { isStorageError, refusalIn } from '../../store/storage-error.ts';
-import { whyNoRunStarts } from '../disk-watch.ts';
 import type { Attempt } from './attempt/attempt.ts';
 import type { Interruption } from './attempt/outcome.ts';
 import { createRunArtifacts } from './run-artifacts.ts';
@@ -115,7 +114,7 @@ export function createDrivenRun(source: ControllerSource, context: ControllerCon
  * run waits until its data can be stored, and says so.
  */
 function createDiskRetry(
-  context: Pick<ControllerContext, 'runsDir' | 'ownFolders'>,
+  context: Pick<ControllerContext, 'ownFolders'>,
   o: {
     readonly signal: AbortSignal;
     readonly log: Logger;
@@ -139,7 +138,7 @@ function createDiskRetry(
   }
 
   const isPassing = (error: unknown): boolean =>
-    isStorageError(error) || (errorCode(error) !== undefined && findUnusableFolder(context.ownFolders) !== null);
+    isStorageError(error) || (errorCode(error) !== undefined && unusableFolder(context.ownFolders) !== null);
 
   /** Repeats the work while the disk refuses it. Throws once the run is detached. */
   async function withRetry<T>(work: () => T | Promise<T>, onFirstWait?: (error: unknown) => void): Promise<T> {
@@ -147,7 +146,7 @@ function createDiskRetry(
     const onWait = (error: unknown): void => {
       hasWaited = true;
       waits += 1;
-      const why = refusalIn(error) ?? whyNoRunStarts(context) ?? 'the data dir cannot be written';
+      const why = refusalIn(error) ?? unusableFolder(context.ownFolders) ?? 'the data dir cannot be written';
       log.warn({ error: why }, 'a run waits until its data can be stored');
       onFirstWait?.(error);
       tell(`${why}; the run goes on when that is over`);

@@ -30,7 +30,7 @@ export type ControllerContext = Execution & {
   readonly sealer: Sealer;
   readonly folders: RunFolders;
   readonly kv: Kv;
-  readonly disk: Pick<DiskWatch, 'wasExhaustedSince'>;
+  readonly disk: Pick<DiskWatch, 'whyNoRunStarts' | 'wasExhaustedSince'>;
   /** The lease under which runs are driven. */
   readonly owner: Pick<Owner, 'id' | 'transact'>;
   /** This process, as a run names the process that executes it. */

@@ -1,32 +1,39 @@
 // Checks whether the folders of a server still take files. Somebody may replace one while the server runs, or make it
 // read-only.
 
-import { accessSync, constants, lstatSync, statSync } from 'node:fs';
+import { accessSync, constants, lstatSync } from 'node:fs';
 import { basename } from 'node:path';
 import { errorCode } from '../error-code.ts';
 
-/**
- * Says which of the folders takes no files, and how to fix that, without its path. null when all do. A folder that is
- * missing is fine: it is created when it is needed.
- */
-export function findUnusableFolder(folders: readonly string[]): string | null {
+type Unusable = { readonly lack: string; readonly fix: string };
+
+/** Says which of the folders takes no files, and how to fix that; null when all of them do. */
+export function unusableFolder(folders: readonly string[]): string | null {
+  const found = findUnusableFolder(folders);
+  return found && `${found.lack}: ${found.fix}`;
+}
+
+/** Costs a system call for each folder. A folder that is missing is fine, because it is created when it is needed. */
+export function findUnusableFolder(folders: readonly string[]): Unusable | null {
   for (const folder of folders) {
-    const why = whyUnusable(folder);
-    if (why !== null) return `the folder ${basename(folder)} ${why}`;
+    const found = whyUnusable(folder);
+    if (found) return { ...found, lack: `the folder ${basename(folder)} ${found.lack}` };
   }
   return null;
 }
 
-function whyUnusable(folder: string): string | null {
+function whyUnusable(folder: string): Unusable | null {
   try {
-    if (!statSync(folder).isDirectory()) return 'was replaced by something that is no folder: put the folder back';
-    accessSync(folder, constants.W_OK | constants.X_OK);
+    // With the slash, the path of a file is an error.
+    accessSync(`${folder}/`, constants.W_OK | constants.X_OK);
     return null;
   } catch (error) {
     const code = errorCode(error);
-    if (code === 'EROFS') return 'is read-only: mount it for writing';
-    if (code !== 'ENOENT') return `cannot be written (${code}): let the user of the server write to it`;
+    if (code === 'ENOTDIR') return { lack: 'was replaced by a file', fix: 'put the folder back' };
+    if (code === 'EROFS') return { lack: 'is read-only', fix: 'mount it for writing' };
+    if (code !== 'ENOENT')
+      return { lack: `cannot be written (${code})`, fix: 'let the user of the server write to it' };
     const isLink = lstatSync(folder, { throwIfNoEntry: false }) !== undefined;
-    return isLink ? 'is a link to nothing: mount or create its target' : null;
+    return isLink ? { lack: 'is a link to nothing', fix: 'mount or create its target' } : null;
   }
 }
