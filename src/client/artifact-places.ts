@@ -1,4 +1,4 @@
-// What tells the artifacts of a run apart, in as few words as possible.
+// Tells the artifacts of a run apart in as few words as possible.
 
 type Artifact = { readonly id: string; readonly name: string; readonly path: string };
 

@@ -1,4 +1,4 @@
-// Which files of a job differ between two of its revisions.
+// Finds the files of a job that differ between two of its revisions.
 
 import type { AnswerOf } from '../contract/operations.ts';
 import type { Client } from './client.ts';

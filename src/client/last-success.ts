@@ -5,7 +5,7 @@ import type { Client } from './client.ts';
 
 type Run = AnswerOf<'getRun'>;
 
-/** null: no run of the job has succeeded before this one was created. */
+/** Returns null if no run of the job had succeeded before this one was created. */
 export async function lastSuccessBefore(client: Client, run: Run, signal?: AbortSignal): Promise<Run | null> {
   const given = signal && { signal };
   const { runs } = await client.call('listRuns', {

@@ -1,4 +1,4 @@
-// How two runs differ: their arguments, their facts and the times of their steps.
+// Finds how two runs differ: in their arguments, their facts and the times of their steps.
 
 import type { AnswerOf } from '../contract/operations.ts';
 import { revisionWords } from './revision-words.ts';

@@ -1,4 +1,5 @@
-// How far a run is, and how long it will take: by its own progress, otherwise by how long runs of its job usually take.
+// Says how far a run is, and how long it will take: by its own progress, otherwise by how long runs of its job usually
+// take.
 
 import type { AnswerOf } from '../contract/operations.ts';
 import { secondsWords, workMs } from './took.ts';

@@ -1,4 +1,4 @@
-// How to show the steps of a run: their order, which ones a rerun kept, and whose log to open first.
+// Decides how to show the steps of a run: their order, which of them a rerun kept, and whose log to open first.
 
 import type { AnswerOf } from '../contract/operations.ts';
 

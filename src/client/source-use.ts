@@ -1,11 +1,11 @@
-// What an untrusted source may use, in words, for every interface.
+// Says what an untrusted source may use, for every interface.
 
 import type { AnswerOf } from '../contract/operations.ts';
 import type { Frozen } from '../lib/frozen.ts';
 
 export type SourceUse = Frozen<NonNullable<AnswerOf<'getSource'>['may_use']>>;
 
-/** What the jobs of an untrusted source may use, besides their own runs. */
+/** Says what the jobs of an untrusted source may use, besides their own runs. */
 export function useWords({ secrets, schedules, webhooks, notify, calls, triggers, kv }: SourceUse): string {
   const sources = typeof calls === 'string' ? '' : ` of ${calls.join(', ')}`;
   const words = [

@@ -60,7 +60,7 @@ export function tookWords(of: Times, nowMs: number): string {
   return soFarWords(tookMs(of, nowMs), of);
 }
 
-/** How long a run worked; for one that waits for an approval, how long it has taken so far. null: not started */
+/** How long a run worked; for a run that waits for an approval, how long it has taken so far. null: not started */
 export function soFarMs(run: Work, nowMs: number): number | null {
   return run.waiting_approval.length > 0 ? tookMs(run, nowMs) : workMs(run, nowMs);
 }

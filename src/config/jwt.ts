@@ -1,4 +1,4 @@
-// Which JWTs the server accepts. The settings must be complete: issuer and audience have no defaults.
+// Decides which JWTs the server accepts. The settings must be complete: issuer and audience have no defaults.
 
 import { isLoopback } from '../lib/loopback.ts';
 import type { KeyPath } from './keys.ts';

@@ -26,7 +26,7 @@ export type Kind<T> = {
   fromText?(text: string): unknown;
 };
 
-/** What YAML would have given for the text of an environment variable. */
+/** Returns what YAML would have given for the text of an environment variable. */
 export function rawOf({ fromText }: Pick<Kind<unknown>, 'fromText'>, text: string): unknown {
   return fromText ? fromText(text) : text;
 }

@@ -6,7 +6,9 @@ import { keyPaths, locate } from './shape.ts';
 
 type Row = readonly [key: string, value: string, from: string];
 
-/** In the order of the table of keys. Keys of one source, profile, alias or remote stay together. */
+/**
+ * Returns the settings in the order of the table of keys. Keys of one source, profile, alias or remote stay together.
+ */
 export function showSettings(settings: Settings): readonly Row[] {
   const rows = keyPaths.flatMap((path) =>
     itemsOf(settings, path).flatMap(({ at }) => {

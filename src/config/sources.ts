@@ -1,4 +1,4 @@
-// Where jobs come from: the sources in flwd.yaml, the folders of --jobs, or a default source.
+// Decides where jobs come from: the sources in flwd.yaml, the folders of --jobs, or a default source.
 
 import { existsSync, realpathSync, statSync } from 'node:fs';
 import { basename, dirname, join, relative } from 'node:path';

@@ -67,7 +67,7 @@ const wordSpellings: Readonly<Partial<Record<KeyPath, Readonly<Record<string, Wo
 const hostReadOnly =
   'jobs in `permissive` see the host, but write only to their workspace: a job asks for more in `permissions.write`, or runs in the profile `disabled`';
 
-/** What the table of keys calls a word of a setting; undefined if the word has no other name. */
+/** Returns what the table of keys calls a word of a setting; undefined if the word has no other name. */
 export function spelledWord(path: KeyPath, at: number | string | undefined, word: string): WordSpelling | undefined {
   if (path === 'security.profiles.<profile>.filesystem' && word === 'host' && at === 'permissive')
     return { raw: 'host-read-only', note: hostReadOnly };
@@ -75,7 +75,7 @@ export function spelledWord(path: KeyPath, at: number | string | undefined, word
   return Object.hasOwn(words, word) ? words[word] : undefined;
 }
 
-/** Variables without their prefix, beside those that are named after a key. */
+/** Other names of variables, without their prefix, besides those that are named after a key. */
 export const variableSpellings = {
   DATA_DIR: 'instance.data_dir',
   LOG_LEVEL: 'logging.level',

@@ -57,7 +57,7 @@ export type Answer = {
 export type OperationAudit = {
   readonly action: AuditAction;
   readonly object: AuditObjectKind;
-  /** Members of body and query to record. Never one that may hold a secret. */
+  /** Members of body and query to record; never a member that may hold a secret. */
   readonly keeps?: readonly string[];
 };
 

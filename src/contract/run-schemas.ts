@@ -394,7 +394,7 @@ export const logPage = named('LogPage', {
   ),
 });
 
-/** Why a run may not be created, for each operation that creates one. */
+/** The problems because of which a run may not be created, for each operation that creates one. */
 export const startProblems = [
   'job-not-found',
   'job-invalid',

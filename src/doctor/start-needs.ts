@@ -1,4 +1,4 @@
-// What a server needs to start: its data dir, and the files of the operator. Changes nothing.
+// Checks what a server needs to start: its data dir, and the files of the operator. Changes nothing.
 
 import { existsSync, statSync } from 'node:fs';
 import { stat, statfs } from 'node:fs/promises';
@@ -186,7 +186,7 @@ export async function checkDataDir(dataDir: string, folders: readonly string[]):
   return ok(name, state);
 }
 
-/** Why a server would refuse the data dir. Root may look at the data dir of the user that runs the server. */
+/** Says why a server would refuse the data dir. Root may look at the data dir of the user that runs the server. */
 export async function findRefusal(dataDir: string): Promise<unknown> {
   if (process.geteuid?.() === 0 && (await isForeign(dataDir))) return undefined;
   try {

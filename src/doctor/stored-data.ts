@@ -172,7 +172,7 @@ function examineExports(config: Config, states: Examination['exports']): HostChe
   });
 }
 
-/** An instance keeps the zone in which it was made; one from before it had a zone keeps UTC. */
+/** An instance keeps the time zone in which it was made. An instance from before there was a zone keeps UTC. */
 function examineTimezone(kept: string, set: string | null): HostCheck {
   const name = 'time zone';
   const host = localTimezone();

@@ -1,5 +1,5 @@
-// How long the last runs of a job and their steps took. Waiting for a slot, for an approval or for the next attempt
-// does not count as work.
+// Measures how long the last runs of a job and their steps took. Waiting for a slot, for an approval or for the next
+// attempt does not count as work.
 
 import type { RunStatus, StepKind, StepStatus } from './run.ts';
 

@@ -147,7 +147,7 @@ export type JobDefinition = {
   readonly secretArgs: readonly string[];
   readonly env: Readonly<Record<string, EnvValue>>;
   readonly composition: 'single' | 'steps';
-  /** Never empty: a job without steps has one, `step_01`, whose action is the job's command. */
+  /** Never empty: a job without steps has a single step, `step_01`, whose action is the job's command. */
   readonly steps: readonly StepDefinition[];
   readonly concurrency: Concurrency | null;
   /** What to do when the machine dies during a run. */

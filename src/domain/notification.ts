@@ -165,7 +165,7 @@ export function waitingWords(o: {
   return `${what} since ${o.since}: ${o.error}; next try ${o.next}`;
 }
 
-/** The rules for a new run of the job: its own, and those of flwd.yaml that match it. */
+/** Returns the rules for a new run of the job: its own, and those of flwd.yaml that match it. */
 export function rulesFor(jobId: string, own: readonly NotifyRule[], rules: readonly ChannelRule[]): NotifyRule[] {
   const matching = rules.filter(({ jobs }) => jobs.some((pattern) => matchesJob(pattern, jobId)));
   const ofChannels = matching.flatMap(({ terms, to }) => to.map((channel): NotifyRule => ({ ...terms, channel })));

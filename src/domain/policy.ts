@@ -81,7 +81,7 @@ export function tighterProfile(a: SecurityProfile, b: SecurityProfile): Security
   return profiles.indexOf(a) < profiles.indexOf(b) ? a : b;
 }
 
-/** The network of a run. @throws Problem grant-not-allowed */
+/** Returns the network of a run. @throws Problem grant-not-allowed */
 export function chooseNetwork(o: Leave & { readonly asked: Network | null }): Network {
   if (o.profile !== 'secure') return o.asked ?? 'all';
   if (o.asked !== 'all') return 'none';
@@ -90,7 +90,7 @@ export function chooseNetwork(o: Leave & { readonly asked: Network | null }): Ne
 }
 
 /**
- * The namespaces of the key-value store that a run may use besides its job's own.
+ * Returns the namespaces of the key-value store that a run may use besides its job's own.
  * @throws Problem grant-not-allowed, source-untrusted
  */
 export function chooseKv({
@@ -107,7 +107,7 @@ export function chooseKv({
   return asked;
 }
 
-/** The user of the host that a job runs as, if it names one. @throws Problem grant-not-allowed */
+/** Returns the user of the host that a job runs as, if it names one. @throws Problem grant-not-allowed */
 export function chooseUser(o: {
   readonly asked: string | null;
   readonly allowed: readonly string[];
@@ -129,8 +129,8 @@ export function chooseUser(o: {
 }
 
 /**
- * The limits of a run: what the job asks for, else the instance's default. The default is also the most that a job may
- * ask for.
+ * Returns the limits of a run: what the job asks for, else the instance's default. The default is also the most that a
+ * job may ask for.
  * @throws Problem grant-not-allowed
  */
 export function chooseResources(o: {
@@ -224,7 +224,7 @@ export function holdsOwnOfSandbox(path: string): boolean {
 const startsAtRoot =
   " A relative path starts at the root of the job's source; to name a folder elsewhere, give its absolute path.";
 
-/** Why a job may not have paths that are below no folder of `security.paths`. */
+/** Says why a job may not have paths that are below no folder of `security.paths`. */
 export function outsideRefusal(shown: readonly string[]): Problem {
   const entries = shown.filter((path) => /^~?\//.test(path)).map(asEntry);
   const others = entries.length > 0 ? 'the folders that contain the others' : 'the folders that contain them';
@@ -331,7 +331,7 @@ const nothing: SourceUse = {
   kv: [],
 };
 
-/** What the source's jobs may use; null: everything. */
+/** Returns what the source's jobs may use; null: everything. */
 export function useOf({ trusted, mayUse = nothing }: UsingSource): SourceUse | null {
   return trusted ? null : mayUse;
 }

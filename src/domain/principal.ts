@@ -50,10 +50,12 @@ export type Principal = {
   readonly actsFor?: Principal;
   /** The jobs that the principal may know; by default, all jobs. */
   readonly jobs?: JobLimit;
-  /** The stored secrets that it may name in arguments, besides those that the job's defaults name; by default, all. */
+  /**
+   * The stored secrets that the principal may name in arguments, besides those in the job's defaults; by default, all.
+   */
   readonly secrets?: readonly string[];
   readonly isAgent?: boolean;
-  /** Each of its runs waits for a person before its first step. */
+  /** Each run of the principal waits for a person before its first step. */
   readonly asksAlways?: boolean;
   /** For `schedule` and `webhook`: the id of the limited token that made it. */
   readonly madeBy?: string;
@@ -123,7 +125,7 @@ export function bindingOf(principal: Principal): Binding | null {
   return { tokenId: accountOf(principal).tokenId ?? null, isAgent };
 }
 
-/** What limits the principal beyond its scopes and its tenant. */
+/** Returns what limits the principal beyond its scopes and its tenant. */
 function restrictionsOf({ jobs, secrets, asksAlways }: Principal): Restrictions {
   return { ...(jobs && { jobs }), ...(secrets && { secrets }), ...(asksAlways && { asksAlways }) };
 }

@@ -44,7 +44,7 @@ export function shownLimits(resources: Resources, report: LimitReport, logBytes:
   };
 }
 
-/** Why a run ended with reason `out_of_memory`. */
+/** Says why a run ended with reason `out_of_memory`. */
 export function outOfMemoryMessage({ memoryBytes }: Resources): string {
   return memoryBytes === null
     ? 'needed more memory than was available'
@@ -52,8 +52,8 @@ export function outOfMemoryMessage({ memoryBytes }: Resources): string {
 }
 
 /**
- * Why a run ended with reason `quota_exceeded`. The workspace is measured from time to time, so it may have grown well
- * past its limit.
+ * Says why a run ended with reason `quota_exceeded`. The workspace is measured from time to time, so it may have grown
+ * well past its limit.
  */
 export function workspaceOverMessage(limitBytes: number, foundBytes: number): string {
   const limit = sizeWords(limitBytes);

@@ -119,7 +119,7 @@ export type Backfill = {
   /** Who counts as having started its runs. */
   readonly account: string;
   readonly finishedAtMs: number | null;
-  /** Why it failed. */
+  /** Why the backfill failed. */
   readonly error: { readonly type: string; readonly detail: string } | null;
 };
 

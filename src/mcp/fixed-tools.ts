@@ -409,7 +409,7 @@ function toAnswer(value: object): CallToolResult {
   return { ...plain(json), structuredContent: { ...(typeof shown === 'object' && shown) } };
 }
 
-/** How many of the items there is room for. */
+/** Returns how many of the items there is room for. */
 function fitsIn(items: readonly object[]): number {
   let count = items.length;
   while (count > 0 && bytesOf(items.slice(0, count)) > mostListBytes) count -= 1;

@@ -175,7 +175,7 @@ async function answerInSession(request: Request, body: unknown, { account, share
   }
 }
 
-/** Sends the stream on which the client hears of changes, also of those before it. */
+/** Sends the stream on which the client hears of changes, even of changes before the stream began. */
 async function listen(session: Session, stream: Response, { account, shared, send }: Answering): Promise<void> {
   session.listening += 1;
   if (session.shown.print === unknownPrint) shared.lookAt(account);

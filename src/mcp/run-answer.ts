@@ -1,5 +1,5 @@
-// What a tool answers about a run: how it ended and why, its result, its last lines, and where the rest is. At most 20
-// kB, as structured data and as text, because clients show their model one or the other.
+// Words the answer of a tool about a run: how it ended and why, its result, its last lines, and where the rest is. At
+// most 20 kB, as structured data and as text, because clients show their model one or the other.
 
 import type { CallToolResult, ContentBlock, Tool } from '@modelcontextprotocol/server';
 import { ApiProblem } from '../client/api-problem.ts';

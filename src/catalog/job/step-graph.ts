@@ -56,8 +56,8 @@ function shorten(cycle: readonly string[]): readonly string[] {
 }
 
 /**
- * Each step comes after the steps that it needs, and otherwise in the order of the file. Leaves out steps in a cycle or
- * behind one.
+ * Returns the steps in order: each one after the steps that it needs, and otherwise as in the file. Leaves out steps in
+ * a cycle or behind one.
  */
 export function inGraphOrder<T extends Node>(steps: readonly T[]): T[] {
   const nodes = new Map<string, Waiting<T>>(

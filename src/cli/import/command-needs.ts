@@ -165,7 +165,7 @@ function widest(paths: readonly string[], more: readonly string[] = []): string[
   );
 }
 
-/** What a script on this machine uses, if it can be read and is a shell script. */
+/** Finds what a script on this machine uses, if it can be read and is a shell script. */
 function usesOfFile(path: string, around: Surroundings): Uses {
   try {
     const stat = statSync(path);

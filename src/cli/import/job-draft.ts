@@ -53,7 +53,7 @@ export function securityLines(all: readonly Security[]): string[] {
   return Object.keys(security).length > 0 ? [flow({ security })] : [];
 }
 
-/** How the user of the other scheduler is carried over. */
+/** What becomes of the user that the job had in the other scheduler. */
 export type RunAs = { readonly user: string } | { readonly lost: string } | undefined;
 
 const unsettable =

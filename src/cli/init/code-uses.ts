@@ -105,7 +105,7 @@ function parsedIn(code: string): string[] {
   return [...found].map(({ 1: python, 2: node }) => python ?? node ?? 'values');
 }
 
-/** What the code calls an argument. */
+/** Returns what the code calls an argument. */
 function namesOf(
   language: Language,
   one: ScriptArgument,

@@ -106,7 +106,7 @@ function namesIn(dir: string): string[] {
 
 const isThere = 'left as it is:';
 
-/** Why the file cannot become a job; undefined if it may. */
+/** Says why a file cannot become a job; undefined if it may. */
 function reasonAgainst(path: string): string | undefined {
   if (/(?:^|\/)\.[^/]*$/.test(path)) return 'hidden';
   const stat = statSync(path, { throwIfNoEntry: false });

@@ -42,7 +42,7 @@ export function needsOf(
   };
 }
 
-/** What a job of one script needs, for people. @param folder of the job */
+/** Says what a job of one script needs. @param folder of the job */
 export function needLines(needs: Needs, folder: string): string[] {
   const unasked = unaskedLines(needs);
   return [

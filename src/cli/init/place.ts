@@ -38,7 +38,7 @@ export type Place = {
 export type Roots = {
   readonly home: string;
   readonly script?: string | undefined;
-  /** PATH, if the script gets one that is not the host's. */
+  /** PATH, if the script gets a value that is not the host's. */
   readonly path?: string | undefined;
 };
 

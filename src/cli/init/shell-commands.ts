@@ -120,7 +120,7 @@ function endOfWord(text: string, from: number): number {
 
 const mostDepth = 50;
 
-/** Where a quoted part, an expansion or a single character ends. */
+/** Finds where a quoted part, an expansion or a single character ends. */
 function endOfPart(text: string, at: number, depth = 0): number {
   const character = text[at];
   if (character === '\\') return at + 2;

@@ -71,7 +71,7 @@ function queryOf(options: Options): QueryOf<'getRunLogs'> {
   });
 }
 
-/** @throws Refusal if the run has no such step, and will have none: a step gets its instances when it starts */
+/** @throws Refusal if the run has no such step and will not get it: a step gets its instances when it starts */
 function assertStep(run: AnswerOf<'getRun'>, given: string | undefined): void {
   if (given === undefined || run.steps.length === 0) return;
   const [whole = given] = given.split('[', 1);

@@ -120,7 +120,7 @@ function byOf({ created_by: by, trigger: { type } }: RunSummary): string {
   return startsByItself.has(type) ? type : `${by} (${type})`;
 }
 
-/** How long a run that has not ended has taken, how far it is, and what is probably left of it. */
+/** Says how long a run that has not ended has taken, how far it is, and what is probably left of it. */
 function leftOf(run: RunSummary | Run): string {
   const nowMs = Date.now();
   const ms = soFarMs(run, nowMs);

@@ -19,7 +19,7 @@ const rangeNames: Readonly<Record<StatsRange, { readonly now: string; readonly b
   '30d': { now: 'last 30 days', before: '30 days before' },
 };
 const mostJobs = 10;
-/** A day's median this many times the usual one is worth a look. */
+/** A median of a day that is this many times the usual median is worth a look. */
 const slower = 1.5;
 
 export async function run(options: Options): Promise<void> {

@@ -146,7 +146,7 @@ function knowing(by: Client, url: string): Pick<Session, 'client' | 'misfit'> {
   return { client, misfit: () => misfit(`the server at ${url}`, packageVersion()) };
 }
 
-/** What the server is told about the interface. */
+/** Returns what the server is told about the interface. */
 function interfaceOf({ agentScopes }: SessionRequest) {
   return agentScopes ? ({ client: 'mcp', agentScopes } as const) : ({ client: 'cli' } as const);
 }
@@ -238,7 +238,7 @@ export async function workWith<T>(
   }
 }
 
-/** Where this command finds the token of a remote. */
+/** Says where this command finds the token of a remote. */
 function tokenWords(remote: string, options: Options): string {
   const isUrl = isAddress(remote);
   const named = `\`remotes: {${isUrl ? 'NAME' : remote}: {auth: {token_file: …}}}\` of flwd.yaml`;

@@ -32,7 +32,10 @@ export type Late = {
 
 export const timeOfDayPattern = '^([01]\\d|2[0-3]):[0-5]\\d$';
 
-/** How long a run may work before it is late, given how long successes took, shortest first; null: too few to tell. */
+/**
+ * Returns how long a run may work before it is late, given how long successes took, shortest first; null if there are
+ * too few to tell.
+ */
 export function autoDurationMs(workMs: readonly number[]): number | null {
   if (workMs.length < leastSuccesses) return null;
   const p95 = workMs[Math.ceil(workMs.length * 0.95) - 1] ?? 0;

@@ -1,5 +1,5 @@
-// What keeps a webhook from starting runs, and what to do about it, in the words of `flwd doctor`, `flwd webhooks` and
-// the console.
+// Says what keeps a webhook from starting runs, and what to do about it, in the words of `flwd doctor`, `flwd webhooks`
+// and the console.
 
 import { isTriggersPaused } from './paused.ts';
 import { takenWithout } from './webhook.ts';

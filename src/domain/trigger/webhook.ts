@@ -98,7 +98,7 @@ export type TrialResult = (typeof trialResults)[number];
 export const deliveryResults = ['started', 'skipped', 'refused', 'tested'] as const;
 export type DeliveryResult = (typeof deliveryResults)[number];
 
-/** Which deliveries a webhook takes although it lacks some of its secrets; undefined if it lacks all of them. */
+/** Says which deliveries a webhook takes although it lacks some of its secrets; undefined if it lacks all of them. */
 export function takenWithout(missing: readonly string[], secrets: readonly string[]): string | undefined {
   const stored = secrets.filter((secret) => !missing.includes(secret));
   return stored.length === 0 ? undefined : `still takes deliveries signed with ${stored.join(' or ')}`;

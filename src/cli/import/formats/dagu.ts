@@ -1,4 +1,5 @@
-// Reads a folder with workflows of Dagu (versions 1.14 to 2.7). Each file is one, followed by those that only it uses.
+// Reads a folder with workflows of Dagu (versions 1.14 to 2.7). Each file is a workflow, followed by workflows that
+// only this one uses.
 
 import { statSync } from 'node:fs';
 import { join } from 'node:path';

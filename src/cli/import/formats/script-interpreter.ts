@@ -2,7 +2,7 @@
 
 import { basename } from 'node:path';
 
-/** The words of its `#!` line; without one, of `fallback`. */
+/** Returns the words of the script's `#!` line, or `fallback` if there is no such line. */
 export function interpreterOf(text: string, fallback: readonly string[]): readonly string[] {
   const [, program, argument] = /^#![ \t]*(\S+)(?:[ \t]+(\S.*?))?[ \t]*(?:\r?\n|$)/.exec(text) ?? [];
   if (program === undefined) return fallback;
