@@ -24,12 +24,12 @@ import { isStorageError } from '../store/storage-error.ts';
 export type TenantOf = Readonly<Partial<Record<AuditObjectKind, (id: string) => Promise<string | undefined>>>>;
 
 export type AuditTrail = {
-  /** For the route of an operation that changes something. */
+  /** The hooks of a route whose operation changes something. */
   readonly hooksOf: (operation: Operation) => {
     readonly preHandler?: (request: FastifyRequest) => Promise<void>;
     readonly onSend?: (request: FastifyRequest, reply: FastifyReply, payload: unknown) => Promise<unknown>;
   };
-  /** For a handler that writes the entry in the transaction of its change. */
+  /** Returns the function with which a handler writes the entry in the transaction of its change. */
   readonly recorderOf: (operation: Operation, request: FastifyRequest) => RecordChange;
   /** Records the problem that refused or ended a request. */
   readonly note: (problem: Problem, request: FastifyRequest) => void;

@@ -144,7 +144,7 @@ export function DoctorPage(): ReactNode {
   );
 }
 
-const clock = new Intl.DateTimeFormat('en-GB', { timeStyle: 'medium' });
+const clockTime = new Intl.DateTimeFormat('en-GB', { timeStyle: 'medium' });
 
 /** The server repeats its checks for each request, but checks the host only once. */
 function CheckAgain(): ReactNode {
@@ -157,7 +157,7 @@ function CheckAgain(): ReactNode {
   };
   return (
     <>
-      checked at {clock.format(checkedAtMs)}
+      checked at {clockTime.format(checkedAtMs)}
       <Button size="small" icon={RefreshCw} onClick={again}>
         Check again
       </Button>

@@ -5,7 +5,7 @@ import { itemName } from '../../client/step-label.ts';
 import { harmless } from '../words.ts';
 
 export type Grid<T> = {
-  /** The variable whose values name the rows; empty if rows have no names, or the full names of their instances. */
+  /** The variable whose values name the rows; empty if rows have no names, or names that contain their variables. */
   readonly corner: string;
   readonly columns: readonly string[];
   readonly rows: readonly { readonly name: string; readonly cells: readonly (T | null)[] }[];

@@ -52,7 +52,7 @@ export function JobPage(): ReactNode {
   return (
     <>
       <Header jobId={jobId} job={known} />
-      <Shown of={job} what="the job" whereElse={<ElseWhere jobId={jobId} />}>
+      <Shown of={job} what="the job" whereElse={<MissingJobLinks jobId={jobId} />}>
         {({ read, problem }) => (
           <>
             {problem && <Invalid jobId={jobId} problem={problem} />}
@@ -69,7 +69,7 @@ export function JobPage(): ReactNode {
 }
 
 /** Links for a job that does not exist. If it has been removed, it may still have runs. */
-function ElseWhere({ jobId }: { readonly jobId: string }): ReactNode {
+function MissingJobLinks({ jobId }: { readonly jobId: string }): ReactNode {
   return (
     <>
       <Link href={`/runs?q=${encodeURIComponent(`job:${jobId}`)}`}>Its runs</Link>

@@ -6,15 +6,14 @@ import { isWhole, type RunTime, wholeWorkMs } from './job-times.ts';
 /** A point of the lines: the median and p95 of the last runs up to this time. */
 export type Moving = { readonly at: number; readonly medianMs: number; readonly p95Ms: number };
 
-/** The number of runs behind each point of the lines. */
-const window = 15;
+const runsPerPoint = 15;
 
 /** @param runs oldest first */
 export function movingOf(runs: readonly RunTime[]): readonly Moving[] {
   const done = runs.filter(isWhole);
   return done.map((run, at) => {
     const sorted = done
-      .slice(Math.max(0, at - window + 1), at + 1)
+      .slice(Math.max(0, at - runsPerPoint + 1), at + 1)
       .map(({ work_ms: ms }) => ms)
       .toSorted((a, b) => a - b);
     return { at: Date.parse(run.created_at), medianMs: quantile(sorted, 0.5), p95Ms: quantile(sorted, 0.95) };

@@ -46,7 +46,7 @@ type Props<Row> = {
   readonly compact: (row: Row) => ReactNode;
   readonly sort?: Sort | null;
   readonly onSort?: (sort: Sort) => void;
-  /** The keys of the selected rows. If given, each row has a check box. */
+  /** The keys of the selected rows. With `chosen` and `choose`, each row has a check box. */
   readonly chosen?: ReadonlySet<string>;
   readonly choose?: (keys: readonly string[], isChosen: boolean) => void;
   /** Names a row's check box. */
