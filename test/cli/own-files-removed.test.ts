@@ -1,6 +1,6 @@
 // What a server, and a command without a server, do when someone removes files of their data dir.
 
-import { existsSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect, onTestFinished, test } from 'vitest';
@@ -125,6 +125,23 @@ test.each([
   expect(stderr).not.toMatch(/ at \S+ \(file:/);
   expect(processesOf(dir)).toEqual([]);
   expect(existsSync(join(dir, '.flwd/flwd.db'))).toBe(false);
+});
+
+test('a command whose write-ahead log alone is removed ends by itself, and the next one continues the run', async () => {
+  const dir = createFolder();
+  onTestFinished(() => endProcessesOf(dir));
+  await writeJob(join(dir, 'jobs', 'told'), bash('echo started\nuntil [[ -e go ]]; do sleep 0.02; done\necho done'));
+  const options = ['--data-dir', '.flwd', '--jobs', './jobs'];
+  const run = start(dir, ['run', 'told', ...options]);
+  await run.prints(/^started$/m);
+  rmSync(join(dir, '.flwd/flwd.db-wal'));
+  const { code, stderr } = await run.ended;
+  expect(code).toBe(130);
+  expect(stderr).toContain(`somebody removed a file beside the database in the data dir ${dir}/.flwd, so`);
+  const [, runId = ''] = /(run_\w+) is still running; `flwd logs/.exec(stderr) ?? [];
+  writeFileSync(join(dir, '.flwd/runs', runId, 'workspace/go'), '');
+  const stdout = expect.stringMatching(/^started\ndone\n/);
+  expect(await flwd(dir, 'logs', runId, '--follow', ...options)).toMatchObject({ code: 0, stdout });
 });
 
 test.each(['logs', 'approve'])(

@@ -109,7 +109,7 @@ export async function watchRun(
 }
 
 function leftRun(session: Session, runId: string): Refusal {
-  if (session.isLost()) return lostRun(session, runId);
+  if (session.lost()) return lostRun(session, runId);
   return new Refusal(
     `${runId} is still running; \`${session.command('cancel', runId)}\` stops it.`,
     exitCodes.interrupted,

@@ -10,6 +10,12 @@ import { openEphemeral } from './ephemeral.ts';
 import { createOwnerSearch } from './next-owner.ts';
 import { askOwner, isSameOwner, type Owner } from './owner.ts';
 
+/**
+ * `all`: the data dir or its database. `part`: a file beside the database, without which nothing more can be stored.
+ * Everything that was stored is still there.
+ */
+export type Lost = 'all' | 'part';
+
 export type DataDirLink = {
   /** The first owner's address. */
   readonly url: string;
@@ -19,8 +25,8 @@ export type DataDirLink = {
   readonly isEphemeral: () => boolean;
   /** The owner is this process. */
   readonly isOwn: () => boolean;
-  /** The owner is this process, and the data dir or its database is gone. */
-  readonly isLost: () => boolean;
+  /** Says which files are gone while the owner is this process. */
+  readonly lost: () => Lost | null;
   /** Makes the owner start this run if it is pending. A command that owns the data dir starts no other runs. */
   readonly attend: (runId: string) => void;
   readonly close: () => Promise<void>;
@@ -90,7 +96,7 @@ export async function linkDataDir(
     },
     isEphemeral: () => owner.isEphemeral,
     isOwn,
-    isLost: () => isOwn() && !existsSync(persistence.dbPath),
+    lost: () => (isOwn() ? lostOf(persistence.dbPath) : null),
     attend(runId) {
       runs.add(runId);
       void owner.attend(runId);
@@ -117,4 +123,9 @@ async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal | undefine
 function mayRepeat(error: unknown, { method, headers }: Parameters<Fetch>[1]): boolean {
   const { cause } = error instanceof Error ? error : {};
   return method === 'GET' || 'idempotency-key' in headers || errorCode(cause) === 'ECONNREFUSED';
+}
+
+function lostOf(dbPath: string): Lost | null {
+  if (!existsSync(dbPath)) return 'all';
+  return ['-wal', '-shm'].every((end) => existsSync(`${dbPath}${end}`)) ? null : 'part';
 }

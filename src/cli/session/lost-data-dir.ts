@@ -9,10 +9,10 @@ const looksUntilLost = 5;
 const lookMs = 1_000;
 
 /** Calls `act` when the data dir stays lost while the run goes on, until the returned function is called. */
-export function onLost({ isLost, client }: Session, runId: string, act: () => void): () => void {
+export function onLost({ lost, client }: Session, runId: string, act: () => void): () => void {
   let looks = 0;
   const timer = setInterval(() => {
-    looks = isLost() ? looks + 1 : 0;
+    looks = lost() ? looks + 1 : 0;
     if (looks !== looksUntilLost) return;
     void hasEnded(client, runId).then((isOver) => {
       if (!isOver) act();
@@ -29,8 +29,14 @@ function hasEnded(client: Client, runId: string): Promise<boolean> {
   );
 }
 
-/** No command would find the run, so its processes end with this one. */
-export function lostRun({ where }: Session, runId: string): Refusal {
+/** Without its database, no command would find the run, so its processes end with this one. */
+export function lostRun({ where, lost, command }: Session, runId: string): Refusal {
+  if (lost() === 'part')
+    return new Refusal(
+      `somebody removed a file beside the database in the data dir ${where}, so this command can store no more. ` +
+        `${runId} is still running; \`${command('logs', runId, '--follow')}\` continues it.`,
+      exitCodes.interrupted,
+    );
   const cause = `somebody removed or moved the data dir ${where}`;
   return new Refusal(
     `${cause} or its database, so ${runId} was stopped, and its end is not stored.`,

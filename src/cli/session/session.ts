@@ -19,7 +19,7 @@ import { exitCodes, Refusal } from '../exit-code.ts';
 import { fileTrouble } from '../file-trouble.ts';
 import { commandText } from './command-text.ts';
 import { loadConfiguration } from './configuration.ts';
-import { linkDataDir } from './data-dir-link.ts';
+import { type Lost, linkDataDir } from './data-dir-link.ts';
 
 export type Session = {
   readonly client: Client;
@@ -31,8 +31,8 @@ export type Session = {
   readonly isEphemeral: () => boolean;
   /** Neither a server nor another command has the data dir. */
   readonly isOwn: () => boolean;
-  /** This command has the data dir, and the folder or its database is gone. */
-  readonly isLost: () => boolean;
+  /** Says which files are gone while this command has the data dir. */
+  readonly lost: () => Lost | null;
   /** Takes care of a run, even if the owner of the data dir changes. */
   readonly attend: (runId: string) => void;
   /** Writes a command for the same instance, as the user can type it. */
@@ -134,7 +134,7 @@ async function openRemote(remote: string, options: Options, request: SessionRequ
     url: baseUrl,
     isEphemeral: () => false,
     isOwn: () => false,
-    isLost: () => false,
+    lost: () => null,
     attend: () => undefined,
     command: (...words) => commandText(options, ...words),
     close: async () => undefined,
