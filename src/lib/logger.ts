@@ -66,13 +66,12 @@ const levelNames: Record<number, string> = {
 function textStream(out: Out): Out {
   return {
     write(line) {
-      const { level, time, msg, ...rest }: { level: number; time: string; msg?: string } = JSON.parse(line);
-      const fields = Object.entries(rest).map(
-        ([key, value]) => ` ${key}=${typeof value === 'string' ? value : JSON.stringify(value)}`,
-      );
-      out.write(
-        `${time} ${(levelNames[level] ?? String(level)).padEnd(5)} ${onOneLine(`${msg ?? ''}${fields.join('')}`)}\n`,
-      );
+      const { level, time, msg = '', ...rest }: { level: number; time: string; msg?: string } = JSON.parse(line);
+      const fields = Object.entries(rest)
+        // The message may end with the words of a brief error.
+        .filter(([key, value]) => key !== 'err' || typeof value !== 'string' || !msg.endsWith(value))
+        .map(([key, value]) => ` ${key}=${typeof value === 'string' ? value : JSON.stringify(value)}`);
+      out.write(`${time} ${(levelNames[level] ?? String(level)).padEnd(5)} ${onOneLine(`${msg}${fields.join('')}`)}\n`);
     },
   };
 }

@@ -15,3 +15,15 @@ test('text from outside stays on one line of the text log and controls no termin
   expect(stderr).not.toMatch(/[^\P{Cc}\n]|\u202E/u);
   expect(stderr).toContain(String.raw`a\u001b]2;b\u0007\u000a2026 info c\u009b2J\u202ed name=a\u001b]2;b`);
 });
+
+test('a line of the text log does not repeat the words of its error', () => {
+  const program = `
+    const { createLogger } = await import(${JSON.stringify(logger)});
+    const log = createLogger({ level: 'info', format: 'text', isBrief: () => true });
+    log.error({ err: new Error('disk is full') }, 'the database cannot be written: disk is full');
+    log.error({ err: new Error('disk is full') }, 'the database cannot be written');`;
+  const { stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', program], { encoding: 'utf8' });
+  expect(stderr.replaceAll(/^\S+ /gm, '')).toBe(
+    'error the database cannot be written: disk is full\nerror the database cannot be written err=disk is full\n',
+  );
+});
