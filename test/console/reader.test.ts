@@ -100,6 +100,9 @@ testWith(headlessChromium)('a token that may only read runs is told what the oth
     expect(await page.getByRole('alert').count()).toBe(0);
     expect(await page.getByRole('button', { name: /^New|^Add/ }).count()).toBe(0);
   }
+  await page.goto(`${server.url}/admin`);
+  await page.getByText('Your token does not let you see any of these pages.').waitFor();
+  await page.getByText(/^Sources \(sources:read\), .*: for callers with these scopes\.$/).waitFor();
 });
 
 testWith(headlessChromium)('code in the messages of the server is shown as code', async () => {

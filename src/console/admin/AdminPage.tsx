@@ -45,7 +45,8 @@ export function AdminPage(): ReactNode {
   const row = useRef<HTMLUListElement>(null);
   useEffect(() => scrollAcross(row.current, row.current?.querySelector('[aria-current]')), [place, seen.length]);
   const [first] = seen;
-  if (path === null) return first ? <Redirect to={adminPath(first.path)} replace /> : <Loading what="your rights" />;
+  if (path === null && first) return <Redirect to={adminPath(first.path)} replace />;
+  if (path === null && hidden.length === 0) return <Loading what="your rights" />;
   const Page = place && pages[place.path];
   return (
     <div className={styles.frame}>
@@ -76,7 +77,7 @@ export function AdminPage(): ReactNode {
             {place.name} is for callers with the scope <code>{place.scope}</code>.
           </Empty>
         )}
-        {!place && <Empty>Page not found.</Empty>}
+        {!place && <Empty>{path ? 'Page not found.' : 'Your token does not let you see any of these pages.'}</Empty>}
       </div>
     </div>
   );
