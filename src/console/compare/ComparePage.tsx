@@ -77,7 +77,7 @@ function Compared({ ids }: { readonly ids: readonly [string, string] }): ReactNo
     return Promise.all([read(ids[0]), read(ids[1])] as const);
   });
   return (
-    <Shown of={answer} what="the runs" whereElse={<Link href="/runs">All runs</Link>}>
+    <Shown of={answer} what="the runs" linksIfMissing={<Link href="/runs">All runs</Link>}>
       {([a, b]) => <Comparison a={a} b={b} />}
     </Shown>
   );

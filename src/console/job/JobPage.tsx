@@ -52,7 +52,7 @@ export function JobPage(): ReactNode {
   return (
     <>
       <Header jobId={jobId} job={known} />
-      <Shown of={job} what="the job" whereElse={<MissingJobLinks jobId={jobId} />}>
+      <Shown of={job} what="the job" linksIfMissing={<MissingJobLinks jobId={jobId} />}>
         {({ read, problem }) => (
           <>
             {problem && <Invalid jobId={jobId} problem={problem} />}

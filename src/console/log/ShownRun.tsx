@@ -20,7 +20,7 @@ export function ShownRun({
   return (
     <>
       {!answer.data && failureText(answer) !== null && <PageHeader before={toRuns} title={idWords(runId)} />}
-      <Shown of={answer} what="the run" whereElse={<Link href="/runs">All runs</Link>}>
+      <Shown of={answer} what="the run" linksIfMissing={<Link href="/runs">All runs</Link>}>
         {children}
       </Shown>
     </>

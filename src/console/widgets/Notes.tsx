@@ -139,7 +139,7 @@ export function Shown<T>(o: {
   readonly of: Answer<T>;
   readonly what: string;
   /** Links to show if the object does not exist. */
-  readonly whereElse?: ReactNode;
+  readonly linksIfMissing?: ReactNode;
   readonly children: (value: T) => ReactNode;
 }): ReactNode {
   const { data } = o.of;
@@ -156,7 +156,7 @@ export function Shown<T>(o: {
       {isLeftOut && <Refused of={o.of} />}
       {error !== null && !isLeftOut && !isShownAbove && (
         <ErrorNote text={error} retry={retry}>
-          {isMissing && o.whereElse !== undefined && <p className={styles.whereElse}>{o.whereElse}</p>}
+          {isMissing && o.linksIfMissing !== undefined && <p className={styles.linksIfMissing}>{o.linksIfMissing}</p>}
         </ErrorNote>
       )}
       {data !== undefined ? o.children(data) : error === null && !isAskedFor && <Loading what={o.what} />}
