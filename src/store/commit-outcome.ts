@@ -12,7 +12,7 @@ const probeMs = 1_000;
 export function createCommitOutcome(o: {
   readonly log: Logger;
   readonly onCommit: CommitListener;
-  /** Whether the failure is in the log already. */
+  /** Whether the log already has the failure. */
   readonly isLogged?: (failure: string) => boolean;
   /** Commits an empty transaction. */
   readonly probe: () => Promise<unknown>;
@@ -21,7 +21,7 @@ export function createCommitOutcome(o: {
   let failure: string | null = null;
   let probe: NodeJS.Timeout | undefined;
 
-  /** Logged once: repeating it would fill a full disk further. */
+  /** Logs a failure only once, because repeating it would fill a full disk further. */
   function stuck(found: string, error: unknown): void {
     if (found !== failure && o.isLogged?.(found) !== true) log.error({ err: error }, found);
     failure = found;

@@ -9,7 +9,7 @@ import { type RunDetails, traceOfRow } from './run/run-rows.ts';
 /** What a collector gets: the spans of runs, or the lines of their logs. OTLP has an address for each. */
 export type Signal = 'traces' | 'logs';
 
-/** How far an export is. `error` is null once the collector has taken something again. */
+/** How far an export has come. `error` is null once the collector has taken something again. */
 export type ExportState = {
   readonly nextId: number;
   readonly sentAtMs: number | null;
@@ -49,7 +49,7 @@ export type TracedAttempt = {
 
 export type ExportStore = ReturnType<typeof createExportStore>;
 
-/** Enough for one look. The next look finds the others. */
+/** How many runs one look reads. The next look finds the others. */
 const runsAtOnce = 100;
 
 const selectEnded = prepareQuery((db, { fromId, toId }: { fromId: number; toId: number }) =>
@@ -95,9 +95,9 @@ export function createExportStore({ read }: Database) {
   }
 
   return {
-    /** By run. Removed runs are missing. */
+    /** The ids of traces, by run. Removed runs are missing. */
     traceIds,
-    /** undefined: nothing was ever exported. */
+    /** Returns undefined if nothing was ever exported. */
     async state(signal: Signal): Promise<ExportState | undefined> {
       const row = await read.selectFrom('instance').select('value').where('name', '=', signal).executeTakeFirst();
       return row && JSON.parse(row.value);
@@ -143,7 +143,7 @@ export function createExportStore({ read }: Database) {
       });
     },
 
-    /** By step and attempt. */
+    /** Sorted by step and attempt. */
     async attempts(runId: string): Promise<readonly TracedAttempt[]> {
       const rows = await selectAttempts(read, { runId });
       return rows.map((row) => ({

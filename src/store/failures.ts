@@ -26,7 +26,7 @@ const mostSampleChars = 500;
 
 export function createFailureStore({ read, transact }: Database) {
   return {
-    /** The last failure first. @throws Problem validation-error for a malformed cursor */
+    /** Lists the groups, the one that failed last first. @throws Problem validation-error for a malformed cursor */
     async list(asked: FailureQuery): Promise<{ failures: readonly Failure[]; nextCursor: string | null }> {
       const { limit, cursor, tenant, jobId, jobIds, states, fingerprint } = asked;
       const after = cursor === undefined ? undefined : parseCursor(cursor);
@@ -52,7 +52,7 @@ export function createFailureStore({ read, transact }: Database) {
       };
     },
 
-    /** Removes groups that have not occurred since. @returns how many, at most `limit` */
+    /** Removes groups that have not occurred since `beforeMs`. @returns how many, at most `limit` */
     async removeOld(beforeMs: number, limit: number): Promise<number> {
       const old = await read
         .selectFrom('failures')
@@ -62,7 +62,7 @@ export function createFailureStore({ read, transact }: Database) {
         .execute();
       if (old.length === 0) return 0;
       await transact(async ({ db }) => {
-        // It may have come back in the meantime.
+        // The failure may have occurred again in the meantime.
         for (const one of old)
           await db
             .deleteFrom('failures')
@@ -105,9 +105,9 @@ const addFailure = prepareQuery((db, row: Omit<FailureRow, 'state' | 'count'>) =
     ),
 );
 
-/** With more groups than this, a success leaves some to the next one, so that it does not take long. */
+/** How many groups a success marks as fixed, so that it does not take long. The next success marks more. */
 const mostFixed = 1_000;
-/** Written out, because SQLite uses the index of unfixed failures only then. */
+/** The condition is written out, because SQLite uses the index of unfixed failures only then. */
 const isUnfixed = sql<boolean>`state <> 'fixed'`;
 
 const fixFailures = prepareQuery((db, { tenant, jobId }: { tenant: string; jobId: string }) =>
@@ -138,7 +138,7 @@ async function revisionOf(db: Kysely<Schema>, id: string): Promise<string | null
   return source.revision;
 }
 
-/** Counts a failed run in its group. A success of the job fixes its failures. */
+/** Counts a failed run in its group. After a success, marks the job's failures as fixed. */
 export async function countFailure(db: Kysely<Schema>, run: Ended): Promise<void> {
   const { tenant, job_id: jobId, status } = run;
   if (status === 'success') return void (await fixFailures(db, { tenant, jobId }));

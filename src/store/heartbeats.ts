@@ -13,7 +13,7 @@ export type NewHeartbeat = ScheduleHeartbeat & {
   readonly successAtMs: number;
 };
 
-/** How a call ended. Without an error it worked. */
+/** How a call ended. It worked if `error` is null. */
 export type Called = { readonly atMs: number; readonly error: string | null; readonly nextAtMs: number | null };
 
 export type HeartbeatStore = ReturnType<typeof createHeartbeatStore>;
@@ -25,7 +25,7 @@ export function createHeartbeatStore({ read }: Database) {
       const row = await select().where('schedule_id', '=', scheduleId).executeTakeFirst();
       return row && toHeartbeat(row);
     },
-    /** Replaces an earlier success of the schedule; its call is not made any more. */
+    /** Stores a success of the schedule. It replaces an earlier success, whose call is not made any more. */
     async put(
       tx: Transaction,
       { scheduleId, tenant, to, runId, successAtMs }: NewHeartbeat,
@@ -39,13 +39,13 @@ export function createHeartbeatStore({ read }: Database) {
         .onConflict((conflict) => conflict.column('schedule_id').doUpdateSet(newest))
         .execute();
     },
-    /** Those that have waited longest come first. Leaves out the schedules `busy`. */
+    /** The calls that are due, the one that has waited longest first. Leaves out the schedules `busy`. */
     async due(nowMs: number, busy: readonly string[], limit: number): Promise<readonly Heartbeat[]> {
       let query = select().where('next_at', '<=', nowMs).orderBy('next_at').limit(limit);
       if (busy.length > 0) query = query.where('schedule_id', 'not in', busy);
       return (await query.execute()).map(toHeartbeat);
     },
-    /** The job of its schedule; undefined: neither the schedule nor the run exists any more. */
+    /** The job of the schedule; undefined if neither the schedule nor the run exists any more. */
     async jobId({ scheduleId, runId }: Pick<Heartbeat, 'scheduleId' | 'runId'>): Promise<string | undefined> {
       const ofRun = read.selectFrom('runs').select('job_id').where('id', '=', runId);
       const query = read.selectFrom('schedules').select('job_id').where('id', '=', scheduleId).unionAll(ofRun);

@@ -28,7 +28,7 @@ export function createIdempotencyStore({ read }: Database) {
       return { bodyHash: row.body_hash, runId: row.run_id, answer };
     },
 
-    /** False when another request holds the key. A request loses its key after a day. */
+    /** Returns false when another request holds the key. A request holds its key for a day. */
     async add(
       tx: Transaction,
       request: {

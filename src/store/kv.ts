@@ -23,7 +23,7 @@ export type KvWrite = KvPlace & {
 
 export type KvWritten =
   | { readonly kind: 'stored'; readonly entry: KvSummary; readonly isNew: boolean }
-  /** `version` is the current one; 0: there is no such key. */
+  /** `version` is the current version; 0 means that there is no such key. */
   | { readonly kind: 'conflict'; readonly version: number }
   | { readonly kind: 'full'; readonly what: 'namespace' | 'instance' };
 
@@ -56,7 +56,10 @@ export function createKvStore({ read, transact }: Database) {
         .where(isLive(nowMs))
         .executeTakeFirst(),
 
-    /** Ordered by key, beginning after `after`. Without a total: counting a million keys would block the server. */
+    /**
+     * Lists keys in order, beginning after `after`. There is no total, because counting a million keys would block the
+     * server.
+     */
     list(
       where: Pick<KvPlace, 'tenant' | 'namespace'> & { readonly prefix: string; readonly nowMs: number },
       { limit, after }: Page,
@@ -85,7 +88,7 @@ export function createKvStore({ read, transact }: Database) {
         .limit(limit)
         .execute(),
 
-    /** The whole instance, with expired keys that retention has not removed yet. */
+    /** The totals of the whole instance, with expired keys that retention has not removed yet. */
     async totals(): Promise<{ readonly keys: number; readonly bytes: number }> {
       const { keys, size_bytes: bytes } = await totalsOf(read, whole);
       return { keys, bytes };
@@ -93,7 +96,7 @@ export function createKvStore({ read, transact }: Database) {
 
     put,
 
-    /** False when there is no such key. */
+    /** Returns false when there is no such key. */
     async remove({ db }: Transaction, { tenant, namespace, key }: KvPlace, nowMs: number): Promise<boolean> {
       const removed = await db
         .deleteFrom('kv')
@@ -165,7 +168,7 @@ async function removeExpired(
   await transact(async ({ db }) => {
     const removed: RemovedRow[] = [];
     for (const row of old) {
-      // It may have been replaced meanwhile.
+      // The value may have been replaced in the meantime.
       const gone = await db
         .deleteFrom('kv')
         .where((eb) => eb.and(row))
@@ -182,7 +185,7 @@ async function removeExpired(
 type Growth = { readonly keys: number; readonly bytes: number };
 type Namespace = { readonly tenant: string; readonly namespace: string };
 
-/** A value may always be replaced by a smaller one. */
+/** Says what has no room for this growth. A smaller value always fits. */
 async function whatIsFull(db: Kysely<Schema>, namespace: Namespace, { keys, bytes }: Growth) {
   if (bytes > 0 && (await totalsOf(db, namespace)).size_bytes + bytes > kvLimits.namespaceBytes) return 'namespace';
   if (keys > 0 && (await totalsOf(db, whole)).keys + keys > kvLimits.keys) return 'instance';
@@ -215,7 +218,7 @@ async function addToTotals(db: Kysely<Schema>, of: Namespace, { keys, bytes }: G
 
 type RemovedRow = Namespace & Pick<KvRow, 'size_bytes'>;
 
-/** The rows are of one namespace. */
+/** Subtracts the rows, which must be of one namespace, from the totals. */
 async function subtract(db: Kysely<Schema>, rows: readonly RemovedRow[]): Promise<void> {
   const [first] = rows;
   if (!first) return;
@@ -228,7 +231,7 @@ async function subtract(db: Kysely<Schema>, rows: readonly RemovedRow[]): Promis
     .execute();
 }
 
-/** One sequence for all keys, so a key that was deleted and stored again has another version than before. */
+/** All keys share one sequence, so a key that was deleted and stored again gets a new version. */
 async function nextVersion(db: Kysely<Schema>): Promise<number> {
   const { next_id: next } = await db
     .insertInto('sequences')

@@ -1,4 +1,4 @@
-// Late runs and successes, the jobs whose successes are expected, and since when.
+// Stores late runs and successes, and since when jobs are expected to succeed.
 
 import type { Late } from '../domain/outcome/late.ts';
 import type { Database, Transaction } from './database.ts';
@@ -8,7 +8,7 @@ export type LateQuery = {
   readonly limit: number;
   readonly tenant?: string | undefined;
   readonly jobId?: string | undefined;
-  /** Leaves out what is over. */
+  /** Leaves out entries that are over. */
   readonly isOpen?: boolean | undefined;
 };
 
@@ -28,7 +28,7 @@ export function createLateStore(database: Database) {
   const { read } = database;
   const select = () => read.selectFrom('late').selectAll();
   return {
-    /** False: it has been seen before. */
+    /** Adds an entry. Returns false if it is there already. */
     async add(tx: Transaction, late: NewLate): Promise<boolean> {
       const row = await tx.db
         .insertInto('late')
@@ -38,7 +38,7 @@ export function createLateStore(database: Database) {
         .executeTakeFirst();
       return row !== undefined;
     },
-    /** If it was over, it is open again from now on, with the new detail. Nobody is told again. */
+    /** Opens the entry again if it was over, with the new time and detail. Nobody is notified again. */
     async reopen(tx: Transaction, late: NewLate): Promise<void> {
       const { atMs: at, detail } = late;
       await rowOf(tx, late).set({ at, detail, over_at: null }).where('over_at', 'is not', null).execute();
@@ -54,7 +54,7 @@ export function createLateStore(database: Database) {
     async end(tx: Transaction, late: Late, atMs: number): Promise<void> {
       await rowOf(tx, late).set({ over_at: atMs }).execute();
     },
-    /** Those that have no notifications yet, oldest first. */
+    /** The entries that have no notifications yet, oldest first. */
     async untold(limit: number): Promise<readonly Late[]> {
       return (await select().where('told', 'is', null).orderBy('at').limit(limit).execute()).map(toLate);
     },
@@ -95,7 +95,7 @@ export function createLateStore(database: Database) {
             .deleteFrom('late')
             .where((eb) => eb.and(one))
             .execute();
-        // A notification of a run is removed with it. These have no run.
+        // A notification about a run is removed with the run. These notifications have no run.
         await db.deleteFrom('notices').where('run_id', 'is', null).where('created_at', '<', beforeMs).execute();
       });
       return old.length;
@@ -135,7 +135,7 @@ function createExpecting({ read }: Database) {
         startedAtMs: row.started_at ?? 0,
       }));
     },
-    /** When the newest run that has succeeded ended. */
+    /** When the newest successful run ended. */
     async lastSuccessAtMs(of: JobOfTenant): Promise<number | null> {
       const row = await successes(of).select('finished_at').orderBy('created_at', 'desc').limit(1).executeTakeFirst();
       return row?.finished_at ?? null;

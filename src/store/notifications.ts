@@ -27,7 +27,7 @@ export type ReportedRun = {
   /** The step that waits. */
   readonly stepId: string | null;
   readonly notify: readonly NotifyRule[];
-  /** Recognises its failure; null: it has not failed. */
+  /** The fingerprint of the failure; null if the run has not failed. */
   readonly fingerprint: string | null;
 };
 
@@ -38,7 +38,10 @@ export type FailingJob = {
   /** The last of its failed runs. */
   readonly runId: string;
   readonly failures: number;
-  /** When each channel, or origin of a webhook, last heard of each failure. A key is both, with a space between. */
+  /**
+   * When each channel, or origin of a webhook, was last told of each failure. A key has the channel and the failure,
+   * with a space between.
+   */
   readonly told: Readonly<Record<string, number>>;
 };
 
@@ -47,7 +50,7 @@ export type LateNotice = Pick<Late, 'tenant' | 'jobId' | 'detail' | 'atMs'> & { 
 
 export type NewNotification = {
   readonly id: string;
-  /** null: it is about a job, and `late` says what. */
+  /** null if the notification is about a job. `late` then has its text. */
   readonly runId: string | null;
   readonly late?: LateNotice;
   readonly eventId: number;
@@ -56,7 +59,7 @@ export type NewNotification = {
   readonly event: NotifyEvent;
   readonly stepId: string | null;
   readonly failures: number;
-  /** null: `webhook` says where to. */
+  /** null if it goes to `webhook`. */
   readonly channel: string | null;
   readonly webhook: string | null;
   readonly createdAtMs: number;
@@ -72,14 +75,14 @@ export type DueNotification = {
   readonly event: NotifyEvent;
   readonly stepId: string | null;
   readonly failures: number;
-  /** null: `webhook` is the address. */
+  /** null if it goes to `webhook`. */
   readonly channel: string | null;
   readonly webhook: string;
   /** Calls to one origin, or to one channel, are limited together. */
   readonly origin: string;
   readonly attempts: number;
   readonly createdAtMs: number;
-  /** When its digest was due; null: it is sent alone. */
+  /** When its digest was due; null if it is sent alone. */
   readonly digestAtMs: number | null;
   /** The addresses that have the mail already, because the server refused it for others only. */
   readonly takenBy: readonly string[];
@@ -92,18 +95,18 @@ export type LastNotification = Pick<Notification, 'status' | 'last_error'> & { r
 export type WaitingMessages = {
   readonly channel: string;
   readonly messages: number;
-  /** When the oldest of them was created. */
+  /** When the oldest of the messages was created. */
   readonly sinceMs: number;
-  /** Why the one that is tried next could not be sent. */
+  /** Why the message that is tried next could not be sent. */
   readonly error: string;
   readonly nextAtMs: number;
 };
 
 export type NotificationStore = ReturnType<typeof createNotificationStore>;
 
-/** Enough for one look. The next look finds the others. */
+/** How many events one look reads. The next look finds the others. */
 const reportedAtOnce = 200;
-/** A digest with more is sent as several. */
+/** The most notifications in a digest. If there are more, they are sent as several digests. */
 const digestAtOnce = 200;
 
 const selectReported = prepareQuery((db, { fromId, toId }: { fromId: number; toId: number }) =>
@@ -141,7 +144,7 @@ export function createNotificationStore({ read }: Database) {
 
     ...createFailingJobs(read),
 
-    /** An existing one stays unchanged. */
+    /** Adds notifications. One that exists already stays unchanged. */
     async add(tx: Transaction, notifications: readonly NewNotification[]): Promise<void> {
       for (const notification of notifications) {
         await tx.db
@@ -177,7 +180,7 @@ export function createNotificationStore({ read }: Database) {
     },
 
     pendingCount: (): Promise<number> => countRows(read.selectFrom('notices').where('next_at', 'is not', null)),
-    /** Those of the pending ones that could not be delivered and are tried again. */
+    /** Counts the pending notifications that could not be delivered and are tried again. */
     waitingCount: (): Promise<number> =>
       countRows(read.selectFrom('notices').where('next_at', 'is not', null).where('attempts', '>', 0)),
   };
@@ -203,14 +206,14 @@ function toTakenBy(addresses: readonly string[]): string | null {
 
 function createDues(read: Database['read']) {
   return {
-    /** Those that have waited longest come first. Leaves out those to `busyOrigins`. */
+    /** The notifications that are due, those that have waited longest first. Leaves out `busyOrigins`. */
     async due(nowMs: number, busyOrigins: readonly string[], limit: number): Promise<readonly DueNotification[]> {
       let query = selectDue(read).where('next_at', '<=', nowMs).orderBy('next_at').limit(limit);
       if (busyOrigins.length > 0) query = query.where('origin', 'not in', busyOrigins);
       return (await query.execute()).map(toDue);
     },
 
-    /** For each channel with a digest that is not due yet: when it is. */
+    /** When the next digest of each channel is due, if it is not due yet. */
     async openDigests(nowMs: number): Promise<readonly (readonly [channel: string, atMs: number])[]> {
       const rows = await read
         .selectFrom('notices')
@@ -223,7 +226,7 @@ function createDues(read: Database['read']) {
       return rows.map(({ channel, at }) => [channel ?? '', Number(at)] as const);
     },
 
-    /** Those of the same digest, oldest first. */
+    /** The notifications of the same digest, oldest first. */
     async digest({ origin, digestAtMs, takenBy }: DueNotification): Promise<readonly DueNotification[]> {
       const rows = await selectDue(read)
         .where('next_at', '=', digestAtMs)
@@ -237,7 +240,7 @@ function createDues(read: Database['read']) {
       return rows.map(toDue);
     },
 
-    /** When the next one after `nowMs` is due; null when nothing waits. */
+    /** When the next notification after `nowMs` is due; null when nothing waits. */
     nextDueAtMs: async (nowMs: number): Promise<number | null> => {
       const waiting = read.selectFrom('notices').select('next_at').where('next_at', '>', nowMs);
       return (await waiting.orderBy('next_at').limit(1).executeTakeFirst())?.next_at ?? null;
@@ -279,7 +282,7 @@ function createDues(read: Database['read']) {
 
 function createFailingJobs(read: Database['read']) {
   return {
-    /** Those of the jobs whose last run failed. */
+    /** Finds which of the jobs failed in their last run. */
     async failing(jobIds: readonly string[]): Promise<readonly FailingJob[]> {
       if (jobIds.length === 0) return [];
       const rows = await read
@@ -316,7 +319,8 @@ export async function readWaiting(
     .where('notices.next_at', 'is not', null)
     .where('notices.attempts', '>', 0)
     .$if(tenant !== '*', (query) => query.where('runs.tenant', '=', tenant));
-  // Rows without a channel are left out below: asked for here, SQLite would read every notification of every channel.
+  // Rows without a channel are left out below. If the query left them out, SQLite would read every notification of
+  // every channel.
   const byChannel = await waiting
     .select((eb) => [
       'notices.channel',

@@ -58,7 +58,7 @@ export type Store = {
   readonly tokens: TokenStore;
   readonly kv: KvStore;
   readonly audit: AuditStore;
-  /** At most a few seconds old. */
+  /** The size is at most a few seconds old. */
   readonly size: () => Promise<StorageSize>;
   readonly retention: RetentionStore;
   readonly stats: StatsStore;
@@ -80,13 +80,13 @@ export async function openStore(
 type StoreParts = {
   /** Closed with the store. */
   readonly db: Database & { readonly space?: SqliteSpace };
-  /** Holds `logs/` and `artifacts/`. */
+  /** The folder with `logs/` and `artifacts/`. */
   readonly blobsDir: string;
   readonly clock: Clock;
   readonly log: Logger;
 };
 
-/** Works on any database engine. Logs and artifacts are always files. */
+/** Creates a store on any database engine. Logs and artifacts are always files. */
 export function createStore(o: StoreParts): Store {
   const { clock, db, log } = o;
   const logs = createLogStore({ dir: join(o.blobsDir, 'logs'), db, clock, log });

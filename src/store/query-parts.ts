@@ -17,7 +17,7 @@ export async function countRows<Table extends keyof Schema>(
   return Number(count);
 }
 
-/** The column has the id of a job in this namespace or below. */
+/** A condition: the column has the id of a job in this namespace or below. */
 export function isWithin(column: string, namespace: string): Expression<SqlBool> {
   const text = `${namespace}/`;
   return sql<SqlBool>`substr(${sql.ref(column)}, 1, ${sql.lit(text.length)}) = ${text}`;

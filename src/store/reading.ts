@@ -162,10 +162,10 @@ function createJobReading(runs: RunStore) {
       const jobIds = ids.filter((id) => reachesJob(reach, id));
       return runs.last({ jobIds, most, ...tenantOf(reach) });
     },
-    /** The revisions that the newest runs of the job used, newest first. Only of runs that the caller may see. */
+    /** The revisions that the newest runs of the job used, newest first. Only runs that the caller may see count. */
     usedRevisions: async (jobId: string, most: number, reach: Reach): ReturnType<RunStore['usedRevisions']> =>
       reachesJob(reach, jobId) ? runs.usedRevisions({ jobId, most, ...tenantOf(reach) }) : [],
-    /** How long the last runs of a job took. Only of runs that the caller may see. */
+    /** How long the last runs of a job took. Only runs that the caller may see count. */
     times: async (query: Omit<JobTimesQuery, 'tenant'>, reach: Reach): Promise<JobTimes> =>
       reachesJob(reach, query.jobId)
         ? runs.times({ ...query, ...tenantOf(reach) })
@@ -178,7 +178,8 @@ const mostLate = 1_000;
 
 async function lateInReach(late: LateStore, query: LateQuery, reach: Reach): Promise<readonly Late[]> {
   if (query.tenant !== undefined && !reachesTenant(reach, query.tenant)) return [];
-  // A job that has never run may be late, too, so the jobs with runs are not enough.
+  // Entries of all jobs are read, and then filtered. Jobs with runs are not enough, because a job that has never run
+  // may be late, too.
   const limit = reach.jobs ? mostLate : query.limit;
   const found = await late.list({ ...query, ...(query.tenant === undefined && tenantOf(reach)), limit });
   return found.filter(({ jobId }) => reachesJob(reach, jobId)).slice(0, query.limit);
@@ -234,7 +235,7 @@ function createLimit(stats: Pick<StatsStore, 'jobIds'>): LimitTo {
   };
 }
 
-/** Without a tenant for a caller who sees every tenant. */
+/** Returns no tenant for a caller who sees every tenant. */
 function tenantOf({ tenant }: Reach): { readonly tenant?: string } {
   return tenant === '*' ? {} : { tenant };
 }

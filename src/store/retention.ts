@@ -238,7 +238,7 @@ function createOldAnswers({ read, transact }: Database) {
   };
 }
 
-/** Pending runs first: a run that is claimed in the meantime then shows up among the running ones. */
+/** Reads the pending runs first: a run that is claimed in the meantime then shows up among the running ones. */
 async function* unfinished(read: Database['read']): AsyncGenerator<readonly UnfinishedRun[]> {
   for (const status of ['pending', 'running'] as const) {
     let last: { readonly created_at: number; readonly id: string } | undefined;

@@ -24,10 +24,10 @@ export function refusalIn(error: unknown): string | undefined {
   return shortageIn(error) ?? (error instanceof DatabaseFailure ? error.message : undefined);
 }
 
-/** In seconds: nobody empties a disk faster. */
+/** The seconds after which a caller may try again: nobody empties a disk faster. */
 const retryAfter = 5;
 
-/** For the operator. */
+/** Tells the operator that the database is damaged, and what to do. */
 export function databaseDamaged(words: string): string {
   return `the database is damaged (${words}): stop the server and restore a backup`;
 }

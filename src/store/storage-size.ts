@@ -20,10 +20,10 @@ export type StorageSize = {
 const knownForMs = 15_000;
 /** Logs have no counter, so their index is summed this often. */
 const logsKnownForMs = 300_000;
-/** This many rows block the event loop for 2 ms. */
+/** How many rows are read before other work runs. They block the event loop for 2 ms. */
 const rowsAtOnce = 2_000;
 
-/** The result may be a few seconds old, and the size of logs a few minutes. */
+/** Measures the storage. The result may be a few seconds old, and the size of logs a few minutes. */
 export function createStorageMeter(o: {
   readonly read: Kysely<Schema>;
   readonly databaseSize: Database['size'];

@@ -20,7 +20,7 @@ export function createTokenStore({ read }: Pick<Database, 'read'>) {
     read.selectFrom('tokens').$if(tenant !== '*', (query) => query.where('tenant', '=', tenant));
 
   return {
-    /** False when another token that is not revoked has the name. */
+    /** Returns false when another token that is not revoked has the name. */
     async add(tx: Transaction, token: StoredToken): Promise<boolean> {
       const added = await tx.db
         .insertInto('tokens')
@@ -36,7 +36,10 @@ export function createTokenStore({ read }: Pick<Database, 'read'>) {
       return row && toToken(row);
     },
 
-    /** Newest first. `*` lists all tenants. @throws Problem validation-error for a malformed cursor */
+    /**
+     * Lists the tokens, newest first. `*` lists all tenants.
+     * @throws Problem validation-error for a malformed cursor
+     */
     async list(tenant: string, { limit, offset = 0, cursor }: TokenPage) {
       const after = cursor === undefined ? undefined : parseCursor(cursor);
       const total = await countRows(ofTenant(tenant));

@@ -14,7 +14,7 @@ export type OpenTransaction = {
   readonly tx: Transaction;
   readonly emitted: readonly Emitted[];
   readonly audited: readonly Audited[];
-  /** After this, calling `emit` or `record` is a bug, because the entry would be lost. */
+  /** Ends the collection. Calling `emit` or `record` after this is a bug, because the entry would be lost. */
   readonly end: () => void;
 };
 

@@ -31,7 +31,7 @@ export function createWebhookStore({ read, transact }: Database) {
       return row?.run_id;
     },
 
-    /** False when another delivery holds the key. */
+    /** Returns false when another delivery holds the key. */
     async addKey(
       tx: Transaction,
       delivery: {
@@ -81,7 +81,7 @@ export function createWebhookStore({ read, transact }: Database) {
 
 function createMade(read: Database['read']) {
   return {
-    /** False when another webhook of the job and tenant has the name. */
+    /** Returns false when another webhook of the job and tenant has the name. */
     async add(tx: Transaction, webhook: MadeWebhook): Promise<boolean> {
       const added = await tx.db
         .insertInto('webhooks')
@@ -125,7 +125,7 @@ function createMade(read: Database['read']) {
       return { webhooks: rows.map(toWebhook), total: await countRows(matching) };
     },
 
-    /** The jobs that have webhooks; undefined: in any tenant. */
+    /** The jobs that have webhooks. Without a tenant, in any tenant. */
     async jobIds(tenant: string | undefined): Promise<readonly string[]> {
       const rows = await read
         .selectFrom('webhooks')
@@ -146,7 +146,7 @@ function createMade(read: Database['read']) {
       return row && toWebhook(row);
     },
 
-    /** Whether it still exists, in a transaction. */
+    /** Whether the webhook still exists, read in the transaction. */
     async isThere(tx: Transaction, id: string): Promise<boolean> {
       const row = await tx.db.selectFrom('webhooks').select('id').where('id', '=', id).executeTakeFirst();
       return row !== undefined;

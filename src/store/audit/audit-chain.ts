@@ -8,7 +8,7 @@ import type { AuditCountRow, AuditRow, Schema } from '../schema.ts';
 
 export type Audited = { readonly entry: NewAuditEntry; readonly atMs: number };
 
-/** The part of the newest entry that the next entry needs. */
+/** What the next entry needs to know of the newest entry. */
 export type AuditHead = Pick<AuditRow, 'id' | 'at' | 'hash'>;
 
 const beginning: AuditHead = { id: 0, at: 0, hash: '' };

@@ -23,11 +23,11 @@ export type AuditFilter = {
   readonly tenant?: string;
   /** The id of the object that was acted on. */
   readonly object?: string;
-  /** At this instant or later. */
+  /** Entries from this instant or later. */
   readonly sinceMs?: number;
-  /** Before this instant. */
+  /** Entries from before this instant. */
   readonly untilMs?: number;
-  /** Free text in actor, object, address, reason and detail. Ignores the case of ASCII letters. */
+  /** Text to search for in actor, object, address, reason and detail. Ignores the case of ASCII letters. */
   readonly q?: string;
 };
 
@@ -42,10 +42,10 @@ export type AuditEntries = { readonly entries: AuditEntry[]; readonly nextCursor
 
 export type AuditPage = AuditEntries & { readonly total: number };
 
-/** A range of ids, both ends included. */
+/** A range of ids, including both ends. */
 type Range = { readonly from: number; readonly to: number };
 
-/** About 4 ms of work. */
+/** How many rows to read before other work runs: about 4 ms of work. */
 const sliceRows = 10_000;
 
 /** @throws Problem validation-error for a malformed cursor */

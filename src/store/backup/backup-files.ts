@@ -18,7 +18,7 @@ export function isKeyFile(path: string): path is keyof typeof keyFiles {
   return path in keyFiles;
 }
 
-/** Written last: a folder without it is not a complete backup. */
+/** This file is written last: a folder without it is not a complete backup. */
 export type Manifest = {
   readonly format: 1;
   readonly flwd: string;
@@ -57,7 +57,7 @@ export async function copyFile(from: string, to: string): Promise<Sum> {
     await mkdir(dirname(to), { recursive: true, mode: 0o700 });
     const target = await open(to, 'wx', 0o600);
     try {
-      // Regardless of the umask: jobs may run as another user.
+      // Sets the mode regardless of the umask, because jobs may run as another user.
       await target.chmod(mode & 0o777);
       return await read(source, size, (chunk) => target.appendFile(chunk));
     } finally {

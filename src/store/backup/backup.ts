@@ -80,7 +80,7 @@ type NamedFile = {
   /** The path in the backup. */
   readonly name: string;
   readonly what: string;
-  /** Whether the instance still has a row for the file. Then retention has not removed it. */
+  /** Whether the instance still has a row for the file. If so, retention has not removed the file. */
   readonly isKept: () => boolean;
 };
 
@@ -104,7 +104,8 @@ export async function createBackup(request: BackupRequest): Promise<BackupSummar
     isOwn = true;
     return await copyInstance(request);
   } catch (error) {
-    // A part of a backup is of no use, and would be taken for a whole one or stand in the way of the next.
+    // An incomplete backup is removed: it is of no use, might be taken for a complete one, and would stand in the way
+    // of the next.
     if (isOwn) await removeCopied(destination, isNew).catch(() => undefined);
     throw explainWriting(error, {
       dir: destination,
@@ -189,7 +190,7 @@ async function makeEmpty(destination: string, places: Places): Promise<void> {
   if (names.length > 0) throw new StartError(`${destination} is not empty; choose a new folder`);
 }
 
-/** Copies in one read transaction, so that the copy does not start again whenever the server writes. */
+/** Copies the database in one read transaction, so that the copy does not start again whenever the server writes. */
 async function copyDatabase(from: string, to: string): Promise<void> {
   await (await open(to, 'wx', 0o600)).close();
   const source = new DatabaseSync(from, { timeout: busyTimeoutMs });
@@ -198,7 +199,7 @@ async function copyDatabase(from: string, to: string): Promise<void> {
   } finally {
     source.close();
   }
-  // Makes it one file, which can be read from read-only media.
+  // Makes the copy a single file, which can be read from read-only media.
   const copy = new DatabaseSync(to);
   try {
     copy.exec('PRAGMA journal_mode = DELETE');
@@ -243,7 +244,7 @@ async function copyOpenLogs(o: Copying, logsDir: string): Promise<void> {
 
 /**
  * Copies a segment as a plain file even if it is compressed by now, because the copied database has no row that says
- * `zstd`. False when there is no such segment.
+ * `zstd`. Returns false when there is no such segment.
  */
 async function copyPlain(o: Copying, logsDir: string, runId: string, n: number): Promise<boolean> {
   const name = segmentPath('logs', runId, n, 'raw');
@@ -311,7 +312,7 @@ async function copySnapshots(o: Copying, snapshotsDir: string): Promise<void> {
   }
 }
 
-/** Returns undefined, and notes it, when the file could not be copied. */
+/** Copies a file. If it could not be copied, notes that and returns undefined. */
 async function copyNamed(o: Copying, file: NamedFile): Promise<Sum | undefined> {
   try {
     const sum = await copyFile(file.from, join(o.destination, file.name));
@@ -325,7 +326,7 @@ async function copyNamed(o: Copying, file: NamedFile): Promise<Sum | undefined> 
   }
 }
 
-/** For a file that cannot be read or decompressed: removes what was copied of it. */
+/** Removes what was copied of a file that cannot be read or decompressed, and notes that the file is damaged. */
 async function leaveOut(o: Copying, name: string, what: string): Promise<void> {
   await rm(join(o.destination, name), { recursive: true, force: true });
   o.damaged.push({ name, what: `${what}, cannot be read` });

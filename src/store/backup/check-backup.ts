@@ -56,7 +56,7 @@ export async function checkBackup(
   const list = await sumOrCause(source, sumsFile);
   if (list.sha256 === null) throw damaged(source, `${sumsFile} ${list.cause}`);
   const isListWhole = list.sha256 === manifest.sums_sha256;
-  /** The checksums of the files that do not match the list. null: nothing of it can be restored. */
+  /** The checksums of the files that do not match the list; null for a file that cannot be restored. */
   const sums = new Map<string, string | null>();
   const wrongs = new Map<string, string>();
   let hasDatabase = false;
@@ -100,13 +100,16 @@ export async function checkBackup(
   };
 }
 
-/** Why the file does not match, while the list and the manifest do not fit together. */
+/** Says why the file does not match the list, if the list itself does not match the manifest. */
 function doubt(cause: string | undefined, isListed: boolean): string {
   if (cause !== undefined) return `${cause}, or its name in ${sumsFile} is damaged`;
   return `${isListed ? 'does not match' : 'is not in'} ${sumsFile}, which may be damaged itself`;
 }
 
-/** The database also has the checksums of artifacts. undefined for an intact one. */
+/**
+ * Says what is wrong with a file that does not match the list. Returns undefined for an artifact that is intact by its
+ * checksum in the database.
+ */
 function judge(
   path: string,
   sha256: string | null | undefined,
@@ -157,7 +160,7 @@ async function sumOrCause(
   }
 }
 
-/** How users know the file. */
+/** Names the file as users know it. */
 function nameOf(path: string, database: DatabaseSync): string {
   const [kind] = path.split('/', 1);
   const file = basename(path);

@@ -13,25 +13,25 @@ import type { Places } from './backup.ts';
 import { restoredDamageFile } from './backup-files.ts';
 
 /**
- * A file or folder that a restore replaces or removes. The swap renames one after the other. Without paths, because the
- * data dir may have another path when an interrupted restore is finished.
+ * A file or folder that a restore replaces or removes. The swap renames one after the other. A move has no paths,
+ * because the data dir may have another path when an interrupted restore is finished.
  */
 export type Move = {
   /** An index into targetsOf(). */
   readonly target: number;
   /** An entry of the target, if the target itself stays. */
   readonly entry?: string;
-  /** A file of SQLite beside the target: `-wal`. */
+  /** The ending of a file of SQLite beside the target, such as `-wal`. */
   readonly end?: string;
-  /** False for one that is only removed. */
+  /** False if the old file is only removed. */
   readonly hasNew: boolean;
 };
 
 type MovePaths = {
   readonly path: string;
-  /** The new one, until it is in place. */
+  /** The path of the new file, until it is in place. */
   readonly draft: string;
-  /** The old one, until it is removed. */
+  /** The path of the old file, until it is removed. */
   readonly old: string;
 };
 
@@ -41,9 +41,9 @@ type MovePaths = {
  */
 export type FixedFolders = ReadonlyMap<string, readonly string[]>;
 
-/** Files that are not in place yet. */
+/** The ending of files that are not in place yet. */
 const draftEnd = '.restoring';
-/** The old files, until they are removed. */
+/** The ending of old files, until they are removed. */
 const oldEnd = '.replaced';
 
 const ofSqlite = ['-wal', '-shm', '-journal'];
@@ -85,14 +85,14 @@ export function damageDraft(places: Places): string {
   return damageOf(places) + draftEnd;
 }
 
-/** The places without symbolic links, so that a link stays and what it points to is replaced. */
+/** Resolves symbolic links in the places, so that a link stays and its target is replaced. */
 export async function realPlaces(places: Places): Promise<Places> {
   const reals = new Map<string, string>();
   for (const path of targetsOf(places)) reals.set(path, await realOf(path));
   return change(places, (path) => reals.get(path) ?? path);
 }
 
-/** Where a link points to may not exist: an interrupted restore has moved it. */
+/** Resolves links, even if the target does not exist, because an interrupted restore has moved it. */
 async function realOf(path: string): Promise<string> {
   try {
     return await realpath(path);
@@ -163,7 +163,7 @@ export async function removeLeft(places: Places): Promise<void> {
   for (const path of leftIn(places)) await rm(path, { recursive: true, force: true });
 }
 
-/** What an interrupted restore left, or what one that is under way needs. */
+/** Finds what an interrupted restore has left, or what a restore that is under way needs. */
 export function leftIn(places: Places): string[] {
   const ends = ofSqlite.flatMap((end) => [places.dbPath + draftEnd + end, places.dbPath + end + oldEnd]);
   const all = [
@@ -196,14 +196,14 @@ export async function swapIn(
   await finishSwap(places, unfinishedFile, moves);
 }
 
-/** Without damage in this backup, the list of an earlier restore is only removed. */
+/** If this backup has no damage, the list of an earlier restore is removed and not replaced. */
 function removedDamage(places: Places): Move[] {
   const path = damageOf(places);
   if (!existsSync(path) || existsSync(path + draftEnd)) return [];
   return [{ target: targetsOf(places).indexOf(path), hasNew: false }];
 }
 
-/** All moves, in order. */
+/** Returns all moves, in their order. */
 export async function movesOf(places: Places, fixed: FixedFolders): Promise<Move[]> {
   const moves: Move[] = [];
   for (const [target, path] of targetsOf(places).entries()) {
@@ -230,7 +230,7 @@ function pathsOf(places: Places, { target, entry, end = '' }: Move): MovePaths {
 }
 
 /**
- * Makes those of the moves that are not made yet. The old files are removed at the end, when they are no longer needed.
+ * Makes the moves that are not made yet. The old files are removed at the end, when they are no longer needed.
  * @throws StartError if the new files are not there, as when a volume is not mounted
  */
 export async function finishSwap(places: Places, unfinishedFile: string, moves: readonly Move[]): Promise<void> {

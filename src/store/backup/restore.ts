@@ -31,7 +31,7 @@ import {
 export type RestoreRequest<T> = {
   readonly places: Places;
   readonly source: string;
-  /** Replaces existing data. */
+  /** Whether to replace existing data. */
   readonly force: boolean;
   /** Exists while the restore replaces the files of the instance. */
   readonly unfinishedFile: string;
@@ -61,12 +61,12 @@ export type RestoreSummary = {
 /** The restored instance skips this many event ids, so that ids from after the backup are never used again. */
 const idJump = 1_000_000_000;
 const blockBytes = 4096;
-/** For what is written besides the copies: the WAL while the schema is upgraded, folders, marks. */
+/** Room for what is written besides the copies: the WAL while the schema is upgraded, folders, and marks. */
 const moreBytes = 2 ** 20;
 
 type Restored<T> = RestoreSummary & { readonly completed: T };
 
-/** A note of an earlier version lacks `moves` and `damagedSince`. */
+/** The note that an interrupted restore leaves. A note of an earlier version lacks `moves` and `damagedSince`. */
 type Note<T> = {
   readonly source: string;
   readonly restored: Omit<Restored<T>, 'damagedSince'>;
@@ -163,7 +163,7 @@ async function copyAll<T>(
     if (path.startsWith('snapshots/'))
       for (const folder of foldersAbove(target, drafts.snapshotsDir)) opened.add(folder);
   }
-  // Jobs may run as another user.
+  // Other users may enter the folders, because jobs may run as another user.
   for (const folder of opened) await chmod(folder, 0o755);
   // `flwd doctor` compares sizes only, so it needs this list to find files with changed bytes.
   if (restoredDamage.length > 0) await writeFile(damageDraft(places), JSON.stringify(restoredDamage), { mode: 0o600 });
@@ -173,7 +173,7 @@ async function copyAll<T>(
   return { ...found, files: copiedFiles, completed };
 }
 
-/** The present data may be all that there is of what is damaged in the backup. */
+/** Refuses to replace data: there may be no other copy of what is damaged in the backup. */
 function keepsData(source: string, damagedSince: readonly string[]): StartError {
   const more = damagedSince.length > 5 ? ` and ${damagedSince.length - 5} more` : '';
   return new StartError(

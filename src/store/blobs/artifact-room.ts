@@ -7,16 +7,18 @@ import type { Schema } from '../schema.ts';
 export type WantedFile = { readonly id: string; readonly sizeBytes: number };
 
 export type Room =
-  /** Reserved. Call `giveBack` if the files are not stored; otherwise their rows replace the reservation. */
+  /**
+   * The room is reserved. Call `giveBack` if the files are not stored; otherwise their rows replace the reservation.
+   */
   | { readonly kind: 'taken'; readonly giveBack: () => void }
-  /** `id`: the first file that does not fit. `usedBytes`: what the other artifacts take. */
+  /** `id` is the first file that does not fit, and `usedBytes` is what the other artifacts take. */
   | { readonly kind: 'full'; readonly id: string; readonly usedBytes: number };
 
 export function createArtifactRoom(o: {
   readonly read: Kysely<Schema>;
   readonly storedBytes: () => Promise<number>;
 }): (files: readonly WantedFile[], quotaBytes: number) => Promise<Room> {
-  /** Bytes by the first file of each reservation: the rows of a run are added together. */
+  /** The reserved bytes, by the first file of each reservation. All rows of a run are added in one transaction. */
   const held = new Map<string, number>();
 
   async function forgetStored(): Promise<void> {
@@ -33,7 +35,7 @@ export function createArtifactRoom(o: {
     const [first] = files;
     if (!first) return { kind: 'taken', giveBack: () => undefined };
     await forgetStored();
-    // Read last: rows that are added in the meantime count twice, which is safe.
+    // The stored bytes are read last: rows that are added in the meantime count twice, which is safe.
     const storedBytes = await o.storedBytes();
     const usedBytes = [...held.values()].reduce((sum, bytes) => sum + bytes, storedBytes);
     let takenBytes = 0;

@@ -25,7 +25,7 @@ export type NewArtifact = Blob & {
   readonly path: string;
   readonly mediaType: string;
   readonly createdAtMs: number;
-  /** null when it is kept until its run is removed. */
+  /** null when the artifact is kept until its run is removed. */
   readonly expiresAtMs: number | null;
 };
 
@@ -85,10 +85,13 @@ export function createArtifactStore(o: {
     },
 
     add: addArtifacts,
-    /** Newest first, without expired ones. @throws Problem validation-error for a malformed cursor */
+    /**
+     * Lists the artifacts that have not expired, newest first.
+     * @throws Problem validation-error for a malformed cursor
+     */
     list: (query: ArtifactListQuery): Promise<ArtifactPage> => listArtifacts(read, query, clock.now()),
 
-    /** Without a tenant, of any tenant. */
+    /** Finds an artifact, of any tenant if no tenant is given. */
     async get(id: string, tenant?: string): Promise<(Artifact & { readonly gone: boolean }) | undefined> {
       const columns = given({ id, tenant });
       const query = read.selectFrom('artifacts').selectAll();
@@ -97,9 +100,9 @@ export function createArtifactStore(o: {
       return { ...toArtifact(row), gone: row.expires_at !== null && row.expires_at <= clock.now() };
     },
 
-    /** The caller closes the file; undefined when it is gone. */
+    /** Opens the file, which the caller closes. Returns undefined when the file is gone. */
     openRead: ({ id }: Pick<Artifact, 'id'>): Promise<FileHandle | undefined> => blobs.openRead(id),
-    /** All artifacts of all tenants, without expired ones. */
+    /** Counts the artifacts of all tenants that have not expired. */
     totals: async (): Promise<{ readonly count: number; readonly bytes: number }> => ({
       count: await count(read, {}, clock.now()),
       bytes: await storedBytes(),

@@ -61,7 +61,7 @@ export function createBlobStore(o: { readonly dir: string }) {
         await source.close();
       }
     },
-    /** False when the file did not exist. */
+    /** Returns false when the file did not exist. */
     remove,
     /** Opens the file for reading. The caller closes it; undefined when the file is gone. */
     async openRead(id: string): Promise<FileHandle | undefined> {
@@ -82,7 +82,10 @@ async function assertWithin(file: FileHandle, folder: string): Promise<void> {
   if (!opened.subarray(0, inFolder.length).equals(inFolder)) throw new Error('the file is outside the workspace');
 }
 
-/** False where only a copy works: on another file system, or one without links. @throws when the name was replaced */
+/**
+ * Returns false where only a copy works: on another file system, or on one without links.
+ * @throws when the name was replaced
+ */
 async function linkTo(from: string | Buffer, to: string, opened: Stats): Promise<boolean> {
   try {
     await link(from, to);

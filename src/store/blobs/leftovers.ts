@@ -53,7 +53,7 @@ export function createLeftovers(o: { readonly blobsDir: string; readonly databas
   ): ReturnType<Leftovers['remove']> {
     const dir = join(o.blobsDir, folder);
     for (const shard of await readdir(dir).catch(ignoreMissing)) {
-      // At the root of a file system is `lost+found`, which only root can read.
+      // Skips `lost+found` at the root of a file system, which only root can read.
       if (!isShard(shard)) continue;
       const found: { name: string; sizeBytes: number }[] = [];
       for (const name of await readdir(join(dir, shard)).catch(ignoreMissing)) {

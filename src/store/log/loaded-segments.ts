@@ -35,7 +35,7 @@ export function createSegments(o: {
       const left = await readSegments(o.dir, o.db, runId);
       return o.openSegments(runId) ?? left;
     },
-    /** Shared by all readers. Has at least the lines up to `throughSeq`. */
+    /** Loads a segment for all readers, with at least the lines up to `throughSeq`. */
     load(runId: string, segment: Segment, throughSeq: number): Promise<LoadedSegment> {
       const key = `${runId}/${segment.n}`;
       const known = loaded.get(key);
@@ -48,7 +48,10 @@ export function createSegments(o: {
       entry.content.then(({ isMissing }) => isMissing && drop(), drop);
       return entry.content;
     },
-    /** For one reader, which frees it. undefined when too many are loaded; use the shared one then. */
+    /**
+     * Loads a segment for one reader, which frees it. Returns undefined when too many are loaded; use the shared one
+     * then.
+     */
     async loadOwn(
       runId: string,
       segment: Segment,

@@ -12,7 +12,10 @@ export type Appended = { readonly firstSeq: number; readonly count: number };
 export type LogAppend = ReturnType<typeof createLogAppend>;
 
 export const spoolStart: SpoolPosition = { offset: 0, aheadBytes: 0 };
-/** How much may be left out before the state is written: after a crash, the spool is read again from the last state. */
+/**
+ * How much text may be left out before the state is written. After a crash, the spool is read again from the last
+ * state.
+ */
 const checkpointBytes = 4 * 2 ** 20;
 
 export function createLogAppend(o: {
@@ -21,11 +24,11 @@ export function createLogAppend(o: {
   readonly onStored: (chunks: readonly Buffer[]) => void;
 }) {
   const { file, state } = o;
-  /** By `spoolKey`: where a later process would continue to read. */
+  /** Where a later process would continue to read each spool, by `spoolKey`. */
   const written = new Map(state.spool);
   let uncheckedBytes = 0;
 
-  /** The first file needs no head: the state is still empty. */
+  /** Returns the first bytes of a new file: the state. For the first file they are empty, like the state itself. */
   function head(): Buffer {
     return file.segments.length > 1 ? encodeState(state) : Buffer.alloc(0);
   }

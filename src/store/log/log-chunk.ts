@@ -123,7 +123,7 @@ export function readChunk(file: Buffer, start: number): Chunk {
   };
 }
 
-/** False for a stand-in. */
+/** Whether the lines belong to a step. Those of a stand-in do not. */
 export function hasStepId(file: Buffer, start: number): boolean {
   return file.readUInt16LE(start + 2) > 0;
 }
@@ -140,7 +140,7 @@ export function firstSeqAt(file: Buffer, start: number): number {
   return file.readDoubleLE(start + 28);
 }
 
-/** False for a damaged chunk, and for a chunk that a killed process left half written. */
+/** Whether the chunk is neither damaged nor left half written by a killed process. */
 export function isWholeChunk(file: Buffer, start: number): boolean {
   if (!isWithin(file, start)) return false;
   return crc32(file.subarray(start + 8, chunkEnd(file, start))) === file.readUInt32LE(start + 4);

@@ -9,7 +9,7 @@ import type { Database } from '../database.ts';
 import { createLogSeal, leastCompressedBytes } from './log-seal.ts';
 import { makeShard, type Segment, segmentPath } from './log-segment.ts';
 
-/** The lines in some chunks. Without lines, `lastSeq` is before `firstSeq`. */
+/** Which lines some chunks hold. If they hold no lines, `lastSeq` is before `firstSeq`. */
 type LineRange = Pick<Segment, 'firstSeq' | 'lastSeq' | 'firstAtUs' | 'lastAtUs'>;
 
 export type LogFile = ReturnType<typeof openLogFile>;
@@ -61,7 +61,7 @@ export function openLogFile(o: {
     },
     /** A promise to wait for while too many files wait to be compressed. */
     ready: sealing.ready,
-    /** Indexes everything. May be called again after it failed. */
+    /** Closes the file and indexes everything. May be called again after it failed. */
     async close(): Promise<void> {
       if (current) {
         const { segment, fd } = current;

@@ -17,14 +17,14 @@ import {
 } from './log-chunk.ts';
 import { isBehindGap, noStep, standInFor, standInFrom } from './log-stand-in.ts';
 
-/** Where the disk cannot read the file, the bytes are zeros. */
+/** A plain file as it was read. The bytes are zeros where the disk cannot read the file. */
 export type PlainFile = {
   readonly bytes: Buffer;
   readonly isUnreadable: boolean;
 };
 
 export type FixedFile = {
-  /** Whole chunks only. */
+  /** Only whole chunks. */
   readonly file: Buffer;
   /** The end of the last chunk that was found. A half-written chunk may follow. */
   readonly wholeBytes: number;
@@ -34,11 +34,11 @@ export type FixedFile = {
 
 const blockBytes = 4096;
 const retryMs = 250;
-/** More than any chunk with lines has. */
+/** No chunk with lines is larger than this. */
 const mostChunkBytes = 512 * 2 ** 10;
 /** A line takes at least a newline and two bytes of the table. */
 const leastLineBytes = 3;
-/** Each place that looks like a chunk costs a checksum. */
+/** How many places that look like a chunk are tried, because each costs a checksum. */
 const mostTries = 1_000;
 
 /**
@@ -80,7 +80,9 @@ export function fix(
     readonly afterAtUs: number;
     /** The last line of the file, if known. */
     readonly through?: { readonly lastSeq: number; readonly lastAtUs: number };
-    /** No file follows. The first line number of a following file would tell which lines are missing at the end. */
+    /**
+     * True if no file follows. The first line number of a following file would tell which lines are missing at the end.
+     */
     readonly isLast: boolean;
     /** How users see the names of this file and the one before it. */
     readonly name: string;

@@ -3,12 +3,12 @@
 import type { Database } from '../database.ts';
 import type { Segment } from './log-segment.ts';
 
-/** In order. */
+/** The segments of the run, in order. */
 export async function readIndex(db: Database, runId: string): Promise<Segment[]> {
   return (await readIndexes(db, [runId])).get(runId) ?? [];
 }
 
-/** In order, by run. Runs without segments are left out. */
+/** The segments of each run, in order. Runs without segments are left out. */
 export async function readIndexes(db: Database, runIds: readonly string[]): Promise<ReadonlyMap<string, Segment[]>> {
   const found = new Map<string, Segment[]>();
   if (runIds.length === 0) return found;

@@ -43,7 +43,7 @@ export function createOverflow() {
   };
 }
 
-/** Without `lineCount`, nobody counted the lines. */
+/** Says how much was left out. If `lineCount` is null, nobody counted the lines. */
 export function omissionText(
   { lineCount, textBytes }: { readonly lineCount: number | null; readonly textBytes: number },
   why: string,

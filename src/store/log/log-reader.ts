@@ -15,7 +15,7 @@ import { createFrameEncoder, createJsonEncoder, createTextEncoder, type LineEnco
 import { createSelection, type LogFilter, type Selection } from './log-search.ts';
 import { chunkIndexOf, type LoadedSegment } from './log-segment.ts';
 
-/** `text`: only the messages. */
+/** With `text`, only the messages are returned. */
 export type LogForm = 'text' | 'json';
 
 export type LogPageQuery = LogFilter & { readonly tail?: number; readonly limit: number };
@@ -24,13 +24,16 @@ export type LogPage = {
   readonly lines: readonly LogLine[];
   /** The `afterSeq` of the next page; null on the last page. */
   readonly nextSeq: number | null;
-  /** The run had a log, which retention has removed. */
+  /** True if the run had a log, which retention has removed. */
   readonly isExpired?: true;
 };
 
 export type LogReader = ReturnType<typeof createLogReader>;
 
-/** Each page may take about 10 MiB of memory while it is read, and a caller may ask for hundreds at once. */
+/**
+ * How many pages are read at a time. Each may take about 10 MiB of memory meanwhile, and a caller may ask for hundreds
+ * at once.
+ */
 const pagesAtATime = 4;
 const batchesBytes = 8 * 2 ** 20;
 /** What a batch takes in memory besides its bytes: for one short line, most of it. */
@@ -38,7 +41,10 @@ const batchObjectBytes = 1024;
 const maxBatchBytes = 256 * 2 ** 10;
 const maxBatchLines = 4096;
 const pieceBytes = 64 * 2 ** 10;
-/** Lines may be 64 KiB long, and 10,000 of those in one response would exhaust the server's memory. */
+/**
+ * The most text in a page. Lines may be 64 KiB long, and 10,000 such lines in one response would exhaust the server's
+ * memory.
+ */
 const mostPageChars = 4 * 2 ** 20;
 /** How much is read without a pause: a few milliseconds of work. */
 const yieldAfterBytes = 256 * 2 ** 10;
@@ -166,7 +172,7 @@ function createFollowing(segments: Segments, openSegments: OpenSegments) {
     const segment = (await segments.of(runId)).find(({ lastSeq }) => lastSeq > afterSeq);
     if (!segment) return undefined;
     const content = await segments.load(runId, segment, afterSeq + 1);
-    // A reader that catches up would otherwise not pause between two batches.
+    // Other work runs here. A reader that catches up would otherwise not pause between two batches.
     await yieldNow();
     // Another reader may have added the batch meanwhile. The copy keeps a few lines from holding a whole segment in
     // memory.
@@ -178,7 +184,7 @@ function createFollowing(segments: Segments, openSegments: OpenSegments) {
     const batch = createBatch(chunks, afterSeq, frameEncoder, (addedBytes) => {
       size += addedBytes;
       if (batches.peek(key) !== batch) return;
-      // Setting the same value again would keep its old size.
+      // The batch is deleted first, because setting the same value again would keep its old size.
       batches.delete(key);
       batches.set(key, batch, { size });
     });

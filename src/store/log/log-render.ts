@@ -43,7 +43,7 @@ export type LineEncoder = ReturnType<typeof createEncoder>;
 /** The first `size` bytes are in use. */
 type Room = { bytes: Buffer; size: number };
 
-/** The text around the members of a line. */
+/** The bytes around the members of a line. */
 type LineForm = { readonly beforeSeq: string; readonly afterSeq: string; readonly end: string };
 
 /** Only the messages. */
@@ -87,7 +87,7 @@ function put(room: Room, bytes: Buffer): void {
   room.size += bytes.length;
 }
 
-/** Copies consecutive lines together. */
+/** Consecutive lines are copied together. */
 function addText(room: Room, part: ChunkPart): void {
   const { file } = part.chunk;
   let runStart = 0;
@@ -116,7 +116,7 @@ const quote = 0x22;
 const backslash = 0x5c;
 const firstPrintable = 0x20;
 const escapes = Array.from({ length: backslash + 1 }, (_, code) => jsonText(String.fromCharCode(code)));
-/** A control character becomes `\u001b` or the like. */
+/** A control character becomes an escape such as `\u001b`. */
 const mostBytesOfByte = 6;
 const levelEnds = logLevels.map((level) => Buffer.from(`${level}","message":"`));
 
@@ -157,7 +157,10 @@ function jsonText(text: string): Buffer {
   return Buffer.from(JSON.stringify(text).slice(1, -1));
 }
 
-/** Writes a line up to its level. Most lines are from the same second, so usually only the digits change. */
+/**
+ * Writes a line up to its level. Most lines are from the same second as the line before, so usually only some digits
+ * change.
+ */
 function createLineHeads({ beforeSeq, afterSeq }: LineForm) {
   const mostSeqDigits = 15;
   const microDigits = 6;

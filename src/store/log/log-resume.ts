@@ -79,7 +79,7 @@ const halfWritten =
 
 type LeftFile = PlainFile & { readonly n: number; readonly isLast: boolean };
 
-/** Skips a missing file if another one follows. */
+/** Reads the plain files in order. Skips a missing file if another file follows. */
 async function* plainFiles(
   dir: string,
   runId: string,

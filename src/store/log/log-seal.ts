@@ -6,7 +6,7 @@ import type { LogSegmentRow } from '../schema.ts';
 import { Superseded } from '../superseded.ts';
 import { compressSegment, removeRaw, type Segment } from './log-segment.ts';
 
-/** A smaller file stays plain: writing a second file would cost more than compression saves. */
+/** A file smaller than this stays plain: writing a second file would cost more than compression saves. */
 export const leastCompressedBytes = 16 * 2 ** 10;
 const maxWaiting = 2;
 
@@ -36,7 +36,8 @@ export function createLogSeal(o: {
         queue.shift();
       }
     } finally {
-      // In the same turn as the last look at the queue, so that a segment added later starts the sealing again.
+      // This happens in the same turn as the last look at the queue, so that a segment that is added later starts the
+      // sealing again.
       sealing = undefined;
     }
   }
@@ -71,7 +72,7 @@ export function createLogSeal(o: {
     },
     /** Resolves once every queued segment is sealed. May be called again after it failed. */
     all,
-    /** A promise to wait for while too many segments wait. It never rejects: the queue is on disk, not in memory. */
+    /** A promise to await while too many segments wait. It never rejects: the queue is on disk, not in memory. */
     ready: (): Promise<void> | undefined => (queue.length > maxWaiting ? all().catch(() => undefined) : undefined),
     /** Waits for the sealing that is under way, if any. Never rejects. */
     settled: async (): Promise<void> => sealing?.catch(() => undefined),
@@ -102,7 +103,7 @@ const numberColumns = [
   'stored_bytes',
 ] as const satisfies readonly (keyof LogSegmentRow)[];
 
-/** False when another process has taken the run over: a writer of an earlier epoch adds nothing. */
+/** Returns false when another process has taken the run over: a writer of an earlier epoch adds nothing. */
 async function addSegment(tx: Transaction, row: LogSegmentRow, epoch: number): Promise<boolean> {
   const { run_id, encoding } = row;
   const added = await tx.db

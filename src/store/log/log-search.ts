@@ -8,13 +8,13 @@ import { createTextFinder } from './log-text.ts';
 export type LogFilter = {
   readonly afterSeq?: number;
   readonly beforeSeq?: number;
-  /** Strictly after this instant, in microseconds. */
+  /** Only lines after this instant, exclusive, in microseconds. */
   readonly sinceUs?: number;
-  /** Strictly before this instant, in microseconds. */
+  /** Only lines before this instant, exclusive, in microseconds. */
   readonly untilUs?: number;
-  /** This level or a higher one. */
+  /** Only lines of this level or a higher one. */
   readonly level?: LogLevel;
-  /** A step with all its instances, or one instance. */
+  /** Only lines of this step with all its instances, or of this instance. */
   readonly stepId?: string;
   readonly attempt?: number;
   /** Anywhere in the line as it was printed. Ignores the case of ASCII letters. */

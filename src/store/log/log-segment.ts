@@ -43,9 +43,12 @@ export type ReadCompressed = (path: string, options: ZstdOptions) => Buffer | Pr
 
 /** On logs, the fastest level, and no other made them smaller: 0.1 to 0.2 of their size, at 300 MB/s. */
 const zstdLevel = 1;
-/** Decompress a segment in one piece: each piece is a trip to the thread pool. With zlib's 16 KiB they take 30 ms. */
+/**
+ * The size of a piece in which a segment is decompressed, at least. Each piece is a trip to the thread pool: with
+ * zlib's 16 KiB, the trips take 30 ms.
+ */
 const leastChunkBytes = 65_536;
-/** Without it the piece would be full at the end, and zlib would allocate another one of the same size. */
+/** Without this room, the piece would be full at the end, and zlib would allocate another piece of the same size. */
 const spareBytes = 1024;
 
 export function segmentPath(dir: string, runId: string, n: number, encoding: SegmentEncoding): string {
@@ -94,7 +97,10 @@ async function readInPool(path: string, options: ZstdOptions): Promise<Buffer> {
   return file;
 }
 
-/** For a thread that does nothing else: the trips to the thread pool would take a tenth of the CPU time. */
+/**
+ * Reads on the calling thread, which must do nothing else. The trips to the thread pool would take a tenth of the CPU
+ * time.
+ */
 export function readOnThisThread(path: string, options: ZstdOptions): Buffer {
   const stored = readFileSync(path);
   const file = zstdDecompressSync(stored, options);
@@ -122,7 +128,7 @@ async function loadPlain(dir: string, runId: string, segment: Segment): Promise<
   return { file, chunkStarts: findChunks(file, { rawBytes: file.length, encoding }), isDamaged: true };
 }
 
-/** undefined when lines are missing. */
+/** Returns where the chunks start; undefined when the file is damaged or lines are missing. */
 function soundChunks(bytes: Buffer, segment: Segment): number[] | undefined {
   try {
     const starts = findChunks(bytes, segment);
@@ -135,8 +141,8 @@ function soundChunks(bytes: Buffer, segment: Segment): number[] | undefined {
 }
 
 /**
- * Frees the memory at once. Only its single owner may call this. The garbage collector would run a full collection of
- * 20 ms for every few segments of a long log, because V8 counts the size of buffers.
+ * Frees the memory of a segment at once. Only the single owner of the segment may call this. The garbage collector
+ * would run a full collection of 20 ms for every few segments of a long log, because V8 counts the size of buffers.
  */
 export function freeSegment({ file }: LoadedSegment): void {
   free(file);
@@ -223,7 +229,7 @@ export async function compressSegment(dir: string, runId: string, { n, rawBytes 
     await file.writeFile(stored);
     await file.datasync();
   } catch (error) {
-    // The part that has been written would fill a full disk further.
+    // The part that has been written is removed, because it would fill a full disk further.
     await unlink(path).catch(() => undefined);
     throw error;
   } finally {
@@ -240,7 +246,7 @@ export async function removeRaw(dir: string, runId: string, n: number, log: Logg
   });
 }
 
-/** False when the file did not exist. */
+/** Returns false when the file did not exist. */
 export async function removeSegment(
   dir: string,
   runId: string,

@@ -12,13 +12,13 @@ const start = { offset: 0, aheadBytes: 0 };
 
 type Missing = { readonly firstSeq: number; readonly lastSeq: number; readonly lastAtUs: number };
 
-/** Takes the number of the last missing line, so that readers continue after it. */
+/** The stand-in has the number of the last missing line, so that readers continue after it. */
 export function standInFor({ firstSeq, lastSeq, lastAtUs }: Missing, file: string, why: string): Buffer {
   const lines = firstSeq === lastSeq ? `line ${firstSeq}` : `lines ${firstSeq} to ${lastSeq}`;
   return encodeStandIn(`… ${lines} of this log cannot be read: the file ${file} ${why} …`, lastSeq, lastAtUs);
 }
 
-/** For the end of a file, where the number of missing lines is unknown. */
+/** A stand-in for the end of a file, where the number of missing lines is unknown. */
 export function standInFrom(seq: number, atUs: number, file: string): Buffer {
   return encodeStandIn(`… the lines from ${seq} on cannot be read: the file ${file} was damaged …`, seq, atUs);
 }
@@ -27,7 +27,7 @@ function encodeStandIn(message: string, seq: number, atUs: number): Buffer {
   const bytes = engineLine(message);
   const input = { attempt: 1, stepId: noStep, bytes, isRecovered: false, from: start, to: start };
   const { out, chunks } = encode(input, { firstSeq: seq, firstAtUs: atUs, chunkTextBytes: maxChunkTextBytes });
-  // Its own memory, because the reader may free it.
+  // The stand-in gets memory of its own, because the reader may free it.
   const content = Buffer.allocUnsafeSlow(chunks.at(-1)?.end ?? 0);
   out.copy(content);
   return content;

@@ -9,7 +9,7 @@ export type LogState = {
   lastAtUs: number;
   /** How much text is stored so far. */
   textBytes: number;
-  /** By `spoolKey`: the part of that spool that need not be read again. */
+  /** The part of each spool that need not be read again, by `spoolKey`. */
   readonly spool: Map<string, SpoolPosition>;
   /** Lines left out so far that the log does not mention yet. */
   omitted: Omission | undefined;
@@ -19,7 +19,7 @@ export type LogState = {
 export type Omission = {
   readonly attempt: number;
   readonly stepId: string;
-  /** null: some were left out unread. */
+  /** null if some of the lines were left out unread. */
   readonly lineCount: number | null;
   readonly textBytes: number;
 };

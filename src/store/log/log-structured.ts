@@ -30,7 +30,7 @@ const levels: ReadonlyMap<unknown, LogLevel> = new Map<unknown, LogLevel>([
   [60, 'fatal'],
 ]);
 
-/** undefined when the line is plain text. */
+/** Returns undefined when the line is plain text. */
 export function parseStructured(line: string): Structured | undefined {
   const members = parseMembers(line);
   const level = members && levelIn(members);
@@ -41,7 +41,7 @@ export function parseStructured(line: string): Structured | undefined {
   return { level, message: String(message), fields };
 }
 
-/** Only the level, for the writer of a log. */
+/** Reads only the level, for the writer of a log. */
 export function structuredLevel(line: string): LogLevel | undefined {
   const members = parseMembers(line);
   return members && levelIn(members);

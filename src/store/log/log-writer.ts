@@ -36,7 +36,7 @@ type Parts = {
 };
 
 const keptEndBytes = 2 ** 20;
-/** Even with short lines, its chunks fit in the room that a full disk is lent. */
+/** How much of the end is kept on a full disk. Even with short lines, its chunks fit in the room that is lent then. */
 const keptEndOnFullDiskBytes = 256 * 1024;
 const leastChunkTextBytes = 4096;
 
@@ -99,9 +99,9 @@ export function createLogWriter(o: Parts) {
       const { firstSeq, count } = take({ attempt, stepId, bytes, isRecovered: false, from: spool, to: spool });
       return { firstSeq, count };
     },
-    /** Stores no more of the output before the log closes, and then only its end: there is no room for all of it. */
+    /** From now on, stores only the end of the output, and only when the log closes: there is no room for all of it. */
     keepOnlyEnd,
-    /** A promise when the disk or the compression is behind. Await it before the next append. */
+    /** Returns a promise when the disk or the compression is behind. Await it before the next append. */
     ready: file.ready,
     /**
      * Stores the lines that were held back, then seals and indexes everything. Returns the lines this made readable.
@@ -121,9 +121,9 @@ export function createLogWriter(o: Parts) {
   };
 }
 
-/** By `spoolKey`: the part of each spool that need not be handed over again. */
+/** Remembers which part of each spool need not be handed over again, by `spoolKey`. */
 function createHandover(state: LogState) {
-  /** Lines that are held back are not stored yet. */
+  /** What was handed over. It includes lines that are held back and not stored yet. */
   const handedOver = new Map(state.spool);
   /** How many of the next bytes an earlier process has stored already. */
   const storedBefore = new Map(Array.from(state.spool, ([key, { aheadBytes }]) => [key, aheadBytes]));
@@ -136,7 +136,7 @@ function createHandover(state: LogState) {
   };
 }
 
-/** The lines of a log up to its limit. Behind it, the newest lines are held in memory until the log closes. */
+/** Stores the lines of a log up to its limit. After that, it holds the newest lines in memory until the log closes. */
 function createLimitedLog({ state, maxSizeBytes, clock, encode, ...o }: Parts): {
   readonly take: (input: SpoolBytes) => Taken;
   readonly leaveOut: LogAppend['omit'];

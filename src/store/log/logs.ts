@@ -24,7 +24,7 @@ export type { LogWriter } from './log-writer.ts';
 
 export type LogStore = ReturnType<typeof createLogStore>;
 
-/** Longer than most disk controllers take to reset. */
+/** How long reading is retried: longer than most disk controllers take to reset. */
 const usualRetryForMs = 5_000;
 
 type LogStoreParts = {
@@ -95,9 +95,12 @@ export function createLogStore(o: LogStoreParts) {
   };
 }
 
-/** Reads logs that may be removed meanwhile. */
+/** Reads logs that retention may remove in the meantime. */
 function createReading(reader: LogReader, db: Database, open: ReadonlyMap<string, unknown>) {
-  /** Retention removes a log's files before its rows (ADR 0013). @throws any other error again */
+  /**
+   * Accepts that a file is gone, because retention removes a log's files before its rows (ADR 0013).
+   * @throws any other error again
+   */
   function assertGone(error: unknown, runId: string): undefined {
     if (errorCode(error) !== 'ENOENT' || open.has(runId)) throw error;
     return undefined;
@@ -137,7 +140,7 @@ function createReading(reader: LogReader, db: Database, open: ReadonlyMap<string
   };
 }
 
-/** Those who want to know when a run's log gets new lines. */
+/** The listeners that want to know when a run's log gets new lines. */
 function createListeners() {
   const listeners = new Map<string, Set<() => void>>();
   return {

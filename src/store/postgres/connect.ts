@@ -57,7 +57,7 @@ class Compiler extends PostgresQueryCompiler {
     else super.visitDataType(node);
   }
 
-  /** Ignores the case of letters; only of ASCII letters, because of the collation. */
+  /** Ignores the case of ASCII letters only, because of the collation. */
   protected override visitOperator(node: OperatorNode): void {
     if (node.operator === 'like') this.append('ilike');
     else super.visitOperator(node);
@@ -78,7 +78,7 @@ async function translating<T>(work: () => Promise<T>): Promise<T> {
   }
 }
 
-/** Times, sizes and ids are far below 2^53. Fails instead of rounding a larger value. */
+/** Reads a whole number. Times, sizes and ids are far below 2^53. A larger value is an error, and is not rounded. */
 function toSafeInteger(text: string): number {
   const value = Number(text);
   if (!Number.isSafeInteger(value)) throw new RangeError(`the database answered ${text}, which is not a safe integer`);

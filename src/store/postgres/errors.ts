@@ -17,7 +17,7 @@ export function unreachable(error: unknown): DatabaseFailure {
   return new DatabaseFailure(words, { isDamage: false, cause: error });
 }
 
-/** A DatabaseFailure when the database cannot work, otherwise the error unchanged. */
+/** Returns a DatabaseFailure when the database cannot work, otherwise the error unchanged. */
 export function toDatabaseFailure(error: unknown): unknown {
   if (!(error instanceof Error) || error instanceof DatabaseFailure) return error;
   if (error instanceof DatabaseError) {

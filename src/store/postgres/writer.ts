@@ -95,7 +95,7 @@ async function lock(db: Kysely<Schema>): Promise<string> {
 }
 
 async function fill<T>(db: Kysely<Schema>, clock: Clock, work: Work<T>): Promise<Done<T>> {
-  // Before the work, because the work may remove the newest entry.
+  // This comes before the work, because the work may remove the newest entry.
   const auditHead = await readAuditHead(db);
   const unit = openTransaction(db, clock);
   let value: T;
@@ -119,7 +119,7 @@ async function commit(db: ControlledTransaction<Schema>, xid: string, read: Kyse
   }
 }
 
-/** For a COMMIT whose answer was lost with the connection: whether it took effect. */
+/** Finds out whether a COMMIT took effect whose answer was lost with the connection. */
 async function hasCommitted(read: Kysely<Schema>, xid: string): Promise<boolean> {
   for (const untilMs = performance.now() + commitAnswerMs; performance.now() < untilMs; await delay(askAgainMs)) {
     try {

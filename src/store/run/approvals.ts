@@ -22,7 +22,7 @@ export type ApprovalQuery = {
 export type ApprovalPage = {
   readonly approvals: readonly Approval[];
   readonly total: number;
-  /** False: not all approvals were searched, so there are at least `total`. */
+  /** False if not all approvals were searched. Then there are at least `total`. */
   readonly isTotalExact: boolean;
 };
 
@@ -108,7 +108,9 @@ async function lastSearched(db: Kysely<Schema>, state: ApprovalQuery['state']): 
   return beyond?.atMs ?? undefined;
 }
 
-/** In the order of the list. The conditions are those of the partial indexes, so they are literals. */
+/**
+ * Reads the approvals in the order of the list. The conditions are those of the partial indexes, so they are literals.
+ */
 function stepsIn(db: Kysely<Schema>, state: ApprovalQuery['state']) {
   const isInState =
     state === 'waiting'

@@ -172,7 +172,7 @@ type TimeFilter = {
   readonly status?: RunStatus;
   readonly tenant?: string;
   readonly source?: string;
-  /** Both are whole hours. */
+  /** `fromMs` and `toMs` are whole hours. */
   readonly fromMs?: number;
   readonly toMs?: number;
 };
@@ -237,7 +237,7 @@ export async function sumEndedByLabel(db: Kysely<Schema>, filter: LabelFilter): 
   return totalIn(await sumLabels(db, filter));
 }
 
-/** The same, for the jobs in a namespace and below. */
+/** Like `sumEndedByLabel`, for the jobs in a namespace and below. */
 export async function sumEndedWithin(db: Kysely<Schema>, namespace: string, filter: LabelFilter): Promise<number> {
   const { jobId, ...columns } = filter;
   const sum = db

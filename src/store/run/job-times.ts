@@ -14,11 +14,11 @@ export type JobTimesQuery = {
   readonly jobId: string;
   readonly sinceMs: number;
   readonly limit: number;
-  /** Without it, runs of all tenants. */
+  /** Without a tenant, the runs of all tenants count. */
   readonly tenant?: string;
 };
 
-/** The next run is not read after this many. A job of 100 steps stays within some tens of milliseconds. */
+/** After this many steps, no further run is read. So even a job of 100 steps takes only some tens of milliseconds. */
 const mostAttempts = 20_000;
 
 export async function jobTimes(db: Kysely<Schema>, query: JobTimesQuery): Promise<JobTimes> {

@@ -29,7 +29,7 @@ export function lastOf(db: Kysely<Schema>, { jobId, most }: OfJob) {
     .limit(most);
 }
 
-/** Newest first. Without a tenant, of all tenants. */
+/** Returns the runs newest first. Without a tenant, those of all tenants. */
 export async function lastRuns(
   db: Kysely<Schema>,
   { jobIds, most, tenant }: LastRunsQuery,

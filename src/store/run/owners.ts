@@ -15,7 +15,7 @@ const selectOthers = prepareQuery((db, { id }: { id: string }) =>
 
 export function createOwnerStore({ read }: Database) {
   return {
-    /** Gives the owner a new lease. False when it had no lease before. */
+    /** Gives the owner a new lease. Returns false when it had no lease before. */
     async renew(tx: Transaction, { id, ...lease }: OwnerRow): Promise<boolean> {
       const row = await tx.db.updateTable('owners').set(lease).where('id', '=', id).returning('id').executeTakeFirst();
       if (row) return true;
@@ -25,7 +25,7 @@ export function createOwnerStore({ read }: Database) {
         .execute();
       return false;
     },
-    /** Ends a lease. False when the owner has renewed it. */
+    /** Ends a lease. Returns false when the owner has renewed it. */
     async expire(tx: Transaction, { id, lease }: Pick<OwnerRow, 'id' | 'lease'>): Promise<boolean> {
       const row = await tx.db
         .deleteFrom('owners')
@@ -37,7 +37,7 @@ export function createOwnerStore({ read }: Database) {
     },
     /** All other owners with a lease. */
     others: (id: string): Promise<readonly OwnerRow[]> => selectOthers(read, { id }),
-    /** Which of these runs another owner has taken over. */
+    /** Finds which of these runs another owner has taken over. */
     async taken(id: string, runIds: readonly string[]): Promise<readonly string[]> {
       if (runIds.length === 0) return [];
       const rows = await read
@@ -73,7 +73,7 @@ const updateTaken = prepareQuery((db, values: Pick<RunClaim, 'owner' | 'worker'>
     .returning('id'),
 );
 
-/** Takes a running run over, in the next epoch. False when the run has moved on, or its owner has a lease. */
+/** Takes a running run over, in the next epoch. Returns false when the run has moved on, or its owner has a lease. */
 export async function takeRun(
   tx: Transaction,
   id: string,
@@ -82,7 +82,7 @@ export async function takeRun(
   const [run] = await updateTaken(tx.db, { id, ...by });
   if (!run) return false;
   await resumeSteps(tx, id, by.worker);
-  // The process before may have waited for the disk.
+  // The run no longer waits for the disk, for which the former process may have waited.
   await setWaiting(tx, id, null, by.epoch + 1);
   return true;
 }

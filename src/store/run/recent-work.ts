@@ -9,7 +9,7 @@ import { isKeptWork, isStartedHere } from './started-here.ts';
 export type JobOfTenant = { readonly jobId: string; readonly tenant: string };
 
 const mostSuccesses = 20;
-/** A job that seldom succeeds has fewer successes among these. */
+/** How many runs are searched for successes. A job that seldom succeeds has fewer successes among them. */
 const mostRuns = 200;
 
 const selectSuccesses = prepareQuery((db, { jobId, tenant }: JobOfTenant) =>
@@ -34,8 +34,8 @@ const selectSuccesses = prepareQuery((db, { jobId, tenant }: JobOfTenant) =>
 type Success = { readonly id: string; readonly startedAtMs: number | null; readonly finishedAtMs: number | null };
 
 /**
- * In milliseconds, the shortest first. Waiting for an answer is not work. A rerun that kept steps does not count,
- * because it says nothing about a run of the whole job.
+ * Returns the times in milliseconds, the shortest first. The time in which an approval waits does not count. A rerun
+ * that kept steps does not count, because it says nothing about a run of the whole job.
  */
 export async function recentWork(db: Kysely<Schema>, of: JobOfTenant): Promise<readonly number[]> {
   const runs = await selectSuccesses(db, of);

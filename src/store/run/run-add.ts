@@ -89,7 +89,7 @@ function toRow(run: NewRun): RunRow {
     source,
     security,
     request_id: requestId,
-    // Its type alone is a column.
+    // The column has only the type of the trigger.
     ...(run.trigger.trigger_id !== undefined && { trigger: run.trigger }),
     ...(run.traceParent && { trace: run.traceParent }),
   };

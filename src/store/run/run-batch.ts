@@ -40,7 +40,7 @@ export type StepChange =
 export type RunBatch = {
   readonly changes: readonly StepChange[];
   readonly artifacts: readonly NewArtifact[];
-  /** The change of the run itself. null: the same transaction has added it, already claimed. */
+  /** The change of the run itself; null if the same transaction has added the run, already claimed. */
   readonly run:
     | null
     | { readonly kind: 'claim'; readonly claim: RunClaim }
@@ -69,7 +69,7 @@ export async function applyBatch(
   if (run?.kind === 'claim') mustApply(await claimRun(tx, runId, run.claim));
   for (const change of changes) mustApply(await applyChange(tx, about, change, seal));
   await addArtifacts(tx, artifacts);
-  // Not every change above checks the epoch. This one does, and if the epoch is over, all of them are rolled back.
+  // Not every change above checks the epoch. This one does, and if the epoch is over, all changes are rolled back.
   if (run?.kind === 'touch') mustApply(await touchRun(tx, runId, run));
   if (run?.kind === 'end') mustApply(await endWithSteps(tx, runId, run.move, run.change));
 }
@@ -100,7 +100,7 @@ async function applyChange(tx: Transaction, about: About, change: StepChange, se
   }
 }
 
-/** Ends the run and skips its pending steps. False when the run had moved on. */
+/** Ends the run and skips its pending steps. Returns false when the run had moved on. */
 export async function endWithSteps(tx: Transaction, runId: string, move: RunEnd, change: RunChange): Promise<boolean> {
   if (!(await endRun(tx, runId, move, change))) return false;
   await skipRest(tx, runId, change.atMs);

@@ -82,7 +82,7 @@ export async function sumRunCounts(db: Kysely<Schema>, kind: CountFilter): Promi
   return Number(row?.total ?? 0);
 }
 
-/** The same, for the jobs in a namespace and below. */
+/** Does the same for the jobs in a namespace and below. */
 export async function sumRunCountsWithin(db: Kysely<Schema>, namespace: string, kind: CountFilter): Promise<number> {
   const { jobId, ...columns } = kind;
   const { total } = await db

@@ -6,7 +6,7 @@ import type { Transaction } from '../database.ts';
 import type { Schema } from '../schema.ts';
 import { isFreeFor } from './owners.ts';
 
-/** Enough for one look. The next look finds the others. */
+/** How many runs one look reads. The next look finds the others. */
 const mostOverdue = 500;
 
 /** Pending runs that have waited in the queue for too long. */

@@ -26,9 +26,9 @@ export type RunFilter = {
   readonly tenant?: string;
   readonly source?: string;
   readonly label?: Label;
-  /** Created at this instant or later. */
+  /** Runs that were created at this instant or later. */
   readonly sinceMs?: number;
-  /** Created before this instant. */
+  /** Runs that were created before this instant. */
   readonly untilMs?: number;
   readonly createdBy?: string;
   readonly trigger?: Trigger['type'];
@@ -36,17 +36,17 @@ export type RunFilter = {
   readonly isTopLevel?: true;
   /** Leaves out runs with this label. */
   readonly notLabel?: Label;
-  /** Jobs in this namespace and below. */
+  /** Only runs of jobs in this namespace and below. */
   readonly namespace?: string;
   /** Only runs of these jobs; `listRuns` searches each of them. */
   readonly jobIds?: readonly string[];
-  /** Free text in ids, arguments and errors. Ignores the case of ASCII letters. */
+  /** Text to search for in ids, arguments and errors. Ignores the case of ASCII letters. */
   readonly q?: string;
 };
 
 /**
- * The part of the filter that an index answers, so that a query reads only places that match it. A list keeps those
- * that match the rest, too.
+ * The part of the filter that an index answers, so that a query reads only places that match it. Of these places, a
+ * list keeps the ones that match the rest, too.
  */
 export function indexedPart(filter: RunFilter): RunFilter {
   const {
@@ -73,7 +73,7 @@ export function hasRest(filter: RunFilter): boolean {
 type Place = { created_at: number; id: string };
 export type Places = SelectQueryBuilder<{ place: Place }, 'place', object>;
 
-/** Which index a list by label uses. Only `runs` knows which runs are pending or running. */
+/** The index that a list by label uses. Only `runs` knows which runs are pending or running. */
 export type Way = 'runs' | 'labels';
 
 export function placesOf(db: Kysely<Schema>, filter: RunFilter, way: Way): Places {
@@ -88,7 +88,7 @@ export function newestFirst(query: Places): Places {
   return query.orderBy('place.created_at', 'desc').orderBy('place.id', 'desc');
 }
 
-/** The places older than the position. */
+/** Keeps the places older than the position. */
 export function below(query: Places, position: Position | undefined): Places {
   if (!position) return query;
   return query.where((eb) =>
@@ -96,7 +96,7 @@ export function below(query: Places, position: Position | undefined): Places {
   );
 }
 
-/** The places as old as the position, or younger. */
+/** Keeps the places as old as the position, or younger. */
 export function downTo(query: Places, position: Position | undefined): Places {
   if (!position) return query;
   return query.where((eb) =>
@@ -136,7 +136,10 @@ function labelled(db: Kysely<Schema>, label: Label, filter: RunFilter): AliasedE
   return query.as('place');
 }
 
-/** How often a run has the label. Not `exists`, which a planner may turn into a join and then reverse. */
+/**
+ * Counts how often a run has the label. It does not use `exists`, which a planner may turn into a join and then
+ * reverse.
+ */
 function countOf(eb: ExpressionBuilder<Schema, 'runs'>, label: Label) {
   return labelsOf(eb, label)
     .select((of) => of.fn.countAll<number>().as('labels'))
@@ -180,7 +183,7 @@ function residualsOf(filter: RunFilter): Expression<SqlBool>[] {
   return found;
 }
 
-/** A count instead of `exists`, for the same reason as with labels. */
+/** Uses a count instead of `exists`, for the same reason as with labels. */
 function hasStep(status: StepStatus): Expression<SqlBool> {
   const eb = expressionBuilder<Schema, 'runs'>();
   const steps = eb

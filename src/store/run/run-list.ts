@@ -22,7 +22,7 @@ export type RunListQuery = RunFilter & {
 export type RunPage = {
   readonly runs: RunSummary[];
   readonly total: number;
-  /** false: at least `total` runs match. */
+  /** False if `total` is a lower bound. */
   readonly isTotalExact: boolean;
   readonly nextCursor: string | null;
 };
@@ -38,7 +38,7 @@ type Range = { readonly after: Position | undefined; readonly offset: number; re
 /** How many runs a search reads before it lets other work run, if it compares the runs themselves. */
 const searchSlice = 250;
 
-/** The same, if an index has all that it compares. */
+/** How many it reads if an index has all that it compares. */
 const indexSlice = 5_000;
 
 /** How many runs a search reads, from its first page or from a cursor. */
@@ -101,7 +101,8 @@ async function find(db: Kysely<Schema>, { label, ...rest }: RunFilter, range: Ra
   const total = await totalOf(db, filter);
   if (total === 0) return { rows: [], next: undefined, total, isTotalExact: true };
   const { untilMs, ...others } = filter;
-  // Only one upper bound: with two, SQLite would seek to one of them and then skip row by row to the other.
+  // The query has only one upper bound: with two, SQLite would seek to one of them and then skip row by row to the
+  // other.
   const isBelowUntil = untilMs === undefined || (after && after.createdAtMs < untilMs);
   const rows = await selectPage[await wayOf(db, filter)](db, {
     ...(isBelowUntil ? others : filter),
@@ -121,7 +122,7 @@ async function find(db: Kysely<Schema>, { label, ...rest }: RunFilter, range: Ra
 async function search(db: Kysely<Schema>, filter: RunFilter, { after, offset, limit }: Range): Promise<Found> {
   const counted = await countsAllOf(db, filter);
   const wanted = offset + limit + 1;
-  // The first page also counts, so it reads on.
+  // The first page also counts the runs, so it reads on.
   const { found, end } = await searchFrom(db, filter, after, after || counted !== undefined ? wanted : Infinity);
   const shown = found.slice(offset, offset + limit);
   const rows = await summariesOf(db, shown);
@@ -166,7 +167,7 @@ async function searchJobs(
   return { rows, next, total, isTotalExact: counts || ends.length === 0 };
 }
 
-/** Newest first. */
+/** Sorts the newest first. */
 function byAge(a: Position, b: Position): number {
   if (a.createdAtMs !== b.createdAtMs) return b.createdAtMs - a.createdAtMs;
   if (a.id === b.id) return 0;

@@ -55,7 +55,7 @@ export function claimed({ atMs, worker, owner, deadlineAtMs }: RunClaim) {
   return { status, waiting: null, started_at: atMs, worker, owner, deadline_at: deadlineAtMs };
 }
 
-/** False when the run is not pending any more. */
+/** Returns false when the run is not pending any more. */
 export async function claimRun(tx: Transaction, id: string, claim: RunClaim): Promise<boolean> {
   const [run] = await updateClaimed(tx.db, { id, ...claim });
   if (!run) return false;
@@ -102,7 +102,7 @@ function prepareEnd(move: RunEnd) {
   );
 }
 
-/** False when the run had moved on. The caller has ended the steps, or calls `skipRest`. */
+/** Returns false when the run had moved on. The caller has ended the steps, or calls `skipRest`. */
 export async function endRun(tx: Transaction, id: string, move: RunEnd, change: RunChange): Promise<boolean> {
   const { to } = runMoves[move];
   const { atMs, reason = null, exitCode = null } = change;
@@ -158,12 +158,15 @@ const updateTouched = prepareQuery((db, values: Touch) =>
     .returning('id'),
 );
 
-/** With null, any epoch matches. */
+/** If the epoch is null, any epoch matches. */
 function isOfEpoch(eb: ExpressionBuilder<Schema, 'runs'>, epoch: number | null): Expression<SqlBool> {
   return eb('epoch', '=', eb.fn.coalesce(eb.val(epoch), 'epoch'));
 }
 
-/** Marks the run as changed because a step of it has changed. False when it is not running in that epoch any more. */
+/**
+ * Marks the run as changed because a step of it has changed. Returns false when it is not running in that epoch any
+ * more.
+ */
 export async function touchRun(
   tx: Transaction,
   id: string,

@@ -166,7 +166,7 @@ export function toStep(row: StepRow): Step {
 
 const longestItem = 100;
 
-/** Lists, objects and long texts name no instance. */
+/** Lists, objects and long texts are not part of the name of an instance. */
 function shortItem({ item }: { readonly item?: unknown }): string | null {
   if (typeof item === 'number' || typeof item === 'boolean') return String(item);
   return typeof item === 'string' && item.length <= longestItem ? item : null;
@@ -181,7 +181,7 @@ export function toJsonOrNull(value: unknown): string | null {
   return value === null || value === undefined ? null : JSON.stringify(value);
 }
 
-/** Untyped, like all JSON here: the column decides the type. */
+/** The result is untyped, like all JSON here: the column decides the type. */
 export function parseOrNull(json: string | null): ReturnType<typeof JSON.parse> {
   return json === null ? null : JSON.parse(json);
 }

@@ -8,7 +8,7 @@ import { hourMs, subRunLabel, sumEndedByLabel, sumEndedByTime, sumEndedWithin, t
 import { sumRunCounts, sumRunCountsWithin } from './run-counts.ts';
 import { placesOf, type RunFilter, type Way } from './run-filter.ts';
 
-/** A filter without free text, flat, as a prepared query needs it. */
+/** A filter without free text, as a flat object, which a prepared query needs. */
 export type FilterValues = Pick<RunFilter, 'jobId' | 'status' | 'stepStatus' | 'tenant' | 'source'> &
   Pick<RunFilter, 'sinceMs' | 'untilMs'> & { readonly key?: string; readonly value?: string };
 
@@ -45,7 +45,7 @@ export async function totalOf(db: Kysely<Schema>, filter: FilterValues): Promise
   return isTimed && total > 0 ? countOnIndex(db, filter) : total;
 }
 
-/** The total of a search, where counters know it: without sub-runs, or in a namespace, or both. */
+/** Returns the total of a search if counters know it: without sub-runs, or in a namespace, or both. */
 export async function countsAllOf(db: Kysely<Schema>, filter: RunFilter): Promise<number | undefined> {
   const { isTopLevel, namespace, createdBy, trigger, notLabel, jobIds, q, label, ...kind } = filter;
   const others = [createdBy, trigger, notLabel, jobIds, q, label, kind.stepStatus];

@@ -47,7 +47,7 @@ export type PendingRun = {
   readonly concurrency: NewRun['concurrency'];
 };
 
-/** What a controller needs to execute a run. Never sent to clients. */
+/** What a controller needs to execute a run. It is never sent to clients. */
 export type StoredRun = {
   readonly run: Run;
   readonly plan: RunPlan;
@@ -103,15 +103,17 @@ export function runNotFound(id: string): Problem {
 const changes = {
   /** Adds the run and its steps, and emits run.created. With a claim, the run is added as running. */
   add: addRun,
-  /** Pending → running. Does not start the steps. False when the run was not pending. */
+  /** Moves a pending run to running. Does not start the steps. Returns false when the run was not pending. */
   claim: claimRun,
-  /** Takes a running run and its attempts over, in the next epoch (ADR 0039). False when another owner has it. */
+  /**
+   * Takes a running run and its attempts over, in the next epoch (ADR 0039). Returns false when another owner has it.
+   */
   take: takeRun,
-  /** Ends the run and skips the steps that have not started. False when the run had moved on. */
+  /** Ends the run and skips the steps that have not started. Returns false when the run had moved on. */
   end: endWithSteps,
   /** Applies all that follows from one event of the run. @throws Superseded when another process has taken it over */
   apply: applyBatch,
-  /** False when it was requested before, or when the run has ended. */
+  /** Requests the cancellation of a run. Returns false when it was requested before, or when the run has ended. */
   requestCancel,
   setWaiting,
   isHeld,
@@ -133,7 +135,7 @@ export function createRunStore(database: Database) {
     ...createUnended(read),
 
     async get(id: string): Promise<Run | undefined> {
-      // Run before steps: if this run has ended, its steps cannot change any more.
+      // The run is read before its steps: if it has ended, its steps cannot change any more.
       const [row] = await selectRun(read, { id });
       return row && toRun(row, await selectSteps(read, { id }));
     },
@@ -196,7 +198,9 @@ function createLists({ read, generation }: Database) {
     approvals: (query: ApprovalQuery): Promise<ApprovalPage> => listApprovals(read, query),
     /** The newest `most` runs of each job, newest first. Without a tenant, of all tenants. */
     last: (query: LastRunsQuery): Promise<ReadonlyMap<string, readonly LastRun[]>> => lastRuns(read, query),
-    /** The revisions that the newest `most` runs of the job used, newest first. Without a tenant, of all tenants. */
+    /**
+     * The revisions that the newest `most` runs of the job used, newest first. Without a tenant, those of all tenants.
+     */
     usedRevisions: (query: RevisionsQuery): Promise<readonly UsedRevision[]> => usedRevisions(read, query),
     times: (query: JobTimesQuery): Promise<JobTimes> => jobTimes(read, query),
     /** How long the last successes of the job worked, in milliseconds, the shortest first. */
@@ -209,7 +213,7 @@ function createLists({ read, generation }: Database) {
 /** Runs that have not ended. */
 function createUnended(read: Kysely<Schema>) {
   return {
-    /** Oldest first. With `afterId`, those after that run. */
+    /** The pending runs, oldest first. With `afterId`, the runs after that one. */
     pending: (limit: number, afterId?: string): Promise<readonly PendingRun[]> => pendingRuns(read, limit, afterId),
     /** Pending runs that have waited longer than they may, a few hundred at a time. */
     overdue: (nowMs: number): ReturnType<typeof overdueRuns> => overdueRuns(read, nowMs),
@@ -290,7 +294,7 @@ async function countRuns(
   return Number(row?.count ?? 0);
 }
 
-/** Found through the steps, which name them: runs have no index by their parent. */
+/** The sub-runs are found through the steps that name them, because runs have no index by their parent. */
 const selectChildren = prepareQuery((db, { id }: { id: string }) =>
   db
     .selectFrom('steps')

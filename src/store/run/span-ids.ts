@@ -24,7 +24,7 @@ export function attemptSpanId(runId: string, stepId: string, attempt: number): s
   return idOf(16, 'attempt', runId, stepId, String(attempt));
 }
 
-/** What an attempt passes on to what it starts. */
+/** The trace context that an attempt passes on to what it starts. */
 export function traceOfAttempt(
   { run_id: runId, trace }: { readonly run_id: string; readonly trace: Trace },
   { stepId, attempt }: { readonly stepId: string; readonly attempt: number },

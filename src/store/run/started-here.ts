@@ -1,4 +1,4 @@
-// Which steps of a run started in it. A step that a rerun kept did not: it has the times of the earlier run.
+// Tells which steps of a run started in it. A step that a rerun kept did not: it has the times of the earlier run.
 
 import type { Expression, ExpressionBuilder, SqlBool } from 'kysely';
 import { isWork } from '../../domain/job-times.ts';

@@ -96,7 +96,10 @@ const updateStarted = prepareQuery((db, { run_id, step_id, attempt, ...values }:
     .returning('step_id'),
 );
 
-/** Pending → running or waiting for approval, in epoch 1. False when the attempt was not pending. */
+/**
+ * Moves a pending attempt to running or waiting for approval, in epoch 1. Returns false when the attempt was not
+ * pending.
+ */
 export async function startStep(
   tx: Transaction,
   about: About,
@@ -177,7 +180,7 @@ const updateSkipped = prepareQuery(
       .returning('step_id'),
 );
 
-/** False when the step was not pending. */
+/** Returns false when the step was not pending. */
 export async function skipStep(
   tx: Transaction,
   about: About,
@@ -199,7 +202,7 @@ const updateRest = prepareQuery((db, { runId, atMs }: { runId: string; atMs: num
     .where('status', '=', 'pending'),
 );
 
-/** Skips all pending steps of a run that ends, without events. */
+/** Skips all pending steps of a run that ends. Emits no events. */
 export async function skipRest(tx: Transaction, runId: string, atMs: number): Promise<void> {
   await updateRest(tx.db, { runId, atMs });
 }
@@ -224,7 +227,7 @@ export async function resumeSteps(tx: Transaction, runId: string, worker: string
     .execute();
 }
 
-/** Records the run that a step has started. False when the step has one already, or is in another epoch. */
+/** Records the run that a step has started. Returns false when the step has one already, or is in another epoch. */
 async function nameChild(
   tx: Transaction,
   at: { readonly runId: string; readonly stepId: string; readonly attempt: number; readonly epoch: number },
@@ -245,7 +248,7 @@ async function nameChild(
 export const stepStore = {
   end: endStep,
   nameChild,
-  /** Call it with every change of a running run's steps. False when the run is not running any more. */
+  /** Call it with every change of a running run's steps. Returns false when the run is not running any more. */
   touch: touchRun,
 };
 export type StepStore = typeof stepStore;

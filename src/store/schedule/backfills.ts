@@ -10,7 +10,7 @@ import type { BackfillRow } from '../schema.ts';
 export type OpenBackfill = Backfill & {
   /** The nominal times that were to get a run, oldest first. */
   readonly times: readonly number[];
-  /** How many of them were dealt with. */
+  /** How many of the times were dealt with. */
   readonly cursor: number;
 };
 
@@ -40,7 +40,7 @@ export function createBackfillStore({ read, transact }: Database) {
       .where('run_labels.value', '=', id)
       .where('runs.trigger', '=', 'backfill');
   return {
-    /** False when the tenant has `most` backfills that have not ended. */
+    /** Returns false when the tenant has `most` backfills that have not ended. */
     async add(tx: Transaction, backfill: OpenBackfill, most: number): Promise<boolean> {
       const open = tx.db.selectFrom('backfills').where('finished_at', 'is', null);
       if ((await countRows(open.where('tenant', '=', backfill.tenant))) >= most) return false;
@@ -51,7 +51,7 @@ export function createBackfillStore({ read, transact }: Database) {
       const row = await read.selectFrom('backfills').selectAll().where('id', '=', id).executeTakeFirst();
       return row && toBackfill(row);
     },
-    /** Those that have not ended, oldest first. */
+    /** The backfills that have not ended, oldest first. */
     async open(): Promise<readonly OpenBackfill[]> {
       const open = read.selectFrom('backfills').selectAll().where('finished_at', 'is', null);
       return (await open.orderBy('created_at').orderBy('id').execute()).map(toOpen);
@@ -59,21 +59,21 @@ export function createBackfillStore({ read, transact }: Database) {
     /** Newest first. `total` also counts those of other pages. */
     page: (query: BackfillQuery): Promise<{ readonly backfills: readonly Backfill[]; readonly total: number }> =>
       pageOf(read, query),
-    /** The jobs that have backfills; undefined: in any tenant. */
+    /** The jobs that have backfills. Without a tenant, in any tenant. */
     async jobIds(tenant: string | undefined): Promise<readonly string[]> {
       let query = read.selectFrom('backfills').select('job_id').distinct();
       if (tenant !== undefined) query = query.where('tenant', '=', tenant);
       return (await query.execute()).map(({ job_id: jobId }) => jobId);
     },
     /**
-     * Deals with the time at the cursor. False when the backfill has ended, its cursor has moved, or all schedules of
-     * its tenant are paused.
+     * Deals with the time at the cursor. Returns false when the backfill has ended, its cursor has moved, or all
+     * schedules of its tenant are paused.
      */
     advance,
     unfinishedRuns: (id: string): Promise<number> =>
       countRows(runsOf(id).where('runs.status', 'in', ['pending', 'running'])),
     failedRuns: (id: string): Promise<number> => countRows(runsOf(id).where('runs.status', '=', 'failed')),
-    /** False when it has ended already. */
+    /** Returns false when it has ended already. */
     end,
     async removeOld(beforeMs: number, limit: number): Promise<number> {
       const old = await read

@@ -100,8 +100,8 @@ function createStates(read: Database['read']) {
     release,
 
     /**
-     * Records that a run starts for a nominal time. False when that time has a run, a later time was
-     * handled, or the schedule no longer fires.
+     * Records that a run starts for a nominal time. Returns false when that time has a run, a later time was handled,
+     * or the schedule no longer fires.
      */
     async fire(tx: Transaction, id: string, fire: Fire): Promise<boolean> {
       const changed = await unsettled(tx, id, fire.nominalAtMs)
@@ -114,14 +114,14 @@ function createStates(read: Database['read']) {
 
     /**
      * Records that a backfill adds a run for a nominal time, so that the schedule itself looks for this run before it
-     * starts one for the same time. False when the time has a run already.
+     * starts one for the same time. Returns false when the time has a run already.
      */
     backfill,
 
     /** The nominal times among these for which the schedule, or a backfill of it, has a run. */
     withRun: (id: string, times: readonly number[]): Promise<ReadonlySet<number>> => timesWithRun(read, id, times),
 
-    /** For a clock that was ahead: the times after `toMs` count again. */
+    /** Call it when the clock was ahead: the times after `toMs` count again. */
     rewind,
 
     /** Records that no run starts for a nominal time, because of an error or because the time is skipped. */
@@ -137,7 +137,10 @@ function createStates(read: Database['read']) {
   };
 }
 
-/** Anybody may put these labels on a run, but only schedules and backfills have runs with these triggers. */
+/**
+ * Checks the trigger, too: anybody may put these labels on a run, but only schedules and backfills have runs with these
+ * triggers.
+ */
 const ofSchedules = ['schedule', 'backfill'] as const;
 
 const selectRuns = prepareQuery((db, { scheduleId, sinceMs, untilMs, most }: ScheduleRunsQuery) =>

@@ -21,7 +21,7 @@ import { kyselyOver } from './sqlite.ts';
 export type Examination = {
   /** SQLite's message about the damage of the database; null when it is sound. */
   readonly database: string | null;
-  /** The database was too large to be checked as a whole. */
+  /** True if the database was too large to be checked as a whole. */
   readonly isPartial: boolean;
   readonly files: number;
   /** Damaged files, each with what is wrong. */
@@ -54,7 +54,7 @@ export type Examination = {
   readonly refusedCalls: readonly { readonly jobId: string; readonly origin: string }[];
   /** How many backfills are under way, and how many have failed and were not made again. */
   readonly backfills: { readonly underWay: number; readonly failed: number };
-  /** How the exports to a collector are; null when one never ran. */
+  /** How each export to a collector is doing; null when it never ran. */
   readonly exports: Readonly<Record<Signal, ExportState | null>>;
   /** null when the key-value store is empty. */
   readonly kv: {
@@ -63,7 +63,7 @@ export type Examination = {
   } | null;
 };
 
-/** This much is read in a second or two. */
+/** A database up to this size is checked as a whole, which takes a second or two. */
 const mostCheckedBytes = 512 * 2 ** 20;
 /** How many log files and how many artifacts to check, newest first. */
 const mostFiles = 5_000;
@@ -71,7 +71,7 @@ const mostDamaged = 5;
 /** How many notifications to look at, newest first. */
 const mostNotifications = 5_000;
 
-/** undefined when there is no database yet. @throws SQLite's error when the database cannot be opened */
+/** Returns undefined when there is no database yet. @throws SQLite's error when the database cannot be opened */
 export async function examineStore(o: {
   readonly dataDir: string;
   readonly dbPath: string;

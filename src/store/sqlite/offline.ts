@@ -40,7 +40,10 @@ export function openAuditFile(dbPath: string): AuditFile {
   };
 }
 
-/** 0 when there is no database, or one from before secrets existed. @throws SQLite's error when it cannot be read */
+/**
+ * Returns 0 when there is no database, or one from before secrets existed.
+ * @throws SQLite's error when it cannot be read
+ */
 export function countSecrets(dbPath: string): number {
   if (!existsSync(dbPath)) return 0;
   const connection = connectOffline(dbPath);
@@ -52,7 +55,7 @@ export function countSecrets(dbPath: string): number {
   }
 }
 
-/** Runs that wait or run. @throws SQLite's error when the database cannot be read */
+/** Counts the runs that wait or run. @throws SQLite's error when the database cannot be read */
 export function countUnfinishedRuns(dbPath: string): number {
   const connection = connectOffline(dbPath);
   try {
@@ -77,7 +80,7 @@ export function readLastServer(dbPath: string): LastServer | null {
            ORDER BY id DESC LIMIT 1`,
       )
       .get();
-    // A server from before a restore had other data, perhaps on another machine.
+    // The restore is newer than the last server, which had other data, perhaps on another machine.
     if (!last || last.action === 'restore') return null;
     return { atMs: Number(last.at), hasStopped: last.action === 'server.stop' };
   } finally {
@@ -102,14 +105,15 @@ export function storedSecrets(dbPath: string, tenant: string): readonly string[]
 export type StoredWebhooks = {
   readonly made: readonly MadeWebhook[];
   readonly secrets: ReadonlySet<string>;
-  /** How many deliveries were refused since then, by webhook. */
+  /** How many deliveries were refused since `sinceMs`, by webhook. */
   readonly refused: ReadonlyMap<string, number>;
-  /** How many had a wrong signature, by webhook. The audit log leaves some out if there are many. */
+  /** How many deliveries had a wrong signature, by webhook. The audit log leaves some out if there are many. */
   readonly forged: ReadonlyMap<string, number>;
 };
 
 /**
- * Empty when there is no database, or one from before webhooks existed. @throws SQLite's error when it cannot be read
+ * Returns empty lists when there is no database, or one from before webhooks existed.
+ * @throws SQLite's error when it cannot be read
  */
 export async function storedWebhooks(dbPath: string, sinceMs: number): Promise<StoredWebhooks> {
   if (!existsSync(dbPath)) return { made: [], secrets: new Set(), refused: new Map(), forged: new Map() };
@@ -150,8 +154,9 @@ type Makers = {
 };
 
 /**
- * Reads the schedules of the API, and the tokens that made schedules and webhooks. undefined when there is no database,
- * or one of an older flwd. @throws SQLite's error when it cannot be read
+ * Reads the schedules of the API, and the tokens that made schedules and webhooks. Returns undefined when there is no
+ * database, or one of an older flwd.
+ * @throws SQLite's error when it cannot be read
  */
 export async function withMakers<T>(dbPath: string, work: (makers: Makers) => Promise<T>): Promise<T | undefined> {
   if (!existsSync(dbPath)) return undefined;
@@ -171,13 +176,13 @@ export type StoredNames = {
   /** Newest first. */
   readonly runs: readonly Name[];
   readonly schedules: readonly Name[];
-  /** Those that have not ended. */
+  /** The backfills that have not ended. */
   readonly backfills: readonly Name[];
   readonly tokens: readonly Name[];
   readonly secrets: readonly Name[];
 };
 
-/** Empty lists when there is no database. @throws Error when it is from another version of flwd */
+/** Returns empty lists when there is no database. @throws Error when it is from another version of flwd */
 export async function listNames(dbPath: string, mostRuns: number): Promise<StoredNames> {
   if (!existsSync(dbPath)) return { runs: [], schedules: [], backfills: [], tokens: [], secrets: [] };
   const connection = connectOffline(dbPath);
@@ -210,7 +215,7 @@ export async function listNames(dbPath: string, mostRuns: number): Promise<Store
 
 /** @throws SQLite's error when the database cannot be opened */
 export function connectOffline(dbPath: string): DatabaseSync {
-  // Not opened as read-only: SQLite could not open the WAL of a server that has stopped.
+  // The connection is not read-only, because SQLite could then not open the WAL of a server that has stopped.
   const connection = new DatabaseSync(dbPath, { timeout: busyTimeoutMs });
   connection.exec('PRAGMA query_only = 1');
   return connection;

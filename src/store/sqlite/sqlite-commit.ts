@@ -115,7 +115,7 @@ function createUnitRunner(o: {
     release.run();
   }
 
-  /** undefined when the unit failed alone. @throws what fails the whole commit */
+  /** Returns undefined when the unit failed alone. @throws what fails the whole commit */
   return async (unit, isAlone) => {
     const { tx, emitted, audited, end } = openTransaction(o.db, o.clock);
     if (!isAlone) savepoint.run();

@@ -107,14 +107,14 @@ export function explainOpening(error: unknown, path: string): unknown {
     : error;
 }
 
-/** The disk of the database, whose folder is `dir`, is full. */
+/** Whether the error means that the disk of the database, whose folder is `dir`, is full. */
 export function isDatabaseFull(error: unknown, dir: string): boolean {
   const code = sqliteCode(error);
   const mayBeFull = code === codes.ioerr || code === codes.cantOpen;
   return code === codes.full || (mayBeFull && lackOfRoom(dir) !== null);
 }
 
-/** Another program holds a lock on the database. */
+/** Whether another program holds a lock on the database. */
 export function isLocked(error: unknown): boolean {
   return sqliteCode(error) === codes.busy;
 }
@@ -149,7 +149,7 @@ const storageCodes = new Set([
   26, // NOTADB
 ]);
 
-/** A DatabaseFailure when the database file cannot be read or written, otherwise the error unchanged. */
+/** Returns a DatabaseFailure when the database file cannot be read or written, otherwise the error unchanged. */
 export function toDatabaseFailure(error: unknown): unknown {
   if (!(error instanceof Error) || error instanceof DatabaseFailure) return error;
   const code = sqliteCode(error);

@@ -35,7 +35,7 @@ export function openSqliteWriter(o: {
   readonly log: Logger;
   readonly onCommit: CommitListener;
   readonly onDamage: OnDamage;
-  /** Whether onDamage has logged this. */
+  /** Whether onDamage has logged this failure. */
   readonly isLogged: (failure: string) => boolean;
 }): SqliteWriter {
   const { log } = o;
@@ -66,7 +66,7 @@ export function openSqliteWriter(o: {
     });
   }
 
-  /** @returns what the callers get: a problem with the disk, for which they can wait, or a bug as it is */
+  /** @returns the error that the callers get: a problem with the disk, for which they can wait, or a bug unchanged */
   function fail(cause: unknown): unknown {
     const error = toDatabaseFailure(cause);
     if (error instanceof DatabaseFailure) {

@@ -26,7 +26,10 @@ export type CountedRun = {
 /** The counters of all jobs have no job. */
 export const ofAllJobs = '';
 
-/** `other` is a second job under which it is counted. Missing for a sub-run, which counts only for its own job. */
+/**
+ * `other` is a second job under which the run is counted. It is missing for a sub-run, which counts only for its own
+ * job.
+ */
 type Places = {
   readonly hour: number;
   readonly day: number;
@@ -98,7 +101,7 @@ export async function countStats(db: Kysely<Schema>, run: CountedRun): Promise<v
   if (status !== 'success') return void (await addTimes(db, { ...places, waited }));
   const steps = await selectNotWork(db, { id: run.id });
   if (steps.some(isKeptWork)) return void (await addTimes(db, { ...places, waited }));
-  // Waiting for an answer is not work.
+  // The time in which an approval waits for its answer does not count.
   const askedMs = unionMs(
     steps
       .filter(isStartedHere)

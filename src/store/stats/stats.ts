@@ -10,7 +10,7 @@ import { ofAllJobs, type StatsSpan, spanMs } from './count-stats.ts';
 import { countOldStats, removeOldStats, type StatsBefore } from './remove-stats.ts';
 
 export type Counts = { readonly success: number; readonly failed: number; readonly cancelled: number };
-/** Milliseconds; null if no run was counted. */
+/** Times in milliseconds; null if no run was counted. */
 export type Quantiles = { readonly p50: number | null; readonly p95: number | null };
 export type Times = { readonly duration: Quantiles; readonly waiting: Quantiles };
 const nothing: Quantiles = { p50: null, p95: null };
@@ -23,7 +23,7 @@ export type StatsFilter = {
   readonly jobIds?: readonly string[] | undefined;
   readonly tenant?: string | undefined;
 };
-/** Both ends are whole spans. */
+/** `fromMs` and `toMs` are at the borders of spans. */
 export type StatsWindow = { readonly span: StatsSpan; readonly fromMs: number; readonly toMs: number };
 
 export type JobStats = Counts & {
@@ -43,7 +43,7 @@ const timesSlice = 10;
 export function createStatsStore(database: Database) {
   const { read } = database;
   return {
-    /** Spans without runs are left out. Oldest first. */
+    /** The counts of each span, oldest first. Spans without runs are left out. */
     async counts(filter: StatsFilter, window: StatsWindow): Promise<readonly (Counts & { readonly at: number })[]> {
       const rows = await inWindow(read, 'run_stats', filter, window)
         .select((eb) => ['at', ...countColumns.map((column) => eb.fn.sum<number | string>(column).as(column))])
@@ -53,7 +53,7 @@ export function createStatsStore(database: Database) {
       return rows.map(({ at, ...counts }) => ({ at, ...toCounts(counts) }));
     },
 
-    /** For the whole window, and for each span in it that has runs, oldest first. */
+    /** The times of the whole window, and of each span in it that has runs, oldest first. */
     async times(
       filter: StatsFilter,
       window: StatsWindow,
@@ -71,7 +71,7 @@ export function createStatsStore(database: Database) {
       return { whole: toTimes(whole), spans: sorted.map(([at, ofSpan]) => ({ at, ...toTimes(ofSpan) })) };
     },
 
-    /** By job or tenant. */
+    /** The counts of each job or tenant. */
     groups: (
       by: 'job_id' | 'tenant',
       filter: StatsFilter,
@@ -104,7 +104,7 @@ export function createStatsStore(database: Database) {
   };
 }
 
-/** Other work runs between the parts. */
+/** Yields the window in parts, and lets other work run between them. */
 async function* partsOf({ span, fromMs, toMs }: StatsWindow): AsyncGenerator<StatsWindow> {
   const sliceMs = timesSlice * spanMs[span];
   for (let at = fromMs; at < toMs; at += sliceMs) {
@@ -115,7 +115,7 @@ async function* partsOf({ span, fromMs, toMs }: StatsWindow): AsyncGenerator<Sta
 
 const countColumns = ['success', 'failed', 'cancelled'] as const;
 
-// One text instead of many rows: an object for each row would take longer than reading the rows.
+// The rows come as one text, because an object for each row would take longer than reading the rows.
 const durations = sql<string>`string_agg(bucket || ',' || count, ',')`;
 const countsInOne = sql<string | null>`sum(success) || ',' || sum(failed) || ',' || sum(cancelled)`;
 
@@ -135,7 +135,10 @@ function inWindow(
     .$if(ofJob === undefined, (query) => query.where('job_id', 'in', jobsOf(db, filter)));
 }
 
-/** The job, or all jobs together, whose counters answer; undefined: those of several jobs do. */
+/**
+ * The job whose counters answer, or the counters of all jobs together; undefined if the counters of several jobs are
+ * needed.
+ */
 function countersOf({ jobId, namespace, jobIds }: StatsFilter): string | undefined {
   const ofAll = jobIds === undefined ? ofAllJobs : undefined;
   return namespace === undefined ? (jobId ?? ofAll) : undefined;

@@ -17,7 +17,7 @@ export type EndedJobRun = {
 
 /** How many results of a trigger are kept. */
 const mostKept = 100;
-/** Enough for one look. The next look finds the others. */
+/** How many events one look reads. The next look finds the others. */
 const endedAtOnce = 200;
 const cursorName = 'triggers';
 
@@ -40,7 +40,7 @@ export function createTriggerStore({ read, transact }: Database) {
     cursor: (): Promise<number | undefined> => readSequence(read, cursorName),
     moveCursor: (tx: Transaction, toEventId: number): Promise<void> => setSequence(tx.db, cursorName, toEventId),
 
-    /** For an instance without triggers: when it has one again, runs that ended before do not count. */
+    /** Call it when an instance has no triggers: when it has one again, runs that ended before do not count. */
     dropCursor: async (tx: Transaction): Promise<void> => {
       await tx.db.deleteFrom('sequences').where('name', '=', cursorName).execute();
     },
@@ -56,7 +56,10 @@ export function createTriggerStore({ read, transact }: Database) {
       }));
     },
 
-    /** Removes the oldest results of the trigger if there are more than 100. False: this one is there already. */
+    /**
+     * Adds a result. Removes the oldest results of the trigger if there are more than 100. Returns false if this result
+     * is there already.
+     */
     add,
 
     /** The triggers that start nothing at present. */

@@ -1,4 +1,5 @@
-// Which files were dealt with in the folders that triggers follow (ADR 0075). A stamp stands for one version of a file.
+// Stores which files were dealt with in the folders that triggers follow (ADR 0075). A stamp stands for one version of
+// a file.
 
 import type { Database, Transaction } from '../database.ts';
 
@@ -6,12 +7,12 @@ type WatchedFile = { readonly name: string; readonly stamp: string };
 
 export type WatchedFileStore = ReturnType<typeof createWatchedFileStore>;
 
-/** Few enough for the variables of one statement. */
+/** How many files one statement has: few enough for its variables. */
 const atOnce = 200;
 
 export function createWatchedFileStore({ read, transact }: Database) {
   return {
-    /** The files that were there when the folder was read last; undefined: it was never read. */
+    /** The files that were there when the folder was last read; undefined if it was never read. */
     async present(folderId: string): Promise<ReadonlyMap<string, string> | undefined> {
       const folder = await read
         .selectFrom('watched_folders')

@@ -63,7 +63,7 @@ const searchesAtATime = 2;
  * since.
  */
 const openForMs = 5 * 60_000;
-/** How much the thread reads before it answers. With one segment in each task, 48 trips took 5 % of the CPU time. */
+/** How much the thread reads before it answers. With one segment in each task, 48 answers took 5 % of the CPU time. */
 const taskBytes = 16 * 2 ** 20;
 const taskSegments = 64;
 

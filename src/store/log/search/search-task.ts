@@ -31,7 +31,7 @@ export type SearchFound = {
 };
 
 export type FoundLine = {
-  /** The place of its segment in the task. */
+  /** The index of the line's segment in the task. */
   readonly at: number;
   readonly seq: number;
   readonly timestamp: string;

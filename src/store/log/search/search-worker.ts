@@ -48,7 +48,7 @@ async function search({ dir, filter, segments, most }: SearchTask): Promise<Sear
   return found;
 }
 
-/** undefined when retention has removed it. */
+/** Returns undefined when retention has removed it. */
 async function load(
   dir: string,
   { runId, segment }: SearchedSegment,
@@ -59,7 +59,7 @@ async function load(
     if (error instanceof DamagedSegment) return 'unreadable';
     if (errorCode(error) === 'ENOTDIR') return 'unreadable';
     if (errorCode(error) !== 'ENOENT') throw error;
-    // It was compressed meanwhile, or removed.
+    // The plain file was compressed or removed in the meantime.
     return segment.encoding === 'raw' ? load(dir, { runId, segment: { ...segment, encoding: 'zstd' } }) : undefined;
   }
 }
@@ -72,7 +72,7 @@ function createCheck(text: string | undefined): (content: LoadedSegment) => bool
     mayHold(file, 0, file.length) || chunkStarts.some((start) => !hasStepId(file, start));
 }
 
-/** Last line first. */
+/** The last line comes first. */
 function* linesOf(
   { file, chunkStarts }: LoadedSegment,
   filter: SearchTask['filter'],

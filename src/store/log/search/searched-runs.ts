@@ -9,11 +9,11 @@ import type { Schema } from '../../schema.ts';
 export type SearchPosition = {
   /** When the search began. */
   readonly asOfMs: number;
-  /** null: among the runs that had not ended by then. */
+  /** When the run at the position ended; null if it is among the runs that had not ended when the search began. */
   readonly endedMs: number | null;
   /** The last run that was searched; undefined at the beginning. */
   readonly runId?: string;
-  /** The lines of that run before this one are left; undefined: the whole run was searched. */
+  /** The lines of that run before this one are not searched yet; undefined if the whole run was searched. */
   readonly beforeSeq?: number;
 };
 
