@@ -76,7 +76,7 @@ export function createHeartbeatStore({ read }: Database) {
         .where('run_id', '=', runId)
         .execute();
     },
-    /** After the wall clock was set by `byMs`: moves the next calls. */
+    /** Moves the next calls after the wall clock was set by `byMs`. */
     async moveDues(tx: Transaction, byMs: number): Promise<void> {
       await tx.db
         .updateTable('heartbeats')

@@ -18,7 +18,7 @@ import type { NotificationRow } from './schema.ts';
 /** A run that has ended or waits for an approval, and that has rules. */
 export type ReportedRun = {
   readonly eventId: number;
-  /** When it ended, or began to wait. */
+  /** When the run ended, or began to wait. */
   readonly atMs: number;
   readonly runId: string;
   readonly jobId: string;
@@ -59,12 +59,12 @@ export type NewNotification = {
   readonly event: NotifyEvent;
   readonly stepId: string | null;
   readonly failures: number;
-  /** null if it goes to `webhook`. */
+  /** null if the notification goes to `webhook`. */
   readonly channel: string | null;
   readonly webhook: string | null;
   readonly createdAtMs: number;
   readonly dueAtMs: number;
-  /** Whether it is sent with others of its channel that are due at the same time. */
+  /** Whether the notification is sent with others of its channel that are due at the same time. */
   readonly isInDigest: boolean;
 };
 
@@ -75,7 +75,7 @@ export type DueNotification = {
   readonly event: NotifyEvent;
   readonly stepId: string | null;
   readonly failures: number;
-  /** null if it goes to `webhook`. */
+  /** null if the notification goes to `webhook`. */
   readonly channel: string | null;
   readonly webhook: string;
   /** Calls to one origin, or to one channel, are limited together. */
@@ -308,7 +308,7 @@ function createFailingJobs(read: Database['read']) {
   };
 }
 
-/** By the name of the channel. */
+/** Reads the messages that wait, sorted by the name of the channel. */
 export async function readWaiting(
   read: Database['read'],
   { tenant }: Pick<Reach, 'tenant'>,

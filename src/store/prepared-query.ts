@@ -30,7 +30,8 @@ export function prepareQuery<V extends Values, Row>(
 }
 
 /**
- * For values with optional members. Compiles once for each set of members; `build` may look at which ones are there.
+ * Prepares a query whose values have optional members. Compiles once for each set of members; `build` may look at which
+ * ones are there.
  */
 export function prepareQueries<V extends Values, Row>(
   build: (db: Kysely<Schema>, values: V) => Compilable<Row>,

@@ -342,7 +342,7 @@ export type BackfillRow = {
   detail: string | null;
 };
 
-/** All schedules of a tenant are paused; `*`: those of every tenant. */
+/** A tenant whose schedules are all paused. `*` stands for every tenant. */
 type SchedulePauseRow = { tenant: string; paused_at: number; paused_by: string };
 
 /** `last_fire` and `last_error` are JSON of Fire and FireError. */
@@ -353,7 +353,7 @@ export type ScheduleStateRow = {
   /** Runs may have been started up to here, later than `settled_at`, because the clock was set back. */
   fired_until: number | null;
   idle_since_at: number | null;
-  /** Null: nobody has held or released the schedule, so its config.yaml decides. */
+  /** null if nobody has held or released the schedule. Then its config.yaml decides. */
   held: 0 | 1 | null;
   not_before: number | null;
   last_fire: string | null;
@@ -440,7 +440,7 @@ export type FailureRow = {
   count: number;
   first_run: string;
   first_at: number;
-  /** null: of an earlier version of flwd, which did not record it. */
+  /** null in rows of an earlier version of flwd, which did not record it. */
   first_revision: string | null;
   last_run: string;
   last_at: number;

@@ -44,7 +44,7 @@ export function createSegments(o: {
       // A damaged segment may have no bytes, and the cache accepts no size of 0.
       loaded.set(key, entry, { size: Math.max(1, segment.rawBytes) });
       const drop = () => loaded.peek(key) === entry && loaded.delete(key);
-      // Somebody may put a missing file back.
+      // A segment whose file is missing is not kept, because somebody may put the file back.
       entry.content.then(({ isMissing }) => isMissing && drop(), drop);
       return entry.content;
     },

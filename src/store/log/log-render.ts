@@ -46,9 +46,9 @@ type Room = { bytes: Buffer; size: number };
 /** The bytes around the members of a line. */
 type LineForm = { readonly beforeSeq: string; readonly afterSeq: string; readonly end: string };
 
-/** Only the messages. */
+/** Writes only the messages. */
 export const createTextEncoder = (): LineEncoder => createEncoder(addText);
-/** Each line as JSON. */
+/** Writes each line as JSON. */
 export const createJsonEncoder = (): LineEncoder =>
   createEncoder(createJsonAdder({ beforeSeq: '{"seq":', afterSeq: ',"timestamp":"', end: '}\n' }));
 /** The SSE frames of /runs/{id}/logs. */

@@ -15,7 +15,7 @@ import { advance, advanceOver, eachChunk, emptyState, type LogState } from './lo
 export type Resumed = {
   readonly state: LogState;
   readonly indexed: readonly Segment[];
-  /** In order. The writer may continue the last one. */
+  /** The plain segments, in order. The writer may continue the last one. */
   readonly plain: readonly Segment[];
 };
 

@@ -17,7 +17,7 @@ export type LogFilter = {
   /** Only lines of this step with all its instances, or of this instance. */
   readonly stepId?: string;
   readonly attempt?: number;
-  /** Anywhere in the line as it was printed. Ignores the case of ASCII letters. */
+  /** Text to find anywhere in the line as it was printed. Ignores the case of ASCII letters. */
   readonly text?: string;
   /** Leaves out the lines that flwd itself has added. */
   readonly isPrinted?: true;

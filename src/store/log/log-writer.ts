@@ -123,7 +123,7 @@ export function createLogWriter(o: Parts) {
 
 /** Remembers which part of each spool need not be handed over again, by `spoolKey`. */
 function createHandover(state: LogState) {
-  /** What was handed over. It includes lines that are held back and not stored yet. */
+  /** How far each spool was handed over, including lines that are held back and not stored yet. */
   const handedOver = new Map(state.spool);
   /** How many of the next bytes an earlier process has stored already. */
   const storedBefore = new Map(Array.from(state.spool, ([key, { aheadBytes }]) => [key, aheadBytes]));

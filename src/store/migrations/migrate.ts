@@ -41,7 +41,7 @@ import { watchedFiles } from './0039-watched-files.ts';
 import { firstRevisions } from './0040-first-revisions.ts';
 import type { ColumnTypes, Migration } from './migration.ts';
 
-/** In order. The version of a database is the number of migrations it has. */
+/** All migrations, in order. The version of a database is the number of migrations it has. */
 export const migrations: readonly Migration[] = [
   initial,
   steps,
@@ -117,7 +117,10 @@ export async function migrate({ db, types, log, version, createSchema, raise }: 
   });
 }
 
-/** Kept once. In an instance from before, schedules without a time zone were in UTC, and stay there. */
+/**
+ * Stores the time zone of a new instance once. In an older instance, schedules without a time zone were in UTC, and
+ * stay in UTC.
+ */
 async function keepTimezone(db: Kysely<Schema>, timezone: string): Promise<void> {
   await db
     .insertInto('instance')

@@ -64,7 +64,7 @@ export async function nextDeadline(read: Kysely<Schema>, nowMs: number): Promise
 }
 
 /**
- * After the wall clock was set by `byMs`: moves the deadlines of waiting runs, of the owner's runs, and of their steps.
+ * Moves the deadlines of waiting runs, of the owner's runs, and of their steps, after the wall clock was set by `byMs`.
  */
 export async function moveDeadlines(tx: Transaction, byMs: number, owner: string): Promise<void> {
   await tx.db

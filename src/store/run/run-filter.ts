@@ -21,7 +21,10 @@ type Label = { readonly key: string; readonly value?: string };
 export type RunFilter = {
   readonly jobId?: string;
   readonly status?: RunStatus;
-  /** At least one step has this status. Only for running runs: they are few, and the query reads the steps of each. */
+  /**
+   * Runs with at least one step in this status. Only running runs may be asked for: they are few, and the query reads
+   * the steps of each.
+   */
   readonly stepStatus?: StepStatus;
   readonly tenant?: string;
   readonly source?: string;
@@ -45,8 +48,8 @@ export type RunFilter = {
 };
 
 /**
- * The part of the filter that an index answers, so that a query reads only places that match it. Of these places, a
- * list keeps the ones that match the rest, too.
+ * The part of the filter that an index answers, so that a query reads only places that match it. A list then keeps the
+ * places that match the rest, too.
  */
 export function indexedPart(filter: RunFilter): RunFilter {
   const {

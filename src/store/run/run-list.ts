@@ -158,7 +158,7 @@ async function searchJobs(
     await maybeYield();
   }
   const sorted = found.toSorted(byAge);
-  // Behind the first place where the search of a job stopped, runs of this job may be missing.
+  // After the first place where the search of a job stopped, runs of this job may be missing.
   const [stop] = ends.toSorted(byAge);
   const known = stop ? sorted.filter((one) => byAge(one, stop) <= 0) : sorted;
   const shown = known.slice(offset, offset + limit);

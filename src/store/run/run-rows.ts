@@ -112,7 +112,7 @@ function approvalWords([first, ...others]: readonly ApprovalStep[]): string | nu
   return `${first.step_id} and ${others.length === 1 ? 'another step' : `${others.length} other steps`} wait for an approval`;
 }
 
-/** For rows ordered by step and attempt: the last attempt of each step. */
+/** Returns the last attempt of each step, from rows ordered by step and attempt. */
 export function lastAttempts(rows: readonly StepRow[]): StepRow[] {
   return rows.filter((row, at) => rows[at + 1]?.n !== row.n);
 }
@@ -176,7 +176,7 @@ export function toTimestampOrNull(atMs: number | null): string | null {
   return atMs === null ? null : toTimestamp(atMs);
 }
 
-/** For a nullable JSON column. */
+/** Writes a nullable JSON column. */
 export function toJsonOrNull(value: unknown): string | null {
   return value === null || value === undefined ? null : JSON.stringify(value);
 }

@@ -54,7 +54,7 @@ export async function countsAllOf(db: Kysely<Schema>, filter: RunFilter): Promis
     return isTopLevel && (await totalOf(db, kind)) - (await totalOf(db, { ...kind, key: subRunLabel }));
   }
   const { sinceMs, untilMs, ...counted } = kind;
-  // No counter of hours knows the job.
+  // The counters of hours do not know the job.
   if (sinceMs !== undefined || untilMs !== undefined) return undefined;
   const all = await sumRunCountsWithin(db, namespace, counted);
   return isTopLevel ? all - (await subRunsWithin(db, namespace, counted)) : all;

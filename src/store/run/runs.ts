@@ -94,7 +94,7 @@ const countOfTenant = prepareQuery((db, { status, tenant }: { status: RunStatus;
     .where('tenant', '=', tenant),
 );
 
-/** One message for a run that never existed and for another tenant's run. */
+/** The problem is the same for a run that never existed and for another tenant's run. */
 export function runNotFound(id: string): Problem {
   return new Problem('run-not-found', `The run '${id}' does not exist`);
 }

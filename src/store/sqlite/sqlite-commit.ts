@@ -69,7 +69,7 @@ export function createCommit(o: {
       const chained = addToChain(auditHead, audited);
       await insertAuditEntries(db, chained);
       if (hasFailed) connection.exec(`PRAGMA user_version = ${userVersion(connection)}`);
-      // False when the only unit failed.
+      // There is no transaction any more if the only unit failed.
       if (connection.isTransaction) commit.run();
       auditHead = chained.at(-1) ?? auditHead;
       const last = entries.at(-1);

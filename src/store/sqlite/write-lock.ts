@@ -55,7 +55,7 @@ function holderOf(path: string): string {
       return `the program ${readFileSync(`/proc/${pid}/comm`, 'utf8').trim()} (process ${pid})`;
     }
   } catch {
-    // It has just ended, or /proc does not show it.
+    // The other program has just ended, or /proc does not show it.
   }
   return 'another program';
 }

@@ -20,9 +20,9 @@ import {
 } from './searched-runs.ts';
 
 export type LogSearchQuery = RunSelection & {
-  /** Anywhere in the line as it was printed. Ignores the case of ASCII letters. */
+  /** Text to find anywhere in the line as it was printed. Ignores the case of ASCII letters. */
   readonly text?: string;
-  /** This level or a more severe one. */
+  /** Lines of this level or a more severe one. */
   readonly level?: LogLevel;
   /** Lines before this time, exclusive. */
   readonly untilMs?: number;
@@ -54,7 +54,7 @@ type Parts = {
   readonly thread: Pick<SearchThread, 'search'>;
 };
 
-/** How long an answer may take, including the wait for its turn. */
+/** How long a search may take, including the wait for its turn. */
 const mostMs = 2_000;
 /** How many searches run at a time. */
 const searchesAtATime = 2;
