@@ -86,7 +86,10 @@ export type Ephemeral = {
   readonly runs: ReadonlySet<string>;
   /** The command removes data: at full speed, and even when the disk is full. */
   readonly makesRoom?: boolean;
-  /** For tests of jobs: no notifications, and jobs cannot see these host paths, which belong to another instance. */
+  /**
+   * Set for tests of jobs: there are no notifications, and jobs cannot see these host paths, which belong to another
+   * instance.
+   */
   readonly trial?: { readonly hides: readonly string[] };
 };
 

@@ -21,9 +21,9 @@ import type { PlanRequest, RunRequest } from './plan/plan.ts';
 export type Caller = {
   readonly principal: Principal;
   readonly trigger: Trigger['type'];
-  /** For a schedule: what to call when the run succeeds. */
+  /** The address to call when the run of a schedule succeeds. */
   readonly heartbeat?: ScheduleHeartbeat | undefined;
-  /** For a trigger: what it starts the run for. */
+  /** What a trigger starts the run for. */
   readonly cause?: TriggerCause;
   readonly requestId: string;
   /** Counts a run of this profile that is about to be created. @throws Problem rate-limited */

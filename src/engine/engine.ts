@@ -55,7 +55,7 @@ export type Engine = {
   readonly limitReport: LimitReport;
   /** @throws Problem permission-denied, job-not-found, job-invalid, validation-error */
   readonly plan: (request: RunRequest, caller: Caller) => Promise<PlanAnswer>;
-  /** For a body of `plan` or `createRun` that has other errors: adds the errors of its arguments to them. */
+  /** Adds the errors of the arguments, when a body of `plan` or `createRun` has other errors. */
   readonly addArgumentErrors: (body: unknown, errors: ErrorList, reach: Reach) => void;
   /** @throws Problem why the run cannot be created */
   readonly createRun: (request: RunRequest, caller: Caller, idempotencyKey?: string) => Promise<Created>;

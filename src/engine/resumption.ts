@@ -141,7 +141,7 @@ async function resumeRun(runId: string, o: Parts): Promise<void> {
       await resume(stored, o);
     } catch (error) {
       if (signal.aborted || error instanceof Superseded) return;
-      // Without its secrets, its output cannot be redacted, so nobody may read it.
+      // The run is ended here. Without its secrets, its output cannot be redacted, so nobody may read it.
       const now = await withRetry(() => store.runs.remains(runId));
       if (now) await withRetry(() => setAside({ ...now, plan }, error, o));
     }

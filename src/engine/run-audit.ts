@@ -30,7 +30,7 @@ export function refuseDenied(plan: GroundedPlan, origin: RunOrigin, refusals: Pi
   const { denied } = plan;
   if (!denied) return;
   const entry = entryOf(plan, origin, null);
-  // Nothing was granted.
+  // The entry has no grants, because nothing was granted.
   const { grants: _, ...rest }: AuditDetail = entry.detail;
   const detail = { ...rest, message: denied.message };
   refusals.add({ ...entry, result: 'refused', reason: denied.slug, detail }, denied);

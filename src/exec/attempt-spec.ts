@@ -26,7 +26,7 @@ export type AttemptSpec = {
   readonly args: JsonObject;
   readonly secrets: ReadonlyMap<string, string>;
   readonly profile: SecurityProfile;
-  /** False means that it starts directly on the host, which only the profile `disabled` allows. */
+  /** False means that the attempt starts directly on the host, which only the profile `disabled` allows. */
   readonly isSandboxed: boolean;
   /** null if the job runs as the usual user of its profile. */
   readonly runAs: RunAs | null;

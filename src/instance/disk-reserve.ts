@@ -80,7 +80,7 @@ export function createRoomLender(dataDir: string) {
   };
 }
 
-/** For work on a database that another process may have open. */
+/** Lends room for work on a database that another process may have open. */
 export async function withLentRoom<T>(dataDir: string, work: () => Promise<T>): Promise<T> {
   const giveBack = await lendRoom(dataDir);
   try {

@@ -147,7 +147,7 @@ function isWithoutLock(dataDir: string): boolean {
   return names.length > 0 && !names.includes(lockFile);
 }
 
-/** For the holder of the lock. The previous owner may be alive but too busy to restore a removed lock. */
+/** Only the holder of the lock calls this. The previous owner may be alive but too busy to restore a removed lock. */
 async function assertUnanswered(dataDir: string): Promise<void> {
   // A process that is being killed loses its lock a moment before its socket.
   for (let triesLeft = 3; ; triesLeft--) {
@@ -253,7 +253,7 @@ function takeLock(dataDir: string): DatabaseSync | undefined {
   }
 }
 
-/** Only for the holder of the lock, so an existing socket belongs to nobody. */
+/** Only the holder of the lock calls this, so an existing socket belongs to nobody. */
 async function answerAskers(dataDir: string, { info, onYield, onAttend }: Answering): Promise<Server> {
   rmSync(join(dataDir, socketFile), { force: true });
   const address = socketAddress(dataDir);

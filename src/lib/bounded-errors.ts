@@ -4,8 +4,8 @@
 const mostKept = 1_000;
 
 /**
- * For Ajv's option `code.process`. Adds no quotes and no line ends, so that text in a schema that looks like generated
- * code stays text.
+ * Changes generated code, for Ajv's option `code.process`. Adds no quotes and no line ends, so that text in a schema
+ * that looks like generated code stays text.
  */
 export function boundErrors(code: string): string {
   return code

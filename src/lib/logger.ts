@@ -6,7 +6,7 @@ import { errorCode } from './error-code.ts';
 import { StartError } from './start-error.ts';
 
 export type Logger = PinoLogger;
-/** For code that only writes to the log. */
+/** What code needs that only writes to the log. */
 export type LogLines = Pick<Logger, 'info' | 'warn' | 'error'>;
 export type LogFormat = 'text' | 'json';
 

@@ -20,7 +20,7 @@ import type { Store } from '../../store/open.ts';
 
 type KvSet = KvPlace & {
   readonly value: Uint8Array;
-  /** Only if the key has this version; 0: only if there is no such key. */
+  /** Writes only if the key has this version; with 0, only if there is no such key. */
   readonly ifVersion?: number;
   /** A duration, after which the key no longer exists. */
   readonly ttl?: string;

@@ -70,7 +70,7 @@ export type SecurityPolicy = {
 /** What policy gives a run, whichever host runs it. */
 export type Plan = RunSecrets & {
   readonly entry: CatalogEntry;
-  /** With defaults; secrets are shown as `[redacted]`. */
+  /** The arguments with their defaults. Secrets are shown as `[redacted]`. */
   readonly args: JsonObject;
   /** The names of the stored secrets that the run gets. */
   readonly storedSecrets: readonly string[];

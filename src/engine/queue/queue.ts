@@ -25,7 +25,7 @@ export type Hold = { readonly release: () => void };
 
 /** What a run needs to start. */
 export type Permit = {
-  /** For its first step. */
+  /** The slot for the first step. */
   readonly slot: Slot;
   /** Released when the run has ended. */
   readonly hold: Hold;
@@ -53,7 +53,7 @@ export type Claim = Permit & { readonly run: PendingRun };
 export type Queue = {
   /** How many runs wait, as far as this process knows. */
   readonly depth: number;
-  /** As many runs wait as `max_depth` allows. */
+  /** True if as many runs wait as `max_depth` allows. */
   readonly isFull: boolean;
   /** Whether the run waits here, or has been claimed here and has not ended. */
   readonly has: (runId: string) => boolean;

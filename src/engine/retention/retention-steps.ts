@@ -59,7 +59,7 @@ export type StepContext = {
 };
 
 const stepRows = 100;
-/** Events are small, and a run has several. */
+/** The number of events in a step. It is larger than that of rows, because events are small and a run has several. */
 const stepEvents = 500;
 /** A run without steps removes its folder when it ends. If the folder is older than this, something prevented that. */
 const ownEndMs = 60_000;
@@ -205,7 +205,7 @@ export async function removeWorkspaces(context: StepContext, held: Held, beforeM
   }
 }
 
-/** Only old folders: a run is added some time after its folder was made. */
+/** Removes the folder of an unknown run if it is old. A run is added some time after its folder was made. */
 async function removeUnknown({ runsDir, log, nowMs, removed }: StepContext, runId: string): Promise<void> {
   const dir = join(runsDir, runId);
   const { mtimeMs = Infinity } = statSync(dir, { throwIfNoEntry: false }) ?? {};

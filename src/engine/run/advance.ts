@@ -74,7 +74,7 @@ export function createAdvance(driven: DrivenRun) {
     else carryOn(batch);
   }
 
-  /** For work that nobody awaits: if it fails, the run is abandoned. */
+  /** Watches work that nobody awaits. If it fails, the run is abandoned. */
   function watch(work: Promise<void>): void {
     const watching = work
       .catch((error: unknown) => abandonRun(driven, runner, error))
@@ -117,7 +117,7 @@ function delayOfRetry(
   return retryDelayMs(policy, { attempt, reason, exitCode, retriesLost: job.onLost === 'retry' });
 }
 
-/** For a job without steps: takes the artifacts when its command ends. They may make the run fail. */
+/** Takes the artifacts of a job without steps when its command ends. They may make the run fail. */
 async function takeArtifacts(
   driven: DrivenRun,
   instance: StepInstance,

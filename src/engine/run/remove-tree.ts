@@ -76,7 +76,7 @@ async function openFolder(path: Buffer): Promise<FileHandle> {
  */
 async function removeDeep(dir: string): Promise<void> {
   const there = [{ from: dir, at: '/left', access: 'write' }] as const;
-  // They cannot remove the mount itself, so they always fail. Whatever else they leave makes rmdir fail.
+  // These programs always fail, because they cannot remove the mount itself. If they leave anything else, rmdir fails.
   await runConfined(['chmod', '-R', 'u+rwX', '--', '/left'], there).catch(() => undefined);
   await runConfined(['rm', '-rf', '--', '/left'], there).catch(() => undefined);
   await rmdir(dir);

@@ -33,7 +33,7 @@ export function createRunArtifacts(
     readonly withRetry: <T>(work: () => T | Promise<T>) => Promise<T>;
   },
 ) {
-  /** null: nothing was started, or a process is still left. */
+  /** null if nothing was started, or while a process is still left. */
   let taken: { readonly places: ReadonlySet<BytePath>; readonly namers: readonly Namer[] } | null = null;
 
   return {

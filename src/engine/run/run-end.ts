@@ -40,7 +40,9 @@ export async function finishRun(driven: DrivenRun, batch: Batch): Promise<void> 
   leave(driven);
 }
 
-/** After an internal error: ends the processes and the run. If another process owns the run, it is left to that one. */
+/**
+ * Ends the processes and the run after an internal error. If another process owns the run, it is left to that process.
+ */
 export async function abandonRun(driven: DrivenRun, runner: StepRunner, error: unknown): Promise<void> {
   const { detaching, log, runLog } = driven;
   if (detaching.signal.aborted) return;
@@ -108,7 +110,7 @@ function withoutLog({ log }: DrivenRun, left: Promise<void>): Promise<void> {
   return left.catch((error: unknown) => log.warn({ err: error }, 'the log of a run could not be closed'));
 }
 
-/** No further step starts, and the size of the workspace is no longer watched. */
+/** Starts no further steps, and stops watching the size of the workspace. */
 function windDown({ workspaceWatch }: DrivenRun, runner: StepRunner): void {
   runner.withdraw();
   workspaceWatch?.close();

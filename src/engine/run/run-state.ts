@@ -128,7 +128,7 @@ function expand(
   return [{ kind: 'expand', instance: whole, added }, ...begun, ...ended];
 }
 
-/** For a run that has started: restores its instances, then what has ended. */
+/** Restores the instances of a run that has started, and then their ends. */
 function restoreEndings(o: RunSteps): StepEndings {
   const endings = createStepEndings(o);
   const ofSteps = Map.groupBy(

@@ -12,7 +12,7 @@ export type StepValue = {
   readonly status: StepStatus;
   /** Redacted, as shown. */
   readonly outputs: Readonly<Record<string, string>>;
-  /** With the secrets in them. */
+  /** The outputs with their secrets. */
   readonly open: Readonly<Record<string, string>>;
   /** The outputs of a group are lists, as JSON. */
   readonly isGroup: boolean;

@@ -21,7 +21,7 @@ export type ScheduleRequest = Omit<RawSchedule, 'heartbeat'> & {
   readonly job_id: string;
   readonly tenant?: string;
   readonly name?: string | null;
-  /** null removes it. Without this member, a schedule keeps its heartbeat. */
+  /** null removes the heartbeat. Without this member, a schedule keeps it. */
   readonly heartbeat?: StoredText | null;
 };
 

@@ -72,7 +72,7 @@ export type PauseView = {
 type PauseInForce = {
   /** `*` is every tenant. */
   readonly tenant: string;
-  /** undefined: flwd.yaml pauses them. */
+  /** undefined if flwd.yaml pauses them. */
   readonly made: SchedulePause | undefined;
   /** Whether the principal sees who made it, and may end it. */
   readonly isReached: boolean;
@@ -97,7 +97,7 @@ type Parts = FireParts &
 export function createSchedules(o: Parts) {
   const { catalog, clock } = o;
   const roster = createRoster(o);
-  /** One change of the roster at a time. */
+  /** Makes one change of the roster at a time. */
   const serial = createSerial();
   const starts = createStarts(roster, serial, { ...o, onRoster });
   const view = async (schedule: Schedule): Promise<ScheduleView> => {

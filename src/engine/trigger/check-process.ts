@@ -182,7 +182,7 @@ function followErrors({ spoolPath }: AttemptProcess, redactor: Redactor) {
     },
   });
   return {
-    /** Its last errors, oldest first. */
+    /** Resolves with the last errors of the check, oldest first. */
     async end(): Promise<readonly string[]> {
       await spool.drain();
       errors.add(lines.flush());

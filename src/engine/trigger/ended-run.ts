@@ -15,7 +15,7 @@ import type { EndTriggerOfJob, Trigger, TriggerParts } from './trigger-parts.ts'
 export async function dealWithEnd(trigger: EndTriggerOfJob, end: EndedJobRun, o: TriggerParts): Promise<void> {
   if (!trigger.on.some((one) => one === end.status)) return;
   const run = await o.store.runs.get(end.runId);
-  // It was removed meanwhile.
+  // The run was removed in the meantime, or nobody allowed it.
   if (!run || (await wasNotAllowed(run, o))) return;
   const shown: JsonObject = JSON.parse(JSON.stringify(run));
   const occasion: Occasion = {
@@ -39,7 +39,7 @@ export async function dealWithEnd(trigger: EndTriggerOfJob, end: EndedJobRun, o:
   if (started.kind === 'refused') await noteRefusal(trigger, occasion, started.problem, o);
 }
 
-/** Nothing of the run has started: nobody allowed it (ADR 0067). */
+/** Whether nothing of the run has started because nobody allowed it (ADR 0067). */
 async function wasNotAllowed({ run_id: id, status, steps }: Run, { store }: TriggerParts): Promise<boolean> {
   const waits = steps.filter((step) => step.kind === 'approval' && step.status !== 'success');
   if (status === 'success' || waits.length === 0) return false;

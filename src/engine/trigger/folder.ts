@@ -25,7 +25,7 @@ export type FoundFile = {
 };
 
 export type FoundFolder = {
-  /** With all links followed; null: the folder cannot be followed. */
+  /** The path with all links resolved; null if the trigger cannot follow the folder. */
   readonly path: string | null;
   readonly files: readonly FoundFile[];
   /** Why the folder cannot be followed, or some of its files; null: nothing is wrong. */

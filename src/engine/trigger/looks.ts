@@ -7,7 +7,7 @@ import type { Trigger, TriggerParts } from './trigger-parts.ts';
 
 export type Look = {
   readonly atMs: number;
-  /** Why it starts nothing; null: nothing is wrong. */
+  /** Why the trigger starts nothing; null if nothing is wrong. */
   readonly problem: string | null;
 };
 

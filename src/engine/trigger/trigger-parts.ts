@@ -20,7 +20,7 @@ type OfJob = {
   readonly jobId: string;
   /** The id of the job whose runs it follows; null: there is no such job now, or it follows no job. */
   readonly followedId: string | null;
-  /** Why it starts nothing; null: nothing forbids it. */
+  /** Why the trigger starts nothing; null if nothing keeps it from starting runs. */
   readonly denied: Problem | null;
 };
 

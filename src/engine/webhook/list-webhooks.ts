@@ -10,10 +10,10 @@ import type { Webhook, WebhookParts } from './webhook-parts.ts';
 export type WebhookQuery = {
   readonly tenant: string | undefined;
   readonly jobId: string | undefined;
-  /** Only those after this place. */
+  /** Only webhooks after this place. */
   readonly after: WebhookPlace | undefined;
   readonly offset: number;
-  /** undefined: all. */
+  /** undefined for all webhooks. */
   readonly limit: number | undefined;
 };
 

@@ -20,11 +20,11 @@ export type TrialDelivery = {
 export type Trial = {
   readonly result: TrialResult;
   readonly event: string;
-  /** With secrets redacted; null if they could not be computed, or if there would be no run. */
+  /** The arguments with their secrets redacted; null if they could not be computed, or if there would be no run. */
   readonly args: JsonObject | null;
   /** Whether the run would wait for a person before its first step. */
   readonly asks_person: boolean;
-  /** Why it would be refused. */
+  /** Why the delivery would be refused. */
   readonly problem: string | null;
   readonly detail: string | null;
 };

@@ -8,7 +8,7 @@ import type { Webhook } from './webhook-parts.ts';
 
 const name = 'webhooks';
 
-/** Empty if there are no webhooks. `stored` counts the deliveries that were refused in the last day. */
+/** Returns an empty list if there are no webhooks. `stored` counts the deliveries that were refused in the last day. */
 export function checkWebhooks(webhooks: readonly Webhook[], stored: StoredWebhooks): HostCheck[] {
   if (webhooks.length === 0) return [];
   const complaints = webhooks.flatMap((webhook) => complaintsAbout(webhook, stored));

@@ -17,7 +17,10 @@ export type Webhook = JobWebhook & {
   readonly id: string;
   readonly jobId: string;
   readonly tenant: string;
-  /** Why it refuses every delivery: its job is gone, invalid, or from an untrusted source. null: nothing forbids it. */
+  /**
+   * Why the webhook refuses every delivery: its job is gone, invalid, or from an untrusted source. null if it accepts
+   * deliveries.
+   */
   readonly denied: Problem | null;
   /** How many deliveries it takes a minute; null means as many as come. */
   readonly perMinute: number | null;

@@ -95,7 +95,7 @@ export async function findArtifacts(o: Workspace & { readonly namers: readonly N
   return { files, warnings, places: new Set(chosen.keys()) };
 }
 
-/** One list at a time, because each may be as large as its limit. */
+/** Reads one list at a time, because each may be as large as its limit. */
 async function* claimsOf(o: Parameters<typeof findArtifacts>[0], warn: Warn): AsyncGenerator<Claim> {
   for (const namer of o.namers) {
     const named = readNamedArtifacts(join(namer.attemptDir, 'out'), (text) => warn(text, namer));
@@ -137,7 +137,7 @@ async function claimsByPlace(o: Workspace, warn: Warn): Promise<Claim[]> {
     const rank = rules.findIndex(({ glob }) => glob.matches(text));
     const rule = rules[rank];
     if (!rule && !path.startsWith(`${artifactsFolder}/`)) continue;
-    // Without a pattern the rank is -1, which is the last.
+    // A file without a pattern has the rank -1, which is the last.
     const found = isLink ? null : statEntry(pinnedPath, path);
     byRank.at(rank)?.push({ path, found, name: rule?.name ?? null, mediaType: rule?.mediaType ?? null, namer: null });
     if (++count > mostFiles) {

@@ -68,7 +68,10 @@ export function readKvRequest(outDir: string, id: string): KvReading {
   };
 }
 
-/** More than allowed, so that the answer to a value that is too long can state the limit. */
+/**
+ * The most that is read of a value. It is more than allowed, so that the answer to a value that is too long can state
+ * the limit.
+ */
 const mostValueBytes = kvLimits.valueBytes * 16;
 
 /**

@@ -57,7 +57,7 @@ export function openForkServer(dir: string) {
   };
 }
 
-/** It only has to notice the end of its input. */
+/** How long the fork server may take to end. It only has to notice the end of its input. */
 const leavingMs = 2_000;
 
 type Child = ReturnType<typeof startChild>;
@@ -144,7 +144,7 @@ function inheritedDescriptors(): readonly number[] {
   return found;
 }
 
-/** Without /proc, a shim starts no job that could inherit them (libexec/shim.bash). */
+/** Lists the descriptors. Without /proc, a shim starts no job that could inherit them (libexec/shim.bash). */
 function listed(): string[] {
   return isThere('/proc/self/fdinfo') ? readdirSync('/proc/self/fdinfo') : [];
 }

@@ -86,15 +86,18 @@ function identify({ dev, ino }: Stats): string {
   return `${dev} ${ino}`;
 }
 
-/** Its live processes. The kernel soon reuses the inode of a namespace that is gone, so its end is checked last. */
+/**
+ * The live processes of the namespace. The kernel soon reuses the inode of a namespace that is gone, so the namespace
+ * is checked for its end last.
+ */
 export function membersOf(namespace: PidNamespace): number[] {
   const members = pids().filter((pid) => isMember(pid, namespace.inode));
   return isEmpty(namespace) ? [] : members;
 }
 
 /**
- * Its processes, found as descendants of the first. This looks only at them, and not at every process of the host. It
- * may miss a process that is forked during the search.
+ * The processes of the namespace, found as descendants of its first process. This looks only at them, and not at every
+ * process of the host. It may miss a process that is forked during the search.
  */
 export function familyOf(namespace: PidNamespace): number[] {
   if (!isThere('/proc/thread-self/children')) return membersOf(namespace);

@@ -38,7 +38,7 @@ export function createRunCallers() {
       const status = readStatus(attemptDir) ?? {};
       if (status.shim) roots.add(status.shim.pid);
       if (status.sandbox) roots.add(status.sandbox.initPid);
-      // Without a sandbox, a daemon descends from neither.
+      // A daemon of a script without a sandbox does not descend from the shim.
       if (status.script) for (const pid of killDomainOf(attemptDir, status)?.members() ?? []) roots.add(pid);
     }
     return roots;

@@ -61,7 +61,7 @@ function isGone(attemptDir: string, isLate: boolean): boolean {
 
 /**
  * When something kills bwrap before the script begins, the first process of the namespace is not yet set to die with
- * it: it waits forever, or runs the script, and holds stderr open, for whose end the shim waits.
+ * it: it waits forever, or runs the script. It also holds stderr open, and the shim waits until stderr is closed.
  */
 function hasLostBwrap({ shim, bwrapPid, isOver }: ShimStatus): boolean {
   return shim !== undefined && bwrapPid !== undefined && !isOver && !isChildOf(bwrapPid, shim.pid);

@@ -18,11 +18,11 @@ export type ShimStatus = {
    * looked there (src/exec/collect/tmp-left.ts).
    */
   readonly tmpFd?: number;
-  /** Without a sandbox: the first process of the script, which leads its process group. */
+  /** The first process of a script without a sandbox. It leads its process group. */
   readonly script?: { readonly pid: number; readonly startTicks: number };
   /**
-   * Without a sandbox: the script's program does not exist, is not executable, or names an interpreter that does not
-   * exist.
+   * Set for a script without a sandbox if its program does not exist, is not executable, or names an interpreter that
+   * does not exist.
    */
   readonly unstartable?: Unstartable;
   /** The script's exit code, only if the script was started. */

@@ -17,7 +17,7 @@ import { attemptEnvironment, type Variable } from './environment.ts';
 const filterFd = 8;
 const blockFd = 9;
 const firstFreeFd = 11;
-/** Even without a memory limit, the files that a run keeps in memory are limited. */
+/** The most that a run without a memory limit may keep in files in memory. */
 const shareOfHostBytes = Math.floor(totalmem() / 4);
 
 /** Bash uses this descriptor while it opens another one. */

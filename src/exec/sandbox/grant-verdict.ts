@@ -34,7 +34,7 @@ export async function giveVerdict(
   }
 }
 
-/** Before bwrap has entered its new root, only the host's mounts are there. */
+/** Whether the sandbox is made. Before bwrap has entered its new root, only the host's mounts are there. */
 function isMade(child: number): boolean {
   const places = [...mountsOf(child).values()].map(({ place }) => place);
   return places.includes('/run/flwd/in') && !places.includes('/newroot/run/flwd/in');

@@ -81,7 +81,7 @@ export const refusedCalls = {
   sysfs: { x64: 139, arm64: null },
 } as const satisfies Readonly<Record<string, Numbers>>;
 
-/** Only some uses are refused, or libc must be told that the call does not exist. */
+/** The calls of which only some uses are refused, or about which libc must be told that they do not exist. */
 export const weighedCalls = {
   clone: { x64: 56, arm64: 220 },
   clone3: { x64: 435, arm64: 435 },

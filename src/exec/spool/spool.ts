@@ -51,7 +51,7 @@ export function followSpool(o: SpoolOptions) {
 
   async function follow(): Promise<void> {
     try {
-      // Most likely nothing has been written yet.
+      // Waits before the first look, because most likely nothing has been written yet.
       await alarm.next(false);
       for (;;) {
         if (isClosed) return;

@@ -9,7 +9,7 @@ type Mount = {
   readonly id: string;
   /** The id of the mount that this one is mounted on. */
   readonly parent: string;
-  /** Its file system's device, as MAJOR:MINOR. */
+  /** The device of its file system, as MAJOR:MINOR. */
   readonly device: string;
   /** The folder or file of the file system that the mount shows. */
   readonly root: string;

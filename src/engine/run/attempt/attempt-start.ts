@@ -42,7 +42,7 @@ export type AttemptStart = {
   readonly attemptDir: string;
   readonly mode: 'launch' | 'resume';
   readonly context: AttemptContext;
-  /** Where an attempt that is resumed may have stored output. null: it has no log, and is never resumed. */
+  /** Where an attempt that is resumed may have stored output; null if the attempt has no log and is never resumed. */
   readonly runLog: Pick<RunLog, 'open'> | null;
   /** Repeats the work while the disk refuses it. */
   readonly withRetry: <T>(work: () => T | Promise<T>, onFirstWait?: (error: unknown) => void) => Promise<T>;

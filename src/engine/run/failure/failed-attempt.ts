@@ -16,7 +16,7 @@ export type FailedAttempt = {
     readonly job: Pick<JobDefinition, 'argspec' | 'secretArgs'>;
   };
   readonly isolation: Isolation;
-  /** What the disk of the runs lacks, and how to fix that; null: it has room. */
+  /** What the disk of the runs lacks, and how to fix that; null if it has room. */
   readonly lackOfRoom: string | null;
 };
 
