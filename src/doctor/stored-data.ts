@@ -133,8 +133,8 @@ function examineWaiting(config: Config, waiting: Examination['waiting']): HostCh
   const others = waiting.filter(({ channel }) => !lacking.includes(channel));
   return others.map(({ channel, sinceMs, nextAtMs, ...one }) => {
     const words = waitingWords({ ...one, since: toTimestamp(sinceMs), next: toTimestamp(nextAtMs) });
-    const cure = `check the receiver, then run flwd notify test ${channel}`;
-    return warn('notifications', `${channel}: ${words}`, cure);
+    const fix = `check the receiver, then run flwd notify test ${channel}`;
+    return warn('notifications', `${channel}: ${words}`, fix);
   });
 }
 
@@ -167,8 +167,8 @@ function examineExports(config: Config, states: Examination['exports']): HostChe
     const last = sentAtMs === null ? 'nothing was sent yet' : `last sent at ${toTimestamp(sentAtMs)}`;
     if (error === null) return ok(name, `to ${origin}; ${last}`);
     const at = failedAtMs === null ? '' : ` at ${toTimestamp(failedAtMs)}`;
-    const cure = `check the collector and telemetry.otlp; ${dropped} are dropped`;
-    return warn(name, `to ${origin}; ${last}; the last request failed${at}: ${error}`, cure);
+    const fix = `check the collector and telemetry.otlp; ${dropped} are dropped`;
+    return warn(name, `to ${origin}; ${last}; the last request failed${at}: ${error}`, fix);
   });
 }
 
@@ -200,8 +200,8 @@ function examineKv({ keys, largest }: NonNullable<Examination['kv']>): HostCheck
     `${keys} of ${mostKeys} keys; the largest namespace, ${largest.namespace}, ` +
     `has ${sizeWords(largest.bytes)} of ${sizeWords(namespaceBytes)}`;
   const isNearlyFull = keys > mostKeys * nearlyFull || largest.bytes > namespaceBytes * nearlyFull;
-  const cure = 'delete keys that are no longer needed (flwd kv list), or have jobs store them with --ttl';
-  return isNearlyFull ? warn('key-value store', detail, cure) : ok('key-value store', detail);
+  const fix = 'delete keys that are no longer needed (flwd kv list), or have jobs store them with --ttl';
+  return isNearlyFull ? warn('key-value store', detail, fix) : ok('key-value store', detail);
 }
 
 function countRuns(owners: Examination['owners']): number {

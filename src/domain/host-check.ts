@@ -13,15 +13,15 @@ export function ok(name: string, detail: string): HostCheck {
   return { name, status: 'ok', detail, cure: null };
 }
 
-export function warn(name: string, detail: string, cure: string | null): HostCheck {
-  return { name, status: 'warn', detail, cure };
+export function warn(name: string, detail: string, fix: string | null): HostCheck {
+  return { name, status: 'warn', detail, cure: fix };
 }
 
-export function fail(name: string, detail: string, cure: string | null): HostCheck {
-  return { name, status: 'fail', detail, cure };
+export function fail(name: string, detail: string, fix: string | null): HostCheck {
+  return { name, status: 'fail', detail, cure: fix };
 }
 
-export type Complaint = { readonly what: string; readonly cure: string };
+export type Complaint = { readonly what: string; readonly fix: string };
 
 const mostNamed = 5;
 
@@ -30,6 +30,6 @@ export function complain(name: string, complaints: readonly Complaint[]): HostCh
   if (complaints.length === 0) return [];
   const more = complaints.length > mostNamed ? `; and ${complaints.length - mostNamed} more` : '';
   const named = complaints.slice(0, mostNamed);
-  const cures = [...new Set(named.map(({ cure }) => cure))];
-  return [warn(name, `${named.map(({ what }) => what).join('; ')}${more}`, cures.join('; '))];
+  const fixes = [...new Set(named.map(({ fix }) => fix))];
+  return [warn(name, `${named.map(({ what }) => what).join('; ')}${more}`, fixes.join('; '))];
 }

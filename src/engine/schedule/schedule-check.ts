@@ -32,15 +32,15 @@ async function complaintsAbout(schedule: Schedule, o: Parts): Promise<Complaint[
   const what = `${jobId} (${id}) starts nothing`;
   const [unknown] = unknownCalendars(schedule, o.calendars);
   if (unknown) {
-    const cure = `add ${unknown.name} to scheduler.calendars in flwd.yaml, and restart the server`;
-    return [{ what: `${what}: the calendar '${unknown.name}' does not exist`, cure }];
+    const fix = `add ${unknown.name} to scheduler.calendars in flwd.yaml, and restart the server`;
+    return [{ what: `${what}: the calendar '${unknown.name}' does not exist`, fix }];
   }
   try {
     await limitsOf(schedule.boundTo, o);
     return [];
   } catch (error) {
     if (!(error instanceof Problem)) throw error;
-    const cure = `flwd schedules rm ${id}, and add the schedule again with another token`;
-    return [{ what: `${what}: ${error.message}`, cure }];
+    const fix = `flwd schedules rm ${id}, and add the schedule again with another token`;
+    return [{ what: `${what}: ${error.message}`, fix }];
   }
 }

@@ -27,7 +27,7 @@ function complaintsAbout(webhook: Webhook, stored: StoredWebhooks): Complaint[] 
     secrets,
     missing_secrets: missing,
     denied: denied && { type: problemType(denied.slug), detail: denied.message },
-  }).map(({ detail, fix }) => ({ what: `${named} ${detail}`, cure: fix }));
+  }).map(({ detail, fix }) => ({ what: `${named} ${detail}`, fix }));
   if (denied) return notes;
   const refused = stored.refused.get(id) ?? 0;
   const forged = stored.forged.get(id) ?? 0;
@@ -39,7 +39,7 @@ function complaintsAbout(webhook: Webhook, stored: StoredWebhooks): Complaint[] 
       : [
           {
             what: `${named} refused deliveries with a wrong signature in the last day: ${forged}`,
-            cure: `compare the secret of the sender; flwd audit --object ${id} shows who sent them`,
+            fix: `compare the secret of the sender; flwd audit --object ${id} shows who sent them`,
           },
         ]),
     ...(refused === 0
@@ -47,7 +47,7 @@ function complaintsAbout(webhook: Webhook, stored: StoredWebhooks): Complaint[] 
       : [
           {
             what: `${named} refused deliveries in the last day: ${refused}`,
-            cure: `flwd webhooks deliveries ${id}`,
+            fix: `flwd webhooks deliveries ${id}`,
           },
         ]),
   ];
