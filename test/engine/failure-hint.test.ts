@@ -30,7 +30,8 @@ const isolation = {
 const job = {
   argspec: { type: 'object', properties: { pgpassword: { format: 'secret' }, target: {} } },
   secretArgs: ['pgpassword'],
-};
+  composition: 'single',
+} as const;
 
 function hintOf({ lines = [], ...given }: Given): string | undefined {
   return failureHint({
@@ -39,6 +40,7 @@ function hintOf({ lines = [], ...given }: Given): string | undefined {
     exitCode: 1,
     command: ['./run.sh'],
     lackOfRoom: null,
+    isBesideConfig: (path) => path === 'data.csv',
     ...given,
     lines: readErrorLines(lines),
     plan: { profile: 'secure', read: [], write: [], job, ...given.plan },
@@ -174,6 +176,12 @@ describe('a file', () => {
     expect(hintOf({ lines: ['cat: /workspace/.pgpass: No such file or directory'] })).toMatch(
       /^`~` is the run’s workspace/,
     );
+  });
+
+  test('that a step lacks is found beside config.yaml only if it lies there: an earlier step may have removed it', () => {
+    const plan = { job: { ...job, composition: 'steps' as const } };
+    expect(hintOf({ plan, lines: ['wc: data.csv: No such file or directory'] })).toContain('FLWD_JOB_DIR/data.csv');
+    expect(hintOf({ plan, lines: ['wc: made.csv: No such file or directory'] })).toBeUndefined();
   });
 
   test('that the user of the job may not use', () => {

@@ -1,6 +1,7 @@
 // One attempt of a step as a process. It begins with the launch, or with the restart that resumes it. It ends when no
 // process is left and all output is in the log. advance.ts decides what this end means for the run.
 
+import { join } from 'node:path';
 import { noResources } from '../../../domain/resources.ts';
 import type { Termination } from '../../../domain/run.ts';
 import type { AttemptProcess } from '../../../exec/executor.ts';
@@ -8,6 +9,7 @@ import type { KvAnswer, KvRequest } from '../../../exec/kv/kv-request.ts';
 import { type KvRequests, serveKvRequests } from '../../../exec/kv/kv-requests.ts';
 import type { Redactor } from '../../../exec/redact/redact.ts';
 import { lackOfRoom } from '../../../lib/files/disk-room.ts';
+import { isThere } from '../../../lib/files/is-there.ts';
 import type { Logger } from '../../../lib/logger.ts';
 import { readErrorLines } from '../failure/error-lines.ts';
 import type { FailedAttempt } from '../failure/failed-attempt.ts';
@@ -120,12 +122,14 @@ export function startAttempt(o: AttemptOptions) {
 function explain(
   outcome: Outcome,
   found: Pick<FailedAttempt, 'lines' | 'lackOfRoom'>,
-  { plan, run, action }: AttemptOptions,
+  { plan, run, action, context }: AttemptOptions,
 ): Outcome {
   const { reason, message, exitCode } = outcome;
   if (outcome.status !== 'failed' || reason === null || message === null || outcome.hint !== undefined) return outcome;
   const { isolation } = run.security;
-  const hint = failureHint({ ...found, reason, message, exitCode, command: action.command, plan, isolation });
+  const isBesideConfig = (path: string): boolean => isThere(join(context.snapshotDir(plan.revision), path));
+  const { command } = action;
+  const hint = failureHint({ ...found, reason, message, exitCode, command, plan, isolation, isBesideConfig });
   return hint === undefined ? outcome : { ...outcome, hint };
 }
 

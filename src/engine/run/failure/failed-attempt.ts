@@ -13,9 +13,11 @@ export type FailedAttempt = {
   /** Program and arguments of the step. */
   readonly command: readonly string[];
   readonly plan: Pick<RunPlan, 'profile' | 'read' | 'write' | 'resources'> & {
-    readonly job: Pick<JobDefinition, 'argspec' | 'secretArgs'>;
+    readonly job: Pick<JobDefinition, 'argspec' | 'secretArgs' | 'composition'>;
   };
   readonly isolation: Isolation;
+  /** Whether a file with this relative path lies beside config.yaml. */
+  readonly isBesideConfig: (path: string) => boolean;
   /** What the disk of the runs lacks, and how to fix that; null if it has room. */
   readonly lackOfRoom: string | null;
 };
