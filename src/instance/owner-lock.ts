@@ -344,7 +344,10 @@ async function askOwner(dataDir: string, word: string): Promise<Reply> {
   return { isThere, owner };
 }
 
-/** When this process stands still, one step passes at most, so that it reads what came meanwhile. */
+/**
+ * Counts the time in steps. While this process stands still, at most one step passes, so that it still reads what came
+ * during that time.
+ */
 function afterSteps(end: () => void): NodeJS.Timeout {
   let stepsLeft = answerSteps;
   const timer = setInterval(() => {

@@ -475,7 +475,7 @@ export type NotificationRow = {
   late: string | null;
 };
 
-/** `told` is JSON of when each receiver was told; null: nobody has made notifications of it. */
+/** `told` is JSON of when each receiver was told; null if nobody has made notifications of it. */
 export type LateRow = {
   tenant: string;
   job_id: string;

@@ -63,7 +63,7 @@ export type SecurityPolicy = {
   readonly mayGrant: (profile: SecurityProfile) => readonly GrantKind[];
   /** What a run of the profile gets, and the most it may ask for. */
   readonly resources: (profile: SecurityProfile) => Resources;
-  /** The longest that a run of the profile may take; null: no limit. */
+  /** The longest that a run of the profile may take; null if there is no limit. */
   readonly runTimeoutMs: (profile: SecurityProfile) => number | null;
 };
 
@@ -87,7 +87,7 @@ export type Plan = RunSecrets & {
   readonly resources: Resources;
   /** The highest limits that the instance allows for the profile. */
   readonly ceilings: Resources;
-  /** The shorter of the timeouts that the job and the instance set; null: no limit. */
+  /** The shorter of the timeouts that the job and the instance set; null if there is no limit. */
   readonly runTimeoutMs: number | null;
   /** The paths that the job asks to read or write beyond its profile. */
   readonly wantedPaths: readonly WantedPath[];

@@ -32,7 +32,7 @@ import {
   type StepContext,
 } from './retention-steps.ts';
 
-/** How long each kind of data is kept; null: forever. */
+/** How long each kind of data is kept; null means forever. */
 export type RetentionPolicy = {
   readonly runsMs: number | null;
   readonly logsMs: number | null;

@@ -15,7 +15,7 @@ export type FiresQuery = {
   readonly sinceMs: number;
   readonly untilMs: number;
   readonly limit: number;
-  /** How long runs are kept; null: forever. An older time without a run need not have been missed. */
+  /** How long runs are kept; null means forever. An older time without a run need not have been missed. */
   readonly runsKeptMs: number | null;
 };
 

@@ -50,11 +50,11 @@ export type ScheduleView = {
   readonly isPaused: boolean;
   /** True if no time of the schedule is still to come. */
   readonly isDone: boolean;
-  /** Why the job may not have a schedule; null: it may. */
+  /** Why the job may not have a schedule; null if it may. */
   readonly denied: Problem | null;
   /** The newest run of the schedule, also one that somebody started by hand. */
   readonly lastRun: ScheduleRun | undefined;
-  /** undefined: no run has succeeded since the schedule has had a heartbeat. */
+  /** undefined if no run has succeeded since the schedule got its heartbeat. */
   readonly heartbeat: Heartbeat | undefined;
   /** The next nominal times; empty while the schedule is disabled, denied or held. */
   readonly nextFires: () => readonly number[];
@@ -209,7 +209,7 @@ function createActs(roster: Roster, { onRoster, view, ...o }: ActParts) {
       onRoster(() => pausesFor(principal, roster.pauses)),
     /** Whether all schedules of the tenant are paused; undefined while that is not known. */
     arePaused: (tenant: string): boolean | undefined => (roster.isReady ? roster.pauses.isPaused(tenant) : undefined),
-    /** Why all schedules of the instance are paused; null: they are not. */
+    /** Why all schedules of the instance are paused; null if they are not. */
     complaint(): string | null {
       if (roster.pauses.byOperator) return 'scheduler.schedules_paused in flwd.yaml pauses all schedules';
       const all = roster.pauses.of('*');

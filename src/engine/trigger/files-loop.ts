@@ -81,7 +81,7 @@ type Following = {
   readonly signal: AbortSignal;
 };
 
-/** @returns why no runs can be started at present; undefined: nothing keeps them from starting */
+/** @returns why no runs can be started at present; undefined if nothing keeps them from starting */
 async function startRuns(
   { path, files }: FoundFolder,
   following: Following,

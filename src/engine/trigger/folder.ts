@@ -28,7 +28,7 @@ export type FoundFolder = {
   /** The path with all links resolved; null if the trigger cannot follow the folder. */
   readonly path: string | null;
   readonly files: readonly FoundFile[];
-  /** Why the folder cannot be followed, or some of its files; null: nothing is wrong. */
+  /** Why the trigger cannot follow the folder, or some of its files; null if nothing is wrong. */
   readonly problem: string | null;
 };
 

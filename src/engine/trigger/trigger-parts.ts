@@ -18,7 +18,9 @@ import type { Execution } from '../run/run-context.ts';
 type OfJob = {
   /** The job that it starts. */
   readonly jobId: string;
-  /** The id of the job whose runs it follows; null: there is no such job now, or it follows no job. */
+  /**
+   * The id of the job whose runs it follows; null if there is no such job now, or if the trigger does not follow a job.
+   */
   readonly followedId: string | null;
   /** Why the trigger starts nothing; null if nothing keeps it from starting runs. */
   readonly denied: Problem | null;

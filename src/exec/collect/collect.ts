@@ -1,6 +1,6 @@
 // Finds the files that a run wants to keep: files that its steps named, files that match the job's patterns, and
 // everything in /workspace/artifacts. All known processes of the run have ended. One that escaped may still swap files
-// here, so a link that appears meanwhile is not followed, and storing checks again (src/store/blobs/blobs.ts).
+// here, so a link that appears now is not followed, and the blob store checks again (src/store/blobs/blobs.ts).
 
 import { lstatSync, type Stats } from 'node:fs';
 import { join } from 'node:path';

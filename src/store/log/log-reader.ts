@@ -31,8 +31,8 @@ export type LogPage = {
 export type LogReader = ReturnType<typeof createLogReader>;
 
 /**
- * How many pages are read at a time. Each may take about 10 MiB of memory meanwhile, and a caller may ask for hundreds
- * at once.
+ * How many pages are read at a time. Each may take about 10 MiB of memory while it is read, and a caller may ask for
+ * hundreds at once.
  */
 const pagesAtATime = 4;
 const batchesBytes = 8 * 2 ** 20;

@@ -112,7 +112,7 @@ function createComparison(wanted: Uint8Array) {
   };
 }
 
-/** How far a look may skip by the byte at its place; 0: the text may end there. */
+/** How far a look may skip because of the byte at its place; 0 if the text may end there. */
 function skipsFor(wanted: Uint8Array): { readonly skips: Uint8Array; readonly skipAfter: number } {
   const last = wanted.length - 1;
   const lastByte = wanted[last] ?? 0;

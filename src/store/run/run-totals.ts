@@ -12,7 +12,7 @@ import { placesOf, type RunFilter, type Way } from './run-filter.ts';
 export type FilterValues = Pick<RunFilter, 'jobId' | 'status' | 'stepStatus' | 'tenant' | 'source'> &
   Pick<RunFilter, 'sinceMs' | 'untilMs'> & { readonly key?: string; readonly value?: string };
 
-/** Looking up the label of one run takes as long as skipping this many rows of labels. */
+/** The cost of looking up the label of one run, in rows of labels that could be skipped in the same time. */
 const rowsOfALook = 40;
 
 const underWay: readonly RunStatus[] = ['pending', 'running'];

@@ -20,8 +20,8 @@ type Destination = Pick<AttemptStart, 'at' | 'withRetry'> & {
   readonly mayHaveLost: () => boolean;
 };
 
-/** How long the rest of the output of a script that has ended waits for room on a full disk. */
-const patienceMs = 5_000;
+/** How long the rest of the output waits for room on a full disk once its script has ended. */
+const waitForRoomMs = 5_000;
 /** How much of the rest the spool keeps, if the log keeps only the end of it. The log keeps less. */
 const keptSpoolBytes = 2 ** 20;
 
@@ -34,7 +34,7 @@ export function createOutput(o: Destination) {
   let spoolEnd = 0;
   /** The script printed everything below this offset while no server read it. */
   let recoveredEnd = 0;
-  const leaps: SpoolJump[] = [];
+  const jumps: SpoolJump[] = [];
   let openLog: LogWriter | undefined;
   const room = createRoomOnFullDisk({
     discard: (log, isEndOnly) =>
@@ -47,13 +47,13 @@ export function createOutput(o: Destination) {
       path: spoolPath,
       offset: spoolEnd,
       onJump: (jump) => {
-        leaps.push(jump);
+        jumps.push(jump);
       },
       mostBehindBytes: () => openLog?.mostUnreadBytes() ?? Number.POSITIVE_INFINITY,
       async onBytes(bytes, endOffset) {
         const log = await runLog.open();
         openLog = log;
-        for (const jump of leaps.splice(0)) await sink.leap(log, jump, spoolEnd);
+        for (const jump of jumps.splice(0)) await sink.jump(log, jump, spoolEnd);
         const isRecovered = spoolEnd < recoveredEnd;
         spoolEnd = endOffset;
         await sink.add(log, bytes, { spoolEnd, isRecovered, onRefused: (error) => room.refused(log, error) });
@@ -77,7 +77,7 @@ export function createOutput(o: Destination) {
         ({ recoveredEnd, spoolEnd } = await lookBack(attempt, o));
         sink.errors.restore(await runLog.lastErrors(o.at, keptErrors));
       }
-      // The run may have been left to another process meanwhile. A reader from here on would never be closed.
+      // The run may have been left to another process in the meantime. A reader from here on would never be closed.
       if (!isClosed) spool = read();
     },
     /** Resolves when everything in the spool is in the log. */
@@ -118,7 +118,7 @@ function createRoomOnFullDisk(o: { readonly discard: (log: LogWriter, isEndOnly:
   let refusedLog: LogWriter | undefined;
   /** Set while the disk refuses output. */
   let makeRoom: (() => void) | undefined;
-  let patience: NodeJS.Timeout | undefined;
+  let endOnlyTimer: NodeJS.Timeout | undefined;
   let isEndOnly = false;
   const discard = (log: LogWriter): void => o.discard(log, isEndOnly);
 
@@ -128,12 +128,12 @@ function createRoomOnFullDisk(o: { readonly discard: (log: LogWriter, isEndOnly:
       makeRoom = () => {
         discard(log);
         if (!isDiskFull(error)) return;
-        patience ??= setTimeout(() => {
-          patience = undefined;
+        endOnlyTimer ??= setTimeout(() => {
+          endOnlyTimer = undefined;
           if (!makeRoom) return;
           isEndOnly = true;
           log.keepOnlyEnd();
-        }, patienceMs);
+        }, waitForRoomMs);
       };
       if (isScriptOver) makeRoom();
     },
@@ -149,7 +149,7 @@ function createRoomOnFullDisk(o: { readonly discard: (log: LogWriter, isEndOnly:
     stored(): void {
       if (refusedLog) discard(refusedLog);
     },
-    close: (): void => clearTimeout(patience),
+    close: (): void => clearTimeout(endOnlyTimer),
   };
 }
 
@@ -210,7 +210,7 @@ function createSink({ at, runLog, redactor, withRetry }: Destination) {
     /** Appends the part of the output that can already be redacted. */
     add: (log: LogWriter, bytes: Buffer, place: Place) => append(log, lines.push(bytes), place),
     /** Stops waiting for the rest of a line that began where the spool was cut off. */
-    async leap(log: LogWriter, { cause, fromOffset, toOffset }: SpoolJump, spoolEnd: number): Promise<void> {
+    async jump(log: LogWriter, { cause, fromOffset, toOffset }: SpoolJump, spoolEnd: number): Promise<void> {
       await flush(async () => log, spoolEnd);
       if (cause === 'behind') {
         // A secret that began before `toOffset` is not found, so what may be its end is left out as well.

@@ -37,7 +37,7 @@ export type LogSearchPage = {
   readonly hits: readonly LogHit[];
   /** Where the search continues; null when it is done. */
   readonly nextCursor: string | null;
-  /** The logs of all runs that ended since then were searched; null: all logs were. */
+  /** The time since which the logs of all ended runs were searched; null if all logs were searched. */
   readonly fromMs: number | null;
   readonly segments: number;
   /** Decompressed. */
