@@ -18,7 +18,7 @@ export function writeCliToken(dataDir: string): string {
   return token;
 }
 
-/** Returns undefined when there is no token, or this user cannot read it. */
+/** Reads the token. Returns undefined when there is no token, or when this user cannot read it. */
 export function readCliToken(dataDir: string): string | undefined {
   try {
     return readFileSync(fileIn(dataDir), 'utf8').trim();

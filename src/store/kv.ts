@@ -96,7 +96,7 @@ export function createKvStore({ read, transact }: Database) {
 
     put,
 
-    /** Returns false when there is no such key. */
+    /** Removes a key. Returns false when there is no such key. */
     async remove({ db }: Transaction, { tenant, namespace, key }: KvPlace, nowMs: number): Promise<boolean> {
       const removed = await db
         .deleteFrom('kv')

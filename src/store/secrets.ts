@@ -69,7 +69,7 @@ export function createSecretStore({ read }: Database) {
       return { secret, isNew: true };
     },
 
-    /** Returns false when there is no such secret. */
+    /** Removes the secret. Returns false when there is no such secret. */
     async remove(tx: Transaction, tenant: string, name: string): Promise<boolean> {
       const removed = await tx.db
         .deleteFrom('secrets')

@@ -20,7 +20,7 @@ export function createTokenStore({ read }: Pick<Database, 'read'>) {
     read.selectFrom('tokens').$if(tenant !== '*', (query) => query.where('tenant', '=', tenant));
 
   return {
-    /** Returns false when another token that is not revoked has the name. */
+    /** Adds the token. Returns false when another token that is not revoked has its name. */
     async add(tx: Transaction, token: StoredToken): Promise<boolean> {
       const added = await tx.db
         .insertInto('tokens')

@@ -31,7 +31,7 @@ export function createWebhookStore({ read, transact }: Database) {
       return row?.run_id;
     },
 
-    /** Returns false when another delivery holds the key. */
+    /** Stores the key. Returns false when another delivery holds it. */
     async addKey(
       tx: Transaction,
       delivery: {
@@ -81,7 +81,7 @@ export function createWebhookStore({ read, transact }: Database) {
 
 function createMade(read: Database['read']) {
   return {
-    /** Returns false when another webhook of the job and tenant has the name. */
+    /** Adds the webhook. Returns false when another webhook of the job and tenant has its name. */
     async add(tx: Transaction, webhook: MadeWebhook): Promise<boolean> {
       const added = await tx.db
         .insertInto('webhooks')

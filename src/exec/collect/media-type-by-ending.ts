@@ -30,7 +30,7 @@ const byEnding: Readonly<Record<string, string>> = {
   zst: 'application/zstd',
 };
 
-/** Returns undefined for an unknown ending. */
+/** Returns the media type of a file; undefined for an unknown ending. */
 export function mediaTypeOf(name: string): string | undefined {
   const ending = name.slice(name.lastIndexOf('.') + 1).toLowerCase();
   return Object.hasOwn(byEnding, ending) ? byEnding[ending] : undefined;

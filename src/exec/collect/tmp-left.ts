@@ -9,7 +9,7 @@ import { isAlive, type ProcessIdentity } from '../proc/process-table.ts';
 import type { ShimStatus } from '../proc/shim-status.ts';
 import { findLeftFiles } from './left-behind.ts';
 
-/** Called when the sandbox is gone. The shim continues whether this succeeds or not. */
+/** Call it when the sandbox is gone. The shim continues whether this succeeds or not. */
 export async function lookAtTmp(attemptDir: string, { shim, tmpFd }: ShimStatus): Promise<void> {
   if (!shim || tmpFd === undefined) return;
   const pipe = openOf(shim, 9, constants.O_WRONLY | constants.O_NONBLOCK);
@@ -35,7 +35,7 @@ async function look(attemptDir: string, folder: number): Promise<void> {
   }
 }
 
-/** Returns null when nothing was left, or nobody has looked. */
+/** Reads what was found. Returns null when nothing was left, or when nobody has looked. */
 export function readTmpLeft(attemptDir: string): LeftBehind | null {
   try {
     return JSON.parse(readFileSync(foundPath(attemptDir), 'utf8'));

@@ -5,7 +5,10 @@ import { delimiter, isAbsolute, join } from 'node:path';
 
 const found = new Map<string, string>();
 
-/** Returns undefined when it is not installed. Checked each time, so that installing it needs no restart. */
+/**
+ * Returns undefined when the program is not installed. This is checked each time, so that installing it needs no
+ * restart.
+ */
 export function findProgram(name: string): string | undefined {
   const known = found.get(name);
   if (known !== undefined) return known;

@@ -79,7 +79,7 @@ async function probe(dir: string): Promise<Capabilities> {
   return { secure: await of('secure'), permissive: await of('permissive'), disabled: await of('disabled') };
 }
 
-/** Returns undefined when only a trial can tell. */
+/** Decides without a trial whether the profile works. Returns undefined when only a trial can tell. */
 function withoutTrial(profile: SecurityProfile): Capability | undefined {
   if (!isSandboxed(profile) && process.platform === 'linux' && findProgram('bash'))
     return { available: true, detail: unsandboxedWords };

@@ -19,7 +19,7 @@ export function makeAttemptFiles(spec: AttemptSpec) {
   // Removes what an abandoned start has left before its shim began.
   if (!isFirst) rmSync(attemptDir, { recursive: true, force: true });
   // Only files outside the workspace are created or changed: once the workspace exists, other steps of the run may turn
-  // any name in it into a link to the host.
+  // any name in the workspace into a link to the host.
   const own = [inDir, outDir];
   for (const path of [attemptDir, ...own]) mkdirSync(path, { mode: 0o700 });
   if (isFirst) makeWorkspace(spec);

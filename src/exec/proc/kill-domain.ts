@@ -34,7 +34,7 @@ export type KillDomain = {
 
 /**
  * Returns undefined when the attempt has not started a script since the machine booted. If somebody has removed its
- * folder, the environments of processes still identify it.
+ * folder, the environments of its processes still identify the attempt.
  */
 export function killDomainOf(attemptDir: string, status: ShimStatus | undefined): KillDomain | undefined {
   const { shim, sandbox, script } = status ?? {};

@@ -60,7 +60,7 @@ export function giveUp(attemptDir: string): boolean {
   }
 }
 
-/** Returns undefined when there is no such file, so no shim has begun. */
+/** Reads the status file. Returns undefined when there is no such file, so no shim has begun. */
 export function readStatus(attemptDir: string): ShimStatus | undefined {
   let text: string;
   try {

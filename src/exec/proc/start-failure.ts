@@ -19,7 +19,7 @@ const reasons: Readonly<Record<Unstartable, string>> = {
   'no-interpreter': 'the program that its first line names does not exist',
 };
 
-/** Returns undefined when the script was started, or when it cannot be determined. */
+/** Says why the script was not started. Returns undefined when it was started, or when that cannot be determined. */
 export function startFailure(
   spoolPath: string,
   { exitCode, sandbox, script, unstartable, isOver }: ShimStatus,

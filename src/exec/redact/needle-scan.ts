@@ -1,6 +1,6 @@
 // Finds thousands of needles in one pass that looks only at every n-th position. If the shortest needle has n + 3
 // bytes, one of its first n four-byte words is at such a position. Two small tables know these words by two hashes.
-// Only when both match is more done, and never more than one walk along a needle.
+// More work is done only when both match, and it is never more than one walk along a needle.
 
 /** `from` is the first byte, `to` the one after the last. */
 export type Stretch = { readonly from: number; to: number };

@@ -40,7 +40,7 @@ function isMade(child: number): boolean {
   return places.includes('/run/flwd/in') && !places.includes('/newroot/run/flwd/in');
 }
 
-/** Returns undefined when it is too early to tell. */
+/** Whether every mount is as granted; undefined when it is too early to tell. */
 function isAsGranted(
   child: number,
   grants: readonly OpenGrant[],

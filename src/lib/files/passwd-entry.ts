@@ -8,7 +8,7 @@ export type PasswdEntry = {
   readonly home: string | null;
 };
 
-/** Returns undefined for a line that is not an entry. */
+/** Parses a line. Returns undefined if it is not an entry. */
 export function readPasswdEntry(line: string): PasswdEntry | undefined {
   const [name = '', , uid = '', gid = '', , home = ''] = line.split(':');
   if (name === '' || !isId(uid) || !isId(gid)) return undefined;

@@ -61,7 +61,7 @@ export function createBlobStore(o: { readonly dir: string }) {
         await source.close();
       }
     },
-    /** Returns false when the file did not exist. */
+    /** Removes the file. Returns false when it did not exist. */
     remove,
     /** Opens the file for reading. The caller closes it; undefined when the file is gone. */
     async openRead(id: string): Promise<FileHandle | undefined> {

@@ -248,7 +248,7 @@ export async function removeRaw(dir: string, runId: string, n: number, log: Logg
   });
 }
 
-/** Returns false when the file did not exist. */
+/** Removes the file of a segment. Returns false when it did not exist. */
 export async function removeSegment(
   dir: string,
   runId: string,

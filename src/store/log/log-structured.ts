@@ -30,7 +30,7 @@ const levels: ReadonlyMap<unknown, LogLevel> = new Map<unknown, LogLevel>([
   [60, 'fatal'],
 ]);
 
-/** Returns undefined when the line is plain text. */
+/** Parses a structured line. Returns undefined when the line is plain text. */
 export function parseStructured(line: string): Structured | undefined {
   const members = parseMembers(line);
   const level = members && levelIn(members);

@@ -55,7 +55,7 @@ export function claimed({ atMs, worker, owner, deadlineAtMs }: RunClaim) {
   return { status, waiting: null, started_at: atMs, worker, owner, deadline_at: deadlineAtMs };
 }
 
-/** Returns false when the run is not pending any more. */
+/** Claims a pending run. Returns false when the run is not pending any more. */
 export async function claimRun(tx: Transaction, id: string, claim: RunClaim): Promise<boolean> {
   const [run] = await updateClaimed(tx.db, { id, ...claim });
   if (!run) return false;
@@ -102,7 +102,7 @@ function prepareEnd(move: RunEnd) {
   );
 }
 
-/** Returns false when the run had moved on. The caller has ended the steps, or calls `skipRest`. */
+/** Ends the run. Returns false when the run had moved on. The caller has ended the steps, or calls `skipRest`. */
 export async function endRun(tx: Transaction, id: string, move: RunEnd, change: RunChange): Promise<boolean> {
   const { to } = runMoves[move];
   const { atMs, reason = null, exitCode = null } = change;

@@ -180,7 +180,7 @@ const updateSkipped = prepareQuery(
       .returning('step_id'),
 );
 
-/** Returns false when the step was not pending. */
+/** Skips a pending step. Returns false when the step was not pending. */
 export async function skipStep(
   tx: Transaction,
   about: About,

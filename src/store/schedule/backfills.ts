@@ -40,7 +40,7 @@ export function createBackfillStore({ read, transact }: Database) {
       .where('run_labels.value', '=', id)
       .where('runs.trigger', '=', 'backfill');
   return {
-    /** Returns false when the tenant has `most` backfills that have not ended. */
+    /** Adds the backfill. Returns false when the tenant has `most` backfills that have not ended. */
     async add(tx: Transaction, backfill: OpenBackfill, most: number): Promise<boolean> {
       const open = tx.db.selectFrom('backfills').where('finished_at', 'is', null);
       if ((await countRows(open.where('tenant', '=', backfill.tenant))) >= most) return false;
