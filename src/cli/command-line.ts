@@ -187,9 +187,12 @@ function knownOption(command: Command, name: string, written: string): Option {
 /** The end of an error about a word that an option takes; empty if the command has no such option. */
 function withOption(command: Command, word: string): string {
   const { name } = command;
+  const [isAddress, host = '127.0.0.1', port] = /^(?:([\w.-]+)?:)?(\d{1,5})$/.exec(word) ?? [];
+  if (name === 'serve' && isAddress) return `; did you mean flwd serve --bind ${host}:${port}?`;
   const isFile = /\.ya?ml$/.test(word) || name.startsWith('config ');
-  const ofServe = name === 'serve' ? [/^[\d.]*:?\d+$/.test(word) ? 'bind' : 'jobs'] : [];
-  const option = [...(isFile ? ['config'] : ofServe), 'job'].find((one) => isKnown(command, one));
+  const option = [...(isFile ? ['config'] : []), name === 'serve' ? 'jobs' : 'job'].find((one) =>
+    isKnown(command, one),
+  );
   return option === undefined ? '' : `; did you mean flwd ${name} --${option} ${shellWord(word)}?`;
 }
 

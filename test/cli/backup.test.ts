@@ -10,6 +10,7 @@ import {
   readFileSync,
   rmSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
@@ -294,11 +295,13 @@ describe('a restore is refused and changes nothing', () => {
     writeFileSync(join(dir, 'file'), 'not a backup');
     mkdirSync(join(dir, 'empty'));
     mkdirSync(join(dir, 'there'));
+    symlinkSync('circle', join(dir, 'circle'));
     const what = 'a backup is a folder that flwd backup has made, with manifest.json and flwd.db';
     for (const [source, why] of [
       ['typo', `there is no folder ${dir}/typo; ${what}`],
       ['file', `${dir}/file is not a folder; ${what}`],
       ['empty', `${dir}/empty is not a complete backup: it has no manifest.json; ${what}`],
+      ['circle', `${dir}/circle/manifest.json cannot be read (ELOOP)`],
     ] as const) {
       expect(await flwd(dir, 'restore', source, '--data-dir', 'new')).toEqual({
         code: 2,

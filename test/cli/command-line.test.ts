@@ -80,7 +80,9 @@ test.each([
   ['serve --log=', '--log needs a value: --log FORMAT'],
   ['serve --log text --log json', '--log is given twice'],
   ['serve jobs', 'unexpected word `jobs`: flwd serve takes no operands; did you mean flwd serve --jobs jobs?'],
-  ['serve :80', 'unexpected word `:80`: flwd serve takes no operands; did you mean flwd serve --bind :80?'],
+  ['serve 80', 'unexpected word `80`: flwd serve takes no operands; did you mean flwd serve --bind 127.0.0.1:80?'],
+  ['serve :80', 'unexpected word `:80`: flwd serve takes no operands; did you mean flwd serve --bind 127.0.0.1:80?'],
+  ['serve a.b:80', 'unexpected word `a.b:80`: flwd serve takes no operands; did you mean flwd serve --bind a.b:80?'],
   ['serve a.yaml', 'unexpected word `a.yaml`: flwd serve takes no operands; did you mean flwd serve --config a.yaml?'],
   [
     'config validate x',

@@ -1,7 +1,7 @@
 // Checks a backup before a restore changes anything. The database and the keys must be as they were. Every other file
 // that has been damaged since is named, and does not keep the rest from being restored (ADR 0013).
 
-import { statSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { basename, join, normalize } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -192,11 +192,10 @@ export async function readManifest(source: string): Promise<Manifest> {
 
 function whyNoManifest(source: string, code: string | undefined): string {
   const what = `a backup is a folder that flwd backup has made, with ${manifestFile} and ${databaseFile}`;
-  const stat = statSync(source, { throwIfNoEntry: false });
-  if (!stat) return `there is no folder ${source}; ${what}`;
-  if (!stat.isDirectory()) return `${source} is not a folder; ${what}`;
-  if (code === 'ENOENT') return `${source} is not a complete backup: it has no ${manifestFile}; ${what}`;
-  return `${source}/${manifestFile} cannot be read (${code})`;
+  if (code === 'ENOTDIR') return `${source} is not a folder; ${what}`;
+  if (code !== 'ENOENT') return `${source}/${manifestFile} cannot be read (${code})`;
+  if (!existsSync(source)) return `there is no folder ${source}; ${what}`;
+  return `${source} is not a complete backup: it has no ${manifestFile}; ${what}`;
 }
 
 function isManifest(found: unknown): found is Manifest {
