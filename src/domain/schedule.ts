@@ -59,7 +59,7 @@ export type Heartbeat = {
   readonly successAtMs: number;
   /** Failed calls for this success. */
   readonly attempts: number;
-  /** null: no call is due. */
+  /** When the next call is due; null: no call will follow. */
   readonly nextAtMs: number | null;
   readonly lastCall: { readonly atMs: number } | null;
   readonly lastFailure: { readonly atMs: number; readonly error: string } | null;

@@ -1,4 +1,5 @@
-// Ends a command without a server whose data dir or database somebody has removed or moved.
+// Ends a command without a server if somebody has removed or moved its data dir, its database, or a file that SQLite
+// keeps beside the database.
 
 import type { Client } from '../../client/client.ts';
 import { exitCodes, Refusal } from '../exit-code.ts';

@@ -28,7 +28,7 @@ const unlimited = {
 const serverGroup = 'flwd-server';
 const shareOfHost = 0.75;
 
-/** The groups have the name of the data dir, so that two servers on one host have different groups. */
+/** The name of the groups comes from the data dir, so that two servers on one host have different groups. */
 export function openLimitHost(dataDir: string, hierarchies = findHierarchies()): LimitHost {
   const folder = `flwd-${createHash('sha256').update(dataDir).digest('hex').slice(0, 12)}`;
   const enforcement = (controller: Controller): Enforcement => {

@@ -81,8 +81,7 @@ function* occurrencesOf(event: ICAL.Event, last: Date): Generator<Occurrence> {
   const times = following(() => event.iterator());
   for (let n = 0; n <= mostDays; n++) {
     const time = following(() => times.next());
-    // The library can return null, which its types do not say. oxlint-disable-next-line
-    // typescript/no-unnecessary-condition -- see above
+    // oxlint-disable-next-line typescript/no-unnecessary-condition -- the library can return null, unlike its types
     if (!time || time.toJSDate() > last) return;
     const { item, startDate: start, endDate: end } = event.getOccurrenceDetails(time);
     if (isHeld(item)) yield { start, end };
