@@ -57,7 +57,10 @@ export function createDiskWatch(o: Folders & { readonly log: Logger }) {
   const timer = setInterval(look, everyMs).unref();
   return {
     close: () => clearInterval(timer),
-    /** The same, but the folders were looked at up to a second ago: a request should cost few system calls. */
+    /**
+     * Says why no run can start; null if runs can. The folders were checked at most a second ago, so that a request
+     * costs few system calls.
+     */
     whyNoRunStarts: (): string | null => unusable ?? lackOfRoom(runsDir),
     /**
      * Whether output of scripts may have been lost since `atMs`, a time of `performance.now`. False while there is no

@@ -12,8 +12,6 @@ import styles from './Strip.module.css';
 export type StripItem = {
   readonly key: string;
   readonly atMs: number;
-  /** How long it took or usually takes, if that is known. */
-  readonly tookMs?: number | null;
   readonly name: string;
   /** undefined: it has not started. */
   readonly status?: Look;
@@ -26,7 +24,7 @@ const lanePx = 17;
 const axisPx = 26;
 const charPx = 6.4;
 const gapPx = 14;
-const leastBarPx = 4;
+const barPx = 4;
 const mostLanes = 10;
 const tickPx = 96;
 /** A label closer than this to the present would cover the word "now". */
@@ -101,7 +99,6 @@ function placeItems(items: readonly StripItem[], x: (at: Date | number) => numbe
     .toSorted((a, b) => a.atMs - b.atMs)
     .map((item) => {
       const px = x(item.atMs);
-      const barPx = Math.max(leastBarPx, Math.min(width / 6, x(item.atMs + (item.tookMs ?? 0)) - px));
       const namePx = nameOf(item).length * charPx + gapPx;
       // Near the right end, the name is at the left of its mark.
       const isBefore = px + barPx + namePx > width;
