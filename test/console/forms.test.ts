@@ -490,7 +490,7 @@ describe('when the connection breaks before the answer', () => {
     );
     return all.filter(({ rerun_of: of }) => of === runId).length;
   };
-  /** The server acts on the first request, but its answer does not reach the page. */
+  /** The server actions on the first request, but its answer does not reach the page. */
   const breakFirst = async (page: Page): Promise<void> => {
     await page.route(
       '**/rerun',

@@ -1,4 +1,4 @@
-// The page of schedules: the table, the week, one schedule with its acts, and the form.
+// The page of schedules: the table, the week, one schedule with its actions, and the form.
 
 import type { Locator } from 'playwright-core';
 import { afterAll, afterEach, expect } from 'vitest';

@@ -13,7 +13,7 @@ import { PageHeader } from '../design/text/PageHeader.tsx';
 import { StatusIcon } from '../design/text/Status.tsx';
 import { Time } from '../design/text/Time.tsx';
 import { narrowPx, useWidth } from '../design/width.ts';
-import { useActs } from '../session/acts.ts';
+import { useActions } from '../session/actions.ts';
 import { useAnswer } from '../session/answers.tsx';
 import { Empty, ErrorNote, Shown } from '../widgets/Notes.tsx';
 import { countWords, harmless, runPath } from '../words.ts';
@@ -263,7 +263,7 @@ function Compact({ entry }: { readonly entry: Entry }): ReactNode {
 
 function Verify(): ReactNode {
   const [verdict, setVerdict] = useState<AnswerOf<'verifyAudit'> | null>(null);
-  const { act, isBusy, error } = useActs(() => undefined);
+  const { act, isBusy, error } = useActions(() => undefined);
   const verify = () => act(async (client) => setVerdict(await client.call('verifyAudit')));
   return (
     <>

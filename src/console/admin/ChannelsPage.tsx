@@ -8,7 +8,7 @@ import { type Column, Table } from '../design/table/Table.tsx';
 import { Chip } from '../design/text/Chip.tsx';
 import { PageHeader } from '../design/text/PageHeader.tsx';
 import { Age } from '../design/text/Time.tsx';
-import { useActs } from '../session/acts.ts';
+import { useActions } from '../session/actions.ts';
 import { useAnswer, useRefresh } from '../session/answers.tsx';
 import { useScopes } from '../session/scopes.ts';
 import { Empty, ErrorNote, Shown, WithCode } from '../widgets/Notes.tsx';
@@ -25,7 +25,7 @@ export function ChannelsPage(): ReactNode {
   const may = useScopes();
   const refresh = useRefresh();
   const channels = useAnswer(['channels'], (client, signal) => client.call('listChannels', { signal }));
-  const { act, isBusy, error } = useActs(() => refresh({ queryKey: ['channels'] }));
+  const { act, isBusy, error } = useActions(() => refresh({ queryKey: ['channels'] }));
   const [tested, setTested] = useState<Tested | null>(null);
   const mayTest = may('admin') === true;
   const columns = useMemo(() => {
@@ -89,7 +89,7 @@ function columnsOf(testOf: (name: string) => ReactNode): readonly Column<Channel
         origin === null ? <span className={styles.quiet}>not shown</span> : <code>{harmless(origin)}</code>,
     },
     { id: 'state', head: 'Last notification', cell: (channel) => <State of={channel} /> },
-    { id: 'acts', head: 'Actions', isHeadUnseen: true, width: '110px', cell: ({ name }) => testOf(name) },
+    { id: 'actions', head: 'Actions', isHeadUnseen: true, width: '110px', cell: ({ name }) => testOf(name) },
   ];
 }
 
@@ -135,7 +135,7 @@ function TestButton(o: {
   readonly test: (name: string) => void;
 }): ReactNode {
   return (
-    <span className={styles.acts}>
+    <span className={styles.actions}>
       <Button size="small" icon={Send} disabled={o.isBusy} aria-label={`Test ${o.name}`} onClick={() => o.test(o.name)}>
         Test
       </Button>

@@ -8,7 +8,7 @@ import { Button } from '../design/controls/Button.tsx';
 import { Dialog } from '../design/controls/Dialog.tsx';
 import { Chip } from '../design/text/Chip.tsx';
 import { Age } from '../design/text/Time.tsx';
-import { useActs } from '../session/acts.ts';
+import { useActions } from '../session/actions.ts';
 import { useAnswer, useRefresh } from '../session/answers.tsx';
 import { useScopes } from '../session/scopes.ts';
 import { Empty, ErrorNote, Shown } from '../widgets/Notes.tsx';
@@ -31,7 +31,7 @@ export function Deliveries(o: {
     client.call('listDeliveries', { path: { webhook_id: id }, signal }),
   );
   const [started, setStarted] = useState<string | null>(null);
-  const { act, isBusy, error } = useActs(() => refresh({ queryKey: key }));
+  const { act, isBusy, error } = useActions(() => refresh({ queryKey: key }));
   const sendAgain = (delivery: Delivery): void => {
     setStarted(null);
     void act(async (client) => {
@@ -91,7 +91,7 @@ function Row({ of, children }: { readonly of: Delivery; readonly children: React
         )}
         {repeats > 0 && <span className={styles.quiet}>came again {countOf(repeats, 'time')}</span>}
       </span>
-      <span className={styles.acts}>{children}</span>
+      <span className={styles.actions}>{children}</span>
       {args !== null && <code className={styles.wholeLine}>{harmless(JSON.stringify(args))}</code>}
       {problem !== null && <span className={`${styles.wholeLine} ${styles.error}`}>{harmless(detail ?? problem)}</span>}
     </li>

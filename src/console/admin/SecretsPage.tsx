@@ -12,7 +12,7 @@ import { Card } from '../design/text/Card.tsx';
 import { PageBody, PageHeader } from '../design/text/PageHeader.tsx';
 import { StatusIcon } from '../design/text/Status.tsx';
 import { Time } from '../design/text/Time.tsx';
-import { useActs } from '../session/acts.ts';
+import { useActions } from '../session/actions.ts';
 import { useAnswer, useRefresh } from '../session/answers.tsx';
 import { useScopes } from '../session/scopes.ts';
 import { LineInput } from '../start/FieldInput.tsx';
@@ -33,7 +33,7 @@ export function SecretsPage(): ReactNode {
   const refresh = useRefresh();
   const changed = (): void => refresh({ queryKey: ['secrets'] });
   const secrets = useAnswer(['secrets'], (client, signal) => client.call('listSecrets', { signal }));
-  const { act, isBusy, error } = useActs(changed);
+  const { act, isBusy, error } = useActions(changed);
   const [asked, setAsked] = useState<Asked | null>(null);
   const [rotated, setRotated] = useState<AnswerOf<'rotateSecrets'> | null>(null);
   const close = (): void => setAsked(null);
@@ -115,7 +115,7 @@ function SecretTable(o: { readonly rows: readonly Secret[]; readonly ask: (asked
       compact={(secret) => (
         <div className={styles.compact}>
           <span className={styles.mono}>{secret.name}</span>
-          <SecretActs secret={secret} ask={ask} />
+          <SecretActions secret={secret} ask={ask} />
           <span className={styles.wholeLine}>
             <Uses of={secret} />
           </span>
@@ -143,11 +143,11 @@ function columnsOf(ask: (asked: Asked) => void): readonly Column<Secret>[] {
     { id: 'changed', head: 'Changed', width: '120px', cell: (secret) => <Time at={secret.updated_at} /> },
     { id: 'by', head: 'By', width: '90px', leavesBelowPx: 1_180, cell: (secret) => secret.updated_by },
     {
-      id: 'acts',
+      id: 'actions',
       head: 'Actions',
       isHeadUnseen: true,
       width: '180px',
-      cell: (secret) => <SecretActs secret={secret} ask={ask} />,
+      cell: (secret) => <SecretActions secret={secret} ask={ask} />,
     },
   ];
 }
@@ -220,9 +220,9 @@ function Missing(o: { readonly of: NonNullable<Secrets['missing']>; readonly set
   );
 }
 
-function SecretActs({ secret, ask }: { readonly secret: Secret; readonly ask: (asked: Asked) => void }): ReactNode {
+function SecretActions({ secret, ask }: { readonly secret: Secret; readonly ask: (asked: Asked) => void }): ReactNode {
   return (
-    <span className={styles.acts}>
+    <span className={styles.actions}>
       <Button size="small" aria-label={`Replace… ${secret.name}`} onClick={() => ask({ what: 'replace', secret })}>
         Replace…
       </Button>
@@ -246,14 +246,14 @@ function SecretForm(o: {
 }): ReactNode {
   const [name, setName] = useState(o.name);
   const [value, setValue] = useState('');
-  const { act, isBusy, error } = useActs(o.changed);
+  const { act, isBusy, error } = useActions(o.changed);
   const save = () =>
     act(async (client) => {
       const query = o.secret ? { tenant: o.secret.tenant } : {};
       await client.call('putSecret', { path: { name }, query, body: { value } });
       o.close();
     });
-  const acts = (
+  const actions = (
     <>
       <Button onClick={o.close}>Cancel</Button>
       <Button look="primary" disabled={isBusy || name === '' || value === ''} onClick={() => void save()}>
@@ -262,7 +262,7 @@ function SecretForm(o: {
     </>
   );
   return (
-    <Dialog title={o.secret ? `Replace ${o.secret.name}` : 'Set a secret'} close={o.close} acts={acts}>
+    <Dialog title={o.secret ? `Replace ${o.secret.name}` : 'Set a secret'} close={o.close} actions={actions}>
       <div className={styles.form}>
         {!o.secret && (
           <Field label="Name" isRequired hint="If there is such a secret, its value is replaced">

@@ -13,13 +13,13 @@ export function ShownOnce(o: {
   readonly close: () => void;
   readonly children?: ReactNode;
 }): ReactNode {
-  const acts = (
+  const actions = (
     <Button look="primary" onClick={o.close}>
       I have copied it
     </Button>
   );
   return (
-    <Dialog title={o.title} close={o.close} acts={acts}>
+    <Dialog title={o.title} close={o.close} actions={actions}>
       <div className={styles.form}>
         <p>Copy the {o.what} now: it cannot be shown again.</p>
         <p className={styles.shown}>

@@ -9,7 +9,7 @@ import { Button } from '../design/controls/Button.tsx';
 import { type Column, Table } from '../design/table/Table.tsx';
 import { PageHeader } from '../design/text/PageHeader.tsx';
 import { StatusText } from '../design/text/Status.tsx';
-import { useActs } from '../session/acts.ts';
+import { useActions } from '../session/actions.ts';
 import { type Answer, useAnswer, useRefresh } from '../session/answers.tsx';
 import { useScopes } from '../session/scopes.ts';
 import { ErrorNote, Shown } from '../widgets/Notes.tsx';
@@ -32,7 +32,7 @@ export function useSources(): Answer<AnswerOf<'listSources'>> {
 export function SourcesPage(): ReactNode {
   const may = useScopes();
   const refresh = useRefresh();
-  const { act, isBusy, error } = useActs(() => {
+  const { act, isBusy, error } = useActions(() => {
     refresh({ queryKey: ['sources'] });
     refresh({ queryKey: ['jobs'] });
   });
@@ -117,7 +117,7 @@ function columnsOf(
     ...(o.maySync
       ? [
           {
-            id: 'acts',
+            id: 'actions',
             head: 'Actions',
             isHeadUnseen: true,
             width: '140px',

@@ -8,7 +8,7 @@ import { Button } from '../design/controls/Button.tsx';
 import { Confirm } from '../design/controls/Dialog.tsx';
 import { Card } from '../design/text/Card.tsx';
 import { PageBody, PageHeader } from '../design/text/PageHeader.tsx';
-import { useActs } from '../session/acts.ts';
+import { useActions } from '../session/actions.ts';
 import { useAnswer, useRefresh } from '../session/answers.tsx';
 import { useHealth } from '../session/health.ts';
 import { useScopes } from '../session/scopes.ts';
@@ -104,7 +104,7 @@ function nameOf(kind: string): string {
 
 function Collect(): ReactNode {
   const refresh = useRefresh();
-  const { act, isBusy, error } = useActs(() => refresh({ queryKey: ['storage'] }));
+  const { act, isBusy, error } = useActions(() => refresh({ queryKey: ['storage'] }));
   const [found, setFound] = useState<{ readonly answer: AnswerOf<'collectGarbage'>; readonly isDone: boolean }>();
   const [isAsking, setAsking] = useState(false);
   const collect = (isDryRun: boolean) =>

@@ -12,7 +12,7 @@ import { Select } from '../design/controls/Select.tsx';
 import { type Column, Table } from '../design/table/Table.tsx';
 import { PageHeader } from '../design/text/PageHeader.tsx';
 import { Time } from '../design/text/Time.tsx';
-import { useActs } from '../session/acts.ts';
+import { useActions } from '../session/actions.ts';
 import { useAnswer, useRefresh } from '../session/answers.tsx';
 import { Empty, ErrorNote, Shown } from '../widgets/Notes.tsx';
 import styles from './Admin.module.css';
@@ -23,7 +23,7 @@ type Token = AnswerOf<'listTokens'>['tokens'][number];
 export function TokensPage(): ReactNode {
   const refresh = useRefresh();
   const tokens = useAnswer(['tokens'], (client, signal) => client.call('listTokens', { signal }));
-  const { act, isBusy, error } = useActs(() => refresh({ queryKey: ['tokens'] }));
+  const { act, isBusy, error } = useActions(() => refresh({ queryKey: ['tokens'] }));
   const [isMaking, setMaking] = useState(false);
   const [revoked, setRevoked] = useState<Token | null>(null);
   const columns = useMemo(() => columnsOf(setRevoked), []);
@@ -104,7 +104,7 @@ function columnsOf(ask: (token: Token) => void): readonly Column<Token>[] {
       cell: (token) => (token.expires_at === null ? 'never' : <Time at={token.expires_at} />),
     },
     {
-      id: 'acts',
+      id: 'actions',
       head: 'Actions',
       isHeadUnseen: true,
       width: '110px',
@@ -150,7 +150,7 @@ function TokenForm(o: { readonly close: () => void; readonly made: () => void })
   const [asksAlways, setAsksAlways] = useState(false);
   const [lifetime, setLifetime] = useState<(typeof lifetimes)[number]['value']>('90d');
   const [made, setMade] = useState<AnswerOf<'createToken'> | null>(null);
-  const { act, isBusy, error } = useActs(o.made);
+  const { act, isBusy, error } = useActions(o.made);
   if (made) return <ShownOnce title={`The token ${made.name}`} what="token" text={made.token} close={o.close} />;
   const create = () =>
     act(async (client) => {
@@ -165,7 +165,7 @@ function TokenForm(o: { readonly close: () => void; readonly made: () => void })
       };
       setMade(await client.call('createToken', { body }));
     });
-  const acts = (
+  const actions = (
     <>
       <Button onClick={o.close}>Cancel</Button>
       <Button look="primary" disabled={isBusy || name === '' || chosen.size === 0} onClick={() => void create()}>
@@ -174,7 +174,7 @@ function TokenForm(o: { readonly close: () => void; readonly made: () => void })
     </>
   );
   return (
-    <Dialog title="New token" close={o.close} size="wide" acts={acts}>
+    <Dialog title="New token" close={o.close} size="wide" actions={actions}>
       <div className={styles.form}>
         <Field label="Name" isRequired hint="Letters, digits, dots, dashes; no other active token may have it">
           {(attributes) => <Input {...attributes} value={name} onChange={(event) => setName(event.target.value)} />}

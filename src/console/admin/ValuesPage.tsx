@@ -12,7 +12,7 @@ import { Select } from '../design/controls/Select.tsx';
 import { type Column, Table } from '../design/table/Table.tsx';
 import { PageHeader } from '../design/text/PageHeader.tsx';
 import { Time } from '../design/text/Time.tsx';
-import { useActs } from '../session/acts.ts';
+import { useActions } from '../session/actions.ts';
 import { useAnswer, useRefresh } from '../session/answers.tsx';
 import { useScopes } from '../session/scopes.ts';
 import { Empty, ErrorNote, Shown } from '../widgets/Notes.tsx';
@@ -84,7 +84,7 @@ function Keys({ namespace, mayWrite }: { readonly namespace: string; readonly ma
   const refresh = useRefresh();
   const path = { namespace };
   const keys = useAnswer(['kv', namespace], (client, signal) => client.call('listKvKeys', { path, signal }));
-  const { act, error } = useActs(() => refresh({ queryKey: ['kv'] }));
+  const { act, error } = useActions(() => refresh({ queryKey: ['kv'] }));
   const [deleted, setDeleted] = useState<Key | null>(null);
   const [opened, setOpened] = useState<Key | null>(null);
   const columns = useMemo(() => columnsOf(setOpened, mayWrite ? setDeleted : null), [mayWrite]);
@@ -163,7 +163,7 @@ function columnsOf(open: (key: Key) => void, ask: ((key: Key) => void) | null): 
     ...(ask
       ? [
           {
-            id: 'acts',
+            id: 'actions',
             head: 'Actions',
             isHeadUnseen: true,
             width: '100px',
@@ -206,13 +206,13 @@ function ValueForm(o: {
   const [namespace, setNamespace] = useState(o.namespace);
   const [key, setKey] = useState('');
   const [value, setValue] = useState('');
-  const { act, isBusy, error } = useActs(o.changed);
+  const { act, isBusy, error } = useActions(o.changed);
   const save = () =>
     act(async (client) => {
       await client.call('putKvKey', { path: { namespace, key }, body: { value: toBase64(value) } });
       o.close();
     });
-  const acts = (
+  const actions = (
     <>
       <Button onClick={o.close}>Cancel</Button>
       <Button look="primary" disabled={isBusy || namespace === '' || key === ''} onClick={() => void save()}>
@@ -221,7 +221,7 @@ function ValueForm(o: {
     </>
   );
   return (
-    <Dialog title="Set a value" close={o.close} acts={acts}>
+    <Dialog title="Set a value" close={o.close} actions={actions}>
       <div className={styles.form}>
         <Field label="Namespace" isRequired hint="The id of a job, or a name of that form">
           {(attributes) => (

@@ -9,7 +9,7 @@ import { Field, Input } from '../design/controls/Input.tsx';
 import { Select } from '../design/controls/Select.tsx';
 import { useChosenJob } from '../jobs/catalogue.ts';
 import { JobField } from '../jobs/JobField.tsx';
-import { useActs } from '../session/acts.ts';
+import { useActions } from '../session/actions.ts';
 import { ErrorNote } from '../widgets/Notes.tsx';
 import { harmless } from '../words.ts';
 import styles from './Admin.module.css';
@@ -36,11 +36,11 @@ const noTerms: Terms = { jobId: '', name: '', scheme: 'token', secret: '', condi
 export function WebhookForm(o: { readonly close: () => void; readonly changed: () => void }): ReactNode {
   const [terms, setTerms] = useState(noTerms);
   const [made, setMade] = useState<Made | null>(null);
-  const { act, isBusy, error } = useActs(o.changed);
+  const { act, isBusy, error } = useActions(o.changed);
   if (made) return <MadeWebhook made={made} close={o.close} />;
   const create = () => act(async (client) => setMade(await client.call('createWebhook', { body: bodyOf(terms) })));
   const isComplete = terms.jobId !== '' && (terms.scheme === 'token' || terms.secret !== '');
-  const acts = (
+  const actions = (
     <>
       <Button onClick={o.close}>Cancel</Button>
       <Button look="primary" disabled={isBusy || !isComplete} onClick={() => void create()}>
@@ -49,7 +49,7 @@ export function WebhookForm(o: { readonly close: () => void; readonly changed: (
     </>
   );
   return (
-    <Dialog title="New webhook" close={o.close} size="wide" acts={acts}>
+    <Dialog title="New webhook" close={o.close} size="wide" actions={actions}>
       <div className={styles.form}>
         <TermFields terms={terms} change={(changes) => setTerms((now) => ({ ...now, ...changes }))} />
         {error !== null && <ErrorNote text={error} />}

@@ -10,7 +10,7 @@ import { type Column, Table } from '../design/table/Table.tsx';
 import { Chip } from '../design/text/Chip.tsx';
 import { PageHeader } from '../design/text/PageHeader.tsx';
 import { Age } from '../design/text/Time.tsx';
-import { useActs } from '../session/acts.ts';
+import { useActions } from '../session/actions.ts';
 import { useAnswer, useRefresh } from '../session/answers.tsx';
 import { useScopes } from '../session/scopes.ts';
 import { Empty, ErrorNote, Shown } from '../widgets/Notes.tsx';
@@ -31,7 +31,7 @@ export function WebhooksPage(): ReactNode {
   const refresh = useRefresh();
   const changed = (): void => refresh({ queryKey: ['webhooks'] });
   const webhooks = useAnswer(['webhooks'], (client, signal) => client.call('listWebhooks', { signal }));
-  const { act, error } = useActs(changed);
+  const { act, error } = useActions(changed);
   const [asked, setAsked] = useState<Asked | null>(null);
   const close = (): void => setAsked(null);
   const mayWrite = may('schedules:write') === true;
@@ -64,7 +64,7 @@ export function WebhooksPage(): ReactNode {
               compact={(webhook) => (
                 <div className={styles.compact}>
                   <JobLine id={webhook.job_id} />
-                  <WebhookActs webhook={webhook} ask={setAsked} mayWrite={mayWrite} mayRead={mayRead} />
+                  <WebhookActions webhook={webhook} ask={setAsked} mayWrite={mayWrite} mayRead={mayRead} />
                   <span className={`${styles.wholeLine} ${styles.inLine}`}>
                     <span className={styles.cut}>{webhook.name}</span>
                     {webhook.scheme === 'token' && <Unsigned />}
@@ -130,11 +130,11 @@ function columnsOf(rights: Rights): readonly Column<Webhook>[] {
       ),
     },
     {
-      id: 'acts',
+      id: 'actions',
       head: 'Actions',
       isHeadUnseen: true,
       width: '190px',
-      cell: (webhook) => <WebhookActs webhook={webhook} {...rights} />,
+      cell: (webhook) => <WebhookActions webhook={webhook} {...rights} />,
     },
   ];
 }
@@ -185,10 +185,10 @@ function Why({ of }: { readonly of: Webhook }): ReactNode {
   );
 }
 
-function WebhookActs({ webhook, ask, mayWrite, mayRead }: Rights & { readonly webhook: Webhook }): ReactNode {
+function WebhookActions({ webhook, ask, mayWrite, mayRead }: Rights & { readonly webhook: Webhook }): ReactNode {
   const name = `${webhook.job_id}/${webhook.name}`;
   return (
-    <span className={styles.acts}>
+    <span className={styles.actions}>
       {mayRead && (
         <Button size="small" aria-label={`Deliveries of ${name}`} onClick={() => ask({ what: 'deliveries', webhook })}>
           Deliveries

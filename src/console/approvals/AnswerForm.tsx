@@ -39,7 +39,7 @@ export function AnswerForm({ asked }: { readonly asked: Approval }): ReactNode {
         )}
       </Field>
       {error !== null && <ErrorNote text={error} />}
-      <div className={styles.acts}>
+      <div className={styles.actions}>
         <Button look="primary" icon={Check} disabled={isBusy} data-key="a" onClick={() => decide('approve')}>
           Approve <Key>A</Key>
         </Button>

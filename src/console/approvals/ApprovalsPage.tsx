@@ -169,7 +169,7 @@ function Row({
           {isOpen ? `asked by ${askerWords(one)}${one.may_answer ? '' : whoWords(one)}` : answerWords(one)}
         </span>
       </Link>
-      {isNarrow && isOpen && one.may_answer && <RowActs one={one} href={href} />}
+      {isNarrow && isOpen && one.may_answer && <RowActions one={one} href={href} />}
     </li>
   );
 }
@@ -178,11 +178,11 @@ function Row({
  * The buttons of a row on phones, where the list has no panel beside it. To deny, the page of the approval opens,
  * because only that has room for the reason.
  */
-function RowActs({ one, href }: { readonly one: Approval; readonly href: string }): ReactNode {
+function RowActions({ one, href }: { readonly one: Approval; readonly href: string }): ReactNode {
   const { answer, isBusy, error } = useAnswering();
   const [, navigate] = useLocation();
   return (
-    <div className={styles.acts}>
+    <div className={styles.actions}>
       <Button disabled={isBusy} aria-label={`Approve ${one.job_id}`} onClick={() => answer(one, 'approve')}>
         Approve
       </Button>

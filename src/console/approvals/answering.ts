@@ -1,7 +1,7 @@
 // Answers an approval, and refreshes the parts of the page that show it.
 
 import { ApiProblem } from '../../client/api-problem.ts';
-import { useActs } from '../session/acts.ts';
+import { useActions } from '../session/actions.ts';
 import { useRefresh } from '../session/answers.tsx';
 import type { Approval } from './waiting-approvals.ts';
 
@@ -16,7 +16,7 @@ export type Answering = {
 
 export function useAnswering(): Answering {
   const refresh = useRefresh();
-  const { act, isBusy, error } = useActs(() => {
+  const { act, isBusy, error } = useActions(() => {
     refresh({ queryKey: ['approvals'] });
     refresh({ queryKey: ['run'] });
   });

@@ -8,7 +8,7 @@ import { Dialog } from '../design/controls/Dialog.tsx';
 import { Field, Input } from '../design/controls/Input.tsx';
 import { type Schedule, sentenceWords } from '../schedules/schedule-data.ts';
 import { firstYear, instantIn, knownZone, lastYear } from '../schedules/zone-time.ts';
-import { useActs } from '../session/acts.ts';
+import { useActions } from '../session/actions.ts';
 import { useRefresh } from '../session/answers.tsx';
 import { ErrorNote, Scrolls, WithCode } from '../widgets/Notes.tsx';
 import { countOf, countWords, harmless } from '../words.ts';
@@ -25,7 +25,7 @@ export function BackfillForm(o: { readonly schedule: Schedule; readonly close: (
   const [atOnce, setAtOnce] = useState('1');
   const [isTried, setTried] = useState(false);
   const refresh = useRefresh();
-  const { act, isBusy, error } = useActs(() => {
+  const { act, isBusy, error } = useActions(() => {
     for (const key of ['backfills', 'schedules', 'fires']) refresh({ queryKey: [key] });
   });
   const span = spanOf(zone, from, until);
@@ -41,7 +41,7 @@ export function BackfillForm(o: { readonly schedule: Schedule; readonly close: (
       o.close();
     });
   };
-  const acts = (
+  const actions = (
     <>
       <Button onClick={o.close}>Cancel</Button>
       <Button look="primary" disabled={isBusy || (span !== null && count === 0)} onClick={start}>
@@ -50,7 +50,7 @@ export function BackfillForm(o: { readonly schedule: Schedule; readonly close: (
     </>
   );
   return (
-    <Dialog title={`Backfill ${harmless(schedule.job_id)}`} close={o.close} size="wide" acts={acts}>
+    <Dialog title={`Backfill ${harmless(schedule.job_id)}`} close={o.close} size="wide" actions={actions}>
       <div className={styles.form}>
         <p className={styles.what}>
           Starts the runs that “{sentenceWords(schedule)}” would have started, oldest first. Times that have a run are

@@ -11,7 +11,7 @@ import { StatusIcon } from '../design/text/Status.tsx';
 import { Time } from '../design/text/Time.tsx';
 import type { Schedule } from '../schedules/schedule-data.ts';
 import { knownZone } from '../schedules/zone-time.ts';
-import { useActs } from '../session/acts.ts';
+import { useActions } from '../session/actions.ts';
 import { useRefresh } from '../session/answers.tsx';
 import { useNow } from '../session/clock.ts';
 import { useScopes } from '../session/scopes.ts';
@@ -48,7 +48,7 @@ export function OpenBackfills(o: {
               </button>
               <Span of={one} zone={zone} />
               <Progress of={one} />
-              <Acts of={one} />
+              <Actions of={one} />
             </li>
           ))}
         </ul>
@@ -78,7 +78,7 @@ export function ScheduleBackfills({ schedule }: { readonly schedule: Schedule })
             <p className={styles.quiet}>
               by {harmless(one.created_by)}, <Time at={one.created_at} hasDay />
             </p>
-            <Acts of={one} />
+            <Actions of={one} />
           </li>
         ))}
       </ul>
@@ -130,15 +130,15 @@ function progressWords({ status, paused, started, failed_runs: failed }: Backfil
 }
 
 /** The button that cancels a backfill that is under way. */
-function Acts({ of }: { readonly of: Backfill }): ReactNode {
+function Actions({ of }: { readonly of: Backfill }): ReactNode {
   const may = useScopes();
   const refresh = useRefresh();
-  const { act, isBusy, error } = useActs(() => refresh({ queryKey: ['backfills'] }));
+  const { act, isBusy, error } = useActions(() => refresh({ queryKey: ['backfills'] }));
   const [isAsking, setAsking] = useState(false);
   if (!isOpen(of) || may('schedules:write') !== true) return null;
   const path = { backfill_id: of.id };
   return (
-    <div className={styles.acts}>
+    <div className={styles.actions}>
       <Button
         size="small"
         look="danger"

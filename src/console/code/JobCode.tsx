@@ -175,7 +175,7 @@ function FileHead({ file }: { readonly file: File }): ReactNode {
       <span className={styles.quiet}>{file.size_bytes === 0 ? 'empty' : sizeWords(file.size_bytes)}</span>
       {file.executable && <Chip>executable</Chip>}
       {text !== null && (
-        <span className={styles.acts}>
+        <span className={styles.actions}>
           <CopyButton label="Copy the file" text={text} />
           <IconButton
             size="small"

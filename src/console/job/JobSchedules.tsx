@@ -10,8 +10,8 @@ import { Card } from '../design/text/Card.tsx';
 import { Chip } from '../design/text/Chip.tsx';
 import { Last, RowMenu } from '../schedules/ScheduleCells.tsx';
 import { ScheduleForm } from '../schedules/ScheduleForm.tsx';
-import { ActNotes } from '../schedules/SchedulePanel.tsx';
-import { type ScheduleAct, useScheduleActs } from '../schedules/schedule-acts.ts';
+import { ActionNotes } from '../schedules/SchedulePanel.tsx';
+import { type ScheduleAct, useScheduleActions } from '../schedules/schedule-actions.ts';
 import { nextTimes, type Schedule } from '../schedules/schedule-data.ts';
 import { ZoneTime } from '../schedules/ZoneTime.tsx';
 import { type Answer, useAnswer } from '../session/answers.tsx';
@@ -44,7 +44,7 @@ export function JobSchedules({
 }): ReactNode {
   const schedules = useSchedules(jobId);
   const [, navigate] = useLocation();
-  const acts = useScheduleActs((form, id) => navigate(`/schedules?${form}=${encodeURIComponent(id)}`));
+  const actions = useScheduleActions((form, id) => navigate(`/schedules?${form}=${encodeURIComponent(id)}`));
   const mayAdd = useScopes()('schedules:write') === true && job !== null;
   const [isAdding, setAdding] = useState(false);
   const end = (
@@ -76,15 +76,15 @@ export function JobSchedules({
           ) : (
             <ul>
               {rows.map((schedule) => (
-                <Row key={schedule.id} schedule={schedule} acts={acts.actsOf(schedule)} />
+                <Row key={schedule.id} schedule={schedule} actions={actions.actsOf(schedule)} />
               ))}
             </ul>
           )
         }
       </Shown>
-      {(acts.startedId !== null || acts.error !== null) && (
+      {(actions.startedId !== null || actions.error !== null) && (
         <div className={styles.note}>
-          <ActNotes acts={acts} />
+          <ActionNotes actions={actions} />
         </div>
       )}
       {isAdding && <ScheduleForm schedule={null} jobId={jobId} close={() => setAdding(false)} />}
@@ -92,7 +92,13 @@ export function JobSchedules({
   );
 }
 
-function Row({ schedule, acts }: { readonly schedule: Schedule; readonly acts: readonly ScheduleAct[] }): ReactNode {
+function Row({
+  schedule,
+  actions,
+}: {
+  readonly schedule: Schedule;
+  readonly actions: readonly ScheduleAct[];
+}): ReactNode {
   const { id, name, cron, at, sentence, timezone, args, enabled, held, paused, done, source } = schedule;
   const next = nextTimes([schedule]);
   const given = Object.entries(args).map(([key, value]) => `${key}=${showValue(value)}`);
@@ -123,7 +129,7 @@ function Row({ schedule, acts }: { readonly schedule: Schedule; readonly acts: r
       </div>
       <span className={styles.quiet}>{source === 'job' ? 'in its config.yaml' : 'made by the API'}</span>
       <span className={styles.menu}>
-        <RowMenu schedule={schedule} acts={acts} />
+        <RowMenu schedule={schedule} actions={actions} />
       </span>
     </li>
   );

@@ -67,7 +67,7 @@ export function LogToolbar(o: ToolbarProps): ReactNode {
       </span>
       <Search {...o} />
       <Turn {...o} />
-      <span className={styles.acts}>
+      <span className={styles.actions}>
         <span className={styles.times}>
           <IconButton icon={Clock} label="Times" aria-pressed={look.hasTime} onClick={change.time} />
         </span>

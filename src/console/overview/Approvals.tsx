@@ -76,7 +76,7 @@ function Asked({
           </Link>
           <span className={styles.quiet}>{spanWords(sinceMs)}</span>
           {may && (
-            <span className={styles.acts}>
+            <span className={styles.actions}>
               {/* Denying needs a reason, for which only the page of approvals has room. */}
               <ButtonLink look="quiet" size="small" href={href}>
                 Deny…<span className="unseen"> {jobId}</span>

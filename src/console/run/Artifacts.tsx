@@ -139,7 +139,7 @@ function ArtifactRow(o: {
           )}
         </span>
       </span>
-      <span className={styles.acts}>
+      <span className={styles.actions}>
         {isShowable && (
           <IconButton size="small" icon={Eye} label={`Preview ${place}`} aria-expanded={o.isOpen} onClick={o.toggle} />
         )}

@@ -14,7 +14,7 @@ import { RunOutput } from '../log/RunOutput.tsx';
 import { useRunAnswer } from '../log/run-answer.ts';
 import { useRunPlace } from '../log/run-place.ts';
 import { ShownRun, toRuns } from '../log/ShownRun.tsx';
-import { useActs } from '../session/acts.ts';
+import { useActions } from '../session/actions.ts';
 import { useRefresh } from '../session/answers.tsx';
 import { useNow } from '../session/clock.ts';
 import { useRunEvents } from '../session/streams.ts';
@@ -24,7 +24,7 @@ import { ApprovalCard } from './ApprovalCard.tsx';
 import { CancelProgress } from './CancelProgress.tsx';
 import { useCancels } from './cancels.ts';
 import { useLastSuccess } from './last-success.ts';
-import { RunActs } from './RunActs.tsx';
+import { RunActions } from './RunActions.tsx';
 import styles from './RunPage.module.css';
 import { AgainstLastSuccess, Granted, LeftBehind } from './RunSide.tsx';
 import { RunSummary } from './RunSummary.tsx';
@@ -50,8 +50,8 @@ function RunBody({ run, attempts }: { readonly run: Run; readonly attempts: read
   const refresh = useRefresh();
   const refreshRun = (): void => refresh({ queryKey: ['run', run.run_id] });
   const cancels = useCancels(run, refreshRun);
-  const acts = useActs(refreshRun);
-  const error = acts.error ?? cancels.error;
+  const actions = useActions(refreshRun);
+  const error = actions.error ?? cancels.error;
   const at = useRunPlace(run);
   const nowMs = useNow(1_000, !isFinished(run.status));
   const times = useMemo(() => timesOf(run, attempts, nowMs), [run, attempts, nowMs]);
@@ -59,13 +59,13 @@ function RunBody({ run, attempts }: { readonly run: Run; readonly attempts: read
   const minuteMs = useNow(60_000);
   useTitle(`${statusLooks[run.status].glyph} ${run.job_id}, ${dayAndTime(run.created_at, minuteMs)}`);
   const isNarrow = useWidth() < narrowPx;
-  const buttons = <RunActs run={run} lastSuccess={lastSuccess} acts={acts} cancels={cancels} />;
+  const buttons = <RunActions run={run} lastSuccess={lastSuccess} actions={actions} cancels={cancels} />;
   const asking = run.steps.filter(({ status, kind }) => status === 'waiting_approval' && kind === 'approval');
   return (
     <div className={styles.page}>
       <RunHeader run={run}>{!isNarrow && buttons}</RunHeader>
       <RunSummary run={run} lastSuccess={lastSuccess} shownStep={at.place.step} times={times} nowMs={nowMs} />
-      {isNarrow && <div className={styles.acts}>{buttons}</div>}
+      {isNarrow && <div className={styles.actions}>{buttons}</div>}
       <PageBody>
         {error !== null && <ErrorNote text={error} />}
         {asking.map((step) => (

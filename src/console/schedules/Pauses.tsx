@@ -5,7 +5,7 @@ import { type ComponentProps, type ReactNode, useEffect, useRef, useState } from
 import type { AnswerOf } from '../../contract/operations.ts';
 import { Button } from '../design/controls/Button.tsx';
 import { Confirm } from '../design/controls/Dialog.tsx';
-import { useActs } from '../session/acts.ts';
+import { useActions } from '../session/actions.ts';
 import { useRefresh } from '../session/answers.tsx';
 import { ErrorNote } from '../widgets/Notes.tsx';
 import { countOf } from '../words.ts';
@@ -18,7 +18,7 @@ type List = AnswerOf<'listSchedules'>;
 
 export function usePausing() {
   const refresh = useRefresh();
-  const { act, error } = useActs(() => {
+  const { act, error } = useActions(() => {
     for (const key of ['schedules', 'fires', 'backfills', 'health']) refresh({ queryKey: [key] });
   });
   /** A button disappears when it is pressed, so the button that replaces it takes the focus. */
@@ -42,15 +42,15 @@ type Pausing = ReturnType<typeof usePausing>;
 /** A button to pause all schedules, for callers who may do so and unless they are already paused. */
 export function PauseAll(o: {
   readonly of: List;
-  readonly acts: Pausing;
+  readonly actions: Pausing;
   readonly size: 'small' | 'normal';
 }): ReactNode {
-  const { of, acts } = o;
+  const { of, actions } = o;
   const [isAsking, setAsking] = useState(false);
   if (!of.may_pause || of.total === 0 || of.pauses.some(({ tenant }) => tenant === '*')) return null;
   return (
     <>
-      <ActButton acts={acts} size={o.size} icon={Pause} onClick={() => setAsking(true)}>
+      <ActButton actions={actions} size={o.size} icon={Pause} onClick={() => setAsking(true)}>
         Pause all
       </ActButton>
       {isAsking && (
@@ -59,7 +59,7 @@ export function PauseAll(o: {
           text={`${schedulesWords(of.total)} resumed. Times that pass meanwhile are not caught up. Runs that have started continue, and triggers and webhooks still start runs.`}
           yes="Pause all schedules"
           no="Keep them on"
-          confirm={acts.pause}
+          confirm={actions.pause}
           close={() => setAsking(false)}
         />
       )}
@@ -74,27 +74,31 @@ function schedulesWords(total: number): string {
 }
 
 /** The pauses in force, above the page. */
-export function Pauses({ of, acts }: { readonly of: List; readonly acts: Pausing }): ReactNode {
+export function Pauses({ of, actions }: { readonly of: List; readonly actions: Pausing }): ReactNode {
   return (
     <>
       {of.pauses.length > 0 && (
         <section aria-label="Paused schedules" className={styles.pauses}>
           {of.pauses.map((one) => (
-            <InForce key={`${one.tenant} ${one.by_operator}`} pause={one} of={of} acts={acts} />
+            <InForce key={`${one.tenant} ${one.by_operator}`} pause={one} of={of} actions={actions} />
           ))}
         </section>
       )}
-      {acts.error !== null && (
+      {actions.error !== null && (
         <div className={styles.error}>
-          <ErrorNote text={acts.error} />
+          <ErrorNote text={actions.error} />
         </div>
       )}
     </>
   );
 }
 
-function InForce(o: { readonly pause: List['pauses'][number]; readonly of: List; readonly acts: Pausing }): ReactNode {
-  const { pause, acts } = o;
+function InForce(o: {
+  readonly pause: List['pauses'][number];
+  readonly of: List;
+  readonly actions: Pausing;
+}): ReactNode {
+  const { pause, actions } = o;
   const [isAsking, setAsking] = useState(false);
   const held = o.of.schedules.filter((one) => one.held && (pause.tenant === '*' || one.tenant === pause.tenant)).length;
   return (
@@ -105,7 +109,7 @@ function InForce(o: { readonly pause: List['pauses'][number]; readonly of: List;
         {pause.by_operator && ' To resume them, remove the key and restart the server.'}
       </p>
       {pause.may_resume && (
-        <ActButton acts={acts} size="small" icon={Play} onClick={() => setAsking(true)}>
+        <ActButton actions={actions} size="small" icon={Play} onClick={() => setAsking(true)}>
           Resume all
         </ActButton>
       )}
@@ -116,7 +120,7 @@ function InForce(o: { readonly pause: List['pauses'][number]; readonly of: List;
           yes="Resume them"
           no="Keep them paused"
           look="primary"
-          confirm={() => acts.resume(pause.tenant)}
+          confirm={() => actions.resume(pause.tenant)}
           close={() => setAsking(false)}
         />
       )}
@@ -130,9 +134,9 @@ function heldWords(count: number): string {
 }
 
 /** A button that takes the focus when it appears in place of the one that was pressed. */
-function ActButton({ acts, ...rest }: { readonly acts: Pausing } & ComponentProps<typeof Button>): ReactNode {
+function ActButton({ actions, ...rest }: { readonly actions: Pausing } & ComponentProps<typeof Button>): ReactNode {
   const button = useRef<HTMLButtonElement>(null);
-  const { takesFocus } = acts;
+  const { takesFocus } = actions;
   useEffect(() => {
     if (takesFocus.current && document.activeElement === document.body) button.current?.focus();
     takesFocus.current = false;

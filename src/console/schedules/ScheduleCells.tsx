@@ -9,19 +9,19 @@ import { Menu } from '../design/controls/Menu.tsx';
 import { StatusIcon, StatusText } from '../design/text/Status.tsx';
 import { runPath } from '../words.ts';
 import styles from './ScheduleCells.module.css';
-import type { ScheduleAct } from './schedule-acts.ts';
+import type { ScheduleAct } from './schedule-actions.ts';
 import type { Schedule } from './schedule-data.ts';
 import { ZoneTime } from './ZoneTime.tsx';
 
-export function RowMenu(o: { readonly schedule: Schedule; readonly acts: readonly ScheduleAct[] }): ReactNode {
-  if (o.acts.length === 0) return null;
+export function RowMenu(o: { readonly schedule: Schedule; readonly actions: readonly ScheduleAct[] }): ReactNode {
+  if (o.actions.length === 0) return null;
   const { job_id: jobId, name } = o.schedule;
   return (
     <Menu
       trigger={
         <IconButton size="small" icon={Ellipsis} label={`Actions of ${jobId}${name === null ? '' : ` ${name}`}`} />
       }
-      entries={o.acts}
+      entries={o.actions}
     />
   );
 }

@@ -11,7 +11,7 @@ import { Field, Input, TextArea } from '../design/controls/Input.tsx';
 import { Combobox, Select } from '../design/controls/Select.tsx';
 import { useChosenJob } from '../jobs/catalogue.ts';
 import { JobField } from '../jobs/JobField.tsx';
-import { useActs } from '../session/acts.ts';
+import { useActions } from '../session/actions.ts';
 import { useRefresh } from '../session/answers.tsx';
 import { ArgumentsForm } from '../start/ArgumentsForm.tsx';
 import { besideFields } from '../start/form-texts.ts';
@@ -79,7 +79,7 @@ function FormDialog(o: {
   readonly children: ReactNode;
 }): ReactNode {
   const { label, isDisabled, act } = o.save;
-  const acts = (
+  const actions = (
     <>
       <Button onClick={() => o.close()}>Cancel</Button>
       <Button look="primary" disabled={isDisabled} onClick={act}>
@@ -88,7 +88,7 @@ function FormDialog(o: {
     </>
   );
   return (
-    <Dialog title={o.title} close={() => o.close()} size="wide" acts={acts}>
+    <Dialog title={o.title} close={() => o.close()} size="wide" actions={actions}>
       <div className={styles.form}>
         {o.chooseJob}
         {o.children}
@@ -111,7 +111,7 @@ function OfJob(o: {
 }): ReactNode {
   const { schedule, job, terms, change } = o;
   const refresh = useRefresh();
-  const { act, isBusy, error } = useActs(() => {
+  const { act, isBusy, error } = useActions(() => {
     refresh({ queryKey: ['schedules'] });
     refresh({ queryKey: ['fires'] });
   });

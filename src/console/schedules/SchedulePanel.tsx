@@ -16,7 +16,7 @@ import { ErrorNote, Shown } from '../widgets/Notes.tsx';
 import { harmless, isOwnZone, jobPath, runPath } from '../words.ts';
 import { HeartbeatFacts } from './Heartbeat.tsx';
 import styles from './SchedulePanel.module.css';
-import { type OpenForm, type ScheduleActs, useScheduleActs } from './schedule-acts.ts';
+import { type OpenForm, type ScheduleActions, useScheduleActions } from './schedule-actions.ts';
 import { argumentWords, isOn, type Schedule, sentenceWords } from './schedule-data.ts';
 import { ZoneTime } from './ZoneTime.tsx';
 
@@ -51,7 +51,7 @@ export function SchedulePanel(o: {
             {whyOff(schedule)}
           </p>
         )}
-        <PanelActs {...o} />
+        <PanelActions {...o} />
       </header>
       {schedule.last_error && (
         <div className={styles.wrong} role="note">
@@ -83,7 +83,7 @@ function whyOff({ enabled, paused, denied }: Schedule): string {
     : 'Held: this schedule starts nothing until it is released.';
 }
 
-function PanelActs({
+function PanelActions({
   schedule,
   open,
   close,
@@ -94,19 +94,19 @@ function PanelActs({
 }): ReactNode {
   const mayWrite = useScopes()('schedules:write');
   const [isAsking, setAsking] = useState(false);
-  const acts = useScheduleActs(open);
+  const actions = useScheduleActions(open);
   const path = { schedule_id: schedule.id };
-  const remove = () => acts.act((client) => client.request('deleteSchedule', { path })).then(close);
+  const remove = () => actions.act((client) => client.request('deleteSchedule', { path })).then(close);
   return (
     <>
-      <div className={styles.acts}>
-        {acts.actsOf(schedule).map(({ label, icon, isDisabled, act }) => (
+      <div className={styles.actions}>
+        {actions.actsOf(schedule).map(({ label, icon, isDisabled, act }) => (
           <Button key={label} icon={icon} disabled={isDisabled} onClick={act}>
             {label}
           </Button>
         ))}
         {mayWrite && schedule.source === 'api' && (
-          <Button icon={Trash2} look="danger" disabled={acts.isBusy} onClick={() => setAsking(true)}>
+          <Button icon={Trash2} look="danger" disabled={actions.isBusy} onClick={() => setAsking(true)}>
             Delete…
           </Button>
         )}
@@ -114,7 +114,7 @@ function PanelActs({
       {mayWrite === false && (
         <p className={styles.hint}>Callers with the scope schedules:write may hold and change it.</p>
       )}
-      <ActNotes acts={acts} />
+      <ActionNotes actions={actions} />
       {isAsking && (
         <Confirm
           title="Delete this schedule?"
@@ -130,17 +130,17 @@ function PanelActs({
 }
 
 /** Shows the result of the last action. */
-export function ActNotes({ acts }: { readonly acts: ScheduleActs }): ReactNode {
+export function ActionNotes({ actions }: { readonly actions: ScheduleActions }): ReactNode {
   return (
     <>
       <p role="status" className={styles.hint}>
-        {acts.startedId !== null && (
+        {actions.startedId !== null && (
           <>
-            A run has started: <Link href={runPath(acts.startedId)}>open it</Link>
+            A run has started: <Link href={runPath(actions.startedId)}>open it</Link>
           </>
         )}
       </p>
-      {acts.error !== null && <ErrorNote text={acts.error} />}
+      {actions.error !== null && <ErrorNote text={actions.error} />}
     </>
   );
 }

@@ -22,7 +22,7 @@ import { SchedulePanel } from './SchedulePanel.tsx';
 import styles from './SchedulesPage.module.css';
 import { SchedulesTable } from './SchedulesTable.tsx';
 import { SchedulesWeek } from './SchedulesWeek.tsx';
-import type { OpenForm } from './schedule-acts.ts';
+import type { OpenForm } from './schedule-actions.ts';
 import { argumentWords, type Schedule, useFires, useSchedules } from './schedule-data.ts';
 import { addDays, isoDay, mondayOf } from './week-layout.ts';
 import { wallAt, zoneOfAll } from './zone-time.ts';
@@ -50,7 +50,7 @@ export function SchedulesPage(): ReactNode {
     <SearchField label="Filter the schedules" placeholder="Filter" value={filter} onChange={setFilter} />
   );
   const pauseAll = schedules.data && (
-    <PauseAll of={schedules.data} acts={pausing} size={isNarrow ? 'small' : 'normal'} />
+    <PauseAll of={schedules.data} actions={pausing} size={isNarrow ? 'small' : 'normal'} />
   );
   const weekChoice = view === 'week' && <WeekChoice monday={monday} zone={zone} go={(week) => go({ week })} />;
   return (
@@ -79,7 +79,7 @@ export function SchedulesPage(): ReactNode {
           </Button>
         )}
       </PageHeader>
-      {schedules.data && <Pauses of={schedules.data} acts={pausing} />}
+      {schedules.data && <Pauses of={schedules.data} actions={pausing} />}
       {isNarrow && weekChoice}
       {isNarrow && search && <div className={styles.search}>{search}</div>}
       {isNarrow && (

@@ -14,9 +14,9 @@ import { useNow } from '../session/clock.ts';
 import { countOf } from '../words.ts';
 import { HeartbeatLine } from './Heartbeat.tsx';
 import { Last, Next, RowMenu } from './ScheduleCells.tsx';
-import { ActNotes } from './SchedulePanel.tsx';
+import { ActionNotes } from './SchedulePanel.tsx';
 import styles from './SchedulesTable.module.css';
-import { type OpenForm, useScheduleActs } from './schedule-acts.ts';
+import { type OpenForm, useScheduleActions } from './schedule-actions.ts';
 import { argumentWords, isOn, type Schedule, type Tally, tallies, useFires } from './schedule-data.ts';
 import { sentenceIn } from './zone-time.ts';
 
@@ -58,8 +58,8 @@ export function SchedulesTable(o: {
     ];
     return columnsOf(tally, { zone, isRoomy, isSlim }, choose).filter(({ id }) => !left.includes(id));
   }, [week, isWeekLoading, zone, choose, hasArguments, hasHeartbeats, isRoomy, isSlim, isTight]);
-  const acts = useScheduleActs(o.open);
-  const menuOf = (schedule: Schedule): ReactNode => <RowMenu schedule={schedule} acts={acts.actsOf(schedule)} />;
+  const actions = useScheduleActions(o.open);
+  const menuOf = (schedule: Schedule): ReactNode => <RowMenu schedule={schedule} actions={actions.actsOf(schedule)} />;
   return (
     <div>
       <Table
@@ -73,9 +73,9 @@ export function SchedulesTable(o: {
         onSort={setSort}
         currentKey={o.chosen}
       />
-      {(acts.startedId !== null || acts.error !== null) && (
+      {(actions.startedId !== null || actions.error !== null) && (
         <div className={styles.notes}>
-          <ActNotes acts={acts} />
+          <ActionNotes actions={actions} />
         </div>
       )}
     </div>

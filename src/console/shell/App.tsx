@@ -36,8 +36,8 @@ export function App(): ReactNode {
   const [keys] = usePreference('keys');
   const isCollapsed = kept === 'collapsed';
   const toggle = (): void => keep(isCollapsed ? null : 'collapsed');
-  const acts = { openHelp: () => setDialog('help'), openPalette: () => setDialog('palette'), toggleSidebar: toggle };
-  useKeys({ hasSingle: keys !== 'no', ...acts });
+  const actions = { openHelp: () => setDialog('help'), openPalette: () => setDialog('palette'), toggleSidebar: toggle };
+  useKeys({ hasSingle: keys !== 'no', ...actions });
   return (
     <CSPProvider disableStyleElements>
       <Tooltip.Provider delay={tooltipDelayMs}>
@@ -46,16 +46,16 @@ export function App(): ReactNode {
           Skip to content
         </a>
         <div className={styles.frame}>
-          {!isNarrow && <Sidebar isCollapsed={isCollapsed} {...acts} />}
+          {!isNarrow && <Sidebar isCollapsed={isCollapsed} {...actions} />}
           <main id="main" tabIndex={-1} className={styles.main}>
             <Boundary key={location}>
               <Pages />
             </Boundary>
           </main>
-          {isNarrow && <PhoneBar {...acts} />}
+          {isNarrow && <PhoneBar {...actions} />}
         </div>
         {refusal !== null && <SignIn refusal={refusal} />}
-        {dialog === 'palette' && <Palette close={() => setDialog(null)} openHelp={acts.openHelp} />}
+        {dialog === 'palette' && <Palette close={() => setDialog(null)} openHelp={actions.openHelp} />}
         {dialog === 'help' && <KeysHelp close={() => setDialog(null)} />}
       </Tooltip.Provider>
     </CSPProvider>

@@ -22,13 +22,13 @@ import { useSettings } from './settings.ts';
 /** In narrower windows the sidebar shows its icons only. */
 const wholePx = 1_180;
 
-type Acts = {
+type Actions = {
   readonly openHelp: () => void;
   readonly openPalette: () => void;
   readonly toggleSidebar: () => void;
 };
 
-export function Sidebar(o: Acts & { readonly isCollapsed: boolean }): ReactNode {
+export function Sidebar(o: Actions & { readonly isCollapsed: boolean }): ReactNode {
   const isWide = useWidth() >= wholePx;
   const isCollapsed = o.isCollapsed || !isWide;
   const settings = useSettings();

@@ -86,8 +86,8 @@ export function StartForm({
             {isNarrow && sentence}
             {isNarrow && copies}
           </div>
-          <footer className={styles.acts}>
-            <Acts form={form} mayStart={mayStart} />
+          <footer className={styles.actions}>
+            <Actions form={form} mayStart={mayStart} />
             {!isNarrow && copies}
           </footer>
         </Card>
@@ -233,7 +233,7 @@ function Faults({ form: { typed, fieldErrors } }: { readonly form: Form }): Reac
   );
 }
 
-function Acts({ form, mayStart }: { readonly form: Form; readonly mayStart: boolean | null }): ReactNode {
+function Actions({ form, mayStart }: { readonly form: Form; readonly mayStart: boolean | null }): ReactNode {
   const { typed, rerunOf } = form;
   const { isStarting } = form.request;
   if (mayStart === false) return <p className={styles.refused}>Your token does not let you start runs.</p>;

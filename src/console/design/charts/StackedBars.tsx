@@ -114,7 +114,7 @@ function Drawn(o: Sized): ReactNode {
         height={o.heightPx}
         role="img"
         aria-label={o.label}
-        data-acts={o.onChoose !== undefined || undefined}
+        data-actions={o.onChoose !== undefined || undefined}
         onPointerMove={(event) => setPointed({ at: indexAt(event), from: pointed?.from ?? null })}
         onPointerDown={(event) => {
           event.currentTarget.setPointerCapture(event.pointerId);

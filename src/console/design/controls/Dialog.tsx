@@ -10,14 +10,14 @@ export function Dialog({
   title,
   close,
   size = 'normal',
-  acts,
+  actions,
   children,
 }: {
   readonly title: string;
   readonly close: () => void;
   readonly size?: 'normal' | 'wide';
   /** The buttons at the bottom. The main one is the last. */
-  readonly acts?: ReactNode;
+  readonly actions?: ReactNode;
   readonly children: ReactNode;
 }): ReactNode {
   const content = useRef<HTMLDivElement>(null);
@@ -42,7 +42,7 @@ export function Dialog({
           <div className={styles.content} ref={content}>
             {children}
           </div>
-          {acts !== undefined && <footer className={styles.acts}>{acts}</footer>}
+          {actions !== undefined && <footer className={styles.actions}>{actions}</footer>}
         </Base.Popup>
       </Base.Portal>
     </Base.Root>
@@ -65,7 +65,7 @@ export function Confirm(o: {
     <Dialog
       title={o.title}
       close={o.close}
-      acts={
+      actions={
         <>
           <Button onClick={o.close}>{o.no}</Button>
           <Button

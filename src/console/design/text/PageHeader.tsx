@@ -42,7 +42,7 @@ export function PageHeader({
         {isLive && <Live />}
         {after}
       </div>
-      {children !== undefined && <div className={styles.acts}>{children}</div>}
+      {children !== undefined && <div className={styles.actions}>{children}</div>}
     </header>
   );
 }

@@ -2,7 +2,7 @@
 
 import { CalendarCheck, History, type LucideIcon, Pause, Play, SquarePen } from 'lucide-react';
 import { useState } from 'react';
-import { type Acts, useActs } from '../session/acts.ts';
+import { type Actions, useActions } from '../session/actions.ts';
 import { useRefresh } from '../session/answers.tsx';
 import { useRequestKeys } from '../session/request-keys.ts';
 import { useScopes } from '../session/scopes.ts';
@@ -15,7 +15,7 @@ export type ScheduleAct = {
   readonly act: () => void;
 };
 
-export type ScheduleActs = Acts & {
+export type ScheduleActions = Actions & {
   /** The actions that the caller may perform on this schedule. */
   readonly actsOf: (schedule: Schedule) => readonly ScheduleAct[];
   /** The last run that was started from here. */
@@ -25,25 +25,25 @@ export type ScheduleActs = Acts & {
 /** Opens the form that changes a schedule, or the one that backfills it. */
 export type OpenForm = (form: 'form' | 'backfill', id: string) => void;
 
-export function useScheduleActs(open: OpenForm): ScheduleActs {
+export function useScheduleActions(open: OpenForm): ScheduleActions {
   const may = useScopes();
   const refresh = useRefresh();
   const withKey = useRequestKeys();
   const [startedId, setStarted] = useState<string | null>(null);
-  const acts = useActs(() => {
+  const actions = useActions(() => {
     refresh({ queryKey: ['schedules'] });
     refresh({ queryKey: ['fires'] });
   });
   const actsOf = (schedule: Schedule): readonly ScheduleAct[] => {
     const path = { schedule_id: schedule.id };
-    const run = changing(acts, 'Run now', Play, (client) =>
+    const run = changing(actions, 'Run now', Play, (client) =>
       withKey(schedule.id, async (headers) => {
         const { run_id: runId } = await client.call('runSchedule', { path, headers });
         setStarted(runId);
       }),
     );
-    const hold = changing(acts, 'Hold', Pause, (client) => client.call('holdSchedule', { path }));
-    const release = changing(acts, 'Release', CalendarCheck, (client) =>
+    const hold = changing(actions, 'Hold', Pause, (client) => client.call('holdSchedule', { path }));
+    const release = changing(actions, 'Release', CalendarCheck, (client) =>
       client.call('releaseSchedule', { path, body: {} }),
     );
     const change = { label: 'Edit…', icon: SquarePen, isDisabled: false, act: () => open('form', schedule.id) };
@@ -56,7 +56,7 @@ export function useScheduleActs(open: OpenForm): ScheduleActs {
       ...(mayWrite && schedule.source === 'api' ? [change] : []),
     ];
   };
-  return { ...acts, actsOf, startedId };
+  return { ...actions, actsOf, startedId };
 }
 
 /**
@@ -67,6 +67,11 @@ function hasPastTimes({ cron }: Schedule): boolean {
   return cron !== null && !['@reboot', '@boot'].includes(cron);
 }
 
-function changing(acts: Acts, label: string, icon: LucideIcon, change: Parameters<Acts['act']>[0]): ScheduleAct {
-  return { label, icon, isDisabled: acts.isBusy, act: () => void acts.act(change) };
+function changing(
+  actions: Actions,
+  label: string,
+  icon: LucideIcon,
+  change: Parameters<Actions['act']>[0],
+): ScheduleAct {
+  return { label, icon, isDisabled: actions.isBusy, act: () => void actions.act(change) };
 }

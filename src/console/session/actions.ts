@@ -5,7 +5,7 @@ import type { Client } from '../../client/client.ts';
 import { errorText } from '../../client/error-words.ts';
 import { useClient } from './session.tsx';
 
-export type Acts = {
+export type Actions = {
   /** Resolves when the request has ended, even if it failed. */
   readonly act: (change: (client: Client) => Promise<unknown>) => Promise<void>;
   readonly isBusy: boolean;
@@ -14,7 +14,7 @@ export type Acts = {
 };
 
 /** @param changed is called after each request, to refresh the answers on the page */
-export function useActs(changed: () => void): Acts {
+export function useActions(changed: () => void): Actions {
   const client = useClient();
   const [isBusy, setBusy] = useState(false);
   const [error, setError] = useState<string | null>(null);

@@ -10,30 +10,30 @@ import { Confirm, Dialog } from '../design/controls/Dialog.tsx';
 import { Menu, type MenuEntry } from '../design/controls/Menu.tsx';
 import { narrowPx, useWidth } from '../design/width.ts';
 import { useJob } from '../jobs/catalogue.ts';
-import type { Acts } from '../session/acts.ts';
+import type { Actions } from '../session/actions.ts';
 import { isLoading } from '../session/answers.tsx';
 import { useRequestKeys } from '../session/request-keys.ts';
 import { useScopes } from '../session/scopes.ts';
 import { jobPath, type Run, runPath } from '../words.ts';
 import type { Cancels } from './cancels.ts';
-import styles from './RunActs.module.css';
+import styles from './RunActions.module.css';
 
-export function RunActs(o: {
+export function RunActions(o: {
   readonly run: Run;
   /** The run to compare this one with; null: there is no such run; undefined: not known yet. */
   readonly lastSuccess: Run | null | undefined;
-  readonly acts: Acts;
+  readonly actions: Actions;
   readonly cancels: Cancels;
 }): ReactNode {
   const { run, lastSuccess } = o;
   const may = useScopes();
   if (may('runs:write') !== true) return null;
-  if (!isFinished(run.status)) return <LiveActs run={run} cancels={o.cancels} />;
+  if (!isFinished(run.status)) return <LiveActions run={run} cancels={o.cancels} />;
   const compareHref = lastSuccess ? comparePath(lastSuccess.run_id, run.run_id) : null;
-  return <EndedActs run={run} compareHref={compareHref} acts={o.acts} />;
+  return <EndedActions run={run} compareHref={compareHref} actions={o.actions} />;
 }
 
-function LiveActs({ run, cancels }: { readonly run: Run; readonly cancels: Cancels }): ReactNode {
+function LiveActions({ run, cancels }: { readonly run: Run; readonly cancels: Cancels }): ReactNode {
   const [isAsking, setAsking] = useState(false);
   const { isAsked, isKilling, kill, cancel } = cancels;
   return (
@@ -68,17 +68,17 @@ function LiveActs({ run, cancels }: { readonly run: Run; readonly cancels: Cance
 
 type RerunFrom = 'start' | 'failed' | { readonly step: string };
 
-function EndedActs({
+function EndedActions({
   run,
   compareHref,
-  acts,
+  actions,
 }: {
   readonly run: Run;
   /** null: there is no other run to compare it with. */
   readonly compareHref: string | null;
-  readonly acts: Acts;
+  readonly actions: Actions;
 }): ReactNode {
-  const { act, isBusy } = acts;
+  const { act, isBusy } = actions;
   const [, navigate] = useLocation();
   const once = useRequestKeys();
   const [isChoosing, setChoosing] = useState(false);
