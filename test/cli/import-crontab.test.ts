@@ -48,7 +48,9 @@ test('each line becomes a secure job with a held schedule, and a second import a
   mkdirSync(join(dir, 'jobs/backup'), { recursive: true });
   const first = await flwd(dir, 'import', 'crontab', 'my.cron');
   expect(first).toMatchObject({ code: 0, stderr: expect.stringContaining('2 jobs imported, 1 not imported\n') });
-  expect(first.stdout).toContain(`config.yaml:      permissions: {network: all, read: [/srv/www], write: [${dir}]}\n`);
+  const read = `read: [${dir}/bin/backup.sh, /srv/www]`;
+  expect(first.stdout).toContain(`config.yaml:      permissions: {network: all, ${read}}\n`);
+  expect(first.stdout).toContain(`note:             remove >> ${dir}/backup.log 2>&1 from command.sh: flwd keeps`);
   expect(first.stdout).toContain(`flwd.yaml:        security: {paths: [`);
   expect(first.stdout).toMatch(
     /all jobs together\n {2}note: +cron mails the output to ops@example.org; .* \(2 jobs\)\n/,
@@ -103,7 +105,7 @@ test('a line is proposed what its script uses, and never its whole home', () => 
       runAs: undefined,
       storedName: () => 'x',
       jobId: (name) => name,
-      needs: needsOfJob(job),
+      needs: needsOfJob(job, []),
       isLockShared: false,
       notes: [],
     });

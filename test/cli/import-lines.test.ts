@@ -248,3 +248,49 @@ test('a line that changed since names the job that its new job may replace', asy
   expect(again.stderr).toContain('2 of them may replace jobs of an earlier import: see their notes\n');
   expect(readFileSync(join(dir, 'jobs/clean-logs-2/config.yaml'), 'utf8')).toContain('# Note: jobs/clean-logs was ');
 });
+
+test('a log file needs no grant, and nothing is proposed that flwd would refuse', async () => {
+  const dir = createHome();
+  writeFiles(dir, {
+    'bin/backup.sh': '#!/bin/sh\necho done\n',
+    'flwd.yaml': 'instance: {data_dir: data}\nsources: [{path: jobs}]\n',
+    'jobs/.keep': '',
+  });
+  const script = `${dir}/bin/backup.sh`;
+  const logs = [
+    '>> ~/backup.log 2>&1',
+    '> ~/backup-$(date +\\%F).log 2>&1',
+    '1>>"$HOME/my log" 2>&1',
+    '&>> ~/backup.log',
+    '> /dev/null 2>&1',
+  ];
+  const found = await imported(
+    dir,
+    `HOME=${dir}/home`,
+    ...logs.map((log, at) => `${at} 1 * * * ${script} ${log}`),
+    `10 1 * * * ${script} > ~/$(date +\\%F).txt`,
+    // The folder of new.txt contains flwd.yaml.
+    `11 1 * * * ${script} > ${dir}/new.txt`,
+    `12 1 * * * ${script} > ${dir}/data/new.txt`,
+  );
+  expect(found.slice(0, logs.length).map(({ notes, lacks }) => [notes, lacks.write])).toEqual([
+    [
+      [
+        'remove >> ~/backup.log 2>&1 from command.sh: flwd keeps the output of each run, and the job may not write to that file',
+      ],
+      [],
+    ],
+    [[expect.stringMatching(/^remove > ~\/backup-\$\(date \+%F\)\.log 2>&1 from command\.sh: /)], []],
+    [[expect.stringMatching(/^remove 1>>"\$HOME\/my log" 2>&1 from command\.sh: /)], []],
+    [[expect.stringMatching(/^remove &>> ~\/backup\.log from command\.sh: /)], []],
+    [['remove > /dev/null 2>&1 from command.sh to find the output in the log of the run: the line throws it away'], []],
+  ]);
+  const refused = (path: string) =>
+    `flwd lets no job write to ${path}: let the command write to a folder of its own, and allow that folder`;
+  expect(found.slice(logs.length).map(({ notes, lacks }) => [notes, lacks.write])).toEqual([
+    [[refused(`${dir}/home`)], []],
+    [[`create ${dir}/new.txt before the first run`], [`${dir}/new.txt`]],
+    [[refused(`${dir}/data/new.txt`)], []],
+  ]);
+  expect(found.every(({ lacks }) => lacks.read.includes(script))).toBe(true);
+});

@@ -4,6 +4,7 @@
 import { readFileSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { hostNeedOf } from '../../domain/host-needs.ts';
+import { grantConflict } from '../../domain/policy.ts';
 import { isInSandbox, type Place, plainText } from '../init/place.ts';
 import { runs, shellUses } from '../init/shell-uses.ts';
 import { type Lock, noUses, type Uses } from '../init/uses.ts';
@@ -25,8 +26,12 @@ export type CommandNeeds = {
 
 const mostScriptBytes = 2 ** 20;
 
-/** What a command depends on. Without a home, the paths in it are unknown. */
-type Surroundings = { readonly home: string | null; readonly path: string | undefined };
+/** What a command depends on. Without a home, the paths in it are unknown. No job may write to flwd's `own` files. */
+type Surroundings = {
+  readonly home: string | null;
+  readonly path: string | undefined;
+  readonly own: readonly string[];
+};
 
 export function needsOfCommand(script: string, around: Surroundings): CommandNeeds {
   const { home } = around;
@@ -36,7 +41,8 @@ export function needsOfCommand(script: string, around: Surroundings): CommandNee
     .map(({ place }) => ({ path: place.path, uses: usesOfFile(place.path, around) }));
   const ofScripts = called.flatMap(({ uses }) => uses.files);
   const written = placesOf('write', [...files, ...ofScripts]);
-  const write = widest(written.filter(({ path }) => !isLockFolder.test(path)).map((place) => granted(place, home)));
+  const wanted = written.filter(({ path }) => !isLockFolder.test(path)).map((place) => granted(place, around));
+  const write = widest(wanted.filter((path) => isGrantable(path, around)));
   const read = [...pathsOf('read', files), ...pathsOf('read', ofScripts).filter(statOf)];
   const lock = own.lock ?? called.find(({ uses }) => uses.lock !== undefined)?.uses.lock;
   const networkOfScript = called.find(({ uses }) => uses.network !== undefined);
@@ -54,6 +60,7 @@ export function needsOfCommand(script: string, around: Surroundings): CommandNee
     hidden: written.filter(({ path }) => isLockFolder.test(path)).map(({ path }) => path),
     notes: [
       ...notesOf([...programs, ...called.flatMap(({ uses }) => uses.programs)]),
+      ...[...new Set(wanted)].filter((path) => !isGrantable(path, around)).map(noteOfWide),
       ...noteOfTmp(lock?.file === undefined ? script : script.replaceAll(lock.file, '')),
       ...write.filter((path) => !statOf(path)).map((path) => `create ${path} before the first run`),
     ],
@@ -145,8 +152,17 @@ export function mergeNeeds(all: readonly CommandNeeds[]): CommandNeeds {
 /**
  * A file that does not exist yet cannot be granted, but the folder around it can, unless that folder holds too much.
  */
-function granted({ path, isWhole }: Place, home: string | null): string {
-  return !isWhole || statOf(path) || isTooWide(dirname(path), home ?? '/') ? path : dirname(path);
+function granted({ path, isWhole }: Place, around: Surroundings): string {
+  return isWhole && !statOf(path) && isGrantable(dirname(path), around) ? dirname(path) : path;
+}
+
+/** Whether flwd lets a job write there. */
+function isGrantable(path: string, { home, own }: Surroundings): boolean {
+  return !isTooWide(path, home ?? '/') && grantConflict('write', path, own) === undefined;
+}
+
+function noteOfWide(path: string): string {
+  return `flwd lets no job write to ${path}: let the command write to a folder of its own, and allow that folder`;
 }
 
 /** Returns the folders for `security.paths`: those around what a job asks for. */

@@ -43,7 +43,8 @@ export function jobOfLine(line: TableLine, table: Table): Found {
   if (input !== null && holdsSecret(input)) return nothing('what follows the % seems to contain a password');
   const user = line.user ?? table.user;
   const home = environment.HOME ?? table.homeOf(user);
-  const notes = [...notesOfUser(line, table), ...notesOf(line, times.cron, home)];
+  const logging = logOf(command);
+  const notes = [...noteOfLog(logging), ...notesOfUser(line, table), ...notesOf(line, times.cron, home)];
   const delay = delayOf(environment.RANDOM_DELAY, times.cron, timezone);
   if (delay.note !== undefined) notes.push(delay.note);
   const isShell = /\/(?:ba|da|z|k|mk|a)?sh$/.test(shell);
@@ -51,7 +52,13 @@ export function jobOfLine(line: TableLine, table: Table): Found {
     kind: 'job',
     name: nameOf(withoutSecrets(command)),
     origin,
-    program: { file: 'command.sh', text: scriptOf(line, { shell, home, isShell }), interpreter: [shell], isShell },
+    program: {
+      file: 'command.sh',
+      text: scriptOf(line, { shell, home, isShell }),
+      interpreter: [shell],
+      isShell,
+      logging,
+    },
     environment: variablesOf(line, { user, home }),
     schedules: [
       { cron: times.cron, timezone, ...(delay.jitter !== undefined && { settings: { jitter: delay.jitter } }) },
@@ -117,9 +124,8 @@ function notesOfUser({ user, command }: Entry, table: Table): string[] {
   return [`a line of this crontab names no user, so cron takes \`${first}\` for a program: remove the word`];
 }
 
-function notesOf({ environment, command, times, endsWithReturn }: Entry, cron: string, home: string | null): string[] {
+function notesOf({ environment, times, endsWithReturn }: Entry, cron: string, home: string | null): string[] {
   const { MAILTO: mailTo = '', CRON_TZ: zone } = environment;
-  const [, log] = />>?\s*(\/\S+|\S*\w\S*)\s+2>&1\s*$/.exec(command) ?? [];
   return [
     ...(mailTo === '' ? [] : [noteOfMail(mailTo)]),
     ...(pathOf({ environment }, home) === environment.PATH
@@ -133,13 +139,24 @@ function notesOf({ environment, command, times, endsWithReturn }: Entry, cron: s
       : []),
     ...(times[0]?.startsWith('-') ? ['the - at the beginning kept cron from logging the line'] : []),
     ...(endsWithReturn ? ['the line ends as on Windows; the job gets it without the carriage return'] : []),
-    ...(log === '/dev/null'
-      ? [
-          'the line throws its output away: remove >/dev/null 2>&1 in command.sh to find the output in the log of the run',
-        ]
-      : log !== undefined
-        ? [`flwd keeps the output of each run: without >> ${log} 2>&1 in command.sh, the job need not write there`]
-        : []),
+  ];
+}
+
+/** The end of a command that sends all its output to a file: `>> ~/backup.log 2>&1`. */
+function logOf(command: string): string | undefined {
+  const word = /(?:"[^"]*"|'[^']*'|`[^`]*`|\$\([^()]*\)|[^\s"'`;&|<>()])+/.source;
+  return new RegExp(`(?:(?:(?<![\\d>&])|(?<!\\S)1)>>?\\s*${word}\\s+2>&1|&>>?\\s*${word})$`).exec(
+    command.trimEnd(),
+  )?.[0];
+}
+
+function noteOfLog(logging: string | undefined): string[] {
+  if (logging === undefined) return [];
+  const log = withoutSecrets(logging);
+  return [
+    /^&?>+\s*\/dev\/null\b/.test(log)
+      ? `remove ${log} from command.sh to find the output in the log of the run: the line throws it away`
+      : `remove ${log} from command.sh: flwd keeps the output of each run, and the job may not write to that file`,
   ];
 }
 

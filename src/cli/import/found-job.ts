@@ -25,6 +25,8 @@ export type FoundCommand = {
   readonly interpreter: readonly string[];
   /** Passwords in a shell script become variables. In any other language they keep the job from being imported. */
   readonly isShell: boolean;
+  /** How the command ends if it sends all its output to a log file, which flwd makes needless: `>> ~/x.log 2>&1`. */
+  readonly logging?: string | undefined;
   /**
    * Lines for /bin/sh that come before the program: they set variables, or the words that the program is called with.
    */

@@ -21,7 +21,7 @@ export async function importJobs(
   kept: readonly Origin[] = [],
 ): Promise<void> {
   const output = createOutput(options);
-  const { config } = loadConfiguration(options);
+  const { config, file } = loadConfiguration(options);
   const target = targetOf(options, config);
   const roots = [...new Set([target, ...config.sources.map(({ path }) => path)])];
   const results = await writeJobs(found, {
@@ -29,6 +29,7 @@ export async function importJobs(
     roots,
     kept,
     runAs: runAsOf(config, target),
+    own: [config.instance.dataDir, ...(file === null ? [] : [resolve(file)])],
     idOf: (dir) => idOf(dir, target, options),
   });
   printReport(results, { options, output });

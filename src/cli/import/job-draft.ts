@@ -82,12 +82,18 @@ type Plan = {
   readonly jobId: (name: string) => string;
 };
 
-export function needsOfJob(job: FoundJob): CommandNeeds {
+/** @param own flwd's own files and folders */
+export function needsOfJob(job: FoundJob, own: readonly string[]): CommandNeeds {
+  const around = { home: job.home, path: job.environment.PATH, own };
   return mergeNeeds(
     commandsOf(job)
       .filter(({ isShell }) => isShell)
-      .map(({ text }) => needsOfCommand(text, { home: job.home, path: job.environment.PATH })),
+      .map((command) => needsOfCommand(withoutLog(command), around)),
   );
+}
+
+function withoutLog({ text, logging }: FoundCommand): string {
+  return logging === undefined ? text : text.slice(0, text.lastIndexOf(logging));
 }
 
 export function draftJob(

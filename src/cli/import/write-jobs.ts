@@ -35,6 +35,8 @@ type Place = {
   /** Lines that are still there as comments, because flwd took them over. */
   readonly kept: readonly Origin[];
   readonly runAs: (user: string | null) => RunAs;
+  /** flwd's own files and folders, to which no job may write. */
+  readonly own: readonly string[];
   /** The id that a job in this folder has. */
   readonly idOf: (dir: string) => string;
 };
@@ -93,7 +95,9 @@ async function writeFrom(
   const storedName = createStoredNames();
   const folders = foldersFor(found, target, known);
   const jobId = (name: string): string => place.idOf(folders.get(found.find((one) => isJob(one, name))) ?? target);
-  const needsOf = new Map(found.flatMap((one) => (one.kind === 'job' ? [[one, needsOfJob(one)] as const] : [])));
+  const needsOf = new Map(
+    found.flatMap((one) => (one.kind === 'job' ? [[one, needsOfJob(one, place.own)] as const] : [])),
+  );
   const drafted = found.map((one, at): Drafted => {
     if (one.kind === 'nothing') return { kind: 'nothing', found: one, reason: one.reason };
     const key = keyFor(one);
@@ -101,7 +105,7 @@ async function writeFrom(
     if (knownDir !== undefined) return { kind: 'known', found: one, dir: knownDir };
     const dir = folders.get(one) ?? target;
     const folder = relative(target, dir);
-    const needs = needsOf.get(one) ?? needsOfJob(one);
+    const needs = needsOf.get(one) ?? needsOfJob(one, place.own);
     const before = earlier.get(one);
     const lockNotes = sharedLockNotes(one, needsOf, folders);
     const notes = [...(before === undefined ? [] : [earlierNote(before, shownPath(before.dir))]), ...lockNotes];
