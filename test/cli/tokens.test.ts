@@ -129,6 +129,10 @@ describe('errors are explained, and the exit code tells their kind', () => {
     expect(await create(dir, '--name', 'local', ...scopes)).toEqual(
       wrong('--name is reserved for callers without a token; choose another name\n'),
     );
+    expect(await create(dir, '--name', 'ci', ...scopes)).toMatchObject({ code: 0 });
+    expect(await create(dir, '--name', 'ci', ...scopes)).toEqual(
+      wrong("--name 'ci' is already the name of a token: choose another one, or revoke that token first\n"),
+    );
     expect(await flwd(dir, 'tokens', 'revoke', 'token_x')).toEqual({
       code: 3,
       stdout: '',

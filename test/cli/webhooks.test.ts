@@ -133,7 +133,10 @@ testWith('bwrap')(
     const [url, hook = ''] = /^http:\/\/127\.0\.0\.1:\d+(\/hooks\/flwd_hook_[\w-]{43})\n$/.exec(made.stdout) ?? [];
     expect(url).toBe(made.stdout);
     expect((await flwd(dir, 'webhooks')).stdout).toMatch(/^site\/deploy\/form +has a token +token +-$/m);
-    expect(await flwd(dir, 'webhooks', 'add', 'site/deploy', '--name', 'form', ...args)).toMatchObject({ code: 2 });
+    expect(await flwd(dir, 'webhooks', 'add', 'site/deploy', '--name', 'form', ...args)).toMatchObject({
+      code: 2,
+      stderr: "--name 'form' is already the name of a webhook of 'site/deploy': choose another one\n",
+    });
 
     const body = join(createFolder(), 'body.json');
     writeFileSync(body, JSON.stringify({ ref: 'main', pin }));

@@ -196,7 +196,7 @@ describe('making one', () => {
     [{ wait: 'soon' }, '/wait', 'a duration'],
     [{ per_minute: 0 }, '/per_minute', ''],
     [{ name: 'a/b' }, '/name', ''],
-    [{ name: 'push' }, '/name', 'is the name of another webhook'],
+    [{ name: 'push' }, '/name', "'push' is already the name of a webhook of 'site/deploy': choose another one"],
   ])('%j is refused at its member', async (terms, pointer, message) => {
     const answer = await post('/webhooks', { job_id: 'site/deploy', args: { ref: 'body.ref' }, ...terms });
     expect(answer.status).toBe(400);

@@ -74,7 +74,8 @@ export async function makeWebhook(request: WebhookRequest, by: Principal, o: Par
       o.record(tx, made);
       return true;
     }));
-  if (!isAdded) throw wrong('/name', `is the name of another webhook of '${job.id}': choose another one`, 'unique');
+  if (!isAdded)
+    throw wrong('/name', `'${name}' is already the name of a webhook of '${job.id}': choose another one`, 'unique');
   return { webhook: ofMade(made, o), token };
 }
 

@@ -74,7 +74,10 @@ export function createTokens(o: {
         return true;
       });
       if (!isAdded)
-        throw nameError('is the name of another token; choose another name, or revoke that token first', 'unique');
+        throw nameError(
+          `'${request.name}' is already the name of a token: choose another one, or revoke that token first`,
+          'unique',
+        );
       return { ...toAnswer(token, nowMs), token: formatCredential(token.id, secret) };
     },
 
