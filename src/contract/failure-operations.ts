@@ -27,7 +27,7 @@ const failureList = named('FailureList', {
       job_id: Type.String(),
       tenant: Type.String(),
       fingerprint: Type.String({
-        description: 'The same for runs that failed for the same reason, in the same words',
+        description: 'The same for runs that failed for the same reason with the same message',
       }),
       reason: Type.String(),
       sample: Type.String({ description: 'The message of the last failure' }),
@@ -67,7 +67,7 @@ export const failureOperations = {
   listFailures: {
     ...routes.listFailures,
     tag: 'Runs',
-    summary: 'List failures, each with the runs that failed for the same reason in the same words',
+    summary: 'List failures, each with the runs that failed for the same reason with the same message',
     scope: 'runs:read',
     query: queryOf({
       job_id: text('Only failures of this job'),
