@@ -84,6 +84,8 @@ export const tenant: Option = {
   value: 'TENANT',
   about: 'act in this tenant, if the token can access more than one',
 };
+/** What `readInstant` reads. */
+export const instantForms = 'a time (RFC 3339), a day (2026-11-30, today, yesterday), or an age such as 2d';
 export const limit: Option = { name: 'limit', value: 'N', about: 'how many to list; default: 20' };
 /** Arguments given as a whole, not as flags. @param note how they combine with others */
 export function wholeArguments(note: string): readonly Option[] {

@@ -13,7 +13,7 @@ export function readValue(options: Options, name: string): string | undefined {
   return options.get(name)?.[0];
 }
 
-/** A time (RFC 3339), how long ago, or the start of a day in the zone, usually that of this host. @throws Refusal */
+/** Reads one of `instantForms`. A day stands for its start in the zone, usually that of this host. @throws Refusal */
 export function readInstant(options: Options, name: string, zone = hostZone()): string | undefined {
   const text = readValue(options, name);
   if (text === undefined) return undefined;
@@ -23,7 +23,7 @@ export function readInstant(options: Options, name: string, zone = hostZone()): 
   const date = dateOf(text, zone);
   if (isDate(date)) return toTimestamp(startOfDay(date, zone));
   throw new Refusal(
-    `--${name} ${text} is neither a time such as 2026-01-31T12:00:00Z, nor a day such as 2026-01-31, today or yesterday, nor a duration such as 2d`,
+    `--${name} ${text} is neither a time such as 2026-01-31T12:00:00Z, nor a day such as 2026-01-31, today or yesterday, nor an age such as 2d`,
   );
 }
 

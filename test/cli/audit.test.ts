@@ -130,7 +130,7 @@ test.each([
   [['--result', 'x'], '--result does not take `x`; use one of done, refused, failed'],
   [
     ['--since', 'soon'],
-    '--since soon is neither a time such as 2026-01-31T12:00:00Z, nor a day such as 2026-01-31, today or yesterday, nor a duration such as 2d',
+    '--since soon is neither a time such as 2026-01-31T12:00:00Z, nor a day such as 2026-01-31, today or yesterday, nor an age such as 2d',
   ],
   [['--limit', '0'], '--limit 0 is not a number of at least 1'],
 ])('invalid options are refused: %j', async (args, message) => {

@@ -7,6 +7,7 @@ import {
   configFile,
   dataDir,
   instance,
+  instantForms,
   jobsDir,
   json,
   type Option,
@@ -164,7 +165,7 @@ export const instanceCommands = [
       {
         name: 'since',
         value: 'TIME',
-        about: 'entries since a time (RFC 3339), a day (2026-01-31, today, yesterday) or how long ago, such as 2d',
+        about: `entries since ${instantForms}`,
       },
       { name: 'until', value: 'TIME', about: 'entries before this time' },
       { name: 'actor', value: 'NAME', about: 'entries caused by this principal' },

@@ -9,6 +9,7 @@ import {
   configFile,
   idempotencyKey,
   instance,
+  instantForms,
   jobsDir,
   json,
   limit,
@@ -253,7 +254,7 @@ export const jobCommands = [
     options: onInstance({
       name: 'after',
       value: 'TIME',
-      about: 'start runs for times after this one (RFC 3339), which may be in the past; default: now',
+      about: `start runs for times after this one: ${instantForms}; default: now`,
     }),
     operands: 'SCHEDULE',
   },
@@ -269,7 +270,7 @@ export const jobCommands = [
       {
         name: 'from',
         value: 'TIME',
-        about: 'the first day or time: 2026-11-02, a time (RFC 3339), or how long ago, such as 7d',
+        about: `the first time: ${instantForms}`,
       },
       {
         name: 'until',

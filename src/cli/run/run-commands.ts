@@ -4,7 +4,16 @@ import { statsRanges } from '../../contract/stats-range.ts';
 import { eventTypes } from '../../domain/event.ts';
 import { logLevels } from '../../domain/log-line.ts';
 import { cancellableStatuses, listedStatuses, runStatuses, triggerTypes } from '../../domain/run.ts';
-import { type Command, idempotencyKey, limit, type Option, onInstance, tenant, wholeArguments } from '../command.ts';
+import {
+  type Command,
+  idempotencyKey,
+  instantForms,
+  limit,
+  type Option,
+  onInstance,
+  tenant,
+  wholeArguments,
+} from '../command.ts';
 
 const decision = onInstance({ name: 'comment', value: 'TEXT', about: 'the reason; it is shown with the run' });
 const level: Option = {
@@ -23,7 +32,7 @@ export const runFilter: readonly Option[] = [
   {
     name: 'since',
     value: 'TIME',
-    about: 'runs created since a time (RFC 3339), a day (2026-01-31, today, yesterday) or how long ago, such as 2d',
+    about: `runs created since ${instantForms}`,
   },
   { name: 'until', value: 'TIME', about: 'runs created before this time' },
   { name: 'label', value: 'KEY=VALUE', about: 'runs with this label' },
@@ -126,7 +135,7 @@ export const runCommands = [
       {
         name: 'since',
         value: 'TIME',
-        about: 'lines since a time (RFC 3339), a day (2026-01-31, today, yesterday) or how long ago, such as 2d',
+        about: `lines since ${instantForms}`,
       },
       { name: 'until', value: 'TIME', about: 'lines before this time' },
       { ...limit, about: 'how many lines to print; default: 100' },
