@@ -230,6 +230,16 @@ test('the reason why a script failed is its last line of stderr, as a terminal s
   expect(await why('split', { key: 'correct-horse-battery' })).toBe('exited with code 3: refused [redacted]');
 });
 
+test('a step that prints a name too long for a file fails as any other step', async () => {
+  const name = 'é'.repeat(150);
+  const jobs = {
+    long: steps({ steps: [script('read')] }, { read: `echo "cat: ${name}: No such file or directory" >&2; exit 3` }),
+  };
+  const { create, finished } = await openEngine(dataFolder(), { jobs });
+  const run = await finished(await create('long'));
+  expect(byId(run).read).toMatchObject({ status: 'failed', exit_code: 3 });
+});
+
 test('the hint of a failed step is on its instance, its group, its run, the run above it, and in their events', async () => {
   const jobs = {
     matrix: steps(

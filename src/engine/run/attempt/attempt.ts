@@ -1,6 +1,7 @@
 // One attempt of a step as a process. It begins with the launch, or with the restart that resumes it. It ends when no
 // process is left and all output is in the log. advance.ts decides what this end means for the run.
 
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { noResources } from '../../../domain/resources.ts';
 import type { Termination } from '../../../domain/run.ts';
@@ -9,7 +10,6 @@ import type { KvAnswer, KvRequest } from '../../../exec/kv/kv-request.ts';
 import { type KvRequests, serveKvRequests } from '../../../exec/kv/kv-requests.ts';
 import type { Redactor } from '../../../exec/redact/redact.ts';
 import { lackOfRoom } from '../../../lib/files/disk-room.ts';
-import { isThere } from '../../../lib/files/is-there.ts';
 import type { Logger } from '../../../lib/logger.ts';
 import { readErrorLines } from '../failure/error-lines.ts';
 import type { FailedAttempt } from '../failure/failed-attempt.ts';
@@ -127,7 +127,8 @@ function explain(
   const { reason, message, exitCode } = outcome;
   if (outcome.status !== 'failed' || reason === null || message === null || outcome.hint !== undefined) return outcome;
   const { isolation } = run.security;
-  const isBesideConfig = (path: string): boolean => isThere(join(context.snapshotDir(plan.revision), path));
+  // The path is a text of the script, and may be one that no file can have.
+  const isBesideConfig = (path: string): boolean => existsSync(join(context.snapshotDir(plan.revision), path));
   const { command } = action;
   const hint = failureHint({ ...found, reason, message, exitCode, command, plan, isolation, isBesideConfig });
   return hint === undefined ? outcome : { ...outcome, hint };
