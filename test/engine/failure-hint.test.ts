@@ -187,7 +187,13 @@ describe('a file', () => {
   test('that the user of the job may not use', () => {
     const lines = ["PermissionError: [Errno 13] Permission denied: '/srv/data/x'"];
     expect(hintOf({ lines })).toBe(
-      'the job runs as uid 65534, without the rights of root: the owner, mode or ACL of /srv/data/x or of its folder must let that user in (also if the user is the owner), or the job needs `run_as`',
+      'the job runs as uid 65534, and the owner, mode or ACL of /srv/data/x or of a folder above it keeps this user out: `namei -l /srv/data/x` shows them on the host. Let the user in or, if the server is root, let the job run as another user with `run_as`',
+    );
+    expect(hintOf({ lines: ['cat: x: Permission denied'] })).toBe(
+      'the job runs as uid 65534: the owner, mode or ACL of the file, and of the folders above it, must let this user in',
+    );
+    expect(hintOf({ lines: ["chown: changing ownership of '/srv/data/x': Operation not permitted"] })).toBe(
+      'the job runs as uid 65534, without the rights of root',
     );
     expect(hintOf({ lines, isolation: { capabilities: 'server' } })).toBeUndefined();
     expect(hintOf({ lines: ['psql:x.sql:3: ERROR:  permission denied for table shop'] })).toBeUndefined();

@@ -1,5 +1,6 @@
 // Hints about files that the sandbox does not show, or that the job may not write.
 
+import { shellWord } from '../../../lib/shell-word.ts';
 import type { FailedAttempt } from './failed-attempt.ts';
 import { folderOf, isPlain, kindOfPath, pathIn, permission } from './shown-path.ts';
 
@@ -11,6 +12,9 @@ const denied = /: permission denied$|\[Errno 13\]|operation not permitted|\b(?:E
 const creates =
   /cannot (?:create|touch|make|move)|directory nonexistent|^(?:mkdir|touch|tee|install): |for writing|mkdir ['"]/i;
 
+/** What only the owner or root may do, such as `chown`. */
+const needsRoot = /operation not permitted|\bEPERM\b/i;
+
 const operator = 'the operator allows it with `security: {paths: […]}` in flwd.yaml';
 
 export function hintForFile(line: string, failed: FailedAttempt): string | undefined {
@@ -18,7 +22,7 @@ export function hintForFile(line: string, failed: FailedAttempt): string | undef
   const path = pathIn(line);
   if (missing.test(line)) return hintForMissing(path, line, failed);
   if (readOnly.test(line)) return hintForReadOnly(path, failed);
-  if (denied.test(line)) return hintForDenied(path, failed);
+  if (denied.test(line)) return hintForDenied(path, line, failed);
   return undefined;
 }
 
@@ -113,17 +117,24 @@ function hintForReadOnly(path: string | undefined, failed: FailedAttempt): strin
   );
 }
 
-function hintForDenied(path: string | undefined, { exitCode, isolation }: FailedAttempt): string | undefined {
+function hintForDenied(
+  path: string | undefined,
+  line: string,
+  { exitCode, isolation }: FailedAttempt,
+): string | undefined {
   if (exitCode === 126)
     return path === undefined
       ? undefined
       : `if ${path} is a script, make it executable with \`chmod +x\`, or start it with its interpreter`;
   if (path?.startsWith('/workspace/')) return undefined;
   if (isolation.capabilities === 'server') return undefined;
-  const lead = `the job runs as uid ${isolation.uid}, without the rights of root`;
+  const user = `the job runs as uid ${isolation.uid}`;
+  if (path === undefined || needsRoot.test(line)) return `${user}, without the rights of root`;
   // A relative path may start anywhere: the program may have changed its folder.
-  return path === undefined || !path.startsWith('/')
-    ? lead
-    : `${lead}: the owner, mode or ACL of ${path} or of its folder must let that user in (also if the user is the ` +
-        'owner), or the job needs `run_as`';
+  if (!path.startsWith('/'))
+    return `${user}: the owner, mode or ACL of the file, and of the folders above it, must let this user in`;
+  return (
+    `${user}, and the owner, mode or ACL of ${path} or of a folder above it keeps this user out: \`namei -l ${shellWord(path)}\` ` +
+    'shows them on the host. Let the user in or, if the server is root, let the job run as another user with `run_as`'
+  );
 }
