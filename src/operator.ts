@@ -16,6 +16,7 @@ import { createSealer } from './engine/secrets/seal.ts';
 import { countUnopened, type Unopened } from './engine/secrets/unopened-secrets.ts';
 import { runsAlive } from './exec/proc/live-attempts.ts';
 import { startHostProbe } from './host-probe.ts';
+import { assertKinds } from './instance/data-dir.ts';
 import { giveUpReserve, withLentRoom } from './instance/disk-reserve.ts';
 import { acquireOwnership } from './instance/owner-lock.ts';
 import { isTakeoverUnfinished } from './instance/takeover-folder.ts';
@@ -126,6 +127,7 @@ export async function backUp(
   o: Pick<BackupRequest, 'destination' | 'includesKey'>,
 ): Promise<BackupSummary> {
   assertRestored(config.instance.dataDir);
+  assertKinds(ownFolders(config), config.persistence.dbPath);
   return withLentRoom(config.instance.dataDir, () =>
     createBackup({ ...o, places: placesOf(config), version: packageVersion() }),
   );

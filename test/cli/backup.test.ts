@@ -491,6 +491,19 @@ describe('a full disk', () => {
   });
 });
 
+test('no backup is made while a file is in the place of a folder of the instance', async () => {
+  const { dir } = await createInstance({});
+  await flwd(dir, 'tokens', 'create', '--name', 'first', '--scopes', 'runs:read');
+  const logs = join(dir, 'data', 'logs');
+  writeFileSync(logs, '');
+  const dest = join(createFolder(), 'backup');
+  expect(await flwd(dir, 'backup', dest)).toMatchObject({
+    code: 2,
+    stderr: `${logs} is a file, but flwd needs a folder there: move it away, or restore a backup\n`,
+  });
+  expect(existsSync(dest)).toBe(false);
+});
+
 describe('if a job is named backup', () => {
   const named = {
     backup: bash('echo "of $src"', { argspec: { type: 'object', properties: { src: { type: 'string' } } } }),
