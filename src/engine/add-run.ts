@@ -8,6 +8,8 @@ import type { Starter } from '../domain/principal.ts';
 import type { RunStatus } from '../domain/run.ts';
 import type { TraceParent } from '../domain/trigger/trace.ts';
 import { toTimestamp } from '../lib/clock.ts';
+import { errorCode } from '../lib/error-code.ts';
+import { unusableFolder } from '../lib/files/unusable-folder.ts';
 import { createId } from '../lib/ids.ts';
 import type { Transaction } from '../store/database.ts';
 import type { RunClaim } from '../store/run/run-moves.ts';
@@ -59,7 +61,7 @@ export type AddRun = (
 
 /** @throws Problem why the plan is denied; queue-full, concurrency-conflict, not-ready */
 export function createAddRun(o: {
-  readonly context: Pick<ControllerContext, 'store' | 'disk' | 'sealer' | 'clock'>;
+  readonly context: Pick<ControllerContext, 'store' | 'disk' | 'ownFolders' | 'sealer' | 'clock'>;
   readonly snapshots: Snapshots;
   readonly queue: Queue;
   readonly register: RunRegister;
@@ -78,7 +80,7 @@ export function createAddRun(o: {
     if (lack !== null) throw unwritable(lack);
     const onConflict = addition.asksPerson ? withoutCancel(onConflictOf(plan)) : onConflictOf(plan);
     if (onConflict !== 'queue') await o.untilResumed();
-    const revision = addition.revision ?? (await o.snapshots.take(plan.entry)).revision;
+    const revision = addition.revision ?? (await takeSnapshot(plan, o));
     // From here to the transaction, await nothing but the admission: runs must be stored in the order in which they
     // were admitted.
     const draft = draftOf(plan, addition, revision, { createdAtMs: clock.now(), notifyRules: o.notifyRules });
@@ -110,6 +112,16 @@ export function createAddRun(o: {
     for (const other of admission.replaced) o.cancel(other);
     return { runId: id, body };
   };
+}
+
+/** @throws Problem not-ready if somebody has replaced a folder since the disk watch has looked */
+async function takeSnapshot({ entry }: GroundedPlan, o: Parameters<typeof createAddRun>[0]): Promise<string> {
+  try {
+    return (await o.snapshots.take(entry)).revision;
+  } catch (error) {
+    const lack = errorCode(error) === undefined ? null : unusableFolder(o.context.ownFolders);
+    throw lack === null ? error : unwritable(lack);
+  }
 }
 
 /** Nobody has allowed the run yet, so it must not end another. */

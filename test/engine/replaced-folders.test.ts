@@ -89,6 +89,20 @@ describe.each(['logs', 'artifacts'])('while %s is not writable', (name) => {
   });
 });
 
+test('a new run is refused at once when the folder of the snapshots was replaced, and can be created once it is back', async () => {
+  const root = dataFolder();
+  const opened = await openEngine(root, { jobs: { hello: bash('echo hello'), other: bash('echo other') } });
+  await opened.finished(await opened.create('hello'));
+  const putBack = replace(join(root, 'data', 'snapshots'));
+  const why = 'the folder snapshots was replaced by a file: put the folder back';
+  await expect(opened.create('other')).rejects.toMatchObject({
+    slug: 'not-ready',
+    message: `The server cannot write its data: ${why}.`,
+  });
+  putBack();
+  await expect.poll(() => opened.create('other').catch(() => null)).not.toBeNull();
+});
+
 test('a log whose folder was replaced by a file is told to be missing, and can be read again afterwards', async () => {
   const root = dataFolder();
   const opened = await openEngine(root, { jobs: { hello: bash('echo hello') } });
