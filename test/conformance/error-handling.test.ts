@@ -1,8 +1,9 @@
 // API reference, Error Handling.
 
-import { rename, writeFile } from 'node:fs/promises';
+import { spawn } from 'node:child_process';
+import { mkdtemp, rename, rm, rmdir, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, describe, expect, test } from 'vitest';
+import { afterAll, describe, expect, onTestFinished, test } from 'vitest';
 import { testWith } from '../support/host.ts';
 import { bash } from '../support/jobs.ts';
 import { sendRaw } from '../support/raw-http.ts';
@@ -138,14 +139,19 @@ testWith('bwrap')(
     shows('errors.execution-error');
     const snapshots = join(server.dataDir, 'snapshots');
     await rename(snapshots, `${snapshots}.away`).catch(() => undefined);
-    await writeFile(snapshots, 'a file where a folder should be');
+    // A folder that was removed: nothing can be created in it, although its mode allows that.
+    const removed = await mkdtemp(join(server.root, 'removed-'));
+    const holder = spawn('sleep', ['8019'], { cwd: removed });
+    onTestFinished(() => void holder.kill());
+    await rmdir(removed);
+    await symlink(`/proc/${holder.pid}/cwd`, snapshots);
     const response = await server.fetch('/runs', { body: { job_id: 'backup/daily' } });
     const text = await response.text();
     expect(response.status).toBe(500);
     expect(JSON.parse(text)).toMatchObject(problem('execution-error', 'Execution Error', 500, '/api/v1/runs'));
     expect(text).not.toContain(server.root);
     expect(text).not.toMatch(/\bat .*:\d+:\d+/);
-    await rename(snapshots, `${snapshots}.file`);
+    await rm(snapshots);
     await rename(`${snapshots}.away`, snapshots).catch(() => undefined);
     expect(await server.run('backup/daily')).toMatchObject({ status: 'success' });
   },
