@@ -13,7 +13,7 @@ import {
   outlookWords,
 } from '../../client/outlook.ts';
 import { type ArgumentField, showValue } from '../../domain/argument-fields.ts';
-import type { FormErrors } from '../../domain/filled-fields.ts';
+import type { ArgumentError, FormErrors } from '../../domain/filled-fields.ts';
 import type { JsonObject } from '../../domain/job.ts';
 import { characters } from '../characters.ts';
 import { type Colour, cells, line, paragraph, type Span, typed } from '../line.ts';
@@ -25,6 +25,7 @@ import {
   type FormField,
   type FormState,
   focus,
+  focusFirstError,
   placeErrors,
   pressField,
   readForm,
@@ -60,9 +61,9 @@ export function FormScreen({ isActive, jobId }: ScreenProps & { readonly jobId: 
     () => (form ? placeErrors(form, outlook?.kind === 'errors' ? outlook.errors : [], own) : noErrors),
     [form, outlook, own],
   );
-  const { startError, isStarting, start, refuse, forget } = useStart(jobId, args, () => {
-    const [first] = [...errors.byField.keys()].toSorted((a, b) => a - b);
-    if (form && first !== undefined) setFilled(focus(form, first));
+  const { startError, isStarting, start, refuse, forget } = useStart(jobId, args, (found) => {
+    // Not by the outlook, which may still be that of earlier arguments.
+    if (form) setFilled(focusFirstError(form, found, own));
   });
 
   const isOnStart = form !== null && form.focused === form.fields.length;
@@ -75,7 +76,7 @@ export function FormScreen({ isActive, jobId }: ScreenProps & { readonly jobId: 
     if (press.key === 'ctrl-s' || (press.key === 'enter' && isOnStart)) {
       setBegun(true);
       // `args` lacks the values that cannot be read, so the server would not refuse them.
-      if (own.size > 0) refuse();
+      if (own.size > 0) refuse([]);
       else void start();
       return true;
     }
@@ -126,8 +127,8 @@ function wordsOf(outlook: Outlook | null, { byField, others }: FormErrors, isBeg
   return { text: missingWords(byField.size), tone: 'open' };
 }
 
-/** @param onErrors is called when the arguments are refused */
-function useStart(jobId: string, args: JsonObject, onErrors: () => void) {
+/** @param onErrors is called when the arguments are refused, with the server's errors */
+function useStart(jobId: string, args: JsonObject, onErrors: (found: readonly ArgumentError[]) => void) {
   const { client, open, attend, epoch } = useSurroundings();
   const [startError, setStartError] = useState<string | null>(null);
   const [isStarting, setStarting] = useState(false);
@@ -149,15 +150,16 @@ function useStart(jobId: string, args: JsonObject, onErrors: () => void) {
       attend(runId);
       open({ name: 'run', runId });
     } catch (error) {
-      if (!errorsOf(error)) return setStartError(errorText(error));
-      refuse();
+      const found = errorsOf(error);
+      if (!found) return setStartError(errorText(error));
+      refuse(found.errors);
     } finally {
       setStarting(false);
     }
   }
-  function refuse(): void {
+  function refuse(found: readonly ArgumentError[]): void {
     setStartError('Some arguments need attention.');
-    onErrors();
+    onErrors(found);
   }
   /** Called when an argument changes, because the next start is then another request. */
   function forget(): void {

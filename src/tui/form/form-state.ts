@@ -1,7 +1,12 @@
 // The state of a form: what is typed into each field, and the resulting arguments.
 
 import { type ArgumentField, argumentFields, showValue } from '../../domain/argument-fields.ts';
-import { type FormErrors, placeErrors as placeOnFields, readFields } from '../../domain/filled-fields.ts';
+import {
+  type ArgumentError,
+  type FormErrors,
+  placeErrors as placeOnFields,
+  readFields,
+} from '../../domain/filled-fields.ts';
 import { characters } from '../characters.ts';
 import type { Press } from '../presses.ts';
 import { editText, emptyText, type TextEdit, textOf } from '../text-edit.ts';
@@ -104,7 +109,7 @@ export function readForm({ fields }: FormState): ReturnType<typeof readFields> {
 /** Assigns the server's errors, and our own, to their fields. */
 export function placeErrors(
   { fields }: FormState,
-  errors: readonly Readonly<Record<string, unknown>>[],
+  errors: readonly ArgumentError[],
   own: ReadonlyMap<number, string>,
 ): FormErrors {
   return placeOnFields(
@@ -112,6 +117,16 @@ export function placeErrors(
     errors,
     own,
   );
+}
+
+/** Moves to the first field with an error, if there is one. */
+export function focusFirstError(
+  form: FormState,
+  errors: readonly ArgumentError[],
+  own: ReadonlyMap<number, string>,
+): FormState {
+  const first = Math.min(...placeErrors(form, errors, own).byField.keys());
+  return Number.isFinite(first) ? focus(form, first) : form;
 }
 
 /** The text that the field shows, without the cursor. Secrets are shown as dots. */
