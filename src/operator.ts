@@ -82,7 +82,8 @@ async function examineJobs(config: Config): Promise<HostCheck[]> {
       withCatalog(config, (catalog) => examineStarters(config, catalog)),
     );
   } catch (error) {
-    // `examineStored` says that the database is damaged or may not be read, or that there is no room to read it.
+    // `examineStored` already reports that the database is damaged or may not be read, or that there is no room to read
+    // it.
     if (damageIn(error) !== undefined || storageProblem(toDatabaseFailure(error))) return [];
     throw error;
   }

@@ -15,7 +15,7 @@ export const exitCodes = {
   interrupted: 130,
 } as const;
 
-/** For docs/cli.md. */
+/** What each code means, as docs/cli.md lists it. */
 export const exitCodeMeanings: Readonly<Record<keyof typeof exitCodes, string>> = {
   done: 'Success. For commands that wait for a run: the run succeeded.',
   runFailed:

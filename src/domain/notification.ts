@@ -139,7 +139,7 @@ export function eventAtEnd(
   failuresBefore: number,
 ): NotifyEvent | undefined {
   if (status === 'cancelled') return on.find((event) => event === status);
-  // A failure that was not reported is not fixed either.
+  // If no failure was reported, the success is not reported as a fix.
   if (status === 'success') return first(on, failuresBefore >= after ? ['fixed', status] : [status]);
   if (failuresBefore + 1 < after) return undefined;
   return first(on, failuresBefore >= after ? ['still_failing', status] : [status]);

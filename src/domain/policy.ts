@@ -67,7 +67,7 @@ export function chooseProfile(
       `This instance does not allow the profile '${chosen}'. security.allow_profiles allows ${o.allowed.join(', ')}.`,
     );
   }
-  // In another profile, the job would get more than the sandbox.
+  // Other profiles give a job more access than an untrusted source may have.
   if (!o.trusted && chosen !== 'secure') {
     throw new Problem(
       'profile-not-allowed',

@@ -93,13 +93,16 @@ export type Termination = {
   readonly remaining: number;
   /**
    * Whether it is certain that nothing else is left, which needs a pid namespace. Missing in runs that version 0.1
-   * stored: true.
+   * stored, and then counts as true.
    */
   readonly proven?: boolean;
   readonly finished_at: string;
 };
 
-/** The statuses that lists of runs can be filtered by. A run with an open approval has the status `running` itself. */
+/**
+ * The statuses that lists of runs can be filtered by. A run that waits for an approval has the status `running`; only
+ * lists call it `waiting_approval`.
+ */
 export const listedStatuses = [...runStatuses, 'waiting_approval'] as const;
 export type ListedStatus = (typeof listedStatuses)[number];
 
@@ -287,7 +290,7 @@ export type RunPlan = {
   readonly revision: string;
   readonly profile: SecurityProfile;
   readonly network: Network;
-  /** Missing in runs that version 0.1 stored: true. */
+  /** Missing in runs that version 0.1 stored, and then counts as true. */
   readonly isSandboxed?: boolean;
   /** Missing or null: the job names no user. */
   readonly runAs?: RunAs | null;

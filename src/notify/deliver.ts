@@ -52,7 +52,7 @@ export function startDelivery(o: Parts, signal: AbortSignal) {
   async function startDue(): Promise<void> {
     let hasStarted = true;
     while (hasStarted && !signal.aborted) {
-      // The first call to one origin comes before the second call to another.
+      // Origins without a call in progress come first.
       hasStarted =
         (await startSome((origin) => calls.countTo(origin) === 0 && calls.mayCall(origin))) ||
         (await startSome(calls.mayCall));

@@ -21,7 +21,7 @@ export type LateStore = ReturnType<typeof createLateStore>;
 
 /** How many of the newest rows say when a receiver was last told. */
 const mostTold = 50;
-/** A run that succeeds in a span is expected to have been created at most this long before it. */
+/** A success in a span is looked for only among runs that were created at most this long before the span. */
 const longestRunMs = 3 * 86_400_000;
 
 export function createLateStore(database: Database) {

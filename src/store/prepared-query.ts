@@ -7,8 +7,8 @@ import type { Schema } from './schema.ts';
 type Values = Readonly<Record<string, string | number | null>>;
 
 /**
- * Every value becomes a parameter, so `build` must not look at values: no `in` over a list, no condition. Each call of
- * the query must have the same members.
+ * Every value becomes a parameter, so `build` must not look at values: no `in` over a list, no condition. Each call
+ * must give `values` the same members.
  */
 export function prepareQuery<V extends Values, Row>(
   build: (db: Kysely<Schema>, values: V) => Compilable<Row>,

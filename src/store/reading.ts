@@ -173,7 +173,7 @@ function createJobReading(runs: RunStore) {
   };
 }
 
-/** How many are searched for those of a caller who reaches only some jobs. */
+/** How many late entries are read to find those that a caller who reaches only some jobs may see. */
 const mostLate = 1_000;
 
 async function lateInReach(late: LateStore, query: LateQuery, reach: Reach): Promise<readonly Late[]> {

@@ -1,5 +1,5 @@
 // Parses the text of an expression into a program and the values that it refers to, or says what is wrong. Limits on
-// the form of an expression keep the values small that it can build.
+// the form of an expression keep the values that it can build small.
 
 import type { ASTNode, ParseResult } from '@marcbachmann/cel-js';
 import { nearest } from '../../lib/nearest.ts';

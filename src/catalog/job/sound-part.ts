@@ -20,7 +20,7 @@ export type SoundPart = NonNullable<ReturnType<typeof soundPart>>;
 
 /**
  * @param formErrors the errors of checkConfig
- * @returns undefined when hardly anything is left
+ * @returns undefined when leaving out members does not make the config valid
  */
 export function soundPart(value: JsonValue, formErrors: readonly MemberError[]) {
   if (!isObject(value)) return undefined;
@@ -67,7 +67,7 @@ export function soundPart(value: JsonValue, formErrors: readonly MemberError[]) 
  * others would move.
  */
 function leftOutFor(config: JsonObject, { path, spot }: MemberError): Path | undefined {
-  // The graph makes no sense without one of its steps.
+  // If one step has to be left out, all are, because the graph makes no sense without it.
   if (path[0] === 'steps' && (path.length < 3 || path[2] === 'id')) return ['steps'];
   for (let at = spot === 'missing' ? path.length - 1 : path.length; at > 0; at -= 1) {
     if (isObject(memberAt(config, path.slice(0, at - 1)) ?? {})) return path.slice(0, at);

@@ -21,7 +21,7 @@ const touchMs = 600_000;
 const attemptLimit = 10;
 const nothing = () => {};
 
-/** For each job one copy runs and one more may wait, which all later callers share. */
+/** At most one copy of each job is being made, and one waits. All later callers share the one that waits. */
 type Copies = { running: Promise<unknown>; next: Promise<Snapshot> | undefined };
 
 /**

@@ -100,7 +100,7 @@ export function identityOf({ dev, ino, birthtimeMs, mode }: Stats): string {
 /** The clock of a file system may not advance for this long: two writes within it can leave the same times. */
 const clockStepMs = 50;
 
-/** False when what was looked at is so new that another change might not show in its times. */
+/** Returns false if a file changed so shortly before the look that another change might leave the same times. */
 export function isSettled(newestMs: number, lookedAtMs: number): boolean {
   return newestMs < lookedAtMs - clockStepMs;
 }

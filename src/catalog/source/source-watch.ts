@@ -121,7 +121,10 @@ export function watchSource(o: Options) {
 const missingWords = 'the folder of a source is missing; its jobs cannot run until it is there';
 const emptyWords = 'the folder of a source is empty, although it had jobs; they cannot run until it is there';
 
-/** Knows whether the folder is missing. The mount point of a share that is not mounted is an empty folder. */
+/**
+ * Knows whether the folder is missing. An empty folder can count as missing, too: it may be the mount point of a share
+ * that is not mounted.
+ */
 function createAbsence({ source: { name, path }, log, ...o }: Options, tree: SourceTree) {
   let rootWithJobs: string | undefined;
   let hadJobs = false;
@@ -153,7 +156,7 @@ function createAbsence({ source: { name, path }, log, ...o }: Options, tree: Sou
   };
 }
 
-/** A folder that cannot be read may be empty. */
+/** Whether the folder is empty. A folder that cannot be read counts as empty. */
 function isEmpty(dir: string): boolean {
   try {
     return readdirSync(dir).length === 0;

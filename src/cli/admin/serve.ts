@@ -29,7 +29,7 @@ export async function run(options: Options): Promise<ExitCode> {
   if (config.auth.mode === 'none') log.warn('auth.mode is none: anyone who reaches the server may do everything');
   const { startHostProbe } = await import('../../host-probe.ts');
   const probe = startHostProbe(config);
-  // In a checkout, Node strips the types of each module, which would leave the heap 30 MB larger.
+  // In a checkout, the heap is made small before the modules load: stripping their types would leave it 30 MB larger.
   if (import.meta.url.endsWith('.ts')) {
     keepYoungHeapSmall();
     collectEarly();

@@ -165,7 +165,10 @@ function noteOfWide(path: string): string {
   return `flwd lets no job write to ${path}: let the command write to a folder of its own, and allow that folder`;
 }
 
-/** Returns the folders for `security.paths`: those around what a job asks for. */
+/**
+ * Returns the paths for `security.paths`: what the job asks for, and instead of a file its folder, unless that is too
+ * wide.
+ */
 export function foldersOf({ read, write }: CommandNeeds, home: string | null): string[] {
   const folders = [...read, ...write].map((path) =>
     statOf(path)?.isDirectory() === false && !isTooWide(dirname(path), home ?? '/') ? dirname(path) : path,

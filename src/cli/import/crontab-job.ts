@@ -117,7 +117,7 @@ function pathOf({ environment: { PATH: path } }: Pick<Entry, 'environment'>, hom
   return home === null ? path : path?.replaceAll(/(?<=^|:)~(?=[/:]|$)/g, () => home);
 }
 
-/** A line of /etc/crontab was put into a user's own crontab. */
+/** Warns of a line with a user name, which belongs in /etc/crontab and not in a user's own crontab. */
 function notesOfUser({ user, command }: Entry, table: Table): string[] {
   const [first = '', second] = command.split(/\s+/);
   if (user !== null || second === undefined || ![table.user, 'root'].includes(first)) return [];

@@ -33,7 +33,7 @@ export function readTimes(times: readonly string[]): { readonly cron: string } |
     if (problem !== undefined) return { problem };
   }
   const [minute = '', hour = '', day = '', month = '', weekday = ''] = times;
-  // To cron, a field that begins with `*` is unrestricted, and then both fields must match. To flwd, only `*` alone is.
+  // If the day or the weekday begins with `*`, cron wants both to match. flwd does so for a plain `*`, and with `+`.
   const isBoth = day.startsWith('*') || weekday.startsWith('*');
   const needsMark = isBoth && day !== '*' && weekday !== '*';
   const cron = [minute, hour, day, month, `${needsMark ? '+' : ''}${weekday}`].join(' ').toUpperCase();

@@ -19,7 +19,7 @@ type Span = {
 /** Finds secrets by what comes before them: the value begins where the match ends. */
 type Rule = {
   readonly pattern: RegExp;
-  /** What the secret is called; left out, the first group of the match is its name. */
+  /** The name of the secret. Without it, the first group of the match is the name. */
   readonly name?: string;
   /** What the value consists of, if it does not end with the word. */
   readonly value?: RegExp;
@@ -222,7 +222,7 @@ function spansOf(
   });
 }
 
-/** Whether a value is only that of a variable or of another command, so that no password is written here. */
+/** Whether a value only refers to a variable or to the output of a command, so that it contains no password. */
 function isExpansion(value: string): boolean {
   return /^(?:\$\w+|\$\{\w+(?::?\?[^}]*)?\}|\$\([^)]*\)?|`.*|\{\{.*|%\w+%)$/.test(value);
 }

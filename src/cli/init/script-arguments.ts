@@ -69,8 +69,8 @@ export function userHome(): string {
 }
 
 /**
- * The literal default in a shell's `${NAME:-text}`; undefined if it is not one. Writes out a home at its start, because
- * the home of a job is its workspace.
+ * The literal default in a shell's `${NAME:-text}`; undefined if it is not one. `~` and `$HOME` at its start become
+ * the user's home, because the home of a job is its workspace.
  */
 export function shellDefault(written: string): string | undefined {
   const said = written.replaceAll(/^["']|["']$/g, '').replace(/^(?:~|\$HOME|\$\{HOME\})(?=\/|$)/, () => userHome());

@@ -34,7 +34,7 @@ import { StepsCard } from './steps/StepsCard.tsx';
 
 export function RunPage({ runId }: { readonly runId: string }): ReactNode {
   const refresh = useRefresh();
-  // The keys of all answers on this page begin like this.
+  // The keys of all answers on this page begin with these two words.
   useRunEvents({ runId }, { change: () => refresh({ queryKey: ['run', runId] }) });
   // The answer is not cached, so a page that is opened again shows the current run, and opens at the step that has
   // failed.

@@ -143,7 +143,7 @@ function Message({ text }: { readonly text: string }): ReactNode {
 const usualShare = 0.6;
 const slowShare = 1.35;
 
-/** A track whose mark is the usual duration. It is orange if the run takes a third longer than usual. */
+/** A track whose mark is the usual duration. It is orange if the run takes much longer than usual. */
 function TookAgainst({
   run,
   usualMs,

@@ -122,7 +122,7 @@ function OfJob(o: {
   const save = (): void => {
     setTried(true);
     if (preview?.kind !== 'fires' || missingHeartbeat(terms.heartbeat) !== null) return;
-    // `body` leaves out values that cannot be read, so the server would not refuse them.
+    // `body` lacks the values that cannot be read, so the server would accept it without them.
     if (args.typed.read.error !== undefined || args.typed.read.fieldErrors.size > 0) return;
     void act(async (client) => {
       const saved =

@@ -90,7 +90,7 @@ function placeDay(
     const rows = shown.length + (isCrowded ? 1 : 0);
     let free = (tops[hour] ?? 0) + padPx / 2;
     for (const [n, { fire, wall }] of shown.entries()) {
-      // As near to its minute as the rows before and after it allow.
+      // The row is placed as near to its minute as the rows before and after it allow.
       const wanted = topOf(wall, tops);
       const top = Math.max(free, Math.min(wanted, end - (rows - n) * rowPx));
       placed.push({ fire, top });

@@ -1,4 +1,4 @@
-// Says why a run failed in a list or a notification, where its steps are not shown.
+// Words for lists and notifications, which do not show steps: why a run failed.
 
 import { stepIdOfSingle } from '../job.ts';
 import type { RunError } from '../run.ts';

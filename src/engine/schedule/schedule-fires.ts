@@ -44,7 +44,7 @@ export type Fires = {
   /** Sorted by time. */
   readonly fires: readonly ScheduleFire[];
   readonly frequent: readonly FrequentFires[];
-  /** False if there are more, which exceed the limit or the cost of one question. */
+  /** False if the limit, or the cost of one question, may have cut the list short. */
   readonly isComplete: boolean;
 };
 

@@ -12,7 +12,10 @@ import type { JwtConfig } from '../server-config.ts';
 import type { JwtVerifier } from './authentication.ts';
 import { createKeyUrlSource, type KeySet, type KeySource, openKeyFileSource } from './jwt-keys.ts';
 
-/** Some identity providers list all groups of a user in the token. All headers together have 16 KiB. */
+/**
+ * The longest token that is accepted. Some identity providers list all groups of a user in it, and all headers together
+ * may have only 16 KiB.
+ */
 const mostCharacters = 8_192;
 const subjectPattern = /^[!-~](?:[ -~]{0,254}[!-~])?$/;
 /** The `typ` of a token for an API. An issuer signs other tokens too, such as those for a logout (RFC 8725, 3.11). */

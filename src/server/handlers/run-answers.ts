@@ -50,7 +50,8 @@ export function createRunAnswers(runs: RunReading, usual: UsualWork): RunAnswers
       // Only callers who may see the run get a cached answer: for all others, a fast answer would show that the run
       // exists.
       const known = cached && reaches(reach, cached) ? cached : undefined;
-      // Read first, so that a change that is committed meanwhile can make the entry outdated, but never wrong.
+      // The generation is read before the run, so a change that is committed meanwhile can make the entry outdated, but
+      // never wrong.
       const generation = await runs.generation();
       if (known?.generation === generation) return known.answer;
       const { version, tenant, jobId } = await runs.version(id, reach);

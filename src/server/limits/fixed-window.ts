@@ -1,5 +1,5 @@
-// Counts per key within a window of time. Keys that were not seen for longest are forgotten first, so a flood of keys
-// cannot grow the memory (ADR 0043).
+// Counts per key within a window of time. The keys that were last seen longest ago are forgotten first, so a flood
+// of keys cannot grow the memory (ADR 0043).
 
 import { LRUCache } from 'lru-cache';
 import type { Clock } from '../../lib/clock.ts';

@@ -22,7 +22,7 @@ export type NotificationOutcomes = Readonly<Record<'delivered' | 'retried' | 'fa
 
 const levels = { ok: 0, degraded: 1, failing: 2 } as const;
 
-/** To be called before routes are added. */
+/** Call this before routes are added. */
 export function createMetrics(o: {
   readonly app: FastifyInstance;
   readonly streams: Streams;

@@ -78,7 +78,7 @@ export function createEventFrames(logs: LogStore): EventFrames {
       whole.set(key, made, { size: 512 });
       void made.then(
         ({ bytes }) => {
-          // Setting the same value again would keep its old size.
+          // Without the delete, the cache would keep the old size for the same value.
           whole.delete(key);
           whole.set(key, made, { size: 512 + bytes.length });
         },

@@ -3,7 +3,10 @@
 
 const sliceMs = 8;
 
-/** @returns a function to call right before a large write: a promise to wait for, or undefined to write at once */
+/**
+ * @returns a function to call right before a large write. It returns a promise to wait for, or undefined if the write
+ * may begin at once.
+ */
 export function createWriteQueue(): () => Promise<void> | undefined {
   const waiting: (() => void)[] = [];
   let startedAt: number | undefined;

@@ -107,8 +107,8 @@ function doubt(cause: string | undefined, isListed: boolean): string {
 }
 
 /**
- * Says what is wrong with a file that does not match the list. Returns undefined for an artifact that is intact by its
- * checksum in the database.
+ * Says what is wrong with a file that does not match the list. Returns undefined if the database's checksum shows that
+ * the file is an intact artifact.
  */
 function judge(
   path: string,

@@ -39,7 +39,7 @@ export type RestoreRequest<T> = {
   readonly isRevision: (dir: string, revision: string) => Promise<boolean>;
   /** Called with what the restore does next, in words. */
   readonly onProgress: (message: string) => void;
-  /** Completes the database before it is put in place. The answer must survive JSON. */
+  /** Completes the database before it is put in place. What it returns must stay the same as JSON. */
   readonly complete: (draft: Pick<Places, 'dbPath' | 'secretKeyFile'>, createdAt: string) => Promise<T>;
 };
 

@@ -7,7 +7,7 @@ import { logLevels } from '../../domain/log-line.ts';
 
 /**
  * How much of an attempt's spool is in the log: everything up to `offset`, and `aheadBytes` of the output after it.
- * These bytes are counted after redaction, so the spool has another number of them.
+ * These bytes are counted after redaction, so their number in the spool can differ.
  */
 export type SpoolPosition = { readonly offset: number; readonly aheadBytes: number };
 

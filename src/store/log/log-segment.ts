@@ -46,8 +46,8 @@ export type ReadCompressed = (path: string, options: ZstdOptions) => Buffer | Pr
  */
 const zstdLevel = 1;
 /**
- * The size of a piece in which a segment is decompressed, at least. Each piece is a trip to the thread pool: with
- * zlib's 16 KiB, the trips take 30 ms.
+ * The least size of the pieces in which zlib works. Each piece is a trip to the thread pool: with zlib's own 16 KiB,
+ * the trips of a segment take 30 ms.
  */
 const leastChunkBytes = 65_536;
 /** Without this room, the piece would be full at the end, and zlib would allocate another piece of the same size. */

@@ -57,7 +57,7 @@ export function useLog(isActive: boolean, runId: string, filter: LogFilter, rows
   return { view, change, jump, isReading, note: followError ?? note };
 }
 
-/** The log to read: another object for another run, step or level. */
+/** The log to read. A new object means another run, step or level. */
 type Source = Omit<LogSource, 'signal'>;
 
 /** Reads the log at the wanted place. */

@@ -40,7 +40,7 @@ export function toCron(times: CalendarTimes): string {
       .map((day) => `${day}L`)
       .join(',')}`;
   const day = times.isLast === 'day' ? 'L' : days;
-  // Other crons fire on either of two restricted days; `+` means both.
+  // If day and weekday are both restricted, cron fires when either matches; `+` means that both must.
   const both = day !== '*' && weekdays !== '*' ? '+' : '';
   return `${minutes} ${hours} ${day} ${months} ${both}${weekdays}`;
 }

@@ -60,7 +60,7 @@ function readExport(text: string, path: string): Export {
   };
 }
 
-/** The text that people see of the event. If the event changes, this text changes. */
+/** Returns the title, times and program of the event, as text. It tells whether one of them has changed. */
 function textIn(event: Members): string {
   const params = membersOf(event.params);
   const { timing = null } = event;

@@ -62,7 +62,7 @@ function gatedBy(step: FoundStep, check: string): FoundStep {
 
 function withIf(step: FoundStep, conditions: readonly string[]): FoundStep {
   const { if: before, ...others } = step.settings;
-  // The output of a skipped step has no value, so the conditions that read outputs come last.
+  // The new conditions come first, so that a condition that reads the output of a skipped step is not reached.
   const all = [...conditions, ...(typeof before === 'string' ? [before] : [])];
   return all.length === 0 ? step : { ...step, settings: { ...others, if: [...new Set(all)].join(' && ') } };
 }

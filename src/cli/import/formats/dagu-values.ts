@@ -100,7 +100,7 @@ function hasExpansion(text: string): boolean {
   return /[$`]/.test(text);
 }
 
-/** Writes a text as a word for the shell, in which `$NAME` and commands in backticks are expanded, and never split. */
+/** Writes a text as one word for the shell. `$NAME` and commands in backticks are expanded in it, but not split. */
 export function expanding(text: string): string {
   if (/\$\{[\w-]+\.|\$\{\{/.test(text))
     throw new Unreadable(`it uses \`${text}\`, a reference that only Dagu can resolve`);

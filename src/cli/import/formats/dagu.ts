@@ -74,7 +74,9 @@ function workflowsIn(path: string, file: string): { readonly found: Workflow[]; 
   }
 }
 
-/** The text that people see of the workflow. If the workflow changes, this text changes. */
+/**
+ * Returns the name, schedule, values and commands of the workflow, as text. It tells whether one of them has changed.
+ */
 function textIn(name: string, { schedule, params, env, steps }: Members): string {
   const commands = [steps].flat().flatMap((step): string[] => {
     if (!isMembers(step)) return [textOf(step) ?? ''];

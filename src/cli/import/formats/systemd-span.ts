@@ -12,7 +12,7 @@ const unitMs: readonly (readonly [RegExp, number])[] = [
   [/^(?:years|year|y)$/, 31_557_600_000],
 ];
 
-/** undefined when it is not a time span, or `infinity`. */
+/** Returns the milliseconds of a time span; undefined for `infinity`, and for anything that is not a time span. */
 export function spanMs(text: string): number | undefined {
   if (!/^\s*(?:\d+(?:\.\d+)?\s*[a-zA-Zμµ]*\s*)+$/.test(text) || text.length > 100) return undefined;
   let total = 0;

@@ -64,7 +64,10 @@ async function load(
   }
 }
 
-/** Rules out most segments at once: a script that prints slowly gets a chunk for each line. Stand-ins are found. */
+/**
+ * Checks a whole segment at once, because a script that prints slowly has a chunk for each line. A segment with a
+ * stand-in is never ruled out.
+ */
 function createCheck(text: string | undefined): (content: LoadedSegment) => boolean {
   if (!text) return () => true;
   const mayHold = createTextCheck(text);
