@@ -1,10 +1,11 @@
 // Opens flwd.yaml as parts that know their place. A plain file is read with js-yaml, and its places are looked up with
 // `yaml` when someone asks for one, which happens in an error and in `flwd config show` (ADR 0045).
 
-import type { LineCounter, Node } from 'yaml';
+import type { Node } from 'yaml';
 import { readSimpleYaml, type YamlMap, type YamlValue } from '../lib/yaml/simple-yaml.ts';
 import { yaml } from '../lib/yaml/yaml.ts';
 import { findTooDeep, tooDeep } from '../lib/yaml/yaml-nesting.ts';
+import { placesIn, type YamlPath } from '../lib/yaml/yaml-places.ts';
 import { ownErrors, yamlWords } from '../lib/yaml/yaml-words.ts';
 import type { Origin } from './settings.ts';
 
@@ -28,12 +29,10 @@ export function openDocument(text: string, file: string, addError: AddError): Pa
   return plain === undefined ? openAny(text, file, addError) : openPlain(plain, text, file);
 }
 
-type Path = readonly (string | number)[];
-
 function openPlain(contents: YamlMap, text: string, file: string): Part {
-  let find: ((path: Path, isKey: boolean) => { line: number; col: number }) | undefined;
+  let find: ((path: YamlPath, isKey: boolean) => { line: number; col: number }) | undefined;
 
-  function originOf(path: Path, isKey = false): Origin {
+  function originOf(path: YamlPath, isKey = false): Origin {
     const place = () => {
       find ??= placesIn(text);
       return find(path, isKey);
@@ -50,7 +49,7 @@ function openPlain(contents: YamlMap, text: string, file: string): Part {
     };
   }
 
-  function partOf(value: YamlValue, path: Path): Part {
+  function partOf(value: YamlValue, path: YamlPath): Part {
     const origin = originOf(path);
     if (typeof value !== 'object' || value === null) return { type: 'scalar', value, origin };
     if (Array.isArray(value))
@@ -62,26 +61,6 @@ function openPlain(contents: YamlMap, text: string, file: string): Part {
     return { type: 'map', members, origin };
   }
   return partOf(contents, []);
-}
-
-/** @returns a function that finds a value, or its key, in a text that readSimpleYaml has read */
-function placesIn(text: string): (path: Path, isKey: boolean) => ReturnType<LineCounter['linePos']> {
-  const { isMap, isNode, isScalar, isSeq, LineCounter, parseDocument } = yaml();
-  const lines = new LineCounter();
-  const { contents } = parseDocument(text, { lineCounter: lines, prettyErrors: false });
-  return (path, isKey) => {
-    let key: unknown;
-    let node: unknown = contents;
-    for (const step of path) {
-      const pair = isMap(node)
-        ? node.items.find((one) => isScalar(one.key) && String(one.key.value) === step)
-        : undefined;
-      key = pair?.key;
-      node = isSeq(node) ? node.items[Number(step)] : pair?.value;
-    }
-    const found = isKey ? key : node;
-    return lines.linePos(isNode(found) ? (found.range?.[0] ?? 0) : 0);
-  };
 }
 
 /** Any YAML, with aliases. */

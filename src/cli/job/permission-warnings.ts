@@ -3,9 +3,9 @@
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { LineCounter, parseDocument } from 'yaml';
 import type { JobDefinition, JobError } from '../../domain/job.ts';
 import { holdsOwnOfSandbox, isShownToAll } from '../../domain/policy.ts';
+import { placesIn, type YamlPath } from '../../lib/yaml/yaml-places.ts';
 
 /** @param dir the job's folder */
 export function permissionWarnings({ permissions, securityProfile }: JobDefinition, dir: string): JobError[] {
@@ -20,14 +20,10 @@ export function permissionWarnings({ permissions, securityProfile }: JobDefiniti
   );
 }
 
-/** The catalog has read the file before, so it is YAML. */
-function placeOf(dir: string, path: readonly (string | number)[]): Omit<JobError, 'message'> {
+function placeOf(dir: string, path: YamlPath): Omit<JobError, 'message'> {
   const [file, text] = readConfig(dir);
-  const lines = new LineCounter();
-  const node: unknown = parseDocument(text, { lineCounter: lines }).getIn(path, true);
-  const range = typeof node === 'object' && node !== null && 'range' in node ? node.range : undefined;
-  const { line, col } = lines.linePos(Array.isArray(range) ? Number(range[0]) : 0);
-  return { file, line: Math.max(line, 1), column: Math.max(col, 1) };
+  const { line, col } = placesIn(text)(path, false);
+  return { file, line, column: col };
 }
 
 function readConfig(dir: string): readonly [file: string, text: string] {
