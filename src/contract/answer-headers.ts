@@ -1,4 +1,4 @@
-// The headers of answers that clients read. Others, which are for browsers, caches and proxies alone, are not listed.
+// The headers of answers that clients read. Headers that only browsers, caches and proxies read are not listed.
 
 export const answerHeaders = {
   'Accept-Ranges': { type: 'string', description: '`bytes`: the operation takes `Range`' },
@@ -20,7 +20,7 @@ export const answerHeaders = {
 
 export type AnswerHeader = keyof typeof answerHeaders;
 
-/** Every answer has these, except to a request that is not HTTP, or whose headers are too large. */
+/** Every answer has these headers, except an answer to a request that is not HTTP or has too large headers. */
 export const usualHeaders = [
   'X-Request-Id',
   'X-RateLimit-Limit',

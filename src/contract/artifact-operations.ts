@@ -6,7 +6,7 @@ import { ifNoneMatch, named, nullable, page, queryOf, text, textOrNull, timestam
 
 const bytes = Type.Unsafe<Uint8Array>({ type: 'string', format: 'binary' });
 
-/** The headers of an answer with bytes. */
+/** The headers of an answer that contains the bytes of a file. */
 const fileHeaders = ['ETag', 'Accept-Ranges', 'Content-Disposition'] as const;
 
 const artifact = named('Artifact', {

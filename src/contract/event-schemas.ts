@@ -1,4 +1,4 @@
-// The schemas of events: what streams send as server-sent events, and other answers as JSON lines.
+// The schemas of events. Streams send events as server-sent events, and other answers contain them as JSON lines.
 
 import { type TSchema, Type } from 'typebox';
 import { type EventType, eventTypes } from '../domain/event.ts';
@@ -79,7 +79,7 @@ const events = eventTypes.map((type) => {
   return { type, data: named(`${toName(type)}Event`, { ...about, ...fieldsOf[type] }) };
 });
 
-/** `step.waiting_approval` → `StepWaitingApproval`. */
+/** For example, `step.waiting_approval` becomes `StepWaitingApproval`. */
 function toName(type: EventType): string {
   return type.replaceAll(/(?:^|[._])(\w)/g, (_, letter: string) => letter.toUpperCase());
 }
@@ -87,7 +87,7 @@ function toName(type: EventType): string {
 const jsonText = (schema: TSchema) =>
   Type.Unsafe<string>({ type: 'string', contentMediaType: 'application/json', contentSchema: schema });
 
-/** A stream is a text, so JSON Schema has its items in `contentSchema`. */
+/** JSON Schema describes a stream as a string, and `contentSchema` describes the frames in it. */
 const streamOf = (frame: TSchema, description: string) =>
   Type.Unsafe<string>({
     type: 'string',
@@ -103,7 +103,7 @@ const runEventFrame = Type.Union(
   { $id: 'RunEventFrame' },
 );
 
-/** One line of JSON lines: the data of an event, with its id and name. */
+/** One line of an answer in JSON lines: the data of an event, with the event's id and name. */
 export const runEventLine = Type.Union(
   events.map(({ type, data }) =>
     Type.Intersect([Type.Object({ id: Type.Integer(), event: Type.Literal(type) }), data]),

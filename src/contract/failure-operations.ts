@@ -1,4 +1,4 @@
-// The operations that list groups of failures, and late runs and successes, with their schemas.
+// The operations that list groups of failures, and those that list late runs and successes, with their schemas.
 
 import { Type } from 'typebox';
 import { failureStates } from '../domain/outcome/failure.ts';

@@ -1,5 +1,5 @@
-// The addresses of webhooks, as the OpenAPI document describes them. Senders sign a body of their own making, so
-// src/server/hook-routes.ts serves these, and no client calls them by their schemas.
+// The addresses of webhooks, as the OpenAPI document describes them. The sender chooses the form of the body and signs
+// it. So src/server/hook-routes.ts serves these addresses, and the typed client has no functions for them.
 
 import { type TSchema, Type } from 'typebox';
 import type { Operation } from './operations.ts';
@@ -8,7 +8,7 @@ import { json, named, nullable, runStatus } from './schema-parts.ts';
 
 type HookOperation = Omit<Operation, 'body' | 'scope'> & {
   readonly bodies: Readonly<Record<string, TSchema>>;
-  /** What proves that the sender may start the job. */
+  /** What proves that the sender may start the job, in words. */
   readonly proof: string;
 };
 

@@ -1,4 +1,4 @@
-// The schemas of jobs. In every object the fields of the API reference come first.
+// The schemas of jobs. Each object starts with the fields that the API reference lists first.
 
 import { Type } from 'typebox';
 import {

@@ -1,5 +1,5 @@
-// The API as data: one entry for each operation. Routes, validation, OpenAPI and the typed client are made from this
-// table. routes.ts has the method and path of each operation.
+// The API as data: one entry for each operation. The routes, the validation, the OpenAPI document and the typed client
+// are made from this table. routes.ts has the method and path of each operation.
 
 import { type Static, type TSchema, Type } from 'typebox';
 import type { AuditAction, AuditObjectKind } from '../domain/audit.ts';
@@ -43,13 +43,15 @@ import { tokenOperations } from './token-operations.ts';
 import { triggerOperations } from './trigger-operations.ts';
 import { webhookOperations } from './webhook-operations.ts';
 
-/** An answer of an operation that succeeded. */
+/** An answer to a request that succeeded. */
 export type Answer = {
   readonly status: number;
   readonly description: string;
-  /** Media type → schema; empty if there is no body. `Type.Unsafe` stands for bytes and streams. */
+  /**
+   * The schema of each media type; empty if there is no body. Bytes and streams have a schema made by `Type.Unsafe`.
+   */
   readonly content: Readonly<Record<string, TSchema>>;
-  /** The headers besides those that every answer has. */
+  /** The headers of this answer, besides those that every answer has. */
   readonly headers?: readonly AnswerHeader[];
 };
 
@@ -57,7 +59,7 @@ export type Answer = {
 export type OperationAudit = {
   readonly action: AuditAction;
   readonly object: AuditObjectKind;
-  /** Members of body and query to record; never a member that may hold a secret. */
+  /** The members of the body and the query that the log records. Never list a member that may hold a secret. */
   readonly keeps?: readonly string[];
 };
 
@@ -65,14 +67,14 @@ export type Operation = Route & {
   readonly tag: Tag;
   readonly summary: string;
   readonly scope: Scope | 'public';
-  /** The operation concerns every tenant, so the caller must have the tenant `*`. */
+  /** The operation concerns every tenant. The caller must have the tenant `*`. */
   readonly isInstanceWide?: true;
   readonly query?: TSchema;
   readonly body?: TSchema;
   readonly headers?: Readonly<Record<string, string>>;
   readonly answers: readonly Answer[];
   readonly problems: readonly ProblemSlug[];
-  /** Required unless the method is GET; null: the operation changes nothing. */
+  /** Required unless the method is GET. null means that the operation changes nothing. */
   readonly audit?: OperationAudit | null;
 };
 
@@ -372,5 +374,5 @@ type FirstContent<A> = A extends readonly [{ content: infer C }, ...unknown[]]
     ? Static<S>
     : never
   : never;
-/** The JSON of an operation's first success answer; `never` for bytes and streams. */
+/** The JSON of the first answer that the operation lists; `never` for bytes and streams. */
 export type AnswerOf<Id extends OperationId> = FirstContent<(typeof operations)[Id]['answers']>;

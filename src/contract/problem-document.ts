@@ -1,4 +1,4 @@
-// The schema of a problem document (RFC 9457). Every error of the API has this form.
+// The schema of a problem document (RFC 9457). Every error of the API is returned as such a document.
 
 import { Type } from 'typebox';
 import { anyObject, named } from './schema-parts.ts';

@@ -1,16 +1,16 @@
-// The method and path of each operation. This is all that a client needs of operations.ts, which also has the schemas
-// and takes too long to load for a command.
+// The method and path of each operation. A client needs nothing else of an operation. operations.ts also has the
+// schemas, which take too long to load for a command.
 
 export const apiBase = '/api/v1';
 
-/** A stream of server-sent events sends something at least this often. */
+/** The longest time for which a stream of server-sent events sends nothing. */
 export const heartbeatMs = 15_000;
 
 export type Route = {
   readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
   /** Relative to apiBase. `{job_id}` and `{key}` match the rest of the path, including slashes. */
   readonly path: string;
-  /** false: the operation never answers with JSON. */
+  /** false means that the operation never answers with JSON. */
   readonly isJson?: boolean;
 };
 

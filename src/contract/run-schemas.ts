@@ -1,5 +1,5 @@
-// The schemas of runs, their steps, logs and notifications, and of plans. In every object the fields of the API
-// reference come first.
+// The schemas of runs, their steps, logs and notifications, and of plans. Each object starts with the fields that the
+// API reference lists first.
 
 import { Type } from 'typebox';
 import type { JsonObject } from '../domain/job.ts';
@@ -134,7 +134,7 @@ const isolation = Type.Object({
   no_new_privileges: Type.Boolean(),
   uid: Type.Integer(),
   user: Type.Optional(Type.String({ description: 'The name of the user, if the job has `run_as`' })),
-  // Runs of earlier versions lack the following members.
+  // Runs that an earlier version of flwd stored lack the following members.
   namespaces: Type.Optional(Type.Array(literals(['mount', 'pid', 'user', 'network', 'ipc', 'uts', 'cgroup'] as const))),
   user_namespace: Type.Optional(Type.Boolean()),
   capabilities: Type.Optional(literals(['none', 'server'] as const)),
@@ -144,7 +144,7 @@ const isolation = Type.Object({
 export const limitMeans = literals(['cgroup-v2', 'cgroup-v1', 'rlimit', 'polling', 'none'] as const);
 const limitBytes = Type.Optional(nullable(Type.Object({ bytes: Type.Integer(), by: limitMeans })));
 
-/** null: no limit. */
+/** A member that is null means that there is no such limit. */
 const limits = Type.Object({
   log_bytes: Type.Integer(),
   cpu: Type.Optional(nullable(Type.Object({ cores: Type.Number(), by: limitMeans }))),
@@ -163,7 +163,7 @@ const termination = nullable(
   Type.Object({
     signals: Type.Array(Type.Object({ signal: Type.String(), at: timestamp, processes: Type.Integer() })),
     remaining: Type.Integer(),
-    // Runs of earlier versions do not have it.
+    // Runs that an earlier version of flwd stored lack this member.
     proven: Type.Optional(
       Type.Boolean({
         description: 'false: no process was found, but without a pid namespace one could have been missed',
@@ -394,7 +394,7 @@ export const logPage = named('LogPage', {
   ),
 });
 
-/** The problems because of which a run may not be created, for each operation that creates one. */
+/** The problems with which an operation may refuse to create a run. All operations that create runs list them. */
 export const startProblems = [
   'job-not-found',
   'job-invalid',

@@ -16,7 +16,7 @@ export const labels = Type.Record(Type.String(), Type.String());
 export const securityProfile = literals(['secure', 'permissive', 'disabled'] as const);
 export const runStatus = literals(runStatuses);
 
-/** The option of a schema whose objects must have no other members. */
+/** Add this to a schema whose objects must have no other members. */
 export const closed = { additionalProperties: false } as const;
 
 type Fields = Parameters<typeof Type.Object>[0];
@@ -40,10 +40,10 @@ export const cursor = text('The `next_cursor` of the previous page; stable while
 const offset = Type.Optional(
   Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER, description: 'How many rows to skip' }),
 );
-/** The query of a list. `limitText` describes `limit` and its default. */
+/** The query parameters of a list. `limitText` describes the parameter `limit` and its default. */
 export const page = (limitText: string) => ({ limit: limit(1000, limitText), offset, cursor });
 
-/** The schema of the reason why something starts no runs. */
+/** The schema of the reason why a schedule, webhook or trigger starts no runs. */
 export const denial = (what: string, because = 'its job is from an untrusted source') =>
   nullable(
     Type.Object(
@@ -52,12 +52,12 @@ export const denial = (what: string, because = 'its job is from an untrusted sou
     ),
   );
 
-/** The header of an operation that starts a run. */
+/** The request header of an operation that starts a run. */
 export const idempotencyKey = {
   'Idempotency-Key': '1 to 255 printable ASCII characters; the same key and body within 24 hours get the stored answer',
 };
 
-/** @param headers those that only some operations have */
+/** @param headers the headers that only some operations have */
 export const json = <S extends TSchema>(
   status: number,
   schema: S,
@@ -70,10 +70,10 @@ export const json = <S extends TSchema>(
   headers,
 });
 
-/** The header of an operation whose answers have an `ETag`. */
+/** The request header of an operation whose answers have an `ETag`. */
 export const ifNoneMatch = { 'If-None-Match': 'An ETag; the answer is 304 if nothing has changed' };
 
-/** The answer to `If-None-Match`. */
+/** The answer to a request with `If-None-Match` if nothing has changed. */
 export const unchanged = (headers: readonly AnswerHeader[] = ['ETag']) => ({
   status: 304,
   description: 'Nothing has changed since the ETag in `If-None-Match`',
@@ -81,8 +81,8 @@ export const unchanged = (headers: readonly AnswerHeader[] = ['ETag']) => ({
   headers,
 });
 
-/** The headers of an answer that says which run it has created. */
+/** The headers of an answer that names a run which the request has created. */
 export const createdHeaders = ['Location', 'Idempotent-Replay'] as const;
 
-/** The header of a stream. */
+/** The request header with which a client resumes a stream. */
 export const lastEventId = { 'Last-Event-ID': 'Resume right after this id' };

@@ -1,11 +1,11 @@
-// Arguments on one line, as lists of runs show them: `version=2.14 canary=10`.
+// Writes arguments on one line, as lists of runs show them: `version=2.14 canary=10`.
 
 import type { JsonObject, JsonValue } from './job.ts';
 
 const mostChars = 200;
 const mostValueChars = 60;
 
-/** @param args - with secrets redacted */
+/** @param args the arguments, with secrets redacted */
 export function argsText(args: JsonObject): string {
   let text = '';
   for (const [name, value] of Object.entries(args)) {
@@ -15,7 +15,7 @@ export function argsText(args: JsonObject): string {
   return cut(text, mostChars);
 }
 
-/** A value as a person reads it: a text without spaces as it is, everything else as JSON. */
+/** Writes a value for a person: text without spaces unchanged, and everything else as JSON. */
 function argText(value: JsonValue): string {
   const isPlain = typeof value === 'string' && /^[^\s"]+$/.test(value);
   return cut(isPlain ? value : JSON.stringify(value), mostValueChars);

@@ -1,5 +1,6 @@
-// Turns a job's argspec into fields that a person fills in, and the text of a field into a value. The command line
-// makes flags of the fields, and the terminal UI makes forms. The server decides whether the arguments are valid.
+// Turns a job's argspec into fields that a person fills in, and turns the text of a field into a value. The command
+// line offers the fields as flags, and the terminal UI shows them as a form. The server decides whether the arguments
+// are valid.
 
 /** A JSON Schema, as the API returns it. */
 type Schema = Readonly<Record<string, unknown>>;
@@ -7,16 +8,16 @@ type Schema = Readonly<Record<string, unknown>>;
 type FieldKind = 'text' | 'integer' | 'number' | 'boolean' | 'choice' | 'secret' | 'list' | 'json';
 
 export type ArgumentField = {
-  /** Starts at the arguments: `['retention', 'days']`. */
+  /** The names that lead from the arguments to this field: `['retention', 'days']`. */
   readonly path: readonly string[];
   readonly kind: FieldKind;
-  /** The kind of a list's items. */
+  /** The kind of a list's items; null if the field is not a list. */
   readonly itemKind: Exclude<FieldKind, 'list'> | null;
-  /** The fields of an item in a list of objects; otherwise empty. */
+  /** For a list of objects, the fields of each object; otherwise empty. */
   readonly itemFields: readonly ArgumentField[];
-  /** Whether the items of a list must differ. */
+  /** Whether no item of a list may occur twice. */
   readonly isUnique: boolean;
-  /** All allowed values of a choice or of a list's items; otherwise empty. */
+  /** The values that the field, or each item of a list, may have; empty if they are not limited to a choice. */
   readonly choices: readonly unknown[];
   readonly isRequired: boolean;
   readonly title: string | null;
@@ -27,29 +28,31 @@ export type ArgumentField = {
   readonly format: string | null;
   /** Whether a text may have several lines. */
   readonly isLong: boolean;
-  /** Titles of the forms that the value may have, if it has several. */
+  /** If the value may have one of several forms, the titles of these forms. */
   readonly alternatives: readonly string[];
-  /** What the value must satisfy, in words: `1 to 365`, `path`. */
+  /** The rules for the value, in words: `1 to 365`, `path`. */
   readonly constraints: readonly string[];
 };
 
 type ReadValue = { readonly value: unknown } | { readonly error: string };
 
-/** Members of members become fields down to this depth. Below it, an object is one field that takes JSON. */
+/**
+ * The members of an object become fields of their own down to this depth. A deeper object is one field that takes JSON.
+ */
 const mostDepth = 4;
 const mostChoices = 500;
-/** A text that may be longer gets more than one line. */
+/** Text that may be longer than this gets a field of several lines. */
 const longestLine = 200;
 
 /**
- * The fields for a JSON Schema of type object. Members that cannot be fields, such as those in `oneOf`, are left to
- * `--args`.
+ * Returns the fields for a JSON Schema of type object. Members that cannot become fields, such as those in `oneOf`, can
+ * only be set with `--args`.
  */
 export function argumentFields(schema: Schema): ArgumentField[] {
   return membersOf(schema, schema, []);
 }
 
-/** `depth` also counts the levels above an item. */
+/** @param depth how many levels are above these members, including the levels above an item of a list */
 function membersOf(schema: Schema, root: Schema, above: readonly string[], depth = 0): ArgumentField[] {
   const required = Array.isArray(schema.required) ? schema.required : [];
   return Object.entries(asObject(schema.properties) ?? {}).flatMap(([name, member]) => {
@@ -97,8 +100,8 @@ function toField(
 }
 
 /**
- * The kind that the schema's types allow. `null` does not count, because a person who wants no value leaves the field
- * empty.
+ * The kind that the schema's types allow. The type `null` is ignored, because a person who wants no value leaves the
+ * field empty.
  */
 function kindOf(schema: Schema): FieldKind {
   if (schema.format === 'secret') return 'secret';
@@ -126,7 +129,7 @@ function choicesOf(schema: Schema): readonly unknown[] {
   return 'const' in schema ? [schema.const] : [];
 }
 
-/** Follows `#/…` references within the schema. */
+/** Resolves references of the form `#/…` within the schema. */
 function resolve(schema: Schema, root: Schema, left = 8): Schema {
   const { $ref, ...own } = schema;
   if (typeof $ref !== 'string' || !$ref.startsWith('#/') || left === 0) return schema;
@@ -166,7 +169,7 @@ function between(least: unknown, most: unknown, unit?: { readonly one: string; r
     : `${showValue(least)} to ${showValue(most)}${unit?.many ?? ''}`;
 }
 
-/** Turns typed text into a value of the field; for a list, into one item. */
+/** Turns what a person typed into a value of the field or, if the field is a list, into one item. */
 export function readFieldText(field: ArgumentField, text: string): ReadValue {
   const kind = field.itemKind ?? field.kind;
   switch (kind) {
@@ -191,7 +194,7 @@ export function readFieldText(field: ArgumentField, text: string): ReadValue {
   }
 }
 
-/** The list that a text is, if it is a JSON array. */
+/** Returns the list if the text is a JSON array, and otherwise undefined. */
 export function readListText(text: string): readonly unknown[] | undefined {
   if (!/^\s*\[/.test(text)) return undefined;
   const read = readJson(text);
@@ -202,7 +205,7 @@ function readInteger(text: string): ReadValue {
   if (!/^[+-]?\d+$/.test(text)) return { error: 'must be a whole number' };
   const value = Number(text);
   if (Number.isSafeInteger(value)) return { value };
-  // JSON would round it.
+  // JSON would round a larger number.
   return {
     error: value > 0 ? `must be at most ${Number.MAX_SAFE_INTEGER}` : `must be at least ${Number.MIN_SAFE_INTEGER}`,
   };
@@ -214,7 +217,7 @@ function readBoolean(text: string): ReadValue {
   return { error: 'must be true or false' };
 }
 
-/** Text that is not JSON stands for itself, so a field of several types accepts both. */
+/** Returns text that is not JSON unchanged, because a field may accept both text and other types. */
 function readJson(text: string): ReadValue {
   try {
     const value: unknown = JSON.parse(text);
@@ -224,12 +227,12 @@ function readJson(text: string): ReadValue {
   }
 }
 
-/** A value as a person reads and types it: text as it is, everything else as JSON. */
+/** Writes a value as a person reads and types it: text unchanged, and everything else as JSON. */
 export function showValue(value: unknown): string {
   return typeof value === 'string' ? value : (JSON.stringify(value) ?? '');
 }
 
-/** Sets a value in arguments that are being built, and creates the objects on the path to it. */
+/** Sets one value in the arguments, and creates the objects on the path to it. */
 export function setArgument(args: Record<string, unknown>, path: readonly string[], value: unknown): void {
   let at = args;
   for (const [depth, name] of path.entries()) {

@@ -1,9 +1,9 @@
-// The names that a job's arguments have on the command line: `--keep.days`, `--no-dry`. The console copies commands
-// with them.
+// The names of a job's arguments on the command line: `--keep.days`, `--no-dry`. The console uses them in the commands
+// that it offers to copy.
 
 import type { ArgumentField } from './argument-fields.ts';
 
-/** The options of `flwd run`. An argument with such a name is written in full. */
+/** The options of `flwd run` itself. An argument with the name of an option needs the prefix `--args.`. */
 const ofRun: ReadonlySet<string> = new Set([
   'args',
   'args-file',
@@ -25,7 +25,7 @@ const ofRun: ReadonlySet<string> = new Set([
 
 type Named = Pick<ArgumentField, 'path'>;
 
-/** As the user types it: `--keep.days`, or `--args.json` if `flwd run` has an option of that name. */
+/** The flag as the user types it: `--keep.days`, or `--args.json` if `flwd run` has an option `--json`. */
 export function flagOf(field: Named): string {
   return flag(field, '');
 }

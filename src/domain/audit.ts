@@ -2,7 +2,7 @@
 
 import type { PrincipalKind } from './principal.ts';
 
-/** All actions. A released name never changes its meaning. */
+/** All actions. The meaning of an action never changes once it has been released. */
 export const auditActions = [
   'run.create',
   'run.cancel',
@@ -60,17 +60,17 @@ export type AuditObject = { readonly kind: AuditObjectKind; readonly id: string 
 export type AuditDetail = Readonly<Record<string, unknown>>;
 
 export type NewAuditEntry = {
-  /** A principal's name, or `system:` and a part of the server. */
+  /** The name of a principal, or `system:` followed by the name of a part of the server. */
   readonly actor: string;
-  /** The tenant of the object; `*` means the whole instance. */
+  /** The tenant of the object; `*` stands for the whole instance. */
   readonly tenant: string;
   readonly action: AuditAction;
   readonly object: AuditObject | null;
-  /** The peer's address. */
+  /** The network address of the caller; null if no request asked for the action. */
   readonly from: string | null;
   readonly requestId: string | null;
   readonly result: AuditResult;
-  /** The slug of the problem. */
+  /** The slug of the problem, if the action was refused or failed. */
   readonly reason: string | null;
   readonly detail: AuditDetail | null;
 };
@@ -93,10 +93,10 @@ export type AuditEntry = {
 
 export type ActorKind = PrincipalKind | 'system';
 
-/** The kinds whose names begin with the kind and a colon. */
+/** A name of these kinds begins with the kind and a colon. */
 const prefixes = ['jwt', 'schedule', 'webhook', 'trigger', 'mcp', 'system'] as const;
 
-/** No two kinds share a name (ADR 0015), so the name tells the kind. */
+/** The name alone determines the kind, because no two kinds share a name (ADR 0015). */
 export function kindOfActor(name: string): ActorKind {
   if (name === 'local' || name === 'anonymous') return name;
   const [prefix] = name.split(':', 1);
@@ -106,17 +106,17 @@ export function kindOfActor(name: string): ActorKind {
 
 const longestChars = 256;
 
-/** Makes text of a caller fit for the log: without token secrets and control characters, and not too long. */
+/** Makes text from a caller safe for the log: removes token secrets and control characters, and cuts long text. */
 export function toAuditText(text: string): string {
   const masked = text.replaceAll(/flwd_([A-Za-z0-9]+)_[\w-]+/g, 'flwd_$1_[redacted]').replaceAll(/\p{Cc}/gu, ' ');
-  // Cutting a surrogate pair in half would store another text than was hashed.
+  // If the cut split a surrogate pair, the stored text would differ from the text that was hashed.
   const cut = masked.length <= longestChars ? masked : `${masked.slice(0, longestChars)}…`;
   return cut.toWellFormed();
 }
 
 /**
- * An entry for something that no request asked for: the operator works on the data dir, or a part of the server acts by
- * itself.
+ * Returns an entry for an action that no request asked for. Either the operator worked on the data dir directly, or a
+ * part of the server acted by itself.
  */
 export function ownEntry(
   actor: 'local' | `system:${string}`,

@@ -1,8 +1,8 @@
-// A binary heap that knows the position of each value, so that any value can be removed.
+// A binary heap that knows the position of each value, so any value can be removed.
 
 export type BinaryHeap<T extends object> = ReturnType<typeof createBinaryHeap<T>>;
 
-/** `isBefore` must be a total order: no two values are equal. */
+/** @param isBefore must be a total order, in which no two values are equal */
 export function createBinaryHeap<T extends object>(isBefore: (a: T, b: T) => boolean) {
   const values: T[] = [];
   const places = new Map<T, number>();
@@ -44,7 +44,10 @@ export function createBinaryHeap<T extends object>(isBefore: (a: T, b: T) => boo
       return values.length;
     },
     first: (): T | undefined => values[0],
-    /** The first value that passes the test. Does not test values that are known to come after one that passes. */
+    /**
+     * Returns the first value, in the order of the heap, that passes the test. Skips values that come after one that
+     * has passed.
+     */
     firstThat(passes: (value: T) => boolean): T | undefined {
       let best: T | undefined;
       const look = (place: number): void => {
@@ -64,8 +67,8 @@ export function createBinaryHeap<T extends object>(isBefore: (a: T, b: T) => boo
       rise(value, values.length);
     },
     /**
-     * Returns false when the value is not in the heap. The remaining values must compare as they did when they were
-     * added.
+     * Returns false if the value is not in the heap. The order of the other values must not have changed since they
+     * were added.
      */
     remove(value: T): boolean {
       const place = places.get(value);

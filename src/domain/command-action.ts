@@ -4,7 +4,7 @@ export type UlcProfile = 'ulc.shell.bash' | 'ulc.shell.pwsh' | 'ulc.python.3' | 
 
 export type CommandAction = {
   readonly kind: 'command';
-  /** Program and arguments. A word that starts with `./` is relative to the job's directory. */
+  /** The program and its arguments. A word that starts with `./` is relative to the job's directory. */
   readonly command: readonly string[];
   readonly ulcProfile: UlcProfile;
 };

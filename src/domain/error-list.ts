@@ -1,11 +1,11 @@
-// Collects the errors of one request from all its checks, so that a single answer names them all.
+// Collects the errors that all checks find in one request, so that a single answer can list them all.
 
 import type { ValidationError } from './problem.ts';
 
 /**
- * A body of 1 MiB can have 520,000 errors, and one long name can be part of every pointer: an answer of 50 MB, or of
- * gigabytes. Above either bound, errors are only counted. Nobody reads more, and wording ten thousand errors takes 0.3
- * s.
+ * Limits how many errors an answer lists; further errors are only counted. A body of 1 MiB can have 520,000 errors, and
+ * one long name can be part of every pointer, so the answer would have 50 MB, or even gigabytes. Writing the messages
+ * of ten thousand errors takes 0.3 s, and nobody would read them.
  */
 const mostErrors = 100;
 const mostChars = 2 ** 17;
@@ -19,18 +19,18 @@ export function createErrorList() {
   const isFull = () => named.size >= mostErrors || chars >= mostChars;
   const inOrder = () => [...named.values()].toSorted(byMember);
   return {
-    /** The number of all errors, listed or not. */
+    /** The number of all errors, including those that are only counted. */
     get size(): number {
       return named.size + unnamed;
     },
     get unnamed(): number {
       return unnamed;
     },
-    /** True when another error would only be counted, so there is no need to word it. */
+    /** True if another error would only be counted, so that nobody needs to write its message. */
     get isFull(): boolean {
       return isFull();
     },
-    /** An error that is already listed does not count again. */
+    /** Adds an error. An error that is already listed is not counted again. */
     add(error: ValidationError): void {
       if (isFull()) {
         unnamed += 1;
@@ -41,13 +41,15 @@ export function createErrorList() {
       named.set(key, error);
       chars += key.length;
     },
-    /** Counts errors that have no wording. */
+    /** Counts errors that have no message. */
     addUnnamed(count: number): void {
       unnamed += count;
     },
-    /** Grouped by member of the body, each group in the order of discovery. */
+    /**
+     * The listed errors, grouped by member of the body. Within a group they keep the order in which they were found.
+     */
     named: inOrder,
-    /** Like `named`, with a last entry that says how many errors were only counted. */
+    /** Like `named`, but if some errors were only counted, a last entry says how many. */
     errors(): ValidationError[] {
       const more = { pointer: '', message: `has ${unnamed} more errors`, keyword: 'more' };
       return unnamed > 0 ? [...inOrder(), more] : inOrder();

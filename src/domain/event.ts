@@ -1,5 +1,5 @@
-// An event of a run. The transaction that makes it happen also writes it to the journal. Streams send it in the same
-// form.
+// An event of a run. The transaction that makes the change also writes the event to the journal. Streams send the event
+// in the same form.
 
 import type { JobDefinition } from './job.ts';
 import type { LogLevel } from './log-line.ts';
@@ -22,11 +22,11 @@ export const eventTypes = [
 ] as const;
 export type EventType = (typeof eventTypes)[number];
 
-/** Journal entries that announce output; `step.output` is for jobs with steps (ADR 0004). */
+/** The types of journal entries that announce output. `step.output` is used for jobs with steps (ADR 0004). */
 export const outputTypes = ['run.output', 'step.output'] as const;
 export type OutputType = (typeof outputTypes)[number];
 
-/** The events that an entry announces for each line, in the order of their ids. */
+/** The events that a journal entry announces for each line of output, in the order of their ids. */
 export const eventsOfLine: Readonly<Record<OutputType, readonly OutputType[]>> = {
   'run.output': ['run.output'],
   'step.output': ['run.output', 'step.output'],
@@ -40,7 +40,7 @@ export function isOutput<E extends { readonly type: EventType }>(event: E): even
   return event.type in eventsOfLine;
 }
 
-/** An event's data, besides run, job, tenant and time. Flat, as it is sent. */
+/** The data of an event, besides run, job, tenant and time. It is flat, and clients receive it in this form. */
 type EventData = {
   readonly status?: StepStatus;
   readonly reason?: StepReason | null;
@@ -60,7 +60,7 @@ type EventData = {
   readonly duration_ms?: number | null;
 };
 
-/** An event to be written. The journal assigns its id. */
+/** An event that is not yet written. The journal assigns its id. */
 export type NewEvent = {
   readonly type: Exclude<EventType, OutputType>;
   readonly runId: string;
@@ -69,18 +69,18 @@ export type NewEvent = {
   readonly data: EventData;
 };
 
-/** Lines of output to be announced. One entry reserves the ids of all their events (ADR 0004). */
+/** Lines of output that are not yet announced. One journal entry reserves the ids of all their events (ADR 0004). */
 export type NewOutput = {
   readonly type: OutputType;
   readonly runId: string;
   readonly jobId: string;
   readonly tenant: string;
-  /** Seq of the first line. The lines are `firstSeq … firstSeq + lineCount - 1`. */
+  /** The number of the first line. The lines are `firstSeq … firstSeq + lineCount - 1`. */
   readonly firstSeq: number;
   readonly lineCount: number;
 };
 
-/** A journal entry. `id` is the id of its first event; it owns the ids `id … id + count - 1`. */
+/** A journal entry. `id` is the id of its first event. The ids `id … id + count - 1` belong to the entry. */
 export type JournalEntry = (NewEvent | NewOutput) & {
   readonly id: number;
   readonly count: number;

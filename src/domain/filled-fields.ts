@@ -1,21 +1,23 @@
-// Turns fields that a person has filled in into arguments, and assigns the errors of arguments to fields.
+// Turns the fields that a person has filled in into arguments, and assigns the server's errors to the fields.
 
 import { type ArgumentField, readFieldText, setArgument } from './argument-fields.ts';
 import type { JsonObject } from './job.ts';
 
 export type FilledField = {
   readonly field: ArgumentField;
-  /** The typed texts. No text: the argument is left out. Only a list can have several. */
+  /**
+   * What the person typed. If the list is empty, the argument is left out. Only a list field can have several texts.
+   */
   readonly texts: readonly string[];
 };
 
 /** An error as the server returns it. */
 export type ArgumentError = { readonly pointer?: unknown; readonly message?: unknown; readonly keyword?: unknown };
 
-/** Errors by index of the field. `others` belong to no field. */
+/** The errors by the index of their field. The errors in `others` belong to no field. */
 export type FormErrors = { readonly byField: ReadonlyMap<number, string>; readonly others: readonly string[] };
 
-/** Reads the filled fields as arguments, and lists the texts that cannot be read. */
+/** Turns the filled fields into arguments, and returns an error for each field with text that cannot be read. */
 export function readFields(filled: readonly FilledField[]): {
   readonly args: JsonObject;
   readonly fieldErrors: ReadonlyMap<number, string>;
@@ -36,7 +38,10 @@ export function readFields(filled: readonly FilledField[]): {
   return { args: plain, fieldErrors };
 }
 
-/** Assigns each of the server's errors to a field: its pointer leads to the field, into it, or to its parent. */
+/**
+ * Assigns each of the server's errors to a field. The pointer of the error may name the field, a part of it, or an
+ * object that contains it.
+ */
 export function placeErrors(
   fields: readonly ArgumentField[],
   errors: readonly ArgumentError[],
@@ -53,7 +58,7 @@ export function placeErrors(
       continue;
     }
     const inside = pointers.flatMap((known, i) => (known.startsWith(`${pointer}/`) ? [i] : []));
-    // The whole argument is missing because a part could not be read, or because nothing in it was filled in.
+    // The argument is missing as a whole, because one of its parts could not be read or because no part was filled in.
     const [part] = inside;
     if (part === undefined || pointer === '/args')
       others.push(`${pointer.replace(/^\/args\/?/, '')} ${message}`.trim());
@@ -62,7 +67,7 @@ export function placeErrors(
   return { byField, others };
 }
 
-/** The errors of a list's item, as if the item were the arguments. */
+/** Returns the errors of one item of a list, with pointers as if the item were the arguments. */
 export function errorsOfItem(
   errors: readonly ArgumentError[],
   path: readonly string[],

@@ -1,11 +1,11 @@
-// One result of checking the host that flwd runs on. It never contains a path of the host.
+// The result of one check of the host that flwd runs on. It never contains a path of the host.
 
 export type HostCheck = {
   readonly name: string;
-  /** `fail` means that jobs cannot run as configured, `warn` that something works less well or not at all. */
+  /** `fail` means that jobs cannot run as configured. `warn` means that something works less well or not at all. */
   readonly status: 'ok' | 'warn' | 'fail';
   readonly detail: string;
-  /** What to install or to set; null when there is nothing to do. */
+  /** What to install or to configure; null if there is nothing to do. */
   readonly cure: string | null;
 };
 
@@ -25,7 +25,7 @@ export type Complaint = { readonly what: string; readonly fix: string };
 
 const mostNamed = 5;
 
-/** One warning about the first few of them; empty without complaints. */
+/** Returns one warning that names the first few complaints, or an empty list if there are no complaints. */
 export function complain(name: string, complaints: readonly Complaint[]): HostCheck[] {
   if (complaints.length === 0) return [];
   const more = complaints.length > mostNamed ? `; and ${complaints.length - mostNamed} more` : '';

@@ -1,5 +1,5 @@
-// Programs that need more from the host than a sandbox gives a job, grouped by the need. The advice depends on who
-// asks, so each place that uses this table has its own words.
+// Lists programs that need more from the host than a sandbox gives a job, grouped by what they need. The advice depends
+// on who reads it, so the code that uses this table words it.
 
 const programs = {
   'another user': ['sudo', 'su', 'doas', 'runuser'],
@@ -33,7 +33,7 @@ const needs: ReadonlyMap<string, HostNeed> = new Map(
   ),
 );
 
-/** undefined for a program that needs nothing of this kind, as far as flwd knows. */
+/** Returns undefined for a program that is not known to need anything more. */
 export function hostNeedOf(program: string): HostNeed | undefined {
   return needs.get(program);
 }

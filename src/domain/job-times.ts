@@ -1,5 +1,5 @@
-// Measures how long the last runs of a job and their steps took. Waiting for a slot, for an approval or for the next
-// attempt does not count as work.
+// Computes how long the last runs of a job and their steps worked. The time they waited for a slot, for an approval or
+// for the next attempt does not count.
 
 import type { RunStatus, StepKind, StepStatus } from './run.ts';
 
@@ -8,9 +8,9 @@ export type RunTime = {
   readonly status: RunStatus;
   readonly created_at: string;
   readonly finished_at: string;
-  /** The time in which at least one step worked. */
+  /** How long at least one step worked. */
   readonly work_ms: number;
-  /** The run kept steps of an earlier run, so it took less time than the job takes. */
+  /** The run kept the results of steps from an earlier run, so it took less time than a full run. */
   readonly kept_steps: boolean;
   readonly revision: string;
 };
@@ -18,12 +18,12 @@ export type RunTime = {
 export type StepTime = {
   readonly step_id: string;
   /**
-   * For a step with several instances: the instance with the longest median. The times below are those of this
+   * For a step with several instances, the instance with the longest median. The times below are the times of this
    * instance.
    */
   readonly slowest_instance: string | null;
   readonly instances: number;
-  /** How many of the runs executed the step. */
+  /** How many of the runs executed this step. */
   readonly runs: number;
   readonly failed: number;
   readonly median_ms: number;
@@ -31,10 +31,10 @@ export type StepTime = {
 };
 
 export type JobTimes = {
-  /** Newest first; only runs that have started and ended. */
+  /** Only runs that have started and ended, newest first. */
   readonly runs: readonly RunTime[];
   readonly steps: readonly StepTime[];
-  /** There are more runs than these. */
+  /** True if the job has more runs than these. */
   readonly more: boolean;
 };
 
@@ -54,7 +54,7 @@ export function isWork({ kind }: Pick<TimedAttempt, 'kind'>): boolean {
   return kind === 'command' || kind === 'job';
 }
 
-/** The length of the union of these times: a moment that is in two of them counts once. */
+/** Returns the time that the intervals cover together. Time that several intervals cover counts once. */
 export function unionMs(times: readonly Pick<TimedAttempt, 'startedAtMs' | 'finishedAtMs'>[]): number {
   let sum = 0;
   let until = Number.NEGATIVE_INFINITY;
@@ -65,7 +65,7 @@ export function unionMs(times: readonly Pick<TimedAttempt, 'startedAtMs' | 'fini
   return sum;
 }
 
-/** @param attempts of several runs. The last attempt of a step in a run says how long it took and how it ended. */
+/** @param attempts the attempts of several runs. Only the last attempt of a step in a run counts. */
 export function stepTimes(attempts: readonly TimedAttempt[]): StepTime[] {
   const last = new Map<string, TimedAttempt>();
   for (const attempt of attempts) {
@@ -94,7 +94,11 @@ function stepTime(id: string, own: readonly TimedAttempt[]): StepTime {
   };
 }
 
-/** @param sorted smallest first @returns the smallest value that at least this share of the values does not exceed */
+/**
+ * @param sorted the values, smallest first
+ * @param share for example 0.95
+ * @returns the smallest of the values that is not exceeded by this share of them
+ */
 export function quantile(sorted: readonly number[], share: number): number {
   return sorted[Math.max(0, Math.ceil(sorted.length * share) - 1)] ?? 0;
 }

@@ -38,16 +38,16 @@ export type RetryPolicy = {
 
 export type StepAction =
   | CommandAction
-  /** A sub-run. An argument is a literal, or `{from: <CEL>}`. */
+  /** Starts a sub-run. Each argument is a literal, or `{from: <CEL>}`. */
   | { readonly kind: 'job'; readonly jobId: string; readonly args: JsonObject }
   | {
       readonly kind: 'approval';
       readonly text: string;
-      /** Names of principals; null means everyone with runs:approve. */
+      /** The names of the principals who may answer; null means everyone with the scope `runs:approve`. */
       readonly by: readonly string[] | null;
-      /** The caller who started the run may not answer. */
+      /** True if the caller who started the run may not answer. */
       readonly notByStarter?: boolean;
-      /** flwd has added the step. If it is denied, nothing of the run starts. */
+      /** True if flwd has added this step to the job. If the approval is denied, no step of the run starts. */
       readonly isGate?: boolean;
     };
 
@@ -55,15 +55,15 @@ export type StepDefinition = {
   readonly id: string;
   readonly name: string | null;
   readonly action: StepAction;
-  /** Ids of steps that must have ended first. */
+  /** The ids of the steps that must end before this step starts. */
   readonly needs: readonly string[];
-  /** The `if`: CEL over args, steps and run; null means always. */
+  /** The `if` of the step: CEL that can use args, steps and run. null means that the step always runs. */
   readonly condition: string | null;
   readonly matrix: Readonly<Record<string, readonly (string | number | boolean)[]>> | null;
-  /** CEL that gives a list, or text with one item per line. */
+  /** CEL whose value is a list, or text with one item per line. */
   readonly foreach: string | null;
   readonly retry: RetryPolicy;
-  /** For each attempt; null means no limit. */
+  /** The time limit of each attempt; null means no limit. */
   readonly timeoutMs: number | null;
   readonly continueOnError: boolean;
   readonly always: boolean;
@@ -71,83 +71,92 @@ export type StepDefinition = {
 
 export type Concurrency = {
   readonly limit: number;
-  /** CEL over args; null means that all runs of the job share one group. */
+  /** CEL that can use args. null means that all runs of the job share one concurrency group. */
   readonly key: string | null;
   readonly onConflict: 'queue' | 'reject' | 'cancel_running';
 };
 
 export const catchUps = ['none', 'last', 'all'] as const;
-/** What happens to missed times: nothing, one run for the newest, or one run for each. */
+/** What to do about times that were missed: nothing, start one run for the newest, or start one run for each. */
 export type CatchUp = (typeof catchUps)[number];
 
-/** When runs of a job start by themselves, from config.yaml or the API, with every default filled in. */
+/** When a schedule starts runs of a job. The terms come from config.yaml or the API, and every default is filled in. */
 export type ScheduleTerms = {
   /** Five fields, or a word such as `@daily` or `@boot`; null for a schedule that fires once, at `atMs`. */
   readonly cron: string | null;
   readonly atMs: number | null;
-  /** Fires only on these days, each a date such as `2026-12-24` or the name of a calendar; null means on every day. */
+  /**
+   * The schedule fires only on these days; null means on every day. Each is a date such as `2026-12-24`, or the name of
+   * a calendar.
+   */
   readonly calendar: readonly string[] | null;
-  /** Does not fire on these days. */
+  /** The schedule does not fire on these days. */
   readonly except: readonly string[];
-  /** An IANA name. */
+  /** An IANA name, such as `Europe/Berlin`. */
   readonly timezone: string;
   readonly args: JsonObject;
   readonly catchUp: CatchUp;
-  /** Each start is delayed by a random time shorter than this. */
+  /** Each start is delayed by a random time that is shorter than this. */
   readonly jitterMs: number;
   readonly enabled: boolean;
   readonly labels: Readonly<Record<string, string>>;
-  /** An address to call after each success. It may contain a token, so only its origin is ever shown. */
+  /** An address that flwd calls after each success. It may contain a token, so flwd only ever shows its origin. */
   readonly heartbeat?: StoredText;
 };
 
 /** A schedule of config.yaml. Its id is made from its content, not from its position (ADR 0011). */
 export type JobSchedule = Omit<ScheduleTerms, 'timezone'> & {
   readonly id: string;
-  /** null: the time zone of the instance. */
+  /** null means the time zone of the instance. */
   readonly timezone: string | null;
-  /** Whether the schedule is held until it is released. */
+  /** True if the schedule starts no runs until somebody releases it. */
   readonly held: boolean;
 };
 
-/** What agents should know about the job, and whether their runs wait for a person. */
+/** What agents should know about the job, and whether the runs that they start wait for a person. */
 type AgentTerms = {
-  /** true: agents are offered the job before others; false: they are not offered the job and cannot find it. */
+  /** true: agents are offered this job before others. false: agents are not offered this job and cannot find it. */
   readonly expose: boolean | null;
   readonly readOnly: boolean;
   readonly idempotent: boolean;
-  /** A lost connection does not cancel a run. */
+  /** True if a run goes on when the agent loses its connection. */
   readonly detach: boolean;
-  /** A run that an agent starts waits until a person allows it. */
+  /** True if a run that an agent starts waits until a person approves it. */
   readonly approval: boolean;
 };
 
 export type JobDefinition = {
-  /** mountPath and directory path, separated by `/`. */
+  /** The mount path of the source and the path of the directory, separated by `/`. */
   readonly id: string;
   /** The last segment of the id. */
   readonly name: string;
   /** The id without its last segment; empty at the root. */
   readonly namespace: string;
-  /** The config's `name`. */
+  /** The `name` in config.yaml. */
   readonly title: string | null;
   readonly description: string | null;
   readonly version: string;
   readonly tags: readonly string[];
   readonly enabled: boolean;
-  /** The source's name. */
+  /** The name of the job's source. */
   readonly source: string;
-  /** The job's directory relative to its source, separated by `/`; `.` is the root. Never a host path. */
+  /**
+   * The job's directory, relative to the root of its source and separated by `/`. `.` is the root itself. It is never a
+   * path of the host.
+   */
   readonly path: string;
   readonly executor: 'proc' | 'container';
   readonly image: string | null;
-  /** JSON Schema 2020-12 as served: the author's own, or the translated list form. */
+  /**
+   * JSON Schema 2020-12, as the API returns it: the author's own schema, or the author's list of arguments translated
+   * to a schema.
+   */
   readonly argspec: JsonObject;
   /** Names of the top-level arguments with `format: secret`. */
   readonly secretArgs: readonly string[];
   readonly env: Readonly<Record<string, EnvValue>>;
   readonly composition: 'single' | 'steps';
-  /** Never empty: a job without steps has a single step, `step_01`, whose action is the job's command. */
+  /** Never empty. A job without steps has a single step, `step_01`, which runs the job's command. */
   readonly steps: readonly StepDefinition[];
   readonly concurrency: Concurrency | null;
   /** What to do when the machine dies during a run. */
@@ -156,13 +165,13 @@ export type JobDefinition = {
   readonly cancel: { readonly signal: CancelSignal; readonly graceMs: number };
   /** null means the instance's default. */
   readonly securityProfile: SecurityProfile | null;
-  /** A user of the host; null means the user that jobs of the profile run as. */
+  /** The user of the host that the job runs as; null means the user that other jobs of the profile run as. */
   readonly runAs: string | null;
   readonly permissions: {
     readonly network: Network | null;
     readonly read: readonly PathGrant[];
     readonly write: readonly PathGrant[];
-    /** Namespaces of the key-value store besides the job’s own. */
+    /** The namespaces of the key-value store that the job may use besides its own. */
     readonly kv?: KvPermissions;
     readonly resources: Resources;
   };
@@ -174,7 +183,7 @@ export type JobDefinition = {
   readonly agents: AgentTerms;
   /** Empty means that nobody is notified. */
   readonly notify: readonly NotifyRule[];
-  /** Missing in plans that an earlier version stored. */
+  /** Plans that an earlier version of flwd stored lack this member. */
   readonly expect?: Expectation | null;
   /** Keys of config.yaml that are valid but have no effect in this version, such as `image`. */
   readonly unsupported: readonly string[];
@@ -183,7 +192,7 @@ export type JobDefinition = {
 export const cancelSignals = ['TERM', 'INT', 'HUP', 'QUIT', 'USR1', 'USR2', 'KILL'] as const;
 export type CancelSignal = (typeof cancelSignals)[number];
 
-/** The place of an error. `file` is relative to the source; line and column count from 1. */
+/** An error in a job, and its place. `file` is relative to the root of the source. Lines and columns count from 1. */
 export type JobError = {
   readonly file: string;
   readonly line: number;
@@ -191,7 +200,7 @@ export type JobError = {
   readonly message: string;
 };
 
-/** A job that cannot be used. It is listed beside the others. */
+/** A job that cannot be used because of an error. It is listed together with the other jobs. */
 export type InvalidJob = {
   readonly id: string;
   readonly source: string;

@@ -1,32 +1,32 @@
-// The key-value store, in which jobs keep what they need in later runs: the form of its names, and its limits.
+// The key-value store, in which jobs keep values for later runs: the form of its names, and its limits.
 
 import { sizeWords } from '../lib/units.ts';
 
 export const kvLimits = {
   keyBytes: 512,
   valueBytes: 8 * 1024,
-  /** Keys and values of a namespace together. */
+  /** The size of all keys and values of a namespace together. */
   namespaceBytes: 32 * 2 ** 20,
-  /** In the whole instance. */
+  /** The number of keys in the whole instance. */
   keys: 1_000_000,
   shortestTtlMs: 1_000,
   longestTtlMs: 3_650 * 86_400_000,
 } as const;
 
-/** Where a value is. A job's own namespace is its id. */
+/** The place of a value. The namespace of a job is the job's id. */
 export type KvPlace = { readonly tenant: string; readonly namespace: string; readonly key: string };
 
-/** What a job may use besides its own namespace. `write` includes reading. */
+/** The namespaces that a job may use besides its own. A namespace in `write` can also be read. */
 export type KvPermissions = { readonly read: readonly string[]; readonly write: readonly string[] };
 
 export const noKvPermissions: KvPermissions = { read: [], write: [] };
 
-/** The form of a job's id, as a pattern of JSON Schema. */
+/** A namespace has the form of a job's id. This is a pattern for JSON Schema. */
 export const kvNamespacePattern = '^[A-Za-z0-9][A-Za-z0-9._-]*(?:/[A-Za-z0-9][A-Za-z0-9._-]*)*$';
 export const longestNamespaceChars = 512;
 const namespacePattern = new RegExp(kvNamespacePattern);
 
-/** Each text continues a sentence that begins with the name of the wrong part. */
+/** Each of these functions returns the end of a sentence that begins with the name of the wrong part. */
 export function whatIsWrongWithNamespace(namespace: string): string | undefined {
   if (namespace.length <= longestNamespaceChars && namespacePattern.test(namespace)) return undefined;
   return `must be the id of a job or have that form: up to ${longestNamespaceChars} letters, digits, \`.\`, \`_\`, \`-\` and \`/\``;
@@ -34,7 +34,7 @@ export function whatIsWrongWithNamespace(namespace: string): string | undefined 
 
 export function whatIsWrongWithKey(key: string): string | undefined {
   if (key === '') return 'must not be empty';
-  // No URL can name such a key.
+  // No URL could contain such a key as a segment of its path.
   return key === '.' || key === '..' ? 'must not be `.` or `..`' : whatIsWrongWithKeyPart(key);
 }
 

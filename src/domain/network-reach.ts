@@ -1,4 +1,4 @@
-// Says what a job can do with the network, for the person who decides whether it gets it.
+// Says what a job can do with network access. This is for the person who decides whether the job gets it.
 
 import type { Network, SecurityProfile } from './job.ts';
 
@@ -7,8 +7,8 @@ export const reachOfNetwork =
   'databases without a password, development servers, abstract UNIX sockets';
 
 /**
- * Returns null when the run has no network.
- * @param trustsJobs whether the API treats jobs with network access as the operator
+ * Returns null if the run has no network access.
+ * @param trustsJobs whether the API treats a job with network access as the operator
  */
 export function networkReach(network: Network, profile: SecurityProfile, trustsJobs: boolean): string | null {
   if (network === 'none') return null;

@@ -4,8 +4,9 @@ export const notificationStatuses = ['pending', 'delivered', 'failed'] as const;
 export type NotificationStatus = (typeof notificationStatuses)[number];
 
 /**
- * `failed` is every failure, `still_failing` one after another, `fixed` the first success after a failure. `late` means
- * that something took longer than `expect` says, `missed` that a schedule started no run for one of its times.
+ * `failed` is every failure, `still_failing` a failure after another one, and `fixed` the first success after a
+ * failure. `late` means that something took longer than `expect` says. `missed` means that a schedule started no run
+ * for one of its times.
  */
 export const notifyEvents = [
   'failed',
@@ -26,19 +27,22 @@ export type ScheduleHeartbeat = { readonly scheduleId: string; readonly to: Stor
 
 type RuleTerms = {
   readonly on: readonly NotifyEvent[];
-  /** The number of the first failure in a row that is reported; by default, 1. */
+  /** How many times the job must fail in a row before a failure is reported; by default, 1. */
   readonly after?: number;
-  /** A job's failure is reported once in this time; by default, every failure is reported. */
+  /**
+   * After a failure of the job has been reported, further ones are not reported for this long. By default, every
+   * failure is reported.
+   */
   readonly repeatMs?: number;
-  /** For channels: notifications are collected for this long and sent as one message. */
+  /** For channels. Notifications are collected for this long and sent as one message. */
   readonly digestMs?: number;
 };
 
-/** Whom to notify of which events of a run. */
+/** Who is notified of which events of a run. */
 export type NotifyRule = RuleTerms &
   (
     | {
-        /** An absolute http or https URL. It may contain a token, so only its origin is ever shown. */
+        /** An absolute http or https URL. It may contain a token, so flwd only ever shows its origin. */
         readonly webhook: string;
         readonly channel?: never;
         readonly heartbeat?: never;
@@ -50,7 +54,7 @@ export type NotifyRule = RuleTerms &
         readonly heartbeat?: never;
       }
     | {
-        /** The schedule that started the run, and the address to call if it succeeds. */
+        /** The schedule that started the run, and the address that flwd calls if the run succeeds. */
         readonly heartbeat: ScheduleHeartbeat;
         readonly channel?: never;
         readonly webhook?: never;
@@ -82,20 +86,20 @@ export type ChannelType = (typeof channelTypes)[number];
 
 export const channelNamePattern = '^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$';
 
-/** A channel of flwd.yaml. Members that its type does not have are null or empty. */
+/** A channel of flwd.yaml. A member that the type of the channel does not use is null or empty. */
 export type Channel = {
   readonly name: string;
   readonly type: ChannelType;
-  /** null: the address of the service that the type names. */
+  /** null means the address of the service that the type names. */
   readonly url: StoredText | null;
   readonly token: StoredText | null;
   readonly chatId: string | null;
   readonly routingKey: StoredText | null;
-  /** Addresses of mail. */
+  /** The addresses that receive mail. */
   readonly to: readonly string[];
   readonly method: 'POST' | 'PUT' | 'PATCH' | 'GET';
   readonly headers: Readonly<Record<string, StoredText>>;
-  /** CEL. */
+  /** CEL whose value is the body of the request. */
   readonly body: string | null;
 };
 
@@ -117,21 +121,21 @@ export type Notification = {
   readonly id: string;
   readonly status: NotificationStatus;
   readonly event: NotifyEvent;
-  /** null: the job names the webhook itself. */
+  /** null means that the job itself names the webhook. */
   readonly channel: string | null;
-  /** null: the channel knows the address. */
+  /** null means that the notification went to a channel, which has its own address. */
   readonly origin: string | null;
   readonly attempts: number;
   readonly last_error: string | null;
   readonly created_at: string;
   readonly next_attempt_at: string | null;
-  /** When the notification was delivered or given up. */
+  /** When the notification was delivered, or when flwd gave up. */
   readonly finished_at: string | null;
 };
 
 /**
- * Returns the event with which a rule reports the end of a run; undefined if it reports nothing. `failuresBefore` is
- * the number of failures in a row before this run.
+ * Returns the event that a rule reports for the end of a run; undefined if the rule reports nothing. `failuresBefore`
+ * says how often the job failed in a row before this run.
  */
 export function eventAtEnd(
   { on, after = 1 }: Pick<RuleTerms, 'on' | 'after'>,
@@ -139,7 +143,7 @@ export function eventAtEnd(
   failuresBefore: number,
 ): NotifyEvent | undefined {
   if (status === 'cancelled') return on.find((event) => event === status);
-  // If no failure was reported, the success is not reported as a fix.
+  // If none of the failures was reported, the success is not reported as `fixed`.
   if (status === 'success') return first(on, failuresBefore >= after ? ['fixed', status] : [status]);
   if (failuresBefore + 1 < after) return undefined;
   return first(on, failuresBefore >= after ? ['still_failing', status] : [status]);
@@ -149,12 +153,12 @@ function first(on: readonly NotifyEvent[], wanted: readonly NotifyEvent[]): Noti
   return wanted.find((event) => on.includes(event));
 }
 
-/** Why the server did not call the address that a job of an untrusted source names (ADR 0077). */
+/** The reason why the server did not call an address that a job of an untrusted source names (ADR 0077). */
 export const forbiddenWords =
   'it leads to the server itself, to a link-local address or to the metadata of its cloud: ' +
   'jobs of an untrusted source may call it only if `notify.allow` lists it';
 
-/** Says why messages wait. The times are written as the reader wants them. */
+/** Says why messages wait. The caller formats the times. */
 export function waitingWords(o: {
   readonly messages: number;
   readonly since: string;
@@ -165,14 +169,17 @@ export function waitingWords(o: {
   return `${what} since ${o.since}: ${o.error}; next try ${o.next}`;
 }
 
-/** Returns the rules for a new run of the job: its own, and those of flwd.yaml that match it. */
+/** Returns the rules for a new run of the job: the job's own rules, and the rules of flwd.yaml for this job. */
 export function rulesFor(jobId: string, own: readonly NotifyRule[], rules: readonly ChannelRule[]): NotifyRule[] {
   const matching = rules.filter(({ jobs }) => jobs.some((pattern) => matchesJob(pattern, jobId)));
   const ofChannels = matching.flatMap(({ terms, to }) => to.map((channel): NotifyRule => ({ ...terms, channel })));
   return [...own, ...ofChannels];
 }
 
-/** `*` stands for a part of a name, `**` for any number of names: `prod/**` matches every job below `prod`. */
+/**
+ * `*` stands for any characters within a name, and `**` for any number of names. For example, `prod/**` matches every
+ * job below `prod`.
+ */
 export function matchesJob(pattern: string, jobId: string): boolean {
   return matchesNames(pattern.split('/'), jobId.split('/'));
 }

@@ -1,5 +1,5 @@
-// Decides the security profile of a run and what it may have beyond that, and what the jobs of an untrusted source may
-// use (ADR 0065). Pure functions: paths must have been resolved, with all links followed.
+// Decides which security profile a run gets, what it may use beyond the profile, and what jobs of an untrusted source
+// may use (ADR 0065). These functions do not read the disk, so callers must resolve paths first and follow all links.
 
 import { formatSize } from '../lib/units.ts';
 import type { Network, SecurityProfile } from './job.ts';
@@ -8,19 +8,19 @@ import type { StoredText } from './notification.ts';
 import { Problem } from './problem.ts';
 import type { Resources } from './resources.ts';
 
-/** From strict to loose. */
+/** From the strictest to the loosest. */
 const profiles: readonly SecurityProfile[] = ['secure', 'permissive', 'disabled'];
 
 export type GrantKind = 'network' | 'read' | 'write' | 'kv';
 
-/** What a run may get beyond its profile. */
+/** What a run may use beyond its profile. */
 export type Leave = {
   readonly profile: SecurityProfile;
   readonly mayGrant: readonly GrantKind[];
   readonly trusted: boolean;
 };
 
-/** Every secure sandbox sees these read-only, so no permission is needed. */
+/** Every secure sandbox can read these folders, so a job needs no permission for them. */
 const systemPaths = [
   '/usr',
   '/bin',
@@ -32,7 +32,7 @@ const systemPaths = [
   '/etc/alternatives',
 ];
 
-/** Every sandbox mounts its own files here, so a folder above it cannot be the host's. */
+/** Every sandbox mounts its own files here. So a job cannot get a folder of the host that contains this one. */
 const ownOfSandbox = '/run/flwd';
 
 type Wanted = {
@@ -41,13 +41,17 @@ type Wanted = {
   readonly requested: SecurityProfile | undefined;
 };
 
-/** The requested profile, allowed or not: the caller's, else the job's, else the instance's default. */
+/**
+ * Returns the profile that is asked for, allowed or not: the caller's or, without one, the job's or the instance's
+ * default.
+ */
 export function wantedProfile({ job, instance, requested }: Wanted): SecurityProfile {
   return requested ?? job ?? instance;
 }
 
 /**
- * The profile of a run: the job's or the instance's default, which the caller may tighten.
+ * Returns the profile of a run: the profile of the job or, without one, the instance's default. The caller may choose a
+ * stricter one.
  * @throws Problem profile-not-allowed
  */
 export function chooseProfile(
@@ -67,7 +71,7 @@ export function chooseProfile(
       `This instance does not allow the profile '${chosen}'. security.allow_profiles allows ${o.allowed.join(', ')}.`,
     );
   }
-  // Other profiles give a job more access than an untrusted source may have.
+  // Any other profile gives a job more access than a job of an untrusted source may have.
   if (!o.trusted && chosen !== 'secure') {
     throw new Problem(
       'profile-not-allowed',
@@ -129,8 +133,8 @@ export function chooseUser(o: {
 }
 
 /**
- * Returns the limits of a run: what the job asks for, else the instance's default. The default is also the most that a
- * job may ask for.
+ * Returns the limits of a run. They are the limits that the job asks for or, where it asks for nothing, the instance's
+ * default. The default is also the most that a job may ask for.
  * @throws Problem grant-not-allowed
  */
 export function chooseResources(o: {
@@ -153,7 +157,11 @@ export function chooseResources(o: {
   };
 }
 
-/** The memory limit of a run on a host, when the instance sets no limit. @throws Problem grant-not-allowed */
+/**
+ * Returns the memory limit of a run for which the instance sets no limit. The host's limit is then the most that a job
+ * may ask for.
+ * @throws Problem grant-not-allowed
+ */
 export function chooseHostMemory(o: {
   readonly profile: SecurityProfile;
   readonly askedBytes: number | null;
@@ -190,8 +198,8 @@ export function checkPath(kind: 'read' | 'write', path: string, shown: string, o
 }
 
 /**
- * Like `checkPath`, but returns false for a path that is only outside of `security.paths`, so that several can be
- * refused at once.
+ * Like `checkPath`, but returns false if the only reason against the path is that it is not in `security.paths`. The
+ * caller can then refuse several paths at once.
  * @throws Problem grant-not-allowed
  */
 export function isInPaths(kind: 'read' | 'write', path: string, shown: string, o: PathLeave): boolean {
@@ -202,11 +210,12 @@ export function isInPaths(kind: 'read' | 'write', path: string, shown: string, o
   if (kind === 'read' && systemPaths.some((root) => isBelow(path, root))) return true;
   requireGrant(kind, `'${shown}'`, o);
   const isInside = o.paths.some((root) => isBelow(path, root));
-  // Outside, only what the caller wrote counts: a caller who may not have the path must not learn where a link leads.
+  // If the caller may not have the path, the check uses the path as the caller wrote it. The resolved path would reveal
+  // where a link leads.
   if (holdsOwnOfSandbox(isInside ? path : shown))
     throw new Problem('grant-not-allowed', `'${shown}' cannot be granted as a whole: name the folders in it.`);
   if (!isInside) return false;
-  // Checked last: a caller who may not have the path anyway must not learn what is in it.
+  // This check is the last one, so a caller who may not have the path does not learn what the folder contains.
   if (conflict === 'above') {
     throw new Problem(
       'grant-not-allowed',
@@ -216,7 +225,7 @@ export function isInPaths(kind: 'read' | 'write', path: string, shown: string, o
   return true;
 }
 
-/** Whether a path contains the folder that a sandbox needs for itself, so that no job can get all of the path. */
+/** Whether a path contains the folder that a sandbox needs for itself. No job can get such a path as a whole. */
 export function holdsOwnOfSandbox(path: string): boolean {
   return isBelow(ownOfSandbox, tidied(path));
 }
@@ -224,7 +233,7 @@ export function holdsOwnOfSandbox(path: string): boolean {
 const startsAtRoot =
   " A relative path starts at the root of the job's source; to name a folder elsewhere, give its absolute path.";
 
-/** Says why a job may not have paths that are below no folder of `security.paths`. */
+/** Returns the error for paths that no folder of `security.paths` contains. */
 export function outsideRefusal(shown: readonly string[]): Problem {
   const entries = shown.filter((path) => /^~?\//.test(path)).map(asEntry);
   const others = entries.length > 0 ? 'the folders that contain the others' : 'the folders that contain them';
@@ -241,14 +250,14 @@ export function outsideRefusal(shown: readonly string[]): Problem {
   );
 }
 
-/** The path as an item of a YAML list, quoted where needed. */
+/** Writes the path as an item of a YAML list, with quotes if it needs them. */
 function asEntry(path: string): string {
   return /^~?[\w./-]+$/.test(path) ? path : JSON.stringify(path);
 }
 
 /**
- * Whether a path must not be granted because of the server's own masked paths. A job must not see them. A job that
- * could write above one could move it out from under its mask, or replace it.
+ * Says why a path must not be granted because of the paths that belong to the server. A job must not see such a path.
+ * If a job could write to a folder above it, the job could replace it, or move it away from the mount that hides it.
  */
 export function grantConflict(
   kind: 'read' | 'write',
@@ -259,16 +268,19 @@ export function grantConflict(
   return kind === 'write' && masked.some((own) => isBelow(own, path)) ? 'above' : undefined;
 }
 
-/** The entry of `security.paths` that contains a granted path; `system` when every secure sandbox sees the path. */
+/**
+ * Returns the entry of `security.paths` that contains a granted path; `system` if every secure sandbox can read the
+ * path.
+ */
 export function rootOf(path: string, kind: GrantKind, roots: readonly string[]): string | undefined {
   if (kind === 'read' && systemPaths.some((root) => isBelow(path, root))) return 'system';
   return roots.find((root) => isBelow(path, root));
 }
 
-/** Folders that a permissive job has of its own, instead of the host's. */
+/** The folders for which a permissive job has a version of its own instead of the host's. */
 const ownOfPermissive = ['/dev', '/proc', '/run', '/tmp'];
 
-/** Whether every job of the profile sees a path of the host, and may write to it if `kind` says so. */
+/** Whether every job of the profile can read a path of the host or, if `kind` is `write`, write to it. */
 export function isShownToAll(profile: SecurityProfile, kind: 'read' | 'write', path: string): boolean {
   if (profile !== 'permissive') return profile === 'disabled';
   return kind === 'read' && !ownOfPermissive.some((root) => isBelow(path, root));
@@ -298,26 +310,26 @@ function requireListed(kind: GrantKind, what: string, o: Leave): void {
   }
 }
 
-/** What flwd.yaml allows the jobs of an untrusted source. */
+/** What flwd.yaml lets the jobs of an untrusted source use. */
 export type SourceUse = {
-  /** Names of stored secrets. */
+  /** The names of stored secrets. */
   readonly secrets: readonly string[];
   readonly schedules: boolean;
-  /** Whether deliveries of other services may start runs. */
+  /** Whether webhooks may start runs. */
   readonly webhooks: boolean;
   readonly notify: boolean;
-  /** The sources whose jobs may be started by jobs of this source. */
+  /** The sources whose jobs this source's jobs may start. */
   readonly calls: 'own' | 'all' | readonly string[];
-  /** The sources whose runs may start jobs of this source when they end. */
+  /** The sources that this source's triggers may follow. When a run of theirs ends, a job of this source starts. */
   readonly triggers: 'own' | 'all' | readonly string[];
-  /** Namespaces of the key-value store besides the job's own. */
+  /** The namespaces of the key-value store that a job may use besides its own. */
   readonly kv: readonly string[];
 };
 
 export type UsingSource = {
   readonly name: string;
   readonly trusted: boolean;
-  /** By default, nothing. */
+  /** If it is missing, the jobs may use nothing. */
   readonly mayUse?: SourceUse;
 };
 
@@ -331,13 +343,13 @@ const nothing: SourceUse = {
   kv: [],
 };
 
-/** Returns what the source's jobs may use; null: everything. */
+/** Returns what the jobs of the source may use; null means everything. */
 export function useOf({ trusted, mayUse = nothing }: UsingSource): SourceUse | null {
   return trusted ? null : mayUse;
 }
 
-// The jobs of a trusted source may use everything that policy allows. Each of the functions below returns the reason
-// why a job of an untrusted source may not do something, or undefined.
+// The jobs of a trusted source may use everything that policy allows. Each of the following functions returns the
+// reason why a job of an untrusted source may not do something, or undefined if it may.
 
 export function secretsRefusal(job: string, source: UsingSource, names: Iterable<string>): Problem | undefined {
   const use = useOf(source);
@@ -347,13 +359,15 @@ export function secretsRefusal(job: string, source: UsingSource, names: Iterable
   return refusal(`The job '${job}' would get ${what}`, source, `add ${quoted(missing)} to the \`secrets\` of`);
 }
 
-/** `has` names what starts the job without a person. */
+/** @param has what starts the job without a person, in words */
 export function scheduleRefusal(job: string, source: UsingSource, has = 'a schedule'): Problem | undefined {
   if (useOf(source)?.schedules !== false) return undefined;
   return refusal(`The job '${job}' has ${has}`, source, 'set `schedules: true` for');
 }
 
-/** A schedule that calls an address after each success needs the same permissions as a notification. */
+/**
+ * A schedule with a heartbeat calls an address after each success, so it needs the same permissions as a notification.
+ */
 export function heartbeatRefusal(
   job: string,
   source: UsingSource,
@@ -365,7 +379,10 @@ export function heartbeatRefusal(
   return typeof heartbeat === 'string' ? undefined : secretsRefusal(job, source, [heartbeat.secret]);
 }
 
-/** `keys` are the stored secrets with which deliveries are signed. Senders must not learn their names. */
+/**
+ * @param keys the names of the stored secrets with which deliveries are signed. The message does not contain them,
+ * because the sender of a delivery must not learn them.
+ */
 export function webhookRefusal(job: string, source: UsingSource, keys: readonly string[]): Problem | undefined {
   const what = `The job '${job}' has a webhook`;
   const use = useOf(source);
@@ -382,7 +399,7 @@ export function notifyRefusal(
   return refusal(`The job '${id}' sends notifications (notify)`, source, 'set `notify: true` for');
 }
 
-/** `called` is the job that a step of `job` starts. */
+/** @param called the job that a step of `job` starts */
 export function callRefusal(
   job: string,
   source: UsingSource,
@@ -395,7 +412,7 @@ export function callRefusal(
   return refusal(what, source, `add '${called.source}' to the \`calls\` of`);
 }
 
-/** `followed` is the job whose runs start `job` when they end: it sees their arguments and results. */
+/** @param followed the job whose runs start `job` when they end. `job` sees the arguments and results of these runs. */
 export function triggerRefusal(
   job: string,
   source: UsingSource,

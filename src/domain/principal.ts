@@ -26,58 +26,67 @@ export const scopes = [
 export type Scope = (typeof scopes)[number];
 
 /**
- * `local` is the server's own user on loopback. `schedule`, `webhook` and `trigger` start runs of their job. `mcp` is
- * an agent that acts for another caller.
+ * `local` is the user who runs the server and calls it from the same machine. `schedule`, `webhook` and `trigger` start
+ * runs of the job that they belong to. `mcp` is an agent that acts for another caller.
  */
 export type PrincipalKind = 'local' | 'token' | 'jwt' | 'schedule' | 'webhook' | 'trigger' | 'mcp' | 'anonymous';
 
 export type Principal = {
   readonly kind: PrincipalKind;
   /**
-   * A token's name, `jwt:` and the subject, `local`, `schedule:` and its id, `webhook:` and its name, `trigger:` and
-   * its id, or `mcp:` and the name of the caller. No two kinds can share a name.
+   * The name depends on the kind: a token's name, `jwt:` and the subject, `local`, `schedule:` and its id, `webhook:`
+   * and its name, `trigger:` and its id, or `mcp:` and the name of the caller. Two principals of different kinds never
+   * have the same name.
    */
   readonly name: string;
   readonly scopes: readonly Scope[];
   /** `*` means every tenant. */
   readonly tenant: string;
-  /** For `token`: a name can be given again once its token has been revoked, an id never. */
+  /** For `token`. After a token has been revoked, a new token may get its name, but never its id. */
   readonly tokenId?: string;
   /**
-   * For `mcp`: the caller that the agent acts for. The agent's requests count towards the caller's limits, and it loses
-   * its access when the caller does.
+   * For `mcp`: the caller that the agent acts for. The agent's requests count towards this caller's limits. When the
+   * caller loses access, the agent loses it, too.
    */
   readonly actsFor?: Principal;
-  /** The jobs that the principal may know; by default, all jobs. */
+  /** The jobs that the principal may see; by default, all jobs. */
   readonly jobs?: JobLimit;
   /**
-   * The stored secrets that the principal may name in arguments, besides those in the job's defaults; by default, all.
+   * The stored secrets that the principal may name in arguments; by default, all. The defaults of a job may name
+   * others.
    */
   readonly secrets?: readonly string[];
   readonly isAgent?: boolean;
-  /** Each run of the principal waits for a person before its first step. */
+  /** True if each run that the principal starts waits for a person before its first step. */
   readonly asksAlways?: boolean;
-  /** For `schedule` and `webhook`: the id of the limited token that made it. */
+  /** For `schedule` and `webhook`: the id of the token that made it, if the token has limits. */
   readonly madeBy?: string;
 };
 
-/** Who has started a run, for the rule that somebody else must answer (ADR 0067). */
+/** Who has started a run. If a job does not let this person answer an approval, somebody else must (ADR 0067). */
 export type Starter = {
-  /** The id of the caller's token, or of the token that made the schedule or the webhook; without a token, a name. */
+  /**
+   * The id of the caller's token, or of the token that made the schedule or webhook. If there is no token, the caller's
+   * name.
+   */
   readonly account: string;
   readonly isAgent: boolean;
 };
 
-/** The server's own user on loopback. */
+/** The user who runs the server and calls it from the same machine. */
 export const localPrincipal: Principal = { kind: 'local', name: 'local', scopes, tenant: '*' };
 
 /** An unknown caller, who may read what is public. */
 export const anonymous: Principal = { kind: 'anonymous', name: 'anonymous', scopes: [], tenant: '' };
 
-/** Scopes that no agent gets: it could answer its own approvals, read what it should not know, or widen its rights. */
+/**
+ * The scopes that no agent gets. With them, an agent could answer its own approvals, replace secrets or extend its own
+ * rights.
+ */
 const neverOfAgents: readonly Scope[] = ['runs:approve', 'secrets:write', 'admin'];
 /**
- * The scopes that a caller who is limited to jobs may have: all others concern the whole instance or a whole tenant.
+ * The scopes that a caller who is limited to some jobs may have. All others concern the whole instance or a whole
+ * tenant.
  */
 export const jobScopes: readonly Scope[] = [
   'jobs:read',
@@ -90,11 +99,12 @@ export const jobScopes: readonly Scope[] = [
 ];
 export const agentScopes = scopes.filter((scope) => !neverOfAgents.includes(scope));
 
-/** The scopes of an agent, unless the person who starts it chooses others. */
+/** The scopes that an agent gets, unless the person who starts it chooses others. */
 export const usualAgentScopes: readonly Scope[] = ['jobs:read', 'runs:write', 'artifacts:read'];
 
 /**
- * Returns the caller as an agent, with only those of its scopes that are wanted and that agents may have (ADR 0064).
+ * Returns the principal of an agent that acts for the caller. It has only those of the caller's scopes that are wanted
+ * and that agents may have (ADR 0064).
  */
 export function asAgent(caller: Principal, wanted: readonly Scope[]): Principal {
   const allowed = { scopes: wanted.filter((scope) => agentScopes.includes(scope)) };
@@ -111,14 +121,14 @@ export function asAgent(caller: Principal, wanted: readonly Scope[]): Principal 
 
 type Restrictions = Pick<Principal, 'jobs' | 'secrets' | 'asksAlways'>;
 
-/** Whose limits apply to the runs of a schedule or a webhook (ADR 0067). */
+/** The limits of the caller who made a schedule or a webhook. They apply to its runs (ADR 0067). */
 export type Binding = {
-  /** null: the limits do not come from a token. */
+  /** null means that the caller used no token. */
   readonly tokenId: string | null;
   readonly isAgent: boolean;
 };
 
-/** Returns null if nothing limits the principal, because then nothing limits what it makes. */
+/** Returns null if nothing limits the principal. Then nothing limits the schedules and webhooks that it makes. */
 export function bindingOf(principal: Principal): Binding | null {
   const { isAgent = false } = principal;
   if (!isAgent && Object.keys(restrictionsOf(principal)).length === 0) return null;
@@ -134,7 +144,7 @@ export function starterOf(principal: Principal): Starter {
   return { account: accountIdOf(principal), isAgent: principal.isAgent ?? false };
 }
 
-/** The server's own user may answer for the agent that it has started itself. */
+/** The user who runs the server may answer an approval of a run that the user's own agent has started. */
 export function isStarter(
   principal: Principal,
   run: { readonly created_by: string; readonly starter: Starter | undefined },
@@ -149,21 +159,25 @@ function accountIdOf(principal: Principal): string {
   return principal.madeBy ?? tokenId ?? name;
 }
 
-/** Returns the principal whose limits apply: for an agent, the caller that it acts for. */
+/** Returns the principal whose limits apply to the requests. For an agent, that is the caller that it acts for. */
 export function accountOf(principal: Principal): Principal {
   return principal.actsFor ?? principal;
 }
 
-/** `:write` includes `:read`, `admin` includes everything. */
+/** A scope that ends in `:write` includes the same scope with `:read`. `admin` includes every scope. */
 export function holdsScope({ scopes: held }: { readonly scopes: readonly string[] }, scope: Scope): boolean {
   return held.includes(scope) || held.includes('admin') || held.includes(scope.replace(/:read$/, ':write'));
 }
 
-/** Whose objects a caller sees: those of one tenant, or of every tenant with `*`; and of which jobs. */
+/**
+ * Which objects a caller sees: objects of one tenant, or of all tenants if the tenant is `*`, and only those of some
+ * jobs if `jobs` is set.
+ */
 export type Reach = Pick<Principal, 'tenant' | 'jobs'>;
 
 /**
- * Whether a caller sees what belongs to a tenant and a job. For a caller who does not, it does not exist (ADR 0067).
+ * Whether a caller sees what belongs to this tenant and job. Otherwise it looks to the caller as if it did not exist
+ * (ADR 0067).
  */
 export function reaches(reach: Reach, { tenant, jobId }: { readonly tenant: string; readonly jobId: string }): boolean {
   return reachesTenant(reach, tenant) && reachesJob(reach, jobId);
@@ -180,21 +194,21 @@ export function assertReachesAllJobs({ jobs }: Pick<Reach, 'jobs'>): void {
   throw new Problem('permission-denied', `This affects every job, but the token is limited to ${only}.`);
 }
 
-/** Jobs have no tenant. */
+/** Whether the caller sees the job. Jobs themselves belong to no tenant. */
 export function reachesJob({ jobs }: Pick<Reach, 'jobs'>, jobId: string): boolean {
   return jobs === undefined || jobs.has(jobId);
 }
 
 /**
- * The tenant of an object that the principal creates. A principal of one tenant creates it there.
- * @throws Problem permission-denied when another tenant is requested
+ * Returns the tenant of an object that the principal creates. A principal of one tenant can create objects only there.
+ * @throws Problem permission-denied if the principal asks for another tenant
  */
 export function tenantFor({ name, tenant }: Principal, asked: string | undefined, defaultTenant: string): string {
   assertReached({ name, tenant }, asked);
   return tenant === '*' ? (asked ?? defaultTenant) : tenant;
 }
 
-/** @throws Problem permission-denied when another tenant is requested, whether or not it exists */
+/** @throws Problem permission-denied if the principal asks for another tenant, whether or not that tenant exists */
 export function assertReached({ name, tenant }: Pick<Principal, 'name' | 'tenant'>, asked: string | undefined): void {
   if (asked === undefined || reachesTenant({ tenant }, asked)) return;
   throw new Problem('permission-denied', `The tenant '${asked}' is not the tenant of '${name}'; leave \`tenant\` out.`);

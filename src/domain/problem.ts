@@ -1,4 +1,5 @@
-// Every error that a caller can cause or fix, in one table (RFC 9457). Any other error is a bug: see invariant().
+// All errors that a caller can cause or fix, in one table (RFC 9457). Any other error is a bug in flwd: see
+// invariant().
 
 export const problems = {
   'validation-error': {
@@ -351,7 +352,7 @@ export type ProblemSlug = keyof typeof problems;
 /** One error in a request. `pointer` is a JSON Pointer into the body, or `?name` for a query parameter. */
 export type ValidationError = { readonly pointer: string; readonly message: string; readonly keyword: string };
 
-/** An error that a caller can cause or fix. Thrown anywhere, and answered at the edge as application/problem+json. */
+/** An error that a caller can cause or fix. Any code may throw it. The API answers with application/problem+json. */
 export class Problem extends Error {
   readonly slug: ProblemSlug;
   /** Members besides the standard ones: `errors`, `retry_after`, `run_id`. */
@@ -373,7 +374,7 @@ export function problemType(slug: ProblemSlug): string {
   return `https://flowd.org/problems/${slug}`;
 }
 
-/** `total` counts all errors, when `errors` has only some of them. */
+/** @param total the number of all errors, if `errors` lists only some of them */
 export function validationError(errors: readonly ValidationError[], total = errors.length): Problem {
   const [first] = errors;
   invariant(first, 'a validation error has at least one error');
@@ -381,7 +382,7 @@ export function validationError(errors: readonly ValidationError[], total = erro
   return new Problem('validation-error', `${first.pointer || '/'}: ${first.message}${more}`, { errors });
 }
 
-/** Asserts what only a bug can break. */
+/** Asserts a claim that only a bug in flwd can make false. */
 export function invariant(claim: unknown, what: string): asserts claim {
   if (!claim) throw new Error(`invariant broken: ${what}`);
 }

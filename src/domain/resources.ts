@@ -1,21 +1,24 @@
-// The limits of a run, how each is enforced, and how both are shown.
+// The limits of a run, how flwd enforces each of them, and how users see both.
 
 import { sizeWords } from '../lib/units.ts';
 
-/** null means no limit. */
+/** The resources that a run may use; null means no limit. */
 export type Resources = {
-  /** Cores; may be a fraction. */
+  /** The number of cores, which may be a fraction. */
   readonly cpu: number | null;
   readonly memoryBytes: number | null;
-  /** Processes and threads. */
+  /** The number of processes and threads together. */
   readonly pids: number | null;
   readonly workspaceBytes: number | null;
 };
 
-/** `polling` finds an excess only after the fact. `none` means that the limit is stated but not enforced. */
+/**
+ * `polling` means that flwd notices only afterwards that a run has exceeded the limit. `none` means that nothing
+ * enforces the limit.
+ */
 export type LimitMeans = 'cgroup-v2' | 'cgroup-v1' | 'rlimit' | 'polling' | 'none';
 
-/** What a host can enforce. `detail` says why it cannot enforce more. */
+/** What enforces each limit on this host. `detail` says why nothing better does. */
 export type LimitReport = Readonly<
   Record<'cpu' | 'memory' | 'pids' | 'workspace', { readonly by: LimitMeans; readonly detail: string | null }>
 >;
@@ -24,7 +27,7 @@ export const noResources: Resources = { cpu: null, memoryBytes: null, pids: null
 
 type Held<Amount> = (Amount & { readonly by: LimitMeans }) | null;
 
-/** As a run and a plan show it; `null` means no limit. Runs of version 0.1 have only `log_bytes`. */
+/** The limits as a run or a plan shows them; null means no limit. Runs of version 0.1 have only `log_bytes`. */
 export type RunLimits = {
   readonly log_bytes: number;
   readonly cpu?: Held<{ readonly cores: number }>;
@@ -52,8 +55,8 @@ export function outOfMemoryMessage({ memoryBytes }: Resources): string {
 }
 
 /**
- * Says why a run ended with reason `quota_exceeded`. The workspace is measured from time to time, so it may have grown
- * well past its limit.
+ * Says why a run ended with reason `quota_exceeded`. flwd measures the workspace only from time to time, so it may have
+ * grown well past its limit.
  */
 export function workspaceOverMessage(limitBytes: number, foundBytes: number): string {
   const limit = sizeWords(limitBytes);

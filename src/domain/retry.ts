@@ -3,14 +3,17 @@
 import type { RetryPolicy } from './job.ts';
 import type { StepReason } from './run.ts';
 
-/** EX_TEMPFAIL (sysexits.h): the script itself asks for a retry. */
+/** EX_TEMPFAIL (sysexits.h): with this exit code, a script asks for a retry. */
 const askedForExitCode = 75;
-/** A run whose machine dies under every attempt must not be retried forever. */
+/**
+ * How often a step is attempted again because its machine died, unless its own limit is higher. Without this bound, a
+ * step that makes the machine die would be attempted forever.
+ */
 const mostLosses = 3;
 
 /**
- * Milliseconds until the next attempt; undefined when there is no other attempt.
- * @param attempt the failed attempt, counted from 1
+ * Returns the milliseconds until the next attempt; undefined if the step is not attempted again.
+ * @param attempt the number of the failed attempt, from 1
  */
 export function retryDelayMs(
   policy: RetryPolicy,
@@ -18,7 +21,7 @@ export function retryDelayMs(
     readonly attempt: number;
     readonly reason: StepReason | null;
     readonly exitCode: number | null;
-    /** The job says `on_lost: retry`. */
+    /** True if the job says `on_lost: retry`. */
     readonly retriesLost: boolean;
   },
 ): number | undefined {

@@ -1,5 +1,5 @@
-// A run is one execution of a job. This module owns its shape and every legal move between statuses;
-// it knows nothing of storage, processes or HTTP.
+// A run is one execution of a job. This module defines what a run consists of and which changes of its status are
+// legal. It knows nothing of storage, processes or HTTP.
 
 import type { JobDefinition, JsonObject, JsonValue, Network, SecurityProfile } from './job.ts';
 import type { KvPermissions } from './kv.ts';
@@ -26,16 +26,19 @@ export type RunReason =
   | 'artifact_not_stored'
   | 'quota_exceeded';
 
-/** Every legal move. A store checks and applies a move in a single statement, so no two can race. */
+/**
+ * All legal changes of a run's status. The store checks and makes each change in a single statement, so no two can
+ * race.
+ */
 export const runMoves = {
   claim: { from: ['pending'], to: 'running' },
   succeed: { from: ['running'], to: 'success' },
   fail: { from: ['running'], to: 'failed' },
-  /** The run waited too long, or cannot be started. */
+  /** The run waited too long in the queue, or cannot be started. */
   expire: { from: ['pending'], to: 'failed' },
-  /** Cancelled before it was claimed. */
+  /** The run was cancelled before it was claimed. */
   withdraw: { from: ['pending'], to: 'cancelled' },
-  /** Cancelled, and its process tree is gone. */
+  /** The run was cancelled, and all its processes have ended. */
   cancel: { from: ['running'], to: 'cancelled' },
 } as const satisfies Record<string, { from: readonly RunStatus[]; to: RunStatus }>;
 export type RunMove = keyof typeof runMoves;
@@ -47,18 +50,18 @@ export function isFinished(status: RunStatus): boolean {
 export type RunError = {
   readonly message: string;
   readonly step_id?: string;
-  /** What the failure means for the job, and what to change. Absent when nothing certain can be said. */
+  /** What the failure means for the job, and what to change. Missing if nothing certain can be said. */
   readonly hint?: string;
   /**
-   * What failed besides the step that the error names: other instances of the same step, and other steps. Absent if
-   * nothing did.
+   * How many others failed besides the step that the error names: other instances of the same step, and other steps.
+   * Missing if nothing else failed.
    */
   readonly other_failures?: { readonly instances: number; readonly steps: number };
 };
 
 export type Namespace = 'mount' | 'pid' | 'user' | 'network' | 'ipc' | 'uts' | 'cgroup';
 
-/** The isolation that was in force for a run. Runs of earlier versions lack the last members. */
+/** The isolation that was in force for a run. Runs that an earlier version of flwd stored lack the last members. */
 export type Isolation = {
   readonly pid_namespace: boolean;
   readonly network: Network;
@@ -68,11 +71,11 @@ export type Isolation = {
   readonly uid: number;
   /** The name of the user, if the job names one. */
   readonly user?: string;
-  /** The run's own namespaces. */
+  /** The namespaces that the run had to itself. */
   readonly namespaces?: readonly Namespace[];
   /** Whether the run has its own user namespace. */
   readonly user_namespace?: boolean;
-  /** `server` means the server's own capabilities. */
+  /** `server` means that the run had the same capabilities as the server. */
   readonly capabilities?: 'none' | 'server';
   /** The version of the system call filter; null means no filter. */
   readonly seccomp?: number | null;
@@ -80,20 +83,20 @@ export type Isolation = {
 
 export type Grant = {
   readonly kind: 'network' | 'read' | 'write' | 'kv_read' | 'kv_write';
-  /** For `read` and `write`. */
+  /** Only for `read` and `write`. */
   readonly path?: string;
-  /** For `kv_read` and `kv_write`. */
+  /** Only for `kv_read` and `kv_write`. */
   readonly namespace?: string;
 };
 
 export type Termination = {
-  /** Each signal sent, when, and to how many processes. */
+  /** Each signal that was sent, when it was sent, and to how many processes. */
   readonly signals: readonly { readonly signal: string; readonly at: string; readonly processes: number }[];
-  /** Processes of the run that were found afterwards. */
+  /** The number of processes of the run that were found afterwards. */
   readonly remaining: number;
   /**
-   * Whether it is certain that nothing else is left, which needs a pid namespace. Missing in runs that version 0.1
-   * stored, and then counts as true.
+   * Whether it is certain that no other process is left. Only a pid namespace makes it certain. Runs of version 0.1
+   * lack this member, which then counts as true.
    */
   readonly proven?: boolean;
   readonly finished_at: string;
@@ -106,22 +109,22 @@ export type Termination = {
 export const listedStatuses = [...runStatuses, 'waiting_approval'] as const;
 export type ListedStatus = (typeof listedStatuses)[number];
 
-/** The statuses by which a list finds runs that can be cancelled. */
+/** The statuses of runs that can be cancelled, as lists of runs can be filtered by them. */
 export const cancellableStatuses = ['pending', 'running', 'waiting_approval'] as const;
 
-/** The statuses of a step: those of a run, and two more. */
+/** The statuses of a step: the statuses of a run, and two more. */
 export const stepStatuses = [...runStatuses, 'skipped', 'waiting_approval'] as const;
 export type StepStatus = (typeof stepStatuses)[number];
 
 /** Why a step failed or was skipped. `run_ended` means that the run ended before the step was reached. */
 export type StepReason = RunReason | 'condition' | 'run_ended';
 
-/** `group` stands for all instances of a step with `matrix` or `foreach`. */
+/** A `group` stands for all instances of a step with `matrix` or `foreach`. */
 export type StepKind = 'command' | 'job' | 'approval' | 'group';
 
 export type Decision = {
   readonly decision: 'approve' | 'deny';
-  /** The principal's name. */
+  /** The name of the principal who answered. */
   readonly by: string;
   readonly comment: string | null;
 };
@@ -141,8 +144,8 @@ export const triggerTypes = [
   'mcp',
 ] as const;
 /**
- * `job` is a step of another run: the run is a sub-run. `job_ended` is a trigger that follows another job, `file` one
- * that follows files, `check` one that has a check.
+ * `job` means that a step of another run started this run, so it is a sub-run. A trigger started it for `job_ended`
+ * (another job ended), `file` (a file appeared) and `check` (a check found something).
  */
 export type Trigger = { readonly type: (typeof triggerTypes)[number] } & Partial<TriggerCause>;
 
@@ -151,38 +154,38 @@ export type TriggerCause = {
   readonly trigger_id: string;
   /** For `job_ended`: the run that has ended. */
   readonly run_id?: string;
-  /** For `job_ended`: how many triggers led to this run. */
+  /** For `job_ended`: how many triggers led to this run, one after the other. */
   readonly chain?: number;
   /** For `file`: the absolute path of the file. */
   readonly path?: string;
 };
 
-/** One attempt of a step; the last one stands for the step. It never changes once it has ended. */
+/** One attempt of a step. It never changes once it has ended. Where only one attempt is shown, it is the last. */
 export type Step = {
   readonly step_id: string;
   readonly name: string;
   readonly kind: StepKind;
   readonly status: StepStatus;
   readonly reason: StepReason | null;
-  /** The reason in words. */
+  /** Why the attempt ended, in words. */
   readonly message: string | null;
   /** See `RunError.hint`. */
   readonly hint: string | null;
   readonly attempt: number;
   readonly needs: readonly string[];
-  /** The step that this is an instance of. */
+  /** The step that this step is an instance of. */
   readonly instance_of: string | null;
   /**
-   * The item of a `foreach`, if it is short text, a number or a boolean. Never a secret, because expressions see no
-   * secrets.
+   * The item of a `foreach`, if it is a short text, a number or a boolean. It is never a secret, because expressions
+   * cannot read secrets.
    */
   readonly item: string | null;
-  /** A retry does not start earlier. */
+  /** The earliest time at which a retry may start. */
   readonly not_before: string | null;
   readonly started_at: string | null;
   readonly finished_at: string | null;
   readonly exit_code: number | null;
-  /** For a group: the instances' values, as JSON lists. */
+  /** For a group, each output is a JSON list with the values of all instances. */
   readonly outputs: Readonly<Record<string, string>>;
   /** The run that the step started. */
   readonly child_run_id: string | null;
@@ -202,7 +205,7 @@ export type Run = {
   readonly waiting: string | null;
   /** The steps of the run that wait for an approval. */
   readonly waiting_approval: readonly OpenApproval[];
-  /** How long approvals waited until they were answered. The rest of the run's duration is its work. */
+  /** How long the run waited for answers to its approvals. The rest of its duration is work. */
   readonly approval_ms: number;
   readonly created_at: string;
   readonly started_at: string | null;
@@ -220,7 +223,7 @@ export type Run = {
   readonly limits: RunLimits;
   readonly grants: readonly Grant[];
   readonly termination: Termination | null;
-  /** null when nothing was left, or the run has not ended. */
+  /** null if no files were left behind, or the run has not ended. */
   readonly left_behind: LeftBehind | null;
   readonly trigger: Trigger;
   readonly created_by: string;
@@ -240,7 +243,7 @@ export type OpenApproval = {
   readonly since: string;
 };
 
-/** A run as lists show it: everything except the parts that can be large. */
+/** A run as lists show it, without the parts that can be large. */
 export type RunSummary = {
   /** The arguments on one line, cut after 200 characters. */
   readonly args_text: string;
@@ -273,67 +276,72 @@ export type ChildRun = RunSummary & { readonly parent: NonNullable<Run['parent']
 /** The state of one of a job's last runs. */
 export type LastRun = Pick<Run, 'run_id' | 'status' | 'created_at' | 'started_at' | 'finished_at'>;
 
-/** A user of the host that a job runs as, as the host knew it when the run was planned. */
+/** The user of the host that a job runs as, with the ids that the user had when the run was planned. */
 export type RunAs = {
   readonly user: string;
   readonly uid: number;
   readonly gid: number;
-  /** All groups of the user. */
+  /** The ids of all groups of the user. */
   readonly groups: readonly number[];
   /** The home folder; null when it does not exist. */
   readonly home: string | null;
 };
 
-/** Everything that this server, or one that starts later, needs to execute a run. Never sent to clients. */
+/**
+ * Everything that a server needs to execute a run, even if the server restarts in between. It is never sent to clients.
+ */
 export type RunPlan = {
   readonly job: JobDefinition;
   readonly revision: string;
   readonly profile: SecurityProfile;
   readonly network: Network;
-  /** Missing in runs that version 0.1 stored, and then counts as true. */
+  /** Plans of version 0.1 lack this member, which then counts as true. */
   readonly isSandboxed?: boolean;
-  /** Missing or null: the job names no user. */
+  /** Missing or null if the job names no user. */
   readonly runAs?: RunAs | null;
-  /** Missing in runs that version 0.1 stored: no limits. */
+  /** Plans of version 0.1 lack this member and have no limits. */
   readonly resources?: Resources;
-  /** Resolved host paths, with all links followed. */
+  /** The paths of the host that the run may read, and those that it may write. All links in them were followed. */
   readonly read: readonly string[];
   readonly write: readonly string[];
-  /** Namespaces of the key-value store besides the job’s own. Missing in runs of earlier versions. */
+  /**
+   * The namespaces of the key-value store that the run may use besides its job's own. Plans of earlier versions lack
+   * this member.
+   */
   readonly kv?: KvPermissions;
-  /** For a sub-run: the number of runs above it. Missing means 0. */
+  /** For a sub-run: the number of runs above it. If it is missing, the number is 0. */
   readonly depth?: number;
-  /** Arguments that name a granted path, in the resolved form that the script gets. */
+  /** The arguments that name a granted path. The script gets the path after all links were followed. */
   readonly resolvedArgs: Readonly<Record<string, string>>;
-  /** The name of the stored secret, for each secret argument that names one. */
+  /** For each secret argument that names a stored secret, the name of that secret. */
   readonly storedArgs?: Readonly<Record<string, string>>;
   /**
-   * The principal who gave the other secret arguments, even after somebody else has rerun the run. Missing in runs that
-   * version 0.1 stored: the creator.
+   * The principal who gave the other secret arguments. It stays the same when somebody else reruns the run. Plans of
+   * version 0.1 lack this member; there it is the creator.
    */
   readonly secretsBy?: string;
-  /** Who has started the run or, for a sub-run, the run above it. Missing in earlier runs. */
+  /** Who has started the run or, for a sub-run, the run above it. Plans of earlier versions lack this member. */
   readonly starter?: Starter;
-  /** The job's source as it was when the run was created. Missing: the source was trusted. */
+  /** The job's source at the time when the run was created, if the source was untrusted. Missing if it was trusted. */
   readonly untrustedSource?: UsingSource;
 };
 
-/** An approval that a step asks for, or asked for. */
+/** An approval that a step asks for or has asked for. */
 export type Approval = OpenApproval &
   Pick<Run, 'run_id' | 'job_id' | 'tenant' | 'created_by' | 'trigger' | 'args'> & {
     readonly run_created_at: string;
-    /** The nominal time of a run of a schedule or a backfill, or of a rerun of such a run. */
+    /** If a schedule or a backfill started the run, or the run that it repeats, the nominal time of that start. */
     readonly nominal_at: string | null;
     readonly step_name: string;
-    /** When the step fails because nobody has answered; null: never. */
+    /** When the step fails if nobody has answered; null means never. */
     readonly deadline: string | null;
-    /** Who may answer; null: everyone with the scope `runs:approve`. */
+    /** Who may answer; null means everyone with the scope `runs:approve`. */
     readonly by: readonly string[] | null;
-    /** Who started the run may not answer. */
+    /** True if the caller who started the run may not answer. */
     readonly not_by_starter: boolean;
     readonly starter: Starter | undefined;
-    /** null: nobody has answered. */
+    /** null means that nobody has answered. */
     readonly answer: (Decision & { readonly at: string }) | null;
-    /** When it was answered, or ended without an answer; null: it waits. */
+    /** When the approval was answered, or ended without an answer. null means that it still waits. */
     readonly finished_at: string | null;
   };

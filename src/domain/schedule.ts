@@ -1,5 +1,4 @@
-// The state of a schedule, besides its terms: whose it is, and how its last starts went. The rules are in
-// docs/adr/0011-schedules.md.
+// A schedule besides its terms: who made it, and how its last starts went. docs/adr/0011-schedules.md has the rules.
 
 import { toTimestamp } from '../lib/clock.ts';
 import type { ScheduleTerms } from './job.ts';
@@ -7,26 +6,31 @@ import type { StoredText } from './notification.ts';
 import type { Binding } from './principal.ts';
 import type { RunStatus } from './run.ts';
 
-/** A schedule of the API, or one of a job's config.yaml, which has no times and no author of its own. */
+/**
+ * A schedule that was made through the API, or a schedule of a job's config.yaml. Only the former has an author, and
+ * times of its creation and last change.
+ */
 export type Schedule = ScheduleTerms & {
   readonly id: string;
   readonly name: string | null;
   readonly jobId: string;
   readonly tenant: string;
   readonly source: 'job' | 'api';
-  /** What config.yaml says. It applies until somebody holds or releases the schedule. */
+  /** Whether the schedule is held, as config.yaml says. This applies until somebody holds or releases the schedule. */
   readonly held: boolean;
   readonly createdAtMs: number | null;
   readonly updatedAtMs: number | null;
   readonly createdBy: string | null;
-  /** Whose limits apply to its runs; null: nobody's. */
+  /** The limits of the caller who made the schedule, which apply to its runs; null means no such limits. */
   readonly boundTo: Binding | null;
 };
 
-/** The newest nominal time for which a run was started. */
+/** The last start: the newest nominal time for which a run was started. */
 export type Fire = { readonly nominalAtMs: number; readonly atMs: number; readonly runId: string };
 
-/** Why no run was started for a nominal time. Kept until a later start succeeds. `type` is the type of a problem. */
+/**
+ * Why no run was started for a nominal time. It is kept until a later start succeeds. `type` is the type of a problem.
+ */
 export type FireError = {
   readonly nominalAtMs: number;
   readonly atMs: number;
@@ -35,37 +39,40 @@ export type FireError = {
 };
 
 export type ScheduleState = {
-  /** When the schedule was first seen, changed or enabled. Only nominal times after this one count. */
+  /** When the schedule was first seen, changed or enabled. Only nominal times after this count. */
   readonly sinceMs: number;
-  /** The newest nominal time that is settled: fired, failed or skipped. */
+  /** The newest nominal time that was handled: a run was started, the start failed, or the time was skipped. */
   readonly settledAtMs: number | null;
-  /** When the schedule disappeared, was disabled or was held. */
+  /** Since when the schedule is disabled, held or no longer exists; null if it is active. */
   readonly idleSinceMs: number | null;
-  /** Null: nobody has held or released the schedule. */
+  /** null means that nobody has held or released the schedule. */
   readonly held: boolean | null;
-  /** Nominal times up to this one do not count, even if the clock is set: the schedule was released for later. */
+  /**
+   * Set if the schedule was released for a later time. Nominal times up to this one do not count, even if the clock is
+   * set.
+   */
   readonly notBeforeMs: number | null;
   readonly lastFire: Fire | null;
   readonly lastError: FireError | null;
 };
 
-/** The calls that report the successes of a schedule. Only the newest success matters. */
+/** The calls that report successes of a schedule. Only the newest success is reported. */
 export type Heartbeat = {
   readonly scheduleId: string;
   readonly tenant: string;
   readonly to: StoredText;
-  /** The newest run that succeeded. */
+  /** The newest run that has succeeded. */
   readonly runId: string;
   readonly successAtMs: number;
-  /** Failed calls for this success. */
+  /** How many calls for this success have failed. */
   readonly attempts: number;
-  /** When the next call is due; null: no call will follow. */
+  /** When the next call is due; null if no call follows. */
   readonly nextAtMs: number | null;
   readonly lastCall: { readonly atMs: number } | null;
   readonly lastFailure: { readonly atMs: number; readonly error: string } | null;
 };
 
-/** A day of a schedule: a date, or the name of a calendar of flwd.yaml. */
+/** The form of a day in a schedule: a date, or the name of a calendar of flwd.yaml. */
 export const daysPattern = '^(\\d{4}-\\d\\d-\\d\\d|[a-z][a-z0-9_-]{0,62})$';
 const calendarName = /^[a-z][a-z0-9_-]{0,62}$/;
 
@@ -73,12 +80,12 @@ export function isCalendarName(text: string): boolean {
   return calendarName.test(text);
 }
 
-/** Labels that flwd itself sets on the runs of a schedule. */
+/** The labels that flwd itself sets on the runs of a schedule. */
 export const scheduleLabels = ['schedule_id', 'nominal_at'] as const;
 
 /**
- * Returns the nominal time of a run of a schedule or a backfill, or of a rerun of such a run. Ignores the labels of
- * other runs, because anybody may set them.
+ * Returns the nominal time if a schedule or a backfill started the run, or the run that it repeats. Returns null for
+ * any other run, even if it has the label, because anybody may set it.
  */
 export function nominalTimeOf(trigger: string | undefined, labels: Readonly<Record<string, string>>): string | null {
   const at = labels.nominal_at;
@@ -87,36 +94,40 @@ export function nominalTimeOf(trigger: string | undefined, labels: Readonly<Reco
   return Number.isNaN(atMs) || toTimestamp(atMs) !== at ? null : at;
 }
 
-/** The label of the runs of a backfill. */
+/** The label that flwd sets on the runs of a backfill. */
 export const backfillLabel = 'backfill_id';
 
-/** `done`: its runs have ended. */
+/** `done` means that all runs of the backfill have ended. */
 export const backfillStatuses = ['running', 'done', 'failed', 'cancelled'] as const;
 
-/** Starts the runs that a schedule would have started between two times (ADR 0076). */
+/** A backfill starts the runs that a schedule would have started between two times (ADR 0076). */
 export type Backfill = {
   readonly id: string;
   readonly scheduleId: string;
   readonly jobId: string;
   readonly tenant: string;
   readonly fromMs: number;
-  /** Not included. */
+  /** The backfill ends before this time. */
   readonly untilMs: number;
-  /** How many of its runs may be unfinished at a time. */
+  /** How many of its runs may be in progress at a time. */
   readonly atOnce: number;
   readonly status: (typeof backfillStatuses)[number];
-  /** The nominal times in its span. */
+  /** The number of nominal times in its span. */
   readonly inSpan: number;
-  /** Times that already have a run of the schedule, or of another backfill of it. */
+  /**
+   * The number of nominal times that it leaves out, because the schedule or another backfill of it has a run for them.
+   */
   readonly leftOut: number;
   readonly started: number;
-  /** How many of its runs failed; null until it is done. */
+  /** How many of its runs failed; null until all of them have ended. */
   readonly failedRuns: number | null;
   readonly createdAtMs: number;
   readonly createdBy: string;
-  /** null: only the limits of the schedule apply to its runs. */
+  /**
+   * The limits of the caller who made the backfill. null means that only the limits of the schedule apply to its runs.
+   */
   readonly boundTo: Binding | null;
-  /** Who counts as having started its runs. */
+  /** Who counts as the starter of its runs. */
   readonly account: string;
   readonly finishedAtMs: number | null;
   /** Why the backfill failed. */
@@ -126,7 +137,7 @@ export type Backfill = {
 /** A run that a schedule has started. */
 export type ScheduleRun = {
   readonly runId: string;
-  /** null: somebody ran the schedule by hand. */
+  /** null if somebody started the schedule's run by hand. */
   readonly nominalAtMs: number | null;
   readonly status: RunStatus;
   readonly createdAtMs: number;

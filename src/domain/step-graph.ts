@@ -1,9 +1,9 @@
-// The steps of one run as a graph: decides which steps may begin, which are skipped, and how the run ends, given the
-// steps that have ended. Conditions, instances and processes are up to the caller.
+// The steps of one run as a graph. Given the steps that have ended, it decides which steps may start, which are
+// skipped, and how the run ends. The caller evaluates conditions, creates instances and starts processes.
 
 import { invariant } from './problem.ts';
 
-/** What the graph must know about a step, in the job's order. */
+/** What the graph must know about a step. The steps are in the order of the job. */
 export type GraphStep = {
   readonly id: string;
   readonly needs: readonly string[];
@@ -13,12 +13,12 @@ export type GraphStep = {
 
 export type StepEnd = 'success' | 'failed' | 'cancelled' | 'condition' | 'upstream_failed';
 
-/** `skip` means that a needed step failed or was never reached. Otherwise the step may begin. */
+/** `skip` is true if a step that this one needs has failed or was never reached. Otherwise the step may start. */
 type ReadyStep = { readonly index: number; readonly skip: boolean };
 
 export type StepGraph = ReturnType<typeof createStepGraph>;
 
-/** The job was checked when it was read, so all needs exist and there is no cycle. */
+/** Creates the graph. The job was checked when it was read, so all needed steps exist and there is no cycle. */
 export function createStepGraph(steps: readonly GraphStep[]) {
   const indexOf = new Map(steps.map(({ id }, index) => [id, index]));
   const dependents: number[][] = steps.map(() => []);
@@ -36,7 +36,7 @@ export function createStepGraph(steps: readonly GraphStep[]) {
   let left = steps.length;
   let failedIndex: number | undefined;
 
-  /** A step that its own condition skipped counts as done. */
+  /** Whether the end of a step counts as a failure. A step that was skipped because of its own condition does not. */
   function isFailure(index: number, how: StepEnd): boolean {
     if (how === 'success' || how === 'condition') return false;
     return how !== 'failed' || !steps[index]?.continueOnError;
@@ -47,17 +47,20 @@ export function createStepGraph(steps: readonly GraphStep[]) {
     get isOver(): boolean {
       return left === 0;
     },
-    /** The step that failed the run: the first failed step without `continue_on_error`. */
+    /** The step that made the run fail: the first failed step without `continue_on_error`. */
     get failedIndex(): number | undefined {
       return failedIndex;
     },
-    /** Steps that became ready since the last call, each once. The caller must end skipped steps, too. */
+    /**
+     * Returns the steps that have become ready since the last call. Each step is returned once. The caller must also
+     * end the steps that it skips.
+     */
     takeReady(): readonly ReadyStep[] {
       const taken = ready.filter((index) => ends[index] === undefined);
       ready = [];
       return taken.map((index) => ({ index, skip: isUpstreamFailed[index] === true && !steps[index]?.always }));
     },
-    /** Each step ends once. */
+    /** Records the end of a step, which happens only once for each step. */
     end(index: number, how: StepEnd): void {
       invariant(ends[index] === undefined, 'a step ends once');
       ends[index] = how;

@@ -1,17 +1,17 @@
-// API tokens: `flwd_<id>_<secret>`. The id finds the stored token and may be shown; only a hash of
-// the secret is kept (ADR 0015).
+// API tokens have the form `flwd_<id>_<secret>`. The server finds the stored token by its id, which may be shown. It
+// stores only a hash of the secret (ADR 0015).
 
 import type { Principal, Scope } from '../principal.ts';
 import { createJobLimit } from './job-limit.ts';
 
-/** What a token is limited to, besides its scopes (ADR 0067). It never changes. */
+/** What restricts a token besides its scopes (ADR 0067). This never changes after the token was made. */
 export type TokenLimits = {
-  /** `tag:NAME`, or patterns of job ids; null: all jobs. */
+  /** The jobs that the token may use: `tag:NAME`, or patterns of job ids. null means all jobs. */
   readonly only: readonly string[] | null;
-  /** The stored secrets that its arguments may name. null: all secrets or, with `only`, no secret. */
+  /** The stored secrets that arguments may name. null means all secrets, or no secrets if `only` limits the jobs. */
   readonly secrets: readonly string[] | null;
   readonly isAgent: boolean;
-  /** Each run that it starts waits for a person. */
+  /** Each run that the token starts waits until a person approves it. */
   readonly asksAlways: boolean;
 };
 
@@ -23,16 +23,16 @@ export type ApiToken = {
   readonly tenant: string;
   readonly createdAtMs: number;
   readonly createdBy: string;
-  /** null means that it never expires. */
+  /** null means that the token never expires. */
   readonly expiresAtMs: number | null;
-  /** May be up to a minute older than the last use. */
+  /** The time of the last use, or up to a minute before it. */
   readonly lastUsedAtMs: number | null;
   readonly revokedAtMs: number | null;
-  /** null: nothing limits it. */
+  /** null means that only the scopes and the tenant limit the token. */
   readonly limits: TokenLimits | null;
 };
 
-/** @param tagsOf the tags of a job of a trusted source; empty for other jobs */
+/** @param tagsOf returns the tags of a job from a trusted source, and an empty list for any other job */
 export function restrictionsOfToken(
   { limits }: Pick<ApiToken, 'limits'>,
   tagsOf: (jobId: string) => readonly string[],
@@ -51,8 +51,8 @@ export function restrictionsOfToken(
 export const tokenNamePattern = '^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$';
 
 /**
- * Principals that are not tokens have these names. Names are compared without case, because people read `Local` as
- * `local`.
+ * No token may have these names, because principals without a token have them. `isReservedName` ignores case, because
+ * people would take `Local` for `local`.
  */
 const reservedNames = ['local', 'anonymous'];
 
@@ -67,7 +67,7 @@ export function formatCredential(id: string, secret: string): string {
   return `${tokenPrefix}${id.slice('token_'.length)}_${secret}`;
 }
 
-/** undefined when the text is not a token. */
+/** Returns undefined if the text is not a token. */
 export function parseCredential(text: string): { readonly id: string; readonly secret: string } | undefined {
   const [, ulid, secret] = /^flwd_([0-9A-HJKMNP-TV-Z]{26})_([0-9a-f]{64})$/.exec(text) ?? [];
   return ulid && secret ? { id: `token_${ulid}`, secret } : undefined;

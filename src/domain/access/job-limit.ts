@@ -1,18 +1,21 @@
-// Limits a caller to jobs (ADR 0067).
+// Limits which jobs a caller may use (ADR 0067).
 
 import { matchesJob } from '../notification.ts';
 
-/** The jobs that a caller may know. For this caller, all other jobs and what belongs to them do not exist. */
+/**
+ * The jobs that a caller may see. All other jobs, and what belongs to them, look to this caller as if they did not
+ * exist.
+ */
 export type JobLimit = Readonly<ReturnType<typeof createJobLimit>>;
 
 const tagPrefix = 'tag:';
 
-/** `tag:agent`, `reports/**` or `backup/daily` */
+/** For example `tag:agent`, `reports/**` or `backup/daily`. */
 export const jobLimitPattern = '^(tag:[^\\s,]{1,64}|[A-Za-z0-9._*-]+(/[A-Za-z0-9._*-]+)*)$';
 
 /**
  * @param only `tag:NAME`, or patterns of job ids
- * @param tagsOf the tags of a job of a trusted source; empty for other jobs
+ * @param tagsOf returns the tags of a job from a trusted source, and an empty list for any other job
  */
 export function createJobLimit(only: readonly string[], tagsOf: (jobId: string) => readonly string[]) {
   const tags = only.filter((one) => one.startsWith(tagPrefix)).map((one) => one.slice(tagPrefix.length));

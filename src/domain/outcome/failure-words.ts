@@ -1,8 +1,9 @@
-// Takes out of a message what differs between two occurrences of the same failure (ADR 0071).
+// Removes from an error message what differs between two occurrences of the same failure, such as times and ids (ADR
+// 0071).
 
 const mostChars = 2_000;
 
-/** In this order: a rule does not see what an earlier one has replaced. */
+/** The rules are applied in this order. Text that one rule has replaced is no longer there for the next. */
 const rules: readonly (readonly [pattern: RegExp, replacement: string])[] = [
   [/\b\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?(?:Z|[+-]\d\d:?\d\d)?)?/g, '<time>'],
   [/\b\d{1,2}:\d\d(?::\d\d(?:[.,]\d+)?)?\b/g, '<time>'],
@@ -14,7 +15,7 @@ const rules: readonly (readonly [pattern: RegExp, replacement: string])[] = [
   [/\/(?:var\/)?tmp\/[^\s:'")]+/g, '<file>'],
   [/\b0x[0-9a-f]+\b/gi, '<number>'],
   [/\b(?=[0-9a-f]*\d)[0-9a-f]{7,64}\b/gi, '<id>'],
-  // All numbers but those of a code, a status or a signal: such a number says which failure it is.
+  // Replaces every number, except the number of a code, a status or a signal. Such a number tells failures apart.
   [/(?<!\b(?:code|status|signal|errno|HTTP)[ =:]{1,2}\d{0,2})\d+(?:[.,]\d+)*/gi, '<number>'],
   [/\s+/g, ' '],
 ];

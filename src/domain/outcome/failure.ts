@@ -1,8 +1,10 @@
-// A failure of a job: all of its runs that failed for the same reason with the same message.
+// A failure of a job stands for all runs of the job that failed for the same reason with the same message.
 
 import type { RunReason } from '../run.ts';
 
-/** `fixed`: the job has succeeded since; `regressed`: it was fixed, and came back. */
+/**
+ * `fixed` means that the job has succeeded since. `regressed` means that the failure was fixed and has occurred again.
+ */
 export const failureStates = ['open', 'fixed', 'regressed'] as const;
 export type FailureState = (typeof failureStates)[number];
 
@@ -17,7 +19,10 @@ export type Failure = {
   readonly count: number;
   readonly firstRunId: string;
   readonly firstAtMs: number;
-  /** The job's files at the first run. null: an earlier version of flwd did not record it. */
+  /**
+   * The revision of the job's files in the first run that failed; null if an earlier version of flwd recorded the
+   * failure.
+   */
   readonly firstRevision: string | null;
   readonly lastRunId: string;
   readonly lastAtMs: number;

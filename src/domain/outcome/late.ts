@@ -1,13 +1,13 @@
-// Something that was expected of a job and has not happened: a run takes too long, a success did not come, or a
+// Something that was expected of a job but has not happened: a run does not end in time, a success is overdue, or a
 // schedule started no run for one of its times (ADR 0073).
 
-/** What `expect` of a job file says. */
+/** What the `expect` of a job file says. */
 export type Expectation = {
-  /** How long a run may work; `auto`: twice as long as nearly all of its last successes. */
+  /** How long a run may work. `auto` means twice the time within which 95 % of the last successes ended. */
   readonly durationMs: number | 'auto' | null;
   /** A time of day such as `06:00`, by which a run must have succeeded. */
   readonly by: string | null;
-  /** How old the last success may be. */
+  /** The longest time that may pass since the last success. */
   readonly everyMs: number | null;
 };
 
@@ -18,23 +18,23 @@ export type Late = {
   readonly tenant: string;
   readonly jobId: string;
   readonly kind: LateKind;
-  /** Identifies what is late, so that it is recorded only once. */
+  /** Identifies what is late, so that flwd records it only once. */
   readonly key: string;
   readonly atMs: number;
-  /** The run that takes too long. */
+  /** The run that takes too long; null if no single run is late. */
   readonly runId: string | null;
   readonly scheduleId: string | null;
-  /** The reason, in a sentence. */
+  /** The reason, as a sentence. */
   readonly detail: string;
-  /** When the run ended, or the job succeeded again. */
+  /** When the run ended or the job succeeded again; null if neither has happened. */
   readonly overAtMs: number | null;
 };
 
 export const timeOfDayPattern = '^([01]\\d|2[0-3]):[0-5]\\d$';
 
 /**
- * Returns how long a run may work before it is late, given how long successes took, shortest first; null if there are
- * too few to tell.
+ * Returns how long a run may work before it is late. `workMs` is how long earlier successes worked, shortest first.
+ * Returns null if there are too few of them.
  */
 export function autoDurationMs(workMs: readonly number[]): number | null {
   if (workMs.length < leastSuccesses) return null;
@@ -43,5 +43,7 @@ export function autoDurationMs(workMs: readonly number[]): number | null {
 }
 
 const leastSuccesses = 10;
-/** A run that usually takes milliseconds would be late on a busy machine. */
+/**
+ * `auto` is never shorter than this. Otherwise a run that usually takes milliseconds would be late on a busy machine.
+ */
 const leastAutoMs = 10_000;

@@ -1,17 +1,18 @@
-// Describes the files that a run leaves where nothing keeps them, for the log and each interface.
+// Describes the files that a run has left in places where flwd does not keep them. The log and each interface show this
+// text.
 
 import { sizeWords } from '../../lib/units.ts';
 
 export type LeftBehind = {
   readonly count: number;
   readonly bytes: number;
-  /** Some of the names, safe to show: relative to the workspace, or from the root. */
+  /** Some of the files, with names that are safe to show: relative to the workspace, or absolute. */
   readonly names: readonly string[];
   /** True when there are more files than were counted. */
   readonly more: boolean;
 };
 
-/** At most this many files are counted. */
+/** Stops counting at this many files. */
 export const mostLeftFiles = 10_000;
 export const mostLeftNames = 20;
 

@@ -1,16 +1,19 @@
-// Words for lists and notifications, which do not show steps: why a run failed.
+// Says in a few words why a run failed, for lists and notifications, which do not show the steps.
 
 import { stepIdOfSingle } from '../job.ts';
 import type { RunError } from '../run.ts';
 
-/** "test: exited with code 1; 2 other steps failed"; for a job without steps only the message. */
+/** For example `test: exited with code 1; 2 other steps failed`. For a job without steps, only the message. */
 export function stepAndMessage(error: RunError): string {
   const { message, step_id: stepId } = error;
   const words = stepId === undefined || stepId === stepIdOfSingle ? message : `${stepId}: ${message}`;
   return [words, otherFailures(error)].filter(Boolean).join('; ');
 }
 
-/** "3 other instances failed, 1 other step failed", besides what the error names; empty if nothing else failed. */
+/**
+ * For example `3 other instances failed, 1 other step failed`. Empty if nothing failed besides the step that the error
+ * names.
+ */
 export function otherFailures({ other_failures: others }: Pick<RunError, 'other_failures'>): string {
   if (others === undefined) return '';
   const { instances, steps } = others;

@@ -1,4 +1,4 @@
-// A trigger of config.yaml: the job starts when a run of another job ends (ADR 0069), when a file appears, or when a
+// A trigger of config.yaml. It starts the job when a run of another job ends (ADR 0069), when a file appears, or when a
 // check finds something (ADR 0075).
 
 import type { CommandAction } from '../command-action.ts';
@@ -9,9 +9,9 @@ type TriggerEnd = (typeof triggerEnds)[number];
 export const triggerKinds = ['job', 'files', 'check'] as const;
 
 type Mapping = {
-  /** Made from the trigger's content, not from its position. */
+  /** Made from the trigger's content, so it does not depend on the trigger's position. */
   readonly id: string;
-  /** CEL; null means that everything it follows starts a run. */
+  /** CEL that decides whether an occurrence starts a run; null means that every occurrence does. */
   readonly condition: string | null;
   /** CEL for each argument. */
   readonly args: Readonly<Record<string, string>>;
@@ -19,18 +19,18 @@ type Mapping = {
 
 export type EndTrigger = Mapping & {
   readonly kind: 'job';
-  /** The id or an alias of the job whose runs it follows. */
+  /** The id or an alias of the job that the trigger follows. */
   readonly job: string;
   readonly on: readonly TriggerEnd[];
 };
 
 export type FilesTrigger = Mapping & {
   readonly kind: 'files';
-  /** As the author wrote it. A relative path is below the folder of the source. */
+  /** The path as the author wrote it. A relative path starts at the root of the source. */
   readonly folder: string;
-  /** A pattern for names. */
+  /** A pattern that the names of the files must match. */
   readonly match: string;
-  /** How long a file must stay the same. */
+  /** How long a file must stay unchanged before it counts as complete. */
   readonly settleMs: number;
 };
 
@@ -42,12 +42,17 @@ export type CheckTrigger = Mapping & {
 
 export type JobTrigger = EndTrigger | FilesTrigger | CheckTrigger;
 
-/** What became of something that a trigger waits for. */
+/** What the trigger did about an occurrence. */
 export const triggerResults = ['started', 'refused'] as const;
 export type TriggerResult = (typeof triggerResults)[number];
 
-/** The key and the problem of the result that says why a trigger starts nothing at present. */
+/**
+ * If a trigger cannot start anything at present, a result with this key says why. This is also the type of its problem.
+ */
 export const triggerFailing = 'trigger-failing';
 
-/** At most this many triggers may lead to a run, so that triggers that start each other in a circle come to an end. */
+/**
+ * The most triggers that may lead to a run, one after the other. Without this limit, triggers that start each other
+ * would never stop.
+ */
 export const longestChain = 8;

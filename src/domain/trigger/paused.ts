@@ -1,16 +1,16 @@
-// The reason why no trigger and no webhook starts a run when flwd.yaml pauses all of them (ADR 0078).
+// The reason why no trigger and no webhook starts a run while flwd.yaml pauses all of them (ADR 0078).
 
 import { Problem } from '../problem.ts';
 
 export const triggersPausedWords = 'scheduler.triggers_paused in flwd.yaml pauses all triggers and webhooks';
 const answer = `${triggersPausedWords}.`;
 
-/** Says why nothing starts. Senders try again after `not-ready`. */
+/** Returns the problem that says why nothing starts. Senders of deliveries try again after `not-ready`. */
 export function triggersPausedProblem(): Problem {
   return new Problem('not-ready', answer);
 }
 
-/** Whether a refusal is about this pause. Another refusal may have the same type. */
+/** Whether a refusal was caused by this pause. A refusal for another reason may have the same type. */
 export function isTriggersPaused({ detail }: { readonly detail: string }): boolean {
   return detail === answer;
 }

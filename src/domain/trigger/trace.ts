@@ -1,20 +1,21 @@
-// The trace that a run belongs to, as callers and scripts write it (https://www.w3.org/TR/trace-context/, ADR 0072).
+// The trace that a run belongs to, in the form that callers and scripts use (https://www.w3.org/TR/trace-context/, ADR
+// 0072).
 
 /** What a caller says about its own trace. */
 export type TraceParent = {
   readonly trace_id: string;
-  /** The span that starts the run. */
+  /** The caller's span, in which the run starts. */
   readonly parent_id: string;
   /** Whether the caller sends its spans to a collector. */
   readonly sampled: boolean;
-  /** What tracing systems pass on along the trace. */
+  /** Data of the tracing systems, which each passes on to the next. */
   readonly state: string | null;
 };
 
-/** `parent_id` is null if the trace begins with the run. */
+/** The trace of a run. `parent_id` is null if the trace begins with the run. */
 export type Trace = Omit<TraceParent, 'parent_id'> & { readonly parent_id: string | null };
 
-/** The form of a trace in the variables of an attempt, and in the headers and `_meta` of requests. */
+/** A trace as text. Attempts have it in environment variables, and requests in headers or in `_meta`. */
 export type TraceTexts = { readonly traceparent: string; readonly tracestate?: string };
 
 export function toTraceTexts({ trace_id, parent_id, sampled, state }: TraceParent): TraceTexts {
@@ -23,12 +24,12 @@ export function toTraceTexts({ trace_id, parent_id, sampled, state }: TraceParen
 }
 
 const parentPattern = /^([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?$/;
-/** No known version has a longer `traceparent`. */
+/** The `traceparent` of every known version is shorter than this. */
 const longestParent = 512;
 
 /**
- * Returns undefined if the caller names no trace, or names it in a form that the standard does not allow. Leaves out a
- * `tracestate` that is wrong.
+ * Reads the trace of a caller. Returns undefined if the caller names no trace, or if the standard does not allow its
+ * form. Ignores a `tracestate` that is not valid.
  */
 export function readTraceParent(traceparent: unknown, tracestate: unknown): TraceParent | undefined {
   if (typeof traceparent !== 'string' || traceparent.length > longestParent) return undefined;
@@ -38,7 +39,10 @@ export function readTraceParent(traceparent: unknown, tracestate: unknown): Trac
   return { trace_id, parent_id, sampled: (Number.parseInt(flags, 16) & 1) === 1, state: readState(tracestate) };
 }
 
-/** Reads the trace from the variables that scripts and pipelines have; undefined as in `readTraceParent`. */
+/**
+ * Reads the trace from the environment variables of a script or a pipeline. Returns undefined in the same cases as
+ * `readTraceParent`.
+ */
 export function traceOfEnvironment(env: Readonly<Record<string, string | undefined>>): TraceTexts | undefined {
   const parent = readTraceParent(env.TRACEPARENT, env.TRACESTATE);
   return parent && toTraceTexts(parent);
@@ -46,7 +50,7 @@ export function traceOfEnvironment(env: Readonly<Record<string, string | undefin
 
 const mostMembers = 32;
 const longestState = 512;
-/** Matches the keys and values of level 2 of the standard, which include those of level 1. */
+/** Matches the members that level 2 of the standard allows, which include all that level 1 allows. */
 const member = /^[a-z0-9][a-z0-9_\-*/@]{0,255}=[\x20-\x2b\x2d-\x3c\x3e-\x7e]{0,255}[\x21-\x2b\x2d-\x3c\x3e-\x7e]$/;
 
 function readState(text: unknown): string | null {

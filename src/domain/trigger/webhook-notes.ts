@@ -1,10 +1,10 @@
-// Says what keeps a webhook from starting runs, and what to do about it, in the words of `flwd doctor`, `flwd webhooks`
-// and the console.
+// Says why a webhook starts no runs, and what to do about it. `flwd doctor`, `flwd webhooks` and the console show these
+// texts.
 
 import { isTriggersPaused } from './paused.ts';
 import { takenWithout } from './webhook.ts';
 
-/** A webhook as the API answers it. */
+/** A webhook as the API returns it. */
 type Webhook = {
   readonly id: string;
   readonly tenant: string;
@@ -16,10 +16,13 @@ type Webhook = {
 
 type Delivery = { readonly problem: string | null; readonly detail: string | null };
 
-/** `detail` continues after the name of the webhook. */
+/** `detail` continues a sentence that begins with the name of the webhook. */
 export type WebhookNote = { readonly detail: string; readonly fix: string };
 
-/** Leaves out a pause of all webhooks, because no change to this webhook ends it. */
+/**
+ * Returns what is wrong with the webhook. Ignores a pause of all webhooks, because no change to this webhook would end
+ * the pause.
+ */
 export function notesOf(webhook: Webhook): WebhookNote[] {
   const { id, denied, secrets, missing_secrets: missing } = webhook;
   if (denied && !isTriggersPaused(denied)) {
@@ -32,7 +35,7 @@ export function notesOf(webhook: Webhook): WebhookNote[] {
   }));
 }
 
-// The table of problems would make the first load of the console larger, so this compares the end of the type.
+// Compares the end of the type. With the table of problems, the console would have more to load at first.
 function fixOf(type: string, id: string): string {
   if (type.endsWith('/job-invalid')) return 'flwd jobs validate shows the errors of the job';
   if (type.endsWith('/source-untrusted')) return 'change what flwd.yaml allows the source';
@@ -42,20 +45,21 @@ function fixOf(type: string, id: string): string {
   return `bring the job back, or remove the webhook: flwd webhooks rm ${id}`;
 }
 
-/** Webhooks of job files belong to the default tenant. */
+/** Returns the command that stores the secret. A webhook of a job file belongs to the default tenant. */
 function commandFor(secret: string, { source, tenant }: Webhook): string {
   return `flwd secrets set ${secret}${source === 'job' ? '' : ` --tenant ${tenant}`}`;
 }
 
 /**
- * Says why the webhook takes no deliveries, or started no run for the last one; empty if nothing is known to be wrong.
+ * Says why the webhook takes no deliveries, or why the last delivery started no run. Empty if nothing is known to be
+ * wrong.
  */
 export function whyOf(webhook: Webhook & { readonly last_delivery: Delivery | null }): string {
   const { denied, last_delivery: last } = webhook;
   return denied?.detail ?? (lackOf(webhook) || (last ? reasonOf(last) : ''));
 }
 
-/** Names the secrets that the webhook lacks, and the commands that store them; empty if it has all of them. */
+/** Names the secrets that the webhook lacks, and the commands that store them. Empty if it has all of them. */
 export function lackOf(webhook: Webhook): string {
   const { secrets, missing_secrets: missing } = webhook;
   const lacks = missing.map((secret) => `lacks the secret ${secret}: ${commandFor(secret, webhook)}`);
@@ -63,7 +67,7 @@ export function lackOf(webhook: Webhook): string {
   return [...lacks, ...(taken === undefined ? [] : [taken])].join('; ');
 }
 
-/** Says why a delivery started no run; empty if it started one. */
+/** Says why a delivery started no run. Empty if it started one. */
 export function reasonOf({ detail, problem }: Delivery): string {
   return detail ?? problem ?? '';
 }

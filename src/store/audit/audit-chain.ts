@@ -1,4 +1,4 @@
-// The hash chain of the audit log. Entries are numbered and hashed in the order of their commits.
+// The hash chain of the audit log. Entries get their numbers and hashes in the order in which they are committed.
 
 import { hash } from 'node:crypto';
 import type { Kysely } from 'kysely';
@@ -8,7 +8,7 @@ import type { AuditCountRow, AuditRow, Schema } from '../schema.ts';
 
 export type Audited = { readonly entry: NewAuditEntry; readonly atMs: number };
 
-/** What the next entry needs to know of the newest entry. */
+/** What the next entry needs to know about the newest one. */
 export type AuditHead = Pick<AuditRow, 'id' | 'at' | 'hash'>;
 
 const beginning: AuditHead = { id: 0, at: 0, hash: '' };
@@ -23,7 +23,7 @@ export function addToChain(head: AuditHead, audited: readonly Audited[]): AuditR
   });
 }
 
-/** SHA-256, in hexadecimal, of the previous hash followed by this entry as a JSON array. */
+/** Returns the SHA-256, in hexadecimal, of the previous hash followed by this entry as a JSON array. */
 export function hashOf(previous: string, row: Omit<AuditRow, 'hash'>): string {
   const { id, at, actor, tenant, action, result, object_kind, object_id, origin, request_id, reason, detail } = row;
   const values = [id, at, actor, tenant, action, result, object_kind, object_id, origin, request_id, reason, detail];
@@ -42,7 +42,7 @@ const addToCount = prepareQuery((db, row: AuditCountRow) =>
     ),
 );
 
-/** Updates each counter once for all entries of a commit. */
+/** Inserts the entries of one commit, and updates each counter once for all of them. */
 export async function insertAuditEntries(db: Kysely<Schema>, rows: readonly AuditRow[]): Promise<void> {
   if (rows.length === 0) return;
   const kinds = new Map<string, AuditCountRow>();

@@ -1,5 +1,5 @@
-// Reads the audit log, newest first. An index finds the entries of one object, and every action except the start of a
-// run. Any other search walks the table in slices, so that other work can run (ADR 0018).
+// Reads the audit log, newest first. An index finds the entries of one object, and the entries of every action except
+// the start of a run. Any other search reads the table in slices, so that other work can run in between (ADR 0018).
 
 import { setImmediate as yieldNow } from 'node:timers/promises';
 import { type Expression, expressionBuilder, type Kysely, type SqlBool, sql } from 'kysely';
@@ -21,11 +21,11 @@ export type AuditFilter = {
   readonly action?: AuditAction;
   readonly result?: AuditResult;
   readonly tenant?: string;
-  /** The id of the object that was acted on. */
+  /** The id of the object. */
   readonly object?: string;
-  /** Entries from this instant or later. */
+  /** Only entries from this instant or later. */
   readonly sinceMs?: number;
-  /** Entries from before this instant. */
+  /** Only entries from before this instant. */
   readonly untilMs?: number;
   /** Text to search for in actor, object, address, reason and detail. Ignores the case of ASCII letters. */
   readonly q?: string;
@@ -33,7 +33,7 @@ export type AuditFilter = {
 
 export type AuditListQuery = AuditFilter & {
   readonly limit: number;
-  /** How many entries to skip. Ignored with a cursor. */
+  /** How many entries to skip. It is ignored if there is a cursor. */
   readonly offset?: number;
   readonly cursor?: string;
 };
@@ -42,10 +42,10 @@ export type AuditEntries = { readonly entries: AuditEntry[]; readonly nextCursor
 
 export type AuditPage = AuditEntries & { readonly total: number };
 
-/** A range of ids, including both ends. */
+/** A range of ids that includes both of its ends. */
 type Range = { readonly from: number; readonly to: number };
 
-/** How many rows to read before other work runs: about 4 ms of work. */
+/** How many rows to read before other work runs, which takes about 4 ms. */
 const sliceRows = 10_000;
 
 /** @throws Problem validation-error for a malformed cursor */
@@ -58,14 +58,14 @@ export async function listAudit(db: Kysely<Schema>, query: AuditListQuery): Prom
 }
 
 /**
- * Like listAudit, but without the total. Counting the total may walk the whole log, once for each page.
+ * Like listAudit, but without the total. To count the total may take a walk through the whole log, for each page.
  * @throws Problem validation-error for a malformed cursor
  */
 export async function readAudit(db: Kysely<Schema>, query: AuditListQuery): Promise<AuditEntries> {
   return readPage(db, query, await rangeOf(db, query.sinceMs, query.untilMs), Infinity);
 }
 
-/** `most`: an upper bound of how many entries match. */
+/** @param most an upper bound of the number of entries that match */
 async function readPage(db: Kysely<Schema>, query: AuditListQuery, all: Range, most: number): Promise<AuditEntries> {
   const { limit, offset = 0, cursor } = query;
   const range = cursor === undefined ? all : { ...all, to: Math.min(all.to, parseCursor(cursor) - 1) };
@@ -81,7 +81,10 @@ async function readPage(db: Kysely<Schema>, query: AuditListQuery, all: Range, m
 
 type Conditions = Omit<AuditFilter, 'sinceMs' | 'untilMs'>;
 
-/** Counts skipped entries instead of reading them: they may be the whole log. */
+/**
+ * Yields the entries of the range that match, newest first. The entries that the offset skips may be nearly the whole
+ * log, so they are counted and not read.
+ */
 async function* walk(
   db: Kysely<Schema>,
   filter: Conditions,
@@ -156,7 +159,10 @@ function conditionsOf({ actor, action, result, tenant, object, q }: Conditions):
   return conditions;
 }
 
-/** The ids of a time range. Times never decrease along the ids, so a binary search finds them. */
+/**
+ * Returns the ids of the entries in a time range. No entry is older than the one before it, so a binary search finds
+ * the ids.
+ */
 async function rangeOf(db: Kysely<Schema>, sinceMs: number | undefined, untilMs: number | undefined): Promise<Range> {
   const first = await edge(db, 'asc');
   const last = await edge(db, 'desc');

@@ -7,19 +7,20 @@ import type { Schema } from '../schema.ts';
 import { hashOf } from './audit-chain.ts';
 
 export type AuditVerdict = {
-  /** How many entries have the right hash. */
+  /** The number of entries with the right hash. */
   readonly rows: number;
   readonly first: { readonly id: number; readonly at: string } | null;
   /**
-   * Note it somewhere else. A person who can write to the database can forge a chain, but not with a hash that somebody
-   * has noted before.
+   * The newest entry. Its hash should be noted in another place. A person who can write to the database can forge the
+   * chain, but cannot make it end in a hash that was noted before.
    */
   readonly last: { readonly id: number; readonly at: string; readonly hash: string } | null;
   /**
-   * Retention removed the entries up to this id, and its own entry states their last hash. null if it removed nothing.
+   * Retention has removed the entries up to this id, and recorded their last hash in an entry of its own. null if it
+   * has removed nothing.
    */
   readonly removedThrough: number | null;
-  /** The first entry where the chain breaks. */
+  /** The entry at which the chain is broken. */
   readonly broken: { readonly id: number; readonly why: string } | null;
 };
 
@@ -69,7 +70,7 @@ function missingAtEnd(count: number): string {
   return count === 1 ? 'it was the last one, and is missing' : `it and the ${count - 1} after it are missing`;
 }
 
-/** How many entries the counters know. Entries that a server adds after this are verified but not counted. */
+/** How many entries there are, as the counters say. Entries that a server adds later are verified but not counted. */
 async function countedRows(db: Kysely<Schema>): Promise<number> {
   const { total } = await db
     .selectFrom('audit_counts')
@@ -78,7 +79,7 @@ async function countedRows(db: Kysely<Schema>): Promise<number> {
   return Number(total ?? 0);
 }
 
-/** The last removed entry, as the newest entry of retention states it. */
+/** Returns the id and hash of the last removed entry, as the newest entry of retention records them. */
 async function anchorOf(db: Kysely<Schema>): Promise<{ through: number; hash: string } | undefined> {
   const row = await db
     .selectFrom('audit')
@@ -91,7 +92,7 @@ async function anchorOf(db: Kysely<Schema>): Promise<{ through: number; hash: st
   try {
     return JSON.parse(row.detail);
   } catch {
-    // The entry's own hash is then wrong, too.
+    // The hash of this entry is then wrong, too, so the chain counts as broken.
     return undefined;
   }
 }

@@ -1,5 +1,5 @@
-// The audit log: adds single entries, reads the log, and removes old entries. If an entry belongs to a change, add it
-// with `record` of the transaction that makes the change.
+// The audit log: adds single entries, reads the log, and removes old entries. The entry of a change is added with
+// `record` of the transaction that makes the change.
 
 import { type NewAuditEntry, ownEntry } from '../../domain/audit.ts';
 import type { Database, Transaction } from '../database.ts';
@@ -8,7 +8,7 @@ import type { AuditRow } from '../schema.ts';
 import { type AuditEntries, type AuditListQuery, type AuditPage, listAudit, readAudit } from './audit-list.ts';
 import { type AuditVerdict, verifyAudit } from './audit-verify.ts';
 
-/** Adds the audit entry of a change, in the transaction of the change. */
+/** Adds the audit entry of a change in the transaction that makes the change. */
 export type RecordChange = (tx: Transaction, object: { readonly id: string; readonly tenant: string }) => void;
 
 export type AuditStore = ReturnType<typeof createAuditStore>;
@@ -28,12 +28,15 @@ export function createAuditStore(database: Database) {
     list: (query: AuditListQuery): Promise<AuditPage> => listAudit(read, query),
     /** Reads a page without the total. @throws Problem validation-error for a malformed cursor */
     read: (query: AuditListQuery): Promise<AuditEntries> => readAudit(read, query),
-    /** Reads and hashes every entry, in slices of 5 ms. */
+    /** Reads and hashes every entry, and lets other work run every 5 ms. */
     verify: (): Promise<AuditVerdict> => verifyAudit(read),
-    /** When the oldest entry was written. */
+    /** Returns when the oldest entry was written. */
     oldestAtMs,
 
-    /** Removes the oldest entries that are from before `beforeMs`, up to `limit`. @returns how many */
+    /**
+     * Removes entries from before `beforeMs`, the oldest first, and at most `limit`.
+     * @returns how many
+     */
     async removeBefore(beforeMs: number, limit: number): Promise<number> {
       const rows = await read
         .selectFrom('audit')
@@ -63,7 +66,9 @@ export function createAuditStore(database: Database) {
   };
 }
 
-/** Allows the deletion of entries below `firstKept`. A trigger refuses every other deletion. */
+/**
+ * Allows the deletion of entries with ids below `firstKept`. A trigger in the database refuses to delete any others.
+ */
 function giveUp(tx: Transaction, firstKept: number): Promise<void> {
   return setSequence(tx.db, 'audit.kept', firstKept);
 }

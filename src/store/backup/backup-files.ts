@@ -11,14 +11,14 @@ export type Sum = { readonly sha256: string; readonly sizeBytes: number };
 export const sumsFile = 'files.sha256';
 export const manifestFile = 'manifest.json';
 export const databaseFile = 'flwd.db';
-/** The keys by their names in a backup, and where an instance has them. */
+/** The names of the key files in a backup, and the member of `Places` with the path of each in an instance. */
 export const keyFiles = { 'secret.key': 'secretKeyFile', 'notify.key': 'signingKeyFile' } as const;
 
 export function isKeyFile(path: string): path is keyof typeof keyFiles {
   return path in keyFiles;
 }
 
-/** This file is written last: a folder without it is not a complete backup. */
+/** The content of the manifest, which is written last. A folder without a manifest is not a complete backup. */
 export type Manifest = {
   readonly format: 1;
   readonly flwd: string;
@@ -30,26 +30,32 @@ export type Manifest = {
   /** The checksum of `files.sha256`. */
   readonly sums_sha256: string;
   readonly has_key: boolean;
-  /** Files that were damaged when the backup was taken. Unreadable ones are not in it. Older backups lack this list. */
+  /**
+   * Files that were already damaged when the backup was taken. The backup has no copy of those that could not be read.
+   * Older backups lack this list.
+   */
   readonly damaged?: readonly DamagedFile[];
 };
 
 export type DamagedFile = {
   /** The path in the backup. */
   readonly name: string;
-  /** What the file is, and what is wrong with it. */
+  /** What the file is, and what is wrong with it, in words. */
   readonly what: string;
 };
 
-/** A damaged file that was restored as it was. Once its checksum differs, it counts as replaced. */
+/** A damaged file that was restored as it was. If its checksum has changed, somebody has replaced it. */
 export type RestoredDamage = DamagedFile & { readonly sha256: string };
 
-/** A file in the data dir with a list of `RestoredDamage`. */
+/** A file in the data dir that contains a list of `RestoredDamage`. */
 export const restoredDamageFile = 'restored-damage.json';
 
 const chunkBytes = 256 * 1024;
 
-/** Copies the file's current content and its mode. @throws the system's error: ENOENT when it is gone */
+/**
+ * Copies a file with its mode.
+ * @throws the system's error, for example ENOENT if the file does not exist
+ */
 export async function copyFile(from: string, to: string): Promise<Sum> {
   const source = await open(from, 'r');
   try {
@@ -57,7 +63,7 @@ export async function copyFile(from: string, to: string): Promise<Sum> {
     await mkdir(dirname(to), { recursive: true, mode: 0o700 });
     const target = await open(to, 'wx', 0o600);
     try {
-      // Sets the mode regardless of the umask, because jobs may run as another user.
+      // `open` applies the umask. The copy must have the same mode, because jobs may run as another user.
       await target.chmod(mode & 0o777);
       return await read(source, size, (chunk) => target.appendFile(chunk));
     } finally {
@@ -77,7 +83,7 @@ export async function sumOf(path: string): Promise<Sum> {
   }
 }
 
-/** Reads only the first `sizeBytes`: a file that is being written may never end. */
+/** Reads only the first `sizeBytes`, because a file that is being written might never end. */
 async function read(source: FileHandle, sizeBytes: number, each?: (chunk: Buffer) => Promise<unknown>): Promise<Sum> {
   const hash = createHash('sha256');
   const buffer = Buffer.allocUnsafe(Math.min(chunkBytes, Math.max(1, sizeBytes)));
@@ -111,7 +117,7 @@ export function openSums(dir: string) {
     add(path: string, { sha256, sizeBytes }: Sum): void {
       files += 1;
       bytes += sizeBytes;
-      // A backslash and a newline in a name are escaped, and such a line begins with a backslash (sha256sum(1)).
+      // sha256sum(1) escapes backslashes and newlines in a name, and puts a backslash at the start of such a line.
       const name = path.replaceAll('\\', '\\\\').replaceAll('\n', '\\n');
       out.write(`${name === path ? '' : '\\'}${sha256}  ${name}\n`);
     },

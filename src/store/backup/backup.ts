@@ -1,5 +1,5 @@
-// Backs up an instance while its server runs: copies the database as of one moment, then the files that this copy names
-// (ADR 0013).
+// Backs up an instance while its server runs. It copies the database as it is at one moment, and then the files that
+// the copied database names (ADR 0013).
 
 import { existsSync } from 'node:fs';
 import { mkdir, open, readdir, readFile, realpath, rm, writeFile } from 'node:fs/promises';
@@ -33,7 +33,7 @@ import {
 } from './backup-files.ts';
 import { explainWriting } from './explain-writing.ts';
 
-/** Where an instance keeps the files that a backup copies and a restore replaces. */
+/** The places of an instance. A backup copies the files there, and a restore replaces them. */
 export type Places = {
   readonly dataDir: string;
   readonly dbPath: string;
@@ -47,7 +47,7 @@ export type Places = {
 
 export type BackupRequest = {
   readonly places: Places;
-  /** A new or empty folder. */
+  /** A folder that is empty or does not exist. */
   readonly destination: string;
   readonly includesKey: boolean;
   readonly version: string;
@@ -56,11 +56,11 @@ export type BackupRequest = {
 export type BackupSummary = {
   readonly files: number;
   readonly bytes: number;
-  /** Files that retention removed while the backup was taken. */
+  /** How many files retention removed while the backup was taken. */
   readonly missing: number;
   /**
-   * Damaged files of the instance, each with what is wrong. The backup has them as they are, except those that are
-   * missing or cannot be read.
+   * The damaged files of the instance, each with what is wrong. The backup contains them as they are, except for files
+   * that are missing or cannot be read.
    */
   readonly damaged: readonly string[];
 };
@@ -80,7 +80,7 @@ type NamedFile = {
   /** The path in the backup. */
   readonly name: string;
   readonly what: string;
-  /** Whether the instance still has a row for the file. If so, retention has not removed the file. */
+  /** Whether the instance still has the row of the file. If it does, retention has not removed the file. */
   readonly isKept: () => boolean;
 };
 
@@ -93,7 +93,9 @@ const allPages = 2 ** 31 - 1;
 const busyTimeoutMs = 5_000;
 const unzip = promisify(zstdDecompress);
 
-/** @throws StartError when the backup cannot be taken, or a Problem not-ready when its disk is full */
+/**
+ * @throws StartError if the backup cannot be taken, or a Problem not-ready if the disk that it is written to is full
+ */
 export async function createBackup(request: BackupRequest): Promise<BackupSummary> {
   const { places, destination } = request;
   if (!existsSync(places.dbPath)) throw new StartError(`there is no database at ${places.dbPath}`);
@@ -104,8 +106,7 @@ export async function createBackup(request: BackupRequest): Promise<BackupSummar
     isOwn = true;
     return await copyInstance(request);
   } catch (error) {
-    // An incomplete backup is removed: it is of no use, might be taken for a complete one, and would stand in the way
-    // of the next.
+    // An incomplete backup is removed. It could be taken for a complete one, and the next backup needs an empty folder.
     if (isOwn) await removeCopied(destination, isNew).catch(() => undefined);
     throw explainWriting(error, {
       dir: destination,
@@ -166,7 +167,7 @@ async function copyInstance(request: BackupRequest): Promise<BackupSummary> {
   }
 }
 
-/** Skips keys that the instance has never created. */
+/** Copies the key files. Skips a key that the instance has never created. */
 async function copyKeys({ destination, sums }: Copying, places: Places): Promise<void> {
   for (const [name, place] of Object.entries(keyFiles)) {
     if (existsSync(places[place])) sums.add(name, await copyFile(places[place], join(destination, name)));
@@ -190,7 +191,7 @@ async function makeEmpty(destination: string, places: Places): Promise<void> {
   if (names.length > 0) throw new StartError(`${destination} is not empty; choose a new folder`);
 }
 
-/** Copies the database in one read transaction, so that the copy does not start again whenever the server writes. */
+/** Copies the database in one read transaction. Otherwise the copy would start again whenever the server writes. */
 async function copyDatabase(from: string, to: string): Promise<void> {
   await (await open(to, 'wx', 0o600)).close();
   const source = new DatabaseSync(from, { timeout: busyTimeoutMs });
@@ -199,7 +200,7 @@ async function copyDatabase(from: string, to: string): Promise<void> {
   } finally {
     source.close();
   }
-  // Makes the copy a single file, which can be read from read-only media.
+  // Turns the copy into a single file, so that it can be read from read-only media.
   const copy = new DatabaseSync(to);
   try {
     copy.exec('PRAGMA journal_mode = DELETE');
@@ -228,7 +229,7 @@ async function copyLogs(o: Copying, logsDir: string): Promise<void> {
   }
 }
 
-/** Copies the segments of running runs that have no row yet. */
+/** Copies the log segments of running runs that have no row in the database yet. */
 async function copyOpenLogs(o: Copying, logsDir: string): Promise<void> {
   const runs = o.copy
     .prepare(
@@ -243,8 +244,8 @@ async function copyOpenLogs(o: Copying, logsDir: string): Promise<void> {
 }
 
 /**
- * Copies a segment as a plain file even if it is compressed by now, because the copied database has no row that says
- * `zstd`. Returns false when there is no such segment.
+ * Copies a segment as a plain file, even if it has been compressed in the meantime. The copied database has no row
+ * which says that it is compressed. Returns false if there is no such segment.
  */
 async function copyPlain(o: Copying, logsDir: string, runId: string, n: number): Promise<boolean> {
   const name = segmentPath('logs', runId, n, 'raw');
@@ -312,7 +313,7 @@ async function copySnapshots(o: Copying, snapshotsDir: string): Promise<void> {
   }
 }
 
-/** Copies a file. If it could not be copied, notes that and returns undefined. */
+/** Copies a file. If the copy fails because the file is damaged or missing, records that and returns undefined. */
 async function copyNamed(o: Copying, file: NamedFile): Promise<Sum | undefined> {
   try {
     const sum = await copyFile(file.from, join(o.destination, file.name));
@@ -326,14 +327,15 @@ async function copyNamed(o: Copying, file: NamedFile): Promise<Sum | undefined> 
   }
 }
 
-/** Removes what was copied of a file that cannot be read or decompressed, and notes that the file is damaged. */
+/** Removes a partial copy of a file that cannot be read or decompressed, and records that the file is damaged. */
 async function leaveOut(o: Copying, name: string, what: string): Promise<void> {
   await rm(join(o.destination, name), { recursive: true, force: true });
   o.damaged.push({ name, what: `${what}, cannot be read` });
 }
 
 /**
- * Retention removes a file before its row. So a missing file is damage only if its row is still there a moment later.
+ * Decides which missing files count as damage. Retention removes a file first and its row a moment later, so a missing
+ * file counts as damage only if its row stays.
  */
 async function tellMissing(o: Copying): Promise<void> {
   if (o.absent.some(({ isKept }) => isKept())) await delay(removalMs);

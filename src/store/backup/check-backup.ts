@@ -1,5 +1,5 @@
-// Checks a backup before a restore changes anything. The database and the keys must be as they were. Every other file
-// that has been damaged since is named, and does not keep the rest from being restored (ADR 0013).
+// Checks a backup before a restore changes anything. The database and the keys must not have changed since the backup
+// was taken. If any other file has changed, the check names it, and the rest can still be restored (ADR 0013).
 
 import { existsSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
@@ -21,22 +21,25 @@ import {
 
 export type CheckedBackup = {
   readonly manifest: Manifest;
-  /** The files that can be restored, with the checksums that the copies must have. */
+  /** The files that can be restored, each with the checksum that its copy must have. */
   readonly files: () => AsyncGenerator<{ readonly path: string; readonly sha256: string }>;
-  /** Files that do not match the checksums, by their paths in the backup. A revision of a job counts as one. */
+  /**
+   * What does not match the checksums, by its path in the backup. A revision of a job is one entry, whatever number of
+   * its files is damaged.
+   */
   readonly damagedSince: ReadonlyMap<string, Damage>;
 };
 
 type Listed = {
   readonly path: string;
-  /** null for a file that is not in the list. */
+  /** null if the file is not in the list. */
   readonly sha256: string | null;
 };
 
 type Damage = {
-  /** What the file is, and what is wrong with it. */
+  /** What the file is, and what is wrong with it, in words. */
   readonly what: string;
-  /** False if only a list that may be damaged itself says so. */
+  /** False if only the list of checksums speaks against the file, and the list may be damaged itself. */
   readonly isCertain: boolean;
 };
 
@@ -47,7 +50,7 @@ export async function checkBackup(
   source: string,
   manifest: Manifest,
   o: {
-    /** Whether a folder has exactly the files of the revision. */
+    /** Whether the files of a folder are exactly those of the revision. */
     readonly isRevision: (dir: string, revision: string) => Promise<boolean>;
     /** Called with each file that can be read. */
     readonly onFile: (path: string, sizeBytes: number) => void;
@@ -56,7 +59,7 @@ export async function checkBackup(
   const list = await sumOrCause(source, sumsFile);
   if (list.sha256 === null) throw damaged(source, `${sumsFile} ${list.cause}`);
   const isListWhole = list.sha256 === manifest.sums_sha256;
-  /** The checksums of the files that do not match the list; null for a file that cannot be restored. */
+  /** The actual checksums of files that do not match the list; null for a file that cannot be restored. */
   const sums = new Map<string, string | null>();
   const wrongs = new Map<string, string>();
   let hasDatabase = false;
@@ -70,7 +73,7 @@ export async function checkBackup(
     sums.set(path, found.sha256);
     const revision = revisionOf(path);
     if (revision === undefined) wrongs.set(path, wrong);
-    // A job must not run with a damaged script.
+    // The whole revision counts as damaged, because a job must not run with a damaged script.
     else wrongs.set(revision, `has a file that ${wrong}: ${path}`);
   }
   if (!hasDatabase) throw damaged(source, `${databaseFile} is missing`);
@@ -100,15 +103,15 @@ export async function checkBackup(
   };
 }
 
-/** Says why the file does not match the list, if the list itself does not match the manifest. */
+/** Says what is wrong with a file if the list does not match the manifest, so the list itself may be wrong. */
 function doubt(cause: string | undefined, isListed: boolean): string {
   if (cause !== undefined) return `${cause}, or its name in ${sumsFile} is damaged`;
   return `${isListed ? 'does not match' : 'is not in'} ${sumsFile}, which may be damaged itself`;
 }
 
 /**
- * Says what is wrong with a file that does not match the list. Returns undefined if the database's checksum shows that
- * the file is an intact artifact.
+ * Says what is wrong with a file that does not match a list which may be damaged. Returns undefined if the checksum in
+ * the database shows that the file is an intact artifact.
  */
 function judge(
   path: string,
@@ -122,7 +125,7 @@ function judge(
   return { wrong: isCertain ? hasChanged : o.wrong, isCertain };
 }
 
-/** If the list is damaged, the files that it does not name follow those that it names. */
+/** Yields the files that the list names. If the list is damaged, the other files of the backup follow. */
 async function* listFiles(source: string, isListWhole: boolean): AsyncGenerator<Listed> {
   const listed = new Set([manifestFile, sumsFile]);
   for await (const { path, sha256 } of readSums(source)) {
@@ -142,7 +145,7 @@ function isOfBackup(path: string): boolean {
   return path === databaseFile || isKeyFile(path) || /^(?:logs|artifacts|snapshots)\/./.test(path);
 }
 
-/** The folder of the revision of a job that the file belongs to. */
+/** If the file belongs to a revision of a job, returns the folder of this revision. */
 function revisionOf(path: string): string | undefined {
   const [kind, revision] = path.split('/', 2);
   return kind === 'snapshots' ? `snapshots/${revision}` : undefined;
@@ -160,7 +163,7 @@ async function sumOrCause(
   }
 }
 
-/** Names the file as users know it. */
+/** Returns the words by which users know the file. */
 function nameOf(path: string, database: DatabaseSync): string {
   const [kind] = path.split('/', 1);
   const file = basename(path);

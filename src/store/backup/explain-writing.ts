@@ -1,4 +1,4 @@
-// Says in words why the files of a backup or a restore could not be written.
+// Says in words why a file of a backup or a restore could not be written.
 
 import { Problem } from '../../domain/problem.ts';
 import { errorCode } from '../../lib/error-code.ts';
@@ -20,13 +20,16 @@ const words: Readonly<Record<string, string>> = {
 
 type Writing = {
   readonly dir: string;
-  /** Whether the path is one that was written, not read. */
+  /** Whether flwd writes to this path, and does not only read it. */
   readonly isWritten: (path: string) => boolean;
   /** What to do if the disk is full. */
   readonly fix: string;
 };
 
-/** @returns a Problem not-ready for a full disk, a StartError, or an error that has another cause unchanged */
+/**
+ * @returns a Problem not-ready if the disk is full, a StartError for other errors of writing, and any other error
+ * unchanged
+ */
 export function explainWriting(error: unknown, { dir, isWritten, fix }: Writing): unknown {
   const path = error instanceof Error && 'path' in error ? String(error.path) : dir;
   if (!isWritten(path)) return error;

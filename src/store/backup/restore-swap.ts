@@ -1,5 +1,5 @@
-// Puts the files of a restore in place. They are complete beside the old ones before the first of these is touched, and
-// a file in the data dir says so: a restore that is killed after that is finished by the next one.
+// Puts the files of a restore in place. All new files are written beside the old ones before any old file is touched.
+// Then a file in the data dir records the moves. If the restore is killed after that, the next restore finishes it.
 
 import { accessSync, constants, existsSync, statSync } from 'node:fs';
 import { mkdir, readdir, readlink, realpath, rename, rm, writeFile } from 'node:fs/promises';
@@ -13,37 +13,37 @@ import type { Places } from './backup.ts';
 import { restoredDamageFile } from './backup-files.ts';
 
 /**
- * A file or folder that a restore replaces or removes. The swap renames one after the other. A move has no paths,
- * because the data dir may have another path when an interrupted restore is finished.
+ * A file or folder that a restore replaces or removes. The moves are made one after the other. A move contains no
+ * paths, because the path of the data dir may have changed when an interrupted restore is finished.
  */
 export type Move = {
-  /** An index into targetsOf(). */
+  /** The index of the file or folder in the result of targetsOf(). */
   readonly target: number;
-  /** An entry of the target, if the target itself stays. */
+  /** The name of an entry of the target folder, if the restore replaces only its entries. */
   readonly entry?: string;
-  /** The ending of a file of SQLite beside the target, such as `-wal`. */
+  /** The suffix of a file that SQLite keeps beside the target, such as `-wal`. */
   readonly end?: string;
-  /** False if the old file is only removed. */
+  /** False if there is no new file and the old one is only removed. */
   readonly hasNew: boolean;
 };
 
 type MovePaths = {
   readonly path: string;
-  /** The path of the new file, until it is in place. */
+  /** The path of the new file until it is in place. */
   readonly draft: string;
-  /** The path of the old file, until it is removed. */
+  /** The path of the old file until it is removed. */
   readonly old: string;
 };
 
 /**
- * The folders that stay where they are, each with the names of its entries that are flwd's. A restore replaces these
+ * The folders that cannot be renamed, each with the names of the entries that belong to flwd. A restore replaces these
  * entries instead of the folder.
  */
 export type FixedFolders = ReadonlyMap<string, readonly string[]>;
 
-/** The ending of files that are not in place yet. */
+/** The suffix of new files that are not in place yet. */
 const draftEnd = '.restoring';
-/** The ending of old files, until they are removed. */
+/** The suffix of old files that are not removed yet. */
 const oldEnd = '.replaced';
 
 const ofSqlite = ['-wal', '-shm', '-journal'];
@@ -72,7 +72,10 @@ export function foldersIn({ logsDir, artifactsDir, snapshotsDir, runsDir }: Plac
   return [logsDir, artifactsDir, snapshotsDir, runsDir];
 }
 
-/** Where to write the files before they are put in place: on the same file system, beside or in what they replace. */
+/**
+ * Returns where to write the new files at first. They must be on the same file system as the old ones, so they are
+ * beside or inside what they replace.
+ */
 export function draftsOf(places: Places, fixed: FixedFolders): Places {
   return change(places, (path) => (fixed.has(path) ? join(path, draftEnd) : path + draftEnd));
 }
@@ -85,14 +88,14 @@ export function damageDraft(places: Places): string {
   return damageOf(places) + draftEnd;
 }
 
-/** Resolves symbolic links in the places, so that a link stays and its target is replaced. */
+/** Resolves symbolic links in the places. A restore then keeps a link and replaces its target. */
 export async function realPlaces(places: Places): Promise<Places> {
   const reals = new Map<string, string>();
   for (const path of targetsOf(places)) reals.set(path, await realOf(path));
   return change(places, (path) => reals.get(path) ?? path);
 }
 
-/** Resolves links, even if the target does not exist, because an interrupted restore has moved it. */
+/** Resolves links even if the target does not exist, because an interrupted restore may have moved it. */
 async function realOf(path: string): Promise<string> {
   try {
     return await realpath(path);
@@ -102,7 +105,7 @@ async function realOf(path: string): Promise<string> {
   }
 }
 
-/** What a restore replaces. The database comes last. */
+/** Returns what a restore replaces, in this order. The database is the last. */
 function targetsOf(places: Places): string[] {
   return [...foldersIn(places), places.secretKeyFile, places.signingKeyFile, damageOf(places), places.dbPath];
 }
@@ -117,7 +120,9 @@ export async function findFixed(places: Places): Promise<FixedFolders> {
   return found;
 }
 
-/** Whether the folder cannot be renamed: it is a mount point, or this user may not write to the folder around it. */
+/**
+ * Whether the folder cannot be renamed, because it is a mount point or this user may not write to its parent folder.
+ */
 function isFixed(dir: string, mounted: ReadonlySet<string>): boolean {
   const stats = statSync(dir, { throwIfNoEntry: false });
   if (!stats?.isDirectory()) return false;
@@ -137,7 +142,10 @@ function mountPoints(): ReadonlySet<string> {
   return new Set([...mountsOf('self').values()].map(({ place }) => place));
 }
 
-/** @param kept files that the restore does not replace @throws StartError */
+/**
+ * @param kept the files that the restore does not replace
+ * @throws StartError if something cannot be replaced
+ */
 export function assertReplaceable(places: Places, fixed: FixedFolders, kept: ReadonlySet<string>): void {
   const mounted = [...mountPoints()];
   for (const target of targetsOf(places)) {
@@ -158,12 +166,12 @@ export function assertReplaceable(places: Places, fixed: FixedFolders, kept: Rea
   }
 }
 
-/** Removes what an interrupted restore left. */
+/** Removes the files of an interrupted restore. */
 export async function removeLeft(places: Places): Promise<void> {
   for (const path of leftIn(places)) await rm(path, { recursive: true, force: true });
 }
 
-/** Finds what an interrupted restore has left, or what a restore that is under way needs. */
+/** Returns the paths of new and old files that a restore has not yet put in place or removed. */
 export function leftIn(places: Places): string[] {
   const ends = ofSqlite.flatMap((end) => [places.dbPath + draftEnd + end, places.dbPath + end + oldEnd]);
   const all = [
@@ -175,8 +183,8 @@ export function leftIn(places: Places): string[] {
 }
 
 /**
- * Replaces the files of the instance. From the first change to the last, `unfinishedFile` exists and has `note` and the
- * moves.
+ * Replaces the files of the instance. From before the first move until after the last, `unfinishedFile` exists and
+ * contains `note` and the moves.
  */
 export async function swapIn(
   places: Places,
@@ -196,14 +204,17 @@ export async function swapIn(
   await finishSwap(places, unfinishedFile, moves);
 }
 
-/** If this backup has no damage, the list of an earlier restore is removed and not replaced. */
+/**
+ * An earlier restore may have left a list of damaged files. If this backup has no damage, returns the move that removes
+ * the list.
+ */
 function removedDamage(places: Places): Move[] {
   const path = damageOf(places);
   if (!existsSync(path) || existsSync(path + draftEnd)) return [];
   return [{ target: targetsOf(places).indexOf(path), hasNew: false }];
 }
 
-/** Returns all moves, in their order. */
+/** Returns all moves in the order in which they must be made. */
 export async function movesOf(places: Places, fixed: FixedFolders): Promise<Move[]> {
   const moves: Move[] = [];
   for (const [target, path] of targetsOf(places).entries()) {
@@ -212,7 +223,7 @@ export async function movesOf(places: Places, fixed: FixedFolders): Promise<Move
       const drafts = new Set(await readdir(join(path, draftEnd)));
       for (const entry of new Set([...present, ...drafts])) moves.push({ target, entry, hasNew: drafts.has(entry) });
     } else if (existsSync(path + draftEnd)) {
-      // The WAL of the old database would destroy the new one.
+      // SQLite would apply the WAL of the old database to the new one and destroy it.
       if (path === places.dbPath)
         for (const end of ofSqlite) if (existsSync(path + end)) moves.push({ target, end, hasNew: false });
       moves.push({ target, hasNew: true });
@@ -230,8 +241,8 @@ function pathsOf(places: Places, { target, entry, end = '' }: Move): MovePaths {
 }
 
 /**
- * Makes the moves that are not made yet. The old files are removed at the end, when they are no longer needed.
- * @throws StartError if the new files are not there, as when a volume is not mounted
+ * Makes the moves that have not been made yet, and then removes the old files.
+ * @throws StartError if the new files are not there, for example because a volume is not mounted
  */
 export async function finishSwap(places: Places, unfinishedFile: string, moves: readonly Move[]): Promise<void> {
   const all = moves.map((move) => ({ ...pathsOf(places, move), hasNew: move.hasNew }));

@@ -1,4 +1,4 @@
-// Restores a backup in place of an instance. Verifies the whole backup before it changes anything (ADR 0013).
+// Replaces the data of an instance with a backup. It checks the whole backup before it changes anything (ADR 0013).
 
 import { existsSync } from 'node:fs';
 import { chmod, mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
@@ -31,26 +31,29 @@ import {
 export type RestoreRequest<T> = {
   readonly places: Places;
   readonly source: string;
-  /** Whether to replace existing data. */
+  /** Whether to replace the data of the instance, if there is any. */
   readonly force: boolean;
-  /** Exists while the restore replaces the files of the instance. */
+  /** A file that exists while the restore replaces the files of the instance. */
   readonly unfinishedFile: string;
-  /** Whether a folder has exactly the files of the revision of a job. */
+  /** Whether the files of a folder are exactly those of a revision of a job. */
   readonly isRevision: (dir: string, revision: string) => Promise<boolean>;
-  /** Called with what the restore does next, in words. */
+  /** Called with a message that says what the restore does next. */
   readonly onProgress: (message: string) => void;
-  /** Completes the database before it is put in place. What it returns must stay the same as JSON. */
+  /**
+   * Makes the last changes to the database before it is put in place. The result is written to a file, so it must be
+   * the same after it was turned into JSON and back.
+   */
   readonly complete: (draft: Pick<Places, 'dbPath' | 'secretKeyFile'>, createdAt: string) => Promise<T>;
 };
 
 export type RestoreSummary = {
   readonly createdAt: string;
   readonly files: number;
-  /** Runs that were running. They end as `lost`. */
+  /** How many runs were running when the backup was taken. They end as `lost`. */
   readonly running: number;
-  /** Runs that were waiting. They start, although they may have run after the backup was taken. */
+  /** How many runs were waiting. They start now, although they may already have run after the backup was taken. */
   readonly pending: number;
-  /** Tokens that were not revoked when the backup was taken. They work again, even if they were revoked afterwards. */
+  /** How many tokens were not revoked when the backup was taken. They work again, even if they were revoked later. */
   readonly tokens: number;
   /** Files that were already damaged when the backup was taken, each with what is wrong. */
   readonly damaged: readonly string[];
@@ -58,15 +61,15 @@ export type RestoreSummary = {
   readonly damagedSince: readonly string[];
 };
 
-/** The restored instance skips this many event ids, so that ids from after the backup are never used again. */
+/** The restored instance skips this many event ids. So it never uses an id again that was used after the backup. */
 const idJump = 1_000_000_000;
 const blockBytes = 4096;
-/** Room for what is written besides the copies: the WAL while the schema is upgraded, folders, and marks. */
+/** Extra disk space besides the copies: for the WAL while the schema is upgraded, for folders, and for marks. */
 const moreBytes = 2 ** 20;
 
 type Restored<T> = RestoreSummary & { readonly completed: T };
 
-/** The note that an interrupted restore leaves. A note of an earlier version lacks `moves` and `damagedSince`. */
+/** The content of `unfinishedFile`. Files of an earlier version of flwd lack `moves` and `damagedSince`. */
 type Note<T> = {
   readonly source: string;
   readonly restored: Omit<Restored<T>, 'damagedSince'>;
@@ -81,9 +84,9 @@ type Copying = {
 };
 
 /**
- * Call it only as the owner of the data dir. Copies the backup beside the present files, and replaces these only once
- * everything is there.
- * @throws StartError, or a Problem not-ready for a full disk, before anything was changed
+ * Copies the backup beside the present files, and replaces these only once everything has been copied. Only the owner
+ * of the data dir may call this.
+ * @throws StartError, or a Problem not-ready if the disk is full; in both cases before anything was changed
  */
 export async function restoreBackup<T>(o: RestoreRequest<T>): Promise<Restored<T>> {
   const places = await realPlaces(o.places);
@@ -122,14 +125,17 @@ export async function restoreBackup<T>(o: RestoreRequest<T>): Promise<Restored<T
   } catch (error) {
     if (!existsSync(unfinishedFile)) await removeLeft(places).catch(() => undefined);
     const fix = 'nothing was changed: free space there, or restore into another data dir (--data-dir)';
-    // `complete` found the disk full.
+    // `complete` could not write because the disk was full.
     if (error instanceof Problem && error.slug === 'not-ready')
       throw new Problem('not-ready', `the disk that holds ${places.dbPath} is full; ${fix}`);
     throw explainWriting(error, { dir: places.dataDir, isWritten: (path) => !path.startsWith(source), fix });
   }
 }
 
-/** Finishes a restore that was killed while it replaced files. undefined unless that was all there is to do. */
+/**
+ * Finishes a restore that was killed while it replaced files. Returns its result if it restored the same backup,
+ * because nothing is left to do then.
+ */
 async function finishEarlier<T>(o: RestoreRequest<T>, places: Places): Promise<Restored<T> | undefined> {
   if (!existsSync(o.unfinishedFile)) return undefined;
   const note: Note<T> = JSON.parse(await readFile(o.unfinishedFile, 'utf8'));
@@ -139,7 +145,7 @@ async function finishEarlier<T>(o: RestoreRequest<T>, places: Places): Promise<R
   return source === o.source ? { damagedSince: [], ...restored } : undefined;
 }
 
-/** Writes all files beside those that they will replace. */
+/** Writes all new files beside the files that they will replace. */
 async function copyAll<T>(
   { source, complete }: RestoreRequest<T>,
   { places, drafts, keptKeys, backup }: Copying,
@@ -163,9 +169,9 @@ async function copyAll<T>(
     if (path.startsWith('snapshots/'))
       for (const folder of foldersAbove(target, drafts.snapshotsDir)) opened.add(folder);
   }
-  // Other users may enter the folders, because jobs may run as another user.
+  // Other users may enter these folders, because a job may run as another user.
   for (const folder of opened) await chmod(folder, 0o755);
-  // `flwd doctor` compares sizes only, so it needs this list to find files with changed bytes.
+  // `flwd doctor` compares only sizes. It needs this list to report files of the right size with changed bytes.
   if (restoredDamage.length > 0) await writeFile(damageDraft(places), JSON.stringify(restoredDamage), { mode: 0o600 });
   const found = await prepareDatabase(drafts);
   const { secretKeyFile } = existsSync(drafts.secretKeyFile) ? drafts : places;
@@ -173,7 +179,10 @@ async function copyAll<T>(
   return { ...found, files: copiedFiles, completed };
 }
 
-/** Refuses to replace data: there may be no other copy of what is damaged in the backup. */
+/**
+ * Refuses to replace existing data with a damaged backup, because the data may be the only other copy of the damaged
+ * files.
+ */
 function keepsData(source: string, damagedSince: readonly string[]): StartError {
   const more = damagedSince.length > 5 ? ` and ${damagedSince.length - 5} more` : '';
   return new StartError(
@@ -191,7 +200,10 @@ async function takenPlaces(places: Places, fixed: FixedFolders): Promise<string[
   return taken;
 }
 
-/** The key files that stay: those that the backup lacks, and those that are the same. A container may mount them. */
+/**
+ * Returns the key files that are not replaced: those that the backup lacks, and those that are the same in it. A
+ * container may mount them.
+ */
 async function findKeptKeys(source: string, places: Places): Promise<ReadonlySet<string>> {
   const kept = new Set<string>();
   for (const [name, key] of Object.entries(keyFiles)) {
@@ -202,7 +214,7 @@ async function findKeptKeys(source: string, places: Places): Promise<ReadonlySet
   return kept;
 }
 
-/** The file or folder of the instance that a file of the backup belongs to. */
+/** Returns the file or folder of the instance to which a file of the backup belongs. */
 function placeOf(path: string, places: Places): string {
   if (isKeyFile(path)) return places[keyFiles[path]];
   if (path === databaseFile) return places.dbPath;
@@ -215,7 +227,10 @@ function targetOf(path: string, places: Places): string {
   return join(placeOf(path, places), ...path.split('/').slice(1));
 }
 
-/** The new files need room beside the old ones. @throws a Problem not-ready */
+/**
+ * Checks that the new files fit on the disk beside the old ones.
+ * @throws Problem not-ready
+ */
 async function assertRoom(needed: ReadonlyMap<string, number>): Promise<void> {
   const disks = new Map<number, { dir: string; bytes: number }>();
   for (const [place, bytes] of needed) {
@@ -236,7 +251,7 @@ async function assertRoom(needed: ReadonlyMap<string, number>): Promise<void> {
   }
 }
 
-/** The folders between `path` and `dir`, and `dir` itself. */
+/** Yields the folders between `path` and `dir`, and then `dir` itself. */
 function* foldersAbove(path: string, dir: string): Generator<string> {
   let folder = dirname(path);
   for (; folder.length > dir.length; folder = dirname(folder)) yield folder;
@@ -256,8 +271,8 @@ async function prepareDatabase({
         ON CONFLICT (name) DO UPDATE SET next_id = excluded.next_id;
       COMMIT;
     `);
-    // The restored runs must not wait for leases from before the restore (ADR 0039).
-    // A backup of an earlier version has fewer tables.
+    // The restored runs must not wait for leases from before the restore (ADR 0039). A backup of an earlier version may
+    // lack this table.
     if (hasTable(database, 'owners')) database.exec('DELETE FROM owners');
     const running = database.prepare("SELECT id FROM runs WHERE status = 'running'").all();
     for (const { id } of running) await markRestored(join(runsDir, String(id)));
@@ -273,7 +288,10 @@ function countTokens(database: DatabaseSync): number {
   return Number(database.prepare('SELECT count(*) AS n FROM tokens WHERE revoked_at IS NULL').get()?.n);
 }
 
-/** Marks a run whose processes belong to the time before the restore: it resumes as lost (exec/run-folder.ts). */
+/**
+ * Marks a run whose processes were started before the restore. When it is resumed, it ends as lost
+ * (exec/run-folder.ts).
+ */
 async function markRestored(runDir: string): Promise<void> {
   await mkdir(runDir, { recursive: true, mode: 0o700 });
   await writeFile(join(runDir, 'restored'), '');

@@ -1,5 +1,6 @@
-// Expires artifacts and removes the files of expired ones, oldest first, a part at a time. It remembers how far it has
-// come. In a new process, or after the clock was set back, it begins at the oldest again.
+// Marks old artifacts as expired, and later removes their files, in small batches, the oldest first. It remembers how
+// far it has come. A new process begins with the oldest artifact again, and so does this one after the clock was set
+// back.
 
 import type { Clock } from '../../lib/clock.ts';
 import type { Database } from '../database.ts';
@@ -16,7 +17,9 @@ export function createArtifactExpiry(o: {
   let removedUntil: { readonly expires_at: number; readonly id: string } | undefined;
   let lastNowMs = Number.NEGATIVE_INFINITY;
 
-  /** Artifacts made after the clock was set back may be dated before the place that was reached. */
+  /**
+   * After the clock was set back, new artifacts may have a time before the one that was reached. So this begins again.
+   */
   function beginAgainIfSetBack(nowMs: number): void {
     if (nowMs < lastNowMs) {
       expiredUntil = undefined;
@@ -26,7 +29,10 @@ export function createArtifactExpiry(o: {
   }
 
   return {
-    /** Expires up to `limit` artifacts that were created before `createdBeforeMs`. @returns how many it looked at */
+    /**
+     * Marks up to `limit` artifacts as expired that were created before `createdBeforeMs`.
+     * @returns how many it looked at
+     */
     async expire(createdBeforeMs: number, nowMs: number, limit: number): Promise<number> {
       beginAgainIfSetBack(nowMs);
       let query = read
@@ -52,7 +58,8 @@ export function createArtifactExpiry(o: {
     },
 
     /**
-     * Removes the files of up to `limit` artifacts that have expired at `nowMs`. Keeps the rows, to say they are gone.
+     * Removes the files of up to `limit` artifacts that have expired at `nowMs`. The rows stay, so that the API can say
+     * that the artifacts are gone.
      */
     async removeExpired(nowMs: number, limit: number): Promise<{ seen: number; removed: number; bytes: number }> {
       beginAgainIfSetBack(nowMs);
@@ -76,7 +83,7 @@ export function createArtifactExpiry(o: {
       return { seen: rows.length, ...result };
     },
 
-    /** Removes files whose rows the caller deletes next. */
+    /** Removes the files of rows that the caller is about to delete. */
     removeFiles: (files: readonly WantedFile[]) => removeFiles(files, o.blobs),
   };
 }

@@ -1,5 +1,5 @@
 // Divides the disk space for artifacts among runs that end at the same time. The space for the files of a run stays
-// reserved until their rows exist, so two runs never fill the same space.
+// reserved until their rows exist. So no two runs get the same space.
 
 import type { Kysely } from 'kysely';
 import type { Schema } from '../schema.ts';
@@ -7,18 +7,22 @@ import type { Schema } from '../schema.ts';
 export type WantedFile = { readonly id: string; readonly sizeBytes: number };
 
 export type Room =
-  /**
-   * The room is reserved. Call `giveBack` if the files are not stored; otherwise their rows replace the reservation.
-   */
+  /** The space is reserved until the rows of the files exist. If the files are not stored, call `giveBack`. */
   | { readonly kind: 'taken'; readonly giveBack: () => void }
-  /** `id` is the first file that does not fit, and `usedBytes` is what the other artifacts take. */
+  /**
+   * There is not enough space. `id` is the first file that does not fit, and `usedBytes` is the size of all other
+   * artifacts.
+   */
   | { readonly kind: 'full'; readonly id: string; readonly usedBytes: number };
 
 export function createArtifactRoom(o: {
   readonly read: Kysely<Schema>;
   readonly storedBytes: () => Promise<number>;
 }): (files: readonly WantedFile[], quotaBytes: number) => Promise<Room> {
-  /** The reserved bytes, by the first file of each reservation. All rows of a run are added in one transaction. */
+  /**
+   * The reserved bytes, by the id of the first file of each reservation. All rows of a run are added in one
+   * transaction.
+   */
   const held = new Map<string, number>();
 
   async function forgetStored(): Promise<void> {
@@ -35,7 +39,8 @@ export function createArtifactRoom(o: {
     const [first] = files;
     if (!first) return { kind: 'taken', giveBack: () => undefined };
     await forgetStored();
-    // The stored bytes are read last: rows that are added in the meantime count twice, which is safe.
+    // Reads the stored size after `forgetStored`. Rows that are added in between count twice, as stored and as
+    // reserved, which is safe.
     const storedBytes = await o.storedBytes();
     const usedBytes = [...held.values()].reduce((sum, bytes) => sum + bytes, storedBytes);
     let takenBytes = 0;

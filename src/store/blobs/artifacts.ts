@@ -1,5 +1,5 @@
-// Artifacts. Each has a row, and a file in the blob store. An expired artifact counts as gone, even if its row or its
-// file is still there.
+// Artifacts. Each has a row in the database and a file in the blob store. An expired artifact counts as gone, even
+// while its row or its file still exists.
 
 import type { FileHandle } from 'node:fs/promises';
 import type { ExpressionBuilder, Kysely } from 'kysely';
@@ -18,18 +18,18 @@ export type NewArtifact = Blob & {
   readonly runId: string;
   readonly jobId: string;
   readonly tenant: string;
-  /** null when the step is unknown. */
+  /** null if the step is unknown. */
   readonly stepId: string | null;
   readonly name: string;
-  /** The logical path, `/workspace/…`. */
+  /** The path that the job used, such as `/workspace/report.pdf`. */
   readonly path: string;
   readonly mediaType: string;
   readonly createdAtMs: number;
-  /** null when the artifact is kept until its run is removed. */
+  /** null if the artifact is kept until its run is removed. */
   readonly expiresAtMs: number | null;
 };
 
-/** An artifact as the API shows it. */
+/** An artifact as the API returns it. */
 export type Artifact = {
   readonly id: string;
   readonly run_id: string;
@@ -52,7 +52,7 @@ export type ArtifactListQuery = {
   readonly jobIds?: readonly string[];
   readonly name?: string;
   readonly limit: number;
-  /** How many artifacts to skip. Ignored with a cursor. */
+  /** How many artifacts to skip. It is ignored if there is a cursor. */
   readonly offset?: number;
   readonly cursor?: string;
 };
@@ -76,8 +76,9 @@ export function createArtifactStore(o: {
 
   return {
     /**
-     * Takes a regular file of a workspace into the blob store, without a row: `add` or `discard` it next.
-     * @param o.mayLink the workspace is removed next, so its file may change owner and mode and need not be copied
+     * Stores a regular file of a workspace in the blob store, but adds no row. Call `add` or `discard` next.
+     * @param o.mayLink true if the workspace is removed afterwards. Then the file itself may become the blob, with
+     * another owner and mode.
      */
     stage: blobs.take,
     async discard({ id }: Pick<Blob, 'id'>): Promise<void> {
@@ -91,7 +92,7 @@ export function createArtifactStore(o: {
      */
     list: (query: ArtifactListQuery): Promise<ArtifactPage> => listArtifacts(read, query, clock.now()),
 
-    /** Finds an artifact, of any tenant if no tenant is given. */
+    /** Finds an artifact. Without a tenant, it may belong to any tenant. */
     async get(id: string, tenant?: string): Promise<(Artifact & { readonly gone: boolean }) | undefined> {
       const columns = given({ id, tenant });
       const query = read.selectFrom('artifacts').selectAll();
@@ -100,18 +101,18 @@ export function createArtifactStore(o: {
       return { ...toArtifact(row), gone: row.expires_at !== null && row.expires_at <= clock.now() };
     },
 
-    /** Opens the file, which the caller closes. Returns undefined when the file is gone. */
+    /** Opens the file. The caller closes it. Returns undefined if the file no longer exists. */
     openRead: ({ id }: Pick<Artifact, 'id'>): Promise<FileHandle | undefined> => blobs.openRead(id),
     /** Counts the artifacts of all tenants that have not expired. */
     totals: async (): Promise<{ readonly count: number; readonly bytes: number }> => ({
       count: await count(read, {}, clock.now()),
       bytes: await storedBytes(),
     }),
-    /** Reserves room for files that are about to be staged, within the quota for all artifacts. */
+    /** Reserves space for files that are about to be stored, within the quota for all artifacts. */
     takeRoom: createArtifactRoom({ read, storedBytes }),
     ...createArtifactExpiry(o),
 
-    /** How many artifacts `expire` and `removeExpired` would find. */
+    /** Returns how many artifacts `expire` and `removeExpired` would find. */
     preview(createdBeforeMs: number): Promise<number> {
       const old = read.selectFrom('artifacts').where('created_at', '<', createdBeforeMs);
       return countRows(old.where(isNotExpired(clock.now())));
@@ -149,7 +150,9 @@ function isNotExpired(nowMs: number) {
     eb.or([eb('expires_at', 'is', null), eb('expires_at', '>', nowMs)]);
 }
 
-/** The size of all artifacts without expired ones: the sum of the counters less the sum of the expired rows. */
+/**
+ * Returns the size of all artifacts that have not expired: the sum of the counters minus the sizes in the expired rows.
+ */
 async function sumBytes(read: Kysely<Schema>, nowMs: number): Promise<number> {
   const gone = await read
     .selectFrom('artifacts')
@@ -187,7 +190,7 @@ function matching(db: Kysely<Schema>, { tenant, runId, jobId, jobIds, name }: Fi
   return jobIds === undefined ? found : found.where('job_id', 'in', jobIds);
 }
 
-/** Counts by the counters where they cover the filter, then subtracts the expired artifacts. */
+/** Sums the counters if they cover the filter, and subtracts the artifacts that have expired. */
 async function count(db: Kysely<Schema>, filter: Filter, nowMs: number): Promise<number> {
   const { tenant, runId, jobId, jobIds, name } = filter;
   const gone = await countRows(matching(db, filter).where('expires_at', '<=', nowMs));

@@ -1,5 +1,5 @@
-// Artifacts as private files of the server, below one folder. A file is complete and on disk before a row can name it
-// (ADR 0002).
+// Stores artifacts as files in one folder, which only the server can read. A file is complete and on disk before a row
+// can name it (ADR 0002).
 
 import { createHash } from 'node:crypto';
 import { constants, type Stats } from 'node:fs';
@@ -33,12 +33,13 @@ export function createBlobStore(o: { readonly dir: string }) {
 
   return {
     /**
-     * Stores a regular file as a blob. The file keeps its name, so a crash before the row is written loses nothing.
-     * Symbolic links are never followed. The path may be bytes that are not valid text.
-     * @param o.within the opened file must lie in this folder: another job may replace a folder of the path by a link
-     * @param o.mayLink nobody else uses the file from now on. Where possible, it is hard-linked and becomes the blob
-     *   itself, with another owner and mode. Otherwise it is copied and left unchanged.
-     * @throws Error when the file is not regular, or cannot be read or stored. Then nothing is kept.
+     * Stores a regular file as a blob. The original keeps its name, so nothing is lost if flwd crashes before the row
+     * is written. Symbolic links are never followed. The path may contain bytes that are not valid text.
+     * @param o.within the folder that must contain the file once it is open. Another job may have replaced a folder of
+     * the path with a link.
+     * @param o.mayLink true if nobody else uses the file any more. Where possible, a hard link makes the file itself
+     * the blob, with another owner and mode. Otherwise it is copied and stays unchanged.
+     * @throws Error if the file is not regular, or cannot be read or stored. Then nothing is stored.
      */
     take: async (hostPath: string | Buffer, { id, within, mayLink }: BlobRequest): Promise<Blob> => {
       // Without O_NONBLOCK, opening a pipe would block the server until somebody writes to it.
@@ -49,7 +50,7 @@ export function createBlobStore(o: { readonly dir: string }) {
         if (!stats.isFile()) throw new Error('only a regular file can be an artifact');
         await assertWithin(source, within);
         await mkdir(dirname(target), { recursive: true, mode: 0o700 });
-        // With a second hard link, another job could still write to the file.
+        // If the file had another hard link, another job could still write to it through that link.
         const isLinked = mayLink && stats.nlink === 1 && (await linkTo(hostPath, target, stats));
         const blob = isLinked ? await seal(source, stats) : await copy(source, target);
         await syncFolder(dirname(target));
@@ -61,9 +62,9 @@ export function createBlobStore(o: { readonly dir: string }) {
         await source.close();
       }
     },
-    /** Removes the file. Returns false when it did not exist. */
+    /** Removes the file. Returns false if it did not exist. */
     remove,
-    /** Opens the file for reading. The caller closes it; undefined when the file is gone. */
+    /** Opens the file for reading. The caller closes it. Returns undefined if the file no longer exists. */
     async openRead(id: string): Promise<FileHandle | undefined> {
       try {
         return await open(pathOf(id), constants.O_RDONLY | constants.O_NOFOLLOW);
@@ -75,7 +76,7 @@ export function createBlobStore(o: { readonly dir: string }) {
   };
 }
 
-/** Asks the kernel for the path of the open file, because the name it was opened by could have led anywhere. */
+/** Asks the kernel for the path of the open file. The path that it was opened by may have contained a link. */
 async function assertWithin(file: FileHandle, folder: string): Promise<void> {
   const opened = await readlink(`/proc/self/fd/${file.fd}`, 'buffer');
   const inFolder = Buffer.from(`${await realpath(folder)}/`);
@@ -83,8 +84,8 @@ async function assertWithin(file: FileHandle, folder: string): Promise<void> {
 }
 
 /**
- * Returns false where only a copy works: on another file system, or on one without links.
- * @throws when the name was replaced
+ * Returns false if the file can only be copied, because the blobs are on another file system or it has no hard links.
+ * @throws Error if the path leads to another file by now
  */
 async function linkTo(from: string | Buffer, to: string, opened: Stats): Promise<boolean> {
   try {
@@ -99,7 +100,7 @@ async function linkTo(from: string | Buffer, to: string, opened: Stats): Promise
   return true;
 }
 
-/** Takes the file from the job's user: only the server can read and write it afterwards. */
+/** Makes the server the owner of the file. From then on, only the server can read and write it. */
 async function seal(file: FileHandle, stats: Stats): Promise<Omit<Blob, 'id'>> {
   const uid = process.geteuid?.() ?? stats.uid;
   if (stats.uid !== uid) await file.chown(uid, process.getegid?.() ?? stats.gid);
@@ -109,12 +110,15 @@ async function seal(file: FileHandle, stats: Stats): Promise<Omit<Blob, 'id'>> {
   return digest;
 }
 
-/** Copies the opened file, even if its name leads elsewhere by now. Shares blocks where the file system can. */
+/**
+ * Copies the opened file, even if its path leads to another file by now. Copies share disk blocks where the file system
+ * supports that.
+ */
 async function copy(source: FileHandle, target: string): Promise<Omit<Blob, 'id'>> {
   await copyFile(`/proc/self/fd/${source.fd}`, target, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);
   const file = await open(target, constants.O_RDONLY | constants.O_NOFOLLOW);
   try {
-    // copyFile copies mode and owner, too.
+    // copyFile also copies the mode, and the server must be the only one with access.
     return await seal(file, await file.stat());
   } finally {
     await file.close();
@@ -123,8 +127,8 @@ async function copy(source: FileHandle, target: string): Promise<Omit<Blob, 'id'
 
 async function digestOf(file: FileHandle, expectedBytes: number): Promise<Omit<Blob, 'id'>> {
   const hash = createHash('sha256');
-  // Most files are small, and V8 frees a buffer only in a full collection. The file may have grown since
-  // `expectedBytes`.
+  // Allocates a small buffer for a small file. Most files are small, and V8 frees a buffer only in a full garbage
+  // collection. The file may be larger by now than `expectedBytes`.
   const buffer = Buffer.allocUnsafe(Math.min(chunkBytes, expectedBytes + leastChunkBytes));
   let sizeBytes = 0;
   for (;;) {

@@ -1,5 +1,5 @@
-// Removes files of logs and artifacts without a row, which a crash may leave. Works folder by folder. Leaves recent
-// files alone, because a file that is about to get its row looks the same.
+// Removes files of logs and artifacts that have no row, which a crash may leave behind. It works folder by folder. It
+// does not touch recent files, because they may be about to get their row.
 
 import { readdir, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -8,11 +8,11 @@ import { isShard } from '../../lib/ids.ts';
 import type { Database } from '../database.ts';
 
 export type Leftovers = {
-  /** Removes files from before `beforeMs`, and yields after each folder how many it removed and their bytes. */
+  /** Removes files from before `beforeMs`. After each folder, yields how many files it removed, and how many bytes. */
   readonly remove: (beforeMs: number) => AsyncGenerator<{ removed: number; bytes: number }>;
 };
 
-/** A segment, or a damaged file that was kept. */
+/** The name of a segment, or of a damaged file that was kept. */
 const logFile = /^run_\w+\.\d+\.(?:raw|zst)(?:\.mended|\.damaged\d*)?$/;
 
 export function createLeftovers(o: { readonly blobsDir: string; readonly database: Database }): Leftovers {
@@ -23,7 +23,10 @@ export function createLeftovers(o: { readonly blobsDir: string; readonly databas
     return new Set(rows.map(({ id }) => id));
   }
 
-  /** A run that has not ended may have segments without a row. */
+  /**
+   * Returns the names of files that must stay: files with a row, and all files of runs that have not ended. The
+   * segments of such a run may not have rows yet.
+   */
   async function namedLogs(names: readonly string[]): Promise<ReadonlySet<string>> {
     const runIds = [...new Set(names.map(runIdOf))];
     const unfinished = await read
@@ -39,7 +42,7 @@ export function createLeftovers(o: { readonly blobsDir: string; readonly databas
     return new Set(
       names.filter((name) => {
         if (open.has(runIdOf(name))) return true;
-        // If nothing of a damaged file was readable, it has no row itself, but other files of its log do.
+        // A damaged file of which nothing was readable has no row. But then other files of the same log have rows.
         return isDamaged(name) ? withLog.has(runIdOf(name)) : indexed.has(segmentOf(name));
       }),
     );
@@ -53,7 +56,7 @@ export function createLeftovers(o: { readonly blobsDir: string; readonly databas
   ): ReturnType<Leftovers['remove']> {
     const dir = join(o.blobsDir, folder);
     for (const shard of await readdir(dir).catch(ignoreMissing)) {
-      // Skips `lost+found` at the root of a file system, which only root can read.
+      // Skips other folders, such as `lost+found` at the root of a file system, which only root can read.
       if (!isShard(shard)) continue;
       const found: { name: string; sizeBytes: number }[] = [];
       for (const name of await readdir(join(dir, shard)).catch(ignoreMissing)) {
