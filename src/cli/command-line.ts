@@ -12,19 +12,20 @@ export type Call = {
   readonly command: Command;
   readonly options: Options;
   readonly operands: readonly string[];
-  /** For a command with `argumentsOf`: the job's own words, from the first one that is not part of its name. */
+  /** The words after the job's name, which are the job's own. Only commands with `argumentsOf` have them. */
   readonly argumentWords: readonly string[];
   /**
-   * flwd's own options that follow the job's name, where they could be mistaken for the job's. Without their dashes.
+   * The names, without dashes, of flwd's own options that come after the job's name. They could also be meant for the
+   * job.
    */
   readonly optionsAfterJob: readonly string[];
-  /** The first word is not a command: it is a job or a typo. */
+  /** True if the first word is not a command. Then it is a job or a typo. */
   readonly isImplicit: boolean;
-  /** All words, if they may be a job and its arguments instead of this command. */
+  /** All words of the command line, if they could also mean a job and its arguments. */
   readonly jobWords?: readonly string[];
 };
 
-/** A command from the table; `run` where the words begin with a job. */
+/** Finds the command that the words begin with. If they begin with a job, the command is `run`. */
 type Found = { readonly command: Command; readonly rest: readonly string[]; readonly isImplicit: boolean };
 
 const helpWords = ['--help', '-h'];
@@ -105,7 +106,7 @@ export function findCommand(words: readonly string[]): Found {
     throw new Refusal(`unknown command \`${first}\`${hint(first, verbs) ?? '; see flwd --help'}`);
   }
   if (second === '' || second.startsWith('-')) {
-    // The first word alone lists, as `flwd runs` lists runs.
+    // Without a second word, the command is `list`: `flwd tokens` means `flwd tokens list`.
     if (within.includes('list')) return findCommand([first, 'list', ...words.slice(1)]);
     throw new Refusal(`flwd ${first} needs a command: ${oneOf(within)}`);
   }
@@ -184,7 +185,9 @@ function knownOption(command: Command, name: string, written: string): Option {
   throw unknownOption(command, written);
 }
 
-/** The end of an error about a word that an option takes; empty if the command has no such option. */
+/**
+ * The end of an error about a word that is probably the value of an option. Empty if the command has no such option.
+ */
 function withOption(command: Command, word: string): string {
   const { name } = command;
   const [isAddress, host = '127.0.0.1', port] = /^(?:([\w.-]+)?:)?(\d{1,5})$/.exec(word) ?? [];
@@ -219,7 +222,7 @@ function optionValue(
     if (token.value !== undefined) throw new Refusal(`${written} takes no value`);
     return '';
   }
-  // `-` means standard input, and numbers may be negative.
+  // A word that begins with `-` may still be a value: `-` means standard input, and numbers may be negative.
   const isAnotherOption = token.inlineValue === false && /^-(?=.)(?!\d)/.test(token.value ?? '');
   if (!token.value || isAnotherOption) throw new Refusal(`${written} needs a value: ${written} ${option.value}`);
   return token.value;

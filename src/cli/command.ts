@@ -5,7 +5,7 @@ export type Option = {
   readonly name: string;
   /** A single letter for the option. */
   readonly short?: string;
-  /** What the value is, in capitals. Without it the option is a switch. */
+  /** A placeholder for the value, in capitals, such as `FILE`. An option without it is a switch. */
   readonly value?: string;
   /** All possible values, for completion. */
   readonly choices?: readonly string[];
@@ -20,15 +20,15 @@ export type Command = {
   readonly name: string;
   readonly about: string;
   readonly options: readonly Option[];
-  /** What follows the name, as --help shows it. Without it, nothing may follow. */
+  /** The operands after the command's name, as --help shows them. Left out if the command takes no operands. */
   readonly operands?: string;
-  /** A job follows, or a run of one, and then arguments of the job; they are read once the job is known. */
+  /** A job or a run comes next, and after it arguments of the job. They are read once the job is known. */
   readonly argumentsOf?: 'job' | 'run';
   /** A namespace of jobs may have the same name: `flwd backup daily` runs the job `backup/daily` if there is one. */
   readonly isLikelyNamespace?: true;
   /** Words that another implementation of flwd takes after the name, and what to write here instead. */
   readonly instead?: Readonly<Record<string, string>>;
-  /** Complete command lines. */
+  /** Examples for --help, each a complete command line. */
   readonly examples?: readonly string[];
 };
 
@@ -84,10 +84,13 @@ export const tenant: Option = {
   value: 'TENANT',
   about: 'act in this tenant, if the token can access more than one',
 };
-/** What `readInstant` reads. */
+/** The forms of a time that `readInstant` accepts. */
 export const instantForms = 'a time (RFC 3339), a day (2026-11-30, today, yesterday), or an age such as 2d';
 export const limit: Option = { name: 'limit', value: 'N', about: 'how many to list; default: 20' };
-/** Arguments given as a whole, not as flags. @param note how they combine with others */
+/**
+ * The options that give all arguments of a job at once.
+ * @param note how these arguments combine with those that are given one by one
+ */
 export function wholeArguments(note: string): readonly Option[] {
   return [
     { name: 'args', value: 'JSON', about: `arguments as a JSON object; - reads it from standard input; ${note}` },

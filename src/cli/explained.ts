@@ -1,4 +1,4 @@
-// Turns an error into the message that the user sees. A user or an operator can fix every error except a bug.
+// Turns an error into the message that the user sees. Every error except a bug can be fixed by a user or an operator.
 
 import { ApiProblem, ServerUnreachable } from '../client/api-problem.ts';
 import { flagOf } from '../domain/argument-flags.ts';
@@ -24,15 +24,15 @@ function diskFull(error: unknown): string {
   return `${path === undefined ? what : `cannot write ${path}: ${what}`}; free some space, or run flwd gc`;
 }
 
-/** The request is well-formed, but the instance forbids it. */
+/** Problems of a well-formed request that the instance forbids. */
 const forbidden: ReadonlySet<string> = new Set<ProblemSlug>(['profile-not-allowed', 'grant-not-allowed']);
 
 function exitCodeOf({ slug, status }: ApiProblem | Problem): ExitCode {
-  // The code of `grep` for "no match", so that a script can tell a missing key from a missing instance.
+  // As in `grep`, 1 means "not found", so that a script can tell a missing key from a missing instance.
   if (slug === 'kv-key-not-found') return exitCodes.runFailed;
   if (status === 401 || status === 403 || forbidden.has(slug)) return exitCodes.notAllowed;
   if (status === 404 || status === 410) return exitCodes.notFound;
-  // From a proxy that cannot reach its server.
+  // A proxy answers this if it cannot reach its server.
   if (status === 502 || status === 504) return exitCodes.unreachable;
   // Trying again does not help.
   if (slug.endsWith('-damaged')) return exitCodes.runFailed;
@@ -48,7 +48,7 @@ function messageOf({ message, members }: ApiProblem | Problem): string {
   return errors.length === 0 ? message : toLines(errors.map(lineOf));
 }
 
-/** The job's arguments that the server refused. */
+/** The server's errors about arguments of the job. */
 export function argumentErrors(error: unknown): { readonly pointer: string; readonly line: string }[] {
   if (!(error instanceof ApiProblem)) return [];
   const errors = errorsOf(error.members.errors).filter(({ pointer }) => pointer.startsWith('/args/'));
@@ -84,7 +84,7 @@ function errorsOf(errors: unknown): ValidationError[] {
   });
 }
 
-/** Members of a request whose option has another name. */
+/** The options of requests' members, where the two names differ. */
 const otherwise: Readonly<Record<string, string>> = {
   expires_in: '--expires',
   q: '--search',

@@ -92,7 +92,10 @@ const verbs: Readonly<Record<CommandName, () => Promise<Verb>>> = {
   help: () => import('./help.ts'),
 };
 
-/** These do not load the table of commands: that takes longer than they do, and a person who pressed Tab is waiting. */
+/**
+ * Commands that run without the table of commands. Loading the table takes longer than they do, and a person who
+ * pressed Tab is waiting.
+ */
 const quick: Readonly<Record<string, () => Promise<{ run(words: readonly string[]): ExitCode | Promise<ExitCode> }>>> =
   {
     __complete: () => import('./completion/complete.ts'),

@@ -1,5 +1,5 @@
-// Finds what an answer lacks of what the contract promises. A command looks only after it has failed: a server of
-// another version may answer in another form.
+// Finds members that the contract requires and an answer lacks, because the server has another version. A command looks
+// for them only after it has failed.
 
 import type { Operation, OperationId } from '../contract/operations.ts';
 import { apiBase } from '../contract/routes.ts';
@@ -7,11 +7,11 @@ import type { Client } from './client.ts';
 
 export type KnownAnswers = {
   readonly client: Client;
-  /** Says which versions do not fit together; null: the last answers lack nothing. */
+  /** Says which versions of flwd do not fit together; null if the last answers lack nothing. */
   readonly misfit: (server: string, ownVersion: string) => Promise<string | null>;
 };
 
-/** Keeps the last answer of each operation. */
+/** Remembers the last answer of each operation. */
 export function keepAnswers(client: Client): KnownAnswers {
   const answers = new Map<OperationId, unknown>();
   return {
@@ -51,7 +51,7 @@ type Schema = {
   readonly anyOf?: readonly Schema[];
 };
 
-/** The path of the first required member that is absent; null: all are there. */
+/** The path of the first required member that is missing; null if no member is missing. */
 function lackedMember(schema: Schema, value: unknown, path: string): string | null {
   if (value === null) return null;
   if (schema.anyOf) {

@@ -1,4 +1,4 @@
-// Says who answered an approval, why, and why a run failed.
+// Says who approved or denied a step, and with which comment. Also says why a run failed.
 
 import type { AnswerOf } from '../contract/operations.ts';
 import { otherFailures } from '../domain/outcome/step-and-message.ts';
@@ -14,8 +14,8 @@ export function answerWords({ decision, by, comment }: Pick<Answer, 'decision' |
 }
 
 /**
- * The error of the run. It names the step if there are several, and the reason of a person who denied it, and counts
- * what else failed. Empty for a run without an error.
+ * Words the error of a run. If the run has several steps, it names the one that failed, and counts the others that
+ * failed. If a person denied the step, it gives the person's reason. Empty for a run without an error.
  */
 export function whyFailed({ error, steps }: Pick<Run, 'error' | 'steps'>): string {
   if (error === null) return '';

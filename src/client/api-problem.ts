@@ -28,7 +28,10 @@ export class ServerUnreachable extends Error {
   }
 }
 
-/** Reads the problem of an unsuccessful answer, even if a proxy has replaced the document. */
+/**
+ * Reads the problem in an unsuccessful answer. If a proxy has replaced the document, it makes a problem from the
+ * status.
+ */
 export async function problemOf(response: Pick<Response, 'status' | 'text'>): Promise<ApiProblem> {
   const text = await response.text().catch(() => '');
   try {

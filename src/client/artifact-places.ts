@@ -1,13 +1,16 @@
-// Tells the artifacts of a run apart in as few words as possible.
+// Finds short names for the artifacts of a run that still tell them apart.
 
 type Artifact = { readonly id: string; readonly name: string; readonly path: string };
 
-/** By id: the path in the workspace, without `artifacts/` unless another artifact has the same path without it. */
+/**
+ * Maps the id of each artifact to its path in the workspace. The path leaves out a leading `artifacts/`, unless two
+ * artifacts would then have the same path.
+ */
 export function artifactPlaces(artifacts: readonly Artifact[]): ReadonlyMap<string, string> {
   return tellApart(artifacts, shortPlace, ({ path }) => path.replace(/^\/workspace\//, ''));
 }
 
-/** By id: the name, or the place if several artifacts have this name. */
+/** Maps the id of each artifact to its name, or to its path if several artifacts have this name. */
 export function artifactNames(artifacts: readonly Artifact[]): ReadonlyMap<string, string> {
   const places = artifactPlaces(artifacts);
   return tellApart(

@@ -8,14 +8,16 @@ import { problemOf, ServerUnreachable } from './api-problem.ts';
 import { isTimeout } from './error-words.ts';
 import { type ResumingStream, streamEvents } from './resuming-stream.ts';
 
-/** Absent if the operation has no such part; optional if all of its members are. */
+/**
+ * A part of an operation's input. Absent if the operation has no such part; optional if all its members are optional.
+ */
 type Part<Key extends string, T> = [T] extends [undefined]
   ? unknown
   : Partial<T> extends T
     ? { readonly [K in Key]?: T }
     : { readonly [K in Key]: T };
 
-/** The input of an operation: `path`, `query` and `body` by its schemas. */
+/** The input of an operation: `path`, `query` and `body`, as its schemas say. */
 type Input<Id extends OperationId> = Part<'path', PathOf<Id>> &
   Part<'query', QueryOf<Id>> &
   Part<'body', BodyOf<Id>> & { readonly headers?: Readonly<Record<string, string>>; readonly signal?: AbortSignal };
@@ -28,7 +30,9 @@ type StreamId = 'getRunLogs' | 'getRunEvents' | 'streamRunEvents';
 export type Client = {
   /** Returns the JSON of the answer. @throws ApiProblem, ServerUnreachable */
   readonly call: <Id extends OperationId>(id: Id, ...input: Arguments<Id>) => Promise<AnswerOf<Id>>;
-  /** Returns a successful answer itself, for bytes and text. @throws ApiProblem, ServerUnreachable */
+  /**
+   * Returns a successful answer without reading it. Use it for bytes and text. @throws ApiProblem, ServerUnreachable
+   */
   readonly request: <Id extends OperationId>(id: Id, ...input: Arguments<Id>) => Promise<HttpAnswer>;
   /**
    * Streams events and resumes until the stream ends or `input.signal` is aborted. @throws ApiProblem,
@@ -41,7 +45,7 @@ export type Client = {
       {
         /** Called when the server accepts a connection. Its frames may not include what happened before. */
         readonly onOpen?: () => void;
-        /** Called once for each break that the first attempt does not repair. */
+        /** Called once for each break, if the first attempt to resume fails. */
         readonly onBreak?: (error: Error) => void;
       }
     >
@@ -54,7 +58,7 @@ export type ClientOptions = {
   readonly token?: string;
   /** The interface that uses this client; recorded in the runs that it starts. */
   readonly client?: 'cli' | 'console' | 'mcp';
-  /** Acts as an agent, which has only these of the caller's scopes (ADR 0064). */
+  /** The client acts as an agent, which gets only those scopes of the caller that are in this list (ADR 0064). */
   readonly agentScopes?: readonly string[];
   /** Replaces the global `fetch`. */
   readonly fetch?: Fetch;
@@ -71,7 +75,10 @@ export type Fetch = (
   },
 ) => Promise<HttpAnswer>;
 
-/** The part of Response that the client uses. Loading the whole class takes Node longer than a command may. */
+/**
+ * The part of Response that the client uses. Node would have to load the whole class, which takes longer than a command
+ * should take.
+ */
 export type HttpAnswer = Pick<Response, 'ok' | 'status' | 'body' | 'text'> & {
   readonly headers: Pick<Headers, 'get'>;
 };
@@ -133,7 +140,8 @@ export function createClient(o: ClientOptions): Client {
         onOpen: given.onOpen,
         onBreak: given.onBreak,
         lastEvent: runId === undefined ? undefined : isOfLog ? 'end' : 'run.finished',
-        // A log always ends with `end`. Events may be limited to some types, or be older than those still kept.
+        // A log always ends with `end`. A stream of events may lack `run.finished`: the types may be limited, or the
+        // event may have been removed already.
         ...(typeof runId === 'string' && !isOfLog && { hasEnded: (signal: AbortSignal) => hasEnded(runId, signal) }),
         open: (resumeHeaders, signal) =>
           send(id, {

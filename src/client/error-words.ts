@@ -24,7 +24,7 @@ export function isTimeout(error: unknown): boolean {
   return error instanceof DOMException && error.name === 'TimeoutError';
 }
 
-/** A stream of events can be opened again, perhaps without the events in between. */
+/** Whether a stream of events can be opened again, even if the events in between may be lost. */
 export function isWorthReopening(error: unknown): boolean {
   return isPassing(error) || (error instanceof ApiProblem && error.slug === 'events-expired');
 }

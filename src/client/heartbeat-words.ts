@@ -1,4 +1,4 @@
-// Says how the calls of a schedule's heartbeat went, for every interface.
+// Says whether the calls of a schedule's heartbeat URL succeeded, for every interface.
 
 type Calls = {
   readonly last_called_at: string | null;
@@ -11,7 +11,7 @@ export type HeartbeatState =
   | { readonly kind: 'called'; readonly at: string }
   | { readonly kind: 'failed'; readonly at: string; readonly why: string };
 
-/** The last call. A failure is over when a later call has worked. */
+/** The outcome of the last call. An earlier failure no longer matters once a later call has succeeded. */
 export function heartbeatState({
   last_called_at: called,
   last_failed_at: failed,

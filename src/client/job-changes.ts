@@ -7,7 +7,7 @@ export type JobFiles = AnswerOf<'listJobFiles'>;
 export type JobFile = AnswerOf<'getJobFile'>;
 export type Change = 'added' | 'removed' | 'changed';
 
-/** Null where the revision has no such file. */
+/** Returns null if the revision has no such file. */
 export async function readJobFile(
   client: Client,
   o: { readonly jobId: string; readonly path: string; readonly files: JobFiles; readonly signal?: AbortSignal },

@@ -1,11 +1,11 @@
-// Finds the run with which a run is compared: the last success of its job before it.
+// Finds the run with which a run is compared: the last earlier run of its job that succeeded.
 
 import type { AnswerOf } from '../contract/operations.ts';
 import type { Client } from './client.ts';
 
 type Run = AnswerOf<'getRun'>;
 
-/** Returns null if no run of the job had succeeded before this one was created. */
+/** Returns null if no run of the job that was created before this one has succeeded. */
 export async function lastSuccessBefore(client: Client, run: Run, signal?: AbortSignal): Promise<Run | null> {
   const given = signal && { signal };
   const { runs } = await client.call('listRuns', {

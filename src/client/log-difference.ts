@@ -1,5 +1,6 @@
-// Finds the first line in which the logs of two runs differ. Steps that run at the same time mix their lines, so each
-// step is compared by itself, in the order of the steps. Times and ids of runs always differ, so they do not count.
+// Finds the first line in which the logs of two runs differ. The lines of steps that run at the same time are mixed, so
+// each step is compared by itself, in the order of the steps. Times and ids of runs always differ, so they do not
+// count.
 
 import type { AnswerOf } from '../contract/operations.ts';
 import type { Client } from './client.ts';
@@ -10,10 +11,10 @@ type Page = AnswerOf<'getRunLogs'>;
 export type Line = Page['logs'][number];
 
 export type LogDifference =
-  /** The line of each run; null: its log of this step has ended. */
+  /** The first line that differs, in each run. null: the run's log of this step has ended before that line. */
   | { readonly kind: 'line'; readonly stepId: string; readonly a: Line | null; readonly b: Line | null }
   | { readonly kind: 'same' }
-  /** No difference in as many lines as were read. */
+  /** No difference was found in the lines that were read. There are more lines. */
   | { readonly kind: 'unknown'; readonly lines: number };
 
 const pageLines = 1_000;
@@ -41,7 +42,7 @@ export async function findLogDifference(client: Client, a: Run, b: Run, signal?:
   return { kind: 'same' };
 }
 
-/** Returns the run, then the earlier runs from which it kept steps. */
+/** Returns the run and, after it, the earlier runs whose steps it kept. */
 async function chainOf(client: Client, run: Run, signal: AbortSignal | undefined): Promise<readonly Run[]> {
   const { rerun_of: earlier, steps } = run;
   if (earlier === null || !steps.some((step) => isKept(run, step))) return [run];
@@ -49,13 +50,13 @@ async function chainOf(client: Client, run: Run, signal: AbortSignal | undefined
   return [run, ...(await chainOf(client, before, signal))];
 }
 
-/** The id of the run that has the lines of the step. Those of a step that a rerun kept are in an earlier run. */
+/** Returns the id of the run whose log has the lines of the step. If a rerun kept the step, this is an earlier run. */
 function printedBy(chain: readonly Run[], stepId: string): string {
   const isHere = (run: Run) => !run.steps.some((step) => step.step_id === stepId && isKept(run, step));
   return chain.find(isHere)?.run_id ?? '';
 }
 
-/** Reads page by page. A page has fewer lines if they are long. */
+/** Yields the lines of a step. It reads page by page, and a page has fewer lines if they are long. */
 async function* linesOf(
   client: Client,
   o: { readonly runId: string; readonly stepId: string; readonly signal: AbortSignal | undefined },
@@ -75,7 +76,7 @@ async function* linesOf(
 const changing =
   /run_[0-9A-HJKMNP-TV-Z]{26}|\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d([.,]\d+)?)?)?|\d\d:\d\d:\d\d([.,]\d+)?/g;
 
-/** The message without what differs from run to run. */
+/** Returns the message without the parts that always differ between two runs. */
 function steady(message: string): string {
   return message.replaceAll(changing, '#');
 }

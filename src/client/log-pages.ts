@@ -106,7 +106,7 @@ export async function findErrors({ filter, ...source }: LogSource): Promise<Foun
   return { blocks, isCut: !page.isLast };
 }
 
-/** Converts the frame of a stream to a line. */
+/** Converts a frame of a log stream to a line. */
 export function toLine({ id, data }: Frame): LogLine {
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a frame is a line without its seq, by the contract
   return { ...data, seq: Number(id) } as LogLine;

@@ -8,7 +8,10 @@ export type LogStretch<Line> = {
   readonly isToEnd: boolean;
 };
 
-/** Adds new lines at the end. If the user is reading further up and there is no room, they are left for later. */
+/**
+ * Adds new lines at the end. If there is no room and the user is reading further up, the new lines are dropped and must
+ * be read again later.
+ */
 export function appended<Line, Held extends LogStretch<Line>>(
   held: Held,
   added: readonly Line[],

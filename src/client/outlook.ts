@@ -22,7 +22,7 @@ export async function askOutlook(client: Client, body: BodyOf<'createPlan'>, sig
   return client.call('createPlan', { body, signal }).then((plan): Outlook => ({ kind: 'plan', plan }), toOutlook);
 }
 
-/** null: the error is not about members of the request. */
+/** Returns null if the error is not about members of the request. */
 export function errorsOf(error: unknown): Extract<Outlook, { kind: 'errors' }> | null {
   if (!(error instanceof ApiProblem) || !Array.isArray(error.members.errors)) return null;
   return { kind: 'errors', errors: error.members.errors };
@@ -44,8 +44,8 @@ export function outlookWords(outlook: Outlook | null, errorCount: number): Outlo
 }
 
 /**
- * "asks for an approval at ship", and where it may ask: whether a condition is met is known only when the step is due.
- * Empty if the run asks for no approval.
+ * For example "asks for an approval at ship". A step with a condition is listed as one that may ask, because the
+ * condition is checked only when the step is due. Empty if the run asks for no approval.
  */
 export function approvalWords(steps: readonly Pick<JobStep, 'step_id' | 'kind' | 'if'>[]): string {
   const asking = steps.filter(({ kind }) => kind === 'approval');
@@ -56,7 +56,7 @@ export function approvalWords(steps: readonly Pick<JobStep, 'step_id' | 'kind' |
   return [...(sure.length > 0 ? [`asks for an approval at ${sure.join(', ')}`] : []), ...parts].join('; it ');
 }
 
-/** Says what is missing in a form in which nothing was entered yet. */
+/** Says how many required values are missing in a form in which the user has not entered anything yet. */
 export function missingWords(count: number): string {
   return count === 1 ? '1 required value is missing.' : `${count} required values are missing.`;
 }

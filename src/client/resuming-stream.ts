@@ -17,23 +17,29 @@ export type ResumingStream = AsyncIterable<Frame>;
 
 const firstDelayMs = 250;
 const longestDelayMs = 5_000;
-/** A server sends something regularly even if nothing happens. One that is silent for this long is gone. */
+/**
+ * A server sends something regularly even if nothing happens. If it sends nothing for this long, the connection counts
+ * as broken.
+ */
 const longestSilenceMs = 3 * heartbeatMs;
 
 /**
- * Ends after `lastEvent` or when the signal is aborted. A stream that closes says nothing about the run, because a
- * server that stops closes its streams as well.
+ * Ends after `lastEvent` or when the signal is aborted. It does not end when the server closes the connection, because
+ * a server that stops closes all its streams.
  */
 export async function* streamEvents(o: {
   readonly open: (headers: Readonly<Record<string, string>>, signal: AbortSignal) => Promise<Pick<Response, 'body'>>;
   readonly signal: AbortSignal | undefined;
   /** The last event of a stream about one run. */
   readonly lastEvent: string | undefined;
-  /** Whether the run has ended. Needed where the last event may not be among the requested ones. */
+  /** Asks whether the run has ended. Needed if the stream may lack the last event. */
   readonly hasEnded?: (signal: AbortSignal) => Promise<boolean>;
-  /** The server accepted the stream, for the first time or again. It sends everything that happens from now on. */
+  /**
+   * Called when the server accepts the stream, for the first time or again. From then on it sends everything that
+   * happens.
+   */
   readonly onOpen: (() => void) | undefined;
-  /** The stream broke, and the first attempt to resume it failed. */
+  /** Called when the stream has broken and the first attempt to resume it has failed. */
   readonly onBreak: ((error: Error) => void) | undefined;
   readonly silenceMs?: number;
 }): AsyncGenerator<Frame, void> {
@@ -53,7 +59,7 @@ export async function* streamEvents(o: {
       o.onOpen?.();
       for await (const event of eventsOf(response, timeout)) {
         lastId = event.id ?? lastId;
-        // An id without data moves the place at which the stream resumes, and is not an event.
+        // An id without data is not an event. It only changes the place at which the stream resumes.
         if (event.data === undefined) continue;
         isEmpty = false;
         const data: Frame['data'] = JSON.parse(event.data);
@@ -65,7 +71,8 @@ export async function* streamEvents(o: {
       isOver = isEmpty && o.hasEnded !== undefined && (await timeout.with(o.hasEnded(timeout.signal)));
     } catch (error) {
       if (o.signal?.aborted) return;
-      // The caller handles a first connection that fails; later, only errors that another attempt cannot fix.
+      // If the first connection fails, the caller gets the error. Later, it gets only errors that another attempt
+      // cannot fix.
       if (!hasOpened || !isPassing(error)) throw error;
       if (!isBroken && (error instanceof ApiProblem || error instanceof ServerUnreachable)) {
         isBroken = true;

@@ -4,7 +4,7 @@ import { isWorthReopening } from './error-words.ts';
 
 /**
  * Calls `load` now and whenever `again` is called. Calls during a load cause one more load after it.
- * @param load returns after how many milliseconds to load again; null: only when asked
+ * @param load returns after how many milliseconds to load again; null: only when `again` is called
  */
 export function keepLoaded(load: (signal: AbortSignal) => Promise<number | null>): {
   readonly again: () => void;

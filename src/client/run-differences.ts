@@ -7,16 +7,16 @@ import { spanWords, tookMs, workMs } from './took.ts';
 type Run = AnswerOf<'getRun'>;
 type Step = Run['steps'][number];
 
-/** null: this run has no such value. */
+/** `a` and `b` are the values of the two runs. null: the run has no such value. */
 export type Difference = { readonly name: string; readonly a: string | null; readonly b: string | null };
 
 /** `isSecret`: both runs have a value, and neither shows it. */
 export type ComparedArgument = Difference & { readonly isSecret: boolean };
 
-/** Runs show this for a secret. */
+/** What a run shows instead of a secret. */
 const redacted = '[redacted]';
 
-/** Every argument of either run, in the order of the second one. */
+/** Returns all arguments of both runs, in the order of the second run. */
 export function comparedArguments(a: Run, b: Run): readonly ComparedArgument[] {
   return compared(a.args, b.args).map((one) => ({ ...one, isSecret: one.a === redacted && one.b === redacted }));
 }
@@ -74,7 +74,7 @@ export type ComparedStep = {
   readonly isSlower: boolean;
 };
 
-/** The steps of either run. Instances of a matrix follow their step. */
+/** Returns all steps of both runs. Instances of a matrix come after their step. */
 export function comparedSteps(a: Run, b: Run): readonly ComparedStep[] {
   const ids = new Set([...b.steps, ...a.steps].map((step) => step.step_id));
   return [...ids].map((stepId) => {
@@ -87,7 +87,7 @@ function stepOf({ steps }: Run, stepId: string): Step | null {
   return steps.find((step) => step.step_id === stepId) ?? null;
 }
 
-/** A step is slower if it took over a third longer, and over a second longer. */
+/** A step counts as slower if it took over a third longer and also over a second longer. */
 const slowerShare = 1.35;
 const slowerMs = 1_000;
 

@@ -7,7 +7,7 @@ import { secondsWords, workMs } from './took.ts';
 type RunRow = AnswerOf<'listRuns'>['runs'][number];
 
 export type RunOutlook = {
-  /** From 0 to 1; null: nothing is known about it. */
+  /** The share of the run that is done, from 0 to 1; null if it is not known. */
   readonly share: number | null;
   readonly words: string;
   readonly isLong: boolean;
@@ -15,12 +15,15 @@ export type RunOutlook = {
 
 type WorkingRun = Pick<RunRow, 'started_at' | 'finished_at' | 'waiting_approval' | 'approval_ms' | 'progress'>;
 
-/** A smaller progress says nothing about the rest. */
+/** The least progress from which the remaining time is estimated. */
 const leastPercent = 5;
 const mostShare = 0.97;
 const earlyShare = 0.1;
 
-/** @param usualMs - null: nobody knows; undefined: not known yet, so nothing is said about the rest */
+/**
+ * @param usualMs - how long runs of the job usually take. null: this is not known. undefined: it is not known yet, so
+ * nothing is said about the remaining time.
+ */
 export function outlookOf(run: WorkingRun, usualMs: number | null | undefined, nowMs: number): RunOutlook {
   const elapsedMs = workMs(run, nowMs) ?? 0;
   const percent = run.progress?.percent ?? 0;
@@ -41,7 +44,7 @@ function leftWords(ms: number): string {
   return `${ms < 1_000 ? '' : 'about '}${whole(ms, 'less than 1 s')} left`;
 }
 
-/** Single seconds of a guess are noise, unless there are only a few. */
+/** An estimate is rounded, because single seconds mean nothing in it, unless there are only a few. */
 function whole(ms: number, lessThanOne: string): string {
   if (ms < 1_000) return lessThanOne;
   const stepMs = ms < 10_000 ? 1_000 : ms < 60_000 ? 5_000 : ms < 600_000 ? 10_000 : 60_000;

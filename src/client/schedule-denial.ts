@@ -1,8 +1,8 @@
-// Says in two words why a schedule starts nothing, for every interface.
+// Says in two words why flwd does not let a schedule start runs, for every interface.
 
 /**
- * The only thing that a schedule itself can name wrongly is a calendar. The type is not looked up in the table of
- * problems, because a browser would have to load that.
+ * `job-invalid` means that the schedule names a calendar that does not exist, because a schedule can have no other
+ * error of its own. The type is compared as text, because a browser would have to load the whole table of problems.
  */
 export function denialWords({ type }: { readonly type: string }): 'No calendar' | 'Not allowed' {
   return type.endsWith('/job-invalid') ? 'No calendar' : 'Not allowed';

@@ -22,7 +22,10 @@ const advice: Readonly<Record<string, string>> = {
   CERT_REVOKED: 'Install another one on the server',
 };
 
-/** Returns undefined if the error has another reason. @param error its `cause` is followed */
+/**
+ * Returns undefined if the error has another reason.
+ * @param error is searched together with its chain of causes
+ */
 export function trustError(baseUrl: string, error: unknown): string | undefined {
   for (let cause = error, depth = 0; cause instanceof Error && depth < 5; cause = cause.cause, depth += 1) {
     const code = errorCode(cause) ?? '';
@@ -38,7 +41,7 @@ export function trustError(baseUrl: string, error: unknown): string | undefined 
   return undefined;
 }
 
-/** Node's form is `DNS:flwd.example.org, IP Address:10.0.0.7`. */
+/** Node writes the names like this: `DNS:flwd.example.org, IP Address:10.0.0.7`. */
 function namesIn(error: Error): string {
   const certificate = 'cert' in error && typeof error.cert === 'object' ? error.cert : undefined;
   const names = certificate && 'subjectaltname' in certificate ? String(certificate.subjectaltname) : '';

@@ -5,7 +5,7 @@ import type { AnswerOf } from '../contract/operations.ts';
 type Run = AnswerOf<'getRun'>;
 type Step = Run['steps'][number];
 
-/** Moves the instances of a step below it. A run lists them after all of its steps. */
+/** Moves the instances of a step directly below it. The API lists them after all steps of the run. */
 export function inGroups(steps: readonly Step[]): Step[] {
   return steps
     .filter(({ instance_of: of }) => of === null)
@@ -14,7 +14,10 @@ export function inGroups(steps: readonly Step[]): Step[] {
 
 export const keptWords = 'kept from the earlier run';
 
-/** The rerun did not run this step again, so the step has the times of the earlier run. */
+/**
+ * Whether a rerun kept this step instead of running it again. Such a step has the times of the earlier run, so it ended
+ * before the rerun was created.
+ */
 export function isKept(
   { rerun_of: rerunOf, created_at: createdAt }: Pick<Run, 'rerun_of' | 'created_at'>,
   { status, finished_at: finishedAt }: Pick<Step, 'status' | 'finished_at'>,
@@ -23,7 +26,10 @@ export function isKept(
   return Date.parse(finishedAt) < Date.parse(createdAt);
 }
 
-/** The step whose log explains the failure; null if the run has one step, or no step of its own failed. */
+/**
+ * Returns the step whose log explains the failure; null if the run has only one step, or if none of its own steps
+ * failed.
+ */
 export function failingStep({ status, error, steps }: Run): string | null {
   if (status !== 'failed' || steps.length < 2) return null;
   const named = steps.find(({ step_id: id, kind }) => id === error?.step_id && kind === 'command');

@@ -1,4 +1,4 @@
-// The names of the instances of a step: a `foreach` numbers them, and people know them by their items.
+// Names the instances of a step. A `foreach` numbers them, but people know them by their items.
 
 type Instance = { readonly step_id: string; readonly item?: string | null };
 

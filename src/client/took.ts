@@ -27,7 +27,10 @@ export function spanWords(ms: number): string {
   return `${Math.floor(rounded / big[1])} ${big[0]}${rest === 0 ? '' : ` ${rest} ${small[0]}`}`;
 }
 
-/** A duration without fractions, for what grows every second, and for guesses: "0 s", "4 s", "22 s", "4 min 12 s". */
+/**
+ * A duration without fractions, for a time that is still running, and for estimates: "0 s", "4 s", "22 s", "4 min 12
+ * s".
+ */
 export function secondsWords(ms: number): string {
   const seconds = Math.floor(Math.max(0, ms) / secondMs);
   return seconds < 10 ? `${seconds} s` : spanWords(seconds * secondMs);
@@ -41,13 +44,16 @@ export function awayWords(ms: number): string {
   return ms > 0 ? `in ${words}` : `${words} ago`;
 }
 
-/** null: not started, or not ended and no `nowMs` is given. */
+/** Returns null if it has not started, or if it has not ended and `nowMs` is not given. */
 export function tookMs({ started_at: from, finished_at: to }: Times, nowMs?: number): number | null {
   const endMs = to === null ? nowMs : Date.parse(to);
   return from === null || endMs === undefined ? null : Math.max(0, endMs - Date.parse(from));
 }
 
-/** How long a run worked, without the time it waited for a person. The usual duration is measured in the same way. */
+/**
+ * Returns how long a run worked, without the time in which it waited for a person. The usual duration of a job is
+ * measured in the same way.
+ */
 export function workMs(run: Work, nowMs?: number): number | null {
   const ms = tookMs(run, nowMs);
   if (ms === null) return null;
@@ -55,12 +61,15 @@ export function workMs(run: Work, nowMs?: number): number | null {
   return Math.max(0, ms - run.approval_ms - Math.max(0, ...askingMs));
 }
 
-/** From the start to the end, or to now; empty before the start. */
+/** The time from the start to the end, or to now if it has not ended; empty before the start. */
 export function tookWords(of: Times, nowMs: number): string {
   return soFarWords(tookMs(of, nowMs), of);
 }
 
-/** How long a run worked; for a run that waits for an approval, how long it has taken so far. null: not started */
+/**
+ * Returns how long a run worked. For a run that waits for an approval, returns the time since its start. null: the run
+ * has not started.
+ */
 export function soFarMs(run: Work, nowMs: number): number | null {
   return run.waiting_approval.length > 0 ? tookMs(run, nowMs) : workMs(run, nowMs);
 }
@@ -79,7 +88,7 @@ export function approvalWords({ approval_ms: ms }: Pick<Work, 'approval_ms'>): s
   return ms < secondMs ? '' : `${spanWords(ms)} waiting for approval`;
 }
 
-/** For a run that has ended: "4.1 s", or "4.1 s of work, 18 min waiting for approval". */
+/** The duration of a run that has ended: "4.1 s", or "4.1 s of work, 18 min waiting for approval". */
 export function wholeWords(run: Work): string {
   const [work, waited] = [workWords(run, 0), approvalWords(run)];
   return waited === '' ? work : `${work} of work, ${waited}`;

@@ -5,9 +5,9 @@ import type { LogLine } from '../domain/log-line.ts';
 import type { Client } from './client.ts';
 
 /**
- * The lines from `query.cursor` to the present end of the log, each as JSON, some at a time. They end early if the
- * signal is aborted, or if the connection breaks, as it does when a reader pauses for long. @throws ApiProblem,
- * ServerUnreachable
+ * Yields the lines from `query.cursor` to the present end of the log, several at a time, each as JSON. It ends early if
+ * the signal is aborted or the connection breaks. A long pause of the reader also breaks the connection. @throws
+ * ApiProblem, ServerUnreachable
  */
 export async function* logTexts(
   client: Client,
@@ -32,7 +32,7 @@ export async function* logTexts(
 const plainLine =
   /^\{"seq":(\d+),"timestamp":"([^"\\]*)","level":"(\w+)","message":"([^"\\]*)","step_id":"([^"\\]*)","stream":"(\w+)","attempt":(\d+)\}$/;
 
-/** JSON.parse takes three times as long for a line without escapes and fields, as most are. */
+/** A shortcut for lines without escapes and fields, which most are: JSON.parse would take three times as long. */
 export function toLogLine(text: string): LogLine {
   const found = plainLine.exec(text);
   if (!found) return JSON.parse(text);

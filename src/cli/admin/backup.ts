@@ -69,7 +69,7 @@ async function unknownArgument({ command, options, argumentWords }: Call, word: 
   );
 }
 
-/** undefined: no such job. `flwd :backup daily` and `flwd backup ./daily` never run a job. */
+/** Returns undefined if no job has this name. `flwd :backup daily` and `flwd backup ./daily` never run a job. */
 async function readJobCall(words: readonly string[]): Promise<Call | undefined> {
   const call = readCommandLine(['run', ...words]);
   const [{ isKnownJob }, { withJobs }] = await Promise.all([

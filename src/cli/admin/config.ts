@@ -5,7 +5,7 @@ import type { Options } from '../command.ts';
 import { type ExitCode, exitCodes } from '../exit-code.ts';
 import { loadConfiguration } from '../session/configuration.ts';
 
-/** `flwd config show`: prints every setting and where it comes from, one per line. */
+/** `flwd config show`: prints each setting on a line of its own, with the place where it was set. */
 export async function show(options: Options): Promise<void> {
   const { settings, file, warnings } = loadConfiguration(options);
   warn(warnings);

@@ -1,5 +1,5 @@
-// `flwd doctor`: says what this host can enforce, how to fix what it cannot, and whether stored data can be read. Exits
-// with 0 if the host can enforce the default profile, a server can use the files of the instance, and no data is
+// `flwd doctor`: says what this host can enforce, how to make it enforce the rest, and whether stored data can be read.
+// Exits with 0 if the host can enforce the default profile, a server can use the files of the instance, and no data is
 // damaged. Needs no server, and does not disturb a running one.
 
 import type { HostCheck } from '../../domain/host-check.ts';
@@ -40,7 +40,7 @@ function verdict(profile: string, canRun: boolean): string {
     : `The default profile, ${profile}, cannot be enforced on this host: runs with it fail with isolation-unavailable.`;
 }
 
-/** Comes last, because people read the last line first. */
+/** The summary comes last, because people read the last line first. */
 function failures(checks: readonly HostCheck[]): string {
   const names = checks.filter(({ status }) => status === 'fail').map(({ name }) => name);
   if (names.length === 0) return '';

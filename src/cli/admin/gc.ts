@@ -37,7 +37,7 @@ async function collect(
     for (let isOver = false; !isOver && !o.signal.aborted; ) {
       const { done, removed } = await client.call('collectGarbage', { query: { dry_run: o.isDryRun } });
       total = { done, removed: total ? sum(total.removed, removed) : removed };
-      // A full disk can prevent the rest. Asking again would not help.
+      // A full disk can keep the server from removing the rest. Asking again would not help.
       isOver = done || Object.values(removed).every((count) => count === 0);
     }
   } finally {
@@ -74,7 +74,7 @@ async function compareRetention(client: Client, options: Options, output: Output
   output.warn(`the running server keeps ${differing.join(', ')}: it reads ${file} when it starts, so restart it`);
 }
 
-/** undefined if the server cannot say it, for example because its disk is full. */
+/** Returns undefined if the server answers with an error, for example because its disk is full. */
 async function retentionOf(client: Client): Promise<AnswerOf<'getStorageHealth'>['retention'] | undefined> {
   try {
     return (await client.call('getStorageHealth')).retention;

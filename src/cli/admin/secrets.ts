@@ -17,8 +17,8 @@ type SecretList = AnswerOf<'listSecrets'>;
 type Rotation = AnswerOf<'rotateSecrets'>;
 
 /**
- * `flwd secrets set NAME`: stores a value from standard input or a prompt. Never from an argument, which other users of
- * the machine can read.
+ * `flwd secrets set NAME`: stores a value that it reads from standard input or at a prompt. It takes no value from an
+ * argument, because other users of the machine can read arguments.
  */
 export async function set(options: Options, operands: readonly string[]): Promise<void> {
   const [name, extra] = operands;
@@ -64,7 +64,7 @@ export async function remove(options: Options, operands: readonly string[]): Pro
   for (const words of open) output.say(words);
 }
 
-/** The webhooks that still take deliveries once this secret is removed, because they name another one. */
+/** Finds the webhooks that still accept deliveries without this secret, because they also name another secret. */
 async function webhooksWithout(
   { name, tenant, used_by: usedBy }: SecretList['secrets'][number],
   { client }: Session,
@@ -120,7 +120,7 @@ function usersOf(jobs: number, others: readonly string[]): string {
   return [...ofJobs, ...others].join(', ') || 'nothing';
 }
 
-/** The prompt shows nothing, so a typo would go unnoticed. @throws Refusal */
+/** Asks twice, because the prompt does not show what the user types, so a typo would go unnoticed. @throws Refusal */
 async function askTwice(name: string): Promise<string> {
   const value = await askSecret(`${name}: `);
   if ((await askSecret(`${name}, again: `)) === value) return value;
@@ -136,7 +136,10 @@ function toText(bytes: Buffer): string {
   }
 }
 
-/** Drops the newline after a typed or echoed line. A file of several lines, such as a key, stays as it is. */
+/**
+ * Removes the newline after a single line, which was typed or printed by `echo`. A file of several lines, such as a
+ * key, stays as it is.
+ */
 function withoutLastNewline(given: string): string {
   return /^[^\n]*\n$/.test(given) ? given.replace(/\r?\n$/, '') : given;
 }

@@ -8,7 +8,7 @@ import type { Logger } from '../../lib/logger.ts';
 import { Refusal } from '../exit-code.ts';
 import { explained } from '../explained.ts';
 
-/** A part of the five seconds that a stop may take. */
+/** How long to look for running runs. The whole stop may take five seconds. */
 const lookMs = 1_000;
 const mostNamed = 10;
 const mostAtOnce = 100;
@@ -51,7 +51,7 @@ export function endRuns(client: Client, log: Logger): RunsEnd {
       await client.call('cancelRun', { path: { run_id: runId }, query: { force: isForced } });
       return true;
     } catch (error) {
-      // The run has ended by itself.
+      // The run ended before it could be cancelled.
       if (error instanceof ApiProblem && error.slug === 'run-already-finished') return true;
       const known = explained(error);
       log.warn(`${runId} could not be cancelled: ${known instanceof Refusal ? known.message : String(known)}`);

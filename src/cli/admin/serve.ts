@@ -29,7 +29,8 @@ export async function run(options: Options): Promise<ExitCode> {
   if (config.auth.mode === 'none') log.warn('auth.mode is none: anyone who reaches the server may do everything');
   const { startHostProbe } = await import('../../host-probe.ts');
   const probe = startHostProbe(config);
-  // In a checkout, the heap is made small before the modules load: stripping their types would leave it 30 MB larger.
+  // When Node runs the TypeScript sources, it strips their types as they load, which would leave the heap 30 MB larger.
+  // So the heap is kept small from the beginning.
   if (import.meta.url.endsWith('.ts')) {
     keepYoungHeapSmall();
     collectEarly();
@@ -80,10 +81,13 @@ export async function run(options: Options): Promise<ExitCode> {
   endProcess(isLost ? exitCodes.refused : exitCodes.done);
 }
 
-/** Two servers would both start the pending runs, so this one ends. */
+/**
+ * If this server continued, a second one could start beside it, and both would start the pending runs. So this one
+ * ends.
+ */
 const lostCause = 'someone removed flwd.lock and flwd.sock, and this server could not restore them; this server ends';
 
-/** How long a command may take to leave the data dir after it was asked to. */
+/** How long a command may take to give up the data dir after it was asked to. */
 const commandMs = 10_000;
 const againMs = 100;
 
@@ -101,10 +105,12 @@ async function onceFree<T>(
     try {
       return await start();
     } catch (error) {
-      // Without an owner, another process is just starting or ending; its name is known in a moment.
+      // If the error names no owner, another process is just starting or ending, and its name will be known in a
+      // moment.
       if (!(error instanceof DataDirOwned) || (error.owner && !error.owner.isEphemeral)) throw error;
       if (isStopAsked) process.exit(exitCodes.done);
-      // A command takes time to start and to leave. If several commands follow each other, each gets this time once.
+      // A command takes time to start, and to give up the data dir. If several commands follow each other, the deadline
+      // starts again for each of them.
       if (error.owner && (error.owner.pid !== command || !error.owner.url))
         deadlineMs = systemClock.monotonicMs() + commandMs;
       command = error.owner?.pid ?? command;

@@ -30,7 +30,7 @@ export async function create(options: Options): Promise<void> {
   output.say(`${made.id} (${made.name}) of ${tenant}, ${until}; flwd does not show it again`);
 }
 
-/** `flwd tokens list`: lists every token ever created, newest first; never the token itself. */
+/** `flwd tokens list`: lists every token ever created, newest first, but never the text of a token. */
 export async function list(options: Options): Promise<void> {
   const output = createOutput(options);
   const found = await withSession(options, listTokens);
@@ -129,7 +129,10 @@ function limitsOf({ only, secrets, agent, approval }: Token): string {
   ].join(', ');
 }
 
-/** The active token of this name. @throws Refusal where there are several, or only revoked or expired ones */
+/**
+ * Finds the active token with this name.
+ * @throws Refusal if several active tokens have it, or only revoked or expired ones
+ */
 function tokenCalled(tokens: readonly Token[], name: string, { command }: Session): Token | undefined {
   const called = tokens.filter((token) => token.name === name);
   const [first, second] = called.filter(({ status }) => status === 'active');

@@ -29,7 +29,7 @@ const mostRuns = 50;
 /** A server must be asked for each job's arguments separately. One refresh asks for this many unknown jobs. */
 const mostAsked = 50;
 const unusedForMs = 30 * 24 * 3_600_000;
-/** Shorter than the time after which `__complete` considers a refresh dead. */
+/** How long a refresh may take. `__complete` considers a refresh dead only after a longer time. */
 const withinMs = 50_000;
 
 type Found = Pick<Knowledge, 'jobs' | 'names'>;
@@ -46,10 +46,12 @@ export async function run([wanted = '', ...options]: readonly string[]): Promise
   if (earlier && wanted === '') setPriority(10);
   try {
     const found = await find(selection, earlier, wanted).catch(() => undefined);
-    // If nothing can be read, keep the old knowledge. Otherwise every Tab would wait for another attempt.
+    // If nothing can be read, the old entries are written again. Without an index, every Tab would wait for another
+    // attempt.
     const known = found ?? asBefore(earlier);
     const builtAtMs = Date.now();
-    // A server that was too busy to answer is asked again soon, however long it took.
+    // The index counts as stale sooner if it was built quickly. So if a server was too busy to answer, 0 makes the next
+    // Tab ask it again soon.
     const tookMs = found ? Math.round(performance.now() - startedMs) : 0;
     writeIndex(place, { commands, leading: [...instance, ...printing], ...known }, { builtAtMs, tookMs });
     removeUnused(dirname(place.path), builtAtMs);
@@ -103,7 +105,7 @@ async function findServed(
 ): Promise<Found> {
   const [{ jobs }, { runs }, { schedules }, { backfills }, { tokens }, { secrets }] = await Promise.all([
     client.call('listJobs', { query: {} }),
-    // The token may lack the scopes for some of these.
+    // The token may lack the scopes to list some of these.
     client.call('listRuns', { query: { limit: mostRuns } }).catch(() => ({ runs: [] })),
     client.call('listSchedules', { query: {} }).catch(() => ({ schedules: [] })),
     client.call('listBackfills', { query: {} }).catch(() => ({ backfills: [] })),

@@ -1,6 +1,6 @@
-// `flwd __complete CURSOR WORDS…`, which the shells' scripts call at each Tab: prints the possible completions of that
-// word, one JSON object per line. It answers from the index at once and refreshes it in the background. It waits only
-// if there is no index.
+// `flwd __complete CURSOR WORDS…`, which the shells' scripts call at each Tab: prints the possible completions of the
+// word at the cursor, one JSON object per line. It answers from the completion index at once, and refreshes the index
+// in the background. It waits only if there is no index.
 
 import { closeSync, openSync, rmSync, statSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -25,7 +25,8 @@ export async function run([cursor = '', ...words]: readonly string[]): Promise<E
   let index = place && readIndex(place);
   let { answer, lacks } = await answerFrom(index, words, Number(cursor));
   const untilMs = performance.now() + waitMs;
-  // Without an index, the first round does not know which job's arguments are missing; the second one does.
+  // Without an index, the job on the command line becomes known only after the first refresh. A second refresh then
+  // finds its arguments.
   for (let round = 0; round < 2 && (!index || lacks); round++) {
     if (!place) break;
     await startRefresh(place, selection, lacks);
@@ -51,7 +52,7 @@ function selectionOf(words: readonly string[]): Selection {
 
 type Answered = {
   readonly answer: Answer;
-  /** The job whose arguments the index does not know yet. */
+  /** The job on the command line, if the index does not know its arguments yet. */
   readonly lacks: string | null;
 };
 

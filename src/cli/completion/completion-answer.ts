@@ -1,4 +1,5 @@
-// Decides what may stand at the cursor of a command line. Follows the rules of command-line.ts and argument-words.ts.
+// Finds the words that can complete a command line at its cursor. Follows the rules of command-line.ts and
+// argument-words.ts.
 
 import type { Command, Option } from '../command.ts';
 import type { Index, KnownField, Named, Names } from './completion-index.ts';
@@ -11,7 +12,7 @@ export type Known = Pick<Index, 'commands' | 'leading' | 'jobs'> & {
 
 export type Answer = {
   readonly candidates: readonly Named[];
-  /** Lets the shell complete files or folders. */
+  /** Whether the shell itself has to complete the name of a file or a folder here. */
   readonly files: 'file' | 'dir' | null;
   /** The job that the words call. */
   readonly job: string | null;
@@ -131,7 +132,7 @@ function ofCommand(command: Command, words: readonly string[], current: string, 
   return { candidates: [...fieldFlags(fields, given, own), ...offered.map(toFlag)], files: null, ...seen };
 }
 
-/** Reads the words between the command and the cursor. */
+/** Sorts the words between the command and the cursor into operands and options. */
 function readWords(command: Command, words: readonly string[], known: Known) {
   const operands: string[] = [];
   const given = new Set<string>();
@@ -203,7 +204,7 @@ function inlineValue<T>(current: string, find: (name: string) => T | undefined) 
   return found && { found, written, text };
 }
 
-/** The shell completes files itself; it knows what stands before the `=`. */
+/** Adds the prefix only to flwd's own candidates. The shell completes files itself, after the `=`. */
 function withPrefix(prefix: string, { candidates, files }: Found): Found {
   return { candidates: candidates.map(([value, about]): Named => [prefix + value, about]), files };
 }

@@ -39,13 +39,13 @@ type KnownJob = {
   /** undefined: not read yet. */
   readonly fields: readonly KnownField[] | undefined;
 };
-/** The names of everything but jobs. */
+/** The names that can be completed, except those of jobs: of runs, schedules, tokens and so on. */
 export type Names = Readonly<Record<(typeof nameKinds)[number], readonly Named[]>>;
 export type Knowledge = {
   readonly commands: readonly Command[];
-  /** Options that may stand before any command. */
+  /** Options that may come before any command. */
   readonly leading: readonly Option[];
-  /** Includes aliases, each as a job. */
+  /** All jobs. An alias counts as a job of its own. */
   readonly jobs: readonly KnownJob[];
   readonly names: Names;
 };
@@ -68,7 +68,7 @@ export type Index = Pick<
   Header,
   'commands' | 'leading' | 'jobs' | 'names' | 'builtAtMs' | 'tookMs' | 'configMtimeMs'
 > & {
-  /** Takes an entry of `jobs`. */
+  /** Reads the arguments of a job, which is given as its entry in `jobs`. */
   readonly fieldsOf: (job: Header['jobs'][number]) => readonly KnownField[] | undefined;
 };
 
@@ -77,7 +77,7 @@ export type Selection = ReadonlyMap<string, readonly string[]>;
 
 export type Place = {
   readonly path: string;
-  /** This file exists while the index is being rebuilt. */
+  /** The path of a file that exists while the index is being rebuilt. */
   readonly busyPath: string;
   readonly identity: string;
   /** 0: no flwd.yaml was found. */
@@ -103,7 +103,8 @@ export function placeOf(selection: Selection): Place | undefined {
     .find(({ stats }) => stats);
   const paths = ['data-dir', 'jobs'].map((name) => (selection.get(name) ?? []).map((path) => resolve(cwd, path)));
   const remote = selection.get('remote')?.[0] ?? (env.FLWD_REMOTE || env.FLOWD_REMOTE || '');
-  // The variables set paths, which may be relative to the current folder. Secrets stay out of the file.
+  // The values of these variables are part of the identity, because they set paths, which may be relative to the
+  // current folder. Variables with secrets are left out, because the identity is written to the file.
   const variables = Object.keys(env)
     .filter((name) => /^FLO?WD_/.test(name) && !/SECRET|TOKEN|DATABASE|_REMOTE$/.test(name))
     .toSorted()
@@ -119,7 +120,10 @@ export function placeOf(selection: Selection): Place | undefined {
   };
 }
 
-/** FNV-1a, twice. Only names the file; the identity inside decides. Loading node:crypto would cost a Tab 3 ms. */
+/**
+ * Computes FNV-1a twice, for the name of the file. Two names may collide, so the identity inside the file decides.
+ * Loading node:crypto would cost each Tab 3 ms.
+ */
 function fingerprint(text: string): string {
   const once = (start: number): string => {
     let hash = start;
@@ -129,7 +133,7 @@ function fingerprint(text: string): string {
   return once(0x811c9dc5) + once(0x2f0b4c47);
 }
 
-/** undefined: there is no trustworthy index. */
+/** Returns undefined if there is no index that can be trusted. */
 export function readIndex(place: Place): Index | undefined {
   try {
     const content = readOwn(place.path);
@@ -144,7 +148,7 @@ export function readIndex(place: Place): Index | undefined {
   }
 }
 
-/** undefined: another user could have written the file. */
+/** Returns undefined if another user could have written the file. */
 function readOwn(path: string): Buffer | undefined {
   const file = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
   try {

@@ -9,13 +9,13 @@ import { shells, withoutKeywords } from '../init/shell-uses.ts';
 
 type Candidate = {
   readonly name: string;
-  /** False for a command that only prepares what the line is about, such as `cd` and `sleep`. */
+  /** False for a command such as `cd` or `sleep`, which does not say what the line is for. */
   readonly says: boolean;
 };
 
 type Interpreter = {
   readonly names: RegExp;
-  /** Options that code follows. */
+  /** Options that are followed by code, such as `-c`. */
   readonly code: RegExp;
   readonly module?: RegExp;
   /** Options whose value is the next word. */

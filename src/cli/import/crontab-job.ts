@@ -23,7 +23,7 @@ export type Table = {
 
 type Entry = Extract<TableLine, { kind: 'entry' }>;
 
-/** cron itself acts on these; the command does not get them. */
+/** Variables with a meaning for cron. The job does not get them as variables. */
 const ofCron =
   /^(?:SHELL|HOME|MAILTO|MAILFROM|CRON_TZ|RANDOM_DELAY|LOGNAME|USER|CONTENT_TYPE|CONTENT_TRANSFER_ENCODING)$/;
 
@@ -97,7 +97,9 @@ function scriptOf(
   return `#!${o.shell}\n${lines.join('\n')}\n`;
 }
 
-/** Gives the input on a line of its own, so that it holds for every command of the line after it. */
+/**
+ * Redirects standard input before the command's line, because `exec` makes it the input of every command in that line.
+ */
 function hereDocument(input: string): string {
   let end = 'END';
   while (input.split('\n').includes(end)) end += '_';

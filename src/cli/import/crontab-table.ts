@@ -90,7 +90,9 @@ function readEntry(text: string, hasUser: boolean) {
   return { times: times.split(/[ \t]+/), user, ...splitInput(command) };
 }
 
-/** An unescaped `%` ends the command; each one after it is a line end of its input. */
+/**
+ * The first unescaped `%` ends the command. The rest is its input, in which each further unescaped `%` is a line end.
+ */
 function splitInput(written: string): { readonly command: string; readonly input: string | null } {
   const parts = [''];
   for (let at = 0; at < written.length; at++) {

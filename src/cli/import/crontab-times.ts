@@ -33,7 +33,8 @@ export function readTimes(times: readonly string[]): { readonly cron: string } |
     if (problem !== undefined) return { problem };
   }
   const [minute = '', hour = '', day = '', month = '', weekday = ''] = times;
-  // If the day or the weekday begins with `*`, cron wants both to match. flwd does so for a plain `*`, and with `+`.
+  // If the day or the weekday begins with `*`, cron wants both to match. In flwd, a plain `*` has this effect. If
+  // neither field is a plain `*`, the weekday needs a `+`.
   const isBoth = day.startsWith('*') || weekday.startsWith('*');
   const needsMark = isBoth && day !== '*' && weekday !== '*';
   const cron = [minute, hour, day, month, `${needsMark ? '+' : ''}${weekday}`].join(' ').toUpperCase();

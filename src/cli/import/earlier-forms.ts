@@ -1,25 +1,25 @@
-// Finds jobs of an earlier import whose line, timer or file has changed since. The changed line becomes another job,
-// and nobody should start both.
+// Finds jobs of an earlier import whose line, timer or file has changed since then. The changed line becomes a new job,
+// and nobody should start both jobs.
 
 import { basename } from 'node:path';
 import type { Found, FoundJob } from './found-job.ts';
 import { originLines } from './job-draft.ts';
 import { type ImportRecord, keyOf, type Recorded } from './record.ts';
 
-/** The place of lines that were read from standard input. */
+/** What `origin.place` contains for lines that were read from standard input. */
 export const standardInput = 'standard input';
 
 type Named = {
   readonly keyOf: (one: Found) => string;
-  /** Keys of lines that are still there as comments, because flwd took them over. */
+  /** Keys of lines that a takeover has turned into comments. They are still in the crontab. */
   readonly kept: readonly string[];
   /** The folder of a job with this name, if no other folder has the name. */
   readonly folderOf: (name: string) => string;
 };
 
 /**
- * Finds for each new job the job that was made from its earlier form. The earlier job is from the same place, is gone
- * from there now, and has the same name or is the only one with the same times.
+ * Finds for each new job the earlier job that it replaces. The line of the earlier job was in the same place and is no
+ * longer there. Besides, the two jobs have the same name, or they are the only two with these times.
  */
 export function earlierForms(
   found: readonly Found[],
@@ -43,7 +43,7 @@ export function earlierForms(
     const named = [...gone].filter((one) => isOfPlace(one, job) && isNamed(one));
     pair(job, named.find((one) => hasTimesOf(one, job)) ?? named[0]);
   }
-  // Standard input is a different table each time.
+  // Jobs from standard input are not compared by their times, because each input may be a different crontab.
   const left = fresh.filter((one) => !earlier.has(one) && one.origin.place !== standardInput);
   for (const job of left) {
     const timed = [...gone].filter((one) => isOfPlace(one, job) && hasTimesOf(one, job));

@@ -9,23 +9,23 @@ export type Origin = {
   readonly place: string;
   /** Counted from 1; null if the other scheduler has no lines. */
   readonly line: number | null;
-  /**
-   * The text as it stands there. It may contain passwords: pass it through `withoutSecrets` before it is shown or
-   * stored.
-   */
+  /** The original text. It may contain passwords: pass it through `withoutSecrets` before it is shown or stored. */
   readonly text: string;
 };
 
-/** A program as a file of the job: `[...interpreter, ./file]`. */
+/** A program that becomes a file of the job. The command that runs it is `[...interpreter, ./file]`. */
 export type FoundCommand = {
   /** Unique within the job, such as `command.sh`. */
   readonly file: string;
   readonly text: string;
-  /** `[/bin/sh]`: the other scheduler's shell, which is less strict than a job's. */
+  /** For example `[/bin/sh]`, if that is the other scheduler's shell. It is less strict than the shell of a job. */
   readonly interpreter: readonly string[];
-  /** Passwords in a shell script become variables. In any other language they keep the job from being imported. */
+  /** Passwords in a shell script become variables. A job with passwords in any other language is not imported. */
   readonly isShell: boolean;
-  /** How the command ends if it sends all its output to a log file, which flwd makes needless: `>> ~/x.log 2>&1`. */
+  /**
+   * The end of a command that sends all its output to a log file: `>> ~/x.log 2>&1`. flwd does not need it, because it
+   * stores the output itself.
+   */
   readonly logging?: string | undefined;
   /**
    * Lines for /bin/sh that come before the program: they set variables, or the words that the program is called with.
@@ -51,7 +51,9 @@ export type FoundArgument = {
   readonly name: string;
   readonly schema: Readonly<Record<string, unknown>>;
   readonly isRequired: boolean;
-  /** The environment variable in which the program expects a secret. Others are in FLWD_ARG_NAME. */
+  /**
+   * The environment variable in which the program expects a secret. Arguments that are not secret are in FLWD_ARG_NAME.
+   */
   readonly secretVariable?: string;
 };
 
@@ -64,21 +66,21 @@ export type FoundSchedule = {
 
 export type FoundJob = {
   readonly kind: 'job';
-  /** What people call it. The name of the job's folder is made of it. */
+  /** The name that people know. The job's folder is named after it. */
   readonly name: string;
   readonly description?: string | undefined;
   readonly origin: Origin;
   readonly program: FoundCommand | readonly FoundStep[];
   readonly environment: Readonly<Record<string, string>>;
   readonly schedules: readonly FoundSchedule[];
-  /** The user it ran as; null if the other scheduler does not say. */
+  /** The user that the job ran as; null if the other scheduler does not say. */
   readonly user: string | null;
-  /** That user's home, where it started. */
+  /** That user's home folder, in which the job started. */
   readonly home: string | null;
   readonly arguments: readonly FoundArgument[];
   /** Other keys of config.yaml: `timeouts`, `retry`, `concurrency`. */
   readonly settings: Readonly<Record<string, unknown>>;
-  /** Differences, and things not carried over: whole sentences without their full stop. */
+  /** Differences in flwd, and parts that were not carried over: sentences without their full stop. */
   readonly notes: readonly string[];
 };
 
@@ -91,7 +93,7 @@ export function commandsOf({ program }: Pick<FoundJob, 'program'>): readonly Fou
   return 'file' in program ? [program] : program.flatMap(({ command }) => command ?? []);
 }
 
-/** The jobs that its steps run. */
+/** The names of the jobs that the job's steps run. */
 export function jobsStartedBy({ program }: Pick<FoundJob, 'program'>): readonly string[] {
   return 'file' in program ? [] : program.flatMap(({ job }) => job ?? []);
 }

@@ -33,7 +33,8 @@ async function find(name: string, operands: readonly string[]): Promise<Found[]>
 }
 
 /**
- * Removes passwords from notes, which quote what was found, and schedules that lack a value for a required argument.
+ * Removes passwords from notes, because notes quote the other scheduler's files. Also removes the schedules of a job
+ * with a required argument, because they give it no value.
  */
 function cleaned(found: Found): Found {
   if (found.kind === 'nothing') return { ...found, reason: withoutSecrets(found.reason) };

@@ -1,5 +1,6 @@
-// The files of a job that was found in another scheduler: config.yaml with held schedules, its scripts, and a record of
-// where it comes from. The job is always `secure`. Comments propose what it will lack.
+// The files of a job that was found in another scheduler: config.yaml, in which all schedules are held, its scripts,
+// and a record of where the job comes from. The job is always `secure`. Comments in config.yaml propose permissions
+// that the job will lack.
 
 import { stringify } from 'yaml';
 import { shellWord } from '../../lib/shell-word.ts';
@@ -32,18 +33,20 @@ export type Draft = {
   readonly record: ImportRecord;
   readonly needs: CommandNeeds;
   readonly secrets: readonly StoredSecret[];
-  /** Variables with a password that the job's own commands do not name; programs that these start may use them. */
+  /**
+   * Variables with a password that the job's own commands do not name. Programs that these commands start may use them.
+   */
   readonly unnamed: readonly string[];
   readonly notes: readonly string[];
-  /** Lines for config.yaml that give the job what it lacks; empty if it lacks nothing. */
+  /** Lines for config.yaml that ask for the permissions that the job lacks; empty if it lacks no permission. */
   readonly configLines: readonly string[];
-  /** What `security` of flwd.yaml must list for these lines. */
+  /** What `security` in flwd.yaml must list, so that the job may ask for these permissions. */
   readonly security: Security;
 };
 
 export type Security = { readonly paths: readonly string[]; readonly runAs: readonly string[] };
 
-/** The line for flwd.yaml; empty if there is nothing to list. */
+/** The line that flwd.yaml needs; empty if it needs no line. */
 export function securityLines(all: readonly Security[]): string[] {
   const [paths, runAs] = [all.flatMap((one) => one.paths), all.flatMap((one) => one.runAs)];
   const security = {
@@ -53,7 +56,10 @@ export function securityLines(all: readonly Security[]): string[] {
   return Object.keys(security).length > 0 ? [flow({ security })] : [];
 }
 
-/** What becomes of the user that the job had in the other scheduler. */
+/**
+ * `user`: the user that `run_as` must name. `lost`: the note that the job had another user, which it cannot keep.
+ * undefined: it runs as the same user without `run_as`, or the user is not known.
+ */
 export type RunAs = { readonly user: string } | { readonly lost: string } | undefined;
 
 const unsettable =
@@ -66,19 +72,19 @@ const mostOriginCharacters = 500;
 const mostScriptCharacters = 2 ** 20;
 
 type Plan = {
-  /** The title of the job, which no other job has. */
+  /** The job's title, which is unique. */
   readonly title: string;
   readonly needs: CommandNeeds;
-  /** Another job takes the same lock. */
+  /** Another job takes the same lock file. */
   readonly isLockShared: boolean;
   /** Notes besides those of the job and its needs. */
   readonly notes: readonly string[];
-  /** The job's folder below the target, from which names of stored secrets are made. */
+  /** The job's folder below the target. The names of its stored secrets are made from it. */
   readonly folder: string;
   readonly runAs: RunAs;
-  /** The stored secret of a variable that all jobs of a place share. */
+  /** Returns the name of the stored secret for a variable that all jobs of one crontab or folder share. */
   readonly storedName: (place: string, variable: string, value: string) => string;
-  /** The id of another job that was found, by its name. */
+  /** Returns the id of another imported job, by its name. */
   readonly jobId: (name: string) => string;
 };
 

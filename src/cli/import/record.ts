@@ -1,4 +1,4 @@
-// Keeps a record in the folder of each imported job that says where the job comes from. With it, a second import
+// Writes a file into the folder of each imported job that records where the job comes from. With it, a second import
 // recognises the job, and a takeover finds the line that the job replaces. Passwords are left out.
 
 import { closeSync, constants, fstatSync, globSync, openSync, readFileSync } from 'node:fs';
@@ -38,7 +38,8 @@ export function recordOf(job: FoundJob, notCarriedOver: string | null): ImportRe
 }
 
 /**
- * Two records with the same key are about the same thing. Numbers of lines do not count, because lines move.
+ * Returns a key that two records of the same line, timer or file have in common. It leaves out the line number, because
+ * lines move.
  * @param text without passwords
  */
 export function keyOf({ kind, place, text }: Pick<ImportRecord, 'kind' | 'place' | 'text'>): string {
@@ -55,7 +56,7 @@ export function readRecords(root: string): Recorded[] {
   });
 }
 
-/** Whether a name is one that sources do not search either. */
+/** Whether to skip a folder of this name. Sources skip the same names. */
 function isSkipped(name: string): boolean {
   return /(?:^|\/)(?:\.|node_modules$)/.test(name);
 }

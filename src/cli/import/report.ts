@@ -1,5 +1,5 @@
 // Reports what an import did with each thing that it found: the job that it became, the user that it ran as, what it
-// will lack in the sandbox, and the lines that give it that.
+// will lack in the sandbox, and the lines of config.yaml that grant it.
 
 import type { Options } from '../command.ts';
 import { commandText } from '../session/command-text.ts';
@@ -67,12 +67,12 @@ function linesOf(result: Imported, options: Options, shared: ReturnType<typeof s
   return [head, ...rows.map(([name, value]) => row(name, value))];
 }
 
-/** Other lines may need the variable: a crontab sets it for all lines below it. */
+/** A crontab sets a variable for all lines below it, so perhaps only another line needs this one. */
 function noteOfUnnamed(variable: string): string {
   return `its command does not name ${variable}: if nothing that it starts needs this password, remove it from config.yaml`;
 }
 
-/** Says what the job seems to use and does not get. */
+/** Says what the job seems to use but may not use yet. */
 function lackOf({ draft }: Extract<Imported, { kind: 'written' }>): string[] {
   const { read, write, network } = draft.needs;
   return [

@@ -1,18 +1,19 @@
 // Finds what looks like a password in the text of a job: `PGPASSWORD=hunter2`, `--token x`, `mysql -px`, a URL with a
-// password, a header. Such a text never gets into a file: it becomes a secret of the job, and a variable in its script.
+// password, a header. Such a password is never written to a file. It becomes a secret of the job, and a variable in its
+// script.
 
 import { isSecretName } from '../../lib/secret-name.ts';
 import { argumentName } from '../init/script-arguments.ts';
 import { endOfWord, type Quoting, quotingOf } from './shell-quotes.ts';
 
 type Span = {
-  /** Where the name of the secret begins; if the rule has a name of its own, where the value begins. */
+  /** Where the name of the secret begins in the text. If the name comes from the rule, where the value begins. */
   readonly nameAt: number;
   readonly start: number;
   readonly end: number;
   /** What the secret is called where it was found: `PGPASSWORD`, `password`. */
   readonly name: string;
-  /** The name is that of a variable that the shell sets here. */
+  /** The text sets a shell variable with this name. */
   readonly isAssignment: boolean;
 };
 
@@ -21,7 +22,7 @@ type Rule = {
   readonly pattern: RegExp;
   /** The name of the secret. Without it, the first group of the match is the name. */
   readonly name?: string;
-  /** What the value consists of, if it does not end with the word. */
+  /** Matches the value, if it can end before its word does. */
   readonly value?: RegExp;
   readonly isAssignment?: true;
   /** Only inside quotes: `-H 'X-Api-Key: x'`, but not the image `auth:latest`. */
@@ -192,7 +193,7 @@ function findSpans(text: string, quoting: readonly Quoting[]): Span[] {
     // Nobody writes such a line by hand, and it takes long to search. Callers refuse it.
     const spans =
       line.length > longestLine ? [] : rules.flatMap((rule) => spansOf(rule, { text, quoting, from, line }));
-    // What follows a secret is not named after it: `sshpass -pPASSWORD ssh`.
+    // A password may look like the name of another secret, as in `sshpass -pPASSWORD ssh`. Such a match is left out.
     for (const span of spans)
       if (!found.some(({ start, end }) => span.nameAt < end && start < span.end)) found.push(span);
     from += line.length + 1;

@@ -1,5 +1,5 @@
-// Writes the jobs that were found in another scheduler, each into a new or empty folder. It leaves alone what an
-// earlier import wrote. A crash leaves no half-written job.
+// Writes the jobs that were found in another scheduler, each into a new or empty folder. It does not change jobs of an
+// earlier import. A crash leaves no half-written job.
 
 import { lstatSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
@@ -32,7 +32,7 @@ type Place = {
   readonly target: string;
   /** The folders in which earlier imports may have written jobs. */
   readonly roots: readonly string[];
-  /** Lines that are still there as comments, because flwd took them over. */
+  /** Lines that a takeover has turned into comments. They are still in the crontab. */
   readonly kept: readonly Origin[];
   readonly runAs: (user: string | null) => RunAs;
   /** flwd's own files and folders, to which no job may write. */
@@ -69,7 +69,7 @@ export async function writeJobs(found: readonly Found[], place: Place): Promise<
 }
 
 function makeStage(target: string): string {
-  // An import that was killed leaves its stage.
+  // An import that was killed has left its temporary folder.
   for (const name of readdirSync(target)) if (name.startsWith(stagePrefix)) removeStage(join(target, name));
   return mkdtempSync(join(target, stagePrefix));
 }
@@ -122,7 +122,7 @@ async function writeFrom(
       notes,
     });
     if ('problem' in draft) return { kind: 'nothing', found: one, reason: draft.problem };
-    // If the same line is there twice, it is one job.
+    // Two identical lines become one job.
     known.set(key, dir);
     asOwner(owner, () => writeDraft(join(stage, `job-${at}`), draft));
     return { kind: 'drafted', found: one, dir, draft };
@@ -151,7 +151,7 @@ function keyFor({ origin }: Pick<Found, 'origin'>): string {
   return keyOf({ ...origin, text: withoutSecrets(origin.text) });
 }
 
-/** A limit of flwd applies to one job only, but several jobs can share a lock. */
+/** Several jobs can share a lock, but a concurrency limit of flwd applies to one job only. */
 function sharedLockNotes(
   job: FoundJob,
   needsOf: ReadonlyMap<FoundJob, CommandNeeds>,
@@ -230,7 +230,7 @@ async function errorsIn(stage: string): Promise<Map<string, string>> {
   );
 }
 
-/** False if something has appeared at `dir` meanwhile. */
+/** Returns false if a file or a folder with content has appeared at `dir` meanwhile. */
 function moveInto(from: string, dir: string): boolean {
   mkdirSync(dirname(dir), { recursive: true, mode: 0o700 });
   try {

@@ -5,7 +5,7 @@ export type Line = { readonly text: string; readonly number: number };
 export type Script = {
   readonly text: string;
   readonly lines: readonly Line[];
-  /** Code outside functions and option loops, where `$1` is the script's own. */
+  /** Code outside of functions and option loops. In it, `$1` is an argument of the script. */
   readonly outside: readonly Line[];
 };
 

@@ -1,4 +1,5 @@
-// Finds what a Python or Node script uses from its calls: which of their arguments are files that they read or write.
+// Reads the calls in a Python or Node script to find what it uses: which of their arguments are files that they read or
+// write.
 
 import {
   argumentText,
@@ -19,13 +20,16 @@ type Language = 'python' | 'node';
 type Reader = {
   readonly language: Language;
   readonly roots: Roots;
-  /** The names of arguments, by what the code calls them: `args.output`, `sys.argv[1]`, `process.env.HOOK`. */
+  /**
+   * The names of the script's arguments, by the expressions for them in the code: `args.output`, `sys.argv[1]`,
+   * `process.env.HOOK`.
+   */
   readonly arguments: ReadonlyMap<string, string>;
   /** The expression of the first assignment to each variable. */
   readonly variables: ReadonlyMap<string, string>;
 };
 
-/** A script that people wrote has fewer and shorter calls. */
+/** Limits for files that no person wrote. */
 const mostCalls = 5_000;
 const mostOfCall = 4_000;
 
@@ -73,7 +77,8 @@ export function codeUses(
         by: 'FileType',
         isNewFile: opens === 'write',
       });
-  // An argument such as `output` whose default is a name stays in the workspace unless a run says otherwise.
+  // If the default of an argument such as `output` is a relative name, the file is in the workspace, unless a run gives
+  // another path.
   for (const { kind, place, isNewFile } of files) {
     const preset = o.arguments.find(({ name }) => name === place.arg)?.schema.default;
     const file = kind === 'write' && isNewFile && typeof preset === 'string' ? workspaceFile(preset) : undefined;
@@ -83,8 +88,8 @@ export function codeUses(
 }
 
 /**
- * The path that an expression without arguments means, as in `join(homedir(), '.config/x')`; undefined if the text does
- * not say.
+ * Returns the path that an expression without arguments stands for, as in `join(homedir(), '.config/x')`; undefined if
+ * it is known only at run time.
  */
 export function pathOfExpression(language: Language, code: string, expression: string): string | undefined {
   const reader = { language, roots: { home: userHome() }, arguments: new Map(), variables: assignmentsIn(code) };
@@ -97,7 +102,7 @@ function withoutComments(text: string): string {
   return text.replaceAll(/^[ \t]*(?:#|\/\/|\*|\/\*).*$/gm, (comment) => ' '.repeat(comment.length));
 }
 
-/** The objects whose members are the options. */
+/** The names of the variables whose members are the script's options, such as `args` in Python. */
 function parsedIn(code: string): string[] {
   const found = code.matchAll(
     /(\w+)(?:\s*,\s*\w+)?\s*=\s*[\w.]+\.parse(?:_known)?_args\(|\{[^{}]*\bvalues\b(?:\s*:\s*(\w+))?[^{}]*\}\s*=\s*parseArgs\(/g,
@@ -105,7 +110,7 @@ function parsedIn(code: string): string[] {
   return [...found].map(({ 1: python, 2: node }) => python ?? node ?? 'values');
 }
 
-/** Returns what the code calls an argument. */
+/** Returns the expressions in the code that stand for an argument. */
 function namesOf(
   language: Language,
   one: ScriptArgument,
@@ -136,7 +141,7 @@ function assignmentsIn(code: string): Map<string, string> {
     const values = targets.length === 1 ? [value] : splitItems(value);
     if (values.length === targets.length) for (const [at, name] of targets.entries()) keep(name, values[at] ?? '');
   }
-  // In a loop over a folder, the variable stands for something below it.
+  // In a loop over a folder, the variable stands for a file or folder in it.
   for (const { 1: name = '', 2: folder = '' } of code.matchAll(
     /\bfor[ \t]+(\w+)[ \t]+in[ \t]+(?:sorted\(|list\()?([\w.()"'/ ]+?)\.(?:glob|rglob|iterdir)\(/g,
   ))
@@ -249,9 +254,12 @@ const scriptFolder =
 
 const mostDepth = 12;
 
-/** The value of an expression at run time. Marks stand for parts that the text does not say (`place.ts`). */
+/**
+ * Returns the text that an expression yields at run time. Marks replace the parts that are not known before
+ * (`place.ts`).
+ */
 function textOf(reader: Reader, written: string, depth = 0): string {
-  // `a ?? 'b'` is `a`, if a run gives it.
+  // In `a ?? 'b'`, only `a` counts, because a run may give it.
   const [first = ''] = splitAt(written, /^(?:\?\?|\|\|| or )/);
   const expression = first.trim();
   if (depth > mostDepth || expression === '') return unknownText;

@@ -1,13 +1,14 @@
-// Reads the words of flock(1): the lock, what a second run does meanwhile, and the command that runs under the lock.
+// Reads the words of flock(1): the lock, what a second run does while the first one has the lock, and the command that
+// needs it.
 
 export type Flock = {
-  /** As written: a file, or the number of a descriptor that the shell has opened. */
+  /** A file, or the number of a descriptor that the shell has opened; as in the script. */
   readonly lock: string;
   /** undefined: several may hold the lock at once, or flock only releases it. */
   readonly onConflict: 'reject' | 'queue' | undefined;
-  /** Seconds, as written; undefined if flock waits without end, or does not wait. */
+  /** How many seconds flock waits, as in the script; undefined if it waits without a limit or not at all. */
   readonly waits: string | undefined;
-  /** Empty if flock only takes the lock, for the commands after it. */
+  /** The command that flock runs; empty if flock only takes the lock, and the next commands of the script need it. */
   readonly command: readonly string[];
 };
 

@@ -106,7 +106,7 @@ function namesIn(dir: string): string[] {
 
 const isThere = 'left as it is:';
 
-/** Says why a file cannot become a job; undefined if it may. */
+/** Says why a file cannot become a job; undefined if it can. */
 function reasonAgainst(path: string): string | undefined {
   if (/(?:^|\/)\.[^/]*$/.test(path)) return 'hidden';
   const stat = statSync(path, { throwIfNoEntry: false });
@@ -121,7 +121,7 @@ function reasonAgainst(path: string): string | undefined {
   }
 }
 
-/** Reads no more, because the file may be large. */
+/** Only this much is read, because the file may be large. */
 function beginsWithInterpreter(path: string): boolean {
   const file = openSync(path, 'r');
   try {

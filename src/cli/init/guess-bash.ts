@@ -91,7 +91,7 @@ function readPositions(script: Script): ScriptArgument[] {
   });
 }
 
-/** Finds the lines that not every call reaches. */
+/** Finds the lines inside of `case`, which not every call of the script reaches. */
 function insideCases(lines: readonly Line[]): ReadonlySet<Line> {
   const inside = new Set<Line>();
   let depth = 0;
@@ -166,7 +166,10 @@ function readShiftLoop({
   return { lines, argument: { name, line, schema, isRequired: false, handing: { as: 'rest' } } };
 }
 
-/** A loop's variable is often a single letter, which says nothing as the name of an option. */
+/**
+ * Returns a plural as the name of a list. A loop's variable is often a single letter, which would say nothing as the
+ * name of an option.
+ */
 function pluralOf(name: string): string {
   const letters: Readonly<Record<string, string>> = { d: 'dirs', f: 'files', h: 'hosts', u: 'urls' };
   if (name.length === 1) return letters[name] ?? 'words';
@@ -177,7 +180,7 @@ function isEvery({ text }: Line): boolean {
   return /(?<!\\)\$(?:[@*]|\{[@*][^}]*\})/.test(text);
 }
 
-/** Reports that the script uses all of its words in a way that no guess covers. */
+/** Reports that the script uses all of its words (`"$@"`) in a way that flwd does not understand. */
 function doubtOfRest({ outside, text }: Script): string[] {
   const line = outside.find((one) => isEvery(one) && !isCallOfMain(one.text, text) && !/\bset --/.test(one.text));
   return line ? [`line ${line.number} uses all words of the command line, which may be a list`] : [];
@@ -191,7 +194,10 @@ function isCallOfMain(line: string, text: string): boolean {
   );
 }
 
-/** `${NAME:?is not set}` says what went wrong, `${NAME:?the region to send to}` what it is. */
+/**
+ * The text in `${NAME:?is not set}` says what is wrong. The text in `${NAME:?the region to send to}` describes the
+ * variable.
+ */
 function isComplaint(text: string): boolean {
   return /\b(?:set|unset|missing|required|requires?|must|need(?:s|ed)?|please|usage|error|not|no|empty|specify|give|given|provide|define|export)\b/i.test(
     text,

@@ -84,7 +84,7 @@ function toArgument(
   const about = description === undefined ? {} : { description };
   if (action === 'version' || action === 'help') return { passedOver: flags.join(', ') };
   if (typeof action === 'string' && /^store_(?:true|false|const)$/.test(action)) {
-    // An option such as `--plain` may switch `colour` off.
+    // With `store_false`, an option such as `--plain` switches another setting off, such as `colour`.
     const isOff = typeof dest === 'string' && action === 'store_false';
     const schema: ArgumentSchema = { type: 'boolean', ...about, default: isOff };
     return { name, line, schema, isRequired: false, handing: { as: 'switch', [isOff ? 'negation' : 'flag']: flag } };
@@ -198,7 +198,7 @@ function readArgv(code: string): ScriptArgument[] {
     return { name, line: one?.line ?? 1, schema, isRequired: !isOptional(at + 1), handing: { as: 'position' } };
   });
   const rest = /(?:(\w+)\s*(?:=|in)\s*)?sys\.argv\[([1-9]):\]/.exec(code);
-  // `sys.argv[1:]` beside `sys.argv[1]` means the same words again.
+  // If the script also uses `sys.argv[1]`, `sys.argv[1:]` contains the same word again, so it is not another argument.
   if (!rest || Number(rest[2]) <= positions.length) return positions;
   const schema: ArgumentSchema = { type: 'array', items: { type: 'string' }, default: [] };
   const line = lineAt(code, rest.index);

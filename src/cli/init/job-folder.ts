@@ -85,7 +85,7 @@ export async function describeJob(
 
 type Found = { readonly id: string; readonly source: string; readonly isOutside: boolean };
 
-/** Finds where the sources see the job. Warns if they do not see it. */
+/** Finds the source that contains the job. Warns if no source does, or if the source ignores it. */
 export async function locate(path: string, options: Options, output: Output): Promise<Found | undefined> {
   const { locateJob } = await import('../../sources.ts');
   try {

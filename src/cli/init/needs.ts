@@ -1,5 +1,4 @@
-// Says what a new job needs and does not have yet: lines of config.yaml and flwd.yaml, folders of the host, changes in
-// the script.
+// Lists what a new job still needs: lines in config.yaml and flwd.yaml, folders on the host, changes in the script.
 
 import type { Config } from '../../config/config.ts';
 import type { LoadedConfig } from '../../config/load.ts';
@@ -9,9 +8,11 @@ import type { Wish, Wishes } from './wishes.ts';
 import { scalar } from './yaml-text.ts';
 
 export type Needs = {
-  /** Why the job probably needs the network, if it does not ask for it. */
+  /**
+   * Why the job probably needs the network; undefined if it does not need it, or if config.yaml already asks for it.
+   */
   readonly network: string | undefined;
-  /** The permissions that config.yaml has only in comments. */
+  /** Permissions that are only comments in config.yaml so far. */
   readonly unasked: readonly Wish[];
   /** Folders and files that flwd.yaml has to allow. */
   readonly paths: readonly string[];
@@ -73,7 +74,7 @@ export function createLines(create: readonly string[]): string[] {
     : ['before the first run, create what must exist:', ...create.map((line) => `  ${line}`)];
 }
 
-/** The lines that flwd.yaml needs, including what it has already. */
+/** The lines that flwd.yaml needs. They include the paths that it already has. */
 export function securityLines(
   { paths, isProfileMissing }: Pick<Needs, 'paths' | 'isProfileMissing'>,
   loaded: LoadedConfig | undefined,

@@ -1,11 +1,11 @@
-// Finds the path that a word of a script names, as far as the text says: a path of the host, or an argument that holds
-// one.
+// Finds the path that a word of a script stands for, as far as it is known before a run: a path on the host, or an
+// argument that contains a path.
 
 import { normalize } from 'node:path/posix';
 
 /**
- * Stand for parts of a text that are known only at run time. They are private-use characters, which `plainText` removes
- * from every script.
+ * These marks replace parts of a text that are known only at run time. They are private-use characters, which
+ * `plainText` removes from every script.
  */
 const marks = { argument: '\uE000', end: '\uE001', unknown: '\uE002', home: '\uE003', script: '\uE004' } as const;
 
@@ -30,7 +30,7 @@ export type Place = {
   readonly isWhole: boolean;
   /** The script finds the place through `~` or `$HOME`. */
   readonly isOfHome: boolean;
-  /** The place is in the folder of the script, and the script finds it there. */
+  /** The script finds the place through its own folder, and the place is in that folder. */
   readonly isOfScript: boolean;
 };
 
@@ -38,7 +38,7 @@ export type Place = {
 export type Roots = {
   readonly home: string;
   readonly script?: string | undefined;
-  /** PATH, if the script gets a value that is not the host's. */
+  /** The value of PATH, if the script gets another one than the host's. */
   readonly path?: string | undefined;
 };
 
@@ -46,7 +46,10 @@ export function ofArgument(arg: string): Place {
   return { arg, path: '', isWhole: true, isOfHome: false, isOfScript: false };
 }
 
-/** Returns undefined for a relative path, and for a text that does not say a path. @param text with marks */
+/**
+ * Returns undefined for a relative path, and for a text that is not a path.
+ * @param text with marks
+ */
 export function placeOf(text: string, { home, script }: Roots): Place | undefined {
   const [, arg, rest = ''] = /^\uE000([^\uE001]*)\uE001(.*)$/s.exec(text) ?? [];
   if (arg !== undefined)
@@ -68,7 +71,10 @@ export function workspaceFile(text: string): string | undefined {
   return /^[\w+@][\w.+@-]*(?:\/[\w+@][\w.+@-]*)*$/.test(name) && /[A-Za-z]/.test(name) ? name : undefined;
 }
 
-/** Whether every job sees the path, or has one of its own. */
+/**
+ * Whether every job sees this path without asking for it, such as `/usr`, or has its own file or folder there, such as
+ * `/tmp`.
+ */
 export function isInSandbox(path: string): boolean {
   return (
     /^\/(?:usr|bin|sbin|lib(?:32|64|x32)?|dev|proc|sys|tmp)(?:\/|$)/.test(path) ||

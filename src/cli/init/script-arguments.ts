@@ -69,8 +69,8 @@ export function userHome(): string {
 }
 
 /**
- * The literal default in a shell's `${NAME:-text}`; undefined if it is not one. `~` and `$HOME` at its start become
- * the user's home, because the home of a job is its workspace.
+ * The literal default in a shell's `${NAME:-text}`; undefined if the default contains an expansion. `~` and `$HOME` at
+ * its start become the user's home, because the home of a job is its workspace.
  */
 export function shellDefault(written: string): string | undefined {
   const said = written.replaceAll(/^["']|["']$/g, '').replace(/^(?:~|\$HOME|\$\{HOME\})(?=\/|$)/, () => userHome());
@@ -90,12 +90,12 @@ export function argumentName(written: string): string {
 }
 
 const pathName = /(?:^|_)(?:dir|directory|folder|path|file|src|source|dst|dest|destination)$/;
-/** Names that mean a path as often as something else. */
+/** Names of arguments that may or may not be a path. */
 const mayBePath = /(?:^|_)(?:target|input|output|out|in)$/;
 
 /**
- * Derives the type from a text in the script: `7` is an integer, `true` a boolean. A secret gets no default, because
- * everyone who sees the job would see it.
+ * Derives the type of an argument from its default in the script: `7` is an integer, `true` a boolean. A secret gets no
+ * default, because everyone who sees the job would see it.
  * @param also another name that the script uses for it
  */
 export function schemaOfText(name: string, text: string | undefined, also = name): ArgumentSchema {
@@ -113,7 +113,7 @@ export function schemaOfText(name: string, text: string | undefined, also = name
   };
 }
 
-/** Turns lists of secrets into doubts, because a job cannot take them. */
+/** Turns lists of secrets into doubts, because a job cannot have such an argument. */
 export function toGuess(found: readonly ScriptArgument[], o: Omit<Guess, 'arguments'>): Guess {
   const isSecretList = ({ name, schema }: ScriptArgument): boolean =>
     schema.type === 'array' &&
@@ -150,7 +150,7 @@ function withNames(found: readonly ScriptArgument[]): ScriptArgument[] {
   const seen = new Set<string>();
   for (const one of found) {
     const { as, ...how } = one.handing;
-    // Two lines that are read into one variable are two questions.
+    // If the script reads two lines of input into one variable, it asks two questions.
     const what = as === 'input' ? `${one.name} ${one.line}` : one.name;
     const key = ['input', 'position', 'rest'].includes(as) ? `${as} ${what}` : JSON.stringify({ as, ...how });
     if (seen.has(key)) continue;

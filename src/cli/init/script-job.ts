@@ -85,8 +85,8 @@ function usesOf({ language, text }: Script, all: readonly ScriptArgument[], root
 }
 
 /**
- * Windows line endings: a shell takes them for a part of the last word, and the kernel for a part of the interpreter's
- * name.
+ * Notes that the script has Windows line endings. A shell adds their carriage return to the last word of each line, and
+ * the kernel adds it to the interpreter's name.
  */
 function lineEndsOf({ language, text }: Script): Note[] {
   if (!text.includes('\r\n') || (language !== 'sh' && !text.startsWith('#!'))) return [];
@@ -111,7 +111,7 @@ function questionsIn(all: readonly ScriptArgument[]): Note[] {
     }));
 }
 
-/** A text that the script opens as a file is a path. */
+/** Gives an argument the format `path` if the script opens its value as a file. */
 function withFormat(argument: ScriptArgument, { files }: Uses): ScriptArgument {
   const { schema, name } = argument;
   const isPlain = schema.type === 'string' && schema.format === undefined && schema.enum === undefined;

@@ -84,7 +84,7 @@ export function siblingsOf(path: string, language: Language, text: string): Sibl
   }
 }
 
-/** The files that the script reads in its own folder, which the job gets as well. */
+/** Finds the files that the script reads from its own folder. They are copied into the job. */
 export function dataFiles(
   uses: Uses,
   o: { readonly language: Language; readonly script: string; readonly folder: string; readonly home: string },
@@ -114,7 +114,10 @@ export function dataFiles(
   return { files: [...files.values()], notes };
 }
 
-/** Writes how a script names a file in its own folder, and one in the home of its user. */
+/**
+ * Returns two expressions in the script's language: one for a file in the script's own folder, and one for a file in
+ * the home of its user.
+ */
 function inFolders(language: Language, name: string): readonly [string, string] {
   if (language === 'python') return [`Path(__file__).parent / "${name}"`, `Path.home() / "${name}"`];
   if (language === 'node') return [`join(import.meta.dirname, '${name}')`, `join(homedir(), '${name}')`];

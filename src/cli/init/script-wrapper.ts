@@ -6,7 +6,7 @@ import type { ScriptArgument } from './script-arguments.ts';
 export type Wrapped = {
   readonly file: string;
   readonly arguments: readonly ScriptArgument[];
-  /** The command that starts the script in a shell; undefined: it starts by itself. */
+  /** The interpreter with which the wrapper starts the script; undefined if it starts the script directly. */
   readonly interpreter: string | undefined;
   /** The script accepts `--` as the end of its options. */
   readonly knowsEnd: boolean;
@@ -62,7 +62,10 @@ function partsOf(all: readonly ScriptArgument[]) {
   };
 }
 
-/** A text may be a secret, now or after a change in config.yaml. The rest of the wrapper is the same for both. */
+/**
+ * Reads the secrets. Every text may be one, now or after a change of config.yaml. The rest of the wrapper treats
+ * secrets and other texts alike.
+ */
 function readSecretsInBash(all: readonly ScriptArgument[]): string[] {
   const names = all.filter(mayBeSecret).map(({ name }) => name);
   if (names.length === 0) return [];
@@ -110,7 +113,10 @@ function optionInBash(argument: ScriptArgument): string {
     : `if ((\${#${name}[@]} > 0)); then _words+=(${flag} "\${${name}[@]}"); fi`;
 }
 
-/** Written in JavaScript, because inside the sandbox only Node knows where Node is. */
+/**
+ * This wrapper is in JavaScript, because the sandbox may have no `node` in its PATH: only the running Node knows its
+ * own path.
+ */
 export function nodeWrapper(script: Wrapped): string {
   const of = partsOf(script.arguments);
   const lines = [

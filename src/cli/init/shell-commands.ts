@@ -1,10 +1,10 @@
-// Splits the text of a shell script into its commands, without running it. What it does not understand becomes a
-// command that means nothing.
+// Splits the text of a shell script into its commands, without running it. Text that it does not understand becomes a
+// command without a known meaning.
 
 type Redirect = {
   readonly isWrite: boolean;
   readonly word: string;
-  /** `9` in `9> lock`; empty if the number is not written. */
+  /** The number before the redirection, such as `9` in `9> lock`; empty if there is no number. */
   readonly descriptor: string;
 };
 
@@ -13,7 +13,7 @@ export type ShellCommand = {
   readonly words: readonly string[];
   readonly redirects: readonly Redirect[];
   readonly line: number;
-  /** Inside of `$(…)`: its changes, such as another folder, end there. */
+  /** The command is inside of `$(…)`, so its effects on the shell, such as `cd`, end there. */
   readonly isNested: boolean;
 };
 
@@ -52,7 +52,10 @@ export function commandsOf(text: string, firstLine = 1, depth = 0): ShellCommand
   return commands;
 }
 
-/** Removes the patterns of `case`, which end with a bracket that nothing opened: `curl | wget)` calls no program. */
+/**
+ * Removes the patterns of `case`. They end with a bracket that nothing opened. For example, `curl | wget)` calls no
+ * program.
+ */
 function withoutPatterns(tokens: readonly Token[]): Token[] {
   const kept: Token[] = [];
   let opened = 0;
@@ -180,7 +183,10 @@ type Known = {
   readonly unknown: string;
 };
 
-/** The text that a shell would make of a word. Marks stand for what the script does not say (`place.ts`). */
+/**
+ * Returns the text that a shell would make of a word. Marks replace the parts that are known only at run time
+ * (`place.ts`).
+ */
 export function expand(word: string, o: Known): string {
   let text = '';
   let isDouble = false;

@@ -3,9 +3,9 @@
 export type OperandUse = {
   readonly kind: 'read' | 'write';
   readonly word: string;
-  /** The program makes a file of this name. */
+  /** The program creates a file with this name. */
   readonly isNewFile: boolean;
-  /** The word can only be a path. */
+  /** The word is certainly a path. */
   readonly isCertain: boolean;
 };
 
@@ -45,14 +45,14 @@ export function isOfNetwork(program: string, operands: readonly string[]): boole
   if (online.test(program)) return true;
   if (program === 'git') return operands.some((word) => /^(?:push|pull|fetch|clone|ls-remote)$/.test(word));
   if (program === 'openssl') return operands.includes('s_client');
-  // Another machine is written HOST:PATH, perhaps in a variable.
+  // A path on another machine has the form HOST:PATH. It may also be in a variable.
   if (/^(?:rsync|scp|borg)$/.test(program)) return operands.some((word) => /:|^\uE002/.test(word));
   return false;
 }
 
 const writeAll =
   /^(?:mkdir|touch|tee|rm|rmdir|chmod|chown|chgrp|truncate|unlink|shred|mv|gzip|gunzip|xz|unxz|bzip2|zstd|sqlite3|install|mkfifo)$/;
-/** Programs that replace a file by its packed or unpacked form, unless they print it. */
+/** Programs that replace a file by its packed or unpacked form, unless an option makes them print it. */
 const packs = /^(?:gzip|gunzip|xz|unxz|bzip2|zstd)$/;
 const modeFirst = /^(?:chmod|chown|chgrp)$/;
 const makesFile = /^(?:touch|tee|truncate|sqlite3)$/;
@@ -147,7 +147,7 @@ function ofTest(operands: readonly string[]): OperandUse[] {
   return operands.filter((_, at) => /^-[defrsLxw]$/.test(operands[at - 1] ?? '')).map(perhaps);
 }
 
-/** The values of options that name files, and the places of these options and values. */
+/** Returns the values of options that name files, and the positions of these options and values. */
 function valuesOf(program: string, operands: readonly string[]) {
   const taken = new Set<number>();
   const found: OperandUse[] = [];

@@ -1,4 +1,4 @@
-// Finds what a shell script uses from its commands: which of their words are files that they read or write.
+// Reads the commands in a shell script to find what it uses: which of their words are files that they read or write.
 
 import { existsSync, statSync } from 'node:fs';
 import { basename } from 'node:path';
@@ -25,12 +25,12 @@ import type { FileUse, Lock, Note, Uses } from './uses.ts';
 
 type Walk = {
   readonly roots: Roots;
-  /** Variables that hold arguments; assignments do not change them. */
+  /** Variables that contain arguments of the script. An assignment in the script does not change that. */
   readonly arguments: ReadonlyMap<string, string>;
   readonly pathArguments: ReadonlySet<string>;
   readonly outsideLines: ReadonlySet<number>;
   readonly variables: Map<string, string>;
-  /** Paths that the script names and no command uses, as far as one can tell. */
+  /** Paths in variables for which no use was found. */
   readonly constants: Map<string, { readonly text: string; readonly line: number }>;
   folder: string | undefined;
   readonly files: FileUse[];
@@ -39,11 +39,11 @@ type Walk = {
   readonly notes: Map<string, Note>;
   readonly programs: Set<string>;
   network: string | undefined;
-  /** The lock, with marks; its file may be the number of a descriptor. */
+  /** The lock that the script takes. `file` is a path with marks, or the number of a descriptor. */
   lock: (Lock & { readonly file: string }) | undefined;
   /** The files that the shell opens, by the numbers of their descriptors. */
   readonly descriptors: Map<string, string>;
-  /** How many commands such as `flock` and `sh -c` are around the command. */
+  /** How deep the command is nested in commands such as `flock` and `sh -c`. */
   depth: number;
 };
 
@@ -159,7 +159,7 @@ function fileOnPath({ variables, roots }: Walk, name: string): string {
   return name;
 }
 
-/** What a use says if the script runs the file. */
+/** The value of `by` if the script runs the file. */
 export const runs = 'runs it';
 
 const keywords = /^(?:if|then|elif|else|do|while|until|!|\{|\}|time|fi|done|esac|case|in|function)$/;
@@ -169,7 +169,7 @@ export function withoutKeywords(words: readonly string[]): readonly string[] {
   return from < 0 ? [] : words.slice(from);
 }
 
-/** Notes the values of leading assignments, and returns the words after them. */
+/** Stores the values of the assignments at the start of a command, and returns the words after them. */
 function assign(walk: Walk, words: readonly string[], line: number): readonly string[] {
   const isDeclaration = /^(?:export|readonly|local|declare|typeset)$/.test(words[0] ?? '');
   let at = isDeclaration ? words.findIndex((word, index) => index > 0 && !word.startsWith('-')) : 0;
@@ -188,7 +188,7 @@ function assign(walk: Walk, words: readonly string[], line: number): readonly st
           'which makes it a secret argument, and start over',
       });
     if (walk.arguments.has(name)) continue;
-    // An empty value is only the initial one.
+    // A variable that begins empty gets its real value later, so the value is not known.
     walk.variables.set(name, value === '' ? unknownText : value);
     if (placeOf(value, walk.roots)?.arg === undefined && isNamedPath(walk, value) && isOwnPath(name))
       walk.constants.set(name, { text: value, line });
@@ -202,7 +202,7 @@ function isOwnPath(name: string): boolean {
 
 function expanded(walk: Walk, word: string, line: number): string {
   const textOf = (name: string): string => {
-    // In a function, `$1` is the function's own.
+    // In a function, `$1` is an argument of the function, not of the script.
     if (/^(?:\d+|[@*])$/.test(name) && !walk.outsideLines.has(line)) return unknownText;
     if (name === 'HOME') return homeText;
     walk.constants.delete(name);
@@ -240,12 +240,12 @@ function note(
   }
   const name = walk.folder === undefined ? workspaceFile(text) : undefined;
   if (name === undefined) return;
-  // Included files are reported elsewhere.
+  // Files that the script includes are reported elsewhere.
   if (kind === 'read' && !/^(?:source|\.)$/.test(o.by)) walk.here.set(name, o.line);
   if (kind === 'write' && o.isNewFile === true) walk.left.add(name);
 }
 
-/** In the loop, the variable stands for something in the folder of the first item. */
+/** The loop's variable gets the first item as its value, because the others are most likely in the same folder. */
 function loopOver(walk: Walk, words: readonly string[], line: number): void {
   const [name = '', , ...items] = words.slice(1).map((word, at) => (at === 0 ? word : expanded(walk, word, line)));
   for (const item of items) if (isNamedPath(walk, item)) note(walk, 'read', item, { line, by: 'for' });
@@ -264,7 +264,7 @@ function lockBy(walk: Walk, words: readonly string[], line: number): void {
 
 const mostDepth = 8;
 
-/** Visits the commands of another shell, which leave the folder of this one as it is. */
+/** Visits the commands of a nested shell. They cannot change the current folder of the outer shell. */
 function visitInside(walk: Walk, commands: readonly ShellCommand[]): void {
   if (walk.depth === mostDepth) return;
   const { folder } = walk;
@@ -292,7 +292,7 @@ function visitScript(walk: Walk, words: readonly string[], line: number): void {
 
 const serviceWords = 'talks to a service of the host, which a sandbox hides: only the profile disabled shows it';
 
-/** The words for programs that need more from the host than files and the network. sudo is recognized before. */
+/** Notes about programs that need more from the host than files and the network. sudo is handled separately. */
 const beyondFiles: Readonly<Record<Exclude<HostNeed, 'another user'>, string>> = {
   schedules: 'cannot reach the tables of cron from a sandbox: schedules in config.yaml replace them',
   services: serviceWords,

@@ -8,20 +8,20 @@ export type FileUse = {
   readonly kind: 'read' | 'write';
   readonly place: Place;
   readonly line: number;
-  /** What the script does there, as people know it: `tee`, `open`. */
+  /** The program or function that uses the file, such as `tee` or `open`. */
   readonly by: string;
-  /** The script makes a file of this name; otherwise a folder, or something that exists. */
+  /** True if the script creates a file with this name. False for a folder, and for a file that must exist already. */
   readonly isNewFile: boolean;
 };
 
-/** Something that no permission makes possible, and what to do instead. */
+/** Says what no permission makes possible, and what to do instead. */
 export type Note = {
   readonly text: string;
-  /** The strictest profile in which nothing has to be done. */
+  /** The note applies only to profiles that are stricter than this one; undefined: it applies to all profiles. */
   readonly fineIn?: SecurityProfile;
 };
 
-/** The notes that hold in a profile. */
+/** The notes that apply in a profile. */
 export function notesIn(profile: SecurityProfile, notes: readonly Note[]): string[] {
   const profiles: readonly SecurityProfile[] = ['secure', 'permissive', 'disabled'];
   return notes
@@ -32,9 +32,12 @@ export function notesIn(profile: SecurityProfile, notes: readonly Note[]): strin
 export type Lock = {
   readonly onConflict: 'reject' | 'queue';
   readonly line: number;
-  /** The path of the lock file; undefined if the text does not say it. */
+  /** The path of the lock file; undefined if it is known only at run time. */
   readonly file: string | undefined;
-  /** Seconds after which the script no longer waits, as written. */
+  /**
+   * How many seconds the script waits for the lock, as in the script; undefined if it does not wait, or without a
+   * limit.
+   */
   readonly waits: string | undefined;
 };
 
@@ -42,11 +45,11 @@ export type Uses = {
   readonly files: readonly FileUse[];
   /** `line 12: rsync`; undefined if the script seems not to use the network. */
   readonly network: string | undefined;
-  /** Files left in the folder in which the script starts. */
+  /** Files that the script leaves in the folder in which it starts. */
   readonly left: readonly string[];
   /** Files that the script reads in the folder in which it starts. */
   readonly here: readonly { readonly name: string; readonly line: number }[];
-  /** What the script does while another run of it goes on, if it takes a lock. */
+  /** The lock that the script takes, and what the script does while another run of it has the lock. */
   readonly lock: Lock | undefined;
   readonly notes: readonly Note[];
   /** The names of the programs that a shell script calls. */

@@ -1,5 +1,5 @@
-// Turns what a script uses into permissions that its job has to ask for, and finds what must exist on the host before a
-// run.
+// Turns the files that a script uses into permissions that its job has to ask for, and finds what must exist on the
+// host before a run.
 
 import { existsSync, realpathSync } from 'node:fs';
 import { dirname } from 'node:path';
@@ -10,16 +10,19 @@ import type { FileUse, Note, Uses } from './uses.ts';
 
 export type Wish = {
   readonly kind: 'read' | 'write';
-  /** An absolute path, or the path in this argument. */
+  /** An absolute path; undefined if the path is in the argument `arg`. */
   readonly path: string | undefined;
-  /** `path`, or the default of the argument. */
+  /** The same as `path`, or the default of the argument. */
   readonly hostPath: string | undefined;
   readonly arg: string | undefined;
   /** `line 12: tee` */
   readonly why: string;
   /** Whether the job should ask for the permission before its author has looked at it. */
   readonly isSure: boolean;
-  /** If the job asked for it, the server would refuse runs that could work without it. */
+  /**
+   * The path does not exist on this host, and the user cannot create it. If the job asked for it, the server would
+   * refuse runs that could work without it.
+   */
   readonly isRisky: boolean;
   readonly isOfHome: boolean;
 };
@@ -31,17 +34,17 @@ export type Wishes = {
   readonly notes: readonly Note[];
 };
 
-/** Nobody checks more than that, and a text that only looks like a script may have thousands. */
+/** Nobody checks more paths than this, and a file that only looks like a script may contain thousands. */
 const mostPaths = 50;
 
-/** The notes by what they are about. */
+/** `notes` has one note for each argument or path. */
 type Remarks = { readonly create: Set<string>; readonly notes: Map<string, Note> };
 
 export function wishesOf(uses: Uses, all: readonly ScriptArgument[], home: string): Wishes {
   const remarks: Remarks = { create: new Set(), notes: new Map() };
   const ofArguments = all.flatMap((argument) => wishesOfArgument(argument, uses, remarks));
   const ofPaths = strongest(uses.files.filter(({ place }) => place.arg === undefined && !place.isOfScript))
-    // A home may be below /tmp.
+    // Paths in the home are never left out, because the home may be below /tmp.
     .filter(({ place }) => place.isOfHome || !isInSandbox(place.path))
     .slice(0, mostPaths)
     .flatMap((use) => wishesOfPath(use, home, { remarks, lock: uses.lock }));
@@ -104,7 +107,8 @@ function wishesOfArgument(argument: ScriptArgument, uses: Uses, remarks: Remarks
   const hostPath = preset.startsWith('/') ? preset : undefined;
   const isKnown = isRequired || hostPath !== undefined;
   const kind = use?.kind ?? (isKnown && writes.test(name) ? 'write' : 'read');
-  // If the job asked for the file, the run would be refused, because the file does not exist before.
+  // The job does not ask for a file that the script creates: the server would refuse the run, because the file does not
+  // exist yet.
   const isMade = use?.isNewFile === true && hostPath === undefined;
   if (isMade) {
     const note =
@@ -163,7 +167,7 @@ function exists(
 const reads = /(?:^|_)(?:src|source)(?:_(?:dir|directory|folder|path|file))?$/;
 const writes = /(?:^|_)(?:dst|dest|destination)(?:_(?:dir|directory|folder|path|file))?$/;
 
-/** Keeps one use of each path: the first that writes, otherwise the first. */
+/** Keeps one use of each path: the first one that writes, or else the first one. */
 function strongest(files: readonly FileUse[]): FileUse[] {
   const byPath = new Map<string, FileUse>();
   for (const use of files) {
@@ -190,14 +194,19 @@ function withoutParts(wishes: readonly Wish[]): Wish[] {
 const shared =
   /^(?:\/|\/(?:boot|etc|home|media|mnt|opt|root|run|srv|usr|var)|\/run\/lock|\/var\/(?:backups|cache|lib|local|lock|log|mail|run|spool|tmp))$/;
 
-/** For a new file in a folder that belongs to the script: the folder, so that the script can also replace the file. */
+/**
+ * Returns the path for a permission. For a new file, this is the folder, so that the script can also replace the file,
+ * unless other programs use the folder, too.
+ */
 function shownFile(path: string, home: string): string {
   const folder = dirname(path);
   const isOfAll = shared.test(folder) || folder === home || /^\/\.[\w-]+(?:\/\w+)?$/.test(folder.replace(home, ''));
   return existsSync(path) || isOfAll ? path : folder;
 }
 
-/** Whether a folder holds too much: no job may write there, and a permission for it would be one for everything. */
+/**
+ * Whether a folder holds too much: no job may write there, or a permission for it would be a permission for everything.
+ */
 export function isTooWide(path: string, home: string): boolean {
   return (
     path === '/' ||

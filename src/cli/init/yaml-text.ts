@@ -1,6 +1,6 @@
 // Writes single values of YAML.
 
-/** Quotes a text unless plain YAML means the same text. */
+/** Quotes a text if YAML would read it as something else without quotes. */
 export function scalar(value: unknown): string {
   if (typeof value !== 'string') return JSON.stringify(value);
   const isPlain =

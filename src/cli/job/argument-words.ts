@@ -51,7 +51,7 @@ export function readArguments(
     const next = words[at + 1];
     if (!found) {
       errors.push({ path: null, message: unknownFlag(fields, written.slice(2), command) });
-      // The next word is most likely the value of this option.
+      // The next word is most likely the value of the unknown option, so it is skipped.
       if (inline === undefined && next !== undefined && !next.startsWith('--')) at++;
       continue;
     }
@@ -91,10 +91,10 @@ export function readArguments(
   return { args, errors };
 }
 
-/** A text for a list, and the flag in front of it. */
+/** An item of a list as it was typed, and the flag before it. */
 type Text = { readonly written: string; readonly text: string };
 
-/** The items, one for each text. A single text may be the whole list, as JSON. */
+/** Returns the items of a list. Each text is an item. A single text may also be the whole list, as JSON. */
 function readList(field: ArgumentField, texts: readonly Text[]) {
   const whole = texts.length === 1 ? readListText(texts[0]?.text ?? '') : undefined;
   if (whole) return { items: whole, wrong: [] };
@@ -108,7 +108,7 @@ function readList(field: ArgumentField, texts: readonly Text[]) {
   return { items, wrong };
 }
 
-/** Options after the job's name that both flwd and the job have, so the user's intent is unclear. */
+/** Errors for options after the job's name that could be flwd's or the job's. */
 export function sharedWords(
   fields: readonly ArgumentField[],
   { command, operands, optionsAfterJob }: Pick<Call, 'command' | 'operands' | 'optionsAfterJob'>,

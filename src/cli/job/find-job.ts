@@ -41,7 +41,7 @@ export async function isKnownJob(jobs: KnownJobs, words: readonly string[]): Pro
   } catch (error) {
     const known = explained(error);
     if (!(known instanceof Refusal)) throw error;
-    // A broken job is a known job, too.
+    // Any other error means that the job exists but is invalid.
     return known.exitCode !== exitCodes.notFound;
   }
 }

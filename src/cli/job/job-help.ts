@@ -11,7 +11,7 @@ export function jobHelp(job: Job, output: Output): string {
   const fields = argumentFields(job.args);
   const isTaking = fields.length > 0 ? ' [ARGUMENTS]' : '';
   const lines = [
-    // A job with the name of a command needs `run`.
+    // If a command has the same name, the job can be called only with `run`.
     `Usage: flwd ${verbs.includes(job.id) ? 'run ' : ''}${job.id}${isTaking}`,
     '',
     ...(job.title === null ? [] : [output.paint('strong', printable(job.title))]),

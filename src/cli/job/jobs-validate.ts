@@ -36,7 +36,7 @@ function assertFolder(dir: string): void {
 type Validated = {
   readonly valid: readonly { readonly id: string; readonly path: string }[];
   readonly invalid: readonly { readonly id: string; readonly path: string; readonly errors: readonly JobError[] }[];
-  /** About the scripts and permissions of jobs. */
+  /** Warnings about the scripts and permissions of valid jobs. */
   readonly warnings: readonly JobError[];
 };
 

@@ -39,7 +39,10 @@ export async function run(options: Options, operands: readonly string[], call: C
   );
 }
 
-/** Plans the request with made-up values for these secrets. A plan does not depend on the values of secrets. */
+/**
+ * Plans the request with made-up values for secrets that are not given. A plan does not depend on the values of
+ * secrets.
+ */
 async function planWithout(
   secrets: readonly ArgumentField[],
   request: BodyOf<'createPlan'>,
@@ -48,7 +51,8 @@ async function planWithout(
   const names = secrets.flatMap(({ path }) => path);
   const args = { ...request.args, ...Object.fromEntries(names.map((name) => [name, 'not given yet'])) };
   const plan = await client.call('createPlan', { body: { ...request, args } }).catch(async (error: unknown) => {
-    // A made-up value may not fit the secret, or the other arguments are wrong, too.
+    // The made-up value may be invalid for the secret, or other arguments are wrong. Either way, the missing secrets
+    // are reported as well.
     await assertSound(secrets.map(toMissing), () => Promise.reject(error));
     throw error;
   });

@@ -16,7 +16,7 @@ import { createOutput, flexible, type Output, right } from '../terminal/output.t
 import { type JobList, withJobs } from './known-jobs.ts';
 
 type Source = AnswerOf<'getSystemInfo'>['sources'][number] & {
-  /** null: the source is trusted. Callers without the scope `sources:read` do not learn it. */
+  /** null: the source is trusted. Left out if the caller lacks the scope `sources:read`. */
   readonly may_use?: SourceUse | null;
   readonly is_missing?: boolean;
 };

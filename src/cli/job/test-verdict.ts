@@ -15,13 +15,13 @@ export type Came = {
   readonly result: unknown;
   readonly artifacts: readonly string[];
   readonly durationMs: number;
-  /** The run took too long and was cancelled. */
+  /** The run was cancelled, because it took longer than the test allows. */
   readonly isOverdue: boolean;
   /** Expected texts that no line of the log contains. */
   readonly missingInLog: readonly string[];
 };
 
-/** Empty if the run did what the test expects. */
+/** Describes what the run did differently than the test expects; empty if nothing. */
 export function differences(expect: Expectation, came: Came): string[] {
   const isTooLong = came.isOverdue || came.durationMs > expect.maxDurationMs;
   const took = came.isOverdue ? 'was cancelled then' : `took ${spanWords(came.durationMs)}`;
@@ -70,7 +70,7 @@ export type LogWatch = {
 
 const lastLines = 20;
 
-/** Looks for texts in a log line by line, without keeping it. */
+/** Looks for texts in a log line by line, without keeping the log. */
 export function watchLog(wanted: readonly string[]): LogWatch {
   const left = new Map(wanted.map((text) => [text, patternOf(text)]));
   const last: string[] = [];

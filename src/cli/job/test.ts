@@ -50,7 +50,7 @@ function noTestsWords(files: number): string {
 }
 
 /**
- * @returns the tests, and how many files could hold some
+ * @returns the tests, and the number of files that could contain tests
  * @throws Refusal if there is no such job, or a file is broken
  */
 async function findTests(

@@ -115,7 +115,10 @@ function instanceOf(options: Options): string[] {
   ];
 }
 
-/** @throws Refusal if the instance offers no MCP, or would not take the rights away that an agent must not have */
+/**
+ * @throws Refusal if the instance does not offer MCP, or does not notice that the caller is an agent, and so would not
+ * limit what it may do
+ */
 async function assertOffered({ client, where }: Session): Promise<void> {
   const { extensions, caller } = await client.call('getSystemInfo');
   if (!extensions.includes('mcp'))

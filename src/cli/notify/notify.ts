@@ -11,7 +11,7 @@ import { createOutput, flexible, type Output } from '../terminal/output.ts';
 type Channel = AnswerOf<'listChannels'>['channels'][number];
 type Waiting = NonNullable<Channel['waiting']>;
 
-/** `flwd notify`: lists the channels, and what became of their last message. */
+/** `flwd notify`: lists the channels, each with the outcome of its last message. */
 export async function list(options: Options): Promise<void> {
   const output = createOutput(options);
   return withSession(options, async ({ client }) => {

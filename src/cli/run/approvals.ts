@@ -1,4 +1,5 @@
-// `flwd approvals`, `flwd approve` and `flwd deny`: lists the steps that wait for an approval, and decides about one.
+// `flwd approvals`, `flwd approve` and `flwd deny`: lists the steps that wait for an approval, and approves or denies
+// one.
 
 import { setTimeout as delay } from 'node:timers/promises';
 import { ApiProblem } from '../../client/api-problem.ts';
@@ -41,8 +42,8 @@ export async function list(options: Options, operands: readonly string[]): Promi
 }
 
 /**
- * `flwd approve RUN [STEP]` and `flwd deny RUN [STEP]`: decides, and drives the run itself if no server has the data
- * dir.
+ * `flwd approve RUN [STEP]` and `flwd deny RUN [STEP]`: answers an approval. If no server has the data dir, the command
+ * then drives the run itself.
  */
 export async function decide(options: Options, operands: readonly string[], { command }: Call): Promise<ExitCode> {
   const decision = command.name === 'deny' ? 'deny' : 'approve';

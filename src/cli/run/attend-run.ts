@@ -18,7 +18,10 @@ type Question = { readonly runId: string; readonly stepId: string; readonly text
 
 const everyMs = 200;
 
-/** Ctrl-C leaves the run as it is. @param before the run when the command started */
+/**
+ * Drives the run until it ends or waits for people. On Ctrl-C, the command ends and the run's processes continue.
+ * @param before the run as it was when the command started
+ */
 export async function attendRun(session: Session, before: Run, output: Output): Promise<ExitCode> {
   const { client, where } = session;
   const { run_id: runId } = before;
@@ -57,7 +60,9 @@ export async function attendRun(session: Session, before: Run, output: Output): 
   return exitCode;
 }
 
-/** The approvals that a run and its sub-runs wait for; undefined while anything else is still going on. */
+/**
+ * The approvals that a run and its sub-runs wait for; undefined while any step does something else than wait for one.
+ */
 async function questionsOf(client: Client, run: Run): Promise<readonly Question[] | undefined> {
   if (run.status !== 'running' || run.cancel_requested_at !== null) return undefined;
   const open = run.steps.filter((step) => !hasEnded(step));

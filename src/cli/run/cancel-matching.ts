@@ -21,12 +21,12 @@ import { readRunFilter } from './run-filter.ts';
 type Found = {
   readonly pending: readonly string[];
   readonly running: readonly string[];
-  /** The runs in both lists that another run has started, the oldest first. */
+  /** The runs of both lists that were started by another run, the oldest first. */
   readonly subRuns: readonly string[];
 };
 
 const pageRuns = 1_000;
-/** Each cancel of a running run waits until its processes have ended. */
+/** How many runs are cancelled at the same time. Cancelling a running run takes until its processes have ended. */
 const atOnce = 16;
 const mostReasons = 10;
 
@@ -48,7 +48,10 @@ export async function cancelMatching(options: Options): Promise<ExitCode> {
   });
 }
 
-/** A job that was removed still has its runs. @throws Refusal if no job has the name, and no run either */
+/**
+ * A name without a job is fine if it has runs, because the runs of a removed job stay. @throws Refusal if no job has
+ * the name, and no run either
+ */
 async function assertJob(session: Session, job: string | undefined): Promise<void> {
   if (job === undefined) return;
   const prefix = job.endsWith('/') ? job.slice(0, -1) : undefined;
@@ -88,11 +91,11 @@ async function findRuns(
     found.topLevel.push(...(await list({ status, top_level: true })));
     found[kind].push(...(await list({ status })));
   }
-  // A run that has started in the meantime is in both lists.
+  // A run that started between the two requests is in both lists.
   const started = new Set(found.running);
   const pending = found.pending.filter((id) => !started.has(id));
   const topLevel = new Set(found.topLevel);
-  // Their ids are in the order in which they were created.
+  // Sorted by id, runs are in the order in which they were created.
   const subRuns = [...pending, ...found.running].filter((id) => !topLevel.has(id)).toSorted();
   return { pending, running: found.running, subRuns };
 }
@@ -155,14 +158,14 @@ async function cancelAll(
       cancel,
       signal,
     );
-    // Without a server, nothing else takes care of a running run.
+    // Without a server, this command has to drive the running runs until they end.
     for (const runId of running) session.attend(runId);
     await inParallel(
       running.filter((id) => !below.has(id)),
       cancel,
       signal,
     );
-    // A run ends its sub-runs itself, and fails if one of them is cancelled before it.
+    // Sub-runs come last: a run cancels its sub-runs itself, and would fail if one of them were cancelled before it.
     await inParallel(subRuns, cancel, signal);
   } finally {
     line.close();

@@ -18,7 +18,10 @@ import { findRunId } from './named-run.ts';
 
 type Run = AnswerOf<'getRun'>;
 type Step = Run['steps'][number];
-/** The text of each revision; null: no such file, no text, or one of too many. */
+/**
+ * `a` and `b` are the file's text in each revision. null: the revision has no such file, the file is not text, or too
+ * many files have changed.
+ */
 type ChangedFile = {
   readonly path: string;
   readonly change: Change;
@@ -76,10 +79,10 @@ async function orNull<T>(output: Output, what: string, read: Promise<T>): Promis
   }
 }
 
-/** The texts of more changed files are not read. */
+/** How many changed files are read to compare their text. */
 const mostRead = 30;
 
-/** Empty for runs of the same revision, and of different jobs. */
+/** Returns an empty list for two runs of the same revision, and for runs of different jobs. */
 async function changedFiles(client: Client, a: Run, b: Run): Promise<readonly ChangedFile[]> {
   if (a.job_id !== b.job_id || a.source.revision === b.source.revision) return [];
   const jobId = b.job_id;

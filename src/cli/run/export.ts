@@ -77,7 +77,7 @@ async function saveArtifacts(session: Session, runId: string, { folder, output, 
 }
 
 async function makeFolder(folder: string): Promise<void> {
-  // Only this user may read what the run printed and left.
+  // Only this user may read the output and the artifacts of the run.
   await mkdir(folder, { mode: 0o700 }).catch((error: unknown) => {
     if (errorCode(error) === 'EEXIST')
       throw new Refusal(`${folder} already exists: name a new folder`, exitCodes.refused);

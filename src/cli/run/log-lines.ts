@@ -13,7 +13,7 @@ export type PrintedLine = {
   readonly step_id: string;
   readonly stream: 'stdout' | 'stderr';
   readonly attempt: number;
-  /** The line was printed while no server was running, so its time is when it was read. */
+  /** The script printed the line while no server was running, so the line has the time at which a server read it. */
   readonly recovered?: true;
   readonly fields?: Readonly<Record<string, unknown>> | undefined;
 };
@@ -31,15 +31,17 @@ export function createLinePrinter<Line extends PrintedLine>(
     readonly labelOf: ((line: Line) => string) | null;
     readonly showsTime: boolean;
     readonly to: 'stdout' | 'stderr' | 'same';
-    /** Says where the lines of a second or later attempt begin. Only for the lines of one run. */
+    /**
+     * Prints a separator where the lines of a second or later attempt begin. Set only if all lines are from one run.
+     */
     readonly separatesAttempts?: boolean;
   },
 ): (lines: readonly Line[]) => void {
   const attempts = new Map<string, number>();
 
   /**
-   * Returns text for standard error, so that a pipe gets the lines alone. Nothing for a terminal that does not show the
-   * lines.
+   * Returns the separator, which goes to standard error, so that a pipe gets only the lines. Returns undefined if the
+   * lines go to a pipe and standard error to a terminal, or the other way round.
    */
   function separatorOf(line: Line, to: NodeJS.WriteStream): string | undefined {
     const { step_id: stepId, attempt } = line;
@@ -110,7 +112,7 @@ export function breakWords(error: Error): string {
   return `${error.message} Trying again until it answers.`;
 }
 
-/** The line of a `log` or `run.output` event. */
+/** Converts the data of a `log` or `run.output` event into a line. */
 export function toLine(data: Readonly<Record<string, unknown>>): PrintedLine {
   const { fields } = data;
   return {

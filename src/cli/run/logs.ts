@@ -17,7 +17,7 @@ import { findRunId, namedStep } from './named-run.ts';
 import { createStepLabels, type StepLabels } from './step-labels.ts';
 import { nameSubRuns, subRunOf } from './sub-runs.ts';
 
-/** A log with no more lines is read with one request. */
+/** How many lines one request reads. */
 const pageLines = 1_000;
 
 export async function run(options: Options, operands: readonly string[]): Promise<ExitCode> {
@@ -52,7 +52,7 @@ export async function run(options: Options, operands: readonly string[]): Promis
       else if ((await printAll(log, printer)).isExpired) output.warn('the log was removed when its retention ended');
       if (isLost) throw lostRun(session, namedId);
       const hasSubRuns = stepId === undefined && of.steps.some(({ kind }) => kind === 'job');
-      // The run is read again, because steps may have started since.
+      // The run is read again, because steps may have started since the first reading.
       if (hasSubRuns && !output.isJson)
         nameSubRuns(await client.call('getRun', { path: { run_id: namedId } }), session, output);
     } finally {
@@ -71,7 +71,10 @@ function queryOf(options: Options): QueryOf<'getRunLogs'> {
   });
 }
 
-/** @throws Refusal if the run has no such step and will not get it: a step gets its instances when it starts */
+/**
+ * @throws Refusal if the run has no such step and cannot get it later. A step gets its instances when it starts, so
+ * `build[1]` is accepted if the run has a step `build` and has not ended.
+ */
 function assertStep(run: AnswerOf<'getRun'>, given: string | undefined): void {
   if (given === undefined || run.steps.length === 0) return;
   const [whole = given] = given.split('[', 1);

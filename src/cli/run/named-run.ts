@@ -20,7 +20,10 @@ const partOfId = /^(?:run_)?[0-9A-Z]+$/i;
 const shortestPart = 8;
 /** Only this many of the newest runs are searched for a part of an id. */
 const recent = 1_000;
-/** The last of the newest runs has the highest id: ids rise even if the clock of the server is set back. */
+/**
+ * How many of the newest runs are read to find the last run of a job. It is the one with the highest id, because ids
+ * rise even if the clock of the server is set back.
+ */
 const newest = 50;
 
 /**

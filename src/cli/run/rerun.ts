@@ -36,7 +36,8 @@ export async function run(options: Options, operands: readonly string[], call: C
     const body = { ...readTerms(options), ...(Object.keys(args).length > 0 && { args }) };
     const create = async (): Promise<string> => {
       const { run_id: id } = await client.call('rerunRun', { path: { run_id: runId }, body, headers });
-      // A fixed job is often run again to see that it works now.
+      // Users often rerun a run after they have fixed its job, so they must know that this run still uses the old
+      // version.
       if (isOld)
         output.say('the job has changed since that run: this one uses the old version, and --latest the new one');
       return id;
@@ -60,7 +61,7 @@ type Changes = {
   readonly earlier: Run;
   /** The value of `--args` or `--args-file`. */
   readonly whole: Record<string, unknown>;
-  /** The new run uses the job as it was. */
+  /** The new run uses the version of the job that the earlier run used. */
   readonly isOld: boolean;
 };
 

@@ -24,11 +24,11 @@ export function createRunProgress(
     readonly steps: readonly string[];
     readonly labels: StepLabels;
     readonly output: Output;
-    /** Whether somebody sees the text. Only then is it worth a request to ask how long the run will take. */
+    /** Whether somebody sees the progress. If not, no request is made to find out how long the run will take. */
     readonly isShown: boolean;
     readonly command: Session['command'];
     readonly onStep: (words: string) => void;
-    /** Called when the run waits for someone to decide. */
+    /** Called when the run waits for a person's decision. */
     readonly onQuestion: (words: string) => void;
   },
 ) {
@@ -38,7 +38,7 @@ export function createRunProgress(
   const running = new Map<string, string>();
   const asking = new Set<string>();
   let askedMs = 0;
-  /** How long people took to answer, which is not work. */
+  /** How long the run waited for people's decisions. This time does not count as work. */
   let waitedMs = 0;
   let waiting: string | null = null;
   let workingSinceMs: number | undefined;

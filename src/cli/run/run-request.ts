@@ -36,7 +36,7 @@ export async function readRunRequest(job: Job, call: Call, { client, output }: A
 
 type PlanRequest = {
   readonly request: Request;
-  /** The secrets that a run would also need. */
+  /** Required secrets that are not given. A plan does not need them, but a run does. */
   readonly missingSecrets: readonly ArgumentField[];
 };
 
@@ -63,7 +63,7 @@ async function readWords(job: Job, call: Call, output: Output) {
 }
 
 /**
- * If there are errors, the server is asked as well (`ask`), so that its errors are listed together with these.
+ * If the command line has errors, this also asks the server (`ask`), so that one message lists the errors of both.
  * @throws Refusal if there are errors
  */
 export async function assertSound(errors: readonly WordError[], ask: () => Promise<unknown>): Promise<void> {

@@ -27,13 +27,13 @@ export type WatchedRun = {
   readonly jobId: string;
   /** Empty if the job has no steps. */
   readonly steps: readonly string[];
-  /** Collected since before the run was created. */
+  /** The signals that the user has sent. They are collected from before the run is created. */
   readonly interrupts: Interrupts;
 };
 
 /**
- * Ctrl-C cancels the run, a second one kills it. If a server has the run and does neither, a third one leaves it. A
- * command without a server leaves the run by itself if its data dir is gone.
+ * Ctrl-C cancels the run, a second one kills it. If a server drives the run and does not react, a third one ends the
+ * command and leaves the run. A command without a server leaves the run if its data dir disappears.
  * @throws ApiProblem, ServerUnreachable, Refusal if the run is left
  */
 export async function watchRun(
@@ -124,7 +124,7 @@ async function cancel({ client, isEphemeral }: Session, runId: string, force: bo
   try {
     const { status } = await client.call('cancelRun', { path, query: { force } });
     if (status !== 'running' || !isEphemeral()) return null;
-    // The processes of the run are gone, and the run ends only once the disk is no longer full.
+    // The processes of the run have ended. Only a full disk can still keep the run from ending.
     const { waiting } = await client.call('getRun', { path });
     return waiting === null ? null : { words: `${runId} is being cancelled: ${waiting}`, mustLeave: true };
   } catch (error) {
@@ -159,7 +159,7 @@ export async function describeEnd(session: Session, run: Run, output: Output): P
   output.say(output.paint('faint', `${run.run_id}: ${session.command('runs', run.run_id)}`));
 }
 
-/** Steps with `continue_on_error` that failed in a run that succeeded. */
+/** Names the failed steps of a run that succeeded. They have `continue_on_error`. */
 function allowedFailures({ status, steps }: Run): string {
   const failed = steps.filter((step) => step.status === 'failed' && step.instance_of === null);
   if (status !== 'success' || failed.length === 0) return '';

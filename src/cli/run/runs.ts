@@ -113,8 +113,8 @@ async function printRuns({ runs, total, total_exact: isExact }: AnswerOf<'listRu
 const startsByItself: ReadonlySet<string> = new Set(['schedule', 'backfill', 'job_ended', 'file', 'check']);
 
 /**
- * Says who started a run. If nobody did, the trigger says enough; `flwd runs RUN` shows the id of the schedule or
- * trigger.
+ * Says who started a run. If it was no person or program, only the kind of the trigger is shown; `flwd runs RUN` also
+ * shows the id of the schedule or trigger.
  */
 function byOf({ created_by: by, trigger: { type } }: RunSummary): string {
   return startsByItself.has(type) ? type : `${by} (${type})`;
@@ -143,14 +143,14 @@ async function lateOf({ client }: Session, { run_id: runId, job_id: jobId, statu
   return late.find(({ run_id: id }) => id === runId)?.detail;
 }
 
-/** Says nothing about a failure that happened once. */
+/** Returns an empty text if the failure happened only once. */
 function happenedWords({ count, first_run: { at, revision } }: Failure, output: Output): string {
   if (count === 1) return '';
   const first = revision === null ? '' : `, first at revision ${revisionWords(revision)}`;
   return `${count} times since ${output.time(at)}${first}`;
 }
 
-/** Says nothing about a run with several steps, because each step says its own attempts. */
+/** Returns an empty text for a run with several steps, because each step shows its own attempts. */
 function triesOf({ attempt, steps }: Run): string {
   return attempt > 1 && steps.length < 2 ? ` (after ${attempt} attempts)` : '';
 }

@@ -43,8 +43,9 @@ export async function watchToItsEnd(session: Session, watched: WatchedRun, outpu
 }
 
 /**
- * If the answer is lost, the repeated request creates no second run. The run joins the trace that this command is part
- * of. @throws Refusal
+ * Returns the headers of a request that starts a run. With the idempotency key, a request that is repeated after its
+ * answer was lost creates no second run. With `traceparent`, the run joins the trace of this command.
+ * @throws Refusal
  */
 export function startHeaders(options: Options): Readonly<Record<string, string>> {
   const key = readValue(options, 'idempotency-key') ?? randomUUID();
@@ -53,7 +54,10 @@ export function startHeaders(options: Options): Readonly<Record<string, string>>
   throw new Refusal('--idempotency-key takes 1 to 255 printable ASCII characters, without spaces at its ends');
 }
 
-/** The run's processes continue without this command. What follows them needs a server or the next command. */
+/**
+ * Leaves the run. Its processes continue without this command, but only a server or the next command can start what
+ * comes after them.
+ */
 export async function detach(session: Session, runId: string, output: Output): Promise<ExitCode> {
   let run = await session.client.call('getRun', { path: { run_id: runId } });
   if (session.isEphemeral()) {
@@ -77,7 +81,7 @@ function isUnderWay({ status, steps }: Run): boolean {
   return isFinished(status) || steps.some((step) => ['running', 'waiting_approval'].includes(step.status));
 }
 
-/** After these events, nothing needs to be started until something ends or someone decides. */
+/** After one of these events, the run needs nobody to start anything until a process ends or a person decides. */
 const goesOnAlone = new Set(['step.started', 'step.waiting_approval', 'run.finished']);
 
 async function untilUnderWay({ client }: Session, runId: string): Promise<Run> {

@@ -7,7 +7,7 @@ import type { Output } from '../terminal/output.ts';
 
 type Run = AnswerOf<'getRun'>;
 
-/** A step may have run a hundred instances. */
+/** How many sub-runs are listed. A step may have started a hundred. */
 const mostNamed = 10;
 
 /** Says where the lines of each sub-run are. */
@@ -21,7 +21,10 @@ export function nameSubRuns({ run_id: runId, steps }: Run, session: Session, out
     output.say(`and ${started.length - mostNamed} more: ${session.command('runs', runId)}`);
 }
 
-/** A step that runs another job prints nothing itself: its log is that of the run that it has started. */
+/**
+ * Returns the run that a step has started. A step that runs another job prints nothing itself; its output is in the log
+ * of that run.
+ */
 export function subRunOf({ steps }: Run, stepId: string | undefined): string | null {
   return steps.find(({ step_id: id }) => id === stepId)?.child_run_id ?? null;
 }

@@ -98,7 +98,10 @@ async function findSchedule({ client, command }: Session, jobId: string, options
   throw new Refusal(`${jobId} has ${what}${schedules.length > 0 ? `; ${listed}` : ''}`, exitCodes.notFound);
 }
 
-/** A schedule that was removed is known by its id while its backfills are kept. @throws Refusal */
+/**
+ * Finds a schedule by its name or id. The id of a removed schedule is accepted as long as its backfills are kept.
+ * @throws Refusal
+ */
 async function findScheduleId(
   session: Session,
   asked: string,

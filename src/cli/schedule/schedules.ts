@@ -173,7 +173,7 @@ function heartbeatOf({ heartbeat }: Schedule, output: Output) {
   return { text: `failed ${output.time(state.at)}: ${state.why}`, style: 'bad' } as const;
 }
 
-/** In the time zone of the schedule, which is in the column before. */
+/** The next time, in the time zone that the column before it shows. */
 function nextOf({ cron, enabled, held, paused, denied, next_fires: [next] }: Schedule): string {
   if (!enabled || held || paused || denied) return '-';
   return next?.local ?? startWords.get(cron ?? '') ?? '-';

@@ -1,5 +1,5 @@
-// Writes a command that the user can type next: for the same instance, called the way flwd was called, quoted for a
-// shell.
+// Writes a command that the user can type next: for the same instance, quoted for a shell, with `npx` or without as in
+// this call of flwd.
 
 import { shellWord } from '../../lib/shell-word.ts';
 import { instance, type Options } from '../command.ts';
@@ -23,7 +23,7 @@ function written(name: string, value: string): string[] {
   return value.startsWith('-') ? [`--${name}=${value}`] : [`--${name}`, value];
 }
 
-/** Called as `npx flwd`, not by another program that npx started. */
+/** True if the user typed `npx flwd`. False if npx started another program, which started flwd. */
 function isCalledByNpx(): boolean {
   const { npm_lifecycle_event: event, npm_lifecycle_script: script = '' } = process.env;
   return event === 'npx' && /^(["']?)flwd\1(?:\s|$)/.test(script);

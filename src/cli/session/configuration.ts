@@ -5,7 +5,7 @@ import type { Options } from '../command.ts';
 import { Refusal } from '../exit-code.ts';
 
 /**
- * @param warn is called with the warnings if there are errors as well
+ * @param warn gets the warnings, but only if there are errors, too
  * @throws Refusal with every error, one per line
  */
 export function loadConfiguration(options: Options, warn?: (warnings: readonly string[]) => void): LoadedConfig {
@@ -29,7 +29,8 @@ export function loadConfiguration(options: Options, warn?: (warnings: readonly s
     warn?.(error.warnings);
     throw new Refusal(error.message);
   } finally {
-    // Child processes, and anything that lists the environment, must not see the keys.
+    // The keys are removed from the environment, so that child processes, and code that lists the environment, do not
+    // see them.
     for (const name of ['FLWD_SECRET_KEY', 'FLOWD_SECRET_KEY']) Reflect.deleteProperty(process.env, name);
   }
 }

@@ -11,21 +11,21 @@ import { createOwnerSearch } from './next-owner.ts';
 import { askOwner, isSameOwner, type Owner } from './owner.ts';
 
 /**
- * `all`: the data dir or its database. `part`: a file beside the database, without which nothing more can be stored.
- * Everything that was stored is still there.
+ * `all`: the data dir or its database is missing. `part`: a file beside the database is missing, so nothing more can be
+ * stored, but everything that was stored is still there.
  */
 export type Lost = 'all' | 'part';
 
 export type DataDirLink = {
   /** The first owner's address. */
   readonly url: string;
-  /** Takes addresses below `url`, and sends each request to the present owner. */
+  /** Accepts addresses below `url`, and sends each request to the current owner. */
   readonly fetch: Fetch;
   /** The owner is a command: this one or another. */
   readonly isEphemeral: () => boolean;
   /** The owner is this process. */
   readonly isOwn: () => boolean;
-  /** Says which files are gone while the owner is this process. */
+  /** Says which files are missing if the owner is this process; otherwise null. */
   readonly lost: () => Lost | null;
   /** Makes the owner start this run if it is pending. A command that owns the data dir starts no other runs. */
   readonly attend: (runId: string) => void;
@@ -57,7 +57,8 @@ export async function linkDataDir(
 
   function relink(failed: Owner): Promise<Owner | undefined> {
     if (owner !== failed) return Promise.resolve(owner);
-    // Somebody may have removed the data dir of this process. A second instance in it would know nothing of the runs.
+    // If this process is the owner and has not begun to close, somebody has removed its data dir. A second instance
+    // there would know nothing of the runs.
     if (owner.isClosing?.() === false) return Promise.resolve(undefined);
     relinking ??= findNext(failed).finally(() => {
       relinking = undefined;
@@ -66,7 +67,7 @@ export async function linkDataDir(
   }
 
   async function isTurnedAway(by: Owner, { status }: HttpAnswer): Promise<boolean> {
-    // Either this owner is about to end, or it has been replaced by one with another token.
+    // True if this owner is about to end, or was replaced by an owner with another token.
     return (status === 401 || status === 503) && !(isSameOwner(dataDir, by, by) && (await isStillOwner(dataDir, by)));
   }
 
@@ -103,7 +104,7 @@ export async function linkDataDir(
     },
     async close() {
       search.stop();
-      // This process may be about to become the owner.
+      // Wait, because this process may just become the owner.
       await relinking?.catch(() => undefined);
       await owner.close();
     },
@@ -119,7 +120,7 @@ async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal | undefine
   return Promise.race([work, aborted]).finally(() => signal.removeEventListener('abort', abort));
 }
 
-/** The request had no effect, or repeating it changes nothing. */
+/** Whether the request can be repeated: it had no effect, or a second one changes nothing. */
 function mayRepeat(error: unknown, { method, headers }: Parameters<Fetch>[1]): boolean {
   const { cause } = error instanceof Error ? error : {};
   return method === 'GET' || 'idempotency-key' in headers || errorCode(cause) === 'ECONNREFUSED';

@@ -9,8 +9,8 @@ import { ended, type Owner } from './owner.ts';
 type Ephemeral = import('../../main.ts').Ephemeral;
 
 /**
- * Listens on an unannounced port of loopback. Only users who can read the data dir get in.
- * @param o.onYield called when a server asks for the data dir or has taken it: close the instance then
+ * Listens on a loopback port that is announced nowhere. Only users who can read the data dir can connect.
+ * @param o.onYield called when a server asks for the data dir or has taken it. The caller must then close the instance.
  * @throws DataDirOwned, StartError
  */
 export async function openEphemeral(
@@ -32,7 +32,7 @@ export async function openEphemeral(
     ...config,
     server: { ...config.server, bind, tls: null, trustProxy: false },
     auth: { mode: 'required', isDev: false, trustJobs: false, jwt: null },
-    // The command itself tells the user what happens.
+    // Only errors are logged, because the command itself tells the user what happens.
     logging: { ...config.logging, level: 'error', output: 'stderr' },
   } as const;
   const { startHostProbe } = await import('../../host-probe.ts');

@@ -5,11 +5,14 @@ import type { Client } from '../../client/client.ts';
 import { exitCodes, Refusal } from '../exit-code.ts';
 import type { Session } from './session.ts';
 
-/** Somebody may move the data dir away and back. This many looks, one second apart, must find it gone. */
+/**
+ * The data dir counts as lost only if this many looks in a row, one second apart, do not find it. Somebody may move it
+ * away and back.
+ */
 const looksUntilLost = 5;
 const lookMs = 1_000;
 
-/** Calls `act` when the data dir stays lost while the run goes on, until the returned function is called. */
+/** Calls `act` once the data dir is lost, unless the run has ended. Looks until the returned function is called. */
 export function onLost({ lost, client }: Session, runId: string, act: () => void): () => void {
   let looks = 0;
   const timer = setInterval(() => {
@@ -22,7 +25,7 @@ export function onLost({ lost, client }: Session, runId: string, act: () => void
   return () => clearInterval(timer);
 }
 
-/** The open database still answers. */
+/** Asks the instance in this process. It can still answer, because it has the removed database open. */
 function hasEnded(client: Client, runId: string): Promise<boolean> {
   return client.call('getRun', { path: { run_id: runId } }).then(
     ({ finished_at: finishedAt }) => finishedAt !== null,

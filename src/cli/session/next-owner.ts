@@ -7,12 +7,12 @@ import { isSameOwner, type Owner, toOwner } from './owner.ts';
 
 export type OwnerSearch = {
   /**
-   * The owner after `before`. If a server ended, this waits for the operator's next one. If a command ended, or nobody
-   * owned the data dir, this process becomes the owner.
-   * undefined: no other owner appeared. @throws DataDirOwned if the first owner does not announce its address
+   * Returns the owner after `before`. If `before` was a server, this waits until the operator starts another one. If it
+   * was a command, or undefined, this process becomes the owner unless another one is faster. undefined: no other owner
+   * appeared. @throws DataDirOwned if the first owner does not announce its address
    */
   readonly next: (before: Owner | undefined) => Promise<Owner | undefined>;
-  /** The owner answered. If it fails later, the next search may take the full time again. */
+  /** Call this once the owner has answered. If it fails later, the next search may take the full time again. */
   readonly found: () => void;
   readonly stop: () => void;
 };
@@ -20,7 +20,10 @@ export type OwnerSearch = {
 /** Makes this process the owner until a server asks for the data dir. @throws DataDirOwned, StartError */
 type BecomeOwner = (onYield: (own: Promise<Owner>) => void) => Promise<Owner>;
 
-/** How long to wait for the next owner after the last one failed, or after the last sign of life of an owner. */
+/**
+ * How long to wait for the next owner, counted from the failure of the last one, or from the last sign that an owner is
+ * starting or ending.
+ */
 const ownerWithinMs = 10_000;
 const againMs = 50;
 
@@ -50,7 +53,7 @@ export function createOwnerSearch(dataDir: string, becomeOwner: BecomeOwner): Ow
   async function next(before: Owner | undefined): Promise<Owner | undefined> {
     const mayBecome = before?.isEphemeral ?? true;
     let seenPid: number | undefined;
-    // Later requests do not wait again for a server that never came back.
+    // The time to wait starts once for a server that has failed. Later requests do not start it again.
     if (mayBecome || !isBroken) lastSignMs = systemClock.monotonicMs();
     isBroken = true;
     while (!stopping.signal.aborted) {
@@ -58,7 +61,8 @@ export function createOwnerSearch(dataDir: string, becomeOwner: BecomeOwner): Ow
       const owner = await findOwner(dataDir);
       if (owner?.makesWay) makesWayUntilMs = systemClock.monotonicMs() + ownerWithinMs;
       if (owner?.url && !(before && isSameOwner(dataDir, before, owner))) return toOwner(dataDir, owner, owner.url);
-      // This owner is starting or ending. A command does that in a moment; other processes may take any time.
+      // An owner without an address is starting or ending. For a command, this takes a moment, so the time to wait
+      // starts again. A server may take any time, so it starts again only once.
       if (owner && !owner.url && (owner.isEphemeral || owner.pid !== seenPid)) lastSignMs = systemClock.monotonicMs();
       seenPid = owner?.pid;
       const nowMs = systemClock.monotonicMs();

@@ -13,7 +13,7 @@ export type Owner = {
   readonly fetch: Fetch;
   /** The owner is a command: this one or another. */
   readonly isEphemeral: boolean;
-  /** Whether the owner has begun to close, so that another owner follows. Known only of an owner in this process. */
+  /** Whether the owner has begun to close, so that another owner can follow. Only an owner in this process has this. */
   readonly isClosing?: () => boolean;
   readonly attend: (runId: string) => Promise<void>;
   readonly close: () => Promise<void>;
@@ -28,8 +28,8 @@ export function toOwner(dataDir: string, owner: OwnerInfo, url: string): Owner {
     fetch: certificate ? pinnedFetch(certificate) : fetchWhileOwned(dataDir, owner),
     isEphemeral,
     async attend(runId) {
-      // A server starts every pending run. If the owner cannot be asked, the next request fails and finds the next
-      // owner.
+      // Only a command must be asked, because a server starts every pending run by itself. If the owner cannot be
+      // reached, the next request fails, too, and finds the next owner.
       if (isEphemeral) await askToAttend(dataDir, runId).catch(() => undefined);
     },
     close: async () => undefined,
@@ -67,7 +67,10 @@ export async function askOwner(
   return { ok: answer.ok, status: answer.status, headers: answer.headers, body: null, text: async () => text };
 }
 
-/** Another user could take over the port of a server that ended, and must not receive requests meant for it. */
+/**
+ * Sends requests only while the owner owns the data dir. Once it has ended, another user could listen on its port, and
+ * must not receive them.
+ */
 function fetchWhileOwned(dataDir: string, owner: OwnerInfo): Fetch {
   return async (url, init) => {
     if (await isStillOwner(dataDir, owner)) return httpFetch(url, init);
@@ -81,7 +84,10 @@ export function ended(dataDir: string): TypeError {
   return new TypeError('fetch failed', { cause });
 }
 
-/** A client for a server in this process, which the data dir's socket announces only once the jobs are read. */
+/**
+ * Creates a client for a server in this process, also before the server has read its jobs: until then, the data dir's
+ * socket does not announce it.
+ */
 export function clientOf({
   url: baseUrl,
   cliToken: token,

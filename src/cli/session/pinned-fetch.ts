@@ -1,5 +1,5 @@
-// HTTPS to the server of this user's own data dir. Its certificate must be the one that it announces on its private
-// socket; the name in it and its issuer are not checked, because it is not made for loopback.
+// HTTPS to the server of this user's own data dir. The server's certificate must be the one that it announces on its
+// private socket. Its name and issuer are not checked, because it was not issued for loopback addresses.
 
 import { once } from 'node:events';
 import { connect, type TLSSocket } from 'node:tls';
@@ -7,7 +7,7 @@ import type { Fetch } from '../../client/client.ts';
 import { fetchOver } from '../../lib/http/http-fetch.ts';
 import { formatDuration } from '../../lib/units.ts';
 
-/** A server on this machine may be busy. */
+/** How long to wait for a connection, because a server on this machine may be busy. */
 const defaultConnectMs = 10_000;
 
 /** @param fingerprint SHA-256 of the certificate, as `AB:CD:…` */

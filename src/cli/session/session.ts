@@ -1,5 +1,6 @@
-// Connects a command to an instance, through the API. The instance is on another machine, or it has this user's data
-// dir: then it is the running server, or else an instance in this process that ends with the command (ADR 0021).
+// Connects a command to an instance, through the API. The instance is on another machine, or it is the server that runs
+// in this user's data dir. Without such a server, it is an instance in this process, which ends with the command (ADR
+// 0021).
 
 import { existsSync, readFileSync } from 'node:fs';
 import { keepAnswers } from '../../client/answer-shape.ts';
@@ -23,21 +24,27 @@ import { type Lost, linkDataDir } from './data-dir-link.ts';
 
 export type Session = {
   readonly client: Client;
-  /** The instance's address or data dir, for people. */
+  /** The instance's address or data dir, as messages name it. */
   readonly where: string;
-  /** The address of its server. It leads nowhere after the command if the session is ephemeral. */
+  /** The address of the instance. If the session is ephemeral, nobody listens there after the command has ended. */
   readonly url: string;
-  /** No server has the data dir. Runs that this command does not wait for continue only as far as they can alone. */
+  /**
+   * True if no server has the data dir. Runs that this command does not wait for then continue only as far as they can
+   * without flwd.
+   */
   readonly isEphemeral: () => boolean;
-  /** Neither a server nor another command has the data dir. */
+  /** True if this command itself has the data dir. */
   readonly isOwn: () => boolean;
-  /** Says which files are gone while this command has the data dir. */
+  /** Says which files are missing if this command itself has the data dir; otherwise null. */
   readonly lost: () => Lost | null;
-  /** Takes care of a run, even if the owner of the data dir changes. */
+  /** Makes the owner of the data dir drive this run, also after the owner changes. */
   readonly attend: (runId: string) => void;
   /** Writes a command for the same instance, as the user can type it. */
   readonly command: (...words: readonly string[]) => string;
-  /** Says which versions do not fit together, if an answer of the server lacks something; otherwise null. */
+  /**
+   * If an answer of the server lacked a required member, says which versions of flwd do not fit together; otherwise
+   * null.
+   */
   readonly misfit: () => Promise<string | null>;
   readonly close: () => Promise<void>;
 };
@@ -45,11 +52,11 @@ export type Session = {
 type SessionRequest = {
   /** Creates the instance if it does not exist. */
   readonly mayCreate?: boolean;
-  /** The command removes data and may find the disk full. */
+  /** The command removes data, so it must also work on a full disk. */
   readonly makesRoom?: boolean;
-  /** The command is about interrupted takeovers, so it need not be told of one. */
+  /** The command itself reports interrupted takeovers, so no warning is printed. */
   readonly isTakeover?: boolean;
-  /** The session is an agent's, which has only these of the caller's scopes. */
+  /** The session is for an agent, which gets only those scopes of the caller that are in this list. */
   readonly agentScopes?: readonly string[];
 };
 
@@ -146,7 +153,7 @@ function knowing(by: Client, url: string): Pick<Session, 'client' | 'misfit'> {
   return { client, misfit: () => misfit(`the server at ${url}`, packageVersion()) };
 }
 
-/** Returns what the server is told about the interface. */
+/** Returns the members with which the client tells the server which interface uses it. */
 function interfaceOf({ agentScopes }: SessionRequest) {
   return agentScopes ? ({ client: 'mcp', agentScopes } as const) : ({ client: 'cli' } as const);
 }
@@ -192,17 +199,20 @@ async function openOwn(loaded: LoadedConfig, options: Options, request: SessionR
   const { makesRoom = false, isTakeover = false } = request;
   if (!isTakeover) warnOfTakeover(loaded.config, options);
   const { url: baseUrl, fetch: fetchBy, ...link } = await linkDataDir(loaded, { makesRoom });
-  // If there is a server, its log has these warnings.
+  // A server has these warnings in its own log.
   if (link.isEphemeral()) for (const warning of loaded.warnings) process.stderr.write(`flwd: ${warning}\n`);
   const client = createClient({ baseUrl, ...interfaceOf(request), fetch: fetchBy });
-  // A running server has its own sources, so --jobs is left out.
+  // Suggested commands leave out --jobs if a server is running, because the server has its own sources.
   const ofServed = new Map([...options].filter(([name]) => name !== jobsDir.name));
   const command = (...words: readonly string[]): string =>
     commandText(link.isEphemeral() ? options : ofServed, ...words);
   return { ...knowing(client, baseUrl), where: loaded.config.instance.dataDir, url: baseUrl, command, ...link };
 }
 
-/** Jobs of an interrupted takeover are held, and their lines may be gone from the crontab: then nothing starts them. */
+/**
+ * Warns that neither flwd nor cron starts the jobs of an interrupted takeover: flwd holds them, and their lines in the
+ * crontab may already be comments.
+ */
 function warnOfTakeover({ instance: { dataDir } }: Config, options: Options): void {
   if (!isTakeoverUnfinished(dataDir)) return;
   const command = commandText(options, 'takeover');
@@ -227,7 +237,7 @@ export async function workWith<T>(
   try {
     return await work(session);
   } catch (error) {
-    // An answer may lack a member that the command reads.
+    // These errors can mean that an answer lacked a member that the command reads.
     const misfit = error instanceof TypeError || error instanceof RangeError ? await session.misfit() : null;
     if (misfit !== null) throw new Refusal(misfit);
     const remote = remoteOf(options);

@@ -1,11 +1,14 @@
-// Two things stop a command: SIGTERM or SIGINT (the first signal asks, the second forces), and a reader that has gone
-// away.
+// Two things stop a command: SIGTERM or SIGINT (the first signal asks, the second forces), and a reader of standard
+// output that has ended.
 
 import { endProcess } from '../../instance/end-process.ts';
 import { systemClock } from '../../lib/clock.ts';
 import { type ExitCode, exitCodes } from '../exit-code.ts';
 
-/** One Ctrl-C can arrive twice: the terminal sends it to every process, and npm forwards it once more. */
+/**
+ * Signals that arrive within this time count as one. A Ctrl-C can arrive twice, because the terminal sends it to every
+ * process, and npm forwards it once more.
+ */
 const echoMs = 250;
 
 /** Resolves with the first signal. Each later one calls `again`, which by default ends the process. */
@@ -49,14 +52,14 @@ function onInterrupt(act: () => void): () => void {
 }
 
 export type Interrupts = {
-  /** Sets what signals do from now on. `act` is also called for a signal that came earlier. */
+  /** Calls `act` for each signal from now on, and at once if a signal came earlier. */
   readonly answer: (act: () => void) => void;
   readonly release: () => void;
 };
 
 /**
- * Call this before creating what Ctrl-C should stop. The first signal is kept until there is something to stop; a
- * second one ends the process. One listener is used throughout, so that no signal is lost between two.
+ * Call this before creating what Ctrl-C should stop. The first signal waits until `answer` is called; a second one
+ * before that ends the process. There is only one listener, so that no signal is lost between two listeners.
  */
 export function keepInterrupts(): Interrupts {
   let isKept = false;
@@ -74,7 +77,10 @@ export function keepInterrupts(): Interrupts {
   };
 }
 
-/** Nobody reads standard output any more, as in `flwd logs RUN --follow | head -1`. Noticed at the next write. */
+/**
+ * Calls `act` when nobody reads standard output any more, as in `flwd logs RUN --follow | head -1`. This is noticed at
+ * the next write.
+ */
 export function onReaderGone(act: () => void): () => void {
   process.stdout.on('error', act);
   return () => void process.stdout.off('error', act);

@@ -1,5 +1,6 @@
-// A crontab that a takeover changes: a user's, through the program crontab, or a file of /etc/cron.d, by a rename that
-// keeps its mode and owner. Lines that flwd has taken over are comments with a mark; everything else stays as it is.
+// A crontab that a takeover changes. It changes a user's crontab with the program `crontab`, and a file of /etc/cron.d
+// by a rename, which keeps its mode and owner. Lines that flwd has taken over become comments with a mark; everything
+// else stays as it is.
 
 import { spawnSync } from 'node:child_process';
 import {
@@ -23,7 +24,7 @@ import { fileTrouble } from '../file-trouble.ts';
 export type CronTable = {
   /** As in the record of an imported job: `the crontab of ada`, `/etc/cron.d/certs`. */
   readonly place: string;
-  /** The user of all lines; null if each line names its own. */
+  /** The user of all lines; null if each line names its user. */
   readonly user: string | null;
   /** @throws Refusal */
   readonly read: () => Buffer;
@@ -33,7 +34,7 @@ export type CronTable = {
 
 const mostBytes = 4 * 2 ** 20;
 
-/** Returns undefined for a place that cron does not read, although jobs were imported from it. */
+/** Returns undefined if the jobs were imported from a place that cron does not read, such as standard input. */
 export function openTable(place: string): CronTable | undefined {
   const [, user] = /^the crontab of (\S+)$/.exec(place) ?? [];
   if (user !== undefined) return tableOfUser(place, user);
@@ -72,7 +73,7 @@ function tableInFile(path: string): CronTable {
   };
 }
 
-/** cron reads no file whose name begins with a dot. */
+/** Writes a new file first, and then renames it. The new file's name begins with a dot, so cron does not read it. */
 function replaceFile(path: string, text: Buffer): void {
   const stat = lstatSync(path);
   if (!stat.isFile()) throw new Refusal(`${path} is not a plain file: change it by hand`);
@@ -93,7 +94,10 @@ function replaceFile(path: string, text: Buffer): void {
   }
 }
 
-/** Replaces a table that is still as it was read, and reads it back. @throws Refusal */
+/**
+ * Replaces a crontab if it has not changed since it was read, and reads it once more to check the result. @throws
+ * Refusal
+ */
 export function changeTable(table: CronTable, before: Buffer, after: Buffer): void {
   if (!table.read().equals(before))
     throw new Refusal(`${table.place} changed just now, so nothing was changed: try again`, exitCodes.refused);
@@ -133,7 +137,7 @@ export function commentOut(table: Buffer, jobs: ReadonlyMap<number, string>): Bu
   });
 }
 
-/** Makes these lines as they were again. */
+/** Turns these comments back into the original lines. */
 export function bringBack(table: Buffer, lines: ReadonlySet<number>): Buffer {
   return changeLines(table, (line, number) => (lines.has(number) ? (mark.exec(line)?.[2] ?? line) : line));
 }

@@ -1,5 +1,5 @@
-// Compares the jobs that were imported from crontabs with these crontabs as they are now. Says which lines flwd can
-// take over, which it has taken over, and which stay with cron, and why.
+// Compares the jobs that were imported from crontabs with the present crontabs. Says which lines flwd can take over,
+// which it has already taken over, and why the others stay with cron.
 
 import { existsSync } from 'node:fs';
 import type { Config } from '../../config/config.ts';
@@ -21,7 +21,7 @@ export type ImportedLine = {
   | {
       /** cron runs it. */
       readonly kind: 'active';
-      /** The same line may be there twice. */
+      /** The numbers of the lines with this text. The same line may be there twice. */
       readonly lines: readonly number[];
       /** The next times of the line under cron, with their offset. */
       readonly nextTimes: readonly string[];
@@ -39,7 +39,7 @@ export type ReadTable = {
   readonly imported: readonly ImportedLine[];
 };
 
-/** Jobs of the same crontab are together. `unread` are the jobs whose crontab cannot be read. @throws Refusal */
+/** Returns the jobs by crontab. `unread` are the jobs whose crontab cannot be read. @throws Refusal */
 export async function readImported(
   config: Config,
 ): Promise<{ readonly tables: readonly ReadTable[]; readonly unread: readonly ImportedLine[] }> {
@@ -117,7 +117,7 @@ function compare(known: readonly Known[], table: CronTable, text: Buffer): Impor
       };
     const [{ mailTo } = { mailTo: '' }] = same;
     if (lines.length > 0) return { kind: 'active', record, jobId, lines, nextTimes: timesOf(record), mailTo };
-    // A job whose folder was moved has another id now.
+    // The text is compared as well, because a job has another id once its folder was moved.
     const commented = taken
       .filter((one) => one.jobId === jobId || withoutSecrets(one.text.trim()) === record.text)
       .map(({ line }) => line);
@@ -131,7 +131,7 @@ function lineOf(line: ImportedLine): number {
   return ('lines' in line ? line.lines[0] : line.record.line) ?? 0;
 }
 
-/** Ignores the line's number, and what was carried over. */
+/** Whether the line still has the same variables, user and times. The number of the line does not matter. */
 function isSame(now: ImportRecord, then: ImportRecord): boolean {
   return factsOf(now) === factsOf(then);
 }

@@ -1,4 +1,4 @@
-// Decides for each imported line what a takeover does with it, by what the server says about its job.
+// Decides what a takeover does with each imported line. The server's facts about the job decide.
 
 import { ApiProblem } from '../../client/api-problem.ts';
 import type { Client } from '../../client/client.ts';
@@ -16,9 +16,12 @@ export type Prepared = {
   readonly schedules: readonly Schedule[];
   /** The next times of the job under flwd. */
   readonly nextTimes: readonly string[];
-  /** `release`: an earlier takeover commented the line out and was interrupted. */
+  /**
+   * `release`: an earlier takeover was interrupted after it had commented the line out, so only the schedules have to
+   * be released.
+   */
   readonly step: 'take-over' | 'release' | 'taken' | 'left';
-  /** Why the line is left to cron. */
+  /** Why the line stays with cron. */
   readonly reason: string | null;
   /** flwd has run the job with success at least once. */
   readonly hasSucceeded: boolean;
@@ -78,7 +81,7 @@ async function prepareOne(line: ImportedLine, client: Client, unfinished: readon
   return { line, schedules, nextTimes, step: 'take-over', reason: null, hasSucceeded, runAs: plan.user ?? null };
 }
 
-/** Empty if the server does not know the job. */
+/** Returns an empty list if the server does not know the job. */
 async function schedulesOf(jobId: string, client: Client): Promise<Schedule[]> {
   const pages = await everyPage((from) =>
     client.call('listSchedules', { query: { job_id: jobId, source: 'job', ...from } }),
@@ -107,7 +110,10 @@ async function planOf(
   }
 }
 
-/** A job with `run_as` runs as its author wants; any other must run as the user that cron ran it as. */
+/**
+ * Says why the job would run as another user than under cron; undefined if it would not. With `run_as`, another user is
+ * what the author wants.
+ */
 function lostUser({ user }: ImportRecord, { uid, user: runAs }: Isolation): string | undefined {
   if (user === null || runAs !== undefined || readHostUsers().get(user)?.uid === uid) return undefined;
   return `not carried over: ran as ${user}, and flwd would run it as uid ${uid}`;
@@ -130,14 +136,14 @@ function toJson(args: object): JsonObject {
   return copy;
 }
 
-/** Once this resolves, no schedule starts these jobs. */
+/** Holds all schedules of these jobs. Once this resolves, none of them starts a job. */
 export async function holdAll(jobIds: readonly string[], client: Client): Promise<void> {
   for (const jobId of jobIds)
     for (const { id, held } of await schedulesOf(jobId, client))
       if (!held) await client.call('holdSchedule', { path: { schedule_id: id } });
 }
 
-/** Releases the schedules from the first time at which cron has certainly noticed that the line is gone. */
+/** Releases the schedules, but they start no run before cron has certainly noticed that the lines are comments. */
 export async function releaseAll(all: readonly Prepared[], client: Client): Promise<void> {
   const after = new Date(Date.now() + reloadMs).toISOString();
   for (const { id } of all.flatMap(({ schedules }) => schedules))

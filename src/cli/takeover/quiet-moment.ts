@@ -6,12 +6,15 @@ import { parseCron, shortestGapMs } from '../../lib/cron/cron.ts';
 import type { Output } from '../terminal/output.ts';
 import type { ImportedLine } from './imported-lines.ts';
 
-/** cron may start a job this long after its time, and flwd waits this long before it starts one. */
+/**
+ * No line may be due in the last `beforeMs`, because cron may start a job that much later, or in the next `afterMs`,
+ * because flwd starts no job before that.
+ */
 const beforeMs = 15_000;
 const afterMs = 90_000;
 const longestMs = 180_000;
 
-/** A line that starts every minute has no such moment: it may lose a time or two. */
+/** Does not wait for lines that start too often, such as every minute. They may miss a time or two. */
 export async function waitForQuiet(lines: readonly ImportedLine[], output: Output): Promise<void> {
   const until = Date.now() + longestMs;
   const times = lines

@@ -20,7 +20,7 @@ export function printPlan(prepared: readonly Prepared[], output: Output): void {
   else output.text(`${[...prepared.flatMap(linesOf), ...mailNotes(prepared)].join('\n')}\n`);
 }
 
-/** One note for each address, because a MAILTO holds for all lines below it. */
+/** Writes one note for each address, because a MAILTO applies to all lines below it. */
 function mailNotes(prepared: readonly Prepared[]): string[] {
   const notes = prepared.flatMap(({ line, step }) =>
     line.kind === 'active' && step === 'take-over' && line.mailTo !== '' ? [`note: ${noteOfMail(line.mailTo)}`] : [],

@@ -96,7 +96,10 @@ async function commentOutLines(read: ReadTable, taken: readonly Prepared[], o: W
   change(read, commentOut(read.text, new Map(active)), o);
 }
 
-/** Either cron or flwd starts the job, or somebody holds it on purpose. */
+/**
+ * True if the takeover has nothing left to do for the line: cron or flwd starts the job, or somebody holds it on
+ * purpose.
+ */
 function isSettled({ step, line }: Prepared): boolean {
   return step === 'taken' || line.kind === 'active';
 }
@@ -135,7 +138,10 @@ async function undo(tables: readonly ReadTable[], o: Work): Promise<ExitCode> {
   });
 }
 
-/** Only one takeover at a time changes crontabs. @param jobIds neither cron nor flwd may start them until it is done */
+/**
+ * Runs `work` while no other takeover can change crontabs.
+ * @param jobIds the jobs that neither cron nor flwd may start until `work` is done
+ */
 async function asOnlyTakeover(
   jobIds: readonly string[],
   { dataDir, session, output }: Work,

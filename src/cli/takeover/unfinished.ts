@@ -1,5 +1,6 @@
-// A takeover that was interrupted leaves its jobs held, so neither cron nor flwd may start them. A file in the data dir
-// makes the next commands say so. The copies of the crontabs are beside it.
+// Remembers a takeover that was interrupted. It leaves its jobs held, so perhaps neither cron nor flwd starts them. A
+// file in the data dir lists these jobs, and the next commands warn about them. Copies of the crontabs are beside that
+// file.
 
 import {
   closeSync,
@@ -22,7 +23,7 @@ import { fileTrouble } from '../file-trouble.ts';
 
 const mostCopies = 50;
 
-/** The jobs of the takeover; empty if it was finished. */
+/** The jobs of an interrupted takeover; empty if no takeover was interrupted. */
 export function unfinishedJobs(dataDir: string): readonly string[] {
   try {
     const read: unknown = JSON.parse(readFileSync(takeoverFile(dataDir), 'utf8'));
@@ -36,13 +37,13 @@ export function beginTakeover(dataDir: string, jobIds: readonly string[]): void 
   writeDurably(takeoverFile(dataDir), Buffer.from(`${JSON.stringify(jobIds)}\n`));
 }
 
-/** @param stuck jobs of an earlier takeover that nothing starts yet */
+/** @param stuck jobs of an earlier takeover that neither cron nor flwd starts yet */
 export function finishTakeover(dataDir: string, stuck: readonly string[]): void {
   if (stuck.length > 0) beginTakeover(dataDir, stuck);
   else rmSync(takeoverFile(dataDir), { force: true });
 }
 
-/** Keeps a crontab as it was; returns the path of the copy. Only the newest copies are kept. */
+/** Stores a copy of a crontab, and returns its path. Removes all but the newest copies. */
 export function keepCopy(dataDir: string, place: string, text: Buffer): string {
   const folder = takeoverFolder(dataDir);
   const stamp = new Date()
@@ -79,8 +80,9 @@ export function makeTakeoverFolder(dataDir: string): void {
 }
 
 /**
- * Root may take over for the server of another user. That user can put a link in place of the folder, but not in it:
- * `act` gets a path to the folder that was checked. @throws Refusal
+ * Calls `act` with a path to the folder that was checked. If root takes over for the server of another user, that user
+ * could replace the folder by a link at any time, but this path still leads to the checked folder.
+ * @throws Refusal
  */
 function inOwnFolder(folder: string, act: (path: string) => void): void {
   const opened = openFolder(folder);

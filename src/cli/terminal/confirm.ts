@@ -5,7 +5,7 @@ import type { Options } from '../command.ts';
 import { exitCodes, Refusal } from '../exit-code.ts';
 
 /**
- * Returns if the user agrees, or has given --yes.
+ * Asks, and returns if the user agrees. With --yes, returns without asking.
  * @param o.instead what to do when standard input is not a terminal
  * @throws Refusal
  */

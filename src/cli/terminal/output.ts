@@ -27,7 +27,7 @@ export type Output = {
   /** Prints a line to standard error, even with --quiet. */
   readonly warn: (line: string) => void;
   readonly table: (columns: readonly (string | Column)[], rows: readonly (readonly Cell[])[]) => Promise<void>;
-  /** Describes one thing, a field per line. Empty fields are left out. */
+  /** Prints the fields of one object, each on its own line. Empty fields are left out. */
   readonly fields: (rows: readonly (readonly [name: string, value: Cell])[]) => void;
   /** A time for people, such as `3 min ago`; for scripts it stays as it is. */
   readonly time: (timestamp: string | null) => string;
@@ -47,7 +47,7 @@ function err(line: string): void {
   process.stderr.write(`${forTerminal(line, process.stderr.isTTY && mayColour())}\n`);
 }
 
-/** JSON may contain DEL and the C1 control characters, which terminals obey. */
+/** JSON may contain DEL and the C1 control characters unescaped, and terminals obey them. */
 function printableJson(text: string): string {
   if (!process.stdout.isTTY) return text;
   return text.replaceAll(/\p{Cc}/gu, (found) => `\\u${found.charCodeAt(0).toString(16).padStart(4, '0')}`);
@@ -81,7 +81,7 @@ export function createOutput(options: Options): Output {
     },
     warn: err,
     async table(columns, rows) {
-      // Measuring the width of text takes half as long to load as Node itself.
+      // Loaded late: the code that measures the width of text takes half as long to load as Node itself.
       const { tableText } = await import('./table-text.ts');
       const cells = rows.map((row) => row.map(toCell));
       out(tableText(columns.map(toColumn), cells, { width, paint, hasHeading: !isQuiet }));
@@ -96,8 +96,8 @@ export function createOutput(options: Options): Output {
 }
 
 /**
- * Waits for a slow reader of standard output: Node keeps in memory what the reader has not taken. Ends early if the
- * reader is gone or the signal is aborted.
+ * Waits for a slow reader of standard output, because Node keeps in memory whatever has not been read. Ends early if
+ * the reader has ended or the signal is aborted.
  */
 export function outputTaken(signal?: AbortSignal): Promise<void> | undefined {
   if (!process.stdout.writableNeedDrain || signal?.aborted) return undefined;

@@ -8,7 +8,7 @@ import { exitCodes, Refusal } from '../exit-code.ts';
 export function askSecret(label: string): Promise<string> {
   const silent = new Writable({ write: (_chunk, _encoding, done) => done() });
   const lines = createInterface({ input: process.stdin, output: silent, terminal: true, historySize: 0 });
-  // Print the label only now, when the terminal no longer shows what is typed.
+  // The label comes only now, because from now on the terminal does not show what the user types.
   process.stderr.write(label);
   return new Promise<string>((resolve, reject) => {
     const refuse = (): void => reject(new Refusal('nothing was entered', exitCodes.interrupted));

@@ -6,7 +6,7 @@ import { forTerminal } from './terminal-text.ts';
 import { textWidth } from './text-width.ts';
 
 export type StatusLine = {
-  /** False: nobody sees the text. */
+  /** False if nobody sees the status line. */
   readonly isShown: boolean;
   /** Replaces the text. */
   readonly show: (text: string) => void;

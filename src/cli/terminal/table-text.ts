@@ -9,7 +9,7 @@ export type Column = {
   readonly isFlexible?: true;
   readonly isRight?: true;
 };
-/** Contains no control characters. */
+/** A cell without control characters. */
 export type PlainCell = { readonly text: string; readonly style: Style | null };
 
 const gap = '  ';

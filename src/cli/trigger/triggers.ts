@@ -14,7 +14,7 @@ import { createOutput, flexible, type Output } from '../terminal/output.ts';
 type Trigger = AnswerOf<'listTriggers'>['triggers'][number];
 type Result = AnswerOf<'listTriggerResults'>['results'][number];
 
-/** `flwd triggers`: each with its last result. */
+/** `flwd triggers`: lists the triggers, each with its last result. */
 export async function list(options: Options): Promise<void> {
   const output = createOutput(options);
   const query = defined({ job_id: readValue(options, 'job') });

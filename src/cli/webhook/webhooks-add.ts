@@ -1,4 +1,4 @@
-// `flwd webhooks add JOB`: makes a webhook, and prints its address, which nothing shows again.
+// `flwd webhooks add JOB`: makes a webhook, and prints its address. flwd never shows the address again.
 
 import type { BodyOf } from '../../contract/operations.ts';
 import { webhookSchemes } from '../../domain/trigger/webhook.ts';

@@ -22,7 +22,7 @@ export async function run(options: Options, operands: readonly string[]): Promis
     event: readValue(options, 'event'),
     headers: readPairs(options, 'header'),
     query: readPairs(options, 'query'),
-    // The body is read last, because reading it may wait for standard input.
+    // The body comes last, because reading it may wait for standard input, and the other options may have errors.
     body: await readBody(options),
   });
   return withSession(options, async ({ client }) => {

@@ -15,7 +15,7 @@ import { createOutput, flexible, type Output } from '../terminal/output.ts';
 type Webhook = AnswerOf<'getWebhook'>;
 type Delivery = AnswerOf<'listDeliveries'>['deliveries'][number];
 
-/** `flwd webhooks`: lists the webhooks, their addresses and what became of their last delivery. */
+/** `flwd webhooks`: lists the webhooks, each with its address and the outcome of its last delivery. */
 export async function list(options: Options): Promise<void> {
   const output = createOutput(options);
   const query = defined({ job_id: readValue(options, 'job'), tenant: readValue(options, 'tenant') });
@@ -27,7 +27,7 @@ export async function list(options: Options): Promise<void> {
   });
 }
 
-/** `flwd webhooks deliveries WEBHOOK`: lists what became of the last deliveries. */
+/** `flwd webhooks deliveries WEBHOOK`: lists the last deliveries with their outcomes. */
 export async function deliveries(options: Options, operands: readonly string[]): Promise<void> {
   const named = oneOperand(operands, 'flwd webhooks deliveries JOB/NAME; flwd webhooks lists the webhooks');
   const output = createOutput(options);

@@ -18,7 +18,7 @@ export type CalendarTimes = {
   readonly months?: readonly number[];
   /** Sunday is 0. */
   readonly weekdays?: readonly number[];
-  /** In the place of `days`: the last day of the month, or the last of these weekdays in it. */
+  /** Replaces `days`. `day`: the last day of the month. `weekday`: the last of `weekdays` in the month. */
   readonly isLast?: 'day' | 'weekday';
 };
 
@@ -46,8 +46,8 @@ export function toCron(times: CalendarTimes): string {
 }
 
 /**
- * Steps are only used where every hour matches. Elsewhere they would change what happens when the clocks change. If an
- * hour does not exist, a step in it does not fire at all, and a plain number fires after it.
+ * Steps are used only if every hour matches, because otherwise they would change what happens when the clocks are set
+ * forward: a pattern with a step skips the hour that does not exist, and a plain number fires after it.
  */
 function fieldOf(field: TimeField, values: readonly number[] | undefined, maySteps: boolean): string {
   const [from, to] = ranges[field];

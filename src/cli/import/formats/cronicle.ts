@@ -60,7 +60,10 @@ function readExport(text: string, path: string): Export {
   };
 }
 
-/** Returns the title, times and program of the event, as text. It tells whether one of them has changed. */
+/**
+ * Returns the title, times and program of the event as one text. A change of the text shows that one of them has
+ * changed.
+ */
 function textIn(event: Members): string {
   const params = membersOf(event.params);
   const { timing = null } = event;
@@ -138,7 +141,7 @@ function programOf(event: Members, plugin: Members): Program | { readonly proble
   };
 }
 
-/** The plugin "HTTP Request", with curl. */
+/** Writes the plugin "HTTP Request" as a call of curl. */
 function requestOf(params: Members): Program | { readonly problem: string } {
   const given = (name: string): string => textOf(params[name])?.trim() ?? '';
   const [method, url, data] = [given('method') || 'GET', given('url'), given('data')];

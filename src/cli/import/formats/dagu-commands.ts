@@ -1,5 +1,5 @@
-// The command of a Dagu step, of version 1 (`command`, `script`, `executor`) and 2 (`run`, `action`), with the lines
-// that set its variables, its folder and its outputs.
+// Builds the command of a Dagu step, with the lines that set its variables, its folder and its outputs. Version 1 of
+// Dagu writes a command as `command`, `script` and `executor`, version 2 as `run` and `action`.
 
 import { shellWord } from '../../../lib/shell-word.ts';
 import type { FoundCommand } from '../found-job.ts';
@@ -159,7 +159,7 @@ function daguVariables(text: string, { workflow, notes }: Around): string[] {
   });
 }
 
-/** Lines that give a step the outputs of the steps before it, under the names that Dagu gives them. */
+/** Lines that set the outputs of earlier steps as variables, with the names that they have in Dagu. */
 export function outputsBefore(
   { needs }: Raw,
   all: readonly Raw[],

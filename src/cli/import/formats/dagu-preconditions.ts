@@ -1,5 +1,5 @@
-// Preconditions of a Dagu workflow and of its steps: a step checks them and says whether they are met. If they are not,
-// Dagu skips the step and all that depend on it.
+// Imports the preconditions of a Dagu workflow and of its steps. An additional step checks them and says whether they
+// are met. If they are not, Dagu skips the conditional step and all steps that depend on it.
 
 import { shellWord } from '../../../lib/shell-word.ts';
 import type { FoundStep } from '../found-job.ts';
@@ -8,19 +8,20 @@ import { expanding } from './dagu-values.ts';
 import { type Data, isMembers, isYes, listOf, textOf } from './import-file.ts';
 import { Unreadable } from './unreadable.ts';
 
-/** The step that checks what the whole workflow needs. */
+/** The id of the step that checks the preconditions of the whole workflow. */
 export const checkOfAll = 'preconditions';
 
 export type Condition = {
-  /** The conditional step; undefined for the whole workflow. */
+  /** The step that has the conditions; undefined if the whole workflow has them. */
   readonly id: string | undefined;
   readonly data: Data;
   readonly setup: readonly string[];
 };
 
 /**
- * A step with conditions needs the step that checks them. What depends on it is skipped together with it.
- * @param optional ids of steps that do not keep others from running when they are skipped
+ * Adds the steps that check conditions, and makes each conditional step depend on its check. The steps that depend on a
+ * conditional step are skipped together with it.
+ * @param optional ids of steps whose dependants run even if the step is skipped
  */
 export function withPreconditions(
   steps: readonly FoundStep[],
@@ -67,7 +68,10 @@ function withIf(step: FoundStep, conditions: readonly string[]): FoundStep {
   return all.length === 0 ? step : { ...step, settings: { ...others, if: [...new Set(all)].join(' && ') } };
 }
 
-/** Adds conditions, because in flwd a skipped step does not keep the next one from starting. */
+/**
+ * Adds conditions that skip a step together with the step that it needs, because in flwd a step also starts if the step
+ * that it needs was skipped.
+ */
 function skippedTogether(steps: readonly FoundStep[], optional: ReadonlySet<string>): FoundStep[] {
   const maySkip = new Set(steps.filter(({ settings }) => settings.if !== undefined).map(({ id }) => id));
   const lost = (step: FoundStep): string[] => needsOf(step).filter((need) => maySkip.has(need) && !optional.has(need));

@@ -20,7 +20,7 @@ export type DaguValues = {
 };
 
 const variableName = /^[A-Za-z_]\w*$/;
-/** Every process has these, or a job sets them. */
+/** Variables that every process has, or that a job sets itself. */
 const commonVariables = /^(?:HOME|PATH|USER|LANG|PWD|TMPDIR|SHELL|LOGNAME|HOSTNAME|RANDOM|\d|[@*#?$!-])$/;
 
 export function readDaguValues(workflow: { readonly [key: string]: Data }): DaguValues {
@@ -76,7 +76,7 @@ export function readDaguValues(workflow: { readonly [key: string]: Data }): Dagu
   for (const [name, value] of variablesOf(workflow.env)) {
     if (!hasExpansion(value)) environment[name] = value;
     else {
-      // A secret of the environment in which Dagu ran becomes one of the job.
+      // A variable with the name of a secret, which Dagu got from its own environment, becomes a secret of the job.
       for (const other of unknownNames(value, names).filter((one) => isSecretName(one))) {
         addSecret(other);
         names.add(other);
@@ -88,7 +88,7 @@ export function readDaguValues(workflow: { readonly [key: string]: Data }): Dagu
   return { arguments: named, environment, setup, names };
 }
 
-/** Finds the variables in a text that nothing in the workflow sets. */
+/** Finds the variables that a text uses and nothing in the workflow sets. */
 export function unknownNames(text: string, known: ReadonlySet<string>): string[] {
   const found = [...text.matchAll(/\$(?:\{(\w+)|([A-Za-z_]\w*))/g)].map(([, braced, plain]) => braced ?? plain ?? '');
   return [...new Set(found)].filter(

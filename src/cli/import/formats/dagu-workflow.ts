@@ -1,4 +1,4 @@
-// A Dagu workflow: what its steps can use of each other and of the files around it, and in which order they run.
+// A Dagu workflow as its steps see it: the outputs and files that they can use, and the order in which they run.
 
 import { daguMembers } from './dagu-keys.ts';
 import type { DaguValues } from './dagu-values.ts';
@@ -31,7 +31,7 @@ type Named = Omit<Raw, 'needs'> & {
   readonly isGrouped: boolean;
 };
 
-/** Gives each step its id and the ids of those that it follows. */
+/** Gives each step its id, and the ids of the steps that it follows. */
 export function orderOf(workflow: Members, notes: string[]): Raw[] {
   const type = textOf(workflow.type);
   if (type !== undefined && type !== 'graph' && type !== 'chain') throw new Unreadable(`its type is ${type}`);
@@ -39,7 +39,7 @@ export function orderOf(workflow: Members, notes: string[]): Raw[] {
   const chain = withNeeds(steps, true);
   const graph = withNeeds(steps, false);
   if (type !== undefined) return type === 'graph' ? graph : chain;
-  // Versions of Dagu differ in what they do without a type.
+  // Without a type, the order of the steps depends on the version of Dagu.
   const isClear = chain.every(({ needs }, at) => needs.join() === graph[at]?.needs.join());
   const order = isCircular(chain) ? graph : chain;
   if (!isClear)

@@ -1,5 +1,5 @@
-// Reads a folder with workflows of Dagu (versions 1.14 to 2.7). Each file is a workflow, followed by workflows that
-// only this one uses.
+// Reads a folder with workflows of Dagu (versions 1.14 to 2.7). Each file contains a workflow, and after it the
+// workflows that only this workflow uses.
 
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
@@ -75,7 +75,8 @@ function workflowsIn(path: string, file: string): { readonly found: Workflow[]; 
 }
 
 /**
- * Returns the name, schedule, values and commands of the workflow, as text. It tells whether one of them has changed.
+ * Returns the name, schedule, values and commands of the workflow as one text. A change of the text shows that one of
+ * them has changed.
  */
 function textIn(name: string, { schedule, params, env, steps }: Members): string {
   const commands = [steps].flat().flatMap((step): string[] => {

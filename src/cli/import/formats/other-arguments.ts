@@ -1,11 +1,12 @@
-// The options of a job in another scheduler as arguments, and how its program finds them under the names it knows.
+// Turns the options of a job in another scheduler into arguments, and sets the variables in which its program expects
+// them.
 
 import { shellWord } from '../../../lib/shell-word.ts';
 import { argumentName } from '../../init/script-arguments.ts';
 import type { FoundArgument } from '../found-job.ts';
 
 export type NamedArgument = {
-  /** What the other scheduler calls it. */
+  /** The name of the option in the other scheduler. */
   readonly written: string;
   /** The variable in which the program finds its value. */
   readonly variable: string;
@@ -23,7 +24,9 @@ export function freeName(written: string, taken: Iterable<string>): string {
   return name;
 }
 
-/** Lines that give the values of arguments the names that the program knows. A secret has its name already. */
+/**
+ * Shell lines that copy each argument to the variable that the program expects. A secret is in that variable already.
+ */
 export function variableLines(all: readonly NamedArgument[]): string[] {
   return all
     .filter(({ argument }) => argument.secretVariable === undefined)

@@ -61,7 +61,10 @@ function nameOf(job: Members): string {
   return `${group === '' ? '' : `${group}/`}${(textOf(job.name) ?? 'job').replaceAll('/', '-')}`;
 }
 
-/** The text that people see of the job. If the job changes, this text changes. */
+/**
+ * Returns the name, schedule and commands of the job as one text. A change of the text shows that one of them has
+ * changed.
+ */
 function textIn(job: Members): string {
   const commands = listOf(sequenceOf(job).commands).map((command) => {
     const { exec, script, scriptfile, args, jobref } = membersOf(command);

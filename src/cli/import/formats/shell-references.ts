@@ -3,7 +3,9 @@
 
 import { type Quoting, quotingOf } from '../shell-quotes.ts';
 
-/** What replaces a reference: a variable, which may be split into words, or the reason why nothing can. */
+/**
+ * What replaces a reference: a variable, which the shell may split into words, or the reason why it cannot be replaced.
+ */
 export type Replacement = { readonly variable: string; readonly isSplit?: boolean } | { readonly problem: string };
 
 /** @param replacementOf undefined leaves the match as it is */
@@ -32,14 +34,17 @@ export function replaceReferences(
   return { text: text + script.slice(at) };
 }
 
-/** How a character is quoted inside of backticks. `bare`: the backticks themselves are in double quotes. */
+/** How a character is quoted inside of backticks. `bare`: it is not quoted, and the backticks are in double quotes. */
 function insideBackticks(script: string, at: number, quoting: readonly Quoting[]): Quoting | 'bare' {
   const from = startOf('backtick', at, quoting);
   const inner = quotingOf(script.slice(from, at + 1)).at(-1) ?? 'plain';
   return inner === 'plain' && quoting[from - 1] === 'double' ? 'bare' : inner;
 }
 
-/** False after `<<'EOF'`, and where several here-documents begin in one line. */
+/**
+ * Whether the shell expands variables in this here-document. It does not after `<<'EOF'`. False also if several
+ * here-documents begin in one line.
+ */
 function expandsHere(script: string, at: number, quoting: readonly Quoting[]): boolean {
   const [line = ''] = script
     .slice(0, startOf('here-document', at, quoting) - 1)

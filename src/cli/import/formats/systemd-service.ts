@@ -8,7 +8,7 @@ import { spanMs } from './systemd-span.ts';
 import { commandEnd, splitWords, type Unit } from './unit-file.ts';
 import { Unreadable } from './unreadable.ts';
 
-/** The instance of systemd that the units belong to: the system's, or a user's. */
+/** The instance of systemd that manages the units: the one of the system, or the one of a user. */
 export type Manager = {
   readonly folders: readonly string[];
   readonly user: string;
@@ -98,7 +98,10 @@ function commandsOf(
     });
 }
 
-/** `$NAME` as a word of its own is split at white space; `${NAME}` in a word is not. `$$` is a dollar sign. */
+/**
+ * systemd splits the value of `$NAME` at white space if it is a word of its own. It never splits `${NAME}`, and `$$` is
+ * a dollar sign.
+ */
 function inShell(word: string, isLiteral: boolean): string {
   if (isLiteral) return shellWord(word);
   if (/^\$[A-Za-z_]\w*$/.test(word)) return word;

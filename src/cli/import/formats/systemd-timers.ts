@@ -37,7 +37,7 @@ export function findTimers(folder: string | undefined): Found[] {
   return names.map(({ name, isEnabled }) => foundOf(name, isEnabled, manager));
 }
 
-/** Finds the timers of a folder, among them the instances of templates, which exist only as links. */
+/** Finds the timers of a folder. Instances of templates are among them, although they exist only as links. */
 function timersIn(dir: string): { readonly name: string; readonly isEnabled: boolean }[] {
   const linkFolders = listOf(dir).filter((name) => /\.(?:wants|requires|upholds)$/.test(name));
   const enabled = new Set(linkFolders.flatMap((name) => listOf(join(dir, name))));

@@ -1,14 +1,17 @@
-// Reads unit files of systemd: from the folders in which a unit and its drop-ins may lie, with the rules of
-// systemd.unit(5) and systemd.syntax(7).
+// Reads unit files of systemd: from all folders of a unit and its drop-ins, by the rules of systemd.unit(5) and
+// systemd.syntax(7).
 
 import { existsSync, readdirSync, readFileSync, realpathSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
 export type Unit = {
   readonly name: string;
-  /** The files that were read, in their order. */
+  /** The paths of the files in the order in which they were read. */
   readonly files: readonly string[];
-  /** All values in order. An empty value has removed those before it; in a timer, it has removed all times. */
+  /**
+   * All values of a key, in order. An empty value removes the values before it. In a timer, it removes all times, also
+   * those of other keys.
+   */
   readonly all: (section: string, key: string) => readonly string[];
   readonly last: (section: string, key: string) => string | undefined;
   /** The keys of a section that have a value. */
