@@ -18,7 +18,7 @@ import { type WatchedSource, watchSource } from './source/source-watch.ts';
 
 export type JobSource = UsingSource & {
   readonly type: 'fs';
-  /** Absolute. */
+  /** An absolute path. */
   readonly path: string;
   readonly mountPath: string;
   readonly watch: boolean;
@@ -38,9 +38,9 @@ export type JobFolder = {
 };
 
 export type Catalog = {
-  /** Grows with every visible change. */
+  /** A number that grows with every visible change. */
   readonly generation: number;
-  /** Calls the listener after each visible change. @returns a function that ends this */
+  /** Calls the listener after each visible change. @returns a function that removes the listener */
   onChange(listener: () => void): () => void;
   /** True once every source has been read. */
   readonly isReady: boolean;
@@ -55,7 +55,9 @@ export type Catalog = {
   /** Finds an invalid job too, unless several jobs have its id. @throws like `find` */
   findFolder(idOrAlias: string): JobFolder;
   aliasesOf(id: string): readonly string[];
-  /** Cached until something in the job's directory changes. @throws Problem job-invalid, job-not-found */
+  /**
+   * The revision is cached until something in the job's directory changes. @throws Problem job-invalid, job-not-found
+   */
   revisionOf(job: JobFolder): Promise<string>;
   /** The files that belong to the job, as they are now. @throws Problem job-invalid, job-not-found */
   filesOf(job: JobFolder): Promise<readonly JobFile[]>;
@@ -108,7 +110,7 @@ export function findReached<Found extends JobFolder>(
     const entry = catalog.find(idOrAlias);
     if (reachesJob(reach, entry.definition.id)) return entry;
   } catch (error) {
-    // If a job has errors, only its id is known.
+    // The catalog has no entry for a job with errors. Then only its id decides whether the caller reaches it.
     if (!(error instanceof Problem) || error.slug === 'not-ready' || reachesJob(reach, idOrAlias)) throw error;
   }
   throw jobNotFound(idOrAlias);
@@ -136,7 +138,7 @@ export function createCatalog(o: Request): Catalog {
   }));
   const jobOfAlias = new Map(o.aliases.map(({ from, to }) => [to, from]));
 
-  /** Keeps the entry made from a found job until that job is read again. */
+  /** The entry of each job that was found. A job that is read again gets a new entry. */
   const entryOf = new WeakMap<FoundJob, CatalogEntry>();
   const warnOf = createWarnings(log);
   let byId = new Map<string, CatalogEntry>();
@@ -284,7 +286,7 @@ function createWarnings(log: LogLines): (invalid: readonly InvalidJob[]) => void
   };
 }
 
-/** Hashes a job's directory. Hashes it again only when a change may have been missed. */
+/** Returns the revision of a job. Hashes the job's directory again only when a change may have been missed. */
 function createRevisions(ignoreOf: (root: string) => Ignore, directories: DirectoryWatch): Catalog['revisionOf'] {
   const revisions = new WeakMap<JobFolder, { signature: string; revision: string; isFinal: boolean }>();
   return async (entry) => {
@@ -296,7 +298,7 @@ function createRevisions(ignoreOf: (root: string) => Ignore, directories: Direct
       if (known && state.isSettled && known.signature === state.signature) return known.revision;
       const revision = await hashFiles(state.files);
       if (revision === undefined) continue;
-      // Where everything is watched, a change replaces the entry, so this revision stays true.
+      // If everything is watched, any change replaces the entry, so the entry's revision stays correct.
       const isFinal = entry.source.watch && directories.isComplete && state.isWatched && state.isSettled;
       revisions.set(entry, { signature: state.signature, revision, isFinal });
       return revision;

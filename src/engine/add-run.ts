@@ -31,19 +31,19 @@ import type { RunRegister } from './run-register.ts';
 
 /** What a run needs besides its plan. */
 export type Addition = RunOrigin & {
-  /** By default, a new id. */
+  /** The id of the run; by default, a new id. */
   readonly id?: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly priority: number;
   readonly depth?: number;
   /** Who gave the secrets; by default, the caller. */
   readonly secretsBy?: string;
-  /** By default, the run begins a trace of its own. */
+  /** The trace of the run; by default, the run begins a new one. */
   readonly traceParent?: TraceParent | undefined;
   /** An earlier snapshot of the job; by default, a new one. */
   readonly revision?: string;
   readonly starter: Starter | undefined;
-  /** The run waits for a person before its first step. */
+  /** Whether the run waits for a person before its first step. */
   readonly asksPerson?: boolean;
   /** The steps to start with, if some of them have ended in an earlier run. */
   readonly start?: (run: RunFacts) => FirstSteps;
@@ -99,7 +99,7 @@ export function createAddRun(o: {
     };
     try {
       if (admission.kind === 'start') {
-        // The same commit claims the slot: there is one fsync between the request and the script.
+        // One commit adds the run and claims its slot, so there is only one fsync between the request and the script.
         await o.register.begin(toNewSource(plan, draft), admission, add);
       } else {
         await store.db.transact((tx) => add(tx));
@@ -114,7 +114,7 @@ export function createAddRun(o: {
   };
 }
 
-/** @throws Problem not-ready if somebody has replaced a folder since the disk watch has looked */
+/** @throws Problem not-ready if somebody has replaced a folder since the disk watch last looked */
 async function takeSnapshot({ entry }: GroundedPlan, o: Parameters<typeof createAddRun>[0]): Promise<string> {
   try {
     return (await o.snapshots.take(entry)).revision;
@@ -124,7 +124,7 @@ async function takeSnapshot({ entry }: GroundedPlan, o: Parameters<typeof create
   }
 }
 
-/** Nobody has allowed the run yet, so it must not end another. */
+/** Nobody has allowed the run yet, so it must not end another run. */
 function withoutCancel(onConflict: Concurrency['onConflict']): Concurrency['onConflict'] {
   return onConflict === 'cancel_running' ? 'queue' : onConflict;
 }

@@ -23,7 +23,7 @@ export type Caller = {
   readonly trigger: Trigger['type'];
   /** The address to call when the run of a schedule succeeds. */
   readonly heartbeat?: ScheduleHeartbeat | undefined;
-  /** What a trigger starts the run for. */
+  /** What made a trigger start the run. */
   readonly cause?: TriggerCause;
   readonly requestId: string;
   /** Counts a run of this profile that is about to be created. @throws Problem rate-limited */
@@ -34,7 +34,10 @@ export type Caller = {
   readonly traceParent?: TraceParent | undefined;
 };
 
-/** Runs in the transaction that adds the run; an error undoes both. It may await only queries of that transaction. */
+/**
+ * Runs in the transaction that adds the run. If it throws, no run is added. It may await only queries of that
+ * transaction.
+ */
 type Alongside = (tx: Transaction, runId: string) => Promise<void>;
 
 export type CreateRun = (
@@ -48,7 +51,7 @@ type Request = {
   readonly body: RunRequest;
   readonly caller: Caller;
   readonly tenant: string;
-  /** Keeps the answer, if the request has an idempotency key. */
+  /** Stores the answer, if the request has an idempotency key. */
   readonly keep?: KeepAnswer;
   readonly alongside: Alongside | undefined;
 };
@@ -67,7 +70,7 @@ export function createRuns(o: {
   return async (body, caller, idempotencyKey, alongside) => {
     const tenant = tenantFor(caller.principal, body.tenant, o.defaultTenant);
     const request = { body, caller, tenant, alongside };
-    // The answer to a repeated request must not reveal a job out of reach either.
+    // This check comes first, because even the stored answer to a repeated request must not reveal a job out of reach.
     if (caller.principal.jobs) findReached(body.job_id, caller.principal, o.catalog);
     try {
       if (idempotencyKey === undefined) return await create(request);

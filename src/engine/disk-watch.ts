@@ -1,6 +1,6 @@
 // Watches the disk of the runs and the folders of the data dir. Says in the log when no run can start because of them,
-// and when runs can start again. A server with little to do would otherwise say it only when the next run is due.
-// Remembers when scripts could print no more.
+// and when runs can start again. Without this watch, a server with little to do would say so only when the next run is
+// due. Also remembers when the disk had no room for the output of scripts.
 
 import { freeBytesOf, lackOfRoom } from '../lib/files/disk-room.ts';
 import { unusableFolder } from '../lib/files/unusable-folder.ts';
@@ -20,7 +20,7 @@ export type DiskWatch = ReturnType<typeof createDiskWatch>;
 /** Where a server keeps its files. */
 type Folders = {
   readonly runsDir: string;
-  /** All folders that it cannot run jobs without. */
+  /** All folders that the server needs to run jobs. */
   readonly ownFolders: readonly string[];
 };
 

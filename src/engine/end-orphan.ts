@@ -17,7 +17,10 @@ export type Remains = Pick<StoredRun, 'run' | 'attempts' | 'owner' | 'epoch'> & 
 
 const hardest = { signal: 'KILL', graceMs: 0 } as const;
 
-/** Whether a build that did not know epochs started the attempt. Such a build also named the folder differently. */
+/**
+ * Whether an older build of flwd, which did not know epochs, started the attempt. That build also named the attempt's
+ * folder differently.
+ */
 export function isOfEarlierBuild({ status, epoch }: Pick<StepRow, 'status' | 'epoch'>): boolean {
   return status === 'running' && epoch === 0;
 }

@@ -30,7 +30,7 @@ export function watchEnds(hub: Hub) {
         const others = waiting.get(runId) ?? new Set();
         waiting.set(runId, others.add(done));
       }),
-    /** Ends all waits, now and from now on. */
+    /** Ends all waits. From now on, every wait ends at once. */
     close: (): void => {
       isClosed = true;
       unsubscribe();

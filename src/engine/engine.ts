@@ -55,7 +55,7 @@ export type Engine = {
   readonly limitReport: LimitReport;
   /** @throws Problem permission-denied, job-not-found, job-invalid, validation-error */
   readonly plan: (request: RunRequest, caller: Caller) => Promise<PlanAnswer>;
-  /** Adds the errors of the arguments, when a body of `plan` or `createRun` has other errors. */
+  /** Adds the errors of the arguments. Call it when a body of `plan` or `createRun` has other errors. */
   readonly addArgumentErrors: (body: unknown, errors: ErrorList, reach: Reach) => void;
   /** @throws Problem why the run cannot be created */
   readonly createRun: (request: RunRequest, caller: Caller, idempotencyKey?: string) => Promise<Created>;
@@ -68,7 +68,7 @@ export type Engine = {
   readonly secrets: StoredSecrets;
   readonly kv: Kv;
   readonly rotateKey: KeyRotation['rotate'];
-  /** Everything that was refused. The server adds the requests that it refuses itself. */
+  /** Records refused requests. The server adds the requests that it refuses itself. */
   readonly refusals: Refusals;
   readonly cancel: Cancels['cancel'];
   readonly approve: Approve;
@@ -77,14 +77,14 @@ export type Engine = {
   /** null if the file system of the runs does not report its free space. */
   readonly diskFreeBytes: () => number | null;
   /**
-   * Resumes in the background what an earlier process left. With `only`, no other waiting run starts, and no schedule
-   * fires. New runs still start.
+   * Resumes in the background what an earlier process left. With `only`, just these of the waiting runs start, and no
+   * schedule fires. New runs still start.
    */
   readonly start: (only?: ReadonlySet<string>) => void;
   readonly attend: Resumption['attend'];
   /** From now on no run starts. Runs that have started continue, with their further steps. */
   readonly startNoRuns: () => void;
-  /** From now on, a request that waits for the end of a run gets the run as it is. */
+  /** From now on, a request that waits for a run to end is answered at once, with the run as it is. */
   readonly endWaits: () => void;
   /** Ends the processes of all runs, and stores nothing. */
   readonly kill: () => Promise<void>;
@@ -122,11 +122,11 @@ type EngineOptions = {
   /** Whether flwd.yaml pauses all triggers and webhooks. */
   readonly triggersPaused: boolean;
   readonly syncWaitMs: number;
-  /** The id of the data dir, under which runs are driven (ADR 0039). */
+  /** The id of the data dir, which owns the runs that this process drives (ADR 0039). */
   readonly ownerId: string;
   /** The name of this process in the runs that it executes. */
   readonly worker: string;
-  /** Room on the disk of the data dir, for runs that cannot end without it. */
+  /** Lends room on the disk of the data dir to runs that cannot end without it. */
   readonly room: RoomLender;
 };
 

@@ -16,7 +16,7 @@ export type ForceEnds = (due: ReadonlyMap<string, Due>) => void;
 
 /** How long after the grace period a run controller is considered stuck. */
 const overtimeMs = 15_000;
-/** The same while files are stored: large artifacts take time. */
+/** The same while the files of the run are stored, because large artifacts take time. */
 const storingMs = 600_000;
 const droppingMs = 2_000;
 
@@ -48,12 +48,12 @@ export function createForceEnds(o: Parts): ForceEnds {
 
   return (due) => {
     for (const runId of toldSince.keys()) if (!due.has(runId)) toldSince.delete(runId);
-    // Side by side, so that a run that hangs does not hold up the others.
+    // All runs are ended at the same time, so that a run that hangs does not hold up the others.
     for (const [runId, why] of due) force(runId, why);
   };
 }
 
-/** Does nothing while the run still has time: its grace period and some more. */
+/** Does nothing until the run's grace period and some more time are over. */
 async function forceEnd(runId: string, toldForMs: number, why: Due, o: Parts): Promise<void> {
   const { context, register } = o;
   const { store, log } = context;
@@ -61,7 +61,7 @@ async function forceEnd(runId: string, toldForMs: number, why: Due, o: Parts): P
   const controller = register.controllerOf(runId);
   const timeoutMs = controller?.isStoring() ? storingMs : overtimeMs;
   if (!before || toldForMs < before.plan.job.cancel.graceMs + timeoutMs) return;
-  // If its processes are gone, the run may wait for a full disk. A step may wait for a sub-run's own grace period.
+  // A run whose processes are gone may wait for room on the disk. A step may wait for the grace period of its sub-run.
   if (controller?.isHeldUp() || (await waitsForSubRun(before, store))) return;
   log.error({ run_id: runId }, 'an overdue run is ended without its run controller');
   await atMost(droppingMs, register.drop(runId));

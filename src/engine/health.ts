@@ -55,7 +55,7 @@ export function createHealth(o: {
   };
 }
 
-/** The other jobs run, so a server with an invalid job is healthy. */
+/** An invalid job does not make the server unhealthy, because all other jobs run. */
 function checkSources(catalog: Catalog): Check {
   if (!catalog.isReady) return { status: 'degraded', detail: 'the sources are still being read' };
   const missing = catalog.missing();

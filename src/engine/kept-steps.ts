@@ -35,7 +35,7 @@ export function keptRows(
   if (typeof from === 'object' && !steps.some(({ id }) => id === from.step)) {
     throw validationError([{ pointer: '/from/step', message: `the job has no step '${from.step}'`, keyword: 'step' }]);
   }
-  // A run without steps keeps no workspace to continue from.
+  // A job without steps keeps no workspace, so its rerun starts from the beginning.
   if (stored.plan.job.composition === 'single') return [];
   const rows = lastAttempts(stored.attempts);
   if (from === 'failed' && rows.every(({ status }) => status === 'success' || status === 'skipped')) {
@@ -52,7 +52,7 @@ export function keptRows(
   return succeeded.filter((row) => reached.has(row.instance_of ?? row.step_id));
 }
 
-/** The steps that a rerun starts with. */
+/** The rows of steps and the state that a rerun begins with. */
 export function keptStart(o: {
   readonly stored: StoredRun;
   readonly kept: readonly StepRow[];

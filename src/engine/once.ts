@@ -21,7 +21,7 @@ export type Created = {
 type KeptAnswer = { readonly status: number; readonly body: string };
 
 export type KeepAnswer = {
-  /** Runs in the transaction that adds the run. With null, the answer is not known yet. */
+  /** Stores the answer in the transaction that adds the run. The answer is null while it is not known. */
   readonly add: (tx: Transaction, runId: string, answer: KeptAnswer | null) => Promise<void>;
   readonly answer: (answer: KeptAnswer) => Promise<void>;
 };

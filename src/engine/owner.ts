@@ -20,7 +20,7 @@ type Parts = {
   readonly store: Pick<Store, 'db' | 'owners'>;
   readonly clock: SteadyClock;
   readonly log: Logger;
-  /** The runs that are driven here. */
+  /** The runs that this process drives. */
   readonly register: () => {
     readonly controllers: () => readonly { readonly runId: string }[];
     readonly drop: (runId: string) => Promise<void>;

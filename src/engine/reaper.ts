@@ -22,7 +22,7 @@ type Parts = {
   readonly queue: Queue;
   readonly register: RunRegister;
   readonly forceEnds: ForceEnds;
-  /** Resumes runs in the database that no process deals with. */
+  /** Resumes the runs in the database that no process drives. */
   readonly resync: () => Promise<void>;
   readonly watchQueue: () => Promise<void>;
   readonly room: RoomLender;
@@ -95,7 +95,7 @@ export function createReaper(o: Parts) {
       isStopped = true;
       clearInterval(ticker);
       alarm.clear();
-      // The next start can do the rest.
+      // If this takes too long, the next start does the rest.
       await atMost(stoppingMs, looking);
     },
   };

@@ -115,7 +115,7 @@ async function planAgain(
     job: entry.definition,
     caller: name,
   });
-  // A stricter profile that the old caller chose still applies, and also one that the job has chosen since.
+  // A stricter profile still applies, whether the old caller chose it or the job has chosen it since.
   const profileOf = ({ securityProfile }: JobDefinition) => securityProfile ?? planContext.policy.defaultProfile;
   const base = tighterProfile(profileOf(entry.definition), profileOf(now.definition));
   const security_profile = tighterProfile(oldPlan.profile, base);
@@ -164,8 +164,9 @@ function jobNow(id: string, caller: Principal, catalog: Catalog): CatalogEntry {
 }
 
 /**
- * Old code of an untrusted source must not get what another source may use, and new code of an untrusted source not
- * what a run of another source left behind.
+ * Refuses to rerun code of a source that is not trusted with what belongs to another source. Old code of such a source
+ * must not get what another source may use. New code of such a source must not get what a run of another source left
+ * behind.
  */
 function refuseOtherSource({ run, plan }: StoredRun, source: UsingSource, { from, revision }: RerunRequest): void {
   const { untrustedSource: before } = plan;
@@ -181,7 +182,10 @@ function refuseOtherSource({ run, plan }: StoredRun, source: UsingSource, { from
   if (why !== undefined) throw new Problem('source-untrusted', `The run '${run.run_id}' ${why}.`);
 }
 
-/** A run without steps removes its workspace when it ends, and a run without a script never had one. */
+/**
+ * Whether the run left a workspace. A run without steps removes its workspace when it ends, and a run without a script
+ * never had one.
+ */
 function leftWorkspace({ plan, attempts }: StoredRun): boolean {
   return (
     plan.job.composition === 'steps' &&

@@ -17,7 +17,7 @@ import type { RunRegister } from './run-register.ts';
 
 export type Resumption = ReturnType<typeof createResumption>;
 
-/** Resuming 100 running runs takes less than 2 s. */
+/** How long resuming may take. Resuming 100 running runs takes less than 2 s. */
 const resumeMs = 5_000;
 const pendingPage = 500;
 
@@ -46,7 +46,7 @@ export function createResumption(o: Parts) {
   let resuming: Promise<void> | undefined;
 
   async function resumeAll(): Promise<void> {
-    // These come first: a run that hangs while it is resumed is ended by its deadline.
+    // Deadlines come first, so that they end a run that hangs while it is resumed.
     o.startDeadlines();
     const running = await withRetry(() => store.runs.running(owner.id));
     await Promise.all(running.map((runId) => resumeRun(runId, o)));
@@ -59,13 +59,13 @@ export function createResumption(o: Parts) {
   }
 
   return {
-    /** Every run in the database is resumed or in the queue. */
+    /** True once every run in the database is resumed or in the queue. */
     get isDone() {
       return isDone;
     },
     /** True while resuming takes longer than it should. */
     isLate: (): boolean => !isDone && clock.monotonicMs() - startedAtMs > resumeMs,
-    /** Starts resuming in the background. With `given`, all other waiting runs are left alone. */
+    /** Starts resuming in the background. With `given`, no other waiting run starts. */
     start(given?: ReadonlySet<string>): void {
       only = given && new Set(given);
       startedAtMs = clock.monotonicMs();
@@ -83,7 +83,7 @@ export function createResumption(o: Parts) {
           if (!signal.aborted) log.error({ err: error, run_id: runId }, 'a waiting run was not started');
         });
     },
-    /** Finds the runs that another process, or an error, has left with nobody to drive them. */
+    /** Resumes runs that nobody drives, because another process has left them or an error has occurred. */
     async resync(): Promise<void> {
       if (!isDone || only) return;
       const { pending } = await store.runs.counts();
@@ -91,7 +91,7 @@ export function createResumption(o: Parts) {
       if (pending > queue.depth + o.dispatcher.starting) await addPendingRuns(o);
       const running = await store.runs.running(owner.id);
       const orphans = running.filter((runId) => !queue.has(runId));
-      // A run that has just ended or has just been claimed may look like an orphan, but only once.
+      // A run that has just ended or was just claimed may look like an orphan once, but not twice in a row.
       const left = orphans.filter((runId) => wereOrphans.has(runId));
       wereOrphans = new Set(orphans);
       for (const runId of left) {
@@ -127,7 +127,7 @@ async function addPendingRuns({ context, queue, withRetry }: Parts, only?: Reado
   }
 }
 
-/** Resumes a running run, or sets it aside as failed. Never rejects. */
+/** Resumes a running run. If that is not possible, marks it as failed. Never rejects. */
 async function resumeRun(runId: string, o: Parts): Promise<void> {
   const { withRetry, signal } = o;
   const { store, log } = o.context;
@@ -141,7 +141,7 @@ async function resumeRun(runId: string, o: Parts): Promise<void> {
       await resume(stored, o);
     } catch (error) {
       if (signal.aborted || error instanceof Superseded) return;
-      // The run is ended here. Without its secrets, its output cannot be redacted, so nobody may read it.
+      // The run is ended without storing more output: if its secrets cannot be opened, its output cannot be redacted.
       const now = await withRetry(() => store.runs.remains(runId));
       if (now) await withRetry(() => setAside({ ...now, plan }, error, o));
     }
@@ -156,7 +156,7 @@ async function resume(stored: StoredRun, { context, register, signal, cancel }: 
   const runDir = join(context.runsDir, run.run_id);
   const isLost = (message: string) => endOrphan(stored, { reason: 'lost', message }, context, cancel);
   if (wasRestored(runDir)) return isLost('it was running when the backup was made');
-  // The run's folder is on the server of its former owner.
+  // Without a folder here, the run's files are on the server of its former owner.
   if (owner !== null && owner !== context.owner.id && !existsSync(runDir)) {
     return isLost(`the server on ${run.worker} that drove it is gone: its lease has expired`);
   }

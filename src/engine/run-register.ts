@@ -28,7 +28,7 @@ export function createRunRegister(o: {
     controllerOf: (runId: string) => controllers.get(runId),
     controllers: (): readonly RunController[] => [...controllers.values()],
     /**
-     * Claims a run and starts it, in one transaction. `add` adds a run that is not stored yet. If that fails, the
+     * Claims a run and starts it, in one transaction. `add` adds a run that is not stored yet. If `begin` fails, the
      * caller still has to give up the permit.
      */
     async begin(

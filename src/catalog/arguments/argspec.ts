@@ -1,5 +1,5 @@
-// Checks a job's argspec when the job is read: it must be JSON Schema 2020-12, contain nothing that cannot be compiled,
-// and name arguments that can become variables. argument-check.ts compiles it on first use.
+// Checks a job's argspec when the job is read. It must be JSON Schema 2020-12, use only what argument-check.ts can
+// compile, and name arguments that can become variables. argument-check.ts compiles it on first use.
 
 import { Ajv2020, type ErrorObject } from 'ajv/dist/2020.js';
 import { fullFormats } from 'ajv-formats/dist/formats.js';
@@ -21,7 +21,7 @@ const tooMany = ruleError([], `an argspec must not contain more than ${subschema
 
 let metaSchema: Ajv2020 | undefined;
 
-/** Created when the first argspec is checked. */
+/** Returns the Ajv that checks argspecs, which the first argspec creates. */
 function openMetaSchema(): Ajv2020 {
   metaSchema ??= new Ajv2020({
     allErrors: true,
@@ -57,8 +57,8 @@ export function checkArgspec(argspec: JsonObject): MemberError[] {
 }
 
 /**
- * `type` alone has two forms, a word or a list of words. An error about the form that the author did not use would
- * mislead.
+ * `type` may be a word or a list of words. Leaves out the error about the form that the author did not use, because it
+ * would mislead.
  */
 function ofOneForm(errors: readonly ErrorObject[]): ErrorObject[] {
   const types = new Set(errors.filter(({ keyword }) => keyword === 'anyOf').map(({ instancePath }) => instancePath));

@@ -10,16 +10,25 @@ import { resolveReferences } from './references.ts';
 import { toPointer } from './schema-errors.ts';
 import { isObject, mapSubschemas, subschemas } from './subschemas.ts';
 
-/** Fills in defaults. `count` is the number of errors; `errors` has the first of them. @throws TooManySteps */
+/**
+ * Checks arguments and fills in defaults. `count` is the number of errors; `errors` has the first of them. @throws
+ * TooManySteps
+ */
 export type ArgumentCheck = (args: JsonObject) => { readonly errors: readonly ErrorObject[]; readonly count: number };
 
 const noErrors = { errors: [], count: 0 };
 
 export class TooManySteps extends Error {}
 
-/** A step takes about a nanosecond. Applying a schema costs 250 steps, a pattern a few per character. */
+/**
+ * The most steps of one check. A step takes about a nanosecond. Applying a schema costs at least 250 steps. Matching a
+ * pattern costs, for each character, as many steps as the pattern has instructions.
+ */
 const stepLimit = 200_000_000;
-/** The RegExp of ajv-formats for `url` takes 6 s for 100 kB. Those of the other formats are linear. */
+/**
+ * The longest URL, because the RegExp of ajv-formats for `url` takes 6 s for 100 kB. Its other formats take linear
+ * time.
+ */
 const urlLimit = 2048;
 
 const { url } = fullFormats;
@@ -38,7 +47,7 @@ export function compileArgspec(argspec: JsonObject): ArgumentCheck {
     if (stepsLeft < 0) throw new TooManySteps();
   };
 
-  // Each argspec has its own instance, because Ajv keeps everything that an instance has ever compiled.
+  // Each argspec has its own Ajv, because an Ajv keeps everything that it has ever compiled.
   const ajv = new Ajv2020({
     allErrors: true,
     useDefaults: true,
@@ -66,7 +75,7 @@ export function compileArgspec(argspec: JsonObject): ArgumentCheck {
     },
     errors: false,
   });
-  // Ajv's own check compares every pair of items.
+  // This check takes linear time. Ajv's own check compares every pair of items.
   ajv.removeKeyword('uniqueItems');
   ajv.addKeyword({
     keyword: 'uniqueItems',
@@ -102,7 +111,10 @@ function canonical(value: JsonValue): string {
 
 const onlyForReferences = new Set('$id $schema $anchor $ref $dynamicAnchor $dynamicRef $defs definitions'.split(' '));
 
-/** The argspec as Ajv gets it: closed, with counted steps, numbered references, and no defaults for secrets. */
+/**
+ * Turns an argspec into the schema that Ajv compiles. That schema counts steps, refuses unknown arguments, numbers its
+ * references and has no defaults for secrets.
+ */
 function toCompiled(argspec: JsonObject): JsonObject {
   const { targets } = resolveReferences([...subschemas(argspec)]);
   const numbers = new Map([...new Set(targets.values())].map((target, at) => [target, `r${at}`]));
@@ -113,7 +125,7 @@ function toCompiled(argspec: JsonObject): JsonObject {
     if (target) kept.$ref = target.path.length === 0 ? '#' : `#/$defs/${numbers.get(target)}`;
     if (kept.format === 'secret') delete kept.default;
     if (kept.type === 'integer') {
-      // A larger number has already lost digits when it is checked.
+      // A larger integer has already been rounded when it is checked.
       kept.maximum ??= Number.MAX_SAFE_INTEGER;
       kept.minimum ??= Number.MIN_SAFE_INTEGER;
     }
@@ -124,7 +136,9 @@ function toCompiled(argspec: JsonObject): JsonObject {
   return { ...closed(root), $defs: Object.fromEntries(referred) };
 }
 
-/** The number of steps a schema costs for each value. `enum`, for example, can be long. */
+/**
+ * How much it costs to apply a schema to a value, compared with an empty schema. An `enum`, for example, can be long.
+ */
 function weightOf(schema: JsonObject): number {
   let weight = 1;
   for (const held of Object.values(schema)) {

@@ -9,7 +9,10 @@ import { isObject } from './subschemas.ts';
 import { findSameVariables, whatIsWrongWithArgument } from './variable-names.ts';
 
 const nestingLimit = 64;
-/** For each value it checks, Ajv builds the path to it. With one name of 500 kB above 200,000 values that took 18 s. */
+/**
+ * The longest name of a member. Ajv builds the path to each value that it checks: with a name of 500 kB above 200,000
+ * values, that took 18 s.
+ */
 const nameLimit = 1024;
 /** Redacting a shorter secret would blank out half the log. */
 const secretMinBytes = 4;
@@ -21,8 +24,8 @@ const compiled = new Map<JsonObject, ArgumentCheck>();
 type JobArguments = Pick<JobDefinition, 'argspec' | 'secretArgs'>;
 
 /**
- * Returns the arguments for the run if there are no errors. Pointers begin with `/args`. A stored secret, `{secret:
- * name}`, stays as it is.
+ * Adds every error to `allErrors`, with a pointer that begins with `/args`. If there are no errors, the result has the
+ * arguments for the run. A stored secret, `{secret: name}`, stays as it is.
  */
 export function checkArguments(job: JobArguments, args: JsonObject, allErrors: ErrorList): JsonObject {
   const invalid = new Set<string>();
@@ -66,7 +69,7 @@ export function checkArguments(job: JobArguments, args: JsonObject, allErrors: E
   return complete;
 }
 
-/** Defaults are filled in at any depth, so the copy is deep. structuredClone takes six times as long. */
+/** Copies all levels, because defaults are filled in at any depth. structuredClone takes six times as long. */
 function copyOf(args: JsonObject): JsonObject {
   return Object.fromEntries(Object.entries(args).map(([name, value]) => [name, copyOfValue(value)]));
 }
@@ -79,7 +82,7 @@ function copyOfValue(value: JsonValue): JsonValue {
 type Report = (path: readonly string[], keyword: string, message: string) => void;
 
 /**
- * Finds values that no argspec could allow. Returns false when the arguments must not be checked any further. All calls
+ * Reports values that no argspec can allow. Returns false when the arguments must not be checked any further. All calls
  * share `path`: it grows by one name for each level.
  */
 function checkValues(value: JsonValue, path: string[], addError: Report): boolean {
@@ -111,7 +114,7 @@ function whatIsWrongWithName(name: string): string | undefined {
   return name.length > nameLimit ? `has a name longer than ${nameLimit} characters` : undefined;
 }
 
-/** Where the argspec allows unknown arguments, their names come from the caller. */
+/** Checks the names of arguments. They come from the caller if the argspec allows unknown arguments. */
 function checkNames(names: readonly string[], addError: Report): void {
   const right: string[] = [];
   for (const name of names) {

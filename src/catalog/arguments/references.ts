@@ -6,8 +6,8 @@ import { splitPointer, toPointer } from './schema-errors.ts';
 import type { Subschema } from './subschemas.ts';
 
 /**
- * Each reference is a function call when arguments are checked. 64 levels of arguments, each with a chain this long,
- * must fit the stack.
+ * The longest chain of references. Each reference is a function call when arguments are checked. 64 levels of
+ * arguments, each with a chain this long, must fit the stack.
  */
 const chainLimit = 32;
 const referenceKeys = ['$ref', '$dynamicRef'] as const;
@@ -15,7 +15,7 @@ const referenceKeys = ['$ref', '$dynamicRef'] as const;
 /** `$id` is allowed only at the top, so a dynamic reference or anchor works like a plain one. */
 export function resolveReferences(all: readonly Subschema[]) {
   const errors: MemberError[] = [];
-  /** Maps the pointer of a schema to the schema that it refers to. */
+  /** The schema that each reference leads to, by the pointer of the schema that has the reference. */
   const targets = new Map<string, Subschema>();
   const byPointer = new Map(all.map((subschema) => [toPointer(subschema.path), subschema]));
   const byAnchor = new Map(all.flatMap((subschema) => anchorsOf(subschema.schema).map((name) => [name, subschema])));

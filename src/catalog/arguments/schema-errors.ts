@@ -20,9 +20,10 @@ export function toMemberErrors(
 }
 
 /**
- * A schema may help: `says` describes the value it wants, and `hints` explains unknown members. `noun` names the kind
- * of member. `isYaml` is for values that an author wrote. Returns undefined for an error that only repeats a better
- * one: that of `if`, or of a branch of `propertyNames`.
+ * Turns an error of Ajv into the error of a member. Returns undefined for an error that only repeats a better one: the
+ * error of `if`, or of a branch of `propertyNames`.
+ * The schema may improve the message: `says` describes the value it wants, and `hints` explains unknown members. `noun`
+ * names the kind of member. `isYaml` is for values that an author wrote.
  */
 export function toMemberError(
   error: ErrorObject,
@@ -95,7 +96,7 @@ function messageOf(
   }
 }
 
-/** The messages, by keyword, that depend only on the parameters of the error. */
+/** The messages, by keyword, for errors that their parameters fully describe. */
 export const messages: Readonly<Record<string, (params: ErrorObject['params']) => string>> = {
   enum: ({ allowedValues }) => `must be one of ${listOf(allowedValues)}`,
   const: ({ allowedValue }) => `must be ${JSON.stringify(allowedValue)}`,
@@ -117,12 +118,13 @@ export const messages: Readonly<Record<string, (params: ErrorObject['params']) =
   'false schema': () => 'is not allowed here',
 };
 
-/** A longer list does not help. */
+/** The most names that a message lists. A longer list does not help. */
 const mostNamed = 12;
 
 /**
- * For example "unknown key `timeut`: did you mean `timeout`?", or all names that exist, if they are few and no name is
- * similar. `hint` explains names that other tools use and that resemble no name here.
+ * Builds a message such as "unknown key `timeut`: did you mean `timeout`?". If no known name is similar, the message
+ * lists all known names, unless there are too many. `hint` explains a name that other tools use and that resembles no
+ * name here.
  */
 export function unknownMember(noun: string, name: string, known: readonly string[], hint?: unknown): string {
   if (typeof hint === 'string') return `unknown ${noun} \`${shorten(name)}\`: ${hint}`;

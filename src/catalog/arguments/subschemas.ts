@@ -4,7 +4,7 @@ import type { JsonObject, JsonValue } from '../../domain/job.ts';
 
 type Holder = 'schema' | 'list' | 'map';
 
-/** Schemas in place apply to the same value as the schema that contains them. The others apply to values inside it. */
+/** The keywords whose schemas apply to the same value as the schema that contains them. */
 const inPlaceHolders: readonly (readonly [Holder, readonly string[]])[] = [
   ['list', ['allOf', 'anyOf', 'oneOf']],
   ['schema', ['not', 'if', 'then', 'else']],
@@ -39,7 +39,7 @@ export type Subschema = {
   readonly inPlace: readonly (readonly string[])[];
 };
 
-/** Tells objects from the other values of JSON. */
+/** Whether a value is an object, and neither a list nor null. */
 export function isObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -4,8 +4,8 @@
 const plainName = /^[A-Za-z_][A-Za-z0-9_]*$/;
 
 /**
- * The variables of traces are flwd's own. The others also affect programs around the script. Those of glibc are the
- * ones that it ignores for setuid programs (ld.so(8)).
+ * Only flwd sets the variables of traces. The other variables also affect programs around the script. The variables of
+ * glibc in this list are those that it ignores for setuid programs (ld.so(8)).
  */
 const reservedInEnvironment =
   /^(?:PATH|IFS|ENV|SHELLOPTS|PS4|TRACEPARENT|TRACESTATE|GCONV_PATH|GLIBC_TUNABLES|LOCPATH|NLSPATH|(?:BASH|LD_|FLWD_|MALLOC_).*)$/;

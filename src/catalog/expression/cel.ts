@@ -1,4 +1,5 @@
-// The language of expressions. Many instances have no expression, so the library is loaded with the first one.
+// Loads CEL, the language of expressions. The library is loaded for the first expression, because many instances have
+// no expression.
 
 import { createRequire } from 'node:module';
 

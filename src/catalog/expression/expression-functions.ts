@@ -7,9 +7,12 @@ import { compilePattern, type LinearPattern } from '../arguments/linear-pattern.
 import { cel } from './cel.ts';
 import { ExpressionError } from './expression-error.ts';
 
-/** V8 searches a text at up to 10^10 comparisons a second, and nothing can stop a search. This limit means 20 ms. */
+/**
+ * The most comparisons of a search, which take 20 ms: V8 makes up to 10^10 comparisons a second. Nothing can stop a
+ * search.
+ */
 const searchLimit = 200_000_000;
-/** V8 ends the process when a list grows too long. */
+/** The most parts of a `split`. V8 ends the process when a list grows too long. */
 const partLimit = 20_000;
 const joinLimitChars = 1024 * 1024;
 
@@ -24,7 +27,7 @@ export const functions: ReadonlySet<string> = new Set(['has', 'size', 'string', 
 const prefix = 'bounded_';
 const boundedNames: ReadonlySet<string> = new Set(bounded);
 
-/** The name of the bounded version; undefined for a function that needs none of its own. */
+/** The name of a function's bounded version; undefined for a function that has no bounded version. */
 export function boundedName(method: string): string | undefined {
   return boundedNames.has(method) ? prefix + method : undefined;
 }
@@ -38,13 +41,16 @@ const patterns = new LRUCache<string, LinearPattern>({ maxSize: 64 * 1024 });
 
 let made: Environment | undefined;
 
-/** Made for the first expression: it takes some milliseconds of a start, and many instances have no expression. */
+/**
+ * Returns CEL's environment. The first expression creates it, because that takes milliseconds and many instances have
+ * no expression.
+ */
 export function environment(): Environment {
   made ??= addOperators(createEnvironment());
   return made;
 }
 
-/** What expressions may name; each has the roots of its kind (expression-syntax.ts). */
+/** All roots that expressions can refer to. expression-syntax.ts says which of them each kind of expression may use. */
 const variables = 'args steps run item matrix body headers query message file check'.split(' ');
 
 function createEnvironment(): Environment {

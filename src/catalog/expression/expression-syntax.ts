@@ -91,7 +91,7 @@ const tokens: Readonly<Record<string, string>> = {
   STRING: 'a text',
 };
 
-/** The library's error as a message, with its place when it is known. */
+/** The library's error as a message, with the position of the error if it is known. */
 export function describe(error: unknown): string {
   if (error instanceof ExpressionError) return error.message;
   if (error instanceof RangeError) return 'it needs more memory or nesting than an expression may use';
@@ -200,7 +200,7 @@ function childrenOf(node: ASTNode): readonly ASTNode[] {
   }
 }
 
-/** Recognizes `steps.build` and `steps["build-it"]`, and whatever follows them. */
+/** Returns the root and the member's name for a node such as `steps.build` or `steps["build-it"]`. */
 function memberOf(node: ASTNode, known: readonly Root[]): { root: Root; name: string } | undefined {
   if (node.op !== '.' && node.op !== '[]') return undefined;
   const [object, member] = node.args;

@@ -5,8 +5,8 @@ import type { JsonObject, JsonValue } from '../../domain/job.ts';
 import { ExpressionError } from './expression-error.ts';
 
 /**
- * The limit for all values of one expression together. They stay in memory, and so does everything the expression
- * builds from them.
+ * The limits for all values of one expression together. The values stay in memory, and so does everything that the
+ * expression builds from them.
  */
 const textLimitChars = 256 * 1024;
 const itemLimit = 20_000;

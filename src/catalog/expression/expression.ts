@@ -63,7 +63,7 @@ export function evaluateForDelivery(text: string, { body, headers, query, event 
   const expression = parseExpression(text, deliveryRoots);
   const choose = chooseFrom(expression.references);
   return compute(expression, {
-    // A body can also be a list or a text.
+    // A body that is a list or a text has no members to choose from.
     body: isObject(body) ? choose('body', body) : createToCel()(body),
     headers: choose('headers', headers),
     query: choose('query', query),
@@ -106,7 +106,9 @@ function compute(expression: Expression, visible: Readonly<Record<string, unknow
   }
 }
 
-/** Takes only the values that the expression refers to: copying the outputs of 500 steps would be expensive. */
+/**
+ * Converts only the values that the expression refers to, because copying the outputs of 500 steps would be expensive.
+ */
 function toVisible(scope: ExpressionScope, references: References): Readonly<Record<string, unknown>> {
   const toCel = createToCel();
   const choose = chooseFrom(references, toCel);
@@ -119,7 +121,7 @@ function toVisible(scope: ExpressionScope, references: References): Readonly<Rec
   };
 }
 
-/** @returns a function that gives the members of an object to which the expression refers */
+/** @returns a function that picks those members of an object that the expression refers to */
 function chooseFrom(references: References, toCel = createToCel()) {
   return (root: Root, object: JsonObject = {}): Map<string, unknown> =>
     chosen(
@@ -180,7 +182,7 @@ export function evaluateItems(text: string, scope: ExpressionScope): readonly Js
   return listIn(value) ?? value.split(/\r?\n/).filter((line) => line !== '');
 }
 
-/** An output is always text. Text that contains a list is JSON. @throws ExpressionError */
+/** Returns the list in an output, which is always text: a list is written as JSON. @throws ExpressionError */
 function listIn(text: string): JsonValue[] | undefined {
   if (!text.trimStart().startsWith('[')) return undefined;
   let value: JsonValue;

@@ -10,7 +10,7 @@ export type MemberError = {
   readonly message: string;
 };
 
-/** More errors would hide the first ones. */
+/** The most errors that are listed. More errors would hide the first ones. */
 export const errorLimit = 100;
 
 export function ruleError(path: readonly string[], message: string, spot: Spot = 'value'): MemberError {

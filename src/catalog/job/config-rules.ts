@@ -11,7 +11,7 @@ import type { RawConfig, RawPath } from './config-schema.ts';
 import { checkGraph } from './step-graph.ts';
 import { checkStep } from './step-rules.ts';
 
-/** The form has been checked before. `args` is undefined when the arguments have errors. */
+/** The form of `config` must have been checked. `args` is undefined when the arguments have errors. */
 export async function checkRules(
   config: RawConfig,
   args: { readonly argspec: JsonObject; readonly secretArgs: readonly string[] } | undefined,
@@ -46,7 +46,7 @@ function mayHaveExpressions({ steps, concurrency }: RawConfig): boolean {
   return steps !== undefined || concurrency?.key !== undefined;
 }
 
-/** Loads CEL, which takes as long as loading the rest of the catalog, and most jobs do not need it. */
+/** Loads CEL only for a job with expressions, because it takes as long to load as the rest of the catalog. */
 function expressions() {
   return import('./job-expressions.ts');
 }

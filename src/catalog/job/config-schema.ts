@@ -45,13 +45,13 @@ export type RawWebhook = Static<typeof webhook>;
 export type RawPath = Static<typeof path>;
 export type RawConfig = Static<typeof configSchema>;
 
-/** A string, or a map instead of it. */
+/** A string, or instead a map that matches the schema. */
 function textOr<T>(schema: Schema<T>, says: string) {
   return schemaOf<string | T>({ ...schema, type: ['string', 'object'], minLength: 1, says });
 }
 
 export const text = string({ minLength: 1, maxLength: 1000 });
-/** The parser limits its length. */
+/** The parser of expressions limits the length. */
 const expression = string({ minLength: 1 });
 const flag = boolean;
 const anyObject = schemaOf<JsonObject>({ type: 'object' });
@@ -256,7 +256,7 @@ const members = {
   image: text,
   argspec: anyObject,
   args: list(anyObject),
-  /** The same as the list `args`, as a map by name. */
+  /** The same arguments as the list `args` would have, as a map by name. */
   arguments: schemaOf<Readonly<Record<string, JsonObject>>>({
     type: 'object',
     additionalProperties: { type: 'object' },
@@ -336,11 +336,11 @@ const compile = createCompiler({
 });
 
 /**
- * Checks only which keys there are. Most jobs use few keys, so the schema of a key's value is compiled when the first
- * job uses that key.
+ * Checks only the names of keys. Most jobs use few keys, so the schema of a key's value is compiled when the first job
+ * uses that key.
  */
 const keys = { ...configSchema, properties: Object.fromEntries(Object.keys(members).map((name) => [name, {}])) };
-/** Each is a schema of the whole file, so that an error has its full path. */
+/** Each schema is for the whole file, so that an error has its full path. */
 const memberSchemas = Object.entries(members).map(
   ([name, schema]) => [name, { properties: { [name]: schema } }] as const,
 );

@@ -1,5 +1,5 @@
-// Parses the text of a config.yaml into a JSON value, and finds the place of each of its parts. Hostile text can use
-// only bounded time and memory, and other work can go on until the text is composed.
+// Parses the text of a config.yaml into a JSON value, and finds the place of each of its parts. Limits bound the time
+// and the memory that a hostile text can use. Other work can go on until the text is composed.
 
 import type { Alias, CST, Document } from 'yaml';
 import type { JsonValue } from '../../domain/job.ts';
@@ -11,18 +11,21 @@ import type { Yielder } from '../../lib/yielder.ts';
 
 /** Longer texts are read in slices. */
 const simpleLimit = 16 * 1024;
-/** A dense config.yaml of 256 KiB has 90,000 lexemes; 260,000 take 2.5 s. */
+/** The most lexemes of a text. A dense config.yaml of 256 KiB has 90,000; 260,000 take 2.5 s. */
 const lexemeLimit = 100_000;
 /** The limit for documents, directives, and comments between them. */
 const tokenLimit = 1000;
-/** Aliases are counted before anything is composed: 9,000 of them cost a second. */
+/**
+ * The most aliases of a text. They are counted before anything is composed, because composing 9,000 aliases takes a
+ * second.
+ */
 const aliasLimit = 100;
 /** The lexer emits this mark before the text of a scalar, whatever the text begins with. */
 const scalarMark = '\u{1f}';
 const syntaxErrorLimit = 20;
 
 type Place = { readonly line: number; readonly column: number };
-/** A member's value, its key, or the place where the member is missing. */
+/** What an error points to: a member's value, its key, or the place where the member is missing. */
 export type Spot = 'value' | 'key' | 'missing';
 type TextError = Place & { readonly message: string };
 
@@ -84,7 +87,8 @@ async function tokenize(text: string, maybeYield: Yielder): Promise<CST.Token[] 
     if (isTooDeep(parser)) return { offset: parser.offset, message: tooDeep };
     lexemes += 1;
     if (lexemes > lexemeLimit || tokens.length > tokenLimit) {
-      // Formatted here and not at load time: formatting the first number for a locale takes 10 ms.
+      // The number is formatted here and not at load time, because formatting the first number for a locale takes 10
+      // ms.
       return {
         offset: parser.offset,
         message: `has more than ${lexemeLimit.toLocaleString('en')} words and signs: make the file smaller`,
@@ -96,7 +100,7 @@ async function tokenize(text: string, maybeYield: Yielder): Promise<CST.Token[] 
   return tokens;
 }
 
-/** The type is only true after whatIsNotJson has checked the value. */
+/** The result has this type only if whatIsNotJson finds nothing in it. */
 function toValue(document: Document.Parsed): JsonValue | undefined {
   try {
     return document.toJS({ maxAliasCount: aliasLimit }) ?? null;
@@ -161,14 +165,16 @@ function findMisused(document: Document.Parsed, targetOf: TargetOf): { offset: n
   return misused;
 }
 
-/** The key as toJS() names it. */
+/** Returns the name that toJS() gives a key. */
 function keyOf(key: unknown): string {
   if (!yaml().isScalar(key)) return String(key);
   if (key.value === null) return '';
   return typeof key.value === 'string' ? key.value : JSON.stringify(key.value);
 }
 
-/** YAML has values that JSON does not, and an anchor can contain itself. */
+/**
+ * Finds a part that JSON cannot represent. YAML has values that JSON does not have, and an anchor can contain itself.
+ */
 function whatIsNotJson(root: unknown): { path: readonly string[]; message: string } | undefined {
   const look = (value: unknown, path: readonly string[]): { path: readonly string[]; message: string } | undefined => {
     if (typeof value === 'string' && value.includes('\0')) return { path, message: 'must not hold a NUL character' };

@@ -115,7 +115,7 @@ export async function findErrors(
 
 async function readParts(config: RawConfig, id: string, place: JobPlace, mayNameArgs: boolean) {
   const { argspec, errors: argErrors } = await readArgspec(config);
-  // Without the job's arguments, members that refer to one cannot be checked.
+  // If the job's arguments are not known, members that refer to an argument cannot be checked.
   const areArgsKnown = mayNameArgs && argErrors.length === 0;
   const secretArgs = areArgsKnown ? findSecretArgs(argspec) : [];
   const args = areArgsKnown ? { argspec, secretArgs } : undefined;

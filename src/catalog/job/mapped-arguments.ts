@@ -7,7 +7,7 @@ import { ExpressionError } from '../expression/expression-error.ts';
 import { type Expression, parseExpression, type Root } from '../expression/expression-syntax.ts';
 import { type MemberError, ruleError } from './config-error.ts';
 
-/** The expression, or the error that says why it is not one. A condition must be able to give true or false. */
+/** Returns the expression, or the error in it. A condition must have a result that can be true or false. */
 export function readExpression(
   path: readonly string[],
   text: string,

@@ -25,7 +25,7 @@ function argumentOf(args: JsonObject, name: string) {
   return Object.hasOwn(args, name) ? (args[name] ?? null) : null;
 }
 
-/** The names in the environment that are not arguments of the job. */
+/** The names of the secrets in the environment, except those that are secret arguments of the job. */
 export function secretsOfEnvironment({ env, secretArgs }: JobDefinition): ReadonlySet<string> {
   const asked = Object.values(env).flatMap((value) => (typeof value === 'string' ? [] : [value.secret]));
   return new Set(asked.filter((name) => !secretArgs.includes(name)));

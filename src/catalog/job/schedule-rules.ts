@@ -28,7 +28,7 @@ const toError = (path: readonly string[], keyword: string, message: string): Mem
 type JobArguments = Pick<JobDefinition, 'argspec' | 'secretArgs'>;
 
 /**
- * Paths in errors start at the schedule. Without a job, its arguments are not checked. `ofArgs` also counts the errors
+ * Paths in errors start at the schedule. Without a job, the arguments are not checked. `ofArgs` also counts the errors
  * that are not listed.
  */
 export function checkSchedule(
@@ -52,7 +52,9 @@ export function checkSchedule(
   return [...errors, ...checkLabels(labels), ...(job ? checkArgs(args, job, ofArgs) : [])];
 }
 
-/** A schedule has a pattern or a single time. Its days must exist, and suit a pattern. */
+/**
+ * Checks that a schedule has a pattern or a single time, and that its `calendar` and `except` fit a pattern and exist.
+ */
 function checkWhen({ cron, atMs, calendar, except }: Omit<JobSchedule, 'id' | 'held'>): MemberError[] {
   const errors: MemberError[] = [];
   if (cron === null && atMs === null) errors.push(ruleError([], 'a schedule needs `cron`, or `at` for a single time'));
@@ -134,7 +136,7 @@ function toSchedule(raw: RawSchedule, jobId: string): JobSchedule {
   const { cron = null, timezone = null, args = {}, jitter = '0s' } = raw;
   const atMs = toAtMs(raw.at);
   const hash = createSha256()
-    // Gives the same id as before instances had a time zone.
+    // `UTC` keeps the ids that schedules had before instances had a time zone.
     .update(canonical([jobId, cron ?? `at ${atMs}`, timezone ?? 'UTC', args]))
     .digest('hex');
   return {
@@ -163,7 +165,7 @@ export function daysOf({ calendar, except = [] }: Pick<RawSchedule, 'calendar' |
   return { calendar: calendar === undefined ? null : [calendar].flat(), except: [except].flat() };
 }
 
-/** The same members in any order are the same arguments. */
+/** Returns the same text for the same members in any order. */
 function canonical(value: JsonValue): string {
   return JSON.stringify(value, (_, member: JsonValue) =>
     isObject(member) ? Object.fromEntries(Object.entries(member).toSorted(([a], [b]) => (a < b ? -1 : 1))) : member,

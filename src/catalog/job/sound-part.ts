@@ -1,4 +1,4 @@
-// Takes the members with errors out of a config.yaml, so that the same reading also finds all other errors in it. The
+// Removes the members with errors from a config.yaml, so that the same reading also finds all other errors in it. The
 // result is only used to find errors.
 
 import type { JsonObject, JsonValue } from '../../domain/job.ts';
@@ -6,9 +6,9 @@ import { isObject } from '../arguments/subschemas.ts';
 import type { MemberError } from './config-error.ts';
 import { checkConfig } from './config-schema.ts';
 
-/** Removing a member can make the one around it incomplete. */
+/** How often to remove members and check again. Removing a member can make the member around it incomplete. */
 const mostRounds = 4;
-/** Keys that are checked against each other. */
+/** Keys that decide what runs. They are checked against each other. */
 const whatRuns = ['command', 'steps', 'composition', 'executor', 'image', 'ulc_profile'];
 
 /** Keys that can hold the arguments of a job. */
@@ -48,11 +48,11 @@ export function soundPart(value: JsonValue, formErrors: readonly MemberError[]) 
         /** Whether the error is in the file as written, and not a result of what was removed. */
         isReal: (error: MemberError): boolean =>
           !unsure.some((path) => isWithin(error.path, path)) &&
-          // Leaving out a part of a schedule may make it the same as another one.
+          // A schedule without one of its parts may become the same as another schedule.
           !(isLeftOut('schedules') && error.path[0] === 'schedules' && error.path.length === 2) &&
-          // An expression depends on other steps and on what its step runs after, and both may have been left out.
+          // An expression depends on other steps and on the `needs` of its own step. Both may have been left out.
           !(isLeftOut('steps') && isOfExpression(error.path)),
-        /** False when the arguments were removed, or may stand under a mistyped key. */
+        /** False when the arguments were removed, or may be under a mistyped key. */
         areArgsKnown:
           !argumentKeys.some(isLeftOut) && !(hasUnknownKey && argumentKeys.every((key) => config[key] === undefined)),
       };
@@ -63,8 +63,8 @@ export function soundPart(value: JsonValue, formErrors: readonly MemberError[]) 
 }
 
 /**
- * The member to leave out: the one with the error, or the one that requires it. Never an item of a list, because the
- * others would move.
+ * Returns the member to leave out: the one with the error, or the one that lacks a required member. If that is an item
+ * of a list, the list is left out, because the other items would move.
  */
 function leftOutFor(config: JsonObject, { path, spot }: MemberError): Path | undefined {
   // If one step has to be left out, all are, because the graph makes no sense without it.
@@ -75,7 +75,7 @@ function leftOutFor(config: JsonObject, { path, spot }: MemberError): Path | und
   return undefined;
 }
 
-/** Where an error may be only a result of leaving a member out: for a member of a step, the whole step. */
+/** Returns where an error may come only from leaving out the member. For a member of a step, this is the whole step. */
 function unsureFor(path: Path): Path {
   return path[0] === 'steps' ? path.slice(0, 2) : path;
 }

@@ -17,7 +17,7 @@ import type { RawConcurrency, RawConfig, RawRetry, RawStep } from './config-sche
 const defaultDelayMs = 1_000;
 const defaultMaxDelayMs = 60_000;
 
-/** The config must have been checked. `action` is what a job without steps does. */
+/** `config` must have been checked. `action` is what a job without steps does. */
 export function toSteps(config: RawConfig, action: CommandAction, place: JobPlace): readonly StepDefinition[] {
   if (hasSteps(config)) return (config.steps ?? []).map((step) => toStep(step, config, place));
   return [toDefinition({ id: stepIdOfSingle }, action, config)];

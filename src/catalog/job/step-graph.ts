@@ -56,8 +56,8 @@ function shorten(cycle: readonly string[]): readonly string[] {
 }
 
 /**
- * Returns the steps in order: each one after the steps that it needs, and otherwise as in the file. Leaves out steps in
- * a cycle or behind one.
+ * Sorts steps so that each one comes after the steps that it needs, and otherwise keeps the order of the file. Leaves
+ * out steps that are in a cycle or that need a step in a cycle.
  */
 export function inGraphOrder<T extends Node>(steps: readonly T[]): T[] {
   const nodes = new Map<string, Waiting<T>>(
@@ -101,7 +101,7 @@ function findCycle(steps: readonly Node[]): string[] | undefined {
 export function createPrecedence(steps: readonly Node[]): (before: string, id: string) => boolean {
   const indexes = new Map(steps.map(({ id }, at) => [id, at]));
   const bitOf = (id: string) => 1n << BigInt(indexes.get(id) ?? 0);
-  /** One bit for each step, so that 500 steps that need each other stay cheap. */
+  /** The steps that end before each step begins, as bits: this stays cheap for 500 steps that need each other. */
   const masks = new Map<string, bigint>();
   for (const { id, needs = [] } of inGraphOrder(steps)) {
     const known = needs.filter((need) => indexes.has(need));

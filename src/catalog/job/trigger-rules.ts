@@ -19,7 +19,7 @@ const defaultEveryMs = 60_000;
 const shortestEveryMs = 5_000;
 const longestEveryMs = 7 * 86_400_000;
 
-/** The members that only one kind of trigger has. */
+/** The kind of trigger that each of these members belongs to. All other members fit any kind. */
 const kindOfMember = { on: 'job', match: 'files', settle: 'files', every: 'check' } as const;
 
 /**
@@ -89,7 +89,7 @@ function checkTrigger(raw: RawTrigger, job: JobArguments | undefined, place: Job
   return job ? [...errors, ...checkNames(args, job)] : errors;
 }
 
-/** A trigger follows one thing. */
+/** Checks that a trigger follows exactly one thing, and that its other members fit. */
 function checkKind(raw: RawTrigger): MemberError[] {
   const [kind, second] = triggerKinds.filter((one) => raw[one] !== undefined);
   if (kind === undefined) return [ruleError([], 'a trigger needs one of `job`, `files` and `check`')];

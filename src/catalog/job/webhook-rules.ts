@@ -1,5 +1,5 @@
-// Checks webhooks against their job: names, expressions, arguments and headers (ADR 0066). Those of a config.yaml and
-// those made at run time have the same rules.
+// Checks webhooks against their job: names, expressions, arguments and headers (ADR 0066). The same rules apply to the
+// webhooks of a config.yaml and to those made at run time.
 
 import type { JobDefinition } from '../../domain/job.ts';
 import {
@@ -18,13 +18,13 @@ import { toMs } from './step-definition.ts';
 
 type JobArguments = Pick<JobDefinition, 'argspec'>;
 
-/** What a person writes about a webhook, wherever it is made. */
+/** The terms of a webhook as a person writes them, in a config.yaml or in a request. */
 export type RawTerms = Omit<RawWebhook, 'name' | 'scheme' | 'secret'> & {
   readonly scheme: WebhookScheme;
   readonly secret?: RawWebhook['secret'];
 };
 
-/** A sender waits for its answer, and gives up after 3 to 30 s. */
+/** The longest `wait`: senders give up after 3 to 30 s. */
 const longestWaitMs = 30_000;
 
 /**

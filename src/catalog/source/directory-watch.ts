@@ -1,5 +1,5 @@
-// Watches directories one by one. On Linux, Node's recursive fs.watch walks the whole tree again. The catalog knows
-// every directory anyway, so one inotify watch for each is enough.
+// Watches directories one by one. On Linux, Node's recursive fs.watch would walk the whole tree again. The catalog
+// knows every directory anyway, so one inotify watch for each directory is enough.
 
 import { watch as watchFs } from 'node:fs';
 import { errorCode } from '../../lib/error-code.ts';
@@ -15,7 +15,7 @@ export type DirectoryWatch = ReturnType<typeof createDirectoryWatch>;
 
 const nothing = () => {};
 
-/** What to raise, by the error of the system. */
+/** The limit that the operator must raise, by the system's error code. */
 const limits = new Map([
   ['ENOSPC', 'fs.inotify.max_user_watches'],
   ['EMFILE', 'fs.inotify.max_user_instances or the limit of open files'],

@@ -11,11 +11,11 @@ import { childOf } from './source-path.ts';
 
 export type Directory = {
   readonly subdirectories: ReadonlySet<string>;
-  /** Empty when there is no job here. If there are two, the author has to remove one. */
+  /** Empty when there is no job in the directory. If there are two files, the author has to remove one. */
   readonly configFiles: readonly ConfigFile[];
   /** The files of a job in the directory; empty when it belongs to no job. */
   readonly files: readonly string[];
-  /** The number of scripts, when the directory belongs to no job. */
+  /** How many scripts the directory has; 0 if it belongs to a job. */
   readonly scripts: number;
   /** Directories with a config.yaml whose names are not UTF-8, so that no job id can name them. */
   readonly unnamable: readonly string[];

@@ -13,7 +13,7 @@ const limitBytes = 64 * 1024;
 /** Whether `.flwdignore` names the path, which is relative to the source's root. */
 export type Ignore = (path: string, isDirectory: boolean) => boolean;
 
-/** A folder that holds the config.yaml of the job above it, as in older jobs. */
+/** In older jobs, a folder of this name has the config.yaml of the job above it. */
 export const olderForm = 'config.d';
 
 /** Whether a directory of this name may contain jobs. Other directories are not walked. */
@@ -59,9 +59,9 @@ export const nothingIgnored: Ignore = () => false;
 
 /** Host paths to leave out, even where they lie inside a source: the server's own files. */
 export type Excluded = {
-  /** Real paths. */
+  /** Real paths, without links. */
   readonly exclude: readonly string[];
-  /** More paths. A link among them is followed each time, because it may be switched. */
+  /** Paths that may contain links. These are followed again each time, because somebody may have changed them. */
   readonly excludeLinks?: readonly string[];
 };
 

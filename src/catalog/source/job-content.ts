@@ -14,7 +14,7 @@ export type JobText =
 
 const longestText = 2 ** 20;
 
-/** The files of a snapshot, by path; undefined when it is gone. */
+/** The files of a snapshot, sorted by path; undefined when the snapshot is gone. */
 export async function listSnapshot(dir: string): Promise<readonly JobFile[] | undefined> {
   try {
     const entries = await readdir(dir, { recursive: true, withFileTypes: true });

@@ -39,7 +39,9 @@ export function followLink(root: string, link: string): { readonly path: string;
 
 export type FoundFile = { readonly hostPath: string; readonly stat: Stats } | { readonly problem: string };
 
-/** A file or directory that a job names, such as `./scripts/build.sh`. `problem` continues after the name. */
+/**
+ * Finds a file or directory that a job names, such as `./scripts/build.sh`. The text of `problem` follows that name.
+ */
 export function findJobFile({ root, path, ignore }: JobPlace, name: string): FoundFile {
   const inside = normalize(name);
   if (inside.startsWith('/') || inside === '..' || inside.startsWith('../')) {

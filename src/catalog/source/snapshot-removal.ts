@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { errorCode } from '../../lib/error-code.ts';
 
 const revision = /^[0-9a-f]{16}$/;
-/** Left by a crash while a snapshot was made or removed. */
+/** Folders that a crash left while a snapshot was made or removed. */
 const unfinished = /^\.(?:draft|gone)-/;
 
 /** Revisions that were last used before `beforeMs`. */
@@ -13,7 +13,10 @@ export async function oldSnapshots(dir: string, beforeMs: number): Promise<strin
   return namesBefore(dir, beforeMs, revision);
 }
 
-/** Renames the snapshot first. A run that needs it during the removal does not find it, and copies the job again. */
+/**
+ * Renames the snapshot before removing it. A run that needs it in the meantime does not find it, and copies the job
+ * again.
+ */
 export async function removeSnapshot(dir: string, name: string): Promise<void> {
   const gone = join(dir, `.gone-${name}`);
   await rm(gone, { recursive: true, force: true });
@@ -21,7 +24,7 @@ export async function removeSnapshot(dir: string, name: string): Promise<void> {
   await rm(gone, { recursive: true, force: true });
 }
 
-/** @returns how many there were */
+/** @returns how many it removed */
 export async function removeUnfinishedSnapshots(dir: string, beforeMs: number): Promise<number> {
   const names = await namesBefore(dir, beforeMs, unfinished);
   for (const name of names) await rm(join(dir, name), { recursive: true, force: true });

@@ -25,14 +25,16 @@ const nothing = () => {};
 type Copies = { running: Promise<unknown>; next: Promise<Snapshot> | undefined };
 
 /**
- * The files to leave out are the same as for the catalog, so that both find the same revision. They include `dir` when
- * it lies inside a source.
+ * Leaves out the same files as the catalog, so that both find the same revision. `dir` is left out when it lies inside
+ * a source.
  */
 export function createSnapshots(o: Excluded & { readonly dir: string }) {
   const ignoreOf = createIgnoreReader(o);
   const taken = new Map<string, { readonly signature: string; readonly snapshot: Snapshot }>();
   const copiesByDir = new Map<string, Copies>();
-  /** When each revision was last marked as used. Only few revisions are used while a process lives. */
+  /**
+   * When each revision was last marked as used. This stays small, because few revisions are used while a process lives.
+   */
   const touchedAtMs = new Map<string, number>();
 
   function dirOf(revision: string): string {
@@ -46,8 +48,8 @@ export function createSnapshots(o: Excluded & { readonly dir: string }) {
   }
 
   /**
-   * Returns a copy of the job's directory as it is now. The mtime of the copy says, within ten minutes, when it was
-   * last used. Costs a look at the job's files, and copies them only if they have changed.
+   * Returns a copy of the job's directory as it is now. Checks the job's files each time, and copies them only if they
+   * have changed. The mtime of the copy says, within ten minutes, when it was last used.
    * @throws Problem job-invalid, job-not-found
    */
   async function take(entry: CatalogEntry): Promise<Snapshot> {
@@ -66,7 +68,10 @@ export function createSnapshots(o: Excluded & { readonly dir: string }) {
     await utimes(dir, now, now);
   }
 
-  /** A copy that began before the caller came may lack the very edit that the caller wants to run. */
+  /**
+   * Waits for a copy that begins now. A copy that is already being made may lack the very edit that the caller wants to
+   * run.
+   */
   function takeSerially(entry: CatalogEntry): Promise<Snapshot> {
     const copies: Copies = copiesByDir.get(entry.dir) ?? { running: Promise.resolve(), next: undefined };
     copiesByDir.set(entry.dir, copies);
@@ -96,8 +101,8 @@ export function createSnapshots(o: Excluded & { readonly dir: string }) {
 }
 
 /**
- * Puts copies in place one at a time: another job with the same files may be copied at the same time, and must keep its
- * copy.
+ * Puts copies in place one at a time. If two jobs with the same files are copied at once, the second copy must not
+ * replace the first.
  */
 const placing = createSerial();
 
@@ -113,7 +118,7 @@ async function copyInto(snapshotsDir: string, job: IdentifiedJob, state: JobStat
     await placing.run(async () => {
       if (await isComplete(dir, state.files)) return;
       await rm(dir, { recursive: true, force: true });
-      // Once a run is created it survives a power failure, so the files it will execute must be on the disk before.
+      // A run that was created survives a power failure, so the files that it will execute must be on the disk first.
       for (const folder of foldersOf(state.files)) await syncFolder(join(draft, folder));
       await rename(draft, dir);
       await syncFolder(snapshotsDir);
@@ -148,7 +153,7 @@ async function createCopy(draft: string, file: JobFile) {
   };
 }
 
-/** Includes `.`, the copy's own folder. */
+/** All folders of a copy, including its own: `.`. */
 function foldersOf(files: readonly JobFile[]): Set<string> {
   const folders = new Set(['.']);
   for (const { path } of files) {
@@ -157,7 +162,7 @@ function foldersOf(files: readonly JobFile[]): Set<string> {
   return folders;
 }
 
-/** Another program may have removed a part of it. */
+/** Whether the copy still has all files. Another program may have removed some of them. */
 async function isComplete(dir: string, files: readonly JobFile[]): Promise<boolean> {
   for (const file of files) {
     const stat = await lstat(join(dir, file.path)).catch(() => undefined);

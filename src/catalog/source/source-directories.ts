@@ -22,12 +22,14 @@ export type FoundJob = {
   readonly read: JobDefinition | readonly JobError[];
 };
 
-/** Directories to read again. Each has the names of those entries that may have been replaced. */
+/** Directories to read again, each with the names of the entries that may have been replaced. */
 export type Marks = Map<string, Set<string>>;
 
 type Stamp = {
   readonly identity: string;
-  /** Differs after each change of the directory or of a job's file in it; undefined when it was too new to tell. */
+  /**
+   * Changes with the directory and with the job's files in it; undefined when the last change was too recent to tell.
+   */
   readonly state: string | undefined;
 };
 type StampedDirectory = Directory & { readonly stamp: Stamp };
@@ -96,7 +98,7 @@ export function createSourceDirectories(source: Source, maybeYield: Yielder, o: 
     },
     isIgnoreChanged,
     ownerOf: (path: string | undefined) => ownerOf(nodes, path),
-    /** Opens a directory and all below it; stops early when the source is closed. */
+    /** Opens a directory and all directories below it; stops early when the source is closed. */
     async walk(start: string): Promise<readonly Node[]> {
       const opened: Node[] = [];
       const left = [start];
@@ -159,7 +161,7 @@ function readStamped(
   }
 }
 
-/** Watches a directory and its `config.d`. Returns how to stop. */
+/** Watches a directory and its `config.d`. Returns a function that stops the watch. */
 function watchDirectory(dir: string, watch: Watch, onEntry: OnEntry): () => void {
   const stops = [watch(dir, onEntry)];
   const inner = join(dir, 'config.d');
@@ -197,12 +199,12 @@ type Look = { readonly stat: Stats; readonly atMs: number };
 
 function lookAt(dir: string): Look | undefined {
   const atMs = systemClock.now();
-  // statOf follows links. Only the root can be one: links below it are not walked.
+  // statOf follows links, but only the root can be a link: links below it are not walked.
   const stat = statOf(dir);
   return stat && { stat, atMs };
 }
 
-/** The look must be from before the directory was read, so that a change in between shows later. */
+/** The look must come before the directory is read. Otherwise a change between the two could go unnoticed. */
 function stampOf(dir: string, { stat, atMs }: Look, files: readonly string[]): Stamp {
   const stats = [stat, ...files.map((name) => statOf(join(dir, name)))];
   const newestMs = Math.max(...stats.map((of) => of?.ctimeMs ?? 0));

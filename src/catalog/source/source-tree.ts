@@ -63,7 +63,7 @@ export function createSourceTree(source: Source, o: DirectoryOptions) {
   }
 
   return {
-    /** As of the last finished rescan or refresh. */
+    /** The jobs as of the last `rescan` or `refresh` that has finished. */
     get jobs(): readonly FoundJob[] {
       return jobs;
     },
@@ -115,7 +115,10 @@ function createReader(source: Source, log: LogLines, directories: SourceDirector
   };
 }
 
-/** Returns whether jobs came or went. `onRead` gets each path whose owner must be read again. */
+/**
+ * Reads a directory again. Returns whether jobs appeared or disappeared. `onRead` gets each path whose owner must be
+ * read again.
+ */
 async function refreshDirectory(
   directories: SourceDirectories,
   reader: Reader,

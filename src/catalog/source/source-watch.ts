@@ -11,11 +11,14 @@ import type { Marks } from './source-directories.ts';
 import { identityOf, statOf } from './source-file.ts';
 import { createSourceTree, type SourceTree } from './source-tree.ts';
 
-/** An editor that saves a file causes several events. */
+/** How long changes are collected before they are read. An editor that saves a file causes several events. */
 const gatherMs = 30;
 const rootIntervalMs = 500;
 const unwatchedIntervalMs = 5_000;
-/** inotify drops events silently when too many come at once, and reports nothing that another machine changes. */
+/**
+ * How often to look for changes that the watches missed: inotify drops events silently when too many come at once, and
+ * reports nothing that another machine changes.
+ */
 const watchedIntervalMs = 60_000;
 /** A server that is told to stop has five seconds for everything. */
 const closingMs = 1_000;
@@ -101,7 +104,7 @@ export function watchSource(o: Options) {
       absence.look();
       rootTimer = setInterval(lookAtRoot, rootIntervalMs).unref();
     },
-    /** Reads the whole source again, also where nothing is watched. */
+    /** Reads the whole source again, even if nothing is watched. */
     rescan(): Promise<void> {
       gathering.markWhole();
       return work.run(readChanges);
@@ -111,7 +114,7 @@ export function watchSource(o: Options) {
       gathering.close();
       clearInterval(rootTimer);
       tree.close();
-      // A folder in the network may not answer.
+      // A folder on another machine may not answer.
       await atMost(closingMs, work.settled());
       tree.close();
     },
@@ -131,20 +134,21 @@ function createAbsence({ source: { name, path }, log, ...o }: Options, tree: Sou
   let isMissing = false;
 
   /**
-   * It is not known which folder had the jobs of earlier starts, so a folder with any file in it counts as that folder.
+   * flwd does not know which folder had the jobs of earlier starts, so any folder with a file in it counts as that
+   * folder.
    */
   function isReplaced(root: string | undefined): boolean {
     return rootWithJobs === undefined ? hadJobs && isEmpty(path) : root !== rootWithJobs;
   }
 
   return {
-    /** The folder is missing, or an empty one is in its place. */
+    /** Whether the folder is missing, or an empty one is in its place. */
     isMissing: () => isMissing,
     /** Call this when the source has been read for the first time: finds out whether earlier starts had jobs. */
     async askForJobs(): Promise<void> {
       hadJobs = tree.jobs.length === 0 && (await o.hadJobs(name));
     },
-    /** Call this when the source has been read. Returns whether the folder came or went. */
+    /** Call this when the source has been read. Returns whether the folder appeared or disappeared. */
     look(): boolean {
       const before = isMissing;
       const root = identityOfRoot(path);

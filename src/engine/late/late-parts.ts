@@ -14,7 +14,7 @@ export type LateParts = {
   readonly log: Logger;
   readonly hub: Hub;
   readonly defaultTenant: string;
-  /** The time zone of times of day. */
+  /** The time zone in which job files give times of day. */
   readonly timezone: string;
   /** Whether the schedules of a tenant are paused; undefined while that is not known. */
   readonly arePaused: (tenant: string) => boolean | undefined;

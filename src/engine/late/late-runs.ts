@@ -10,7 +10,10 @@ type Due = Started & { readonly startedAtMs: number; readonly allowedMs: number;
 
 export type RunWatch = ReturnType<typeof createRunWatch>;
 
-/** How long to wait before checking a run again that waits for an approval. This time does not count as work. */
+/**
+ * How long to wait before looking again at a run that waits for an approval. The time of this wait does not count as
+ * work.
+ */
 const askingAgainMs = 10_000;
 
 export function createRunWatch(
@@ -20,7 +23,7 @@ export function createRunWatch(
   let durations = new Map<string, NonNullable<Expectation['durationMs']>>();
   const due = new Map<string, Due>();
   let fresh: (Started & { readonly startedAtMs: number })[] = [];
-  /** When the next run is due. */
+  /** When to look at the next run. */
   let nextMs = Infinity;
 
   async function allowedOf(run: Started): Promise<number | null> {

@@ -1,5 +1,5 @@
 // Watches jobs that expect a success by a time of day, or one in each span of time, and finds successes that did not
-// come in time. A job counts from when its expectation was first seen, or seen again after a pause.
+// come in time. Times count from when flwd first saw the job's expectation, or saw it again after a pause.
 
 import type { Late } from '../../domain/outcome/late.ts';
 import { invariant } from '../../domain/problem.ts';
@@ -19,7 +19,7 @@ const longestDayMs = 25 * 3_600_000;
 type Parts = Pick<LateParts, 'store' | 'clock' | 'timezone' | 'defaultTenant'> & {
   /** Stores that a job is late. Returns false if that is stored already. */
   readonly add: (late: NewLate) => Promise<boolean>;
-  /** Lists a stored entry again if it was over, and notifies nobody. */
+  /** Opens a stored entry again if it was over, and notifies nobody. */
   readonly reopen: (late: NewLate) => Promise<void>;
 };
 
@@ -28,7 +28,7 @@ export function createSuccessWatch(o: Parts) {
   let watched: Watched[] = [];
   let nextMs = Infinity;
 
-  /** Returns when each of the jobs began to count. That time is stored, so a restart does not change it. */
+  /** Returns from when on a success of each job is expected. That time is stored, so a restart does not change it. */
   async function sinceOf(jobs: readonly Expecting[]): Promise<ReadonlyMap<string, number>> {
     const stored = new Map((await store.late.expecting()).map((job) => [job.jobId, job]));
     const wanted = new Map(jobs.map((job) => [job.jobId, termsOf(job)]));
@@ -42,8 +42,8 @@ export function createSuccessWatch(o: Parts) {
 
   return {
     /**
-     * Sets the jobs to watch. A job that is left out, because it is disabled or paused, starts to count when it comes
-     * back. A job in a folder that is missing continues to count.
+     * Sets the jobs to watch. A job that is left out, because it is disabled or paused, starts over when it comes back.
+     * A job in a folder that is missing continues to count.
      */
     async watch(jobs: readonly Expecting[], mayReturn: MayReturn): Promise<void> {
       const kept = (await store.late.expecting()).filter(({ jobId }) => mayReturn(jobId)).map(fromStored);

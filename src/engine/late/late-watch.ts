@@ -114,7 +114,10 @@ function returningIn(catalog: Catalog): MayReturn {
   return (jobId) => !there.has(jobId);
 }
 
-/** Ends the open rows that are over, of these jobs or of all jobs. @returns whether any row is still open */
+/**
+ * Ends the open rows that are over. Looks only at the rows of `jobIds`, if they are given. @returns whether any row is
+ * still open
+ */
 async function endOpen(
   { store, clock }: LateParts,
   { isExpected }: SuccessWatch,

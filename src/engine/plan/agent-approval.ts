@@ -1,10 +1,13 @@
-// The approval that a run of an agent waits for before anything of it starts (ADR 0067). It is a step of its own, which
-// all other steps need.
+// The approval that an agent's run needs before anything of it starts (ADR 0067). It is a step of its own, which all
+// other steps need.
 
 import type { JobDefinition, StepDefinition } from '../../domain/job.ts';
 import type { Principal } from '../../domain/principal.ts';
 
-/** A run that waits has its place among the runs of the job, so it cannot wait forever. */
+/**
+ * How long a run may wait for its approval. While it waits, it counts towards the limit of its job, so it must not wait
+ * forever.
+ */
 const longestWaitMs = 86_400_000;
 
 /** Returns whether a person must allow a run that this principal starts. */

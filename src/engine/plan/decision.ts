@@ -37,7 +37,7 @@ export type GrantedPath = {
   readonly path: string;
 };
 
-/** Adds what the host grants to the decision, and what allowed each grant. */
+/** Adds to the decision what the host grants, and what allowed each grant. */
 export function withGrants(
   decision: AuditDetail,
   o: {

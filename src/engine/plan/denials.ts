@@ -9,7 +9,9 @@ export function createDenials(before: readonly Problem[] = []) {
   return {
     found: found as readonly Problem[],
     add: (problem: Problem): void => void found.push(problem),
-    /** Returns what `decide` returns. When it throws a problem, that is added and `otherwise` is returned. */
+    /**
+     * Returns the result of `decide`. If `decide` throws a problem, the problem is added and `otherwise` is returned.
+     */
     orElse<T>(decide: () => T, otherwise: T): T {
       try {
         return decide();

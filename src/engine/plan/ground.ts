@@ -16,7 +16,7 @@ import { type GrantedPath, withGrants } from './decision.ts';
 import { createDenials, type Denials } from './denials.ts';
 import { type Before, type Plan, type PlanRequest, type PolicyContext, planRun, type WantedPath } from './plan.ts';
 
-/** The host that would run it. */
+/** The host that would run the job. */
 export type Host = {
   readonly executor: Pick<Executor, 'report' | 'isolation' | 'findUser'>;
   /** Absolute paths with links followed. A job may be granted access below them. */
@@ -95,7 +95,7 @@ export async function ground(plan: Plan, host: Host): Promise<GroundedPlan> {
     read: paths('read'),
     write: paths('write'),
     resolvedArgs,
-    // Under a profile that is not allowed, nothing is granted.
+    // Nothing is granted under a profile that is not allowed.
     grants: plan.isProfileAllowed ? grants : [],
     decision: withGrants(plan.decision, {
       profile,

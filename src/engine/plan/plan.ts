@@ -110,7 +110,7 @@ export type WantedPath = {
 
 const redacted = '[redacted]';
 const nothingBefore: Before = { secrets: new Map(), alsoRedacted: [], storedArgs: {} };
-/** Limited because the key is part of the sentence that says why a run waits. */
+/** The longest key. It is limited because it is part of the sentence that says why a run waits. */
 const longestKeyChars = 256;
 
 export type PolicyContext = {

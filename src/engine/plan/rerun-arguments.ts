@@ -1,5 +1,5 @@
 // The arguments of a rerun: the old ones, except those that the caller gives again. A secret that somebody gave as text
-// belongs to that person. If another person asks for a rerun, it is reused only to repeat the same work.
+// belongs to that person. Another person's rerun uses it only if it repeats the same work.
 
 import { isDeepStrictEqual } from 'node:util';
 import type { JobDefinition, JsonObject, JsonValue } from '../../domain/job.ts';
@@ -10,16 +10,17 @@ import { type RunSecrets, redactedTexts } from '../run/run-secrets.ts';
 
 export type RerunRequest = {
   readonly from?: 'start' | 'failed' | { readonly step: string };
-  /** Override the old arguments. */
+  /** These override the old arguments. */
   readonly args?: JsonObject;
-  /** Runs the current version of the job; by default, the version of the old run. */
+  /** Which version of the job to run; by default, the version of the old run. */
   readonly revision?: 'latest';
 };
 
 type RerunArguments = {
   readonly args: JsonObject;
   /**
-   * The secrets that the environment gets again, and all other secrets of the old run: kept outputs may contain them.
+   * The secrets of the old run: those that the environment gets again, and all others, because kept outputs may contain
+   * them.
    */
   readonly before: RunSecrets;
   readonly storedArgs: NonNullable<RunPlan['storedArgs']>;

@@ -12,9 +12,9 @@ import { Problem } from '../../domain/problem.ts';
 export type SecretLookup = (tenant: string, name: string) => Promise<string>;
 
 /**
- * `kept` are the values that an earlier run got, by the names of the secrets. `carried` are the names of the stored
- * secrets whose values from an earlier run are already in `given`. A secret that the source may not use is not looked
- * up.
+ * Looks up the stored secrets that the arguments and the environment name, except those that the source may not use.
+ * `kept` has the values that an earlier run got, by the names of the secrets. `carried` has the names of the stored
+ * secrets whose earlier values are already in `given`.
  * @throws what the lookup throws, except secret-unavailable
  */
 export async function lookUpSecrets(
@@ -26,13 +26,13 @@ export async function lookUpSecrets(
     readonly kept: ReadonlyMap<string, string>;
     readonly carried: readonly string[];
     readonly source: UsingSource;
-    /** Who asks for the run, if the arguments are the caller's. */
+    /** The caller, if the arguments come from a caller. */
     readonly by: Principal | undefined;
   },
 ) {
-  /** With values instead of references. A secret that is unavailable stays a reference. */
+  /** The arguments with values instead of references. If a secret is unavailable, its reference stays. */
   const args: JsonObject = { ...given };
-  /** By argument: the name of the secret it refers to. */
+  /** The name of the secret that each argument refers to. */
   const ofArguments = new Map<string, string>();
   /** The secrets that the environment refers to, by name. */
   const ofEnvironment = new Map<string, string>();

@@ -15,12 +15,12 @@ import { Problem } from '../../domain/problem.ts';
 /** How deep sub-runs may be nested. */
 export const deepestSubRun = 8;
 
-/** The names of stored secrets, by the secret argument that gets its value from them. */
+/** For each secret argument, the name of the stored secret that it gets its value from. */
 type StoredArgs = Readonly<Record<string, string>>;
 
 /**
- * The first error; undefined when all sub-runs are fine. `find` returns undefined for a job that cannot be used, and
- * `storedArgs` are those of the run that is to be created.
+ * Returns the first error; undefined when all sub-runs are fine. `storedArgs` belong to the run that is to be created.
+ * `find` returns undefined for a job that cannot be used.
  */
 export function subRunProblem(
   top: CatalogEntry,
@@ -66,7 +66,10 @@ function whatIsWrongWithArguments(one: JobDefinition, { jobId, args }: SubRun, c
   return `passes the secret argument '${given.secret}' to '${given.to}' of '${jobId}', which is not a secret argument`;
 }
 
-/** Whether the sources let one job start the other, and the other have what its file and the step give it. */
+/**
+ * Returns why the sources of the two jobs do not allow the sub-run. The parent may not start the child, or the child
+ * may not have the secrets or the notifications that it would get.
+ */
 function refuseUntrusted(
   { definition: one, source }: CatalogEntry,
   { definition: child, source: childSource }: CatalogEntry,

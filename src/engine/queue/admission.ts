@@ -14,7 +14,7 @@ export type QueueState = {
   readonly groups: ConcurrencyGroups;
   /** The runs and steps that wait. */
   readonly order: FairQueue;
-  /** Includes the runs that are being stored, which are not in `order` yet. */
+  /** All runs that wait, including those that are being stored and are not in `order` yet. */
   readonly waiting: WaitingRuns;
   isOpen: boolean;
   startsRuns: boolean;
@@ -71,7 +71,7 @@ export function whyWait(state: QueueState, group: ConcurrencyGroup): string | nu
   return order.peek((id) => isBlocked(state, id)) === undefined ? null : whoIsBefore(state);
 }
 
-/** Whether no run of the group may start now. `id` is the group's. */
+/** Whether no run of the group with this id may start now. */
 export function isBlocked({ startsRuns, waiting, groups }: QueueState, id: string): boolean {
   const group = waiting.groupOf(id);
   return !startsRuns || (group !== undefined && groups.whyNone(group) !== null);
@@ -96,7 +96,7 @@ export function waitWords(count: number): string {
   return count === 1 ? '1 run waits' : `${count} runs wait`;
 }
 
-/** Runs that have started, then runs that wait, oldest first. */
+/** The runs of the group: those that have started, then those that wait, both oldest first. */
 function inGroup({ groups, waiting }: QueueState, group: ConcurrencyGroup): readonly GroupRun[] {
   return [...groups.running(group), ...waiting.inGroup(group)];
 }
@@ -111,7 +111,8 @@ function conflictOf({ jobId, limit, key }: ConcurrencyGroup, others: readonly Gr
 }
 
 /**
- * The newest run replaces the earlier runs of its group. Runs of another tenant are not replaced: it waits for them.
+ * Returns the oldest runs of the group, which the new run replaces. Runs of another tenant are not replaced: the new
+ * run waits for them.
  */
 function replacedBy(
   { tenant }: Pick<NewcomerRun, 'tenant'>,

@@ -1,5 +1,5 @@
-// Limits how many runs of a job run at once, for all of them or for each value of its `concurrency.key`. So a run may
-// have to wait although a slot is free.
+// Limits how many runs of a job run at once: all of its runs, or the runs with the same value of its `concurrency.key`.
+// So a run may have to wait although a slot is free.
 
 /** The runs that are counted together. */
 export type ConcurrencyGroup = {

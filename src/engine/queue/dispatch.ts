@@ -56,7 +56,7 @@ export function createDispatcher(o: Parts) {
 
   async function start({ run, ...permit }: Claim): Promise<void> {
     try {
-      // The run is read before it is claimed, so that a run that cannot be read is never running without a process.
+      // The run is read before it is claimed. Otherwise a run that cannot be read would be running without a process.
       const source = await sourceOf(run.id, o);
       if (source) return await o.register.begin(source, permit);
       permit.giveUp();

@@ -1,5 +1,5 @@
 // The queue of a single server: in memory, on top of the fair queue. Each function decides before it returns its
-// promise, so nothing can come between a question, its answer and the slot that goes with it.
+// promise, so nothing can happen between the decision and the claim of the slot.
 
 import type { Slot, Slots } from '../run/slots.ts';
 import { admit, isBlocked, isFull, outlookOf, permit, type QueueState, startingWords, whyWait } from './admission.ts';
@@ -11,13 +11,13 @@ import { createWaitingRuns, groupOfRun, type WaitingRun } from './waiting-runs.t
 type Grants = Map<string, (slot: Slot) => void>;
 type Tell = (runId: string, waiting: string) => void;
 
-/** How many heads of the queue are told each time why they wait. */
+/** How many runs get a new reason for waiting each time that the queue changes. */
 const mostTold = 50;
 
 export function createEmbeddedQueue(o: {
   readonly limits: QueueLimits;
   readonly slots: Slots;
-  /** Called when something may be claimed. */
+  /** Called when a slot may be claimed. */
   readonly onReady: () => void;
   /** Called when the reason why a run waits has changed. */
   readonly tell: Tell;
@@ -77,7 +77,7 @@ export function createEmbeddedQueue(o: {
     open() {
       state.isOpen = true;
       onReady();
-      // The runs were told that the server is starting. Tells each of them the reason for which it waits now.
+      // So far, the runs wait because the server is starting. Gives each of them the reason for which it waits now.
       setImmediate(() => {
         for (const run of waiting.all()) if (run.waiting === startingWords) tellAgain(state, run, tell);
       });
@@ -91,7 +91,7 @@ export function createEmbeddedQueue(o: {
   };
 }
 
-/** Gives out one slot after the other, each to the next in order. */
+/** Gives the free slots to the next items, in order. */
 function giveOut(state: QueueState, grants: Grants): Claim[] {
   const { slots, order, waiting } = state;
   const claims: Claim[] = [];
@@ -109,7 +109,10 @@ function giveOut(state: QueueState, grants: Grants): Claim[] {
   return claims;
 }
 
-/** Tells the heads of the groups why they wait now. The other runs keep the reason they were given when they came. */
+/**
+ * Updates the reason why the first run of each group waits. The other runs keep the reason that they got when they were
+ * added.
+ */
 function tellHeads(state: QueueState, tell: Tell): void {
   let told = 0;
   for (const { id } of state.order.heads()) {

@@ -63,7 +63,10 @@ export function createFairQueue(o: { readonly weightOf: (tenant: string) => numb
     changeHead(tenant, queue, () => queue.items.remove(item));
   }
 
-  /** A tenant that is idle and owes nothing is like a new one. When nothing waits, no tenant owes anything. */
+  /**
+   * Forgets tenants that are idle and owe nothing, because they are like new tenants. When nothing waits, all tenants
+   * are forgotten.
+   */
   function forgetPaid(): void {
     for (const [name, { queues, paidAt }] of tenants) {
       if (items.size === 0 || (queues.size === 0 && paidAt <= now)) tenants.delete(name);

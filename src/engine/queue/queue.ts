@@ -10,7 +10,7 @@ import type { RunFacts } from '../run/step-values.ts';
 import type { ConcurrencyGroup, GroupRun } from './concurrency-groups.ts';
 
 export type QueueLimits = {
-  /** The most processes at a time. */
+  /** How many processes may run at once. */
   readonly globalConcurrency: number;
   readonly jobConcurrency: number | null;
   readonly maxDepth: number | null;
@@ -70,14 +70,17 @@ export type Queue = {
   readonly remove: (runId: string) => Promise<void>;
   /** Gives out the free slots: to waiting steps at once, and to runs as the claims it returns. */
   readonly claim: () => Promise<readonly Claim[]>;
-  /** The id of something that could start but has not, if anything. */
+  /** The id of a run or step that could start but has not; undefined if nothing could start. */
   readonly startable: () => Promise<string | undefined>;
   /** Counts a run that an earlier process started. */
   readonly hold: (group: ConcurrencyGroup, run: GroupRun) => Hold;
-  /** Returns a slot for a further step of a run if one is free; otherwise `grant` is called when it is its turn. */
+  /**
+   * Returns a slot for a further step of a run if a slot is free. Otherwise `grant` is called when it is the step's
+   * turn.
+   */
   readonly requestSlot: (run: RunFacts, n: number, grant: (slot: Slot) => void) => Slot | undefined;
   readonly withdrawSlot: (runId: string, n: number) => void;
-  /** Before this call nothing starts: how many slots are free is known only when all runs are resumed. */
+  /** Nothing starts before this call: how many slots are free is known only when all runs are resumed. */
   readonly open: () => void;
   /** From now on, only steps of running runs start. */
   readonly startNoRuns: () => void;

@@ -54,7 +54,10 @@ type Collected = {
 export type Retention = ReturnType<typeof createRetention>;
 
 const passEveryMs = 300_000;
-/** On a full disk, what was freed may make room for removing the rest. */
+/**
+ * How soon the next pass follows a pass with an error. On a full disk, what was freed may make room for removing the
+ * rest.
+ */
 const againMs = 5_000;
 const loopShare = 0.1;
 /**
@@ -76,7 +79,7 @@ type Parts = {
   readonly log: Logger;
 };
 
-/** The request of somebody who waits for the pass. */
+/** What the caller asked for who waits for the pass. */
 type Asked = { readonly keptFreeBytes: number | undefined };
 
 export function createRetention(parts: Parts) {
@@ -85,7 +88,7 @@ export function createRetention(parts: Parts) {
   const { log } = o;
   const closing = new AbortController();
   let background = new AbortController();
-  /** Passes run one at a time: two would remove the same things. */
+  /** Passes run one at a time, because two would remove the same things. */
   const passes = createSerial();
   let timer: NodeJS.Timeout | undefined;
   let leftoversDueMs = clock.monotonicMs() + dayMs;
@@ -112,7 +115,7 @@ export function createRetention(parts: Parts) {
   }
 
   return {
-    /** Removes what is due, for about `forMs`, working for `share` of that time. A background pass stops for it. */
+    /** Stops the pass in the background, and removes what is due for about `forMs`. Works for `share` of that time. */
     async collect(asked: {
       readonly forMs: number;
       readonly share: number;
@@ -168,7 +171,7 @@ async function removeOld(
       try {
         return await work();
       } catch (error) {
-        // The server is stopping: nobody waits for the pass any more, and the store may be closed.
+        // When the server is stopping, nobody waits for the pass any more, and the store may be closed.
         if (how.closing.aborted) return;
         const isFull = isStorageError(error);
         // The write-ahead log cannot grow on a full disk. Once its content is in the database, it starts over.
@@ -205,7 +208,7 @@ async function removeOld(
   await kind('keys', () => removeExpiredKv(context));
   await kind('runs', () => removeRuns(context, held, runsBeforeMs));
   await kind('workspaces', () => removeWorkspaces(context, held, before(policy.workspacesMs)));
-  // This comes after the workspaces, which add to the snapshots that are still needed.
+  // Snapshots come after the workspaces, because the workspaces that stay need their snapshots.
   await kind('snapshots', () => removeSnapshots(context, held, before(policy.snapshotsMs)));
   await kind('audit entries', () => removeAudit(context, before(policy.auditMs), how.asked !== undefined));
   if (how.withLeftovers) await kind('statistics', () => removeStats(context, before(policy.statsMs)));
@@ -240,7 +243,7 @@ async function previewOf({ store, policy, clock, snapshotsDir }: Parts): Promise
   };
 }
 
-/** Pauses between steps. Even with a share of 1, everything else gets its turn. */
+/** Returns the pause between two steps. Even with a share of 1, other work gets its turn. */
 function restOf(share: number, signal: AbortSignal): Rest {
   let startedAtMs = performance.now();
   const rest = async (): Promise<void> => {
@@ -253,7 +256,7 @@ function restOf(share: number, signal: AbortSignal): Rest {
   return Object.assign(rest, { isOver: () => signal.aborted });
 }
 
-/** Data from before this time is removed. For data that is kept forever, the time is 1970. */
+/** Returns the time before which data is removed. For data that is kept forever, this is 1970. */
 function bound(nowMs: number, keptMs: number | null): number {
   return keptMs === null ? 0 : nowMs - keptMs;
 }

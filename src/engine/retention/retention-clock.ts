@@ -2,7 +2,10 @@
 
 import { type SteadyClock, watchWallClock } from '../../lib/clock.ts';
 
-/** After this time, an administrator should have noticed that the clock is wrong. */
+/**
+ * For how long a clock that was moved forward is not trusted. After this time, an administrator should have noticed a
+ * wrong clock.
+ */
 const doubtMs = 86_400_000;
 
 /** The wall clock, less the time by which somebody moved it forward in the last day and did not move it back. */
@@ -27,7 +30,7 @@ export function createRetentionClock(clock: SteadyClock): SteadyClock {
   return {
     monotonicMs,
     now() {
-      // A clock that was set back counts at once, even if the reading took too long to tell by how much.
+      // If the clock was set back, this counts at once, even if reading the time took too long to tell by how much.
       const nowMs = Math.min(now(), clock.now());
       doubted = doubted.filter(({ sinceMs }) => monotonicMs() - sinceMs < doubtMs);
       return nowMs - doubted.reduce((sum, { byMs }) => sum + byMs, 0);

@@ -35,7 +35,7 @@ export function countOf(removed: Removed): number {
 }
 
 export type Rest = {
-  /** Rests between two steps. */
+  /** Pauses between two steps. */
   (): Promise<void>;
   /** Whether no further step may start. */
   readonly isOver: () => boolean;
@@ -59,15 +59,23 @@ export type StepContext = {
 };
 
 const stepRows = 100;
-/** The number of events in a step. It is larger than that of rows, because events are small and a run has several. */
+/**
+ * The number of events in a step. It is larger than the number of rows, because events are small and a run has several.
+ */
 const stepEvents = 500;
-/** A run without steps removes its folder when it ends. If the folder is older than this, something prevented that. */
+/**
+ * A run of a job without steps removes its folder when it ends. A folder that is older than this was not removed
+ * because of an error.
+ */
 const ownEndMs = 60_000;
 const unknownMs = 86_400_000;
 const keptFreeBytes = 2 ** 20;
 const stepPages = 64;
 const dayMs = 86_400_000;
-/** The API compares seven days by the hour with the seven before. */
+/**
+ * How long statistics by the hour are kept. The API compares the last seven days with the seven days before, by the
+ * hour.
+ */
 const hoursKeptMs = 15 * dayMs;
 
 export async function findHeld({ store, rest }: StepContext): Promise<Held> {
@@ -111,7 +119,7 @@ export async function removeLogs(context: StepContext, beforeMs: number): Promis
   }
 }
 
-/** Removes artifacts from before `beforeMs` and those whose own retention is over. */
+/** Removes artifacts that are older than `beforeMs`, and artifacts whose own retention is over. */
 export async function removeArtifacts(context: StepContext, beforeMs: number): Promise<void> {
   const { store, rest, removed, nowMs } = context;
   while (!rest.isOver()) {
@@ -136,7 +144,7 @@ export async function removeRows({ rest }: StepContext, remove: (limit: number) 
   }
 }
 
-/** Removes old deliveries, and the keys of those that are too old to come again. */
+/** Removes old deliveries. Also removes the keys by which flwd recognises a duplicate, once they have expired. */
 export async function removeDeliveries({ store, rest, nowMs }: StepContext, beforeMs: number): Promise<void> {
   while (!rest.isOver()) {
     const keys = await store.webhooks.removeExpiredKeys(nowMs, stepRows);
@@ -156,7 +164,7 @@ export async function removeExpiredKv(context: StepContext): Promise<void> {
   });
 }
 
-/** Keeps runs that have not ended, and runs whose parent or child has not ended. */
+/** Removes old runs, except those that have not ended and those whose parent or child has not ended. */
 export async function removeRuns(context: StepContext, held: Held, beforeMs: number): Promise<void> {
   const { store, rest, removed, log, runsDir } = context;
   const folders = new Set(await readdir(runsDir));
@@ -182,8 +190,8 @@ export async function removeRuns(context: StepContext, held: Held, beforeMs: num
 }
 
 /**
- * Adds the revisions of workspaces that stay to `held`. The folder of an unknown run belongs to a rerun that was never
- * added, because copying the workspace was interrupted.
+ * Removes old workspaces. Adds the revisions of all other workspaces to `held`. A folder without a run belongs to a
+ * rerun that was never added, because copying the workspace was interrupted.
  */
 export async function removeWorkspaces(context: StepContext, held: Held, beforeMs: number): Promise<void> {
   const { store, rest, removed, log, runsDir, nowMs } = context;
@@ -205,7 +213,10 @@ export async function removeWorkspaces(context: StepContext, held: Held, beforeM
   }
 }
 
-/** Removes the folder of an unknown run if it is old. A run is added some time after its folder was made. */
+/**
+ * Removes the folder of an unknown run if the folder is old. A new folder may belong to a run that is about to be
+ * added.
+ */
 async function removeUnknown({ runsDir, log, nowMs, removed }: StepContext, runId: string): Promise<void> {
   const dir = join(runsDir, runId);
   const { mtimeMs = Infinity } = statSync(dir, { throwIfNoEntry: false }) ?? {};
@@ -254,8 +265,8 @@ export async function removeStats({ store, rest, removed, nowMs }: StepContext, 
 }
 
 /**
- * Each step leaves an audit entry that says what was removed. To keep these few, entries are removed a day late unless
- * somebody asked.
+ * Removes old audit entries. Each step adds an audit entry that says what was removed. To keep these entries few, a
+ * pass that nobody asked for waits until there is a day of entries to remove.
  */
 export async function removeAudit(context: StepContext, beforeMs: number, isAsked: boolean): Promise<void> {
   const { store, rest, removed } = context;

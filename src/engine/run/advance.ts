@@ -23,14 +23,14 @@ export function createAdvance(driven: DrivenRun) {
     onOutcome: (instance, outcome) => watch(outcome.then((how) => (how ? settle(instance, how) : undefined))),
   });
 
-  /** An attempt has ended: retries the step, or ends it as well. */
+  /** Handles the end of an attempt: retries the step, or ends it. */
   async function settle(instance: StepInstance, outcome: Outcome): Promise<void> {
     const hadProcess = attempts.has(instance);
     if (outcome.termination) driven.terminations.push(outcome.termination);
     const delayMs = delayOfRetry(driven, instance, outcome);
     const batch = newBatch();
     batch.endedBeforeAtMs = outcome.endedBeforeAtMs;
-    // If the run were not ending, there would be another attempt.
+    // The step is not retried, because the run is being ended.
     if (driven.aborting && delayMs !== undefined) driven.hasAborted = true;
     if (!driven.aborting && delayMs !== undefined) {
       attempts.delete(instance);
@@ -46,7 +46,7 @@ export function createAdvance(driven: DrivenRun) {
     await complete(batch);
   }
 
-  /** Writes the end of an instance to the batch, and what the state decides because of it. */
+  /** Adds the end of an instance to the batch, and everything that the state decides because of it. */
   function end(instance: StepInstance, outcome: Ending & Partial<Outcome>, batch: Batch, approval?: Approval): void {
     changes.end(instance, outcome, batch, approval);
     carryOut(state.end(instance, outcome), batch);
@@ -69,7 +69,7 @@ export function createAdvance(driven: DrivenRun) {
     carryOut(state.next(driven.aborting !== undefined), batch);
     if (state.isOver) return finishRun(driven, batch);
     if (batch.changes.length > 0) await writeBatch(driven, batch);
-    // The run was abandoned or detached in the meantime: nothing more starts.
+    // If the run was abandoned or detached in the meantime, nothing more starts.
     if (driven.phase === 'over' || detaching.signal.aborted) giveUpBatch(batch);
     else carryOn(batch);
   }
@@ -105,7 +105,7 @@ async function writeBatch(driven: DrivenRun, batch: Batch): Promise<void> {
   }
 }
 
-/** Returns undefined if this end is not retried. */
+/** Returns how long to wait before the next attempt; undefined if the step is not retried. */
 function delayOfRetry(
   { state, job }: DrivenRun,
   instance: StepInstance,
@@ -117,14 +117,14 @@ function delayOfRetry(
   return retryDelayMs(policy, { attempt, reason, exitCode, retriesLost: job.onLost === 'retry' });
 }
 
-/** Takes the artifacts of a job without steps when its command ends. They may make the run fail. */
+/** Takes the artifacts of a job without steps when its command ends. A problem with them can make the run fail. */
 async function takeArtifacts(
   driven: DrivenRun,
   instance: StepInstance,
   outcome: Outcome,
   batch: Batch,
 ): Promise<Outcome> {
-  // Other steps may still write to the workspace: the files this step named are taken when the run ends.
+  // In a job with steps, other steps may still write to the workspace, so all files are taken when the run ends.
   if (driven.job.composition !== 'single') return outcome;
   const { artifacts, failure } = await driven.artifacts.take([attemptsAt(driven, instance)]);
   batch.artifacts.push(...artifacts);

@@ -65,7 +65,7 @@ export function createAnnouncements(o: {
 
   function writeUnasked(): void {
     write().catch((error: unknown) => {
-      // The store has logged its own errors, and the controller learns by its next change that it has lost the run.
+      // The store has logged its own errors. The controller learns of a lost run by its next change.
       if (!isStorageError(error) && !(error instanceof Superseded))
         o.log.error({ err: error }, 'events of the output were not written');
       if (waiting.length > 0) writeIn(againMs);

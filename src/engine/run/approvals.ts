@@ -40,7 +40,7 @@ export async function approveStep(
 }
 
 /**
- * Follows the answer to the first step of an agent's run. If it is approved, the time of the run begins; if it is
+ * Applies the answer to the first step of an agent's run. If it is approved, the time of the run begins. If it is
  * denied, nothing of the run starts.
  */
 function followAgentApproval(driven: DrivenRun, { decision, by }: Decision, batch: Batch): void {

@@ -71,7 +71,7 @@ async function start(o: AttemptStart, isInterrupted: () => boolean): Promise<Att
   if (o.mode === 'resume') {
     const resumed = await withRetry(() => context.executor.resume(attemptDir));
     if (resumed) return resumed;
-    // Some of its output is stored, so it had started.
+    // If some of its output is stored, the attempt had started.
     const log = await o.runLog?.open();
     if (log && log.spoolOffset(at) > 0) return withRetry(() => context.executor.resume(attemptDir, true));
   }

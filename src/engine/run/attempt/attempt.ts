@@ -21,7 +21,7 @@ import { createOutput } from './output.ts';
 
 export type Attempt = ReturnType<typeof startAttempt>;
 
-/** The outcome of an attempt that this process has detached. It never settles. */
+/** The outcome of an attempt that this process has detached. This promise never settles. */
 const never = new Promise<never>(() => undefined);
 
 type AttemptOptions = AttemptStart & {
@@ -82,7 +82,7 @@ export function startAttempt(o: AttemptOptions) {
     return explain(outcome, { lines, lackOfRoom: lack }, o);
   }
 
-  /** Ends the processes, which would otherwise run on unwatched. */
+  /** Ends the processes, which would otherwise continue with nobody watching them. */
   async function giveUp(error: unknown): Promise<Outcome> {
     if (isDetached) return never;
     logError(o, error, 'an attempt failed because of an internal error');
@@ -106,7 +106,7 @@ export function startAttempt(o: AttemptOptions) {
       if (process) terminate(process);
       return true;
     },
-    /** Cuts the grace period of an attempt that is being ended short. */
+    /** Cuts the grace period short if the attempt is being ended. */
     hasten: (): void => hurry.abort(),
     /** Stops watching the attempt: its shim keeps it alive, and the next start stores what it leaves. */
     detach(): void {
@@ -118,7 +118,7 @@ export function startAttempt(o: AttemptOptions) {
   };
 }
 
-/** Adds the hint, unless the outcome has one already. */
+/** Adds a hint, unless the outcome has a hint already. */
 function explain(
   outcome: Outcome,
   found: Pick<FailedAttempt, 'lines' | 'lackOfRoom'>,

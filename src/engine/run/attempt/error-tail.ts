@@ -11,7 +11,7 @@ const shownErrorLength = 500;
 export function createErrorTail(redactor: Redactor) {
   let last: readonly string[] = [];
   return {
-    /** Takes redacted output, as it goes to the log. */
+    /** Adds output that is already redacted, as it goes to the log. */
     add(bytes: Buffer): void {
       last = [...last, ...errorsIn(bytes)].slice(-keptErrors);
     },
@@ -19,13 +19,15 @@ export function createErrorTail(redactor: Redactor) {
     restore(lines: readonly string[]): void {
       last = lines.flatMap(shownLine);
     },
-    // Redacted once more, because a secret may appear when the escape sequences inside it are removed.
-    /** Oldest first, as a terminal shows them. */
+    /**
+     * Oldest first, as a terminal shows them. The lines are redacted again, because a secret may appear when the escape
+     * sequences inside it are removed.
+     */
     lines: (): readonly string[] => last.map((line) => redactor.text(line)),
   };
 }
 
-/** The last lines of standard error in `bytes`. */
+/** Returns the last lines of standard error in `bytes`. */
 function errorsIn(bytes: Buffer): string[] {
   const lines: string[] = [];
   let end = bytes.length;

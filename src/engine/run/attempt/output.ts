@@ -22,7 +22,7 @@ type Destination = Pick<AttemptStart, 'at' | 'withRetry'> & {
 
 /** How long the rest of the output waits for room on a full disk once its script has ended. */
 const waitForRoomMs = 5_000;
-/** How much of the rest the spool keeps, if the log keeps only the end of it. The log keeps less. */
+/** How many of the last bytes the spool keeps, if the log keeps only the end of the output. The log keeps fewer. */
 const keptSpoolBytes = 2 ** 20;
 
 export function createOutput(o: Destination) {
@@ -41,7 +41,7 @@ export function createOutput(o: Destination) {
       spool?.discard(Math.max(isEndOnly ? spoolEnd - keptSpoolBytes : 0, log.spoolOffset(o.at)), true),
   });
 
-  /** Reads on from the current offset. */
+  /** Continues to read at the current offset. */
   function read(): SpoolFollower {
     return followSpool({
       path: spoolPath,
@@ -77,7 +77,7 @@ export function createOutput(o: Destination) {
         ({ recoveredEnd, spoolEnd } = await lookBack(attempt, o));
         sink.errors.restore(await runLog.lastErrors(o.at, keptErrors));
       }
-      // The run may have been left to another process in the meantime. A reader from here on would never be closed.
+      // The run may have been left to another process in the meantime. A reader that begins now would never be closed.
       if (!isClosed) spool = read();
     },
     /** Resolves when everything in the spool is in the log. */
@@ -107,16 +107,16 @@ export function createOutput(o: Destination) {
 }
 
 /**
- * When a script has filled the disk, its spool takes the room that the rest of its log needs. So the spool frees what
- * the log already has, but only after the script has ended: a running script would take the room again. If that is not
- * enough, the log keeps only the end of the rest, so that the run can end. The spool then also frees what the log
- * leaves out, although the log cannot say so yet: it may have no room for a single byte.
+ * Makes room for the rest of the log when a script has filled the disk with its spool. The spool frees what the log
+ * already has, but only after the script has ended: a running script would take the room again.
+ * If that is not enough, the log keeps only the end of the rest, so that the run can end. The spool then also frees
+ * what the log leaves out. The log cannot say so yet, because it may have no room for a single byte.
  */
 function createRoomOnFullDisk(o: { readonly discard: (log: LogWriter, isEndOnly: boolean) => void }) {
   let isScriptOver = false;
-  /** The log that the disk has refused output of, at any time. */
+  /** The log, once the disk has refused some of its output. */
   let refusedLog: LogWriter | undefined;
-  /** Set while the disk refuses output. */
+  /** Frees room on the disk. It is set while the disk refuses output. */
   let makeRoom: (() => void) | undefined;
   let endOnlyTimer: NodeJS.Timeout | undefined;
   let isEndOnly = false;
@@ -153,15 +153,15 @@ function createRoomOnFullDisk(o: { readonly discard: (log: LogWriter, isEndOnly:
   };
 }
 
-/** Adds a line to the log that says that lines may be missing. */
+/** If lines may be missing, adds a line to the log that says so. */
 async function noteLoss({ at, runLog, mayHaveLost }: Destination): Promise<void> {
   if (mayHaveLost()) await runLog.note(at, 'the disk was full: lines that were printed meanwhile may be missing');
 }
 
 type Place = {
-  /** Where the bytes that are appended end in the spool. */
+  /** The offset in the spool at which the appended bytes end. */
   readonly spoolEnd: number;
-  /** Whether they were printed while no server read the spool. */
+  /** Whether the bytes were printed while no server read the spool. */
   readonly isRecovered: boolean;
   /** Called when the disk refuses the bytes. */
   readonly onRefused?: (error: unknown) => void;
@@ -209,11 +209,12 @@ function createSink({ at, runLog, redactor, withRetry }: Destination) {
     flush,
     /** Appends the part of the output that can already be redacted. */
     add: (log: LogWriter, bytes: Buffer, place: Place) => append(log, lines.push(bytes), place),
-    /** Stops waiting for the rest of a line that began where the spool was cut off. */
+    /** Handles a part of the spool that cannot be read. The line that began before this part ends here. */
     async jump(log: LogWriter, { cause, fromOffset, toOffset }: SpoolJump, spoolEnd: number): Promise<void> {
       await flush(async () => log, spoolEnd);
       if (cause === 'behind') {
-        // A secret that began before `toOffset` is not found, so what may be its end is left out as well.
+        // A secret that began before `toOffset` is not found. So the output that may be the end of such a secret is
+        // left out, too.
         gap = { endOffset: toOffset + longestSecretBytes, textBytes: toOffset - fromOffset };
         return;
       }
@@ -223,7 +224,7 @@ function createSink({ at, runLog, redactor, withRetry }: Destination) {
   };
 }
 
-/** Where an earlier process left the spool: its size, and how much of it is in the log. */
+/** Finds out how large the spool of an earlier process is, and how much of it is in the log. */
 async function lookBack(
   { spoolPath, hasBegun }: SpoolSource,
   { at, runLog, withRetry }: Destination,
