@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 
 args = json.loads(Path(os.environ["FLWD_ARGS_FILE"]).read_text(encoding="utf-8"))
-artifacts = Path(os.environ["FLWD_ARTIFACTS_DIR"])  # files in this folder are kept
+artifacts = Path(os.environ["FLWD_ARTIFACTS_DIR"])  # files in this folder are kept as artifacts
 
 
 def flwd(helper, *words):

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Packs $source, writes a checksum, and only believes the archive after restoring it.
+# Packs $source, writes a checksum, restores the archive, and fails if the restored files differ.
 
 archive="$FLWD_ARTIFACTS_DIR/$name.tar.gz"
 restored=$(mktemp -d)
