@@ -53,7 +53,8 @@ export function createOnce({
   const inFlight = new Map<string, string>();
 
   return async ({ tenant, key, body }, make) => {
-    const bodyHash = sealer.fingerprint(canonical(body));
+    const text = canonical(body);
+    const bodyHash = sealer.fingerprint(text);
     const flight = `${tenant} ${key}`;
     const running = inFlight.get(flight);
     if (running !== undefined) throw underWay(key, running === bodyHash);
@@ -61,7 +62,7 @@ export function createOnce({
     try {
       const stored = await store.idempotency.find(tenant, key, clock.now() - replayedMs);
       if (!stored) return await make(keepFor({ tenant, key, bodyHash }));
-      if (stored.bodyHash !== bodyHash) throw underWay(key, false);
+      if (!sealer.isFingerprintOf(stored.bodyHash, text)) throw underWay(key, false);
       const { answer, runId } = stored;
       if (answer) return { status: answer.status === 202 ? 202 : 201, body: answer.body, runId, replayed: true };
       // The process that should have answered is gone: answer with the run as it is.

@@ -217,6 +217,19 @@ describe('a new key', () => {
     }
   });
 
+  test('that a person puts in front recognizes older requests, and a day later works without the old key', () => {
+    const body = '{"a":1}';
+    const [old, next] = [aKey(1), aKey(2)];
+    const before = openSealer(keyFile, old).fingerprint(body);
+    const both = openSealer(keyFile, `${next},${old}`);
+    expect(both.isFingerprintOf(before, body)).toBe(true);
+    expect(both.isFingerprintOf(before, '{"a":2}')).toBe(false);
+
+    const alone = openSealer(keyFile, next);
+    expect(alone.isFingerprintOf(both.fingerprint(body), body)).toBe(true);
+    expect(alone.isFingerprintOf(before, body)).toBe(false);
+  });
+
   test('that cannot be written is not used', () => {
     const place = join(dir, 'place');
     mkdirSync(place);

@@ -18,14 +18,16 @@ export type Keyring = {
   readonly origin: 'file' | 'environment';
   /** Never empty. */
   readonly keys: readonly SealingKey[];
-  readonly fingerprintKey: Buffer;
+  /** The first makes fingerprints. Those of the others are still recognized. Never empty. */
+  readonly fingerprintKeys: readonly Buffer[];
   /** Adds a new key in front. @throws StartError when flwd may not change the keys */
   readonly add: () => void;
   /** Drops all keys but the first. @throws StartError when flwd may not change the keys */
   readonly dropOthers: () => void;
 };
 
-type Secrets = { readonly keys: readonly Buffer[]; readonly fingerprintKey: Buffer | undefined };
+/** Without `fingerprintKeys`, fingerprints are made with the keys themselves. */
+type Secrets = { readonly keys: readonly Buffer[]; readonly fingerprintKeys: readonly Buffer[] };
 
 const keyBytes = 32;
 export const openKeyWords = 'other users can read the key of the secrets';
@@ -40,7 +42,7 @@ export function openKeyring(keyFile: string, given: string | null = null, stored
     const keys = given.split(',').map((text) => parseKey(text.trim(), 'fsk_'));
     if (keys.some((key) => key === undefined))
       throw new StartError(`FLWD_SECRET_KEY must contain one or more keys separated by commas; ${whatKeysAre}`);
-    return ringOf({ keys: keys.filter((key) => key !== undefined), fingerprintKey: undefined }, undefined);
+    return ringOf({ keys: keys.filter((key) => key !== undefined), fingerprintKeys: [] }, undefined);
   }
   const bytes = openKeyFile(keyFile, () => {
     if (storedSecrets > 0) {
@@ -65,15 +67,15 @@ const whatKeysAre = 'each is fsk_ and 32 bytes in base64';
 /** @throws StartError */
 function readSecrets(bytes: Buffer, keyFile: string): Secrets {
   // An older form of the file: the bytes of a single key.
-  if (bytes.length === keyBytes) return { keys: [bytes], fingerprintKey: undefined };
+  if (bytes.length === keyBytes) return { keys: [bytes], fingerprintKeys: [] };
   const lines = bytes
     .toString('latin1')
     .split('\n')
     .map((line) => line.trim())
     .filter(Boolean);
   const keys = lines.map((line) => parseKey(line, 'fsk_')).filter((key) => key !== undefined);
-  const others = lines.map((line) => parseKey(line, 'ffk_')).filter((key) => key !== undefined);
-  if (keys.length > 0 && keys.length + others.length === lines.length) return { keys, fingerprintKey: others[0] };
+  const fingerprintKeys = lines.map((line) => parseKey(line, 'ffk_')).filter((key) => key !== undefined);
+  if (keys.length > 0 && keys.length + fingerprintKeys.length === lines.length) return { keys, fingerprintKeys };
   const word = shellWord(keyFile);
   const old = shellWord(`${keyFile}.old`);
   throw new StartError(
@@ -97,8 +99,10 @@ function ringOf(found: Secrets, keyFile: string | undefined): Keyring {
 
   function change(next: Secrets): void {
     if (keyFile === undefined) throw new StartError('flwd cannot change the keys in FLWD_SECRET_KEY');
-    const lines = next.keys.map((key) => toText('fsk_', key));
-    if (next.fingerprintKey) lines.push(toText('ffk_', next.fingerprintKey));
+    const lines = [
+      ...next.keys.map((key) => toText('fsk_', key)),
+      ...next.fingerprintKeys.map((key) => toText('ffk_', key)),
+    ];
     try {
       replaceKeyFile(keyFile, Buffer.from(`${lines.join('\n')}\n`));
     } catch (error) {
@@ -108,18 +112,19 @@ function ringOf(found: Secrets, keyFile: string | undefined): Keyring {
     keys = next.keys.map(toSealingKey);
   }
 
-  // Taken from the oldest key, so that adding a key in front does not make known requests unknown.
-  const fingerprintKey = (): Buffer => secrets.fingerprintKey ?? keys.at(-1)?.fingerprint ?? Buffer.alloc(keyBytes);
+  // A person who adds a key in front may remove the old ones a day later: by then, no stored request needs them.
+  const fingerprintKeys = (): readonly Buffer[] =>
+    secrets.fingerprintKeys.length > 0 ? secrets.fingerprintKeys : keys.map(({ fingerprint }) => fingerprint);
   return {
     origin: keyFile === undefined ? 'environment' : 'file',
     get keys() {
       return keys;
     },
-    get fingerprintKey() {
-      return fingerprintKey();
+    get fingerprintKeys() {
+      return fingerprintKeys();
     },
-    add: () => change({ keys: [randomBytes(keyBytes), ...secrets.keys], fingerprintKey: fingerprintKey() }),
-    dropOthers: () => change({ keys: secrets.keys.slice(0, 1), fingerprintKey: fingerprintKey() }),
+    add: () => change({ keys: [randomBytes(keyBytes), ...secrets.keys], fingerprintKeys: fingerprintKeys() }),
+    dropOthers: () => change({ keys: secrets.keys.slice(0, 1), fingerprintKeys: fingerprintKeys() }),
   };
 }
 

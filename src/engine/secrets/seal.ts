@@ -42,10 +42,20 @@ export function createSealer(keyring: Keyring) {
     get keyId(): string {
       return current().id;
     },
-    /** Returns the same fingerprint for the same text. It is useless without the key. */
-    fingerprint: (text: string): string =>
-      createHmac('sha256', keyring.fingerprintKey).update(text).digest('base64url'),
+    /** Returns the same fingerprint for the same text, as long as the keys stay. It is useless without them. */
+    fingerprint(text: string): string {
+      const [first] = keyring.fingerprintKeys;
+      if (!first) throw new Error('a keyring without a key');
+      return fingerprintUnder(first, text);
+    },
+    /** Whether one of the keys made this fingerprint of the text. */
+    isFingerprintOf: (fingerprint: string, text: string): boolean =>
+      keyring.fingerprintKeys.some((key) => fingerprintUnder(key, text) === fingerprint),
   };
+}
+
+function fingerprintUnder(key: Buffer, text: string): string {
+  return createHmac('sha256', key).update(text).digest('base64url');
 }
 
 /** Returns undefined when the key, the context or the bytes do not match. */
