@@ -18,11 +18,12 @@ export function problemsPage(): string {
 
 <!-- Made by \`npm run docs\` from src/domain/problem.ts. -->
 
-You got an error from the API and want to know what to do. Its \`type\` is
-\`${problemType('job-not-found').replace('job-not-found', '<name>')}\`: find this name in the table.
+This page says what to do when the API answers with an error. The \`type\` of the error is
+\`${problemType('job-not-found').replace('job-not-found', '<name>')}\`. Find \`<name>\` in the table.
 
-Every error is \`application/problem+json\` (RFC 9457). It has the members \`type\`, \`title\`, \`status\`, \`detail\` and
-\`instance\`; some errors have more, such as \`errors\`. Programs should branch on \`type\`, not on the words of \`detail\`.
+Every error has the media type \`application/problem+json\` (RFC 9457) and the members \`type\`, \`title\`, \`status\`,
+\`detail\` and \`instance\`. Some errors have more members, such as \`errors\`. Programs should branch on \`type\`, and not
+on the words of \`detail\`.
 
 ${row('name', 'status', 'title', 'cause', 'fix')}${row('---', '---', '---', '---', '---')}${rows.join('')}`;
 }

@@ -6,7 +6,7 @@ export const problems = {
     status: 400,
     title: 'Validation Error',
     cause: 'Something in the body, the arguments or the query is missing, unknown or out of range.',
-    fix: 'Correct what `errors` lists. Each entry points at one member.',
+    fix: 'Correct what `errors` lists. Each entry names the member that is wrong.',
   },
   'malformed-request': {
     status: 400,
@@ -31,8 +31,8 @@ export const problems = {
     status: 403,
     title: 'Source Untrusted',
     cause:
-      'The job’s source is not trusted (`trusted: false`), and the run or schedule needs something that `flwd.yaml` does not allow the source.',
-    fix: 'Have the operator check the job, and then set the key of the source that `detail` names.',
+      'The job’s source is not trusted (`trusted: false`), and the run or schedule needs something that `flwd.yaml` does not allow for this source.',
+    fix: 'Ask the operator to check the job, and then to set the key of the source in `flwd.yaml` that `detail` names.',
   },
   'job-not-found': {
     status: 404,
@@ -87,8 +87,8 @@ export const problems = {
     status: 409,
     title: 'Trigger Chain Too Long',
     cause:
-      'The run would be the ninth in a chain of triggers, where the end of one run starts the next. The chain may be a circle.',
-    fix: 'The message names the jobs of the chain. Remove one of the triggers, or let an `if` end the circle.',
+      'In a chain of triggers, the end of each run starts the next run. This run would be the ninth in its chain. Perhaps the triggers form a circle.',
+    fix: 'The message names the jobs of the chain. Remove one of the triggers, or give it an `if` that ends the chain.',
   },
   'delivery-not-found': {
     status: 404,
@@ -100,7 +100,7 @@ export const problems = {
     status: 409,
     title: 'Delivery Not Replayable',
     cause: 'The delivery has no arguments that could start a run: it was a test, it was skipped, or it was refused.',
-    fix: 'Have the sender deliver it again. GitHub and others have a button for that.',
+    fix: 'Let the sender deliver it again. GitHub and other senders have a button for that.',
   },
   'signature-invalid': {
     status: 403,
@@ -178,7 +178,7 @@ export const problems = {
   'approval-not-pending': {
     status: 409,
     title: 'Approval Not Pending',
-    cause: 'The step is not waiting for approval: it was decided already, or has not been reached.',
+    cause: 'The step is not waiting for approval: somebody has already decided, or the run has not reached the step.',
     fix: 'Read the run to see the status of each step.',
   },
   'concurrency-conflict': {
@@ -220,7 +220,7 @@ export const problems = {
   'events-expired': {
     status: 410,
     title: 'Events Expired',
-    cause: 'The journal no longer has the events after that id.',
+    cause: 'The server no longer has all events after that id.',
     fix: 'List the runs again, then follow the events without an id.',
   },
   'body-too-large': {
@@ -275,7 +275,7 @@ export const problems = {
     status: 422,
     title: 'Grant Not Allowed',
     cause: 'The job asks for a permission or for resources that the instance does not grant.',
-    fix: 'Ask for less, or have the operator extend `security.paths`, `security.run_as`, `may_grant`, or the `resources` of the profile.',
+    fix: 'Ask for less, or ask the operator to extend `security.paths`, `security.run_as`, `may_grant`, or the `resources` of the profile.',
   },
   'kv-full': {
     status: 422,
@@ -342,8 +342,8 @@ export const problems = {
     status: 503,
     title: 'Not Ready',
     cause:
-      'The server is starting or stopping, it cannot write its data, or it cannot fetch the keys of JWTs. For a delivery: `flwd.yaml` pauses all webhooks.',
-    fix: 'Wait, and watch `GET /api/v1/health`. For a delivery: the operator removes `scheduler.triggers_paused`.',
+      'The server is starting or stopping, it cannot write its data, or it cannot fetch the keys of JWTs. For a delivery to a webhook: `flwd.yaml` pauses all webhooks.',
+    fix: 'Wait, and watch `GET /api/v1/health`. For a delivery: ask the operator to remove `scheduler.triggers_paused`.',
   },
 } as const satisfies Record<string, { status: number; title: string; cause: string; fix: string }>;
 

@@ -65,24 +65,27 @@ function summary({ ledger, runs, logs, seen }: Evidence): [string, number | stri
     ['kills of the server', ledger.kills],
     ['… while it started', ledger.killsDuringStart],
     ['… as power cuts', ledger.powerCuts.length],
-    ['frames lost in power cuts', ledger.powerCuts.map(({ framesLost }) => framesLost).join(' ')],
-    ['files cut short in power cuts', ledger.powerCuts.map(({ filesCut }) => filesCut).join(' ')],
+    ['frames of the WAL lost in each power cut', ledger.powerCuts.map(({ framesLost }) => framesLost).join(' ')],
+    ['files cut short in each power cut', ledger.powerCuts.map(({ filesCut }) => filesCut).join(' ')],
     ['stops by SIGTERM', ledger.stops.length],
     ['shims killed', ledger.shimsKilled.size],
     ['fork servers killed', ledger.forkServersKilled.length],
     ['pauses of the server', ledger.pauses],
-    ['stale writes tried', ledger.staleWrites.length],
+    ['writes tried with an old epoch', ledger.staleWrites.length],
     ['second engines opened', ledger.secondEngines.length],
     ['runs', runs.length],
     ...[...ended].map(([end, those]): [string, number] => [`… ${end}`, those.length]),
-    ['answers sent again', ledger.orders.reduce((sum, { answers }) => sum + Math.max(0, answers.length - 1), 0)],
+    [
+      'answers to repeated requests',
+      ledger.orders.reduce((sum, { answers }) => sum + Math.max(0, answers.length - 1), 0),
+    ],
     ['lines of logs', [...logs.values()].reduce((sum, lines) => sum + lines.length, 0)],
-    ['events seen by the follower', seen.length],
+    ['events received by the client that follows all events', seen.length],
     ...[...Map.groupBy(ledger.told, ({ kind }) => kind)].map(([kind, those]): [string, number] => [
       `clients: ${clientNames[kind]}`,
       those.length,
     ]),
-    ['sandboxes seen', ledger.sandboxes.size],
+    ['sandboxes', ledger.sandboxes.size],
   ];
 }
 
