@@ -1,4 +1,4 @@
-// Loads the segments of logs for readers. Segments that several readers need are loaded once.
+// Loads the segments of logs for readers. A segment that several readers need is loaded once.
 
 import { LRUCache } from 'lru-cache';
 import type { Logger } from '../../lib/logger.ts';
@@ -13,7 +13,10 @@ export type OpenSegments = (runId: string) => readonly Segment[] | undefined;
 export type Segments = ReturnType<typeof createSegments>;
 
 const loadedBytes = 18 * 2 ** 20;
-/** For readers of whole logs, which may pause for long while they hold one. */
+/**
+ * How many segments are loaded each for one reader of a whole log. Such a reader may pause for a long time while it
+ * uses a segment.
+ */
 const mostOwnSegments = 4;
 
 export function createSegments(o: {
@@ -35,22 +38,22 @@ export function createSegments(o: {
       const left = await readSegments(o.dir, o.db, runId);
       return o.openSegments(runId) ?? left;
     },
-    /** Loads a segment for all readers, with at least the lines up to `throughSeq`. */
+    /** Loads a segment that all readers share. It contains at least the lines up to `throughSeq`. */
     load(runId: string, segment: Segment, throughSeq: number): Promise<LoadedSegment> {
       const key = `${runId}/${segment.n}`;
       const known = loaded.get(key);
       if (known && known.lastSeq >= throughSeq) return known.content;
       const entry = { lastSeq: segment.lastSeq, content: loadKnown(runId, segment) };
-      // A damaged segment may have no bytes, and the cache accepts no size of 0.
+      // A damaged segment may have no bytes, and the cache does not accept a size of 0.
       loaded.set(key, entry, { size: Math.max(1, segment.rawBytes) });
       const drop = () => loaded.peek(key) === entry && loaded.delete(key);
-      // A segment whose file is missing is not kept, because somebody may put the file back.
+      // If the file is missing, the result is not cached, because somebody may put the file back.
       entry.content.then(({ isMissing }) => isMissing && drop(), drop);
       return entry.content;
     },
     /**
-     * Loads a segment for one reader, which frees it. Returns undefined when too many are loaded; use the shared one
-     * then.
+     * Loads a segment for a single reader, which frees it after use. Returns undefined if too many are loaded; the
+     * reader then uses `load`.
      */
     async loadOwn(
       runId: string,

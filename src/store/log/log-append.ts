@@ -1,20 +1,20 @@
-// Stores encoded chunks at the end of a log's file and keeps the state of the log: its last line, its size, and how far
-// each spool is stored.
+// Appends encoded chunks to a log's file. Keeps the state of the log: its last line, its size, and how far each spool
+// is stored.
 
 import { type SpoolPosition, spoolKey } from './log-chunk.ts';
 import type { EncodedChunk } from './log-encode.ts';
 import type { LogFile } from './log-file.ts';
 import { encodeState, type LogState, type Omission } from './log-state.ts';
 
-/** Lines that can be read now, without those that are held back until the log closes. */
+/** The lines of an append that can be read now. Lines that are held back until the log closes are not among them. */
 export type Appended = { readonly firstSeq: number; readonly count: number };
 
 export type LogAppend = ReturnType<typeof createLogAppend>;
 
 export const spoolStart: SpoolPosition = { offset: 0, aheadBytes: 0 };
 /**
- * How much text may be left out before the state is written. After a crash, the spool is read again from the last
- * state.
+ * How much text may be left out before the state is written again. After a crash, flwd reads the spool again from the
+ * last state that was written.
  */
 const checkpointBytes = 4 * 2 ** 20;
 
@@ -24,11 +24,14 @@ export function createLogAppend(o: {
   readonly onStored: (chunks: readonly Buffer[]) => void;
 }) {
   const { file, state } = o;
-  /** Where a later process would continue to read each spool, by `spoolKey`. */
+  /** The position in each spool at which a later process would continue, by `spoolKey`. */
   const written = new Map(state.spool);
   let uncheckedBytes = 0;
 
-  /** Returns the first bytes of a new file: the state. For the first file they are empty, like the state itself. */
+  /**
+   * Returns the state, with which every file but the first begins. The first file begins with nothing, because the
+   * state is still empty.
+   */
   function head(): Buffer {
     return file.segments.length > 1 ? encodeState(state) : Buffer.alloc(0);
   }
@@ -57,7 +60,7 @@ export function createLogAppend(o: {
       o.onStored(chunks.map(({ start, end }) => out.subarray(start, end)));
       return { firstSeq, count: last.lastSeq - firstSeq + 1 };
     },
-    /** Counts lines that are left out of the log. */
+    /** Records that lines are left out of the log. */
     omit({ attempt, stepId, lineCount, textBytes, spool }: Omission & { readonly spool: SpoolPosition }): void {
       const before = state.omitted ?? { lineCount: 0, textBytes: 0 };
       state.omitted = {
@@ -69,12 +72,12 @@ export function createLogAppend(o: {
       state.spool.set(spoolKey({ stepId, attempt }), spool);
       uncheckedBytes += textBytes;
     },
-    /** Writes the state if much text was left out since the last time. */
+    /** Writes the state if much text was left out since it was last written. */
     checkpointIfDue(): void {
       if (uncheckedBytes >= checkpointBytes) checkpoint();
     },
     checkpoint,
-    /** Where a later process would continue to read the spool `key`. */
+    /** The position in the spool `key` at which a later process would continue. */
     writtenTo: (key: string): SpoolPosition => written.get(key) ?? spoolStart,
   };
 }

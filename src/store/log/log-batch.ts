@@ -1,5 +1,5 @@
-// A batch of lines for the followers of a log. Each form is rendered once, for the first follower that needs it, and
-// shared by all.
+// A batch of lines for the followers of a log. Each form of it is rendered for the first follower that needs it, and
+// all others share the result.
 
 import type { LogLine } from '../../domain/log-line.ts';
 import { type ChunkPart, readChunk } from './log-chunk.ts';
@@ -7,10 +7,13 @@ import { type LineEncoder, toLines } from './log-render.ts';
 
 export type LogBatch = ReturnType<typeof createBatch>;
 
-/** Roughly what a line object takes in memory besides its text. */
+/** The approximate memory that a line object takes besides its text. */
 const lineObjectBytes = 256;
 
-/** `chunks` must be whole chunks. `onGrow` is called with the memory that a newly rendered form takes. */
+/**
+ * @param chunks whole chunks
+ * @param onGrow called with the memory that a newly rendered form takes
+ */
 export function createBatch(
   chunks: Buffer,
   afterSeq: number,
@@ -35,7 +38,7 @@ export function createBatch(
       }
       return lines;
     },
-    /** The SSE frames of /runs/{id}/logs. */
+    /** The batch as SSE frames of /runs/{id}/logs. */
     frames(): Buffer {
       if (!frames) {
         for (const part of parts) encoder.add(part);

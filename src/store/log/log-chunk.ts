@@ -1,20 +1,20 @@
-// A chunk is the unit of a log file: lines of one attempt that were stored together, with a head to find, filter and
-// resume them by. ADR 0005 describes the layout.
+// A chunk is the unit of a log file. It contains lines of one attempt that were stored together. Its head is used to
+// find and filter the lines, and to continue the log after a restart. ADR 0005 describes the layout.
 
 import { crc32 } from 'node:zlib';
 import type { LogLevel } from '../../domain/log-line.ts';
 import { logLevels } from '../../domain/log-line.ts';
 
 /**
- * How much of an attempt's spool is in the log: everything up to `offset`, and `aheadBytes` of the output after it.
- * These bytes are counted after redaction, so their number in the spool can differ.
+ * How much of an attempt's spool is in the log: everything before `offset`, and `aheadBytes` of the output that
+ * follows. `aheadBytes` is counted after redaction, so in the spool itself the number of bytes may differ.
  */
 export type SpoolPosition = { readonly offset: number; readonly aheadBytes: number };
 
 export type ChunkHead = {
   readonly firstSeq: number;
   readonly lineCount: number;
-  /** In microseconds. Each line is dated one microsecond after the line before it. */
+  /** The time of the first line, in microseconds. Each later line is dated one microsecond after the line before it. */
   readonly firstAtUs: number;
   readonly highestLevel: number;
   readonly attempt: number;
@@ -23,7 +23,8 @@ export type ChunkHead = {
 };
 
 /**
- * A chunk in a file. Its text is the lines, each with a newline. Its table has the flags and the length of each line.
+ * A chunk in a file. Its text consists of the lines, each with a newline. Its table has the flags and the length of
+ * each line.
  */
 export type Chunk = ChunkHead & {
   readonly file: Buffer;
@@ -36,14 +37,14 @@ export type Chunk = ChunkHead & {
 /** The first byte of a chunk. */
 export const magic = 0xf1;
 /**
- * The head before the step id: magic, level, step id bytes, CRC, chunk bytes, lines, text bytes, attempt, ahead, 3
- * doubles.
+ * The size of the head without the step id: magic, level, step id bytes, CRC, chunk bytes, lines, text bytes, attempt,
+ * ahead, 3 doubles.
  */
 const fixedHeadBytes = 52;
 const unknownOffset = -1;
 const newline = 0x0a;
 
-/** The flags of a line: the index of its level in these bits, and the flags below. */
+/** The flags of a line. These bits contain the index of its level, and the bits below are the other flags. */
 export const levelBits = 0b0111;
 export const stderrFlag = 0b1000;
 /** The line is JSON with a level and a message. */
@@ -51,7 +52,7 @@ export const structuredFlag = 0b1_0000;
 /** The line was printed while no server read the spool. */
 export const recoveredFlag = 0b10_0000;
 
-/** The key of an attempt's spool among the spools of its run. */
+/** The key of an attempt's spool. It is unique within the run. */
 export function spoolKey({ stepId, attempt }: { readonly stepId: string; readonly attempt: number }): string {
   return `${stepId} ${attempt}`;
 }
@@ -62,7 +63,10 @@ export function levelOf(flags: number): LogLevel {
 
 const ownFlags = stderrFlag | logLevels.indexOf('warn');
 
-/** Whether flwd added the line: what a program prints to standard error is an error, or JSON with a level. */
+/**
+ * Whether flwd itself added the line. A line that a program prints to standard error has the level `error`, or is JSON
+ * with a level.
+ */
 export function isOwnLine(flags: number): boolean {
   return (flags & (levelBits | stderrFlag | structuredFlag)) === ownFlags;
 }
@@ -71,7 +75,7 @@ export function textStartOf(chunkStart: number, stepId: string): number {
   return chunkStart + fixedHeadBytes + Buffer.byteLength(stepId);
 }
 
-/** Completes a chunk whose text and table are already in place. */
+/** Writes the head of a chunk whose text and table are already in place. */
 export function writeHead(out: Buffer, start: number, end: number, textBytes: number, head: ChunkHead): void {
   const stepIdBytes = out.write(head.stepId, start + fixedHeadBytes);
   out[start] = magic;
@@ -92,7 +96,7 @@ function writeSum(out: Buffer, start: number, end: number): void {
   out.writeUInt32LE(crc32(out.subarray(start + 8, end)), start + 4);
 }
 
-/** A copy of the chunk without a position in the spool. */
+/** Returns a copy of the chunk that states no position in the spool. */
 export function withoutSpool({ file, start, end }: Chunk): Buffer {
   const copy = Buffer.from(file.subarray(start, end));
   copy.writeUInt32LE(0, 24);
@@ -123,7 +127,7 @@ export function readChunk(file: Buffer, start: number): Chunk {
   };
 }
 
-/** Whether the lines belong to a step. Those of a stand-in do not. */
+/** Whether the lines belong to a step. The line of a stand-in does not (log-stand-in.ts). */
 export function hasStepId(file: Buffer, start: number): boolean {
   return file.readUInt16LE(start + 2) > 0;
 }
@@ -140,24 +144,24 @@ export function firstSeqAt(file: Buffer, start: number): number {
   return file.readDoubleLE(start + 28);
 }
 
-/** Whether the chunk is neither damaged nor left half written by a killed process. */
+/** Whether the whole chunk is in the file and undamaged. A killed process may have written only a part of it. */
 export function isWholeChunk(file: Buffer, start: number): boolean {
   if (!isWithin(file, start)) return false;
   return crc32(file.subarray(start + 8, chunkEnd(file, start))) === file.readUInt32LE(start + 4);
 }
 
-/** Whether a chunk begins at `start` and ends within the file. Does not verify its bytes. */
+/** Whether a chunk begins at `start` and ends within the file. Its checksum is not verified. */
 export function isWithin(file: Buffer, start: number): boolean {
   if (!hasHead(file, start)) return false;
   const end = chunkEnd(file, start);
   return end >= start + fixedHeadBytes && end <= file.length;
 }
 
-/** A line has flags and a length of one to five bytes. */
+/** An entry of the table has one byte for the flags and one to five bytes for the length. */
 const leastEntryBytes = 2;
 const mostEntryBytes = 6;
 
-/** Whether the chunk's length fits its text and its number of lines. */
+/** Whether the length of the chunk is possible for its text and its number of lines. */
 export function isInProportion({ start, textStart, textEnd, end, lineCount }: Chunk): boolean {
   const tableBytes = end - textEnd;
   return (
@@ -168,7 +172,7 @@ export function isInProportion({ start, textStart, textEnd, end, lineCount }: Ch
   );
 }
 
-/** Whether the table fills the space after the text, and the lengths in it add up to the text. */
+/** Whether the table ends where the chunk ends, and the lengths in it add up to the length of the text. */
 export function fitsItsTable(chunk: Chunk): boolean {
   if (!isInProportion(chunk)) return false;
   const { file, textStart, textEnd, end, lineCount } = chunk;
@@ -188,12 +192,12 @@ export function fitsItsTable(chunk: Chunk): boolean {
   return at === end && text === textEnd;
 }
 
-/** Whether a chunk may begin at `start`, whole or cut off. */
+/** Whether a chunk may begin at `start`. The file may end before the chunk does. */
 export function hasHead(file: Buffer, start: number): boolean {
   return start + fixedHeadBytes <= file.length && file[start] === magic;
 }
 
-/** The lines of a chunk with the indexes `from` to `until`, without `until`, that `isWanted` selects. */
+/** Some lines of a chunk: those with an index from `from` to before `until` that `isWanted` accepts. */
 export type ChunkPart = {
   readonly chunk: Chunk;
   readonly from: number;
@@ -201,7 +205,7 @@ export type ChunkPart = {
   readonly isWanted?: ((flags: number, start: number, end: number) => boolean) | undefined;
 };
 
-/** Calls `visit` with the place of each line in the file, without its newline. */
+/** Calls `visit` for each line with its start and end in the file, without its newline. */
 export function eachLine(
   { chunk, from, until, isWanted }: ChunkPart,
   visit: (index: number, flags: number, start: number, end: number) => void,

@@ -1,5 +1,4 @@
-// Loads segments, and replaces a segment that cannot be read by a line that states so, however the log is read (ADR
-// 0082).
+// Loads segments. If a segment cannot be read, readers get a line that says so instead (ADR 0082).
 
 import { setTimeout as delay } from 'node:timers/promises';
 import { errorCode } from '../../lib/error-code.ts';
@@ -8,7 +7,7 @@ import type { Database } from '../database.ts';
 import { DamagedSegment, type LoadedSegment, loadSegment, type Segment, segmentPath } from './log-segment.ts';
 import { standInFor } from './log-stand-in.ts';
 
-/** Retention removes the files of a log and, some milliseconds later, its rows. */
+/** How long retention may take from the removal of a log's files to the removal of their rows. */
 export const removalMs = 250;
 
 export function createSegmentLoader(o: {
@@ -41,7 +40,7 @@ export function createSegmentLoader(o: {
       return loaded;
     } catch (error) {
       if (error instanceof DamagedSegment) return standIn(runId, segment, 'is damaged');
-      // ENOTDIR: somebody has replaced one of its folders.
+      // ENOTDIR means that somebody has replaced one of the folders with a file.
       if (['ENOENT', 'ENOTDIR'].includes(errorCode(error) ?? '') && (await isKept(runId, segment.n)))
         return { ...standIn(runId, segment, 'is missing'), isMissing: true };
       throw error;

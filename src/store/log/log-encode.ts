@@ -1,5 +1,5 @@
-// Turns bytes of a spool into chunks. Works on bytes, never on line objects: a script that prints 100 MB must not wait
-// for its log.
+// Turns bytes of a spool into chunks. It works on bytes and makes no object for a line, because a script that prints
+// 100 MB must not wait for its log.
 
 import { findMark, logLevels, progressMark, spoolMark, spoolMarks } from '../../domain/log-line.ts';
 import type { Progress } from '../../domain/run.ts';
@@ -17,11 +17,11 @@ import { structuredLevel } from './log-structured.ts';
 export type SpoolBytes = {
   readonly attempt: number;
   readonly stepId: string;
-  /** Whole lines. Bytes at the end without a newline count as a line. */
+  /** Whole lines. If the last byte is not a newline, the bytes after the last newline count as a line, too. */
   readonly bytes: Buffer;
-  /** Printed while no server read the spool. */
+  /** True if the lines were printed while no server read the spool. */
   readonly isRecovered: boolean;
-  /** The positions in the spool before and after these bytes. */
+  /** The position in the spool before these bytes, and the position after them. */
   readonly from: SpoolPosition;
   readonly to: SpoolPosition;
 };
@@ -34,17 +34,17 @@ export type EncodedChunk = {
   readonly firstAtUs: number;
   readonly lastAtUs: number;
   readonly textBytes: number;
-  /** The range of the input that the chunk holds. */
+  /** The part of the input that the chunk contains. */
   readonly inputStart: number;
   readonly inputEnd: number;
   readonly spool: SpoolPosition;
 };
 
-/** `afterSeq`: the line that was printed before it. */
+/** `afterSeq` is the number of the line that was printed before this progress. */
 export type ReportedProgress = Progress & { readonly afterSeq: number };
 
 export type Encoded = {
-  /** The chunks, one after the other. Valid until the next call. */
+  /** The chunks, one after the other. They are valid until the next call. */
   readonly out: Buffer;
   readonly chunks: readonly EncodedChunk[];
   readonly progress: readonly ReportedProgress[];
@@ -56,7 +56,8 @@ export type ChunkEncoder = (
 ) => Encoded;
 
 /**
- * A chunk is read, held back and sent as a whole, so even a chunk of empty lines must not become megabytes of SSE.
+ * A chunk is read, held back and sent as a whole. The limit on lines is needed, too: a chunk of 64 KiB of empty lines
+ * would become megabytes of SSE.
  */
 export const maxChunkTextBytes = 65_536;
 const maxChunkLines = 4096;
@@ -66,26 +67,26 @@ const newline = 0x0a;
 const carriageReturn = 0x0d;
 const openBrace = 0x7b;
 const closeBrace = 0x7d;
-/** An entry has one byte of flags and a length of at most five bytes. */
+/** An entry of the table has one byte for the flags and at most five bytes for the length. */
 const maxEntryBytes = 6;
 
 const stdoutFlags = logLevels.indexOf('info');
 const noMark = 0xff;
 const progressFlags = 0xfe;
-/** The flags of a line by the letter that follows RS at its start. */
+/** The flags of a line that begins with RS, by the letter after RS. */
 const flagsOfMark = new Uint8Array(256).fill(noMark);
 flagsOfMark[progressMark.charCodeAt(0)] = progressFlags;
 for (const [letter, { stream, level }] of Object.entries(spoolMarks)) {
   flagsOfMark[letter.charCodeAt(0)] = logLevels.indexOf(level) | (stream === 'stderr' ? stderrFlag : 0);
 }
 
-/** A marked line with a message of flwd itself. */
+/** Returns a line for the log that flwd itself adds, with the mark for such lines. */
 export function engineLine(message: string): Buffer {
   const line = message.replaceAll('\n', ' ').replaceAll(rs, ' ');
   return Buffer.from(`${rs}W${line}\n`);
 }
 
-/** Create one per store: every call reuses its buffers. */
+/** Create one per store. All calls share its buffers. */
 export function createChunkEncoder(): ChunkEncoder {
   let out = Buffer.alloc(0);
   const table = new Uint8Array(maxChunkLines * maxEntryBytes);
@@ -112,7 +113,7 @@ export function createChunkEncoder(): ChunkEncoder {
       let tableBytes = 0;
       let lineCount = 0;
       let highestLevel = 0;
-      // Consecutive lines that need no change are copied together.
+      // Consecutive lines that need no change are copied together, from this position on.
       let verbatimFrom = position;
 
       while (
@@ -190,7 +191,8 @@ export function createChunkEncoder(): ChunkEncoder {
 }
 
 /**
- * A byte of input makes at most one line and two bytes of table. A chunk ends by its text or by its number of lines.
+ * Returns how much space the chunks may need. Each byte of input adds at most one line and two bytes of table. A chunk
+ * ends when its text or its number of lines reaches the limit.
  */
 function capacityFor(inputBytes: number, headBytes: number, chunkTextBytes: number): number {
   const chunkCount = Math.ceil(inputBytes / Math.min(chunkTextBytes, maxChunkLines)) + 1;

@@ -1,5 +1,4 @@
-// The files of one log as its writer sees them: one plain file that grows, and full ones that are handed over to be
-// sealed.
+// The files of one log, for its writer. One plain file grows. Files that are full are sealed (log-seal.ts).
 
 import { closeSync, fdatasync, ftruncateSync, openSync, rmSync, writeSync } from 'node:fs';
 import { promisify } from 'node:util';
@@ -9,7 +8,10 @@ import type { Database } from '../database.ts';
 import { createLogSeal, leastCompressedBytes } from './log-seal.ts';
 import { makeShard, type Segment, segmentPath } from './log-segment.ts';
 
-/** Which lines some chunks hold. If they hold no lines, `lastSeq` is before `firstSeq`. */
+/**
+ * The numbers and times of the lines in some chunks. If the chunks contain no lines, `lastSeq` is smaller than
+ * `firstSeq`.
+ */
 type LineRange = Pick<Segment, 'firstSeq' | 'lastSeq' | 'firstAtUs' | 'lastAtUs'>;
 
 export type LogFile = ReturnType<typeof openLogFile>;
@@ -20,7 +22,7 @@ const sync = promisify(fdatasync);
 export function openLogFile(o: {
   readonly dir: string;
   readonly runId: string;
-  /** The epoch in which the writer drives the run. */
+  /** The epoch of the run in which this process drives it. */
   readonly epoch: number;
   readonly db: Database;
   readonly log: Logger;
@@ -45,7 +47,7 @@ export function openLogFile(o: {
 
   return {
     segments,
-    /** Writes all of the chunks or, when it throws, nothing. A new file starts with `head()`. */
+    /** Writes all of the chunks. If it throws, it has written nothing. A new file starts with `head()`. */
     write(chunks: Buffer, lines: LineRange, head: () => Buffer): void {
       current ??= begin(lines);
       const { segment, fd } = current;
@@ -59,9 +61,9 @@ export function openLogFile(o: {
       sealing.add(segment);
       sealing.start();
     },
-    /** A promise to wait for while too many files wait to be compressed. */
+    /** Returns a promise while too many files wait to be compressed. Await it before the next write. */
     ready: sealing.ready,
-    /** Closes the file and indexes everything. May be called again after it failed. */
+    /** Closes the file and waits until every file is in the index. If this fails, it may be called again. */
     async close(): Promise<void> {
       if (current) {
         const { segment, fd } = current;
@@ -77,7 +79,7 @@ export function openLogFile(o: {
       }
       await sealing.all();
     },
-    /** Closes the file and leaves it to the next process. */
+    /** Closes the file without sealing it, so that the next process can continue it. */
     async release(): Promise<void> {
       if (current) closeSync(current.fd);
       current = undefined;
@@ -97,7 +99,7 @@ function openPlain(dir: string, runId: string, n: number): number {
   }
 }
 
-/** Returns the bytes written. A full disk may take only a part of them. That part is removed again. */
+/** Writes all bytes and returns how many. If a full disk takes only a part of them, removes that part again. */
 function writeWhole(fd: number, bytes: Buffer, sizeBefore: number): number {
   try {
     for (let written = 0; written < bytes.length; ) written += writeSync(fd, bytes, written);

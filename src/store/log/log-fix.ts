@@ -1,5 +1,5 @@
-// Finds the readable chunks in a damaged plain log file, and adds a line wherever lines are missing between them (ADR
-// 0082).
+// Finds the readable chunks in a damaged plain log file. Wherever lines are missing between them, adds a line that says
+// so (ADR 0082).
 
 import { open } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -17,34 +17,34 @@ import {
 } from './log-chunk.ts';
 import { isBehindGap, noStep, standInFor, standInFrom } from './log-stand-in.ts';
 
-/** A plain file as it was read. The bytes are zeros where the disk cannot read the file. */
+/** The bytes of a plain file. Bytes that the disk could not read are zeros. */
 export type PlainFile = {
   readonly bytes: Buffer;
   readonly isUnreadable: boolean;
 };
 
 export type FixedFile = {
-  /** Only whole chunks. */
+  /** Whole chunks only. */
   readonly file: Buffer;
-  /** The end of the last chunk that was found. A half-written chunk may follow. */
+  /** Where the last chunk that was found ends in the original file. A half-written chunk may follow. */
   readonly wholeBytes: number;
-  /** Whether `file` differs from the first `wholeBytes` that were read. */
+  /** Whether `file` differs from the first `wholeBytes` of the original file. */
   readonly isDamaged: boolean;
 };
 
 const blockBytes = 4096;
 const retryMs = 250;
-/** No chunk with lines is larger than this. */
+/** No chunk that contains lines is larger than this. */
 const mostChunkBytes = 512 * 2 ** 10;
-/** A line takes at least a newline and two bytes of the table. */
+/** A line takes at least a newline and an entry of two bytes in the table. */
 const leastLineBytes = 3;
-/** How many places that look like a chunk are tried, because each costs a checksum. */
+/** How many places that look like a chunk are checked. Each check computes a checksum. */
 const mostTries = 1_000;
 
 /**
- * Reads a file past bad blocks. (Node's readFile takes a short read before a bad block for the end of the file.) A
- * block that fails twice is skipped, but not before `retryForMs` have passed: a disk controller may need seconds to
- * reset.
+ * Reads a file and skips blocks that the disk cannot read. (Node's readFile would take a short read before such a block
+ * for the end of the file.) A block is skipped after it has failed twice and `retryForMs` have passed, because a disk
+ * controller may need seconds to reset.
  * @throws the system's error, unless it means that a part of the file cannot be read
  */
 export async function readPlain(path: string, retryForMs = 0): Promise<PlainFile> {
@@ -72,19 +72,23 @@ export async function readPlain(path: string, retryForMs = 0): Promise<PlainFile
   return { bytes: bytes.subarray(0, size), isUnreadable: isBad };
 }
 
-/** `afterSeq` and `afterAtUs` belong to the last line before this file. */
+/**
+ * Returns the file with all chunks that can be read. `afterSeq` and `afterAtUs` are the number and the time of the last
+ * line before this file.
+ */
 export function fix(
   { bytes, isUnreadable: isBad }: PlainFile,
   o: {
     readonly afterSeq: number;
     readonly afterAtUs: number;
-    /** The last line of the file, if known. */
+    /** The number and the time of the last line of the file, if they are known. */
     readonly through?: { readonly lastSeq: number; readonly lastAtUs: number };
     /**
-     * True if no file follows. The first line number of a following file would tell which lines are missing at the end.
+     * True if no other file follows. Otherwise the first line number of the next file shows which lines are missing at
+     * the end of this one.
      */
     readonly isLast: boolean;
-    /** How users see the names of this file and the one before it. */
+    /** The name of this file and the name of the file before it, as users see them. */
     readonly name: string;
     readonly nameBefore: string;
   },
@@ -103,7 +107,8 @@ export function fix(
     copiedTo = to;
   }
 
-  // Once a chunk had to be searched for, the following ones may be text that a script printed.
+  // True if the last chunk was found by a search. Then its successor must be searched for, too, because what follows
+  // may be text that a script printed.
   let isSearched = false;
   for (;;) {
     const next: Chunk | 'cut off' | undefined = isSearched ? undefined : nextChunk(bytes, end, lastSeq);
@@ -140,9 +145,9 @@ export function fix(
 }
 
 /**
- * The chunk at `from`, where the last one ended. If that is damaged, follows the heads of damaged chunks to the next
- * whole one, so that text printed by a script is never taken for a chunk. 'cut off' when the file ends in the damaged
- * chunk.
+ * Returns the chunk at `from`, where the last chunk ended. If it is damaged, uses the lengths in the heads of damaged
+ * chunks to reach the next whole one. Text that a script printed is then never taken for a chunk. Returns 'cut off' if
+ * the file ends in the damaged chunk.
  */
 function nextChunk(bytes: Buffer, from: number, lastSeq: number): Chunk | 'cut off' | undefined {
   if (isWholeChunk(bytes, from)) return readChunk(bytes, from);
@@ -161,8 +166,8 @@ function nextChunk(bytes: Buffer, from: number, lastSeq: number): Chunk | 'cut o
 }
 
 /**
- * Searches for a place that looks like a chunk of the following lines. It may be text of a damaged chunk that a script
- * has printed.
+ * Searches for bytes that look like a chunk with later lines. They may also be text that a script printed, inside a
+ * damaged chunk.
  */
 function searchChunk(
   bytes: Buffer,
@@ -183,7 +188,7 @@ function searchChunk(
   return undefined;
 }
 
-/** Whether so many missing lines fit into the damaged bytes. */
+/** Whether the missing lines could have fitted into the damaged bytes. */
 function isPossible(firstSeq: number, damagedBytes: number, lastSeq: number): boolean {
   const missing = firstSeq - lastSeq - 1;
   return Number.isInteger(missing) && missing >= 0 && missing <= damagedBytes / leastLineBytes;

@@ -1,14 +1,14 @@
-// The stored segments of logs, from the database.
+// Reads from the database which segments of logs are stored.
 
 import type { Database } from '../database.ts';
 import type { Segment } from './log-segment.ts';
 
-/** The segments of the run, in order. */
+/** Returns the segments of the run, in order. */
 export async function readIndex(db: Database, runId: string): Promise<Segment[]> {
   return (await readIndexes(db, [runId])).get(runId) ?? [];
 }
 
-/** The segments of each run, in order. Runs without segments are left out. */
+/** Returns the segments of each run, in order. A run without segments is not in the map. */
 export async function readIndexes(db: Database, runIds: readonly string[]): Promise<ReadonlyMap<string, Segment[]>> {
   const found = new Map<string, Segment[]>();
   if (runIds.length === 0) return found;

@@ -1,9 +1,9 @@
-// Holds the newest lines of a log in memory once the log has grown past its limit. They are stored when the log closes,
-// after a line that says how much was left out. Until then the spool keeps them, so a crash loses nothing.
+// Once a log has grown past its limit, its newest lines are held in memory. When the log closes, they are stored after
+// a line that says how much was left out. Until then the spool still contains them, so a crash loses nothing.
 
 import type { SpoolPosition } from './log-chunk.ts';
 
-/** The input of one chunk, not encoded yet: its lines are numbered when they are stored. */
+/** The input of one chunk that is not encoded yet. Its lines get their numbers when they are stored. */
 export type HeldLines = {
   readonly attempt: number;
   readonly stepId: string;
@@ -12,7 +12,7 @@ export type HeldLines = {
   readonly atMs: number;
   readonly lineCount: number;
   readonly textBytes: number;
-  /** The position in the spool after the lines. */
+  /** The position in the spool after these lines. */
   readonly spool: SpoolPosition;
 };
 
@@ -21,7 +21,8 @@ export function createOverflow() {
   let heldBytes = 0;
   return {
     /**
-     * Holds the lines, and drops all but the last `keptBytes`, rounded up to whole chunks. Returns the dropped lines.
+     * Adds the lines, and drops the oldest chunks as long as the rest has at least `keptBytes`. Returns what it
+     * dropped.
      */
     hold(lines: HeldLines, keptBytes: number): readonly HeldLines[] {
       held.push(lines);
@@ -43,7 +44,7 @@ export function createOverflow() {
   };
 }
 
-/** Says how much was left out. If `lineCount` is null, nobody counted the lines. */
+/** Says how much was left out. If `lineCount` is null, the number of lines is unknown. */
 export function omissionText(
   { lineCount, textBytes }: { readonly lineCount: number | null; readonly textBytes: number },
   why: string,

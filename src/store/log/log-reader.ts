@@ -1,5 +1,5 @@
-// Reads logs, finished or growing. It opens only the segments that can hold matching lines, and lets other work run
-// between the parts it reads.
+// Reads logs that have ended or still grow. It opens only segments that may contain matching lines. Other work can run
+// between the parts that it reads.
 
 import { setImmediate as yieldNow } from 'node:timers/promises';
 import { LRUCache } from 'lru-cache';
@@ -15,38 +15,38 @@ import { createFrameEncoder, createJsonEncoder, createTextEncoder, type LineEnco
 import { createSelection, type LogFilter, type Selection } from './log-search.ts';
 import { chunkIndexOf, type LoadedSegment } from './log-segment.ts';
 
-/** With `text`, only the messages are returned. */
+/** `text` contains only the messages. */
 export type LogForm = 'text' | 'json';
 
 export type LogPageQuery = LogFilter & { readonly tail?: number; readonly limit: number };
 
 export type LogPage = {
   readonly lines: readonly LogLine[];
-  /** The `afterSeq` of the next page; null on the last page. */
+  /** The `afterSeq` for the next page; null on the last page. */
   readonly nextSeq: number | null;
-  /** True if the run had a log, which retention has removed. */
+  /** True if retention has removed the log of the run. */
   readonly isExpired?: true;
 };
 
 export type LogReader = ReturnType<typeof createLogReader>;
 
 /**
- * How many pages are read at a time. Each may take about 10 MiB of memory while it is read, and a caller may ask for
- * hundreds at once.
+ * How many pages are read at the same time. To read a page may take about 10 MiB of memory, and a caller may ask for
+ * hundreds of pages at once.
  */
 const pagesAtATime = 4;
 const batchesBytes = 8 * 2 ** 20;
-/** What a batch takes in memory besides its bytes: for one short line, most of it. */
+/** The memory that a batch takes besides its bytes. A batch of one short line takes little else. */
 const batchObjectBytes = 1024;
 const maxBatchBytes = 256 * 2 ** 10;
 const maxBatchLines = 4096;
 const pieceBytes = 64 * 2 ** 10;
 /**
- * The most text in a page. Lines may be 64 KiB long, and 10,000 such lines in one response would exhaust the server's
+ * The most text in a page. Lines may be 64 KiB long, and 10,000 such lines in one answer would exhaust the server's
  * memory.
  */
 const mostPageChars = 4 * 2 ** 20;
-/** How much is read without a pause: a few milliseconds of work. */
+/** How many bytes are read before other work can run, which takes a few milliseconds. */
 const yieldAfterBytes = 256 * 2 ** 10;
 
 export function createLogReader(o: {
@@ -58,12 +58,18 @@ export function createLogReader(o: {
   const segments = createSegments(o);
   const withLimit = pLimit(pagesAtATime);
   return {
-    /** The first `limit` matching lines or, with `tail`, the last `tail`. A few MiB at most, oldest first. */
+    /**
+     * Returns the first `limit` matching lines or, with `tail`, the last `tail` of them, oldest first. A page has a few
+     * MiB at most.
+     */
     page: (runId: string, query: LogPageQuery): Promise<LogPage> => withLimit(() => readPage(segments, runId, query)),
-    /** All matching lines, oldest first, as text or as JSON lines. A piece is valid until the next one is requested. */
+    /**
+     * Yields all matching lines, oldest first, as text or as JSON lines. Each piece is valid until the next one is
+     * requested.
+     */
     pieces: (runId: string, form: LogForm, filter: LogFilter): AsyncGenerator<Buffer> =>
       pieces(segments, runId, form, filter),
-    /** The segments of a log. If it is being written, they include the one that grows. */
+    /** Returns the segments of a log. If the log is being written, the growing segment is among them. */
     segmentsOf: segments.of,
     ...createFollowing(segments, o.openSegments),
   };
@@ -83,7 +89,7 @@ async function readPage(segments: Segments, runId: string, { tail, limit, ...fil
   return { lines, nextSeq: null };
 }
 
-/** All matching lines in order, oldest first, chunk by chunk. */
+/** Yields all matching lines, oldest first, chunk by chunk. */
 async function* forward(segments: Segments, runId: string, filter: LogFilter): AsyncGenerator<readonly LogLine[]> {
   const { afterSeq = 0, beforeSeq = Number.POSITIVE_INFINITY, sinceUs = 0 } = filter;
   const select = createSelection(filter);
@@ -157,11 +163,11 @@ async function last(segments: Segments, runId: string, filter: LogFilter, count:
   return found.toReversed().flat();
 }
 
-/** Reads a log as it grows. All followers of a run share the batches. */
+/** Reads logs as they grow. All followers of a run share its batches. */
 function createFollowing(segments: Segments, openSegments: OpenSegments) {
   const frameEncoder = createFrameEncoder();
   const batches = new LRUCache<string, LogBatch>({ maxSize: batchesBytes });
-  /** Runs whose log is written and followed. */
+  /** The runs whose logs are being written and have followers. */
   const followed = new Set<string>();
 
   async function next(runId: string, afterSeq: number): Promise<LogBatch | undefined> {
@@ -172,10 +178,10 @@ function createFollowing(segments: Segments, openSegments: OpenSegments) {
     const segment = (await segments.of(runId)).find(({ lastSeq }) => lastSeq > afterSeq);
     if (!segment) return undefined;
     const content = await segments.load(runId, segment, afterSeq + 1);
-    // Other work runs here. A reader that catches up would otherwise not pause between two batches.
+    // Lets other work run. Otherwise a reader that catches up would go from batch to batch without a pause.
     await yieldNow();
-    // Another reader may have added the batch meanwhile. The copy keeps a few lines from holding a whole segment in
-    // memory.
+    // Another reader may have added the batch in the meantime. The chunks are copied, because a batch of a few lines
+    // would otherwise keep the whole segment in memory.
     return batches.get(key) ?? keep(key, Buffer.from(sliceFrom(content, afterSeq + 1)), afterSeq);
   }
 
@@ -184,7 +190,7 @@ function createFollowing(segments: Segments, openSegments: OpenSegments) {
     const batch = createBatch(chunks, afterSeq, frameEncoder, (addedBytes) => {
       size += addedBytes;
       if (batches.peek(key) !== batch) return;
-      // The batch is deleted first, because setting the same value again would keep its old size.
+      // Without the delete, the cache would keep the old size for the same batch.
       batches.delete(key);
       batches.set(key, batch, { size });
     });
@@ -193,20 +199,26 @@ function createFollowing(segments: Segments, openSegments: OpenSegments) {
   }
 
   return {
-    /** The lines stored next after `afterSeq`, a few hundred KiB at most; undefined before there are any. */
+    /**
+     * Returns the lines that were stored next after `afterSeq`, a few hundred KiB at most. Returns undefined if no such
+     * lines exist yet.
+     */
     next,
-    /** Keeps newly written chunks in memory, if anybody follows the run. */
+    /** Caches newly written chunks if the run has followers. */
     remember(runId: string, chunks: Buffer): void {
       if (!followed.has(runId)) return;
       const afterSeq = firstSeqAt(chunks, 0) - 1;
       keep(`${runId}/${afterSeq}`, Buffer.from(chunks), afterSeq);
     },
-    /** Call it when a log's writer has closed. */
+    /** Must be called when the writer of a log has closed. */
     forget: (runId: string) => followed.delete(runId),
   };
 }
 
-/** Adds about one piece of matching lines from `seq` on. Returns the number of the line to continue with. */
+/**
+ * Adds matching lines from line `seq` on to the encoder, about one piece. Returns the number of the line to continue
+ * with.
+ */
 function addPiece(content: LoadedSegment, seq: number, select: Selection, encoder: LineEncoder): number {
   const { file, chunkStarts } = content;
   const firstIndex = chunkIndexOf(content, seq);
@@ -221,7 +233,7 @@ function addPiece(content: LoadedSegment, seq: number, select: Selection, encode
   return Number.POSITIVE_INFINITY;
 }
 
-/** The chunk with the line `seq` and the chunks after it, up to the size of a batch. */
+/** Returns the chunk with the line `seq` and the chunks after it, up to the size of a batch. */
 function sliceFrom(content: LoadedSegment, seq: number): Buffer {
   const { file, chunkStarts } = content;
   const firstIndex = chunkIndexOf(content, seq);

@@ -1,5 +1,5 @@
-// Renders chunks as line objects, text, JSON lines, and SSE frames. Except for the objects, it works on bytes only: a
-// string or an object for each line would cost more than everything else together.
+// Renders chunks as line objects, text, JSON lines or SSE frames. Except for line objects, it works on bytes only,
+// because a string or an object for each line would take more time than all the rest.
 
 import { isUtf8 } from 'node:buffer';
 import { type LogLine, logLevels } from '../../domain/log-line.ts';
@@ -37,21 +37,21 @@ export function toLines(part: ChunkPart): LogLine[] {
   return lines;
 }
 
-/** Appends lines to a buffer that is reused. */
+/** Appends lines to a buffer, which is reused. */
 export type LineEncoder = ReturnType<typeof createEncoder>;
 
-/** The first `size` bytes are in use. */
+/** A buffer whose first `size` bytes are in use. */
 type Room = { bytes: Buffer; size: number };
 
-/** The bytes around the members of a line. */
+/** The bytes before, between and after the members of a line. */
 type LineForm = { readonly beforeSeq: string; readonly afterSeq: string; readonly end: string };
 
-/** Writes only the messages. */
+/** Writes only the message of each line. */
 export const createTextEncoder = (): LineEncoder => createEncoder(addText);
 /** Writes each line as JSON. */
 export const createJsonEncoder = (): LineEncoder =>
   createEncoder(createJsonAdder({ beforeSeq: '{"seq":', afterSeq: ',"timestamp":"', end: '}\n' }));
-/** The SSE frames of /runs/{id}/logs. */
+/** Writes each line as an SSE frame of /runs/{id}/logs. */
 export const createFrameEncoder = (): LineEncoder =>
   createEncoder(createJsonAdder({ beforeSeq: 'id: ', afterSeq: '\nevent: log\ndata: {"timestamp":"', end: '}\n\n' }));
 
@@ -59,11 +59,11 @@ function createEncoder(add: (room: Room, part: ChunkPart) => void) {
   const room: Room = { bytes: nothing, size: 0 };
   return {
     add: (part: ChunkPart) => add(room, part),
-    /** How many bytes were added and not taken yet. */
+    /** How many bytes were added since the last `take`. */
     get size(): number {
       return room.size;
     },
-    /** Takes all bytes. They are valid until more lines are added. */
+    /** Takes all bytes. They are valid until the next lines are added. */
     take(): Buffer {
       const taken = room.bytes.subarray(0, room.size);
       room.size = 0;
@@ -72,7 +72,10 @@ function createEncoder(add: (room: Room, part: ChunkPart) => void) {
   };
 }
 
-/** Makes room for `bytes` more. Memory that is never written to is not really allocated. */
+/**
+ * Makes room for `bytes` more. The system allocates memory only when something is written to it, so a large reserve
+ * costs nothing.
+ */
 function reserve(room: Room, bytes: number): void {
   const needed = room.size + bytes;
   if (needed <= room.bytes.length) return;
@@ -87,7 +90,7 @@ function put(room: Room, bytes: Buffer): void {
   room.size += bytes.length;
 }
 
-/** Consecutive lines are copied together. */
+/** Writes messages. Consecutive lines are copied together. */
 function addText(room: Room, part: ChunkPart): void {
   const { file } = part.chunk;
   let runStart = 0;
@@ -116,7 +119,7 @@ const quote = 0x22;
 const backslash = 0x5c;
 const firstPrintable = 0x20;
 const escapes = Array.from({ length: backslash + 1 }, (_, code) => jsonText(String.fromCharCode(code)));
-/** A control character becomes an escape such as `\u001b`. */
+/** The longest form of a byte in JSON, an escape such as `\u001b` for a control character. */
 const mostBytesOfByte = 6;
 const levelEnds = logLevels.map((level) => Buffer.from(`${level}","message":"`));
 
@@ -141,7 +144,7 @@ function createJsonAdder(form: LineForm): (room: Room, part: ChunkPart) => void 
   };
 }
 
-/** Escapes UTF-8 bytes for a JSON string, without the quotes. */
+/** Writes UTF-8 bytes as the content of a JSON string, without the quotes. */
 function escapeInto(out: Buffer, from: number, file: Buffer, start: number, end: number): number {
   let at = from;
   for (let i = start; i < end; i++) {
@@ -152,14 +155,14 @@ function escapeInto(out: Buffer, from: number, file: Buffer, start: number, end:
   return at;
 }
 
-/** A JSON string without its quotes. */
+/** Returns the text as the content of a JSON string, without the quotes. */
 function jsonText(text: string): Buffer {
   return Buffer.from(JSON.stringify(text).slice(1, -1));
 }
 
 /**
- * Writes a line up to its level. Most lines are from the same second as the line before, so usually only some digits
- * change.
+ * Writes the beginning of a line, up to its level. Most lines are from the same second as the line before, so usually
+ * only some digits change.
  */
 function createLineHeads({ beforeSeq, afterSeq }: LineForm) {
   const mostSeqDigits = 15;
@@ -200,7 +203,7 @@ function writeDigits(out: Buffer, end: number, value: number): void {
   }
 }
 
-/** The text after the message of a line. */
+/** Returns what follows the message of a line. */
 function createTails(
   { stepId, attempt }: Chunk,
   { end }: LineForm,
@@ -221,7 +224,10 @@ function streamOf(flags: number): 'stdout' | 'stderr' {
   return flags & stderrFlag ? 'stderr' : 'stdout';
 }
 
-/** Like toMicroTimestamp, but faster for lines from the same second: 0.1 µs each instead of 0.4 with a Date. */
+/**
+ * Does the same as toMicroTimestamp, but faster if many lines are from the same second: 0.1 µs per line instead of 0.4
+ * µs with a Date.
+ */
 function createTimestamps(): (atUs: number) => string {
   let second = Number.NaN;
   let prefix = '';

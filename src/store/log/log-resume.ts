@@ -1,5 +1,5 @@
-// Finds what an earlier process has left of a log: indexed segments, then plain files, of which the last chunk may be
-// half written.
+// Finds what an earlier process has left of a log: segments in the index, and then plain files. The last chunk of the
+// last file may be half written.
 
 import { existsSync } from 'node:fs';
 import { link, rename, rm, truncate, writeFile } from 'node:fs/promises';
@@ -15,19 +15,20 @@ import { advance, advanceOver, eachChunk, emptyState, type LogState } from './lo
 export type Resumed = {
   readonly state: LogState;
   readonly indexed: readonly Segment[];
-  /** The plain segments, in order. The writer may continue the last one. */
+  /** The plain segments, in order. The writer can continue the last one. */
   readonly plain: readonly Segment[];
 };
 
 /**
- * The readable segments of a log without a writer: the indexed ones, and plain files that a server which has just
- * started has not resumed yet. Changes nothing.
+ * Returns the readable segments of a log that nobody writes: those in the index, and the plain files of a run that a
+ * new server has not resumed yet. Changes nothing.
  */
 export async function readSegments(dir: string, db: Database, runId: string): Promise<Segment[]> {
   const segments = await readIndex(db, runId);
   const last = segments.at(-1);
   const state = { ...emptyState(), lastSeq: last?.lastSeq ?? 0, lastAtUs: last?.lastAtUs ?? 0 };
-  // A reader continues without the folder if somebody has replaced it by a file. A writer must wait.
+  // ENOTDIR means that somebody has replaced the folder with a file. A reader continues without the folder, but a
+  // writer must not.
   for await (const plain of plainFiles(dir, runId, (last?.n ?? 0) + 1, { missing: ['ENOENT', 'ENOTDIR'] })) {
     const { segment, fixed } = resumeSegment(runId, plain, state);
     if (segment.lastSeq >= segment.firstSeq) segments.push({ ...segment, rawBytes: fixed.wholeBytes });
@@ -36,15 +37,16 @@ export async function readSegments(dir: string, db: Database, runId: string): Pr
 }
 
 /**
- * Prepares a log for its next writer. Drops a half-written end, which the spool still has. Rewrites a file that is
- * damaged elsewhere, with a line that states which lines are missing, and keeps the damaged file beside it.
+ * Prepares a log for its next writer. If the last chunk is half written, removes it, because the spool still has its
+ * lines. If a file is damaged elsewhere, rewrites it with a line that says which lines are missing, and keeps the
+ * damaged file beside it.
  */
 export async function resumeLog(o: {
   readonly dir: string;
   readonly db: Database;
   readonly runId: string;
   readonly log: Logger;
-  /** How long to retry reading from a disk that fails, before a file counts as damaged. */
+  /** How long to retry after a read error before a file counts as damaged. */
   readonly retryForMs: number;
 }): Promise<Resumed> {
   const { dir, runId, log } = o;
@@ -79,7 +81,7 @@ const halfWritten =
 
 type LeftFile = PlainFile & { readonly n: number; readonly isLast: boolean };
 
-/** Reads the plain files in order. Skips a missing file if another file follows. */
+/** Yields the plain files, in order. If a file is missing but another one follows, skips the missing one. */
 async function* plainFiles(
   dir: string,
   runId: string,
@@ -97,8 +99,8 @@ async function* plainFiles(
 }
 
 /**
- * Keeps a damaged file under another name, and returns that name: other tools may read more of it. With `content`,
- * which takes its place, there is a file under the original name at every moment.
+ * Renames a damaged file, because other tools may be able to read more of it, and returns the new name. `content` takes
+ * the place of the file, which exists under its original name at every moment.
  */
 async function keepDamaged(path: string, content: Buffer | undefined): Promise<string> {
   const written = `${path}.mended`;
@@ -122,8 +124,8 @@ async function linkBeside(path: string): Promise<string> {
 }
 
 /**
- * The state from the last readable segment. The lines of the segments after it keep their numbers, and those that the
- * spool still has are read again.
+ * Returns the state as of the last segment that can be read. Lines in later segments keep their numbers. If the spool
+ * still has such lines, they are read from it again.
  */
 async function stateAfter(indexed: readonly Segment[], o: { dir: string; runId: string; log: Logger }) {
   const state = emptyState();
@@ -141,7 +143,7 @@ async function stateAfter(indexed: readonly Segment[], o: { dir: string; runId: 
   return last ? { ...state, lastSeq: last.lastSeq, lastAtUs: last.lastAtUs } : state;
 }
 
-/** Updates the state with the readable chunks of a plain file. */
+/** Updates the state with the readable chunks of a plain file, and describes the file as a segment. */
 function resumeSegment(runId: string, left: LeftFile, state: LogState): { segment: Segment; fixed: FixedFile } {
   const { lastSeq: afterSeq, lastAtUs: afterAtUs } = state;
   const { isLast } = left;

@@ -1,4 +1,4 @@
-// Seals the full segments of one log, in order: compresses each file and adds its row to the index.
+// Seals the full segments of one log, in order. To seal a segment is to compress its file and add its row to the index.
 
 import type { Logger } from '../../lib/logger.ts';
 import type { Database, Transaction } from '../database.ts';
@@ -6,14 +6,14 @@ import type { LogSegmentRow } from '../schema.ts';
 import { Superseded } from '../superseded.ts';
 import { compressSegment, removeRaw, type Segment } from './log-segment.ts';
 
-/** A file smaller than this stays plain: writing a second file would cost more than compression saves. */
+/** A smaller file stays plain. To write a second file would cost more than compression would save. */
 export const leastCompressedBytes = 16 * 2 ** 10;
 const maxWaiting = 2;
 
 export function createLogSeal(o: {
   readonly dir: string;
   readonly runId: string;
-  /** The epoch in which the writer drives the run. */
+  /** The epoch of the run in which this process drives it. */
   readonly epoch: number;
   readonly db: Database;
   readonly log: Logger;
@@ -36,8 +36,8 @@ export function createLogSeal(o: {
         queue.shift();
       }
     } finally {
-      // This happens in the same turn as the last look at the queue, so that a segment that is added later starts the
-      // sealing again.
+      // This happens in the same turn of the event loop as the last look at the queue. So if a segment is added later,
+      // the sealing starts again.
       sealing = undefined;
     }
   }
@@ -62,19 +62,22 @@ export function createLogSeal(o: {
   }
 
   return {
-    /** Queues a full segment, whose file is complete. */
+    /** Adds a segment to the queue. Its file must be complete. */
     add: (segment: Segment) => void queue.push(segment),
-    /** Starts to seal. A failure is logged, and `all` tries again. */
+    /** Starts to seal. If that fails, logs the error; `all` tries again. */
     start(): void {
       all().catch((error: unknown) =>
         log.warn({ err: error, run_id: runId }, 'a log file is not indexed yet; flwd tries again when the log closes'),
       );
     },
-    /** Resolves once every queued segment is sealed. May be called again after it failed. */
+    /** Resolves once every queued segment is sealed. If this fails, it may be called again. */
     all,
-    /** A promise to await while too many segments wait. It never rejects: the queue is on disk, not in memory. */
+    /**
+     * Returns a promise while too many segments wait. It never rejects, because the segments in the queue are safe on
+     * disk.
+     */
     ready: (): Promise<void> | undefined => (queue.length > maxWaiting ? all().catch(() => undefined) : undefined),
-    /** Waits for the sealing that is under way, if any. Never rejects. */
+    /** Waits until the sealing in progress ends, if any. Never rejects. */
     settled: async (): Promise<void> => sealing?.catch(() => undefined),
   };
 }
@@ -103,7 +106,10 @@ const numberColumns = [
   'stored_bytes',
 ] as const satisfies readonly (keyof LogSegmentRow)[];
 
-/** Returns false when another process has taken the run over: a writer of an earlier epoch adds nothing. */
+/**
+ * Adds a row to the index. Returns false if another process has taken the run over, because a writer of an earlier
+ * epoch must not add rows.
+ */
 async function addSegment(tx: Transaction, row: LogSegmentRow, epoch: number): Promise<boolean> {
   const { run_id, encoding } = row;
   const added = await tx.db
@@ -114,7 +120,7 @@ async function addSegment(tx: Transaction, row: LogSegmentRow, epoch: number): P
         .selectNoFrom([
           eb.val(run_id).as('run_id'),
           eb.val(encoding).as('encoding'),
-          // PostgreSQL treats a parameter that is only selected as text.
+          // Without the cast, PostgreSQL would treat these parameters as text, because the query only selects them.
           ...numberColumns.map((name) => eb.cast<number>(eb.val(row[name]), 'bigint').as(name)),
         ])
         .where((where) =>

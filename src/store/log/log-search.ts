@@ -1,4 +1,5 @@
-// Selects the lines of a log that a reader wants. The heads rule out most chunks. A text search compares bytes.
+// Selects the lines of a log that a reader wants. The head of a chunk is enough to rule out most chunks. A text search
+// compares bytes.
 
 import { isOfStep, type LogLevel, logLevels } from '../../domain/log-line.ts';
 import { type Chunk, type ChunkPart, isOwnLine, levelBits } from './log-chunk.ts';
@@ -8,22 +9,25 @@ import { createTextFinder } from './log-text.ts';
 export type LogFilter = {
   readonly afterSeq?: number;
   readonly beforeSeq?: number;
-  /** Only lines after this instant, exclusive, in microseconds. */
+  /** Only lines after this instant, in microseconds. */
   readonly sinceUs?: number;
-  /** Only lines before this instant, exclusive, in microseconds. */
+  /** Only lines before this instant, in microseconds. */
   readonly untilUs?: number;
-  /** Only lines of this level or a higher one. */
+  /** Only lines of this level or a more severe one. */
   readonly level?: LogLevel;
-  /** Only lines of this step with all its instances, or of this instance. */
+  /** Only lines of this step and all its instances. If it names an instance, only lines of that instance. */
   readonly stepId?: string;
   readonly attempt?: number;
-  /** Text to find anywhere in the line as it was printed. Ignores the case of ASCII letters. */
+  /** Only lines that contain this text as they were printed. The case of ASCII letters is ignored. */
   readonly text?: string;
   /** Leaves out the lines that flwd itself has added. */
   readonly isPrinted?: true;
 };
 
-/** The lines of a chunk that a query wants; undefined when no line can match. Read them before the next chunk. */
+/**
+ * Returns the lines of a chunk that a query wants; undefined if no line can match. The result is valid until the next
+ * call.
+ */
 export type Selection = (chunk: Chunk) => ChunkPart | undefined;
 
 /** Create one per query. */
@@ -43,7 +47,7 @@ export function createSelection(filter: LogFilter): Selection {
   }
 
   return (chunk) => {
-    // A stand-in is always shown: the lines it stands for might match.
+    // A stand-in is selected whatever the filter says, because the lines that it stands for might match.
     const isForDamaged = chunk.stepId === noStep;
     if (!isForDamaged && !canHold(chunk)) return undefined;
     const from = Math.max(0, afterSeq + 1 - chunk.firstSeq, sinceUs + 1 - chunk.firstAtUs);

@@ -1,4 +1,4 @@
-// The files of a log. Each segment is one file of chunks: plain while it is written, compressed afterwards.
+// The files of a log. Each segment is one file of chunks. It is plain while it is written, and is compressed later.
 
 import { mkdirSync, readFileSync } from 'node:fs';
 import { open, readFile, unlink } from 'node:fs/promises';
@@ -15,7 +15,10 @@ import { isBehindGap } from './log-stand-in.ts';
 
 export type SegmentEncoding = 'raw' | 'zstd';
 
-/** The numbers grow while a segment is written. The encoding changes once, when the compressed file exists. */
+/**
+ * A part of a log in one file. `lastSeq`, `lastAtUs` and `rawBytes` grow while the file is written. `encoding` changes
+ * once, when the compressed file exists.
+ */
 export type Segment = {
   readonly n: number;
   readonly firstSeq: number;
@@ -26,13 +29,13 @@ export type Segment = {
   encoding: SegmentEncoding;
 };
 
-/** The bytes of a segment, and where its chunks with lines start. */
+/** The bytes of a segment, and the places where its chunks with lines start. */
 export type LoadedSegment = {
   readonly file: Buffer;
   readonly chunkStarts: readonly number[];
-  /** Some lines of the file state that other lines cannot be read. */
+  /** True if the file was damaged, and lines in it say which others cannot be read. */
   readonly isDamaged?: true;
-  /** There is no file: a line states that its lines cannot be read. */
+  /** True if there is no file, and the only line says that its lines cannot be read. */
   readonly isMissing?: true;
 };
 
@@ -41,23 +44,24 @@ const decompress = promisify(zstdDecompress);
 /** Reads a file and decompresses it. */
 export type ReadCompressed = (path: string, options: ZstdOptions) => Buffer | Promise<Buffer>;
 
-/**
- * The fastest level. It compresses logs to 0.1 to 0.2 of their size at 300 MB/s, and no other level made them smaller.
- */
+/** The fastest level. It compresses logs at 300 MB/s to 0.1 to 0.2 of their size. No other level made them smaller. */
 const zstdLevel = 1;
 /**
- * The least size of the pieces in which zlib works. Each piece is a trip to the thread pool: with zlib's own 16 KiB,
- * the trips of a segment take 30 ms.
+ * The least size of the pieces in which zlib works. zlib calls the thread pool for each piece. With zlib's default of
+ * 16 KiB, these calls take 30 ms for a segment.
  */
 const leastChunkBytes = 65_536;
-/** Without this room, the piece would be full at the end, and zlib would allocate another piece of the same size. */
+/**
+ * Added to the size of a piece. Without it, the result would fill the piece exactly, and zlib would allocate another
+ * piece of the same size.
+ */
 const spareBytes = 1024;
 
 export function segmentPath(dir: string, runId: string, n: number, encoding: SegmentEncoding): string {
   return join(dir, shardOf(runId), `${runId}.${n}.${encoding === 'raw' ? 'raw' : 'zst'}`);
 }
 
-/** How users see the names of a plain file and of the file before it. */
+/** Returns the name of a plain file and the name of the file before it, as users see them. */
 export function plainNames(runId: string, n: number): { readonly name: string; readonly nameBefore: string } {
   return { name: segmentPath('logs', runId, n, 'raw'), nameBefore: segmentPath('logs', runId, n - 1, 'raw') };
 }
@@ -67,8 +71,8 @@ export function makeShard(dir: string, runId: string): void {
 }
 
 /**
- * Reads a segment. If it is still being written, returns its current content, or a little more.
- * @throws DamagedSegment when none of its lines can be read, the system's ENOENT when it is gone
+ * Reads a segment. If it is still being written, returns what it contains now, or a little more.
+ * @throws DamagedSegment if none of its lines can be read, the system's ENOENT if the file does not exist
  */
 export async function loadSegment(
   dir: string,
@@ -77,7 +81,7 @@ export async function loadSegment(
   readCompressed: ReadCompressed = readInPool,
 ): Promise<LoadedSegment> {
   for (;;) {
-    // The segment's numbers may grow while the file is read.
+    // Copies the numbers, because they may grow while the file is read.
     const known = { ...segment };
     try {
       if (known.encoding === 'raw') return await loadPlain(dir, runId, known);
@@ -85,7 +89,7 @@ export async function loadSegment(
       const file = await readCompressed(path, { chunkSize: Math.max(known.rawBytes, leastChunkBytes) + spareBytes });
       return { file, chunkStarts: findChunks(file, known) };
     } catch (error) {
-      // The plain file was compressed and removed in the meantime.
+      // The plain file was compressed and removed while it was read.
       if (known.encoding !== segment.encoding) continue;
       throw isUnreadable(error) ? new DamagedSegment('the disk cannot read it', { cause: error }) : toDamage(error);
     }
@@ -100,8 +104,8 @@ async function readInPool(path: string, options: ZstdOptions): Promise<Buffer> {
 }
 
 /**
- * Reads on the calling thread, which must do nothing else. The trips to the thread pool would take a tenth of the CPU
- * time.
+ * Reads on the calling thread, which must have nothing else to do. Calls of the thread pool would take a tenth of the
+ * CPU time.
  */
 export function readOnThisThread(path: string, options: ZstdOptions): Buffer {
   const stored = readFileSync(path);
@@ -130,7 +134,7 @@ async function loadPlain(dir: string, runId: string, segment: Segment): Promise<
   return { file, chunkStarts: findChunks(file, { rawBytes: file.length, encoding }), isDamaged: true };
 }
 
-/** Returns where the chunks start; undefined when the file is damaged or lines are missing. */
+/** Returns where the chunks start. Returns undefined if the file is damaged or lines are missing. */
 function soundChunks(bytes: Buffer, segment: Segment): number[] | undefined {
   try {
     const starts = findChunks(bytes, segment);
@@ -143,19 +147,20 @@ function soundChunks(bytes: Buffer, segment: Segment): number[] | undefined {
 }
 
 /**
- * Frees the memory of a segment at once. Only the single owner of the segment may call this. The garbage collector
- * would run a full collection of 20 ms for every few segments of a long log, because V8 counts the size of buffers.
+ * Frees the memory of a segment at once. Only the single owner of the segment may call this. V8 counts the size of
+ * buffers, so without this the garbage collector would run a full collection of 20 ms for every few segments of a long
+ * log.
  */
 export function freeSegment({ file }: LoadedSegment): void {
   free(file);
 }
 
 function free({ buffer }: Buffer): void {
-  // A smaller buffer may be part of the pool that Node's buffers share.
+  // A smaller buffer may be part of the memory that Node shares among its buffers.
   if (buffer instanceof ArrayBuffer && buffer.byteLength > Buffer.poolSize) buffer.transfer(0);
 }
 
-/** The file's content is not what was stored. */
+/** The content of the file is not what was stored. */
 export class DamagedSegment extends Error {
   override readonly name = 'DamagedSegment';
 }
@@ -174,7 +179,7 @@ export async function isWholeSegment(path: string, form: SegmentForm): Promise<b
 
 type SegmentForm = Pick<Segment, 'rawBytes' | 'encoding'>;
 
-/** Whether zlib could not decompress the file: all its errors mean that. */
+/** Whether the error says that zlib could not decompress the file. Every error of zlib means that. */
 export function isNoZstd(error: unknown): boolean {
   return errorCode(error)?.startsWith('Z') === true;
 }
@@ -184,8 +189,8 @@ function toDamage(error: unknown): unknown {
 }
 
 /**
- * Returns where the chunks with lines start. Verifies the checksums of a plain file; zstd has verified a compressed
- * one.
+ * Returns where the chunks with lines start. Verifies the checksums of a plain file. For a compressed file, zstd has
+ * verified its own checksum.
  * @throws DamagedSegment
  */
 function findChunks(file: Buffer, { rawBytes, encoding }: SegmentForm): number[] {
@@ -199,7 +204,10 @@ function findChunks(file: Buffer, { rawBytes, encoding }: SegmentForm): number[]
   return starts;
 }
 
-/** The index of the chunk that holds the line `seq`, or of the first chunk after it. */
+/**
+ * Returns the index of the chunk that contains the line `seq` or, if there is no such chunk, of the first chunk after
+ * it.
+ */
 export function chunkIndexOf({ file, chunkStarts }: LoadedSegment, seq: number): number {
   let low = 0;
   let high = chunkStarts.length;
@@ -213,15 +221,15 @@ export function chunkIndexOf({ file, chunkStarts }: LoadedSegment, seq: number):
 }
 
 /**
- * Writes the compressed file beside the plain one, durably, and returns its size in bytes.
- * @throws DamagedSegment when the plain file is damaged; it should stay plain, so that the rest can be read
+ * Writes the compressed file beside the plain one, makes it durable, and returns its size in bytes.
+ * @throws DamagedSegment if the plain file is damaged. It should then stay plain, because more of it can be read
  */
 export async function compressSegment(dir: string, runId: string, { n, rawBytes }: Segment): Promise<number> {
   const raw = await readFile(segmentPath(dir, runId, n, 'raw'));
   findChunks(raw, { rawBytes, encoding: 'raw' });
   const stored = await compress(raw, {
     chunkSize: Math.max(raw.length >>> 2, leastChunkBytes),
-    // A file that states its size is decompressed straight into the result, a tenth faster.
+    // If a file states its size, it is decompressed straight into the result, which is a tenth faster.
     pledgedSrcSize: raw.length,
     params: { [constants.ZSTD_c_compressionLevel]: zstdLevel, [constants.ZSTD_c_checksumFlag]: 1 },
   });
@@ -231,7 +239,7 @@ export async function compressSegment(dir: string, runId: string, { n, rawBytes 
     await file.writeFile(stored);
     await file.datasync();
   } catch (error) {
-    // The part that has been written is removed, because it would fill a full disk further.
+    // Removes the part that was written, because it would fill a full disk further.
     await unlink(path).catch(() => undefined);
     throw error;
   } finally {
@@ -240,7 +248,7 @@ export async function compressSegment(dir: string, runId: string, { n, rawBytes 
   return stored.length;
 }
 
-/** Removes the plain file of a compressed segment. A failure only costs disk space. */
+/** Removes the plain file of a segment that has been compressed. If that fails, only disk space is lost. */
 export async function removeRaw(dir: string, runId: string, n: number, log: Logger): Promise<void> {
   await unlink(segmentPath(dir, runId, n, 'raw')).catch((error: unknown) => {
     if (errorCode(error) !== 'ENOENT')
@@ -248,7 +256,7 @@ export async function removeRaw(dir: string, runId: string, n: number, log: Logg
   });
 }
 
-/** Removes the file of a segment. Returns false when it did not exist. */
+/** Removes the file of a segment. Returns false if it did not exist. */
 export async function removeSegment(
   dir: string,
   runId: string,

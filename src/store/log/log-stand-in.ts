@@ -1,10 +1,10 @@
-// A stand-in is a line that states which lines of a log cannot be read.
+// A stand-in is a line that says which lines of a log cannot be read.
 
 import type { LogLine } from '../../domain/log-line.ts';
 import type { Chunk } from './log-chunk.ts';
 import { createChunkEncoder, engineLine, maxChunkTextBytes } from './log-encode.ts';
 
-/** Stand-ins have no step, so no script can print one. */
+/** A stand-in has no step. So a script cannot print a line that looks like one. */
 export const noStep = '';
 
 const encode = createChunkEncoder();
@@ -12,13 +12,13 @@ const start = { offset: 0, aheadBytes: 0 };
 
 type Missing = { readonly firstSeq: number; readonly lastSeq: number; readonly lastAtUs: number };
 
-/** The stand-in has the number of the last missing line, so that readers continue after it. */
+/** Returns the chunk of a stand-in. It has the number of the last missing line, so that readers continue after it. */
 export function standInFor({ firstSeq, lastSeq, lastAtUs }: Missing, file: string, why: string): Buffer {
   const lines = firstSeq === lastSeq ? `line ${firstSeq}` : `lines ${firstSeq} to ${lastSeq}`;
   return encodeStandIn(`… ${lines} of this log cannot be read: the file ${file} ${why} …`, lastSeq, lastAtUs);
 }
 
-/** A stand-in for the end of a file, where the number of missing lines is unknown. */
+/** Returns a stand-in for the end of a file, if the number of missing lines is unknown. */
 export function standInFrom(seq: number, atUs: number, file: string): Buffer {
   return encodeStandIn(`… the lines from ${seq} on cannot be read: the file ${file} was damaged …`, seq, atUs);
 }
@@ -27,13 +27,13 @@ function encodeStandIn(message: string, seq: number, atUs: number): Buffer {
   const bytes = engineLine(message);
   const input = { attempt: 1, stepId: noStep, bytes, isRecovered: false, from: start, to: start };
   const { out, chunks } = encode(input, { firstSeq: seq, firstAtUs: atUs, chunkTextBytes: maxChunkTextBytes });
-  // The stand-in gets memory of its own, because the reader may free it.
+  // Copies the chunk to memory of its own, because the reader may free it.
   const content = Buffer.allocUnsafeSlow(chunks.at(-1)?.end ?? 0);
   out.copy(content);
   return content;
 }
 
-/** Whether lines between `lastSeq` and the chunk are missing, and the chunk is not a stand-in for them. */
+/** Whether lines are missing between `lastSeq` and the chunk. A stand-in for them does not count as missing. */
 export function isBehindGap({ firstSeq, lineCount, stepId }: Chunk, lastSeq: number): boolean {
   return firstSeq > lastSeq + 1 && (lineCount === 0 || stepId !== noStep);
 }

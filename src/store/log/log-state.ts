@@ -1,5 +1,5 @@
-// The state of a log, from which its writer continues. A chunk without lines at the start of each segment stores it, so
-// that a later process only has to read the last segment.
+// The state of a log, from which its writer continues. A chunk without lines at the start of each segment contains the
+// state. So a later process has to read only the last segment.
 
 import { type Chunk, readChunk, type SpoolPosition, saysSpool, spoolKey, textStartOf, writeHead } from './log-chunk.ts';
 import { noStep } from './log-stand-in.ts';
@@ -7,19 +7,19 @@ import { noStep } from './log-stand-in.ts';
 export type LogState = {
   lastSeq: number;
   lastAtUs: number;
-  /** How much text is stored so far. */
+  /** How much text is stored so far, in bytes. */
   textBytes: number;
-  /** The part of each spool that need not be read again, by `spoolKey`. */
+  /** Up to where each spool need not be read again, by `spoolKey`. */
   readonly spool: Map<string, SpoolPosition>;
-  /** Lines left out so far that the log does not mention yet. */
+  /** Which lines were left out since the log last mentioned that lines were left out. */
   omitted: Omission | undefined;
 };
 
-/** `attempt` and `stepId` are those of the last line that was left out. */
+/** Lines that were left out. `attempt` and `stepId` belong to the last of them. */
 export type Omission = {
   readonly attempt: number;
   readonly stepId: string;
-  /** null if some of the lines were left out unread. */
+  /** null if some of the lines were left out without being read. */
   readonly lineCount: number | null;
   readonly textBytes: number;
 };
@@ -47,7 +47,7 @@ export function encodeState({ lastSeq, lastAtUs, textBytes, spool, omitted }: Lo
   return chunk;
 }
 
-/** Updates the state with a chunk. Call it with the chunks in order. */
+/** Updates the state with a chunk. The chunks must be passed in their order. */
 export function advance(state: LogState, chunk: Chunk): void {
   if (chunk.lineCount === 0) {
     const said: StateText = JSON.parse(chunk.file.toString('utf8', chunk.textStart, chunk.textEnd));
@@ -64,12 +64,12 @@ export function advance(state: LogState, chunk: Chunk): void {
   if (chunk.stepId !== noStep && saysSpool(chunk)) state.spool.set(spoolKey(chunk), chunk.spool);
 }
 
-/** Updates the state with all chunks of a file, which must be whole. */
+/** Updates the state with all chunks of a file. The file must contain whole chunks only. */
 export function advanceOver(state: LogState, file: Buffer): void {
   eachChunk(file, (chunk) => advance(state, chunk));
 }
 
-/** The file must be whole. */
+/** Calls `visit` for each chunk of a file. The file must contain whole chunks only. */
 export function eachChunk(file: Buffer, visit: (chunk: Chunk) => void): void {
   for (let start = 0; start < file.length; ) {
     const chunk = readChunk(file, start);

@@ -1,4 +1,4 @@
-// Structured lines: JSON with a level and a message, as most logging libraries print it.
+// Structured lines. Such a line is JSON with a level and a message, as most logging libraries print it.
 
 import type { LogLevel } from '../../domain/log-line.ts';
 import { isTooDeep } from '../../lib/json-nesting.ts';
@@ -9,7 +9,7 @@ export type Structured = {
   readonly fields: Readonly<Record<string, unknown>>;
 };
 
-/** The names of levels in common logging libraries, and the numbers of pino and bunyan. */
+/** The names of levels in common logging libraries, and the numbers that pino and bunyan use. */
 const levels: ReadonlyMap<unknown, LogLevel> = new Map<unknown, LogLevel>([
   ['trace', 'trace'],
   ['debug', 'debug'],
@@ -30,7 +30,7 @@ const levels: ReadonlyMap<unknown, LogLevel> = new Map<unknown, LogLevel>([
   [60, 'fatal'],
 ]);
 
-/** Parses a structured line. Returns undefined when the line is plain text. */
+/** Parses a structured line. Returns undefined if the line is plain text. */
 export function parseStructured(line: string): Structured | undefined {
   const members = parseMembers(line);
   const level = members && levelIn(members);
@@ -41,7 +41,7 @@ export function parseStructured(line: string): Structured | undefined {
   return { level, message: String(message), fields };
 }
 
-/** Reads only the level, for the writer of a log. */
+/** Reads only the level, which is all that the writer of a log needs. */
 export function structuredLevel(line: string): LogLevel | undefined {
   const members = parseMembers(line);
   return members && levelIn(members);
@@ -49,7 +49,7 @@ export function structuredLevel(line: string): LogLevel | undefined {
 
 type Members = { readonly level?: unknown; readonly message?: unknown; readonly msg?: unknown };
 
-/** `line` is in braces. JSON that is nested too deeply to be shown counts as text. */
+/** Parses a line that begins and ends with a brace. JSON that is nested too deeply to be shown counts as text. */
 function parseMembers(line: string): Members | undefined {
   if (!line.includes('"level"') || isTooDeep(line)) return undefined;
   try {

@@ -1,10 +1,13 @@
-// Finds a text in the bytes of a log. The case of ASCII letters does not count; other bytes must be the same, so UTF-8
-// needs no decoding. Searching a copy in lower case took two to five times as long.
+// Finds a text in the bytes of a log. The case of ASCII letters is ignored, and all other bytes must be equal, so UTF-8
+// need not be decoded. To search a copy in lower case took two to five times as long.
 
-/** The place of the first occurrence between `from` and `to`, or -1. Takes time in proportion to the bytes. */
+/**
+ * Returns the place of the first occurrence between `from` and `to`, or -1. The time it takes is proportional to the
+ * number of bytes.
+ */
 export type TextFinder = (bytes: Uint8Array, from: number, to: number) => number;
 
-/** `text` must not be empty. */
+/** @param text must not be empty */
 export function createTextFinder(text: string): TextFinder {
   const mayHold = createTextCheck(text);
   const find = createSteadySearch(toBytes(text));
@@ -12,9 +15,9 @@ export function createTextFinder(text: string): TextFinder {
 }
 
 /**
- * Horspool's search: looks at the byte where the text would end, and skips as far as that byte allows.
- * @returns a function that says whether the text may be there. It also returns true if there was too much to compare,
- * for example when 'abaa' is searched for in 'aaaa'
+ * Horspool's search. It looks at the byte where the text would end, and skips as far as that byte allows.
+ * @returns a function that says whether the text may be in the bytes. It also returns true if too many bytes had to be
+ * compared, for example in a search for 'abaa' in 'aaaa'
  */
 export function createTextCheck(text: string): (bytes: Uint8Array, from: number, to: number) => boolean {
   const wanted = toBytes(text);
@@ -33,8 +36,9 @@ export function createTextCheck(text: string): (bytes: Uint8Array, from: number,
     return false;
   }
 
-  // Looks at six places in turn, because two looks that depend on each other make a processor wait. Only every third
-  // look asks whether the text may end there: where it may, the other looks skip nothing. This is three times as fast.
+  // Searches six parts in turn, because a processor has to wait if each look depends on the one before it. Only every
+  // third look checks whether the text may end at its place. Where it may, the skip of the other two looks is 0. This
+  // is three times as fast.
   return (bytes, from, to) => {
     comparison.allow(to - from);
     const part = Math.trunc(Math.max(0, to - from - last) / 6);
@@ -94,7 +98,7 @@ export function createTextCheck(text: string): (bytes: Uint8Array, from: number,
   };
 }
 
-/** Says whether the text ends at a place. Also says so after it has compared more bytes than it was allowed. */
+/** Says whether the text ends at a place. Once it has compared more bytes than allowed, it always says yes. */
 function createComparison(wanted: Uint8Array) {
   const last = wanted.length - 1;
   let left = 0;
@@ -102,7 +106,7 @@ function createComparison(wanted: Uint8Array) {
     allow(count: number): void {
       left = count;
     },
-    /** The byte at `end` is that of the text. */
+    /** Must only be called if the byte at `end` is the last byte of the text. */
     mayEndAt(bytes: Uint8Array, end: number): boolean {
       let back = 1;
       while (back <= last && toLowerCase(bytes[end - back] ?? 0) === wanted[last - back]) back++;
@@ -112,7 +116,7 @@ function createComparison(wanted: Uint8Array) {
   };
 }
 
-/** How far a look may skip because of the byte at its place; 0 if the text may end there. */
+/** Returns for each byte how far a search may skip; 0 if the text may end at that byte. */
 function skipsFor(wanted: Uint8Array): { readonly skips: Uint8Array; readonly skipAfter: number } {
   const last = wanted.length - 1;
   const lastByte = wanted[last] ?? 0;
@@ -126,9 +130,9 @@ function skipsFor(wanted: Uint8Array): { readonly skips: Uint8Array; readonly sk
 
 const mostSkip = 255;
 
-/** The search of Knuth, Morris and Pratt: looks at each byte once, whatever the text. */
+/** The search of Knuth, Morris and Pratt. It looks at each byte once, whatever the text is. */
 function createSteadySearch(wanted: Uint8Array): TextFinder {
-  // How much of the text is still found, by how much had been found before a byte that does not fit.
+  // If a byte does not match after `n` matching bytes, `kept[n - 1]` of them still match the beginning of the text.
   const kept = new Uint16Array(wanted.length);
   for (let index = 1, found = 0; index < wanted.length; index++) {
     while (found > 0 && wanted[index] !== wanted[found]) found = kept[found - 1] ?? 0;

@@ -1,5 +1,5 @@
-// Appends the output of a run to its log: numbers and dates the lines, and remembers how much of each spool they came
-// from. Past the size limit, or once a full disk requires it, it keeps only the end of the output.
+// Appends the output of a run to its log. It numbers and dates the lines, and remembers up to where each spool is
+// stored. Past the size limit, or once a full disk requires it, it stores only the end of the output.
 
 import type { Clock } from '../../lib/clock.ts';
 import { type Appended, createLogAppend, type LogAppend, spoolStart } from './log-append.ts';
@@ -17,7 +17,7 @@ import { createOverflow, type HeldLines, omissionText } from './log-overflow.ts'
 import type { LogState } from './log-state.ts';
 
 type AttemptKey = { readonly stepId: string; readonly attempt: number };
-/** Output that is left out. `spool` is where reading continues. */
+/** Output that is left out without being read. `spool` is the position where reading continues. */
 type Unread = AttemptKey & { readonly textBytes: number; readonly spool: SpoolPosition };
 type Taken = Appended & { readonly progress: readonly ReportedProgress[] };
 
@@ -29,14 +29,17 @@ type Parts = {
   readonly maxSizeBytes: number;
   readonly clock: Clock;
   readonly encode: ChunkEncoder;
-  /** Called with chunks whose lines can be read now. The buffers are valid until it returns. */
+  /** Called with chunks that can be read now. The buffers are valid until it returns. */
   readonly onStored: (chunks: readonly Buffer[]) => void;
   /** Called when the log is closed or released. */
   readonly onClosed: () => void;
 };
 
 const keptEndBytes = 2 ** 20;
-/** How much of the end is kept on a full disk. Even with short lines, its chunks fit in the room that is lent then. */
+/**
+ * How much of the end is stored on a full disk. Even with short lines, this fits in the space that is then freed for
+ * it.
+ */
 const keptEndOnFullDiskBytes = 256 * 1024;
 const leastChunkTextBytes = 4096;
 
@@ -58,19 +61,20 @@ export function createLogWriter(o: Parts) {
     get lastSeq(): number {
       return state.lastSeq;
     },
-    /** No process reads the attempt's spool below this offset again. Lines that are held back are above it. */
+    /** Up to where no process will read the attempt's spool again. Lines that are held back come after this offset. */
     spoolOffset: (at: AttemptKey): number => writtenTo(spoolKey(at)).offset,
     /**
-     * Takes whole, redacted lines with their marks. They are in the file when it returns. If they cannot be written, it
-     * throws and takes no line. A later process continues at `spoolEnd`. `aheadBytes` says how many of the bytes after
-     * `spoolEnd` were handed over already, because they contain lines that ended before an earlier line did.
+     * Takes whole lines, redacted and with their marks. When it returns, they are in the file. If they cannot be
+     * written, it throws and takes no line. A later process continues at `spoolEnd`. The attempt's lines may end in
+     * another order than they began. So some bytes after `spoolEnd` may have been taken already, and `aheadBytes` says
+     * how many.
      */
     append(
       output: AttemptKey & {
         readonly bytes: Buffer;
         readonly spoolEnd: number;
         readonly aheadBytes?: number;
-        /** Printed while no server read the spool. */
+        /** True if the lines were printed while no server read the spool. */
         readonly isRecovered?: boolean;
       },
     ): Taken {
@@ -84,27 +88,31 @@ export function createLogWriter(o: Parts) {
       return taken;
     },
     /**
-     * Leaves out output that nobody read, and what was held back before it. Only the end of the rest is stored then.
+     * Leaves out output that nobody has read, and all lines that are held back. From then on, only the end of the
+     * output is stored.
      */
     leaveOut(unread: Unread): void {
       leaveOut({ ...unread, lineCount: null });
       handover.set(spoolKey(unread), unread.spool, 0);
     },
-    /** How much of the output may wait in a spool. If more does, only its end will be stored. */
+    /** Returns how much output may wait in a spool. If more waits, only the end of it will be stored. */
     mostUnreadBytes,
-    /** Adds a line of flwd's own. */
+    /** Adds a line of flwd itself. */
     note({ attempt, stepId, message }: AttemptKey & { readonly message: string }): Appended {
       const spool = handover.of(spoolKey({ stepId, attempt })).from;
       const bytes = engineLine(message);
       const { firstSeq, count } = take({ attempt, stepId, bytes, isRecovered: false, from: spool, to: spool });
       return { firstSeq, count };
     },
-    /** From now on, stores only the end of the output, and only when the log closes: there is no room for all of it. */
+    /**
+     * From now on, stores only the end of the output, and only when the log closes. Call this if there is no space for
+     * all of it.
+     */
     keepOnlyEnd,
-    /** Returns a promise when the disk or the compression is behind. Await it before the next append. */
+    /** Returns a promise while the disk or the compression falls behind. Await it before the next append. */
     ready: file.ready,
     /**
-     * Stores the lines that were held back, then seals and indexes everything. Returns the lines this made readable.
+     * Stores the lines that were held back, and then seals all segments. Returns the lines that can be read since then.
      */
     close(): Promise<Appended> {
       closing ??= close().catch((error: unknown) => {
@@ -113,7 +121,7 @@ export function createLogWriter(o: Parts) {
       });
       return closing;
     },
-    /** Closes the log without sealing it: the next writer continues where this one stopped. */
+    /** Closes the log without sealing it. The next writer continues where this one stopped. */
     async release(): Promise<void> {
       await file.release();
       o.onClosed();
@@ -121,11 +129,14 @@ export function createLogWriter(o: Parts) {
   };
 }
 
-/** Remembers which part of each spool need not be handed over again, by `spoolKey`. */
+/** Remembers up to where each spool was handed over to the log, by `spoolKey`. */
 function createHandover(state: LogState) {
-  /** How far each spool was handed over, including lines that are held back and not stored yet. */
+  /**
+   * The position up to which each spool was handed over. Lines that are held back and not stored yet count as handed
+   * over.
+   */
   const handedOver = new Map(state.spool);
-  /** How many of the next bytes an earlier process has stored already. */
+  /** How many of the bytes after that position an earlier process has already stored. */
   const storedBefore = new Map(Array.from(state.spool, ([key, { aheadBytes }]) => [key, aheadBytes]));
   return {
     of: (key: string) => ({ from: handedOver.get(key) ?? spoolStart, stored: storedBefore.get(key) ?? 0 }),
@@ -136,7 +147,10 @@ function createHandover(state: LogState) {
   };
 }
 
-/** Stores the lines of a log up to its limit. After that, it holds the newest lines in memory until the log closes. */
+/**
+ * Stores the lines of a log up to its limit. After that, it holds only the newest lines in memory, until the log
+ * closes.
+ */
 function createLimitedLog({ state, maxSizeBytes, clock, encode, ...o }: Parts): {
   readonly take: (input: SpoolBytes) => Taken;
   readonly leaveOut: LogAppend['omit'];
@@ -151,7 +165,7 @@ function createLimitedLog({ state, maxSizeBytes, clock, encode, ...o }: Parts): 
   let beginningBytes = limitBytes;
   const chunkTextBytes = Math.max(leastChunkTextBytes, Math.min(maxChunkTextBytes, Math.floor(maxSizeBytes / 16)));
   const overflow = createOverflow();
-  /** What closing still has to store. When the disk refuses a part of it, the next try stores the rest. */
+  /** What `storeHeld` still has to store. If the disk refuses a part of it, the next call stores the rest. */
   let left: { readonly firstSeq: number; readonly held: HeldLines[] } | undefined;
 
   function encodeNext(input: SpoolBytes, atMs: number): Encoded {

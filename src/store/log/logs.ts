@@ -24,7 +24,7 @@ export type { LogWriter } from './log-writer.ts';
 
 export type LogStore = ReturnType<typeof createLogStore>;
 
-/** How long reading is retried: longer than most disk controllers take to reset. */
+/** How long to retry after a read error. Most disk controllers take less time to reset. */
 const usualRetryForMs = 5_000;
 
 type LogStoreParts = {
@@ -47,8 +47,8 @@ export function createLogStore(o: LogStoreParts) {
     ...createReading(reader, db, open),
     onAppend,
     /**
-     * Opens the log for appending, after what an earlier process has written. A run has one writer at a time. Lines
-     * written after another process has taken the run over are not indexed.
+     * Opens the log of a run to append to what an earlier process has written. A run has one writer at a time. If
+     * another process takes the run over, lines that this writer adds afterwards are not indexed.
      */
     openWriter: async (of: {
       readonly runId: string;
@@ -81,25 +81,25 @@ export function createLogStore(o: LogStoreParts) {
     /** Searches the logs of all runs. @throws Problem validation-error for a malformed cursor */
     search: createLogSearch({ dir, db, clock, segmentsOf: reader.segmentsOf, thread }),
     /**
-     * Removes the files of logs that have no writer. Retention removes their rows.
-     * @returns the bytes removed, and the runs whose files could not be removed
+     * Removes the files of logs that nobody writes. Retention removes their rows.
+     * @returns how many bytes were removed, and the runs whose files could not be removed
      */
     async removeFiles(runIds: readonly string[]): Promise<{ bytes: number; stuck: readonly string[] }> {
       invariant(!runIds.some((runId) => open.has(runId)), 'a log that is written is kept');
       return removeLogs(runIds, o);
     },
-    /** Releases every log that is still being written. The next store continues them. */
+    /** Releases every log that is still being written. The next process continues them. */
     async close(): Promise<void> {
       await Promise.all([thread.close(), ...[...open.values()].map(({ writer }) => writer.release())]);
     },
   };
 }
 
-/** Reads logs that retention may remove in the meantime. */
+/** Reads logs. Retention may remove a log while it is read. */
 function createReading(reader: LogReader, db: Database, open: ReadonlyMap<string, unknown>) {
   /**
-   * Accepts that a file is gone, because retention removes a log's files before its rows (ADR 0013).
-   * @throws any other error again
+   * Ignores that a file is missing, because retention removes the files of a log before its rows (ADR 0013).
+   * @throws any other error unchanged
    */
   function assertGone(error: unknown, runId: string): undefined {
     if (errorCode(error) !== 'ENOENT' || open.has(runId)) throw error;
@@ -140,14 +140,17 @@ function createReading(reader: LogReader, db: Database, open: ReadonlyMap<string
   };
 }
 
-/** The listeners that want to know when a run's log gets new lines. */
+/** The listeners that are called when the log of a run gets new lines. */
 function createListeners() {
   const listeners = new Map<string, Set<() => void>>();
   return {
     announce: (runId: string): void => {
       for (const listener of Array.from(listeners.get(runId) ?? [])) listener();
     },
-    /** Calls `listener`, which must not throw, whenever new lines of the run are readable. Returns how to stop it. */
+    /**
+     * Calls `listener` whenever new lines of the run can be read. The listener must not throw. Returns a function that
+     * stops the calls.
+     */
     onAppend: (runId: string, listener: () => void): (() => void) => {
       const others = listeners.get(runId) ?? new Set<() => void>();
       listeners.set(runId, others.add(listener));

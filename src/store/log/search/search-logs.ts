@@ -1,4 +1,4 @@
-// Searches the logs of all runs, most recently ended first (ADR 0070).
+// Searches the logs of all runs. The run that ended last is searched first (ADR 0070).
 
 import { setImmediate as yieldNow } from 'node:timers/promises';
 import pLimit from 'p-limit';
@@ -20,11 +20,11 @@ import {
 } from './searched-runs.ts';
 
 export type LogSearchQuery = RunSelection & {
-  /** Text to find anywhere in the line as it was printed. Ignores the case of ASCII letters. */
+  /** Only lines that contain this text as they were printed. The case of ASCII letters is ignored. */
   readonly text?: string;
-  /** Lines of this level or a more severe one. */
+  /** Only lines of this level or a more severe one. */
   readonly level?: LogLevel;
-  /** Lines before this time, exclusive. */
+  /** Only lines before this time. */
   readonly untilMs?: number;
   readonly limit: number;
   readonly cursor?: string;
@@ -33,14 +33,14 @@ export type LogSearchQuery = RunSelection & {
 type LogHit = Omit<FoundLine, 'at'> & { readonly runId: string; readonly jobId: string };
 
 export type LogSearchPage = {
-  /** Newest run first, and last line first. */
+  /** The lines that were found: those of the newest run first, and within a run the last line first. */
   readonly hits: readonly LogHit[];
-  /** Where the search continues; null when it is done. */
+  /** The cursor for the rest of the search; null if all logs were searched. */
   readonly nextCursor: string | null;
-  /** The time since which the logs of all ended runs were searched; null if all logs were searched. */
+  /** The logs of all runs that ended at this time or later were searched; null if all logs were searched. */
   readonly fromMs: number | null;
   readonly segments: number;
-  /** Decompressed. */
+  /** The size of the searched segments when decompressed. */
   readonly bytes: number;
   readonly unreadable: number;
 };
@@ -49,25 +49,27 @@ type Parts = {
   readonly dir: string;
   readonly db: Database;
   readonly clock: Clock;
-  /** The segments of one log. If the log is being written, they include the one that grows. */
+  /** Returns the segments of one log. If the log is being written, the growing segment is among them. */
   readonly segmentsOf: (runId: string) => Promise<readonly Segment[]>;
   readonly thread: Pick<SearchThread, 'search'>;
 };
 
-/** How long a search may take, including the wait for its turn. */
+/** How long a search may take, including the time that it waits for other searches. */
 const mostMs = 2_000;
 /** How many searches run at a time. */
 const searchesAtATime = 2;
 /**
- * How long a search can continue among the runs that had not ended when it began. Thousands of them may have ended
- * since.
+ * How long a cursor is valid that points to a run which had not ended when the search began. Thousands of these runs
+ * may have ended since.
  */
 const openForMs = 5 * 60_000;
-/** How much the thread reads before it answers. With one segment in each task, 48 answers took 5 % of the CPU time. */
+/**
+ * How much the thread reads before it answers. With only one segment in each task, 48 answers took 5 % of the CPU time.
+ */
 const taskBytes = 16 * 2 ** 20;
 const taskSegments = 64;
 
-/** @returns a function that searches; it throws the Problem validation-error for a wrong cursor */
+/** @returns a function that searches. It throws the Problem validation-error for a malformed cursor */
 export function createLogSearch(o: Parts): (query: LogSearchQuery) => Promise<LogSearchPage> {
   const withLimit = pLimit(searchesAtATime);
   return (query) => {
@@ -116,7 +118,7 @@ function filterOf({ text, level, sinceMs, untilMs }: LogSearchQuery): LogFilter 
   return {
     ...(text !== undefined && { text }),
     ...(level !== undefined && { level }),
-    // The filter's `sinceUs` is exclusive.
+    // The filter selects lines after `sinceUs`, and a line at `sinceMs` is wanted, too.
     ...(sinceMs !== undefined && { sinceUs: sinceMs * 1000 - 1 }),
     ...(untilMs !== undefined && { untilUs: untilMs * 1000 }),
   };
@@ -125,7 +127,7 @@ function filterOf({ text, level, sinceMs, untilMs }: LogSearchQuery): LogFilter 
 type Piece = SearchedSegment & { readonly run: SearchedRun };
 type Task = { readonly pieces: readonly Piece[]; readonly end: SearchPosition };
 
-/** The segments after a position, in pieces of work. Each says where the search continues after it. */
+/** Yields the segments after a position, divided into tasks. Each task says where the search continues after it. */
 async function* tasks(o: Parts, begin: SearchPosition, query: LogSearchQuery): AsyncGenerator<Task> {
   if (begin.beforeSeq !== undefined) {
     const run = await searchedRun(o.db.read, begin, query);
@@ -178,7 +180,7 @@ async function piecesOf(
   return pieces;
 }
 
-/** The position in base64url. */
+/** Returns the position as text in base64url. */
 function toCursor({ asOfMs, endedMs, runId = '', beforeSeq }: SearchPosition): string {
   return Buffer.from(`${asOfMs} ${endedMs ?? '-'} ${runId} ${beforeSeq ?? '-'}`).toString('base64url');
 }

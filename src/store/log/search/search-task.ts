@@ -1,4 +1,4 @@
-// The input of the search thread, and its answer.
+// What the search thread is asked for, and its answer.
 
 import type { LogLevel } from '../../../domain/log-line.ts';
 import type { LogFilter } from '../log-search.ts';
@@ -8,25 +8,25 @@ export type SearchTask = {
   /** The folder of the logs. */
   readonly dir: string;
   readonly filter: LogFilter;
-  /** In the order in which they are searched, each from its end. */
+  /** The segments in the order in which they are searched. Each is searched from its end. */
   readonly segments: readonly SearchedSegment[];
-  /** How many lines are wanted. */
+  /** The most lines to return. */
   readonly most: number;
 };
 
 export type SearchedSegment = {
   readonly runId: string;
   readonly segment: Segment;
-  /** Only lines before this one. */
+  /** Only lines with a smaller number than this. */
   readonly beforeSeq?: number;
 };
 
 export type SearchFound = {
   readonly lines: readonly FoundLine[];
-  /** How many segments were searched, and their size when decompressed. */
+  /** How many segments were searched. `bytes` is their size when decompressed. */
   readonly segments: number;
   readonly bytes: number;
-  /** Segments that are damaged, or on a bad place of the disk. */
+  /** How many segments were damaged, or could not be read from the disk. */
   readonly unreadable: number;
 };
 
@@ -36,6 +36,6 @@ export type FoundLine = {
   readonly seq: number;
   readonly timestamp: string;
   readonly level: LogLevel;
-  /** At most about 1,000 characters, around the text that was searched for. */
+  /** The message, cut to about 1,000 characters around the text that was searched for. */
   readonly message: string;
 };

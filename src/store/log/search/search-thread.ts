@@ -1,5 +1,5 @@
-// The thread that searches logs. It starts with the first search and ends after some time without one, so an instance
-// that nobody searches does not pay for it.
+// The thread that searches logs. It starts with the first search, and ends when there was no search for some time. So
+// an instance that nobody searches does not spend memory on it.
 
 import { extname } from 'node:path';
 import { Worker } from 'node:worker_threads';
@@ -11,7 +11,7 @@ type Waiting = { readonly resolve: (found: SearchFound) => void; readonly reject
 type Answer = { readonly id: number; readonly found?: SearchFound; readonly error?: unknown };
 
 const idleMs = 30_000;
-/** In a checkout the thread is a source file, and in a package it is built. */
+/** In a checkout, the thread's program is a TypeScript file. In a package, it is a JavaScript file. */
 const program = new URL(`./search-worker${extname(import.meta.url)}`, import.meta.url);
 
 export function createSearchThread() {
@@ -34,7 +34,7 @@ export function createSearchThread() {
     return started;
   }
 
-  /** The thread does not keep the process from ending while it has nothing to do. */
+  /** Lets the process end while the thread has nothing to do. */
   function rest(started: Worker): void {
     started.unref();
     idle = setTimeout(() => end(started, undefined), idleMs).unref();
@@ -61,7 +61,7 @@ export function createSearchThread() {
         worker?.postMessage({ id, task });
       });
     },
-    /** Ends the thread. Searches under way fail. */
+    /** Ends the thread. Searches in progress fail. */
     async close(): Promise<void> {
       const ending = worker;
       if (ending) end(ending, new Error('the server is stopping'));

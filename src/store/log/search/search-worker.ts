@@ -1,4 +1,4 @@
-// The thread of searches: reads segments, decompresses them, and finds the lines that are wanted.
+// The program of the search thread. It reads segments, decompresses them, and finds the lines that are wanted.
 
 import { parentPort } from 'node:worker_threads';
 import { errorCode } from '../../../lib/error-code.ts';
@@ -13,7 +13,7 @@ import type { FoundLine, SearchedSegment, SearchFound, SearchTask } from './sear
 const mostChars = 1000;
 const charsBefore = 200;
 
-// Only the segments of one task are in memory at a time.
+// Tasks run one after the other, so the segments of only one task are in memory at a time.
 const serial = createSerial();
 parentPort?.on('message', ({ id, task }: { readonly id: number; readonly task: SearchTask }) => {
   void serial.run(async () => {
@@ -48,7 +48,7 @@ async function search({ dir, filter, segments, most }: SearchTask): Promise<Sear
   return found;
 }
 
-/** Returns undefined when retention has removed it. */
+/** Returns undefined if retention has removed the segment. */
 async function load(
   dir: string,
   { runId, segment }: SearchedSegment,
@@ -65,8 +65,8 @@ async function load(
 }
 
 /**
- * Checks a whole segment at once, because a script that prints slowly has a chunk for each line. A segment with a
- * stand-in is never ruled out.
+ * Rules out segments that cannot contain the text. It checks a segment as a whole, because a script that prints slowly
+ * has a chunk for each line. A segment with a stand-in is never ruled out.
  */
 function createCheck(text: string | undefined): (content: LoadedSegment) => boolean {
   if (!text) return () => true;
@@ -75,7 +75,7 @@ function createCheck(text: string | undefined): (content: LoadedSegment) => bool
     mayHold(file, 0, file.length) || chunkStarts.some((start) => !hasStepId(file, start));
 }
 
-/** The last line comes first. */
+/** Yields the matching lines of a segment, the last line first. */
 function* linesOf(
   { file, chunkStarts }: LoadedSegment,
   filter: SearchTask['filter'],

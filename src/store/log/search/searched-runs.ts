@@ -1,19 +1,20 @@
-// The runs of a search, in the order in which they are searched: first those that had not ended when it began, newest
-// first, then the others, most recently ended first. No run changes its place while a client reads page after page.
+// The runs of a search, in the order in which they are searched. Runs that had not ended when the search began come
+// first, the newest of them first. Then come the others, and of these the run that ended last comes first. While a
+// client reads page after page, no run changes its place.
 
 import type { Kysely } from 'kysely';
 import type { RunStatus } from '../../../domain/run.ts';
 import type { Schema } from '../../schema.ts';
 
-/** How far a search has come. All times are in ms. */
+/** How far a search has come. All times are in milliseconds. */
 export type SearchPosition = {
   /** When the search began. */
   readonly asOfMs: number;
-  /** When the run at the position ended; null if it is among the runs that had not ended when the search began. */
+  /** When the run at this position ended; null if it had not ended when the search began. */
   readonly endedMs: number | null;
   /** The last run that was searched; undefined at the beginning. */
   readonly runId?: string;
-  /** The lines of that run before this one are not searched yet; undefined if the whole run was searched. */
+  /** In that run, the lines before this one are not searched yet; undefined if the whole run was searched. */
   readonly beforeSeq?: number;
 };
 
@@ -22,13 +23,16 @@ export type RunSelection = {
   readonly jobId?: string;
   readonly jobIds?: readonly string[];
   readonly status?: RunStatus;
-  /** Runs that ended before this cannot have a line that is wanted. */
+  /** Leaves out runs that ended before this time, because they cannot have a line that is wanted. */
   readonly sinceMs?: number;
 };
 
 export type SearchedRun = { readonly id: string; readonly jobId: string; readonly endedMs: number | null };
 
-/** The run at the position, with the position's `endedMs`; undefined when the selection leaves it out. */
+/**
+ * Returns the run at the position, with the position's `endedMs`. Returns undefined if the selection leaves the run
+ * out.
+ */
 export async function searchedRun(
   db: Kysely<Schema>,
   { runId = '', endedMs }: SearchPosition,
@@ -38,12 +42,12 @@ export async function searchedRun(
   return row && wantedBy(selection)(row) ? { id: row.id, jobId: row.job_id, endedMs } : undefined;
 }
 
-/** How many runs are read from the database at a time, before other work goes on. */
+/** How many runs are read from the database before other work can run. */
 const runsAtATime = 250;
 
 const columns = ['id', 'job_id', 'tenant', 'status', 'finished_at'] as const;
 
-/** Yields the runs after a position. A slice may be empty: a filter can rule out many runs. */
+/** Yields the runs after a position, in slices. A slice may be empty, because a filter can rule out many runs. */
 export async function* searchedRuns(
   db: Kysely<Schema>,
   position: SearchPosition,
@@ -81,16 +85,17 @@ function wantedBy({ tenant, jobId, jobIds, status }: RunSelection): (row: Row) =
     (status === undefined || row.status === status);
 }
 
-/** Runs that had started and not ended when the search began, newest first. */
+/** Returns the runs that had started and not ended when the search began, newest first. */
 async function openRuns(db: Kysely<Schema>, { asOfMs, runId }: SearchPosition, { tenant }: RunSelection) {
   const running = ofTenant(db, tenant).where('status', '=', 'running');
   const ended = ofTenant(db, tenant).where('finished_at', '>', asOfMs).where('created_at', '<=', asOfMs);
   const rows = await running.unionAll(ended).execute();
-  // Runs that were created since have greater ids than that of any position.
+  // This also leaves out runs that were created after the search began. Their ids are greater than the id of any
+  // position.
   return rows.filter(({ id }) => runId === undefined || id < runId).toSorted((a, b) => (a.id < b.id ? 1 : -1));
 }
 
-/** The next runs by their end, the most recent first. */
+/** Selects the next runs in the order of their ends, the latest first. */
 export function endedRuns(
   db: Kysely<Schema>,
   { endedMs, runId }: SearchPosition,
@@ -105,7 +110,7 @@ export function endedRuns(
   return below.orderBy('finished_at', 'desc').orderBy('id', 'desc').limit(runsAtATime);
 }
 
-/** Only the tenant is part of the query, because an index has the runs of a tenant by their end. */
+/** Only the tenant is part of the query, because there is an index of a tenant's runs in the order of their ends. */
 function ofTenant(db: Kysely<Schema>, tenant: string | undefined) {
   const runs = db.selectFrom('runs').select(columns);
   return tenant === undefined ? runs : runs.where('tenant', '=', tenant);
