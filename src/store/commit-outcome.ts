@@ -1,5 +1,5 @@
-// Handles the outcome of each commit, for both database engines. After a success, it tells the listener what was
-// committed. After a failure, it remembers the reason, and tries to write once a second until that succeeds.
+// Handles the result of each commit, for both database engines. After a success, it tells the listener which entries
+// were committed. After a failure, it remembers the reason and tries an empty commit once a second until one succeeds.
 
 import type { JournalEntry } from '../domain/event.ts';
 import type { Problem } from '../domain/problem.ts';
@@ -12,7 +12,7 @@ const probeMs = 1_000;
 export function createCommitOutcome(o: {
   readonly log: Logger;
   readonly onCommit: CommitListener;
-  /** Whether the log already has the failure. */
+  /** Whether the server's log already contains this failure. */
   readonly isLogged?: (failure: string) => boolean;
   /** Commits an empty transaction. */
   readonly probe: () => Promise<unknown>;
@@ -21,7 +21,7 @@ export function createCommitOutcome(o: {
   let failure: string | null = null;
   let probe: NodeJS.Timeout | undefined;
 
-  /** Logs a failure only once, because repeating it would fill a full disk further. */
+  /** Logs a failure only once. To repeat it would fill a full disk further. */
   function stuck(found: string, error: unknown): void {
     if (found !== failure && o.isLogged?.(found) !== true) log.error({ err: error }, found);
     failure = found;
@@ -38,7 +38,7 @@ export function createCommitOutcome(o: {
         log.error({ err: error }, 'a listener of the journal failed');
       }
     },
-    /** @returns the error for the callers whose work was in the commit */
+    /** @returns the error for the callers whose changes were in the commit */
     failed(error: DatabaseFailure): Problem {
       const { message, isDamage } = error;
       stuck(isDamage ? databaseDamaged(message) : `the database cannot be written: ${message}`, error);
@@ -48,9 +48,9 @@ export function createCommitOutcome(o: {
       }, probeMs).unref();
       return unwritable(message);
     },
-    /** Remembers a failure after which the writer itself tries again. */
+    /** Remembers a failure without trying an empty commit, because the writer itself tries again. */
     stuck,
-    /** Why the last commit failed; null when it succeeded. */
+    /** Why the last commit failed; null if it succeeded. */
     failure: (): string | null => failure,
     close: () => clearTimeout(probe),
   };

@@ -1,8 +1,8 @@
-// Cursors: opaque texts that say where a page ended.
+// Cursors. A cursor is an opaque text that says where a page ended.
 
 import { type Problem, validationError } from '../domain/problem.ts';
 
-/** The place of a row in a list that is ordered by creation time, newest first. */
+/** The place of a row in a list that has the newest row first. */
 export type Position = { readonly createdAtMs: number; readonly id: string };
 
 export function toCursor({ createdAtMs, id }: Position): string {

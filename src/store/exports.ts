@@ -1,4 +1,4 @@
-// Remembers how far the journal was exported to a collector, and reads what spans are made of (ADR 0072, ADR 0081).
+// Remembers up to where the journal was exported to a collector, and reads the data for spans (ADR 0072, ADR 0081).
 
 import type { RunStatus, StepKind, StepStatus, Trigger } from '../domain/run.ts';
 import type { Trace } from '../domain/trigger/trace.ts';
@@ -6,10 +6,10 @@ import type { Database, Transaction } from './database.ts';
 import { prepareQuery } from './prepared-query.ts';
 import { type RunDetails, traceOfRow } from './run/run-rows.ts';
 
-/** What a collector gets: the spans of runs, or the lines of their logs. OTLP has an address for each. */
+/** What a collector receives: the spans of runs, or the lines of their logs. OTLP has a separate address for each. */
 export type Signal = 'traces' | 'logs';
 
-/** How far an export has come. `error` is null once the collector has taken something again. */
+/** How far an export has come. `error` says why the last attempt failed; null if it succeeded. */
 export type ExportState = {
   readonly nextId: number;
   readonly sentAtMs: number | null;
@@ -31,7 +31,7 @@ export type TracedRun = {
   readonly trigger: Trigger['type'];
   readonly revision: string;
   readonly trace: Trace;
-  /** The run that this one repeats or follows, if it is still there. */
+  /** The run that this one repeats or follows, if that run still exists. */
   readonly before: { readonly runId: string; readonly traceId: string } | null;
 };
 
@@ -49,7 +49,7 @@ export type TracedAttempt = {
 
 export type ExportStore = ReturnType<typeof createExportStore>;
 
-/** How many runs one look reads. The next look finds the others. */
+/** How many runs one query reads. The next query reads the others. */
 const runsAtOnce = 100;
 
 const selectEnded = prepareQuery((db, { fromId, toId }: { fromId: number; toId: number }) =>
@@ -95,9 +95,9 @@ export function createExportStore({ read }: Database) {
   }
 
   return {
-    /** The ids of traces, by run. Removed runs are missing. */
+    /** Returns the trace ids of the runs. Runs that were removed are not in the map. */
     traceIds,
-    /** Returns undefined if nothing was ever exported. */
+    /** Returns undefined if nothing was exported yet. */
     async state(signal: Signal): Promise<ExportState | undefined> {
       const row = await read.selectFrom('instance').select('value').where('name', '=', signal).executeTakeFirst();
       return row && JSON.parse(row.value);
@@ -112,7 +112,10 @@ export function createExportStore({ read }: Database) {
         .execute();
     },
 
-    /** Runs that have ended, in the order of the journal; at most a hundred. Removed runs are missing. */
+    /**
+     * Returns the runs that ended in these events, in the order of the journal, and at most a hundred. Runs that were
+     * removed are left out.
+     */
     async ended(range: { readonly fromId: number; readonly toId: number }): Promise<readonly TracedRun[]> {
       const rows = await selectEnded(read, range);
       if (rows.length === 0) return [];
@@ -143,7 +146,7 @@ export function createExportStore({ read }: Database) {
       });
     },
 
-    /** Sorted by step and attempt. */
+    /** Returns the attempts of a run, sorted by step and attempt. */
     async attempts(runId: string): Promise<readonly TracedAttempt[]> {
       const rows = await selectAttempts(read, { runId });
       return rows.map((row) => ({

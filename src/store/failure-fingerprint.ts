@@ -1,9 +1,10 @@
-// Recognises the same failure again: a hash of its reason and its message without details (ADR 0071).
+// Computes a fingerprint by which the same failure is recognised: a hash of its reason and of its message without
+// details (ADR 0071).
 
 import { createHash } from 'node:crypto';
 import { withoutDetails } from '../domain/outcome/failure-words.ts';
 
-/** A change of the rules of `withoutDetails` makes other groups, so it changes this number. */
+/** Must be increased with every change of the rules of `withoutDetails`, because such a change makes other groups. */
 const version = 1;
 const hexDigits = 16;
 

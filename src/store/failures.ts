@@ -1,4 +1,4 @@
-// Failures of jobs, in groups. A group is written with the end of each run (ADR 0071).
+// Failures of jobs, in groups. Whenever a run ends, the same transaction updates the groups (ADR 0071).
 
 import { type Kysely, sql } from 'kysely';
 import type { Failure, FailureState } from '../domain/outcome/failure.ts';
@@ -26,7 +26,10 @@ const mostSampleChars = 500;
 
 export function createFailureStore({ read, transact }: Database) {
   return {
-    /** Lists the groups, the one that failed last first. @throws Problem validation-error for a malformed cursor */
+    /**
+     * Lists the groups. The one that failed last comes first.
+     * @throws Problem validation-error for a malformed cursor
+     */
     async list(asked: FailureQuery): Promise<{ failures: readonly Failure[]; nextCursor: string | null }> {
       const { limit, cursor, tenant, jobId, jobIds, states, fingerprint } = asked;
       const after = cursor === undefined ? undefined : parseCursor(cursor);
@@ -52,7 +55,10 @@ export function createFailureStore({ read, transact }: Database) {
       };
     },
 
-    /** Removes groups that have not occurred since `beforeMs`. @returns how many, at most `limit` */
+    /**
+     * Removes groups whose last failure was before `beforeMs`.
+     * @returns how many, at most `limit`
+     */
     async removeOld(beforeMs: number, limit: number): Promise<number> {
       const old = await read
         .selectFrom('failures')
@@ -62,7 +68,7 @@ export function createFailureStore({ read, transact }: Database) {
         .execute();
       if (old.length === 0) return 0;
       await transact(async ({ db }) => {
-        // The failure may have occurred again in the meantime.
+        // The failure may have occurred again since the groups were read.
         for (const one of old)
           await db
             .deleteFrom('failures')
@@ -105,9 +111,11 @@ const addFailure = prepareQuery((db, row: Omit<FailureRow, 'state' | 'count'>) =
     ),
 );
 
-/** How many groups a success marks as fixed, so that it does not take long. The next success marks more. */
+/**
+ * The most groups that one success marks as fixed, so that the change does not take long. The next success marks more.
+ */
 const mostFixed = 1_000;
-/** The condition is written out, because SQLite uses the index of unfixed failures only then. */
+/** The value is written into the condition, because SQLite otherwise would not use the index of unfixed failures. */
 const isUnfixed = sql<boolean>`state <> 'fixed'`;
 
 const fixFailures = prepareQuery((db, { tenant, jobId }: { tenant: string; jobId: string }) =>
@@ -138,7 +146,7 @@ async function revisionOf(db: Kysely<Schema>, id: string): Promise<string | null
   return source.revision;
 }
 
-/** Counts a failed run in its group. After a success, marks the job's failures as fixed. */
+/** If the run failed, counts it in the group of its failure. If it succeeded, marks the job's failures as fixed. */
 export async function countFailure(db: Kysely<Schema>, run: Ended): Promise<void> {
   const { tenant, job_id: jobId, status } = run;
   if (status === 'success') return void (await fixFailures(db, { tenant, jobId }));
@@ -158,7 +166,7 @@ export async function countFailure(db: Kysely<Schema>, run: Ended): Promise<void
   });
 }
 
-/** What the fingerprint of a run is made of. */
+/** Returns the parts of a run from which its fingerprint is computed. */
 export function failureOf({ reason, message = '' }: Pick<Ended, 'reason' | 'message'>) {
   return { reason: reason ?? 'exit', message };
 }

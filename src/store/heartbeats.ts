@@ -1,19 +1,19 @@
-// The calls after successes of schedules. Each schedule has one row, because only the newest success matters (ADR
-// 0073).
+// The calls that report successes of schedules. Each schedule has one row, because only the newest success is reported
+// (ADR 0073).
 
 import type { ScheduleHeartbeat } from '../domain/notification.ts';
 import type { Heartbeat } from '../domain/schedule.ts';
 import type { Database, Transaction } from './database.ts';
 import type { HeartbeatRow } from './schema.ts';
 
-/** A success after which an address is to be called. */
+/** A success that is reported with a call. */
 export type NewHeartbeat = ScheduleHeartbeat & {
   readonly tenant: string;
   readonly runId: string;
   readonly successAtMs: number;
 };
 
-/** How a call ended. It worked if `error` is null. */
+/** How a call ended. It succeeded if `error` is null. */
 export type Called = { readonly atMs: number; readonly error: string | null; readonly nextAtMs: number | null };
 
 export type HeartbeatStore = ReturnType<typeof createHeartbeatStore>;
@@ -25,7 +25,7 @@ export function createHeartbeatStore({ read }: Database) {
       const row = await select().where('schedule_id', '=', scheduleId).executeTakeFirst();
       return row && toHeartbeat(row);
     },
-    /** Stores a success of the schedule. It replaces an earlier success, whose call is not made any more. */
+    /** Stores a success of the schedule. It replaces an earlier success, which is then no longer reported. */
     async put(
       tx: Transaction,
       { scheduleId, tenant, to, runId, successAtMs }: NewHeartbeat,
@@ -39,19 +39,19 @@ export function createHeartbeatStore({ read }: Database) {
         .onConflict((conflict) => conflict.column('schedule_id').doUpdateSet(newest))
         .execute();
     },
-    /** The calls that are due, the one that has waited longest first. Leaves out the schedules `busy`. */
+    /** Returns the calls that are due, the one that has waited longest first. Leaves out the schedules in `busy`. */
     async due(nowMs: number, busy: readonly string[], limit: number): Promise<readonly Heartbeat[]> {
       let query = select().where('next_at', '<=', nowMs).orderBy('next_at').limit(limit);
       if (busy.length > 0) query = query.where('schedule_id', 'not in', busy);
       return (await query.execute()).map(toHeartbeat);
     },
-    /** The job of the schedule; undefined if neither the schedule nor the run exists any more. */
+    /** Returns the job of the schedule; undefined if neither the schedule nor the run exists any more. */
     async jobId({ scheduleId, runId }: Pick<Heartbeat, 'scheduleId' | 'runId'>): Promise<string | undefined> {
       const ofRun = read.selectFrom('runs').select('job_id').where('id', '=', runId);
       const query = read.selectFrom('schedules').select('job_id').where('id', '=', scheduleId).unionAll(ofRun);
       return (await query.executeTakeFirst())?.job_id;
     },
-    /** When the next call after `nowMs` is due; null when nothing waits. */
+    /** Returns when the first call after `nowMs` is due; null if there is no such call. */
     nextDueAtMs: async (nowMs: number): Promise<number | null> => {
       const row = await read
         .selectFrom('heartbeats')
@@ -62,7 +62,10 @@ export function createHeartbeatStore({ read }: Database) {
         .executeTakeFirst();
       return row?.next_at ?? null;
     },
-    /** Records how a call ended. If the schedule has succeeded again meanwhile, the next call stays due. */
+    /**
+     * Records how a call ended. If the schedule has succeeded again in the meantime, the call for that success stays
+     * due.
+     */
     async settle(
       tx: Transaction,
       { scheduleId, runId, attempts }: Heartbeat,
@@ -76,7 +79,7 @@ export function createHeartbeatStore({ read }: Database) {
         .where('run_id', '=', runId)
         .execute();
     },
-    /** Moves the next calls after the wall clock was set by `byMs`. */
+    /** Moves the times of the next calls by `byMs`, after the wall clock was set by as much. */
     async moveDues(tx: Transaction, byMs: number): Promise<void> {
       await tx.db
         .updateTable('heartbeats')

@@ -1,4 +1,4 @@
-// Responses stored under an Idempotency-Key, per tenant, for one day.
+// The answers to requests with an Idempotency-Key. They are stored for a day, by tenant.
 
 import type { Database, Transaction } from './database.ts';
 
@@ -10,7 +10,10 @@ const keptMs = 24 * 3_600_000;
 
 export function createIdempotencyStore({ read }: Database) {
   return {
-    /** The request that holds the key, unless it is older than `sinceMs`. `answer` is null if it was never answered. */
+    /**
+     * Returns the request that holds the key, unless it was made before `sinceMs`. `answer` is null if the request was
+     * not answered.
+     */
     async find(
       tenant: string,
       key: string,
@@ -28,7 +31,7 @@ export function createIdempotencyStore({ read }: Database) {
       return { bodyHash: row.body_hash, runId: row.run_id, answer };
     },
 
-    /** Returns false when another request holds the key. A request holds its key for a day. */
+    /** Stores a request with its key, which it holds for a day. Returns false if another request holds the key. */
     async add(
       tx: Transaction,
       request: {

@@ -1,4 +1,5 @@
-// Remembers two facts about the host: its time zone when the instance was made, and the last boot that was seen.
+// Remembers two facts about the host: the time zone it had when the instance was created, and the last boot that the
+// instance has seen.
 
 import type { Database } from './database.ts';
 
@@ -10,9 +11,15 @@ export function createInstanceStore(db: Database) {
   const find = (name: 'timezone' | 'boot') =>
     db.read.selectFrom('instance').select('value').where('name', '=', name).executeTakeFirst();
   return {
-    /** The time zone of schedules that name no zone. It is the zone of the host when the instance was made. */
+    /**
+     * Returns the time zone for schedules that name no zone. It is the zone that the host had when the instance was
+     * created.
+     */
     timezone: async (): Promise<string> => (await find('timezone'))?.value ?? 'UTC',
-    /** When the instance first saw this boot of the host; `nowMs` if it had not seen it yet. */
+    /**
+     * Returns when the instance saw this boot of the host for the first time. If it has not seen it before, that is
+     * `nowMs`.
+     */
     async bootSeenAt(bootId: string, nowMs: number): Promise<number> {
       const found = await find('boot');
       const last: SeenBoot | undefined = found && JSON.parse(found.value);

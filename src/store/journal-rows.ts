@@ -5,7 +5,7 @@ import { eventsOfLine, isOutput, type JournalEntry, type NewEvent, type NewOutpu
 import { prepareQuery } from './prepared-query.ts';
 import type { EventRow, Schema, SequenceRow } from './schema.ts';
 
-/** Numbers entries in order. An entry of output takes an id for each event of its lines. */
+/** Numbers entries in their order. An entry of output takes one id for each event that it announces. */
 export function numberEntries(
   emitted: readonly { readonly event: NewEvent | NewOutput; readonly atMs: number }[],
   firstId: number,

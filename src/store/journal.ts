@@ -1,4 +1,4 @@
-// Reads the journal: the events of runs, in the order of their commits.
+// Reads the journal, which contains the events of runs in the order of their commits.
 
 import { isOutput, type JournalEntry, outputTypes } from '../domain/event.ts';
 import type { Database } from './database.ts';
@@ -9,9 +9,12 @@ export type Journal = ReturnType<typeof createJournal>;
 export function createJournal(database: Database) {
   const { read: db } = database;
   return {
-    /** The newest durable event id; 0 before the first. */
+    /** Returns the newest durable event id; 0 if there is no event yet. */
     latestId: database.latestEventId,
-    /** The oldest id from which on no event is missing. If no event is left, one past the newest id. */
+    /**
+     * Returns the oldest id from which on no event is missing. If the journal is empty, that is the id after the newest
+     * one.
+     */
     async oldestId(): Promise<number> {
       const oldest = await db.selectFrom('events').select('id').orderBy('id').limit(1).executeTakeFirst();
       const kept = await db
@@ -22,8 +25,8 @@ export function createJournal(database: Database) {
       return Math.max(kept?.next_id ?? 0, oldest?.id ?? (await database.latestEventId()) + 1);
     },
     /**
-     * Entries with an id after `afterId`, oldest first. The first may be an output entry that begins before it. Then
-     * the reader skips the lines it knows.
+     * Returns the entries with events after `afterId`, oldest first. The first entry may be an output entry that also
+     * has events up to `afterId`. The reader must skip these.
      */
     async read(o: {
       readonly afterId: number;
@@ -34,7 +37,8 @@ export function createJournal(database: Database) {
       let query = db
         .selectFrom('events')
         .selectAll()
-        // Id ranges are disjoint and growing, so the last entry that starts at or before `afterId` may contain it.
+        // The id ranges of entries do not overlap. So of the entries that start at or before `afterId`, only the last
+        // can contain later ids.
         .where('id', '>=', (eb) =>
           eb.fn.coalesce(
             eb
@@ -55,7 +59,7 @@ export function createJournal(database: Database) {
       const durable = await database.latestEventId();
       return (await query.execute()).filter(({ id }) => id <= durable).map(toEntry);
     },
-    /** The last line of a run's log that was announced; 0 before the first. */
+    /** Returns the number of the last line of a run's log that was announced; 0 if no line was announced. */
     async lastOutputSeq(runId: string): Promise<number> {
       const last = await db
         .selectFrom('events')

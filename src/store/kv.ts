@@ -1,4 +1,4 @@
-// The key-value store: values by tenant, namespace and key, and how much each namespace holds (ADR 0053).
+// The key-value store. It has values by tenant, namespace and key, and the size of each namespace (ADR 0053).
 
 import type { ExpressionBuilder, Kysely } from 'kysely';
 import { type KvPlace, kvLimits } from '../domain/kv.ts';
@@ -12,18 +12,18 @@ type KvNamespace = { readonly namespace: string; readonly keys: number; readonly
 
 export type KvWrite = KvPlace & {
   readonly value: Uint8Array;
-  /** The version that is replaced; 0 means that there is no such key. */
+  /** The version that is to be replaced; 0 means that the key must not exist. */
   readonly ifVersion: number | undefined;
   readonly expiresAtMs: number | null;
   readonly by: string;
-  /** Names a request that may come again after a crash. It is carried out only once. */
+  /** Identifies a request that may be sent again after a crash. It is carried out only once. */
   readonly request: string | null;
   readonly atMs: number;
 };
 
 export type KvWritten =
   | { readonly kind: 'stored'; readonly entry: KvSummary; readonly isNew: boolean }
-  /** `version` is the current version; 0 means that there is no such key. */
+  /** `version` is the current version; 0 means that the key does not exist. */
   | { readonly kind: 'conflict'; readonly version: number }
   | { readonly kind: 'full'; readonly what: 'namespace' | 'instance' };
 
@@ -41,13 +41,13 @@ const shown = [
   'updated_by',
   'expires_at',
 ] as const satisfies readonly (keyof KvRow)[];
-/** The highest character. After a prefix, it marks the end of all keys with that prefix. */
+/** The highest character of Unicode. A prefix with this character comes after all keys with the prefix. */
 const lastCharacter = '\u{10ffff}';
 const whole = { tenant: '', namespace: '' };
 
 export function createKvStore({ read, transact }: Database) {
   return {
-    /** An expired key does not exist. */
+    /** Returns an entry. A key that has expired counts as missing. */
     get: ({ tenant, namespace, key }: KvPlace, nowMs: number): Promise<KvEntry | undefined> =>
       read
         .selectFrom('kv')
@@ -57,7 +57,7 @@ export function createKvStore({ read, transact }: Database) {
         .executeTakeFirst(),
 
     /**
-     * Lists keys in order, beginning after `after`. There is no total, because counting a million keys would block the
+     * Lists keys in order, beginning after `after`. Returns no total, because counting a million keys would block the
      * server.
      */
     list(
@@ -76,7 +76,7 @@ export function createKvStore({ read, transact }: Database) {
       return rest.orderBy('key').limit(limit).execute();
     },
 
-    /** The namespaces of a tenant that hold keys, ordered by name. */
+    /** Returns the namespaces of a tenant that contain keys, sorted by name. */
     namespaces: (tenant: string, { limit, after = '' }: Page): Promise<KvNamespace[]> =>
       read
         .selectFrom('kv_totals')
@@ -88,7 +88,7 @@ export function createKvStore({ read, transact }: Database) {
         .limit(limit)
         .execute(),
 
-    /** The totals of the whole instance, with expired keys that retention has not removed yet. */
+    /** Returns the totals of the whole instance. Expired keys count until retention has removed them. */
     async totals(): Promise<{ readonly keys: number; readonly bytes: number }> {
       const { keys, size_bytes: bytes } = await totalsOf(read, whole);
       return { keys, bytes };
@@ -168,7 +168,7 @@ async function removeExpired(
   await transact(async ({ db }) => {
     const removed: RemovedRow[] = [];
     for (const row of old) {
-      // The value may have been replaced in the meantime.
+      // The value may have been replaced since the keys were read.
       const gone = await db
         .deleteFrom('kv')
         .where((eb) => eb.and(row))
@@ -185,7 +185,7 @@ async function removeExpired(
 type Growth = { readonly keys: number; readonly bytes: number };
 type Namespace = { readonly tenant: string; readonly namespace: string };
 
-/** Says what has no room for this growth. A smaller value always fits. */
+/** Says whether the namespace or the instance has no room for this growth. A value that gets smaller always fits. */
 async function whatIsFull(db: Kysely<Schema>, namespace: Namespace, { keys, bytes }: Growth) {
   if (bytes > 0 && (await totalsOf(db, namespace)).size_bytes + bytes > kvLimits.namespaceBytes) return 'namespace';
   if (keys > 0 && (await totalsOf(db, whole)).keys + keys > kvLimits.keys) return 'instance';
@@ -218,7 +218,7 @@ async function addToTotals(db: Kysely<Schema>, of: Namespace, { keys, bytes }: G
 
 type RemovedRow = Namespace & Pick<KvRow, 'size_bytes'>;
 
-/** Subtracts the rows, which must be of one namespace, from the totals. */
+/** Subtracts rows of one namespace from the totals. */
 async function subtract(db: Kysely<Schema>, rows: readonly RemovedRow[]): Promise<void> {
   const [first] = rows;
   if (!first) return;
@@ -231,7 +231,7 @@ async function subtract(db: Kysely<Schema>, rows: readonly RemovedRow[]): Promis
     .execute();
 }
 
-/** All keys share one sequence, so a key that was deleted and stored again gets a new version. */
+/** All keys share one sequence. So a key that is deleted and stored again gets a version that it never had. */
 async function nextVersion(db: Kysely<Schema>): Promise<number> {
   const { next_id: next } = await db
     .insertInto('sequences')

@@ -1,4 +1,4 @@
-// Stores late runs and successes, and since when jobs are expected to succeed.
+// Stores which runs and successes are late, and since when jobs are expected to succeed.
 
 import type { Late } from '../domain/outcome/late.ts';
 import type { Database, Transaction } from './database.ts';
@@ -8,7 +8,7 @@ export type LateQuery = {
   readonly limit: number;
   readonly tenant?: string | undefined;
   readonly jobId?: string | undefined;
-  /** Leaves out entries that are over. */
+  /** Returns only entries that are not over. */
   readonly isOpen?: boolean | undefined;
 };
 
@@ -19,16 +19,16 @@ type JobOfTenant = Pick<Late, 'tenant' | 'jobId'>;
 
 export type LateStore = ReturnType<typeof createLateStore>;
 
-/** How many of the newest rows say when a receiver was last told. */
+/** How many of the newest entries are read to find when a receiver was last notified. */
 const mostTold = 50;
-/** A success in a span is looked for only among runs that were created at most this long before the span. */
+/** A success in a time span is only looked for among runs that were created at most this long before the span. */
 const longestRunMs = 3 * 86_400_000;
 
 export function createLateStore(database: Database) {
   const { read } = database;
   const select = () => read.selectFrom('late').selectAll();
   return {
-    /** Adds an entry. Returns false if it is there already. */
+    /** Adds an entry. Returns false if the entry exists already. */
     async add(tx: Transaction, late: NewLate): Promise<boolean> {
       const row = await tx.db
         .insertInto('late')
@@ -38,12 +38,12 @@ export function createLateStore(database: Database) {
         .executeTakeFirst();
       return row !== undefined;
     },
-    /** Opens the entry again if it was over, with the new time and detail. Nobody is notified again. */
+    /** If the entry was over, makes it current again, with the new time and detail. Nobody is notified again. */
     async reopen(tx: Transaction, late: NewLate): Promise<void> {
       const { atMs: at, detail } = late;
       await rowOf(tx, late).set({ at, detail, over_at: null }).where('over_at', 'is not', null).execute();
     },
-    /** Newest first. */
+    /** Lists entries, newest first. */
     async list({ limit, tenant, jobId, isOpen }: LateQuery): Promise<readonly Late[]> {
       let query = select().orderBy('at', 'desc').orderBy('key', 'desc').limit(limit);
       if (tenant !== undefined) query = query.where('tenant', '=', tenant);
@@ -54,17 +54,17 @@ export function createLateStore(database: Database) {
     async end(tx: Transaction, late: Late, atMs: number): Promise<void> {
       await rowOf(tx, late).set({ over_at: atMs }).execute();
     },
-    /** The entries that have no notifications yet, oldest first. */
+    /** Returns the entries for which there are no notifications yet, oldest first. */
     async untold(limit: number): Promise<readonly Late[]> {
       return (await select().where('told', 'is', null).orderBy('at').limit(limit).execute()).map(toLate);
     },
-    /** @param told when each receiver was told */
+    /** @param told the time at which each receiver was notified */
     async setTold(tx: Transaction, late: Late, told: Readonly<Record<string, number>>): Promise<void> {
       await rowOf(tx, late)
         .set({ told: JSON.stringify(told) })
         .execute();
     },
-    /** When each receiver last heard that the job was late, or that it missed a time. */
+    /** Returns when each receiver was last notified about this job. Missed times and other entries count separately. */
     async lastTold({ tenant, jobId, kind }: Late): Promise<ReadonlyMap<string, number>> {
       const rows = await select()
         .where((eb) => eb.and({ tenant, job_id: jobId }))
@@ -95,7 +95,7 @@ export function createLateStore(database: Database) {
             .deleteFrom('late')
             .where((eb) => eb.and(one))
             .execute();
-        // A notification about a run is removed with the run. These notifications have no run.
+        // These notifications belong to no run. All others are removed with their run.
         await db.deleteFrom('notices').where('run_id', 'is', null).where('created_at', '<', beforeMs).execute();
       });
       return old.length;
@@ -107,7 +107,7 @@ function createExpecting({ read }: Database) {
   const successes = ({ tenant, jobId }: JobOfTenant) =>
     read.selectFrom('runs').where((eb) => eb.and({ job_id: jobId, status: 'success', tenant }));
   return {
-    /** The jobs whose successes are expected. */
+    /** Returns the jobs whose successes are expected. */
     async expecting(): Promise<readonly ExpectingJob[]> {
       const rows = await read.selectFrom('expecting_jobs').selectAll().execute();
       return rows.map(({ job_id: jobId, terms, since_at: sinceMs }) => ({ jobId, terms, sinceMs }));
@@ -121,7 +121,7 @@ function createExpecting({ read }: Database) {
       for (const { jobId, terms, sinceMs } of begun)
         await tx.db.insertInto('expecting_jobs').values({ job_id: jobId, terms, since_at: sinceMs }).execute();
     },
-    /** The runs in progress, with the time of their start. */
+    /** Returns the runs in progress, each with the time of its start. */
     async running(): Promise<readonly (JobOfTenant & { readonly runId: string; readonly startedAtMs: number })[]> {
       const rows = await read
         .selectFrom('runs')
@@ -135,7 +135,7 @@ function createExpecting({ read }: Database) {
         startedAtMs: row.started_at ?? 0,
       }));
     },
-    /** When the newest successful run ended. */
+    /** Returns when the newest run that succeeded ended. */
     async lastSuccessAtMs(of: JobOfTenant): Promise<number | null> {
       const row = await successes(of).select('finished_at').orderBy('created_at', 'desc').limit(1).executeTakeFirst();
       return row?.finished_at ?? null;

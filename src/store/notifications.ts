@@ -1,5 +1,5 @@
-// Notifications. A cursor says how far the journal was searched for runs that have ended or wait for an approval. Each
-// call has a row (ADR 0012). Jobs whose last run failed have a row of their own (ADR 0068).
+// Notifications. A cursor says up to where the journal was searched for runs that ended or began to wait for an
+// approval. Each notification has a row (ADR 0012). A job whose last run failed has a row of its own (ADR 0068).
 
 import type { Notification, NotificationStatus, NotifyEvent, NotifyRule } from '../domain/notification.ts';
 import type { Late } from '../domain/outcome/late.ts';
@@ -15,46 +15,46 @@ import { countRows } from './query-parts.ts';
 import { toTimestampOrNull } from './run/run-rows.ts';
 import type { NotificationRow } from './schema.ts';
 
-/** A run that has ended or waits for an approval, and that has rules. */
+/** A run with rules that has ended or waits for an approval. */
 export type ReportedRun = {
   readonly eventId: number;
-  /** When the run ended, or began to wait. */
+  /** When the run ended or began to wait. */
   readonly atMs: number;
   readonly runId: string;
   readonly jobId: string;
   readonly tenant: string;
   readonly status: RunStatus | 'waiting_approval';
-  /** The step that waits. */
+  /** The step that waits for an approval. */
   readonly stepId: string | null;
   readonly notify: readonly NotifyRule[];
-  /** The fingerprint of the failure; null if the run has not failed. */
+  /** The fingerprint of the failure; null if the run did not fail. */
   readonly fingerprint: string | null;
 };
 
-/** How often a job has failed in a row. */
+/** A job whose last run failed, and how often it has failed in a row. */
 export type FailingJob = {
   readonly tenant: string;
   readonly jobId: string;
-  /** The last of its failed runs. */
+  /** The last run that failed. */
   readonly runId: string;
   readonly failures: number;
   /**
-   * When each channel, or origin of a webhook, was last told of each failure. A key has the channel and the failure,
-   * with a space between.
+   * When each channel, or each origin of a webhook, was last notified of each failure. A key is the channel and the
+   * failure, with a space between them.
    */
   readonly told: Readonly<Record<string, number>>;
 };
 
-/** What a notification of something late says. */
+/** The content of a notification about something that is late. */
 export type LateNotice = Pick<Late, 'tenant' | 'jobId' | 'detail' | 'atMs'> & { readonly title: string | null };
 
 export type NewNotification = {
   readonly id: string;
-  /** null if the notification is about a job. `late` then has its text. */
+  /** null if the notification is about a job. Then `late` is its content. */
   readonly runId: string | null;
   readonly late?: LateNotice;
   readonly eventId: number;
-  /** Which of the run's rules, from 0. */
+  /** The index of the run's rule, from 0. */
   readonly n: number;
   readonly event: NotifyEvent;
   readonly stepId: string | null;
@@ -64,7 +64,9 @@ export type NewNotification = {
   readonly webhook: string | null;
   readonly createdAtMs: number;
   readonly dueAtMs: number;
-  /** Whether the notification is sent with others of its channel that are due at the same time. */
+  /**
+   * Whether the notification is sent together with other notifications of its channel that are due at the same time.
+   */
   readonly isInDigest: boolean;
 };
 
@@ -78,41 +80,41 @@ export type DueNotification = {
   /** null if the notification goes to `webhook`. */
   readonly channel: string | null;
   readonly webhook: string;
-  /** Calls to one origin, or to one channel, are limited together. */
+  /** The address or channel for which calls are limited. */
   readonly origin: string;
   readonly attempts: number;
   readonly createdAtMs: number;
-  /** When its digest was due; null if it is sent alone. */
+  /** When the digest was due; null if the notification is sent on its own. */
   readonly digestAtMs: number | null;
-  /** The addresses that have the mail already, because the server refused it for others only. */
+  /** The addresses that have already received the mail. The mail server refused it only for other addresses. */
   readonly takenBy: readonly string[];
 };
 
-/** The newest notification of a channel that was delivered or given up. */
+/** The newest notification to a channel that was delivered, or that flwd gave up. */
 export type LastNotification = Pick<Notification, 'status' | 'last_error'> & { readonly finishedAtMs: number };
 
-/** The messages to a channel that could not be sent and are tried again. */
+/** The messages to a channel that could not be sent and will be tried again. */
 export type WaitingMessages = {
   readonly channel: string;
   readonly messages: number;
-  /** When the oldest of the messages was created. */
+  /** When the oldest of these messages was created. */
   readonly sinceMs: number;
-  /** Why the message that is tried next could not be sent. */
+  /** Why the message that will be tried next could not be sent. */
   readonly error: string;
   readonly nextAtMs: number;
 };
 
 export type NotificationStore = ReturnType<typeof createNotificationStore>;
 
-/** How many events one look reads. The next look finds the others. */
+/** How many events one query reads. The next query reads the others. */
 const reportedAtOnce = 200;
-/** The most notifications in a digest. If there are more, they are sent as several digests. */
+/** The most notifications in a digest. Further ones are sent in another digest. */
 const digestAtOnce = 200;
 
 const selectReported = prepareQuery((db, { fromId, toId }: { fromId: number; toId: number }) =>
   db
     .selectFrom('events')
-    // A cross join keeps this order: the other way round, SQLite would look at every plan.
+    // A cross join keeps this order of the tables. In the other order, SQLite would read every plan.
     .crossJoin('run_plans')
     .select(['events.id', 'events.run_id', 'events.job_id', 'events.tenant', 'events.type', 'events.data', 'events.at'])
     .select('run_plans.notify')
@@ -127,11 +129,11 @@ const selectReported = prepareQuery((db, { fromId, toId }: { fromId: number; toI
 
 export function createNotificationStore({ read }: Database) {
   return {
-    /** The first event that nobody has looked at. */
+    /** The first event that has not been checked. */
     cursor: async (): Promise<number> => (await readSequence(read, 'notices')) ?? 1,
     moveCursor: (tx: Transaction, toEventId: number): Promise<void> => setSequence(tx.db, 'notices', toEventId),
 
-    /** The runs with rules in the events `fromId` to `toId`, both included, oldest first. */
+    /** Returns the runs with rules in the events from `fromId` to `toId`, oldest first. Both ids are included. */
     async reported(range: { readonly fromId: number; readonly toId: number }): Promise<readonly ReportedRun[]> {
       const rows = await selectReported(read, range);
       return rows.map(({ id, run_id, job_id, tenant, data, at, notify }) => {
@@ -144,7 +146,7 @@ export function createNotificationStore({ read }: Database) {
 
     ...createFailingJobs(read),
 
-    /** Adds notifications. One that exists already stays unchanged. */
+    /** Adds notifications. A notification that already exists stays unchanged. */
     async add(tx: Transaction, notifications: readonly NewNotification[]): Promise<void> {
       for (const notification of notifications) {
         await tx.db
@@ -168,19 +170,19 @@ export function createNotificationStore({ read }: Database) {
       return rows.map(toNotification);
     },
 
-    /** By channel. Only runs in reach count. */
+    /** Returns the last notification of each channel. Only notifications about runs in reach count. */
     async lastOf(channels: readonly string[], reach: Reach): Promise<ReadonlyMap<string, LastNotification>> {
       const found = await Promise.all(channels.map((channel) => lastOf(read, channel, reach)));
       return new Map(found.flatMap((last, at) => (last ? [[channels[at] ?? '', last] as const] : [])));
     },
 
-    /** By channel. Only runs in reach count. */
+    /** Returns the waiting messages of each channel. Only notifications about runs in reach count. */
     async waiting(reach: Pick<Reach, 'tenant'>): Promise<ReadonlyMap<string, WaitingMessages>> {
       return new Map((await readWaiting(read, reach)).map((one) => [one.channel, one]));
     },
 
     pendingCount: (): Promise<number> => countRows(read.selectFrom('notices').where('next_at', 'is not', null)),
-    /** Counts the pending notifications that could not be delivered and are tried again. */
+    /** Counts the notifications that could not be delivered and will be tried again. */
     waitingCount: (): Promise<number> =>
       countRows(read.selectFrom('notices').where('next_at', 'is not', null).where('attempts', '>', 0)),
   };
@@ -206,14 +208,16 @@ function toTakenBy(addresses: readonly string[]): string | null {
 
 function createDues(read: Database['read']) {
   return {
-    /** The notifications that are due, those that have waited longest first. Leaves out `busyOrigins`. */
+    /**
+     * Returns the notifications that are due, the one that has waited longest first. Leaves out those to `busyOrigins`.
+     */
     async due(nowMs: number, busyOrigins: readonly string[], limit: number): Promise<readonly DueNotification[]> {
       let query = selectDue(read).where('next_at', '<=', nowMs).orderBy('next_at').limit(limit);
       if (busyOrigins.length > 0) query = query.where('origin', 'not in', busyOrigins);
       return (await query.execute()).map(toDue);
     },
 
-    /** When the next digest of each channel is due, if it is not due yet. */
+    /** Returns when the next digest of each channel is due. Leaves out digests that are already due. */
     async openDigests(nowMs: number): Promise<readonly (readonly [channel: string, atMs: number])[]> {
       const rows = await read
         .selectFrom('notices')
@@ -226,13 +230,13 @@ function createDues(read: Database['read']) {
       return rows.map(({ channel, at }) => [channel ?? '', Number(at)] as const);
     },
 
-    /** The notifications of the same digest, oldest first. */
+    /** Returns the notifications of the same digest, oldest first. */
     async digest({ origin, digestAtMs, takenBy }: DueNotification): Promise<readonly DueNotification[]> {
       const rows = await selectDue(read)
         .where('next_at', '=', digestAtMs)
         .where('origin', '=', origin)
         .where('digest', '=', 1)
-        // Another digest may be due in the same millisecond.
+        // Tells the digest from another one that is due in the same millisecond but has other receivers left.
         .where('taken_by', 'is not distinct from', toTakenBy(takenBy))
         .orderBy('id')
         .limit(digestAtOnce)
@@ -240,13 +244,13 @@ function createDues(read: Database['read']) {
       return rows.map(toDue);
     },
 
-    /** When the next notification after `nowMs` is due; null when nothing waits. */
+    /** Returns when the first notification after `nowMs` is due; null if there is no such notification. */
     nextDueAtMs: async (nowMs: number): Promise<number | null> => {
       const waiting = read.selectFrom('notices').select('next_at').where('next_at', '>', nowMs);
       return (await waiting.orderBy('next_at').limit(1).executeTakeFirst())?.next_at ?? null;
     },
 
-    /** Records how an attempt ended. With `nextAtMs`, it is tried again at that time. */
+    /** Records how an attempt to deliver ended. If `nextAtMs` is given, there is another attempt at that time. */
     async settle(
       tx: Transaction,
       id: string,
@@ -269,7 +273,7 @@ function createDues(read: Database['read']) {
         .execute();
     },
 
-    /** After the wall clock was set by `byMs`: moves the next attempts. */
+    /** Moves the times of the next attempts by `byMs`, after the wall clock was set by as much. */
     async moveDues(tx: Transaction, byMs: number): Promise<void> {
       await tx.db
         .updateTable('notices')
@@ -282,7 +286,7 @@ function createDues(read: Database['read']) {
 
 function createFailingJobs(read: Database['read']) {
   return {
-    /** Finds which of the jobs failed in their last run. */
+    /** Returns those of the jobs whose last run failed. */
     async failing(jobIds: readonly string[]): Promise<readonly FailingJob[]> {
       if (jobIds.length === 0) return [];
       const rows = await read
@@ -308,7 +312,7 @@ function createFailingJobs(read: Database['read']) {
   };
 }
 
-/** Reads the messages that wait, sorted by the name of the channel. */
+/** Reads the messages that could not be sent and will be tried again, sorted by channel. */
 export async function readWaiting(
   read: Database['read'],
   { tenant }: Pick<Reach, 'tenant'>,
@@ -319,7 +323,7 @@ export async function readWaiting(
     .where('notices.next_at', 'is not', null)
     .where('notices.attempts', '>', 0)
     .$if(tenant !== '*', (query) => query.where('runs.tenant', '=', tenant));
-  // Rows without a channel are left out below. If the query left them out, SQLite would read every notification of
+  // Rows without a channel are dropped below. A condition in the query would make SQLite read every notification of
   // every channel.
   const byChannel = await waiting
     .select((eb) => [

@@ -1,4 +1,4 @@
-// Opens the store: everything that outlives the process, in a database and in files beside it.
+// Opens the store. It contains everything that outlives the process, in a database and in files beside it.
 
 import { mkdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -58,18 +58,18 @@ export type Store = {
   readonly tokens: TokenStore;
   readonly kv: KvStore;
   readonly audit: AuditStore;
-  /** The size is at most a few seconds old. */
+  /** Returns the size as it was at most a few seconds ago. */
   readonly size: () => Promise<StorageSize>;
   readonly retention: RetentionStore;
   readonly stats: StatsStore;
   readonly leftovers: Leftovers;
-  /** undefined when the engine frees disk space by itself. */
+  /** undefined if the engine returns disk space by itself. */
   readonly space: SqliteSpace | undefined;
-  /** Finishes the transactions under way, and refuses new ones. Close open logs before. */
+  /** Finishes the transactions in progress, and refuses new ones. Close all open logs first. */
   readonly close: () => Promise<void>;
 };
 
-/** @throws Error when the database is from a newer flwd, or the file is not a database */
+/** @throws Error if the database is from a newer flwd, or the file is not a database */
 export async function openStore(
   o: Omit<StoreParts, 'db'> & { readonly dbPath: string; readonly onCommit: CommitListener },
 ): Promise<Store> {
@@ -78,9 +78,9 @@ export async function openStore(
 }
 
 type StoreParts = {
-  /** Closed with the store. */
+  /** The database. It is closed with the store. */
   readonly db: Database & { readonly space?: SqliteSpace };
-  /** The folder with `logs/` and `artifacts/`. */
+  /** The folder that contains `logs/` and `artifacts/`. */
   readonly blobsDir: string;
   readonly clock: Clock;
   readonly log: Logger;

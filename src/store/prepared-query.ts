@@ -1,5 +1,5 @@
-// Prepared queries for the hot path: compiled once, then run with other values each time. Kysely takes longer to
-// compile a query than SQLite takes to insert a row of many columns (measured: ADR 0002).
+// Prepares queries that run often. A query is compiled once, and then runs each time with other values. Kysely takes
+// longer to compile a query than SQLite takes to insert a row with many columns (measured: ADR 0002).
 
 import type { Compilable, CompiledQuery, Kysely } from 'kysely';
 import type { Schema } from './schema.ts';
@@ -7,8 +7,8 @@ import type { Schema } from './schema.ts';
 type Values = Readonly<Record<string, string | number | null>>;
 
 /**
- * Every value becomes a parameter, so `build` must not look at values: no `in` over a list, no condition. Each call
- * must give `values` the same members.
+ * Prepares a query. `build` gets placeholders and not the values, so the query cannot depend on a value: it must not
+ * use `in` with a list. The values of every call must have the same members.
  */
 export function prepareQuery<V extends Values, Row>(
   build: (db: Kysely<Schema>, values: V) => Compilable<Row>,
@@ -30,8 +30,8 @@ export function prepareQuery<V extends Values, Row>(
 }
 
 /**
- * Prepares a query whose values have optional members. Compiles once for each set of members; `build` may look at which
- * ones are there.
+ * Prepares a query whose values have optional members. It is compiled once for each set of members, and `build` may
+ * depend on which members exist.
  */
 export function prepareQueries<V extends Values, Row>(
   build: (db: Kysely<Schema>, values: V) => Compilable<Row>,
@@ -48,7 +48,7 @@ export function prepareQueries<V extends Values, Row>(
   };
 }
 
-/** Stands for a value while a query is built. */
+/** A placeholder for a value while a query is built. */
 class Slot {
   readonly name: string;
 

@@ -1,5 +1,5 @@
-// Reads what a caller may see. Objects of other tenants, and of jobs out of the caller's reach, look as if they did not
-// exist (ADR 0015, ADR 0067). Handlers have only this interface, not the store behind it.
+// Reads what a caller may see. Objects of other tenants, and of jobs that the caller may not see, look as if they did
+// not exist (ADR 0015, ADR 0067). Handlers can use only this interface, and not the store itself.
 
 import type { JobTimes } from '../domain/job-times.ts';
 import type { Notification } from '../domain/notification.ts';
@@ -27,11 +27,11 @@ export type ReadableLog = {
   readonly pieces: (form: LogForm, filter: LogFilter) => ReturnType<LogStore['pieces']>;
   readonly next: (afterSeq: number) => ReturnType<LogStore['next']>;
   readonly onAppend: (listener: () => void) => () => void;
-  /** The status of the run; undefined when the run is gone. */
+  /** Returns the status of the run; undefined if the run no longer exists. */
   readonly status: () => Promise<RunStatus | undefined>;
 };
 
-/** Functions with an id throw the Problem run-not-found. */
+/** Reads runs. A function with the parameter `id` throws the Problem run-not-found. */
 export type RunReading = ReturnType<typeof createRunReading>;
 
 export type ArtifactReading = ReturnType<typeof createArtifactReading>;
@@ -49,7 +49,7 @@ export function createReading(
   };
 }
 
-/** Statistics of the runs that a filter selects and the caller may see. */
+/** Reads the statistics of runs that a filter selects and the caller may see. */
 function createStatsReading({ stats }: Pick<Store, 'stats'>, limitTo: LimitTo) {
   return (filter: StatsFilter, reach: Reach) => {
     const limited = limitTo(filter, reach);
@@ -82,7 +82,7 @@ function createRunReading(
   limitTo: LimitTo,
 ) {
   return {
-    /** @throws Problem validation-error for a cursor of another list */
+    /** @throws Problem validation-error for a malformed cursor */
     async list(query: RunListQuery, reach: Reach): Promise<RunPage> {
       const limited = await limitTo(query, reach);
       if (limited) return runs.list(limited);
@@ -94,7 +94,7 @@ function createRunReading(
       return limited ? runs.approvals(limited) : { approvals: [], total: 0, isTotalExact: true };
     },
     ...createJobReading(runs),
-    /** While this value stays the same, the same question with the same reach has the same answer (ADR 0025). */
+    /** While this value stays the same, the same question by the same caller has the same answer (ADR 0025). */
     generation: runs.generation,
     async summary(id: string, reach: Reach): Promise<RunSummary> {
       await runs.assertThere(id, reach);
@@ -102,7 +102,7 @@ function createRunReading(
       if (!summary) throw runNotFound(id);
       return summary;
     },
-    /** The version grows with every change of what `get` returns. */
+    /** Returns the version of a run. It grows with every change of what `get` returns. */
     version: (id: string, reach: Reach) => runs.assertThere(id, reach),
     async get(id: string, reach: Reach): Promise<Run> {
       const run = await runs.get(id);
@@ -132,9 +132,12 @@ function createRunReading(
         status: async () => (await runs.summary(id))?.status,
       };
     },
-    /** Late runs and successes, the newest first. */
+    /** Lists late runs and successes, newest first. */
     late: (query: LateQuery, reach: Reach): ReturnType<LateStore['list']> => lateInReach(late, query, reach),
-    /** Groups of failures, the last failure first. @throws Problem validation-error for a malformed cursor */
+    /**
+     * Lists groups of failures. The one that failed last comes first.
+     * @throws Problem validation-error for a malformed cursor
+     */
     async failures(query: FailureQuery, reach: Reach): ReturnType<FailureStore['list']> {
       const limited = await limitTo(query, reach);
       return limited ? failures.list(limited) : { failures: [], nextCursor: null };
@@ -154,18 +157,20 @@ function createRunReading(
   };
 }
 
-/** What the last runs of a job were like. */
+/** Reads how the last runs of a job went. */
 function createJobReading(runs: RunStore) {
   return {
-    /** The newest runs of each job that the caller may see, newest first. */
+    /** Returns the last runs of each job that the caller may see, newest first. */
     last(ids: readonly string[], most: number, reach: Reach): Promise<ReadonlyMap<string, readonly LastRun[]>> {
       const jobIds = ids.filter((id) => reachesJob(reach, id));
       return runs.last({ jobIds, most, ...tenantOf(reach) });
     },
-    /** The revisions that the newest runs of the job used, newest first. Only runs that the caller may see count. */
+    /**
+     * Returns the revisions that the last runs of the job used, newest first. Only runs that the caller may see count.
+     */
     usedRevisions: async (jobId: string, most: number, reach: Reach): ReturnType<RunStore['usedRevisions']> =>
       reachesJob(reach, jobId) ? runs.usedRevisions({ jobId, most, ...tenantOf(reach) }) : [],
-    /** How long the last runs of a job took. Only runs that the caller may see count. */
+    /** Returns how long the last runs of a job took. Only runs that the caller may see count. */
     times: async (query: Omit<JobTimesQuery, 'tenant'>, reach: Reach): Promise<JobTimes> =>
       reachesJob(reach, query.jobId)
         ? runs.times({ ...query, ...tenantOf(reach) })
@@ -173,13 +178,13 @@ function createJobReading(runs: RunStore) {
   };
 }
 
-/** How many late entries are read to find those that a caller who reaches only some jobs may see. */
+/** If a caller may see only some jobs, how many late entries are read to find those of the caller's jobs. */
 const mostLate = 1_000;
 
 async function lateInReach(late: LateStore, query: LateQuery, reach: Reach): Promise<readonly Late[]> {
   if (query.tenant !== undefined && !reachesTenant(reach, query.tenant)) return [];
-  // Entries of all jobs are read, and then filtered. Jobs with runs are not enough, because a job that has never run
-  // may be late, too.
+  // Reads the entries of all jobs and then filters them. A query for the jobs that have runs would miss a job that has
+  // never run, and that job may be late, too.
   const limit = reach.jobs ? mostLate : query.limit;
   const found = await late.list({ ...query, ...(query.tenant === undefined && tenantOf(reach)), limit });
   return found.filter(({ jobId }) => reachesJob(reach, jobId)).slice(0, query.limit);
@@ -196,7 +201,7 @@ const nothingFound: LogSearchPage = {
 
 function createArtifactReading({ artifacts }: Pick<Store, 'artifacts'>, limitTo: LimitTo) {
   return {
-    /** @throws Problem validation-error for a cursor of another list */
+    /** @throws Problem validation-error for a malformed cursor */
     async list(query: ArtifactListQuery, reach: Reach): Promise<ArtifactPage> {
       const limited = await limitTo(query, reach);
       if (limited) return artifacts.list(limited);
@@ -219,7 +224,7 @@ type LimitedBy = {
   readonly jobIds?: readonly string[] | undefined;
 };
 
-/** Limits the query to what the caller reaches; undefined when it reaches nothing of it. */
+/** Adds to a query what limits the caller. Returns undefined if the caller may see nothing that the query asks for. */
 type LimitTo = <Query extends LimitedBy>(query: Query, reach: Reach) => Promise<Query | undefined>;
 
 function createLimit(stats: Pick<StatsStore, 'jobIds'>): LimitTo {
@@ -235,7 +240,7 @@ function createLimit(stats: Pick<StatsStore, 'jobIds'>): LimitTo {
   };
 }
 
-/** Returns no tenant for a caller who sees every tenant. */
+/** Returns an empty object if the caller sees every tenant. */
 function tenantOf({ tenant }: Reach): { readonly tenant?: string } {
   return tenant === '*' ? {} : { tenant };
 }

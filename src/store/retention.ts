@@ -1,5 +1,5 @@
-// Finds what is old enough to be removed, and removes its rows, a few hundred at a time. The engine decides what to
-// keep and in which order to remove (ADR 0013).
+// Finds rows that are old enough to be removed, and removes them, a few hundred at a time. The engine decides what is
+// kept, and in which order things are removed (ADR 0013).
 
 import { outputTypes } from '../domain/event.ts';
 import type { JobDefinition } from '../domain/job.ts';
@@ -14,7 +14,7 @@ type UnfinishedRun = {
   readonly id: string;
   readonly parentId: string | null;
   readonly revision: string;
-  /** The newest event that announced output of the run; null before the first. */
+  /** The newest event that announced output of the run; null if no output was announced. */
   readonly lastOutputId: number | null;
 };
 
@@ -31,7 +31,7 @@ export function createRetentionStore(database: Database) {
     ...createOldLogs(database),
     ...createOldRuns(database),
     ...createOldAnswers(database),
-    /** What a retention pass would remove now. */
+    /** Returns what a retention pass would remove now. */
     async preview(o: {
       readonly runsBeforeMs: number;
       readonly logsBeforeMs: number;
@@ -57,15 +57,15 @@ export function createRetentionStore(database: Database) {
 function createOldEvents({ read, transact }: Database) {
   return {
     /**
-     * Looks at the `limit` oldest events and deletes those from before `beforeMs`, except `spared`.
-     * @returns how many
+     * Reads the `limit` oldest events except `spared`, and deletes those from before `beforeMs`.
+     * @returns how many were deleted
      */
     async removeEvents(beforeMs: number, spared: readonly number[], limit: number): Promise<number> {
       const rows = await read
         .selectFrom('events')
         .select(['id', 'at', 'count'])
         .$if(spared.length > 0, (query) => query.where('id', 'not in', spared))
-        // Keeps events that were not yet checked for notifications.
+        // Events that have not been checked for notifications are kept.
         .where('id', '<', (eb) =>
           eb.fn.coalesce(
             eb.selectFrom('sequences').select('next_id').where('name', '=', 'notices').$asScalar().$notNull(),
@@ -102,7 +102,7 @@ function createOldEvents({ read, transact }: Database) {
 
 function createOldLogs({ read, transact }: Database) {
   return {
-    /** Runs that ended before `beforeMs` and have a log, except `spared`. */
+    /** Returns runs that ended before `beforeMs` and have a log, except `spared`. */
     async oldLogs(beforeMs: number, spared: readonly string[], limit: number): Promise<readonly string[]> {
       const rows = await read
         .selectFrom('log_segments')
@@ -117,7 +117,7 @@ function createOldLogs({ read, transact }: Database) {
       return [...new Set(rows.map((row) => row.run_id))];
     },
 
-    /** Deletes the rows of logs whose files were removed. */
+    /** Deletes the rows of logs whose files have been removed. */
     async forgetLogs(runIds: readonly string[], atMs: number): Promise<void> {
       if (runIds.length === 0) return;
       await transact(async (tx) => {
@@ -134,10 +134,10 @@ function createOldLogs({ read, transact }: Database) {
 
 function createOldRuns({ read, transact }: Database) {
   return {
-    /** Runs that have not ended, a few hundred at a time. */
+    /** Yields the runs that have not ended, a few hundred at a time. */
     unfinished: (): AsyncGenerator<readonly UnfinishedRun[]> => unfinished(read),
 
-    /** Runs that ended before `beforeMs`, ordered by end, starting after `after`. */
+    /** Returns the runs that ended before `beforeMs`, in the order of their ends. Begins after `after`. */
     async oldRuns(
       beforeMs: number,
       after: Pick<OldRun, 'id' | 'endedAtMs'> | undefined,
@@ -174,11 +174,11 @@ function createOldRuns({ read, transact }: Database) {
         .execute();
     },
 
-    /** Deletes ended runs with everything but their events, which were deleted before. @returns how many */
+    /** Deletes ended runs and all that belongs to them. Their events must be deleted before. @returns how many */
     async removeRuns(runIds: readonly string[]): Promise<number> {
       if (runIds.length === 0) return 0;
       return transact(async (tx) => {
-        // Cascades to plans, labels and steps.
+        // This also deletes their plans, labels and steps.
         const gone = await tx.db
           .deleteFrom('runs')
           .where('id', 'in', runIds)
@@ -195,7 +195,7 @@ function createOldRuns({ read, transact }: Database) {
       });
     },
 
-    /** What decides whether a run's folder is kept; undefined when there is no such run. */
+    /** Returns the facts on which it depends whether a run's folder is kept; undefined if the run does not exist. */
     async folderOf(
       runId: string,
     ): Promise<{ endedAtMs: number | null; hasSteps: boolean; revision: string } | undefined> {
@@ -214,7 +214,10 @@ function createOldRuns({ read, transact }: Database) {
 
 function createOldAnswers({ read, transact }: Database) {
   return {
-    /** Deletes responses stored under an Idempotency-Key before `beforeMs`. @returns how many */
+    /**
+     * Deletes answers that were stored under an Idempotency-Key before `beforeMs`.
+     * @returns how many
+     */
     async removeAnswers(beforeMs: number, limit: number): Promise<number> {
       const old = await read
         .selectFrom('idempotency')
@@ -238,7 +241,7 @@ function createOldAnswers({ read, transact }: Database) {
   };
 }
 
-/** Reads the pending runs first: a run that is claimed in the meantime then shows up among the running ones. */
+/** Reads the pending runs first. So a run that is claimed in the meantime is still found, among the running ones. */
 async function* unfinished(read: Database['read']): AsyncGenerator<readonly UnfinishedRun[]> {
   for (const status of ['pending', 'running'] as const) {
     let last: { readonly created_at: number; readonly id: string } | undefined;

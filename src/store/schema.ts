@@ -1,5 +1,5 @@
-// The tables as Kysely sees them. Times are integers in milliseconds (`_us`: microseconds), booleans are 0 or 1, and
-// values that are only shown are JSON in text columns.
+// The tables of the database, as types for Kysely. Times are integers in milliseconds (`_us`: microseconds). Booleans
+// are 0 or 1. Values that are only shown are JSON in text columns.
 
 import type { AuditAction, AuditObjectKind, AuditResult } from '../domain/audit.ts';
 import type { JournalEntry } from '../domain/event.ts';
@@ -56,7 +56,10 @@ export type Schema = {
   audit_counts: AuditCountRow;
 };
 
-/** Columns for lists and moves come first: SQLite reads a row from its start up to the last column it needs. */
+/**
+ * The columns that lists and changes need come first, because SQLite reads a row from its start up to the last column
+ * that it needs.
+ */
 export type RunRow = {
   id: string;
   job_id: string;
@@ -71,7 +74,7 @@ export type RunRow = {
   exit_code: number | null;
   attempt: number;
   priority: number;
-  /** Grows with every change of the row or of its steps. */
+  /** Grows with every change of the row or of the run's steps. */
   version: number;
   queue_ms: number | null;
   trigger: Trigger['type'];
@@ -83,32 +86,36 @@ export type RunRow = {
   error: string | null;
   termination: string | null;
   left_behind: string | null;
-  /** RunDetails: the parts of a run that never change and are only shown. */
+  /** JSON of RunDetails, the parts of a run that never change and are only shown. */
   details: string;
   args: string;
   result: string | null;
-  /** When `timeouts.queue` ends or, after the start, `timeouts.run`; null without such a timeout. */
+  /**
+   * Before the start, the end of `timeouts.queue`. After the start, the end of `timeouts.run`. null if there is no such
+   * timeout.
+   */
   deadline_at: number | null;
   /** The value of `concurrency.key`. */
   concurrency_key: string | null;
   concurrency_limit: number | null;
-  /** The server that drives the run, or did; null before the start (ADR 0039). */
+  /** The server that drives the run, or that drove it last; null before the start (ADR 0039). */
   owner: string | null;
-  /** Grows whenever the run is claimed or taken over; 0 before the start. */
+  /** Grows by 1 whenever the run is claimed or taken over; 0 before the start. */
   epoch: number;
 };
 
-/** A server that may drive runs. `lease` changes with each renewal. `host` and `renewed_at` are only informative. */
+/** A server that may drive runs. `lease` changes with each renewal. `host` and `renewed_at` are only shown. */
 export type OwnerRow = { id: string; host: string; lease: string; renewed_at: number };
 
 /**
- * Separate from `runs`, whose rows are rewritten with every move. `notify` is the part of the plan for the run's end.
+ * A table of its own, because the rows of `runs` are rewritten with every change. `notify` is what the end of the run
+ * needs of the plan.
  */
 export type RunPlanRow = { run_id: string; plan: string; sealed: string | null; notify: string | null };
 
 /**
- * Has copies of the run's filter columns, so that a list by label need not read the runs. `status` is null until the
- * end.
+ * A label of a run. The row has copies of the run's columns that lists filter by, so that a list by label need not read
+ * the runs. `status` is null until the run ends.
  */
 type RunLabelRow = {
   run_id: string;
@@ -121,12 +128,12 @@ type RunLabelRow = {
   status: RunStatus | null;
 };
 
-/** Counters of runs, updated with every change, so that lists need not count their total. */
+/** Counters of runs. Every change of a run updates them, so that a list need not count its total. */
 export type RunCountRow = { status: RunStatus; tenant: string; job_id: string; source: string; count: number };
 
 /**
- * Counters of ended runs by the hour of their creation, which begins at `hour`. `label` is `key=value`, or the key
- * alone for any value, or empty for all runs.
+ * Counters of ended runs by the hour in which they were created. The hour begins at `hour`. `label` is `key=value`, or
+ * the key alone for all its values, or empty for all runs.
  */
 export type RunHourRow = {
   label: string;
@@ -137,10 +144,10 @@ export type RunHourRow = {
   count: number;
 };
 
-/** The same by day (UTC), which begins at `day`. */
+/** The same counters by day (UTC). The day begins at `day`. */
 export type RunDayRow = Omit<RunHourRow, 'hour'> & { day: number };
 
-/** Counters of ended runs by job and label, for all times. */
+/** Counters of all ended runs by job and label. */
 export type RunLabelCountRow = {
   label: string;
   tenant: string;
@@ -151,8 +158,8 @@ export type RunLabelCountRow = {
 };
 
 /**
- * Counters of runs that ended in the hour or day (UTC) that begins at `at`. They stay when retention removes the runs.
- * A row without a job counts the runs of all jobs, except sub-runs.
+ * Counters of runs by the hour or day (UTC) in which they ended. The span begins at `at`. When retention removes the
+ * runs, the counters stay. A row without a job counts the runs of all jobs, except sub-runs.
  */
 export type RunStatsRow = {
   span: 'hour' | 'day';
@@ -165,8 +172,9 @@ export type RunStatsRow = {
 };
 
 /**
- * How many of these runs waited this long for their start, and how many of those that succeeded took this long. The
- * time in which an approval waited for its answer does not count. The buckets are those of domain/duration-buckets.ts.
+ * Counters of the same runs by duration. `waited` counts how long runs waited for their start. `took` counts how long
+ * runs that succeeded took, without the time in which an approval waited for its answer. domain/duration-buckets.ts
+ * defines the buckets.
  */
 export type RunTimesRow = Pick<RunStatsRow, 'span' | 'job_id' | 'at' | 'tenant'> & {
   measure: 'took' | 'waited';
@@ -187,13 +195,15 @@ export type StepRow = {
   exit_code: number | null;
   needs: string;
   outputs: string;
-  /** The position of the step in the run, the same for all attempts. Instances come after the steps of the job. */
+  /**
+   * The position of the step in the run, which is the same for all attempts. Instances come after the steps of the job.
+   */
   n: number;
   kind: StepKind;
   instance_of: string | null;
   /** The values of this instance: `{"matrix": {…}}` or `{"item": …}`. */
   item: string | null;
-  /** Grows whenever a process resumes the attempt; 0 before its start. */
+  /** Grows by 1 whenever a process resumes the attempt; 0 before its start. */
   epoch: number;
   worker: string | null;
   not_before: number | null;
@@ -202,12 +212,15 @@ export type StepRow = {
   message: string | null;
   approval: string | null;
   termination: string | null;
-  /** Outputs that hold a secret, encrypted, for the steps that follow. */
+  /** Encrypted outputs for later steps, if the outputs contain a secret. */
   sealed: string | null;
   hint: string | null;
 };
 
-/** The journal. An output entry owns the ids `id` to `id + count - 1`, and `first_seq` is its first line (ADR 0004). */
+/**
+ * The journal. The ids `id` to `id + count - 1` belong to an output entry, and `first_seq` is the number of its first
+ * line (ADR 0004).
+ */
 export type EventRow = {
   id: number;
   type: JournalEntry['type'];
@@ -221,11 +234,11 @@ export type EventRow = {
 };
 
 /**
- * `events`: the next event id. It is stored apart from the rows, so that deleting the newest row never frees its id.
- * `events.kept`: the first id from which on no event is missing. No row before anything was removed.
+ * `events`: the next event id. It is stored here, so that deleting the newest event never makes its id free again.
+ * `events.kept`: the first id from which on no event is missing. There is no row before an event was removed.
  * `notices`: the next event to check for notifications.
- * `triggers`: the next event to check for triggers. No row while there are no triggers.
- * `audit.kept`: the first audit entry that retention must keep. No row before retention has removed any.
+ * `triggers`: the next event to check for triggers. There is no row while there are no triggers.
+ * `audit.kept`: the first audit entry that retention must keep. There is no row before retention has removed an entry.
  */
 export type SequenceRow = {
   name: 'events' | 'events.kept' | 'notices' | 'audit.kept' | 'kv' | 'triggers';
@@ -290,17 +303,17 @@ export type ScheduleRow = {
   created_at: number;
   updated_at: number;
   created_by: string;
-  /** The single time of the schedule. */
+  /** The time at which a schedule without `cron` fires. */
   at: number | null;
-  /** JSON of its calendar and its exceptions; null when it has neither. */
+  /** JSON of the schedule's calendar and exceptions; null if it has neither. */
   days: string | null;
-  /** JSON of Binding; null when nothing limits its runs. */
+  /** JSON of Binding; null if nothing limits the runs. */
   bound_to: string | null;
   /** JSON of StoredText. */
   heartbeat: string | null;
 };
 
-/** `address` is JSON of StoredText. `called_at` is the last call that worked. */
+/** `address` is JSON of StoredText. `called_at` is the time of the last call that succeeded. */
 export type HeartbeatRow = {
   schedule_id: string;
   tenant: string;
@@ -315,8 +328,8 @@ export type HeartbeatRow = {
 };
 
 /**
- * `times` is JSON: the nominal times that were to get a run, empty once the backfill has ended. `cursor` is how many of
- * them were dealt with. `bound_to` is JSON of Binding.
+ * `times` is JSON of the nominal times for which the backfill starts runs. It is empty once the backfill has ended.
+ * `cursor` says how many of the times were handled. `bound_to` is JSON of Binding.
  */
 export type BackfillRow = {
   id: string;
@@ -350,10 +363,12 @@ export type ScheduleStateRow = {
   schedule_id: string;
   since_at: number;
   settled_at: number | null;
-  /** Runs may have been started up to here, later than `settled_at`, because the clock was set back. */
+  /**
+   * Runs may have been started for times up to this one, which is later than `settled_at` if the clock was set back.
+   */
   fired_until: number | null;
   idle_since_at: number | null;
-  /** null if nobody has held or released the schedule. Then its config.yaml decides. */
+  /** null if nobody has held or released the schedule, so that its config.yaml decides. */
   held: 0 | 1 | null;
   not_before: number | null;
   last_fire: string | null;
@@ -361,8 +376,8 @@ export type ScheduleStateRow = {
 };
 
 /**
- * What became of something that a trigger waits for. `key` is the id of the run that has ended, `file STAMP PATH`,
- * `check TIME`, or `trigger-failing` as long as it starts nothing.
+ * What a trigger did about an occurrence. `key` is the id of the run that has ended, `file STAMP PATH` or `check TIME`.
+ * A row with the key `trigger-failing` exists as long as the trigger cannot start anything.
  */
 export type TriggerResultRow = {
   trigger_id: string;
@@ -375,13 +390,15 @@ export type TriggerResultRow = {
   detail: string | null;
 };
 
-/** A folder that a trigger follows. `looked_at` is at most an hour older than when it was read last. */
+/**
+ * A folder that a trigger follows. `looked_at` says when the folder was read last, and may be up to an hour too early.
+ */
 type WatchedFolderRow = { id: string; looked_at: number };
 
-/** A version of a file that a trigger has dealt with. `gone_at` is null while the file is there. */
+/** A version of a file that a trigger has handled. `gone_at` is null as long as the file exists. */
 type WatchedFileRow = { folder_id: string; name: string; stamp: string; gone_at: number | null };
 
-/** A webhook that was made at run time. `token_hash` is the SHA-256 of the token in its address, `terms` is JSON. */
+/** A webhook that was made at run time. `token_hash` is the SHA-256 of the token in its address. `terms` is JSON. */
 export type WebhookRow = {
   id: string;
   name: string;
@@ -393,12 +410,12 @@ export type WebhookRow = {
   per_minute: number | null;
   created_at: number;
   created_by: string;
-  /** JSON of Binding; null when nothing limits its runs. */
+  /** JSON of Binding; null if nothing limits the runs. */
   bound_to: string | null;
 };
 
 /**
- * A key by which a delivery that started a run is recognised. A second delivery with the key is a duplicate (ADR 0066).
+ * A key that identifies a delivery which started a run. Another delivery with the same key is a duplicate (ADR 0066).
  */
 type DeliveryKeyRow = {
   webhook_id: string;
@@ -408,8 +425,8 @@ type DeliveryKeyRow = {
 };
 
 /**
- * `args` is JSON with secrets redacted, or null before they are computed. `repeats` counts its duplicates. Rows
- * without a run differ in their webhook, body or result.
+ * `args` is JSON with secrets redacted; null if the arguments were not computed. `repeats` counts the duplicates of the
+ * delivery. No two rows without a run have the same webhook, body and result.
  */
 export type DeliveryRow = {
   id: string;
@@ -429,7 +446,7 @@ export type DeliveryRow = {
   repeats: number;
 };
 
-/** `last_at` and `last_run` are those of the last failure, and so is `sample`. */
+/** `last_at`, `last_run` and `sample` belong to the last failure. */
 export type FailureRow = {
   tenant: string;
   job_id: string;
@@ -440,18 +457,18 @@ export type FailureRow = {
   count: number;
   first_run: string;
   first_at: number;
-  /** null in rows of an earlier version of flwd, which did not record it. */
+  /** null in rows that an earlier version of flwd wrote, which did not record it. */
   first_revision: string | null;
   last_run: string;
   last_at: number;
 };
 
 /**
- * For the `n`th rule of a run. `next_at` is null once no further attempt follows. `origin` is `channel:` and the name
- * for a channel, whose `webhook` is empty because the channel knows the address. `failures` counts the job's failures
- * in a row: for `fixed` those before it, for others with this one. `digest` is 1 if the channel lists it with others.
- * `taken_by`, as JSON, are the addresses that have a mail that was refused for others. `late` is JSON of LateNotice;
- * without a run, the notification is about a job.
+ * A notification for the `n`th rule of a run. `next_at` is null if no attempt follows. For a channel, `origin` is
+ * `channel:` and its name, and `webhook` is empty. `failures` says how often the job failed in a row: before this run
+ * for `fixed`, and with this run for other events. `digest` is 1 if the notification is part of a digest. `taken_by` is
+ * JSON of the addresses that have received a mail which was refused for others. `late` is JSON of LateNotice. If there
+ * is no run, the notification is about a job.
  */
 export type NotificationRow = {
   id: string;
@@ -475,7 +492,7 @@ export type NotificationRow = {
   late: string | null;
 };
 
-/** `told` is JSON of when each receiver was told; null if nobody has made notifications of it. */
+/** `told` is JSON of the time at which each receiver was notified; null if there are no notifications yet. */
 export type LateRow = {
   tenant: string;
   job_id: string;
@@ -489,13 +506,16 @@ export type LateRow = {
   told: string | null;
 };
 
-/** A job whose successes are expected, with JSON of what is expected, and since when. */
+/** A job whose successes are expected. `terms` is JSON of what is expected, since `since_at`. */
 type ExpectingJobRow = { job_id: string; terms: string; since_at: number };
 
-/** A job whose last run with rules failed: `run_id`. `told` says when each channel last heard of it, as JSON. */
+/**
+ * A job whose last run with rules failed. `run_id` is that run. `told` is JSON of the time at which each channel was
+ * last notified.
+ */
 type FailingJobRow = { tenant: string; job_id: string; run_id: string; failures: number; told: string };
 
-/** A run whose log retention has removed. */
+/** A run whose log was removed by retention. */
 type ExpiredLogRow = { run_id: string; at: number };
 
 export type SecretRow = {
@@ -520,13 +540,13 @@ export type TokenRow = {
   expires_at: number | null;
   last_used_at: number | null;
   revoked_at: number | null;
-  /** JSON of TokenLimits; null when nothing limits the token. */
+  /** JSON of TokenLimits; null if nothing limits the token. */
   limits: string | null;
 };
 
 /**
- * A version is never used twice, not even after the key was deleted. `size_bytes` counts key and value. `request` names
- * the request of a run that last wrote the value.
+ * A version is never used again, even after the key was deleted. `size_bytes` counts the key and the value. `request`
+ * identifies the request of a run that wrote the value last.
  */
 export type KvRow = {
   tenant: string;
@@ -541,10 +561,10 @@ export type KvRow = {
   value: Uint8Array;
 };
 
-/** Expired keys count until retention removes them. The row without a tenant is the total. */
+/** Expired keys count until retention has removed them. The row without a tenant has the total. */
 type KvTotalRow = { tenant: string; namespace: string; keys: number; size_bytes: number };
 
-/** Ids have no gaps, and `at` never decreases. `hash` covers the previous hash and this row (audit-chain.ts). */
+/** The ids have no gaps, and `at` never decreases. `hash` covers the previous hash and this row (audit-chain.ts). */
 export type AuditRow = {
   id: number;
   at: number;

@@ -1,4 +1,4 @@
-// Finds and replaces all sealed texts of the database, for the rotation of the key.
+// Finds and replaces all sealed texts in the database, to rotate the key.
 
 import { type Kysely, sql } from 'kysely';
 import type { Transaction } from './database.ts';
@@ -8,11 +8,14 @@ import type { Schema } from './schema.ts';
 export const sealedKinds = ['secrets', 'run_plans', 'steps'] as const;
 export type SealedKind = (typeof sealedKinds)[number];
 
-/** The primary key of its row. */
+/** The primary key of the row that contains the text. */
 type SealedPlace = readonly (string | number)[];
 export type SealedText = { readonly place: SealedPlace; readonly sealed: string };
 
-/** The next texts after the place `after`. With `key`, written `v2.<id>` or `v1`, only those sealed with that key. */
+/**
+ * Returns the next texts after the place `after`. With `key`, which is `v2.<id>` or `v1`, returns only texts that are
+ * sealed with that key.
+ */
 export async function sealedTexts(
   db: Kysely<Schema>,
   kind: SealedKind,
@@ -31,7 +34,7 @@ export async function sealedTexts(
   }));
 }
 
-/** The sealed texts of runs that have not ended. */
+/** Returns the sealed texts of runs that have not ended. */
 export async function sealedOfUnfinished(
   db: Kysely<Schema>,
 ): Promise<{ readonly runId: string; readonly sealed: string }[]> {

@@ -1,4 +1,4 @@
-// Stored secrets: sealed texts by tenant and name. Only the engine can open them.
+// Stored secrets. Each is a sealed text with a tenant and a name. Only the engine can open it.
 
 import type { Database, Transaction } from './database.ts';
 import { countRows } from './query-parts.ts';
@@ -19,7 +19,7 @@ const shown = [
 
 export function createSecretStore({ read }: Database) {
   return {
-    /** Ordered by name, beginning after `after`, without the sealed texts. */
+    /** Lists secrets without their texts, sorted by name. Begins after `after`. */
     page: async (
       tenant: string,
       { limit, offset = 0, after }: { readonly limit: number; readonly offset?: number; readonly after?: string },
@@ -36,7 +36,7 @@ export function createSecretStore({ read }: Database) {
       return rows.map(({ name }) => name);
     },
 
-    /** How many secrets all tenants have. */
+    /** Returns how many secrets all tenants have together. */
     count: (): Promise<number> => countRows(read.selectFrom('secrets')),
 
     async sealed(tenant: string, name: string): Promise<string | undefined> {
@@ -69,7 +69,7 @@ export function createSecretStore({ read }: Database) {
       return { secret, isNew: true };
     },
 
-    /** Removes the secret. Returns false when there is no such secret. */
+    /** Removes the secret. Returns false if it does not exist. */
     async remove(tx: Transaction, tenant: string, name: string): Promise<boolean> {
       const removed = await tx.db
         .deleteFrom('secrets')

@@ -1,16 +1,16 @@
-// Tells errors of the disk or the database, after which a caller can try again, from errors of the work itself.
+// Distinguishes errors of the disk or the database from other errors. After such an error, the caller can try again.
 
 import { Problem } from '../domain/problem.ts';
 import { isShortage, shortageIn } from '../lib/shortage.ts';
 import { DatabaseFailure } from './database.ts';
 
-/** Whether the disk or the database refused the work. The same work may succeed later. */
+/** Whether the disk or the database refused the work. If so, the same work may succeed later. */
 export function isStorageError(error: unknown): boolean {
   if (error instanceof Problem) return error.slug === 'not-ready';
   return isShortage(error) || error instanceof DatabaseFailure;
 }
 
-/** The problem that answers a storage error; undefined for any other error. */
+/** Returns the problem to answer with after a storage error; undefined for any other error. */
 export function storageProblem(error: unknown): Problem | undefined {
   if (error instanceof Problem) return error.slug === 'not-ready' ? error : undefined;
   if (error instanceof DatabaseFailure && error.isDamage)
@@ -19,15 +19,15 @@ export function storageProblem(error: unknown): Problem | undefined {
   return words === undefined ? undefined : unwritable(words);
 }
 
-/** Why the disk or the database refused the work, in words; undefined for any other error. */
+/** Says why the disk or the database refused the work; undefined for any other error. */
 export function refusalIn(error: unknown): string | undefined {
   return shortageIn(error) ?? (error instanceof DatabaseFailure ? error.message : undefined);
 }
 
-/** The seconds after which a caller may try again: nobody empties a disk faster. */
+/** After how many seconds a caller may try again. Nobody frees disk space faster. */
 const retryAfter = 5;
 
-/** Tells the operator that the database is damaged, and what to do. */
+/** Says that the database is damaged and what the operator must do. */
 export function databaseDamaged(words: string): string {
   return `the database is damaged (${words}): stop the server and restore a backup`;
 }

@@ -1,4 +1,4 @@
-// Measures how much is stored. Monitoring asks often, so nothing here reads everything at once.
+// Measures how much is stored. Monitoring asks often, so no request reads everything at once.
 
 import { setImmediate as yieldNow } from 'node:timers/promises';
 import type { Kysely } from 'kysely';
@@ -10,20 +10,25 @@ import type { Schema } from './schema.ts';
 
 export type StorageSize = {
   readonly database: DatabaseSize;
-  /** The size on disk of all closed segments. */
+  /** The size of all closed segments on disk. */
   readonly logBytes: number;
   readonly artifacts: { readonly count: number; readonly bytes: number };
-  /** The key-value store, with expired keys that retention has not removed yet. */
+  /** The totals of the key-value store. Expired keys count until retention has removed them. */
   readonly kv: { readonly keys: number; readonly bytes: number };
 };
 
 const knownForMs = 15_000;
-/** Logs have no counter, so their index is summed this often. */
+/**
+ * How long the size of logs stays valid. There is no counter for it, so computing it reads the whole index of the logs.
+ */
 const logsKnownForMs = 300_000;
-/** How many rows are read before other work runs. They block the event loop for 2 ms. */
+/** How many rows are read before other work runs. To read them blocks the event loop for 2 ms. */
 const rowsAtOnce = 2_000;
 
-/** Measures the storage. The result may be a few seconds old, and the size of logs a few minutes. */
+/**
+ * Creates a function that returns the size of the storage. The result may be a few seconds old, and the size of logs a
+ * few minutes.
+ */
 export function createStorageMeter(o: {
   readonly read: Kysely<Schema>;
   readonly databaseSize: Database['size'];
@@ -61,7 +66,7 @@ async function addUpLogs(db: Kysely<Schema>): Promise<number> {
   }
 }
 
-/** Caches the result of `find`. A failure is not cached. */
+/** Caches the result of `find` for a time. An error is not cached. */
 function keep<T>(clock: Clock, forMs: number, find: () => Promise<T>): () => Promise<T> {
   let known: { readonly atMs: number; readonly value: Promise<T> } | undefined;
   return () => {

@@ -1,4 +1,5 @@
 /**
- * Thrown when another process has taken the run over: this process must not write anything of it (ADR 0014, ADR 0039).
+ * Thrown if another process has taken the run over. This process must then write nothing more for the run (ADR 0014,
+ * ADR 0039).
  */
 export class Superseded extends Error {}

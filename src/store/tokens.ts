@@ -20,7 +20,7 @@ export function createTokenStore({ read }: Pick<Database, 'read'>) {
     read.selectFrom('tokens').$if(tenant !== '*', (query) => query.where('tenant', '=', tenant));
 
   return {
-    /** Adds the token. Returns false when another token that is not revoked has its name. */
+    /** Adds the token. Returns false if another token has its name and is not revoked. */
     async add(tx: Transaction, token: StoredToken): Promise<boolean> {
       const added = await tx.db
         .insertInto('tokens')
@@ -37,7 +37,7 @@ export function createTokenStore({ read }: Pick<Database, 'read'>) {
     },
 
     /**
-     * Lists the tokens, newest first. `*` lists all tenants.
+     * Lists the tokens, newest first. With `*`, lists the tokens of all tenants.
      * @throws Problem validation-error for a malformed cursor
      */
     async list(tenant: string, { limit, offset = 0, cursor }: TokenPage) {
@@ -55,7 +55,7 @@ export function createTokenStore({ read }: Pick<Database, 'read'>) {
       return { tokens, total, nextCursor: last && rows.length > limit ? toCursor(last) : null };
     },
 
-    /** A token that was already revoked stays unchanged. */
+    /** Revokes the token. A token that was already revoked stays unchanged. */
     async revoke(tx: Transaction, id: string, atMs: number): Promise<void> {
       await tx.db
         .updateTable('tokens')
@@ -69,7 +69,7 @@ export function createTokenStore({ read }: Pick<Database, 'read'>) {
       await tx.db.updateTable('tokens').set({ last_used_at: atMs }).where('id', '=', id).execute();
     },
 
-    /** Whether any token can be used at that time. */
+    /** Whether at least one token is valid at that time. */
     async hasActive(nowMs: number): Promise<boolean> {
       const row = await read
         .selectFrom('tokens')

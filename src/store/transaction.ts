@@ -1,4 +1,4 @@
-// Collects the events and audit entries of one unit of work, until the commit numbers and writes them.
+// Collects the events and audit entries of one transaction until they are numbered and written by the commit.
 
 import type { Kysely } from 'kysely';
 import { isOutput, type NewEvent, type NewOutput } from '../domain/event.ts';
@@ -14,7 +14,7 @@ export type OpenTransaction = {
   readonly tx: Transaction;
   readonly emitted: readonly Emitted[];
   readonly audited: readonly Audited[];
-  /** Ends the collection. Calling `emit` or `record` after this is a bug, because the entry would be lost. */
+  /** Ends the collection. It is a bug to call `emit` or `record` afterwards, because the entry would be lost. */
   readonly end: () => void;
 };
 

@@ -1,5 +1,5 @@
-// Webhooks that were made at run time, the last deliveries of each webhook, and the keys of those that started runs, so
-// that a delivery that comes again starts no second one (ADR 0066, ADR 0074).
+// Webhooks that were made at run time, the last deliveries of each webhook, and the keys of deliveries that started
+// runs. If such a delivery comes again, its key shows that it must not start another run (ADR 0066, ADR 0074).
 
 import { type SqlBool, sql } from 'kysely';
 import type { MadeWebhook, WebhookPlace } from '../domain/trigger/webhook.ts';
@@ -7,7 +7,7 @@ import type { Database, Transaction } from './database.ts';
 import { countRows } from './query-parts.ts';
 import type { DeliveryRow, WebhookRow } from './schema.ts';
 
-/** How many deliveries of a webhook are kept. */
+/** How many deliveries of each webhook are kept. */
 const mostKept = 100;
 
 export type WebhookStore = ReturnType<typeof createWebhookStore>;
@@ -17,7 +17,7 @@ export function createWebhookStore({ read, transact }: Database) {
     ...createMade(read),
     ...createDeliveries({ read, transact }),
 
-    /** The run that a delivery with one of the keys has started. */
+    /** Returns the run that was started by a delivery with one of the keys. */
     async startedBy(webhookId: string, keys: readonly string[], nowMs: number): Promise<string | undefined> {
       if (keys.length === 0) return undefined;
       const row = await read
@@ -31,7 +31,7 @@ export function createWebhookStore({ read, transact }: Database) {
       return row?.run_id;
     },
 
-    /** Stores the key. Returns false when another delivery holds it. */
+    /** Stores the key. Returns false if another delivery holds it. */
     async addKey(
       tx: Transaction,
       delivery: {
@@ -81,7 +81,7 @@ export function createWebhookStore({ read, transact }: Database) {
 
 function createMade(read: Database['read']) {
   return {
-    /** Adds the webhook. Returns false when another webhook of the job and tenant has its name. */
+    /** Adds the webhook. Returns false if another webhook of the same job and tenant has its name. */
     async add(tx: Transaction, webhook: MadeWebhook): Promise<boolean> {
       const added = await tx.db
         .insertInto('webhooks')
@@ -92,14 +92,14 @@ function createMade(read: Database['read']) {
       return added !== undefined;
     },
 
-    /** Removes the webhook with its deliveries. */
+    /** Removes the webhook and its deliveries. */
     async remove(tx: Transaction, id: string): Promise<void> {
       await tx.db.deleteFrom('webhooks').where('id', '=', id).execute();
       await tx.db.deleteFrom('deliveries').where('webhook_id', '=', id).execute();
       await tx.db.deleteFrom('delivery_keys').where('webhook_id', '=', id).execute();
     },
 
-    /** Sorted by job, name and id. `total` also counts those before `after` and beyond `limit`. */
+    /** Lists webhooks, sorted by job, name and id. `total` also counts the webhooks of other pages. */
     async page(query: {
       readonly tenant: string | undefined;
       readonly jobIds: readonly string[] | undefined;
@@ -125,7 +125,7 @@ function createMade(read: Database['read']) {
       return { webhooks: rows.map(toWebhook), total: await countRows(matching) };
     },
 
-    /** The jobs that have webhooks. Without a tenant, in any tenant. */
+    /** Returns the jobs that have webhooks. Without a tenant, the webhooks of all tenants count. */
     async jobIds(tenant: string | undefined): Promise<readonly string[]> {
       const rows = await read
         .selectFrom('webhooks')
@@ -146,7 +146,7 @@ function createMade(read: Database['read']) {
       return row && toWebhook(row);
     },
 
-    /** Whether the webhook still exists, read in the transaction. */
+    /** Whether the webhook still exists, as the transaction sees it. */
     async isThere(tx: Transaction, id: string): Promise<boolean> {
       const row = await tx.db.selectFrom('webhooks').select('id').where('id', '=', id).executeTakeFirst();
       return row !== undefined;
@@ -196,8 +196,8 @@ function toWebhook(row: WebhookRow): MadeWebhook {
 function createDeliveries({ read, transact }: Pick<Database, 'read' | 'transact'>) {
   return {
     /**
-     * Removes the oldest deliveries of the webhook if there are more than 100. If a delivery without a run has the body
-     * and the result of an earlier one, only the count and the problem of that one change.
+     * Adds a delivery. If it started no run, and an earlier one had the same body and result, that row is updated
+     * instead. Keeps only the newest 100 deliveries of a webhook.
      */
     async addDelivery(tx: Transaction, row: DeliveryRow): Promise<void> {
       await tx.db
@@ -227,7 +227,7 @@ function createDeliveries({ read, transact }: Pick<Database, 'read' | 'transact'
         .execute();
     },
 
-    /** Newest first, at most `limit`. */
+    /** Lists the deliveries of a webhook, newest first. */
     deliveries: (webhookId: string, limit: number = mostKept): Promise<readonly DeliveryRow[]> =>
       read
         .selectFrom('deliveries')
@@ -237,7 +237,7 @@ function createDeliveries({ read, transact }: Pick<Database, 'read' | 'transact'
         .limit(limit)
         .execute(),
 
-    /** The newest delivery of each webhook that has one. */
+    /** Returns the newest delivery of each of the webhooks. */
     lastDeliveries: (webhookIds: readonly string[]): Promise<readonly DeliveryRow[]> =>
       read
         .selectFrom('deliveries')

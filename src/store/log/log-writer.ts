@@ -87,10 +87,7 @@ export function createLogWriter(o: Parts) {
       handover.set(key, to, stored - skipBytes);
       return taken;
     },
-    /**
-     * Leaves out output that nobody has read, and all lines that are held back. From then on, only the end of the
-     * output is stored.
-     */
+    /** Leaves out unread output and all lines that are held back. After that, only the end of the output is stored. */
     leaveOut(unread: Unread): void {
       leaveOut({ ...unread, lineCount: null });
       handover.set(spoolKey(unread), unread.spool, 0);
@@ -104,16 +101,11 @@ export function createLogWriter(o: Parts) {
       const { firstSeq, count } = take({ attempt, stepId, bytes, isRecovered: false, from: spool, to: spool });
       return { firstSeq, count };
     },
-    /**
-     * From now on, stores only the end of the output, and only when the log closes. Call this if there is no space for
-     * all of it.
-     */
+    /** Call this if the disk has no space for all output. Then only its end is stored, and only when the log closes. */
     keepOnlyEnd,
     /** Returns a promise while the disk or the compression falls behind. Await it before the next append. */
     ready: file.ready,
-    /**
-     * Stores the lines that were held back, and then seals all segments. Returns the lines that can be read since then.
-     */
+    /** Stores the lines that were held back, then seals all segments. Returns the lines that this made readable. */
     close(): Promise<Appended> {
       closing ??= close().catch((error: unknown) => {
         closing = undefined;

@@ -1,4 +1,5 @@
-// The tables of the first release. A released migration is never edited: each change is a new migration.
+// The tables of the first release. A migration that was released is never changed. Each change of the schema is a new
+// migration.
 
 import type { Migration } from './migration.ts';
 
@@ -109,7 +110,7 @@ export const initial: Migration = {
       .addColumn('answer_body', 'text')
       .addPrimaryKeyConstraint('idempotency_key', ['tenant', 'key']),
 
-    // Does not reference the run, because an artifact may be kept longer.
+    // This table does not reference the run, because an artifact may be kept longer than its run.
     schema
       .createTable('artifacts')
       .addColumn('id', 'text', (column) => column.primaryKey().notNull())
@@ -140,7 +141,7 @@ export const initial: Migration = {
       .addColumn('count', 'bigint', (column) => column.notNull())
       .addColumn('size_bytes', 'bigint', (column) => column.notNull()),
 
-    // Does not reference the run, because the files must be removed first.
+    // This table does not reference the run, because the files must be removed before their rows.
     schema
       .createTable('log_segments')
       .addColumn('run_id', 'text', (column) => column.notNull())

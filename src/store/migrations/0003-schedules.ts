@@ -22,7 +22,7 @@ export const schedules: Migration = {
       .addColumn('updated_at', 'bigint', (column) => column.notNull())
       .addColumn('created_by', 'text', (column) => column.notNull()),
 
-    // Does not reference `schedules`, where a schedule of config.yaml has no row.
+    // This table does not reference `schedules`, because a schedule of config.yaml has no row there.
     schema
       .createTable('schedule_states')
       .addColumn('schedule_id', 'text', (column) => column.primaryKey().notNull())

@@ -1,4 +1,4 @@
-// Retention: indexes to find what is old, and a table of runs whose log was removed.
+// Retention: indexes to find old rows, and a table of runs whose logs were removed.
 
 import type { Migration } from './migration.ts';
 

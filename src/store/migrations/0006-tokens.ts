@@ -1,4 +1,5 @@
-// API tokens. The row of a revoked or expired token stays, so that its name still has a meaning.
+// API tokens. A token that is revoked or has expired keeps its row, so that its name in the audit log can still be
+// explained.
 
 import { sql } from 'kysely';
 import type { Migration } from './migration.ts';

@@ -1,12 +1,15 @@
-// Stored secrets, and indexes to find the texts that an older key has sealed.
+// Stored secrets, and indexes to find texts that are sealed with an older key.
 
 import { sql } from 'kysely';
 import type { Migration } from './migration.ts';
 
-/** `v2.` and the id of the key, or `v1` for texts that do not name their key. */
+/** The name of the key: `v2.` and its id, or `v1` for a text that does not name its key. */
 export const keyOfSealed = sql<string>`case when substr(sealed, 1, 3) = 'v2.' then substr(sealed, 1, 15) else 'v1' end`;
 
-/** PostgreSQL needs parentheses around an expression. SQLite's statements must stay as they were released. */
+/**
+ * PostgreSQL needs parentheses around an expression. The statements for SQLite must stay the same as when they were
+ * released.
+ */
 const indexed = { sqlite: keyOfSealed, postgres: sql<string>`(${keyOfSealed})` };
 
 export const placesOfSealed = {
@@ -28,7 +31,8 @@ export const secrets: Migration = {
       .addColumn('updated_at', 'bigint', (column) => column.notNull())
       .addColumn('updated_by', 'text', (column) => column.notNull())
       .addPrimaryKeyConstraint('secrets_key', ['tenant', 'name']),
-    // For a column that is never null, SQLite drops the condition `is not null` and would not use a partial index.
+    // This index is not partial. If a column is never null, SQLite drops the condition `is not null` from a query, and
+    // then would not use a partial index.
     schema
       .createIndex('secrets_by_key')
       .on('secrets')

@@ -1,4 +1,4 @@
-// The audit log: append-only rows, each with a hash over itself and the previous hash (ADR 0018).
+// The audit log. Rows are only ever added, and each has a hash of its content and the previous hash (ADR 0018).
 
 import { type Kysely, sql } from 'kysely';
 import type { Schema } from '../schema.ts';
@@ -23,7 +23,7 @@ export const audit: Migration = {
       .addColumn('detail', 'text')
       .addColumn('hash', 'text', (column) => column.notNull()),
     db.schema.createIndex('audit_by_object').on('audit').columns(['object_id', 'id']),
-    // Nearly all entries are starts of runs. The index leaves them out, so it is small and finds everything else
+    // Nearly all entries are starts of runs. The index leaves them out, so it is small and finds all other entries
     // quickly.
     statement(db, `create index audit_by_action on audit (action, id) where action <> 'run.create'`),
 
@@ -43,7 +43,7 @@ export const audit: Migration = {
 const refusal = 'the audit log is append-only';
 
 const triggers = {
-  // REPLACE deletes rows without firing the DELETE trigger, so a trigger on INSERT is needed, too.
+  // REPLACE deletes rows without firing the trigger on DELETE. So there must be a trigger on INSERT, too.
   sqlite: [
     `create trigger audit_keeps before update on audit
         begin select raise(abort, '${refusal}'); end`,

@@ -1,5 +1,5 @@
-// Totals of lists by time and by label: counters of ended runs, and indexes with all columns that a list filters by, so
-// that no list has to look up runs one by one.
+// Makes the totals of lists by time and by label fast. It adds counters of ended runs, and indexes with all columns
+// that a list can filter by, so that no list has to look up single runs.
 
 import { type Kysely, sql } from 'kysely';
 import type { Schema } from '../schema.ts';
@@ -7,7 +7,10 @@ import type { Migration } from './migration.ts';
 
 const hourMs = 3_600_000;
 
-/** The indexes of `runs` that get the source. It never changes, so their rows are written as often as before. */
+/**
+ * The indexes of `runs` to which this migration adds the source. The source of a run never changes, so the indexes are
+ * written no more often than before.
+ */
 const ofRuns = {
   runs_by_job: ['job_id', 'created_at', 'id', 'source'],
   runs_by_job_and_status: ['job_id', 'status', 'created_at', 'id', 'source'],
@@ -84,7 +87,7 @@ export const runTotals: Migration = {
 const labels = [sql<string>`key`, sql<string>`key || '=' || value`];
 const hour = sql<number>`created_at - created_at % ${sql.lit(hourMs)}`;
 
-/** Exported for a benchmark, which fills a store directly. */
+/** A benchmark that fills a store directly uses this, too. */
 export function countEnded(db: Kysely<Schema>) {
   const hours = db.insertInto('run_hours').columns(['label', 'hour', 'tenant', 'source', 'status', 'count']);
   return [

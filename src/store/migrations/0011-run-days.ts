@@ -1,4 +1,4 @@
-// Counters by day, because summing two months of hours takes ten times as long as summing days.
+// Counters by day. To sum the hours of two months takes ten times as long as to sum the days.
 
 import { type Kysely, sql } from 'kysely';
 import type { Schema } from '../schema.ts';
@@ -23,7 +23,7 @@ export const runDays: Migration = {
   ],
 };
 
-/** Exported for a benchmark, which fills a store directly. */
+/** A benchmark that fills a store directly uses this, too. */
 export function countDays(db: Kysely<Schema>) {
   return db
     .insertInto('run_days')

@@ -1,4 +1,4 @@
-// Owners: which server drives a run, and the leases of servers (ADR 0039).
+// Owners. Each run names the server that drives it, and a table has the leases of servers (ADR 0039).
 
 import type { Migration } from './migration.ts';
 

@@ -1,4 +1,4 @@
-// A step that failed records what to change.
+// Steps that failed get a hint that says what to change.
 
 import type { Migration } from './migration.ts';
 

@@ -1,5 +1,5 @@
-// Whether an operation holds or releases a schedule, whatever its config.yaml says, and from when on the schedule fires
-// again. A table of facts about the host: its time zone, and the last boot that the instance has seen.
+// Schedules can be held and released by an operation, whatever their config.yaml says, and a release can take effect at
+// a later time. A new table has facts about the host: its time zone, and the last boot that the instance has seen.
 
 import type { Migration } from './migration.ts';
 

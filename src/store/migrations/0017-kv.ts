@@ -1,4 +1,4 @@
-// The key-value store of jobs, and how much is in it, by namespace and in total.
+// The key-value store of jobs, and its size by namespace and in total.
 
 import type { Migration } from './migration.ts';
 

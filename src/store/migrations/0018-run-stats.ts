@@ -1,5 +1,5 @@
-// Counters of ended runs by the hour and the day of their end, and of how long they took and waited. Retention does not
-// subtract the runs that it removes.
+// Counters of runs by the hour and the day of their end, and counters of how long they took and waited. When retention
+// removes runs, it does not subtract them.
 
 import { type Kysely, sql } from 'kysely';
 import type { RunStatus } from '../../domain/run.ts';
@@ -37,7 +37,7 @@ export const runStats: Migration = {
   ],
 };
 
-/** Also for a benchmark, which fills a store directly. */
+/** A benchmark that fills a store directly uses this, too. */
 export function countStats(db: Kysely<Schema>) {
   return (['hour', 'day'] as const).flatMap((span) =>
     [true, false].flatMap((isOfJob) => [
@@ -62,7 +62,7 @@ function countRuns(db: Kysely<Schema>, span: keyof typeof spans, isOfJob: boolea
 }
 
 function countTimes(db: Kysely<Schema>, span: keyof typeof spans, isOfJob: boolean, measure: 'took' | 'waited') {
-  // Waiting for an answer is not work.
+  // The time that a run waits for an answer is no work.
   const asked = sql<number>`(select coalesce(sum(s.finished_at - s.started_at), 0) from steps as s
     where s.run_id = runs.id and s.kind = 'approval' and s.started_at is not null and s.finished_at is not null)`;
   const ms =
@@ -84,7 +84,7 @@ function countTimes(db: Kysely<Schema>, span: keyof typeof spans, isOfJob: boole
     );
 }
 
-/** The sub-runs count only for their job. */
+/** Sub-runs count only for their own job. */
 function ended(db: Kysely<Schema>, span: keyof typeof spans, isOfJob: boolean) {
   return db
     .selectFrom('runs')
@@ -97,7 +97,7 @@ function ended(db: Kysely<Schema>, span: keyof typeof spans, isOfJob: boolean) {
     .$if(!isOfJob, (query) => query.where('trigger', '!=', 'job'));
 }
 
-/** As domain/duration-buckets.ts has it. */
+/** Computes the same bucket as domain/duration-buckets.ts. */
 function bucket(ms: ReturnType<typeof sql<number>>) {
   return sql<number>`case when ${ms} < 1 then 0
     else cast(floor(ln(cast(${ms} as double precision)) / ln(cast(1.1 as double precision))) as integer) + 1 end`;

@@ -1,4 +1,4 @@
-// Lists of runs by creator, by trigger and without sub-runs, and lists of approvals.
+// Makes lists of runs by creator, by trigger and without sub-runs fast, and also lists of approvals.
 
 import { type Kysely, sql } from 'kysely';
 import type { Schema } from '../schema.ts';
@@ -26,7 +26,7 @@ export const listsOfRuns: Migration = {
   ],
 };
 
-/** Sub-runs get a label of their own in the tables of labels, so that the counters know how many there are. */
+/** Gives each sub-run a special label in the tables of labels, so that the counters also count sub-runs. */
 function labelSubRuns(db: Kysely<Schema>) {
   const label = sql.lit('@sub-run');
   const ended = db

@@ -1,4 +1,4 @@
-// The last deliveries of each webhook, and what became of them.
+// The last deliveries of each webhook, and what happened to them.
 
 import { sql } from 'kysely';
 import type { Migration } from './migration.ts';

@@ -1,4 +1,4 @@
-// Notifications to channels and of more events, and the jobs whose last run failed (ADR 0068).
+// Notifications to channels, notifications of more events, and the jobs whose last run failed (ADR 0068).
 
 import { sql } from 'kysely';
 import type { Migration } from './migration.ts';
@@ -16,7 +16,7 @@ export const channels: Migration = {
       event: sql`(select status from runs where runs.id = notices.run_id)`,
     }),
     db.schema.dropIndex('notices_by_run'),
-    // A run may ask for several approvals, so a rule can have several notifications of one run.
+    // A run may ask for several approvals, so a rule can produce several notifications for one run.
     db.schema.createIndex('notices_by_run').unique().on('notices').columns(['run_id', 'event_id', 'n']),
     db.schema
       .createIndex('notices_by_channel')

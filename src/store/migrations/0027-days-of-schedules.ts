@@ -1,4 +1,4 @@
-// Schedules that fire once, days on which a schedule fires or does not, and pauses of all schedules of a tenant.
+// Schedules that fire once, days on which a schedule fires or does not fire, and pauses of all schedules of a tenant.
 
 import type { Migration } from './migration.ts';
 

@@ -1,4 +1,4 @@
-// Failures of jobs, in groups: runs that failed for the same reason with the same message.
+// Failures of jobs, in groups. A group has the runs of a job that failed for the same reason with the same message.
 
 import { sql } from 'kysely';
 import type { Migration } from './migration.ts';
@@ -20,7 +20,7 @@ export const failures: Migration = {
       .addColumn('last_run', 'text', (column) => column.notNull())
       .addColumn('last_at', 'bigint', (column) => column.notNull())
       .addPrimaryKeyConstraint('failures_key', ['tenant', 'job_id', 'fingerprint']),
-    // A success of a job looks for these.
+    // When a job succeeds, the store looks for failures on this index.
     schema
       .createIndex('failures_unfixed')
       .on('failures')

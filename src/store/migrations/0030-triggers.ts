@@ -1,4 +1,4 @@
-// The results of triggers: what became of each end of a run, and of other things that triggers wait for.
+// The results of triggers: what each trigger did about each end of a run, and about other occurrences.
 
 import type { Migration } from './migration.ts';
 

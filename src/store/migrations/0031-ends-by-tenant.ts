@@ -1,4 +1,4 @@
-// The ends of a tenant's runs in order, for searches of their logs.
+// An index of a tenant's runs in the order of their ends, for searches of their logs.
 
 import { sql } from 'kysely';
 import type { Migration } from './migration.ts';

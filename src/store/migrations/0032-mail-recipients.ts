@@ -1,4 +1,4 @@
-// The addresses that a mail was delivered to, when the mail server refused it for others.
+// The addresses that have received a mail which the mail server refused for other addresses.
 
 import type { Migration } from './migration.ts';
 

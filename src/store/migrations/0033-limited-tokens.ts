@@ -1,4 +1,4 @@
-// What tokens are limited to, and the limits of the callers that made schedules and webhooks.
+// The limits of tokens, and the limits of the callers who made schedules and webhooks.
 
 import type { Migration } from './migration.ts';
 

@@ -29,7 +29,7 @@ export const late: Migration = {
       .addColumn('terms', 'text', (column) => column.notNull())
       .addColumn('since_at', 'bigint', (column) => column.notNull()),
 
-    // SQLite cannot drop a `not null`.
+    // SQLite cannot drop a `not null`, so a new table replaces the old one.
     db.schema
       .createTable('notices_anew')
       .addColumn('id', 'text', (column) => column.primaryKey().notNull())

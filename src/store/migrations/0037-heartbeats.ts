@@ -1,4 +1,4 @@
-// The addresses to call after each success of a schedule, and how the calls went.
+// The addresses that are called after each success of a schedule, and how these calls went.
 
 import { sql } from 'kysely';
 import type { Migration } from './migration.ts';

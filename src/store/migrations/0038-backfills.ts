@@ -1,4 +1,4 @@
-// Backfills: past times of a schedule that get a run later.
+// Backfills, which start runs for past times of a schedule.
 
 import { sql } from 'kysely';
 import type { Migration } from './migration.ts';

@@ -1,4 +1,4 @@
-// The folders that triggers follow, and the files in them that were dealt with.
+// The folders that triggers follow, and the files in them that were handled.
 
 import type { Migration } from './migration.ts';
 

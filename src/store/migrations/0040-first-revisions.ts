@@ -1,4 +1,4 @@
-// The revision of the job at which a failure was first seen. It outlives the run.
+// The revision of a job when a failure first occurred. It is kept longer than the run.
 
 import type { Migration } from './migration.ts';
 

@@ -1,4 +1,4 @@
-// Migrates a database to the newest schema in one transaction. Refuses a database from a newer flwd.
+// Migrates a database to the newest schema, in one transaction. Refuses a database from a newer flwd.
 
 import type { Kysely } from 'kysely';
 import type { Logger } from '../../lib/logger.ts';
@@ -41,7 +41,7 @@ import { watchedFiles } from './0039-watched-files.ts';
 import { firstRevisions } from './0040-first-revisions.ts';
 import type { ColumnTypes, Migration } from './migration.ts';
 
-/** All migrations, in order. The version of a database is the number of migrations it has. */
+/** All migrations, in order. The version of a database is the number of migrations that were applied to it. */
 export const migrations: readonly Migration[] = [
   initial,
   steps,
@@ -79,7 +79,7 @@ export const migrations: readonly Migration[] = [
   firstRevisions,
 ];
 
-/** @throws StartError when the database is from a newer flwd */
+/** @throws StartError if the database is from a newer flwd */
 export function assertKnownSchema(found: number): void {
   if (found <= migrations.length) return;
   throw new StartError(
@@ -94,18 +94,22 @@ type MigrationTarget = {
   readonly types: ColumnTypes;
   readonly log: Pick<Logger, 'info'>;
   readonly version: () => number;
-  /** Creates the schema of an empty database at once. @returns its version; without this, every migration runs */
+  /**
+   * Creates the newest schema in an empty database. If it is missing, all migrations run instead.
+   * @returns the version of that schema
+   */
   readonly createSchema?: () => number;
-  /** Runs `work` in one transaction that also sets the version. */
+  /** Runs `work` in a transaction. The same transaction sets the version. */
   readonly raise: (toVersion: number, work: () => Promise<void>) => Promise<void>;
 };
 
-/** @throws Error when the database is from a newer flwd */
+/** @throws Error if the database is from a newer flwd */
 export async function migrate({ db, types, log, version, createSchema, raise }: MigrationTarget): Promise<void> {
   const found = version();
   assertKnownSchema(found);
   if (found === migrations.length) return;
-  // Logged first: the server answers nothing until it is done, and stopping it would only start the work again.
+  // Logs this before the work begins. The server answers nothing until the work is done, and an operator who stops it
+  // would only make it start again.
   if (found > 0)
     log.info({ from: found, to: migrations.length }, 'upgrading the database; with many runs it takes minutes');
   await raise(migrations.length, async () => {
@@ -118,8 +122,8 @@ export async function migrate({ db, types, log, version, createSchema, raise }: 
 }
 
 /**
- * Stores the time zone of a new instance once. In an older instance, schedules without a time zone were in UTC, and
- * stay in UTC.
+ * Stores the time zone when an instance is new. In an older instance, schedules without a time zone used UTC, and still
+ * do.
  */
 async function keepTimezone(db: Kysely<Schema>, timezone: string): Promise<void> {
   await db

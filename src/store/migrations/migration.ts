@@ -1,16 +1,16 @@
-// A migration: statements, built for the database engine they run on.
+// A migration consists of statements, which are built for the database engine that they run on.
 
 import type { Compilable, Kysely } from 'kysely';
 import type { Schema } from '../schema.ts';
 
-/** How an engine spells the parts that differ. */
+/** The parts in which database engines differ. */
 export type ColumnTypes = {
-  /** For parts in the engine's own language, such as triggers. */
+  /** For statements in the language of one engine, such as triggers. */
   readonly engine: 'sqlite' | 'postgres';
-  /** A 64-bit key. SQLite uses it as the row id only if its type is called `integer`. */
+  /** The type of a key with 64 bits. SQLite uses the column as its row id only if the type is `integer`. */
   readonly growingId: 'integer' | 'bigint';
   readonly bytes: 'blob' | 'bytea';
-  /** For tables with little more than their key: SQLite then stores the rows in the index itself. */
+  /** For tables with few columns besides their key. SQLite then stores the rows in the index of the key. */
   readonly tableByKey: 'without rowid' | '';
 };
 

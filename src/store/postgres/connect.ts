@@ -1,4 +1,4 @@
-// PostgreSQL as flwd uses it: pools of `pg` connections, and Kysely on top of a pool.
+// Connects to PostgreSQL with pools of `pg` connections, and puts Kysely on top of a pool.
 
 import {
   type DataTypeNode,
@@ -15,7 +15,7 @@ import { toDatabaseFailure, unreachable } from './errors.ts';
 
 export const columnTypes: ColumnTypes = { engine: 'postgres', growingId: 'bigint', bytes: 'bytea', tableByKey: '' };
 
-/** JIT compilation would take longer than any query of the store. */
+/** JIT compilation is off, because it would take longer than any query of the store. */
 const settings = { readWrite: '-c jit=off', readOnly: '-c jit=off -c default_transaction_read_only=on' } as const;
 
 export function connect(url: string, o: { readonly mode: keyof typeof settings; readonly most: number }) {
@@ -27,7 +27,7 @@ export function connect(url: string, o: { readonly mode: keyof typeof settings; 
       getTypeParser: (oid, format) => (oid === types.builtins.INT8 ? toSafeInteger : types.getTypeParser(oid, format)),
     },
   });
-  // An idle connection that breaks emits an error, too. Without these listeners it would end the process.
+  // An idle connection that breaks also emits an error. Without these listeners, the error would end the process.
   pool.on('error', () => undefined);
   pool.on('connect', (client) => client.on('error', () => undefined));
   return new Kysely<Schema>({
@@ -51,13 +51,16 @@ export function connect(url: string, o: { readonly mode: keyof typeof settings; 
 
 /** Makes `text` and `like` work as in SQLite. */
 class Compiler extends PostgresQueryCompiler {
-  /** Compares texts byte by byte, whatever the locale of the database: cursors and pages rely on that order. */
+  /**
+   * Makes PostgreSQL compare texts byte by byte, whatever the locale of the database is. Cursors and pages rely on that
+   * order.
+   */
   protected override visitDataType(node: DataTypeNode): void {
     if (node.dataType === 'text') this.append('text collate "C"');
     else super.visitDataType(node);
   }
 
-  /** Ignores the case of ASCII letters only, because of the collation. */
+  /** Because of that collation, `ilike` ignores the case of ASCII letters only. */
   protected override visitOperator(node: OperatorNode): void {
     if (node.operator === 'like') this.append('ilike');
     else super.visitOperator(node);
@@ -78,7 +81,10 @@ async function translating<T>(work: () => Promise<T>): Promise<T> {
   }
 }
 
-/** Reads a whole number. Times, sizes and ids are far below 2^53. A larger value is an error, and is not rounded. */
+/**
+ * Parses a whole number. Times, sizes and ids are far below 2^53. A larger value is an error, because it would be
+ * rounded.
+ */
 function toSafeInteger(text: string): number {
   const value = Number(text);
   if (!Number.isSafeInteger(value)) throw new RangeError(`the database answered ${text}, which is not a safe integer`);

@@ -1,5 +1,5 @@
-// Opens a Database on PostgreSQL, and migrates it: a pool of connections to read, and one connection to write (ADR
-// 0037).
+// Opens a Database on PostgreSQL and migrates it. It uses a pool of connections to read, and one connection to write
+// (ADR 0037).
 
 import { type Kysely, sql } from 'kysely';
 import type { Clock } from '../../lib/clock.ts';
@@ -11,10 +11,10 @@ import type { Schema } from '../schema.ts';
 import { columnTypes, connect } from './connect.ts';
 import { openPostgresWriter } from './writer.ts';
 
-/** The advisory lock of the server that migrates. A server that starts in the meantime waits for it. */
+/** The advisory lock that a server holds while it migrates. Another server that starts in the meantime waits for it. */
 const migrationLock = 0x666c_7765;
 
-/** @throws StartError when the database is from a newer flwd */
+/** @throws StartError if the database is from a newer flwd */
 export async function openPostgresDatabase(o: {
   readonly url: string;
   readonly clock: Clock;
@@ -36,7 +36,7 @@ export async function openPostgresDatabase(o: {
     read,
     transact,
     failure,
-    // Snapshots with the same text see the same commits.
+    // Two snapshots with the same text see the same commits.
     async generation() {
       const { rows } = await sql<{ seen: string }>`select pg_current_snapshot()::text as seen`.execute(read);
       return rows[0]?.seen ?? '';

@@ -1,5 +1,5 @@
-// The writer of a PostgreSQL database. It runs one transaction at a time across all servers, because the store relies
-// on that (ADR 0037).
+// Writes to a PostgreSQL database. The store relies on it that transactions run one at a time, even across servers (ADR
+// 0037).
 
 import { setTimeout as delay } from 'node:timers/promises';
 import { type ControlledTransaction, type Kysely, sql } from 'kysely';
@@ -26,16 +26,19 @@ type Parts = {
 type Work<T> = (tx: Transaction) => Promise<T>;
 type Done<T> = { readonly value: T; readonly entries: readonly JournalEntry[] };
 
-/** The advisory lock that the writing transaction holds, from its first statement to its end. */
+/** The advisory lock that a writing transaction holds from its first statement to its end. */
 const writerLock = 0x666c_7764;
 const mostTries = 10;
-/** When a COMMIT gets no answer, the writer asks about its result again and again, for this long. */
+/** If a COMMIT gets no answer, how long the writer keeps asking whether it took effect. */
 const commitAnswerMs = 10_000;
 const askAgainMs = 100;
 
 export function openPostgresWriter(o: Parts): Writer {
   let isClosed = false;
-  /** Transactions of this process wait here, in order, and hold no connection while they wait. */
+  /**
+   * The last transaction of this process. Each transaction waits for the one before it, and holds no connection while
+   * it waits.
+   */
   let last: Promise<unknown> = Promise.resolve();
   const outcome = createCommitOutcome({ ...o, probe: () => transact(async () => undefined) });
 
@@ -84,9 +87,10 @@ async function attempt<T>({ writing, read, clock }: Parts, work: Work<T>): Promi
 }
 
 /**
- * Waits for the lock. Later statements see everything that was committed before it was acquired. At a higher isolation
- * level they would not: PostgreSQL would take the snapshot of the whole transaction before this statement waits.
- * @returns the transaction's id
+ * Waits for the lock. Later statements see everything that was committed before the lock was acquired. At a higher
+ * isolation level they would not, because PostgreSQL would take the snapshot for the whole transaction before this
+ * statement waits.
+ * @returns the id of the transaction
  */
 async function lock(db: Kysely<Schema>): Promise<string> {
   const { rows } = await sql<{ xid: string }>`
@@ -95,7 +99,7 @@ async function lock(db: Kysely<Schema>): Promise<string> {
 }
 
 async function fill<T>(db: Kysely<Schema>, clock: Clock, work: Work<T>): Promise<Done<T>> {
-  // This comes before the work, because the work may remove the newest entry.
+  // Reads the newest audit entry before the work runs, because the work may remove it.
   const auditHead = await readAuditHead(db);
   const unit = openTransaction(db, clock);
   let value: T;
@@ -119,7 +123,7 @@ async function commit(db: ControlledTransaction<Schema>, xid: string, read: Kyse
   }
 }
 
-/** Finds out whether a COMMIT took effect whose answer was lost with the connection. */
+/** The answer to a COMMIT was lost with the connection. Finds out whether the COMMIT took effect. */
 async function hasCommitted(read: Kysely<Schema>, xid: string): Promise<boolean> {
   for (const untilMs = performance.now() + commitAnswerMs; performance.now() < untilMs; await delay(askAgainMs)) {
     try {
@@ -132,7 +136,7 @@ async function hasCommitted(read: Kysely<Schema>, xid: string): Promise<boolean>
   return false;
 }
 
-/** Rolls back and returns the connection to the pool. If the connection is lost, PostgreSQL rolls back by itself. */
+/** Rolls back, and returns the connection to the pool. If the connection is lost, PostgreSQL rolls back on its own. */
 async function giveUp(db: ControlledTransaction<Schema>): Promise<void> {
   await db
     .rollback()

@@ -1,5 +1,5 @@
-// Lists approvals across runs: those that steps wait for, and those that have ended. Each list has its own index, and a
-// query reads only a limited part of it.
+// Lists approvals of all runs. One list has the approvals that steps wait for, and the other has the approvals that
+// have ended. Each list has its own index, of which a query reads only a limited part.
 
 import { setImmediate as yieldNow } from 'node:timers/promises';
 import { type Kysely, sql } from 'kysely';
@@ -22,11 +22,11 @@ export type ApprovalQuery = {
 export type ApprovalPage = {
   readonly approvals: readonly Approval[];
   readonly total: number;
-  /** False if not all approvals were searched. Then there are at least `total`. */
+  /** False if there were too many approvals to search all of them. Then `total` is a lower bound. */
   readonly isTotalExact: boolean;
 };
 
-/** How many approvals are searched and counted: the first ones in the order of the list. */
+/** How many approvals are searched and counted. They are the first ones in the order of the list. */
 const mostSearched = 10_000;
 /** How many plans to read before other work runs. A plan can be large. */
 const slice = 25;
@@ -77,7 +77,7 @@ function toApproval(row: Row, question: Question | undefined): Approval {
     nominal_at: nominalTimeOf(row.trigger, JSON.parse(row.labels)),
     step_id: row.step_id,
     step_name: row.name,
-    // The message of a step that has ended says how it ended.
+    // If the step has ended, its message says how it ended. Then the question is read from the plan.
     question: row.finished_at === null ? row.message : (question?.text ?? null),
     since: toTimestamp(row.started_at ?? 0),
     deadline: row.finished_at === null ? toTimestampOrNull(row.deadline_at) : null,
@@ -97,7 +97,7 @@ async function countApprovals(query: ReturnType<typeof approvalsOf>): Promise<nu
   return Number(total);
 }
 
-/** The time of the last approval that is searched; undefined if all are. */
+/** Returns the time before which the search ends; undefined if all approvals are searched. */
 async function lastSearched(db: Kysely<Schema>, state: ApprovalQuery['state']): Promise<number | undefined> {
   const place = { waiting: 'step.started_at', answered: 'step.finished_at' } as const;
   const beyond = await stepsIn(db, state)
@@ -109,7 +109,8 @@ async function lastSearched(db: Kysely<Schema>, state: ApprovalQuery['state']): 
 }
 
 /**
- * Reads the approvals in the order of the list. The conditions are those of the partial indexes, so they are literals.
+ * Reads approvals in the order of the list. The conditions contain their values, because the partial indexes require
+ * that.
  */
 function stepsIn(db: Kysely<Schema>, state: ApprovalQuery['state']) {
   const isInState =
@@ -140,14 +141,17 @@ function approvalsOf(
   return tenant === undefined ? query : query.where(isOfRun('run.tenant', tenant));
 }
 
-/** Hides the column from the planner, which would otherwise read all of the tenant's runs to find the few steps. */
+/**
+ * Compares a column in a form that hides it from the planner. Otherwise the planner would read all runs of the tenant
+ * to find the few steps.
+ */
 function isOfRun(column: string, value: string) {
   return sql<boolean>`coalesce(${sql.ref(column)}, '') = ${value}`;
 }
 
 type Question = Extract<StepDefinition['action'], { readonly kind: 'approval' }> & Pick<RunPlan, 'starter'>;
 
-/** What the job file says about each approval: its text, and who may answer. */
+/** Reads from the plan what the job file says about each approval, such as its text and who may answer. */
 async function questionsOf(db: Kysely<Schema>, rows: readonly Row[]): Promise<(Question | undefined)[]> {
   const stored = await db
     .selectFrom('run_plans')

@@ -1,12 +1,12 @@
-// Reads the plan of a run. Plans that earlier versions stored are converted to the current shape: a job used to be a
-// single command.
+// Reads the plan of a run. A plan that an earlier version stored is converted to the current form. Earlier jobs had a
+// single command and no steps.
 
 import type { UlcProfile } from '../../domain/command-action.ts';
 import { type JobDefinition, type StepDefinition, stepIdOfSingle } from '../../domain/job.ts';
 import { noResources } from '../../domain/resources.ts';
 import type { RunPlan } from '../../domain/run.ts';
 
-/** Defaults for the parts that plans of earlier versions lack. */
+/** The default of each part that plans of earlier versions may lack. */
 const later = {
   concurrency: null,
   onLost: 'fail',
@@ -18,7 +18,7 @@ const later = {
 
 type EarlierJob = Omit<JobDefinition, keyof typeof later> &
   Partial<Pick<JobDefinition, keyof typeof later>> & {
-    /** A job with its own command has no steps. */
+    /** Set if the job has no steps but a command of its own. */
     readonly command?: readonly string[];
     readonly ulcProfile?: UlcProfile;
   };

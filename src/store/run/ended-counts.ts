@@ -1,5 +1,5 @@
-// Counters of ended runs: by hour and day of creation, and by label. A run is added once, when it ends. Runs that have
-// not ended are few, and counted on an index.
+// Counters of ended runs: by the hour and day of their creation, and by label. A run is counted once, when it ends. The
+// few runs that have not ended are counted on an index.
 
 import type { Kysely } from 'kysely';
 import type { RunStatus, Trigger } from '../../domain/run.ts';
@@ -21,13 +21,19 @@ export type EndedRun = {
   readonly labels: string;
 };
 
-/** The label under which all runs are counted. */
+/** Under this label, all runs are counted. */
 const noLabel = '';
 
-/** Sub-runs have this label in tables of labels, so that the other runs can be counted. Users cannot set it. */
+/**
+ * The tables of labels have this label for each sub-run, so that lists without sub-runs can be counted. Users cannot
+ * set it.
+ */
 export const subRunLabel = '@sub-run';
 
-/** One row for each `labelN`, all in one statement, because a statement costs more than a row. */
+/**
+ * The labels `label0`, `label1` and so on become one row each. All are inserted in one statement, because a statement
+ * costs more than a row.
+ */
 type Labels = Readonly<Record<`label${number}`, string>>;
 type Labelled = { readonly label: string };
 type Counted = { readonly count: number };
@@ -91,7 +97,7 @@ export async function countEndedRun(db: Kysely<Schema>, run: EndedRun & { readon
   await addToLabel(db, { ...labelKindOf(run), count: 1, ...numbered(labels) });
 }
 
-/** Subtracts deleted runs. */
+/** Subtracts runs that are deleted. */
 export async function uncountEndedRuns(db: Kysely<Schema>, runs: readonly EndedRun[]): Promise<void> {
   const labelled = runs.flatMap((run) => labelsOf(run).map((label) => ({ label, run })));
   const all = [...runs.map((run) => ({ label: noLabel, run })), ...labelled];
@@ -115,7 +121,7 @@ export async function uncountEndedRuns(db: Kysely<Schema>, runs: readonly EndedR
   );
 }
 
-/** A counter that reaches 0 loses its row. */
+/** Subtracts from the counters. A counter that reaches 0 is deleted. */
 async function uncount<Kind extends Labelled>(
   db: Kysely<Schema>,
   kinds: readonly Kind[],
@@ -141,7 +147,7 @@ function labelKindOf({ tenant, job_id, source, status }: EndedRun): LabelKind {
   return { tenant, job_id, source, status };
 }
 
-/** The labels by which a run is listed and counted, as pairs of key and value. */
+/** Returns the labels by which a run is listed and counted, as pairs of key and value. */
 export function countedLabels(
   labels: Readonly<Record<string, string>>,
   trigger: Trigger['type'],
@@ -157,7 +163,7 @@ function numbered(labels: readonly string[]): Labels {
   return Object.fromEntries(labels.map((label, n) => [`label${n}`, label]));
 }
 
-/** The text under which a label is counted. A key cannot contain an equals sign. */
+/** Returns the text by which a label is counted. It is unambiguous, because a key cannot contain an equals sign. */
 export function toLabel(key: string, value?: string): string {
   return value === undefined ? key : `${key}=${value}`;
 }
@@ -172,7 +178,7 @@ type TimeFilter = {
   readonly status?: RunStatus;
   readonly tenant?: string;
   readonly source?: string;
-  /** `fromMs` and `toMs` are whole hours. */
+  /** The start of the time. Both `fromMs` and `toMs` must be full hours. */
   readonly fromMs?: number;
   readonly toMs?: number;
 };
@@ -197,7 +203,7 @@ function prepareSum({ table, start }: Span) {
   });
 }
 
-/** Sums full days, and the hours of the partial days at both ends. */
+/** Sums the counters of full days, and those of the hours before and after them. */
 export async function sumEndedByTime(db: Kysely<Schema>, { fromMs, toMs, ...filter }: TimeFilter): Promise<number> {
   const kind = { label: noLabel, ...filter };
   const fromDayMs = fromMs === undefined ? undefined : Math.ceil(fromMs / dayMs) * dayMs;
@@ -237,7 +243,7 @@ export async function sumEndedByLabel(db: Kysely<Schema>, filter: LabelFilter): 
   return totalIn(await sumLabels(db, filter));
 }
 
-/** Like `sumEndedByLabel`, for the jobs in a namespace and below. */
+/** Does the same as `sumEndedByLabel` for the jobs in a namespace, including namespaces below it. */
 export async function sumEndedWithin(db: Kysely<Schema>, namespace: string, filter: LabelFilter): Promise<number> {
   const { jobId, ...columns } = filter;
   const sum = db

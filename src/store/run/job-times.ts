@@ -1,4 +1,5 @@
-// How long the last runs of a job took, with their steps. The cost is bounded: a page of runs, and a number of steps.
+// Reads how long the last runs of a job and their steps took. It reads at most a page of runs, and a limited number of
+// steps.
 
 import type { Kysely } from 'kysely';
 import { isWork, type JobTimes, type RunTime, stepTimes, type TimedAttempt, unionMs } from '../../domain/job-times.ts';
@@ -18,7 +19,10 @@ export type JobTimesQuery = {
   readonly tenant?: string;
 };
 
-/** After this many steps, no further run is read. So even a job of 100 steps takes only some tens of milliseconds. */
+/**
+ * Once this many steps have been read, no further run is read. So even a job with 100 steps takes only some tens of
+ * milliseconds.
+ */
 const mostAttempts = 20_000;
 
 export async function jobTimes(db: Kysely<Schema>, query: JobTimesQuery): Promise<JobTimes> {

@@ -1,4 +1,5 @@
-// The last runs of several jobs. Each job costs one search of an index, however many runs other jobs have.
+// Reads the last runs of several jobs. It searches an index once for each job, so the number of other jobs' runs does
+// not matter.
 
 import type { Compilable, Kysely } from 'kysely';
 import type { LastRun } from '../../domain/run.ts';
@@ -29,7 +30,7 @@ export function lastOf(db: Kysely<Schema>, { jobId, most }: OfJob) {
     .limit(most);
 }
 
-/** Returns the runs newest first. Without a tenant, those of all tenants. */
+/** Returns the last runs of each job, newest first. Without a tenant, the runs of all tenants count. */
 export async function lastRuns(
   db: Kysely<Schema>,
   { jobIds, most, tenant }: LastRunsQuery,
@@ -60,10 +61,13 @@ function toLastRun({
   };
 }
 
-/** A revision of a job's files, with the newest run that used it. */
+/** A revision of a job's files, and the newest run that used it. */
 export type UsedRevision = { readonly revision: string; readonly runId: string; readonly createdAtMs: number };
 
-/** The revisions that the newest runs of the job used, newest first. Without a tenant, those of all tenants. */
+/**
+ * Returns the revisions that the last runs of the job used, newest first. Without a tenant, the runs of all tenants
+ * count.
+ */
 export async function usedRevisions(
   db: Kysely<Schema>,
   { jobId, most, tenant }: RevisionsQuery,

@@ -1,4 +1,5 @@
-// Owners: the servers that drive runs, and their leases (ADR 0039). A server without a row has no lease.
+// Owners are the servers that drive runs. Each has a row with its lease (ADR 0039). A server without a row has no
+// lease.
 
 import type { Expression, ExpressionBuilder, SqlBool } from 'kysely';
 import type { Database, Transaction } from '../database.ts';
@@ -15,7 +16,7 @@ const selectOthers = prepareQuery((db, { id }: { id: string }) =>
 
 export function createOwnerStore({ read }: Database) {
   return {
-    /** Gives the owner a new lease. Returns false when it had no lease before. */
+    /** Gives the owner a new lease. Returns false if it had no lease before. */
     async renew(tx: Transaction, { id, ...lease }: OwnerRow): Promise<boolean> {
       const row = await tx.db.updateTable('owners').set(lease).where('id', '=', id).returning('id').executeTakeFirst();
       if (row) return true;
@@ -25,7 +26,7 @@ export function createOwnerStore({ read }: Database) {
         .execute();
       return false;
     },
-    /** Ends a lease. Returns false when the owner has renewed it. */
+    /** Ends a lease. Returns false if the owner has renewed it in the meantime. */
     async expire(tx: Transaction, { id, lease }: Pick<OwnerRow, 'id' | 'lease'>): Promise<boolean> {
       const row = await tx.db
         .deleteFrom('owners')
@@ -35,9 +36,9 @@ export function createOwnerStore({ read }: Database) {
         .executeTakeFirst();
       return row !== undefined;
     },
-    /** All other owners with a lease. */
+    /** Returns all other owners that have a lease. */
     others: (id: string): Promise<readonly OwnerRow[]> => selectOthers(read, { id }),
-    /** Finds which of these runs another owner has taken over. */
+    /** Returns those of the runs that another owner has taken over. */
     async taken(id: string, runIds: readonly string[]): Promise<readonly string[]> {
       if (runIds.length === 0) return [];
       const rows = await read
@@ -51,7 +52,7 @@ export function createOwnerStore({ read }: Database) {
   };
 }
 
-/** Whether this owner may drive the run: it is its own, or its owner has no lease. */
+/** The condition that this owner may drive the run. The run must be its own, or the run's owner must have no lease. */
 export function isFreeFor(eb: ExpressionBuilder<Schema, 'runs'>, owner: string): Expression<SqlBool> {
   const lease = eb.selectFrom('owners').select('owners.id').whereRef('owners.id', '=', 'runs.owner');
   return eb.or([eb('owner', '=', owner), eb('owner', 'is', null), eb.not(eb.exists(lease))]);
@@ -73,7 +74,9 @@ const updateTaken = prepareQuery((db, values: Pick<RunClaim, 'owner' | 'worker'>
     .returning('id'),
 );
 
-/** Takes a running run over, in the next epoch. Returns false when the run has moved on, or its owner has a lease. */
+/**
+ * Takes over a running run, and begins its next epoch. Returns false if the run has ended or another owner drives it.
+ */
 export async function takeRun(
   tx: Transaction,
   id: string,
@@ -82,7 +85,7 @@ export async function takeRun(
   const [run] = await updateTaken(tx.db, { id, ...by });
   if (!run) return false;
   await resumeSteps(tx, id, by.worker);
-  // The run no longer waits for the disk, for which the former process may have waited.
+  // The former process may have set that the run waits for the disk.
   await setWaiting(tx, id, null, by.epoch + 1);
   return true;
 }

@@ -1,4 +1,4 @@
-// How long the last successful runs of a job worked. The cost does not depend on how many runs the job has.
+// Reads how long the last successful runs of a job worked. The cost does not depend on how many runs the job has.
 
 import type { Kysely } from 'kysely';
 import { unionMs } from '../../domain/job-times.ts';
@@ -9,7 +9,7 @@ import { isKeptWork, isStartedHere } from './started-here.ts';
 export type JobOfTenant = { readonly jobId: string; readonly tenant: string };
 
 const mostSuccesses = 20;
-/** How many runs are searched for successes. A job that seldom succeeds has fewer successes among them. */
+/** How many runs are searched for successes. If a job seldom succeeds, fewer successes are found. */
 const mostRuns = 200;
 
 const selectSuccesses = prepareQuery((db, { jobId, tenant }: JobOfTenant) =>
@@ -34,8 +34,8 @@ const selectSuccesses = prepareQuery((db, { jobId, tenant }: JobOfTenant) =>
 type Success = { readonly id: string; readonly startedAtMs: number | null; readonly finishedAtMs: number | null };
 
 /**
- * Returns the times in milliseconds, the shortest first. The time in which an approval waits does not count. A rerun
- * that kept steps does not count, because it says nothing about a run of the whole job.
+ * Returns the times in milliseconds, the shortest first. The time in which an approval waited is not included. A rerun
+ * that kept steps is left out, because it took less time than a full run.
  */
 export async function recentWork(db: Kysely<Schema>, of: JobOfTenant): Promise<readonly number[]> {
   const runs = await selectSuccesses(db, of);

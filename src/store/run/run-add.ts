@@ -1,5 +1,5 @@
-// Adds a run: its row, plan, steps and labels. Emits run.created, and then what has started if the run is claimed at
-// once, or run.waiting if it has to wait.
+// Adds a run: its row, plan, steps and labels. Emits run.created. If the run is claimed at once, also emits what has
+// started. If the run has to wait, also emits run.waiting.
 
 import type { JsonObject } from '../../domain/job.ts';
 import type { NotifyRule } from '../../domain/notification.ts';
@@ -20,7 +20,7 @@ export type NewRun = {
   readonly jobId: string;
   readonly tenant: string;
   readonly createdAtMs: number;
-  /** As shown to users, with secrets redacted. */
+  /** The arguments as users see them, with secrets redacted. */
   readonly args: JsonObject;
   /** The encrypted secret arguments. */
   readonly sealed: string | null;
@@ -37,18 +37,18 @@ export type NewRun = {
   readonly plan: RunPlan;
   readonly steps: readonly NewStep[];
   readonly concurrency: { readonly limit: number | null; readonly key: string | null };
-  /** By default, the rules of the job. */
+  /** If it is missing, the rules of the job apply. */
   readonly notify?: readonly NotifyRule[];
   readonly rerunOf: string | null;
   readonly parent: Run['parent'];
-  /** By default, the run begins a trace of its own. */
+  /** If it is missing, the run begins its own trace. */
   readonly traceParent?: TraceParent | undefined;
 };
 
 const insertRun = prepareQuery((db, row: RunRow) => db.insertInto('runs').values(row));
 const insertPlan = prepareQuery((db, row: RunPlanRow) => db.insertInto('run_plans').values(row));
 
-/** With `claim`, the run starts in the same transaction: its row is written once, and not as pending first. */
+/** Adds a run. With `claim`, it starts in the same transaction, so its row is written only once. */
 export async function addRun(tx: Transaction, run: NewRun, claim?: RunClaim): Promise<void> {
   const { id, jobId, tenant, createdAtMs, plan } = run;
   const row = claim ? { ...toRow(run), ...claimed(claim), epoch: 1 } : toRow(run);
@@ -89,7 +89,7 @@ function toRow(run: NewRun): RunRow {
     source,
     security,
     request_id: requestId,
-    // The column has only the type of the trigger.
+    // The column `trigger` contains only the type.
     ...(run.trigger.trigger_id !== undefined && { trigger: run.trigger }),
     ...(run.traceParent && { trace: run.traceParent }),
   };

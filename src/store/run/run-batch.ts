@@ -1,6 +1,6 @@
-// A batch is everything that follows from one event of a run, as data. The run controller decides it, perhaps in
-// another process. This module applies it in one transaction. A change of an attempt names the epoch in which it was
-// decided (ADR 0014).
+// A batch contains, as data, all changes that follow from one event of a run. The run controller decides on them, and
+// may do so in another process. This module applies a batch in one transaction. Each change of an attempt names the
+// epoch in which it was decided (ADR 0014).
 
 import type { Run } from '../../domain/run.ts';
 import { addArtifacts, type NewArtifact } from '../blobs/artifacts.ts';
@@ -30,7 +30,10 @@ export type StepChange =
       readonly kind: 'end';
       readonly at: Attempt & { readonly epoch: number };
       readonly ending: Omit<StepEnding, 'sealed'>;
-      /** The unredacted outputs, if they hold secrets. They are stored sealed, beside the redacted ones in `ending`. */
+      /**
+       * The outputs with their secrets, if they contain any. They are stored encrypted, and `ending` has the redacted
+       * outputs.
+       */
       readonly openOutputs: Readonly<Record<string, string>> | null;
     }
   | { readonly kind: 'retry'; readonly step: RetriedStep; readonly message: string }
@@ -40,7 +43,7 @@ export type StepChange =
 export type RunBatch = {
   readonly changes: readonly StepChange[];
   readonly artifacts: readonly NewArtifact[];
-  /** The change of the run itself; null if the same transaction has added the run, already claimed. */
+  /** The change of the run itself. null means that the same transaction has added the run, and claimed it. */
   readonly run:
     | null
     | { readonly kind: 'claim'; readonly claim: RunClaim }
@@ -49,16 +52,16 @@ export type RunBatch = {
         readonly attempt: number;
         readonly result: Run['result'];
         readonly deadlineAtMs?: number | undefined;
-        /** The run's epoch, in which the batch was decided. */
+        /** The epoch of the run in which the batch was decided. */
         readonly epoch: number;
       }
     | { readonly kind: 'end'; readonly move: RunEnd; readonly change: RunChange & { readonly epoch: number } };
 };
 
-/** Seals outputs with the current key, which may have changed while the batch waited for the disk. */
+/** Encrypts outputs with the current key. While the batch waited for the disk, the key may have changed. */
 export type SealOutputs = (outputs: string, at: Attempt) => string;
 
-/** @throws Superseded when the run has moved on, or another process has taken over the run or one of its attempts */
+/** @throws Superseded if the run has ended, or another process has taken over the run or one of its attempts */
 export async function applyBatch(
   tx: Transaction,
   about: About,
@@ -69,7 +72,8 @@ export async function applyBatch(
   if (run?.kind === 'claim') mustApply(await claimRun(tx, runId, run.claim));
   for (const change of changes) mustApply(await applyChange(tx, about, change, seal));
   await addArtifacts(tx, artifacts);
-  // Not every change above checks the epoch. This one does, and if the epoch is over, all changes are rolled back.
+  // Some of the changes above do not check the epoch, but this one does. If the epoch is over, all changes are rolled
+  // back.
   if (run?.kind === 'touch') mustApply(await touchRun(tx, runId, run));
   if (run?.kind === 'end') mustApply(await endWithSteps(tx, runId, run.move, run.change));
 }
@@ -100,7 +104,7 @@ async function applyChange(tx: Transaction, about: About, change: StepChange, se
   }
 }
 
-/** Ends the run and skips its pending steps. Returns false when the run had moved on. */
+/** Ends the run and skips its pending steps. Returns false if the run has ended before. */
 export async function endWithSteps(tx: Transaction, runId: string, move: RunEnd, change: RunChange): Promise<boolean> {
   if (!(await endRun(tx, runId, move, change))) return false;
   await skipRest(tx, runId, change.atMs);

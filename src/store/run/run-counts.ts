@@ -1,4 +1,4 @@
-// Counters of runs by status, tenant, job and source. Each transaction that changes runs keeps them up to date.
+// Counters of runs by status, tenant, job and source. Each transaction that changes a run also updates the counters.
 
 import type { Compilable, Kysely } from 'kysely';
 import type { RunStatus } from '../../domain/run.ts';
@@ -39,7 +39,7 @@ export async function countMovedRun(db: Kysely<Schema>, { tenant, job_id, source
   await countMoved(db, { tenant, job_id, source, ...move });
 }
 
-/** Subtracts deleted runs. A counter that reaches 0 loses its row. */
+/** Subtracts runs that are deleted. A counter that reaches 0 is deleted. */
 export async function uncountRuns(db: Kysely<Schema>, runs: readonly (Kind & { status: RunStatus })[]): Promise<void> {
   const kinds = Map.groupBy(runs, ({ status, tenant, job_id, source }) =>
     JSON.stringify([status, tenant, job_id, source]),
@@ -82,7 +82,7 @@ export async function sumRunCounts(db: Kysely<Schema>, kind: CountFilter): Promi
   return Number(row?.total ?? 0);
 }
 
-/** Does the same for the jobs in a namespace and below. */
+/** Does the same as `sumRunCounts` for the jobs in a namespace, including namespaces below it. */
 export async function sumRunCountsWithin(db: Kysely<Schema>, namespace: string, kind: CountFilter): Promise<number> {
   const { jobId, ...columns } = kind;
   const { total } = await db

@@ -1,15 +1,15 @@
-// Deadlines: how long a run may wait in the queue, and how long a run or an attempt of a step may take. The reaper asks
-// which have passed.
+// Deadlines limit how long a run may wait in the queue, and how long a run or an attempt of a step may take. The reaper
+// asks which of them have passed.
 
 import type { Kysely, NotNull } from 'kysely';
 import type { Transaction } from '../database.ts';
 import type { Schema } from '../schema.ts';
 import { isFreeFor } from './owners.ts';
 
-/** How many runs one look reads. The next look finds the others. */
+/** How many runs one query reads. The next query reads the others. */
 const mostOverdue = 500;
 
-/** Pending runs that have waited in the queue for too long. */
+/** Returns pending runs that have waited in the queue for too long. */
 export function overdueRuns(
   read: Kysely<Schema>,
   nowMs: number,
@@ -27,7 +27,7 @@ export function overdueRuns(
     .execute();
 }
 
-/** Running runs whose deadline has passed, or the deadline of one of their attempts. */
+/** Returns running runs whose deadline has passed, and runs with an attempt whose deadline has passed. */
 export async function runsPastDeadline(read: Kysely<Schema>, nowMs: number): Promise<readonly string[]> {
   const runs = await read
     .selectFrom('runs')
@@ -49,7 +49,7 @@ export async function runsPastDeadline(read: Kysely<Schema>, nowMs: number): Pro
   return [...new Set([...runs, ...steps].map(({ id }) => id))];
 }
 
-/** The next deadline of a run or an attempt after `nowMs`. */
+/** Returns the first deadline after `nowMs` of a run or an attempt. */
 export async function nextDeadline(read: Kysely<Schema>, nowMs: number): Promise<number | null> {
   const ofTable = (table: 'runs' | 'steps') =>
     read
@@ -64,7 +64,8 @@ export async function nextDeadline(read: Kysely<Schema>, nowMs: number): Promise
 }
 
 /**
- * Moves the deadlines of waiting runs, of the owner's runs, and of their steps, after the wall clock was set by `byMs`.
+ * Moves deadlines by `byMs`, after the wall clock was set by as much: those of waiting runs, of runs that the owner may
+ * drive, and of their steps.
  */
 export async function moveDeadlines(tx: Transaction, byMs: number, owner: string): Promise<void> {
   await tx.db

@@ -1,5 +1,5 @@
-// Turns the filter of a list of runs into a query for their places. A place is creation time and id, and each filter
-// has an index that contains both.
+// Turns the filter of a list of runs into a query for their places. The place of a run is its creation time and its id.
+// For each filter there is an index that contains both.
 
 import {
   type AliasedExpression,
@@ -22,34 +22,34 @@ export type RunFilter = {
   readonly jobId?: string;
   readonly status?: RunStatus;
   /**
-   * Runs with at least one step in this status. Only running runs may be asked for: they are few, and the query reads
-   * the steps of each.
+   * Only runs with at least one step in this status. The query reads the steps of each run, so it may be combined only
+   * with the status `running`, which few runs have.
    */
   readonly stepStatus?: StepStatus;
   readonly tenant?: string;
   readonly source?: string;
   readonly label?: Label;
-  /** Runs that were created at this instant or later. */
+  /** Only runs that were created at this instant or later. */
   readonly sinceMs?: number;
-  /** Runs that were created before this instant. */
+  /** Only runs that were created before this instant. */
   readonly untilMs?: number;
   readonly createdBy?: string;
   readonly trigger?: Trigger['type'];
-  /** Leaves out sub-runs: runs that a step of another run has started. */
+  /** Leaves out sub-runs, which are runs that a step of another run has started. */
   readonly isTopLevel?: true;
   /** Leaves out runs with this label. */
   readonly notLabel?: Label;
-  /** Only runs of jobs in this namespace and below. */
+  /** Only runs of jobs in this namespace, including namespaces below it. */
   readonly namespace?: string;
-  /** Only runs of these jobs; `listRuns` searches each of them. */
+  /** Only runs of these jobs. `listRuns` searches the runs of each job separately. */
   readonly jobIds?: readonly string[];
-  /** Text to search for in ids, arguments and errors. Ignores the case of ASCII letters. */
+  /** Only runs with this text in their id, job id, arguments or error. The case of ASCII letters is ignored. */
   readonly q?: string;
 };
 
 /**
- * The part of the filter that an index answers, so that a query reads only places that match it. A list then keeps the
- * places that match the rest, too.
+ * Returns the part of the filter for which there is an index, so that a query reads only places that match it. A list
+ * must then check the rest of the filter, too.
  */
 export function indexedPart(filter: RunFilter): RunFilter {
   const {
@@ -68,7 +68,7 @@ export function indexedPart(filter: RunFilter): RunFilter {
   return trigger === undefined ? kind : { ...kind, trigger };
 }
 
-/** Whether there are conditions beyond the indexed part. */
+/** Whether the filter has conditions outside its indexed part. */
 export function hasRest(filter: RunFilter): boolean {
   return residualsOf(filter).length > 0;
 }
@@ -76,7 +76,7 @@ export function hasRest(filter: RunFilter): boolean {
 type Place = { created_at: number; id: string };
 export type Places = SelectQueryBuilder<{ place: Place }, 'place', object>;
 
-/** The index that a list by label uses. Only `runs` knows which runs are pending or running. */
+/** Which table a list by label reads first. Only `runs` can say whether a run is pending or running. */
 export type Way = 'runs' | 'labels';
 
 export function placesOf(db: Kysely<Schema>, filter: RunFilter, way: Way): Places {
@@ -91,7 +91,7 @@ export function newestFirst(query: Places): Places {
   return query.orderBy('place.created_at', 'desc').orderBy('place.id', 'desc');
 }
 
-/** Keeps the places older than the position. */
+/** Only places that are older than the position. */
 export function below(query: Places, position: Position | undefined): Places {
   if (!position) return query;
   return query.where((eb) =>
@@ -99,7 +99,7 @@ export function below(query: Places, position: Position | undefined): Places {
   );
 }
 
-/** Keeps the places as old as the position, or younger. */
+/** Only places that are as old as the position, or newer. */
 export function downTo(query: Places, position: Position | undefined): Places {
   if (!position) return query;
   return query.where((eb) =>
@@ -118,8 +118,8 @@ function plain(db: Kysely<Schema>, filter: RunFilter): AliasedExpression<Place, 
 }
 
 /**
- * The row of a label has copies of the run's other filter columns, so that only conditions without an index have to
- * read the runs.
+ * Finds places by label. The row of a label has copies of the run's columns that have an index. So only other
+ * conditions have to read the runs.
  */
 function labelled(db: Kysely<Schema>, label: Label, filter: RunFilter): AliasedExpression<Place, 'place'> {
   let query = labelsOf(db, label).select(['run_labels.created_at', 'run_labels.run_id as id']);
@@ -140,8 +140,8 @@ function labelled(db: Kysely<Schema>, label: Label, filter: RunFilter): AliasedE
 }
 
 /**
- * Counts how often a run has the label. It does not use `exists`, which a planner may turn into a join and then
- * reverse.
+ * Counts how often a run has the label. A planner may turn `exists` into a join and read its tables in the other order,
+ * so this does not use it.
  */
 function countOf(eb: ExpressionBuilder<Schema, 'runs'>, label: Label) {
   return labelsOf(eb, label)
@@ -164,7 +164,7 @@ function conditionsOf(
   return [eb.and(given(equal)), ...(stepStatus === undefined ? [] : [hasStep(stepStatus)])];
 }
 
-/** The conditions that are not in the indexed part, written so that the planner uses no index for them. */
+/** Returns the conditions outside the indexed part. They are written so that the planner uses no index for them. */
 function residualsOf(filter: RunFilter): Expression<SqlBool>[] {
   const { isTopLevel, notLabel, namespace, q } = filter;
   const indexed = indexedPart(filter);
@@ -175,7 +175,7 @@ function residualsOf(filter: RunFilter): Expression<SqlBool>[] {
     ['runs.trigger', 'trigger'],
   ] as const) {
     const value = filter[member];
-    // A planner that used the column's own index could read any number of runs for one slice.
+    // If the planner used the index of this column, it could read any number of runs for one slice.
     if (value !== undefined && indexed[member] === undefined)
       found.push(sql<SqlBool>`${sql.ref(column)} || '' = ${value}`);
   }
@@ -186,7 +186,7 @@ function residualsOf(filter: RunFilter): Expression<SqlBool>[] {
   return found;
 }
 
-/** Uses a count instead of `exists`, for the same reason as with labels. */
+/** Counts instead of using `exists`, for the same reason as `countOf`. */
 function hasStep(status: StepStatus): Expression<SqlBool> {
   const eb = expressionBuilder<Schema, 'runs'>();
   const steps = eb

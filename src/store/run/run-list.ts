@@ -1,5 +1,5 @@
-// Lists runs, newest first. First it asks the counters whether there are any. Then it finds the page by its key on the
-// index of the filter.
+// Lists runs, newest first. It first asks the counters whether any run matches. Then it finds the page on the index for
+// the filter.
 
 import { setImmediate as yieldNow } from 'node:timers/promises';
 import type { Kysely } from 'kysely';
@@ -14,7 +14,7 @@ import { countsAllOf, type FilterValues, toFilter, totalOf, wayOf } from './run-
 
 export type RunListQuery = RunFilter & {
   readonly limit: number;
-  /** How many runs to skip. Ignored with a cursor. */
+  /** How many runs to skip. It is ignored if there is a cursor. */
   readonly offset?: number;
   readonly cursor?: string;
 };
@@ -30,18 +30,18 @@ export type RunPage = {
 type Total = { readonly total: number; readonly isTotalExact: boolean };
 type Found = Total & {
   readonly rows: readonly SummaryRow[];
-  /** Where the next page begins. */
+  /** The position after which the next page begins. */
   readonly next: Position | undefined;
 };
 type Range = { readonly after: Position | undefined; readonly offset: number; readonly limit: number };
 
-/** How many runs a search reads before it lets other work run, if it compares the runs themselves. */
+/** How many runs a search reads before it lets other work run, if it must read the runs themselves. */
 const searchSlice = 250;
 
-/** How many it reads if an index has all that it compares. */
+/** The same number, if the index contains everything that the search compares. */
 const indexSlice = 5_000;
 
-/** How many runs a search reads, from its first page or from a cursor. */
+/** The most runs that one search reads. */
 const mostSearched = 20_000;
 
 /** @throws Problem validation-error for a malformed cursor */
@@ -60,10 +60,10 @@ export async function listRuns(db: Kysely<Schema>, query: RunListQuery): Promise
 
 const position = ['place.id', 'place.created_at as createdAtMs'] as const;
 
-/** The members of a filter that `find` has prepared queries for. */
+/** The members of a filter for which `find` has prepared queries. */
 const preparedMembers = ['jobId', 'status', 'stepStatus', 'tenant', 'source', 'label', 'sinceMs', 'untilMs'] as const;
 
-/** Whether an index has all runs that match, in order, and nothing else. */
+/** Whether an index finds exactly the runs that match, in order. */
 function isIndexed(filter: RunFilter): boolean {
   const prepared = new Set<string>(preparedMembers);
   return Object.entries(filter).every(([name, value]) => value === undefined || prepared.has(name));
@@ -101,7 +101,7 @@ async function find(db: Kysely<Schema>, { label, ...rest }: RunFilter, range: Ra
   const total = await totalOf(db, filter);
   if (total === 0) return { rows: [], next: undefined, total, isTotalExact: true };
   const { untilMs, ...others } = filter;
-  // The query has only one upper bound: with two, SQLite would seek to one of them and then skip row by row to the
+  // The query has only one upper bound. With two, SQLite would start at one of them and then skip row by row to the
   // other.
   const isBelowUntil = untilMs === undefined || (after && after.createdAtMs < untilMs);
   const rows = await selectPage[await wayOf(db, filter)](db, {
@@ -116,13 +116,13 @@ async function find(db: Kysely<Schema>, { label, ...rest }: RunFilter, range: Ra
 }
 
 /**
- * Reads the runs that match the part of the filter that has an index, and keeps those that match the rest. The next
- * page continues where this one stopped.
+ * Reads the runs that match the indexed part of the filter, and keeps those that match the rest. The next page
+ * continues where this one stopped.
  */
 async function search(db: Kysely<Schema>, filter: RunFilter, { after, offset, limit }: Range): Promise<Found> {
   const counted = await countsAllOf(db, filter);
   const wanted = offset + limit + 1;
-  // The first page also counts the runs, so it reads on.
+  // The first page also needs the total, so its search continues after the page is full.
   const { found, end } = await searchFrom(db, filter, after, after || counted !== undefined ? wanted : Infinity);
   const shown = found.slice(offset, offset + limit);
   const rows = await summariesOf(db, shown);
@@ -133,8 +133,8 @@ async function search(db: Kysely<Schema>, filter: RunFilter, { after, offset, li
 }
 
 /**
- * Searches the runs of each of the jobs, on the index of the job, and merges what it finds. So neither the page nor its
- * cursor says anything about runs of other jobs.
+ * Searches the runs of each job on the index of that job, and merges the results. So neither the page nor its cursor
+ * reveals anything about runs of other jobs.
  */
 async function searchJobs(
   db: Kysely<Schema>,
@@ -158,7 +158,8 @@ async function searchJobs(
     await maybeYield();
   }
   const sorted = found.toSorted(byAge);
-  // After the first place where the search of a job stopped, runs of this job may be missing.
+  // The search of a job may have stopped early. After the first place where one stopped, runs may be missing, so the
+  // page ends there.
   const [stop] = ends.toSorted(byAge);
   const known = stop ? sorted.filter((one) => byAge(one, stop) <= 0) : sorted;
   const shown = known.slice(offset, offset + limit);
@@ -167,7 +168,7 @@ async function searchJobs(
   return { rows, next, total, isTotalExact: counts || ends.length === 0 };
 }
 
-/** Sorts the newest first. */
+/** A comparison for sorting that puts the newest first. */
 function byAge(a: Position, b: Position): number {
   if (a.createdAtMs !== b.createdAtMs) return b.createdAtMs - a.createdAtMs;
   if (a.id === b.id) return 0;
@@ -188,11 +189,11 @@ async function newestOf(
 
 type Searched = {
   readonly found: readonly Position[];
-  /** Where the search stopped, if there may be more. */
+  /** Where the search stopped; undefined if it has read all runs. */
   readonly end: Position | undefined;
 };
 
-/** Searches in slices, so that other work can run, until it has `wanted` runs or has read `mostSearched`. */
+/** Searches until it has `wanted` runs or has read `mostSearched`. It reads in slices, so that other work can run. */
 async function searchFrom(
   db: Kysely<Schema>,
   filter: RunFilter,

@@ -1,5 +1,5 @@
-// Changes runs. Each change is one statement with its precondition in the `where`, so that no two changes can race. The
-// same transaction changes the counters and emits the events. step-moves.ts changes the steps.
+// Changes the status and other columns of runs. Each change is one statement with its precondition in the `where`, so
+// no two changes can race. The same transaction updates the counters and emits the events. step-moves.ts changes steps.
 
 import type { Expression, ExpressionBuilder, SqlBool } from 'kysely';
 import type { LeftBehind } from '../../domain/outcome/left-behind.ts';
@@ -36,7 +36,7 @@ export type RunChange = {
   readonly result?: Run['result'];
   readonly termination?: Termination | null;
   readonly leftBehind?: LeftBehind | null;
-  /** The epoch in which the caller drives the run. The move is refused once another process has taken the run over. */
+  /** The epoch in which the caller drives the run. If another process has taken the run over, the change is refused. */
   readonly epoch?: number | undefined;
 };
 
@@ -49,13 +49,13 @@ const updateClaimed = prepareQuery((db, values: RunClaim & { id: string }) =>
     .returning(['job_id', 'tenant', 'source', 'attempt', 'created_at']),
 );
 
-/** The columns that a claim sets, without those that it counts up. */
+/** Returns the columns that a claim sets, except those that it increases. */
 export function claimed({ atMs, worker, owner, deadlineAtMs }: RunClaim) {
   const { to: status } = runMoves.claim;
   return { status, waiting: null, started_at: atMs, worker, owner, deadline_at: deadlineAtMs };
 }
 
-/** Claims a pending run. Returns false when the run is not pending any more. */
+/** Claims a pending run. Returns false if the run is no longer pending. */
 export async function claimRun(tx: Transaction, id: string, claim: RunClaim): Promise<boolean> {
   const [run] = await updateClaimed(tx.db, { id, ...claim });
   if (!run) return false;
@@ -102,7 +102,10 @@ function prepareEnd(move: RunEnd) {
   );
 }
 
-/** Ends the run. Returns false when the run had moved on. The caller has ended the steps, or calls `skipRest`. */
+/**
+ * Ends the run. Returns false if its status or its epoch does not allow that. The caller must also end the steps, or
+ * call `skipRest`.
+ */
 export async function endRun(tx: Transaction, id: string, move: RunEnd, change: RunChange): Promise<boolean> {
   const { to } = runMoves[move];
   const { atMs, reason = null, exitCode = null } = change;
@@ -158,14 +161,14 @@ const updateTouched = prepareQuery((db, values: Touch) =>
     .returning('id'),
 );
 
-/** If the epoch is null, any epoch matches. */
+/** The condition that the run is in this epoch. If the epoch is null, any epoch matches. */
 function isOfEpoch(eb: ExpressionBuilder<Schema, 'runs'>, epoch: number | null): Expression<SqlBool> {
   return eb('epoch', '=', eb.fn.coalesce(eb.val(epoch), 'epoch'));
 }
 
 /**
- * Marks the run as changed because a step of it has changed. Returns false when it is not running in that epoch any
- * more.
+ * Marks the run as changed, because one of its steps has changed. Returns false if the run is no longer running in that
+ * epoch.
  */
 export async function touchRun(
   tx: Transaction,
@@ -202,7 +205,7 @@ export async function requestCancel(tx: Transaction, id: string, atMs: number): 
   return true;
 }
 
-/** @param epoch of a running run, which its owner drives; undefined for a pending one */
+/** @param epoch the epoch of a running run that its owner drives; undefined for a pending run */
 export async function setWaiting(tx: Transaction, id: string, waiting: string | null, epoch?: number): Promise<void> {
   const run = await tx.db
     .updateTable('runs')
@@ -223,12 +226,12 @@ const selectEpoch = prepareQuery((db, { id, epoch }: { id: string; epoch: number
   db.selectFrom('runs').select('id').where('id', '=', id).where('epoch', '=', epoch),
 );
 
-/** Whether no other process has taken the run over since `epoch` began. */
+/** Whether the run is still in this epoch, so that no other process has taken it over. */
 export async function isHeld(tx: Transaction, id: string, epoch: number): Promise<boolean> {
   return (await selectEpoch(tx.db, { id, epoch })).length > 0;
 }
 
-/** Changes nothing when the run has ended or another process has taken it over. */
+/** Records the progress of a run. Changes nothing if the run has ended or another process has taken it over. */
 export async function setProgress(tx: Transaction, id: string, progress: Progress, epoch: number): Promise<void> {
   const run = await tx.db
     .updateTable('runs')

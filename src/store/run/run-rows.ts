@@ -9,7 +9,7 @@ import type { RunRow, Schema, StepRow } from '../schema.ts';
 import { ownTrace } from './span-ids.ts';
 import { isStartedHere, whereStartedHere } from './started-here.ts';
 
-/** The columns that a summary needs, besides `listedArgs`. */
+/** The columns of a summary, except the arguments (`listedArgs`). */
 export const summaryColumns = [
   'id',
   'job_id',
@@ -30,17 +30,17 @@ export const summaryColumns = [
   'error',
 ] as const satisfies (keyof RunRow)[];
 
-/** The parts of a run that never change and are only shown. They share one JSON column. */
+/** The parts of a run that never change and are only shown. They are stored in one JSON column. */
 export type RunDetails = Pick<Run, 'rerun_of' | 'parent' | 'limits' | 'grants' | 'source' | 'security' | 'request_id'> &
   Partial<Pick<Run, 'trigger' | 'trace'>>;
 
 type SummaryColumns = Pick<RunRow, (typeof summaryColumns)[number]>;
-/** `args` is null when it is too long to be read for a list. */
+/** `args` is null if the arguments are too long to be read for a list. */
 export type SummaryRow = SummaryColumns & { readonly args: string | null };
 
 const longestListedArgs = 4_000;
 
-/** The arguments, unless they are too long to be read for a list. */
+/** Selects the arguments, unless they are too long to be read for a list. */
 export const listedArgs = sql<
   string | null
 >`case when length(runs.args) <= ${sql.lit(longestListedArgs)} then runs.args end`.as('args');
@@ -49,7 +49,10 @@ export function selectSummaries(db: Kysely<Schema>) {
   return db.selectFrom('runs').select([...summaryColumns, listedArgs]);
 }
 
-/** Reads the approvals of runs that have started, too. Without such a run, it needs no query. */
+/**
+ * Turns rows into summaries. Also reads the approvals of runs that have started. If no run has started, this needs no
+ * query.
+ */
 export async function toSummaries(db: Kysely<Schema>, rows: readonly SummaryRow[]): Promise<RunSummary[]> {
   const started = rows.flatMap(({ id, started_at: at }) => (at === null ? [] : [id]));
   const approvals = Map.groupBy(started.length === 0 ? [] : await approvalsOf(db, started), ({ run_id: id }) => id);
@@ -101,7 +104,7 @@ function toAnswered({ started_at: startedAtMs, finished_at: finishedAtMs }: Appr
   return startedAtMs === null || finishedAtMs === null ? [] : [{ startedAtMs, finishedAtMs }];
 }
 
-/** A step that waits has always started. */
+/** `started_at` is never null here, because a step that waits has started. */
 function toOpenApproval({ step_id, message, started_at }: ApprovalStep): OpenApproval {
   return { step_id, question: message, since: toTimestamp(started_at ?? 0) };
 }
@@ -166,7 +169,7 @@ export function toStep(row: StepRow): Step {
 
 const longestItem = 100;
 
-/** Lists, objects and long texts are not part of the name of an instance. */
+/** The item of an instance, if it is short. Lists, objects and long texts are not shown in the name of an instance. */
 function shortItem({ item }: { readonly item?: unknown }): string | null {
   if (typeof item === 'number' || typeof item === 'boolean') return String(item);
   return typeof item === 'string' && item.length <= longestItem ? item : null;
@@ -176,12 +179,15 @@ export function toTimestampOrNull(atMs: number | null): string | null {
   return atMs === null ? null : toTimestamp(atMs);
 }
 
-/** Writes a nullable JSON column. */
+/** Returns the value for a JSON column that may be null. */
 export function toJsonOrNull(value: unknown): string | null {
   return value === null || value === undefined ? null : JSON.stringify(value);
 }
 
-/** The result is untyped, like all JSON here: the column decides the type. */
+/**
+ * Parses a JSON column that may be null. Like all JSON here, the result is untyped, because its type depends on the
+ * column.
+ */
 export function parseOrNull(json: string | null): ReturnType<typeof JSON.parse> {
   return json === null ? null : JSON.parse(json);
 }

@@ -1,4 +1,4 @@
-// The total of a list of runs: the sum of counters where they cover the filter, and a count on an index for the rest.
+// Computes the total of a list of runs. It sums counters if they cover the filter, and counts the rest on an index.
 
 import type { Kysely } from 'kysely';
 import { isFinished, type RunStatus } from '../../domain/run.ts';
@@ -8,11 +8,11 @@ import { hourMs, subRunLabel, sumEndedByLabel, sumEndedByTime, sumEndedWithin, t
 import { sumRunCounts, sumRunCountsWithin } from './run-counts.ts';
 import { placesOf, type RunFilter, type Way } from './run-filter.ts';
 
-/** A filter without free text, as a flat object, which a prepared query needs. */
+/** A filter without free text, as a flat object for a prepared query. */
 export type FilterValues = Pick<RunFilter, 'jobId' | 'status' | 'stepStatus' | 'tenant' | 'source'> &
   Pick<RunFilter, 'sinceMs' | 'untilMs'> & { readonly key?: string; readonly value?: string };
 
-/** The cost of looking up the label of one run, in rows of labels that could be skipped in the same time. */
+/** In the time that it takes to look up the label of one run, this many rows of labels can be skipped. */
 const rowsOfALook = 40;
 
 const underWay: readonly RunStatus[] = ['pending', 'running'];
@@ -31,7 +31,7 @@ export function toFilter({ key, value, ...rest }: FilterValues): RunFilter {
 }
 
 export async function totalOf(db: Kysely<Schema>, filter: FilterValues): Promise<number> {
-  // No counter covers steps.
+  // There are no counters for the status of steps.
   if (filter.stepStatus !== undefined) return countOnIndex(db, filter);
   const { key, value, sinceMs, untilMs, ...kind } = filter;
   const isTimed = sinceMs !== undefined || untilMs !== undefined;
@@ -45,7 +45,7 @@ export async function totalOf(db: Kysely<Schema>, filter: FilterValues): Promise
   return isTimed && total > 0 ? countOnIndex(db, filter) : total;
 }
 
-/** Returns the total of a search if counters know it: without sub-runs, or in a namespace, or both. */
+/** Returns the total of a search if there are counters for it: for lists without sub-runs, of a namespace, or both. */
 export async function countsAllOf(db: Kysely<Schema>, filter: RunFilter): Promise<number | undefined> {
   const { isTopLevel, namespace, createdBy, trigger, notLabel, jobIds, q, label, ...kind } = filter;
   const others = [createdBy, trigger, notLabel, jobIds, q, label, kind.stepStatus];
@@ -54,7 +54,7 @@ export async function countsAllOf(db: Kysely<Schema>, filter: RunFilter): Promis
     return isTopLevel && (await totalOf(db, kind)) - (await totalOf(db, { ...kind, key: subRunLabel }));
   }
   const { sinceMs, untilMs, ...counted } = kind;
-  // The counters of hours do not know the job.
+  // The counters by hour do not have the job.
   if (sinceMs !== undefined || untilMs !== undefined) return undefined;
   const all = await sumRunCountsWithin(db, namespace, counted);
   return isTopLevel ? all - (await subRunsWithin(db, namespace, counted)) : all;
@@ -78,7 +78,7 @@ async function subRunsWithin(
   return total;
 }
 
-/** Sums the counters of full hours, and counts the partial hours at both ends on the index. */
+/** Sums the counters of full hours, and counts the runs before and after them on the index. */
 async function totalOfTimes(db: Kysely<Schema>, { sinceMs, untilMs, ...filter }: FilterValues): Promise<number> {
   const fromMs = sinceMs === undefined ? undefined : Math.ceil(sinceMs / hourMs) * hourMs;
   const toMs = untilMs === undefined ? undefined : Math.floor(untilMs / hourMs) * hourMs;
@@ -115,8 +115,8 @@ async function countOnIndex(db: Kysely<Schema>, filter: FilterValues): Promise<n
 }
 
 /**
- * Which index a list by label uses. Usually the rows of the label, skipping those that do not match the rest of the
- * filter. If few runs match the rest, looking up the labels of each of them is faster.
+ * Decides which index a list by label uses. Usually it reads the rows of the label, and skips rows that do not match
+ * the rest of the filter. If few runs match the rest, it is faster to look up the labels of these runs.
  */
 export async function wayOf(db: Kysely<Schema>, filter: FilterValues): Promise<Way> {
   const { key, value, sinceMs: _since, untilMs: _until, ...kind } = filter;

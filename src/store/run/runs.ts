@@ -1,5 +1,5 @@
-// The run store: reads single runs and the runs that the queue and the reaper ask for. Other modules of this folder add
-// runs (run-add.ts), change them (run-moves.ts) and list them (run-list.ts).
+// The run store. It reads single runs, and the runs that the queue and the reaper ask for. Other modules of this folder
+// add runs (run-add.ts), change them (run-moves.ts) and list them (run-list.ts).
 
 import type { Kysely } from 'kysely';
 import type { JobTimes } from '../../domain/job-times.ts';
@@ -47,7 +47,7 @@ export type PendingRun = {
   readonly concurrency: NewRun['concurrency'];
 };
 
-/** What a controller needs to execute a run. It is never sent to clients. */
+/** Everything that a controller needs to execute a run. It is never sent to clients. */
 export type StoredRun = {
   readonly run: Run;
   readonly plan: RunPlan;
@@ -94,26 +94,32 @@ const countOfTenant = prepareQuery((db, { status, tenant }: { status: RunStatus;
     .where('tenant', '=', tenant),
 );
 
-/** The problem is the same for a run that never existed and for another tenant's run. */
+/** A caller who may not see a run gets the same problem as for a run that does not exist. */
 export function runNotFound(id: string): Problem {
   return new Problem('run-not-found', `The run '${id}' does not exist`);
 }
 
-/** What changes runs. */
+/** The functions that change runs. */
 const changes = {
-  /** Adds the run and its steps, and emits run.created. With a claim, the run is added as running. */
+  /** Adds the run and its steps, and emits run.created. With a claim, the run is running from the start. */
   add: addRun,
-  /** Moves a pending run to running. Does not start the steps. Returns false when the run was not pending. */
+  /** Changes a pending run to running, but does not start its steps. Returns false if the run was not pending. */
   claim: claimRun,
   /**
-   * Takes a running run and its attempts over, in the next epoch (ADR 0039). Returns false when another owner has it.
+   * Takes over a running run and its attempts, and begins their next epoch (ADR 0039). Returns false if another owner
+   * drives the run.
    */
   take: takeRun,
-  /** Ends the run and skips the steps that have not started. Returns false when the run had moved on. */
+  /** Ends the run and skips the steps that have not started. Returns false if the run has ended before. */
   end: endWithSteps,
-  /** Applies all that follows from one event of the run. @throws Superseded when another process has taken it over */
+  /**
+   * Applies all changes that follow from one event of the run.
+   * @throws Superseded if another process has taken the run over
+   */
   apply: applyBatch,
-  /** Requests the cancellation of a run. Returns false when it was requested before, or when the run has ended. */
+  /**
+   * Requests the cancellation of a run. Returns false if the run has ended, or its cancellation was already requested.
+   */
   requestCancel,
   setWaiting,
   isHeld,
@@ -135,7 +141,7 @@ export function createRunStore(database: Database) {
     ...createUnended(read),
 
     async get(id: string): Promise<Run | undefined> {
-      // The run is read before its steps: if it has ended, its steps cannot change any more.
+      // Reads the run before its steps. If the run has ended, its steps cannot change any more, so both fit together.
       const [row] = await selectRun(read, { id });
       return row && toRun(row, await selectSteps(read, { id }));
     },
@@ -146,14 +152,14 @@ export function createRunStore(database: Database) {
       return summary;
     },
 
-    /** Every attempt of the run's steps, ordered by step and attempt. */
+    /** Returns all attempts of the run's steps, ordered by step and attempt. */
     attempts: async (id: string): Promise<readonly Step[]> => (await selectSteps(read, { id })).map(toStep),
-    /** The runs that its steps have started, oldest first. */
+    /** Returns the runs that the run's steps have started, oldest first. */
     children: (id: string): Promise<readonly ChildRun[]> => childRuns(read, id),
 
     /**
-     * Returns the run's tenant, its job and its version, which grows with every change of what `get` returns.
-     * @throws Problem run-not-found, also for a run out of reach
+     * Returns the tenant, the job and the version of a run. The version grows with every change of what `get` returns.
+     * @throws Problem run-not-found, also if the caller may not see the run
      */
     assertThere: async (
       id: string,
@@ -164,11 +170,11 @@ export function createRunStore(database: Database) {
       return row;
     },
 
-    /** Whether jobs of the source have run. */
+    /** Whether jobs of this source have runs. */
     haveSource: async (source: string): Promise<boolean> => (await sumRunCounts(read, { source })) > 0,
-    /** The title of the run's job when it was created. */
+    /** Returns the title that the job had when the run was created. */
     titleOf: async (id: string): Promise<string | null> => (await planOf(read, id))?.job.title ?? null,
-    /** Whether the source of its job was untrusted when the run was created. */
+    /** Whether the job's source was untrusted when the run was created. */
     wasUntrusted: async (id: string): Promise<boolean> => (await planOf(read, id))?.untrustedSource !== undefined,
 
     async execution(id: string): Promise<StoredRun | undefined> {
@@ -185,49 +191,53 @@ export function createRunStore(database: Database) {
       };
     },
 
-    /** Like `execution`, but without the plan: it works even if the plan is unreadable. */
+    /** Does the same as `execution`, but does not read the plan. So it works even if the plan cannot be read. */
     remains,
   };
 }
 
 function createLists({ read, generation }: Database) {
   return {
-    /** @throws Problem validation-error for a cursor of another list */
+    /** @throws Problem validation-error for a malformed cursor */
     list: (query: RunListQuery): Promise<RunPage> => listRuns(read, query),
-    /** Approvals that wait, longest first, or that have ended, newest first. Without a tenant, of all tenants. */
+    /**
+     * Lists approvals. If they are waiting, the one that has waited longest comes first. If they have ended, the newest
+     * comes first. Without a tenant, the approvals of all tenants count.
+     */
     approvals: (query: ApprovalQuery): Promise<ApprovalPage> => listApprovals(read, query),
-    /** The newest `most` runs of each job, newest first. Without a tenant, of all tenants. */
+    /** Returns the newest `most` runs of each job, newest first. Without a tenant, the runs of all tenants count. */
     last: (query: LastRunsQuery): Promise<ReadonlyMap<string, readonly LastRun[]>> => lastRuns(read, query),
     /**
-     * The revisions that the newest `most` runs of the job used, newest first. Without a tenant, those of all tenants.
+     * Returns the revisions that the newest `most` runs of the job used, newest first. Without a tenant, the runs of
+     * all tenants count.
      */
     usedRevisions: (query: RevisionsQuery): Promise<readonly UsedRevision[]> => usedRevisions(read, query),
     times: (query: JobTimesQuery): Promise<JobTimes> => jobTimes(read, query),
-    /** How long the last successes of the job worked, in milliseconds, the shortest first. */
+    /** Returns how long the last successful runs of the job worked, in milliseconds, the shortest first. */
     recentWork: (of: JobOfTenant): Promise<readonly number[]> => recentWork(read, of),
     /** While this value stays the same, every run and every list stays the same (ADR 0025). */
     generation,
   };
 }
 
-/** Runs that have not ended. */
+/** Reads runs that have not ended. */
 function createUnended(read: Kysely<Schema>) {
   return {
-    /** The pending runs, oldest first. With `afterId`, the runs after that one. */
+    /** Returns the pending runs, oldest first. With `afterId`, only the runs after this one. */
     pending: (limit: number, afterId?: string): Promise<readonly PendingRun[]> => pendingRuns(read, limit, afterId),
-    /** Pending runs that have waited longer than they may, a few hundred at a time. */
+    /** Returns pending runs that have waited in the queue for too long, a few hundred at most. */
     overdue: (nowMs: number): ReturnType<typeof overdueRuns> => overdueRuns(read, nowMs),
     pastDeadline: (nowMs: number): Promise<readonly string[]> => runsPastDeadline(read, nowMs),
     nextDeadline: (nowMs: number): Promise<number | null> => nextDeadline(read, nowMs),
     moveDeadlines,
 
-    /** The runs in this status whose cancellation was requested. */
+    /** Returns the runs in this status whose cancellation was requested. */
     cancelling: (status: 'pending' | 'running'): Promise<readonly string[]> =>
       idsOf(withStatus(read, status).where('cancel_requested_at', 'is not', null)),
-    /** The running runs that this owner may drive: its own, and those of owners without a lease. */
+    /** Returns the running runs that this owner may drive: its own, and those whose owner has no lease. */
     running: (owner: string): Promise<readonly string[]> => idsOf(drivenBy(read, owner)),
 
-    /** Without a tenant, of all tenants. */
+    /** Counts the runs. Without a tenant, the runs of all tenants count. */
     counts: (of: CountedRuns = {}): Promise<{ pending: number; running: number }> => countUnended(read, of),
   };
 }
@@ -276,7 +286,7 @@ async function countUnended(read: Kysely<Schema>, of: CountedRuns) {
 }
 
 /**
- * Counts on the index instead of summing the counters: there are few such runs, while the counters have a row for every
+ * Counts on the index instead of summing the counters. There are few such runs, but the counters have a row for every
  * job that ever had one.
  */
 async function countRuns(
@@ -294,7 +304,7 @@ async function countRuns(
   return Number(row?.count ?? 0);
 }
 
-/** The sub-runs are found through the steps that name them, because runs have no index by their parent. */
+/** Finds sub-runs through the steps that name them, because there is no index of runs by their parent. */
 const selectChildren = prepareQuery((db, { id }: { id: string }) =>
   db
     .selectFrom('steps')

@@ -1,9 +1,10 @@
-// The ids of a run's trace and spans. They follow from the run's id, so they are the same after a crash (ADR 0072).
+// The ids of a run's trace and its spans. They are computed from the run's id, so they are the same after a crash (ADR
+// 0072).
 
 import { hash } from 'node:crypto';
 import type { Trace, TraceParent } from '../../domain/trigger/trace.ts';
 
-/** The trace of a run that begins one. */
+/** Returns the trace of a run that begins its own trace. */
 export function ownTrace(runId: string): Trace {
   return { trace_id: idOf(32, 'trace', runId), parent_id: null, sampled: true, state: null };
 }
@@ -24,7 +25,7 @@ export function attemptSpanId(runId: string, stepId: string, attempt: number): s
   return idOf(16, 'attempt', runId, stepId, String(attempt));
 }
 
-/** The trace context that an attempt passes on to what it starts. */
+/** Returns the trace context that an attempt passes on to the programs and runs that it starts. */
 export function traceOfAttempt(
   { run_id: runId, trace }: { readonly run_id: string; readonly trace: Trace },
   { stepId, attempt }: { readonly stepId: string; readonly attempt: number },

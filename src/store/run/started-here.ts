@@ -1,10 +1,11 @@
-// Tells which steps of a run started in it. A step that a rerun kept did not: it has the times of the earlier run.
+// Tells which steps of a run were started by it. If a rerun has kept a step, it did not start the step, whose times
+// belong to the earlier run.
 
 import type { Expression, ExpressionBuilder, SqlBool } from 'kysely';
 import { isWork } from '../../domain/job-times.ts';
 import type { Schema, StepRow } from '../schema.ts';
 
-/** The start of an attempt is its first epoch. */
+/** Whether this run has started the attempt. The start of an attempt begins its first epoch. */
 export function isStartedHere({ epoch }: Pick<StepRow, 'epoch'>): boolean {
   return epoch > 0;
 }
@@ -13,7 +14,7 @@ export function whereStartedHere(eb: ExpressionBuilder<Schema, 'steps'>): Expres
   return eb('steps.epoch', '>', 0);
 }
 
-/** Whether a step is work of an earlier run. A run that kept such steps took less time than its job takes. */
+/** Whether an earlier run did the work of the step. A run that kept such steps took less time than a full run. */
 export function isKeptWork(step: Pick<StepRow, 'epoch' | 'kind' | 'started_at'>): boolean {
   return isWork(step) && step.started_at !== null && !isStartedHere(step);
 }

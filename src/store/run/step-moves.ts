@@ -1,5 +1,5 @@
-// Changes attempts of steps. Each change is one statement with its precondition in the `where`. Only the process that
-// holds the epoch of a running attempt can change it (ADR 0014).
+// Changes attempts of steps. Each change is one statement with its precondition in the `where`. A change of a running
+// attempt names its epoch, so only the process that drives the attempt can make it (ADR 0014).
 
 import { sql } from 'kysely';
 import type { Decision, StepReason, StepStatus, Termination } from '../../domain/run.ts';
@@ -9,15 +9,15 @@ import type { StepRow } from '../schema.ts';
 import { touchRun } from './run-moves.ts';
 import { toJsonOrNull } from './run-rows.ts';
 
-/** The run of a step, as the step's events name it. */
+/** The run that a step belongs to, as the events of the step name it. */
 export type About = { readonly runId: string; readonly jobId: string; readonly tenant: string };
 
 export type NewStep = Pick<StepRow, 'step_id' | 'n' | 'name' | 'kind'> & {
   readonly needs: readonly string[];
 } & Partial<Pick<StepRow, 'instance_of' | 'item' | 'attempt' | 'not_before'>> & {
-    /** In a rerun: the result of this step that is kept from an earlier run. */
+    /** In a rerun, the result of this step that is kept from an earlier run. */
     readonly kept?: Pick<StepRow, 'status' | 'started_at' | 'finished_at' | 'exit_code' | 'outputs' | 'sealed'>;
-    /** The step starts in the transaction that adds it. */
+    /** Set if the step starts in the transaction that adds it. */
     readonly start?: StepStart | undefined;
   };
 
@@ -26,7 +26,7 @@ export type StepStart = {
   readonly atMs: number;
   readonly worker: string | null;
   readonly deadlineAtMs: number | null;
-  /** For an approval, the question. */
+  /** The question, if the step is an approval. */
   readonly message?: string | null;
 };
 
@@ -97,8 +97,7 @@ const updateStarted = prepareQuery((db, { run_id, step_id, attempt, ...values }:
 );
 
 /**
- * Moves a pending attempt to running or waiting for approval, in epoch 1. Returns false when the attempt was not
- * pending.
+ * Starts a pending attempt, or lets it wait for its approval, in epoch 1. Returns false if the attempt was not pending.
  */
 export async function startStep(
   tx: Transaction,
@@ -136,7 +135,10 @@ const updateEnded = prepareQuery((db, { run_id, step_id, attempt, epoch, ...ende
     .returning('step_id'),
 );
 
-/** Changes nothing and returns false when the attempt has ended or is in another epoch. Before its start, that is 0. */
+/**
+ * Ends an attempt. Changes nothing and returns false if the attempt has ended or is in another epoch. The epoch is 0
+ * before the start.
+ */
 export async function endStep(
   tx: Transaction,
   about: About,
@@ -180,7 +182,7 @@ const updateSkipped = prepareQuery(
       .returning('step_id'),
 );
 
-/** Skips a pending step. Returns false when the step was not pending. */
+/** Skips a pending step. Returns false if the step was not pending. */
 export async function skipStep(
   tx: Transaction,
   about: About,
@@ -202,21 +204,21 @@ const updateRest = prepareQuery((db, { runId, atMs }: { runId: string; atMs: num
     .where('status', '=', 'pending'),
 );
 
-/** Skips all pending steps of a run that ends. Emits no events. */
+/** Skips all pending steps of a run that ends. It emits no events for them. */
 export async function skipRest(tx: Transaction, runId: string, atMs: number): Promise<void> {
   await updateRest(tx.db, { runId, atMs });
 }
 
 export type RetriedStep = NewStep & { readonly attempt: number; readonly not_before: number };
 
-/** Adds the next attempt, which starts no earlier than `not_before`. */
+/** Adds the next attempt of a step. It does not start before `not_before`. */
 export async function addRetry(tx: Transaction, about: About, step: RetriedStep, message: string): Promise<void> {
   await addSteps(tx, about.runId, [step]);
   const data = { step_id: step.step_id, attempt: step.attempt, message };
   tx.emit({ type: 'step.retrying', ...about, data });
 }
 
-/** Moves all started attempts of a run to their next epoch, held by this process. */
+/** Begins the next epoch of all attempts of a run that have started. From then on, this process drives them. */
 export async function resumeSteps(tx: Transaction, runId: string, worker: string): Promise<void> {
   await tx.db
     .updateTable('steps')
@@ -227,7 +229,9 @@ export async function resumeSteps(tx: Transaction, runId: string, worker: string
     .execute();
 }
 
-/** Records the run that a step has started. Returns false when the step has one already, or is in another epoch. */
+/**
+ * Records which run a step has started. Returns false if the step already has one, has ended, or is in another epoch.
+ */
 async function nameChild(
   tx: Transaction,
   at: { readonly runId: string; readonly stepId: string; readonly attempt: number; readonly epoch: number },
@@ -244,11 +248,11 @@ async function nameChild(
   return row !== undefined;
 }
 
-/** The changes of steps that the engine makes outside a batch. */
+/** The changes of steps that the engine makes without a batch. */
 export const stepStore = {
   end: endStep,
   nameChild,
-  /** Call it with every change of a running run's steps. Returns false when the run is not running any more. */
+  /** Must be called with every change of a step of a running run. Returns false if the run is no longer running. */
   touch: touchRun,
 };
 export type StepStore = typeof stepStore;

@@ -1,4 +1,4 @@
-// Backfills: the past times of a schedule that are to get a run, and how far each backfill has come (ADR 0076).
+// Backfills. Each stores the past times of a schedule for which it starts runs, and how far it has come (ADR 0076).
 
 import type { Expression, SqlBool } from 'kysely';
 import { type Backfill, backfillLabel } from '../../domain/schedule.ts';
@@ -8,9 +8,9 @@ import type { BackfillRow } from '../schema.ts';
 
 /** A backfill that has not ended. */
 export type OpenBackfill = Backfill & {
-  /** The nominal times that were to get a run, oldest first. */
+  /** The nominal times for which the backfill starts runs, oldest first. */
   readonly times: readonly number[];
-  /** How many of the times were dealt with. */
+  /** How many of these times were handled. */
   readonly cursor: number;
 };
 
@@ -40,7 +40,7 @@ export function createBackfillStore({ read, transact }: Database) {
       .where('run_labels.value', '=', id)
       .where('runs.trigger', '=', 'backfill');
   return {
-    /** Adds the backfill. Returns false when the tenant has `most` backfills that have not ended. */
+    /** Adds the backfill. Returns false if the tenant already has `most` backfills that have not ended. */
     async add(tx: Transaction, backfill: OpenBackfill, most: number): Promise<boolean> {
       const open = tx.db.selectFrom('backfills').where('finished_at', 'is', null);
       if ((await countRows(open.where('tenant', '=', backfill.tenant))) >= most) return false;
@@ -51,29 +51,29 @@ export function createBackfillStore({ read, transact }: Database) {
       const row = await read.selectFrom('backfills').selectAll().where('id', '=', id).executeTakeFirst();
       return row && toBackfill(row);
     },
-    /** The backfills that have not ended, oldest first. */
+    /** Returns the backfills that have not ended, oldest first. */
     async open(): Promise<readonly OpenBackfill[]> {
       const open = read.selectFrom('backfills').selectAll().where('finished_at', 'is', null);
       return (await open.orderBy('created_at').orderBy('id').execute()).map(toOpen);
     },
-    /** Newest first. `total` also counts those of other pages. */
+    /** Lists backfills, newest first. `total` also counts the backfills of other pages. */
     page: (query: BackfillQuery): Promise<{ readonly backfills: readonly Backfill[]; readonly total: number }> =>
       pageOf(read, query),
-    /** The jobs that have backfills. Without a tenant, in any tenant. */
+    /** Returns the jobs that have backfills. Without a tenant, the backfills of all tenants count. */
     async jobIds(tenant: string | undefined): Promise<readonly string[]> {
       let query = read.selectFrom('backfills').select('job_id').distinct();
       if (tenant !== undefined) query = query.where('tenant', '=', tenant);
       return (await query.execute()).map(({ job_id: jobId }) => jobId);
     },
     /**
-     * Deals with the time at the cursor. Returns false when the backfill has ended, its cursor has moved, or all
-     * schedules of its tenant are paused.
+     * Records that the time at the cursor was handled. Returns false if the backfill has ended, its cursor has moved,
+     * or all schedules of its tenant are paused.
      */
     advance,
     unfinishedRuns: (id: string): Promise<number> =>
       countRows(runsOf(id).where('runs.status', 'in', ['pending', 'running'])),
     failedRuns: (id: string): Promise<number> => countRows(runsOf(id).where('runs.status', '=', 'failed')),
-    /** Returns false when it has ended already. */
+    /** Ends the backfill. Returns false if it has already ended. */
     end,
     async removeOld(beforeMs: number, limit: number): Promise<number> {
       const old = await read

@@ -1,5 +1,5 @@
-// Schedules that were made through the API, and the state of every schedule. A nominal time is handled once: the state
-// holds the newest time that was handled, and goes back only when the clock was ahead (ADR 0011).
+// Schedules that were made through the API, and the state of every schedule. Each nominal time is handled once, because
+// the state contains the newest time that was handled. That time moves back only if the clock was ahead (ADR 0011).
 
 import type { Fire, FireError, Schedule, ScheduleRun, ScheduleState } from '../../domain/schedule.ts';
 import { toTimestamp } from '../../lib/clock.ts';
@@ -17,7 +17,7 @@ export type StoredSchedule = Schedule & {
 
 export type SchedulePause = { readonly atMs: number; readonly by: string };
 
-/** From when on a released schedule fires. `idleSinceMs` is not null if it is disabled. */
+/** From when on a schedule fires after its release. If it is disabled, `idleSinceMs` is not null. */
 type Release = Pick<ScheduleState, 'sinceMs' | 'notBeforeMs' | 'idleSinceMs'>;
 
 type ScheduleRunsQuery = {
@@ -40,15 +40,15 @@ export function createScheduleStore({ read }: Pick<Database, 'read'>) {
       return row && toSchedule(row);
     },
 
-    /** Who paused the schedules of which tenant, `*` for every tenant. */
+    /** Returns who has paused all schedules of which tenant; `*` stands for every tenant. */
     pauses: (): Promise<Map<string, SchedulePause>> => pausesIn(read),
     pause,
     resume,
 
-    /** The runs of a schedule that were created in this time, newest first, at most `most`. */
+    /** Returns the runs of a schedule that were created in this time, newest first, and at most `most`. */
     runs: (query: ScheduleRunsQuery): Promise<ScheduleRun[]> => runsOf(read, query),
 
-    /** Adds the schedule, or replaces the one with its id. */
+    /** Adds the schedule, or replaces the schedule with the same id. */
     async put(tx: Transaction, schedule: StoredSchedule): Promise<void> {
       const { id, ...rest } = toRow(schedule);
       await tx.db
@@ -69,16 +69,19 @@ export function createScheduleStore({ read }: Pick<Database, 'read'>) {
   };
 }
 
-/** The state of each schedule, and the runs it starts. */
+/** Stores the state of each schedule, and finds the runs that it has started. */
 function createStates(read: Database['read']) {
   return {
-    /** By schedule id. Includes schedules of config.yaml, and some schedules that no longer exist. */
+    /**
+     * Returns the states by the ids of the schedules. Schedules of config.yaml have states, too, and so have some
+     * schedules that no longer exist.
+     */
     async states(): Promise<Map<string, ScheduleState>> {
       const rows = await read.selectFrom('schedule_states').selectAll().execute();
       return new Map(rows.map((row) => [row.schedule_id, toState(row)]));
     },
 
-    /** The schedule's nominal times count from `sinceMs` on. Those that were handled stay handled. */
+    /** From now on, the nominal times after `sinceMs` count. Times that were already handled are not handled again. */
     async begin(tx: Transaction, id: string, sinceMs: number): Promise<void> {
       await tx.db
         .insertInto('schedule_states')
@@ -89,19 +92,19 @@ function createStates(read: Database['read']) {
         .execute();
     },
 
-    /** Records that the schedule no longer exists, or is disabled. No run starts for it from then on. */
+    /** Records that the schedule no longer exists or is disabled. From then on, it starts no runs. */
     async rest(tx: Transaction, id: string, atMs: number): Promise<void> {
       await tx.db.updateTable('schedule_states').set({ idle_since_at: atMs }).where('schedule_id', '=', id).execute();
     },
 
-    /** Holds the schedule, whatever its config.yaml says. No run starts for it from then on. */
+    /** Holds the schedule, whatever its config.yaml says. From then on, it starts no runs. */
     hold,
     /** Releases the schedule, whatever its config.yaml says. */
     release,
 
     /**
-     * Records that a run starts for a nominal time. Returns false when that time has a run, a later time was handled,
-     * or the schedule no longer fires.
+     * Records that a run starts for a nominal time. Returns false if that time already has a run, a later time was
+     * handled, or the schedule no longer fires.
      */
     async fire(tx: Transaction, id: string, fire: Fire): Promise<boolean> {
       const changed = await unsettled(tx, id, fire.nominalAtMs)
@@ -113,18 +116,18 @@ function createStates(read: Database['read']) {
     },
 
     /**
-     * Records that a backfill adds a run for a nominal time, so that the schedule itself looks for this run before it
-     * starts one for the same time. Returns false when the time has a run already.
+     * Records that a backfill adds a run for a nominal time. The schedule then looks for this run before it starts a
+     * run for the same time. Returns false if the time already has a run.
      */
     backfill,
 
-    /** The nominal times among these for which the schedule, or a backfill of it, has a run. */
+    /** Returns those of the times for which the schedule, or a backfill of it, has started a run. */
     withRun: (id: string, times: readonly number[]): Promise<ReadonlySet<number>> => timesWithRun(read, id, times),
 
-    /** Call it when the clock was ahead: the times after `toMs` count again. */
+    /** Must be called if the clock was ahead. The nominal times after `toMs` then count again. */
     rewind,
 
-    /** Records that no run starts for a nominal time, because of an error or because the time is skipped. */
+    /** Records that no run starts for a nominal time, because the start failed or the time is skipped. */
     async settle(tx: Transaction, id: string, nominalAtMs: number, error: FireError | null): Promise<void> {
       const failure = error === null ? {} : { last_error: JSON.stringify(error) };
       await unsettled(tx, id, nominalAtMs)
@@ -132,14 +135,17 @@ function createStates(read: Database['read']) {
         .execute();
     },
 
-    /** Removes the states of schedules that have been gone since before `beforeMs`, except of those that are held. */
+    /**
+     * Removes the states of schedules that have been inactive since before `beforeMs`. Schedules that are held keep
+     * their states.
+     */
     forget,
   };
 }
 
 /**
- * Checks the trigger, too: anybody may put these labels on a run, but only schedules and backfills have runs with these
- * triggers.
+ * The triggers of runs with the labels of a schedule. The labels alone prove nothing, because anybody may put them on a
+ * run. But only schedules and backfills start runs with these triggers.
  */
 const ofSchedules = ['schedule', 'backfill'] as const;
 
@@ -287,7 +293,7 @@ async function timesWithRun(
   return new Set(rows.map(({ value }) => Date.parse(value)));
 }
 
-/** Whether another run was started for this nominal time. */
+/** Whether another run has this nominal time. */
 async function hasRun(tx: Transaction, scheduleId: string, { nominalAtMs, runId }: Fire): Promise<boolean> {
   const found = await tx.db
     .selectFrom('run_labels as nominal')
@@ -304,7 +310,10 @@ async function hasRun(tx: Transaction, scheduleId: string, { nominalAtMs, runId 
   return found !== undefined;
 }
 
-/** An update of the state, if the schedule fires and neither this time nor a later one was handled. */
+/**
+ * An update of the state. It changes nothing if the schedule no longer fires, or if this time or a later one was
+ * handled.
+ */
 function unsettled(tx: Transaction, id: string, nominalAtMs: number) {
   return tx.db
     .updateTable('schedule_states')

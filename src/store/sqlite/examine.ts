@@ -1,5 +1,5 @@
-// Checks the files of an instance, with or without a running server. Reads the database, and only the sizes of the
-// other files: `flwd backup` reads them whole.
+// Checks the files of an instance, whether or not a server is running. It reads the database, but of other files only
+// their sizes. `flwd backup` reads them as a whole.
 
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -19,16 +19,16 @@ import { connectOffline, hasTable } from './offline.ts';
 import { kyselyOver } from './sqlite.ts';
 
 export type Examination = {
-  /** SQLite's message about the damage of the database; null when it is sound. */
+  /** SQLite's message if the database is damaged; null if it is intact. */
   readonly database: string | null;
   /** True if the database was too large to be checked as a whole. */
   readonly isPartial: boolean;
   readonly files: number;
-  /** Damaged files, each with what is wrong. */
+  /** The damaged files, each with what is wrong. */
   readonly damaged: readonly string[];
-  /** The owners of running runs, and how many they drive. `host` is null for an owner without a lease. */
+  /** The owners of running runs, and how many runs each of them drives. `host` is null if the owner has no lease. */
   readonly owners: readonly { readonly owner: string | null; readonly host: string | null; readonly runs: number }[];
-  /** How many runs wait for their start, and the one that has waited longest; null if no run waits. */
+  /** How many runs are waiting to start, and which of them has waited longest; null if no run is waiting. */
   readonly queue: {
     readonly runs: number;
     readonly first: {
@@ -38,40 +38,46 @@ export type Examination = {
       readonly why: string | null;
     };
   } | null;
-  /** The time zone of the instance; null in a database from before it was kept. */
+  /** The time zone of the instance; null if an earlier version of flwd made the database, which did not store it. */
   readonly timezone: string | null;
-  /** The tenants whose schedules are paused; `*` is every tenant. */
+  /** The tenants whose schedules are paused; `*` stands for every tenant. */
   readonly paused: readonly string[];
-  /** How many runs and successes are late, and how many times schedules missed without a success since. */
+  /**
+   * How many runs and successes are late. `missed` counts the times that schedules missed, if no success has come
+   * since.
+   */
   readonly late: { readonly late: number; readonly missed: number };
-  /** How many schedules could not call their heartbeat the last time. */
+  /** How many schedules could not call their heartbeat address the last time. */
   readonly failingHeartbeats: number;
-  /** Why triggers start nothing, each reason once. */
+  /** The reasons why triggers start nothing. Each reason is listed once. */
   readonly failingTriggers: readonly string[];
-  /** The messages to channels that could not be sent and are tried again. */
+  /** The messages to channels that could not be sent and will be tried again. */
   readonly waiting: readonly WaitingMessages[];
-  /** The addresses that the server refused to call the last time that a job of an untrusted source named them. */
+  /** The addresses of jobs from untrusted sources that the server refused to call the last time. */
   readonly refusedCalls: readonly { readonly jobId: string; readonly origin: string }[];
-  /** How many backfills are under way, and how many have failed and were not made again. */
+  /** How many backfills are in progress. `failed` counts the backfills that failed and that nobody has made again. */
   readonly backfills: { readonly underWay: number; readonly failed: number };
-  /** How each export to a collector is doing; null when it never ran. */
+  /** The state of each export to a collector; null if it has never run. */
   readonly exports: Readonly<Record<Signal, ExportState | null>>;
-  /** null when the key-value store is empty. */
+  /** null if the key-value store is empty. */
   readonly kv: {
     readonly keys: number;
     readonly largest: { readonly namespace: string; readonly bytes: number };
   } | null;
 };
 
-/** A database up to this size is checked as a whole, which takes a second or two. */
+/** A database of up to this size is checked as a whole, which takes a second or two. */
 const mostCheckedBytes = 512 * 2 ** 20;
-/** How many log files and how many artifacts to check, newest first. */
+/** How many log files are checked, and how many artifacts. The newest are checked. */
 const mostFiles = 5_000;
 const mostDamaged = 5;
-/** How many notifications to look at, newest first. */
+/** How many notifications are read. The newest are read. */
 const mostNotifications = 5_000;
 
-/** Returns undefined when there is no database yet. @throws SQLite's error when the database cannot be opened */
+/**
+ * Returns undefined if there is no database yet.
+ * @throws SQLite's error if the database cannot be opened
+ */
 export async function examineStore(o: {
   readonly dataDir: string;
   readonly dbPath: string;
@@ -112,7 +118,7 @@ export async function examineStore(o: {
       }));
     const files = [...segments, ...artifacts];
     const sizes = files.map((file) => ({ ...file, size: sizeOf(file.path) }));
-    // Retention removes a file before its row.
+    // Retention removes a file before its row, so a file that is missing now may lose its row in a moment.
     if (sizes.some(({ size, isKept }) => size === undefined && isKept())) await delay(removalMs);
     const damaged = sizes.flatMap(({ path, bytes, size, isKept }) => {
       if (size === bytes) return [];
@@ -148,11 +154,14 @@ export async function examineStore(o: {
 }
 
 async function readWaitingMessages(connection: DatabaseSync): Promise<WaitingMessages[]> {
-  // A database with this table also has channels for notifications.
+  // If the database has this table, it also has channels for notifications.
   return hasTable(connection, 'failing_jobs') ? readWaiting(kyselyOver(connection), { tenant: '*' }) : [];
 }
 
-/** The newest notification of each job and origin decides: SQLite takes the other columns from the row with `max`. */
+/**
+ * Only the newest notification of each job and origin counts. SQLite takes the other columns from the row with the
+ * maximum.
+ */
 function readRefusedCalls(connection: DatabaseSync): Examination['refusedCalls'] {
   if (!hasTable(connection, 'late')) return [];
   return connection
@@ -220,7 +229,7 @@ function readBackfills(connection: DatabaseSync): Examination['backfills'] {
 }
 
 function readOwners(connection: DatabaseSync): Examination['owners'] {
-  // The database may be from an earlier version.
+  // A database of an earlier version may lack this table.
   if (!hasTable(connection, 'owners')) return [];
   return connection
     .prepare(
@@ -261,7 +270,7 @@ function textOrNull(value: unknown): string | null {
   return typeof value === 'string' ? value : null;
 }
 
-/** The files that a restore brought back damaged and that nobody has changed since. */
+/** Returns files that were damaged when a restore brought them back, and that nobody has changed since. */
 async function restoredDamage(o: {
   readonly dataDir: string;
   readonly logsDir: string;

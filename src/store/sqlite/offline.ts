@@ -1,5 +1,5 @@
-// Reads the database file directly, with or without a running server: the audit log, the number of secrets, and the
-// names for shell completion. Changes nothing.
+// Reads the database file directly, whether or not a server is running: the audit log, the number of secrets, and names
+// for shell completion. It changes nothing.
 
 import { existsSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
@@ -20,7 +20,7 @@ export type AuditFile = {
   readonly close: () => void;
 };
 
-/** @throws StartError when there is no database, or no audit log in it */
+/** @throws StartError if there is no database, or the database has no audit log */
 export function openAuditFile(dbPath: string): AuditFile {
   if (!existsSync(dbPath)) throw new StartError(`there is no database at ${dbPath}`);
   const connection = connectOffline(dbPath);
@@ -41,8 +41,8 @@ export function openAuditFile(dbPath: string): AuditFile {
 }
 
 /**
- * Returns 0 when there is no database, or one from before secrets existed.
- * @throws SQLite's error when it cannot be read
+ * Returns 0 if there is no database, or if it is older than stored secrets.
+ * @throws SQLite's error if the database cannot be read
  */
 export function countSecrets(dbPath: string): number {
   if (!existsSync(dbPath)) return 0;
@@ -55,7 +55,10 @@ export function countSecrets(dbPath: string): number {
   }
 }
 
-/** Counts the runs that wait or run. @throws SQLite's error when the database cannot be read */
+/**
+ * Counts the runs that are pending or running.
+ * @throws SQLite's error if the database cannot be read
+ */
 export function countUnfinishedRuns(dbPath: string): number {
   const connection = connectOffline(dbPath);
   try {
@@ -66,7 +69,7 @@ export function countUnfinishedRuns(dbPath: string): number {
   }
 }
 
-/** The last start or stop of a server. Commands alone make no such entry. */
+/** When a server last started or stopped. Other commands do not count. */
 export type LastServer = { readonly atMs: number; readonly hasStopped: boolean };
 
 export function readLastServer(dbPath: string): LastServer | null {
@@ -80,7 +83,7 @@ export function readLastServer(dbPath: string): LastServer | null {
            ORDER BY id DESC LIMIT 1`,
       )
       .get();
-    // The restore is newer than the last server, which had other data, perhaps on another machine.
+    // If a restore came after the last server, that server had other data and may have run on another machine.
     if (!last || last.action === 'restore') return null;
     return { atMs: Number(last.at), hasStopped: last.action === 'server.stop' };
   } finally {
@@ -88,7 +91,10 @@ export function readLastServer(dbPath: string): LastServer | null {
   }
 }
 
-/** The names of a tenant's secrets; empty when there is no database, or one from before secrets existed. */
+/**
+ * Returns the names of a tenant's secrets. The list is empty if there is no database, or if it is older than stored
+ * secrets.
+ */
 export function storedSecrets(dbPath: string, tenant: string): readonly string[] {
   if (!existsSync(dbPath)) return [];
   const connection = connectOffline(dbPath);
@@ -101,19 +107,22 @@ export function storedSecrets(dbPath: string, tenant: string): readonly string[]
   }
 }
 
-/** What the database says about webhooks. Secrets are written as tenant and name, with a space between. */
+/** What the database says about webhooks. A secret is written as tenant and name, with a space between them. */
 export type StoredWebhooks = {
   readonly made: readonly MadeWebhook[];
   readonly secrets: ReadonlySet<string>;
-  /** How many deliveries were refused since `sinceMs`, by webhook. */
+  /** How many deliveries were refused since `sinceMs`, by the webhook's id. */
   readonly refused: ReadonlyMap<string, number>;
-  /** How many deliveries had a wrong signature, by webhook. The audit log leaves some out if there are many. */
+  /**
+   * How many deliveries had a wrong signature, by the webhook's id. If there were many, the audit log does not have all
+   * of them.
+   */
   readonly forged: ReadonlyMap<string, number>;
 };
 
 /**
- * Returns empty lists when there is no database, or one from before webhooks existed.
- * @throws SQLite's error when it cannot be read
+ * Returns empty lists if there is no database, or if it is older than webhooks.
+ * @throws SQLite's error if the database cannot be read
  */
 export async function storedWebhooks(dbPath: string, sinceMs: number): Promise<StoredWebhooks> {
   if (!existsSync(dbPath)) return { made: [], secrets: new Set(), refused: new Map(), forged: new Map() };
@@ -154,15 +163,15 @@ type Makers = {
 };
 
 /**
- * Reads the schedules of the API, and the tokens that made schedules and webhooks. Returns undefined when there is no
- * database, or one of an older flwd.
- * @throws SQLite's error when it cannot be read
+ * Reads the schedules of the API, and the tokens with which schedules and webhooks were made. Returns undefined if
+ * there is no database, or if it is from an older flwd.
+ * @throws SQLite's error if the database cannot be read
  */
 export async function withMakers<T>(dbPath: string, work: (makers: Makers) => Promise<T>): Promise<T | undefined> {
   if (!existsSync(dbPath)) return undefined;
   const connection = connectOffline(dbPath);
   try {
-    // A database with this table also has the columns of schedules that are read here.
+    // If the database has this table, it also has all columns of schedules that are read here.
     if (!hasTable(connection, 'heartbeats')) return undefined;
     const read = kyselyOver(connection);
     return await work({ tokens: createTokenStore({ read }), schedules: createScheduleStore({ read }) });
@@ -173,16 +182,19 @@ export async function withMakers<T>(dbPath: string, work: (makers: Makers) => Pr
 
 type Name = readonly [name: string, about: string];
 export type StoredNames = {
-  /** Newest first. */
+  /** The names of runs, newest first. */
   readonly runs: readonly Name[];
   readonly schedules: readonly Name[];
-  /** The backfills that have not ended. */
+  /** Backfills that have not ended. */
   readonly backfills: readonly Name[];
   readonly tokens: readonly Name[];
   readonly secrets: readonly Name[];
 };
 
-/** Returns empty lists when there is no database. @throws Error when it is from another version of flwd */
+/**
+ * Returns empty lists if there is no database.
+ * @throws Error if the database is from another version of flwd
+ */
 export async function listNames(dbPath: string, mostRuns: number): Promise<StoredNames> {
   if (!existsSync(dbPath)) return { runs: [], schedules: [], backfills: [], tokens: [], secrets: [] };
   const connection = connectOffline(dbPath);
@@ -213,9 +225,9 @@ export async function listNames(dbPath: string, mostRuns: number): Promise<Store
   }
 }
 
-/** @throws SQLite's error when the database cannot be opened */
+/** @throws SQLite's error if the database cannot be opened */
 export function connectOffline(dbPath: string): DatabaseSync {
-  // The connection is not read-only, because SQLite could then not open the WAL of a server that has stopped.
+  // With a read-only connection, SQLite could not open the WAL that a stopped server has left.
   const connection = new DatabaseSync(dbPath, { timeout: busyTimeoutMs });
   connection.exec('PRAGMA query_only = 1');
   return connection;

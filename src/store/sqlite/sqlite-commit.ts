@@ -1,5 +1,6 @@
-// One commit of several units of work. Each of several units has a savepoint, so that a unit that fails does not undo
-// the others. A unit that is alone needs no savepoint, and SQLite need not keep a copy of each page that it changes.
+// One commit of one or more units of work. If there are several, each has a savepoint, so that a unit that fails does
+// not undo the others. A single unit needs no savepoint, which would make SQLite copy each page before it changes the
+// page.
 
 import type { DatabaseSync } from 'node:sqlite';
 import type { Kysely } from 'kysely';
@@ -14,7 +15,7 @@ import { type Emitted, type OpenTransaction, openTransaction } from '../transact
 import { createBegin } from './write-lock.ts';
 
 export type Unit = {
-  /** Does the work. The returned function settles the caller's promise, once the commit is durable. */
+  /** Does the work. Returns a function that settles the caller's promise; it is called once the commit is durable. */
   readonly run: (tx: Transaction) => Promise<() => void>;
   readonly reject: (error: unknown) => void;
 };
@@ -22,16 +23,17 @@ export type Unit = {
 export type Committed = {
   readonly entries: readonly JournalEntry[];
   readonly lastEventId: number;
-  /** Settles the promise of every unit that succeeded. */
+  /** Settles the promises of all units that succeeded. */
   readonly settle: () => void;
 };
 
-/** How long a commit waits for another program that writes. */
+/** How long a commit waits while another program writes. */
 const lockedMs = 5_000;
 
 /**
- * Returns a function that commits units. It rejects units that fail alone, and throws what fails the whole commit. With
- * `hasFailed`, the commit waits for no other program, and writes a page even where the units change nothing.
+ * Returns a function that commits units. If a single unit fails, the function rejects that unit. If the whole commit
+ * fails, the function throws. `hasFailed` says that the commit before failed. Then this one does not wait for another
+ * program, and writes a page even if the units change nothing.
  */
 export function createCommit(o: {
   readonly path: string;
@@ -55,7 +57,7 @@ export function createCommit(o: {
     const audited: Audited[] = [];
     try {
       await begin(hasFailed ? 0 : lockedMs);
-      // After a failure, the commit must write a page even if its only unit is undone.
+      // After a failure, the commit must write a page even if its only unit fails. So that unit gets a savepoint, too.
       const isAlone = units.length === 1 && !hasFailed;
       for (const unit of units) {
         const done = await runUnit(unit, isAlone);
@@ -69,7 +71,7 @@ export function createCommit(o: {
       const chained = addToChain(auditHead, audited);
       await insertAuditEntries(db, chained);
       if (hasFailed) connection.exec(`PRAGMA user_version = ${userVersion(connection)}`);
-      // There is no transaction any more if the only unit failed.
+      // If the only unit has failed, the transaction was already rolled back.
       if (connection.isTransaction) commit.run();
       auditHead = chained.at(-1) ?? auditHead;
       const last = entries.at(-1);
@@ -115,7 +117,10 @@ function createUnitRunner(o: {
     release.run();
   }
 
-  /** Returns undefined when the unit failed alone. @throws what fails the whole commit */
+  /**
+   * Returns undefined if only this unit has failed.
+   * @throws an error with which the whole commit fails
+   */
   return async (unit, isAlone) => {
     const { tx, emitted, audited, end } = openTransaction(o.db, o.clock);
     if (!isAlone) savepoint.run();
@@ -124,7 +129,7 @@ function createUnitRunner(o: {
       if (!isAlone) release.run();
       return { settle, emitted, audited };
     } catch (error) {
-      // SQLite rolls back the whole transaction by itself after some errors, for example a full disk.
+      // After some errors, such as a full disk, SQLite itself rolls back the whole transaction.
       if (!connection.isTransaction || error instanceof DatabaseFailure) throw error;
       undo(isAlone);
       unit.reject(error ?? new Error('a unit of work was rejected without a reason'));

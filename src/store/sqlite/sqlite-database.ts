@@ -1,4 +1,4 @@
-// Opens a Database on a SQLite file: migrates it, and connects once to write and once to read.
+// Opens a Database on a SQLite file and migrates it. It uses one connection to write and another to read.
 
 import { statSync } from 'node:fs';
 import type { DatabaseSync } from 'node:sqlite';
@@ -24,17 +24,23 @@ type Request = {
   readonly log: Logger;
   readonly onCommit: CommitListener;
 };
-/** Disk space that SQLite frees only on request. PostgreSQL does it by itself. */
+/** SQLite returns disk space only when it is asked to. PostgreSQL does so on its own. */
 export type SqliteSpace = {
-  /** Returns up to `mostPages` free pages to the file system. @returns how many bytes are still free */
+  /**
+   * Returns up to `mostPages` free pages to the file system.
+   * @returns how many free bytes the file still has
+   */
   readonly shrink: (mostPages: number) => Promise<number>;
-  /** Moves the WAL into the database file. Truncates the WAL if it has at least `leastBytes` and nobody reads it. */
+  /**
+   * Moves the content of the WAL into the database file. If the WAL has at least `leastBytes` and nobody reads it, also
+   * truncates it.
+   */
   readonly settle: (leastBytes: number) => Promise<void>;
 };
 
 type SqliteDatabase = Database & { readonly space: SqliteSpace };
 
-/** @throws StartError when the file is damaged or from a newer flwd, Problem not-ready when the disk is full */
+/** @throws StartError if the file is damaged or from a newer flwd, Problem not-ready if the disk is full */
 export function openSqliteDatabase(o: Request): Promise<SqliteDatabase> {
   return opening(o.path, () => open(o));
 }
@@ -86,9 +92,9 @@ async function open(o: Request): Promise<SqliteDatabase> {
 }
 
 /**
- * SQLite counts the commits of other connections and processes (https://sqlite.org/pragma.html#pragma_data_version).
- * Reading the counter locks the WAL, which takes 3 µs, or 18 on a busy machine. All reads in one turn of the event loop
- * share one.
+ * SQLite counts the commits of other connections and processes (https://sqlite.org/pragma.html#pragma_data_version). To
+ * read the counter, SQLite locks the WAL. This takes 3 µs, or 18 µs on a busy machine, so the counter is read only once
+ * in each turn of the event loop.
  */
 function createGeneration(reading: DatabaseSync): Database['generation'] {
   const dataVersion = reading.prepare('PRAGMA data_version');
@@ -119,7 +125,7 @@ function createSpace(o: {
     shrink: (mostPages) =>
       o.transact(async () =>
         asking(() => {
-          // 0 would mean all pages.
+          // For SQLite, 0 would mean all pages.
           if (mostPages > 0) connection.exec(`PRAGMA incremental_vacuum(${mostPages})`);
           return number('freelist_count') * number('page_size');
         }),
@@ -128,7 +134,7 @@ function createSpace(o: {
     async settle(leastBytes) {
       const wal = statSync(`${o.path}-wal`, { throwIfNoEntry: false });
       const mode = wal && wal.size >= leastBytes ? 'TRUNCATE' : 'PASSIVE';
-      // Does not wait for a long reader, such as a backup.
+      // This does not wait for a long reader, such as a backup.
       asking(() => connection.exec(`PRAGMA wal_checkpoint(${mode})`));
     },
   };

@@ -1,5 +1,5 @@
-// The files of a SQLite database. Explains why they cannot be opened, and checks that they are still in place: SQLite
-// continues to write to a file that was moved or removed, and nobody would find the data again.
+// The files of a SQLite database. Explains why they cannot be opened, and checks that they are still in place. If such
+// a file is moved or removed, SQLite continues to write to it, and nobody would find the data again.
 
 import { spawnSync } from 'node:child_process';
 import { accessSync, constants, type Stats, statfsSync, statSync } from 'node:fs';
@@ -11,14 +11,14 @@ import { showMode } from '../../lib/files/file-owner.ts';
 import { StartError } from '../../lib/start-error.ts';
 import { DatabaseFailure } from '../database.ts';
 
-/** Its message says what to do. */
+/** The message says what to do. */
 class DatabaseMoved extends Error {
   override readonly name = 'DatabaseMoved';
 }
 
 /**
- * Remembers which files are at `path` now. They are open, so no other file can get their inode numbers.
- * @returns a function that takes 10 µs and throws DatabaseMoved while one of the files is not in place
+ * Remembers which files are at `path` now. Other files cannot get their inode numbers, because they are open.
+ * @returns a function that throws DatabaseMoved if one of the files is no longer in place. It takes 10 µs
  */
 export function watchDatabaseFiles(path: string): () => void {
   const paths = [path, `${path}-wal`, `${path}-shm`];
@@ -44,12 +44,15 @@ function statOrNothing(path: string): Stats | undefined {
   }
 }
 
-/** Primary codes of https://sqlite.org/rescode.html */
+/** Primary result codes, from https://sqlite.org/rescode.html */
 const codes = { error: 1, busy: 5, readonly: 8, ioerr: 10, corrupt: 11, full: 13, cantOpen: 14, notADatabase: 26 };
 
 type Unwritable = { readonly detail: string; readonly fix: string };
 
-/** Which of the database's files this user cannot read and write, and how to fix that; undefined if it can. */
+/**
+ * Says which file of the database this user cannot read and write, and how to fix that. Returns undefined if there is
+ * no such file.
+ */
 export function findUnwritable(path: string): Unwritable | undefined {
   for (const file of [path, `${path}-wal`, `${path}-shm`]) {
     try {
@@ -81,8 +84,8 @@ function unwritable(file: string, code: string): Unwritable | undefined {
 const permissionCodes = ['EACCES', 'EPERM', 'EROFS'];
 
 /**
- * Explains an error of SQLite to the operator who opens the database at `path`. The message may name the path.
- * @returns a StartError, a Problem not-ready for a full disk, or any other error unchanged
+ * Explains an error of SQLite to the operator who opens the database at `path`. The message may contain the path.
+ * @returns a StartError, a Problem not-ready if the disk is full, or any other error unchanged
  */
 export function explainOpening(error: unknown, path: string): unknown {
   const code = sqliteCode(error);
@@ -107,7 +110,7 @@ export function explainOpening(error: unknown, path: string): unknown {
     : error;
 }
 
-/** Whether the error means that the disk of the database, whose folder is `dir`, is full. */
+/** Whether the error means that the disk is full on which the database is stored, in the folder `dir`. */
 export function isDatabaseFull(error: unknown, dir: string): boolean {
   const code = sqliteCode(error);
   const mayBeFull = code === codes.ioerr || code === codes.cantOpen;
@@ -119,7 +122,7 @@ export function isLocked(error: unknown): boolean {
   return sqliteCode(error) === codes.busy;
 }
 
-/** SQLite's message if it means that the file is damaged or is not a database. */
+/** Returns SQLite's message if it means that the file is damaged or is not a database. */
 export function damageIn(error: unknown): string | undefined {
   const code = sqliteCode(error);
   if (!(error instanceof Error) || code === undefined) return undefined;
@@ -130,14 +133,14 @@ export function damageIn(error: unknown): string | undefined {
   return isDamage ? error.message : undefined;
 }
 
-/** The primary result code; undefined when the error is not SQLite's. */
+/** Returns the primary result code; undefined if it is not an error of SQLite. */
 function sqliteCode(error: unknown): number | undefined {
   const own = error instanceof DatabaseFailure ? error.cause : error;
   if (!(own instanceof Error) || !('errcode' in own) || typeof own.errcode !== 'number') return undefined;
   return own.errcode & 0xff;
 }
 
-/** Errors of the disk or the files, which a caller cannot fix. */
+/** Errors of the disk or of the files. A caller cannot fix them. */
 const storageCodes = new Set([
   5, // BUSY
   7, // NOMEM
@@ -149,7 +152,10 @@ const storageCodes = new Set([
   26, // NOTADB
 ]);
 
-/** Returns a DatabaseFailure when the database file cannot be read or written, otherwise the error unchanged. */
+/**
+ * Returns a DatabaseFailure if the error means that the database file cannot be read or written. Returns any other
+ * error unchanged.
+ */
 export function toDatabaseFailure(error: unknown): unknown {
   if (!(error instanceof Error) || error instanceof DatabaseFailure) return error;
   const code = sqliteCode(error);
@@ -159,7 +165,7 @@ export function toDatabaseFailure(error: unknown): unknown {
   return isStorage || isDamage ? new DatabaseFailure(words, { isDamage, cause: error }) : error;
 }
 
-/** @throws DatabaseFailure when `work` finds that the database file cannot be read or written */
+/** @throws DatabaseFailure if `work` fails because the database file cannot be read or written */
 export function asking<T>(work: () => T): T {
   try {
     return work();
@@ -168,7 +174,10 @@ export function asking<T>(work: () => T): T {
   }
 }
 
-/** Opens the database at `path` with `work`. @throws what explainOpening returns */
+/**
+ * Runs `work`, which opens the database at `path`.
+ * @throws what `explainOpening` returns for its error
+ */
 export async function opening<T>(path: string, work: () => T | Promise<T>): Promise<T> {
   try {
     return await work();
@@ -178,13 +187,14 @@ export async function opening<T>(path: string, work: () => T | Promise<T>): Prom
 }
 
 const indexPageBytes = 4096;
-/** The size of the index for a WAL of 32 MiB. */
+/** The size of the index that a WAL of 32 MiB needs. */
 const indexBytes = 256 * 1024;
 
 /**
- * SQLite maps the index of the WAL into memory, and reserves its disk space by writing one byte in each page of 4 KiB.
- * If the blocks of the file system are smaller, most of a page has no disk space, and touching it on a full disk raises
- * SIGBUS. fallocate(1) reserves all of the space. Without that program, the danger remains.
+ * Reserves disk space for the index of the WAL, which SQLite maps into memory. SQLite itself writes only one byte in
+ * each page of 4 KiB. If the blocks of the file system are smaller than a page, most of the page then has no disk
+ * space. On a full disk, access to it would raise SIGBUS. fallocate(1) reserves all of the space; without that program,
+ * the danger remains.
  */
 export function reserveIndex(path: string): void {
   if (statfsSync(dirname(path)).bsize >= indexPageBytes) return;

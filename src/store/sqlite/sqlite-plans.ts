@@ -1,10 +1,13 @@
-// Gives SQLite's planner fixed statistics. Without statistics, a list by job and tenant may walk all runs of the
-// tenant. With measured statistics, a query might get another plan one day than it has in the tests
+// Gives SQLite's planner fixed statistics. Without any, a list by job and tenant may read all runs of the tenant. With
+// measured statistics, the planner could one day choose another plan than in the tests
 // (https://sqlite.org/queryplanner-ng.html).
 
 import type { DatabaseSync } from 'node:sqlite';
 
-/** Rows in the table, then rows per value of the index's first column, of its first two columns, and so on. */
+/**
+ * For each index: the rows in the table, then the rows for each value of its first column, of its first two columns,
+ * and so on.
+ */
 const statistics: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   runs: {
     sqlite_autoindex_runs_1: '1000000 1',
@@ -55,7 +58,7 @@ const statistics: Readonly<Record<string, Readonly<Record<string, string>>>> = {
 };
 
 export function fixPlans(connection: DatabaseSync): void {
-  // The first ANALYZE creates the table. The second makes the connection read it.
+  // The first ANALYZE creates the table of statistics. The second makes this connection read it.
   connection.exec('ANALYZE sqlite_schema; DELETE FROM sqlite_stat1');
   const rows = Object.entries(statistics).flatMap(([table, indices]) =>
     Object.entries(indices).map(([index, counts]) => `('${table}', '${index}', '${counts}')`),

@@ -1,5 +1,5 @@
-// The one writer of a SQLite database: a queue of units of work. Units that are queued in one turn of the event loop
-// share a commit. Commits that are made while a sync runs share the next sync (ADR 0002).
+// The only writer of a SQLite database. It has a queue of units of work. Units that are added in one turn of the event
+// loop share a commit. Commits that are made during a sync share the next sync (ADR 0002).
 
 import type { DatabaseSync } from 'node:sqlite';
 import type { Kysely } from 'kysely';
@@ -22,7 +22,7 @@ export type SqliteWriter = {
   readonly close: () => Promise<void>;
 };
 
-/** A commit of this many units blocks the event loop for about 20 ms. */
+/** With this many units, a commit blocks the event loop for about 20 ms. */
 const mostUnits = 128;
 
 export function openSqliteWriter(o: {
@@ -35,7 +35,7 @@ export function openSqliteWriter(o: {
   readonly log: Logger;
   readonly onCommit: CommitListener;
   readonly onDamage: OnDamage;
-  /** Whether onDamage has logged this failure. */
+  /** Whether `onDamage` has already logged this failure. */
   readonly isLogged: (failure: string) => boolean;
 }): SqliteWriter {
   const { log } = o;
@@ -51,7 +51,7 @@ export function openSqliteWriter(o: {
     let committed: Committed;
     try {
       assertFilesThere();
-      // After a failure, only a page that is written proves that pages can be written again.
+      // After a failure, the commit must write a page, to prove that writing works again.
       committed = await commit(units, outcome.failure() !== null);
     } catch (error) {
       const reason = fail(error);
@@ -66,7 +66,10 @@ export function openSqliteWriter(o: {
     });
   }
 
-  /** @returns the error that the callers get: a problem with the disk, for which they can wait, or a bug unchanged */
+  /**
+   * @returns the error for the callers. If the disk failed, they get a problem and can try again. A bug is returned
+   * unchanged.
+   */
   function fail(cause: unknown): unknown {
     const error = toDatabaseFailure(cause);
     if (error instanceof DatabaseFailure) {
@@ -96,7 +99,7 @@ export function openSqliteWriter(o: {
   };
 }
 
-/** Hands units to `commitUnits` in order, many at a time. */
+/** Passes units to `commitUnits` in their order, many at a time. */
 function createUnitQueue(commitUnits: (units: readonly Unit[]) => Promise<void>): {
   readonly add: SqliteWriter['transact'];
   readonly close: () => Promise<void>;
@@ -106,7 +109,10 @@ function createUnitQueue(commitUnits: (units: readonly Unit[]) => Promise<void>)
   let isClosed = false;
   let whenIdle: (() => void) | undefined;
 
-  /** setImmediate runs after all callbacks of this turn; a microtask would run after the first (measured: ADR 0002). */
+  /**
+   * setImmediate runs after all callbacks of this turn. A microtask would run after the first of them (measured: ADR
+   * 0002).
+   */
   function schedule(): void {
     if (isScheduled) return;
     isScheduled = true;

@@ -1,4 +1,4 @@
-// SQLite as flwd uses it: `node:sqlite` connections, their pragmas, and Kysely on top of a connection.
+// Connects to SQLite with `node:sqlite`, sets its pragmas, and puts Kysely on top of a connection.
 
 import { closeSync, openSync } from 'node:fs';
 import { DatabaseSync, type SQLInputValue } from 'node:sqlite';
@@ -16,7 +16,10 @@ import type { ColumnTypes } from '../migrations/migration.ts';
 import type { Schema } from '../schema.ts';
 import { damageIn, toDatabaseFailure } from './sqlite-files.ts';
 
-/** How many prepared statements a connection keeps: all of the store, and some variants of list filters. */
+/**
+ * How many prepared statements a connection keeps. This is enough for all statements of the store and some variants of
+ * list filters.
+ */
 const mostStatements = 256;
 export const columnTypes: ColumnTypes = {
   engine: 'sqlite',
@@ -25,15 +28,15 @@ export const columnTypes: ColumnTypes = {
   tableByKey: 'without rowid',
 };
 export const busyTimeoutMs = 5_000;
-/** Each connection keeps this much. The newest runs fit in, and the system caches the rest. */
+/** The size of each connection's cache. The newest runs fit in it, and the system caches the rest. */
 const cacheKib = 4_000;
 
 export function connectToWrite(path: string): DatabaseSync {
-  // SQLite creates the WAL files with the mode of the database file.
+  // Sets the mode of the database file, because SQLite creates the WAL files with the same mode.
   closeSync(openSync(path, 'a', 0o600));
   const connection = new DatabaseSync(path, { timeout: busyTimeoutMs });
   try {
-    // auto_vacuum works only if it is set before the first write, and the switch to WAL is one.
+    // auto_vacuum works only if it is set before the first write, and the switch to WAL is a write.
     connection.exec(`
       PRAGMA auto_vacuum = INCREMENTAL;
       PRAGMA journal_mode = WAL;
@@ -49,14 +52,14 @@ export function connectToWrite(path: string): DatabaseSync {
   }
 }
 
-/** Needs an open writer: a read-only connection cannot create the WAL files. */
+/** Requires that the writer is open, because a read-only connection cannot create the WAL files. */
 export function connectToRead(path: string): DatabaseSync {
   const connection = new DatabaseSync(path, { timeout: busyTimeoutMs, readOnly: true });
   connection.exec(`PRAGMA cache_size = -${cacheKib}; PRAGMA temp_store = MEMORY;`);
   return connection;
 }
 
-/** The caller closes the connection. */
+/** Puts Kysely on top of a connection. The caller closes the connection. */
 export function kyselyOver(connection: DatabaseSync, onDamage: OnDamage = () => undefined): Kysely<Schema> {
   const prepared = new Map<string, SqliteStatement>();
   const database = {
@@ -80,8 +83,8 @@ export function kyselyOver(connection: DatabaseSync, onDamage: OnDamage = () => 
 
 /**
  * Runs queries directly. Kysely's own executor adds a mutex and a dozen promises to each query, for drivers that have
- * to wait. That doubles the time of a query and makes 15 % of what a run allocates. Without the mutex, Kysely's own
- * transactions would mix. flwd does not use them: sqlite-writer.ts has its own.
+ * to wait. That would double the time of a query, and it makes 15 % of the memory that a run allocates. Without the
+ * mutex, Kysely's own transactions would mix. flwd does not use these, because sqlite-writer.ts has its own.
  */
 class DirectExecutor extends DefaultQueryExecutor {
   readonly #connection: Promise<DatabaseConnection>;
@@ -99,7 +102,7 @@ class DirectExecutor extends DefaultQueryExecutor {
   }
 }
 
-/** Called for each query that finds the file damaged. */
+/** Called for each query that fails because the file is damaged. */
 export type OnDamage = (words: string) => void;
 
 function prepare(connection: DatabaseSync, sql: string, onDamage: OnDamage): SqliteStatement {

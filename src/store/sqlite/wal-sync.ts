@@ -1,5 +1,5 @@
-// Makes commits durable without blocking the event loop. SQLite itself would block it during each fsync, for 0.4 ms on
-// one disk and 10 ms on another. So SQLite commits without fsync, and this module syncs the WAL in a thread (ADR 0002).
+// Makes commits durable without blocking the event loop. SQLite itself would block it during each fsync, which takes
+// 0.4 ms on one disk and 10 ms on another. So SQLite commits without fsync, and a thread syncs the WAL (ADR 0002).
 
 import { close, fdatasync, openSync } from 'node:fs';
 import type { DatabaseSync } from 'node:sqlite';
@@ -7,9 +7,12 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 
 export type WalSync = {
-  /** Resolves once everything that was committed before the call is on disk. Calls during a sync share the next one. */
+  /**
+   * Resolves once everything that was committed before the call is on disk. All calls during a sync share the next
+   * sync.
+   */
   readonly sync: () => Promise<void>;
-  /** Finishes the syncs under way. Those that the disk refuses never resolve. */
+  /** Finishes the syncs in progress. A sync that the disk refuses never resolves. */
   readonly close: () => Promise<void>;
 };
 
@@ -18,8 +21,8 @@ const retryMs = 1_000;
 const never = new Promise<never>(() => undefined);
 
 /**
- * A sync never rejects, because a commit cannot be taken back: it reports errors to `onError` and retries until it
- * succeeds or the database is closed. The WAL exists, because the connection is open.
+ * A sync never rejects, because a commit cannot be undone. It reports errors to `onError` and tries again until it
+ * succeeds or the database is closed. The WAL must exist, which it does while the connection is open.
  */
 export function openWalSync(
   path: string,
@@ -53,8 +56,9 @@ export function openWalSync(
   }
 
   /**
-   * The kernel forgets pages that it failed to write, so a second sync proves nothing. A checkpoint writes them again.
-   * @returns false when the database is closed first
+   * The kernel forgets pages that it could not write, so a second sync would prove nothing. A checkpoint writes the
+   * pages again.
+   * @returns false if the database is closed before that succeeds
    */
   async function isCheckpointed(): Promise<boolean> {
     for (;;) {

@@ -1,4 +1,4 @@
-// Begins the transactions of the writer. While another program holds SQLite's write lock, SQLite itself would wait in
+// Begins the transactions of the writer. Another program may hold SQLite's write lock. SQLite itself would then block
 // this thread, and no request would be answered.
 
 import { readFileSync, statSync } from 'node:fs';
@@ -12,8 +12,8 @@ const longestPauseMs = 100;
 const noticeMs = 1_000;
 
 /**
- * Returns a function that begins a transaction. It waits for up to `mostMs` while another program writes.
- * @throws the error of SQLite when the program still writes then
+ * Returns a function that begins a transaction. If another program is writing, it waits for up to `mostMs`.
+ * @throws SQLite's error if the other program is still writing then
  */
 export function createBegin(o: {
   readonly path: string;
@@ -42,7 +42,7 @@ export function createBegin(o: {
   };
 }
 
-/** The byte of the -shm file that a writer locks: https://sqlite.org/walformat.html#wal_locks */
+/** The byte of the -shm file that SQLite locks to write: https://sqlite.org/walformat.html#wal_locks */
 const writeLockByte = 120;
 
 function holderOf(path: string): string {
@@ -55,7 +55,7 @@ function holderOf(path: string): string {
       return `the program ${readFileSync(`/proc/${pid}/comm`, 'utf8').trim()} (process ${pid})`;
     }
   } catch {
-    // The other program has just ended, or /proc does not show it.
+    // The other program has just ended, or /proc does not show its lock.
   }
   return 'another program';
 }

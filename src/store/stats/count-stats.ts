@@ -1,5 +1,5 @@
-// Counts a run when it ends, by hour and by day: for its job and, unless it is a sub-run, for all jobs. This takes only
-// two statements, because a statement costs more than a row.
+// Counts a run when it ends, by hour and by day: for its job and, unless it is a sub-run, for all jobs together. Two
+// statements do this, because a statement costs more than a row.
 
 import type { Kysely, NotNull } from 'kysely';
 import { bucketOf } from '../../domain/duration-buckets.ts';
@@ -23,12 +23,11 @@ export type CountedRun = {
   readonly finished_at: number;
 };
 
-/** The counters of all jobs have no job. */
+/** The counters of all jobs together have this as their job. */
 export const ofAllJobs = '';
 
 /**
- * `other` is a second job under which the run is counted. It is missing for a sub-run, which counts only for its own
- * job.
+ * `other` is a second job for which the run is counted. A sub-run counts only for its own job, so it has no `other`.
  */
 type Places = {
   readonly hour: number;
@@ -59,7 +58,7 @@ const addRuns = prepareQueries((db, values: Places & Pick<RunStatsRow, 'success'
     );
 });
 
-/** `took` is missing for runs that did not succeed, and for those that kept steps of an earlier run. */
+/** `took` is missing if the run did not succeed, or kept steps of an earlier run. */
 const addTimes = prepareQueries((db, values: Places & { readonly waited: number; readonly took?: number }) => {
   const { tenant, waited, took } = values;
   const times: Pick<RunTimesRow, 'measure' | 'bucket'>[] = [{ measure: 'waited', bucket: waited }];
@@ -74,7 +73,7 @@ const addTimes = prepareQueries((db, values: Places & { readonly waited: number;
     );
 });
 
-/** The approvals of a run, and what it kept of an earlier run. */
+/** Selects the steps of a run that are no work of it: approvals, and steps that were kept from an earlier run. */
 const selectNotWork = prepareQuery((db, { id }: { readonly id: string }) =>
   db
     .selectFrom('steps')
@@ -101,7 +100,7 @@ export async function countStats(db: Kysely<Schema>, run: CountedRun): Promise<v
   if (status !== 'success') return void (await addTimes(db, { ...places, waited }));
   const steps = await selectNotWork(db, { id: run.id });
   if (steps.some(isKeptWork)) return void (await addTimes(db, { ...places, waited }));
-  // The time in which an approval waits for its answer does not count.
+  // The time in which an approval waits for its answer is no work.
   const askedMs = unionMs(
     steps
       .filter(isStartedHere)

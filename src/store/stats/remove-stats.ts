@@ -1,4 +1,4 @@
-// Removes counters of ended runs that are past their retention.
+// Removes old counters of ended runs.
 
 import type { Database } from '../database.ts';
 import { countRows } from '../query-parts.ts';
@@ -6,10 +6,13 @@ import type { StatsSpan } from './count-stats.ts';
 
 export type StatsBefore = { readonly span: StatsSpan; readonly beforeMs: number };
 
-/** About how many counters of ends are removed at once. Each has some counters of times. */
+/**
+ * About how many counters of `run_stats` are removed at a time. The counters of `run_times` for the same spans are
+ * removed with them.
+ */
 const slice = 300;
 
-/** Goes from job to job, because the index begins with the job. Yields how many counters it has removed. */
+/** Removes counters job by job, because the index begins with the job. Yields how many it has removed. */
 export async function* removeOldStats(
   { read, transact }: Database,
   { span, beforeMs }: StatsBefore,

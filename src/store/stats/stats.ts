@@ -1,4 +1,4 @@
-// Reads the counters of ended runs.
+// Reads statistics from the counters of ended runs.
 
 import { setImmediate as yieldNow } from 'node:timers/promises';
 import { type Kysely, type SelectQueryBuilder, sql } from 'kysely';
@@ -18,32 +18,32 @@ export const noTimes: Times = { duration: nothing, waiting: nothing };
 
 export type StatsFilter = {
   readonly jobId?: string | undefined;
-  /** This namespace and those below. */
+  /** Only jobs in this namespace, including namespaces below it. */
   readonly namespace?: string | undefined;
   readonly jobIds?: readonly string[] | undefined;
   readonly tenant?: string | undefined;
 };
-/** `fromMs` and `toMs` are at the borders of spans. */
+/** `fromMs` and `toMs` must be the limits of spans. */
 export type StatsWindow = { readonly span: StatsSpan; readonly fromMs: number; readonly toMs: number };
 
 export type JobStats = Counts & {
   readonly jobId: string;
   readonly duration: Quantiles;
-  /** The median of each day, oldest first; null for a day without a success. */
+  /** The median duration of each day, oldest first; null if no run succeeded on that day. */
   readonly medians: readonly (number | null)[];
 };
 
 export type StatsStore = ReturnType<typeof createStatsStore>;
 
-/** How many jobs to read before other work runs. */
+/** How many jobs are read before other work runs. */
 const slice = 20;
-/** How many spans of times to read before other work runs. */
+/** How many spans with their durations are read before other work runs. */
 const timesSlice = 10;
 
 export function createStatsStore(database: Database) {
   const { read } = database;
   return {
-    /** The counts of each span, oldest first. Spans without runs are left out. */
+    /** Returns the counts of each span, oldest first. Spans without runs are left out. */
     async counts(filter: StatsFilter, window: StatsWindow): Promise<readonly (Counts & { readonly at: number })[]> {
       const rows = await inWindow(read, 'run_stats', filter, window)
         .select((eb) => ['at', ...countColumns.map((column) => eb.fn.sum<number | string>(column).as(column))])
@@ -53,7 +53,7 @@ export function createStatsStore(database: Database) {
       return rows.map(({ at, ...counts }) => ({ at, ...toCounts(counts) }));
     },
 
-    /** The times of the whole window, and of each span in it that has runs, oldest first. */
+    /** Returns the durations in the whole window, and in each span that has runs, oldest first. */
     async times(
       filter: StatsFilter,
       window: StatsWindow,
@@ -71,7 +71,7 @@ export function createStatsStore(database: Database) {
       return { whole: toTimes(whole), spans: sorted.map(([at, ofSpan]) => ({ at, ...toTimes(ofSpan) })) };
     },
 
-    /** The counts of each job or tenant. */
+    /** Returns the counts of each job or each tenant. */
     groups: (
       by: 'job_id' | 'tenant',
       filter: StatsFilter,
@@ -79,7 +79,10 @@ export function createStatsStore(database: Database) {
     ): Promise<readonly (Counts & { readonly of: string })[]> =>
       by === 'job_id' ? groupsByJob(read, filter, window) : groupsByTenant(read, filter, window),
 
-    /** Sums the days from `fromMs`. The medians are of the last `medianDays`. By default, all jobs that have runs. */
+    /**
+     * Returns the sums of the days from `fromMs` on, and a median for each of the last `medianDays` days. Without
+     * `jobIds`, returns all jobs that have runs.
+     */
     async jobs(query: {
       readonly jobIds?: readonly string[] | undefined;
       readonly tenant?: string | undefined;
@@ -96,9 +99,9 @@ export function createStatsStore(database: Database) {
       return found;
     },
 
-    /** All jobs that have runs, sorted. Without a tenant, of all tenants. */
+    /** Returns all jobs that have runs, sorted. Without a tenant, the runs of all tenants count. */
     jobIds: (tenant: string | undefined): Promise<readonly string[]> => jobsWithRuns(read, tenant),
-    /** Yields for each job how many of its counters it has removed. */
+    /** Removes old counters job by job. Yields how many it has removed. */
     removeOld: (o: StatsBefore): AsyncGenerator<number> => removeOldStats(database, o),
     countOld: (o: StatsBefore): Promise<number> => countOldStats(database, o),
   };
@@ -115,11 +118,14 @@ async function* partsOf({ span, fromMs, toMs }: StatsWindow): AsyncGenerator<Sta
 
 const countColumns = ['success', 'failed', 'cancelled'] as const;
 
-// The rows come as one text, because an object for each row would take longer than reading the rows.
+// SQLite returns all rows as one text. An object for each row would take longer than it takes to read the rows.
 const durations = sql<string>`string_agg(bucket || ',' || count, ',')`;
 const countsInOne = sql<string | null>`sum(success) || ',' || sum(failed) || ',' || sum(cancelled)`;
 
-/** Reads the counters of all jobs if the filter names no job and no namespace. */
+/**
+ * Selects the counters in the window. If the filter names no job and no namespace, these are the counters of all jobs
+ * together.
+ */
 function inWindow(
   db: Kysely<Schema>,
   table: 'run_stats' | 'run_times',
@@ -136,19 +142,22 @@ function inWindow(
 }
 
 /**
- * The job whose counters answer, or the counters of all jobs together; undefined if the counters of several jobs are
- * needed.
+ * Returns the job whose counters are needed, or the job of the counters for all jobs together. Returns undefined if the
+ * counters of several jobs are needed.
  */
 function countersOf({ jobId, namespace, jobIds }: StatsFilter): string | undefined {
   const ofAll = jobIds === undefined ? ofAllJobs : undefined;
   return namespace === undefined ? (jobId ?? ofAll) : undefined;
 }
 
-/** The durations of each span and measure. SQLite adds up those of several jobs: a text for each job would be many. */
+/**
+ * Returns the durations of each span and measure. For several jobs, SQLite adds them up, because a text for each job
+ * would be too much.
+ */
 function timesIn(db: Kysely<Schema>, filter: StatsFilter, part: StatsWindow) {
   const rows = inWindow(db, 'run_times', filter, part);
   if (countersOf(filter) !== undefined) {
-    // In the order of the key, so that SQLite need not sort.
+    // This is the order of the key, so SQLite need not sort.
     const texts = rows.select(['at', 'measure', durations.as('durations')]).groupBy(['job_id', 'at', 'measure']);
     return texts.execute();
   }
@@ -162,7 +171,7 @@ function timesIn(db: Kysely<Schema>, filter: StatsFilter, part: StatsWindow) {
     .execute();
 }
 
-/** The index of the counters begins with the job, so queries name each job. */
+/** Selects the jobs by name, because the index of the counters begins with the job. */
 function jobsOf(db: Kysely<Schema>, { jobId, namespace, jobIds }: StatsFilter) {
   return db
     .selectFrom('run_counts')
@@ -175,7 +184,10 @@ function jobsOf(db: Kysely<Schema>, { jobId, namespace, jobIds }: StatsFilter) {
     );
 }
 
-/** A sum for each job takes SQLite two thirds of the time of `group by`, which compares the names of all rows. */
+/**
+ * A subquery sums each job. In SQLite it takes two thirds of the time of `group by`, which compares the job names of
+ * all rows.
+ */
 async function groupsByJob(db: Kysely<Schema>, filter: StatsFilter, { span, fromMs, toMs }: StatsWindow) {
   const rows = await db
     .selectFrom(jobsOf(db, filter).as('jobs'))
@@ -288,7 +300,7 @@ function toNumbers(list: string): number[] {
   return JSON.parse(`[${list}]`);
 }
 
-/** PostgreSQL returns sums as texts. */
+/** PostgreSQL returns sums as text. */
 function toCounts(row: Readonly<Record<(typeof countColumns)[number], number | string>>): Counts {
   return { success: Number(row.success), failed: Number(row.failed), cancelled: Number(row.cancelled) };
 }

@@ -1,5 +1,5 @@
-// Remembers how far the journal was searched for runs whose end starts another job (ADR 0069), and the results of all
-// triggers.
+// Remembers up to where the journal was searched for runs whose end starts another job (ADR 0069). Also stores the
+// results of all triggers.
 
 import type { RunStatus } from '../../domain/run.ts';
 import { triggerFailing } from '../../domain/trigger/job-trigger.ts';
@@ -15,9 +15,9 @@ export type EndedJobRun = {
   readonly status: RunStatus;
 };
 
-/** How many results of a trigger are kept. */
+/** How many results of each trigger are kept. */
 const mostKept = 100;
-/** How many events one look reads. The next look finds the others. */
+/** How many events one query reads. The next query reads the others. */
 const endedAtOnce = 200;
 const cursorName = 'triggers';
 
@@ -36,16 +36,19 @@ const selectEnded = prepareQuery((db, { fromId, toId }: { fromId: number; toId: 
 
 export function createTriggerStore({ read, transact }: Database) {
   return {
-    /** The first event that was not looked at; undefined while there are no triggers. */
+    /** Returns the first event that has not been checked; undefined while there are no triggers. */
     cursor: (): Promise<number | undefined> => readSequence(read, cursorName),
     moveCursor: (tx: Transaction, toEventId: number): Promise<void> => setSequence(tx.db, cursorName, toEventId),
 
-    /** Call it when an instance has no triggers: when it has one again, runs that ended before do not count. */
+    /**
+     * Must be called when an instance no longer has triggers. When it has one again, runs that ended before that do not
+     * count.
+     */
     dropCursor: async (tx: Transaction): Promise<void> => {
       await tx.db.deleteFrom('sequences').where('name', '=', cursorName).execute();
     },
 
-    /** Runs that ended in the events `fromId` to `toId`, both included, oldest first. */
+    /** Returns the runs that ended in the events from `fromId` to `toId`, oldest first. Both ids are included. */
     async ended({ fromId, toId }: { readonly fromId: number; readonly toId: number }): Promise<readonly EndedJobRun[]> {
       const rows = await selectEnded(read, { fromId, toId });
       return rows.map(({ id, run_id: runId, job_id: jobId, data }) => ({
@@ -57,12 +60,12 @@ export function createTriggerStore({ read, transact }: Database) {
     },
 
     /**
-     * Adds a result. Removes the oldest results of the trigger if there are more than 100. Returns false if this result
-     * is there already.
+     * Adds a result. If the trigger then has more than 100 results, removes the oldest. Returns false if the result
+     * exists already.
      */
     add,
 
-    /** The triggers that start nothing at present. */
+    /** Returns the triggers that cannot start anything at present. */
     async failing(): Promise<readonly string[]> {
       const rows = await read
         .selectFrom('trigger_results')
@@ -79,7 +82,7 @@ export function createTriggerStore({ read, transact }: Database) {
         .execute();
     },
 
-    /** Newest first; with the tenant `*`, those of every tenant. */
+    /** Lists the results of a trigger, newest first. With the tenant `*`, lists those of every tenant. */
     results(triggerId: string, tenant: string, limit: number = mostKept): Promise<readonly TriggerResultRow[]> {
       let query = read
         .selectFrom('trigger_results')

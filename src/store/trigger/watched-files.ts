@@ -1,5 +1,4 @@
-// Stores which files were dealt with in the folders that triggers follow (ADR 0075). A stamp stands for one version of
-// a file.
+// Stores which files in the folders of triggers were handled (ADR 0075). Each version of a file has a stamp.
 
 import type { Database, Transaction } from '../database.ts';
 
@@ -7,12 +6,12 @@ type WatchedFile = { readonly name: string; readonly stamp: string };
 
 export type WatchedFileStore = ReturnType<typeof createWatchedFileStore>;
 
-/** How many files one statement has: few enough for its variables. */
+/** How many files one statement contains. There is a limit on the variables of a statement. */
 const atOnce = 200;
 
 export function createWatchedFileStore({ read, transact }: Database) {
   return {
-    /** The files that were there when the folder was last read; undefined if it was never read. */
+    /** Returns the files that existed when the folder was last read; undefined if it was never read. */
     async present(folderId: string): Promise<ReadonlyMap<string, string> | undefined> {
       const folder = await read
         .selectFrom('watched_folders')
@@ -29,7 +28,7 @@ export function createWatchedFileStore({ read, transact }: Database) {
       return new Map(rows.map(({ name, stamp }) => [name, stamp]));
     },
 
-    /** The stamps of the names that are known, including files that have gone since. */
+    /** Returns the stored stamps of the files with these names. Files that no longer exist have stamps, too. */
     async stamps(folderId: string, names: readonly string[]): Promise<ReadonlyMap<string, string>> {
       const known = new Map<string, string>();
       for (const some of inParts(names)) {
@@ -44,7 +43,7 @@ export function createWatchedFileStore({ read, transact }: Database) {
       return known;
     },
 
-    /** Notes that the folder was read. */
+    /** Records that the folder was read. */
     async look(tx: Transaction, folderId: string, atMs: number): Promise<void> {
       await tx.db
         .insertInto('watched_folders')
@@ -53,7 +52,7 @@ export function createWatchedFileStore({ read, transact }: Database) {
         .execute();
     },
 
-    /** Notes files as dealt with. @returns how many were not noted in this version yet */
+    /** Records that files were handled. @returns how many were not yet recorded in this version */
     async note(tx: Transaction, folderId: string, files: readonly WatchedFile[]): Promise<number> {
       let added = 0;
       for (const some of inParts(files)) {
@@ -73,14 +72,14 @@ export function createWatchedFileStore({ read, transact }: Database) {
       return added;
     },
 
-    /** Notes that files which had gone are back, unchanged. */
+    /** Records that files which had disappeared are back and unchanged. */
     noteBack: (tx: Transaction, folderId: string, names: readonly string[]): Promise<void> =>
       setGone(tx, folderId, names, null),
     noteGone: setGone,
 
-    /** Forgets files that had gone before `beforeMs`. @returns how many, at most `limit` */
+    /** Deletes the records of files that disappeared before `beforeMs`. @returns how many, at most `limit` */
     removeGone: (beforeMs: number, limit: number): Promise<number> => removeGone({ read, transact }, beforeMs, limit),
-    /** Forgets folders that were last read before `beforeMs`. @returns how many, at most `limit` */
+    /** Deletes the records of folders last read before `beforeMs`. @returns how many, at most `limit` */
     removeFolders: (beforeMs: number, limit: number): Promise<number> =>
       removeFolders({ read, transact }, beforeMs, limit),
   };
