@@ -21,7 +21,7 @@ import { createRunRegister } from './run-register.ts';
 
 export function createRunning(o: {
   readonly context: Omit<ControllerContext, 'owner'>;
-  /** The id under which runs are driven: the data dir's own (ADR 0039). */
+  /** The id of the data dir, which owns the runs that are driven here (ADR 0039). */
   readonly ownerId: string;
   readonly limits: QueueLimits;
   readonly ends: Ends;
@@ -90,7 +90,7 @@ export function createRunning(o: {
       queue.close();
       await dispatcher.stop();
       await register.detach();
-      // A run that is being resumed may wait for a full disk: it is detached as well.
+      // A run that is being resumed is detached as well, because it may wait for room on the disk.
       await resumption.settled();
       await register.detach();
     },

@@ -22,5 +22,5 @@ export type LateParts = {
 
 export type Expecting = { readonly jobId: string; readonly expect: Expectation; readonly isEnabled: boolean };
 
-/** True if the catalogue may lack the job only because a folder is missing. */
+/** True if the catalog may lack the job only because a folder is missing. */
 export type MayReturn = (jobId: string) => boolean;

@@ -104,7 +104,7 @@ function expectingJobs(catalog: Catalog): Expecting[] {
   });
 }
 
-/** While a folder is missing, any job that the catalogue does not have may be in it. */
+/** While a folder is missing, any job that the catalog does not have may be in it. */
 function returningIn(catalog: Catalog): MayReturn {
   if (catalog.missing().length === 0) return () => false;
   const there = new Set([

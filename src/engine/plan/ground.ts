@@ -55,7 +55,7 @@ export async function resolvePlan(request: PlanRequest, o: PlanContext): Promise
 }
 
 /**
- * Like `resolvePlan`, for a version of the job that the catalogue may no longer have. `before` are the secrets of the
+ * Like `resolvePlan`, for a version of the job that the catalog may no longer have. `before` are the secrets of the
  * earlier run.
  */
 export async function resolveEntry(

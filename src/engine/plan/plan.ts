@@ -123,7 +123,7 @@ export type PolicyContext = {
 export type Before = RunSecrets & Pick<Plan, 'storedArgs'>;
 
 /**
- * `entry` may be an older version of the job than the catalogue has.
+ * `entry` may be an older version of the job than the catalog has.
  * @throws Problem validation-error. Everything else that denies the run is in `denials`.
  */
 export async function planRun(

@@ -19,9 +19,9 @@ export type Batch = {
   /** A free slot for the first process that needs one. */
   spare: Slot | undefined;
   result: Run['result'];
-  /** When the script ended whose end this follows from, if that was before this process resumed the run. */
+  /** When the script ended that this batch follows from, if it ended before this process resumed the run. */
   endedBeforeAtMs?: number | undefined;
-  /** When the run must have ended, if that is decided only now. */
+  /** The deadline of the run, if it is decided only now. */
   deadlineAtMs?: number;
 };
 
@@ -29,7 +29,7 @@ export function newBatch(spare?: Slot): Batch {
   return { changes: [], artifacts: [], after: [], slots: [], spare, result: null };
 }
 
-/** `run` says what happens to the run itself. @throws Superseded */
+/** Writes a batch in a transaction. `run` says what happens to the run itself. @throws Superseded */
 export async function applyBatch(
   tx: Transaction,
   { about, context }: { readonly about: About; readonly context: Pick<ControllerContext, 'store' | 'sealer'> },
@@ -52,7 +52,7 @@ export function carryOn({ after }: Batch): void {
   for (const act of after) act();
 }
 
-/** Call it when the batch was not stored or the run has ended: nothing of the batch starts. */
+/** Call it when the batch was not stored or the run has ended. Nothing of the batch starts then. */
 export function giveUpBatch({ slots, spare }: Batch): void {
   for (const slot of slots) slot.release();
   spare?.release();

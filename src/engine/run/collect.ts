@@ -16,7 +16,7 @@ import type { Store } from '../../store/open.ts';
 
 export type ArtifactLimits = {
   readonly maxSizeBytes: number;
-  /** For all artifacts of the instance together. */
+  /** For all artifacts of this server together. */
   readonly quotaBytes: number;
   readonly ttlMs: number | null;
 };
@@ -41,7 +41,7 @@ export type Collected = {
 export type RunFiles = {
   readonly run: Pick<Run, 'run_id' | 'job_id' | 'tenant'>;
   readonly workspaceDir: string;
-  /** While one of them cannot be used, nothing is decided about the artifacts. */
+  /** While one of these folders cannot be used, nothing is decided about the artifacts. */
   readonly ownFolders: readonly string[];
   readonly redactor: Redactor;
   readonly store: Store;
@@ -54,7 +54,7 @@ type Request = RunFiles & {
   readonly job: JobDefinition;
   /** In order of precedence: if two of them name the same file, the first one counts. */
   readonly namers: readonly Namer[];
-  /** For a file that no step named: the step that made it; null if that is unknown. */
+  /** Returns the step that made a file that no step named; null if that step is unknown. */
   readonly stepOf: (change: LastChange) => string | null;
   /** Whether a file may become the artifact itself: the workspace is removed next, and nobody else uses it. */
   readonly mayLink: boolean;
@@ -133,7 +133,7 @@ async function keep(found: readonly FoundArtifact[], o: Request): Promise<Pick<C
   return { artifacts: staged, failure: null };
 }
 
-/** A media type that contained a secret is not a media type any more after redaction. */
+/** A media type that contained a secret is no longer a media type after redaction. */
 function openMediaType(redacted: string): string {
   return isMediaType(redacted) ? redacted : 'application/octet-stream';
 }

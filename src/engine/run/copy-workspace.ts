@@ -8,15 +8,14 @@ import { runConfined } from '../../exec/confined.ts';
 import type { Logger } from '../../lib/logger.ts';
 import { isShortage } from '../../lib/shortage.ts';
 
-/** The error messages of cp(1) in English. */
+/** What cp(1) prints in English when room or another resource is lacking. */
 const shortage =
   /No space left on device|Disk quota exceeded|Input\/output error|Read-only file system|Too many open files|Cannot allocate memory/;
 
 type Owner = { readonly uid: number; readonly gid: number };
 
 /**
- * `owner`: the user of the new run, if the earlier run had another user.
- *
+ * `owner` is the user of the new run, if the earlier run had another user.
  * If it fails, the caller removes what it left behind.
  * @throws Problem workspace-expired, not-ready, execution-error
  */

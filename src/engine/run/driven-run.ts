@@ -23,14 +23,14 @@ import { createStepChanges } from './step-changes.ts';
 import type { StepInstance } from './step-instances.ts';
 
 type Progress = {
-  /** `waiting`: callers are told to try again later, and the reaper tries every second. */
+  /** During `waiting`, callers are told to try again later, and the reaper tries every second. */
   phase: 'waiting' | 'driven' | 'over';
   deadlineAtMs: number | null;
   /** The epoch in which this process drives the run; every write names it (ADR 0039). */
   epoch: number;
   /** Why the run ends early. */
   aborting: Interruption | undefined;
-  /** Whether `aborting` has ended a step or kept one from starting. */
+  /** Whether a step has ended, or has not started, because of `aborting`. */
   hasAborted: boolean;
   /** The highest attempt number of any step. */
   lastAttempt: number;
@@ -44,7 +44,7 @@ export function createDrivenRun(source: ControllerSource, context: ControllerCon
   const { job } = plan;
   const { store, clock } = context;
   const log = context.log.child({ run_id: run.run_id, job_id: run.job_id });
-  /** Gives the times in the rows of the run. It never goes back. */
+  /** The clock for the times in the rows of the run. It never goes back. */
   const time = steadyFrom(Math.max(clock.now(), source.latestAtMs), clock);
   const runDir = join(context.runsDir, run.run_id);
   const workspaceDir = join(runDir, 'workspace');
@@ -110,8 +110,8 @@ export function createDrivenRun(source: ControllerSource, context: ControllerCon
 }
 
 /**
- * A full disk decides nothing about a run, and neither does a folder of the data dir that somebody has replaced: the
- * run waits until its data can be stored, and says so.
+ * Lets a run wait while its data cannot be stored, and stores why it waits. A full disk decides nothing about a run,
+ * and neither does a folder of the data dir that somebody has replaced.
  */
 function createDiskRetry(
   context: Pick<ControllerContext, 'ownFolders'>,
@@ -126,7 +126,10 @@ function createDiskRetry(
   let waiting: string | null = null;
   const writes = createSerial();
 
-  /** The database may be on the same disk. Its WAL often has room for a few more bytes; otherwise this waits, too. */
+  /**
+   * Stores why the run waits. The database may be on the same disk: its WAL often has room for a few more bytes, and
+   * otherwise this waits, too.
+   */
   function tell(words: string | null): void {
     waiting = words;
     const write = (): Promise<void> => setWaiting(waiting);

@@ -34,7 +34,7 @@ function interrupt(driven: DrivenRun, advance: Advance, instance: StepInstance, 
   }
 }
 
-/** Gives the steps that are being ended no more time. */
+/** Ends the grace periods of all steps that are being ended. */
 export function hasten({ attempts, state, services }: DrivenRun): void {
   for (const attempt of attempts.values()) attempt.hasten();
   for (const instance of state.instances) {

@@ -8,9 +8,11 @@ import { errorCode } from '../../lib/error-code.ts';
 import { pathOnly } from '../../lib/files/mount-table.ts';
 
 const asFolder = constants.O_DIRECTORY | constants.O_NOFOLLOW;
-/** Each level keeps a descriptor open. Deeper folders are removed by programs that do not need one for each. */
+/**
+ * Each level keeps a descriptor open. Below this level, rm(1) removes folders: it does not need a descriptor for each.
+ */
 const mostLevels = 64;
-/** Repeated because files may be added during the removal, or missed by a listing that changes. */
+/** How often to list and empty a folder. Files may be added during the removal, or missed by a listing that changes. */
 const mostRounds = 3;
 
 class TooDeep extends Error {}
@@ -46,7 +48,7 @@ async function removeFolder(path: Buffer, level: number): Promise<void> {
 
 async function empty(folder: FileHandle, level: number): Promise<void> {
   const here = `/proc/self/fd/${folder.fd}`;
-  // Names are bytes, not text.
+  // Names of files are bytes, which need not be UTF-8.
   for await (const entry of await opendir(here, { encoding: 'latin1' })) {
     const path = Buffer.concat([Buffer.from(`${here}/`), Buffer.from(entry.name, 'latin1')]);
     try {
@@ -72,7 +74,8 @@ async function openFolder(path: Buffer): Promise<FileHandle> {
 }
 
 /**
- * For folders nested too deeply for one descriptor each: rm(1) and chmod(1) change into each folder, which Node cannot.
+ * Removes folders that are nested too deeply for one descriptor each. rm(1) and chmod(1) change into each folder, which
+ * Node cannot do.
  */
 async function removeDeep(dir: string): Promise<void> {
   const there = [{ from: dir, at: '/left', access: 'write' }] as const;

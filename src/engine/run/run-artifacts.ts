@@ -33,13 +33,13 @@ export function createRunArtifacts(
     readonly withRetry: <T>(work: () => T | Promise<T>) => Promise<T>;
   },
 ) {
-  /** null if nothing was started, or while a process is still left. */
+  /** What `take` has found. null if nothing was started, or while a process is still left. */
   let taken: { readonly places: ReadonlySet<BytePath>; readonly namers: readonly Namer[] } | null = null;
 
   return {
     /**
-     * `steps` are in order, each with all its attempts; the last attempt names the files. Returns no artifacts when
-     * the run never started an attempt, or has no workspace.
+     * `steps` are in order, each with all its attempts. The last attempt of each step names the files. Returns no
+     * artifacts when the run never started an attempt, or has no workspace.
      */
     async take(steps: readonly (readonly Namer[])[]): Promise<Collected> {
       // The rows of a rerun include attempts of the earlier run, which have no folder here.
@@ -56,7 +56,10 @@ export function createRunArtifacts(
       if (collected !== unsafe) taken = { places: collected.places, namers };
       return collected;
     },
-    /** The files that will be lost, because nothing keeps them. Call it after `take`. The log names the files, too. */
+    /**
+     * Finds the files that will be lost, because nothing keeps them. The log names these files, too. Call it after
+     * `take`.
+     */
     async leftBehind(): Promise<LeftBehind | null> {
       if (!taken) return null;
       const { places, namers } = taken;
@@ -79,13 +82,15 @@ export function createRunArtifacts(
 
 const longestNameChars = 255;
 
-/** Redacts first, because a secret may contain characters that are replaced. */
+/** Redacts the name before it replaces characters, because a secret may contain such characters. */
 function toShownName(name: string, redactor: Redactor): string {
   const shown = withoutControls(redactor.text(name)).toWellFormed();
   return shown.length <= longestNameChars ? shown : `${shown.slice(0, longestNameChars - 1).toWellFormed()}…`;
 }
 
-/** With a network or a shared folder, the run can hand a file that is open for writing to another run. */
+/**
+ * Whether the run can hand a file that is open for writing to another run: with a network or a shared folder, it can.
+ */
 function canMeetOthers({ profile, network, write }: Pick<RunPlan, 'profile' | 'network' | 'write'>): boolean {
   return profile !== 'secure' || network !== 'none' || write.length > 0;
 }

@@ -33,7 +33,7 @@ export type ControllerContext = Execution & {
   readonly disk: Pick<DiskWatch, 'whyNoRunStarts' | 'wasExhaustedSince'>;
   /** The lease under which runs are driven. */
   readonly owner: Pick<Owner, 'id' | 'transact'>;
-  /** This process, as a run names the process that executes it. */
+  /** The name of this process in the runs that it executes. */
   readonly worker: string;
 };
 
@@ -47,7 +47,7 @@ type ParentStep = {
 
 export type Children = {
   /**
-   * Returns undefined when too many sub-runs are running and this one must wait.
+   * Returns undefined when too many sub-runs are running and this sub-run must wait.
    * @throws Problem why it cannot start; Superseded
    */
   readonly start: (o: {
@@ -55,9 +55,9 @@ export type Children = {
     readonly plan: RunPlan;
     readonly at: ParentStep;
     readonly action: Extract<StepAction, { kind: 'job' }>;
-    /** Without secrets. */
+    /** The scope of expressions, without secrets. */
     readonly scope: ExpressionScope;
-    /** With secrets: only for the secret arguments of the sub-run. */
+    /** The same scope with secrets. It is only for the secret arguments of the sub-run. */
     readonly openScope: () => ExpressionScope;
     readonly secrets: RunSecrets;
   }) => Promise<string | undefined>;

@@ -22,7 +22,7 @@ import { hasEnded } from './step-instances.ts';
 
 export type RunController = ReturnType<typeof createRunController>;
 
-/** Adds the run as running, with this claim. `starts` are the steps that start with it, by id. */
+/** Adds the run with this claim, already running. `starts` are the steps that start with the run, by id. */
 export type AddClaimed = (tx: Transaction, claim: RunClaim, starts: ReadonlyMap<string, StepStart>) => Promise<void>;
 
 export function createRunController(source: ControllerSource, context: ControllerContext, services: RunServices) {
@@ -41,7 +41,7 @@ export function createRunController(source: ControllerSource, context: Controlle
     begin: (slot: Slot, add?: AddClaimed) => begin(driven, advance, slot, add),
     /** Continues what an earlier process started. */
     resume: (holdSlot: () => Slot) => resume(driven, advance, holdSlot),
-    /** Ends the whole run. A second call changes nothing, except with `isForced`: that cuts the grace period short. */
+    /** Ends the whole run. A second call changes nothing, except that `isForced` cuts the grace period short. */
     cancel(isForced = false): void {
       abortRun(driven, advance, cancelled);
       if (isForced) hasten(driven);
@@ -74,7 +74,7 @@ async function begin(driven: DrivenRun, advance: Advance, slot: Slot, add: AddCl
   driven.phase = 'driven';
   const batch = newBatch(slot);
   const atMs = driven.time.now();
-  // The time of a run does not count while the run waits for a person to let it begin.
+  // The time of a run does not count while the run waits until a person lets it begin.
   const isHeld = job.steps.some(isAgentApproval);
   const deadlineAtMs = job.timeouts.runMs === null || isHeld ? null : clock.now() + job.timeouts.runMs;
   driven.deadlineAtMs = deadlineAtMs;
@@ -106,7 +106,7 @@ async function begin(driven: DrivenRun, advance: Advance, slot: Slot, add: AddCl
   watchSize(driven, advance);
   if (deadlineAtMs !== null) driven.services.noticeDeadline(deadlineAtMs);
   if (endsAtOnce) advance.watch(finishRun(driven, batch));
-  // Starting a process blocks the event loop for milliseconds: the answer is sent first.
+  // The answer is sent first, because starting a process blocks the event loop for milliseconds.
   else setImmediate(() => (driven.phase === 'over' ? giveUpBatch(batch) : carryOn(batch)));
 }
 

@@ -15,14 +15,17 @@ import type { StepRunner } from './step-runner.ts';
 /** How long a server that stops waits for the last rows to be written. */
 const finishingMs = 1_500;
 
-/** Every step has ended: takes the artifacts, closes the log and writes the batch with the run's last row. */
+/**
+ * Ends a run whose steps have all ended: takes the artifacts, closes the log and writes the batch with the run's last
+ * row.
+ */
 export async function finishRun(driven: DrivenRun, batch: Batch): Promise<void> {
   if (driven.phase === 'over') return;
   driven.phase = 'over';
   driven.workspaceWatch?.close();
   const { state, job, artifacts, runLog, terminations, log } = driven;
   const begun = state.instances.filter(({ kind, epoch }) => kind === 'command' && epoch > 0);
-  // For a job without steps, this was done when its command ended.
+  // For a job without steps, the artifacts were taken when its command ended.
   const isTaken = job.composition === 'single';
   const kept = isTaken ? noArtifacts : await artifacts.take(begun.map((instance) => attemptsAt(driven, instance)));
   const leftBehind = await artifacts.leftBehind();
@@ -75,7 +78,7 @@ export async function abandonRun(driven: DrivenRun, runner: StepRunner, error: u
 async function writeAbandoned(driven: DrivenRun, why: Interruption & { readonly reason: 'lost' }): Promise<void> {
   const { run, state, about, time } = driven;
   const { store } = driven.context;
-  // This includes steps whose end was decided but not written.
+  // These include steps whose end was decided but not written.
   const begun = state.instances.filter(({ epoch }) => epoch > 0);
   await driven.write(async (tx) => {
     for (const { stepId, attempt, epoch } of begun) {
@@ -100,7 +103,7 @@ export async function detachRun(
   const isEnding = driven.phase === 'over' || [...driven.attempts.values()].some((attempt) => attempt.hasEnded());
   if (isEnding) await atMost(finishingMs, settled());
   detach(driven);
-  // A log that hangs must not keep the server from stopping, nor the next process from resuming the run.
+  // A log that hangs must not keep the server from stopping, or the next process from resuming the run.
   await atMost(finishingMs, withoutLog(driven, driven.runLog.release()));
   driven.markFinished();
 }

@@ -7,7 +7,7 @@ import type { KvAnswer, KvRequest } from '../../exec/kv/kv-request.ts';
 import { isStorageError } from '../../store/storage-error.ts';
 import type { DrivenRun } from './driven-run.ts';
 
-/** Whose scripts ask: a run, or the check of a trigger. */
+/** The run, or the check of a trigger, whose scripts send requests. */
 export type KvCaller = Pick<DrivenRun, 'log' | 'redactor' | 'withRetry'> & {
   readonly job: Pick<DrivenRun['job'], 'id'>;
   readonly plan: Pick<DrivenRun['plan'], 'kv'>;

@@ -59,7 +59,7 @@ export function createRunLog(o: {
       const log = await open();
       announcements.addLines(await o.withRetry(() => log.note({ ...at, message })));
     },
-    /** Seals the log. The lines that this makes readable are announced by the next commit. */
+    /** Seals the log. This makes lines readable, which the next commit announces. */
     async close(): Promise<void> {
       const log = await opening;
       if (log) announcements.addLines(await o.withRetry(() => log.close()));

@@ -81,7 +81,7 @@ export function createRunState(o: RunSteps) {
     if (isSkipped) {
       return skip(instance, 'upstream_failed', 'upstream_failed', whyUnreached(stepOf(instance), steps, endings));
     }
-    // The condition of a retry was true before the first attempt, so it is not evaluated again.
+    // Before a retry, the condition is not evaluated again, because it was true before the first attempt.
     return instance.attempt > 1 ? [{ kind: 'begin', instance }] : decide(instance);
   }
 
@@ -96,7 +96,7 @@ export function createRunState(o: RunSteps) {
     scope,
     /** The instances that the step would expand to now; empty when it would not start or does not expand. */
     instancesOf: (instance: StepInstance) => itemsNow(stepOf(instance), scope),
-    /** What follows from everything that has ended since the last call. With `isAborting`, nothing starts. */
+    /** Returns what follows from everything that has ended since the last call. With `isAborting`, nothing starts. */
     next(isAborting: boolean): Decision[] {
       const decisions: Decision[] = [];
       for (let ready = graph.takeReady(); ready.length > 0; ready = graph.takeReady()) {

@@ -38,7 +38,7 @@ export function createStepChanges(o: {
     if (deadlineAtMs !== null) batch.after.push(() => o.noticeDeadline(deadlineAtMs));
   }
 
-  /** Writes only the row. The state decides what follows. */
+  /** Adds the row of the end to the batch. The state decides what follows from the end. */
   function end(
     instance: StepInstance,
     outcome: Ending & Partial<Outcome>,
@@ -85,14 +85,17 @@ export function createStepChanges(o: {
   return { start, end, retry, skip, expand, runEndTime: ends.ofRun };
 }
 
-/** Decides at which time a step or run ended. A script may have ended before this process resumed its run. */
+/**
+ * Decides which time is stored as the end of a step or run. A script may have ended before this process resumed its
+ * run.
+ */
 function createEndTimes({ time, latestAtMs }: { readonly time: Clock; readonly latestAtMs: number }) {
   let lastMs = latestAtMs;
   return {
     /** The time of an end that the batch writes, and of what follows from it. */
     next({ endedBeforeAtMs }: Batch): number {
       const nowMs = time.now();
-      // The wall clock may have been set since then.
+      // The wall clock may have been set since the script ended.
       const atMs = endedBeforeAtMs === undefined ? nowMs : Math.min(nowMs, Math.max(latestAtMs, endedBeforeAtMs));
       lastMs = Math.max(lastMs, atMs);
       return atMs;

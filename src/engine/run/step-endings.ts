@@ -20,7 +20,7 @@ export type Ending = {
   readonly openOutputs: Readonly<Record<string, string>>;
 };
 
-/** An end that follows from the end of an instance: of its step, or of itself when it is skipped. */
+/** What follows from the end of an instance: the instance itself is skipped, or its step ends. */
 export type EndDecision =
   | { readonly kind: 'skip'; readonly instance: StepInstance; readonly reason: StepReason; readonly message: string }
   | { readonly kind: 'end'; readonly instance: StepInstance; readonly ending: Ending };
@@ -38,7 +38,7 @@ export type EndedBefore = {
 type Steps = {
   readonly job: JobDefinition;
   readonly run: RunFacts;
-  /** The steps of the job come first, in its order. */
+  /** First the steps of the job, in its order, then the instances of steps that were expanded. */
   readonly instances: readonly StepInstance[];
 };
 
@@ -106,7 +106,7 @@ export function createStepEndings(o: Steps) {
     /** Restores an end that is in the database. Call it in the order of the ends. */
     restore({ instance, ending, skipped }: EndedBefore): void {
       const group = instance.item === null ? undefined : groups.get(instance.index);
-      // If the step has ended too, that end is restored by its own call.
+      // If the step has ended, too, another call restores its end.
       if (group) group.left -= 1;
       if (instance.item === null && skipped !== null) {
         skip(instance, skipped === 'condition' ? 'condition' : 'upstream_failed', skipped, '');

@@ -1,5 +1,5 @@
-// The steps of a run as its run controller holds them: first an instance for each step of the job, then one for each
-// instance of the steps with `matrix` or `foreach`. An instance describes its latest attempt.
+// The step instances of a run, as its run controller keeps them: first one for each step of the job, then one for each
+// value of the steps with `matrix` or `foreach`. An instance describes its latest attempt.
 
 import { ExpressionError } from '../../catalog/expression/expression-error.ts';
 import type { JsonValue, StepDefinition } from '../../domain/job.ts';
@@ -15,7 +15,7 @@ export type Item =
 export type InstanceItem = { readonly stepId: string; readonly item: Item };
 
 export type StepInstance = {
-  /** Counts from 1, and names the folders of the attempts. */
+  /** The number of the instance, from 1. It is part of the names of the attempts' folders. */
   readonly n: number;
   readonly stepId: string;
   readonly name: string;
@@ -90,7 +90,7 @@ export function restoreStepInstances(steps: readonly StepDefinition[], rows: rea
   }));
 }
 
-/** The row of an instance before its first attempt or, with `notBeforeMs`, before its next one. */
+/** Returns the row of an instance before its first attempt or, with `notBeforeMs`, before its next attempt. */
 export function toNewStep(instance: StepInstance, step: StepDefinition): NewStep & { readonly attempt: number } {
   return {
     step_id: instance.stepId,
@@ -116,7 +116,7 @@ export function attemptFolder(n: number, attempt: number): string {
 
 const mostInstances = 500;
 
-/** Every combination; the last variable changes first. The job file was checked to have at most 500. */
+/** Returns every combination, and changes the last variable first. The job file was checked to have at most 500. */
 export function matrixInstances(stepId: string, matrix: NonNullable<StepDefinition['matrix']>): InstanceItem[] {
   let combinations: Record<string, string | number | boolean>[] = [{}];
   for (const [name, values] of Object.entries(matrix)) {

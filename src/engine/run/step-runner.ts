@@ -71,7 +71,7 @@ export function createStepRunner(
       if (instance.kind === 'command') attend(instance, holdSlot(), 'resume');
       else if (instance.kind === 'job') o.onOutcome(instance, driveSubRun(driven, instance));
     },
-    /** Ends a step that has started. `waiting`: it had not started, and now it never will. */
+    /** Ends a step that has started. Returns `waiting` for a step that was still waiting, and now never starts. */
     interrupt(instance: StepInstance, why: Interruption): 'interrupted' | 'waiting' | 'untouched' {
       const attempt = attempts.get(instance);
       if (attempt) return attempt.interrupt(why) ? 'interrupted' : 'untouched';

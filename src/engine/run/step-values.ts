@@ -10,7 +10,7 @@ import type { Item } from './step-instances.ts';
 /** How a step ended, as later steps see it. */
 export type StepValue = {
   readonly status: StepStatus;
-  /** Redacted, as shown. */
+  /** The outputs as they are shown, redacted. */
   readonly outputs: Readonly<Record<string, string>>;
   /** The outputs with their secrets. */
   readonly open: Readonly<Record<string, string>>;
@@ -25,7 +25,7 @@ export type RunFacts = Pick<
 
 export type ScopeStep = { readonly status: StepStatus; readonly outputs: JsonObject };
 
-/** Expressions see no secrets, because what they decide is shown. `steps` may grow later. */
+/** Expressions see no secrets, because the results of expressions are shown. The caller may add to `steps` later. */
 export function scopeOf(
   run: RunFacts,
   secretArgs: readonly string[],

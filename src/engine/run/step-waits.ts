@@ -29,9 +29,9 @@ export function createStepWaits(
       if (slot) queued.delete(instance);
       return slot;
     },
-    /** Whether the time of its next attempt is still to come. */
+    /** Whether the time of the step's next attempt is still to come. */
     isEarly: ({ notBeforeMs }: StepInstance): boolean => notBeforeMs !== null && notBeforeMs > clock.now(),
-    /** Keeps a step whose next attempt is decided. The time until this attempt counts from `startTimer`. */
+    /** Adds a step whose next attempt is decided. The wait for that attempt begins with `startTimer`. */
     delay: (instance: StepInstance): void => void delayed.add(instance),
     /** Call it once the next attempt is stored. `onTime` is called when its time comes. */
     startTimer(instance: StepInstance): void {

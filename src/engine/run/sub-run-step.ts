@@ -46,6 +46,6 @@ async function start(driven: DrivenRun, instance: StepInstance): Promise<string 
   const scope = { ...state.scope, ...instance.item };
   const openScope = () => openScopeOf(scope, driven.secrets, state.values);
   const from = { run, plan, at, action, scope, openScope, secrets: driven };
-  // The start is repeated, because a server that has just started may not have read its sources yet.
+  // This is repeated, because a server that has just started may not have read its sources yet.
   return driven.withRetry(() => (instance.interruption ? undefined : driven.services.children.start(from)));
 }

@@ -13,7 +13,7 @@ import type { Roster } from './schedule-roster.ts';
 
 export type BackfillRequest = {
   readonly fromMs: number;
-  /** Not included; by default, now. */
+  /** The end, which is not included; by default, now. */
   readonly untilMs: number | undefined;
 };
 
@@ -34,7 +34,7 @@ type Parts = {
 };
 
 const mostTimes = 1_000;
-/** No more times than these are counted, because each takes about 0.1 ms. */
+/** How many times are counted. Each takes about 0.1 ms. */
 const mostCounted = 5_000;
 
 /** @throws Problem permission-denied, source-untrusted, job-invalid, validation-error */
@@ -85,7 +85,8 @@ async function timesBetween(times: CronTimes, fromMs: number, untilMs: number): 
 }
 
 /**
- * A schedule that a limited caller has made gives its runs the caller's limits. Another limited caller may have others.
+ * A schedule that a limited caller has made gives its runs that caller's limits. Another limited caller, who may have
+ * other limits, may not backfill it.
  */
 function assertMayBackfill({ id, boundTo }: Schedule, by: Principal): void {
   const binding = bindingOf(by);

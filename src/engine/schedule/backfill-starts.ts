@@ -17,13 +17,13 @@ export type BackfillParts = FireParts & {
   readonly scheduleOf: (id: string) => Promise<Schedule>;
 };
 
-/** `waits`: something must change before the next run can start. `rests`: one of its runs must end. */
+/** `waits`: something must change before the next run can start. `rests`: a run of the backfill must end first. */
 type Progress = 'waits' | 'rests' | 'ended';
 
 /** Problems that may pass: a full queue, a run of the job that is in the way, a disk that cannot be written. */
 const passing: ReadonlySet<string> = new Set(['queue-full', 'concurrency-conflict', 'not-ready', 'execution-error']);
 
-/** Starts as many runs as may be unfinished at once. */
+/** Starts runs until as many as allowed are unfinished. */
 export async function proceed(backfill: OpenBackfill, o: BackfillParts): Promise<Progress> {
   const { id, times, atOnce } = backfill;
   let unfinished = await o.store.backfills.unfinishedRuns(id);

@@ -67,7 +67,7 @@ export type Backfills = {
 type Parts = FireParts & {
   readonly hub: Pick<Hub, 'onEvents'>;
   readonly roster: Roster;
-  /** Works on the schedules as the catalogue has them now. @throws Problem not-ready */
+  /** Works on the schedules as the catalog has them now. @throws Problem not-ready */
   readonly onRoster: <T>(work: () => T | Promise<T>) => Promise<T>;
   /** @throws Problem schedule-not-found */
   readonly find: (id: string, reach: Reach) => Schedule;
@@ -182,7 +182,7 @@ function createLoop(o: Parts) {
       }),
   };
 
-  /** Whether to look again soon. */
+  /** Looks at the backfills once. Returns whether to look again soon. */
   async function look(): Promise<boolean> {
     const open = await store.backfills.open();
     jobs = new Set(open.map(({ jobId }) => jobId));

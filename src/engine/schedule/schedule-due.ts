@@ -20,7 +20,7 @@ export type Tracked = {
   due?: { readonly cursorMs: number; readonly nominalAtMs: number | null; readonly startsAtMs: number } | undefined;
 };
 
-/** All nominal times up to here have been dealt with. */
+/** Returns the instant up to which all nominal times have been dealt with. */
 export function cursorOf(tracked: Pick<Tracked, 'state'>): number {
   return Math.max(seenUntilMs(tracked), tracked.state.notBeforeMs ?? 0);
 }
@@ -43,7 +43,7 @@ export function dueOf(tracked: Tracked): NonNullable<Tracked['due']> {
 
 /** The newest `limit` times that should have started by `untilMs`, oldest first. */
 export function missedOf({ schedule, times, due }: Tracked, untilMs: number, limit: number) {
-  // The newest time may still be delayed by its jitter.
+  // The run of the newest time may still be delayed by its jitter.
   const found = newestTimes(times, { afterMs: due?.cursorMs ?? untilMs, untilMs, limit: limit + 1 });
   const missed = found.times.filter((nominalAtMs) => startsAtMs(schedule, nominalAtMs, times) <= untilMs);
   return { times: missed.slice(-limit), isCut: found.isCut || missed.length > limit };
@@ -65,8 +65,8 @@ export function startsAtMs(
 const firstWindowMs = 60_000;
 
 /**
- * The newest times after `afterMs` up to `untilMs`, at most `limit`, oldest first. `isCut`: there are older ones. The
- * span may be months long, so it is not walked from its start.
+ * The newest times after `afterMs` up to `untilMs`, at most `limit`, oldest first. `isCut` says that there are older
+ * ones. The span may be months long, so the search does not begin at its start.
  */
 export function newestTimes(
   times: CronTimes,

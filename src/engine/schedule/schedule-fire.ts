@@ -40,7 +40,7 @@ export async function fireSchedule(
   } catch (error) {
     if (!(error instanceof Problem)) throw error;
     const { slug, message: detail } = error;
-    // The database knows better: this time, or a later one, has been dealt with.
+    // According to the database, this time or a later one has been dealt with.
     if (slug === 'idempotency-conflict') {
       await store.db.transact((tx) => store.schedules.settle(tx, id, nominalAtMs, null));
       const state = (await store.schedules.states()).get(id);

@@ -15,11 +15,11 @@ export type FiresQuery = {
   readonly sinceMs: number;
   readonly untilMs: number;
   readonly limit: number;
-  /** How long runs are kept; null means forever. An older time without a run need not have been missed. */
+  /** How long runs are kept; null means forever. An older time may have had a run that was removed. */
   readonly runsKeptMs: number | null;
 };
 
-/** `due`: its time has come, but its run has not started yet. */
+/** `due` means that the time has come but its run has not started yet. */
 type ScheduleFire = {
   readonly schedule: Schedule;
   readonly nominalAtMs: number;
@@ -55,13 +55,13 @@ type Parts = {
   readonly nowMs: number;
 };
 
-/** The cost of one question: runs read (5 µs each) and times computed (50 µs each). */
+/** The limits for one question: runs to read (5 µs each) and times to compute (50 µs each). */
 const mostRuns = 20_000;
 const mostRunsOfSchedule = 2_000;
 const mostTimes = 10_000;
 /** A run that starts later than this is late. On a busy machine, some seconds are usual. */
 const lateMs = 60_000;
-/** A run may be created long after its time, by a schedule that catches up. */
+/** How long after its time a run is still looked for. A schedule that catches up creates runs long after their time. */
 const caughtUpWithinMs = 7 * 86_400_000;
 
 export async function findFires(schedules: readonly Schedule[], query: FiresQuery, o: Parts): Promise<Fires> {
@@ -90,7 +90,7 @@ export async function findFires(schedules: readonly Schedule[], query: FiresQuer
   };
 }
 
-/** Ignores the days that calendars leave out: they only make a gap longer. */
+/** Ignores the days that calendars leave out, because they only make a gap longer. */
 function rhythmOfSchedule({ cron, timezone }: Schedule): ReturnType<typeof rhythmOf> {
   return cron === null ? { isFrequent: false, gapMs: 0 } : rhythmOf(cron, timezone);
 }

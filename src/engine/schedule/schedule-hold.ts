@@ -1,4 +1,4 @@
-// Holds a schedule, so that it starts no runs until it is released. The last of these operations counts, and overrides
+// Holds a schedule, so that it starts no runs until it is released. The latest hold or release counts, and overrides
 // config.yaml (ADR 0011).
 
 import type { Schedule } from '../../domain/schedule.ts';
@@ -15,7 +15,7 @@ export async function holdSchedule({ id }: Schedule, tracking: Tracking, { store
   tracking.rest(id, { held: true, notBeforeMs: null, idleSinceMs: atMs });
 }
 
-/** The first nominal time that counts is the one after `afterMs`, by default after now. */
+/** From now on, nominal times after `afterMs` count; by default, times after now. */
 export async function releaseSchedule(
   schedule: Schedule,
   afterMs: number | undefined,

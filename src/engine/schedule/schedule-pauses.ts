@@ -11,7 +11,7 @@ export function createPauses(byOperator: boolean) {
     byOperator,
     of: (tenant: string) => pauses.get(tenant),
     all: (): ReadonlyMap<string, SchedulePause> => pauses,
-    /** Whether all schedules of the tenant are paused, its own or every tenant's. */
+    /** Whether all schedules of the tenant are paused, by a pause for this tenant or for every tenant. */
     isPaused: (tenant: string): boolean => byOperator || pauses.has('*') || pauses.has(tenant),
     set(tenant: string, pause: SchedulePause | null): void {
       if (pause) pauses.set(tenant, pause);

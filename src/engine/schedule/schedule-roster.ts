@@ -1,4 +1,4 @@
-// The list of schedules: those in job files, as the catalogue has them now, and those made through the API. Everything
+// The list of schedules: those in job files, as the catalog has them now, and those made through the API. Everything
 // it knows is in the database.
 
 import { type Catalog, entryOrNone } from '../../catalog/catalog.ts';
@@ -59,7 +59,7 @@ export function createRoster(o: {
   let isLoaded = false;
   let generation: number | undefined;
 
-  /** Takes over new, changed and removed schedules from the catalogue. Their states change in one transaction. */
+  /** Takes over new, changed and removed schedules from the catalog. Their states change in one transaction. */
   async function readCatalog(): Promise<void> {
     const seen = catalog.generation;
     const isFirst = generation === undefined;
@@ -77,7 +77,7 @@ export function createRoster(o: {
   }
 
   return {
-    /** False until the database and the catalogue have been read. */
+    /** False until the database and the catalog have been read. */
     get isReady() {
       return generation !== undefined;
     },
@@ -86,10 +86,10 @@ export function createRoster(o: {
     tracking,
     timesOf,
     pauses,
-    /** Pauses all schedules of a tenant, or resumes them: their times count again from now on. */
+    /** Pauses all schedules of a tenant, or resumes them. After they resume, only times from now on count. */
     setPaused: (tenant: string, pause: SchedulePause | null) =>
       setPaused(tenant, pause, { store, clock, known, pauses, change }),
-    /** Reads the database once, and the catalogue whenever it has changed. */
+    /** Reads the database once, and the catalog whenever it has changed. */
     async refresh(): Promise<void> {
       if (!isLoaded) isLoaded = await loadSchedules(store, known, { tracking, pauses });
       if (catalog.isReady && catalog.generation !== generation) await readCatalog();
@@ -115,9 +115,9 @@ export function createRoster(o: {
 }
 
 /**
- * The schedules of the API, and those of job files that the catalogue does not have: `goneBefore` since before this
- * start, `ended` because somebody removed them, and `lost` because the folder of their source is missing. The states of
- * `lost` schedules stay, so their times count as missed, as they do while no server runs.
+ * Finds the schedules that the catalog does not have. `api` schedules were made through the API. `goneBefore` schedules
+ * were gone before this start, and `ended` schedules have been removed since. For `lost` schedules, the folder of the
+ * source is missing. Their states stay, so their times count as missed, as they do while no server runs.
  */
 function findGone(
   found: ReadonlyMap<string, Schedule>,
@@ -129,7 +129,7 @@ function findGone(
   const gone = job.filter(({ id }) => !found.has(id));
   const isLost = ({ jobId }: Schedule): boolean => missing.includes(o.sourceOfJob.get(jobId) ?? '');
   const { ended = [], lost = [] } = Object.groupBy(gone, (one) => (isLost(one) ? 'lost' : 'ended'));
-  // While a folder is missing, it is not known which of these are in it.
+  // While a folder is missing, flwd does not know which of these schedules are in it.
   const unknown = missing.length > 0 ? [] : o.tracking.restingIds();
   const goneBefore = unknown.filter((id) => !found.has(id) && !known.has(id));
   return { api, ended: idsOf(ended), lost: idsOf(lost), goneBefore };
@@ -199,7 +199,10 @@ function denialsIn(catalog: Catalog, calendars: Calendars): (schedule: Schedule)
   };
 }
 
-/** A schedule whose days alone have changed is still the same schedule. */
+/**
+ * Whether two schedules have the same times, apart from their days. A schedule is still the same when only its days
+ * change.
+ */
 function hasSameStart(a: Schedule, b: Schedule): boolean {
   return a.cron === b.cron && a.atMs === b.atMs && a.timezone === b.timezone;
 }

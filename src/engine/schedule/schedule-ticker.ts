@@ -21,7 +21,7 @@ export async function tickSchedules(all: Iterable<Tracked>, o: Parts): Promise<v
   for (const tracked of all) {
     const nowMs = o.clock.now();
     const { restsUntilMs = 0 } = tracked;
-    // A clock that was set back must not make the pause longer.
+    // If the clock was set back, the pause must not become longer.
     if (restsUntilMs > nowMs && restsUntilMs <= nowMs + longestPauseMs) continue;
     if (!tracked.work && !isDue(tracked, nowMs, o)) continue;
     tracked.work ??= dealWithAll(tracked, o).finally(() => {
@@ -85,7 +85,10 @@ async function deal(tracked: Tracked, o: Parts): Promise<boolean> {
   return start(tracked, schedule.catchUp === 'last' ? newest : (missed.times[0] ?? nominalAtMs), o);
 }
 
-/** The clock was ahead for a while. Times that fired then do not fire again; the others do. */
+/**
+ * Goes back after the clock was ahead for a while. Times that fired in that while do not fire again. The other times
+ * do.
+ */
 async function rewind(tracked: Tracked, nowMs: number, { store, log }: Parts): Promise<true> {
   const { id, jobId } = tracked.schedule;
   const told = { schedule_id: id, job_id: jobId, settled_until: toTimestamp(seenUntilMs(tracked)) };
@@ -133,7 +136,7 @@ function nextStartMs({ schedule, times }: Tracked, nominalAtMs: number): number 
   return next === null ? Infinity : startsAtMs(schedule, next, times);
 }
 
-/** Whether times beyond the grace period from now have been dealt with already. */
+/** Whether times have been dealt with that are further ahead of now than the grace period. */
 function isAhead(tracked: Tracked, nowMs: number): boolean {
   return seenUntilMs(tracked) > nowMs + graceMs;
 }

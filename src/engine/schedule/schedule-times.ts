@@ -57,8 +57,8 @@ export function calendarRefusal(terms: Terms, calendars: Calendars): Problem | u
 }
 
 /**
- * The single nominal times, while this server runs, of schedules that fire at a start: `@reboot` at each start of the
- * server, `@boot` at the first start of the server after each boot of the host (ADR 0011).
+ * When schedules that fire at a start do so while this server runs. `@reboot` fires at each start of the server, and
+ * `@boot` at the first start of the server after each boot of the host (ADR 0011).
  */
 export type Starts = ReadonlyMap<string, number>;
 

@@ -7,7 +7,7 @@ import type { Tracked } from './schedule-due.ts';
 
 export type Tracking = ReturnType<typeof createTracking>;
 
-/** A schedule that may never have fired. */
+/** A schedule that does not fire now, and may never have fired. */
 type Resting = Partial<Tracked> & Pick<Tracked, 'state'>;
 
 /**
@@ -36,9 +36,9 @@ export function createTracking(
     denialOf,
     isOn,
     mayFire: (schedule: Schedule): boolean => isOn(schedule) && !isHeld(schedule),
-    /** Whether the schedule fired at the last change. */
+    /** Whether the schedule fires, as of the last change. */
     isActive: (id: string): boolean => stateOf(id)?.idleSinceMs === null,
-    /** The states of schedules before any of them is known to fire. */
+    /** Takes the stored states of schedules, before it is known which schedules fire. */
     load(states: Map<string, ScheduleState>): void {
       for (const [id, state] of states) resting.set(id, { state });
     },
@@ -48,7 +48,7 @@ export function createTracking(
     active: () => tracked.values(),
     track(schedule: Schedule, changes: Partial<ScheduleState> = {}): void {
       const { id } = schedule;
-      // Work that is under way keeps the same object, so its findings are not lost.
+      // The object stays the same, so that the findings of work that is under way are not lost.
       const own = ownOf(id) ?? { state: blank };
       const isSame = own.schedule !== undefined && timesKey(own.schedule) === timesKey(schedule);
       const times = (isSame && own.times) || timesOf(schedule);

@@ -81,7 +81,7 @@ type PauseInForce = {
 export type Schedules = ReturnType<typeof createSchedules>;
 
 const tickMs = 500;
-/** Limited because all schedules are kept in memory. */
+/** The most schedules of a tenant, because all schedules are kept in memory. */
 const mostOfTenant = 1_000;
 const longestArgsChars = 65_536;
 const shownFires = 3;
@@ -106,7 +106,7 @@ export function createSchedules(o: Parts) {
     return { ...(await withMaker(viewOf(schedule, roster, clock.now()), o)), lastRun, heartbeat };
   };
 
-  /** Works on the schedules as the catalogue has them now. */
+  /** Works on the schedules as the catalog has them now. */
   function onRoster<T>(work: () => T | Promise<T>): Promise<T> {
     return serial.run(async () => {
       await roster.refresh();
@@ -118,7 +118,7 @@ export function createSchedules(o: Parts) {
   async function save(request: ScheduleRequest, own: OwnTerms, by: Principal): Promise<ScheduleView> {
     if (bindingOf(by) && (request.heartbeat ?? null) !== null) throw heartbeatForbidden();
     const schedule = toStored(request, own, { ...o, by }, clock.now());
-    // A schedule whose times cannot be computed throws here, before it is stored.
+    // A schedule whose times cannot be computed is refused here, before it is stored.
     nextTimes(schedule, roster.timesOf, clock.now(), 1);
     await roster.put(schedule);
     return view(schedule);
@@ -159,7 +159,7 @@ export function createSchedules(o: Parts) {
       onRoster(() => {
         const before = findOwn(roster, id, principal);
         assertOwn(before, principal);
-        // Other terms of a schedule whose time has passed may still change.
+        // If the time of a schedule has passed and stays the same, its other terms may still change.
         if (toAtMs(request.at) !== before.atMs) assertToCome(request, clock.now());
         // A request without a tenant leaves the schedule in its tenant.
         const tenant = tenantFor(principal, request.tenant, before.tenant);
@@ -199,9 +199,9 @@ function createActs(roster: Roster, { onRoster, view, ...o }: ActParts) {
       return { tenant, isPaused: roster.pauses.isPaused(tenant), byOperator: roster.pauses.byOperator };
     });
   return {
-    /** Pauses all schedules of the caller's tenant, or of the one that is asked for; `*` is every tenant. */
+    /** Pauses all schedules of `tenant`; by default, of the caller's tenant. `*` is every tenant. */
     pause: (tenant: string | undefined, principal: Principal): Promise<PauseView> => setPaused(tenant, principal, true),
-    /** From now on, the times of these schedules count again. */
+    /** Ends the pause. From now on, the times of these schedules count again. */
     resume: (tenant: string | undefined, principal: Principal): Promise<PauseView> =>
       setPaused(tenant, principal, false),
     /** What pauses schedules that the principal sees. @throws Problem not-ready */
@@ -223,7 +223,7 @@ function createActs(roster: Roster, { onRoster, view, ...o }: ActParts) {
         return view(schedule);
       }),
     /**
-     * From the first nominal time after `afterMs` (by default: now) on, it fires.
+     * Releases a held schedule: it fires from the first nominal time after `afterMs` on, by default after now.
      * @throws Problem schedule-not-found
      */
     release: (id: string, afterMs: number | undefined, principal: Principal): Promise<ScheduleView> =>
@@ -358,7 +358,7 @@ function find(roster: Roster, id: string, reach: Reach): Schedule {
   throw new Problem('schedule-not-found', `The schedule '${id}' does not exist`);
 }
 
-/** A schedule that was made through the API. */
+/** Finds a schedule that was made through the API. */
 function findOwn(roster: Roster, id: string, reach: Reach): Schedule {
   const schedule = find(roster, id, reach);
   if (schedule.source === 'api') return schedule;
@@ -367,8 +367,8 @@ function findOwn(roster: Roster, id: string, reach: Reach): Schedule {
 }
 
 /**
- * A limited caller who could set the heartbeat could make the server call any address, even one from a secret that the
- * caller may not name.
+ * A limited caller may not set a heartbeat. Otherwise the server would call any address for the caller, even one from a
+ * secret that the caller may not name.
  */
 function heartbeatForbidden(): Problem {
   return new Problem('permission-denied', 'Agents and limited tokens may not set the `heartbeat` of a schedule.');
@@ -412,7 +412,7 @@ type OwnTerms = Pick<StoredSchedule, 'id' | 'tenant' | 'createdAtMs' | 'createdB
 
 function keptTerms(before: Schedule, request: ScheduleRequest): OwnTerms {
   const { id, tenant, createdAtMs, createdBy, heartbeat } = before;
-  // Nobody can read the address, so nobody can send it again.
+  // Nobody can read the heartbeat's address, so nobody can send it again.
   const isKept = request.heartbeat === undefined && heartbeat !== undefined;
   const kept = { id, tenant, createdAtMs: createdAtMs ?? 0, createdBy: createdBy ?? '' };
   return { ...kept, ...(isKept && { heartbeat }) };

@@ -14,11 +14,11 @@ import type { Sealer } from './seal.ts';
 import { contextOfSecret } from './stored-secrets.ts';
 
 type Rotation = {
-  /** Everything is sealed by the first key. If flwd manages the keys, the other keys are gone. */
+  /** True once everything is sealed by the first key and, if flwd manages the keys, the other keys are gone. */
   readonly done: boolean;
   readonly key_id: string;
   readonly resealed: { readonly secrets: number; readonly runs: number; readonly steps: number };
-  /** Texts sealed by an older key that no key can open. */
+  /** How many texts an older key has sealed that no key can open. */
   readonly unopened: number;
   /** What the person who manages the keys still has to do. */
   readonly advice: string | null;
@@ -112,7 +112,10 @@ function tryToOpen(sealer: Sealer, sealed: string, context: string): string | un
   }
 }
 
-/** Whether nothing is left for the older keys, apart from the `unopened` texts. Those do not keep the rotation open. */
+/**
+ * Whether nothing is left for the older keys, apart from the `unopened` texts. Those texts do not keep the rotation
+ * from ending.
+ */
 async function isNothingLeft({ store, keyring }: Parts, unopened: number): Promise<boolean> {
   let left = 0;
   for (const kind of sealedKinds) {

@@ -21,7 +21,9 @@ export async function followCheck(trigger: CheckTriggerOfJob, o: LoopParts, sign
   }
 }
 
-/** Whether a run that a check of the job started is still working: the check would find the same again. */
+/**
+ * Whether a run that a check of the job started has not ended yet. Until it ends, the check would find the same again.
+ */
 async function isWorking({ jobId }: CheckTriggerOfJob, { store }: LoopParts): Promise<boolean> {
   const { runs } = await store.runs.list({ jobId, trigger: 'check', limit: 1 });
   return runs.some((run) => run.finished_at === null);

@@ -26,7 +26,7 @@ import type { CheckTriggerOfJob, TriggerParts } from './trigger-parts.ts';
 export type Check =
   | { readonly kind: 'nothing' }
   | { readonly kind: 'found'; readonly result: JsonValue }
-  /** `why` is without a full stop. */
+  /** `why` has no full stop at its end. */
   | { readonly kind: 'failed'; readonly why: string }
   /** The signal was aborted. */
   | { readonly kind: 'stopped' };
@@ -116,7 +116,7 @@ function launch(trigger: CheckTriggerOfJob, { id, dir, plan, revision }: Place, 
 
 type Started = Place & { readonly attempt: AttemptProcess; readonly redactor: Redactor };
 
-/** Waits for its end, and ends it when its time is over or the server stops. */
+/** Waits for the check to end. Ends it when its time is over or the server stops. */
 async function attend(trigger: CheckTriggerOfJob, started: Started, o: TriggerParts, signal: AbortSignal) {
   const { attempt, redactor, dir, plan } = started;
   const { cancel } = plan.entry.definition;

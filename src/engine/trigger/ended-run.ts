@@ -54,7 +54,7 @@ async function chainOf(run: Run, o: TriggerParts): Promise<number> {
   return parent ? chainOf(parent, o) : 0;
 }
 
-/** Names the jobs of the chain, oldest first. */
+/** Returns a problem that names the jobs of the chain, oldest first. */
 async function tooLong({ jobId }: Trigger, run: Run, { store }: TriggerParts): Promise<Problem> {
   const jobs = [jobId];
   for (let at: Run | undefined = run; at && jobs.length <= 2 * longestChain; ) {

@@ -20,7 +20,7 @@ import type { FilesTriggerOfJob } from './trigger-parts.ts';
  * machine makes.
  */
 const betweenLooksMs = 10_000;
-/** A file that is being written is reported many times a second. */
+/** The shortest pause between two looks, because a file that is being written is reported many times a second. */
 const shortestPauseMs = 500;
 /** The pause is this many times as long as the look, so that at most a tenth of the time is spent looking. */
 const pausePerLook = 9;
@@ -57,7 +57,10 @@ export async function followFiles(trigger: FilesTriggerOfJob, o: LoopParts, sign
   }
 }
 
-/** A folder on another machine may never answer. It is then not asked again, and the loop goes on. */
+/**
+ * Reads the folder of a trigger. A folder on another machine may never answer. It is then not asked again, and the loop
+ * goes on.
+ */
 function createReader(trigger: FilesTriggerOfJob, o: LoopParts, signal: AbortSignal) {
   let reading: Promise<FoundFolder | undefined> | undefined;
   const hangs: FoundFolder = {

@@ -2,7 +2,7 @@
 
 import { type FSWatcher, watch } from 'node:fs';
 
-/** `isWanted` says whether changes of the name count. */
+/** `isWanted` says whether changes of a file with this name count. */
 export function createReports(isWanted: (name: string) => boolean, onChange: () => void) {
   let watcher: FSWatcher | undefined;
   let heard: string | undefined;
@@ -25,7 +25,7 @@ export function createReports(isWanted: (name: string) => boolean, onChange: () 
         // The system has no more watches. The folder is still read every ten seconds.
       }
     },
-    /** Stops listening. If the folder was gone and is back, it may be another folder. */
+    /** Stops listening. Call it when the folder is gone, because a folder that comes back may be another folder. */
     close,
   };
 }

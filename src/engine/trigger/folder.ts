@@ -33,7 +33,7 @@ export type FoundFolder = {
 };
 
 const mostFiles = 10_000;
-/** If they were looked at one by one, each file would cost three times as much. */
+/** How many files are examined at once. One by one, each file would take three times as long. */
 const lookedAtOnce = 64;
 
 /** The regular files directly in the folder whose names fit the pattern. */
@@ -59,7 +59,10 @@ function nothing(problem: string): FoundFolder {
   return { path: null, files: [], problem };
 }
 
-/** A path that an argument grants may be any that policy allows. It is checked again when the run starts. */
+/**
+ * Says why the job cannot read the folder; undefined if it can. An argument may grant any path that policy allows. Such
+ * a path is checked again when the run starts.
+ */
 function whyUnreadableByJob(
   { path, folder }: { readonly path: string; readonly folder: string },
   { profile, read, write, entry, leave }: GroundedPlan,
@@ -116,7 +119,7 @@ async function examine(path: string, name: string): Promise<FoundFile[]> {
   }
 }
 
-/** Whether the file is still there as it was found. */
+/** Whether the file is still the same as when it was found. */
 export async function isThere({ path, name, stamp }: FoundFile): Promise<boolean> {
   return (await examine(path, name)).some((file) => file.stamp === stamp);
 }

@@ -56,14 +56,14 @@ function report(error: unknown, { log }: TriggerParts, isFirst: boolean): void {
 
 type Wanted = ReturnType<typeof createWanted>;
 
-/** The triggers by the job whose runs they follow. */
+/** Finds the triggers that follow the runs of a job. */
 function createWanted({ catalog, hub }: TriggerParts) {
   let byJob = new Map<string, EndTriggerOfJob[]>();
   let beginsAt = 0;
   return {
     size: () => byJob.size,
     of: (jobId: string): readonly EndTriggerOfJob[] => byJob.get(jobId) ?? [],
-    /** The first event that counts if there were no triggers before. */
+    /** The first event that counts, if there were no triggers before it. */
     beginsAt: () => beginsAt,
     refresh(): void {
       if (!catalog.isReady) return;
@@ -98,7 +98,7 @@ function createCursor({ store, clock: { monotonicMs } }: TriggerParts) {
   }
   return {
     save,
-    /** Reads where an earlier process stopped. Without one, it begins at `beginsAt`. */
+    /** Returns where an earlier process stopped. If no process has read the journal before, returns `beginsAt`. */
     async open(beginsAt: number): Promise<number> {
       await readOnce();
       at ??= saved ?? beginsAt;

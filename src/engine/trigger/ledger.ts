@@ -10,7 +10,9 @@ const lookNotedEveryMs = 3_600_000;
 
 export type Ledger = ReturnType<typeof createLedger>;
 
-/** The files of the folder that were dealt with. It begins with those that are there when the trigger is first seen. */
+/**
+ * The files of the folder that were dealt with. The files that are there when the trigger is first seen count as such.
+ */
 export function createLedger({ id, jobId, folder, match }: FilesTriggerOfJob, { store, clock, log }: TriggerParts) {
   const { watchedFiles } = store;
   const hash = createSha256()

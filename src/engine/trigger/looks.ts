@@ -15,9 +15,12 @@ type Looks = ReturnType<typeof createLooks>;
 
 export type LoopParts = TriggerParts & {
   readonly looks: Looks;
-  /** Runs a check when few enough others run. */
+  /** Runs a check as soon as few enough other checks run. */
   readonly limitChecks: LimitFunction;
-  /** Reads a folder when few enough others are read: one that hangs holds a thread of the process. */
+  /**
+   * Reads a folder as soon as few enough other folders are read. A folder that hangs keeps a thread of the process
+   * busy.
+   */
   readonly limitReads: LimitFunction;
 };
 
@@ -50,7 +53,7 @@ export function createLooks({ store, clock, log, defaultTenant }: TriggerParts) 
       await note(id, problem);
       last.set(id, look);
     },
-    /** Forgets triggers that the catalogue no longer has. */
+    /** Forgets triggers that the catalog no longer has. */
     async forgetOthers(ids: ReadonlySet<string>): Promise<void> {
       const failing = await store.triggers.failing();
       for (const id of [...failing, ...last.keys()]) {

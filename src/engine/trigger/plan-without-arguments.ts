@@ -30,7 +30,7 @@ export function planWithoutArguments(
   return resolveEntry({ ...entry, definition: job }, { job_id: definition.id, tenant: defaultTenant }, planContext);
 }
 
-/** Leaves out the place in the request, because nobody has sent a request. */
+/** Returns the problem's message without the pointer into the request, because nobody has sent a request. */
 export function reasonOf({ message, members: { errors } }: Problem): string {
   const [first]: readonly unknown[] = Array.isArray(errors) ? errors : [];
   return isObject(first) && typeof first.message === 'string' ? first.message : message;

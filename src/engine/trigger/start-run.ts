@@ -11,7 +11,7 @@ import type { Caller } from '../create.ts';
 import { mapArguments } from '../mapped-arguments.ts';
 import type { Trigger, TriggerParts } from './trigger-parts.ts';
 
-/** What a trigger starts a run for. */
+/** The reason for a run of a trigger: a run that has ended, a file, or what a check has found. */
 export type Occasion = {
   /** Unique among the results of the trigger. */
   readonly key: string;

@@ -1,4 +1,4 @@
-// Runs one loop for each trigger that follows files or has a check, as long as the catalogue has the trigger.
+// Runs one loop for each trigger that follows files or has a check, as long as the catalog has the trigger.
 
 import { setTimeout as delay } from 'node:timers/promises';
 import pLimit from 'p-limit';

@@ -15,7 +15,7 @@ import type { Created } from '../once.ts';
 import { type Delivery, deliveryIdOf, eventOf, hashOf } from './delivery.ts';
 import type { Webhook, WebhookParts } from './webhook-parts.ts';
 
-/** Collects the facts of a delivery until it is kept. */
+/** Collects the facts of a delivery until they are stored. */
 export type Note = ReturnType<typeof createNote>;
 
 const redacted = '[redacted]';
@@ -69,7 +69,7 @@ export function createNote(webhook: Webhook, raw: Buffer, o: WebhookParts) {
     async refused(problem: Problem): Promise<void> {
       const { secretArgs = [] } = definitionOf(webhook.jobId, o.catalog) ?? {};
       row = { ...row, result: 'refused', run_id: null, problem: problem.slug, detail: detailOf(problem, secretArgs) };
-      // The sender gets the problem even if it cannot be kept.
+      // The sender gets the problem even if the delivery cannot be stored.
       await store.db.transact(add).catch((error: unknown) => {
         o.log.warn(
           { err: error, webhook: webhook.name, job_id: webhook.jobId },
@@ -111,7 +111,7 @@ export async function replay(
   if (!delivery) throw new Problem('delivery-not-found', `The webhook has no delivery '${deliveryId}'.`);
   const { args, run_id: runId, has_secrets: hasSecrets } = delivery;
   const by: Caller = { ...caller, trigger: 'webhook' };
-  // Only the run has the secrets.
+  // Only the run has the secrets, so the run itself is started again.
   if (runId !== null && (hasSecrets === 1 || args === null)) return rerun(runId, {}, by, key);
   if (args === null || hasSecrets === 1) {
     throw new Problem(

@@ -64,7 +64,7 @@ export function keysOf(scheme: WebhookScheme, delivery: Delivery): DeliveryKey[]
   const byBody = `body:${hashOf(delivery.raw)}`;
   if (id === undefined) return [{ key: byBody, forMs: shortMs }];
   const byId = { key: `id:${hashOf(id)}`, forMs: weekMs };
-  // GitHub does not sign the id.
+  // GitHub does not sign the id, so the body counts, too.
   return scheme === 'github' ? [byId, { key: byBody, forMs: weekMs }] : [byId];
 }
 

@@ -1,4 +1,4 @@
-// Finds webhooks: those of job files in the catalogue, and those made at run time in the database.
+// Finds webhooks: those of job files in the catalog, and those made at run time in the database.
 
 import type { CatalogEntry } from '../../catalog/catalog.ts';
 import { webhookRefusal } from '../../domain/policy.ts';
@@ -75,7 +75,7 @@ function ofJob({ definition: { id: jobId }, source }: CatalogEntry, terms: JobWe
   return { ...terms, id, jobId, tenant, denied, perMinute: null, made: null };
 }
 
-/** As long as its job is gone or invalid, the webhook stays and takes no deliveries. */
+/** While its job is gone or invalid, the webhook stays but takes no deliveries. */
 export function ofMade(made: MadeWebhook, o: Catalogued): Webhook {
   const entry = entryOf(made.jobId, o);
   const denied =
@@ -84,8 +84,8 @@ export function ofMade(made: MadeWebhook, o: Catalogued): Webhook {
 }
 
 /**
- * Adds the principal of its runs. The webhook is denied if all webhooks are paused or its token is no longer valid (ADR
- * 0067, ADR 0078).
+ * Adds the principal of the webhook's runs. The webhook is denied if all webhooks are paused, or if the token that made
+ * it is no longer valid (ADR 0067, ADR 0078).
  */
 export async function withPrincipal(webhook: Webhook, o: Makers): Promise<OpenWebhook | DeniedWebhook> {
   const { name, tenant, made } = webhook;
@@ -102,7 +102,8 @@ export async function withPrincipal(webhook: Webhook, o: Makers): Promise<OpenWe
 }
 
 /**
- * Returns every problem except not-ready, which it throws: a sender tries again after not-ready, but not after a 404.
+ * Returns the job, or the problem with it. Only not-ready is thrown, because a sender tries again after not-ready, but
+ * not after a 404.
  * @throws Problem not-ready
  */
 function entryOf(jobId: string, { catalog }: Catalogued): CatalogEntry | Problem {

@@ -36,7 +36,7 @@ type Parts = WebhookParts & { readonly record: RecordChange };
 const mostOfTenant = 1_000;
 const tokenBytes = 32;
 const longestTermsChars = 65_536;
-/** A webhook without a scheme has this limit: everyone who has read its address can call it. */
+/** The limit of a webhook without a scheme, because everyone who has read its address can call it. */
 const usualPerMinute = 10;
 
 export async function makeWebhook(request: WebhookRequest, by: Principal, o: Parts): Promise<MadeWithToken> {

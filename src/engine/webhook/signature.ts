@@ -49,7 +49,7 @@ const checks: Readonly<Record<SignedScheme, Check>> = {
   hmac: ({ body }, given, key) => isSame(given, `sha256=${hex(key, body)}`),
 };
 
-/** The time that is signed, in seconds. The other schemes sign no time. */
+/** How to read the time that is signed, in seconds. The other schemes sign no time. */
 const times: Readonly<Partial<Record<SignedScheme, (signed: Signed, given: string) => string | undefined>>> = {
   stripe: (_, given) => stripePart(given, 't')[0],
   slack: ({ read }) => read('x-slack-request-timestamp'),
@@ -78,7 +78,7 @@ function isSame(given: string, expected: string): boolean {
   return timingSafeEqual(createSha256().update(given).digest(), createSha256().update(expected).digest());
 }
 
-/** Like `some`, but looks at all items. */
+/** Like `some`, but checks all items, so that the time it takes reveals nothing. */
 function someOf<T>(items: readonly T[], isRight: (item: T) => boolean): boolean {
   return items.filter(isRight).length > 0;
 }

@@ -103,7 +103,7 @@ async function assertSigned(
   o: WebhookParts,
 ): Promise<void> {
   const { scheme, header } = webhook;
-  // The address of such a webhook is its proof.
+  // For this scheme, the address of the webhook is its proof.
   if (scheme === 'token' || header === null) return;
   const keys = await keysFor(webhook, warn, o);
   const verdict = verify(scheme, { header, read, body: raw, nowMs: o.clock.now() }, keys);

@@ -39,7 +39,7 @@ export function exitMessage(code: number, lines: ErrorLines): string {
   return `${exited}: ${words} (${isAbout(words, bash.command) ? place : `${place}: ${command}`})`;
 }
 
-/** Whether the command that failed in bash said nothing, so that the line before it is about something else. */
+/** Whether the command that failed in bash printed nothing. The last line is then about something else. */
 export function isSilent({ own, bash }: ErrorLines): boolean {
   if (!bash) return false;
   return printsNothing(bash.command) || (asksForKey(bash.command) && !saysWhyNoKey.test(own.at(-1) ?? ''));
@@ -57,12 +57,12 @@ const keyWithoutDefault = new RegExp(
   `^(?:\\w+=)?"?(?:\\$\\()?'?flwd_kv_get'?(?: +${option})* +(?!'?--)${word}(?: +${redirection})*\\)?"?$`,
 );
 
-/** Whether the command is only `flwd_kv_get` without a default: it says nothing about a key that does not exist. */
+/** Whether the command is only `flwd_kv_get` without a default. For a key that does not exist, it prints nothing. */
 export function asksForKey(command: string): boolean {
   return keyWithoutDefault.test(command);
 }
 
-/** Words of flwd_kv_get itself, or of bash about the file to which its output goes. */
+/** Matches words of flwd_kv_get itself, or of bash about the file that its output goes to. */
 const saysWhyNoKey = /^flwd_kv_get: |^usage: flwd_kv_get |: line \d+: /;
 
 export function isQuietCurl(command: string): boolean {
@@ -74,8 +74,8 @@ function saysErrors(command: string): boolean {
 }
 
 /**
- * Lines that follow the error itself: frames of a stack, the rest of Node's dump of an error, what tar, make, rsync and
- * git print after it, and continuations of the line before.
+ * Matches lines that follow the error itself: frames of a stack, the rest of Node's dump of an error, what tar, make,
+ * rsync and git print after it, and continuations of the line before.
  */
 const afterwards =
   /^(?:\s+at |\t|Node\.js v\d|\s*[{}\])]+[,;]?$|\s+\w+: |note: |set: usage: |rsync error: |tar(?: \(child\))?: (?:Error is not recoverable|Child returned status |Removing leading |.*: Cannot write: Broken pipe$)|make(?:\[\d+\])?: \*\*\* \[.*\] Error \d+$|and the repository exists|Please make sure you have the)|see previous errors|due to previous errors/;

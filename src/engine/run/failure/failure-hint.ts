@@ -48,7 +48,7 @@ function hintForKey({ exitCode, lines }: FailedAttempt): string | undefined {
   return 'there is no such key: give `flwd_kv_get` a default after the key, for the first run';
 }
 
-/** What Python's `subprocess` could not run: `'flwd_kv_get n'`, or `['flwd_kv_get', 'n']`. */
+/** The command that failed in Python's `subprocess`: `'flwd_kv_get n'`, or `['flwd_kv_get', 'n']`. */
 function commandOfPython(line: string): string {
   const [, list, text = ''] = /: Command (?:'\[(.*)\]'|'(.*)') returned non-zero exit status 1\b/.exec(line) ?? [];
   return list?.replaceAll("', '", "' '") ?? text;
@@ -57,7 +57,7 @@ function commandOfPython(line: string): string {
 function hintForLine(line: string, failed: FailedAttempt): string | undefined {
   for (const { says, hint } of rules) {
     const match = says.exec(line);
-    // The first rule that knows the line decides, even if it has nothing to say.
+    // The first rule that matches the line decides, even if it gives no hint.
     if (match) return hint(match, failed);
   }
   return hintForProgram(line, failed) ?? hintForFile(line, failed);

@@ -12,7 +12,7 @@ const denied = /: permission denied$|\[Errno 13\]|operation not permitted|\b(?:E
 const creates =
   /cannot (?:create|touch|make|move)|directory nonexistent|^(?:mkdir|touch|tee|install): |for writing|mkdir ['"]/i;
 
-/** What only the owner or root may do, such as `chown`. */
+/** Matches an error about something that only the owner or root may do, such as `chown`. */
 const needsRoot = /operation not permitted|\bEPERM\b/i;
 
 const operator = 'the operator allows it with `security: {paths: […]}` in flwd.yaml';
@@ -26,7 +26,7 @@ export function hintForFile(line: string, failed: FailedAttempt): string | undef
   return undefined;
 }
 
-/** The file may be on another machine, or the error may come from a database. */
+/** Whether the file may be on another machine, or the error may come from a database. */
 function mayBeElsewhere(line: string, { lines, isolation }: FailedAttempt): boolean {
   if (isolation.network === 'none') return false;
   const remote = /^(?:ssh|scp|sftp|rsync)\b/;
@@ -64,7 +64,7 @@ function isWrittenTo(path: string, { lines }: FailedAttempt): boolean {
   return targets.some((target) => target.startsWith(path));
 }
 
-/** For `command: [bash, run.sh]`: only words that begin with ./ are files of the job. */
+/** The hint for `command: [bash, run.sh]`, where only words that begin with ./ are files of the job. */
 export function hintForWord(path: string, { command }: FailedAttempt): string | undefined {
   const name = path.replace(/^\/workspace\//, '');
   if (!command.slice(1).includes(name)) return undefined;
@@ -100,7 +100,7 @@ function hintForReadOnly(path: string | undefined, failed: FailedAttempt): strin
     return 'a job cannot change its own folder: let it write to its workspace, which is `$FLWD_WORKSPACE`';
   if (kind === 'granted-to-read')
     return `the job may only read there: move the path from \`read\` to \`write\` under \`permissions\``;
-  // The workspace itself can be written, so the program has changed its folder.
+  // The workspace itself can be written, so the program must have changed to another folder.
   if (kind === 'workspace' && !path.startsWith('/') && !path.startsWith('~'))
     return (
       `the script has changed to a folder in which it may not write ${path}, such as its own: let it write to ` +

@@ -15,7 +15,7 @@ export const networkRules: readonly LineRule[] = [
     hint: (_, failed) => (hasNoNetwork(failed) ? noNetwork : undefined),
   },
   {
-    // Without a network of the host, only the sandbox's own loopback can refuse.
+    // Without a network of the host, only the sandbox's own loopback can refuse a connection.
     says: /connection refused|\bECONNREFUSED\b|failed to connect to \S+ port|couldn't connect to server/i,
     hint: (_, failed) =>
       hasNoNetwork(failed)

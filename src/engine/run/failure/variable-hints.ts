@@ -3,7 +3,7 @@
 import { nearest } from '../../../lib/nearest.ts';
 import type { FailedAttempt, LineRule } from './failed-attempt.ts';
 
-/** What exec/proc/environment.ts sets in every run, and what for. */
+/** The variables that exec/proc/environment.ts sets in every run, and what each is for. */
 export const variablesOfEveryRun: Readonly<Record<string, string>> = {
   FLWD_ARTIFACTS_DIR: 'the folder for files to keep',
   FLWD_OUTPUT_FILE: 'the file for outputs',
@@ -53,7 +53,7 @@ function hintForVariable(name: string, { plan, isolation }: FailedAttempt): stri
   return `a job does not get the variables of a login: set ${name} under \`env\` in config.yaml, or make it an argument`;
 }
 
-/** Only flwd itself sets such a variable: `env` cannot. */
+/** Whether only flwd itself can set the variable: `env` cannot. */
 function isOwn(name: string): boolean {
   return name.startsWith('FLWD_');
 }
