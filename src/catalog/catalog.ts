@@ -310,8 +310,8 @@ function createRevisions(ignoreOf: (root: string) => Ignore, directories: Direct
 type Claimant = { readonly source: JobSource; readonly job: FoundJob };
 
 /**
- * Sorts jobs into usable and invalid ones, by id. Jobs that share an id are all invalid, except the only one of a
- * trusted source.
+ * Sorts jobs into usable and invalid ones, by id. If jobs share an id, all of them are invalid. The exception is a job
+ * of a trusted source, if all other jobs with its id are from untrusted sources.
  */
 function sortOut(
   found: readonly Claimant[],

@@ -1,5 +1,5 @@
-// If a request comes again with the same Idempotency-Key, it creates no second run: the first answer is stored with the
-// run and sent again.
+// A request that comes again with the same Idempotency-Key creates no second run. The first answer is stored with the
+// run, and sent again.
 
 import { type Principal, starterOf } from '../domain/principal.ts';
 import { Problem } from '../domain/problem.ts';

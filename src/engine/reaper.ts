@@ -1,5 +1,5 @@
 // Looks every second, and at each deadline, for work that nothing else in this process has done. It ends runs whose
-// time is up or that somebody has cancelled, lends room to those that cannot end on a full disk, and finds runs that
+// time is up or that somebody has cancelled. It lends room to runs that cannot end on a full disk, and finds runs that
 // wait although they could start.
 
 import type { RoomLender } from '../instance/disk-reserve.ts';

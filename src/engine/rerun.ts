@@ -164,9 +164,8 @@ function jobNow(id: string, caller: Principal, catalog: Catalog): CatalogEntry {
 }
 
 /**
- * Refuses to rerun code of a source that is not trusted with what belongs to another source. Old code of such a source
- * must not get what another source may use. New code of such a source must not get what a run of another source left
- * behind.
+ * Keeps a source that is not trusted apart from other sources. Its old code must not get what another source may use.
+ * Its new code must not get what a run of another source left behind.
  */
 function refuseOtherSource({ run, plan }: StoredRun, source: UsingSource, { from, revision }: RerunRequest): void {
   const { untrustedSource: before } = plan;

@@ -1,5 +1,5 @@
-// Resumes the runs in the database: all of them after a start, and later those that no process drives. It resumes them
-// side by side in the background. A run that cannot be resumed fails.
+// Resumes the runs in the database: all of them after a start, and later those that no process drives. This happens in
+// the background, and several runs are resumed at once. A run that cannot be resumed fails.
 
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';

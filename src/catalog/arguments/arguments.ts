@@ -14,10 +14,10 @@ const nestingLimit = 64;
  * values, that took 18 s.
  */
 const nameLimit = 1024;
-/** Redacting a shorter secret would blank out half the log. */
+/** The shortest secret. Redacting a shorter one would blank out half the log. */
 const secretMinBytes = 4;
 
-/** A compiled check takes 70 kB, so only the most recently used ones are kept. */
+/** How many compiled checks are kept, those that were used last. A compiled check takes 70 kB. */
 const compiledLimit = 200;
 const compiled = new Map<JsonObject, ArgumentCheck>();
 

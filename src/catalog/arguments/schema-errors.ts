@@ -1,4 +1,4 @@
-// Turns the errors of a JSON Schema check into readable ones: at the member itself, in words, with the nearest known
+// Turns the errors of a JSON Schema check into readable errors: at the member itself, in words, with the nearest known
 // name.
 
 import type { ErrorObject } from 'ajv/dist/2020.js';

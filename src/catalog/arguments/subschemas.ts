@@ -67,7 +67,7 @@ function* childrenOf(schema: JsonObject): Generator<Child> {
   }
 }
 
-/** Copies the schema with known keywords only. `change` gets each schema after those inside it were changed. */
+/** Copies the schema with known keywords only. `change` gets each schema after the schemas inside it were changed. */
 export function mapSubschemas(
   schema: JsonObject,
   path: readonly string[],

@@ -233,8 +233,8 @@ function toBytes(size: string | number | undefined): number | null {
 }
 
 /**
- * Keys that flwd understands but does not act on yet. A job with one is listed, but starting it is refused with the
- * key's name.
+ * Keys that flwd understands but does not act on yet. A job with such a key is listed, but starting it is refused with
+ * the key's name.
  */
 function findUnsupported(config: RawConfig, ulcProfiles: readonly UlcProfile[]): string[] {
   const found: Readonly<Record<string, boolean>> = {

@@ -101,7 +101,7 @@ function beginsWithShebang(path: string): boolean {
   }
 }
 
-/** Node replaces bytes in a name that are not UTF-8 by U+FFFD, and such a name opens nothing. */
+/** Finds names that are not UTF-8. Node replaces their other bytes by U+FFFD, and the resulting name opens nothing. */
 function findUnnamable(dir: string): string[] {
   return readdirSync(dir, { encoding: 'buffer' })
     .filter((name) => !name.equals(Buffer.from(name.toString())))

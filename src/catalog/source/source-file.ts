@@ -1,5 +1,5 @@
-// Reads a small text file of a source safely: a pipe must not block the server, a link must not lead out of the source,
-// and an endless file must not fill the memory.
+// Reads a small text file of a source safely. A pipe must not block the server. A link must not lead out of the source.
+// An endless file must not fill the memory.
 
 import {
   closeSync,

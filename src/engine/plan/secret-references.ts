@@ -70,7 +70,10 @@ export async function lookUpSecrets(
   return { args, ofArguments, ofEnvironment, names: [...names].toSorted(), denied };
 }
 
-/** The stored secrets that the arguments name. Where the job takes no secret, such a value is plain data. */
+/**
+ * The stored secrets that the arguments name. If the job takes no secret for an argument, `{secret: name}` is plain
+ * data there.
+ */
 export function namesIn(job: JobDefinition, given: JsonObject): string[] {
   return job.secretArgs.flatMap((name) => {
     const value = Object.hasOwn(given, name) ? given[name] : undefined;

@@ -1,6 +1,6 @@
-// Checks the sub-runs of a job before a run of it is created: jobs that do not exist, circles, nesting that is too
-// deep, secrets written into a job, and what untrusted sources may not use (ADR 0065). Jobs may change while a run is
-// in progress, so each sub-run is checked again when it starts.
+// Checks the sub-runs of a job before a run of the job is created (ADR 0065). Finds jobs that do not exist, circles,
+// nesting that is too deep, secrets written into a job, and what untrusted sources may not use. Each sub-run is checked
+// again when it starts, because jobs may change while a run is in progress.
 
 import { secretDefaultOf } from '../../catalog/arguments/arguments.ts';
 import { storedSecretIn } from '../../catalog/arguments/secret-arguments.ts';

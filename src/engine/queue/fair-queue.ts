@@ -16,7 +16,7 @@ export type QueueItem = {
   readonly group: string;
 };
 
-/** Must return the same for a group throughout one call. */
+/** Must give the same answer for a group throughout one call. */
 type IsBlocked = (group: string) => boolean;
 
 export type FairQueue = ReturnType<typeof createFairQueue>;

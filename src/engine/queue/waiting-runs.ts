@@ -1,4 +1,4 @@
-// The runs that wait in this process: how many, in which concurrency group, and the reason each was given for waiting.
+// The runs that wait in this process: how many there are, in which concurrency group each one is, and why it waits.
 
 import type { PendingRun } from '../../store/run/runs.ts';
 import { type ConcurrencyGroup, type GroupRun, groupId } from './concurrency-groups.ts';

@@ -49,7 +49,7 @@ export function createDrivenRun(source: ControllerSource, context: ControllerCon
   const runDir = join(context.runsDir, run.run_id);
   const workspaceDir = join(runDir, 'workspace');
   const redactor = createRedactor(redactedTexts(source));
-  /** Aborted when this process stops driving the run and leaves the rest to the next one. */
+  /** Aborted when this process stops driving the run and leaves the rest to the next process. */
   const detaching = new AbortController();
   const { promise: finished, resolve: markFinished } = Promise.withResolvers<void>();
   const { withRetry, waitsForDisk } = createDiskRetry(context, {

@@ -1,4 +1,4 @@
-// Drives one run, from its first step to its last row. It turns decisions into rows and processes: everything that
+// Drives one run, from its first step to its last row. It turns decisions into rows and processes. Everything that
 // follows from the end of a step is one transaction, and a process starts only after that transaction is stored (ADR
 // 0014).
 

@@ -1,5 +1,5 @@
 // Carries out the requests of a run's scripts to the key-value store. A job may use the namespace of its own id, and
-// those that it was granted (`permissions.kv`).
+// the namespaces that it was granted (`permissions.kv`).
 
 import { noKvPermissions } from '../../domain/kv.ts';
 import { Problem } from '../../domain/problem.ts';

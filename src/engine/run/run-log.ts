@@ -1,5 +1,5 @@
-// The log of a run. Its attempts write to it at the same time through one writer, which the first line opens; new lines
-// are announced in the journal.
+// The log of a run. The first line opens a writer, which all attempts of the run share. New lines are announced in the
+// journal.
 
 import { outputTypeOf } from '../../domain/event.ts';
 import type { JobDefinition } from '../../domain/job.ts';

@@ -11,8 +11,8 @@ import { attemptFolder, type StepInstance } from './step-instances.ts';
 import { ancestorsOf, stepVariables } from './step-values.ts';
 
 /**
- * Starts the attempt, or resumes one that an earlier process started. Releases the slot when the attempt's processes
- * are gone. Returns undefined when the run was detached first.
+ * Starts the attempt, or resumes an attempt that an earlier process started. Releases the slot when the attempt's
+ * processes are gone. Returns undefined when the run was detached first.
  */
 export function attendCommand(
   driven: DrivenRun,

@@ -1,5 +1,5 @@
-// The step instances of a run, as its run controller keeps them: first one for each step of the job, then one for each
-// value of the steps with `matrix` or `foreach`. An instance describes its latest attempt.
+// The step instances of a run, as its run controller keeps them. Each step of the job has one. A step with `matrix` or
+// `foreach` later has one more for each of its values. An instance describes its latest attempt.
 
 import { ExpressionError } from '../../catalog/expression/expression-error.ts';
 import type { JsonValue, StepDefinition } from '../../domain/job.ts';

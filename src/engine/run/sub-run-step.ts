@@ -12,8 +12,8 @@ import { openScopeOf } from './step-values.ts';
 const noRoomMs = 250;
 
 /**
- * Starts the sub-run, or waits for the one that an earlier process started. Returns undefined if the run was detached
- * first.
+ * Starts the sub-run, or waits for the sub-run that an earlier process started. Returns undefined if the run was
+ * detached first.
  */
 export async function driveSubRun(driven: DrivenRun, instance: StepInstance): Promise<Outcome | undefined> {
   const { children } = driven.services;

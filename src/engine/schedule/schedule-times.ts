@@ -57,8 +57,8 @@ export function calendarRefusal(terms: Terms, calendars: Calendars): Problem | u
 }
 
 /**
- * When schedules that fire at a start do so while this server runs. `@reboot` fires at each start of the server, and
- * `@boot` at the first start of the server after each boot of the host (ADR 0011).
+ * The single time of schedules that fire at a start. `@reboot` fires at this start of the server. `@boot` fires at the
+ * first start of the server after the host booted (ADR 0011).
  */
 export type Starts = ReadonlyMap<string, number>;
 

@@ -52,7 +52,7 @@ export type ScheduleView = {
   readonly isDone: boolean;
   /** Why the job may not have a schedule; null if it may. */
   readonly denied: Problem | null;
-  /** The newest run of the schedule, also one that somebody started by hand. */
+  /** The newest run of the schedule, even if somebody started it by hand. */
   readonly lastRun: ScheduleRun | undefined;
   /** undefined if no run has succeeded since the schedule got its heartbeat. */
   readonly heartbeat: Heartbeat | undefined;
@@ -393,7 +393,7 @@ function assertOwn({ id, boundTo }: Schedule, by: Principal): void {
   );
 }
 
-/** A time that has passed would never start a run, not even one that is caught up. */
+/** A time that has passed would never start a run, because it does not even count as missed. */
 function assertToCome({ at }: ScheduleRequest, nowMs: number): void {
   const atMs = toAtMs(at);
   if (atMs === null || atMs > nowMs) return;

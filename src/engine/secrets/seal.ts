@@ -17,7 +17,7 @@ export function createSealer(keyring: Keyring) {
     return first;
   };
   return {
-    /** `context` is authenticated but not part of the result: unsealing needs the same one. */
+    /** `context` is authenticated but not part of the result, so unsealing needs the same context. */
     seal(text: string, context: string): string {
       const { id, sealing } = current();
       const nonce = randomBytes(nonceBytes);

@@ -41,7 +41,7 @@ export async function watchLoops(
   await Promise.all([...loops.values()].map(({ ended }) => ended));
 }
 
-/** Ends the loops of triggers that are gone, and begins those of new ones. */
+/** Ends the loops of triggers that no longer exist, and begins the loops of new triggers. */
 async function adapt(loops: Map<string, Loop>, o: LoopParts, signal: AbortSignal): Promise<void> {
   const wanted = new Map(triggersIn(o.catalog).flatMap((one) => (isWatched(one) ? [[one.id, one]] : [])));
   const gone = [...loops].filter(([id]) => !wanted.has(id));

@@ -21,7 +21,7 @@ export type Note = ReturnType<typeof createNote>;
 const redacted = '[redacted]';
 const longestTextChars = 200;
 const longestDetailChars = 1_000;
-/** Longer arguments are not kept, so such a delivery can be sent again only while its run is there. */
+/** Longer arguments are not stored, so such a delivery can be sent again only while its run exists. */
 const longestArgsChars = 65_536;
 
 export function createNote(webhook: Webhook, raw: Buffer, o: WebhookParts) {

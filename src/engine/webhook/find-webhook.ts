@@ -40,7 +40,8 @@ export async function findById(id: string, reach: Reach, o: Parts): Promise<Webh
 
 /**
  * The webhook of `/hooks/{address}`. Anybody may ask, so a webhook that may not be used looks like one that does not
- * exist, unless all are paused. @throws Problem not-ready, webhook-not-found
+ * exist, unless all webhooks are paused.
+ * @throws Problem not-ready, webhook-not-found
  */
 export async function findByAddress(address: string, warn: Warn, o: Parts & Makers): Promise<OpenWebhook> {
   const found = address.includes('/') ? findOfJob(address, o) : await findOfToken(address, o);

@@ -1,4 +1,5 @@
-// Says what a delivery would do: takes the same steps as for a real one, except its proof. Starts and keeps nothing.
+// Says what a delivery would do. Takes the same steps as for a real delivery, except that it checks no proof. Starts no
+// run and stores nothing.
 
 import type { JsonObject, JsonValue } from '../../domain/job.ts';
 import { Problem } from '../../domain/problem.ts';

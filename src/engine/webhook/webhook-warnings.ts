@@ -1,4 +1,4 @@
-// Warns in the server's log of webhooks that cannot work. Anybody can send requests to a hook, so a line comes only
+// Warns in the server's log of webhooks that cannot work. Anybody can send requests to a hook, so a line is logged only
 // when something has changed.
 
 import type { Logger } from '../../lib/logger.ts';

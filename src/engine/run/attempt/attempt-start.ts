@@ -1,4 +1,4 @@
-// Starts the process of an attempt, or finds the one that an earlier server started.
+// Starts the process of an attempt, or finds the process that an earlier server started.
 
 import type { CommandAction } from '../../../domain/command-action.ts';
 import type { JsonObject } from '../../../domain/job.ts';

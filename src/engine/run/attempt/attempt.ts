@@ -127,7 +127,7 @@ function explain(
   const { reason, message, exitCode } = outcome;
   if (outcome.status !== 'failed' || reason === null || message === null || outcome.hint !== undefined) return outcome;
   const { isolation } = run.security;
-  // The path is a text of the script, and may be one that no file can have.
+  // The path comes from the output of the script, so it need not be valid.
   const isBesideConfig = (path: string): boolean => existsSync(join(context.snapshotDir(plan.revision), path));
   const { command } = action;
   const hint = failureHint({ ...found, reason, message, exitCode, command, plan, isolation, isBesideConfig });
