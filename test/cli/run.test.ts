@@ -1,6 +1,7 @@
 // Runs from the command line without a server, with the server of the data dir, and with a remote server. The output is
 // the same.
 
+import { spawn } from 'node:child_process';
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -8,7 +9,7 @@ import { findOwner } from '../../src/instance/owner-lock.ts';
 import { bash, type JobFiles } from '../support/jobs.ts';
 import { processesWith } from '../support/processes.ts';
 import { createInstance } from './an-instance.ts';
-import { flwd, flwdReading, type Seen, start } from './terminal.ts';
+import { bin, flwd, flwdReading, observe, type Seen, start } from './terminal.ts';
 
 const argspec = {
   type: 'object',
@@ -119,6 +120,23 @@ test('arguments can come from a file or standard input, and options override the
   expect(JSON.parse(ofFile.stdout)).toMatchObject({ args: { target: '/file', keep: { days: 5 } }, denied: null });
   const ofInput = await flwdReading(dir, '{"target": "/input"}', 'plan', 'backup/daily', '--args', '-', '--json');
   expect(JSON.parse(ofInput.stdout)).toMatchObject({ args: { target: '/input' } });
+});
+
+test.each([
+  ['--args -', ['plan', 'backup/daily', '--args', '-']],
+  ['the value', ['secrets', 'set', 'token']],
+  ['--args-file /dev/zero', ['run', 'backup/daily', '--args-file', '/dev/zero']],
+])('input without an end is refused: %s', async (name, words) => {
+  const { dir } = await createInstance(jobs);
+  const endless = ['-c', 'exec "$0" "$@" < /dev/zero', process.execPath, bin, ...words];
+  const child = spawn('bash', endless, { cwd: dir, env: { PATH: process.env.PATH, HOME: dir } });
+  expect(await observe(child).ended).toMatchObject({ code: 2, stderr: `${name} is larger than 256 MiB\n` });
+});
+
+test('long YAML is refused, because it takes too long to read', async () => {
+  const { dir } = await createInstance(jobs);
+  const seen = await flwdReading(dir, 'y\n'.repeat(600_000), 'plan', 'backup/daily', '--args', '-');
+  expect(seen).toMatchObject({ code: 2, stderr: '--args - is not JSON, and YAML may have at most 1 MiB\n' });
 });
 
 test.each([

@@ -45,6 +45,26 @@ test.each([
     2,
     'there is no command or job `many/3`; the job `many` takes its arguments as options, which flwd many --help lists\n',
   ],
+  [
+    ['many', 'Name=bob smith'],
+    2,
+    "there is no command or job `many/Name=bob smith`; the job `many` takes its arguments as options: flwd many --name 'bob smith'\n",
+  ],
+  [
+    ['bad', 'm=3'],
+    2,
+    'there is no command or job `bad/m=3`; the job `bad` takes its arguments as options, which flwd bad --help lists\n',
+  ],
+  [
+    ['run', './jobs/ops/nightly/'],
+    3,
+    'there is no job `./jobs/ops/nightly/`: a job is named by its id, and not by its path; did you mean `ops/nightly`?\n',
+  ],
+  [
+    ['run', 'plain/main.sh'],
+    3,
+    'there is no job `plain/main.sh`: a job is named by its id, and not by its path; did you mean `plain`?\n',
+  ],
   [['token', 'create'], 2, 'there is no command `token`: flwd tokens lists tokens, flwd tokens create makes one\n'],
   [['status'], 2, 'there is no command `status`: flwd doctor examines the instance, flwd runs lists the runs\n'],
   [['secret', 'rotat'], 2, 'there is no command or job `secret/rotat`; did you mean `secret/rotate`?\n'],

@@ -1,11 +1,11 @@
 // `flwd secrets`: stores and removes secrets, and lists their names, never their values.
 
-import { buffer } from 'node:stream/consumers';
 import type { AnswerOf } from '../../contract/operations.ts';
 import { takenWithout } from '../../domain/trigger/webhook.ts';
 import { defined } from '../../lib/defined.ts';
 import type { Options } from '../command.ts';
 import { type ExitCode, exitCodes, Refusal } from '../exit-code.ts';
+import { readGivenBytes } from '../given-file.ts';
 import { oneOperand, readValue } from '../option-values.ts';
 import { everyPage } from '../session/pages.ts';
 import { type Session, withSession } from '../session/session.ts';
@@ -28,7 +28,9 @@ export async function set(options: Options, operands: readonly string[]): Promis
       'flwd secrets set takes a NAME and reads the value from standard input: flwd secrets set NAME < FILE',
     );
   const output = createOutput(options);
-  const value = process.stdin.isTTY ? await askTwice(name) : withoutLastNewline(toText(await buffer(process.stdin)));
+  const value = process.stdin.isTTY
+    ? await askTwice(name)
+    : withoutLastNewline(toText(await readGivenBytes('-', 'the value')));
   const request = { path: { name }, query: ofTenant(options), body: { value } };
   const stored = await withSession(options, ({ client }) => client.call('putSecret', request), { mayCreate: true });
   if (output.isJson) output.json(stored);

@@ -85,7 +85,10 @@ function adviceOn(
     return `; ${jobs.command('jobs', '--prefix', namespace)} lists the jobs in this namespace`;
   const inNamespace = ids.find((one) => one.endsWith(`/${id}`));
   if (inNamespace) return `; did you mean \`${inNamespace}\`?`;
-  return hint(id, first === null ? ids : [...verbs, ...ids]) ?? (first === null ? undefined : hint(first, verbs));
+  const near = hint(id, first === null ? ids : [...verbs, ...ids]) ?? (first === null ? undefined : hint(first, verbs));
+  if (near !== undefined) return near;
+  const [inPath] = ids.filter((one) => `/${id}/`.includes(`/${one}/`)).toSorted((a, b) => b.length - a.length);
+  return inPath && `: a job is named by its id, and not by its path; did you mean \`${inPath}\`?`;
 }
 
 /** Says how to write the arguments of a job if the words begin with its name. */
@@ -100,9 +103,12 @@ async function strayWords(
   const fields = argumentFields((await get(id)).args);
   if (fields.length === 0) return `the job \`${id}\` exists but takes no arguments`;
   const start = verbs.includes(id) ? ['run', id] : [id];
-  const field = fieldOfWord(fields);
+  const [, name, text] = /^([^=]+)=(.*)$/s.exec(words[depth] ?? '') ?? [];
+  const named = fields.find((one) => name !== undefined && flagOf(one).toLowerCase() === `--${name.toLowerCase()}`);
+  const field = named ?? (name === undefined ? fieldOfWord(fields) : undefined);
   if (!field) return `the job \`${id}\` takes its arguments as options, which ${command(...start, '--help')} lists`;
-  const example = field.kind === 'secret' ? usageOfField(field).split(' ') : [flagOf(field), words[depth] ?? ''];
+  const value = (named ? text : words[depth]) ?? '';
+  const example = field.kind === 'secret' ? usageOfField(field).split(' ') : [flagOf(field), value];
   return `the job \`${id}\` takes its arguments as options: ${command(...start, ...example)}`;
 }
 

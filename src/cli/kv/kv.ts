@@ -1,10 +1,10 @@
 // `flwd kv`: reads and changes the key-value store.
 
-import { buffer } from 'node:stream/consumers';
 import { defined } from '../../lib/defined.ts';
 import { sizeWords } from '../../lib/units.ts';
 import type { Options } from '../command.ts';
 import { Refusal } from '../exit-code.ts';
+import { readGivenBytes } from '../given-file.ts';
 import { readValue } from '../option-values.ts';
 import { everyPage } from '../session/pages.ts';
 import { withSession } from '../session/session.ts';
@@ -30,7 +30,7 @@ export async function set(options: Options, operands: readonly string[]): Promis
   const [, , given] = operands;
   if (given === undefined && process.stdin.isTTY)
     throw new Refusal('the value is missing: flwd kv set NAMESPACE KEY VALUE, or flwd kv set NAMESPACE KEY < FILE');
-  const value = given === undefined ? await buffer(process.stdin) : Buffer.from(given);
+  const value = given === undefined ? await readGivenBytes('-', 'the value') : Buffer.from(given);
   const body = { value: value.toString('base64'), ...terms };
   const entry = await withSession(options, ({ client }) => client.call('putKvKey', { ...place, body }), {
     mayCreate: true,

@@ -1,6 +1,5 @@
 // Builds the request for a run from the words of a command line.
 
-import { readFileSync } from 'node:fs';
 import type { Client } from '../../client/client.ts';
 import type { BodyOf } from '../../contract/operations.ts';
 import { type ArgumentField, argumentFields, setArgument } from '../../domain/argument-fields.ts';
@@ -12,7 +11,7 @@ import type { Options } from '../command.ts';
 import type { Call } from '../command-line.ts';
 import { Refusal } from '../exit-code.ts';
 import { argumentErrors, toLines } from '../explained.ts';
-import { fileTrouble } from '../file-trouble.ts';
+import { readGivenFile } from '../given-file.ts';
 import { readArguments, sharedWords, type WordError, waysToGive } from '../job/argument-words.ts';
 import type { Job } from '../job/known-jobs.ts';
 import { readChoice, readValue } from '../option-values.ts';
@@ -86,6 +85,9 @@ export function toJson(args: Record<string, unknown>): JsonObject {
   return JSON.parse(JSON.stringify(args));
 }
 
+/** In characters. Dense YAML of this size takes seconds. */
+const yamlLimit = 1024 * 1024;
+
 /** The value of `--args` or `--args-file`. @throws Refusal */
 export async function readBase(options: Options): Promise<Record<string, unknown>> {
   const text = readValue(options, 'args');
@@ -94,18 +96,10 @@ export async function readBase(options: Options): Promise<Record<string, unknown
     throw new Refusal('--args and --args-file are both given: use one of them');
   if (text?.startsWith('@'))
     throw new Refusal(`--args takes JSON; to read a file: --args-file ${shellWord(text.slice(1))}`);
-  if (text !== undefined)
-    return parseArgs(text === '-' ? readText(0, '--args -') : text, text === '-' ? '--args -' : '--args');
-  if (file !== undefined) return parseArgs(readText(file, `--args-file ${file}`), `--args-file ${file}`);
+  if (text === '-') return parseArgs(await readGivenFile('-', '--args -'), '--args -');
+  if (text !== undefined) return parseArgs(text, '--args');
+  if (file !== undefined) return parseArgs(await readGivenFile(file, `--args-file ${file}`), `--args-file ${file}`);
   return {};
-}
-
-function readText(from: string | number, written: string): string {
-  try {
-    return readFileSync(from, 'utf8');
-  } catch (error) {
-    throw new Refusal(`cannot read ${written}: ${fileTrouble(error)}`);
-  }
 }
 
 async function parseArgs(text: string, written: string): Promise<Record<string, unknown>> {
@@ -125,6 +119,8 @@ function parseJson(text: string, written: string): unknown {
 }
 
 async function parseYaml(text: string, written: string): Promise<unknown> {
+  if (text.length > yamlLimit)
+    throw new Refusal(`${written} is not JSON, and YAML may have at most ${yamlLimit / 1024 / 1024} MiB`);
   const { findTooDeep, tooDeep } = await import('../../lib/yaml/yaml-nesting.ts');
   if (findTooDeep(text) !== undefined) throw new Refusal(`${written}: ${tooDeep}`);
   const { parseDocument } = await import('yaml');

@@ -1,13 +1,11 @@
 // `flwd webhooks test WEBHOOK`: says what a delivery with this body would do, and starts nothing.
 
-import { readFileSync } from 'node:fs';
-import { text } from 'node:stream/consumers';
 import type { AnswerOf } from '../../contract/operations.ts';
 import { lackOf } from '../../domain/trigger/webhook-notes.ts';
 import { defined } from '../../lib/defined.ts';
 import type { Options } from '../command.ts';
 import { type ExitCode, exitCodes, Refusal } from '../exit-code.ts';
-import { fileTrouble } from '../file-trouble.ts';
+import { readGivenFile } from '../given-file.ts';
 import { oneOperand, readPairs, readValue } from '../option-values.ts';
 import { withSession } from '../session/session.ts';
 import { createOutput, type Output } from '../terminal/output.ts';
@@ -59,18 +57,11 @@ function describe(
 async function readBody(options: Options): Promise<unknown> {
   const path = readValue(options, 'body');
   if (path === undefined) return undefined;
-  const content = path === '-' ? await text(process.stdin) : readFile(path);
+  const name = path === '-' ? 'the body on standard input' : path;
+  const content = await readGivenFile(path, name);
   try {
     return JSON.parse(content);
   } catch {
-    throw new Refusal(`${path === '-' ? 'the body on standard input' : path} is not JSON`);
-  }
-}
-
-function readFile(path: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch (error) {
-    throw new Refusal(`cannot read ${path}: ${fileTrouble(error)}`);
+    throw new Refusal(`${name} is not JSON`);
   }
 }
