@@ -11,18 +11,21 @@ export type AttemptSpec = {
   readonly stepId: string;
   readonly tenant: string;
   readonly attempt: number;
-  /** Belongs to this attempt alone and is created for it: spool, status, sandbox, verdict, in/, out/. */
+  /**
+   * The folder of this attempt alone, which is created for it. It contains spool, status, sandbox, verdict, in/ and
+   * out/.
+   */
   readonly attemptDir: string;
-  /** Belongs to the run: all its attempts use this folder, which is next to their own folders. */
+  /** The folder that all attempts of the run share. It is next to their own folders. */
   readonly workspaceDir: string;
   readonly snapshotDir: string;
   readonly job: JobDefinition;
   readonly action: Pick<CommandAction, 'command' | 'ulcProfile'>;
   /** Variables that only this step gets: FLWD_MATRIX_…, FLWD_ITEM, FLWD_STEP_…, FLWD_SCHEDULED_AT. */
   readonly variables: Readonly<Record<string, string>>;
-  /** What the script passes on to what it calls. */
+  /** The trace headers that the script can pass on to the services that it calls. */
   readonly trace: TraceTexts;
-  /** Without secret arguments. */
+  /** The arguments of the run, except secret ones. */
   readonly args: JsonObject;
   readonly secrets: ReadonlyMap<string, string>;
   readonly profile: SecurityProfile;

@@ -1,5 +1,5 @@
-// Runs a system program on files that a job has left, while an accomplice of the job may still change them. The program
-// sees only the system's files and the given folders, so no link leads it anywhere else on the host.
+// Runs a system program on files that a job has left, while another process may still change them for the job. The
+// program sees only the system's files and the given folders, so no link leads it anywhere else on the host.
 
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
@@ -9,10 +9,10 @@ import { systemFolderMounts } from './sandbox/host-mounts.ts';
 
 export type ConfinedFolder = { readonly from: string; readonly at: string; readonly access: 'read' | 'write' };
 
-/** Enough to handle any owner and mode that a job has left. */
+/** The capabilities to handle files of any owner and mode. */
 const rootCapabilities = ['CAP_CHOWN', 'CAP_DAC_OVERRIDE', 'CAP_FOWNER', 'CAP_FSETID'];
 
-/** The program prints its messages in English. Rejects like execFile. */
+/** Runs the program with English messages. Rejects like execFile. */
 export async function runConfined(argv: readonly string[], folders: readonly ConfinedFolder[]): Promise<void> {
   const binds = { read: '--ro-bind', write: '--bind' } as const;
   await promisify(execFile)(

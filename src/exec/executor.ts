@@ -1,5 +1,5 @@
-// The interface through which the engine starts and ends attempts. proc/ implements it with processes of this host; the
-// engine does not know how.
+// The interface through which the engine starts and ends attempts. proc/ implements it with processes of this host, and
+// the engine knows nothing of processes.
 
 import type { CancelSignal, Network, SecurityProfile } from '../domain/job.ts';
 import type { LimitReport, Resources } from '../domain/resources.ts';
@@ -14,20 +14,21 @@ export type Executor = {
   /** Returns the user of the host or, as the end of a sentence, why a job of the profile cannot run as this user. */
   readonly findUser: (user: string, profile: SecurityProfile) => Promise<RunAs | string>;
   /**
-   * @throws when the host lacks disk space, descriptors or memory; then the launch can be retried. Any other failure
-   * ends the attempt.
+   * @throws if the host lacks disk space, descriptors or memory. The launch can then be retried. Any other failure ends
+   * the attempt.
    */
   readonly launch: (request: AttemptRequest) => AttemptProcess;
   /**
-   * Resumes an attempt that a former server started. Returns undefined if it never began. Then it never will, so it can
-   * be launched again. With `hasBegun`, the caller knows that it began: if nothing is left of it, it is lost.
-   * @throws the system's error when it cannot be determined at present
+   * Resumes an attempt that a former server started. Returns undefined if the attempt has not begun. It then can no
+   * longer begin, so it can be launched again. With `hasBegun`, the caller knows that the attempt has begun, so it is
+   * lost if nothing is left of it.
+   * @throws the system's error if the state of the attempt cannot be determined at present
    */
   readonly resume: {
     (attemptDir: string, hasBegun: true): AttemptProcess;
     (attemptDir: string): AttemptProcess | undefined;
   };
-  /** Whether any process may be left of the run's attempts. */
+  /** Whether a process of any of the run's attempts may still be alive. */
   readonly isRunAlive: (runDir: string) => boolean;
 };
 
@@ -48,31 +49,34 @@ export type ProfileReport = Capability & {
   /** How the limits of a run are enforced. */
   readonly limits: LimitReport;
   /**
-   * The default memory limit, which is also the most that a job may ask for, when neither the job nor the instance sets
-   * one; null means no limit.
+   * The memory limit of a job if neither the job nor the instance sets one; null means no limit. If the instance sets
+   * no limit, a job cannot ask for more than this.
    */
   readonly defaultMemoryBytes: number | null;
 };
 
 export type AttemptProcess = {
   readonly spoolPath: string;
-  /** Whether the attempt has created its spool. @throws the system's error when it cannot be determined at present */
+  /**
+   * Whether the attempt has created its spool.
+   * @throws the system's error if this cannot be determined at present
+   */
   readonly hasBegun: () => boolean;
   /**
-   * Resolves when all output is in the spool and no process is left. Does not keep the server from exiting. Rejects
-   * only because of a bug.
+   * Resolves when all output is in the spool and no process is left. Rejects only because of a bug. A server can exit
+   * while this is pending.
    */
   readonly ended: Promise<AttemptEnd>;
   /** When the script ended, in milliseconds since the epoch, if that was before the attempt was resumed. */
   readonly endedBeforeAtMs?: number;
-  /** Calling it again returns the same proof. */
+  /** Ends the attempt. A second call returns the result of the first one. */
   readonly terminate: (ending: Ending) => Promise<Termination>;
 };
 
 /**
- * How an attempt ended. `signal` has no SIG. A script that exits with 143 itself looks as if TERM ended it.
- * `outOfMemory` means that it failed after the kernel had ended one of its processes at the memory limit; only a cgroup
- * can tell.
+ * How an attempt ended. `signal` is the name without SIG. A script that exits with 143 by itself looks like one that
+ * TERM ended. `outOfMemory` means that the attempt failed after the kernel had ended one of its processes at the memory
+ * limit. Only a cgroup reports this.
  */
 export type AttemptEnd =
   | { readonly kind: 'exited'; readonly code: number; readonly outOfMemory?: true }
@@ -82,11 +86,11 @@ export type AttemptEnd =
   /** `cause` is an error in flwd itself, for the server log. */
   | { readonly kind: 'not-started'; readonly message: string; readonly cause?: unknown };
 
-/** The steps that end an attempt. */
+/** How to end an attempt: the first signal, and the time before SIGKILL. */
 export type Ending = {
   readonly signal: CancelSignal;
   readonly graceMs: number;
-  /** Cuts the grace period short. */
+  /** When it is aborted, the grace period ends at once. */
   readonly hurry?: AbortSignal;
   /** Called for each signal, with the number of processes it was sent to. */
   readonly onSignal?: (signal: string, processes: number) => void;

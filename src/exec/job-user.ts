@@ -3,7 +3,7 @@
 import type { SecurityProfile } from '../domain/job.ts';
 import type { RunAs } from '../domain/run.ts';
 
-/** `nobody`, who owns nothing on the host. */
+/** The uid of `nobody`, who owns nothing on the host. */
 const unprivilegedUid = 65_534;
 
 const serverUid = process.getuid?.() ?? unprivilegedUid;

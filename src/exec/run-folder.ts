@@ -1,4 +1,4 @@
-// Knows what every executor puts into the folder of a run, besides the workspace.
+// Knows the files that every executor puts into the folder of a run, besides the workspace.
 
 import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
@@ -9,7 +9,7 @@ export async function attemptDirs(runDir: string): Promise<string[]> {
   return names.filter((name) => /^\d+(-\d+)?$/.test(name)).map((name) => join(runDir, name));
 }
 
-/** Whether `flwd restore` brought the run here. Then its processes run elsewhere or have ended. */
+/** Whether `flwd restore` created this run's folder. Then no process of the run is on this host. */
 export function wasRestored(runDir: string): boolean {
   return existsSync(join(runDir, 'restored'));
 }

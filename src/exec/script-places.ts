@@ -1,5 +1,5 @@
-// Says where a script finds its files: in a sandbox always at the same paths, and without one at their place on the
-// host (ADR 0031).
+// Says where a script finds its files. In a sandbox, they are always at the same paths. Without a sandbox, they are at
+// their paths on the host (ADR 0031).
 
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';

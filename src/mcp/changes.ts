@@ -1,13 +1,19 @@
 // Decides when to tell clients that jobs have changed.
 
-/** Many files may change at once, and each look at the tools counts towards the limits of the caller. */
+/**
+ * How long to wait for further changes. Many files may change at once, and each time that the tools are listed counts
+ * towards the caller's rate limit.
+ */
 const settleMs = 1_000;
-/** A caller may have used up its requests, which are counted for a second. */
+/**
+ * The pause before the next attempt. The caller may have reached its rate limit, which counts the requests of each
+ * second.
+ */
 const againMs = 2_000;
 
 /**
- * Calls `tell` for each noted client, a moment later, and never for two at a time.
- * @param tell says whether it is done; otherwise it is called again after a pause
+ * Collects clients, and a moment later calls `tell` for each of them, one after another.
+ * @param tell returns whether it is done; if not, it is called again after a pause
  */
 export function createChanges<One>(tell: (one: One) => Promise<boolean>) {
   const noted = new Set<One>();

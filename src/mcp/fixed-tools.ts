@@ -1,4 +1,4 @@
-// The tools for all jobs and runs. Jobs that the agent may not see do not exist for them.
+// The tools for all jobs and runs. To them, jobs that the agent may not see do not exist.
 
 import type { CallToolResult, Tool } from '@modelcontextprotocol/server';
 import type { ErrorObject } from 'ajv';
@@ -31,7 +31,7 @@ type FixedTool = {
 };
 
 const mostBytes = 9_000;
-/** The rest of the bytes is for what stands beside the list. */
+/** How many bytes the list itself may take. The rest is for the other members of the answer. */
 const mostListBytes = 8_700;
 const mostListed = 50;
 const usuallyListed = 20;
@@ -66,7 +66,7 @@ function define(
     readonly scope: Scope;
     readonly properties: Record<string, object>;
     readonly required?: string[];
-    /** What the tool changes; left out, it only reads. */
+    /** What the tool changes; left out if it only reads. */
     readonly changes?: Tool['annotations'];
     readonly isAboutRun?: true;
     readonly use: FixedTool['use'];
@@ -234,7 +234,8 @@ const tools: readonly FixedTool[] = [
   }),
 ];
 
-// The server's own Ajv: the SDK brings another copy. The schemas are our own, so they are not checked.
+// This is the server's own Ajv, because the SDK would bring another copy. The schemas are flwd's own, so Ajv does not
+// check them.
 const ajv = new Ajv2020({
   allErrors: true,
   verbose: true,
@@ -254,7 +255,8 @@ export function isFixedTool(name: string): boolean {
 export async function callFixedTool(name: string, { given, ...o }: Use): Promise<CallToolResult> {
   const tool = byName.get(name);
   if (!tool) throw new Error(`there is no tool ${name}`);
-  // Compiles the schema of this tool only, and once: to compile all of them at the start takes a tenth of a second.
+  // Compiles the schema of this tool when it is needed for the first time. To compile all schemas at the start would
+  // take a tenth of a second.
   const check = ajv.compile(tool.tool.inputSchema);
   if (!check(given))
     return { ...plain(`The arguments of ${name} are not valid: ${errorWords(check.errors ?? [])}`), isError: true };
@@ -307,7 +309,8 @@ async function searchJobs({ instance, given }: Use): Promise<CallToolResult> {
       tags: job.tags.slice(0, mostTags),
     }));
     const fitting = fitsIn(shown);
-    // The next page begins after the last job of this page, so no job of this page may be left out.
+    // If not all jobs fit, a smaller page is read. The next page begins after the last job of this page, so no job of
+    // it may be left out.
     if (fitting === shown.length || fitting === 0) return toAnswer({ jobs: shown, next_cursor: nextCursor });
     most = fitting;
   }
@@ -409,7 +412,7 @@ function toAnswer(value: object): CallToolResult {
   return { ...plain(json), structuredContent: { ...(typeof shown === 'object' && shown) } };
 }
 
-/** Returns how many of the items there is room for. */
+/** Returns how many of the items fit into the answer. */
 function fitsIn(items: readonly object[]): number {
   let count = items.length;
   while (count > 0 && bytesOf(items.slice(0, count)) > mostListBytes) count -= 1;

@@ -1,6 +1,6 @@
 // MCP over HTTP: sessions for clients of 2025, and single requests for clients of 2026. Callers with the same identity
-// and rights share an account, which lasts as long as one of its sessions or requests. A session holds nothing that a
-// request does not say again, so one that is not in memory begins again with its next request (ADR 0064).
+// and rights share an account, which lasts as long as one of its sessions or requests. Each request repeats everything
+// that a session needs to know. So if a session is not in memory, its next request begins it again (ADR 0064).
 
 import {
   createMcpHandler,
@@ -35,31 +35,31 @@ type Session = {
   readonly server: Server;
   readonly transport: WebStandardStreamableHTTPServerTransport;
   readonly shown: Shown;
-  /** Calls that are running; they go on if their connection is lost. */
+  /** The number of running calls. They continue if their connection is lost. */
   calls: number;
-  /** Calls and answers, among them the stream on which the client hears of changes. */
+  /** The number of open calls and answers, including the stream that tells the client about changes. */
   uses: number;
-  /** Streams on which the client hears of changes; without one, a notification is lost. */
+  /** The number of open streams that tell the client about changes. Without such a stream, a notification is lost. */
   listening: number;
   usedAtMs: number;
 };
 type Account = {
-  /** Identifies the caller, whatever its rights. */
+  /** Identifies the caller. It does not depend on the caller's rights. */
   readonly owner: string;
-  /** The end of the ids of its sessions. */
+  /** The last part of the ids of the account's sessions. */
   readonly mark: string;
   readonly lent: Lent;
   readonly instance: Instance;
   readonly sessions: Map<string, Session>;
-  /** Sessions that are beginning again. */
+  /** The sessions that are just being begun again. */
   readonly resuming: Map<string, Promise<Session>>;
   /** Answers clients of 2026. */
   readonly modern: McpHttpHandler;
   readonly shown: Shown;
-  /** Streams on which clients of 2026 hear of changes. */
+  /** The number of open streams that tell clients of 2026 about changes. */
   listening: number;
   uses: number;
-  /** The server is ending the account. Its calls end, but their runs go on. */
+  /** The server is ending the account. Its calls end, but their runs continue. */
   isEnding: boolean;
 };
 
@@ -67,10 +67,10 @@ const most = { sessionsOfOne: 50, sessions: 500, callsOfSession: 20, charsOfId: 
 const sessionId = /^[\da-f-]{36}\.(?<mark>[\w-]{22})$/;
 /** The version of the protocol for clients that send no header. */
 const versionWithoutHeader = '2025-03-26';
-/** Stands for a list of tools that the client may have and that may be out of date. */
+/** Replaces the fingerprint of a client's list of tools if the list may be out of date. */
 const unknownPrint = '';
 const retryAfterSeconds = 5;
-/** A server that ends waits this long for its last requests, which start runs or cancel them. */
+/** How long a server that ends waits for its last requests, which may start or cancel runs. */
 const finishMs = 2_000;
 
 export type HttpMcpOptions = Pick<Instance, 'settings' | 'version' | 'attend'> & {
@@ -82,16 +82,18 @@ export type HttpMcpOptions = Pick<Instance, 'settings' | 'version' | 'attend'> &
   /** The names of the sources that are not trusted. */
   readonly untrustedSources: readonly string[];
   readonly nowMs: () => number;
-  /** A session that is not used for this long ends. */
+  /** After this time without a request, a session ends. */
   readonly idleMs: number;
 };
 
 type Shared = HttpMcpOptions &
   Pick<Unfinished, 'keep'> & {
     readonly accounts: Map<string, Account>;
-    /** The last sessions that their clients have ended. */
+    /** The ids of the sessions that clients have ended, only the latest ones. */
     readonly endedIds: Set<string>;
-    /** Tells the account's clients in a moment if their lists of tools are out of date. */
+    /**
+     * Checks in a moment whether the lists of tools of the account's clients are out of date, and tells these clients.
+     */
     readonly lookAt: (account: Account) => void;
   };
 
@@ -105,7 +107,7 @@ export function openHttpMcp(o: HttpMcpOptions) {
   const stopHearing = o.onJobsChange(() => changes.note(accounts.values()));
 
   return {
-    /** @param send resolves when the answer has been sent, or nobody reads it any more */
+    /** @param send resolves when the answer has been sent, or when nobody reads it any more */
     async answer(
       request: Request,
       body: unknown,
@@ -175,7 +177,7 @@ async function answerInSession(request: Request, body: unknown, { account, share
   }
 }
 
-/** Sends the stream on which the client hears of changes, even of changes before the stream began. */
+/** Sends the stream that tells the client about changes. It also reports a change that came before the stream began. */
 async function listen(session: Session, stream: Response, { account, shared, send }: Answering): Promise<void> {
   session.listening += 1;
   if (session.shown.print === unknownPrint) shared.lookAt(account);
@@ -195,7 +197,7 @@ async function findSession(
   const known = account.sessions.get(id);
   const isOwn = sessionId.exec(id)?.groups?.mark === account.mark;
   if (known || !isOwn || shared.endedIds.has(id)) return known;
-  // A client may send several requests at once.
+  // If a client sends several requests at once, they share one attempt.
   const resuming =
     account.resuming.get(id) ??
     resumeSession(request, id, { account, shared }).finally(() => account.resuming.delete(id));
@@ -270,16 +272,19 @@ async function createSession(account: Account, shared: Shared, newId: string) {
   return { session, isRefused: () => isRefused };
 }
 
-/** The SDK leaves the answer of a cancelled call open, and keeps its id until something answers it. */
+/**
+ * Ends a cancelled call. The SDK leaves the answer of such a call open, and remembers its id until something answers
+ * it.
+ */
 function forgetCall(transport: Session['transport'], id: RequestId): void {
   transport.closeSSEStream(id);
-  // Nobody reads this: the client expects no answer, and its stream has just ended.
+  // Nobody reads this answer, because the client does not expect one, and its stream has just ended.
   const error = { code: ProtocolErrorCode.InternalError, message: 'The call was cancelled.' };
   transport.send({ jsonrpc: '2.0', id, error }).catch(() => undefined);
 }
 
 /**
- * Makes room for a session: ends the owner's session that has been idle for longest if there are too many.
+ * Makes room for a session. If the owner has too many, ends the one that has been idle for the longest time.
  * @returns whether there is room
  */
 function makeRoom(owner: string, shared: Shared): boolean {
@@ -314,7 +319,7 @@ function endIdle(shared: Shared): void {
     if (isIdle(place) && place.session.usedAtMs < idleSinceMs) endSession(place, shared);
 }
 
-/** The account of this caller, with the credential that it has now. */
+/** Returns the account of this caller, with the caller's present credential. */
 function accountFor(principal: Principal, shared: Shared): Account {
   const agent = toAgent(principal);
   const { kind, name, tokenId } = accountOf(principal);
@@ -347,7 +352,7 @@ function createAccount(who: Pick<Account, 'owner' | 'mark'>, agent: Principal, s
     instance,
     sessions: new Map(),
     resuming: new Map(),
-    // In this generation the client cancels by closing the answer.
+    // In the protocol of 2026, a client cancels a call by closing its answer.
     modern: createMcpHandler(
       () =>
         createMcpServer(instance, {
@@ -366,7 +371,10 @@ function createAccount(who: Pick<Account, 'owner' | 'mark'>, agent: Principal, s
   return account;
 }
 
-/** @returns a function that ends this use of the account, and the account if this was its last use */
+/**
+ * Counts a use of the account.
+ * @returns a function that ends this use, and also the account if it was the last use
+ */
 function enter(account: Account, shared: Shared): () => void {
   account.uses += 1;
   return () => {
@@ -388,7 +396,7 @@ function endIfUnused(account: Account, shared: Shared): void {
   account.lent.end();
 }
 
-/** Ends its sessions and requests, and leaves its runs. */
+/** Ends the account's sessions and requests. Its runs continue. */
 function endAccount(account: Account, shared: Shared): void {
   account.isEnding = true;
   for (const { transport } of account.sessions.values()) shared.keep(transport.close());
@@ -401,9 +409,8 @@ function forget(account: Account, { accounts }: Shared): void {
 }
 
 /**
- * Tells those clients of an account whose list of tools is out of date. One look at the tools is enough for all of
- * them.
- * @returns whether this is done
+ * Tells the clients of an account whose list of tools is out of date. The tools are listed once for all of them.
+ * @returns whether this has succeeded
  */
 async function tell(account: Account, shared: Shared): Promise<boolean> {
   if (toTell(account).next().done && account.listening === 0) return true;
@@ -421,7 +428,7 @@ async function tell(account: Account, shared: Shared): Promise<boolean> {
   return true;
 }
 
-/** The sessions to tell, as they are when they are read. Those without a stream are told when they open one. */
+/** Yields the sessions that can be told now. A session without a stream is told when it opens one. */
 function* toTell({ sessions }: Account): Generator<Session, void> {
   for (const session of sessions.values()) {
     if (session.shown.print === undefined) continue;
@@ -430,7 +437,7 @@ function* toTell({ sessions }: Account): Generator<Session, void> {
   }
 }
 
-/** A caller that came through MCP is an agent. Without a token it gets what `flwd mcp` gets. */
+/** Makes the caller an agent, because it came through MCP. Without a token, it gets the same scopes as `flwd mcp`. */
 function toAgent(principal: Principal): Principal {
   if (principal.kind === 'mcp') return principal;
   return asAgent(principal, principal.kind === 'local' ? usualAgentScopes : agentScopes);

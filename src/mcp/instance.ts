@@ -1,4 +1,4 @@
-// The instance that an agent works with, and which of its jobs an agent may know.
+// The instance that an agent works with, and the jobs of it that the agent may see.
 
 import { type ApiProblem, ServerUnreachable } from '../client/api-problem.ts';
 import type { Client } from '../client/client.ts';
@@ -6,22 +6,22 @@ import type { AnswerOf, QueryOf } from '../contract/operations.ts';
 import { holdsScope, type Scope } from '../domain/principal.ts';
 
 type Settings = {
-  /** How many jobs are tools of their own. */
+  /** How many jobs can be tools of their own. */
   readonly jobTools: number;
-  /** How long a tool waits for a run. */
+  /** How long a tool waits for a run at most. */
   readonly waitMs: number;
-  /** Whether jobs of sources that are not trusted are offered. */
+  /** Whether the agent may see jobs of sources that are not trusted. */
   readonly isUntrustedAllowed: boolean;
 };
 
 export type Instance = {
   /** Calls the API as the agent. */
   readonly client: Client;
-  /** Takes care of a run until it ends. */
+  /** Makes sure that something drives this run until it ends. */
   readonly attend: (runId: string) => void;
   readonly settings: Settings;
   readonly version: string;
-  /** What a person can do if no server can be reached; left out in a server. */
+  /** Advice for a person if no server can be reached; left out in a server. */
   readonly unreachable?: string;
   /** What the agent may see and do; left out if only the instance knows. */
   readonly rights?: Rights;
@@ -34,7 +34,7 @@ export type Rights = {
 
 export type Job = AnswerOf<'getJob'>;
 export type ListedJob = AnswerOf<'listJobs'>['jobs'][number];
-/** What a tool for a job needs. */
+/** The members of a job from which its tool is made. */
 export type ToolJob = Pick<Job, 'id' | 'title' | 'description' | 'args' | 'agents'>;
 
 const pageJobs = 500;
@@ -73,7 +73,7 @@ export async function visibleJobs(
 
 /**
  * The jobs that are tools of their own: those that their authors expose, then others by id. If there are too many jobs,
- * only exposed jobs become tools, as long as there are any.
+ * only exposed jobs become tools, unless no job is exposed.
  */
 export async function jobsForTools(instance: Instance, rights: Rights): Promise<readonly ToolJob[]> {
   const { jobTools: most } = instance.settings;
@@ -88,7 +88,10 @@ export async function jobsForTools(instance: Instance, rights: Rights): Promise<
   });
 }
 
-/** undefined: there is no such job, or its source is not trusted. @throws ApiProblem */
+/**
+ * Returns undefined if the agent may not see the job.
+ * @throws ApiProblem, also if the job does not exist
+ */
 export async function findJob(instance: Instance, id: string): Promise<Job | undefined> {
   const [job, { maySee }] = await Promise.all([
     instance.client.call('getJob', { path: { job_id: id } }),
@@ -97,13 +100,13 @@ export async function findJob(instance: Instance, id: string): Promise<Job | und
   return maySee(job.source) ? job : undefined;
 }
 
-/** The error of a call, and what to do about it. */
+/** Returns the message of an error, and advice if there is any. */
 export function errorWords({ unreachable }: Instance, error: ApiProblem | ServerUnreachable): string {
   const advice = error instanceof ServerUnreachable && unreachable !== undefined ? ` ${unreachable}` : '';
   return `${error.message}${advice}`;
 }
 
-/** Lets the request be sent again if the server changes in the middle of it. */
+/** Returns a header with which the client can repeat the request if the server ends in the middle of it. */
 export function newKey(): Record<string, string> {
   return { 'idempotency-key': crypto.randomUUID() };
 }

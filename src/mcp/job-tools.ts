@@ -8,18 +8,27 @@ import { harmlessValue, marked } from './harmless.ts';
 import type { Job, ToolJob } from './instance.ts';
 import { runSchema } from './run-answer.ts';
 
-/** Some clients put the server's name before it, and refuse all tools if one name is longer than 60 in all. */
+/**
+ * How long the name of a tool may be. Some clients put the server's name before it, and refuse all tools if the result
+ * is longer than 60 characters.
+ */
 const mostNameChars = 40;
 const mostDescriptionChars = 600;
 const mostTitleChars = 100;
 const hashChars = 8;
 
-/** Several clients refuse a tool whose schema has one of these at its root, or all tools. */
+/**
+ * Keywords that are removed from the root of a schema. Because of one of them, several clients refuse the tool, or even
+ * all tools.
+ */
 const combinators = ['allOf', 'anyOf', 'oneOf', 'not', 'if', 'then', 'else', 'dependentSchemas', '$ref'];
 
 type Schema = Readonly<Record<string, unknown>>;
 
-/** `job_` and the id. If the id has no plain form, or the name could be that of another id, a hash follows. */
+/**
+ * Makes the name of a tool: `job_` and the job's id. A hash follows if the id cannot be written in such a name, or if
+ * another id could have the same name.
+ */
 export function toolName(jobId: string): string {
   const plain = `job_${jobId.replaceAll(/[^A-Za-z0-9-]/g, '_')}`;
   const isPlain = /^[A-Za-z0-9/-]+$/.test(jobId) && !/\/[0-9a-f]{8}$/.test(jobId);
@@ -28,7 +37,9 @@ export function toolName(jobId: string): string {
   return `${plain.slice(0, mostNameChars - hashChars - 1)}_${hash}`;
 }
 
-/** Returns the id in a plain name; undefined if only a search finds it. */
+/**
+ * Returns the job's id if the name contains it without a hash; otherwise undefined, and the job must be searched for.
+ */
 export function plainIdOf(name: string): string | undefined {
   const id = name.replace(/^job_/, '').replaceAll('_', '/');
   return toolName(id) === name ? id : undefined;
@@ -64,7 +75,8 @@ function inputSchema(argspec: Schema): { readonly schema: Tool['inputSchema']; r
   const { properties, required, ...others } = argspec;
   const kept = Object.entries(others).filter(([name]) => name !== 'type' && !combinators.includes(name));
   const entries = Object.entries(isObject(properties) ? properties : {}).flatMap(([name, schema]) =>
-    // An agent cannot set a secret that has a default: the run uses the one that the author chose.
+    // A secret with a default is left out: an agent cannot set it, and the run uses the stored secret that the author
+    // chose.
     isObject(schema) && !(isSecret(schema) && 'default' in schema) ? [[name, shown(schema)] as const] : [],
   );
   const names = Array.isArray(required) ? required.filter((name) => typeof name === 'string') : [];
@@ -86,7 +98,9 @@ function shown(schema: Schema): Schema {
   return { type: 'string', description: `The name of a stored secret, never the secret itself.${about}` };
 }
 
-/** Removes what only a form for people needs, and shortens the descriptions at every depth. */
+/**
+ * Removes the keywords that only a form for people needs, and shortens all descriptions, also those of nested members.
+ */
 function shortened(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(shortened);
   if (!isObject(value)) return typeof value === 'string' ? plainText(value) : value;
@@ -97,12 +111,15 @@ function shortened(value: unknown): unknown {
   return Object.fromEntries(members);
 }
 
-/** Names the source, so that no other job can take the place of the one that was checked. */
+/**
+ * Builds the request. It names the source, so that the job that was checked cannot be replaced by one of another
+ * source.
+ */
 export function toRunRequest(job: Job, given: Schema) {
   return { job_id: job.id, args: toArguments(job, given), source: { name: job.source } };
 }
 
-/** The arguments as the API takes them: `{secret: NAME}` for a secret. */
+/** Returns the arguments as the API expects them, with `{secret: NAME}` for a secret. */
 function toArguments({ args: { properties } }: Pick<Job, 'args'>, given: Schema): JsonObject {
   const schemas = isObject(properties) ? properties : {};
   const entries = Object.entries(given).map(([name, value]) => {

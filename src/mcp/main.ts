@@ -1,4 +1,4 @@
-// Serves MCP on standard input and output. No other command loads this code.
+// Serves MCP on standard input and output. Only `flwd mcp` loads this code.
 
 import type { Server } from '@modelcontextprotocol/server';
 import { StdioServerTransport, serveStdio } from '@modelcontextprotocol/server/stdio';
@@ -8,12 +8,14 @@ import { createMcpServer, type Shown, tellOfTools } from './server.ts';
 import { mostLineBytes, readMessages } from './stdio-input.ts';
 import { createUnfinished } from './unfinished.ts';
 
-/** How often the list of tools is compared with what the client has. */
+/** How often to check whether the client's list of tools is out of date. */
 const compareMs = 5_000;
-/** How long the instance may take to start or cancel the runs that the client has asked for last. */
+/** How long to wait at the end for requests of the client that start or cancel runs. */
 const finishMs = 10_000;
 
-/** Resolves when the client has gone away or the signal comes, and the last calls are finished, or take too long. */
+/**
+ * Serves until the client closes the input or the signal is aborted. Then it waits a limited time for the last calls.
+ */
 export async function runMcp(instance: Instance, stopped: AbortSignal): Promise<void> {
   const { keep, finished } = createUnfinished();
   const { lines, end } = readMessages(process.stdin, process.stdout);

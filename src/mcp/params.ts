@@ -1,12 +1,12 @@
-// Finds wrong parameters of a request, and says in a sentence what they must be. The SDK would answer with its list of
-// issues as JSON.
+// Finds wrong parameters of a request, and says in a sentence what they must be. Without this, the SDK would answer
+// with a list of issues as JSON.
 
 type Params = Readonly<Record<string, unknown>>;
 
 const mostNameChars = 64;
 
 /**
- * Says what is wrong with the parameters of a request; undefined if nothing is, or if its client waits for no answer.
+ * Says what is wrong with the parameters of a request; undefined if they are right, or if the client expects no answer.
  */
 export function wrongParams(message: unknown): string | undefined {
   if (!isObject(message) || message.id === undefined) return undefined;
@@ -25,13 +25,13 @@ function mustBe(wanted: string, value: unknown): string {
   return value === undefined ? `must be ${wanted}` : `must be ${wanted}, not ${kindOf(value)}`;
 }
 
-/** Returns the id with which the client waits for an answer; null if the message is not a request. */
+/** Returns the id of a request, which its answer must repeat; null if the message is not a request. */
 export function idOf(value: unknown): string | number | null {
   if (typeof value !== 'object' || value === null || !('id' in value && 'method' in value)) return null;
   return typeof value.id === 'string' || typeof value.id === 'number' ? value.id : null;
 }
 
-/** A value as a person names its kind, such as `a string`. */
+/** Names the type of a value, such as `a string`. */
 export function kindOf(value: unknown): string {
   if (value === null) return 'null';
   if (Array.isArray(value)) return 'an array';

@@ -1,5 +1,5 @@
-// The skill for agents, the log of a run and an artifact as resources of MCP, and the text that an agent may read of
-// them.
+// The resources of MCP: the skill for agents, the logs of runs, and artifacts. Also decides which text of them an agent
+// gets.
 
 import type { ReadResourceResult } from '@modelcontextprotocol/server';
 import type { Client } from '../client/client.ts';
@@ -36,7 +36,7 @@ export const resourceTemplates = [
   { uriTemplate: 'flwd://artifacts/{artifact_id}', name: 'artifact of a run' },
 ];
 
-/** undefined: there is no such kind of resource. @throws ApiProblem, ServerUnreachable */
+/** Returns undefined if there is no such kind of resource. @throws ApiProblem, ServerUnreachable */
 export async function readResource(client: Client, uri: string): Promise<ReadResourceResult | undefined> {
   if (uri === skillUri) return { contents: [{ uri, mimeType: 'text/markdown', text: skillText }] };
   const [, runId] = /^flwd:\/\/runs\/([\w-]{1,64})\/log$/.exec(uri) ?? [];
@@ -61,7 +61,7 @@ type LogQuery = {
  */
 export async function readLog(client: Client, runId: string, { tail, before, ...filter }: LogQuery): Promise<string> {
   const most = Math.min(tail ?? usualLogLines, mostLogLines);
-  // One line more shows whether there are earlier ones.
+  // One more line is read, to find out whether there are earlier lines.
   const query = { ...filter, ...(before && { before }), tail: most + 1 };
   const { logs } = await client.call('getRunLogs', { path: { run_id: runId }, query });
   const lines = logs.map(
@@ -84,7 +84,7 @@ export async function readLog(client: Client, runId: string, { tail, before, ...
   ].join('\n');
 }
 
-/** The text of an artifact, or why it is not shown. @throws ApiProblem, ServerUnreachable */
+/** Returns the text of an artifact, or the reason why it is not shown. @throws ApiProblem, ServerUnreachable */
 export async function readArtifact(client: Client, artifactId: string): Promise<string> {
   const stop = new AbortController();
   const answer = await client.request('getArtifact', { path: { artifact_id: artifactId }, signal: stop.signal });

@@ -1,5 +1,6 @@
-// Words the answer of a tool about a run: how it ended and why, its result, its last lines, and where the rest is. At
-// most 20 kB, as structured data and as text, because clients show their model one or the other.
+// Writes the answer of a tool about a run: how the run ended and why, its result, its last lines, and where to find the
+// rest. The answer has at most 20 kB. It contains everything as structured data and as text, because clients show their
+// model only one of the two.
 
 import type { CallToolResult, ContentBlock, Tool } from '@modelcontextprotocol/server';
 import { ApiProblem } from '../client/api-problem.ts';

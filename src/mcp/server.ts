@@ -1,5 +1,5 @@
-// An MCP server for one client: its tools are the jobs that the agent may see, and a few tools for all jobs and runs
-// (ADR 0064). Both generations of the protocol have the same tools.
+// An MCP server for one client. Its tools are the jobs that the agent may see, and a few tools for all jobs and runs
+// (ADR 0064). Both generations of the protocol, 2025 and 2026, have the same tools.
 
 import {
   type CallToolResult,
@@ -19,7 +19,7 @@ import { plainIdOf, toolName, toRunRequest, toTool } from './job-tools.ts';
 import { readResource, resources, resourceTemplates } from './resources.ts';
 import { type Call, forJob, startAndWait } from './waiting.ts';
 
-/** How long a client may keep the list of tools. */
+/** How long a client may use the list of tools without asking again. */
 const listedForMs = 60_000;
 
 const instructions = [
@@ -35,15 +35,19 @@ const instructions = [
 
 export const noBatches = 'Send one message at a time: MCP has no batches any more.';
 
-/** Tells whether a client's list of tools is out of date. */
+/** The list of tools that a client has. It is compared with the present list. */
 export type Shown = {
-  /** undefined: the client has no list. */
+  /** A fingerprint of the list; undefined if the client has no list. */
   print?: string;
 };
 
 export type Connection = Pick<Call, 'keep' | 'isLossCancel'> & {
   readonly shown: Shown;
-  /** Counts a request. @returns a function that counts it as ended @throws ProtocolError if there are too many */
+  /**
+   * Counts a request as open.
+   * @returns a function that counts it as ended
+   * @throws ProtocolError if too many requests are open
+   */
   readonly enter: (request: Pick<ServerContext['mcpReq'], 'id' | 'signal'>) => () => void;
 };
 
@@ -57,7 +61,7 @@ export function createMcpServer(instance: Instance, connection: Connection): Ser
       cacheHints: { 'tools/list': { ttlMs: listedForMs, cacheScope: 'private' } },
     },
   );
-  /** The jobs behind the tools that were listed. */
+  /** Maps the names of the listed tools to the ids of their jobs. */
   const listed = new Map<string, string>();
   const counted = async <Answer>({ mcpReq }: ServerContext, work: () => Promise<Answer>): Promise<Answer> => {
     const leave = connection.enter(mcpReq);
@@ -108,8 +112,8 @@ async function readResourceAt(client: Instance['client'], uri: string): Promise<
 
 /**
  * Tells the clients whose list of tools is out of date.
- * @param clients read once the tools have been listed
- * @returns what `Shown` remembers of the list
+ * @param clients is iterated only after the tools have been listed
+ * @returns the fingerprint of the present list
  * @throws ApiProblem, ServerUnreachable
  */
 export async function tellOfTools(
@@ -120,7 +124,7 @@ export async function tellOfTools(
   for (const { server, shown } of clients) {
     if (shown.print === print) continue;
     shown.print = print;
-    // A client that has gone away need not know.
+    // A client that has disconnected cannot be told.
     server.sendToolListChanged().catch(() => undefined);
   }
   return print;
@@ -130,7 +134,7 @@ function printOf(tools: ListToolsResult['tools']): string {
   return createSha256().update(JSON.stringify(tools)).digest('base64');
 }
 
-/** The fixed tools that the agent may use, and jobs. */
+/** Returns the fixed tools that the agent may use, and the tools for jobs. */
 async function listTools(instance: Instance): Promise<ListToolsResult['tools']> {
   const rights = await readRights(instance);
   const fixed = fixedTools.filter(({ scope }) => rights.holds(scope)).map(({ tool }) => tool);
@@ -138,7 +142,7 @@ async function listTools(instance: Instance): Promise<ListToolsResult['tools']> 
   return [...fixed, ...(await jobsForTools(instance, rights)).map(toTool)];
 }
 
-/** Finds the job of a tool even if the client has an old list of tools, or had the list from another connection. */
+/** Finds the job of a tool, even if the client's list of tools is old or came over another connection. */
 async function findJobId(instance: Instance, name: string): Promise<string | undefined> {
   const plain = plainIdOf(name);
   if (plain !== undefined) return plain;
@@ -146,7 +150,7 @@ async function findJobId(instance: Instance, name: string): Promise<string | und
   return jobs.find(({ id }) => toolName(id) === name)?.id;
 }
 
-/** undefined: there is no such job, or the agent may not see it. */
+/** Returns undefined if the job does not exist, or if the agent may not see it. */
 async function jobIfThere(instance: Instance, id: string): Promise<Job | undefined> {
   try {
     return await findJob(instance, id);
@@ -170,7 +174,10 @@ async function callJob(
   });
 }
 
-/** Turns errors that the agent can fix into answers of the tool, because its model sees these. */
+/**
+ * Turns errors that the agent can fix into answers of the tool, because a model sees answers, but not errors of the
+ * protocol.
+ */
 async function answered(
   instance: Instance,
   given: unknown,
@@ -186,7 +193,8 @@ async function answered(
 }
 
 /**
- * Words the error as the tools do, and leaves out the value of an argument that should have been the name of a secret.
+ * Words an error for the agent. If an argument should have been the name of a secret, its value is left out, because it
+ * may be the secret itself.
  */
 function wordsFor({ slug, message }: ApiProblem, given: unknown): string {
   if (slug === 'job-not-found') return `${message.replace(/\.$/, '')}: jobs_search finds jobs.`;

@@ -1,5 +1,5 @@
-// The messages on standard input. Answers other lines, as JSON-RPC 2.0 demands: the SDK's transport skips them and
-// tells nobody, and it ends at a line that is too long.
+// Reads the messages on standard input. It answers every other line with an error, as JSON-RPC 2.0 demands. The SDK's
+// transport would skip such lines silently, and would end at a line that is too long.
 
 import { PassThrough, type Readable, type Writable } from 'node:stream';
 import { ProtocolErrorCode, parseJSONRPCMessage } from '@modelcontextprotocol/server';
@@ -10,8 +10,8 @@ const newline = 10;
 export const mostLineBytes = 10_485_760;
 
 /**
- * @param output for the answers
- * @returns the lines that are messages, and a function that ends the reading
+ * @param output the stream for these answers
+ * @returns the lines that are messages, and a function that stops reading
  */
 export function readMessages(
   input: Readable,
@@ -62,7 +62,7 @@ function refusal(code: ProtocolErrorCode, message: string, id: unknown = null): 
 const notJson = refusal(ProtocolErrorCode.ParseError, 'Parse error: the line is not JSON');
 const tooLong = refusal(ProtocolErrorCode.InvalidRequest, `The line has more than ${mostLineBytes} bytes.`);
 
-/** undefined: the line is a message, or empty. */
+/** Returns the error for a line; undefined if the line is a message or empty. */
 function answerTo(line: string): Answer | undefined {
   if (line.trim() === '') return undefined;
   let value: unknown;

@@ -1,4 +1,4 @@
-// Work that must be finished although the connection that began it has ended.
+// Work that must be finished even if the connection that began it has ended.
 
 export type Unfinished = {
   readonly keep: (work: Promise<unknown>) => void;

@@ -1,4 +1,5 @@
-// Waits for a run for a tool: tells the client how far it is, and cancels the run if the client cancels the call.
+// Waits for the run of a tool's call. Meanwhile, tells the client how far the run is. If the client cancels the call,
+// cancels the run.
 
 import { type CallToolResult, SdkError, SdkErrorCode, type ServerContext } from '@modelcontextprotocol/server';
 import { ApiProblem, ServerUnreachable } from '../client/api-problem.ts';
@@ -7,12 +8,12 @@ import { oneLine, plainText } from '../lib/plain-text.ts';
 import { errorWords, type Instance, type Job, newKey } from './instance.ts';
 import { answerRun } from './run-answer.ts';
 
-/** Clients end a call that is silent, and a job may report nothing. */
+/** How often to send progress even if the job reports nothing, because clients end a call that sends nothing. */
 const heartbeatMs = 10_000;
-/** How long the server may be gone before the call ends: one that is restarted is back by then. */
+/** How long the server may be unreachable before the call ends. A restart of the server takes less time. */
 const lostMs = 5_000;
 const mostMessageChars = 200;
-/** The words for an event that brings none of its own. */
+/** The words for an event that has no message of its own. */
 const said: Readonly<Record<string, string>> = {
   'run.started': 'started',
   'run.waiting': 'waits',
@@ -24,13 +25,13 @@ const types = [...Object.keys(said), 'run.finished'].join();
 
 export type Call = {
   readonly request: Pick<ServerContext['mcpReq'], 'signal' | 'notify' | '_meta'>;
-  /** Takes work that the end of the connection must not interrupt. */
+  /** Called with work that must be finished even if the connection ends. */
   readonly keep: (work: Promise<unknown>) => void;
-  /** Whether a client that goes away cancels its calls, as one of 2026 does over HTTP. */
+  /** Whether a lost connection cancels the client's calls, as it does for clients of 2026 over HTTP. */
   readonly isLossCancel: () => boolean;
 };
 
-/** A job may say that its runs go on if the connection is lost. */
+/** If the job's file says so, its runs continue after the connection is lost. */
 export function forJob(call: Call, { agents }: Pick<Job, 'agents'>): Call {
   return { ...call, isLossCancel: () => !agents.detach && call.isLossCancel() };
 }
@@ -61,7 +62,7 @@ export async function startAndWait(
   return { content: [] };
 }
 
-/** An answer that is only an error would make the agent start the job again. */
+/** Answers with the run's id as well as the error, because with only an error the agent would start the job again. */
 function answerStarted(instance: Instance, runId: string, error: ApiProblem | ServerUnreachable): CallToolResult {
   const why = plainText(errorWords(instance, error));
   const text = `${runId} has started, but how it goes could not be read: ${why} Do not start it again: pass its run_id to runs_wait.`;
@@ -105,7 +106,7 @@ async function waitFor(
   }: {
     readonly runId: string;
     readonly waitMs: number;
-    /** Also returns when a step waits for a person: the agent should tell the person at once. */
+    /** Whether to return also when a step waits for an approval, so that the agent can tell a person at once. */
     readonly isAskingEnough?: boolean;
   },
 ): Promise<void> {
@@ -136,7 +137,7 @@ async function waitFor(
   }
 }
 
-/** Sends progress if the client asked for it. Its number must grow with each message. */
+/** Returns a function that sends progress if the client asked for it. The number in these messages must always grow. */
 function createProgress({ _meta: meta, notify }: Call['request']) {
   const token = meta?.progressToken;
   let last = 0;
@@ -147,7 +148,7 @@ function createProgress({ _meta: meta, notify }: Call['request']) {
     if (token === undefined) return;
     last = Math.max(percent ?? 0, last + 0.01);
     const params = { progressToken: token, progress: last, message, ...(percent !== undefined && { total: 100 }) };
-    // A client that has gone away needs no progress.
+    // A client that has disconnected needs no progress.
     notify({ method: 'notifications/progress', params }).catch(() => undefined);
   }
 

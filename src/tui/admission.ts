@@ -1,6 +1,6 @@
 // Stops all requests once the server has refused the token (401). From then on the UI asks only at growing intervals,
-// or when the user presses a key, whether the token is accepted again: the server counts each refusal as a failed
-// login, and too many failed logins also lock out other users of this address.
+// or when the user presses a key, whether the token is accepted again. The server counts each refusal as a failed
+// login, and after too many it also refuses other users of this address.
 
 import { useEffect, useState, useSyncExternalStore } from 'react';
 import { ApiProblem } from '../client/api-problem.ts';

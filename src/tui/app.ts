@@ -83,7 +83,8 @@ export function App({ client, where, attend }: AppProps): ReactElement {
   };
   return h(
     Box,
-    // Ink draws a resized terminal once before `columns` has changed. A row that wrapped would shift the rows below it.
+    // After the terminal was resized, Ink draws once before `columns` has changed. Then a row may be too wide. If it
+    // wrapped, it would shift the rows below it.
     { flexDirection: 'column', width: '100%', height: rows, overflow: 'hidden' },
     ...(hasRoom
       ? top

@@ -39,10 +39,10 @@ export function cleanedOutput(message: string, o: { readonly from?: number; read
 /** The largest number of a style or of a colour component. */
 const mostCode = 255;
 
-/** Drops styles that hide text or make it blink; null when no style is left. */
+/** Removes styles that hide text or make it blink; null if no style is left. */
 function visibleStyles(parameters: string): string | null {
   const given = parameters.split(';').map(Number);
-  // As text, the number 1e21 is `1e+21`, whose `e` would end the sequence and move the cursor.
+  // A larger number could be written as `1e+21`, and its `e` would end the sequence and move the cursor.
   if (given.some((code) => code > mostCode)) return null;
   const kept: number[] = [];
   for (let i = 0; i < given.length; i++) {

@@ -11,7 +11,7 @@ export type Connection = {
 
 const everyMs = 2_000;
 const retryMs = 500;
-/** If the server has not answered after this time, its last state is no longer shown. */
+/** If the server has not answered within this time, its last state is no longer shown. */
 const silentAfterMs = 1_000;
 /** A server that accepts the connection and does not answer counts as unreachable. */
 const timeoutMs = 5_000;

@@ -1,4 +1,4 @@
-// The help: all keys, in as many columns as the available rows require.
+// The help screen. It shows all keys, in as many columns as the available rows require.
 
 import type { ReactElement } from 'react';
 import { type Cell, cells } from './line.ts';

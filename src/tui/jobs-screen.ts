@@ -12,7 +12,7 @@ import { moved, windowAround } from './windowed.ts';
 import { shownStatus, statusLooks } from './words.ts';
 
 const everyMs = 5_000;
-/** The last status of each job is taken from this many newest runs: one cheap request. */
+/** How many of the newest runs are read to find the last status of each job. This takes one cheap request. */
 const newestRuns = 200;
 
 type JobRow = {
@@ -31,7 +31,7 @@ export function JobsScreen({ isActive }: ScreenProps): Body {
   const [chosenId, setChosenId] = useState<string | null>(null);
   const { value, error } = useLoaded({ isActive, key: '', everyMs }, (signal) => client.call('listJobs', { signal }));
 
-  // A user who may not read runs still sees the jobs.
+  // Errors of this request are ignored, so that a user who may not read runs still sees the jobs.
   const { value: newest } = useLoaded({ isActive, key: '', everyMs }, (signal) =>
     client.call('listRuns', { query: { limit: newestRuns }, signal }),
   );

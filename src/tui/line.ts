@@ -18,11 +18,11 @@ export type Span = {
 
 export type Cell = {
   readonly spans: readonly (Span | string)[];
-  /** In columns; without it, the cell takes the rest of the line. */
+  /** The width in columns; left out if the cell takes the rest of the line. */
   readonly width?: number;
 };
 
-/** No line shows more of a text, which may be a megabyte long. */
+/** No line shows more of a text than this. A text may be a megabyte long. */
 const mostUnits = 2_000;
 
 export const hasColours = (process.env.NO_COLOR ?? '') === '';
@@ -62,7 +62,7 @@ function toText(span: Span | string, index: number): ReactElement {
   );
 }
 
-/** Text wrapped over this many rows. */
+/** Shows a text, wrapped into at most this many rows. */
 export function paragraph(span: Span, rows: number, key?: string | number): ReactElement {
   return h(
     Box,

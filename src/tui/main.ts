@@ -1,8 +1,11 @@
-// Starts the terminal UI. No other command loads its code.
+// Starts the terminal UI. Only `flwd tui` loads this code.
 
 import type { TuiOptions } from './terminal.ts';
 
-/** Resolves when the user quits. However the UI ends, the terminal is restored. @throws what the app threw */
+/**
+ * Shows the UI until the user quits. The terminal is restored, however the UI ends.
+ * @throws the error that the app threw
+ */
 export async function runTui(o: TuiOptions): Promise<void> {
   // React reads this when it is loaded. Its development build measures and checks every render.
   process.env.NODE_ENV ??= 'production';

@@ -1,10 +1,13 @@
-// Key presses, one at a time, although the terminal may deliver several at once.
+// Delivers key presses one at a time, even if several arrive from the terminal at once.
 
 import type { Key } from 'ink';
 import { useCallback, useEffect, useLayoutEffect, useRef, useState } from 'react';
 import { characters } from './characters.ts';
 
-/** `key` is a name such as `up`, `enter` or `ctrl-s`, or the character itself; `text` is what a text field inserts. */
+/**
+ * `key` is a name such as `up`, `enter` or `ctrl-s`, or the character itself. `text` is the text that a text field
+ * inserts.
+ */
 export type Press = { readonly key: string; readonly text: string };
 
 const named = [
@@ -44,14 +47,17 @@ export function toPresses(input: string, key: Key): Press[] {
   });
 }
 
-/** Line breaks become `\n`, as scripts expect. */
+/**
+ * Makes a press of pasted text. Line breaks become `
+ * `, as scripts expect.
+ */
 export function toPaste(text: string): Press {
   return { key: 'paste', text: text.replaceAll(/\r\n?/g, '\n') };
 }
 
 /**
- * Delivers presses one by one, each after the screen has been drawn with the changes of the last: `/` and the text for
- * the search that it opens may arrive together.
+ * Delivers presses one by one. Each waits until the screen has been drawn with the changes of the press before. For
+ * example, `/` opens the search, and the search text may arrive together with it.
  */
 export function usePressQueue(deliver: (press: Press) => void): (presses: readonly Press[]) => void {
   const waiting = useRef<Press[]>([]);

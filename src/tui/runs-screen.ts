@@ -17,7 +17,7 @@ type RunRow = AnswerOf<'listRuns'>['runs'][number];
 
 const everyMs = 10_000;
 const statsEveryMs = 30_000;
-/** Narrower terminals have no room for the figures of today. */
+/** Narrower terminals have no room for today's figures. */
 const columnsForStats = 110;
 const pageRows = 100;
 const mostRows = 1000;

@@ -1,4 +1,4 @@
-// What every screen needs: the client, its size, and the way to other screens.
+// Everything that a screen needs: the client, the size of the terminal, and functions that open other screens.
 
 import { createContext, type ReactElement, useContext, useEffect, useLayoutEffect, useRef, useState } from 'react';
 import type { Client } from '../client/client.ts';
@@ -12,12 +12,12 @@ export type Place =
   | { readonly name: 'form'; readonly jobId: string }
   | { readonly name: 'run'; readonly runId: string };
 
-/** true: the press has been handled. */
+/** Returns true if the press has been handled. */
 type PressHandler = (press: Press) => boolean;
 
 export type Surroundings = {
   readonly client: Client;
-  /** Must be called with each run that this UI starts. */
+  /** Call this with each run that this UI starts. */
   readonly attend: (runId: string) => void;
   readonly columns: number;
   /** The rows between header and footer. */
@@ -60,8 +60,8 @@ export function usePresses(isActive: boolean, keys: string, handler: PressHandle
 type Loaded<T> = { readonly value: T | null; readonly error: string | null };
 
 /**
- * Calls `load` every `everyMs`, when `nudge` grows, and when `key` changes. The last value stays until the next one
- * arrives, and when the next request fails.
+ * Calls `load` every `everyMs`, when `nudge` grows, and when `key` changes. Returns the last value until the next one
+ * arrives, also if a request fails.
  */
 export function useLoaded<T>(
   o: { readonly isActive: boolean; readonly key: string; readonly everyMs: number; readonly nudge?: number },

@@ -4,10 +4,10 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { useApp } from 'ink';
 import { useEffect, useMemo } from 'react';
 
-/** A signal that the process sends to itself arrives well within this time. */
+/** How long to wait for a signal that the process sends to itself. It arrives much sooner. */
 const settleMs = 100;
 
-/** @returns a function that stops the whole process group, for which the shell waits */
+/** @returns a function that stops the whole process group, because the shell waits for the group */
 export function useSuspend(): () => void {
   const { suspendTerminal } = useApp();
   const suspend = useMemo(() => {
@@ -15,7 +15,7 @@ export function useSuspend(): () => void {
       process.off('SIGTSTP', suspendNow);
       try {
         await suspendTerminal(async () => {
-          // If there is no shell that could continue the process, it does not stop, and runs on at once.
+          // If there is no shell that could continue the process, the signal does not stop it.
           process.kill(0, 'SIGTSTP');
           await pause(settleMs);
         });

@@ -38,7 +38,7 @@ export async function occupyTerminal(o: TuiOptions): Promise<void> {
     giveBack();
     process.exit(128 + constants.signals[signal]);
   }
-  /** The terminal is gone. SIGHUP may not arrive: the parent process may have blocked it. */
+  /** The terminal was closed. SIGHUP may not arrive, because the parent process may have blocked it. */
   function onGone(): void {
     onSignal('SIGHUP');
   }
@@ -59,7 +59,7 @@ export async function occupyTerminal(o: TuiOptions): Promise<void> {
   for (const event of ['end', 'close', 'error']) process.stdin.on(event, onGone);
   process.stdout.on('error', onGone);
   process.on('exit', giveBack);
-  // Before other listeners: what they print must appear on the restored screen.
+  // This listener comes before all others, so that their output appears on the restored screen.
   process.prependListener('uncaughtException', onUncaught);
   try {
     await Promise.race([app.waitUntilExit(), failure.promise]);

@@ -5,7 +5,7 @@ import type { Press } from './presses.ts';
 
 export type TextEdit = {
   readonly text: string;
-  /** In UTF-16 units, never between the two halves of a character. */
+  /** The position of the cursor in UTF-16 units. It is never between the two halves of a character. */
   readonly cursor: number;
 };
 
@@ -15,7 +15,7 @@ export function textOf(text: string): TextEdit {
   return { text, cursor: text.length };
 }
 
-/** null: the key does not edit text. */
+/** Returns null if the key does not edit text. */
 export function editText({ text, cursor }: TextEdit, press: Press): TextEdit | null {
   const before = text.slice(0, cursor);
   const after = text.slice(cursor);

@@ -7,7 +7,7 @@ export function windowAround(count: number, chosen: number, rows: number): Range
   return { start, end: Math.min(count, start + Math.max(0, rows)) };
 }
 
-/** Returns the row that a key selects; null: the key does not move in a list. */
+/** Returns the row that a key selects; null if the key does not move in a list. */
 export function moved(chosen: number, key: string, count: number, rows: number): number | null {
   const to = (index: number): number => Math.max(0, Math.min(count - 1, index));
   switch (key) {

@@ -1,4 +1,4 @@
-// How the screens show statuses, log levels and times.
+// The symbols, colours and words with which the screens show statuses, log levels and times.
 
 import { statusGlyphs } from '../client/looks.ts';
 import type { AnswerOf } from '../contract/operations.ts';
@@ -18,7 +18,7 @@ export const statusLooks: Readonly<Record<StepStatus, { readonly glyph: string; 
   waiting_approval: { glyph: statusGlyphs.waiting_approval, colour: 'yellow' },
 };
 
-/** A run that waits for an approval is `running` in the API. */
+/** Returns the status to show. In the API, a run that waits for an approval is `running`. */
 export function shownStatus({ status, waiting_approval: waiting }: RunRow): StepStatus {
   return waiting.length > 0 ? 'waiting_approval' : status;
 }
@@ -32,7 +32,7 @@ export const levelColours: Readonly<Record<LogLevel, Colour | undefined>> = {
   fatal: 'red',
 };
 
-/** Local time: `11-26 17:46:17`. */
+/** Writes the time in the local time zone: `11-26 17:46:17`. */
 export function atTime(timestamp: string): string {
   const at = new Date(timestamp);
   return `${two(at.getMonth() + 1)}-${two(at.getDate())} ${two(at.getHours())}:${two(at.getMinutes())}:${two(at.getSeconds())}`;

@@ -4,7 +4,9 @@ import stringWidth from 'string-width';
 import { characters } from './characters.ts';
 import { cleaned } from './cleaned.ts';
 
-/** Breaks between words if possible. The last of `mostLines` lines holds the rest, however long it is. */
+/**
+ * Breaks between words if possible. The last of `mostLines` lines contains all remaining text, even if it is too long.
+ */
 export function wrapped(text: string, columns: number, mostLines: number): string[] {
   const lines: string[] = [];
   let rest = cleaned(text);

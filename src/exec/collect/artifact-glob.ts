@@ -1,13 +1,13 @@
 // Decides which files of a workspace a pattern matches. Patterns become RE2 expressions. Node's own path.matchesGlob
-// backtracks: seven stars against a name of 200 letters keep it busy for more than 20 s.
+// backtracks: a pattern with seven stars and a name of 200 letters keep it busy for more than 20 s.
 
 import type { RE2JS } from 're2js';
 import { re2 } from '../../lib/re2.ts';
 
 /**
  * `*`, `?` and `[a-z]` match within a name, `{a,b}` is a choice, `**` matches any folders. `report/`, or the plain name
- * of a folder, matches everything below it. As in a shell, wildcards skip names that begin with a dot, unless the
- * pattern has such a dot.
+ * of a folder, matches everything below it. As in a shell, wildcards skip names that begin with a dot, unless a name in
+ * the pattern begins with a dot, too.
  */
 export function createArtifactGlob(pattern: string) {
   const glob = pattern.replace(/^\/workspace\//, '').replaceAll(/(?<=^|\/)(?:\.?\/)+/g, '');

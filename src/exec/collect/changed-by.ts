@@ -1,18 +1,22 @@
-// Finds the step that made a file, if no step has named the file. It compares the file's times with those of the
-// attempts' own files. The kernel sets both, in the order of events. Before Linux 6.13 its clock may stand still for
-// 10 ms, and it cannot tell apart what two steps did in that time.
+// Finds the step that made a file, if no step has named the file. It compares the times of the file with the times of
+// the attempts' own files. The kernel sets both in the order of events. Before Linux 6.13, the kernel's clock for files
+// may stand still for 10 ms. Changes of two steps within that time cannot be told apart.
 
 import { lstatSync, type Stats } from 'node:fs';
 import { join } from 'node:path';
 import { readStatus, statusPath } from '../proc/shim-status.ts';
 
-/** The earliest time at which the last change of a file's content or name began, and the time of its end. */
+/**
+ * The times that tell when a file last changed. The change of its content or name began no earlier than `birthtimeMs`,
+ * and ended at `ctimeMs`.
+ */
 export type LastChange = Pick<Stats, 'birthtimeMs' | 'mtimeMs' | 'ctimeMs'>;
 
 type Ran = { readonly stepId: string; readonly fromMs: number; readonly untilMs: number };
 
 /**
- * The only step that was running when the file last changed; null when it cannot be determined.
+ * Returns a function that finds the step that was running when the file last changed. It returns null if there were
+ * several, or if this cannot be determined.
  * @param attempts all attempts of all steps, including those that have ended
  */
 export function createStepFinder(
@@ -21,7 +25,8 @@ export function createStepFinder(
   let ran: readonly Ran[] | undefined;
   return ({ birthtimeMs, mtimeMs, ctimeMs }) => {
     ran ??= attempts.flatMap(whenItRan);
-    // Anyone can set another mtime, but then only the ctime says when: the content may be as old as the file.
+    // If the two times differ, somebody has set the mtime. Then only the ctime is certain, and the content may be as
+    // old as the file.
     const sinceMs = mtimeMs === ctimeMs ? ctimeMs : birthtimeMs;
     const steps = new Set(
       ran.filter(({ fromMs, untilMs }) => fromMs <= ctimeMs && untilMs >= sinceMs).map(({ stepId }) => stepId),
@@ -31,14 +36,17 @@ export function createStepFinder(
   };
 }
 
-/** The attempt whose last process ended last. */
+/** Returns the attempt whose last process ended later than all others. */
 export function lastToEnd<A extends { readonly attemptDir: string }>(attempts: readonly A[]): A | undefined {
   const endMs = ({ attemptDir }: A): number =>
     lstatSync(statusPath(attemptDir), { throwIfNoEntry: false })?.mtimeMs ?? 0;
   return attempts.toSorted((a, b) => endMs(a) - endMs(b)).at(-1);
 }
 
-/** The input's folder is last changed before the attempt starts, the status when its last process has ended. */
+/**
+ * Returns the time in which the attempt ran. The input's folder was last changed just before the attempt started, and
+ * the status file when its last process had ended.
+ */
 function whenItRan({ stepId, attemptDir }: { readonly stepId: string; readonly attemptDir: string }): Ran[] {
   const input = lstatSync(join(attemptDir, 'in'), { throwIfNoEntry: false });
   const status = lstatSync(statusPath(attemptDir), { throwIfNoEntry: false });

@@ -1,6 +1,7 @@
 // Finds the files that a run wants to keep: files that its steps named, files that match the job's patterns, and
-// everything in /workspace/artifacts. All known processes of the run have ended. One that escaped may still swap files
-// here, so a link that appears now is not followed, and the blob store checks again (src/store/blobs/blobs.ts).
+// everything in /workspace/artifacts. All known processes of the run have ended. A process that escaped may still
+// replace files, so a link that appears now is not followed, and the blob store checks again
+// (src/store/blobs/blobs.ts).
 
 import { lstatSync, type Stats } from 'node:fs';
 import { join } from 'node:path';
@@ -26,14 +27,14 @@ import { walkWorkspace } from './workspace-walk.ts';
 export type Namer = { readonly stepId: string; readonly attempt: number; readonly attemptDir: string };
 
 export type FoundArtifact = {
-  /** Bytes when the path is not text. */
+  /** The path on the host; bytes if it is not text. */
   readonly hostPath: string | Buffer;
-  /** `/workspace/…`, safe to show. */
+  /** The path in the sandbox, `/workspace/…`, in a form that is safe to show. */
   readonly path: string;
   readonly name: string;
   readonly mediaType: string;
   readonly sizeBytes: number;
-  /** The attempt that named the file; null when it was only found at its place. */
+  /** The attempt that named the file; null if no attempt named it. */
   readonly namer: Namer | null;
   readonly change: LastChange;
 };
@@ -42,7 +43,7 @@ export type ArtifactWarning = { readonly text: string; readonly namer: Namer | n
 
 type Claim = {
   readonly path: BytePath;
-  /** null when a link may be part of the path. */
+  /** null if a link may be part of the path, which then must be followed first. */
   readonly found: Resolved | null;
   readonly name: string | null;
   readonly mediaType: string | null;
@@ -57,8 +58,8 @@ const longestNameCharacters = 255;
 export const artifactsFolder = 'artifacts';
 
 /**
- * Each file is taken once: under the name that came first, otherwise by the first pattern that matches. Throws only
- * when the host fails. Mistakes of the job become warnings in the run's log.
+ * Finds each file once: under the first name that an attempt gave it, or else by the first pattern that matches. Throws
+ * only if the host fails. Mistakes of the job become warnings in the run's log.
  * @param o.namers in order of precedence
  */
 export async function findArtifacts(o: Workspace & { readonly namers: readonly Namer[] }): Promise<{
@@ -118,7 +119,10 @@ function errorOfKind(stats: Stats): string | undefined {
   return stats.isSocket() ? 'is a socket' : 'is a device';
 }
 
-/** First by pattern in the job's order, then the content of the artifacts folder; each group by path. */
+/**
+ * Returns the files that match a pattern, in the order of the patterns, and then the content of the artifacts folder.
+ * Each of these groups is sorted by path.
+ */
 async function claimsByPlace(o: Workspace, warn: Warn): Promise<Claim[]> {
   const rules = o.patterns.map((pattern) => ({ ...pattern, glob: createArtifactGlob(pattern.path) }));
   const byRank: Claim[][] = Array.from({ length: rules.length + 1 }, () => []);

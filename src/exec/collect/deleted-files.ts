@@ -1,5 +1,5 @@
-// Measures files of a workspace that have no name: deleted while open, or never linked. A walk does not find them, but
-// they take room as long as a process has them open or mapped.
+// Measures files of a workspace that have no name, because they were deleted while open or never had a name. A walk
+// does not find them, but they take disk space as long as a process has them open or mapped.
 
 import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
 import { errorCode } from '../../lib/error-code.ts';
@@ -10,22 +10,22 @@ const blockBytes = 512;
 const kibibyte = 1024;
 const deleted = ' (deleted)';
 
-/** The number of links, or kilobytes of mappings, that one measurement reads. This takes about a second. */
+/** How many descriptors, or kilobytes of mappings, one measurement reads at most. This takes about a second. */
 const mostReads = 100_000;
 /**
- * The share of these reads that is spent on threads that seem to share the descriptors of their process. With few
- * threads, all descriptors are compared.
+ * How many of these reads are spent on threads that seem to share the descriptors of their process. With few threads,
+ * this is enough to compare all descriptors.
  */
 const sampledReads = 10_000;
 const leastSample = 8;
-/** A descriptor may be opened or closed between two reads that are compared. */
+/** How often to compare. A descriptor may be opened or closed between two reads, so that they differ. */
 const mostTries = 3;
 
 /**
- * The disk space of the nameless files in these folders, which are named as the processes see them. Each file counts
- * once. Infinity when more files are open than one measurement can read. The kernel shows a file that is mapped but
- * not open only to root; for other users, only the part of the file that is in memory counts. Not found: a file whose
- * only descriptor is being passed through a socket, and files of processes that the server may not inspect.
+ * Returns the disk space of the nameless files in these folders; Infinity if more files are open than one measurement
+ * can read. `folders` are paths as the processes see them. Each file counts once. The kernel shows a file that is
+ * mapped but not open only to root, so without root only the part of it that is in memory counts. A file is not found
+ * while its only descriptor is being passed through a socket, or if the server may not inspect its process.
  */
 export async function namelessBytes(
   pids: readonly number[],
@@ -36,7 +36,7 @@ export async function namelessBytes(
   let readsLeft = mostReads;
   const isWithin = (path: string): boolean =>
     path.endsWith(deleted) && folders.some((folder) => path.startsWith(`${folder}/`));
-  /** Returns the inode; undefined when the file itself cannot be seen. */
+  /** Counts the file if it has no link. Returns its inode; undefined if the file itself cannot be seen. */
   const count = (pid: number, name: string): number | undefined => {
     const stats = lookInto(pid, name, (path) => statSync(path, { throwIfNoEntry: false }));
     if (stats?.nlink === 0 && stats.isFile()) found.set(stats.ino, stats.blocks * blockBytes);
@@ -44,16 +44,16 @@ export async function namelessBytes(
   };
   /** Counts the file if it has no name. Returns an identity that tells it from other files. */
   const lookAt = (pid: number, name: string): string | undefined => {
-    // Reads only the path first, because a stat on a disk that hangs would hang, too.
+    // The path is read first, because it says whether the file matters. A stat could hang if the disk hangs.
     const path = lookInto(pid, name, linkAt);
     if (path === tooLong) return `${count(pid, name)}`;
     return path !== undefined && isWithin(path) ? `${path} ${count(pid, name)}` : path;
   };
 
   /**
-   * A thread may have its own descriptors, but hardly any has, and a thousand threads with a thousand descriptors each
-   * would take seconds to read. Only kcmp(2) can tell for sure, which Node cannot call. So a random sample is compared:
-   * the job cannot know what to hide.
+   * A thread can have its own descriptors, but this is rare, and to read a thousand threads with a thousand descriptors
+   * each would take seconds. Only kcmp(2) can tell for sure, but Node cannot call it. So a random sample is compared.
+   * It is random, so that the job cannot know what to hide.
    */
   async function seemsShared(pid: number, dir: string, shared: Table, sampleSize: number): Promise<boolean> {
     const agree = (read: (dir: string) => unknown): boolean => {
@@ -119,7 +119,7 @@ function oneOf(fds: readonly string[]): string {
   return fds[Math.floor(Math.random() * fds.length)] ?? '';
 }
 
-/** The path of a file in folders so deep that they cannot be named. */
+/** Stands for a path that is too long to be read, because the folders are too deep. */
 const tooLong = Symbol('too long');
 
 function linkAt(path: string): string | typeof tooLong {
@@ -137,7 +137,7 @@ const mapping = /^(?<range>[\da-f]+-[\da-f]+) \S+ \S+ \S+ (?<inode>\d+) +(?<path
 type Mapping = { readonly range: string; readonly inode: number; readonly path: string };
 
 function mappingsOf(pid: number, threads: readonly string[]): { mappings: readonly Mapping[]; sizeBytes: number } {
-  // If the first thread of a process has ended, the others can tell.
+  // If the first thread of a process has ended, only the other threads show the mappings.
   for (const thread of threads) {
     const maps = lookInto(pid, `task/${thread}/maps`, (path) => readFileSync(path, 'utf8')) ?? '';
     if (maps === '') continue;
@@ -151,7 +151,7 @@ function mappingsOf(pid: number, threads: readonly string[]): { mappings: readon
   return { mappings: [], sizeBytes: 0 };
 }
 
-/** For each mapped file, by inode: how much of it the process has in memory. */
+/** Maps the inode of each mapped file to the number of its bytes that the process has in memory. */
 function residentBytes(pid: number): ReadonlyMap<number, number> {
   const text = lookInto(pid, 'smaps', (path) => readFileSync(path, 'utf8')) ?? '';
   const resident = new Map<number, number>();

@@ -1,5 +1,5 @@
-// Counts the files that a run leaves in its workspace or in its own /tmp. Only regular files count: a link, a pipe or a
-// socket holds no data. Links are not followed, names are bytes.
+// Counts the files that a run leaves in its workspace or in its own /tmp. Only regular files count, because a link, a
+// pipe or a socket contains no data. Links are not followed, names are bytes.
 
 import { lstatSync } from 'node:fs';
 import { type LeftBehind, mostLeftFiles, mostLeftNames } from '../../domain/outcome/left-behind.ts';

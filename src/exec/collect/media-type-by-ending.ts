@@ -1,4 +1,4 @@
-// The media type of a file, by the ending of its name.
+// Finds the media type of a file by the ending of its name.
 
 const byEnding: Readonly<Record<string, string>> = {
   css: 'text/css',

@@ -1,5 +1,5 @@
-// The outputs of a step: `key=value` lines and `key<<END` blocks in FLWD_OUTPUT_FILE. A later value replaces an earlier
-// one of the same key.
+// Reads the outputs of a step: `key=value` lines and `key<<END` blocks in FLWD_OUTPUT_FILE. A later value replaces an
+// earlier one of the same key.
 
 import { isUtf8 } from 'node:buffer';
 import { join } from 'node:path';

@@ -3,7 +3,7 @@
 
 import { closeSync, constants, type Dirent, fstatSync, opendirSync, openSync, readlinkSync } from 'node:fs';
 
-/** The folder's place when it was opened. */
+/** The path and device of the folder when it was opened. */
 type Place = { readonly path: Buffer; readonly device: number };
 
 export type PinnedFolder = ReturnType<typeof pinFolder>;
@@ -12,8 +12,8 @@ const folderFlags = constants.O_DIRECTORY | constants.O_NOFOLLOW;
 const slash = 0x2f;
 
 /**
- * @param access O_PATH if its entries are only opened by name, which takes no permission to read the folder
- * @throws the kernel's error when it is a link, does not exist, or is closed to the server
+ * @param access use O_PATH if entries are only opened by name: then the server needs no permission to read the folder
+ * @throws the kernel's error if the folder is a link, does not exist, or may not be opened by the server
  */
 export function pinFolder(folder: Buffer, access: number = constants.O_RDONLY) {
   const fd = openSync(folder, access | folderFlags);
@@ -30,8 +30,8 @@ export function pinFolder(folder: Buffer, access: number = constants.O_RDONLY) {
 }
 
 /**
- * Yields the entries one by one, with their names as bytes in latin1, because a folder may contain more names than fit
- * into memory.
+ * Yields the entries one by one, because a folder may contain more names than fit into memory. A name is latin1 text,
+ * one character per byte.
  */
 function* entriesOf(path: Buffer): Generator<Dirent> {
   const opened = opendirSync(path, { encoding: 'latin1', bufferSize: 256 });

@@ -1,4 +1,4 @@
-// The result of a script: JSON in FLWD_RESULT_FILE.
+// Reads the result of a script, which is JSON in FLWD_RESULT_FILE.
 
 import { join } from 'node:path';
 import type { JsonValue } from '../../domain/job.ts';

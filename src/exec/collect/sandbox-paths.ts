@@ -8,7 +8,7 @@ import { pathOnly } from '../../lib/files/mount-table.ts';
 import type { Yielder } from '../../lib/yielder.ts';
 import { entryOf, isWithin, pinFolder } from './pinned-folder.ts';
 
-/** Relative to the workspace. */
+/** A path relative to the workspace, as latin1 text. */
 export type BytePath = string;
 
 export type Resolved =
@@ -16,7 +16,7 @@ export type Resolved =
   | { readonly kind: 'outside' | 'missing' | 'unreadable' };
 
 const mostLinks = 40;
-/** The kernel accepts no path with more steps, and each costs the server several calls. */
+/** The kernel accepts no path with more steps than this. Each step costs the server several system calls. */
 const mostSteps = 2_048;
 const workspaceName = 'workspace';
 const slash = 0x2f;
@@ -38,7 +38,10 @@ export function onHost(workspaceDir: string, path: BytePath): Buffer {
   return Buffer.concat([Buffer.from(`${workspaceDir}/`), Buffer.from(path, 'latin1')]);
 }
 
-/** @param entry leads to the path through the descriptor of its folder; a link put there is not followed */
+/**
+ * @param entry a path that leads through the descriptor of the folder. If the entry itself has become a link, it is not
+ * followed.
+ */
 export function statEntry(entry: Buffer, path: BytePath): Resolved {
   try {
     const fd = openSync(entry, pathOnly | constants.O_NOFOLLOW);
@@ -52,7 +55,7 @@ export function statEntry(entry: Buffer, path: BytePath): Resolved {
   }
 }
 
-/** Looks at a path without links. A link that has since been put into it is not followed. */
+/** Finds a file at a path that had no links. A link that was put into the path since then is not followed. */
 export function statPath(workspaceDir: string, path: BytePath): Resolved {
   return lookAt(workspaceDir, path, (entry) => statEntry(entry, path));
 }
@@ -69,7 +72,7 @@ function isReadable(fd: number): boolean {
 
 type Missed = Exclude<Resolved, { readonly kind: 'found' }>;
 
-/** @param look gets a way to the path on which only the last step may be a link */
+/** @param look gets a path to the same file, in which only the last step can be a link */
 function lookAt<T>(workspaceDir: string, path: BytePath, look: (entry: Buffer) => T): T | Missed {
   const cut = path.lastIndexOf('/');
   try {
@@ -92,8 +95,8 @@ function lookAt<T>(workspaceDir: string, path: BytePath, look: (entry: Buffer) =
 
 /**
  * Follows a path from `/workspace`, or an absolute path, link by link as inside the sandbox: a link to `/workspace/a`
- * means the workspace's `a`, and a link to `/etc` never means the host's. The targets of links count towards the length
- * of the path: when it gets too long, the file is missing.
+ * means the workspace's `a`, and a link to `/etc` never means the host's. The targets of links count as part of the
+ * path. If the path gets too long, the file counts as missing.
  */
 export async function resolvePath(workspaceDir: string, path: BytePath, maybeYield: Yielder): Promise<Resolved> {
   const rest = toSteps(path.startsWith('/') ? asInSandbox(workspaceDir, path) : `/${workspaceName}/${path}`);
@@ -141,7 +144,7 @@ function toSteps(path: string): string[] {
     .toReversed();
 }
 
-/** Says which error of the job it is. Any other error is a failure of the host and is thrown. */
+/** Says which mistake of the job caused the error. Any other error is a failure of the host and is thrown. */
 export function errorOf(error: unknown): 'missing' | 'unreadable' {
   const code = errorCode(error) ?? '';
   // EINVAL means that a link has been replaced by something else.

@@ -1,5 +1,6 @@
-// Finds what an attempt has left in its own /tmp, which is in memory and disappears with the sandbox. The shim keeps it
-// open until the server has looked (libexec/shim.bash). The result is stored beside the attempt until its run ends.
+// Finds the files that an attempt has left in its own /tmp, which is in memory and disappears with the sandbox. The
+// shim has this /tmp open until the server has read it (libexec/shim.bash). The result is stored in the attempt's
+// folder until its run ends.
 
 import { closeSync, constants, openSync, readFileSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
@@ -9,7 +10,7 @@ import { isAlive, type ProcessIdentity } from '../proc/process-table.ts';
 import type { ShimStatus } from '../proc/shim-status.ts';
 import { findLeftFiles } from './left-behind.ts';
 
-/** Call it when the sandbox is gone. The shim continues whether this succeeds or not. */
+/** Call this once all processes of the sandbox have ended. The shim continues whether this succeeds or not. */
 export async function lookAtTmp(attemptDir: string, { shim, tmpFd }: ShimStatus): Promise<void> {
   if (!shim || tmpFd === undefined) return;
   const pipe = openOf(shim, 9, constants.O_WRONLY | constants.O_NONBLOCK);
@@ -35,7 +36,7 @@ async function look(attemptDir: string, folder: number): Promise<void> {
   }
 }
 
-/** Reads what was found. Returns null when nothing was left, or when nobody has looked. */
+/** Reads the result of `lookAtTmp`. Returns null if nothing was left, or if nobody has looked. */
 export function readTmpLeft(attemptDir: string): LeftBehind | null {
   try {
     return JSON.parse(readFileSync(foundPath(attemptDir), 'utf8'));
@@ -50,8 +51,8 @@ function foundPath(attemptDir: string): string {
 }
 
 /**
- * Opens the file that the shim has open. The shim waits for at most 10 s, and another process may get its pid after
- * that. A file that was opened while the shim lived is the shim's.
+ * Opens the file that the shim has open. The shim waits for at most 10 s, and after that another process may get its
+ * pid. So it is checked that the shim is still alive after the file was opened.
  */
 function openOf(shim: ProcessIdentity, number: number, flags: number): number | undefined {
   if (!isAlive(shim)) return undefined;
@@ -71,13 +72,16 @@ function letGo(pipe: number): void {
   try {
     writeSync(pipe, '.');
   } catch {
-    // The shim has ended by itself, or will.
+    // The shim has ended already, or it will end after its own timeout.
   } finally {
     closeSync(pipe);
   }
 }
 
-/** bwrap creates an empty file or folder as a mount point. */
+/**
+ * Finds the places in /tmp where something is mounted. bwrap creates an empty file or folder there, which the script
+ * did not leave.
+ */
 function mountsIn(attemptDir: string): ReadonlySet<string> {
   const words = readFileSync(join(attemptDir, 'sandbox'), 'latin1').split('\0');
   return new Set(

@@ -1,6 +1,7 @@
-// Reads a file from an attempt's out folder, where hostile code could write: it may be a link, a pipe, endless or
-// unreadable. The attempt has ended, but it may have passed a descriptor of the folder to another step of the run that
-// is still alive. So the file is opened first, and only the open file is trusted. No job can replace the folder itself.
+// Reads a file from an attempt's out folder, into which hostile code could write. The file may be a link, a pipe,
+// endless or unreadable. The attempt has ended, but it may have passed a descriptor of the folder to another step of
+// the run that is still alive. So the file is opened first, and only the open file is trusted. No job can replace the
+// folder itself.
 
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { errorCode } from '../../lib/error-code.ts';
@@ -22,13 +23,16 @@ const causedByJob: Record<string, string> = {
   EAGAIN: 'is held by a lease (F_SETLEASE)',
 };
 
-/** How long to wait for a lease. An honest holder releases it as soon as it learns that the file is being opened. */
+/**
+ * How long to wait for a process that has a lease on the file. An honest process releases it as soon as it learns that
+ * the file is being opened.
+ */
 const leaseMs = 20;
 const leaseTries = 4;
 
 /**
- * Reads synchronously, because the file is small, was just written, and usually does not exist. `impatient` refuses a
- * file at once if a lease holds it: the attempt is alive, and may have many such files.
+ * Reads synchronously, because the file is small, was just written, and usually does not exist. With `impatient`, a
+ * file with a lease on it is refused at once. It is for attempts that are alive, because they may have many such files.
  */
 export function readUntrustedFile(path: string, maxSizeBytes: number, how?: 'impatient'): UntrustedFile {
   let fd: number;

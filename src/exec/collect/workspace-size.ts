@@ -19,22 +19,22 @@ const mostPauseMs = 60_000;
 const pausesPerWalk = 19;
 const blockBytes = 512;
 /**
- * An empty file, a folder or a link takes an inode, and a file system has a limited number of them: usually one for
- * each 16 KiB.
+ * The size that an empty file, a folder or a link counts as. Each takes an inode, and a file system has a limited
+ * number of inodes, usually one for each 16 KiB.
  */
 const leastBytes = 4096;
 /**
- * The size of a workspace with folders deeper than a path can name, or with more open files than a look can read. No
- * limit can be enforced on it.
+ * The size of a workspace that cannot be measured: its folders are deeper than the longest path, or it has more open
+ * files than one measurement can read. Such a workspace is over every limit.
  */
 const unmeasurable = Infinity;
 
 export type WorkspaceWatch = ReturnType<typeof watchWorkspace>;
 
 /**
- * @param o.onOver called once, with the bytes found when the limit was passed (there may be more), or with
+ * @param o.onOver called once, with the number of bytes that were found before the walk stopped at the limit, or with
  * `unmeasurable`
- * @param o.onError gets a bug or an error of the file system, after which the workspace is no longer watched
+ * @param o.onError called with a bug or an error of the file system. After that, the workspace is no longer watched.
  */
 export function watchWorkspace(o: {
   readonly dir: string;
@@ -58,7 +58,10 @@ export function watchWorkspace(o: {
 
   let nameless = { bytes: 0, nextAtMs: 0 };
 
-  /** Returns the last result while it fits into `roomBytes` and it is not time to look again. */
+  /**
+   * Measures the nameless files. Returns the last result instead if it fits into `roomBytes` and it is too early to
+   * measure again.
+   */
   async function measureNameless(attemptDirs: readonly string[], roomBytes: number): Promise<number> {
     if (nameless.bytes <= roomBytes && performance.now() < nameless.nextAtMs) return nameless.bytes;
     const stopwatch = startStopwatch();
@@ -81,7 +84,7 @@ export function watchWorkspace(o: {
         if (foundBytes <= o.limitBytes && !signal.aborted)
           foundBytes += await measureNameless(attemptDirs, o.limitBytes - foundBytes);
       } catch (error) {
-        // The host was short of something. A later look measures the workspace.
+        // The host lacked descriptors or memory. The workspace is measured later.
         if (!isShortage(error)) throw error;
         pauseMs = pauseAfter(stopwatch);
       }
@@ -108,8 +111,8 @@ function pauseAfter({ workMs }: Stopwatch): number {
 }
 
 /**
- * A yielder that measures the time of the work itself. A busy server must not measure less often because other work
- * runs in between.
+ * A yielder that measures only the time of its own work. Other work that runs in between must not make the pauses
+ * longer, or a busy server would measure less often.
  */
 function startStopwatch(): Stopwatch {
   const maybeYield = createYielder();
@@ -129,10 +132,11 @@ function startStopwatch(): Stopwatch {
 }
 
 /**
- * The disk space in use, or `unmeasurable`. Counts blocks, a file with several names once, links as themselves, and
- * everything as at least 4 KiB. Stops as soon as the limit is exceeded. Entries that cannot be read, that have
- * disappeared, or whose folder was replaced by a link, count as nothing. Synchronous like walkWorkspace: with a thread
- * for each look, a walk through 4,000 files took 0.3 s, and more files appeared in that time than it had counted.
+ * Returns the disk space in use, or `unmeasurable`. It counts blocks, at least 4 KiB for each entry. A file with
+ * several names counts once, and a link is not followed. Entries that cannot be read, that have disappeared, or whose
+ * folder was replaced by a link, count as nothing. The walk stops as soon as the limit is exceeded. It is synchronous
+ * like walkWorkspace: when each read took a thread, a walk through 4,000 files took 0.3 s, and more files appeared in
+ * that time than it had counted.
  */
 export async function measureWorkspace(
   dir: string,

@@ -1,5 +1,6 @@
 // Walks through all files of a workspace, of any type, in the folders that the caller asks for. Does not follow links,
-// even when a folder is replaced by a link during the walk: another run may have been passed a descriptor of it.
+// even if a folder is replaced by a link during the walk. Another run can do that, if it was passed a descriptor of the
+// folder.
 
 import { createYielder } from '../../lib/yielder.ts';
 import { entryOf, isWithin, type PinnedFolder, pinFolder } from './pinned-folder.ts';
@@ -15,8 +16,8 @@ export type WalkedFile = {
 };
 
 /**
- * The walk is synchronous: waiting for a thread at each step cost 0.7 ms per run, and most of a run's folders are
- * empty.
+ * Yields each file. The walk is synchronous, because waiting for a thread at each step cost 0.7 ms per run, although
+ * most of a run's folders are empty.
  */
 export async function* walkWorkspace(o: {
   readonly workspaceDir: string;

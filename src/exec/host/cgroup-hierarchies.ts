@@ -9,7 +9,7 @@ export type Hierarchy = {
   readonly controllers: readonly string[];
   /** The folder of this process's cgroup. */
   readonly ownDir: string;
-  /** True if no group above it is visible: it is the top group of the host or the container. */
+  /** True if no parent group is visible, because this is the top group of the host or the container. */
   readonly isTop: boolean;
 };
 

@@ -1,5 +1,5 @@
-// Checks one by one what this host can enforce, for `flwd doctor` and GET /system/info. host.ts decides by running each
-// profile's real command. These checks explain why a command fails.
+// Checks one by one what this host can enforce, for `flwd doctor` and GET /system/info. host.ts decides whether a
+// profile works, by running its real command. These checks explain why the command fails.
 
 import { release } from 'node:os';
 import { fail, type HostCheck, ok, warn } from '../../domain/host-check.ts';

@@ -18,7 +18,7 @@ export async function checkUserNamespaces(): Promise<HostCheck> {
   return found ? fail(name, found.detail, found.fix) : ok(name, 'allowed, as far as sysctls tell');
 }
 
-/** What prevents a user other than root from making user namespaces; undefined when no sysctl does. */
+/** Says what prevents users other than root from making user namespaces; undefined if no sysctl does. */
 export async function userNamespaceObstacle(): Promise<{ readonly detail: string; readonly fix: string } | undefined> {
   if ((await sysctl('kernel/apparmor_restrict_unprivileged_userns')) === '1') {
     const fix =
@@ -73,7 +73,7 @@ export async function checkModules(): Promise<HostCheck> {
   return ok('security modules', states.join(', '));
 }
 
-/** With these, systemd creates the unified hierarchy, and can delegate a part of it to a server that is not root. */
+/** With these settings, systemd mounts cgroup v2, and can delegate a part of it to a server that is not root. */
 const bootWithV2 =
   'boot with cgroup v2: add systemd.unified_cgroup_hierarchy=1 to the kernel’s command line, and start flwd with systemd, Delegate=yes and DelegateSubgroup=flwd-server';
 
@@ -111,7 +111,7 @@ export function checkCgroups(hierarchies: readonly Hierarchy[] = findHierarchies
 const leastWatches = 8_192;
 const leastInstances = 64;
 
-/** flwd watches the folders of jobs with it. */
+/** Checks the limits of inotify, with which flwd watches the folders of jobs. */
 export async function checkInotify(): Promise<HostCheck> {
   const watches = Number((await sysctl('fs/inotify/max_user_watches')) ?? 0);
   const instances = Number((await sysctl('fs/inotify/max_user_instances')) ?? 0);

@@ -6,8 +6,8 @@ import { delimiter, isAbsolute, join } from 'node:path';
 const found = new Map<string, string>();
 
 /**
- * Returns undefined when the program is not installed. This is checked each time, so that installing it needs no
- * restart.
+ * Returns undefined if the program is not installed. A call always searches again, so that no restart is needed after
+ * an installation.
  */
 export function findProgram(name: string): string | undefined {
   const known = found.get(name);

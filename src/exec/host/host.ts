@@ -1,4 +1,5 @@
-// Finds out what this host can enforce: runs the real command of each profile once, with nothing to do.
+// Finds out which profiles this host can enforce, by running the real command of each profile with a script that does
+// nothing.
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -24,8 +25,8 @@ const prefix = 'flwd-probe-';
 const leftAfterMs = 6 * probeMs;
 
 /**
- * For a profile that does not work, `detail` says what to install or to allow. The trials are started before this
- * returns, so that they run while a server loads its code, and while a fork of the process is still cheap.
+ * For a profile that does not work, `detail` says what to install or to allow. The trials start before this function
+ * returns its promise. So they run while a server still loads its code, and a fork of the small process is cheap.
  */
 export async function probeHost(): Promise<Capabilities> {
   const dir = makeFolder();
@@ -103,8 +104,8 @@ function missing(profile: SecurityProfile): string | null {
 }
 
 /**
- * One shell runs the trials at the same time: a fork of this process takes longer than a trial.
- * @returns what ended the shell before its trials had ended; null when nothing did
+ * One shell runs all trials at the same time, because a fork of this process takes longer than a trial.
+ * @returns what ended the shell before its trials had ended; null if the trials ended first
  */
 async function runTrials(profiles: readonly SecurityProfile[], dir: string): Promise<string | null> {
   const filterPath = join(dir, 'filter');
@@ -131,11 +132,14 @@ function killGroup(leader: number): void {
   try {
     process.kill(-leader, 'SIGKILL');
   } catch {
-    // The group is gone.
+    // The process group has ended already.
   }
 }
 
-/** A line that leaves in `<place>-said` what the command prints, and then its exit status in `<place>-status`. */
+/**
+ * Returns a line of shell that runs the trial. It writes the command's output to `<place>-said`, and then its exit
+ * status to `<place>-status`.
+ */
 function trialOf(profile: SecurityProfile, place: string, filterPath: string): string {
   mkdirSync(place);
   chmodSync(place, 0o755);
@@ -161,7 +165,7 @@ function trialOf(profile: SecurityProfile, place: string, filterPath: string): s
 
 const filterFd = 3;
 
-/** What the trial printed when it failed; null when it succeeded. */
+/** Returns the output of a trial that failed; null if it succeeded. */
 async function failureOf(profile: SecurityProfile, dir: string, ended: string | null): Promise<string | null> {
   const read = async (name: string) => (await readFile(join(dir, `${profile}-${name}`), 'utf8').catch(() => '')).trim();
   const status = await read('status');

@@ -18,13 +18,13 @@ export type Enforcement =
   | { readonly by: 'cgroup-v2' | 'cgroup-v1' /** The attempts' groups are below it. */; readonly dir: string }
   | { readonly by: 'rlimit' | 'none'; readonly detail: string };
 
-/** Values that lift the limits of a group, written to test whether a limit can be set. */
+/** Values that mean "no limit". They are written to a new group to test whether its limits can be set. */
 const unlimited = {
   'cgroup-v2': { cpu: ['cpu.max', 'max'], memory: ['memory.max', 'max'], pids: ['pids.max', 'max'] },
   'cgroup-v1': { cpu: ['cpu.cfs_quota_us', '-1'], memory: ['memory.limit_in_bytes', '-1'], pids: ['pids.max', 'max'] },
 } as const;
 
-/** The server's own cgroup, because a cgroup with controllers may not contain processes. */
+/** The cgroup into which the server moves, because a cgroup that passes controllers on may not contain processes. */
 const serverGroup = 'flwd-server';
 const shareOfHost = 0.75;
 
@@ -39,7 +39,10 @@ export function openLimitHost(dataDir: string, hierarchies = findHierarchies()):
   return { cpu: enforcement('cpu'), memory: enforcement('memory'), pids: enforcement('pids') };
 }
 
-/** Reports the limits as `GET /system/info` shows them. For a run without a sandbox, shows what still applies to it. */
+/**
+ * Reports the limits as `GET /system/info` shows them. With `isSandboxed` false, reports those that apply to runs
+ * without a sandbox.
+ */
 export function reportOf(host: LimitHost, isSandboxed = true): LimitReport {
   if (!isSandboxed && host.pids.by === 'rlimit') {
     const detail = 'without a sandbox, an rlimit would count all processes of the user';
@@ -58,8 +61,8 @@ function shown(enforcement: Enforcement): { by: LimitMeans; detail: string | nul
 }
 
 /**
- * The default memory limit when neither the job nor the instance sets one. Only a cgroup counts the memory in use; an
- * rlimit would count reserved memory, too.
+ * The memory limit if neither the job nor the instance sets one. Without cgroups there is no such limit, because an
+ * rlimit would also count memory that is reserved but not used.
  */
 export function defaultMemoryBytes(host: LimitHost): number | null {
   return 'dir' in host.memory ? Math.floor(shareOfHost * hostMemoryBytes()) : null;
@@ -82,7 +85,8 @@ export function closeLimitHost(host: LimitHost): void {
     try {
       rmdirSync(enforcement.dir);
     } catch {
-      // Two controllers may share a folder, and attempts that continue there have groups in it.
+      // The folder was already removed, because two controllers share it, or it contains groups of attempts that
+      // continue.
     }
   }
 }
@@ -117,14 +121,14 @@ function openGroups(hierarchy: Hierarchy, controller: Controller, folder: string
 }
 
 /**
- * With v2, a cgroup that passes controllers on cannot contain processes. The server moves from its own cgroup to one
- * below it, and takes along the process that started it; in a container, every process. Returns undefined when other
- * processes are in the group, because they must not be moved.
+ * With v2, a cgroup that passes controllers on cannot contain processes. So the server moves itself and the process
+ * that started it from its cgroup to one below it. In the top group of a container, it moves every process. Returns
+ * undefined if other processes are in the group, because they must not be moved.
  * @throws errors of the system
  */
 function leaveOwnGroup({ ownDir, isTop }: Hierarchy): string | undefined {
   if (basename(ownDir) === serverGroup) return dirname(ownDir);
-  // The host's first cgroup may contain processes. It is the only group without a type.
+  // The host's root cgroup may contain processes. It is the only group that has no cgroup.type.
   if (!existsSync(join(ownDir, 'cgroup.type'))) return ownDir;
   const pids = readFileSync(join(ownDir, 'cgroup.procs'), 'utf8')
     .split('\n')

@@ -9,7 +9,7 @@ import { errorCode } from '../../lib/error-code.ts';
 import { readUntrustedFile } from '../collect/untrusted-file.ts';
 
 export type KvRequest = {
-  /** Names the request among those of its attempt. */
+  /** Identifies the request among the requests of its attempt. */
   readonly id: string;
   /** null for the job's own namespace. */
   readonly namespace: string | null;
@@ -23,7 +23,7 @@ export type KvRequest = {
 export type KvAnswer =
   | { readonly kind: 'done'; readonly version?: number; readonly value?: Uint8Array }
   | { readonly kind: 'missing' }
-  /** `message` is for the script's author. */
+  /** `message` tells the script's author what is wrong. */
   | { readonly kind: 'error'; readonly message: string };
 
 export type KvReading =
@@ -69,15 +69,15 @@ export function readKvRequest(outDir: string, id: string): KvReading {
 }
 
 /**
- * The most that is read of a value. It is more than allowed, so that the answer to a value that is too long can state
- * the limit.
+ * How much of a value is read at most. This is more than a value may have, so that the answer to one that is too long
+ * can state the limit.
  */
 const mostValueBytes = kvLimits.valueBytes * 16;
 
 /**
- * Hands the answer over in one piece, and only then removes the request: after a crash in between, the request is
- * carried out again, which changes nothing. Throws only when the host fails.
- * @returns false when the job keeps the request from being removed
+ * Writes the answer in one step, and only then removes the request. After a crash in between, the request is carried
+ * out once more, which changes nothing. Throws only if the host fails.
+ * @returns false if the job prevents the removal of the request
  */
 export function answerKvRequest(attemptDir: string, id: string, answer: KvAnswer): boolean {
   const outDir = join(attemptDir, 'out');
@@ -101,12 +101,12 @@ function removeEntry(path: string): boolean {
     unlinkSync(path);
     return true;
   } catch (error) {
-    // The job may have put a folder in its place.
+    // The job may have replaced the request by a folder.
     return errorCode(error) === 'ENOENT';
   }
 }
 
-/** Writes a line that says how the request went, then the value. */
+/** Formats the answer: a line with the outcome, and then the value. */
 function toBytes(answer: KvAnswer): Buffer {
   if (answer.kind === 'missing') return Buffer.from('missing\n');
   if (answer.kind === 'error') return Buffer.from(`error ${answer.message.replaceAll(/\s+/g, ' ')}\n`);

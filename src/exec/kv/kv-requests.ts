@@ -1,5 +1,5 @@
-// Finds the requests that a script leaves in its out folder, and has them answered. An attempt that asks nothing costs
-// one inotify watch. A job that floods its folder costs a bounded part of the server's time.
+// Finds the key-value requests that a script writes to its out folder, and has them answered. An attempt without
+// requests costs one inotify watch. A job that floods its folder can use only a limited part of the server's time.
 
 import { type FSWatcher, opendirSync, watch } from 'node:fs';
 import { join } from 'node:path';
@@ -13,18 +13,21 @@ export type KvRequests = ReturnType<typeof serveKvRequests>;
 const mostAtOnce = 32;
 /** Limits an attempt to 500 requests a second. */
 const pauseMs = 2;
-/** After each change of the folder that was not a request, the next look waits a little longer, at most this long. */
+/**
+ * Each change of the folder that is not a request makes the pause before the next look a little longer, up to this
+ * time.
+ */
 const longestMissMs = 20;
 const mostEntries = 1_000;
 const againMs = 1_000;
-/** How long to wait before looking without an event: an event may be missed. */
+/** How often to look even without an event, because an event may be missed. */
 const pollMs = 30_000;
-/** How long to wait before the next look when the system has no watches left. */
+/** How often to look if the system has no watches left. */
 const unwatchedMs = 250;
 
 type Options = {
   readonly attemptDir: string;
-  /** Rejects only when nothing can be answered any more. */
+  /** Rejects only if no request can be answered any more. */
   readonly answer: (request: KvRequest) => Promise<KvAnswer>;
   /** Called once, when there are too many files to find a request among them. */
   readonly onOverfull: () => void;
@@ -41,7 +44,10 @@ export function serveKvRequests(o: Options) {
   let hasFailed = false;
   let misses = 0;
 
-  /** The watch for `change` began before this look, so no request can arrive unnoticed between the two. */
+  /**
+   * Looks once, and answers the requests that it finds. The watch for `change` has begun before this look, so that no
+   * request can arrive unnoticed.
+   */
   async function turn(change: Change): Promise<void> {
     const found = findRequests(outDir);
     if (found === 'overfull') {

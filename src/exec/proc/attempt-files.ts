@@ -16,10 +16,10 @@ export function makeAttemptFiles(spec: AttemptSpec) {
   const outDir = join(attemptDir, 'out');
 
   const isFirst = mkdirSync(dirname(attemptDir), { recursive: true, mode: 0o700 }) !== undefined;
-  // Removes what an abandoned start has left before its shim began.
+  // Removes the files of an earlier start that was abandoned before its shim began.
   if (!isFirst) rmSync(attemptDir, { recursive: true, force: true });
-  // Only files outside the workspace are created or changed: once the workspace exists, other steps of the run may turn
-  // any name in the workspace into a link to the host.
+  // Once the workspace exists, only files outside of it are created or changed, because other steps of the run could
+  // turn any name in it into a link to the host.
   const own = [inDir, outDir];
   for (const path of [attemptDir, ...own]) mkdirSync(path, { mode: 0o700 });
   if (isFirst) makeWorkspace(spec);
@@ -44,8 +44,9 @@ export function makeAttemptFiles(spec: AttemptSpec) {
 }
 
 /**
- * Gives the folder a later change time than everything written so far has. The kernel's coarse clock would repeat the
- * same time for up to 10 ms; since Linux 6.13 it uses the exact time for a file whose time was read before.
+ * Makes the folder's change time later than that of every file written so far. The kernel's coarse clock may show the
+ * same time for up to 10 ms. Since Linux 6.13, the kernel uses the exact time for a file whose time was read before, so
+ * the folder's time is read first.
  */
 function markStart(dir: string): void {
   const { atime, mtime } = lstatSync(dir);
@@ -53,8 +54,8 @@ function markStart(dir: string): void {
 }
 
 /**
- * Creates the workspace completely or not at all, before any process can see it. A half-created workspace, left by a
- * crash, would stay closed to the job.
+ * Creates the workspace completely or not at all, before any process can see it. After a crash, the job could not use a
+ * half-created workspace.
  */
 function makeWorkspace(spec: AttemptSpec): void {
   const { workspaceDir } = spec;

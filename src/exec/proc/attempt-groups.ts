@@ -1,6 +1,6 @@
-// The cgroups of one attempt: created before it starts, removed after its end (ADR 0010). A file in the attempt's
-// folder lists the `cgroup.procs` file of each: the shim's child enters a group by writing `0` to that file, before it
-// becomes bwrap. A server that resumes the attempt finds the groups through the same file.
+// The cgroups of one attempt. They are created before it starts, and removed after its end (ADR 0010). A file in the
+// attempt's folder lists the `cgroup.procs` file of each: the shim's child enters a group by writing `0` to that file,
+// before it becomes bwrap. A server that resumes the attempt finds the groups in the same file.
 
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
@@ -17,10 +17,10 @@ export type AttemptLimits = { readonly resources: Resources; readonly host: Limi
 /** null means no limits. */
 export type LimitedSpec = AttemptSpec & { readonly limits: AttemptLimits | null };
 
-/** bwrap itself has two processes: one that waits, and the first of the namespace. */
+/** The processes of bwrap itself: the one that waits, and the first process of the namespace. */
 const sandboxPids = 2;
 const cpuPeriodUs = 100_000;
-/** The kernel accepts no smaller share of a period. */
+/** The kernel accepts no smaller quota. */
 const leastQuotaUs = 1_000;
 const removalMs = 1_000;
 
@@ -33,7 +33,7 @@ export function makeGroups(attemptDir: string, { resources, host }: AttemptLimit
   ];
   const name = `${basename(dirname(attemptDir))}.${basename(attemptDir)}`;
   const wanted = settings.flatMap(({ at, files }) =>
-    // A process that enters through `tasks` need not wait for its threads; v2 has no such file.
+    // A process enters faster through `tasks`, because it need not wait for its threads. v2 has no such file.
     'dir' in at && files
       ? [{ files, dir: join(at.dir, name), procs: at.by === 'cgroup-v1' ? 'tasks' : 'cgroup.procs' }]
       : [],
@@ -49,16 +49,16 @@ export function makeGroups(attemptDir: string, { resources, host }: AttemptLimit
 }
 
 /**
- * Whether the attempt failed after the kernel had ended one of its processes for lack of memory. Then removes the
- * groups, and waits for a process that is dying. Call it once nothing is left of the attempt. @throws the system's
- * error when it cannot be determined at present
+ * Finds out whether the attempt failed after the kernel had ended one of its processes for lack of memory, and then
+ * removes the groups. Waits if a process is still dying. Call this once nothing is left of the attempt.
+ * @throws the system's error if this cannot be determined at present
  */
 export async function leaveGroups(attemptDir: string, hasFailed: boolean): Promise<{ readonly outOfMemory: boolean }> {
   const groups = groupsOf(attemptDir);
   if (groups.length === 0) return { outOfMemory: false };
   const noted = join(attemptDir, 'out-of-memory');
   const outOfMemory = hasFailed && (existsSync(noted) || groups.some(ranOutOfMemory));
-  // A server that resumes the ended attempt will not find the group any more.
+  // This is written to a file, because a server that resumes the ended attempt no longer finds the group.
   if (outOfMemory) writeFileSync(noted, '');
   for (const dir of groups) {
     for (const deadlineMs = performance.now() + removalMs; !remove(dir) && performance.now() < deadlineMs; )
@@ -67,7 +67,7 @@ export async function leaveGroups(attemptDir: string, hasFailed: boolean): Promi
   return { outOfMemory };
 }
 
-/** Removes groups whose attempt's folder is gone. A group that is in use cannot be removed. */
+/** Removes the groups of attempts whose folders were removed. The kernel refuses to remove a group that is in use. */
 export function sweepGroups(host: LimitHost, runsDir: string): void {
   for (const controller of ['cpu', 'memory', 'pids'] as const satisfies readonly Controller[]) {
     const at = host[controller];
@@ -92,7 +92,7 @@ function memoryFiles(bytes: number | null, { by }: Enforcement): Record<string, 
   return { 'memory.limit_in_bytes': String(bytes), 'memory.memsw.limit_in_bytes': String(bytes) };
 }
 
-/** Writes a limit. A kernel that does not account for swap has no file for its limit. */
+/** Writes a limit. A kernel that does not count swap has no file for the limit of swap. */
 function set(path: string, value: string): void {
   if (/swap|memsw/.test(basename(path)) && !isThere(path)) return;
   writeFileSync(path, value, { flag: 'r+' });
@@ -124,7 +124,7 @@ function readIfThere(path: string): string {
   }
 }
 
-/** Returns false when something is left in it. */
+/** Removes a group. Returns false if processes are left in it. */
 function remove(dir: string): boolean {
   try {
     rmdirSync(dir);

@@ -5,8 +5,9 @@ import type { JsonObject, JsonValue } from '../../domain/job.ts';
 import { toShellText } from '../shell-text.ts';
 
 /**
- * One declaration for each property of the schema except secrets. Arguments that the caller added beyond the schema are
- * only in the file. A missing argument is declared empty, because `set -u` would end the script otherwise.
+ * Returns one declaration for each property of the schema, except secrets. Arguments that the schema does not name are
+ * only in the file with all arguments. A missing argument is declared empty, because `set -u` would end the script
+ * otherwise.
  */
 export function bashDeclarations(args: JsonObject, argspec: JsonObject, secretArgs: readonly string[]): string {
   return Object.entries(asObject(argspec.properties))
@@ -29,7 +30,7 @@ function declare(name: string, value: JsonValue, types: readonly unknown[]): str
   return `${name}=${quote(toShellText(value))}`;
 }
 
-/** Bash calculates with 64 bits. */
+/** Bash integers have 64 bits. */
 function isBashInteger(value: number): boolean {
   return Number.isInteger(value) && Math.abs(value) < 2 ** 63;
 }

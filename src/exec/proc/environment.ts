@@ -1,4 +1,4 @@
-// Builds the environment of an attempt: these variables and no others, from the shim down to the script.
+// Builds the environment of an attempt: the shim, bwrap and the script get these variables and no others.
 
 import { isSecretName } from '../../lib/secret-name.ts';
 import type { AttemptSpec } from '../attempt-spec.ts';
@@ -7,7 +7,7 @@ import { toShellText } from '../shell-text.ts';
 
 type Environment = Record<string, string>;
 
-/** `isPrivate` means that it is or may contain a secret, so it is never written to a file. */
+/** `isPrivate` means that the value may contain a secret, so it is never written to a file. */
 export type Variable = { readonly name: string; readonly value: string; readonly isPrivate: boolean };
 
 /** The kernel does not start a program with a longer `NAME=value`, including the NUL (execve(2), MAX_ARG_STRLEN). */
@@ -15,7 +15,10 @@ const longestVariableBytes = 128 * 1024;
 
 export const systemPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
-/** flwd's own variables, those of traces or of the shell that started the server, and names that no shell can set. */
+/**
+ * Variables of the server that are never passed on: flwd's own, those of traces and of the shell that started the
+ * server, and names that no shell can set.
+ */
 const serverOwn =
   /^(?:FLWD_.*|FLOWD_.*|TRACEPARENT|TRACESTATE|_|B?A?SH.*OPTS|SHLVL|PWD|OLDPWD|UID|EUID|PPID|BASH_.*|.*[^A-Za-z0-9_].*)$/;
 
@@ -40,7 +43,7 @@ export function attemptEnvironment(spec: AttemptSpec): Variable[] {
   );
   add(plain, false);
   add(secret, true);
-  // Outputs of earlier steps.
+  // These variables may contain outputs of earlier steps, so they count as private.
   add(spec.variables, true);
   add(
     {
@@ -77,7 +80,7 @@ function hostVariables({ profile, passthrough }: AttemptSpec): Environment {
   return variables;
 }
 
-/** Sets HOME to the user's own home if the job can see it, as cron does. */
+/** Sets HOME as cron does, to the user's own home, but only if the job can see that folder. */
 function userVariables({ profile, runAs, read, write }: AttemptSpec, workspace: string): Environment {
   if (!runAs) return { HOME: workspace };
   const { user, home } = runAs;
@@ -86,7 +89,7 @@ function userVariables({ profile, runAs, read, write }: AttemptSpec, workspace: 
   return { HOME: isShown && home !== null ? home : workspace, USER: user, LOGNAME: user };
 }
 
-/** FLWD_ARG_<NAME> for each scalar. A value that is too long is only in the file. */
+/** FLWD_ARG_<NAME> for each scalar. A value that is too long for a variable is only in the file with all arguments. */
 function argumentVariables({ args }: AttemptSpec): Environment {
   const variables: Environment = {};
   for (const [name, value] of Object.entries(args)) {

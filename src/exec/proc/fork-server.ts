@@ -17,12 +17,12 @@ import type { Order } from './shim.ts';
 export type ForkServer = ReturnType<typeof openForkServer>;
 
 /**
- * `ended`: the shim has reported its end, as its last act. `none`: there will be no report, because the shim never
- * began or continues by itself.
+ * `ended`: the shim has reported that it ends, which is the last thing it does. `none`: no report will come, because
+ * the shim never began, or it continues without the fork server.
  */
 export type ShimNews = 'ended' | 'none';
 
-/** `dir` belongs to the fork server alone. It is emptied now, and private to the server's user. */
+/** `dir` is only for the fork server. This call empties it and makes it private to the server's user. */
 export function openForkServer(dir: string) {
   const filterPath = join(dir, 'seccomp-filter');
   const filter = seccompFilter(process.arch);
@@ -30,13 +30,13 @@ export function openForkServer(dir: string) {
 
   function prepare(): void {
     mkdirSync(dir, { recursive: true, mode: 0o700 });
-    // Without a filter, no secure job starts. The probe of the host has reported that.
+    // Without a filter, no secure job starts, as the probe of the host has already reported.
     if (filter) writeFileSync(filterPath, filter);
   }
 
   function running(): Child {
     if (current && !current.hasPipes()) {
-      // Somebody has removed the folder. The shims that it has started continue.
+      // Somebody has removed the folder. The shims that this fork server has started continue.
       void current.close();
       current = undefined;
       prepare();
@@ -48,21 +48,24 @@ export function openForkServer(dir: string) {
   rmSync(dir, { recursive: true, force: true });
   prepare();
   return {
-    /** Starts it before the first order, which then need not wait for it. */
+    /** Starts the fork server, so that the first order need not wait for it. */
     start: () => void running(),
-    /** Carries out an order in its own process group. Rejects when there is no bash. */
+    /** Starts a shim in its own process group. Rejects if there is no bash. */
     run: (order: Order): Promise<ShimNews> => running().run(order),
-    /** Resolves when the fork server is gone. The shims it has started continue. */
+    /** Resolves when the fork server has ended. The shims that it has started continue. */
     close: async (): Promise<void> => current?.close(),
   };
 }
 
-/** How long the fork server may take to end. It only has to notice the end of its input. */
+/** How long the fork server may take to end once its input has ended. */
 const leavingMs = 2_000;
 
 type Child = ReturnType<typeof startChild>;
 
-/** Jobs get only what the shims are told to pass on, and no variables or descriptors of the server. */
+/**
+ * Starts the process without the variables and descriptors of the server. Jobs get only the variables and descriptors
+ * that the orders name.
+ */
 function startChild(dir: string, filterPath: string) {
   const pipesDir = mkdtempSync(join(dir, 'pipes-'));
   const nothing = openSync('/dev/null', 'r');
@@ -144,7 +147,10 @@ function inheritedDescriptors(): readonly number[] {
   return found;
 }
 
-/** Lists the descriptors. Without /proc, a shim starts no job that could inherit them (libexec/shim.bash). */
+/**
+ * Lists the descriptors; empty without /proc. Then a shim itself refuses to start a job that could inherit one
+ * (libexec/shim.bash).
+ */
 function listed(): string[] {
   return isThere('/proc/self/fdinfo') ? readdirSync('/proc/self/fdinfo') : [];
 }
@@ -154,7 +160,7 @@ function isInherited(fd: number): boolean {
     const [, flags = ''] = /^flags:\s*([0-7]+)$/m.exec(readFileSync(`/proc/self/fdinfo/${fd}`, 'latin1')) ?? [];
     return (Number.parseInt(flags, 8) & closeOnExec) === 0;
   } catch (error) {
-    // The descriptor of the listing itself.
+    // The descriptor with which this folder was listed has been closed already.
     if (errorCode(error) === 'ENOENT') return false;
     throw error;
   }

@@ -1,5 +1,5 @@
-// Everything that an attempt has started and that must end with it: its pid namespace, or, without a sandbox, all
-// processes of it that can be found (ADR 0031).
+// The processes that must end with an attempt: those of its pid namespace or, without a sandbox, all of its processes
+// that can be found (ADR 0031).
 
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -23,7 +23,7 @@ import type { ShimStatus } from './shim-status.ts';
 export type KillDomain = {
   /** Processes of the script that are alive. */
   readonly members: () => number[];
-  /** A cheaper version of `members`, which may miss some. It is for callers that only look. */
+  /** A cheaper version of `members`, which may miss some processes. It is for callers that only measure them. */
   readonly glance: () => number[];
   readonly isEmpty: () => boolean;
   /** Ends all members with SIGKILL. */
@@ -33,8 +33,8 @@ export type KillDomain = {
 };
 
 /**
- * Returns undefined when the attempt has not started a script since the machine booted. If somebody has removed its
- * folder, the environments of its processes still identify the attempt.
+ * Returns undefined if the attempt has not started a script since the machine booted. If somebody has removed the
+ * attempt's folder, its processes are still found by their environments.
  */
 export function killDomainOf(attemptDir: string, status: ShimStatus | undefined): KillDomain | undefined {
   const { shim, sandbox, script } = status ?? {};
@@ -59,8 +59,8 @@ function ofNamespace(namespace: PidNamespace): KillDomain {
 type Script = NonNullable<ShimStatus['script']>;
 
 /**
- * A limit for processes that multiply faster than they can be stopped. The caller that waits for the end looks and
- * kills again.
+ * How often to search and stop. Processes may multiply faster than they can be stopped. The caller, which waits for
+ * their end, calls `kill` again.
  */
 const mostRounds = 50;
 
@@ -95,10 +95,10 @@ function ofScript(attemptDir: string, shim: ProcessIdentity | undefined, script:
 }
 
 /**
- * The script, its process group, the attempt's cgroups, the processes that started with the attempt's paths in their
- * environment, and all descendants of these. A process that has left all of them is not found: without cgroups, that is
- * one with another environment, in its own session, whose parent has ended. This process and its ancestors are never
- * included, because the very run that a server resumes may have started that server.
+ * Finds the script, the processes of its process group and of the attempt's cgroups, those that started with the
+ * attempt's paths in their environment, and all descendants of these. Without cgroups, it misses a process with another
+ * environment, in its own session, whose parent has ended. This process and its ancestors are never included, because a
+ * run may have started the server that now resumes it.
  */
 function membersOfScript(o: {
   readonly attemptDir: string;
@@ -110,14 +110,15 @@ function membersOfScript(o: {
   const processes = listProcesses();
   const shimGroup = o.shim && isAlive(o.shim) ? o.shim.pid : undefined;
   const spared = lineageOf(process.pid, processes);
-  // The shim and what serves the script form one group.
+  // The shim and its helper processes form one process group, which does not count.
   const candidates = processes.filter(({ pid, group }) => group !== shimGroup && !spared.has(pid));
   const inGroups = new Set(groupsOf(attemptDir).flatMap(pidsIn));
   const mark = `FLWD_ARGS_FILE=${join(attemptDir, 'in', 'args.json')}`;
   const found = new Set(
     candidates.filter((one) => inGroups.has(one.pid) || o.known.has(nameOf(one)) || hasVariable(one.pid, mark)),
   );
-  // The group's number may belong to another group now. The kernel does not reuse it while the group has a member.
+  // The number of the script's group may belong to another group by now, because the kernel reuses it once the group
+  // has no member.
   const isOurGroup =
     script &&
     (statOf(script.pid)?.startTicks === script.startTicks || [...found].some(({ group }) => group === script.pid));

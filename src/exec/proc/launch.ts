@@ -1,4 +1,4 @@
-// One attempt as a process: starts it, watches until it has ended and nothing is left of it, and ends it on request.
+// One attempt as a process: starts it, waits until it has ended and no process of it is left, and ends it on request.
 
 import { existsSync, rmSync } from 'node:fs';
 import { constants } from 'node:os';
@@ -25,7 +25,7 @@ import { startFailed, startFailure } from './start-failure.ts';
 import { endAttempt } from './terminate.ts';
 
 /**
- * @throws when the host lacks disk space, descriptors or memory; then the launch can be retried. Any other failure ends
+ * @throws if the host lacks disk space, descriptors or memory. The launch can then be retried. Any other failure ends
  * the attempt.
  */
 export function launch(spec: LimitedSpec, forkServer: Pick<ForkServer, 'run'>): AttemptProcess {
@@ -34,7 +34,7 @@ export function launch(spec: LimitedSpec, forkServer: Pick<ForkServer, 'run'>): 
   const unsaid = { kind: 'not-started', message } as const;
   let grants: readonly OpenGrant[] = [];
   try {
-    // The server's log has the path, which people who read the run must not see.
+    // This error goes to the server's log, which may contain the path. People who read the run must not see the path.
     if (!hasFiles) throw new Error(`${spec.snapshotDir} is missing`);
     grants = openGrants(spec);
     const places = guardedPlaces({ ...spec, grants });
@@ -44,16 +44,16 @@ export function launch(spec: LimitedSpec, forkServer: Pick<ForkServer, 'run'>): 
   } catch (error) {
     closeGrants(grants);
     removeSecrets(spec.attemptDir);
-    // Nothing has been started yet.
+    // Nothing has been started yet, so the caller can try again.
     if (isDiskFull(error) || isHostShort(error)) throw error;
     return attend(spec.attemptDir, Promise.reject(error), unsaid);
   }
 }
 
-/** Used when the folder of the revision is missing, because a restore leaves a damaged revision out. */
+/** The message if the folder of the revision is missing. A restore leaves out damaged revisions. */
 const withoutFiles = 'the files of its revision are gone: run the job again, with the files that it has now';
 
-/** Ends when the shim has ended, whether or not there was a verdict. */
+/** Gives the verdict on the sandbox. Resolves when the shim has ended, with a verdict or without. */
 async function guarded(
   attemptDir: string,
   { grants, places }: { readonly grants: readonly OpenGrant[]; readonly places: readonly GuardedPlace[] },
@@ -68,18 +68,21 @@ async function guarded(
   for (const one of all) if (one.status === 'rejected') throw one.reason;
 }
 
-/** `shimEnded` rejects when there never was a shim. `unsaid` is the end if no shim has identified itself. */
+/**
+ * Waits for the end of an attempt, and cleans up. `shimEnded` rejects if no shim could be started. `unsaid` is the end
+ * that is reported if no shim has identified itself.
+ */
 export function attend(attemptDir: string, shimEnded: Promise<unknown>, unsaid: AttemptEnd): AttemptProcess {
   let termination: Promise<Termination> | undefined;
   const ended = shimEnded.then(
     async () => {
       const status = await retryShortage(() => untilNothingLeft(attemptDir));
       await retryShortage(() => removeSecrets(attemptDir));
-      // If the script succeeded without the process that the kernel ended, it has not failed.
+      // If the kernel ended one process and the script still succeeded, the attempt has not failed.
       const { outOfMemory } = await retryShortage(() => leaveGroups(attemptDir, status.exitCode !== 0));
       const found = await retryShortage(() => endOf(attemptDir, status, unsaid));
       const end = outOfMemory ? withMemory(found) : found;
-      // When the shim had to be killed as well, nobody was left to write the exit code.
+      // The end is unknown because the shim was killed as well, and only the shim writes the exit code.
       return end.kind === 'lost' && termination ? ({ kind: 'signalled', signal: 'KILL' } as const) : end;
     },
     async (error: unknown) => {
@@ -88,7 +91,7 @@ export function attend(attemptDir: string, shimEnded: Promise<unknown>, unsaid: 
       return notStarted(error, unsaid);
     },
   );
-  // A caller may await `ended` later. Until then, its rejection must not end the process.
+  // A caller may await `ended` only later. A rejection before that must not end the process.
   ended.catch(() => undefined);
   return {
     spoolPath: spoolPath(attemptDir),
@@ -99,16 +102,16 @@ export function attend(attemptDir: string, shimEnded: Promise<unknown>, unsaid: 
 }
 
 const dyingMs = 5_000;
-/** A look may read all of /proc. The longer a look takes, the longer the pause before the next one. */
+/** Each check may read all of /proc. The longer a check takes, the longer the pause before the next one. */
 const firstPollMs = 1;
 const longestPollMs = 50;
 
-/** Removes the files with secrets, which only an attempt without a sandbox has. */
+/** Removes the files with secrets. Only an attempt without a sandbox has them. */
 export function removeSecrets(attemptDir: string): void {
   rmSync(join(attemptDir, 'secrets'), { recursive: true, force: true });
 }
 
-/** The shim reports its end as its last act. The namespace ends with bwrap, but not at the same instant. */
+/** Waits until no process is left. The shim has ended already, but the namespace ends a moment after bwrap. */
 async function untilNothingLeft(attemptDir: string): Promise<ShimStatus> {
   let hasLooked = false;
   const deadlineMs = systemClock.monotonicMs() + dyingMs;
@@ -129,11 +132,11 @@ async function untilNothingLeft(attemptDir: string): Promise<ShimStatus> {
       // with bwrap.
       domain.kill();
     } else if (waitsForLook) {
-      // This waits for the end of all processes, because a process could put a link in the way.
+      // /tmp is read only after the end of all processes, because a process could replace a folder by a link.
       hasLooked = true;
       await lookAtTmp(attemptDir, status);
     } else {
-      // If the last line was missing, the file may have been read before it was complete, so it is read again.
+      // Without the last line, the file may have been read before it was complete, so it is read again.
       return isOver ? status : (readStatus(attemptDir) ?? {});
     }
   }
@@ -141,8 +144,8 @@ async function untilNothingLeft(attemptDir: string): Promise<ShimStatus> {
 }
 
 /**
- * An attempt whose folder is removed loses its spool, its status and its workspace. So it has no result, whatever its
- * script does.
+ * The end of an attempt whose folder was removed. With the folder, its spool, status and workspace are lost, so there
+ * is no result.
  */
 export const removed = { kind: 'lost', message: 'its folder in the data dir was removed while it ran' } as const;
 
@@ -162,7 +165,9 @@ function endOrphans(attemptDir: string): number {
   return orphans.length;
 }
 
-/** Returns false when nothing was left, with or without a sandbox. */
+/**
+ * Ends the processes of an attempt without a folder. Returns false if there were no processes, in a sandbox or outside.
+ */
 function endWithoutFolder(attemptDir: string): boolean {
   const script = killDomainOf(attemptDir, undefined);
   const isLeft = script !== undefined && !script.isEmpty();
@@ -180,7 +185,10 @@ function endOf(attemptDir: string, status: ShimStatus, unsaid: AttemptEnd): Atte
   return signal === undefined ? { kind: 'exited', code: exitCode } : { kind: 'signalled', signal };
 }
 
-/** A limit may be too small for bwrap itself, which then prints nothing. */
+/**
+ * Marks an end as caused by the memory limit. The limit may even be too small for bwrap itself, which then ends without
+ * a message.
+ */
 function withMemory(end: AttemptEnd): AttemptEnd {
   if (end.kind === 'exited') return { ...end, outOfMemory: true };
   return { kind: 'signalled', signal: end.kind === 'signalled' ? end.signal : 'KILL', outOfMemory: true };

@@ -1,4 +1,4 @@
-// Finds live processes of runs from the folders of runs alone, for commands that run while no server does.
+// Finds live processes of runs. It needs only the folders of the runs, for commands that run without a server.
 
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -8,7 +8,7 @@ import { killDomainOf } from './kill-domain.ts';
 import { isAlive, isEmpty, isOfOtherAttempt, isOfThisBoot } from './process-table.ts';
 import { readStatus } from './shim-status.ts';
 
-/** Whether any process may be left of any attempt of the run. */
+/** Whether a process of any attempt of the run may still be alive. */
 export function isRunAlive(runDir: string): boolean {
   return attemptDirs(runDir).some(isAttemptAlive);
 }
@@ -19,11 +19,11 @@ export function isAttemptAlive(attemptDir: string): boolean {
   if (!shim || !isOfThisBoot(shim)) return false;
   if (isAlive(shim)) return true;
   if (!sandbox) return killDomainOf(attemptDir, status)?.isEmpty() === false;
-  // By now, another process may have the pid, and another namespace the inode.
+  // The pid may now belong to another process, and the inode to another namespace.
   return !isEmpty(sandbox) && !isOfOtherAttempt(sandbox.initPid, attemptDir);
 }
 
-/** Ids of runs whose shim is alive. */
+/** Returns the ids of the runs that have a live shim. */
 export function runsAlive(runsDir: string): string[] {
   return namesIn(runsDir)
     .filter(isRunFolder)

@@ -13,8 +13,8 @@ import { isThere } from '../../lib/files/is-there.ts';
 export type ProcessIdentity = { readonly pid: number; readonly startTicks: number; readonly bootId: string };
 
 /**
- * Whether the process itself is alive, and not a later one with its pid. A zombie is not: some hosts reap orphans only
- * after seconds.
+ * Whether this very process is alive, and not a later one with the same pid. A zombie does not count as alive, because
+ * some hosts reap orphans only after seconds.
  */
 export function isAlive(identity: ProcessIdentity): boolean {
   return isOfThisBoot(identity) && startTicksOf(identity.pid) === identity.startTicks;
@@ -33,13 +33,13 @@ export type PidNamespace = { readonly initPid: number; readonly inode: number };
  * been killed and reaped (pid_namespaces(7)), so checking one process is enough.
  */
 export function isEmpty({ initPid, inode }: PidNamespace): boolean {
-  // Usually the first process has ended, but was not reaped yet.
+  // The first process may have ended without being reaped yet.
   return startTicksOf(initPid) === undefined || !isMember(initPid, inode);
 }
 
 /**
- * Whether a process works for an attempt in another folder. A dying process has no arguments any more, and may belong
- * to any attempt.
+ * Whether the arguments of a process show that it belongs to another attempt. A dying process has no arguments any
+ * more, so for it this returns false.
  */
 export function isOfOtherAttempt(pid: number, attemptDir: string): boolean {
   const words = argumentsOf(pid).filter((word) => word !== '');
@@ -51,20 +51,20 @@ function argumentsOf(pid: number): string[] {
 }
 
 /**
- * The live processes around the script of an attempt: its shim, and what the shim has started. They have its status
- * file open for writing as descriptor 3, or are bwrap (libexec/shim.bash).
+ * Finds the live helper processes of an attempt: its shim, and what the shim has started to run the script. They have
+ * the attempt's status file open for writing as descriptor 3, or they are bwrap (libexec/shim.bash).
  */
 export function attendantsOf(attemptDir: string): number[] {
   const status = statSync(join(attemptDir, 'status'), { throwIfNoEntry: false });
   return pids().filter((pid) => isBwrapOf(pid, attemptDir) || (status !== undefined && writesTo(pid, status)));
 }
 
-/** The live processes of bwrap: the one that waits, and the first of the namespace. */
+/** Finds the live processes of bwrap: the one that waits, and the first process of the namespace. */
 export function bwrapsOf(attemptDir: string): number[] {
   return pids().filter((pid) => isBwrapOf(pid, attemptDir));
 }
 
-/** Whether the process is a bwrap of the attempt. The name of such a process contains the attempt's folder. */
+/** Whether the process is a bwrap of the attempt. Its first argument is a path in the attempt's folder. */
 function isBwrapOf(pid: number, attemptDir: string): boolean {
   return argumentsOf(pid)[0] === join(attemptDir, 'bwrap');
 }
@@ -87,8 +87,8 @@ function identify({ dev, ino }: Stats): string {
 }
 
 /**
- * The live processes of the namespace. The kernel soon reuses the inode of a namespace that is gone, so the namespace
- * is checked for its end last.
+ * Finds the live processes of the namespace. The kernel soon reuses the inode of a namespace that has ended, so the
+ * last check is that the namespace still exists.
  */
 export function membersOf(namespace: PidNamespace): number[] {
   const members = pids().filter((pid) => isMember(pid, namespace.inode));
@@ -128,8 +128,8 @@ export function listProcesses(): ListedProcess[] {
 }
 
 /**
- * Sends a signal to a process, or to a group if the number is negative. Returns false when there is no such process
- * that this user may signal.
+ * Sends a signal to a process, or to a process group if the number is negative. Returns false if the process does not
+ * exist, or if this user may not send it a signal.
  */
 export function send(pid: number, signal: NodeJS.Signals): boolean {
   try {
@@ -182,10 +182,10 @@ export function statOf(pid: number): Stat | undefined {
   );
 }
 
-/** Errors for a process that is gone, or that belongs to another user. */
+/** The errors for a process that has ended, or that belongs to another user. */
 const nothingSaid = new Set(['ENOENT', 'ESRCH', 'EACCES', 'EPERM']);
 
-/** Reads an entry of /proc/PID with `read`; undefined when it shows nothing. */
+/** Reads an entry of /proc/PID with `read`. Returns undefined for a process that does not exist or is hidden. */
 export function lookInto<T>(pid: number, name: string, read: (path: string) => T): T | undefined {
   try {
     return isThere(`/proc/${pid}`) ? read(`/proc/${pid}/${name}`) : undefined;

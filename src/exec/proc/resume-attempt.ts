@@ -16,14 +16,15 @@ import { giveUp, readStatus, statusPath } from './shim-status.ts';
 export function resumeAttempt(attemptDir: string, hasBegun: true): AttemptProcess;
 export function resumeAttempt(attemptDir: string): AttemptProcess | undefined;
 export function resumeAttempt(attemptDir: string, hasBegun = false): AttemptProcess | undefined {
-  // A backup does not include the files in an attempt's folder.
+  // After a restore, an attempt has no files, because a backup does not include them. So it is lost.
   if (wasRestored(dirname(attemptDir)) && !existsSync(statusPath(attemptDir))) {
     mkdirSync(attemptDir, { recursive: true, mode: 0o700 });
     return attend(attemptDir, Promise.resolve(), { kind: 'lost' });
   }
   if (!existsSync(attemptDir) && isLeftWithoutFolder(attemptDir)) return attend(attemptDir, Promise.resolve(), removed);
   if (giveUp(attemptDir) || readStatus(attemptDir)?.isGivenUp) {
-    // The order to start was given, so there are secrets. A cancel may prevent another start, so they are removed now.
+    // The attempt was about to start, so its secrets may be in its folder. They are removed now, because a cancel may
+    // prevent another start.
     removeSecrets(attemptDir);
     return hasBegun ? attend(attemptDir, Promise.resolve(), removed) : undefined;
   }
@@ -38,8 +39,8 @@ export function resumeAttempt(attemptDir: string, hasBegun = false): AttemptProc
 }
 
 /**
- * Returns when the script ended, if it has. That is the file's last change: only the end is written after the
- * beginning.
+ * Returns the time when the script ended; undefined if it has not. It is the last change of the status file, because
+ * only the end is written after the beginning.
  */
 function endedAlready(attemptDir: string): number | undefined {
   if (readStatus(attemptDir)?.exitCode === undefined) return undefined;
@@ -50,7 +51,10 @@ function isLeftWithoutFolder(attemptDir: string): boolean {
   return attendantsOf(attemptDir).length > 0 || killDomainOf(attemptDir, undefined)?.isEmpty() === false;
 }
 
-/** The shim ends a moment after bwrap. If the watch misses that, the end of the shim is still noticed. */
+/**
+ * Watches the status file for the end of bwrap. The shim ends a moment later. If the watch misses the end of bwrap, the
+ * end of the shim is still noticed.
+ */
 function watchForEnd(attemptDir: string): { over: Promise<ShimNews>; close: () => void } {
   const { promise: over, resolve } = Promise.withResolvers<ShimNews>();
   const look = (): void => {

@@ -1,6 +1,6 @@
-// Decides whether a connection belongs to a run or to the server's own user (ADR 0032). It looks for a process that
-// holds the connection and is outside of every run. It cannot look for the run's process instead: while a job passes a
-// descriptor on, no process holds it.
+// Decides whether a connection belongs to a run or to the server's own user (ADR 0032). It looks for a process that has
+// the connection open and is outside of every run. It cannot look for a process of a run instead, because no process
+// has the descriptor while a job passes it on.
 
 import { createYielder } from '../../lib/yielder.ts';
 import { killDomainOf } from './kill-domain.ts';
@@ -8,7 +8,7 @@ import { attemptDirs, isAttemptAlive } from './live-attempts.ts';
 import { readStatus } from './shim-status.ts';
 import { holdersOf, lineageOf, stillHolds } from './socket-holders.ts';
 
-/** `unknown` means that no process is found behind the connection, or that its ancestors cannot be seen. */
+/** `unknown` means that no process with the connection was found, or that the ancestors of one cannot be seen. */
 type SocketOwner = 'outside' | 'run' | 'unknown';
 
 export type RunCallers = ReturnType<typeof createRunCallers>;
@@ -18,9 +18,9 @@ export type RunCallers = ReturnType<typeof createRunCallers>;
  * ended, because the script may have passed it to another process.
  */
 const lingerMs = 1_000;
-/** How long to work before other requests are answered. */
+/** How long to work before yielding to other requests. */
 const sliceMs = 1;
-/** The most processes per connection whose ancestors are looked up. */
+/** For how many processes per connection the ancestors are looked up, at most. */
 const mostConcerned = 32;
 
 export function createRunCallers() {
@@ -31,7 +31,10 @@ export function createRunCallers() {
       if (isLeft && !isAttemptAlive(attemptDir)) attempts.delete(attemptDir);
   }
 
-  /** The shims, and the first process of each sandbox, which may outlive a killed shim for a moment. */
+  /**
+   * Returns the pids from which all processes of runs descend: the shims, and the first process of each sandbox, which
+   * may outlive a killed shim for a moment.
+   */
   function rootsOfRuns(): ReadonlySet<number> {
     const roots = new Set<number>();
     for (const attemptDir of attempts.keys()) {
@@ -45,26 +48,30 @@ export function createRunCallers() {
   }
 
   return {
-    /** Call it before an attempt starts or is resumed. `hasNetwork` means that it can connect to the server. */
+    /**
+     * Call this before an attempt starts or is resumed. `hasNetwork` means that the attempt can connect to the server.
+     */
     enter: (attemptDir: string, hasNetwork: boolean) => void attempts.set(attemptDir, { hasNetwork, isLeft: false }),
-    /** Call it when nothing of the attempt is left. */
+    /** Call this when no process of the attempt is left. */
     leave(attemptDir: string): void {
       const attempt = attempts.get(attemptDir);
       setTimeout(() => attempts.get(attemptDir) === attempt && attempts.delete(attemptDir), lingerMs).unref();
     },
-    /** Call it when nobody watches the attempt any more, but something of it may be left. */
+    /** Call this when nobody watches the attempt any more, but a process of it may be left. */
     lose(attemptDir: string): void {
       const attempt = attempts.get(attemptDir);
       if (attempt) attempts.set(attemptDir, { ...attempt, isLeft: true });
     },
-    /** Enters what a former server has left running of a run, until it is resumed or has ended. */
+    /**
+     * Adds the attempts of a run that a former server has left running. They stay until they are resumed or have ended.
+     */
     enterLeft(runDir: string): void {
       for (const attemptDir of attemptDirs(runDir))
         if (isAttemptAlive(attemptDir)) attempts.set(attemptDir, { hasNetwork: true, isLeft: true });
     },
     /** Whether a run may have opened a connection that is accepted now. */
     canCall: (): boolean => [...attempts.values()].some(({ hasNetwork }) => hasNetwork),
-    /** @throws the system's error when it cannot be determined at present, for lack of descriptors or memory */
+    /** @throws the system's error if this cannot be determined at present, for lack of descriptors or memory */
     async ownerOf(inode: string): Promise<SocketOwner> {
       const { holders, unread } = await holdersOf(inode);
       forgetEnded();
@@ -76,7 +83,8 @@ export function createRunCallers() {
         lineages.set(pid, lineageOf(pid));
         await maybeYield();
       }
-      // The roots are read after the ancestors: a script begins only when the status of its attempt names its shim.
+      // The roots are read after the ancestors, so no script is missed: a script begins only after the status of its
+      // attempt names the shim.
       const roots = rootsOfRuns();
       const isOfRun = (pid: number): boolean => lineages.get(pid)?.some((ancestor) => roots.has(ancestor)) ?? false;
       if (holders.some(({ pid }) => isOfRun(pid))) return 'run';
@@ -88,7 +96,7 @@ export function createRunCallers() {
   };
 }
 
-/** Whether a process outside of all runs holds the connection. The server itself does not count as a caller. */
+/** Whether the process, of which no run is an ancestor, counts as a caller. The server itself does not. */
 function isOutside(lineage: readonly number[] | undefined): boolean {
   return lineage !== undefined && lineage[0] !== process.pid;
 }

@@ -1,5 +1,5 @@
-// Waits for the end of a shim. A report is the fastest way to learn of it. The status file and /proc decide, because a
-// shim that is killed reports nothing.
+// Waits for the end of a shim. The shim reports it, but a shim that is killed cannot. So the status file and /proc are
+// checked as well.
 
 import { existsSync } from 'node:fs';
 import { isShortage } from '../../lib/shortage.ts';
@@ -9,10 +9,13 @@ import { attendantsOf, bwrapsOf, isAlive, isChildOf, send } from './process-tabl
 import { giveUp, readStatus, type ShimStatus } from './shim-status.ts';
 
 const pollMs = 500;
-/** The time from the order to start to the first line of the status file. The host may have hundreds to start. */
+/**
+ * How long a shim may take until it writes the first line of its status file. The host may have to start hundreds of
+ * shims.
+ */
 const beginningMs = 30_000;
 
-/** Resolves when the shim has ended, or when it will never begin. Rejects when `told` rejects. */
+/** Resolves when the shim has ended, or if it can no longer begin. Rejects if `told` rejects. */
 export async function untilShimEnds(attemptDir: string, told: Promise<ShimNews>): Promise<void> {
   const { promise: gone, resolve: end, reject } = Promise.withResolvers<void>();
   const sinceMs = performance.now();
@@ -40,8 +43,8 @@ export async function untilShimEnds(attemptDir: string, told: Promise<ShimNews>)
 function isGone(attemptDir: string, isLate: boolean): boolean {
   try {
     const status = readStatus(attemptDir);
-    // Without a sandbox, a process that the script left behind may hold its output open, and the shim waits until it is
-    // closed.
+    // Without a sandbox, a process that the script left behind may have its output open. The shim would wait for it, so
+    // it is killed.
     if (status?.script && status.exitCode !== undefined) killDomainOf(attemptDir, status)?.kill();
     if (status?.shim && !isAlive(status.shim)) return true;
     if (status?.shim) {
@@ -51,7 +54,7 @@ function isGone(attemptDir: string, isLate: boolean): boolean {
     // The folder existed before the order to start, so somebody has removed it.
     if (!existsSync(attemptDir)) return true;
     if (!isLate) return false;
-    // A shim that has created the file but not identified itself may only be slow.
+    // A shim that has created the file but has not identified itself may only be slow, so this looks for its process.
     return status ? status.isGivenUp === true || attendantsOf(attemptDir).length === 0 : giveUp(attemptDir);
   } catch (error) {
     if (isShortage(error)) return false;
@@ -60,8 +63,8 @@ function isGone(attemptDir: string, isLate: boolean): boolean {
 }
 
 /**
- * When something kills bwrap before the script begins, the first process of the namespace is not yet set to die with
- * it: it waits forever, or runs the script. It also holds stderr open, and the shim waits until stderr is closed.
+ * Whether bwrap was killed before the script began. The first process of the namespace is then not yet set to die with
+ * bwrap. It waits forever or runs the script, and it has stderr open, for whose end the shim waits.
  */
 function hasLostBwrap({ shim, bwrapPid, isOver }: ShimStatus): boolean {
   return shim !== undefined && bwrapPid !== undefined && !isOver && !isChildOf(bwrapPid, shim.pid);

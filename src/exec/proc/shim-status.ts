@@ -1,5 +1,5 @@
-// The status file of an attempt: the identity of its shim, the sandbox that it made, and how that ended. Written by
-// libexec/shim.bash and by bwrap (--json-status-fd).
+// The status file of an attempt: the identity of its shim, the sandbox that the shim made, and how the script ended.
+// libexec/shim.bash and bwrap (--json-status-fd) write it.
 
 import { closeSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
@@ -14,8 +14,8 @@ export type ShimStatus = {
   readonly bwrapPid?: number;
   readonly sandbox?: PidNamespace;
   /**
-   * The descriptor at which the shim has the sandbox's own /tmp open. Before it ends, it waits until the server has
-   * looked there (src/exec/collect/tmp-left.ts).
+   * The descriptor with which the shim has the sandbox's own /tmp open. Before the shim ends, it waits until the server
+   * has looked into that folder (src/exec/collect/tmp-left.ts).
    */
   readonly tmpFd?: number;
   /** The first process of a script without a sandbox. It leads its process group. */
@@ -25,11 +25,11 @@ export type ShimStatus = {
    * does not exist.
    */
   readonly unstartable?: Unstartable;
-  /** The script's exit code, only if the script was started. */
+  /** The script's exit code. Left out if the script was not started. */
   readonly exitCode?: number;
   /** bwrap, or the script itself, has ended with any exit code. */
   readonly isOver?: true;
-  /** From now on, no shim may begin. */
+  /** The attempt was given up before its shim began, so the shim must not begin. */
   readonly isGivenUp?: true;
 };
 
@@ -37,7 +37,7 @@ export function statusPath(attemptDir: string): string {
   return join(attemptDir, 'status');
 }
 
-/** Prevents a shim that has not begun from beginning. Returns false when one has begun. */
+/** Makes sure that a shim that has not begun never begins. Returns false if it has begun already. */
 export function giveUp(attemptDir: string): boolean {
   const path = statusPath(attemptDir);
   let fd: number;
@@ -60,7 +60,7 @@ export function giveUp(attemptDir: string): boolean {
   }
 }
 
-/** Reads the status file. Returns undefined when there is no such file, so no shim has begun. */
+/** Reads the status file. Returns undefined if the file does not exist, because no shim has begun. */
 export function readStatus(attemptDir: string): ShimStatus | undefined {
   let text: string;
   try {
@@ -94,7 +94,7 @@ function readLine(line: string): Partial<ShimStatus> {
   return 'given_up' in said ? { isGivenUp: true } : {};
 }
 
-/** A full disk can truncate a line. */
+/** Parses a line of the file. A full disk may have cut it short. */
 function parseObject(line: string): Record<string, unknown> {
   try {
     const object: Record<string, unknown> = JSON.parse(line);

@@ -1,5 +1,5 @@
-// Builds the order for the fork server that starts the shim of an attempt: exactly the job's environment, and its
-// secrets at descriptors (ADR 0003, ADR 0008).
+// Builds the order with which the fork server starts the shim of an attempt. The job gets exactly the variables in it,
+// and its secrets at descriptors (ADR 0003, ADR 0008).
 
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { totalmem } from 'node:os';
@@ -17,21 +17,24 @@ import { attemptEnvironment, type Variable } from './environment.ts';
 const filterFd = 8;
 const blockFd = 9;
 const firstFreeFd = 11;
-/** The most that a run without a memory limit may keep in files in memory. */
+/** How much a run without a memory limit may store in files in memory. */
 const shareOfHostBytes = Math.floor(totalmem() / 4);
 
 /** Bash uses this descriptor while it opens another one. */
 const bashFd = 63;
-/** The most variables that bwrap sets: it accepts 9,000 words in all, and each variable takes three. */
+/** How many variables bwrap sets at most. It accepts 9,000 words, and each variable takes three. */
 const mostToldVariables = 1_000;
 
 /**
- * Words of bash. Only the attempt's shim reads `hidden`: a fork of the fork server contains everything that the fork
- * server has ever read.
+ * Two pieces of bash. `hidden` contains the secrets, and only the attempt's shim reads it, because each fork of the
+ * fork server has a copy of everything that the fork server has ever read.
  */
 export type Order = { readonly open: string; readonly hidden: string };
 
-/** Also creates the attempt's files. @throws the system's error when they cannot be written */
+/**
+ * Builds the order, and creates the attempt's files.
+ * @throws the system's error if they cannot be written
+ */
 export function shimOrder(spec: LimitedSpec, grants: readonly OpenGrant[]): Order {
   const places = makeAttemptFiles(spec);
   if (spec.limits) makeGroups(spec.attemptDir, spec.limits);
@@ -57,7 +60,7 @@ export function shimOrder(spec: LimitedSpec, grants: readonly OpenGrant[]): Orde
   const told = variables.filter(({ isPrivate }) => !isPrivate).slice(0, mostToldVariables);
   const exported = variables.filter((variable) => !told.includes(variable));
   const options = [
-    // Variables that bash passes on by itself.
+    // Bash sets these two variables by itself, so they are removed.
     '--unsetenv',
     'SHLVL',
     '--unsetenv',
@@ -65,18 +68,20 @@ export function shimOrder(spec: LimitedSpec, grants: readonly OpenGrant[]): Orde
     ...told.flatMap(({ name, value }) => ['--setenv', name, value]),
     ...sandboxOptions(sandbox),
   ];
-  // The options are in a file that only bwrap reads: as words of a shell they would cost more than the rest of a start.
+  // The options are in a file that only bwrap reads. As words of a shell script, they would take longer than the rest
+  // of a start.
   writeFileSync(join(spec.attemptDir, 'sandbox'), options.map((word) => `${word}\0`).join(''), { mode: 0o600 });
   const open = [
     `attempt_dir=${quote(spec.attemptDir)} is_guarded=${Number(isGuarded)} has_tmp=${Number(hasTmp)} workspace=`,
     `bwrap=${quote(bwrapPath())} command=(${command.map(quote).join(' ')})`,
-    // libexec/fork-server.bash sets `$filter`. The next server removes it: then that server starts the attempt again.
+    // libexec/fork-server.bash sets `$filter`. If the file is missing, a new server has removed it. That server then
+    // starts the attempt again.
     ...(hasFilter(spec.profile) ? [`exec ${filterFd}<"$filter" || exit`] : []),
-    // A core dump would contain the script's memory, including secrets, and would lie in its workspace.
+    // A core dump would contain the script's memory, including secrets, and would be written to its workspace.
     spec.profile === 'disabled' ? 'may_dump=1' : 'ulimit -c 0',
   ];
   const hidden = [
-    // A pipe that a subshell writes to: a secret is never in an argument or on a disk.
+    // A subshell writes the secret to a pipe, so that it is never in an argument or on a disk.
     ...secretFds.map(
       ({ name, fd }) => `exec ${fd}< <(exec 4>&- 5>&-; printf %s ${quote(spec.secrets.get(name) ?? '')})`,
     ),
@@ -102,12 +107,12 @@ function unsandboxedOrder(spec: LimitedSpec, command: readonly string[], program
 const interpreters: Readonly<Record<Exclude<UlcProfile, 'ulc.node'>, readonly string[]>> = {
   'ulc.shell.bash': ['bash'],
   'ulc.shell.pwsh': ['pwsh'],
-  // Unbuffered, so that a line is in the log as soon as it is printed.
+  // Python does not buffer its output, so that a line is in the log as soon as it is printed.
   'ulc.python.3': ['python3', '-u'],
   'ulc.exec': [],
 };
 
-/** The job's command with its interpreter. A word that begins with `./` is a file in the job's directory. */
+/** Returns the job's command with its interpreter. A word that begins with `./` is a file in the job's folder. */
 function commandWords(
   { command, ulcProfile }: Pick<CommandAction, 'command' | 'ulcProfile'>,
   places: Pick<ScriptPlaces, 'job' | 'node'>,
@@ -120,15 +125,15 @@ function commandWords(
 const sandboxPids = 1;
 
 /**
- * The words before the job's command when there is no cgroup: prlimit of util-linux, inside the sandbox, so that only
- * processes of the job's own user namespace count (ADR 0010).
+ * Returns the words before the job's command if there is no cgroup. They call prlimit of util-linux inside the sandbox,
+ * so that only processes in the job's own user namespace count (ADR 0010).
  */
 function rlimitWords(limits: AttemptLimits | null, isSandboxed: boolean): string[] {
   if (!limits) return [];
   const { resources, host } = limits;
   const options = [
     ...(host.memory.by === 'rlimit' && resources.memoryBytes !== null ? [`--as=${resources.memoryBytes}`] : []),
-    // Outside of a user namespace of its own, the limit would count every process of the user.
+    // Without its own user namespace, the limit would count every process of the user.
     ...(isSandboxed && host.pids.by === 'rlimit' && resources.pids !== null
       ? [`--nproc=${resources.pids + sandboxPids}`]
       : []),
@@ -146,8 +151,8 @@ function secretFd(index: number): number {
 }
 
 /**
- * Limits for starting a program (execve(2)): the length of one text, and for all texts a quarter of the usual stack,
- * less what the shim needs.
+ * Limits of execve(2): the length of one argument or variable, and the length of all together. The second is a quarter
+ * of the usual stack, minus what the shim needs.
  */
 const longestTextBytes = 128 * 1024;
 const mostBytes = 2 * 1024 * 1024 - 4096;

@@ -1,5 +1,4 @@
-// Finds the processes that hold a socket, and the ancestors of those processes, as far as /proc shows them to their own
-// user.
+// Finds the processes that have a socket open, and their ancestors, as far as /proc shows them to the server's user.
 
 import { opendirSync, readlinkSync, statSync } from 'node:fs';
 import { createSharedRead } from '../../lib/shared-read.ts';
@@ -8,16 +7,16 @@ import { lookInto, pids, statOf } from './process-table.ts';
 
 export type Holder = { readonly pid: number; readonly fd: string };
 
-/** `unread` are processes with too many descriptors to read, which may hold any socket. */
+/** `unread` are processes with too many descriptors to read. Each of them may have the socket open. */
 type Reading = {
-  /** By the inode of the socket. Each process is there once. */
+  /** The processes, by the inode of the socket. Each process is listed once. */
   readonly holders: ReadonlyMap<string, readonly Holder[]>;
   readonly unread: readonly number[];
 };
 
-/** How long to read before other requests are answered. A reading takes 5 ms and more. */
+/** How long to read before yielding to other requests. To read all processes takes 5 ms or more. */
 const sliceMs = 1;
-/** The most descriptors of a process that are read, which takes 60 ms. */
+/** How many descriptors of a process are read at most. So many take 60 ms. */
 const mostDescriptors = 4_096;
 const mostAncestors = 64;
 
@@ -45,8 +44,8 @@ const readSockets = createSharedRead(async (): Promise<Reading> => {
 });
 
 /**
- * The processes that hold a socket, and those that may hold it.
- * @throws the system's error when it cannot be determined at present, for lack of descriptors or memory
+ * Returns the processes that have the socket open, and those that may have it open.
+ * @throws the system's error if this cannot be determined at present, for lack of descriptors or memory
  */
 export async function holdersOf(
   inode: string,
@@ -59,9 +58,9 @@ export function stillHolds({ pid, fd }: Holder, inode: string): boolean {
   return socketAt(pid, fd) === inode;
 }
 
-/** The process and all its ancestors; undefined when they cannot be followed to the end. */
+/** Returns the process and all its ancestors; undefined if they cannot be followed to the first process. */
 export function lineageOf(pid: number): readonly number[] | undefined {
-  // When a parent ends between two looks, the child gets another parent, so the climb starts again.
+  // If a parent ends between two reads, the child gets another parent, so this starts again.
   for (let tries = 0; tries < 3; tries++) {
     const lineage = climbFrom(pid);
     if (lineage) return lineage;
@@ -84,8 +83,8 @@ function climbFrom(pid: number): readonly number[] | undefined {
 }
 
 /**
- * The kernel does not show the descriptors of other users' processes, and makes root the owner of processes that hide
- * theirs.
+ * Whether the server may read the descriptors of the process. The kernel shows only those of the user's own processes,
+ * and makes root the owner of a process that hides them.
  */
 function isOwn(pid: number): boolean {
   return lookInto(pid, '', (path) => statSync(path).uid) === process.geteuid?.();

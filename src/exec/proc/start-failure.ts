@@ -1,5 +1,5 @@
 // Says why a script was never started, for people who read the run. The programs that build the sandbox write their
-// errors to stderr, which is in the spool and not yet redacted. Host paths in them are left out.
+// errors to stderr. These are in the spool, which is not redacted yet. Paths of the host are left out of them.
 
 import { closeSync, constants, openSync, readSync } from 'node:fs';
 import { errorCode } from '../../lib/error-code.ts';
@@ -8,7 +8,7 @@ import type { ShimStatus, Unstartable } from './shim-status.ts';
 
 const headBytes = 8 * 1024;
 
-/** Used when nothing more is known. */
+/** The reason if nothing more is known. */
 export function startFailed(isSandboxed: boolean): string {
   return isSandboxed ? 'the sandbox could not be started' : 'the script could not be started';
 }
@@ -19,7 +19,7 @@ const reasons: Readonly<Record<Unstartable, string>> = {
   'no-interpreter': 'the program that its first line names does not exist',
 };
 
-/** Says why the script was not started. Returns undefined when it was started, or when that cannot be determined. */
+/** Says why the script was not started. Returns undefined if it was started, or if this cannot be determined. */
 export function startFailure(
   spoolPath: string,
   { exitCode, sandbox, script, unstartable, isOver }: ShimStatus,
@@ -27,8 +27,8 @@ export function startFailure(
 ): string | undefined {
   if (unstartable) return `its program cannot be started: ${reasons[unstartable]}`;
   if (exitCode === 126 || exitCode === 127) {
-    // setpriv or prlimit, running in the script's place, ends with these codes, and its message is all there is. A
-    // server that is not root does not use setpriv, so such a line comes from the script.
+    // If setpriv or prlimit cannot start the script, it ends with one of these codes, and its message is the only
+    // output. A server that is not root does not use setpriv, so a line of setpriv then comes from the script.
     const [line = '', ...others] = readHead(spoolPath).split('\n');
     const launchers = isServerRoot ? ['setpriv', 'prlimit'] : ['prlimit'];
     const isLaunchers = launchers.some((name) => line.startsWith(`\x1eE${name}: `));
@@ -45,7 +45,7 @@ export function startFailure(
 function explain(line: string, isSandboxed: boolean): string {
   const [, path, why] = /(?:execvp|failed to execute) (.+): ([^:]+)$/.exec(line) ?? [];
   if (path !== undefined && why !== undefined) {
-    // Without a sandbox, the path is one of the host and must not be shown.
+    // Without a sandbox, the path is a path of the host, which must not be shown.
     const name = isSandboxed ? nameInJob(path) : 'its program';
     return `${name} cannot be started: ${reasonOf(path, why)}`;
   }
@@ -85,7 +85,7 @@ function readHead(spoolPath: string): string {
   try {
     fd = openSync(spoolPath, constants.O_RDONLY | constants.O_NONBLOCK);
   } catch (error) {
-    // The script holds a lease on the spool (src/exec/spool/spool.ts), so it was started.
+    // The script has a lease on the spool (src/exec/spool/spool.ts), so it was started.
     if (errorCode(error) === 'EAGAIN') return '';
     throw error;
   }

@@ -1,5 +1,5 @@
-// Ends everything that an attempt started: the job's signal, time to react, SIGKILL, then the proof that nothing is
-// left.
+// Ends all processes of an attempt. Sends the job's signal, waits for the grace period, sends SIGKILL, and then checks
+// that no process is left.
 
 import { once } from 'node:events';
 import { setTimeout as delay, setImmediate as yieldNow } from 'node:timers/promises';
@@ -11,16 +11,22 @@ import { type KillDomain, killDomainOf } from './kill-domain.ts';
 import { isAlive, send } from './process-table.ts';
 import { giveUp, readStatus } from './shim-status.ts';
 
-/** A sandbox starts within milliseconds. If it takes longer than this, the script is ended before it begins. */
+/**
+ * How long to wait for the script to begin. A sandbox usually starts within milliseconds. If it takes longer than this,
+ * the attempt is ended before the script begins.
+ */
 const startingMs = 2_000;
-/** After SIGKILL: time to write the exit code and the last of stderr, then time for the kernel. */
+/**
+ * How long to wait after SIGKILL: first for the shim to write the exit code and the rest of stderr, and then for the
+ * kernel to end all processes.
+ */
 const recordingMs = 2_000;
 const dyingMs = 10_000;
-/** Looking may read all of /proc. The longer that takes, the longer the pause before the next look. */
+/** Each check may read all of /proc. The longer a check takes, the longer the pause before the next one. */
 const firstPollMs = 5;
 const longestPollMs = 100;
 
-/** Sends no more signals once `ended` has resolved, which is the end of the attempt. */
+/** Ends an attempt. Once `attempt.ended` has resolved, no more signals are sent. */
 export async function endAttempt(
   ending: Ending,
   attempt: { readonly attemptDir: string; readonly ended: Promise<unknown> },
@@ -66,7 +72,7 @@ export async function endAttempt(
     };
   }
 
-  /** Returns the number of the script's own processes that it reaches. */
+  /** Sends SIGKILL. Returns to how many of the script's own processes. */
   function kill(): number {
     const found = domain();
     const left = membersOf(found).length;
@@ -82,8 +88,8 @@ export async function endAttempt(
   }
 
   /**
-   * The shim leads a process group. When the shim dies, bwrap and its namespace die, too. A shim that has not begun is
-   * kept from beginning.
+   * Kills the shim and its process group. bwrap and its namespace die with the shim. A shim that has not begun yet can
+   * no longer begin.
    */
   function killShim(): void {
     const shim = readStatus(attemptDir)?.shim;
@@ -101,7 +107,7 @@ function membersOf(domain: KillDomain | undefined): number[] {
   return domain?.members() ?? [];
 }
 
-/** If the host lacks the descriptors to look, the condition counts as not met. */
+/** If the host lacks the descriptors for the check, the condition counts as not met. */
 async function until(isSo: () => boolean, ms: number): Promise<void> {
   const looksSo = (): boolean => {
     try {

@@ -1,5 +1,6 @@
-// Sees text as a reader sees it: without colours, NULs and characters that have no width. A secret that these interrupt
-// can still be read, and copied, in one piece. JSON may write them as escapes.
+// Finds the text that a reader sees: without colours, NULs and characters that have no width. If such characters
+// interrupt a secret, people can still read it, and copy it in one piece. In JSON, these characters may be written as
+// escapes.
 
 import { isAscii } from 'node:buffer';
 import { isInvisible } from '../../lib/plain-text.ts';
@@ -8,9 +9,9 @@ import type { Stretch } from './needle-scan.ts';
 /** What a reader sees, and where it is in the text. */
 type Visible = {
   readonly bytes: Buffer;
-  /** Ascending places of visible bytes. Something is left out before each of them. */
+  /** Positions in `bytes`, ascending. Before each of them, something was left out of the text. */
   readonly gaps: readonly number[];
-  /** For each gap, how many bytes are left out up to and including it. */
+  /** For each gap, how many bytes were left out from the start of the text up to this gap. */
   readonly leftOut: readonly number[];
 };
 
@@ -18,7 +19,7 @@ const escapeByte = 0x1b;
 const newline = 10;
 const bell = 7;
 const backslash = 0x5c;
-/** What ends a sequence for `stripVTControlCharacters` without a bracket before it. */
+/** The bytes that end a sequence without a bracket, as in `stripVTControlCharacters`. */
 const isShortEnd = new Uint8Array(256);
 for (const byte of Buffer.from('0123456789ABCDEFGHIJKLMNOPRSTZcfghijklmntqry=><~')) isShortEnd[byte] = 1;
 /** Bytes at which something invisible may begin. */
@@ -27,8 +28,8 @@ const mayBegin = Uint8Array.from({ length: 256 }, (_, byte) =>
 );
 
 /**
- * Whether a closer look is worth its time: a few passes of native code take a tenth of the time of the search for
- * secrets. Other control characters do not count, because every program that shows text shows a sign in their place.
+ * Whether the text may contain anything invisible. This takes a tenth of the time of the search for secrets. Other
+ * control characters do not count, because every program that shows text shows a sign for them.
  */
 function mayHide(bytes: Buffer): boolean {
   return bytes.includes(escapeByte) || bytes.includes(0) || bytes.includes('\\u') || !isAscii(bytes);
@@ -45,7 +46,7 @@ function visibleIn(bytes: Buffer): Visible | undefined {
     const end = endOfInvisible(bytes, at);
     if (end > at) {
       if (at > copied || gaps.length === 0) {
-        // Calling native code for a few bytes takes longer.
+        // For a few bytes, a call of native code would take longer.
         if (at - copied > 64) length += bytes.copy(visible, length, copied, at);
         else while (copied < at) visible[length++] = bytes[copied++] ?? 0;
         gaps.push(length);
@@ -81,7 +82,10 @@ function endOfInvisible(bytes: Buffer, at: number): number {
   return code === 0x9b ? endOfShort(bytes, at + size) : at + size;
 }
 
-/** A character beyond 16 bits is written as two escapes. */
+/**
+ * Returns the end of an invisible part that begins with a JSON escape. JSON writes a character beyond 16 bits as two
+ * escapes.
+ */
 function endOfJsonEscape(bytes: Buffer, at: number): number {
   const code = jsonCode(bytes, at);
   const end = at + 6;
@@ -101,7 +105,10 @@ function jsonCode(bytes: Buffer, at: number): number {
   return /^[\da-f]{4}$/i.test(digits) ? Number.parseInt(digits, 16) : -1;
 }
 
-/** `at` is the place after ESC. Returns undefined if no address or title for a terminal (OSC) begins there. */
+/**
+ * Returns the end of an address or a title for a terminal (OSC); undefined if no such sequence begins at `at`, the
+ * place after ESC.
+ */
 function endOfLink(bytes: Buffer, at: number): number | undefined {
   if (bytes[at] !== 0x5d) return undefined;
   let end = at + 1;
@@ -110,7 +117,10 @@ function endOfLink(bytes: Buffer, at: number): number | undefined {
   return bytes[end] === escapeByte && bytes[end + 1] === backslash ? end + 2 : at;
 }
 
-/** `at` is the place after ESC. If no sequence follows (ECMA-48), only ESC itself is left out. */
+/**
+ * Returns the end of a sequence (ECMA-48). `at` is the place after ESC. If no sequence begins there, only ESC itself is
+ * left out.
+ */
 function endOfSequence(bytes: Buffer, at: number): number {
   const isControl = bytes[at] === 0x5b;
   let end = isControl ? at + 1 : at;
@@ -132,7 +142,10 @@ function isBetween(byte: number | undefined, least: number, most: number): boole
   return byte !== undefined && byte >= least && byte <= most;
 }
 
-/** Turns ascending places of visible bytes into their places in the text. */
+/**
+ * Returns a function that turns positions in the visible bytes into positions in the text. The positions must be
+ * ascending.
+ */
 function createPlaces({ gaps, leftOut }: Visible): (at: number) => number {
   let next = 0;
   return (at) => {
@@ -149,9 +162,9 @@ export function findVisible(bytes: Buffer, find: (bytes: Buffer) => Stretch[]): 
   return find(visible.bytes).map(({ from, to }) => ({ from: placeOf(from), to: placeOf(to - 1) + 1 }));
 }
 
-/** Room for a sequence or a character of which the rest has not come yet. */
+/** Room for a sequence or a character whose rest has not arrived yet. */
 const unfinishedBytes = 16;
-/** In a line that comes in pieces, a secret may be missed if more than this lies between its parts. */
+/** In a line that arrives in pieces, a secret may be missed if more invisible bytes than this are between its parts. */
 const mostEndBytes = 4_096;
 
 /** The place from which on `bytes` have at least `count` visible bytes. */

@@ -1,6 +1,6 @@
 // Finds thousands of needles in one pass that looks only at every n-th position. If the shortest needle has n + 3
-// bytes, one of its first n four-byte words is at such a position. Two small tables know these words by two hashes.
-// More work is done only when both match, and it is never more than one walk along a needle.
+// bytes, one of its first n four-byte words is at such a position. Two small tables contain the hashes of these words,
+// each with another hash. More work is done only if both match, and then at most one needle is compared to its end.
 
 /** `from` is the first byte, `to` the one after the last. */
 export type Stretch = { readonly from: number; to: number };
@@ -10,7 +10,7 @@ export type NeedleScan = ReturnType<typeof createNeedleScan>;
 type Needle = {
   readonly text: string;
   readonly bytes: Buffer;
-  /** The longest other needle that this one begins with. */
+  /** The longest other needle with which this one begins. */
   readonly prefix: Needle | undefined;
 };
 
@@ -27,13 +27,14 @@ export function createNeedleScan(texts: readonly string[]) {
   const longestBytes = lengths.reduce((longest, length) => Math.max(longest, length), 0);
   const stride = Math.min(shortestBytes - wordBytes + 1, longestStride);
 
-  // 16 slots per word limit chance matches to a few per cent of the positions. A larger table does not fit the cache.
+  // With 16 slots per word, only a few per cent of the positions match by chance. A larger table would not fit into the
+  // cache.
   const shift = 32 - Math.min(Math.max(Math.ceil(Math.log2(texts.length * stride)) + 4, 12), 20);
   /** Maps the hash of a word to the offsets (one bit each) at which needles have it. */
   const offsets = new Uint8Array(1 << (32 - shift));
   /**
-   * The same with another hash: of a hundred chance matches in the first table, six remain. With 13,000 short needles
-   * that doubles the speed.
+   * The same with another hash. Six of a hundred chance matches in the first table also match here. With 13,000 short
+   * needles, this doubles the speed.
    */
   const otherOffsets = new Uint8Array(1 << (32 - shift));
   /** Maps a first word to the needles that begin with it, sorted. */
@@ -66,7 +67,7 @@ export function createNeedleScan(texts: readonly string[]) {
     return -1;
   }
 
-  /** The places of needles, ascending. Overlapping and adjoining needles form one stretch. */
+  /** Returns the positions of needles, ascending. Needles that overlap or adjoin form one stretch. */
   function find(bytes: Buffer): Stretch[] {
     const found: Stretch[] = [];
     const words = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
@@ -98,7 +99,8 @@ function mark(table: Uint8Array, slot: number, offset: number): void {
 function longestAt(bytes: Buffer, at: number, group: readonly Needle[]): Needle | undefined {
   let low = 0;
   let high = group.length;
-  // All needles between the borders share with the bytes what both borders share, so no byte is compared twice.
+  // All needles between the borders begin with the bytes that both borders have in common with `bytes`, so no byte is
+  // compared twice.
   let lowCommon = wordBytes;
   let highCommon = wordBytes;
   while (low < high) {
@@ -107,7 +109,7 @@ function longestAt(bytes: Buffer, at: number, group: readonly Needle[]): Needle 
     const end = Math.min(needle.length, bytes.length - at);
     let common = Math.min(lowCommon, highCommon);
     while (common < end && needle[common] === bytes[at + common]) common++;
-    // If the shorter of two equals the beginning of the longer, the shorter sorts first.
+    // A needle that is the beginning of another one comes before it.
     if ((needle[common] ?? -1) > (bytes[at + common] ?? -1)) {
       high = middle;
       highCommon = common;
@@ -116,7 +118,8 @@ function longestAt(bytes: Buffer, at: number, group: readonly Needle[]): Needle 
       lowCommon = common;
     }
   }
-  // The longest match is the last needle that does not sort after the bytes, or one of its prefixes.
+  // The longest match is the last needle that does not come after the bytes in the sorted order, or one of its
+  // prefixes.
   let needle = group[low - 1];
   while (needle && needle.bytes.length > lowCommon) needle = needle.prefix;
   return needle;

@@ -1,5 +1,5 @@
-// Every form in which a script may print a secret: as it is, line by line, and in the usual encodings. Byte strings are
-// latin1 text here, one character per byte, because text sorts, compares and hashes natively.
+// Finds the forms in which a script may print a secret: as it is, line by line, and in the usual encodings. Byte
+// strings are latin1 text here, one character per byte, because text sorts, compares and hashes natively.
 
 /** Shorter secrets are not searched for: that would redact half of every log. */
 const shortestBytes = 4;
@@ -10,16 +10,18 @@ const shortestBytes = 4;
  */
 const longestNeedleBytes = 256;
 
-/** With more forms than this, or a greater total length, only the secrets themselves are searched for. */
+/** If there are more forms than this, or they are longer in total, only the secrets themselves are searched for. */
 const mostForms = 50_000;
 const mostFormBytes = 8 * 2 ** 20;
 /**
- * A secret with more lines is a list rather than a key, so its lines are searched for only as they are. Encoding 13,000
- * lines took seconds.
+ * A secret with more lines is a list rather than a key, so its lines are searched for only without encoding. Encoding
+ * 13,000 lines took seconds.
  */
 const mostEncodedLines = 256;
 
-/** The needles of all secrets, without duplicates. Only an unencoded multi-line value contains newlines. */
+/**
+ * Returns the needles of all secrets, without duplicates. Only a secret of several lines yields a needle with newlines.
+ */
 export function needlesOf(secrets: Iterable<string>): string[] {
   const encoded = new Set<string>();
   const plain = new Set<string>();
@@ -80,8 +82,8 @@ function* quotedFormsOf(value: string): Generator<string> {
 }
 
 /**
- * Libraries agree on `&`, `<` and `>`. For quotes and the rest, each escapes something else in its own spelling. In
- * this order: XML's writers, PHP and most template engines, XML's five, Go and Jinja, Python, PHP before 8.1, lodash,
+ * HTML and XML libraries agree on `&`, `<` and `>`. They differ in how they escape quotes and other characters. In this
+ * order: XML's writers, PHP and most template engines, XML's five, Go and Jinja, Python, PHP before 8.1, lodash,
  * Handlebars, OWASP.
  */
 const escapes: readonly Readonly<Record<string, string>>[] = [
@@ -139,7 +141,7 @@ function escaped(json: string, characters: RegExp, isUpper = false): string {
   });
 }
 
-/** RFC 8259 does not say what must be escaped and how, and libraries differ. */
+/** RFC 8259 allows any character to be escaped, and libraries differ in what they escape and how. */
 function* jsonFormsOf(value: string): Generator<string> {
   const json = JSON.stringify(value).slice(1, -1);
   // Go and Rails escape the second set, Gson the third, PHP the slash, Python the first, .NET all of them.
@@ -155,8 +157,8 @@ function* jsonFormsOf(value: string): Generator<string> {
 }
 
 /**
- * Base64 shifts with the number of bytes before the secret, so there are three alignments. For each: the characters
- * that depend on the secret alone, and those up to its end when nothing follows.
+ * The base64 form of a secret depends on how many bytes are before it, so there are three alignments. For each, this
+ * yields the characters that depend only on the secret, and the characters up to the end if nothing follows the secret.
  */
 function* base64FormsOf(bytes: Buffer): Generator<string> {
   for (const before of [0, 1, 2]) {
@@ -173,7 +175,7 @@ function wrapped(text: string, width: number, charactersPerByte: number): string
   if (text.length <= width) return [];
   const lines: string[] = [];
   for (let at = 0; at < text.length; at += width) lines.push(text.slice(at, at + width).replace(/=+$/, ''));
-  // The last line is left out if it is as short as a secret that is not searched for.
+  // The last line is left out if it is too short to be searched for.
   return lines.filter((line) => line.length >= shortestBytes * charactersPerByte);
 }
 

@@ -7,9 +7,9 @@ import { createNeedleScan, type NeedleScan, type Stretch } from './needle-scan.t
 import { needlesOf } from './needles.ts';
 
 export type Redactor = {
-  /** True when there is nothing to search for; then all functions return their input. */
+  /** True if there is nothing to search for. Then all functions return their input. */
   readonly isEmpty: boolean;
-  /** Returns the same buffer when it contains no secret. */
+  /** Returns the same buffer if it contains no secret. */
   bytes(bytes: Buffer): Buffer;
   text(text: string): string;
   /** Redacts keys and texts. A number that looks like a secret becomes a text. */
@@ -17,7 +17,7 @@ export type Redactor = {
   stream(): RedactionStream;
 };
 
-/** For bytes that come in pieces. Everything up to a newline is passed on at once. */
+/** Redacts bytes that come in pieces. Everything up to the last newline is returned at once. */
 export type RedactionStream = ReturnType<typeof createStream>;
 
 const replacement = '[redacted]';
@@ -79,7 +79,7 @@ const identity: Redactor = {
   stream: () => ({ push: (bytes) => bytes, flush: () => nothing, heldBytes: 0 }),
 };
 
-/** Merges both lists in ascending order, and joins overlapping and adjoining stretches. */
+/** Merges both lists in ascending order, and joins stretches that overlap or adjoin. */
 function joined(some: Stretch[], others: Stretch[]): Stretch[] {
   if (others.length === 0) return some;
   const all: Stretch[] = [];
@@ -92,8 +92,8 @@ function joined(some: Stretch[], others: Stretch[]): Stretch[] {
 }
 
 /**
- * Returns the bytes up to `end`, with the stretches replaced. The replacement of a stretch that begins before 0 has
- * been returned already.
+ * Returns the bytes up to `end`, with the stretches replaced. For a stretch that begins before 0, the replacement was
+ * returned earlier.
  */
 function replace(bytes: Buffer, stretches: readonly Stretch[], end: number): Buffer {
   if (stretches.length === 0) return bytes.subarray(0, end);
@@ -115,7 +115,8 @@ function createStream(scan: NeedleScan) {
   const bothOf = (bytes: Buffer) => joined(scan.find(bytes), findVisible(bytes, scan.find));
   let held = nothing;
   /**
-   * A stretch that has been replaced already but extends to or into `held`. Its places count from the start of `held`.
+   * A stretch that has already been replaced, but that ends at the start of `held` or in it. Its positions count from
+   * the start of `held`.
    */
   let begun: Stretch | undefined;
 
@@ -127,19 +128,22 @@ function createStream(scan: NeedleScan) {
     const settled = stretches.filter(({ from }) => from < end);
     const last = settled.at(-1);
     begun = last && last.to >= end ? { from: last.from - end, to: last.to - end } : undefined;
-    // `held` is a copy, because the given buffer belongs to the caller again after this call.
+    // `held` is a copy, because the caller may use its buffer again after this call.
     held = end === joined.length ? nothing : Buffer.from(joined.subarray(end));
     return replace(joined, settled, end);
   }
 
-  /** Every match that begins before this point is complete, because needles contain no newline. */
+  /**
+   * Returns a position before which every match is complete. The needles of a stream contain no newline, so no match
+   * extends over the end of a line.
+   */
   function settledEnd(bytes: Buffer): number {
     const lineStart = bytes.lastIndexOf(newline) + 1;
     return Math.max(lineStart, cutBefore(bytes, endWithVisible(bytes, scan.longestBytes - 1)));
   }
 
   return {
-    /** Returns the bytes that are safe by now, perhaps as the given buffer or a part of it. */
+    /** Returns the bytes that are safe by now. They may be the given buffer itself, or a part of it. */
     push: (bytes: Buffer): Buffer => give(bytes, settledEnd),
     flush(): Buffer {
       const rest = give(nothing, (joined) => joined.length);
@@ -147,8 +151,8 @@ function createStream(scan: NeedleScan) {
       return rest;
     },
     /**
-     * The number of input bytes, up to the end of the last push, that must be read again when the work resumes from
-     * what was returned.
+     * How many of the last input bytes have not been returned yet. A process that resumes after the returned bytes must
+     * read these again.
      */
     get heldBytes(): number {
       return held.length + (begun ? -begun.from : 0);

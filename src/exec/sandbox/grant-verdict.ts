@@ -1,5 +1,5 @@
-// Checks that what bwrap has mounted at the place of each grant is the very folder or file that the server holds open
-// (ADR 0020). bwrap waits for this verdict before it starts the script (`guard` of libexec/shim.bash).
+// Checks that bwrap has mounted, for each grant, the very folder or file that the server has open (ADR 0020). bwrap
+// waits for this verdict before it starts the script (`guard` of libexec/shim.bash).
 
 import { closeSync, constants, fstatSync, openSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
@@ -12,10 +12,16 @@ import type { OpenGrant } from './granted-paths.ts';
 import type { GuardedPlace } from './host-mounts.ts';
 
 const pollMs = 2;
-/** Time for bwrap to mount everything and drop its privileges. Until then it may show its root only to root. */
+/**
+ * How long bwrap may take to mount everything and drop its privileges. Until then, only root may be able to read its
+ * mounts.
+ */
 const timeoutMs = 30_000;
 
-/** `places` are where bwrap must have made a mount. When the attempt ends first, there is no verdict. */
+/**
+ * Waits until the sandbox can be checked, and writes the verdict. `places` are the paths at which bwrap must have made
+ * a mount. If the attempt ends first, no verdict is written.
+ */
 export async function giveVerdict(
   attemptDir: string,
   grants: readonly OpenGrant[],
@@ -34,13 +40,13 @@ export async function giveVerdict(
   }
 }
 
-/** Whether the sandbox is made. Before bwrap has entered its new root, only the host's mounts are there. */
+/** Whether bwrap has made the sandbox. Until bwrap enters its new root, it still shows the host's mounts. */
 function isMade(child: number): boolean {
   const places = [...mountsOf(child).values()].map(({ place }) => place);
   return places.includes('/run/flwd/in') && !places.includes('/newroot/run/flwd/in');
 }
 
-/** Whether every mount is as granted; undefined when it is too early to tell. */
+/** Whether every mount is as granted; undefined if it is too early to tell. */
 function isAsGranted(
   child: number,
   grants: readonly OpenGrant[],
@@ -54,8 +60,8 @@ function isAsGranted(
   };
   try {
     const shown = places.map(({ path, covered }) => {
-      // Links above the place are followed, wherever they lead. The last step opens a single name in an open folder and
-      // follows no link, so only a mount that begins there can be found.
+      // Links in the folders above are followed, wherever they lead. The last name is opened in an open folder and
+      // without following a link, so only a mount at this very place can be found.
       const above = open(`/proc/${child}/root${dirname(path)}`, constants.O_DIRECTORY);
       const fd = open(`/proc/self/fd/${above}/${basename(path)}`, constants.O_NOFOLLOW);
       const grant = grants.find((one) => one.path === path);
@@ -70,8 +76,8 @@ function isAsGranted(
         isRoot: mountIdOf(fd) !== mountIdOf(above),
       };
     });
-    // The mounts are read while the files are open, so no other mount can have their ids. A mount that was reached
-    // through a link does not count.
+    // The mounts are read while the files are open, so no other mount can get their ids. A mount that was reached
+    // through a link has another place, so it does not count.
     const mounts = mountsOf(child);
     const ofHost = mountsOf('self');
     return shown.every(({ path, covered, fd, grant, onHost, mount, isRoot }) => {
@@ -87,7 +93,10 @@ function isAsGranted(
   }
 }
 
-/** The number of mounts stacked at `place`: `top` and those that it covers. 0 when `top` is not mounted there. */
+/**
+ * Returns how many mounts are stacked at `place`: `top` and the mounts below it. Returns 0 if `top` is mounted
+ * elsewhere.
+ */
 function stackAt(mounts: Mounts, top: string, place: string): number {
   let count = 0;
   for (let at = mounts.get(top); at?.place === place; at = mounts.get(at.parent)) count += 1;

@@ -1,5 +1,5 @@
-// Checks the host paths that a run was granted, and holds them open until the attempt ends (ADR 0020). Until bwrap has
-// bound a path, somebody may change where it leads, but an open file stays the same.
+// Checks the host paths that a run was granted, and keeps them open until the attempt ends (ADR 0020). Somebody may
+// change where a path leads before bwrap has bound it, but an open file stays the same.
 
 import { accessSync, closeSync, constants, fstatSync, openSync, readlinkSync } from 'node:fs';
 import { grantConflict } from '../../domain/policy.ts';
@@ -10,10 +10,13 @@ import type { AttemptSpec } from '../attempt-spec.ts';
 
 export type OpenGrant = { readonly kind: 'read' | 'write'; readonly path: string; readonly fd: number };
 
-/** Its message is shown to people who read the run. */
+/** An error whose message is shown to people who read the run. */
 export class GrantRefused extends Error {}
 
-/** The caller must close them. @throws GrantRefused, or an error of the system when it lacks something */
+/**
+ * Opens the paths. The caller must close them.
+ * @throws GrantRefused, or the system's error if it lacks descriptors or memory
+ */
 export function openGrants(spec: Pick<AttemptSpec, 'read' | 'write' | 'masked'>): OpenGrant[] {
   const grants: OpenGrant[] = [];
   try {
@@ -42,8 +45,8 @@ function pathsOf({ read, write }: Pick<AttemptSpec, 'read' | 'write'>, kind: Ope
 }
 
 /**
- * The path was checked when the run was created. If somebody has put a link there since, or above it, the path leads
- * elsewhere.
+ * Opens a path that must lead to itself, as it did when the run was created. If somebody has replaced it or a folder
+ * above it by a link since then, it leads elsewhere.
  */
 function openUnmoved(path: string): number {
   const fd = openOrRefuse(path);

@@ -1,5 +1,5 @@
-// Writes the arguments of bwrap that show a job parts of the host: first those of its profile, then its grants. Some
-// files are hidden from all jobs.
+// Writes the arguments with which bwrap shows a job parts of the host: first the parts that its profile shows, then its
+// grants. At last, it hides some files from all jobs.
 
 import { lstatSync, readdirSync, readlinkSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
@@ -10,17 +10,17 @@ import { errorCode } from '../../lib/error-code.ts';
 export type HostView = {
   readonly profile: SecurityProfile;
   readonly network: Network;
-  /** Host paths, shown at the same place, each once. */
+  /** Paths of the host, without duplicates. The sandbox has each at the same path. */
   readonly grants: readonly { readonly kind: 'read' | 'write'; readonly path: string }[];
-  /** Real host paths that no job may see, even when its profile or a grant shows the folder around them. */
+  /** Real host paths that no job may see, even if its profile or a grant shows a folder around them. */
   readonly masked: readonly string[];
-  /** The most that the job's own /tmp and /dev/shm may hold, because they use the host's memory. */
+  /** The size limit of the job's own /tmp and /dev/shm, because they use the host's memory. */
   readonly scratchBytes: number;
 };
 
 type Shown = Pick<HostView, 'profile' | 'grants' | 'masked'>;
 
-/** Besides `/usr`, a host has these as folders or as links into it. */
+/** Besides `/usr`, a host has these folders. They may be links into `/usr`. */
 const systemFolders = ['/bin', '/lib', '/lib32', '/lib64', '/libx32', '/sbin'];
 
 /** Single entries of /etc that common programs need. Never add password files, keys or files of services. */
@@ -50,9 +50,10 @@ export function hostMounts(view: HostView): string[] {
 }
 
 /**
- * A place where the sandbox must have its own mount before a script starts, so that the script sees what it may and
- * nothing else. `covered` says what the sandbox would show there without this mount: nothing, a mount that the profile
- * makes at this very place, or a part of a folder above it, including the mounts that the host has there.
+ * A place where the sandbox must have its own mount before a script starts, so that the script sees only what it may
+ * see. `covered` says what the sandbox would show there without this mount. `no`: nothing. `in-place`: a mount of the
+ * profile at this very path. `from-above`: a part of a mounted folder above it, with the mounts that the host has
+ * there.
  */
 export type GuardedPlace = { readonly path: string; readonly covered: 'no' | 'in-place' | 'from-above' };
 
@@ -102,7 +103,7 @@ export function systemFolderMounts(): string[] {
   return ['/usr', ...systemFolders].flatMap((path) => shown(path, '--ro-bind-try'));
 }
 
-/** The mounts are determined once: checking two dozen places takes 0.3 ms, and they do not move. */
+/** The mounts are determined once, because they do not change, and checking two dozen paths takes 0.3 ms. */
 let systemMounts: readonly string[] | undefined;
 
 /** bwrap's own /dev contains only harmless devices. */
@@ -116,12 +117,15 @@ function kernelMounts(scratchBytes: number): string[] {
 
 type Bind = '--ro-bind-try' | '--dev-bind-try';
 
-/** Mounts every entry of the host's `/` and `/run` one by one, so that flwd's own mounts can lie among them. */
+/** Mounts every entry of the host's `/` and `/run` one by one, so that flwd can add its own mounts beside them. */
 function wholeHost(bind: Bind, except: readonly string[], inRun: readonly string[]): string[] {
   return [...shownIn('/', ['job', 'workspace', 'run', ...except], bind), ...folder('/run'), ...inRun];
 }
 
-/** Checking each entry would take longer than all other options. The folder's listing says which entries are links. */
+/**
+ * Mounts the entries of a folder. The listing says which entries are links, because checking each entry would take
+ * longer than all other options.
+ */
 function shownIn(dir: '/' | '/run', except: readonly string[], bind: Bind): string[] {
   return readdirSync(dir, { withFileTypes: true }).flatMap((entry) => {
     if (except.includes(entry.name)) return [];
@@ -131,8 +135,8 @@ function shownIn(dir: '/' | '/run', except: readonly string[], bind: Bind): stri
 }
 
 /**
- * The usual targets of /etc/resolv.conf. Most of the rest of /run are sockets of services, which a read-only mount does
- * not close: such a service may do for a job what the job itself may not.
+ * The usual targets of /etc/resolv.conf. Most other entries of /run are sockets of services, and a job could use them
+ * even through a read-only mount. Such a service might then do things for the job that the job itself may not do.
  */
 const runEntries = ['systemd/resolve', 'resolvconf', 'NetworkManager/resolv.conf', 'netconfig'];
 
@@ -147,7 +151,7 @@ function etcMounts(names: readonly string[]): string[] {
   return [...foldersAbove(present), ...present.flatMap((path) => shown(path, '--ro-bind-try'))];
 }
 
-/** Mounts the grants. A folder comes before everything in it. */
+/** Mounts the grants. A folder is mounted before the files and folders in it. */
 function grantMounts({ grants }: HostView): string[] {
   const binds = { read: '--ro-bind', write: '--bind' } as const;
   const sorted = grants.toSorted((a, b) => a.path.length - b.path.length);
@@ -157,7 +161,9 @@ function grantMounts({ grants }: HostView): string[] {
   ];
 }
 
-/** The host's link at `path` as it is, if it leads into /usr; otherwise the file or folder itself. */
+/**
+ * Shows a path of the host. A link into /usr stays a link; for any other path, the file or folder itself is mounted.
+ */
 function shown(path: string, bind: string): string[] {
   const target = linkOrEntry(path);
   if (target === undefined) return [];
@@ -165,7 +171,7 @@ function shown(path: string, bind: string): string[] {
   return isLinkToSystem ? ['--symlink', target, path] : [bind, path, path];
 }
 
-/** Returns the target of a link, null for any other file, and undefined when nothing is there. */
+/** Returns the target of a link, null for any other file or folder, and undefined if the path does not exist. */
 function linkOrEntry(path: string): string | null | undefined {
   try {
     return lstatSync(path).isSymbolicLink() ? readlinkSync(path) : null;
@@ -184,8 +190,8 @@ function foldersAbove(paths: readonly string[]): string[] {
 }
 
 /**
- * Removes duplicates, and paths inside another path: they are hidden together with it, and nothing can be mounted there
- * any more.
+ * Removes duplicates, and paths inside of another path. These are hidden together with the other path, and could no
+ * longer be mounted.
  */
 function outermost(paths: readonly string[]): string[] {
   return [...new Set(paths)].filter((path) => !paths.some((other) => other !== path && isBelow(path, other)));
@@ -198,7 +204,7 @@ function masksOf(view: Shown): { readonly path: string; readonly mask: readonly 
     .filter(({ mask }) => mask.length > 0);
 }
 
-/** A folder becomes empty, a file becomes unreadable. */
+/** Hides a path: a folder becomes empty, and a file becomes unreadable. */
 function mask(path: string): string[] {
   const stat = statSync(path, { throwIfNoEntry: false });
   if (stat === undefined) return [];
@@ -206,8 +212,8 @@ function mask(path: string): string[] {
 }
 
 /**
- * A place that does not exist in the sandbox needs no mask, and a mask would reveal it. Grants inside a masked folder
- * never get this far.
+ * Whether a masked path would be visible in the sandbox. If not, it needs no mask, and a mask would even reveal it.
+ * Grants inside of a masked folder were refused before.
  */
 function isVisible(path: string, { profile, grants }: Shown): boolean {
   if (grants.some((grant) => isBelow(path, grant.path))) return true;

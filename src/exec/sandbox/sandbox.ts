@@ -14,14 +14,14 @@ export type SandboxSpec = HostView & {
   readonly runAs: RunAs | null;
   readonly snapshotDir: string;
   /**
-   * Other users must be able to enter this folder: bwrap changes into it without the capability to override its mode.
+   * Other users must be able to enter this folder, because bwrap enters it without the capability to ignore its mode.
    */
   readonly workspaceDir: string;
   readonly inDir: string;
   readonly outDir: string;
-  /** Where bwrap finds the seccomp filter, for profiles that have one. */
+  /** The descriptor from which bwrap reads the seccomp filter, for profiles that have one. */
   readonly filterFd: number;
-  /** What bwrap waits for before it starts the script; null when it does not wait. */
+  /** The descriptor that bwrap waits for before it starts the script; null if it does not wait. */
   readonly blockFd: number | null;
   readonly secretFds: readonly { readonly name: string; readonly fd: number }[];
   readonly argv: readonly string[];
@@ -29,7 +29,7 @@ export type SandboxSpec = HostView & {
 
 const { node: nodePath, secrets: secretsDir } = sandboxPlaces;
 
-/** bwrap and its arguments. It reads `filterFd` and `secretFds` to their end. */
+/** Returns bwrap and its arguments. bwrap reads `filterFd` and `secretFds` to their end. */
 export function sandboxCommand(spec: SandboxSpec): string[] {
   return [bwrapPath(), ...sandboxOptions(spec), '--', ...sandboxedCommand(spec)];
 }
@@ -42,7 +42,7 @@ export function sandboxOptions(spec: SandboxSpec): string[] {
   return [
     ...namespaces(spec.profile, spec.network),
     ...(hasFilter(spec.profile) ? ['--seccomp', String(spec.filterFd)] : []),
-    // Refuses further user namespaces, as the filter does, too. bwrap cannot do this when it makes no user namespace
+    // Like the filter, this refuses further user namespaces. bwrap can do this only if it makes a user namespace
     // itself.
     ...(hasFilter(spec.profile) && !isServerRoot ? ['--disable-userns'] : []),
     ...(spec.blockFd === null ? [] : ['--block-fd', String(spec.blockFd)]),
@@ -54,7 +54,9 @@ export function sandboxOptions(spec: SandboxSpec): string[] {
   ];
 }
 
-/** What bwrap starts: a command that drops root's rights, then the job's command. */
+/**
+ * Returns the command that bwrap starts: first the one that drops root's rights, if needed, and then the job's command.
+ */
 export function sandboxedCommand(spec: Pick<SandboxSpec, 'profile' | 'runAs' | 'secretFds' | 'argv'>): string[] {
   return [...(changesUser(spec.profile, spec.runAs) ? asUnprivileged(spec) : []), ...spec.argv];
 }
@@ -70,14 +72,14 @@ export function hasOwnTmp(profile: SecurityProfile): boolean {
 }
 
 /**
- * Whether a run of the profile gets a sandbox on this host. `disabled` runs without one when bubblewrap is not
+ * Whether a run of the profile gets a sandbox on this host. A run of `disabled` gets no sandbox if bubblewrap is not
  * installed (ADR 0031).
  */
 export function isSandboxed(profile: SecurityProfile): boolean {
   return profile !== 'disabled' || findProgram('bwrap') !== undefined;
 }
 
-/** The isolation of a run of the profile on this host. */
+/** Describes the isolation of a run of the profile on this host, for the API. */
 export function isolationOf(
   profile: SecurityProfile,
   network: Network,
@@ -158,10 +160,10 @@ function ownMounts({ snapshotDir, workspaceDir, inDir, outDir, secretFds, argv, 
     argv.includes(nodePath) ? ['--ro-bind', process.execPath, nodePath] : [],
     secretFds.length > 0 ? memoryFolder(secretsDir, '0755', scratchBytes) : folder(secretsDir),
     ...secretFds.flatMap(({ name, fd }) => ['--perms', '0400', '--file', String(fd), join(secretsDir, name)]),
-    // The folder belongs to the job's own user if the server is not root. Otherwise it belongs to root, and the files
-    // still change their owner.
+    // If the server is not root, the job's own user owns this folder, so it must be read-only. Otherwise root owns it,
+    // and the files in it get their owner later.
     secretFds.length > 0 && !isServerRoot ? ['--remount-ro', secretsDir] : [],
-    // If the root were writable, files that a job writes elsewhere would seem to be kept.
+    // `/` is read-only, because files that a job writes outside of its workspace would be lost without an error.
     ['--remount-ro', '/'],
   ].flat();
 }
@@ -169,16 +171,19 @@ function ownMounts({ snapshotDir, workspaceDir, inDir, outDir, secretFds, argv, 
 function capabilities({ profile, runAs, secretFds }: SandboxSpec): string[] {
   if (!isServerRoot) return ['--cap-drop', 'ALL'];
   if (!changesUser(profile, runAs)) return ['--cap-add', 'ALL'];
-  // These capabilities are needed to become another user, and dropped with the change.
+  // These capabilities are needed to become another user, and they are dropped with that change.
   const kept = ['CAP_SETUID', 'CAP_SETGID', 'CAP_SETPCAP', ...(secretFds.length > 0 ? ['CAP_CHOWN'] : [])];
   return ['--cap-drop', 'ALL', ...kept.flatMap((name) => ['--cap-add', name])];
 }
 
-/** Runs the rest without root: another user with its own groups, no capabilities, and no way back. */
+/**
+ * Runs the rest of the command as another user, with that user's groups, without capabilities, and without a way to
+ * become root again.
+ */
 function asUnprivileged({ profile, runAs, secretFds }: Pick<SandboxSpec, 'profile' | 'runAs' | 'secretFds'>): string[] {
   const { uid, gid, groups } = jobUser(profile, runAs);
-  // bwrap makes root the owner of the files, but some programs only accept a key in a file of their own that is closed
-  // to others.
+  // bwrap makes root the owner of the files, but some programs accept a key only in a file that belongs to their user
+  // and that others cannot read.
   const ownSecrets = `/bin/chown ${uid}:${gid} ${secretsDir}/* && exec "$@"`;
   return [
     ...(secretFds.length > 0 ? ['/bin/sh', '-c', ownSecrets, 'sh'] : []),

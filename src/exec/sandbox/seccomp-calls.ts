@@ -28,10 +28,10 @@ export const refusedCalls = {
   move_mount: { x64: 429, arm64: 429 },
   open_tree: { x64: 428, arm64: 428 },
   mount_setattr: { x64: 442, arm64: 442 },
-  // Opening files by handle, which passes by every mount.
+  // Opening files by handle, which works even if no mount shows them.
   name_to_handle_at: { x64: 303, arm64: 264 },
   open_by_handle_at: { x64: 304, arm64: 265 },
-  // Entering namespaces of others. New namespaces are made by `unshare` and `clone`, below.
+  // Entering existing namespaces. `unshare` and `clone`, below, make new ones.
   setns: { x64: 308, arm64: 268 },
   // Large attack surfaces of the kernel.
   bpf: { x64: 321, arm64: 280 },
@@ -72,7 +72,7 @@ export const refusedCalls = {
   adjtimex: { x64: 159, arm64: 171 },
   sethostname: { x64: 170, arm64: 161 },
   setdomainname: { x64: 171, arm64: 162 },
-  // Left over from old kernels.
+  // Calls that only old programs use.
   lookup_dcookie: { x64: 212, arm64: 18 },
   nfsservctl: { x64: 180, arm64: 42 },
   _sysctl: { x64: 156, arm64: null },
@@ -81,7 +81,7 @@ export const refusedCalls = {
   sysfs: { x64: 139, arm64: null },
 } as const satisfies Readonly<Record<string, Numbers>>;
 
-/** The calls of which only some uses are refused, or about which libc must be told that they do not exist. */
+/** Calls that are refused only with some arguments, or that must seem not to exist, so that libc uses other calls. */
 export const weighedCalls = {
   clone: { x64: 56, arm64: 220 },
   clone3: { x64: 435, arm64: 435 },

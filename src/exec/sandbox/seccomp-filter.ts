@@ -3,10 +3,12 @@
 
 import { type Architecture, newestCall, refusedCalls, weighedCalls } from './seccomp-calls.ts';
 
-/** Shown on each run. It changes with the program, and a test checks that. */
+/**
+ * The version of the filter, which each run shows. It must change whenever the BPF program changes; a test checks this.
+ */
 export const seccompVersion = 1;
 
-/** Returns undefined when there is no table of calls for this machine, so it has no secure profile. */
+/** Returns undefined if there is no table of calls for this kind of machine. Such a machine has no profile `secure`. */
 export function seccompFilter(machine: string): Buffer | undefined {
   if (machine !== 'x64' && machine !== 'arm64') return undefined;
   encoded[machine] ??= encode(program(machine));
@@ -32,12 +34,12 @@ const unknown = errno(38);
 const noSuchFamily = errno(97);
 
 /**
- * CLONE_NEW: NS, CGROUP, UTS, IPC, USER, PID, NET. NEWTIME is only for `unshare`: `clone` has the number of a signal in
- * these bits.
+ * The flags CLONE_NEWNS, …CGROUP, …UTS, …IPC, …USER, …PID and …NET. CLONE_NEWTIME exists only for `unshare`, because
+ * `clone` has the number of a signal in these bits.
  */
 const newNamespaces = 0x7e020000;
 const newTimeNamespace = 0x80;
-/** Linux, and its UNAME26 and 32-bit variants; 0xffffffff asks and changes nothing. */
+/** The allowed personalities: Linux, and its UNAME26 and 32-bit variants. 0xffffffff only asks for the present one. */
 const personalities = [0, 0x8, 0x20000, 0x20008, 0xffffffff];
 const [tiocsti, tioclinux] = [0x5412, 0x541c] as const;
 const [unix, inet, inet6, netlink, netlinkRoute] = [1, 2, 10, 16, 0] as const;
@@ -82,7 +84,7 @@ function program(machine: Architecture): Block {
   ];
 }
 
-/** From the number `from` on, up to the next range. */
+/** The instructions for the calls from the number `from` on, up to the next range. */
 type Range = { readonly from: number; readonly block: Block };
 
 function ranges(blocks: ReadonlyMap<number, Block>): Range[] {
@@ -96,7 +98,10 @@ function ranges(blocks: ReadonlyMap<number, Block>): Range[] {
   return [...all, { from: newestCall + 1, block: [unknown] }];
 }
 
-/** A binary search. The kernel tries every call when the filter is set, so its length costs time at each start. */
+/**
+ * Builds a binary search for the number of the call. When the filter is set, the kernel tries it with every call, so a
+ * shorter search saves time at each start.
+ */
 function search(sorted: readonly Range[]): Block {
   const middle = sorted[sorted.length >> 1];
   if (!middle || sorted.length === 1) return sorted[0]?.block ?? [];
@@ -114,7 +119,10 @@ function oneOf(offset: number, values: readonly number[], ifOne: Instruction, ot
   return [load(offset), ...tests, otherwise, ifOne];
 }
 
-/** The lower half on a little-endian machine. The kernel uses no more of the arguments that are checked. */
+/**
+ * Returns the offset of the lower half of an argument on a little-endian machine. The kernel ignores the upper half of
+ * the arguments that are checked.
+ */
 function argument(index: number): number {
   return argumentsOffset + 8 * index;
 }

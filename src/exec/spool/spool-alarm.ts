@@ -1,18 +1,21 @@
-// Decides when to look at a spool again. A watch reports new bytes at once, but it slows a job that prints all the time
-// by 40 %, and calls the reader for each of its writes. So while bytes keep coming, a timer replaces the watch.
+// Decides when to look at a spool again. A watch reports new bytes at once. But it slows down a job that prints all the
+// time by 40 %, and wakes the reader for each write. So while a job prints all the time, a timer replaces the watch.
 
 import { type FSWatcher, watch } from 'node:fs';
 import { basename, dirname } from 'node:path';
 
-/** Most jobs end before a watch would pay off: creating and removing it costs as much as the rest of the reading. */
+/**
+ * The pauses before the first looks, which need no watch. Most jobs end within them, and to create and remove a watch
+ * takes as long as all other work of reading.
+ */
 const firstMs = [10, 20, 40];
 const busyMs = 2;
-/** When looks this close together all find something, the timer replaces the watch. */
+/** If several looks in a row, no further apart than this, find new bytes, the timer replaces the watch. */
 const closeTogetherMs = 5;
 const busyLooks = 3;
-/** After this many looks without a find, the watch returns. */
+/** After this many looks in a row without new bytes, the watch replaces the timer. */
 const quietLooks = 4;
-/** How often to look at least: an event may be missed, and the system may have no free watches. */
+/** How often to look at least, because an event may be missed, and the system may have no free watches. */
 const pollMs = 250;
 
 export function createSpoolAlarm(path: string) {
@@ -63,7 +66,7 @@ export function createSpoolAlarm(path: string) {
     if (looks < quietLooks) return wait(busyMs);
     watcher = watchFolder(path, ring);
     if (!watcher) return wait(pollMs);
-    // Look at once: the watch does not report what was written before.
+    // Look once more at once, because the watch does not report earlier writes.
     looks = 0;
   }
 

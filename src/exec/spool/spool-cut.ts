@@ -2,7 +2,7 @@
 
 import { spoolMark } from '../../domain/log-line.ts';
 
-/** The last place at or before `end` that splits neither a UTF-8 character nor a mark from its letter. */
+/** Returns the last position up to `end` that is not inside of a UTF-8 character, nor between a mark and its letter. */
 export function cutBefore(bytes: Buffer, end: number): number {
   let cut = end;
   for (let back = 1; back <= 3 && back <= end; back++) {

@@ -1,6 +1,7 @@
-// Reassembles lines that were written in pieces while others wrote to the same spool: stdout, the helpers that print
-// marked lines to it, and stderr. Each writer has its own unfinished line and its own redaction, so that a secret is
-// found even if something was written between its parts. Lines come out redacted, in the order in which they end.
+// Puts lines together that were written in pieces while other writers wrote to the same spool. The writers are stdout,
+// the helpers that print marked lines to stdout, and stderr. Each has its own unfinished line and its own redaction, so
+// that a secret is found even if another writer wrote between its parts. The lines are redacted, and come in the order
+// in which they end.
 
 import { findMark, spoolMark } from '../../domain/log-line.ts';
 import type { RedactionStream, Redactor } from '../redact/redact.ts';
@@ -11,19 +12,19 @@ export type SpoolLines = ReturnType<typeof createSpoolLines>;
 /** An unfinished line of one writer. */
 type OpenLine = {
   readonly redaction: RedactionStream;
-  /** The first `length` bytes have not been redacted yet. */
+  /** Only the first `length` bytes are used. They have not been redacted yet. */
   buffer: Buffer;
   length: number;
-  /** Where a later process begins to read the line, and how much had been returned before. */
+  /** The offset at which a later process must begin to read the line, and how many bytes had been returned before. */
   from: { readonly offset: number; readonly givenBytes: number } | undefined;
 };
 
 const longestLineBytes = 64 * 1024;
-/** Room for a whole character and a mark, so that a cut is never at the very beginning. */
+/** Enough for a whole character and a mark, so that a cut is never at the very beginning. */
 const leastPieceBytes = 8;
 /**
- * How far reading goes past the beginning of an unfinished line. Then the line so far is returned, so that the spool
- * can be freed. Its end stays in memory if it may begin a secret.
+ * How many bytes may be read after the beginning of an unfinished line. Then the line so far is returned, so that the
+ * disk blocks of the spool can be freed. Its last bytes stay in memory if they may be the beginning of a secret.
  */
 const longestWaitBytes = 16 * 1024 * 1024;
 const newline = 10;
@@ -37,7 +38,7 @@ export function createSpoolLines(redactor: Redactor) {
   const all = [plain, reported, errors];
   const out = createOutput();
   let current = plain;
-  /** The line that continues after a line of stderr. */
+  /** The line that was interrupted by a line of stderr, and that continues after it. */
   let interrupted = plain;
   let readBytes = 0;
 
@@ -48,14 +49,14 @@ export function createSpoolLines(redactor: Redactor) {
       current = errors;
       return;
     }
-    // Two helpers at once, with long messages: the second ends the line of the first.
+    // If two helpers print long messages at the same time, the line of the second one ends that of the first.
     if (current === reported) out.giveFrom(reported, nothing);
     current = reported;
   }
 
   /**
-   * The end of the marked lines that begin at `at`. Takes several if nothing lies between them. Returns the length when
-   * there is no end.
+   * Returns the end of the marked line that begins at `at`, and of all marked lines directly after it. Returns the
+   * length of `bytes` if the line does not end in them.
    */
   function endOfMarked(bytes: Buffer, at: number): number {
     for (let end = at; ; ) {
@@ -70,7 +71,7 @@ export function createSpoolLines(redactor: Redactor) {
   function pushMixed(bytes: Buffer): void {
     let mark = findMark(bytes, 0);
     for (let at = 0; at < bytes.length; ) {
-      // In a line of stderr a mark is text: the shim writes its lines whole.
+      // In a line of stderr, a mark is part of the text, because the shim always writes whole lines.
       if (mark === at && current !== errors) begin(bytes[at + 1], readBytes + at);
       if (mark === at) mark = findMark(bytes, at + 1);
       let end = current === plain ? bytes.length : endOfMarked(bytes, at);
@@ -84,7 +85,7 @@ export function createSpoolLines(redactor: Redactor) {
 
   return {
     /**
-     * Takes the next bytes of the spool. Returns lines that have ended, or a piece of a line that is longer than 64
+     * Adds the next bytes of the spool. Returns the lines that have ended, and pieces of lines that are longer than 64
      * KiB.
      */
     push(bytes: Buffer): Buffer {
@@ -93,17 +94,17 @@ export function createSpoolLines(redactor: Redactor) {
       readBytes += bytes.length;
       return out.takeOut();
     },
-    /** Returns all unfinished lines; nothing more will come. */
+    /** Call this at the end of the spool. Returns all unfinished lines. */
     flush(): Buffer {
       for (const line of all) out.end(line);
       current = plain;
       return out.takeOut();
     },
-    /** The number of input bytes, up to the end of the last push, that a later process must read again. */
+    /** How many of the last input bytes a later process must read again. */
     get heldBytes(): number {
       return readBytes - (oldestOf(all)?.offset ?? readBytes);
     },
-    /** How many bytes of that process's output have been returned already. */
+    /** How many bytes of the output of such a process have already been returned here. */
     get aheadBytes(): number {
       return out.givenBytes - (oldestOf(all)?.givenBytes ?? out.givenBytes);
     },
@@ -121,15 +122,18 @@ function createOutput() {
     pieces.push(bytes);
   }
 
-  /** Outputs the held part of the line, and `rest`. Keeps back an end that may begin a secret. */
+  /**
+   * Outputs the part of the line in memory, and `rest`. Keeps back the last bytes if they may be the beginning of a
+   * secret.
+   */
   function giveFrom(line: OpenLine, rest: Buffer): void {
     give(line.redaction.push(line.length === 0 ? rest : Buffer.concat([heldOf(line), rest])));
     clear(line);
   }
 
   /**
-   * Holds a part of a line without its end. `offset` is the part's place in the spool. Cuts depend only on where the
-   * line began.
+   * Stores a part of an unfinished line, and outputs pieces of a line that is too long. `offset` is the position of the
+   * part in the spool. The cuts depend only on where the line began.
    */
   function hold(line: OpenLine, part: Buffer, offset: number): void {
     for (let rest = part; rest.length > 0; ) {
@@ -150,7 +154,7 @@ function createOutput() {
     }
   }
 
-  /** Takes a part of the input that one writer wrote. */
+  /** Adds a part of the input that one writer wrote. */
   function take(line: OpenLine, part: Buffer, offset: number): void {
     const lineEnd = part.lastIndexOf(newline) + 1;
     if (lineEnd > 0) giveFrom(line, part.subarray(0, lineEnd));
@@ -164,14 +168,14 @@ function createOutput() {
     give,
     giveFrom,
     take,
-    /** Returns the rest of a line that has no end, on its own line. */
+    /** Outputs the rest of a line without an end, as a line of its own. */
     end(line: OpenLine): void {
       const rest = Buffer.concat([line.redaction.push(heldOf(line)), line.redaction.flush()]);
       if (rest.length > 0 && pieces.length > 0) give(Buffer.of(newline));
       give(rest);
       clear(line);
     },
-    /** Everything given since the last call. */
+    /** Returns the whole output since the last call. */
     takeOut(): Buffer {
       const given = pieces.length === 1 ? pieces[0] : Buffer.concat(pieces);
       pieces = [];
@@ -198,7 +202,7 @@ function isOverdue({ from }: OpenLine, offset: number): boolean {
   return from !== undefined && offset - from.offset > longestWaitBytes;
 }
 
-/** Whether these are whole lines, and no other line cuts into one. */
+/** Whether these are whole lines, and no line is interrupted by another. */
 function isInOrder(bytes: Buffer): boolean {
   if (bytes[bytes.length - 1] !== newline) return false;
   for (let mark = findMark(bytes, 0); mark < bytes.length; mark = findMark(bytes, mark + 1)) {

@@ -1,5 +1,5 @@
 // Follows a spool file while a job writes to it, and passes on whole lines as fast as the reader takes them. The job
-// never waits. It has the file open, so it may also truncate it, or extend it with a hole.
+// never waits for the reader. The job has the file open, so it can also truncate it, or extend it with a hole.
 
 import { execFile } from 'node:child_process';
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
@@ -11,8 +11,8 @@ import { cutBefore } from './spool-cut.ts';
 export type SpoolFollower = ReturnType<typeof followSpool>;
 
 /**
- * Reading continues at another place, because the file was truncated or has a hole, or because reading was too far
- * behind.
+ * A jump to another offset, because the file was truncated or has a hole, or because reading was too far behind the
+ * job.
  */
 export type SpoolJump = {
   readonly cause: 'truncated' | 'hole' | 'behind';
@@ -25,7 +25,7 @@ const longestLineBytes = 64 * 1024;
 const firstBufferBytes = 16 * 1024;
 const lastBufferBytes = readBytes + longestLineBytes;
 const smallestHoleBytes = 64 * 1024 * 1024;
-/** After reading was too far behind, it continues this far before the end of the file. */
+/** If reading was too far behind, it continues this many bytes before the end of the file. */
 const nearEndBytes = 8 * 1024 * 1024;
 const newline = 10;
 
@@ -34,14 +34,14 @@ type SpoolOptions = {
   readonly offset: number;
   readonly onBytes: (bytes: Buffer, endOffset: number) => void | Promise<void>;
   readonly onJump?: (jump: SpoolJump) => void;
-  /** If more than this is still unread, reading continues near the end. */
+  /** If more bytes than this are unread, reading continues near the end of the file. */
   readonly mostBehindBytes?: () => number;
 };
 
 /**
- * `onBytes` gets whole lines, or a piece of a line longer than 64 KiB, and the offset of their end in the file. The
- * buffer belongs to the callback until its promise settles; only then the next bytes are read into it. The file need
- * not exist yet, but its folder must.
+ * Follows the file. `onBytes` gets whole lines, or a piece of a line longer than 64 KiB, and the offset of their end in
+ * the file. It may use the buffer until its promise settles. Only then are the next bytes read into the buffer. The
+ * file need not exist yet, but its folder must exist.
  */
 export function followSpool(o: SpoolOptions) {
   const alarm = createSpoolAlarm(o.path);
@@ -72,7 +72,7 @@ export function followSpool(o: SpoolOptions) {
   done.catch(() => undefined);
   return {
     /**
-     * Reads to the end of the file, passes on the last line even without a newline, and stops. Rejects when reading or
+     * Reads to the end of the file, passes on the last line even if it has no newline, and stops. Rejects if reading or
      * `onBytes` failed.
      */
     drain(): Promise<void> {
@@ -86,7 +86,7 @@ export function followSpool(o: SpoolOptions) {
       reader.stop();
       alarm.ring();
     },
-    /** Everything below this offset is stored elsewhere, so its disk blocks may be freed. */
+    /** Call this when everything before an offset is stored elsewhere, so that its disk blocks can be freed. */
     discard: createPuncher(o.path),
   };
 }
@@ -94,7 +94,7 @@ export function followSpool(o: SpoolOptions) {
 function createSpoolReader(o: SpoolOptions) {
   let fd: number | undefined;
   let offset = o.offset;
-  // The buffer grows with the amount written at a time: most jobs write little, and many run at once.
+  // The buffer grows if a job writes much at a time. Most jobs write little, and many run at once.
   let buffer = Buffer.allocUnsafeSlow(firstBufferBytes);
   /** Bytes before `offset` that wait for their newline, at the beginning of `buffer`. */
   let pendingBytes = 0;
@@ -114,8 +114,8 @@ function createSpoolReader(o: SpoolOptions) {
   }
 
   /**
-   * A job can extend the file to petabytes without writing anything. The unread rest cannot contain more data than the
-   * file has blocks.
+   * Skips a hole. A job can extend the file to petabytes without writing anything. The unread rest cannot contain more
+   * data than all blocks of the file.
    */
   async function leap(from: number): Promise<void> {
     const { size, blocks } = fstatSync(from);
@@ -160,7 +160,7 @@ function createSpoolReader(o: SpoolOptions) {
       if (o.mostBehindBytes) await catchUp(fd, o.mostBehindBytes());
       return 'full';
     },
-    /** Hands over a last line without a newline. */
+    /** Passes on the last line, which has no newline. */
     handRest: (): Promise<void> => hand(pendingBytes),
     /** Nothing is passed on afterwards. */
     stop(): void {
@@ -173,9 +173,9 @@ function createSpoolReader(o: SpoolOptions) {
 }
 
 /**
- * A script's stdout may be the file itself, so the script can take a lease on it (F_SETLEASE in fcntl(2)). Without
- * O_NONBLOCK, opening would then block the whole server. The kernel breaks the lease by itself
- * (/proc/sys/fs/lease-break-time).
+ * Opens the spool. A script's stdout may be this very file, so the script can take a lease on it (F_SETLEASE in
+ * fcntl(2)). Without O_NONBLOCK, opening the file would then block the whole server. The kernel breaks the lease after
+ * some time (/proc/sys/fs/lease-break-time).
  */
 function openIfThere(path: string): number | 'leased' | undefined {
   try {
@@ -202,14 +202,14 @@ const freedBatchBytes = 64 * 1024 * 1024;
 const blockBytes = 4096;
 
 /**
- * Returns a function that frees the blocks below an offset once there are 64 MiB of them, or at once on a full disk. It
- * works in the background.
- * If the file system or util-linux does not support it, the spool keeps its size until the run is over.
+ * Returns a function that frees the disk blocks before an offset, in the background. It waits until they are 64 MiB,
+ * unless the disk is full. If the file system or util-linux does not support this, the spool keeps its size until the
+ * run has ended.
  */
 function createPuncher(path: string): (endOffset: number, isDiskFull?: boolean) => void {
   let freedBytes = 0;
   let isBusy = false;
-  /** The discard that a full disk has asked for while another one was under way. */
+  /** The offset of a call on a full disk that came while another one was in progress. */
   let urgentEnd: number | undefined;
   return function discard(endOffset, isDiskFull = false) {
     const length = Math.floor((endOffset - freedBytes) / blockBytes) * blockBytes;
@@ -219,7 +219,7 @@ function createPuncher(path: string): (endOffset: number, isDiskFull?: boolean) 
     const range = ['--offset', String(freedBytes), '--length', String(length)];
     execFile('fallocate', ['--punch-hole', '--keep-size', ...range, path], (error) => {
       freedBytes += length;
-      // If it has failed once, it would always fail.
+      // After one failure it is not tried again, because it would always fail.
       isBusy = error !== null;
       if (urgentEnd === undefined || isBusy) return;
       discard(urgentEnd, true);

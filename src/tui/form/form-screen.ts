@@ -1,4 +1,4 @@
-// The form of a job: its arguments, the server's answer to them while the user types, and the start.
+// The form of a job. It shows the arguments, checks them with the server while the user types, and starts the run.
 
 import { randomUUID } from 'node:crypto';
 import { Box } from 'ink';
@@ -49,7 +49,7 @@ export function FormScreen({ isActive, jobId }: ScreenProps & { readonly jobId: 
   );
   const empty = useMemo(() => job && createForm(job.args), [job && JSON.stringify(job.args)]);
   const [filled, setFilled] = useState<FormState | null>(null);
-  /** Whether the user has typed something or tried to start. Errors are shown from then on. */
+  /** Whether the user has typed something or has tried to start a run. From then on, errors are shown. */
   const [isBegun, setBegun] = useState(false);
   const form = filled ?? empty;
   const { args, fieldErrors: own } = useMemo(
@@ -62,7 +62,7 @@ export function FormScreen({ isActive, jobId }: ScreenProps & { readonly jobId: 
     [form, outlook, own],
   );
   const { startError, isStarting, start, refuse, forget } = useStart(jobId, args, (found) => {
-    // Not by the outlook, which may still be that of earlier arguments.
+    // The errors of this start decide, because `outlook` may still belong to earlier arguments.
     if (form) setFilled(focusFirstError(form, found, own));
   });
 
@@ -75,7 +75,7 @@ export function FormScreen({ isActive, jobId }: ScreenProps & { readonly jobId: 
   function onPress(form: FormState, press: Press): boolean {
     if (press.key === 'ctrl-s' || (press.key === 'enter' && isOnStart)) {
       setBegun(true);
-      // `args` lacks the values that cannot be read, so the server would not refuse them.
+      // `args` lacks the values that cannot be read, so the server would start a run without them.
       if (own.size > 0) refuse([]);
       else void start();
       return true;
@@ -127,17 +127,17 @@ function wordsOf(outlook: Outlook | null, { byField, others }: FormErrors, isBeg
   return { text: missingWords(byField.size), tone: 'open' };
 }
 
-/** @param onErrors is called when the arguments are refused, with the server's errors */
+/** @param onErrors called with the server's errors if it refuses the arguments */
 function useStart(jobId: string, args: JsonObject, onErrors: (found: readonly ArgumentError[]) => void) {
   const { client, open, attend, epoch } = useSurroundings();
   const [startError, setStartError] = useState<string | null>(null);
   const [isStarting, setStarting] = useState(false);
   /**
-   * Stays the same until something changes or the run has started, so that a retry after a lost answer starts no second
-   * run.
+   * Stays the same until an argument changes or the run has started. So a repeated request starts no second run if the
+   * answer to the first one was lost.
    */
   const startKey = useRef(randomUUID());
-  // A start that found no server can now be repeated.
+  // Once the server is reachable again, the error of an earlier start is removed.
   useEffect(() => setStartError(null), [epoch]);
   async function start(): Promise<void> {
     if (isStarting) return;
@@ -161,7 +161,7 @@ function useStart(jobId: string, args: JsonObject, onErrors: (found: readonly Ar
     setStartError('Some arguments need attention.');
     onErrors(found);
   }
-  /** Called when an argument changes, because the next start is then another request. */
+  /** Called when an argument changes, because the next start is then a different request. */
   function forget(): void {
     startKey.current = randomUUID();
     setStartError(null);
@@ -185,7 +185,7 @@ function useOutlook(isActive: boolean, jobId: string, args: JsonObject): Outlook
       if (!signal.aborted) setOutlook(answer);
     };
     const timer = setTimeout(() => void ask(), settleMs);
-    // The reason for which the run would wait may be gone.
+    // Asks again from time to time, because the reason why the run would wait may no longer exist.
     const refresh = setInterval(() => void ask(), refreshMs);
     return () => {
       clearTimeout(timer);
@@ -262,7 +262,7 @@ function valueSpans(formField: FormField, isFocused: boolean, width: number): Sp
   };
   if (!isFocused) return isEmpty ? [fallback] : [{ text: shown.replace(/, $/, '') }];
   if (isEmpty) return [...typed('', 0, width), fallback];
-  // Only the last item of a list is being edited. A secret has as many dots as characters.
+  // In a list, only the last item can be edited. A secret is shown with as many dots as it has characters.
   const added = shown.slice(
     0,
     shown.length - (shown.endsWith(edit.text) ? edit.text.length : characters(edit.text).length),

@@ -13,7 +13,7 @@ import { editText, emptyText, type TextEdit, textOf } from '../text-edit.ts';
 
 export type FormField = {
   readonly field: ArgumentField;
-  /** The typed text; for a list, its next item. */
+  /** The text that was typed. In a list, the item that is being typed. */
   readonly edit: TextEdit;
   /** The items that have been added to a list. */
   readonly items: readonly string[];
@@ -21,7 +21,7 @@ export type FormField = {
 
 export type FormState = {
   readonly fields: readonly FormField[];
-  /** The index of the field; after the last one comes the start button. */
+  /** The index of the focused field. The start button comes after the last field. */
   readonly focused: number;
 };
 
@@ -39,8 +39,8 @@ function optionsOf({ kind, choices }: ArgumentField): string[] {
 }
 
 /**
- * The text of a field before the user types: a choice has its default. Inside an object it is empty, because sending
- * the default would send the whole object, which may have other, required members.
+ * Returns the text of a field before the user types. A choice begins with its default. Inside of an object, it begins
+ * empty, because a default would be sent with the whole object, and the object may have other required members.
  */
 function untouched(field: ArgumentField): string {
   const { path, defaultValue } = field;
@@ -53,7 +53,7 @@ export function focus({ fields }: FormState, index: number): FormState {
   return { fields, focused: (index + count) % count };
 }
 
-/** null: the focused field does not use the key. */
+/** Returns null if the focused field does not use the key. */
 export function pressField(form: FormState, press: Press): FormState | null {
   const focused = form.fields[form.focused];
   if (!focused) return null;
@@ -80,14 +80,14 @@ function changed(formField: FormField, press: Press): FormField | null {
 }
 
 /**
- * Text copied from a terminal often ends with a line break that is not part of the value. Secrets keep theirs, because
- * there it may be.
+ * Removes a line break at the end of pasted text. Text copied from a terminal often has one that is not part of the
+ * value. Not used for secrets, because it may be part of a secret.
  */
 function withoutLineEnd({ key, text }: Press): Press {
   return { key, text: key === 'paste' ? text.replace(/\n$/, '') : text };
 }
 
-/** If the field may be empty, the empty choice comes between the last and the first one. */
+/** Returns the next choice. If the field may be empty, the empty choice comes between the last and the first choice. */
 function cycled(field: ArgumentField, text: string, key: string): string | null {
   const choices = [...(untouched(field) === '' ? [''] : []), ...optionsOf(field)];
   const at = Math.max(0, choices.indexOf(text));
@@ -106,7 +106,7 @@ export function readForm({ fields }: FormState): ReturnType<typeof readFields> {
   );
 }
 
-/** Assigns the server's errors, and our own, to their fields. */
+/** Assigns the server's errors, and the errors of values that cannot be read, to their fields. */
 export function placeErrors(
   { fields }: FormState,
   errors: readonly ArgumentError[],

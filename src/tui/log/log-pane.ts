@@ -13,7 +13,7 @@ export type LogPaneProps = {
   readonly view: LogView;
   readonly rows: number;
   readonly columns: number;
-  /** How many columns are scrolled out on the left. */
+  /** How many columns are hidden on the left, because the user has scrolled. */
   readonly left: number;
   /** The labels of the steps by id; null: the lines do not name their step. */
   readonly labels: ReadonlyMap<string, string> | null;
@@ -33,7 +33,7 @@ export function LogPane({ view, rows, ...o }: LogPaneProps): ReactElement {
 function spansOf(held: HeldLine, o: Omit<LogPaneProps, 'view' | 'rows'>): Span[] {
   const { seq, level, timestamp, text } = held;
   const isCurrent = seq === o.current;
-  // Escape sequences are characters of the text, but take no columns.
+  // More characters than columns are taken, because escape sequences are characters that take no columns.
   const part = text.slice(0, (o.left + o.columns) * unitsForColumn);
   const shown = cleanedOutput(part, { from: o.left, hasColours: hasColours && !isCurrent });
   const colour = levelColours[level];

@@ -1,4 +1,4 @@
-// The part of a run's log that the screen holds. It follows the run's output, and reads more when the user scrolls.
+// The part of a run's log that is in memory. It follows the run's output, and reads more when the user scrolls.
 
 import { useCallback, useEffect, useEffectEvent, useMemo, useReducer, useRef, useState } from 'react';
 import { errorText } from '../../client/error-words.ts';
@@ -28,9 +28,9 @@ import {
 } from './log-view.ts';
 
 const linesAbove = 200;
-/** Lines shown above the line that is jumped to. */
+/** How many lines are shown above the line to which the view jumps. */
 const linesInSight = 3;
-/** More lines are read when the screen is this close to the edge of the held lines. */
+/** More lines are read when the screen is this close to the first or last line in memory. */
 const marginLines = 200;
 const retryMs = 1_000;
 const drawMs = 50;
@@ -60,7 +60,7 @@ export function useLog(isActive: boolean, runId: string, filter: LogFilter, rows
 /** The log to read. A new object means another run, step or level. */
 type Source = Omit<LogSource, 'signal'>;
 
-/** Reads the log at the wanted place. */
+/** Reads the log at the place that `jump` asked for. */
 function useOpenedLog(isActive: boolean, source: Source, change: ChangeView): Pick<Log, 'isReading' | 'note' | 'jump'> {
   const { epoch } = useSurroundings();
   const [opening, setOpening] = useState<{ readonly start: LogStart }>({ start: 'end' });
@@ -92,7 +92,10 @@ function useOpenedLog(isActive: boolean, source: Source, change: ChangeView): Pi
   return { isReading, note, jump };
 }
 
-/** Follows the run's output. @returns why that failed; null: it has not failed */
+/**
+ * Follows the run's output.
+ * @returns the reason if this has failed; otherwise null
+ */
 function useLiveLines(isLive: boolean, source: Source, view: LogView, change: ChangeView): string | null {
   const { epoch } = useSurroundings();
   const [error, setError] = useState<string | null>(null);
@@ -119,7 +122,7 @@ function useLiveLines(isLive: boolean, source: Source, view: LogView, change: Ch
         const line = toLine(frame);
         last = line.seq;
         waiting.push(heldLine(line));
-        // The view would drop more lines than these anyway.
+        // Older lines are dropped here, because the view would drop them anyway.
         if (waiting.length > 2 * mostLines) waiting = waiting.slice(-mostLines - 1);
         timer ??= setTimeout(draw, drawMs);
       }

@@ -1,20 +1,20 @@
-// The held part of a log, a stretch of lines without gaps, and which of them are on the screen.
+// The part of a log that is in memory, which has no gaps, and the lines of it that are on the screen.
 
 import { appended, extended, type LogStretch, prepended } from '../../client/log-stretch.ts';
 import type { LogLine } from '../../domain/log-line.ts';
 
-/** The shown part of a line: message and other members as one text. A long text is cut. */
+/** A line in memory. `text` is its message and fields as one text. A long text is cut. */
 export type HeldLine = Pick<LogLine, 'seq' | 'timestamp' | 'level' | 'step_id'> & { readonly text: string };
 
 export type LogView = LogStretch<HeldLine> & {
-  /** The last line is kept on the screen. */
+  /** The view scrolls so that the last line is always on the screen. */
   readonly isFollowing: boolean;
   /** Index of the first line on the screen, if the view does not follow the end. */
   readonly top: number;
 };
 
 export const mostLines = 5_000;
-/** A line may be 64 KiB long, and 5,000 such lines would be too much to hold. */
+/** How much of a line stays in memory. A line may be 64 KiB long, and 5,000 such lines would take too much memory. */
 const mostUnits = 8_000;
 
 export function heldLine({ seq, timestamp, level, step_id, message, fields }: LogLine): HeldLine {
@@ -59,20 +59,23 @@ export function withLater(
   return { ...extended(view, after, mostLines), top: Math.max(0, view.top - cut) };
 }
 
-/** Scrolls by this many lines. If the end of the log is reached, the view follows it from then on. */
+/** Scrolls by this many lines. If this reaches the end of the log, the view follows new lines from then on. */
 export function scrolled(view: LogView, by: number, rows: number): LogView {
   const last = Math.max(0, view.lines.length - rows);
   const top = Math.max(0, Math.min(last, topOf(view, rows) + by));
   return { ...view, top, isFollowing: view.isToEnd && top === last && by >= 0 };
 }
 
-/** Scrolls this line into the upper part of the screen; null: the line is not held. */
+/** Scrolls this line into the upper part of the screen. Returns null if the line is not in memory. */
 export function broughtUp(view: LogView, seq: number, rows: number): LogView | null {
   const index = view.lines.findIndex((line) => line.seq === seq);
   return index < 0 ? null : { ...view, top: Math.max(0, index - Math.floor(rows / 3)), isFollowing: false };
 }
 
-/** The next match in this direction, continuing at the other end. The matches are in order. */
+/**
+ * Returns the next match in this direction. After the last one, it continues at the other end. `found` must be in
+ * ascending order.
+ */
 export function nextFound(found: readonly number[], from: number | null, direction: 1 | -1): number | null {
   if (from === null) return found.at(direction === 1 ? 0 : -1) ?? null;
   return direction === 1

@@ -11,11 +11,11 @@ import type { StepAnswer } from './run-parts.ts';
 export type Approval = {
   readonly decision: 'approve' | 'deny';
   readonly stepId: string;
-  /** null: no comment is being typed. */
+  /** The comment; null if the user is not typing one. */
   readonly comment: TextEdit | null;
 };
 
-/** Handles a press. null: the user has cancelled. */
+/** Handles a press. Returns null if the user has cancelled. */
 export function changedApproval(
   asked: Approval,
   press: Press,

@@ -19,11 +19,11 @@ export type RunActions = {
   readonly question: string | null;
   /** The comment that is being typed. */
   readonly typing: TextEdit | null;
-  /** The progress of the last action, if the screen does not show it otherwise. */
+  /** The progress of the last action, if no other part of the screen shows it. */
   readonly note: string | null;
   /** Why the last action failed. */
   readonly error: Span | null;
-  /** true: an action has handled the press. */
+  /** Returns true if an action has handled the press. */
   readonly take: (press: Press) => boolean;
 };
 
@@ -84,14 +84,14 @@ export function useRunActions(runId: string, run: RunAnswer | null, chosenStep: 
   };
 }
 
-/** The requests for the actions, and their outcome. */
+/** Sends the requests for the actions, and returns their outcome. */
 function useRunRequests(runId: string) {
   const { client, open, attend, epoch } = useSurroundings();
   const [note, setNote] = useState<string | null>(null);
   const [error, setError] = useState<string | null>(null);
   const [hasCancelled, setCancelled] = useState(false);
   const path = { run_id: runId };
-  // An action that found no server can now be repeated.
+  // Once the server is reachable again, the error of an earlier action is removed.
   useEffect(() => setError(null), [epoch]);
 
   async function act(doing: string, action: () => Promise<string | null>): Promise<void> {

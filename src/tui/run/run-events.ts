@@ -5,12 +5,12 @@ import { keepOpen } from '../../client/retrying.ts';
 import { eventTypes } from '../../domain/event.ts';
 import { useSurroundings } from '../screen.ts';
 
-/** Events of one burst cause one refresh. */
+/** Events within this time cause only one refresh. */
 const settleMs = 200;
 const retryMs = 1_000;
 const types = eventTypes.filter((type) => !type.endsWith('.output')).join(',');
 
-/** @returns a number that grows with each burst of events of this run, or of any run if `runId` is null */
+/** @returns a number that grows when there are events of this run, or of any run if `runId` is null */
 export function useRunEvents(isActive: boolean, runId: string | null): number {
   const { client, epoch } = useSurroundings();
   const [changes, setChanges] = useState(0);
@@ -29,7 +29,7 @@ export function useRunEvents(isActive: boolean, runId: string | null): number {
     const query = { types, ...(runId !== null && { run_id: runId }) };
     // If the stream fails for good, polling still keeps the screen up to date.
     void keepOpen({ signal, retryMs }, async () => {
-      // Once open, the stream does not report what happened before, so that counts as a change.
+      // A new stream does not report earlier events, so its opening counts as a change.
       for await (const _ of client.stream('streamRunEvents', { query, signal, onOpen: noteChange })) noteChange();
       return true;
     });

@@ -24,10 +24,13 @@ export function waitingSteps({ steps }: RunAnswer): StepAnswer[] {
   return steps.filter(({ status }) => status === 'waiting_approval');
 }
 
-/** Narrower terminals have no room for the time that is left. */
+/** Narrower terminals have no room for the remaining time. */
 const columnsForOutlook = 100;
 
-/** The sentence takes at most `sentenceRows` rows, and the hint at most one more. An `error` replaces both. */
+/**
+ * Returns the lines about the run's state. The sentence takes at most `sentenceRows` rows, and the hint at most one
+ * more row. An `error` replaces both.
+ */
 export function summaryLines(
   run: RunAnswer,
   o: {
@@ -41,7 +44,7 @@ export function summaryLines(
   const state = run.cancel_requested_at !== null && !isFinished(run.status) ? 'cancelling' : run.status;
   const progress =
     run.progress && !isFinished(run.status) ? `${Math.round(run.progress.percent)} % ${run.progress.message}` : '';
-  // Progress takes one row, because the log below must not move whenever its length changes.
+  // Progress always takes one row, so that the log below does not move when the length of the message changes.
   const isProgress = o.error === null && progress !== '';
   const sentence = o.error ?? (isProgress ? { text: progress } : sentenceOf(run));
   const isWorking = run.status === 'running' && run.waiting_approval.length === 0;
@@ -93,7 +96,7 @@ export function stepLines(
   o: {
     readonly rows: number;
     readonly chosen: number | null;
-    /** The only step whose log is shown; null: the log of all steps is shown. */
+    /** The step whose log is shown; null if the log of all steps is shown. */
     readonly logOf: string | null;
     readonly nowMs: number;
     readonly columns: number;
@@ -102,7 +105,7 @@ export function stepLines(
   const shown = steps.findIndex(({ step_id: id }) => id === o.logOf);
   const { start, end } = windowAround(steps.length, o.chosen ?? (shown < 0 ? currentStep(steps) : shown), o.rows);
   const labels = steps.map((step) => labelOf(step).length + 4);
-  // Step names with matrix values get more room than the text about the step.
+  // Long names, such as those with matrix values, get more room than the text about the step.
   const width = Math.min(Math.max(Math.floor(o.columns * 0.45), ...labels), Math.floor(o.columns * 0.7));
   return h(
     Box,
@@ -113,7 +116,10 @@ export function stepLines(
   );
 }
 
-/** An instance is labelled with its values, `[node=24,db=pg]` or `[1] (db2.fra)`, below its step. */
+/**
+ * Returns the label of a step. An instance is listed below its step, so its label has only its values:
+ * `[node=24,db=pg]` or `[1] (db2.fra)`.
+ */
 function labelOf(step: StepAnswer): string {
   const { name, step_id: id, instance_of: of } = step;
   if (of !== null && id.startsWith(`${of}[`)) return `  ${stepLabel(step).slice(of.length)}`;
@@ -125,7 +131,7 @@ function stepWords({ approval, message, child_run_id: childId, reason }: StepAns
   return message ?? (childId === null ? reason : `→ ${childId}`) ?? '';
 }
 
-/** The first step that is running, or else the last that has started. */
+/** Returns the index of the first running step, or else of the last step that has started. */
 function currentStep(steps: readonly StepAnswer[]): number {
   const going = steps.findIndex(({ status }) => status === 'running' || status === 'waiting_approval');
   return going >= 0

@@ -26,7 +26,7 @@ export function RunScreen({ isActive, runId }: ScreenProps & { readonly runId: s
     client.call('getRun', { path: { run_id: runId }, signal }),
   );
   const nowMs = useNow(isActive && run !== null && !isFinished(run.status));
-  /** null: the keys move in the log. */
+  /** The step that the keys select; null if the keys move in the log. */
   const [chosenStep, setChosenStep] = useState<number | null>(null);
   const steps = useMemo(() => inGroups(run?.steps ?? []), [run]);
   const labels = useMemo(() => new Map(steps.map((step) => [step.step_id, stepLabel(step)])), [steps]);
@@ -84,7 +84,10 @@ export function RunScreen({ isActive, runId }: ScreenProps & { readonly runId: s
   );
 }
 
-/** The bar between steps and log: the filter of the log, a note or the text that is typed, and the place in the log. */
+/**
+ * The bar between steps and log. It shows the filter of the log, a note or the text that is being typed, and the
+ * position in the log.
+ */
 function barOf(
   shown: ShownLog,
   actions: RunActions,
@@ -112,7 +115,7 @@ function barOf(
   );
 }
 
-/** The most important keys, as many as fit into 60 columns. */
+/** Returns the most important keys, as many as fit into 60 columns. */
 function keysOf({ keys, isWaitedFor }: RunActions, isTyping: boolean, isOnSteps: boolean): string {
   if (isTyping) return 'type the text to find   Enter: find   Esc: cancel';
   if (isOnSteps && isWaitedFor) return 'a: approve  d: deny  Enter: show log  Tab: log  q: back';

@@ -17,11 +17,11 @@ export type ShownLog = {
   readonly level: LogLevel;
   /** null: all steps. */
   readonly stepId: string | null;
-  /** How many columns are scrolled out on the left. */
+  /** How many columns are hidden on the left, because the user has scrolled. */
   readonly left: number;
   /** The search text that is being typed; null: nothing is being typed. */
   readonly typing: TextEdit | null;
-  /** Shows only the lines of this step, or again the lines of all steps. */
+  /** Shows only the lines of this step. If it already does, shows the lines of all steps again. */
   readonly toggleStep: (stepId: string) => void;
   /** true: the log has handled the press. */
   readonly take: (press: Press) => boolean;
@@ -34,14 +34,15 @@ export function useShownLog(isActive: boolean, runId: string, run: RunAnswer | n
   const [stepId, setStepId] = useState<string | null>(null);
   const [left, setLeft] = useState(0);
   const [typing, setTyping] = useState<TextEdit | null>(null);
-  // Decided once, when the screen opens, so that the log does not jump when a step fails while the user watches it.
+  // The step whose log is shown is chosen only once, when the screen opens. Otherwise the log would jump if a step
+  // failed while the user reads it.
   const [openedFor, setOpenedFor] = useState<string | null>(null);
   useEffect(() => {
     if (run === null || openedFor === run.run_id) return;
     setOpenedFor(run.run_id);
     setStepId(failingStep(run));
   }, [run, openedFor]);
-  // Until the run has been read, it is not known which step's log to show.
+  // The log is read only after the run, because before it is not known which step's log to show.
   const log = useLog(isActive && openedFor === runId, runId, { level, stepId }, rows);
   const search = useLogSearch({ runId, level, stepId, rows }, log);
   const found = useMemo(() => new Set(search.found), [search.found]);
