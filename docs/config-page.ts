@@ -11,7 +11,7 @@ type Row = (...cells: readonly string[]) => string;
 
 export function configPage(row: Row): string {
   const bySection = Map.groupBy(keyPaths, sectionOf);
-  return `${introduction}\n${[...bySection].map(([name, paths]) => sectionText(name, paths, row)).join('\n')}`;
+  return `${introductionWith([...bySection.keys()])}\n${[...bySection].map(([name, paths]) => sectionText(name, paths, row)).join('\n')}`;
 }
 
 function sectionOf(path: KeyPath): SectionName {
@@ -27,9 +27,11 @@ function sectionText(name: SectionName, paths: readonly KeyPath[], row: Row): st
   });
   const table = row('key', 'value', 'default', 'meaning') + row('---', '---', '---', '---') + rows.join('');
   const { about, notes = [] } = sections[name];
-  const items = [...notes, ...notYetNotes(paths, nameOf)].map((note) => `- ${note}\n`).join('');
+  const items = [...notes.map(wrapNote), ...notYetNotes(paths, nameOf)].map((note) => `- ${note}\n`).join('');
   return `## ${name}\n\n${about}\n\n${table}${items === '' ? '' : `\n${items}`}`;
 }
+
+const inWords = new Intl.ListFormat('en-GB');
 
 /** A note for each reason why this version refuses keys. */
 function notYetNotes(paths: readonly KeyPath[], nameOf: (path: KeyPath) => string): string[] {
@@ -38,12 +40,23 @@ function notYetNotes(paths: readonly KeyPath[], nameOf: (path: KeyPath) => strin
     return notYet;
   });
   return [...byReason].flatMap(([reason, refused]) =>
-    reason === undefined ? [] : [wrap(`*Not yet*: ${refused.map(nameOf).join(', ')}. The reason: ${reason}.`)],
+    reason === undefined
+      ? []
+      : [
+          wrap(
+            `${inWords.format(refused.map(nameOf))} ${refused.length > 1 ? 'are' : 'is'} *not yet* supported, because ${reason}.`,
+          ),
+        ],
   );
 }
 
-/** At 120 columns, as an item of a list. */
-function wrap(text: string): string {
+/** A note that contains a list keeps its lines. */
+function wrapNote(note: string): string {
+  return note.includes('\n  - ') ? note : wrap(note.replaceAll(/\s+/g, ' '));
+}
+
+/** At 120 columns, by default as an item of a list. */
+function wrap(text: string, indent = '  '): string {
   const lines = [''];
   for (const word of text.split(' ')) {
     const line = lines.at(-1) ?? '';
@@ -51,7 +64,7 @@ function wrap(text: string): string {
     else if (line.length + word.length < 118) lines[lines.length - 1] = `${line} ${word}`;
     else lines.push(word);
   }
-  return lines.join('\n  ');
+  return lines.join(`\n${indent}`);
 }
 
 function describe({ about, notYet, isRequired, isForUntrusted, sourceTypes }: Key): string {
@@ -70,11 +83,13 @@ function defaultOf({ default: value, defaultText }: Key): string {
   return `\`${typeof value === 'string' ? value : JSON.stringify(value)}\``;
 }
 
-const introduction = `# Configuration
+function introductionWith(names: readonly SectionName[]): string {
+  const links = names.map((name) => `[${name}](#${name.replace('[]', '')})`).join(', ');
+  return `# Configuration
 
 <!-- Made by \`npm run docs\` from src/config/keys.ts and docs/config-page.ts. -->
 
-Write what differs from the defaults into \`flwd.yaml\`:
+\`flwd.yaml\` configures flwd. It needs only the settings that differ from the defaults:
 
 \`\`\`yaml
 server:
@@ -93,6 +108,8 @@ flwd config show                     # every setting in force, and where it come
 
 \`flwd config validate\` also checks the keys and certificates that the file names, so run it as the server's user.
 
+${wrap(`The sections of the file: ${links}`, '')}
+
 ## Where flwd looks
 
 **For the file.** flwd reads the first of these files that exists:
@@ -104,27 +121,27 @@ flwd config show                     # every setting in force, and where it come
 
 If \`--config\` names a file that does not exist, flwd exits. Without a file, the defaults apply.
 
-**For jobs.** flwd looks in the folders that \`sources\` lists. Without \`sources\`, it looks in one folder, the source
-\`local-fs\`:
+**For jobs.** flwd looks in the folders that \`sources\` lists. Without \`sources\`, there is one source with the name
+\`local-fs\`. It is the first of these folders that exists:
 
-1. in the folder \`jobs\` next to the file or, without a file, in the current folder
-2. if there is no folder \`jobs\`, in the folder of the file or, without a file, in the current folder. flwd does not
-   look there if the configured \`instance.data_dir\` is in that folder
+1. the folder \`jobs\` next to \`flwd.yaml\` or, without \`flwd.yaml\`, in the current folder
+2. the folder of \`flwd.yaml\` or, without \`flwd.yaml\`, the current folder. flwd does not use this folder if the
+   configured \`instance.data_dir\` is in it
 
 If the folder of a source does not exist, perhaps because it is mounted later, the server starts without its jobs. It
-finds them once the folder is there. Until then, \`/health\` says \`degraded\` for the check \`sources\`. Only a folder that
-\`--jobs\` names must exist at the start.
+finds them once the folder is there. Until then, \`/health\` says \`degraded\` for the check \`sources\`. But a folder that
+\`--jobs\` names must exist when the server starts.
 
 ## How to write values
 
-- **Variables.** \`FLWD_<SECTION>_<KEY>\` overrides a key. Write \`_\` for every dot: \`FLWD_SERVER_BIND\`,
-  \`FLWD_SECURITY_PROFILES_SECURE_RATE_LIMIT_LIMIT\`.
+- **Variables.** The environment variable \`FLWD_SERVER_BIND\` overrides \`server.bind\`. For any other key, write its
+  section and its name in upper case, with \`_\` for every dot: \`FLWD_SECURITY_PROFILES_SECURE_RATE_LIMIT_LIMIT\`.
   - Separate the items of a list with commas, and write a map as \`name=value,name=value\`.
   - flwd ignores an empty variable.
   - \`remotes\`, \`notify.channels\` and the items of \`sources\`, \`aliases\` and \`notify.rules\` have no variables.
   - The older prefix \`FLOWD_\` and the short names \`FLWD_DATA_DIR\`, \`FLWD_LOG_LEVEL\` and \`FLWD_PROFILE\` work, too.
-- **Options.** \`--bind\`, \`--data-dir\`, \`--jobs\` (replaces all sources), \`--profile\` and \`--log\` override the file and
-  the variables.
+- **Options.** The options \`--bind\`, \`--data-dir\`, \`--jobs\` (replaces all sources), \`--profile\` and \`--log\` of
+  commands override the file and the variables.
 - **Paths.** A relative path in the file starts at the file's folder. In a variable or an option, it starts at the
   current folder. \`~/\` is the home of the user that runs flwd. \`~name/\` is refused.
 - **Units.** A duration is \`250ms\`, \`30s\`, \`1h30m\` or \`7d\`. \`never\`, where it is allowed, means no limit. A size is
@@ -136,21 +153,22 @@ finds them once the folder is there. Until then, \`/health\` says \`degraded\` f
 
 ## Who may write to the file
 
-Anyone who can write to \`flwd.yaml\` decides what the server runs. If flwd has found the file by itself, without
-\`--config\`:
+Anyone who can write to \`flwd.yaml\` decides what the server runs. So if flwd has found the file by itself, without
+\`--config\`, it checks two things:
 
 - The file, and a link that leads to it, must belong to the current user or to root.
-- Nobody else may have write permission. (A group whose id equals the owner's user id may have it.)
+- Nobody else may have write permission. (A group may have it if its id equals the owner's user id.)
 
-Otherwise flwd exits and says so. Fix it with \`chown\` or \`chmod go-w\`, or name the file with \`--config\`. flwd always
-accepts a file that \`--config\` names, and warns if others can write to it.
+If one of these is not so, flwd prints an error and exits. Fix it with \`chown\` or \`chmod go-w\`, or name the file with
+\`--config\`. flwd always accepts a file that \`--config\` names, and warns if others can write to it.
 `;
+}
 
 const sections: Readonly<Record<SectionName, Section>> = {
   instance: {
     about: 'The name of this instance, and the folder for its data.',
     notes: [
-      'Only the user that runs flwd can read the data dir (mode 0700), and only one server at a time can use it.',
+      'Only the user that runs flwd can read the data dir (mode 0700). Only one server at a time can use it.',
       '`default_tenant` is also the [tenant](security.md#tenants) of the schedules and webhooks in `config.yaml` files.',
     ],
   },
@@ -163,19 +181,21 @@ const sections: Readonly<Record<SectionName, Section>> = {
   \`flwd sources reload\`.`,
       `With \`trusted: false\`, the jobs run in the profile \`secure\`, without the network and without your files. The source
   needs a \`mountPath\` of its own. [Untrusted sources](security.md#untrusted-sources) says more.`,
-      'flwd refuses the keys marked *untrusted only* in a source that is trusted, because its jobs may use everything.',
-      `In \`calls\` and \`triggers\`, \`own\` means only this source, and \`all\` means every source. A list of names means these
-  sources and this source itself.`,
+      `The keys marked *untrusted only* say what the jobs of an untrusted source may use. flwd refuses them in a trusted
+  source, because its jobs may use everything.`,
+      `\`calls\` is about [sub-runs](jobs.md#sub-runs), and \`triggers\` about [triggers](jobs.md#triggers) that follow a
+  job. In both, \`own\` means only this source, and \`all\` means every source. A list of names means these sources and
+  this source itself.`,
       'With `webhooks: true`, `secrets` must also list the keys that sign the deliveries.',
     ],
   },
   server: {
     about: 'The address of the server, how long it waits for clients, and TLS.',
     notes: [
-      `An address beyond loopback, such as \`0.0.0.0:8080\`, requires a token, \`auth.jwt\` or \`auth.mode: none\`
-  ([Security](security.md#beyond-loopback)).`,
-      'Notifications link to `public_url`, and new webhooks show it as the beginning of their address.',
-      `With \`trust_proxy: true\`, flwd believes these headers from every caller: use it only if nobody but the proxy can reach
+      `If other machines can reach the address, as with \`0.0.0.0:8080\`, the server starts only with a token, with
+  \`auth.jwt\` or with \`auth.mode: none\` ([Security](security.md#beyond-loopback)).`,
+      'The links in notifications and the addresses of new webhooks begin with `public_url`.',
+      `With \`trust_proxy: true\`, flwd trusts these headers from every caller. Use it only if nobody but the proxy can reach
   the port ([Security](security.md#behind-a-proxy)).`,
       `With \`tls.cert_file\`, the server speaks only HTTPS. When the files change, it uses the new ones without a restart
   ([Security](security.md#tls)).`,
@@ -186,9 +206,10 @@ const sections: Readonly<Record<SectionName, Section>> = {
     notes: [
       `With \`mode: auto\`, only the server's own user on loopback needs no token. With \`required\`, every caller needs one.
   With \`none\`, no caller needs one.`,
-      `\`trust_jobs\` has an effect only with \`mode: auto\` and a server that is not root. Set it only if /proc hides the
-  processes of the server's user.`,
-      '`jwks_file` is read again within a second after it has changed. `jwks_url` must be https, except on loopback.',
+      `The server recognises calls of its own jobs by looking at the processes of its user in \`/proc\`. \`trust_jobs\` turns
+  this check off. Set it only if \`/proc\` hides these processes. It has an effect only with \`mode: auto\` and a server
+  that is not root.`,
+      'When `jwks_file` changes, flwd reads it again within a second. `jwks_url` must be https, except on loopback.',
       `A JWT without the tenant claim belongs to \`instance.default_tenant\`. The tenant \`*\` requires the scope \`admin\`.`,
       'The scope claim is a list, or a text separated by spaces. flwd ignores scopes that it does not know.',
       '`algorithms` cannot contain algorithms with shared secrets, such as `HS256`.',
@@ -198,21 +219,21 @@ const sections: Readonly<Record<SectionName, Section>> = {
     about:
       'What jobs may do on this host, and how much of it they may use ([Security](security.md#what-a-job-can-reach)).',
     notes: [
-      'Only a server that is root can run jobs as other users (`run_as`).',
-      `A job can ask for less than \`resources\`, never for more: with \`permissions.resources\`, and for \`timeout\` with
+      'Only a server that runs as root can run jobs as other users (`run_as`).',
+      `\`resources\` are also the maximum that a job can ask for in its \`permissions.resources\`. For \`timeout\`, it asks in
   \`timeouts.run\`.`,
-      `The \`rate_limit\` of the default profile counts the requests of a caller. That of any other profile counts the runs
-  that a caller starts in this profile.`,
+      `The \`rate_limit\` of the default profile counts the requests of a caller. The
+  \`rate_limit\` of any other profile counts the runs that a caller starts in this profile.`,
     ],
   },
   persistence: {
     about: 'Where flwd keeps its data, how much, and for how long ([Operation](operation.md#retention)).',
     notes: [
-      'A run fails if one of its artifacts is larger than `artifacts.max_size`, or if it exceeds `artifacts.quota_hard`.',
+      'A run fails if one of its artifacts is larger than `artifacts.max_size`, or if all artifacts together exceed `artifacts.quota_hard`.',
       'flwd removes a run together with its steps, logs, artifacts and workspace.',
-      'Events can be replayed for at most as long as `retention.logs` and `retention.runs` say.',
-      'The counters of statistics (`retention.stats`) outlive the runs that they count.',
-      `\`secret_key_file\` has one key \`fsk_…\` per line. The first encrypts, and all decrypt. flwd creates the file when it
+      'If `retention.logs` or `retention.runs` is shorter than `retention.events`, the shorter time also applies to events.',
+      'flwd can keep the counters of statistics (`retention.stats`) for longer than the runs that they count.',
+      `\`secret_key_file\` has one key \`fsk_…\` per line. flwd encrypts with the first key, and decrypts with all of them. flwd creates the file when it
   first starts. After a rotation, a line \`ffk_…\` holds the key that recognises requests with an \`Idempotency-Key\`.`,
       `flwd refuses \`secret_key\` in \`flwd.yaml\`, because jobs in the profile \`disabled\` can read that file. In
   \`FLWD_SECRET_KEY\`, commas separate the keys.`,
@@ -224,9 +245,10 @@ const sections: Readonly<Record<SectionName, Section>> = {
       `A calendar is a list of dates, or the path of an iCalendar file (\`.ics\`), which flwd reads when the server starts:
   \`calendars: {holidays: [2026-12-24], company: /etc/flwd/company.ics}\`.`,
       'With `schedules_paused: true`, no schedule starts a run.',
-      `With \`triggers_paused: true\`, no file, no check, no end of a run and no delivery starts a run.`,
-      `If as many runs wait as \`queue.max_depth\` allows, flwd refuses further ones with 429 \`queue-full\`. Sub-runs do not
-  count.`,
+      'With `triggers_paused: true`, no trigger and no delivery to a webhook starts a run.',
+      `If \`queue.max_depth\` runs wait, flwd refuses further runs with 429 \`queue-full\`. Sub-runs do not count.`,
+      `If runs of several tenants wait, each tenant gets slots in proportion to its weight. With \`weights: {team-a: 3}\`,
+  team-a gets three slots for each slot of another tenant.`,
     ],
   },
   notify: {
@@ -243,18 +265,21 @@ const sections: Readonly<Record<SectionName, Section>> = {
   - \`telegram\`: the \`token\` of the bot, and \`chat_id\`
   - \`pagerduty\`: \`routing_key\`
   - \`mail\`: \`to\`, and \`smtp.url\` and \`smtp.from\` for all channels of this type
-  - \`template\`: \`url\`, and if you like \`method\`, \`headers\` and \`body\``,
-      `\`body\` is an expression over \`event\`, \`message\` and \`run\`. If it gives a text, flwd sends the text as it is. It
-  sends anything else as JSON.`,
+  - \`template\`: \`url\`, and optionally \`method\`, \`headers\` and \`body\``,
+      `\`body\` is an [expression](jobs.md#expressions) that can use \`event\`, \`message\` and \`run\`. If its value is a text,
+  flwd sends the text unchanged. It sends any other value as JSON.`,
       'In `rules[].jobs`, `*` stands for any part of one segment of an id, and `**` stands for any number of segments.',
-      'With `after: 3`, flwd reports nothing if a job fails twice and then succeeds.',
-      `\`repeat\` ends when the job succeeds. Later reports of the same failure are the event \`still_failing\`. flwd reports a
-  different failure of the job at once.`,
+      'With `after: 3`, flwd does not report the first two failures in a row, but the third and all further ones.',
+      `With \`repeat: 24h\`, flwd reports the same failure at most once in 24 hours, until the job succeeds. From the second
+  report on, the event is \`still_failing\`. flwd reports a different failure of the job at once.`,
     ],
   },
-  'aliases[]': { about: 'Second names for jobs, such as `nightly` for `backup/daily`.' },
-  worker: { about: 'For servers on several machines.' },
-  container: { about: 'For jobs that run in containers.' },
+  'aliases[]': {
+    about:
+      'Second names for jobs. With `aliases: [{from: backup/daily, to: nightly}]`, `flwd nightly` runs `backup/daily`.',
+  },
+  worker: { about: 'Reserved for servers on several machines.' },
+  container: { about: 'Reserved for jobs that run in containers.' },
   logging: {
     about: 'The log of the server itself. `flwd logs` shows the logs of runs.',
     notes: ['A file in `output` gets mode 0600. flwd only appends to it, so rotate it with `copytruncate`.'],
@@ -277,12 +302,12 @@ const sections: Readonly<Record<SectionName, Section>> = {
   mcp: {
     about: 'Which tools agents get ([guide](guides/agents.md)).',
     notes: [
-      `If there are more jobs than \`job_tools\`, only those with \`agents: {expose: true}\` become tools. If no job has this,
-  the first jobs in the order of their ids become tools. Agents find the other jobs with \`jobs_search\`. Keep \`job_tools\`
-  small: many clients read only one page of tools.`,
-      'If a run takes longer than `wait`, the answer says that it is still running.',
-      'With `untrusted: true`, the agent reads what the authors of untrusted jobs wrote.',
+      `If there are more jobs than \`job_tools\`, only jobs with \`agents: {expose: true}\` become tools. If no job has this,
+  the first jobs in the order of their ids become tools. Agents find the other jobs with the tool \`jobs_search\`.`,
+      'Keep `job_tools` small, because many clients read only one page of tools.',
+      'If a run takes longer than `wait`, the answer of the tool says that the run is still running.',
+      'With `untrusted: true`, agents read text by authors whom you do not trust. It may contain instructions.',
     ],
   },
-  remotes: { about: 'Other instances, which `flwd --remote NAME` uses.' },
+  remotes: { about: 'Other instances of flwd. `flwd --remote NAME` sends a command to one of them.' },
 };

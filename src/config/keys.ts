@@ -150,10 +150,14 @@ export const keys = {
   'instance.data_dir': computed(
     path,
     ({ environment, home }) => join(environment.XDG_DATA_HOME || join(home, '.local/share'), 'flwd'),
-    '`$XDG_DATA_HOME/flwd`',
+    '`$XDG_DATA_HOME/flwd`, otherwise `~/.local/share/flwd`',
     'The folder for all data',
   ),
-  'instance.default_tenant': key(tenant, 'default', 'The tenant if neither a request nor its caller names one'),
+  'instance.default_tenant': key(
+    tenant,
+    'default',
+    'The tenant of a request if neither the request nor its caller names one',
+  ),
 
   'sources[].name': computed(word, () => null, 'the folder’s name', 'A unique name for the source'),
   'sources[].type': key(choice('fs', 'git', 'oci'), 'fs', 'The kind of source; this version supports only `fs`'),
@@ -167,13 +171,13 @@ export const keys = {
   'sources[].mountPath': key(
     { ...mountPath, read: (raw, base) => (raw === '.' ? '.' : jobId.read(raw, base)) },
     '.',
-    'A prefix for the ids of the source’s jobs; `.` means no prefix',
+    'The beginning of the ids of the source’s jobs: with `ops`, the job `backup` is `ops/backup`; `.` adds nothing',
   ),
-  'sources[].watch': key(flag, true, 'Watch for changes and apply them at once'),
+  'sources[].watch': key(flag, true, 'Whether flwd watches for changes and applies them at once'),
   'sources[].pull_policy': key(choice('always', 'missing', 'never'), 'always', 'When to fetch the source at startup', {
     sourceTypes: remoteSources,
   }),
-  'sources[].auto_sync': key(flag, true, 'Look for changes regularly', { sourceTypes: remoteSources }),
+  'sources[].auto_sync': key(flag, true, 'Whether flwd looks for changes regularly', { sourceTypes: remoteSources }),
   'sources[].poll_interval': key(duration('1s', '24d'), '1m', 'How often to look for changes', {
     sourceTypes: remoteSources,
   }),
@@ -185,7 +189,7 @@ export const keys = {
     'Whether the jobs may have schedules, and triggers with `files` or `check`',
     ofUntrusted,
   ),
-  'sources[].webhooks': key(flag, false, 'Whether deliveries of other services may start the jobs', ofUntrusted),
+  'sources[].webhooks': key(flag, false, 'Whether the jobs may have webhooks', ofUntrusted),
   'sources[].notify': key(flag, false, 'Whether the jobs may have `notify` and heartbeats', ofUntrusted),
   'sources[].calls': key(
     ownAllOrNames(word),
@@ -210,7 +214,7 @@ export const keys = {
   'server.public_url': optional(
     url,
     'The address at which people reach this server, such as `https://flwd.example.org`',
-    { defaultText: 'no links' },
+    { defaultText: 'messages have no links' },
   ),
   'server.read_timeout': key(timeout, '30s', 'How long a client may take to send a request'),
   'server.write_timeout': key(timeout, '60s', 'How long a client may take to read an answer'),
@@ -218,7 +222,7 @@ export const keys = {
   'server.sync_wait': key(duration('0s', '24h'), '60s', 'How long a request with `async: false` waits for its run'),
   'server.body_limit': key(size('1KiB', '256MiB'), '1MiB', 'The largest request body'),
   'server.cors_origins': key(listOf(origin), [], 'Origins of other web pages that may call the API with a token'),
-  'server.trust_proxy': key(trustedProxies, false, 'Proxies whose `X-Forwarded-*` headers flwd believes'),
+  'server.trust_proxy': key(trustedProxies, false, 'Proxies whose `X-Forwarded-*` headers flwd trusts'),
   'server.tls.enabled': optional(flag, 'Whether to speak HTTPS; `false` ignores the certificate', {
     defaultText: '`true` if `cert_file` is set',
   }),
@@ -226,7 +230,7 @@ export const keys = {
   'server.tls.key_file': optional(path, 'The private key of the certificate, as PEM without a passphrase'),
 
   'auth.mode': key(choice('auto', 'none', 'required'), 'auto', 'Who may call without a token'),
-  'auth.trust_jobs': key(flag, false, 'Let jobs with network access call the API as the server’s user'),
+  'auth.trust_jobs': key(flag, false, 'Whether jobs with network access may call the API as the server’s user'),
   'auth.jwt.issuer': optional(text, 'The issuer of accepted JWTs; must equal the claim `iss`'),
   'auth.jwt.audience': optional(text, 'The audience of accepted JWTs; must be in the claim `aud`'),
   'auth.jwt.jwks_file': optional(path, 'The file with the issuer’s public keys, a JSON Web Key Set'),
@@ -239,7 +243,7 @@ export const keys = {
     'The accepted signature algorithms',
     { defaultText: 'all of them' },
   ),
-  'auth.jwt.clock_skew': key(duration('0s', '5m'), '30s', 'How far the issuer’s clock may differ'),
+  'auth.jwt.clock_skew': key(duration('0s', '5m'), '30s', 'How much the issuer’s clock may differ from the server’s'),
 
   'security.default_profile': key(profile, 'secure', 'The profile of jobs that do not name one'),
   'security.allow_profiles': key(listOf(profile), ['secure', 'permissive'], 'The profiles that jobs may use'),
@@ -276,8 +280,8 @@ export const keys = {
   'security.profiles.<profile>.resources.timeout': optional(duration('1s'), 'How long a run may take'),
   'security.profiles.<profile>.rate_limit.limit': optional(
     integer(1, 1_000_000_000),
-    'How many requests or runs of a caller flwd accepts in a `window`',
-    { defaultText: 'in the default profile 1000 for the server’s own user, 100 for others' },
+    'How many requests or runs flwd accepts from a caller in one `window`',
+    { defaultText: 'in the default profile: 1000 for the server’s own user, 100 for other callers' },
   ),
   'security.profiles.<profile>.rate_limit.window': key(duration('100ms', '24h'), '1s', 'The period of `limit`'),
   'security.profiles.<profile>.may_grant': key(
@@ -334,7 +338,7 @@ export const keys = {
     '7d',
     'How long to keep the copy of a job after its last use, if no workspace needs it',
   ),
-  'persistence.retention.events': key(lifetime('1m'), '7d', 'How long events can be replayed'),
+  'persistence.retention.events': key(lifetime('1m'), '7d', 'How long a client can resume a stream of events'),
   'persistence.retention.audit': key(lifetime('1m'), '365d', 'How long to keep entries of the audit log'),
   'persistence.retention.stats': key(lifetime('1d'), '400d', 'How long to keep the counters of statistics'),
   'persistence.secret_key_file': computed(
@@ -350,15 +354,15 @@ export const keys = {
   ),
 
   'scheduler.timezone': optional(timezone, 'The time zone of schedules without a `timezone`', {
-    defaultText: 'that of the host when the instance was made',
+    defaultText: 'the time zone that the host had when the instance was created',
   }),
   'scheduler.calendars': key(
     calendars,
     {},
     'Days, such as holidays, that `calendar` and `except` of schedules can name',
   ),
-  'scheduler.schedules_paused': key(flag, false, 'Pause all schedules'),
-  'scheduler.triggers_paused': key(flag, false, 'Pause all triggers and webhooks'),
+  'scheduler.schedules_paused': key(flag, false, 'Whether all schedules are paused'),
+  'scheduler.triggers_paused': key(flag, false, 'Whether all triggers and webhooks are paused'),
   'scheduler.global_concurrency': computed(
     integer(1, 10_000),
     ({ cores }) => Math.max(4, 2 * cores),
@@ -371,8 +375,8 @@ export const keys = {
   'scheduler.queue.max_depth': optional(integer(1, 100_000_000), 'How many runs may wait', {
     defaultText: 'no limit',
   }),
-  'scheduler.queue.default_weight': key(integer(1, 1_000), 1, 'The share of a tenant that `weights` does not name'),
-  'scheduler.queue.weights': key(mapOf(integer(1, 1_000)), {}, 'Shares of individual tenants'),
+  'scheduler.queue.default_weight': key(integer(1, 1_000), 1, 'The weight of a tenant that `weights` does not name'),
+  'scheduler.queue.weights': key(mapOf(integer(1, 1_000)), {}, 'Weights of individual tenants, such as `{team-a: 3}`'),
 
   'notify.signing_key_file': computed(
     path,
@@ -436,7 +440,7 @@ export const keys = {
   'aliases[].to': required(jobId, 'Another name for the job, accepted wherever its id is'),
   'aliases[].description': optional(text, 'The purpose of the alias'),
 
-  'worker.enabled': key(flag, true, 'Run jobs in this process', { notYet: noWorkers }),
+  'worker.enabled': key(flag, true, 'Whether this process runs jobs', { notYet: noWorkers }),
   'worker.labels': key(mapOf(text), {}, 'Properties that jobs can require of a worker', { notYet: noWorkers }),
 
   'container.runtime': key(text, 'auto', '`auto`, `podman`, `docker` or a path', { notYet: noContainers }),
@@ -445,7 +449,7 @@ export const keys = {
     notYet: noContainers,
   }),
   'container.insecure_registries': key(listOf(text), [], 'Registries without TLS', { notYet: noContainers }),
-  'container.verify_signatures': key(flag, false, 'Require signed images', { notYet: noContainers }),
+  'container.verify_signatures': key(flag, false, 'Whether images must be signed', { notYet: noContainers }),
 
   'logging.level': key(choice('trace', 'debug', 'info', 'warn', 'error', 'fatal'), 'info', 'The lowest level to log'),
   'logging.format': key(choice('text', 'json'), 'text', 'Text for people, or JSON'),
@@ -461,8 +465,8 @@ export const keys = {
       isSecret: true,
     },
   ),
-  'telemetry.otlp.traces': key(flag, true, 'Send the spans of runs that have ended'),
-  'telemetry.otlp.logs': key(flag, false, 'Send the lines of all logs'),
+  'telemetry.otlp.traces': key(flag, true, 'Whether to send the spans of runs that have ended'),
+  'telemetry.otlp.logs': key(flag, false, 'Whether to send the lines of all logs'),
 
   'extensions.enabled': key(
     listOf(choice(...extensions, ...extensionsWithoutEffect)),
@@ -479,7 +483,7 @@ export const keys = {
     path,
     'The certificates of the private CA of that instance, or its own certificate, as PEM',
     {
-      defaultText: 'the authorities that Node knows',
+      defaultText: 'the authorities that Node.js trusts',
     },
   ),
 } satisfies Record<string, Key>;
