@@ -15,7 +15,7 @@ export type ArgumentField = {
   readonly itemKind: Exclude<FieldKind, 'list'> | null;
   /** For a list of objects, the fields of each object; otherwise empty. */
   readonly itemFields: readonly ArgumentField[];
-  /** Whether no item of a list may occur twice. */
+  /** Whether the items of a list must all be different. */
   readonly isUnique: boolean;
   /** The values that the field, or each item of a list, may have; empty if they are not limited to a choice. */
   readonly choices: readonly unknown[];

@@ -3,8 +3,8 @@
 import type { ValidationError } from './problem.ts';
 
 /**
- * Limits how many errors an answer lists; further errors are only counted. A body of 1 MiB can have 520,000 errors, and
- * one long name can be part of every pointer, so the answer would have 50 MB, or even gigabytes. Writing the messages
+ * Limits how many errors an answer lists. Further errors are only counted. A body of 1 MiB can have 520,000 errors, and
+ * one long name can be part of every pointer. Such an answer would have 50 MB, or even gigabytes. Writing the messages
  * of ten thousand errors takes 0.3 s, and nobody would read them.
  */
 const mostErrors = 100;

@@ -141,8 +141,8 @@ export type JobDefinition = {
   /** The name of the job's source. */
   readonly source: string;
   /**
-   * The job's directory, relative to the root of its source and separated by `/`. `.` is the root itself. It is never a
-   * path of the host.
+   * The job's directory, relative to the root of its source and separated by `/`. `.` is the root itself. This is never
+   * a path of the host.
    */
   readonly path: string;
   readonly executor: 'proc' | 'container';

@@ -198,8 +198,8 @@ export function checkPath(kind: 'read' | 'write', path: string, shown: string, o
 }
 
 /**
- * Like `checkPath`, but returns false if the only reason against the path is that it is not in `security.paths`. The
- * caller can then refuse several paths at once.
+ * Like `checkPath`, but returns false if the path is only refused because it is not in `security.paths`. The caller can
+ * then refuse several paths at once.
  * @throws Problem grant-not-allowed
  */
 export function isInPaths(kind: 'read' | 'write', path: string, shown: string, o: PathLeave): boolean {

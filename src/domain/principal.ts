@@ -34,9 +34,9 @@ export type PrincipalKind = 'local' | 'token' | 'jwt' | 'schedule' | 'webhook' |
 export type Principal = {
   readonly kind: PrincipalKind;
   /**
-   * The name depends on the kind: a token's name, `jwt:` and the subject, `local`, `schedule:` and its id, `webhook:`
-   * and its name, `trigger:` and its id, or `mcp:` and the name of the caller. Two principals of different kinds never
-   * have the same name.
+   * For a token, its name. For any other kind, the kind itself (`local`), or the kind and a colon. After the colon
+   * comes the subject (`jwt`), the id (`schedule`, `trigger`), the name (`webhook`), or the caller's name (`mcp`). Two
+   * principals of different kinds never have the same name.
    */
   readonly name: string;
   readonly scopes: readonly Scope[];
@@ -170,8 +170,8 @@ export function holdsScope({ scopes: held }: { readonly scopes: readonly string[
 }
 
 /**
- * Which objects a caller sees: objects of one tenant, or of all tenants if the tenant is `*`, and only those of some
- * jobs if `jobs` is set.
+ * Which objects a caller sees: those of one tenant, or those of all tenants if `tenant` is `*`. If `jobs` is set, the
+ * caller sees only what belongs to these jobs.
  */
 export type Reach = Pick<Principal, 'tenant' | 'jobs'>;
 

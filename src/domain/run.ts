@@ -109,7 +109,7 @@ export type Termination = {
 export const listedStatuses = [...runStatuses, 'waiting_approval'] as const;
 export type ListedStatus = (typeof listedStatuses)[number];
 
-/** The statuses of runs that can be cancelled, as lists of runs can be filtered by them. */
+/** The statuses of runs that can be cancelled. They include `waiting_approval`, which only lists use. */
 export const cancellableStatuses = ['pending', 'running', 'waiting_approval'] as const;
 
 /** The statuses of a step: the statuses of a run, and two more. */
@@ -144,8 +144,8 @@ export const triggerTypes = [
   'mcp',
 ] as const;
 /**
- * `job` means that a step of another run started this run, so it is a sub-run. A trigger started it for `job_ended`
- * (another job ended), `file` (a file appeared) and `check` (a check found something).
+ * `job` means that a step of another run started this run, so it is a sub-run. `job_ended`, `file` and `check` mean
+ * that a trigger started it, because another job ended, a file appeared, or a check found something.
  */
 export type Trigger = { readonly type: (typeof triggerTypes)[number] } & Partial<TriggerCause>;
 
@@ -317,7 +317,7 @@ export type RunPlan = {
   readonly storedArgs?: Readonly<Record<string, string>>;
   /**
    * The principal who gave the other secret arguments. It stays the same when somebody else reruns the run. Plans of
-   * version 0.1 lack this member; there it is the creator.
+   * version 0.1 lack this member; for them, it is the creator of the run.
    */
   readonly secretsBy?: string;
   /** Who has started the run or, for a sub-run, the run above it. Plans of earlier versions lack this member. */
@@ -330,7 +330,10 @@ export type RunPlan = {
 export type Approval = OpenApproval &
   Pick<Run, 'run_id' | 'job_id' | 'tenant' | 'created_by' | 'trigger' | 'args'> & {
     readonly run_created_at: string;
-    /** If a schedule or a backfill started the run, or the run that it repeats, the nominal time of that start. */
+    /**
+     * The nominal time, if a schedule or a backfill started the run. A rerun has the nominal time of the run that it
+     * repeats.
+     */
     readonly nominal_at: string | null;
     readonly step_name: string;
     /** When the step fails if nobody has answered; null means never. */

@@ -84,8 +84,8 @@ export function isCalendarName(text: string): boolean {
 export const scheduleLabels = ['schedule_id', 'nominal_at'] as const;
 
 /**
- * Returns the nominal time if a schedule or a backfill started the run, or the run that it repeats. Returns null for
- * any other run, even if it has the label, because anybody may set it.
+ * Returns the nominal time of a run that a schedule or a backfill started, or of a rerun of such a run. Returns null
+ * for any other run, even if it has the label, because anybody may set it.
  */
 export function nominalTimeOf(trigger: string | undefined, labels: Readonly<Record<string, string>>): string | null {
   const at = labels.nominal_at;

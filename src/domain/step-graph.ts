@@ -13,7 +13,10 @@ export type GraphStep = {
 
 export type StepEnd = 'success' | 'failed' | 'cancelled' | 'condition' | 'upstream_failed';
 
-/** `skip` is true if a step that this one needs has failed or was never reached. Otherwise the step may start. */
+/**
+ * `skip` is true if a step that this one needs has failed or was never reached, unless this step runs `always`.
+ * Otherwise the step may start.
+ */
 type ReadyStep = { readonly index: number; readonly skip: boolean };
 
 export type StepGraph = ReturnType<typeof createStepGraph>;

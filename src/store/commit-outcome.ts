@@ -21,7 +21,7 @@ export function createCommitOutcome(o: {
   let failure: string | null = null;
   let probe: NodeJS.Timeout | undefined;
 
-  /** Logs a failure only once. To repeat it would fill a full disk further. */
+  /** Logs a failure only once. Repeating it would fill a full disk further. */
   function stuck(found: string, error: unknown): void {
     if (found !== failure && o.isLogged?.(found) !== true) log.error({ err: error }, found);
     failure = found;

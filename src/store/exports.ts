@@ -1,4 +1,4 @@
-// Remembers up to where the journal was exported to a collector, and reads the data for spans (ADR 0072, ADR 0081).
+// Remembers how far the journal was exported to a collector, and reads the data for spans (ADR 0072, ADR 0081).
 
 import type { RunStatus, StepKind, StepStatus, Trigger } from '../domain/run.ts';
 import type { Trace } from '../domain/trigger/trace.ts';

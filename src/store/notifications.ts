@@ -1,5 +1,5 @@
-// Notifications. A cursor says up to where the journal was searched for runs that ended or began to wait for an
-// approval. Each notification has a row (ADR 0012). A job whose last run failed has a row of its own (ADR 0068).
+// Notifications. A cursor says how far the journal was searched for runs that ended or began to wait for an approval.
+// Each notification has a row (ADR 0012). A job whose last run failed has a row of its own (ADR 0068).
 
 import type { Notification, NotificationStatus, NotifyEvent, NotifyRule } from '../domain/notification.ts';
 import type { Late } from '../domain/outcome/late.ts';
@@ -236,7 +236,7 @@ function createDues(read: Database['read']) {
         .where('next_at', '=', digestAtMs)
         .where('origin', '=', origin)
         .where('digest', '=', 1)
-        // Tells the digest from another one that is due in the same millisecond but has other receivers left.
+        // Another digest may be due in the same millisecond. It then has other receivers.
         .where('taken_by', 'is not distinct from', toTakenBy(takenBy))
         .orderBy('id')
         .limit(digestAtOnce)

@@ -224,7 +224,10 @@ type LimitedBy = {
   readonly jobIds?: readonly string[] | undefined;
 };
 
-/** Adds to a query what limits the caller. Returns undefined if the caller may see nothing that the query asks for. */
+/**
+ * Restricts a query to what the caller may see. Returns undefined if the caller may see nothing that the query asks
+ * for.
+ */
 type LimitTo = <Query extends LimitedBy>(query: Query, reach: Reach) => Promise<Query | undefined>;
 
 function createLimit(stats: Pick<StatsStore, 'jobIds'>): LimitTo {

@@ -195,7 +195,7 @@ function createOldRuns({ read, transact }: Database) {
       });
     },
 
-    /** Returns the facts on which it depends whether a run's folder is kept; undefined if the run does not exist. */
+    /** Returns the facts that decide whether a run's folder is kept; undefined if the run does not exist. */
     async folderOf(
       runId: string,
     ): Promise<{ endedAtMs: number | null; hasSteps: boolean; revision: string } | undefined> {

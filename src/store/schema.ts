@@ -376,8 +376,8 @@ export type ScheduleStateRow = {
 };
 
 /**
- * What a trigger did about an occurrence. `key` is the id of the run that has ended, `file STAMP PATH` or `check TIME`.
- * A row with the key `trigger-failing` exists as long as the trigger cannot start anything.
+ * The result of an occurrence that a trigger waits for. `key` is the id of the run that has ended, `file STAMP PATH` or
+ * `check TIME`. A row with the key `trigger-failing` exists as long as the trigger cannot start anything.
  */
 export type TriggerResultRow = {
   trigger_id: string;

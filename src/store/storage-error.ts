@@ -1,4 +1,5 @@
-// Distinguishes errors of the disk or the database from other errors. After such an error, the caller can try again.
+// Distinguishes errors of the disk or the database from all other errors. After an error of the disk or the database,
+// the caller can try again.
 
 import { Problem } from '../domain/problem.ts';
 import { isShortage, shortageIn } from '../lib/shortage.ts';

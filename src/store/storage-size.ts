@@ -22,7 +22,7 @@ const knownForMs = 15_000;
  * How long the size of logs stays valid. There is no counter for it, so computing it reads the whole index of the logs.
  */
 const logsKnownForMs = 300_000;
-/** How many rows are read before other work runs. To read them blocks the event loop for 2 ms. */
+/** How many rows are read before other work runs. Reading them blocks the event loop for 2 ms. */
 const rowsAtOnce = 2_000;
 
 /**

@@ -1,5 +1,5 @@
-// Something that was expected of a job but has not happened: a run does not end in time, a success is overdue, or a
-// schedule started no run for one of its times (ADR 0073).
+// Something that was expected of a job but has not happened (ADR 0073): a run does not end in time, a success is
+// overdue, or a schedule started no run for one of its times.
 
 /** What the `expect` of a job file says. */
 export type Expectation = {

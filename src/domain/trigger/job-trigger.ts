@@ -11,7 +11,10 @@ export const triggerKinds = ['job', 'files', 'check'] as const;
 type Mapping = {
   /** Made from the trigger's content, so it does not depend on the trigger's position. */
   readonly id: string;
-  /** CEL that decides whether an occurrence starts a run; null means that every occurrence does. */
+  /**
+   * CEL that decides whether an occurrence starts a run. An occurrence is the end of a run, a file, or what a check
+   * found. null means that every occurrence starts a run.
+   */
   readonly condition: string | null;
   /** CEL for each argument. */
   readonly args: Readonly<Record<string, string>>;
@@ -42,12 +45,13 @@ export type CheckTrigger = Mapping & {
 
 export type JobTrigger = EndTrigger | FilesTrigger | CheckTrigger;
 
-/** What the trigger did about an occurrence. */
+/** The result of an occurrence: a run was started, or the start was refused. */
 export const triggerResults = ['started', 'refused'] as const;
 export type TriggerResult = (typeof triggerResults)[number];
 
 /**
- * If a trigger cannot start anything at present, a result with this key says why. This is also the type of its problem.
+ * If a trigger cannot start anything at present, a result with this key says why. The problem of that result has the
+ * same name.
  */
 export const triggerFailing = 'trigger-failing';
 

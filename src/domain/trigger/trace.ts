@@ -8,7 +8,7 @@ export type TraceParent = {
   readonly parent_id: string;
   /** Whether the caller sends its spans to a collector. */
   readonly sampled: boolean;
-  /** Data of the tracing systems, which each passes on to the next. */
+  /** Data that each tracing system passes on to the next (`tracestate`). */
   readonly state: string | null;
 };
 

@@ -58,7 +58,7 @@ export async function listAudit(db: Kysely<Schema>, query: AuditListQuery): Prom
 }
 
 /**
- * Like listAudit, but without the total. To count the total may take a walk through the whole log, for each page.
+ * Like listAudit, but without the total. Counting the total may mean reading the whole log for each page.
  * @throws Problem validation-error for a malformed cursor
  */
 export async function readAudit(db: Kysely<Schema>, query: AuditListQuery): Promise<AuditEntries> {

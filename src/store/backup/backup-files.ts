@@ -11,7 +11,7 @@ export type Sum = { readonly sha256: string; readonly sizeBytes: number };
 export const sumsFile = 'files.sha256';
 export const manifestFile = 'manifest.json';
 export const databaseFile = 'flwd.db';
-/** The names of the key files in a backup, and the member of `Places` with the path of each in an instance. */
+/** The name of each key file in a backup, and the member of `Places` with its path in an instance. */
 export const keyFiles = { 'secret.key': 'secretKeyFile', 'notify.key': 'signingKeyFile' } as const;
 
 export function isKeyFile(path: string): path is keyof typeof keyFiles {

@@ -24,8 +24,8 @@ export type CheckedBackup = {
   /** The files that can be restored, each with the checksum that its copy must have. */
   readonly files: () => AsyncGenerator<{ readonly path: string; readonly sha256: string }>;
   /**
-   * What does not match the checksums, by its path in the backup. A revision of a job is one entry, whatever number of
-   * its files is damaged.
+   * What does not match the checksums, by its path in the backup. A revision of a job is one entry, however many of its
+   * files are damaged.
    */
   readonly damagedSince: ReadonlyMap<string, Damage>;
 };
@@ -39,7 +39,7 @@ type Listed = {
 type Damage = {
   /** What the file is, and what is wrong with it, in words. */
   readonly what: string;
-  /** False if only the list of checksums speaks against the file, and the list may be damaged itself. */
+  /** False if only the list of checksums says that the file is damaged, and the list may be damaged itself. */
   readonly isCertain: boolean;
 };
 
@@ -103,7 +103,7 @@ export async function checkBackup(
   };
 }
 
-/** Says what is wrong with a file if the list does not match the manifest, so the list itself may be wrong. */
+/** Says what is wrong with a file when the list does not match the manifest. The list itself may be wrong then. */
 function doubt(cause: string | undefined, isListed: boolean): string {
   if (cause !== undefined) return `${cause}, or its name in ${sumsFile} is damaged`;
   return `${isListed ? 'does not match' : 'is not in'} ${sumsFile}, which may be damaged itself`;

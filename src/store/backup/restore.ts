@@ -201,8 +201,8 @@ async function takenPlaces(places: Places, fixed: FixedFolders): Promise<string[
 }
 
 /**
- * Returns the key files that are not replaced: those that the backup lacks, and those that are the same in it. A
- * container may mount them.
+ * Returns the key files that need not be replaced: those that the backup lacks, and those that are the same in it. A
+ * container may mount key files, and a mount cannot be replaced.
  */
 async function findKeptKeys(source: string, places: Places): Promise<ReadonlySet<string>> {
   const kept = new Set<string>();

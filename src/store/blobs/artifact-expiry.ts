@@ -1,6 +1,6 @@
-// Marks old artifacts as expired, and later removes their files, in small batches, the oldest first. It remembers how
-// far it has come. A new process begins with the oldest artifact again, and so does this one after the clock was set
-// back.
+// Marks old artifacts as expired, and later removes their files. It works in small batches, the oldest first, and
+// remembers how far it has come. In a new process, or after the clock was set back, it begins with the oldest artifact
+// again.
 
 import type { Clock } from '../../lib/clock.ts';
 import type { Database } from '../database.ts';
@@ -17,9 +17,7 @@ export function createArtifactExpiry(o: {
   let removedUntil: { readonly expires_at: number; readonly id: string } | undefined;
   let lastNowMs = Number.NEGATIVE_INFINITY;
 
-  /**
-   * After the clock was set back, new artifacts may have a time before the one that was reached. So this begins again.
-   */
+  /** After the clock was set back, new artifacts may be older than the last one reached. Then this begins again. */
   function beginAgainIfSetBack(nowMs: number): void {
     if (nowMs < lastNowMs) {
       expiredUntil = undefined;

@@ -84,7 +84,8 @@ async function assertWithin(file: FileHandle, folder: string): Promise<void> {
 }
 
 /**
- * Returns false if the file can only be copied, because the blobs are on another file system or it has no hard links.
+ * Returns false if the file can only be copied, because the blobs are on another file system, or on one without hard
+ * links.
  * @throws Error if the path leads to another file by now
  */
 async function linkTo(from: string | Buffer, to: string, opened: Stats): Promise<boolean> {

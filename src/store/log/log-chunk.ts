@@ -64,8 +64,8 @@ export function levelOf(flags: number): LogLevel {
 const ownFlags = stderrFlag | logLevels.indexOf('warn');
 
 /**
- * Whether flwd itself added the line. A line that a program prints to standard error has the level `error`, or is JSON
- * with a level.
+ * Whether flwd itself added the line, as a warning on standard error. What a program prints to standard error is an
+ * error, or JSON with a level.
  */
 export function isOwnLine(flags: number): boolean {
   return (flags & (levelBits | stderrFlag | structuredFlag)) === ownFlags;

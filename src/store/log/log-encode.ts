@@ -80,7 +80,7 @@ for (const [letter, { stream, level }] of Object.entries(spoolMarks)) {
   flagsOfMark[letter.charCodeAt(0)] = logLevels.indexOf(level) | (stream === 'stderr' ? stderrFlag : 0);
 }
 
-/** Returns a line for the log that flwd itself adds, with the mark for such lines. */
+/** Turns a message of flwd itself into a line with the mark for such lines. */
 export function engineLine(message: string): Buffer {
   const line = message.replaceAll('\n', ' ').replaceAll(rs, ' ');
   return Buffer.from(`${rs}W${line}\n`);

@@ -31,7 +31,7 @@ export type LogPage = {
 export type LogReader = ReturnType<typeof createLogReader>;
 
 /**
- * How many pages are read at the same time. To read a page may take about 10 MiB of memory, and a caller may ask for
+ * How many pages are read at the same time. Reading a page may take about 10 MiB of memory, and a caller may ask for
  * hundreds of pages at once.
  */
 const pagesAtATime = 4;

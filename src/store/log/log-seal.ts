@@ -1,4 +1,5 @@
-// Seals the full segments of one log, in order. To seal a segment is to compress its file and add its row to the index.
+// Seals the full segments of one log, in order. Sealing a segment means compressing its file and adding its row to the
+// index.
 
 import type { Logger } from '../../lib/logger.ts';
 import type { Database, Transaction } from '../database.ts';
@@ -6,7 +7,7 @@ import type { LogSegmentRow } from '../schema.ts';
 import { Superseded } from '../superseded.ts';
 import { compressSegment, removeRaw, type Segment } from './log-segment.ts';
 
-/** A smaller file stays plain. To write a second file would cost more than compression would save. */
+/** A smaller file stays plain. Writing a second file would cost more than compression would save. */
 export const leastCompressedBytes = 16 * 2 ** 10;
 const maxWaiting = 2;
 

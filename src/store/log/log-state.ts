@@ -9,7 +9,7 @@ export type LogState = {
   lastAtUs: number;
   /** How much text is stored so far, in bytes. */
   textBytes: number;
-  /** Up to where each spool need not be read again, by `spoolKey`. */
+  /** How far each spool need not be read again, by `spoolKey`. */
   readonly spool: Map<string, SpoolPosition>;
   /** Which lines were left out since the log last mentioned that lines were left out. */
   omitted: Omission | undefined;

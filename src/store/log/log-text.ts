@@ -1,5 +1,5 @@
 // Finds a text in the bytes of a log. The case of ASCII letters is ignored, and all other bytes must be equal, so UTF-8
-// need not be decoded. To search a copy in lower case took two to five times as long.
+// need not be decoded. Searching a copy in lower case took two to five times as long.
 
 /**
  * Returns the place of the first occurrence between `from` and `to`, or -1. The time it takes is proportional to the

@@ -1,5 +1,5 @@
-// Appends the output of a run to its log. It numbers and dates the lines, and remembers up to where each spool is
-// stored. Past the size limit, or once a full disk requires it, it stores only the end of the output.
+// Appends the output of a run to its log. It numbers and dates the lines, and remembers how far each spool is stored.
+// Past the size limit, or once a full disk requires it, it stores only the end of the output.
 
 import type { Clock } from '../../lib/clock.ts';
 import { type Appended, createLogAppend, type LogAppend, spoolStart } from './log-append.ts';
@@ -61,7 +61,7 @@ export function createLogWriter(o: Parts) {
     get lastSeq(): number {
       return state.lastSeq;
     },
-    /** Up to where no process will read the attempt's spool again. Lines that are held back come after this offset. */
+    /** No process reads the attempt's spool before this offset again. Lines that are held back come after it. */
     spoolOffset: (at: AttemptKey): number => writtenTo(spoolKey(at)).offset,
     /**
      * Takes whole lines, redacted and with their marks. When it returns, they are in the file. If they cannot be
@@ -94,7 +94,7 @@ export function createLogWriter(o: Parts) {
     },
     /** Returns how much output may wait in a spool. If more waits, only the end of it will be stored. */
     mostUnreadBytes,
-    /** Adds a line of flwd itself. */
+    /** Adds a message of flwd itself to the log. */
     note({ attempt, stepId, message }: AttemptKey & { readonly message: string }): Appended {
       const spool = handover.of(spoolKey({ stepId, attempt })).from;
       const bytes = engineLine(message);
@@ -121,7 +121,7 @@ export function createLogWriter(o: Parts) {
   };
 }
 
-/** Remembers up to where each spool was handed over to the log, by `spoolKey`. */
+/** Remembers how far each spool was handed over to the log, by `spoolKey`. */
 function createHandover(state: LogState) {
   /**
    * The position up to which each spool was handed over. Lines that are held back and not stored yet count as handed

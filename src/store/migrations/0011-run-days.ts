@@ -1,4 +1,4 @@
-// Counters by day. To sum the hours of two months takes ten times as long as to sum the days.
+// Counters by day. Summing the hours of two months takes ten times as long as summing the days.
 
 import { type Kysely, sql } from 'kysely';
 import type { Schema } from '../schema.ts';

@@ -62,7 +62,7 @@ function countRuns(db: Kysely<Schema>, span: keyof typeof spans, isOfJob: boolea
 }
 
 function countTimes(db: Kysely<Schema>, span: keyof typeof spans, isOfJob: boolean, measure: 'took' | 'waited') {
-  // The time that a run waits for an answer is no work.
+  // The time that a run waits for an answer does not count as work.
   const asked = sql<number>`(select coalesce(sum(s.finished_at - s.started_at), 0) from steps as s
     where s.run_id = runs.id and s.kind = 'approval' and s.started_at is not null and s.finished_at is not null)`;
   const ms =

@@ -1,4 +1,4 @@
-// The results of triggers: what each trigger did about each end of a run, and about other occurrences.
+// The results of triggers. Each says what came of the end of a run, or of something else that a trigger waits for.
 
 import type { Migration } from './migration.ts';
 

@@ -1,5 +1,5 @@
-// Writes to a PostgreSQL database. The store relies on it that transactions run one at a time, even across servers (ADR
-// 0037).
+// Writes to a PostgreSQL database. Transactions run one at a time, even across servers, because the store relies on
+// that (ADR 0037).
 
 import { setTimeout as delay } from 'node:timers/promises';
 import { type ControlledTransaction, type Kysely, sql } from 'kysely';

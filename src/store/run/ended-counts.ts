@@ -178,7 +178,7 @@ type TimeFilter = {
   readonly status?: RunStatus;
   readonly tenant?: string;
   readonly source?: string;
-  /** The start of the time. Both `fromMs` and `toMs` must be full hours. */
+  /** Only runs that were created from `fromMs` to before `toMs`. Both must be full hours. */
   readonly fromMs?: number;
   readonly toMs?: number;
 };

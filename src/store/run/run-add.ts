@@ -1,5 +1,5 @@
-// Adds a run: its row, plan, steps and labels. Emits run.created. If the run is claimed at once, also emits what has
-// started. If the run has to wait, also emits run.waiting.
+// Adds a run: its row, plan, steps and labels. Emits run.created. If the run is claimed at once, also emits the events
+// of what has started. If the run has to wait, also emits run.waiting.
 
 import type { JsonObject } from '../../domain/job.ts';
 import type { NotifyRule } from '../../domain/notification.ts';

@@ -158,8 +158,8 @@ async function searchJobs(
     await maybeYield();
   }
   const sorted = found.toSorted(byAge);
-  // The search of a job may have stopped early. After the first place where one stopped, runs may be missing, so the
-  // page ends there.
+  // The search of a job may have stopped early. After the first place where a search stopped, runs may be missing, so
+  // the page ends there.
   const [stop] = ends.toSorted(byAge);
   const known = stop ? sorted.filter((one) => byAge(one, stop) <= 0) : sorted;
   const shown = known.slice(offset, offset + limit);

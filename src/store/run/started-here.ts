@@ -1,5 +1,5 @@
-// Tells which steps of a run were started by it. If a rerun has kept a step, it did not start the step, whose times
-// belong to the earlier run.
+// Tells which steps of a run were started by it. A step that a rerun has kept was not started by the rerun, and its
+// times belong to the earlier run.
 
 import type { Expression, ExpressionBuilder, SqlBool } from 'kysely';
 import { isWork } from '../../domain/job-times.ts';

@@ -17,7 +17,7 @@ export type StoredSchedule = Schedule & {
 
 export type SchedulePause = { readonly atMs: number; readonly by: string };
 
-/** From when on a schedule fires after its release. If it is disabled, `idleSinceMs` is not null. */
+/** Says from when on a released schedule fires. If the schedule is disabled, `idleSinceMs` is not null. */
 type Release = Pick<ScheduleState, 'sinceMs' | 'notBeforeMs' | 'idleSinceMs'>;
 
 type ScheduleRunsQuery = {
@@ -40,7 +40,7 @@ export function createScheduleStore({ read }: Pick<Database, 'read'>) {
       return row && toSchedule(row);
     },
 
-    /** Returns who has paused all schedules of which tenant; `*` stands for every tenant. */
+    /** Returns who has paused all schedules, and when, by tenant. `*` stands for every tenant. */
     pauses: (): Promise<Map<string, SchedulePause>> => pausesIn(read),
     pause,
     resume,

@@ -41,7 +41,7 @@ export function openAuditFile(dbPath: string): AuditFile {
 }
 
 /**
- * Returns 0 if there is no database, or if it is older than stored secrets.
+ * Returns 0 if there is no database, or if it was made before flwd could store secrets.
  * @throws SQLite's error if the database cannot be read
  */
 export function countSecrets(dbPath: string): number {
@@ -92,8 +92,8 @@ export function readLastServer(dbPath: string): LastServer | null {
 }
 
 /**
- * Returns the names of a tenant's secrets. The list is empty if there is no database, or if it is older than stored
- * secrets.
+ * Returns the names of a tenant's secrets. The list is empty if there is no database, or if it was made before flwd
+ * could store secrets.
  */
 export function storedSecrets(dbPath: string, tenant: string): readonly string[] {
   if (!existsSync(dbPath)) return [];
@@ -121,7 +121,7 @@ export type StoredWebhooks = {
 };
 
 /**
- * Returns empty lists if there is no database, or if it is older than webhooks.
+ * Returns empty lists if there is no database, or if it was made before flwd had webhooks.
  * @throws SQLite's error if the database cannot be read
  */
 export async function storedWebhooks(dbPath: string, sinceMs: number): Promise<StoredWebhooks> {

@@ -110,7 +110,7 @@ export function explainOpening(error: unknown, path: string): unknown {
     : error;
 }
 
-/** Whether the error means that the disk is full on which the database is stored, in the folder `dir`. */
+/** Whether the error means that the disk of the database is full. `dir` is the folder of the database. */
 export function isDatabaseFull(error: unknown, dir: string): boolean {
   const code = sqliteCode(error);
   const mayBeFull = code === codes.ioerr || code === codes.cantOpen;

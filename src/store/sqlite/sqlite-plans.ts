@@ -1,5 +1,5 @@
-// Gives SQLite's planner fixed statistics. Without any, a list by job and tenant may read all runs of the tenant. With
-// measured statistics, the planner could one day choose another plan than in the tests
+// Gives SQLite's planner fixed statistics. Without statistics, a list by job and tenant may read all runs of the
+// tenant. With measured statistics, the planner could one day choose a plan that the tests have never seen
 // (https://sqlite.org/queryplanner-ng.html).
 
 import type { DatabaseSync } from 'node:sqlite';

@@ -73,7 +73,7 @@ const addTimes = prepareQueries((db, values: Places & { readonly waited: number;
     );
 });
 
-/** Selects the steps of a run that are no work of it: approvals, and steps that were kept from an earlier run. */
+/** Selects the steps that do not count as work of the run: approvals, and steps that were kept from an earlier run. */
 const selectNotWork = prepareQuery((db, { id }: { readonly id: string }) =>
   db
     .selectFrom('steps')
@@ -100,7 +100,7 @@ export async function countStats(db: Kysely<Schema>, run: CountedRun): Promise<v
   if (status !== 'success') return void (await addTimes(db, { ...places, waited }));
   const steps = await selectNotWork(db, { id: run.id });
   if (steps.some(isKeptWork)) return void (await addTimes(db, { ...places, waited }));
-  // The time in which an approval waits for its answer is no work.
+  // The time in which an approval waits for its answer does not count as work.
   const askedMs = unionMs(
     steps
       .filter(isStartedHere)

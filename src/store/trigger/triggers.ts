@@ -1,5 +1,5 @@
-// Remembers up to where the journal was searched for runs whose end starts another job (ADR 0069). Also stores the
-// results of all triggers.
+// Remembers how far the journal was searched for runs whose end starts another job (ADR 0069). Also stores the results
+// of all triggers.
 
 import type { RunStatus } from '../../domain/run.ts';
 import { triggerFailing } from '../../domain/trigger/job-trigger.ts';

@@ -33,7 +33,7 @@ export type LogSearchQuery = RunSelection & {
 type LogHit = Omit<FoundLine, 'at'> & { readonly runId: string; readonly jobId: string };
 
 export type LogSearchPage = {
-  /** The lines that were found: those of the newest run first, and within a run the last line first. */
+  /** The lines that were found, run by run in the order of the search. Within a run, the last line comes first. */
   readonly hits: readonly LogHit[];
   /** The cursor for the rest of the search; null if all logs were searched. */
   readonly nextCursor: string | null;
@@ -59,8 +59,8 @@ const mostMs = 2_000;
 /** How many searches run at a time. */
 const searchesAtATime = 2;
 /**
- * How long a cursor is valid that points to a run which had not ended when the search began. Thousands of these runs
- * may have ended since.
+ * A cursor may point to a run that had not ended when the search began. This is how long it is valid. Each page reads
+ * all runs that have ended since, and they may be thousands.
  */
 const openForMs = 5 * 60_000;
 /**
