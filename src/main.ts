@@ -55,9 +55,12 @@ import { openStore, type Store } from './store/open.ts';
 import { explainOpening } from './store/sqlite/sqlite-files.ts';
 import { isStorageError } from './store/storage-error.ts';
 
-/** How long commands may have to wait for the first reading of the sources. They give up after 10 s. */
+/**
+ * The server tells commands its address after this time, even if the sources have not been read yet. Commands give up
+ * after 10 seconds.
+ */
 const readWithinMs = 8_000;
-/** How long a session of an agent may be unused. */
+/** How long a session of an agent may go unused. */
 const mcpIdleMs = 30 * 60_000;
 
 /** The token of `serve --dev`, which listens on loopback only. */
@@ -65,12 +68,12 @@ const devToken = 'dev-token';
 
 export type RunningServer = {
   readonly url: string;
-  /** SHA-256 of the certificate that the server shows now; null for plain HTTP. */
+  /** SHA-256 of the certificate that the server uses now; null for plain HTTP. */
   readonly certificate: () => string | null;
   readonly cliToken: string;
-  /** Pending runs then wait for the next start; running ones continue. */
+  /** From now on, pending runs wait for the next start. Running ones continue. */
   readonly startNoRuns: () => void;
-  /** Starts this run as well, if it is pending, in an instance that starts only some runs. */
+  /** For an instance that starts only some runs: starts this run as well, if it is pending. */
   readonly attend: (runId: string) => void;
   /** Resolves when another process has taken the data dir from this one. */
   readonly lost: Promise<OwnerInfo>;
@@ -78,17 +81,18 @@ export type RunningServer = {
 };
 
 /**
- * An instance that lives as long as one command. It starts that command's runs and the ones listed here, nothing else.
+ * An instance that lives as long as one command. It starts only the runs of that command and the runs that are listed
+ * here.
  */
 export type Ephemeral = {
   /** The command already owns the data dir. */
   readonly ownership: Ownership;
   readonly runs: ReadonlySet<string>;
-  /** The command removes data: at full speed, and even when the disk is full. */
+  /** The command removes data. It works at full speed, and even if the disk is full. */
   readonly makesRoom?: boolean;
   /**
-   * Set for tests of jobs: there are no notifications, and jobs cannot see these host paths, which belong to another
-   * instance.
+   * Set for tests of jobs. They send no notifications, and their jobs cannot see these host paths, which belong to
+   * another instance.
    */
   readonly trial?: { readonly hides: readonly string[] };
 };
@@ -102,7 +106,7 @@ type Start = {
 };
 
 /**
- * Starts all parts in the order in which they need each other. The health check answers before runs are resumed.
+ * Starts all parts, each after the parts that it needs. The health check answers before runs are resumed.
  * @throws Error when another server owns the data dir, the port is taken, or a newer version wrote the database
  */
 export async function serve(
@@ -165,7 +169,7 @@ async function startParts(
     hostChecks: probe.checks,
     jwt,
     ownCredentials: config.auth.isDev ? [cliToken, devToken] : [cliToken],
-    // The jobs of a root server run as another user, which no caller mistakes for the server's.
+    // If root runs the server, jobs run as another user, so no job can be mistaken for the server's own user.
     runCallers: isServerRoot || config.auth.trustJobs ? null : runCallers,
   });
   if (!ephemeral) recording = recordStart({ audit: store.audit, detail: startDetail(config), log });
@@ -185,7 +189,7 @@ async function startParts(
   openExports(start, { ...storage, engine });
   const reserving = giveBack ? undefined : keepReserve(dataDir);
   onStop('the disk reserve', () => reserving);
-  // Commands wait for the announcement. Before the jobs are read, the server would refuse them.
+  // Commands wait until the address is announced. Before the jobs are read, the server would refuse the commands.
   void Promise.race([reading, delay(readWithinMs, undefined, { ref: false })]).then(() => {
     if (!isClosing) ownership.announce(listening);
   });
@@ -201,7 +205,7 @@ async function openFolders(config: Config): Promise<void> {
 /** The database, the feed of its changes, and the keys that protect what it holds. */
 async function openStorage({ config, ephemeral, log, onStop }: Start, hasJwt: boolean) {
   const { dbPath, blobsDir, secretKeyFile, secretKey } = config.persistence;
-  // Commits come only once something writes, and nothing writes before the hub exists.
+  // A commit comes only after something has written, and nothing writes before the hub exists.
   let hub: Hub | undefined;
   const onCommit = (entries: readonly JournalEntry[]): void => hub?.publish(entries);
   const store = await openStore({ dbPath, blobsDir, clock, log, onCommit });
@@ -255,8 +259,8 @@ function openHost({ config, onStop }: Start) {
 }
 
 /**
- * Registers what an earlier server has left running. Such a run or check may call the API before it is resumed or
- * ended.
+ * Registers the runs and checks that an earlier server has left running, because each of them may call the API before
+ * it is resumed or ended.
  */
 async function enterLeft(
   runCallers: RunCallers,
@@ -341,7 +345,10 @@ async function openEngine(
   return engine;
 }
 
-/** Granted paths are compared with their links followed. A path that does not exist is compared as it is written. */
+/**
+ * Follows the links of a path, because granted paths are compared without links. A path that does not exist is compared
+ * as it is written.
+ */
 function resolveLinks(path: string): Promise<string> {
   return realpath(path).catch(() => path);
 }
@@ -421,7 +428,7 @@ function openChannels({ notify, server, instance }: Config, { store, engine }: P
   };
 }
 
-/** Loads the code for agents with the first request of one. */
+/** Loads the code for agents when an agent sends its first request. */
 function openMcpOf(
   { mcp: settings, sources }: Config,
   { onChange }: Pick<Catalog, 'onChange'>,
@@ -441,14 +448,14 @@ function openMcpOf(
   };
 }
 
-/** Removes at full speed, because nobody else needs the time or the disk. */
+/** Removes data at full speed, because nobody else needs the time or the disk. */
 function atFullSpeed(retention: Retention): Retention {
   return { ...retention, collect: ({ forMs }) => retention.collect({ forMs, share: 1, keptFreeBytes: 0 }) };
 }
 
 /**
- * Whether the error comes from the host. The message of such an error says enough; the stack of any other error is
- * needed to report a bug.
+ * Whether the host caused the error. Then the message says enough. Any other error needs its stack, so that the bug can
+ * be reported.
  */
 function isOfHost(error: unknown): boolean {
   return isStorageError(error) || (error instanceof Error && 'errno' in error);

@@ -1,5 +1,5 @@
-// What an operator does with the files of a data dir, without its server: one function per command. If a server has the
-// data dir, commands ask the server instead.
+// The commands of an operator that work with the files of a data dir, without its server: one function for each
+// command. If a server has the data dir, the commands call the server instead.
 
 import { existsSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
@@ -75,7 +75,8 @@ export async function examineHost(
 }
 
 async function examineJobs(config: Config): Promise<HostCheck[]> {
-  // SQLite would create the files beside the database with the same mode, which has to be fixed first.
+  // If SQLite opened this database, it would create the files beside it with the same mode. So the mode has to be fixed
+  // first.
   if (findUnwritable(config.persistence.dbPath)) return [];
   try {
     return await withLentRoom(config.instance.dataDir, () =>
@@ -91,7 +92,10 @@ async function examineJobs(config: Config): Promise<HostCheck[]> {
 
 type ServedSource = { readonly name: string; readonly path?: string; readonly is_missing: boolean };
 
-/** If one of these folders is missing, a server still runs, and finds the jobs once the folder is there. */
+/**
+ * Checks the folders of the sources. If a folder is missing, the server still runs, and finds the jobs when the folder
+ * exists.
+ */
 function examineSources({ sources }: Config, served: readonly ServedSource[] | undefined): HostCheck[] {
   const found = served ?? sources.map(({ name, path }) => ({ name, path, is_missing: !isFolder(path) }));
   const unserved = sources.filter(({ name }) => !found.some((one) => one.name === name));
@@ -173,7 +177,7 @@ export async function restore(
   }
 }
 
-/** Adds an entry to the audit log of the backup. Entries after the backup are gone. */
+/** Adds an entry to the audit log that the backup contains. Entries that are newer than the backup are lost. */
 async function recordRestore(
   config: Config,
   draft: Pick<Places, 'dbPath' | 'secretKeyFile'>,

@@ -1,5 +1,5 @@
-// Reads jobs from the sources without a data dir, a database or a server. It does not load their code either, which
-// takes longer than `flwd jobs` may.
+// Reads jobs from the sources without a data dir, a database or a server. Their code is not loaded either, because
+// `flwd jobs` must be faster than that.
 
 import { existsSync } from 'node:fs';
 import { realpath } from 'node:fs/promises';
@@ -79,7 +79,9 @@ async function testsOf(catalog: Catalog, isAskedFor: (id: string) => boolean): P
 
 type Located = { readonly source: string } & ({ readonly id: string } | { readonly error: string });
 
-/** Finds the job in a folder, by the configured sources. Returns undefined if no source contains the folder. */
+/**
+ * Finds the job that is in a folder, among the configured sources. Returns undefined if no source contains the folder.
+ */
 export async function locateJob(config: Config, dir: string): Promise<Located | undefined> {
   const real = await realpath(dir);
   const roots = new Map<string, string>();
@@ -128,7 +130,7 @@ export async function readJobFolder(path: string, mountPath: string): Promise<Jo
   }
 }
 
-/** The logger is loaded only when the first error is logged. */
+/** Logs only errors. The logger is loaded for the first error. */
 function errorsAlone(format: LogFormat): LogLines {
   return {
     info: () => undefined,

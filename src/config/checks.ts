@@ -100,7 +100,7 @@ function checkTelemetry(settings: Settings): void {
   checkHeaders(settings, 'telemetry.otlp.headers');
 }
 
-/** The members that each line of the log has anyway. */
+/** The members that flwd itself writes to each line of the log. */
 const ownFields = ['level', 'time', 'msg'];
 
 function checkLogFields(settings: Settings): void {

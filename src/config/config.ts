@@ -11,7 +11,7 @@ import { toSources } from './sources.ts';
 
 export type Config = ReturnType<typeof toConfig>;
 
-/** Takes settings without errors. null means "none", and for a lifetime "forever". */
+/** Makes the Config from settings that have no errors. null means "none" or, for a lifetime, "forever". */
 export function toConfig(settings: Settings, o: { readonly isDev: boolean }) {
   const get = reader(settings);
   const named: readonly string[] = get('extensions.enabled');
@@ -25,7 +25,7 @@ export function toConfig(settings: Settings, o: { readonly isDev: boolean }) {
     server: toServer(settings),
     auth: {
       mode: get('auth.mode'),
-      /** `dev-token` may do everything, and pages of localhost may call with a token. */
+      /** `--dev`: the token `dev-token` may do everything, and pages of localhost may call with a token. */
       isDev: o.isDev,
       trustJobs: get('auth.trust_jobs'),
       jwt: toJwtConfig(settings),
@@ -45,7 +45,7 @@ export function toConfig(settings: Settings, o: { readonly isDev: boolean }) {
       dbPath: get('persistence.db_path'),
       blobsDir: get('persistence.blobs.path'),
       secretKeyFile: get('persistence.secret_key_file'),
-      /** Keys from the environment, which replace the file. */
+      /** Keys from the environment. They replace the keys in the file. */
       secretKey: get('persistence.secret_key'),
       artifacts: {
         maxSizeBytes: get('persistence.artifacts.max_size'),
@@ -77,11 +77,11 @@ export function toConfig(settings: Settings, o: { readonly isDev: boolean }) {
     logging: {
       level: get('logging.level'),
       format: get('logging.format'),
-      /** `stderr`, `stdout`, or a file. */
+      /** `stderr`, `stdout`, or the path of a file. */
       output: get('logging.output'),
       fields: get('logging.fields'),
     },
-    /** null: nothing is sent. */
+    /** null: flwd sends nothing to a collector. */
     collector: toCollector(settings),
     mcp: { jobTools: get('mcp.job_tools'), waitMs: get('mcp.wait'), isUntrustedAllowed: get('mcp.untrusted') },
     extensions: extensions.filter((name) => named.includes(name)),
@@ -189,19 +189,19 @@ function freeze<T extends object>(value: T): Frozen<T> {
   return value as Frozen<T>;
 }
 
-/** The folders that a server keeps the files of its runs in. */
+/** The folders in which a server keeps the files of its runs. */
 export function ownFolders(config: Config): readonly string[] {
   const { blobsDir } = config.persistence;
   const { runsDir, snapshotsDir } = foldersOf(config);
   return [runsDir, snapshotsDir, join(blobsDir, 'logs'), join(blobsDir, 'artifacts')];
 }
 
-/** Belongs to the fork server alone. */
+/** A folder that only the fork server uses. */
 export function pipesDir({ instance }: Config): string {
   return join(instance.dataDir, 'pipes');
 }
 
-/** Folders of the data dir that no key moves. */
+/** The folders in the data dir whose place no key can change. */
 export function foldersOf({ instance }: Config): { readonly runsDir: string; readonly snapshotsDir: string } {
   return { runsDir: join(instance.dataDir, 'runs'), snapshotsDir: join(instance.dataDir, 'snapshots') };
 }

@@ -1,4 +1,4 @@
-// Overrides from the environment: FLWD_<SECTION>_<KEY>, or FLOWD_, the former prefix.
+// Reads keys from the environment: FLWD_<SECTION>_<KEY>, or FLOWD_ with the former prefix. They override flwd.yaml.
 
 import { nearest } from '../lib/nearest.ts';
 import { type Key, type KeyPath, keys, securityProfiles } from './keys.ts';
@@ -11,7 +11,8 @@ type Variable = { readonly path: KeyPath; readonly at?: string };
 
 /** Every variable that overrides a key, without its prefix. Keys of list items and of remotes have no variable. */
 export const variables: ReadonlyMap<string, Variable> = new Map([
-  // Other spellings come first, so that the variable of the key itself overrides them.
+  // In a Map, a later entry replaces an earlier one. Other spellings come first, so the variable of the key itself
+  // wins.
   ...Object.entries(variableSpellings).map(([name, path]) => [name, { path }] as const),
   ...Object.entries(keySpellings).flatMap(([name, spelling]) =>
     'key' in spelling && name.includes('<profile>') ? variablesOf(name, spelling.key) : [],
@@ -50,7 +51,8 @@ export function readEnvironment(environment: NodeJS.ProcessEnv, base: Base, sett
     if (!environment[full] || variables.has(name) || clientVariables.includes(name)) return [];
     const instead = variablesInstead.get(name);
     if (instead !== undefined) return `ignoring the variable ${full}: ${instead}`;
-    // flwd itself sets variables such as FLWD_RUN_ID, for jobs. It sets no variable with the other prefix.
+    // flwd sets variables such as FLWD_RUN_ID for jobs, so a FLWD_ name that begins with no section is not a mistake.
+    // flwd sets no variable that begins with FLOWD_.
     if (prefix !== 'FLOWD_' && !sections.some((section) => name.startsWith(section))) return [];
     const near = nearest(name, [...variables.keys()]);
     return `ignoring the variable ${full}, which sets no key${near ? `; did you mean FLWD_${near}?` : ''}`;

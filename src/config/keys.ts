@@ -35,25 +35,25 @@ import {
   url,
 } from './kind.ts';
 
-/** What a default may depend on. */
+/** What a function that finds a default may use. */
 export type Known = {
   readonly environment: NodeJS.ProcessEnv;
   readonly home: string;
   readonly cores: number;
   readonly dataDir: string;
-  /** The name in `<…>`. */
+  /** The name in the place of `<…>`, such as the name of a profile. */
   readonly name: string;
 };
 
 export type Key<T = unknown> = {
   readonly kind: Kind<T>;
-  /** The value as in flwd.yaml, or a function that finds it; null: there is no default. */
+  /** The default as flwd.yaml would have it, or a function that finds it; null: there is no default. */
   readonly default: unknown;
   readonly about: string;
-  /** The default in words, if they say more than the value. */
+  /** The default in words, where they say more than the value. */
   readonly defaultText?: string;
   readonly isRequired?: true;
-  /** Why this version refuses any other value than the default. */
+  /** Why this version refuses every value except the default. */
   readonly notYet?: string;
   /** The value is never shown. */
   readonly isSecret?: true;
@@ -81,7 +81,7 @@ const computed = <T>(
   more?: More,
 ) => key(kind, value, about, { defaultText, ...more });
 
-/** The optional interfaces of this build, which `/system/info` lists. */
+/** The optional interfaces of this build. `/system/info` lists them. */
 export const extensions = ['tui', 'mcp'] as const;
 /** Accepted because the configuration in the API reference names them. These parts of flwd cannot be switched off. */
 export const extensionsWithoutEffect = ['triggers', 'export', 'maint'] as const;
@@ -494,7 +494,7 @@ export function isKeyPath(path: string): path is KeyPath {
   return path in keys;
 }
 
-/** The type of a key's value; null only if the key has no default. */
+/** The type of a key's value. It includes null if the key is not required and has no default. */
 export type ValueOf<P extends KeyPath> = (typeof keys)[P] extends { kind: Kind<infer T>; default: infer D }
   ? T | ((typeof keys)[P] extends { isRequired: true } ? never : D & null)
   : never;

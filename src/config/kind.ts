@@ -12,26 +12,29 @@ import { isTimezone } from '../lib/timezone.ts';
 import { parseDuration, parseSize } from '../lib/units.ts';
 
 export type Kind<T> = {
-  /** The name in docs/configuration.md. */
+  /** How docs/configuration.md names the kind. */
   readonly name: string;
-  /** Completes "must be …". */
+  /** How an error continues after "must be". */
   readonly expected: string;
-  /** Shown as an absolute path. */
+  /** `flwd config show` shows the value as an absolute path. */
   readonly isPath?: true;
   /** The possible words, for suggestions after a typo. */
   readonly words?: readonly string[];
-  /** Converts a value from YAML; undefined: it is not of this kind. */
+  /** Converts a value from YAML. Returns undefined if the value is not of this kind. */
   read(raw: unknown, base: Base): T | undefined;
-  /** Converts the text of an environment variable to what YAML would have given; left out: that is the text. */
+  /**
+   * Converts the text of an environment variable to the value that YAML would have given. Without this function, the
+   * text itself is that value.
+   */
   fromText?(text: string): unknown;
 };
 
-/** Returns what YAML would have given for the text of an environment variable. */
+/** Returns the value that YAML would have given for the text of an environment variable. */
 export function rawOf({ fromText }: Pick<Kind<unknown>, 'fromText'>, text: string): unknown {
   return fromText ? fromText(text) : text;
 }
 
-/** Where relative paths and `~/` start. */
+/** The folders at which relative paths and `~/` start. */
 export type Base = { readonly dir: string; readonly home: string };
 
 export type Bind = { readonly host: string; readonly port: number };
@@ -49,7 +52,7 @@ export const text: Kind<string> = {
   read: (raw) => (typeof raw === 'string' && raw !== '' ? raw : undefined),
 };
 
-/** A text of a fixed form. */
+/** A text that matches a pattern. */
 export function matching(pattern: RegExp, name: string, expected: string): Kind<string> {
   return {
     name,
@@ -88,7 +91,10 @@ export const amount: Kind<number> = {
   fromText: toNumber,
 };
 
-/** Milliseconds. Durations for timers need a maximum, because Node fires timers above 24.8 days at once. */
+/**
+ * A duration in milliseconds. The duration of a timer needs a maximum, because Node fires a timer of more than 24.8
+ * days at once.
+ */
 export function duration(minimum = '0s', maximum?: string): Kind<number> {
   const minimumMs = parseDuration(minimum) ?? 0;
   const maximumMs = (maximum && parseDuration(maximum)) || longestMs;
@@ -113,7 +119,7 @@ export function lifetime(minimum: string): Kind<number | 'never'> {
   };
 }
 
-/** Bytes. */
+/** A size in bytes. */
 export function size(minimum = '1B', maximum?: string): Kind<number> {
   const minimumBytes = parseSize(minimum) ?? 0;
   const maximumBytes = (maximum && parseSize(maximum)) || Number.MAX_SAFE_INTEGER;
@@ -194,7 +200,7 @@ const range = (raw: unknown): raw is string => {
   return family !== 0 && (prefix === undefined || (Number(prefix) >= 1 && Number(prefix) <= (family === 4 ? 32 : 128)));
 };
 
-// A name that ends in a number would be an address.
+// A name whose last part is a number would be an address.
 const hostName = /^(?=.{1,253}$)(?!.*\.\d+$)[\w-]{1,63}(?:\.[\w-]{1,63})*$/;
 
 export const hostOrRange: Kind<string> = {
@@ -227,7 +233,7 @@ export function listOf<T>(item: Kind<T>): Kind<readonly T[]> {
   };
 }
 
-/** One value, or a list. */
+/** A single value, or a list of values. */
 export function oneOrMore<T>(item: Kind<T>): Kind<readonly T[]> {
   const list = listOf(item);
   return {
@@ -295,7 +301,7 @@ export const calendars: Kind<Readonly<Record<string, CalendarDays>>> = {
   },
 };
 
-/** Written as `name=value,name=value` in the environment. */
+/** A map of values by name. The environment has it as `name=value,name=value`. */
 export function mapOf<T>(value: Kind<T>): Kind<Readonly<Record<string, T>>> {
   return {
     name: `map of ${value.name}`,

@@ -36,7 +36,7 @@ export type Flags = {
 export type LoadedConfig = {
   readonly config: Config;
   readonly settings: Settings;
-  /** The path as errors show it; null: no flwd.yaml was found. */
+  /** The path of flwd.yaml as errors show it; null: no flwd.yaml was found. */
   readonly file: string | null;
   readonly warnings: readonly string[];
 };
@@ -45,7 +45,7 @@ export type LoadedConfig = {
 export class ConfigError extends Error {
   override readonly name = 'ConfigError';
   readonly errors: readonly string[];
-  /** About lines that are accepted. */
+  /** Warnings about lines that are accepted. */
   readonly warnings: readonly string[];
 
   constructor(errors: readonly SettingError[], warnings: readonly string[] = []) {
@@ -104,9 +104,13 @@ function findFile(given: string | undefined, cwd: string, home: string) {
   return undefined;
 }
 
-/** A file found in a folder such as /tmp must belong to this user, because it decides which code flwd runs. */
+/**
+ * Reads flwd.yaml. If the operator has not named the file, it must belong to this user, because it decides which code
+ * flwd runs: a search could find a file of somebody else in a folder such as /tmp.
+ * @param isNamed whether the operator has named the file, for example with --config
+ */
 function readOwn(path: string, shown: string, isNamed: boolean): { text: string; warnings: string[] } {
-  // A named pipe that another user left there would block forever.
+  // Opening a named pipe that another user left there would block forever.
   const file = openSync(path, isNamed ? constants.O_RDONLY : constants.O_RDONLY | constants.O_NONBLOCK);
   try {
     const stats = fstatSync(file);

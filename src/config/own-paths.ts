@@ -8,20 +8,22 @@ import type { Config } from './config.ts';
 
 export type OwnPaths = {
   /**
-   * Real paths as of now. Includes the present targets of the operator's links, since a key is often renewed by
-   * switching a link, and other mount points of the same files.
+   * Returns the real paths at this moment. They include the present targets of the operator's links, because a key is
+   * often renewed by changing a link. They also include the other mount points of the same files.
    */
   readonly now: () => readonly string[];
   /** The paths that may become links while the server runs, as the operator wrote them. */
   readonly links: readonly string[];
 };
 
-/** Call this once the files exist. @param others real paths of another instance, which are hidden as well */
+/**
+ * Call this after the files have been created. @param others real paths of another instance, which are hidden as well
+ */
 export function findOwnPaths(config: Config, configFile: string | null, others: readonly string[]): OwnPaths {
   const { instance, server, auth, persistence, notify, logging } = config;
   const { dbPath, blobsDir, secretKeyFile } = persistence;
   const database = realpathSync(dbPath);
-  // Anyone who can write compiled code decides what flwd runs (ADR 0026).
+  // Anyone who can write to the cache of compiled code decides what flwd runs (ADR 0026).
   const compiled = getCompileCacheDir();
   const fixed = [
     instance.dataDir,
@@ -30,9 +32,9 @@ export function findOwnPaths(config: Config, configFile: string | null, others: 
     ...(compiled === undefined ? [] : [dirname(compiled)]),
   ].map((path) => realpathSync(path));
   const edge = [
-    // The file does not exist if the keys come from the environment.
+    // This file does not exist if the keys come from the environment.
     secretKeyFile,
-    // Anyone who can write the keys of JWTs decides who may log in.
+    // Anyone who can change the keys of JWTs decides who may log in.
     ...(auth.jwt && 'file' in auth.jwt.keys ? [auth.jwt.keys.file] : []),
     ...(server.tls ? [server.tls.keyFile] : []),
     // The log names the jobs and callers of all tenants.
@@ -40,7 +42,9 @@ export function findOwnPaths(config: Config, configFile: string | null, others: 
     // flwd.yaml may contain the password of a database, and more that only the operator may see.
     ...(configFile === null ? [] : [resolve(configFile)]),
   ];
-  /** Includes former targets of links, where earlier keys may still be. */
+  /**
+   * All paths that have been found. Former targets of links stay in the set, because earlier keys may still be there.
+   */
   const known = new Set([...fixed, database, `${database}-wal`, `${database}-shm`, ...others]);
 
   function now(): readonly string[] {

@@ -2,7 +2,7 @@
 
 import { addError, type Settings, valueAt } from './settings.ts';
 
-/** RFC 9110, 5.6.2. */
+/** A token as RFC 9110, section 5.6.2, defines it. */
 const headerName = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 /** The headers about the length of the body and the connection, which flwd sets itself. */
 const ownHeaders = ['connection', 'content-length', 'expect', 'keep-alive', 'transfer-encoding', 'upgrade'];

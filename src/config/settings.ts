@@ -21,16 +21,19 @@ export type Setting = {
 
 export type SettingError = { readonly origin: Origin; readonly message: string };
 
-/** An item of a list, by index, or an entry of a map, by name. */
+/** An item of a list, named by its index, or an entry of a map, named by its key. */
 export type Item = { readonly at: number | string; readonly origin: Origin };
 
 export type Settings = {
   /** The settings by place: `server.bind`, `sources[0].path`. */
   readonly entries: Map<string, Setting>;
-  /** The items of lists and of maps by name, such as `sources` and `notify.channels`, if they are given. */
+  /**
+   * The items of each list, and the entries of each map, that the user has given. The keys are `sources`,
+   * `notify.channels` and so on.
+   */
   readonly items: Map<string, readonly Item[]>;
   readonly errors: SettingError[];
-  /** Lines that are accepted, but not quite as they were written. */
+  /** Notes about values that are accepted, but not quite as they were written. */
   readonly notes: SettingError[];
 };
 
@@ -42,7 +45,7 @@ export function settingAt(settings: Settings, path: KeyPath, at?: number | strin
   return settings.entries.get(locate(path, at));
 }
 
-/** Call this only after the defaults are filled in. */
+/** Returns the value of a key. Call this only after the defaults have been filled in. */
 export function valueAt<P extends KeyPath>(settings: Settings, path: P, at?: number | string): ValueOf<P> {
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the kind of this key has read it
   return settingAt(settings, path, at)?.value as ValueOf<P>;
@@ -72,7 +75,10 @@ export function put(
 
 type Respelled = { readonly raw: unknown; readonly note?: string; readonly instead?: string };
 
-/** Returns the value in flwd's own words, or the advice to write another value. */
+/**
+ * Replaces a word that only other implementations know with flwd's own word, or returns the advice to write another
+ * word.
+ */
 function respell(path: KeyPath, at: number | string | undefined, raw: unknown): Respelled {
   const words = [raw].flat().filter((word) => typeof word === 'string');
   for (const word of words) {

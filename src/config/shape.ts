@@ -15,7 +15,7 @@ export type Shape =
 
 export const keyPaths = Object.keys(keys).filter(isKeyPath);
 
-/** The place of a key in a file: `sources[].path` at 2 is `sources[2].path`. */
+/** Returns the place of a key in a file. For `sources[].path` at 2, it is `sources[2].path`. */
 export function locate(path: string, at: number | string = ''): string {
   return path.replace('[]', `[${at}]`).replace(/<\w+>/, String(at));
 }
@@ -25,7 +25,7 @@ for (const path of keyPaths) plant(root, path.split('.'), { type: 'key', path })
 for (const [path, spelling] of Object.entries(keySpellings))
   plant(root, path.split('.'), { type: 'spelling', spelling });
 
-/** The names of a section's own keys and sections. */
+/** The names of a section's keys and sections, without other spellings of them. */
 export function namesOf(section: Section): readonly string[] {
   return [...section.members].flatMap(([name, shape]) => (isOwn(shape) ? [name] : []));
 }

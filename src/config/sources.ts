@@ -11,7 +11,7 @@ import { keyPaths } from './shape.ts';
 /** A folder of jobs. This version supports only the type `fs`. */
 export type Source = UsingSource & {
   readonly type: 'fs';
-  /** Absolute. */
+  /** An absolute path. */
   readonly path: string;
   /** The path as the operator wrote it. */
   readonly displayPath: string;
@@ -19,7 +19,7 @@ export type Source = UsingSource & {
   readonly watch: boolean;
 };
 
-/** The folders of --jobs replace all other sources. */
+/** Replaces all other sources with the folders of --jobs. */
 export function replaceSources(settings: Settings, dirs: readonly string[], base: Base): void {
   for (const place of settings.entries.keys()) if (place.startsWith('sources[')) settings.entries.delete(place);
   const origin = { kind: 'flag', name: '--jobs' } as const;
@@ -66,7 +66,7 @@ export function checkSources(settings: Settings, base: Base): void {
   for (const item of items) checkTrust(settings, item, items);
 }
 
-/** The jobs of an untrusted source must not be able to take the id of another source's job (ADR 0065). */
+/** Records an error if the jobs of an untrusted source could take the id of another source's job (ADR 0065). */
 function checkTrust(settings: Settings, { at, origin }: Item, items: readonly Item[]): void {
   const isTrusted = (other: Item['at']) => valueAt(settings, 'sources[].trusted', other);
   if (isTrusted(at)) {
@@ -132,7 +132,10 @@ function checkSource(settings: Settings, { at, origin }: Item): void {
   } else if (typeof path?.value === 'string' && !isFolder(path.value)) noteMissing(settings, path, path.value);
 }
 
-/** A folder that flwd.yaml names may be mounted or deployed after the server has started. */
+/**
+ * Notes that the folder of a source is missing. This is an error only for a folder of --jobs: a folder that flwd.yaml
+ * names may be mounted or deployed after the server has started.
+ */
 function noteMissing(settings: Settings, { origin, raw }: Setting, path: string): void {
   const what = existsSync(path) ? `${String(raw)} is not a folder` : `there is no folder ${String(raw)}`;
   const until = `${what}, so its jobs cannot run until it is there`;
@@ -162,7 +165,7 @@ export function toSources(settings: Settings): readonly Source[] {
   }));
 }
 
-/** A trusted source that finds the same files would run them as its own. */
+/** Records an error if an untrusted source shares files with a trusted one, which would run them as its own. */
 function checkFolder(settings: Settings, { at, origin }: Item, items: readonly Item[]): void {
   const own = realPathOf(settings, at);
   for (const { at: other } of items) {
@@ -176,7 +179,7 @@ function checkFolder(settings: Settings, { at, origin }: Item, items: readonly I
   }
 }
 
-/** null: the source has no path, which is an error of its own. */
+/** Returns null if the source has no path, which is reported as another error. */
 function realPathOf(settings: Settings, at: Item['at']): string | null {
   const path = valueAt(settings, 'sources[].path', at);
   return typeof path === 'string' ? realPathTo(path) : null;
@@ -225,7 +228,7 @@ function trustOf(settings: Settings, at: Item['at']): Pick<Source, 'trusted' | '
   };
 }
 
-/** A source's name from its folder, with a number if the name is taken. */
+/** Makes a source's name from the name of its folder, with a number if the name is taken. */
 function freeName(folder: string, taken: ReadonlyMap<string, unknown>): string {
   const name =
     folder

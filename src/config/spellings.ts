@@ -14,7 +14,7 @@ export type Spelling =
 const tokens =
   'flwd signs no tokens: store the token that `flwd tokens create` prints there, and name it in `token_file`';
 
-/** Other names of keys, by their path, which is written as in the table of keys. */
+/** Other names of keys. A name is written as a path, as in the table of keys. */
 export const keySpellings: Readonly<Record<string, Spelling>> = {
   'security.profiles.<profile>.resources.cpu_limit': {
     key: 'security.profiles.<profile>.resources.cpu',

@@ -1,5 +1,5 @@
-// Opens flwd.yaml as parts that know their place. A plain file is read with js-yaml, and its places are looked up with
-// `yaml` when someone asks for one, which happens in an error and in `flwd config show` (ADR 0045).
+// Opens flwd.yaml as parts that know their line and column. A plain file is read with js-yaml. Its lines and columns
+// are found with `yaml` only when they are needed: for an error, or for `flwd config show` (ADR 0045).
 
 import type { Node } from 'yaml';
 import { readSimpleYaml, type YamlMap, type YamlValue } from '../lib/yaml/simple-yaml.ts';
@@ -12,7 +12,8 @@ import type { Origin } from './settings.ts';
 export type AddError = (origin: Origin, message: string) => void;
 
 /**
- * Items and members are null where an alias has no anchor. They are found late, because an anchor can contain itself.
+ * An item or a member is null if it is an alias that has no anchor. Items and members may be getters, because an anchor
+ * can contain itself.
  */
 export type Part = { readonly origin: Origin } & (
   | { readonly type: 'scalar'; readonly value: unknown }
@@ -63,7 +64,7 @@ function openPlain(contents: YamlMap, text: string, file: string): Part {
   return partOf(contents, []);
 }
 
-/** Any YAML, with aliases. */
+/** Opens a file with any YAML, including aliases. */
 function openAny(text: string, file: string, addError: AddError): Part | undefined {
   const deepAt = findTooDeep(text);
   if (deepAt !== undefined) {

@@ -74,7 +74,10 @@ function readDocument(document: Part, addError: AddError, base: Base, settings: 
   readSection(document, root, '');
 }
 
-/** YAML itself refuses a key that is there twice, but not the same key under two names. */
+/**
+ * Sets a key, unless it is set already, which is an error. YAML refuses a key that occurs twice, but not the same key
+ * under two names.
+ */
 function putOnce(...[settings, path, at, raw, origin, base]: Parameters<typeof put>): void {
   const place = locate(path, at);
   const isSet = settings.entries.has(place);
@@ -82,7 +85,7 @@ function putOnce(...[settings, path, at, raw, origin, base]: Parameters<typeof p
   else put(settings, path, at, raw, origin, base);
 }
 
-/** A scalar, a list or a map. No value is nested deeper than a map of maps. */
+/** Returns the value of a part: a scalar, a list or a map. No value is nested deeper than a map of maps. */
 function plain(part: Part | null, levels = 2): unknown {
   if (part?.type === 'scalar') return part.value;
   if (!part || levels === 0) return undefined;

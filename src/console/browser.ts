@@ -1,4 +1,4 @@
-// Uses of the browser: the tab's title, choices kept in its storage, files saved to disk.
+// What pages use of the browser: the tab's title, choices kept in its storage, files saved to disk.
 
 import { useEffect, useState } from 'react';
 import { harmless } from './words.ts';

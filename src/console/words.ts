@@ -42,8 +42,8 @@ export function reasonWords(reason: string | null): string {
 }
 
 /**
- * The message of the program. Leaves out the exit code if there is more text, because the code does not help to tell
- * errors apart.
+ * The message of the program. The exit code is left out if there is more text, because it does not help to tell errors
+ * apart.
  */
 export function errorWords(message: string): string {
   return message.replace(/^(\S+: )?exited with code \d+: /, '$1');
@@ -87,7 +87,7 @@ export function starterWords({ trigger, created_by: by }: Pick<RunRow, 'trigger'
 const clock = new Intl.DateTimeFormat('en-GB', { timeStyle: 'medium' });
 const wholeTime = new Intl.DateTimeFormat('en-GB', { dateStyle: 'full', timeStyle: 'long' });
 
-/** Time of day to the millisecond, in the browser's time zone. */
+/** The time of day to the millisecond, in the browser's time zone. */
 export function clockTime(timestamp: string): string {
   const at = new Date(timestamp);
   return `${clock.format(at)}.${String(at.getMilliseconds()).padStart(3, '0')}`;
@@ -105,7 +105,10 @@ export function harmless(text: string): string {
   return text.replaceAll(unsafe, '�');
 }
 
-/** "release, today 14:06": a run is named by its job and its time. The time alone would not say which day it means. */
+/**
+ * Names a run by its job and its time: "release, today 14:06". Without "today", the time would not say which day it
+ * means.
+ */
 export function runTitle(
   { job_id: jobId, created_at: at }: Pick<RunRow, 'job_id' | 'created_at'>,
   nowMs: number,
@@ -113,7 +116,7 @@ export function runTitle(
   return `${harmless(jobId.slice(jobId.lastIndexOf('/') + 1))}, ${dayAndTime(at, nowMs)}`;
 }
 
-/** The time of a run in its name or in a sentence: "today 14:06". Lists and cells leave "today" out. */
+/** The time of a run, for its name or for a sentence: "today 14:06". Lists and cells leave "today" out. */
 export function dayAndTime(timestamp: string, nowMs: number): string {
   const isToday = midnight(new Date(timestamp)) === midnight(new Date(nowMs));
   return `${isToday ? 'today ' : ''}${localTime(timestamp, nowMs)}`;
@@ -123,7 +126,7 @@ export function jobPath(jobId: string): string {
   return `/jobs/${jobId.split('/').map(encodeURIComponent).join('/')}`;
 }
 
-/** The files of a job as they were at a revision. */
+/** The address of the files of a job as they were at a revision. */
 export function codePath(jobId: string, revision: string): string {
   return `${jobPath(jobId)}?${new URLSearchParams({ tab: 'code', revision }).toString()}`;
 }
@@ -149,7 +152,7 @@ export function countOf(count: number, one: string, several = `${one}s`): string
   return `${countWords(count)} ${count === 1 ? one : several}`;
 }
 
-/** A duration as a setting has it (`90d`, `1h30m`): "90 days", "1 h 30 min". */
+/** Writes a duration that a setting has: `90d` as "90 days", `1h30m` as "1 h 30 min". */
 export function settingWords(duration: string): string {
   const ms = parseDuration(duration);
   if (ms === undefined) return duration;
@@ -174,10 +177,7 @@ export function dayWords(at: Date): string {
 /** The browser's time zone, in which the console shows times. */
 export const timeZone = timeOfDay.resolvedOptions().timeZone;
 
-/**
- * A sentence about the times of a schedule, which are in the schedule's time zone. Names the zone if it is not the
- * page's.
- */
+/** Adds the time zone of a schedule to a sentence about its times, unless the page has the same zone. */
 export function inZone(sentence: string, zone: string): string {
   return isOwnZone(zone) ? sentence : `${sentence}, ${zone}`;
 }
@@ -210,7 +210,7 @@ function midnight(at: Date): number {
   return new Date(at.getFullYear(), at.getMonth(), at.getDate()).getTime();
 }
 
-/** The clock that pages use ticks every ten seconds, so a new timestamp can lie that far ahead of it. */
+/** The clock of the pages ticks every ten seconds, so a new timestamp can be that far ahead of it. */
 const nowMostMs = 10_000;
 
 /** "12 min ago", "in 11 h 28 min", "now". */
@@ -234,7 +234,7 @@ export function exactTime(timestamp: string): string {
 
 const dayAndClock = new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium', timeStyle: 'short' });
 
-/** "25 Nov 2026, 02:30". The date and the time are always shown, however long ago it is. */
+/** "25 Nov 2026, 02:30": always with the date and the time, however long ago it is. */
 export function dayTimeWords(timestamp: string): string {
   return dayAndClock.format(new Date(timestamp));
 }

@@ -22,7 +22,7 @@ import { openTlsCertificate } from '../server/tls.ts';
 import { countSecrets, storedSecrets } from '../store/sqlite/offline.ts';
 import { findUnwritable } from '../store/sqlite/sqlite-files.ts';
 
-/** The operator's files that a server needs to start. Creates none of them. */
+/** Checks the files of the operator that a server needs to start. Creates none of them. */
 export async function examineFiles(config: Config): Promise<HostCheck[]> {
   const { server, auth, persistence, instance, notify } = config;
   const parts = {
@@ -76,7 +76,10 @@ function checkSecretKey({ secretKeyFile, secretKey, dbPath }: Config['persistenc
   }
 }
 
-/** A server starts even if a secret is missing, because the secret may be stored while it runs. */
+/**
+ * Checks the channels. A missing secret is only a warning: a server starts without it, because the secret may be stored
+ * while the server runs.
+ */
 async function checkChannels(config: Pick<Config, 'notify' | 'persistence' | 'instance'>): Promise<HostCheck> {
   const name = 'channels';
   const { channels } = config.notify;
@@ -107,7 +110,7 @@ export function channelsWithoutSecrets({
   return { lacking: lacking.map(({ name }) => name), missing };
 }
 
-/** Empty when the database may not be read: `examineStored` says why. */
+/** Empty if this user may not read the database. Then `examineStored` says why. */
 function missingSecrets(
   named: readonly string[],
   { persistence: { dbPath }, instance }: Pick<Config, 'persistence' | 'instance'>,
@@ -186,7 +189,10 @@ export async function checkDataDir(dataDir: string, folders: readonly string[]):
   return ok(name, state);
 }
 
-/** Says why a server would refuse the data dir. Root may look at the data dir of the user that runs the server. */
+/**
+ * Returns why a server would refuse the data dir. Root may examine the data dir of the user that runs the server, so
+ * for root this is no refusal.
+ */
 export async function findRefusal(dataDir: string): Promise<unknown> {
   if (process.geteuid?.() === 0 && (await isForeign(dataDir))) return undefined;
   try {

@@ -14,7 +14,7 @@ import { systemClock, toTimestamp } from '../lib/clock.ts';
 import { countUnfinishedRuns, readLastServer, storedWebhooks, withMakers } from '../store/sqlite/offline.ts';
 import { findRefusal } from './start-needs.ts';
 
-/** Deliveries that were refused longer ago are not reported. */
+/** A delivery that was refused longer ago than this is not reported. */
 const seenWithinMs = 86_400_000;
 
 /** Reads the jobs and the database as they are now. */
@@ -27,7 +27,7 @@ export async function examineStarters(config: Config, catalog: Catalog): Promise
   ];
 }
 
-/** Without a server, schedules and triggers start nothing, and nobody is told. */
+/** Checks the server. Without a server, schedules and triggers start nothing, and nobody is told. */
 async function examineServer(
   config: Config,
   { catalog, schedules }: { readonly catalog: Catalog; readonly schedules: number },
@@ -70,7 +70,7 @@ async function examineSchedules(
   const calendars = new Map(Object.keys(config.scheduler.calendars).map((name) => [name, new Set<string>()]));
   const found = await withMakers(config.persistence.dbPath, async ({ tokens, schedules }) => {
     const [stored, states] = await Promise.all([schedules.all(), schedules.states()]);
-    // Nothing here depends on the zone of a schedule.
+    // The check does not depend on the time zone of a schedule.
     const all = [...schedulesOf(catalog, { defaultTenant, timezone: 'UTC' }), ...stored];
     const isHeld = ({ id, held }: Schedule): boolean => states.get(id)?.held ?? held;
     const live = schedulesToStart(all, { clock: systemClock, isHeld });
@@ -86,7 +86,7 @@ async function examineWebhooks(config: Config, catalog: Catalog): Promise<HostCh
   const o = { catalog, defaultTenant: config.instance.defaultTenant };
   const made = stored.made.map((one) => ofMade(one, o));
   const seen = await withMakers(dbPath, ({ tokens }) => {
-    // A pause of all webhooks is reported by a line of its own.
+    // If all webhooks are paused, another line says so.
     const parts = { ...o, store: { tokens }, clock: systemClock, triggersPaused: false };
     return Promise.all(made.map(async (one) => (await withPrincipal(one, parts)).webhook));
   });

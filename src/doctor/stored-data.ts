@@ -24,7 +24,7 @@ const restoreWords = 'stop the server and restore a backup (flwd restore)';
 
 /** Checks whether the stored data can be read. */
 export async function examineStored(config: Config, places: Places): Promise<HostCheck[]> {
-  // `checkDataDir` says what to do.
+  // After an unfinished restore, `checkDataDir` says what to do.
   if (existsSync(unfinishedRestoreFile(places.dataDir))) return [];
   const denied = findUnwritable(places.dbPath);
   if (denied) return [fail('database', denied.detail, denied.fix)];
@@ -98,7 +98,7 @@ function examineQueue(queue: Examination['queue']): HostCheck[] {
   return [warn('queue', detail, `${fix}, with --job for one job`)];
 }
 
-/** A pause that somebody forgot looks like schedules that do not work. */
+/** Reports pauses. If somebody forgot a pause, the schedules look as if they did not work. */
 function examinePauses(paused: Examination['paused']): HostCheck[] {
   if (paused.length === 0) return [];
   const which = paused.includes('*') ? 'all schedules are paused' : `paused: the schedules of ${paused.join(', ')}`;
@@ -127,7 +127,7 @@ function examineBackfills({ underWay, failed }: Examination['backfills']): HostC
   return [warn('backfills', what.join(', '), 'run flwd backfills, which says why, and start them again')];
 }
 
-/** A channel without its secret has a check of its own, which says what to do. */
+/** Reports notifications that wait. A channel that lacks its secret has another check, which says what to do. */
 function examineWaiting(config: Config, waiting: Examination['waiting']): HostCheck[] {
   const { lacking } = channelsWithoutSecrets(config);
   const others = waiting.filter(({ channel }) => !lacking.includes(channel));
@@ -156,7 +156,7 @@ const exportNames: Readonly<Record<Signal, { readonly name: string; readonly dro
 
 function examineExports(config: Config, states: Examination['exports']): HostCheck[] {
   const { collector } = config;
-  // `checkCollector` says which secret is missing.
+  // If a secret is missing, `checkCollector` names it.
   if (!collector || checkCollector(config).length > 0) return [];
   const { origin } = new URL(collector.endpoint);
   return collector.signals.map((signal) => {
@@ -172,7 +172,10 @@ function examineExports(config: Config, states: Examination['exports']): HostChe
   });
 }
 
-/** An instance keeps the time zone in which it was made. An instance from before there was a zone keeps UTC. */
+/**
+ * Reports the time zone. An instance keeps the time zone in which it was created. An instance that was created before
+ * flwd stored a time zone keeps UTC.
+ */
 function examineTimezone(kept: string, set: string | null): HostCheck {
   const name = 'time zone';
   const host = localTimezone();
@@ -184,7 +187,7 @@ function examineTimezone(kept: string, set: string | null): HostCheck {
 
 const nearlyFull = 0.9;
 
-/** The owners of the running runs. Another server may share the database (ADR 0039). */
+/** Reports which servers own the running runs, because other servers may share the database (ADR 0039). */
 function examineOwners(owners: Examination['owners'], ownId: string | undefined): HostCheck {
   const others = owners.filter(({ owner, host }) => owner !== ownId && host !== null);
   const hosts = [...new Set(others.map(({ host }) => host))].join(', ');
@@ -193,7 +196,7 @@ function examineOwners(owners: Examination['owners'], ownId: string | undefined)
   return ok('owner', `${ownId ?? 'the next start creates an id'}; running runs: ${own} for this data dir${ofOthers}`);
 }
 
-/** Warns before jobs are unable to store more. */
+/** Warns before jobs can store no more. */
 function examineKv({ keys, largest }: NonNullable<Examination['kv']>): HostCheck {
   const { namespaceBytes, keys: mostKeys } = kvLimits;
   const detail =

@@ -1,17 +1,18 @@
-// With `cli.token` in the data dir, a command proves that it comes from the server's own user, wherever the server
-// listens and whatever credentials it asks others for. Created at each start, removed when the server ends.
+// The file `cli.token` in the data dir. With it, a command proves that it comes from the server's own user, wherever
+// the server listens and whatever credentials it asks others for. The file is created at each start, and removed when
+// the server ends.
 
 import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { errorCode } from '../lib/error-code.ts';
 
-/** May only be called by the owner of the data dir. @returns the token */
+/** Creates the file. Only the owner of the data dir may call this. @returns the token */
 export function writeCliToken(dataDir: string): string {
-  // An import of node:crypto takes 5 ms, which callers that only read would have to wait for. The global `crypto` would
-  // load Node's Web Crypto as well, for as long again.
+  // An import of node:crypto takes 5 ms, for which callers that only read the token would have to wait. The global
+  // `crypto` would load Node's Web Crypto too, which takes another 5 ms.
   const token = `flwd_cli_${process.getBuiltinModule('node:crypto').randomBytes(32).toString('hex')}`;
   const draft = `${fileIn(dataDir)}.new`;
-  // A file left by a crash may have another mode.
+  // A crash may have left a file, and the file may have another mode.
   rmSync(draft, { force: true });
   writeFileSync(draft, `${token}\n`, { flag: 'wx', mode: 0o600 });
   renameSync(draft, fileIn(dataDir));
@@ -28,7 +29,7 @@ export function readCliToken(dataDir: string): string | undefined {
   }
 }
 
-/** If another process owns the data dir by now, the file has its token and stays. */
+/** Removes the file. If another process owns the data dir by now, the file has the token of that process and stays. */
 export function removeCliToken(dataDir: string, token: string): void {
   if (readCliToken(dataDir) === token) rmSync(fileIn(dataDir), { force: true });
 }

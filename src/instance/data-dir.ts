@@ -1,5 +1,5 @@
-// Makes sure that only its owner can enter the data dir. If others can read it, flwd closes it with a warning, or
-// refuses it if closing it could break something else. If others could have written to it, flwd refuses it as well.
+// Makes sure that only its owner can enter the data dir. If other users can read it, flwd closes it with a warning, or
+// refuses it if closing it could break something else. If other users could have written to it, flwd always refuses it.
 
 import { existsSync, lstatSync, type Stats, statSync } from 'node:fs';
 import { access, chmod, constants, readdir, stat } from 'node:fs/promises';
@@ -10,8 +10,8 @@ import { isAnothers, isWritableByOthers, showMode } from '../lib/files/file-owne
 import { StartError } from '../lib/start-error.ts';
 
 /**
- * Creates `dataDir` with mode 0700, or makes sure that nobody else can enter it. An existing open folder is only closed
- * when it is empty or contains `ownFile`, so a mistyped path such as `/tmp` stays as it is.
+ * Creates `dataDir` with mode 0700, or makes sure that nobody else can enter it. An existing folder that is open to
+ * others is closed only if it is empty or contains `ownFile`. So a mistyped path such as `/tmp` stays as it is.
  * @throws StartError when the folder cannot be used
  */
 export async function openDataDir(dataDir: string, ownFile: string, warn: (message: string) => void): Promise<void> {
@@ -35,8 +35,7 @@ export async function assertUsable(dataDir: string, ownFile: string): Promise<St
     const stats = await stat(dataDir);
     if (!stats.isDirectory()) throw unusable(dataDir, 'it is not a folder');
     await access(dataDir, constants.R_OK | constants.W_OK | constants.X_OK);
-    // Only root gets this far in another user's folder, and would leave files there that the owner's server cannot
-    // read.
+    // Only root gets this far in another user's folder. Root would leave files that the owner's server cannot read.
     if (isAnothers(stats)) throw unusable(dataDir, foreign(stats.uid));
     if ((stats.mode & 0o077) === 0) return stats;
     const names = await readdir(dataDir);
@@ -79,10 +78,10 @@ function whyDenied(dataDir: string): string {
   }
 }
 
-/** Changes nothing. Returns a StartError if the data dir does not exist and no start could create it. */
+/** Returns a StartError if the data dir does not exist and no start could create it. Changes nothing. */
 export async function findUncreatable(dataDir: string): Promise<unknown> {
   try {
-    // With a slash at the end, a path that leads to a file is an error.
+    // With a slash at the end, the path of a file is an error.
     await access(`${nearestFolder(dataDir)}/`, constants.W_OK | constants.X_OK);
   } catch (error) {
     return explained(error, dataDir);
@@ -103,8 +102,8 @@ export async function isForeign(dataDir: string): Promise<boolean> {
 }
 
 /**
- * A user who can write to the folder could pose as its server and receive what is meant for it. Root may talk to
- * another user's server.
+ * Makes sure that no other user can pose as the server of this folder: a user who can write to the folder could receive
+ * what is meant for the server. Root may talk to another user's server.
  * @throws StartError
  */
 export function assertAskable(dataDir: string): void {
@@ -115,13 +114,13 @@ export function assertAskable(dataDir: string): void {
 }
 
 /**
- * Accepts folders and files that are missing. A container makes a folder of a file that it should mount and does not
- * find.
+ * Accepts folders and files that are missing. A folder in the place of a file often comes from a container: it creates
+ * a folder if it should mount a file that does not exist.
  * @throws StartError if something else is where flwd keeps its folders or its database
  */
 export function assertKinds(folders: readonly string[], database: string): void {
   for (const path of folders) {
-    // SQLite may create the target of a link, but no folder is created there.
+    // SQLite may create the file to which a link leads. flwd creates no folder to which a link leads.
     const isLost = !existsSync(path) && lstatSync(path, { throwIfNoEntry: false }) !== undefined;
     if (isLost) throw new StartError(`${path} is a link to nothing: mount or create its target, or remove the link`);
     assertKind(path, 'a folder');

@@ -1,20 +1,20 @@
-// A file that reserves some room on the disk. Opening a database takes room, even to read it or to delete what fills
-// the disk. A command that deletes first frees the whole reserve. A command that reads, and a run that cannot end for
-// lack of room, free a part of it.
+// A file that reserves some room on the disk. Opening a database takes room, even if a command only reads it, or
+// deletes what fills the disk. A command that deletes first frees the whole reserve. A part of the reserve is freed for
+// a command that reads, and for a run that cannot end for lack of room.
 
 import { open, rm, stat, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { freeBytesOf, lackOfRoom } from '../lib/files/disk-room.ts';
 
 const reserveBytes = 4 * 2 ** 20;
-/** This part is kept for the command that deletes. */
+/** This part of the reserve is kept for a command that deletes. */
 const keptBytes = 2 * 2 ** 20;
 const lentBytes = 512 * 1024;
 const pieceBytes = 256 * 1024;
-/** The log takes more than 1 MiB at a time. */
+/** With less free room than this, room is lent. The log takes more than 1 MiB at a time. */
 const scarceBytes = 8 * 2 ** 20;
 
-/** Does nothing on a full disk; a later start creates the reserve. */
+/** Creates the reserve. Does nothing on a full disk. A later start then creates the reserve. */
 export async function keepReserve(dataDir: string): Promise<void> {
   const path = pathIn(dataDir);
   const hasBytes = await sizeOf(path);
@@ -27,7 +27,10 @@ export async function keepReserve(dataDir: string): Promise<void> {
   }
 }
 
-/** Writes one small piece often. Allocating all of it at once makes V8 collect the whole heap. */
+/**
+ * Extends the file by writing a small piece many times. Allocating all bytes at once would make V8 collect the whole
+ * heap.
+ */
 async function extend(path: string, bytes: number): Promise<void> {
   const file = await open(path, 'a', 0o600);
   try {
@@ -38,22 +41,22 @@ async function extend(path: string, bytes: number): Promise<void> {
   }
 }
 
-/** @returns a function that creates the reserve again */
+/** Frees the whole reserve. @returns a function that creates the reserve again */
 export async function giveUpReserve(dataDir: string): Promise<() => Promise<void>> {
   await rm(pathIn(dataDir), { force: true });
   return () => keepReserve(dataDir);
 }
 
 /**
- * On a full disk, frees enough room to open the database. @returns a function that takes the room back if it is still
- * free; null when nothing was freed
+ * On a full disk, frees enough room to open the database. @returns a function that reserves the room again if it is
+ * still free; null when nothing was freed
  */
 export async function lendRoom(dataDir: string): Promise<(() => Promise<void>) | null> {
   if (lackOfRoom(dataDir) === null || !(await lendPart(dataDir))) return null;
   return () => keepReserve(dataDir);
 }
 
-/** Returns false when only the part for the command that deletes is left. */
+/** Frees a part of the reserve. Returns false when only the part for a command that deletes is left. */
 async function lendPart(dataDir: string): Promise<boolean> {
   const hasBytes = await sizeOf(pathIn(dataDir));
   if (hasBytes - lentBytes < keptBytes) return false;
@@ -63,7 +66,7 @@ async function lendPart(dataDir: string): Promise<boolean> {
 
 export type RoomLender = ReturnType<typeof createRoomLender>;
 
-/** Lends room to what cannot end without it, as long as the reserve lasts. */
+/** Lends room to runs that cannot end without it, as long as the reserve lasts. */
 export function createRoomLender(dataDir: string) {
   let hasLent = false;
   const isScarce = (): boolean => (freeBytesOf(dataDir) ?? Infinity) < scarceBytes;

@@ -6,9 +6,10 @@ import { flushCompileCache } from 'node:module';
 const shell = '/bin/sh';
 
 /**
- * `process.exit` first joins all threads. It waits forever for one that is blocked by a file or a name server that does
- * not answer, and sometimes for one that compiles code (https://github.com/nodejs/node/issues/54918). A program that
- * takes the place of this one has no threads.
+ * `process.exit` first waits for all threads. It waits forever for a thread that is blocked by a file or by a name
+ * server that does not answer, and sometimes for a thread that compiles code
+ * (https://github.com/nodejs/node/issues/54918). So another program takes the place of this one. It has no such
+ * threads.
  */
 export function endProcess(code: number): never {
   flushCompileCache();
@@ -18,8 +19,8 @@ export function endProcess(code: number): never {
 }
 
 /**
- * Makes output block. It must not stay non-blocking, because others may share the pipe and would get EAGAIN while it is
- * full. Node does this only under a private name.
+ * Makes output block again. Others may share the pipe, and would get EAGAIN from a non-blocking pipe that is full. Node
+ * offers this only under a private name.
  */
 function makeBlocking(stream: NodeJS.WriteStream): void {
   const { _handle: handle }: { _handle?: { setBlocking?: (isBlocking: boolean) => void } | null } = Object(stream);

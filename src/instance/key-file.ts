@@ -1,4 +1,5 @@
-// A file that holds a secret of the server: created once, for its user alone, and never half-written.
+// A file that holds a secret of the server. It is created once, is readable for the server's user alone, and is never
+// half-written.
 
 import { randomBytes } from 'node:crypto';
 import { linkSync, readFileSync, realpathSync, renameSync, rmSync, writeFileSync } from 'node:fs';
@@ -9,9 +10,9 @@ import { whyUnreadable } from '../lib/files/watched-file.ts';
 import { StartError } from '../lib/start-error.ts';
 
 /**
- * Reads the file. If it does not exist, creates it with the bytes that `create` returns. It is written under another
- * name and linked into place: when two servers start at once, one key is complete first and both use it.
- * @throws StartError when it can be neither read nor created
+ * Reads the file. If it does not exist, creates it with the bytes that `create` returns. The new file is written under
+ * another name and then linked into place. So if two servers start at once, both use the key that was linked first.
+ * @throws StartError when the file can be neither read nor created
  */
 export function openKeyFile(path: string, create: () => Buffer): Buffer {
   const found = read(path);

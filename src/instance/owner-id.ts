@@ -1,5 +1,5 @@
-// `owner.id` in the data dir: the id under which servers on this folder own runs (ADR 0039). It also contains the inode
-// of the file, so that a copy of the folder gets its own id.
+// The file `owner.id` in the data dir. Servers on this folder own runs under the id in the file (ADR 0039). The file
+// also contains its own inode, so that a copy of the folder gets another id.
 
 import { closeSync, fstatSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
@@ -8,7 +8,9 @@ import { syncFolderNow } from '../lib/files/sync-folder.ts';
 
 const form = /^(owner_[0-9a-f-]{36}) (\d+)\n$/;
 
-/** May only be called by the owner of the data dir. Creates the file when it is missing, or when it is a copy. */
+/**
+ * Reads the id. Creates the file if it is missing, or if it is a copy. Only the owner of the data dir may call this.
+ */
 export function openOwnerId(dataDir: string): string {
   return readOwnerId(dataDir) ?? makeOwnerId(dataDir);
 }

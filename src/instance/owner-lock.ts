@@ -1,5 +1,6 @@
 // Makes sure that a data dir has one owner: the process that holds the kernel's lock on `flwd.lock`. The lock ends with
-// the process, however that ends. All others learn who the owner is through the socket `flwd.sock` beside it.
+// the process, however the process ends. Other processes learn who the owner is through the socket `flwd.sock` beside
+// the lock.
 
 import { chmodSync, closeSync, existsSync, openSync, readdirSync, rmSync, statSync, utimes } from 'node:fs';
 import { connect, createServer, type Server } from 'node:net';
@@ -12,9 +13,9 @@ import { assertRestored } from './unfinished-restore.ts';
 
 export type OwnerInfo = {
   readonly pid: number;
-  /** null while the owner starts, and once it is about to end: then nobody may send it anything. */
+  /** null while the owner starts, and when it is about to end. Then no process may send it a request. */
   readonly url: string | null;
-  /** SHA-256 of its certificate, when it speaks HTTPS. */
+  /** SHA-256 of the owner's certificate, if the owner speaks HTTPS. */
   readonly certificate?: string | null;
   /** True for a command without a server, which owns the data dir until the command ends. */
   readonly isEphemeral?: boolean;
@@ -25,13 +26,15 @@ export type OwnerInfo = {
 /** Where an owner listens. */
 type Address = {
   readonly url: string;
-  /** SHA-256 of its current certificate; null when it speaks plain HTTP. */
+  /** SHA-256 of the current certificate; null: plain HTTP. */
   readonly certificate?: () => string | null;
 };
 
 export type Ownership = Awaited<ReturnType<typeof acquireOwnership>>;
 
-/** Another live process owns the data dir. `owner` is null when it does not answer, for example while it starts. */
+/**
+ * Another live process owns the data dir. `owner` is null if that process does not answer, for example while it starts.
+ */
 export class DataDirOwned extends Error {
   override readonly name = 'DataDirOwned';
   readonly owner: OwnerInfo | null;
@@ -48,30 +51,33 @@ export const lockFile = 'flwd.lock';
 const socketFile = 'flwd.sock';
 /** sun_path holds 108 bytes including its NUL on Linux, 104 on macOS (unix(7), unix(4)). */
 const maxSocketPathBytes = 103;
-/** How long an answer may take: so many steps of so many milliseconds. */
+/** How long to wait for an answer: this many steps of this many milliseconds. */
 const answerSteps = 20;
 const answerStepMs = 100;
-/** Two processes that start at once can refuse each other for a moment. The one that tries again wins. */
+/**
+ * How long to try to take the lock. Two processes that start at once can refuse each other for a moment, so each tries
+ * again.
+ */
 const lockWaitMs = 200;
 const sqliteBusy = 5;
-/** How often an owner checks that its two files are still in place. */
+/** How often an owner checks that its lock and its socket are still in place. */
 const lookMs = 1_000;
-/** How often a server leaves a sign of life. */
+/** How often a server changes the time of the lock file, as a sign of life. */
 const signMs = 60_000;
 
 export type OwnerEvents = {
   readonly warn: (message: string) => void;
   /** Called when a server asks this owner to hand over. */
   readonly onYield?: () => void;
-  /** Called when another command waits for a run that this owner may not be running. */
+  /** Called when another command waits for this run, which this owner may have to start. */
   readonly onAttend?: (runId: string) => void;
   /** Called when another process has taken the data dir. */
   readonly onLost?: (owner: OwnerInfo) => void;
 };
 
 /**
- * Creates the data dir and takes it for this process. Until it is released, the owner restores the lock and the socket
- * when somebody removes them.
+ * Creates the data dir and takes it for this process. Until the process releases it, it restores the lock and the
+ * socket if somebody removes them.
  * @throws DataDirOwned, or StartError when the folder cannot be used
  */
 export async function acquireOwnership(
@@ -81,13 +87,13 @@ export async function acquireOwnership(
     isRestore = false,
     ...events
   }: OwnerEvents &
-    Pick<OwnerInfo, 'isEphemeral'> & { /** It may find an unfinished one. */ readonly isRestore?: boolean },
+    Pick<OwnerInfo, 'isEphemeral'> & { /** May find an unfinished restore. */ readonly isRestore?: boolean },
 ) {
   // Root may talk to another user's server, but must not take its place.
   const other = (await isForeign(dataDir)) ? await findOwner(dataDir).catch(() => null) : null;
   if (other) throw new DataDirOwned(dataDir, other);
   await openDataDir(dataDir, lockFile, events.warn);
-  // Somebody has removed the lock. A live owner restores it within this time.
+  // Somebody may have removed the lock. A live owner restores it within this time.
   if (isWithoutLock(dataDir)) await delay(1.5 * lookMs);
   const lock = takeLock(dataDir);
   if (!lock) throw new DataDirOwned(dataDir, await findOwner(dataDir));
@@ -113,7 +119,7 @@ export async function acquireOwnership(
     const kept = keepOwnership(dataDir, { answering, lock, socket: await answerAskers(dataDir, answering) });
     const signing = isEphemeral ? undefined : setInterval(() => leaveSign(dataDir), signMs).unref();
     return {
-      /** Sets what others are told from now on; null means that the owner is about to end. */
+      /** Sets what other processes are told from now on; null means that the owner is about to end. */
       announce(next: Address | null): void {
         address = next;
       },
@@ -128,17 +134,23 @@ export async function acquireOwnership(
   }
 }
 
-/** This does not open the lock, because that would drop it. */
+/**
+ * Leaves a sign of life: sets the time of the lock file. The file is not opened, because closing it would drop the
+ * lock.
+ */
 function leaveSign(dataDir: string): void {
   const now = systemClock.now() / 1_000;
-  // The check that runs each second reports a folder that is gone or cannot be written.
+  // An error is ignored here. The check that runs each second reports a folder that is gone or cannot be written.
   utimes(join(dataDir, lockFile), now, now, () => {});
 }
 
-/** When a server last left a sign of life, to the minute; undefined if no server has since the lock was made. */
+/**
+ * When a server last left a sign of life, to the minute; undefined if no server has left one since the lock file was
+ * created.
+ */
 export function lastSignAtMs(dataDir: string): number | undefined {
   const stats = statSync(join(dataDir, lockFile), { throwIfNoEntry: false });
-  // A command or a restore may have made the lock.
+  // If the two times are equal, a command or a restore may have created the file.
   return stats && stats.mtimeMs !== stats.birthtimeMs ? stats.mtimeMs : undefined;
 }
 
@@ -147,7 +159,10 @@ function isWithoutLock(dataDir: string): boolean {
   return names.length > 0 && !names.includes(lockFile);
 }
 
-/** Only the holder of the lock calls this. The previous owner may be alive but too busy to restore a removed lock. */
+/**
+ * Makes sure that no other owner answers at the socket. Only the holder of the lock calls this. The previous owner may
+ * be alive, but too busy to restore a removed lock.
+ */
 async function assertUnanswered(dataDir: string): Promise<void> {
   // A process that is being killed loses its lock a moment before its socket.
   for (let triesLeft = 3; ; triesLeft--) {
@@ -166,7 +181,8 @@ function keepOwnership(
   o: { readonly answering: Answering; readonly lock: DatabaseSync; readonly socket: Server },
 ) {
   const { warn, onLost } = o.answering;
-  // A lock whose file was removed is kept: the folder may only have been moved, and its database is still in use.
+  // If the file of a lock was removed, the lock is still held: the folder may only have been moved, and its database is
+  // still in use.
   const locks = new Map([[fileId(dataDir, lockFile), o.lock]]);
   let { socket } = o;
   let socketId = fileId(dataDir, socketFile);
@@ -217,7 +233,8 @@ function keepOwnership(
     async release(): Promise<void> {
       clearInterval(timer);
       await looking;
-      // The listener also keeps the locks referenced. SQLite would release them when they are garbage collected.
+      // The listener also keeps references to the locks. Without them, SQLite would release the locks when they are
+      // garbage collected.
       await closeServer(socket);
       for (const lock of locks.values()) lock.close();
     },
@@ -228,16 +245,16 @@ function closeServer(server: Server): Promise<void> {
   return new Promise((resolve) => server.close(() => resolve()));
 }
 
-/** Identifies a file, to notice another file at its path; undefined when there is no file. */
+/** Identifies the file at a path, to notice when another file takes its place; undefined if there is no file. */
 function fileId(dataDir: string, name: string): string | undefined {
   const stats = statSync(join(dataDir, name), { throwIfNoEntry: false });
   return stats && `${stats.dev}:${stats.ino}`;
 }
 
 /**
- * Node has no flock(2), but SQLite takes such a lock. A socket alone cannot decide: when two processes both find a
- * stale one, each can remove the other's. Trap: POSIX drops the lock when this process closes any other descriptor of
- * the file, so nothing may open it a second time.
+ * Takes the lock. Node has no flock(2), but SQLite takes a lock of this kind. A socket alone cannot decide who is the
+ * owner: if two processes both find a stale socket, each can remove the socket of the other. Trap: POSIX drops the lock
+ * when this process closes any other descriptor of the file, so nothing may open the file a second time.
  */
 function takeLock(dataDir: string): DatabaseSync | undefined {
   let lock: DatabaseSync | undefined;
@@ -253,13 +270,16 @@ function takeLock(dataDir: string): DatabaseSync | undefined {
   }
 }
 
-/** Only the holder of the lock calls this, so an existing socket belongs to nobody. */
+/**
+ * Listens at the socket, and answers other processes. Only the holder of the lock calls this, so an existing socket
+ * belongs to nobody.
+ */
 async function answerAskers(dataDir: string, { info, onYield, onAttend }: Answering): Promise<Server> {
   rmSync(join(dataDir, socketFile), { force: true });
   const address = socketAddress(dataDir);
   const server = createServer((asker) => {
     asker.on('error', () => asker.destroy());
-    // The connection ends even if the other side still sends: it must not keep the owner from ending.
+    // The connection ends even if the other side still sends, so that it cannot keep the owner from ending.
     const timer = afterSteps(() => asker.destroy());
     asker.on('close', () => clearInterval(timer));
     asker.once('data', (chunk) => {
@@ -274,7 +294,8 @@ async function answerAskers(dataDir: string, { info, onYield, onAttend }: Answer
     server.on('error', reject);
     server.listen(address.path, resolve);
   });
-  // close() unlinks the path it was given, and that path goes through the address's descriptor.
+  // close() removes the path that the socket was given. That path goes through the descriptor of the address, so the
+  // descriptor is closed later.
   server.once('close', address.close);
   chmodSync(join(dataDir, socketFile), 0o600);
   return server.unref();
@@ -288,27 +309,30 @@ export async function findOwner(dataDir: string): Promise<OwnerInfo | null> {
   return (await askOwner(dataDir, '')).owner;
 }
 
-/** Whether a server has the data dir, and not only a command. A busy owner that does not answer counts as a server. */
+/** Whether a server has the data dir, and not just a command. A busy owner that does not answer counts as a server. */
 export async function isServed(dataDir: string): Promise<boolean> {
   const { isThere, owner } = await askOwner(dataDir, '');
   return isThere && owner?.isEphemeral !== true;
 }
 
 /**
- * Returns false when it has ended. Then its address may belong to someone else by now. A busy owner that does not
- * answer is still the owner.
+ * Whether this process is still the owner. If it has ended, its address may belong to someone else by now. A busy owner
+ * that does not answer is still the owner.
  */
 export async function isStillOwner(dataDir: string, { pid, url }: OwnerInfo): Promise<boolean> {
   const { isThere, owner } = await askOwner(dataDir, '');
   return isThere && (owner === null || (owner.pid === pid && owner.url === url));
 }
 
-/** Asks an owner that runs a single command to hand the data dir over to a server, and to continue as its client. */
+/**
+ * Asks an owner that runs a single command to hand the data dir over to a server, and to go on as a client of that
+ * server.
+ */
 export async function askToYield(dataDir: string): Promise<void> {
   await askOwner(dataDir, `${yieldWord}\n`);
 }
 
-/** Asks an owner that runs a single command to start this run as well, if it is waiting. */
+/** Asks an owner that runs a single command to start this run as well, if the run is pending. */
 export async function askToAttend(dataDir: string, runId: string): Promise<void> {
   await askOwner(dataDir, `${attendWord} ${runId}\n`);
 }
@@ -345,8 +369,8 @@ async function askOwner(dataDir: string, word: string): Promise<Reply> {
 }
 
 /**
- * Counts the time in steps. While this process stands still, at most one step passes, so that it still reads what came
- * during that time.
+ * Calls `end` after a number of steps, and not after a time. While this process is suspended, at most one step passes.
+ * So the process can still read what arrived meanwhile.
  */
 function afterSteps(end: () => void): NodeJS.Timeout {
   let stepsLeft = answerSteps;
@@ -357,7 +381,9 @@ function afterSteps(end: () => void): NodeJS.Timeout {
   return timer;
 }
 
-/** A path to the socket that fits into sun_path. A longer path is reached through an open descriptor of the folder. */
+/**
+ * The path of the socket, if it fits into sun_path. A longer path is reached through an open descriptor of the folder.
+ */
 function socketAddress(dataDir: string): { path: string; close: () => void } {
   const path = join(dataDir, socketFile);
   if (Buffer.byteLength(path) <= maxSocketPathBytes) return { path, close: () => {} };

@@ -1,9 +1,9 @@
-// Closes the parts of an instance, in reverse order. If one of them does not end, names it and ends the process.
+// Closes the parts of an instance, in reverse order. If a part does not end, logs its name and ends the process.
 
 import type { Logger } from '../lib/logger.ts';
 import { endProcess } from './end-process.ts';
 
-/** The log names a part that takes longer than this to close. */
+/** If a part takes longer than this to close, the log names it. */
 const namedAfterMs = 3_000;
 /**
  * How long all parts may take. systemd waits 15 s (packaging/flwd.service), and the server needs some of that before it

@@ -1,5 +1,5 @@
-// The folder in the data dir for `flwd takeover`: it has copies of crontabs, and the jobs of a takeover under way. If a
-// takeover is interrupted, its jobs are held, so neither cron nor flwd may start them.
+// The folder in the data dir for `flwd takeover`. It has copies of crontabs, and the list of the jobs that a takeover
+// is about to take over. If the takeover is interrupted, these jobs are held, so neither cron nor flwd may start them.
 
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,5 +1,5 @@
-// The file in the data dir that is there while a restore replaces the files of the instance. If the restore is killed
-// then, some files are old and some are new, and nothing but another restore may use them.
+// A file in the data dir that exists while a restore replaces the files of the instance. If the restore is killed
+// meanwhile, some files are old and some are new. Then only another restore may use them.
 
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,4 +1,4 @@
-// Sets an upper bound on a wait.
+// Sets a time limit for a wait.
 
 import { setTimeout as delay } from 'node:timers/promises';
 

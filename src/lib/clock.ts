@@ -5,7 +5,7 @@ export type Clock = {
   readonly now: () => number;
 };
 
-/** Also measures elapsed time, which setting the clock does not change. */
+/** A clock that also measures elapsed time. Setting the wall clock does not change elapsed time. */
 export type SteadyClock = Clock & {
   /** Milliseconds since an arbitrary instant. */
   readonly monotonicMs: () => number;
@@ -15,14 +15,17 @@ export const systemClock: SteadyClock = { now: Date.now, monotonicMs: () => perf
 
 /** The wall clock drifts by less between two checks, so a larger difference means that somebody set it. */
 const leastSetMs = 500;
-/** A process that was paused between its two readings would take the pause for a changed clock. */
+/**
+ * A reading that took longer says nothing: if the process was paused between the two clocks, the pause looks like a
+ * change of the wall clock.
+ */
 const longestReadingMs = 20;
-/** A reading that took longer says nothing and is repeated. */
+/** How often the clocks are read until a reading is fast enough. */
 const mostReadings = 3;
 
 /**
- * The same clock, but `onSet` learns by how much the wall clock was set before anyone reads the new time. When no
- * reading is fast enough to tell, the time continues from the last reliable one.
+ * Returns the same clock. When the wall clock has been set, `onSet` learns by how much before anyone reads the new
+ * time. If no reading is fast enough to find out, the time continues from the last reliable reading.
  */
 export function watchWallClock(clock: SteadyClock, onSet: (byMs: number) => void): SteadyClock {
   let aheadMs = clock.now() - clock.monotonicMs();
@@ -52,7 +55,7 @@ export function steadyFrom(startMs: number, { monotonicMs }: SteadyClock): Clock
 
 const longestTimerMs = 2 ** 31 - 1;
 
-/** A timer set to more than 24.8 days fires at once. Returns the longest delay that a timer keeps, at most `ms`. */
+/** Returns the delay for a timer: `ms`, but at most 24.8 days, because a timer with a longer delay fires at once. */
 export function toTimerDelay(ms: number): number {
   return Math.min(Math.max(0, ms), longestTimerMs);
 }

@@ -3,7 +3,10 @@
 import { randomFillSync } from 'node:crypto';
 import { monotonicFactory } from 'ulid';
 
-/** Asking the system's generator for each of 16 characters takes 80 µs per id, twice as long as a short answer. */
+/**
+ * Random bytes for many ids. Asking the system's generator for each of the 16 random characters takes 80 µs per id,
+ * twice as long as a short answer.
+ */
 const pool = Buffer.alloc(4096);
 let used = pool.length;
 
@@ -22,7 +25,10 @@ export function createId(
   return `${prefix}_${nextUlid(nowMs)}`;
 }
 
-/** Spreads files over 1,024 folders by the id's last characters, which are the most random of a ULID. */
+/**
+ * Returns the last two characters of an id, to spread files over 1,024 folders. The last characters of a ULID are the
+ * most random.
+ */
 export function shardOf(id: string): string {
   return id.slice(-2);
 }

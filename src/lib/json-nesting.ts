@@ -1,10 +1,10 @@
 // Limits how deep JSON may be nested. JSON.parse accepts any depth, but JSON.stringify and other recursive code fails
-// at about 3,000. So text from outside is checked before anything is made from it.
+// at about 3,000 levels. So text from outside is checked before it is parsed.
 
 export const mostNesting = 64;
 
 export function isTooDeep(json: string): boolean {
-  // Each level takes two characters.
+  // Each level needs two characters.
   if (json.length <= 2 * mostNesting) return false;
   let depth = 0;
   let isInString = false;

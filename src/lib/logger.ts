@@ -6,7 +6,7 @@ import { errorCode } from './error-code.ts';
 import { StartError } from './start-error.ts';
 
 export type Logger = PinoLogger;
-/** What code needs that only writes to the log. */
+/** The part of a logger for code that only writes to the log. */
 export type LogLines = Pick<Logger, 'info' | 'warn' | 'error'>;
 export type LogFormat = 'text' | 'json';
 
@@ -16,9 +16,9 @@ export function createLogger(options: {
   readonly format: LogFormat;
   /** `stderr` (the default), `stdout`, or a file. */
   readonly output?: string;
-  /** Members of every line. */
+  /** Members that are added to every line. */
   readonly fields?: Readonly<Record<string, string>>;
-  /** Text has the messages of these errors without their stacks. */
+  /** In the text format, an error for which this is true is logged without its stack. */
   readonly isBrief?: (error: unknown) => boolean;
 }): Logger {
   const { level, format, output = 'stderr', fields = {}, isBrief = () => false } = options;
@@ -47,7 +47,7 @@ function openLogFile(path: string): Out {
       try {
         writeSync(file, line);
       } catch {
-        // A full disk must not stop the server, and there is nowhere else to say so.
+        // A full disk must not stop the server, and there is no other place to report it.
       }
     },
   };
@@ -68,7 +68,7 @@ function textStream(out: Out): Out {
     write(line) {
       const { level, time, msg = '', ...rest }: { level: number; time: string; msg?: string } = JSON.parse(line);
       const fields = Object.entries(rest)
-        // The message may end with the words of a brief error.
+        // The message may already end with the words of a brief error. Then `err` is left out.
         .filter(([key, value]) => key !== 'err' || typeof value !== 'string' || !msg.endsWith(value))
         .map(([key, value]) => ` ${key}=${typeof value === 'string' ? value : JSON.stringify(value)}`);
       out.write(`${time} ${(levelNames[level] ?? String(level)).padEnd(5)} ${onOneLine(`${msg}${fields.join('')}`)}\n`);

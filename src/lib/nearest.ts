@@ -1,7 +1,7 @@
 // Finds the candidate for "did you mean": the one closest by edit distance, if any is close enough. Two letters in the
 // wrong order count as one edit.
 
-/** A longer word is not a typing error, and the cost of the distance grows with the length. */
+/** A longer word is not a typing error. The time to compute a distance grows with the length. */
 const longestWord = 64;
 
 export function nearest(word: string, candidates: readonly string[]): string | undefined {

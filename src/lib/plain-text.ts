@@ -2,21 +2,24 @@
 
 import { stripVTControlCharacters } from 'node:util';
 
-/** Controls, directions of writing, joiners, tags and everything else that has no width. */
+/** Control characters, marks of writing direction, joiners, tags, and everything else that has no width. */
 const invisible = /[\p{Cc}\p{Cf}\p{Default_Ignorable_Code_Point}\u2028\u2029]/gu;
 
 const sign = '\uFFFD';
 const escapeCharacter = '\u001b';
 
-/** Keeps line feeds and tabs. */
+/** Makes text safe to show. Line feeds and tabs stay. */
 export function plainText(text: string): string {
-  // The sequences for terminals are removed first: otherwise the rest of a sequence, such as an address, would stay as
-  // text.
+  // Terminal sequences are removed before single characters. Otherwise the rest of a sequence, such as an address,
+  // would stay as text.
   const plain = stripVTControlCharacters(text.toWellFormed()).replaceAll(/\r\n?/g, '\n');
   return plain.replaceAll(invisible, shownFor);
 }
 
-/** Redaction does not look through the characters that get a sign, so the parts of a secret do not meet here. */
+/**
+ * Some characters are replaced by a sign. Redaction does not look for a secret across such a character, so the two
+ * parts of the secret must not be joined here.
+ */
 function shownFor(found: string): string {
   if (found === '\n' || found === '\t') return found;
   const isAlone = found < ' ' && found !== '\0' && found !== escapeCharacter;
@@ -24,12 +27,12 @@ function shownFor(found: string): string {
 }
 
 /**
- * Remembers the answers for characters of 16 bits: 1 is visible, 2 is invisible, 0 is not known yet. Asking for a
- * property of Unicode takes 50 ns.
+ * Caches the answers for 16-bit characters: 1 is visible, 2 is invisible, 0 is not known yet. Looking up a Unicode
+ * property takes 50 ns.
  */
 const known = new Uint8Array(0x10000);
 
-/** Whether a reader does not see the character, and it neither ends a line nor indents it. */
+/** Whether a reader does not see the character. Characters that end or indent a line do not count as invisible. */
 export function isInvisible(code: number): boolean {
   if (code < 0 || code > 0x10ffff) return false;
   const before = known[code];

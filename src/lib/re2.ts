@@ -1,4 +1,5 @@
-// Regular expressions that match in linear time. Few jobs have a pattern, so the library is loaded with the first one.
+// Regular expressions that match in linear time. Few jobs have a pattern, so the library is loaded with the first
+// pattern.
 
 import { createRequire } from 'node:module';
 

@@ -1,4 +1,4 @@
-// The stored form of a random secret of 256 bits. A slower hash would not make it harder to guess.
+// The stored form of a random secret of 256 bits. Such a secret cannot be guessed, so a slow hash is not needed.
 
 import { hash, timingSafeEqual } from 'node:crypto';
 

@@ -1,12 +1,12 @@
-// Guesses whether the name of a variable, an option or an argument means a secret. A name wrongly taken for a secret
-// costs its user a file or a prompt. A secret that is missed shows a password. So a doubtful name, such as `key` alone,
-// counts as a secret.
+// Guesses from its name whether a variable, an option or an argument is a secret. If an ordinary name is taken for a
+// secret, its user needs a file or a prompt for no reason. If a secret is missed, a password is shown. So a doubtful
+// name, such as `key` alone, counts as a secret.
 
-/** The last word of `DB_PASS`, or the end of a name without separators: `sshpass`. */
+/** Matches the last word of `DB_PASS`, and the end of a name without separators, such as `sshpass`. */
 const secretWord =
   /^(?:auth|oauth|authorization|bearer|jwt|pin|otp|totp|psk|pat|sas|cookies?|creds?|key|keys|webhooks?)$|(?:pass|pwd|pw|psw|password|passwd|passcode|passphrase|passkey|secret|token|credential|dsn|connstr)s?$/;
 const ordinaryWord = /^(?:by|com|encom|multi|one|over|single|sur|tres|two|under)pass$/;
-/** Matches `APIKEY`, but not every word with this ending, such as `monkey`. */
+/** Matches `APIKEY`, but not every word that ends like it, such as `monkey`. */
 const secretKey =
   /(?:^|_)(?:access|account|admin|aes|api|app|auth|client|deploy|encryption|gpg|hmac|license|master|pgp|priv|private|root|rsa|secret|service|session|shared|signing|ssh|ssl|storage|tls)keys?$/;
 /** These words mean a secret anywhere in a name: `GITHUB_TOKEN_CI`, `SECRET_KEY_BASE`. */
@@ -37,7 +37,7 @@ export function isSecretName(name: string): boolean {
   return !aboutSecret.test(last) && words.some((word) => strongWord.test(word));
 }
 
-/** Whether the text is a secret whatever its name, because it is a URL with a password in it. */
+/** Whether the text is a URL with a password in it. Then it is a secret, whatever its name is. */
 export function holdsPassword(text: string): boolean {
   return /:\/\/[^\s/:@]*:[^\s/@]+@/.test(text);
 }

@@ -5,7 +5,7 @@ export type Serial = ReturnType<typeof createSerial>;
 export function createSerial() {
   let last: Promise<unknown> = Promise.resolve();
   return {
-    /** Starts `work` once all earlier work has ended, however it ended. */
+    /** Starts `work` when all earlier work has ended, whether it succeeded or not. */
     run: <T>(work: () => Promise<T>): Promise<T> => {
       const result = last.then(work);
       last = result.catch(() => undefined);

@@ -1,5 +1,5 @@
-// SHA-256 without an import of node:crypto, which loads Web Crypto as well and takes 5 ms. For modules of commands that
-// may not hash anything.
+// SHA-256 without an import of node:crypto, which takes 5 ms because it also loads Web Crypto. It is meant for modules
+// of commands that often hash nothing.
 
 import type { Hash } from 'node:crypto';
 

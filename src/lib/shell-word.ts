@@ -1,4 +1,4 @@
-/** Quotes a text as one word of a POSIX shell, unless it has only characters that the shell leaves alone. */
+/** Quotes a text as one word of a POSIX shell. A text whose characters mean nothing to the shell stays as it is. */
 export function shellWord(text: string): string {
   return /^[\w@%+=:,./…-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 }

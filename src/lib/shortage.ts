@@ -1,5 +1,5 @@
-// Recognizes a temporary shortage of the host: disk space, file descriptors or memory. Work that fails because of a
-// shortage would otherwise succeed, so flwd waits and retries it.
+// Recognizes a temporary shortage of the host: disk space, file descriptors or memory. When the shortage is over, the
+// same work succeeds, so flwd waits and retries it.
 
 import { setTimeout as delay } from 'node:timers/promises';
 import { errorCode } from './error-code.ts';
@@ -20,8 +20,8 @@ export function isShortage(error: unknown): boolean {
 }
 
 /**
- * An I/O error while reading one file means that file: a bad sector, which waiting does not fix. An error while writing
- * means the disk.
+ * Whether the error is about a single file. An I/O error while reading means a bad sector of the file, which waiting
+ * does not fix. An I/O error while writing concerns the disk.
  */
 export function isUnreadable(error: unknown): boolean {
   return errorCode(error) === 'EIO' && !(error instanceof Error && 'syscall' in error && error.syscall === 'write');
@@ -44,7 +44,8 @@ export function isHostShort(error: unknown): boolean {
 }
 
 /**
- * Repeats the work until it does not fail with an error that `isPassing`. Work that fails must have changed nothing.
+ * Repeats the work until it succeeds, or fails with an error that is not `isPassing`. Work that fails must have changed
+ * nothing.
  * @throws any other error of the work; the signal's reason, checked before each try
  */
 export async function retryShortage<T>(

@@ -7,12 +7,14 @@ const script = new Script('work()');
 let sandbox: Context | undefined;
 
 /**
- * How often the work is tried. The clock also runs while other processes have the CPU, so one timeout does not prove
- * that the function is slow.
+ * How often the work is tried. The clock also runs while other processes use the CPU, so a single timeout does not
+ * prove that the function is slow.
  */
 const turns = 3;
 
-/** May run `work` again from the beginning. Costs 0.2 ms. @throws TimeLimitPassed, and errors of `work` */
+/**
+ * Calls `work`, and may call it again from the beginning. Takes 0.2 ms. @throws TimeLimitPassed, and errors of `work`
+ */
 export function withinTime<T>(limitMs: number, work: () => T): T {
   const before = process.threadCpuUsage();
   for (let turn = 1; turn <= turns; turn += 1) {
@@ -43,7 +45,9 @@ function runOnce<T>(limitMs: number, work: () => T): { readonly value: T } | und
   return result;
 }
 
-/** The error comes from the other context, so it is not an instance of this context's Error. */
+/**
+ * Whether the error is a timeout. It comes from another context, so it is not an instance of the Error of this context.
+ */
 function isTimeout(error: unknown): boolean {
   return (
     typeof error === 'object' && error !== null && 'code' in error && error.code === 'ERR_SCRIPT_EXECUTION_TIMEOUT'

@@ -11,26 +11,26 @@ export function isTimezone(name: string): boolean {
   }
 }
 
-/** The zone of the host and of its cron, which read /etc/localtime. */
+/** The time zone of the host, which /etc/localtime names. cron uses it too. */
 export function hostTimezone(): string {
   try {
     const [, zone] = /\/zoneinfo\/(?:posix\/|right\/)?(.+)$/.exec(readlinkSync('/etc/localtime')) ?? [];
     if (zone !== undefined) return shortened(zone);
   } catch {
-    // /etc/localtime is a copy and not a link, so Node is asked for its zone.
+    // /etc/localtime is a copy and not a link, so Node has to find its zone.
   }
   return zoneOfNode();
 }
 
 /**
- * The zone of this process: TZ if it is set, as in a container, and otherwise that of the host. Every start of a server
- * calls this, and Node's own zones take 11 ms and 10 MB to load: they are asked only about names that the host's files
- * do not have.
+ * The time zone of this process: TZ if it is set, as in a container, and otherwise the zone of the host. Every start of
+ * a server calls this. Node's own zones take 11 ms and 10 MB to load, so Node is asked only about names that the host's
+ * files do not have.
  */
 export function localTimezone(): string {
   const { TZ } = process.env;
   const zone = TZ ? (isZoneOfHost(TZ) ? shortened(TZ) : zoneOfNode()) : hostTimezone();
-  // Node knows no zone when TZ does not name one.
+  // If TZ names no time zone, Node does not know one either.
   return zone && (isZoneOfHost(zone) || isTimezone(zone)) ? zone : 'UTC';
 }
 

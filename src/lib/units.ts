@@ -39,7 +39,7 @@ export function parseSize(text: string): number | undefined {
   return Number.isSafeInteger(bytes) ? bytes : undefined;
 }
 
-/** Formats milliseconds so that they parse back: 5,400,000 becomes `1h30m`. */
+/** Formats milliseconds as a text that parses to the same value: 5,400,000 becomes `1h30m`. */
 export function formatDuration(ms: number): string {
   if (ms === 0) return '0s';
   let rest = ms;
@@ -58,7 +58,10 @@ export function formatDurationOrNull(ms: number | null): string | null {
   return ms === null ? null : formatDuration(ms);
 }
 
-/** Formats bytes so that they parse back to nearly as many: 67,108,864 becomes `64MiB`, 1,500,000 becomes `1.43MiB`. */
+/**
+ * Formats bytes as a text that parses to nearly the same value: 67,108,864 becomes `64MiB`, 1,500,000 becomes
+ * `1.43MiB`.
+ */
 export function formatSize(bytes: number): string {
   const { amount, unit } = inLargestUnit(bytes);
   return `${Math.round(amount * 100) / 100}${unit}`;

@@ -1,4 +1,4 @@
-// A signal that may be raised before anyone waits for it. It is never lost. If it is raised several times, it wakes
+// A signal that is not lost if it is raised before anyone waits for it. If it is raised several times, the waiter wakes
 // once.
 
 export type WakeSignal = ReturnType<typeof createWakeSignal>;
@@ -15,7 +15,7 @@ export function createWakeSignal(signal: AbortSignal) {
 
   return {
     raise,
-    /** Resolves when the signal has been raised since the last time, or when the AbortSignal is aborted. */
+    /** Resolves when the signal has been raised since the last call resolved, or when the AbortSignal is aborted. */
     async raised(): Promise<void> {
       if (!isRaised && !signal.aborted) {
         await new Promise<void>((resolve) => {

@@ -1,4 +1,4 @@
-// When a notification is retried: 15 attempts over 22 hours, with growing delays.
+// Decides when a notification is retried: 15 attempts over 22 hours, with growing delays.
 
 const firstDelayMs = 5_000;
 const factor = 3;
@@ -8,7 +8,7 @@ const longestRetryAfterMs = 12 * 3_600_000;
 
 export const mostAttempts = 15;
 
-/** The delay after `attempts` failed attempts. `random` is in [0, 1). */
+/** The delay after this many failed attempts. `random` is in [0, 1). */
 export function delayAfter(attempts: number, retryAfterMs: number | null, random: number): number {
   const delayMs = Math.min(firstDelayMs * factor ** (attempts - 1), longestDelayMs);
   const spreadMs = Math.round(delayMs * (1 - jitter + 2 * jitter * random));

@@ -11,13 +11,15 @@ export type Attempt =
   | { readonly isDelivered: true }
   | {
       readonly isDelivered: false;
-      /** The error in words, without the address. */
+      /** The error in words, without the address of the receiver. */
       readonly error: string;
       readonly hasTimedOut: boolean;
       /** The receiver wants no more notifications. */
       readonly isFinal: boolean;
       readonly retryAfterMs: number | null;
-      /** The addresses whose server has accepted the mail, if it refused the mail for other addresses. */
+      /**
+       * The addresses whose mail server has accepted the mail. Empty unless the mail was refused for other addresses.
+       */
       readonly takenBy: readonly string[];
     };
 

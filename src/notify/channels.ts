@@ -32,7 +32,7 @@ const toRequest: Readonly<Record<Exclude<ChannelType, 'mail'>, ToRequest>> = {
   template: toTemplate,
 };
 
-/** The default addresses of services, which `url` overrides. */
+/** The default addresses of services. `url` in flwd.yaml overrides them. */
 const services: Readonly<Partial<Record<ChannelType, string>>> = {
   telegram: 'https://api.telegram.org',
   pagerduty: 'https://events.pagerduty.com/v2/enqueue',
@@ -76,7 +76,7 @@ export function createChannels(o: {
     list: [...byName.values()].toSorted((a, b) => (a.name < b.name ? -1 : 1)),
     /**
      * @param takenBy the addresses that have already got the mail
-     * @throws ChannelError when there is no such channel, or a secret of it is not stored
+     * @throws ChannelError when there is no such channel, or one of its secrets is not stored
      */
     async requestFor(name: string, message: Message, takenBy: readonly string[] = []): Promise<ChannelRequest | Mail> {
       const channel = find(name);

@@ -1,5 +1,5 @@
-// Turns late runs, missing successes and missed times into notifications, by the current rules. Each is marked as told
-// in the same transaction, so it is told once (ADR 0073).
+// Turns late runs, missing successes and missed times into notifications, by the current rules. The same transaction
+// marks each of them as reported, so each is reported once (ADR 0073).
 
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Catalog, entryOrNone } from '../catalog/catalog.ts';

@@ -1,5 +1,5 @@
-// Turns runs that end or wait for an approval into notifications: reads the journal after the cursor, and adds a row
-// for each call to make.
+// Turns runs that end or wait for an approval into notifications. It reads the journal after the cursor, and adds a row
+// for each call that has to be made.
 
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Hub } from '../engine/hub.ts';
@@ -54,7 +54,7 @@ export async function collectNotifications(
     while (cursor <= toId && !signal.aborted) {
       const reported = await notifications.reported({ fromId: cursor, toId });
       const last = reported.at(-1);
-      // If the query found runs, there may be more runs behind the last one.
+      // If the query found runs, there may be more runs after the last one.
       const next = last ? last.eventId + 1 : toId + 1;
       const { added, jobs } = await decide(reported, notifications, clock.now());
       const heartbeats = heartbeatsOf(reported);

@@ -81,7 +81,7 @@ export function startDelivery(o: Parts, signal: AbortSignal) {
       if (reports.length === 0) return;
       const attempt = await attemptFor(reports, o, signal);
       calls.heard(notification.origin, attempt.isDelivered || !attempt.hasTimedOut);
-      // If the disk is full, only storing the result is repeated, and not the call.
+      // If the disk is full, only the result is stored again. The call is not repeated.
       await retryShortage(() => settle(together, attempt, o), { isPassing: isStorageError, signal });
       news.tell(notification, attempt);
     } catch (error) {
@@ -102,8 +102,8 @@ export function startDelivery(o: Parts, signal: AbortSignal) {
 }
 
 /**
- * Adds its run to each notification. Leaves out notifications whose run has been removed, because they have been
- * removed with it.
+ * Adds the run to each notification. If retention has removed the run, it has removed the notification too, so the
+ * notification is left out.
  */
 async function withRuns(
   notifications: readonly DueNotification[],
@@ -155,9 +155,9 @@ async function settle(together: readonly DueNotification[], attempt: Attempt, o:
   o.log.warn({ run_id: runId, notice_id: first.id, ...to, attempts, error }, 'gave up delivering a notification');
 }
 
-/** Logs once when messages to a channel begin to fail, and once when they can be sent again. */
+/** Logs once when messages to a channel begin to fail, and once when they succeed again. */
 function createChannelNews(log: Logger) {
-  /** Whether the last call failed, by channel; a channel is missing until the first call after the start. */
+  /** Whether the last call to a channel failed. A channel is missing here until its first call after the start. */
   const isFailing = new Map<string, boolean>();
   return {
     tell({ channel, attempts }: DueNotification, attempt: Attempt): void {
@@ -178,7 +178,7 @@ function createChannelNews(log: Logger) {
 /** Knows the calls in progress, and decides which origin may be called next. */
 function createCalls(onEnd: () => void) {
   const calls = new Map<string, { readonly origin: string; readonly done: Promise<void> }>();
-  /** Origins whose last call got no answer in time. */
+  /** The origins that did not answer the last call in time. */
   const hanging = new Set<string>();
   const countTo = (origin: string) => [...calls.values()].filter((call) => call.origin === origin).length;
 
@@ -188,8 +188,8 @@ function createCalls(onEnd: () => void) {
     isFull: () => calls.size >= mostCalls,
     knownOrigins: () => [...new Set([...hanging, ...[...calls.values()].map(({ origin }) => origin)])],
     /**
-     * Origins that do not answer get one call each at a time, and never all calls together, so that the others find a
-     * free call.
+     * An origin that does not answer gets only one call at a time. Together, such origins never get all calls, so that
+     * a call stays free for the others.
      */
     mayCall: (origin: string): boolean => {
       const own = countTo(origin);

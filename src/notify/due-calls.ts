@@ -6,7 +6,7 @@ import type { WakeSignal } from '../lib/wake-signal.ts';
 import { isStorageError } from '../store/storage-error.ts';
 import type { DueClock } from './due-clock.ts';
 
-/** How often due times are compared with the clock, even if the clock was set in between. */
+/** How often due times are compared with the clock, because somebody may set the clock in between. */
 const lookEveryMs = 1_000;
 const againMs = 1_000;
 
@@ -27,7 +27,8 @@ export async function startWhenDue(
   while (!signal.aborted) {
     let timer: NodeJS.Timeout | undefined;
     try {
-      // The time is read first, so that a call that becomes due while others are started is the next one.
+      // The time is read before calls are started. So a call that becomes due while others are started counts as the
+      // next call.
       const nowMs = await clock.nowByDatabase();
       await o.startDue();
       const nextAtMs = await o.nextDueAtMs(nowMs);

@@ -8,7 +8,7 @@ import type { Store } from '../store/open.ts';
 import { isStorageError } from '../store/storage-error.ts';
 
 export type DueClock = Clock & {
-  /** Waits until every due time in the database has been moved with the clock, and returns the time. */
+  /** Waits until every due time in the database has been moved with the clock. Then returns the time. */
   readonly nowByDatabase: () => Promise<number>;
 };
 

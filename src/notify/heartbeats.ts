@@ -1,5 +1,5 @@
-// Calls the addresses of schedules after their successes, a few at a time. A newer success replaces an older one, so a
-// call that fails is tried again until then, or until the success is a day old (ADR 0073).
+// Calls the addresses of schedules after their successes, a few at a time. A call that fails is retried until a newer
+// success replaces it, or until the success is a day old (ADR 0073).
 
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Heartbeat } from '../domain/schedule.ts';
@@ -40,7 +40,7 @@ type Parts = {
 export function startHeartbeats(o: Parts, signal: AbortSignal) {
   const { store, clock, log } = o;
   const wake = createWakeSignal(signal);
-  /** By schedule, because each schedule has one call at a time. */
+  /** The calls in progress, by schedule. Each schedule has one call at a time. */
   const calls = new Map<string, Promise<void>>();
 
   async function startDue(): Promise<void> {
@@ -84,7 +84,7 @@ async function attemptFor(heartbeat: Heartbeat, o: Parts, signal: AbortSignal): 
   const { scheduleId: id, tenant, to } = heartbeat;
   try {
     const url = await openAddress(to, (name) => o.tenantSecret(tenant, name));
-    // Heartbeat services identify a job by its address, and all of them accept GET.
+    // All heartbeat services accept GET, and they recognize a job by the address.
     const request = { method: 'GET', url, headers: {}, body: null, isSigned: false };
     const { heartbeats, runs } = o.store;
     const mayReach = o.reachOf(await heartbeats.jobId(heartbeat), await runs.wasUntrusted(heartbeat.runId));
@@ -96,8 +96,8 @@ async function attemptFor(heartbeat: Heartbeat, o: Parts, signal: AbortSignal): 
 }
 
 /**
- * Logs when the calls of a schedule begin to fail, work again, or are given up. The stored row says what was logged
- * before.
+ * Logs when the calls of a schedule begin to fail, succeed again, or are given up. The stored row shows what has
+ * already been logged.
  */
 async function tell(heartbeat: Heartbeat, settled: Called, { store, log }: Parts): Promise<void> {
   const { scheduleId, to, attempts, lastCall, lastFailure } = heartbeat;

@@ -23,11 +23,11 @@ export type Message = {
   /** One line of plain text, like the following members. */
   readonly headline: string;
   readonly reason: string;
-  /** The last lines that the program printed, oldest first; in a digest, a line for each of its messages. */
+  /** The last lines that the program printed, oldest first. A digest has a line for each of its messages. */
   readonly lines: readonly string[];
   /** null: flwd.yaml has no `server.public_url`. */
   readonly url: string | null;
-  /** The host, and the command that shows more on it. */
+  /** The host, and the command that shows more when it is run on that host. */
   readonly command: string;
   /** The instance, and the run if there is one. */
   readonly footer: string;
@@ -37,9 +37,9 @@ export type Message = {
   readonly stepId: string | null;
   /** The name of this flwd. */
   readonly instance: string;
-  /** The run; in a digest, the run of its newest message. */
+  /** The run. For a digest, it is the run of the newest message. */
   readonly run: Run;
-  /** The messages of a digest, without lines. */
+  /** The messages of a digest. They have no lines. */
   readonly parts: readonly Message[];
 };
 
@@ -71,7 +71,7 @@ const inDigest: Readonly<Partial<Record<NotifyEvent, string>>> = { late: 'late',
 const usualName = 'flwd';
 const mostLines = 10;
 const mostTitleChars = 200;
-/** No message has room for more. */
+/** How many messages a digest shows. No provider has room for more. */
 const mostParts = 50;
 const mostReasonChars = 1_000;
 const mostLineChars = 500;
@@ -182,7 +182,7 @@ function headlineOf(reports: readonly Report[]): string {
   return [...counts].map(([words, { length }]) => `${length} ${words}`).join(', ');
 }
 
-/** The author of a job chooses its title, so the id is shown with it. */
+/** Names a job by its title and its id. The author of a job chooses the title, so the title alone could mislead. */
 async function nameOf({ run_id: id, job_id: jobId }: Run, { runs }: Pick<Store, 'runs'>): Promise<string> {
   return named(await runs.titleOf(id), jobId);
 }
@@ -209,9 +209,9 @@ async function reasonOf(
   }
   const { error } = run;
   const why = plainText(error ? stepAndMessage(error) : 'the run failed').replace(/[.\s]+$/, '');
-  // The first letter becomes a capital, unless it belongs to the id of a step.
+  // The first letter becomes a capital letter, unless it belongs to the id of a step.
   const first = error && why.startsWith(`${error.step_id}: `) ? why.charAt(0) : why.charAt(0).toUpperCase();
-  // The counts come first, because after the message of a program they would read as a part of it.
+  // The counts come first. After the message of a program, they would look like a part of that message.
   const counts = [
     ...(failures > 1 ? [`${ordinal(failures)} failure in a row`] : []),
     ...(run.attempt > 1 && run.steps.length < 2 ? [`${run.attempt} attempts`] : []),
@@ -233,8 +233,8 @@ function ordinal(count: number): string {
 }
 
 /**
- * What templates and webhooks get as the run of a notification about a job. Its id is empty. It has a trigger, because
- * templates may read one, although nothing started it.
+ * The run that templates and webhooks get for a notification that is about a job and not about a run. Its id is empty.
+ * It has a trigger, although nothing started it, because a template may read the trigger.
  */
 export function noRunOf({ jobId, tenant, atMs }: LateNotice): Run {
   const none = { started_at: null, finished_at: null, exit_code: null };

@@ -1,4 +1,4 @@
-// Tells webhooks and channels about runs: at least once, and without delaying a run (ADRs 0012 and 0068).
+// Notifies webhooks and channels about runs: at least once, and without delaying a run (ADRs 0012 and 0068).
 
 import type { Hub } from '../engine/hub.ts';
 import type { SteadyClock } from '../lib/clock.ts';

@@ -1,5 +1,5 @@
-// Decides which addresses flwd may call for a job of an untrusted source. The server's own addresses, link-local
-// addresses and the addresses where clouds give out credentials are forbidden (ADR 0077).
+// Decides which addresses flwd may call for a job of an untrusted source. For such a job, flwd never calls the server's
+// own addresses, link-local addresses, or the addresses where clouds give out credentials (ADR 0077).
 
 import { isIP, isIPv4 } from 'node:net';
 import { networkInterfaces } from 'node:os';
@@ -11,7 +11,8 @@ const forbiddenRanges = [
   '0.0.0.0/8',
   '127.0.0.0/8',
   '::/96',
-  // Link-local addresses, at which most clouds have their metadata, and multicast and broadcast.
+  // Link-local addresses, where most clouds have their metadata services, and the addresses for multicast and
+  // broadcast.
   '169.254.0.0/16',
   'fe80::/10',
   '224.0.0.0/4',
@@ -32,15 +33,15 @@ const forbiddenRanges = [
 const isForbidden = createAddressList(forbiddenRanges.flatMap(withTranslated));
 
 /**
- * Returns what the requests of a job may reach; undefined: every address. `jobId` is undefined if the job is no longer
- * known. `wasUntrusted` says whether its source was untrusted when the run was created, because the source may have
- * been removed since.
+ * Returns which addresses the requests of a job may reach; undefined: every address. `jobId` is undefined if the job is
+ * no longer known. `wasUntrusted` says whether its source was untrusted when the run was created, because the source
+ * may have been removed since then.
  */
 export type ReachOf = (jobId: string | undefined, wasUntrusted: boolean) => MayReach | undefined;
 
 /**
- * @param mountPaths of the untrusted sources
- * @param allow hosts, addresses and ranges that jobs of these sources may still reach
+ * @param mountPaths the mount paths of the untrusted sources
+ * @param allow hosts, addresses and ranges that jobs of these sources may reach nevertheless
  */
 export function createReach(mountPaths: readonly string[], allow: readonly string[]): ReachOf {
   const ranges = allow.filter((one) => isIP(one.split('/')[0] ?? '') !== 0);

@@ -39,7 +39,7 @@ async function hand(mail: Mail, connection: SMTPConnection): Promise<Attempt> {
   const composed = new MailComposer({ ...content, disableFileAccess: true, disableUrlAccess: true }).compile();
   const envelope = composed.getEnvelope();
   const recipients = envelope.to.filter((address) => !takenBy.includes(address));
-  // All remaining addresses have got the mail. This happens if flwd.yaml has changed since the last attempt.
+  // All remaining addresses already have the mail. This happens if flwd.yaml has changed since the last attempt.
   if (recipients.length === 0) return { isDelivered: true };
   const message = await composed.build();
   await calling((done) => connection.connect(done));
@@ -70,7 +70,7 @@ function toOptions({ host, port, isSecure, user }: SmtpServer, timeoutMs: number
     host,
     ...(port !== null && { port }),
     secure: isSecure,
-    // Otherwise somebody between the servers could remove STARTTLS and read the password.
+    // Without this, somebody between the servers could remove STARTTLS and read the password.
     requireTLS: !isSecure && user !== '' && !isLoopback(host),
     connectionTimeout: timeoutMs,
     greetingTimeout: timeoutMs,
@@ -80,13 +80,13 @@ function toOptions({ host, port, isSecure, user }: SmtpServer, timeoutMs: number
   };
 }
 
-/** Only codes are shown, because the message of a server may repeat an address or a user. */
+/** Puts an error into words. It shows only codes, because the message of a server may repeat an address or a user. */
 function wordsOf(error: unknown): string {
   const { responseCode, code, originalCode }: Readonly<Record<string, unknown>> = Object(error);
   if (code === 'EAUTH') return `the mail server refused the user and the password (${answerOf(responseCode)})`;
   if (code === 'ETLS') return 'the mail server does not encrypt the connection';
   if (typeof responseCode === 'number') return `the mail server answered ${responseCode}`;
-  // nodemailer puts a code of its own into `code`, and that of the system or of TLS into `originalCode`.
+  // nodemailer puts its own code into `code`, and the code of the system or of TLS into `originalCode`.
   const reason = typeof originalCode === 'string' ? originalCode : (errorCode(error) ?? 'it closed the connection');
   if (isAboutCertificate(reason)) return `the certificate of the mail server is not trusted (${reason})`;
   return `the mail server cannot be reached (${reason})`;

@@ -14,8 +14,8 @@ const fewestBytes = 24;
 const mostBytes = 64;
 
 /**
- * Creates the key file if it is missing. Every key in it signs, so a key can be replaced while receivers still use the
- * old one.
+ * Opens the key file, and creates it if it is missing. Messages are signed with every key in the file, so a key can be
+ * replaced while receivers still use the old one.
  * @throws StartError when the file holds anything but keys
  */
 export function openSigner(keyFile: string) {

@@ -1,4 +1,4 @@
-// Opens the texts that notifications need. If a text cannot be opened, it throws a ChannelError.
+// Opens the texts that notifications need. Throws a ChannelError if a text cannot be opened.
 
 import type { StoredText } from '../domain/notification.ts';
 import { Problem } from '../domain/problem.ts';

@@ -9,7 +9,7 @@ import type { Store } from '../store/open.ts';
 
 export type Decided = {
   readonly added: readonly NewNotification[];
-  /** Jobs whose count of failures has changed; 0 means that the job works again. */
+  /** The jobs whose count of failures has changed. A count of 0 means that the job works again. */
   readonly jobs: readonly FailingJob[];
 };
 
@@ -63,9 +63,9 @@ function keyOf({ tenant, jobId }: Pick<FailingJob, 'tenant' | 'jobId'>): string 
 type Facts = {
   /** How many runs in a row had failed before this one. */
   readonly before: number;
-  /** When each receiver was last told of each failure of the job. The rules update it. */
+  /** When each receiver was last notified of each failure of the job. The rules update it. */
   readonly told: Record<string, number>;
-  /** When the open digest of each channel is sent. The rules update it. */
+  /** When the open digest of each channel will be sent. The rules update it. */
   readonly digests: Map<string, number>;
   readonly nowMs: number;
 };
@@ -89,12 +89,12 @@ function eventOf(rule: NotifyRule, status: ReportedRun['status'], before: number
   return status === 'pending' || status === 'running' ? undefined : eventAtEnd(rule, status, before);
 }
 
-/** If every failure of a job reads differently, the job still sends no more messages than this within `repeat`. */
+/** How many messages a job sends within `repeat`, even if each of its failures reads differently. */
 const mostFailuresTold = 5;
 
 /**
- * With `repeat`, each failure is told once within that time, and then again as still failing. A failure with another
- * fingerprint is told at once.
+ * With `repeat`, a rule reports each failure once within that time. After that, it reports the failure as still
+ * failing. A failure with another fingerprint is reported at once.
  */
 function withoutRepeats(
   rule: NotifyRule,
@@ -118,11 +118,11 @@ function withoutRepeats(
 }
 
 function isTooSoon(lastMs: number | undefined, repeatMs: number, nowMs: number): boolean {
-  // A time in the future was stored before the clock was set back.
+  // If the stored time is in the future, the clock has been set back since.
   return lastMs !== undefined && lastMs <= nowMs && nowMs - lastMs < repeatMs;
 }
 
-/** Makes the notifications about something that is late, and returns whom they tell. */
+/** Makes the notifications about something that is late, and returns who is notified. */
 export function decideLate(
   late: Late,
   rules: readonly NotifyRule[],
@@ -157,7 +157,9 @@ function receiverOf({ channel, webhook }: NotifyRule): string {
   return channel ?? new URL(webhook ?? '').origin;
 }
 
-/** A digest is sent some time after its first notification. Later ones join it. */
+/**
+ * When a notification is due. A digest is sent some time after its first notification, and later notifications join it.
+ */
 function dueOf({ channel, digestMs }: NotifyRule, { digests, nowMs }: Pick<Facts, 'digests' | 'nowMs'>) {
   if (channel === undefined || digestMs === undefined) return { dueAtMs: nowMs, isInDigest: false };
   const dueAtMs = digests.get(channel) ?? nowMs + digestMs;

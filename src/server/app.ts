@@ -85,7 +85,7 @@ export type ServerParts = {
   readonly load: Load;
   /** null: the configuration names no issuer of JWTs. */
   readonly jwt: JwtVerifier | null;
-  /** A caller with one of these is the server's own user. */
+  /** A caller with one of these credentials is the server's own user. */
   readonly ownCredentials: readonly string[];
   /** null: no process of a run can be mistaken for the server's own user, or the operator accepts that. */
   readonly runCallers: RunCallers | null;
@@ -101,7 +101,7 @@ type Listening = {
 
 export type Server = {
   readonly listen: () => Promise<Listening>;
-  /** Accepts no new requests, ends streams at once, and gives short requests 2.5 s to finish. */
+  /** Accepts no new requests, ends streams at once, and gives other requests 2.5 s to finish. */
   readonly close: () => Promise<void>;
 };
 
@@ -173,7 +173,7 @@ export async function createServer(parts: ServerParts): Promise<Server> {
       await closeMcp?.();
       streams.close();
       metrics.close();
-      // Node closes idle connections only once, and then waits for those that become idle later.
+      // Node closes idle connections once, and then waits for the connections that become idle later.
       const sweep = setInterval(() => app.server.closeIdleConnections(), sweepMs);
       const timer = setTimeout(() => {
         app.server.closeAllConnections();
@@ -263,7 +263,7 @@ function createApp(
   const http = {
     headersTimeout: readTimeoutMs,
     connectionsCheckingInterval: Math.min(1_000, readTimeoutMs),
-    // Node would answer a request without Host itself, and not with a problem document.
+    // Without this, Node would itself answer a request without Host, and not with a problem document.
     requireHostHeader: false,
   };
   const timeouts = { requestTimeout: readTimeoutMs, keepAliveTimeout: idleTimeoutMs };
@@ -280,7 +280,7 @@ function createApp(
     rewriteUrl: apiUrlOf,
     // No route has a Fastify schema, so Fastify need not load its two compilers.
     schemaController: { compilersFactory: { buildValidator: noCompiler, buildSerializer: noCompiler } },
-    // As long as a request line can be, so that an overlong id gives the same error as any unknown id.
+    // A parameter may be as long as a request line. So an overlong id gives the same error as any unknown id.
     routerOptions: { maxParamLength: 16_384 },
     genReqId: ({ headers }) => {
       const given = headers['x-request-id'];
@@ -288,7 +288,7 @@ function createApp(
       // The id is stored in the log and in the audit log, so it must not contain a token.
       return isValid && withoutHookTokens(given) === given ? given : createId('req', clock.now());
     },
-    // A path that cannot be decoded reaches no route, but is admitted and limited like any other.
+    // A path that cannot be decoded reaches no route, but it is admitted and counted like any other path.
     frameworkErrors: (error, request, reply) => {
       admitUnrouted(request, reply).then(
         () => answerError(error, request, reply, answering),
@@ -306,7 +306,10 @@ function createApp(
   return app;
 }
 
-/** If `localhost` has two addresses, Fastify opens a second server for the other one, which our listeners never see. */
+/**
+ * If `localhost` has two addresses, Fastify opens a second server for the other address, and our listeners never see
+ * that server.
+ */
 async function addressOfLocalhost(): Promise<string> {
   const { address } = await promisify(lookup)('localhost', { order: 'ipv4first' });
   return address;
@@ -328,7 +331,7 @@ function createHandlers(
     try {
       return catalog.find(idOrAlias).definition.id;
     } catch (error) {
-      // The job may have been removed, but its runs still exist.
+      // If the job has been removed, its runs may still exist.
       if (error instanceof Problem) return idOrAlias;
       throw error;
     }
@@ -392,7 +395,7 @@ function createHandlers(
   return { handlers, system };
 }
 
-/** Logs every change. Reads are logged at `debug` only, because that costs as much as the answer itself. */
+/** Logs every change. Reads are logged only at `debug`, because logging a read takes as long as answering it. */
 function logRequests(route: RouteOptions, log: Logger): void {
   const level = route.method === 'GET' || route.method === 'HEAD' ? 'debug' : 'info';
   if (!log.isLevelEnabled(level)) return;

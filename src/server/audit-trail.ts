@@ -1,5 +1,6 @@
-// Records requests in the audit log. An operation that changes something is answered once its entry is durable. Refused
-// requests go to the engine's refusals, which limit their number. The engine itself records runs (ADR 0018).
+// Records requests in the audit log. An operation that changes something is answered only when its entry is durable.
+// Refused requests go to the engine's refusals, which limit their number. Runs are recorded by the engine itself (ADR
+// 0018).
 
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { type Operation, type OperationAudit, operations } from '../contract/operations.ts';
@@ -48,8 +49,9 @@ export function createAuditTrail(o: {
   const { store, refusals } = o;
   const writer = createEntryWriter(o);
   const tenants = new WeakMap<FastifyRequest, string>();
-  /** Requests whose entry has already been written, by the handler or by the trail itself. */
+  /** Requests whose entry the handler has written, in the transaction of its change. */
   const recorded = new WeakSet<FastifyRequest>();
+  /** Requests whose entry has been written before the answer. */
   const written = new WeakSet<FastifyRequest>();
 
   return {
@@ -59,11 +61,11 @@ export function createAuditTrail(o: {
       return {
         async preHandler(request) {
           const failure = store.db.failure();
-          // Garbage collection is still allowed: it is what can help a full disk.
+          // Garbage collection is still allowed, because it can make room on a full disk.
           if (failure !== null && audit.action !== 'gc') {
             throw new Problem('not-ready', `The audit log cannot be written, so nothing was done: ${failure}.`);
           }
-          // Looked up before the handler runs, because the tenant of a deleted object is unknown.
+          // The tenant is looked up before the handler runs, because a deleted object no longer has one.
           const id = idInPath(request);
           const tenant = id === null ? undefined : await o.tenantOf[audit.object]?.(id);
           if (tenant !== undefined) tenants.set(request, tenant);
@@ -88,7 +90,7 @@ export function createAuditTrail(o: {
     },
 
     note(problem, request) {
-      // With 503, the request was refused unseen, or the audit log itself fails.
+      // 503 means that nobody looked at the request, or that the audit log itself fails.
       if (refusals.knows(problem) || written.has(request) || problem.status === 503) return;
       const entry = refusalOf(problem, request);
       if (entry) refusals.add(entry, problem);
@@ -101,7 +103,9 @@ export function createAuditTrail(o: {
 function createEntryWriter({ store, log }: { readonly store: Pick<Store, 'audit'>; readonly log: Logger }) {
   const closing = new AbortController();
   return {
-    /** @throws Problem not-ready; then the entry is in the server's log, and is tried again until it is written */
+    /**
+     * @throws Problem not-ready. Then the entry is in the server's log, and flwd tries to write it until it succeeds.
+     */
     async write(entry: NewAuditEntry): Promise<void> {
       try {
         await store.audit.record(entry);
@@ -123,7 +127,7 @@ function createEntryWriter({ store, log }: { readonly store: Pick<Store, 'audit'
   };
 }
 
-/** undefined: the audit log does not record this kind of refusal. */
+/** Returns undefined if the audit log does not record this kind of refusal. */
 function refusalOf(problem: Problem, request: FastifyRequest): NewAuditEntry | undefined {
   const operation = operationOf(request);
   const action = actionOf(problem, request, operation?.audit);
@@ -186,7 +190,7 @@ function doneBy(
   };
 }
 
-/** Returns undefined for a refusal that does not interest an auditor, or of which there are too many. */
+/** Returns undefined for a refusal that does not interest an auditor, and for refusals that are too frequent. */
 function actionOf(
   { slug }: Problem,
   request: FastifyRequest,
@@ -196,7 +200,7 @@ function actionOf(
   if (slug === 'unauthenticated' || slug === 'signature-invalid' || (slug === 'rate-limited' && !isKnown))
     return 'auth.fail';
   if (slug === 'rate-limited') return undefined;
-  // A known caller's attempt is recorded under the action that it tried, if the request has one.
+  // The attempt of a known caller is recorded under the action that the caller tried, if the request has an action.
   if (slug === 'permission-denied' && (!audit || !isKnown)) return 'access.deny';
   return isKnown ? audit?.action : undefined;
 }

@@ -23,7 +23,7 @@ type File = {
 /** Keyed by the path on the server, e.g. `/assets/index-Cg2d0WVe.js`. */
 type Files = ReadonlyMap<string, File>;
 
-/** The addresses of the console. The same page answers all but `/assets/*`. */
+/** The addresses of the console. All except `/assets/*` get the same page. */
 export const consolePaths = [
   '/',
   '/runs',
@@ -45,8 +45,8 @@ export function isConsolePath(path: string): boolean {
 }
 
 /**
- * Allows only the console's own scripts, and no other host. `blob:` is for pictures among the artifacts of a run, which
- * the console reads by the API and shows from memory.
+ * Allows only scripts of the console, and no other host. `blob:` is for pictures among the artifacts of a run. The
+ * console reads them from the API and shows them from memory.
  */
 const policy = [
   "default-src 'none'",
@@ -77,7 +77,7 @@ const builtDir = fileURLToPath(
 
 export type ConsoleAnswer = (request: FastifyRequest, reply: FastifyReply) => FastifyReply;
 
-/** @param unbuilt answers instead of the page if the console has not been built */
+/** @param unbuilt sends the answer if the console has not been built */
 export function createConsole(unbuilt: ConsoleAnswer, dir: string = builtDir): ConsoleAnswer {
   let files: Files | undefined;
   return (request, reply) => {

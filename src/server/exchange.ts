@@ -1,4 +1,4 @@
-// The types of the handlers: what each gets and what it may answer. A missing handler is a compile error.
+// The types of the handlers: what each handler gets, and what it may answer. A missing handler is a compile error.
 
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { AnswerOf, BodyOf, OperationId, PathOf, QueryOf } from '../contract/operations.ts';
@@ -29,13 +29,13 @@ export type Exchange<Id extends OperationId> = {
   readonly query: QueryOf<Id>;
   readonly body: BodyOf<Id>;
   /**
-   * Writes the audit entry in a transaction. If the handler does not call it, the entry is written before the answer is
-   * sent.
+   * Writes the audit entry in the transaction of a change. If the handler does not call this, the entry is written
+   * before the answer is sent.
    */
   readonly record: RecordChange;
 };
 
-/** The reply, if the handler sends it or takes it over; otherwise the body of a 200, which is sent as JSON. */
+/** The reply, if the handler sends the answer itself. Otherwise the body of a 200, which is sent as JSON. */
 type Result<Id extends OperationId> = FastifyReply | Frozen<AnswerOf<Id>>;
 
 export type Handlers = {

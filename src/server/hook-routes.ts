@@ -1,5 +1,5 @@
-// The addresses of webhooks. They take bodies of any type and keep them as they arrived, because that is what the
-// sender has signed (ADR 0066).
+// The addresses of webhooks. They accept bodies of any type and leave them as they arrived, because the sender has
+// signed exactly these bytes (ADR 0066).
 
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { apiBase } from '../contract/routes.ts';
@@ -40,14 +40,17 @@ export function addHookRoutes(app: FastifyInstance, o: Parts): void {
   async function enter(request: FastifyRequest<HookRoute>, reply: FastifyReply): Promise<void> {
     await o.admission.admitDelivery(request, reply);
     assertRoom(o.load);
-    // Looked up before the body is read, so that only somebody who knows an address can make the server read bodies.
+    // The webhook is looked up before the body is read. So only somebody who knows an address can make the server read
+    // a body.
     const open = await webhooks.find(request.params['*']);
     found.set(request, open);
     request.webhook = open.webhook;
     o.takeBodyRoom(request, reply);
   }
 
-  /** Refuses other methods before the webhook is looked up, so that the answer does not tell whether it exists. */
+  /**
+   * Refuses other methods before the webhook is looked up, so that the answer does not show whether the webhook exists.
+   */
   async function refuseMethod(request: FastifyRequest, reply: FastifyReply): Promise<never> {
     await o.admission.admitDelivery(request, reply);
     reply.header('allow', 'POST');
@@ -61,7 +64,8 @@ export function addHookRoutes(app: FastifyInstance, o: Parts): void {
     const raw = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
     const delivery = { raw, read: (name: string) => headerOf(request, name), query: queryOf(request) };
     await webhooks.assertSigned(webhook, delivery);
-    // Counted after the signature is checked, so that nobody else can use up the limit of the sender.
+    // The delivery is counted only after its signature has been checked. So nobody else can use up the limit of the
+    // sender.
     o.countDelivery(webhook);
     request.principal = principal;
     const parse = () => bodyOf(request, raw, readJson);

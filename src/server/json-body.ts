@@ -14,7 +14,7 @@ export function acceptJson(app: FastifyInstance): void {
     if (coding !== 'identity') {
       return done(new Problem('unsupported-media-type', 'The body must not be compressed.'));
     }
-    // There is no body. validation.ts decides whether the operation needs one.
+    // The request has no body. validation.ts decides whether the operation needs one.
     if (body.length === 0) return done(null, undefined);
     read(request, body, done);
   });
@@ -37,10 +37,12 @@ export function createJsonReader(app: FastifyInstance): (request: FastifyRequest
   };
 }
 
-/** Why the parser refused the text: it also refuses members that could change the prototype of an object. */
+/**
+ * Says why the parser refused the text. The parser also refuses members that could change the prototype of an object.
+ */
 function whyNot(text: string): string {
   try {
-    // The parser skips a byte order mark.
+    // The parser skips a byte order mark, and JSON.parse does not.
     JSON.parse(text.replace(/^\uFEFF/, ''));
   } catch {
     return 'The body is not well-formed JSON.';

@@ -1,5 +1,5 @@
-// `/mcp`: MCP over HTTP. The server admits the request like any other; src/mcp answers it, and calls the API as the
-// caller (ADR 0064). That code is loaded with the first request.
+// `/mcp`: MCP over HTTP. The server admits the request like any other. Then src/mcp answers it, and calls the API as
+// the caller (ADR 0064). The code of src/mcp is loaded with the first request.
 
 import type { IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -25,14 +25,17 @@ type Mcp = {
   readonly close: () => Promise<void>;
 };
 
-/** @param api the address of the API for lent credentials */
+/** @param api the address at which the API accepts lent credentials, and the function that lends one */
 export type OpenMcp = (api: { readonly url: string; readonly lend: LentCredentials['lend'] }) => Promise<Mcp>;
 
 export const mcpPath = '/mcp';
-/** Each connection has both its ends in this process, and half of all descriptors is for others already. */
+/**
+ * How many connections MCP may have to the API, as a share of all connections. Both ends of these connections are in
+ * this process, and half of all descriptors is already for others.
+ */
 const shareOfConnections = 1 / 8;
 
-/** @returns a function that ends all sessions, and leaves their runs */
+/** @returns a function that ends all sessions, but not the runs that they started */
 export function addMcpRoute(
   app: FastifyInstance,
   o: {
@@ -52,7 +55,7 @@ export function addMcpRoute(
   const opening = createOpening(() => open(app, o));
 
   async function answer(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
-    // Before the work begins: a call whose answer has no room must not start a run.
+    // The answer is counted before the work begins. A call whose answer has no room must not start a run.
     const leave = streams.enter(request.principal);
     try {
       const mcp = await opening.opened();
@@ -114,7 +117,7 @@ export function addMcpRoute(
   return () => opening.close();
 }
 
-/** Opens MCP at its first use, and tries again if that failed. */
+/** Opens MCP when it is first used. If that failed, tries again at the next use. */
 function createOpening(open: () => Promise<Mcp>) {
   let opening: Promise<Mcp> | undefined;
   let isClosed = false;
@@ -160,12 +163,12 @@ function textsOf(headers: IncomingMessage['headers']): Record<string, string> {
   return Object.fromEntries(texts);
 }
 
-/** Serves the API on a loopback address that is not published, and only for lent credentials. */
+/** Serves the API on a loopback address that nobody is told. Accepts only lent credentials. */
 async function openApi(
   app: FastifyInstance,
   { lent, stallMs }: { readonly lent: LentCredentials; readonly stallMs: number },
 ) {
-  // An `import` would load Node's `fetch` too, before anybody needs it.
+  // An `import` would load Node's `fetch` as well, before anybody needs it.
   const server = process.getBuiltinModule('node:http').createServer((request, response) => {
     const [, credential = ''] = /^Bearer (\S+)$/.exec(request.headers.authorization ?? '') ?? [];
     if (lent.find(credential)) app.routing(request, response);

@@ -88,7 +88,7 @@ function describe(
     operationId: id,
     summary,
     tags: [tag],
-    // The scheme is not OAuth, so OpenAPI 3.1 takes these scopes for roles, which are allowed here.
+    // The scheme is not OAuth, so OpenAPI 3.1 reads these scopes as roles, which are allowed here.
     security: scope === 'public' ? [] : [{ bearer: [scope] }],
     description: demandOf(operation),
     parameters: [...pathParameters(operation), ...queryParameters(operation, refer), ...headerParameters(operation)],
@@ -177,7 +177,7 @@ function responsesOf(
   return all;
 }
 
-/** The same status may belong to an answer of the operation and to a problem. */
+/** Joins an answer of the operation and a problem that have the same status. */
 function joined(answer: Response, failure: Response): Response {
   return {
     description: `${answer.description}. ${failure.description}`,
@@ -225,8 +225,8 @@ function hoist(schema: object, components: Map<string, Json>): Json {
 }
 
 /**
- * Generators of clients take an object without `properties` and `additionalProperties` for an empty one, and many do
- * not know `patternProperties`. What the schema allows stays the same.
+ * Rewrites a schema for generators of clients. They treat an object without `properties` and `additionalProperties` as
+ * an empty object, and many do not know `patternProperties`. The schema still allows the same values.
  */
 function withOpenMembers(schema: Json): Json {
   const { patternProperties, ...rest } = schema;

@@ -1,5 +1,5 @@
-// Other addresses of the API: those that clients of another implementation of flwd call (ADR 0052). They are rewritten
-// before anything else looks at the request, so that every check applies as it does below /api/v1.
+// Other addresses of the API, which clients of another implementation of flwd call (ADR 0052). They are rewritten
+// before anything else looks at the request, so the same checks apply as below /api/v1.
 
 import type { IncomingMessage } from 'node:http';
 import { apiBase } from '../contract/routes.ts';

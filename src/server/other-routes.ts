@@ -86,19 +86,22 @@ export function addOtherRoutes(
     throw new Problem('method-not-allowed', `'${path}' supports ${allowed.join(', ')}, not ${request.method}.`);
   }
 
-  // Before the body is read, because the caller is not known yet.
+  // Such requests are refused before the body is read, because the caller is not known yet.
   app.addHook('onRequest', (request, reply, done) => {
     if (!request.is404) return done();
     refuse(request, reply).catch(done);
   });
 }
 
-/** Whether a person opened an unknown address in a browser. The console then says so, with a link back. */
+/**
+ * Whether a person opened an unknown address in a browser. Then the console says that the page does not exist, with a
+ * link back.
+ */
 function isForPerson({ method, headers, url }: FastifyRequest): boolean {
   return method === 'GET' && !url.startsWith('/api/') && (headers.accept ?? '').startsWith('text/html');
 }
 
-/** Makes a text when it is first requested, because few people ever request it. */
+/** Makes a text when it is first requested. Few people ever request it. */
 function once(make: () => string): () => string {
   let made: string | undefined;
   return () => {

@@ -1,4 +1,4 @@
-// Plain pages for people who open the server in a browser, without scripts and without anything from other hosts.
+// Plain pages for people who open the server in a browser. They have no scripts, and nothing from other hosts.
 
 import { createHash } from 'node:crypto';
 import { hookOperations } from '../contract/hook-operations.ts';

@@ -1,5 +1,5 @@
-// Protected-resource metadata (RFC 9728): tells a client of `/mcp` which identity provider gives it a token. Only where
-// the server accepts the JWTs of an issuer.
+// Protected-resource metadata (RFC 9728). It tells a client of `/mcp` which identity provider issues its token. It
+// exists only if the server accepts the JWTs of an issuer.
 
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { usualAgentScopes } from '../domain/principal.ts';
@@ -9,7 +9,7 @@ const wellKnown = '/.well-known/oauth-protected-resource';
 
 export type Identity = {
   readonly issuer: string;
-  /** null: the address of the request is used. */
+  /** null: the metadata contains the address of the request. */
   readonly publicUrl: string | null;
 };
 
@@ -30,7 +30,7 @@ export function addResourceMetadata(
     onRequest: admission.admit({ scope: 'public' }),
     config: { operation: wellKnown },
     handler: (request, reply) =>
-      // The address may be that of the request, so no cache may hand it to others.
+      // The answer may contain the address of this request, so no cache may give it to others.
       reply.header('cache-control', 'no-store').send({
         resource: baseOf(request, identity.publicUrl) + path,
         authorization_servers: [identity.issuer],

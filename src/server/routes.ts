@@ -51,7 +51,7 @@ export function addOperations(
   }
 }
 
-/** The methods that the API has for a path, with HEAD wherever there is GET; empty for an unknown path. */
+/** The methods that the API has for a path. HEAD is added where there is GET. Empty for an unknown path. */
 export function methodsOf(path: string): string[] {
   const methods = operationList
     .filter(([, operation]) => patternOf(operation.path).test(path))

@@ -25,7 +25,7 @@ export type ServerConfig = {
   readonly auth: { readonly mode: AuthMode; readonly isDev: boolean; readonly jwt: JwtConfig | null };
   readonly server: {
     readonly bind: { readonly host: string; readonly port: number };
-    /** The address at which people reach this server; null: flwd.yaml does not say it. */
+    /** The address at which people reach this server; null: flwd.yaml does not name it. */
     readonly publicUrl: string | null;
     readonly readTimeoutMs: number;
     readonly writeTimeoutMs: number;

@@ -1,5 +1,5 @@
-// HTTPS with a certificate that can be replaced while the server runs. New connections get the newest certificate that
-// fits its key; open connections continue.
+// HTTPS with a certificate that can be replaced while the server runs. A new connection gets the newest certificate
+// that fits its key. Open connections continue.
 
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
@@ -47,7 +47,7 @@ export function openTlsCertificate(
       warnOfEnd();
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
-      // The certificate and its key are two files, which do not fit together while only one of them has been replaced.
+      // The certificate and its key are two files. While only one of them has been replaced, they do not fit together.
       log.warn({ reason }, 'the new certificate cannot be used; the earlier one stays in use');
     }
   }
@@ -61,7 +61,7 @@ export function openTlsCertificate(
     createServer(options, handler) {
       // Most servers have no certificate, and loading Node's TLS takes 5 ms.
       const server = process.getBuiltinModule('node:https').createServer({ ...options, ...pair.context }, handler);
-      // Runs before Node's own listener, which chooses the certificate for this connection.
+      // This runs before Node's own listener, which chooses the certificate for this connection.
       server.prependListener('connection', look);
       tellPlainHttp(server);
       servers.push(server);
@@ -159,7 +159,7 @@ function toKey(bytes: Buffer, path: string): KeyObject {
   try {
     return createPrivateKey(bytes);
   } catch {
-    // PEM marks encrypted keys, in PKCS #8 and in the older format; Node has no error code for them.
+    // PEM marks encrypted keys, in PKCS #8 and in the older format. Node has no error code for them.
     const isLocked = bytes.includes('ENCRYPTED');
     const reason = isLocked
       ? 'is encrypted with a passphrase; remove the passphrase: openssl pkey'

@@ -12,13 +12,13 @@ import { parseTimestampUs } from '../lib/clock.ts';
 import { nearest } from '../lib/nearest.ts';
 import type { Incoming } from './exchange.ts';
 
-/** A longer name is not repeated in the error. */
+/** The longest name of a member that an error repeats. */
 const longestName = 1024;
 
 type Input = { readonly query: unknown; readonly body: unknown };
 
-// The schemas are our own, so they are not validated. That would take longer than compiling the schemas that a request
-// needs.
+// These schemas are part of flwd, so they are not validated. Validating them would take longer than compiling the
+// schemas that a request needs.
 const ajv = new Ajv2020({
   allErrors: true,
   verbose: true,
@@ -43,7 +43,8 @@ export function createInputReader(operation: Operation, addBodyErrors?: AddBodyE
   let checkBody: ValidateFunction | undefined;
 
   return (request) => {
-    // Created with the first error: it takes 4 µs, as long as everything else here for a query without errors.
+    // The list is created with the first error. That takes 4 µs, as long as everything else here for a query without
+    // errors.
     let errors: ErrorList | undefined;
     const list = (): ErrorList => (errors ??= createErrorList());
     let query: unknown;

@@ -1,5 +1,5 @@
 // Sends new items of the journal to a collector. The cursor moves only when the collector has accepted everything
-// before it, so a crash loses nothing (ADR 0072). Loaded only if flwd.yaml names a collector.
+// before it, so a crash loses nothing (ADR 0072). This code is loaded only if flwd.yaml names a collector.
 
 import { setTimeout as delay } from 'node:timers/promises';
 import { createWakeSignal } from '../lib/wake-signal.ts';
@@ -12,10 +12,10 @@ import type { ExportOptions, Source } from './source.ts';
 const lookDelayMs = 500;
 const answerMs = 10_000;
 const delays = { firstMs: 1_000, longestMs: 60_000, longestAskedMs: 3_600_000 };
-/** Older items are not sent any more. */
+/** How old an item may be. Older items are no longer sent. */
 const keptMs = 86_400_000;
 
-/** Ends once the signal is aborted. The next start sends the items of an unfinished request again. */
+/** Exports until the signal is aborted. The next start sends the items of an unfinished request again. */
 export async function exportUntil<Item>(signal: AbortSignal, source: Source<Item>, o: ExportOptions): Promise<void> {
   const wake = createWakeSignal(signal);
   const unsubscribe = o.hub.onEvents((entries) => {
@@ -52,7 +52,7 @@ export async function exportUntil<Item>(signal: AbortSignal, source: Source<Item
   });
 }
 
-/** Sends everything that is due. Returns how long to wait if the collector could not accept it, and null otherwise. */
+/** Sends everything that is due. If the collector could not accept it, returns how long to wait; otherwise null. */
 async function look<Item>(
   source: Source<Item>,
   progress: Progress,
@@ -73,8 +73,8 @@ async function look<Item>(
 }
 
 /**
- * Sends a request. If the collector refuses it, sends its halves separately, so that one bad item loses no more than
- * its half.
+ * Sends a request. If the collector refuses it, sends each half separately, so that one bad item causes the loss of
+ * only one half.
  */
 async function sendPart<Item>(
   items: readonly Item[],

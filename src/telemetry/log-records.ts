@@ -1,4 +1,4 @@
-// Finds the log lines to send: the lines of all runs, in the order in which they were stored (ADR 0081).
+// Finds the log lines that have to be sent: the lines of all runs, in the order in which they were stored (ADR 0081).
 
 import { SeverityNumber, TraceFlags } from '@opentelemetry/api';
 import { ProtobufLogsSerializer } from '@opentelemetry/otlp-transformer';
@@ -16,14 +16,14 @@ import type { Part, Range, Source } from './source.ts';
 
 type LogRecord = Parameters<typeof ProtobufLogsSerializer.serializeRequest>[0][number];
 type OutputEntry = JournalEntry & NewOutput;
-/** A line, the entry that announced it, and the id of the event after it. */
+/** A line, the journal entry that announced it, and the id of the next event. */
 type FoundLine = { readonly line: LogLine; readonly entry: OutputEntry; readonly nextId: number };
 
 const linesAtOnce = 500;
 const charsAtOnce = 2 ** 20;
 const pageEntries = 500;
 const lineObjectChars = 200;
-/** How much of the lines that were read ahead is kept. For one run these are a few hundred KiB. */
+/** How much may be kept of lines that were read ahead. For one run, this is a few hundred KiB. */
 const mostCharsAhead = 8 * 2 ** 20;
 
 const severities: Readonly<Record<LogLevel, SeverityNumber>> = {
@@ -87,7 +87,7 @@ async function* readParts({ fromId, toId, sinceMs }: Range, o: SourceParts): Asy
   yield await take(toId + 1);
 }
 
-/** The first entry may begin before `fromId`. */
+/** Yields the entries from `fromId` on. The first entry may begin before `fromId`. */
 async function* entriesOf(
   journal: Pick<Journal, 'read'>,
   { fromId, toId }: Pick<Range, 'fromId' | 'toId'>,
@@ -102,13 +102,13 @@ async function* entriesOf(
 }
 
 /**
- * The lines of an entry with ids from `fromId` on. Logs are read in batches, which often have the lines of the run's
- * next entries as well: a script that prints slowly has an entry for each line.
+ * Reads the lines of an entry, from the id `fromId` on. Logs are read in batches. A batch often has the lines of the
+ * run's next entries too, because a script that prints slowly has an entry for each line.
  */
 function createLineReader(logs: Pick<LogStore, 'next'>) {
   const ahead = new LRUCache<string, readonly LogLine[]>({ maxSize: mostCharsAhead });
 
-  /** The lines from `seq` up to, but without, `endSeq`. Their numbers are consecutive. */
+  /** The lines from `seq` to before `endSeq`. Their numbers are consecutive. */
   async function linesFrom(runId: string, seq: number, endSeq: number): Promise<readonly LogLine[]> {
     const known = ahead.get(runId);
     const at = seq - (known?.[0]?.seq ?? seq + 1);
@@ -138,8 +138,8 @@ function createLineReader(logs: Pick<LogStore, 'next'>) {
 async function toRecords(found: readonly FoundLine[], { exports, origin }: SourceParts): Promise<LogRecord[]> {
   const traceIds = await exports.traceIds([...new Set(found.map(({ entry }) => entry.runId))]);
   /**
-   * Cached, because most lines belong to the same attempt as the line before, and a hash takes a fifth of the time of a
-   * line.
+   * The span ids are cached. Most lines belong to the same attempt as the line before, and a hash takes a fifth of the
+   * time that a line takes.
    */
   const spanIds = new Map<string, string>();
   return found.flatMap(({ line, entry }) => {

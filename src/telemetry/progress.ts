@@ -47,7 +47,7 @@ export function createProgress(
         const stored = await store.exports.state(kind);
         state = stored ?? { nextId: beginsAt, sentAtMs: null, failedAtMs: null, error: null };
         isSaved = stored !== undefined;
-        // If it were not saved, the next start after a crash would begin at a later event.
+        // This is saved at once. Otherwise, the next start after a crash would begin at a later event.
         await save();
       }
       return state.nextId;

@@ -9,7 +9,7 @@ import type { Signal } from '../store/exports.ts';
 
 export type Sent =
   | { readonly kind: 'taken' }
-  /** The collector would refuse the same items again. `mayHalve`: it may accept fewer items. */
+  /** The collector would refuse the same items again. With `mayHalve`, it may accept fewer items. */
   | { readonly kind: 'refused'; readonly error: string; readonly mayHalve: boolean }
   | { readonly kind: 'later'; readonly error: string; readonly retryAfterMs: number };
 
@@ -18,13 +18,13 @@ export type Collector = {
   readonly headers: Readonly<Record<string, StoredText>>;
 };
 
-/** With these answers, the items are right, but the collector or its configuration in flwd.yaml is wrong at present. */
+/** The items are right, but the collector, or its configuration in flwd.yaml, is wrong at the moment. */
 const passing = [401, 403, 404, 407, 408, 425, 429];
-/** With these answers, a single item or the size of the request may be the reason. */
+/** A single item, or the size of the request, may be the reason for these answers. */
 const halved = [400, 413];
 
 /**
- * @param body a request as OTLP writes it; undefined if OpenTelemetry's serializer could not write it
+ * @param body a request in OTLP; undefined if OpenTelemetry's serializer could not write it
  * @throws only the reason of `signal`, once it is aborted
  */
 export async function sendToCollector(
@@ -80,7 +80,7 @@ function later(error: string, retryAfterMs = 0): Sent {
   return { kind: 'later', error, retryAfterMs };
 }
 
-/** undefined: its secret is not stored, or no key opens it. */
+/** Returns undefined if the secret of the header is not stored, or if no key opens it. */
 async function openHeader(text: StoredText, secretOf: SecretOf): Promise<string | undefined> {
   try {
     return await openStoredText(text, secretOf);

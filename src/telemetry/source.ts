@@ -9,7 +9,7 @@ import type { Signal } from '../store/exports.ts';
 import type { Store } from '../store/open.ts';
 import type { Collector } from './send.ts';
 
-/** The items of one request, and where the search of the journal continues when the collector has accepted them. */
+/** The items of one request. When the collector has accepted them, the search of the journal continues at `nextId`. */
 export type Part<Item> = {
   readonly items: readonly Item[];
   readonly nextId: number;
@@ -17,13 +17,13 @@ export type Part<Item> = {
   readonly dropped: number;
 };
 
-/** The part of the journal to read. Items from before `sinceMs` are dropped. */
+/** The part of the journal to read. Items that are older than `sinceMs` are dropped. */
 export type Range = { readonly fromId: number; readonly toId: number; readonly sinceMs: number };
 
 /** Finds the spans or the lines for the events of the journal. */
 export type Source<Item> = {
   readonly kind: Signal;
-  /** What the server's log says when something happens to the items. */
+  /** The texts for the log of the server when something happens to the items. */
   readonly says: Readonly<Record<'later' | 'again' | 'refused' | 'tooOld' | 'failed', string>>;
   readonly isNews: (entry: JournalEntry) => boolean;
   /** Yields the items in the order of the journal. */
@@ -39,7 +39,7 @@ export type ExportOptions = {
   readonly clock: SteadyClock;
   readonly log: Logger;
   readonly version: string;
-  /** The event to begin with if nothing was ever exported. */
+  /** The event at which the export begins if nothing has been exported before. */
   readonly beginsAt: number;
   readonly timeoutMs?: number;
 };

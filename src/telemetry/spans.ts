@@ -7,7 +7,7 @@ import type { Origin } from './origin.ts';
 import type { Part, Range, Source } from './source.ts';
 import { type Span, toSpans } from './to-spans.ts';
 
-/** About 40 KB. More would hold up answers while they are written. */
+/** This many spans take about 40 KB. Writing more at once would delay answers. */
 const spansAtOnce = 200;
 
 export function createSpanSource(o: {
@@ -19,13 +19,13 @@ export function createSpanSource(o: {
       const ended = await o.exports.ended({ fromId: at, toId });
       const fresh = ended.filter(({ finishedAtMs }) => finishedAtMs >= sinceMs);
       yield { items: [], nextId: at, dropped: ended.length - fresh.length };
-      // If the caller's trace is not sampled, no spans are wanted.
+      // No spans are wanted if the caller's trace is not sampled.
       yield* partsOf(
         fresh.filter(({ trace }) => trace.sampled),
         at,
       );
       const last = ended.at(-1);
-      // If the query found runs, there may be more runs behind the last one.
+      // If the query found runs, there may be more runs after the last one.
       at = last ? last.eventId + 1 : toId + 1;
       yield { items: [], nextId: at, dropped: 0 };
     }

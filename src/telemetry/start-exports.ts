@@ -1,5 +1,5 @@
-// Starts the exports that flwd.yaml configures: the spans of runs, the lines of their logs, or both. Each has a loop
-// and a cursor of its own, so that one does not delay the other.
+// Starts the exports that flwd.yaml configures: the spans of runs, the lines of their logs, or both. Each export has
+// its own loop and its own cursor, so that one does not delay the other.
 
 import type { Signal } from '../store/exports.ts';
 import type { Store } from '../store/open.ts';

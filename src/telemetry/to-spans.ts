@@ -1,5 +1,5 @@
-// Makes the spans of a run that has ended: the run, its wait for a slot, its steps and their attempts. Nothing in them
-// comes from arguments, results, logs or messages (ADR 0072).
+// Makes the spans of a run that has ended: the run, its wait for a slot, its steps, and their attempts. A span contains
+// nothing from arguments, results, logs or messages (ADR 0072).
 
 import { SpanKind, SpanStatusCode, TraceFlags } from '@opentelemetry/api';
 import type { ProtobufTraceSerializer } from '@opentelemetry/otlp-transformer';
@@ -54,7 +54,7 @@ function spansOf(run: TracedRun, attempts: readonly TracedAttempt[]): Bare[] {
 }
 
 function stepSpans(run: TracedRun, all: readonly TracedAttempt[]): Bare[] {
-  // A rerun also has rows for steps that it kept from the earlier run.
+  // A rerun also has attempts of steps that it kept from the earlier run. They are left out.
   const own = all.filter(
     ({ startedAtMs, finishedAtMs }) => startedAtMs !== null && (finishedAtMs ?? startedAtMs) >= run.createdAtMs,
   );
@@ -141,7 +141,7 @@ function toBare(
 
 type SpanState = NonNullable<ReturnType<Span['spanContext']>['traceState']>;
 
-/** A trace state of which only `serialize` works, because the exporter calls nothing else. */
+/** Makes a trace state in which only `serialize` works, because the exporter calls nothing else. */
 function toState(text: string): { traceState: SpanState } {
   const traceState: SpanState = {
     get: () => undefined,

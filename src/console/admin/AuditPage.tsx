@@ -94,7 +94,7 @@ function toQuery(given: URLSearchParams): Query {
   const [action] = auditActions.filter((one) => one === given.get('action'));
   const [result] = auditResults.filter((one) => one === given.get('result'));
   const [q, actor, object] = [text('q'), text('actor'), text('object')];
-  // The last day is included.
+  // The day of `until` is included.
   const [since, until] = [startOf(text('since'), 0), startOf(text('until'), 1)];
   return {
     ...(q !== undefined && { q }),
@@ -184,7 +184,10 @@ function whoOf({ actor, detail }: Entry): string {
   return harmless(actor.kind === 'schedule' && typeof jobId === 'string' ? `schedule of ${jobId}` : actor.name);
 }
 
-/** Such as "run_…8YPJQ7GC" or "secret deploy-key". Ids of one kind and day begin alike, so only the end is shown. */
+/**
+ * Returns, for example, "run_…8YPJQ7GC" or "secret deploy-key". Ids of one kind that were made on one day begin alike,
+ * so only the end of an id is shown.
+ */
 function objectWords({ object }: Entry): string {
   if (object === null) return '';
   const { kind, id } = object;

@@ -103,7 +103,7 @@ function State({ of }: { readonly of: Channel }): ReactNode {
   const { origin, problem, waiting, last_delivery: last } = of;
   const wrong = wrongOf(of);
   if (problem === null && !waiting && !last) {
-    // Only callers who administer the whole instance get the origin. The others may have no access to the runs.
+    // A caller who does not get the origin does not administer the whole instance, and may have no access to the runs.
     return <span className={styles.quiet}>{origin === null ? 'nothing that you may see' : 'nothing sent yet'}</span>;
   }
   return (

@@ -1,4 +1,4 @@
-// The last deliveries of a webhook, with their arguments, and a button that starts a run with them again.
+// The last deliveries of a webhook, with their arguments, and a button that starts another run with the same arguments.
 
 import { RotateCw } from 'lucide-react';
 import { type ReactNode, useState } from 'react';

@@ -17,7 +17,7 @@ import styles from './Admin.module.css';
 import { type Webhook, webhookNotes } from './webhook-words.ts';
 
 type Check = {
-  /** Distinguishes checks that read the same. */
+  /** Distinguishes checks that have the same name and text. */
   readonly id?: string;
   readonly name: string;
   readonly status: 'ok' | 'warn' | 'fail';
@@ -69,7 +69,10 @@ function useChecks() {
   };
 }
 
-/** Returns a check for each problem of a webhook, or a single one if all webhooks are well; empty without webhooks. */
+/**
+ * Returns a check for each problem of a webhook. Without a problem, returns one check for all webhooks, or nothing if
+ * there are no webhooks.
+ */
 function webhookChecks(webhooks: readonly Webhook[], nowMs: number): readonly Check[] {
   const notes = webhooks.flatMap((webhook) =>
     webhookNotes(webhook, nowMs).map(
@@ -89,8 +92,8 @@ function webhookChecks(webhooks: readonly Webhook[], nowMs: number): readonly Ch
 type Channel = AnswerOf<'listChannels'>['channels'][number];
 
 /**
- * Returns a check for each problem of a channel, or a single one if all channels are well. Empty without channels, or
- * if the caller may not know whether they work.
+ * Returns a check for each problem of a channel. Without a problem, returns one check for all channels. Returns nothing
+ * if there are no channels, or if the caller may not know whether they work.
  */
 function channelChecks(channels: readonly Channel[]): readonly Check[] {
   const notes = channels.flatMap(({ name, problem, waiting }): Check[] => {
@@ -100,7 +103,7 @@ function channelChecks(channels: readonly Channel[]): readonly Check[] {
     const words = waiting.messages === 1 ? '1 message waits' : `${countWords(waiting.messages)} messages wait`;
     return [{ ...about, detail: harmless(`${words}: ${waiting.error}`) }];
   });
-  // Callers who administer the whole instance get the origin or the problem of each channel.
+  // A caller who administers the whole instance gets the origin or the problem of each channel.
   const isKnown = channels.some(({ origin }) => origin !== null);
   if (notes.length > 0 || !isKnown) return notes;
   return [{ name: 'channels', status: 'ok', detail: channels.map(({ name }) => name).join(', '), cure: null }];

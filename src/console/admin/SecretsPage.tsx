@@ -154,7 +154,7 @@ function columnsOf(ask: (asked: Asked) => void): readonly Column<Secret>[] {
 
 const mostNamed = 2;
 
-/** The jobs that name the secret, and what else uses it. */
+/** Shows the jobs that name the secret, and what else uses it. */
 function Uses({ of: { used_by: jobIds, also_used_by: others } }: { readonly of: Secret }): ReactNode {
   if (!others || others.length === 0) return <UsedBy jobIds={jobIds} />;
   return (

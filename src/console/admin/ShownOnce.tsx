@@ -1,4 +1,4 @@
-// The dialog that shows a new token or address. It cannot be shown again.
+// The dialog that shows a new token or address, which cannot be shown again.
 
 import type { ReactNode } from 'react';
 import { Button } from '../design/controls/Button.tsx';

@@ -149,7 +149,10 @@ function readWords({ name, jobs, invalid, is_missing: isMissing }: Source): stri
   return `${harmless(name)} was read again: ${counts.join(', ')}.`;
 }
 
-/** Agrees with the server's health check, which warns about a missing folder, but not about invalid jobs. */
+/**
+ * Shows the state of a source. Like the server's health check, it warns about a missing folder, but not about invalid
+ * jobs.
+ */
 function State({ source: { invalid, watch, is_missing } }: { readonly source: Source }): ReactNode {
   if (is_missing) return <StatusText of="late" word="Missing" />;
   return (

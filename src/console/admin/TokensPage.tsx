@@ -1,4 +1,4 @@
-// API tokens: who may call this instance. A new one is shown once.
+// API tokens: who may call this instance. A new token is shown once.
 
 import { Plus } from 'lucide-react';
 import { type ReactNode, useMemo, useState } from 'react';

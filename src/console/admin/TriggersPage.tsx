@@ -72,7 +72,7 @@ const columns: readonly Column<Trigger>[] = [
   { id: 'last', head: 'Last result', width: '40%', cell: (trigger) => <Last of={trigger} /> },
 ];
 
-/** Says when the trigger fires: how long files must be unchanged, how often it checks, or for which ends of runs. */
+/** Says when the trigger fires: how long files must be unchanged, how often it checks, or on which results of a run. */
 function whenOf({ on, files, check }: Trigger): string {
   if (files) return `unchanged for ${formatDuration(files.settle_ms)}`;
   return check ? `every ${formatDuration(check.every_ms)}` : on.join(', ');

@@ -1,4 +1,5 @@
-// Shows the value of a key. It is read when the dialog opens. Jobs write values, so they are only shown as text.
+// Shows the value of a key in the key-value store. The value is read when the dialog opens. It comes from a job, so it
+// is only shown as text.
 
 import type { ReactNode } from 'react';
 import type { AnswerOf } from '../../contract/operations.ts';
@@ -17,7 +18,7 @@ export function ValueDialog({ of, close }: { readonly of: Key; readonly close: (
   const value = useAnswer(
     ['kv', namespace, key, tenant],
     (client, signal) => client.call('getKvKey', { path: { namespace, key }, query: { tenant }, signal }),
-    // The value is read again each time the dialog opens.
+    // The value is not cached, so it is read again each time the dialog opens.
     { gcTime: 0 },
   );
   return (

@@ -110,7 +110,9 @@ export function ApprovalPanel({ asked, view }: { readonly asked: Approval; reado
   );
 }
 
-/** Reserves the space of the cards until the run has been read, so that the panel does not look complete before. */
+/**
+ * Reserves the space of the cards until the run has been read, so that the panel does not look complete before then.
+ */
 function Reserved(): ReactNode {
   return (
     <>
@@ -144,7 +146,7 @@ function Reserved(): ReactNode {
   );
 }
 
-/** The steps in the order of the job; instances of a matrix are counted at their step. */
+/** Shows the steps in the order of the job. The instances of a matrix are counted at their step. */
 function Progress({ run, stepId }: { readonly run: Run; readonly stepId: string }): ReactNode {
   const steps = run.steps.filter(({ instance_of: of }) => of === null);
   return (
@@ -226,11 +228,11 @@ function stepsAfter(steps: readonly Step[], stepId: string): readonly Step[] {
   return steps.filter((step) => step.step_id !== stepId && after.has(step.step_id) && step.instance_of === null);
 }
 
-type StartingStep = { readonly stepId: string /** null: not known. */; readonly jobId: string | null };
+type StartingStep = { readonly stepId: string /** null: unknown. */; readonly jobId: string | null };
 
 /**
- * The steps that start other jobs. If the job has changed since the run began, the jobs that they start are unknown,
- * and every step that will have instances counts, because its instances may start jobs.
+ * The steps that start other jobs. If the job has changed since the run began, the jobs that its steps start are
+ * unknown. Then every step that will have instances counts, because its instances may start jobs.
  */
 function startingSteps(run: Run, job: Job | null, after: readonly Step[]): readonly StartingStep[] {
   const written = job?.revision === run.source.revision ? job.steps : null;

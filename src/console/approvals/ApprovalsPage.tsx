@@ -1,5 +1,5 @@
-// The approvals that wait for a person: a list of the questions at the left, and beside it the selected question with
-// what approving it does. Approvals are answered one by one.
+// The approvals that wait for a person. A list of the questions is at the left. Beside it is the selected question,
+// with what approving it does. Approvals are answered one by one.
 
 import { CircleUserRound } from 'lucide-react';
 import type { ReactNode } from 'react';
@@ -175,8 +175,8 @@ function Row({
 }
 
 /**
- * The buttons of a row on phones, where the list has no panel beside it. To deny, the page of the approval opens,
- * because only that has room for the reason.
+ * The buttons of a row on phones, where the list has no panel beside it. The button to deny opens the page of the
+ * approval, because only that page has room for the reason.
  */
 function RowActions({ one, href }: { readonly one: Approval; readonly href: string }): ReactNode {
   const { answer, isBusy, error } = useAnswering();

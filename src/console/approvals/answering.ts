@@ -27,7 +27,7 @@ export function useAnswering(): Answering {
       try {
         await client.call('approveRun', { path: { run_id: runId }, body });
       } catch (failure) {
-        // Somebody else has answered. The page shows who it was.
+        // Somebody else has already answered. The page shows who it was.
         if (!(failure instanceof ApiProblem) || failure.slug !== 'approval-not-pending') throw failure;
       }
     });

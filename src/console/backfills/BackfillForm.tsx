@@ -92,14 +92,14 @@ export function BackfillForm(o: { readonly schedule: Schedule; readonly close: (
   );
 }
 
-/** Returns the span that the form holds; null if a time is missing. */
+/** Returns the span between the two times of the form; null if a time is missing or not valid. */
 function spanOf(zone: string, from: string, until: string): { readonly from: string; readonly until?: string } | null {
   const [first, last] = [instantIn(zone, from), until === '' ? undefined : instantIn(zone, until)];
   if (first === null || last === null) return null;
   return { from: first, ...(last !== undefined && { until: last }) };
 }
 
-/** Says why a field holds no valid time; null if it does. */
+/** Says what a field lacks; null if it has a valid time. */
 function lackOf(zone: string, wall: string): string | null {
   if (wall === '') return 'A time is needed.';
   return instantIn(zone, wall) === null ? `A year from ${firstYear} to ${lastYear} is needed.` : null;
@@ -132,7 +132,7 @@ function TimeField(o: {
   );
 }
 
-/** What the server says about the span, before anything starts. */
+/** Shows what the server says about the span, before anything starts. */
 function Outcome({ preview, isPaused }: { readonly preview: Preview | null; readonly isPaused: boolean }): ReactNode {
   return (
     <section aria-label="What would start" aria-live="polite" className={styles.outcome}>

@@ -1,4 +1,5 @@
-// Lists backfills with their progress: those under way above the schedules, and those of one schedule in its panel.
+// Lists backfills with their progress. A list above the schedules has the backfills that are under way, and the panel
+// of a schedule has those of the schedule.
 
 import { type ReactNode, useState } from 'react';
 import { Link } from 'wouter';

@@ -48,7 +48,7 @@ const settleMs = 200;
 type Previewed = {
   /** null: the server has not answered yet. */
   readonly preview: Preview | null;
-  /** false: the preview is about an earlier span. */
+  /** false: the preview is still that of an earlier span. */
   readonly isCurrent: boolean;
 };
 

@@ -3,9 +3,9 @@
 import { useLocation, useSearch } from 'wouter';
 
 export type CodePlace = {
-  /** null: config.yaml, or the first file. */
+  /** null: config.yaml is shown, or else the first file. */
   readonly file: string | null;
-  /** null: as the files are now. */
+  /** null: the files are shown as they are now. */
   readonly revision: string | null;
   /** The revision to compare with; null: nothing is compared. */
   readonly against: string | null;
@@ -18,7 +18,7 @@ export type CodeAddress = {
   readonly go: (place: CodePlace) => void;
 };
 
-/** Keeps everything else in the URL, such as the tab. */
+/** Reads the place from the URL, and writes it there. Everything else in the URL stays, such as the tab. */
 export function useCodePlace(): CodeAddress {
   const [path, navigate] = useLocation();
   const search = useSearch();

@@ -1,5 +1,5 @@
-// Splits a file into lines of coloured pieces. The highlighter makes a tree and no HTML, so the page's policy needs no
-// exception.
+// Splits a file into lines of coloured pieces. The highlighter makes a tree and no HTML, so the page's content security
+// policy needs no exception.
 
 import bash from 'highlight.js/lib/languages/bash';
 import css from 'highlight.js/lib/languages/css';
@@ -108,7 +108,10 @@ const looks: Readonly<Record<string, CodeLook>> = {
   variable: 'literal',
 };
 
-/** Text of a file with its tabs. Windows line endings become visible, because they make scripts fail. */
+/**
+ * Makes the text of a file safe to show. Tabs stay, and Windows line endings become visible, because they make scripts
+ * fail.
+ */
 export function codeText(text: string): string {
   return text.split('\t').map(harmless).join('\t');
 }

@@ -4,7 +4,7 @@ import { useCallback, useSyncExternalStore } from 'react';
 
 const changed = 'flwd.preference';
 
-/** A text that this browser keeps. A change reaches all components that use it, in all windows. */
+/** A text that this browser stores. A change reaches all components that use it, in all windows. */
 export function usePreference(name: string): [string | null, (value: string | null) => void] {
   const key = `flwd.${name}`;
   const value = useSyncExternalStore(watch, () => localStorage.getItem(key));
@@ -38,7 +38,7 @@ function watch(onChange: () => void): () => void {
 }
 
 /**
- * Sets the selected theme and density as attributes of the page, and removes those that follow the system
+ * Sets the selected theme and density as attributes of the page. A preference that follows the system has no attribute
  * (design/tokens.css).
  */
 export function showPreferences(): void {

@@ -66,7 +66,7 @@ function Nothing({ view }: { readonly view: View }): ReactNode {
   const fixed = useAnswer<List>(
     ['failures', 'any'],
     (client, signal) => client.call('listFailures', { query: { limit: 1 }, signal }),
-    // The answer is not kept, because it would be outdated after the next failure.
+    // The answer is not cached, because it would be outdated after the next failure.
     { enabled: view === 'unfixed', gcTime: 0 },
   );
   if (view === 'all') return <Good words={neverFailed} />;

@@ -1,6 +1,6 @@
-// The steps of a job or of a run as a graph, from left to right; from top to bottom where that is too wide. A step with
-// instances shows them as a grid. Steps are links in a list in the order of the job, so the graph can be read and
-// walked through without seeing it.
+// The steps of a job or of a run as a graph. It is drawn from left to right, or from top to bottom if that would be too
+// wide. A step with instances shows them as a grid. Steps are links in a list in the order of the job, so the graph can
+// be read and used without seeing it.
 
 import { Maximize2, ZoomIn, ZoomOut } from 'lucide-react';
 import { type ReactNode, useEffect, useMemo, useRef, useState } from 'react';
@@ -45,7 +45,7 @@ export function StepGraph({
   // The graph of a running run is drawn every second, but its layout is computed only if its boxes have changed.
   const key = JSON.stringify(boxes);
   const pane = useRef<HTMLDivElement>(null);
-  // This is not the width of the pane, which changes with a scroll bar and would reset the zoom.
+  // The frame is measured and not the pane, whose width changes with a scroll bar, which would reset the zoom.
   const [frame, roomPx] = useBoxWidth<HTMLDivElement>();
   const { layout, direction } = useLayout(
     key,
@@ -222,15 +222,15 @@ function linesOf(text: string, letters: number): number {
 
 const zoomStep = 1.25;
 const smallest = 0.3;
-/** The smallest text has 12 pixels, and at least 11 can be read. */
+/** At this zoom, the smallest text, which has 12 pixels, is drawn with 11 and can still be read. */
 const readable = 0.92;
 const largest = 1.35;
 /** Up to this many steps, both layouts are computed fast enough to compare them. */
 const mostDownwards = 60;
 
 /**
- * Lays the graph out from left to right, or from top to bottom if it would be too wide to read otherwise, and is
- * narrower that way.
+ * Lays the graph out from left to right. If it would then be too wide to read, lays it out from top to bottom, unless
+ * that is wider.
  */
 function useLayout(
   key: string,

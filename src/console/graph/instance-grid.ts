@@ -5,7 +5,9 @@ import { itemName } from '../../client/step-label.ts';
 import { harmless } from '../words.ts';
 
 export type Grid<T> = {
-  /** The variable whose values name the rows; empty if rows have no names, or names that contain their variables. */
+  /**
+   * The variable whose values name the rows. Empty if the rows have no names, or if their names include the variables.
+   */
   readonly corner: string;
   readonly columns: readonly string[];
   readonly rows: readonly { readonly name: string; readonly cells: readonly (T | null)[] }[];

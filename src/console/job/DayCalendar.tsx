@@ -1,5 +1,5 @@
-// A cell for each day (UTC) of half a year. The more runs the day had, the stronger its colour; the red part of a cell
-// is the share of runs that failed. A click opens the runs of the day.
+// A cell for each day (UTC) of half a year. The colour of a cell is stronger the more runs the day had. The red part of
+// a cell is the share of runs that failed. A click opens the runs of the day.
 
 import type { ReactNode } from 'react';
 import { Link } from 'wouter';
@@ -16,7 +16,7 @@ type Day = AnswerOf<'getStats'>['runs'][number];
 
 const weekdays = ['Mon', '', 'Wed', '', 'Fri', '', ''];
 const mostWeeks = 26;
-/** The width of a column with its gap, and of the names of the weekdays. */
+/** The width of a column with its gap, and the width of the names of the weekdays. */
 const [weekPx, weekdayPx] = [14, 44];
 const dayMs = 86_400_000;
 const everyMs = 5 * 60_000;

@@ -1,5 +1,6 @@
-// Each run as a dot, by when it started and how long it worked, with the median and p95 of the runs before it. A dotted
-// line marks the first run of a new revision. A dot leads to its run; the keyboard and screen readers have the table.
+// Shows each run as a dot, placed by when it started and how long it worked. Lines show the median and p95 of the last
+// runs up to each time. A dotted line marks the first run of a new revision. A dot is a link to its run. The keyboard
+// and screen readers get the same numbers from a table.
 
 import { Table2 } from 'lucide-react';
 import { type ReactNode, useState } from 'react';

@@ -1,5 +1,5 @@
-// The steps of a job as a graph, before any run: the usual time of each, what asks for an approval, and how many
-// instances a matrix gives it.
+// The steps of a job as a graph, without a run. It shows the usual time of each step, which steps ask for an approval,
+// and how many instances a matrix gives a step.
 
 import type { ReactNode } from 'react';
 import { spanWords } from '../../client/took.ts';

@@ -90,7 +90,7 @@ function Compact({ run }: { readonly run: RunRow }): ReactNode {
 const keyOf = ({ run_id: id }: RunRow): string => id;
 const compact = (run: RunRow): ReactNode => <Compact run={run} />;
 
-/** The newest runs; the page Runs has them all, with every filter. */
+/** The newest runs of the job. The page Runs shows all of them, with every filter. */
 export function JobRuns({ jobId }: { readonly jobId: string }): ReactNode {
   const refresh = useRefresh();
   const queryKey = ['runs of a job', jobId, mostRuns];

@@ -1,4 +1,4 @@
-// How long the job takes, whether it became slower and since when, on which days it failed, and its slowest steps.
+// How long the job takes, whether it has become slower and since when, on which days it failed, and its slowest steps.
 
 import type { ReactNode } from 'react';
 import { useLocation, useSearch } from 'wouter';

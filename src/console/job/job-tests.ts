@@ -7,7 +7,7 @@ export type JobTest = {
   /** The line of the file on which the test begins. */
   readonly line: number;
   readonly args: readonly string[];
-  /** What the run must be like, such as "Success, exit code 0". */
+  /** What the test expects of the run, such as "Success, exit code 0". */
   readonly expected: readonly Expected[];
 };
 

@@ -43,7 +43,7 @@ function sinceOf(range: Range): string {
 /** With fewer runs, a difference may be chance. */
 const leastBefore = 5;
 
-/** The numbers of the same span before this one; undefined if it had too few runs. */
+/** The numbers of the span of equal length before this one; undefined if it had too few runs. */
 export function useBefore(jobId: string, range: Range): AnswerOf<'getStats'>['before'] | undefined {
   const { data } = useAnswer(
     ['stats of a job', jobId, range],
@@ -65,7 +65,7 @@ export function isWhole({ status, kept_steps: kept }: RunTime): boolean {
   return status === 'success' && !kept;
 }
 
-/** The median of these times; null without such a run. */
+/** The median of `wholeWorkMs`; null if no run counts. */
 export function usualWorkMs(runs: readonly RunTime[]): number | null {
   const sorted = wholeWorkMs(runs);
   return sorted.length === 0 ? null : quantile(sorted, 0.5);

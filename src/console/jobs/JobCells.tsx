@@ -133,7 +133,7 @@ export const RunCell = memo(function RunCell({ row: { id, job } }: Props): React
   const client = useClient();
   const [, navigate] = useLocation();
   const once = useRequestKeys();
-  // This is an id and not a boolean, because the row may show another job meanwhile.
+  // This is an id and not a boolean, because the row may show another job by the time the request ends.
   const [startingId, setStartingId] = useState<string | null>(null);
   if (!job) return null;
   const run = async (event: MouseEvent): Promise<void> => {

@@ -110,7 +110,9 @@ function NoJobs(): ReactNode {
   );
 }
 
-/** When each job runs next. Empty until the schedules have been read: the list of jobs does not wait for them. */
+/**
+ * When each job runs next. Empty until the schedules have been read, because the list of jobs does not wait for them.
+ */
 function useNextFires() {
   const answer = useAnswer(
     ['schedules', 'enabled'],
@@ -122,8 +124,8 @@ function useNextFires() {
   const last = useRef<ReadonlyMap<string, NextTime>>(new Map());
   const nextFires = useMemo(() => {
     const next = nextOf(data, now);
-    // The map is replaced only if it has changed. Otherwise all rows would be made and sorted again every half minute,
-    // which is the longest task of a list of 5,000 jobs.
+    // The map is replaced only if it has changed. Otherwise all rows would be made and sorted again every half minute.
+    // That is the longest task of a list of 5,000 jobs.
     if (!isEqual(next, last.current)) last.current = next;
     return last.current;
   }, [data, now]);

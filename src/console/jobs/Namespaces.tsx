@@ -1,4 +1,4 @@
-// The column beside the list of jobs: which jobs to show, and their namespaces with the jobs that fail in each.
+// The column beside the list of jobs. It selects which jobs are shown, and says how many jobs of each namespace fail.
 
 import { Boxes, CircleX, FileWarning, Folder, type LucideIcon, Star } from 'lucide-react';
 import { type ReactNode, useMemo } from 'react';

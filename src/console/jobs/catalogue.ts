@@ -39,13 +39,13 @@ function untagged<T>({ value }: Tagged<T>): T {
 }
 
 type KnownJob = {
-  /** The last valid version of the job; null: it is not known. */
+  /** The last valid version of the job; null: no valid version is known. */
   readonly read: Tagged<Job> | null;
-  /** Why it is invalid now. */
+  /** Why the job is invalid now; null: it is valid. */
   readonly problem: ApiProblem | null;
 };
 
-/** For the forms that choose a job. */
+/** Reads the job that a user has chosen in a form. */
 export function useChosenJob(jobId: string): Answer<Job> {
   return useAnswer(
     ['chosen job', jobId],

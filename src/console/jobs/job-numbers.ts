@@ -1,4 +1,4 @@
-// The numbers of all jobs, in one answer. After an event of a job only its own numbers are read again.
+// The numbers of all jobs, in one answer. After an event of a job, only the numbers of that job are read again.
 
 import { useQueryClient } from '@tanstack/react-query';
 import { useRef } from 'react';

@@ -22,7 +22,7 @@ export type JobRow = {
   /** null: its config.yaml is invalid. */
   readonly job: ListedJob | null;
   readonly invalid: InvalidJob | null;
-  /** null: the job has never run. Undefined until they have been read, and for callers who may not read runs. */
+  /** null: the job has never run. undefined: the numbers have not been read yet, or the caller may not read runs. */
   readonly numbers: JobNumbers | null | undefined;
   readonly change: number | null;
   readonly next: NextTime | null;
@@ -33,7 +33,7 @@ export type JobRow = {
 /** Which answers are still being read for the first time. Until they arrive, rows are incomplete. */
 export type Loading = { readonly numbers: boolean; readonly next: boolean };
 
-/** How much the median of the last seven days differs from that of the month, as a share of the latter. */
+/** How much the median of the last seven days differs from the median of the month, as a share of the latter. */
 function changeOf({ duration: { p50_ms: medianMs }, daily_median_ms: daily }: JobNumbers): number | null {
   const week = daily.slice(-7).filter((ms) => ms !== null);
   if (week.length < leastDays || medianMs === null || medianMs === 0) return null;
@@ -54,7 +54,7 @@ export function rowsOf(
   { jobs, invalid }: JobList,
   known: {
     readonly numbers: ReadonlyMap<string, JobNumbers> | undefined;
-    /** The runs that wait for an approval. */
+    /** The ids of the runs that wait for an approval. */
     readonly asking: ReadonlySet<string>;
     readonly nextFires: ReadonlyMap<string, NextTime>;
     readonly favourites: readonly string[];
@@ -82,7 +82,7 @@ export function rowsOf(
   ].toSorted((a, b) => (a.id < b.id ? -1 : 1));
 }
 
-/** Corrects the status of runs that wait for an approval. In the numbers they count as running. */
+/** Corrects the status of runs that wait for an approval, because they count as running in the numbers. */
 function withAsking(numbers: JobNumbers | null, asking: ReadonlySet<string>): JobNumbers | null {
   if (!numbers?.last_runs.some(({ run_id: runId }) => asking.has(runId))) return numbers;
   return {

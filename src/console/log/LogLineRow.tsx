@@ -6,10 +6,13 @@ import { clockTime, countWords, fullTime } from '../words.ts';
 import { type Piece, toPieces, writtenLast } from './ansi.ts';
 import styles from './Log.module.css';
 
-/** Why a line is marked: it belongs to the error that is shown, or is the line of the URL or of a search. */
+/**
+ * Why a line is marked. `error`: the line belongs to the error that is shown. `line`: the URL names the line, or a
+ * search has found it.
+ */
 export type LineMark = 'error' | 'line';
 
-/** A line may be 64 KiB long, so only this much of it is shown. */
+/** How many characters of a line are shown. A line may be 64 KiB long. */
 const mostShown = 8_000;
 
 export const LogLineRow = memo(function LogLineRow(o: {

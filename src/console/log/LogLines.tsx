@@ -103,8 +103,8 @@ function widthOf(lines: readonly LogLine[]): CSSProperties {
 }
 
 /**
- * What to show before which line; `Infinity` stands for the end of the log. Anything outside the held lines is left
- * out.
+ * What to show between the lines, by the number of the line that follows; `Infinity` stands for the end of the log.
+ * Anything outside the held lines is left out.
  */
 function placesOf(between: readonly Between[], { held }: RunLog): ReadonlyMap<number, readonly Between[]> {
   const [first] = held?.lines ?? [];

@@ -88,7 +88,7 @@ type Source = {
   readonly runId: string;
   readonly status: Run['status'];
   readonly filter: { readonly stepId: string | null; readonly attempt: number | null };
-  /** The step prints nothing itself: these are the lines of the run that it has started. */
+  /** The run whose lines are shown, because the step has started it and prints nothing itself. */
   readonly subRun: SubRun | null;
 };
 
@@ -104,14 +104,14 @@ function sourceOf({ run, place, subRuns }: LogPaneProps, step: Step | undefined)
   return { runId: run.run_id, status: run.status, filter: { stepId, attempt }, subRun: null };
 }
 
-/** Marks the line in the URL; otherwise the match of the search; otherwise the error that the reader has moved to. */
+/** Marks the line of the URL, or else the match of the search, or else the error that the reader has moved to. */
 function markedOf(line: number | null, find: string, search: LogSearch, { block }: LogErrors): Marked | null {
   const seq = line ?? (find === '' ? null : search.seq);
   if (seq !== null) return { first: seq, last: seq, as: 'line' };
   return block && find === '' ? { ...block, as: 'error' } : null;
 }
 
-/** Where in the log of the run a step has started another run. */
+/** Returns the places in the log of the run at which a step has started another run. */
 function betweenOf(subRun: SubRun, step: Step | undefined): Between[] {
   const { run_id: key, created_at: createdAt, started_at: startedAt, parent } = subRun;
   if (step && ofStep([subRun], step.step_id).length === 0) return [];

@@ -1,4 +1,5 @@
-// One row above a log that chooses which lines are shown and how they look, and moves through them.
+// The row of controls above a log. They choose which lines are shown and how they look, and move to the next match or
+// error.
 
 import { ChevronDown, ChevronUp, Clock, Download, Maximize2, Minimize2, WrapText } from 'lucide-react';
 import { type ReactNode, useState } from 'react';
@@ -182,7 +183,7 @@ function Turn({ place, go, search, errors }: ToolbarProps): ReactNode {
   );
 }
 
-/** Moves to the next match or error, and removes the line from the URL, which would take precedence. */
+/** Moves to the next match or error. Removes the line from the URL, because that line would take precedence. */
 function turnOf(
   { place, go }: Pick<LogPaneProps, 'place' | 'go'>,
   among: Pick<LogErrors, 'turn'>,

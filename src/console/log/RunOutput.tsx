@@ -64,7 +64,7 @@ export function RunOutput(o: {
   );
 }
 
-/** Artifacts are collected when a run ends. */
+/** How many artifacts a run has. They are collected when the run ends. */
 function useArtifactCount({ run_id: runId, finished_at: finishedAt }: Run): number | undefined {
   const answer = useAnswer(
     ['artifact-count', runId],

@@ -7,7 +7,10 @@ export type Piece = {
   readonly text: string;
   /** Classes of the stylesheet: `fg1`, `bold`, `inverse`, … */
   readonly classes: readonly string[];
-  /** The exact colour, if it is not one of the sixteen or is on a background; otherwise a class sets the colour. */
+  /**
+   * The exact colour. It is set only if the colour is not one of the sixteen, or is on a background. Otherwise a class
+   * sets the colour.
+   */
   readonly colour: string | null;
   readonly background: string | null;
 };
@@ -37,8 +40,8 @@ const plain: Style = {
 };
 
 /**
- * On a background, a terminal's colours are used instead of the theme's, because scripts choose them to be read
- * together.
+ * The sixteen colours of a terminal. On a background, they replace the theme's colours, because a script chooses text
+ * and background to be read together.
  */
 const sixteen: readonly Rgb[] = [
   [0, 0, 0],
@@ -67,7 +70,7 @@ const sequences = new RegExp(
   'g',
 );
 
-/** What a terminal would finally show for a line that overwrites itself, such as a progress bar. */
+/** Returns what a terminal shows in the end for a line that overwrites itself, such as a progress bar. */
 export function writtenLast(message: string): string {
   const line = message.replace(/\r+$/, '');
   return line.slice(line.lastIndexOf('\r') + 1);

@@ -3,7 +3,10 @@
 import type { KeyboardEvent, MouseEvent } from 'react';
 import { firstInSight } from './log-scroll.ts';
 
-/** The line whose number was clicked. With a modifier, the browser follows the link itself. */
+/**
+ * Returns the line whose number was clicked. With a modifier key, returns null, and the browser follows the link
+ * itself.
+ */
 export function lineOfClick(event: MouseEvent<HTMLElement>): number | null {
   const line = event.target instanceof HTMLElement ? event.target.dataset.line : undefined;
   if (line === undefined || event.ctrlKey || event.metaKey || event.shiftKey) return null;

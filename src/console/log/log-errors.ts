@@ -1,4 +1,4 @@
-// The errors of a log: blocks of consecutive lines, among which the reader moves.
+// The errors of a log: blocks of consecutive lines. The reader moves from error to error.
 
 import { useState } from 'react';
 import { type ErrorBlock, findErrors, type LogFilter } from '../../client/log-pages.ts';
@@ -15,7 +15,7 @@ export type LogErrors = {
 
 const liveMs = 10_000;
 
-/** @param isAtFirst the log opens at the first error */
+/** @param isAtFirst whether the log opens at the first error */
 export function useLogErrors(
   runId: string,
   { stepId, attempt = null }: Pick<LogFilter, 'stepId' | 'attempt'>,

@@ -4,7 +4,10 @@
 import { type RefObject, useEffect, useEffectEvent, useLayoutEffect, useRef, useState } from 'react';
 import type { Opening, RunLog } from './run-log.ts';
 
-/** What keeps its place in the pane: the end of the log, or a line at this offset from the pane's upper edge. */
+/**
+ * What keeps its place in the pane while the log grows: the end of the log, or a line at this offset from the pane's
+ * upper edge.
+ */
 type Anchor = 'end' | { readonly seq: number; readonly offset: number };
 
 export type LogScroll = {
@@ -29,7 +32,7 @@ export function useLogScroll(log: RunLog, marked: number | null): LogScroll {
   /** How many live lines there were when the reader left the end; null: the reader is at the end. */
   const [leftAt, setLeftAt] = useState(start === 'end' ? null : 0);
   const anchor = useRef<Anchor>('end');
-  /** The position that was set last. A scroll event at this position was not caused by the reader. */
+  /** The scroll position that this code set last. A scroll event at this position was not caused by the reader. */
   const putAt = useRef(0);
   const placed = useRef<Opening | null>(null);
   const [showsEnd, setShowsEnd] = useState(false);
@@ -68,7 +71,7 @@ export function useLogScroll(log: RunLog, marked: number | null): LogScroll {
   useLayoutEffect(() => {
     const shown = pane.current;
     if (!shown || !held) return;
-    // The position is set once each time the log is opened, when its lines have been read.
+    // The position is set once for each opening of the log, when the lines have been read.
     if (placed.current !== opening) place(shown);
     placed.current = opening;
     keep();
@@ -114,8 +117,8 @@ function putTo(shown: HTMLElement, at: Anchor): void {
 }
 
 /**
- * Calls `changed` when rows change their height: rows that become visible may be higher than estimated, and all rows
- * change with the width of the pane and with wrapping.
+ * Calls `changed` when rows change their height. Rows that become visible may be higher than estimated. All rows change
+ * when the pane changes its width, or when wrapping is switched on or off.
  */
 function useResized(pane: RefObject<HTMLElement | null>, changed: () => void): void {
   const onResize = useEffectEvent(changed);
@@ -138,7 +141,9 @@ function seqOf(row: HTMLElement): number {
   return Number(row.dataset.seq);
 }
 
-/** Returns the row of this line. If the line is not held, returns that of the next held line, or the last row. */
+/**
+ * Returns the row of this line. If the line is not held, returns the row of the next held line, or else the last row.
+ */
 function rowFrom(pane: HTMLElement, seq: number): HTMLElement | null {
   return firstRow(pane, (row) => seqOf(row) >= seq);
 }

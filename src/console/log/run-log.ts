@@ -29,10 +29,10 @@ import type { LogLine } from '../../domain/log-line.ts';
 import { useClient } from '../session/session.tsx';
 import { keepStream, useVisible } from '../session/streams.ts';
 
-/** `error` stands for the first error of the log, or for its end if there is no error. */
+/** `error` stands for the first error of the log. Without an error, it stands for the end of the log. */
 export type WantedStart = LogStart | 'error';
 
-/** A place at which the log is opened. Each opening is a new object. */
+/** A place at which the log is opened. Each opening is a new object, even at the same place. */
 export type Opening = { readonly source: Omit<LogSource, 'signal'>; readonly start: WantedStart };
 
 type Held = LogStretch<LogLine> & {
@@ -42,10 +42,12 @@ type Held = LogStretch<LogLine> & {
 
 type Opened = {
   readonly opening: Opening;
-  /** Where the log was opened. */
+  /** Where in the log it was opened. */
   readonly start: LogStart;
   readonly held: Held | null;
-  /** The last line that the server has reported, held or not; null: unknown, somewhere after the held lines. */
+  /**
+   * The last line that the server has reported, whether it is held or not; null: it is somewhere after the held lines.
+   */
   readonly toldSeq: number | null;
   /** How many lines the stream has brought since the log was opened. */
   readonly liveCount: number;
@@ -58,20 +60,23 @@ export type RunLog = Pick<Opened, 'opening' | 'start' | 'held' | 'toldSeq' | 'li
   readonly jump: (start: LogStart) => void;
   readonly earlier: () => void;
   readonly later: () => void;
-  /** Notes where the reader is: at a line, or at the end, which moves with new output. */
+  /** Stores where the reader is: at a line, or at the end, which moves with new output. */
   readonly look: (at: 'end' | number) => void;
 };
 
 /** More lines would make the page slow. */
 const mostLines = 2_000;
-/** These are drawn within a frame or two, and are several times as many as a window shows. */
+/**
+ * How many lines are read first. They are drawn within a frame or two, and are several times as many as a window shows.
+ */
 const firstLines = 250;
 const linesAbove = 100;
 const drawMs = 60;
 const readMs = 30_000;
 
 /**
- * The log opens at `start`, and does so again for another run, step or attempt. Another level keeps the reader's place.
+ * Opens the log at `start`. Opens it at `start` again for another run, step or attempt. For another level, the reader's
+ * place stays.
  */
 export function useRunLog(runId: string, filter: LogFilter, start: WantedStart): RunLog {
   const client = useClient();
@@ -118,7 +123,7 @@ function useOpening(wanted: Opening, setOpened: SetOpened, setError: (error: str
       (error: unknown) => {
         if (ending.signal.aborted) return;
         setError(errorText(error));
-        // If the held lines are of the same log, they stay.
+        // Held lines stay if they belong to the same log.
         setOpened((now) => (now.opening.source === wanted.source ? now : unread(wanted)));
       },
     );
@@ -136,7 +141,7 @@ function useLiveLines(
   const isVisible = useVisible();
   const isToEnd = held?.isToEnd ?? false;
   const isLive = isVisible && o.isWanted && toldSeq !== null;
-  /** The last lines that are known when the stream is opened. */
+  /** The last line that the server has reported, and the last line that is held, when the stream is opened. */
   const known = useEffectEvent(() => ({ told: toldSeq ?? 0, last: isToEnd && held ? lastOf(held) : (toldSeq ?? 0) }));
   const { lookedAt } = o;
   useEffect(() => {

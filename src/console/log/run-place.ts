@@ -18,20 +18,23 @@ export type LogPlace = {
 export const runTabs = ['log', 'result', 'artifacts', 'sub-runs', 'events', 'details'] as const;
 type RunTab = (typeof runTabs)[number];
 
-/** In the URL, this selects all steps. Without it, the log of a failed run opens at the failed step. */
+/**
+ * The value that selects all steps in the URL. Without a step in the URL, the log of a failed run opens at the failed
+ * step.
+ */
 const everyStep = '*';
 
 export type RunPlace = {
   readonly tab: RunTab;
   readonly place: LogPlace;
   readonly hrefOf: (place: LogPlace, tab?: RunTab) => string;
-  /** The same place on the other page: of the run, or of its log at full height. */
+  /** The address of the same place on the other page: the page of the run, or the page of its log at full height. */
   readonly otherHref: string;
-  /** Replaces the address, so that going back leaves the run. */
+  /** Replaces the current entry of the history, so that going back leaves the run. */
   readonly go: (place: LogPlace, tab?: RunTab) => void;
 };
 
-/** @param isLogPage the page shows the log alone */
+/** @param isLogPage whether the page shows only the log */
 export function useRunPlace(run: Run, isLogPage = false): RunPlace {
   const [, navigate] = useLocation();
   const search = useSearch();

@@ -7,7 +7,10 @@ import type { Run } from '../words.ts';
 
 export type SubRun = AnswerOf<'listRunChildren'>['runs'][number];
 
-/** The key begins with the key of the run, so the sub-runs are read again whenever the run changes. */
+/**
+ * Reads the sub-runs of a run. Their key begins with the key of the run, so they are read again whenever the run
+ * changes.
+ */
 export function useSubRuns(run: Run): readonly SubRun[] {
   const { run_id: runId, steps } = run;
   const hasAny = steps.some(({ kind }) => kind === 'job');

@@ -154,7 +154,7 @@ function Shown({ name, value, unit, note, href, isBad, trend }: Figure): ReactNo
   );
 }
 
-/** A week has 168 hours: more than a small line can show. */
+/** A week has 168 hours, which are more than a small line can show. */
 const mostPoints = 28;
 
 function thin(values: readonly number[]): number[] {

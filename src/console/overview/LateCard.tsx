@@ -1,4 +1,4 @@
-// Runs that take too long, successes that did not come, and times that schedules missed.
+// Lists what is late: runs that take too long, successes that did not come, and times that schedules missed.
 
 import type { ReactNode } from 'react';
 import { Link } from 'wouter';

@@ -1,4 +1,4 @@
-// The schedules of the next day on a strip, with what is late or was missed in the two hours before.
+// A strip with the schedules of the next day, and with what was late or missed in the two hours before.
 
 import { AlarmClock, Pause } from 'lucide-react';
 import type { ReactNode } from 'react';
@@ -32,7 +32,7 @@ export function NextDay({ nowMs }: { readonly nowMs: number }): ReactNode {
     );
   }
   const { fires } = data;
-  // The answer also includes schedules that are held or do not fire on these days.
+  // The answer also includes schedules that are held, and schedules that do not fire on these days.
   const frequent = data.frequent.filter(({ next_at: at }) => at !== null && Date.parse(at) < toMs).length;
   const late = fires.filter(isLate).length;
   const missed =

@@ -1,5 +1,5 @@
-// The first page: what is running, what waits, what asks for approval and what failed, how the last day compares with
-// the one before, and what comes next.
+// The first page. It shows what is running, what waits, what asks for approval, what has failed, how the last day
+// compares with the day before, and what comes next.
 
 import { type ReactNode, useMemo } from 'react';
 import { useLocation, useSearch } from 'wouter';

@@ -1,4 +1,4 @@
-// The runs in progress, with the time that is left, and the runs that wait, with the reason.
+// The runs in progress, each with the time that it still needs, and the waiting runs, each with the reason.
 
 import type { ReactNode } from 'react';
 import { Link } from 'wouter';

@@ -1,4 +1,4 @@
-// Failed runs with the same message, whatever their job. Messages are compared as on the page of failures.
+// Groups failed runs by their message, whatever their job. Messages are compared as on the page of failures.
 
 import { withoutDetails } from '../../domain/outcome/failure-words.ts';
 import { errorWords, type RunRow, reasonWords } from '../words.ts';

@@ -21,7 +21,7 @@ const hourMs = 60 * minuteMs;
 const dayMs = 24 * hourMs;
 const settleMs = 5_000;
 const slotsMs = 10_000;
-/** One more run changes the figures little, so they are read less often. */
+/** One more run changes the figures little, so the figures are read less often than the rest. */
 const figuresMs = 30_000;
 /** The figures change with the time, so they are read again even without an event. */
 const idleFiguresMs = 5 * minuteMs;
@@ -31,7 +31,7 @@ const root = 'overview';
 
 /** Refreshes the parts of the page. Call it once. */
 export function useOverviewEvents(): void {
-  // The sidebar keeps the running ones up to date, for its number beside "Runs".
+  // The sidebar keeps the running runs up to date, for its number beside "Runs".
   useUnderWayEvents('pending');
   useRefreshOn([root, 'slots'], ({ event }) => event === 'run.started' || event === 'run.finished', {
     settleMs: slotsMs,
@@ -56,7 +56,10 @@ export function useStats(range: StatsRange, namespace: string | null): Answer<St
 
 type UnderWay = { readonly running: readonly RunRow[]; readonly pending: readonly RunRow[]; readonly waiting: number };
 
-/** Runs in progress, oldest first, without those that wait for an approval; and runs that wait to start. */
+/**
+ * The runs in progress without those that wait for an approval, and the runs that wait to start. The oldest run comes
+ * first.
+ */
 export function useOverviewRuns(): UnderWay | undefined {
   const { data: running } = useUnderWay('running');
   const { data: pending } = useUnderWay('pending');
@@ -97,7 +100,7 @@ export function useFailures(namespace: string | null): Answer<Failures> {
   });
 }
 
-/** The ids of the last run of each failure that is fixed. Read only if there are failures. */
+/** The ids of the last run of each fixed failure. Read only if there are failures. */
 export function useFixed({ data }: Answer<Failures>): ReadonlySet<string> | undefined {
   const query = { state: 'fixed', limit: readFailures } as const;
   return useAnswer(

@@ -22,8 +22,8 @@ const Markdown = onDemand('the artifact', async () => (await import('../widgets/
 type Artifact = AnswerOf<'listArtifacts'>['artifacts'][number];
 
 /**
- * These types are shown in an `<img>`, from memory. An SVG in an `<img>` runs no script and loads nothing. If it is
- * opened in its own tab, the policy of the page that made its address applies.
+ * These types are shown in an `<img>`, from memory. An SVG in an `<img>` runs no script and loads nothing. In a tab of
+ * its own, an SVG would be under the policy of the page that made its address.
  */
 const pictures = ['image/png', 'image/jpeg', 'image/gif', 'image/webp', 'image/svg+xml'];
 const mostPreviewBytes = 2 ** 20;
@@ -243,7 +243,7 @@ function TextPreview(o: { readonly type: string; readonly text: string; readonly
   );
 }
 
-/** A cell of a CSV file and its end. A quoted cell may contain commas, line breaks and doubled quotes. */
+/** Matches a cell of a CSV file and what ends it. A quoted cell may contain commas, line breaks and doubled quotes. */
 const cells = /(?:"((?:[^"]|"")*)"|([^,\r\n]*))(,|\r\n|\n|\r|$)/y;
 
 /** The first rows of a CSV file; empty if the text is not CSV. */

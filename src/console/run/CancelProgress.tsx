@@ -1,4 +1,4 @@
-// How a run was cancelled: each signal as it was sent, and the proof that no process is left.
+// Shows how a run was cancelled: each signal when it was sent, and the proof that no process is left.
 
 import { type ReactNode, useEffect, useRef } from 'react';
 import { leftWords } from '../../client/left-words.ts';
@@ -86,7 +86,7 @@ function signalsOf(run: Run): Signal[] {
   return signals.toSorted((one, other) => Date.parse(one.at) - Date.parse(other.at));
 }
 
-/** Converts an event to a signal. Returns nothing for the event that only reports the request. */
+/** Converts an event to a signal. Returns nothing for the event that only reports the request to cancel. */
 function toSignal({ timestamp, step_id: stepId, message }: Happened): Signal[] {
   if (typeof message !== 'string') return [];
   const text = message.replace(/^sent (?!SIG)/, 'sent SIG');

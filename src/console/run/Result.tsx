@@ -1,4 +1,4 @@
-// The result of a run: flat objects as a table, text as Markdown, anything else as a tree; and all of it as JSON.
+// The result of a run: a table for flat objects, Markdown for text, a tree for anything else, and always the JSON.
 
 import { type ReactNode, useState } from 'react';
 import { showValue } from '../../domain/argument-fields.ts';

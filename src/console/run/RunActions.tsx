@@ -1,4 +1,4 @@
-// What a user can do with a run. The most likely action has a button of its own, with the others beside it.
+// What a user can do with a run. The most likely action has a button of its own, and a menu beside it has the others.
 
 import { ChevronDown, CircleStop, GitCompareArrows, ListRestart, RotateCcw, SquarePen } from 'lucide-react';
 import { type ReactNode, useState } from 'react';
@@ -149,7 +149,7 @@ function EndedActions({
   );
 }
 
-/** Whether the job has changed since this run. It is unknown until the job has been read or reading it has failed. */
+/** Whether the job has changed since this run. This is unknown until the job has been read, or could not be read. */
 function useNewest(run: Run): { readonly isChanged: boolean; readonly isUnknown: boolean } {
   const job = useJob(run.job_id);
   const newest = job.data?.read?.value.revision;

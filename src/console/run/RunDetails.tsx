@@ -103,7 +103,7 @@ function wordsOf(name: string): string {
 }
 
 function isolationWords(name: string, value: unknown): string {
-  // Users do not need the version of the filter.
+  // Users do not need the version of the seccomp filter.
   if (name === 'seccomp') return value === null ? 'off' : 'on';
   if (typeof value === 'boolean') return value ? 'yes' : 'no';
   return Array.isArray(value) ? value.join(', ') : showValue(value);

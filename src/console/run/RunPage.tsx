@@ -36,7 +36,7 @@ export function RunPage({ runId }: { readonly runId: string }): ReactNode {
   const refresh = useRefresh();
   // The keys of all answers on this page begin with these two words.
   useRunEvents({ runId }, { change: () => refresh({ queryKey: ['run', runId] }) });
-  // The answer is not cached, so a page that is opened again shows the current run, and opens at the step that has
+  // The answer is not cached. So a page that is opened again shows the current run, and opens at the step that has
   // failed.
   const answer = useRunAnswer(runId, { gcTime: 0 });
   return (

@@ -1,4 +1,5 @@
-// Beside the log of a run: how it differs from the last success, what it was granted, and what it left behind.
+// The column beside the log of a run: how the run differs from the last success, what it was granted, and what it left
+// behind.
 
 import { Fragment, type ReactNode } from 'react';
 import { Link } from 'wouter';

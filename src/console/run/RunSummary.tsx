@@ -25,7 +25,7 @@ export function RunSummary(o: {
   readonly run: Run;
   /** undefined: not known yet. */
   readonly lastSuccess: Run | null | undefined;
-  /** The step whose log is shown. Its hint takes precedence over that of the run. */
+  /** The step whose log is shown. The hint for this step takes precedence over the hint for the run. */
   readonly shownStep: string | null;
   readonly times: RunTimes;
   readonly nowMs: number;

@@ -1,4 +1,5 @@
-// Cancels or kills a run. The server answers when its processes are gone; meanwhile the page shows the progress.
+// Cancels or kills a run. The server answers when the processes of the run are gone. Meanwhile, the page shows the
+// progress.
 
 import { useState } from 'react';
 import { errorText } from '../../client/error-words.ts';

@@ -17,7 +17,7 @@ const triggers: Readonly<Record<string, string>> = {
 
 export type EventWords = { readonly what: string; readonly why: string };
 
-/** `why` is a message of a program or of the server. */
+/** Puts an event into words. `why` is a message of a program or of the server. */
 export function eventWords(event: Happened): EventWords {
   const text = (name: string): string | null => (typeof event[name] === 'string' ? event[name] : null);
   const count = (name: string): number | null => (typeof event[name] === 'number' ? event[name] : null);

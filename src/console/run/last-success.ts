@@ -1,5 +1,5 @@
-// What a run is compared with: the last success of its job before it, in the same tenant, and the usual duration of the
-// job.
+// What a run is compared with: the last success of the same job and tenant before the run, and the usual duration of
+// the job.
 
 import { lastSuccessBefore } from '../../client/last-success.ts';
 import { useAnswer } from '../session/answers.tsx';

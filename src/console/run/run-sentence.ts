@@ -1,4 +1,4 @@
-// The state of a run in a sentence: what happened, where, why, and what became of the rest.
+// The state of a run in a sentence: what happened, where and why, and what became of the other steps.
 
 import { failingStep } from '../../client/shown-steps.ts';
 import { secondsWords, spanWords, tookMs } from '../../client/took.ts';
@@ -9,12 +9,12 @@ import { errorWords, type Run, reasonWords, type Step } from '../words.ts';
 import { listWords } from './steps/step-words.ts';
 
 export type RunSentence = {
-  /** The beginning, which has the colour of the status. */
+  /** The beginning of the sentence, which has the colour of the status. */
   readonly lead: string;
   /** The message of the program, or of flwd. */
   readonly why: string;
   readonly rest: string;
-  /** Changes every second while the run runs, so it is not announced. */
+  /** The time so far. It changes every second while the run runs, so screen readers do not announce it. */
   readonly soFar: string;
 };
 

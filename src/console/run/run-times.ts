@@ -1,4 +1,4 @@
-// When a run worked and when it waited: the bars of its steps, the axis on which they lie, and the sums.
+// When a run worked and when it waited: the bars of its steps, their time axis, and the sums.
 
 import { workMs } from '../../client/took.ts';
 import type { Run, Step } from '../words.ts';
@@ -8,7 +8,7 @@ import { type Axis, axisOf } from './steps/time-axis.ts';
 export type RunTimes = {
   readonly bars: StepBars;
   readonly axis: Axis;
-  /** How long the run worked, measured like its usual duration. */
+  /** How long the run worked, measured in the same way as its usual duration. */
   readonly workMs: number;
   /** How long the run waited for its turn and for approvals. */
   readonly waitedMs: number;

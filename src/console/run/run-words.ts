@@ -1,6 +1,6 @@
 // Short forms of values that are too long to show.
 
-/** `run_01M8…S953VJJ0`: the two ends of an id are enough to recognize it. */
+/** Shortens an id to its two ends, which are enough to recognize it: `run_01M8…S953VJJ0`. */
 export function idWords(id: string): string {
   return id.length <= 20 ? id : `${id.slice(0, 8)}…${id.slice(-8)}`;
 }
@@ -13,7 +13,7 @@ export function shortLists(was: string, is: string): { readonly was: string; rea
   return { was: before.join(', '), is: after.join(', ') };
 }
 
-/** A list as people read it; other values as they are. */
+/** Writes a list with commas, as people read it. Returns any other value as it is. */
 export function valueWords(text: string): string {
   return listOf(text)?.join(', ') ?? text;
 }

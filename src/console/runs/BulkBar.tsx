@@ -21,7 +21,7 @@ export function BulkBar(o: {
   readonly rows: readonly RunRow[];
   readonly chosen: ReadonlySet<string>;
   readonly choose: (runIds: readonly string[], isChosen: boolean) => void;
-  /** Resolves as soon as the run is being cancelled. */
+  /** Resolves as soon as the server has begun to cancel the run. */
   readonly cancel: (runId: string) => Promise<void>;
 }): ReactNode {
   const mayChange = useScopes()('runs:write');

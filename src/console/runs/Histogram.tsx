@@ -1,5 +1,6 @@
-// A chart of when the listed runs ended: successes above the line, failures below. Dragging across it selects a time
-// range. The server counts runs by job, namespace, tenant and status only, so other filters have no chart.
+// A chart of when the listed runs ended, with successes above the line and failures below it. Dragging across the chart
+// selects a time range. The server counts runs only by job, namespace, tenant and status, so a list with another filter
+// has no chart.
 
 import type { ReactNode } from 'react';
 import type { AnswerOf, QueryOf } from '../../contract/operations.ts';

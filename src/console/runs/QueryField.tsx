@@ -1,5 +1,5 @@
-// The query of the runs: a text that is drawn as tokens, with completion of filters and their values. It is pasted and
-// copied as text.
+// The query of the runs: a text whose words are drawn as tokens, with completion of filters and their values. Users
+// copy and paste it as text.
 
 import { ListFilter, X } from 'lucide-react';
 import { type ClipboardEvent, type KeyboardEvent, type ReactNode, useEffect, useId, useRef, useState } from 'react';
@@ -143,7 +143,7 @@ function Offered(o: {
             tabIndex={-1}
             aria-selected={index === o.at}
             className={styles.option}
-            // A click would come too late: the input would have lost the focus by then.
+            // A click would come too late, because the input would already have lost the focus.
             onPointerDown={(event) => {
               event.preventDefault();
               o.take(completion);
@@ -165,10 +165,13 @@ function Offered(o: {
 }
 
 const typingMs = 300;
-/** An invalid filter may be only half typed, so its error waits for longer. */
+/** An invalid filter may be only half typed, so its error is shown later. */
 const halfTypedMs = 2_000;
 
-/** The tokens and the text that is being typed after them. `onChange` is called a moment after the last key. */
+/**
+ * Holds the tokens, and the text that is being typed after them. Calls `onChange` when a token is complete, or a moment
+ * after the last key.
+ */
 function useQueryText(text: string, onChange: (text: string) => void) {
   const [state, setState] = useState({ tokens: wordsOf(text), draft: '' });
   const whole = toText([...state.tokens, ...wordsOf(state.draft)]);

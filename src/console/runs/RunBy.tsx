@@ -32,7 +32,7 @@ const icons: Readonly<Record<string, Icon>> = {
   check: Radar,
 };
 
-/** All other types mean that a step of another run started the run. */
+/** The icon for a type of trigger. Any type that is not listed means that a step of another run started the run. */
 export function triggerIcon(type: string): Icon {
   return icons[type] ?? GitBranch;
 }

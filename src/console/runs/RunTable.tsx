@@ -139,11 +139,11 @@ function Message({ text }: { readonly text: string }): ReactNode {
   );
 }
 
-/** The position of the mark of the usual duration in the track, as in RunTable.module.css. */
+/** Where in the track the mark of the usual duration is. RunTable.module.css has the same value. */
 const usualShare = 0.6;
 const slowShare = 1.35;
 
-/** A track whose mark is the usual duration. It is orange if the run takes much longer than usual. */
+/** A track with a mark at the usual duration. It is orange if the run takes much longer than usual. */
 function TookAgainst({
   run,
   usualMs,
@@ -193,7 +193,7 @@ function TookOrWaits({ run }: { readonly run: RunRow }): ReactNode {
   );
 }
 
-/** Without a look, only the empty track is drawn. With an SVG in each row, scrolling would take a twentieth longer. */
+/** Without a look, only the empty track is drawn. An SVG in each row would make scrolling a twentieth slower. */
 function Track({ look, share = 0 }: { readonly look?: string; readonly share?: number }): ReactNode {
   const style: Record<string, string> = { '--share': `${share * 100}%` };
   return <span className={styles.track} data-look={look} style={style} aria-hidden="true" />;

@@ -1,5 +1,5 @@
-// The page of all runs: a query and saved filters, kept in the URL, and a live, endless table whose runs can be
-// cancelled, compared or run again together.
+// The page of all runs. It has a query and saved filters, which are in the URL, and a live, endless table. Runs in the
+// table can be cancelled, compared or run again together.
 
 import { Layers } from 'lucide-react';
 import { type ReactNode, useCallback, useEffect, useEffectEvent, useMemo, useRef, useState } from 'react';
@@ -134,7 +134,7 @@ function Runs({ query, onCount }: { readonly query: RunQuery; readonly onCount: 
   );
 }
 
-/** Rows that arrive while the user reads further down gather behind a button, so that nothing moves. */
+/** New rows that arrive while the user reads further down are hidden behind a button, so that nothing moves. */
 function Gathered(o: {
   readonly held: RunRows;
   readonly chosen: ReadonlySet<string>;
@@ -196,7 +196,10 @@ function NoRuns({ query }: { readonly query: RunQuery }): ReactNode {
   );
 }
 
-/** Reads the next page of runs when the end of the list comes into view. Each page has its own instance. */
+/**
+ * Reads the next page of runs when the end of the list comes into view. Each page has its own instance of this
+ * component.
+ */
 function More(o: {
   readonly cursor: string;
   readonly read: (cursor: string, signal: AbortSignal) => Promise<void>;

@@ -1,4 +1,5 @@
-// The saved filters above the runs, each with the number of matching runs. Those of the user are kept in this browser.
+// The saved filters above the runs, each with the number of matching runs. A user's own filters are kept in this
+// browser.
 
 import { Bookmark, X } from 'lucide-react';
 import { type ReactNode, useState } from 'react';

@@ -1,5 +1,5 @@
-// A live list of runs, newest first. Events change its rows in place; older runs are read when the user scrolls to the
-// end; Back shows the list as the user left it.
+// A live list of runs, newest first. Events change its rows in place. Older runs are read when the user scrolls to the
+// end. Going back shows the list as the user left it.
 
 import { useQueryClient } from '@tanstack/react-query';
 import { useCallback, useEffect, useLayoutEffect, useRef, useState } from 'react';
@@ -15,7 +15,9 @@ export type RunQuery = ReturnType<typeof readRunQuery>['query'];
 
 const pageRows = 100;
 const olderPageRows = 200;
-/** How many rows are read again after events were missed. Rows below them are read when the user scrolls there. */
+/**
+ * How many rows are read again after events were missed. The rows after these are read when the user scrolls to them.
+ */
 const mostReread = 2_500;
 /** Filters such as `since:2d` move with the clock, so the list is read again every minute. */
 const minuteMs = 60_000;
@@ -32,7 +34,7 @@ export function useLiveRuns(query: RunQuery) {
   const change = (next: (now: RunRows) => RunRows): void => {
     answers.setQueryData<RunRows>(queryKey, (now) => now && next(now));
   };
-  // After missed events the rows after the first page may be outdated, too.
+  // After missed events, rows that are not on the first page may be outdated too.
   const hasMissed = useRef(false);
   const { cancel, onCancelling } = useCancels();
   useRunEvents(query.job_id === undefined ? {} : { jobId: query.job_id }, {
@@ -79,7 +81,8 @@ export function useLiveRuns(query: RunQuery) {
     choose,
     readOlder: async (cursor: string, signal: AbortSignal): Promise<void> => {
       const page = await client.call('listRuns', { query: { ...query, cursor, limit: olderPageRows }, signal });
-      // If the list was read again meanwhile and ends elsewhere, runs between its end and this page would be missing.
+      // If the list was read again meanwhile, it may end at another run. Then the runs between that run and this page
+      // would be missing.
       change((now) => (now.cursor === cursor ? withOlder(now, page) : now));
     },
   };
@@ -128,13 +131,14 @@ function useScrollMemory(place: string, chosen: ReadonlySet<string>): void {
   useEffect(() => {
     if (lastLeft?.place !== place) return undefined;
     const { scrolledPx } = lastLeft;
-    // Waits until the new page has taken the focus, because that scrolls to its top.
+    // The new page takes the focus first, which scrolls to its top. So the old position is restored one frame later.
     const frame = requestAnimationFrame(() => window.scrollTo(0, scrolledPx));
     return () => cancelAnimationFrame(frame);
   }, [place]);
   useLayoutEffect(
     () => () => {
-      // The current position may be wrong: if parts above the table are already gone, the browser has adjusted it.
+      // Stores the position that was measured last. The current position may be wrong: if parts above the table are
+      // already gone, the browser has changed it.
       lastLeft = { place, ...latest.current };
     },
     [place],
@@ -142,14 +146,14 @@ function useScrollMemory(place: string, chosen: ReadonlySet<string>): void {
 }
 
 /**
- * Cancels runs. The server answers when the processes are gone, which may take long. An event reports earlier that the
- * cancel has begun.
+ * Cancels runs. The server answers only when the processes are gone, which may take long. Before that, an event reports
+ * that the cancel has begun.
  */
 function useCancels() {
   const client = useClient();
   const cancelling = useRef(new Map<string, () => void>());
   return {
-    /** Resolves as soon as the run is being cancelled. */
+    /** Resolves as soon as the server has begun to cancel the run. */
     cancel: async (runId: string): Promise<void> => {
       const begun = new AbortController();
       cancelling.current.set(runId, () => begun.abort());
@@ -165,11 +169,11 @@ function useCancels() {
   };
 }
 
-/** Reads the newest runs: one page, or as many pages as hold that many rows. */
+/** Reads the newest runs: one page, or enough pages for `rows` rows. */
 async function readRuns(
   client: Client,
   query: RunQuery,
-  // `rows` is called after each page, because rows that the user scrolls to meanwhile must not be dropped.
+  // `rows` is called after each page: the user may scroll to further rows meanwhile, and these must not be dropped.
   { rows, signal }: { readonly rows: () => number; readonly signal: AbortSignal },
 ): Promise<RunPage> {
   let page: RunPage = await client.call('listRuns', { query: { ...query, limit: pageRows }, signal });

@@ -76,7 +76,7 @@ export function readRunQuery(text: string, nowMs: number): ReadQuery {
         break;
       }
       default:
-        // Only words that look like a filter are errors, because ids and other words may contain a colon.
+        // Ids and other words may contain a colon, so only a word that looks like a filter is an error.
         if (/^-?\w{2,10}:\w/.test(word) && !/\d/.test(name)) errors.push(unknown('filter', name, filterNames, ':'));
         else free.push(word);
     }
@@ -85,7 +85,7 @@ export function readRunQuery(text: string, nowMs: number): ReadQuery {
   return { query, errors };
 }
 
-/** @param end is shown after each word, and is ignored when words are compared */
+/** @param end a text that is shown after each word, and is ignored when words are compared */
 function unknown(kind: string, word: string, known: readonly string[], end = ''): string {
   const near = nearest(word, known);
   const all = known.map((one) => `${one}${end}`);

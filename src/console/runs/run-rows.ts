@@ -15,7 +15,7 @@ export type RunRows = {
 
 export type RunPage = Pick<AnswerOf<'listRuns'>, 'runs' | 'next_cursor' | 'total' | 'total_exact'>;
 
-/** Replaces the newest rows with the newest page, and keeps the older rows after it. */
+/** Replaces the newest rows with the newest page. The older rows stay after it. */
 export function withNewest(held: RunRows | null, page: RunPage): RunRows {
   const fresh = new Set(page.runs.map(({ run_id: id }) => id));
   const last = page.runs.at(-1);
@@ -23,7 +23,7 @@ export function withNewest(held: RunRows | null, page: RunPage): RunRows {
   if (!held || !isOneList || !last || page.next_cursor === null) {
     return { rows: page.runs, cursor: page.next_cursor, total: page.total, total_exact: page.total_exact };
   }
-  // The rows after the page's last run are the older ones.
+  // The rows after the last run of the page are older than the page.
   const at = held.rows.findIndex(({ run_id: id }) => id === last.run_id);
   if (at < 0) return { rows: page.runs, cursor: page.next_cursor, total: page.total, total_exact: page.total_exact };
   const older = held.rows.slice(at + 1).filter(({ run_id: id }) => !fresh.has(id));
@@ -36,7 +36,7 @@ export function withNewest(held: RunRows | null, page: RunPage): RunRows {
 }
 
 export function withOlder(held: RunRows, page: RunPage): RunRows {
-  // The set holds the ids of the page, because a set of all held rows, which may be thousands, would take more memory.
+  // The set holds the ids of the page. A set of the held rows, which may be thousands, would take more memory.
   const ids = new Set(page.runs.map(({ run_id: id }) => id));
   for (const { run_id: id } of held.rows) ids.delete(id);
   return {
@@ -47,7 +47,7 @@ export function withOlder(held: RunRows, page: RunPage): RunRows {
   };
 }
 
-/** Applies an event to its run's row. In a list of one status, a run that leaves the status leaves the list. */
+/** Applies an event to the row of its run. In a list of one status, a run whose status changes leaves the list. */
 export function withEvent(held: RunRows, { event, data }: Frame, wanted?: ListedStatus): RunRows {
   const status = runStatuses.find((one) => one === data.status);
   const at = event.startsWith('run.') ? held.rows.findIndex(({ run_id: id }) => id === data.run_id) : -1;
@@ -78,7 +78,7 @@ export function withUnderWayEvent(held: UnderWay, { event, data }: Frame, status
   const at = held.runs.findIndex(({ run_id: id }) => id === data.run_id);
   const run = held.runs[at];
   if (leaving[status].some((one) => one === event)) {
-    // A run that did not fit into the list now does.
+    // The list holds fewer runs than there are, so it now has room for another run, which has to be read.
     if (held.total > held.runs.length) return null;
     return run ? { ...held, runs: held.runs.toSpliced(at, 1), total: held.total - 1 } : held;
   }

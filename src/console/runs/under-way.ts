@@ -1,6 +1,6 @@
-// The runs that are running, and those that wait for their start: for the overview, and for the number beside "Runs".
-// Events change both lists in place, and the server is asked only about runs that the lists do not know: the overview
-// is open all day.
+// The runs that are running, and the runs that wait for their start. The overview shows them, and the sidebar shows
+// their number beside "Runs". Events change both lists in place. The server is asked only about runs that the lists do
+// not contain, because the overview is open all day.
 
 import { type Answer, useAnswer } from '../session/answers.tsx';
 import { useRefreshOnRuns } from '../session/refresh-on.ts';

@@ -7,7 +7,9 @@ import type { RunRow } from '../words.ts';
 const staleMs = 300_000;
 const mostJobs = 150;
 
-/** By job; null: the job has no usual duration. It is not known yet for a job that is missing. */
+/**
+ * The usual duration by job. null: the job has no usual duration. For a job that is missing here, it is not known yet.
+ */
 export type UsualTimes = ReadonlyMap<string, number | null>;
 
 export function useUsualTimes(rows: readonly RunRow[]): UsualTimes | undefined {
@@ -20,7 +22,7 @@ export function useUsualTimes(rows: readonly RunRow[]): UsualTimes | undefined {
   return useMemo(() => data && new Map(data.jobs.map(({ job_id: id, duration }) => [id, duration.p50_ms])), [data]);
 }
 
-/** Stops early, because there may be thousands of rows. */
+/** Returns the jobs of the first rows. Stops when there are enough jobs, because there may be thousands of rows. */
 function firstJobs(rows: readonly RunRow[]): string[] {
   const ids = new Set<string>();
   for (const { job_id: id } of rows) {

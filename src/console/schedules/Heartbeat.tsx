@@ -11,7 +11,9 @@ import { ZoneTime } from './ZoneTime.tsx';
 
 type Shown = NonNullable<Schedule['heartbeat']>;
 
-/** Shows how the last call went, and then its address, so that a narrow line cuts off the address. */
+/**
+ * Shows how the last call went, and then the address that is called. In a narrow line, the address is cut off first.
+ */
 export function HeartbeatLine({
   schedule,
   zone,

@@ -1,4 +1,5 @@
-// The part of the form for the heartbeat. Nobody can read a stored address, so it is kept until another one is entered.
+// The part of the form for the heartbeat. Nobody can read a stored address, so it stays until a user enters another
+// address.
 
 import type { ReactNode } from 'react';
 import { Field, Input } from '../design/controls/Input.tsx';

@@ -1,4 +1,4 @@
-// Says that schedules are paused. The overview shows this too, without the buttons of the Schedules page.
+// Says that schedules are paused. The overview shows the same, without the buttons of the Schedules page.
 
 import type { ReactNode } from 'react';
 import type { AnswerOf } from '../../contract/operations.ts';

@@ -21,7 +21,7 @@ export function usePausing() {
   const { act, error } = useActions(() => {
     for (const key of ['schedules', 'fires', 'backfills', 'health']) refresh({ queryKey: [key] });
   });
-  /** A button disappears when it is pressed, so the button that replaces it takes the focus. */
+  /** A button disappears when it is pressed. The button that replaces it then takes the focus. */
   const takesFocus = useRef(false);
   const change: typeof act = (ask) => {
     takesFocus.current = true;
@@ -31,7 +31,7 @@ export function usePausing() {
     error,
     takesFocus,
     pause: () => void change((client) => client.call('pauseSchedules', { body: {} })),
-    /** A request without a tenant ends the pause of every tenant. */
+    /** Without a tenant, the request ends the pause of every tenant. */
     resume: (tenant: string) =>
       void change((client) => client.call('resumeSchedules', { body: tenant === '*' ? {} : { tenant } })),
   };
@@ -39,7 +39,9 @@ export function usePausing() {
 
 type Pausing = ReturnType<typeof usePausing>;
 
-/** A button to pause all schedules, for callers who may do so and unless they are already paused. */
+/**
+ * A button that pauses all schedules. It is shown to callers who may do so, unless the schedules are already paused.
+ */
 export function PauseAll(o: {
   readonly of: List;
   readonly actions: Pausing;

@@ -47,7 +47,7 @@ export function ScheduleForm({
   );
 }
 
-/** Fields that do not depend on the job can be filled in before a job is selected. */
+/** The form before a job is selected. Fields that do not depend on the job can already be filled in. */
 function WithoutJob(o: {
   readonly title: string;
   readonly terms: Terms;

@@ -31,7 +31,10 @@ const BackfillForm = onDemand('the form', async () => (await import('../backfill
 
 const minuteMs = 60_000;
 const dayMs = 86_400_000;
-/** A narrower page has no room for the panel beside the list, and its header only for the title and the buttons. */
+/**
+ * On a narrower page, the panel has no room beside the list, and the header has room only for the title and the
+ * buttons.
+ */
 const panelPx = 1_000;
 
 export function SchedulesPage(): ReactNode {
@@ -239,7 +242,7 @@ function Content(o: {
   );
 }
 
-/** Moves the focus to the row of the schedule, unless it is on an element outside the panel. */
+/** Moves the focus from the panel to the row of the schedule, unless an element outside the panel has the focus. */
 function leavePanel(panel: HTMLElement | null): void {
   const focused = document.activeElement;
   if (focused !== document.body && !panel?.contains(focused)) return;

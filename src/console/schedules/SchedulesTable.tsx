@@ -1,4 +1,4 @@
-// All schedules in a table: in words, with their next time, their last run and how often they succeed.
+// All schedules in a table: each in words, with its next time, its last run, and how often its runs succeed.
 
 import { ChevronRight } from 'lucide-react';
 import { type ReactNode, useMemo, useState } from 'react';
@@ -24,7 +24,10 @@ const hourMs = 3_600_000;
 const weekMs = 7 * 24 * hourMs;
 /** The height of a row on phones with a line for the heartbeat. */
 const threeLinesRem = 5;
-/** In a narrower window, the last run is only the icon of its status, so that the sentence of the schedule has room. */
+/**
+ * In a narrower window, the last run is shown only as the icon of its status, so that the sentence of the schedule has
+ * room.
+ */
 const slimPx = 900;
 /** The least widths at which the heartbeat has room beside the other columns. */
 const roomyPx = { withArguments: 1_700, without: 1_400 };

@@ -1,5 +1,5 @@
-// A week of schedules. Past times have the result of their run, later ones an outline. Schedules that fire nearly every
-// hour are counted above the grid.
+// A week of schedules. A past time has the result of its run, and a later time has an outline. Schedules that fire
+// nearly every hour are counted above the grid.
 
 import { AlarmClock } from 'lucide-react';
 import { type CSSProperties, type ReactNode, useCallback, useMemo } from 'react';
@@ -63,7 +63,7 @@ function rhythmOf({ sentence }: Frequent): string {
   return /^At \d+ minutes? past every hour$/.test(sentence) ? 'Every hour' : sentence;
 }
 
-/** One row for each group of schedules that fire alike, the most frequent first. */
+/** A row for each group of schedules that fire alike. The most frequent group comes first. */
 function FrequentRows({ of, chosen, choose }: Choice & { readonly of: readonly Frequent[] }): ReactNode {
   const rows = Object.entries(
     Object.groupBy(
@@ -234,7 +234,7 @@ function Agenda({ monday, fires, sentences, ...choice }: Times): ReactNode {
 
 type MarkLook = 'success' | 'failed' | 'cancelled' | 'running' | 'pending' | 'late' | 'upcoming';
 
-/** A link to the run of a past time. For all other times, a button that selects the schedule. */
+/** A past time is a link to its run. Any other time is a button that selects the schedule. */
 function Mark({
   fire,
   sentence,
@@ -310,7 +310,7 @@ function sum(counts: readonly number[]): number {
 
 const labelPx = 34;
 
-/** The hours that get a label and a line, because there is room for the label. */
+/** The hours that have room for a label. They get a label and a line. */
 function labelledHours(hourTops: readonly number[]) {
   const found: { readonly hour: number; readonly top: NonNullable<CSSProperties['top']> & number }[] = [];
   for (const [hour, top] of hourTops.slice(0, 24).entries()) {

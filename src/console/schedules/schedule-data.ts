@@ -20,7 +20,7 @@ export function nextTimes(schedules: readonly Schedule[]): readonly NextTime[] {
     .toSorted((a, b) => (a.at < b.at ? -1 : 1));
 }
 
-/** Schedules are polled, because no event reports that one has changed or fired. */
+/** How often schedules are read. No event reports that a schedule has changed or fired. */
 const everyMs = 15_000;
 
 export function useSchedules(): Answer<AnswerOf<'listSchedules'>> {
@@ -68,7 +68,7 @@ export function shortName({ name, job_id: jobId }: Pick<Schedule, 'name' | 'job_
   return name ?? jobId.slice(jobId.lastIndexOf('/') + 1);
 }
 
-/** "Every day at 02:30", with the zone if the page has another. */
+/** Returns, for example, "Every day at 02:30", with the time zone if it is not the page's. */
 export function sentenceWords({ sentence, timezone }: Pick<Schedule, 'sentence' | 'timezone'>): string {
   return inZone(sentence, timezone);
 }

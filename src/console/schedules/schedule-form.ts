@@ -63,7 +63,9 @@ export function toBody(
   };
 }
 
-/** Leaves the member out if nothing changes, so that callers who may not set heartbeats can still make schedules. */
+/**
+ * Leaves the heartbeat out if it does not change, so that callers who may not set heartbeats can still make schedules.
+ */
 function toHeartbeat(terms: HeartbeatTerms, before: Schedule | null): Pick<BodyOf<'createSchedule'>, 'heartbeat'> {
   const text = terms.text.trim();
   if (terms.kind === 'none') return before?.heartbeat ? { heartbeat: null } : {};

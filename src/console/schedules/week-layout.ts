@@ -1,17 +1,17 @@
-// Where the times of a week are drawn. Days and hours are dates whose UTC fields are what the clocks of the page's zone
-// show, so a day has 24 hours even if the clocks change. An hour in which many schedules fire on one day is taller, for
-// all seven days.
+// Where the times of a week are drawn. A day or an hour is a date whose UTC fields have the time that the clocks of the
+// page's zone show. So a day has 24 hours even if the clocks change. If many schedules fire in an hour of one day, that
+// hour is taller on all seven days.
 
 import type { Fire } from './schedule-data.ts';
 import { wallAt } from './zone-time.ts';
 
 const dayMs = 86_400_000;
 
-/** Rows of this height are large enough as targets (WCAG 2.2). */
+/** A row of this height is large enough to click or tap (WCAG 2.2). */
 const rowPx = 24;
 const emptyPx = 13;
 const padPx = 4;
-/** If an hour of a day has more times than this, the rest are only counted. */
+/** How many times are drawn in an hour of a day. If there are more, the rest are only counted. */
 const mostOfHour = 12;
 
 type Timed = { readonly fire: Fire; readonly wall: Date };
@@ -19,7 +19,7 @@ type Placed = { readonly fire: Fire; readonly top: number };
 export type Day = {
   readonly date: Date;
   readonly placed: readonly Placed[];
-  /** Hours with more times than are drawn. */
+  /** The hours that have more times than are drawn. */
   readonly more: readonly { readonly top: number; readonly fires: readonly Fire[] }[];
 };
 export type Week = {

@@ -6,7 +6,7 @@ import { isOwnZone, localTime, timeZone } from '../words.ts';
 type Worded = { readonly sentence: string; readonly timezone: string };
 
 const dayMs = 86_400_000;
-/** For these years and the days next to them, `clockOf` writes years with four digits. */
+/** In these years, and on the days next to them, `clockOf` writes years with four digits. */
 export const [firstYear, lastYear] = [1900, 9998] as const;
 
 /** The zone that all schedules share; if they differ, the browser's. */
@@ -19,12 +19,15 @@ function isZone(zone: string, of: string): boolean {
   return zone === of || (of === timeZone && isOwnZone(zone));
 }
 
-/** "Every day at 02:30", with the zone if it is not the table's. */
+/** Returns, for example, "Every day at 02:30", with the zone if it is not the zone of the table. */
 export function sentenceIn(tableZone: string, { sentence, timezone }: Worded): string {
   return isZone(timezone, tableZone) ? sentence : `${sentence}, ${timezone}`;
 }
 
-/** "CET", "GMT-5"; empty for the browser's own zone, and for one that the browser does not know. */
+/**
+ * Returns, for example, "CET" or "GMT-5"; empty for the browser's own zone, and for a zone that the browser does not
+ * know.
+ */
 export function zoneName(zone: string, timestamp: string): string {
   if (isOwnZone(zone) || !clockOf(zone)) return '';
   const format = new Intl.DateTimeFormat('en-GB', { timeZone: zone, timeZoneName: 'short' });
@@ -32,7 +35,7 @@ export function zoneName(zone: string, timestamp: string): string {
   return parts.find(({ type }) => type === 'timeZoneName')?.value ?? '';
 }
 
-/** The same as `localTime`, but in any zone. */
+/** Formats a time as `localTime` does, but in any zone. */
 export function timeIn(zone: string, timestamp: string, nowMs: number): string {
   const clock = clockOf(zone);
   if (isOwnZone(zone) || !clock) return localTime(timestamp, nowMs);
@@ -53,8 +56,9 @@ export function knownZone(zone: string): string {
 }
 
 /**
- * When the clocks of a zone show a time such as `2026-11-02T00:00`: the first time that they do, or shortly before the
- * clocks skip it. null: the text is no time, or its year has not been typed to its end, as in `0202-11-02T00:00`.
+ * Finds the instant at which the clocks of a zone show a time such as `2026-11-02T00:00`. If they show it twice,
+ * returns the first instant. If they skip it, returns an instant shortly before. Returns null for text that is no time,
+ * and for a year that is only half typed, as in `0202-11-02T00:00`.
  */
 export function instantIn(zone: string, wall: string): string | null {
   const wallMs = Date.parse(`${wall}Z`);
@@ -80,10 +84,10 @@ function clockOf(zone: string): Intl.DateTimeFormat | null {
   if (known !== undefined) return known;
   let clock: Intl.DateTimeFormat | null = null;
   try {
-    // The Swedish format is that of ISO 8601.
+    // The Swedish format of a date is that of ISO 8601.
     clock = new Intl.DateTimeFormat('sv-SE', { timeZone: zone, dateStyle: 'short', timeStyle: 'medium' });
   } catch {
-    // Times are then shown in the browser's zone.
+    // Without a clock, times are shown in the browser's zone.
   }
   clocks.set(zone, clock);
   return clock;

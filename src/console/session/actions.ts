@@ -1,4 +1,5 @@
-// Sends requests that change something on the server. Says while one is in progress, and why the last one failed.
+// Sends requests that change something on the server. Says while a request is in progress, and why the last request
+// failed.
 
 import { useState } from 'react';
 import type { Client } from '../../client/client.ts';

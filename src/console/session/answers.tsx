@@ -22,12 +22,12 @@ export function AnswersProvider({ children }: { readonly children: ReactNode }):
   return <Answers key={useSession().signOuts}>{children}</Answers>;
 }
 
-/** Holds the answers of one user. Signing out removes it and every page in it. */
+/** Holds the answers of one user. When the user signs out, it is removed with every page in it. */
 function Answers({ children }: { readonly children: ReactNode }): ReactNode {
   const client = useClient();
   const [answers] = useState(createAnswers);
   const readBy = useRef(client);
-  // With a new token everything is read again. Until then the page keeps its content, because the user may be filling
+  // With a new token, everything is read again. Until then the page keeps its content, because the user may be filling
   // in a form.
   useEffect(() => {
     if (readBy.current === client) return;
@@ -60,7 +60,7 @@ export function isLoading({ data, error }: Pick<Answer<unknown>, 'data' | 'error
 
 /**
  * Calls `load` and caches its answer. Components that use the same key share one request and one answer. The last
- * answer stays until the next one arrives, and when the next request fails.
+ * answer stays until the next one arrives. It also stays when the next request fails.
  */
 export function useAnswer<T, Selected = T>(
   queryKey: QueryKey,
@@ -78,8 +78,8 @@ export function useAnswer<T, Selected = T>(
 }
 
 /**
- * While there is no answer, TanStack Query clears the error whenever a request begins. A page that polls would show the
- * error and "Loading" in turn, so the error stays until the request ends.
+ * Keeps the error of the last request until the next request ends. While there is no answer, TanStack Query clears the
+ * error whenever a request begins. A page that polls would then show the error and "Loading" in turn.
  */
 function useLastError(key: string, hasNoAnswer: boolean, error: Error | null): Error | null {
   const [last, setLast] = useState({ key, error });
@@ -88,7 +88,7 @@ function useLastError(key: string, hasNoAnswer: boolean, error: Error | null): E
   return shown;
 }
 
-/** Adds the time limit for an answer to the signal. */
+/** Returns a signal that is also aborted after the time limit for an answer. */
 export function limited(signal: AbortSignal): AbortSignal {
   return AbortSignal.any([signal, AbortSignal.timeout(longestAnswerMs)]);
 }
@@ -106,15 +106,16 @@ export function failureText(answer: Failing): string | null {
   return failure && errorText(failure);
 }
 
-/** @returns a function that reads the matching answers again where they are shown, and marks the others as outdated */
+/** @returns a function that marks the matching answers as outdated, and reads those again that are shown */
 export function useRefresh(): (filters: QueryFilters) => void {
   const answers = useQueryClient();
   return useCallback((filters) => void refresh(answers, filters), [answers]);
 }
 
 /**
- * A request under way may have been answered before the change that asks for this refresh, so another one follows it.
- * It is not cancelled: on a busy server changes come faster than answers, and no answer would ever arrive.
+ * A request in progress may have been answered before the change that asks for this refresh, so another request follows
+ * it. The first request is not cancelled. On a busy server, changes come faster than answers, so no answer would ever
+ * arrive.
  */
 async function refresh(answers: QueryClient, filters: QueryFilters): Promise<void> {
   const isUnderWay = answers.isFetching(filters) > 0;

@@ -19,7 +19,7 @@ export function noteServerTime(date: string | null): void {
 
 type Clock = { now: number; readonly listeners: Set<() => void> };
 
-/** One clock per interval, shared by all rows that show it. */
+/** One clock for each interval. All rows that show the same interval share it. */
 const clocks = new Map<number, Clock>();
 
 /** The server's time, updated at this interval while `isTicking`. */

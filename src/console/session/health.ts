@@ -1,5 +1,5 @@
-// The server's health. It is read again as soon as the stream of events breaks, so that a server that is gone is
-// noticed at once, and otherwise only every few seconds, because the page is open all day.
+// The server's health. It is read only every few seconds, because the page is open all day. When the stream of events
+// breaks, the health is read at once, so that a server that has gone is noticed immediately.
 
 import type { AnswerOf } from '../../contract/operations.ts';
 import { type Answer, useAnswer, useRefresh } from './answers.tsx';

@@ -1,4 +1,4 @@
-// Refreshes an answer when an event says that it has changed, and when events may have been missed.
+// Refreshes an answer when an event says that the answer has changed, and when events may have been missed.
 
 import { type QueryKey, useQueryClient } from '@tanstack/react-query';
 import { useRef } from 'react';
@@ -28,8 +28,8 @@ export function useRefreshOn(
 }
 
 /**
- * Keeps a list of runs under way up to date. If a run has both entered and left the list since it was read, the list is
- * not read again: on a busy server most runs are short.
+ * Keeps a list of runs under way up to date. A run that has both entered and left the list since it was read does not
+ * cause another read, because most runs on a busy server are short.
  */
 export function useRefreshOnRuns<List>(
   queryKey: QueryKey,
@@ -37,7 +37,10 @@ export function useRefreshOnRuns<List>(
     readonly settleMs: number;
     /** The events with which a run leaves the list. */
     readonly leaving: readonly string[];
-    /** @returns the list after an event about an older run; null: it has to be read again */
+    /**
+     * Called for an event of a run that was created before the current burst of events.
+     * @returns the list after the event; null: it has to be read again
+     */
     readonly apply: (held: List, frame: Frame) => List | null;
   },
 ): void {

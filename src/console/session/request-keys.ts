@@ -1,10 +1,10 @@
-// Idempotency keys: a request that is repeated because its answer was lost carries the key of the first one.
+// Idempotency keys. If the answer to a request was lost, the request is sent again with the same key.
 
 import { useRef } from 'react';
 
 type Headers = Readonly<Record<string, string>>;
 
-/** @returns a function that sends a request with a key; the same request has the same key until it succeeds */
+/** @returns a function that sends a request with a key. The same request has the same key until it succeeds. */
 export function useRequestKeys(): <T>(request: string, ask: (headers: Headers) => Promise<T>) => Promise<T> {
   const keys = useRef(new Map<string, string>());
   return async (request, ask) => {

@@ -9,7 +9,7 @@ export function useScopes(): (scope: Scope) => boolean | null {
   const { data: scopes } = useAnswer(
     ['scopes'],
     async (client, signal) => {
-      // Every caller may read the health; the system information needs a scope.
+      // Every caller may read the health. The system information would need a scope.
       const { caller } = await client.call('getHealth', { signal }).catch(unhealthy);
       return caller.scopes;
     },
@@ -18,7 +18,7 @@ export function useScopes(): (scope: Scope) => boolean | null {
   return (scope) => (scopes ? holdsScope({ scopes }, scope) : null);
 }
 
-/** Reads the caller's scopes from the error of an unhealthy server, on which runs can still be cancelled. */
+/** Reads the caller's scopes from the error of an unhealthy server. Even on such a server, runs can be cancelled. */
 function unhealthy(error: unknown): { readonly caller: { readonly scopes: readonly string[] } } {
   const { caller }: { caller?: unknown } = error instanceof ApiProblem ? error.members : {};
   const { scopes }: { scopes?: unknown } = typeof caller === 'object' && caller !== null ? caller : {};

@@ -10,20 +10,20 @@ import { noteServerTime } from './clock.ts';
 type Session = {
   readonly client: Client;
   readonly hasToken: boolean;
-  /** Whether there is a token that the server has not refused. */
+  /** Whether there is a token and the server has not refused it. */
   readonly isSignedIn: boolean;
   /** Why the server asks for a token; null: it does not ask. */
   readonly refusal: string | null;
   /** @returns why the token is refused; null: it is accepted */
   readonly signIn: (token: string) => Promise<string | null>;
-  /** Closes the sign-in dialog. The next request that is sent and needs a token opens it again. */
+  /** Closes the sign-in dialog. If a request that is sent later needs a token, the dialog opens again. */
   readonly dismissSignIn: () => void;
-  /** How often a user has signed out. The next user does not see earlier answers and drafts. */
+  /** How often a user has signed out. Answers and drafts of an earlier user are not shown to the next user. */
   readonly signOuts: number;
   readonly signOut: () => void;
 };
 
-/** A request that takes longer has been lost, for example because the machine slept. It fails, and is sent again. */
+/** A request that takes longer counts as lost, for example because the machine slept. It fails and is sent again. */
 export const longestAnswerMs = 30_000;
 
 /**
@@ -45,7 +45,8 @@ export function SessionProvider({ children }: { readonly children: ReactNode }):
       const before = dismissals.current;
       const answer = await fetch(url, init);
       noteServerTime(answer.headers.get('date'));
-      // After too many failed logins the server answers 429, which the page would take for a passing error.
+      // After too many failed logins the server answers 429. The page would take that for an error that passes, so it
+      // gets the earlier 401 instead.
       const response = answer.status === 429 && refused ? refused.clone() : answer;
       if (answer.ok) refused = undefined;
       if (response.status === 401) {
@@ -73,7 +74,7 @@ export function SessionProvider({ children }: { readonly children: ReactNode }):
           const signal = AbortSignal.timeout(longestAnswerMs);
           await clientWith(given, fetch).call('listRuns', { query: { limit: 1 }, signal });
         } catch (error) {
-          // A token without this scope is valid too.
+          // A token that lacks the scope for this request is valid too.
           if (!(error instanceof ApiProblem && error.status === 403)) return errorText(error);
         }
         sessionStorage.setItem(storageKey, given);

@@ -1,4 +1,4 @@
-// Follows the server's events. A stream that breaks is opened again, and is open only while the page is visible.
+// Follows the server's events. A stream that breaks is opened again. A stream is open only while the page is visible.
 
 import { useEffect, useEffectEvent, useSyncExternalStore } from 'react';
 import type { Client } from '../../client/client.ts';
@@ -10,7 +10,8 @@ import { useClient } from './session.tsx';
 const retryMs = 2_000;
 
 /**
- * Whether the page is visible. A hidden one holds no stream: all tabs of a browser share six connections to a server.
+ * Whether the page is visible. A hidden page holds no stream, because all tabs of a browser share six connections to a
+ * server.
  */
 export function useVisible(): boolean {
   return useSyncExternalStore(
@@ -22,13 +23,13 @@ export function useVisible(): boolean {
   );
 }
 
-/** Events of one burst cause one refresh. */
+/** Events that arrive within this time cause only one refresh. */
 const burstMs = 250;
 const quietTypes = eventTypes.filter((type) => !type.endsWith('.output')).join(',');
 
 type Listeners = {
   /**
-   * Called once for each burst of events, and once after the stream has opened, because events before that were missed.
+   * Called once for each burst of events. Also called after the stream has opened, because earlier events were missed.
    */
   readonly change?: () => void;
   readonly frame?: (frame: Frame) => void;
@@ -147,13 +148,13 @@ export async function keepStream(signal: AbortSignal, read: (signal: AbortSignal
   await keepOpen({ signal, retryMs }, () => withConnection(signal, read));
 }
 
-// Over HTTP/1.1 all windows of a browser share six connections to a server, and requests need some of them. Four locks
-// of the browser stand for the connections that streams may use. A window that gets no lock opens its stream for only a
-// second at a time.
+// Over HTTP/1.1, all windows of a browser share six connections to a server, and other requests need some of them. So
+// streams may use four, and each of four browser locks stands for one of these. A window that gets no lock opens its
+// stream again and again, for only a second at a time.
 const mostStreams = 4;
 const momentMs = 1_000;
 
-/** @returns whether the stream was read to its end, and not only for a second */
+/** @returns whether the stream was read to its end; false: it was read for only a second */
 async function withConnection(signal: AbortSignal, read: (signal: AbortSignal) => Promise<void>): Promise<boolean> {
   // Over plain HTTP a browser offers locks on localhost only.
   if (!('locks' in navigator)) {

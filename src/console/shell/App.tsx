@@ -25,7 +25,8 @@ export function App(): ReactNode {
   const [location] = useLocation();
   const [dialog, setDialog] = useState<'help' | 'palette' | null>(null);
   const shown = useRef(location);
-  // Users of screen readers and of the keyboard start at the top of the new page, unless its form has the focus.
+  // Users of screen readers or of the keyboard start at the top of the new page, unless a field of its form has the
+  // focus.
   useEffect(() => {
     const main = document.getElementById('main');
     if (shown.current !== location && shown.current !== '/' && !main?.contains(document.activeElement)) main?.focus();

@@ -1,5 +1,5 @@
-// Shows an error in place of a page that cannot be drawn: because of a bug, or because the server has been updated and
-// no longer has a part of this version of the console.
+// Shows an error in place of a page that cannot be drawn. The cause is a bug, or the server has been updated and no
+// longer has a part of this version of the console.
 
 import { Component, type ReactNode } from 'react';
 import { ErrorNote } from '../widgets/Notes.tsx';

@@ -21,7 +21,7 @@ function Running(): ReactNode {
   useUnderWayEvents('running');
   const { data } = useUnderWay('running', { enabled });
   if (!data) return null;
-  // A run that waits for a person is counted beside the approvals.
+  // A run that waits for an approval is counted at the page of approvals.
   const count = data.total - data.runs.filter((run) => run.waiting_approval.length > 0).length;
   if (count === 0) return null;
   return (

@@ -13,7 +13,7 @@ import { jobPath } from '../words.ts';
 import styles from './Sidebar.module.css';
 
 const settleMs = 1_000;
-/** A sidebar has no room for more. */
+/** The sidebar has no room for more jobs. */
 const mostShown = 20;
 
 export function Favourites({ isCollapsed }: { readonly isCollapsed: boolean }): ReactNode {

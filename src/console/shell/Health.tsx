@@ -12,7 +12,7 @@ import styles from './Sidebar.module.css';
 
 export function Health({ isCollapsed }: { readonly isCollapsed: boolean }): ReactNode {
   const { hasToken, isSignedIn, refusal } = useSession();
-  // The server would refuse the request too, and reopen a sign-in dialog that the user has closed.
+  // The server would refuse this request as well, which would reopen a sign-in dialog that the user has closed.
   const isRefused = refusal !== null || (hasToken && !isSignedIn);
   const health = useHealth(!isRefused);
   useUnreachable();

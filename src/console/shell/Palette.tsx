@@ -1,5 +1,5 @@
-// The palette (Ctrl K): jumps to jobs, their actions and runs, to pages, and to a run by its id or address. `>` offers
-// commands only.
+// The palette (Ctrl K): jumps to jobs, their actions and runs, to pages, and to a run by its id or address. After `>`
+// it offers only commands.
 
 import { Dialog as Base } from '@base-ui/react/dialog';
 import { Keyboard, Search, SunMoon } from 'lucide-react';
@@ -22,7 +22,8 @@ const noJobs: readonly Job[] = [];
 const keptMs = 30_000;
 
 /**
- * Takes the focus at once. The dialog would set it one frame later, and keys pressed before that would go to the page.
+ * Takes the focus at once. The dialog would set the focus one frame later, and keys pressed before that would go to the
+ * page.
  */
 function focusAtOnce(input: HTMLInputElement | null): void {
   input?.focus();
@@ -60,8 +61,8 @@ export function Palette({ close, openHelp }: { readonly close: () => void; reado
         <Base.Popup
           className={`${dialog.dialog} ${styles.palette}`}
           aria-label="Jump to"
-          // If the palette has opened another page, the previous element is gone. A form on that page takes the focus
-          // itself.
+          // If the palette has opened another page, the element that had the focus before is gone. A form on that page
+          // takes the focus itself.
           finalFocus={() => {
             if (left.current === 'form') return false;
             return left.current === null && opener instanceof HTMLElement ? opener : document.getElementById('main');
@@ -146,7 +147,7 @@ function useGroups(text: string, openHelp: () => void) {
   const jobs = data?.jobs ?? noJobs;
   const isSearch = typed !== '' && !typed.startsWith('>');
   const [job] = useMemo(() => (isSearch ? rankedJobs(jobs, partsOf(typed)) : []), [isSearch, jobs, typed]);
-  // The last runs of the job that matches best; without a job, the runs that have the text somewhere.
+  // The last runs of the job that matches best. If no job matches, the runs that contain the text.
   const query = { limit: mostRuns, ...(isSearch && (job ? { job_id: job.id } : { q: typed })) };
   const runs = useAnswer(['palette runs', query], (client, signal) => client.call('listRuns', { query, signal }), {
     staleTime: keptMs,

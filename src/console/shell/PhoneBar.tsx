@@ -1,4 +1,4 @@
-// On phones: the pages that people look at on a phone, in a bar below the page, and everything else under "More".
+// The bar below the page on phones. It has the pages that people look at on a phone, and everything else under "More".
 
 import { CircleQuestionMark, LogOut, Menu as MenuIcon, Search } from 'lucide-react';
 import type { ReactNode } from 'react';

@@ -10,7 +10,7 @@ import { WithCode } from '../widgets/Notes.tsx';
 import { Logo } from './Logo.tsx';
 import styles from './SignIn.module.css';
 
-/** docs/console.md names the same scopes. */
+/** docs/console.md lists these scopes, too. */
 const scopesToLook = 'jobs:read,runs:read,artifacts:read';
 const scopesToOperate = 'jobs:read,runs:write,runs:approve,artifacts:read';
 
@@ -28,7 +28,7 @@ export function SignIn({ refusal }: { readonly refusal: string }): ReactNode {
     setError(refused);
     field.current?.focus();
   }
-  // At the first sign-in the dialog hides the page. When a session has ended, it opens above what the user was doing.
+  // At the first sign-in, the dialog hides the page. When a session has ended, the page stays visible below the dialog.
   const isFirst = !hasToken;
   return (
     <Base.Root open onOpenChange={(isOpen) => !isOpen && dismissSignIn()}>

@@ -21,8 +21,9 @@ export const keyList = [
 const chordMs = 1_000;
 
 /**
- * Single-character keys can be turned off: speech input and accidental typing trigger many of them (WCAG 2.1.4). A key
- * that is not listed here clicks the button of the page, or of the row with the focus, whose `data-key` it is.
+ * Handles the keys of all pages. Single-character keys can be turned off, because speech input and accidental typing
+ * trigger many of them (WCAG 2.1.4). A key that is not listed here clicks the button with this `data-key`: in the row
+ * with the focus, or else on the page.
  */
 export function useKeys(o: {
   readonly hasSingle: boolean;

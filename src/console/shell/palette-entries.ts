@@ -9,7 +9,7 @@ import { places } from './places.ts';
 
 export type Entry = {
   readonly key: string;
-  /** The id of a job or a name; its matching parts are marked. */
+  /** The id of a job, or a name. The parts that match are marked. */
   readonly name: string;
   /** Shown before the name. Matches in it are not marked. */
   readonly before?: string;
@@ -17,7 +17,7 @@ export type Entry = {
   readonly icon: LucideIcon | StepStatus;
   /** An entry has either `href` or `act`. */
   readonly href?: string;
-  /** The first field of the page takes the focus. */
+  /** The first field of the page takes the focus after the jump. */
   readonly isForm?: boolean;
   readonly act?: () => void;
 };
@@ -85,7 +85,10 @@ function matches(text: string, parts: readonly string[]): boolean {
   return parts.every((part) => lower.includes(part));
 }
 
-/** The jobs whose id contains every part. Jobs whose name begins with a part come first, and matches in titles last. */
+/**
+ * The jobs whose id or title contains every part. Jobs whose name begins with a part come first. Jobs whose title is
+ * needed for the match come last.
+ */
 export function rankedJobs(jobs: readonly Job[], parts: readonly string[]): Job[] {
   const rank = ({ id, title }: Job): number => {
     if (!matches(id, parts)) return matches(`${id} ${title ?? ''}`, parts) ? 2 : 3;

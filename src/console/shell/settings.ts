@@ -1,4 +1,4 @@
-// What a user may set for this browser, as entries of a menu.
+// The settings that a user may change for this browser, as entries of a menu.
 
 import { Check } from 'lucide-react';
 import type { MenuEntry } from '../design/controls/Menu.tsx';
@@ -27,7 +27,7 @@ export function useSettings(): MenuEntry[] {
       label: 'Comfortable rows',
       act: () => {
         setDensity(isComfortable ? null : 'comfortable');
-        // The page is reloaded, because tables compute with the height of a row.
+        // Tables use the height of a row in their computations, so the page is reloaded.
         location.reload();
       },
       ...(isComfortable && { icon: Check, note: 'chosen' }),

@@ -1,4 +1,4 @@
-// The fields of a job's arguments, nested as in its schema. Each shows its description, its input and its error.
+// The fields of a job's arguments, nested as in its schema. Each field shows its description, its input and its error.
 
 import { Plus, X } from 'lucide-react';
 import { type ReactNode, useEffect, useEffectEvent, useState } from 'react';
@@ -32,9 +32,9 @@ type Shared = {
   readonly filled: readonly FieldTexts[];
   /** The arguments that the fields hold. */
   readonly args: JsonObject;
-  /** The arguments of the run that is run again; null: a new run. */
+  /** The arguments of the run that is run again; null: the form starts a new run. */
   readonly before: JsonObject | null;
-  /** The errors to show, by field. Only fields that the user has touched have one. */
+  /** The errors to show, by field. Only a field that the user has touched has an error here. */
   readonly fieldErrors: ReadonlyMap<number, string>;
   /** All errors that the server reports. */
   readonly errors: readonly ArgumentError[];
@@ -112,7 +112,7 @@ function Name({ field }: { readonly field: ArgumentField }): ReactNode {
   );
 }
 
-/** Whether a field needs the whole width. */
+/** Whether a field needs the whole width of the form. */
 function isWide({ kind, itemKind, isLong }: ArgumentField): boolean {
   return kind === 'list' || kind === 'json' || itemKind === 'json' || isLong;
 }
@@ -121,7 +121,7 @@ function nameOf({ title, path }: ArgumentField): string {
   return title ?? path.at(-1) ?? '';
 }
 
-/** A boolean is a check box if it is known what an empty field means. */
+/** Whether a boolean can be a check box. It must be known what an empty field means. */
 function isCheck({ kind, isRequired }: ArgumentField, left: LeftEmpty | null): boolean {
   return kind === 'boolean' && (left !== null || !isRequired);
 }
@@ -189,10 +189,10 @@ function Was({ difference: { was } }: { readonly difference: Difference }): Reac
   );
 }
 
-/** A secret: either its value, for this run alone, or the name of a stored secret. */
+/** The input for a secret. It takes either the value, for this run alone, or the name of a stored secret. */
 function SecretInput(o: FieldProps & { readonly shared: Omit<InputProps, 'id' | 'text' | 'set'> }): ReactNode {
   const { id, filled, change, shared } = o;
-  /** The secret that was typed before a stored one was chosen. */
+  /** The secret that the user typed before choosing a stored secret. */
   const [typed, setTyped] = useState<FieldTexts['texts']>([]);
   const tick = (isStored: boolean): void => {
     // A typed secret must not be shown or sent as a name, because the server repeats names in its errors.
@@ -215,7 +215,7 @@ function SecretInput(o: FieldProps & { readonly shared: Omit<InputProps, 'id' | 
   );
 }
 
-/** Offers the names of stored secrets if the caller may list them; otherwise the name is typed. */
+/** Offers the names of stored secrets if the caller may list them. Otherwise the user types the name. */
 function StoredSecret(o: InputProps & { readonly found: (names: readonly string[]) => void }): ReactNode {
   const { data } = useAnswer(['secrets'], (client, signal) => client.call('listSecrets', { signal }));
   const found = useEffectEvent(o.found);
@@ -256,22 +256,22 @@ function hintsOf(field: ArgumentField, left: LeftEmpty | null): string[] {
 }
 
 /**
- * Whether the description makes the constraint redundant. Any description replaces a pattern, which few people can
- * read. The error of the field still shows it.
+ * Whether the description makes the constraint redundant. A pattern is left out for any description, because few people
+ * can read a pattern. The error of the field still shows it.
  */
 function isSaidBy(description: string | null | undefined, constraint: string): boolean {
   if (!description) return false;
   return constraint.startsWith('matches ') || description.toLowerCase().includes(constraint);
 }
 
-/** A longer list of choices is faster to type than to search for a checkbox. */
+/** In a longer list of choices, it is faster to type a choice than to search for its check box. */
 const mostChecks = 30;
 
 type ListProps = FieldProps & {
   readonly shared: Omit<InputProps, 'id' | 'text' | 'set'>;
 };
 
-/** A list whose values are distinct choices, as checkboxes. */
+/** Shows a list whose values are distinct choices as check boxes. */
 function Choices(o: ListProps & { readonly set: (texts: readonly string[]) => void; readonly children: ReactNode }) {
   const { texts } = o.filled;
   const choices = o.field.choices.map(showValue);
@@ -352,7 +352,8 @@ function ListInput(o: ListProps): ReactNode {
       <Button
         size="small"
         icon={Plus}
-        // While the list is empty, its label points to this button, which must keep its own name.
+        // While the list is empty, the label of the field points to this button. `aria-label` keeps the button's own
+        // name.
         aria-label={`Add to ${name}`}
         {...(texts.length === 0 && { id: o.id })}
         onClick={() => set([...texts, field.itemFields.length > 0 ? '{}' : ''])}

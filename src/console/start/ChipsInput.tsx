@@ -17,7 +17,7 @@ export function ChipsInput(o: {
   const { texts, set, label } = o;
   const input = useRef<HTMLInputElement>(null);
   const [typed, setTyped] = useState('');
-  // If the arguments of an earlier run were filled in, their last value is a chip too.
+  // This is false for the last value of an earlier run whose arguments were filled in, so that value is a chip too.
   const isTyping = typed !== '' && texts.at(-1) === typed;
   const chips = isTyping ? texts.slice(0, -1) : texts;
   const write = (text: string): void => {

@@ -1,4 +1,4 @@
-// Buttons that copy the start of a job as a command for flwd or curl, or as JSON.
+// Buttons that copy what the form would start: as a command for flwd or curl, or as JSON.
 
 import type { ReactNode } from 'react';
 import { CopyButton } from '../design/controls/CopyButton.tsx';

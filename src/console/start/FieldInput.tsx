@@ -62,12 +62,15 @@ export function FieldInput(o: InputProps): ReactNode {
   );
 }
 
-/** Few choices are selected with a click; many are filtered by typing. An empty field stands for the default. */
+/**
+ * The input for a choice. A few choices are selected with a click, and many are filtered by typing. An empty field
+ * stands for the default.
+ */
 function ChoiceInput(o: InputProps & { readonly fallback: string }): ReactNode {
   const { field, text, set, left, fallback, label } = o;
   const kind = field.itemKind ?? field.kind;
   const choices = kind === 'boolean' ? ['true', 'false'] : field.choices.map(showValue);
-  // The text of an earlier run may not be a choice any more. It is shown, and the server refuses it.
+  // The value of an earlier run may no longer be a choice. The form shows it, and the server refuses it.
   const all = text === '' || choices.includes(text) ? choices : [...choices, text];
   const given = left === null ? null : { value: '', label: `${fallback} (${left.why})` };
   const about = { id: o.id, describedBy: o.describedBy, isWrong: o.isWrong };
@@ -108,8 +111,8 @@ function ChoiceInput(o: InputProps & { readonly fallback: string }): ReactNode {
 type Look = { readonly type: string; readonly inputMode?: 'decimal' };
 
 /**
- * Uses the browser's own input if its values have the form that the schema wants. Its times do not, because they have
- * no zone. Text that is not a date stays in a text input, because a date input would not show it.
+ * Uses the browser's own input if its values have the form that the schema wants. The browser's times do not have it,
+ * because they have no zone. Text that is not a date stays in a text input, because a date input would not show it.
  */
 function lookOf(kind: string, format: string | null, text: string): Look {
   if (kind === 'integer' || kind === 'number') return { type: 'text', inputMode: 'decimal' };
@@ -131,7 +134,7 @@ export function LineInput(o: {
   const { shared, text, set, placeholder } = o;
   const [hadLines, setHadLines] = useState(false);
   const hasLines = o.isLong || hadLines || /\n/.test(text + placeholder);
-  // It stays a textarea when the line breaks are removed: replacing it would take the focus away.
+  // It stays a textarea when the line breaks are removed, because a replacement would lose the focus.
   if (hasLines && !hadLines) setHadLines(true);
   if (hasLines) {
     return (

@@ -1,5 +1,5 @@
-// Shows what would happen: a sentence, the steps, and what the run may do. The last plan stays until the next one
-// arrives.
+// Shows what would happen: a sentence, the steps, and what the run may do. The last plan stays visible until the next
+// one arrives.
 
 import {
   Braces,
@@ -175,7 +175,7 @@ function concurrencyWords(job: Job): ReactNode {
   );
 }
 
-/** Shows the key of a concurrency group, or the title of the argument if the key is a single argument. */
+/** Shows the key of a concurrency group. If the key is a single argument, shows the title of the argument. */
 function KeyWords({ of, job }: { readonly of: string; readonly job: Job }): ReactNode {
   const field = argumentFields(job.args).find(({ path }) => of === `args.${path.join('.')}`);
   if (!field?.title) return <code>{harmless(of)}</code>;

@@ -1,4 +1,4 @@
-// What would happen in one sentence: it starts at once, waits, is refused, or a field needs attention.
+// Says in one sentence what would happen: the job starts at once, waits or is refused, or a field needs attention.
 
 import { CircleCheck, CircleX, Clock, PenLine, UserRound } from 'lucide-react';
 import type { ReactNode } from 'react';

@@ -1,4 +1,4 @@
-// The form that starts a job or runs one of its runs again, and beside it what would happen.
+// The form that starts a job, or runs one of its runs again. Beside it is what would happen.
 
 import { Braces, ChevronDown, History, LoaderCircle, Play, RotateCcw } from 'lucide-react';
 import { type KeyboardEvent, type ReactNode, type RefObject, useRef } from 'react';
@@ -45,7 +45,7 @@ export function StartForm({
   const isNarrow = useWidth() < narrowPx;
   const frame = useRef<HTMLFormElement>(null);
   const form = useStartForm(job, () => {
-    // The link to an earlier run's arguments may be below the form.
+    // The link that fills in an earlier run's arguments may be below the form, so the form is scrolled into view.
     frame.current?.scrollIntoView({ block: 'start' });
     frame.current?.focus({ preventScroll: true });
   });
@@ -106,7 +106,7 @@ function useSubmit(form: Form, frame: RefObject<HTMLFormElement | null>, mayStar
   const isOptionWrong = Object.keys(optionErrors).length > 0;
   const focusWrong = (): void => {
     request.setTried();
-    // Waits a frame, because the field shows its error only then.
+    // Waits a frame, because the field does not show its error before then.
     requestAnimationFrame(() => {
       const first = document.getElementById(`field-${Math.min(...fieldErrors.byField.keys())}`);
       const wrong = first ?? frame.current?.querySelector('[aria-invalid="true"]');
@@ -132,7 +132,7 @@ function Heading({ form, lastRuns }: { readonly form: Form; readonly lastRuns: r
   const [last] = lastRuns;
   const fillInLast = (runId: string): void => {
     navigate(`${path}?from=${encodeURIComponent(runId)}`, { replace: true });
-    // The address may be the same as before, although the user has changed the arguments since.
+    // The arguments are filled in even if the address has not changed, because the user may have changed them since.
     known.fillInAgain();
   };
   return (
@@ -244,7 +244,7 @@ function Actions({ form, mayStart }: { readonly form: Form; readonly mayStart: b
       size="form"
       icon={isStarting ? LoaderCircle : rerunOf === null ? Play : RotateCcw}
       disabled={typed.read.error !== undefined}
-      // Not `disabled`, which would take the focus away.
+      // `disabled` would take the focus away, so these attributes are used.
       aria-busy={isStarting}
       aria-disabled={isStarting}
     >

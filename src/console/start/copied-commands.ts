@@ -1,5 +1,5 @@
-// The start of a job as a command for flwd or curl, and as JSON, with what is typed into its form. A secret that was
-// typed is never copied.
+// Writes the start of a job, with what is typed into its form, as a command for flwd or curl and as JSON. A secret that
+// was typed is never copied.
 
 import { type ArgumentField, readFieldText, readListText } from '../../domain/argument-fields.ts';
 import { flagOf } from '../../domain/argument-flags.ts';
@@ -29,7 +29,7 @@ export function requestJson({ jobId, args, options }: Omit<Copied, 'origin'>, in
   return JSON.stringify({ job_id: jobId, args, ...options }, null, indent);
 }
 
-/** @param filled what the fields hold; null: the arguments are written as JSON */
+/** @param filled what the fields hold; null: the user has typed JSON, and the command contains it */
 export function flwdCommand(
   { origin, jobId, args, options }: Copied,
   fields: readonly ArgumentField[],

@@ -5,7 +5,7 @@ import type { JsonObject } from '../../domain/job.ts';
 
 export type Difference = {
   readonly name: string;
-  /** `was` is null if the argument was not given, and `is` is null if it is not given now. */
+  /** null: the argument was not given (`was`), or is not given now (`is`). */
   readonly was: string | null;
   readonly is: string | null;
 };

@@ -5,13 +5,15 @@ import { type FieldTexts, isSecret, noTexts, openArguments, readJsonText, typedS
 
 type Draft = {
   readonly filled: readonly FieldTexts[];
-  /** The arguments as JSON; null: they are typed into fields. */
+  /** The arguments as JSON; null: the user has typed them into fields. */
   readonly json: string | null;
 };
 
 const drafts = new Map<string, Draft & { readonly signOuts: number }>();
 
-/** @param signOuts of the session. The draft of a user who has signed out is not shown to the next user. */
+/**
+ * @param signOuts how often a user has signed out in this session, so that no user gets the draft of an earlier user
+ */
 export function draftOf(jobId: string, signOuts: number): Draft | null {
   const draft = drafts.get(jobId);
   return draft?.signOuts === signOuts ? draft : null;

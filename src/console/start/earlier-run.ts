@@ -1,4 +1,5 @@
-// The earlier run whose arguments fill the form, to start a run like it or to run it again with changes.
+// The earlier run whose arguments fill the form. The form starts a similar run, or runs the earlier run again with
+// changes.
 
 import { useEffect, useEffectEvent, useState } from 'react';
 import { errorText } from '../../client/error-words.ts';

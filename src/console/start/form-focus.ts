@@ -1,9 +1,9 @@
-// Focuses the form of a job if the page was opened to fill it in.
+// Puts the focus into the form of a job if a link has opened the page to fill in the form.
 
 import { type RefObject, useEffect } from 'react';
 import { useHistoryState } from 'wouter/use-browser-location';
 
-/** The history state of a link that opens the page to fill in its form. */
+/** The history state that such a link sets. */
 export const forForm = { isForForm: true } as const;
 
 /** Focuses the first field, or the button that starts the job if there is no field. */

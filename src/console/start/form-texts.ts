@@ -5,7 +5,7 @@ import { type ArgumentError, readFields, toFieldPointer } from '../../domain/fil
 import type { JsonObject } from '../../domain/job.ts';
 
 export type FieldTexts = {
-  /** Empty: the argument is left out. Only a list has more than one. */
+  /** Empty: the argument is left out. Only a list has more than one text. */
   readonly texts: readonly string[];
   /** The text is the name of a stored secret. */
   readonly isStored: boolean;
@@ -27,7 +27,8 @@ export function isSecret(field: ArgumentField | undefined): boolean {
 }
 
 /**
- * Converts arguments to the texts that a user would type. Arguments that fit no field are dropped: see `heldByNoField`.
+ * Converts arguments to the texts that a user would type. Leaves out the arguments that fit no field, which
+ * `heldByNoField` finds.
  */
 export function textsOf(fields: readonly ArgumentField[], args: Arguments): FieldTexts[] {
   return fields.map((field) => {
@@ -44,8 +45,8 @@ export function textsOf(fields: readonly ArgumentField[], args: Arguments): Fiel
 export type LeftEmpty = { readonly shown: string; readonly why: 'default' | 'as it was' };
 
 /**
- * What an empty field stands for. A default applies if the object that contains it is given. A rerun takes each
- * top-level argument that is not given from the earlier run.
+ * Returns what an empty field stands for. A default applies only if the object that contains it is given. In a rerun, a
+ * top-level argument that is not given has its value from the earlier run.
  * @returns null: an empty field has no value
  */
 export function leftEmpty(field: ArgumentField, args: Arguments, before: Arguments | null): LeftEmpty | null {
@@ -60,13 +61,16 @@ export function leftEmpty(field: ArgumentField, args: Arguments, before: Argumen
   return typeof holder === 'object' ? { shown: showValue(defaultValue), why: 'default' } : null;
 }
 
-/** Converts an item of a list of objects to its fields; null if it does not fit them. */
+/** Converts an item of a list of objects to the texts of its fields; null if the item does not fit the fields. */
 export function itemTexts(fields: readonly ArgumentField[], text: string): FieldTexts[] | null {
   const { args, error } = readJsonText(text);
   return error !== undefined || heldByNoField(fields, args).length > 0 ? null : textsOf(fields, args);
 }
 
-/** The reverse of `itemTexts`. Text that a field cannot read is kept as typed, and the server refuses it. */
+/**
+ * The reverse of `itemTexts`. If a field cannot read its text, the item contains the text as it was typed, and the
+ * server refuses it.
+ */
 export function itemText(fields: readonly ArgumentField[], filled: readonly FieldTexts[]): string {
   const { args, fieldErrors } = readTexts(fields, filled);
   const item: Record<string, unknown> = { ...args };
@@ -103,7 +107,7 @@ function nameOfStored(value: unknown): string | null {
   return typeof secret === 'string' && Object.keys(value ?? {}).length === 1 ? secret : null;
 }
 
-/** The names of the arguments that would change or vanish if they were typed into fields. */
+/** The names of the arguments that fields cannot hold: they would change or vanish. */
 export function heldByNoField(fields: readonly ArgumentField[], args: Arguments): string[] {
   const { args: held } = readTexts(fields, textsOf(fields, args));
   return Object.keys(args).filter((name) => sorted(args[name]) !== sorted(held[name]));
@@ -154,7 +158,9 @@ export function readTexts(fields: readonly ArgumentField[], filled: readonly Fie
   return { args: plain, fieldErrors: read.fieldErrors };
 }
 
-/** The arguments as they may be shown: typed secrets are replaced by `instead`, or left out if it is null. */
+/**
+ * The arguments in a form that may be shown. Typed secrets are replaced by `instead`, or left out if `instead` is null.
+ */
 export function shownArguments(
   fields: readonly ArgumentField[],
   filled: readonly FieldTexts[],

@@ -1,4 +1,5 @@
-// Asks the server about what is typed into the form whenever typing pauses: its errors, or what a run would do.
+// Sends what is typed into the form to the server whenever typing pauses. The server answers with its errors, or with
+// what a run would do.
 
 import { useEffect, useState } from 'react';
 import { askOutlook, type Outlook } from '../../client/outlook.ts';
@@ -13,11 +14,11 @@ const retryMs = 2_000;
 type Known = {
   /** null: there is no answer yet. */
   readonly outlook: Outlook | null;
-  /** The last plan, which stays while the server is asked and while a field has an error. */
+  /** The last plan. It stays while the server is asked again, and while a field has an error. */
   readonly lastPlan: PlanAnswer | null;
 };
 
-/** @param losses - how often the server could not be reached; when the number grows, the server is asked again */
+/** @param losses - how often the server could not be reached. When this number grows, the server is asked again. */
 export function useOutlook(request: BodyOf<'createPlan'>, losses: number): Known {
   const client = useClient();
   const [known, setKnown] = useState<Known>({ outlook: null, lastPlan: null });

@@ -6,9 +6,9 @@ export type RunOptions = Pick<BodyOf<'createRun'>, 'priority' | 'labels' | 'secu
 
 export type OptionTexts = {
   readonly priority: string;
-  /** `key=value`, separated by commas or line breaks. */
+  /** Labels as `key=value`, separated by commas or line breaks. */
   readonly labels: string;
-  /** Empty: the profile of the job. */
+  /** Empty: the run gets the profile of the job. */
   readonly profile: string;
 };
 

@@ -23,7 +23,7 @@ export function useStartForm(job: AnswerOf<'getJob'>, onFilledIn: () => void) {
   const earlier = earlierOf(new URLSearchParams(useSearch()));
   const rerunOf = earlier?.isRerun ? earlier.runId : null;
   const schema = JSON.stringify(job.args);
-  // When the job is read again and its schema is the same, the typed arguments stay.
+  // The job is read again from time to time. As long as its schema is the same, the typed arguments stay.
   const fields = useMemo(() => argumentFields(job.args), [schema]);
   const typed = useTypedArguments(job.id, fields, earlier);
   const known = useEarlierRun(earlier, fields, (args) => {
@@ -92,7 +92,7 @@ function earlierOf(asked: URLSearchParams): EarlierRun | null {
   return runId === null ? null : { runId, isRerun: rerunOf !== null };
 }
 
-/** The functions that change the typed arguments. Each clears the note about the earlier arguments. */
+/** The functions that change the typed arguments. Each function clears the note about the earlier arguments. */
 function useChanges(typed: TypedArguments, setNote: (note: string | null) => void) {
   const { change: changeField, writeJson, turnOver, json } = typed;
   const change = useCallback(
@@ -116,7 +116,7 @@ function useChanges(typed: TypedArguments, setNote: (note: string | null) => voi
   };
 }
 
-/** Calls `found` when a server that could not be reached answers again. */
+/** Calls `found` when the server answers again after it could not be reached. */
 function useFoundAgain(outlook: Outlook | null, found: () => void): void {
   const isLost = outlook?.kind === 'none';
   const wasLost = useRef(isLost);

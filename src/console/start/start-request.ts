@@ -1,4 +1,4 @@
-// The request that starts a job or runs a run again, and its outcome.
+// Sends the request that starts a job or runs a run again, and says how it went.
 
 import { useState } from 'react';
 import { useLocation } from 'wouter';

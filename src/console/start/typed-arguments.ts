@@ -21,7 +21,7 @@ import {
 
 export type TypedArguments = {
   readonly filled: readonly FieldTexts[];
-  /** The arguments as JSON; null: they are typed into fields. */
+  /** The arguments as JSON; null: the user types them into fields. */
   readonly json: string | null;
   /** The fields that the user has typed into. */
   readonly touched: ReadonlySet<number>;
@@ -30,13 +30,13 @@ export type TypedArguments = {
   readonly change: (index: number, next: FieldTexts) => void;
   readonly writeJson: (json: string) => void;
   /**
-   * Fills in the arguments of an earlier run. @returns the names that fit no field. If there are any, the form shows
-   * JSON.
+   * Fills in the arguments of an earlier run.
+   * @returns the names that fit no field. If there are any, the form shows JSON.
    */
   readonly fillIn: (args: JsonObject) => readonly string[];
   /**
-   * Switches between fields and JSON. @returns the names that fit no field. If there are any, the form keeps showing
-   * JSON.
+   * Switches between fields and JSON.
+   * @returns the names that fit no field. If there are any, the form keeps showing JSON.
    */
   readonly turnOver: () => readonly string[];
 };

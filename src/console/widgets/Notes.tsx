@@ -98,12 +98,12 @@ function isShared(errors: readonly PartError[], text: string): boolean {
   return errors.filter((one) => one.text === text).length > 1;
 }
 
-/** @returns whether `ErrorsOnce` shows the error, so that the part itself need not */
+/** @returns whether `ErrorsOnce` shows the error; if so, the part does not show it */
 function useSharedError(text: string | null, retry: Retry): boolean {
   const context = useContext(ErrorsContext);
   const id = useId();
   const change = context?.change;
-  // A layout effect, so that a common error is never painted twice.
+  // This is a layout effect, so that a common error is never painted twice.
   useLayoutEffect(() => {
     if (text === null || !change) return undefined;
     change(id, { id, text, retry });
@@ -118,14 +118,14 @@ export function isRefused(answer: Answer<unknown>, status: 401 | 403 | 404 = 403
 }
 
 /**
- * Returns how to retry; undefined if the object does not exist or the caller may not read it, because retrying cannot
- * help then.
+ * Returns how to retry. Returns undefined if the object does not exist or the caller may not read it, because retrying
+ * does not help then.
  */
 export function retryOf(answer: Answer<unknown>): Retry {
   return isRefused(answer) || isRefused(answer, 404) ? undefined : answer.refetch;
 }
 
-/** What the token may not read is not an error of the page. */
+/** Says that the token may not read this. That is not an error of the page. */
 export function Refused({ of }: { readonly of: Answer<unknown> }): ReactNode {
   return (
     <p className={styles.refused}>
@@ -146,7 +146,7 @@ export function Shown<T>(o: {
   // The sign-in dialog already says that a token is needed.
   const isAskedFor = useSession().refusal !== null && isRefused(o.of, 401);
   const isMissing = isRefused(o.of, 404);
-  // The title of a 404 says the same as its message.
+  // The title of a 404 says the same as its message, so only the message is shown.
   const error = isAskedFor ? null : isMissing ? (failureOf(o.of)?.message ?? null) : failureText(o.of);
   const retry = retryOf(o.of);
   const isLeftOut = isRefused(o.of);

@@ -1,5 +1,5 @@
-// Parses Markdown. The text comes from a job and is untrusted, so parsing takes linear time: no expression here
-// backtracks over the same characters again and again.
+// Parses Markdown. The text comes from a job and is untrusted, so parsing must take linear time: no regular expression
+// here backtracks over the same characters again and again.
 
 export type Block =
   | { readonly kind: 'heading'; readonly level: number; readonly text: string }
@@ -15,17 +15,17 @@ export type Inline =
 const mostText = 100_000;
 const mostLine = 10_000;
 
-/** null: the text is too large, or has lines too long, to be shown as Markdown. */
+/** Returns null if the text is too large, or has lines that are too long, to be shown as Markdown. */
 export function blocksOf(text: string): Block[] | null {
   if (text.length > mostText) return null;
-  // These are all the line breaks that `.` does not match.
+  // `.` in a regular expression matches none of these line breaks.
   const lines = text.split(/\r\n|[\n\r\u2028\u2029]/);
   if (lines.some((line) => line.length > mostLine)) return null;
   const blocks: Block[] = [];
   for (let at = 0; at < lines.length; ) {
     const line = lines[at] ?? '';
     const [marks] = /^#{1,6}(?=\s)/.exec(line) ?? [];
-    /** Takes the following lines that match, each as the pattern's first group. */
+    /** Takes the following lines as long as they match. Returns the pattern's first group of each line. */
     const take = (pattern: RegExp): string[] => {
       const taken: string[] = [];
       for (; at < lines.length; at++) {

@@ -1,4 +1,5 @@
-// Limits the times of a schedule to some days, or keeps it from firing on some days, in the schedule's time zone.
+// Limits the times of a schedule to some days, or leaves some days out. A day is a day in the time zone of the
+// schedule.
 
 import { offsetMs } from './clock-change.ts';
 import { type CronTimes, parseCron, remembering, toLocalTimestamp } from './cron.ts';
@@ -7,7 +8,7 @@ import { type CronTimes, parseCron, remembering, toLocalTimestamp } from './cron
 export type Days = ReadonlySet<string>;
 
 export type DayRule = {
-  /** null for every day. */
+  /** null: every day. */
   readonly only: Days | null;
   readonly except: Days;
 };
@@ -25,7 +26,7 @@ export function isDate(text: string): boolean {
 /** How many years ahead the days of a schedule may be. */
 export const mostYearsAhead = 50;
 
-/** Whether the date is further ahead than days of schedules may be. It is most likely a typo. */
+/** Whether a date is further ahead than the days of a schedule may be. Such a date is most likely a typo. */
 export function isTooFar(date: string, nowMs: number): boolean {
   const last = new Date(nowMs);
   last.setUTCFullYear(last.getUTCFullYear() + mostYearsAhead);
@@ -33,8 +34,8 @@ export function isTooFar(date: string, nowMs: number): boolean {
 }
 
 /**
- * The times that the rule allows. It skips whole days: one call costs at most as many steps as the rule has dates, no
- * matter how far apart they are.
+ * Returns the times that the rule allows. Whole days are skipped, so one call takes at most as many steps as the rule
+ * has dates, no matter how far apart they are.
  */
 export function onDays(times: CronTimes, { only, except }: DayRule, timezone: string): CronTimes {
   if (only === null && except.size === 0) return times;

@@ -9,7 +9,7 @@ export type ClockChange = { readonly atMs: number; readonly text: string };
 
 type Terms = { readonly cron: string; readonly timezone: string };
 
-/** The effects that were worked out, by pattern, time zone and change: each takes about a millisecond. */
+/** The effects that have been computed, by pattern, time zone and change. Each takes about a millisecond. */
 const effects = new LRUCache<string, { readonly change: ClockChange | null }>({ max: 2_000 });
 
 /** Returns null if the clocks do not change within a year, or if the change does not affect the schedule. */
@@ -24,7 +24,7 @@ export function nextClockChange(terms: Terms, afterMs: number): ClockChange | nu
 
 function changeAt(atMs: number, { cron, timezone }: Terms): ClockChange | null {
   const times = parseCron(cron, timezone);
-  // The times of a pattern as the wall clock shows them, without any change.
+  // The times of the pattern as the wall clock would show them if it did not change.
   const onTheWall = parseCron(cron, 'UTC');
   if ('problem' in times || 'problem' in onTheWall) return null;
   const beforeMs = atMs + offsetMs(atMs - minuteMs, timezone);
@@ -50,7 +50,7 @@ function changeAt(atMs: number, { cron, timezone }: Terms): ClockChange | null {
   return { atMs, text: `Clocks go back on ${day}: ${what} comes twice, and ${runs}.` };
 }
 
-/** The most times that are looked at: enough to tell one time from several. */
+/** How many times are searched at most: enough to tell a single time from several. */
 const enough = 2;
 
 function between(times: { readonly next: (afterMs: number) => number | null }, fromMs: number, toMs: number): number[] {

@@ -16,7 +16,7 @@ type Terms = {
   readonly except: readonly string[];
 };
 
-/** When a schedule fires: `Every day at 02:00, except on holidays`, or `Once, on 1 December 2026 at 09:00`. */
+/** Says when a schedule fires: `Every day at 02:00, except on holidays`, or `Once, on 1 December 2026 at 09:00`. */
 export function scheduleWords({ cron, atMs, timezone, calendar, except }: Terms): string {
   if (cron === null) return atMs === null ? '' : onceWords(atMs, timezone);
   const only = calendar === null ? '' : `, only on ${dayWords(calendar)}`;
@@ -37,7 +37,7 @@ function dayWords(days: readonly string[]): string {
   return new Intl.ListFormat('en-GB').format(days);
 }
 
-/** A pattern that cannot be put into words is its own sentence. */
+/** Puts a pattern into words. If that is not possible, returns the pattern itself. */
 export function cronWords(pattern: string): string {
   const start = starts.get(pattern);
   if (start !== undefined) return start;
@@ -56,14 +56,14 @@ function described(pattern: string): string {
   }
 }
 
-/** cronstrue begins with the time: "At 02:00, only on Sunday". */
+/** cronstrue begins with the time, as in "At 02:00, only on Sunday". This puts the day first. */
 function withDayFirst(said: string): string {
   const [, times, days] = /^At (\d\d:\d\d(?:, \d\d:\d\d)*(?:,? and \d\d:\d\d)?)(?:, (.*))?$/.exec(said) ?? [];
   if (times === undefined) return said;
   if (days === undefined) return `Every day at ${times}`;
   const [, day, month] = /^on day (\d+) of each month, only in (\w+)$/.exec(days) ?? [];
   if (day !== undefined) return `Every year on ${day} ${month} at ${times}`;
-  // If there are several conditions, they are clearer after the time.
+  // Several conditions are clearer after the time.
   if (days.includes(', ')) return said;
   return `${capitalized(days.replace(/^only on /, 'every '))} at ${times}`;
 }

@@ -8,15 +8,18 @@ import { startWords } from './start-words.ts';
 export type CronTimes = {
   /** The first instant after `afterMs`; null when the pattern never fires again. */
   readonly next: (afterMs: number) => number | null;
-  /** True if the only time is a start of the server or the host, so it is never late. */
+  /** True if the only time is a start of the server or the host. Such a schedule is never late. */
   readonly isStart?: true;
 };
 
-/** The instant from which a pattern is tried. Any instant works, but from this one the next February 29 is near. */
+/**
+ * The instant at which the search for the firings of a pattern begins. Any instant would do, but the next February 29
+ * is near this one.
+ */
 const referenceMs = Date.UTC(2024, 0, 1);
 const measuredGaps = 100;
 const rules = { fixedTimeRule: 'no-wildcard', paused: true } as const;
-/** Words of cron for five fields. */
+/** The words that cron accepts instead of five fields. */
 export const nicknames: ReadonlyMap<string, string> = new Map([
   ['@yearly', '0 0 1 1 *'],
   ['@annually', '0 0 1 1 *'],
@@ -27,10 +30,16 @@ export const nicknames: ReadonlyMap<string, string> = new Map([
   ['@hourly', '0 * * * *'],
 ]);
 
-/** Pages ask for the same schedules again and again. Parsing takes 0.1 ms, and each time of a pattern 0.05 ms. */
+/**
+ * Patterns that have been parsed, because pages ask for the same schedules again and again. Parsing takes 0.1 ms, and
+ * finding each firing takes 0.05 ms.
+ */
 const parsed = new LRUCache<string, CronTimes>({ max: 2_000 });
 
-/** `problem` continues after the pattern's name. `timezone` must be valid. A start, such as `@boot`, has no times. */
+/**
+ * Parses a pattern. `problem` continues a sentence that begins with the pattern. `timezone` must be valid. A start,
+ * such as `@boot`, has no times.
+ */
 export function parseCron(written: string, timezone: string): CronTimes | { readonly problem: string } {
   if (startWords.has(written)) return { next: () => null, isStart: true };
   const key = `${written} ${timezone}`;
@@ -60,19 +69,19 @@ function newCron(written: string, timezone: string): CronTimes | { readonly prob
 }
 
 /**
- * Dates fall on the same days of the week again after 28 years, so a pattern that does not fire in these never does.
- * Without the years, croner would search until the year 3000, which takes seconds: `0-59/1 2 * 3 +0L` is always in the
- * hour that Berlin leaves out.
+ * After 28 years, dates fall on the same days of the week again. So a pattern that does not fire within 28 years never
+ * fires. For example, `0-59/1 2 * 3 +0L` is always in the hour that Berlin leaves out. Without this limit, croner would
+ * search until the year 3000, which takes seconds.
  */
 function firesWithinACycle(pattern: string, timezone: string): boolean {
   const cycle = new Cron(`0 ${pattern} 2024-2051`, { ...rules, timezone, mode: '7-part' });
   return cycle.nextRun(new Date(referenceMs)) !== null;
 }
 
-/** How many times are remembered: more than a pattern that is not frequent has in a day. */
+/** How many firings are remembered. A pattern that is not frequent has fewer in a day. */
 const rememberedTimes = 32;
 
-/** Remembers the times that were found last. Between `fromMs` and `atMs` the pattern does not fire. */
+/** Remembers the firings that were found last. Between `fromMs` and `atMs` the pattern does not fire. */
 export function remembering(next: CronTimes['next']): CronTimes['next'] {
   const gaps: { readonly fromMs: number; readonly atMs: number | null }[] = [];
   return (afterMs) => {
@@ -100,10 +109,13 @@ export function shortestGapMs({ next }: CronTimes): number {
 /** A pattern is frequent if it fires this often within a day. */
 const frequentTimes = 16;
 const dayMs = 86_400_000;
-/** The rhythms that were computed, because each takes some milliseconds. */
+/** The rhythms that have been computed. Each takes some milliseconds. */
 const rhythms = new LRUCache<string, { readonly isFrequent: boolean; readonly gapMs: number }>({ max: 2_000 });
 
-/** `gapMs`: the shortest time between two firings of a frequent pattern; 0 for all others. */
+/**
+ * Says how often a pattern fires. `gapMs` is the shortest time between two firings of a frequent pattern, and 0 for all
+ * others.
+ */
 export function rhythmOf(pattern: string, timezone: string): { readonly isFrequent: boolean; readonly gapMs: number } {
   const key = `${pattern} ${timezone}`;
   const known = rhythms.get(key);

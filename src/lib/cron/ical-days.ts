@@ -12,8 +12,8 @@ const dayMs = 86_400_000;
 const badRule = 'has an event whose RRULE or RDATE is not valid';
 
 /**
- * Returns the dates of all events as the file has them. When such a day begins depends on the time zone of the
- * schedule. Events that repeat count up to 50 years ahead, and cancelled events do not count.
+ * Returns the dates of all events as the file has them. The time zone of the schedule decides when such a day begins.
+ * Events that repeat count up to 50 years ahead. Cancelled events do not count.
  * @throws Error whose message says what is wrong with the file, without its path
  */
 export async function readIcalDays(path: string, nowMs: number): Promise<ReadonlySet<string>> {
@@ -42,7 +42,7 @@ function parse(text: string): ICAL.Component {
   try {
     component = ICAL.Component.fromString(text);
   } catch (error) {
-    // The library reads the rules of repetition at once, and has no error class of its own for them.
+    // The library reads the rules of repetition at the same time, and has no error class of its own for errors in them.
     const isOfRule = error instanceof Error && error.name === 'Error';
     throw new Error(isOfRule ? badRule : 'is not an iCalendar file', { cause: error });
   }
@@ -50,7 +50,7 @@ function parse(text: string): ICAL.Component {
   return component;
 }
 
-/** The events, with the occurrences that were moved. @throws Error */
+/** Returns the events. The occurrences that were moved are part of their events. @throws Error */
 function eventsOf(calendar: ICAL.Component): ICAL.Event[] {
   const components = calendar.getAllSubcomponents('vevent');
   if (!components.every(hasTimes)) throw new Error('has an event without a valid date');
@@ -89,7 +89,7 @@ function* occurrencesOf(event: ICAL.Event, last: Date): Generator<Occurrence> {
   throw new Error(`has an event that occurs more than ${mostDays} times`);
 }
 
-/** Hides the words of the library, which name neither the event nor what to change. @throws Error */
+/** Replaces the library's error, which names neither the event nor what to change. @throws Error */
 function following<T>(rule: () => T): T {
   try {
     return rule();

@@ -1,5 +1,5 @@
-// Root may write into the folder of another user, such as the user of a server, who can put a link there at any moment.
-// So root writes there with the rights of that user.
+// Lets root write into a folder of another user, such as the user of a server. That user can put a link there at any
+// moment. So root writes with the rights of that user.
 
 import { statSync } from 'node:fs';
 
@@ -11,7 +11,10 @@ export function otherOwner(folder: string): Owner | undefined {
   return process.geteuid?.() === 0 && uid !== 0 ? { uid, gid } : undefined;
 }
 
-/** What `act` creates belongs to the owner. The rights are those of the whole process, so `act` must not wait. */
+/**
+ * Calls `act` with the rights of the owner, so that what it creates belongs to the owner. The rights are those of the
+ * whole process, so `act` must be synchronous.
+ */
 export function asOwner<T>(owner: Owner | undefined, act: () => T): T {
   if (!owner) return act();
   const own = { groups: process.getgroups?.() ?? [], gid: process.getegid?.() ?? 0 };

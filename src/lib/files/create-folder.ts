@@ -6,8 +6,8 @@ import { dirname } from 'node:path';
 import { errorCode } from '../error-code.ts';
 
 /**
- * Node's own `recursive` never returns in `/proc`, where a folder exists but cannot hold new ones, and reports ENOENT
- * on a read-only file system (Node 24.21).
+ * Creates the folders one by one. Node's own `recursive` never returns in `/proc`, where a folder exists but cannot
+ * hold new ones. On a read-only file system, it reports ENOENT (Node 24.21).
  * @throws the error of the system
  */
 export async function createFolder(dir: string): Promise<void> {

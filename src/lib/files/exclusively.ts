@@ -7,8 +7,8 @@ import { asOwner, type Owner } from './as-owner.ts';
 const busy = 5;
 
 /**
- * Waits for other processes that work with the same lock file. Returns undefined if they took longer than `waitMs`.
- * @param o.owner whose folder it is, if it is another user's
+ * Waits for other processes that use the same lock file. Returns undefined if they took longer than `waitMs`.
+ * @param o.owner the owner of the folder, if it is another user
  */
 export async function exclusively<T>(
   file: string,

@@ -1,4 +1,4 @@
-// Who can write a file besides this user and root: its owner, and users that its mode allows.
+// Says who can write to a file besides this user and root: its owner, and the users that its mode allows.
 
 type Owned = { readonly uid: number; readonly gid: number; readonly mode: number };
 
@@ -7,8 +7,8 @@ export function isAnothers({ uid }: Pick<Owned, 'uid'>): boolean {
 }
 
 /**
- * A group with the same number as the owner is the owner's own. A umask of 002 opens files to that group and to nobody
- * else.
+ * A group whose number is that of the owner counts as the owner's own group. A umask of 002 opens files to this group
+ * and to nobody else.
  */
 export function isWritableByOthers({ uid, gid, mode }: Owned): boolean {
   return (mode & 0o002) !== 0 || ((mode & 0o020) !== 0 && gid !== uid);

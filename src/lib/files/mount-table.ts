@@ -11,7 +11,7 @@ type Mount = {
   readonly parent: string;
   /** The device of its file system, as MAJOR:MINOR. */
   readonly device: string;
-  /** The folder or file of the file system that the mount shows. */
+  /** The folder or file inside the file system that the mount shows. */
   readonly root: string;
   readonly place: string;
   readonly isReadOnly: boolean;
@@ -20,7 +20,10 @@ type Mount = {
 /** The mounts by their ids. */
 export type Mounts = ReadonlyMap<string, Mount>;
 
-/** O_PATH of open(2), for which Node has no name. It reads nothing and triggers no device or pipe. */
+/**
+ * O_PATH of open(2), for which Node has no name. With it, opening a file does not read it, and does not trigger a
+ * device or a pipe.
+ */
 export const pathOnly = 0o10_000_000;
 
 /** Returns an empty table for a process that has ended, and on a system without /proc. */
@@ -47,9 +50,9 @@ export function mountIdOf(fd: number): string {
 }
 
 /**
- * Finds all other places where the host shows the content of these real paths, or what is mounted below them: further
- * mounts of the same file systems, whole or in part. Does not find hard links, nor what another file system passes on,
- * as overlayfs, FUSE and NFS do.
+ * Finds all other places where the host shows the content of these real paths, or of what is mounted below them. These
+ * are further mounts of the same file systems, whole or in part. Does not find hard links. Does not find what another
+ * file system passes on, as overlayfs, FUSE and NFS do.
  */
 export function otherPlacesOf(paths: readonly string[]): string[] {
   const mounts = mountsOf('self');
@@ -72,7 +75,7 @@ type Part = Pick<Mount, 'device' | 'root'>;
 
 function partAt(path: string, mounts: Mounts): Part[] {
   const own = mounts.get(idAt(path) ?? '');
-  // A path that does not exist yet will be where its folder is.
+  // A path that does not exist yet will be on the same mount as its folder.
   if (!own) return path === '/' ? [] : partAt(dirname(path), mounts).map((part) => inside(part, basename(path)));
   return isBelow(path, own.place) ? [inside(own, path.slice(own.place.length))] : [];
 }
@@ -86,7 +89,8 @@ function mountedBelow(paths: readonly string[], mounts: Mounts): Part[] {
 }
 
 /**
- * Returns where a mount shows a part of its file system: the whole part, or the piece that is the root of the mount.
+ * Returns where a mount shows a part of its file system. If the mount shows only a piece of the part, returns the place
+ * of that piece.
  */
 function placeIn(mount: Mount, root: string): string | undefined {
   if (isBelow(mount.root, root)) return mount.place;

@@ -1,5 +1,5 @@
-// Checks whether the folders of a server still take files. Somebody may replace one while the server runs, or make it
-// read-only.
+// Checks whether the folders of a server still accept files. Somebody may replace a folder while the server runs, or
+// make it read-only.
 
 import { accessSync, constants, lstatSync } from 'node:fs';
 import { basename } from 'node:path';
@@ -7,13 +7,16 @@ import { errorCode } from '../error-code.ts';
 
 type Unusable = { readonly lack: string; readonly fix: string };
 
-/** Says which of the folders takes no files, and how to fix that; null when all of them do. */
+/** Says which of the folders does not accept files, and how to fix that; null if all of them do. */
 export function unusableFolder(folders: readonly string[]): string | null {
   const found = findUnusableFolder(folders);
   return found && `${found.lack}: ${found.fix}`;
 }
 
-/** Costs a system call for each folder. A folder that is missing is fine, because it is created when it is needed. */
+/**
+ * Finds a folder that does not accept files, with one system call for each folder. A folder may be missing, because it
+ * is created when it is needed.
+ */
 export function findUnusableFolder(folders: readonly string[]): Unusable | null {
   for (const folder of folders) {
     const found = whyUnusable(folder);

@@ -3,7 +3,7 @@
 import { statSync } from 'node:fs';
 import { errorCode } from '../error-code.ts';
 
-/** Changes whenever the file is replaced or overwritten. @throws when there is no such file */
+/** Returns a text that changes whenever the file is replaced or overwritten. @throws when there is no such file */
 export function stampOf(path: string): string {
   const { ino, size, mtimeNs, ctimeNs } = statSync(path, { bigint: true });
   return `${ino} ${size} ${mtimeNs} ${ctimeNs}`;

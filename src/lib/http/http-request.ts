@@ -1,4 +1,4 @@
-// One request to another service: it follows no redirect, and reads only the status and Retry-After of the answer.
+// Sends one request to another service. Follows no redirect, and reads only the status and Retry-After of the answer.
 
 import { lookup } from 'node:dns';
 import type { IncomingMessage } from 'node:http';
@@ -16,7 +16,7 @@ type HttpAnswer =
       readonly isForbidden: boolean;
     };
 
-/** Whether a request to `host` may connect to `address`, to which the host's name leads. */
+/** Whether a request to `host` may connect to `address`, which is an address of that host. */
 export type MayReach = (host: string, address: string) => boolean;
 
 /** @throws only the reason of `signal`, once it is aborted */
@@ -42,7 +42,7 @@ export async function sendRequest(o: {
     const words = hasTimedOut ? `no answer within ${o.timeoutMs / 1000} s` : unreachable(error);
     return { kind: 'unreachable', error: words, hasTimedOut, isForbidden: error instanceof ForbiddenAddress };
   }
-  // The body of the answer is of no use, and may be of any length.
+  // Nobody needs the body of the answer, which may be of any length.
   response.destroy();
   const retryAfterMs = parseRetryAfterMs(response.headers['retry-after'] ?? null, o.nowMs);
   return { kind: 'answered', status: response.statusCode ?? 0, retryAfterMs };
@@ -56,7 +56,7 @@ function responseTo(
 ): Promise<IncomingMessage> {
   const { protocol, hostname } = new URL(url);
   const host = hostname.replace(/^\[(.*)\]$/, '$1');
-  // A connection that another request has left open was not checked.
+  // No open connection is used again, because it may belong to a request whose address was not checked.
   const guarded = mayReach && { agent: false, autoSelectFamily: true, lookup: checkedLookup(mayReach) };
   return new Promise((resolve, reject) => {
     // An IP address is not looked up, so it is checked here.
@@ -65,13 +65,16 @@ function responseTo(
     const sent = request(url, { method, headers, signal, ...guarded }, resolve);
     sent.on('error', reject);
     sent.on('upgrade', (_response, socket) => socket.destroy());
-    // If the answer changes the protocol, Node emits no error but only this event.
+    // If the answer changes the protocol, Node emits only this event, and no error.
     sent.on('close', () => reject(new Error('the connection was closed')));
     sent.end(body ?? undefined);
   });
 }
 
-/** The connection goes to the addresses that were checked, so that the name cannot lead elsewhere in between. */
+/**
+ * Looks a name up and checks its addresses. The connection then uses these addresses, so the name cannot lead elsewhere
+ * in between.
+ */
 function checkedLookup(mayReach: MayReach): LookupFunction {
   return (host, options, callback) => {
     lookup(host, { ...options, all: true }, (error, found) => {
@@ -101,7 +104,10 @@ function parseRetryAfterMs(value: string | null, nowMs: number): number | null {
   return Number.isNaN(atMs) ? null : Math.max(0, atMs - nowMs);
 }
 
-/** Returns only the code, because the message may contain the address. */
+/**
+ * Says why the address cannot be reached. Shows only the code of the error, because its message may contain the
+ * address.
+ */
 function unreachable(error: unknown): string {
   return `it cannot be reached (${errorCode(error) ?? 'no connection'})`;
 }

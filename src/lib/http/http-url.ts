@@ -1,6 +1,9 @@
 // Checks the addresses that flwd sends requests to, and its own address.
 
-/** A user and password are refused: `fetch` does not accept them, and a log could reveal them. */
+/**
+ * Whether the text is an HTTP address without a user and password: `fetch` does not accept them, and a log could reveal
+ * them.
+ */
 export function isHttpUrl(text: string): boolean {
   const url = URL.parse(text);
   return url !== null && /^https?:$/.test(url.protocol) && url.username === '' && url.password === '';

@@ -6,7 +6,7 @@ type Words = readonly [says: RegExp, words: string | ((found: string) => string)
 
 const quoteIt = 'put it in quotes';
 
-/** By the library's own text, because its codes are coarse. */
+/** Recognizes errors by the library's own text, because one code stands for several errors. */
 const known: readonly Words[] = [
   [/^Missing closing (.)quote/, (quote) => `the text that begins with ${quote} has no closing ${quote}`],
   [
@@ -46,8 +46,8 @@ export function yamlWords({ code, message }: Pick<YAMLError, 'code' | 'message'>
 }
 
 /**
- * Leaves out the errors that follow from others: any but the first at a place, and those that no words explain, unless
- * they come first in the text.
+ * Leaves out errors that only follow from others. At each place, only the first error stays. An error without words of
+ * its own stays only if it comes first in the text.
  */
 export function ownErrors<E extends Pick<YAMLError, 'code' | 'message' | 'pos'>>(errors: readonly E[]): E[] {
   const first = errors.filter(({ pos: [at] }, index) => errors.findIndex(({ pos }) => pos[0] === at) === index);

@@ -1,5 +1,5 @@
-// The library that knows where each value of a YAML text is. Most starts read only plain texts without errors, which
-// simple-yaml.ts reads faster, so it is loaded when it is first asked for.
+// Loads the library `yaml`, which knows where each value of a YAML text is. It is loaded only when it is needed: most
+// starts read only plain texts without errors, and simple-yaml.ts reads these faster.
 
 import { createRequire } from 'node:module';
 

@@ -1,4 +1,5 @@
-// Cuts text to what a provider accepts. Lengths are those after escaping, and no escaped character is cut in half.
+// Cuts text to the length that a provider accepts. Text is measured after it has been escaped, and no escaped character
+// is cut in half.
 
 import type { Message } from '../message.ts';
 
@@ -12,7 +13,7 @@ const asIs = (text: string): string => text;
 const charsOf = (text: string): number => text.length;
 export const bytesOf = (text: string): number => Buffer.byteLength(text);
 
-/** Escapes the text and cuts it to at most `most`. */
+/** Escapes the text and cuts it to the size `most`. */
 export function fit(text: string, most: number, form: Form = {}): string {
   const { sizeOf = charsOf } = form;
   const whole = Array.from(text, form.escape ?? asIs);
@@ -27,7 +28,7 @@ export function fit(text: string, most: number, form: Form = {}): string {
   return `${whole.slice(0, end).join('')}…`;
 }
 
-/** Returns as many of the last lines as fit. The last line is cut if it is too long by itself. */
+/** Returns as many lines from the end as fit. If the last line alone is too long, it is cut. */
 export function fitLines(lines: readonly string[], most: number, form: Form = {}): string {
   const { sizeOf = charsOf } = form;
   let text = '';
@@ -40,7 +41,7 @@ export function fitLines(lines: readonly string[], most: number, form: Form = {}
   return text;
 }
 
-/** Reason, log and link as one text. When there is too little room, the log is cut first. */
+/** Returns the reason, the log and the link as one text. If there is too little room, the log is cut first. */
 export function fitBody(message: Message, most: number, form: Form = {}): string {
   const { sizeOf = charsOf } = form;
   const link = message.url ?? message.command;

@@ -18,7 +18,9 @@ export type Mail = {
   readonly server: SmtpServer;
   readonly from: string;
   readonly to: readonly string[];
-  /** Addresses that got the mail in an earlier attempt. They stay in `To`, but do not get it again. */
+  /**
+   * The addresses that got the mail in an earlier attempt. They stay in `To`, but the mail is not sent to them again.
+   */
   readonly takenBy: readonly string[];
   readonly subject: string;
   readonly text: string;
@@ -42,7 +44,7 @@ export function toMail(
     takenBy,
     subject: fit(message.headline, mostSubjectChars),
     text: `${fitBody(message, mostTextChars)}\n`,
-    // The same for each attempt, so that a mailbox can recognize duplicates.
+    // All attempts have the same id, so that a mailbox can recognize duplicates.
     messageId: `<${message.id}@${domain}>`,
   };
 }

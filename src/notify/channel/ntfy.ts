@@ -1,4 +1,5 @@
-// ntfy, as JSON, because headers cannot hold every character. https://docs.ntfy.sh/publish/#publish-as-json
+// ntfy. Messages are sent as JSON, because headers cannot hold every character.
+// https://docs.ntfy.sh/publish/#publish-as-json
 
 import type { Tone } from '../message.ts';
 import { bytesOf, fit, fitBody } from './fitting.ts';

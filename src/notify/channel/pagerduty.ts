@@ -30,7 +30,10 @@ export const toPagerDuty: ToRequest = ({ url, routingKey }, message) => {
   });
 };
 
-/** A hash, because PagerDuty allows 255 characters, and two long job ids could be cut to the same text. */
+/**
+ * The key of an incident. It is a hash, because PagerDuty allows 255 characters, and two long job ids could be cut to
+ * the same text.
+ */
 function keyOf({ event, instance, run }: Message): string {
   const { tenant, job_id: jobId, run_id: runId } = run;
   const about = event === 'failed' || event === 'still_failing' || event === 'success' || event === 'fixed';

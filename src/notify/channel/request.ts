@@ -11,7 +11,7 @@ export type ChannelRequest = {
   readonly isSigned: boolean;
 };
 
-/** A channel of flwd.yaml with the values of its secrets. A setting that the channel does not have is an empty text. */
+/** A channel of flwd.yaml with the values of its secrets. A setting is empty if the channel does not have it. */
 export type OpenChannel = {
   readonly name: string;
   readonly url: string;
@@ -26,7 +26,7 @@ export type OpenChannel = {
 
 export type ToRequest = (channel: OpenChannel, message: Message) => ChannelRequest;
 
-/** Why a message cannot be sent; the text contains no secret, no address and no name of a secret. */
+/** A message cannot be sent. The text says why, and contains no secret, no address and no name of a secret. */
 export class ChannelError extends Error {
   /** The message for callers who administer the server. It may name a secret. */
   readonly detail: string;

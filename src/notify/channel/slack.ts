@@ -1,4 +1,5 @@
-// Slack, and others that take its incoming webhooks. Attachments without blocks, because Mattermost shows no blocks.
+// Slack, and other services that accept its incoming webhooks. Messages have attachments without blocks, because
+// Mattermost shows no blocks.
 // https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks
 // https://developers.mattermost.com/integrate/reference/message-attachments/
 
@@ -7,7 +8,10 @@ import { fit, fitLines } from './fitting.ts';
 import { jsonRequest, type ToRequest } from './request.ts';
 
 const mostHeadlineChars = 300;
-/** Mattermost refuses attachments of about 7,000 characters, so the reason and the log have to be shorter together. */
+/**
+ * Mattermost refuses attachments of about 7,000 characters, so the reason and the log must be shorter than that
+ * together.
+ */
 const mostReasonChars = 1_500;
 const mostLogChars = 3_000;
 const fence = '```';
@@ -34,7 +38,7 @@ export const toSlack: ToRequest = ({ url }, message) => {
           title_link: message.url,
         }),
         text: log === '' ? reason : `${reason}\n${fence}\n${log}\n${fence}`,
-        // Without this, Slack would show the backticks.
+        // Without this member, Slack would show the backticks.
         mrkdwn_in: ['text'],
         footer: fit(message.footer, mostHeadlineChars, { escape: escaped }),
       },
@@ -45,8 +49,9 @@ export const toSlack: ToRequest = ({ url }, message) => {
 };
 
 /**
- * Mattermost reads Markdown, where `@channel` mentions everybody and `[text](https://…)` hides an address. Slack does
- * not know backslashes as an escape, so a wide @ and an added space disarm the two.
+ * Disarms Markdown for Mattermost, in which `@channel` mentions everybody and `[text](https://…)` hides an address. A
+ * backslash would do it, but Slack would show the backslash. So the `@` becomes a wide one, and a space is added before
+ * `(`.
  */
 function withoutMarkdown(text: string): string {
   return text.replaceAll(/(?<![\p{L}\p{N}])@/gu, '\uff20').replaceAll('](', '] (');

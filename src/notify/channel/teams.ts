@@ -5,7 +5,7 @@ import type { Tone } from '../message.ts';
 import { bytesOf, fit, fitLines } from './fitting.ts';
 import { jsonRequest, type ToRequest } from './request.ts';
 
-/** The whole message may have 28 KB. JSON makes a quote or a backslash twice as long. */
+/** The whole message may have 28 KB. In JSON, a quote or a backslash takes two bytes. */
 const mostLogBytes = 8_000;
 const colors: Readonly<Record<Tone, string>> = { good: 'Good', bad: 'Attention', neutral: 'Default' };
 

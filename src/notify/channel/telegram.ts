@@ -5,8 +5,8 @@ import { fit, fitBody } from './fitting.ts';
 import { ChannelError, jsonRequest, type ToRequest } from './request.ts';
 
 /**
- * Telegram counts the text after it has removed tags and escapes. This count includes the escapes, so the text is never
- * too long.
+ * Telegram counts the characters without tags and escapes. flwd counts them with the escapes, so the text is never too
+ * long.
  */
 const mostChars = 4_096;
 const mostTitleChars = 500;

@@ -1,4 +1,4 @@
-// Any other service: method and headers from flwd.yaml, and a body that an expression makes.
+// Any other service. flwd.yaml sets the method and the headers, and an expression makes the body.
 
 import { evaluateForNotification } from '../../catalog/expression/expression.ts';
 import { ExpressionError } from '../../catalog/expression/expression-error.ts';
@@ -16,7 +16,7 @@ export const toTemplate: ToRequest = ({ url, method, headers, body: expression }
     const isText = typeof value === 'string';
     const type = isText ? 'text/plain; charset=utf-8' : 'application/json';
     const body = isText ? value : JSON.stringify(value);
-    // Names are in lower case, so that a header replaces one of the same name instead of being sent twice.
+    // Names are in lower case, so that a header of the channel replaces a default header instead of being sent twice.
     const own = Object.fromEntries(Object.entries(headers).map(([name, each]) => [name.toLowerCase(), each]));
     return { method, url, headers: { 'content-type': type, ...own }, body, isSigned: false };
   } catch (error) {

@@ -18,8 +18,8 @@ export const toWebhook: ToRequest = ({ url }, message) => {
 };
 
 /**
- * The body is the same for each attempt. Without `more`, it contains nothing that `GET /runs/{run_id}` does not show,
- * and no arguments, results or log lines.
+ * Returns the request for a webhook. Its body is the same for each attempt. Without `more`, the body contains nothing
+ * that `GET /runs/{run_id}` does not show, and no arguments, results or log lines.
  */
 export function webhookRequest(
   url: string,

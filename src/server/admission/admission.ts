@@ -1,5 +1,5 @@
-// Decides which requests get in: finds each caller, and checks whether it has the scope that the operation needs
-// (ADR 0015). Also sets the headers that every answer has.
+// Decides which requests are admitted. It finds each caller, and checks whether the caller has the scope that the
+// operation needs (ADR 0015). It also sets the headers that every answer has.
 
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
@@ -24,22 +24,23 @@ import { ambiguity } from './request-line.ts';
 
 type Hook = (request: FastifyRequest, reply: FastifyReply) => Promise<void>;
 
-/** What an operation demands of its caller. */
+/** What an operation requires of its caller. */
 type Demand = { readonly scope: Scope | 'public'; readonly isInstanceWide?: true };
 
 export type Admission = {
-  /** @returns a hook that lets in the callers who meet the demand, and throws a Problem for all others */
+  /** @returns a hook that admits the callers who meet the demand, and throws a Problem for all others */
   readonly admit: (demand: Demand) => Hook;
   /**
-   * For pages outside the API. Everyone who can connect may read them, without a principal and without a rate limit.
+   * Admits requests for pages outside the API. Everyone who can connect may read these pages, without a principal and
+   * without a rate limit.
    */
   readonly admitAnyone: Hook;
   /**
-   * For hooks, which ignore credentials: the caller is unknown until the signature is checked. Any `Host` is accepted,
-   * but a web page of another site may not call (ADR 0066).
+   * Admits requests to hooks. They ignore credentials, so the caller is unknown until the signature is checked. Any
+   * `Host` is accepted, but a web page of another site may not call (ADR 0066).
    */
   readonly admitDelivery: Hook;
-  /** For a CORS preflight of a listed page, which never carries a credential. */
+  /** Admits the CORS preflight of a listed page. A preflight never carries a credential. */
   readonly admitPreflight: (request: FastifyRequest, reply: FastifyReply) => void;
 };
 
@@ -85,8 +86,8 @@ export function createAdmission(o: {
     admit: (demand) => async (request, reply) => {
       const { headers } = request.raw;
       begin(request, reply);
-      // Checked before the caller is known: a foreign page must not use up the rate limit of the user whose browser
-      // shows it.
+      // This is checked before the caller is known, because a foreign page must not use up the rate limit of the user
+      // whose browser shows it.
       const refusal = ambiguity(request.raw) ?? foreignName(request);
       const hasNoCredential = !refusal && headers.authorization === undefined;
       let found: Principal | Problem | Promise<Principal | Problem> =
@@ -140,14 +141,17 @@ const foreignOrigin =
   'The header `Origin` names a page of another server. Add it to server.cors_origins if it may call with a token.';
 const noOrigin = 'A page of another site sent this request (`Sec-Fetch-Site`), and no `Origin` header says which.';
 
-/** Reading is allowed, as an unknown caller (local-callers.ts): a link on another page may open the console. */
+/**
+ * Whether a page of another site sends a request that changes something. Reading is allowed, as an unknown caller
+ * (local-callers.ts), because a link on another page may open the console.
+ */
 function isCrossSiteChange({ method = '', headers }: IncomingMessage): boolean {
   return isFromAnotherSite(headers) && !['GET', 'HEAD', 'OPTIONS'].includes(method);
 }
 
 /**
- * With `X-Flwd-Agent` the caller acts as an agent, with no more than the scopes that the header lists (ADR 0064). The
- * header can only take rights away, so anyone may send it.
+ * With `X-Flwd-Agent`, the caller acts as an agent, whose scopes are at most the ones that the header lists (ADR 0064).
+ * The header can only take rights away, so anyone may send it.
  */
 function narrowed(caller: Principal, { headersDistinct }: IncomingMessage): Principal | Problem {
   const [listed, ...others] = headersDistinct['x-flwd-agent'] ?? [];

@@ -13,7 +13,7 @@ import { createFailedLogins } from './failed-logins.ts';
 import type { LentCredentials } from './lent-credentials.ts';
 import { createTokenCache } from './token-cache.ts';
 
-/** undefined: the JWT is not valid. */
+/** Returns undefined if the JWT is not valid. */
 export type JwtVerifier = { readonly verify: (token: string) => Promise<Principal | undefined> };
 
 export type Authentication = {
@@ -23,9 +23,9 @@ export type Authentication = {
    * @throws Problem unauthenticated, rate-limited, malformed-request
    */
   readonly authenticate: (authorization: readonly string[], from: string) => Promise<Principal>;
-  /** Whether the credential of a principal that was let in is still valid. */
+  /** Whether the credential of an admitted principal is still valid. */
   readonly isStillValid: (principal: Principal) => Promise<boolean>;
-  /** To be called when a token has changed. */
+  /** Call this when a token has changed. */
   readonly forget: (tokenId: string) => void;
 };
 
@@ -33,7 +33,7 @@ export function createAuthentication(o: {
   readonly store: Pick<Store, 'db' | 'tokens'>;
   readonly catalog: Catalog;
   readonly jwt: JwtVerifier | null;
-  /** A caller with one of these is the server's own user. */
+  /** A caller with one of these credentials is the server's own user. */
   readonly ownCredentials: readonly string[];
   readonly lent: Pick<LentCredentials, 'find'>;
   readonly clock: Clock;
@@ -43,7 +43,7 @@ export function createAuthentication(o: {
   const tokens = createTokenCache(o);
   const countFailure = createFailedLogins(clock);
   const ownHashes = o.ownCredentials.map(hashSecret);
-  /** How to check again whether a principal is still valid. */
+  /** The functions that check again whether a principal is still valid. */
   const checks = new WeakMap<Principal, () => Promise<boolean>>();
 
   async function authenticateToken(credential: string): Promise<Principal> {
@@ -51,7 +51,7 @@ export function createAuthentication(o: {
     const found = parts && (await tokens.find(parts.id));
     if (!found || !isSameHash(hashSecret(parts.secret), found.token.hash)) throw notValid();
     const status = tokenStatus(found.token, clock.now());
-    // The caller has proved to hold the token, so it may learn why the token is refused.
+    // The caller has the right token, so it may learn why the token is refused.
     if (status !== 'active') throw new Problem('unauthenticated', `The token '${found.token.name}' is ${status}.`);
     tokens.noteUse(found);
     checks.set(found.principal, async () => {
@@ -66,7 +66,8 @@ export function createAuthentication(o: {
   }
 
   /**
-   * This is not a login, so it is not counted. It fails if the caller that the credential stands for has lost its own.
+   * Finds the principal of a lent credential. This is not a login, so it is not counted. It fails if the credential of
+   * that principal is no longer valid.
    */
   async function identifyLent(credential: string): Promise<Principal | undefined> {
     const lent = o.lent.find(credential);
@@ -102,7 +103,7 @@ export function createAuthentication(o: {
 
 /** @throws Problem malformed-request, unauthenticated */
 function credentialIn([authorization, ...others]: readonly string[]): string {
-  // Node would take the first header, but a proxy in front of it may have checked the last.
+  // Node would take the first of several headers, but a proxy in front of the server may have checked the last.
   if (others.length > 0) {
     throw new Problem('malformed-request', 'The request has more than one `Authorization` header; send one.');
   }

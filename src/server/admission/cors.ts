@@ -7,7 +7,7 @@ import { isLocalOrigin } from './local-names.ts';
 
 export type Cors = {
   readonly isListed: (origin: string) => boolean;
-  /** Lets a listed page read the answer, errors included. */
+  /** Lets a listed page read the answer, even if it is an error. */
   readonly setHeaders: (request: IncomingMessage, answer: ServerResponse) => void;
   /** Whether this is the preflight of a listed page. */
   readonly isPreflight: (request: IncomingMessage) => boolean;
@@ -41,7 +41,7 @@ export function createCors(o: { readonly origins: readonly string[]; readonly is
     isListed,
     setHeaders({ headers: { origin } }, answer) {
       if (isOff) return;
-      // Set even without an Origin, so that a cache does not give this answer to a page.
+      // The header is set even for a request without an Origin. Otherwise a cache could give this answer to a page.
       answer.setHeader('Vary', 'Origin');
       if (origin === undefined || !isListed(origin)) return;
       answer.setHeader('Access-Control-Allow-Origin', origin);

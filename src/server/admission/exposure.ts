@@ -1,4 +1,4 @@
-// Refuses to start a server that other machines can reach but nobody can log in to (ADR 0015).
+// Refuses to start a server if other machines can reach it but nobody can log in to it (ADR 0015).
 
 import { once } from 'node:events';
 import { createServer } from 'node:net';
@@ -28,7 +28,10 @@ export async function assertGuarded(o: {
   );
 }
 
-/** Fails if the host does not have this address. Advice about tokens would not help somebody who has mistyped it. */
+/**
+ * Throws if the host does not have this address. If the operator has mistyped the address, advice about tokens would
+ * not help.
+ */
 async function assertHasAddress(host: string): Promise<void> {
   const server = createServer((socket) => socket.destroy());
   server.listen({ host, port: 0 });

@@ -1,5 +1,5 @@
-// Counts failed logins by the address they came from: after ten in a minute, the next ones get a 429. A valid
-// credential is never counted, so nobody who has one is locked out (ADR 0015).
+// Counts failed logins by the address from which they came. After ten in a minute, the following ones get a 429. A
+// valid credential is never counted, so nobody with a valid credential is locked out (ADR 0015).
 
 import { isIPv6 } from 'node:net';
 import { Problem } from '../../domain/problem.ts';
@@ -23,7 +23,10 @@ export function createFailedLogins(clock: Clock): (from: string) => Problem | un
   };
 }
 
-/** The owner of one IPv6 address usually has all 2^64 addresses of its network, so they count as one. */
+/**
+ * Returns the network of an address. The owner of an IPv6 address usually has all 2^64 addresses of its network, so
+ * they count as one address.
+ */
 export function networkOf(address: string): string {
   if (!isIPv6(address) || address.includes('.')) return address.replace(/^::ffff:/i, '');
   const [head = '', tail = ''] = address.replace(/%.*$/, '').split('::');

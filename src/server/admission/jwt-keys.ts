@@ -1,5 +1,5 @@
-// Reads the public keys of the issuer of JWTs, from a file or a URL. Both may change while the server runs. If the new
-// keys cannot be read, the earlier ones stay valid (ADR 0043 says why jose does not fetch them).
+// Reads the public keys of the issuer of JWTs, from a file or from a URL. The keys may change while the server runs. If
+// the new keys cannot be read, the earlier ones stay valid. ADR 0043 says why jose does not fetch them.
 
 import { readFileSync, statSync } from 'node:fs';
 import { createLocalJWKSet, type JSONWebKeySet } from 'jose';
@@ -12,11 +12,11 @@ import { StartError } from '../../lib/start-error.ts';
 export type KeySet = ReturnType<typeof createLocalJWKSet>;
 
 export type KeySource = {
-  /** Checks a file for new keys, at most once a second; does nothing for a URL. */
+  /** Checks at most once a second whether the file has new keys. Does nothing for a URL. */
   readonly watch: () => void;
   /** @throws Problem not-ready if no keys could be read so far */
   readonly current: () => Promise<KeySet>;
-  /** For a token that no current key fits. @returns undefined if there are no newer keys */
+  /** Call this for a token that no current key fits. @returns undefined if there are no newer keys */
   readonly newer: () => Promise<KeySet | undefined>;
 };
 
@@ -84,7 +84,10 @@ const cooldownMs = 10_000;
 const timeoutMs = 5_000;
 const retryAfterSeconds = cooldownMs / 1000;
 
-/** Fetches the keys at once, so that the first token need not wait, and again every five minutes while tokens come. */
+/**
+ * Fetches the keys at once, so that the first token need not wait. While tokens arrive, fetches the keys again every
+ * five minutes.
+ */
 export function createKeyUrlSource(url: string, { clock, log }: Parts): KeySource {
   let keys: KeySet | undefined;
   let fetchedAtMs = -Infinity;
@@ -92,7 +95,10 @@ export function createKeyUrlSource(url: string, { clock, log }: Parts): KeySourc
   let isFailing = false;
   let pending: Promise<boolean> | undefined;
 
-  /** Fetches at most once in ten seconds, however many tokens ask for it. @returns whether there are new keys */
+  /**
+   * Fetches the keys at most once in ten seconds, however many tokens need newer keys. @returns whether there are new
+   * keys
+   */
   function fetchAgain(): Promise<boolean> {
     if (pending) return pending;
     if (Math.abs(clock.now() - triedAtMs) < cooldownMs) return Promise.resolve(false);

@@ -13,17 +13,17 @@ import type { JwtVerifier } from './authentication.ts';
 import { createKeyUrlSource, type KeySet, type KeySource, openKeyFileSource } from './jwt-keys.ts';
 
 /**
- * The longest token that is accepted. Some identity providers list all groups of a user in it, and all headers together
- * may have only 16 KiB.
+ * The longest token that is accepted. Some identity providers list all groups of a user in the token. All headers
+ * together may have only 16 KiB.
  */
 const mostCharacters = 8_192;
 const subjectPattern = /^[!-~](?:[ -~]{0,254}[!-~])?$/;
-/** The `typ` of a token for an API. An issuer signs other tokens too, such as those for a logout (RFC 8725, 3.11). */
+/** The `typ` of a token for an API. An issuer also signs other tokens, for example for a logout (RFC 8725, 3.11). */
 const typePattern = /^(?:application\/)?(?:at\+)?jwt$/i;
 
 /**
- * Checking a signature costs 100 µs, so a valid token stays valid for this long, even if its key is withdrawn
- * meanwhile.
+ * For how long a valid token is not checked again, even if its key is withdrawn meanwhile. Checking a signature takes
+ * 100 µs.
  */
 const believedMs = 60_000;
 const mostBelieved = 4_096;
@@ -61,7 +61,7 @@ export function createJwtVerifier(
   return {
     async verify(token) {
       if (token.length > mostCharacters) return undefined;
-      // Called even for cached tokens, so that the log warns of a broken key file before a new key is needed.
+      // This is called even for cached tokens. So the log warns of a broken key file before a new key is needed.
       source.watch();
       const id = createHash('sha256').update(token).digest('base64');
       const known = believed.get(id);
@@ -71,7 +71,7 @@ export function createJwtVerifier(
         believed.set(id, found);
         return found.principal;
       } catch (error) {
-        // The keys could not be read. That does not count as a failed login.
+        // The keys could not be read, which does not count as a failed login.
         if (error instanceof Problem) throw error;
         log.debug({ reason: error instanceof Error ? error.message : String(error) }, 'a JWT was refused');
         return undefined;
@@ -82,7 +82,7 @@ export function createJwtVerifier(
 
 class Refused extends Error {}
 
-/** Tries the current keys and, if no key fits, newer ones. */
+/** Checks the signature with the current keys. If no key fits, tries newer keys. */
 async function verifySignature(token: string, source: KeySource, options: JWTVerifyOptions): Promise<JWTPayload> {
   try {
     return await verifyWith(await source.current(), token, options);

@@ -20,7 +20,7 @@ export type LentCredentials = {
 };
 
 export function createLentCredentials(): LentCredentials {
-  /** By hash, so that the time of a look-up does not show how much of a credential is right. */
+  /** The keys are hashes, so that the time of a look-up does not show how much of a credential is right. */
   const principals = new Map<string, Principal>();
   return {
     find: (credential) => (credential.startsWith(prefix) ? principals.get(hashSecret(credential)) : undefined),

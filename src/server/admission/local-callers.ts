@@ -16,16 +16,16 @@ export type AuthMode = 'auto' | 'none' | 'required';
 
 /** Tells processes of runs apart from the server's own user, if jobs run as that user (ADR 0032). */
 export type RunCallers = {
-  /** Whether a run could have opened a connection that is accepted now. */
+  /** Whether a run could have opened a connection that is being accepted at this moment. */
   readonly canCall: () => boolean;
   /** @throws the system's error if descriptors or memory are used up */
   readonly ownerOf: (inode: string) => Promise<'outside' | 'run' | 'unknown'>;
 };
 
 export type LocalCallers = {
-  /** Synchronous for a known connection. A Problem says why the caller needs a credential. */
+  /** For a known connection, the result is not a promise. A Problem says why the caller needs a credential. */
   readonly identify: (request: IncomingMessage) => Principal | Problem | Promise<Principal | Problem>;
-  /** Remembers, for each connection as it is accepted, whether a run could have opened it. */
+  /** Stores for each connection, when it is accepted, whether a run could have opened it. */
   readonly watch: (server: Server) => void;
 };
 
@@ -40,8 +40,8 @@ export function createLocalCallers(o: {
   if (o.mode === 'required') return { identify: () => nobody('token'), watch: () => undefined };
   const known = new WeakMap<Socket, Principal | Lack>();
   /**
-   * Connections that no run can have opened. The socket is kept too, because the port may be used again before the
-   * `close` event arrives.
+   * The connections that no run can have opened. The socket is stored too, because another connection may use the same
+   * port before the `close` event arrives.
    */
   const cleared = new Map<string, Socket>();
 
@@ -69,11 +69,12 @@ export function createLocalCallers(o: {
   return {
     identify(request) {
       const { headers, socket } = request;
-      // A trusted proxy forwards for others, even if it does not say so.
+      // A trusted proxy forwards requests of others, even if it does not say so.
       if (proxies.isTrusted(socket.remoteAddress)) return nobody('token');
       // Some proxies write `_` instead of `-`, as CGI does.
       for (const name in headers) if (proxyHeader.test(name.replaceAll('_', '-'))) return nobody('token');
-      // The request may be a notification of another flwd of this user. Authors of jobs choose where notifications go.
+      // The request may be a notification from another flwd of this user, and the authors of jobs choose where
+      // notifications go.
       if (headers['user-agent']?.startsWith('flwd/')) return nobody('token');
       // A page of another site may run in this user's browser.
       if (!isLocalHost(headers.host ?? '') || isFromForeignPage(request)) return nobody('token');
@@ -98,7 +99,7 @@ export function createLocalCallers(o: {
 const token =
   'The request needs a token (`Authorization: Bearer …`). To create one: `flwd tokens create --name NAME --scopes A,B`.';
 
-/** What a caller who gets no access is told. */
+/** The answers to a caller who is not admitted. */
 const needs = {
   token,
   run: `${token} The request comes from a job, which never counts as the server’s user; give the job a token as a secret.`,

@@ -15,8 +15,8 @@ export function isLocalOrigin(origin: string): boolean {
 }
 
 /**
- * Whether a page of another origin sends the request, according to its browser. `Origin` is compared with `Host` and
- * not with a list of local names, because another user can serve a page from the same port of another loopback address.
+ * Whether, according to the browser, a page of another origin sends the request. `Origin` is compared with `Host` and
+ * not with a list of local names. On another loopback address, another user can serve a page from the same port.
  */
 export function isFromForeignPage({ headers, socket }: IncomingMessage): boolean {
   if (isFromAnotherSite(headers)) return true;
@@ -24,7 +24,10 @@ export function isFromForeignPage({ headers, socket }: IncomingMessage): boolean
   return headers.origin !== undefined && headers.origin !== own;
 }
 
-/** curl does not send this header. `none` means that a person typed the address or opened a bookmark. */
+/**
+ * Whether a page of another site sends the request. curl does not send this header. `none` means that a person typed
+ * the address or opened a bookmark.
+ */
 export function isFromAnotherSite({ 'sec-fetch-site': site }: IncomingHttpHeaders): boolean {
   return site !== undefined && site !== 'same-origin' && site !== 'none';
 }

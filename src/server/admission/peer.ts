@@ -11,16 +11,16 @@ export type Connection = {
   readonly localPort: number;
 };
 
-/** The socket at the other end: its owner, and its inode, by which the processes that hold it can be found. */
+/** The socket at the other end. With its inode, the processes that hold the socket can be found. */
 export type PeerSocket = { readonly uid: number; readonly inode: string };
 
-/** Requests share a read of a table, because reading it takes milliseconds, and longer with every connection. */
+/** Requests share one read of a table. A read takes milliseconds, and longer with every connection. */
 const tables = ['/proc/self/net/tcp', '/proc/self/net/tcp6'].map((file) =>
   createSharedRead(async () => {
     try {
       return await readFile(file, 'latin1');
     } catch (error) {
-      // Without IPv6, the table does not exist.
+      // The table does not exist on a host without IPv6.
       if (errorCode(error) === 'ENOENT') return '';
       throw error;
     }
@@ -39,7 +39,7 @@ export async function findPeer(connection: Connection): Promise<PeerSocket | und
   return undefined;
 }
 
-/** ESTABLISHED, FIN_WAIT1, FIN_WAIT2, CLOSE_WAIT: the peer may have closed one direction. */
+/** ESTABLISHED, FIN_WAIT1, FIN_WAIT2, CLOSE_WAIT. In the last three, one side has closed its direction. */
 const connectedStates: readonly string[] = ['01', '04', '05', '08'];
 
 /** @param table the text of /proc/net/tcp or tcp6 */
@@ -59,8 +59,8 @@ export function peerIn(table: string, connection: Connection): PeerSocket | unde
 }
 
 /**
- * The address as the tables write it: groups of four bytes in host order (little-endian). An IPv4 address is also
- * returned as IPv6.
+ * Returns the address as the tables write it: groups of four bytes in host order (little-endian). Returns an IPv4
+ * address in its form for IPv6, too.
  */
 function endpoints(address: string, port: number): string[] {
   const end = `:${port.toString(16).toUpperCase().padStart(4, '0')}`;

@@ -1,5 +1,5 @@
-// The proxies that the server believes when they say who sent a request (`X-Forwarded-*`). A caller behind a proxy is
-// never the server's own user, whatever the proxy says (ADR 0015).
+// Decides which proxies the server believes when they say who sent a request (`X-Forwarded-*`). A caller behind a proxy
+// is never the server's own user, whatever the proxy says (ADR 0015).
 
 import type { IncomingMessage } from 'node:http';
 import { isIP } from 'node:net';
@@ -8,8 +8,8 @@ import { createAddressList } from '../../lib/address-list.ts';
 export type Proxies = {
   readonly isTrusted: (address: string | undefined) => boolean;
   /**
-   * Removes from `X-Forwarded-For` everything that is not an address. A client could invent it, and it would be logged
-   * and counted.
+   * Removes everything that is not an address from `X-Forwarded-For`. A client could invent it, and the server would
+   * log it and count by it.
    */
   readonly tidy: (request: IncomingMessage) => void;
 };
@@ -28,7 +28,7 @@ function tidy({ headers }: IncomingMessage): void {
   const given = headers['x-forwarded-for'];
   if (given === undefined) return;
   const hops = String(given).split(',').slice(-mostHops).map(withoutPort);
-  // Each proxy adds an address on the right. Everything left of an invalid entry is as worthless as that entry.
+  // Each proxy adds an address on the right. If an entry is invalid, the entries left of it are worthless too.
   const firstGood = hops.findLastIndex((hop) => isIP(hop) === 0) + 1;
   headers['x-forwarded-for'] = hops.slice(firstGood).join(', ');
 }

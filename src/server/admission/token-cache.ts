@@ -1,4 +1,5 @@
-// Tokens as the database has them, cached for a second, so that a busy caller does not cost a query for each request.
+// Reads tokens from the database and caches each for a second, so that a busy caller does not cost a query for each
+// request.
 
 import { LRUCache } from 'lru-cache';
 import { type Catalog, trustedTagsOf } from '../../catalog/catalog.ts';
@@ -23,7 +24,7 @@ export type TokenCache = {
    * database is full.
    */
   readonly noteUse: (used: CachedToken) => void;
-  /** To be called when the token has changed. */
+  /** Call this when the token has changed. */
   readonly forget: (id: string) => void;
 };
 

@@ -42,7 +42,7 @@ export function createTokens(o: {
   readonly store: Pick<Store, 'db' | 'tokens'>;
   readonly clock: Clock;
   readonly defaultTenant: string;
-  /** Called once the revocation is durable. */
+  /** Called when the revocation is durable. */
   readonly onRevoked: (id: string) => void;
 }): Tokens {
   const { store, clock } = o;
@@ -100,7 +100,7 @@ export function createTokens(o: {
   };
 }
 
-/** Names each member, so that nothing else in a row, such as its hash, is sent. */
+/** Returns a token for an answer. Each member is named, so that nothing else in the row, such as the hash, is sent. */
 function toAnswer(token: ApiToken, nowMs: number) {
   return {
     id: token.id,

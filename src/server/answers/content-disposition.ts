@@ -1,6 +1,6 @@
-// Writes `Content-Disposition: attachment` with a file name that is safe to save under (RFC 6266, section 4.3): no
-// folders, no control characters, no hidden files. The name is always quoted, and is also given in UTF-8 if ASCII
-// cannot hold it (ADR 0043).
+// Writes `Content-Disposition: attachment` with a file name that is safe to save (RFC 6266, section 4.3): without
+// folders and control characters, and not hidden. The name is always quoted. If ASCII cannot hold the name, it is also
+// given in UTF-8 (ADR 0043).
 
 export function attachment(name: string): string {
   const safe =

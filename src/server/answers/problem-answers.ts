@@ -12,7 +12,7 @@ import { sizeWords } from '../../lib/units.ts';
 import { storageProblem } from '../../store/storage-error.ts';
 import { safetyHeaders } from './response-headers.ts';
 
-// An `import` would load Node's `fetch` too, because of the names that the module exports: 30 ms of every start.
+// An `import` evaluates all exports of the module, which would load Node's `fetch` too: 30 ms of every start.
 const http = process.getBuiltinModule('node:http');
 
 export const problemMediaType = 'application/problem+json';
@@ -45,14 +45,14 @@ export function answerError(
     ];
     reply.header('www-authenticate', ['Bearer', details.join(', ')].join(' ').trimEnd());
   }
-  // Sent as bytes, or Fastify would add a charset, which this media type does not have.
+  // Fastify would add a charset to a string, but this media type has no charset. So the document is sent as bytes.
   return reply
     .code(problem.status)
     .type(problemMediaType)
     .send(Buffer.from(toDocument(problem, pathIn(request.originalUrl))));
 }
 
-/** The path of the request, safe to show: still encoded, without the query and without the token of a webhook. */
+/** The path of the request, safe to show. It is still encoded, and lacks the query and the token of a webhook. */
 export function pathOf({ raw }: { readonly raw: IncomingMessage }): string {
   return pathIn(raw.url);
 }
@@ -62,11 +62,14 @@ function pathIn(url = ''): string {
   const decoded = decodeAscii(path);
   const shown = withoutHookTokens(decoded);
   if (shown !== decoded) return path.includes('%') ? encodeURI(shown) : shown;
-  // What follows `/hooks/` without another slash is a token, or was meant to be one.
+  // A single segment after `/hooks/` is a token, or was meant to be a token.
   return /^(?:\/api\/v1)?\/hooks\/[^/]+\/?$/is.test(decoded) ? '/hooks/[redacted]' : path;
 }
 
-/** The router decodes a path once, and a proxy in front of it may have encoded it again. */
+/**
+ * Decodes ASCII characters up to three times. The router decodes a path once, and a proxy in front of it may have
+ * encoded the path again.
+ */
 function decodeAscii(path: string): string {
   let decoded = path;
   for (let times = 0; times < 3 && decoded.includes('%'); times += 1) {
@@ -77,9 +80,9 @@ function decodeAscii(path: string): string {
   return decoded;
 }
 
-/** Answers input that never became a request: no HTTP at all, or headers that are too long or never end. */
+/** Answers input that never became a request. Either it is not HTTP, or its headers are too long or never end. */
 export function answerUnreadable(error: NodeJS.ErrnoException, socket: Socket): void {
-  // The rest of a refused request is read and dropped. Otherwise a reset could overtake the answer.
+  // After the answer, the rest of a refused request is read and dropped. Otherwise a reset could overtake the answer.
   if (socket.writableEnded && !socket.destroyed) return;
   if (error.code === 'ECONNRESET' || !socket.writable || isAnswering(socket)) {
     socket.destroy(error);
@@ -93,14 +96,14 @@ export function answerUnreadable(error: NodeJS.ErrnoException, socket: Socket): 
 
 const lingerMs = 1_000;
 
-/** For a client that speaks plain HTTP to an HTTPS port. */
+/** Answers a client that speaks plain HTTP to an HTTPS port. */
 export function answerPlainHttp(socket: Duplex): void {
   endWith(new Problem('malformed-request', 'This port speaks HTTPS; use an https:// URL.'), socket);
 }
 
 /**
- * Whether an answer has begun, which writing to the socket would corrupt. Node has no public name for the current
- * answer of a socket.
+ * Whether an answer has begun. Then writing to the socket would corrupt the answer. Node has no public name for the
+ * current answer of a socket.
  */
 function isAnswering(socket: Socket): boolean {
   const answer: unknown = Reflect.get(socket, '_httpMessage');
@@ -113,7 +116,7 @@ function isAnswering(socket: Socket): boolean {
  */
 export function answerWhatNodeKeeps(server: Server): void {
   server.on('connect', (_request: IncomingMessage, socket: Duplex) => {
-    // From here on no other code listens to the socket.
+    // From here on, no other code listens to the errors of the socket.
     socket.on('error', () => socket.destroy());
     endWith(new Problem('malformed-request', 'This server is not a proxy, so CONNECT is not supported.'), socket);
   });
@@ -176,7 +179,7 @@ function toProblem(error: unknown, bodyLimitBytes: number): Problem | undefined 
   }
 }
 
-/** Whether Fastify refused the request, for a reason that this version does not list above. */
+/** Whether Fastify refused the request for a reason that is not listed above. */
 function isRefusal(error: Error): boolean {
   const status = 'statusCode' in error ? Number(error.statusCode) : 500;
   return error.name === 'FastifyError' && status >= 400 && status < 500;

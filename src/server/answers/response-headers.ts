@@ -1,5 +1,5 @@
-// The headers that every answer has, so that browsers do not guess its type, frame it, run scripts in it, let other
-// sites use it, or keep it in a cache (ADR 0044).
+// The headers that every answer has. They keep browsers from guessing its type, framing it, running scripts in it,
+// letting other sites use it, and caching it (ADR 0044).
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { isLocalHost } from '../admission/local-names.ts';
@@ -9,14 +9,17 @@ export const safetyHeaders: readonly (readonly [name: string, value: string])[] 
   ['Referrer-Policy', 'no-referrer'],
   ['Content-Security-Policy', "default-src 'none'; frame-ancestors 'none'"],
   ['X-Frame-Options', 'DENY'],
-  // Does not affect CORS requests, which pages of listed origins use.
+  // Pages of listed origins send CORS requests, which this header does not affect.
   ['Cross-Origin-Resource-Policy', 'same-origin'],
   ['Cross-Origin-Opener-Policy', 'same-origin'],
-  // Answers with an ETag override it.
+  // Answers with an ETag override this header.
   ['Cache-Control', 'no-store'],
 ];
 
-/** One year. Never for `localhost`: browsers would then require HTTPS from all other servers there too. */
+/**
+ * One year. It is never sent for `localhost`, because browsers would then require HTTPS from all other servers there
+ * too.
+ */
 const strictTransport = 'max-age=31536000';
 
 export function setSafetyHeaders({ socket, headers: { host = '' } }: IncomingMessage, answer: ServerResponse): void {
@@ -24,5 +27,5 @@ export function setSafetyHeaders({ socket, headers: { host = '' } }: IncomingMes
   if ('encrypted' in socket && !isLocalHost(host)) answer.setHeader('Strict-Transport-Security', strictTransport);
 }
 
-/** For answers with an ETag: the browser may keep them, but must revalidate them on each use. */
+/** For answers with an ETag. The browser may cache them, but must revalidate them on each use. */
 export const revalidated = 'private, no-cache';

@@ -1,4 +1,4 @@
-// JSON that is serialized once and sent many times, with an ETag; a caller that has it already gets 304 (RFC 9110,
+// JSON that is serialized once and sent many times, with an ETag. A caller that already has it gets 304 (RFC 9110,
 // 13.1.2).
 
 import { createHash } from 'node:crypto';

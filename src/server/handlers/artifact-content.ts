@@ -1,5 +1,5 @@
-// Reads the bytes of an artifact, and never sends damaged ones as if they were whole: small files are checked before
-// the answer begins, large ones while they are sent.
+// Reads the bytes of an artifact. Damaged bytes are never sent as if they were whole: small files are checked before
+// the answer begins, and large files while they are sent.
 
 import { createHash } from 'node:crypto';
 import type { FileHandle } from 'node:fs/promises';
@@ -72,7 +72,8 @@ export function createContentReader(o: { readonly artifacts: ArtifactReading; re
     } finally {
       if (!isStreamed) await file.close();
     }
-    // Opened here and not in the generator, which never runs, and so closes nothing, if the answer is dropped at once.
+    // The stream is opened here and not in the generator. If the answer is dropped at once, the generator never runs,
+    // and would not close anything.
     const source = file.createReadStream(range);
     const content = Readable.from(checked(source, artifact, range), { objectMode: false });
     return content.once('close', () => source.destroy());

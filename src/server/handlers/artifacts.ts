@@ -19,7 +19,7 @@ const pageArtifacts = 1000;
 export function createArtifactHandlers(o: {
   readonly artifacts: ArtifactReading;
   readonly jobIdOf: (idOrAlias: string) => string;
-  /** A reader that takes nothing for this long is disconnected. */
+  /** A reader that receives nothing for this long is disconnected. */
   readonly stallMs: number;
   readonly log: Logger;
 }): Pick<Handlers, 'listArtifacts' | 'getArtifact'> {
@@ -73,7 +73,7 @@ export function createArtifactHandlers(o: {
   };
 }
 
-/** Removes the headers that describe the bytes, because a problem document is sent instead. */
+/** Removes the headers that describe the bytes. A problem document is sent instead of the bytes. */
 function removeContentHeaders(reply: FastifyReply): void {
   for (const name of ['etag', 'accept-ranges', 'content-range', 'content-disposition']) reply.removeHeader(name);
 }

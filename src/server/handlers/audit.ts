@@ -35,7 +35,8 @@ export function createAuditHandlers(o: {
       const { limit, offset, cursor } = query;
       const filter = filterOf(request.principal, query);
       if (preferredType(request.raw.headers.accept, ['application/json', lines]) === lines) {
-        // The first page is read before the answer begins, so that a wrong cursor is a problem and not a broken stream.
+        // The first page is read before the answer begins. So a wrong cursor causes a problem document and not a broken
+        // stream.
         const read: Read = (page) => o.audit.read({ ...filter, ...page });
         const first = await read({
           limit: Math.min(limit ?? entriesAtOnce, entriesAtOnce),

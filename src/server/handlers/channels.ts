@@ -49,7 +49,7 @@ export function createChannelHandlers(o: {
       );
       return {
         channels: channels.map(({ name, type, ...address }) => {
-          // The origin may come from a stored secret, and the problem may name the secret.
+          // The origin may come from a stored secret, and the problem may name a secret.
           const channel = { name, type, ...(isInstanceAdmin(principal) ? address : { origin: null, problem: null }) };
           return {
             ...channel,

@@ -1,4 +1,4 @@
-// Says in an answer why something starts no runs.
+// Writes into an answer why something starts no runs.
 
 import { type Problem, problemType } from '../../domain/problem.ts';
 

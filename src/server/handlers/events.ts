@@ -24,7 +24,7 @@ type Selection = {
   readonly jobId: string | undefined;
   readonly types: ReadonlySet<EventType> | undefined;
   readonly afterId: number;
-  /** The run had finished when the stream was opened, so the stream ends once all its events are sent. */
+  /** The run had finished when the stream was opened. So the stream ends when all events of the run have been sent. */
   readonly hasFinished: boolean;
 };
 
@@ -94,7 +94,7 @@ async function select(
 
 /** @throws Problem events-expired if events after that id may have been removed */
 async function assertKept({ hub, journal }: Parts, afterId: number): Promise<void> {
-  // The hub may still have entries in memory whose log lines are gone, so the journal decides.
+  // The hub may still have entries whose log lines have been removed, so the journal decides.
   if (afterId > hub.latestId || afterId < (await journal.oldestId()) - 1) {
     throw new Problem('events-expired', `The journal does not hold the events after ${afterId}.`);
   }
@@ -107,10 +107,12 @@ async function sendEvents(o: Parts, selection: Selection, { signal, write }: Out
     await write(`id: ${id}\n\n`, 0);
     toldAtMs = performance.now();
   };
-  // Without an id, a client whose connection breaks before the first event would miss what happens until it is back.
+  // A client needs an id at once. Without it, if the connection breaks before the first event, the client would miss
+  // what happens until it has reconnected.
   if (runId === undefined) await tellId(selection.afterId);
   for await (const { entries, reachedId, isCaughtUp } of followJournal(o, selection, signal)) {
-    // A client that gets few events would keep an old id, and could not resume once retention has removed it.
+    // A client that gets few events would have an old id. Once retention has removed that event, the client could not
+    // resume.
     const isQuiet = runId === undefined && performance.now() - toldAtMs > quietMs;
     if (isQuiet && !entries.some((entry) => isWanted(entry, selection))) await tellId(reachedId);
     for (const entry of entries) {

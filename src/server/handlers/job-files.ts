@@ -1,4 +1,5 @@
-// Shows the files of a job as they are now, and as its last runs used them, as long as flwd keeps these copies.
+// Shows the files of a job as they are now, and as its last runs used them. The copies that runs used are kept only for
+// some time.
 
 import { existsSync } from 'node:fs';
 import { type Catalog, findReached, type JobFolder } from '../../catalog/catalog.ts';
@@ -15,7 +16,7 @@ const runsLookedAt = 100;
 type Found = {
   readonly revision: string;
   readonly current: string;
-  /** No file outside of this folder is read. */
+  /** No file outside this folder is read. */
   readonly root: string;
   readonly files: readonly JobFile[];
 };
@@ -27,7 +28,7 @@ export function createJobFileHandlers(o: {
 }): Pick<Handlers, 'listJobFiles' | 'getJobFile'> {
   const { catalog, dirOf } = o;
 
-  /** Finds an invalid job too, because people need its files to fix it. */
+  /** Finds a job even if it is invalid, because people need its files to fix it. */
   function findJob(idOrAlias: string, principal: Principal): JobFolder {
     return findReached(idOrAlias, principal, { find: (id) => catalog.findFolder(id) });
   }
@@ -42,7 +43,7 @@ export function createJobFileHandlers(o: {
     if (asked === undefined || asked === current)
       return { revision: current, current, root: job.source.path, files: await catalog.filesOf(job) };
     const { id } = job.definition;
-    // Another job's revision must not be readable as one of this job.
+    // A revision of another job must not be readable as a revision of this job.
     const isOfJob = (await usedRevisions(job, principal)).some(({ revision }) => revision === asked);
     const files = isOfJob ? await listSnapshot(dirOf(asked)) : undefined;
     if (files) return { revision: asked, current, root: dirOf(asked), files };

@@ -80,7 +80,7 @@ export function createJobViews(o: { readonly catalog: Catalog; readonly defaultP
 }
 
 /**
- * An untrusted source may hide its jobs from agents, but may not expose them by itself or call them harmless (ADR
+ * An untrusted source may hide its jobs from agents. It may not expose jobs on its own, or call them harmless (ADR
  * 0065).
  */
 function hintsOf({ definition: { agents }, source: { trusted } }: CatalogEntry) {
@@ -100,7 +100,7 @@ function isForAgents(entry: CatalogEntry, { agents }: Pick<Query, 'agents'>): bo
   return agents === 'exposed' ? expose === true : expose !== false;
 }
 
-/** The query without `last_runs`, which jobs.ts handles. */
+/** The query without `last_runs`, because jobs.ts handles that. */
 type Query = Omit<QueryOf<'listJobs'>, 'last_runs'>;
 type Asked = Omit<Query, 'ids'> & { readonly ids: ReadonlySet<string> | undefined };
 
@@ -113,7 +113,7 @@ function matches(job: JobDefinition, query: Asked): boolean {
   return text.includes(q.toLowerCase());
 }
 
-/** The part of a query that a job with errors can match too: only its id and source are known. */
+/** Whether an invalid job matches the query. Only its id and its source are known. */
 function isAskedFor({ id, source }: Pick<InvalidJob, 'id' | 'source'>, query: Asked): boolean {
   const { namespace, prefix, ids } = query;
   if (ids !== undefined && !ids.has(id)) return false;
@@ -122,7 +122,7 @@ function isAskedFor({ id, source }: Pick<InvalidJob, 'id' | 'source'>, query: As
   return prefix === undefined || prefix === '' || id.startsWith(`${prefix.replace(/\/$/, '')}/`);
 }
 
-/** A step with the names that config.yaml uses. */
+/** Shows a step with the names that config.yaml uses. */
 function toStepView(step: StepDefinition) {
   const { action } = step;
   return {

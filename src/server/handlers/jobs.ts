@@ -1,4 +1,4 @@
-// Lists jobs, those with errors included, and shows one job in full.
+// Lists jobs, including invalid ones, and shows one job in full.
 
 import { LRUCache } from 'lru-cache';
 import { type Catalog, type CatalogEntry, findReached } from '../../catalog/catalog.ts';
@@ -12,7 +12,7 @@ import type { Handlers } from '../exchange.ts';
 import { createJobViews } from './job-views.ts';
 
 const cachedChars = 16 * 1024 * 1024;
-/** How long a job's revision is reused, so that its files are looked at no more than 4 times a second. */
+/** How long a job's revision is used again. So its files are examined at most 4 times a second. */
 const revisionAgeMs = 250;
 /** The default limit with `last_runs` or `include`, which make each job of the list larger. */
 const pageWithMore = 100;

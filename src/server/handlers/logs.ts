@@ -99,7 +99,7 @@ function selectionOf(query: Query) {
   });
 }
 
-/** Where a stream without `Last-Event-ID` begins: at `cursor`, `tail` lines before the end, or after `since`. */
+/** Where a stream without `Last-Event-ID` begins: at `cursor`, or `tail` lines before the end, or after `since`. */
 async function startOf(log: ReadableLog, query: Query): Promise<number> {
   const { tail, since } = query;
   const cursor = afterCursor(query) ?? 0;
@@ -127,7 +127,7 @@ async function sendLines(log: ReadableLog, query: Query, form: LogForm, { signal
     }
     return;
   }
-  // The answer ends where the log ends now. Otherwise the answer for a job that never stops would never end.
+  // The answer ends where the log ends at this moment. Otherwise the answer for a job that never stops would never end.
   const last = (await log.page({ tail: 1, limit: 1, ...defined({ beforeSeq: query.before }) })).lines[0]?.seq ?? 0;
   for await (const piece of log.pieces(form, { ...selectionOf(query), beforeSeq: last + 1 })) {
     await write(piece);

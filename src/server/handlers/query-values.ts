@@ -4,7 +4,8 @@ import { type Problem, validationError } from '../../domain/problem.ts';
 import { parseTimestampUs } from '../../lib/clock.ts';
 
 /**
- * The store keeps times in milliseconds. Rounding up is right for both ends: `since` is inclusive and `until` is not.
+ * Converts a time to milliseconds, because the store keeps times in milliseconds. Rounding up is right for both ends:
+ * `since` is inclusive and `until` is not.
  */
 export function toMs(time: string | undefined): number | undefined {
   const us = time === undefined ? undefined : parseTimestampUs(time);
@@ -18,7 +19,7 @@ export function cursorError(): Problem {
 type Paging = { readonly cursor?: string; readonly offset?: number; readonly limit?: number };
 
 /**
- * One page of a list that is sorted by its places. A place names an item, and a cursor is a place in base64url.
+ * Returns one page of a list. Each item has a place, by which the list is sorted. A cursor is a place in base64url.
  * @throws Problem validation-error
  */
 export function pageOf<T>(

@@ -16,7 +16,10 @@ export type RunAnswers = {
   readonly list: (filter: RunFilter, reach: Reach) => Promise<string>;
 };
 
-/** An answer is current while the database's generation is the one it was read in. */
+/**
+ * The generation of the database. An answer is current as long as the generation has not changed since the answer was
+ * read.
+ */
 type Generation = string | number;
 type KnownRun = {
   readonly generation: Generation;
@@ -47,8 +50,7 @@ export function createRunAnswers(runs: RunReading, usual: UsualWork): RunAnswers
   return {
     async run(id, reach) {
       const cached = answers.get(id);
-      // Only callers who may see the run get a cached answer: for all others, a fast answer would show that the run
-      // exists.
+      // Only callers who may see the run get a cached answer. For others, a fast answer would show that the run exists.
       const known = cached && reaches(reach, cached) ? cached : undefined;
       // The generation is read before the run, so a change that is committed meanwhile can make the entry outdated, but
       // never wrong.
@@ -62,9 +64,10 @@ export function createRunAnswers(runs: RunReading, usual: UsualWork): RunAnswers
     },
 
     async list(filter, reach) {
-      // The caller is limited to some jobs, for example those with a tag, and these can change without the database.
+      // The caller may see only some jobs, for example those with a tag. These jobs can change without a change of the
+      // database.
       if (reach.jobs) return readPage(filter, reach);
-      // For all other callers, the page depends on nothing but the tenant.
+      // For all other callers, the page depends only on the tenant.
       const key = JSON.stringify([reach.tenant, filter]);
       const known = pages.get(key);
       const generation = await runs.generation();

@@ -1,4 +1,4 @@
-// The sources of jobs: what each holds, and reading one again.
+// Lists the sources of jobs with what each contains, and reads a source again.
 
 import type { Catalog } from '../../catalog/catalog.ts';
 import type { AnswerOf } from '../../contract/operations.ts';

@@ -1,5 +1,5 @@
-// The parts that all operations which start runs have in common: who starts the run, how the server recognises a
-// repeated request, and the answer.
+// What all operations that start runs have in common: who starts the run, how the server recognises a repeated request,
+// and the answer.
 
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { apiBase } from '../../contract/routes.ts';
@@ -29,7 +29,10 @@ export function callerOf(request: FastifyRequest): Caller {
   };
 }
 
-/** Node joins headers that occur twice. Two `traceparent` are then invalid, and two `tracestate` are one list. */
+/**
+ * Reads the trace of the caller. Node joins headers that occur twice: two `traceparent` headers are then invalid, and
+ * two `tracestate` headers are one list.
+ */
 export function traceParentOf({ raw }: FastifyRequest): TraceParent | undefined {
   return readTraceParent(raw.headers.traceparent, raw.headers.tracestate);
 }

@@ -1,4 +1,4 @@
-// The time that statistics cover, in full hours or full days, and the time of the same length before it.
+// The time that statistics cover, in full hours or full days, and an equally long time before it.
 
 import type { QueryOf } from '../../contract/operations.ts';
 import type { StatsRange } from '../../contract/stats-range.ts';
@@ -10,9 +10,12 @@ import { toMs } from './query-values.ts';
 export type StatsTime = {
   readonly window: StatsWindow;
   readonly before: StatsWindow;
-  /** How much of the last span of `before` counts. It is the share of the last span of `window` that has passed. */
+  /** How much of the last span of `before` counts. It is as much as has passed of the last span of `window`. */
   readonly share: number;
-  /** The span of the sums of durations. There are many buckets, so they are summed by day where that is fine enough. */
+  /**
+   * The span over which durations are summed. There are many buckets, so durations are summed by day if that is fine
+   * enough.
+   */
   readonly timesSpan: StatsSpan;
 };
 
@@ -22,7 +25,7 @@ const ranges = {
   '30d': { span: 'day', count: 30 },
 } as const satisfies Record<StatsRange, object>;
 
-/** Retention keeps hours a little longer. */
+/** How far back hours are used. Retention keeps them a little longer. */
 const hoursFromMs = 14 * spanMs.day + 12 * spanMs.hour;
 const finestTimes = 48;
 const mostDays = 400;

@@ -1,5 +1,5 @@
-// Statistics of ended runs, from counters. An answer is kept until the database changes (ADR 0025), and an answer about
-// many jobs for some seconds.
+// Statistics of ended runs, from counters. An answer is cached until the database changes (ADR 0025). An answer about
+// many jobs is cached for some seconds.
 
 import { LRUCache } from 'lru-cache';
 import type { AnswerOf, QueryOf } from '../../contract/operations.ts';
@@ -27,7 +27,7 @@ const mostReads = 1_000;
 const daysOfJobs = 30;
 const medianDays = 14;
 const lastRuns = 10;
-/** With this many jobs or more, an answer is kept for some time: the more jobs, the longer. */
+/** From this number of jobs on, an answer is cached for some time, which grows with the number of jobs. */
 const manyJobs = 100;
 const keptMsPerJob = 2;
 
@@ -37,7 +37,7 @@ export function createStatsHandlers(o: Parts): Pick<Handlers, 'getStats' | 'getJ
     async getStats({ request, reply, query }) {
       assertReached(request.principal, query.tenant);
       const { principal } = request;
-      // Even if no run has changed, an answer by days changes: it says how much of today has passed.
+      // An answer by days changes even if no run has changed, because it says how much of today has passed.
       const hour = Math.floor(o.clock.now() / spanMs.hour);
       return sendJson(reply, await kept(keyFor(principal, query, hour), () => statsOf(o, query, principal)));
     },
@@ -53,7 +53,10 @@ export function createStatsHandlers(o: Parts): Pick<Handlers, 'getStats' | 'getJ
   };
 }
 
-/** null: the answer is not kept, because the jobs that this caller may see can change without the database. */
+/**
+ * Returns null if the answer may not be cached, because the jobs that this caller may see can change without a change
+ * of the database.
+ */
 function keyFor({ tenant, jobs }: Principal, query: object, atMs: number): string | null {
   return jobs ? null : JSON.stringify([tenant, query, atMs]);
 }
@@ -66,7 +69,8 @@ function createKeptAnswers(generationOf: RunReading['generation']) {
   const reads = new LRUCache<string, () => Promise<string>>({ max: mostReads });
 
   async function read<T>(key: string, answer: () => Promise<T>, keptMs: (answer: T) => number): Promise<string> {
-    // Read first, so that a change that is committed meanwhile can make the entry outdated, but never wrong.
+    // The generation is read first, so a change that is committed meanwhile can make the entry outdated, but never
+    // wrong.
     const generation = await generationOf();
     const known = answers.get(key);
     if (known && (known.generation === generation || performance.now() < known.untilMs)) return known.text;
@@ -145,7 +149,7 @@ async function jobStatsOf(
   const found = jobs.map((job) => toJob(job, last.get(job.jobId) ?? []));
   return {
     ...asTimes({ fromMs, toMs: todayMs + spanMs.day }),
-    // The store may still know jobs whose runs have all been removed, so they are left out.
+    // The store may still have jobs whose runs have all been removed. They are left out.
     jobs: jobIds ? found : found.filter(({ runs, last_runs: own }) => runs > 0 || own.length > 0),
   };
 }
@@ -176,7 +180,7 @@ function ends(counts: Counts) {
   return { runs: success + failed + cancelled, success, failed, cancelled, success_rate: rateOf(counts) };
 }
 
-/** Rounded down, so that it is 1 only if no run failed. */
+/** The share of successes, rounded down. So it is 1 only if no run failed. */
 function rateOf({ success, failed }: Counts): number | null {
   return success + failed === 0 ? null : Math.floor((success / (success + failed)) * 10_000) / 10_000;
 }

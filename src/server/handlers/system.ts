@@ -28,7 +28,7 @@ export type SystemHandlers = Pick<Handlers, 'getHealth' | 'getSystemInfo' | 'col
 
 /** How long a request collects garbage: well below the time that clients and proxies wait for an answer. */
 const collectMs = 5_000;
-/** The share of the time that garbage collection may use. The rest is for other requests. */
+/** The share of time that garbage collection may use. The rest is for other requests. */
 const collectShare = 0.5;
 
 type Parts = {

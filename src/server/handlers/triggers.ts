@@ -22,7 +22,7 @@ export function createTriggerHandlers(o: {
     const { id, jobId, condition, args, denied } = trigger;
     const readsRuns = holdsScope(caller, 'runs:read');
     const [last] = readsRuns ? await store.triggers.results(id, caller.tenant, 1) : [];
-    // The last look may quote the output of a script of the default tenant.
+    // The result of the last check may quote the output of a script of the default tenant.
     const look = readsRuns && [o.defaultTenant, '*'].includes(caller.tenant) ? triggers.lookOf(id) : undefined;
     return {
       id,
@@ -56,7 +56,7 @@ export function createTriggerHandlers(o: {
   };
 }
 
-/** What the trigger follows: a job, files or a check. */
+/** Shows what the trigger follows: a job, files or a check. */
 function followedBy(trigger: Trigger) {
   const nothing = { job: null, job_exists: true, on: [], files: null, check: null };
   if (trigger.kind === 'files') {
@@ -69,7 +69,7 @@ function followedBy(trigger: Trigger) {
   return { ...nothing, job: followedId ?? job, job_exists: followedId !== null, on: [...on] };
 }
 
-/** The position of a trigger in the list, unambiguous because no job id contains NUL. */
+/** The position of a trigger in the list. It is unambiguous, because no job id contains NUL. */
 function placeOf({ jobId, id }: Trigger): string {
   return `${jobId}\0${id}`;
 }

@@ -25,7 +25,7 @@ export function createWebhookHandlers(o: {
   readonly store: Pick<Store, 'webhooks' | 'secrets'>;
   readonly jobIdOf: (idOrAlias: string) => string;
   readonly starterOf: (request: FastifyRequest) => Caller;
-  /** The address at which people reach this server, if flwd.yaml says it. */
+  /** The address at which people reach this server; null: flwd.yaml does not name it. */
   readonly publicUrl: string | null;
 }) {
   const { webhooks, store } = o;
@@ -158,7 +158,7 @@ function answerOf(
   };
 }
 
-/** No job id contains NUL. */
+/** Joins the parts with NUL, which no job id contains. */
 function toCursor({ jobId, name, id }: WebhookPlace): string {
   return Buffer.from(`${jobId}\0${name}\0${id}`).toString('base64url');
 }

@@ -1,5 +1,5 @@
-// The work of this instance: the runs that wait or are running, and the workers. In this version the server itself is
-// the only worker.
+// The work of this instance: its waiting and running runs, and its workers. In this version, the server itself is the
+// only worker.
 
 import { hostname } from 'node:os';
 import type { Reach } from '../../domain/principal.ts';

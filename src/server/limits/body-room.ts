@@ -1,6 +1,7 @@
-// Limits how many bytes of request bodies are held at once, for one caller and in all, from their arrival to their
-// answer (ADR 0019). JSON grows when it is parsed: a hundred requests of 1 MiB that wait for their runs would fill any
-// heap, although they stay within every rate limit. Anonymous callers, who send to hooks, also share by network.
+// Limits how many bytes of request bodies are held at once, for one caller and in all (ADR 0019). A body counts from
+// its arrival to its answer. JSON grows when it is parsed: a hundred requests of 1 MiB that wait for their runs would
+// fill any heap, although they stay within every rate limit. Anonymous callers, who send to hooks, also share by
+// network.
 
 import { getHeapStatistics } from 'node:v8';
 import type { FastifyReply, FastifyRequest } from 'fastify';
@@ -10,20 +11,26 @@ import { networkOf } from '../admission/failed-logins.ts';
 import { counterKey } from './rate-limits.ts';
 import { overloadedSeconds } from './shedding.ts';
 
-/** Bytes of heap per byte of body: parsing `{},` takes 64 bytes, and validating, storing and running make copies. */
+/**
+ * How many bytes of heap a byte of a body may need. Parsing `{},` takes 64 bytes, and validating, storing and running
+ * make copies.
+ */
 const mostGrowth = 128;
 const shareOfHeap = 0.5;
 /**
- * The most that one caller may take, and the most that all callers but the server's own user may take together. A body
- * takes its room before it arrives, and may never arrive.
+ * The most that one caller may take, and the most that all callers except the server's own user may take together. A
+ * body takes its room before it arrives, and it may never arrive.
  */
 const shareOfOne = 1 / 4;
 const shareOfOthers = 3 / 4;
-/** All anonymous callers together may take as much as one caller, and each of their networks this share of it. */
+/**
+ * All anonymous callers together may take as much room as one other caller. Each of their networks may take this share
+ * of it.
+ */
 const shareOfOneNetwork = 1 / 4;
 
 type Share = { readonly key: string; readonly most: number };
-/** A body of an anonymous caller that has not arrived. `network` is a key. */
+/** A body of an anonymous caller that has not arrived completely. `network` is the key of a share. */
 type Awaited = { readonly network: string; readonly cutOff: () => void };
 
 /**
@@ -31,13 +38,13 @@ type Awaited = { readonly network: string; readonly cutOff: () => void };
  * overloaded
  */
 export function createBodyRoom(bodyLimitBytes: number): (request: FastifyRequest, reply: FastifyReply) => void {
-  // There is always room for one body of the largest size.
+  // There is always room for a single body of the largest size.
   const heapBytes = getHeapStatistics().heap_size_limit * shareOfHeap;
   const roomBytes = Math.max(bodyLimitBytes, Math.floor(heapBytes / mostGrowth));
   const mostOfOne = Math.max(bodyLimitBytes, roomBytes * shareOfOne);
   const mostOfOthers = Math.max(bodyLimitBytes, roomBytes * shareOfOthers);
   const takenBy = new Map<string, number>();
-  /** The bodies of anonymous callers that have not arrived, the oldest first. */
+  /** The bodies of anonymous callers that have not arrived completely, the oldest first. */
   const awaited = new Set<Awaited>();
 
   const takenOf = (key: string): number => takenBy.get(key) ?? 0;
@@ -64,8 +71,9 @@ export function createBodyRoom(bodyLimitBytes: number): (request: FastifyRequest
   }
 
   /**
-   * Cuts off bodies of networks that hold more than this one would, until there is room. So nobody keeps a smaller body
-   * out with larger ones that never arrive, and two bodies cannot cut off each other in turn.
+   * Cuts off bodies of other networks until there is room. It cuts off only networks that hold more than this network
+   * would hold. So larger bodies that never arrive cannot keep out a smaller body, and two bodies cannot cut off each
+   * other in turn.
    */
   function makeRoom(network: Share, shares: readonly Share[], bytes: number): void {
     const wouldHold = takenOf(network.key) + bytes;
@@ -83,7 +91,7 @@ export function createBodyRoom(bodyLimitBytes: number): (request: FastifyRequest
     const { raw, routeOptions } = request;
     const { 'content-length': length, 'transfer-encoding': coding } = raw.headers;
     const bytes = coding === undefined ? Number(length ?? 0) : routeOptions.bodyLimit;
-    // A body over the limit is refused without being read.
+    // A body that is larger than the limit is refused without being read.
     if (bytes === 0 || bytes > routeOptions.bodyLimit) return;
     const shares = sharesOf(request);
     const [, , network] = shares;

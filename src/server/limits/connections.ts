@@ -1,5 +1,5 @@
-// Limits how many connections are open at once. If there are too many, the one that has been idle for longest is
-// closed. A connection whose client stops reading an answer is closed as well.
+// Limits how many connections are open at once. If there are too many, the connection that has been idle for longest is
+// closed. A connection is also closed if its client stops reading an answer.
 
 import { readFileSync } from 'node:fs';
 import type { Server } from 'node:http';
@@ -7,7 +7,7 @@ import type { Socket } from 'node:net';
 import { isThere } from '../../lib/files/is-there.ts';
 
 const mostConnections = 10_000;
-/** Assumed where /proc does not tell the limit. It is the default of macOS. */
+/** The limit that is assumed if /proc does not say it. It is the default of macOS. */
 const fewestDescriptors = 256;
 
 /** Half of the file descriptors that this process may open. The other half is for runs and files. */
@@ -20,11 +20,12 @@ export function boundConnections(
   server: Server,
   o: { readonly limit: number; readonly stallMs: number },
 ): { readonly closeIdle: () => void } {
-  // Node would silently drop further headers, which could be ones that admission checks. 16 KiB of headers are the
-  // limit.
+  // With a limit on the number of headers, Node would silently drop further headers, and admission may have to check
+  // these. The size of the headers is limited to 16 KiB.
   server.maxHeadersCount = 0;
   let open = 0;
-  // Keyed by both ends, which a TLS socket shares with the socket below it, and in the order in which they became idle.
+  // The idle connections, in the order in which they became idle. The key is both ends of a connection, because a TLS
+  // socket has the same ends as the socket below it.
   const idle = new Map<string, Socket>();
   const busy = new Map<string, number>();
 
@@ -37,7 +38,7 @@ export function boundConnections(
       idle.delete(ends);
     });
     if (open <= o.limit) return;
-    // The new connection is idle too, so it is the one to close if all others are busy.
+    // The new connection is idle too. If all others are busy, it is the one that is closed.
     for (const [place, oldest] of idle) {
       idle.delete(place);
       oldest.destroy();
@@ -50,7 +51,7 @@ export function boundConnections(
     idle.delete(ends);
     busy.set(ends, (busy.get(ends) ?? 0) + 1);
     response.once('prefinish', () => {
-      // Node restarts this timeout whenever bytes leave, and replaces it once the answer is sent.
+      // Node restarts this timeout whenever bytes are sent, and replaces it when the answer has been sent.
       if (socket.writableLength > 0) socket.setTimeout(o.stallMs);
     });
     response.once('close', () => {
@@ -63,14 +64,14 @@ export function boundConnections(
     });
   });
   return {
-    // Node's own function leaves out those that have not finished the handshake of TLS.
+    // Node's own function leaves out connections that have not finished the TLS handshake.
     closeIdle(): void {
       for (const socket of idle.values()) socket.destroy();
     },
   };
 }
 
-/** A key for a connection; the same for a TLS socket and the socket below it. */
+/** A key for a connection. It is the same for a TLS socket and for the socket below it. */
 export function endsOf({ remoteAddress, remotePort, localAddress, localPort }: Socket): string {
   return `${remoteAddress} ${remotePort} ${localAddress} ${localPort}`;
 }

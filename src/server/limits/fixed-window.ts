@@ -1,10 +1,10 @@
-// Counts per key within a window of time. The keys that were last seen longest ago are forgotten first, so a flood
-// of keys cannot grow the memory (ADR 0043).
+// Counts uses by key within a window of time. The keys that have been unused for longest are forgotten first, so a
+// flood of keys cannot fill the memory (ADR 0043).
 
 import { LRUCache } from 'lru-cache';
 import type { Clock } from '../../lib/clock.ts';
 
-/** The count with this use included, and the time until the window of the key ends. */
+/** The count including this use, and the time until the key's window ends. */
 type Use = { readonly count: number; readonly endsInMs: number };
 
 /** The first use of a key begins its window. @returns a function that counts one use of a key */
@@ -21,7 +21,7 @@ export function createFixedWindow(o: {
   return (key) => {
     const nowMs = o.clock.now();
     let window = windows.get(key);
-    // If the clock is set back, the window must not last longer.
+    // A clock that is set back must not make the window longer.
     if (!window || Math.abs(nowMs - window.sinceMs) >= o.windowMs) {
       window = { sinceMs: nowMs, count: 0 };
       windows.set(key, window);

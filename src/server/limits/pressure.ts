@@ -19,7 +19,7 @@ const latestMs = 2_000;
 type Watched = Load & { readonly close: () => void };
 
 export function watchLoad(): Watched {
-  // Without a cgroup limit it is 0, or more than any machine has.
+  // Without a cgroup limit, this is 0, or more than any machine has.
   const constrained = process.constrainedMemory();
   const memoryBytes = constrained > 0 ? Math.min(constrained, totalmem()) : totalmem();
   let dueAtMs = performance.now() + everyMs;
@@ -41,7 +41,7 @@ export function watchLoad(): Watched {
     const nowMs = performance.now();
     const found = measure(nowMs - dueAtMs);
     dueAtMs = nowMs + everyMs;
-    // A single measurement may be a coincidence: the machine slept, or garbage was about to be collected.
+    // A single measurement can be a coincidence: the machine may have slept, or garbage was about to be collected.
     looks = found === null ? 0 : looks + 1;
     complaint = looks >= looksInARow ? found : null;
   }, everyMs);
@@ -49,7 +49,7 @@ export function watchLoad(): Watched {
   return { complaint: () => complaint, close: () => clearInterval(timer) };
 }
 
-/** NaN if no file descriptor or memory is left to read it. */
+/** Returns NaN if there is no file descriptor or no memory left to read it. */
 function residentBytes(): number {
   try {
     return process.memoryUsage.rss();

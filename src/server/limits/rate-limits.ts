@@ -11,7 +11,7 @@ import type { RateLimit, ServerConfig } from '../server-config.ts';
 import { createFixedWindow } from './fixed-window.ts';
 
 const defaults = { local: 1000, others: 100, windowMs: 1000 };
-/** How many callers are counted separately at a time. */
+/** How many callers are counted separately at the same time. */
 const mostCallers = 5_000;
 const minuteMs = 60_000;
 
@@ -23,7 +23,7 @@ export type RateLimiter = {
   readonly countRequest: (request: FastifyRequest, reply: FastifyReply) => void;
   /** Counts a run in the profile. @throws Problem rate-limited */
   readonly countRun: (request: FastifyRequest, profile: SecurityProfile) => void;
-  /** Counts a delivery whose proof is right. @throws Problem rate-limited */
+  /** Counts a delivery whose signature is right. @throws Problem rate-limited */
   readonly countDelivery: (webhook: { readonly id: string; readonly perMinute: number | null }) => void;
 };
 
@@ -36,7 +36,7 @@ export function createRateLimiter(o: {
   const configured = profiles[defaultProfile].rateLimit;
   const windowMs = configured?.windowMs ?? defaults.windowMs;
   const known = createFixedWindow({ windowMs, mostKeys: mostCallers, clock });
-  // Separate, so that a flood of addresses cannot push out the counter of a known caller.
+  // Addresses have counters of their own, so that a flood of addresses cannot push out the counter of a known caller.
   const addresses = createFixedWindow({ windowMs, mostKeys: mostCallers, clock });
   const deliveries = createFixedWindow({ windowMs: minuteMs, mostKeys: mostCallers, clock });
   const runs = new Map<string, RateLimit & { readonly count: ReturnType<typeof createFixedWindow> }>();
@@ -49,7 +49,7 @@ export function createRateLimiter(o: {
     countRequest({ principal, ip }, { raw }) {
       const limit = configured?.limit ?? (accountOf(principal).kind === 'local' ? defaults.local : defaults.others);
       const use = principal.kind === 'anonymous' ? addresses(networkOf(ip)) : known(counterKey(principal));
-      // Set on the raw answer, because Fastify would turn the names into lower case.
+      // The headers are set on the raw answer, because Fastify would turn their names into lower case.
       raw.setHeader('X-RateLimit-Limit', limit);
       raw.setHeader('X-RateLimit-Remaining', Math.max(0, limit - use.count));
       raw.setHeader('X-RateLimit-Reset', Math.ceil((clock.now() + use.endsInMs) / 1000));
@@ -69,7 +69,7 @@ export function createRateLimiter(o: {
   };
 }
 
-/** Includes the kind, because two callers of different kinds may have the same name. */
+/** The key contains the kind, because two callers of different kinds may have the same name. */
 export function counterKey(principal: Principal): string {
   const { kind, name } = accountOf(principal);
   return `${kind} ${name}`;

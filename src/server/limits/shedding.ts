@@ -6,7 +6,10 @@ import type { Load } from './pressure.ts';
 
 export const overloadedSeconds = 5;
 
-/** Whether an operation is refused: all but the health check and operations that reduce load or take away rights. */
+/**
+ * Whether an operation is refused. This is every operation except the health check and operations that reduce load or
+ * take away rights.
+ */
 export function isShed(id: string, { method }: Operation): boolean {
   const kept: readonly string[] = ['getHealth', 'cancelRun'] satisfies OperationId[];
   return method !== 'DELETE' && !kept.includes(id);

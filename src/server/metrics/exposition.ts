@@ -1,5 +1,5 @@
-// Writes metrics in Prometheus's text format, with prom-client. The library is loaded at the first scrape, so that a
-// server which nobody scrapes does not pay for it. Until then, and after, families.ts does the counting.
+// Writes metrics in Prometheus's text format, with prom-client. The library is loaded at the first scrape, so a server
+// that nobody scrapes does not load it. The counting itself is done by families.ts.
 
 import type { Family, Series } from './families.ts';
 
@@ -23,7 +23,7 @@ function valuesOf(family: Family) {
   return Array.from(family.series(), (series) => histogramValues(family.name, family.boundaries, series)).flat();
 }
 
-/** Buckets are cumulative in the text, and per bucket in `counts`. */
+/** Writes a histogram. The text has cumulative buckets, but `counts` has a count for each bucket. */
 function histogramValues(name: string, boundaries: readonly number[], { labels, counts, sum }: Series) {
   let count = 0;
   const buckets = counts.map((inBucket, at) => {

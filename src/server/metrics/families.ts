@@ -1,5 +1,5 @@
-// Counters and histograms in memory, grouped as Prometheus reads them. Counting costs one lookup in a map; everything
-// else waits until somebody asks for the metrics.
+// Counters and histograms in memory, grouped as Prometheus reads them. Counting takes one look-up in a map. Everything
+// else is done when somebody asks for the metrics.
 
 type Labels = Readonly<Record<string, string>>;
 export type Sample = { readonly labels: Labels; readonly value: number };
@@ -12,7 +12,7 @@ export type Family = { readonly name: string; readonly help: string } & (
 
 type Counter = {
   readonly family: Family;
-  /** `values` are the values of the labels, in the order of the names. */
+  /** `values` are the values of the labels, in the same order as their names. */
   readonly add: (values: readonly string[], by?: number) => void;
 };
 
@@ -34,7 +34,7 @@ export function createCounter(name: string, help: string, labelNames: readonly s
   };
 }
 
-/** `boundaries` are the upper ends of the buckets, inclusive and ascending. */
+/** `boundaries` are the upper ends of the buckets, inclusive and in ascending order. */
 export function createHistogram(
   name: string,
   help: string,

@@ -1,4 +1,4 @@
-// Counts requests by operation, never by path, and streams.
+// Counts streams, and requests by operation. Requests are never counted by path.
 
 import type { FastifyInstance } from 'fastify';
 import type { Streams } from '../streams/streams.ts';
@@ -8,7 +8,9 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** The id of the operation, or the path of a route that is not an operation. */
     readonly operation?: string;
-    /** The address of the metadata about the protected resource, for a 401; null: the resource has no metadata. */
+    /**
+     * The address of the metadata about the protected resource, which a 401 names; null: the resource has no metadata.
+     */
     readonly metadataUrl?: (request: FastifyRequest) => string | null;
   }
 }
@@ -16,7 +18,7 @@ declare module 'fastify' {
 const boundaries = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 const statusClasses = ['', '1xx', '2xx', '3xx', '4xx', '5xx'];
 
-/** To be called before routes are added. */
+/** Call this before routes are added. */
 export function createHttpMetrics(app: FastifyInstance, streams: Streams): readonly Family[] {
   const requests = createCounter(
     'flwd_http_requests_total',

@@ -5,7 +5,7 @@ import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { isThere } from '../../lib/files/is-there.ts';
 import { type Family, type Sample, single } from './families.ts';
 
-/** How often the timer that measures the delay wakes the process. It runs only once somebody has scraped. */
+/** How often the timer that measures the delay wakes the process. The timer does not run before the first scrape. */
 const resolutionMs = 20;
 const percentiles = [50, 99, 100];
 const descriptors = '/proc/self/fd';

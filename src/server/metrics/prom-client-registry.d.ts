@@ -1,5 +1,5 @@
-// Types for a part of prom-client, which has types only for its main entry point. That one also loads the push gateway
-// and the cluster support: 20 MB that `/metrics` does not need.
+// Types for a part of prom-client, which has types only for its main entry point. The main entry point also loads the
+// push gateway and the cluster support: 20 MB that `/metrics` does not need.
 
 declare module 'prom-client/lib/registry.js' {
   export default class Registry {
@@ -15,7 +15,7 @@ declare module 'prom-client/lib/registry.js' {
     readonly values: readonly {
       readonly labels: Readonly<Record<string, string | number>>;
       readonly value: number;
-      /** If it is missing, the name of the family is used. */
+      /** Without it, the name of the family is used. */
       readonly metricName?: string;
     }[];
   };

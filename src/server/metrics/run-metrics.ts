@@ -4,7 +4,10 @@ import type { JournalEntry } from '../../domain/event.ts';
 import type { Engine } from '../../engine/engine.ts';
 import { createCounter, createHistogram, type Family, single } from './families.ts';
 
-/** Each job has series of its own. Further jobs count as `other`, or the answer could grow without end. */
+/**
+ * How many jobs have series of their own. All further jobs count as `other`, so that the answer cannot grow without
+ * end.
+ */
 const mostJobs = 1_000;
 const otherJobs = 'other';
 

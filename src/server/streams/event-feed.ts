@@ -1,5 +1,5 @@
-// Reads the journal without gaps: first the entries it has, then new ones as they come. Entries come from the hub's
-// memory if it reaches back far enough, and otherwise from the database.
+// Reads the journal without gaps: first the entries that it has, then new ones as they are written. Entries come from
+// the hub's memory if it reaches back far enough, and otherwise from the database.
 
 import type { JournalEntry } from '../../domain/event.ts';
 import { type Reach, reaches } from '../../domain/principal.ts';

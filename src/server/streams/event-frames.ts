@@ -1,5 +1,5 @@
 // Turns journal entries into the events that are sent. An entry for output stands for lines of a log, which are read
-// from there. Frames are cached, because many streams send the same ones.
+// from the log. Frames are cached, because many streams send the same frames.
 
 import { LRUCache } from 'lru-cache';
 import { type EventType, eventsOfLine, isOutput, type JournalEntry } from '../../domain/event.ts';
@@ -12,7 +12,7 @@ type EventFrame = {
   readonly data: Readonly<Record<string, unknown>>;
 };
 
-/** Which events of an entry are sent: those of these types (undefined: of all types) with an id after `afterId`. */
+/** Which events of an entry are sent: events of these types (undefined: of all types) whose id is after `afterId`. */
 type Cut = { readonly types: ReadonlySet<EventType> | undefined; readonly afterId: number };
 
 export type EventFrames = {
@@ -32,7 +32,7 @@ export function typesOf({ type }: JournalEntry): readonly EventType[] {
 }
 
 export function createEventFrames(logs: LogStore): EventFrames {
-  /** Keyed by the id of the entry and the types that are sent. */
+  /** The key is the id of the entry and the types that are sent. */
   const whole = new LRUCache<string, Promise<SseFrames>>({ maxSize: cachedBytes });
 
   async function expand(entry: JournalEntry): Promise<readonly EventFrame[]> {

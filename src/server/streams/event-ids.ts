@@ -1,5 +1,5 @@
-// Reads the id after which a stream resumes: from the header that a reconnecting EventSource sends, or else from the
-// query parameter, which a first request may have.
+// Reads the id after which a stream resumes. A reconnecting EventSource sends it in a header. A first request may have
+// it as a query parameter.
 
 import type { FastifyRequest } from 'fastify';
 import { Problem, validationError } from '../../domain/problem.ts';

@@ -1,4 +1,4 @@
-// Follows the log of a run: the stored lines first, then new ones, then the end. Each stream reads at its own pace, so
+// Follows the log of a run: first the stored lines, then new lines, then the end. Each stream reads at its own pace, so
 // a slow reader delays nobody, and no line is skipped or sent twice.
 
 import { isOfStep, type LogLevel, type LogLine, logLevels } from '../../domain/log-line.ts';
@@ -17,7 +17,8 @@ export type LogFilter = {
 };
 
 /**
- * Writes a `log` event for each line after `afterSeq`, and `end` once the run has finished and its last line is sent.
+ * Writes a `log` event for each line after `afterSeq`. Writes `end` when the run has finished and its last line has
+ * been sent.
  */
 export async function followLog(
   { log, hub }: { readonly log: ReadableLog; readonly hub: Hub },
@@ -46,7 +47,8 @@ export async function followLog(
     if (now === undefined || isFinished(now)) hasFinished = true;
     let seq = from.afterSeq;
     while (!signal.aborted) {
-      // A run finishes only after its log is closed, so if it has finished, no further lines will come.
+      // A run finishes only after its log has been closed. So if the run has finished, there are no further lines to
+      // come.
       const isLast = hasFinished;
       const batch = await log.next(seq);
       if (batch) {
@@ -88,7 +90,7 @@ function matcherOf({ level, stepId, attempt, text }: LogFilter): (line: LogLine)
     (wanted === undefined || toLowerAscii(printed(line)).includes(wanted));
 }
 
-/** The text to search, the same as for a page of the log: close to what the script printed. */
+/** The text that a search looks at. As in a page of the log, it is close to what the script printed. */
 function printed({ message, fields }: LogLine): string {
   return fields === undefined ? message : `${message} ${JSON.stringify(fields)}`;
 }

@@ -1,8 +1,8 @@
-// One open stream: writes to its reader's socket, and notices when the reader has gone or has stopped reading.
+// One open stream. It writes to the socket of its reader, and notices when the reader has gone or has stopped reading.
 
 import type { ServerResponse } from 'node:http';
 
-/** Counts since the start of the server. All but `stalled` are about server-sent events only. */
+/** Counts since the start of the server. All except `stalled` count only server-sent events. */
 export type StreamCounts = {
   open: number;
   opened: number;
@@ -15,8 +15,8 @@ export type Outlet = {
   /** Aborted when the reader is gone or the server stops. */
   readonly signal: AbortSignal;
   /**
-   * Resolves when the socket has taken the whole chunk, so that its buffer can be used again, or when the reader is
-   * gone. `events` is the number of events in the chunk, 1 by default.
+   * Resolves when the socket has accepted the whole chunk, so that its buffer can be used again. Also resolves when the
+   * reader is gone. `events` is the number of events in the chunk, by default 1.
    */
   readonly write: (chunk: string | Buffer, events?: number) => Promise<void>;
 };
@@ -24,7 +24,7 @@ export type Outlet = {
 export type OpenStream = Outlet & {
   /** Sends the head of the answer. */
   readonly begin: (mediaType: string) => void;
-  /** Sends a comment on a quiet stream of events, so that nobody takes the connection for dead. */
+  /** Sends a comment on a quiet stream of events, so that nobody takes the connection for a dead one. */
   readonly beat: () => void;
   /** Aborts the signal, and lets a waiting write return. */
   readonly stop: () => void;
@@ -34,7 +34,7 @@ export type OpenStream = Outlet & {
 
 /** How long a browser waits before it reconnects. */
 const retryMs = 3_000;
-/** Chunks below this, such as single lines, do not wait for other streams. */
+/** Smaller chunks, such as single lines, do not wait for other streams. */
 const largeChunkBytes = 32 * 1024;
 
 export function openStream(
@@ -56,7 +56,7 @@ export function openStream(
   }
 
   raw.on('close', stop).on('error', stop);
-  // A reader that hung up before this moment causes no event any more.
+  // If the reader has hung up before this moment, there is no event for it any more.
   if (raw.destroyed || raw.socket?.destroyed) stop();
   raw.on('timeout', () => {
     o.counts.stalled += 1;
@@ -68,14 +68,15 @@ export function openStream(
 
     async write(chunk, events = 1) {
       if (chunk.length === 0 || gone.signal.aborted) return;
-      // Awaited only if there is something to wait for: after an extra tick, the queue would not count the time of this
-      // write.
+      // The result is awaited only if there is something to wait for. After an extra tick, the queue would not count
+      // the time of this write.
       const waiting = chunk.length >= largeChunkBytes ? o.waitToWrite() : undefined;
       if (waiting) await waiting;
       if (gone.signal.aborted) return;
       if (o.isOfEvents) o.counts.events += events;
       isWriting = true;
-      // Node emits `timeout` when nothing was written for this long, and starts again whenever bytes leave.
+      // Node emits `timeout` when nothing has been written for this long. The time starts again whenever bytes are
+      // sent.
       raw.setTimeout(o.stallMs);
       await new Promise<void>((resolve) => {
         endWrite = resolve;
@@ -98,8 +99,8 @@ export function openStream(
     stop,
 
     endEarly() {
-      // A client resumes a stream of events where it ended. With other media types it must notice that something is
-      // missing.
+      // A client resumes a stream of events where it ended. With any other media type, the client must notice that
+      // something is missing.
       if (o.isOfEvents && !isWriting) stop();
       else if (!raw.writableEnded) raw.destroy();
     },

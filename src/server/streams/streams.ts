@@ -1,5 +1,5 @@
-// Answers that are written piece by piece: server-sent events, logs as text, JSON lines. Each stream waits only for its
-// own reader, so a slow reader delays nobody else, and one that stops reading is disconnected.
+// Answers that are written piece by piece: server-sent events, logs as text, and JSON lines. Each stream waits only for
+// its own reader, so a slow reader delays nobody else. A reader that stops reading is disconnected.
 
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { heartbeatMs } from '../../contract/routes.ts';
@@ -14,7 +14,7 @@ export const eventStream = 'text/event-stream';
 export type Streams = {
   /**
    * Sends what `pump` writes, and ends the answer when `pump` returns.
-   * @param onEnd called when the stream has ended; the caller has counted it with `enter`
+   * @param onEnd called when the stream has ended, if the caller has counted the stream with `enter`
    * @throws Problem rate-limited
    */
   readonly send: (
@@ -49,7 +49,7 @@ export function createStreams(o: {
   const counts: StreamCounts = { open: 0, opened: 0, events: 0, stalled: 0 };
   let isClosed = false;
 
-  /** A caller whose credential cannot be checked may not go on reading. */
+  /** Whether the caller may go on reading. If the credential of the caller cannot be checked, the caller may not. */
   async function isStillAllowed({ principal, id }: FastifyRequest): Promise<boolean> {
     try {
       return await o.isStillValid(principal);
@@ -80,11 +80,11 @@ export function createStreams(o: {
     }, heartbeatMs);
     try {
       await pump(stream);
-      // A client resumes a stream of events where it ended, but takes any other answer that ends for complete.
+      // A client resumes a stream of events where it ended. Any other answer that ends looks complete to the client.
       if (isOfEvents || !stream.signal.aborted) raw.end();
       else raw.destroy();
     } catch (error) {
-      // The status is already sent. Only a broken connection can still tell the reader that this is not everything.
+      // The status has already been sent. Only a broken connection can still show the reader that something is missing.
       o.log.error({ err: error, request_id: request.id }, 'a stream broke off');
       raw.destroy();
     } finally {

@@ -16,7 +16,9 @@ export function createWriteQueue(): () => Promise<void> | undefined {
     setImmediate(next);
   }
 
-  /** In each turn of the event loop, one waiting write goes first. New writes may follow once the queue is empty. */
+  /**
+   * Starts one waiting write in each turn of the event loop. When no write is waiting, new writes may begin at once.
+   */
   function next(): void {
     startedAt = undefined;
     const first = waiting.shift();

@@ -1,5 +1,5 @@
-// The last runs of a job as bars. The height of a bar is the duration in relation to the longest run, and its look is
-// the status. A click opens the run.
+// The last runs of a job as bars. The height of a bar shows the duration in relation to the longest run, and its look
+// shows the status. A click opens the run.
 
 import type { MouseEvent, ReactNode } from 'react';
 import { useLocation } from 'wouter';
@@ -36,8 +36,8 @@ export function RunBars({
     const run = runAt(event);
     if (run) navigate(runPath(run.run_id));
   };
-  // All bars share one tooltip, and all bars of one status are one path: a long list draws hundreds of bars while it
-  // scrolls.
+  // All bars share one tooltip, and all bars of one status share one path, because a long list draws hundreds of bars
+  // while it scrolls.
   const onMouseMove = (event: MouseEvent<SVGSVGElement>): void => {
     const run = runAt(event);
     if (event.currentTarget.parentElement) event.currentTarget.parentElement.title = run ? wordsOf(run) : '';
@@ -80,7 +80,10 @@ function wordsOf({ status, duration_ms: ms }: BarRun): string {
   return `${looks[status].word}${ms === null ? '' : `, ${spanWords(ms)}`}`;
 }
 
-/** A rectangle with rounded corners. Its outline is one pixel wide, so it runs through the middle of the pixels. */
+/**
+ * The path of a rectangle with rounded corners. Its outline is one pixel wide, so it runs through the middle of the
+ * pixels.
+ */
 function barOf(run: BarRun, x: number, longestMs: number): string {
   const share = Math.sqrt((run.duration_ms ?? 0) / longestMs);
   const isOpen = run.status === 'running' || run.status === 'waiting_approval';

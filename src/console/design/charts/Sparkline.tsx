@@ -16,7 +16,9 @@ export function Sparkline({
   width = 64,
   height = 18,
 }: {
-  /** Oldest first. null: there is no value for that time, and the line has a gap, unless it `joinsGaps`. */
+  /**
+   * The values, oldest first. null: there is no value for that time, so the line has a gap there unless it `joinsGaps`.
+   */
   readonly values: readonly (number | null)[];
   /** What the line says, in words. */
   readonly label: string;

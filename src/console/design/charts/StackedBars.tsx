@@ -16,7 +16,7 @@ export type Bucket = {
   readonly running: number;
 };
 
-/** Failures have a scale of their own: "failed, below the line, up to 4 an hour". */
+/** The legend of the failures, which have a scale of their own: "failed, below the line, up to 4 an hour". */
 export function failedWords(buckets: readonly Pick<Bucket, 'failed'>[], span: 'hour' | 'day'): string {
   const most = Math.max(0, ...buckets.map(({ failed }) => failed));
   return most === 0 ? 'failed, below the line' : `failed, below the line, up to ${countWords(most)} ${aSpan[span]}`;
@@ -33,7 +33,7 @@ type Props = {
   readonly marks?: readonly Mark[];
   readonly heightPx?: number;
   readonly nowMs: number;
-  /** There are only failures, so they are drawn above the line. */
+  /** All runs in the chart have failed, so they are drawn above the line. */
   readonly isOnlyFailed?: boolean;
   /** Called with the times of the bar that was clicked, or of all bars across which the pointer was dragged. */
   readonly onChoose?: (fromMs: number, toMs: number) => void;
@@ -45,7 +45,9 @@ const axisPx = 44;
 const labelsPx = 20;
 const belowShare = 0.16;
 const marksPx = 14;
-/** The least that the scale of failures reaches to, so that a single failure does not fill the part below the line. */
+/**
+ * The scale of failures reaches at least to this count, so that a single failure does not fill the part below the line.
+ */
 const leastFailed = 3;
 const leastShare = 0.1;
 
@@ -180,7 +182,7 @@ function MarkLine({ mark, layout }: { readonly mark: Mark; readonly layout: Layo
   );
 }
 
-/** Counts are whole numbers, so other ticks are left out. */
+/** Counts are whole numbers, so ticks between them are left out. */
 function countTicks(y: ScaleLinear<number, number>): readonly number[] {
   return y.ticks(3).filter(Number.isInteger);
 }

@@ -1,5 +1,5 @@
-// A strip of time that shows what starts when, in as many lanes as the names beside the marks need. Past marks have the
-// colour of their result, coming ones are grey, and a line marks the present.
+// A strip of time that shows what starts when. It has as many lanes as the names beside the marks need. Past marks have
+// the colour of their result, coming marks are grey, and a line marks the present.
 
 import { scaleTime } from 'd3-scale';
 import type { ReactNode } from 'react';
@@ -13,7 +13,7 @@ export type StripItem = {
   readonly key: string;
   readonly atMs: number;
   readonly name: string;
-  /** undefined: it has not started. */
+  /** undefined: the run has not started yet. */
   readonly status?: Look;
   /** Shown before the name, such as "late 32 min". */
   readonly note?: string;
@@ -92,7 +92,7 @@ function titleOf(item: StripItem, nowMs: number): string {
   return `${nameOf(item)}, ${localTime(new Date(item.atMs).toISOString(), nowMs)}${state}`;
 }
 
-/** Puts each item into the first lane that has room for its name. If no lane has, only the mark is shown. */
+/** Puts each item into the first lane that has room for its name. If no lane has room, only the mark is shown. */
 function placeItems(items: readonly StripItem[], x: (at: Date | number) => number, width: number) {
   const ends: number[] = [];
   return items

@@ -1,5 +1,5 @@
-// Buttons, and links that look like buttons. At most one `primary` button is in a view; `quiet` has no border until the
-// pointer is over it; `danger` is filled only in the dialog that confirms it.
+// Buttons, and links that look like buttons. A view has at most one `primary` button. A `quiet` button has no border
+// until the pointer is over it. A `danger` button is filled only in the dialog that asks for confirmation.
 
 import type { ComponentProps, ReactNode } from 'react';
 import { Link } from 'wouter';
@@ -45,7 +45,7 @@ export function ButtonLink({
   );
 }
 
-/** A button with an icon alone. Its label is its name and its tooltip. */
+/** A button that shows only an icon. Its label is its name for screen readers, and its tooltip. */
 export function IconButton({
   icon: Icon,
   label,

@@ -1,4 +1,4 @@
-// A check box with its label. In a row of a table the label is only spoken.
+// A check box with its label. In a row of a table, only screen readers get the label.
 
 import type { ReactNode } from 'react';
 import styles from './Checkbox.module.css';

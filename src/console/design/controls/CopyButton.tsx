@@ -6,7 +6,7 @@ import { Button, IconButton } from './Button.tsx';
 
 const noteMs = 1_500;
 
-/** Without `isWordy` only an icon is shown, and the label is its tooltip. */
+/** Without `isWordy`, the button shows only an icon, and its label is the tooltip. */
 export function CopyButton({
   label,
   text,

@@ -1,4 +1,5 @@
-// Dialogs: they keep the focus, close on Esc and return the focus. A caller shows one by rendering it.
+// Dialogs. A dialog keeps the focus while it is open, closes on Esc, and then returns the focus. A caller opens a
+// dialog by rendering it.
 
 import { Dialog as Base } from '@base-ui/react/dialog';
 import { X } from 'lucide-react';
@@ -16,7 +17,7 @@ export function Dialog({
   readonly title: string;
   readonly close: () => void;
   readonly size?: 'normal' | 'wide';
-  /** The buttons at the bottom. The main one is the last. */
+  /** The buttons at the bottom. The main button is the last. */
   readonly actions?: ReactNode;
   readonly children: ReactNode;
 }): ReactNode {
@@ -28,7 +29,7 @@ export function Dialog({
         <Base.Popup
           className={styles.dialog}
           data-size={size}
-          // Otherwise the close button would get the focus, and its tooltip would take the first Esc.
+          // By default, the close button would get the focus, and its tooltip would take the first Esc.
           initialFocus={() =>
             content.current?.querySelector<HTMLElement>('input, textarea, select') ??
             content.current?.parentElement ??

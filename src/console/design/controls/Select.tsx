@@ -92,7 +92,7 @@ export function Combobox<V extends string>(o: Props<V>): ReactNode {
           onKeyDown={(event) => {
             // If the list is closed, Base UI would clear the field, and Esc would not reach the dialog around it.
             if (event.key === 'Escape' && event.currentTarget.ariaExpanded !== 'true') event.preventBaseUIHandler();
-            // There are no choices yet, so Enter would clear what is typed.
+            // While the choices are loading, Enter would clear what is typed.
             if (event.key === 'Enter' && o.isLoading) event.preventBaseUIHandler();
           }}
         />

@@ -1,4 +1,4 @@
-// Tabs above a panel. The tab of a page is in its URL, so the caller keeps the value.
+// Tabs above a panel. A page has its tab in the URL, so the caller holds the value.
 
 import { Tabs as Base } from '@base-ui/react/tabs';
 import { type ReactNode, useEffect, useRef } from 'react';
@@ -27,7 +27,7 @@ export function Tabs<V extends string>({
   readonly children: ReactNode;
 }): ReactNode {
   const row = useRef<HTMLDivElement>(null);
-  // Counts that arrive later widen the row, so it is scrolled again.
+  // A count that arrives later widens its tab, so the row is scrolled again.
   const counts = tabs.map(({ count = 0 }) => count).join();
   useEffect(() => scrollAcross(row.current, row.current?.querySelector('[aria-selected="true"]')), [value, counts]);
   return (

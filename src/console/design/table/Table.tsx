@@ -1,7 +1,7 @@
-// The table of every page: any number of rows, of which only those near the visible area are in the document. The page
-// itself scrolls, and the head of the table stays below the page's header. Below 700 pixels each row is what `compact`
-// draws. A click on a row (row-link.ts) and the keys j and k, the arrows, Enter and x (shell/keys.ts) act on
-// the element with `data-row` in it.
+// The table that all pages use. It may have any number of rows, but only the rows near the visible area are in the
+// document. The page itself scrolls, and the head of the table stays below the page's header. Below 700 pixels, each
+// row shows what `compact` returns. A click on a row (row-link.ts) and the keys j and k, the arrows, Enter and x
+// (shell/keys.ts) act on the element with `data-row` in the row.
 
 import { defaultRangeExtractor, useWindowVirtualizer } from '@tanstack/react-virtual';
 import { ArrowDown, ArrowUp } from 'lucide-react';
@@ -17,14 +17,16 @@ export type Column<Row> = {
   /** The head is hidden, but screen readers read it. */
   readonly isHeadUnseen?: boolean;
   readonly cell: (row: Row) => ReactNode;
-  /** A CSS width. Columns without one share what is left. */
+  /** A CSS width. Columns without a width share what is left. */
   readonly width?: string;
   /**
-   * The content always fits, so cells need no clipping, which takes a tenth of the time to draw rows while scrolling.
+   * The content always fits, so the cells are not clipped. Clipping would take a tenth of the time that rows need to be
+   * drawn while the table scrolls.
    */
   readonly isNeverCut?: boolean;
   /**
-   * While the table scrolls too fast to be read, new rows draw only these columns (all columns if no column is marked).
+   * While the table scrolls too fast to be read, new rows draw only the columns with this mark, or all columns if no
+   * column has the mark.
    */
   readonly isDrawnAtSpeed?: boolean;
   /** Right-aligned, with figures of one width. */
@@ -42,7 +44,7 @@ type Props<Row> = {
   readonly rows: readonly Row[];
   readonly columns: readonly Column<Row>[];
   readonly keyOf: (row: Row) => string;
-  /** What a row shows on phones. */
+  /** Returns what a row shows on phones. */
   readonly compact: (row: Row) => ReactNode;
   readonly sort?: Sort | null;
   readonly onSort?: (sort: Sort) => void;
@@ -53,13 +55,13 @@ type Props<Row> = {
   readonly nameOf?: (row: Row) => string;
   /** The key of the row that the panel beside the table shows. */
   readonly currentKey?: string | null;
-  /** The height of a row, in rem; two lines need 3.125. */
+  /** The height of a row in rem. Two lines need 3.125. */
   readonly rowRem?: number;
-  /** The height of a row on phones, in rem, if it does not have two lines. */
+  /** The height of a row on phones in rem, unless the row has two lines. */
   readonly compactRem?: number | undefined;
   /**
-   * A row that comes into view reuses the elements of one that left it, so that garbage collection does not interrupt a
-   * fast scroll. Only for cells that keep no state of their row.
+   * A row that comes into view reuses the elements of a row that left it, so that garbage collection does not interrupt
+   * a fast scroll. Use this only if no cell has state that belongs to its row.
    */
   readonly reusesRows?: boolean;
   /** The CSS `top` of the sticky head, so that it stays below other sticky elements. */
@@ -277,7 +279,7 @@ function Head<Row>({
   );
 }
 
-/** Stands for the rows that are not in the document. */
+/** Takes the space of the rows that are not in the document. */
 function Gap({ px }: { readonly px: number }): ReactNode {
   if (px <= 0) return null;
   // biome-ignore lint/a11y/noAriaHiddenOnFocusable: nothing in it can have the focus
@@ -285,7 +287,8 @@ function Gap({ px }: { readonly px: number }): ReactNode {
 }
 
 /**
- * Keeps the rows near the visible area in the document, and the focused row, because removing it would lose the focus.
+ * Keeps two kinds of rows in the document: the rows near the visible area, and the focused row, because removing it
+ * would lose the focus.
  */
 function useVirtualRows(frame: { readonly current: HTMLTableElement | null }, count: number, rowPx: number) {
   const [top, setTop] = useState(0);
@@ -295,8 +298,8 @@ function useVirtualRows(frame: { readonly current: HTMLTableElement | null }, co
       if (at !== undefined) setTop(at + scrollY);
     };
     measure();
-    // Content above the table may change its height. An observer is called when the layout is known. An effect that
-    // measures would make the browser compute the layout once more.
+    // Content above the table may change its height. A ResizeObserver is called when the layout is known. If an effect
+    // measured instead, the browser would have to compute the layout once more.
     const watch = new ResizeObserver(measure);
     watch.observe(document.body);
     return () => watch.disconnect();
@@ -305,7 +308,7 @@ function useVirtualRows(frame: { readonly current: HTMLTableElement | null }, co
     count,
     estimateSize: () => rowPx,
     overscan,
-    // New rows are drawn one frame later, which halves the longest task of a fast scroll. Until then the rows of
+    // New rows are drawn one frame later, which halves the longest task of a fast scroll. Until then, the rows of
     // `overscan` fill the space.
     useFlushSync: false,
     scrollMargin: top,
@@ -322,8 +325,8 @@ function useVirtualRows(frame: { readonly current: HTMLTableElement | null }, co
 /**
  * The place of each row among the elements in the document. A row that stays keeps its place. While the list scrolls,
  * rows that come into view take the places of those that left, in the order of the elements, so that few elements have
- * to be moved. If the list itself has changed, places are not reused: an element may have the focus although its row is
- * gone.
+ * to be moved. If the list itself has changed, places are not reused, because the element of a removed row may have the
+ * focus.
  */
 function usePlaces(rows: readonly unknown[], keys: readonly string[]): ReadonlyMap<string, number> {
   const drawn = useRef<{ rows: unknown; places: ReadonlyMap<string, number> }>({ rows, places: new Map() });
@@ -338,7 +341,7 @@ function usePlaces(rows: readonly unknown[], keys: readonly string[]): ReadonlyM
   return places;
 }
 
-/** If the table scrolls by the height of the window in less time than this, it cannot be read. */
+/** A table that scrolls by the height of the window in less time than this cannot be read. */
 const readMs = 100;
 /** A movement after a longer pause is a jump, and not a scroll. */
 const pauseMs = 250;

@@ -16,8 +16,7 @@ function openRow(event: MouseEvent<HTMLElement>): void {
   if (getSelection()?.isCollapsed === false) return;
   const link = row.querySelector<HTMLElement>('[data-row]');
   if (!link || (isMiddle && !link.matches('a'))) return;
-  // A click made by a script cannot be one of the middle button. It opens a new tab only with Ctrl, or with Cmd on a
-  // Mac.
+  // A script cannot make a click of the middle button. Its click opens a new tab only with Ctrl, or with Cmd on a Mac.
   const keys = { ctrlKey: ctrlKey || isMiddle, metaKey: metaKey || isMiddle, shiftKey };
   link.dispatchEvent(new globalThis.MouseEvent('click', { bubbles: true, cancelable: true, ...keys }));
 }

@@ -1,6 +1,6 @@
 // The icons in rows of long tables, with the shapes that Lucide has under these names. Lucide's own components compute
-// the attributes of an icon again for each row, and draw each of its parts as an element. Here an icon is one path, and
-// its attributes are in CSS: a scroll through 10,000 runs takes a fifth less CPU time.
+// the attributes of an icon again for each row, and draw each of its parts as an element. Here, an icon is one path,
+// and its attributes are in CSS. This saves a fifth of the CPU time of a scroll through 10,000 runs.
 
 import type { ComponentType, ReactNode } from 'react';
 import styles from './icons.module.css';

@@ -154,7 +154,7 @@ function Fold(o: {
 /** A sub-run is polled, because the events of its parent do not report what happens in it. */
 const pollMs = 2_000;
 
-/** The steps of a sub-run, in the list of its parent. They lead to the page of the sub-run. */
+/** The steps of a sub-run, in the list of its parent. Each step is a link to the page of the sub-run. */
 function SubRun({
   runId,
   isOver,

@@ -1,4 +1,4 @@
-// The steps of a run: over time, or as a graph. Choosing a step shows its log, and is in the URL.
+// The steps of a run: over time, or as a graph. A chosen step is in the URL, and its log is shown.
 
 import { type ReactNode, useState } from 'react';
 import { useKept } from '../../browser.ts';
@@ -18,7 +18,7 @@ import { cutWords } from './time-axis.ts';
 
 const StepGraph = onDemand('the graph', async () => (await import('../../graph/StepGraph.tsx')).StepGraph);
 
-/** Longer lists collapse steps that need no attention. On phones all lists do. */
+/** A longer list collapses the steps that need no attention. On phones every list does. */
 const mostRows = 14;
 
 export function StepsCard({

@@ -19,8 +19,8 @@ export type StepBar = Span & {
 export type StepBars = ReadonlyMap<string, readonly StepBar[]>;
 
 /**
- * Returns the bars by step. A step waits from the end of the steps that it needs, or of its last attempt, until it
- * starts.
+ * Returns the bars by step. A step waits from the end of the steps that it needs until it starts. If it is retried, it
+ * waits from the end of its last attempt.
  */
 export function barsOf(run: TimedRun, attempts: readonly Step[], nowMs: number): StepBars {
   const attemptsOf = Map.groupBy(attempts, ({ step_id: id }) => id);
@@ -28,7 +28,7 @@ export function barsOf(run: TimedRun, attempts: readonly Step[], nowMs: number):
   return new Map(
     run.steps.map((step) => {
       const ofStep = (attemptsOf.get(step.step_id) ?? []).toSorted((one, other) => one.attempt - other.attempt);
-      // Steps kept from an earlier run have times of that run.
+      // A step that was kept from an earlier run has the times of that run, so it gets no bars.
       const bars = isKept(run, step) ? [] : barsOfStep(run, ofStep, { readyMs: readyAt(run, step, ends), nowMs });
       return [step.step_id, bars];
     }),

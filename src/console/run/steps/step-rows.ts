@@ -33,7 +33,7 @@ export type Folds = ReadonlyMap<string, boolean>;
 type Options = {
   readonly folds: Folds;
   readonly chosen: string | null;
-  /** Neighbours that have succeeded, or that have not run, share a row. */
+  /** Neighbouring steps that have succeeded, or that have not run, share a row. */
   readonly isTight: boolean;
 };
 

@@ -1,4 +1,4 @@
-// What to say about a step beside its name, in a few words.
+// Says something about a step beside its name, in a few words.
 
 import { answerWords } from '../../../client/answer-words.ts';
 import { isKept, keptWords } from '../../../client/shown-steps.ts';
@@ -33,7 +33,7 @@ export function instancesWords(instances: readonly Step[]): { readonly text: str
   return { text: open > 0 ? `${all - open} of ${all} done` : `${all} instances`, isFailed: false };
 }
 
-/** How long a step took. An approval only waits, so its time is called a wait. */
+/** How long a step took. A step for an approval only waits, so its time is called a wait. */
 export function stepTime(step: Step, nowMs: number): string {
   const words = tookWords(step, nowMs);
   if (words === '') return '–';

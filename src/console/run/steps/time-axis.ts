@@ -1,5 +1,5 @@
-// The time axis of a run's steps. Time in which a step worked is true to scale. Time in which all only waited, such as
-// for an approval, is drawn short.
+// The time axis of a run's steps. Time in which at least one step worked is true to scale. Time in which all steps only
+// waited, for example for an approval, is drawn shorter.
 
 import { spanWords } from '../../../client/took.ts';
 
@@ -15,11 +15,11 @@ export type Axis = {
   readonly cuts: readonly Span[];
 };
 
-/** The longest that a pause is drawn, as a share of all work. */
+/** The greatest width of a pause, as a share of the width of all work. */
 const widestPause = 0.045;
 const mostTicks = 5;
 
-/** @param all - from the start of the run to its end, or to now */
+/** @param all the time from the start of the run to its end, or to now */
 export function axisOf(work: readonly Span[], all: Span): Axis {
   const merged = union(work.filter(({ fromMs, toMs }) => toMs > fromMs));
   const workMs = merged.reduce((sum, { fromMs, toMs }) => sum + toMs - fromMs, 0);
@@ -86,7 +86,9 @@ const steps = [
   ...[1, 2, 3, 6, 12].map((n) => ({ ms: n * hourMs, unitMs: hourMs, unit: 'h' })),
 ];
 
-/** Ticks count only the time of work, so that they agree with the durations of the steps. */
+/**
+ * Returns the ticks of the axis. They count only the time of work, so that they agree with the durations of the steps.
+ */
 function ticksOf(pieces: readonly Piece[], workMs: number, share: (ms: number) => number): Axis['ticks'] {
   const step = steps.find(({ ms }) => workMs / ms <= mostTicks) ?? {
     ms: Math.ceil(workMs / mostTicks / dayMs) * dayMs,
@@ -105,7 +107,7 @@ function ticksOf(pieces: readonly Piece[], workMs: number, share: (ms: number) =
   return ticks;
 }
 
-/** "hatched: waiting for approval, 18 min drawn short"; null: all is true to scale. */
+/** Returns, for example, "18 min of waiting drawn short"; null if everything is true to scale. */
 export function cutWords({ cuts }: Pick<Axis, 'cuts'>): string | null {
   if (cuts.length === 0) return null;
   const ms = cuts.reduce((sum, { fromMs, toMs }) => sum + toMs - fromMs, 0);

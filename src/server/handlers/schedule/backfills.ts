@@ -1,4 +1,4 @@
-// Backfills: preview, make, list and cancel them.
+// Previews, creates, lists and cancels backfills.
 
 import type { BodyOf } from '../../../contract/operations.ts';
 import { apiBase } from '../../../contract/routes.ts';

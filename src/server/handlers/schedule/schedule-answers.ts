@@ -78,7 +78,7 @@ export function previewAnswer({ fires, terms, clockChange }: ReturnType<Schedule
   };
 }
 
-/** A schedule of a config.yaml exists only while its job does. */
+/** Says which config.yaml defines a schedule. Such a schedule exists only as long as its job. */
 function definedIn({ source, jobId }: Schedule, catalog: Catalog) {
   const job = source === 'job' ? definitionOf(jobId, catalog) : undefined;
   return job ? { source: job.source, file: posix.join(job.path, 'config.yaml') } : null;
@@ -133,7 +133,7 @@ export function answerOf(
   };
 }
 
-/** The address may contain a token. */
+/** Shows only the origin of an address, because the address may contain a token. */
 function toHeartbeat(to: Schedule['heartbeat'], called: ScheduleView['heartbeat']) {
   if (to === undefined) return null;
   return {

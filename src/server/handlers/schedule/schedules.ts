@@ -1,4 +1,5 @@
-// Schedules. Those of a config.yaml can only be read here; those made by the API can be changed too.
+// Schedules. A schedule of a config.yaml can only be read here. A schedule that was created by the API can be changed
+// too.
 
 import type { FastifyRequest } from 'fastify';
 import type { Catalog } from '../../../catalog/catalog.ts';
@@ -16,7 +17,7 @@ import { pageOf, toMs } from '../query-values.ts';
 import { idempotencyKeyOf, sendCreated } from '../starting-runs.ts';
 
 const previewedFires = 10;
-/** Loaded with the first answer, because a server starts sooner without the library that puts patterns into words. */
+/** Loaded with the first answer. The library that puts patterns into words would make a server start more slowly. */
 const answers = () => import('./schedule-answers.ts');
 
 export function createScheduleHandlers(o: {
@@ -129,7 +130,7 @@ function select(all: readonly ScheduleView[], { job_id: jobId, tenant, source, e
       (source === undefined || schedule.source === source) &&
       (enabled === undefined || schedule.enabled === enabled),
   );
-  // No job id contains NUL, and NUL is less than any other character, so places sort like the list.
+  // No job id contains NUL, and NUL is less than any other character. So places have the same order as the list.
   return pageOf(matching, query, {
     of: ({ schedule }) => `${schedule.jobId}\0${schedule.id}`,
     pattern: /\0/,
