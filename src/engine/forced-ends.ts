@@ -29,14 +29,14 @@ type Parts = {
 
 export function createForceEnds(o: Parts): ForceEnds {
   const { log, clock } = o.context;
-  /** When each run controller was first told to end its run, on the monotonic clock. */
-  const toldSince = new Map<string, number>();
+  /** When each run controller was first asked to end its run, on the monotonic clock. */
+  const endRequestedAtMs = new Map<string, number>();
   const forcing = new Set<string>();
 
   function force(runId: string, why: Due): void {
     const nowMs = clock.monotonicMs();
-    const since = toldSince.get(runId) ?? nowMs;
-    toldSince.set(runId, since);
+    const since = endRequestedAtMs.get(runId) ?? nowMs;
+    endRequestedAtMs.set(runId, since);
     if (nowMs - since < overtimeMs || forcing.has(runId)) return;
     forcing.add(runId);
     void forceEnd(runId, nowMs - since, why, o)
@@ -47,20 +47,20 @@ export function createForceEnds(o: Parts): ForceEnds {
   }
 
   return (due) => {
-    for (const runId of toldSince.keys()) if (!due.has(runId)) toldSince.delete(runId);
+    for (const runId of endRequestedAtMs.keys()) if (!due.has(runId)) endRequestedAtMs.delete(runId);
     // All runs are ended at the same time, so that a run that hangs does not hold up the others.
     for (const [runId, why] of due) force(runId, why);
   };
 }
 
 /** Does nothing until the run's grace period and some more time are over. */
-async function forceEnd(runId: string, toldForMs: number, why: Due, o: Parts): Promise<void> {
+async function forceEnd(runId: string, requestedForMs: number, why: Due, o: Parts): Promise<void> {
   const { context, register } = o;
   const { store, log } = context;
   const before = await store.runs.execution(runId);
   const controller = register.controllerOf(runId);
   const timeoutMs = controller?.isStoring() ? storingMs : overtimeMs;
-  if (!before || toldForMs < before.plan.job.cancel.graceMs + timeoutMs) return;
+  if (!before || requestedForMs < before.plan.job.cancel.graceMs + timeoutMs) return;
   // A run whose processes are gone may wait for room on the disk. A step may wait for the grace period of its sub-run.
   if (controller?.isHeldUp() || (await waitsForSubRun(before, store))) return;
   log.error({ run_id: runId }, 'an overdue run is ended without its run controller');

@@ -72,11 +72,11 @@ export function createReaper(o: Parts) {
     await o.resync();
     await o.watchQueue();
     const next = await store.runs.nextDeadline(nowMs);
-    if (next !== null) notice(next);
+    if (next !== null) deadlineStored(next);
   }
 
   /** Call it when a deadline has been written to the database. */
-  function notice(atMs: number): void {
+  function deadlineStored(atMs: number): void {
     if (!isStopped) alarm.ringAt(atMs);
   }
 
@@ -85,7 +85,7 @@ export function createReaper(o: Parts) {
       ticker = setInterval(look, tickMs);
       look();
     },
-    notice,
+    deadlineStored,
     /** Call it when the wall clock was set by `byMs`: the deadlines in the database move with it. */
     clockSet(byMs: number): void {
       alarm.clockSet(byMs);

@@ -17,7 +17,7 @@ const mostOfKnown = 300;
 /** For each caller, one entry per minute is enough to say that the rate limit was reached. */
 const mostOfLimited = 1;
 /** How many callers are counted separately in a minute. */
-const mostTold = 1_000;
+const mostCallers = 1_000;
 const mostNamed = 10;
 
 export function createRefusals(o: {
@@ -66,8 +66,8 @@ export function createRefusals(o: {
       return false;
     }
     span.leftOut += 1;
-    const told = span.leftOutOf.has(who) || span.leftOutOf.size < mostTold ? who : 'others';
-    span.leftOutOf.set(told, (span.leftOutOf.get(told) ?? 0) + 1);
+    const counted = span.leftOutOf.has(who) || span.leftOutOf.size < mostCallers ? who : 'others';
+    span.leftOutOf.set(counted, (span.leftOutOf.get(counted) ?? 0) + 1);
     timer ??= setTimeout(turnOver, Math.max(0, span.sinceMs + refusalWindowMs - clock.now())).unref();
     return true;
   }

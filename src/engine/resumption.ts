@@ -143,7 +143,7 @@ async function resumeRun(runId: string, o: Parts): Promise<void> {
       if (signal.aborted || error instanceof Superseded) return;
       // The run is ended without storing more output: if its secrets cannot be opened, its output cannot be redacted.
       const now = await withRetry(() => store.runs.remains(runId));
-      if (now) await withRetry(() => setAside({ ...now, plan }, error, o));
+      if (now) await withRetry(() => failRun({ ...now, plan }, error, o));
     }
   } catch (error) {
     if (!signal.aborted)
@@ -168,7 +168,7 @@ async function resume(stored: StoredRun, { context, register, signal, cancel }: 
   });
 }
 
-async function setAside(stored: Remains, error: unknown, { context, register, cancel }: Parts): Promise<void> {
+async function failRun(stored: Remains, error: unknown, { context, register, cancel }: Parts): Promise<void> {
   const { run_id: runId } = stored.run;
   context.log.error({ err: error, run_id: runId }, 'a run that could not be resumed was marked as failed');
   await register.drop(runId);

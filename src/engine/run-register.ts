@@ -15,7 +15,7 @@ export function createRunRegister(o: {
 }) {
   const controllers = new Map<string, RunController>();
 
-  function keep(controller: RunController, hold: Hold): RunController {
+  function register(controller: RunController, hold: Hold): RunController {
     controllers.set(controller.runId, controller);
     void controller.finished.then(() => {
       controllers.delete(controller.runId);
@@ -36,7 +36,7 @@ export function createRunRegister(o: {
       { slot, hold }: Pick<Permit, 'slot' | 'hold'>,
       add?: AddClaimed,
     ): Promise<void> {
-      const controller = keep(o.createController(source), hold);
+      const controller = register(o.createController(source), hold);
       await controller.begin(slot, add).catch((error: unknown) => {
         controllers.delete(controller.runId);
         throw error;
@@ -45,7 +45,7 @@ export function createRunRegister(o: {
     /** Resumes a run that an earlier process left running. */
     async resume(source: ControllerSource, group: ConcurrencyGroup): Promise<void> {
       const { run_id: id, tenant } = source.run;
-      const controller = keep(o.createController(source), o.queue.hold(group, { id, tenant }));
+      const controller = register(o.createController(source), o.queue.hold(group, { id, tenant }));
       // A process that held a slot before the restart still holds one, even if the limits have been lowered since.
       await controller.resume(o.slots.hold);
     },

@@ -36,7 +36,7 @@ export function createRunning(o: {
   const context: ControllerContext = { ...o.context, owner };
   const wake = (): void => dispatcher.wake();
   const slots = createSlots(o.limits.globalConcurrency, wake);
-  const queue = createEmbeddedQueue({ limits: o.limits, slots, onReady: wake, tell });
+  const queue = createEmbeddedQueue({ limits: o.limits, slots, onReady: wake, setWaiting });
   const register = createRunRegister({
     slots,
     queue,
@@ -44,7 +44,7 @@ export function createRunning(o: {
       createRunController(source, context, {
         requestSlot: queue.requestSlot,
         withdrawSlot: queue.withdrawSlot,
-        noticeDeadline: (atMs) => reaper.notice(atMs),
+        deadlineStored: (atMs) => reaper.deadlineStored(atMs),
         children: o.children(),
       }),
   });
@@ -68,7 +68,7 @@ export function createRunning(o: {
     return retryShortage(work, { isPassing: isStorageError, signal });
   }
 
-  function tell(runId: string, waiting: string): void {
+  function setWaiting(runId: string, waiting: string): void {
     store.db
       .transact((tx) => store.runs.setWaiting(tx, runId, waiting))
       .catch((error: unknown) => {

@@ -13,7 +13,7 @@ describe('the queue in memory', () => {
       limits,
       slots,
       onReady: () => (readyCount += 1),
-      tell: (runId, waiting) => told.set(runId, waiting),
+      setWaiting: (runId, waiting) => told.set(runId, waiting),
     });
     return { queue, slots, readyCount: () => readyCount, told: async () => told };
   });

@@ -63,7 +63,7 @@ export function createDispatcher(o: Parts) {
     } catch (error) {
       permit.giveUp();
       if (error instanceof Superseded || isStopped) return;
-      if (!isStorageError(error)) return setAside(run.id, error, o);
+      if (!isStorageError(error)) return failRun(run.id, error, o);
       pause();
       // During the pause, the run keeps its place in the queue.
       await queue.add(run);
@@ -104,7 +104,7 @@ async function sourceOf(runId: string, { context, cancel }: Parts): Promise<Cont
 }
 
 /** Ends a pending run that cannot be started. */
-async function setAside(runId: string, error: unknown, { context }: Parts): Promise<void> {
+async function failRun(runId: string, error: unknown, { context }: Parts): Promise<void> {
   const { store, clock, log } = context;
   log.error({ err: error, run_id: runId }, 'a run that could not be started was marked as failed');
   const message = 'the run could not be started; the server log says why';

@@ -9,10 +9,10 @@ import type { Claim, Queue, QueueLimits } from './queue.ts';
 import { createWaitingRuns, groupOfRun, type WaitingRun } from './waiting-runs.ts';
 
 type Grants = Map<string, (slot: Slot) => void>;
-type Tell = (runId: string, waiting: string) => void;
+type SetWaiting = (runId: string, waiting: string) => void;
 
 /** How many runs get a new reason for waiting each time that the queue changes. */
-const mostTold = 50;
+const mostUpdated = 50;
 
 export function createEmbeddedQueue(o: {
   readonly limits: QueueLimits;
@@ -20,9 +20,9 @@ export function createEmbeddedQueue(o: {
   /** Called when a slot may be claimed. */
   readonly onReady: () => void;
   /** Called when the reason why a run waits has changed. */
-  readonly tell: Tell;
+  readonly setWaiting: SetWaiting;
 }): Queue {
-  const { limits, slots, onReady, tell } = o;
+  const { limits, slots, onReady, setWaiting } = o;
   const order = createFairQueue({ weightOf: limits.weightOf });
   const groups = createConcurrencyGroups(limits.jobConcurrency, onReady);
   const waiting = createWaitingRuns();
@@ -52,8 +52,8 @@ export function createEmbeddedQueue(o: {
     },
     async claim() {
       if (!state.isOpen || state.isClosed) return [];
-      const claims = giveOut(state, grants);
-      tellHeads(state, tell);
+      const claims = grantSlots(state, grants);
+      updateHeads(state, setWaiting);
       return claims;
     },
     async startable() {
@@ -79,7 +79,7 @@ export function createEmbeddedQueue(o: {
       onReady();
       // So far, the runs wait because the server is starting. Gives each of them the reason for which it waits now.
       setImmediate(() => {
-        for (const run of waiting.all()) if (run.waiting === startingWords) tellAgain(state, run, tell);
+        for (const run of waiting.all()) if (run.waiting === startingWords) updateWaiting(state, run, setWaiting);
       });
     },
     startNoRuns() {
@@ -92,7 +92,7 @@ export function createEmbeddedQueue(o: {
 }
 
 /** Gives the free slots to the next items, in order. */
-function giveOut(state: QueueState, grants: Grants): Claim[] {
+function grantSlots(state: QueueState, grants: Grants): Claim[] {
   const { slots, order, waiting } = state;
   const claims: Claim[] = [];
   while (slots.free > 0) {
@@ -113,20 +113,20 @@ function giveOut(state: QueueState, grants: Grants): Claim[] {
  * Updates the reason why the first run of each group waits. The other runs keep the reason that they got when they were
  * added.
  */
-function tellHeads(state: QueueState, tell: Tell): void {
-  let told = 0;
+function updateHeads(state: QueueState, setWaiting: SetWaiting): void {
+  let updated = 0;
   for (const { id } of state.order.heads()) {
-    if (++told > mostTold) return;
+    if (++updated > mostUpdated) return;
     const run = state.waiting.get(id);
-    if (run) tellAgain(state, run, tell);
+    if (run) updateWaiting(state, run, setWaiting);
   }
 }
 
-function tellAgain(state: QueueState, run: WaitingRun, tell: Tell): void {
+function updateWaiting(state: QueueState, run: WaitingRun, setWaiting: SetWaiting): void {
   const waiting = whyWait(state, groupOfRun(run));
   if (waiting === null || waiting === run.waiting) return;
   run.waiting = waiting;
-  tell(run.id, waiting);
+  setWaiting(run.id, waiting);
 }
 
 function toItem(run: Omit<WaitingRun, 'waiting'>): QueueItem {

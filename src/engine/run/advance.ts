@@ -4,7 +4,7 @@
 import { retryDelayMs } from '../../domain/retry.ts';
 import type { Decision as Approval } from '../../domain/run.ts';
 import type { Outcome } from './attempt/outcome.ts';
-import { applyBatch, type Batch, carryOn, giveUpBatch, newBatch } from './batch.ts';
+import { applyBatch, type Batch, continueBatch, giveUpBatch, newBatch } from './batch.ts';
 import type { DrivenRun } from './driven-run.ts';
 import { abandonRun, finishRun } from './run-end.ts';
 import type { Decision } from './run-state.ts';
@@ -71,7 +71,7 @@ export function createAdvance(driven: DrivenRun) {
     if (batch.changes.length > 0) await writeBatch(driven, batch);
     // If the run was abandoned or detached in the meantime, nothing more starts.
     if (driven.phase === 'over' || detaching.signal.aborted) giveUpBatch(batch);
-    else carryOn(batch);
+    else continueBatch(batch);
   }
 
   /** Watches work that nobody awaits. If it fails, the run is abandoned. */

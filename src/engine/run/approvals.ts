@@ -54,7 +54,7 @@ function followAgentApproval(driven: DrivenRun, { decision, by }: Decision, batc
   batch.deadlineAtMs = deadlineAtMs;
   batch.after.push(() => {
     driven.deadlineAtMs = deadlineAtMs;
-    driven.services.noticeDeadline(deadlineAtMs);
+    driven.services.deadlineStored(deadlineAtMs);
   });
 }
 

@@ -48,7 +48,7 @@ export function sealContext(runId: string, stepId: string, attempt: number): str
 }
 
 /** Call it once the batch is stored. */
-export function carryOn({ after }: Batch): void {
+export function continueBatch({ after }: Batch): void {
   for (const act of after) act();
 }
 

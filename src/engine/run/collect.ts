@@ -74,7 +74,7 @@ export async function collect(o: Request): Promise<Collected> {
     const message = `the artifact ${tooLarge.path} has ${tooLarge.sizeBytes} bytes; ${limit}`;
     return { ...failed('artifact_too_large', message, tooLarge, o), warnings, places: found.places };
   }
-  return { ...(await keep(found.files, o)), warnings, places: found.places };
+  return { ...(await storeAll(found.files, o)), warnings, places: found.places };
 }
 
 function failed(
@@ -88,7 +88,10 @@ function failed(
 }
 
 /** Keeps all of the files, or keeps no file and says why. */
-async function keep(found: readonly FoundArtifact[], o: Request): Promise<Pick<Collected, 'artifacts' | 'failure'>> {
+async function storeAll(
+  found: readonly FoundArtifact[],
+  o: Request,
+): Promise<Pick<Collected, 'artifacts' | 'failure'>> {
   const { store, limits, redactor } = o;
   const createdAtMs = o.clock.now();
   const ttlMs = o.job.artifacts.ttlMs ?? limits.ttlMs;

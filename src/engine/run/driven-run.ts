@@ -93,7 +93,7 @@ export function createDrivenRun(source: ControllerSource, context: ControllerCon
       time,
       state,
       latestAtMs: source.latestAtMs,
-      noticeDeadline: services.noticeDeadline,
+      deadlineStored: services.deadlineStored,
     }),
     /** The attempts whose outcome has not been dealt with yet. */
     attempts: new Map<StepInstance, Attempt>(),
@@ -130,7 +130,7 @@ function createDiskRetry(
    * Stores why the run waits. The database may be on the same disk: its WAL often has room for a few more bytes, and
    * otherwise this waits, too.
    */
-  function tell(words: string | null): void {
+  function storeWaiting(words: string | null): void {
     waiting = words;
     const write = (): Promise<void> => setWaiting(waiting);
     writes
@@ -152,13 +152,13 @@ function createDiskRetry(
       const why = refusalIn(error) ?? unusableFolder(context.ownFolders) ?? 'the data dir cannot be written';
       log.warn({ error: why }, 'a run waits until its data can be stored');
       onFirstWait?.(error);
-      tell(`${why}; the run goes on when that is over`);
+      storeWaiting(`${why}; the run goes on when that is over`);
     };
     try {
       return await retryShortage(work, { isPassing, signal, onWait });
     } finally {
       if (hasWaited) waits -= 1;
-      if (hasWaited && waits === 0) tell(null);
+      if (hasWaited && waits === 0) storeWaiting(null);
     }
   }
 

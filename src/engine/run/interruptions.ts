@@ -35,8 +35,8 @@ function interrupt(driven: DrivenRun, advance: Advance, instance: StepInstance, 
 }
 
 /** Ends the grace periods of all steps that are being ended. */
-export function hasten({ attempts, state, services }: DrivenRun): void {
-  for (const attempt of attempts.values()) attempt.hasten();
+export function endGracePeriods({ attempts, state, services }: DrivenRun): void {
+  for (const attempt of attempts.values()) attempt.endGracePeriod();
   for (const instance of state.instances) {
     if (instance.childRunId !== null && !hasEnded(instance)) services.children.cancel(instance.childRunId, true);
   }

@@ -72,7 +72,7 @@ export type RunServices = {
   readonly requestSlot: (run: RunFacts, n: number, grant: (slot: Slot) => void) => Slot | undefined;
   readonly withdrawSlot: (runId: string, n: number) => void;
   /** Called when a deadline has been written to the database. */
-  readonly noticeDeadline: (atMs: number) => void;
+  readonly deadlineStored: (atMs: number) => void;
   readonly children: Children;
 };
 

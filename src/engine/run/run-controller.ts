@@ -12,9 +12,9 @@ import { isAgentApproval } from '../plan/agent-approval.ts';
 import { type Advance, createAdvance } from './advance.ts';
 import { approveStep } from './approvals.ts';
 import { cancelled } from './attempt/outcome.ts';
-import { applyBatch, type Batch, carryOn, giveUpBatch, newBatch } from './batch.ts';
+import { applyBatch, type Batch, continueBatch, giveUpBatch, newBatch } from './batch.ts';
 import { createDrivenRun, type DrivenRun, moveDeadlines, runOverdue } from './driven-run.ts';
-import { abortRun, enforceDeadlines, hasten, watchSize } from './interruptions.ts';
+import { abortRun, endGracePeriods, enforceDeadlines, watchSize } from './interruptions.ts';
 import type { ControllerContext, ControllerSource, RunServices } from './run-context.ts';
 import { detachRun, finishRun } from './run-end.ts';
 import type { Slot } from './slots.ts';
@@ -44,13 +44,13 @@ export function createRunController(source: ControllerSource, context: Controlle
     /** Ends the whole run. A second call changes nothing, except that `isForced` cuts the grace period short. */
     cancel(isForced = false): void {
       abortRun(driven, advance, cancelled);
-      if (isForced) hasten(driven);
+      if (isForced) endGracePeriods(driven);
     },
     /** Ends the processes of the run, and stores nothing. */
     async kill(): Promise<void> {
       for (const attempt of attempts.values()) {
         attempt.interrupt(cancelled);
-        attempt.hasten();
+        attempt.endGracePeriod();
       }
       await Promise.all([...attempts.values()].map(({ gone }) => gone));
     },
@@ -104,10 +104,10 @@ async function begin(driven: DrivenRun, advance: Advance, slot: Slot, add: AddCl
   }
   batch.spare?.release();
   watchSize(driven, advance);
-  if (deadlineAtMs !== null) driven.services.noticeDeadline(deadlineAtMs);
+  if (deadlineAtMs !== null) driven.services.deadlineStored(deadlineAtMs);
   if (endsAtOnce) advance.watch(finishRun(driven, batch));
   // The answer is sent first, because starting a process blocks the event loop for milliseconds.
-  else setImmediate(() => (driven.phase === 'over' ? giveUpBatch(batch) : carryOn(batch)));
+  else setImmediate(() => (driven.phase === 'over' ? giveUpBatch(batch) : continueBatch(batch)));
 }
 
 /** Takes out the starts of these steps: they are stored with the rows of the steps. */

@@ -20,7 +20,7 @@ export function createStepChanges(o: {
   readonly latestAtMs: number;
   readonly worker: string;
   /** Called when a deadline has been written to the database. */
-  readonly noticeDeadline: (atMs: number) => void;
+  readonly deadlineStored: (atMs: number) => void;
 }) {
   const { state, clock, time } = o;
   const ends = createEndTimes(o);
@@ -35,7 +35,7 @@ export function createStepChanges(o: {
     const message = status === 'waiting_approval' && action.kind === 'approval' ? action.text : null;
     const row = { status, atMs, worker: o.worker, deadlineAtMs, message };
     batch.changes.push({ kind: 'start', at: { stepId, attempt }, start: row });
-    if (deadlineAtMs !== null) batch.after.push(() => o.noticeDeadline(deadlineAtMs));
+    if (deadlineAtMs !== null) batch.after.push(() => o.deadlineStored(deadlineAtMs));
   }
 
   /** Adds the row of the end to the batch. The state decides what follows from the end. */

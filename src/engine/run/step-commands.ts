@@ -14,7 +14,7 @@ import { ancestorsOf, stepVariables } from './step-values.ts';
  * Starts the attempt, or resumes an attempt that an earlier process started. Releases the slot when the attempt's
  * processes are gone. Returns undefined when the run was detached first.
  */
-export function attendCommand(
+export function driveCommand(
   driven: DrivenRun,
   instance: StepInstance,
   slot: Slot,

@@ -5,7 +5,7 @@ import type { Interruption, Outcome } from './attempt/outcome.ts';
 import { type Batch, newBatch } from './batch.ts';
 import type { DrivenRun } from './driven-run.ts';
 import type { Slot } from './slots.ts';
-import { attendCommand } from './step-commands.ts';
+import { driveCommand } from './step-commands.ts';
 import type { StepInstance } from './step-instances.ts';
 import { createStepWaits } from './step-waits.ts';
 import { driveSubRun } from './sub-run-step.ts';
@@ -55,11 +55,11 @@ export function createStepRunner(
   function startCommand(instance: StepInstance, slot: Slot, batch: Batch): void {
     changes.start(instance, 'running', batch);
     batch.slots.push(slot);
-    batch.after.push(() => attend(instance, slot, 'launch'));
+    batch.after.push(() => driveAttempt(instance, slot, 'launch'));
   }
 
-  function attend(instance: StepInstance, slot: Slot, mode: 'launch' | 'resume'): void {
-    const outcome = attendCommand(driven, instance, slot, mode);
+  function driveAttempt(instance: StepInstance, slot: Slot, mode: 'launch' | 'resume'): void {
+    const outcome = driveCommand(driven, instance, slot, mode);
     if (outcome) o.onOutcome(instance, outcome);
   }
 
@@ -68,7 +68,7 @@ export function createStepRunner(
     /** Continues a step that an earlier process started. */
     resume(instance: StepInstance, holdSlot: () => Slot): void {
       if (instance.status !== 'running') return;
-      if (instance.kind === 'command') attend(instance, holdSlot(), 'resume');
+      if (instance.kind === 'command') driveAttempt(instance, holdSlot(), 'resume');
       else if (instance.kind === 'job') o.onOutcome(instance, driveSubRun(driven, instance));
     },
     /** Ends a step that has started. Returns `waiting` for a step that was still waiting, and now never starts. */

@@ -31,14 +31,14 @@ export async function proceed(backfill: OpenBackfill, o: BackfillParts): Promise
     const nominalAtMs = times[cursor];
     if (nominalAtMs === undefined) return unfinished > 0 ? 'rests' : finish(backfill, o);
     if (unfinished >= atOnce) return 'rests';
-    const step = await dealWith({ ...backfill, cursor }, nominalAtMs, o);
+    const step = await handleTime({ ...backfill, cursor }, nominalAtMs, o);
     if (step === 'waits' || step === 'ended') return step;
     if (step === 'started') unfinished += 1;
   }
   return 'waits';
 }
 
-async function dealWith(backfill: OpenBackfill, nominalAtMs: number, o: BackfillParts) {
+async function handleTime(backfill: OpenBackfill, nominalAtMs: number, o: BackfillParts) {
   const { store } = o;
   if (o.pauses.isPaused(backfill.tenant)) return 'waits';
   try {
@@ -53,12 +53,12 @@ async function dealWith(backfill: OpenBackfill, nominalAtMs: number, o: Backfill
     if (!(error instanceof Problem)) throw error;
     // The backfill was cancelled or paused, or a run was started for this time. The next look finds out which.
     if (error.slug === 'idempotency-conflict') return 'waits';
-    const told = { backfill_id: backfill.id, job_id: backfill.jobId, nominal_at: toTimestamp(nominalAtMs) };
+    const fields = { backfill_id: backfill.id, job_id: backfill.jobId, nominal_at: toTimestamp(nominalAtMs) };
     if (passing.has(error.slug)) {
-      o.log.debug({ ...told, problem: error.slug }, `a backfill waits to start its next run: ${error.message}`);
+      o.log.debug({ ...fields, problem: error.slug }, `a backfill waits to start its next run: ${error.message}`);
       return 'waits';
     }
-    o.log.warn({ ...told, problem: error.slug }, `a backfill has failed: ${error.message}`);
+    o.log.warn({ ...fields, problem: error.slug }, `a backfill has failed: ${error.message}`);
     const detail = `No run could be started for ${toTimestamp(nominalAtMs)}: ${error.message}`;
     const failure = { type: problemType(error.slug), detail };
     const end = { status: 'failed', atMs: o.clock.now(), failedRuns: null, error: failure } as const;
@@ -91,8 +91,8 @@ async function startRun(backfill: OpenBackfill, schedule: Schedule, nominalAtMs:
     if (mayStart && (await store.schedules.backfill(tx, scheduleId, { nominalAtMs, atMs, runId: newId }))) return;
     throw new Problem('idempotency-conflict', `The backfill '${backfill.id}' starts no run for ${nominalAt} now.`);
   });
-  const told = { backfill_id: backfill.id, job_id: jobId, run_id: runId, nominal_at: nominalAt };
-  o.log.info(told, 'a backfill started a run');
+  const fields = { backfill_id: backfill.id, job_id: jobId, run_id: runId, nominal_at: nominalAt };
+  o.log.info(fields, 'a backfill started a run');
 }
 
 async function finish({ id, jobId }: OpenBackfill, { store, clock, log }: BackfillParts): Promise<'ended'> {

@@ -201,7 +201,7 @@ function createLoop(o: Parts) {
     wake.raise();
     while (!signal.aborted) {
       await wake.raised();
-      const waits = !signal.aborted && (await look().catch(toldAndWaits));
+      const waits = !signal.aborted && (await look().catch(logAndRetry));
       clearTimeout(timer);
       if (waits) timer = setTimeout(wake.raise, lookAgainMs);
     }
@@ -209,7 +209,7 @@ function createLoop(o: Parts) {
   }
 
   /** The store has already logged that it cannot write at present. */
-  function toldAndWaits(error: unknown): true {
+  function logAndRetry(error: unknown): true {
     if (!isStorageError(error)) log.error({ err: error }, 'backfills stopped with an error; this is tried again');
     return true;
   }

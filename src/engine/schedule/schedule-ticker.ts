@@ -24,7 +24,7 @@ export async function tickSchedules(all: Iterable<Tracked>, o: Parts): Promise<v
     // If the clock was set back, the pause must not become longer.
     if (restsUntilMs > nowMs && restsUntilMs <= nowMs + longestPauseMs) continue;
     if (!tracked.work && !isDue(tracked, nowMs, o)) continue;
-    tracked.work ??= dealWithAll(tracked, o).finally(() => {
+    tracked.work ??= handleAll(tracked, o).finally(() => {
       tracked.work = undefined;
     });
     works.push(tracked.work);
@@ -32,9 +32,9 @@ export async function tickSchedules(all: Iterable<Tracked>, o: Parts): Promise<v
   await Promise.all(works);
 }
 
-async function dealWithAll(tracked: Tracked, o: Parts): Promise<void> {
+async function handleAll(tracked: Tracked, o: Parts): Promise<void> {
   try {
-    while (!o.signal.aborted && (await deal(tracked, o)));
+    while (!o.signal.aborted && (await handleNext(tracked, o)));
   } catch (error) {
     retryLater(tracked, error, o);
   }
@@ -51,13 +51,13 @@ function isDue(tracked: Tracked, nowMs: number, o: Parts): boolean {
 }
 
 function retryLater(tracked: Tracked, error: unknown, { log, clock }: Parts): void {
-  const told = { err: error, schedule_id: tracked.schedule.id };
-  if (!isStorageError(error)) log.error(told, 'a schedule failed; it is tried again');
+  const fields = { err: error, schedule_id: tracked.schedule.id };
+  if (!isStorageError(error)) log.error(fields, 'a schedule failed; it is tried again');
   pause(tracked, clock.now());
 }
 
 /** Deals with the next nominal time. Returns true when there may be more to do at once. */
-async function deal(tracked: Tracked, o: Parts): Promise<boolean> {
+async function handleNext(tracked: Tracked, o: Parts): Promise<boolean> {
   const { schedule, times, kept, state } = tracked;
   // The schedule was held, disabled or removed while its times were dealt with.
   if (state.idleSinceMs !== null) return false;
@@ -70,9 +70,9 @@ async function deal(tracked: Tracked, o: Parts): Promise<boolean> {
 
   const missed = missedOf(tracked, nowMs - graceMs, schedule.catchUp === 'all' ? mostCaughtUp : 1);
   const newest = missed.times.at(-1) ?? nominalAtMs;
-  const told = { schedule_id: schedule.id, job_id: schedule.jobId, nominal_at: toTimestamp(newest) };
+  const fields = { schedule_id: schedule.id, job_id: schedule.jobId, nominal_at: toTimestamp(newest) };
   if (schedule.catchUp === 'none') {
-    o.log.warn(told, 'a schedule skips the times it missed, as its catch_up says');
+    o.log.warn(fields, 'a schedule skips the times it missed, as its catch_up says');
     const earlier = missed.isCut ? ', nor for earlier times' : '';
     const detail = `The schedule started no run for ${toTimestamp(newest)}${earlier}: flwd was not running then, could not store it, did not find the folder of the source, or the clock was set past that time.`;
     await settleMissed(schedule, newest, { ...o, lastError: null, detail });
@@ -80,7 +80,10 @@ async function deal(tracked: Tracked, o: Parts): Promise<boolean> {
     return true;
   }
   if (schedule.catchUp === 'all' && missed.isCut) {
-    o.log.warn(told, `a schedule missed more than ${mostCaughtUp} times: it catches up on the newest ${mostCaughtUp}`);
+    o.log.warn(
+      fields,
+      `a schedule missed more than ${mostCaughtUp} times: it catches up on the newest ${mostCaughtUp}`,
+    );
   }
   return start(tracked, schedule.catchUp === 'last' ? newest : (missed.times[0] ?? nominalAtMs), o);
 }
@@ -91,8 +94,8 @@ async function deal(tracked: Tracked, o: Parts): Promise<boolean> {
  */
 async function rewind(tracked: Tracked, nowMs: number, { store, log }: Parts): Promise<true> {
   const { id, jobId } = tracked.schedule;
-  const told = { schedule_id: id, job_id: jobId, settled_until: toTimestamp(seenUntilMs(tracked)) };
-  log.warn(told, 'the clock was set back; times that have fired do not fire again');
+  const fields = { schedule_id: id, job_id: jobId, settled_until: toTimestamp(seenUntilMs(tracked)) };
+  log.warn(fields, 'the clock was set back; times that have fired do not fire again');
   const settledAtMs = nowMs - graceMs;
   await store.db.transact((tx) => store.schedules.rewind(tx, id, settledAtMs));
   const sinceMs = Math.min(tracked.state.sinceMs, settledAtMs);
@@ -114,8 +117,8 @@ async function start(tracked: Tracked, nominalAtMs: number, o: Parts): Promise<b
   }
   if (tracked.kept !== nominalAtMs) {
     const { detail } = tracked.state.lastError ?? { detail: '' };
-    const told = { schedule_id: schedule.id, nominal_at: toTimestamp(nominalAtMs) };
-    log.warn(told, `a schedule will try again to start its run: ${detail}`);
+    const fields = { schedule_id: schedule.id, nominal_at: toTimestamp(nominalAtMs) };
+    log.warn(fields, `a schedule will try again to start its run: ${detail}`);
   }
   tracked.kept = nominalAtMs;
   pause(tracked, clock.now());

@@ -72,7 +72,7 @@ async function execute(
   try {
     const attempt = await launch(trigger, { id, dir, ...planned }, o);
     if (!attempt) return { kind: 'stopped' };
-    return await attend(trigger, { id, dir, attempt, redactor, ...planned }, o, signal);
+    return await untilCheckEnds(trigger, { id, dir, attempt, redactor, ...planned }, o, signal);
   } finally {
     await removeRunFolder(dir, o.log);
   }
@@ -117,7 +117,7 @@ function launch(trigger: CheckTriggerOfJob, { id, dir, plan, revision }: Place, 
 type Started = Place & { readonly attempt: AttemptProcess; readonly redactor: Redactor };
 
 /** Waits for the check to end. Ends it when its time is over or the server stops. */
-async function attend(trigger: CheckTriggerOfJob, started: Started, o: TriggerParts, signal: AbortSignal) {
+async function untilCheckEnds(trigger: CheckTriggerOfJob, started: Started, o: TriggerParts, signal: AbortSignal) {
   const { attempt, redactor, dir, plan } = started;
   const { cancel } = plan.entry.definition;
   const output = followErrors(attempt, redactor);

@@ -12,7 +12,7 @@ import { noteRefusal, type Occasion, startRun } from './start-run.ts';
 import type { EndTriggerOfJob, Trigger, TriggerParts } from './trigger-parts.ts';
 
 /** @throws TryLater */
-export async function dealWithEnd(trigger: EndTriggerOfJob, end: EndedJobRun, o: TriggerParts): Promise<void> {
+export async function handleEnd(trigger: EndTriggerOfJob, end: EndedJobRun, o: TriggerParts): Promise<void> {
   if (!trigger.on.some((one) => one === end.status)) return;
   const run = await o.store.runs.get(end.runId);
   // The run was removed in the meantime, or nobody allowed it.

@@ -5,22 +5,22 @@ import { type FSWatcher, watch } from 'node:fs';
 /** `isWanted` says whether changes of a file with this name count. */
 export function createReports(isWanted: (name: string) => boolean, onChange: () => void) {
   let watcher: FSWatcher | undefined;
-  let heard: string | undefined;
+  let watchedPath: string | undefined;
   function close(): void {
     watcher?.close();
     watcher = undefined;
-    heard = undefined;
+    watchedPath = undefined;
   }
   return {
     listenTo(path: string): void {
-      if (path === heard) return;
+      if (path === watchedPath) return;
       close();
       try {
         watcher = watch(path, { persistent: false }, (_, name) => {
           if (name === null || isWanted(name)) onChange();
         });
         watcher.on('error', close);
-        heard = path;
+        watchedPath = path;
       } catch {
         // The system has no more watches. The folder is still read every ten seconds.
       }

@@ -4,7 +4,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { createWakeSignal } from '../../lib/wake-signal.ts';
 import { isStorageError } from '../../store/storage-error.ts';
-import { dealWithEnd } from './ended-run.ts';
+import { handleEnd } from './ended-run.ts';
 import { TryLater } from './start-run.ts';
 import { type EndTriggerOfJob, type TriggerParts, triggersIn } from './trigger-parts.ts';
 
@@ -135,7 +135,7 @@ async function look(
     for (const end of ended) {
       for (const trigger of wanted.of(end.jobId)) {
         if (signal.aborted) return;
-        await dealWithEnd(trigger, end, o);
+        await handleEnd(trigger, end, o);
       }
       at = end.eventId + 1;
       await cursor.move(at);

@@ -31,7 +31,7 @@ export async function watchLoops(
   while (!signal.aborted) {
     await wake.raised();
     try {
-      if (!signal.aborted && o.catalog.isReady) await adapt(loops, o, signal);
+      if (!signal.aborted && o.catalog.isReady) await updateLoops(loops, o, signal);
     } catch (error) {
       await rest(error, o, signal);
       wake.raise();
@@ -42,7 +42,7 @@ export async function watchLoops(
 }
 
 /** Ends the loops of triggers that no longer exist, and begins the loops of new triggers. */
-async function adapt(loops: Map<string, Loop>, o: LoopParts, signal: AbortSignal): Promise<void> {
+async function updateLoops(loops: Map<string, Loop>, o: LoopParts, signal: AbortSignal): Promise<void> {
   const wanted = new Map(triggersIn(o.catalog).flatMap((one) => (isWatched(one) ? [[one.id, one]] : [])));
   const gone = [...loops].filter(([id]) => !wanted.has(id));
   for (const [, { ending }] of gone) ending.abort();

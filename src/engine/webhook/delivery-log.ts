@@ -62,7 +62,7 @@ export function createNote(webhook: Webhook, raw: Buffer, o: WebhookParts) {
       row = { ...row, result: 'started', run_id: runId };
       await add(tx);
     },
-    async keep(result: DeliveryResult): Promise<void> {
+    async record(result: DeliveryResult): Promise<void> {
       row = { ...row, result };
       await store.db.transact(add);
     },

@@ -79,7 +79,7 @@ async function accept(
     note.read(delivery);
     const test = answerToTest(webhook.scheme, delivery);
     if (!test) return await start(webhook, delivery, { caller, note }, o);
-    await note.keep('tested');
+    await note.record('tested');
     return { status: 200, body: test };
   } catch (error) {
     if (error instanceof Problem) await note.refused(error);
@@ -144,7 +144,7 @@ async function start(
   const { definition } = o.catalog.find(jobId);
   const args = argumentsOf(webhook, delivery, definition);
   if (args === undefined) {
-    await note.keep('skipped');
+    await note.record('skipped');
     return { status: 200, body: { skipped: true } };
   }
   note.mapped(args, definition);

@@ -107,7 +107,7 @@ export function startAttempt(o: AttemptOptions) {
       return true;
     },
     /** Cuts the grace period short if the attempt is being ended. */
-    hasten: (): void => hurry.abort(),
+    endGracePeriod: (): void => hurry.abort(),
     /** Stops watching the attempt: its shim keeps it alive, and the next start stores what it leaves. */
     detach(): void {
       isDetached = true;

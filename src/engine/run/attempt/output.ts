@@ -74,7 +74,7 @@ export function createOutput(o: Destination) {
     async follow(attempt: SpoolSource, mode: AttemptStart['mode']): Promise<void> {
       ({ spoolPath } = attempt);
       if (mode === 'resume') {
-        ({ recoveredEnd, spoolEnd } = await lookBack(attempt, o));
+        ({ recoveredEnd, spoolEnd } = await findEarlierOutput(attempt, o));
         sink.errors.restore(await runLog.lastErrors(o.at, keptErrors));
       }
       // The run may have been left to another process in the meantime. A reader that begins now would never be closed.
@@ -225,7 +225,7 @@ function createSink({ at, runLog, redactor, withRetry }: Destination) {
 }
 
 /** Finds out how large the spool of an earlier process is, and how much of it is in the log. */
-async function lookBack(
+async function findEarlierOutput(
   { spoolPath, hasBegun }: SpoolSource,
   { at, runLog, withRetry }: Destination,
 ): Promise<{ readonly recoveredEnd: number; readonly spoolEnd: number }> {
