@@ -24,7 +24,7 @@ export const problems = {
     status: 403,
     title: 'Permission Denied',
     cause:
-      'The caller lacks a scope or belongs to another tenant, or the `Host` or `Origin` header names a foreign host.',
+      'The caller lacks a scope or belongs to another tenant, or the `Host` or `Origin` header names a host that the server does not accept.',
     fix: 'Use a token with the scope or tenant that `detail` names, or call the server by its own name.',
   },
   'source-untrusted': {
@@ -208,7 +208,7 @@ export const problems = {
   'source-managed': {
     status: 409,
     title: 'Source Managed',
-    cause: 'A file declares the object, so the API can only read it.',
+    cause: 'A file, such as the job’s config.yaml, declares this object. So the API can read it, but not change it.',
     fix: 'Change the file.',
   },
   'artifact-gone': {
@@ -257,7 +257,7 @@ export const problems = {
     status: 422,
     title: 'Secret Unavailable',
     cause: 'The run needs a stored secret that does not exist, or that no key of the server can decrypt.',
-    fix: 'Store it for the tenant of the run, under the name in `detail`.',
+    fix: 'Store the secret for the tenant of the run, under the name in `detail`.',
   },
   'isolation-unavailable': {
     status: 422,
@@ -329,7 +329,7 @@ export const problems = {
   'internal-error': {
     status: 500,
     title: 'Internal Error',
-    cause: 'A bug in flwd.',
+    cause: 'This is a bug in flwd.',
     fix: 'Report it, with the request id and the server log.',
   },
   overloaded: {
