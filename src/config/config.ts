@@ -153,7 +153,7 @@ function toRemotes(settings: Settings) {
         {
           baseUrl: get('remotes.<name>.base_url', at),
           tokenFile: get('remotes.<name>.auth.token_file', at),
-          /** null: the authorities that Node knows. */
+          /** null: flwd trusts the authorities that Node knows. */
           caFile: get('remotes.<name>.ca_file', at),
         },
       ] as const,

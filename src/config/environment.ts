@@ -35,7 +35,7 @@ const clientVariables = ['REMOTE', 'TOKEN'];
 const sections = namesOf(root).map((section) => `${section.toUpperCase()}_`);
 
 /**
- * Ignores empty variables. Returns a warning for each variable that looks like a key but is not one. It is not an
+ * Ignores empty variables. Returns a warning for each variable that looks like a key but is not a key. This is not an
  * error, because other programs may use the prefix: Kubernetes sets FLWD_SERVER_PORT for a service named flwd-server.
  */
 export function readEnvironment(environment: NodeJS.ProcessEnv, base: Base, settings: Settings): string[] {

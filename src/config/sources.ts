@@ -43,7 +43,7 @@ export function addDefaultSource(settings: Settings, base: Base): void {
   put(settings, 'sources[].path', 0, isFolder(join(base.dir, 'jobs')) || !isUsable ? './jobs' : '.', origin, base);
 }
 
-/** Checks all sources, and names those without a name. */
+/** Checks all sources. A source without a name gets a name. */
 export function checkSources(settings: Settings, base: Base): void {
   const items = settings.items.get('sources') ?? [];
   const taken = new Map<string, Item>();

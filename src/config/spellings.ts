@@ -67,7 +67,7 @@ const wordSpellings: Readonly<Partial<Record<KeyPath, Readonly<Record<string, Wo
 const hostReadOnly =
   'jobs in `permissive` see the host, but write only to their workspace: a job asks for more in `permissions.write`, or runs in the profile `disabled`';
 
-/** Returns what the table of keys calls a word of a setting; undefined if the word has no other name. */
+/** Returns what to use for a word that only other implementations know; undefined for any other word. */
 export function spelledWord(path: KeyPath, at: number | string | undefined, word: string): WordSpelling | undefined {
   if (path === 'security.profiles.<profile>.filesystem' && word === 'host' && at === 'permissive')
     return { raw: 'host-read-only', note: hostReadOnly };

@@ -1,4 +1,5 @@
-// Reads flwd.yaml into settings, with the line and column of each value. Suggests the nearest key for an unknown one.
+// Reads flwd.yaml into settings, with the line and column of each value. For an unknown key, suggests the nearest known
+// key.
 
 import { nearest } from '../lib/nearest.ts';
 import type { Base } from './kind.ts';

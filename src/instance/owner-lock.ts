@@ -67,7 +67,7 @@ const signMs = 60_000;
 
 export type OwnerEvents = {
   readonly warn: (message: string) => void;
-  /** Called when a server asks this owner to hand over. */
+  /** Called when a server asks this owner to hand over the data dir. */
   readonly onYield?: () => void;
   /** Called when another command waits for this run, which this owner may have to start. */
   readonly onAttend?: (runId: string) => void;

@@ -20,7 +20,7 @@ export function createStop(log: Logger): { readonly onStop: OnStop; readonly sto
   const parts: { readonly name: string; readonly close: () => unknown }[] = [];
   return {
     onStop: (name, close) => void parts.push({ name, close }),
-    /** A part that cannot be closed is logged, and the others are closed all the same. */
+    /** If a part cannot be closed, that is logged, and the other parts are closed nevertheless. */
     async stop() {
       const failures: unknown[] = [];
       let closing = '';

@@ -8,7 +8,7 @@ export function takeoverFolder(dataDir: string): string {
   return join(dataDir, 'takeover');
 }
 
-/** A list of job ids. The file is there until the takeover is finished. */
+/** A list of job ids. The file exists until the takeover is finished. */
 export function takeoverFile(dataDir: string): string {
   return join(takeoverFolder(dataDir), 'unfinished.json');
 }

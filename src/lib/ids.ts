@@ -37,7 +37,7 @@ export function isShard(name: string): boolean {
   return /^\w\w$/.test(name);
 }
 
-/** Whether a folder of this name is that of a run, or of a trigger's check. */
+/** Whether a folder with this name belongs to a run or to a trigger's check. */
 export function isRunFolder(name: string): boolean {
   return /^(?:run|check)_/.test(name);
 }

@@ -1,5 +1,5 @@
-// Finds the candidate for "did you mean": the one closest by edit distance, if any is close enough. Two letters in the
-// wrong order count as one edit.
+// Finds the candidate for "did you mean": the candidate with the smallest edit distance, if it is close enough. Two
+// letters in the wrong order count as one edit.
 
 /** A longer word is not a typing error. The time to compute a distance grows with the length. */
 const longestWord = 64;

@@ -35,7 +35,7 @@ export type Message = {
   readonly at: string;
   /** The step that waits for an approval. */
   readonly stepId: string | null;
-  /** The name of this flwd. */
+  /** The name of this instance. */
   readonly instance: string;
   /** The run. For a digest, it is the run of the newest message. */
   readonly run: Run;

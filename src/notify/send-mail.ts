@@ -1,4 +1,4 @@
-// One attempt to send a mail. Loaded with the first mail: nodemailer takes 40 ms and 10 MB.
+// One attempt to send a mail. This code is loaded with the first mail, because nodemailer takes 40 ms and 10 MB.
 
 import MailComposer from 'nodemailer/lib/mail-composer';
 import SMTPConnection, { type SentMessageInfo } from 'nodemailer/lib/smtp-connection';

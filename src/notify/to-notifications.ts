@@ -150,7 +150,10 @@ export function decideLate(
   return { added, told };
 }
 
-/** No event of the journal has this id. A run is late only once, so the id need not differ. */
+/**
+ * Stands for the id of a journal event, because no event reports that something is late. A run is late only once, so
+ * all these notifications may have the same number.
+ */
 const lateEventId = -1;
 
 function receiverOf({ channel, webhook }: NotifyRule): string {

@@ -1,4 +1,4 @@
-// Stored secrets: they are set, replaced and deleted here, and never shown.
+// Stored secrets. They are set, replaced and deleted here, and never shown.
 
 import { Plus, RotateCw } from 'lucide-react';
 import { type ReactNode, useMemo, useState } from 'react';

@@ -58,7 +58,7 @@ export function OpenBackfills(o: {
   );
 }
 
-/** The backfills of a schedule that are under way, and the last ones that ended. */
+/** The backfills of a schedule that are under way, and the backfills that ended last. */
 export function ScheduleBackfills({ schedule }: { readonly schedule: Schedule }): ReactNode {
   const { data = [] } = useBackfills();
   const all = data.filter((one) => one.schedule_id === schedule.id);

@@ -1,4 +1,4 @@
-// Reads the backfills, and asks the server what a new one would start.
+// Reads the backfills, and asks the server what a new backfill would start.
 
 import { useEffect, useState } from 'react';
 import { errorText } from '../../client/error-words.ts';

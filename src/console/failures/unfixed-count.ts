@@ -1,5 +1,5 @@
-// How many failures are not fixed, for the number in the sidebar. It is read again only when a run fails, or when a job
-// with such a failure succeeds: the sidebar is open all day.
+// How many failures are not fixed, for the number in the sidebar. The sidebar is open all day, so the number is read
+// again only when a run fails, or when a job with such a failure succeeds.
 
 import { useAnswer } from '../session/answers.tsx';
 import { useRefreshOn } from '../session/refresh-on.ts';

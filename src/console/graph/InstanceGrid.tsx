@@ -1,5 +1,5 @@
-// The instances of a step as cells. The focus enters at the chosen cell, or at one that failed, and the arrow keys lead
-// to the others, so hundreds of cells are a single tab stop.
+// The instances of a step as cells. The focus enters the grid at the chosen cell, or else at a failed cell, and the
+// arrow keys move it to the other cells. So hundreds of cells are a single tab stop.
 
 import type { KeyboardEvent, ReactNode } from 'react';
 import { Link } from 'wouter';

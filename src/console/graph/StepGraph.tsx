@@ -176,7 +176,7 @@ function boxOf({ id, needs, status, aside = '', grid, ...step }: GraphStep, isLa
   const isPlanned = status === null;
   const besideName = isPlanned ? 24 : 44;
   const nameWidth = besideName + id.length * letterPx.name + (aside === '' ? 0 : 12 + aside.length * letterPx.small);
-  // The note of a running step changes every second: a box that grew with it would move the others.
+  // The note of a running step changes every second. A box that grew with it would move the other boxes.
   const noteWidth = isPlanned ? 20 + note.length * letterPx.note : 40 + Math.min(note.length, 12) * letterPx.small;
   const bound = isPlanned ? 'widthOfPlanned' : 'width';
   const own = Math.min(Math.max(least[bound], nameWidth, noteWidth), isLarge ? widest.width : widest[bound]);

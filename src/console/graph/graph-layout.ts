@@ -1,5 +1,5 @@
-// Places the steps of a graph from left to right, or from top to bottom, each after the steps that it needs, with few
-// crossings (dagre).
+// Places the steps of a graph from left to right, or from top to bottom. Each step comes after the steps that it needs,
+// and few edges cross (dagre).
 
 import { type EdgeLabel, Graph, type GraphLabel, layout, type NodeLabel } from '@dagrejs/dagre';
 

@@ -1,5 +1,5 @@
-// Arranges the instances of a step with `matrix` or `foreach` as a grid: the last variable of a matrix across, the
-// others down.
+// Arranges the instances of a step with `matrix` or `foreach` as a grid. The last variable of a matrix runs across, and
+// the other variables run down.
 
 import { itemName } from '../../client/step-label.ts';
 import { harmless } from '../words.ts';
@@ -38,7 +38,7 @@ export function gridOf<T extends Instance>(instances: readonly T[]): Grid<T> {
   return { corner: down.length === 1 ? (down[0] ?? '') : '', columns, rows };
 }
 
-/** Few instances have a row each, with its name; many share rows. */
+/** A few instances get a row each, with a name. Many instances share rows. */
 function listed<T extends Instance>(instances: readonly T[]): Grid<T> {
   const mostNamed = 6;
   const across = instances.length <= mostNamed ? 1 : mostAcross;
@@ -50,8 +50,8 @@ function listed<T extends Instance>(instances: readonly T[]): Grid<T> {
 }
 
 /**
- * The variables in the id of an instance, such as `node=24 db=pg`. For an instance of `foreach`: its item, or the
- * number of the item (`item 3`).
+ * Returns the variables in the id of an instance, such as `node=24 db=pg`. For an instance of `foreach`, returns its
+ * item, or the number of the item (`item 3`).
  */
 export function instanceName({ step_id: stepId, item = null }: Instance): string {
   const inner = innerOf(stepId);

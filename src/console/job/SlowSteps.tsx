@@ -1,4 +1,4 @@
-// The steps of a job, the slowest first: the bar ends at the median, and a thin line continues to p95.
+// The steps of a job, the slowest first. The bar of a step ends at the median, and a thin line continues to p95.
 
 import type { ReactNode } from 'react';
 import { Card } from '../design/text/Card.tsx';

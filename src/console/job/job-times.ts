@@ -35,7 +35,10 @@ export function useJobTimes(jobId: string, range: Range): Answer<JobTimes> {
   );
 }
 
-/** Rounded to a whole day, so that a page that is opened again makes the same request, whose answer is cached. */
+/**
+ * The start of the range, rounded to a whole day. So a page that is opened again makes the same request, whose answer
+ * is cached.
+ */
 function sinceOf(range: Range): string {
   return new Date(Math.floor(Date.now() / dayMs - ranges[range] + 1) * dayMs).toISOString();
 }

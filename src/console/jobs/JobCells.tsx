@@ -128,7 +128,7 @@ export const Next = memo(function Next({ row: { next, invalid, loading } }: Prop
   return loading.next ? <Pending /> : <None />;
 });
 
-/** A button that opens the form. With Shift it starts the job at once, unless the job needs arguments. */
+/** A button that opens the form. A click with Shift starts the job at once, unless the job needs arguments. */
 export const RunCell = memo(function RunCell({ row: { id, job } }: Props): ReactNode {
   const client = useClient();
   const [, navigate] = useLocation();

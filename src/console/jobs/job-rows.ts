@@ -151,7 +151,7 @@ function textOf({ id, job }: JobRow): string {
 
 const texts = new WeakMap<object, string>();
 
-/** Cached by the job's object, which stays the same until the job changes. */
+/** The texts are cached by the object of the job, which stays the same until the job changes. */
 function searchedText(row: JobRow): string {
   const key = row.job ?? row.invalid ?? row;
   const known = texts.get(key) ?? textOf(row);

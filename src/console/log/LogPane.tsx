@@ -78,7 +78,7 @@ function lineHrefs(href: string): (seq: number) => string {
   return (seq) => `${start}${seq}`;
 }
 
-/** The chosen step, or the only one. */
+/** The chosen step, or else the only step. */
 function stepOf({ run, place }: LogPaneProps): Step | undefined {
   const { steps } = run;
   return steps.find(({ step_id: id }) => id === place.step) ?? (steps.length === 1 ? steps[0] : undefined);

@@ -64,7 +64,9 @@ const sixteen: readonly Rgb[] = [
 
 const escapeCharacter = String.fromCharCode(0x1b);
 const bell = String.fromCharCode(0x07);
-/** SGR sequences, with their parameters as the group; other CSI sequences, OSC strings, and two-character sequences. */
+/**
+ * Matches SGR sequences (the group is their parameters), other CSI sequences, OSC strings, and two-character sequences.
+ */
 const sequences = new RegExp(
   `${escapeCharacter}(?:\\[([\\d;:]*)m|\\[[0-?]*[ -/]*[@-~]|\\][^${bell}${escapeCharacter}]*(?:${bell}|${escapeCharacter}\\\\)|[ -/]*[0-~])`,
   'g',

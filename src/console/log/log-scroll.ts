@@ -1,4 +1,4 @@
-// The scroll position of a log. Lines keep their place when the log grows above or below them; at the end of the log,
+// The scroll position of a log. Lines keep their place when the log grows above or below them. At the end of the log,
 // the pane follows new lines.
 
 import { type RefObject, useEffect, useEffectEvent, useLayoutEffect, useRef, useState } from 'react';

@@ -37,7 +37,7 @@ function messageOf({ error, reason }: RunRow): string {
   return error ? errorWords(error.message) : reasonWords(reason);
 }
 
-/** How many runs failed in each hour of the last day, the current hour last. */
+/** How many runs failed in each hour of the last day. The current hour is the last. */
 export function byHour(runs: readonly RunRow[], nowMs: number): number[] {
   const hourMs = 3_600_000;
   const hours = Array.from({ length: 24 }, () => 0);

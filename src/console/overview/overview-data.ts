@@ -1,5 +1,5 @@
-// The data of the overview. Events of runs refresh the parts that they concern, each part at most every few seconds:
-// the page is open all day and must cost the server little.
+// The data of the overview. Events of runs refresh the parts that they concern, but each part at most every few
+// seconds, because the page is open all day and must cost the server little.
 
 import { keepPreviousData } from '@tanstack/react-query';
 import { useMemo } from 'react';

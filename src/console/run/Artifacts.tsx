@@ -42,7 +42,7 @@ export function Artifacts({ run }: { readonly run: Run }): ReactNode {
       }),
     initialPageParam: '',
     getNextPageParam: ({ next_cursor: next }) => next,
-    // Artifacts are collected once, when the run ends, but can expire later, so they are read each time the tab is
+    // Artifacts are collected only when the run ends, but they can expire later. So they are read each time the tab is
     // opened.
     staleTime: Number.POSITIVE_INFINITY,
     gcTime: 0,

@@ -1,4 +1,4 @@
-// The steps of a run as the graph shows them: instances in the grid of their step, times below the names.
+// The steps of a run as the graph shows them. Instances are in the grid of their step, and times are below the names.
 
 import { tookMs, tookWords } from '../../client/took.ts';
 import { looks } from '../design/text/Status.tsx';

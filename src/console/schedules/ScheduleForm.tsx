@@ -1,5 +1,5 @@
-// The form that makes a schedule, or changes one that was made by the API. It shows the next times while it is filled
-// in.
+// The form that creates a schedule, or changes a schedule that was created by the API. It shows the next times while a
+// user fills it in.
 
 import { type ReactNode, useEffect, useMemo, useState } from 'react';
 import type { AnswerOf } from '../../contract/operations.ts';
@@ -30,7 +30,7 @@ export function ScheduleForm({
   close,
 }: {
   readonly schedule: Schedule | null;
-  /** The job of a new schedule, until another one is chosen. */
+  /** The job of a new schedule, until the user chooses another job. */
   readonly jobId?: string;
   readonly close: Close;
 }): ReactNode {

@@ -1,4 +1,4 @@
-// The schedules: a table, or a week with past, missed and coming runs, and beside it the selected schedule.
+// The schedules, as a table or as a week with past, missed and coming runs. Beside it is the selected schedule.
 
 import { AlarmClock, CalendarPlus, ChevronLeft, ChevronRight } from 'lucide-react';
 import { type ReactNode, useMemo, useRef, useState } from 'react';

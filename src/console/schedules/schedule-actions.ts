@@ -1,4 +1,4 @@
-// What a caller can do with a schedule. Its panel and the menu of its row offer the same.
+// What a caller can do with a schedule. Its panel and the menu of its row offer the same actions.
 
 import { CalendarCheck, History, type LucideIcon, Pause, Play, SquarePen } from 'lucide-react';
 import { useState } from 'react';
@@ -22,7 +22,7 @@ export type ScheduleActions = Actions & {
   readonly startedId: string | null;
 };
 
-/** Opens the form that changes a schedule, or the one that backfills it. */
+/** Opens the form that changes a schedule, or the form that backfills it. */
 export type OpenForm = (form: 'form' | 'backfill', id: string) => void;
 
 export function useScheduleActions(open: OpenForm): ScheduleActions {

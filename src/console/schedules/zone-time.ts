@@ -9,7 +9,7 @@ const dayMs = 86_400_000;
 /** In these years, and on the days next to them, `clockOf` writes years with four digits. */
 export const [firstYear, lastYear] = [1900, 9998] as const;
 
-/** The zone that all schedules share; if they differ, the browser's. */
+/** The zone that all schedules share. If their zones differ, the zone of the browser. */
 export function zoneOfAll(all: readonly Worded[]): string {
   const [zone = timeZone, ...others] = new Set(all.map((one) => one.timezone));
   return others.length === 0 ? knownZone(zone) : timeZone;

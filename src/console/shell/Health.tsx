@@ -1,4 +1,4 @@
-// At the foot of the sidebar: the server's health, or that the server is unreachable.
+// Shows, at the foot of the sidebar, the server's health, or that the server cannot be reached.
 
 import { useQueryClient } from '@tanstack/react-query';
 import { HeartPulse } from 'lucide-react';

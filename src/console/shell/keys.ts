@@ -65,7 +65,7 @@ export function useKeys(o: {
   }, []);
 }
 
-/** While one of these is open, it gets the keys. */
+/** While one of these elements is open, it gets the keys. */
 const opened = 'dialog[open], [role=dialog], [role=alertdialog], [role=menu], [role=listbox]';
 
 function focusedRow(): Element | null {

@@ -52,7 +52,7 @@ export function WithCode({ text }: { readonly text: string }): ReactNode {
   return parts.map((part, index) => (index % 2 === 1 ? <code key={`${index} ${part}`}>{part}</code> : part));
 }
 
-/** Says what this place will show, and how to get it. */
+/** Says what will be shown here, and what to do so that there is something to show. */
 export function Empty({ children }: { readonly children: ReactNode }): ReactNode {
   return <div className={styles.empty}>{children}</div>;
 }
@@ -70,7 +70,10 @@ type Errors = { readonly errors: readonly PartError[]; readonly change: (id: str
 
 const ErrorsContext = createContext<Errors | null>(null);
 
-/** If several parts of a page have the same error, shows it once, above them, with one button that retries them all. */
+/**
+ * If several parts of a page have the same error, shows it only once, above the parts, with a button that retries all
+ * of them.
+ */
 export function ErrorsOnce({ children }: { readonly children: ReactNode }): ReactNode {
   const [errors, setErrors] = useState<readonly PartError[]>([]);
   const change = useCallback(

@@ -1,4 +1,4 @@
-// Creates a folder and those above it, for the server's user alone.
+// Creates a folder and the folders above it, for the server's user alone.
 
 import { existsSync, statSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';

@@ -1,5 +1,5 @@
-// Lets one process at a time do something. The kernel's lock on a file decides, so a process that is killed leaves
-// nothing behind that keeps others out.
+// Lets only one process at a time do something. The kernel's lock on a file decides. A process that is killed loses the
+// lock, so it does not keep other processes out.
 
 import { DatabaseSync } from 'node:sqlite';
 import { asOwner, type Owner } from './as-owner.ts';

@@ -7,7 +7,7 @@ import { isShortage } from '../shortage.ts';
 
 type Mount = {
   readonly id: string;
-  /** The id of the mount that this one is mounted on. */
+  /** The id of the mount on which this mount is mounted. */
   readonly parent: string;
   /** The device of its file system, as MAJOR:MINOR. */
   readonly device: string;

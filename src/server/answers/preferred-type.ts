@@ -1,5 +1,5 @@
-// Chooses the media type that the caller prefers among those on offer (RFC 9110, 12.5.1), or the first one if it
-// accepts none of them.
+// Chooses the media type on offer that the caller prefers (RFC 9110, 12.5.1). If the caller accepts no type on offer,
+// chooses the first.
 
 export function preferredType<const T extends string>(accept: string | undefined, offers: readonly [T, ...T[]]): T {
   const ranges = (accept ?? '*/*').split(',').map((range, order) => {

@@ -1,4 +1,5 @@
-// Lists artifacts, and sends the bytes of one. Jobs are not trusted: a browser may save what they made, but not run it.
+// Lists artifacts, and sends the bytes of an artifact. Jobs are not trusted: a browser may save what they made, but not
+// run it.
 
 import { Readable } from 'node:stream';
 import type { FastifyReply } from 'fastify';

@@ -1,4 +1,4 @@
-// The channels of notifications: their list, and a test of one.
+// Lists the channels of notifications, and tests a channel.
 
 import type { ChannelType } from '../../domain/notification.ts';
 import { holdsScope, type Principal } from '../../domain/principal.ts';

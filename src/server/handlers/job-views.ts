@@ -1,4 +1,4 @@
-// Jobs as the API shows them: in a list, and one in full.
+// Jobs as the API shows them: in a list, and a single job in full.
 
 import type { Catalog, CatalogEntry } from '../../catalog/catalog.ts';
 import type { QueryOf } from '../../contract/operations.ts';

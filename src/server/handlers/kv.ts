@@ -1,4 +1,4 @@
-// The key-value store. Each tenant has its own.
+// The key-value store. Each tenant has its own keys and values.
 
 import { type Principal, tenantFor } from '../../domain/principal.ts';
 import { validationError } from '../../domain/problem.ts';

@@ -19,7 +19,7 @@ export type FeedPart = {
 const pageEntries = 500;
 
 /**
- * Yields the entries with an id after `afterId`, of one run or of all that the caller may see, until the signal is
+ * Yields the entries with an id after `afterId`, of one run or of all runs that the caller may see, until the signal is
  * aborted.
  */
 export async function* followJournal(

@@ -1,5 +1,5 @@
-// Lets large writes of all streams run one after the other. A socket takes some MB at once, which costs 2 ms each:
-// fifty readers that do not read would hold up everybody else for half a second.
+// Lets large writes of all streams run one after the other. A socket accepts several MB at once, and each MB takes 2
+// ms. Without the queue, fifty readers that do not read would delay everybody else for half a second.
 
 const sliceMs = 8;
 

@@ -23,7 +23,7 @@ export function Sparkline({
   /** What the line says, in words. */
   readonly label: string;
   readonly joinsGaps?: boolean;
-  /** The hour or day of the last value is not over, so its number may still change: the line to it is dashed. */
+  /** The hour or day of the last value is not over, so the value may still change. The line to it is dashed. */
   readonly isLastOpen?: boolean;
   readonly look?: 'plain' | 'late' | 'success' | 'failed';
   readonly width?: number;

@@ -50,7 +50,7 @@ export function Dialog({
   );
 }
 
-/** Asks for confirmation of an action, such as one that stops something or cannot be undone. */
+/** Asks for confirmation of an action that, for example, stops something or cannot be undone. */
 export function Confirm(o: {
   readonly title: string;
   /** What the action does. */

@@ -1,4 +1,4 @@
-// Chooses one of a list: `Select` shows the list, `Combobox` filters it by what is typed.
+// Selects one of several choices. `Select` shows a list, and `Combobox` filters the list by the typed text.
 
 import { Combobox as BaseCombobox } from '@base-ui/react/combobox';
 import { Select as BaseSelect } from '@base-ui/react/select';

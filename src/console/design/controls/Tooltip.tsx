@@ -12,7 +12,7 @@ export function Tooltip({
   children,
 }: {
   readonly text: ReactNode;
-  /** The key that does the same. */
+  /** The key that does the same as a click on the control. */
   readonly keys?: string;
   readonly side?: 'top' | 'right' | 'bottom' | 'left';
   readonly children: ReactElement;

@@ -15,7 +15,7 @@ import {
 } from './icons.tsx';
 import styles from './Status.module.css';
 
-/** `late` is not a status of a run. It marks something that should have started and has not. */
+/** `late` is not a status of a run. It marks something that should have started but has not. */
 export type Look = StepStatus | 'late';
 
 export const looks: Readonly<Record<Look, { readonly icon: Icon; readonly word: string; readonly short?: string }>> = {
@@ -29,7 +29,7 @@ export const looks: Readonly<Record<Look, { readonly icon: Icon; readonly word: 
   late: { icon: AlarmClock, word: 'Late' },
 };
 
-/** The icon alone; its word is spoken and shown on hover. */
+/** Only the icon. Screen readers speak its word, which is also shown on hover. */
 export function StatusIcon({ of, size = 14 }: { readonly of: Look; readonly size?: 12 | 14 | 16 }): ReactNode {
   const { icon: Icon, word } = looks[of];
   return (

@@ -1,4 +1,4 @@
-// Times and durations in the words of the design: local times, the exact instant on hover.
+// Times and durations in the words of the design: local times, with the exact instant on hover.
 
 import type { ReactNode } from 'react';
 import { secondsWords, spanWords, tookMs, workWords } from '../../../client/took.ts';
