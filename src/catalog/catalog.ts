@@ -88,7 +88,7 @@ export function entryOrNone(idOrAlias: string, catalog: Catalog): CatalogEntry |
   }
 }
 
-/** The tags that decide who may start the job. An untrusted source decides nothing. */
+/** The tags that decide who may start the job. The tags of a job from an untrusted source do not count. */
 export function trustedTagsOf(jobId: string, catalog: Catalog): readonly string[] {
   const entry = entryOrNone(jobId, catalog);
   return entry?.source.trusted ? entry.definition.tags : [];

@@ -77,8 +77,8 @@ export type Engine = {
   /** null if the file system of the runs does not report its free space. */
   readonly diskFreeBytes: () => number | null;
   /**
-   * Resumes in the background what an earlier process left. With `only`, just these of the waiting runs start, and no
-   * schedule fires. New runs still start.
+   * Resumes in the background what an earlier process left. With `only`, no other waiting run starts, and no schedule
+   * fires. New runs still start.
    */
   readonly start: (only?: ReadonlySet<string>) => void;
   readonly attend: Resumption['attend'];

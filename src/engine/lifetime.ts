@@ -5,7 +5,7 @@ import { type AuditAction, type AuditDetail, ownEntry } from '../domain/audit.ts
 import type { Logger } from '../lib/logger.ts';
 import type { AuditStore } from '../store/audit/audit.ts';
 
-/** An error in it does not keep a server from starting or stopping. Returns a function that records the stop. */
+/** An error here does not keep a server from starting or stopping. Returns a function that records the stop. */
 export async function recordStart(o: {
   readonly audit: Pick<AuditStore, 'record' | 'list'>;
   readonly detail: AuditDetail;

@@ -1,4 +1,4 @@
-// Turns a delivery, or the end of a run, into the arguments of a run, by the expressions of its webhook or trigger.
+// Uses the expressions of a webhook or trigger to turn a delivery, or the end of a run, into the arguments of a run.
 
 import { toPointer } from '../catalog/arguments/schema-errors.ts';
 import { isObject } from '../catalog/arguments/subschemas.ts';

@@ -65,7 +65,7 @@ export function createOnce({
       if (!sealer.isFingerprintOf(stored.bodyHash, text)) throw underWay(key, false);
       const { answer, runId } = stored;
       if (answer) return { status: answer.status === 202 ? 202 : 201, body: answer.body, runId, replayed: true };
-      // The process that should have answered is gone: answer with the run as it is.
+      // The process that should have answered is gone, so the answer is the run as it is.
       return { ...(await asItStands(store, runId)), replayed: true };
     } finally {
       inFlight.delete(flight);

@@ -156,7 +156,7 @@ async function resume(stored: StoredRun, { context, register, signal, cancel }: 
   const runDir = join(context.runsDir, run.run_id);
   const isLost = (message: string) => endOrphan(stored, { reason: 'lost', message }, context, cancel);
   if (wasRestored(runDir)) return isLost('it was running when the backup was made');
-  // Without a folder here, the run's files are on the server of its former owner.
+  // If the run has no folder here, its folder is on the server of its former owner.
   if (owner !== null && owner !== context.owner.id && !existsSync(runDir)) {
     return isLost(`the server on ${run.worker} that drove it is gone: its lease has expired`);
   }

@@ -24,7 +24,7 @@ const tooMany = ruleError([], `an argspec must not contain more than ${subschema
 
 let metaSchema: Ajv2020 | undefined;
 
-/** Returns the Ajv that checks argspecs, which the first argspec creates. */
+/** Returns the Ajv that checks argspecs. The first argspec creates it. */
 function openMetaSchema(): Ajv2020 {
   metaSchema ??= new Ajv2020({
     allErrors: true,

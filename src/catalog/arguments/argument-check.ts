@@ -26,8 +26,8 @@ export class TooManySteps extends Error {}
  */
 const stepLimit = 200_000_000;
 /**
- * The longest URL, because the RegExp of ajv-formats for `url` takes 6 s for 100 kB. Its other formats take linear
- * time.
+ * The longest URL, because the RegExp of ajv-formats for `url` takes 6 s for 100 kB. The RegExps of the other formats
+ * take linear time.
  */
 const urlLimit = 2048;
 

@@ -156,7 +156,7 @@ function survey(ast: ASTNode, known: readonly Root[]): { references: References;
     const [name, receiver, args] = call;
     assertKnown('function', name, methods);
     isCostly = true;
-    // RE2 is loaded here, because the time of an evaluation is limited.
+    // RE2 is loaded here and not during an evaluation, because the time of an evaluation is limited.
     if (name === 'matches') re2();
     visit(receiver, variables);
     if (comprehensions.has(name)) loops += 1;

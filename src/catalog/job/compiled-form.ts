@@ -1,4 +1,4 @@
-// Compiles flwd's own schemas for files that people write into checks that report every error.
+// Compiles JSON Schemas into checks that report every error. They are flwd's own schemas, for files that people write.
 
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
 

@@ -1,6 +1,6 @@
-// Every key of config.yaml in one definition: the JSON Schema that checks it and the type of a valid file.
-// Rules beyond a single member (a file exists, the step graph has no cycle) are in config-rules.ts. `says` is the
-// wording for an error.
+// Every key of config.yaml in one definition: the JSON Schema that checks it and the type of a valid file. Rules beyond
+// a single member (a file exists, the step graph has no cycle) are in config-rules.ts. `says` describes the value in
+// the text of an error.
 
 import type { ValidateFunction } from 'ajv/dist/2020.js';
 import { secretNamePattern } from '../../domain/access/secret-name.ts';

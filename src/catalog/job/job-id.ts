@@ -1,4 +1,4 @@
-// A job's id: the mountPath of its source, then the path of its directory. Neither changes its spelling.
+// A job's id: the mountPath of its source, then the path of its directory. Both keep their spelling.
 
 const segmentPattern = /^[A-Za-z0-9][A-Za-z0-9._-]*$/;
 /** The longest job_id that the API accepts. */

@@ -75,7 +75,10 @@ function leftOutFor(config: JsonObject, { path, spot }: MemberError): Path | und
   return undefined;
 }
 
-/** Returns where an error may come only from leaving out the member. For a member of a step, this is the whole step. */
+/**
+ * Returns the path below which errors may come only from leaving out the member. For a member of a step, this is the
+ * whole step.
+ */
 function unsureFor(path: Path): Path {
   return path[0] === 'steps' ? path.slice(0, 2) : path;
 }

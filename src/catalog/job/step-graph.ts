@@ -101,7 +101,10 @@ function findCycle(steps: readonly Node[]): string[] | undefined {
 export function createPrecedence(steps: readonly Node[]): (before: string, id: string) => boolean {
   const indexes = new Map(steps.map(({ id }, at) => [id, at]));
   const bitOf = (id: string) => 1n << BigInt(indexes.get(id) ?? 0);
-  /** The steps that end before each step begins, as bits: this stays cheap for 500 steps that need each other. */
+  /**
+   * The steps that end before each step begins, with one bit for each: this stays cheap for 500 steps that need each
+   * other.
+   */
   const masks = new Map<string, bigint>();
   for (const { id, needs = [] } of inGraphOrder(steps)) {
     const known = needs.filter((need) => indexes.has(need));

@@ -66,8 +66,8 @@ export type Excluded = {
 };
 
 /**
- * Reads the `.flwdignore` of a source, and reads it again only when it has changed. A file that cannot be read ignores
- * nothing.
+ * Reads the `.flwdignore` of a source, and reads it again only when it has changed. If the file cannot be read, nothing
+ * is ignored.
  */
 export function createIgnoreReader({ exclude, excludeLinks = [] }: Excluded): (root: string) => Ignore {
   const known = new Map<string, { signature: string; ignore: Ignore }>();

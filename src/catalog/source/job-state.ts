@@ -50,7 +50,7 @@ export async function readJobState(job: IdentifiedJob): Promise<JobState> {
     signature.push(`${path}\0${stat.ino} ${stat.size} ${stat.mode} ${stat.ctimeMs}`);
   };
 
-  /** `real` are the directories that links have led into so far, so that each is entered only once. */
+  /** `real` has the directories that links have led into so far, so that each is entered only once. */
   type Directory = {
     readonly inside: string;
     readonly host: string;

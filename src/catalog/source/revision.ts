@@ -36,7 +36,7 @@ export async function hashFiles(
   return hash.digest('hex').slice(0, 16);
 }
 
-/** Whether the folder has exactly the files of the revision. False also means that they cannot be read. */
+/** Whether the folder has exactly the files of the revision. Also returns false if they cannot be read. */
 export async function isRevision(dir: string, revision: string): Promise<boolean> {
   try {
     const found = readdirSync(dir, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());

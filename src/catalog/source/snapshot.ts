@@ -17,7 +17,7 @@ type Snapshot = { readonly revision: string; readonly dir: string };
 export type Snapshots = ReturnType<typeof createSnapshots>;
 
 const touchMs = 600_000;
-/** A directory that changes while it is copied is copied again. */
+/** How often to copy a directory: if it changes while it is copied, it is copied again. */
 const attemptLimit = 10;
 const nothing = () => {};
 

@@ -207,7 +207,7 @@ function identityOfRoot(root: string): string | undefined {
   return stat?.isDirectory() ? identityOf(stat) : undefined;
 }
 
-/** Collects changes. Calls `onReady` a moment after the first, and not again before they are taken. */
+/** Collects changes. Calls `onReady` a moment after the first change, and not again until `take` is called. */
 function createGathering(onReady: () => void) {
   let marks: Marks = new Map();
   let isWhole = false;

@@ -1,5 +1,4 @@
-// The key-value store, for the API and for runs. It checks names, and if it cannot store something, its problem says
-// why.
+// The key-value store, for the API and for runs. It checks names. If it cannot store something, the problem says why.
 
 import {
   type KvPlace,

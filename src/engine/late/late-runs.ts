@@ -10,10 +10,7 @@ type Due = Started & { readonly startedAtMs: number; readonly allowedMs: number;
 
 export type RunWatch = ReturnType<typeof createRunWatch>;
 
-/**
- * How long to wait before looking again at a run that waits for an approval. The time of this wait does not count as
- * work.
- */
+/** How long to wait before looking again at a run that waits for an approval. Its wait does not count as work. */
 const askingAgainMs = 10_000;
 
 export function createRunWatch(

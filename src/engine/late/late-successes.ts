@@ -1,5 +1,5 @@
-// Watches jobs that expect a success by a time of day, or one in each span of time, and finds successes that did not
-// come in time. Times count from when flwd first saw the job's expectation, or saw it again after a pause.
+// Watches jobs that expect a success by a time of day, or at least once in each span of time. Finds successes that did
+// not come in time. Times count from when flwd first saw the job's expectation, or saw it again after a pause.
 
 import type { Late } from '../../domain/outcome/late.ts';
 import { invariant } from '../../domain/problem.ts';
@@ -28,7 +28,7 @@ export function createSuccessWatch(o: Parts) {
   let watched: Watched[] = [];
   let nextMs = Infinity;
 
-  /** Returns from when on a success of each job is expected. That time is stored, so a restart does not change it. */
+  /** Returns when flwd began to expect a success of each job. That time is stored, so a restart does not change it. */
   async function sinceOf(jobs: readonly Expecting[]): Promise<ReadonlyMap<string, number>> {
     const stored = new Map((await store.late.expecting()).map((job) => [job.jobId, job]));
     const wanted = new Map(jobs.map((job) => [job.jobId, termsOf(job)]));
@@ -43,7 +43,7 @@ export function createSuccessWatch(o: Parts) {
   return {
     /**
      * Sets the jobs to watch. A job that is left out, because it is disabled or paused, starts over when it comes back.
-     * A job in a folder that is missing continues to count.
+     * The time of a job continues to count while its folder is missing.
      */
     async watch(jobs: readonly Expecting[], mayReturn: MayReturn): Promise<void> {
       const kept = (await store.late.expecting()).filter(({ jobId }) => mayReturn(jobId)).map(fromStored);

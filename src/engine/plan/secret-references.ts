@@ -81,7 +81,10 @@ export function namesIn(job: JobDefinition, given: JsonObject): string[] {
   });
 }
 
-/** Why the caller may not name one of the secrets, besides those that the defaults of the job name (ADR 0067). */
+/**
+ * Says why the caller may not name one of the secrets. Every caller may name those that the defaults of the job name
+ * (ADR 0067).
+ */
 export function namingRefusal(
   names: readonly string[],
   by: Principal | undefined,

@@ -68,7 +68,7 @@ export type Queue = {
   readonly add: (run: PendingRun) => Promise<void>;
   /** Removes a pending run that has ended. */
   readonly remove: (runId: string) => Promise<void>;
-  /** Gives out the free slots: to waiting steps at once, and to runs as the claims it returns. */
+  /** Gives the free slots to waiting steps, which start at once, and to waiting runs, which it returns as claims. */
   readonly claim: () => Promise<readonly Claim[]>;
   /** The id of a run or step that could start but has not; undefined if nothing could start. */
   readonly startable: () => Promise<string | undefined>;

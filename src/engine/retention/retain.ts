@@ -55,13 +55,13 @@ export type Retention = ReturnType<typeof createRetention>;
 
 const passEveryMs = 300_000;
 /**
- * How soon the next pass follows a pass with an error. On a full disk, what was freed may make room for removing the
- * rest.
+ * How soon the next pass comes after a pass with an error. On a full disk, what was freed may make room for removing
+ * the rest.
  */
 const againMs = 5_000;
 const loopShare = 0.1;
 /**
- * In the background, a rest is nine times as long as the step before it, up to this limit. On a busy server, a step
+ * In the background, a pause is nine times as long as the step before it, up to this limit. On a busy server, a step
  * takes long because it mostly waits for other work.
  */
 const longestRestMs = 200;
@@ -79,7 +79,7 @@ type Parts = {
   readonly log: Logger;
 };
 
-/** What the caller asked for who waits for the pass. */
+/** The options of a pass that a caller has asked for. */
 type Asked = { readonly keptFreeBytes: number | undefined };
 
 export function createRetention(parts: Parts) {

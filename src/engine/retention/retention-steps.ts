@@ -1,4 +1,4 @@
-// Removes each kind of old data in steps of a hundred rows, with a rest after each step (ADR 0013).
+// Removes each kind of old data in steps of a hundred rows, with a pause after each step (ADR 0013).
 
 import { statSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';

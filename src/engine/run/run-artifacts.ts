@@ -89,7 +89,7 @@ function toShownName(name: string, redactor: Redactor): string {
 }
 
 /**
- * Whether the run can hand a file that is open for writing to another run: with a network or a shared folder, it can.
+ * Whether the run can hand a file that is open for writing to another run. It can with a network or a shared folder.
  */
 function canMeetOthers({ profile, network, write }: Pick<RunPlan, 'profile' | 'network' | 'write'>): boolean {
   return profile !== 'secure' || network !== 'none' || write.length > 0;

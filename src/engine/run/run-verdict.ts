@@ -42,7 +42,7 @@ function toError(message: string, o: { readonly stepId?: string | null; readonly
   return { message, ...(stepId !== null && { step_id: stepId }), ...(hint !== undefined && { hint }) };
 }
 
-/** Counts other failures than that of this step: other instances of it, and other steps. */
+/** Counts what else has failed: other instances of this step, and other steps. */
 function otherFailures({ instances }: RunState, stepId: string): RunError['other_failures'] {
   const failed = instances.filter(({ status }) => status === 'failed');
   const named = failed.find((one) => one.stepId === stepId);

@@ -1,4 +1,5 @@
-// Finds the times that a backfill starts, and everything that is wrong with a request for one (ADR 0076).
+// Finds the times for which a backfill starts runs, and everything that is wrong with a request for a backfill (ADR
+// 0076).
 
 import { bindingOf, type Principal } from '../../domain/principal.ts';
 import { Problem, validationError } from '../../domain/problem.ts';
@@ -22,7 +23,7 @@ export type BackfillTimes = {
   readonly untilMs: number;
   /** The nominal times that lack a run, oldest first. */
   readonly times: readonly number[];
-  /** How many times have a run. */
+  /** How many nominal times have a run already. */
   readonly leftOut: number;
 };
 
@@ -34,7 +35,7 @@ type Parts = {
 };
 
 const mostTimes = 1_000;
-/** How many times are counted. Each takes about 0.1 ms. */
+/** The most nominal times that are counted. Each takes about 0.1 ms. */
 const mostCounted = 5_000;
 
 /** @throws Problem permission-denied, source-untrusted, job-invalid, validation-error */

@@ -1,4 +1,4 @@
-// Backfills as the server uses them: preview, make, list and cancel them; and the loop that starts their runs.
+// Previews, makes, lists and cancels backfills for the server. A loop starts their runs.
 
 import {
   bindingOf,

@@ -87,7 +87,7 @@ export function heartbeatOf({ id, heartbeat }: Schedule): ScheduleHeartbeat | un
   return heartbeat === undefined ? undefined : { scheduleId: id, to: heartbeat };
 }
 
-/** Marks a time as dealt with that starts no run, and records that it was missed. */
+/** Marks a nominal time that starts no run as dealt with, and records that it was missed. */
 export async function settleMissed(
   { id, jobId, tenant }: Schedule,
   nominalAtMs: number,

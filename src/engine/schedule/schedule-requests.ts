@@ -21,7 +21,7 @@ export type ScheduleRequest = Omit<RawSchedule, 'heartbeat'> & {
   readonly job_id: string;
   readonly tenant?: string;
   readonly name?: string | null;
-  /** null removes the heartbeat. Without this member, a schedule keeps it. */
+  /** null removes the heartbeat. Without this member, a schedule keeps its heartbeat. */
   readonly heartbeat?: StoredText | null;
 };
 
@@ -58,7 +58,7 @@ export function addScheduleErrors(body: unknown, reach: Reach, catalog: Catalog,
   if (!isObject(body)) return;
   const { job_id: jobId, cron, at, timezone, args, jitter, labels } = body;
   const job = typeof jobId === 'string' ? definitionReached(jobId, reach, catalog) : undefined;
-  // If the pattern has the wrong type, a valid pattern stands in for it.
+  // If the pattern has the wrong type, a valid pattern takes its place.
   const isAtWrong = at !== undefined && (typeof at !== 'string' || toAtMs(at) === null);
   const pattern = cron === undefined && !isAtWrong ? undefined : '* * * * *';
   const request = {

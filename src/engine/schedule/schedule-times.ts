@@ -46,7 +46,7 @@ export function unknownCalendars({ calendar, except }: Terms, calendars: Calenda
   );
 }
 
-/** A schedule that names an unknown calendar starts nothing: it might run on a holiday. */
+/** A schedule that names an unknown calendar starts nothing, because it might start a run on a holiday. */
 export function calendarRefusal(terms: Terms, calendars: Calendars): Problem | undefined {
   const [unknown] = unknownCalendars(terms, calendars);
   if (!unknown) return undefined;

@@ -24,7 +24,7 @@ export function createTracking(
   const resting = new Map<string, Resting>();
   const ownOf = (id: string): Resting | undefined => tracked.get(id) ?? resting.get(id);
   const stateOf = (id: string): ScheduleState | undefined => ownOf(id)?.state;
-  /** Whether the schedule is held, by the last operation or, before the first operation, by its config.yaml. */
+  /** Whether the schedule is held. The last hold or release decides or, before the first of them, its config.yaml. */
   const isHeld = ({ id, held }: Schedule): boolean => stateOf(id)?.held ?? held;
   /** Whether the schedule would fire if it were not held. */
   const isOn = (schedule: Schedule): boolean =>

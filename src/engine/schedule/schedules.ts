@@ -1,4 +1,4 @@
-// Schedules as the engine's interfaces see them: list, create, change and preview; and the ticks that start their runs.
+// Lists, creates, changes and previews schedules for the engine's interfaces. Starts their runs when their times come.
 
 import { toAtMs } from '../../catalog/job/schedule-rules.ts';
 import type { ErrorList } from '../../domain/error-list.ts';
@@ -341,7 +341,7 @@ function viewOf(schedule: Schedule, roster: Roster, nowMs: number): Omit<Schedul
   };
 }
 
-/** Once the token that made it has ended, a schedule starts nothing (ADR 0067). */
+/** A schedule starts nothing once the token that made it has ended (ADR 0067). */
 async function withMaker(view: ReturnType<typeof viewOf>, o: Parts): Promise<ReturnType<typeof viewOf>> {
   try {
     await limitsOf(view.schedule.boundTo, o);
@@ -374,7 +374,10 @@ function heartbeatForbidden(): Problem {
   return new Problem('permission-denied', 'Agents and limited tokens may not set the `heartbeat` of a schedule.');
 }
 
-/** Times that have passed would start runs at once, in the name of the schedule and without its limits (ADR 0067). */
+/**
+ * For times that have passed, runs would start at once, in the name of the schedule and without the limits of the
+ * caller (ADR 0067).
+ */
 function assertNotBefore(afterMs: number | undefined, by: Principal, nowMs: number): void {
   if (afterMs === undefined || afterMs >= nowMs || !bindingOf(by)) return;
   throw new Problem(

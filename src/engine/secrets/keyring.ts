@@ -18,7 +18,9 @@ export type Keyring = {
   readonly origin: 'file' | 'environment';
   /** Never empty. */
   readonly keys: readonly SealingKey[];
-  /** The first makes fingerprints. Those of the others are still recognized. Never empty. */
+  /**
+   * Never empty. The first key makes new fingerprints. Fingerprints that the other keys have made are still recognised.
+   */
   readonly fingerprintKeys: readonly Buffer[];
   /** Adds a new key in front. @throws StartError when flwd may not change the keys */
   readonly add: () => void;
@@ -112,7 +114,7 @@ function ringOf(found: Secrets, keyFile: string | undefined): Keyring {
     keys = next.keys.map(toSealingKey);
   }
 
-  // A person who adds a key in front may remove the old ones a day later: by then, no stored request needs them.
+  // A person who adds a key in front may remove the old keys a day later: by then, no stored request needs them.
   const fingerprintKeys = (): readonly Buffer[] =>
     secrets.fingerprintKeys.length > 0 ? secrets.fingerprintKeys : keys.map(({ fingerprint }) => fingerprint);
   return {

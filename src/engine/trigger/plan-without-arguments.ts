@@ -1,5 +1,5 @@
 // Plans what a job gets whatever its arguments are: its profile, paths, user and limits, and the stored secrets of its
-// environment. Says in words why that is not possible.
+// environment. If that is not possible, says why in words.
 
 import { isObject } from '../../catalog/arguments/subschemas.ts';
 import type { CatalogEntry } from '../../catalog/catalog.ts';

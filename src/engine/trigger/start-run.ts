@@ -1,4 +1,5 @@
-// Starts the run of a trigger. The same transaction notes the occasion as dealt with.
+// Starts the run of a trigger for an occasion, such as a new file. The same transaction marks the occasion as dealt
+// with.
 
 import type { CatalogEntry } from '../../catalog/catalog.ts';
 import type { JsonValue } from '../../domain/job.ts';

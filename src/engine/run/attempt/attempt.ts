@@ -71,7 +71,7 @@ export function startAttempt(o: AttemptOptions) {
     const found = await o.withRetry(() => readBack(attemptDir, redactor));
     const lines = readErrorLines(output.lastErrors());
     const outcome = outcomeOf(end, found, {
-      // An earlier server may have ended it because its time was up, and died before it could store that.
+      // An earlier server may have ended the attempt because its time was up, and died before it could store that.
       interruption: interruption ?? (o.mode === 'resume' && end.kind === 'signalled' ? o.overdue() : undefined),
       lines,
       redactor,

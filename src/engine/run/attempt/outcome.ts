@@ -82,7 +82,7 @@ export function outcomeOf(
   if (interruption && termination && termination.remaining > 0) {
     return { ...given, ...failed('lost', `${termination.remaining} of its processes could not be ended`) };
   }
-  // A script may catch the signal and exit with any code: it still ended because of the interruption.
+  // A script may catch the signal and exit with any code, but it still ended because of the interruption.
   if (interruption && end.kind !== 'lost') return { ...given, exitCode, ...interruption };
   if (end.kind === 'not-started') return { ...given, ...failed('start_failed', o.redactor.text(end.message)) };
   if (end.kind === 'lost') return { ...given, ...failed('lost', end.message ?? lostMessage) };
