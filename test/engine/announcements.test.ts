@@ -98,6 +98,8 @@ test('a controller that has lost its run announces neither lines nor progress', 
   expect(await database.transact((tx) => runs.take(tx, runId, taken))).toBe(true);
   announcements.addLines({ firstSeq: 1, count: 2 });
   announcements.addProgress({ percent: 50, message: '' }, 2);
+  // Otherwise the timer of the lines may announce line 3 before `flush` does.
+  announcements.pause();
   await database.transact(async () => undefined);
   announcements.addLines({ firstSeq: 3, count: 1 });
   await expect(announcements.flush()).rejects.toThrow('another process has taken the run over');
