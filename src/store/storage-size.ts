@@ -37,8 +37,8 @@ export function createStorageMeter(o: {
   readonly clock: Clock;
 }): () => Promise<StorageSize> {
   const { clock } = o;
-  const logBytes = keep(clock, logsKnownForMs, () => addUpLogs(o.read));
-  return keep(clock, knownForMs, async () => ({
+  const logBytes = cached(clock, logsKnownForMs, () => addUpLogs(o.read));
+  return cached(clock, knownForMs, async () => ({
     database: await o.databaseSize(),
     logBytes: await logBytes(),
     artifacts: await o.artifacts.totals(),
@@ -67,7 +67,7 @@ async function addUpLogs(db: Kysely<Schema>): Promise<number> {
 }
 
 /** Caches the result of `find` for a time. An error is not cached. */
-function keep<T>(clock: Clock, forMs: number, find: () => Promise<T>): () => Promise<T> {
+function cached<T>(clock: Clock, forMs: number, find: () => Promise<T>): () => Promise<T> {
   let known: { readonly atMs: number; readonly value: Promise<T> } | undefined;
   return () => {
     const atMs = clock.now();

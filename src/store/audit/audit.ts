@@ -49,7 +49,7 @@ export function createAuditStore(database: Database) {
       const last = old.at(-1);
       if (!last) return 0;
       await transact(async (tx) => {
-        await giveUp(tx, last.id + 1);
+        await allowDeletion(tx, last.id + 1);
         await tx.db.deleteFrom('audit').where('id', '<=', last.id).execute();
         await uncount(tx, old);
         const object = { kind: 'instance', id: null } as const;
@@ -69,7 +69,7 @@ export function createAuditStore(database: Database) {
 /**
  * Allows the deletion of entries with ids below `firstKept`. A trigger in the database refuses to delete any others.
  */
-function giveUp(tx: Transaction, firstKept: number): Promise<void> {
+function allowDeletion(tx: Transaction, firstKept: number): Promise<void> {
   return setSequence(tx.db, 'audit.kept', firstKept);
 }
 

@@ -140,7 +140,7 @@ async function copyInstance(request: BackupRequest): Promise<BackupSummary> {
     await copySnapshots(copying, places.snapshotsDir);
     if (request.includesKey) await copyKeys(copying, places);
     await sums.close();
-    await tellMissing(copying);
+    await recordMissing(copying);
     const manifest: Manifest = {
       format: 1,
       flwd: request.version,
@@ -337,7 +337,7 @@ async function leaveOut(o: Copying, name: string, what: string): Promise<void> {
  * Decides which missing files count as damage. Retention removes a file first and its row a moment later, so a missing
  * file counts as damage only if its row stays.
  */
-async function tellMissing(o: Copying): Promise<void> {
+async function recordMissing(o: Copying): Promise<void> {
   if (o.absent.some(({ isKept }) => isKept())) await delay(removalMs);
   for (const { name, what, isKept } of o.absent) {
     if (isKept()) o.damaged.push({ name, what: `${what}, is missing` });

@@ -68,7 +68,7 @@ export async function checkBackup(
     const found = await sumOrCause(source, path);
     if (found.sha256 !== null) o.onFile(path, found.sizeBytes);
     if (found.sha256 !== null && found.sha256 === sha256) continue;
-    const wrong = isListWhole ? (found.cause ?? hasChanged) : doubt(found.cause, sha256 !== null);
+    const wrong = isListWhole ? (found.cause ?? hasChanged) : uncertainDamage(found.cause, sha256 !== null);
     if (path === databaseFile || isKeyFile(path)) throw damaged(source, `${path} ${wrong}`);
     sums.set(path, found.sha256);
     const revision = revisionOf(path);
@@ -84,10 +84,10 @@ export async function checkBackup(
     damagedSince.set(sumsFile, { what: `${sumsFile} and ${manifestFile} do not fit together`, isCertain: true });
   withDatabase(source, manifest, (database) => {
     for (const [path, wrong] of wrongs) {
-      const judged = isListWhole
+      const damage = isListWhole
         ? { wrong, isCertain: true }
-        : judge(path, sums.get(path), { wrong, manifest, database });
-      if (judged) damagedSince.set(path, { ...judged, what: `${nameOf(path, database)} ${judged.wrong}` });
+        : describeDamage(path, sums.get(path), { wrong, manifest, database });
+      if (damage) damagedSince.set(path, { ...damage, what: `${nameOf(path, database)} ${damage.wrong}` });
     }
   });
   return {
@@ -104,7 +104,7 @@ export async function checkBackup(
 }
 
 /** Says what is wrong with a file when the list does not match the manifest. The list itself may be wrong then. */
-function doubt(cause: string | undefined, isListed: boolean): string {
+function uncertainDamage(cause: string | undefined, isListed: boolean): string {
   if (cause !== undefined) return `${cause}, or its name in ${sumsFile} is damaged`;
   return `${isListed ? 'does not match' : 'is not in'} ${sumsFile}, which may be damaged itself`;
 }
@@ -113,7 +113,7 @@ function doubt(cause: string | undefined, isListed: boolean): string {
  * Says what is wrong with a file that does not match a list which may be damaged. Returns undefined if the checksum in
  * the database shows that the file is an intact artifact.
  */
-function judge(
+function describeDamage(
   path: string,
   sha256: string | null | undefined,
   o: { readonly wrong: string; readonly manifest: Manifest; readonly database: DatabaseSync },

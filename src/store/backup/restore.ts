@@ -107,7 +107,7 @@ export async function restoreBackup<T>(o: RestoreRequest<T>): Promise<Restored<T
   });
   const damagedSince = [...backup.damagedSince.values()].map(({ what }) => what);
   const taken = await takenPlaces(places, fixed);
-  if (taken.length > 0 && damagedSince.length > 0) throw keepsData(source, damagedSince);
+  if (taken.length > 0 && damagedSince.length > 0) throw replaceRefusal(source, damagedSince);
   if (taken.length > 0 && !force) {
     throw new StartError(`there is data already: ${taken.join(', ')}; use --force to replace it`);
   }
@@ -183,7 +183,7 @@ async function copyAll<T>(
  * Refuses to replace existing data with a damaged backup, because the data may be the only other copy of the damaged
  * files.
  */
-function keepsData(source: string, damagedSince: readonly string[]): StartError {
+function replaceRefusal(source: string, damagedSince: readonly string[]): StartError {
   const more = damagedSince.length > 5 ? ` and ${damagedSince.length - 5} more` : '';
   return new StartError(
     `the backup ${source} is damaged: ${damagedSince.slice(0, 5).join(', ')}${more}; nothing was changed: ` +

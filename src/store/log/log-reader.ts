@@ -182,10 +182,10 @@ function createFollowing(segments: Segments, openSegments: OpenSegments) {
     await yieldNow();
     // Another reader may have added the batch in the meantime. The chunks are copied, because a batch of a few lines
     // would otherwise keep the whole segment in memory.
-    return batches.get(key) ?? keep(key, Buffer.from(sliceFrom(content, afterSeq + 1)), afterSeq);
+    return batches.get(key) ?? cacheBatch(key, Buffer.from(sliceFrom(content, afterSeq + 1)), afterSeq);
   }
 
-  function keep(key: string, chunks: Buffer, afterSeq: number): LogBatch {
+  function cacheBatch(key: string, chunks: Buffer, afterSeq: number): LogBatch {
     let size = chunks.length + batchObjectBytes;
     const batch = createBatch(chunks, afterSeq, frameEncoder, (addedBytes) => {
       size += addedBytes;
@@ -208,7 +208,7 @@ function createFollowing(segments: Segments, openSegments: OpenSegments) {
     remember(runId: string, chunks: Buffer): void {
       if (!followed.has(runId)) return;
       const afterSeq = firstSeqAt(chunks, 0) - 1;
-      keep(`${runId}/${afterSeq}`, Buffer.from(chunks), afterSeq);
+      cacheBatch(`${runId}/${afterSeq}`, Buffer.from(chunks), afterSeq);
     },
     /** Must be called when the writer of a log has closed. */
     forget: (runId: string) => followed.delete(runId),

@@ -117,7 +117,7 @@ export async function migrate({ db, types, log, version, createSchema, raise }: 
     for (const migration of migrations.slice(reached)) {
       for (const statement of migration.statements(db, types)) await statement.execute();
     }
-    await keepTimezone(db, found === 0 ? localTimezone() : 'UTC');
+    await storeTimezone(db, found === 0 ? localTimezone() : 'UTC');
   });
 }
 
@@ -125,7 +125,7 @@ export async function migrate({ db, types, log, version, createSchema, raise }: 
  * Stores the time zone when an instance is new. In an older instance, schedules without a time zone used UTC, and still
  * do.
  */
-async function keepTimezone(db: Kysely<Schema>, timezone: string): Promise<void> {
+async function storeTimezone(db: Kysely<Schema>, timezone: string): Promise<void> {
   await db
     .insertInto('instance')
     .values({ name: 'timezone', value: timezone })

@@ -81,7 +81,7 @@ async function attempt<T>({ writing, read, clock }: Parts, work: Work<T>): Promi
     await commit(db, xid, read);
     return done;
   } catch (error) {
-    await giveUp(db);
+    await rollBack(db);
     throw error;
   }
 }
@@ -118,7 +118,7 @@ async function commit(db: ControlledTransaction<Schema>, xid: string, read: Kyse
   try {
     await db.commit().execute();
   } catch (error) {
-    await giveUp(db);
+    await rollBack(db);
     if (!(error instanceof DatabaseFailure) || !(await hasCommitted(read, xid))) throw error;
   }
 }
@@ -137,7 +137,7 @@ async function hasCommitted(read: Kysely<Schema>, xid: string): Promise<boolean>
 }
 
 /** Rolls back, and returns the connection to the pool. If the connection is lost, PostgreSQL rolls back on its own. */
-async function giveUp(db: ControlledTransaction<Schema>): Promise<void> {
+async function rollBack(db: ControlledTransaction<Schema>): Promise<void> {
   await db
     .rollback()
     .execute()

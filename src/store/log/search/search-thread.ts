@@ -27,15 +27,15 @@ export function createSearchThread() {
       waiting.delete(id);
       if (found) one?.resolve(found);
       else one?.reject(error);
-      if (waiting.size === 0) rest(started);
+      if (waiting.size === 0) becomeIdle(started);
     });
     started.on('error', (error) => end(started, error));
     started.on('exit', () => end(started, new Error('the thread that searches logs has ended')));
     return started;
   }
 
-  /** Lets the process end while the thread has nothing to do. */
-  function rest(started: Worker): void {
+  /** Lets the process end while the thread has nothing to do, and ends the thread after a while. */
+  function becomeIdle(started: Worker): void {
     started.unref();
     idle = setTimeout(() => end(started, undefined), idleMs).unref();
   }
