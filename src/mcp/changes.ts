@@ -1,4 +1,4 @@
-// Decides when to tell clients that jobs have changed.
+// Decides when to notify clients that jobs have changed.
 
 /**
  * How long to wait for further changes. Many files may change at once, and each time that the tools are listed counts
@@ -12,31 +12,31 @@ const settleMs = 1_000;
 const againMs = 2_000;
 
 /**
- * Collects clients, and a moment later calls `tell` for each of them, one after another.
- * @param tell returns whether it is done; if not, it is called again after a pause
+ * Collects clients, and a moment later calls `notify` for each of them, one after another.
+ * @param notify returns whether it is done; if not, it is called again after a pause
  */
-export function createChanges<One>(tell: (one: One) => Promise<boolean>) {
+export function createChanges<One>(notify: (one: One) => Promise<boolean>) {
   const noted = new Set<One>();
   const undone = new Set<One>();
-  let telling: NodeJS.Timeout | undefined;
+  let notifying: NodeJS.Timeout | undefined;
   let again: NodeJS.Timeout | undefined;
 
   function note(ones: Iterable<One>): void {
     for (const one of ones) noted.add(one);
     if (noted.size === 0) return;
-    telling ??= setTimeout(() => {
-      void tellNoted().finally(() => {
-        telling = undefined;
+    notifying ??= setTimeout(() => {
+      void notifyNoted().finally(() => {
+        notifying = undefined;
         note([]);
       });
     }, settleMs).unref();
   }
 
-  async function tellNoted(): Promise<void> {
+  async function notifyNoted(): Promise<void> {
     const ones = [...noted];
     noted.clear();
     for (const one of ones) {
-      if (await tell(one)) undone.delete(one);
+      if (await notify(one)) undone.delete(one);
       else undone.add(one);
     }
     if (undone.size === 0) return;
@@ -49,7 +49,7 @@ export function createChanges<One>(tell: (one: One) => Promise<boolean>) {
   return {
     note,
     close(): void {
-      clearTimeout(telling);
+      clearTimeout(notifying);
       clearTimeout(again);
     },
   };

@@ -23,7 +23,7 @@ import { createSha256 } from '../lib/sha256.ts';
 import { createChanges } from './changes.ts';
 import type { Instance, Rights } from './instance.ts';
 import { idOf, wrongParams } from './params.ts';
-import { createMcpServer, noBatches, type Shown, tellOfTools } from './server.ts';
+import { createMcpServer, noBatches, notifyOutdated, type Shown } from './server.ts';
 import { createUnfinished, type Unfinished } from './unfinished.ts';
 
 type Lent = {
@@ -103,7 +103,7 @@ export function openHttpMcp(o: HttpMcpOptions) {
   const lookAt = (account: Account): void => changes.note([account]);
   const shared: Shared = { ...o, accounts, keep, endedIds: new Set(), lookAt };
   const looking = setInterval(() => endIdle(shared), o.idleMs / 10).unref();
-  const changes = createChanges((account: Account) => tell(account, shared));
+  const changes = createChanges((account: Account) => notifyClients(account, shared));
   const stopHearing = o.onJobsChange(() => changes.note(accounts.values()));
 
   return {
@@ -412,10 +412,10 @@ function forget(account: Account, { accounts }: Shared): void {
  * Tells the clients of an account whose list of tools is out of date. The tools are listed once for all of them.
  * @returns whether this has succeeded
  */
-async function tell(account: Account, shared: Shared): Promise<boolean> {
-  if (toTell(account).next().done && account.listening === 0) return true;
+async function notifyClients(account: Account, shared: Shared): Promise<boolean> {
+  if (reachableSessions(account).next().done && account.listening === 0) return true;
   try {
-    const print = await tellOfTools(account.instance, toTell(account));
+    const print = await notifyOutdated(account.instance, reachableSessions(account));
     if (account.shown.print !== print) account.modern.notify.toolsChanged();
     account.shown.print = print;
   } catch (error) {
@@ -429,7 +429,7 @@ async function tell(account: Account, shared: Shared): Promise<boolean> {
 }
 
 /** Yields the sessions that can be told now. A session without a stream is told when it opens one. */
-function* toTell({ sessions }: Account): Generator<Session, void> {
+function* reachableSessions({ sessions }: Account): Generator<Session, void> {
   for (const session of sessions.values()) {
     if (session.shown.print === undefined) continue;
     if (session.listening > 0) yield session;

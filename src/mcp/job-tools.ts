@@ -77,7 +77,7 @@ function inputSchema(argspec: Schema): { readonly schema: Tool['inputSchema']; r
   const entries = Object.entries(isObject(properties) ? properties : {}).flatMap(([name, schema]) =>
     // A secret with a default is left out: an agent cannot set it, and the run uses the stored secret that the author
     // chose.
-    isObject(schema) && !(isSecret(schema) && 'default' in schema) ? [[name, shown(schema)] as const] : [],
+    isObject(schema) && !(isSecret(schema) && 'default' in schema) ? [[name, agentSchema(schema)] as const] : [],
   );
   const names = Array.isArray(required) ? required.filter((name) => typeof name === 'string') : [];
   return {
@@ -92,7 +92,7 @@ function inputSchema(argspec: Schema): { readonly schema: Tool['inputSchema']; r
 }
 
 /** A secret argument takes the name of a stored secret: an agent never has the secret itself. */
-function shown(schema: Schema): Schema {
+function agentSchema(schema: Schema): Schema {
   if (!isSecret(schema)) return isObjectOr(shortened(schema));
   const about = typeof schema.description === 'string' ? ` ${marked(schema.description, mostDescriptionChars)}` : '';
   return { type: 'string', description: `The name of a stored secret, never the secret itself.${about}` };

@@ -4,7 +4,7 @@ import type { Server } from '@modelcontextprotocol/server';
 import { StdioServerTransport, serveStdio } from '@modelcontextprotocol/server/stdio';
 import { atMost } from '../lib/at-most.ts';
 import type { Instance } from './instance.ts';
-import { createMcpServer, type Shown, tellOfTools } from './server.ts';
+import { createMcpServer, notifyOutdated, type Shown } from './server.ts';
 import { mostLineBytes, readMessages } from './stdio-input.ts';
 import { createUnfinished } from './unfinished.ts';
 
@@ -39,7 +39,7 @@ export async function runMcp(instance: Instance, stopped: AbortSignal): Promise<
   const comparing = setInterval(() => {
     const outdated = clients.filter(({ shown }) => shown.print !== undefined);
     // If this attempt fails, the next one may succeed.
-    if (outdated.length > 0) tellOfTools(instance, outdated).catch(() => undefined);
+    if (outdated.length > 0) notifyOutdated(instance, outdated).catch(() => undefined);
   }, compareMs);
   await new Promise<void>((resolve) => {
     const { onclose } = transport;

@@ -116,7 +116,7 @@ async function readResourceAt(client: Instance['client'], uri: string): Promise<
  * @returns the fingerprint of the present list
  * @throws ApiProblem, ServerUnreachable
  */
-export async function tellOfTools(
+export async function notifyOutdated(
   instance: Instance,
   clients: Iterable<{ readonly server: Pick<Server, 'sendToolListChanged'>; readonly shown: Shown }>,
 ): Promise<string> {

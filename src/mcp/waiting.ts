@@ -115,7 +115,7 @@ async function waitFor(
   let losing: NodeJS.Timeout | undefined;
   const signal = AbortSignal.any([request.signal, AbortSignal.timeout(waitMs), lost.signal]);
   const progress = createProgress(request);
-  const heartbeat = setInterval(() => progress.tell(), heartbeatMs);
+  const heartbeat = setInterval(() => progress.send(), heartbeatMs);
   try {
     const events = client.stream('getRunEvents', {
       path: { run_id: runId },
@@ -144,7 +144,7 @@ function createProgress({ _meta: meta, notify }: Call['request']) {
   let percent: number | undefined;
   let message = 'waiting';
 
-  function tell(): void {
+  function send(): void {
     if (token === undefined) return;
     last = Math.max(percent ?? 0, last + 0.01);
     const params = { progressToken: token, progress: last, message, ...(percent !== undefined && { total: 100 }) };
@@ -153,7 +153,7 @@ function createProgress({ _meta: meta, notify }: Call['request']) {
   }
 
   return {
-    tell,
+    send,
     take(event: string, data: Readonly<Record<string, unknown>>): void {
       const { message: words, step_id: step } = data;
       if (event === 'run.finished') return;
@@ -163,7 +163,7 @@ function createProgress({ _meta: meta, notify }: Call['request']) {
       const plain = isGoingOn ? 'goes on' : (said[event] ?? event);
       const about = typeof words === 'string' && words !== '' ? words : plain;
       message = oneLine(typeof step === 'string' && step !== '' ? `${step}: ${about}` : about, mostMessageChars);
-      tell();
+      send();
     },
   };
 }

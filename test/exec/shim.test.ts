@@ -17,7 +17,7 @@ import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { openForkServer } from '../../src/exec/proc/fork-server.ts';
 import { launch } from '../../src/exec/proc/launch.ts';
-import { attendantsOf } from '../../src/exec/proc/process-table.ts';
+import { helpersOf } from '../../src/exec/proc/process-table.ts';
 import { printed, run, sample, shimOf, start, succeeded, temporaryFolder } from './sample.ts';
 
 const waits = 'echo ready; until [[ -e go ]]; do sleep 0.02; done';
@@ -121,13 +121,13 @@ test('its attendants are found through a linked path too, and a process that onl
   onTestFinished(() => void reader.kill('SIGKILL'));
   closeSync(status);
   await once(reader, 'spawn');
-  const found = attendantsOf(link);
+  const found = helpersOf(link);
   expect(found).toContain(shimOf(spec));
   expect(found).not.toContain(reader.pid);
-  expect(attendantsOf(spec.attemptDir).length).toBeGreaterThan(1);
+  expect(helpersOf(spec.attemptDir).length).toBeGreaterThan(1);
   writeFileSync(join(spec.workspaceDir, 'go'), '');
   expect(await attempt.ended).toEqual(succeeded);
-  expect(attendantsOf(spec.attemptDir)).toEqual([]);
+  expect(helpersOf(spec.attemptDir)).toEqual([]);
 });
 
 test('orders with and without a part for the shim alone, at the same time', async () => {

@@ -90,10 +90,12 @@ function inputInBash(input: readonly ScriptArgument[]): string {
   return input.length === 0 ? '' : ` < <(printf '%s\\n' ${input.map(({ name }) => `"$${name}"`).join(' ')})`;
 }
 
-/** Calls `act` with the quoted value. If the value may be missing, its text becomes part of an `if`. */
-function inBash(argument: ScriptArgument, act: (value: string) => string): string {
+/** Calls `toCommand` with the quoted value. If the value may be missing, its text becomes part of an `if`. */
+function inBash(argument: ScriptArgument, toCommand: (value: string) => string): string {
   const { name } = argument;
-  return isAlwaysGiven(argument) ? act(`"$${name}"`) : `if [[ -n $${name} ]]; then ${act(`"$${name}"`)}; fi`;
+  return isAlwaysGiven(argument)
+    ? toCommand(`"$${name}"`)
+    : `if [[ -n $${name} ]]; then ${toCommand(`"$${name}"`)}; fi`;
 }
 
 function optionInBash(argument: ScriptArgument): string {

@@ -12,14 +12,16 @@ import type { Session } from './session.ts';
 const looksUntilLost = 5;
 const lookMs = 1_000;
 
-/** Calls `act` once the data dir is lost, unless the run has ended. Looks until the returned function is called. */
-export function onLost({ lost, client }: Session, runId: string, act: () => void): () => void {
+/**
+ * Calls `callback` once the data dir is lost, unless the run has ended. Looks until the returned function is called.
+ */
+export function onLost({ lost, client }: Session, runId: string, callback: () => void): () => void {
   let looks = 0;
   const timer = setInterval(() => {
     looks = lost() ? looks + 1 : 0;
     if (looks !== looksUntilLost) return;
     void hasEnded(client, runId).then((isOver) => {
-      if (!isOver) act();
+      if (!isOver) callback();
     });
   }, lookMs);
   return () => clearInterval(timer);

@@ -38,22 +38,22 @@ export function endAtOnce(): never {
   endProcess(exitCodes.interrupted);
 }
 
-/** Calls `act` for each SIGTERM and SIGINT until the returned function is called. */
-function onInterrupt(act: () => void): () => void {
+/** Calls `callback` for each SIGTERM and SIGINT until the returned function is called. */
+function onInterrupt(callback: () => void): () => void {
   let countedAtMs = -Infinity;
   const take = (): void => {
     const nowMs = systemClock.monotonicMs();
     if (nowMs - countedAtMs <= echoMs) return;
     countedAtMs = nowMs;
-    act();
+    callback();
   };
   process.on('SIGTERM', take).on('SIGINT', take);
   return () => void process.off('SIGTERM', take).off('SIGINT', take);
 }
 
 export type Interrupts = {
-  /** Calls `act` for each signal from now on, and at once if a signal came earlier. */
-  readonly answer: (act: () => void) => void;
+  /** Calls `callback` for each signal from now on, and at once if a signal came earlier. */
+  readonly answer: (callback: () => void) => void;
   readonly release: () => void;
 };
 
@@ -63,14 +63,14 @@ export type Interrupts = {
  */
 export function keepInterrupts(): Interrupts {
   let isKept = false;
-  let act = (): void => {
+  let callback = (): void => {
     if (isKept) endAtOnce();
     isKept = true;
   };
-  const release = onInterrupt(() => act());
+  const release = onInterrupt(() => callback());
   return {
     answer(next) {
-      act = next;
+      callback = next;
       if (isKept) next();
     },
     release,
@@ -78,12 +78,12 @@ export function keepInterrupts(): Interrupts {
 }
 
 /**
- * Calls `act` when nobody reads standard output any more, as in `flwd logs RUN --follow | head -1`. This is noticed at
- * the next write.
+ * Calls `callback` when nobody reads standard output any more, as in `flwd logs RUN --follow | head -1`. This is
+ * noticed at the next write.
  */
-export function onReaderGone(act: () => void): () => void {
-  process.stdout.on('error', act);
-  return () => void process.stdout.off('error', act);
+export function onReaderGone(callback: () => void): () => void {
+  process.stdout.on('error', callback);
+  return () => void process.stdout.off('error', callback);
 }
 
 /** SIGTERM or SIGINT aborts the work. If it does not end, the next signal ends the process. */

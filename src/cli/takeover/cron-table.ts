@@ -57,9 +57,9 @@ function tableOfUser(place: string, user: string): CronTable {
 }
 
 function tableInFile(path: string): CronTable {
-  const trouble = <T>(act: () => T): T => {
+  const trouble = <T>(work: () => T): T => {
     try {
-      return act();
+      return work();
     } catch (error) {
       if (errorCode(error) === undefined) throw error;
       throw new Refusal(`cannot change ${path}: ${fileTrouble(error)}`);

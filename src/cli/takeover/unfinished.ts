@@ -80,17 +80,17 @@ export function makeTakeoverFolder(dataDir: string): void {
 }
 
 /**
- * Calls `act` with a path to the folder that was checked. If root takes over for the server of another user, that user
+ * Calls `work` with a path to the folder that was checked. If root takes over for the server of another user, that user
  * could replace the folder by a link at any time, but this path still leads to the checked folder.
  * @throws Refusal
  */
-function inOwnFolder(folder: string, act: (path: string) => void): void {
+function inOwnFolder(folder: string, work: (path: string) => void): void {
   const opened = openFolder(folder);
   try {
     const stat = fstatSync(opened);
     if (isAnothers(stat))
       throw new Refusal(`${folder} belongs to another user, uid ${stat.uid}: look through it, and remove it`);
-    act(`/proc/self/fd/${opened}`);
+    work(`/proc/self/fd/${opened}`);
   } finally {
     closeSync(opened);
   }

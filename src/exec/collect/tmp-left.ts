@@ -19,7 +19,7 @@ export async function lookAtTmp(attemptDir: string, { shim, tmpFd }: ShimStatus)
     const folder = openOf(shim, tmpFd, constants.O_RDONLY | constants.O_DIRECTORY);
     if (folder !== undefined) await look(attemptDir, folder);
   } finally {
-    letGo(pipe);
+    releaseShim(pipe);
   }
 }
 
@@ -68,7 +68,7 @@ function openOf(shim: ProcessIdentity, number: number, flags: number): number | 
   return undefined;
 }
 
-function letGo(pipe: number): void {
+function releaseShim(pipe: number): void {
   try {
     writeSync(pipe, '.');
   } catch {

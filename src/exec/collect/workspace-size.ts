@@ -65,7 +65,7 @@ export function watchWorkspace(o: {
   async function measureNameless(attemptDirs: readonly string[], roomBytes: number): Promise<number> {
     if (nameless.bytes <= roomBytes && performance.now() < nameless.nextAtMs) return nameless.bytes;
     const stopwatch = startStopwatch();
-    const processes = attemptDirs.flatMap((dir) => killDomainOf(dir, readStatus(dir))?.glance() ?? []);
+    const processes = attemptDirs.flatMap((dir) => killDomainOf(dir, readStatus(dir))?.quickMembers() ?? []);
     const folders = ['/workspace', '/run/flwd/out', o.dir, ...attemptDirs.map(outOf)];
     const bytes = await namelessBytes(processes, folders, stopwatch.maybeYield);
     nameless = { bytes, nextAtMs: performance.now() + pauseAfter(stopwatch) };

@@ -49,14 +49,14 @@ export function reportOf(host: LimitHost, isSandboxed = true): LimitReport {
     return { ...reportOf(host), pids: { by: 'none', detail } };
   }
   return {
-    cpu: shown(host.cpu),
-    memory: shown(host.memory),
-    pids: shown(host.pids),
+    cpu: toReport(host.cpu),
+    memory: toReport(host.memory),
+    pids: toReport(host.pids),
     workspace: { by: 'polling', detail: 'the workspace is measured from time to time, so it may grow past its limit' },
   };
 }
 
-function shown(enforcement: Enforcement): { by: LimitMeans; detail: string | null } {
+function toReport(enforcement: Enforcement): { by: LimitMeans; detail: string | null } {
   return { by: enforcement.by, detail: 'detail' in enforcement ? enforcement.detail : null };
 }
 

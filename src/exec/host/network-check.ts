@@ -4,7 +4,7 @@
 import { type HostCheck, ok, warn } from '../../domain/host-check.ts';
 import { reachOfNetwork } from '../../domain/network-reach.ts';
 import { isServerRoot } from '../job-user.ts';
-import { lineageOf } from '../proc/socket-holders.ts';
+import { ancestryOf } from '../proc/socket-holders.ts';
 
 export type CallerChoice = { readonly mode: 'auto' | 'none' | 'required'; readonly trustJobs: boolean };
 
@@ -24,7 +24,7 @@ export function checkNetwork(choice: CallerChoice): HostCheck {
       `remove ${setting} from flwd.yaml`,
     );
   }
-  const canSee = isServerRoot || choice.mode !== 'auto' || lineageOf(process.pid) !== undefined;
+  const canSee = isServerRoot || choice.mode !== 'auto' || ancestryOf(process.pid) !== undefined;
   if (canSee) return ok(name, `${reach}; the API asks it for a token`);
   return warn(
     name,

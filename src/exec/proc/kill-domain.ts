@@ -24,7 +24,7 @@ export type KillDomain = {
   /** Processes of the script that are alive. */
   readonly members: () => number[];
   /** A cheaper version of `members`, which may miss some processes. It is for callers that only measure them. */
-  readonly glance: () => number[];
+  readonly quickMembers: () => number[];
   readonly isEmpty: () => boolean;
   /** Ends all members with SIGKILL. */
   readonly kill: () => void;
@@ -47,7 +47,7 @@ function ofNamespace(namespace: PidNamespace): KillDomain {
   return {
     // The namespace's first process belongs to bwrap, and accepts no signal but SIGKILL.
     members: () => membersOf(namespace).filter((pid) => pid !== namespace.initPid),
-    glance: () => familyOf(namespace),
+    quickMembers: () => familyOf(namespace),
     isEmpty: () => isEmpty(namespace),
     kill: () => {
       send(namespace.initPid, 'SIGKILL');
@@ -74,7 +74,7 @@ function ofScript(attemptDir: string, shim: ProcessIdentity | undefined, script:
   };
   return {
     members,
-    glance: members,
+    quickMembers: members,
     isEmpty: () => members().length === 0,
     kill() {
       // The processes are stopped first, so that no process starts another while the others end.
@@ -109,7 +109,7 @@ function membersOfScript(o: {
   const { attemptDir, script } = o;
   const processes = listProcesses();
   const shimGroup = o.shim && isAlive(o.shim) ? o.shim.pid : undefined;
-  const spared = lineageOf(process.pid, processes);
+  const spared = ancestryOf(process.pid, processes);
   // The shim and its helper processes form one process group, which does not count.
   const candidates = processes.filter(({ pid, group }) => group !== shimGroup && !spared.has(pid));
   const inGroups = new Set(groupsOf(attemptDir).flatMap(pidsIn));
@@ -132,11 +132,11 @@ function nameOf({ pid, startTicks }: ListedProcess): string {
 }
 
 /** A process and all its ancestors. */
-function lineageOf(pid: number, processes: readonly ListedProcess[]): ReadonlySet<number> {
+function ancestryOf(pid: number, processes: readonly ListedProcess[]): ReadonlySet<number> {
   const parents = new Map(processes.map((one) => [one.pid, one.parent]));
-  const lineage = new Set<number>();
-  for (let at: number | undefined = pid; at !== undefined && !lineage.has(at); at = parents.get(at)) lineage.add(at);
-  return lineage;
+  const ancestry = new Set<number>();
+  for (let at: number | undefined = pid; at !== undefined && !ancestry.has(at); at = parents.get(at)) ancestry.add(at);
+  return ancestry;
 }
 
 function addDescendants(found: Set<ListedProcess>, processes: readonly ListedProcess[]): void {

@@ -17,7 +17,7 @@ import { spoolPath } from './attempt-files.ts';
 import { type LimitedSpec, leaveGroups } from './attempt-groups.ts';
 import type { ForkServer } from './fork-server.ts';
 import { killDomainOf } from './kill-domain.ts';
-import { attendantsOf, isAlive, isOfThisBoot, send } from './process-table.ts';
+import { helpersOf, isAlive, isOfThisBoot, send } from './process-table.ts';
 import { shimOrder } from './shim.ts';
 import { untilShimEnds } from './shim-end.ts';
 import { readStatus, type ShimStatus } from './shim-status.ts';
@@ -40,13 +40,13 @@ export function launch(spec: LimitedSpec, forkServer: Pick<ForkServer, 'run'>): 
     const places = guardedPlaces({ ...spec, grants });
     const shimEnded = untilShimEnds(spec.attemptDir, forkServer.run(shimOrder(spec, grants)));
     const isDone = grants.length > 0 ? guarded(spec.attemptDir, { grants, places }, shimEnded) : shimEnded;
-    return attend(spec.attemptDir, isDone, unsaid);
+    return supervise(spec.attemptDir, isDone, unsaid);
   } catch (error) {
     closeGrants(grants);
     removeSecrets(spec.attemptDir);
     // Nothing has been started yet, so the caller can try again.
     if (isDiskFull(error) || isHostShort(error)) throw error;
-    return attend(spec.attemptDir, Promise.reject(error), unsaid);
+    return supervise(spec.attemptDir, Promise.reject(error), unsaid);
   }
 }
 
@@ -72,7 +72,7 @@ async function guarded(
  * Waits for the end of an attempt, and cleans up. `shimEnded` rejects if no shim could be started. `unsaid` is the end
  * that is reported if no shim has identified itself.
  */
-export function attend(attemptDir: string, shimEnded: Promise<unknown>, unsaid: AttemptEnd): AttemptProcess {
+export function supervise(attemptDir: string, shimEnded: Promise<unknown>, unsaid: AttemptEnd): AttemptProcess {
   let termination: Promise<Termination> | undefined;
   const ended = shimEnded.then(
     async () => {
@@ -160,7 +160,7 @@ function isRemoved(attemptDir: string): boolean {
  * bwrap's child.
  */
 function endOrphans(attemptDir: string): number {
-  const orphans = attendantsOf(attemptDir);
+  const orphans = helpersOf(attemptDir);
   for (const pid of orphans) send(pid, 'SIGKILL');
   return orphans.length;
 }

@@ -54,7 +54,7 @@ function argumentsOf(pid: number): string[] {
  * Finds the live helper processes of an attempt: its shim, and what the shim has started to run the script. They have
  * the attempt's status file open for writing as descriptor 3, or they are bwrap (libexec/shim.bash).
  */
-export function attendantsOf(attemptDir: string): number[] {
+export function helpersOf(attemptDir: string): number[] {
   const status = statSync(join(attemptDir, 'status'), { throwIfNoEntry: false });
   return pids().filter((pid) => isBwrapOf(pid, attemptDir) || (status !== undefined && writesTo(pid, status)));
 }

@@ -7,8 +7,8 @@ import type { AttemptProcess } from '../executor.ts';
 import { wasRestored } from '../run-folder.ts';
 import type { ShimNews } from './fork-server.ts';
 import { killDomainOf } from './kill-domain.ts';
-import { attend, removed, removeSecrets } from './launch.ts';
-import { attendantsOf } from './process-table.ts';
+import { removed, removeSecrets, supervise } from './launch.ts';
+import { helpersOf } from './process-table.ts';
 import { untilShimEnds } from './shim-end.ts';
 import { giveUp, readStatus, statusPath } from './shim-status.ts';
 
@@ -19,18 +19,19 @@ export function resumeAttempt(attemptDir: string, hasBegun = false): AttemptProc
   // After a restore, an attempt has no files, because a backup does not include them. So it is lost.
   if (wasRestored(dirname(attemptDir)) && !existsSync(statusPath(attemptDir))) {
     mkdirSync(attemptDir, { recursive: true, mode: 0o700 });
-    return attend(attemptDir, Promise.resolve(), { kind: 'lost' });
+    return supervise(attemptDir, Promise.resolve(), { kind: 'lost' });
   }
-  if (!existsSync(attemptDir) && isLeftWithoutFolder(attemptDir)) return attend(attemptDir, Promise.resolve(), removed);
+  if (!existsSync(attemptDir) && isLeftWithoutFolder(attemptDir))
+    return supervise(attemptDir, Promise.resolve(), removed);
   if (giveUp(attemptDir) || readStatus(attemptDir)?.isGivenUp) {
     // The attempt was about to start, so its secrets may be in its folder. They are removed now, because a cancel may
     // prevent another start.
     removeSecrets(attemptDir);
-    return hasBegun ? attend(attemptDir, Promise.resolve(), removed) : undefined;
+    return hasBegun ? supervise(attemptDir, Promise.resolve(), removed) : undefined;
   }
   const endedBeforeAtMs = endedAlready(attemptDir);
   const sandbox = watchForEnd(attemptDir);
-  const attempt = attend(
+  const attempt = supervise(
     attemptDir,
     untilShimEnds(attemptDir, sandbox.over).finally(() => sandbox.close()),
     { kind: 'lost' },
@@ -48,7 +49,7 @@ function endedAlready(attemptDir: string): number | undefined {
 }
 
 function isLeftWithoutFolder(attemptDir: string): boolean {
-  return attendantsOf(attemptDir).length > 0 || killDomainOf(attemptDir, undefined)?.isEmpty() === false;
+  return helpersOf(attemptDir).length > 0 || killDomainOf(attemptDir, undefined)?.isEmpty() === false;
 }
 
 /**

@@ -6,7 +6,7 @@ import { createYielder } from '../../lib/yielder.ts';
 import { killDomainOf } from './kill-domain.ts';
 import { attemptDirs, isAttemptAlive } from './live-attempts.ts';
 import { readStatus } from './shim-status.ts';
-import { holdersOf, lineageOf, stillHolds } from './socket-holders.ts';
+import { ancestryOf, holdersOf, stillHolds } from './socket-holders.ts';
 
 /** `unknown` means that no process with the connection was found, or that the ancestors of one cannot be seen. */
 type SocketOwner = 'outside' | 'run' | 'unknown';
@@ -78,25 +78,25 @@ export function createRunCallers() {
       const concerned = [...holders.map(({ pid }) => pid), ...unread];
       if (concerned.length > mostConcerned) return 'unknown';
       const maybeYield = createYielder(sliceMs);
-      const lineages = new Map<number, readonly number[] | undefined>();
+      const ancestries = new Map<number, readonly number[] | undefined>();
       for (const pid of concerned) {
-        lineages.set(pid, lineageOf(pid));
+        ancestries.set(pid, ancestryOf(pid));
         await maybeYield();
       }
       // The roots are read after the ancestors, so no script is missed: a script begins only after the status of its
       // attempt names the shim.
       const roots = rootsOfRuns();
-      const isOfRun = (pid: number): boolean => lineages.get(pid)?.some((ancestor) => roots.has(ancestor)) ?? false;
+      const isOfRun = (pid: number): boolean => ancestries.get(pid)?.some((ancestor) => roots.has(ancestor)) ?? false;
       if (holders.some(({ pid }) => isOfRun(pid))) return 'run';
-      if (unread.some((pid) => lineages.get(pid) === undefined || isOfRun(pid))) return 'unknown';
+      if (unread.some((pid) => ancestries.get(pid) === undefined || isOfRun(pid))) return 'unknown';
       // If a process has ended or closed the socket, its pid may belong to another process by now.
       const found = holders.filter((holder) => stillHolds(holder, inode));
-      return found.length > 0 && found.every(({ pid }) => isOutside(lineages.get(pid))) ? 'outside' : 'unknown';
+      return found.length > 0 && found.every(({ pid }) => isOutside(ancestries.get(pid))) ? 'outside' : 'unknown';
     },
   };
 }
 
 /** Whether the process, of which no run is an ancestor, counts as a caller. The server itself does not. */
-function isOutside(lineage: readonly number[] | undefined): boolean {
-  return lineage !== undefined && lineage[0] !== process.pid;
+function isOutside(ancestry: readonly number[] | undefined): boolean {
+  return ancestry !== undefined && ancestry[0] !== process.pid;
 }

@@ -5,7 +5,7 @@ import { existsSync } from 'node:fs';
 import { isShortage } from '../../lib/shortage.ts';
 import type { ShimNews } from './fork-server.ts';
 import { killDomainOf } from './kill-domain.ts';
-import { attendantsOf, bwrapsOf, isAlive, isChildOf, send } from './process-table.ts';
+import { bwrapsOf, helpersOf, isAlive, isChildOf, send } from './process-table.ts';
 import { giveUp, readStatus, type ShimStatus } from './shim-status.ts';
 
 const pollMs = 500;
@@ -55,7 +55,7 @@ function isGone(attemptDir: string, isLate: boolean): boolean {
     if (!existsSync(attemptDir)) return true;
     if (!isLate) return false;
     // A shim that has created the file but has not identified itself may only be slow, so this looks for its process.
-    return status ? status.isGivenUp === true || attendantsOf(attemptDir).length === 0 : giveUp(attemptDir);
+    return status ? status.isGivenUp === true || helpersOf(attemptDir).length === 0 : giveUp(attemptDir);
   } catch (error) {
     if (isShortage(error)) return false;
     throw error;

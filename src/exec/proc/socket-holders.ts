@@ -59,27 +59,27 @@ export function stillHolds({ pid, fd }: Holder, inode: string): boolean {
 }
 
 /** Returns the process and all its ancestors; undefined if they cannot be followed to the first process. */
-export function lineageOf(pid: number): readonly number[] | undefined {
+export function ancestryOf(pid: number): readonly number[] | undefined {
   // If a parent ends between two reads, the child gets another parent, so this starts again.
   for (let tries = 0; tries < 3; tries++) {
-    const lineage = climbFrom(pid);
-    if (lineage) return lineage;
+    const ancestry = readAncestry(pid);
+    if (ancestry) return ancestry;
   }
   return undefined;
 }
 
-function climbFrom(pid: number): readonly number[] | undefined {
-  const lineage: number[] = [];
+function readAncestry(pid: number): readonly number[] | undefined {
+  const ancestry: number[] = [];
   let bornTicks = Number.POSITIVE_INFINITY;
   for (let at = pid; at !== 0; ) {
     const stat = statOf(at);
     // A parent is older than its child. If this process is younger, the parent has ended and another process has its
     // pid.
     if (!stat || stat.startTicks > bornTicks) return undefined;
-    if (lineage.push(at) > mostAncestors) return undefined;
+    if (ancestry.push(at) > mostAncestors) return undefined;
     ({ parent: at, startTicks: bornTicks } = stat);
   }
-  return lineage;
+  return ancestry;
 }
 
 /**

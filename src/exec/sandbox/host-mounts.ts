@@ -100,7 +100,7 @@ function profileMounts({ profile, network, scratchBytes }: HostView): readonly s
 
 /** Shows programs and their libraries, read-only. */
 export function systemFolderMounts(): string[] {
-  return ['/usr', ...systemFolders].flatMap((path) => shown(path, '--ro-bind-try'));
+  return ['/usr', ...systemFolders].flatMap((path) => mountOf(path, '--ro-bind-try'));
 }
 
 /** The mounts are determined once, because they do not change, and checking two dozen paths takes 0.3 ms. */
@@ -130,7 +130,7 @@ function shownIn(dir: '/' | '/run', except: readonly string[], bind: Bind): stri
   return readdirSync(dir, { withFileTypes: true }).flatMap((entry) => {
     if (except.includes(entry.name)) return [];
     const path = join(dir, entry.name);
-    return entry.isSymbolicLink() ? shown(path, bind) : [bind, path, path];
+    return entry.isSymbolicLink() ? mountOf(path, bind) : [bind, path, path];
   });
 }
 
@@ -143,12 +143,12 @@ const runEntries = ['systemd/resolve', 'resolvconf', 'NetworkManager/resolv.conf
 function runMounts(): string[] {
   return runEntries
     .map((name) => `/run/${name}`)
-    .flatMap((path) => [...foldersAbove([path]), ...shown(path, '--ro-bind-try')]);
+    .flatMap((path) => [...foldersAbove([path]), ...mountOf(path, '--ro-bind-try')]);
 }
 
 function etcMounts(names: readonly string[]): string[] {
   const present = names.map((name) => `/etc/${name}`).filter((path) => linkOrEntry(path) !== undefined);
-  return [...foldersAbove(present), ...present.flatMap((path) => shown(path, '--ro-bind-try'))];
+  return [...foldersAbove(present), ...present.flatMap((path) => mountOf(path, '--ro-bind-try'))];
 }
 
 /** Mounts the grants. A folder is mounted before the files and folders in it. */
@@ -164,7 +164,7 @@ function grantMounts({ grants }: HostView): string[] {
 /**
  * Shows a path of the host. A link into /usr stays a link; for any other path, the file or folder itself is mounted.
  */
-function shown(path: string, bind: string): string[] {
+function mountOf(path: string, bind: string): string[] {
   const target = linkOrEntry(path);
   if (target === undefined) return [];
   const isLinkToSystem = target !== null && resolve(dirname(path), target).startsWith('/usr/');

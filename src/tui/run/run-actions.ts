@@ -94,7 +94,7 @@ function useRunRequests(runId: string) {
   // Once the server is reachable again, the error of an earlier action is removed.
   useEffect(() => setError(null), [epoch]);
 
-  async function act(doing: string, action: () => Promise<string | null>): Promise<void> {
+  async function perform(doing: string, action: () => Promise<string | null>): Promise<void> {
     setNote(doing);
     try {
       setNote(await action());
@@ -133,10 +133,10 @@ function useRunRequests(runId: string) {
     error,
     forgetError: () => setError(null),
     hasCancelled,
-    cancel: () => void act('Cancelling…', cancel),
-    kill: () => void act('Killing…', kill),
-    rerun: (from: 'start' | 'failed') => void act('Starting…', () => rerun(from)),
+    cancel: () => void perform('Cancelling…', cancel),
+    kill: () => void perform('Killing…', kill),
+    rerun: (from: 'start' | 'failed') => void perform('Starting…', () => rerun(from)),
     decide: (decided: Approval) =>
-      void act(decided.decision === 'approve' ? 'Approving…' : 'Denying…', () => decide(decided)),
+      void perform(decided.decision === 'approve' ? 'Approving…' : 'Denying…', () => decide(decided)),
   };
 }
