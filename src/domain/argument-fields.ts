@@ -22,7 +22,7 @@ export type ArgumentField = {
   readonly isRequired: boolean;
   readonly title: string | null;
   readonly description: string | null;
-  /** undefined when there is no default. */
+  /** undefined if there is no default. */
   readonly defaultValue: unknown;
   readonly examples: readonly unknown[];
   readonly format: string | null;

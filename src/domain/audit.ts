@@ -54,7 +54,7 @@ export const auditObjectKinds = [
 ] as const;
 export type AuditObjectKind = (typeof auditObjectKinds)[number];
 
-/** `id` is null when the object has no id or does not exist yet. */
+/** `id` is null if the object has no id or does not exist yet. */
 export type AuditObject = { readonly kind: AuditObjectKind; readonly id: string | null };
 
 export type AuditDetail = Readonly<Record<string, unknown>>;

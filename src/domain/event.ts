@@ -56,7 +56,7 @@ type EventData = {
   readonly trigger?: Trigger['type'];
   /** For `run.started`: the time since the run was created. */
   readonly waited_ms?: number;
-  /** For `run.finished`: the time since the run started; null when it never started. */
+  /** For `run.finished`: the time since the run started; null if it never started. */
   readonly duration_ms?: number | null;
 };
 

@@ -29,10 +29,7 @@ type RuleTerms = {
   readonly on: readonly NotifyEvent[];
   /** How many times the job must fail in a row before a failure is reported; by default, 1. */
   readonly after?: number;
-  /**
-   * After a failure of the job has been reported, further ones are not reported for this long. By default, every
-   * failure is reported.
-   */
+  /** The same failure of a job is reported only once in this time. By default, every failure is reported. */
   readonly repeatMs?: number;
   /** For channels. Notifications are collected for this long and sent as one message. */
   readonly digestMs?: number;

@@ -283,7 +283,7 @@ export type RunAs = {
   readonly gid: number;
   /** The ids of all groups of the user. */
   readonly groups: readonly number[];
-  /** The home folder; null when it does not exist. */
+  /** The home folder; null if it does not exist. */
   readonly home: string | null;
 };
 

@@ -46,7 +46,7 @@ export function createStepGraph(steps: readonly GraphStep[]) {
   }
 
   return {
-    /** True when every step has ended. */
+    /** True once every step has ended. */
     get isOver(): boolean {
       return left === 0;
     },

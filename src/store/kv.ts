@@ -96,7 +96,7 @@ export function createKvStore({ read, transact }: Database) {
 
     put,
 
-    /** Removes a key. Returns false when there is no such key. */
+    /** Removes a key. Returns false if the key does not exist. */
     async remove({ db }: Transaction, { tenant, namespace, key }: KvPlace, nowMs: number): Promise<boolean> {
       const removed = await db
         .deleteFrom('kv')

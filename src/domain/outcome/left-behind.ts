@@ -8,7 +8,7 @@ export type LeftBehind = {
   readonly bytes: number;
   /** Some of the files, with names that are safe to show: relative to the workspace, or absolute. */
   readonly names: readonly string[];
-  /** True when there are more files than were counted. */
+  /** True if there are more files than were counted. */
   readonly more: boolean;
 };
 
