@@ -202,7 +202,7 @@ async function openFolders(config: Config): Promise<void> {
   await mkdir(foldersOf(config).runsDir, { recursive: true, mode: 0o700 });
 }
 
-/** The database, the feed of its changes, and the keys that protect what it holds. */
+/** Opens the database, the feed of its changes, and the keys that protect its content. */
 async function openStorage({ config, ephemeral, log, onStop }: Start, hasJwt: boolean) {
   const { dbPath, blobsDir, secretKeyFile, secretKey } = config.persistence;
   // A commit comes only after something has written, and nothing writes before the hub exists.
@@ -247,7 +247,7 @@ function openJobs({ config, ephemeral, log, onStop }: Start, configFile: string 
 
 type Jobs = ReturnType<typeof openJobs>;
 
-/** What starts processes, and what limits them. */
+/** Opens what starts processes, and what limits them. */
 function openHost({ config, onStop }: Start) {
   const { dataDir } = config.instance;
   const forkServer = openForkServer(pipesDir(config));
@@ -353,7 +353,7 @@ function resolveLinks(path: string): Promise<string> {
   return realpath(path).catch(() => path);
 }
 
-/** The HTTP server, with the notifications and the retention that it reports on. */
+/** Opens the HTTP server, with the notifications and the retention whose state it reports. */
 async function openServer(
   { config, ephemeral, log, onStop }: Start,
   parts: Pick<Storage, 'store' | 'hub' | 'signer'> &

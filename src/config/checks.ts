@@ -26,7 +26,10 @@ export function showBind({ host, port }: Bind): string {
   return `${isIP(host) === 6 ? `[${host}]` : host}:${port}`;
 }
 
-/** `--dev` accepts a token that everyone knows. */
+/**
+ * Records an error if other machines can reach a server with `--dev`, because `--dev` accepts a token that everyone
+ * knows.
+ */
 export function checkDev(settings: Settings): void {
   const bind = valueAt(settings, 'server.bind');
   if (isLoopback(bind.host)) return;
@@ -61,7 +64,10 @@ function checkAliases(settings: Settings): void {
   }
 }
 
-/** Jobs in the profile disabled can read flwd.yaml, but never FLWD_SECRET_KEY. */
+/**
+ * Records an error if flwd.yaml contains the secret key. Jobs in the profile `disabled` can read flwd.yaml, but never
+ * FLWD_SECRET_KEY.
+ */
 function checkSecretKey(settings: Settings): void {
   if (settingAt(settings, 'persistence.secret_key')?.origin.kind !== 'file') return;
   const message =
@@ -108,7 +114,7 @@ function checkLogFields(settings: Settings): void {
     addError(settings, 'logging.fields', `\`logging.fields\` must not set \`${name}\`, which each line has anyway`);
 }
 
-/** A note for each enabled extension that changes nothing. */
+/** Returns a note for each enabled extension that changes nothing. */
 export function noteExtensions(settings: Settings): string[] {
   const setting = settingAt(settings, 'extensions.enabled');
   if (!setting || setting.value === undefined) return [];

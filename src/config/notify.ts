@@ -85,7 +85,7 @@ function checkChannel(
     );
 }
 
-/** Records an error for a request that no HTTP client sends, such as a GET with a body. */
+/** Records an error if a channel would send a request that no HTTP client sends, such as a GET with a body. */
 function checkRequest(settings: Settings, at: string | number): void {
   const hasBody = settingAt(settings, 'notify.channels.<name>.body', at)?.origin.kind !== 'default';
   if (hasBody && valueAt(settings, 'notify.channels.<name>.method', at) === 'GET')

@@ -10,7 +10,7 @@ export function nearest(word: string, candidates: readonly string[]): string | u
   let bestDistance = Math.max(2, Math.floor(word.length / 3)) + 1;
   for (const candidate of candidates) {
     const distance = editDistance(word.toLowerCase(), candidate.toLowerCase());
-    // A word that shares less than half of its letters is another word.
+    // If less than half of the letters are the same, it is another word and not a typing error.
     if (distance < bestDistance && 2 * distance <= Math.max(word.length, candidate.length)) {
       best = candidate;
       bestDistance = distance;

@@ -176,7 +176,7 @@ function worstOf(reports: readonly Report[]): Tone {
   return (['bad', 'neutral', 'good'] as const).find((tone) => found.includes(tone)) ?? 'neutral';
 }
 
-/** Such as `3 failed, 1 works again`. */
+/** Returns, for example, `3 failed, 1 works again`. */
 function headlineOf(reports: readonly Report[]): string {
   const counts = Map.groupBy(reports, ({ notification: { event } }) => inDigest[event] ?? headlines[event]);
   return [...counts].map(([words, { length }]) => `${length} ${words}`).join(', ');

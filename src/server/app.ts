@@ -213,7 +213,7 @@ function openAuditTrail({ store, engine, log }: ServerParts): AuditTrail {
   });
 }
 
-/** The parts that decide which requests get in. */
+/** The parts that decide which requests are admitted. */
 type Entrance = {
   readonly admission: Admission;
   readonly localCallers: LocalCallers;

@@ -20,7 +20,7 @@ type File = {
   readonly etag: string;
 };
 
-/** Keyed by the path on the server, e.g. `/assets/index-Cg2d0WVe.js`. */
+/** The key is the path on the server, such as `/assets/index-Cg2d0WVe.js`. */
 type Files = ReadonlyMap<string, File>;
 
 /** The addresses of the console. All except `/assets/*` get the same page. */
@@ -62,7 +62,7 @@ const policy = [
 ].join('; ');
 
 const page = '/index.html';
-/** For files whose name contains a hash of their content. */
+/** This is for files whose name contains a hash of their content. */
 const unchanging = 'public, max-age=31536000, immutable';
 const types: Readonly<Record<string, string>> = {
   '.html': 'text/html; charset=utf-8',

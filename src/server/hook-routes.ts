@@ -130,7 +130,7 @@ function bodyOf(request: FastifyRequest, raw: Buffer, readJson: ReturnType<typeo
   }
   const fields = new URLSearchParams(raw.toString());
   const names = [...new Set(fields.keys())];
-  // GitHub and Slack put JSON into a form.
+  // GitHub and Slack can send JSON as the form field `payload`.
   if (names.join() === 'payload') return jsonOf(request, Buffer.from(fields.get('payload') ?? ''), readJson);
   return Object.fromEntries(names.map((name) => [name, fields.get(name)]));
 }

@@ -174,7 +174,7 @@ async function toRecords(found: readonly FoundLine[], { exports, origin }: Sourc
   });
 }
 
-/** RFC 3339 with microseconds, as seconds and nanoseconds. */
+/** Converts RFC 3339 with microseconds to seconds and nanoseconds. */
 function toTime(timestamp: string): LogRecord['hrTime'] {
   return [Math.floor(Date.parse(timestamp) / 1000), Number(timestamp.slice(20, 26)) * 1000];
 }

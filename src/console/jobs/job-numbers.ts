@@ -20,7 +20,7 @@ const mostIds = 100;
 const mostChars = 6_000;
 const telling = new Set(['run.created', 'run.started', 'run.finished']);
 
-/** `data` is undefined until they have been read, and for callers who may not read runs. */
+/** `data` is undefined until the numbers have been read, and for callers who may not read runs. */
 export function useJobNumbers(): Answer<Numbers> {
   const client = useClient();
   const answers = useQueryClient();

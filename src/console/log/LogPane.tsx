@@ -25,7 +25,7 @@ export function LogPane(o: LogPaneProps): ReactNode {
   const step = stepOf(o);
   const source = sourceOf(o, step);
   const isLive = !isFinished(source.status);
-  // Decided when the page opens, so that the log does not jump when a run fails while the user watches it.
+  // This is decided when the page opens, so that the log does not jump when a run fails while the user watches it.
   const [opensAtError] = useState(run.status === 'failed');
   const log = useRunLog(source.runId, { level, ...source.filter }, line ?? (opensAtError ? 'error' : 'end'));
   const errors = useLogErrors(source.runId, source.filter, { isLive, isAtFirst: opensAtError && find === '' });

@@ -1,4 +1,4 @@
-// The approvals that wait for an answer. Callers who may answer can do it here.
+// The approvals that wait for an answer. Callers who may answer can answer here.
 
 import { ChevronRight } from 'lucide-react';
 import type { ReactNode } from 'react';

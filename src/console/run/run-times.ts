@@ -10,7 +10,7 @@ export type RunTimes = {
   readonly axis: Axis;
   /** How long the run worked, measured in the same way as its usual duration. */
   readonly workMs: number;
-  /** How long the run waited for its turn and for approvals. */
+  /** How long the run did not work, because it waited to start or for approvals. */
   readonly waitedMs: number;
 };
 

@@ -93,7 +93,7 @@ function clockOf(zone: string): Intl.DateTimeFormat | null {
   return clock;
 }
 
-/** A date whose UTC fields are what the clocks of the zone show at an instant. */
+/** Returns a date whose UTC fields have the time that the clocks of the zone show at an instant. */
 export function wallAt(zone: string, at: Date): Date {
   const clock = clockOf(knownZone(zone));
   return clock ? wallOf(clock, at) : at;

@@ -16,7 +16,7 @@ export function useRequestKeys(): <T>(request: string, ask: (headers: Headers) =
   };
 }
 
-/** Not `crypto.randomUUID`, which browsers offer only over HTTPS and on localhost. */
+/** Browsers offer `crypto.randomUUID` only over HTTPS and on localhost, so it is not used here. */
 export function newKey(): string {
   return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, '0')).join('');
 }

@@ -34,7 +34,7 @@ type Listeners = {
   readonly change?: () => void;
   readonly frame?: (frame: Frame) => void;
   readonly open?: () => void;
-  /** Called when the stream broke and could not be opened again at once. */
+  /** Called when the stream has broken and could not be opened again at once. */
   readonly broken?: () => void;
 };
 
@@ -89,7 +89,7 @@ type SharedStream = { readonly followers: Set<Follower>; readonly ending: AbortC
 
 const streams = new Map<Client, Map<string, SharedStream>>();
 
-/** Opens the stream for its first follower, and closes it after the last has left. */
+/** Opens the stream for its first follower, and closes it when the last follower has left. */
 function joinStream(
   client: Client,
   runId: string | undefined,

@@ -6,7 +6,7 @@ import { ErrorNote } from '../widgets/Notes.tsx';
 
 type Props = { readonly children: ReactNode };
 
-/** A class, because React offers no other way to catch errors of rendering. */
+/** This is a class, because React offers no other way to catch errors of rendering. */
 export class Boundary extends Component<Props, { readonly hasFailed: boolean }> {
   override state = { hasFailed: false };
 

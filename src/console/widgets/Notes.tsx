@@ -182,7 +182,7 @@ export function Facts({ of }: { readonly of: readonly (readonly [name: string, v
   );
 }
 
-/** A box that scrolls if its content is larger. It also scrolls by keyboard. */
+/** A box that scrolls if its content is larger. The keyboard can scroll it, too. */
 export function Scrolls(o: {
   readonly label: string;
   readonly className?: string;

@@ -1,5 +1,5 @@
-// Reads the days of an iCalendar file (RFC 5545), such as the holidays that an authority publishes. Loaded only if a
-// calendar of flwd.yaml is a file.
+// Reads the days of an iCalendar file (RFC 5545), such as the holidays that an authority publishes. This code is loaded
+// only if a calendar of flwd.yaml is a file.
 
 import { readFile, stat } from 'node:fs/promises';
 import ICAL from 'ical.js';

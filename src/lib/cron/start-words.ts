@@ -1,4 +1,4 @@
-// Says when schedules fire that wait for a start of the server or the host.
+// Says when a schedule fires that waits for a start of the server or of the host.
 
 export const startWords: ReadonlyMap<string, string> = new Map([
   ['@reboot', 'at the next start of the server'],

@@ -5,7 +5,7 @@ import type { Tone } from '../message.ts';
 import { bytesOf, fit, fitBody } from './fitting.ts';
 import { ChannelError, jsonRequest, type ToRequest } from './request.ts';
 
-/** A longer message becomes a file. */
+/** ntfy turns a longer message into a file. */
 const mostBytes = 4_096;
 const mostTitleBytes = 250;
 const tags: Readonly<Record<Tone, string>> = { good: 'white_check_mark', bad: 'rotating_light', neutral: 'bell' };

@@ -136,7 +136,7 @@ function toPrincipal(payload: JWTPayload, config: JwtConfig, defaultTenant: stri
   return { ...principal, tenant };
 }
 
-/** The claim is a string with spaces (RFC 8693, 4.2) or a list. */
+/** The claim is a list, or a string whose values are separated by spaces (RFC 8693, 4.2). */
 function toScopes(claim: unknown): readonly Scope[] {
   const words: readonly unknown[] = typeof claim === 'string' ? claim.split(' ') : Array.isArray(claim) ? claim : [];
   return scopes.filter((scope) => words.includes(scope));

@@ -1,4 +1,4 @@
-// Loads the code for JWTs only if the configuration names an issuer, which most do not.
+// Loads the code for JWTs only if the configuration names an issuer. Most configurations do not.
 
 import type { Clock } from '../../lib/clock.ts';
 import type { Logger } from '../../lib/logger.ts';

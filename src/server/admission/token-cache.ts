@@ -51,7 +51,7 @@ export function createTokenCache(o: {
     const readAtMs = clock.now();
     const changesBefore = changes;
     const token = await store.tokens.find(id);
-    // A token changed meanwhile, so the token just read may be outdated and must not be cached.
+    // A token has changed meanwhile. So the token that was just read may be outdated, and must not be cached.
     if (changes !== changesBefore) return find(id);
     if (!token) return undefined;
     const { name, scopes, tenant } = token;

@@ -85,7 +85,7 @@ function fromBase64(text: string): Buffer {
   throw validationError([{ pointer: '/value', message: 'is not base64 (RFC 4648, with padding)', keyword: 'format' }]);
 }
 
-/** A cursor is the last name of the page in base64url. @throws Problem validation-error */
+/** Reads a cursor: the last name of a page in base64url. @throws Problem validation-error */
 function afterOf({ cursor }: { readonly cursor?: string }): { readonly after?: string } {
   if (cursor === undefined) return {};
   const after = Buffer.from(cursor, 'base64url').toString();

@@ -1,4 +1,4 @@
-// Keeps the JSON of runs and of pages of runs until the database changes (ADR 0025).
+// Caches the JSON of runs and of pages of runs until the database changes (ADR 0025).
 
 import { LRUCache } from 'lru-cache';
 import { type Reach, reaches } from '../../domain/principal.ts';

@@ -89,7 +89,10 @@ function usesOf(catalog: Pick<Catalog, 'entries'>): ReadonlyMap<string, string[]
   return byName([...catalog.entries()].map(({ definition }) => [definition.id, namedSecrets(definition)]));
 }
 
-/** Everything else that needs a stored secret of the tenant, by the name of the secret. Only operators see channels. */
+/**
+ * Everything else that needs a stored secret of the tenant, by the name of the secret. Only operators see the channels
+ * among it.
+ */
 async function otherUses(
   tenant: string,
   principal: Principal,

@@ -114,7 +114,7 @@ async function lastDeliveries(
   return last;
 }
 
-/** The names of stored secrets by tenant, for the tenants whose webhooks name secrets. */
+/** The names of stored secrets by tenant, for the tenants that have webhooks which name secrets. */
 async function storedFor(
   webhooks: readonly Webhook[],
   { secrets }: Pick<Store, 'secrets'>,

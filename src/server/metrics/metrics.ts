@@ -1,4 +1,4 @@
-// Puts together what `GET /metrics` answers.
+// Puts together the answer to `GET /metrics`.
 
 import type { FastifyInstance } from 'fastify';
 import type { Engine } from '../../engine/engine.ts';

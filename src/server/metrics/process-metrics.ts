@@ -23,7 +23,7 @@ export function createProcessMetrics(o: { readonly version: string; readonly sta
       delay.enable();
     }
     for (const percentile of percentiles) {
-      // A measured delay includes the interval of the timer itself.
+      // A measured delay includes the interval of the timer itself, so the interval is subtracted.
       const ms = delay.count === 0 ? 0 : Math.max(0, delay.percentile(percentile) / 1e6 - resolutionMs);
       yield { labels: { percentile: String(percentile) }, value: ms / 1000 };
     }

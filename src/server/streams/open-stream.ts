@@ -7,7 +7,7 @@ export type StreamCounts = {
   open: number;
   opened: number;
   events: number;
-  /** Streams of any kind whose reader stopped reading and was disconnected. */
+  /** How many streams of any kind were disconnected because their reader had stopped reading. */
   stalled: number;
 };
 

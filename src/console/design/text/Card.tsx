@@ -13,7 +13,7 @@ export function Card({
   readonly title: string;
   readonly count?: ReactNode;
   readonly end?: ReactNode;
-  /** The content reaches the edges, as rows do. */
+  /** The content reaches the edges of the card, because it has its own padding, as rows do. */
   readonly isFlush?: boolean;
   readonly children: ReactNode;
 }): ReactNode {

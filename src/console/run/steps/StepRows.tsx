@@ -261,14 +261,14 @@ function spanOver(spans: readonly Span[]): Span {
   return { fromMs: Math.min(...spans.map(({ fromMs }) => fromMs)), toMs: Math.max(...spans.map(({ toMs }) => toMs)) };
 }
 
-/** → unfolds and ← folds, as in a tree. */
+/** The key → unfolds a row, and ← folds it, as in a tree. */
 function foldByKey(event: KeyboardEvent, isOpen: boolean | null, fold: (isOpen: boolean) => void): void {
   if (isOpen === null || (event.key !== 'ArrowRight' && event.key !== 'ArrowLeft')) return;
   event.preventDefault();
   fold(event.key === 'ArrowRight');
 }
 
-/** ↑ and ↓ move from row to row, also into and out of sub-runs. */
+/** The keys ↑ and ↓ move from row to row, also into and out of sub-runs. */
 function walk(event: KeyboardEvent<HTMLElement>): void {
   if (event.key !== 'ArrowDown' && event.key !== 'ArrowUp') return;
   const all = event.currentTarget.parentElement?.closest('ul') ? null : event.currentTarget;

@@ -40,7 +40,7 @@ export function isWork({ look }: StepBar): boolean {
   return look !== 'waiting' && look !== 'waiting_approval';
 }
 
-/** The span from the first start of an attempt to the last end. */
+/** The span from the start of the first attempt to the end of the last attempt. */
 export function wholeSpan(bars: readonly StepBar[]): Span | null {
   const ran = bars.filter(({ look }) => look !== 'waiting');
   if (ran.length === 0) return null;

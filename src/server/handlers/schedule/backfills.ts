@@ -69,7 +69,7 @@ export function createBackfillHandlers(o: {
   } satisfies Partial<Handlers>;
 }
 
-/** Rounded up to whole milliseconds, as `since` and `until` of lists are. */
+/** Rounds the times of a span up to whole milliseconds, as lists do with `since` and `until`. */
 function spanOf({ from, until }: BodyOf<'previewBackfill'>) {
   return { fromMs: toMs(from) ?? 0, untilMs: toMs(until) };
 }
