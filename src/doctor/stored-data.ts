@@ -1,5 +1,5 @@
-// Checks whether the stored data of an instance can be read, and reports what is wrong or forgotten in it, such as
-// damaged files, paused schedules or notifications that could not be sent.
+// Checks whether the stored data of an instance can be read. Reports what is wrong or forgotten in it, such as damaged
+// files, paused schedules, or notifications that could not be sent.
 
 import { existsSync } from 'node:fs';
 import type { Config } from '../config/config.ts';

@@ -114,8 +114,8 @@ export function assertAskable(dataDir: string): void {
 }
 
 /**
- * Accepts folders and files that are missing. A folder in the place of a file often comes from a container: it creates
- * a folder if it should mount a file that does not exist.
+ * Accepts folders and files that are missing. Container runtimes often create a folder in the place of a file that they
+ * should mount and that does not exist.
  * @throws StartError if something else is where flwd keeps its folders or its database
  */
 export function assertKinds(folders: readonly string[], database: string): void {

@@ -163,7 +163,7 @@ function textsOf(headers: IncomingMessage['headers']): Record<string, string> {
   return Object.fromEntries(texts);
 }
 
-/** Serves the API on a loopback address that nobody is told. Accepts only lent credentials. */
+/** Serves the API on an unpublished loopback address, and only for lent credentials. */
 async function openApi(
   app: FastifyInstance,
   { lent, stallMs }: { readonly lent: LentCredentials; readonly stallMs: number },

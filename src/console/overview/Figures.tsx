@@ -154,7 +154,7 @@ function Shown({ name, value, unit, note, href, isBad, trend }: Figure): ReactNo
   );
 }
 
-/** A week has 168 hours, which are more than a small line can show. */
+/** A small line cannot show a point for each of the 168 hours of a week. */
 const mostPoints = 28;
 
 function thin(values: readonly number[]): number[] {
