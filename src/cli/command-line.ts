@@ -84,10 +84,10 @@ function isWrittenAs({ name, short }: Option, written: string): boolean {
   return written === `--${name}` || (short !== undefined && written === `-${short}`);
 }
 
-/** The command that the words begin with. `:serve` is `serve`. */
+/** Finds the command that the words begin with. `:serve` means `serve`. */
 export function findCommand(words: readonly string[]): Found {
   const spoken = words.map((word, at) => (at === 0 ? word.replace(/^:/, '') : word));
-  // The longest name first: `audit verify` is not `audit` with an extra word.
+  // The longest names are tried first, so that `audit verify` is not read as `audit` with an extra word.
   const command = byLength.find(({ name }) => name.split(' ').every((word, at) => word === spoken[at]));
   if (command) {
     const rest = words.slice(command.name.split(' ').length);
@@ -118,7 +118,7 @@ function oneOf(words: readonly string[]): string {
   return [words.slice(0, -1).join(', '), words.at(-1)].join(' or ');
 }
 
-/** The commands whose first word this is, unless it is a command itself. */
+/** Returns the commands that begin with this word, if the word alone is not a command. */
 export function groupOf(word: string): readonly Command[] {
   if (commands.some(({ name }) => name === word)) return [];
   return commands.filter(({ name }) => name.startsWith(`${word} `));
@@ -151,7 +151,7 @@ function readWords(command: Command, words: readonly string[]): Omit<Call, 'comm
   let areAllTheJobs = false;
   let taken = -1;
   for (const token of tokens) {
-    // `-50` is read as two options of one letter each.
+    // The parser reads `-50` as two options of one letter each.
     if (token.index === taken) continue;
     if (token.kind === 'positional' && argumentWords.length === 0 && !areAllTheJobs) operands.push(token.value);
     else if (token.kind === 'option' && (!command.argumentsOf || isKnown(command, token.name))) {

@@ -1,7 +1,7 @@
 // Describes a command: its name, its operands and its options. Also has the options that several commands share.
 
 export type Option = {
-  /** Without its dashes. */
+  /** The name of the option, without its dashes. */
   readonly name: string;
   /** A single letter for the option. */
   readonly short?: string;
@@ -13,7 +13,7 @@ export type Option = {
   readonly about: string;
 };
 
-/** The given options by name. A switch has one empty text. */
+/** The values of the given options, by name. A switch has one empty text. */
 export type Options = ReadonlyMap<string, readonly string[]>;
 
 export type Command = {
@@ -61,7 +61,7 @@ export const instance: readonly Option[] = [
 ];
 export const json: Option = { name: 'json', about: 'print JSON; streams print one object per line' };
 export const quiet: Option = { name: 'quiet', short: 'q', about: 'print only the data' };
-/** For a command that may print a table. */
+/** An option for commands that may print a table. */
 export const quietTables: Option = { ...quiet, about: 'print only the data; tables have no heading' };
 /** The options that say how a command prints. */
 export const printing: readonly Option[] = [

@@ -17,6 +17,6 @@ export async function run(_options: Options, operands: readonly string[]): Promi
   const script = scripts.get(shell);
   if (script === undefined)
     throw new Refusal(`no completion for \`${shell}\`: flwd completes in bash, zsh, fish and powershell`);
-  // The same path leads to the package's folder from src and from dist.
+  // This path leads to the package's folder, both from src and from dist.
   process.stdout.write(readFileSync(new URL(`../../packaging/completion/${script}`, import.meta.url)));
 }

@@ -34,7 +34,7 @@ function exitCodeOf({ slug, status }: ApiProblem | Problem): ExitCode {
   if (status === 404 || status === 410) return exitCodes.notFound;
   // A proxy answers this if it cannot reach its server.
   if (status === 502 || status === 504) return exitCodes.unreachable;
-  // Trying again does not help.
+  // The code is not that of a refusal for now, because trying again does not help.
   if (slug.endsWith('-damaged')) return exitCodes.runFailed;
   const isForLater = status === 409 || status === 429 || status >= 500;
   return isForLater ? exitCodes.refused : exitCodes.wrongUse;
@@ -66,7 +66,7 @@ function lineOf({ pointer, message }: ValidationError): string {
   // The message is a sentence of its own, such as `a secret must have …`, so a colon separates it from the option.
   if (/^(?:there|an?|the|no|unknown) /.test(message))
     return [option.replace(/\b$/, ':'), message].filter(Boolean).join(' ');
-  // A "missing" message repeats the name.
+  // A message that says `is missing` repeats the name, which is removed.
   return [option, message.replace(/^`[^`]*` (?=is missing$)/, '')].filter(Boolean).join(' ');
 }
 

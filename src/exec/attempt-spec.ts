@@ -29,12 +29,12 @@ export type AttemptSpec = {
   readonly args: JsonObject;
   readonly secrets: ReadonlyMap<string, string>;
   readonly profile: SecurityProfile;
-  /** False means that the attempt starts directly on the host, which only the profile `disabled` allows. */
+  /** If false, the attempt starts directly on the host. Only the profile `disabled` allows this. */
   readonly isSandboxed: boolean;
   /** null if the job runs as the usual user of its profile. */
   readonly runAs: RunAs | null;
   readonly network: Network;
-  /** Resolved host paths, with all links followed. */
+  /** The granted paths on the host, with all links followed. */
   readonly read: readonly string[];
   readonly write: readonly string[];
   readonly masked: readonly string[];

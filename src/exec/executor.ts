@@ -7,11 +7,13 @@ import type { Isolation, RunAs, Termination } from '../domain/run.ts';
 import type { AttemptSpec } from './attempt-spec.ts';
 
 export type Executor = {
-  /** What this host can do for a run of the profile. */
+  /** Reports what this host can enforce for a run of the profile. */
   readonly report: (profile: SecurityProfile) => ProfileReport;
-  /** The isolation of a run of the profile on this host. */
+  /** Describes the isolation of a run of the profile on this host. */
   readonly isolation: (profile: SecurityProfile, network: Network, runAs: RunAs | null) => Isolation;
-  /** Returns the user of the host or, as the end of a sentence, why a job of the profile cannot run as this user. */
+  /**
+   * Returns the user of the host, or the end of a sentence that says why a job of the profile cannot run as this user.
+   */
   readonly findUser: (user: string, profile: SecurityProfile) => Promise<RunAs | string>;
   /**
    * @throws if the host lacks disk space, descriptors or memory. The launch can then be retried. Any other failure ends
@@ -37,14 +39,14 @@ export type AttemptRequest = AttemptSpec & { readonly resources: Resources };
 
 export type Capability = {
   readonly available: boolean;
-  /** The missing part, and what to do about it. */
+  /** What the host lacks, and what to do about it. */
   readonly detail: string | null;
 };
 
 export type Capabilities = Readonly<Record<SecurityProfile, Capability>>;
 
 export type ProfileReport = Capability & {
-  /** False means that the script would start directly on the host (ADR 0031). */
+  /** If false, the script would start directly on the host (ADR 0031). */
   readonly isSandboxed: boolean;
   /** How the limits of a run are enforced. */
   readonly limits: LimitReport;
@@ -67,7 +69,10 @@ export type AttemptProcess = {
    * while this is pending.
    */
   readonly ended: Promise<AttemptEnd>;
-  /** When the script ended, in milliseconds since the epoch, if that was before the attempt was resumed. */
+  /**
+   * The time when the script ended, in milliseconds since the epoch. Left out if it had not ended when the attempt was
+   * resumed.
+   */
   readonly endedBeforeAtMs?: number;
   /** Ends the attempt. A second call returns the result of the first one. */
   readonly terminate: (ending: Ending) => Promise<Termination>;
@@ -81,7 +86,7 @@ export type AttemptProcess = {
 export type AttemptEnd =
   | { readonly kind: 'exited'; readonly code: number; readonly outOfMemory?: true }
   | { readonly kind: 'signalled'; readonly signal: string; readonly outOfMemory?: true }
-  /** `message` is the reason, when it is known. */
+  /** `message` is the reason, if it is known. */
   | { readonly kind: 'lost'; readonly message?: string }
   /** `cause` is an error in flwd itself, for the server log. */
   | { readonly kind: 'not-started'; readonly message: string; readonly cause?: unknown };

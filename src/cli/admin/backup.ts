@@ -60,7 +60,7 @@ async function unknownArgument({ command, options, argumentWords }: Call, word: 
   const { name } = command;
   const isJob = await withJobs(options, (jobs) => isKnownJob(jobs, [name]));
   if (!isJob) return unknownOption(command, word.replace(/=.*$/s, ''));
-  // Show no values: one of them may be a secret.
+  // Values are not shown, because one of them may be a secret.
   const named = argumentWords.flatMap((each) =>
     each.startsWith('--') ? [each.replace(/=.*$/s, ''), ...(each.includes('=') ? ['…'] : [])] : ['…'],
   );

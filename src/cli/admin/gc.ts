@@ -27,7 +27,9 @@ export async function run(options: Options): Promise<ExitCode> {
   return signal.aborted ? exitCodes.interrupted : exitCodes.done;
 }
 
-/** Repeats calls of a few seconds until nothing is left. If it breaks off, it still reports what was removed. */
+/**
+ * Repeats calls of a few seconds each until nothing is left. If a call fails, it still reports what was removed before.
+ */
 async function collect(
   client: Client,
   o: { readonly isDryRun: boolean; readonly output: Output; readonly signal: AbortSignal },

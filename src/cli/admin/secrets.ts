@@ -71,7 +71,7 @@ async function webhooksWithout(
   { name, tenant, used_by: usedBy }: SecretList['secrets'][number],
   { client }: Session,
 ): Promise<string[]> {
-  // null: the caller may not read jobs.
+  // `used_by` is null if the caller may not read jobs.
   if (usedBy === null) return [];
   const { webhooks } = await client.call('listWebhooks', { query: { tenant } });
   return webhooks.flatMap(({ job_id: jobId, name: own, secrets, missing_secrets: missing, denied }) => {
@@ -146,7 +146,7 @@ function withoutLastNewline(given: string): string {
   return /^[^\n]*\n$/.test(given) ? given.replace(/\r?\n$/, '') : given;
 }
 
-/** Each call takes a few seconds. Returns the last answer with the sum of all counts. */
+/** Repeats calls of a few seconds each. Returns the last answer with the sum of all counts. */
 async function untilDone(rotateSome: () => Promise<Rotation>, signal: AbortSignal): Promise<Rotation> {
   const resealed = { secrets: 0, runs: 0, steps: 0 };
   for (;;) {

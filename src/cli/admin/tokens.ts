@@ -81,7 +81,7 @@ function toScope(word: string): TokenRequest['scopes'][number] {
   throw new Refusal(`--scopes: unknown scope \`${word}\`${hint(word, scopes) ?? `; use ${scopes.join(', ')}`}`);
 }
 
-/** Includes revoked and expired tokens. */
+/** Reads all tokens, including revoked and expired ones. */
 async function listTokens({ client }: Session): Promise<TokenList> {
   const pages = await everyPage((from) => client.call('listTokens', { query: { limit: 1_000, ...from } }));
   return { ...pages[0], tokens: pages.flatMap(({ tokens }) => tokens), next_cursor: null };

@@ -19,7 +19,7 @@ const mostBuildMs = 60_000;
 
 export async function run([cursor = '', ...words]: readonly string[]): Promise<ExitCode> {
   if (!/^\d{1,6}$/.test(cursor)) return exitCodes.wrongUse;
-  // The word being typed does not select an instance yet.
+  // The word that is being typed does not select an instance yet, so it is left out.
   const selection = selectionOf(words.slice(0, Number(cursor)));
   const place = placeOf(selection);
   let index = place && readIndex(place);
@@ -94,11 +94,11 @@ function plain(about: string): string {
 
 function isStale({ builtAtMs, tookMs, configMtimeMs }: Index, place: Place): boolean {
   const ageMs = Date.now() - builtAtMs;
-  // The index may be from the future if the clock was set back; that counts as stale.
+  // If the clock was set back, the index may be from the future. It then counts as stale.
   return configMtimeMs !== place.configMtimeMs || ageMs < 0 || ageMs > Math.max(freshMs, restFactor * tookMs);
 }
 
-/** Only one refresh runs at a time; a file marks it. */
+/** Starts a refresh, unless one is running. A file marks the one that is running. */
 async function startRefresh(place: Place, selection: Selection, job: string | null): Promise<void> {
   const [, executable = ''] = process.argv;
   if (!claim(place)) return;

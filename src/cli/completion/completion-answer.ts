@@ -14,7 +14,7 @@ export type Answer = {
   readonly candidates: readonly Named[];
   /** Whether the shell itself has to complete the name of a file or a folder here. */
   readonly files: 'file' | 'dir' | null;
-  /** The job that the words call. */
+  /** The job that the command line calls, if any. */
   readonly job: string | null;
 };
 
@@ -120,7 +120,7 @@ function ofCommand(command: Command, words: readonly string[], current: string, 
     const positional =
       job && (given.size > 0 || current === '') ? nothing : operandsOf(command, operands, current, known);
     const flags = job && current === '' ? fieldFlags(fields, given, own) : [];
-    // The name of a job may also be a namespace.
+    // The word may be the name of a job and also a namespace.
     const deeper = job && given.size === 0 ? segments(known.jobs, `${operands.join('/')}/`, current) : [];
     return { files: positional.files, candidates: [...positional.candidates, ...deeper, ...flags], ...seen };
   }
@@ -166,12 +166,13 @@ function readWords(command: Command, words: readonly string[], known: Known) {
   return { operands, given, pending, job, areAllTheJobs, fields: job === null ? [] : readFields() };
 }
 
-/** The id of the job whose arguments may follow; empty if there is no such job. */
+/** Returns the id of the job whose arguments may come next; empty if there is no such job. */
 function jobOf({ argumentsOf }: Command, operands: readonly string[], known: Known): string {
   if (argumentsOf !== 'run') return argumentsOf ? operands.join('/') : '';
   const [word = ''] = operands;
   const [, about] = known.namesOf('runs').find(([id]) => id === word) ?? [];
-  // A run is described by its status and its job. A job stands for its last run.
+  // The description of a run consists of its status and its job. A word that is not a run is a job, which stands for
+  // its last run.
   return about?.split('  ')[1] ?? word;
 }
 
@@ -255,7 +256,7 @@ function valuesOf(value: Value, current: string, known: Known): Found {
   if ('field' in value) return valuesOfField(value.field, value.from, known);
   const { name, value: placeholder = '', choices } = value.option;
   if (!choices) return named(placeholder, name, current, known);
-  // `--scopes a,b`: completes the part after the last comma.
+  // Completes the part after the last comma, as in `--scopes a,b`.
   const before = placeholder.includes(',') ? current.slice(0, current.lastIndexOf(',') + 1) : '';
   return list(choices.map((choice): Named => [before + choice, '']));
 }

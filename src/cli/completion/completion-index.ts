@@ -26,7 +26,7 @@ import type { Command, Option } from '../command.ts';
 export type Named = readonly [value: string, about: string];
 /** An argument of a job. */
 export type KnownField = {
-  /** As the user types it, without dashes: `keep.days`. */
+  /** The name as the user types it, without dashes: `keep.days`. */
   readonly name: string;
   readonly kind: 'switch' | 'secret' | 'path' | 'value';
   readonly choices: readonly string[];
@@ -36,7 +36,7 @@ export type KnownField = {
 type KnownJob = {
   readonly id: string;
   readonly about: string;
-  /** undefined: not read yet. */
+  /** undefined: the arguments have not been read yet. */
   readonly fields: readonly KnownField[] | undefined;
 };
 /** The names that can be completed, except those of jobs: of runs, schedules, tokens and so on. */
@@ -80,7 +80,7 @@ export type Place = {
   /** The path of a file that exists while the index is being rebuilt. */
   readonly busyPath: string;
   readonly identity: string;
-  /** 0: no flwd.yaml was found. */
+  /** The modification time of flwd.yaml; 0 if there is no such file. */
   readonly configMtimeMs: number;
 };
 
@@ -89,7 +89,7 @@ const mostBytes = 64 * 1024 * 1024;
 /** Length of the first line with its newline. */
 const lengthBytes = 12;
 
-/** undefined: the user has no cache folder. */
+/** Returns undefined if the user has no cache folder. */
 export function placeOf(selection: Selection): Place | undefined {
   const { env } = process;
   const cwd = process.cwd();

@@ -39,7 +39,10 @@ const makers = /^(?:g?make|just|rake|task)$/;
 const packageManagers = /^(?:npm|pnpm|yarn|bun)$/;
 const mostDepth = 8;
 
-/** `cd /srv && KEEP=14 python3 bin/backup.py` is called `backup`, and `cd ~/proj && npm run nightly` `nightly`. */
+/**
+ * Returns a name. For example, `cd /srv && KEEP=14 python3 bin/backup.py` becomes `backup`, and `cd ~/proj && npm run
+ * nightly` becomes `nightly`.
+ */
 export function nameOf(command: string): string {
   const all = candidatesIn(command, 0);
   return (all.find(({ says }) => says) ?? all[0])?.name ?? 'cron';
@@ -86,13 +89,13 @@ function candidatesOf(written: readonly string[], depth: number): Candidate[] {
   return named(withoutEnding(program));
 }
 
-/** The word after `-c`. The user may come before `-c`. */
+/** Returns the word after `-c` of `su`. The name of the user may come before `-c`. */
 function scriptOfSu(operands: readonly string[]): string | undefined {
   const at = operands.findIndex((word) => /^-[a-z]*c$/.test(word));
   return at < 0 ? undefined : operands[at + 1];
 }
 
-/** The module, or the file without its ending; undefined for code, or if nothing is named. */
+/** Returns the module, or the file without its ending; undefined if the words contain code, or name neither. */
 function programOf({ code, module, valued }: Interpreter, operands: readonly string[]): string | undefined {
   let at = 0;
   for (; operands[at]?.startsWith('-'); at++) {
@@ -105,7 +108,10 @@ function programOf({ code, module, valued }: Interpreter, operands: readonly str
   return file && withoutEnding(basename(file));
 }
 
-/** `nightly` in `--prefix web run nightly`, and in `compose run --rm -e A=b nightly`. */
+/**
+ * Returns the first operand after a word such as `run`: `nightly` in `--prefix web run nightly`, and in `compose run
+ * --rm -e A=b nightly`.
+ */
 function after(verb: RegExp, operands: readonly string[]): string | undefined {
   const from = operands.findIndex((word) => verb.test(word));
   if (from < 0) return undefined;

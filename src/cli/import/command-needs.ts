@@ -13,7 +13,7 @@ import { isTooWide } from '../init/wishes.ts';
 export type CommandNeeds = {
   readonly read: readonly string[];
   readonly write: readonly string[];
-  /** What seems to use the network: `curl`, `line 3 of /srv/x.sh: rsync`. */
+  /** The program that seems to use the network, such as `curl`, or `line 3 of /srv/x.sh: rsync`. */
   readonly network: string | undefined;
   /** A script that the command calls finds files through `~` or `$HOME`. */
   readonly isHomeUsed: boolean;
@@ -67,7 +67,7 @@ export function needsOfCommand(script: string, around: Surroundings): CommandNee
   };
 }
 
-/** The sandbox does not show the host's folders for locks. */
+/** The host's folders for locks, which the sandbox does not show. */
 const isLockFolder = /^(?:\/var)?\/(?:run|lock)(?:\/|$)/;
 
 /** @param isShared another job takes the lock as well, so `concurrency` does not replace it */
@@ -156,7 +156,7 @@ function granted({ path, isWhole }: Place, around: Surroundings): string {
   return isWhole && !statOf(path) && isGrantable(dirname(path), around) ? dirname(path) : path;
 }
 
-/** Whether flwd lets a job write there. */
+/** Whether flwd can grant a job permission to write to this path. */
 function isGrantable(path: string, { home, own }: Surroundings): boolean {
   return !isTooWide(path, home ?? '/') && grantConflict('write', path, own) === undefined;
 }

@@ -12,12 +12,12 @@ import { holdsSecret, withoutSecrets } from './secret-text.ts';
 import { quotingOf } from './shell-quotes.ts';
 
 export type Table = {
-  /** `the crontab of ada`, `/etc/cron.d/certs`. */
+  /** For example `the crontab of ada` or `/etc/cron.d/certs`. */
   readonly place: string;
   /** The user of all lines that do not name one. */
   readonly user: string;
   readonly homeOf: (user: string) => string | null;
-  /** The zone of the host. */
+  /** The time zone of the host. */
   readonly timezone: string;
 };
 
@@ -144,7 +144,7 @@ function notesOf({ environment, times, endsWithReturn }: Entry, cron: string, ho
   ];
 }
 
-/** The end of a command that sends all its output to a file: `>> ~/backup.log 2>&1`. */
+/** Returns the end of a command that sends all its output to a file: `>> ~/backup.log 2>&1`. */
 function logOf(command: string): string | undefined {
   const word = /(?:"[^"]*"|'[^']*'|`[^`]*`|\$\([^()]*\)|[^\s"'`;&|<>()])+/.source;
   return new RegExp(`(?:(?:(?<![\\d>&])|(?<!\\S)1)>>?\\s*${word}\\s+2>&1|&>>?\\s*${word})$`).exec(

@@ -1,7 +1,7 @@
 // Reads a crontab as cron does: variables hold for the lines below them, `%` ends the command and begins its input.
 
 export type TableLine = {
-  /** Counted from 1. */
+  /** The number of the line, counted from 1. */
   readonly line: number;
   /** The line as it is written, without its end. */
   readonly text: string;
@@ -10,7 +10,7 @@ export type TableLine = {
       readonly kind: 'entry';
       /** Five fields, or one word such as `@daily`. */
       readonly times: readonly string[];
-      /** null in a user's own crontab. */
+      /** The user that the line names; null in a user's own crontab. */
       readonly user: string | null;
       readonly command: string;
       /** What the command reads from standard input; null without a `%`. */
@@ -24,7 +24,7 @@ export type TableLine = {
 const longestLine = 10_000;
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
-/** The lines that start something or cannot be understood; comments and variables are left out. */
+/** Returns the lines that start something or cannot be understood. Comments and variables are left out. */
 export function readTable(table: Buffer, o: { readonly hasUser: boolean }): TableLine[] {
   const found: TableLine[] = [];
   const environment = new Map<string, string>();
@@ -72,7 +72,7 @@ function textOf(bytes: Buffer): { readonly text: string } | { readonly reason: s
   }
 }
 
-/** `NAME = "value"`: quotes around all of the value are removed, and nothing in it is expanded. */
+/** Reads a line such as `NAME = "value"`. Quotes around the whole value are removed, and nothing in it is expanded. */
 function readVariable(text: string): { readonly name: string; readonly value: string } | undefined {
   const [, double, single, plain, written = ''] = /^(?:"([^"]+)"|'([^']+)'|([^\s="']+))\s*=\s*(.*)$/.exec(text) ?? [];
   const name = double ?? single ?? plain;

@@ -24,7 +24,7 @@ export function readTimes(times: readonly string[]): { readonly cron: string } |
   const [word = ''] = times;
   if (word.startsWith('@')) {
     const name = word.toLowerCase();
-    // flwd's @reboot is a start of the server.
+    // In flwd, `@boot` fires when the server starts.
     const cron = name === '@reboot' ? '@boot' : nicknames.get(name);
     return cron === undefined ? { problem: `\`${word}\` has no counterpart in flwd` } : { cron };
   }

@@ -48,13 +48,13 @@ function readOne(file: string | undefined, isSystem: boolean): Source {
   if (file === '-') return { text: readBounded(0, standardInput), place: standardInput, user, hasUser: isSystem };
   const path = realPath(file);
   const text = readBounded(path, file);
-  // The crontabs of other users, as root sees them.
+  // A file in cron's own folder is the crontab of the user after whom it is named. Only root can read such a file.
   if (spools.test(dirname(path)))
     return { text, place: placeOfUser(basename(path)), user: basename(path), hasUser: false };
   return { text, place: path, user, hasUser: isSystem || path === systemTable || dirname(path) === systemFolder };
 }
 
-/** `/etc/crontab` and all files of `/etc/cron.d`. */
+/** Reads `/etc/crontab` and all files of `/etc/cron.d`. */
 function readSystem(): Source[] {
   const user = userInfo().username;
   const names = statSync(systemFolder, { throwIfNoEntry: false }) ? readdirSync(systemFolder) : [];

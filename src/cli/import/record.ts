@@ -17,7 +17,7 @@ export type ImportRecord = {
   readonly environment: Readonly<Record<string, string>>;
   readonly user: string | null;
   readonly schedules: readonly { readonly cron: string; readonly timezone: string }[];
-  /** `ran as postgres`; null if everything is carried over. */
+  /** For example `ran as postgres`; null if everything was carried over. */
   readonly not_carried_over: string | null;
 };
 
@@ -48,7 +48,7 @@ export function keyOf({ kind, place, text }: Pick<ImportRecord, 'kind' | 'place'
 
 export type Recorded = { readonly dir: string; readonly record: ImportRecord };
 
-/** The imported jobs below a folder. */
+/** Finds the imported jobs below a folder. */
 export function readRecords(root: string): Recorded[] {
   return globSync(`**/${recordFile}`, { cwd: root, exclude: isSkipped }).flatMap((path) => {
     const record = readRecord(join(root, path));
@@ -64,7 +64,8 @@ function isSkipped(name: string): boolean {
 const mostBytes = 4 * 2 ** 20;
 
 /**
- * undefined if it is not a record that an import wrote. Other users may write to the folder, and may have left a pipe.
+ * Returns undefined if no import wrote this file. Other users may be able to write to the folder, and may have put a
+ * pipe there.
  */
 function readRecord(path: string): ImportRecord | undefined {
   try {

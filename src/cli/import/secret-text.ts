@@ -78,10 +78,10 @@ const isPath = /^(?:~|\.{0,2})\//;
 const isSwitch =
   /^(?:no|ask|prompt|with|without|use|show|require)[-_]|[-_](?:command|cmd|program|helper|prompt|stdin)$/i;
 const longestLine = 20_000;
-/** A shorter text cannot be a secret of a job. */
+/** A job cannot have a shorter secret. */
 export const fewestSecretBytes = 4;
 
-/** Text without passwords, for a file or a terminal. */
+/** Returns the text without passwords, for a file or a terminal. */
 export function withoutSecrets(written: string): string {
   const text = written.replaceAll(/.+/g, (line) => (line.length > longestLine ? '…' : line));
   const spans = findSpans(text, quotingOf(text));
@@ -185,7 +185,7 @@ function problemOf(
   return undefined;
 }
 
-/** The places of all passwords, in order; they do not overlap. */
+/** Returns the positions of all passwords, in order. They do not overlap. */
 function findSpans(text: string, quoting: readonly Quoting[]): Span[] {
   const found: Span[] = [];
   let from = 0;

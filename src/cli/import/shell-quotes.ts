@@ -63,7 +63,7 @@ export function quotingOf(script: string): readonly Quoting[] {
   return found;
 }
 
-/** The word that ends the here-document beginning at `<<`; empty for everything else. */
+/** Returns the word that ends the here-document beginning at `<<`; empty if no here-document begins there. */
 function endOfHereDocument(script: string, at: number): string[] {
   if (script[at - 1] === '<' || script.startsWith('<<<', at)) return [];
   const [, word] = /^<<-?\s*(["']?[\w.-]+["']?|\\\w+)/.exec(script.slice(at, at + 100)) ?? [];
@@ -83,7 +83,7 @@ function endOfBodies(script: string, from: number, ends: readonly string[]): num
   return at;
 }
 
-/** The end of the shell word at `from`: it stops at unquoted white space and operators. */
+/** Returns the end of the shell word at `from`, which is the next unquoted white space or operator. */
 export function endOfWord(script: string, from: number, quoting: readonly Quoting[]): number {
   const ofWord = quoting[from];
   let at = from;

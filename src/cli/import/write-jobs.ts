@@ -273,7 +273,7 @@ function isFree(dir: string): boolean {
   return stat === undefined || (stat.isDirectory() && readdirSync(dir).length === 0);
 }
 
-/** A folder as the user would type it. */
+/** Returns the path of a folder as the user would type it. */
 export function shownPath(dir: string): string {
   const path = relative(process.cwd(), dir);
   return path === '' || path.startsWith('..') ? dir : path;

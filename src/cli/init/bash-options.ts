@@ -118,7 +118,7 @@ function optionOf(
   };
 }
 
-/** The literal that the script first assigns to the variable. */
+/** Returns the first literal that the script assigns to the variable. */
 function initialOf(variable: string, { lines }: Script): string | undefined {
   const pattern = new RegExp(`(?:^|[\\s;])${variable}=("[^"$\`]*"|'[^']*'|[^\\s;"'$\`()]*)(?=\\s*(?:;|$))`);
   const found = lines.map(({ text }) => pattern.exec(text)?.[1]).find((one) => one !== undefined);

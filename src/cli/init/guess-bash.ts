@@ -110,7 +110,7 @@ function leastWords({ text }: Line): number {
   return Number(count);
 }
 
-/** The words of the branches; empty if the branches are patterns. */
+/** Returns the words of the branches of a `case`; empty if the branches are patterns. */
 function caseWords(lines: readonly Line[], start: Line): string[] {
   const from = lines.indexOf(start);
   const to = lines.findIndex(({ text }, at) => at > from && /^\s*esac\b/.test(text));
@@ -119,7 +119,7 @@ function caseWords(lines: readonly Line[], start: Line): string[] {
   return [...new Set(words)];
 }
 
-/** The names in `Usage: pack.sh SOURCE [TARGET]`. */
+/** Returns the names in a text such as `Usage: pack.sh SOURCE [TARGET]`. */
 function usageWords(text: string): { name: string; isOptional: boolean; isMany: boolean }[] {
   const [, words = ''] = /usage:?\s+(?:"?\$\{?0[^\s]*|[\w./-]+)\s+([^"'\n]*)/i.exec(text) ?? [];
   return words

@@ -8,7 +8,7 @@ import { scalar } from './yaml-text.ts';
 
 export type Asking = {
   readonly profile: SecurityProfile;
-  /** The job asks for everything, although its author has not looked at it. */
+  /** With `--allow`, the job asks for everything before its author has looked at it. */
   readonly isAllowed: boolean;
   readonly home: string;
 };

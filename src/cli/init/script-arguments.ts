@@ -18,20 +18,23 @@ export type ArgumentSchema = {
 
 type Handing =
   | { readonly as: 'environment'; readonly variable: string }
-  /** As a line of standard input, in the order of the list. */
+  /** The argument is a line of standard input, in the order of the list. */
   | { readonly as: 'input' }
-  /** As a word without a name, in the order of the list. */
+  /** The argument is a word without a name, in the order of the list. */
   | { readonly as: 'position' }
-  /** As all remaining words. */
+  /** The argument is all remaining words. */
   | { readonly as: 'rest' }
-  /** `--keep 7`, or joined as `--keep=7`. A list is passed once with all items, or once for each item. */
+  /**
+   * The argument is an option such as `--keep 7`, or joined, `--keep=7`. A list is passed once with all items, or once
+   * for each item.
+   */
   | { readonly as: 'option'; readonly flag: string; readonly isJoined: boolean; readonly isRepeated?: boolean }
   /** The flag is passed for true, its negation for false. */
   | { readonly as: 'switch'; readonly flag?: string; readonly negation?: string };
 
 export type ScriptArgument = {
   readonly name: string;
-  /** Counted from 1. */
+  /** The number of the line, counted from 1. */
   readonly line: number;
   readonly schema: ArgumentSchema;
   readonly isRequired: boolean;

@@ -1,13 +1,18 @@
 // Reads the words of a shell's own command line: which script it runs.
 
 export type ShellCall = {
-  /** After `-c`, as written. */
+  /** The text after `-c`, as in the script. */
   readonly script: string | undefined;
-  /** As written; undefined with a script, or if the shell reads standard input. */
+  /**
+   * The file that the shell runs, as in the script. undefined if `-c` is used, or if the shell reads standard input.
+   */
   readonly file: string | undefined;
 };
 
-/** `-eo pipefail -c 'cd /srv && make'`, or a file and its arguments. @param words after the name of the shell */
+/**
+ * Reads words such as `-eo pipefail -c 'cd /srv && make'`, or a file and its arguments.
+ * @param words the words after the name of the shell
+ */
 export function readShell(words: readonly string[]): ShellCall {
   let at = 0;
   let letters = '';

@@ -9,7 +9,7 @@ type Redirect = {
 };
 
 export type ShellCommand = {
-  /** As written, with quotes. */
+  /** The words as in the script, with their quotes. */
   readonly words: readonly string[];
   readonly redirects: readonly Redirect[];
   readonly line: number;

@@ -1,11 +1,12 @@
 // Reads literals in Python and JavaScript calls, as far as this is possible without running the code.
 
 type Scalar = string | number | boolean | null;
-/** undefined: not a literal. */
+/** undefined means that the expression is not a literal. */
 export type Literal = Scalar | readonly Scalar[] | undefined;
 
 /**
- * The text between an opening bracket and its closing one, ignoring brackets in strings; undefined if it is not closed.
+ * Returns the text between an opening bracket and its closing one. Brackets in strings do not count. Returns undefined
+ * if the bracket is not closed.
  */
 export function bracketed(text: string, from: number): string | undefined {
   let depth = 0;

@@ -183,7 +183,7 @@ function unknownFlag(fields: readonly ArgumentField[], name: string, { options }
     ]),
   );
   for (const option of options) spellings.set(`--${option.name}`, `--${option.name}`);
-  // Compared without the dashes, which all options share.
+  // Options are compared without the dashes, which all of them share.
   const names = [...spellings.keys()].map((flag) => flag.replace(/^--/, ''));
   const like = nearest(withoutPrefix(name), names);
   const near = like === undefined ? undefined : spellings.get(`--${like}`);
@@ -207,12 +207,12 @@ function safeFlagOf(field: ArgumentField): string {
   return field.kind === 'secret' ? `${flagOf(field)}.file` : flagOf(field);
 }
 
-/** The flag with a placeholder: `--count N`, `--token.file FILE`. */
+/** Returns the flag with a placeholder: `--count N`, `--token.file FILE`. */
 export function usageOfField(field: ArgumentField): string {
   return `${safeFlagOf(field)} ${field.kind === 'secret' ? 'FILE' : placeholderOf(field)}`;
 }
 
-/** Every way to give the argument, for a message that it is missing. */
+/** Lists all ways to give the argument, for a message that it is missing. */
 export function waysToGive(field: ArgumentField): string {
   const flag = flagOf(field);
   return field.kind === 'secret' ? `${flag}.file FILE, ${flag}.env NAME or ${flag}.stored NAME` : usageOfField(field);
@@ -241,7 +241,7 @@ function strayHint(word: string, fields: readonly ArgumentField[], before = ''):
   return `the job's arguments are ${examples.join(' ')}${fields.length > examples.length ? ' …' : ''}`;
 }
 
-/** The placeholder for a value in help texts: `TEXT`, `a|b|c`. */
+/** Returns the placeholder for a value in help texts: `TEXT`, `a|b|c`. */
 function placeholderOf({ kind, itemKind, choices }: ArgumentField): string {
   const shown = itemKind ?? kind;
   if (shown === 'choice') return choices.length <= 5 ? choices.map(showValue).join('|') : 'CHOICE';

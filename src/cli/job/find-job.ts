@@ -112,7 +112,7 @@ async function strayWords(
   return `the job \`${id}\` takes its arguments as options: ${command(...start, ...example)}`;
 }
 
-/** The argument that a word without an option is most likely meant for. */
+/** Finds the argument for which a word without an option is most likely meant. */
 function fieldOfWord(fields: readonly ArgumentField[]): ArgumentField | undefined {
   const lists = fields.filter(({ kind }) => kind === 'list');
   const required = fields.filter(({ isRequired }) => isRequired);

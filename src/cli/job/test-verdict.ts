@@ -11,7 +11,7 @@ export type Came = {
   readonly exitCode: number | null;
   /** The error, if the run failed. */
   readonly error: { readonly message: string; readonly hint?: string } | null;
-  /** undefined: the run returned no result. */
+  /** The result of the run; undefined if it returned no result. */
   readonly result: unknown;
   readonly artifacts: readonly string[];
   readonly durationMs: number;

@@ -92,7 +92,7 @@ async function listKeys(options: Options, namespace: string, output: Output): Pr
     );
 }
 
-/** The parts of a request that name a key. @throws Refusal */
+/** Returns the parts of a request that name a key. @throws Refusal */
 function readPlace(options: Options, operands: readonly string[], usage: string, most = 2) {
   const [namespace, key] = operands;
   if (namespace === undefined || key === undefined) throw new Refusal(`missing operand: ${usage}`);

@@ -66,7 +66,10 @@ export async function config(options: Options, operands: readonly string[]): Pro
   process.stderr.write(`flwd: paste this into ${client.where}\n`);
 }
 
-/** This program, by absolute paths: the client may have another PATH, and a bare name may be another program there. */
+/**
+ * Returns the command that starts this program. It has absolute paths, because the client may have another PATH, in
+ * which a name may mean another program.
+ */
 function findProgram(): Server {
   const script = realpathSync(process.argv[1] ?? '');
   const [, digest] = /\/([0-9a-f]{64})\/bin\/flwd\.js$/.exec(script) ?? [];

@@ -152,7 +152,7 @@ async function cancelAll(
 
   try {
     const below = new Set(subRuns);
-    // Pending runs first: a running one that ends makes room for the next pending one.
+    // Pending runs are cancelled first. Otherwise each running run that ends would make room for a pending one.
     await inParallel(
       pending.filter((id) => !below.has(id)),
       cancel,

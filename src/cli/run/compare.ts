@@ -68,7 +68,7 @@ async function findRuns(
   throw new Refusal(`no run of ${first.job_id} succeeded before ${first.run_id}; ${advice}`, exitCodes.notFound);
 }
 
-/** Leaves out what the caller may not read, and what is not kept. */
+/** Returns null for data that the caller may not read, or that was removed. */
 async function orNull<T>(output: Output, what: string, read: Promise<T>): Promise<T | null> {
   try {
     return await read;

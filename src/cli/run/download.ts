@@ -36,11 +36,14 @@ export async function startDownload(client: Client, id: string, signal?: AbortSi
   }
 
   return {
-    /** The name to save it as, without folders. */
+    /** The name of the file to save, without folders. */
     fileName: toFileName(headers.get('content-disposition') ?? '', id),
     /** null: the server did not send a size. */
     expectedBytes: length === null ? null : Number(length),
-    /** Can be read once. Ends with a Refusal if the bytes differ from the server's. */
+    /**
+     * The content, which can be read only once. Reading ends with a Refusal if the bytes differ from the server's
+     * checksum.
+     */
     chunks: chunks(),
     received: () => ({ sizeBytes, sha256 }),
   };

@@ -17,7 +17,7 @@ import { findRunId, namedStep } from './named-run.ts';
 import { createStepLabels, type StepLabels } from './step-labels.ts';
 import { nameSubRuns, subRunOf } from './sub-runs.ts';
 
-/** How many lines one request reads. */
+/** How many lines one request reads. Most logs are shorter, and so take only one request. */
 const pageLines = 1_000;
 
 export async function run(options: Options, operands: readonly string[]): Promise<ExitCode> {
@@ -141,7 +141,10 @@ async function printAll(log: WantedLog, printer: Printer): Promise<{ readonly is
   }
 }
 
-/** Prints the lines behind `query.cursor`. @returns the cursor behind the last one */
+/**
+ * Prints the lines after `query.cursor`.
+ * @returns the cursor after the last line
+ */
 async function printRest({ client, runId, ...log }: WantedLog, print: Printer['texts']): Promise<string> {
   let { cursor = '0' } = log.query;
   for await (const texts of logTexts(client, runId, log)) {

@@ -106,7 +106,7 @@ function stepWords(event: string, { status }: Readonly<Record<string, unknown>>)
   return event === 'step.retrying' ? 'is retried' : undefined;
 }
 
-/** Says how much is probably left of the run. */
+/** Says how much time of the run is probably left. */
 function leftOf(o: {
   readonly workingSinceMs: number | undefined;
   readonly waitedMs: number;

@@ -99,7 +99,7 @@ function timeWords(ms: number | null): string {
   return ms === null ? '-' : spanWords(ms);
 }
 
-/** A week has 168 hours: more than a line can show. */
+/** How many bars a line can show. A week has 168 hours, which would be too many. */
 const mostBars = 30;
 const heights = '▁▂▃▄▅▆▇█';
 

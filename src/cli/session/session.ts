@@ -79,7 +79,7 @@ export async function openServedSession(options: Options): Promise<Session | und
   return owner?.url ? openOwn(loaded, options, {}) : undefined;
 }
 
-/** The command is not for a remote. */
+/** Whether the command works on this machine and not on a remote. */
 export function isOfThisMachine(options: Options): boolean {
   return remoteOf(options) === undefined;
 }

@@ -20,7 +20,7 @@ export function createArtifactGlob(pattern: string) {
   return {
     /** `path` is relative to the workspace. */
     matches: (path: string): boolean => (takesHidden || !isHidden(path)) && expression.matches(path),
-    /** Whether anything below a folder could match. If not, the folder need not be walked. */
+    /** Whether anything below a folder could match. If not, a walk can leave the folder out. */
     reachesBelow(folder: string): boolean {
       const inside = `${folder}/`;
       return (
@@ -36,7 +36,7 @@ function isHidden(path: string): boolean {
   return path.startsWith('.') || path.includes('/.');
 }
 
-/** A text that is not a valid pattern, such as `a[z-a]` or `{a`, is taken literally. */
+/** Compiles a pattern. A text that is not a valid pattern, such as `a[z-a]` or `{a`, matches only itself. */
 function compile(glob: string, tail: string): RE2JS {
   const { RE2JS } = re2();
   try {

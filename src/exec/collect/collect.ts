@@ -65,7 +65,7 @@ export const artifactsFolder = 'artifacts';
 export async function findArtifacts(o: Workspace & { readonly namers: readonly Namer[] }): Promise<{
   files: readonly FoundArtifact[];
   warnings: readonly ArtifactWarning[];
-  /** The places of all files, including those that cannot be read. */
+  /** The paths of all files that were found, including those that cannot be read. */
   places: ReadonlySet<BytePath>;
 }> {
   const { warnings, warn } = createWarnings();
@@ -141,7 +141,7 @@ async function claimsByPlace(o: Workspace, warn: Warn): Promise<Claim[]> {
     const rank = rules.findIndex(({ glob }) => glob.matches(text));
     const rule = rules[rank];
     if (!rule && !path.startsWith(`${artifactsFolder}/`)) continue;
-    // A file without a pattern has the rank -1, which is the last.
+    // A file that matches no pattern has the rank -1, for which `at` returns the last group.
     const found = isLink ? null : statEntry(pinnedPath, path);
     byRank.at(rank)?.push({ path, found, name: rule?.name ?? null, mediaType: rule?.mediaType ?? null, namer: null });
     if (++count > mostFiles) {

@@ -42,7 +42,7 @@ export async function namelessBytes(
     if (stats?.nlink === 0 && stats.isFile()) found.set(stats.ino, stats.blocks * blockBytes);
     return stats?.ino;
   };
-  /** Counts the file if it has no name. Returns an identity that tells it from other files. */
+  /** Counts the file if it has no name. Returns a text that identifies the file. */
   const lookAt = (pid: number, name: string): string | undefined => {
     // The path is read first, because it says whether the file matters. A stat could hang if the disk hangs.
     const path = lookInto(pid, name, linkAt);
@@ -110,7 +110,7 @@ export async function namelessBytes(
 /** The descriptors of a thread, at `task/THREAD/fd`. */
 type Table = { readonly dir: string; readonly fds: readonly string[] };
 
-/** The number of descriptors. Linux 6.2 and newer report it without a listing. */
+/** Returns the number of descriptors. Since Linux 6.2, a stat reports it, so the folder need not be listed. */
 function openIn(pid: number, dir: string): number {
   return lookInto(pid, dir, (path) => statSync(path).size || readdirSync(path).length) ?? 0;
 }
@@ -131,7 +131,7 @@ function linkAt(path: string): string | typeof tooLong {
   }
 }
 
-/** proc_pid_maps(5): range, permissions, offset, device, inode, path. */
+/** The columns of proc_pid_maps(5): range, permissions, offset, device, inode, path. */
 const mapping = /^(?<range>[\da-f]+-[\da-f]+) \S+ \S+ \S+ (?<inode>\d+) +(?<path>\/.*)$/;
 
 type Mapping = { readonly range: string; readonly inode: number; readonly path: string };

@@ -9,7 +9,7 @@ import { walkWorkspace } from './workspace-walk.ts';
 /** The names are neither redacted nor safe to show. */
 export async function findLeftFiles(o: {
   readonly dir: string;
-  /** Put before each name. */
+  /** A text that is put before each name. */
   readonly shownBelow: string;
   readonly isKept: (path: BytePath) => boolean;
 }): Promise<LeftBehind> {

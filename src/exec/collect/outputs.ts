@@ -13,7 +13,7 @@ const maxSizeBytes = 1024 * 1024;
 const maxKeys = 256;
 const keyPattern = /^[A-Za-z_][A-Za-z0-9_-]{0,127}$/;
 
-/** Throws only when the host fails. A message never quotes the file, which may contain a secret. */
+/** Throws only if the host fails. A message never quotes the file, because the file may contain a secret. */
 export function readOutputs(outDir: string): OutputsReading {
   const file = readUntrustedFile(join(outDir, 'output'), maxSizeBytes);
   if (file.kind === 'none') return { kind: 'outputs', outputs: {} };

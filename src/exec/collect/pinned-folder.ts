@@ -46,7 +46,7 @@ export function entryOf(folder: Buffer, name: string): Buffer {
   return Buffer.concat([folder, Buffer.from(`/${name}`, 'latin1')]);
 }
 
-/** Whether a folder is the root, or lies below it. */
+/** Whether a folder is the root folder or inside of it. */
 export function isWithin({ path, device }: Place, root: Place): boolean {
   const { length } = root.path;
   // If the folder is no longer mounted anywhere, such as the /tmp of a sandbox that has ended, the kernel names it by

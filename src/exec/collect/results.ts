@@ -12,7 +12,7 @@ export type ResultReading =
 const maxSizeBytes = 1024 * 1024;
 const maxDepth = 64;
 
-/** Throws only when the host fails. A message never quotes the file, which may contain a secret. */
+/** Throws only if the host fails. A message never quotes the file, because the file may contain a secret. */
 export function readResult(outDir: string): ResultReading {
   const file = readUntrustedFile(join(outDir, 'result.json'), maxSizeBytes);
   if (file.kind === 'none') return file;

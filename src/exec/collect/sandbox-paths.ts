@@ -126,7 +126,7 @@ export async function resolvePath(workspaceDir: string, path: BytePath, maybeYie
   return walked.length === 0 ? { kind: 'outside' } : statPath(workspaceDir, toBelow(walked));
 }
 
-/** A job without a sandbox names its workspace as the host does. */
+/** A job without a sandbox uses the path of its workspace on the host. */
 function asInSandbox(workspaceDir: string, path: BytePath): BytePath {
   const root = toBytePath(`${workspaceDir}/`);
   return path.startsWith(root) ? `/${workspaceName}/${path.slice(root.length)}` : path;

@@ -26,7 +26,7 @@ export async function lookAtTmp(attemptDir: string, { shim, tmpFd }: ShimStatus)
 async function look(attemptDir: string, folder: number): Promise<void> {
   try {
     const mounts = mountsIn(attemptDir);
-    // If the job was granted /tmp, the folder is the host's.
+    // If the job was granted /tmp, this is the folder of the host.
     if (mounts.has('/tmp')) return;
     const isKept = (path: string): boolean => mounts.has(`/tmp/${path}`);
     const found = await findLeftFiles({ dir: `/proc/self/fd/${folder}`, shownBelow: '/tmp/', isKept });

@@ -13,7 +13,7 @@ export type Hierarchy = {
   readonly isTop: boolean;
 };
 
-/** The hierarchies that are mounted and visible. */
+/** Finds the hierarchies that are mounted and visible. */
 export function findHierarchies(): Hierarchy[] {
   let groups: string;
   let mounts: string;
@@ -28,7 +28,7 @@ export function findHierarchies(): Hierarchy[] {
 
 function toHierarchy(line: string, mounts: string): Hierarchy | undefined {
   const [, id, names = '', path] = /^(\d+):([^:]*):(\/.*)$/.exec(line) ?? [];
-  // A path that begins with `/..` is outside of this process's cgroup namespace.
+  // A group whose path begins with `/..` is outside of this process's cgroup namespace.
   if (path === undefined || path.startsWith('/..') || names.startsWith('name=')) return undefined;
   const version = id === '0' ? 2 : 1;
   for (const mount of mounts.split('\n')) {
@@ -37,7 +37,7 @@ function toHierarchy(line: string, mounts: string): Hierarchy | undefined {
     if (type !== (version === 2 ? 'cgroup2' : 'cgroup')) continue;
     if (version === 1 && !names.split(',').every((name) => options.split(',').includes(name))) continue;
     const below = relative(root, path);
-    // A group outside of the mounted part has no folder.
+    // A group that is not below the mounted group has no folder.
     if (below.startsWith('..')) continue;
     const ownDir = join(point, below);
     if (!existsSync(ownDir)) continue;

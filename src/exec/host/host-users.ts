@@ -30,7 +30,7 @@ export async function findUser(user: string, profile: SecurityProfile): Promise<
   };
 }
 
-/** Returns what the program prints; an empty text when it fails. */
+/** Returns the output of the program; an empty text if it fails. */
 async function said(program: string, args: readonly string[]): Promise<string> {
   try {
     const { stdout } = await promisify(execFile)(findProgram(program) ?? program, args, { cwd: '/', timeout: 10_000 });

@@ -21,7 +21,7 @@ import { findProgram } from './host-programs.ts';
 export const securityProfiles = ['secure', 'permissive', 'disabled'] as const;
 const probeMs = 10_000;
 const prefix = 'flwd-probe-';
-/** If the folder of a probe is older than this, its process was killed. */
+/** How old the folder of a probe must be to be certain that its process was killed. */
 const leftAfterMs = 6 * probeMs;
 
 /**
@@ -80,7 +80,7 @@ async function probe(dir: string): Promise<Capabilities> {
   return { secure: await of('secure'), permissive: await of('permissive'), disabled: await of('disabled') };
 }
 
-/** Decides without a trial whether the profile works. Returns undefined when only a trial can tell. */
+/** Decides without a trial whether the profile works. Returns undefined if only a trial can tell. */
 function withoutTrial(profile: SecurityProfile): Capability | undefined {
   if (!isSandboxed(profile) && process.platform === 'linux' && findProgram('bash'))
     return { available: true, detail: unsandboxedWords };
@@ -120,7 +120,7 @@ async function runTrials(profiles: readonly SecurityProfile[], dir: string): Pro
   });
   try {
     const [code, signal] = await once(child, 'close');
-    // A killed shell leaves its trials running.
+    // If the shell was killed, its trials are still running.
     if (signal && child.pid !== undefined) killGroup(child.pid);
     return signal ?? (code === 0 ? null : String(code));
   } catch (error) {

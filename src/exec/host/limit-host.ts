@@ -11,7 +11,9 @@ import { isServerRoot } from '../job-user.ts';
 import { findHierarchies, type Hierarchy } from './cgroup-hierarchies.ts';
 import { findProgram } from './host-programs.ts';
 
-/** Only data: the functions that use it are in attempt-groups.ts. */
+/**
+ * Says how each limit is enforced. This is only data; the functions that enforce the limits are in attempt-groups.ts.
+ */
 export type LimitHost = Readonly<Record<Controller, Enforcement>>;
 export type Controller = 'cpu' | 'memory' | 'pids';
 export type Enforcement =
@@ -28,7 +30,10 @@ const unlimited = {
 const serverGroup = 'flwd-server';
 const shareOfHost = 0.75;
 
-/** The name of the groups comes from the data dir, so that two servers on one host have different groups. */
+/**
+ * Finds out how each limit can be enforced. The name of the groups' folder comes from the data dir, so that two servers
+ * on one host have different groups.
+ */
 export function openLimitHost(dataDir: string, hierarchies = findHierarchies()): LimitHost {
   const folder = `flwd-${createHash('sha256').update(dataDir).digest('hex').slice(0, 12)}`;
   const enforcement = (controller: Controller): Enforcement => {
@@ -91,7 +96,7 @@ export function closeLimitHost(host: LimitHost): void {
   }
 }
 
-/** The folder for the groups, or the reason why there can be no groups. */
+/** Returns the folder for the groups, or the reason why there can be no groups. */
 function openGroups(hierarchy: Hierarchy, controller: Controller, folder: string): Enforcement | string {
   const by = hierarchy.version === 2 ? 'cgroup-v2' : 'cgroup-v1';
   try {

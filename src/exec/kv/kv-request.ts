@@ -11,7 +11,7 @@ import { readUntrustedFile } from '../collect/untrusted-file.ts';
 export type KvRequest = {
   /** Identifies the request among the requests of its attempt. */
   readonly id: string;
-  /** null for the job's own namespace. */
+  /** null means the job's own namespace. */
   readonly namespace: string | null;
   readonly key: string;
 } & (
@@ -39,7 +39,7 @@ export function idOfRequest(fileName: string): string | undefined {
   return /^kv-([\w-]{1,64})\.request$/.exec(fileName)?.[1];
 }
 
-/** Throws only when the host fails. */
+/** Throws only if the host fails. */
 export function readKvRequest(outDir: string, id: string): KvReading {
   const file = readUntrustedFile(pathOf(outDir, id, 'request'), mostRequestBytes, 'impatient');
   if (file.kind === 'refused') return refused(`the request ${file.why}`);

@@ -9,7 +9,7 @@ import { answerKvRequest, idOfRequest, type KvAnswer, type KvRequest, readKvRequ
 
 export type KvRequests = ReturnType<typeof serveKvRequests>;
 
-/** A script waits for each answer, so it has few requests open at a time. */
+/** How many requests are answered at a time. A script waits for each answer, so it has few requests open. */
 const mostAtOnce = 32;
 /** Limits an attempt to 500 requests a second. */
 const pauseMs = 2;
@@ -29,9 +29,9 @@ type Options = {
   readonly attemptDir: string;
   /** Rejects only if no request can be answered any more. */
   readonly answer: (request: KvRequest) => Promise<KvAnswer>;
-  /** Called once, when there are too many files to find a request among them. */
+  /** Called once if the folder contains too many files to find a request among them. */
   readonly onOverfull: () => void;
-  /** Called once, when a look at the folder failed. Requests are still served. */
+  /** Called once if the folder could not be read. Requests are still served. */
   readonly onError: (error: unknown) => void;
 };
 
@@ -80,7 +80,7 @@ export function serveKvRequests(o: Options) {
       try {
         await turn(change);
       } catch (error) {
-        // The attempt's folder is gone, so there is nothing left to serve.
+        // The attempt's folder was removed, so there is nothing left to serve.
         if (isClosed() || errorCode(error) === 'ENOENT') return;
         if (!hasFailed && !isShortage(error)) {
           hasFailed = true;
@@ -102,7 +102,7 @@ export function serveKvRequests(o: Options) {
   };
 }
 
-/** Returns false when none of the requests was answered, for example because they are still being written. */
+/** Returns false if no request was answered, for example because they are still being written. */
 async function answerAll(
   { attemptDir, answer }: Options,
   ids: readonly string[],

@@ -14,7 +14,7 @@ import type { Controller, Enforcement, LimitHost } from '../host/limit-host.ts';
 /** The limits of an attempt, and the host that enforces them. */
 export type AttemptLimits = { readonly resources: Resources; readonly host: LimitHost };
 
-/** null means no limits. */
+/** `limits` is null if there are no limits. */
 export type LimitedSpec = AttemptSpec & { readonly limits: AttemptLimits | null };
 
 /** The processes of bwrap itself: the one that waits, and the first process of the namespace. */
@@ -24,7 +24,10 @@ const cpuPeriodUs = 100_000;
 const leastQuotaUs = 1_000;
 const removalMs = 1_000;
 
-/** Creates no group when no limit needs one. @throws errors of the system */
+/**
+ * Creates the groups, but only those that a limit needs.
+ * @throws errors of the system
+ */
 export function makeGroups(attemptDir: string, { resources, host }: AttemptLimits): void {
   const settings: readonly { readonly at: Enforcement; readonly files: Readonly<Record<string, string>> | null }[] = [
     { at: host.cpu, files: cpuFiles(resources.cpu, host.cpu) },
@@ -106,7 +109,7 @@ function groupListPath(attemptDir: string): string {
   return join(attemptDir, 'cgroups');
 }
 
-/** Reads the files of cgroup v2 and v1. A group of another controller has neither file. */
+/** Reads the file of cgroup v2 or v1. The group of a controller other than memory has neither file. */
 function ranOutOfMemory(dir: string): boolean {
   return ['memory.events', 'memory.oom_control'].some((file) => {
     const [, kills] = /^oom_kill (\d+)$/m.exec(readIfThere(join(dir, file))) ?? [];

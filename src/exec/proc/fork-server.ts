@@ -122,7 +122,7 @@ function lengthOf(text: string): string {
   return String(Buffer.byteLength(text)).padStart(8, '0');
 }
 
-/** Returns both ends of the pipes. They do not keep the server from exiting. */
+/** Opens the pipes to and from the process. A server can exit while they are open. */
 function endsOf(child: ChildProcess): { orders: Writable; news: Readable } {
   const [orders, , , news] = child.stdio;
   if (!(orders instanceof Writable) || !(news instanceof Readable)) throw new Error('a process without its pipes');

@@ -21,7 +21,7 @@ import {
 import type { ShimStatus } from './shim-status.ts';
 
 export type KillDomain = {
-  /** Processes of the script that are alive. */
+  /** Returns the live processes of the script. */
   readonly members: () => number[];
   /** A cheaper version of `members`, which may miss some processes. It is for callers that only measure them. */
   readonly quickMembers: () => number[];
@@ -45,7 +45,7 @@ export function killDomainOf(attemptDir: string, status: ShimStatus | undefined)
 
 function ofNamespace(namespace: PidNamespace): KillDomain {
   return {
-    // The namespace's first process belongs to bwrap, and accepts no signal but SIGKILL.
+    // The namespace's first process is left out. It belongs to bwrap, and accepts no signal except SIGKILL.
     members: () => membersOf(namespace).filter((pid) => pid !== namespace.initPid),
     quickMembers: () => familyOf(namespace),
     isEmpty: () => isEmpty(namespace),
@@ -77,7 +77,7 @@ function ofScript(attemptDir: string, shim: ProcessIdentity | undefined, script:
     quickMembers: members,
     isEmpty: () => members().length === 0,
     kill() {
-      // The processes are stopped first, so that no process starts another while the others end.
+      // All processes are stopped before they are killed, so that no process can start another one meanwhile.
       const asked = new Set<number>();
       const stopped: number[] = [];
       for (let round = 0; round < mostRounds; round += 1) {
@@ -131,7 +131,7 @@ function nameOf({ pid, startTicks }: ListedProcess): string {
   return `${pid} ${startTicks}`;
 }
 
-/** A process and all its ancestors. */
+/** Returns a process and all its ancestors. */
 function ancestryOf(pid: number, processes: readonly ListedProcess[]): ReadonlySet<number> {
   const parents = new Map(processes.map((one) => [one.pid, one.parent]));
   const ancestry = new Set<number>();
@@ -160,7 +160,7 @@ function pidsIn(group: string): number[] {
   try {
     return readFileSync(join(group, 'cgroup.procs'), 'utf8').split('\n').filter(Boolean).map(Number);
   } catch {
-    // The group is gone.
+    // The group was removed already.
     return [];
   }
 }

@@ -35,7 +35,7 @@ export function runsAlive(runsDir: string): string[] {
     );
 }
 
-/** The job controls the content of the workspace, so the workspace is skipped. */
+/** The workspace is skipped, because the job controls its content. */
 export function attemptDirs(runDir: string): string[] {
   return namesIn(runDir).flatMap((name) => (name === 'workspace' ? [] : [join(runDir, name)]));
 }

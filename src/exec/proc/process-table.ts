@@ -156,7 +156,7 @@ function startTicksOf(pid: number): number | undefined {
   return isOver(state) ? undefined : startTicks;
 }
 
-/** Whether the process has ended, so that only its entry is left. */
+/** Whether the process has ended and only its entry in the process table is left. */
 function isOver(state: string): boolean {
   return state === 'Z' || state === 'X';
 }

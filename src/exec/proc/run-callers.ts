@@ -96,7 +96,10 @@ export function createRunCallers() {
   };
 }
 
-/** Whether the process, of which no run is an ancestor, counts as a caller. The server itself does not. */
+/**
+ * Whether a process counts as a caller outside of all runs. Its ancestors must be known, and it must not be the server
+ * itself.
+ */
 function isOutside(ancestry: readonly number[] | undefined): boolean {
   return ancestry !== undefined && ancestry[0] !== process.pid;
 }

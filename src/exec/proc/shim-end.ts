@@ -51,7 +51,7 @@ function isGone(attemptDir: string, isLate: boolean): boolean {
       if (hasLostBwrap(status)) for (const pid of bwrapsOf(attemptDir)) send(pid, 'SIGKILL');
       return false;
     }
-    // The folder existed before the order to start, so somebody has removed it.
+    // Somebody has removed the folder, because it existed before the shim was ordered.
     if (!existsSync(attemptDir)) return true;
     if (!isLate) return false;
     // A shim that has created the file but has not identified itself may only be slow, so this looks for its process.

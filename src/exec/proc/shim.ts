@@ -13,7 +13,7 @@ import { makeAttemptFiles } from './attempt-files.ts';
 import { type AttemptLimits, type LimitedSpec, makeGroups } from './attempt-groups.ts';
 import { attemptEnvironment, type Variable } from './environment.ts';
 
-/** libexec/shim.bash uses 0 to 7, 9 and 10 itself. */
+/** The numbers of descriptors. libexec/shim.bash uses 0 to 7, 9 and 10 itself. */
 const filterFd = 8;
 const blockFd = 9;
 const firstFreeFd = 11;
@@ -165,7 +165,7 @@ function assertFits(texts: readonly string[]): void {
     throw Object.assign(new Error('more than a program can be started with'), { code: 'E2BIG' });
 }
 
-/** Quotes a text as one word for a shell. A NUL is impossible, and no text here contains one. */
+/** Quotes a text as one word for a shell. The text must not contain a NUL, and no text here does. */
 function quote(text: string): string {
   return text.includes("'") ? `'${text.replaceAll("'", String.raw`'\''`)}'` : `'${text}'`;
 }

@@ -72,7 +72,7 @@ export async function endAttempt(
     };
   }
 
-  /** Sends SIGKILL. Returns to how many of the script's own processes. */
+  /** Sends SIGKILL. Returns the number of the script's own processes that get it. */
   function kill(): number {
     const found = domain();
     const left = membersOf(found).length;

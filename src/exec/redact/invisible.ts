@@ -6,7 +6,7 @@ import { isAscii } from 'node:buffer';
 import { isInvisible } from '../../lib/plain-text.ts';
 import type { Stretch } from './needle-scan.ts';
 
-/** What a reader sees, and where it is in the text. */
+/** The bytes that a reader sees, and their positions in the text. */
 type Visible = {
   readonly bytes: Buffer;
   /** Positions in `bytes`, ascending. Before each of them, something was left out of the text. */
@@ -22,7 +22,7 @@ const backslash = 0x5c;
 /** The bytes that end a sequence without a bracket, as in `stripVTControlCharacters`. */
 const isShortEnd = new Uint8Array(256);
 for (const byte of Buffer.from('0123456789ABCDEFGHIJKLMNOPRSTZcfghijklmntqry=><~')) isShortEnd[byte] = 1;
-/** Bytes at which something invisible may begin. */
+/** Marks each byte at which something invisible may begin. */
 const mayBegin = Uint8Array.from({ length: 256 }, (_, byte) =>
   Number(byte >= 0x80 || byte === backslash || isInvisible(byte)),
 );
@@ -62,7 +62,7 @@ function visibleIn(bytes: Buffer): Visible | undefined {
   return { bytes: visible.subarray(0, length), gaps, leftOut };
 }
 
-/** The next byte at which something invisible may begin. */
+/** Returns the position of the next byte at which something invisible may begin. */
 function nextPlace(bytes: Uint8Array, from: number): number {
   let at = from;
   while (at < bytes.length && mayBegin[bytes[at] ?? 0] === 0) at++;
@@ -98,7 +98,7 @@ function endOfJsonEscape(bytes: Buffer, at: number): number {
   return isInvisible(code) ? end : at;
 }
 
-/** The number in an escape such as `\u200b`; -1 without an escape. */
+/** Returns the number in an escape such as `\u200b`; -1 if there is no escape. */
 function jsonCode(bytes: Buffer, at: number): number {
   if (bytes[at] !== backslash || bytes[at + 1] !== 0x75) return -1;
   const digits = bytes.toString('latin1', at + 2, at + 6);
@@ -167,7 +167,7 @@ const unfinishedBytes = 16;
 /** In a line that arrives in pieces, a secret may be missed if more invisible bytes than this are between its parts. */
 const mostEndBytes = 4_096;
 
-/** The place from which on `bytes` have at least `count` visible bytes. */
+/** Returns a position after which `bytes` contain at least `count` visible bytes. */
 export function endWithVisible(bytes: Buffer, count: number): number {
   const from = Math.max(0, bytes.length - mostEndBytes);
   const visible = visibleIn(bytes.subarray(from));

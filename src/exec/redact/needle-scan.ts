@@ -20,7 +20,7 @@ const goldenRatio = 0x9e3779b1;
 const otherRatio = 0x85ebca6b;
 const nothing = Buffer.alloc(0);
 
-/** `texts` are latin1, have at least four characters and no duplicates. */
+/** `texts` must be latin1, of at least four characters each, and without duplicates. */
 export function createNeedleScan(texts: readonly string[]) {
   const lengths = texts.map((text) => text.length);
   const shortestBytes = lengths.reduce((shortest, length) => Math.min(shortest, length), Number.POSITIVE_INFINITY);
@@ -37,7 +37,7 @@ export function createNeedleScan(texts: readonly string[]) {
    * needles, this doubles the speed.
    */
   const otherOffsets = new Uint8Array(1 << (32 - shift));
-  /** Maps a first word to the needles that begin with it, sorted. */
+  /** Maps the first word of a needle to all needles that begin with it, sorted. */
   const groups = new Map<number, Needle[]>();
   for (const needle of linkPrefixes(texts.toSorted((a, b) => (a < b ? -1 : 1)))) {
     for (let offset = 0; offset < stride; offset++) {
@@ -50,13 +50,13 @@ export function createNeedleScan(texts: readonly string[]) {
     else groups.set(needle.bytes.readInt32LE(), [needle]);
   }
 
-  /** The offsets at which a needle may have the word. */
+  /** Returns the offsets at which a needle may have the word, as bits. */
   function candidatesAt(word: number): number {
     const some = offsets[Math.imul(word, goldenRatio) >>> shift] ?? 0;
     return some & (otherOffsets[Math.imul(word, otherRatio) >>> shift] ?? 0);
   }
 
-  /** The hot loop: the next position whose word is in both tables, or -1. */
+  /** The hot loop. Returns the next position whose word is in both tables, or -1. */
   function nextWord(words: DataView, from: number): number {
     const end = words.byteLength - wordBytes;
     // An unaligned read of a DataView is one instruction. Combining four bytes is three times slower.

@@ -1,7 +1,7 @@
 // Finds the forms in which a script may print a secret: as it is, line by line, and in the usual encodings. Byte
 // strings are latin1 text here, one character per byte, because text sorts, compares and hashes natively.
 
-/** Shorter secrets are not searched for: that would redact half of every log. */
+/** Shorter secrets are not searched for, because that would redact half of every log. */
 const shortestBytes = 4;
 
 /**
@@ -73,11 +73,11 @@ function* encodingsOf(value: string): Generator<string> {
 }
 
 function* quotedFormsOf(value: string): Generator<string> {
-  // A word with a quote as bash traces it (`set -x`), and as Python's shlex.quote and repr write it.
+  // A word that contains a quote, as `set -x` of bash, and Python's shlex.quote and repr write it.
   yield value.replaceAll("'", "'\\''");
   yield value.replaceAll("'", `'"'"'`);
   yield value.replaceAll(/['\\]/g, '\\$&');
-  // How bash's `printf %q` writes it.
+  // The same word as `printf %q` of bash writes it.
   yield value.replaceAll(/[^\w%+\-./:=@\u0080-\uffff]/g, '\\$&');
 }
 

@@ -1,4 +1,5 @@
-// The times of a schedule in another program, as lists of numbers, and the cron pattern that fires at the same times.
+// Represents the times of a schedule in another program as lists of numbers, and makes the cron pattern that fires at
+// these times.
 
 const ranges = {
   minutes: [0, 59],

@@ -2,7 +2,7 @@
 
 import { type Data, isMembers, type Members } from './import-file.ts';
 
-/** The members under their names in version 1. */
+/** Returns the members with their names in version 1. */
 export function daguMembers(data: Data | undefined): Members {
   if (!isMembers(data)) return {};
   return Object.fromEntries(

@@ -41,7 +41,7 @@ function conditionsOf(around: Around, raw: readonly Raw[]): Condition[] {
   return [ofAll, ...ofSteps].flatMap(({ data, ...rest }) => (data === undefined ? [] : [{ ...rest, data }]));
 }
 
-/** undefined: the workflow or the step has no conditions. */
+/** Returns undefined if the workflow or the step has no conditions. */
 function preconditionsOf({ preconditions, precondition }: Members): Data | undefined {
   const given = preconditions ?? precondition ?? null;
   return given === null || (Array.isArray(given) && given.length === 0) ? undefined : given;
@@ -74,7 +74,7 @@ function stepOf(raw: Raw, around: Around, outputs: { readonly lines: string[]; r
   return { id, command: commandOf(step, { id, written, around, outputs }), settings };
 }
 
-/** `continueOn: {failure: true}`, or `continue_on: failed`. */
+/** Whether the workflow continues after the step: `continueOn: {failure: true}`, or `continue_on: failed`. */
 function goesOn({ continueOn }: Members, kinds: readonly string[]): boolean {
   const given = daguMembers(continueOn);
   return kinds.some((kind) => isYes(given[kind]) || [continueOn].flat().some((one) => textOf(one) === kind));
@@ -127,7 +127,7 @@ function notesOf(step: Members, written: string): string[] {
 
 const handlerNames = ['init', 'success', 'failure', 'exit', 'cancel', 'abort', 'wait'];
 
-/** Handlers are steps that come last, depending on how the others ended. */
+/** Turns handlers into steps. They come last, and run depending on how the other steps ended. */
 function handlersOf(around: Around, raw: readonly Raw[]): FoundStep[] {
   const handlers = daguMembers(around.workflow.handlerOn);
   const main = raw.map(({ id }) => id);

@@ -109,7 +109,7 @@ export function expanding(text: string): string {
   return `"${parts.map((part, at) => (at % 2 === 1 ? `$(${part.slice(1, -1)})` : part.replaceAll(/["\\`]/g, '\\$&'))).join('')}"`;
 }
 
-/** `KEY: value`, `[KEY: value]`, `[KEY=value]`. */
+/** Reads variables in each of their forms: `KEY: value`, `[KEY: value]`, `[KEY=value]`. */
 export function variablesOf(data: Data | undefined): [string, string][] {
   const entries = isMembers(data) ? [data] : listOf(data);
   return entries.flatMap((entry): [string, string][] => {
@@ -130,7 +130,10 @@ type Parameter = {
   readonly rest: { readonly [key: string]: Data };
 };
 
-/** A text as on a command line, a map, or a list of texts, maps and descriptions. */
+/**
+ * Reads parameters in each of their forms: a text as on a command line, a map, or a list of texts, maps and
+ * descriptions.
+ */
 function parametersOf(data: Data | undefined): Parameter[] {
   if (typeof data === 'string')
     return [...data.matchAll(/(?:([A-Za-z_]\w*)=)?("(?:[^"\\]|\\.)*"|'[^']*'|`[^`]*`|[^\s"'`]+)/g)].map(

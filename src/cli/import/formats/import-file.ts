@@ -99,12 +99,12 @@ export function countOf(data: Data | undefined): number | undefined {
   return /^\d{1,12}$/.test(text) && Number(text) > 0 ? Number(text) : undefined;
 }
 
-/** A number of seconds as config.yaml writes it. */
+/** Writes a number of seconds as a duration for config.yaml. */
 export function inSeconds(count: number): string {
   return formatDuration(count * 1_000);
 }
 
-/** `true`, `"true"`, 1. */
+/** Whether the value means yes, such as `true`, `"true"` or 1. */
 export function isYes(data: Data | undefined): boolean {
   return ['true', '1', 'yes'].includes(textOf(data)?.toLowerCase() ?? '');
 }

@@ -16,14 +16,14 @@ export type QuartzFields = {
   readonly year: string;
 };
 
-/** `0 30 2 ? * MON-FRI *`; undefined when it has another number of fields. */
+/** Splits a pattern such as `0 30 2 ? * MON-FRI *`. Returns undefined if it has another number of fields. */
 export function splitQuartz(pattern: string): QuartzFields | undefined {
   const fields = pattern.trim().split(/\s+/);
   const [seconds = '', minute = '', hour = '', day = '', month = '', weekday = '', year = '*'] = fields;
   return fields.length === 6 || fields.length === 7 ? { seconds, minute, hour, day, month, weekday, year } : undefined;
 }
 
-/** `problem` continues after the pattern. */
+/** `problem` is the rest of a sentence that begins with the pattern. */
 export function fromQuartz(fields: QuartzFields): { readonly cron: string } | { readonly problem: string } {
   const { seconds, year, day, weekday } = fields;
   if (!/^0+$/.test(seconds)) return { problem: `fires at second ${seconds}, but flwd fires only at whole minutes` };
@@ -60,7 +60,10 @@ function isAny(field: string): boolean {
   return field === '*' || field === '?' || field === '';
 }
 
-/** `*`, `1,15`, `8-17`, `0/15`, `*` with a step, and names. A range may go past the end. null: something else. */
+/**
+ * Reads `*`, `1,15`, `8-17`, `0/15`, `*` with a step, and names. A range may go past the end of its field. Returns null
+ * for any other text.
+ */
 function listOf(text: string, field: TimeField): number[] | 'all' | null {
   if (isAny(text)) return 'all';
   const [smallest, largest] = [smallestOf(field), largestOf(field)];

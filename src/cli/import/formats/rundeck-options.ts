@@ -65,7 +65,10 @@ function argumentOf(option: Members, o: { readonly name: string; readonly variab
   };
 }
 
-/** Rundeck's pattern must match the whole value. What RE2 lacks would make the job invalid. */
+/**
+ * In Rundeck, the pattern must match the whole value. A pattern that RE2 does not support is left out, because it would
+ * make the job invalid.
+ */
 function patternOf(option: Members): string | undefined {
   const regex = textOf(option.regex);
   if (regex === undefined || regex === '' || /\(\?[=!<]|\\[1-9kGZzAXRQE]|[*+?}]\+/.test(regex)) return undefined;

@@ -64,7 +64,7 @@ function named(command: Members): { readonly name?: string } {
 
 type Place = { readonly id: string; readonly job: Job; readonly settings: Readonly<Record<string, unknown>> };
 
-/** The step and its error handler, which runs when the step has failed. */
+/** Returns the step and its error handler, which runs if the step has failed. */
 function stepsOf(command: Members, { id, job, settings }: Place): FoundStep[] {
   const handler = isMembers(command.errorhandler) ? builtIn(command.errorhandler) : undefined;
   const step = stepOf(command, { id, job, settings });
@@ -176,7 +176,7 @@ function kindOf(command: Members): string {
     : `is a step of the plugin ${textOf(command.type)}, which flwd does not have`;
 }
 
-/** A job of the same file; its arguments are handed over as expressions. */
+/** Returns a step that runs a job of the same file. Its arguments are expressions. */
 function subRunOf(
   reference: Members,
   id: string,

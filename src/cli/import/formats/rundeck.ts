@@ -125,7 +125,7 @@ function programOf(steps: readonly FoundStep[]): FoundCommand | readonly FoundSt
   return steps.length === 1 && first?.command ? first.command : steps;
 }
 
-/** undefined if Rundeck ran it on its own machine. */
+/** Returns undefined if Rundeck ran the job on its own machine. */
 function nodesOf(job: Members): string | undefined {
   const filters = membersOf(job.nodefilters);
   const filter = textOf(filters.filter) ?? (isMembers(filters.include) ? JSON.stringify(filters.include) : undefined);
@@ -193,7 +193,7 @@ function retryOf(job: Members) {
   };
 }
 
-/** `120`, `6h 30m`. */
+/** Reads a duration such as `120` or `6h 30m`. */
 function spanMs(text: string | undefined): number | undefined {
   const units: Readonly<Record<string, number>> = { d: 86_400, h: 3_600, m: 60, s: 1, '': 1 };
   if (text === undefined || !/^\s*(?:\d{1,9}\s*[dhms]?\s*)+$/.test(text)) return undefined;

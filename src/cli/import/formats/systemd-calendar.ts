@@ -19,7 +19,7 @@ const shorthands: Readonly<Record<string, string>> = {
 };
 const dayNames = ['sunday', 'monday', 'tuesday', 'wednesday', 'thursday', 'friday', 'saturday'];
 
-/** `problem` continues after the expression. */
+/** `problem` is the rest of a sentence that begins with the expression. */
 export function readOnCalendar(expression: string): FoundTimes | { readonly problem: string } {
   const words = expression.trim().split(/\s+/);
   const last = words.at(-1) ?? '';
@@ -59,7 +59,7 @@ function readWords(words: readonly string[]): { readonly cron: string } | { read
 
 const unreadable = { problem: 'is not a calendar expression of systemd.time(7)' };
 
-/** `Mon..Wed,Fri`; undefined when it is something else. */
+/** Reads weekdays such as `Mon..Wed,Fri`. Returns undefined for any other text. */
 function weekdaysOf(word: string): number[] | undefined {
   if (!/^[A-Za-z]/.test(word)) return undefined;
   const found: number[] = [];
@@ -80,7 +80,7 @@ function dayOf(name: string): number | undefined {
   return at < 0 ? undefined : at;
 }
 
-/** `*`, `1,15`, `8..17`, `0/15`, `1..10/3`; null when it is none of them. */
+/** Reads `*`, `1,15`, `8..17`, `0/15` and `1..10/3`. Returns null for any other text. */
 function listOf(text: string, field: TimeField): number[] | 'all' | null {
   if (text === '*') return 'all';
   const found: number[] = [];
