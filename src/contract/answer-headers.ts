@@ -3,19 +3,29 @@
 export const answerHeaders = {
   'Accept-Ranges': { type: 'string', description: '`bytes`: the operation takes `Range`' },
   'Content-Disposition': { type: 'string', description: 'The name under which to save the file' },
-  'Content-Range': { type: 'string', description: 'Which bytes the answer has, and how many there are' },
+  'Content-Range': { type: 'string', description: 'Which bytes the answer has, and how many the whole file has' },
   ETag: { type: 'string', description: 'The version of the answer, for `If-None-Match`' },
   'Idempotent-Replay': {
     type: 'string',
     description: '`true`: the answer to an earlier request with the same `Idempotency-Key`',
   },
-  Location: { type: 'string', description: 'The path of what was created' },
-  'Retry-After': { type: 'integer', description: 'After how many seconds to try again; missing if that is not known' },
-  'WWW-Authenticate': { type: 'string', description: 'What a credential looks like, and whether one was refused' },
+  Location: { type: 'string', description: 'The path of the object that the request created' },
+  'Retry-After': {
+    type: 'integer',
+    description: 'After how many seconds to try again; absent if the server does not know',
+  },
+  'WWW-Authenticate': {
+    type: 'string',
+    description:
+      '`Bearer`: send a token; with `error="invalid_token"`, the token that was sent is unknown, revoked or expired',
+  },
   'X-RateLimit-Limit': { type: 'integer', description: 'How many requests the caller may send in a period' },
-  'X-RateLimit-Remaining': { type: 'integer', description: 'How many of them are left' },
+  'X-RateLimit-Remaining': {
+    type: 'integer',
+    description: 'How many requests the caller may still send in this period',
+  },
   'X-RateLimit-Reset': { type: 'integer', description: 'When the next period begins, in seconds since 1970' },
-  'X-Request-Id': { type: 'string', description: 'The id of the request in the log of the server and the audit log' },
+  'X-Request-Id': { type: 'string', description: 'The id of the request, as in the server’s log and in the audit log' },
 } as const satisfies Record<string, { readonly type: 'string' | 'integer'; readonly description: string }>;
 
 export type AnswerHeader = keyof typeof answerHeaders;

@@ -13,13 +13,13 @@ const artifact = named('Artifact', {
   id: Type.String(),
   run_id: Type.String(),
   name: Type.String(),
-  path: Type.String({ description: 'The path inside the run, such as `/workspace/…`; never a path on the host.' }),
+  path: Type.String({ description: 'The path inside the run, such as `/workspace/…`; never a path on the host' }),
   media_type: Type.String(),
   size_bytes: Type.Integer(),
   created_at: timestamp,
   sha256: Type.String(),
   step_id: textOrNull(
-    'The step that named the file, or the only step that ran when the file last changed; null if unknown.',
+    'The step that named the file as an artifact, or the only step that was running when the file last changed; null: unknown',
   ),
   job_id: Type.String(),
   tenant: Type.String(),
@@ -54,8 +54,8 @@ export const artifactOperations = {
     scope: 'artifacts:read',
     headers: {
       ...ifNoneMatch,
-      Range: 'One range of bytes',
-      'If-Range': 'An ETag; without a match, the answer has all bytes',
+      Range: 'One range of bytes, such as `bytes=0-1023`',
+      'If-Range': 'An ETag; if the artifact has another one, the answer has all bytes',
     },
     answers: [
       { status: 200, description: 'The bytes', content: { '*/*': bytes }, headers: fileHeaders },

@@ -46,12 +46,12 @@ const verdict = named('AuditVerdict', {
   first: nullable(Type.Object({ id: Type.Integer(), at: timestamp })),
   last: nullable(Type.Object({ id: Type.Integer(), at: timestamp, hash: Type.String() })),
   removed_through: nullable(
-    Type.Integer({ description: 'Entries up to this id were removed when their retention ended' }),
+    Type.Integer({ description: 'Retention has removed the entries up to this id; null: no entry was removed' }),
   ),
   broken: nullable(
     Type.Object(
       { id: Type.Integer(), why: Type.String() },
-      { description: 'The first entry where the chain breaks; null: nothing was changed or removed' },
+      { description: 'The first entry whose `hash` does not fit; null: the chain is intact' },
     ),
   ),
 });
@@ -67,11 +67,11 @@ export const auditOperations = {
       action: oneOf(auditActions, 'Only this action'),
       object: text('Only actions on the object with this id'),
       result: oneOf(auditResults, 'Only actions with this result'),
-      tenant: text('Only entries of this tenant; `*` stands for the instance itself'),
+      tenant: text('Only entries of this tenant; `*`: entries about the instance'),
       since: instant('Only entries from this time or later'),
-      until: instant('Only entries from before this time'),
-      q: text('Text to find in actor, object, address, request id, reason or detail'),
-      ...page('How many entries to return at most; by default 100, or all as JSON lines'),
+      until: instant('Only entries before this time'),
+      q: text('Only entries with this text in the actor, object, address, request id, reason or detail'),
+      ...page('How many entries to return at most; by default 100, but all if the answer is JSON lines'),
     }),
     answers: [
       {
@@ -88,7 +88,13 @@ export const auditOperations = {
     summary: 'Verify the hash chain of the audit log, from the oldest entry to the newest',
     scope: 'audit:read',
     isInstanceWide: true,
-    answers: [json(200, verdict, 'Whether the chain holds, and its last hash: note it elsewhere')],
+    answers: [
+      json(
+        200,
+        verdict,
+        'Whether the chain is intact, and its last hash; store this hash on another machine, to compare it later',
+      ),
+    ],
     problems: [],
   },
 } as const;

@@ -19,8 +19,11 @@ import {
 } from './schema-parts.ts';
 
 const span = {
-  from: Type.String({ format: 'date-time', description: 'The first instant whose times count' }),
-  until: instant('Only times before this instant count; by default, now'),
+  from: Type.String({
+    format: 'date-time',
+    description: 'The backfill starts with the first time of the schedule at or after this instant',
+  }),
+  until: instant('Only times before this instant; by default, now'),
 };
 
 const previewRequest = Type.Object(span, { $id: 'BackfillPreviewRequest', additionalProperties: false });
@@ -28,7 +31,7 @@ const previewRequest = Type.Object(span, { $id: 'BackfillPreviewRequest', additi
 const backfillRequest = Type.Object(
   {
     ...span,
-    at_once: limit(100, 'How many of its runs may wait or work at a time; 1 by default'),
+    at_once: limit(100, 'How many of its runs may be unfinished at a time; 1 by default'),
   },
   { $id: 'BackfillRequest', additionalProperties: false },
 );
@@ -40,9 +43,9 @@ const backfillPreview = Type.Object(
     from: timestamp,
     until: timestamp,
     times: Type.Array(nextFire, { description: 'The times that would get a run, oldest first' }),
-    left_out: Type.Integer({ description: 'How many times have a run already' }),
+    left_out: Type.Integer({ description: 'How many times already have a run' }),
     runs_known_since: timeOrNull(
-      'Runs that ended before this time were removed, so times before it may have had one; null if `from` is later',
+      'flwd has removed the runs that ended before this instant, so it does not know whether earlier times had a run; null if `from` is later',
     ),
   },
   { $id: 'BackfillPreview' },
@@ -59,14 +62,19 @@ const backfill = Type.Object(
     at_once: Type.Integer(),
     status: literals(backfillStatuses),
     paused: Type.Boolean({
-      description: 'Whether it starts nothing now, because all schedules of its tenant are paused',
+      description: 'Whether the backfill waits because all schedules of its tenant are paused',
     }),
-    in_span: Type.Integer({ description: 'How many times of the schedule are in its span' }),
-    left_out: Type.Integer({ description: 'How many of them had a run already' }),
-    started: Type.Integer({ description: 'How many runs it has started' }),
-    failed_runs: nullable(Type.Integer({ description: 'How many of its runs failed; null until it is done' })),
+    in_span: Type.Integer({ description: 'How many times of the schedule are in the span from `from` to `until`' }),
+    left_out: Type.Integer({ description: 'How many of these times already had a run' }),
+    started: Type.Integer({ description: 'How many runs the backfill has started' }),
+    failed_runs: nullable(
+      Type.Integer({ description: 'How many of its runs failed; null until the backfill is done' }),
+    ),
     error: nullable(
-      Type.Object({ type: Type.String(), detail: Type.String() }, { description: 'Why it failed; null if it did not' }),
+      Type.Object(
+        { type: Type.String(), detail: Type.String() },
+        { description: 'Why the backfill failed; null if it did not fail' },
+      ),
     ),
     created_at: timestamp,
     created_by: Type.String(),
@@ -90,14 +98,14 @@ export const backfillOperations = {
     summary: 'Start the runs that a schedule would have started between two times; also needs `runs:write`',
     scope: 'schedules:write',
     body: backfillRequest,
-    answers: [json(201, backfill, 'Created; its runs start one after the other', ['Location'])],
+    answers: [json(201, backfill, 'Created; the backfill starts its runs, `at_once` at a time', ['Location'])],
     problems: refusals,
     audit: { action: 'schedule.backfill', object: 'schedule', keeps: ['from', 'until', 'at_once'] },
   },
   previewBackfill: {
     ...routes.previewBackfill,
     tag: 'Schedules',
-    summary: 'Preview a backfill: checks everything and lists the times that would get a run, but starts nothing',
+    summary: 'Preview a backfill: check the request and list the times that would get a run, without starting anything',
     scope: 'runs:read',
     body: previewRequest,
     answers: [json(200, backfillPreview, 'The times')],
@@ -142,9 +150,9 @@ export const backfillOperations = {
   cancelBackfill: {
     ...routes.cancelBackfill,
     tag: 'Schedules',
-    summary: 'Cancel a backfill: it starts no further runs; those that it has started continue',
+    summary: 'Cancel a backfill: it starts no more runs; the runs that it has started continue',
     scope: 'schedules:write',
-    answers: [json(200, backfill, 'The backfill; unchanged if it had ended')],
+    answers: [json(200, backfill, 'The backfill; unchanged if it had already ended')],
     problems: ['backfill-not-found'],
     audit: { action: 'backfill.cancel', object: 'backfill' },
   },

@@ -9,7 +9,7 @@ const channel = {
   name: Type.String(),
   type: literals(channelTypes),
   origin: textOrNull(
-    'The origin of its address, whose rest may be secret; only for callers who administer the whole instance',
+    'The origin of its address, such as `https://hooks.slack.com`, without the rest, which may be secret. Null if the caller does not have `admin` of all tenants',
   ),
 };
 
@@ -17,7 +17,8 @@ export const channelOperations = {
   listChannels: {
     ...routes.listChannels,
     tag: 'Notifications',
-    summary: 'List the channels of flwd.yaml, with their last notification and those that cannot be sent',
+    summary:
+      'List the channels of flwd.yaml, each with its last notification and the messages that could not be sent yet',
     scope: 'jobs:read',
     answers: [
       json(
@@ -27,7 +28,7 @@ export const channelOperations = {
             named('Channel', {
               ...channel,
               problem: textOrNull(
-                'Why it cannot send now, such as a secret that is not stored; only for callers who administer the whole instance',
+                'Why the channel cannot send now: for example, a secret is not stored. Null if it can, or if the caller does not have `admin` of all tenants',
               ),
               last_delivery: nullable(
                 Type.Object(
@@ -36,20 +37,20 @@ export const channelOperations = {
                     error: nullable(Type.String()),
                     at: timestamp,
                   },
-                  { description: 'The last one for a run that the caller may read' },
+                  { description: 'The last notification for a run that the caller may read' },
                 ),
               ),
               waiting: nullable(
                 Type.Object(
                   {
                     messages: Type.Integer(),
-                    since: { ...timestamp, description: 'When the oldest of them was created' },
-                    error: Type.String({ description: 'Why the one that is tried next could not be sent' }),
+                    since: { ...timestamp, description: 'When the oldest of these messages was created' },
+                    error: Type.String({ description: 'Why the message that flwd tries next could not be sent' }),
                     next_attempt_at: timestamp,
                   },
                   {
                     description:
-                      'The messages that could not be sent and are tried again, for runs that the caller may read',
+                      'The messages for runs that the caller may read that could not be sent, and that flwd tries again; null: there are no such messages',
                   },
                 ),
               ),
@@ -64,7 +65,7 @@ export const channelOperations = {
   testChannel: {
     ...routes.testChannel,
     tag: 'Notifications',
-    summary: 'Send a test message to a channel now, and say what the receiver answered',
+    summary: 'Send a test message to a channel now, and get what the receiver answered',
     scope: 'admin',
     isInstanceWide: true,
     answers: [
@@ -73,9 +74,9 @@ export const channelOperations = {
         named('ChannelTest', {
           ...channel,
           delivered: Type.Boolean(),
-          error: textOrNull('Why it was not delivered; never the address'),
+          error: textOrNull('Why the message was not delivered, without the address'),
         }),
-        'What became of the message',
+        'Whether the message was delivered',
       ),
     ],
     problems: ['channel-not-found'],

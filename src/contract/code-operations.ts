@@ -8,33 +8,33 @@ const revision = Type.Optional(
   Type.String({
     pattern: '^[0-9a-f]{16}$',
     description:
-      'The files as they were at this revision, which one of the job’s last 100 runs used; by default as they are now',
+      'Show the files as they were in this revision, which one of the job’s last 100 runs must have used; by default, as they are now',
   }),
 );
 
 const jobFiles = named('JobFiles', {
   job_id: Type.String(),
-  revision: Type.String({ description: 'The revision whose files these are' }),
+  revision: Type.String({ description: 'The revision of these files' }),
   current_revision: Type.String(),
   files: Type.Array(
     Type.Object({
-      path: Type.String({ description: 'Relative to the job’s folder' }),
+      path: Type.String({ description: 'The path, relative to the job’s folder' }),
       size_bytes: Type.Integer(),
       executable: Type.Boolean(),
-      sha256: Type.String({ description: 'The hash of its content, in hex' }),
+      sha256: Type.String({ description: 'The SHA-256 of its content, in hex' }),
     }),
     { description: 'Sorted by path' },
   ),
   revisions: Type.Array(
     Type.Object({
       revision: Type.String(),
-      run_id: Type.String({ description: 'The newest run that used it' }),
+      run_id: Type.String({ description: 'The newest run that used this revision' }),
       used_at: timestamp,
-      kept: Type.Boolean({ description: 'Whether its files can still be read' }),
+      kept: Type.Boolean({ description: 'Whether flwd still has a copy of this revision' }),
     }),
     {
       description:
-        'What the last 100 runs of the job used, newest first; without the scope `runs:read` the list is empty',
+        'The revisions that the last 100 runs of the job used, newest first; empty if the caller lacks `runs:read`',
     },
   ),
 });
@@ -72,7 +72,7 @@ export const codeOperations = {
       path: Type.String({ minLength: 1, maxLength: 4096, description: 'One of the paths in the list of files' }),
       revision,
     }),
-    answers: [json(200, jobFile, 'The file; secrets that it names are not resolved')],
+    answers: [json(200, jobFile, 'The file; references to secrets are shown as they are written')],
     problems: ['validation-error', 'job-not-found', 'job-invalid', 'revision-expired', 'job-file-not-found'],
   },
 } as const;

@@ -11,9 +11,9 @@ type Fields = Parameters<typeof Type.Object>[0];
 const ended = literals(['success', 'failed', 'cancelled'] as const);
 const attempt = Type.Integer();
 const exitCode = nullable(Type.Integer());
-const reason = textOrNull('Why it did not succeed; null if it did');
+const reason = textOrNull('Why the run or the step did not succeed; null if it succeeded');
 const message = Type.Optional(Type.String());
-const hint = Type.Optional(Type.String({ description: 'What to change so that it does not fail again' }));
+const hint = Type.Optional(Type.String({ description: 'What to change, if flwd knows it' }));
 const stepId = Type.String();
 
 const fieldsOf: Readonly<Record<EventType, Fields>> = {
@@ -21,7 +21,7 @@ const fieldsOf: Readonly<Record<EventType, Fields>> = {
   'run.started': {
     status: Type.Literal('running'),
     attempt,
-    waited_ms: Type.Integer({ description: 'The time since the run was created' }),
+    waited_ms: Type.Integer({ description: 'The time from the run’s creation to its start' }),
   },
   'run.output': logLine.properties,
   'run.finished': {
@@ -29,7 +29,9 @@ const fieldsOf: Readonly<Record<EventType, Fields>> = {
     reason,
     exit_code: exitCode,
     attempt,
-    duration_ms: nullable(Type.Integer({ description: 'The time since the run started; null if it never did' })),
+    duration_ms: nullable(
+      Type.Integer({ description: 'The time from the run’s start to its end; null if it never started' }),
+    ),
     message,
     hint,
   },
@@ -46,7 +48,7 @@ const fieldsOf: Readonly<Record<EventType, Fields>> = {
   },
   'run.waiting': {
     status: literals(['pending', 'running'] as const),
-    message: Type.Optional(Type.String({ description: 'What the run waits for; missing: it waits no longer' })),
+    message: Type.Optional(Type.String({ description: 'Why the run waits; absent: it no longer waits' })),
   },
   'run.progress': { percent: Type.Number(), message: Type.String() },
   'run.cancelling': {
@@ -96,7 +98,9 @@ const streamOf = (frame: TSchema, description: string) =>
     contentSchema: Type.Array(frame),
   });
 
-const id = Type.String({ description: 'Send the last one as `Last-Event-ID` to resume' });
+const id = Type.String({
+  description: 'To resume the stream, send the last `id` that you received as `Last-Event-ID`',
+});
 
 const runEventFrame = Type.Union(
   events.map(({ type, data }) => Type.Object({ id, event: Type.Literal(type), data: jsonText(data) })),
@@ -115,7 +119,10 @@ const { seq: _, ...lineFields } = logLine.properties;
 const logFrame = Type.Union(
   [
     Type.Object({
-      id: Type.String({ description: 'The `seq` of the line; send the last one as `Last-Event-ID` to resume' }),
+      id: Type.String({
+        description:
+          'The `seq` of the line. To resume the stream, send the last `id` that you received as `Last-Event-ID`',
+      }),
       event: Type.Literal('log'),
       data: jsonText(named('LogEvent', lineFields)),
     }),
@@ -129,7 +136,7 @@ const logFrame = Type.Union(
 
 export const runEventStream = streamOf(
   runEventFrame,
-  'Server-sent events. An `id` without data says how far the stream has come; lines that begin with `:` keep the connection open.',
+  'Server-sent events. A frame that has only an `id` says how far the stream has come. Lines that begin with `:` keep the connection open.',
 );
 export const logStream = streamOf(
   logFrame,

@@ -27,22 +27,23 @@ const failureList = named('FailureList', {
       job_id: Type.String(),
       tenant: Type.String(),
       fingerprint: Type.String({
-        description: 'The same for runs that failed for the same reason with the same message',
+        description:
+          'Identifies the failure: the same for all runs of the job that failed for the same reason with the same message',
       }),
       reason: Type.String(),
-      sample: Type.String({ description: 'The message of the last failure' }),
+      sample: Type.String({ description: 'The message of the last run' }),
       state: literals(failureStates),
       count: Type.Integer({ description: 'How many runs failed this way' }),
       first_run: Type.Object(
         {
           ...occurrence,
-          revision: textOrNull("The revision of the job's files; null: flwd did not record it at that time"),
+          revision: textOrNull('The revision of the job at which the failure began; null: flwd did not record it'),
         },
         { description: 'The first run that failed this way' },
       ),
       last_run: Type.Object(occurrence, { description: 'The last run that failed this way' }),
     }),
-    { description: 'The last failure first' },
+    { description: 'The failure that happened last comes first' },
   ),
   next_cursor: nullable(Type.String()),
 });
@@ -53,13 +54,15 @@ const lateList = named('LateList', {
       job_id: Type.String(),
       tenant: Type.String(),
       kind: literals(lateKinds),
-      detail: Type.String({ description: 'The reason, in a sentence' }),
-      at: { ...timestamp, description: 'When flwd noticed it' },
+      detail: Type.String({
+        description: 'A sentence that says how late the run or the job is, or which time was missed',
+      }),
+      at: { ...timestamp, description: 'When flwd noticed that it is late' },
       run_id: textOrNull('The run that takes too long'),
       schedule_id: textOrNull('The schedule that missed a time'),
-      over_at: timeOrNull('When the run ended or the job succeeded; null: not yet'),
+      over_at: timeOrNull('When it stopped being late; null: it is still late'),
     }),
-    { description: 'The newest first' },
+    { description: 'Newest first' },
   ),
 });
 
@@ -67,15 +70,15 @@ export const failureOperations = {
   listFailures: {
     ...routes.listFailures,
     tag: 'Runs',
-    summary: 'List failures, each with the runs that failed for the same reason with the same message',
+    summary: 'List failures: runs of a job that failed for the same reason with the same message are one failure',
     scope: 'runs:read',
     query: queryOf({
       job_id: text('Only failures of this job'),
       run_id: text('Only the failure of this run'),
       state: oneOf(
         [...failureStates, 'unfixed'],
-        'Only failures in this state; `fixed`: the job has succeeded since; `regressed`: it was fixed, and came back; ' +
-          '`unfixed`: `open` or `regressed`',
+        'Only failures in this state; `open`: the job has not succeeded since the failure; `fixed`: the job has ' +
+          'succeeded since; `regressed`: the failure was fixed, and came back; `unfixed`: `open` or `regressed`',
       ),
       tenant: text('Only failures of this tenant'),
       limit: limit(1000, 'How many to return at most; 100 by default'),
@@ -87,15 +90,16 @@ export const failureOperations = {
   listLate: {
     ...routes.listLate,
     tag: 'Runs',
-    summary: 'List runs that take too long, successes that did not come, and missed times of schedules',
+    summary:
+      'List what is late: runs that take too long, jobs that have not succeeded in time, and missed times of schedules',
     scope: 'runs:read',
     query: queryOf({
-      job_id: text('Only those of this job'),
-      state: oneOf(['open', 'all'], '`open`: only what is not over; this is the default'),
-      tenant: text('Only those of this tenant'),
+      job_id: text('Only what is late of this job'),
+      state: oneOf(['open', 'all'], '`open`, the default: only what is late now; `all`: also what is no longer late'),
+      tenant: text('Only what is late of this tenant'),
       limit: limit(1000, 'How many to return at most; 100 by default'),
     }),
-    answers: [json(200, lateList, 'Late runs and successes, and missed times')],
+    answers: [json(200, lateList, 'Late runs, late jobs and missed times')],
     problems: ['validation-error'],
   },
 } as const;

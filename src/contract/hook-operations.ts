@@ -24,10 +24,13 @@ const accepted = named('DeliveryAccepted', outcome);
 const answered = Type.Union(
   [
     Type.Object(outcome, { description: 'With `wait`: the run has ended' }),
-    Type.Object({ run_id: Type.String(), duplicate: Type.Literal(true) }),
-    Type.Object({ skipped: Type.Literal(true) }, { description: 'The condition of the webhook says no' }),
-    Type.Object({ pong: Type.Literal(true) }, { description: 'To a `ping` of GitHub' }),
-    Type.Object({ challenge: Type.String() }, { description: 'To a `url_verification` of Slack' }),
+    Type.Object(
+      { run_id: Type.String(), duplicate: Type.Literal(true) },
+      { description: 'An earlier delivery has started this run' },
+    ),
+    Type.Object({ skipped: Type.Literal(true) }, { description: 'The webhook’s `if` is false' }),
+    Type.Object({ pong: Type.Literal(true) }, { description: 'The answer to a `ping` of GitHub' }),
+    Type.Object({ challenge: Type.String() }, { description: 'The answer to a `url_verification` of Slack' }),
   ],
   { $id: 'DeliveryAnswer' },
 );
@@ -36,14 +39,19 @@ const common = {
   method: 'POST',
   tag: 'Webhooks',
   bodies: {
-    'application/json': Type.Unknown({ description: 'What the sender sends; the webhook maps it to arguments' }),
+    'application/json': Type.Unknown({
+      description: 'The data of the sender; the expressions of the webhook make the job’s arguments from it',
+    }),
     'application/x-www-form-urlencoded': Type.Unknown({
       description: 'Fields, or one field `payload` that contains JSON',
     }),
   },
-  headers: { traceparent: 'The trace that the run belongs to', tracestate: 'More about this trace' },
+  headers: {
+    traceparent: 'The trace to which the run belongs (W3C Trace Context)',
+    tracestate: 'Further data of this trace',
+  },
   answers: [
-    json(200, answered, 'The run has ended, or the delivery starts no run'),
+    json(200, answered, 'The run has ended, an earlier delivery has started it, or this delivery starts no run'),
     json(202, accepted, 'The delivery has started a run'),
   ],
   problems: ['webhook-not-found', 'signature-invalid', ...startProblems],
@@ -53,13 +61,13 @@ export const hookOperations = {
   deliverToJob: {
     ...common,
     path: '/hooks/{job_id}/{name}',
-    summary: 'Deliver to a webhook of a job file',
+    summary: 'Send a delivery to a webhook of a job file',
     proof: 'the signature of its scheme, in the header that the webhook names',
   },
   deliverByToken: {
     ...common,
     path: '/hooks/{token}',
-    summary: 'Deliver to a webhook that was created by the API',
+    summary: 'Send a delivery to a webhook that was created by the API',
     proof: 'the token in the address and, with a scheme, its signature in the header that the webhook names',
   },
 } as const satisfies Record<string, HookOperation>;

@@ -23,7 +23,7 @@ const jobSummary = named('JobSummary', {
   tags: Type.Array(Type.String()),
   executor: literals(['proc', 'container'] as const),
   security_profile: securityProfile,
-  run_as: textOrNull('The user of the host that the job runs as, if it names one'),
+  run_as: textOrNull('The user of the host that the job runs as; null if its config.yaml names no user'),
   composition: literals(['single', 'steps'] as const),
   aliases: Type.Array(Type.String()),
   enabled: Type.Boolean(),
@@ -36,8 +36,7 @@ const retryPolicy = named('RetryPolicy', {
   max_delay: Type.String(),
   on: nullable(
     Type.Array(Type.Integer(), {
-      description:
-        'Exit codes after which the step is retried, always including 75; null: it is retried after every failure.',
+      description: 'flwd retries the step after these exit codes, which always include 75; null: after every failure',
     }),
   ),
 });
@@ -50,16 +49,14 @@ const jobStep = named('JobStep', {
   if: nullable(Type.String()),
   matrix: nullable(anyObject),
   foreach: nullable(Type.String()),
-  command: nullable(Type.Array(Type.String(), { description: 'For a script: the program and its arguments.' })),
-  job: textOrNull('For a sub-run: the job that it runs.'),
-  args: nullable(
-    Type.Record(Type.String(), Type.Unknown(), { description: 'For a sub-run: the arguments of its job.' }),
-  ),
+  command: nullable(Type.Array(Type.String(), { description: 'For a script: the program and its arguments' })),
+  job: textOrNull('For a sub-run: its job'),
+  args: nullable(Type.Record(Type.String(), Type.Unknown(), { description: 'For a sub-run: its arguments' })),
   approval: nullable(
     Type.Object({
       text: Type.String(),
       by: nullable(Type.Array(Type.String())),
-      not_by_starter: Type.Boolean({ description: 'Who started the run may not answer.' }),
+      not_by_starter: Type.Boolean({ description: 'Whether the caller who started the run may not answer' }),
     }),
   ),
   retry: retryPolicy,
@@ -71,11 +68,13 @@ const jobStep = named('JobStep', {
 const agentTerms = Type.Object(
   {
     expose: nullable(
-      Type.Boolean({ description: 'true: offered before other jobs; false: neither offered nor found by searching' }),
+      Type.Boolean({
+        description: 'true: agents get a tool for the job; false: agents get no tool for it, and do not find it',
+      }),
     ),
     read_only: Type.Boolean({ description: 'A run changes nothing' }),
     idempotent: Type.Boolean({ description: 'A second run with the same arguments changes nothing more' }),
-    detach: Type.Boolean({ description: 'A run goes on if the agent loses its connection' }),
+    detach: Type.Boolean({ description: 'A run continues if the agent loses its connection' }),
     approval: Type.Boolean({ description: 'A run that an agent starts waits until a person allows it' }),
   },
   { $id: 'AgentTerms', description: 'What agents should know about the job, and whether their runs wait for a person' },
@@ -85,7 +84,7 @@ export const job = named('Job', {
   ...jobSummary.properties,
   args: anyObject,
   steps: Type.Array(jobStep, {
-    description: 'The steps as the author of the job wrote them; empty for a job without steps.',
+    description: 'The steps as the author of the job wrote them; empty for a job without steps',
   }),
   concurrency: nullable(
     Type.Object({
@@ -126,9 +125,9 @@ const lastRun = named('LastRun', {
 const listedJob = named('ListedJob', {
   ...jobSummary.properties,
   last_runs: Type.Optional(
-    Type.Array(lastRun, { description: 'Newest first; present only if the query asks for `last_runs`.' }),
+    Type.Array(lastRun, { description: 'Newest first; present only if the query asks for `last_runs`' }),
   ),
-  args: Type.Optional({ ...anyObject, description: 'Present only if the query asks for it, as is `agents`.' }),
+  args: Type.Optional({ ...anyObject, description: 'Present, like `agents`, only with `include=args`' }),
   agents: Type.Optional(agentTerms),
 });
 
@@ -142,9 +141,9 @@ export const jobTimes = named('JobTimes', {
       status: runStatus,
       created_at: timestamp,
       finished_at: timestamp,
-      work_ms: ms('The time in which at least one step worked: without waiting for a slot or an approval'),
+      work_ms: ms('The time in which at least one step worked; waiting for a slot or an approval does not count'),
       kept_steps: Type.Boolean({
-        description: 'Whether it kept steps of an earlier run, and so worked less than usual',
+        description: 'Whether it is a rerun that kept steps of an earlier run, and so worked less than usual',
       }),
       revision: Type.String(),
     }),
@@ -154,17 +153,17 @@ export const jobTimes = named('JobTimes', {
     Type.Object({
       step_id: Type.String(),
       slowest_instance: textOrNull(
-        'The instance with the longest median, if the step has several; the step has the times of this instance',
+        'If the step has several instances: the one with the longest median. The times of the step are those of this instance',
       ),
       instances: Type.Integer(),
       runs: Type.Integer({ description: 'How many of these runs executed the step' }),
-      failed: Type.Integer({ description: 'In how many of them it failed' }),
-      median_ms: ms('The median of its last attempts'),
-      p95_ms: ms('95 of 100 were not slower'),
+      failed: Type.Integer({ description: 'In how many of these runs the step failed' }),
+      median_ms: ms('The median duration of the last attempts of the step'),
+      p95_ms: ms('The 95th percentile of the same durations'),
     }),
-    { description: 'The steps that worked, the slowest first' },
+    { description: 'The steps that have run, the slowest first' },
   ),
-  more: Type.Boolean({ description: 'Whether there are more runs in this period' }),
+  more: Type.Boolean({ description: 'Whether there are further runs in this period' }),
 });
 
 export const jobList = named('JobList', {

@@ -10,8 +10,10 @@ const summary = {
   tenant: Type.String(),
   namespace: Type.String(),
   key: Type.String(),
-  version: Type.Integer({ description: 'A new one for each change; no two values ever have the same version' }),
-  size_bytes: Type.Integer({ description: 'Key and value together' }),
+  version: Type.Integer({
+    description: 'Each change gives the key a new version; no two values ever have the same version',
+  }),
+  size_bytes: Type.Integer({ description: 'The size of the key and its value together' }),
   updated_at: timestamp,
   updated_by: Type.String({ description: 'The caller, or the run whose script stored the value' }),
   expires_at: nullable(timestamp),
@@ -34,13 +36,13 @@ const putRequest = request('KvPutRequest', {
     Type.Integer({
       minimum: 0,
       maximum: Number.MAX_SAFE_INTEGER,
-      description: 'Store only if the key has this version; 0: only if there is no such key',
+      description: 'Store the value only if the key has this version; 0: only if the key does not exist',
     }),
   ),
   ttl: Type.Optional(
     Type.String({
       maxLength: 64,
-      description: 'A duration such as `7d`, after which the key no longer exists; by default it never expires',
+      description: 'The key no longer exists after this time, such as `7d`; by default it never expires',
     }),
   ),
 });
@@ -48,10 +50,10 @@ const putRequest = request('KvPutRequest', {
 const ofTenant = {
   tenant: Type.Optional({
     ...runRequest.properties.tenant,
-    description: 'By default the caller’s own tenant, or the default tenant',
+    description: 'By default, the caller’s own tenant; for a caller with all tenants, the default tenant',
   }),
 };
-const paging = { limit: limit(1000, 'How many to return at most; 1000 by default'), cursor };
+const paging = { limit: limit(1000, 'How many entries to return at most; 1000 by default'), cursor };
 
 export const kvOperations = {
   listKvNamespaces: {
@@ -66,9 +68,9 @@ export const kvOperations = {
   listKvKeys: {
     ...routes.listKvKeys,
     tag: 'Key-value store',
-    summary: 'List the keys of a namespace, without their values; slashes of the namespace are sent as %2F',
+    summary: 'List the keys of a namespace, without their values; write the slashes of the namespace as %2F',
     scope: 'kv:read',
-    query: queryOf({ ...ofTenant, prefix: text('Only keys that begin with this'), ...paging }),
+    query: queryOf({ ...ofTenant, prefix: text('Only keys that begin with this text'), ...paging }),
     answers: [json(200, keyList, 'Keys, sorted')],
     problems: ['validation-error'],
   },
@@ -88,7 +90,7 @@ export const kvOperations = {
     scope: 'kv:write',
     query: queryOf(ofTenant),
     body: putRequest,
-    answers: [json(200, entry, 'Replaced'), json(201, entry, 'Stored under a new key')],
+    answers: [json(200, entry, 'The key has the new value'), json(201, entry, 'The key is new')],
     problems: ['validation-error', 'permission-denied', 'kv-conflict', 'kv-full', 'not-ready'],
     audit: { action: 'kv.set', object: 'kv', keeps: ['if_version', 'ttl'] },
   },

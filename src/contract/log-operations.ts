@@ -30,16 +30,23 @@ const foundLogs = named('FoundLogs', {
       seq: Type.Integer({ description: 'The number of the line in the log of its run' }),
       timestamp,
       level: literals(logLevels),
-      message: Type.String({ description: 'A long line is cut around the text' }),
+      message: Type.String({ description: 'The line; if it is long, only the part around the text' }),
     }),
-    { description: 'Runs that have not ended first, then those that ended last; of each the last line first' },
+    {
+      description:
+        'Lines of runs in progress come first, then those of the run that ended last, and so on; within a run, the last line comes first',
+    },
   ),
   next_cursor: textOrNull('Where the search continues; null: it is complete'),
   searched: Type.Object({
-    from: timeOrNull('The logs of runs that ended since then have been searched; null: all logs'),
-    bytes: Type.Integer({ description: 'How much log this answer has searched' }),
-    segments: Type.Integer({ description: 'In how many segments' }),
-    unreadable: Type.Integer({ description: 'Segments that could not be read; the logs of their runs show which' }),
+    from: timeOrNull(
+      'The search has covered the logs of all runs that ended since this time; null: it has covered all logs',
+    ),
+    bytes: Type.Integer({ description: 'How many bytes of log flwd read for this answer' }),
+    segments: Type.Integer({ description: 'How many segments of logs flwd read for this answer' }),
+    unreadable: Type.Integer({
+      description: 'How many segments flwd could not read; the logs of their runs say which',
+    }),
   }),
 });
 
@@ -55,12 +62,14 @@ export const logOperations = {
       status: oneOf(runStatuses, 'Only logs of runs with this status'),
       tenant: text('Only logs of runs of this tenant'),
       level: oneOf(logLevels, 'Only lines of this level or a more severe one'),
-      since: instant('Only lines of this time or later'),
+      since: instant('Only lines from this time or later'),
       until: instant('Only lines before this time'),
       limit: limit(1000, 'How many lines to return at most; 100 by default'),
       cursor,
     }),
-    answers: [json(200, foundLogs, 'Lines; an answer takes 2 s at most, and may have no line before the search ends')],
+    answers: [
+      json(200, foundLogs, 'Lines. An answer takes at most 2 s, so it may have no line and still have a `next_cursor`'),
+    ],
     problems: ['validation-error'],
   },
   getRunLogs: {
@@ -70,12 +79,12 @@ export const logOperations = {
     scope: 'runs:read',
     query: queryOf({
       follow: Type.Optional(Type.Boolean({ description: 'Stream the existing lines, then new ones as they come' })),
-      since: instant('Only lines after this time, exclusive'),
+      since: instant('Only lines later than this time'),
       limit: limit(10_000, 'How many lines to return at most; 1000 by default'),
       cursor,
       before: limit(
         Number.MAX_SAFE_INTEGER,
-        'Only lines before the one with this `seq`; with `tail`, the last of them',
+        'Only lines before the line with this `seq`; with `tail`, the last lines before it',
       ),
       tail: limit(10_000, 'Only this many lines from the end'),
       level: oneOf(logLevels, 'Only lines of this level or a more severe one'),

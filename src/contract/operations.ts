@@ -89,7 +89,7 @@ export const operations = {
       namespace: text('Only jobs in exactly this namespace'),
       prefix: text('Only jobs in this namespace or below it'),
       tag: text('Only jobs with this tag'),
-      q: text('Text to find in id, title, description or tags'),
+      q: text('Only jobs with this text in the id, title, description or tags'),
       ids: Type.Optional(
         Type.String({
           description: 'Only jobs with these ids, separated by commas',
@@ -103,12 +103,12 @@ export const operations = {
       ),
       include: Type.Optional(
         Type.Literal('args', {
-          description: 'Also return the schema of the arguments of each job, and what it says to agents',
+          description: '`args`: also return, for each job, the schema of its arguments and what it says to agents',
         }),
       ),
       agents: oneOf(
         ['exposed', 'visible'],
-        'Only jobs that their authors expose to agents (`agents.expose: true`), or all that are not hidden from them',
+        '`exposed`: only jobs with `agents.expose: true`; `visible`: only jobs without `agents.expose: false`',
       ),
       ...page('How many jobs to return at most; by default all, or 100 with `last_runs` or `include`'),
     }),
@@ -129,14 +129,18 @@ export const operations = {
   getJobTimes: {
     ...routes.getJobTimes,
     tag: 'Runs',
-    summary: 'Get how long the last runs of a job and their steps took',
+    summary: 'Get how long the last runs of a job took, and how long their steps took',
     scope: 'runs:read',
     query: queryOf({
-      job_id: Type.String({ description: 'The job, which need not exist any more', minLength: 1, maxLength: 512 }),
+      job_id: Type.String({
+        description: 'The id of the job, which may no longer exist',
+        minLength: 1,
+        maxLength: 512,
+      }),
       since: instant('Only runs created at this time or later'),
-      limit: limit(500, 'How many runs to look at; 300 by default'),
+      limit: limit(500, 'How many runs to return at most; 300 by default'),
     }),
-    answers: [json(200, jobSchemas.jobTimes, 'The runs, and a summary of their steps')],
+    answers: [json(200, jobSchemas.jobTimes, 'The runs, and how long their steps took')],
     problems: ['validation-error'],
   },
   createRun: {
@@ -150,7 +154,7 @@ export const operations = {
       json(
         201,
         Type.Union([runSchemas.runCreated, runSchemas.run]),
-        'Created; with `async: false`, the finished run',
+        'Created; with `async: false`, the answer is the finished run',
         createdHeaders,
       ),
       json(
@@ -170,7 +174,10 @@ export const operations = {
     scope: 'runs:read',
     query: queryOf({
       job_id: text('Only runs of this job'),
-      status: oneOf(listedStatuses, 'Only runs with this status; `waiting_approval`: runs that wait for an approval'),
+      status: oneOf(
+        listedStatuses,
+        'Only runs with this status; `waiting_approval`: runs with a step that waits for an approval',
+      ),
       tenant: text('Only runs of this tenant'),
       label: text('Only runs with this label: `key` or `key=value`'),
       source: text('Only runs of jobs of this source'),
@@ -181,7 +188,7 @@ export const operations = {
       trigger: oneOf(triggerTypes, 'Only runs that were started in this way; `job`: by a step of another run'),
       not_label: text('Leave out runs with this label: `key` or `key=value`'),
       top_level: Type.Optional(Type.Boolean({ description: 'Leave out runs that a step of another run started' })),
-      q: text('Text to find in ids, arguments or errors'),
+      q: text('Only runs with this text in the id, the job’s id, the arguments or the error'),
       ...page('How many runs to return at most; 100 by default'),
     }),
     answers: [json(200, runSchemas.runList, 'Runs')],
@@ -243,14 +250,14 @@ export const operations = {
   cancelRun: {
     ...routes.cancelRun,
     tag: 'Runs',
-    summary: 'Cancel a run; its processes have ended before the answer says `cancelled`',
+    summary: 'Cancel a run: the answer says `cancelled` when no process of the run is left',
     scope: 'runs:write',
     query: queryOf({
-      force: Type.Optional(Type.Boolean({ description: 'Kill at once, without giving the job time to shut down' })),
+      force: Type.Optional(Type.Boolean({ description: 'Kill the processes at once, without a grace period' })),
     }),
     answers: [
       json(200, runSchemas.runStatusAnswer, 'Cancelled'),
-      json(202, runSchemas.runStatusAnswer, 'Still terminating after the grace period'),
+      json(202, runSchemas.runStatusAnswer, 'The processes have not all ended when the grace period is over'),
     ],
     problems: ['validation-error', 'run-not-found', 'run-already-finished'],
     audit: { action: 'run.cancel', object: 'run', keeps: ['force'] },
@@ -287,12 +294,12 @@ export const operations = {
   listApprovals: {
     ...routes.listApprovals,
     tag: 'Runs',
-    summary: 'List the approvals that steps wait for, or those that were answered',
+    summary: 'List the approvals that steps wait for, or the approvals that have ended',
     scope: 'runs:read',
     query: queryOf({
       state: oneOf(
         ['waiting', 'answered'] as const,
-        '`waiting`, the default: longest first; `answered`, or ended without an answer: newest first',
+        '`waiting`, the default: approvals that steps wait for, longest first; `answered`: approvals that have ended, even without an answer, newest first',
       ),
       job_id: text('Only approvals of runs of this job'),
       tenant: text('Only approvals of runs of this tenant'),
@@ -321,7 +328,7 @@ export const operations = {
   createPlan: {
     ...routes.createPlan,
     tag: 'Runs',
-    summary: 'Plan a run: checks everything and says what the run would do, but runs nothing',
+    summary: 'Plan a run: check the request and describe the run that would start, without starting it',
     scope: 'jobs:read',
     body: runSchemas.runRequest,
     answers: [json(200, runSchemas.plan, 'The plan')],

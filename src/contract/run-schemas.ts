@@ -46,7 +46,7 @@ export const runRequest = request('RunRequest', {
 });
 
 const reason = nullable(Type.String());
-const hint = Type.String({ description: 'What the failure means for the job, and what to change' });
+const hint = Type.String({ description: 'What to change, if flwd knows it' });
 const error = nullable(
   Type.Object({
     message: Type.String(),
@@ -55,7 +55,10 @@ const error = nullable(
     other_failures: Type.Optional(
       Type.Object(
         { instances: Type.Integer(), steps: Type.Integer() },
-        { description: 'Other instances of the step and other steps that failed; absent: nothing else failed' },
+        {
+          description:
+            'How many other instances of this step, and how many other steps, failed; absent if nothing else failed',
+        },
       ),
     ),
   }),
@@ -87,7 +90,7 @@ const runFields = Type.Object({
     description: 'The steps that wait for an approval; the run itself is `running`',
   }),
   approval_ms: Type.Integer({
-    description: 'How long answered approvals waited for their answer; the rest of the duration is work',
+    description: 'How long answered approvals waited for their answer; the rest of the run’s duration is its work',
   }),
   started_at: nullable(timestamp),
   exit_code: nullable(Type.Integer()),
@@ -97,7 +100,9 @@ const runFields = Type.Object({
     type: Type.String(),
     trigger_id: Type.Optional(Type.String({ description: 'The trigger that started the run' })),
     run_id: Type.Optional(Type.String({ description: 'The run whose end started this one' })),
-    path: Type.Optional(Type.String({ description: 'For a trigger that follows files: the file' })),
+    path: Type.Optional(
+      Type.String({ description: 'The file that started the run, for a trigger that follows files' }),
+    ),
     chain: Type.Optional(Type.Integer({ description: 'How many triggers led to this run' })),
   }),
   created_by: Type.String(),
@@ -107,10 +112,12 @@ const runFields = Type.Object({
   expected_ms: nullable(
     Type.Integer({
       description:
-        'For a running run: how long runs of its job usually work, the median of the last 20 successes; null: unknown',
+        'How long runs of the job usually work: the median of the last 20 successes; null if the run is not running, or if there are no such successes',
     }),
   ),
-  expected_end_at: timeOrNull('When the run will probably end; null: unknown, or the run waits for an approval'),
+  expected_end_at: timeOrNull(
+    'When the run will probably end; null if `expected_ms` is null, or while the run waits for an approval',
+  ),
 });
 
 const runSummary = named('RunSummary', {
@@ -156,7 +163,7 @@ const limits = Type.Object({
 const grant = Type.Object({
   kind: literals(['network', 'read', 'write', 'kv_read', 'kv_write'] as const),
   path: Type.Optional(Type.String()),
-  namespace: Type.Optional(Type.String({ description: 'With `kv_read` and `kv_write`' })),
+  namespace: Type.Optional(Type.String({ description: 'Only for the kinds `kv_read` and `kv_write`' })),
 });
 
 const termination = nullable(
@@ -166,7 +173,8 @@ const termination = nullable(
     // Runs that an earlier version of flwd stored lack this member.
     proven: Type.Optional(
       Type.Boolean({
-        description: 'false: no process was found, but without a pid namespace one could have been missed',
+        description:
+          'false: flwd found no process left, but a process may have escaped, because the run had no pid namespace',
       }),
     ),
     finished_at: timestamp,
@@ -180,12 +188,13 @@ const leftBehind = nullable(
       bytes: Type.Integer({ description: 'The size of the files that were counted' }),
       names: Type.Array(Type.String(), {
         maxItems: 20,
-        description: 'Relative to the workspace, or absolute for files outside it',
+        description: 'Paths relative to the workspace, or absolute for files outside it',
       }),
-      more: Type.Boolean({ description: 'There are more than `count`' }),
+      more: Type.Boolean({ description: 'Whether there are more files than `count`' }),
     },
     {
-      description: 'Files in the workspace or `/tmp` that were not kept; null: no such files, or the run has not ended',
+      description:
+        'Files that the run left in its workspace or `/tmp` and that flwd does not keep; null: there are no such files, or the run has not ended',
     },
   ),
 );
@@ -204,7 +213,7 @@ const step = named('Step', {
   kind: literals(['command', 'job', 'approval', 'group'] as const),
   message: textOrNull('Why the step has this status, in words'),
   hint: nullable(hint),
-  instance_of: textOrNull('The step with `matrix` or `foreach` that this is an instance of'),
+  instance_of: textOrNull('The step with `matrix` or `foreach` of which this step is an instance'),
   item: textOrNull('The item of a `foreach`, if it is a number, a boolean or a string of at most 100 characters'),
   not_before: timeOrNull('The earliest time at which the retry starts'),
   child_run_id: textOrNull('The run that this step started'),
@@ -227,11 +236,17 @@ export const rerunRequest = request('RerunRequest', {
         literals(['start', 'failed'] as const),
         Type.Object({ step: Type.String({ minLength: 1, maxLength: 256 }) }, { additionalProperties: false }),
       ],
-      { description: '`start`, `failed` or `{step}`; `start` by default' },
+      {
+        description:
+          'Where to begin: `start`, the default; `failed`, with the steps that failed; or `{"step": …}`, with this step',
+      },
     ),
   ),
   args: Type.Optional(
-    Type.Unsafe<JsonObject>({ type: 'object', description: 'Arguments that replace those of the earlier run' }),
+    Type.Unsafe<JsonObject>({
+      type: 'object',
+      description: 'Arguments that replace the earlier run’s arguments of the same names',
+    }),
   ),
   revision: Type.Optional(literals(['latest'] as const)),
 });
@@ -254,13 +269,13 @@ const trace = Type.Object(
     parent_id: nullable(
       Type.String({
         pattern: '^[0-9a-f]{16}$',
-        description: 'The span that started the run; null: the trace begins here',
+        description: 'The span that started the run; null: the trace begins with the run',
       }),
     ),
-    sampled: Type.Boolean({ description: 'false: the caller wants no spans of this trace to be stored' }),
+    sampled: Type.Boolean({ description: 'false: the caller asks every program not to store spans of this trace' }),
     state: textOrNull('The `tracestate` of the caller'),
   },
-  { description: 'The trace of the run, in the words of W3C Trace Context' },
+  { description: 'The trace of the run, with the words of W3C Trace Context' },
 );
 
 export const run = named('Run', {
@@ -286,9 +301,11 @@ export const runList = named('RunList', {
   runs: Type.Array(runSummary),
   total: Type.Integer(),
   total_exact: Type.Boolean({
-    description: 'false: at least `total` runs match; more than 20,000 runs would have to be searched',
+    description: 'false: at least `total` runs match; the search stopped after 20,000 runs',
   }),
-  next_cursor: textOrNull('A search may return a page that is not full, and continue with this cursor'),
+  next_cursor: textOrNull(
+    'The cursor of the next page; null: this is the last page. Pages may have fewer runs than `limit`',
+  ),
 });
 
 const decision = literals(['approve', 'deny'] as const);
@@ -301,10 +318,10 @@ export const approvalList = named('ApprovalList', {
       tenant: Type.String(),
       ...openApproval,
       step_name: Type.String(),
-      deadline: timeOrNull('When the step fails unless somebody has answered'),
+      deadline: timeOrNull('When the step fails because nobody has answered'),
       by: nullable(
         Type.Array(Type.String(), {
-          description: 'Who may answer; null: everyone with the scope `runs:approve`',
+          description: 'Who may answer; null: anyone with the scope `runs:approve`',
         }),
       ),
       not_by_starter: Type.Boolean({ description: 'Who started the run may not answer.' }),
@@ -315,12 +332,14 @@ export const approvalList = named('ApprovalList', {
       trigger: Type.Object({ type: Type.String() }),
       args: anyObject,
       run_created_at: timestamp,
-      nominal_at: timeOrNull('For a run of a schedule or a backfill, or a rerun of it: the time for which it stands'),
+      nominal_at: timeOrNull(
+        'In a run of a schedule or a backfill, or in a rerun of it: the time of the schedule that the run is for',
+      ),
     }),
   ),
   total: Type.Integer(),
   total_exact: Type.Boolean({
-    description: 'false: there are more than 10,000 approvals, and only the first ones of the list were searched',
+    description: 'false: there are more than 10,000 approvals; flwd searched and counted only the first 10,000',
   }),
 });
 
@@ -330,10 +349,8 @@ const notification = named('Notice', {
   id: Type.String({ description: 'Sent to the webhook as `webhook-id`' }),
   status: literals(notificationStatuses),
   event: literals(notifyEvents),
-  channel: textOrNull('The channel of flwd.yaml; null if the job names the webhook itself'),
-  origin: textOrNull(
-    'The origin of the webhook’s URL, whose rest may be secret; null for a channel, which has its own',
-  ),
+  channel: textOrNull('The channel of flwd.yaml; null if the job names the webhook’s URL itself'),
+  origin: textOrNull('The origin of the webhook’s URL, without the rest, which may be secret; null for a channel'),
   attempts: Type.Integer(),
   last_error: nullable(Type.String()),
   created_at: timestamp,
@@ -352,13 +369,13 @@ export const plan = named('Plan', {
   limits,
   grants: Type.Array(grant),
   unusable_grants: Type.Array(grant, {
-    description: 'Those of the grants whose path the host denies to the user of the run, by its owner and mode',
+    description: 'Granted paths that the job’s user still cannot use, because of their owner or mode on the host',
   }),
   network_reach: textOrNull('What the run can reach over the network, in words'),
   secrets: Type.Array(Type.String({ description: 'Names of the secret arguments that the run would get' })),
   stored_secrets: Type.Array(Type.String({ description: 'Names of the stored secrets that the run would get' })),
   missing_channels: Type.Array(
-    Type.String({ description: 'Channels that the job notifies, and that flwd.yaml does not have' }),
+    Type.String({ description: 'Channels that the job notifies and that flwd.yaml does not define' }),
   ),
   timeouts: Type.Object({
     run: nullable(Type.String()),
@@ -380,7 +397,7 @@ export const logLine = named('LogLine', {
   attempt: Type.Integer(),
   recovered: Type.Optional(
     Type.Literal(true, {
-      description: 'Printed while no server ran; the timestamp is the time at which the server resumed the run',
+      description: 'Printed while no server was running; `timestamp` says when the server read the line',
     }),
   ),
   fields: Type.Optional(anyObject),
@@ -389,9 +406,7 @@ export const logLine = named('LogLine', {
 export const logPage = named('LogPage', {
   logs: Type.Array(logLine),
   next_cursor: nullable(Type.String()),
-  logs_expired: Type.Optional(
-    Type.Boolean({ description: 'true: the run had a log, but it was removed after its retention time' }),
-  ),
+  logs_expired: Type.Optional(Type.Boolean({ description: 'true: the run had a log, but retention has removed it' })),
 });
 
 /** The problems with which an operation may refuse to create a run. All operations that create runs list them. */

@@ -40,26 +40,26 @@ const scheduleRequest = request('ScheduleRequest', {
     Type.String({ maxLength: 256, description: 'Five fields, such as `0 3 * * *`, or a word, such as `@daily`' }),
   ),
   at: instant('The single time of a schedule without `cron`, such as `2026-12-01T09:00:00+01:00`'),
-  calendar: days('Fire only on these days: dates, or names of calendars of `flwd.yaml`'),
-  except: days('Do not fire on these days: dates, or names of calendars of `flwd.yaml`'),
+  calendar: days('The schedule fires only on these days: dates, or names of calendars in `flwd.yaml`'),
+  except: days('The schedule does not fire on these days: dates, or names of calendars in `flwd.yaml`'),
   timezone: Type.Optional(
     Type.String({
       maxLength: 64,
-      description: 'A time zone, such as `Europe/Berlin`; by default, that of the instance',
+      description: 'A time zone, such as `Europe/Berlin`; by default, the zone of the instance',
     }),
   ),
   args: runRequest.properties.args,
   catch_up: Type.Optional(
     Type.Enum<[...typeof catchUps]>([...catchUps], {
       default: 'none',
-      description: 'Whether missed times start no run, one run for the latest, or one run each',
+      description: 'Which missed times start a run: `none` of them, only the `last` one, or `all`',
     }),
   ),
   jitter: Type.Optional(
     Type.String({
       maxLength: 64,
       default: '0s',
-      description: 'Each start is delayed by a random time below this, such as `30s`',
+      description: 'flwd delays each start by a random time shorter than this, such as `30s`',
     }),
   ),
   enabled: Type.Optional(Type.Boolean({ default: true })),
@@ -75,8 +75,8 @@ const scheduleRequest = request('ScheduleRequest', {
         ],
         {
           description:
-            'An http or https URL, or the stored secret that holds it, to call after each success. A change without ' +
-            'it keeps it; null removes it',
+            'An http or https URL to call after each success, or the stored secret that contains it. Without this ' +
+            'member, a change keeps the old address; null removes it',
         },
       ),
     ),
@@ -119,23 +119,25 @@ const schedule = named('Schedule', {
   source: Type.Enum(['job', 'api']),
   defined_in: nullable(
     Type.Object(
-      { source: Type.String(), file: Type.String({ description: 'Relative to the source' }) },
-      { description: 'The file that defines the schedule; null if it was made by the API' },
+      { source: Type.String(), file: Type.String({ description: 'The path, relative to the source' }) },
+      { description: 'The file that defines the schedule; null if it was created by the API' },
     ),
   ),
   cron: nullable(Type.String()),
   at: timeOrNull('The single time of a schedule without `cron`'),
-  calendar: nullable(Type.Array(Type.String(), { description: 'It fires only on these days' })),
-  except: Type.Array(Type.String(), { description: 'It does not fire on these days' }),
+  calendar: nullable(Type.Array(Type.String(), { description: 'The schedule fires only on these days' })),
+  except: Type.Array(Type.String(), { description: 'The schedule does not fire on these days' }),
   sentence,
   timezone: Type.String(),
   args: Type.Record(Type.String(), Type.Unknown()),
   catch_up: Type.Enum<[...typeof catchUps]>([...catchUps]),
   jitter: Type.String(),
   enabled: Type.Boolean(),
-  held: Type.Boolean({ description: 'Whether it starts no runs until it is released' }),
+  held: Type.Boolean({ description: 'Whether the schedule starts no runs until it is released' }),
   paused: Type.Boolean({ description: 'Whether all schedules of its tenant are paused' }),
-  done: Type.Boolean({ description: 'Whether it has no time to come' }),
+  done: Type.Boolean({
+    description: 'Whether the schedule has no time to come, for example because its `at` has passed',
+  }),
   denied: denial('starts no runs'),
   labels: Type.Record(Type.String(), Type.String()),
   next_fires: Type.Array(nextFire),
@@ -152,15 +154,15 @@ const schedule = named('Schedule', {
   heartbeat: nullable(
     Type.Object(
       {
-        origin: textOrNull('The address without its path; null if a secret holds it'),
-        secret: textOrNull('The stored secret that holds the address'),
+        origin: textOrNull('The address without its path; null if a stored secret contains it'),
+        secret: textOrNull('The stored secret that contains the address'),
         last_success_at: timeOrNull('When a run last succeeded'),
         last_called_at: timeOrNull('When a call last worked'),
         last_failed_at: timeOrNull('When a call last failed'),
         last_error: textOrNull('Why that call failed'),
-        next_call_at: timeOrNull('null: no call is to come'),
+        next_call_at: timeOrNull('When flwd makes the next call; null: no call is due'),
       },
-      { description: 'The address that is called after each success; null: the schedule calls no address' },
+      { description: 'The address that flwd calls after each success; null: the schedule calls no address' },
     ),
   ),
   created_at: nullable(timestamp),
@@ -170,19 +172,19 @@ const schedule = named('Schedule', {
 
 const pauseInForce = Type.Object({
   tenant: Type.String({ description: '`*` means the schedules of every tenant' }),
-  by_operator: Type.Boolean({ description: 'Whether it is `scheduler.schedules_paused` in `flwd.yaml`' }),
-  by: textOrNull('Who paused them; null if `flwd.yaml` does, or if the caller may not know'),
-  since: timeOrNull('null if `flwd.yaml` pauses them'),
-  may_resume: Type.Boolean({ description: 'Whether the caller may end this pause' }),
+  by_operator: Type.Boolean({ description: 'Whether `scheduler.schedules_paused` in `flwd.yaml` causes this pause' }),
+  by: textOrNull('Who paused the schedules; null if `flwd.yaml` causes the pause, or if the caller may not know'),
+  since: timeOrNull('When the pause began; null if `flwd.yaml` causes it'),
+  may_resume: Type.Boolean({ description: 'Whether you may end this pause' }),
 });
 
 const scheduleList = named('ScheduleList', {
   schedules: Type.Array(schedule),
   total: Type.Integer(),
   next_cursor: nullable(Type.String()),
-  pauses: Type.Array(pauseInForce, { description: 'What pauses all schedules of a tenant that the caller sees' }),
+  pauses: Type.Array(pauseInForce, { description: 'The pauses in force for tenants that the caller sees' }),
   may_pause: Type.Boolean({
-    description: 'Whether the caller may pause all schedules of its tenant, and has not done so',
+    description: 'Whether you may pause all schedules and have not done so',
   }),
 });
 
@@ -198,7 +200,9 @@ const scheduleFire = named('ScheduleFire', {
   nominal_at: timestamp,
   local: nextFire.properties.local,
   state: literals(['started', 'missed', 'due', 'upcoming'] as const),
-  late: Type.Boolean({ description: 'Whether it started, or still has to start, over a minute late' }),
+  late: Type.Boolean({
+    description: 'Whether the run started more than a minute late, or has been due for more than a minute',
+  }),
   run: nullable(scheduleRun),
   detail: textOrNull('Why there is no run, if that is known'),
 });
@@ -215,25 +219,30 @@ const frequentFires = named('FrequentFires', {
       failed: Type.Integer(),
       cancelled: Type.Integer(),
     },
-    { description: 'How many of its runs have which status' },
+    { description: 'How many runs of the schedule have each status' },
   ),
   missed: Type.Integer(),
   last_missed_at: nullable(timestamp),
-  counted_since: { ...timestamp, description: 'Later than `since` if there were too many runs to count' },
+  counted_since: {
+    ...timestamp,
+    description: 'Runs are counted from this time on; it is later than `since` if there were too many runs to count',
+  },
 });
 
 const scheduleFires = named('ScheduleFires', {
   since: timestamp,
   until: timestamp,
-  fires: Type.Array(scheduleFire, { description: 'By time' }),
+  fires: Type.Array(scheduleFire, { description: 'Sorted by time' }),
   frequent: Type.Array(frequentFires, {
-    description: 'Schedules that fire 16 times or more within a day: counts instead of single times',
+    description: 'Schedules that fire 16 times or more within a day: how many runs they started, instead of each time',
   }),
-  complete: Type.Boolean({ description: 'false: there are more; ask again with the last `nominal_at` as `since`' }),
+  complete: Type.Boolean({
+    description: 'false: there are more times; ask again with the last `nominal_at` as `since`',
+  }),
 });
 
 const releaseRequest = request('ScheduleReleaseRequest', {
-  after: instant('The first time that counts is the one after this instant; by default, after now'),
+  after: instant('The schedule starts again with its first time after this instant; by default, now'),
 });
 
 const pauseRequest = request('SchedulePauseRequest', { tenant: runRequest.properties.tenant });
@@ -252,17 +261,17 @@ export const scheduleOperations = {
   listSchedules: {
     ...routes.listSchedules,
     tag: 'Schedules',
-    summary: 'List schedules, both those of a config.yaml and those made by the API',
+    summary: 'List schedules, both those of a config.yaml and those created by the API',
     scope: 'jobs:read',
     query: queryOf({
       job_id: text('Only schedules of this job'),
       tenant: text('Only schedules of this tenant'),
       source: Type.Optional(
         Type.Enum(['job', 'api'], {
-          description: 'Only those of a config.yaml (`job`), or only those made by the API (`api`)',
+          description: '`job`: only schedules of a config.yaml; `api`: only schedules created by the API',
         }),
       ),
-      enabled: Type.Optional(Type.Boolean({ description: 'Only enabled schedules, or only disabled ones' })),
+      enabled: Type.Optional(Type.Boolean({ description: 'true: only enabled schedules; false: only disabled ones' })),
       ...page('How many schedules to return at most; all by default'),
     }),
     answers: [json(200, scheduleList, 'Schedules, sorted by job and id')],
@@ -281,11 +290,11 @@ export const scheduleOperations = {
   previewSchedule: {
     ...routes.previewSchedule,
     tag: 'Schedules',
-    summary: 'Preview a schedule: checks everything and says when it would fire, but saves nothing',
+    summary: 'Preview a schedule: check the request and get the times at which it would fire, without saving anything',
     scope: 'jobs:read',
-    query: queryOf({ fires: limit(100, 'How many fires to show; 10 by default') }),
+    query: queryOf({ fires: limit(100, 'How many times to return; 10 by default') }),
     body: scheduleRequest,
-    answers: [json(200, schedulePreview, 'The next fires')],
+    answers: [json(200, schedulePreview, 'The next times')],
     problems: ['validation-error', 'permission-denied', 'job-not-found', 'job-invalid', 'source-untrusted'],
     audit: null,
   },
@@ -295,11 +304,11 @@ export const scheduleOperations = {
     summary: 'List what the schedules started, missed and will start between two times',
     scope: 'runs:read',
     query: queryOf({
-      since: instant('Only times from this one on; by default, now'),
+      since: instant('Only times at or after this one; by default, now'),
       until: instant('Only times before this one; by default, 24 hours after `since`; at most 31 days after it'),
       job_id: text('Only schedules of this job'),
       tenant: text('Only schedules of this tenant'),
-      limit: limit(5_000, 'How many single times to return at most; 2000 by default'),
+      limit: limit(5_000, 'How many times to return at most; 2000 by default'),
     }),
     answers: [json(200, scheduleFires, 'Past and future times')],
     problems: ['validation-error', 'permission-denied'],
@@ -318,10 +327,10 @@ export const scheduleOperations = {
   resumeSchedules: {
     ...routes.resumeSchedules,
     tag: 'Schedules',
-    summary: 'Resume the schedules that were paused, from their next times on',
+    summary: 'Resume paused schedules: they start runs again from their next times on',
     scope: 'schedules:write',
     body: pauseRequest,
-    answers: [json(200, schedulePause, 'Resumed; `paused` says whether another pause still holds')],
+    answers: [json(200, schedulePause, 'Resumed; `paused` says whether another pause is still in force')],
     problems: ['validation-error', 'permission-denied'],
     audit: { action: 'schedule.resume', object: 'schedule' },
   },
@@ -336,7 +345,7 @@ export const scheduleOperations = {
   replaceSchedule: {
     ...routes.replaceSchedule,
     tag: 'Schedules',
-    summary: 'Replace a schedule that was made by the API',
+    summary: 'Replace a schedule that was created by the API',
     scope: 'schedules:write',
     body: scheduleRequest,
     answers: [json(200, schedule, 'The new schedule')],
@@ -353,7 +362,7 @@ export const scheduleOperations = {
   deleteSchedule: {
     ...routes.deleteSchedule,
     tag: 'Schedules',
-    summary: 'Delete a schedule that was made by the API; its runs are kept',
+    summary: 'Delete a schedule that was created by the API; its runs are kept',
     scope: 'schedules:write',
     answers: [{ status: 204, description: 'Deleted', content: {} }],
     problems: ['schedule-not-found', 'source-managed'],
@@ -371,7 +380,7 @@ export const scheduleOperations = {
   releaseSchedule: {
     ...routes.releaseSchedule,
     tag: 'Schedules',
-    summary: 'Release a held schedule, from its next time on',
+    summary: 'Release a held schedule: it starts runs again from its next time on',
     scope: 'schedules:write',
     body: releaseRequest,
     answers: [json(200, schedule, 'The schedule, no longer held')],
@@ -381,7 +390,7 @@ export const scheduleOperations = {
   runSchedule: {
     ...routes.runSchedule,
     tag: 'Schedules',
-    summary: 'Run the job of a schedule now, with the arguments of the schedule, even if it is held or disabled',
+    summary: 'Start a run now with the arguments of a schedule, even if the schedule is held or disabled',
     scope: 'runs:write',
     headers: idempotencyKey,
     answers: [json(201, runCreated, 'Created', createdHeaders)],

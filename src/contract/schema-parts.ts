@@ -36,9 +36,9 @@ export const instant = (description: string) => Type.Optional(Type.String({ form
 export const oneOf = <const T extends readonly string[]>(values: T, description: string) =>
   Type.Optional(Type.Enum<[...T]>([...values], { description }));
 
-export const cursor = text('The `next_cursor` of the previous page; stable while rows are added');
+export const cursor = text('The `next_cursor` of the previous page; it keeps its place when new entries are added');
 const offset = Type.Optional(
-  Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER, description: 'How many rows to skip' }),
+  Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER, description: 'How many entries to skip' }),
 );
 /** The query parameters of a list. `limitText` describes the parameter `limit` and its default. */
 export const page = (limitText: string) => ({ limit: limit(1000, limitText), offset, cursor });
@@ -54,7 +54,8 @@ export const denial = (what: string, because = 'its job is from an untrusted sou
 
 /** The request header of an operation that starts a run. */
 export const idempotencyKey = {
-  'Idempotency-Key': '1 to 255 printable ASCII characters; the same key and body within 24 hours get the stored answer',
+  'Idempotency-Key':
+    '1 to 255 printable ASCII characters. A second request with the same key and body within 24 hours gets the first answer again',
 };
 
 /** @param headers the headers that only some operations have */
@@ -85,4 +86,4 @@ export const unchanged = (headers: readonly AnswerHeader[] = ['ETag']) => ({
 export const createdHeaders = ['Location', 'Idempotent-Replay'] as const;
 
 /** The request header with which a client resumes a stream. */
-export const lastEventId = { 'Last-Event-ID': 'Resume right after this id' };
+export const lastEventId = { 'Last-Event-ID': 'Resume the stream right after this id' };

@@ -19,13 +19,13 @@ const secretList = named('SecretList', {
       ...secret.properties,
       used_by: nullable(
         Type.Array(Type.String(), {
-          description: 'The ids of the jobs whose config.yaml names the secret; null without the scope jobs:read',
+          description: 'The jobs whose config.yaml names the secret; null if the caller lacks `jobs:read`',
         }),
       ),
       also_used_by: nullable(
         Type.Array(Type.String(), {
           description:
-            'Webhooks created at run time, such as `webhook deploy/push`, and for callers who administer the whole instance also channels, such as `channel team`, and `telemetry`; null without the scope jobs:read',
+            'The webhooks that were created at run time, such as `webhook deploy/push`. Callers with `admin` of all tenants also see channels, such as `channel team`, and `telemetry`. Null if the caller lacks `jobs:read`',
         }),
       ),
     }),
@@ -33,7 +33,7 @@ const secretList = named('SecretList', {
   missing: nullable(
     Type.Array(Type.Object({ name: Type.String(), used_by: Type.Array(Type.String()) }), {
       description:
-        'Names of secrets that a config.yaml uses but the tenant does not have; null without the scope jobs:read',
+        'The names of secrets that jobs use but the tenant does not have; null if the caller lacks `jobs:read`',
     }),
   ),
   total: Type.Integer(),
@@ -43,17 +43,17 @@ const secretRequest = request('SecretRequest', {
   value: Type.String({ description: '4 bytes to 64 KiB of text without NUL' }),
 });
 const keyRotation = named('KeyRotation', {
-  done: Type.Boolean({ description: 'false: not everything is sealed with the new key yet; ask again' }),
-  key_id: Type.String({ description: 'The key that seals everything from now on' }),
+  done: Type.Boolean({ description: 'false: some values are not encrypted with the new key yet; call again' }),
+  key_id: Type.String({ description: 'The key that encrypts everything from now on' }),
   resealed: Type.Object({ secrets: Type.Integer(), runs: Type.Integer(), steps: Type.Integer() }),
-  unopened: Type.Integer({ description: 'How many sealed values no key could open' }),
+  unopened: Type.Integer({ description: 'How many values no key could decrypt' }),
   advice: textOrNull('What the operator should do next'),
 });
 
 const ofTenant = {
   tenant: Type.Optional({
     ...runRequest.properties.tenant,
-    description: 'By default the caller’s own tenant, or the default tenant',
+    description: 'By default, the caller’s own tenant; for a caller with all tenants, the default tenant',
   }),
 };
 
@@ -84,7 +84,7 @@ export const secretOperations = {
   deleteSecret: {
     ...routes.deleteSecret,
     tag: 'Secrets',
-    summary: 'Delete a secret; runs that have it already keep their copy',
+    summary: 'Delete a secret; runs that already have it keep their copy',
     scope: 'secrets:write',
     query: queryOf(ofTenant),
     answers: [{ status: 204, description: 'Deleted', content: {} }],
@@ -94,7 +94,8 @@ export const secretOperations = {
   rotateSecrets: {
     ...routes.rotateSecrets,
     tag: 'Secrets',
-    summary: 'Seal everything with a new key, for a few seconds per call; the old key is removed once unused',
+    summary:
+      'Encrypt everything with a new key: each call works for a few seconds; once nothing uses the old key, it is removed',
     scope: 'admin',
     isInstanceWide: true,
     answers: [json(200, keyRotation, 'The progress')],

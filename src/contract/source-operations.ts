@@ -7,33 +7,34 @@ import { json, named, nullable } from './schema-parts.ts';
 const names = (description: string) => Type.Array(Type.String(), { description });
 
 const mayUse = {
-  secrets: names('Stored secrets'),
+  secrets: names('The stored secrets that its jobs may use'),
   schedules: Type.Boolean(),
-  webhooks: Type.Boolean({ description: 'Deliveries of other services may start its jobs' }),
-  notify: Type.Boolean({ description: 'Its jobs may notify other services' }),
+  webhooks: Type.Boolean({ description: 'Whether deliveries of other services may start its jobs' }),
+  notify: Type.Boolean({ description: 'Whether its jobs may notify other services' }),
   calls: Type.Union([Type.Enum(['own', 'all']), names('The names of sources')], {
     description: 'The sources whose jobs its jobs may start',
   }),
   triggers: Type.Union([Type.Enum(['own', 'all']), names('The names of sources')], {
     description: 'The sources whose runs may start its jobs when they end',
   }),
-  kv: names('Namespaces of the key-value store besides the job’s own'),
+  kv: names('The namespaces of the key-value store that its jobs may use, besides each job’s own'),
 };
 
 const source = named('Source', {
   name: Type.String(),
   type: Type.String(),
-  path: Type.Optional(Type.String({ description: 'Only for callers who administer the whole instance' })),
+  path: Type.Optional(Type.String({ description: 'Absent if the caller does not have `admin` of all tenants' })),
   mount_path: Type.String({ description: 'The prefix of the ids of its jobs; `.` means no prefix' }),
-  watch: Type.Boolean({ description: 'Changes are noticed at once' }),
+  watch: Type.Boolean({ description: 'Whether flwd watches the folder, and so notices changes at once' }),
   trusted: Type.Boolean(),
   may_use: nullable(
-    Type.Object(mayUse, { description: 'What the jobs of an untrusted source may use; null: it is trusted' }),
+    Type.Object(mayUse, { description: 'What the jobs of an untrusted source may use; null: the source is trusted' }),
   ),
   jobs: Type.Integer(),
-  invalid: Type.Integer({ description: 'Jobs with errors' }),
+  invalid: Type.Integer({ description: 'How many jobs have errors' }),
   is_missing: Type.Boolean({
-    description: 'Its folder is missing, or an empty one is in its place; it has no jobs until the folder is there',
+    description:
+      'Whether its folder is missing, or an empty folder is in its place; the source has no jobs until its folder is back',
   }),
 });
 

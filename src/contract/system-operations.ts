@@ -7,7 +7,7 @@ import { json, labels, literals, named, nullable, queryOf, textOrNull, timestamp
 
 const caller = Type.Object(
   { name: Type.String(), scopes: Type.Array(Type.String()), tenant: Type.String() },
-  { description: 'The caller, and what the caller may do' },
+  { description: 'Who you are, and what you may do' },
 );
 
 const health = named('Health', {
@@ -20,7 +20,8 @@ const health = named('Health', {
       status: Type.String(),
       detail: Type.Optional(
         Type.String({
-          description: 'Why the check is not `ok`, or a figure such as the free space; only for callers of all tenants',
+          description:
+            'Why the check is not `ok`, or a figure such as the free space; absent if the caller does not have all tenants',
         }),
       ),
     }),
@@ -53,9 +54,11 @@ const systemInfo = named('SystemInfo', {
   caller,
   storage: Type.Object({ database: Type.String(), blobs: Type.String() }),
   queue: Type.Object({
-    depth: Type.Integer({ description: 'Runs that wait; a caller of one tenant sees the runs of that tenant' }),
+    depth: Type.Integer({
+      description: 'How many runs wait; for a caller of one tenant, how many runs of this tenant',
+    }),
     running: Type.Integer({
-      description: 'Processes of steps that run; a caller of one tenant sees the running runs of that tenant',
+      description: 'How many processes of steps are running; for a caller of one tenant, how many runs of this tenant',
     }),
     limits: Type.Object({
       global_concurrency: Type.Integer(),
@@ -77,7 +80,7 @@ const systemInfo = named('SystemInfo', {
 const removedCount = Type.Integer({ minimum: 0 });
 
 const collected = named('Collected', {
-  done: Type.Boolean({ description: 'false: there is more to remove; ask again' }),
+  done: Type.Boolean({ description: 'false: there is more to remove; call again' }),
   removed: Type.Object({
     events: removedCount,
     logs: removedCount,
@@ -88,7 +91,7 @@ const collected = named('Collected', {
     leftovers: removedCount,
     audit: removedCount,
     kv_keys: removedCount,
-    stats: Type.Integer({ minimum: 0, description: 'Counters of statistics' }),
+    stats: Type.Integer({ minimum: 0, description: 'How many counters of the statistics were removed' }),
     file_bytes: removedCount,
     database_bytes: removedCount,
   }),
@@ -101,9 +104,10 @@ const workerList = named('WorkerList', {
       host: Type.String(),
       version: Type.String(),
       labels,
-      concurrency: Type.Integer({ description: 'How many processes may run at once' }),
+      concurrency: Type.Integer({ description: 'How many processes may run at the same time' }),
       running: Type.Integer({
-        description: 'Processes of steps that run; a caller of one tenant sees the running runs of that tenant',
+        description:
+          'How many processes of steps are running; for a caller of one tenant, how many runs of this tenant',
       }),
       seen_at: timestamp,
     }),
@@ -114,7 +118,7 @@ const storageHealth = named('StorageHealth', {
   ok: Type.Boolean(),
   driver: Type.String(),
   schema_version: Type.Integer(),
-  bytes_used: Type.Integer({ description: 'The size of the database' }),
+  bytes_used: Type.Integer({ description: 'The size of the database in bytes' }),
   max_bytes: Type.Integer({ description: '0: the database has no limit of its own' }),
   eviction_active: Type.Boolean({ description: 'Always false: data is removed by its age, never for its size' }),
   log_bytes: Type.Integer(),
@@ -129,7 +133,7 @@ const storageHealth = named('StorageHealth', {
       audit: nullable(Type.String()),
       stats: nullable(Type.String()),
     },
-    { description: 'How long each kind of data is kept, such as `90d`; null: forever' },
+    { description: 'How long flwd keeps each kind of data, such as `90d`; null: forever' },
   ),
   artifacts: Type.Object({
     count: Type.Integer(),
@@ -145,16 +149,19 @@ export const systemOperations = {
     tag: 'System',
     summary: 'Check the health of this instance',
     scope: 'public',
-    answers: [json(200, health, 'Healthy or degraded'), json(503, health, 'Cannot accept runs')],
+    answers: [
+      json(200, health, 'Healthy or degraded'),
+      json(503, health, 'Unhealthy: the instance cannot accept runs'),
+    ],
     problems: [],
   },
   getStorageHealth: {
     ...routes.getStorageHealth,
     tag: 'System',
-    summary: 'Check that data can be stored, and get how much is stored',
+    summary: 'Check whether flwd can store data, and get how much it has stored',
     scope: 'metrics:read',
     isInstanceWide: true,
-    answers: [json(200, storageHealth, 'Data can be stored; the sizes may be some minutes old')],
+    answers: [json(200, storageHealth, 'flwd can store data; the sizes may be some minutes old')],
     problems: ['not-ready'],
   },
   getSystemInfo: {
@@ -168,7 +175,7 @@ export const systemOperations = {
   collectGarbage: {
     ...routes.collectGarbage,
     tag: 'System',
-    summary: 'Remove now what is past its retention time, for a few seconds per call',
+    summary: 'Remove expired data now: each call works for a few seconds',
     scope: 'admin',
     isInstanceWide: true,
     query: queryOf({ dry_run: Type.Optional(Type.Boolean({ description: 'Only report what would be removed' })) }),

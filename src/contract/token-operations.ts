@@ -11,42 +11,48 @@ import { literals, named, nullable, page, queryOf, request, timestamp } from './
 const tokenRequest = request('TokenRequest', {
   name: Type.String({
     pattern: tokenNamePattern,
-    description: 'The token’s name; no other active token may have it',
+    description: 'The name of the token; no other active token may have this name',
   }),
   scopes: Type.Array(literals(scopes), { minItems: 1, maxItems: 64 }),
   tenant: Type.Optional(
     Type.String({
       pattern: `^[*]$|${tenantPattern.source}`,
       description:
-        'The tenant that the token has access to, `*` for all; by default the caller’s own, or the default tenant',
+        'The tenant that the token has access to, or `*` for all; by default, the caller’s own tenant, or the default tenant for a caller with all tenants',
     }),
   ),
   expires_in: Type.Optional(
-    Type.String({ maxLength: 64, description: 'A duration, such as `90d`; by default the token never expires' }),
+    Type.String({
+      maxLength: 64,
+      description: 'The token expires after this time, such as `90d`; by default, it never expires',
+    }),
   ),
   only: Type.Optional(
     Type.Array(Type.String({ pattern: jobLimitPattern, maxLength: 512 }), {
       minItems: 1,
       maxItems: 64,
       description:
-        'The jobs that the token has access to: patterns of ids such as `reports/**`, or `tag:NAME`; by default all. ' +
-        'Other jobs and their runs do not exist for it',
+        'The jobs that the token may know: patterns of ids, such as `reports/**`, or `tag:NAME` for jobs of trusted ' +
+        'sources with this tag; by default, all jobs. Other jobs and their runs answer 404',
     }),
   ),
   secrets: Type.Optional(
     Type.Array(Type.String({ pattern: secretNamePattern }), {
       maxItems: 64,
       description:
-        'The stored secrets that its arguments may name, besides those that the job’s defaults name. By default all; ' +
-        'with `only`, no others',
+        'The stored secrets that the arguments of its runs may name, besides those that are defaults of the job. By ' +
+        'default, all secrets; with `only`, only those defaults',
     }),
   ),
   agent: Type.Optional(
-    Type.Boolean({ description: 'An agent uses the token: `agents.approval` of jobs holds for its runs' }),
+    Type.Boolean({
+      description:
+        'Whether the token belongs to an agent; jobs with `agents.approval` then ask a person before its runs',
+    }),
   ),
   approval: Type.Optional(
     Type.Literal('always', {
-      description: 'Each run that the token starts waits for a person before its first step',
+      description: '`always`: each run of the token waits for a person before its first step',
     }),
   ),
 });
@@ -62,7 +68,7 @@ const token = {
   expires_at: nullable(timestamp),
   last_used_at: nullable(timestamp),
   revoked_at: nullable(timestamp),
-  only: nullable(Type.Array(Type.String(), { description: 'The jobs that it has access to; null: all' })),
+  only: nullable(Type.Array(Type.String(), { description: 'The jobs that the token may know; null: all jobs' })),
   secrets: nullable(Type.Array(Type.String())),
   agent: Type.Boolean(),
   approval: nullable(Type.Literal('always')),

@@ -8,23 +8,25 @@ import { denial, json, literals, named, nullable, page, queryOf, text, textOrNul
 const result = named('TriggerResult', {
   at: timestamp,
   result: literals(triggerResults),
-  after_run: textOrNull('The run that has ended'),
-  path: textOrNull('The file, for a trigger that follows files'),
-  run_id: textOrNull('The run that was started'),
-  problem: textOrNull('Why it was refused: the last part of the type of the problem'),
+  after_run: textOrNull('For the type `job`: the run that has ended'),
+  path: textOrNull('For the type `files`: the file'),
+  run_id: textOrNull('The run that the trigger has started'),
+  problem: textOrNull('Why the run was refused: the name of the problem, such as `job-invalid`'),
   detail: nullable(Type.String()),
 });
 
 const trigger = named('Trigger', {
   id: Type.String(),
-  job_id: Type.String({ description: 'The job that it starts' }),
+  job_id: Type.String({ description: 'The job that the trigger starts' }),
   type: literals(triggerKinds),
-  job: textOrNull('For the type `job`: the job whose runs it follows'),
-  job_exists: Type.Boolean({ description: 'False when it follows a job that does not exist' }),
-  on: Type.Array(literals(triggerEnds), { description: 'For the type `job`: the ends that count' }),
+  job: textOrNull('For the type `job`: the job whose runs the trigger follows'),
+  job_exists: Type.Boolean({ description: 'false: the job that the trigger follows does not exist' }),
+  on: Type.Array(literals(triggerEnds), {
+    description: 'For the type `job`: with which status a run must end to start a run of the trigger’s job',
+  }),
   files: nullable(
     Type.Object({
-      folder: Type.String({ description: 'As the config.yaml names it' }),
+      folder: Type.String({ description: 'The folder, as written in config.yaml' }),
       match: Type.String(),
       settle_ms: Type.Integer(),
     }),
@@ -35,9 +37,9 @@ const trigger = named('Trigger', {
       { at: timestamp, problem: nullable(Type.String()) },
       {
         description:
-          'When the folder was read last, or the check ended last, since the start of the server. `problem` says ' +
-          'why it could not look or start what it found; null if the caller lacks `runs:read`, or is of another ' +
-          'tenant than the default one.',
+          'When the folder was last read, or when the check last ended, since the server started. `problem` says why ' +
+          'flwd could not do that, or could not start a run for what it found. Null if the caller lacks ' +
+          '`runs:read`, or has no access to the default tenant',
       },
     ),
   ),
@@ -45,7 +47,7 @@ const trigger = named('Trigger', {
   args: Type.Record(Type.String(), Type.String()),
   denied: denial('starts nothing'),
   last_result: nullable(
-    Type.Object(result.properties, { description: 'The newest one; null if the caller lacks `runs:read`' }),
+    Type.Object(result.properties, { description: 'The newest result; null if the caller lacks `runs:read`' }),
   ),
 });
 
@@ -81,7 +83,7 @@ export const triggerOperations = {
       json(
         200,
         named('TriggerResultList', { results: Type.Array(result) }),
-        'Ends of runs, files and checks for which the trigger started a run, or was refused to',
+        'Results: the runs that the trigger has started, and those that were refused',
       ),
     ],
     problems: ['trigger-not-found'],

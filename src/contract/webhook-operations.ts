@@ -34,7 +34,7 @@ const delivery = named('Delivery', {
   at: timestamp,
   result: literals(deliveryResults),
   event: nullable(Type.String()),
-  delivery_id: textOrNull('The id that the sender gave it'),
+  delivery_id: textOrNull('The id that the sender gave the delivery'),
   scheme: literals(webhookSchemes),
   run_id: nullable(Type.String()),
   args: nullable(
@@ -42,9 +42,9 @@ const delivery = named('Delivery', {
       description: 'The arguments that the expressions gave, with secrets redacted',
     }),
   ),
-  problem: textOrNull('Why it was refused: the last part of the type of the problem'),
-  detail: textOrNull('If it came again: why it was refused the last time'),
-  repeats: Type.Integer({ description: 'How many times it came again' }),
+  problem: textOrNull('Why the delivery was refused: the name of the problem, such as `job-invalid`'),
+  detail: textOrNull('Why the delivery was refused, in words; if it came again, why it was refused the last time'),
+  repeats: Type.Integer({ description: 'How many times the delivery came again' }),
 });
 
 const webhook = named('Webhook', {
@@ -54,35 +54,35 @@ const webhook = named('Webhook', {
   tenant: Type.String(),
   source: Type.Enum(['job', 'api']),
   hook: textOrNull(
-    'The path of its address, relative to the server; null if it was created by the API: that address has a token, ' +
-      'which is shown once',
+    'The path of its address on the server; null if the webhook was created by the API, because that address has ' +
+      'a token, which is shown only once',
   ),
   scheme: literals(webhookSchemes),
-  header: textOrNull('The header of the signature; null for the scheme `token`'),
+  header: textOrNull('The header with the signature; null for the scheme `token`'),
   secrets: Type.Array(Type.String(), { description: 'The names of the stored secrets with which a sender signs' }),
   missing_secrets: Type.Array(Type.String(), {
-    description: 'Those of `secrets` that are not stored; without any of them, no signature can be right',
+    description: 'The names in `secrets` that are not stored; if no secret is stored, every delivery is refused',
   }),
   if: nullable(Type.String()),
   args: Type.Record(Type.String(), Type.String()),
   per_minute: nullable(
-    Type.Integer({ description: 'How many deliveries it takes a minute; null means that there is no such limit' }),
+    Type.Integer({ description: 'How many deliveries the webhook accepts a minute; null: it has no such limit' }),
   ),
   denied: denial(
     'refuses every delivery',
-    'its job is gone, invalid, or from an untrusted source; or the token that it is bound to is no longer valid',
+    'its job does not exist, is invalid or is from an untrusted source, or the limited token that created it is no longer valid',
   ),
   created_at: nullable(timestamp),
   created_by: nullable(Type.String()),
   last_delivery: nullable(
-    Type.Object(delivery.properties, { description: 'The newest one; null if the caller lacks `runs:read`' }),
+    Type.Object(delivery.properties, { description: 'The newest delivery; null if the caller lacks `runs:read`' }),
   ),
 });
 
 const newWebhook = named('NewWebhook', {
   ...webhook.properties,
   hook: Type.String({
-    description: 'The path of its address with its token, which no other answer has. Keep it as a secret',
+    description: 'The path of its address, with the token. Only this answer has it: treat it like a password',
   }),
   url: textOrNull('The whole address; null if flwd.yaml has no `server.public_url`'),
 });
@@ -94,15 +94,18 @@ const secretName = Type.String({ pattern: secretNamePattern });
 const webhookRequest = request('WebhookRequest', {
   job_id: runRequest.properties.job_id,
   name: Type.Optional(
-    Type.String({ pattern: webhookNamePattern, description: 'By default, `hook-` and the end of the id' }),
+    Type.String({
+      pattern: webhookNamePattern,
+      description: 'The name of the webhook; by default, `hook-` and the end of its id',
+    }),
   ),
   scheme: oneOf(
     webhookSchemes,
-    'How a sender signs. By default `token`: then everybody who knows the address may start the job',
+    'How the sender signs. By default `token`: everybody who knows the address may start the job',
   ),
   secret: Type.Optional(
     Type.Union([secretName, Type.Array(secretName, { minItems: 1, maxItems: 5, uniqueItems: true })], {
-      description: 'The name of the stored secret with which the sender signs, or of several',
+      description: 'The stored secret with which the sender signs: one name, or several',
     }),
   ),
   header: Type.Optional(headerName),
@@ -110,7 +113,7 @@ const webhookRequest = request('WebhookRequest', {
   args: Type.Optional(
     Type.Record(Type.String({ maxLength: 255 }), expression, {
       maxProperties: 200,
-      description: 'An expression for each argument, over `body`, `headers`, `query` and `event`',
+      description: 'For each argument, an expression that can use `body`, `headers`, `query` and `event`',
     }),
   ),
   headers: Type.Optional(
@@ -118,7 +121,7 @@ const webhookRequest = request('WebhookRequest', {
       minItems: 1,
       maxItems: 20,
       uniqueItems: true,
-      description: 'Further headers that the expressions may read',
+      description: 'Further headers that the expressions can use',
     }),
   ),
   wait: text('How long the answer waits for the end of the run, such as `8s`; at most `30s`'),
@@ -126,7 +129,8 @@ const webhookRequest = request('WebhookRequest', {
     Type.Integer({
       minimum: 1,
       maximum: 60_000,
-      description: 'How many deliveries it takes a minute; by default 10 for `token`, and no limit otherwise',
+      description:
+        'How many deliveries the webhook accepts a minute; by default, 10 for the scheme `token`, and no limit for others',
     }),
   ),
   tenant: runRequest.properties.tenant,
@@ -141,20 +145,21 @@ const textMap = (description: string) =>
   );
 
 const testRequest = request('WebhookTestRequest', {
-  body: Type.Optional(Type.Unknown({ description: 'The body of a delivery, as JSON; null by default' })),
-  event: text('The kind of event; by default what the scheme finds in the body'),
+  body: Type.Optional(Type.Unknown({ description: 'The body of the delivery, as JSON; null by default' })),
+  event: text('The kind of event; by default, what the scheme finds in the body'),
   headers: textMap('The headers of the delivery'),
-  query: textMap('The parameters of its address'),
+  query: textMap('The query parameters of the delivery’s address'),
 });
 
 const trial = named('WebhookTest', {
   result: Type.Enum<[...typeof trialResults]>([...trialResults], {
-    description: 'Whether it would start a run, be skipped by `if`, be refused, or only test the address',
+    description:
+      'Whether the delivery would start a run, be skipped because `if` is false, be refused, or only test the address',
   }),
   event: Type.String(),
   args: nullable(anyObject),
   asks_person: Type.Boolean({ description: 'Whether the run would wait until a person allows it' }),
-  problem: textOrNull('Why it would be refused: the last part of the type of the problem'),
+  problem: textOrNull('Why the delivery would be refused: the name of the problem, such as `job-invalid`'),
   detail: nullable(Type.String()),
 });
 
@@ -162,7 +167,7 @@ export const webhookOperations = {
   listWebhooks: {
     ...routes.listWebhooks,
     tag: 'Webhooks',
-    summary: 'List webhooks, with their addresses and their last delivery',
+    summary: 'List webhooks, each with its address and its last delivery',
     scope: 'jobs:read',
     query: queryOf({
       job_id: text('Only webhooks of this job'),
@@ -185,7 +190,7 @@ export const webhookOperations = {
   createWebhook: {
     ...routes.createWebhook,
     tag: 'Webhooks',
-    summary: 'Create a webhook whose address has a token; the token is shown once',
+    summary: 'Create a webhook whose address has a token, which is shown only once',
     scope: 'schedules:write',
     body: webhookRequest,
     answers: [json(201, newWebhook, 'Created', ['Location'])],
@@ -216,7 +221,7 @@ export const webhookOperations = {
   testWebhook: {
     ...routes.testWebhook,
     tag: 'Webhooks',
-    summary: 'Test a webhook: says what a delivery would do, but starts nothing and needs no signature',
+    summary: 'Test a webhook: get what a delivery would do, without starting a run; needs no signature',
     scope: 'runs:write',
     body: testRequest,
     answers: [json(200, trial, 'What the delivery would do')],
@@ -229,7 +234,7 @@ export const webhookOperations = {
     summary: 'List the last 100 deliveries of a webhook, newest first',
     scope: 'runs:read',
     answers: [
-      json(200, named('DeliveryList', { deliveries: Type.Array(delivery) }), 'Deliveries whose signature was right'),
+      json(200, named('DeliveryList', { deliveries: Type.Array(delivery) }), 'Deliveries with a valid signature'),
     ],
     problems: ['webhook-not-found'],
   },
