@@ -8,7 +8,7 @@ type Run = AnswerOf<'getRun'>;
 type Step = Run['steps'][number];
 type Answer = NonNullable<Step['approval']>;
 
-/** "denied by mara: “not on a Friday”" */
+/** For example "denied by mara: “not on a Friday”". */
 export function answerWords({ decision, by, comment }: Pick<Answer, 'decision' | 'by' | 'comment'>): string {
   return `${decision === 'approve' ? 'approved' : 'denied'} by ${by}${comment === null ? '' : `: “${comment}”`}`;
 }

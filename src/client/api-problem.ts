@@ -38,7 +38,7 @@ export async function problemOf(response: Pick<Response, 'status' | 'text'>): Pr
     const document: unknown = JSON.parse(text);
     if (typeof document === 'object' && document !== null) return new ApiProblem(response.status, { ...document });
   } catch {
-    // Not JSON: only the status is known.
+    // The answer is not JSON, so only its status is known.
   }
   return new ApiProblem(response.status, {});
 }

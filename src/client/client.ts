@@ -43,7 +43,7 @@ export type Client = {
     ...input: Arguments<
       Id,
       {
-        /** Called when the server accepts a connection. Its frames may not include what happened before. */
+        /** Called when the server accepts a connection. The stream may lack events that happened before. */
         readonly onOpen?: () => void;
         /** Called once for each break, if the first attempt to resume fails. */
         readonly onBreak?: (error: Error) => void;
@@ -53,14 +53,14 @@ export type Client = {
 };
 
 export type ClientOptions = {
-  /** Without the API's base path, such as `http://127.0.0.1:8080`. */
+  /** The address without the API's base path, such as `http://127.0.0.1:8080`. */
   readonly baseUrl: string;
   readonly token?: string;
   /** The interface that uses this client; recorded in the runs that it starts. */
   readonly client?: 'cli' | 'console' | 'mcp';
   /** The client acts as an agent, which gets only those scopes of the caller that are in this list (ADR 0064). */
   readonly agentScopes?: readonly string[];
-  /** Replaces the global `fetch`. */
+  /** A function to use instead of the global `fetch`. */
   readonly fetch?: Fetch;
 };
 

@@ -85,7 +85,7 @@ export async function* streamEvents(o: {
 }
 
 type SilenceTimeout = {
-  /** Aborted by the caller's signal or by the timeout. */
+  /** A signal that is aborted by the caller's signal or by the timeout. */
   readonly signal: AbortSignal;
   /**
    * Starts the timeout again for each awaited promise. The timeout does not run in between, so a reader may be slow.

@@ -29,7 +29,7 @@ export function outlookOf(run: WorkingRun, usualMs: number | null | undefined, n
   const percent = run.progress?.percent ?? 0;
   if (usualMs === undefined) return { share: percent >= leastPercent ? percent / 100 : null, words: '', isLong: false };
   if (percent >= leastPercent) {
-    // A run that has just started may report work that an earlier run has done.
+    // A run that has just started may report progress that it took over from an earlier run.
     const isEarly = usualMs !== null && elapsedMs < usualMs * earlyShare;
     const leftMs = ((isEarly ? (usualMs * percent) / 100 : elapsedMs) * (100 - percent)) / percent;
     return { share: percent / 100, words: leftWords(leftMs), isLong: false };

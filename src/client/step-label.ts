@@ -10,7 +10,7 @@ export function itemName({ item = null }: Pick<Instance, 'item'>): string | null
   return item !== null && item.trim() !== '' && item.length <= longestItem ? item : null;
 }
 
-/** The id, which commands take, and the item: `deploy[1] (db2.fra)`. */
+/** Returns the id, which commands accept, and the item: `deploy[1] (db2.fra)`. */
 export function stepLabel(step: Instance): string {
   const item = itemName(step);
   return item === null ? step.step_id : `${step.step_id} (${item})`;

@@ -83,7 +83,7 @@ function soFarWords(ms: number | null, { finished_at: finishedAt }: Times): stri
   return finishedAt === null ? secondsWords(ms) : spanWords(ms);
 }
 
-/** "18 min waiting for approval"; empty below a second. */
+/** Returns, for example, "18 min waiting for approval"; empty below a second. */
 export function approvalWords({ approval_ms: ms }: Pick<Work, 'approval_ms'>): string {
   return ms < secondMs ? '' : `${spanWords(ms)} waiting for approval`;
 }

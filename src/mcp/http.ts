@@ -51,7 +51,7 @@ type Account = {
   readonly lent: Lent;
   readonly instance: Instance;
   readonly sessions: Map<string, Session>;
-  /** The sessions that are just being begun again. */
+  /** The sessions that are just being restored. */
   readonly resuming: Map<string, Promise<Session>>;
   /** Answers clients of 2026. */
   readonly modern: McpHttpHandler;
@@ -77,7 +77,10 @@ export type HttpMcpOptions = Pick<Instance, 'settings' | 'version' | 'attend'> &
   /** The address of the API. */
   readonly url: string;
   readonly lend: (principal: Principal) => Lent;
-  /** Calls the listener when jobs have changed. @returns a function that ends this */
+  /**
+   * Calls the listener whenever jobs have changed.
+   * @returns a function that stops these calls
+   */
   readonly onJobsChange: (listener: () => void) => () => void;
   /** The names of the sources that are not trusted. */
   readonly untrustedSources: readonly string[];

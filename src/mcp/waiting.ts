@@ -158,7 +158,7 @@ function createProgress({ _meta: meta, notify }: Call['request']) {
       const { message: words, step_id: step } = data;
       if (event === 'run.finished') return;
       if (event === 'run.progress') percent = Math.min(100, Math.max(0, Number(data.percent) || 0));
-      // `run.waiting` with the status `running` means that the run no longer waits.
+      // An event `run.waiting` with the status `running` means that the run no longer waits.
       const isGoingOn = event === 'run.waiting' && data.status === 'running';
       const plain = isGoingOn ? 'goes on' : (said[event] ?? event);
       const about = typeof words === 'string' && words !== '' ? words : plain;

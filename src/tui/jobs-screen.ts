@@ -20,7 +20,7 @@ type JobRow = {
   readonly title: string;
   readonly tags: readonly string[];
   readonly isEnabled: boolean;
-  /** Why the job is invalid. */
+  /** The reason why the job is invalid. */
   readonly error: string | null;
 };
 
@@ -103,7 +103,7 @@ export function JobsScreen({ isActive }: ScreenProps): Body {
   );
 }
 
-/** The jobs with the text in id, title, description or tags, sorted by id. */
+/** Returns the jobs that contain the text in their id, title, description or tags, sorted by id. */
 function jobRows({ jobs, invalid }: AnswerOf<'listJobs'>, search: string): JobRow[] {
   const wanted = search.toLowerCase();
   const has = (...texts: readonly (string | null)[]): boolean =>

@@ -47,10 +47,7 @@ export function toPresses(input: string, key: Key): Press[] {
   });
 }
 
-/**
- * Makes a press of pasted text. Line breaks become `
- * `, as scripts expect.
- */
+/** Makes a press of pasted text. Line breaks become `\n`, as scripts expect. */
 export function toPaste(text: string): Press {
   return { key: 'paste', text: text.replaceAll(/\r\n?/g, '\n') };
 }

@@ -84,7 +84,9 @@ export function isOfThisMachine(options: Options): boolean {
   return remoteOf(options) === undefined;
 }
 
-/** For commands that work on the files of a data dir. @throws Refusal if the user or FLWD_REMOTE names a remote */
+/**
+ * Call this in commands that work on the files of a data dir. @throws Refusal if the user or FLWD_REMOTE names a remote
+ */
 export function assertOfThisMachine(verb: string, options: Options): void {
   if (isOfThisMachine(options)) return;
   throw new Refusal(

@@ -114,7 +114,7 @@ const mark = /^#flwd:([A-Za-z0-9][\w./-]*)# (.*)$/s;
 type TakenLine = {
   readonly line: number;
   readonly jobId: string;
-  /** The line as it was. */
+  /** The original line. */
   readonly text: string;
 };
 
@@ -142,7 +142,7 @@ export function bringBack(table: Buffer, lines: ReadonlySet<number>): Buffer {
   return changeLines(table, (line, number) => (lines.has(number) ? (mark.exec(line)?.[2] ?? line) : line));
 }
 
-/** Latin1 keeps every byte. */
+/** Latin1 preserves every byte. */
 function changeLines(table: Buffer, change: (line: string, number: number) => string): Buffer {
   const lines = table.toString('latin1').split('\n');
   return Buffer.from(lines.map((line, at) => change(line, at + 1)).join('\n'), 'latin1');

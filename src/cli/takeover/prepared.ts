@@ -1,4 +1,4 @@
-// Decides what a takeover does with each imported line. The server's facts about the job decide.
+// Decides what a takeover does with each imported line. This depends on what the server says about the job.
 
 import { ApiProblem } from '../../client/api-problem.ts';
 import type { Client } from '../../client/client.ts';
@@ -29,7 +29,7 @@ export type Prepared = {
   readonly runAs: string | null;
 };
 
-/** How long after a change cron may still act on the crontab that it read before. */
+/** How long cron may still use the old crontab after a change. */
 const reloadMs = 75_000;
 const shownTimes = 3;
 

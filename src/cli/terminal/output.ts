@@ -14,11 +14,11 @@ export type Output = {
   readonly isVerbose: boolean;
   /** Standard output is a terminal, and --json is not set. */
   readonly isForPeople: boolean;
-  /** Columns of the terminal; Infinity without one. */
+  /** The number of columns of the terminal; Infinity if there is no terminal. */
   readonly width: number;
   /** Prints data as one line of JSON. */
   readonly json: (value: unknown) => void;
-  /** Prints JSON texts, a line each. */
+  /** Prints JSON texts, each on its own line. */
   readonly jsonTexts: (texts: readonly string[]) => void;
   /** Prints data unchanged. */
   readonly text: (text: string) => void;
@@ -29,7 +29,7 @@ export type Output = {
   readonly table: (columns: readonly (string | Column)[], rows: readonly (readonly Cell[])[]) => Promise<void>;
   /** Prints the fields of one object, each on its own line. Empty fields are left out. */
   readonly fields: (rows: readonly (readonly [name: string, value: Cell])[]) => void;
-  /** A time for people, such as `3 min ago`; for scripts it stays as it is. */
+  /** Writes a time for people, such as `3 min ago`. For scripts, it stays as it is. */
   readonly time: (timestamp: string | null) => string;
   readonly paint: (style: Style, text: string) => string;
 };

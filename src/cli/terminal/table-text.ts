@@ -1,4 +1,4 @@
-// Lays out text in columns by the width that a terminal shows it with.
+// Lays out text in columns. It measures how wide a terminal shows each text.
 
 import { textWidth } from './text-width.ts';
 

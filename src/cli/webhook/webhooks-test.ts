@@ -53,7 +53,7 @@ function describe(
   output.text(`${words[result]}\n`);
 }
 
-/** undefined without `--body`. @throws Refusal */
+/** Returns undefined without `--body`. @throws Refusal */
 async function readBody(options: Options): Promise<unknown> {
   const path = readValue(options, 'body');
   if (path === undefined) return undefined;

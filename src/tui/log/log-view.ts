@@ -9,7 +9,7 @@ export type HeldLine = Pick<LogLine, 'seq' | 'timestamp' | 'level' | 'step_id'> 
 export type LogView = LogStretch<HeldLine> & {
   /** The view scrolls so that the last line is always on the screen. */
   readonly isFollowing: boolean;
-  /** Index of the first line on the screen, if the view does not follow the end. */
+  /** The index of the first line on the screen. It is used only if the view does not follow the end. */
   readonly top: number;
 };
 
@@ -22,7 +22,7 @@ export function heldLine({ seq, timestamp, level, step_id, message, fields }: Lo
   return { seq, timestamp, level, step_id, text: text.length <= mostUnits ? text : firstPart(text) };
 }
 
-/** A copy, because a slice would keep the whole text in memory. */
+/** Copies the first part, because a slice would keep the whole text in memory. */
 function firstPart(text: string): string {
   return `${Buffer.from(text.slice(0, mostUnits), 'utf16le').toString('utf16le')}…`;
 }

@@ -15,7 +15,7 @@ export type ShownLog = {
   readonly search: LogSearch;
   readonly found: ReadonlySet<number>;
   readonly level: LogLevel;
-  /** null: all steps. */
+  /** The step whose lines are shown; null for all steps. */
   readonly stepId: string | null;
   /** How many columns are hidden on the left, because the user has scrolled. */
   readonly left: number;
@@ -23,7 +23,7 @@ export type ShownLog = {
   readonly typing: TextEdit | null;
   /** Shows only the lines of this step. If it already does, shows the lines of all steps again. */
   readonly toggleStep: (stepId: string) => void;
-  /** true: the log has handled the press. */
+  /** Returns true if the log has handled the press. */
   readonly take: (press: Press) => boolean;
 };
 
@@ -54,7 +54,7 @@ export function useShownLog(isActive: boolean, runId: string, run: RunAnswer | n
     return true;
   }
 
-  /** Changes the filters and stays near the same place. */
+  /** Changes the filters. The log then shows lines near the same place. */
   function narrow(nextLevel: LogLevel, nextStepId: string | null): void {
     setLevel(nextLevel);
     setStepId(nextStepId);
