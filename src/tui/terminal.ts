@@ -1,5 +1,5 @@
-// Takes over the terminal for the app, and restores it however the app ends: when the user quits, when an error is
-// thrown anywhere in the process, and on signals.
+// Takes over the terminal for the app, and restores it at the end: when the user quits, when an error is thrown
+// anywhere in the process, and on signals.
 
 import { writeSync } from 'node:fs';
 import { constants } from 'node:os';

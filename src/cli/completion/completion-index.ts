@@ -2,8 +2,9 @@
 // and no server (ADR 0023). The index is only a hint. An index that another user could have written, or that has
 // another shape, is ignored.
 //
-// The first line of the file is the length of the header, then comes the header as JSON, then the fields of each job at
-// the offset that the header names. A Tab reads the fields of one job, even if there are 5,000.
+// The first line of the file is the length of the header. Then comes the header as JSON, and after it the arguments of
+// each job, at the offset that the header names. A Tab reads the arguments of only one job, even if there are 5,000
+// jobs.
 
 import {
   closeSync,

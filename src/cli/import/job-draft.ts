@@ -1,6 +1,6 @@
-// The files of a job that was found in another scheduler: config.yaml, in which all schedules are held, its scripts,
-// and a record of where the job comes from. The job is always `secure`. Comments in config.yaml propose permissions
-// that the job will lack.
+// Writes the files of a job that was found in another scheduler: config.yaml, the scripts, and a record of where the
+// job comes from. All schedules are held. The job is always `secure`. Comments in config.yaml propose permissions that
+// the job will lack.
 
 import { stringify } from 'yaml';
 import { shellWord } from '../../lib/shell-word.ts';

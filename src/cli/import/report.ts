@@ -1,5 +1,5 @@
-// Reports what an import did with each thing that it found: the job that it became, the user that it ran as, what it
-// will lack in the sandbox, and the lines of config.yaml that grant it.
+// Reports the result of an import. For each line, timer or job that it found, it names the new job and the user that it
+// ran as. It also says what the job will lack in the sandbox, and which lines of config.yaml grant that.
 
 import type { Options } from '../command.ts';
 import { commandText } from '../session/command-text.ts';

@@ -1,5 +1,5 @@
-// Finds the path that a word of a script stands for, as far as it is known before a run: a path on the host, or an
-// argument that contains a path.
+// Finds the path that a word of a script stands for, as far as it is known before a run. It is a path on the host, or
+// an argument that contains a path.
 
 import { normalize } from 'node:path/posix';
 

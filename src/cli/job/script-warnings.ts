@@ -1,5 +1,5 @@
-// Warns of what is probably wrong with the scripts of a job, although the job is valid: a `#!` line that names another
-// language than the one flwd starts the script with, and what `bash -n` cannot parse.
+// Warns of probable errors in the scripts of a valid job: a `#!` line that names another language than the one with
+// which flwd starts the script, and code that `bash -n` cannot parse.
 
 import { execFile } from 'node:child_process';
 import { closeSync, openSync, readSync } from 'node:fs';

@@ -22,7 +22,7 @@ export type LinePrinter = (line: PrintedLine) => void | Promise<void>;
 
 /**
  * Prints the lines that it is given with as few writes as possible, because writing takes longer than everything else.
- * @param o.labelOf what is shown before a line, such as its step; null: nothing
+ * @param o.labelOf returns the text to show before a line, such as its step; null shows nothing
  * @param o.to one stream for all lines, or `same` for the stream that the script wrote each line to
  */
 export function createLinePrinter<Line extends PrintedLine>(

@@ -1,5 +1,5 @@
-// Finds the run that the user named: by its id, by a unique part of the id, or, for commands that only read, as the
-// last run of a job. Finds its steps, too.
+// Finds the run that the user named by its id or by a unique part of the id. Commands that only read also accept a job,
+// and use its last run. Finds the steps of a run, too.
 
 import type { AnswerOf } from '../../contract/operations.ts';
 import { hint } from '../command-line.ts';

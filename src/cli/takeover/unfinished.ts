@@ -81,7 +81,7 @@ export function makeTakeoverFolder(dataDir: string): void {
 
 /**
  * Calls `work` with a path to the folder that was checked. If root takes over for the server of another user, that user
- * could replace the folder by a link at any time, but this path still leads to the checked folder.
+ * could replace the folder by a link at any time. This path still leads to the checked folder.
  * @throws Refusal
  */
 function inOwnFolder(folder: string, work: (path: string) => void): void {

@@ -1,5 +1,5 @@
-// A folder of a workspace, reached through its descriptor. The descriptor stays at that folder whatever happens to its
-// path: while the folder is walked, a process may replace it, or a folder above it, by a link.
+// A folder of a workspace, reached through its descriptor. While the folder is walked, a process may replace it, or a
+// folder above it, by a link. The descriptor still leads to the same folder.
 
 import { closeSync, constants, type Dirent, fstatSync, opendirSync, openSync, readlinkSync } from 'node:fs';
 
@@ -49,8 +49,8 @@ export function entryOf(folder: Buffer, name: string): Buffer {
 /** Whether a folder is the root folder or inside of it. */
 export function isWithin({ path, device }: Place, root: Place): boolean {
   const { length } = root.path;
-  // If the folder is no longer mounted anywhere, such as the /tmp of a sandbox that has ended, the kernel names it by
-  // its path in its own file system, and the root is `/`.
+  // If the folder is no longer mounted anywhere, the kernel shows its path in its own file system, whose root is `/`.
+  // An example is the /tmp of a sandbox that has ended.
   if (length === 1) return device === root.device;
   if (path.compare(root.path, 0, length, 0, Math.min(length, path.length)) !== 0) return false;
   return path.length === length || path[length] === slash;

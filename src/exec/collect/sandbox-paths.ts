@@ -94,9 +94,9 @@ function lookAt<T>(workspaceDir: string, path: BytePath, look: (entry: Buffer) =
 }
 
 /**
- * Follows a path from `/workspace`, or an absolute path, link by link as inside the sandbox: a link to `/workspace/a`
- * means the workspace's `a`, and a link to `/etc` never means the host's. The targets of links count as part of the
- * path. If the path gets too long, the file counts as missing.
+ * Follows a path link by link, as it would be followed inside the sandbox. A relative path begins in `/workspace`. A
+ * link to `/workspace/a` means the workspace's `a`, and a link to `/etc` never means the host's `/etc`. The targets of
+ * links count as part of the path. If the path gets too long, the file counts as missing.
  */
 export async function resolvePath(workspaceDir: string, path: BytePath, maybeYield: Yielder): Promise<Resolved> {
   const rest = toSteps(path.startsWith('/') ? asInSandbox(workspaceDir, path) : `/${workspaceName}/${path}`);

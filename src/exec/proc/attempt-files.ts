@@ -18,8 +18,8 @@ export function makeAttemptFiles(spec: AttemptSpec) {
   const isFirst = mkdirSync(dirname(attemptDir), { recursive: true, mode: 0o700 }) !== undefined;
   // Removes the files of an earlier start that was abandoned before its shim began.
   if (!isFirst) rmSync(attemptDir, { recursive: true, force: true });
-  // Once the workspace exists, only files outside of it are created or changed, because other steps of the run could
-  // turn any name in it into a link to the host.
+  // Once the workspace exists, only files outside of it are created or changed. Other steps of the run could turn any
+  // name in it into a link to the host.
   const own = [inDir, outDir];
   for (const path of [attemptDir, ...own]) mkdirSync(path, { mode: 0o700 });
   if (isFirst) makeWorkspace(spec);

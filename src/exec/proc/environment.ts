@@ -16,8 +16,8 @@ const longestVariableBytes = 128 * 1024;
 export const systemPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
 /**
- * Variables of the server that are never passed on: flwd's own, those of traces and of the shell that started the
- * server, and names that no shell can set.
+ * Variables of the server that are never passed on: flwd's own variables, those of traces, those of the shell that
+ * started the server, and names that no shell can set.
  */
 const serverOwn =
   /^(?:FLWD_.*|FLOWD_.*|TRACEPARENT|TRACESTATE|_|B?A?SH.*OPTS|SHLVL|PWD|OLDPWD|UID|EUID|PPID|BASH_.*|.*[^A-Za-z0-9_].*)$/;

@@ -95,10 +95,10 @@ function ofScript(attemptDir: string, shim: ProcessIdentity | undefined, script:
 }
 
 /**
- * Finds the script, the processes of its process group and of the attempt's cgroups, those that started with the
- * attempt's paths in their environment, and all descendants of these. Without cgroups, it misses a process with another
- * environment, in its own session, whose parent has ended. This process and its ancestors are never included, because a
- * run may have started the server that now resumes it.
+ * Finds the script, the processes of its process group and of the attempt's cgroups, and those that started with the
+ * attempt's paths in their environment. All descendants of these are included. Without cgroups, it misses a process
+ * with another environment, in its own session, whose parent has ended. This process and its ancestors are never
+ * included, because a run may have started the server that now resumes it.
  */
 function membersOfScript(o: {
   readonly attemptDir: string;

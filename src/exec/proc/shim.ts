@@ -26,8 +26,8 @@ const bashFd = 63;
 const mostToldVariables = 1_000;
 
 /**
- * Two pieces of bash. `hidden` contains the secrets, and only the attempt's shim reads it, because each fork of the
- * fork server has a copy of everything that the fork server has ever read.
+ * Two pieces of bash. `hidden` contains the secrets. Only the attempt's shim reads it: if the fork server read it, each
+ * later fork would have a copy of it.
  */
 export type Order = { readonly open: string; readonly hidden: string };
 

@@ -17,8 +17,8 @@ import { giveUp, readStatus } from './shim-status.ts';
  */
 const startingMs = 2_000;
 /**
- * How long to wait after SIGKILL: first for the shim to write the exit code and the rest of stderr, and then for the
- * kernel to end all processes.
+ * How long to wait after SIGKILL: first until the shim has written the exit code and the rest of stderr, and then until
+ * the kernel has ended all processes.
  */
 const recordingMs = 2_000;
 const dyingMs = 10_000;

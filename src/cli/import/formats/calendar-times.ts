@@ -47,8 +47,8 @@ export function toCron(times: CalendarTimes): string {
 }
 
 /**
- * Steps are used only if every hour matches, because otherwise they would change what happens when the clocks are set
- * forward: a pattern with a step skips the hour that does not exist, and a plain number fires after it.
+ * Steps are used only if every hour matches. Otherwise they would change what happens when the clocks are set forward.
+ * A pattern with a step skips the hour that does not exist, but a plain number fires after it.
  */
 function fieldOf(field: TimeField, values: readonly number[] | undefined, maySteps: boolean): string {
   const [from, to] = ranges[field];
