@@ -1,5 +1,5 @@
-// A crontab of the current user, with a program crontab that a test can stop at each of its calls. It knows what flwd
-// uses of Debian's crontab: -l, and - for standard input.
+// A crontab of the current user. A test can stop its `crontab` program at each call. The program supports the two calls
+// that flwd makes of Debian's crontab: `-l`, and `-` to read standard input.
 
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -31,7 +31,7 @@ export function createCrontab(dir: string, text: string) {
     env: { PATH: `${folder}:${process.env.PATH}` },
     read: () => readFileSync(file('table'), 'utf8'),
     write: (to: string) => writeFileSync(file('table'), to),
-    /** Counts calls from 1, and stops the program at one of them. */
+    /** Stops the program at this call, counted from 1. */
     stopAt(call: number, when: 'before' | 'after') {
       rmSync(file('stopped'), { force: true });
       writeFileSync(file('calls'), '0');

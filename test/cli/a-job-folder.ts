@@ -1,4 +1,4 @@
-// A job in a folder of jobs, written file by file.
+// Writes a job into a folder of jobs, file by file.
 
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';

@@ -1,4 +1,4 @@
-// Asks flwd for completions as the shells' scripts do at a Tab, but without a shell.
+// Asks flwd for completions as a shell's script does when Tab is pressed, but without a shell.
 
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
@@ -27,7 +27,7 @@ export function cachedNames(dir: string): string[] {
   return existsSync(folder) ? readdirSync(folder) : [];
 }
 
-/** The index of the only instance completed in this folder, once no refresh is running. */
+/** Returns the path of the one index in the cache folder, once no refresh is running. */
 export async function settledIndex(dir: string): Promise<string> {
   await expect.poll(() => cachedNames(dir).filter((name) => !/^completion-[0-9a-f]{16}$/.test(name))).toEqual([]);
   const [name = '', ...others] = cachedNames(dir);
@@ -35,7 +35,7 @@ export async function settledIndex(dir: string): Promise<string> {
   return join(dir, '.cache/flwd', name);
 }
 
-/** Builds the index and waits for it, however long it takes. */
+/** Builds the index and waits until it is complete. */
 export async function index(dir: string): Promise<string> {
   await tab(dir, '');
   await expect.poll(() => existsSync(join(dir, '.cache/flwd'))).toBe(true);

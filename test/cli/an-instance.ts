@@ -25,7 +25,7 @@ type Served = {
   readonly finished: (runId: string) => Promise<RunAnswer>;
   /** Sends SIGTERM and expects the exit code 0. */
   readonly stop: () => Promise<void>;
-  /** Sends SIGKILL, and waits for the end. */
+  /** Sends SIGKILL, and waits until the server has ended. */
   readonly kill: () => Promise<void>;
 };
 
@@ -39,7 +39,7 @@ export async function createInstance(
   mkdirSync(join(dir, 'jobs'), { recursive: true });
   const config = { ...sections, instance: { data_dir: dataDir }, server: { ...sections.server, bind: '127.0.0.1:0' } };
   writeFileSync(join(dir, 'flwd.yaml'), JSON.stringify(config));
-  // Jobs go on without their server.
+  // Jobs continue without their server.
   onTestFinished(() => endProcessesOf(dataDir));
   return { dir, dataDir, serve: () => serve(dir, Object.keys(jobs)) };
 }

@@ -29,7 +29,7 @@ async function shown({ dir }: Instance, id: string): Promise<Run> {
   return run;
 }
 
-/** A run that waits for approval without a server; the process that started it is gone. */
+/** A run that waits for approval without a server. The process that started it has ended. */
 async function leftWaiting({ dir }: Instance, job: string): Promise<string> {
   const asking = start(dir, ['run', job, '--verbose']);
   const [, id = ''] = await asking.prints(/(run_\w+) of /);
@@ -112,7 +112,7 @@ test('with a server, approve and deny return at once; without a step name they t
   expect(others.stdout).toMatch(/ anyone with runs:approve except local\n$/);
 });
 
-test('the list says for which time a run of a backfill stands', async () => {
+test('flwd approvals shows the scheduled time that a run of a backfill is for', async () => {
   const instance = await createInstance(jobs);
   const server = await instance.serve();
   await flwd(instance.dir, 'backfill', 'nightly', '--from', '2026-03-01', '--until', '2026-03-02');
@@ -123,7 +123,7 @@ test('the list says for which time a run of a backfill stands', async () => {
   expect(await listed()).toMatch(/^run_\w+ +go +nightly +2026-03-01T02:30:00.000Z +go\? /m);
 });
 
-test('without a server, approve ends and names the step when a sub-run waits', async () => {
+test('without a server, flwd approve ends when a sub-run waits for approval, and names the waiting step', async () => {
   const instance = await createInstance(jobs);
   const outer = await leftWaiting(instance, 'outer');
   const approved = await flwd(instance.dir, 'approve', outer);
@@ -149,7 +149,7 @@ test('approve is refused when no step is waiting', async () => {
   expect(await flwd(dir, 'approve')).toMatchObject({ code: 2, stdout: '' });
 });
 
-test('the time of a run is its time of work, and the time in which it waited for an answer is named apart', async () => {
+test('the duration of a run excludes the time that it waited for approval, which is shown separately', async () => {
   const instance = await createInstance(jobs);
   await start(instance.dir, ['serve']).prints(/listening on/);
   const id = (await flwd(instance.dir, 'run', 'asks', '--detach')).stdout.trim();

@@ -97,7 +97,7 @@ test.each([
   expect(read(...words).errors).toEqual([message]);
 });
 
-test('every wrong word is reported, and the right ones are read', () => {
+test('every invalid word is reported, and the valid ones are still read', () => {
   const words = [
     '--count',
     'x',
@@ -148,7 +148,7 @@ test('words override the arguments given as JSON', () => {
   expect(base.keep.days).toBe(1);
 });
 
-test('the options of flwd run are those whose names an argument cannot have', () => {
+test('a job’s argument is treated as named like an option exactly if flwd run has an option of that name', () => {
   for (const name of [...command.options.map((option) => option.name), 'help'])
     expect(isNamedAsOption({ path: [name] }), name).toBe(true);
   expect(isNamedAsOption({ path: ['target'] })).toBe(false);

@@ -107,22 +107,25 @@ test.each([
   ['that is named into another folder', { name: '../../.x', body: 'hello', code: 0, saved: ['__.._.x'] }],
   ['that came damaged', { name: 'a', body: 'hellO', code: 5, saved: [] }],
   ['that broke off', { name: 'a', body: 'hel', code: 5, saved: [] }],
-])('a download %s leaves only complete files behind', async (_, { name, body, code, saved }) => {
-  const server = createServer((request, response) => {
-    response.writeHead(200, {
-      etag: `"${sha}"`,
-      'content-length': 5,
-      'content-disposition': `attachment; filename*=UTF-8''${encodeURIComponent(name)}`,
+])(
+  'a download of an artifact %s leaves no incomplete or damaged file behind',
+  async (_, { name, body, code, saved }) => {
+    const server = createServer((request, response) => {
+      response.writeHead(200, {
+        etag: `"${sha}"`,
+        'content-length': 5,
+        'content-disposition': `attachment; filename*=UTF-8''${encodeURIComponent(name)}`,
+      });
+      response.write(body, () => void (body.length < 5 ? request.socket.destroy() : response.end()));
     });
-    response.write(body, () => void (body.length < 5 ? request.socket.destroy() : response.end()));
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  onTestFinished(() => void server.close());
-  const address = server.address();
-  const port = typeof address === 'object' ? address?.port : 0;
-  const dir = createFolder();
-  const got = await flwd(dir, 'artifacts', 'get', 'artifact_x', '--remote', `http://127.0.0.1:${port}`);
-  expect(got.code).toBe(code);
-  expect(readdirSync(dir)).toEqual(saved);
-  expect(existsSync(join(dir, '../../.x'))).toBe(false);
-});
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    onTestFinished(() => void server.close());
+    const address = server.address();
+    const port = typeof address === 'object' ? address?.port : 0;
+    const dir = createFolder();
+    const got = await flwd(dir, 'artifacts', 'get', 'artifact_x', '--remote', `http://127.0.0.1:${port}`);
+    expect(got.code).toBe(code);
+    expect(readdirSync(dir)).toEqual(saved);
+    expect(existsSync(join(dir, '../../.x'))).toBe(false);
+  },
+);

@@ -1,4 +1,4 @@
-// Many commands at the same time without a server: the one that owns the data dir serves the others.
+// Many commands at the same time without a server: the command that owns the data dir serves the others.
 
 import { expect } from 'vitest';
 import { testWith } from '../support/host.ts';
@@ -6,7 +6,7 @@ import { bash } from '../support/jobs.ts';
 import { createInstance } from './an-instance.ts';
 import { flwd, type Seen } from './terminal.ts';
 
-/** COMMANDS=100 for a long one. */
+/** Set COMMANDS=100 for a longer test. */
 const count = Number(process.env.COMMANDS ?? 15);
 const atOnce = 10;
 
@@ -17,7 +17,7 @@ const linesOf = (n: number) => `line ${n} 1\nline ${n} 2\nline ${n} 3\n`;
 const reads = [['runs'], ['jobs'], ['logs', 'counts'], ['logs', 'counts', '--follow'], ['audit'], ['plan', 'counts']];
 
 testWith('bwrap')(
-  `${count} commands, ${atOnce} at a time, all end with 0, and every run with success and all its lines`,
+  `${count} commands, ${atOnce} at a time, all exit with 0, and each run succeeds with all its lines`,
   async () => {
     const { dir, serve } = await createInstance(jobs);
     const words = Array.from({ length: count }, (_, n) =>
@@ -36,7 +36,7 @@ testWith('bwrap')(
     const wrong = words.flatMap((command, n) => {
       const { code, stdout, stderr } = seen[n] ?? { code: 'never ended', stdout: '', stderr: '' };
       const isWhole = command[0] !== 'run' || stdout === linesOf(n);
-      // Users of a command do not see the log of the server inside it.
+      // A command that serves others does not print the log of its server.
       const isClean = !/^\d{4}-\d\d-\d\dT/m.test(stderr);
       return code === 0 && isWhole && isClean ? [] : [{ command: command.join(' '), code, stdout, stderr }];
     });

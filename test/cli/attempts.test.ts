@@ -1,4 +1,4 @@
-// What the command line says of a job without steps that was retried.
+// What the command line prints about a retried job without steps.
 
 import { expect, test } from 'vitest';
 import { bash } from '../support/jobs.ts';
@@ -6,7 +6,7 @@ import { startReceiver } from '../support/receiver.ts';
 import { createInstance } from './an-instance.ts';
 import { flwd } from './terminal.ts';
 
-test('the attempts of a run are counted beside its reason, and a line separates their output outside of the data', async () => {
+test('a retried run shows its number of attempts beside its error, and a separator line on stderr marks each attempt', async () => {
   const receiver = await startReceiver();
   const channels = { team: { type: 'ntfy', url: `${receiver.url}/topic` } };
   const notify = [{ on: ['failed'], channel: 'team' }];

@@ -80,7 +80,7 @@ test('without a server, flwd audit reads the database and filters by tenant and 
   expect(await flwd(dir, 'audit', '--actor', 'nobody')).toEqual({ code: 0, stdout: '', stderr: 'no entries\n' });
 });
 
-test('what the operator does without a server is recorded under the name `local`', async () => {
+test('changes that the operator makes without a server are recorded under the name `local`', async () => {
   const { dir, serve } = await createInstance({});
   await (await serve()).stop();
   await flwd(dir, 'tokens', 'create', '--name', 'ci', '--scopes', 'runs:read', '--tenant', 'acme');

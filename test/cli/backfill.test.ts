@@ -74,7 +74,7 @@ test('a dry run says which scopes the token lacks for the backfill', async () =>
   await served.stop();
 });
 
-test('a job without a schedule, or with several, and a wrong time are explained', async () => {
+test('flwd backfill explains why it refuses a job without a schedule or with several, or an invalid time', async () => {
   const { dir, serve } = await createInstance(jobs);
   await (await serve()).stop();
   const refused = async (...words: readonly string[]) => {
@@ -145,7 +145,7 @@ test('each time gets exactly one run, however often the server is killed', async
   for (let round = 1; round <= 3; round += 1) {
     const server = await serve();
     const started = () => server.json<Runs>('/runs?job_id=often').then(({ total }) => total);
-    // It is killed while runs are added.
+    // The server is killed while runs are being added.
     await expect.poll(started, { interval: 2 }).toBeGreaterThan(round * 10);
     server.child.kill('SIGKILL');
     await server.ended;

@@ -74,7 +74,7 @@ describe('a backup of a running instance', () => {
       expect(await again.messages(ended.run_id)).toHaveLength(1_000);
       const { artifacts } = await again.json<{ artifacts: { id: string }[] }>(`/artifacts?run_id=${ended.run_id}`);
       expect(await (await again.fetch(`/artifacts/${artifacts[0]?.id}`)).text()).toBe('kept\n');
-      // The id of an event is never reused, so ids given out before the restore are skipped.
+      // The id of an event is never reused, so a new event skips the ids that were assigned before the restore.
       const resumed = await again.fetch('/events/runs', { headers: { 'last-event-id': lastId } });
       expect(resumed.status).toBe(410);
       const next = await again.run('prints');
@@ -97,7 +97,7 @@ describe('a backup of a running instance', () => {
       return page.logs.map(({ message }) => message);
     };
     await expect.poll(printed).toEqual(['printed']);
-    // As in the copy of the database, which was made earlier.
+    // The backup's copy of the database is older than the compression, so it has no segments either.
     const database = new DatabaseSync(join(instance.dataDir, 'flwd.db'), { timeout: 60_000 });
     await expect.poll(() => database.prepare('SELECT count(*) AS n FROM log_segments').get()?.n).toBe(2);
     database.exec('DELETE FROM log_segments');
@@ -280,7 +280,7 @@ describe('a restore is refused and changes nothing', () => {
     });
   });
 
-  test('if no folder can be made there', async () => {
+  test('if the destination folder cannot be created', async () => {
     const { dir } = await createInstance({ greet: bash('true') });
     await flwd(dir, 'greet');
     expect(await flwd(dir, 'backup', '/proc/backup')).toEqual({
@@ -290,7 +290,7 @@ describe('a restore is refused and changes nothing', () => {
     });
   });
 
-  test('if there is no backup, and leaves no data dir that was not there before', async () => {
+  test('if the source is not a backup, and no data dir is created', async () => {
     const dir = createFolder();
     writeFileSync(join(dir, 'file'), 'not a backup');
     mkdirSync(join(dir, 'empty'));
@@ -315,8 +315,8 @@ describe('a restore is refused and changes nothing', () => {
   });
 });
 
-describe('a restore that was interrupted while it replaced files', () => {
-  test('is reported by every command that needs them, and finished by the next restore', async () => {
+describe('a restore that was interrupted', () => {
+  test('while it replaced files is reported by every command that needs them, and finished by the next restore', async () => {
     const { dir, dataDir } = await createInstance({ prints: jobs.prints });
     const tokens = (name: string) => flwd(dir, 'tokens', 'create', '--name', name, '--scopes', 'runs:read');
     await tokens('first');
@@ -353,7 +353,7 @@ describe('a restore that was interrupted while it replaced files', () => {
       /^fail {2}data dir .* was interrupted, so its files are partly old and partly new\n +→ run flwd restore again with the/m,
     );
 
-    // An earlier version wrote no list of files that have been damaged since the backup.
+    // A backup of an earlier version has no list of files that have been damaged since the backup.
     const note = unfinishedRestoreFile(dataDir);
     const { source, restored } = JSON.parse(readFileSync(note, 'utf8'));
     writeFileSync(note, JSON.stringify({ source, restored: { ...restored, damagedSince: undefined } }));
@@ -365,7 +365,7 @@ describe('a restore that was interrupted while it replaced files', () => {
     expect((await flwd(dir, 'tokens', 'list')).stdout).not.toContain('second');
   });
 
-  test('before it replaced any has changed nothing, and flwd doctor names what it left', async () => {
+  test('before it replaced any file has changed nothing, and flwd doctor names the files that it left', async () => {
     const { dir, dataDir } = await createInstance({});
     await flwd(dir, 'tokens', 'create', '--name', 'first', '--scopes', 'runs:read');
     writeFileSync(join(dataDir, 'flwd.db.restoring'), 'a part');
@@ -428,7 +428,7 @@ describe('a data dir on volumes, as in a container', () => {
 });
 
 describe('a full disk', () => {
-  testWithDisk('of the data dir: a restore says how much is missing, and changes nothing', async () => {
+  testWithDisk('of the data dir makes a restore say how much space is missing and change nothing', async () => {
     const dir = createFolder();
     mountDisk(dir, 24);
     const { dataDir } = await createInstance({}, {}, dir);
@@ -451,7 +451,7 @@ describe('a full disk', () => {
     expect((await flwd(dir, 'tokens', 'list')).stdout).toContain('first');
   });
 
-  testWithDisk('of the backup: the message names it, and what was copied is removed', async () => {
+  testWithDisk('of the backup is named in the error, and the files copied so far are removed', async () => {
     const { dir, dataDir } = await createInstance({});
     await flwd(dir, 'tokens', 'create', '--name', 'first', '--scopes', 'runs:read');
     const snapshot = join(dataDir, 'snapshots/0123456789abcdef');
@@ -474,7 +474,7 @@ describe('a full disk', () => {
     });
   });
 
-  test('is not the only thing that keeps a backup from being written', async () => {
+  test('is not blamed if a backup cannot be written because part of its path is a file', async () => {
     const { dir } = await createInstance({});
     await flwd(dir, 'tokens', 'create', '--name', 'first', '--scopes', 'runs:read');
     const file = join(createFolder(), 'file');
@@ -491,7 +491,7 @@ describe('a full disk', () => {
   });
 });
 
-test('no backup is made while a file is in the place of a folder of the instance', async () => {
+test('no backup is made while a file exists where the instance needs a folder', async () => {
   const { dir } = await createInstance({});
   await flwd(dir, 'tokens', 'create', '--name', 'first', '--scopes', 'runs:read');
   const logs = join(dir, 'data', 'logs');
@@ -504,12 +504,12 @@ test('no backup is made while a file is in the place of a folder of the instance
   expect(existsSync(dest)).toBe(false);
 });
 
-describe('if a job is named backup', () => {
+describe('an instance with a job named backup', () => {
   const named = {
     backup: bash('echo "of $src"', { argspec: { type: 'object', properties: { src: { type: 'string' } } } }),
   };
 
-  test('its arguments are not taken for a folder, and its help says how to run it', async () => {
+  test('does not mistake the job’s arguments for a folder, and the job’s help says how to run it', async () => {
     const { dir } = await createInstance(named);
     expect(await flwd(dir, 'backup', '--src', '/srv')).toEqual({
       stdout: '',
@@ -521,7 +521,7 @@ describe('if a job is named backup', () => {
     expect((await flwd(other.dir, 'backup', '--src', '/srv')).stderr).toMatch(/^unknown option --src; /);
   });
 
-  testWith('bwrap')('a command that may have been meant as a job says that the instance was copied', async () => {
+  testWith('bwrap')('says that the instance was copied if flwd backup may have been meant to run the job', async () => {
     const { dir, dataDir } = await createInstance(named);
     expect(await flwd(dir, 'run', 'backup', '--src', '/srv', '--quiet')).toMatchObject({ code: 0 });
     const { stderr, code } = await flwd(dir, 'backup', 'daily');

@@ -1,4 +1,4 @@
-// The reader, the server or the user goes away while a command is working.
+// The program that reads the output, the server or the user goes away while a command is working.
 
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
@@ -23,14 +23,17 @@ async function listening({ prints }: Started): Promise<string> {
   return url;
 }
 
-test.each(['logs --follow RUN', 'events'])('flwd %s ends when its reader has gone', async (words) => {
-  const instance = await createInstance(jobs);
-  const server = await instance.serve();
-  const runId = await server.start('endless');
-  const command = words.replace('RUN', runId);
-  const piped = inShell(instance.dir, `"$NODE" "$FLWD" ${command} | head -1`);
-  expect((await piped).stdout).toMatch(/^.+\ncodes 0 0\n$/);
-});
+test.each(['logs --follow RUN', 'events'])(
+  'flwd %s ends when the program that reads its output has ended',
+  async (words) => {
+    const instance = await createInstance(jobs);
+    const server = await instance.serve();
+    const runId = await server.start('endless');
+    const command = words.replace('RUN', runId);
+    const piped = inShell(instance.dir, `"$NODE" "$FLWD" ${command} | head -1`);
+    expect((await piped).stdout).toMatch(/^.+\ncodes 0 0\n$/);
+  },
+);
 
 test('output that does not fit on a full disk is an error', async () => {
   const { dir } = await createInstance(jobs);
@@ -39,7 +42,7 @@ test('output that does not fit on a full disk is an error', async () => {
   expect(stdout).toBe('codes 2\n');
 });
 
-test('if the server is gone, flwd run says so, and Ctrl-C ends the command but not the run', async () => {
+test('if the server disappears, flwd run says so, and Ctrl-C ends the command but not the run', async () => {
   const { dir } = await createInstance(jobs);
   const server = start(dir, ['serve']);
   await listening(server);
@@ -55,7 +58,7 @@ test('if the server is gone, flwd run says so, and Ctrl-C ends the command but n
   );
 });
 
-test('Ctrl-C while a run is being created cancels it after its creation', async () => {
+test('Ctrl-C while a run is being created cancels the run as soon as it exists', async () => {
   const { dir } = await createInstance(jobs);
   const server = start(dir, ['serve']);
   const url = await listening(server);
@@ -71,7 +74,7 @@ test('Ctrl-C while a run is being created cancels it after its creation', async 
   expect(run.status).toBe('cancelled');
 });
 
-/** A proxy that holds back the answer about a new run. */
+/** A proxy that holds back the response that says that a run was created. */
 async function openSlowWay(url: string) {
   const made = Promise.withResolvers<string>();
   const held = Promise.withResolvers<void>();

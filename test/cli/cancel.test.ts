@@ -1,4 +1,4 @@
-// `flwd cancel` of all runs that match options. test/cli/named-run.test.ts has runs by their ids.
+// `flwd cancel` for all runs that match options. test/cli/named-run.test.ts cancels runs by id.
 
 import { expect, test } from 'vitest';
 import type { RunAnswer } from '../support/answers.ts';
@@ -132,7 +132,7 @@ test('without a server, waiting runs are cancelled and not started; ids and opti
   ]);
 });
 
-test('a rate limit slows the command down; a token that may not cancel ends it, and it says what is left', async () => {
+test('a rate limit slows flwd cancel down; without the right to cancel, it stops and says how many runs are left', async () => {
   const limit = { secure: { rate_limit: { limit: 10, window: '1s' } } };
   const instance = await createInstance({ q: stays }, { security: { profiles: limit } });
   const { dir } = instance;
@@ -156,24 +156,27 @@ test('a rate limit slows the command down; a token that may not cancel ends it, 
   });
 });
 
-testWith('tmux')('at a terminal the command asks with the count, and says how far it is', async () => {
-  const instance = await createInstance({
-    q: bash("trap '' TERM; while :; do sleep 0.1; done", { concurrency: { limit: 1 }, cancel: { grace: '10m' } }),
-  });
-  await instance.serve();
-  await startRuns(instance, 'q', 3);
-  const terminal = await openTerminal();
-  await terminal.type(`cd ${instance.dir}; flwd() { ${process.execPath} ${bin} "$@"; }; clear\n`);
-  await terminal.type('flwd cancel --job q\n');
-  await terminal.sees('cancel 3 runs of q (2 pending, 1 running)? [y/N]');
-  await terminal.type('n\n');
-  await terminal.sees(/nothing was cancelled\n\[130\] ready>$/);
-  await terminal.type('clear; flwd cancel --job q\n');
-  await terminal.sees('? [y/N]');
-  await terminal.type('y\n');
-  await terminal.sees(/^cancelled 2 of 3$/m);
-  await terminal.press('C-c');
-  await terminal.sees(/cancelled 2 runs, 1 left\n\[130\] ready>$/);
-  await terminal.type('clear; flwd cancel --job q --force --yes\n');
-  await terminal.sees(/cancelled 1 run\n\[0\] ready>$/);
-});
+testWith('tmux')(
+  'at a terminal, flwd cancel shows the number of runs, asks for confirmation, and then shows its progress',
+  async () => {
+    const instance = await createInstance({
+      q: bash("trap '' TERM; while :; do sleep 0.1; done", { concurrency: { limit: 1 }, cancel: { grace: '10m' } }),
+    });
+    await instance.serve();
+    await startRuns(instance, 'q', 3);
+    const terminal = await openTerminal();
+    await terminal.type(`cd ${instance.dir}; flwd() { ${process.execPath} ${bin} "$@"; }; clear\n`);
+    await terminal.type('flwd cancel --job q\n');
+    await terminal.sees('cancel 3 runs of q (2 pending, 1 running)? [y/N]');
+    await terminal.type('n\n');
+    await terminal.sees(/nothing was cancelled\n\[130\] ready>$/);
+    await terminal.type('clear; flwd cancel --job q\n');
+    await terminal.sees('? [y/N]');
+    await terminal.type('y\n');
+    await terminal.sees(/^cancelled 2 of 3$/m);
+    await terminal.press('C-c');
+    await terminal.sees(/cancelled 2 runs, 1 left\n\[130\] ready>$/);
+    await terminal.type('clear; flwd cancel --job q --force --yes\n');
+    await terminal.sees(/cancelled 1 run\n\[0\] ready>$/);
+  },
+);

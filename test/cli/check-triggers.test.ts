@@ -1,4 +1,4 @@
-// Triggers with a check, on a real server.
+// Triggers with a check on a real server.
 
 import { chmodSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -13,7 +13,7 @@ import { createFolder, flwd, flwdReading, start } from './terminal.ts';
 type Served = Awaited<ReturnType<Instance['serve']>>;
 type Trigger = AnswerOf<'listTriggers'>['triggers'][number];
 
-/** The check sees the folder, in which the test leaves what it is to find. */
+/** The check can read the folder where the test puts what the check is meant to find. */
 function withCheck(folder: string, check: string, config: JobConfig = {}, script = 'true') {
   const { triggers: [trigger = {}] = [], ...more } = config as { triggers?: readonly object[] };
   return {
@@ -27,7 +27,7 @@ function withCheck(folder: string, check: string, config: JobConfig = {}, script
   };
 }
 
-/** Jobs of a server that runs as root run as another user. */
+/** If the server runs as root, its jobs run as another user, who must be able to read this folder. */
 function createOpenFolder(): string {
   const folder = createFolder();
   chmodSync(folder, 0o755);
@@ -39,7 +39,7 @@ async function instanceWith(folder: string, jobs: Parameters<typeof createInstan
   return createInstance(jobs, { security: { paths: [folder], profiles: { secure } } });
 }
 
-/** A trigger checks every 5 s, and each look at it takes the server away from it. */
+/** A check runs every 5 s, and each poll costs the server time, so this polls only every 100 ms. */
 const poll: typeof expect.poll = (read, o) => expect.poll(read, { interval: 100, ...o });
 
 async function triggerOf(server: Served, job: string): Promise<Trigger> {
@@ -85,7 +85,7 @@ test('a check that finds nothing leaves no run, and one that finds something sta
   const run = await lastRunOf(server, 'poll');
   const list = await flwd(instance.dir, 'triggers');
   expect(list.stdout).toMatch(/\.\/check\.sh, every 5s +poll +started/);
-  // While the run works, there is no check: it would find the same again.
+  // There are no checks while the run works, because a check would find the same thing again.
   const lookAt = async (): Promise<string> => String((await lookOf(server, 'poll'))?.at);
   await poll(async () => (await lookAt()) >= String(run?.created_at)).toBe(true);
   const during = await lookOf(server, 'poll');
@@ -97,7 +97,7 @@ test('a check that finds nothing leaves no run, and one that finds something sta
   expect(await totalOf(server, 'poll')).toBe(1);
 });
 
-test('a check that fails is told in its own words, once, without secrets, and works again', async () => {
+test('a failing check is reported once, in its own words and without secrets, and its recovery is reported too', async () => {
   const folder = createOpenFolder();
   const check = '[ -e good ] && exit 75\necho "no answer from $KEY" >&2\nexit 3';
   const jobs = { poll: withCheck(folder, check, { env: { KEY: { secret: 'key' } } }) };
@@ -120,7 +120,7 @@ test('a check that fails is told in its own words, once, without secrets, and wo
   expect((seen.stdout + seen.stderr).match(/a trigger has a problem/g)).toHaveLength(1);
 });
 
-test('a check that hangs is ended, also when the server stops or was killed', async () => {
+test('a check that hangs is ended, even if the server stops or is killed meanwhile', async () => {
   const folder = createOpenFolder();
   const mark = `flwd-check-${process.pid}`;
   const check = `exec -a ${mark} sleep 1000`;
@@ -167,7 +167,7 @@ PY`;
   });
 });
 
-test('a check that waits for its turn holds up neither a change nor the end of the server', async () => {
+test('a check that waits for its turn delays neither a change of its job nor the stop of the server', async () => {
   const folder = createOpenFolder();
   const hangs = withCheck(folder, 'sleep 1000', { triggers: [{ every: '1h' }] });
   const instance = await instanceWith(folder, { a: hangs, b: hangs, c: hangs, d: hangs, e: hangs });
@@ -180,7 +180,7 @@ test('a check that waits for its turn holds up neither a change nor the end of t
   await server.stop();
 });
 
-test('a start that is refused is a problem of the trigger, and no result each time', async () => {
+test('a run that is refused each time a check finds something is one result and a problem of the trigger', async () => {
   const folder = createOpenFolder();
   const jobs = { poll: withCheck(folder, 'true', { triggers: [{ args: { n: '"seven"' } }] }) };
   const instance = await instanceWith(folder, jobs);
@@ -195,7 +195,7 @@ test('a start that is refused is a problem of the trigger, and no result each ti
   expect((await flwd(instance.dir, 'triggers', 'results', id)).stdout).toMatch(/^refused \S+ +- +- /m);
 });
 
-test('the server starts although a left check cannot be ended, and forgets problems of triggers that are gone', async () => {
+test('the server starts even if it cannot clean up an old check, and it drops the problems of deleted triggers', async () => {
   const folder = createOpenFolder();
   const fails = withCheck(folder, 'exit 3');
   const instance = await instanceWith(folder, { gone: fails, poll: withCheck(folder, 'exit 75') });
@@ -214,7 +214,7 @@ test('the server starts although a left check cannot be ended, and forgets probl
   expect((await server.ended).code).toBe(0);
 });
 
-test('a job that cannot run has no check, and says why', async () => {
+test('the check of a job that cannot run is not started, and the trigger says why', async () => {
   const folder = createOpenFolder();
   const jobs = { poll: withCheck(folder, 'exit 75', { env: { KEY: { secret: 'missing' } } }) };
   const instance = await instanceWith(folder, jobs);

@@ -15,7 +15,7 @@ describe('help', () => {
     const { code, stdout, stderr } = await flwd(createFolder(), word);
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     for (const { name, about } of commands) {
-      // Some names begin with another one.
+      // Some command names are the beginning of another command name.
       const lines = stdout.split('\n').filter((line) => line.startsWith(`  ${name} `));
       expect(lines).toContainEqual(expect.stringContaining(about));
     }
@@ -54,7 +54,7 @@ describe('help', () => {
   });
 });
 
-test('a noun by itself lists, also where it is no command', async () => {
+test('a noun alone lists its objects, even if it has only subcommands', async () => {
   const { dir } = await createInstance({});
   expect(await flwd(dir, 'tokens', 'create', '--name', 'ci', '--scopes', 'runs:read')).toMatchObject({ code: 0 });
   for (const noun of ['tokens', 'secrets', 'kv'])

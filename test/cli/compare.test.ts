@@ -69,7 +69,7 @@ test('a run is compared with the last success of its job, and the older one come
   });
 });
 
-test('a log that goes on where the other one ends differs there, also where pages end', async () => {
+test('if one log is longer, the logs differ from its first additional line, even at the end of a page', async () => {
   const script = 'seq "$lines"\nfor n in $(seq "$long"); do printf "%09000d\\n" "$n"; done';
   const counts = ['lines', 'long'].map((name) => ({ name, default: '0' }));
   const { dir } = await createInstance({ count: bash(script, { args: counts }) });
@@ -87,7 +87,7 @@ test('a log that goes on where the other one ends differs there, also where page
   expect(await compared(long, alike)).toContain('\n\nThe logs are the same, apart from times and ids.\n');
 });
 
-test('secrets do not count as the same, and files that are not shown are compared', async () => {
+test('secrets are not compared, and files are compared even if their content is not shown', async () => {
   const argspec = {
     type: 'object',
     properties: { token: { type: 'string', format: 'secret' }, n: { type: 'string' } },
@@ -124,7 +124,7 @@ test('secrets do not count as the same, and files that are not shown are compare
   expect(other.stdout).toContain('\n\nSecret arguments are not compared.\n');
 });
 
-test('a step that a rerun kept is compared with the lines of the run that it was kept from', async () => {
+test('a step that a rerun kept is compared by its lines in the run that executed it', async () => {
   const { dir } = await createInstance({
     ship: steps({
       args: [

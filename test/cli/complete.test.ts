@@ -46,7 +46,7 @@ function createJobs(): Promise<Instance> {
   });
 }
 
-test('it completes commands without an index, and even without a cache folder', async () => {
+test('completion offers commands without an index, and even without a cache folder', async () => {
   const { dir } = await createJobs();
   expect(await values(dir, 'ver')).toEqual(['version']);
   expect((await flwd(dir, '__complete', 'x', 'ver')).code).toBe(2);
@@ -57,7 +57,7 @@ test('it completes commands without an index, and even without a cache folder', 
   expect(await values(elsewhere, 'ver')).toEqual(['version']);
 });
 
-test('without a server it completes the jobs in the sources and creates no data dir', async () => {
+test('without a server, completion offers the jobs in the sources and creates no data dir', async () => {
   const { dir, dataDir } = await createJobs();
   await index(dir);
 
@@ -70,7 +70,7 @@ test('without a server it completes the jobs in the sources and creates no data 
     ['audit|v', ['verify']],
     ['completion|', ['bash', 'zsh', 'fish', 'powershell']],
     ['help|tok', ['tokens']],
-    // Jobs, segment by segment; the only job in a namespace is completed at once.
+    // Jobs, completed segment by segment. The only job in a namespace is completed at once.
     ['run|', ['backup/', 'db/only', 'nightly', 'report']],
     ['run|backup/', ['backup/daily', 'backup/weekly']],
     ['jobs|d', ['db/only']],
@@ -94,7 +94,7 @@ test('without a server it completes the jobs in the sources and creates no data 
     ['nightly|--l', ['--level', '--label']],
     ['backup|daily|--k', ['--keep.days']],
     ['run|backup/daily|--no', ['--no-dry']],
-    // Arguments with the name of a flwd option: written in full, or after `--`.
+    // Arguments that have the name of a flwd option: written in full, or after `--`.
     ['run|backup/daily|--args.', ['--args.json']],
     ['run|backup/daily|--js', []],
     ['run|nightly|--js', []],
@@ -135,11 +135,11 @@ test('without a server it completes the jobs in the sources and creates no data 
   await settledIndex(dir);
 });
 
-test('help and the table of commands do not mention it', async () => {
+test('flwd help does not list the internal command __complete', async () => {
   expect((await flwd(createFolder(), 'help')).stdout).not.toContain('__complete');
 });
 
-test('rerun completes the arguments of the run’s job, or of the job whose last run is meant', async () => {
+test('flwd rerun completes the arguments of the job of the given run, or of the given job', async () => {
   const { dir } = await createJobs();
   const { stdout } = await flwd(dir, 'run', '--json', 'backup/daily', '--target', '/srv');
   const { run_id: runId }: { run_id: string } = JSON.parse(stdout);
@@ -150,7 +150,7 @@ test('rerun completes the arguments of the run’s job, or of the job whose last
   expect(await values(dir, 'cancel', runId, '--l')).toEqual(['--label']);
 });
 
-test('with a server it completes runs, tokens and secrets, and still completes runs after the server stopped', async () => {
+test('with a server, completion offers runs, tokens and secrets; after the server stopped, it still offers runs', async () => {
   const { dir, serve } = await createJobs();
   const served = await serve();
   const runId = await served.start('backup/weekly');
@@ -174,7 +174,7 @@ test('with a server it completes runs, tokens and secrets, and still completes r
   await settledIndex(dir);
 });
 
-test('it completes the backfills that have not ended, with a server and without one', async () => {
+test('completion offers the backfills that have not ended, with a server and without one', async () => {
   const daily = bash('sleep 60', { schedules: [{ cron: '30 2 * * *', timezone: 'UTC' }] });
   const { dir, serve } = await createInstance({ daily });
   const served = await serve();
@@ -197,7 +197,7 @@ test('it completes the backfills that have not ended, with a server and without 
   await settledIndex(dir);
 });
 
-test('for a remote it completes what the remote has, kept apart from the local instance', async () => {
+test('for a remote, completion offers the objects of that remote and keeps them apart from the local instance', async () => {
   const { serve } = await createJobs();
   const served = await serve();
   const { origin } = new URL((await served.fetch('/jobs')).url);
@@ -234,7 +234,7 @@ test('a server that was too busy to answer is asked again soon', async () => {
   expect(await values(dir, remote, 'run', 're')).toEqual(['report']);
 });
 
-test('it reads the arguments of an unknown job at once', async () => {
+test('if the index does not know a job’s arguments, completion reads them at once', async () => {
   const { dir, serve } = await createJobs();
   const served = await serve();
   rewrite(await index(dir), ({ jobs, ...header }) => ({ ...header, jobs: forgetful(jobs) }));
@@ -311,7 +311,7 @@ describe('an index is ignored', () => {
   });
 });
 
-/** The jobs without the offsets of their arguments. */
+/** Removes the offsets of the arguments from the jobs of the index. */
 function forgetful(jobs: unknown): unknown {
   return (jobs as readonly (readonly unknown[])[]).map(([id, about]) => [id, about, 0, 0]);
 }

@@ -26,7 +26,7 @@ const jobs = {
   report: bash('true', {}),
 };
 
-/** A folder with jobs, and flwd on the path. */
+/** A folder with jobs, and an environment with flwd on the PATH. */
 async function createPlace(): Promise<{ dir: string; env: NodeJS.ProcessEnv }> {
   const { dir } = await createInstance(jobs, { aliases: [{ from: 'backup/daily', to: 'nightly' }] });
   mkdirSync(join(dir, 'bin'));
@@ -46,7 +46,7 @@ test('flwd completion refuses an unknown shell', async () => {
   expect((await flwd(createFolder(), 'completion')).code).toBe(2);
 });
 
-/** The words that readline makes of a line, and the replacements for the last one. */
+/** The words into which readline splits the line, and the completions of the last word. */
 test.each([
   ['flwd ru', ['flwd', 'ru'], ['run', 'runs']],
   ['flwd :ver', ['flwd', ':', 'ver'], ['version']],
@@ -62,7 +62,7 @@ test.each([
   ['flwd nightly --level very\\ h', ['flwd', 'nightly', '--level', 'very\\ h'], ['very\\ high']],
   ['flwd tokens create --scopes x,runs:w', ['flwd', 'tokens', 'create', '--scopes', 'x,runs', ':', 'w'], ['write']],
   ['flwd zzz', ['flwd', 'zzz'], []],
-])('bash: the function offers what follows in `%s`', async (line, words, expected) => {
+])('bash: the completion function offers the right words after `%s`', async (line, words, expected) => {
   const { dir, env } = await createPlace();
   const script = `
     eval "$(flwd completion bash)"
@@ -80,7 +80,7 @@ const shells = [
 ];
 
 describe.each(shells)('$shell', ({ shell, start, install }) => {
-  testWith('tmux', shell)('completes at a Tab what is typed at its prompt', async () => {
+  testWith('tmux', shell)('completes the word at the prompt when Tab is pressed', async () => {
     const { dir, env } = await createPlace();
     const socket = join(dir, 'tmux');
     const tmux = (...args: readonly string[]) =>

@@ -36,7 +36,7 @@ flwd.yaml:4:15: \`auth.mode\` must be one of \`auto\`, \`none\`, \`required\`, n
     });
   });
 
-  test('prints the notes beside the errors, so that one look shows everything', async () => {
+  test('prints notes together with errors, so that one look shows everything', async () => {
     const dir = createProject('extensions: { enabled: [maint] }\nserver: { bdoy_limit: 1MiB }\n');
     expect(await flwd(dir, 'config', 'validate')).toEqual({
       code: 2,
@@ -115,7 +115,7 @@ describe('flwd config show', () => {
     );
   });
 
-  test('exits with 2 and prints the errors, if there are any', async () => {
+  test('prints the errors of an invalid file and exits with 2', async () => {
     expect(await flwd(createFolder(), 'config', 'show', '--config', 'none.yaml')).toEqual({
       code: 2,
       stdout: '',

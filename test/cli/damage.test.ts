@@ -24,7 +24,7 @@ const test = testWith('bwrap');
 const jobs = {
   small: bash('echo small; echo content >"$FLWD_ARTIFACTS_DIR/note.txt"'),
   large: bash('echo large; head -c 3000000 /dev/urandom >"$FLWD_ARTIFACTS_DIR/large.bin"'),
-  // Two segments and a bit.
+  // Two full segments and a part of a third one.
   chatty: bash('seq -f "line %.0f of a log that takes more than a segment of four mebibytes, uncompressed" 120000'),
   slow: bash('for i in {1..30}; do echo "line $i"; sleep 0.1; done'),
   hold: bash('echo started; sleep 8105'),
@@ -48,7 +48,7 @@ function fileOf(dataDir: string, pattern: string): string {
 }
 
 describe('an artifact', () => {
-  test('that is truncated, or small and changed, is answered with a problem', async () => {
+  test('that is truncated, or small and changed, cannot be downloaded, and the answer is a problem', async () => {
     const { dataDir, serve } = await created();
     const server = await serve();
     await server.run('small');
@@ -72,7 +72,7 @@ describe('an artifact', () => {
     await server.stop();
   });
 
-  test('that is large and changed breaks off before its end', async () => {
+  test('that is large and changed breaks off before the end of its download', async () => {
     const { dataDir, serve } = await created();
     const server = await serve();
     await server.run('large');
@@ -82,7 +82,7 @@ describe('an artifact', () => {
     const response = await server.fetch(`/artifacts/${id}`);
     expect(response.status).toBe(200);
     await expect(response.arrayBuffer()).rejects.toThrow('terminated');
-    // A part of a file cannot be checked against the digest of the whole.
+    // A part of a file cannot be checked, because the digest is that of the whole file.
     const part = await server.fetch(`/artifacts/${id}`, { headers: { range: 'bytes=0-99' } });
     expect((await part.arrayBuffer()).byteLength).toBe(100);
     await server.stop();
@@ -116,7 +116,7 @@ describe('a log', () => {
     await again.stop();
   });
 
-  test('whose only file is missing is a problem that names the file, and a line in its text form', async () => {
+  test('whose only file is missing is answered with a problem that names the file, and as text with a line that says so', async () => {
     const { dataDir, serve } = await created();
     const server = await serve();
     const { run_id: runId } = await server.run('small');
@@ -178,12 +178,12 @@ test('backup and doctor list damaged files, and the backup contains the rest', a
   expect(after.stdout).toContain(
     `the artifact ${idOf(changed)} ("note.txt") has other bytes than were stored (as it was in the backup)`,
   );
-  // Restored as it was stored, although it was damaged in the backup.
+  // The artifact gets its original bytes back, although it was damaged in the backup.
   writeFileSync(fileOf(place, `artifacts/*/${idOf(changed)}`), whole);
   expect((await flwd(dir, 'doctor', '--data-dir', place)).stdout).not.toContain('as it was in the backup');
 });
 
-test('a damaged database page is a problem, and health is not `healthy` from then on', async () => {
+test('a damaged database page is reported as a problem, and health is no longer `healthy`', async () => {
   const { dir, dataDir, serve } = await created();
   const server = await serve();
   await server.run('small');

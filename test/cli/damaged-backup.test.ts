@@ -11,7 +11,7 @@ import { createFolder, flwd, flwdReading } from './terminal.ts';
 const test = testWith('bwrap');
 const jobs = {
   small: bash('echo small; echo content >"$FLWD_ARTIFACTS_DIR/note.txt"'),
-  // Two segments and a bit.
+  // Two full segments and a part of a third one.
   chatty: bash('seq -f "line %.0f of a log that takes more than a segment of four mebibytes, uncompressed" 120000'),
 };
 
@@ -39,14 +39,14 @@ function artifactOf(dest: string, id: string): { id: string; path: string } {
   return { id, path: pathOf(dest, `artifacts/*/${id}`) };
 }
 
-/** In the backup. */
+/** Returns the path of the one file in the backup that matches. */
 function pathOf(dest: string, pattern: string): string {
   const [found] = globSync(pattern, { cwd: dest });
   if (found === undefined) throw new Error(`${pattern} is not there`);
   return found;
 }
 
-/** One bit of the byte that many bytes before the end. */
+/** Flips a bit of the byte at this distance from the end of the file. */
 function flip(path: string, fromEnd = 10): void {
   const bytes = readFileSync(path);
   const at = bytes.length - Math.min(fromEnd, bytes.length);
@@ -54,14 +54,14 @@ function flip(path: string, fromEnd = 10): void {
   writeFileSync(path, bytes);
 }
 
-/** Puts another digit in place of the character that many characters after the beginning of the words. */
+/** Replaces the character at this offset from the beginning of the words with another digit. */
 function alter(path: string, words: string, offset: number): void {
   const text = readFileSync(path, 'utf8');
   const at = text.indexOf(words) + offset;
   writeFileSync(path, `${text.slice(0, at)}${text[at] === '0' ? '1' : '0'}${text.slice(at + 1)}`);
 }
 
-test('a damaged log, artifact or revision does not keep the rest from being restored, and is named', async () => {
+test('a damaged log, artifact or revision is named, and everything else is restored', async () => {
   const { dest, runs, artifact } = await backedUp();
   const segment = pathOf(dest, `logs/*/${runs.chatty}.2.zst`);
   const gone = pathOf(dest, `logs/*/${runs.second}.1.raw`);
@@ -97,7 +97,7 @@ test('a damaged log, artifact or revision does not keep the rest from being rest
   expect(await log(runs.first)).toBe('small\n');
   expect((await server.fetch(`/artifacts/${artifact.id}`)).status).toBe(500);
   expect(await text(`/artifacts/${await artifacts(other, runs.second)}`)).toBe('content\n');
-  // The source still has the job, so its revision is there again.
+  // The source still has the job, so the run stores its revision again.
   expect(await server.run('small')).toMatchObject({ status: 'success' });
   expect(readFileSync(join(other.dataDir, script), 'utf8')).toContain('note.txt');
   await server.stop();
@@ -118,7 +118,7 @@ test('the names of damaged files cannot control the terminal', async () => {
   expect(stderr).not.toContain('\u001b');
 });
 
-test('a damaged backup does not replace data, and the answer is the same with and without --force', async () => {
+test('a damaged backup never replaces existing data, with --force or without', async () => {
   const { dest, artifact } = await backedUp();
   flip(join(dest, artifact.path));
   const other = await createInstance(jobs);
@@ -133,12 +133,12 @@ test('a damaged backup does not replace data, and the answer is the same with an
   expect((await flwd(other.dir, 'tokens', 'list')).stdout).toContain('present');
 });
 
-test('damage to the database, a key or the manifest is refused, and an intact copy of the file makes up for it', async () => {
+test('a backup with a damaged database, key or manifest is refused until the file is replaced by an intact copy', async () => {
   const { dest } = await backedUp();
   const other = await createInstance(jobs);
   for (const name of ['flwd.db', 'secret.key', 'notify.key', 'manifest.json']) {
     const intact = readFileSync(join(dest, name));
-    // In a manifest, the version of the schema.
+    // In manifest.json, the bit is in the version of the schema.
     flip(join(dest, name), name === 'manifest.json' ? intact.length - intact.indexOf('"schema": ') - 10 : 10);
     const { code, stderr } = await flwd(other.dir, 'restore', dest);
     expect({ name, code, stderr }).toMatchObject({
@@ -153,7 +153,7 @@ test('damage to the database, a key or the manifest is refused, and an intact co
   expect(await flwd(other.dir, 'restore', dest)).toMatchObject({ code: 0 });
 });
 
-test('damage to the list of the files drops nothing that is intact, and names no intact file', async () => {
+test('if the list of checksums is damaged, every intact file is restored, and no intact file is called changed', async () => {
   const { instance, dest, runs, artifact } = await backedUp();
   const other = artifactOf(dest, await artifacts(instance, runs.second));
   const segment = pathOf(dest, `logs/*/${runs.chatty}.2.zst`);
@@ -176,7 +176,7 @@ test('damage to the list of the files drops nothing that is intact, and names no
     return { lines, doctor };
   };
 
-  // The checksums of three files.
+  // Damages the checksums of three files.
   for (const path of [artifact.path, segment, script]) alter(join(dest, 'files.sha256'), path, -10);
   const sums = await restored();
   expect(sums.lines).toEqual([
@@ -184,7 +184,7 @@ test('damage to the list of the files drops nothing that is intact, and names no
   ]);
   expect(sums.doctor).not.toContain('as it was in the backup');
 
-  // The names of two files, and a file.
+  // Damages the names of two files in the list, and a third file itself.
   for (const path of [artifact.path, script]) alter(join(dest, 'files.sha256'), path, path.length - 1);
   flip(join(dest, other.path));
   const changed = `the artifact ${other.id} ("note.txt") of ${runs.second} is not as it was when the backup was made`;
@@ -199,7 +199,7 @@ test('damage to the list of the files drops nothing that is intact, and names no
   expect((await restored()).lines).toEqual([]);
 });
 
-test('damage to the list of the files refuses a restore where it is about the database or a key', async () => {
+test('a restore is refused if the list of checksums is damaged for the database or missing', async () => {
   const { dest } = await backedUp();
   const list = join(dest, 'files.sha256');
   alter(list, '  flwd.db', -5);

@@ -1,4 +1,5 @@
-// How long a command waits for the next server. Its clock is set forward instead of waiting for minutes.
+// How long a command waits for the next server. The test sets the command's clock forward instead of waiting for
+// minutes.
 
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { linkDataDir } from '../../src/cli/session/data-dir-link.ts';
@@ -29,7 +30,7 @@ async function openLink() {
   };
 }
 
-test('a request minutes after the last one still waits for a restarting server', async () => {
+test('a command still waits for a restarting server if its last request was minutes ago', async () => {
   const { serve, server, ask, putForward } = await openLink();
   expect(await ask()).toBe(200);
   putForward(180_000);

@@ -172,7 +172,7 @@ testWith('bwrap')('a missing secret key is reported if secrets are stored, and n
   expect(existsSync(join(dataDir, 'secret.key'))).toBe(false);
 });
 
-test('a calendar that is missing, broken or out of days is named, in the words in which serve refuses it', async () => {
+test('a calendar that is missing, broken or has run out of days is named, in the words with which serve refuses it', async () => {
   const dir = createFolder();
   const path = join(dir, 'holidays.ics');
   const day = (date: string) =>

@@ -37,7 +37,7 @@ testWith('bwrap')('two commands share one instance, and the second continues whe
   const second = await begin(instance);
   finish(instance, first.runId);
   expect(await first.ended).toMatchObject(whole);
-  // Now only the second command has the data dir.
+  // Now only the second command holds the data dir.
   const { code, stdout } = await flwd(instance.dir, 'runs', second.runId, '--json');
   expect([code, JSON.parse(stdout)]).toMatchObject([0, { status: 'running' }]);
   finish(instance, second.runId);
@@ -127,7 +127,7 @@ testWith('bwrap')(
     }).listen(Number(new URL(url).port), '127.0.0.1');
     onTestFinished(() => void thief.close());
     await once(thief, 'listening');
-    // Longer than the command's pause between two attempts.
+    // Longer than the command waits between two attempts.
     await delay(1_500);
     const next = await instance.serve();
     finish(instance, run.runId);

@@ -78,7 +78,7 @@ test('without --run, events of all runs are printed until Ctrl-C', async () => {
   const instance = await createInstance(jobs);
   const server = await instance.serve();
   const watching = start(instance.dir, ['events', '--job', 'says', '--type', 'run.finished', '--json']);
-  // The stream starts some time after the command, so create runs until one of them shows up.
+  // The stream opens some time after the command starts, so create runs until one of them appears.
   const ended = new AbortController();
   const seen = watching.prints(/run\.finished/).then(() => ended.abort());
   while (!ended.signal.aborted) {

@@ -12,7 +12,7 @@ const asNode20 = `data:text/javascript,${encodeURIComponent(`
   Object.defineProperty(process, 'versions', { value: { ...process.versions, node: '20.19.0' } });
 `)}`;
 
-/** Runs bin/flwd.js as an old Node would. */
+/** Runs bin/flwd.js with a Node that reports version 20. */
 function startOnNode20(cwd: string, file: string, ...args: readonly string[]): Started {
   return startNode(cwd, ['--import', asNode20, file, ...args]);
 }
@@ -26,7 +26,7 @@ test('if Node is too old, a checkout uses the Node in its node_modules', async (
   });
 });
 
-test('signals reach the server that way too, and its exit code comes back', async () => {
+test('a server that runs on that other Node receives signals, and its exit code is passed on', async () => {
   const dir = createFolder();
   const args = ['serve', '--bind', '127.0.0.1:0', '--data-dir', join(dir, '.flwd')];
   const { child, ended, prints } = startOnNode20(dir, bin, ...args);
@@ -35,7 +35,7 @@ test('signals reach the server that way too, and its exit code comes back', asyn
   expect((await ended).code).toBe(0);
 });
 
-test('if Node is too old and there is no other, it says which version it needs and how to get it', async () => {
+test('if Node is too old and there is no other, flwd says which version it needs and how to get it', async () => {
   const dir = createFolder();
   mkdirSync(join(dir, 'bin'));
   copyFileSync(bin, join(dir, 'bin/flwd.mjs'));
@@ -45,19 +45,19 @@ test('if Node is too old and there is no other, it says which version it needs a
   expect(stderr).toContain('npm install --global node@24');
 });
 
-test('Nodes that know no modules and no newer syntax can read the executable', () => {
+test('an old Node without modules or newer syntax can parse the executable', () => {
   const source = readFileSync(bin, 'utf8').replace(/^#!.*/, '');
-  // A script knows neither `import` nor `await` at the top, nor `import.meta`.
+  // `Script` rejects `import`, `await` at the top level, and `import.meta`.
   expect(() => new Script(source)).not.toThrow();
   expect(source).not.toMatch(/\?\.\w|\?\?|\|\|=|&&=|\d_\d/);
 });
 
-test('npm start leaves no shell between npm and the server, which would keep a signal to itself', () => {
+test('npm start leaves no shell between npm and the server that would swallow signals', () => {
   const { scripts } = JSON.parse(readFileSync(join(bin, '../../package.json'), 'utf8'));
   expect(scripts.start).toBe('exec node bin/flwd.js serve --config examples/flwd.yaml');
 });
 
-test('no compiled code is kept below the shared folder for temporary files, where another user could have put some', async () => {
+test('compiled code is not cached in the shared temporary folder, where another user could plant some', async () => {
   const dir = createFolder();
   const temporary = join(dir, 'tmp');
   mkdirSync(temporary);
@@ -65,7 +65,7 @@ test('no compiled code is kept below the shared folder for temporary files, wher
   expect(readdirSync(temporary)).toEqual([]);
 });
 
-/** Opens files until no descriptor is free, as soon as flwd handles uncaught errors, and then throws one. */
+/** Once flwd handles uncaught errors, opens files until no descriptor is free, and then throws an error. */
 const withoutRoom = `data:text/javascript,${encodeURIComponent(`
   import { openSync } from 'node:fs';
   process.on('newListener', (name) => {

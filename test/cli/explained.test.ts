@@ -6,7 +6,7 @@ import { Problem, type ProblemSlug, problems } from '../../src/domain/problem.ts
 import { DataDirOwned } from '../../src/instance/owner-lock.ts';
 import { StartError } from '../../src/lib/start-error.ts';
 
-/** The exit codes that a calling script can tell apart. */
+/** The exit codes that a calling script can distinguish. */
 const codes: Readonly<Record<ProblemSlug, number>> = {
   'validation-error': 2,
   'malformed-request': 2,
@@ -66,13 +66,13 @@ const codes: Readonly<Record<ProblemSlug, number>> = {
   'not-ready': 6,
 };
 
-/** As in main.ts: every error but a Refusal is a bug. */
+/** As in main.ts, every error that is not a Refusal is a bug. */
 function codeOf(error: unknown): number {
   const known = explained(error);
   return known instanceof Refusal ? known.exitCode : exitCodes.bug;
 }
 
-test('every problem in the table has an exit code, from a server and from this process', () => {
+test('every problem in the table has an exit code, whether a server or this process reports it', () => {
   const seen = Object.entries(problems).map(([slug, { status }]) => [
     slug,
     codeOf(new ApiProblem(status, { type: `https://flowd.org/problems/${slug}`, detail: 'x' })),
@@ -82,13 +82,13 @@ test('every problem in the table has an exit code, from a server and from this p
   expect(codeOf(new Problem('job-not-found', 'x'))).toBe(3);
 });
 
-test('an answer without a problem document is judged by its status', () => {
+test('an answer without a problem document gets its exit code from its status', () => {
   expect(
     [400, 401, 403, 404, 410, 422, 429, 500, 502, 503, 504].map((status) => codeOf(new ApiProblem(status, {}))),
   ).toEqual([2, 4, 4, 3, 3, 2, 6, 6, 5, 6, 5]);
 });
 
-test('exit codes for an unreachable server, a data dir in use and a start that the operator must fix', () => {
+test('an unreachable server, a data dir in use and a start that the operator must fix have exit codes of their own', () => {
   expect(codeOf(new ServerUnreachable('http://127.0.0.1:1', new Error('refused')))).toBe(5);
   expect(codeOf(new DataDirOwned('/data', null))).toBe(6);
   expect(codeOf(new StartError('the key file is a folder'))).toBe(2);
@@ -115,7 +115,7 @@ test('errors name the options that caused them', () => {
   });
 });
 
-test('an error in a file follows its place and a colon, as in `flwd jobs validate`', () => {
+test('an error in a file is printed after its position and a colon, as in `flwd jobs validate`', () => {
   const errors = ['`command` is missing', 'the list has no end', 'unknown key `colour`'].map((message) => ({
     file: 'a/config.yaml',
     line: 3,
@@ -139,14 +139,14 @@ test('a colon separates the option from a complete sentence', () => {
   });
 });
 
-test('a job that its message names already is named once', () => {
+test('a message that already names the job is not prefixed with the job again', () => {
   const errors = [{ pointer: '/job_id', message: "the job asks for '/x'" }];
   expect(explained(new Problem('validation-error', 'x', { errors }))).toMatchObject({
     message: "the job asks for '/x'",
   });
 });
 
-test('a missing argument is named once', () => {
+test('a missing argument is named only once in its message', () => {
   const errors = [{ pointer: '/args/keep/days', message: '`days` is missing' }];
   expect(explained(new Problem('validation-error', 'x', { errors }))).toMatchObject({
     message: '--keep.days is missing',

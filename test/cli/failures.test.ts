@@ -1,4 +1,4 @@
-// `flwd failures`, and what `flwd runs RUN` says of a failure.
+// `flwd failures`, and what `flwd runs RUN` says about a failure.
 
 import { expect, test } from 'vitest';
 import { bash } from '../support/jobs.ts';

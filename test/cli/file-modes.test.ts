@@ -1,4 +1,4 @@
-// Files of an instance that this user may not use, as after a `cp` by root or a wrong chmod.
+// Files of an instance that the current user may not read or write, as after a `cp` by root or a wrong chmod.
 
 import { spawn, spawnSync } from 'node:child_process';
 import { chmodSync, chownSync, mkdirSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
@@ -10,7 +10,7 @@ import { bin, createFolder, flwd as flwdHere, observe, type Seen, start } from '
 const isRoot = process.getuid?.() === 0;
 const user = isRoot ? 65_534 : (process.getuid?.() ?? 0);
 
-/** Root may do everything, so the test is another user then. */
+/** Root may access every file, so the commands run as another user if the test runs as root. */
 function flwd(dir: string, ...words: readonly string[]): Promise<Seen> {
   const asUser = isRoot ? ['setpriv', '--reuid', String(user), '--regid', String(user), '--clear-groups'] : [];
   const [program = '', ...args] = [...asUser, process.execPath, bin, ...words];
@@ -43,7 +43,7 @@ test('a file of the database that may not be written is named with a fix, by eve
     /^fail {2}database {2,}\S.* cannot be written: its mode is 400\n +→ chmod 600 \S+flwd\.db$/m,
   );
 
-  // Doctor has not made the files beside the database, whose mode would be wrong as well.
+  // Doctor must not have created the files beside the database, because their mode would be wrong as well.
   chmodSync(database, 0o600);
   expect(await flwd(dir, 'runs')).toMatchObject({ code: 0 });
   if (!isRoot) return;
@@ -114,7 +114,7 @@ test('a key of the secrets that all users can read is a warning of doctor and se
   await ended;
 });
 
-test('a folder that a link leads to is restored even if this user may not rename it', async () => {
+test('a data dir behind a link is restored even if this user may not rename the folder', async () => {
   const { dir, dataDir } = await stoppedInstance();
   const around = createFolder();
   onTestFinished(() => chmodSync(around, 0o755));
@@ -122,7 +122,7 @@ test('a folder that a link leads to is restored even if this user may not rename
     const target = join(around, name);
     mkdirSync(target);
     if (isRoot) chownSync(target, user, user);
-    // As at the root of a file system.
+    // As in the root folder of a file system.
     mkdirSync(join(target, 'lost+found'), { mode: 0o000 });
     rmSync(join(dataDir, name), { recursive: true, force: true });
     symlinkSync(target, join(dataDir, name));

@@ -1,4 +1,4 @@
-// Triggers that follow files, on a real server and a real folder.
+// Triggers that follow files on a real server, in a real folder.
 
 import { appendFileSync, mkdirSync, renameSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -18,7 +18,7 @@ const script = 'wc -c < "$FLWD_ARG_FILE" | flwd_result "$(cat)"';
 const file = { type: 'object', properties: { file: { type: 'string' } }, required: ['file'] };
 const args = { file: 'file.path' };
 
-/** An instance whose jobs may read the folder, as far as they ask for it. */
+/** An instance that allows its jobs to read the folder if they ask for it. */
 async function instanceFor(folder: string, jobs: Parameters<typeof createInstance>[0], sections: object = {}) {
   mkdirSync(folder, { recursive: true });
   const security = { paths: [folder], profiles: { secure: { may_grant: ['read'] } } };
@@ -33,7 +33,10 @@ const follows = (folder: string, trigger: object = {}, config: object = {}, runs
     ...config,
   });
 
-/** A trigger may see a file before its text is written, and count the text as another version. */
+/**
+ * Moves a complete file into the folder. Otherwise a trigger could see the file while it is still empty, and count the
+ * text as a second version.
+ */
 function put(folder: string, name: string, text = name): void {
   const path = join(folder, '..', name);
   writeFileSync(path, text);
@@ -56,7 +59,7 @@ async function runsOf(server: Served, job: string): Promise<RunAnswer[]> {
 const pathsOf = async (server: Served, job: string) =>
   (await runsOf(server, job)).map(({ args: { file: path } }) => path);
 
-test('each file that comes or changes starts one run, and one that was there before does not', async () => {
+test('each file that is added or changed starts one run, and a file that was already there starts no run', async () => {
   const folder = join(createFolder(), 'in');
   const instance = await instanceFor(folder, { load: follows(folder, { match: '*.csv' }) });
   writeFileSync(join(folder, 'before.csv'), 'x');
@@ -90,7 +93,7 @@ test('each file that comes or changes starts one run, and one that was there bef
   expect((await flwd(instance.dir, 'runs', '--trigger', 'file')).stdout).toMatch(/load +success .* file/);
 });
 
-test('a file counts when it has stayed the same for a while', async () => {
+test('a file counts only after it has stayed the same for a while', async () => {
   const folder = join(createFolder(), 'in');
   const instance = await instanceFor(folder, { load: follows(folder, { settle: '4s' }) });
   const server = await instance.serve();
@@ -105,7 +108,7 @@ test('a file counts when it has stayed the same for a while', async () => {
   expect(await server.finished(String(run?.run_id))).toMatchObject({ result: { value: 120 } });
 });
 
-test('a file that goes and comes back as it was does not count again, also while no server runs', async () => {
+test('a file that is removed and put back unchanged does not count again, even if no server runs meanwhile', async () => {
   const folder = join(createFolder(), 'in');
   const instance = await instanceFor(folder, { load: follows(folder) });
   const first = await instance.serve();
@@ -122,7 +125,7 @@ test('a file that goes and comes back as it was does not count again, also while
   writeFileSync(two, '2');
   const second = await instance.serve();
   await expect.poll(() => pathsOf(second, 'load')).toEqual([one, two]);
-  // The same content with a new time is a new version.
+  // The same content with a new modification time is a new version.
   utimesSync(one, new Date(), new Date());
   await expect.poll(() => pathsOf(second, 'load')).toEqual([one, two, one]);
 });
@@ -159,7 +162,7 @@ test('each file counts exactly once, however often the server is killed', async 
   }
 });
 
-test('a folder that cannot be followed is named with the reason, and followed when it can be', async () => {
+test('a folder that cannot be followed is reported with the reason, and is followed as soon as that is possible', async () => {
   const folder = join(createFolder(), 'in');
   const denied = join(createFolder(), 'denied');
   const late = join(folder, 'late');
@@ -238,7 +241,7 @@ test('while the queue is full, files wait', async () => {
   expect(await resultsOf(server, 'load')).toHaveLength(3);
 });
 
-test('a job gets no names from a folder that policy does not let it read, also with a granted argument', async () => {
+test('a trigger reveals no file names from a folder that policy does not let its job read, even through an argument', async () => {
   const folder = join(createFolder(), 'in');
   const secret = createFolder();
   const granted = { argspec: file, permissions: { read: [{ arg: 'file' }] } };
@@ -256,7 +259,7 @@ test('a job gets no names from a folder that policy does not let it read, also w
   await expect.poll(() => pathsOf(server, 'load')).toEqual([join(folder, 'one')]);
 });
 
-test('a name that is not UTF-8, or too long when decoded, keeps no other file from its run', async () => {
+test('a file name that is not UTF-8, or too long when decoded, does not stop other files from starting runs', async () => {
   const folder = join(createFolder(), 'in');
   const instance = await instanceFor(folder, { load: follows(folder) });
   const server = await instance.serve();
@@ -269,9 +272,9 @@ test('a name that is not UTF-8, or too long when decoded, keeps no other file fr
     .toBe('files whose names are not UTF-8 do not count: there are 1');
 });
 
-test('a folder that goes away while its files are started loses none of them', async () => {
+test('if a folder disappears while its files start runs, no file is lost', async () => {
   const folder = join(createFolder(), 'in');
-  // All runs but one stay in the queue: this is about their start.
+  // All runs but one stay in the queue, because this test is only about creating them.
   const scheduler = { global_concurrency: 1 };
   const instance = await instanceFor(folder, { load: follows(folder, {}, {}, 'sleep 600') }, { scheduler });
   const server = await instance.serve();
@@ -293,7 +296,7 @@ test('a folder that goes away while its files are started loses none of them', a
   expect(new Set(await pathsOf(server, 'load'))).toEqual(new Set(wanted));
 });
 
-test('ten thousand files are followed, and more are refused as a whole', async () => {
+test('ten thousand files are followed, and a folder with more is refused as a whole', async () => {
   const folder = join(createFolder(), 'in');
   const instance = await instanceFor(folder, { load: follows(folder) });
   for (let n = 0; n < 10_000; n += 1) writeFileSync(join(folder, `f${n}`), '');

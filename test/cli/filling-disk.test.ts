@@ -15,7 +15,7 @@ const jobs = {
   workspace: bash('head -c 30000000 /dev/urandom > a.bin'),
   log: bash('set -o pipefail; head -c 60000000 /dev/urandom | base64'),
   quick: bash('echo done'),
-  // Two bytes of output take eight in the log.
+  // Two bytes of output need eight bytes in the log.
   flood: bash('yes'),
   waits: bash('echo ready; sleep 8021'),
 };
@@ -49,14 +49,14 @@ test('flwd run --quiet also says that the disk is full', async () => {
   expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringMatching(full) });
 });
 
-test('flwd run of a job whose output has no room in its log says how much was left out', async () => {
+test('flwd run of a job whose output exceeds the room for its log says how much was left out', async () => {
   const { dir } = await createSmall();
   const { code, stderr } = await flwd(dir, 'run', 'flood');
   expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringMatching(full) });
   expect(stderr).toMatch(/^… \d+ lines \(\d+ MB\) left out: the disk was full …$/m);
 });
 
-test('a server goes on when a job fills the disk, and runs jobs again once there is room', async () => {
+test('a server keeps running when a job fills the disk, and runs jobs again once there is room', async () => {
   const { dir, serve } = await createSmall();
   const server = await serve();
   const run = await server.finished(await server.start('artifact'));

@@ -56,21 +56,24 @@ testWithDisk('a server starts, refuses runs with the same message, and recovers 
   await server.stop();
 });
 
-testWithDisk('space that a server borrows from the reserve is not available to others until it ends', async () => {
-  const dir = createFolder();
-  mountDisk(dir, 32);
-  const { dataDir, serve } = await createInstance({ hello: bash('echo hello') }, {}, dir);
-  await (await serve()).stop();
-  fillDisk(dir);
-  truncateSync(join(dir, 'filler'), statSync(join(dir, 'filler')).size - 700 * 1024);
-  const reserve = join(dataDir, 'reserve');
-  expect(statSync(reserve).size).toBe(4 * 2 ** 20);
-  const server = await serve();
-  expect(await server.json('/health')).toMatchObject({ checks: { disk: { status: 'ok' } } });
-  expect(statSync(reserve).size).toBe(3.5 * 2 ** 20);
-  await server.stop();
-  expect(statSync(reserve).size).toBe(4 * 2 ** 20);
-});
+testWithDisk(
+  'disk space that a server takes from the reserve is put back into the reserve when the server stops',
+  async () => {
+    const dir = createFolder();
+    mountDisk(dir, 32);
+    const { dataDir, serve } = await createInstance({ hello: bash('echo hello') }, {}, dir);
+    await (await serve()).stop();
+    fillDisk(dir);
+    truncateSync(join(dir, 'filler'), statSync(join(dir, 'filler')).size - 700 * 1024);
+    const reserve = join(dataDir, 'reserve');
+    expect(statSync(reserve).size).toBe(4 * 2 ** 20);
+    const server = await serve();
+    expect(await server.json('/health')).toMatchObject({ checks: { disk: { status: 'ok' } } });
+    expect(statSync(reserve).size).toBe(3.5 * 2 ** 20);
+    await server.stop();
+    expect(statSync(reserve).size).toBe(4 * 2 ** 20);
+  },
+);
 
 testWithDisk('a command that writes says so if there is no free inode', async () => {
   const dir = createFolder();

@@ -11,7 +11,7 @@ import { createFolder, flwd } from './terminal.ts';
 const jobs = { prints: bash('echo one; echo kept > artifacts/file.txt') };
 const shortLived = { persistence: { retention: { runs: '1m', logs: '1m', events: '1m' } } };
 
-/** Moves everything two hours into the past. */
+/** Moves all stored times two hours into the past. */
 function age({ dataDir }: Instance): void {
   const database = new DatabaseSync(join(dataDir, 'flwd.db'), { timeout: 60_000 });
   database.exec(`

@@ -1,4 +1,4 @@
-// `flwd schedules add --heartbeat`, and what `flwd schedules` and `flwd doctor` say of the calls.
+// `flwd schedules add --heartbeat`, and what `flwd schedules` and `flwd doctor` say about the calls.
 
 import { expect, test } from 'vitest';
 import { bash } from '../support/jobs.ts';
@@ -6,7 +6,7 @@ import { answerWith, startReceiver } from '../support/receiver.ts';
 import { createInstance } from './an-instance.ts';
 import { flwd } from './terminal.ts';
 
-test('a heartbeat is set without a file, and the list shows its last call and why it failed', async () => {
+test('a heartbeat can be set without editing a file, and the list shows its last call and why it failed', async () => {
   const receiver = await startReceiver();
   const instance = await createInstance({ backup: bash('true') });
   const { dir } = instance;

@@ -6,7 +6,7 @@ import { expect, test } from 'vitest';
 import { writeFiles } from './a-job-folder.ts';
 import { createFolder, flwd } from './terminal.ts';
 
-/** The folder is the home of the user who types there. */
+/** The folder of the test is the home of the user who types the commands. */
 function createHome(files: Readonly<Record<string, string>>): string {
   const home = createFolder();
   writeFiles(home, { 'data/x': 'of the home\n', ...files });

@@ -3,7 +3,7 @@ import { bash } from '../support/jobs.ts';
 import { createInstance } from './an-instance.ts';
 import { flwd } from './terminal.ts';
 
-test('a run with a key is created once: the repeated command finds it and ends alike', async () => {
+test('a run with a key is created once: repeating the command returns the same run and exit code', async () => {
   const { dir } = await createInstance({ count: bash('echo counted; exit 3') });
   const first = await flwd(dir, 'run', 'count', '--json', '--idempotency-key', 'nightly 2026-01-31');
   const again = await flwd(dir, 'run', 'count', '--json', '--idempotency-key', 'nightly 2026-01-31');

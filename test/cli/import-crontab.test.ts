@@ -1,4 +1,4 @@
-// `flwd import crontab`: the lines of a crontab become jobs, and the report says what they will lack.
+// `flwd import crontab`: the lines of a crontab become jobs, and the report says what the jobs will lack.
 
 import { spawnSync } from 'node:child_process';
 import {
@@ -79,7 +79,7 @@ test('each line becomes a secure job with a held schedule, and a second import a
   expect(everythingIn(join(dir, 'jobs'), 'date')).toBe(before);
 });
 
-test('a line is proposed what its script uses, and never its whole home', () => {
+test('an import proposes the permissions that the script of a line needs, and never its whole home', () => {
   const home = mkdtempSync('/var/tmp/flwd-cli-');
   onTestFinished(() => rmSync(home, { recursive: true, force: true }));
   writeFiles(home, {
@@ -116,7 +116,7 @@ test('a line is proposed what its script uses, and never its whole home', () => 
     [`permissions: {read: [${home}/bin/mirror.sh, ${home}/data/a], write: [${home}/new.log, ${home}/copy]}`],
     [`permissions: {network: all, read: [${home}/bin/health.sh]}`],
     [`permissions: {write: [${home}/dumps]}`],
-    // A folder includes its files, and writing includes reading.
+    // A grant of a folder includes its files, and write access includes read access.
     [`permissions: {read: [${home}/copy], write: [${home}/data]}`],
   ]);
   expect(securityLines(drafts.slice(0, 1).map(({ security }) => security))).toEqual([
@@ -130,7 +130,7 @@ test('a line is proposed what its script uses, and never its whole home', () => 
   ]);
 });
 
-/** Without the lock file of the import. */
+/** Leaves out the lock file of the import. */
 function jobsIn(dir: string): string[] {
   return readdirSync(dir).filter((name) => !name.startsWith('.'));
 }
@@ -146,7 +146,7 @@ function everythingIn(dir: string, besides = ''): string {
     .join('\n');
 }
 
-test('nothing is written over a folder that has files, and there is no half of a job', async () => {
+test('an import overwrites no existing files, and writes each job completely or not at all', async () => {
   const dir = createFolder();
   writeFiles(dir, {
     'jobs/date/notes.txt': 'mine',
@@ -171,7 +171,7 @@ test('two imports at once write each line once', async () => {
   expect(texts.toSorted()).toEqual(crontab.trimEnd().split('\n').toSorted());
 });
 
-test('hostile lines are named and harm nothing', async () => {
+test('hostile lines are reported and harm nothing', async () => {
   const dir = createFolder();
   const lines = [
     '1 1 * * * ../../../etc/passwd',
@@ -198,7 +198,7 @@ test('hostile lines are named and harm nothing', async () => {
   expect(readdirSync(dir)).toEqual(['jobs']);
 });
 
-test('what cannot be read is a sentence', async () => {
+test('flwd import explains in a sentence what it cannot read', async () => {
   const dir = createFolder();
   const refused = async (...args: readonly string[]) => (await flwd(dir, 'import', 'crontab', ...args)).stderr;
   expect(await refused('missing')).toBe('cannot read missing: no such file or folder\n');
@@ -241,7 +241,7 @@ test('variables, users, input and times are read as cron reads them', () => {
   ]);
 });
 
-/** Written after crontab(5) and cron.c: a field that begins with `*` does not restrict the day. */
+/** Based on crontab(5) and cron.c: a field that begins with `*` does not restrict the day. */
 function firesAt(fields: readonly string[], at: Date): boolean {
   const names = 'sun mon tue wed thu fri sat'.split(' ');
   const matches = (field: string, value: number, most: number): boolean =>
@@ -321,7 +321,7 @@ test.runIf(process.getuid?.() === 0)(
   },
 );
 
-test('what another user left in place of the record of an import is passed over', async () => {
+test('invalid import records that another user left are ignored', async () => {
   const dir = createFolder();
   const record = { kind: 'crontab', place: 'the crontab of ada', line: 1, text: 'x', environment: {} };
   writeFiles(dir, {

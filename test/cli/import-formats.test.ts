@@ -1,4 +1,4 @@
-// What the readers of other schedulers' files make of single constructs, without writing jobs.
+// How the readers of other schedulers' files convert single constructs, without writing jobs.
 
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -54,7 +54,7 @@ function cronicle(event: object, others: object = {}): Found[] {
 const steps = (job: FoundJob) =>
   'file' in job.program ? [{ id: '', command: job.program, settings: {} }] : job.program;
 
-test('Rundeck: its own kinds of steps may be written as plugins, and a handler runs when its step failed', () => {
+test('Rundeck: built-in steps are recognized if they are written as plugins, and a handler runs when its step failed', () => {
   const job = jobOf(
     rundeck({
       sequence: {
@@ -87,7 +87,7 @@ test('Rundeck: its own kinds of steps may be written as plugins, and a handler r
   expect(steps(job)[1]?.command?.setup).toContain('set -- failed');
 });
 
-test('Rundeck: of two jobs with one name, a reference finds the one that it means', () => {
+test('Rundeck: a reference finds the right one of two jobs with the same name', () => {
   const path = join(createFolder(), 'jobs.json');
   const caller = { name: 'call', sequence: { commands: [{ jobref: { name: 'a', uuid: 'two', args: '-y 1' } }] } };
   const twins = ['one', 'two'].map((uuid) => ({
@@ -149,7 +149,7 @@ test.each([
   expect(reasonOf(rundeck(job))).toContain(reason);
 });
 
-test('Dagu: without a type the order is that of the file, unless this would be circular', () => {
+test('Dagu: without a type, steps run in the order of the file, unless that would be circular', () => {
   const needs = (text: string) => steps(jobOf(dagu(text))).map(({ id, settings }) => [id, settings.needs ?? []]);
   expect(needs('steps: [{name: a, command: x}, {name: b, command: y}]')).toEqual([
     ['a', []],
@@ -174,7 +174,7 @@ test('Dagu: without a type the order is that of the file, unless this would be c
   ]);
 });
 
-test('Dagu: what depends on a step with preconditions is skipped together with it', () => {
+test('Dagu: steps that depend on a step with preconditions are skipped together with it', () => {
   const job = jobOf(
     dagu(
       'preconditions: test -d /\nsteps: [{name: a, command: x}, {name: b, command: y, preconditions: [{condition: "$A", expected: "re:^[1-5]$"}]}, {name: c, command: z}]\nhandlerOn: {success: {command: s}}',
@@ -194,7 +194,7 @@ test('Dagu: what depends on a step with preconditions is skipped together with i
   expect(steps(job)[2]?.command?.text).toContain(`printf '%s\\n' "$A" | grep -q -P -e '^[1-5]$' || met=no\n`);
 });
 
-test('Dagu: parameters and variables are what the program finds in its environment', () => {
+test('Dagu: parameters and variables become environment variables of the program', () => {
   const job = jobOf(
     dagu(
       'params: first "second one" KIND=full\nenv: [{DIR: /srv}, {FILE: "$DIR/`date +%F`"}, {MINE: "${GITHUB_TOKEN}"}]\nsteps: [{command: echo "$1 $2"}]',
@@ -240,7 +240,7 @@ test('systemd: an empty time removes all times before it', () => {
   expect(job.notes).toEqual([]);
 });
 
-test('systemd: times that count from an event, and what a service asks for besides, are named', () => {
+test('systemd: times relative to an event, and other requirements of a service, are reported', () => {
   const job = jobOf(
     timer(
       'OnBootSec=1min\nOnUnitActiveSec=1h\nRandomizedDelaySec=2h\nOnCalendar=hourly\nOnCalendar=nonsense',
@@ -263,7 +263,7 @@ test('systemd: times that count from an event, and what a service asks for besid
   );
 });
 
-test('Cronicle: chains, several servers, plugins and odd times are named', () => {
+test('Cronicle: chains, several servers, plugins and unusual times are reported', () => {
   const servers = [{ hostname: 'a' }, { hostname: 'b' }];
   const job = jobOf(
     cronicle(

@@ -1,4 +1,4 @@
-// `flwd import crontab`: what a line does besides its command, such as a lock, becomes part of the job.
+// `flwd import crontab`: what a line does around its command, such as taking a lock, becomes part of the job.
 
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
@@ -24,7 +24,7 @@ async function imported(dir: string, ...lines: readonly string[]): Promise<reado
   const seen = await flwdReading(dir, `${lines.join('\n')}\n`, 'import', 'crontab', '-', '--json');
   expect(seen).toMatchObject({ code: 0 });
   const { found }: { found: readonly Reported[] } = JSON.parse(seen.stdout);
-  // A note for root alone.
+  // A note that only root gets.
   return found.map((one) => ({ ...one, notes: one.notes.filter((note) => !note.startsWith('`run_as`')) }));
 }
 
@@ -114,7 +114,7 @@ test('a command needs the same grants under flock, sh -c and sh FILE as by itsel
   const lacks = { write: ['/srv'], network: `line 2 of ${dir}/bin/backup.sh: curl` };
   const calling = found.slice(0, 7);
   expect(calling.map((one) => one.lacks)).toMatchObject(calling.map(() => lacks));
-  // The third and the sixth read the folder that they start in, which includes the script.
+  // The third and the sixth command read the folder in which they start, which contains the script.
   const script = `${dir}/bin/backup.sh`;
   expect(calling.map((one) => one.lacks.read)).toEqual(
     [script, script, dir, script, script, dir, script].map((path) => [path]),
@@ -158,7 +158,7 @@ test('a script found by PATH needs the same grants as by its own path, and a not
   expect(readFileSync(join(byHome?.folder ?? '', 'command.sh'), 'utf8')).toContain(`PATH=${dir}/bin:/usr/bin:/bin;`);
 });
 
-test('a job whose command does not name a password of the crontab says so', async () => {
+test('a job whose command does not use a password of the crontab says so', async () => {
   const found = await imported(
     createHome(),
     'DB_PASSWORD=hunter22',
@@ -173,7 +173,7 @@ test('a job whose command does not name a password of the crontab says so', asyn
   ]);
 });
 
-test('a line that another program than the job would read gets a note', async () => {
+test('a line that would behave differently in a job or in cron gets a note', async () => {
   const found = await imported(
     createHome(),
     '* * * * * sleep 8 2>&1 | logger -t tick',
@@ -187,7 +187,7 @@ test('a line that another program than the job would read gets a note', async ()
   ]);
 });
 
-test('a job is named after the word that says what its line does, and no two have one name', async () => {
+test('a job is named after the most telling word of its line, and no two jobs have the same name', async () => {
   const names = [
     ['sleep 30 && ~/bin/warm-cache.py', 'warm-cache'],
     ['cd ~/proj && npm run nightly', 'nightly'],
@@ -218,7 +218,7 @@ test('a job is named after the word that says what its line does, and no two hav
   expect(found.map(({ folder }) => basename(folder))).toEqual(names.map(([, name]) => name));
 });
 
-test('a line that changed since names the job that its new job may replace', async () => {
+test('if a line has changed since its import, the new import names the job that the new one may replace', async () => {
   const dir = createHome();
   const lines = [
     '5 1 * * * clean-logs --days 7',
@@ -249,7 +249,7 @@ test('a line that changed since names the job that its new job may replace', asy
   expect(readFileSync(join(dir, 'jobs/clean-logs-2/config.yaml'), 'utf8')).toContain('# Note: jobs/clean-logs was ');
 });
 
-test('a log file needs no grant, and nothing is proposed that flwd would refuse', async () => {
+test('a log file needs no grant, and no grant is proposed that flwd would refuse', async () => {
   const dir = createHome();
   writeFiles(dir, {
     'bin/backup.sh': '#!/bin/sh\necho done\n',

@@ -1,5 +1,5 @@
-// `flwd import` of systemd timers, Cronicle, Rundeck and Dagu: what they wrote becomes jobs that do the same, and what
-// cannot is named.
+// `flwd import` of systemd timers, Cronicle, Rundeck and Dagu: their definitions become jobs that do the same, and the
+// report names what cannot be converted.
 
 import { cpSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -150,7 +150,7 @@ test('events of Cronicle become jobs, with their scripts as they were', async ()
   expect(await flwd(dir, 'run', 'By-hand', '--quiet')).toMatchObject({ code: 0, stdout: 'on demand\n' });
 });
 
-test('jobs of Rundeck become jobs whose options are data, also those that were pasted into scripts', async () => {
+test('jobs of Rundeck become jobs whose options are passed as data, even if Rundeck pasted them into scripts', async () => {
   const dir = createFolder();
   const found = await imported(dir, 'rundeck', join(fixtures, 'rundeck.yaml'));
   expect([...found].map(([name, { reason, state }]) => [name, reason ?? state])).toEqual([
@@ -231,7 +231,7 @@ test('a file that is not an export ends the command with an error', async () => 
   expect(await flwd(dir, 'import', 'rundeck', 'file')).toEqual({ code: 2, stdout: '', stderr });
 });
 
-test('what has another type than it should have in an export ends no import', async () => {
+test('an import continues if an export has values of unexpected types', async () => {
   const dir = createFolder();
   const odd = [
     {},

@@ -1,5 +1,5 @@
-// What another scheduler would have pasted into a script becomes a variable. The scripts run in real shells, with a
-// value that would do harm if it were ever read as code.
+// A reference that another scheduler would replace in the text of a script becomes a variable. The scripts run in real
+// shells, with a value that would do harm if it were ever read as code.
 
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
@@ -31,7 +31,7 @@ test.each([
   ['after an escaped quote', `printf '%s' \\"@option.X@`, `"${value}`],
   ['in a test', `[ @option.X@ = "$RD_X" ] && printf yes`, 'yes'],
   ['in a case', `case @option.X@ in a) ;; *) printf '%s' "@option.X@" ;; esac`, value],
-])('a reference %s is the value, and nothing of it is run', (_where, script, printed) => {
+])('a reference %s is replaced by its value, which is never run as code', (_where, script, printed) => {
   const text = replaced(script);
   for (const shell of ['/bin/sh', 'bash']) {
     const dir = createFolder();
@@ -45,7 +45,7 @@ test.each([
   }
 });
 
-test('a list of words is split, and still not run', () => {
+test('a list of words is split into its words, which are never run as code', () => {
   const dir = createFolder();
   const text = replaced('for i in @option.X@; do printf "<%s>" "$i"; done', true);
   const { stdout } = spawnSync('/bin/sh', ['-c', text], {
@@ -57,7 +57,7 @@ test('a list of words is split, and still not run', () => {
   expect(existsSync(join(dir, 'pwned'))).toBe(false);
 });
 
-test('a here-document that expands nothing cannot take a value', () => {
+test('a here-document without expansion cannot contain a value', () => {
   expect(() => replaced("cat <<'EOF'\n@option.X@\nEOF\n")).toThrow(
     'is inside a here-document that expands nothing: read RD_X',
   );

@@ -1,4 +1,4 @@
-// What `flwd import` takes for a password in a script, and what becomes of it.
+// What `flwd import` recognizes as a password in a script, and what it replaces the password with.
 
 import { expect, test } from 'vitest';
 import { createSecretNames, takeSecrets, withoutSecrets } from '../../src/cli/import/secret-text.ts';
@@ -80,7 +80,7 @@ test.each([
   expect(withoutSecrets(script)).not.toContain('hunter');
 });
 
-test('the same password is one secret; another one with its name gets a number, and comments lose theirs', () => {
+test('equal passwords become one secret, a different one of the same name gets a number, and comments lose theirs', () => {
   const script = 'x --password hunter22\ny --password hunter22\nz --password other22 # password=hunter22\n';
   expect(taken(script)).toEqual({
     text: 'x --password "${SECRET_PASSWORD}"\ny --password "${SECRET_PASSWORD}"\nz --password "${SECRET_PASSWORD_2}" # password=…\n',

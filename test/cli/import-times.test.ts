@@ -8,7 +8,7 @@ import { readOnCalendar } from '../../src/cli/import/formats/systemd-calendar.ts
 import { spanMs } from '../../src/cli/import/formats/systemd-span.ts';
 import { parseCron } from '../../src/lib/cron/cron.ts';
 
-// Expected times are those of `systemd-analyze calendar --base-time="2026-11-28 00:00:01 UTC" --iterations=3`.
+// The expected times come from `systemd-analyze calendar --base-time="2026-11-28 00:00:01 UTC" --iterations=3`.
 test.each([
   ['minutely', '* * * * *', ['11-28 00:01', '11-28 00:02', '11-28 00:03']],
   ['daily', '0 0 * * *', ['11-29 00:00', '11-30 00:00', '12-01 00:00']],
@@ -82,7 +82,7 @@ test.each([
   expect(fields && fromQuartz(fields)).toEqual({ problem: expect.stringContaining(problem) });
 });
 
-test('a day and a weekday of Cronicle must both match, and out of range is an error', () => {
+test('a day and a weekday of Cronicle must both match, and a value out of range is an error', () => {
   const times = { minutes: [15, 45], hours: [6, 7, 8, 9, 10], days: [1, 15], weekdays: [1, 2, 3, 4, 5] };
   expect(toCron(times)).toBe('15,45 6-10 1,15 * +1-5');
   expect(nextOf(toCron(times), 3)).toEqual(['12-01 06:15', '12-01 06:45', '12-01 07:15']);
@@ -91,7 +91,7 @@ test('a day and a weekday of Cronicle must both match, and out of range is an er
   expect(() => toCron({ hours: [Number.NaN] })).toThrow(RangeError);
 });
 
-test('the schedules of Dagu keep their zone and its rule for days, and what flwd cannot do is named', () => {
+test('schedules of Dagu keep their zone and Dagu’s rule for days, and what flwd cannot do is reported', () => {
   const { schedules, notes } = readDaguSchedules(
     {
       start: [

@@ -1,4 +1,4 @@
-// `flwd init --from DIR`: a folder of scripts as people have them becomes a folder of jobs, which run.
+// `flwd init --from DIR`: a typical folder of scripts becomes a folder of jobs that run.
 
 import {
   chmodSync,
@@ -40,7 +40,7 @@ function configOf(home: string, job: string): string {
   return readFileSync(join(home, 'jobs', job, 'config.yaml'), 'utf8');
 }
 
-test('each script becomes a job, and the report says what is left out, what is needed and what must change', async () => {
+test('each script becomes a job, and the report says what it left out, what the jobs need and what must change', async () => {
   const home = createHome();
   const made = await flwd(home, 'init', '--from', 'bin');
   expect(made.stdout.trim().split('\n')).toEqual([
@@ -80,7 +80,7 @@ test('each script becomes a job, and the report says what is left out, what is n
   expect((await flwd(home, 'init', '--from', 'bin')).stdout).toBe('jobs/nicely\n');
 });
 
-test('the jobs ask for what their scripts read and write, and for nothing else', async () => {
+test('the jobs ask only for what their scripts read and write', async () => {
   const home = createHome();
   await flwd(home, 'init', '--from', 'bin');
   expect(configOf(home, 'pg-backup')).toContain(
@@ -103,7 +103,7 @@ test('the jobs ask for what their scripts read and write, and for nothing else',
   expect(configOf(home, 'nicely')).toContain('description: "how nice it should be, from 0 to 19"');
 });
 
-test('with --allow, the comments are active, and the jobs run once flwd.yaml allows their paths', async () => {
+test('with --allow, the proposed permissions are active, and the jobs run once flwd.yaml allows their paths', async () => {
   const home = createHome();
   const made = await flwd(home, 'init', '--from', 'bin', '--allow', '--json');
   const report: {
@@ -136,7 +136,7 @@ test('with --allow, the comments are active, and the jobs run once flwd.yaml all
     '--no-header',
     '--quiet',
   );
-  // `known` is a comment: its default does not exist here.
+  // The permission of `known` is a comment, because its default path does not exist here.
   expect(seen.stderr).toContain('No such file or directory');
   writeFiles(home, {
     'jobs/report/config.yaml': configOf(home, 'report').replace('# - { arg: known }', '- { arg: known }'),
@@ -153,8 +153,8 @@ test('with --allow, the comments are active, and the jobs run once flwd.yaml all
   );
 });
 
-test('with --profile permissive, the job sees the home and writes where it is allowed to', async () => {
-  // A job has its own /tmp, so a home below it cannot be seen.
+test('with --profile permissive, the job can read the home, and write to the paths that flwd.yaml allows', async () => {
+  // A job has its own /tmp, so it could not see a home below /tmp.
   const home = mkdtempSync('/var/tmp/flwd-home-');
   onTestFinished(() => rmSync(home, { recursive: true, force: true }));
   chmodSync(home, 0o755);
@@ -168,7 +168,7 @@ test('with --profile permissive, the job sees the home and writes where it is al
     stderr: 'next:\n  flwd note\n  flwd note --help\nfound no arguments: check jobs/note/config.yaml\n',
     code: 0,
   });
-  // A root server's jobs run as nobody.
+  // If the server is root, its jobs run as nobody.
   chmodSync(join(home, 'notes/last'), 0o666);
   expect(await flwd(home, 'note', '-q')).toMatchObject({ stdout: 'hello Ada\n', code: 0 });
   expect(readFileSync(join(home, 'notes/last'), 'utf8')).toBe('hello Ada\n');
@@ -177,7 +177,7 @@ test('with --profile permissive, the job sees the home and writes where it is al
   expect(disabled.stderr).toContain('  security: { allow_profiles: [secure, permissive, disabled] }\n');
 });
 
-test('a link or a file outside of the folder does not get into a job', async () => {
+test('a link or a file outside of the folder is never copied into a job', async () => {
   const home = createFolder();
   writeFiles(home, {
     'secret/key': 'hunter22\n',

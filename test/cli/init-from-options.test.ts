@@ -81,7 +81,7 @@ test.each([
   expect(ran).toMatchObject({ stdout: '1.2 on moon\n', code: 0 });
 });
 
-test('a repeated option in the usage of a script does not name the operands', async () => {
+test('operands do not get the name of a repeated option in the usage of a script', async () => {
   const dir = createFolder();
   writeFiles(dir, {
     'pack.sh': `#!/bin/bash

@@ -15,7 +15,7 @@ async function propertiesOf(dir: string, job: string): Promise<Readonly<Record<s
   return args.properties;
 }
 
-/** Runs the job with a value from a file, and looks for the value in everything that flwd shows. */
+/** Runs the job with a secret read from a file, and checks that the secret appears in nothing that flwd shows. */
 async function runWithSecrets(dir: string, job: string, names: readonly string[]): Promise<string> {
   writeFileSync(join(dir, 'value'), value);
   const ran = await flwd(dir, job, ...names.flatMap((name) => [`--${name}.file`, 'value']));

@@ -150,7 +150,7 @@ cd / && ls
   expect(await configOf(dir, 'looks')).toContain('# permissions:\n#   network: all\n');
 });
 
-test('a path that may mean the workspace becomes a permission in a comment', async () => {
+test('a path that may mean the workspace becomes a permission that is commented out', async () => {
   const dir = createFolder();
   writeFiles(dir, { 'pack.sh': '#!/bin/bash\noutput=$1\nlog_dir=${2:-logs}\nsource_dir=${3:-./x}\necho "$output"\n' });
   await flwd(dir, 'init', '--from', 'pack.sh');
@@ -167,14 +167,14 @@ test.each([
   ['for f in $*\ndo\n  echo $f\ndone', 'files'],
   ['for f in "$@"; do\n  case "$f" in\n    *.gz) echo "$f" ;;\n    *) echo "$f" ;;\n  esac\ndone', 'files'],
   ['while [ $# -gt 0 ]; do\n  one="$1"\n  echo "$one"\n  shift\ndone', 'ones'],
-])('a loop over all words becomes a list: %j', async (loop, name) => {
+])('a loop over all words of the command line becomes a list argument: %j', async (loop, name) => {
   const dir = createFolder();
   writeFiles(dir, { 'each.sh': `#!/bin/bash\n${loop}\n` });
   await flwd(dir, 'init', '--from', 'each.sh');
   expect((await flwd(dir, 'each', `--${name}`, 'a', `--${name}`, 'b', '--quiet')).stdout).toBe('a\nb\n');
 });
 
-test('other uses of all words become a doubt', async () => {
+test('any other use of all words of the command line is marked as not sure', async () => {
   const dir = createFolder();
   writeFiles(dir, { 'say.sh': '#!/bin/bash\necho "all: $@"\n' });
   await flwd(dir, 'init', '--from', 'say.sh');

@@ -96,7 +96,7 @@ test('a bash script with options, words and variables runs as before, with its f
   );
 });
 
-test('a bash script with getopts and files runs as before; doubts become comments', async () => {
+test('a bash script with getopts and files runs as before, and uncertain guesses become comments', async () => {
   const dir = createFolder();
   writeFiles(dir, {
     compress: `#!/bin/bash
@@ -155,7 +155,7 @@ echo "$version on $host: $answer"
   });
 });
 
-test('a shell script whose first word selects an action', async () => {
+test('a shell script whose first word selects an action runs as before', async () => {
   const dir = createFolder();
   writeFiles(dir, {
     'service.sh': `#!/bin/sh
@@ -267,7 +267,7 @@ print(json.dumps({**vars(args), "source": str(args.source), "region": os.environ
   });
 });
 
-test('a Python script that reads sys.argv', async () => {
+test('a Python script that reads sys.argv runs as before', async () => {
   const dir = createFolder();
   writeFiles(dir, {
     'count.py': `# Counts words.
@@ -325,7 +325,7 @@ process.exitCode = 3;
   expect((await argspecOf(dir, 'ship')).properties).toMatchObject({ target: { default: "it's staging" } });
 });
 
-test('a Node script that reads process.argv', async () => {
+test('a Node script that reads process.argv runs as before', async () => {
   const dir = createFolder();
   const text =
     'const [, , first, second] = process.argv;\nconsole.log(process.argv.slice(2), require.main === module);\n';

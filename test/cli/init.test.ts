@@ -31,7 +31,7 @@ test.each(['bash', 'python', 'node'])('a new job in %s passes its own tests', as
   });
 });
 
-test('a new job in pwsh is valid; without PowerShell its run says what to install', async () => {
+test('a new job in pwsh is valid; if PowerShell is missing, its run says what to install', async () => {
   const dir = createFolder();
   await flwd(dir, 'init', 'jobs/hello', '-l', 'pwsh');
   expect(await flwd(dir, 'jobs', 'validate', 'jobs')).toMatchObject({ stdout: '1 job is valid\n', code: 0 });
@@ -54,7 +54,7 @@ test('flwd init overwrites nothing', async () => {
   expect(readFileSync(join(dir, 'jobs/hello/main.sh'), 'utf8')).toBe('mine\n');
 });
 
-test('flwd init names the job by its source', async () => {
+test('flwd init names the job relative to the source that contains it', async () => {
   const dir = createFolder();
   mkdirSync(join(dir, 'work/scripts'), { recursive: true });
   writeFiles(dir, { 'flwd.yaml': 'sources: [{path: work/scripts, mountPath: ops}]\n' });

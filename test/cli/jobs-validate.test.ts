@@ -21,7 +21,7 @@ test('jobs validate prints each error with its place, and exits with 2', async (
   });
 });
 
-test('jobs validate warns of a path that no run gets', async () => {
+test('jobs validate warns about a path that no run can be granted', async () => {
   const dir = createFolder();
   const config = 'command: ["true"]\npermissions:\n  read: [/srv, /]\n  write: [/run/]\n';
   writeFiles(dir, {

@@ -1,4 +1,4 @@
-// `flwd late`, and what `flwd doctor` says of late runs and missed times.
+// `flwd late`, and what `flwd doctor` says about late runs and missed times.
 
 import { rmSync } from 'node:fs';
 import { utimes } from 'node:fs/promises';
@@ -63,7 +63,7 @@ test('late runs and missed times are listed until they are over, and doctor coun
   await server.stop();
 });
 
-test('without a server, late and doctor say since when nothing starts or is checked, and what waits for one', async () => {
+test('without a server, flwd late and flwd doctor say since when nothing is started or checked, and what waits', async () => {
   const instance = await createInstance({
     backup: {
       ...bash('true', {
@@ -80,7 +80,7 @@ test('without a server, late and doctor say since when nothing starts or is chec
   await expect.poll(async () => (await server.json<{ status: string }>(`/runs/${runId}`)).status).toBe('running');
   expect((await flwd(dir, 'doctor')).stdout).not.toMatch(/^warn {2}server /m);
   await server.kill();
-  // The server would have left this sign of life if it had gone on for a day.
+  // As if the server had run for another day: while it runs, it updates the time of its lock file.
   const seenAt = new Date(Date.now() + 86_400_000);
   await utimes(join(dir, 'data/flwd.lock'), seenAt, seenAt);
 

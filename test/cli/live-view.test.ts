@@ -1,5 +1,5 @@
-// What somebody at a terminal sees: the live view of a run, colours, relative times, tables that fit, secrets asked
-// for.
+// What a user sees at a terminal: the live view of a run, colours, relative times, tables that fit, and prompts for
+// secrets.
 
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -88,7 +88,7 @@ test('control sequences of a job do not reach the terminal', async () => {
   await terminal.sees(/^ +--choice .*\]2;taken over/m);
   expect(await terminal.screen()).toMatch(/^ +printed .*\]2;taken over/m);
   expect(await terminal.state('#{pane_title}')).not.toContain('taken over');
-  // DEL and C1 control characters, which JSON need not escape.
+  // DEL and the C1 control characters, which may appear unescaped in JSON.
   await terminal.flwd('answers --json');
   await terminal.sees(/\\u009b2J/);
 });

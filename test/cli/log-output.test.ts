@@ -1,4 +1,4 @@
-// Where the server's log goes, and what each line has: `logging.output` and `logging.fields`.
+// Where the server writes its log, and what each line contains: `logging.output` and `logging.fields`.
 
 import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -19,7 +19,7 @@ function folderWith(logging: Readonly<Record<string, unknown>>): string {
   return dir;
 }
 
-test('a file gets whole lines with the fields, only its owner can read it, and a restart adds to it', async () => {
+test('a log file has complete lines with the fields, is private to its owner, and is appended to after a restart', async () => {
   const dir = folderWith({ output: './server.log', format: 'json', fields: { environment: 'test' } });
   const file = join(dir, 'server.log');
   for (const starts of [1, 2]) {
@@ -34,7 +34,7 @@ test('a file gets whole lines with the fields, only its owner can read it, and a
   expect(statSync(file).mode & 0o777).toBe(0o600);
 });
 
-test('a log on standard output holds nothing else', async () => {
+test('if the log goes to standard output, nothing else is printed there', async () => {
   const { child, ended, prints } = start(folderWith({ output: 'stdout', format: 'json' }), ['serve']);
   await prints(/listening on/);
   child.kill('SIGTERM');
@@ -44,7 +44,7 @@ test('a log on standard output holds nothing else', async () => {
   expect(linesOf(stdout)).toContainEqual(expect.objectContaining({ msg: 'started' }));
 });
 
-test('a file that cannot be opened stops the start with one line, and commands print no log to standard output', async () => {
+test('a log file that cannot be opened stops the start with one line, and commands never log to standard output', async () => {
   const dir = folderWith({ output: './missing/server.log' });
   expect(await flwd(dir, 'serve')).toMatchObject({
     code: 2,

@@ -36,7 +36,7 @@ async function metric(url: string, name: string): Promise<number> {
 
 const isFollowed = (url: string) => expect.poll(() => metric(url, 'flwd_sse_streams')).toBe(1);
 
-/** The lines of each job, as `seq message`. */
+/** The lines of each job, each as `seq message`. */
 function byJob(lines: readonly Line[]): Record<string, string[]> {
   const jobs: Record<string, string[]> = {};
   const said = lines.filter(({ message }) => !isLeftNote(message));
@@ -44,41 +44,44 @@ function byJob(lines: readonly Line[]): Record<string, string[]> {
   return jobs;
 }
 
-testWith('bwrap')('the lines of all runs are printed as they are written, across a killed server', async () => {
-  const jobs = { slow: hand('slow'), other: hand('other'), quick: bash('echo quick'), late: bash('echo late') };
-  const { dir, dataDir, serve } = await createInstance(jobs);
-  const go = (runId: string) => writeFileSync(join(dataDir, 'runs', runId, 'workspace', 'go'), '');
-  let server = await serve();
-  const following = start(dir, follow);
-  await isFollowed(server.url);
-  const [slow, other] = await Promise.all([server.start('slow'), server.start('other')]);
-  await Promise.all([following.prints(/slow 1/), following.prints(/other 1/)]);
-  await server.run('quick');
-  go(other);
-  await following.prints(/other 2/);
+testWith('bwrap')(
+  'the lines of all runs are printed as they are written, even if the server is killed in between',
+  async () => {
+    const jobs = { slow: hand('slow'), other: hand('other'), quick: bash('echo quick'), late: bash('echo late') };
+    const { dir, dataDir, serve } = await createInstance(jobs);
+    const go = (runId: string) => writeFileSync(join(dataDir, 'runs', runId, 'workspace', 'go'), '');
+    let server = await serve();
+    const following = start(dir, follow);
+    await isFollowed(server.url);
+    const [slow, other] = await Promise.all([server.start('slow'), server.start('other')]);
+    await Promise.all([following.prints(/slow 1/), following.prints(/other 1/)]);
+    await server.run('quick');
+    go(other);
+    await following.prints(/other 2/);
 
-  await server.kill();
-  go(slow);
-  expect(await flwd(dir, 'run', 'late')).toMatchObject({ code: 0 });
-  server = await serve();
-  await server.finished(slow);
-  await server.run('quick');
-  await following.prints(/"message":"quick"[\s\S]*"message":"quick"/);
-  following.child.kill('SIGINT');
-  const { code, stdout } = await following.ended;
-  expect(code).toBe(130);
-  const lines = toLines(stdout);
-  expect(byJob(lines)).toEqual({
-    slow: ['1 slow 1', '2 slow 2'],
-    other: ['1 other 1', '2 other 2'],
-    quick: ['1 quick', '1 quick'],
-    late: ['1 late'],
-  });
-  const ids = lines.map(({ id }) => id);
-  expect(ids).toEqual([...new Set(ids)].toSorted((a, b) => a - b));
-});
+    await server.kill();
+    go(slow);
+    expect(await flwd(dir, 'run', 'late')).toMatchObject({ code: 0 });
+    server = await serve();
+    await server.finished(slow);
+    await server.run('quick');
+    await following.prints(/"message":"quick"[\s\S]*"message":"quick"/);
+    following.child.kill('SIGINT');
+    const { code, stdout } = await following.ended;
+    expect(code).toBe(130);
+    const lines = toLines(stdout);
+    expect(byJob(lines)).toEqual({
+      slow: ['1 slow 1', '2 slow 2'],
+      other: ['1 other 1', '2 other 2'],
+      quick: ['1 quick', '1 quick'],
+      late: ['1 late'],
+    });
+    const ids = lines.map(({ id }) => id);
+    expect(ids).toEqual([...new Set(ids)].toSorted((a, b) => a - b));
+  },
+);
 
-test('lines that are written before the first one reached the command are not lost with the connection', async () => {
+test('if the connection breaks before the first line arrives, lines written meanwhile are not lost', async () => {
   const { dir, serve } = await createInstance({ says: bash('echo hello') });
   let server = await serve();
   const following = start(dir, follow);
@@ -94,7 +97,7 @@ test('lines that are written before the first one reached the command are not lo
   expect(byJob(toLines((await following.ended).stdout))).toEqual({ says: ['1 hello'] });
 });
 
-test('--after continues after a line of an earlier output, with every member of a line', async () => {
+test('--after continues after a line of earlier output, and JSON lines have all their members', async () => {
   const { dir, serve } = await createInstance({
     says: bash(`echo one; echo '{"level":"warn","msg":"two","user":7}'; echo three >&2`),
   });
@@ -131,7 +134,7 @@ test('--after continues after a line of an earlier output, with every member of 
   expect(await text.ended).toMatchObject({ code: 130, stdout: `says ${runId} step_01 | three\n`, stderr: '' });
 });
 
-test('a slow reader slows the command; the server disconnects it, and it resumes without a loss', async () => {
+test('if output is read slowly, the server disconnects the command, which resumes without losing a line', async () => {
   const { dir, serve } = await createInstance(
     { floods: bash(`seq -f "%.0f $(printf '=%.0s' {1..1000})" 1 20000`) },
     { server: { write_timeout: '1s' } },
@@ -144,7 +147,7 @@ test('a slow reader slows the command; the server disconnects it, and it resumes
   });
   await isFollowed(server.url);
   await server.run('floods');
-  // Nobody has read a byte yet.
+  // Nothing has been read from the command yet.
   await expect.poll(() => metric(server.url, 'flwd_slow_readers_disconnected_total')).toBeGreaterThan(0);
   const { ended, prints } = observe(child);
   await prints(/"message":"20000 /);

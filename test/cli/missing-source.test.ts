@@ -18,7 +18,7 @@ const cases = [
 ] as const;
 
 test.each(cases)(
-  'when the folder of %s disappears, the server and the commands go on and say so',
+  'when the folder of %s disappears, the server and the commands continue and say so',
   async (_, config) => {
     const { dir, serve } = await createInstance({ etl: bash('echo done') }, config);
     const { run, json } = await serve();

@@ -14,7 +14,7 @@ const gated = steps(
 );
 
 testWith('bwrap')(
-  'a run is found by a part of its id; commands that read also find the last run of a job',
+  'a run is found by part of its id; commands that only read also accept a job, for its last run',
   async () => {
     const instance = await createInstance({ says: bash('echo "of $FLWD_RUN_ID"; echo kept > artifacts/kept; exit 3') });
     const { dir } = instance;
@@ -49,7 +49,7 @@ testWith('bwrap')(
   },
 );
 
-test('the last run of a job is the one that was added last, also after the clock of the server was set back', async () => {
+test('the last run of a job is the one added last, even if the server’s clock was set back', async () => {
   const instance = await createInstance({ gated });
   const served = await instance.serve();
   const first = await served.start('gated');
@@ -62,7 +62,7 @@ test('the last run of a job is the one that was added last, also after the clock
   expect((await flwd(instance.dir, 'logs', 'gated')).stderr).toBe(`using ${last}, the last run of gated\n`);
 });
 
-test('commands that end or decide a run accept neither a job nor a part of an id that several runs share', async () => {
+test('commands that end or decide a run accept neither a job nor part of an id that several runs share', async () => {
   const instance = await createInstance({ gated });
   const { dir } = instance;
   const served = await instance.serve();

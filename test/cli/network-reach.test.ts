@@ -1,4 +1,4 @@
-// flwd plan says what the network of a run reaches.
+// `flwd plan` says what a run can reach over the network.
 
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';

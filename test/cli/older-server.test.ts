@@ -1,4 +1,4 @@
-// The server has an older version than the command, so its answers lack members that the command reads.
+// The server is older than the command, so its answers lack members that the command reads.
 
 import { once } from 'node:events';
 import { createServer } from 'node:http';
@@ -33,7 +33,7 @@ async function startOld(health: unknown): Promise<string> {
   return `http://127.0.0.1:${address.port}`;
 }
 
-test('a command says that the server has another version, and not that flwd has a bug', async () => {
+test('if an answer lacks members, a command blames the server’s other version, not a bug in flwd', async () => {
   const url = await startOld({ status: 'healthy', version: '0.0.3', uptime_seconds: 1 });
   const advice = "Use the command of the server's version, or update the server.";
   for (const [words, what] of [
@@ -53,7 +53,7 @@ test('a command says that the server has another version, and not that flwd has 
     });
 });
 
-test('a server that does not say its version is named all the same', async () => {
+test('a server that does not report a version is still named as the cause', async () => {
   const url = await startOld(null);
   const { stderr } = await start(createFolder(), ['runs'], { FLWD_REMOTE: url }).ended;
   expect(stderr).toContain('without `total_exact`: it does not say its version, this command is flwd ');

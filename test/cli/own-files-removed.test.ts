@@ -1,4 +1,4 @@
-// What a server, and a command without a server, do when someone removes files of their data dir.
+// What happens when someone removes files of a data dir that a server, or a command without a server, is using.
 
 import { existsSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -38,7 +38,7 @@ test('a server restores its lock and socket: a second server is refused, and com
   expect(stderr).toContain(`somebody removed flwd.lock from the data dir ${dir}/.flwd; it is there again`);
 });
 
-test('a server that lost the data dir to another one says so, exits with 6 and does not disturb the other', async () => {
+test('a server that lost the data dir to another server says so, exits with 6 and does not disturb the other one', async () => {
   const { dir, server } = await serving();
   server.child.kill('SIGSTOP');
   await expect.poll(() => stateOf(server.child.pid ?? 0)).toBe('T');
@@ -77,7 +77,7 @@ test('a data dir that is moved away and back works again', async () => {
   renameSync(join(dir, '.flwd'), join(dir, 'moved'));
   await expect.poll(async () => (await fetch(`${url}/api/v1/health`)).status).toBe(503);
   expect((await post(url)).status).toBe(503);
-  // The server may make its folders again in between.
+  // The server may create its folders again while they are being removed.
   await expect
     .poll(() => {
       rmSync(join(dir, '.flwd'), { recursive: true, force: true });
@@ -99,7 +99,10 @@ async function running(): Promise<{ dir: string; run: Started }> {
   return { dir, run };
 }
 
-/** At once: the command makes its lock again while files are removed one by one. */
+/**
+ * Moves the data dir before removing it, because the command would recreate its lock while files are removed one by
+ * one.
+ */
 function removeDataDir(dir: string): void {
   renameSync(join(dir, '.flwd'), join(dir, 'moved'));
   rmSync(join(dir, 'moved'), { recursive: true });
@@ -179,7 +182,7 @@ test('the log of a run that has ended is printed to its end when the database is
     renameSync(join(dir, '.flwd/flwd.db'), join(dir, 'moved'));
   });
   await expect.poll(() => existsSync(join(dir, 'moved')), { timeout: 120_000 }).toBe(true);
-  // Longer than a command whose run goes on would wait. Here, nothing happens that could be awaited.
+  // Longer than a command would wait if its run continued. There is no event that the test could wait for.
   await delay(8_000);
   pipe?.resume();
   const { code, stderr, stdout: log } = await ended;

@@ -1,4 +1,4 @@
-// A server whose flwd.yaml pauses triggers and webhooks, such as that of a restored copy.
+// A server whose flwd.yaml pauses triggers and webhooks, as for a restored copy of an instance.
 
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -10,7 +10,7 @@ import { createFolder, flwd } from './terminal.ts';
 
 const reason = 'scheduler.triggers_paused in flwd.yaml pauses all triggers and webhooks';
 
-test('a server with paused triggers starts nothing by itself, and goes on when the pause ends', async () => {
+test('a server with paused triggers starts nothing by itself, and starts runs again when the pause ends', async () => {
   const folder = createFolder();
   mkdirSync(join(folder, 'in'));
   const jobs = {

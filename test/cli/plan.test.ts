@@ -27,7 +27,7 @@ test('a plan shows when, how often and how long each step runs, with sizes in re
   expect(stdout).toMatch(/^limits .*memory 1\.5 GiB/m);
 });
 
-test('a plan says where the run asks for an approval, and under which condition it may ask', async () => {
+test('a plan says where the run asks for an approval, and under which condition a step may ask for one', async () => {
   const config = {
     steps: [
       { id: 'review', approval: { text: 'Is it read?' } },
@@ -74,7 +74,7 @@ test('a plan names the granted paths that the user of the job cannot use', async
   );
 });
 
-test('a plan without the required secrets is shown, and says which are missing', async () => {
+test('a plan without the required secrets is shown and says which ones are missing', async () => {
   const secret = { type: 'string', format: 'secret' };
   const argspec = {
     type: 'object',
@@ -98,7 +98,7 @@ test('a plan without the required secrets is shown, and says which are missing',
 
   const both = await flwd(dir, 'plan', 'deploy');
   expect(both).toEqual({ code: 2, stdout: '', stderr: `${missing}--region is missing: --region TEXT\n` });
-  // No value is known that fits this secret.
+  // flwd knows no placeholder that fits this secret, so it cannot make the plan without a value.
   const short = await flwd(dir, 'plan', 'short');
   expect(short).toMatchObject({ code: 2, stdout: '', stderr: expect.stringMatching(/^--key is missing: .*\n$/) });
   const given = await flwd(dir, 'plan', 'deploy', '--region', 'eu', '--token.env', 'PATH');

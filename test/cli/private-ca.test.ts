@@ -1,4 +1,4 @@
-// Commands for a remote server whose certificate this machine does not trust.
+// Commands that use a remote server whose certificate this machine does not trust.
 
 import { writeFileSync } from 'node:fs';
 import { createServer as createHttp } from 'node:http';
@@ -57,7 +57,7 @@ test.each<[string, Certificate, string | undefined, string]>([
   expect(seen.code).toBe(5);
 });
 
-test('a server without TLS is reported as one', async () => {
+test('a server that does not speak TLS is reported as such', async () => {
   const dir = createFolder();
   const port = await portOf(createHttp((_request, response) => response.end()));
   const seen = await flwd(dir, 'runs', '--remote', `https://localhost:${port}`);
@@ -74,7 +74,7 @@ test.each([
   [['events']],
   [['artifacts', 'get', 'artifact_01HX0000000000000000000000']],
   [['tokens', 'list']],
-])('flwd %j reports it as well', async (words) => {
+])('flwd %j also reports a certificate that is not trusted', async (words) => {
   const dir = createFolder();
   const url = `https://127.0.0.1:${await portOf(createServer(selfSigned, (_request, response) => response.end()))}`;
   const seen = await flwd(dir, ...words, '--remote', url);

@@ -35,7 +35,7 @@ const served = [
   ['with a server', true],
 ] as const;
 
-test('a failed matrix counts the other instances that failed', async () => {
+test('the error of a failed matrix names one instance and counts the others that failed', async () => {
   const { dir } = await createInstance({ broken: jobs.broken });
   const { stderr } = await flwd(dir, 'run', 'broken', '-q');
   const why = /test\[node=\d\d\]: exited with code 3; 2 other instances failed\n/;
@@ -44,7 +44,7 @@ test('a failed matrix counts the other instances that failed', async () => {
   expect((await flwd(dir, 'runs')).stdout).toMatch(why);
 });
 
-test('a list of runs names what failed first, and counts the other instances and steps that failed', async () => {
+test('a list of runs names the first failure, and counts the other instances and steps that failed', async () => {
   const { dir } = await createInstance({ mixed: jobs.mixed });
   const why = /test\[node=\d\d\]: exited with code 3; 1 other instance failed, 1 other step failed\n/;
   expect((await flwd(dir, 'run', 'mixed', '-q')).stderr).toMatch(why);
@@ -77,7 +77,7 @@ test.each(served)(
   },
 );
 
-test('options change the arguments of a rerun as they give those of a run', async () => {
+test('arguments of a rerun are changed with the same options that set them for a run', async () => {
   const { dir, serve } = await createInstance({
     deploy: bash(
       `echo "$FLWD_ARG_REGION $(grep -o '"keep":{[^}]*}' "$FLWD_ARGS_FILE") $(wc -c <"$FLWD_SECRETS_DIR/token")"`,
@@ -151,7 +151,7 @@ test('options change the arguments of a rerun as they give those of a run', asyn
   expect(old).toMatchObject({ code: 0, stdout: 'eu "keep":{"days":1,"weeks":2} 4\n' });
 });
 
-test('flwd runs lists instances below their step, and marks the steps that a rerun kept', async () => {
+test('flwd runs lists instances below their step, and marks steps that a rerun kept', async () => {
   const { dir } = await createInstance(jobs);
   const stepsOf = async (id: string): Promise<string[]> => {
     const [, table = ''] = (await flwd(dir, 'runs', id)).stdout.split('\n\n');

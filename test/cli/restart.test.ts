@@ -28,9 +28,9 @@ testWith('bwrap').for(['quiet', 'talks'])(
     const log = start(dir, ['logs', runId, '--follow']);
     const events = start(dir, ['events', '--run', runId, '--type', 'run.started,run.finished', '--json']);
     if (jobId === 'talks') for (const { prints } of [run, log]) await prints(/^early$/m);
-    // The second time, the followers find no server at first.
+    // The second server starts only after a pause, so the commands find no server at first.
     for (const downMs of [0, 600]) {
-      // `flwd run` follows the log and the events.
+      // Four streams: `flwd run` follows both the log and the events.
       await expect.poll(() => openStreams(server.url)).toBe(4);
       await server.stop();
       await delay(downMs);

@@ -33,7 +33,7 @@ const jobs: Record<string, JobFiles> = {
   },
 };
 
-/** Replaces ids and durations, which differ each time. */
+/** Replaces ids and durations, which differ from run to run. */
 function timeless({ stdout, stderr, code }: Seen): Seen {
   const blur = (text: string): string =>
     text.replaceAll(/run_[0-9A-Z]{26}/g, 'RUN').replaceAll(/ in [\d.]+ m?s/g, ' in TIME');
@@ -64,7 +64,7 @@ test('a run prints the same without a server, with the server of the data dir, a
     'runs:write,jobs:read,artifacts:read',
   );
   const url = (await findOwner(dataDir))?.url ?? '';
-  // The suggested command repeats the --config of this one.
+  // The suggested command repeats the `--config` option of the command that was run.
   const stderr = good.stderr.replace('flwd runs RUN', 'flwd runs RUN --config /dev/null');
   for (const prefix of ['FLWD', 'FLOWD']) {
     const environment = { [`${prefix}_REMOTE`]: url, [`${prefix}_TOKEN`]: token.trim() };
@@ -73,7 +73,7 @@ test('a run prints the same without a server, with the server of the data dir, a
   }
 });
 
-test('the exit code tells how the run ended, and --json prints only the run', async () => {
+test('the exit code says how the run ended, and --json prints only the run', async () => {
   const { dir } = await createInstance(jobs);
   const failed = await flwd(dir, 'fails');
   expect(failed).toMatchObject({ code: 1, stdout: 'begun\n' });
@@ -196,7 +196,7 @@ test('the help of a job names each way to give a secret in full', async () => {
 });
 
 describe('the lists', () => {
-  test('of jobs, runs and log lines have stable columns, and JSON like the API', async () => {
+  test('of jobs, runs and log lines have stable columns, and their JSON is that of the API', async () => {
     const { dir } = await createInstance(jobs);
     await flwd(dir, 'backup/daily');
     await flwd(dir, 'fails');
@@ -216,7 +216,7 @@ describe('the lists', () => {
   });
 });
 
-test('flwd logs prints the lines of both streams on standard output, flwd run keeps them apart', async () => {
+test('flwd logs prints both streams on standard output, and flwd run keeps them apart', async () => {
   const { dir } = await createInstance(jobs);
   const printed = await flwd(dir, 'backup/daily');
   expect(printed).toMatchObject({ code: 0, stdout: 'to /srv\n', stderr: expect.stringMatching(/^careful\n/) });
@@ -247,7 +247,7 @@ describe('Ctrl-C', () => {
   });
   const willing = bash(`trap 'echo cleaned; exit 0' TERM; echo ready; while true; do sleep 0.2 || true; done`);
 
-  test('cancels the run in order, and nothing is left alive', async () => {
+  test('cancels the run gracefully, and no process is left', async () => {
     const { dir, dataDir } = await createInstance({ willing });
     const { child, ended, prints } = start(dir, ['willing']);
     await prints(/ready/);
@@ -258,14 +258,14 @@ describe('Ctrl-C', () => {
     expect(processesWith(dataDir)).toEqual([]);
   });
 
-  test('a second Ctrl-C kills it', async () => {
+  test('kills the run if it is pressed a second time', async () => {
     const { dir, dataDir, serve } = await createInstance({ stubborn });
     await serve();
     const { child, ended, prints } = start(dir, ['stubborn']);
     await prints(/ready/);
     child.kill('SIGINT');
     await prints(/not yet/);
-    // A signal that follows at once counts as an echo of the first.
+    // A second signal that follows immediately counts as an echo of the first one.
     const again = setInterval(() => child.kill('SIGINT'), 300);
     await prints(/^killing run_/m).finally(() => clearInterval(again));
     const { code, stderr } = await ended;
@@ -288,7 +288,7 @@ test('--detach prints the id and leaves the run to the next command or server', 
   expect((await flwd(dir, 'runs', runId)).stdout).toMatch(/^status +success$/m);
 });
 
-test('text from callers does not reach a terminal as control sequences', async () => {
+test('text from callers cannot send control sequences to the terminal', async () => {
   const { dir } = await createInstance(jobs);
   const target = 'a\u009B2J\u202Eb\u007F';
   const { run_id: runId }: { run_id: string } = JSON.parse(
@@ -307,7 +307,7 @@ test('without a server, --detach says that a run is left waiting for approval', 
   expect(left.stderr).toContain(`it waits for approval: flwd approve ${left.stdout.trim()}\n`);
 });
 
-test('a token that may run jobs but not see artifacts gets the exit code of the run', async () => {
+test('a token that may run jobs but not read artifacts still gets the exit code of the run', async () => {
   const { dir, dataDir, serve } = await createInstance(jobs);
   await serve();
   const { stdout: token } = await flwd(dir, 'tokens', 'create', '--name', 'ci', '--scopes', 'runs:write,jobs:read');
@@ -317,7 +317,7 @@ test('a token that may run jobs but not see artifacts gets the exit code of the 
   expect(await start(dir, ['fails'], env).ended).toMatchObject({ code: 1 });
 });
 
-test('files that a run leaves behind are reported at its end, apart from its output', async () => {
+test('files that a run leaves behind are reported at its end, separately from its output', async () => {
   const { dir } = await createInstance({ leaves: bash('echo x > ~/dump.sql; echo y > /tmp/log; echo dumped') });
   const words =
     '2 files (4 B) left in the workspace or /tmp are not kept: dump.sql, /tmp/log; artifacts.paths would keep them, permissions.write would put them on the host';

@@ -78,7 +78,7 @@ test.each([false, true])('a schedule is created, held, released and removed (wit
   expect(await flwd(dir, 'schedules', 'rm', id)).toEqual({ code: 0, stdout: '', stderr: `removed ${id}\n` });
 });
 
-test('a schedule can be previewed without saving it, and an invalid one is refused', async () => {
+test('a schedule can be previewed without being saved, and an invalid one is refused', async () => {
   const { dir, serve } = await createInstance(jobs);
   await serve();
   const add = (...args: readonly string[]) => flwd(dir, 'schedules', 'add', ...args);
@@ -118,12 +118,12 @@ test('a schedule can be previewed without saving it, and an invalid one is refus
   expect(await flwd(dir, 'schedules', 'release', id, '--after', 'noon')).toMatchObject({ code: 2 });
 });
 
-test('a schedule fires once, all are paused and resumed, and doctor warns of a pause', async () => {
+test('a schedule can be fired once, all schedules can be paused and resumed, and doctor warns about a pause', async () => {
   const { dir, serve } = await createInstance(jobs);
   const server = await serve();
   const askedAtMs = Date.now();
   await flwd(dir, 'schedules');
-  // Later than the next command ends, however long a command takes now.
+  // So far in the future that the next command ends before it, however slow the machine is.
   const soon = new Date(Date.now() + 3_000 + 4 * (Date.now() - askedAtMs)).toISOString();
   const added = await flwd(dir, 'schedules', 'add', 'backup/daily', '--at', soon, '--target', '/once');
   expect(added).toMatchObject({ code: 0, stderr: expect.stringMatching(/^backup\/daily runs once at 20/) });

@@ -1,11 +1,11 @@
-// `flwd search`: what it prints, with and without a server.
+// The output of `flwd search`, with and without a server.
 
 import { expect, test } from 'vitest';
 import { bash } from '../support/jobs.ts';
 import { createInstance } from './an-instance.ts';
 import { flwd } from './terminal.ts';
 
-test('the lines of all runs that contain a text, with the run, the job and the time', async () => {
+test('flwd search prints each line that contains the text, with its run, job and time', async () => {
   const { dir } = await createInstance({
     load: bash('echo opening; echo "Disk full on /srv" >&2; exit 1'),
     report: bash('echo "the disk is fine"'),
@@ -45,7 +45,7 @@ test('if there are no logs yet, a search says so', async () => {
   expect(await flwd(dir, 'search', 'x')).toEqual({ code: 0, stdout: '', stderr: 'there are no logs to search\n' });
 });
 
-test('without --limit, as many lines as the help says', async () => {
+test('without --limit, flwd search prints as many lines as its help says', async () => {
   const { dir } = await createInstance({ count: bash('for n in {1..101}; do echo "row $n"; done') });
   await flwd(dir, 'count');
   const found = await flwd(dir, 'search', 'row');

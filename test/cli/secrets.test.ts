@@ -76,7 +76,7 @@ test('an invalid secret is refused without repeating it', async () => {
   expect(await flwd(instance.dir, 'secrets', 'list')).toEqual({ code: 0, stdout: '', stderr: 'no secrets\n' });
 });
 
-test('a webhook that loses one of its secrets says with which one deliveries still get in', async () => {
+test('if a webhook loses one of its secrets, flwd says which other secret its deliveries may still use', async () => {
   const webhooks = [{ name: 'push', scheme: 'github', secret: ['new-1', 'old-1'] }];
   const instance = await createInstance({ 'site/deploy': bash('true', { webhooks }) });
   const server = await instance.serve();
@@ -141,7 +141,7 @@ test('the list and the removal of a secret name the channels, webhooks and telem
   });
 });
 
-test('the list says which secrets jobs use that nobody has stored', async () => {
+test('the list names the secrets that jobs use but nobody has stored', async () => {
   const uses = (...names: readonly string[]) =>
     bash('true', { env: Object.fromEntries(names.map((secret, at) => [`KEY_${at}`, { secret }])) });
   const instance = await createInstance({ deploy: uses('registry', 'ssh-key'), restart: uses('ssh-key', 'mail') });
@@ -195,9 +195,9 @@ testWith('bwrap')('one line is stored without its newline, a file of several lin
 });
 
 describe('a new key', () => {
-  testWith('bwrap')('encrypts stored secrets and those of runs, and the old one is removed', async () => {
+  testWith('bwrap')('encrypts stored secrets and those of runs, and the old key is removed', async () => {
     const instance = await anInstance();
-    // The former format: 32 bytes.
+    // The old format of the key file: 32 bytes.
     mkdirSync(instance.dataDir, { mode: 0o700 });
     writeFileSync(join(instance.dataDir, 'secret.key'), Buffer.alloc(32, 7), { mode: 0o600 });
     await set(instance, 'hunter-22', 'registry');
@@ -243,7 +243,7 @@ describe('a new key', () => {
     await expect.poll(() => served.messages(runId)).toEqual(['ready']);
     expect((await flwd(instance.dir, 'secrets', 'rotate')).code).toBe(0);
     await served.stop();
-    // Resumed by a server that has only the new key. Its output is still redacted.
+    // A server that has only the new key resumes the run, and still redacts its output.
     const anew = await instance.serve();
     writeFileSync(join(instance.dataDir, 'runs', runId, 'workspace', 'go'), '');
     expect(await anew.finished(runId)).toMatchObject({ status: 'success' });
@@ -251,7 +251,7 @@ describe('a new key', () => {
     await anew.stop();
   });
 
-  test('that an interrupted call wrote first is the one that the next call continues with', async () => {
+  test('written by a rotation that was interrupted is used by the next rotation', async () => {
     const instance = await createInstance({});
     await set(instance, 'hunter-22', 'registry');
     const [old = ''] = keyLines(instance);
@@ -274,7 +274,7 @@ describe('keys in the environment', () => {
   const withKeys = (instance: Instance, keys: string, ...args: readonly string[]) =>
     start(instance.dir, args, { FLWD_SECRET_KEY: keys }).ended;
 
-  test('replace the file, and rotation encrypts with the first of them', async () => {
+  test('replace the file, and rotation encrypts with the first one', async () => {
     const instance = await createInstance({});
     const served = start(instance.dir, ['serve'], { FLWD_SECRET_KEY: first });
     await served.prints(/listening on/);
@@ -292,7 +292,7 @@ describe('keys in the environment', () => {
     expect(keysInUse(instance)).toHaveLength(1);
   });
 
-  test('are asked for if they are missing, and no key file is created instead', async () => {
+  test('are required: if they are missing, no key file is created instead', async () => {
     const instance = await createInstance({});
     await set(instance, 'hunter-22', 'registry');
     const [key = ''] = keyLines(instance);
@@ -309,7 +309,7 @@ describe('keys in the environment', () => {
     expect((await withKeys(instance, key, 'secrets', 'list')).stdout).toContain('registry');
   });
 
-  test('are refused if they are invalid, and not repeated', async () => {
+  test('are refused if they are invalid, and never printed', async () => {
     const instance = await createInstance({});
     const { code, stderr } = await withKeys(instance, 'my-own-passphrase', 'secrets', 'list');
     expect([code, stderr]).toEqual([

@@ -1,4 +1,4 @@
-// What happens to runs when a server stops, and how a server starts while a command has the data dir.
+// What happens to runs when a server stops, and how a server starts while a command holds the data dir.
 
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -82,7 +82,7 @@ describe('a server that is told to stop', () => {
     });
   });
 
-  testWith('bwrap')('ends them in order with --stop-runs, and starts no others', async () => {
+  testWith('bwrap')('ends them gracefully with --stop-runs, and starts no others', async () => {
     const instance = await createInstance(jobs, { scheduler: { global_concurrency: 1 } });
     const { api, child, ended } = await serve(instance, '--stop-runs');
     const first = await begin(api, 'tidies');
@@ -99,7 +99,7 @@ describe('a server that is told to stop', () => {
     expect((await flwd(instance.dir, 'logs', first)).stdout).toBe('ready\ntidied\n');
   });
 
-  testWith('bwrap')('kills runs that do not end in order at a second signal', async () => {
+  testWith('bwrap')('kills runs that do not end in time after a second signal', async () => {
     const instance = await createInstance(jobs);
     const { api, child, ended, prints } = await serve(instance, '--stop-runs');
     const runId = await begin(api, 'stays');
@@ -120,7 +120,7 @@ describe('a server that is told to stop', () => {
     expect(await statuses(instance)).toEqual(['cancelled']);
   });
 
-  testWith('bwrap')('names or ends earlier runs while it still reads its jobs', async () => {
+  testWith('bwrap')('names or ends earlier runs even while it still reads its jobs', async () => {
     const instance = await createInstance(jobs);
     const before = await serve(instance);
     const runId = await begin(before.api, 'hold');
@@ -144,7 +144,7 @@ describe('a server that is told to stop', () => {
   });
 });
 
-testWith('bwrap')('a server does not wait forever for a command that keeps the data dir', async () => {
+testWith('bwrap')('a server does not wait forever for a command that holds the data dir', async () => {
   const instance = await createInstance(jobs);
   const run = start(instance.dir, ['run', 'waits', '--verbose']);
   const [, runId = ''] = await run.prints(/(run_\w+) of waits/);

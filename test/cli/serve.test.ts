@@ -11,7 +11,7 @@ import { createFolder, flwd, type Started, start } from './terminal.ts';
 
 const anyPort = ['serve', '--bind', '127.0.0.1:0', '--data-dir', '.flwd'];
 
-test('it prints one line with its URL and answers there', async () => {
+test('flwd serve prints one line with its URL and answers there', async () => {
   const { child, ended, prints } = start(createFolder(), [...anyPort]);
   const [, url] = await prints(/^flwd 0\.1\.0 listening on (http:\/\/127\.0\.0\.1:\d+)$/m);
   expect((await fetch(`${url}/healthz`)).status).toBe(204);
@@ -20,14 +20,14 @@ test('it prints one line with its URL and answers there', async () => {
 });
 
 describe('stopping', () => {
-  test('Ctrl-C ends it with exit code 0', async () => {
+  test('Ctrl-C ends the server with exit code 0', async () => {
     const { child, ended, prints } = start(createFolder(), [...anyPort]);
     await prints(/listening on/);
     child.kill('SIGINT');
     expect((await ended).code).toBe(0);
   });
 
-  test('a signal during the start ends it with exit code 0, too', async () => {
+  test('a signal during the start also ends the server with exit code 0', async () => {
     const { child, ended, prints } = start(createFolder(), [...anyPort], {
       FLWD_LOGGING_BNID: 'a first line on stderr',
     });
@@ -66,14 +66,14 @@ describe('stopping while a job runs', () => {
     };
     await expect.poll(ids).toHaveLength(1);
     const [runId = ''] = await ids();
-    // Jobs go on without their server.
+    // Jobs continue without their server.
     onTestFinished(() => {
       for (const { pid } of processesWith(runId)) process.kill(pid, 'SIGKILL');
     });
     return runId;
   }
 
-  testWith('bwrap')('a caller that waits for the run is answered with its present state', async () => {
+  testWith('bwrap')('a caller that waits for the run is answered with its current state', async () => {
     const { api, server } = await serving(createFolder());
     const answer = post(`${api}/runs`, { job_id: 'hold', async: false });
     const runId = await runningId(api);
@@ -84,7 +84,7 @@ describe('stopping while a job runs', () => {
     expect((await server.ended).code).toBe(0);
   });
 
-  testWithDisk('a server stops in order even if the disk is full', async () => {
+  testWithDisk('a server stops properly even if the disk is full', async () => {
     const dir = createFolder();
     mountDisk(dir, 16);
     const { api, server } = await serving(dir);
@@ -143,7 +143,7 @@ describe('a failed start is reported in one line', () => {
     );
   });
 
-  test('something else is where flwd keeps its folders or its database: exit 2', async () => {
+  test('something else is in the place of one of flwd’s folders or its database: exit 2', async () => {
     const dir = createFolder();
     const dataDir = join(dir, '.flwd');
     mkdirSync(join(dataDir, 'flwd.db'), { recursive: true, mode: 0o700 });

@@ -53,7 +53,7 @@ test('words after -- belong to the job, options before its name to flwd', async 
   expect({ code, ...JSON.parse(stdout) }).toMatchObject({ code: 0, args: { json: 'x', config: 'prod' } });
 });
 
-test('after the job’s name, an option that the job also has as an argument is refused, and nothing runs', async () => {
+test('after the job’s name, an option that is also an argument of the job is refused, and nothing runs', async () => {
   const { dir } = await createInstance(jobs);
   expect(await flwd(dir, 'deploy', '--config', 'flwd.yaml', '--verbose')).toEqual({
     code: 2,

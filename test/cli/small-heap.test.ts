@@ -4,7 +4,7 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
 
-/** Produces garbage, some of which lives for a while, and prints the size of the young generation in MB. */
+/** Produces garbage that partly stays alive for a while, and prints the size of the young generation in MB. */
 const churn = `
   const [path] = process.argv.slice(1);
   const small = path && await import(path);
@@ -25,7 +25,7 @@ async function youngGenerationMb(...words: readonly string[]): Promise<number> {
   return Number(stdout);
 }
 
-test('the young generation of a small heap does not grow under load, as it otherwise does', async () => {
+test('with flwd’s flags, the young generation of a small heap does not grow under load', async () => {
   const module = new URL('../../src/cli/admin/small-heap.ts', import.meta.url).href;
   expect(await youngGenerationMb(module)).toBeLessThan(16);
   expect(await youngGenerationMb()).toBeGreaterThan(32);

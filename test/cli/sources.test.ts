@@ -81,7 +81,7 @@ test('without a server, --jobs replaces all sources', async () => {
   expect({ isOurs: stdout.includes(dir), stderr }).toEqual({ isOurs: false, stderr: '' });
 });
 
-test('one source is shown, and a mistyped name is answered with the nearest one', async () => {
+test('a single source can be shown, and a mistyped name is answered with the nearest one', async () => {
   const { dir } = await createInstance({ a: bash('true') }, { sources: [{ name: 'ours', path: './jobs' }] });
   expect(await flwd(dir, 'sources', 'get', 'ours')).toMatchObject({
     code: 0,

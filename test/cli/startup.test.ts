@@ -1,5 +1,5 @@
-// What a person waits for, against what Node itself takes: the processors' time, which a busy machine does not change
-// much.
+// How long short commands take compared with Node itself. The tests compare CPU time, which a busy machine hardly
+// changes.
 
 import { execFile, spawn } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
@@ -11,7 +11,10 @@ import { bin, createFolder, start } from './terminal.ts';
 
 const rounds = 11;
 
-/** How many times as long as `node -e 0` it takes, by the medians of alternating runs. */
+/**
+ * Returns how many times as long as `node -e 0` the command takes. Both run alternately, and their medians are
+ * compared.
+ */
 async function timesNode(dir: string, ...words: readonly string[]): Promise<number> {
   const own: number[] = [];
   const bare: number[] = [];
@@ -46,7 +49,7 @@ test('flwd version takes at most three times as long as Node', { retry: 1 }, asy
   expect(await timesNode(createFolder(), 'version')).toBeLessThan(3);
 });
 
-test('starting a server does not load fetch, which no request needs', async () => {
+test('starting a server does not load Node’s fetch, which no request needs', async () => {
   const main = new URL('../../src/main.ts', import.meta.url).href;
   const script = `await import('${main}'); console.log(process.moduleLoadList.join('\\n'))`;
   const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', script]);
@@ -54,7 +57,7 @@ test('starting a server does not load fetch, which no request needs', async () =
   expect(stdout).not.toContain('NativeModule internal/deps/undici/undici');
 });
 
-test('a start does not load the libraries that only some jobs and some spellings of flwd.yaml need', async () => {
+test('a start does not load libraries that only some jobs or some spellings of flwd.yaml need', async () => {
   const dir = createFolder();
   const loadedWith = async (settings: string): Promise<string> => {
     writeFileSync(join(dir, 'flwd.yaml'), settings);

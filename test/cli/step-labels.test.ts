@@ -1,4 +1,4 @@
-// How commands name the instances of a `foreach`.
+// How commands label the instances of a `foreach` step.
 
 import { expect, test } from 'vitest';
 import { steps } from '../engine/step-jobs.ts';
@@ -49,7 +49,7 @@ test('every command shows the item of an instance beside its id, and --step take
   expect(shown).toMatch(/^deploy\[2\] +success +1 /m);
 });
 
-test('the end of a run names the steps that failed and were allowed to', async () => {
+test('the last line of a run names the failed steps that the job allows to fail', async () => {
   const { dir } = await createInstance({
     night: steps({
       steps: [

@@ -1,4 +1,4 @@
-// A stop that does not end by itself: a part of the server hangs, or a thread of the process is blocked.
+// A stop that does not finish by itself: a part of the server hangs, or a thread of the process is blocked.
 
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -17,7 +17,7 @@ const jobs = {
   quick: bash('echo done'),
 };
 
-/** Loaded before flwd: no server of the process ever says that it is closed. */
+/** Loaded before flwd: closing a network server of this process never finishes. */
 const hangs = loading("import { Server } from 'node:net'; Server.prototype.close = function () { return this; };");
 const forced = /not stopped within 12 s because of the HTTP server: this process ends now; nothing is lost/;
 
@@ -31,8 +31,8 @@ async function serve({ dir }: Instance, env: Readonly<Record<string, string>>) {
   return { ...server, url };
 }
 
-describe('a part that does not end', () => {
-  test('is named, then the server ends with 70, and the next one resumes its runs', async () => {
+describe('a part of the server that does not stop', () => {
+  test('is named, the server ends with 70, and the next server resumes its runs', async () => {
     const instance = await createInstance(jobs);
     const { child, ended, prints, url } = await serve(instance, hangs);
     await expect.poll(async () => (await fetch(`${url}/api/v1/jobs/waits`)).status).toBe(200);
@@ -55,7 +55,7 @@ describe('a part that does not end', () => {
     await next.stop();
   });
 
-  test('ends a command that has the data dir for itself with 70 as well', async () => {
+  test('also ends a command that holds the data dir with 70', async () => {
     const { dir } = await createInstance(jobs);
     const { code, stdout, stderr } = await start(dir, ['run', 'quick'], hangs).ended;
     expect({ code, stdout, stderr }).toEqual({ code: 70, stdout: 'done\n', stderr: expect.stringMatching(forced) });
@@ -68,7 +68,7 @@ describe('a part that does not end', () => {
     );
     const { child, ended, prints } = start(dir, ['mcp'], said);
     const again = () => child.kill('SIGTERM');
-    // The client is gone at once: its standard input is empty.
+    // The standard input is empty, so `flwd mcp` begins to stop at once.
     await prints(/now it hangs/);
     await expect.poll(again, { interval: 300 }).toBe(false);
     expect((await ended).code).toBe(130);
@@ -85,19 +85,22 @@ test('a server ends with 0 although one of its threads is blocked', async () => 
   expect(await ended).toMatchObject({ code: 0, stderr: expect.stringMatching(/ stopped$/m) });
 });
 
-testWith('python3')('the pipe of the server’s output blocks afterwards for those who share it', async () => {
-  const { dir } = await createInstance({});
-  const script = `
+testWith('python3')(
+  'after the server has ended, the pipe of its output is in blocking mode again for the programs that share it',
+  async () => {
+    const { dir } = await createInstance({});
+    const script = `
     "$0" "$1" serve & server=$!
     read -r _ && kill "$server" && wait "$server"
     python3 -c 'import fcntl, os; print([fcntl.fcntl(fd, fcntl.F_GETFL) & os.O_NONBLOCK for fd in (1, 2)])'`;
-  const child = spawn('bash', ['-c', script, process.execPath, bin], { cwd: dir });
-  onTestFinished(() => void child.kill('SIGKILL'));
-  let printed = '';
-  child.stdout.on('data', (chunk: Buffer) => {
-    printed += String(chunk);
-    if (printed.includes('listening on')) child.stdin.end('\n');
-  });
-  await once(child, 'close');
-  expect(printed).toMatch(/^\[0, 0\]$/m);
-});
+    const child = spawn('bash', ['-c', script, process.execPath, bin], { cwd: dir });
+    onTestFinished(() => void child.kill('SIGKILL'));
+    let printed = '';
+    child.stdout.on('data', (chunk: Buffer) => {
+      printed += String(chunk);
+      if (printed.includes('listening on')) child.stdin.end('\n');
+    });
+    await once(child, 'close');
+    expect(printed).toMatch(/^\[0, 0\]$/m);
+  },
+);

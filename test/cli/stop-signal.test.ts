@@ -5,7 +5,7 @@ import { createFolder, startNode } from './terminal.ts';
 
 const program = join(import.meta.dirname, 'programs/stop-slowly.ts');
 
-test('a second signal ends a server that is still stopping at once, with 130', async () => {
+test('a second signal immediately ends a server that is still stopping, with 130', async () => {
   const { child, ended, prints } = startNode(createFolder(), [program]);
   await prints(/ready/);
   child.kill('SIGINT');
@@ -29,7 +29,7 @@ test('a clock that is set back between two signals does not hide the second one'
 test('two signals at the same moment count as one, because npm forwards the terminal’s Ctrl-C', async () => {
   const { child, prints } = startNode(createFolder(), [program]);
   await prints(/ready/);
-  // The process sees both at the same moment, however long sending them takes.
+  // Both signals reach the process at the same moment, however long it takes to send them.
   child.kill('SIGSTOP');
   await expect.poll(() => stateOf(child.pid ?? 0)).toBe('T');
   child.kill('SIGINT');

@@ -4,7 +4,7 @@ import { bash } from '../support/jobs.ts';
 import { createInstance } from './an-instance.ts';
 import { flwd } from './terminal.ts';
 
-test('the end of a run and its log say where the lines of its sub-runs are', async () => {
+test('the last line of a run and its log say where to find the lines of its sub-runs', async () => {
   const { dir } = await createInstance({
     target: bash('echo uploads'),
     ships: steps(
@@ -22,6 +22,6 @@ test('the end of a run and its log say where the lines of its sub-runs are', asy
   const whole = await flwd(dir, 'logs', parent);
   expect(whole).toMatchObject({ code: 0, stdout: 'build | built\n' });
   expect(whole.stderr).toContain(`ship ran another job: flwd logs ${child}`);
-  // A step that runs another job has that run's lines.
+  // The lines of a step that runs another job are those of the sub-run.
   expect(await flwd(dir, 'logs', parent, '--step', 'ship')).toMatchObject({ code: 0, stdout: 'uploads\n', stderr: '' });
 });

@@ -1,4 +1,4 @@
-// `flwd takeover`: cron gives imported lines to flwd, and gets them back. At no moment may both start a job.
+// `flwd takeover` moves imported lines from cron to flwd, and back with `--undo`. At no moment may both start a job.
 
 import { spawnSync } from 'node:child_process';
 import { chownSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
@@ -11,7 +11,7 @@ import { type Seen, start } from './terminal.ts';
 
 type Schedule = { readonly job_id: string; readonly held: boolean };
 
-/** Far from now, so that a takeover need not wait. */
+/** A month that is far away, so that a takeover need not wait until a scheduled minute is over. */
 const far = new Date(Date.now() + 40 * 86_400_000).getUTCMonth() + 1;
 const lines = [
   '# my jobs',
@@ -31,7 +31,7 @@ const marked = [
   ...lines.slice(5),
 ].join('\n');
 
-/** The jobs of root's server do not run as root, so each says as whom it may run. */
+/** If the server is root, its jobs run as another user, so each job must name that user. */
 const isRoot = userInfo().uid === 0;
 const security = isRoot ? { security: { run_as: ['games'] } } : {};
 
@@ -54,7 +54,7 @@ function addTo(dir: string, job: string, line: string): void {
   writeFileSync(file, `${readFileSync(file, 'utf8')}\n${line}`);
 }
 
-test('a takeover says once to whom cron has mailed what the jobs print', async () => {
+test('a takeover says once to whom cron has mailed the output of the jobs', async () => {
   const { flwd } = await imported(table.replace('MAILTO=""', 'MAILTO=ops@example.org'));
   const { stdout } = await flwd('takeover', '--dry-run');
   expect(stdout.match(/^note: cron mails the output to ops@example\.org; flwd keeps it\. For a mail/gm)).toHaveLength(
@@ -96,7 +96,7 @@ test('cron loses exactly the imported lines, flwd gets them, and --undo brings t
   expect(crontab.read()).toBe(table);
 });
 
-test('a line that changed is left to cron, like a job whose runs would be refused', async () => {
+test('a line that has changed, or whose runs would be refused, stays with cron', async () => {
   const { dir, crontab, flwd, held } = await imported();
   const changed = table.replace('echo second', 'echo 2nd').replace('MAILTO=""', 'MAILTO=""\nLEVEL=9');
   crontab.write(changed);
@@ -120,7 +120,7 @@ test('a line that changed is left to cron, like a job whose runs would be refuse
   expect(await held()).toEqual(isRoot ? ['date', 'echo'] : ['date']);
 });
 
-test('a takeover that is killed at any step leaves no job with both, and the next command finishes it', async () => {
+test('a takeover killed at any step leaves no job in both cron and flwd, and the next takeover finishes it', async () => {
   const { crontab, type, flwd, held } = await imported();
   const jobs = ['date', 'echo', 'echo-2'];
   const startedByBoth = async (): Promise<string[]> => {
@@ -133,7 +133,7 @@ test('a takeover that is killed at any step leaves no job with both, and the nex
     ['takeover', '--undo', '--yes'],
   ]) {
     const before = crontab.read();
-    // The calls: read; read again, write, read back.
+    // The calls of `crontab`: 1 reads, 2 reads again, 3 writes, 4 reads back what was written.
     for (const [call, when] of [
       [2, 'before'],
       [3, 'before'],
@@ -150,7 +150,7 @@ test('a takeover that is killed at any step leaves no job with both, and the nex
       crontab.neverStop();
       const isWritten = call > 3 || (call === 3 && when === 'after');
       if (isWritten) expect(heldNow).toEqual(jobs);
-      // Back to where this began.
+      // Restores the crontab for the next round.
       crontab.write(before);
     }
     expect((await flwd('schedules')).stderr).toContain('a takeover was interrupted');
@@ -164,7 +164,7 @@ test('a takeover that is killed at any step leaves no job with both, and the nex
   expect(await held()).toEqual(jobs);
 });
 
-test('after a kill between the crontab and the release, the next takeover releases the schedules', async () => {
+test('if a takeover is killed after it wrote the crontab, the next takeover releases the schedules', async () => {
   const { crontab, type, flwd, held } = await imported();
   crontab.stopAt(3, 'after');
   const { child, ended } = type('takeover', '--yes');
@@ -181,7 +181,7 @@ test('after a kill between the crontab and the release, the next takeover releas
   expect((await flwd('doctor')).stdout).not.toContain('takeover');
 });
 
-test('a crontab that somebody else changes meanwhile is left alone', async () => {
+test('a crontab that somebody else changes during a takeover is not overwritten', async () => {
   const { crontab, type, held, flwd } = await imported();
   crontab.stopAt(2, 'before');
   const { child, ended } = type('takeover', '--yes');
@@ -194,7 +194,7 @@ test('a crontab that somebody else changes meanwhile is left alone', async () =>
   expect(crontab.read()).toBe(table);
 });
 
-test('copies of crontabs go into no folder that another user could have put there', async () => {
+test('copies of crontabs are never written to a folder that another user could have planted', async () => {
   const { dir, dataDir, crontab, flwd } = await imported();
   const elsewhere = join(dir, 'elsewhere');
   mkdirSync(elsewhere);
@@ -213,7 +213,7 @@ test('copies of crontabs go into no folder that another user could have put ther
 
 const hasCron = spawnSync('crontab', ['-V']).error === undefined && isRoot;
 
-test.runIf(hasCron)('a crontab of Debian’s cron and a file of /etc/cron.d are taken over and come back', async () => {
+test.runIf(hasCron)('a crontab of Debian’s cron and a file of /etc/cron.d can be taken over and restored', async () => {
   const name = `flwd-test-${process.pid}`;
   const file = `/etc/cron.d/${name}`;
   const { dir, serve } = await createInstance({}, security);

@@ -11,18 +11,21 @@ export type Seen = { readonly stdout: string; readonly stderr: string; readonly 
 export type Started = {
   readonly child: ChildProcess;
   readonly ended: Promise<Seen>;
-  /** Resolves with the first match in the output. */
+  /** Waits for the pattern in the output, and resolves with its first match. */
   readonly prints: (pattern: RegExp) => Promise<RegExpExecArray>;
 };
 
-/** A new folder, removed after the test. */
+/** Creates a folder that is removed after the test. */
 export function createFolder(): string {
   const dir = realpathSync(mkdtempSync(join(tmpdir(), 'flwd-cli-')));
   onTestFinished(() => rmSync(dir, { recursive: true, force: true, maxRetries: 10 }));
   return dir;
 }
 
-/** The built package starts in half the time of a checkout. Projects of tests that do not build it use the checkout. */
+/**
+ * The tests use the built package, which starts in half the time of a checkout. Test projects that do not build it use
+ * the checkout.
+ */
 const packageDir: string | undefined = inject('packageDir');
 export const bin = join(packageDir ?? join(import.meta.dirname, '../..'), 'bin/flwd.js');
 
@@ -39,7 +42,7 @@ export function startNode(cwd: string, words: readonly string[], env?: Readonly<
   return observe(child);
 }
 
-/** Runs flwd with this standard input. */
+/** Runs flwd with the given standard input. */
 export function flwdReading(cwd: string, input: string | Buffer, ...args: readonly string[]): Promise<Seen> {
   const child = spawn(process.execPath, [bin, ...args], { cwd, env: { PATH: process.env.PATH, HOME: cwd } });
   child.stdin.end(input);
@@ -50,10 +53,10 @@ export function flwd(cwd: string, ...args: readonly string[]): Promise<Seen> {
   return start(cwd, args).ended;
 }
 
-/** A process started by a test, killed when the test is over. */
+/** Records the output of a process. Kills the process when the test is over. */
 export function observe(child: ChildProcess): Started {
   const seen = { stdout: '', stderr: '' };
-  // A piece of the output may end within a letter.
+  // A chunk of the output may end in the middle of a character.
   child.stdout?.setEncoding('utf8').on('data', (text: string) => {
     seen.stdout += text;
   });
@@ -71,7 +74,7 @@ export function observe(child: ChildProcess): Started {
     child,
     ended,
     async prints(pattern) {
-      // Programs start slowly while many others do.
+      // On a busy machine, programs start slowly.
       await expect.poll(() => seen.stdout + seen.stderr, { timeout: 120_000 }).toMatch(pattern);
       const found = pattern.exec(seen.stdout + seen.stderr);
       if (!found) throw new Error(`nothing printed matches ${pattern}`);
@@ -80,7 +83,7 @@ export function observe(child: ChildProcess): Started {
   };
 }
 
-/** The output of `flwd audit`. */
+/** Returns the entries that `flwd audit` prints. */
 export async function auditEntries(dir: string, ...args: readonly string[]): Promise<AuditEntry[]> {
   const { stdout, stderr, code } = await flwd(dir, 'audit', '--json', '--quiet', ...args);
   expect({ stderr, code }).toEqual({ stderr: '', code: 0 });

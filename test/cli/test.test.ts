@@ -20,7 +20,7 @@ echo x > "$FLWD_ARTIFACTS_DIR/x.txt"
 `,
 };
 
-/** The outcome of each test, by its name. */
+/** Returns the outcome of each test by its name. */
 function outcomes(stdout: string): Record<string, readonly string[]> {
   const lines = stdout.split('\n').filter((line) => line !== '');
   return Object.fromEntries(
@@ -106,7 +106,7 @@ test('a test fails if its run is refused, takes too long or has another result',
   expect(code).toBe(1);
 });
 
-test('without a test, flwd test says whether there are files for tests', async () => {
+test('if it finds no tests, flwd test says whether it found a tests.yaml', async () => {
   const dir = createFolder();
   const job = 'command: ["true"]\n';
   writeFiles(dir, { 'jobs/a/config.yaml': job, 'jobs/b/config.yaml': job });
@@ -117,7 +117,7 @@ test('without a test, flwd test says whether there are files for tests', async (
   expect(await said('a')).toBe('the tests.yaml contains no test yet\n');
 });
 
-test('flwd test accepts jobs and namespaces, and runs no test if one file is broken', async () => {
+test('flwd test accepts jobs and namespaces, and runs no test if one file is invalid', async () => {
   const dir = createFolder();
   const job = 'command: ["true"]\n';
   writeFiles(dir, {

@@ -1,4 +1,4 @@
-// How many columns of a terminal a text takes.
+// How many terminal columns a text takes.
 
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
@@ -11,7 +11,7 @@ const part = fc.constantFrom(
   ...'a|Z|0|#| |~|…|✓|✗|–|·|é|漢|👍|👩‍👩‍👦|\uFE0F|\u20E3|\u0301|\u200B|\t|\u001B[31m'.split('|'),
 );
 
-test('a text is as wide as string-width says, whichever characters it has', () => {
+test('the width of any text is the width that string-width reports', () => {
   fc.assert(
     fc.property(fc.string({ unit: part }), (text) => {
       expect(textWidth(text), text).toBe(stringWidth(text));

@@ -1,4 +1,4 @@
-// Commands for a server that speaks HTTPS with a certificate that no client on this machine would trust.
+// Commands that use an HTTPS server whose certificate no client on this machine trusts.
 
 import { once } from 'node:events';
 import { mkdirSync, writeFileSync } from 'node:fs';
@@ -25,7 +25,7 @@ test('the server’s own user reaches it, because flwd pins its certificate', as
 
   expect(await flwd(dir, 'gc')).toMatchObject({ code: 0, stdout: expect.stringContaining('removed nothing') });
   expect(await flwd(dir, 'tokens', 'create', '--name', 'ci', '--scopes', 'runs:read')).toMatchObject({ code: 0 });
-  // Without the configuration, the data dir announces the certificate.
+  // Without the configuration file, the command finds the certificate through the data dir.
   const list = await flwd(createFolder(), 'tokens', 'list', '--data-dir', join(dir, 'data'));
   expect(list).toMatchObject({ code: 0, stdout: expect.stringContaining('ci') });
 
@@ -70,7 +70,7 @@ test('a client that never begins its handshake does not keep the server from sto
 });
 
 describe('if the listener does not speak TLS', () => {
-  /** Accepts connections and stays silent. */
+  /** Accepts connections and never sends anything. */
   async function listen() {
     const sockets: Socket[] = [];
     const silent = createListener((socket) => void sockets.push(socket.on('error', () => undefined).resume()));

@@ -99,7 +99,7 @@ test.each(['stopped', 'running', 'required'])(
   },
 );
 
-describe('errors are explained, and the exit code tells their kind', () => {
+describe('each error is explained, and its exit code names its kind', () => {
   const create = (dir: string, ...args: readonly string[]) => flwd(dir, 'tokens', 'create', ...args);
   const wrong = (stderr: unknown) => ({ code: 2, stdout: '', stderr });
   const tooShort = wrong('--expires must be a duration such as `90d`, between `1m` and `3650d`\n');
@@ -141,7 +141,7 @@ describe('errors are explained, and the exit code tells their kind', () => {
   });
 });
 
-test('a remote instance can be managed with a token that has the scope, and refuses others', async () => {
+test('a remote instance can be managed with a token that has the scope, and refuses all other tokens', async () => {
   const dir = createInstance();
   const { url } = await serve(dir);
   const admin = await made(dir, '--name', 'ops', '--scopes', 'admin', '--tenant', '*', '--quiet');
@@ -236,7 +236,7 @@ test('a token is limited to jobs, and made for an agent', async () => {
   });
 });
 
-test('an address of another machine is named as such, and not answered with advice about tokens', async () => {
+test('serve says that an address belongs to another machine, and does not advise to create a token', async () => {
   expect(await flwd(createInstance({ bind: '203.0.113.9:8033' }), 'serve')).toMatchObject({
     code: 2,
     stdout: '',

@@ -8,7 +8,7 @@ import { flwdReading, start } from './terminal.ts';
 
 const test = testWith('bwrap');
 
-test('a run that a pipeline starts belongs to its trace', async () => {
+test('a run that a pipeline starts belongs to the trace of the pipeline', async () => {
   const { dir } = await createInstance({ hello: bash('echo "$TRACEPARENT $TRACESTATE"') });
   const trace_id = '0af7651916cd43dd8448eb211c80319c';
   const env = { TRACEPARENT: `00-${trace_id}-b7ad6b7169203331-01`, TRACESTATE: 'rojo=1' };
@@ -20,7 +20,7 @@ test('a run that a pipeline starts belongs to its trace', async () => {
   expect((await startIn(['run', 'hello'], { TRACEPARENT: 'nonsense\n' })).trace).toMatchObject({ parent_id: null });
 });
 
-test('a kill between the end of a run and its export loses no span, and doctor says how the export is', async () => {
+test('if the server is killed between a run’s end and its export, no span is lost, and doctor shows the export’s state', async () => {
   const collector = await startCollector();
   const held = Promise.withResolvers<void>();
   collector.answer = () => held.resolve();
@@ -73,7 +73,7 @@ test('with `logs`, the collector gets what scripts print, redacted, with the spa
   expect(doctor.stdout).toMatch(new RegExp(`ok +sent logs +to ${collector.url}; last sent at 20`));
 });
 
-test('the older name of the endpoint counts too, and a missing secret of a header is named', async () => {
+test('the old name of the endpoint still works, and a missing secret of a header is named', async () => {
   const telemetry = {
     otlp_endpoint: 'http://127.0.0.1:4318',
     otlp: { headers: { authorization: { secret: 'otlp' } } },

@@ -1,4 +1,4 @@
-// Triggers of a real server that is killed again and again.
+// Triggers on a real server that is killed again and again.
 
 import { expect, test } from 'vitest';
 import type { RunAnswer } from '../support/answers.ts';
@@ -26,7 +26,7 @@ async function serve(dir: string) {
   return { ...server, json };
 }
 
-test('each end of a run counts exactly once, however often the server is killed', async () => {
+test('the end of each run counts exactly once for a trigger, however often the server is killed', async () => {
   const { dir } = await createInstance(jobs, { scheduler: { global_concurrency: 4 } });
   const acknowledged = new Set<string>();
   for (let round = 0; round < 4; round += 1) {
@@ -41,7 +41,7 @@ test('each end of a run counts exactly once, however often the server is killed'
       acknowledged.add(run.run_id);
     };
     await Promise.all(Array.from({ length: 8 }, begin));
-    // It is killed while ends are dealt with: some reports have started, others have not.
+    // The server is killed while it handles the ends of runs: some reports have started, others have not.
     const reports = () => server.json<{ total: number }>('/runs?job_id=report').then(({ total }) => total);
     await expect.poll(reports, { interval: 2 }).toBeGreaterThan(round * 8);
     server.child.kill('SIGKILL');

@@ -37,71 +37,68 @@ const send = async (url: string, value: object): Promise<{ status: number; run_i
   return { status: answer.status, ...JSON.parse(await answer.text()) };
 };
 
-testWith('bwrap')(
-  'a delivery is listed and replayed, and is known after a backup and a restore elsewhere',
-  async () => {
-    const instance = await createInstance(jobs);
-    const server = await instance.serve();
-    const { dir } = instance;
-    const lack = 'lacks the secret hook-key: flwd secrets set hook-key';
-    expect((await flwd(dir, 'webhooks')).stdout).toMatch(new RegExp(`^site/deploy/push .* ${lack}$`, 'm'));
-    const push = join(createFolder(), 'push.json');
-    writeFileSync(push, JSON.stringify({ ref: 'main', pin }));
-    const test = async () => (await flwd(dir, 'webhooks', 'test', 'site/deploy/push', '--body', push)).stdout;
-    expect(await test()).toMatch(/would start a run of site\/deploy\nbut no delivery can be signed now, .*: it lacks /);
-    const body = JSON.stringify({ value: key });
-    await server.fetch('/secrets/hook-key', { method: 'PUT', body, headers: { 'content-type': 'application/json' } });
-    expect((await flwd(dir, 'webhooks')).stdout).toMatch(
-      /^site\/deploy\/push +\/hooks\/site\/deploy\/push +hmac +body\.ref != "no" +-$/m,
+testWith('bwrap')('a delivery is listed and can be replayed, even after a restore elsewhere', async () => {
+  const instance = await createInstance(jobs);
+  const server = await instance.serve();
+  const { dir } = instance;
+  const lack = 'lacks the secret hook-key: flwd secrets set hook-key';
+  expect((await flwd(dir, 'webhooks')).stdout).toMatch(new RegExp(`^site/deploy/push .* ${lack}$`, 'm'));
+  const push = join(createFolder(), 'push.json');
+  writeFileSync(push, JSON.stringify({ ref: 'main', pin }));
+  const test = async () => (await flwd(dir, 'webhooks', 'test', 'site/deploy/push', '--body', push)).stdout;
+  expect(await test()).toMatch(/would start a run of site\/deploy\nbut no delivery can be signed now, .*: it lacks /);
+  const body = JSON.stringify({ value: key });
+  await server.fetch('/secrets/hook-key', { method: 'PUT', body, headers: { 'content-type': 'application/json' } });
+  expect((await flwd(dir, 'webhooks')).stdout).toMatch(
+    /^site\/deploy\/push +\/hooks\/site\/deploy\/push +hmac +body\.ref != "no" +-$/m,
+  );
+
+  expect(await test()).toMatch(/would start a run of site\/deploy\n$/);
+
+  const first = await send(server.url, { ref: 'main', pin });
+  expect(first.status).toBe(202);
+  await server.finished(first.run_id ?? '');
+  expect(await send(server.url, { ref: 'no' })).toMatchObject({ status: 200 });
+  const forged = await fetch(`${server.url}/hooks/site/deploy/push`, { method: 'POST', body: '{}' });
+  expect(forged.status).toBe(403);
+  await expect
+    .poll(async () => (await flwd(dir, 'doctor')).stdout)
+    .toMatch(
+      /^warn +webhooks +site\/deploy\/push refused deliveries with a wrong signature in the last day: 1\n +→ compare the secret of the sender; flwd audit --object webhook_\w+ shows who sent them$/m,
     );
+  const listed = await flwd(dir, 'webhooks', 'deliveries', 'site/deploy/push');
+  expect(listed).toMatchObject({ code: 0, stderr: '' });
+  const [, skipped = '', started = ''] = listed.stdout.split('\n');
+  expect(skipped).toMatch(/^delivery_\w+ +skipped /);
+  expect(started).toMatch(/^delivery_\w+ +started .*\{"ref":"main","pin":"\[redacted\]"\}/);
+  const [id = ''] = started.split(' ');
 
-    expect(await test()).toMatch(/would start a run of site\/deploy\n$/);
+  // An argument of the delivery is a secret, so a replay reruns the run of the delivery.
+  const hook = `${server.url}/hooks/site/deploy/push`;
+  const replayed = await flwd(dir, 'webhooks', 'replay', hook, id);
+  expect(replayed).toMatchObject({ code: 0, stdout: `deploys main with ${pin.length} bytes\n` });
+  expect(await flwd(dir, 'webhooks', 'replay', 'site/deploy/push', 'delivery_0')).toMatchObject({ code: 3 });
+  expect(await flwd(dir, 'webhooks', 'deliveries', 'site/deploy/pull')).toMatchObject({ code: 3 });
+  expect(await flwd(dir, 'webhooks', 'replay', 'site/deploy/push')).toMatchObject({ code: 2 });
 
-    const first = await send(server.url, { ref: 'main', pin });
-    expect(first.status).toBe(202);
-    await server.finished(first.run_id ?? '');
-    expect(await send(server.url, { ref: 'no' })).toMatchObject({ status: 200 });
-    const forged = await fetch(`${server.url}/hooks/site/deploy/push`, { method: 'POST', body: '{}' });
-    expect(forged.status).toBe(403);
-    await expect
-      .poll(async () => (await flwd(dir, 'doctor')).stdout)
-      .toMatch(
-        /^warn +webhooks +site\/deploy\/push refused deliveries with a wrong signature in the last day: 1\n +→ compare the secret of the sender; flwd audit --object webhook_\w+ shows who sent them$/m,
-      );
-    const listed = await flwd(dir, 'webhooks', 'deliveries', 'site/deploy/push');
-    expect(listed).toMatchObject({ code: 0, stderr: '' });
-    const [, skipped = '', started = ''] = listed.stdout.split('\n');
-    expect(skipped).toMatch(/^delivery_\w+ +skipped /);
-    expect(started).toMatch(/^delivery_\w+ +started .*\{"ref":"main","pin":"\[redacted\]"\}/);
-    const [id = ''] = started.split(' ');
+  expect((await flwd(dir, 'webhooks', 'rm', 'site/deploy/push')).stderr).toContain(
+    "The webhook 'site/deploy/push' is defined in the config.yaml of 'site/deploy': change it there.",
+  );
 
-    // An argument is a secret, so the run itself is run again.
-    const hook = `${server.url}/hooks/site/deploy/push`;
-    const replayed = await flwd(dir, 'webhooks', 'replay', hook, id);
-    expect(replayed).toMatchObject({ code: 0, stdout: `deploys main with ${pin.length} bytes\n` });
-    expect(await flwd(dir, 'webhooks', 'replay', 'site/deploy/push', 'delivery_0')).toMatchObject({ code: 3 });
-    expect(await flwd(dir, 'webhooks', 'deliveries', 'site/deploy/pull')).toMatchObject({ code: 3 });
-    expect(await flwd(dir, 'webhooks', 'replay', 'site/deploy/push')).toMatchObject({ code: 2 });
-
-    expect((await flwd(dir, 'webhooks', 'rm', 'site/deploy/push')).stderr).toContain(
-      "The webhook 'site/deploy/push' is defined in the config.yaml of 'site/deploy': change it there.",
-    );
-
-    const dest = join(createFolder(), 'backup');
-    expect(await flwd(dir, 'backup', dest, '--include-key')).toMatchObject({ code: 0 });
-    await server.stop();
-    const other = await createInstance(jobs);
-    expect(await flwd(other.dir, 'restore', dest)).toMatchObject({ code: 0 });
-    const again = await other.serve();
-    expect(await send(again.url, { ref: 'main', pin })).toMatchObject({
-      status: 200,
-      duplicate: true,
-      run_id: first.run_id,
-    });
-    expect((await flwd(other.dir, 'webhooks', 'deliveries', 'site/deploy/push')).stdout).toContain('came again: 1');
-    await again.stop();
-  },
-);
+  const dest = join(createFolder(), 'backup');
+  expect(await flwd(dir, 'backup', dest, '--include-key')).toMatchObject({ code: 0 });
+  await server.stop();
+  const other = await createInstance(jobs);
+  expect(await flwd(other.dir, 'restore', dest)).toMatchObject({ code: 0 });
+  const again = await other.serve();
+  expect(await send(again.url, { ref: 'main', pin })).toMatchObject({
+    status: 200,
+    duplicate: true,
+    run_id: first.run_id,
+  });
+  expect((await flwd(other.dir, 'webhooks', 'deliveries', 'site/deploy/push')).stdout).toContain('came again: 1');
+  await again.stop();
+});
 
 testWith('bwrap')(
   'a webhook is made, tested, called and removed, and its address works after a backup and a restore elsewhere',
@@ -164,7 +161,7 @@ testWith('bwrap')(
     const again = await other.serve();
     expect((await call(again.url)).status).toBe(200);
 
-    // Refused deliveries, and a job that is gone.
+    // Now a delivery is refused, and then the job is removed.
     const bare = await fetch(again.url + hook, { method: 'POST' });
     expect(bare.status).toBe(400);
     expect((await flwd(other.dir, 'webhooks')).stdout).toMatch(

@@ -1,4 +1,4 @@
-// `flwd logs RUN` of logs that are longer than one page.
+// `flwd logs RUN` with logs that are longer than one page.
 
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { expect, onTestFinished, test } from 'vitest';
@@ -29,7 +29,7 @@ const jobs = {
   long: bash('seq -f "line %.0f of a log that is longer than what lies between a server and a reader" 200000'),
 };
 
-test('every line of a long log is printed as the pages of the API have it, whether followed or not', async () => {
+test('flwd logs prints every line of a long log exactly as the API’s pages have it, with --follow and without', async () => {
   const { dir, serve } = await createInstance(jobs);
   const server = await serve();
   for (const job of ['odd', 'again', 'parts']) {
@@ -56,7 +56,7 @@ test.each(['', '--follow'])('a reader may pause until the server gives up waitin
   const server = await serve();
   const { run_id: runId } = await server.run('long');
   const reader = inShell(dir, `"$NODE" "$FLWD" logs ${runId} ${word}`);
-  // Nothing is read from its output until the server has ended the answer.
+  // The test reads nothing from the command's output until the server has ended the response.
   const metrics = async (): Promise<string> => (await fetch(`${server.url}/metrics`)).text();
   await expect.poll(metrics).toContain('\nflwd_slow_readers_disconnected_total 1\n');
   const lines = Buffer.concat(await reader.stdout.toArray()).toString();
@@ -64,7 +64,7 @@ test.each(['', '--follow'])('a reader may pause until the server gives up waitin
   await server.stop();
 });
 
-test('a reader of a long log may leave after its first line', async () => {
+test('a program may stop reading a long log after its first line', async () => {
   const { dir, serve } = await createInstance(jobs);
   const server = await serve();
   const { run_id: runId } = await server.run('long');

@@ -11,7 +11,7 @@ import { bin, createFolder, observe } from './terminal.ts';
 testWith('bwrap')('without /proc a server lists its jobs and has metrics, but starts no run', async () => {
   const dir = createFolder();
   await writeJob(join(dir, 'jobs', 'hello'), bash('true'));
-  // On Linux Node reads its own memory there; on other systems it asks the kernel.
+  // Node on Linux reads its own memory usage from /proc. On other systems it asks the kernel.
   const stat = join(dir, 'stat');
   writeFileSync(stat, readFileSync('/proc/self/stat'));
   const words = ['serve', '--dev', '--bind', '127.0.0.1:0', '--data-dir', '.flwd', '--jobs', 'jobs'];

@@ -103,12 +103,12 @@ test.each([
   ],
   [['bad', '--args', '@my args.json'], 2, "--args takes JSON; to read a file: --args-file 'my args.json'\n"],
   [['bad', '--args-file', 'none'], 2, 'cannot read --args-file none: no such file or folder\n'],
-])('%j is answered with the right form', async (words, code, stderr) => {
+])('%j is refused, and the error says what to type', async (words, code, stderr) => {
   const { dir } = await createInstance(jobs);
   expect(await flwd(dir, ...words)).toEqual({ stdout: '', stderr, code });
 });
 
-test('a rerun has no dry run either', async () => {
+test('flwd rerun refuses --dry-run, too', async () => {
   const { dir } = await createInstance(jobs);
   expect((await flwd(dir, 'plain')).code).toBe(0);
   const { code, stderr } = await flwd(dir, 'rerun', 'plain', '--dry-run');

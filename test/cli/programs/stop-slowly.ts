@@ -1,4 +1,4 @@
-// Stops when it is asked to, but never gets done with it. Says each signal it sees.
+// Begins to stop when it gets a signal, but never finishes. Prints each signal that it receives.
 
 import { stopSignal } from '../../../src/cli/session/stop-signal.ts';
 
