@@ -11,7 +11,7 @@ const firstIsMissing = [
   `${first} is shown by no test that passed: By default the server listens at http://localhost:8080/api/v1.`,
 ];
 
-test('statements count if any passed test shows them', () => {
+test('a statement is shown if any passed test names it', () => {
   expect(unshownStatements([seen('passed', others), seen('passed', [first, 'jobs.get'])])).toEqual([]);
 });
 

@@ -64,7 +64,7 @@ test.each<[JsonValue, string[]]>([
   [[1, 'null'], [`properties.x.type.0 ${types}`]],
   [['string', 'string'], ['properties.x.type must not contain the same item twice']],
   [[], ['properties.x.type must have at least 1 item']],
-])('the type %j is reported only for the form it has', (type, errors) => {
+])('an error of the type %j is reported only for the form that the type is written in', (type, errors) => {
   expect(errorsIn(argument({ type }))).toEqual(errors);
 });
 
@@ -87,7 +87,7 @@ test('a chain of more than 32 references, or more than 1,000 schemas, are refuse
   ]);
 });
 
-describe('names of arguments', () => {
+describe('reserved names of arguments', () => {
   test.each([
     'PATH',
     'IFS',
@@ -133,7 +133,7 @@ describe('format: secret', () => {
     [argument({ $ref: '#/$defs/s' }, { $defs: { s: { type: 'string', format: 'secret' } } }), [`$defs.s.${misplaced}`]],
     [argument({ default: { format: 'secret' }, enum: [{ format: 'secret' }] }), []],
     [{ type: 'object', properties: { format: { type: 'string' } } }, []],
-  ])('%j', (argspec, errors) => {
+  ])('the argspec %j has these errors', (argspec, errors) => {
     expect(errorsIn(argspec)).toEqual(errors);
   });
 });

@@ -74,7 +74,7 @@ describe('arguments', () => {
     ]);
   });
 
-  test('absurd numbers are refused rather than changed', () => {
+  test('numbers beyond what JavaScript can hold are refused rather than changed', () => {
     const argspec = object({ i: { type: 'integer' }, any: {} });
     expect(errorsIn(argspec, JSON.parse('{"i": 9007199254740993, "any": 1e999}'))).toEqual([
       '/args/any is too large for a number',
@@ -143,7 +143,7 @@ describe('arguments', () => {
     expect(({} as Record<string, unknown>).polluted).toBeUndefined();
   });
 
-  test('a NUL, half a character, an endless name and endless nesting are refused', () => {
+  test('a NUL, half a surrogate pair, a name over 1,024 characters and nesting over 64 levels are refused', () => {
     const open = object({}, { additionalProperties: true });
     expect(errorsIn(open, { a: 'x\0', b: ['\ud800'] })).toEqual([
       '/args/a must not hold a NUL character',
@@ -161,7 +161,7 @@ describe('arguments', () => {
     ['by a reference', { items: { $ref: '#/$defs/whole' } }],
     ['by a reference of a reference', { $ref: '#/$defs/wholes' }],
   ])(
-    'of tens of thousands of errors, found %s, a hundred are listed and the others counted, without delay',
+    'with tens of thousands of errors, found %s, a hundred are listed and the others counted, without delay',
     async (_where, schema) => {
       const $defs = { whole: { type: 'integer' }, wholes: { items: { $ref: '#/$defs/whole' } } };
       const argspec = object({ list: { type: 'array', ...schema } }, { $defs });
@@ -176,7 +176,7 @@ describe('arguments', () => {
     },
   );
 
-  test('errors of one form are dropped when another form fits', () => {
+  test('when a value fits one form of an anyOf, the errors of the other forms are dropped', () => {
     const texts = { type: 'array', items: { type: 'string' } };
     const argspec = object({ list: { anyOf: [{ type: 'array', items: { type: 'integer' } }, texts] }, n: texts });
     const list = Array.from({ length: 5_000 }, () => 'x');
@@ -186,7 +186,7 @@ describe('arguments', () => {
     expect(errorsIn(late, { n: Array.from({ length: 3_000 }, () => 1), list })).toHaveLength(101);
   });
 
-  test('no arguments make the check throw', () => {
+  test('the check never throws, whatever the arguments are', () => {
     const argspec = object(
       { a: { type: 'integer' }, token: { type: 'string', format: 'secret' } },
       { required: ['a'] },
@@ -246,7 +246,7 @@ describe('a hostile argspec and hostile arguments', () => {
     expect(errorsIn(argspec, { x: 'a', y: 'b' })).toEqual([]);
   });
 
-  test('references to each other are followed as deep as the arguments go', () => {
+  test('schemas that refer to each other are followed as deep as the arguments go', () => {
     const tree = object(
       { root: { $ref: '#/$defs/node' } },
       {
@@ -265,7 +265,7 @@ describe('a hostile argspec and hostile arguments', () => {
     ]);
   });
 
-  test('a check of alternatives that double with every level is stopped', () => {
+  test('a check of alternatives whose number doubles with every level is stopped', () => {
     const argspec = object(
       { x: { $ref: '#/$defs/a' } },
       {

@@ -102,7 +102,7 @@ describe('the tree', () => {
     expect(idsOf(await openCatalog([sourceAt(root)]))).toEqual(['drafts/y', 'file/named', 'kept']);
   });
 
-  test("the server's own data holds no jobs, wherever it lies", async () => {
+  test('the data dir of the server holds no jobs, wherever it is', async () => {
     const root = makeSource({ ...job('a'), ...job('a/data/snapshots/0123456789abcdef') });
     const exclude = [join(root, 'a/data')];
     const catalog = createCatalog({ sources: [sourceAt(root)], aliases: [], exclude, log: pino({ level: 'silent' }) });
@@ -116,24 +116,27 @@ describe('the tree', () => {
     await catalog.close();
   });
 
-  test.each(['flwd.lock', 'flwd.db'])('the data of another instance, with %s, holds no jobs', async (file) => {
-    const root = makeSource({
-      ...job('a'),
-      ...job('a/data/snapshots/0123456789abcdef/push'),
-      ...job('other/snapshots/0123456789abcdef/push'),
-      [`a/data/${file}`]: '',
-      'a/data/secret.key': 'fsk_',
-      [`a/new/${file}`]: '',
-      'a/new/secret.key': 'fsk_',
-      [`other/${file}`]: '',
-    });
-    const catalog = await openCatalog([sourceAt(root)]);
-    expect(idsOf(catalog)).toEqual(['a']);
-    const snapshots = createSnapshots({ dir: join(makeDirectory(), 'snapshots'), exclude: [] });
-    expect(readdirSync((await snapshots.take(catalog.find('a'))).dir)).toEqual(['config.yaml', 'run.sh']);
-  });
+  test.each(['flwd.lock', 'flwd.db'])(
+    'the data dir of another instance, which %s marks, holds no jobs',
+    async (file) => {
+      const root = makeSource({
+        ...job('a'),
+        ...job('a/data/snapshots/0123456789abcdef/push'),
+        ...job('other/snapshots/0123456789abcdef/push'),
+        [`a/data/${file}`]: '',
+        'a/data/secret.key': 'fsk_',
+        [`a/new/${file}`]: '',
+        'a/new/secret.key': 'fsk_',
+        [`other/${file}`]: '',
+      });
+      const catalog = await openCatalog([sourceAt(root)]);
+      expect(idsOf(catalog)).toEqual(['a']);
+      const snapshots = createSnapshots({ dir: join(makeDirectory(), 'snapshots'), exclude: [] });
+      expect(readdirSync((await snapshots.take(catalog.find('a'))).dir)).toEqual(['config.yaml', 'run.sh']);
+    },
+  );
 
-  test("a file of the server is left out as soon as the operator's link leads to it", async () => {
+  test('a file of the server is left out as soon as the link that the operator configured points to it', async () => {
     const root = makeSource({ ...job('a'), 'a/keys/old': 'old', 'a/keys/new': 'new', 'a/key': { link: 'keys/old' } });
     const excluded = { exclude: [], excludeLinks: [join(root, 'a/key')] };
     const catalog = createCatalog({
@@ -233,8 +236,8 @@ describe('the tree', () => {
   });
 });
 
-describe('a config.yaml that is not a regular file', () => {
-  test('a directory, a pipe, a link out of the source or to nothing: that job is invalid, the others work', async () => {
+describe('a config.yaml that cannot be read', () => {
+  test('as a directory, a pipe, or a link out of the source or to nothing makes its job invalid, and the other jobs work', async () => {
     const outside = makeSource({ 'config.yaml': 'command: ./run.sh\nname: from outside\n' });
     const root = makeSource({
       ...job('ok'),
@@ -259,7 +262,7 @@ describe('a config.yaml that is not a regular file', () => {
     ]);
   });
 
-  test('one over 256 KiB, one that is not UTF-8 and an empty one are invalid', async () => {
+  test('is invalid if it is over 256 KiB, not UTF-8, or empty', async () => {
     const root = makeSource({
       'big/config.yaml': `command: ./run.sh\n${'#'.repeat(256 * 1024)}`,
       'empty/config.yaml': '',
@@ -289,7 +292,7 @@ describe('several sources', () => {
     expect(problemOf(() => catalog.find('x/a'))).toMatchObject({ slug: 'job-invalid', errors: [{}, {}] });
   });
 
-  test('a missing source does no harm, and its jobs appear when it does', async () => {
+  test('a missing source does no harm, and its jobs appear once it exists', async () => {
     const later = join(makeDirectory(), 'later');
     const catalog = await openCatalog([sourceAt(later, { name: 'later' }), sourceAt(makeSource(job('a')))]);
     expect(catalog.isReady).toBe(true);

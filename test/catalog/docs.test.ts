@@ -19,7 +19,7 @@ test('docs/jobs.md has every key of config.yaml in its table, and no other', () 
   expect(documentedKeys('## config.yaml', '## Steps')).toEqual(Object.keys(configSchema.properties).toSorted());
 });
 
-test('and every key of a step', () => {
+test('docs/jobs.md has every key of a step in its table, and no other', () => {
   expect(documentedKeys('## Steps', '### The graph')).toEqual(Object.keys(stepSchema.properties).toSorted());
 });
 

@@ -40,7 +40,7 @@ test.each([
   ['args.env.split("u").join("-")', 'prod-ction'],
   ['{"a": [args.whole, 1.5], "b": {}}', { a: [2, 1.5], b: {} }],
   ['args.long.filter(n, n % 5000 == 1).map(n, n * 2)', [2, 10_002]],
-])('%s is %j', (text, value) => {
+])('the expression %s has the value %j', (text, value) => {
   expect(valueIn(text)).toEqual(value);
 });
 
@@ -63,11 +63,11 @@ test.each([
   ['[1, "x"]', [1, 'x']],
   ['""', []],
   ['"[not json"', ['[not json']],
-])('a foreach over %s takes %j', (text, items) => {
+])('a foreach over %s has the items %j', (text, items) => {
   expect(evaluateItems(text, scope)).toEqual(items);
 });
 
-test('the arguments of a sub-run are literals or evaluated, an instance with its item and matrix', () => {
+test('the arguments of a sub-run are literals or expressions; those of an instance may use its item and matrix', () => {
   const args = { a: 1, b: { from: 'item.name' }, c: { from: 'matrix.node' }, d: { from: 'x', other: 1 } };
   expect(evaluateArguments(args, { ...scope, item: { name: 'n' }, matrix: { node: 22 } })).toEqual({
     ...args,
@@ -88,13 +88,13 @@ test.each([
   expect(() => valueIn(text)).toThrow(message);
 });
 
-test('a condition is true or false and nothing else', () => {
+test('a condition must be true or false; any other value is refused', () => {
   expect(evaluateCondition('args.whole == 2', scope)).toBe(true);
   expect(() => evaluateCondition('args.env', scope)).toThrow('it gives a string, not true or false');
   expect(() => evaluateItems('args.whole', scope)).toThrow('it gives a number, not a list or a text');
 });
 
-test('a foreach over JSON accepts 64 levels, and any depth in text that is not JSON', () => {
+test('a foreach over JSON accepts up to 64 levels of nesting, and text that is not JSON may have any depth', () => {
   const itemsOf = (list: string) => evaluateItems('args.text', { ...scope, args: { text: list } });
   const nested = (levels: number) => '['.repeat(levels) + ']'.repeat(levels);
   expect(itemsOf(nested(64))).toHaveLength(1);
@@ -117,7 +117,7 @@ test.each([
   ['args.a.map(a, a).map(a, a).map(a, a).map(a, a).map(a, a)', /^it has more than 4 of all, exists/],
   [Array.from({ length: 18 }, () => 'args.a').join(' + '), 'it uses `+` more than 16 times'],
   ['args.a.map(a, a+a+a).map(a, a+a+a+a)', 'it uses `+` more than 4 times within all, exists, exists_one, map, filter'],
-])('%s cannot be an expression', (text, message) => {
+])('%s is refused as an expression', (text, message) => {
   expect(checkExpression(text)).toEqual(typeof message === 'string' ? message : expect.stringMatching(message));
 });
 
@@ -168,7 +168,7 @@ describe('an expression that would stall the server is stopped', () => {
     expect(valueIn('args.text.matches("^(a*)*(a|b|c)*d$")', { text })).toBe(false);
   });
 
-  test('the next expression still has its value', () => {
+  test('the expression after one that was stopped still gives its value', () => {
     expect(() => valueIn('args.long.all(x, args.long.all(y, true))')).toThrow('it takes longer than 50 ms');
     expect(valueIn('args.long.all(x, x >= 0)')).toBe(true);
   });

@@ -313,11 +313,11 @@ describe('errors have their place and say what is wrong', () => {
     ['- a', '1:1: must be an object'],
     ['command: *x', '1:10: there is no anchor `&x` above'],
     ['command: !run ./run.sh', '1:10: there is no tag !run: put it in quotes if it is a text'],
-  ])('%j', async (config, error) => {
+  ])('%j has its first error at its place', async (config, error) => {
     expect((await errorsIn(config))[0]).toBe(error);
   });
 
-  test('all errors at once, in the order of the file', async () => {
+  test('all errors of a file are reported at once, in the order of the file', async () => {
     expect(await errorsIn('nmae: x\ntimeouts: {run: 1, step: 2}\ncommand: {}\n')).toEqual([
       '1:1: unknown key `nmae`: did you mean `name`?',
       '2:17: `timeouts.run` must be a duration above zero such as `30s` or `1h30m`',
@@ -345,7 +345,7 @@ describe('hostile text', () => {
     ['many commas', `[${'a,'.repeat(size / 2)}]`, /more than 100,000/],
     ['many documents', '---\n'.repeat(size / 4), /more than 100,000/],
     ['errors throughout', '- ]\n'.repeat(size / 4), /more than 100,000/],
-  ])('%s', async (_, text, message) => {
+  ])('with %s is refused, without delay', async (_, text, message) => {
     expect(await errorsIn(text)).toEqual([expect.stringMatching(message)]);
   });
 
@@ -371,7 +371,7 @@ describe('hostile text', () => {
     );
   });
 
-  test('many aliases in a long text cost hardly more than as many words', async () => {
+  test('many aliases in a long text cost hardly more than plain words in their place', async () => {
     const textWith = (word: string): string => {
       const members = Array.from({ length: 12_000 }, (_, at) => `  k${at}: ${at % 150 === 0 ? word : 'yy'}`);
       return `name: &x title\ncommand: ./run.sh\nenv:\n${members.join('\n')}\n`;
@@ -386,7 +386,7 @@ describe('hostile text', () => {
     );
   });
 
-  test('no text makes the reader throw', async () => {
+  test('the reader never throws, whatever the text is', async () => {
     const piece = fc.constantFrom(
       ...'command: ./run.sh\n|argspec:\n|  type: object\n|  properties:\n|    a: {type: |string}\n|args: |[{name: a}]\n|steps: |- id: x\n'
         .concat(
@@ -407,7 +407,7 @@ describe('hostile text', () => {
     );
   });
 
-  test('no value of any key makes the reader throw', async () => {
+  test('the reader never throws, whatever the values of the keys are', async () => {
     const keys =
       'name command argspec args env composition steps timeouts cancel retry permissions artifacts schedules';
     const config = fc.dictionary(fc.constantFrom(...keys.split(' ')), fc.jsonValue({ maxDepth: 4 }), { maxKeys: 4 });
@@ -421,7 +421,7 @@ describe('hostile text', () => {
   });
 });
 
-describe('command', () => {
+describe('the command of a job', () => {
   const files: Files = {
     'a.py': '',
     'a.mjs': '',
@@ -446,7 +446,7 @@ describe('command', () => {
     ['[python3, ./a.py]', 'ulc.exec'],
     ['tar', 'ulc.exec'],
     ['/usr/bin/env', 'ulc.exec'],
-  ])('%s is %s', async (command, profile) => {
+  ])('%s has the language %s', async (command, profile) => {
     expect((await definitionOf(`command: ${command}\n`, files)).steps[0]?.action).toMatchObject({
       ulcProfile: profile,
     });
@@ -478,7 +478,7 @@ describe('command', () => {
     expect(await errorsIn(`command: ${command}\n`, files)).toEqual([error]);
   });
 
-  test('a language needs a file of the job', async () => {
+  test('with a language must name a file of the job', async () => {
     expect(await errorsIn('command: bash\nulc_profile: ulc.shell.bash\n')).toEqual([
       '1:10: ulc.shell.bash runs a file of the job, so the command must begin with ./',
     ]);

@@ -23,7 +23,7 @@ async function idsOf(...schedules: string[]): Promise<string[]> {
   return found.map((schedule) => (typeof schedule === 'string' ? schedule : schedule.id));
 }
 
-test('a schedule arrives with every default filled in', async () => {
+test('a schedule is read with every default filled in', async () => {
   expect(await read('schedules: [{cron: "0 3 * * *", args: {target: /srv}}]')).toEqual([
     {
       id: expect.stringMatching(/^schedule_[0-9A-F]{26}$/),
@@ -42,7 +42,7 @@ test('a schedule arrives with every default filled in', async () => {
   ]);
 });
 
-test('every key of a schedule arrives', async () => {
+test('every key of a schedule is read', async () => {
   const found = await read(
     `schedules:
   - cron: "0 3 * * MON"
@@ -66,7 +66,7 @@ test('every key of a schedule arrives', async () => {
   ]);
 });
 
-test('a single time and days arrive, whether or not they are in a list', async () => {
+test('a single time and days are read, whether or not they are in a list', async () => {
   const found = await read(`schedules:
   - {at: 2026-12-01T09:00:00+01:00, args: {target: x}}
   - {cron: "0 3 * * *", calendar: closing, except: [holidays, 2026-12-24], args: {target: x}}
@@ -77,7 +77,7 @@ test('a single time and days arrive, whether or not they are in a list', async (
   ]);
 });
 
-test('its id depends on what it does, not on its place or on how it does it', async () => {
+test('the id of a schedule depends on when and with which arguments it starts the job, not on its place or options', async () => {
   const [daily] = await idsOf('{cron: "0 3 * * *", args: {target: /a, keep: 1}}');
   expect(
     await idsOf(

@@ -75,7 +75,7 @@ test.each([
     'command: ["true"]\nschedules: [{cron: "0 3 * * *", timezone: Mars}, {cron: "0 3 * * *"}]\n',
     ['2:43: `schedules.0.timezone` must'],
   ],
-])('a consequence of another error is not reported: %j', async (config, errors) => {
+])('an error that only follows from another error is not reported: %j', async (config, errors) => {
   const found = await errorsIn(config);
   expect(found.map((error, at) => error.slice(0, errors[at]?.length ?? 999))).toEqual(errors);
 });

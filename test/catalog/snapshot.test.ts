@@ -48,7 +48,7 @@ async function untilKnown(snapshots: Snapshots, entry: CatalogEntry, dir: string
   await expect.poll(isCopiedAgain).toBe(false);
 }
 
-test('jobs with the same files that are copied at the same time all keep their copy', async () => {
+test('jobs with the same files can be copied at the same time, and each snapshot has all the files', async () => {
   const names = Array.from({ length: 8 }, (_, n) => `same${n}`);
   const root = makeSource(Object.assign({}, ...names.map((name) => job(name))));
   const dir = join(makeDirectory(), 'snapshots');
@@ -168,7 +168,7 @@ describe('a revision', () => {
     expect(readFileSync(join(first.dir, 'lib/data.txt'), 'utf8')).toBe('x');
   });
 
-  test('of the catalog is that of the snapshot, before and after an edit', async () => {
+  test('of the catalog is the same as that of the snapshot, before and after an edit', async () => {
     const root = makeSource({ ...job('a'), ...job('a/inner') });
     const catalog = await openCatalog([sourceAt(root)]);
     const snapshots = createSnapshots({ dir: join(makeDirectory(), 'snapshots'), exclude: [] });
@@ -203,8 +203,8 @@ describe('a revision', () => {
   });
 });
 
-describe('taking', () => {
-  test('includes an edit made just before, however quick, even of the same length', async () => {
+describe('taking a snapshot', () => {
+  test('includes an edit made just before, even one that keeps the length of the file', async () => {
     const { root, entry, snapshots } = await setUp({});
     for (const letter of 'abcdefghijklmnopqrstuvwxyz') {
       writeFileSync(join(root, 'job/run.sh'), letter);
@@ -213,7 +213,7 @@ describe('taking', () => {
     }
   });
 
-  test('an edit that sets the old time back is noticed', async () => {
+  test('notices an edit that sets the time of the file back', async () => {
     const { root, dir, entry, snapshots } = await setUp({ 'job/data': 'a' });
     const path = join(root, 'job/data');
     const past = new Date('2020-01-01T00:00:00Z');
@@ -233,7 +233,7 @@ describe('taking', () => {
     expect(readdirSync(dir)).toEqual([revision]);
   });
 
-  test('starts again when a file is edited meanwhile, so that no copy mixes two versions', async () => {
+  test('starts again when a file is edited meanwhile, so the copy never mixes two versions', async () => {
     const { root, dir, entry, snapshots } = await setUp({});
     const save = (letter: string) => {
       for (const name of ['a.bin', 'b.bin', 'c.bin'])
@@ -251,7 +251,7 @@ describe('taking', () => {
     ]);
   });
 
-  test('fifty at once, with edits under way, each get a whole and consistent copy', async () => {
+  test('fifty times at once, while files are edited, gives whole and consistent copies each time', async () => {
     const { root, dir, entry, snapshots } = await setUp({});
     const save = (round: number) => {
       writeFileSync(join(root, 'job/one.txt'), `${round}`.repeat(1000));
@@ -270,7 +270,7 @@ describe('taking', () => {
     expect(readdirSync(dir).filter((name) => name.startsWith('.'))).toEqual([]);
   });
 
-  test('a hundred at once right after an edit share the work and all have the edit in them', async () => {
+  test('a hundred times at once right after an edit shares the work, and every copy has the edit', async () => {
     const { root, entry, snapshots } = await setUp({});
     writeFileSync(join(root, 'job/run.sh'), 'one');
     const first = Array.from({ length: 50 }, () => snapshots.take(entry));
@@ -281,7 +281,7 @@ describe('taking', () => {
     expect(second.map(({ dir }) => readFileSync(join(dir, 'run.sh'), 'utf8'))).toEqual(second.map(() => 'two'));
   });
 
-  test('makes a copy again that lost its content, as after a power failure', async () => {
+  test('again restores a copy that lost its content, for example in a power failure', async () => {
     const { dir, entry, snapshots } = await setUp({});
     const taken = await snapshots.take(entry);
     truncateSync(join(taken.dir, 'run.sh'), 0);
@@ -290,7 +290,7 @@ describe('taking', () => {
     expect(readFileSync(join(taken.dir, 'run.sh'), 'utf8')).toBe('#!/bin/bash\ntrue\n');
   });
 
-  test('makes a snapshot again that somebody deleted', async () => {
+  test('again restores a snapshot that somebody deleted', async () => {
     const { entry, snapshots } = await setUp({});
     const { dir } = await snapshots.take(entry);
     rmSync(dir, { recursive: true });
@@ -300,7 +300,7 @@ describe('taking', () => {
 });
 
 describe('a job that cannot be copied', () => {
-  test('of more than 10,000 files says so', async () => {
+  test('because it has more than 10,000 files says so', async () => {
     const { root, entry, snapshots } = await setUp({});
     mkdirSync(join(root, 'job/many'));
     for (let at = 0; at < 10_001; at++) writeFileSync(join(root, 'job/many', String(at)), '');
@@ -312,7 +312,7 @@ describe('a job that cannot be copied', () => {
     });
   });
 
-  test('of more than 100 MiB says so without reading it', async () => {
+  test('because it has more than 100 MiB says so without reading it', async () => {
     const { root, dir, entry, snapshots } = await setUp({ 'job/big': '' });
     truncateSync(join(root, 'job/big'), 200 * 2 ** 20);
     const problem = await problemOf(snapshots.take(entry));
@@ -320,14 +320,14 @@ describe('a job that cannot be copied', () => {
     expect(existsSync(dir)).toBe(false);
   });
 
-  test('that no longer exists is not found', async () => {
+  test('because it no longer exists is not found', async () => {
     const { root, entry, snapshots } = await setUp({});
     rmSync(join(root, 'job'), { recursive: true });
     expect(await problemOf(snapshots.take(entry))).toMatchObject({ slug: 'job-not-found' });
   });
 });
 
-test('all of a snapshot is on the disk before it has its name, and its name before a run can be created from it', async () => {
+test('a snapshot is synced to the disk before it is renamed, and the new name is synced before a run uses it', async () => {
   const { root, dir, entry, snapshots } = await setUp({ 'job/lib/data.txt': 'x' });
   const probe = await open(root);
   const synced: string[] = [];

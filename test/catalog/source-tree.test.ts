@@ -35,7 +35,7 @@ function usable(tree: Pick<SourceTree, 'jobs'>): string[] {
   return tree.jobs.filter(({ read }) => 'id' in read).map(({ id }) => id);
 }
 
-test('a .flwdignore that is written while it is first read is noticed', async () => {
+test('a .flwdignore that is written while it is read for the first time is noticed', async () => {
   const root = makeSource({ ...job('a'), ...job('b') });
   const read = createIgnoreReader({ exclude: [] });
   let isWritten = false;
@@ -59,7 +59,7 @@ test('a .flwdignore that is written while it is first read is noticed', async ()
   await vi.waitFor(() => expect(usable(source.tree)).toEqual(['a']), { timeout: 30_000, interval: 5 });
 });
 
-test('a .flwdignore that no watch reports is found by looking', async () => {
+test('a change of .flwdignore that no watch reports is found by the next look', async () => {
   const root = makeSource({ ...job('a'), ...job('b') });
   const tree = await readTree(root);
   for (const [content, ids] of [
@@ -75,7 +75,7 @@ test('a .flwdignore that no watch reports is found by looking', async () => {
   expect([...(await tree.findMarks()).keys()]).toContain('');
 });
 
-test('a job whose files change where no watch reports it is found by looking', async () => {
+test('a change of a job’s files that no watch reports is found by the next look', async () => {
   const root = makeSource({ ...job('a'), 'a/lib/x.sh': '', 'b/config.yaml': 'command: ./tool\n', 'b/tool': 'x' });
   const tree = await readTree(root);
   const marks = async () => [...(await tree.findMarks()).keys()];
@@ -100,7 +100,7 @@ test('a job whose files change where no watch reports it is found by looking', a
   expect(usable(tree).toSorted()).toEqual(['a', 'b']);
 });
 
-test('a directory whose mode changes is watched again, because it may not have been readable', async () => {
+test('a directory whose mode changes is watched again, because it may have been unreadable before', async () => {
   const root = makeSource({ ...job('a'), 'x/y': '' });
   const watched: string[] = [];
   const tree = await readTree(root, (path) => watched.push(path));
@@ -110,7 +110,7 @@ test('a directory whose mode changes is watched again, because it may not have b
   expect(watched).toEqual(['/x']);
 });
 
-test('a directory that was read too soon after a change to see a second one is read again', async () => {
+test('a directory that was read so soon after a change that a second change could be missed is read again', async () => {
   const root = makeSource(job('a'));
   const now = vi.spyOn(systemClock, 'now');
   onTestFinished(() => now.mockRestore());

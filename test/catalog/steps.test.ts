@@ -79,7 +79,7 @@ steps:
   ]);
 });
 
-test('a step takes retry, step timeout and language from its job by default', async () => {
+test('a step without its own retry, step timeout or language gets those of its job', async () => {
   const { steps: defined } = await definitionOf(`retry: {limit: 2}
 timeouts: {step: 1m}
 ulc_profile: ulc.python.3
@@ -95,7 +95,7 @@ steps:
   ]);
 });
 
-test('concurrency with only a limit queues all runs of the job together', async () => {
+test('concurrency with only a limit applies to all runs of the job together, and the others queue', async () => {
   expect((await definitionOf('command: ./run.sh\nconcurrency: {limit: 1}')).concurrency).toEqual({
     limit: 1,
     key: null,
@@ -103,7 +103,7 @@ test('concurrency with only a limit queues all runs of the job together', async 
   });
 });
 
-describe('is refused', () => {
+describe('a config.yaml is refused', () => {
   test.each([
     [steps('id: a, script: ./run.sh, needs: [qqqq]'), '2:39: there is no step `qqqq`'],
     [
@@ -160,7 +160,7 @@ describe('is refused', () => {
       '2:1: a job with steps must not have a `command`: each step has its own',
     ],
     ['command: ./run.sh\nconcurrency: {key: "1"}', '2:1: `limit` is missing'],
-  ])('%j', async (config, error) => {
+  ])('if it is %j', async (config, error) => {
     expect(await errorsIn(config)).toEqual([error]);
   });
 
@@ -180,23 +180,23 @@ describe('is refused', () => {
       `matrix: {x: [${numbers(26)}], y: [${numbers(20)}]}`,
       '2:31: the matrix makes 520 instances, more than the 500 allowed',
     ],
-  ])('%s', async (keys, error) => {
+  ])('if a step has %s', async (keys, error) => {
     expect(await errorsIn(steps(`id: a, script: ./run.sh, ${keys}`))).toEqual([error]);
   });
 });
 
-describe('of 500 steps', () => {
-  test('a chain is accepted, and one more step is not', async () => {
+describe('a job of 500 steps', () => {
+  test('may be one chain; 501 steps are refused', async () => {
     expect((await definitionOf(chainOf(500))).steps).toHaveLength(500);
     expect(await errorsIn(chainOf(501))).toEqual(['1:1: `steps` must have at most 500 items']);
   });
 
-  test('a cycle through all of them is found', async () => {
+  test('with a cycle through all of them is refused', async () => {
     const [error] = await errorsIn(chainOf(500).replace('needs: []', 'needs: [s499]'));
     expect(error).toBe('2:31: the steps need each other in a cycle: s0 → s499 → s498 → s497 → … → s2 → s1 → s0');
   });
 
-  test('that all refer to the first are read in less than quadratic time', async () => {
+  test('whose steps all refer to the first is read in less than quadratic time', async () => {
     const lines = Array.from({ length: 500 }, (_, at) => {
       const needs = at === 0 ? '' : `, needs: [s${at - 1}], if: 'steps.s0.status == "success"'`;
       return `id: s${at}, command: 'true'${needs}`;
@@ -206,7 +206,7 @@ describe('of 500 steps', () => {
   });
 });
 
-describe('an expression is refused', () => {
+describe('an expression', () => {
   const before = 'args: [{name: env}, {name: token, format: secret}]\n';
   const withKey = (key: string) => `${before}${steps('id: a, script: ./run.sh', 'id: b, script: ./run.sh', key)}`;
 
@@ -251,7 +251,7 @@ describe('an expression is refused', () => {
       '5:35: `if`: there is no function `mtaches`: did you mean `matches`?',
     ],
     [`id: c, script: ./run.sh, if: '${'!'.repeat(2_000)}true'`, '5:35: `if`: it is longer than 2,000 characters'],
-  ])('%s', async (key, error) => {
+  ])('is refused in %s', async (key, error) => {
     expect(await errorsIn(withKey(key))).toEqual([error]);
   });
 
@@ -259,7 +259,7 @@ describe('an expression is refused', () => {
     ['args.', '3:30: `key`: expected a name, got its end (character 6)'],
     ['run.id', '3:30: `key`: it is evaluated before the run starts, so it can use only `args`'],
     ['"[args.env]"', '3:30: `key` must give text, a number, or true or false, and gives a list'],
-  ])('as the key of concurrency: %s', async (key, error) => {
+  ])('is refused as the key of concurrency: %s', async (key, error) => {
     expect(
       await errorsIn(`${before}command: ./run.sh\nconcurrency: {limit: 1, key: ${key}}`.replace('\n', '\n')),
     ).toEqual([error]);
@@ -270,11 +270,11 @@ describe('an expression is refused', () => {
     'id: c, job: x, foreach: args.env, args: {v: {from: item}, w: {from: run.id}, x: {from: y, of: z}}',
     'id: c, job: x, matrix: {n: [1]}, args: {v: {from: matrix.n}}',
     'id: c, script: ./run.sh, needs: [b], if: \'steps.all(s, steps[s].status == "success")\'',
-  ])('but not %s', async (key) => {
+  ])('is accepted in %s', async (key) => {
     expect(await errorsIn(withKey(key))).toEqual([]);
   });
 
-  test('a step that is needed through another has ended', async () => {
+  test('may use a step that is needed only through another step', async () => {
     const lines = [
       'id: a-1, script: ./run.sh',
       'id: b, script: ./run.sh, needs: [a-1]',

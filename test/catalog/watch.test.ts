@@ -13,7 +13,7 @@ function titleOf(catalog: Catalog, id: string): string | null {
   return catalog.find(id).definition.title;
 }
 
-test('a new job, a changed one and a removed one are seen, each in a new generation', async () => {
+test('a new, a changed and a removed job are noticed, each in a new generation', async () => {
   const root = makeSource(job('a'));
   const catalog = await openCatalog([sourceAt(root)]);
   const seen = [catalog.generation];
@@ -33,7 +33,7 @@ test('a new job, a changed one and a removed one are seen, each in a new generat
   expect(new Set(seen).size).toBe(seen.length);
 });
 
-test('a save by renaming a draft over the file is seen', async () => {
+test('a save that renames a draft over the file is noticed', async () => {
   const root = makeSource(job('a'));
   const catalog = await openCatalog([sourceAt(root)]);
   for (const name of ['First', 'Second', 'Third']) {
@@ -55,7 +55,7 @@ test('a job that is fixed becomes usable, and a job whose script disappears beco
   expect(idsOf(catalog)).toEqual([]);
 });
 
-test('a renamed directory takes its jobs along, and is still watched under its new name', async () => {
+test('when a directory is renamed its jobs get new ids, and it is still watched', async () => {
   const root = makeSource({ ...job('old/a'), ...job('old/b') });
   const catalog = await openCatalog([sourceAt(root)]);
   renameSync(join(root, 'old'), join(root, 'new'));
@@ -91,7 +91,7 @@ test('config.d can appear, disappear and be replaced by config.yaml', async () =
   await expect.poll(() => titleOf(catalog, 'a')).toBe('Newer');
 });
 
-test('a source that is deleted takes its jobs along, and brings them back when it is there again', async () => {
+test('when a source is deleted its jobs disappear, and they return with it', async () => {
   const root = makeSource(job('a'));
   const catalog = await openCatalog([sourceAt(root)]);
   rmSync(root, { recursive: true });
@@ -102,7 +102,7 @@ test('a source that is deleted takes its jobs along, and brings them back when i
   await expect.poll(() => titleOf(catalog, 'b')).toBe('Seen');
 });
 
-test('a source is missing while its folder is gone or an empty one is in its place, but not when its jobs are removed', async () => {
+test('a source counts as missing while its folder is gone or replaced by an empty one, not when its jobs are removed', async () => {
   const root = makeSource(job('a'));
   const away = join(makeDirectory(), 'away');
   const catalog = await openCatalog([sourceAt(root)]);
@@ -122,7 +122,7 @@ test('a source is missing while its folder is gone or an empty one is in its pla
 });
 
 test.each([true, false])(
-  'an empty folder whose jobs have run before is missing from the start, until its jobs are there (watched: %s)',
+  'a source that is an empty folder but has had runs is missing until its jobs are back (watched: %s)',
   async (watch) => {
     const [empty, used, fresh, away] = [
       makeDirectory(),
@@ -140,7 +140,7 @@ test.each([true, false])(
   },
 );
 
-test('an empty folder whose jobs have run before is not missing any more once there is a file in it', async () => {
+test('a source that is an empty folder but has had runs is no longer missing once there is a file in it', async () => {
   const root = makeDirectory();
   const catalog = await openCatalog([sourceAt(root)], [], async () => true);
   expect(catalog.missing()).toEqual(['local']);
@@ -148,7 +148,7 @@ test('an empty folder whose jobs have run before is not missing any more once th
   await expect.poll(() => catalog.missing()).toEqual([]);
 });
 
-test('a source that is a link follows it to where it is set', async () => {
+test('a source that is a link is read from the new target when the link changes', async () => {
   const [first, second, place] = [makeSource(job('a')), makeSource(job('b')), makeDirectory()];
   symlinkSync(first, join(place, 'current'));
   const catalog = await openCatalog([sourceAt(join(place, 'current'))]);
@@ -183,7 +183,7 @@ async function watchWith(root: string, ignoreOf: (dir: string) => Ignore, log = 
   return watched;
 }
 
-test('an edit of .flwdignore just after it was read is seen', async () => {
+test('an edit of .flwdignore just after it was read is noticed', async () => {
   const root = makeSource({ ...job('a'), ...job('b') });
   const read = createIgnoreReader({ exclude: [] });
   let reads = 0;
@@ -196,7 +196,7 @@ test('an edit of .flwdignore just after it was read is seen', async () => {
   await expect.poll(() => watched.tree.jobs.map(({ id }) => id)).toEqual(['a']);
 });
 
-test('a source that could not be read again is read once more', async () => {
+test('when reading a source again fails, it is read once more', async () => {
   const root = makeSource(job('a'));
   const read = createIgnoreReader({ exclude: [] });
   let reads = 0;
@@ -209,7 +209,7 @@ test('a source that could not be read again is read once more', async () => {
   await expect.poll(() => watched.tree.jobs.map(({ id }) => id).toSorted()).toEqual(['a', 'b']);
 });
 
-test('a source that cannot be read is tried less and less often, and each reason is logged once', async () => {
+test('a source that cannot be read is tried at growing intervals, and each reason is logged once', async () => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'performance'] });
   onTestFinished(() => void vi.useRealTimers());
   const root = makeSource(job('a'));
@@ -263,7 +263,7 @@ test('a collision ends when one of the two goes away', async () => {
   expect(catalog.find('a').source.name).toBe('local');
 });
 
-test('a hundred jobs at once, with edits under way, are all seen as they are in the end', async () => {
+test('after a hundred jobs are added at once and edited meanwhile, the catalog shows their last state', async () => {
   const root = makeSource(job('seed'));
   const catalog = await openCatalog([sourceAt(root)]);
   for (let round = 0; round < 3; round++) {
@@ -298,7 +298,7 @@ test('a source that is a file has no jobs, and gets them when it is a directory'
   expect(catalog.generation).toBeLessThan(5);
 });
 
-test('a source that is not watched is read once', async () => {
+test('without a watch, a source is read only at the start', async () => {
   const root = makeSource(job('a'));
   const catalog = await openCatalog([
     sourceAt(root, { watch: false }),
@@ -328,7 +328,7 @@ test('a closed catalog reports nothing more and lets the process end', async () 
   expect(ended).toMatchObject({ status: 0, stdout: '1\n' });
 });
 
-/** Lets a program have only so many. The user namespace needs no rights. */
+/** Runs a program with this limit of the kernel. Thanks to the user namespace, this needs no privileges. */
 function limitOf(name: string, most: number): readonly string[] {
   const limited = `echo ${most} > /proc/sys/user/${name} 2>/dev/null && exec "$@"`;
   return ['--user', '--map-root-user', 'sh', '-c', limited, 'sh'];

@@ -21,7 +21,7 @@ describe.skipIf(!isPossible)(`a server that is killed again and again (CHAOS_SEE
   });
   afterAll(() => outcome.remove());
 
-  test('gets requests for runs, and is killed while they run', () => {
+  test('receives requests for runs, and is killed while the runs are running', () => {
     const { ledger, runs } = outcome.evidence;
     expect(ledger.kills).toBe(7);
     expect(runs.length).toBeGreaterThan(10);

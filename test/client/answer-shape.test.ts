@@ -8,7 +8,7 @@ import { bash } from '../support/jobs.ts';
 const server = await startServing({ jobs: { 'backup/daily': bash('true') } });
 afterAll(() => server.close());
 
-test('answers of this version lack nothing', async () => {
+test('the server’s answers have every member that this version of the client expects', async () => {
   const run = await server.addRun();
   const { client, misfit } = keepAnswers(createClient({ baseUrl: server.url }));
   const plain = Object.entries<Operation>(operations).filter(

@@ -44,7 +44,7 @@ test('the client accepts JSON if the operation answers with it', () => {
   expect(Object.fromEntries(asked)).toEqual(Object.fromEntries(answered));
 });
 
-test('bytes and text are returned as the answer itself', async () => {
+test('for bytes and text the client returns the response itself', async () => {
   const run = await server.addRun();
   const id = await server.addArtifact(run, { name: 'a.txt', content: 'text' });
   const response = await client.request('getArtifact', { path: { artifact_id: id } });
@@ -64,13 +64,13 @@ test('a problem is thrown with its slug, status and members', async () => {
   await expect(client.call('getRun', { path: { run_id: 'a/../b' } })).rejects.toMatchObject({ status: 404 });
 });
 
-test('a missing server is unreachable', async () => {
+test('a server that does not listen is reported as unreachable', async () => {
   const nobody = createClient({ baseUrl: 'http://127.0.0.1:1' });
   await expect(nobody.call('listJobs')).rejects.toThrow(ServerUnreachable);
   await expect(all(nobody.stream('streamRunEvents'))).rejects.toThrow(ServerUnreachable);
 });
 
-test('an error without a problem document is a problem as well', async () => {
+test('an error response without a problem document is thrown as a problem, too', async () => {
   const proxy = await listen((_, response) => response.writeHead(502).end('<h1>Bad Gateway</h1>'));
   await expect(createClient({ baseUrl: proxy.url }).call('listJobs')).rejects.toMatchObject({
     status: 502,
@@ -93,7 +93,7 @@ test('the log of a run is followed to its end', async () => {
   ]);
 });
 
-test('the events of a run end with it, whichever were requested', async () => {
+test('a stream of a run’s events ends with the run, whichever events were requested', async () => {
   const run = await server.addRun();
   const whole = all(client.stream('getRunEvents', { path: { run_id: run.id } }));
   const some = all(client.stream('streamRunEvents', { query: { run_id: run.id, types: 'run.started' } }));
@@ -103,7 +103,7 @@ test('the events of a run end with it, whichever were requested', async () => {
   expect((await some).map(({ event }) => event)).toEqual(['run.started']);
 });
 
-describe('if the server closes its streams before the run ends', () => {
+describe('if the server closes its streams before a run ends', () => {
   test('the log of a run that has printed nothing yet is followed to its end', async () => {
     const gate = await openStreamGate(server.url);
     const run = await server.addRun();
@@ -121,7 +121,7 @@ describe('if the server closes its streams before the run ends', () => {
     ]);
   });
 
-  test('its events are followed to their end, whichever were requested', async () => {
+  test('the events of the run are followed to their end, whichever were requested', async () => {
     const gate = await openStreamGate(server.url);
     const run = await server.addRun();
     const through = createClient({ baseUrl: gate.url });
@@ -137,7 +137,7 @@ describe('if the server closes its streams before the run ends', () => {
   });
 });
 
-test('a broken stream resumes after the last id, and ends with an error that another attempt cannot fix', async () => {
+test('a broken stream resumes after the last id, and ends at an error that a retry cannot fix', async () => {
   const asked: (string | undefined)[] = [];
   let breakOff = (): void => undefined;
   const flaky = await listen(({ headers }, response) => {
@@ -169,7 +169,7 @@ test('a broken stream resumes after the last id, and ends with an error that ano
   expect(error).toMatchObject({ status: 410 });
 });
 
-test('a silent stream is opened again after the last id, and a slow reader does not count as silence', async () => {
+test('a silent stream is opened again after the last id, but silence caused by a slow reader does not count', async () => {
   const asked: (string | undefined)[] = [];
   const silent = await listen(({ headers }, response) => {
     const after = headers['last-event-id'];
@@ -201,7 +201,7 @@ test('a silent stream is opened again after the last id, and a slow reader does 
   ]);
 });
 
-test('an id without data moves the place at which a stream resumes, and is no event', async () => {
+test('an id without data changes where a stream resumes, and is not delivered as an event', async () => {
   const asked: unknown[] = [];
   const marking = await listen(({ headers }, response) => {
     asked.push(headers['last-event-id']);
@@ -224,7 +224,7 @@ test('an id without data moves the place at which a stream resumes, and is no ev
   ]);
 });
 
-test('aborting ends a stream quietly, also between two attempts', async () => {
+test('aborting ends a stream without an error, even between two connections', async () => {
   const abort = new AbortController();
   const frames = all(client.stream('streamRunEvents', { signal: abort.signal }));
   await server.addRun();

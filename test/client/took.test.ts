@@ -9,17 +9,17 @@ const nowMs = Date.parse(at(1_800));
 const run = { started_at: at(0), finished_at: null, waiting_approval: [], approval_ms: 0 };
 const asking = { step_id: 'ask', question: null, since: at(600) };
 
-test('a duration has at most two units', () => {
+test('a duration is written with at most two units', () => {
   const spans = [340, 4_060, 9_940, 22_400, 60_000, 252_000, 6_120_000, 86_400_000, 183_600_000];
   const words = ['340 ms', '4.1 s', '9.9 s', '22 s', '1 min', '4 min 12 s', '1 h 42 min', '1 d', '2 d 3 h'];
   expect(spans.map(spanWords)).toEqual(words);
 });
 
-test('an age has one unit', () => {
+test('an age is written with one unit', () => {
   expect([-500, -12_000, 300_000, -7_200_000].map(awayWords)).toEqual(['1 s ago', '12 s ago', 'in 5 min', '2 h ago']);
 });
 
-test('the time of a run is its work, and while it waits for an approval the time so far', () => {
+test('the time of a run leaves out its waits for approvals, but during such a wait it is the whole time so far', () => {
   expect([
     workWords({ ...run, started_at: null }, nowMs),
     workWords(run, nowMs),
@@ -37,7 +37,7 @@ test('a run that has ended says how long it waited for approvals, if that is a s
   ]).toEqual(['2 min of work, 18 min waiting for approval', '19 min 59 s', '']);
 });
 
-test('what is left of a run is told in whole seconds, and in larger steps when there is more', () => {
+test('the remaining time of a run is shown in whole seconds, and in larger steps when it is longer', () => {
   const words = (elapsedMs: number, usualMs: number): string =>
     outlookOf({ ...run, started_at: new Date(nowMs - elapsedMs).toISOString(), progress: null }, usualMs, nowMs).words;
   const left = [
@@ -74,7 +74,7 @@ test('what is left of a run is told in whole seconds, and in larger steps when t
   ]);
 });
 
-test('a run in progress has no fractions of a second', () => {
+test('the time of a run in progress has no fractions of a second', () => {
   const since = (ms: number): string => workWords({ ...run, started_at: new Date(nowMs - ms).toISOString() }, nowMs);
   expect([900, 2_900, 9_990, 65_500].map(since)).toEqual(['0 s', '2 s', '9 s', '1 min 5 s']);
 });

@@ -34,13 +34,13 @@ test.each([
   ['maps', `a: ${'{a: '.repeat(5_000)}`, 'flwd.yaml:1:'],
   ['lists', `instance:\n  name:\n    ${'- '.repeat(5_000)}x`, 'flwd.yaml:3:'],
   ['keys', Array.from({ length: 5_000 }, (_, depth) => `${' '.repeat(depth)}a:\n`).join(''), 'flwd.yaml:6'],
-])('%s in each other, far deeper than anything means, are an error with its place', (_what, yaml, place) => {
+])('%s nested in each other thousands of times are an error with its place', (_what, yaml, place) => {
   const errors = errorsOf(yaml);
   expect(errors).toEqual([expect.stringMatching(/^flwd\.yaml:\d+:\d+: the file is nested over 64 levels deep$/)]);
   expect(errors[0]).toContain(place);
 });
 
-test('an unknown key without a similar one is answered with all known keys', () => {
+test('the error for an unknown key lists all known keys when no known key is similar', () => {
   expect(errorsOf('worker: { zzzzzzzz: 1 }')).toEqual([
     'flwd.yaml:1:11: unknown key `zzzzzzzz`; known: enabled, labels',
   ]);
@@ -127,13 +127,13 @@ describe('keys for later versions', () => {
       'container: { runtime: podman }',
       '`container.runtime` with `podman` is not supported yet: this version has no container executor',
     ],
-  ])('%s is refused by name', (yaml, message) => {
+  ])('%s is refused with the name of the key', (yaml, message) => {
     const errors = errorsOf(yaml);
     expect(errors).toHaveLength(1);
     expect(errors[0]).toContain(message);
   });
 
-  test('their defaults are accepted', () => {
+  test('are accepted with their default values', () => {
     expect(
       errorsOf(`
 auth: { mode: auto }
@@ -158,7 +158,7 @@ container: { runtime: auto }
 
 describe('rules between keys', () => {
   test.each(['0.0.0.0:8080', '192.168.0.7:8080', '"[::]:8080"', 'flwd.example.org:8080', 'localhost.example.org:8080'])(
-    'binding to %s is fine, but not with --dev',
+    'binding to %s is accepted, but not with --dev',
     (bind) => {
       const project = createProject({ 'flwd.yaml': `server: { bind: ${bind} }` });
       expect(project.errors()).toEqual([]);
@@ -170,18 +170,21 @@ describe('rules between keys', () => {
     },
   );
 
-  test.each(['127.0.0.1:0', '127.8.8.8:80', 'localhost:80', '"[::1]:80"'])('binding to %s is fine', (bind) => {
-    expect(createProject({ 'flwd.yaml': `server: { bind: ${bind} }` }).errors({ dev: true })).toEqual([]);
-  });
+  test.each(['127.0.0.1:0', '127.8.8.8:80', 'localhost:80', '"[::1]:80"'])(
+    'binding to %s is accepted even with --dev',
+    (bind) => {
+      expect(createProject({ 'flwd.yaml': `server: { bind: ${bind} }` }).errors({ dev: true })).toEqual([]);
+    },
+  );
 
-  test.each(['cert_file', 'key_file'])('`tls.%s` needs the other file', (name) => {
+  test.each(['cert_file', 'key_file'])('`tls.%s` alone is an error, because both files are needed', (name) => {
     const other = name === 'cert_file' ? 'key_file' : 'cert_file';
     expect(errorsOf(`server: { tls: { ${name}: a.pem } }`)).toEqual([
       `flwd.yaml:1:${20 + name.length}: \`server.tls.${name}\` also needs \`server.tls.${other}\``,
     ]);
   });
 
-  test('the default profile must be allowed', () => {
+  test('the default profile must be one that `allow_profiles` lists', () => {
     expect(errorsOf('security: { default_profile: disabled }')).toEqual([
       'flwd.yaml:1:30: `disabled` is not among `security.allow_profiles`',
     ]);
@@ -190,7 +193,7 @@ describe('rules between keys', () => {
     ]);
   });
 
-  test('only permissive passes variables to jobs', () => {
+  test('only the profile permissive can pass variables of the server to jobs', () => {
     expect(passing('secure')[0]).toContain('`secure` always has a clean environment');
     expect(passing('disabled')[0]).toContain('`disabled` has the server’s environment anyway');
     expect(passing('permissive')).toEqual([]);
@@ -202,7 +205,7 @@ describe('rules between keys', () => {
     ]);
   });
 
-  test('a profile has one of three names', () => {
+  test('a profile must have one of the three known names', () => {
     expect(errorsOf('security: { profiles: { secur: {} } }')).toEqual([
       'flwd.yaml:1:25: unknown name `secur`; did you mean `secure`?',
     ]);

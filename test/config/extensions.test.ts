@@ -11,11 +11,11 @@ describe('extensions.enabled', () => {
     ['[]', []],
     ['[maint]', []],
     ['[mcp, tui]', ['tui', 'mcp']],
-  ])('%s leaves %j of the interfaces of this build', (list, extensions) => {
+  ])('%s enables %j of the interfaces that this build has', (list, extensions) => {
     expect(enabled(list).load().config.extensions).toEqual(extensions);
   });
 
-  test('by default every interface of this build is announced', () => {
+  test('by default every interface of this build is enabled', () => {
     expect(createProject().load().config.extensions).toEqual(['tui', 'mcp']);
   });
 
@@ -23,7 +23,7 @@ describe('extensions.enabled', () => {
     expect(enabled('[]').load({}, { FLWD_EXTENSIONS_ENABLED: 'tui' }).config.extensions).toEqual(['tui']);
   });
 
-  test('triggers, export and maint are accepted with a note at the place of the list', () => {
+  test('triggers, export and maint are accepted, with a warning at the place of the list', () => {
     const { config, warnings } = enabled('[maint, tui, triggers, export]').load();
     expect(config.extensions).toEqual(['tui']);
     expect(warnings).toEqual([

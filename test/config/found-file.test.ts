@@ -11,8 +11,8 @@ const yaml = 'instance: { name: planted }\n';
 const isRoot = process.geteuid?.() === 0;
 const another = 65_534;
 
-describe('a flwd.yaml that is found', () => {
-  test.each([0o666, 0o602])('that others may write, with the mode %o, is refused', (mode) => {
+describe('a flwd.yaml that flwd finds by itself', () => {
+  test.each([0o666, 0o602])('is refused if other users may write it (mode %o)', (mode) => {
     const { dir, load, errors } = createProject({ 'flwd.yaml': yaml, 'jobs/': '' });
     chmodSync(join(dir, 'flwd.yaml'), mode);
     const open = `can be written by other users (mode ${mode.toString(8)}), who could then decide what this server runs: chmod go-w flwd.yaml`;
@@ -21,7 +21,7 @@ describe('a flwd.yaml that is found', () => {
     expect([config.instance.name, warnings]).toEqual(['planted', [`flwd.yaml ${open}`]]);
   });
 
-  test('in the home folder is checked as well', () => {
+  test('is checked in the home folder as well', () => {
     const path = 'home/.config/flwd/flwd.yaml';
     const { dir, errors } = createProject({ [path]: yaml, 'jobs/': '' });
     chmodSync(join(dir, path), 0o666);
@@ -36,7 +36,7 @@ describe('a flwd.yaml that is found', () => {
     expect(errors()).toEqual([expect.stringContaining('(mode 664)')]);
   });
 
-  test.runIf(isRoot)('of another user is refused, also for root, unless --config names it', () => {
+  test.runIf(isRoot)('is refused if it belongs to another user, even for root, unless --config names it', () => {
     const { dir, load, errors } = createProject({ 'flwd.yaml': yaml, 'jobs/': '' });
     chownSync(join(dir, 'flwd.yaml'), another, another);
     expect(errors()).toEqual([
@@ -45,7 +45,7 @@ describe('a flwd.yaml that is found', () => {
     expect(load({ config: 'flwd.yaml' })).toMatchObject({ config: { instance: { name: 'planted' } }, warnings: [] });
   });
 
-  test('a named pipe in its place does not block flwd', () => {
+  test('does not block flwd if it is a named pipe', () => {
     const { dir, errors } = createProject({ 'jobs/': '' });
     execFileSync('mkfifo', ['-m', '600', join(dir, 'flwd.yaml')]);
     expect(errors()).toEqual([
@@ -55,12 +55,12 @@ describe('a flwd.yaml that is found', () => {
     expect(errors()).toEqual([expect.stringContaining('can be written by other users (mode 666)')]);
   });
 
-  test('a device that --config names keeps its mode', () => {
+  test('is not checked for its mode if it is a device that --config names', () => {
     const { load } = createProject({ 'jobs/': '' });
     expect(load({ config: '/dev/null' }).warnings).toEqual([]);
   });
 
-  test.runIf(isRoot)('a link of another user is refused, whatever its target', () => {
+  test.runIf(isRoot)('is refused if it is a link of another user, whatever its target is', () => {
     const { dir, load, errors } = createProject({ 'other.yaml': yaml, 'jobs/': '' });
     symlinkSync('other.yaml', join(dir, 'flwd.yaml'));
     expect(load().config.instance.name).toBe('planted');

@@ -113,7 +113,7 @@ test('the file that --config names must exist', () => {
   expect(errors({ config: 'folder' })).toEqual(['folder: cannot be read: it is a folder']);
 });
 
-test('every value is converted to the unit of the code', () => {
+test('every value is converted to the unit that the code uses', () => {
   const { dir, load } = createProject({
     'flwd.yaml': `
 instance: { name: prod, data_dir: ./data, default_tenant: ops }
@@ -179,7 +179,7 @@ remotes: { prod: { base_url: https://flwd.example.org } }
   });
 });
 
-test('an origin is normalised like in a browser', () => {
+test('an origin is normalised as browsers do it', () => {
   const origins = '["https://Console.Example.org/", "http://a.example:80", "https://b.example:8443"]';
   const { load } = createProject({ 'flwd.yaml': `server: { cors_origins: ${origins} }` });
   expect(load().config.server.corsOrigins).toEqual([
@@ -189,7 +189,7 @@ test('an origin is normalised like in a browser', () => {
   ]);
 });
 
-test('proxies are trusted by address and range, also in a variable', () => {
+test('trusted proxies can be given as addresses and ranges, in flwd.yaml and in a variable', () => {
   const { load } = createProject({ 'flwd.yaml': 'server: { trust_proxy: [10.0.0.7, "2001:db8::/32"] }' });
   expect(load().config.server.trustProxy).toEqual(['10.0.0.7', '2001:db8::/32']);
   expect(load({}, { FLWD_SERVER_TRUST_PROXY: '127.0.0.1, ::1' }).config.server.trustProxy).toEqual([
@@ -199,7 +199,7 @@ test('proxies are trusted by address and range, also in a variable', () => {
   expect(load({}, { FLWD_SERVER_TRUST_PROXY: 'true' }).config.server.trustProxy).toBe(true);
 });
 
-test('paths in the file start at its folder, those of options and variables at the current folder', () => {
+test('relative paths in flwd.yaml start at its folder, and those in options and variables at the current folder', () => {
   const { dir, load } = createProject({ 'etc/flwd.yaml': 'persistence: { db_path: ./x.db }' });
   const { config } = load({ config: 'etc/flwd.yaml', dataDir: 'data' }, { FLWD_PERSISTENCE_BLOBS_PATH: 'blobs' });
   expect(config.persistence).toMatchObject({ dbPath: join(dir, 'etc/x.db'), blobsDir: join(dir, 'blobs') });

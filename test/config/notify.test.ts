@@ -17,7 +17,7 @@ const written = `notify:
     - {to: own, after: 3, repeat: 24h, digest: 10m}
 `;
 
-test('channels and rules, with their defaults', () => {
+test('channels and rules are read with their defaults', () => {
   const { load } = createProject({ 'flwd.yaml': written });
   const { channels, rules } = load().config.notify;
   expect(channels).toMatchObject([
@@ -69,7 +69,7 @@ test.each([
   ['rules: [{to: team}]', 'there is no channel `team` in `notify.channels`'],
   ['rules: [{jobs: "../x"}]', '`notify.rules[0].to` is missing'],
   ['rules: [{on: lately, to: team}]', 'must be one of `failed`'],
-])('%s', (notify, error) => {
+])('%s is refused', (notify, error) => {
   const { errors } = createProject({ 'flwd.yaml': `notify: {${notify}}\n` });
   expect(errors().join('\n')).toContain(error.replace(/^1:20/, 'flwd.yaml:1:21'));
   expect(errors().join('\n')).not.toContain('T0KEN');

@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { createProject } from './project.ts';
 
 describe('the default source', () => {
-  test('is ./jobs if it exists, else the current folder', () => {
+  test('is ./jobs if it exists, otherwise the current folder', () => {
     expect(createProject({ 'jobs/': '' }).load().config.sources).toMatchObject([{ displayPath: './jobs' }]);
     const { dir, load } = createProject();
     expect(load().config.sources).toMatchObject([{ name: 'local-fs', path: dir, displayPath: '.' }]);
@@ -20,12 +20,12 @@ describe('the default source', () => {
     });
   });
 
-  test('is beside flwd.yaml if there is one', () => {
+  test('is searched beside flwd.yaml if there is one', () => {
     const { dir, load } = createProject({ 'etc/flwd.yaml': '', 'etc/jobs/': '', 'jobs/': '' });
     expect(load({ config: 'etc/flwd.yaml' }).config.sources).toMatchObject([{ path: join(dir, 'etc/jobs') }]);
   });
 
-  test('is not added to an empty list', () => {
+  test('is not used if flwd.yaml has an empty list of sources', () => {
     expect(createProject({ 'flwd.yaml': 'sources: []', 'jobs/': '' }).load().config.sources).toEqual([]);
   });
 });
@@ -44,7 +44,7 @@ test('--jobs replaces all sources; each is named after its folder', () => {
   ]);
 });
 
-test('a missing folder of flwd.yaml may come later, but not a missing folder of --jobs', () => {
+test('a folder that flwd.yaml names may be created later, but a folder that --jobs names must exist', () => {
   const { dir, load } = createProject({ 'flwd.yaml': 'sources:\n  - path: ./nowhere\n' });
   expect(load()).toMatchObject({
     config: { sources: [{ path: join(dir, 'nowhere') }] },
@@ -91,7 +91,7 @@ describe('a source with `trusted: false`', () => {
     });
   const refusals = (...sources: readonly string[]) => load(...sources).errors();
 
-  test('may use nothing beyond its runs unless it says so', () => {
+  test('may use nothing beyond its own runs unless the entry allows it', () => {
     const mayUse = {
       secrets: [],
       schedules: false,
@@ -134,7 +134,7 @@ describe('a source with `trusted: false`', () => {
     expect(refusals('name: a, mountPath: ext/x', 'name: b', 'name: c, mountPath: e', x)).toEqual([]);
   });
 
-  test('does not share a folder with a trusted one, which would run its jobs as its own', () => {
+  test('must not be inside the folder of a trusted source, which would run the jobs as its own', () => {
     const refusals = (trusted: string, untrusted: string) => {
       const project = createProject({
         'jobs/ext/': '',
@@ -160,7 +160,7 @@ describe('a source with `trusted: false`', () => {
     expect(refusals('jobs', 'other')).toEqual([]);
   });
 
-  test('is the only one that has the keys', () => {
+  test('is the only kind of source that may have the keys for untrusted sources', () => {
     const only = 'is only for sources with `trusted: false`: the jobs of a trusted source may use everything';
     expect(refusals('secrets: [a], schedules: false, webhooks: true, notify: true, calls: own, kv: []')).toEqual(
       ['secrets', 'schedules', 'webhooks', 'notify', 'calls', 'kv'].map((name) =>
@@ -169,7 +169,7 @@ describe('a source with `trusted: false`', () => {
     );
   });
 
-  test('may call only sources that exist', () => {
+  test('may only list existing sources under `calls`', () => {
     expect(refusals('trusted: false, mountPath: ext, calls: [jobz]')).toEqual([
       'flwd.yaml:2:57: `calls` names the source `jobz`, which does not exist',
     ]);
@@ -183,7 +183,7 @@ test('a source without a folder is an error', () => {
   ]);
 });
 
-test('the data dir may be in a dot folder of a source, but not where jobs are searched', () => {
+test('the data dir may be in a dot folder of a source, but not where flwd searches for jobs', () => {
   const { errors } = createProject({ 'jobs/': '' });
   expect(errors({ jobs: ['.'], dataDir: '.flwd' })).toEqual([]);
   expect(errors({ jobs: ['jobs'], dataDir: 'data' })).toEqual([]);

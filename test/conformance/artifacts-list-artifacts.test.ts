@@ -123,14 +123,14 @@ test('the artifacts of a failed run are kept', async () => {
   expect((await list(`?run_id=${run_id}`)).artifacts.map(({ name }) => name)).toEqual(['partial.txt']);
 });
 
-test('filters by run, job and name', async () => {
+test('the list can be filtered by run, job and name', async () => {
   expect(await list(`?run_id=${many.run_id}`)).toMatchObject({ total: 5 });
   expect(await list('?job_id=many')).toMatchObject({ total: 5 });
   expect((await list('?name=3.txt')).artifacts).toMatchObject([{ name: '3.txt', run_id: many.run_id }]);
   expect(await list('?run_id=run_01HX0000000000000000000000')).toEqual({ artifacts: [], total: 0, next_cursor: null });
 });
 
-test('newest first, in pages by limit and offset or by cursor', async () => {
+test('the list shows the newest first, in pages by limit and offset or by cursor', async () => {
   shows('artifacts.list.limit');
   const all = (await list(`?run_id=${many.run_id}`)).artifacts.map(({ id }) => id);
   expect(all).toEqual(all.toSorted().toReversed());

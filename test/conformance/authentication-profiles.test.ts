@@ -110,7 +110,7 @@ afterAll(async () => {
 });
 const { port } = new URL(server.url);
 
-describe('secure', () => {
+describe('a secure job', () => {
   const forbidden = ['/etc/shadow', '/root/.bashrc', '/proc/1/root/etc/shadow', join(shared, 'private', 'data.txt')];
 
   test('sees no network, no file of the host, no variable of the server, and has no privilege', async () => {
@@ -205,7 +205,7 @@ describe('secure', () => {
     ['whose name merely begins like them', `${join(shared, 'granted')}-not`],
     ['of the whole host', '/'],
     ['of the data dir', server.dataDir],
-  ])('a path %s is 422 grant-not-allowed', async (_what, target) => {
+  ])('a path %s gets 422 grant-not-allowed', async (_what, target) => {
     const response = await server.fetch('/runs', { body: { job_id: 'reader', args: { target } } });
     expect(response.status).toBe(422);
     expect(await response.json()).toMatchObject({ type: 'https://flowd.org/problems/grant-not-allowed' });
@@ -217,7 +217,7 @@ describe('secure', () => {
   });
 });
 
-describe('permissive', () => {
+describe('a permissive job', () => {
   test('reads the host, writes only to its workspace, and gets the allowed variables', async () => {
     const data = join(shared, 'private', 'data.txt');
     const run = await server.run('permissive', {
@@ -241,7 +241,7 @@ describe('permissive', () => {
   });
 });
 
-describe('disabled', () => {
+describe('a disabled job', () => {
   test('gets the host and the environment of the server, but in a pid namespace', async () => {
     const file = join(shared, 'granted', 'new');
     const run: RunAnswer = await server.run('disabled', { write: [file], port: Number(port) });

@@ -43,12 +43,12 @@ test.skipIf(!isRoot)('a process of another user gets 401 unauthenticated, except
   expect(await asNobody('/readyz')).toMatch(/^HTTP\/1\.1 204 /);
 });
 
-test.each(['localhost', '127.0.0.1', '[::1]'])('Host %s is local', async (name) => {
+test.each(['localhost', '127.0.0.1', '[::1]'])('the Host %s is local, so its requests are accepted', async (name) => {
   expect((await request(`Host: ${name}:${port}\r\n`)).status).toBe(200);
 });
 
 test.each(['evil.example', `evil.example:${port}`, 'localhost.evil.example', '127.0.0.1.evil.example', '192.168.1.7'])(
-  'Host %s is 403: no DNS rebinding',
+  'the Host %s gets 403, which prevents DNS rebinding',
   async (name) => {
     const answer = await request(`Host: ${name}\r\n`);
     expect(answer.status).toBe(403);
@@ -62,7 +62,7 @@ test.each(['evil.example', `evil.example:${port}`, 'localhost.evil.example', '12
 );
 
 test.each(['http://evil.example', 'https://localhost.evil.example', 'null'])(
-  'Origin %s is 403, and its post starts nothing',
+  'the Origin %s gets 403, and its POST starts nothing',
   async (origin) => {
     const response = await server.fetch('/runs', { body: { job_id: 'quick' }, headers: { origin } });
     expect(response.status).toBe(403);

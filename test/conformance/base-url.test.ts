@@ -51,7 +51,7 @@ test('a server without configuration listens at localhost:8080', async () => {
   expect(stdout, stderr).toMatch(/^200 \{"jobs":\[\]/);
 });
 
-test('every answer but streams and files is JSON', async () => {
+test('every answer is JSON, except streams and files', async () => {
   shows('base.json');
   const created = await server.fetch('/runs', { body: { job_id: 'backup/daily', async: false } });
   const { run_id: runId }: { run_id: string } = JSON.parse(await created.clone().text());

@@ -45,7 +45,7 @@ describe('every error is a problem document', () => {
     ['PUT', '/api/v1/jobs/backup/daily', 405, 'method-not-allowed', 'Method Not Allowed'],
     ['GET', `${unknownRun}/cancel`, 405, 'method-not-allowed', 'Method Not Allowed'],
     ['PATCH', '/api/v1/health', 405, 'method-not-allowed', 'Method Not Allowed'],
-  ])('%s %s is %i %s', async (method, path, status, slug, title) => {
+  ])('%s %s gets %i %s', async (method, path, status, slug, title) => {
     shows('errors.format');
     const response = await server.fetch(`/${path}`, { method });
     expect(response.status).toBe(status);
@@ -60,7 +60,7 @@ describe('every error is a problem document', () => {
     expect((await allow('/runs/run_01HX/cancel', 'GET'))?.split(', ')).toEqual(['POST']);
   });
 
-  test('HEAD is answered like GET, without a body', async () => {
+  test('HEAD is answered like GET, but without a body', async () => {
     for (const path of ['/jobs', '/jobs/backup/daily', '/runs', '/artifacts', '/health', '/system/info']) {
       const [head, get] = [await server.fetch(path, { method: 'HEAD' }), await server.fetch(path)];
       expect([path, head.status, await head.text()]).toEqual([path, 200, '']);
@@ -96,7 +96,7 @@ describe('malformed requests', () => {
     ['a header of 100 kB', `GET /api/v1/jobs HTTP/1.1\r\n${host}X-Long: ${'x'.repeat(100_000)}\r\n\r\n`],
     ['a header of 4 MB', `GET /api/v1/jobs HTTP/1.1\r\n${host}X-Long: ${'x'.repeat(4_000_000)}\r\n\r\n`],
     ['a path of 100 kB', `GET /api/v1/jobs/${'x'.repeat(100_000)} HTTP/1.1\r\n${host}\r\n`],
-  ])('%s is 431 headers-too-large', async (_what, request) => {
+  ])('%s gets 431 headers-too-large', async (_what, request) => {
     const answer = await raw(request);
     expect(answer.status).toBe(431);
     expect(answer.head).toMatch(/content-type: application\/problem\+json/i);
@@ -107,7 +107,7 @@ describe('malformed requests', () => {
     });
   });
 
-  test('a body over server.body_limit gets 413, declared or not', async () => {
+  test('a body over server.body_limit gets 413, with or without a Content-Length', async () => {
     const declared = await raw(
       `POST /api/v1/runs HTTP/1.1\r\n${host}Content-Type: application/json\r\nContent-Length: 99999999\r\n\r\n{`,
     );
@@ -134,7 +134,7 @@ describe('malformed requests', () => {
 });
 
 testWith('bwrap')(
-  'a run that the engine cannot create is 500 execution-error, tells no secrets, and harms nothing',
+  'a run that the engine cannot create gets 500 execution-error, reveals no secrets, and harms nothing',
   async () => {
     shows('errors.execution-error');
     const snapshots = join(server.dataDir, 'snapshots');

@@ -43,7 +43,7 @@ const server = await startServer({
 });
 afterAll(() => server.close());
 
-test('a job has the fields of the reference, the schema of its arguments as its author wrote it', async () => {
+test('a job has the fields of the reference, and the schema of its arguments as its author wrote it', async () => {
   shows(
     'jobs.get',
     'jobs.get.configuration',

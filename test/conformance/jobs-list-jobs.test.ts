@@ -108,7 +108,7 @@ test.each([
   ['?q=every%20table', ['backup/db/full']],
   ['?q=DAILY', ['backup/daily']],
   ['?namespace=backup&tag=nightly', ['backup/daily']],
-])('%s filters', async (query, expected) => {
+])('the list can be filtered by %s', async (query, expected) => {
   shows('jobs.list.namespace');
   expect(await ids(query)).toEqual(expected);
 });
@@ -231,7 +231,7 @@ describe('while the server runs', () => {
     await expect.poll(() => ids()).toContain('deploy');
   });
 
-  test('a whole tree that is moved in or out is noticed', async () => {
+  test('a folder tree that is moved into or out of the source is noticed', async () => {
     const outside = join(server.root, 'staged');
     await writeJob(join(outside, 'deep', 'er', 'job'), bash('true'));
     await rename(outside, join(server.jobsDir, 'staged'));

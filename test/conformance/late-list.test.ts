@@ -16,7 +16,7 @@ type Late = { readonly job_id: string; readonly at: string; readonly over_at: st
 const list = async (query = '') => (await server.json<{ late: Late[] }>(`/late${query}`)).late;
 const jobs = async (query = '') => (await list(query)).map(({ job_id: id }) => id);
 
-test('lists what is late, the newest first, by job and state, as many as are asked for', async () => {
+test('GET /late lists what is late, newest first, filtered by job and state, up to the given limit', async () => {
   expect(await server.json('/late')).toEqual({ late: [] });
   const first = await server.start('one');
   await expect.poll(() => jobs()).toEqual(['one']);
@@ -43,7 +43,7 @@ test('lists what is late, the newest first, by job and state, as many as are ask
   for (const { at, over_at: overAt } of over) expect(Date.parse(overAt ?? '')).toBeGreaterThanOrEqual(Date.parse(at));
 });
 
-test('a query that it does not know is a validation error', async () => {
+test('a query with unknown parameters or values is a validation error', async () => {
   const response = await server.fetch('/late?state=closed&limit=0&jobs=one');
   expect(response.status).toBe(400);
   expect(JSON.parse(await response.text())).toMatchObject({

@@ -20,7 +20,7 @@ const headers = (response: Response) => ({
   reset: Number(response.headers.get('x-ratelimit-reset')),
 });
 
-test('every API answer has the limit, the rest, and the reset time in epoch seconds', async () => {
+test('every API answer has the limit, the remaining requests, and the reset time in epoch seconds', async () => {
   shows('rate.limit', 'rate.remaining', 'rate.reset');
   for (const path of ['/jobs', '/health', '/runs/run_01HX', '/runs?limit=0', '/nothing']) {
     const before = Date.now() / 1000;
@@ -36,7 +36,7 @@ test('every API answer has the limit, the rest, and the reset time in epoch seco
   }
 });
 
-test('the rest counts down, and past the limit the answer is 429 rate-limited with Retry-After', async () => {
+test('the remaining requests count down, and above the limit the answer is 429 rate-limited with Retry-After', async () => {
   shows('rate.configured');
   await using server = await limited(5, '1m');
   const answers: Response[] = [];
@@ -56,7 +56,7 @@ test('the rest counts down, and past the limit the answer is 429 rate-limited wi
   });
 });
 
-test('all operations share the limit, probes are outside it', async () => {
+test('all operations share the limit, and probes do not count', async () => {
   await using server = await limited(3, '1m');
   const statuses: number[] = [];
   for (const path of ['/jobs', '/runs', '/nothing', '/system/info']) statuses.push((await server.fetch(path)).status);
@@ -65,13 +65,13 @@ test('all operations share the limit, probes are outside it', async () => {
   for (let i = 0; i < 5; i++) expect((await server.fetch('//healthz')).status).toBe(204);
 });
 
-test('after the window there is room again', async () => {
+test('after the window requests are accepted again', async () => {
   await using server = await limited(2, '1s');
   await expect.poll(async () => (await server.fetch('/jobs')).status).toBe(429);
   await expect.poll(async () => (await server.fetch('/jobs')).status).toBe(200);
 });
 
-test('many requests at once do not exceed the limit by a single one', async () => {
+test('of many requests at once, exactly as many as the limit are accepted', async () => {
   await using server = await limited(20, '1m');
   const answers = await Promise.all(Array.from({ length: 60 }, () => server.fetch('/jobs')));
   expect(answers.filter((response) => response.status === 200)).toHaveLength(20);

@@ -49,7 +49,7 @@ async function startedRun(jobId: string): Promise<string> {
   return runId;
 }
 
-test('a running run is cancelled with the answer of the reference, and its process is gone by then', async () => {
+test('cancelling a running run gives the answer of the reference, once the process has ended', async () => {
   shows('runs.cancel', 'runs.cancel.run_id', 'runs.cancel.status');
   const runId = await startedRun('plain');
   await expect.poll(() => processesWith(nap('3601'))).not.toEqual([]);
@@ -73,7 +73,7 @@ test('a running run is cancelled with the answer of the reference, and its proce
   });
 });
 
-test('no process of the tree is left: no daemons, orphans, or processes that ignore signals', async () => {
+test('no process of the run is left: no daemon, no orphan, no process that ignores signals', async () => {
   const runId = await startedRun('tree');
   const naps = ['36022', '36023', '36024', '36025'].map(nap);
   for (const each of naps) await expect.poll(() => processesWith(each)).not.toEqual([]);
@@ -82,7 +82,7 @@ test('no process of the tree is left: no daemons, orphans, or processes that ign
   expect(await server.json<RunAnswer>(`/runs/${runId}`)).toMatchObject({ termination: { remaining: 0 } });
 });
 
-test('a script may clean up in its grace period, and its output is kept', async () => {
+test('a script may clean up in its grace period, and what it prints is kept', async () => {
   const runId = await startedRun('tidy');
   expect(await (await cancel(runId)).json()).toMatchObject({ status: 'cancelled' });
   expect(await server.messages(runId)).toContain('cleaning up');

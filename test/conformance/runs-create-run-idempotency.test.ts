@@ -12,7 +12,7 @@ afterAll(() => server.close());
 
 const keyed = (key: string, body: unknown) => server.fetch('/runs', { body, headers: { 'idempotency-key': key } });
 
-test('the same key and body get the stored answer, and make one run', async () => {
+test('requests with the same key and body make one run, and all get its answer', async () => {
   const first = await keyed('deploy-1', { job_id: 'quick', labels: { key: 'deploy-1' } });
   const second = await keyed('deploy-1', { job_id: 'quick', labels: { key: 'deploy-1' } });
   expect([first.status, second.status]).toEqual([201, 201]);
@@ -22,7 +22,7 @@ test('the same key and body get the stored answer, and make one run', async () =
   expect(await server.json('/runs?label=key=deploy-1')).toMatchObject({ total: 1 });
 });
 
-test('ten at once make one run', async () => {
+test('ten requests at once with one key make one run', async () => {
   const all = await Promise.all(
     Array.from({ length: 10 }, () => keyed('burst', { job_id: 'quick', labels: { key: 'burst' } })),
   );
@@ -32,14 +32,14 @@ test('ten at once make one run', async () => {
   expect(await server.json('/runs?label=key=burst')).toMatchObject({ total: 1 });
 });
 
-test('another body is a conflict', async () => {
+test('the same key with another body is a conflict', async () => {
   await keyed('deploy-2', { job_id: 'quick' });
   const response = await keyed('deploy-2', { job_id: 'quick', labels: { other: 'body' } });
   expect(response.status).toBe(409);
   expect(await response.json()).toMatchObject({ type: 'https://flowd.org/problems/idempotency-conflict', status: 409 });
 });
 
-test('while the first request is in flight, the second gets an error', async () => {
+test('while the first request is in progress, a second one with its key gets an error', async () => {
   const first = keyed('deploy-3', { job_id: 'slow', async: false, labels: { key: 'deploy-3' } });
   await expect.poll(() => server.json('/runs?label=key=deploy-3')).toMatchObject({ total: 1 });
   const second = await keyed('deploy-3', { job_id: 'slow', async: false, labels: { key: 'deploy-3' } });
@@ -51,7 +51,7 @@ test('while the first request is in flight, the second gets an error', async () 
   expect(await (await first).json()).toMatchObject({ status: 'cancelled' });
 });
 
-test('a key belongs to a tenant', async () => {
+test('each tenant has its own keys', async () => {
   const first = await keyed('deploy-4', { job_id: 'quick', tenant: 'acme' });
   const second = await keyed('deploy-4', { job_id: 'quick', tenant: 'globex' });
   expect([first.status, second.status]).toEqual([201, 201]);

@@ -7,7 +7,7 @@ import { startServer } from '../support/server.ts';
 
 const test = testWith('bwrap');
 
-test('a waiting run says why it waits, a run too many gets 429 queue-full, and each run gets its turn', async () => {
+test('a waiting run says why it waits and starts later, and a run beyond max_depth gets 429 queue-full', async () => {
   await using small = await startServer({
     jobs: { hold: bash('sleep 60'), quick: bash('true') },
     config: { scheduler: { global_concurrency: 1, queue: { max_depth: 1 } } },
@@ -29,7 +29,7 @@ test('a waiting run says why it waits, a run too many gets 429 queue-full, and e
   expect(await small.finished(waiting)).toMatchObject({ status: 'success', waiting: null });
 });
 
-test('waiting past timeouts.queue is a failed run with reason timeout', async () => {
+test('a run that waits longer than timeouts.queue fails with the reason timeout', async () => {
   await using small = await startServer({
     jobs: { hold: bash('sleep 60'), hasty: bash('true', { timeouts: { queue: '300ms' } }) },
     config: { scheduler: { global_concurrency: 1 } },
@@ -44,7 +44,7 @@ test('waiting past timeouts.queue is a failed run with reason timeout', async ()
   await small.fetch(`/runs/${holder}/cancel`, { method: 'POST' });
 });
 
-test('job_concurrency holds back only the job that has reached it', async () => {
+test('job_concurrency delays only runs of the job that has reached it', async () => {
   await using small = await startServer({
     jobs: { hold: bash('sleep 60'), quick: bash('true') },
     config: { scheduler: { job_concurrency: 1 } },

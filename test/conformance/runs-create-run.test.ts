@@ -102,7 +102,7 @@ test('async: false answers 201 when the run is finished, with its result', async
   expect(response.headers.get('location')).toBe(`/api/v1/runs/${run.run_id}`);
 });
 
-test('async: false answers 202 with the run as it stands once server.sync_wait has passed', async () => {
+test('async: false answers 202 with the unfinished run once server.sync_wait has passed', async () => {
   await using hasty = await startServer({
     jobs: { slow: bash('sleep 60') },
     config: { server: { sync_wait: '1s' } },
@@ -139,7 +139,7 @@ test('an alias works like an id', async () => {
   expect(await server.run('nightly', { target: '/mnt/backup' })).toMatchObject({ job_id: 'backup/daily' });
 });
 
-test('an interface names itself in X-Flwd-Client', async () => {
+test('a client names its interface in X-Flwd-Client', async () => {
   const response = await post({ job_id: 'quick', async: false }, { 'x-flwd-client': 'cli' });
   expect(await response.json()).toMatchObject({ trigger: { type: 'cli' } });
 });
@@ -154,8 +154,8 @@ const plan = (body: unknown) => server.fetch('/plans', { body });
 
 const runsSoFar = async () => (await server.json<{ total: number }>('/runs')).total;
 
-describe('refused', () => {
-  test('all errors of the body come at once, each with its pointer', async () => {
+describe('a request is refused', () => {
+  test('with all errors of its body at once, each with its pointer', async () => {
     shows('errors.validation-error');
     const response = await post({ job_id: '', tenant: 'No Spaces', async: 'yes', priority: 101, jobs: 1 });
     expect(response.status).toBe(400);
@@ -170,12 +170,12 @@ describe('refused', () => {
     ]);
   });
 
-  test('a missing job_id is reported', async () => {
+  test('when job_id is missing', async () => {
     const { errors } = await problemOf(await post({}));
     expect(errors).toEqual([{ pointer: '/job_id', keyword: 'required', message: expect.any(String) }]);
   });
 
-  test('all errors of the arguments come at once, each with its pointer', async () => {
+  test('with all errors of its arguments at once, each with its pointer', async () => {
     const response = await post({ job_id: 'backup/daily', args: { keep: 0, mode: 'half', extra: 1 } });
     expect(response.status).toBe(400);
     const { errors } = await problemOf(response);
@@ -188,7 +188,7 @@ describe('refused', () => {
   });
 
   test.each([['1'], [1.5], [1e308], [null], [[7]]])(
-    '%j is not an integer from 1 to 365, and is not turned into one',
+    'for the argument %j, which is not an integer from 1 to 365 and is not converted to one',
     async (keep) => {
       const { errors } = await problemOf(await post({ job_id: 'backup/daily', args: { target: '/mnt/x', keep } }));
       expect(errors?.map((error) => error.pointer)).toContain('/args/keep');
@@ -203,17 +203,20 @@ describe('refused', () => {
     ['NUL in an argument', '{"job_id":"backup/daily","args":{"target":"a\\u0000b"}}', 400, 'validation-error'],
     ['__proto__', '{"job_id":"quick","__proto__":{"async":false}}', 400, 'malformed-request'],
     ['more than server.body_limit', JSON.stringify({ job_id: 'x'.repeat(70_000) }), 413, 'body-too-large'],
-  ])('a body that is %s', async (_what, body, status, slug) => {
+  ])('when its body is %s', async (_what, body, status, slug) => {
     const response = await post(body);
     expect(response.status).toBe(status);
     expect((await problemOf(response)).type).toBe(`https://flowd.org/problems/${slug}`);
   });
 
-  test.each(['text/plain', 'application/x-www-form-urlencoded', 'multipart/form-data'])('%s gets 415', async (type) => {
-    const response = await post('{"job_id":"quick"}', { 'content-type': type });
-    expect(response.status).toBe(415);
-    expect((await problemOf(response)).type).toBe('https://flowd.org/problems/unsupported-media-type');
-  });
+  test.each(['text/plain', 'application/x-www-form-urlencoded', 'multipart/form-data'])(
+    'with 415 for the content type %s',
+    async (type) => {
+      const response = await post('{"job_id":"quick"}', { 'content-type': type });
+      expect(response.status).toBe(415);
+      expect((await problemOf(response)).type).toBe('https://flowd.org/problems/unsupported-media-type');
+    },
+  );
 
   test.each([
     ['nowhere', 404, 'job-not-found'],
@@ -221,19 +224,19 @@ describe('refused', () => {
     ['contained', 422, 'not-supported-yet'],
     ['keyed', 422, 'not-supported-yet'],
     ['disabled', 422, 'profile-not-allowed'],
-  ])('a run of the job %s is %i %s', async (jobId, status, slug) => {
+  ])('for the job %s, with %i %s', async (jobId, status, slug) => {
     const response = await post({ job_id: jobId });
     expect(response.status).toBe(status);
     expect((await problemOf(response)).type).toBe(`https://flowd.org/problems/${slug}`);
   });
 
-  test.each([101, -101, 1.5])('a priority of %s is out of range', async (priority) => {
+  test.each([101, -101, 1.5])('for the priority %s, which is out of range', async (priority) => {
     const response = await post({ job_id: 'quick', priority });
     expect(response.status).toBe(400);
     expect(await problemOf(response)).toMatchObject({ errors: [{ pointer: '/priority' }] });
   });
 
-  test('a caller may choose a stricter profile, but not a looser one', async () => {
+  test('for a looser profile than the job’s, but not for a stricter one', async () => {
     shows('auth.configured');
     expect(await server.run('permissive', undefined, { security_profile: 'secure' })).toMatchObject({
       security: { profile: 'secure' },
@@ -243,7 +246,7 @@ describe('refused', () => {
     expect((await problemOf(response)).type).toBe('https://flowd.org/problems/profile-not-allowed');
   });
 
-  test('no refused request created a run', async () => {
+  test('without creating a run', async () => {
     expect(await server.json('/runs?job_id=notifying')).toMatchObject({ runs: [], total: 0 });
     expect(await server.json('/runs?job_id=disabled')).toMatchObject({ runs: [], total: 0 });
   });
@@ -268,7 +271,7 @@ describe('POST /plans', () => {
     expect(await runsSoFar()).toBe(before);
   });
 
-  test('lists the steps in the order of the graph, and else in the order of the file', async () => {
+  test('lists the steps in the order of the graph, and otherwise in the order of the file', async () => {
     expect(await (await plan({ job_id: 'release' })).json()).toMatchObject({
       steps: [
         { step_id: 'announce', needs: [] },
@@ -279,7 +282,7 @@ describe('POST /plans', () => {
     });
   });
 
-  test('validates like a run', async () => {
+  test('validates its body like POST /runs', async () => {
     const response = await plan({ job_id: 'backup/daily', args: {} });
     expect(response.status).toBe(400);
     expect((await problemOf(response)).errors?.[0]?.pointer).toBe('/args/target');
@@ -290,7 +293,7 @@ describe('POST /plans', () => {
   test.each([
     ['contained', 'not-supported-yet'],
     ['disabled', 'profile-not-allowed'],
-  ])('says why %s would be denied', async (jobId, slug) => {
+  ])('says why a run of %s would be denied', async (jobId, slug) => {
     const response = await plan({ job_id: jobId });
     expect(response.status).toBe(200);
     expect(await response.json()).toMatchObject({

@@ -150,28 +150,31 @@ test('a running run has no end and no result yet', async () => {
   await server.fetch(`/runs/${runId}/cancel`, { method: 'POST' });
 });
 
-describe('the result', () => {
+describe('the result of the job', () => {
   test.each([
     ['result/file', { value: [1, null, 'ü'] }],
     ['result/null', { value: null }],
     ['result/none', null],
-  ])('of %s is %j', async (jobId, result) => {
+  ])('%s is %j', async (jobId, result) => {
     expect(await server.run(jobId)).toMatchObject({ status: 'success', result });
   });
 
-  test.each(['result/broken', 'result/huge'])('of %s fails the run, and the error says so', async (jobId) => {
-    expect(await server.run(jobId)).toMatchObject({
-      status: 'failed',
-      reason: 'invalid_result',
-      result: null,
-      exit_code: 0,
-      error: { message: expect.stringMatching(/result/i), step_id: 'step_01' },
-    });
-  });
+  test.each(['result/broken', 'result/huge'])(
+    '%s is invalid, so the run fails with an error that says so',
+    async (jobId) => {
+      expect(await server.run(jobId)).toMatchObject({
+        status: 'failed',
+        reason: 'invalid_result',
+        result: null,
+        exit_code: 0,
+        error: { message: expect.stringMatching(/result/i), step_id: 'step_01' },
+      });
+    },
+  );
 });
 
-describe('how a run ends', () => {
-  test('a command that fails: exit, with file, line and command in one line of the log', async () => {
+describe('a run fails', () => {
+  test('when a command fails: reason exit, and the log names file, line and command in one line', async () => {
     const run = await server.run('ends/exit');
     expect(run).toMatchObject({ status: 'failed', reason: 'exit', exit_code: 1, error: { step_id: 'step_01' } });
     const messages = await server.messages(run.run_id);
@@ -180,11 +183,11 @@ describe('how a run ends', () => {
     expect(messages[1]).toMatch(/run\.sh.*\b3\b.*false/);
   });
 
-  test('another exit code, from another language', async () => {
+  test('when a script in another language exits with another code', async () => {
     expect(await server.run('ends/node')).toMatchObject({ status: 'failed', reason: 'exit', exit_code: 12 });
   });
 
-  test('a signal', async () => {
+  test('when a signal ends its script', async () => {
     expect(await server.run('ends/signal')).toMatchObject({
       status: 'failed',
       reason: 'signal',
@@ -192,7 +195,7 @@ describe('how a run ends', () => {
     });
   });
 
-  test('timeouts.run, even if the script ignores TERM', async () => {
+  test('after timeouts.run, even if the script ignores TERM', async () => {
     expect(await server.run('ends/timeout')).toMatchObject({
       status: 'failed',
       reason: 'timeout',
@@ -200,7 +203,7 @@ describe('how a run ends', () => {
     });
   });
 
-  test('a program that is not there: start_failed, and the error says what', async () => {
+  test('when the program does not exist: reason start_failed, and the error names the program', async () => {
     expect(await server.run('ends/missing')).toMatchObject({
       status: 'failed',
       reason: 'start_failed',
@@ -209,12 +212,12 @@ describe('how a run ends', () => {
   });
 });
 
-test('a secret argument reads [redacted]', async () => {
+test('a secret argument is shown as [redacted]', async () => {
   const run = await server.run('secretive', { token: 's3cr3t-token-value', user: 'ada' });
   expect(run.args).toEqual({ token: '[redacted]', user: 'ada' });
 });
 
-test('the ETag changes with the run, and If-None-Match gets 304 while it does not', async () => {
+test('the ETag changes with the run, and If-None-Match gets 304 while the run is unchanged', async () => {
   const runId = await server.start('slow');
   await server.runWhen(runId, (run) => run.status === 'running');
   const etag = async () => (await server.fetch(`/runs/${runId}`)).headers.get('etag') ?? '';
@@ -249,7 +252,7 @@ test.each(['run_01HX0000000000000000000000', 'run_', 'nonsense', '..%2f..', '%00
 
 describe('a run outlives its server', () => {
   test.each(['SIGKILL', 'SIGTERM'] as const)(
-    'after %s the next one resumes it, with every line and the result',
+    'after %s the next server resumes it, with every line and the result',
     async (signal) => {
       const runId = await server.start('outlives');
       await expect.poll(() => server.messages(runId)).toContain('line 3');

@@ -89,7 +89,7 @@ test('lines have the fields of the reference, their level, their stream and thei
   });
 });
 
-test('timestamps grow strictly, so a reader that sends the last one loses nothing', async () => {
+test('timestamps grow strictly, so a reader who continues from the last timestamp misses no line', async () => {
   shows('logs.get.since');
   const seen: LogLineAnswer[] = [];
   let since = '';
@@ -118,7 +118,7 @@ test('tail returns the last lines, oldest first', async () => {
   expect(numbers((await logs(`/runs/${numbered}/logs?tail=3`)).logs)).toEqual([2498, 2499, 2500]);
 });
 
-test('level, q, step_id and attempt filter', async () => {
+test('lines can be filtered by level, q, step_id and attempt', async () => {
   const messages = async (query: string) => (await logs(`/runs/${mixed}/logs?${query}`)).logs.map((line) => line.seq);
   expect(await messages('level=warn')).toEqual([2, 3, 5]);
   expect(await messages('level=error')).toEqual([2, 5]);
@@ -142,7 +142,7 @@ test('Accept: text/plain gives the whole log as text', async () => {
   expect(await some.text()).toBe('line 1\nline 2\n');
 });
 
-test('Accept: application/x-ndjson gives one JSON object a line', async () => {
+test('Accept: application/x-ndjson gives one JSON object per line', async () => {
   const response = await server.fetch(`/runs/${numbered}/logs`, { headers: { accept: 'application/x-ndjson' } });
   expect(response.headers.get('content-type')).toMatch(/^application\/x-ndjson\b/);
   const lines: LogLineAnswer[] = (await response.text())
@@ -253,7 +253,7 @@ describe('follow=true', () => {
     expect(seen).toEqual(from1(20_000).map(String));
   });
 
-  test('since and level apply to a stream too', async () => {
+  test('since and level filter a stream, too', async () => {
     const all = await logs(`/runs/${mixed}/logs`);
     const since = all.logs[1]?.timestamp ?? '';
     const frames = await allFramesOf(await server.fetch(`/runs/${mixed}/logs?follow=true&since=${since}&level=warn`));
@@ -264,7 +264,7 @@ describe('follow=true', () => {
     ]);
   });
 
-  test('lines of both streams are in the order in which they were written', async () => {
+  test('lines of stdout and stderr are in the order in which they were written', async () => {
     const frames = await allFramesOf(await follow(mixed));
     expect(frames.slice(0, 2).map(messageOf)).toEqual(['Starting backup...', 'to stderr']);
   });

@@ -97,7 +97,7 @@ test('a page has 100 runs by default, newest first, and total counts all of them
   expect(order).toEqual(order.toSorted().toReversed());
 });
 
-test('filters', async () => {
+test('runs can be filtered', async () => {
   shows('runs.list.job_id');
   expect(await ids('?job_id=failing')).toEqual([failed.run_id]);
   expect(await ids('?status=failed')).toEqual([failed.run_id]);
@@ -152,7 +152,7 @@ test('offset skips runs', async () => {
   expect(await list('?offset=100000')).toMatchObject({ runs: [], next_cursor: null });
 });
 
-test('a cursor leads through all runs, once each, while runs are added', async () => {
+test('a cursor shows every run once, while runs are added', async () => {
   const before = await list('?job_id=quick&limit=1000');
   const seen: string[] = [];
   let cursor: string | null = '';
@@ -188,7 +188,7 @@ test.each([
   });
 });
 
-test('two wrong parameters are reported together', async () => {
+test('two wrong parameters are reported in one answer', async () => {
   const response = await server.fetch('/runs?limit=0&status=done');
   expect(await response.json()).toMatchObject({ errors: [{ pointer: '?limit' }, { pointer: '?status' }] });
 });

@@ -83,11 +83,11 @@ test('a run causes the events of the reference, flat, in order, with growing ids
   expectGrowing(frames);
 });
 
-describe('a line of a job with steps', () => {
+describe('a printed line', () => {
   const ofOutput = (frames: readonly Frame[], type: string) => frames.filter(({ event }) => event === type);
   const said = ['build 1', 'build 2', 'build 3', 'build fell', 'ship 1', 'ship 2', 'ship 3', 'ship fell'];
 
-  test('causes run.output and then step.output with the same data, live and in a replay', async () => {
+  test('of a job with steps causes run.output and then step.output with the same data, live and in a replay', async () => {
     shows('events.step.output');
     const runId = await server.start('staged');
     const live = await allFramesOf(await stream(`?run_id=${runId}`));
@@ -126,7 +126,7 @@ describe('a line of a job with steps', () => {
   });
 
   test.each(['run.output', 'step.output'])(
-    'is there once for who asks for %s alone, live as in a replay',
+    'causes one event for a client that asks only for %s, live and in a replay',
     async (type) => {
       const runId = await server.start('staged');
       const live = await allFramesOf(await stream(`?run_id=${runId}&types=${type}`));
@@ -144,7 +144,7 @@ describe('a line of a job with steps', () => {
     },
   );
 
-  test('is never lost or repeated by a resume, even between its two events', async () => {
+  test('is neither lost nor repeated when a client resumes, even between the two events of the line', async () => {
     const { run_id } = await server.run('staged');
     const all = await allFramesOf(await stream(`?run_id=${run_id}`));
     for (const [at, { id = '' }] of all.entries()) {
@@ -163,7 +163,7 @@ describe('a line of a job with steps', () => {
   });
 });
 
-test('progress keeps its place among the lines around it, even if they came all at once', async () => {
+test('progress stays between the lines around it, even if all were read at once', async () => {
   const runId = await server.start('at-once');
   // If several are read at once, only the last one becomes an event.
   await framesUntil(await stream(`?run_id=${runId}`), ({ event }) => event === 'run.progress');
@@ -201,7 +201,7 @@ test('without run_id the stream starts now, and has the events of every run', as
   expectGrowing(frames);
 });
 
-test('job_id and types filter', async () => {
+test('job_id and types filter the events', async () => {
   shows('events.stream.job_id');
   const response = await stream('?job_id=quick&types=run.created,run.finished');
   await server.run('chatty');
@@ -285,7 +285,7 @@ describe('Last-Event-ID', () => {
     expectGrowing([...before, ...after]);
   });
 
-  test.each(['abc', '1.5', '-1', '99999999999999999999'])('%s is not an id: 400', async (lastId) => {
+  test.each(['abc', '1.5', '-1', '99999999999999999999'])('%s is not an id, and gets 400', async (lastId) => {
     const response = await stream('', { 'last-event-id': lastId });
     expect(response.status).toBe(400);
     expect(await response.json()).toMatchObject({ type: 'https://flowd.org/problems/malformed-request' });
@@ -325,7 +325,7 @@ test('/runs/{id}/events returns the same for one run, as a stream or as JSON lin
   expect(parsed).toMatchObject(frames.map(({ data }) => data));
 });
 
-test('ndjson of a running run returns the events so far, and ends', async () => {
+test('JSON lines of a running run contain the events so far, and the answer ends', async () => {
   const runId = await server.start('gated');
   const events = async (): Promise<string[]> => {
     const lines = await server.fetch(`/runs/${runId}/events`, { headers: { accept: 'application/x-ndjson' } });

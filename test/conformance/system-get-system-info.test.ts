@@ -90,7 +90,7 @@ test('an instance with all extensions switched off lists no extension', async ()
   }
 });
 
-test('the queue counts what runs and what waits', async () => {
+test('the queue counts running and waiting runs', async () => {
   const runs = await Promise.all([1, 2, 3, 4, 5].map(() => server.start('slow')));
   await expect
     .poll(() => server.json('/system/info'))

@@ -14,7 +14,7 @@ type OpenApi = {
 const server = await startServer({ jobs: { 'backup/daily': bash('true') } });
 afterAll(() => server.close());
 
-test('the API is below /api/v1; no other version is there', async () => {
+test('the API is below /api/v1, and no other version exists', async () => {
   shows('version.path', 'version.breaking');
   expect((await server.fetch('//api/v1/jobs')).status).toBe(200);
   // A page of the console for people, and the API for the programs that leave out the version.
@@ -123,7 +123,7 @@ test('/api/v1/openapi.json is OpenAPI 3.1 and has every operation of the referen
   ]);
 });
 
-test('/docs shows it', async () => {
+test('/docs shows the OpenAPI document', async () => {
   const response = await server.fetch('//docs');
   expect(response.status).toBe(200);
   expect(response.headers.get('content-type')).toMatch(/^text\/html\b/);

@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
 import { pages, read, root } from './pages.ts';
 
-test.each(pages)('%s links to files that are there, and to headings that they have', (page) => {
+test.each(pages)('%s links only to existing files and existing headings', (page) => {
   const links = [...read(page).matchAll(/\]\((?!https?:)([^)\s#]*)(?:#([^)\s]*))?\)/g)];
   const broken = links.filter(([, path = '', heading]) => {
     const target = path === '' ? page : join(dirname(page), path);
@@ -21,7 +21,7 @@ test('docs/README.md lists every page of docs', () => {
   expect(own.filter((page) => page !== 'docs/README.md' && !listed(page))).toEqual([]);
 });
 
-test('docs/why.md answers a question with each decision', () => {
+test('each decision answers a question in docs/why.md', () => {
   const index = read('docs/why.md');
   const decisions = pages.filter((page) => page.startsWith('docs/adr/'));
   expect(decisions.filter((page) => !index.includes(`](${page.slice('docs/'.length)})`))).toEqual([]);

@@ -27,22 +27,22 @@ const namesake = new Set<string>([
 ]);
 
 describe.each(pages)('%s', (page) => {
-  test('options of flwd', () => {
+  test('names only options that flwd has', () => {
     expect(callsIn(page).flatMap(unknownOptions)).toEqual([]);
   });
 
-  test('keys of flwd.yaml', () => {
+  test('names only keys that flwd.yaml has', () => {
     const keys = inlineCode(page).flatMap((span) => /^([a-z_]+(?:\.[\w<>*-]+)+)(?::.*)?$/.exec(span)?.[1] ?? []);
     const unknown = keys.filter((key) => looksLikeFlwdYaml(key) && !isKeyOfFlwdYaml(key));
     expect(unknown).toEqual([]);
   });
 
-  test('variables that override them', () => {
+  test('names only variables that override a key of flwd.yaml', () => {
     const names = [...read(page).matchAll(new RegExp(`\\bFLWD_((?:${variableSections})_[A-Z_]+)`, 'g'))];
     expect(names.map(([, name = '']) => name).filter((name) => !variables.has(name))).toEqual([]);
   });
 
-  test('keys in examples of flwd.yaml and config.yaml', () => {
+  test('uses only known keys in its examples of flwd.yaml and config.yaml', () => {
     const blocks = blocksOf(page).filter(({ language }) => language === 'yaml');
     expect(blocks.flatMap(unknownKeys)).toEqual([]);
   });

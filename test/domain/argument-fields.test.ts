@@ -7,7 +7,7 @@ function fieldOf(member: Record<string, unknown>, rest: Record<string, unknown> 
   return field;
 }
 
-test('members become fields in the order of the schema, those of objects by their path', () => {
+test('members become fields in the order of the schema, and members of objects have their path as the name', () => {
   const fields = argumentFields({
     type: 'object',
     required: ['target', 'keep'],
@@ -68,11 +68,11 @@ test.each([
   [{ type: 'object' }, '{"a":', { error: 'is not JSON' }],
   [{ type: ['integer', 'string'] }, 'word', { value: 'word' }],
   [{ type: 'string' }, '12', { value: '12' }],
-])('in a field of %j %j reads as %j', (member, text, read) => {
+])('in a field of %j, the input %j is read as %j', (member, text, read) => {
   expect(readFieldText(fieldOf(member), text)).toEqual(read);
 });
 
-test('a list of objects has fields for an item, as deep as fields go', () => {
+test('a list of objects has fields for its items, down to the deepest level that has fields', () => {
   const node = { type: 'object', properties: { name: { type: 'string' }, below: { $ref: '#/$defs/nodes' } } };
   const $defs = { nodes: { type: 'array', uniqueItems: true, minItems: 1, items: node } };
   const list = fieldOf({ $ref: '#/$defs/nodes' }, { $defs });
@@ -84,7 +84,7 @@ test('a list of objects has fields for an item, as deep as fields go', () => {
   expect(list.itemFields[1]?.itemFields[1]?.itemFields[1]?.itemFields).toEqual([]);
 });
 
-test('a text that may be long, or has a default of several lines, gets several lines', () => {
+test('the field of a text that may be long, or whose default has several lines, has several lines', () => {
   const isLong = (member: object) => fieldOf({ type: 'string', ...member }).isLong;
   expect([{ maxLength: 201 }, { default: 'a\nb' }, { maxLength: 200 }, {}].map(isLong)).toEqual([
     true,
@@ -94,12 +94,12 @@ test('a text that may be long, or has a default of several lines, gets several l
   ]);
 });
 
-test('the forms that a value may have are known by their titles', () => {
+test('the alternatives of a value are listed by their titles', () => {
   const oneOf = [{ title: 'By mail' }, { type: 'null' }, { $ref: '#/$defs/chat' }];
   expect(fieldOf({ oneOf }, { $defs: { chat: { title: 'By chat' } } }).alternatives).toEqual(['By mail', 'By chat']);
 });
 
-test('values are shown as they are typed', () => {
+test('values are shown as a person would type them', () => {
   expect([showValue('a b'), showValue(1), showValue([1, 'x'])]).toEqual(['a b', '1', '[1,"x"]']);
 });
 

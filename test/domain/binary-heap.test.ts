@@ -4,7 +4,7 @@ import { createBinaryHeap } from '../../src/domain/binary-heap.ts';
 
 type Value = { readonly rank: number };
 
-test('a heap returns its first value, and the first that passes, whatever is removed', () => {
+test('a heap returns the first value, and the first value that passes a test, whatever was removed', () => {
   assert(
     property(array(tuple(nat(3), nat(1_000)), { maxLength: 200, size: 'max' }), nat(5), (actions, modulus) => {
       const heap = createBinaryHeap<Value>((a, b) => a.rank < b.rank);

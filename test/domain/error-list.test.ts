@@ -3,7 +3,7 @@ import { createErrorList } from '../../src/domain/error-list.ts';
 
 const toError = (pointer: string, message = 'is wrong') => ({ pointer, message, keyword: 'rule' });
 
-test('errors are grouped by member, each group in the order of discovery', () => {
+test('errors are grouped by member, and each group is in the order in which the errors were found', () => {
   const list = createErrorList();
   for (const pointer of ['/labels/b', '/args/list/10', '/async', '/args/list/2', '?limit', '/labels/a', '']) {
     list.add(toError(pointer));
@@ -26,7 +26,7 @@ test('an error that is found twice is listed once', () => {
   expect(list.size).toBe(2);
 });
 
-test('above a hundred errors, or 128 KiB of them, the others are only counted', () => {
+test('above a hundred errors or 128 KiB of text, further errors are only counted', () => {
   const many = createErrorList();
   for (let at = 0; at < 103; at++) many.add(toError(`/list/${at}`));
   many.addUnnamed(2);

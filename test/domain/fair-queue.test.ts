@@ -6,8 +6,8 @@ import { anItem, aScene, serve, type Take, tenants } from './simulated-server.ts
 const free = () => false;
 const even = () => createFairQueue({ weightOf: () => 1 });
 
-describe('a server that takes from the queue', () => {
-  test('starts everything that arrives, once', () => {
+describe('a server that takes items from the queue', () => {
+  test('starts every item that arrives, once', () => {
     assert(
       property(aScene, (scene) => {
         const { takes, left } = serve(scene);
@@ -17,7 +17,7 @@ describe('a server that takes from the queue', () => {
     );
   });
 
-  test('never rests on a free slot while something waits in a concurrency group that is not blocked', () => {
+  test('leaves no slot free while an item waits in a concurrency group that is not blocked', () => {
     assert(
       property(aScene, (scene) => {
         for (const { freeSlots, open } of serve(scene).rests) expect(freeSlots === 0 || open.length === 0).toBe(true);
@@ -25,7 +25,7 @@ describe('a server that takes from the queue', () => {
     );
   });
 
-  test('gives two tenants that both have work their shares, to within one item of each', () => {
+  test('gives two tenants that both have waiting items their shares, to within one item of each', () => {
     assert(
       property(aScene, ({ weights, ...scene }) => {
         const { takes } = serve({ weights, ...scene });
@@ -42,7 +42,7 @@ describe('a server that takes from the queue', () => {
     );
   });
 
-  test('takes a tenant’s own by priority, then steps of started runs, then age, then id', () => {
+  test('takes the items of one tenant by priority, then steps of started runs, then by age, then by id', () => {
     assert(
       property(aScene, (scene) => {
         for (const { item, open } of serve(scene).takes) {
@@ -57,7 +57,7 @@ describe('a server that takes from the queue', () => {
 describe('a tenant', () => {
   const crowd = tenants.map((tenant) => ({ tenant, count: 40 }));
 
-  test('that comes with one item gets it within one round, whatever the others have queued and received', () => {
+  test('that adds one item is served within one round, whatever the others have queued and received', () => {
     assert(
       property(nat(50), integer({ min: -100, max: 100 }), (takenBefore, priority) => {
         const queue = filled(even(), crowd, { priority: 100 });
@@ -69,7 +69,7 @@ describe('a tenant', () => {
     );
   });
 
-  test('that asks for one at a time, and only when it has been given the last, waits for two rounds at most', () => {
+  test('that adds an item only after its last one was taken waits for two rounds at most', () => {
     const queue = filled(even(), crowd);
     for (let round = 0; round < 10; round += 1) {
       queue.add(item({ id: `eve_${round}`, tenant: 'eve', createdAtMs: 9_000 + round }));
@@ -83,7 +83,7 @@ describe('a tenant', () => {
   test.each([
     ['idle', false],
     ['blocked', true],
-  ])('that was %s for long gets no burst, and the others lose nothing', (_, isThere) => {
+  ])('that was %s for long does not get many items in a row afterwards, and the others lose nothing', (_, isThere) => {
     assert(
       property(integer({ min: 1, max: 100 }), integer({ min: 1, max: 25 }), (before, rounds) => {
         const queue = filled(even(), [{ tenant: 'ann', count: 200 }]);
@@ -96,7 +96,7 @@ describe('a tenant', () => {
     );
   });
 
-  test('owes nothing once the queue has been empty, however expensive its last item was', () => {
+  test('has no debt once the queue has been empty, however expensive its last item was', () => {
     const queue = createFairQueue({ weightOf: (tenant) => (tenant === 'ann' ? 0.01 : 1) });
     filled(queue, [{ tenant: 'ann', count: 2 }]);
     takeMany(queue, 2);
@@ -107,7 +107,7 @@ describe('a tenant', () => {
     expect(takeMany(queue, 1)).toEqual(['ann_0']);
   });
 
-  test('of three times the weight is given three for each one of another', () => {
+  test('of three times the weight of another is served three times as often', () => {
     const queue = createFairQueue({ weightOf: (tenant) => (tenant === 'ann' ? 3 : 1) });
     filled(queue, [
       { tenant: 'ann', count: 80 },
@@ -116,14 +116,14 @@ describe('a tenant', () => {
     expect(takeMany(queue, 80).filter((id) => id.startsWith('ann'))).toHaveLength(60);
   });
 
-  test('with the older item goes first when two are due at once', () => {
+  test('whose item is older goes first when two tenants are due at once', () => {
     const queue = even();
     queue.add(item({ id: 'newer', tenant: 'ann', createdAtMs: 2, priority: 100 }));
     queue.add(item({ id: 'older', tenant: 'bob', createdAtMs: 1 }));
     expect(takeMany(queue, 2)).toEqual(['older', 'newer']);
   });
 
-  test('whose weight is not above 0 is a bug, but loses no item', () => {
+  test('with a weight of 0 or less causes an error, but loses no item', () => {
     const queue = filled(createFairQueue({ weightOf: () => 0 }), [{ tenant: 'ann', count: 1 }]);
     expect(() => queue.take(free)).toThrow('a weight is a number above 0');
     expect(queue.has('ann_0')).toBe(true);
@@ -153,7 +153,7 @@ describe('the queue', () => {
     waiting.delete(seen[0]?.id ?? '');
   });
 
-  test('holds what was added and neither taken nor removed, and knows the first of each group of each tenant', () => {
+  test('holds what was added and neither taken nor removed, and knows the first item of each tenant’s groups', () => {
     assert(
       property(
         array(oneof({ weight: 3, arbitrary: adding }, removing, taking), { maxLength: 150, size: 'max' }),
@@ -179,7 +179,7 @@ describe('the queue', () => {
     );
   });
 
-  test('passes over a blocked group, also where all that is older and more urgent waits in it', () => {
+  test('passes over a blocked group, even if every older and more urgent item waits in it', () => {
     const queue = filled(even(), [{ tenant: 'ann', count: 50 }], { group: 'deploy', priority: 100 });
     queue.add(item({ id: 'other', tenant: 'ann', createdAtMs: 9_999, group: 'build' }));
     queue.add(item({ id: 'unlimited', tenant: 'ann', createdAtMs: 9_999, priority: -1 }));

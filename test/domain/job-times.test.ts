@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { quantile, stepTimes, type TimedAttempt, unionMs } from '../../src/domain/job-times.ts';
 
-describe('work', () => {
+describe('the time of work', () => {
   const attempt = (startedAtMs: number, finishedAtMs: number, over: Partial<TimedAttempt> = {}): TimedAttempt => ({
     runId: 'run_1',
     stepId: 'a',
@@ -14,12 +14,12 @@ describe('work', () => {
     ...over,
   });
 
-  test('at the same time counts once, and a pause not at all', () => {
+  test('counts once when attempts overlap, and leaves out the pauses between attempts', () => {
     expect(unionMs([attempt(10, 20), attempt(0, 5), attempt(12, 15), attempt(18, 30)])).toBe(25);
     expect(unionMs([])).toBe(0);
   });
 
-  test('of several instances is that of the slowest, and a retry replaces what failed', () => {
+  test('of a step with instances is that of the slowest one, and a retry replaces the failed attempt', () => {
     const instance = (stepId: string) => ({ stepId, instanceOf: 'test' });
     const times = stepTimes([
       attempt(0, 10, instance('test[1]')),

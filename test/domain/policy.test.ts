@@ -41,7 +41,7 @@ describe('the profile of a run', () => {
     expect(() => choose({ job: 'disabled', trusted: false })).toThrow(refused('security.allow_profiles'));
   });
 
-  test('can only be `secure` when its source is not trusted', () => {
+  test('is always `secure` when the job’s source is not trusted', () => {
     const message =
       "The job's source is not trusted (trusted: false in flwd.yaml), so its jobs can only run as 'secure', and this one would run as 'permissive'.";
     expect(() => choose({ job: 'permissive', trusted: false })).toThrow(refused(message));
@@ -59,7 +59,7 @@ describe('the limits of a run', () => {
       ceilings: { ...noResources, ...ceilings },
     });
 
-  test('are what the job asks for, else the instance’s', () => {
+  test('are what the job asks for, otherwise what the instance sets', () => {
     expect(choose({ cpu: 0.5 }, { cpu: 2, pids: 100 })).toEqual({
       cpu: 0.5,
       pids: 100,
@@ -68,7 +68,7 @@ describe('the limits of a run', () => {
     });
   });
 
-  test('may be asked for up to the instance’s', () => {
+  test('may be asked for up to the limits of the instance', () => {
     const ceilings = { pids: 100, memoryBytes: 4_096 };
     expect(choose({ pids: 100, memoryBytes: 4_096 }, ceilings)).toMatchObject(ceilings);
   });
@@ -92,7 +92,7 @@ describe('the limits of a run', () => {
     [{ pids: 101 }, { pids: 100 }, 'pids of 101', 'resources.pids is 100.'],
     [{ memoryBytes: 2 ** 31 }, { memoryBytes: 2 ** 30 }, 'memory of 2GiB', 'resources.memory is 1GiB.'],
     [{ workspaceBytes: 2 ** 31 }, { workspaceBytes: 2 ** 30 }, 'workspace of 2GiB', 'resources.workspace is 1GiB.'],
-  ])('%j above %j is refused', (asked, ceilings, what, where) => {
+  ])('may not be %j when the instance allows %j', (asked, ceilings, what, where) => {
     expect(() => choose(asked, ceilings)).toThrow(
       expect.objectContaining({
         slug: 'grant-not-allowed',
@@ -120,7 +120,7 @@ describe('the network of a run', () => {
     );
   });
 
-  test('can be given up by a permissive job', () => {
+  test('can be turned off by a permissive job', () => {
     expect(chooseNetwork({ profile: 'permissive', asked: 'none', mayGrant: [], trusted: true })).toBe('none');
   });
 });
@@ -154,7 +154,7 @@ describe('a path that a secure job asks for', () => {
     expect(() => checkPath('read', '/run/postgresql', '/run/postgresql', { ...leave, paths: ['/'] })).not.toThrow();
   });
 
-  test('is refused outside of them, also when the name only begins the same', () => {
+  test('is refused outside of security.paths, even if its name only begins like one of them', () => {
     for (const path of ['/srv/database', '/srv', '/etc/shadow']) {
       expect(() => checkPath('read', path, path, leave)).toThrow(
         expect.objectContaining({ slug: 'grant-not-allowed' }),
@@ -166,7 +166,7 @@ describe('a path that a secure job asks for', () => {
     ['/mnt/photos', 'security: {paths: [/mnt/photos]}'],
     ['/mnt/my photos', 'security: {paths: ["/mnt/my photos"]}'],
     ['photos', 'the folder that contains it', fromRoot],
-  ])('is refused outside of them, as %s, with what to write where', (shown, entry, more = '') => {
+  ])('outside of security.paths, shown as %s, is refused with what to write where', (shown, entry, more = '') => {
     expect(() => checkPath('read', '/mnt/photos', shown, leave)).toThrow(
       `'${shown}' is not below any folder in security.paths: add ${entry} to flwd.yaml (flwd config show names the file); a running server must be restarted.${more}`,
     );
@@ -176,13 +176,13 @@ describe('a path that a secure job asks for', () => {
     [['/srv/a', '~/b'], "'/srv/a', '~/b'", 'security: {paths: [/srv/a, ~/b]}'],
     [['/srv/a', 'b'], "'/srv/a', 'b'", 'security: {paths: [/srv/a]} and the folders that contain the others', fromRoot],
     [['a', 'b'], "'a', 'b'", 'the folders that contain them', fromRoot],
-  ])('is refused together with others: %j', (shown, named, entry, more = '') => {
+  ])('is refused together with other paths in one message: %j', (shown, named, entry, more = '') => {
     expect(outsideRefusal(shown).message).toBe(
       `${named} are not below any folder in security.paths: add ${entry} to flwd.yaml (flwd config show names the file); a running server must be restarted.${more}`,
     );
   });
 
-  test('is refused above the place at which the sandbox has its own files', () => {
+  test('is refused if the sandbox has files of its own below it', () => {
     for (const path of ['/', '/run', '/run/flwd'])
       expect(() => checkPath('write', path, path, { ...leave, paths: ['/'] })).toThrow(
         `'${path}' cannot be granted as a whole: name the folders in it.`,
@@ -198,7 +198,7 @@ describe('a path that a secure job asks for', () => {
     expect(() => checkPath('read', '/', '/mnt/photos', leave)).toThrow('add security: {paths: [/mnt/photos]}');
   });
 
-  test('is refused when it is or lies in something that belongs to the server', () => {
+  test('is refused if it is, or is inside, a path that belongs to the server', () => {
     for (const path of ['/srv/data/flwd', '/srv/data/flwd/secret.key']) {
       expect(() => checkPath('read', path, path, leave)).toThrow(
         expect.objectContaining({ slug: 'grant-not-allowed' }),
@@ -207,7 +207,7 @@ describe('a path that a secure job asks for', () => {
     expect(() => checkPath('read', '/srv/data/flwd-jobs', '/srv/data/flwd-jobs', leave)).not.toThrow();
   });
 
-  test('is not writable above files of the server, which the message does not name, but readable', () => {
+  test('may be read but not written if it contains files of the server, which the message does not name', () => {
     expect(() => checkPath('write', '/srv/data', 'data', leave)).toThrow(
       "'data' must not be writable by a job: it contains files of the server itself.",
     );
@@ -215,7 +215,7 @@ describe('a path that a secure job asks for', () => {
     expect(() => checkPath('write', '/srv', '/srv', leave)).toThrow('is not below any');
   });
 
-  test('that the instance does not grant is refused with the key of the profile it would need', () => {
+  test('is refused with the key of the profile if the instance does not grant this kind of access', () => {
     for (const profile of ['secure', 'permissive'] as const) {
       expect(() => checkPath('write', '/srv/data/x', 'x', { ...leave, profile, mayGrant: ['read'] })).toThrow(
         `The job asks for 'x', but security.profiles.${profile}.may_grant does not list 'write'.`,
@@ -223,7 +223,7 @@ describe('a path that a secure job asks for', () => {
     }
   });
 
-  test('needs no permission to be read if every sandbox shows it', () => {
+  test('may be read without permission if every sandbox shows it', () => {
     expect(() =>
       checkPath('read', '/etc/ssl/certs', '/etc/ssl/certs', { ...leave, mayGrant: [], paths: [] }),
     ).not.toThrow();

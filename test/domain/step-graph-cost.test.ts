@@ -20,7 +20,7 @@ test.each<[string, (at: number, last: number) => number[]]>([
   ['in a row', (at) => (at === 0 ? [] : [at - 1])],
   ['side by side', () => []],
   ['after one, and before one', (at, last) => (at === 0 ? [] : at < last ? [0] : upTo(last))],
-])('500 steps %s cost what their edges cost: ten times as much as 50', async (_, needsOf) => {
+])('500 steps %s cost ten times as much as 50, because the cost grows with the number of edges', async (_, needsOf) => {
   const stepsOf = (count: number) => upTo(count).map((at) => aStep(at, needsOf(at, count - 1)));
   const small = await executionsOf(() => runAll(stepsOf(50)));
   const large = await executionsOf(() => runAll(stepsOf(500)));

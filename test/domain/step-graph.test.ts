@@ -22,7 +22,7 @@ describe('the steps of a run', () => {
     );
   });
 
-  test('begin when the last of their needs has ended: not before, and not later', () => {
+  test('start as soon as the last of their needs has ended', () => {
     assert(
       property(aScene, (scene) => {
         const { seen } = simulate(scene);
@@ -39,7 +39,7 @@ describe('the steps of a run', () => {
     );
   });
 
-  test('fail the run through the first failed step without continue_on_error', () => {
+  test('fail the run if one without continue_on_error fails, and the first such step is named', () => {
     assert(
       property(aScene, (scene) => {
         const { graph, seen } = simulate(scene);
@@ -65,7 +65,7 @@ describe('the steps of a run', () => {
     );
   });
 
-  test('of a run that is cancelled end, too, and none of them begins afterwards', () => {
+  test('all end when the run is cancelled, and none of them starts afterwards', () => {
     assert(
       property(aCancelledScene, (scene) => {
         const { graph, seen } = simulate(scene);
@@ -118,7 +118,7 @@ describe('the graph of steps', () => {
     expect(graph.failedIndex).toBe(how === 'failed' && skip ? 2 : undefined);
   });
 
-  test('reports no step that ended before it was ready, and ends no step twice', () => {
+  test('does not report a step that ended before it was ready, and ends no step twice', () => {
     const graph = createStepGraph([step('build'), step('deploy', ['build'])]);
     graph.end(1, 'cancelled');
     graph.takeReady();
@@ -128,7 +128,7 @@ describe('the graph of steps', () => {
     expect(() => graph.end(0, 'success')).toThrow('a step ends once');
   });
 
-  test('of no steps is over', () => {
+  test('is over at once if it has no steps', () => {
     expect(createStepGraph([]).isOver).toBe(true);
   });
 });

@@ -6,7 +6,7 @@ const spanId = 'b7ad6b7169203331';
 const good = `00-${traceId}-${spanId}-01`;
 
 describe('traceparent', () => {
-  test('is read as the standard writes it', () => {
+  test('is read as the standard defines it', () => {
     const read = { trace_id: traceId, parent_id: spanId, sampled: true, state: null };
     expect(readTraceParent(good, undefined)).toEqual(read);
     expect(readTraceParent(`00-${traceId}-${spanId}-00`, undefined)).toEqual({ ...read, sampled: false });
@@ -14,7 +14,7 @@ describe('traceparent', () => {
     expect(readTraceParent(`00-${traceId}-${spanId}-ff`, undefined)).toEqual(read);
   });
 
-  test('of a later version counts as far as it is known', () => {
+  test('of a later version is read as far as this version defines it', () => {
     const read = { trace_id: traceId, parent_id: spanId, sampled: true, state: null };
     expect(readTraceParent(`cc-${traceId}-${spanId}-01`, undefined)).toEqual(read);
     expect(readTraceParent(`cc-${traceId}-${spanId}-01-what-comes`, undefined)).toEqual(read);
@@ -45,7 +45,7 @@ describe('traceparent', () => {
 describe('tracestate', () => {
   const stateOf = (text: unknown) => readTraceParent(good, text)?.state;
 
-  test('is passed on as it is', () => {
+  test('is passed on unchanged', () => {
     expect(stateOf('rojo=00f067aa0ba902b7,congo=t61rcWkgMzE')).toBe('rojo=00f067aa0ba902b7,congo=t61rcWkgMzE');
     expect(stateOf('fw529a3039@dt=FfAc 12, a_-*/=x ,')).toBe('fw529a3039@dt=FfAc 12,a_-*/=x');
     expect(toTraceTexts({ trace_id: traceId, parent_id: spanId, sampled: true, state: 'a=b' })).toEqual({
@@ -67,7 +67,7 @@ describe('tracestate', () => {
     ['beyond ASCII', 'a=ü'],
     ['of too many members', Array.from({ length: 33 }, (_, at) => `k${at}=1`).join()],
     ['longer than 512 characters', `a=${'x'.repeat(255)},b=${'x'.repeat(255)}`],
-  ])('that is %s is left out, and the trace stays', (_, text) => {
+  ])('that is %s is left out, and the trace is kept', (_, text) => {
     expect(readTraceParent(good, text)).toEqual({ trace_id: traceId, parent_id: spanId, sampled: true, state: null });
   });
 });

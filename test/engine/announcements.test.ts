@@ -70,7 +70,7 @@ test('progress is announced between the lines before and after it', async () => 
   await expect.poll(announced).toEqual(['1-3', '50%', '4-4', '60%', '5-6']);
 });
 
-test('everything left to announce when the run ends is announced with its end', async () => {
+test('what is not yet announced when the run ends is announced together with its end', async () => {
   const { announcements, announced } = await setUp();
   announcements.addProgress({ percent: 100, message: '' }, 0);
   announcements.addLines({ firstSeq: 1, count: 2 });

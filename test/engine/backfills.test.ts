@@ -66,7 +66,7 @@ test('each time in the span gets a run, oldest first, across a change of dayligh
   expect(await timesOf(opened, 'weekdays')).toEqual(['2026-03-27T05:00Z', '2026-03-30T05:00Z']);
 });
 
-test('a script sees the time for which its run stands, also in a rerun, and no other run has one', async () => {
+test('a script sees the scheduled time of its run, also in a rerun, and other runs have no such time', async () => {
   const job = bash('echo "at ${FLWD_SCHEDULED_AT-none}"', { schedules: nightly });
   const opened = await openClocked(dataFolder(), '2026-05-05T00:00:00Z', { jobs: { daily: job } });
   const saidBy = async (id: string) => {
@@ -101,7 +101,7 @@ test('a time that has a run is left out, whether the schedule or another backfil
   );
 });
 
-test('a schedule that is released for times of a backfill does not start them again', async () => {
+test('a released schedule does not start times again that a backfill has started', async () => {
   const jobs = { daily: scheduled({ cron: '0 3 * * *', held: true, catch_up: 'all' }) };
   const opened = await openClocked(dataFolder(), '2026-05-05T04:00:00Z', { jobs });
   const { id } = await backfill(opened, 'daily', '2026-05-03T00:00:00Z', '2026-05-04T12:00:00Z');
@@ -112,7 +112,7 @@ test('a schedule that is released for times of a backfill does not start them ag
   expect(await timesOf(opened, 'daily')).toEqual(['2026-05-03T03:00Z', '2026-05-04T03:00Z', '2026-05-05T03:00Z']);
 });
 
-test('at most so many of its runs are unfinished as it says, and a cancel starts no more of them', async () => {
+test('a backfill has at most its limit of unfinished runs, and a cancel keeps it from starting more', async () => {
   const opened = await openClocked(dataFolder(), quiet, { jobs: { slow }, limits: { globalConcurrency: 1 } });
   const { id } = await backfill(opened, 'slow', '2026-05-01T00:00:00Z', '2026-05-11T00:00:00Z', 3);
   await expect.poll(() => runsOf(opened, 'slow')).toHaveLength(3);
@@ -127,7 +127,7 @@ test('at most so many of its runs are unfinished as it says, and a cancel starts
   expect(await timesOf(opened, 'slow')).toEqual(['01', '02', '03', '04', '10'].map((day) => `2026-05-${day}T03:00Z`));
 });
 
-test('what an earlier server left continues where it was', async () => {
+test('the next server continues a backfill where the last one stopped', async () => {
   const root = dataFolder();
   const first = await openClocked(root, quiet, { jobs: { slow } });
   const { id } = await backfill(first, 'slow', '2026-05-01T00:00:00Z', '2026-05-05T00:00:00Z', 2);
@@ -151,7 +151,7 @@ test.each([
     {},
     'concurrency-conflict',
   ],
-])('it waits while %s', async (_, terms, limits, problem) => {
+])('a backfill waits while %s', async (_, terms, limits, problem) => {
   const jobs = { slow: bash('sleep 8038', { ...terms, cancel: { grace: '0s' } }) };
   const opened = await openClocked(dataFolder(), quiet, { jobs, limits });
   // As long as the engine reads what an earlier one left, nothing starts at once.
@@ -164,7 +164,7 @@ test.each([
   await expect.poll(() => state(opened, id)).toMatchObject({ started: 1 });
 });
 
-test('it starts nothing while all schedules are paused, and goes on afterwards', async () => {
+test('a backfill starts nothing while all schedules are paused, and continues afterwards', async () => {
   const opened = await openClocked(dataFolder(), quiet, { jobs: { slow } });
   const { pause, resume, backfills } = opened.engine.schedules;
   const { id } = await backfill(opened, 'slow', '2026-05-01T00:00:00Z', '2026-05-03T00:00:00Z');
@@ -179,7 +179,7 @@ test('it starts nothing while all schedules are paused, and goes on afterwards',
   await expect.poll(() => state(opened, late.id)).toMatchObject({ started: 1 });
 });
 
-test('a start that is refused ends it with the reason, as does a schedule that is gone', async () => {
+test('a refused start or the removal of its schedule ends the backfill with the reason', async () => {
   const argspec = { type: 'object', properties: { n: { type: 'integer' } } };
   const opened = await openEngine(dataFolder(), {
     jobs: {
@@ -211,7 +211,7 @@ test('a start that is refused ends it with the reason, as does a schedule that i
     });
 });
 
-test('it is removed when it is older than the runs that are kept', async () => {
+test('a backfill is removed once it is older than the retention of runs', async () => {
   const opened = await openEngine(dataFolder(), {
     jobs: { daily: scheduled({ cron: '0 3 * * *' }) },
     policy: { runsMs: 86_400_000 },

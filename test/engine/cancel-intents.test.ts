@@ -48,7 +48,7 @@ test('a run that waits for its next attempt is cancelled at once, and no attempt
   expect(await messages(runId)).toEqual(['tried']);
 });
 
-test('a run that is to end while its next attempt is being written does not start it', async () => {
+test('a run whose deadline passes while its next attempt is being written does not start that attempt', async () => {
   const jobs = {
     flaky: bash('echo tried; exit 1', {
       timeouts: { run: '10m' },
@@ -86,7 +86,7 @@ test('a run that is to end while its next attempt is being written does not star
   expect(await messages(runId)).toEqual(['tried']);
 });
 
-test('a run that waits for an approval, or whose steps wait for slots, is cancelled without any of them', async () => {
+test('a run can be cancelled while it waits for an approval or for slots, and starts nothing afterwards', async () => {
   const jobs = {
     hold,
     gated: steps(
@@ -145,7 +145,7 @@ test('a run that is cancelled while its start is being written is cancelled by t
   await expect.poll(() => engine.queue()).toMatchObject({ running: 0, depth: 0 });
 });
 
-test('a cancel goes down a chain of sub-runs to a pending one', async () => {
+test('a cancel of a run reaches a pending run at the end of a chain of sub-runs', async () => {
   const jobs = {
     hold,
     leaf: bash('echo never'),
@@ -209,7 +209,7 @@ test('a server that starts acts on stored cancels of runs that are running, wait
   expect(await next.finished(other)).toMatchObject({ status: 'success' });
 });
 
-test('a cancel that another process stored ends a running run within a second, and a waiting one at its turn', async () => {
+test('a cancel that another process stored ends a running run within a second, and a waiting run before it starts', async () => {
   const jobs = { hold, quick: bash('echo never') };
   const opened = await openEngine(dataFolder(), { jobs, limits: { globalConcurrency: 1 } });
   const holder = await holds(opened);
@@ -222,7 +222,7 @@ test('a cancel that another process stored ends a running run within a second, a
   expect(await opened.finished(pending)).toMatchObject({ status: 'cancelled', started_at: null });
 });
 
-test('thirty stubborn runs cancelled at once leave no process behind, and each has its proof and its signals', async () => {
+test('thirty runs that ignore TERM are cancelled at once and leave no process, and each records its signals and proof', async () => {
   const command = `sleep 8012.${process.pid}`;
   const stubborn = `trap "" TERM; (setsid ${command} &); echo held; while :; do ${command} || true; done`;
   const jobs = {

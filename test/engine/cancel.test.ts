@@ -3,7 +3,7 @@ import { localPrincipal } from '../../src/domain/principal.ts';
 import { bash } from '../support/jobs.ts';
 import { dataFolder, openEngine } from './an-engine.ts';
 
-test('a cancel after the script has ended is too late, even while its artifacts are being stored', async () => {
+test('a cancel after the script has ended is too late, even while the artifacts are being stored', async () => {
   const leaves = bash('truncate -s 128M "$FLWD_ARTIFACTS_DIR/large"; flwd_result 7', { cancel: { grace: '10m' } });
   const opened = await openEngine(dataFolder(), { jobs: { leaves } });
   const runId = await opened.create('leaves');

@@ -49,7 +49,7 @@ test.each([2 * hourMs, -24 * hourMs])(
   },
 );
 
-test('the duration of a run is the time it took, however the clock was set meanwhile', async () => {
+test('the duration of a run is the time that passed, however the clock was set meanwhile', async () => {
   const clock = movableClock();
   const jobs = { told: steps(ofStep, { work: untilGo }) };
   const { create, finished, messages, engine } = await openEngine(dataFolder(), { jobs, clock });
@@ -86,7 +86,7 @@ test('the pause before a retry keeps its length, also for a server that starts a
   expect(await next.store.runs.get(runId)).toMatchObject({ attempt: 2, steps: [{ attempt: 2, started_at: null }] });
 });
 
-test('a run keeps its full time in the queue when its creation is the first to read a clock that was set', async () => {
+test('a run keeps its full time in the queue even if its creation is the first to notice that the clock was set', async () => {
   const set = movableClock();
   let isArmed = false;
   const now = () => {
@@ -107,7 +107,7 @@ test('a run keeps its full time in the queue when its creation is the first to r
   expect(nextDeadline).toBeLessThanOrEqual(set.now() + 10 * 60_000);
 });
 
-test('a deadline in the database that no longer applies does not end the run', async () => {
+test('a deadline that is still in the database but was moved does not end the run', async () => {
   const clock = movableClock();
   const root = dataFolder();
   const jobs = { held: bash(untilGo, { timeouts: { run: '10m' } }) };

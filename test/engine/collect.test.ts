@@ -54,7 +54,7 @@ async function setUp(quotaBytes: number) {
   return { blobsDir, ended, store };
 }
 
-test('two runs that end at once cannot exceed the quota together, and the one that fails names the artifact', async () => {
+test('two runs that end at once cannot exceed the quota together, and the run that fails names the artifact', async () => {
   const { ended } = await setUp(100);
   const both = await Promise.all([ended('run_1', { 'a.txt': 60 }), ended('run_2', { 'a.txt': 60 })]);
   expect(both.flatMap(({ artifacts }) => artifacts)).toHaveLength(1);
@@ -68,7 +68,7 @@ test('two runs that end at once cannot exceed the quota together, and the one th
   ]);
 });
 
-test('when the disk takes no artifact, the run names the one that could not be stored, and keeps no other', async () => {
+test('when the disk refuses an artifact, the run names it and keeps no other artifact', async () => {
   const { ended, blobsDir } = await setUp(100);
   await writeFile(join(blobsDir, 'artifacts'), 'in the way');
   expect(await ended('run_1', { 'a.txt': 60 })).toMatchObject({
@@ -90,7 +90,7 @@ test('a media type that contained a secret is replaced', async () => {
   expect(artifacts).toMatchObject([{ mediaType: 'application/octet-stream' }]);
 });
 
-test('no artifact is taken while a process of any attempt is left, and the run says why', async () => {
+test('no artifact is taken while a process of any attempt is alive, and the run says why', async () => {
   const { store } = await setUp(1_000);
   const spec = sample(`echo x > artifacts/a.txt; ${nap}`);
   const runDir = dirname(spec.attemptDir);

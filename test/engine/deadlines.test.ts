@@ -60,7 +60,7 @@ test('timeouts.run ends the running step with the signals of the job, and later 
   ]);
 });
 
-test('the profile limits the time of its runs, and a job can only ask for less', async () => {
+test('the profile limits the time of its runs, and a job can only lower the limit', async () => {
   const jobs = {
     open: bash(nap),
     shorter: bash('true', { timeouts: { run: '100ms' } }),
@@ -81,7 +81,7 @@ test('the profile limits the time of its runs, and a job can only ask for less',
   ]);
 });
 
-test('the time of a run passes while its steps wait for a slot or for their next attempt', async () => {
+test('the time limit of a run also counts while its steps wait for a slot or for their next attempt', async () => {
   const clock = movableClock();
   const limit = { timeouts: { run: '10m' } };
   const jobs = {
@@ -198,7 +198,7 @@ test('an approval that times out fails, and steps that do not need it continue',
   });
 });
 
-test('a sub-run that takes longer than its step may is cancelled, and the step times out', async () => {
+test('a sub-run that exceeds the time limit of its step is cancelled, and the step times out', async () => {
   const jobs = {
     child: bash(`echo started; ${nap}`, { cancel: { grace: '200ms' } }),
     parent: steps({ steps: [{ id: 'sub', job: 'child', timeout: '10m' }] }),

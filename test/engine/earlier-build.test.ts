@@ -50,7 +50,7 @@ async function lowerDatabase(path: string): Promise<void> {
   database.close();
 }
 
-test('its running run ends with its processes, its waiting run starts, and its finished run can be run again', async () => {
+test('after an upgrade a running run ends with its processes, a waiting run starts, and a finished run can be rerun', async () => {
   const root = dataFolder();
   const jobs = {
     hold: bash(`echo held; ${nap}`),

@@ -57,12 +57,15 @@ test.each([
   ['node', 'run.js', "Error: Cannot find module '/workspace/run.js'", 1],
   ['perl', 'run.pl', `Can't open perl script "run.pl": No such file or directory`, 2],
   ['cat', 'data.csv', 'cat: data.csv: No such file or directory', 1],
-])('a file of the job that %s is given without ./ is told to begin with it', (program, file, line, exitCode) => {
-  const hint = hintOf({ command: [program, file], lines: [line], exitCode });
-  expect(hint).toBe(`under \`command\`, a file that lies beside config.yaml begins with ./: write ./${file}`);
-});
+])(
+  'when %s gets a file of the job without ./, the hint says that it must begin with ./',
+  (program, file, line, exitCode) => {
+    const hint = hintOf({ command: [program, file], lines: [line], exitCode });
+    expect(hint).toBe(`under \`command\`, a file that lies beside config.yaml begins with ./: write ./${file}`);
+  },
+);
 
-describe('a job without network', () => {
+describe('the hint about the missing network', () => {
   const network = 'the sandbox gives the job no network: allow it with `permissions: {network: all}`';
 
   test.each([
@@ -73,12 +76,12 @@ describe('a job without network', () => {
     'OSError: [Errno 101] Network is unreachable',
     'Error: getaddrinfo EAI_AGAIN example.org',
     'pg_dump: error: could not translate host name "db" to address: Temporary failure in name resolution',
-  ])('is told for `%s`', (line) => {
+  ])('is given for `%s`', (line) => {
     expect(hintOf({ lines: ['begun', line, trap('whatever')] })).toBe(network);
     expect(hintOf({ lines: [line], isolation: { network: 'all' } })).toBeUndefined();
   });
 
-  test('is told when curl was silent, and otherwise what the exit code of curl means', () => {
+  test('is given when curl was silent; with network, the hint says what the exit code of curl means', () => {
     expect(hintOf({ lines: [trap('curl -s https://example.org', 6)], exitCode: 6 })).toBe(network);
     expect(hintOf({ command: ['/usr/bin/curl', '-s', 'https://example.org'], exitCode: 7 })).toBe(network);
     const open = { lines: [trap('curl -fs https://example.org', 22)], isolation: { network: 'all' } } as const;
@@ -88,7 +91,7 @@ describe('a job without network', () => {
     expect(hintOf({ lines: [trap('a pipeline that ends with jq .', 6)], exitCode: 6 })).toBeUndefined();
   });
 
-  test('is told about its own loopback', () => {
+  test('says that the job cannot reach the host’s loopback', () => {
     const lines = [
       'psql: error: connection to server at "127.0.0.1", port 5432 failed: Connection refused',
       '\tIs the server running on that host and accepting TCP/IP connections?',
@@ -106,13 +109,13 @@ describe('a job without network', () => {
       "mysqldump: Got error: 2002: Can't connect to local MySQL server through socket '/run/mysqld/mysqld.sock' (2)",
       '/run/mysqld',
     ],
-  ])('is told about the socket of its database: %s', (line, folder) => {
+  ])('says that the job cannot reach the socket of its database: %s', (line, folder) => {
     expect(hintOf({ lines: [line] })).toContain(`\`permissions: {read: [${folder}]}\``);
     expect(hintOf({ lines: [line], isolation: { filesystem: 'host' } })).toBeUndefined();
   });
 });
 
-describe('a file', () => {
+describe('a hint is given for a file', () => {
   test.each([
     ["FileNotFoundError: [Errno 2] No such file or directory: '/srv/data/access.log'", '/srv/data/access.log'],
     ['tar: /srv/x: Cannot open: No such file or directory', '/srv/x'],
@@ -125,7 +128,7 @@ describe('a file', () => {
     expect(hintOf({ lines: [line], isolation: { filesystem: 'host-read-only' } })).toBeUndefined();
   });
 
-  test('in the middle of what Node.js prints', () => {
+  test('that is named in the middle of what Node.js prints', () => {
     const lines = ["Error: ENOENT: no such file or directory, open '/srv/x'", '    at openSync (node:fs:1:2)'];
     const dump = [
       '  errno: -2,',
@@ -145,18 +148,18 @@ describe('a file', () => {
     ['mkdir: cannot create directory ‘/srv’: Read-only file system', 'mkdir -p /srv/backup/daily', '/srv/backup/daily'],
     ["touch: cannot touch '/etc/motd': Read-only file system", '', '…'],
     ["OSError: [Errno 30] Read-only file system: '/srv/data/x'", '', '/srv/data'],
-  ])('that is to be written: %s', (line, command, folder) => {
+  ])('that the script may not write: %s', (line, command, folder) => {
     const lines = command === '' ? [line] : [line, trap(command)];
     expect(hintOf({ lines })).toContain(`\`permissions: {write: [${folder}]}\``);
   });
 
-  test('that is granted for reading only, or belongs to the job, has its own advice', () => {
+  test('that is granted only for reading, or belongs to the job', () => {
     const line = 'cp: cannot create regular file ‘/srv/data/x’: Read-only file system';
     expect(hintOf({ lines: [line], plan: { read: ['/srv/data'] } })).toContain('move the path from `read` to `write`');
     expect(hintOf({ lines: ['run.sh: line 1: /job/state: Read-only file system'] })).toContain('$FLWD_WORKSPACE');
   });
 
-  test('that a script could not write beside itself is the cause, and not that it is missing later', () => {
+  test('that a script could not write beside itself, even if the same file is missing later', () => {
     const lines = [
       '/job/count.sh: line 3: history.log: Read-only file system',
       'wc: history.log: No such file or directory',
@@ -171,14 +174,14 @@ describe('a file', () => {
     expect(hintOf({ lines: [lines[0] ?? ''], plan: { write: ['/workspace'] } })).toBeUndefined();
   });
 
-  test('beside config.yaml is found by its whole path, and `~` is the workspace', () => {
+  test('that is beside config.yaml, or below `~`, which is the workspace', () => {
     expect(hintOf({ lines: ['wc: data.csv: No such file or directory'] })).toMatch(/"\$FLWD_JOB_DIR\/data\.csv"$/);
     expect(hintOf({ lines: ['cat: /workspace/.pgpass: No such file or directory'] })).toMatch(
       /^`~` is the run’s workspace/,
     );
   });
 
-  test('that a step lacks is found beside config.yaml only if it lies there: an earlier step may have removed it', () => {
+  test('that a step lacks only if it is beside config.yaml, because an earlier step may have removed another file', () => {
     const plan = { job: { ...job, composition: 'steps' as const } };
     expect(hintOf({ plan, lines: ['wc: data.csv: No such file or directory'] })).toContain('FLWD_JOB_DIR/data.csv');
     expect(hintOf({ plan, lines: ['wc: made.csv: No such file or directory'] })).toBeUndefined();
@@ -200,7 +203,7 @@ describe('a file', () => {
     expect(hintOf({ lines: ['/job/run.sh: line 1: ./x.sh: Permission denied'], exitCode: 126 })).toContain('chmod +x');
   });
 
-  test('that is a lock is not needed', () => {
+  test('that is a lock, which a job does not need', () => {
     for (const line of [
       'flock: cannot open lock file /run/lock/x: No such file or directory',
       '/job/run.sh: line 1: /var/lock/x: No such file or directory',
@@ -208,12 +211,12 @@ describe('a file', () => {
       expect(hintOf({ lines: [line] })).toContain('`concurrency: {limit: 1}`');
   });
 
-  test('may be one of another machine when the job has the network', () => {
+  test('unless the job has the network: then the file may be on another machine', () => {
     const lines = ['scp: /srv/x: Permission denied'];
     expect(hintOf({ lines, isolation: { network: 'all' } })).toBeUndefined();
   });
 
-  test('with a name that could be taken for markup is not repeated', () => {
+  test('without repeating a name that could be taken for markup', () => {
     const hint = hintOf({ lines: ['cat: /srv/`x`](http://evil): No such file or directory'] });
     expect(hint).toContain('`permissions: {read: […]}`');
     expect(hint).not.toContain('evil');
@@ -221,14 +224,14 @@ describe('a file', () => {
   });
 });
 
-describe('a program', () => {
+describe('a hint is given for a program', () => {
   test.each([
     ['sudo', 'can become another user'],
     ['docker', 'no container engine'],
     ['systemctl', 'services of the host'],
     ['crontab', '`schedules: [{cron: "0 3 * * *"}]`'],
     ['mytool', 'no folder in the job’s PATH has mytool'],
-  ])('that is not there: %s', (name, words) => {
+  ])('that does not exist in the sandbox: %s', (name, words) => {
     for (const line of [`/job/run.sh: line 3: ${name}: command not found`, `run.sh: 3: ${name}: not found`])
       expect(hintOf({ lines: [line], exitCode: 127 })).toContain(words);
     expect(hintOf({ lines: [`flock: failed to execute ${name}: No such file or directory`], exitCode: 69 })).toContain(
@@ -236,7 +239,7 @@ describe('a program', () => {
     );
   });
 
-  test('that is there and cannot work in a sandbox', () => {
+  test('that exists but cannot work in a sandbox', () => {
     const lines = ['Failed to connect to system scope bus via local transport: Host is down'];
     expect(hintOf({ lines: [...lines, trap('systemctl status nginx')] })).toContain('services of the host');
     expect(hintOf({ lines })).toContain('services of the host');
@@ -247,8 +250,8 @@ describe('a program', () => {
   });
 });
 
-describe('input and variables', () => {
-  test('a script that asks a person is told to use an argument or an approval', () => {
+describe('a hint is given for', () => {
+  test('a script that asks a person: it says to use an argument or an approval', () => {
     for (const lines of [[trap('read -p "Sure? " answer')], ['EOFError: EOF when reading a line']])
       expect(hintOf({ lines })).toMatch(/standard input is empty.*`argspec`.*`approval`/);
     expect(hintOf({ lines: [trap('read -r first < /dev/null')] })).toBeUndefined();
@@ -280,7 +283,7 @@ describe('input and variables', () => {
     ['FLWD_RUN', 'use $FLWD_RUN_ID, the id of the run'],
     ['FLWD_JOB', 'use $FLWD_JOB_DIR, the folder of the job, or $FLWD_JOB_ID, the id of the job'],
     ['FLWD_COLOUR_OF_MY_HOUSE', 'docs/jobs.md lists those that a script gets'],
-  ])('%s, which flwd does not set, is told which one it does', (name, hint) => {
+  ])('%s, which flwd does not set: it names the variable that flwd sets', (name, hint) => {
     for (const line of [`/job/run.sh: line 2: ${name}: unbound variable`, `/job/run: 3: ${name}: parameter not set`])
       expect(hintOf({ lines: [line] })).toBe(`flwd sets no variable ${name}: ${hint}`);
     expect(hintOf({ lines: ['    os.environ[name]', `KeyError: '${name}'`] })).toContain(hint);
@@ -309,7 +312,7 @@ describe('input and variables', () => {
     );
   });
 
-  test('an option of set with a Windows line ending, whose usage bash prints as well', () => {
+  test('an option of `set` with a Windows line ending, although bash also prints a usage line', () => {
     const usage = 'set: usage: set [-abefhkmnptuvxBCEHPT] [-o option-name] [--] [-] [arg ...]';
     const lines = [String.raw`/job/run.sh: line 2: set: -\r: invalid option`, usage];
     expect(hintOf({ lines, exitCode: 2 })).toMatch(/^the script has Windows line endings/);
@@ -364,7 +367,7 @@ describe('input and variables', () => {
     String.raw`psycopg2.errors.InvalidTextRepresentation: invalid input syntax for type integer: '12\r'`,
     String.raw`SyntaxError: Unexpected token '\r', "\r" is not valid JSON`,
     String.raw`Error: no record for db1\r: skipped`,
-  ])('Windows line endings in data are not explained by the script: %s', (line) => {
+  ])('Windows line endings in the script, but not for those in data: %s', (line) => {
     expect(hintOf({ lines: [line] })).toBeUndefined();
   });
 
@@ -375,13 +378,13 @@ describe('input and variables', () => {
     );
   });
 
-  test('a first line that ends as in Windows', () => {
+  test('a first line with a Windows line ending', () => {
     const message =
       './tool cannot be started: it does not exist in the sandbox, or the program that its first line names does not';
     expect(hintOf({ reason: 'start_failed', message })).toMatch(/^if the file exists.*dos2unix/);
   });
 
-  test('a key of the key-value store that does not exist, about which flwd_kv_get says nothing', () => {
+  test('a missing key of the key-value store, about which flwd_kv_get itself prints nothing', () => {
     const python = "subprocess.CalledProcessError: Command '['flwd_kv_get', 'n']' returned non-zero exit status 1.";
     const commands = [
       'flwd_kv_get n',
@@ -410,7 +413,7 @@ describe('input and variables', () => {
     'n=$(flwd_kv_get "a b" c)',
     'flwd_kv_get count 2> /dev/null',
     '[[ $(flwd_kv_get n 0) -gt 3 ]]',
-  ])('a key that may exist, or has a default, is not the cause: %s', (command) => {
+  ])('a missing key, but not if the key may exist or has a default: %s', (command) => {
     expect(hintOf({ lines: [trap(command)] })).toBeUndefined();
     for (const shown of [`'${command}'`, "'['flwd_kv_get', 'n', '0']'"])
       expect(
@@ -418,7 +421,7 @@ describe('input and variables', () => {
       ).toBeUndefined();
   });
 
-  test('ssh without its files', () => {
+  test('ssh, which lacks its files', () => {
     expect(hintOf({ lines: ['Host key verification failed.'] })).toContain('UserKnownHostsFile');
     expect(hintOf({ lines: ['root@db: Permission denied (publickey,password).'] })).toContain(
       '"$FLWD_SECRETS_DIR/NAME"',
@@ -426,7 +429,7 @@ describe('input and variables', () => {
   });
 });
 
-test('evidence for something else is no reason for a hint', () => {
+test('no hint is given when what the script printed points to something else', () => {
   const missing = 'cat: /srv/x: No such file or directory';
   expect(hintOf({ lines: ['it is broken'] })).toBeUndefined();
   expect(hintOf({ lines: [missing, trap('[[ -n $found ]]')] })).toBeUndefined();
@@ -476,7 +479,7 @@ test.each([
   ],
   [['failed', trap('make all'), 'cleaned up'], 'failed (run.sh:3: make all)'],
   [['}'], '}'],
-])('the error of a run: %j', (lines, words) => {
+])('the error of a run names what failed: %j', (lines, words) => {
   expect(exitMessage(1, readErrorLines(lines))).toBe(`exited with code 1: ${words}`);
 });
 
@@ -484,7 +487,7 @@ test('a run that printed no error has only its exit code', () => {
   expect(exitMessage(3, readErrorLines([]))).toBe('exited with code 3');
 });
 
-test('on a full disk the hint says so, also if the program’s own words had no room', () => {
+test('on a full disk the hint says so, even if the program could not print its own error', () => {
   const lackOfRoom = 'the disk is full (0 B free): free space, or run flwd gc';
   const lines = ['head: error writing: No space left on device'];
   expect(hintOf({ lines, lackOfRoom })).toBe(lackOfRoom);

@@ -82,7 +82,7 @@ describe('while the disk is full', () => {
     expect(lines.lines.map(({ message }) => Number(message))).toEqual(Array.from({ length: 20_000 }, (_, n) => n + 1));
   });
 
-  test('a script that goes on printing loses lines to the full disk, and its log says so', async () => {
+  test('output that exceeds the room in the spool is lost, and the log says so', async () => {
     const root = dataFolder({ sizeMiB: 16 });
     const prints = bash(
       'echo ready; until [[ -e go ]]; do sleep 0.02; done; until [[ -e stop ]]; do printf "%02000d\\n" 1 || true; sleep 0.01; done',
@@ -122,7 +122,7 @@ describe('while the disk is full', () => {
     ]);
   });
 
-  test('a run that fills the disk with its own output ends, and each line is in its log or counted there', async () => {
+  test('a run whose own output fills the disk ends, and each of its lines is in the log or counted there', async () => {
     const root = dataFolder({ sizeMiB: 32 });
     const floods = bash('set -o pipefail; for n in {1..99}; do head -c 1000000 /dev/urandom | base64 || exit 7; done');
     const opened = await openEngine(root, { jobs: { floods } });
@@ -136,7 +136,7 @@ describe('while the disk is full', () => {
     expect(lines.every(({ message, stream }) => stream === 'stderr' || message.length <= 76)).toBe(true);
   });
 
-  test('a run ends with the end of its log, although nothing of its output had room when it ended', async () => {
+  test('a run ends with a complete log, although the disk had no room for its output when the script ended', async () => {
     const root = dataFolder({ sizeMiB: 32 });
     const prints = bash(
       'echo ready; until [[ -e go ]]; do sleep 0.02; done; head -c 6000000 /dev/urandom | base64; echo done; touch ended',
@@ -161,7 +161,7 @@ describe('while the disk is full', () => {
     expect(messages).toContain('done');
   });
 
-  test('the end of a log over its limit, held back until the log closes, is stored once there is room', async () => {
+  test('the end of a log over its limit is stored once there is room, even after the script has ended', async () => {
     const logs = dataFolder({ sizeMiB: 1 });
     const chatty = bash('seq 100000; echo ready; until [[ -e go ]]; do sleep 0.02; done; rm go', {
       logs: { max_size: '256kB' },
@@ -186,7 +186,7 @@ describe('while the disk is full', () => {
     );
   });
 
-  test('the server stops in order, and the next start ends the run the way its script ended', async () => {
+  test('the server can be stopped, and at the next start each run ends as its script ended', async () => {
     const root = dataFolder({ sizeMiB: 16 });
     const opened = await openEngine(root, { jobs: { told } });
     const [ending, going] = [await ready(opened, 'told'), await ready(opened, 'told')];

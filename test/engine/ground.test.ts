@@ -92,7 +92,7 @@ test('all paths outside of security.paths are refused in one answer', async () =
   );
 });
 
-test('a permissive job needs a permission only for what its own /tmp and /run would hide', async () => {
+test('a permissive job needs permission only for paths that its own /tmp and /run would hide', async () => {
   const root = dataFolder();
   const path = join(root, 'data');
   writeFileSync(path, '');

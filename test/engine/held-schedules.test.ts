@@ -20,7 +20,7 @@ const hold = async (one: Clocked) => one.engine.schedules.hold((await only(one))
 const release = async (one: Clocked, after?: string) =>
   one.engine.schedules.release((await only(one)).id, after ? Date.parse(after) : undefined, localPrincipal);
 
-test('a schedule that its file holds fires once it is released, also after a restart and a change of the file', async () => {
+test('a schedule that config.yaml holds starts runs once it is released, also after a restart and a change of the file', async () => {
   const root = dataFolder();
   const first = await openClocked(root, start, { jobs: { hourly: hourly({ held: true, catch_up: 'all' }) } });
   await first.at('2026-06-01T01:00:01Z');
@@ -37,7 +37,7 @@ test('a schedule that its file holds fires once it is released, also after a res
   expect(await again.fires('hourly')).toEqual(['2026-06-01T03:00Z', '2026-06-01T04:00Z']);
 });
 
-test('any schedule can be held; it stays held across a restart, and catches up on nothing', async () => {
+test('a held schedule stays held across a restart, and catches up on nothing when it is released', async () => {
   const root = dataFolder();
   const first = await openClocked(root, start, { jobs: { hourly: hourly({ catch_up: 'all' }) } });
   await first.at('2026-06-01T01:00:01Z');
@@ -52,7 +52,7 @@ test('any schedule can be held; it stays held across a restart, and catches up o
   expect(await again.fires('hourly')).toEqual(['2026-06-01T01:00Z', '2026-07-20T03:00Z']);
 });
 
-test('a hold outlives a job that is unusable for long', async () => {
+test('a schedule stays held even if its job is invalid for months', async () => {
   const root = dataFolder();
   const jobs = { hourly: hourly() };
   const first = await openClocked(root, start, { jobs });
@@ -65,7 +65,7 @@ test('a hold outlives a job that is unusable for long', async () => {
   expect(await only(again)).toMatchObject({ isHeld: true });
 });
 
-test('a release counts from an instant in the past, and starts no time that has a run', async () => {
+test('a schedule can be released for times since a past instant, and no time that already has a run starts again', async () => {
   const one = await openClocked(dataFolder(), start, { jobs: { hourly: hourly() } });
   await one.at('2026-06-01T01:00:01Z');
   await hold(one);
@@ -75,7 +75,7 @@ test('a release counts from an instant in the past, and starts no time that has 
   expect(await one.fires('hourly')).toEqual(['2026-06-01T01:00Z', '2026-06-01T03:00Z']);
 });
 
-test('a release counts from an instant to come, even across a restart and when the clock is set back', async () => {
+test('a schedule can be released for times after a future instant, even across a restart and a clock that is set back', async () => {
   const root = dataFolder();
   const first = await openClocked(root, start, { jobs: { hourly: hourly({ held: true }) } });
   await release(first, '2026-06-01T03:00:00Z');

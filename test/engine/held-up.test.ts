@@ -13,7 +13,7 @@ import { movableClock } from './movable-clock.ts';
 const told = 'echo ready; until [ -e go ]; do sleep 0.02; done; seq 20000';
 
 testWithDisk(
-  'a script that ended in time does not time out, although its log could only be stored much later',
+  'a script that ended in time does not time out, even if its log could only be stored much later',
   async () => {
     const clock = movableClock();
     const [root, logs] = [dataFolder(), dataFolder({ sizeMiB: 1 })];
@@ -53,7 +53,7 @@ function heldResume() {
   return { beforeStart, letGo: resolve };
 }
 
-test('runs requested while the server resumes its runs show afterwards what they wait for', async () => {
+test('runs that are requested while the server resumes its runs show afterwards what they wait for', async () => {
   const root = dataFolder();
   const limits = { globalConcurrency: 1 };
   const opened = await openEngine(root, { jobs: { hold: bash('echo held; sleep 8019'), quick: bash('true') }, limits });
@@ -74,7 +74,7 @@ test('runs requested while the server resumes its runs show afterwards what they
 });
 
 test.each(['reject', 'cancel_running'])(
-  'on_conflict: %s counts running and pending runs that are yet to be resumed',
+  'on_conflict: %s also counts running and pending runs that the server has not resumed yet',
   async (on_conflict) => {
     const root = dataFolder();
     const limits = { globalConcurrency: 1 };
@@ -105,7 +105,7 @@ test.each(['reject', 'cancel_running'])(
   },
 );
 
-test('health reports when the runs of an earlier server are not resumed within five seconds', async () => {
+test('health reports when resuming the runs of an earlier server takes more than five seconds', async () => {
   const root = dataFolder();
   const opened = await openEngine(root, { jobs: { hold: bash('echo held; sleep 8020') } });
   const holder = await opened.create('hold');

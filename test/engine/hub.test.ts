@@ -24,7 +24,7 @@ test('a listener gets each commit once, until it unsubscribes', () => {
   expect(seen).toEqual([1, 2]);
 });
 
-test('entries after an id are in memory, including an output entry that was partly read', () => {
+test('the hub returns entries after an id, including an output entry of which the reader has seen a part', () => {
   const hub = createHub(10);
   hub.publish([started(11), output(12, 5), started(17)]);
   expect(hub.latestId).toBe(17);
@@ -34,7 +34,7 @@ test('entries after an id are in memory, including an output entry that was part
   expect(ids(hub.recent(17))).toEqual([]);
 });
 
-test('entries older than the hub, or dropped from it, must be read from the journal', () => {
+test('entries from before the hub was opened, or dropped from it, must be read from the journal', () => {
   const hub = createHub(10);
   expect(hub.recent(9)).toBeUndefined();
   hub.publish(Array.from({ length: 20_000 }, (_, i) => started(11 + i)));

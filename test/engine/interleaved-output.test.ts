@@ -51,7 +51,7 @@ printf "\${second:4} end\\nover\\n"
   ]);
 });
 
-test('a line begun under one server ends under the next one, and nothing is repeated', async () => {
+test('a line that a script begins under one server and ends under the next is stored once and whole', async () => {
   const root = dataFolder();
   const jobs = {
     cut: bash(

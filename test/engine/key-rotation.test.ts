@@ -32,7 +32,7 @@ async function openRotation() {
   return { root, store, keyFile, keyring, parts, secrets, put, left, keyId: () => parts.sealer.keyId };
 }
 
-test('what one call has no time for is done by the next ones, and the old key stays until then', async () => {
+test('when one call runs out of time the next calls continue, and the old key stays until the last text is sealed again', async () => {
   const { keyFile, put, left, parts, keyId } = await openRotation();
   for (let n = 0; n < 450; n++) await put(`s${String(n).padStart(3, '0')}`);
   const old = keyId();
@@ -64,7 +64,7 @@ test('what one call has no time for is done by the next ones, and the old key st
   expect(await opened.valueOf('default', 'put-meanwhile')).toBe('the value of put-meanwhile');
 });
 
-test('texts that their key cannot open are counted and left alone, and do not keep the rotation from ending', async () => {
+test('texts that no key can open are counted and left unchanged, and the rotation still ends', async () => {
   const { store, keyFile, put, parts, left, keyId } = await openRotation();
   for (const name of ['a', 'b', 'c']) await put(name);
   const old = keyId();
@@ -82,7 +82,7 @@ test('texts that their key cannot open are counted and left alone, and do not ke
   expect(readFileSync(keyFile, 'utf8').match(/^fsk_/gm)).toHaveLength(1);
 });
 
-test('two calls at once are served one after the other', async () => {
+test('of two calls at once, the second waits for the first', async () => {
   const { put, parts } = await openRotation();
   await put('a');
   const { rotate } = createKeyRotation(parts);
@@ -95,7 +95,7 @@ test('two calls at once are served one after the other', async () => {
 });
 
 testWith('bwrap')(
-  'outputs that hold a secret are sealed again while the run is running, and reach the next step',
+  'while a run is running, its secret outputs are sealed with the new key and still reach the next step',
   async () => {
     const argspec = { type: 'object', properties: { token: { type: 'string', format: 'secret' } } };
     const { engine, store, create, when, finished, messages } = await openEngine(dataFolder(), {
@@ -137,7 +137,7 @@ testWith('bwrap')(
   },
 );
 
-testOnSqlite('the texts of a key are found with an index, without reading every run', async () => {
+testOnSqlite('the texts that a key has sealed are found with an index, without reading every run', async () => {
   const { root } = await openRotation();
   const database = new DatabaseSync(join(root, 'data/flwd.db'), { readOnly: true });
   for (const [table, place] of [

@@ -80,7 +80,9 @@ done`,
   ),
 };
 
-test('what scripts store, later runs find, also after a run that failed', { timeout: 240_000 }, async () => {
+test('later runs find what scripts have stored, even if the run that stored it failed', {
+  timeout: 240_000,
+}, async () => {
   const { create, finished, messages, engine } = await openEngine(dataFolder(), {
     jobs,
     security: { mayGrant: () => ['kv'] },
@@ -159,7 +161,7 @@ test('a run that fails because a key is missing says so, whatever it printed bef
   expect(await errorOf('filtered')).not.toHaveProperty('hint', hint);
 });
 
-test('another namespace is a grant: the instance must allow it, the source be trusted, and the run shows it', async () => {
+test('another namespace needs a grant of the instance and a trusted source, and the run shows the grant', async () => {
   const reader = { reader: jobs['shares/reader'] };
   const refused = await openEngine(dataFolder(), { jobs: reader, security: { mayGrant: () => ['network'] } });
   const message =
@@ -183,7 +185,7 @@ test('another namespace is a grant: the instance must allow it, the source be tr
   await allowed.finished(runId);
 });
 
-test('a script waits for the server that is restarted, and gets its answer', async () => {
+test('a script waits while the server restarts, and then gets its answer', async () => {
   const root = dataFolder();
   const waits = bash(`echo ready; until [ -e go ]; do sleep 0.02; done; flwd_kv_set k v; flwd_kv_get k; echo`);
   const opened = await openEngine(root, { jobs: { waits } });

@@ -33,7 +33,7 @@ async function openLate(root: string, at: string, o: Parameters<typeof openClock
   };
 }
 
-test('a run that works longer than its job expects is late once, also after a restart, until it ends', async () => {
+test('a run that works longer than its job expects is reported late once, also after a restart, until it ends', async () => {
   const root = dataFolder();
   const clock = movableClock();
   const halfADayLater = new Date(clock.now() + 12 * 60 * minuteMs).toISOString().slice(11, 16);
@@ -74,7 +74,7 @@ test('a run that works longer than its job expects is late once, also after a re
     .toEqual([[runId, 'duration', true]]);
 });
 
-test('without a success by the time of day, a job is late once for each day, and a success ends it', async () => {
+test('a job without a success by the time of day is late once for each day, until it succeeds', async () => {
   const root = dataFolder();
   const jobs = { backup: bash('true', { expect: { by: '06:00' } }) };
   const first = await openLate(root, start, { jobs, timezone: 'Europe/Berlin' });
@@ -98,7 +98,7 @@ test('without a success by the time of day, a job is late once for each day, and
   expect(await third.to('2026-06-03T05:00:00Z')).toHaveLength(2);
 });
 
-test('without a success in the span, a job is late once for each success', async () => {
+test('a job without a success in the expected span is late once, and again only after its next success', async () => {
   const root = dataFolder();
   const jobs = {
     sync: bash('true', { expect: { every: '24h' } }),
@@ -116,7 +116,7 @@ test('without a success in the span, a job is late once for each success', async
   expect(await to('2026-06-05T12:00:00Z')).toHaveLength(2);
 });
 
-test('a pause ends what is late, and afterwards the same success is not late again', async () => {
+test('pausing schedules ends what is late, and afterwards the same missed success is not reported again', async () => {
   const jobs = { sync: bash('true', { expect: { every: '24h', by: '06:00' } }) };
   const opened = await openLate(dataFolder(), '2026-06-01T07:00:00Z', { jobs });
   const { to, store } = opened;
@@ -149,7 +149,7 @@ test('a pause ends what is late, and afterwards the same success is not late aga
     .toEqual([since.replace('every:', 'every, over:'), `by, over: ${by}`, `by, over: ${by}`]);
 });
 
-test('without any success, pauses do not make a job late again', async () => {
+test('a job that has never succeeded is not late again after a pause', async () => {
   const jobs = { sync: bash('true', { expect: { every: '1h' } }) };
   const { to, engine } = await openLate(dataFolder(), start, { jobs });
   const never = 'every: No run has succeeded yet; one is expected every 1h.';
@@ -181,7 +181,7 @@ test('a job is no longer late once it is disabled or the expectation is removed'
 });
 
 test.each([false, true])(
-  'while the folder of a job is missing, what it expects still counts (with a restart: %s), until the folder is back without the job',
+  'what a job expects still counts while its folder is missing, until the folder is back without the job (with a restart: %s)',
   async (isRestarted) => {
     const root = dataFolder();
     const jobs = { sync: bash('true', { expect: { every: '1h' } }), gone: bash('true', { expect: { by: '02:00' } }) };

@@ -19,7 +19,7 @@ async function printed({ store }: Opened, run: Run): Promise<string[]> {
   return lines.map(({ stream, message }) => `${stream} ${message}`);
 }
 
-test('files that stay in the workspace are counted and named in the log, with what would keep them', async () => {
+test('the log counts and names the files that are left in the workspace, and says how to keep them', async () => {
   const opened = await openEngine(dataFolder(), {
     jobs: { backup: bash('mkdir -p ~/backups; echo x > ~/backups/dump.sql; echo dumped') },
   });
@@ -56,7 +56,7 @@ test('artifacts, files on the host and entries that are not files do not count a
   expect(await ran(opened, 'failing')).toMatchObject({ status: 'failed', left_behind: { count: 1, names: ['half'] } });
 });
 
-test('steps share a workspace, and the run reports once, at its end, what is left in it', async () => {
+test('steps share a workspace, so the run reports only at its end what is left there', async () => {
   const jobs = {
     two: steps(
       { steps: [script('one'), script('two', { needs: ['one'] })] },
@@ -69,7 +69,7 @@ test('steps share a workspace, and the run reports once, at its end, what is lef
   expect(await printed(opened, run)).toHaveLength(1);
 });
 
-test('names are redacted and printable, and at most 20 of them are listed', async () => {
+test('names are redacted and made printable, and the log lists at most 20 of them', async () => {
   const opened = await openEngine(dataFolder(), {
     jobs: {
       hostile: bash(
@@ -88,7 +88,7 @@ test('names are redacted and printable, and at most 20 of them are listed', asyn
   expect(run.left_behind?.names).toHaveLength(20);
 });
 
-test('a run says so when it leaves more files than are counted', async () => {
+test('when a run leaves more files than flwd counts, the log says so', async () => {
   const opened = await openEngine(dataFolder(), {
     jobs: { flood: bash('mkdir d; cd d; touch {1..10050}') },
   });
@@ -97,7 +97,7 @@ test('a run says so when it leaves more files than are counted', async () => {
   expect((await printed(opened, run))[0]).toMatch(/^stderr more than 10,000 files \(0 B\) left in the workspace or /);
 });
 
-test('files in /tmp count although they are in memory, and a granted folder below /tmp does not', async () => {
+test('files in /tmp count although they are in memory, but files in a granted folder below /tmp do not', async () => {
   const root = dataFolder();
   const granted = join(root, 'granted');
   mkdirSync(granted);

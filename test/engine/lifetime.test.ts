@@ -6,7 +6,7 @@ import { ownEntry } from '../../src/domain/audit.ts';
 import { recordStart } from '../../src/engine/lifetime.ts';
 import { dataFolder, openEngine } from './an-engine.ts';
 
-test('the next server reports that one was killed, but not because of a backup made while it ran', async () => {
+test('the audit log says that the previous server was killed, but not because of a backup made while it ran', async () => {
   const { audit } = (await openEngine(dataFolder())).store;
   const start = () => recordStart({ audit, detail: {}, log: pino({ level: 'silent' }) });
   const newest = async () => (await audit.list({ action: 'server.start', limit: 1 })).entries[0]?.detail;

@@ -58,7 +58,7 @@ test('a workspace that grows beyond its limit ends the run, which reports the si
   expect(run.termination).toMatchObject({ remaining: 0 });
 });
 
-test('the limits of the instance apply to a job that asks for no limits, and are the most that a job may ask for', async () => {
+test('the limits of the instance apply to jobs that ask for no limits, and no job may ask for more', async () => {
   const { engine } = await openEngine(dataFolder(), {
     jobs: {
       silent: bash(':'),
@@ -87,7 +87,7 @@ test('the limits of the instance apply to a job that asks for no limits, and are
   });
 });
 
-testWithCgroups('without any configured limit, a run gets three quarters of the memory', async () => {
+testWithCgroups('without any configured limit, a run gets three quarters of the host’s memory', async () => {
   const { engine } = await openEngine(dataFolder(), { jobs: { silent: bash(':') }, limitHost });
   const { limits } = await engine.plan({ job_id: 'silent' }, caller);
   expect(limits.memory?.bytes).toBeGreaterThan(2 ** 28);

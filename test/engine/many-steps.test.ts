@@ -37,7 +37,7 @@ async function statementsOf(opened: Awaited<ReturnType<typeof openEngine>>, jobI
   }
 }
 
-test('500 steps cost ten times what 50 do', async () => {
+test('a run of 500 steps costs ten times as much as a run of 50', async () => {
   const jobs = { few: jobOf(50), many: jobOf(500) };
   const opened = await openEngine(dataFolder(), { jobs });
   // The first run of a process pays for what is prepared once.

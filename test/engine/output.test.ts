@@ -113,7 +113,7 @@ test('is lost when the shim has reported itself and the spool is gone', async ()
   expect(await messages()).toEqual(['the output is lost: somebody removed the file it was printed to']);
 });
 
-test('that is printed faster than it is read is left out but for its beginning and its end', async () => {
+test('that is printed faster than it is read keeps only its beginning and its end', async () => {
   const { attempt, runLog, open, messages, write } = await setUp();
   write('status', shim);
   const mebibyte = `${'x'.repeat(1023)}\n`.repeat(1_024);

@@ -37,7 +37,7 @@ async function untilLooked({ store }: Opened): Promise<void> {
   await expect.poll(() => looks).toBeGreaterThanOrEqual(3);
 }
 
-test('a second engine on the same database leaves the runs of the first one alone', async () => {
+test('a second engine on the same database does not touch the runs of the first one', async () => {
   const root = dataFolder();
   const { first, runId } = await holding(root);
   const second = await openEngine(dataFolder(), { databaseOf: root });
@@ -48,7 +48,7 @@ test('a second engine on the same database leaves the runs of the first one alon
   expect(await first.messages(runId)).toEqual(['held', 'done']);
 });
 
-test('a run whose owner has not renewed its lease for 30 s ends as lost, and its script is left alone', async () => {
+test('a run whose owner has not renewed its lease for 30 s ends as lost, and its script is not ended', async () => {
   const root = dataFolder();
   const { first, runId } = await holding(root);
   await first.close();
@@ -69,7 +69,7 @@ test('a run whose owner has not renewed its lease for 30 s ends as lost, and its
   tell(root, runId);
 });
 
-test('an engine whose lease was ended by another stops driving the runs that the other took over', async () => {
+test('an engine whose lease another engine has ended stops driving the runs that the other one took over', async () => {
   const root = dataFolder();
   // It does not renew its lease meanwhile.
   const firstClock = stillClock();

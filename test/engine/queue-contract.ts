@@ -24,7 +24,7 @@ export function testQueue(open: Open): void {
     return opened;
   };
 
-  test('a run is admitted at once with its slot, until no slot is free', async () => {
+  test('a run gets a slot at once, until no slot is free', async () => {
     const { queue, slots } = await openWith({ globalConcurrency: 2 });
     expect(await queue.admit(run('a'))).toMatchObject({ kind: 'start' });
     const second = await queue.admit(run('b'));
@@ -45,7 +45,7 @@ export function testQueue(open: Open): void {
     expect(queue.depth).toBe(17);
   });
 
-  test('waiting runs are claimed by priority, then by age, one for each free slot', async () => {
+  test('waiting runs are claimed by priority, then by age, as many as there are free slots', async () => {
     const { queue, slots } = await openWith({ globalConcurrency: 2 });
     const holders = [slots.hold(), slots.hold()];
     for (const [n, priority] of [0, 0, 10, -5].entries()) await wait(queue, run(`run_${n}`, { priority }));
@@ -59,7 +59,7 @@ export function testQueue(open: Open): void {
     expect(queue.depth).toBe(0);
   });
 
-  test('tenants get their turns by their weights', async () => {
+  test('slots are shared among tenants by their weights', async () => {
     const weightOf = (tenant: string) => (tenant === 'big' ? 3 : 1);
     const { queue, slots } = await openWith({ globalConcurrency: 8, weightOf });
     const holders = Array.from({ length: 8 }, () => slots.hold());
@@ -69,7 +69,7 @@ export function testQueue(open: Open): void {
     expect(idsOf(await queue.claim()).filter((id) => id.startsWith('small'))).toEqual(['small_0', 'small_1']);
   });
 
-  test('a step of a run takes its turn among waiting runs, before those of the same priority', async () => {
+  test('a step of a started run goes before waiting runs of the same priority, but not before those of a higher one', async () => {
     const { queue, slots } = await openWith({ globalConcurrency: 1 });
     const holder = slots.hold();
     await wait(queue, run('waits'));
@@ -105,7 +105,7 @@ export function testQueue(open: Open): void {
     expect(await queue.startable()).toBeDefined();
   });
 
-  test('a group holds back only its own runs, from the claim to the release', async () => {
+  test('a concurrency group delays only its own runs, from the claim to the release', async () => {
     const { queue } = await openWith({ globalConcurrency: 8 });
     const first = await started(queue, run('first', keyed('a')));
     const waiting = "only one run of job with the concurrency key 'a' at a time";
@@ -211,7 +211,7 @@ export function testQueue(open: Open): void {
     expect(idsOf(await queue.claim())).toEqual(['a']);
   });
 
-  test('a claim that is given up and added again keeps its position', async () => {
+  test('a run whose claim is given up returns to its position in the queue', async () => {
     const { queue, slots } = await openWith({ globalConcurrency: 1 });
     const holder = slots.hold();
     await wait(queue, run('a'));
@@ -223,7 +223,7 @@ export function testQueue(open: Open): void {
     expect(idsOf(await queue.claim())).toEqual(['a']);
   });
 
-  test('the heads of the queue are told what they wait for now', async () => {
+  test('the runs at the head of the queue learn what they wait for now', async () => {
     const { queue, told } = await openWith({ globalConcurrency: 1 });
     const first = await started(queue, run('first', keyed('a')));
     const second = await wait(queue, run('second', keyed('a')));
@@ -233,7 +233,7 @@ export function testQueue(open: Open): void {
     await expect.poll(told).toEqual(new Map([['second', '1 of 1 slots are taken']]));
   });
 
-  test('nothing starts before the queue is open, and then waiting runs get another reason', async () => {
+  test('nothing starts before the queue is open; once it is open, waiting runs show their real reason', async () => {
     const { queue, slots, told } = await open({ globalConcurrency: 1 });
     const starting = 'the server is starting or stopping';
     expect(await wait(queue, run('a'))).toMatchObject({ waiting: starting });
@@ -270,7 +270,7 @@ export function testQueue(open: Open): void {
     expect(queue.requestSlot(facts('started'), 1, never)).toBeUndefined();
   });
 
-  test('it reports when something may be claimed: a run came or left, or a group has room', async () => {
+  test('the queue reports when something may be claimed: when a run came or left, or when a group has room', async () => {
     const { queue, slots, readyCount } = await openWith({ globalConcurrency: 1 });
     const { hold } = await started(queue, run('first', keyed('a')));
     slots.hold();

@@ -41,7 +41,7 @@ test('a higher priority goes first, and runs of the same priority start in the o
   expect((await started(opened)).slice(1)).toEqual([2, 4, 0, 3, 1].map((at) => ids[at]));
 });
 
-test('tenants get their turns by their weights, however many runs one of them has waiting', async () => {
+test('slots are shared among tenants by their weights, however many runs one of them has waiting', async () => {
   const opened = await openEngine(dataFolder(), {
     jobs: { hold, quick: bash('true') },
     limits: { globalConcurrency: 1, weightOf: (tenant) => (tenant === 'big' ? 3 : 1) },
@@ -150,7 +150,7 @@ test('on_conflict: cancel_running spares running and waiting runs of another ten
   for (const runId of [last, waits, theirs]) await next.engine.cancel(runId, localPrincipal);
 });
 
-test('on_conflict applies between runs requested at the same moment, although none of them can start', async () => {
+test('on_conflict applies between runs that are requested at the same moment, even if none of them can start yet', async () => {
   const jobs = { hold, rejects: keyed('reject'), replaces: keyed('cancel_running') };
   const opened = await openEngine(dataFolder(), { jobs, limits: { globalConcurrency: 1 } });
   const holder = await holds(opened);
@@ -166,7 +166,7 @@ test('on_conflict applies between runs requested at the same moment, although no
   expect(runs.map(({ status }) => status).toSorted()).toEqual(['cancelled', 'cancelled', 'success']);
 });
 
-test('on_conflict: queue runs as many of a key as the limit allows, and the others say what they wait for', async () => {
+test('on_conflict: queue starts as many runs with one key as the limit allows, and the others say what they wait for', async () => {
   const root = dataFolder();
   const opened = await openEngine(root, { jobs: { keyed: keyed('queue', 2) } });
   const first = await holds(opened, 'keyed', { target: 'a' });
@@ -206,7 +206,7 @@ test('job_concurrency counts runs from start to end, including those resumed aft
   await next.engine.cancel(second, localPrincipal);
 });
 
-test('a run at the head of its queue says what it waits for now, after that has changed', async () => {
+test('when the reason for which the first run of a queue waits changes, the run shows the new reason', async () => {
   const jobs = { hold, keyed: keyed('queue') };
   const opened = await openEngine(dataFolder(), { jobs, limits: { globalConcurrency: 2 } });
   const [holder, first] = [await holds(opened), await holds(opened, 'keyed', { target: 'a' })];
@@ -247,7 +247,7 @@ test('a full queue does not refuse sub-runs', async () => {
   expect(await opened.finished(parent)).toMatchObject({ status: 'success' });
 });
 
-test('a pending run that the queue was not told of is found in the database and started', async () => {
+test('a pending run that was only added to the database is found and started', async () => {
   const opened = await openEngine(dataFolder(), { jobs: { quick: bash('echo ran') } });
   const model = await opened.create('quick');
   await opened.finished(model);
@@ -283,7 +283,7 @@ test('a pending run that the queue was not told of is found in the database and 
   expect(await opened.messages(id)).toEqual(['ran']);
 });
 
-test('health reports when something could have started for five seconds, until it does', async () => {
+test('health reports when something could have started for five seconds but has not, until it starts', async () => {
   const opened = await openEngine(dataFolder(), {
     jobs: { hold, quick: bash('true') },
     limits: { globalConcurrency: 1 },
@@ -309,7 +309,7 @@ test('health reports when something could have started for five seconds, until i
   await expect.poll(() => opened.engine.health().queue).toEqual({ status: 'ok' });
 });
 
-testOnSqliteWithDisk('a full disk keeps waiting runs from starting, and health says why', async () => {
+testOnSqliteWithDisk('while the disk is full no waiting run starts, and health says why', async () => {
   const root = dataFolder({ sizeMiB: 16 });
   const opened = await openEngine(root, { jobs: { hold, quick: bash('true') }, limits: { globalConcurrency: 1 } });
   const holder = await holds(opened);

@@ -34,7 +34,7 @@ function refuse(count: number, over: Partial<NewAuditEntry> = {}): void {
 
 const omitted = () => written.filter(({ action }) => action === 'audit.omit').map(({ detail }) => detail);
 
-test('there are twenty entries a minute for an address; then one entry says how many were left out, and whose', () => {
+test('an address gets twenty audit entries a minute; then one entry says how many were left out, and of whom', () => {
   refuse(120);
   expect(written).toHaveLength(20);
   vi.advanceTimersByTime(60_000);
@@ -47,7 +47,7 @@ test('there are twenty entries a minute for an address; then one entry says how 
   expect(omitted()).toHaveLength(1);
 });
 
-test('there are a hundred entries a minute for ten thousand addresses, and one more', () => {
+test('ten thousand addresses together get a hundred audit entries a minute, and one entry counts the rest', () => {
   for (let n = 0; n < 10_000; n++) refuse(1, { from: `10.0.${n >> 8}.${n & 255}` });
   expect(written).toHaveLength(100);
   vi.advanceTimersByTime(60_000);
@@ -55,20 +55,20 @@ test('there are a hundred entries a minute for ten thousand addresses, and one m
   expect(omitted()).toMatchObject([{ count: 9_900, by: expect.arrayContaining([{ who: 'others', count: 8_900 }]) }]);
 });
 
-test('anonymous callers leave room for known ones', () => {
+test('refusals of anonymous callers do not use up the entries of known callers', () => {
   for (let n = 0; n < 10_000; n++) refuse(1, { from: `10.0.${n >> 8}.${n & 255}` });
   refuse(30, { actor: 'ci' });
   expect(written.filter(({ actor }) => actor === 'ci')).toHaveLength(20);
 });
 
-test('for callers over a rate limit there is one entry a minute', () => {
+test('all callers over a rate limit together get one entry a minute', () => {
   refuse(500, { reason: 'rate-limited' });
   expect(written).toHaveLength(1);
   refuse(1);
   expect(written).toHaveLength(2);
 });
 
-test('what was left out is recorded when the server stops', async () => {
+test('when the server stops, it records how many entries were left out', async () => {
   refuse(21);
   await refusals.close();
   expect(omitted()).toMatchObject([{ count: 1 }]);

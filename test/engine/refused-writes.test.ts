@@ -15,7 +15,7 @@ function refuseWrites({ store }: Opened, answer: () => Promise<never>): () => vo
   return giveBack;
 }
 
-test('a run of parallel steps that cannot be stored gives back every slot', async () => {
+test('a run of parallel steps whose start cannot be stored gives back every slot', async () => {
   const jobs = { wide: steps({ steps: [script('a'), script('b'), script('c')] }, { a: 'true', b: 'true', c: 'true' }) };
   const opened = await openEngine(dataFolder(), { jobs });
   await opened.finished(await opened.create('wide'));

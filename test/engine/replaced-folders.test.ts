@@ -68,7 +68,7 @@ async function expectEnd({ opened, runId }: Awaited<ReturnType<typeof started>>)
 }
 
 describe.each(['logs', 'artifacts'])('while %s is not writable', (name) => {
-  test('a run that ends waits until a file in its place is gone, and then succeeds with all it left', async () => {
+  test('a run that ends waits until the file in place of the folder is gone, and then succeeds with all that it left', async () => {
     const root = dataFolder();
     const run = await started(root);
     const putBack = replace(join(root, 'data', name));
@@ -78,7 +78,7 @@ describe.each(['logs', 'artifacts'])('while %s is not writable', (name) => {
     await expectEnd(run);
   });
 
-  testWithDisk('a run that ends waits until it is mounted for writing', async () => {
+  testWithDisk('a run that ends waits until the folder is mounted for writing again', async () => {
     const root = dataFolder();
     const run = await started(root);
     const putBack = makeReadOnly(join(root, 'data', name));
@@ -89,7 +89,7 @@ describe.each(['logs', 'artifacts'])('while %s is not writable', (name) => {
   });
 });
 
-test('a new run is refused at once when the folder of the snapshots was replaced, and can be created once it is back', async () => {
+test('when the folder of the snapshots was replaced, a new run is refused at once, until the folder is back', async () => {
   const root = dataFolder();
   const opened = await openEngine(root, { jobs: { hello: bash('echo hello'), other: bash('echo other') } });
   await opened.finished(await opened.create('hello'));
@@ -103,7 +103,7 @@ test('a new run is refused at once when the folder of the snapshots was replaced
   await expect.poll(() => opened.create('other').catch(() => null)).not.toBeNull();
 });
 
-test('a log whose folder was replaced by a file is told to be missing, and can be read again afterwards', async () => {
+test('a log whose folder was replaced by a file is reported as missing, and can be read again once the folder is back', async () => {
   const root = dataFolder();
   const opened = await openEngine(root, { jobs: { hello: bash('echo hello') } });
   const runId = await opened.create('hello');

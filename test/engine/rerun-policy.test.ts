@@ -34,7 +34,7 @@ async function refused({ runId, opened: { engine, create } }: Awaited<ReturnType
   return afresh;
 }
 
-test('a job that has been disabled is not run again as it was', async () => {
+test('a rerun is refused if the job has been disabled since', async () => {
   const disabled = bash('echo ran', { enabled: false });
   expect(await refused(await once(bash('echo ran'), {}, { job: disabled }))).toMatchObject({
     slug: 'job-invalid',
@@ -42,13 +42,13 @@ test('a job that has been disabled is not run again as it was', async () => {
   });
 });
 
-test('a profile that the instance no longer allows', async () => {
+test('a rerun is refused if the instance no longer allows its profile', async () => {
   const loose = bash('echo ran', { security_profile: 'permissive' });
   const after = await once(loose, {}, { security: { allowProfiles: ['secure'] } });
   expect(await refused(after)).toMatchObject({ slug: 'profile-not-allowed' });
 });
 
-test('a source that is no longer trusted', async () => {
+test('a rerun is refused if the source is no longer trusted and the job needs that', async () => {
   const loose = bash('echo ran', { security_profile: 'permissive' });
   expect(await refused(await once(loose, {}, { trusted: false }))).toMatchObject({
     slug: 'profile-not-allowed',
@@ -56,7 +56,7 @@ test('a source that is no longer trusted', async () => {
   });
 });
 
-test('a stored secret that the source, no longer trusted, may not use', async () => {
+test('a rerun is refused if the source is no longer trusted and may not use a stored secret of the job', async () => {
   const root = dataFolder();
   const argspec = {
     type: 'object',
@@ -75,12 +75,12 @@ test('a stored secret that the source, no longer trusted, may not use', async ()
   });
 });
 
-test('a webhook that the source, no longer trusted, may not call', async () => {
+test('a rerun is refused if the source is no longer trusted and may not call the job’s webhook', async () => {
   const calls = bash('echo ran', { notify: { on: ['failed'], webhook: 'http://127.0.0.1:9/' } });
   expect(await refused(await once(calls, {}, { trusted: false }))).toMatchObject({ slug: 'source-untrusted' });
 });
 
-test('old code of an untrusted source is not run as that of a trusted one', async () => {
+test('a rerun is refused if an untrusted source wrote the old code and a trusted one has the job now', async () => {
   const { runId, opened } = await once(bash('echo old'), { trusted: false }, { job: bash('echo new') });
   await expect(opened.engine.rerun(runId, {}, caller)).rejects.toMatchObject({
     slug: 'source-untrusted',
@@ -91,7 +91,7 @@ test('old code of an untrusted source is not run as that of a trusted one', asyn
   expect(await opened.messages(next)).toEqual(['new']);
 });
 
-test('new code of an untrusted source does not get the files of a trusted run', async () => {
+test('a rerun does not give the files of a trusted run to new code of an untrusted source', async () => {
   const job = steps(
     { steps: [script('a'), script('b', { needs: ['a'] })] },
     { a: 'echo of the trusted run > file', b: 'exit 1' },
@@ -110,7 +110,7 @@ test('new code of an untrusted source does not get the files of a trusted run', 
     await finished((await engine.rerun(runId, request, caller)).runId);
 });
 
-test('a job that moved to another untrusted source runs neither old code there nor in old files', async () => {
+test('after a job moved to another untrusted source, a rerun uses neither the old code nor the old files', async () => {
   const job = steps(
     { steps: [script('a'), script('b', { needs: ['a'] })] },
     { a: 'echo of the source a > file', b: 'exit 1' },
@@ -137,7 +137,7 @@ test('a job that moved to another untrusted source runs neither old code there n
   expect(await finished(next)).toMatchObject({ rerun_of: runId, source: { name: 'b' } });
 });
 
-test('a grant that `may_grant` no longer lists', async () => {
+test('a rerun is refused if `may_grant` no longer lists its grant', async () => {
   const network = bash('echo ran', { permissions: { network: 'all' } });
   const after = await once(network, { security: { mayGrant: () => ['network'] } }, {});
   expect(await refused(after)).toMatchObject({
@@ -146,7 +146,7 @@ test('a grant that `may_grant` no longer lists', async () => {
   });
 });
 
-test('a path that is no longer below any of `security.paths`', async () => {
+test('a rerun is refused if its path is no longer below any of `security.paths`', async () => {
   const root = dataFolder();
   const dir = join(realpathSync(root), 'shared');
   mkdirSync(dir);
@@ -159,7 +159,7 @@ test('a path that is no longer below any of `security.paths`', async () => {
   });
 });
 
-test('a profile that the job has tightened since also applies to reruns', async () => {
+test('a rerun uses the stricter profile that the job has been given since', async () => {
   const loose = bash('echo loose', { security_profile: 'permissive' });
   const tight = bash('echo tight', { security_profile: 'secure' });
   const { runId, opened } = await once(loose, {}, { job: tight });

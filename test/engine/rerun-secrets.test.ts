@@ -38,10 +38,10 @@ function refusal(pointer: string, ...more: string[]): object {
   return { slug: 'validation-error', members: { errors } };
 }
 
-describe('of a job with a secret argument', () => {
+describe('in a rerun of a job with a secret argument', () => {
   const jobs = { sends: bash(sends, { argspec }) };
 
-  test('another caller may run the same again with the secret', async () => {
+  test('another caller may reuse the secret if nothing else changes', async () => {
     const opened = await openEngine(dataFolder(), { jobs });
     const run = await started(opened, 'sends', anns);
     for (const request of [{}, { args: {} }, { args: { to: 'registry' } }]) {
@@ -50,7 +50,7 @@ describe('of a job with a secret argument', () => {
     }
   });
 
-  test('another caller who changes where the secret goes, or what is done with it, must give one', async () => {
+  test('another caller must give a secret of their own to change where it goes or what is done with it', async () => {
     const root = dataFolder();
     const opened = await openEngine(root, { jobs });
     const run = await started(opened, 'sends', anns);
@@ -75,7 +75,7 @@ describe('of a job with a secret argument', () => {
     );
   });
 
-  test('a rerun in between does not pass ownership to another caller', async () => {
+  test('another caller who has rerun the job in between does not own the secret either', async () => {
     const opened = await openEngine(dataFolder(), { jobs });
     const run = await started(opened, 'sends', { ...anns, other: 'a-second-one' });
     const bobs = await again(opened, await again(opened, run, 'bob'), 'bob');
@@ -95,7 +95,7 @@ describe('of a job with a secret argument', () => {
     }
   });
 
-  test('a stored secret is looked up again, as for anyone in the tenant', async () => {
+  test('when arguments change a stored secret is read again, and anyone in the tenant may use it', async () => {
     const opened = await openEngine(dataFolder(), { jobs });
     await opened.engine.secrets.put(
       { tenant: 'default', name: 'shared', value: 'the-first-shared' },
@@ -114,7 +114,7 @@ describe('of a job with a secret argument', () => {
     }
   });
 
-  test('no revision that no longer takes it as a secret shows it to anyone', async () => {
+  test('a revision in which the argument is no longer a secret does not get the secret, even for its owner', async () => {
     const root = dataFolder();
     const opened = await openEngine(root, { jobs });
     const run = await started(opened, 'sends', anns);
@@ -128,7 +128,7 @@ describe('of a job with a secret argument', () => {
   });
 });
 
-test('what steps left of a secret is not handed on either', async () => {
+test('another caller cannot reuse the outputs that steps made from a secret either', async () => {
   const jobs = {
     two: steps(
       { argspec, steps: [script('login'), script('use', { needs: ['login'] })] },

@@ -38,7 +38,7 @@ test('a run that has not ended cannot be run again, and neither can one that doe
   });
 });
 
-test('without its workspace a run cannot be run again from the middle, but it can from its start', async () => {
+test('a run whose workspace is gone can be rerun from its start, but not from a later step', async () => {
   const root = dataFolder();
   const opened = await openEngine(root, { jobs: { two } });
   const runId = await opened.create('two');
@@ -51,7 +51,7 @@ test('without its workspace a run cannot be run again from the middle, but it ca
   expect(await again(opened, runId, { args: { ok: true } })).toMatchObject({ status: 'success', rerun_of: runId });
 });
 
-test('a run is run again as it was, or with the job as it is now on request', async () => {
+test('a rerun uses the old revision of the job, or the current one on request', async () => {
   const root = dataFolder();
   const first = await openEngine(root, { jobs: { job: bash('echo old') } });
   const runId = await first.create('job');
@@ -71,7 +71,7 @@ test('a run is run again as it was, or with the job as it is now on request', as
   expect(await again(opened, runId, { revision: 'latest' })).toMatchObject({ status: 'success' });
 });
 
-test('errors name a step that the job does not have, and arguments that do not fit', async () => {
+test('errors of a rerun name a step that the job does not have, and arguments that do not fit', async () => {
   const opened = await openEngine(dataFolder(), { jobs: { two } });
   const runId = await opened.create('two');
   await opened.finished(runId);
@@ -84,7 +84,7 @@ test('errors name a step that the job does not have, and arguments that do not f
   });
 });
 
-test('from what failed is refused when nothing failed', async () => {
+test('a rerun from what failed is refused when nothing failed', async () => {
   const opened = await openEngine(dataFolder(), { jobs: { works: steps({ steps: [script('a')] }, { a: 'true' }) } });
   const runId = await opened.create('works');
   expect(await opened.finished(runId)).toMatchObject({ status: 'success' });
@@ -93,7 +93,7 @@ test('from what failed is refused when nothing failed', async () => {
   });
 });
 
-test('secret arguments are passed on to a rerun, and stay redacted there', async () => {
+test('a rerun gets the secret arguments of its run, and shows them redacted', async () => {
   const root = dataFolder();
   const reads = 'echo "token $(cat "$FLWD_SECRETS_DIR/token") $ok"';
   const opened = await openEngine(root, { jobs: { reads: bash(reads, secretArgs) } });
@@ -108,7 +108,7 @@ test('secret arguments are passed on to a rerun, and stay redacted there', async
   expect(await next.messages(other.run_id)).toEqual(['token [redacted] false']);
 });
 
-test('an output that holds a secret is redacted for readers and whole for later steps, across restarts and reruns', async () => {
+test('an output with a secret is shown redacted but reaches later steps whole, across restarts and reruns', async () => {
   const root = dataFolder();
   const jobs = {
     sealed: steps(
@@ -149,7 +149,7 @@ test('an output that holds a secret is redacted for readers and whole for later 
   expect(JSON.stringify(second)).not.toContain('hunter2');
 });
 
-test('from a step of a job with a matrix: earlier steps are kept, the instances are created again', async () => {
+test('a rerun from a step of a job with a matrix keeps earlier steps and creates the instances again', async () => {
   const jobs = {
     fan: steps(
       {
@@ -184,7 +184,7 @@ test('from a step of a job with a matrix: earlier steps are kept, the instances 
   expect(fromSum.steps).toHaveLength(5);
 });
 
-test('a run whose profile its caller tightened keeps it when it is run again', async () => {
+test('a rerun keeps the stricter profile that the caller of the run chose', async () => {
   const loose = bash('echo ran', { security_profile: 'permissive' });
   const opened = await openEngine(dataFolder(), { jobs: { loose } });
   const runId = await opened.create('loose', {}, { security_profile: 'secure' });
@@ -195,7 +195,7 @@ test('a run whose profile its caller tightened keeps it when it is run again', a
   expect(await again(opened, open)).toMatchObject({ security: { profile: 'permissive' } });
 });
 
-test('from what failed uses the old workspace, whether a step is kept or not; from the start uses a new one', async () => {
+test('a rerun from what failed uses the old workspace even if it keeps no step; one from the start uses a new one', async () => {
   const root = dataFolder();
   const jobs = {
     notes: steps(
@@ -227,7 +227,7 @@ test('from what failed uses the old workspace, whether a step is kept or not; fr
   await opened.when(asksAgain, (run) => byId(run).ok?.status === 'waiting_approval');
 });
 
-test('a single job keeps no workspace: from what failed means from its start', async () => {
+test('a job without steps keeps no workspace, so a rerun from what failed starts from the beginning', async () => {
   const opened = await openEngine(dataFolder(), { jobs: { fails: bash('echo ran; exit 1'), works: bash('echo ran') } });
   for (const jobId of ['fails', 'works']) {
     const runId = await opened.create(jobId);
@@ -239,7 +239,7 @@ test('a single job keeps no workspace: from what failed means from its start', a
   }
 });
 
-test('expressions see the new run, not the old one', async () => {
+test('expressions in a rerun see the new run, not the old one', async () => {
   const jobs = {
     told: steps(
       {
@@ -262,7 +262,7 @@ test('expressions see the new run, not the old one', async () => {
   expect(await opened.messages(next.run_id)).toEqual([`${next.created_at} ${next.run_id}`]);
 });
 
-test('a run that would be refused is refused before its workspace is copied', async () => {
+test('a rerun that must be refused is refused before the workspace is copied', async () => {
   const root = dataFolder();
   const jobs = {
     one: steps(
@@ -288,7 +288,7 @@ test('a run that would be refused is refused before its workspace is copied', as
 });
 
 testWithDisk(
-  'a workspace that cannot be copied for lack of room leaves nothing, and is copied once there is room',
+  'a rerun whose workspace does not fit on the disk leaves no files, and copies it once there is room',
   async () => {
     const root = dataFolder({ sizeMiB: 24 });
     const jobs = {
@@ -316,7 +316,7 @@ testWithDisk(
   },
 );
 
-test('from what failed, instances that succeeded are kept with their outputs, in the order of the instances', async () => {
+test('a rerun from what failed keeps the successful instances and their outputs, in the order of the instances', async () => {
   const jobs = {
     release: steps(
       {

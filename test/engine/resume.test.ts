@@ -40,7 +40,7 @@ async function lines({ store }: Opened, runId: string) {
   return (await store.logs.page(runId, { limit: 10_000 })).lines;
 }
 
-test('a run that another process has taken over is left to it, with its processes and its log', async () => {
+test('a server does not touch a run that another process has taken over, nor its processes and log', async () => {
   const root = dataFolder();
   const jobs = { wide: steps({ steps: [script('a'), script('b')] }, { a: told, b: told }) };
   const opened = await openEngine(root, { jobs });
@@ -194,7 +194,7 @@ test('parallel steps are resumed with the same attempts and the next epoch, and 
   expect(types.filter((type) => type === 'run.started')).toHaveLength(1);
 });
 
-test('delays, approvals, sub-runs, half a matrix and queued steps survive two restarts', async () => {
+test('delays, approvals, sub-runs, queued steps and a matrix that is half done survive two restarts', async () => {
   const root = dataFolder();
   const jobs = {
     flaky: bash('echo "attempt $FLWD_ATTEMPT"; [ "$FLWD_ATTEMPT" = 2 ] || exit 1', {
@@ -249,7 +249,7 @@ test('delays, approvals, sub-runs, half a matrix and queued steps survive two re
   expect(next.engine.queue()).toMatchObject({ running: 0, depth: 0 });
 });
 
-test('a step that waits for a slot does not start beside the process that holds it, even after a restart', async () => {
+test('a step that waits for a slot does not start while another process uses the slot, even after a restart', async () => {
   const root = dataFolder();
   const jobs = {
     gated: steps(
@@ -278,7 +278,7 @@ test('a step that waits for a slot does not start beside the process that holds 
   await next.engine.cancel(pending, localPrincipal);
 });
 
-test('a step whose shim died with the machine is lost or retried, as the job says, and other steps are not affected', async () => {
+test('a step whose shim died with the machine is lost or retried, as the job says, and other steps continue', async () => {
   const root = dataFolder();
   const work = `echo "attempt $FLWD_ATTEMPT"; [ "$FLWD_ATTEMPT" = 2 ] || ${nap}`;
   const two = [script('before'), script('work', { needs: ['before'] }), script('after', { needs: ['work'] })];
@@ -339,7 +339,7 @@ test('a run whose bubblewrap was killed while no server was running is lost, and
   });
 });
 
-test('a process that held an attempt before it was resumed can no longer change it', async () => {
+test('a process that held an attempt before another server resumed it can no longer change the attempt', async () => {
   const root = dataFolder();
   const jobs = { told: steps({ steps: [script('work')] }, { work: told }) };
   const opened = await openEngine(root, { jobs });
@@ -390,7 +390,7 @@ test('a run whose record cannot be read is set aside with the reason, and the ot
   expect(await next.messages(sound)).toEqual(['ready work', 'done work']);
 });
 
-test('a parent that cannot be resumed takes its sub-run with it', async () => {
+test('when a parent run cannot be resumed, its sub-run ends with it', async () => {
   const root = dataFolder();
   const jobs = {
     child: bash(`echo held; ${nap}`),
@@ -421,7 +421,7 @@ function missing(): never {
   throw new Error('there is no such run');
 }
 
-test('a run that was running, or waiting for a person, when a backup was made is lost, whatever on_lost says', async () => {
+test('after a restore, a run that was running or awaiting approval at the backup is lost, whatever on_lost says', async () => {
   const root = dataFolder();
   const jobs = {
     again: bash(`echo held; ${nap}`, { on_lost: 'retry' }),

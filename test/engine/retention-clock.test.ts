@@ -31,7 +31,7 @@ function busyClock() {
   };
 }
 
-test('a clock that was put forward is not trusted while reading it takes long, nor afterwards', () => {
+test('a clock that was put forward is not trusted while reading the clock is slow, nor after that', () => {
   const { clock, setBy, readingsTake, rightNow } = busyClock();
   const retention = createRetentionClock(clock);
   setBy(1_000 * hourMs);
@@ -42,7 +42,7 @@ test('a clock that was put forward is not trusted while reading it takes long, n
   }
 });
 
-test('a clock that was set back counts at once, although reading it takes long', () => {
+test('a clock that was set back is used at once, even if reading the clock is slow', () => {
   const { clock, setBy, readingsTake } = busyClock();
   const retention = createRetentionClock(clock);
   setBy(-1_000 * hourMs);
@@ -50,7 +50,7 @@ test('a clock that was set back counts at once, although reading it takes long',
   expect(retention.now()).toBeLessThanOrEqual(clock.now());
 });
 
-test('a clock that was put forward is doubted from the first reading that is quick enough', () => {
+test('a clock that was put forward is noticed by the first reading that is quick enough', () => {
   const { clock, setBy, readingsTake, rightNow } = busyClock();
   const retention = createRetentionClock(clock);
   setBy(1_000 * hourMs);

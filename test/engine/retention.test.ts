@@ -122,7 +122,7 @@ test('a log is removed before its run, and the run says so', async () => {
   expect(await opened.store.runs.get(runId)).toMatchObject({ status: 'success' });
 });
 
-testOnSqlite('a log whose files are removed, and shortly after its rows, reads as removed', async () => {
+testOnSqlite('a log that retention removes while it is being read is reported as removed', async () => {
   const root = dataFolder();
   const opened = await openEngine(root, { jobs });
   const runId = await opened.create('prints');
@@ -137,7 +137,7 @@ testOnSqlite('a log whose files are removed, and shortly after its rows, reads a
   expect(await opened.store.logs.lines(runId, 1, 2)).toEqual([]);
 });
 
-test('an artifact past the retention of all artifacts is removed like one past its own', async () => {
+test('an artifact expires by the retention of all artifacts as well as by its own', async () => {
   const root = dataFolder();
   const first = await openEngine(root, { jobs });
   const runId = await first.create('prints');
@@ -152,7 +152,7 @@ test('an artifact past the retention of all artifacts is removed like one past i
   expect(filesBelow(join(root, 'data', 'artifacts'))).toEqual([]);
 });
 
-test('the folder of a run without steps is removed by the next pass, an unknown folder after a day, and running ones stay', async () => {
+test('the next pass removes the folder of an ended run without steps, and an unknown folder stays for a day', async () => {
   const root = dataFolder();
   const opened = await openEngine(root, { jobs });
   const [ended, running] = [await opened.create('prints'), await opened.create('hold')];
@@ -175,7 +175,7 @@ test('the folder of a run without steps is removed by the next pass, an unknown 
   await later.engine.cancel(running, localPrincipal);
 });
 
-test('the workspace of a run with steps, and the snapshot it needs, stay for their retention', async () => {
+test('the workspace of a run with steps, and the snapshot that a rerun needs, stay for their retention', async () => {
   const root = dataFolder();
   const opened = await openEngine(root, { jobs });
   const runId = await opened.create('stepped');
@@ -210,7 +210,7 @@ test('a snapshot that was taken recently stays', async () => {
   expect(readdirSync(snapshots)).toHaveLength(1);
 });
 
-test('what a crash left without a row is removed after a day', async () => {
+test('files that a crash left without a row in the database are removed after a day', async () => {
   const root = dataFolder();
   const first = await openEngine(root, { jobs });
   const runId = await first.create('prints');
@@ -298,7 +298,7 @@ function multiplyRun(root: string, times: number): void {
   database.close();
 }
 
-test('a server that stops waits a second for the removal of a large folder, and leaves the rest', async () => {
+test('a server that stops waits up to a second while a large folder is being removed, and leaves the rest', async () => {
   const root = dataFolder();
   const opened = await openEngine(root, { jobs });
   await opened.finished(await opened.create('stepped'));
@@ -332,7 +332,7 @@ test('a server that stops waits a second for the removal of a large folder, and 
   expect(lines).toEqual([]);
 });
 
-test('audit entries are removed on request, and by themselves once the oldest is a day past its retention', async () => {
+test('audit entries are removed on request, and automatically once the oldest is a day past its retention', async () => {
   const root = dataFolder();
   const policy = { auditMs: hourMs };
   const first = await openEngine(root);
@@ -360,7 +360,7 @@ test('audit entries are removed on request, and by themselves once the oldest is
   expect((await again.retention.collect(asked)).removed).toMatchObject({ audit: 1 });
 });
 
-test('a clock that is put forward makes nothing old for a day, nor once it is put back', async () => {
+test('a clock that is put forward makes nothing expire for a day, and nothing at all if it is put back by then', async () => {
   const clock = movableClock();
   const root = dataFolder();
   const policy = { runsMs: 48 * hourMs, logsMs: 48 * hourMs, artifactsMs: 48 * hourMs };
@@ -386,7 +386,7 @@ test('a clock that is put forward makes nothing old for a day, nor once it is pu
   expect((await retention.collect(asked)).removed).toMatchObject({ runs: 1, logs: 1, artifacts: 1 });
 });
 
-test('an artifact that expired only because the clock was ahead is back when the clock is', async () => {
+test('an artifact that expired only because the clock was ahead is available again once the clock is set back', async () => {
   const clock = movableClock();
   const root = dataFolder();
   const artifactLimits = { maxSizeBytes: 2 ** 20, quotaBytes: 2 ** 30, ttlMs: hourMs };

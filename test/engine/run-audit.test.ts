@@ -3,7 +3,7 @@ import { bash } from '../support/jobs.ts';
 import { caller, dataFolder, openEngine } from './an-engine.ts';
 import { openClocked, scheduled } from './schedule-fixture.ts';
 
-test('runs that a schedule started, and runs that policy refused it, are recorded as done by the schedule', async () => {
+test('the audit log names the schedule for runs that it started and for runs that policy refused', async () => {
   const jobs = {
     allowed: scheduled({ cron: '0 3 * * *' }),
     refused: bash('true', { security_profile: 'disabled', schedules: [{ cron: '0 3 * * *' }] }),
@@ -32,7 +32,7 @@ test('runs that a schedule started, and runs that policy refused it, are recorde
   ]);
 });
 
-test('a run that was not added, because something in its transaction failed, has no entry', async () => {
+test('a run that was not added, because its transaction failed, has no audit entry', async () => {
   const opened = await openEngine(dataFolder(), { jobs: { quick: bash('true') } });
   Object.assign(opened.store.idempotency, { add: () => Promise.reject(new Error('refused')) });
   await expect(opened.engine.createRun({ job_id: 'quick' }, caller, 'key-1')).rejects.toMatchObject({

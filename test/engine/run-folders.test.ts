@@ -41,7 +41,7 @@ while True:
     for pair in range(30):
         exchange(workspace, b'folder-%d' % pair, workspace, b'link-%d' % pair, 2)`;
 
-test('folders swapped for links while a run’s folder is removed lead nowhere', async () => {
+test('removing a run’s folder follows no folder that is swapped for a link meanwhile', async () => {
   for (let round = 0; round < 2; round += 1) {
     const { runDir, outside } = await swappedWorkspace(dataFolder());
     for (let tries = 0; tries < 20 && !(await removeRunFolder(runDir, log)); tries += 1);
@@ -50,7 +50,7 @@ test('folders swapped for links while a run’s folder is removed lead nowhere',
   }
 });
 
-test('folders swapped for links while a workspace is copied lead nowhere', async () => {
+test('copying a workspace follows no folder that is swapped for a link meanwhile', async () => {
   const root = dataFolder();
   const { runDir } = await swappedWorkspace(root);
   for (let round = 0; round < 10; round += 1) {
@@ -74,7 +74,7 @@ open('file', 'w')`;
   expect(existsSync(dir)).toBe(false);
 });
 
-test('folders that a job has closed are removed by a server that is not root, and targets of links are not', async () => {
+test('a server that is not root can remove folders that a job made inaccessible, and leaves the targets of links alone', async () => {
   const root = dataFolder();
   chmodSync(root, 0o755);
   const dir = join(root, 'runs', 'run_1');

@@ -96,7 +96,7 @@ describe.each([
   ['in one life of the server', aScene()],
   ['over restarts of the server', aScene({ restartsAtMs: restarts })],
 ])('the steps of a run %s', (_, scenes) => {
-  test('end as their needs, conditions and instances say, each once, with the reason', () => {
+  test('each end once and with their reason, as needs, conditions and instances decide', () => {
     assert(
       property(scenes, (scene) => {
         const { rows, state, starts, mostRunning } = simulate(scene);
@@ -112,7 +112,7 @@ describe.each([
     );
   });
 
-  test('fail the run with one of those that failed first, and never with one that may fail', () => {
+  test('fail the run because of the first one that failed, but never because of one with continue_on_error', () => {
     assert(
       property(scenes, (scene) => {
         const { rows, state } = simulate(scene);
@@ -132,7 +132,7 @@ describe.each([
   });
 });
 
-test('the steps of a cancelled run all end, and none of them starts afterwards, even after restarts', () => {
+test('the steps of a cancelled run all end, and no step starts afterwards, even after restarts', () => {
   assert(
     property(aScene({ cancelAtMs: nat(120), restartsAtMs: restarts }), (scene) => {
       const { rows, state, starts } = simulate(scene);

@@ -13,7 +13,7 @@ beforeEach(() => {
 
 const once = (extra: object = {}) => scheduled({ at: '2026-12-01T09:00:00+01:00', ...extra } as object);
 
-test('a schedule with a single time starts one run, says that it is done, and starts nothing after a restart', async () => {
+test('a schedule with a single time starts one run, says that it is done, and starts no other after a restart', async () => {
   const engine = await openClocked(root, '2026-12-01T07:00:00Z', { jobs: { report: once() } });
   const view = async () => (await engine.engine.schedules.list(localPrincipal))[0];
   expect(await view()).toMatchObject({ isDone: false });
@@ -69,7 +69,7 @@ test('`calendar` names a calendar of flwd.yaml, and an unknown one starts nothin
   await engine.close();
 });
 
-test('a schedule whose times cannot be computed does not stop the others, and a new one is not stored', async () => {
+test('a schedule whose times cannot be computed does not stop other schedules, and cannot be created', async () => {
   // Neither flwd.yaml nor a request accepts such a day, so only an older version can have stored one.
   const calendars = new Map([['far', new Set(['9999-12-31'])]]);
   const jobs = {
@@ -86,7 +86,7 @@ test('a schedule whose times cannot be computed does not stop the others, and a 
   await engine.close();
 });
 
-test('a schedule of the API whose time has passed keeps it when other terms change', async () => {
+test('a schedule of the API whose single time has passed is not started again when other fields change', async () => {
   const engine = await openClocked(root, '2026-12-01T07:00:00Z', { jobs: { report: bash('true') } });
   const { schedules } = engine.engine;
   const at = '2026-12-01T08:00:00Z';
@@ -101,7 +101,7 @@ test('a schedule of the API whose time has passed keeps it when other terms chan
   await engine.close();
 });
 
-test('while all schedules are paused nothing starts, also after a restart, and nothing is caught up', async () => {
+test('while all schedules are paused nothing starts, even after a restart, and nothing is caught up later', async () => {
   const jobs = { hourly: scheduled({ cron: '0 * * * *', catch_up: 'all' }) };
   const engine = await openClocked(root, '2026-01-01T00:30:00Z', { jobs });
   await engine.at('2026-01-01T01:00:10Z');

@@ -20,7 +20,7 @@ function toRows({ fires }: Fires) {
   });
 }
 
-test('a week shows what ran, what was missed while the server was off, and what comes', async () => {
+test('the view of a week shows what ran, what was missed while the server was off, and what will run', async () => {
   const root = dataFolder();
   const jobs = {
     night: scheduled({ cron: '0 2 * * *', timezone: 'UTC' }),
@@ -57,7 +57,7 @@ test('a week shows what ran, what was missed while the server was off, and what 
   expect(toRows(forgetful).some((row) => row.includes('missed'))).toBe(false);
 });
 
-test('a schedule that fires every few minutes is answered with counts', async () => {
+test('for a schedule that fires every few minutes, the answer has counts instead of single times', async () => {
   const root = dataFolder();
   const jobs = { often: scheduled({ cron: '*/20 * * * *', timezone: 'UTC' }) };
   const before = await openClocked(root, '2026-06-01T00:00:30Z', { jobs });
@@ -81,7 +81,7 @@ test('a schedule that fires every few minutes is answered with counts', async ()
   });
 });
 
-test('a schedule that starts now runs with its arguments, and its own times stay as they are', async () => {
+test('a schedule that a person starts now runs with its own arguments, and its next times do not change', async () => {
   const jobs = { night: scheduled({ cron: '0 2 * * *', timezone: 'UTC', labels: { team: 'ops' } }) };
   const { engine, store } = await openClocked(dataFolder(), '2026-06-01T00:00:30Z', { jobs });
   const [view] = await engine.schedules.list(localPrincipal);

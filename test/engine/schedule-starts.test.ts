@@ -36,7 +36,7 @@ test('@reboot fires at each start of the server, and @boot at the first start af
   expect(await counts(third)).toEqual([3, 2]);
 });
 
-test('a start that was missed by a crash is caught up once', async () => {
+test('a start that was missed because of a crash is caught up once', async () => {
   const root = dataFolder();
   const crashed = await openClocked(root, '2026-06-01T00:00:30Z', { jobs: words });
   expect(await counts(crashed)).toEqual([0, 0]);
@@ -47,7 +47,7 @@ test('a start that was missed by a crash is caught up once', async () => {
   expect(await counts(next)).toEqual([1, 1]);
 });
 
-test('a schedule that is released later waits for the next start or boot', async () => {
+test('an @reboot or @boot schedule that is released later waits for the next start or boot', async () => {
   const root = dataFolder();
   const held = { server: scheduled({ cron: '@reboot', held: true }), host: scheduled({ cron: '@boot', held: true }) };
   const first = await openClocked(root, '2026-06-01T00:00:30Z', { jobs: held });
@@ -62,7 +62,7 @@ test('a schedule that is released later waits for the next start or boot', async
   expect(await counts(second)).toEqual([1, 0]);
 });
 
-test('jitter delays a start, too', async () => {
+test('jitter delays a run of @reboot or @boot, too', async () => {
   const jobs = { server: scheduled({ cron: '@reboot', jitter: '1h' }), host: scheduled({ cron: '@boot' }) };
   const one = await openClocked(dataFolder(), '2026-06-01T00:00:00Z', { jobs });
   await one.walk('2026-06-01T01:00:10Z', 60_000);
@@ -71,7 +71,7 @@ test('jitter delays a start, too', async () => {
   expect(delayMs).toBeGreaterThan(1_000);
 });
 
-test('a schedule without a time zone is in that of the instance', async () => {
+test('a schedule without a time zone uses that of the instance', async () => {
   const jobs = { own: scheduled({ cron: '@daily' }), other: scheduled({ cron: '@daily', timezone: 'Asia/Tokyo' }) };
   const one = await openClocked(dataFolder(), '2026-06-01T00:00:00Z', { jobs, timezone: 'Europe/Berlin' });
   await one.at('2026-06-01T15:00:01Z');

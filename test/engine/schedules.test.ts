@@ -80,7 +80,7 @@ test('a machine that slept is treated like one that was off', async () => {
   expect(await fires('last')).toEqual(['2026-06-01T09:00Z']);
 });
 
-test('a quick restart loses nothing, whatever catch_up says', async () => {
+test('a quick restart misses no time, whatever catch_up says', async () => {
   const root = dataFolder();
   const before = await openClocked(root, '2026-06-01T00:59:59Z', { jobs: { hourly: hourly() } });
   await before.close();
@@ -88,7 +88,7 @@ test('a quick restart loses nothing, whatever catch_up says', async () => {
   expect(await fires('hourly')).toEqual(['2026-06-01T01:00Z']);
 });
 
-test('of very many missed times, the newest 100 are caught up, and the log says so', async () => {
+test('of very many missed times only the newest 100 are caught up, and the log says so', async () => {
   const root = dataFolder();
   const jobs = { often: scheduled({ cron: '* * * * *', catch_up: 'all' }) };
   await (await openClocked(root, start, { jobs })).close();
@@ -100,7 +100,7 @@ test('of very many missed times, the newest 100 are caught up, and the log says 
   expect(log.map(({ msg }) => msg)).toContain('a schedule missed more than 100 times: it catches up on the newest 100');
 });
 
-test('a clock that is set back fires no time twice, even after a restart', async () => {
+test('when the clock is set back no time fires twice, even after a restart', async () => {
   const root = dataFolder();
   const jobs = { hourly: hourly({ catch_up: 'all' }) };
   const first = await openClocked(root, start, { jobs });
@@ -115,7 +115,7 @@ test('a clock that is set back fires no time twice, even after a restart', async
   expect(await fires('hourly')).toEqual([...fired, '2026-06-01T03:00Z']);
 });
 
-test('a clock that was put forward and back again silences no schedule, and the log says so', async () => {
+test('when the clock is put forward and back again every schedule goes on firing, and the log says so', async () => {
   const { at, walk, fires, log } = await openClocked(dataFolder(), start, {
     jobs: { often: scheduled({ cron: '* * * * *' }) },
   });
@@ -130,7 +130,7 @@ test('a clock that was put forward and back again silences no schedule, and the 
   expect(await fires('often')).toHaveLength(minutes.length + 27 + 2);
 });
 
-test('jitter delays the start, not the nominal time', async () => {
+test('jitter delays the start of a run, but not its nominal time', async () => {
   const jobs = { hourly: hourly({ jitter: '20m' }) };
   const { walk, fires, store } = await openClocked(dataFolder(), start, { jobs });
   await walk('2026-06-01T04:30:00Z', 10_000);
@@ -141,7 +141,7 @@ test('jitter delays the start, not the nominal time', async () => {
   expect(Math.max(...delays)).toBeLessThan(20 * minuteMs + 10_000);
 });
 
-test('a start that fails is reported by its schedule, is not repeated, and delays no other schedule', async () => {
+test('a start that fails is shown at its schedule, is not repeated, and delays no other schedule', async () => {
   const jobs = {
     refused: bash('true', { security_profile: 'disabled', schedules: [{ cron: '0 * * * *' }] }),
     hourly: hourly(),
@@ -161,7 +161,7 @@ test('a start that fails is reported by its schedule, is not repeated, and delay
   expect(log.filter(({ problem }) => problem === 'profile-not-allowed')).toHaveLength(1);
 });
 
-test('with a full queue, the start is retried until the next time is due', async () => {
+test('while the queue is full, a start is retried until the next time is due', async () => {
   const jobs = { hold: bash('echo held; sleep 8004'), hourly: hourly() };
   const limits = { globalConcurrency: 1, maxDepth: 0 };
   const { at, create, engine, finished, fires, messages } = await openClocked(dataFolder(), start, { jobs, limits });
@@ -181,7 +181,7 @@ test('with a full queue, the start is retried until the next time is due', async
   expect(await state()).toMatchObject({ lastError: null });
 });
 
-test('if every time is to be caught up, a full queue only delays them', async () => {
+test('with catch_up: all, a full queue only delays the runs of missed times', async () => {
   const jobs = { hold: bash('echo held; sleep 8005'), hourly: hourly({ catch_up: 'all' }) };
   const limits = { globalConcurrency: 1, maxDepth: 0 };
   const { at, create, engine, finished, fires, messages } = await openClocked(dataFolder(), start, { jobs, limits });
@@ -197,7 +197,7 @@ test('if every time is to be caught up, a full queue only delays them', async ()
   expect(await fires('hourly')).toEqual(['2026-06-01T01:00Z', '2026-06-01T02:00Z', '2026-06-01T03:00Z']);
 });
 
-test('a schedule whose run could not be added has not fired, and adds it once the store can', async () => {
+test('a schedule whose run could not be stored has not fired, and starts the run once storing works again', async () => {
   const { at, fires, store, engine } = await openClocked(dataFolder(), start, { jobs: { hourly: hourly() } });
   const { add } = store.runs;
   Object.assign(store.runs, { add: () => Promise.reject(new Error('torn off')) });
@@ -213,7 +213,7 @@ test('a schedule whose run could not be added has not fired, and adds it once th
   expect(await fires('hourly')).toEqual(['2026-06-01T01:00Z']);
 });
 
-test('a schedule made through the API begins when it is made, enabled or given another pattern', async () => {
+test('a schedule of the API counts its times from when it was created, enabled or given another pattern', async () => {
   const jobs = { quick: bash('true') };
   const { at, fires, engine } = await openClocked(dataFolder(), start, { jobs });
   const { schedules } = engine;
@@ -246,7 +246,7 @@ test('schedules run in the tenant of the caller who made them; those in config.y
   expect(own).toMatchObject({ created_by: `schedule:${schedule.id}` });
 });
 
-test('a schedule in config.yaml that was gone for a while catches up nothing, and fires nothing again', async () => {
+test('a schedule that was removed from config.yaml for a while catches up on nothing, and fires no time twice', async () => {
   const root = dataFolder();
   const jobs = { hourly: hourly({ catch_up: 'all' }) };
   const first = await openClocked(root, start, { jobs });
@@ -303,7 +303,7 @@ test.each([false, true])(
   },
 );
 
-test('nothing starts once the engine is closed', async () => {
+test('once the engine is closed, no schedule starts a run', async () => {
   const { at, engine, fires } = await openClocked(dataFolder(), start, { jobs: { hourly: hourly() } });
   await engine.close();
   await at('2026-06-01T01:00:01Z');

@@ -16,7 +16,7 @@ const jobs = {
   quick: bash('true', { argspec }),
 };
 
-test('a waiting run whose secrets can no longer be read fails as not started, and the runs after it run', async () => {
+test('a waiting run whose secrets can no longer be read fails as not started, and the runs behind it run', async () => {
   const root = dataFolder();
   const limits = { globalConcurrency: 1 };
   const opened = await openEngine(root, { jobs, limits });

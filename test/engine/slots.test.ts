@@ -6,7 +6,7 @@ const nothing = () => undefined;
 
 const run = { id: 'run_1', tenant: 'default' };
 
-test('as many processes as allowed get a slot, and the next one is told why it waits', () => {
+test('no more processes than allowed get a slot, and the next one learns why it waits', () => {
   const slots = createSlots(2, nothing);
   slots.hold();
   expect(slots.whyNone()).toBeNull();
@@ -15,7 +15,7 @@ test('as many processes as allowed get a slot, and the next one is told why it w
   expect(slots.free).toBe(0);
 });
 
-test('a slot that is released twice counts once', () => {
+test('releasing a slot twice frees one slot', () => {
   let released = 0;
   const slots = createSlots(2, () => {
     released += 1;
@@ -27,7 +27,7 @@ test('a slot that is released twice counts once', () => {
   expect(slots.running).toBe(0);
 });
 
-test('a process that was running before a restart keeps its slot, although that is one too many', () => {
+test('a process from before a restart keeps its slot, even if that exceeds the limit', () => {
   const slots = createSlots(2, nothing);
   for (let n = 0; n < 3; n++) slots.hold();
   expect(slots.running).toBe(3);
@@ -35,7 +35,7 @@ test('a process that was running before a restart keeps its slot, although that 
   expect(slots.whyNone()).toBe('3 of 2 slots are taken');
 });
 
-test('a job at the limit of the instance does not keep other jobs from running', () => {
+test('a job that has reached the instance’s limit for one job does not delay other jobs', () => {
   const groups = createConcurrencyGroups(1, nothing);
   const group = { jobId: 'backup/daily', limit: null, key: null };
   const hold = groups.hold(group, run);
@@ -45,7 +45,7 @@ test('a job at the limit of the instance does not keep other jobs from running',
   expect(groups.whyNone(group)).toBeNull();
 });
 
-test('a job’s own limit counts the runs with the same value of its key', () => {
+test('a job’s own limit counts the runs whose concurrency key has the same value', () => {
   const groups = createConcurrencyGroups(null, nothing);
   const group = { jobId: 'backup/daily', limit: 1, key: '/srv' };
   groups.hold(group, run);

@@ -35,7 +35,7 @@ async function kept({ store }: Opened, runId: string): Promise<string[]> {
   return (await Promise.all(texts)).toSorted();
 }
 
-test('no artifact is taken while a step is alive, and a folder swapped for a link leads to no file of the host', async () => {
+test('artifacts are taken only when no step is alive, and no file of the host through a folder swapped for a link', async () => {
   const root = dataFolder();
   const host = join(root, 'host');
   mkdirSync(host);
@@ -68,7 +68,7 @@ test('no artifact is taken while a step is alive, and a folder swapped for a lin
   });
 });
 
-test('a file that parallel steps name is taken once, as it is at the end of the run', async () => {
+test('a file that several parallel steps name is taken once, as it is at the end of the run', async () => {
   const root = dataFolder();
   const jobs = {
     both: steps(
@@ -86,7 +86,7 @@ test('a file that parallel steps name is taken once, as it is at the end of the 
   expect(await kept(opened, runId)).toEqual(['first of a: one\ntwo', 'other.txt of c: found']);
 });
 
-test('files of a kept workspace still belong to the job: a rerun reads them, and changes there change no artifact', async () => {
+test('a rerun can read the files of the kept workspace, and changing them there does not change the artifacts', async () => {
   const root = dataFolder();
   const jobs = {
     again: steps(
@@ -118,7 +118,7 @@ test('files of a kept workspace still belong to the job: a rerun reads them, and
   expect(await kept(opened, runId)).toEqual(artifacts);
 });
 
-test('a file over its limit fails the run at its end, and names the step that named it', async () => {
+test('a file over the size limit fails the run at its end, and the error names the step that named the file', async () => {
   const jobs = {
     large: steps(
       { steps: [script('big'), script('next', { needs: ['big'] })] },
@@ -166,7 +166,7 @@ test('files that a step named before a restart are taken at the end of the run, 
   }
 });
 
-test('a file that no step named belongs to the only step that ran when it last changed, if there was only one', async () => {
+test('a file that no step named belongs to the step that was running when it last changed, if only one was', async () => {
   const together = (own: string, other: string) => `touch ${own}.on; until [ -e ${other}.on ]; do sleep 0.01; done`;
   const jobs = {
     makers: steps(
@@ -203,7 +203,7 @@ test('a file that no step named belongs to the only step that ran when it last c
   ]);
 });
 
-test.skipIf(hasCoarseClock)('quick steps, one after the other, each get the file that they made', async () => {
+test.skipIf(hasCoarseClock)('quick steps that run one after the other each get the file that they wrote', async () => {
   const names = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'];
   const chain = names.map((name, i) => script(name, { needs: names.slice(Math.max(0, i - 1), i) }));
   const scripts = Object.fromEntries(names.map((name) => [name, `: > artifacts/${name}`]));
@@ -213,7 +213,7 @@ test.skipIf(hasCoarseClock)('quick steps, one after the other, each get the file
   expect(await kept(opened, runId)).toEqual(names.map((name) => `${name} of ${name}: `));
 });
 
-test('every attempt of a step counts as the step, and a file that a rerun was handed belongs to no step', async () => {
+test('files of every attempt belong to the step, and files that a rerun took over belong to no step', async () => {
   const jobs = {
     again: steps(
       {

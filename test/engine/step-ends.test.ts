@@ -6,7 +6,7 @@ import { bash } from '../support/jobs.ts';
 import { dataFolder, openEngine } from './an-engine.ts';
 import { byId, script, steps, tick } from './step-jobs.ts';
 
-test('a step that always runs does not run once its run is cancelled', async () => {
+test('a step with `always` does not start once its run is cancelled', async () => {
   const jobs = {
     tidy: steps(
       { cancel: { grace: '10m' }, steps: [script('work'), script('clean', { needs: ['work'], always: true })] },
@@ -25,7 +25,7 @@ test('a step that always runs does not run once its run is cancelled', async () 
   expect(await messages(runId)).toEqual(['held']);
 });
 
-test('a cancel that comes too late changes nothing, although a step had timed out before', async () => {
+test('a cancel that comes too late changes nothing, even if a step has timed out before', async () => {
   const jobs = {
     lenient: steps(
       {
@@ -45,7 +45,7 @@ test('a cancel that comes too late changes nothing, although a step had timed ou
   expect(run).toMatchObject({ status: 'success' });
 });
 
-test('continue_on_error lets steps that need the failed step continue, but not those that need another failed one', async () => {
+test('a step still starts if only needs with continue_on_error failed, but not if another need failed, too', async () => {
   const jobs = {
     mixed: steps(
       {
@@ -75,7 +75,7 @@ test('continue_on_error lets steps that need the failed step continue, but not t
   expect(await messages(runId)).toContain('reported');
 });
 
-test('a file is an artifact of the step that names it, and files that nobody names are taken once, at the end', async () => {
+test('a file is an artifact of the step that names it, and files that no step names are taken once, at the end', async () => {
   const jobs = {
     makes: steps(
       {
@@ -143,7 +143,7 @@ test('an `if` or a `foreach` without a value at run time fails its step and says
   expect(await messages(asks.run_id)).toEqual([]);
 });
 
-test('an instance that fails makes its step fail and is named, and the other instances continue', async () => {
+test('an instance that fails makes its step fail, the error names it, and the other instances continue', async () => {
   const jobs = {
     fan: steps(
       { steps: [script('build', { matrix: { node: [20, 22, 24] } }), script('ship', { needs: ['build'] })] },
@@ -190,7 +190,7 @@ test('two steps that print at the same time lose no line, and each has its lines
   expect(announced.reduce((sum, count) => sum + count, 0)).toBe(6_000);
 });
 
-test('a sub-run that is cancelled by itself fails its step, which says so', async () => {
+test('a sub-run that somebody cancels fails the step that started it, and the step says so', async () => {
   const jobs = {
     child: bash('echo held; sleep 8018'),
     parent: steps({ steps: [{ id: 'sub', job: 'child' }] }),
@@ -207,7 +207,7 @@ test('a sub-run that is cancelled by itself fails its step, which says so', asyn
   });
 });
 
-test('the reason why a script failed is its last line of stderr, as a terminal shows it, without secrets', async () => {
+test('a failed script’s error is its last line of stderr, as a terminal shows it, without secrets', async () => {
   const argspec = { type: 'object', properties: { key: { type: 'string', format: 'secret' } } };
   const [red, plain] = [String.raw`\e[31;1m`, String.raw`\e[0m`];
   const jobs = {
@@ -230,7 +230,7 @@ test('the reason why a script failed is its last line of stderr, as a terminal s
   expect(await why('split', { key: 'correct-horse-battery' })).toBe('exited with code 3: refused [redacted]');
 });
 
-test('a step that prints a name too long for a file fails as any other step', async () => {
+test('a step that prints a file name longer than any file can have fails like any other step', async () => {
   const name = 'é'.repeat(150);
   const jobs = {
     long: steps({ steps: [script('read')] }, { read: `echo "cat: ${name}: No such file or directory" >&2; exit 3` }),
@@ -240,7 +240,7 @@ test('a step that prints a name too long for a file fails as any other step', as
   expect(byId(run).read).toMatchObject({ status: 'failed', exit_code: 3 });
 });
 
-test('the hint of a failed step is on its instance, its group, its run, the run above it, and in their events', async () => {
+test('the hint of a failed step is shown on its instance, its group, its run and the parent run, and in their events', async () => {
   const jobs = {
     matrix: steps(
       { steps: [script('pull', { matrix: { host: ['a', 'b'] }, if: 'true' })] },

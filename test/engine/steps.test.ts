@@ -6,7 +6,7 @@ import { bash } from '../support/jobs.ts';
 import { caller, dataFolder, openEngine } from './an-engine.ts';
 import { byId, script, steps } from './step-jobs.ts';
 
-test('steps run in the order of their needs, hand on outputs and share one workspace', async () => {
+test('steps run in the order of their needs, pass on outputs and share one workspace', async () => {
   const jobs = {
     release: steps(
       { steps: [script('build'), script('test', { needs: ['build'] }), script('ship', { needs: ['test'] })] },
@@ -29,7 +29,7 @@ test('steps run in the order of their needs, hand on outputs and share one works
   expect(await messages(runId)).toEqual(['building', 'built', 'testing v1.2', 'shipping v1.2']);
 });
 
-test('steps that need a failed step are skipped and say so, other branches continue, and `always` runs after all', async () => {
+test('steps that need a failed step are skipped and say so, other branches continue, and `always` steps run last', async () => {
   const jobs = {
     mixed: steps(
       {
@@ -195,7 +195,7 @@ test('a sub-run that fails makes its step fail; cancelling the parent cancels th
   expect(await store.runs.get(childId)).toMatchObject({ status: 'cancelled', termination: { remaining: 0 } });
 });
 
-test('jobs that start each other in a circle, or that do not exist, are refused by name', async () => {
+test('jobs that start each other in a circle, or start a job that does not exist, are refused by name', async () => {
   const jobs = {
     a: steps({ steps: [{ id: 'b', job: 'b' }] }),
     b: steps({ steps: [{ id: 'a', job: 'a' }] }),
@@ -230,7 +230,7 @@ test('a secret written into the step of a sub-run is refused before anything sta
   expect(await finished(await create('open'))).toMatchObject({ status: 'success' });
 });
 
-test('an approval waits without a slot, across a restart, and is decided once', async () => {
+test('an approval waits without a slot, also across a restart, and can be decided once', async () => {
   const jobs = {
     gated: steps(
       {
@@ -273,7 +273,7 @@ test('an approval waits without a slot, across a restart, and is decided once', 
   expect(await next.finished(denied)).toMatchObject({ status: 'failed', reason: 'approval_denied' });
 });
 
-test('a run is run again from what failed, on a copy of its workspace, with the outputs of steps that succeeded', async () => {
+test('a rerun from what failed gets a copy of the workspace, and the outputs of steps that succeeded', async () => {
   const jobs = {
     release: steps(
       {

@@ -51,7 +51,7 @@ test.each([
     steps({ steps: [script('work')] }, { work: 'cd "${FLWD_OUTPUT_FILE%/*}" && seq 300 | xargs touch' }),
     ['workspace'],
   ],
-])('the folder of a run that has ended is put away before the server stops (%s)', async (_, files, kept) => {
+])('a server that stops first clears the folder of a run that has ended (%s)', async (_, files, kept) => {
   const root = dataFolder();
   const opened = await openEngine(root, { jobs: { litters: files } });
   const runId = await opened.create('litters');

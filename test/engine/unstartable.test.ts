@@ -11,7 +11,7 @@ import { dataFolder, openEngine } from './an-engine.ts';
 /** Asks what is to be hidden from it. */
 const jobs = { silent: bash(':', { security_profile: 'permissive' }) };
 
-test('without descriptors a run waits until it can be started', async () => {
+test('when file descriptors run out, a run waits until it can be started', async () => {
   let tries = 0;
   const masked = () => {
     tries += 1;
@@ -34,7 +34,7 @@ test('an attempt that could not be started may no longer call the server', async
   expect(runCallers.canCall()).toBe(false);
 });
 
-test('without the files of its revision a waiting run is never started, says so, and shows no path', async () => {
+test('a waiting run whose revision’s files are gone fails as not started, says why, and shows no path', async () => {
   const root = dataFolder();
   const opened = await openEngine(root, {
     jobs: { hold: bash('sleep 8031'), waits: bash('echo started') },

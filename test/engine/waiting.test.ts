@@ -34,7 +34,7 @@ test('at most max_depth runs wait, however many are requested at once', async ()
   await engine.cancel(holder, localPrincipal);
 });
 
-test('a place in the queue is given back when the run is not created', async () => {
+test('a place in the queue is free again when the run is not created', async () => {
   const { create, engine, holder, store } = await fullHouse(1);
   const { transact } = store.db;
   Object.assign(store.db, { transact: () => Promise.reject(new Error('refused')) });
@@ -61,7 +61,7 @@ test('a plan says that the queue is full, unless the run would start at once', a
   await expect.poll(plan).toMatchObject({ waiting: null, denied: null });
 });
 
-test('a run that waits from the start says so in its events', async () => {
+test('a run that has to wait from the start says so in its events', async () => {
   const { create, engine, holder, store } = await fullHouse();
   const runId = await create('quick');
   const entries = await store.journal.read({ afterId: 0, runId, limit: 10 });

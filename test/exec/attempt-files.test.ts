@@ -8,7 +8,7 @@ import { sample, temporaryFolder } from './sample.ts';
 
 const isRoot = process.geteuid?.() === 0;
 
-test('the first attempt makes the workspace with its artifacts folder, for the user of the job', () => {
+test('the first attempt creates the workspace with its artifacts folder, for the user of the job', () => {
   const spec = sample('true');
   makeAttemptFiles(spec);
   const owner = isRoot ? 65_534 : process.geteuid?.();
@@ -17,7 +17,7 @@ test('the first attempt makes the workspace with its artifacts folder, for the u
   }
 });
 
-test('a later one makes and changes nothing in it, where another step could turn each name into a link', () => {
+test('a later attempt creates and changes nothing in the workspace, where another step could have swapped any name for a link', () => {
   const spec = sample('true');
   makeAttemptFiles(spec);
   rmSync(join(spec.workspaceDir, 'artifacts'), { recursive: true });
@@ -26,7 +26,7 @@ test('a later one makes and changes nothing in it, where another step could turn
   expect([inDir, outDir].every((path) => lstatSync(path).isDirectory())).toBe(true);
 });
 
-test('a workspace that a crash left half made is made again', () => {
+test('a workspace that a crash left incomplete is created again', () => {
   const spec = sample('true');
   const draft = `${spec.workspaceDir}.new`;
   mkdirSync(join(draft, 'artifacts'), { recursive: true });
@@ -36,7 +36,7 @@ test('a workspace that a crash left half made is made again', () => {
   expect(existsSync(draft)).toBe(false);
 });
 
-test.runIf(isRoot)('owners change only in the attempt’s own folder, whatever a former start left there', () => {
+test.runIf(isRoot)('owners are changed only in the attempt’s own folder, whatever an earlier start left there', () => {
   const spec = sample('true');
   const host = temporaryFolder();
   writeFileSync(join(host, 'args.json'), 'of the host');

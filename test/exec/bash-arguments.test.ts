@@ -58,8 +58,8 @@ const hostileText = fc.oneof(
     .map((parts) => parts.join('')),
 );
 
-describe('any value', () => {
-  test('texts arrive as they were sent, and nothing in them is run', () => {
+describe('an argument with any value', () => {
+  test('that is text arrives as it was sent, and nothing in it is executed', () => {
     const cwd = temporaryFolder();
     fc.assert(
       fc.property(fc.array(hostileText, { minLength: 20, maxLength: 60 }), (texts) => {
@@ -73,7 +73,7 @@ describe('any value', () => {
     expect(existsSync(join(cwd, 'pwned'))).toBe(false);
   });
 
-  test('lists keep their order and their empty items', () => {
+  test('that is a list keeps its order and its empty items', () => {
     fc.assert(
       fc.property(fc.array(hostileText, { maxLength: 50 }), (list) => {
         const script = `for item in "\${list[@]}"; do printf '%s\\0' "$item"; done`;
@@ -83,7 +83,7 @@ describe('any value', () => {
     );
   });
 
-  test('objects keep their keys, whatever they hold', () => {
+  test('that is an object keeps its keys, whatever they contain', () => {
     const cwd = temporaryFolder();
     const key = hostileText.filter((text) => text !== '');
     fc.assert(
@@ -98,7 +98,7 @@ describe('any value', () => {
     expect(existsSync(join(cwd, 'pwned'))).toBe(false);
   });
 
-  test('integers of 64 bits count as numbers', () => {
+  test('that is an integer of 64 bits counts as a number', () => {
     fc.assert(
       fc.property(fc.array(fc.maxSafeInteger(), { minLength: 30, maxLength: 60 }), (numbers) => {
         const names = numbers.map((_, index) => `n${index}`);
@@ -112,7 +112,7 @@ describe('any value', () => {
   });
 });
 
-describe('by type', () => {
+describe('the variable of an argument', () => {
   const show = (name: string): string => `declare -p ${name} | tr -d '\\n'; printf '\\0'`;
 
   test.each([
@@ -132,7 +132,7 @@ describe('by type', () => {
     ],
     ['an object with parts', {}, { a: [1] }, 'declare -A v=([a]="[1]" )'],
     ['an object with an empty key, which bash lacks', {}, { '': 1, b: 2 }, 'declare -A v=([b]="2" )'],
-  ])('%s', (_what, schema, value, shown) => {
+  ])('is declared by its type: %s', (_what, schema, value, shown) => {
     expect(inBash(declare({ v: value }, { v: schema }), show('v'))).toEqual([shown]);
   });
 
@@ -142,7 +142,7 @@ describe('by type', () => {
     ['a list', { type: 'array' }, 'declare -a v=()'],
     ['an object', { type: 'object' }, 'declare -A v=()'],
     ['anything', true, 'declare -- v=""'],
-  ])('a missing argument of type %s is declared empty', (_what, schema, shown) => {
+  ])('is declared empty if %s is missing', (_what, schema, shown) => {
     expect(inBash(declare({}, { v: schema }), show('v'))).toEqual([shown]);
   });
 });

@@ -3,7 +3,7 @@
 import { describe, expect, test } from 'vitest';
 import { run, succeeded } from './sample.ts';
 
-describe('a failure', () => {
+describe('a failed command', () => {
   test.each([
     ['a command', 'echo before\nfalse\necho after', 1, ['before', '^Erun.sh:2: failed with status 1: false']],
     [
@@ -39,7 +39,7 @@ describe('a failure', () => {
     ],
     ['a substitution, once', 'x=$(false)\necho after', 1, ['^Erun.sh:1: failed with status 1: x=$(false)']],
     ['the last of the arithmetic', '(( 0 ))', 1, ['^Erun.sh:1: failed with status 1: (( 0 ))']],
-  ])('of %s ends the script and is reported in one line', async (_what, script, code, lines) => {
+  ])('such as %s ends the script and is reported in one line', async (_what, script, code, lines) => {
     const ran = await run(script);
     expect(ran.end).toEqual({ kind: 'exited', code });
     expect(ran.lines).toEqual(lines);
@@ -50,7 +50,7 @@ describe('a failure', () => {
     expect(lines).toEqual(['^Elib/part.sh:3: failed with status 1: false']);
   });
 
-  test('of a variable that is not set ends the script, with its name', async () => {
+  test('with a variable that is not set ends the script, and the report names the variable', async () => {
     const { end, lines } = await run('echo before\necho "$nowhere"\necho after');
     expect(end).toEqual({ kind: 'exited', code: 1 });
     expect(lines).toEqual(['before', '^E/job/run.sh: line 2: nowhere: unbound variable']);
@@ -69,7 +69,7 @@ describe('a failure', () => {
     expect(lines).toEqual(['done inner']);
   });
 
-  test('keeps the exit code, and the script’s own way to exit', async () => {
+  test('keeps its exit code, and a script that exits by itself keeps its own', async () => {
     expect(await run('trap "echo cleaned" EXIT\nexit 75')).toMatchObject({
       end: { kind: 'exited', code: 75 },
       lines: ['cleaned'],
@@ -78,20 +78,20 @@ describe('a failure', () => {
   });
 });
 
-describe('the shell', () => {
-  test('splits words at lines and tabs alone', async () => {
+describe('the shell of a bash job', () => {
+  test('splits words only at newlines and tabs', async () => {
     const { lines } = await run('words=$\'a b\\tc\\nd\'; for word in $words; do echo "<$word>"; done');
     expect(lines).toEqual(['<a b>', '<c>', '<d>']);
   });
 
-  test('knows the script by its place in the job, and gets the command’s words', async () => {
+  test('knows the path of the script in the job, and passes on the words of the command', async () => {
     const { lines } = await run('echo "$0" "${BASH_SOURCE[0]}" "$#" "$@"; pwd', {
       command: ['./run.sh', 'a b', './data.txt', '$HOME'],
     });
     expect(lines).toEqual(['/job/run.sh /job/run.sh 3 a b /job/data.txt $HOME', '/workspace']);
   });
 
-  test('has the arguments as variables, which no other program gets', async () => {
+  test('has the arguments as variables, which no other program can see', async () => {
     const { lines } = await run(
       `declare -p text keep force tags settings absent | sed 's/^declare //'
        env | grep -cE '^(text|keep|force)=' || true`,

@@ -60,7 +60,7 @@ async function pathsOf(...patterns: string[]): Promise<string[]> {
   return (await find(...patterns)).files.map((file) => file.path.replace('/workspace/', ''));
 }
 
-describe('what a script leaves is kept', () => {
+describe('flwd keeps from a workspace', () => {
   test('everything in the artifacts folder, however deep, and nothing else', async () => {
     write('artifacts/report.md', '# hi');
     write('artifacts/.hidden/data.bin');
@@ -88,7 +88,7 @@ describe('what a script leaves is kept', () => {
     });
   });
 
-  test('what the patterns match, by its own name or the one the job gives', async () => {
+  test('what the patterns match, under its own name or under the name that the job gives', async () => {
     write('backup.tar.gz');
     write('report/index.html');
     const { files } = await find({ path: '*.gz', name: 'backup', mediaType: 'application/x-backup' }, 'report/');
@@ -98,7 +98,7 @@ describe('what a script leaves is kept', () => {
     ]);
   });
 
-  test('what it names with flwd_artifact, by a path of the sandbox or one from the workspace', async () => {
+  test('what the script names with flwd_artifact, as a path of the sandbox or relative to the workspace', async () => {
     write('a/b.json');
     write('c.csv');
     name({ path: '/workspace/a/../a/b.json', name: 'b', media_type: null }, { path: 'c.csv', media_type: 'text/x-c' });
@@ -111,7 +111,7 @@ describe('what a script leaves is kept', () => {
     });
   });
 
-  test('once each: as named, else by the first pattern that matches, else as found', async () => {
+  test('each file once: under the name that the script gave, else by the first matching pattern, else as found', async () => {
     write('artifacts/a.txt');
     write('artifacts/b.txt');
     write('artifacts/c.txt');
@@ -127,7 +127,7 @@ describe('what a script leaves is kept', () => {
     ]);
   });
 
-  test('a file that several steps name belongs to the first, and each step learns its own mistakes', async () => {
+  test('one copy for the first of several steps that name a file, and each step learns of its own mistakes', async () => {
     write('a.txt');
     write('b.txt');
     const namers = ['first', 'second'].map((stepId) => ({ stepId, attempt: 2, attemptDir: join(dir, stepId) }));
@@ -144,7 +144,7 @@ describe('what a script leaves is kept', () => {
     expect(warnings).toEqual(namers.map((namer) => ({ text, namer })));
   });
 
-  test('nothing when there is nothing', async () => {
+  test('nothing when the workspace is empty or gone', async () => {
     expect(await find('*.txt')).toEqual({ files: [], warnings: [] });
     rmSync(workspaceDir, { recursive: true });
     expect(await find('*.txt')).toEqual({ files: [], warnings: [] });
@@ -152,7 +152,7 @@ describe('what a script leaves is kept', () => {
 });
 
 describe('a link', () => {
-  test('to a file inside is taken as that file, once, also where it says /workspace', async () => {
+  test('to a file in the workspace counts as that file, once, even if the target begins with /workspace', async () => {
     write('build/out.pdf');
     link('artifacts/a', '../build/out.pdf');
     link('artifacts/b', '/workspace/build/../artifacts/a');
@@ -204,7 +204,7 @@ describe('a link', () => {
   test.each([
     ['one folder', 'x/../'.repeat(800)],
     ['many folders', Array.from({ length: 330 }, (_, n) => `x/${n}/../../`).join('')],
-  ])('through %s over and over is not kept, and delays nothing', async (_what, detour) => {
+  ])('that goes through %s again and again is not kept, and delays nothing', async (_what, detour) => {
     for (let n = 0; n < 330; n++) mkdirSync(join(workspaceDir, `x/${n}`), { recursive: true });
     write('end', 'content');
     for (let n = 0; n < 38; n++) link(`l${n}`, `${detour}${n === 37 ? 'end' : `l${n + 1}`}`);
@@ -221,7 +221,7 @@ describe('a link', () => {
     expect(longestMs).toBeLessThan(250);
   });
 
-  test('in place of the artifacts folder shows nothing of where it leads', async () => {
+  test('in place of the artifacts folder reveals nothing about its target', async () => {
     mkdirSync(join(dir, 'folder'));
     writeFileSync(join(dir, 'folder/private'), 'of the host');
     link('artifacts', join(dir, 'folder'));
@@ -230,7 +230,7 @@ describe('a link', () => {
   });
 });
 
-describe('hostile files', () => {
+describe('of hostile files,', () => {
   test('pipes, sockets and unreadable lists delay nothing', async () => {
     mkdirSync(join(workspaceDir, 'artifacts'));
     execFileSync('mkfifo', [join(workspaceDir, 'artifacts/pipe')]);
@@ -247,7 +247,7 @@ describe('hostile files', () => {
     });
   });
 
-  test('names with line breaks, control characters or reversed text are shown without them', async () => {
+  test('names with line breaks, control characters or reversed text are logged without them', async () => {
     write('artifacts/two\nlines\u202e.txt', 'x');
     write('artifacts/\u001b[31m', 'y');
     const { files } = await find();
@@ -270,7 +270,7 @@ open(b'artifacts/d\\xff/\\xe9.csv', 'w').write('deep'); open(b'named-\\xfe', 'w'
     ]);
   });
 
-  test('names that a job gives are one segment, fit for a header, never empty', async () => {
+  test('names that a job gives are one path segment, valid in a header, and never empty', async () => {
     const given = ['../../etc/passwd', 'a\r\nb: c', '..', 'x/', ' ', 'n'.repeat(300)];
     for (const n of given.keys()) write(`f${n}`);
     name(...given.map((given, n) => ({ path: `f${n}`, name: given })));
@@ -278,7 +278,7 @@ open(b'artifacts/d\\xff/\\xe9.csv', 'w').write('deep'); open(b'named-\\xfe', 'w'
     expect(files.map((file) => file.name)).toEqual(['passwd', 'a__b: c', 'f2', 'f3', 'f4', 'n'.repeat(255)]);
   });
 
-  test('media types that a job gives are fit for a header', async () => {
+  test('media types that a job gives are valid in a header', async () => {
     write('a.txt');
     write('b.txt');
     name({ path: 'a.txt', media_type: 'text/html\r\nx: y' }, { path: 'b.txt', media_type: 'text/html; charset=utf-8' });
@@ -289,7 +289,7 @@ open(b'artifacts/d\\xff/\\xe9.csv', 'w').write('deep'); open(b'named-\\xfe', 'w'
     ]);
   });
 
-  test('invalid entries are reported by number, the others are kept', async () => {
+  test('invalid entries are reported by their number, and the others are kept', async () => {
     write('a.txt');
     name('{"path":', '[]', 'null', '{"path":5}', { path: 'x\0y' }, { path: 'x/'.repeat(3000) }, { path: 'a.txt' });
     const { files, warnings } = await find();
@@ -304,22 +304,25 @@ open(b'artifacts/d\\xff/\\xe9.csv', 'w').write('deep'); open(b'named-\\xfe', 'w'
     ]);
   });
 
-  test.skipIf(process.getuid?.() === 0)('what the job made unreadable is not kept, and a warning says so', async () => {
-    write('artifacts/a.txt');
-    write('artifacts/closed/b.txt');
-    chmodSync(join(workspaceDir, 'artifacts/a.txt'), 0);
-    chmodSync(join(workspaceDir, 'artifacts/closed'), 0);
-    expect(await find()).toEqual({
-      files: [],
-      warnings: [
-        '/workspace/artifacts/closed cannot be read; its content was not kept',
-        '/workspace/artifacts/a.txt cannot be read and was not kept',
-      ],
-    });
-    chmodSync(join(workspaceDir, 'artifacts/closed'), 0o700);
-  });
+  test.skipIf(process.getuid?.() === 0)(
+    'files that the job made unreadable are not kept, and a warning says so',
+    async () => {
+      write('artifacts/a.txt');
+      write('artifacts/closed/b.txt');
+      chmodSync(join(workspaceDir, 'artifacts/a.txt'), 0);
+      chmodSync(join(workspaceDir, 'artifacts/closed'), 0);
+      expect(await find()).toEqual({
+        files: [],
+        warnings: [
+          '/workspace/artifacts/closed cannot be read; its content was not kept',
+          '/workspace/artifacts/a.txt cannot be read and was not kept',
+        ],
+      });
+      chmodSync(join(workspaceDir, 'artifacts/closed'), 0o700);
+    },
+  );
 
-  test('folders deeper than a path can be are not kept, and the log says so', async () => {
+  test('folders nested deeper than a path can be are not kept, and the log says so', async () => {
     const script = `import os
 os.makedirs('${workspaceDir}/artifacts'); os.chdir('${workspaceDir}/artifacts'); open('a.txt', 'w')
 for n in range(60): os.mkdir('d'*100); os.chdir('d'*100)`;
@@ -332,7 +335,7 @@ for n in range(60): os.mkdir('d'*100); os.chdir('d'*100)`;
     execFileSync('rm', ['-rf', join(workspaceDir, 'artifacts')]);
   });
 
-  test('of more than 10,000 files, 10,000 are kept, and the log says so', async () => {
+  test('the first 10,000 are kept if there are more, and the log says so', async () => {
     const script = `import os
 os.makedirs('${workspaceDir}/artifacts'); os.chdir('${workspaceDir}/artifacts')
 for n in range(10100): open(str(n), 'w')`;
@@ -342,7 +345,7 @@ for n in range(10100): open(str(n), 'w')`;
     expect(warnings).toEqual(['more than 10000 artifacts: the others were not kept']);
   });
 
-  test('do not fill the log with warnings', async () => {
+  test('many problems do not fill the log with warnings', async () => {
     name(...Array.from({ length: 200 }, (_, n) => ({ path: `gone-${n}` })));
     const { warnings } = await find();
     expect(warnings).toHaveLength(101);
@@ -399,7 +402,7 @@ describe('a pattern', () => {
   });
 });
 
-describe('a file that an escaped process swaps during the search is not followed', () => {
+describe('when an escaped process swaps, during the search,', () => {
   function swapFolder(): void {
     mkdirSync(join(dir, 'host'));
     writeFileSync(join(dir, 'host/key'), 'a file of the host');
@@ -407,7 +410,7 @@ describe('a file that an escaped process swaps during the search is not followed
     symlinkSync(join(dir, 'host'), join(workspaceDir, 'artifacts'));
   }
 
-  test('a folder for a link, once the walk has found a file in it', async () => {
+  test('a folder for a link after the walk has found a file in it, the file of the folder is still the one that is read', async () => {
     write('artifacts/key', 'own');
     const walk = walkWorkspace({ workspaceDir, from: 'artifacts', enters: () => true, onError: () => undefined });
     for await (const { path, pinnedPath } of walk) {
@@ -417,7 +420,7 @@ describe('a file that an escaped process swaps during the search is not followed
     expect(existsSync(join(dir, 'away'))).toBe(true);
   });
 
-  test('the file itself for a link', async () => {
+  test('the file itself for a link, the link is not followed', async () => {
     write('artifacts/key', 'own');
     const walk = walkWorkspace({ workspaceDir, from: 'artifacts', enters: () => true, onError: () => undefined });
     for await (const { path, pinnedPath } of walk) {
@@ -428,7 +431,7 @@ describe('a file that an escaped process swaps during the search is not followed
     }
   });
 
-  test('a folder for a link, once it was known not to be a link', () => {
+  test('a folder for a link after the folder was checked, the link is not followed', () => {
     write('artifacts/key', 'own');
     swapFolder();
     expect(statPath(workspaceDir, 'artifacts/key')).toEqual({ kind: 'missing' });

@@ -42,7 +42,7 @@ async function look(pids: readonly number[], dir: string): Promise<{ bytes: numb
 
 const mebibyte = 2 ** 20;
 
-test('a thousand threads that share a thousand descriptors are not read a million times', async () => {
+test('the descriptors of a process are not read again for each of its threads', async () => {
   const dir = temporaryFolder();
   const pids = await processesIn(
     dir,
@@ -57,7 +57,7 @@ ready(os.getpid())`,
   expect(turns).toBeLessThan(20_000);
 });
 
-test('a thread with other descriptors of the same number, for a file of the same name, is read as well', async () => {
+test('a thread whose descriptors differ from those of its process is read as well', async () => {
   const dir = temporaryFolder();
   const pids = await processesIn(
     dir,
@@ -77,7 +77,7 @@ ready(os.getpid())`,
   expect((await look(pids, dir)).bytes).toBe(3 * mebibyte);
 });
 
-test('more open files than one look can read have no size', async () => {
+test('when processes have more open files than one look can read, no size is reported', async () => {
   const dir = temporaryFolder();
   const pids = await processesIn(
     dir,

@@ -50,12 +50,12 @@ const clean = {
   TRACEPARENT: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01',
 };
 
-describe('secure', () => {
-  test('is these variables and no others', async () => {
+describe('the environment of a secure job', () => {
+  test('has exactly these variables', async () => {
     expect(await environmentOf({})).toEqual(clean);
   });
 
-  test('has all variables that hints name, and hints know all of flwd’s', async () => {
+  test('has every FLWD variable that hints know, and no other', async () => {
     const own = Object.keys(await environmentOf({})).filter((name) => name.startsWith('FLWD_'));
     expect(Object.keys(variablesOfEveryRun).toSorted()).toEqual(own.toSorted());
   });
@@ -82,7 +82,7 @@ describe('secure', () => {
     });
   });
 
-  test('leaves an argument that is too long for a variable in the file', async () => {
+  test('leaves out an argument that is too long for a variable; the arguments file has it', async () => {
     const longest = 'x'.repeat(131_071 - 'FLWD_ARG_LONGEST='.length);
     const { FLWD_ARG_LONGEST, FLWD_ARG_LONGER } = await environmentOf({ args: { longest, longer: `${longest}xx` } });
     expect([FLWD_ARG_LONGEST?.length, FLWD_ARG_LONGER]).toEqual([longest.length, undefined]);
@@ -103,14 +103,14 @@ describe('secure', () => {
     });
   });
 
-  test('no process of the sandbox has anything of the server', async () => {
+  test('reveals nothing of the server’s environment to any process of the sandbox', async () => {
     const { text } = await run('cat /proc/[0-9]*/environ 2>/dev/null | tr "\\0" "\\n" || true');
     expect(text).toContain('FLWD_RUN_ID=run_01');
     expect(Object.values(ofServer).filter((value) => value.length > 1 && text.includes(value))).toEqual([]);
   });
 });
 
-test('permissive passes on the variables that the operator names, never the server’s own', async () => {
+test('a permissive job gets the variables that the operator names, but never the server’s own', async () => {
   const passthrough = ['EDITOR', 'AWS_SECRET_ACCESS_KEY', 'FLWD_TOKEN', 'NOT_SET'];
   expect(await environmentOf({ profile: 'permissive', passthrough })).toEqual({
     ...clean,
@@ -119,7 +119,7 @@ test('permissive passes on the variables that the operator names, never the serv
   });
 });
 
-test('disabled has the server’s variables without flwd’s own and those that look like secrets', async () => {
+test('a disabled job gets the server’s variables, except flwd’s own and those that look like secrets', async () => {
   const variables = await environmentOf({ profile: 'disabled', env: { EDITOR: 'nano' } });
   expect(variables).toMatchObject({ ...clean, LANG: variables.LANG, PATH: `/run/flwd/bin:${process.env.PATH}` });
   expect(variables).toMatchObject({ EDITOR: 'nano', TZ: 'Europe/Berlin' });

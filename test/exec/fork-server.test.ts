@@ -29,7 +29,7 @@ function childrenOf(pid: number): string[] {
   return readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1').split(' ').filter(Boolean);
 }
 
-test('ends when it is closed, and its shims continue', async () => {
+test('when the fork server is closed it ends, and its shims continue', async () => {
   const { dir, server, pid } = opened();
   const spec = sample('echo ready; until [[ -e go ]]; do sleep 0.02; done; echo done');
   const attempt = launch(spec, server);
@@ -44,7 +44,7 @@ test('ends when it is closed, and its shims continue', async () => {
   expect(printed(spec).lines).toEqual(['ready', 'done']);
 });
 
-test('when it is killed, the end of what it started is still noticed, and the next attempt gets a new one', async () => {
+test('when the fork server is killed, ends of its attempts are still noticed, and a new fork server starts the next one', async () => {
   const { server, pid } = opened();
   const spec = sample(`echo ready; ${nap}`);
   const attempt = launch(spec, server);
@@ -57,7 +57,7 @@ test('when it is killed, the end of what it started is still noticed, and the ne
   expect(await attempt.ended).toEqual({ kind: 'signalled', signal: 'TERM' });
 });
 
-test('an attempt that it cannot start has not begun, and never will', async () => {
+test('an attempt that the fork server could not start has not begun, and never will', async () => {
   const { server, pid } = opened();
   process.kill(pid(), 'SIGSTOP');
   const spec = sample('echo begun');
@@ -68,7 +68,7 @@ test('an attempt that it cannot start has not begun, and never will', async () =
 });
 
 test.each(['seccomp-filter', 'pipes-*/[0-9]*'])(
-  'without %s, which the next server has removed, an attempt has not begun, so that server starts it again',
+  'when the next server has removed %s, the old one cannot start an attempt, and the next one starts it',
   async (removed) => {
     const { dir, server } = opened();
     expect(await launch(sample('true'), server).ended).toEqual(succeeded);
@@ -79,7 +79,7 @@ test.each(['seccomp-filter', 'pipes-*/[0-9]*'])(
   },
 );
 
-test('a hundred attempts leave it no zombie and no descriptor', async () => {
+test('after a hundred attempts the fork server has no zombie and no open descriptor left', async () => {
   const { server, pid } = opened();
   const descriptors = (): number => readdirSync(`/proc/${pid()}/fd`).length;
   expect(await launch(sample('true'), server).ended).toEqual(succeeded);
@@ -93,7 +93,7 @@ test('a hundred attempts leave it no zombie and no descriptor', async () => {
   await vi.waitFor(() => expect(descriptors()).toBe(before), longWait);
 });
 
-test('after somebody has removed its folder, an attempt starts from a new one, and what it started goes on', async () => {
+test('when somebody removes the fork server’s folder, a new one starts the next attempt, and running ones continue', async () => {
   const { dir, server } = opened();
   const before = sample('until [[ -e go ]]; do sleep 0.01; done; echo done');
   const first = launch(before, server);
@@ -105,7 +105,7 @@ test('after somebody has removed its folder, an attempt starts from a new one, a
   expect(printed(before).lines).toEqual(['done']);
 });
 
-test('words of any kind arrive as they are', async () => {
+test('the fork server passes on words of any kind unchanged', async () => {
   const { server } = opened();
   const text = `'"$(id)\\ \`id\` ü \n; exit 3 #`;
   const spec = sample('printf "%s" "$FLWD_ARG_TEXT"; cat "$FLWD_SECRETS_DIR/key"', {

@@ -48,16 +48,19 @@ const kinds = [
 ];
 
 describe.each(kinds)('where a granted path is $kind,', ({ mount }) => {
-  testWithDisk.each(['secure', 'permissive', 'disabled'] as const)('a %s job writes there', async (profile) => {
-    const { granted, other } = hostFolder();
-    mount(granted, other);
-    expect(await found({ profile, write: [granted] }, granted)).toEqual({
-      end: succeeded,
-      lines: [`file of ${granted}, written`],
-    });
-  });
+  testWithDisk.each(['secure', 'permissive', 'disabled'] as const)(
+    'a %s job with a write grant can write there',
+    async (profile) => {
+      const { granted, other } = hostFolder();
+      mount(granted, other);
+      expect(await found({ profile, write: [granted] }, granted)).toEqual({
+        end: succeeded,
+        lines: [`file of ${granted}, written`],
+      });
+    },
+  );
 
-  testWithDisk('a job reads there by a read grant, and cannot write', async () => {
+  testWithDisk('a job with a read grant can read there, but not write', async () => {
     const { granted, other } = hostFolder();
     mount(granted, other);
     expect(await found({ read: [granted] }, granted)).toEqual({
@@ -66,7 +69,7 @@ describe.each(kinds)('where a granted path is $kind,', ({ mount }) => {
     });
   });
 
-  testWithDisk('it may lie below another grant', async () => {
+  testWithDisk('it may be inside another granted path', async () => {
     const { granted, inner, other } = hostFolder();
     mount(inner, other);
     expect(await found({ read: [inner], write: [granted] }, granted, inner)).toEqual({
@@ -79,7 +82,7 @@ describe.each(kinds)('where a granted path is $kind,', ({ mount }) => {
     });
   });
 
-  testWithDisk('what is mounted below a grant is to be read or written as the grant is', async () => {
+  testWithDisk('a file system mounted below it can be read or written as the grant says', async () => {
     const { granted, inner, other } = hostFolder();
     mountMemory(granted);
     mkdirSync(inner);

@@ -81,16 +81,19 @@ const refused = {
 };
 const started = { end: { kind: 'exited', code: 0 }, message: '', lines: ['started'] };
 
-test.each(['a granted \\ folder', 'file'])('with the right mount, %s starts', async (name) => {
-  expect(await endOf(hostOf(name), {})).toEqual(started);
-});
+test.each(['a granted \\ folder', 'file'])(
+  'a job with the grant %s starts when bwrap has mounted the granted path',
+  async (name) => {
+    expect(await endOf(hostOf(name), {})).toEqual(started);
+  },
+);
 
-test('with a grant that leads elsewhere, nothing starts', async () => {
+test('a job does not start when bwrap has mounted its grant at another place', async () => {
   const on = hostOf();
   expect(await endOf(on, { place: join(on.host, 'open', 'elsewhere') })).toEqual(refused);
 });
 
-test('nor when another grant shows it at its place', async () => {
+test('a job does not start when its grant is visible only through another grant', async () => {
   const on = hostOf();
   const grants = { ...on.grants, write: [join(on.host, 'open')] };
   expect(await endOf({ ...on, grants }, { place: join(on.host, 'open', 'other') })).toEqual(refused);
@@ -98,7 +101,7 @@ test('nor when another grant shows it at its place', async () => {
 });
 
 testWithDisk(
-  'a grant that is a mount point on the host starts nothing where only the grant above shows that mount',
+  'a job does not start when its grant is a mount point that is visible only through the grant above',
   async () => {
     const on = hostOf();
     mountDisk(on.path, 1);
@@ -114,7 +117,7 @@ test.each([
   ['folder', 'a granted \\ folder', 'open/other'],
   ['file', 'file', 'open/other file'],
   ['folder that the granted one lies in', 'a granted \\ folder', 'open'],
-])('nor with another %s at its place', async (_, name, source) => {
+])('a job does not start when another %s is mounted in place of its grant', async (_, name, source) => {
   const on = hostOf(name);
   expect(await endOf(on, { source: join(on.host, source) })).toEqual(refused);
 });
@@ -122,23 +125,23 @@ test.each([
 test.each([
   ['a link', 'ln -s other'],
   ['another folder', 'mkdir'],
-])('nor with %s that was put at its place after the check', async (_, put) => {
+])('a job does not start when %s replaced its granted path after the check', async (_, put) => {
   const on = hostOf();
   const before = `cd '${on.host}/open' && mv '${on.path}' old && ${put} '${on.path}'`;
   expect(await endOf(on, { before })).toEqual(refused);
 });
 
-test('nor with a read grant that is writable', async () => {
+test('a job does not start when its read grant is mounted writable', async () => {
   expect(await endOf(hostOf(), { bind: '--bind' })).toEqual(refused);
 });
 
-test('a path that may be read and written has one writable mount', async () => {
+test('a path with a read and a write grant has one writable mount', async () => {
   const on = hostOf();
   const grants = { ...on.grants, write: on.grants.read ?? [] };
   expect(await endOf({ ...on, grants }, { bind: 'never' })).toEqual(started);
 });
 
-test('nor when the server has ended, and nothing keeps waiting', async () => {
+test('a job does not start when the server ends during the check, and no process keeps waiting', async () => {
   const { end, spec } = await ran(hostOf(), { before: endServer });
   expect(end).toBe('');
   await expect.poll(() => processesOf(spec.attemptDir)).toEqual([]);

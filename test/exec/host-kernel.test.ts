@@ -7,7 +7,7 @@ import { temporaryFolder } from './sample.ts';
 const v2 =
   'boot with cgroup v2: add systemd.unified_cgroup_hierarchy=1 to the kernel’s command line, and start flwd with systemd, Delegate=yes and DelegateSubgroup=flwd-server';
 
-test('for cgroup v1 that the server cannot use, the fix is root or cgroup v2', () => {
+test('if the server cannot use cgroup v1, doctor suggests to start it as root or to use cgroup v2', () => {
   const closed = {
     version: 1,
     controllers: ['cpu', 'memory', 'pids'],
@@ -22,7 +22,7 @@ test('for cgroup v1 that the server cannot use, the fix is root or cgroup v2', (
   });
 });
 
-test('a controller that cgroup v1 lacks must be mounted; systemd does not delegate there', () => {
+test('if cgroup v1 lacks a controller, doctor says how to mount it, because systemd cannot delegate it there', () => {
   const some = { version: 1, controllers: ['cpu', 'memory'], ownDir: temporaryFolder(), isTop: true } as const;
   expect(checkCgroups([some])).toEqual({
     name: 'cgroups',

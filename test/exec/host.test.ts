@@ -67,7 +67,7 @@ test('every profile is available when bubblewrap works', async () => {
   });
 });
 
-describe('a profile that lacks something is unavailable and says what to install', () => {
+describe('a profile is unavailable and says how to fix that if the host lacks', () => {
   test('bubblewrap', () => {
     const missing = { available: false, detail: 'bubblewrap is not installed: apt-get install bubblewrap' };
     const unsandboxed = {
@@ -94,7 +94,7 @@ describe('a profile that lacks something is unavailable and says what to install
     expect(report.secure.detail).toMatch(/namespaces/);
   });
 
-  test('a filter of system calls: secure alone needs one', () => {
+  test('a filter of system calls, which only secure needs', () => {
     const said =
       'bwrap: Unable to set up system call filtering as requested: prctl(PR_SET_SECCOMP) reported EINVAL. (Hint: this requires a kernel configured with CONFIG_SECCOMP and CONFIG_SECCOMP_FILTER.)';
     const report = probed({
@@ -106,7 +106,7 @@ describe('a profile that lacks something is unavailable and says what to install
     expect(report).toMatchObject({ permissive: available, disabled: available });
   });
 
-  test('something that bubblewrap alone knows', () => {
+  test('something of which only bubblewrap knows', () => {
     const report = probed({
       bwrap: '#!/bin/sh\necho "bwrap: Unknown option --perms" >&2\nexit 1\n',
       setpriv: '/usr/bin/setpriv',

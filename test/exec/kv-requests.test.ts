@@ -56,7 +56,7 @@ const answerTo = (id: string) =>
   });
 const gone = (name: string) => expect.poll(() => existsSync(join(out, name)));
 
-test('requests are answered in one piece and removed, also those from before the start', async () => {
+test('each request gets a complete answer and is removed, even one from before the start', async () => {
   write('kv-before.request', get('a'));
   const served = serve(async () => ({ kind: 'done', version: 7, value: Buffer.from('v') }));
   await answerTo('before').toBe('done 7\nv');
@@ -76,7 +76,7 @@ test('requests are answered in one piece and removed, also those from before the
   expect(readdirSync(attemptDir)).toEqual(['out']);
 });
 
-test('a request that is half written waits, and one that is wrong is refused', async () => {
+test('a request that is only half written waits, and an invalid one is refused', async () => {
   const served = serve();
   write('kv-half.request', 'get\n\na\n\n');
   write('kv-short.request', 'get\n\nend\n');
@@ -146,7 +146,7 @@ test('a flood of requests is answered a few at a time', async () => {
   expect(performance.now() - startedAtMs).toBeGreaterThan(700);
 });
 
-test('with too many files in the folder nothing is answered until they are gone', async () => {
+test('while the folder has too many files no request is answered', async () => {
   const served = serve();
   for (let n = 0; n < 1_001; n++) write(`junk-${n}`, '');
   await expect.poll(() => served.overfull).toBe(1);
@@ -156,7 +156,7 @@ test('with too many files in the folder nothing is answered until they are gone'
   expect(served.overfull).toBe(1);
 });
 
-test('a script whose server is gone for good ends with a sentence, and leaves nothing', async () => {
+test('a script whose server never comes back gives up with a sentence, and leaves no files', async () => {
   const patient = readFileSync(join(libexecDir, 'kv.bash'), 'utf8');
   const impatient = join(attemptDir, 'kv.bash');
   writeFileSync(impatient, patient.replace('patience=300', 'patience=0'));

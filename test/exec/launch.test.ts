@@ -11,7 +11,7 @@ import { processesOf, processesWith, residentBytesOf } from '../support/processe
 import { nap, printed, run, sample, start, succeeded, temporaryFolder } from './sample.ts';
 import { serialized } from './serialized.ts';
 
-describe('the end', () => {
+describe('the end of a script', () => {
   test.each([
     ['exit 0', { kind: 'exited', code: 0 }],
     ['exit 3', { kind: 'exited', code: 3 }],
@@ -22,7 +22,7 @@ describe('the end', () => {
     ['ulimit -c 0; kill -SEGV $$', { kind: 'signalled', signal: 'SEGV' }],
     // Nobody can tell this from the end by a signal.
     ['exit 143', { kind: 'signalled', signal: 'TERM' }],
-  ])('of `%s` is reported as what the script did', async (script, end) => {
+  ])('that runs `%s` is reported as it was', async (script, end) => {
     expect((await run(script)).end).toEqual(end);
   });
 
@@ -30,11 +30,11 @@ describe('the end', () => {
     ['ulc.python.3', 'import sys; print("hi"); sys.exit(4)'],
     ['ulc.node', 'console.log("hi"); process.exit(4);'],
     ['ulc.exec', '#!/bin/sh\necho hi; exit 4\n'],
-  ] as const)('of a script in %s', async (ulcProfile, script) => {
+  ] as const)('in %s is reported with its exit code', async (ulcProfile, script) => {
     expect(await run(script, { ulcProfile })).toMatchObject({ end: { kind: 'exited', code: 4 }, text: 'hi\n' });
   });
 
-  test('comes with the script’s end, and nothing is left of its background processes', async () => {
+  test('is reported at once, and none of its background processes is left', async () => {
     const began = performance.now();
     const { end, spec } = await run(`
       setsid ${nap} &
@@ -48,7 +48,7 @@ describe('the end', () => {
   });
 });
 
-describe('not started', () => {
+describe('an attempt is not started because of', () => {
   test.each([
     [
       'a program that is not there',
@@ -67,7 +67,7 @@ describe('not started', () => {
     }
   });
 
-  test('a grant that is gone, without saying where', async () => {
+  test('a granted path that is gone, which the message does not name', async () => {
     const { end } = await run('true', { read: ['/nowhere/on/this/host'] });
     expect(end).toEqual({
       kind: 'not-started',
@@ -75,7 +75,7 @@ describe('not started', () => {
     });
   });
 
-  test('more arguments than a program can be started with', async () => {
+  test('more arguments than a program can get', async () => {
     const args = Object.fromEntries(Array.from({ length: 40 }, (_, index) => [`a${index}`, 'x'.repeat(100_000)]));
     const { end } = await run('true', { args });
     expect(end).toEqual({
@@ -92,7 +92,7 @@ describe('not started', () => {
     expect(await attempt.terminate({ signal: 'TERM', graceMs: 1 })).toMatchObject({ signals: [], remaining: 0 });
   });
 
-  test('a host without descriptors, which can be retried', () => {
+  test('a host without free descriptors, and can be started later', () => {
     const lack = Object.assign(new Error('EMFILE: too many open files'), { code: 'EMFILE' });
     const full = {
       run(): never {
@@ -102,7 +102,7 @@ describe('not started', () => {
     expect(() => launch(sample('true'), full)).toThrow(lack);
   });
 
-  test('an error of flwd itself, which is passed on for the log', async () => {
+  test('an error of flwd itself, which is passed on to the log', async () => {
     const error = new Error('a bug');
     const broken = { run: () => Promise.reject(error) };
     expect(await launch(sample('true'), broken).ended).toEqual({
@@ -112,7 +112,7 @@ describe('not started', () => {
     });
   });
 
-  test('a start that was given up before is made again', async () => {
+  test('an attempt whose first start was given up can be started again', async () => {
     const spec = sample('echo anew');
     mkdirSync(join(spec.attemptDir, 'out'), { recursive: true });
     writeFileSync(join(spec.attemptDir, 'status'), '{"given_up":true}\n');
@@ -123,7 +123,7 @@ describe('not started', () => {
 });
 
 describe('the spool', () => {
-  test('keeps stdout and stderr in the order in which they were written, stderr marked, while the script runs', async () => {
+  test('keeps stdout and stderr in the order in which they were written, with stderr marked, while the script runs', async () => {
     const spec = sample(`
       for i in 1 2 3 4; do
         echo "out $i"; echo "err $i" >&2
@@ -138,7 +138,7 @@ describe('the spool', () => {
     expect(printed(spec).text).toBe('out 1\n^Eerr 1\nout 2\n^Eerr 2\nout 3\n^Eerr 3\nout 4\n^Eerr 4\n');
   });
 
-  test('loses and mixes no line of two busy streams', async () => {
+  test('neither loses nor mixes lines of two busy streams', async () => {
     const { lines } = await run(`
       for ((i = 0; i < 4000; i += 1)); do echo "error $i" >&2; done &
       for ((i = 0; i < 4000; i += 1)); do echo "line $i"; done
@@ -148,7 +148,7 @@ describe('the spool', () => {
     expect(lines.filter((line) => !line.startsWith('^'))).toEqual(counted('line'));
   });
 
-  test('holds binary output as it is', async () => {
+  test('stores binary output unchanged', async () => {
     const bytes = Buffer.from(Array.from({ length: 100_000 }, (_, index) => (index * 7 + (index >> 8)) % 256));
     const spec = sample('cat /job/bytes');
     writeFileSync(join(spec.snapshotDir, 'bytes'), bytes);
@@ -156,14 +156,14 @@ describe('the spool', () => {
     expect(readFileSync(join(spec.attemptDir, 'spool')).equals(bytes)).toBe(true);
   });
 
-  test('holds a megabyte of stderr without a newline, first thing or later', async () => {
+  test('stores a line of a megabyte on stderr, whether it is the first or a later one', async () => {
     const first = await run(`head -c 1000000 /dev/zero | tr '\\0' x >&2; echo >&2; echo last >&2`);
     expect(first.lines).toEqual([`^E${'x'.repeat(1_000_000)}`, '^Elast']);
     const later = await run(`seq 120 >&2; head -c 1000000 /dev/zero | tr '\\0' x >&2`);
     expect(later.text.slice(-1_000_008)).toBe(`^E120\n^E${'x'.repeat(1_000_000)}`);
   });
 
-  test('an endless line of stderr does not take memory forever', async () => {
+  test('leaves out an endless line of stderr that does not fit into memory', async () => {
     const { end, lines } = await run(`
       seq 120 >&2; head -c 300000000 /dev/zero | tr '\\0' x >&2; echo >&2; echo last >&2`);
     expect(end).toEqual(succeeded);
@@ -171,7 +171,7 @@ describe('the spool', () => {
     expect(lines.at(-1)).toBe('^Elast');
   });
 
-  test('an endless first line of stderr does not either, and what follows it is kept', async () => {
+  test('leaves out an endless first line of stderr as well, and stores what follows it', async () => {
     const spec = sample(`
       head -c 200000000 /dev/zero | tr '\\0' x >&2; echo >&2; echo last >&2; echo out`);
     const { ended } = start(spec);
@@ -193,13 +193,13 @@ describe('the spool', () => {
     expect(lines).toContain('out');
   }, 180_000);
 
-  test('a last line needs no newline', async () => {
+  test('stores a last line without a newline', async () => {
     expect((await run('printf out')).text).toBe('out');
     expect((await run('printf err >&2')).text).toBe('^Eerr\n');
     expect((await run('')).text).toBe('');
   });
 
-  test('/dev/stderr can be opened again; /dev/stdout cannot, since that would truncate the log', async () => {
+  test('can be opened again as /dev/stderr, but not as /dev/stdout, because that would truncate the log', async () => {
     const { end, lines } = await run(`
       echo before
       echo one > /dev/stderr; echo two | tee /dev/stderr > /dev/null
@@ -216,12 +216,12 @@ describe('the spool', () => {
   });
 });
 
-describe('what a script is started with', () => {
+describe('a script is started with', () => {
   test('an empty standard input', async () => {
     expect((await run('cat; read -r line || echo nothing')).lines).toEqual(['nothing']);
   });
 
-  test('no descriptor but the three, though the server was started with more', async () => {
+  test('only three descriptors, even if the server was started with more', async () => {
     const spec = sample('', { ulcProfile: 'ulc.exec', command: ['ls', '-l', '/proc/self/fd'] });
     const file = join(temporaryFolder(), 'of-the-parent');
     writeFileSync(file, 'secret');
@@ -238,7 +238,7 @@ describe('what a script is started with', () => {
     ]);
   });
 
-  test('its secrets as files of its own that are closed to others, fifty of them', async () => {
+  test('up to fifty secrets as files that only its own user can read', async () => {
     const secrets = Object.fromEntries(
       Array.from({ length: 50 }, (_, index) => [`key${index}`, `value ${index}\n${'é'.repeat(index)}`]),
     );
@@ -252,14 +252,14 @@ describe('what a script is started with', () => {
     expect(lines.slice(2, 52).map((line) => Buffer.from(line, 'base64').toString())).toEqual(Object.values(secrets));
   });
 
-  test('a secret longer than any pipe holds, and one that is empty', async () => {
+  test('a secret that is longer than any pipe holds, and an empty one', async () => {
     const secrets = { long: 'x'.repeat(1_000_000), empty: '' };
     const { lines } = await run('wc -c < "$FLWD_SECRETS_DIR/long"; wc -c < "$FLWD_SECRETS_DIR/empty"', { secrets });
     expect(lines).toEqual(['1000000', '0']);
   });
 });
 
-test('a server whose own files are closed to others starts jobs as any other', async () => {
+test('a server whose umask closes its files to others can start jobs as usual', async () => {
   const spec = sample('echo kept > kept; echo x > artifacts/x; flwd_result 1; echo "$text"', {
     args: { text: 'read' },
     argspec: { properties: { text: {} } },
@@ -273,7 +273,7 @@ test('a server whose own files are closed to others starts jobs as any other', a
   expect(printed(spec).lines).toEqual(['read']);
 });
 
-test('many at once, each with its own', async () => {
+test('many scripts can start at once, and each has its own output and exit code', async () => {
   const ran = await Promise.all(
     Array.from({ length: 40 }, (_, index) => run(`echo "${index}"; echo "e${index}" > /dev/stderr; exit ${index}`)),
   );

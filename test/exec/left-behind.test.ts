@@ -44,24 +44,27 @@ test.each([
   expect(await findWhileSwapped(dir, dir, host, path)).toEqual({ ...left, more: false });
 });
 
-testWithDisk('nor in a /tmp whose sandbox has ended, which has no place on the host any more', async () => {
-  const dir = temporaryFolder();
-  const host = temporaryFolder();
-  execFileSync('mount', ['-t', 'tmpfs', 'flwd-test', dir]);
-  const fd = openSync(dir, 'r');
-  onTestFinished(() => closeSync(fd));
-  execFileSync('umount', ['--lazy', dir]);
-  const open = `/proc/self/fd/${fd}`;
-  makeFolders(open, host);
-  mkdirSync(join(open, 'c/d'), { recursive: true });
-  writeFileSync(join(open, 'c/d/deep'), 'xx');
-  expect(await findWhileSwapped(open, open, host, 'a/b')).toEqual({
-    count: 1,
-    bytes: 2,
-    names: ['c/d/deep'],
-    more: false,
-  });
-});
+testWithDisk(
+  'nothing about the host is revealed by a /tmp that is unmounted because its sandbox has ended',
+  async () => {
+    const dir = temporaryFolder();
+    const host = temporaryFolder();
+    execFileSync('mount', ['-t', 'tmpfs', 'flwd-test', dir]);
+    const fd = openSync(dir, 'r');
+    onTestFinished(() => closeSync(fd));
+    execFileSync('umount', ['--lazy', dir]);
+    const open = `/proc/self/fd/${fd}`;
+    makeFolders(open, host);
+    mkdirSync(join(open, 'c/d'), { recursive: true });
+    writeFileSync(join(open, 'c/d/deep'), 'xx');
+    expect(await findWhileSwapped(open, open, host, 'a/b')).toEqual({
+      count: 1,
+      bytes: 2,
+      names: ['c/d/deep'],
+      more: false,
+    });
+  },
+);
 
 test('files in /tmp are found however long bwrap takes to start', async () => {
   const bin = temporaryFolder();
@@ -73,7 +76,7 @@ test('files in /tmp are found however long bwrap takes to start', async () => {
   expect(readTmpLeft(spec.attemptDir)).toEqual({ count: 1, bytes: 2, names: ['/tmp/left'], more: false });
 });
 
-test('counting stops at the limit, over the workspace and several /tmp', () => {
+test('counting stops at the limit, which covers the workspace and several /tmp', () => {
   const found = { count: 6_000, bytes: 10, names: ['one'], more: false };
   expect(joinLeftFiles([found, found])).toEqual({ count: 10_000, bytes: 20, names: ['one', 'one'], more: true });
 });

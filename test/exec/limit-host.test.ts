@@ -12,7 +12,7 @@ import { temporaryFolder } from './sample.ts';
 
 const testAsRoot = test.skipIf(process.getuid?.() !== 0);
 
-testAsRoot('a root server has a folder of its own below its cgroups, and takes it away again', () => {
+testAsRoot('a root server creates a folder of its own below its cgroups, and removes it at the end', () => {
   const host = openLimitHost('/srv/flwd');
   const dirs = Object.values(host).flatMap((at) => ('dir' in at ? [at.dir] : []));
   expect(dirs.every((dir) => existsSync(dir))).toBe(true);
@@ -60,11 +60,11 @@ test('a host without cgroups says so', () => {
   expect(defaultMemoryBytes(host)).toBeNull();
 });
 
-test('this host’s hierarchies are folders', () => {
+test('the cgroup hierarchies that flwd finds on this host are folders', () => {
   for (const { ownDir } of findHierarchies()) expect(existsSync(join(ownDir, 'cgroup.procs'))).toBe(true);
 });
 
-describe('cgroup v2, by a stand-in', () => {
+describe('in a folder that stands in for cgroup v2', () => {
   /** Plain files instead of the kernel's. A group created here has no such files, so no limit can be set in it. */
   function standIn(o: { readonly name: string; readonly procs: readonly number[]; readonly isTop?: boolean }): {
     own: string;
@@ -80,21 +80,21 @@ describe('cgroup v2, by a stand-in', () => {
     return { own, hierarchy: { version: 2, controllers, ownDir: own, isTop: o.isTop ?? false } };
   }
 
-  test('a server alone in its cgroup moves below it, so that the cgroup can hand controllers on', () => {
+  test('a server that is alone in its cgroup moves into a child, so that the cgroup can delegate controllers', () => {
     const { own, hierarchy } = standIn({ name: 'delegated', procs: [process.pid, process.ppid] });
     openLimitHost('/srv/flwd', [hierarchy]);
     expect(readFileSync(join(own, 'flwd-server', 'cgroup.procs'), 'utf8')).toBe(String(process.ppid));
     expect(readFileSync(join(own, 'cgroup.subtree_control'), 'utf8')).toMatch(/^\+pids/);
   });
 
-  test('a server that systemd has put into flwd-server uses the cgroup above', () => {
+  test('a server that systemd has put into flwd-server uses the parent cgroup', () => {
     const { own, hierarchy } = standIn({ name: 'flwd-server', procs: [process.pid] });
     openLimitHost('/srv/flwd', [hierarchy]);
     expect(readFileSync(join(own, '..', 'cgroup.subtree_control'), 'utf8')).toMatch(/^\+pids/);
     expect(readFileSync(join(own, 'flwd-server', 'cgroup.procs'), 'utf8')).toBe('');
   });
 
-  test('a server that shares its cgroup leaves the others where they are, and says how to get one', () => {
+  test('a server that shares its cgroup does not move the other processes, and says how to get its own cgroup', () => {
     const { own, hierarchy } = standIn({ name: 'session-1.scope', procs: [process.pid, 1] });
     const host = openLimitHost('/srv/flwd', [hierarchy]);
     expect(reportOf(host).cpu).toEqual({
@@ -105,7 +105,7 @@ describe('cgroup v2, by a stand-in', () => {
     expect(readFileSync(join(own, 'flwd-server', 'cgroup.procs'), 'utf8')).toBe('');
   });
 
-  test('in a container everything moves', () => {
+  test('in a container every process moves', () => {
     const { own, hierarchy } = standIn({ name: 'container', procs: [1, process.pid], isTop: true });
     openLimitHost('/srv/flwd', [hierarchy]);
     expect(readFileSync(join(own, 'flwd-server', 'cgroup.procs'), 'utf8')).toBe(String(process.pid));

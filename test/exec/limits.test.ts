@@ -46,7 +46,7 @@ function groupsLeft(): string[] {
 }
 
 describe('with cgroups', () => {
-  testWithCgroups('an allocation bomb is told from other failures, and ends alone', async () => {
+  testWithCgroups('a script that exhausts its memory is reported as out of memory, and harms no other', async () => {
     const other = sample('until [[ -e go ]]; do sleep 0.02; done; echo unharmed');
     onTestFinished(() => endProcessesOf(other.attemptDir));
     const neighbour = start(other);
@@ -57,12 +57,15 @@ describe('with cgroups', () => {
     expect(printed(other).lines).toEqual(['unharmed']);
   });
 
-  testWithCgroups('a failure that the script makes of it is still out of memory', async () => {
-    const { end } = await run(`${allocationBomb} || exit 9`, { limits: limits({ memoryBytes: 64 * mebibyte }) });
-    expect(end).toEqual({ kind: 'exited', code: 9, outOfMemory: true });
-  });
+  testWithCgroups(
+    'a script that exits with its own code because a child ran out of memory is still out of memory',
+    async () => {
+      const { end } = await run(`${allocationBomb} || exit 9`, { limits: limits({ memoryBytes: 64 * mebibyte }) });
+      expect(end).toEqual({ kind: 'exited', code: 9, outOfMemory: true });
+    },
+  );
 
-  testWithCgroups('the script itself may be what takes too much', async () => {
+  testWithCgroups('the process that exceeds the limit may be the script itself', async () => {
     const { end } = await run(`b = []\nwhile True: b.append(bytearray(4194304))`, {
       ulcProfile: 'ulc.python.3',
       limits: limits({ memoryBytes: 64 * mebibyte }),
@@ -70,17 +73,17 @@ describe('with cgroups', () => {
     expect(end).toEqual({ kind: 'signalled', signal: 'KILL', outOfMemory: true });
   });
 
-  testWithCgroups('a script that gets along without what was killed has succeeded', async () => {
+  testWithCgroups('a script succeeds if it copes with the end of a child that ran out of memory', async () => {
     const { end } = await run(`${allocationBomb} || echo survived`, { limits: limits({ memoryBytes: 64 * mebibyte }) });
     expect(end).toEqual(succeeded);
   });
 
-  testWithCgroups('a limit that is too small for the sandbox is out of memory, too', async () => {
+  testWithCgroups('a limit that is too small even for the sandbox is reported as out of memory, too', async () => {
     const { end } = await run(':', { limits: limits({ memoryBytes: 64 * 1024 }) });
     expect(end).toEqual({ kind: 'signalled', signal: 'KILL', outOfMemory: true });
   });
 
-  testWithCgroups('memory within the limit is memory like any other', async () => {
+  testWithCgroups('memory below the limit can be used as usual', async () => {
     const { end } = await run(`python3 -c 'b = bytearray(33554432)'`, {
       limits: limits({ memoryBytes: 128 * mebibyte }),
     });
@@ -93,7 +96,7 @@ describe('with cgroups', () => {
     expect(text).toContain('Resource temporarily unavailable');
   });
 
-  testWithCgroups('as many processes as the limit says are there', async () => {
+  testWithCgroups('a script can have as many processes as its limit', async () => {
     const { end, lines } = await run('for i in {1..7}; do sleep 0.2 & done; wait; echo all', {
       limits: limits({ pids: 8 }),
     });
@@ -101,7 +104,7 @@ describe('with cgroups', () => {
     expect(lines).toEqual(['all']);
   });
 
-  testWithCgroups('a quarter of a core does a quarter of the work', async () => {
+  testWithCgroups('with a quarter of a core, a script gets a quarter of the CPU time', async () => {
     const { lines } = await run(
       `work() { local end=$((SECONDS + 2)); while (( SECONDS < end )); do :; done; }; work; read -r user _ < <(times); echo "$user"`,
       { limits: limits({ cpu: 0.25 }) },
@@ -111,7 +114,7 @@ describe('with cgroups', () => {
     expect(Number(minutes) * 60 + Number(seconds)).toBeLessThan(0.9);
   });
 
-  testWithCgroups('the shim stays outside of what the kernel may end', async () => {
+  testWithCgroups('the shim is outside of the group that the kernel may end', async () => {
     const spec = sample('cat /proc/self/cgroup > /dev/null; echo ready; until [[ -e go ]]; do sleep 0.02; done', {
       limits: limits({ memoryBytes: 64 * mebibyte }),
     });
@@ -124,7 +127,7 @@ describe('with cgroups', () => {
     expect(await attempt.ended).toEqual(succeeded);
   });
 
-  testWithCgroups('no group is left after success, failure, a kill or a start that failed', async () => {
+  testWithCgroups('no cgroup is left after success, failure, a kill or a failed start', async () => {
     const all = limits({ memoryBytes: 64 * mebibyte, pids: 32, cpu: 1 });
     await run('exit 0', { limits: all });
     await run('exit 3', { limits: all });
@@ -138,22 +141,25 @@ describe('with cgroups', () => {
     expect(groupsLeft()).toEqual([]);
   });
 
-  testWithCgroups('a server that takes an attempt up finds its groups, and what came of it', async () => {
-    const spec = sample(`echo ready; until [[ -e go ]]; do sleep 0.02; done; ${allocationBomb}`, {
-      limits: limits({ memoryBytes: 64 * mebibyte, pids: 32 }),
-    });
-    await orphan(spec);
-    writeFileSync(join(spec.workspaceDir, 'go'), '');
-    await expect.poll(() => processesOf(spec.attemptDir)).toEqual([]);
-    sweepGroups(host, dirname(dirname(spec.attemptDir)));
-    expect(groupsLeft()).toHaveLength(2);
-    const outOfMemory = { kind: 'signalled', signal: 'KILL', outOfMemory: true };
-    expect(await resumeAttempt(spec.attemptDir)?.ended).toEqual(outOfMemory);
-    expect(groupsLeft()).toEqual([]);
-    expect(await resumeAttempt(spec.attemptDir)?.ended).toEqual(outOfMemory);
-  });
+  testWithCgroups(
+    'a server that resumes an attempt finds its cgroups, and learns that it ran out of memory',
+    async () => {
+      const spec = sample(`echo ready; until [[ -e go ]]; do sleep 0.02; done; ${allocationBomb}`, {
+        limits: limits({ memoryBytes: 64 * mebibyte, pids: 32 }),
+      });
+      await orphan(spec);
+      writeFileSync(join(spec.workspaceDir, 'go'), '');
+      await expect.poll(() => processesOf(spec.attemptDir)).toEqual([]);
+      sweepGroups(host, dirname(dirname(spec.attemptDir)));
+      expect(groupsLeft()).toHaveLength(2);
+      const outOfMemory = { kind: 'signalled', signal: 'KILL', outOfMemory: true };
+      expect(await resumeAttempt(spec.attemptDir)?.ended).toEqual(outOfMemory);
+      expect(groupsLeft()).toEqual([]);
+      expect(await resumeAttempt(spec.attemptDir)?.ended).toEqual(outOfMemory);
+    },
+  );
 
-  testWithCgroups('groups whose attempt is forgotten go at the next start, those in use stay', async () => {
+  testWithCgroups('cgroups of unknown attempts are removed at the next start, and cgroups in use stay', async () => {
     for (const at of Object.values(host)) if ('dir' in at) mkdirSync(join(at.dir, 'run_gone.1'), { recursive: true });
     const spec = sample('echo ready; until [[ -e go ]]; do sleep 0.02; done', { limits: limits({ pids: 32 }) });
     const attempt = start(spec);
@@ -169,7 +175,7 @@ describe('with rlimits', () => {
   const rlimit: Enforcement = { by: 'rlimit', detail: '' };
   const none: Enforcement = { by: 'none', detail: '' };
 
-  test('memory is limited for each process, and running out of it cannot be detected', async () => {
+  test('memory is limited for each process, and flwd cannot tell that a script ran out of it', async () => {
     const { end, text } = await run(allocationBomb, {
       limits: {
         resources: { ...noResources, memoryBytes: 256 * mebibyte },
@@ -180,7 +186,7 @@ describe('with rlimits', () => {
     expect(text).toContain('MemoryError');
   });
 
-  test('a program that does not exist is a start that failed', async () => {
+  test('a program that does not exist is reported as a failed start', async () => {
     const { end } = await run('', {
       ulcProfile: 'ulc.exec',
       command: ['no-such-program'],

@@ -7,7 +7,7 @@ import { isRunAlive, runsAlive } from '../../src/exec/proc/live-attempts.ts';
 import { readStatus } from '../../src/exec/proc/shim-status.ts';
 import { nap, run, sample, start } from './sample.ts';
 
-test('a run is alive as long as any process of any of its attempts is', async () => {
+test('a run is alive as long as a process of any of its attempts is', async () => {
   const spec = sample(nap);
   const runDir = dirname(spec.attemptDir);
   expect(isRunAlive(runDir)).toBe(false);
@@ -19,7 +19,7 @@ test('a run is alive as long as any process of any of its attempts is', async ()
   expect(isRunAlive(runDir)).toBe(false);
 });
 
-test('files in a workspace say nothing about processes', async () => {
+test('a file in the workspace cannot make a run look alive', async () => {
   const alive = sample(nap);
   const attempt = start(alive);
   await expect.poll(() => readStatus(alive.attemptDir)?.sandbox).toBeDefined();

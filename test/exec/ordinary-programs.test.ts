@@ -42,7 +42,7 @@ describe('a secure job can use', () => {
     });
   }
 
-  test('node, with threads, children and a server', async () => {
+  test('node with threads, child processes and a server', async () => {
     const script = `
       import { execFileSync } from 'node:child_process';
       import { once } from 'node:events';

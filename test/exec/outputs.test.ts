@@ -22,7 +22,7 @@ test('a script that writes no outputs has no outputs', async () => {
   expect(await outputsOf('\n\n')).toEqual(outputs({}));
 });
 
-test('lines and blocks are read, values exactly as written', async () => {
+test('lines and blocks are read, with their values exactly as written', async () => {
   const content = 'tag=v1.2=beta \nempty=\nnotes<<END\nfirst=1\n\n ENDS\nEND\nvoid<<END\nEND\nlast=<<x';
   expect(await outputsOf(content)).toEqual(
     outputs({ tag: 'v1.2=beta ', empty: '', notes: 'first=1\n\n ENDS', void: '', last: '<<x' }),
@@ -33,7 +33,7 @@ test('the last value of a key counts', async () => {
   expect(await outputsOf('a=1\nb=2\na=3\n')).toEqual(outputs({ a: '3', b: '2' }));
 });
 
-test('a key may look like a member that every object has', async () => {
+test('a key may have the name of a member that every object has', async () => {
   const read = await outputsOf('__proto__=1\nconstructor=2\n');
   expect(JSON.stringify(read)).toBe('{"kind":"outputs","outputs":{"__proto__":"1","constructor":"2"}}');
 });

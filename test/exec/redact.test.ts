@@ -9,7 +9,7 @@ const redacted = (text: string, ...secrets: string[]) => createRedactor(secrets)
 const inLines = (text: string, width: number) => text.replaceAll(new RegExp(`.{${width}}`, 'g'), '$&\n');
 
 describe('a secret in a log', () => {
-  test('is replaced wherever it stands, and nothing else is', () => {
+  test('is replaced wherever it occurs, and nothing else is replaced', () => {
     expect(redacted(`a ${token} b ${token}\n${token}`, token)).toBe('a [redacted] b [redacted]\n[redacted]');
   });
 
@@ -65,7 +65,7 @@ describe('a secret in a log', () => {
     expect(redacted(given, secret)).toBe(expected);
   });
 
-  test.each([0, 1, 2])('is found in base64 of both alphabets with %i bytes before it', (before) => {
+  test.each([0, 1, 2])('is found in both alphabets of base64 when %i bytes come before it', (before) => {
     const whole = Buffer.from(`${'x'.repeat(before)}>>>${token}???>>>`);
     for (const alphabet of ['base64', 'base64url'] as const) {
       const text = redacted(`:${whole.toString(alphabet)}:`, token);
@@ -73,7 +73,7 @@ describe('a secret in a log', () => {
     }
   });
 
-  test('leaves not even its last bits where its base64 ends with it', () => {
+  test('is redacted to its last bit when a base64 text ends with it', () => {
     expect(redacted(Buffer.from('token-42').toString('base64'), 'token-42')).toBe('[redacted]=');
   });
 
@@ -87,13 +87,13 @@ describe('a secret in a log', () => {
     );
   });
 
-  test('of several lines is found line by line, with either line ending, and without white space around it', () => {
+  test('of several lines is found line by line, with either line ending, and without surrounding white space', () => {
     const key = '-----BEGIN KEY-----\r\nMIIEvQIBADANBg\r\n  hkiG9w0B  \nend\n';
     expect(redacted('> MIIEvQIBADANBg\n> hkiG9w0B.', key)).toBe('> [redacted]\n> [redacted].');
     expect(redacted('pass: hunter22.', 'hunter22\n')).toBe('pass: [redacted].');
   });
 
-  test('of thousands of short lines is found line by line, and takes no seconds to prepare for', () => {
+  test('of thousands of short lines is found line by line, and does not take seconds to prepare', () => {
     const lines = Array.from({ length: 13_000 }, (_, n) => `${(n + 40_000).toString(36)}~`);
     const startedAt = process.cpuUsage();
     const redactor = createRedactor([lines.join('\n')]);
@@ -111,13 +111,13 @@ describe('a secret in a log', () => {
     expect(redacted(`(${secret.slice(0, 256)})`, secret)).toBe('([redacted])');
   });
 
-  test('that overlaps, adjoins or contains another leaves nothing of either', () => {
+  test('that overlaps, adjoins or contains another secret is replaced together with it', () => {
     expect(redacted('xabcdefghx', 'abcdef', 'defgh')).toBe('x[redacted]x');
     expect(redacted('xabcdabcdx', 'abcd')).toBe('x[redacted]x');
     expect(redacted('x-secret-x, secret', 'secret', '-secret-')).toBe('x[redacted]x, [redacted]');
   });
 
-  test('of fewer than four bytes is not redacted, since that would redact half of the log', () => {
+  test('of fewer than four bytes is not redacted, because that would redact half of the log', () => {
     const redactor = createRedactor(['', 'abc']);
     expect(redactor.isEmpty).toBe(true);
     expect(redactor.text('abc')).toBe('abc');
@@ -128,7 +128,7 @@ describe('a secret in a log', () => {
   });
 });
 
-describe('a secret that a reader sees in one piece', () => {
+describe('a secret that is interrupted by invisible characters', () => {
   test.each([
     [
       'the colours of grep',
@@ -155,7 +155,7 @@ describe('a secret that a reader sees in one piece', () => {
     expect(createRedactor([token]).json({ k: text })).toEqual({ k: expected });
   });
 
-  test('is found between all characters that are left out where text is shown', () => {
+  test('is found between all characters that the interfaces leave out', () => {
     const redactor = createRedactor([token]);
     const kept: string[] = [];
     for (let code = 0; code <= 0x10ffff; code++) {
@@ -166,7 +166,7 @@ describe('a secret that a reader sees in one piece', () => {
     expect(kept).toEqual([]);
   });
 
-  test('is found wherever a stream is cut', () => {
+  test('is found wherever the stream is split', () => {
     const text = Buffer.from(`${'x'.repeat(70)}\u001b[01;31m\u001b[Kgh/p\u001b[m\u001b[K_S3\u200bcret\0+Value= y`);
     for (let cut = 0; cut <= text.length; cut++) {
       const stream = createRedactor([token]).stream();
@@ -175,14 +175,14 @@ describe('a secret that a reader sees in one piece', () => {
     }
   });
 
-  test('is not searched for across lines, and colours without one come back uncopied', () => {
+  test('is not found across lines, and colours without a secret are returned uncopied', () => {
     expect(redacted('gh/p\u001b[m\n_S3cret+Value=', token)).toBe('gh/p\u001b[m\n_S3cret+Value=');
     const bytes = Buffer.from('\u001b[31mred\u001b[m\n');
     expect(createRedactor([token]).bytes(bytes)).toBe(bytes);
   });
 });
 
-test('without secrets everything comes back as it is, uncopied', () => {
+test('without secrets everything is returned unchanged and uncopied', () => {
   const redactor = createRedactor([]);
   const bytes = Buffer.from('plain');
   const value = { a: [1, 'x'] };
@@ -191,13 +191,13 @@ test('without secrets everything comes back as it is, uncopied', () => {
   expect(redactor.stream().push(bytes)).toBe(bytes);
 });
 
-test('bytes without a secret in them come back uncopied', () => {
+test('bytes that contain no secret are returned uncopied', () => {
   const bytes = Buffer.from('plain\n');
   expect(createRedactor([token]).bytes(bytes)).toBe(bytes);
 });
 
 describe('in JSON', () => {
-  test('keys, texts and numbers that contain secrets are redacted, everything else is kept', () => {
+  test('keys, texts and numbers that contain secrets are redacted, and everything else is kept', () => {
     const redactor = createRedactor([token, '12345', 'first line\nab\nlast line']);
     expect(
       redactor.json({
@@ -214,7 +214,7 @@ describe('in JSON', () => {
     });
   });
 
-  test('members whose keys become alike are all kept', () => {
+  test('members whose keys become equal are all kept', () => {
     const hex = Buffer.from(token).toString('hex');
     expect(createRedactor([token]).json({ [token]: 1, [hex]: 2, ['__proto__']: 3 })).toEqual(
       Object.fromEntries([
@@ -226,8 +226,8 @@ describe('in JSON', () => {
   });
 });
 
-describe('a stream', () => {
-  test('finds a secret cut in two and holds nothing back behind a newline', () => {
+describe('a stream of output', () => {
+  test('finds a secret that is split in two, and holds nothing back after a newline', () => {
     const stream = createRedactor([token]).stream();
     const given = [`a ${token.slice(0, 7)}`, `${token.slice(7)} b`, ' c\n', 'd\n'].map((piece) =>
       stream.push(Buffer.from(piece)).toString(),
@@ -237,7 +237,7 @@ describe('a stream', () => {
     expect(stream.heldBytes).toBe(0);
   });
 
-  test('returns what it held when flushed', () => {
+  test('returns the bytes that it held back when it is flushed', () => {
     const stream = createRedactor([token]).stream();
     expect(stream.push(Buffer.from('gh/p')).toString()).toBe('');
     expect(stream.heldBytes).toBe(4);
@@ -245,7 +245,7 @@ describe('a stream', () => {
     expect(stream.heldBytes).toBe(0);
   });
 
-  test('splits neither a mark from its letter nor a character', () => {
+  test('splits no character, and never a mark from the letter after it', () => {
     const redactor = createRedactor(['needle-of-32-bytes-in-its-hex-form']);
     const text = Buffer.from(`${'\u001eEoh '.repeat(60)}${'äöü€😀'.repeat(60)}`);
     for (let cut = 200; cut < text.length; cut++) {
@@ -256,7 +256,7 @@ describe('a stream', () => {
     }
   });
 
-  test('keeps no part of the given buffer, which its owner writes over', () => {
+  test('keeps no part of the given buffer, because the owner writes over it', () => {
     const stream = createRedactor([token]).stream();
     const buffer = Buffer.from(`x ${token.slice(0, 9)}`);
     const first = stream.push(buffer).toString();
@@ -329,8 +329,8 @@ function expectedOf(secrets: readonly string[], bytes: Buffer): string {
   return out;
 }
 
-describe('for any secrets, surroundings and piece borders', () => {
-  test('a stream gives exactly the text with every needle replaced', () => {
+describe('for any secrets, surrounding text and splits', () => {
+  test('a stream returns exactly the text with every needle replaced', () => {
     fc.assert(
       fc.property(scene, ({ secrets, bytes, pieces }) => {
         const stream = createRedactor(secrets).stream();
@@ -341,7 +341,7 @@ describe('for any secrets, surroundings and piece borders', () => {
     );
   });
 
-  test('resuming where a stream says returns no part of a needle', () => {
+  test('resuming at the offset that a stream reports reveals no part of a needle', () => {
     fc.assert(
       fc.property(scene, ({ secrets, bytes, pieces }) => {
         const redactor = createRedactor(secrets);

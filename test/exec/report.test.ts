@@ -28,7 +28,7 @@ async function expectBoth(
   }
 }
 
-test('flwd_log writes lines of each level, every line of a text marked', async () => {
+test('flwd_log writes lines of each level, and marks every line of a text', async () => {
   await expectBoth(
     `for level in trace debug info warn warning error fatal; do flwd_log $level "at $level" "and more"; done
      flwd_log info $'two\\n\\n  lines * %s \\\\n'
@@ -51,7 +51,7 @@ test('flwd_log writes lines of each level, every line of a text marked', async (
   );
 });
 
-test('flwd_progress writes a percentage and a text of one line', async () => {
+test('flwd_progress writes a percentage and one line of text', async () => {
   await expectBoth(`flwd_progress 40 copying "the files"; flwd_progress 99.5 $'two\\nlines'; flwd_progress 0`, {
     lines: ['^P40 copying the files', '^P99.5 two lines', '^P0 '],
   });
@@ -62,7 +62,7 @@ test('flwd_result writes JSON, from its argument or from standard input', async 
   await expectBoth(`flwd_result 1; echo '["last"]' | flwd_result -`, { files: { 'result.json': '["last"]\n' } });
 });
 
-test('flwd_output writes lines, and blocks that no line of the value can end', async () => {
+test('flwd_output writes a line, or a block whose end mark is no line of the value', async () => {
   await expectBoth(
     `flwd_output version 1.2.3
      flwd_output path=/a=b
@@ -91,7 +91,7 @@ test('flwd_output writes lines, and blocks that no line of the value can end', a
   );
 });
 
-test('flwd_artifact names a file, with any characters, as a line of JSON', async () => {
+test('flwd_artifact writes a line of JSON with the name of a file, whatever characters it has', async () => {
   for (const ran of await bothWays(`
     name=$'quote" back\\\\slash\\ttab\\nline é'
     mkdir -p sub && touch "$name" sub/plain
@@ -113,7 +113,7 @@ test('flwd_artifact names a file, with any characters, as a line of JSON', async
   }
 });
 
-describe('usage errors', () => {
+describe('a usage error', () => {
   test.each([
     ['flwd_log loud text', 2],
     ['flwd_log', 2],
@@ -130,7 +130,7 @@ describe('usage errors', () => {
     ['flwd_artifact a --name', 2],
     ['flwd_artifact a --colour red', 2],
     ['flwd_artifact not-there', 1],
-  ])('%s fails and says so', async (line, status) => {
+  ])('such as %s fails and says so', async (line, status) => {
     for (const ran of await bothWays(`echo seen > a; code=0; ${line} || code=$?; echo "status $code"`)) {
       expect(ran.end).toEqual(succeeded);
       expect(ran.lines.toSorted()).toEqual([

@@ -32,11 +32,11 @@ test.each<[string, unknown]>([
   ['"text"', 'text'],
   ['null', null],
   ['\ufeff{"from": "a shell that writes a byte order mark"}', { from: 'a shell that writes a byte order mark' }],
-])('%s is returned as it is', async (content, value) => {
+])('the result %s is returned unchanged', async (content, value) => {
   expect(await resultOf(content)).toEqual({ kind: 'value', value });
 });
 
-describe('an invalid result is refused in words, without quoting it', () => {
+describe('an invalid result is refused with a sentence that does not quote it', () => {
   test.each([
     ['nothing', '', 'FLWD_RESULT_FILE is empty; write JSON, or do not create it'],
     ['text', '{\n  "token": s3cret', 'FLWD_RESULT_FILE is not JSON; a text needs double quotes'],
@@ -51,7 +51,7 @@ describe('an invalid result is refused in words, without quoting it', () => {
     expect(await resultOf(Buffer.from([0x22, 0xff, 0x22]))).toEqual(invalid('FLWD_RESULT_FILE is not UTF-8'));
   });
 
-  test('more than 64 levels, and no depth of nesting stops the server', async () => {
+  test('more than 64 levels, and even 500,000 levels do not stop the server', async () => {
     expect(await resultOf(nested(64))).toMatchObject({ kind: 'value' });
     const message = 'FLWD_RESULT_FILE is nested deeper than 64 levels';
     expect(await resultOf(nested(65))).toEqual(invalid(message));
@@ -65,30 +65,30 @@ describe('an invalid result is refused in words, without quoting it', () => {
   });
 });
 
-describe('a job that puts something else in its place', () => {
+describe('in place of the result file', () => {
   test('a link reveals nothing about its target', async () => {
     writeFileSync(join(dir, 'private'), '"of the host"');
     symlinkSync(join(dir, 'private'), path);
     expect(readResult(dir)).toEqual(invalid('FLWD_RESULT_FILE is a link'));
   });
 
-  test('a folder', async () => {
+  test('a folder is refused', async () => {
     mkdirSync(path);
     expect(readResult(dir)).toEqual(invalid('FLWD_RESULT_FILE is not a regular file'));
   });
 
-  test('a pipe delays nothing', async () => {
+  test('a pipe is refused without delay', async () => {
     execFileSync('mkfifo', [path]);
     expect(readResult(dir)).toEqual(invalid('FLWD_RESULT_FILE is not a regular file'));
   });
 
-  test('a socket', async () => {
+  test('a socket is refused', async () => {
     const script = 'import socket,sys; s=socket.socket(socket.AF_UNIX); s.bind(sys.argv[1])';
     await once(spawn('python3', ['-c', script, path]), 'exit');
     expect(readResult(dir)).toEqual(invalid('FLWD_RESULT_FILE is a socket'));
   });
 
-  testWith('python3')('a file with a lease on it keeps nobody waiting', async () => {
+  testWith('python3')('a file with a lease on it does not make the server wait', async () => {
     writeFileSync(path, '{}');
     const lease = await takeLease(path);
     const startedAt = performance.now();

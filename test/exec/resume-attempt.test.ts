@@ -38,7 +38,7 @@ function tell(spec: LimitedSpec): void {
 }
 
 describe('after the server was killed', () => {
-  test('the script goes on, and its end and every line of it are there', async () => {
+  test('the script continues, and the next server gets its end and every line', async () => {
     const spec = await orphan(`echo ready; echo one >&2; ${untilTold}; echo two; echo three >&2; exit 7`);
     const attempt = resumeAttempt(spec.attemptDir);
     expect(attempt?.spoolPath).toBe(join(spec.attemptDir, 'spool'));
@@ -54,7 +54,7 @@ describe('after the server was killed', () => {
     expect(processesOf(spec.attemptDir)).toEqual([]);
   });
 
-  test('a script that ended meanwhile is resumed with its end', async () => {
+  test('a script that ended before the next server started is resumed with its end', async () => {
     const spec = await orphan(`echo ready; ${untilTold}; exit 5`);
     tell(spec);
     await expect.poll(() => processesOf(spec.attemptDir)).toEqual([]);
@@ -62,7 +62,7 @@ describe('after the server was killed', () => {
     expect(await resumeAttempt(spec.attemptDir)?.ended).toEqual({ kind: 'exited', code: 5 });
   });
 
-  test('the next server can end it', async () => {
+  test('the next server can end the script', async () => {
     const spec = await orphan(`trap 'echo cleaned; exit 0' TERM; (${nap}; true) & echo ready; wait`);
     const attempt = resumeAttempt(spec.attemptDir);
     const proof = await attempt?.terminate({ signal: 'TERM', graceMs: 20_000 });
@@ -71,7 +71,7 @@ describe('after the server was killed', () => {
     expect(printed(spec).lines).toContain('cleaned');
   });
 
-  test('a server that is short of descriptors for a while neither loses it nor takes it for ended', async () => {
+  test('a server that lacks descriptors for a while does not lose the script, and does not report it as ended', async () => {
     const spec = await orphan(`trap 'echo cleaned; exit 3' TERM; echo ready; while :; do sleep 0.1; done`);
     const program = join(import.meta.dirname, 'programs', 'short-of-descriptors.ts');
     const { stdout } = spawnSync('bash', ['-c', 'ulimit -n 128; exec "$@"', 'bash', process.execPath, program], {
@@ -91,7 +91,7 @@ describe('after the server was killed', () => {
     expect(processesOf(spec.attemptDir)).toEqual([]);
   });
 
-  test('a script that was ended along with its shim is lost', async () => {
+  test('a script that is killed together with its shim is lost', async () => {
     const spec = await orphan(`echo ready; ${nap}`);
     const attempt = resumeAttempt(spec.attemptDir);
     process.kill(-shimOf(spec), 'SIGKILL');
@@ -100,7 +100,7 @@ describe('after the server was killed', () => {
   });
 });
 
-test('a sandbox whose shim was killed with its server while it began is ended by the next server', async () => {
+test('when shim and server are killed while a sandbox starts, the next server ends the sandbox', async () => {
   for (let round = 0; round < 3; round++) {
     const spec = sample(nap);
     const server = startServer(spec);
@@ -116,8 +116,8 @@ test('a sandbox whose shim was killed with its server while it began is ended by
 
 const bootId = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
 
-describe('what a former server left', () => {
-  test('is waited for as long as its own shim lives', async () => {
+describe('an attempt that a former server left', () => {
+  test('is waited for until its shim ends', async () => {
     const { spec } = await run('true');
     const shim = spawn('sleep', ['3600']);
     const pid = shim.pid ?? 0;
@@ -159,8 +159,8 @@ test('a process that reuses the pid of a shim that held /tmp open is not inspect
   expect(existsSync(join(spec.attemptDir, 'tmp-left'))).toBe(false);
 });
 
-describe('a shim that has made its status file, but has not written its pid to it yet', () => {
-  test('is waited for as long as it lives', async () => {
+describe('a shim that has created its status file but not yet written its pid to it', () => {
+  test('is waited for until it ends', async () => {
     const spec = sample('true');
     mkdirSync(spec.attemptDir, { recursive: true });
     writeStatus(spec, []);
@@ -175,7 +175,7 @@ describe('a shim that has made its status file, but has not written its pid to i
   });
 });
 
-test('an end that cannot be read is reported to every caller, however late', async () => {
+test('when the end of an attempt cannot be read, every caller gets the error, however late it asks', async () => {
   const { spec } = await run('true');
   writeStatus(spec, [{ pid: process.pid, start_ticks: 1, boot_id: 'another' }, { 'exit-code': 127 }, { exit: 127 }]);
   rmSync(join(spec.attemptDir, 'spool'));
@@ -184,7 +184,7 @@ test('an end that cannot be read is reported to every caller, however late', asy
   await expect(attempt?.ended).rejects.toThrow(/ENOENT/);
 });
 
-describe('an attempt that never began', () => {
+describe('an attempt that has not begun when it is resumed', () => {
   test('can be launched', () => {
     const spec = sample('true');
     expect(resumeAttempt(spec.attemptDir)).toBeUndefined();
@@ -193,7 +193,7 @@ describe('an attempt that never began', () => {
     expect(resumeAttempt(spec.attemptDir)).toBeUndefined();
   });
 
-  test('cannot begin after that: a late shim starts nothing', () => {
+  test('cannot begin afterwards: a late shim starts nothing', () => {
     const spec = sample('true');
     mkdirSync(spec.attemptDir, { recursive: true });
     expect(resumeAttempt(spec.attemptDir)).toBeUndefined();

@@ -41,14 +41,14 @@ function attemptOf(pid: number): string {
   return dir;
 }
 
-test('the server answers others while it looks at a process with 15,000 descriptors', async () => {
+test('the server answers other requests while it reads a process with 15,000 descriptors', async () => {
   const { inode } = await aProcess();
   await aProcess({ descriptors: 15_000 });
   const look = async () => expect(await createRunCallers().ownerOf(inode)).toBe('outside');
   expect(await longestTurnMs(look)).toBeLessThan(50);
 });
 
-test('while a job has more descriptors than are read, no caller is known to be outside', async () => {
+test('while a job has more descriptors than the server reads, no caller counts as outside of all runs', async () => {
   const runCallers = createRunCallers();
   const outside = await aProcess();
   const job = await aProcess({ descriptors: 5_000 });
@@ -57,7 +57,7 @@ test('while a job has more descriptors than are read, no caller is known to be o
   expect(await runCallers.ownerOf(outside.inode)).toBe('unknown');
 });
 
-test('a connection that a job holds is the job’s', async () => {
+test('a connection whose socket a job holds belongs to the job', async () => {
   const runCallers = createRunCallers();
   const job = await aProcess({ descriptors: 100 });
   runCallers.enter(attemptOf(job.pid), true);

@@ -23,7 +23,7 @@ import { run, succeeded, temporaryFolder } from './sample.ts';
 
 const isRoot = process.getuid?.() === 0;
 
-describe('secure', () => {
+describe('a secure job', () => {
   test('runs without privileges, and as nobody if the server is root', async () => {
     const { end, lines } = await run(`
       id -u; id -g
@@ -100,7 +100,7 @@ describe('secure', () => {
     expect(lines).toEqual('core fd full null ptmx pts random shm stderr stdin stdout tty urandom zero'.split(' '));
   });
 
-  test('common programs find what they need: names, certificates, libraries, time zones', async () => {
+  test('can use common programs, which find names, certificates, libraries and time zones', async () => {
     // Jobs cannot find what a small host does not have.
     const services = existsSync('/etc/services') ? 'getent services https > /dev/null' : '';
     const certificates = existsSync('/etc/ssl/certs') ? '[[ -r /etc/ssl/certs ]]' : '';
@@ -115,7 +115,7 @@ describe('secure', () => {
 });
 
 describe('grants', () => {
-  test('show a host path at the same place, to read or to write, and nothing beside it', async () => {
+  test('show a path of the host at the same path, read-only or writable, and nothing beside it', async () => {
     const host = realpathSync(temporaryFolder());
     for (const name of ['read', 'write', 'beside']) {
       mkdirSync(join(host, name), { mode: 0o777 });
@@ -131,7 +131,7 @@ describe('grants', () => {
     expect(lines).toEqual(['readwrite', 'read', 'write', 'read-only', 'enterable']);
   });
 
-  test('a path to write inside one to read can be written', async () => {
+  test('to write inside one to read can be used for writing', async () => {
     const host = realpathSync(temporaryFolder());
     mkdirSync(join(host, 'out'));
     chmodSync(join(host, 'out'), 0o777);
@@ -144,7 +144,7 @@ describe('grants', () => {
     expect(existsSync(join(host, 'out', 'new'))).toBe(true);
   });
 
-  test('never show the data dir, though it lies below one', async () => {
+  test('never show the data dir, even if it is inside a granted path', async () => {
     const host = realpathSync(temporaryFolder());
     mkdirSync(join(host, 'data'));
     writeFileSync(join(host, 'data', 'secret.key'), 'secret');
@@ -154,7 +154,7 @@ describe('grants', () => {
     expect(lines).toEqual(['data']);
   });
 
-  test('never start with a path in the data dir, or with a writable path above it', async () => {
+  test('keep a job from starting if a path is in the data dir, or a writable path contains it', async () => {
     const host = realpathSync(temporaryFolder());
     mkdirSync(join(host, 'data', 'logs'), { recursive: true });
     writeFileSync(join(host, 'data', 'logs', 'file'), 'a log');
@@ -166,7 +166,7 @@ describe('grants', () => {
     }
   });
 
-  test('to a link, a pipe or a device start nothing', async () => {
+  test('keep a job from starting if the path is a link, a pipe or a device', async () => {
     const host = realpathSync(temporaryFolder());
     symlinkSync('/etc', join(host, 'link'));
     symlinkSync(host, join(host, 'above'));
@@ -181,7 +181,7 @@ describe('grants', () => {
     expect(await ended('/dev/null')).toEqual({ kind: 'not-started', message: other });
   });
 
-  test('leave no descriptor to the job, nor to the server when it has ended', async () => {
+  test('leave no open descriptor in the job, nor in the server after the end', async () => {
     const host = realpathSync(temporaryFolder());
     const granted = ['a', 'b', 'c'].map((name) => join(host, name));
     for (const path of granted) mkdirSync(path);
@@ -196,7 +196,7 @@ describe('grants', () => {
     expect(open().filter((path) => path.startsWith(host))).toEqual([]);
   });
 
-  test('never show a hidden file, and ignore a missing one', async () => {
+  test('never show a hidden file, and ignore a hidden file that does not exist', async () => {
     const host = realpathSync(temporaryFolder());
     writeFileSync(join(host, 'secret.key'), 'secret');
     const { lines } = await run(`cat ${host}/secret.key 2> /dev/null || true; ls ${host}`, {
@@ -207,8 +207,8 @@ describe('grants', () => {
   });
 });
 
-describe('permissive', () => {
-  test('sees the host read-only, with its own /tmp, and not the data dir', async () => {
+describe('a permissive job', () => {
+  test('sees the host read-only, has its own /tmp, and does not see the data dir', async () => {
     const data = mkdtempSync('/var/tmp/flwd-masked-');
     onTestFinished(() => rmSync(data, { recursive: true }));
     writeFileSync(join(data, 'secret.key'), 'secret');
@@ -225,7 +225,7 @@ describe('permissive', () => {
     expect(existsSync(join(spec.workspaceDir, 'kept'))).toBe(true);
   });
 
-  test('has its own pid namespace, and the host’s network', async () => {
+  test('has its own pid namespace, but the host’s network', async () => {
     const port = await listen();
     const { lines } = await run(`(exec 9<>/dev/tcp/127.0.0.1/${port}) && echo reached; readlink /proc/self/ns/pid`, {
       profile: 'permissive',
@@ -234,8 +234,8 @@ describe('permissive', () => {
   });
 });
 
-describe('disabled', () => {
-  test('has the host as the server’s user has it, and a pid namespace', async () => {
+describe('a disabled job', () => {
+  test('has the same access to the host as the server’s user, but in a pid namespace', async () => {
     const host = realpathSync(temporaryFolder());
     const { end, lines } = await run(
       `echo new > ${host}/new; id -u; readlink /proc/self/ns/pid; grep CapEff /proc/self/status`,
@@ -249,7 +249,7 @@ describe('disabled', () => {
     expect(lines[2]).toBe(capabilities);
   });
 
-  test('cannot write where files would be lost: beside the host’s folders', async () => {
+  test('cannot write beside the host’s folders, where its files would be lost', async () => {
     const { lines } = await run('touch /flwd-new 2> /dev/null || echo refused', { profile: 'disabled' });
     expect(lines).toEqual(['refused']);
   });

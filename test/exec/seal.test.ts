@@ -28,7 +28,7 @@ const messageOf = (work: () => unknown): string => {
 const aKey = (byte: number) => `fsk_${Buffer.alloc(32, byte).toString('base64')}`;
 
 describe('a sealed text', () => {
-  test('is opened again with the same context, by a server started later too', () => {
+  test('is opened again with the same context, even by a server that starts later', () => {
     const sealed = openSealer(keyFile).seal('geheim – 秘密', 'run_1');
     expect(openSealer(keyFile).unseal(sealed, 'run_1')).toBe('geheim – 秘密');
     expect(openSealer(keyFile).unseal(openSealer(keyFile).seal('', 'run_1'), 'run_1')).toBe('');
@@ -62,14 +62,14 @@ describe('a sealed text', () => {
     }
   });
 
-  test('does not open with another key, and one of another version says so', () => {
+  test('does not open with another key, and a text of an unknown version says so', () => {
     const sealed = openSealer(keyFile).seal('geheim', 'run_1');
     const other = openSealer(join(dir, 'other.key'));
     expect(() => other.unseal(sealed, 'run_1')).toThrow(`needs the key ${sealed.slice(3, 15)}, which is not among`);
     expect(() => other.unseal('v3.abc', 'run_1')).toThrow('another version');
   });
 
-  test('of an earlier version, which names no key, opens with any of the keys', () => {
+  test('of an earlier version, which does not name its key, opens with any of the keys', () => {
     writeFileSync(keyFile, Buffer.alloc(32, 7));
     const old = 'v1.u3kh-X-7XkhmgWKrByVmUlhPOf3IdUH4OlI3U6hDUZag2A';
     expect(openSealer(keyFile).unseal(old, 'run_1')).toBe('geheim');
@@ -79,7 +79,7 @@ describe('a sealed text', () => {
 });
 
 describe('the key file', () => {
-  test('is created once, complete, for its owner alone, and nothing is left beside it', () => {
+  test('is created once, complete, readable only by its owner, and without leaving other files', () => {
     openSealer(keyFile);
     const key = readFileSync(keyFile);
     openSealer(keyFile);
@@ -108,13 +108,13 @@ describe('the key file', () => {
     expect(readdirSync(dir)).toEqual(['secret.key']);
   });
 
-  test.each([0, 31, 33])('of %i bytes is refused by name, and stays as it is', (size) => {
+  test.each([0, 31, 33])('of %i bytes is refused by its name, and not changed', (size) => {
     writeFileSync(keyFile, Buffer.alloc(size));
     expect(() => openSealer(keyFile)).toThrow(`${keyFile} must contain one key per line`);
     expect(readFileSync(keyFile)).toHaveLength(size);
   });
 
-  test('that is lost is replaced with the command in the message, as no start makes a new one for stored secrets', () => {
+  test('is not created again when secrets are stored: the message has the command that does it', () => {
     keyFile = join(dir, "it's.key");
     const replaced = () => {
       const [, command = ''] = /: ((?:mv|\(umask) .*)$/.exec(messageOf(() => openKeyring(keyFile, null, 1))) ?? [];
@@ -129,7 +129,7 @@ describe('the key file', () => {
     expect(readFileSync(`${keyFile}.old`, 'utf8')).toBe('no key');
   });
 
-  test('that is a folder or cannot be created is refused in one sentence with its name', () => {
+  test('that is a folder or cannot be created is refused with one sentence that names it', () => {
     mkdirSync(keyFile);
     expect(() => openSealer(keyFile)).toThrow(
       new StartError(
@@ -144,7 +144,7 @@ describe('the key file', () => {
     );
   });
 
-  test('in a folder of secrets that is mounted read-only is used as it is', () => {
+  test('in a read-only mount of a secrets folder is used as it is', () => {
     writeFileSync(keyFile, Buffer.alloc(32, 7), { mode: 0o440 });
     chmodSync(dir, 0o500);
     expect(openSealer(keyFile).unseal(openSealer(keyFile).seal('geheim', ''), '')).toBe('geheim');
@@ -152,15 +152,15 @@ describe('the key file', () => {
   });
 });
 
-test('a fingerprint is the same for the same text under one key, and another one under another', () => {
+test('the fingerprint of a text is always the same under one key, and differs under another key', () => {
   const sealer = openSealer(keyFile);
   expect(sealer.fingerprint('{"a":1}')).toBe(openSealer(keyFile).fingerprint('{"a":1}'));
   expect(sealer.fingerprint('{"a":1}')).not.toBe(sealer.fingerprint('{"a":2}'));
   expect(sealer.fingerprint('{"a":1}')).not.toBe(openSealer(join(dir, 'other.key')).fingerprint('{"a":1}'));
 });
 
-describe('several keys', () => {
-  test('the first seals, and each opens what it has sealed', () => {
+describe('when there are several keys', () => {
+  test('the first one seals, and each opens what it has sealed', () => {
     const old = openSealer(keyFile, aKey(1)).seal('geheim', 'run_1');
     const both = openSealer(keyFile, `${aKey(2)}, ${aKey(1)}`);
     expect(both.unseal(old, 'run_1')).toBe('geheim');
@@ -168,13 +168,13 @@ describe('several keys', () => {
     expect(() => openSealer(keyFile, aKey(1)).unseal(both.seal('neu', 'run_1'), 'run_1')).toThrow('not among');
   });
 
-  test('of the environment need no file and leave no file behind', () => {
+  test('in the environment, no key file is needed or created', () => {
     openSealer(keyFile, aKey(1)).seal('geheim', 'run_1');
     expect(readdirSync(dir)).toEqual([]);
   });
 
   test.each(['', 'fsk_short', `${aKey(1)},`, `${aKey(1)};${aKey(2)}`])(
-    'written as %j are refused without being repeated',
+    'written as %j, they are refused without being repeated',
     (given) => {
       expect(() => openSealer(keyFile, given)).toThrow(
         /^FLWD_SECRET_KEY must contain one or more keys separated by commas; each is fsk_ and 32 bytes in base64/,
@@ -182,14 +182,14 @@ describe('several keys', () => {
     },
   );
 
-  test('a file with a line that is not a key is refused, and the message repeats no line', () => {
+  test('and a line of the file is not a key, the file is refused, and the message repeats no line', () => {
     writeFileSync(keyFile, `${aKey(1)}\nhunter22\n`);
     expect(() => openSealer(keyFile)).toThrow(/^(?!.*(hunter|AQEB)).*must contain one key per line/);
   });
 });
 
 describe('a new key', () => {
-  test('comes first and is durable, and the old key of 32 bytes still opens', () => {
+  test('is put first and synced to the disk, and the old key of 32 bytes can still open texts', () => {
     writeFileSync(keyFile, Buffer.alloc(32, 7), { mode: 0o600 });
     const old = openSealer(keyFile).seal('geheim', 'run_1');
     const keyring = openKeyring(keyFile);
@@ -217,7 +217,7 @@ describe('a new key', () => {
     }
   });
 
-  test('that a person puts in front recognizes older requests, and a day later works without the old key', () => {
+  test('that a person puts first recognizes older requests, and works without the old key a day later', () => {
     const body = '{"a":1}';
     const [old, next] = [aKey(1), aKey(2)];
     const before = openSealer(keyFile, old).fingerprint(body);

@@ -11,7 +11,7 @@ const machines = [
   { machine: 'arm64', arch: 0xc00000b7, foreign: 0x40000028, headers: '/usr/include/asm-generic/unistd.h' },
 ] as const;
 
-test('the version changes with the program', () => {
+test('the version of the filter is raised whenever its program changes', () => {
   const hashes = machines.map(({ machine }) => createHash('sha256').update(filterOf(machine)).digest('hex'));
   expect([seccompVersion, ...hashes]).toEqual([
     1,
@@ -20,7 +20,7 @@ test('the version changes with the program', () => {
   ]);
 });
 
-test('there is no filter for a machine without a table of calls', () => {
+test('there is no filter for a machine whose system calls are not listed', () => {
   expect(seccompFilter('s390x')).toBeUndefined();
 });
 
@@ -39,7 +39,7 @@ describe.each(machines)('on $machine', ({ machine, arch, foreign, headers }) => 
     }
   });
 
-  test('calls newer than the list, and calls of another architecture', () => {
+  test('calls newer than the list fail with ENOSYS, and calls of another architecture end the process', () => {
     for (const nr of [newestCall + 1, 1_000, 0x40000000, 0x40000000 + 59, 0xffffffff]) expect(ask(nr)).toBe('ENOSYS');
     expect(verdictOf(program, { nr: 1, arch: foreign, args: [] })).toBe('kill');
   });
@@ -57,7 +57,7 @@ describe.each(machines)('on $machine', ({ machine, arch, foreign, headers }) => 
     expect(ask(call('clone3'))).toBe('ENOSYS');
   });
 
-  test('arguments are compared by the part that the kernel uses', () => {
+  test('arguments are compared only by the bits that the kernel uses', () => {
     const above = 2 ** 32;
     expect(ask(call('ioctl'), [0, 0x5412])).toBe('EPERM');
     expect(ask(call('ioctl'), [0, 0x5412 + above])).toBe('EPERM');
@@ -73,7 +73,7 @@ describe.each(machines)('on $machine', ({ machine, arch, foreign, headers }) => 
     ]);
   });
 
-  test('sockets are of the families that scripts need', () => {
+  test('sockets may only be of the families that scripts need', () => {
     for (const name of ['socket', 'socketpair'] as const) {
       expect([1, 2, 10].map((family) => ask(call(name), [family, 3, 255]))).toEqual(['allow', 'allow', 'allow']);
       expect(ask(call(name), [16, 3, 0])).toBe('allow');
@@ -86,7 +86,7 @@ describe.each(machines)('on $machine', ({ machine, arch, foreign, headers }) => 
     }
   });
 
-  test.skipIf(!existsSync(headers))('the numbers are those of the headers of this host', () => {
+  test.skipIf(!existsSync(headers))('the numbers of the calls are those in the headers of this host', () => {
     const text = readFileSync(headers, 'utf8');
     for (const [name, entry] of Object.entries(numbers)) {
       const [, number] = new RegExp(`^#define __NR(?:3264)?_${name}\\s+(\\d+)$`, 'm').exec(text) ?? [];

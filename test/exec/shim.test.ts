@@ -46,7 +46,7 @@ function filesBelow(dir: string): string[] {
     .map((entry) => readFileSync(join(entry.parentPath, entry.name), 'latin1'));
 }
 
-test('a secret is in no file, and in the memory of no later shim', async () => {
+test('a secret is written to no file, and is not in the memory of a later shim', async () => {
   const dir = join(temporaryFolder(), 'pipes');
   const server = openForkServer(dir);
   onTestFinished(() => server.close());
@@ -78,7 +78,7 @@ test('a secret is in no file, and in the memory of no later shim', async () => {
   }
 });
 
-test('no name of a variable gets in the way of what the shim does with its own', async () => {
+test('a job may have variables with the same names as those of the shim', async () => {
   const names =
     'attempt_dir bwrap command core_limit filter handoff hidden is_guarded may_dump number order pipes shim stat';
   const secrets = { key: 'its value' };
@@ -88,14 +88,14 @@ test('no name of a variable gets in the way of what the shim does with its own',
   expect(lines).toEqual(expect.arrayContaining(names.split(' ').map((name) => `${name}=its value`)));
 });
 
-test('three thousand variables are handed on, more than bwrap takes options', async () => {
+test('three thousand variables reach the job, more than bwrap accepts as options', async () => {
   const args = Object.fromEntries(Array.from({ length: 3_000 }, (_, index) => [`number-${index}`, index]));
   const { end, lines } = await run('', { ulcProfile: 'ulc.exec', command: ['env'], args });
   expect(end).toEqual(succeeded);
   expect(lines.filter((line) => /^FLWD_ARG_NUMBER_\d+=\d+$/.test(line))).toHaveLength(3_000);
 });
 
-test('sixty secrets, past a descriptor that bash has a use for', async () => {
+test('sixty secrets reach the job, although bash uses a descriptor among theirs', async () => {
   const secrets = Object.fromEntries(Array.from({ length: 60 }, (_, index) => [`key${index}`, `value ${index}`]));
   const { end, text } = await run('cat "$FLWD_SECRETS_DIR"/key{0..59}', { secrets });
   expect(end).toEqual(succeeded);
@@ -110,7 +110,7 @@ test.each([4_080, 4_089, 4_090, 4_091, 4_096, 10_000])(
   },
 );
 
-test('its attendants are found through a linked path too, and a process that only reads its status is not one', async () => {
+test('the processes of an attempt are found through a linked path too, without those that only read its status file', async () => {
   const spec = sample(waits);
   const attempt = start(spec);
   await expect.poll(() => printed(spec).lines).toEqual(['ready']);
@@ -130,7 +130,7 @@ test('its attendants are found through a linked path too, and a process that onl
   expect(helpersOf(spec.attemptDir)).toEqual([]);
 });
 
-test('orders with and without a part for the shim alone, at the same time', async () => {
+test('orders with and without secrets can be given at the same time', async () => {
   const dir = join(temporaryFolder(), 'pipes');
   mkdirSync(dir);
   const server = openForkServer(dir);

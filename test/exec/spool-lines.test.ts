@@ -19,7 +19,7 @@ function push(lines: SpoolLines, bytes: string | Buffer): Buffer {
   return Buffer.from(lines.push(Buffer.from(bytes)));
 }
 
-describe('a line that is written in pieces', () => {
+describe('a line that a script writes in pieces', () => {
   test.each([
     ['stderr cuts into it', 'token correct-horse-\x1eEwarning\nbattery-staple-4711 end\n'],
     ['stderr cuts into it twice', 'token correct-\x1eEwarning\n\x1eEx\nhorse-battery\x1eEy\n-staple-4711 end\n'],
@@ -28,7 +28,7 @@ describe('a line that is written in pieces', () => {
       'stderr cuts into the helper that cuts into it',
       'token correct\x1eifoo\x1eEwarning\nbar\n-horse-battery-staple-4711\n',
     ],
-  ])('comes out whole and redacted when %s', (_, spool) => {
+  ])('is returned whole and redacted when %s', (_, spool) => {
     for (const pieces of [[spool], spool.split(/(?<=\n)/), spool.split(new RegExp(`(?=[${mark}-])`))]) {
       const all = linesOf(pieces).split('\n');
       expect(all.find((line) => line.startsWith('token'))).toMatch(/^token \[redacted\]( end)?$/);
@@ -36,19 +36,19 @@ describe('a line that is written in pieces', () => {
     }
   });
 
-  test('is a line of the helper that began it, whatever stderr says meanwhile', () => {
+  test('remains a line of the helper that began it, even if stderr writes meanwhile', () => {
     const spool = `\x1eia long message with correct-horse-\x1eEwarning\nbattery-staple-4711\nplain\n`;
     expect(linesOf([spool])).toBe('\x1eEwarning\n\x1eia long message with [redacted]\nplain\n');
   });
 
-  test('comes out as it is at the end of the output, on its own line', () => {
+  test('is returned as it is at the end of the output, on a line of its own', () => {
     expect(linesOf(['so far \x1eEwarning\ncorrect-horse-\x1eEunfinished'])).toBe(
       '\x1eEwarning\nso far correct-horse-\n\x1eEunfinished',
     );
   });
 });
 
-test('whole lines come back as they are, uncopied', () => {
+test('whole lines are returned unchanged and uncopied', () => {
   const lines = createSpoolLines(createRedactor([]));
   const bytes = Buffer.from('one\n\x1eEtwo\n\x1eithree\nfour\n');
   expect(lines.push(bytes)).toBe(bytes);
@@ -56,7 +56,7 @@ test('whole lines come back as they are, uncopied', () => {
 });
 
 describe('a line that does not end', () => {
-  test('comes out in pieces of 64 KiB, whatever cuts into it, and little of it is held', () => {
+  test('is returned in pieces of 64 KiB, whatever interrupts it, and little of it is held back', () => {
     const lines = createSpoolLines(createRedactor([secret]));
     const given: Buffer[] = [];
     for (let n = 0; n < 100; n++) {
@@ -69,7 +69,7 @@ describe('a line that does not end', () => {
     expect(text.replaceAll(markedErrors, '')).toBe(`${'x'.repeat(1_000_000)}[redacted]\n`);
   });
 
-  test('is waited for over 16 MiB of the other stream, and reveals no secret then', () => {
+  test('is held back for up to 16 MiB of the other stream, and reveals no secret afterwards', () => {
     const lines = createSpoolLines(createRedactor([secret]));
     push(lines, `working … ${secret.slice(0, 20)}\x1eEwarning\n`);
     const other = `\x1eE${'y'.repeat(1021)}\n`.repeat(1024);
@@ -120,8 +120,8 @@ function cut(bytes: Buffer, cuts: readonly number[]): Buffer[] {
   return [...places, bytes.length].map((place, i) => bytes.subarray(places[i - 1] ?? 0, place));
 }
 
-describe('whatever is written, and however it is read', () => {
-  test('each writer has its own text, redacted', () => {
+describe('whatever is written, and in whatever pieces it is read', () => {
+  test('the text of each writer stays together and is redacted', () => {
     fc.assert(
       fc.property(scene, ({ writes, pieces }) => {
         const redactor = createRedactor([secret]);
@@ -145,7 +145,7 @@ describe('whatever is written, and however it is read', () => {
     );
   });
 
-  test('reading on from the given place returns the rest, each line once', () => {
+  test('reading from a reported place returns the rest, each line once', () => {
     fc.assert(
       fc.property(scene, ({ bytes, pieces, otherCuts }) => {
         const redactor = createRedactor([secret]);

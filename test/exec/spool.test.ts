@@ -42,7 +42,7 @@ function follow(offset = 0): SpoolFollower {
 }
 
 describe('a spool on which the script took a lease', () => {
-  testWith('python3')('holds up nobody but its own reader, and nothing of it is lost', async () => {
+  testWith('python3')('delays only its own reader, and nothing of it is lost', async () => {
     writeFileSync(path, 'one\ntwo');
     const lease = await takeLease(path);
     const startedAt = performance.now();
@@ -56,8 +56,8 @@ describe('a spool on which the script took a lease', () => {
   });
 });
 
-describe('a spool that is written to', () => {
-  test('passes on whole lines as they come, with the offset of their end', async () => {
+describe('a spool that is being written', () => {
+  test('is passed on in whole lines, each with the offset of its end', async () => {
     writeFileSync(path, 'one\ntw');
     follow();
     await expect.poll(() => pieces).toEqual([{ text: 'one\n', endOffset: 4 }]);
@@ -65,13 +65,13 @@ describe('a spool that is written to', () => {
     await expect.poll(() => pieces[1]).toEqual({ text: 'two\nthree\n', endOffset: 14 });
   });
 
-  test('may appear after its reader', async () => {
+  test('may be created after its reader has started', async () => {
     follow();
     writeFileSync(path, 'late\n');
     await expect.poll(text).toBe('late\n');
   });
 
-  test('brings the lines of a job that prints now and then without delay', async () => {
+  test('is passed on without delay when a job prints now and then', async () => {
     let delaysMs: number[] = [];
     let wroteAt = 0;
     follower = followSpool({ path, offset: 0, onBytes: () => void delaysMs.push(performance.now() - wroteAt) });
@@ -95,7 +95,7 @@ describe('a spool that is written to', () => {
     expect(pieces).toEqual([{ text: 'new\n', endOffset: 11 }]);
   });
 
-  test('waits while the reader is busy, and overwrites nothing that the reader still has', async () => {
+  test('waits while its reader is busy, and overwrites no buffer that the reader still uses', async () => {
     const lines = Array.from({ length: 200_000 }, (_, n) => `line ${n}\n`).join('');
     writeFileSync(path, lines);
     let isBusy = false;
@@ -116,7 +116,7 @@ describe('a spool that is written to', () => {
     expect(kept.join('') === lines).toBe(true);
   });
 
-  test('keeps up with a job that writes line after line', async () => {
+  test('is read as fast as a job writes line after line', async () => {
     const lines = 100_000;
     const spool = follow();
     const script = `i=0; while [ $i -lt ${lines} ]; do echo "line $i"; i=$((i+1)); done >> "$0"`;
@@ -127,18 +127,18 @@ describe('a spool that is written to', () => {
 });
 
 describe('the end of a job', () => {
-  test('brings a last line without a newline', async () => {
+  test('completes a last line without a newline', async () => {
     writeFileSync(path, 'one\nlast');
     await follow().drain();
     expect(text()).toBe('one\nlast');
   });
 
-  test('that never wrote leaves nothing to read', async () => {
+  test('leaves nothing to read if the job never wrote', async () => {
     await follow().drain();
     expect(pieces).toEqual([]);
   });
 
-  test('brings what was written just before it', async () => {
+  test('comes after everything that was written before it', async () => {
     for (let n = 0; n < 50; n++) {
       const spool = follow();
       appendFileSync(path, `${n}\n`);
@@ -150,7 +150,7 @@ describe('the end of a job', () => {
 });
 
 describe('a line without end', () => {
-  test('comes in pieces that split neither a character nor a mark from its letter', async () => {
+  test('is passed on in pieces that split no character, and no mark from the letter after it', async () => {
     const line = `${'€'.repeat(700_000)}${'\u001eEx'.repeat(400_000)}`;
     writeFileSync(path, line);
     await follow().drain();
@@ -169,7 +169,7 @@ describe('a line without end', () => {
   });
 });
 
-test('any bytes come through as they are, wherever writes begin and end', async () => {
+test('all bytes are passed on unchanged, wherever writes begin and end', async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.array(
@@ -223,7 +223,7 @@ describe('a job that tampers with its output', () => {
   });
 });
 
-test('nothing is passed on once the follower is closed, even during a read', async () => {
+test('once the follower is closed nothing is passed on, even during a read', async () => {
   writeFileSync(path, 'one\n');
   const spool = follow();
   spool.close();
@@ -231,7 +231,7 @@ test('nothing is passed on once the follower is closed, even during a read', asy
   expect(pieces).toEqual([]);
 });
 
-test('drain reports the error of a reader that fails', async () => {
+test('drain reports the error of a failing reader', async () => {
   writeFileSync(path, 'one\n');
   follower = followSpool({
     path,
@@ -241,7 +241,7 @@ test('drain reports the error of a reader that fails', async () => {
   await expect(follower.drain()).rejects.toThrow('disk full');
 });
 
-test('stored blocks are returned to the file system, the rest of the file stays', async () => {
+test('stored blocks are returned to the file system, and the rest of the file stays', async () => {
   const line = `${'x'.repeat(1023)}\n`;
   writeFileSync(path, line.repeat(66 * 1024));
   const spool = follow();

@@ -28,7 +28,7 @@ const asleep = { pid: expect.any(Number), command: nap };
 
 const at = expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
 
-describe.each(['TERM', 'INT', 'HUP', 'QUIT', 'USR1', 'USR2'] as const)('%s', (signal: CancelSignal) => {
+describe.each(['TERM', 'INT', 'HUP', 'QUIT', 'USR1', 'USR2'] as const)('the signal %s', (signal: CancelSignal) => {
   test('runs the script’s trap, which may clean up and exit as it likes', async () => {
     const { attempt, stdout } = await ready(
       `trap 'echo cleaned; exit 0' ${signal}; echo ready; while true; do ${nap} || true; done`,
@@ -48,7 +48,7 @@ describe.each(['TERM', 'INT', 'HUP', 'QUIT', 'USR1', 'USR2'] as const)('%s', (si
   });
 });
 
-test('a script that ignores the signal is killed after the grace period, with all that it started', async () => {
+test('a script that ignores the signal is killed after the grace period, with all processes that it started', async () => {
   const { attempt } = await ready(`
     trap '' TERM
     setsid -f sh -c 'trap "" TERM HUP; ${nap}; true'
@@ -74,14 +74,14 @@ test('the last output of a killed script is kept, with or without a newline', as
   expect(printed(spec).text).toMatch(/(^|\n)\^Elast words\n$/);
 });
 
-test('a stopped process is killed like any other', async () => {
+test('a process stopped by SIGSTOP is killed like any other', async () => {
   const { attempt } = await ready('echo ready; kill -STOP $$', { command: ['./run.sh', nap] });
   await expect.poll(() => processesWith(nap).map(({ pid }) => stateOf(pid))).toContain('T');
   expect(await attempt.terminate({ signal: 'TERM', graceMs: 50 })).toMatchObject({ remaining: 0 });
   expect(await attempt.ended).toEqual({ kind: 'signalled', signal: 'KILL' });
 });
 
-test('KILL comes at once', async () => {
+test('a job whose signal is KILL is killed at once', async () => {
   const { attempt } = await ready(`trap '' TERM; echo ready; ${nap}`);
   const began = performance.now();
   const proof = await attempt.terminate({ signal: 'KILL', graceMs: 60_000 });
@@ -99,7 +99,7 @@ test('an attempt can be ended before its sandbox exists', async () => {
   expect(processesOf(spec.attemptDir)).toEqual([]);
 });
 
-test('a wall clock that is set forward takes no time from a script that begins', async () => {
+test('a script that has just begun keeps its grace period when the wall clock is set forward', async () => {
   const { now } = systemClock;
   let aheadMs = 0;
   Object.assign(systemClock, {
@@ -114,7 +114,7 @@ test('a wall clock that is set forward takes no time from a script that begins',
   expect(proof.signals).toEqual([{ signal: 'TERM', at, processes: expect.any(Number) }]);
 });
 
-test('ending it twice sends the signals once, and ending an ended attempt sends nothing', async () => {
+test('ending an attempt twice sends the signals once, and ending an ended attempt sends no signal', async () => {
   const { attempt } = await ready(`echo ready; ${nap}`);
   const first = attempt.terminate({ signal: 'TERM', graceMs: 20_000 });
   expect(attempt.terminate({ signal: 'KILL', graceMs: 0 })).toBe(first);
@@ -130,7 +130,7 @@ test('ending it twice sends the signals once, and ending an ended attempt sends 
   });
 });
 
-test('a shim that is killed as soon as it starts leaves nothing behind either', async () => {
+test('a shim that is killed as soon as it starts leaves no process', async () => {
   for (let round = 0; round < 20; round++) {
     const spec = sample(nap);
     const attempt = start(spec);
@@ -144,7 +144,7 @@ test('a shim that is killed as soon as it starts leaves nothing behind either', 
   expect(processesWith(nap)).toEqual([]);
 });
 
-test('when bwrap is killed before its sandbox would die with it, the attempt ends and nothing is left of it', async () => {
+test('when bwrap is killed before its sandbox is bound to it, the attempt ends and no process is left', async () => {
   const killed = { kind: 'lost', message: 'bubblewrap was killed, and its sandbox was ended with it' };
   const failed = { kind: 'not-started', message: 'the sandbox could not be started' };
   for (let round = 0; round < 10; round++) {
@@ -157,7 +157,7 @@ test('when bwrap is killed before its sandbox would die with it, the attempt end
   expect(processesWith(nap)).toEqual([]);
 });
 
-test('when the shim is killed everything ends, and the attempt is lost', async () => {
+test('when the shim is killed its processes end, and the attempt is lost', async () => {
   const spec = sample(`echo ready; setsid ${nap}`);
   const attempt = start(spec);
   await expect.poll(() => processesWith(nap)).toContainEqual(asleep);

@@ -87,7 +87,7 @@ time.sleep(100)
 `;
 
 describe.skipIf(process.getuid?.() !== 0)('a server that is not root', () => {
-  test('starts a secure job as its own user, without capabilities and without a way to get any', async () => {
+  test('starts a secure job as its own user, without capabilities and without a way to gain any', async () => {
     const { end, lines } = await runAsNobody(
       `id -u; grep -E '^(CapPrm|CapEff|NoNewPrivs):' /proc/self/status | tr -d ' \\t'; pwd; echo kept > kept
        flwd_log info "from a helper"; echo e > /dev/stderr`,
@@ -106,7 +106,7 @@ describe.skipIf(process.getuid?.() !== 0)('a server that is not root', () => {
     );
   });
 
-  test('keeps the host, the data dir and the network out', async () => {
+  test('hides the host, the data dir and the network from a secure job', async () => {
     const { end, lines, spec } = await runAsNobody(`
       for path in /etc/shadow /root /home ${home}; do if [[ -e $path ]]; then echo "sees $path"; fi; done
       for path in / /usr /job /run/flwd/in; do if touch $path/new 2>/dev/null; then echo "wrote to $path"; fi; done
@@ -116,7 +116,7 @@ describe.skipIf(process.getuid?.() !== 0)('a server that is not root', () => {
     expect(existsSync(join(spec.workspaceDir, 'artifacts'))).toBe(true);
   });
 
-  test('passes secrets as private files', async () => {
+  test('passes secrets as files that only the job can read', async () => {
     const { lines } = await runAsNobody('cat $FLWD_SECRETS_DIR/token; stat -c " %u %a" $FLWD_SECRETS_DIR/token', {
       secrets: { token: 's3cret' },
     });
@@ -131,7 +131,7 @@ describe.skipIf(process.getuid?.() !== 0)('a server that is not root', () => {
     expect([...processesWith(nap), ...processesOf(spec.attemptDir)]).toEqual([]);
   });
 
-  test.runIf(process.arch === 'x64')('ends a job that keeps the first process of its sandbox from dying', async () => {
+  test.runIf(process.arch === 'x64')('ends a job that keeps the first process of its sandbox alive', async () => {
     const { spec } = await runAsNobody(outlives, { ulcProfile: 'ulc.python.3' });
     expect([...processesWith(nap), ...processesOf(spec.attemptDir)]).toEqual([]);
   });
@@ -162,14 +162,14 @@ describe.skipIf(process.getuid?.() !== 0)('a server that is not root', () => {
     expect(lines).toEqual(['no secret.key', 'no blobs/log', 'other']);
   });
 
-  test('runs a disabled job as itself on the host', async () => {
+  test('runs a disabled job as its own user on the host', async () => {
     const { end, lines } = await runAsNobody(`echo new > ${home}/by-the-job; id -u`, { profile: 'disabled' });
     expect(end).toEqual(succeeded);
     expect(lines).toEqual(['65534']);
     expect(readFileSync(join(home, 'by-the-job'), 'utf8')).toBe('new\n');
   });
 
-  test('ends the processes it may of a script without a sandbox, and counts those of another user', async () => {
+  test('ends a script without a sandbox as far as it may, and counts the processes of other users', async () => {
     const { spec } = await runAsNobody('true', { profile: 'disabled' });
     const setpriv = `setpriv --reuid=${nobody.uid} --clear-groups`;
     const leader = spawn('bash', ['-c', `${nap} & ${setpriv} ${nap} & wait`], { detached: true, stdio: 'ignore' });
@@ -190,7 +190,7 @@ describe.skipIf(process.getuid?.() !== 0)('a server that is not root', () => {
     expect(processesWith(nap).map(({ command }) => command)).toEqual([expect.stringContaining('bash -c'), nap]);
   });
 
-  test('does not believe a script that claims not to have started', async () => {
+  test('is not deceived by a script that claims not to have started', async () => {
     const { end } = await runAsNobody(
       'echo "setpriv: failed to execute tool: No such file or directory" >&2; exit 127',
     );
@@ -228,7 +228,7 @@ describe.skipIf(process.getuid?.() !== 0)('a server that is not root', () => {
     expect(text).toContain('MemoryError');
   });
 
-  test('says why a script could not be started under a limit, too', async () => {
+  test('says why a script under a limit could not be started, too', async () => {
     const { end } = await runAsNobody('', {
       ulcProfile: 'ulc.exec',
       command: ['no-such-program'],

@@ -32,7 +32,7 @@ async function napping(count: number): Promise<void> {
   await expect.poll(() => processesWith(nap).length).toBeGreaterThanOrEqual(count);
 }
 
-test('a script runs directly on the host, with its places, arguments, secrets, helpers and streams', async () => {
+test('a script without a sandbox gets its folders, arguments, secrets, helpers and streams', async () => {
   const { end, spec, lines } = await run(
     `echo "$name in $(basename "$PWD") of $HOME"; cat "$FLWD_SECRETS_DIR/token"; echo
      flwd_log info hello; echo e >&2; echo kept > file; flwd_result '{"ok": true}'; flwd_artifact file
@@ -54,7 +54,7 @@ test('a script runs directly on the host, with its places, arguments, secrets, h
   expect(existsSync(join(spec.attemptDir, 'secrets'))).toBe(false);
 });
 
-test('it has exactly its environment, and no descriptors but its own', async () => {
+test('the script gets variables with any name, even names that the shim uses, and no descriptors but its own', async () => {
   const { end, lines } = await run(
     // Bash has its script open at descriptor 255.
     `echo "$number $command $stat"
@@ -65,7 +65,7 @@ test('it has exactly its environment, and no descriptors but its own', async () 
   expect(lines).toEqual(['seven eight nine', '1 2 ']);
 });
 
-test('a signal that ends it, and a program that cannot be started, are reported', async () => {
+test('a signal that ends the script and a program that cannot be started are reported', async () => {
   expect((await run('kill -TERM $$', unsandboxed)).end).toEqual({ kind: 'signalled', signal: 'TERM' });
   const exec: Sample = { ...unsandboxed, ulcProfile: 'ulc.exec' };
   expect((await run('', { ...exec, command: ['no-such-program'] })).end).toEqual({
@@ -78,7 +78,7 @@ test('a signal that ends it, and a program that cannot be started, are reported'
   });
 });
 
-describe('a failed start is reported without mention of a sandbox, and without a path of the host', () => {
+describe('a failed start is reported without mentioning a sandbox or a path of the host', () => {
   const exec: Sample = { ...unsandboxed, ulcProfile: 'ulc.exec' };
   const limits: AttemptLimits = {
     host: {
@@ -127,12 +127,12 @@ describe('a failed start is reported without mention of a sandbox, and without a
   });
 });
 
-test('a script whose waiting parent is killed is lost, not one that was never started', async () => {
+test('a script that kills its waiting parent is reported as lost, not as never started', async () => {
   const { end } = await run('kill -KILL $PPID', unsandboxed);
   expect(end).toEqual({ kind: 'lost' });
 });
 
-test('its background processes end with it, wherever they are, even if they hold the output open', async () => {
+test('background processes end with the script, wherever they are, even if they hold the output open', async () => {
   const spec = sample(
     `setsid ${nap} & ${daemon}\nuntil [[ -e go ]]; do sleep 0.05; done; echo before; kill 0`,
     unsandboxed,
@@ -145,7 +145,7 @@ test('its background processes end with it, wherever they are, even if they hold
   expect(processesWith(nap)).toEqual([]);
 });
 
-test('a cancel ends its tree, daemons too, and says that this proves nothing', async () => {
+test('a cancel ends the script’s processes, including daemons, and says that this proves nothing', async () => {
   const spec = sample(`trap '' TERM; ${daemon}\n${bareDaemon}\n${nap}`, unsandboxed);
   const attempt = start(spec);
   await napping(4);
@@ -155,7 +155,7 @@ test('a cancel ends its tree, daemons too, and says that this proves nothing', a
   expect(processesWith(nap)).toEqual([]);
 });
 
-test('when its shim is killed, it is ended and lost', async () => {
+test('a script whose shim is killed is ended and lost', async () => {
   const spec = sample(`${daemon}\n${nap}`, unsandboxed);
   const attempt = start(spec);
   await napping(3);
@@ -164,7 +164,7 @@ test('when its shim is killed, it is ended and lost', async () => {
   expect(processesWith(nap)).toEqual([]);
 });
 
-test('it outlives its server, and the next server resumes or ends it', async () => {
+test('a script outlives its server, and the next server resumes or ends it', async () => {
   const spec = sample(`echo one; ${daemon}\nuntil [[ -e go ]]; do sleep 0.05; done; echo two`, unsandboxed);
   const server = startServer(spec);
   await napping(2);
@@ -180,7 +180,7 @@ test('it outlives its server, and the next server resumes or ends it', async () 
   expect(isRunAlive(runDir)).toBe(false);
 });
 
-test('its secrets are removed at its end, even without a server, and when it could not be started', async () => {
+test('the script’s secrets are removed at its end, even without a server, and when it could not be started', async () => {
   const spec = sample('until [[ -e go ]]; do sleep 0.05; done', { ...unsandboxed, secrets: { token: 's3cret' } });
   const secrets = join(spec.attemptDir, 'secrets');
   const server = startServer(spec);
@@ -198,7 +198,7 @@ test('its secrets are removed at its end, even without a server, and when it cou
   expect(existsSync(join(refused.attemptDir, 'secrets'))).toBe(false);
 });
 
-describe('secrets that were left while no server ran are removed by the next', () => {
+describe('secrets of a script are removed by the next server', () => {
   const withSecret: Sample = { ...unsandboxed, secrets: { token: 's3cret' } };
 
   async function killedServer(spec: LimitedSpec): Promise<string> {
@@ -222,7 +222,7 @@ describe('secrets that were left while no server ran are removed by the next', (
   test.each([
     ['its shim was killed', killShim],
     ['its shim and its script were killed', killAll],
-  ])('where %s', async (_what, kill) => {
+  ])('when %s while no server ran', async (_what, kill) => {
     const spec = sample(nap, withSecret);
     const token = await killedServer(spec);
     kill(spec);
@@ -231,7 +231,7 @@ describe('secrets that were left while no server ran are removed by the next', (
     expect(existsSync(token)).toBe(false);
   });
 
-  test('where its shim never began', async () => {
+  test('when the shim never began', async () => {
     const spec = sample(nap, withSecret);
     const token = await killedServer(spec);
     killAll(spec);
@@ -240,7 +240,7 @@ describe('secrets that were left while no server ran are removed by the next', (
     expect(existsSync(token)).toBe(false);
   });
 
-  test('where the host could not start it for the moment', () => {
+  test('or at once when the host cannot start the script for the moment', () => {
     const lack = Object.assign(new Error('EMFILE: too many open files'), { code: 'EMFILE' });
     const full = {
       run() {
@@ -253,7 +253,7 @@ describe('secrets that were left while no server ran are removed by the next', (
   });
 });
 
-test('processes that were left while no server ran are ended by the next', async () => {
+test('processes whose shim was killed while no server ran are ended by the next server', async () => {
   const spec = sample(`${daemon}\n${nap}`, unsandboxed);
   const server = startServer(spec);
   await napping(3);
@@ -267,7 +267,7 @@ test('processes that were left while no server ran are ended by the next', async
 test.each([
   ['has gone', `${nap} & echo "$$"`],
   ['is a zombie', `set -m; (${nap} & echo "$BASHPID") & exec sleep 60`],
-])('a group with the number of its own, whose leader %s, is left alone', async (_what, script) => {
+])('a process group that now has the script’s number, and whose leader %s, is left alone', async (_what, script) => {
   const { spec } = await run('true', unsandboxed);
   const other = spawn('bash', ['-c', script], { detached: true, stdio: ['ignore', 'pipe', 'ignore'] });
   onTestFinished(() => {
@@ -283,7 +283,7 @@ test.each([
   expect(processesWith(nap)).toHaveLength(1);
 });
 
-test('a server that the script has started spares itself and its ancestors', async () => {
+test('a server that a script has started does not end itself or its ancestors', async () => {
   const { spec } = await run('true', unsandboxed);
   onTestFinished(() => endProcessesOf(spec.attemptDir));
   const program = join(import.meta.dirname, 'programs', 'kill-domain.ts');
@@ -303,10 +303,10 @@ test('a server that the script has started spares itself and its ancestors', asy
   expect(processesWith(nap)).toEqual([]);
 });
 
-describe('when somebody removes its folder', () => {
+describe('when somebody removes the folder of an attempt', () => {
   const lost = { kind: 'lost', message: 'its folder in the data dir was removed while it ran' };
 
-  test('its tree is ended, which proves nothing', async () => {
+  test('its processes are ended, which does not prove that no process is left', async () => {
     const spec = sample(`${daemon}\n${nap}`, unsandboxed);
     const attempt = start(spec);
     await napping(3);
@@ -316,7 +316,7 @@ describe('when somebody removes its folder', () => {
     expect(await attempt.terminate({ signal: 'TERM', graceMs: 100 })).toMatchObject({ remaining: 0, proven: false });
   });
 
-  test('while no server runs, the next one ends it, and does not start it a second time', async () => {
+  test('while no server runs, the next server ends it, and does not start it a second time', async () => {
     const spec = sample(nap, unsandboxed);
     const server = startServer(spec);
     await napping(1);

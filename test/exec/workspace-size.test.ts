@@ -15,7 +15,7 @@ function sizeOf(dir: string): number {
   return [...new Set(lines)].reduce((sum, line) => sum + Math.max(4096, 512 * Number(line.split(' ')[1])), 0);
 }
 
-test('counts blocks, hard links once, links as themselves, and names of any bytes', async () => {
+test('the size is that of the blocks, with hard links counted once, links as themselves, and names of any bytes', async () => {
   const dir = temporaryFolder();
   mkdirSync(join(dir, 'a/b'), { recursive: true });
   writeFileSync(join(dir, 'a/b/file'), 'x'.repeat(100_000));
@@ -50,7 +50,7 @@ test('the walk stops once the limit is exceeded', async () => {
   expect(bytes).toBeLessThan(700_000);
 });
 
-test('a missing or closed folder is not an error', async () => {
+test('a folder that is missing or unreadable is not an error', async () => {
   const dir = temporaryFolder();
   mkdirSync(join(dir, 'closed'));
   chmodSync(join(dir, 'closed'), 0);
@@ -84,7 +84,7 @@ test.each(['the folder itself', 'a folder above it'])(
   },
 );
 
-test('exceeding the limit is reported once, with the size that was found', async () => {
+test('a workspace over the limit is reported once, with the size that was found', async () => {
   const dir = temporaryFolder();
   const told: number[] = [];
   const watch = watchWorkspace({

@@ -15,7 +15,7 @@ function times(cron: string, zone: string, rule: Partial<DayRule>, from: string,
   return found;
 }
 
-test('a time is on the day that the wall clock of its zone shows', () => {
+test('a time belongs to the day that the wall clock of its zone shows', () => {
   const except = new Set(['2026-12-25']);
   // In Auckland it is December 25 from 11:00 UTC on December 24 until 11:00 UTC on December 25.
   expect(times('0 */6 * * *', 'Pacific/Auckland', { except }, '2026-12-24T04:00Z', 3)).toEqual([
@@ -25,7 +25,7 @@ test('a time is on the day that the wall clock of its zone shows', () => {
   ]);
 });
 
-test('days on which the clocks change lose no time', () => {
+test('days on which the clocks change have all their times', () => {
   const only = new Set(['2026-03-29', '2026-10-25']);
   expect(times('0 0,3,23 * * *', 'Europe/Berlin', { only }, '2026-01-01T00:00Z', 9)).toEqual([
     '2026-03-28T23:00',
@@ -37,13 +37,13 @@ test('days on which the clocks change lose no time', () => {
   ]);
 });
 
-test('a day of both lists is left out, and the last day ends the times', () => {
+test('a day in both lists is left out, and there are no times after the last day', () => {
   const only = new Set(['2026-05-01', '2026-05-02']);
   const except = new Set(['2026-05-02']);
   expect(times('0 9 * * *', 'UTC', { only, except }, '2026-01-01T00:00Z', 9)).toEqual(['2026-05-01T09:00']);
 });
 
-test('ten years without a day cost no more than a few steps', async () => {
+test('skipping ten years of left-out days takes no more than a few steps', async () => {
   const days = Array.from({ length: 3_650 }, (_, n) => new Date(Date.UTC(2026, 0, 1 + n)).toISOString().slice(0, 10));
   await expectWithin(1_000, () =>
     msOf(() =>
@@ -66,7 +66,7 @@ function counted(cron: string, rule: Partial<DayRule>) {
   return { ...onDays({ next }, { ...everyDay, ...rule }, 'Europe/Berlin'), asked: () => asked };
 }
 
-test('a day thousands of years ahead costs no more than a day of tomorrow', async () => {
+test('finding a day thousands of years ahead takes no longer than finding tomorrow', async () => {
   await expectWithin(500, async () => {
     const { next, asked } = counted('* * * * *', { only: new Set(['9998-12-31']) });
     const tookMs = await msOf(() => expect(next(Date.UTC(2026, 0, 1))).toBeNull());
@@ -75,7 +75,7 @@ test('a day thousands of years ahead costs no more than a day of tomorrow', asyn
   });
 });
 
-test('a pattern that misses every day of its calendar asks once for each day, and never again', () => {
+test('when a pattern misses every day of its calendar, each day is tried once and never again', () => {
   const even = Array.from({ length: 1_000 }, (_, n) =>
     new Date(Date.UTC(2026, 0, 2 + 2 * n)).toISOString().slice(0, 10),
   );
@@ -85,14 +85,14 @@ test('a pattern that misses every day of its calendar asks once for each day, an
   expect(asked()).toBeLessThanOrEqual(mondays.length + 1);
 });
 
-test('days of a calendar that are all left out have no time', () => {
+test('a calendar whose days are all left out has no time', () => {
   const days = new Set(['2026-05-01', '2027-05-01']);
   const { next, asked } = counted('0 9 * * *', { only: days, except: days });
   expect(next(Date.UTC(2026, 0, 1))).toBeNull();
   expect(asked()).toBe(1);
 });
 
-test('in the first years there are times, too', () => {
+test('times can also be found from the first years of the calendar', () => {
   expect(times('0 9 * * *', 'UTC', { only: new Set(['2031-05-01']) }, '0005-01-01T00:00:00Z', 2)).toEqual([
     '2031-05-01T09:00',
   ]);
@@ -103,7 +103,7 @@ test.each([
   ['2076-11-30', true],
   ['9999-12-31', true],
   ['1999-12-31', false],
-])('on 29 November 2026, %s is too far ahead: %s', (date, is) =>
+])('on 29 November 2026, whether %s is too far ahead is %s', (date, is) =>
   expect(isTooFar(date, Date.UTC(2026, 10, 29, 12))).toBe(is),
 );
 
@@ -112,4 +112,4 @@ test.each([
   ['2026-02-29', false],
   ['2026-13-01', false],
   ['2026-1-1', false],
-])('%s is a date: %s', (text, is) => expect(isDate(text)).toBe(is));
+])('whether %s is a date is %s', (text, is) => expect(isDate(text)).toBe(is));

@@ -7,7 +7,7 @@ const berlin = (cron: string, after: string) => textOf(cron, 'Europe/Berlin', af
 const winter = '2026-12-01T00:00:00Z';
 const summer = '2026-07-01T00:00:00Z';
 
-test('the next change of the clocks says what it does to a schedule', () => {
+test('for the next change of the clocks, a sentence says what the change does to a schedule', () => {
   expect(berlin('30 2 * * *', winter)).toBe(
     'Clocks go forward on 28 Mar 2027: 02:30 does not exist, so it runs at 03:00.',
   );
@@ -24,7 +24,7 @@ test('the next change of the clocks says what it does to a schedule', () => {
   expect(berlin('30 2 * * *', '2026-10-25T12:00:00Z')).toContain('28 Mar 2027');
 });
 
-test('a schedule that no change affects has no such sentence', () => {
+test('a schedule that no change of the clocks affects has no such sentence', () => {
   expect(berlin('0 12 * * *', winter)).toBeUndefined();
   expect(berlin('30 2 * * 1', winter)).toBeUndefined();
   expect(textOf('30 2 * * *', 'UTC', winter)).toBeUndefined();

@@ -17,6 +17,6 @@ test.each([
   ['1 2 3 4 5', 'At 02:01, on day 3 of each month, and on Friday, only in April'],
   ['@reboot', 'At every start of the server'],
   ['0 9 * * 1+1', '0 9 * * 1+1'],
-])('the pattern %s is "%s"', (pattern, words) => {
+])('the pattern %s is described as "%s"', (pattern, words) => {
   expect(cronWords(pattern)).toBe(words);
 });

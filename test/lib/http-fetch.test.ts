@@ -19,8 +19,8 @@ async function listen(answer: RequestListener): Promise<string> {
 describe.each<[string, Fetch]>([
   ['httpFetch', httpFetch],
   ['fetch', fetch],
-])('%s', (_name, fetchBy) => {
-  test.each(['POST', 'DELETE'])('a body of %s arrives with its length', async (method) => {
+])('with %s', (_name, fetchBy) => {
+  test.each(['POST', 'DELETE'])('the body of a %s is sent with its length', async (method) => {
     const url = await listen((request, response) => {
       response.setHeader('x-length', request.headers['content-length'] ?? 'none');
       request.pipe(response);
@@ -31,7 +31,7 @@ describe.each<[string, Fetch]>([
     expect(await answer.text()).toBe('größer');
   });
 
-  test('an answer can be read as a stream; an empty one has no body', async () => {
+  test('an answer can be read as a stream, and an empty answer has no body', async () => {
     const url = await listen(({ url: path }, response) => {
       if (path === '/none') response.writeHead(204).end();
       else response.writeHead(404).end('gone');
@@ -45,7 +45,7 @@ describe.each<[string, Fetch]>([
     expect([none.body, await none.text()]).toEqual([null, '']);
   });
 
-  test('a connection that breaks is a TypeError, however the answer is read', async () => {
+  test('a broken connection causes a TypeError, however the answer is read', async () => {
     const url = await listen((_request, response) => {
       response.write('the first', () => response.destroy());
     });
@@ -72,7 +72,7 @@ describe.each<[string, Fetch]>([
     await expect(ask('', reader.signal).then((answer) => answer.text())).rejects.toBe(reason);
   });
 
-  test('a port without a listener is ECONNREFUSED', async () => {
+  test('a port without a listener causes ECONNREFUSED', async () => {
     const asked = fetchBy('http://127.0.0.1:2/', { method: 'GET', headers: {} });
     await expect(asked).rejects.toThrow(TypeError);
     await expect(asked).rejects.toMatchObject({ cause: { code: 'ECONNREFUSED' } });

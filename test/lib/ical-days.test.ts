@@ -18,7 +18,7 @@ const calendar = (...events: readonly string[]) =>
 const event = (...lines: readonly string[]) =>
   ['BEGIN:VEVENT', 'UID:one@example.org', ...lines, 'END:VEVENT'].join('\r\n');
 
-test('a day, several days, and hours of a day', async () => {
+test('an event covers its day, several days, or the days of its hours', async () => {
   const days = await daysOf(
     calendar(
       event('DTSTART;VALUE=DATE:20261225', 'DTEND;VALUE=DATE:20261227', 'SUMMARY:Christmas\\, two days'),
@@ -30,7 +30,7 @@ test('a day, several days, and hours of a day', async () => {
   expect([...days]).toEqual(['2026-12-25', '2026-12-26', '2027-01-01', '2027-03-03', '2027-03-05', '2027-03-06']);
 });
 
-test('an event that repeats, without its exceptions, with those that were moved, up to 50 years ahead', async () => {
+test('an event that repeats is read up to 50 years ahead, with its exceptions and moved days', async () => {
   const days = await daysOf(
     calendar(
       event('DTSTART;VALUE=DATE:20260501', 'RRULE:FREQ=YEARLY', 'EXDATE;VALUE=DATE:20280501'),
@@ -42,7 +42,7 @@ test('an event that repeats, without its exceptions, with those that were moved,
   expect([...days].at(-1)).toBe('2076-05-01');
 });
 
-test('a cancelled event does not count', async () => {
+test('a cancelled event covers no day', async () => {
   expect(await daysOf(calendar(event('DTSTART;VALUE=DATE:20261225', 'STATUS:CANCELLED')))).toEqual(new Set());
 });
 
@@ -65,7 +65,7 @@ test.each(['SUMMARY:no start', 'DTSTART:nonsense', 'DTSTART;VALUE=DATE:20269999'
 );
 
 test.each(['RRULE:FREQ=NEVER', 'RRULE:FREQ=MONTHLY;BYYEARDAY=1', 'RRULE:COUNT=3', 'RDATE:nonsense'])(
-  'an event with %s is refused, and the words name the rule',
+  'an event with %s is refused, and the message names the rule',
   async (line) => {
     const text = calendar(event('DTSTART;VALUE=DATE:20261225', line));
     await expect(daysOf(text)).rejects.toThrow('has an event whose RRULE or RDATE is not valid');

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 
 const logger = join(import.meta.dirname, '../../src/lib/logger.ts');
 
-test('text from outside stays on one line of the text log and controls no terminal', () => {
+test('text from outside stays on one line of the text log and cannot control a terminal', () => {
   const hostile = 'a\u001B]2;b\u0007\n2026 info c\u009B2J\u202Ed';
   const program = `
     const { createLogger } = await import(${JSON.stringify(logger)});
@@ -16,7 +16,7 @@ test('text from outside stays on one line of the text log and controls no termin
   expect(stderr).toContain(String.raw`a\u001b]2;b\u0007\u000a2026 info c\u009b2J\u202ed name=a\u001b]2;b`);
 });
 
-test('a line of the text log does not repeat the words of its error', () => {
+test('a line of the text log does not repeat the message of its error', () => {
   const program = `
     const { createLogger } = await import(${JSON.stringify(logger)});
     const log = createLogger({ level: 'info', format: 'text', isBrief: () => true });

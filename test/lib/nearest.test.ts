@@ -5,7 +5,7 @@ test.each([
   ['timeut', 'timeout'],
   ['Timeout', 'timeout'],
   ['descripton', 'description'],
-])('%s suggests %s', (word, expected) => {
+])('for %s the suggestion is %s', (word, expected) => {
   expect(nearest(word, ['timeout', 'description', 'name'])).toBe(expected);
 });
 
@@ -13,14 +13,17 @@ test.each([
   ['rnu', 'run'],
   ['jbo', 'job'],
   ['no', 'n'],
-])('the short word %s suggests %s', (word, expected) => {
+])('for the short word %s the suggestion is %s', (word, expected) => {
   expect(nearest(word, ['run', 'job', 'n'])).toBe(expected);
 });
 
-test.each(['zz', 'z', 'abc', 'rub-it'])('%s is unlike all short candidates', (word) => {
-  expect(nearest(word, ['n', 'run', 'x1'])).toBeUndefined();
-});
+test.each(['zz', 'z', 'abc', 'rub-it'])(
+  'for %s there is no suggestion, because it is unlike all short candidates',
+  (word) => {
+    expect(nearest(word, ['n', 'run', 'x1'])).toBeUndefined();
+  },
+);
 
-test('a word unlike all candidates suggests nothing', () => {
+test('for a word unlike all candidates there is no suggestion', () => {
   expect(nearest('zzzzzz', ['timeout', 'description', 'name'])).toBeUndefined();
 });

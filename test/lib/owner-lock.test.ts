@@ -42,20 +42,20 @@ function contend(dir = dataDir, says = url): { child: ChildProcess; said: Promis
   return { child, said };
 }
 
-describe('the owner of a data dir', () => {
-  test('a second process is refused and told who the owner is', async () => {
+describe('the process that owns a data dir', () => {
+  test('keeps out a second process, which learns who the owner is', async () => {
     const owner = contend();
     expect(await owner.said).toBe('owned');
     expect(await contend().said).toBe(`refused {"pid":${owner.child.pid},"url":"${url}"}`);
   });
 
-  test('an owner that is still starting is known only by its pid', async () => {
+  test('is known only by its pid while it is starting', async () => {
     const owner = contend(dataDir, '');
     await owner.said;
     expect(await contend().said).toBe(`refused {"pid":${owner.child.pid},"url":null}`);
   });
 
-  test('a server leaves a sign of life each minute, and a command does not', async () => {
+  test('writes a sign of life every minute if it is a server, but not if it is a command', async () => {
     vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
     try {
       for (const isEphemeral of [false, true]) {
@@ -75,7 +75,7 @@ describe('the owner of a data dir', () => {
     }
   });
 
-  test('an owner that is about to end receives nothing more, except the runs that others wait for', async () => {
+  test('accepts no new work when it is about to end, except to wait for runs of others', async () => {
     const attended: string[] = [];
     const onAttend = (runId: string): void => void attended.push(runId);
     const ownership = await acquireOwnership(dataDir, { isEphemeral: true, warn: console.error, onAttend });
@@ -93,7 +93,7 @@ describe('the owner of a data dir', () => {
     await ownership.release();
   });
 
-  test('an owner that is stopped and cannot answer still owns it', async () => {
+  test('still owns it while it is stopped and cannot answer', async () => {
     const owner = contend();
     await owner.said;
     owner.child.kill('SIGSTOP');
@@ -101,7 +101,7 @@ describe('the owner of a data dir', () => {
     expect(await contend().said).toBe('refused null');
   });
 
-  test('an asker that stood still for a while learns who owns it all the same', async () => {
+  test('is known even to a process that stood still while it asked', async () => {
     const owner = contend();
     await owner.said;
     const asked = findOwner(dataDir);
@@ -109,7 +109,7 @@ describe('the owner of a data dir', () => {
     expect(await asked).toEqual({ pid: owner.child.pid, url });
   });
 
-  test('after SIGKILL of the owner the next process takes the data dir over, with its stale socket', async () => {
+  test('is replaced by the next process after a SIGKILL, although its socket still exists', async () => {
     const owner = contend();
     await owner.said;
     owner.child.kill('SIGKILL');
@@ -121,7 +121,7 @@ describe('the owner of a data dir', () => {
     expect(await contend().said).toBe(`refused {"pid":${next.child.pid},"url":"${url}"}`);
   });
 
-  test('an owner that releases it leaves no socket and lets the next one in', async () => {
+  test('leaves no socket when it releases the data dir, and the next process gets it', async () => {
     const owner = contend();
     await owner.said;
     owner.child.stdin?.end();
@@ -130,7 +130,7 @@ describe('the owner of a data dir', () => {
     expect(await contend().said).toBe('owned');
   });
 
-  test('a process that never ends what it says to the owner does not keep the owner from ending', async () => {
+  test('can end even if another process never stops sending to it', async () => {
     const owner = contend();
     await owner.said;
     const asker = connect({ path: join(dataDir, 'flwd.sock'), allowHalfOpen: true });
@@ -145,7 +145,7 @@ describe('the owner of a data dir', () => {
     await once(owner.child, 'exit');
   });
 
-  test('of several that start at once over a stale socket exactly one wins', async () => {
+  test('is exactly one of several that start at once over a stale socket', async () => {
     for (let round = 0; round < 3; round++) {
       const answers = await Promise.all(Array.from({ length: 4 }, () => contend().said));
       expect(answers.filter((answer) => answer === 'owned')).toHaveLength(1);
@@ -156,7 +156,7 @@ describe('the owner of a data dir', () => {
     }
   });
 
-  test('keeps it when somebody removes its lock, and restores the lock', async () => {
+  test('keeps it when somebody removes its lock file, and creates the lock file again', async () => {
     const owner = contend();
     await owner.said;
     await rm(join(dataDir, 'flwd.lock'));
@@ -169,7 +169,7 @@ describe('the owner of a data dir', () => {
     expect(await contend().said).toBe('owned');
   });
 
-  test('that is stopped keeps it without its lock, because its socket exists', async () => {
+  test('keeps it without its lock file even while it is stopped, because its socket exists', async () => {
     const owner = contend();
     await owner.said;
     owner.child.kill('SIGSTOP');
@@ -191,7 +191,7 @@ describe('the owner of a data dir', () => {
     expect(await readdir(dataDir)).toEqual(['flwd.lock']);
   });
 
-  test('owns the folder at its path, and the one that was there, when the folder is replaced', async () => {
+  test('owns both the new and the old folder when the data dir is replaced', async () => {
     const owner = contend();
     await owner.said;
     const moved = join(root, 'moved');
@@ -205,7 +205,7 @@ describe('the owner of a data dir', () => {
     await expect.poll(() => findOwner(dataDir)).toMatchObject({ pid: owner.child.pid });
   });
 
-  test('learns that another process took it while it could not restore the files', async () => {
+  test('learns that another process took it while the lock files could not be restored', async () => {
     const owner = contend();
     await owner.said;
     const told = once(createInterface(owner.child.stdout ?? process.stdin), 'line');
@@ -234,13 +234,13 @@ describe('the owner of a data dir', () => {
   });
 });
 
-describe('the folder itself', () => {
-  test('is created for its owner alone', async () => {
+describe('the folder of the data dir', () => {
+  test('is created so that only its owner can enter it', async () => {
     expect(await own(dataDir)).toEqual([]);
     expect(await modeOf(dataDir)).toBe('700');
   });
 
-  test('is closed to others with a warning when it was open', async () => {
+  test('is closed to others, with a warning, if it was open', async () => {
     await mkdir(dataDir);
     await chmod(dataDir, 0o755);
     expect(await own(dataDir)).toEqual([
@@ -249,7 +249,7 @@ describe('the folder itself', () => {
     expect(await modeOf(dataDir)).toBe('700');
   });
 
-  test('is left alone when it is open and contains other files, like /tmp', async () => {
+  test('is left alone if it is open and contains other files, like /tmp', async () => {
     await mkdir(dataDir);
     await chmod(dataDir, 0o755);
     await writeFile(join(dataDir, 'letter.txt'), '');
@@ -258,7 +258,7 @@ describe('the folder itself', () => {
     expect(await readdir(dataDir)).toEqual(['letter.txt']);
   });
 
-  test('is refused when others could have written to it, except the owner’s own group', async () => {
+  test('is refused if other users could have written to it, except those in the owner’s own group', async () => {
     await own(dataDir);
     for (const [mode, gid] of [[0o777], [0o772], ...(isRoot ? [[0o770, 65_534]] : [])] as const) {
       if (gid !== undefined) await chown(dataDir, 0, gid);
@@ -279,22 +279,25 @@ describe('the folder itself', () => {
     expect(await own(dataDir)).toHaveLength(1);
   });
 
-  test.runIf(isRoot)('of another user is not taken by root, who may talk to its server', async () => {
-    await own(dataDir);
-    await chown(dataDir, 65_534, 65_534);
-    await expect(own(dataDir)).rejects.toThrow(
-      `the data dir ${dataDir} cannot be used: it belongs to another user, uid 65534 (run flwd as that user, or chown -R the folder); fix that, or choose another (--data-dir)`,
-    );
-    await chown(dataDir, 0, 0);
-    const owner = contend(dataDir);
-    expect(await owner.said).toBe('owned');
-    await chown(dataDir, 65_534, 65_534);
-    expect(await contend(dataDir).said).toBe(`refused {"pid":${owner.child.pid},"url":"${url}"}`);
-    owner.child.stdin?.end();
-    await once(owner.child, 'exit');
-  });
+  test.runIf(isRoot)(
+    'is not used by root if it belongs to another user, but root may use that user’s server',
+    async () => {
+      await own(dataDir);
+      await chown(dataDir, 65_534, 65_534);
+      await expect(own(dataDir)).rejects.toThrow(
+        `the data dir ${dataDir} cannot be used: it belongs to another user, uid 65534 (run flwd as that user, or chown -R the folder); fix that, or choose another (--data-dir)`,
+      );
+      await chown(dataDir, 0, 0);
+      const owner = contend(dataDir);
+      expect(await owner.said).toBe('owned');
+      await chown(dataDir, 65_534, 65_534);
+      expect(await contend(dataDir).said).toBe(`refused {"pid":${owner.child.pid},"url":"${url}"}`);
+      owner.child.stdin?.end();
+      await once(owner.child, 'exit');
+    },
+  );
 
-  test('is asked for its owner only if no other user could answer', async () => {
+  test('is only asked for its owner if no other user could answer', async () => {
     const owner = contend(dataDir);
     await owner.said;
     expect(await findOwner(dataDir)).toMatchObject({ url });
@@ -306,13 +309,13 @@ describe('the folder itself', () => {
     expect(await findOwner(dataDir)).toMatchObject({ url });
   });
 
-  test('cannot be a file, nor lie below one', async () => {
+  test('must not be a file, nor be below a file', async () => {
     await writeFile(dataDir, '');
     await expect(own(dataDir)).rejects.toThrow('it is not a folder');
     await expect(own(join(dataDir, 'below'))).rejects.toThrow('a part of the path is not a folder');
   });
 
-  test('says so when its lock file is damaged', async () => {
+  test('is reported with an error if its lock file is damaged', async () => {
     await own(dataDir);
     await writeFile(join(dataDir, 'flwd.lock'), 'x'.repeat(200));
     await expect(own(dataDir)).rejects.toThrow('flwd.lock: file is not a database');

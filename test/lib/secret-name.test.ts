@@ -20,11 +20,11 @@ const harmless = `passes author keyboard bypass compass token_count authority ke
   /\s+/,
 );
 
-test.each(secret)('%s is a secret', (name) => {
+test.each(secret)('%s is the name of a secret', (name) => {
   expect(isSecretName(name)).toBe(true);
 });
 
-test.each(harmless)('%s is not a secret', (name) => {
+test.each(harmless)('%s is not the name of a secret', (name) => {
   expect(isSecretName(name)).toBe(false);
 });
 
@@ -34,6 +34,6 @@ test.each([
   ['https://example.org:8443/a@b', false],
   ['ssh://git@example.org:22/x', false],
   ['user:pass', false],
-])('whether %s has a password in it', (text, expected) => {
+])('whether %s contains a password is %s', (text, expected) => {
   expect(holdsPassword(text)).toBe(expected);
 });

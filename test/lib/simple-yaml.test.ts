@@ -53,7 +53,7 @@ function shifted(lines: readonly string[], by: number): string[] {
   return lines.map((line) => ' '.repeat(by) + line);
 }
 
-test('a job file in ordinary YAML reads the same with js-yaml as with yaml', () => {
+test('js-yaml and yaml read the same from a job file in ordinary YAML', () => {
   accepted = 0;
   fc.assert(
     fc.property(block, (lines) => bothAgree(lines.join('\n'))),
@@ -62,7 +62,7 @@ test('a job file in ordinary YAML reads the same with js-yaml as with yaml', () 
   expect(accepted).toBeGreaterThan(500);
 });
 
-test('a job file with a stray character reads the same with both, or is left to yaml', () => {
+test('js-yaml and yaml read the same from a job file with a stray character, or only yaml reads it', () => {
   const stray = fc.constantFrom(...'-?:,[]{}#&*!|>\'"%@`~ \n\t\r=<+.0\u0000\u00a0\u2028\ufeff'.split(''));
   fc.assert(
     fc.property(block, fc.nat(), stray, (lines, at, character) => {
@@ -74,7 +74,7 @@ test('a job file with a stray character reads the same with both, or is left to 
   );
 });
 
-test('signs and words of YAML in any order read the same with both, or are left to yaml', () => {
+test('js-yaml and yaml read the same from signs and words of YAML in any order, or only yaml reads them', () => {
   const layout = ['|', '|-', '|2', ' ', '  ', '\n', '\n', '\n  ', '\n  ', '\n    ', '\t', '\r', '\r\n'];
   const unusual = ['\u0000', '\u0007', '\u0085', '\u00a0', '\u2028', '\ufeff', '\ud800'];
   const words = [
@@ -97,7 +97,7 @@ test('signs and words of YAML in any order read the same with both, or are left 
   expect(accepted).toBeGreaterThan(1_000);
 });
 
-test('what yaml writes reads the same with both, or is left to yaml', () => {
+test('js-yaml and yaml read the same from what yaml writes, or only yaml reads it', () => {
   fc.assert(
     fc.property(fc.jsonValue({ maxDepth: 3 }), fc.constantFrom(2, 4), fc.boolean(), (value, indentBy, indentSeq) => {
       bothAgree(stringify(value, { indent: indentBy, indentSeq, lineWidth: 0 }));
@@ -130,11 +130,11 @@ const nodes = [
 ];
 const files = ['%YAML 1.1\n---\na: yes', 'a: 1\n---\nb: 2', 'a:\n\tb: 1', 'a: 1\rb: 2', 'a: >+\n\n  '];
 
-test.each([...plain, ...nodes, ...files])('an unusual text is left to yaml: %j', (text) => {
+test.each([...plain, ...nodes, ...files])('only yaml reads an unusual text: %j', (text) => {
   expect(readSimpleYaml(text)).toBeUndefined();
 });
 
-test('a value of YAML 1.1 is text in YAML 1.2', () => {
+test('a value that only YAML 1.1 knows is text, as in YAML 1.2', () => {
   expect(readSimpleYaml('a: yes\nb: 1_000\nc: 2026-01-01\nd: 017\n<<: {e: 1}')).toEqual({
     a: 'yes',
     b: '1_000',

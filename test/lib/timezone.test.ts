@@ -13,12 +13,12 @@ test.each([
   ['America/Argentina', 'UTC'],
   ['Nowhere/Town', 'UTC'],
   ['../../etc/passwd', 'UTC'],
-])('TZ=%s is the zone %s', (name, zone) => {
+])('with TZ=%s the zone is %s', (name, zone) => {
   vi.stubEnv('TZ', name);
   expect(localTimezone()).toBe(zone);
 });
 
-test('the names of regions are looked up without Node’s own zones, which take 10 MB', () => {
+test('region names are looked up without loading Node’s own zones, which take 10 MB', () => {
   vi.stubEnv('TZ', 'Europe/Berlin');
   const format = vi.spyOn(Intl, 'DateTimeFormat');
   expect(localTimezone()).toBe('Europe/Berlin');

@@ -32,7 +32,7 @@ test.each([
   [0, '0s'],
   [5_400_000, '1h30m'],
   [90_061_001, '1d1h1m1s1ms'],
-])('%i milliseconds read %s, which parses back', (ms, text) => {
+])('%i milliseconds are written as %s, which parses back', (ms, text) => {
   expect(formatDuration(ms)).toBe(text);
   expect(parseDuration(text)).toBe(ms);
 });
@@ -43,7 +43,7 @@ test.each([
   [67_108_864, '64MiB', '64 MiB'],
   [1_500_000, '1.43MiB', '1.4 MiB'],
   [1_099_511_627_776, '1TiB', '1 TiB'],
-])('%i bytes are %s in a setting, and %s in a sentence', (bytes, setting, words) => {
+])('%i bytes are written as %s in a setting, and as %s in a sentence', (bytes, setting, words) => {
   expect(formatSize(bytes)).toBe(setting);
   expect(sizeWords(bytes)).toBe(words);
 });

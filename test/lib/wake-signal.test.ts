@@ -11,7 +11,7 @@ async function isRaised(wake: { readonly raised: () => Promise<void> }): Promise
   return isOver;
 }
 
-test('a signal before anyone waits is not lost, and several are one', async () => {
+test('a signal that comes before anyone waits is not lost, and several signals count as one', async () => {
   const wake = createWakeSignal(new AbortController().signal);
   expect(await isRaised(wake)).toBe(false);
   wake.raise();
@@ -27,7 +27,7 @@ test('a signal wakes the waiter', async () => {
   await waiting;
 });
 
-test('nobody waits once the signal is aborted', async () => {
+test('every wait ends once the signal is aborted', async () => {
   const abort = new AbortController();
   const wake = createWakeSignal(abort.signal);
   const waiting = wake.raised();

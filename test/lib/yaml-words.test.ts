@@ -30,11 +30,11 @@ test.each([
   ['a: !run x', '1:4: there is no tag !run: put it in quotes if it is a text'],
   ['a: [x,, y]', '1:7: there is one , too many'],
   ['a: x]\nb: [y]]', '2:7: there is one ] too many'],
-])('%j', (text, error) => {
+])('the error in %j is explained', (text, error) => {
   expect(errorsIn(text)[0]).toBe(error);
 });
 
-test('errors without words are left out, except one that comes first', () => {
+test('errors without an explanation are left out, unless the first error has no explanation', () => {
   const misplaced = 'args:\ncommand: ./main.py\n  - {name: a, type: string, default: x}\n  - {name: b}\n';
   const words = 'a text that contains `: ` needs quotes; or the line below is indented too far';
   expect(errorsIn(misplaced)).toEqual(['2:10', '3:12', '3:21', '3:38'].map((place) => `${place}: ${words}`));
@@ -42,7 +42,7 @@ test('errors without words are left out, except one that comes first', () => {
   expect(errorsIn('a: "x" y\nb: [y\n')).toHaveLength(2);
 });
 
-test('no words of the library are left', () => {
+test('no message of the YAML library is shown', () => {
   const hostile = [
     'a: |x\n  b',
     '&a &b c',

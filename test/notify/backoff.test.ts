@@ -7,6 +7,6 @@ test('15 attempts are spread over 22 hours', () => {
   expect(delays.reduce((sum, seconds) => sum + seconds, 0) / 3600).toBeCloseTo(22.5, 1);
 });
 
-test('chance makes a delay up to a fifth shorter or longer', () => {
+test('a random factor makes each delay up to a fifth shorter or longer', () => {
   expect([delayAfter(1, null, 0), delayAfter(1, null, 0.999_999_9)]).toEqual([4_000, 6_000]);
 });

@@ -49,7 +49,7 @@ function textsOf(value: unknown): string[] {
   return typeof value === 'object' && value !== null ? Object.values(value).flatMap(textsOf) : [];
 }
 
-test('slack: a headline, the reason, the end of the log and a link, in members that Mattermost shows too', async () => {
+test('slack: a message has a headline, the reason, the end of the log and a link, in fields that Mattermost shows too', async () => {
   const { json, headers, path, runId } = await requestOf({ type: 'slack' });
   expect([path, headers['content-type']]).toEqual(['/hooks/T0KEN', 'application/json']);
   const { text, attachments } = json();
@@ -79,14 +79,14 @@ test('slack: a headline, the reason, the end of the log and a link, in members t
   expect(textsOf(json()).filter((each) => invisible.test(each))).toEqual([]);
 });
 
-test('slack: without server.public_url there is no link', async () => {
+test('slack: without server.public_url a message has no link', async () => {
   const { json } = await requestOf({ type: 'slack' }, { publicUrl: null });
   const [attachment] = json().attachments;
   expect(attachment).not.toHaveProperty('title');
   expect(attachment).not.toHaveProperty('title_link');
 });
 
-test('teams: an Adaptive Card without Markdown, below 28 KB', async () => {
+test('teams: a message is an Adaptive Card without Markdown, below 28 KB', async () => {
   const { json, body, runId } = await requestOf({ type: 'teams' });
   const { type, attachments } = json();
   expect(type).toBe('message');
@@ -102,7 +102,7 @@ test('teams: an Adaptive Card without Markdown, below 28 KB', async () => {
   expect(Buffer.byteLength(body)).toBeLessThan(28_000);
 });
 
-test('discord: an embed within its limits that mentions nobody', async () => {
+test('discord: a message is an embed within Discord’s limits, and mentions nobody', async () => {
   const { json, runId } = await requestOf({ type: 'discord' });
   const { embeds, allowed_mentions: mentions } = json();
   expect(mentions).toEqual({ parse: [] });
@@ -117,7 +117,7 @@ test('discord: an embed within its limits that mentions nobody', async () => {
   expect(textsOf(embed).join('').length).toBeLessThanOrEqual(6_000);
 });
 
-test('telegram: HTML that Telegram can parse, at most 4096 characters', async () => {
+test('telegram: a message is HTML that Telegram can parse, with at most 4096 characters', async () => {
   const { json, path } = await requestOf({ type: 'telegram', token: '123:AB-c_d', chatId: '-100123' }, { path: '' });
   expect(path).toBe('/bot123:AB-c_d/sendMessage');
   const { chat_id: chat, text, parse_mode: mode, link_preview_options: preview } = json();
@@ -128,7 +128,7 @@ test('telegram: HTML that Telegram can parse, at most 4096 characters', async ()
   expect(text).toContain('&lt;!here&gt;');
 });
 
-test('ntfy: JSON to the root, with the topic of the address, at most 4096 bytes', async () => {
+test('ntfy: a message is JSON for the root, with the topic from the address, and at most 4096 bytes', async () => {
   const { json, path, headers, runId } = await requestOf({ type: 'ntfy', token: 'tk_1' }, { path: '/base/my-topic' });
   expect([path, headers.authorization]).toEqual(['/base/', 'Bearer tk_1']);
   const { topic, title, message, priority, tags, click } = json();
@@ -139,7 +139,7 @@ test('ntfy: JSON to the root, with the topic of the address, at most 4096 bytes'
   expect(Buffer.byteLength(message)).toBeLessThanOrEqual(4_096);
 });
 
-test('gotify: plain text with a priority, to /message', async () => {
+test('gotify: a message is plain text with a priority, sent to /message', async () => {
   const { json, path, headers, runId } = await requestOf({ type: 'gotify', token: 'A.b' }, { path: '/gotify/' });
   expect([path, headers['x-gotify-key']]).toEqual(['/gotify/message', 'A.b']);
   const { priority, extras, message } = json();
@@ -171,7 +171,7 @@ test('pagerduty: a failure opens an incident, and the next success resolves the 
   expect(resolving).toEqual({ routing_key: 'R'.repeat(32), event_action: 'resolve', dedup_key: opening.dedup_key });
 });
 
-test('webhook: the call of a job, with the message in words besides', async () => {
+test('webhook: a call is that of a job’s own webhook, with the message in words added', async () => {
   const { json, headers, runId } = await requestOf({ type: 'webhook' }, { message: 'exit code 3' });
   expect(headers['webhook-signature']).toMatch(/^v1,/);
   expect(json()).toMatchObject({
@@ -186,7 +186,7 @@ test('webhook: the call of a job, with the message in words besides', async () =
   expect(json().data).not.toHaveProperty('args');
 });
 
-test('template: method, headers and an expression for the body', async () => {
+test('template: flwd.yaml sets the method, the headers and an expression for the body', async () => {
   const body = '{"text": message.headline, "job": run.job_id, "why": message.reason, "event": event}';
   const json = await requestOf({ type: 'template', method: 'PUT', headers: { 'X-Key': 'k' }, body }, { message: 'no' });
   expect(json.headers).toMatchObject({ 'x-key': 'k', 'content-type': 'application/json' });
@@ -203,7 +203,7 @@ test.each([
   ['flwd', 'On db1:'],
   ['reports', 'On db1 (reports):'],
 ])(
-  'without server.public_url a message of the instance %s says on which host to type which command',
+  'without server.public_url, a message of the instance %s has a command and the host on which to type it',
   async (instance, where) => {
     const receiver = await startReceiver();
     const channel = aChannel({ type: 'gotify', url: receiver.url, token: 't' });

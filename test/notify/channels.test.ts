@@ -18,7 +18,7 @@ async function openChannel(dir = dataFolder()) {
   return { receiver, channels, told, opened: await openNotifier(dir, { channels }), dir };
 }
 
-test('a success after failures is fixed, a failure after one is still failing, and a cancelled run is neither', async () => {
+test('after a failure, a success counts as fixed, another failure as still failing, and a cancelled run as neither', async () => {
   const { opened, told } = await openChannel();
   const rule = [{ on: ['failed', 'fixed', 'still_failing'], channel: 'team' }] as const;
   const change = { error: { message: 'exit code 3' } };
@@ -44,7 +44,7 @@ test('a success after failures is fixed, a failure after one is still failing, a
   ]);
 });
 
-test('a failure of a job with steps names the step, whose id stays as it is', async () => {
+test('a message about a job with steps begins with the id of the failed step, which is not capitalised', async () => {
   const { opened, told } = await openChannel();
   const rule = [{ on: ['failed'], channel: 'team' }] as const;
   await opened.end(rule, 'fail', { change: { error: { message: 'exited with code 1', step_id: 'transform' } } });
@@ -61,7 +61,7 @@ test('a failure of a job with steps names the step, whose id stays as it is', as
   );
 });
 
-test('whether a job was failing survives a restart, and jobs and tenants are kept apart', async () => {
+test('whether a job is failing is stored across a restart, for each job and tenant', async () => {
   const { opened, told, channels, dir } = await openChannel();
   const rule = [{ on: ['failed', 'fixed'], channel: 'team' }] as const;
   await opened.end(rule, 'fail');
@@ -75,7 +75,7 @@ test('whether a job was failing survives a restart, and jobs and tenants are kep
   await when(() => expect(told().map(([event]) => event)).toEqual(['failed', 'fixed']));
 });
 
-test('the failures of runs that end together are counted in their order', async () => {
+test('failures that end together are counted in the order in which they ended', async () => {
   const { opened, channels, told, dir } = await openChannel();
   await opened.notifier.close();
   const rule = [{ on: ['failed', 'fixed', 'still_failing'], channel: 'team' }] as const;
@@ -87,7 +87,7 @@ test('the failures of runs that end together are counted in their order', async 
   expect(events.toSorted((a, b) => (a < b ? -1 : 1))).toEqual(['failed', 'failed', 'fixed', 'still_failing']);
 });
 
-test('the log says once that messages to a channel cannot be sent, and once that they can again', async () => {
+test('the log says once that messages to a channel cannot be sent, and once that they are sent again', async () => {
   const { receiver, opened, channels, dir } = await openChannel();
   const rule = [{ on: ['failed'], channel: 'team' }] as const;
   const said = ({ log }: Opened) =>
@@ -113,7 +113,7 @@ test('the log says once that messages to a channel cannot be sent, and once that
   expect(said(again)).toEqual([works, fails]);
 });
 
-test('a job that failed is forgotten with its last failed run', async () => {
+test('when the last failed run of a job is removed, its failures are forgotten', async () => {
   const { opened, told } = await openChannel();
   const runId = await opened.end([{ on: ['failed'], channel: 'team' }], 'fail');
   await when(() => expect(told()).toHaveLength(1));
@@ -122,7 +122,7 @@ test('a job that failed is forgotten with its last failed run', async () => {
   expect(await opened.store.notifications.failing(['backup/daily'])).toEqual([]);
 });
 
-test('a run that succeeds and has no rule for it writes nothing', async () => {
+test('a run that succeeds writes nothing to the database if no rule reports successes', async () => {
   const { opened } = await openChannel();
   for (let n = 0; n < 5; n += 1) await opened.end([{ on: ['failed', 'fixed'], channel: 'team' }], 'succeed');
   await opened.notifier.close();
@@ -171,15 +171,18 @@ test.each([
     {},
     '`body` has no value: no such key: nothing',
   ],
-])('a channel that %s: the delivery says so and is tried again', async (_what, channels, secrets, error) => {
-  const opened = await openNotifier(dataFolder(), { channels, secrets });
-  const runId = await opened.end([{ on: ['failed'], channel: 'team' }], 'fail');
-  const found = await errorOf(opened, runId);
-  expect(found?.replace(/\([\w ]+\)$/, '(no connection)')).toBe(error);
-  expect(JSON.stringify([opened.log, found])).not.toContain('S3CRET');
-});
+])(
+  'for a channel that %s, the delivery shows the error and is tried again',
+  async (_what, channels, secrets, error) => {
+    const opened = await openNotifier(dataFolder(), { channels, secrets });
+    const runId = await opened.end([{ on: ['failed'], channel: 'team' }], 'fail');
+    const found = await errorOf(opened, runId);
+    expect(found?.replace(/\([\w ]+\)$/, '(no connection)')).toBe(error);
+    expect(JSON.stringify([opened.log, found])).not.toContain('S3CRET');
+  },
+);
 
-test('a channel that flwd.yaml does not have is given up at once', async () => {
+test('a notification for a channel that flwd.yaml does not have is given up at once', async () => {
   const opened = await openNotifier(dataFolder(), {});
   const runId = await opened.end([{ on: ['failed'], channel: 'team' }], 'fail');
   await when(async () =>
@@ -206,7 +209,7 @@ test('a secret that is stored later is used for the next attempt', async () => {
   await when(() => expect(receiver.received.map(({ path }) => path)).toEqual(['/T0KEN']));
 });
 
-test('a channel does not follow a redirect, and waits as long as Retry-After says', async () => {
+test('a redirect of a channel is not followed, and Retry-After is respected', async () => {
   const { opened, receiver } = await openChannel();
   receiver.answer = answerWith(302, { location: 'http://127.0.0.1:9/', 'retry-after': '60' });
   const runId = await opened.end([{ on: ['failed'], channel: 'team' }], 'fail');
@@ -231,11 +234,11 @@ test.each([
   ['a*a', 'a', false],
   ['exact', 'exact', true],
   ['exact', 'exactly', false],
-])('the pattern %s and the job %s: %s', (pattern, jobId, expected) => {
+])('whether the pattern %s matches the job %s is %s', (pattern, jobId, expected) => {
   expect(matchesJob(pattern, jobId)).toBe(expected);
 });
 
-test('a run has the rules of its job and those of flwd.yaml that match it', () => {
+test('a run follows the rules of its job and the rules of flwd.yaml that match it', () => {
   const own = [{ on: ['success'], webhook: 'https://example.org' }] as const;
   const rules = [
     { jobs: ['prod/**', 'db'], terms: { on: ['failed'] }, to: ['team', 'pager'] },

@@ -3,7 +3,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { createWakeSignal } from '../../src/lib/wake-signal.ts';
 import { startWhenDue } from '../../src/notify/due-calls.ts';
 
-test('a call that comes due while others are started is not forgotten', async () => {
+test('a call that becomes due while others are being started is not forgotten', async () => {
   const ending = new AbortController();
   let nowMs = 1_000;
   const clock = { now: () => nowMs, nowByDatabase: async () => nowMs };

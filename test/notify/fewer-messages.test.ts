@@ -15,7 +15,7 @@ function when<T>(look: () => T | Promise<T>): Promise<T> {
 
 const bodiesOf = ({ received }: Receiver) => received.map(({ body }) => JSON.parse(body));
 
-test('after: the failures before it are not reported, and neither is their end', async () => {
+test('after: the first failures are not reported, and neither is the success that ends them too early', async () => {
   const rule = { on: ['failed', 'still_failing', 'fixed'], after: 3 } as const;
   const told = (ends: readonly ('success' | 'failed')[]): (NotifyEvent | undefined)[] => {
     let before = 0;
@@ -36,7 +36,7 @@ test('after: the failures before it are not reported, and neither is their end',
   ]);
 });
 
-test('repeat: a failing job is reported once in that time, then as still failing, also after a restart', async () => {
+test('repeat: a failing job is reported once in the given time, then as still failing, also after a restart', async () => {
   const receiver = await startReceiver();
   const dir = dataFolder();
   const channels = [aChannel({ type: 'webhook', url: receiver.url })];
@@ -62,7 +62,7 @@ test('repeat: a failing job is reported once in that time, then as still failing
   await when(() => expect(events().slice(3)).toEqual(['fixed', 'failed']));
 });
 
-test('repeat: another failure of the job is reported at once, and no more than five of them in that time', async () => {
+test('repeat: a different failure is reported at once, but no more than five of them in the given time', async () => {
   const receiver = await startReceiver();
   const dir = dataFolder();
   const channels = [aChannel({ type: 'webhook', url: receiver.url })];
@@ -109,7 +109,7 @@ test('repeat: another failure of the job is reported at once, and no more than f
 
 const digest = [{ on: ['failed', 'fixed'], channel: 'team', digestMs: 10 * minuteMs }] as const;
 
-test('digest: what comes within the time is one message, and a single one looks as always', async () => {
+test('digest: what happens within the given time becomes one message, and a single event looks as usual', async () => {
   const receiver = await startReceiver();
   const channels = [aChannel({ type: 'gotify', url: receiver.url, token: 't' })];
   const opened = await openNotifier(dataFolder(), { channels, publicUrl: 'https://flwd.example.org' });
@@ -147,7 +147,7 @@ test('digest: what comes within the time is one message, and a single one looks 
   await when(() => expect(bodiesOf(receiver)[1]).toMatchObject({ title: 'Daily backup (a) failed' }));
 });
 
-test('digest: it survives a restart, and stays the same when it is sent again', async () => {
+test('digest: a digest survives a restart, and has the same content when it is sent again', async () => {
   const receiver = await startReceiver();
   receiver.answer = answerWith(500);
   const dir = dataFolder();

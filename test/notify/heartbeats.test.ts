@@ -11,7 +11,7 @@ const rule = (to: ScheduleHeartbeat['to']) => [
   { heartbeat: { scheduleId: 'schedule_1', to }, on: ['success'] } as const,
 ];
 
-test('a success calls the address once, by GET, and a failure does not', async () => {
+test('a success calls the address once by GET, and a failure does not call it', async () => {
   const receiver = await startReceiver();
   const { end, store } = await openNotifier(dataFolder());
   const rules = rule(`${receiver.url}/ping?token=abc`);
@@ -57,7 +57,7 @@ test('a call that fails is tried again with growing delays, until the success is
   expect(receiver.received.map(({ path }) => path)).toEqual(Array(4).fill('/secret-path'));
 });
 
-test('a newer success replaces an older one, and 410 ends the calls', async () => {
+test('the call for a newer success replaces an older one, and the answer 410 ends the calls', async () => {
   const receiver = await startReceiver();
   receiver.answer = answerWith(503);
   const { end, store } = await openNotifier(dataFolder());
@@ -95,7 +95,7 @@ test('a call that was cut short is repeated after the next start', async () => {
   expect(receiver.received).toHaveLength(2);
 });
 
-test('an address may be a stored secret, which no error names', async () => {
+test('the address may be a stored secret, and no error shows it', async () => {
   const receiver = await startReceiver();
   const secrets: Record<string, string> = {};
   const { end, store, time } = await openNotifier(dataFolder(), { secrets });
@@ -110,7 +110,7 @@ test('an address may be a stored secret, which no error names', async () => {
   expect(receiver.received.map(({ path }) => path)).toEqual(['/from-secret']);
 });
 
-test('the log says once for a schedule that its heartbeat cannot be called, and once that it works again', async () => {
+test('for each schedule the log says once that its heartbeat cannot be called, and once that it can again', async () => {
   const receiver = await startReceiver();
   receiver.answer = answerWith(500);
   const dir = dataFolder();

@@ -33,7 +33,7 @@ async function opened(dir: string, rules: readonly ChannelRule[], receiver: Rece
   return openNotifier(dir, { channels, rules, publicUrl: 'https://flwd.example.org/', nowMs });
 }
 
-test('the rules of flwd.yaml report what is late and what was missed, without a run', async () => {
+test('the rules of flwd.yaml report what is late and what was missed, even without a run', async () => {
   const receiver = await startReceiver();
   const rules = [{ jobs: ['prod/**'], terms: { on: ['late', 'missed'] }, to: ['team'] }] as const;
   const { add } = await opened(dataFolder(), rules, receiver);
@@ -61,7 +61,7 @@ test('the rules of flwd.yaml report what is late and what was missed, without a 
   expect(second).toMatchObject({ type: 'job.missed', data: { event: 'missed' } });
 });
 
-test('repeat and digest count for what is late, too', async () => {
+test('repeat and digest also apply to what is late', async () => {
   const receiver = await startReceiver();
   const dir = dataFolder();
   const rules = [{ jobs: ['**'], terms: { on: ['late'], repeatMs: 24 * hourMs }, to: ['team'] }] as const;

@@ -5,7 +5,7 @@ import { startMailServer } from '../support/mail-server.ts';
 import { errorOf, openMail, rule, to } from './a-mail-channel.ts';
 import { dataFolder } from './a-notifier.ts';
 
-test('a failure is one mail to all addresses, with the reason, the hint, the log and a link', async () => {
+test('a failure causes one mail to all addresses, with the reason, the hint, the log and a link', async () => {
   const server = await startMailServer();
   const opened = await openMail(`smtp://127.0.0.1:${server.port}`);
   const change = { error: { message: 'exit code 3', hint: 'allow it with `permissions: {network: all}`' } };
@@ -55,7 +55,7 @@ test('a mail that is sent again has the same Message-ID', async () => {
   expect(JSON.stringify(opened.log)).not.toContain('T0KEN');
 });
 
-test('an address that is refused for now gets the mail later, also after a restart, and the others get it once', async () => {
+test('an address that is refused for now gets the mail later, even after a restart, and other addresses get it once', async () => {
   const server = await startMailServer();
   server.greylisted = 'ops@example.org';
   const [url, dir] = [`smtp://127.0.0.1:${server.port}`, dataFolder()];
@@ -88,7 +88,7 @@ test('an address that is refused for now gets the mail later, also after a resta
   expect(JSON.stringify([...opened.log, ...again.log])).not.toContain('try again later');
 });
 
-test('a digest that was refused for one address stays one mail to that address', async () => {
+test('a digest that one address refused is sent to that address as one mail later', async () => {
   const server = await startMailServer();
   server.greylisted = 'ops@example.org';
   const opened = await openMail(`smtp://127.0.0.1:${server.port}`);
@@ -114,7 +114,7 @@ test.each([
   ['ftp://T0KEN.example.org', '`notify.smtp.url` is not a URL such as smtps://user:password@mail.example.org'],
   ['smtp://a:%E0%A4%A@T0KEN', '`notify.smtp.url` is not a URL such as smtps://user:password@mail.example.org'],
   ['smtp://127.0.0.1:9', 'the mail server cannot be reached (ECONNREFUSED)'],
-])('the error for %s', async (url, error) => {
+])('the error for %s does not show a password', async (url, error) => {
   const opened = await openMail('', { smtp: `${url}\n` });
   const runId = await opened.end(rule, 'fail');
   const found = await errorOf(opened, runId);
@@ -122,7 +122,7 @@ test.each([
   expect(found).not.toContain('T0KEN');
 });
 
-test('a mail server that does not answer holds up neither the other channels nor the end of the server', async () => {
+test('a mail server that does not answer delays neither the other channels nor the end of the server', async () => {
   const { createServer } = await import('node:net');
   const sockets: { destroy(): void }[] = [];
   const silent = createServer((socket) => void sockets.push(socket));

@@ -75,7 +75,7 @@ test('the end of a run is sent as a signed POST that any Standard Webhooks libra
   expect(JSON.stringify(opened.log)).not.toContain('T0KEN');
 });
 
-test('only the ends that a job asks for are sent, to each webhook independently', async () => {
+test('each webhook of a job gets only the ends that it asks for', async () => {
   const receiver = await startReceiver();
   const opened = await openNotifier(dataFolder());
   const rules = [
@@ -93,7 +93,7 @@ test('only the ends that a job asks for are sent, to each webhook independently'
   );
 });
 
-test('runs that ask for nothing leave no row behind, and the cursor is not written for each of them', async () => {
+test('runs without rules leave no row, and the cursor is not written for each of them', async () => {
   const opened = await openNotifier(dataFolder());
   for (let n = 0; n < 20; n += 1) await opened.end([]);
   expect(await opened.store.notifications.cursor()).toBe(1);
@@ -127,7 +127,7 @@ test('a receiver that fails is called again at growing delays, with the same id'
   await when(() => expect(opened.notifier.outcomes).toEqual({ delivered: 1, retried: 2, failed: 0 }));
 });
 
-test.each([2 * hourMs, -24 * hourMs])('a clock set by %d ms makes no retry early or late', async (setMs) => {
+test.each([2 * hourMs, -24 * hourMs])('a clock that is set by %d ms makes no retry early or late', async (setMs) => {
   const receiver = await startReceiver();
   receiver.answer = (response, n) => answerWith(n < 2 ? 500 : 200)(response, n);
   const opened = await openNotifier(dataFolder());
@@ -145,7 +145,7 @@ test.each([2 * hourMs, -24 * hourMs])('a clock set by %d ms makes no retry early
   await notificationWhen(opened, runId, { status: 'delivered', attempts: 2, finished_at: nextAt });
 });
 
-test('a notification is given up after 15 attempts, with one log line that hides the address', async () => {
+test('a notification is given up after 15 attempts, with one log line that does not show the address', async () => {
   const receiver = await startReceiver();
   receiver.answer = answerWith(503);
   const opened = await openNotifier(dataFolder());
@@ -176,7 +176,7 @@ test.each([
   ['less than the delay', '1', '2024-01-15T10:30:05.000Z'],
   ['a year, of which 12 hours count', '31536000', '2024-01-15T22:30:00.000Z'],
   ['neither', 'soon', '2024-01-15T10:30:05.000Z'],
-])('Retry-After as %s', async (_what, value, next) => {
+])('the next attempt respects Retry-After as %s', async (_what, value, next) => {
   const receiver = await startReceiver();
   receiver.answer = answerWith(429, { 'retry-after': value });
   const opened = await openNotifier(dataFolder());
@@ -184,7 +184,7 @@ test.each([
   await notificationWhen(opened, runId, { attempts: 1, next_attempt_at: next });
 });
 
-test('410 ends it at once', async () => {
+test('the answer 410 ends a notification at once', async () => {
   const receiver = await startReceiver();
   receiver.answer = answerWith(410);
   const opened = await openNotifier(dataFolder());
@@ -192,14 +192,14 @@ test('410 ends it at once', async () => {
   await notificationWhen(opened, runId, { status: 'failed', attempts: 1, last_error: 'the answer was 410' });
 });
 
-test('a receiver that cannot be reached is a failure that does not show the address', async () => {
+test('a receiver that cannot be reached causes an error that does not show the address', async () => {
   const opened = await openNotifier(dataFolder());
   const runId = await opened.end([{ on: ['failed'], webhook: 'http://127.0.0.1:9/T0KEN' }]);
   const notification = await notificationWhen(opened, runId, { status: 'pending', attempts: 1 });
   expect(notification?.last_error).toMatch(/^it cannot be reached \([\w ]+\)$/);
 });
 
-test('a call to a receiver that hangs times out', async () => {
+test('a call to a receiver that does not answer times out', async () => {
   const hanging = await startReceiver();
   hanging.answer = () => undefined;
   const opened = await openNotifier(dataFolder(), { timeoutMs: 200 });
@@ -207,7 +207,7 @@ test('a call to a receiver that hangs times out', async () => {
   await notificationWhen(opened, runId, { status: 'pending', attempts: 1, last_error: 'no answer within 0.2 s' });
 });
 
-test('while calls to receivers that hang have not timed out, other receivers are called', async () => {
+test('other receivers are called while calls to receivers that do not answer have not timed out', async () => {
   const [first, second] = [await startReceiver(), await startReceiver()];
   for (const hanging of [first, second]) hanging.answer = () => undefined;
   const receiver = await startReceiver();
@@ -228,7 +228,7 @@ test('while calls to receivers that hang have not timed out, other receivers are
   }
 });
 
-test('any number of receivers that are known to hang leave a call for those that answer', async () => {
+test('however many receivers are known not to answer, the others are still called', async () => {
   const hangers = await Promise.all(Array.from({ length: 4 }, startReceiver));
   for (const hanging of hangers) hanging.answer = () => undefined;
   const receiver = await startReceiver();
@@ -273,7 +273,7 @@ testWithDisk('a notification whose delivery cannot be stored is not sent again w
   expect(receiver.received).toHaveLength(1);
 });
 
-test('the end of the answer is not waited for', async () => {
+test('the notifier does not wait for the end of an answer’s body', async () => {
   const receiver = await startReceiver();
   receiver.answer = (response) => void response.writeHead(200).write('x'.repeat(100_000));
   const opened = await openNotifier(dataFolder(), { timeoutMs: 20_000 });
@@ -315,7 +315,7 @@ test('a run that ended while no notifier ran is reported once after the next sta
   expect(receiver.received.map(({ body }) => JSON.parse(body).data.run_id)).toEqual([runId, other]);
 });
 
-test('more ended runs than one look finds are all reported', async () => {
+test('if more runs have ended than one query returns, all are reported', async () => {
   const receiver = await startReceiver();
   const dir = dataFolder();
   const first = await openNotifier(dir);
@@ -330,7 +330,7 @@ test('more ended runs than one look finds are all reported', async () => {
   expect(new Set(receiver.received.map(({ body }) => JSON.parse(body).data.run_id)).size).toBe(210);
 });
 
-test('every key in the file signs', async () => {
+test('a notification is signed with every key in the file', async () => {
   const receiver = await startReceiver();
   const dir = dataFolder();
   const keys = ['MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw', 'bmV3LWtleS1vZi10d2VudHktZm91ci1ieXRlcy1vci1tb3Jl'];
@@ -355,7 +355,7 @@ test('a notification is removed with its run', async () => {
   expect(await opened.store.notifications.pendingCount()).toBe(0);
 });
 
-test('an answer that changes the protocol ends the call, and the notifier can be closed', async () => {
+test('an answer that switches the protocol ends the call, and the notifier can be closed', async () => {
   const receiver = await startReceiver();
   receiver.answer = ({ socket }) => socket?.end('HTTP/1.1 101 X\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n');
   const opened = await openNotifier(dataFolder());

@@ -23,7 +23,7 @@ test('a message is signed as Standard Webhooks defines it', () => {
   });
 });
 
-test('the first start creates a key that only its user can read, and the next start keeps it', () => {
+test('the first start creates a key that only its user can read, and the next start uses it again', () => {
   const path = keyFile();
   const message = { id: 'notice_1', body: '{}', atMs: 0 };
   const first = openSigner(path).headers(message);
@@ -33,7 +33,7 @@ test('the first start creates a key that only its user can read, and the next st
 });
 
 test.each(['', 'secret\n', 'whsec_c2hvcnQ=\n', 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\nother\n'])(
-  'a file of %j is refused, and its content is not shown',
+  'a key file with the content %j is refused, and the content is not shown',
   (content) => {
     const path = keyFile(content);
     expect(() => openSigner(path)).toThrow(

@@ -25,12 +25,12 @@ function words(instruction: string): string[] {
   return JSON.parse(list);
 }
 
-test('a restart of the unit leaves the shims alone', () => {
+test('a restart of the unit does not end the shims', () => {
   expect(setting('KillMode')).toEqual(['process']);
   expect(setting('OOMPolicy')).toEqual(['continue']);
 });
 
-test('the unit has no line that keeps bubblewrap from making a sandbox', () => {
+test('no line of the unit prevents bubblewrap from creating a sandbox', () => {
   const harmful = [
     'MemoryDenyWriteExecute',
     'PrivateTmp',
@@ -47,7 +47,7 @@ test('the unit has no line that keeps bubblewrap from making a sandbox', () => {
   expect(harmful.flatMap(setting)).toEqual([]);
 });
 
-test('the unit starts an existing command with existing options', () => {
+test('the unit starts a command that exists, with options that exist', () => {
   const [program = '', ...rest] = setting('ExecStart')[0]?.split(' ') ?? [];
   expect(program).toBe('/usr/local/bin/flwd');
   const { command, options } = readCommandLine(rest);
@@ -55,7 +55,7 @@ test('the unit starts an existing command with existing options', () => {
   expect(options.get('data-dir')).toEqual([`/var/lib/${setting('StateDirectory')[0]}`]);
 });
 
-test('the image has an init as pid 1, and starts an existing command as a user other than root', () => {
+test('the image has an init as pid 1, and starts a command that exists as a user other than root', () => {
   expect(words('ENTRYPOINT')).toEqual(['tini', '--']);
   const [program, ...rest] = words('CMD');
   expect(program).toBe('flwd');

@@ -56,7 +56,7 @@ const printsVersion = { status: 0, stdout: expect.stringMatching(/^flwd \d/), st
 const refuses = (why: RegExp) => ({ status: 2, stdout: '', stderr: expect.stringMatching(why) });
 const hint = /set XDG_CACHE_HOME to a folder that you may write to and start programs from\n$/;
 
-describe('a start', () => {
+describe('a start of the single file', () => {
   test('unpacks flwd, and the next one uses the same files', () => {
     expect(flwd(['version'])).toEqual(printsVersion);
     const folder = unpackedIn();
@@ -68,7 +68,7 @@ describe('a start', () => {
     expect(readdirSync(join(home, '.cache/flwd')).toSorted()).toEqual([folder.slice(-64), 'lock']);
   });
 
-  test('passes on arguments, environment, output and exit code', () => {
+  test('passes on arguments, environment and output, and ends with the same exit code', () => {
     expect(flwd(['no such\ncommand $HOME'])).toEqual({
       status: 2,
       stdout: '',
@@ -78,7 +78,7 @@ describe('a start', () => {
     expect(stdout).toContain('flwd run');
   });
 
-  test('works for jobs in JavaScript, and for the helpers of a sandboxed script', () => {
+  test('can run jobs in JavaScript, and the helpers of a sandboxed script', () => {
     const job = join(home, 'jobs/hello');
     mkdirSync(job, { recursive: true });
     const steps = ['{ id: js, command: ./main.mjs }', '{ id: sh, command: ./main.sh, needs: [js] }'];
@@ -99,7 +99,7 @@ describe('a start', () => {
     });
   });
 
-  test('is one of eight first starts at once, and each of them succeeds', async () => {
+  test('succeeds even if eight first starts happen at once', async () => {
     const env = { PATH: '/usr/bin:/bin', HOME: home };
     const starts = Array.from({ length: 8 }, () => spawn(binary, ['version'], { env, stdio: 'pipe' }));
     const codes = await Promise.all(starts.map((child) => new Promise((resolve) => child.on('exit', resolve))));
@@ -107,7 +107,7 @@ describe('a start', () => {
     expect(readdirSync(join(home, '.cache/flwd')).toSorted()).toEqual([unpackedIn().slice(-64), 'lock']);
   });
 
-  test('that is killed while it unpacks leaves nothing that the next one could use', async () => {
+  test('that is killed while it unpacks leaves nothing that the next start would use', async () => {
     const partial = join(home, '.cache/flwd/new/node');
     let child: ChildProcess;
     // On a busy machine, it may be ready before this process looks.
@@ -159,14 +159,14 @@ describe('in the unpacked folder', () => {
     expect(statSync(join(folder, 'node')).mode & 0o777).toBe(0o755);
   });
 
-  test('a change that leaves the content alone does not cause a second unpacking', () => {
+  test('a change of times alone does not cause a second unpacking', () => {
     const { ino } = statSync(join(folder, 'node'));
     utimesSync(main(), new Date(), new Date());
     expect(flwd(['version'])).toEqual(printsVersion);
     expect(statSync(join(folder, 'node')).ino).toBe(ino);
   });
 
-  test('what an earlier version unpacked is removed, unless a process uses it', async () => {
+  test('the files of an earlier version are removed, unless a process uses them', async () => {
     const cache = join(home, '.cache/flwd');
     const [unused, used] = ['a', 'b'].map((digit) => join(cache, digit.repeat(64)));
     if (!unused || !used) throw new Error('two folders');
@@ -184,8 +184,8 @@ describe('in the unpacked folder', () => {
   });
 });
 
-describe('flwd says what to do', () => {
-  test('without a home', () => {
+describe('flwd refuses to start and says what to do', () => {
+  test('without a home folder', () => {
     expect(flwd(['version'], { env: {} })).toEqual(refuses(/set HOME or XDG_CACHE_HOME to a full path/));
     expect(flwd(['version'], { env: { XDG_CACHE_HOME: 'cache' } })).toEqual(refuses(/to a full path/));
   });
@@ -206,31 +206,31 @@ describe('flwd says what to do', () => {
     expect(readdirSync(join(home, '.cache/flwd'))).toEqual(['lock']);
   });
 
-  testWithDisk('on a full disk, and leaves nothing there', () => {
+  testWithDisk('on a full disk, without leaving files there', () => {
     mountDisk(home, 20);
     expect(flwd(['version'])).toEqual(refuses(hint));
     expect(readdirSync(join(home, '.cache/flwd'))).toEqual(['lock']);
   });
 
-  testWithDisk('in a home that is read-only', () => {
+  testWithDisk('in a read-only home', () => {
     mountOn(home, '-t', 'tmpfs', '-o', 'ro,mode=755', 'flwd-test');
     expect(flwd(['version'])).toEqual(refuses(hint));
   });
 
-  testWithDisk('but needs no write access once it is unpacked', () => {
+  testWithDisk('unless it was unpacked before the home became read-only', () => {
     mountOn(home, '-t', 'tmpfs', '-o', 'mode=755', 'flwd-test');
     flwd(['version']);
     spawnSync('mount', ['-o', 'remount,ro', home]);
     expect(flwd(['version'])).toEqual(printsVersion);
   });
 
-  testWithDisk('where no program may be started', () => {
+  testWithDisk('in a home that is mounted noexec', () => {
     mountOn(home, '-t', 'tmpfs', '-o', 'noexec,mode=755', 'flwd-test');
     expect(flwd(['version'])).toEqual(refuses(/\(noexec\)/));
     expect(readdirSync(join(home, '.cache/flwd'))).toEqual(['lock']);
   });
 
-  test.runIf(isRoot)('if others own or may write a folder on the way, and starts nothing from there', () => {
+  test.runIf(isRoot)('if another user owns or may write a folder of the path, and executes nothing from there', () => {
     const cache = join(home, '.cache');
     mkdirSync(join(cache, 'flwd'), { recursive: true });
     const cases: [() => void, RegExp][] = [
@@ -254,7 +254,7 @@ describe('flwd says what to do', () => {
     expect(readdirSync(home)).toEqual([]);
   });
 
-  test('if its folder is a link, and touches nothing behind it', () => {
+  test('if its folder is a link, and changes nothing behind the link', () => {
     mkdirSync(join(home, 'mine/new'), { recursive: true });
     mkdirSync(join(home, '.cache'));
     symlinkSync(join(home, 'mine'), join(home, '.cache/flwd'));
@@ -262,7 +262,7 @@ describe('flwd says what to do', () => {
     expect(readdirSync(join(home, 'mine'))).toEqual(['new']);
   });
 
-  test.runIf(isRoot)('but runs for an ordinary user below a link of that user, and in the shared /tmp', () => {
+  test.runIf(isRoot)('unless an ordinary user starts it below a link of that user, or in the shared /tmp', () => {
     mkdirSync(join(home, 'disk'));
     symlinkSync(join(home, 'disk'), join(home, '.cache'));
     for (const path of [home, join(home, 'disk')]) chownSync(path, 1234, 1234);

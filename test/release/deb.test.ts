@@ -53,7 +53,7 @@ const edited = '# Edited by the administrator.\n';
 
 // Each test continues where the one before it stopped.
 
-test('apt installs the package with what it needs, and its folders have the right owners', () => {
+test('apt installs the package with its dependencies, and its folders have the right owners', () => {
   copyFileSync(deb, at('/var/cache/flwd.deb'));
   must('apt-get', 'install', '--yes', '--no-install-recommends', '/var/cache/flwd.deb');
   expect(must('flwd', 'version')).toMatch(/^flwd \d/);
@@ -147,7 +147,7 @@ test.each([
   expect(statSync(at('/var/lib/flwd/flwd.db')).ino).toBe(ino);
 });
 
-test('removing keeps configuration, data and jobs', () => {
+test('removing the package keeps configuration, data and jobs', () => {
   must('flwd', 'version');
   must('apt-get', 'remove', '--yes', 'flwd');
   expect(['/usr/bin/flwd', '/usr/lib/flwd', '/usr/share/doc/flwd'].filter((file) => existsSync(at(file)))).toEqual([]);
@@ -155,7 +155,7 @@ test('removing keeps configuration, data and jobs', () => {
     expect(existsSync(at(kept)), kept).toBe(true);
 });
 
-test('purging takes the configuration, never the data or the jobs, and says so', () => {
+test('purging the package removes the configuration but neither the data nor the jobs, and says so', () => {
   const said = must('apt-get', 'purge', '--yes', 'flwd');
   expect(said).toContain('/var/lib/flwd was kept. To delete it: rm -r /var/lib/flwd');
   expect(existsSync(at('/etc/flwd'))).toBe(false);

@@ -81,7 +81,7 @@ describe.each(engines)('artifacts on $engine', ({ open }) => {
   }
 
   test.each([true, false])(
-    'only the server can read a stored file, whether it was linked (%s) or copied',
+    'only the server can read a stored file, whether the file was linked (%s) or copied',
     async (mayLink) => {
       const path = await aFile();
       const id = newId();
@@ -95,7 +95,7 @@ describe.each(engines)('artifacts on $engine', ({ open }) => {
     },
   );
 
-  test('a file can be stored again after a crash prevented its row', async () => {
+  test('a file can be stored again if a crash prevented its row', async () => {
     const path = await aFile();
     await stage(path, { id: newId(), mayLink: true });
     const id = newId();
@@ -103,14 +103,17 @@ describe.each(engines)('artifacts on $engine', ({ open }) => {
     expect(await readFile(blobPath(id), 'utf8')).toBe(text);
   });
 
-  test.runIf(process.geteuid?.() === 0)('a file of the job’s user changes its owner to the server', async () => {
-    const path = await aFile();
-    execFileSync('chown', ['65534:65534', path]);
-    const id = newId();
-    await stage(path, { id, mayLink: true });
+  test.runIf(process.geteuid?.() === 0)(
+    'a stored file of the job’s user belongs to the server afterwards',
+    async () => {
+      const path = await aFile();
+      execFileSync('chown', ['65534:65534', path]);
+      const id = newId();
+      await stage(path, { id, mayLink: true });
 
-    expect(await stat(blobPath(id))).toMatchObject({ uid: 0, gid: process.getegid?.() });
-  });
+      expect(await stat(blobPath(id))).toMatchObject({ uid: 0, gid: process.getegid?.() });
+    },
+  );
 
   test('a file of a workspace that is kept is copied, and later changes to it do not change the artifact', async () => {
     const path = await aFile();
@@ -138,7 +141,7 @@ describe.each(engines)('artifacts on $engine', ({ open }) => {
     }
   });
 
-  test('the hash covers all of a large file, and an empty file has one, too', async () => {
+  test('the hash covers all of a large file, and an empty file also has a hash', async () => {
     const large = Buffer.alloc(1_000_003, 'abc');
     expect(await stage(await aFile('large', large), { id: newId() })).toMatchObject({
       sizeBytes: 1_000_003,
@@ -195,7 +198,7 @@ describe.each(engines)('artifacts on $engine', ({ open }) => {
     expect(await readFile(target, 'utf8')).toBe(text);
   });
 
-  test('a file that lies outside the workspace when it is opened is refused and left unchanged', async () => {
+  test('a file that is outside of the workspace when it is opened is refused and left unchanged', async () => {
     const workspace = join(dir, 'workspace');
     const elsewhere = join(dir, 'elsewhere');
     await mkdir(elsewhere);
@@ -211,7 +214,7 @@ describe.each(engines)('artifacts on $engine', ({ open }) => {
     expect((await stat(join(elsewhere, 'key'))).mode & 0o7777).toBe(0o640);
   });
 
-  test('a staged file can be discarded, even twice', async () => {
+  test('a staged file can be discarded, even if it is discarded twice', async () => {
     const staged = await stage(await aFile(), { id: newId() });
     await artifacts.discard(staged);
     await artifacts.discard(staged);
@@ -316,13 +319,13 @@ describe.each(engines)('artifacts on $engine', ({ open }) => {
       expect(await artifacts.takeRoom([small, large], 3_000_000_013)).toMatchObject({ kind: 'taken' });
     });
 
-    test('is not granted twice to runs that end at the same time', async () => {
+    test('is not given twice to runs that end at the same time', async () => {
       const taken = await Promise.all([1, 2, 3, 4].map(() => artifacts.takeRoom([wanted(60)], 130)));
       // Their order is not defined.
       expect(taken.map(({ kind }) => kind).toSorted()).toEqual(['full', 'full', 'taken', 'taken']);
     });
 
-    test('counts a stored file once, and a file that was not stored not at all', async () => {
+    test('counts a stored file once, and does not count a file that was not stored', async () => {
       const file = wanted(60);
       await artifacts.takeRoom([file], 100);
       await add({ ...file });
@@ -333,7 +336,7 @@ describe.each(engines)('artifacts on $engine', ({ open }) => {
       expect(await artifacts.takeRoom([wanted(40)], 100)).toMatchObject({ kind: 'taken' });
     });
 
-    test('is free again once an artifact has expired', async () => {
+    test('no longer counts an artifact that has expired', async () => {
       await add({ sizeBytes: 60, expiresAtMs: nowMs + 1_000 });
       expect(await artifacts.takeRoom([wanted(60)], 100)).toMatchObject({ kind: 'full' });
       passedMs = 1_000;

@@ -62,7 +62,7 @@ describe.each(engines)('the audit log on $engine', ({ open }) => {
     ]);
   });
 
-  test('each hash covers the previous hash and the entry as a JSON array', async () => {
+  test('the hash of an entry covers the previous hash and the entry as a JSON array', async () => {
     await record({}, { reason: 'é"' });
     const { entries } = await opened.audit.list({ limit: 2 });
     const values = ['local', 'default', 'run.cancel', 'done', 'run', 'run_01HM', '127.0.0.1', 'req_01HM'];
@@ -72,7 +72,7 @@ describe.each(engines)('the audit log on $engine', ({ open }) => {
     expect(entries.map(({ hash }) => hash)).toEqual([second, first]);
   });
 
-  test('entries of simultaneous transactions form one chain without gaps, in the order of the commits', async () => {
+  test('entries of simultaneous transactions form one chain without gaps, in the order of their commits', async () => {
     await Promise.all(Array.from({ length: 300 }, (_, n) => opened.audit.record(anEntry({ actor: `t${n}` }))));
     const { entries } = await opened.audit.list({ limit: 300 });
     expect(entries.map(({ id, actor }) => [id, actor.name])).toEqual(
@@ -123,7 +123,7 @@ describe.each(engines)('the audit log on $engine', ({ open }) => {
     expect(await ids({ sinceMs: nowMs + 1 })).toEqual([3, 2]);
   });
 
-  test('a clock that was years ahead breaks neither order nor chain, across a restart and after that time', async () => {
+  test('after a clock was years ahead, order and chain stay correct across a restart and when that time comes', async () => {
     const year = 365 * 86_400_000;
     clockMs += 2 * year;
     await record({});
@@ -145,7 +145,7 @@ describe.each(engines)('the audit log on $engine', ({ open }) => {
     expect(await verdict()).toMatchObject({ rows: 4, broken: null });
   });
 
-  describe('a list', () => {
+  describe('a list of audit entries', () => {
     beforeEach(async () => {
       await record({ action: 'run.create', object: { kind: 'run', id: 'run_1' }, tenant: 'acme', actor: 'ci' });
       clockMs += 1_000;
@@ -212,7 +212,7 @@ describe.each(engines)('the audit log on $engine', ({ open }) => {
     expect(await opened.audit.list({ actor: 'local', sinceMs: nowMs, limit: 1 })).toMatchObject({ total: 12_001 });
   });
 
-  describe('retention', () => {
+  describe('retention of the audit log', () => {
     beforeEach(async () => {
       await record({ actor: 'a' }, { actor: 'b' }, { actor: 'c' });
       clockMs += 10_000;
@@ -241,14 +241,14 @@ describe.each(engines)('the audit log on $engine', ({ open }) => {
       expect(await verdict()).toMatchObject({ rows: 2, first: { id: 4 }, removedThrough: 3, broken: null });
     });
 
-    test('works in steps, and the chain is valid after each step', async () => {
+    test('removes entries in steps, and the chain is valid after each step', async () => {
       expect(await opened.audit.removeBefore(nowMs + 1, 2)).toBe(2);
       expect(await verdict()).toMatchObject({ removedThrough: 2, broken: null });
       expect(await opened.audit.removeBefore(nowMs + 1, 2)).toBe(1);
       expect(await verdict()).toMatchObject({ rows: 3, removedThrough: 3, broken: null });
     });
 
-    test('of all entries leaves an entry that says so', async () => {
+    test('leaves one entry that says so when it removes all others', async () => {
       expect(await opened.audit.removeBefore(nowMs + 20_000, 100)).toBe(4);
       expect(await ids()).toEqual([5]);
       await record({});

@@ -27,7 +27,7 @@ describe.each(engines)('backfills on $engine', ({ open }) => {
     store.database.transact((tx) => store.schedules.pause(tx, tenant, { atMs: nowMs, by: 'local' }));
   const resume = (tenant: string) => store.database.transact((tx) => store.schedules.resume(tx, tenant));
 
-  test('each time is dealt with once, and the rest is there after a restart', async () => {
+  test('each time is processed once, and after a restart the remaining times are still there', async () => {
     await add('b1', underWay);
     expect(await Promise.all([advance(0), advance(0)])).toEqual([true, false]);
     expect(await advance(1, 'left-out')).toBe(true);
@@ -37,7 +37,7 @@ describe.each(engines)('backfills on $engine', ({ open }) => {
     expect(await store.backfills.open()).toMatchObject([left]);
   });
 
-  test('no time is dealt with while its schedules are paused, or after it has ended', async () => {
+  test('no time is processed while schedules are paused, or after the backfill has ended', async () => {
     await add('b1', underWay);
     for (const tenant of ['default', '*']) {
       await pause(tenant);
@@ -54,7 +54,7 @@ describe.each(engines)('backfills on $engine', ({ open }) => {
     expect(await store.backfills.find('b1')).toMatchObject({ status: 'cancelled', finishedAtMs: nowMs, started: 1 });
   });
 
-  test('lists are limited to a tenant and to jobs, and a tenant has only so many under way', async () => {
+  test('lists can be limited to a tenant and to jobs, and a tenant can have only a given number under way', async () => {
     await add('b1', { ...underWay, createdAtMs: 1 });
     await add('b2', { createdAtMs: 2, jobId: 'other' });
     await add('b3', { createdAtMs: 2, tenant: 'acme' });

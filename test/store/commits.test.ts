@@ -40,7 +40,7 @@ describe.each(engines)('commits on $engine', ({ engine, open }) => {
     expect([first, second]).not.toContain(await store.database.generation());
   });
 
-  test('changes of different turns are separate commits', async () => {
+  test('changes that are made in different turns of the event loop are separate commits', async () => {
     await store.database.transact(async (tx) => tx.emit(created));
     await store.database.transact(async (tx) => tx.emit(created));
 
@@ -119,7 +119,7 @@ describe.each(engines)('commits on $engine', ({ engine, open }) => {
     expect(await store.journal.latestId()).toBe(2);
   });
 
-  test('ids continue after a restart, even if the newest events were deleted', async () => {
+  test('ids continue after a restart, even if the newest events have been deleted', async () => {
     await store.database.transact(async (tx) => {
       tx.emit(created);
       tx.emit({ ...created, type: 'run.output', firstSeq: 1, lineCount: 5 });
@@ -134,7 +134,7 @@ describe.each(engines)('commits on $engine', ({ engine, open }) => {
     expect(store.commits.flat()).toMatchObject([{ id: 7 }]);
   });
 
-  test('output with zero or fewer lines is refused, and uses no ids', async () => {
+  test('output with less than one line is refused, and uses no ids', async () => {
     for (const lineCount of [0, -3]) {
       const output = { ...created, type: 'run.output' as const, firstSeq: 1, lineCount };
       await expect(store.database.transact(async (tx) => tx.emit(output))).rejects.toThrow('by the line');

@@ -20,7 +20,7 @@ async function opened(log?: Logger) {
   return { database, path: join(dir, 'flwd.db') };
 }
 
-test('an unreadable schema is reported as damage', async () => {
+test('a schema that cannot be read is reported as damage', async () => {
   const { database, path } = await opened();
   await database.close();
   const connection = new DatabaseSync(path, { defensive: false });
@@ -37,7 +37,7 @@ test('an unreadable schema is reported as damage', async () => {
   expect(found).toEqual([expect.stringContaining('malformed database schema')]);
 });
 
-test('damage found by a commit is reported as damage, and logged once', async () => {
+test('damage that a commit finds is reported as damage, and logged once', async () => {
   const lines: string[] = [];
   const { database, path } = await opened(pino({ level: 'error' }, { write: (line) => void lines.push(line) }));
   onTestFinished(() => database.close());
@@ -56,7 +56,7 @@ test('damage found by a commit is reported as damage, and logged once', async ()
   expect(lines).toHaveLength(1);
 });
 
-test('a damaged list of free pages, found while freeing disk space, is reported as damage', async () => {
+test('a damaged list of free pages is reported as damage when it is found while freeing disk space', async () => {
   const { database, path } = await opened();
   await database.close();
   const connection = new DatabaseSync(path);

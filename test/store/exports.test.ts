@@ -31,7 +31,7 @@ describe.each(engines)('what a collector gets on $engine', ({ open }) => {
     await store.database.transact((tx) => moveRun(tx, store.runs, id, 'fail', { atMs: nowMs + 20, reason: 'exit' }));
   }
 
-  test('runs come in the order in which they ended, with their attempts', async () => {
+  test('runs are exported in the order in which they ended, with their attempts', async () => {
     const [waiting, first, second] = [await add(), await add(), await add()];
     await end(second);
     await end(first);
@@ -53,7 +53,7 @@ describe.each(engines)('what a collector gets on $engine', ({ open }) => {
     expect(await store.exports.ended({ ...all, fromId })).toMatchObject([{ runId: first }]);
   });
 
-  test('a run names the one before it while that is there', async () => {
+  test('a rerun names the run before it while that run is stored', async () => {
     const first = await add();
     const rerun = await add({ rerunOf: first });
     await end(rerun);
@@ -65,7 +65,7 @@ describe.each(engines)('what a collector gets on $engine', ({ open }) => {
     ]);
   });
 
-  test('how far an export is replaces what was stored, for each of them alone', async () => {
+  test('each export stores its own position, which replaces the previous one', async () => {
     expect(await store.exports.state('traces')).toBeUndefined();
     const state = { nextId: 7, sentAtMs: null, failedAtMs: nowMs, error: 'the answer was 503' };
     await store.database.transact((tx) => store.exports.setState(tx, 'traces', state));
@@ -75,7 +75,7 @@ describe.each(engines)('what a collector gets on $engine', ({ open }) => {
     expect(await store.exports.state('logs')).toEqual({ ...state, nextId: 9 });
   });
 
-  test('a run has the trace of its caller, or its own', async () => {
+  test('a run has the trace of its caller, or a trace of its own', async () => {
     const traceParent = { trace_id: 'a'.repeat(32), parent_id: 'b'.repeat(16), sampled: false, state: null };
     const [own, given] = [await add(), await add({ traceParent })];
     const found = await store.exports.traceIds([own, given, 'run_gone']);

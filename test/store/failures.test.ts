@@ -33,7 +33,7 @@ describe.each(engines)('failures on $engine', ({ open }) => {
     return run.id;
   }
 
-  test('are grouped by their message, fixed by a success of the job, and come back', async () => {
+  test('are grouped by their message, fixed by a success of the job, and regressed when they return', async () => {
     const first = await ended('fail', 1, 'no space left on 10.0.0.7');
     const again = await ended('fail', 2, 'no space left on 10.0.0.8');
     const other = await ended('fail', 3, 'no such table');

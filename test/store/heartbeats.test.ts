@@ -31,7 +31,7 @@ describe.each(engines)('heartbeats on $engine', ({ open }) => {
     return found;
   };
 
-  test('a newer success replaces the call of an earlier one, and what came of the last calls stays', async () => {
+  test('the call for a newer success replaces that of an earlier one, and the results of the last calls stay', async () => {
     await put('schedule_1', 'run_1', nowMs);
     const first = await find('schedule_1');
     await store.database.transact((tx) =>
@@ -58,7 +58,7 @@ describe.each(engines)('heartbeats on $engine', ({ open }) => {
     });
   });
 
-  test('those that are due come in order, without busy schedules, and move with the clock', async () => {
+  test('due calls are returned in order, without those of busy schedules, and move when the clock is set', async () => {
     await put('schedule_1', 'run_1', nowMs + 2);
     await put('schedule_2', 'run_2', nowMs + 1);
     await put('schedule_3', 'run_3', nowMs + 9);

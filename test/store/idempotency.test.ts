@@ -52,7 +52,7 @@ describe.each(engines)('idempotency keys on $engine', ({ open }) => {
     expect(await store.idempotency.find('other', 'k1', 0)).toBeUndefined();
   });
 
-  test('a key is not granted twice, even in the same turn', async () => {
+  test('a key is granted once, even if it is requested twice in the same turn of the event loop', async () => {
     expect(await Promise.all([add(), add({ runId: 'run_2', bodyHash: 'h2' })])).toEqual([true, false]);
     expect(await store.idempotency.find('default', 'k1', 0)).toMatchObject({ bodyHash: 'h1', runId: 'run_1' });
   });

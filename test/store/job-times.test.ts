@@ -34,7 +34,7 @@ async function ran(over: Partial<NewRun>, tookMs: number, by: 'succeed' | 'fail'
 describe.each(engines)('the times of a job on $engine', ({ open }) => {
   const all = { jobId: 'shop/release', sinceMs: 0, limit: 10 };
 
-  test('are those of its ended runs, newest first, without their waiting', async () => {
+  test('are those of its ended runs, newest first, without the time that they waited', async () => {
     store = await open(dir);
     const first = await ran({}, 5_000);
     const revised = { source: { name: 'local-fs', type: 'fs' as const, revision: 'sha256:def' } };
@@ -62,7 +62,7 @@ describe.each(engines)('the times of a job on $engine', ({ open }) => {
     expect(times.more).toBe(false);
   });
 
-  test('can be limited to a time, a number and a tenant, and say what they leave out', async () => {
+  test('can be limited to a time, a number and a tenant, and say whether there are more', async () => {
     store = await open(dir);
     await ran({ tenant: 'acme' }, 1_000);
     const other = await ran({ createdAtMs: nowMs + 1, tenant: 'other' }, 2_000);
@@ -128,7 +128,7 @@ describe.each(engines)('the recent work of a job on $engine', ({ open }) => {
     return (await createStatsStore(store.database).times({}, day)).whole.duration.p50;
   };
 
-  test('leaves out reruns that kept steps, however many there are, and the statistics leave them out, too', async () => {
+  test('leaves out reruns that kept steps, however many there are, and the statistics leave them out as well', async () => {
     store = await open(dir);
     for (let n = 1; n <= 25; n += 1) await ran({ createdAtMs: nowMs + n, steps: [step, asked, built] }, 5_000);
     expect(await store.runs.recentWork(of)).toEqual([]);
@@ -147,7 +147,7 @@ describe.each(engines)('the recent work of a job on $engine', ({ open }) => {
     expect(await store.runs.get(id)).toMatchObject({ approval_ms: 0 });
   });
 
-  test('is not that of a rerun that kept steps: its times say so, and are those of the steps that it executed', async () => {
+  test('leaves out a rerun that kept steps, whose own times say so and cover only the steps that it executed', async () => {
     store = await open(dir);
     await ran({ steps: [step, asked, built] }, 5_000);
     await ran({ createdAtMs: nowMs - 1, steps: [step, asked] }, 6_000);

@@ -36,7 +36,7 @@ describe.each(engines)('the journal on $engine', ({ open }) => {
     expect(await idsAfter(0)).toEqual([]);
   });
 
-  test('returns what was written: each event, and output as the lines it announces', async () => {
+  test('returns what was written: each event, and the lines that each output entry announces', async () => {
     await store.database.transact(async (tx) => {
       tx.emit(created('run_a'));
       tx.emit(output('run_a', 11, 250));
@@ -65,7 +65,7 @@ describe.each(engines)('the journal on $engine', ({ open }) => {
     expect(store.commits.flat()).toEqual(await store.journal.read({ afterId: 0, limit: 100 }));
   });
 
-  test('an output entry that a reader has seen in part is returned again, and one that it has seen whole is not', async () => {
+  test('returns an output entry again if the reader has seen a part of it, but not if it has seen all', async () => {
     await store.database.transact(async (tx) => {
       tx.emit(created('run_a'));
       tx.emit(output('run_a', 1, 10));
@@ -81,7 +81,7 @@ describe.each(engines)('the journal on $engine', ({ open }) => {
     expect(await idsAfter(10, { runId: 'run_b' })).toEqual([12]);
   });
 
-  test('output of a job with steps has two ids per line, next to entries of the same run with one id', async () => {
+  test('gives each line of a job with steps two ids, also next to entries of the same run with one id', async () => {
     await store.database.transact(async (tx) => {
       tx.emit(output('run_a', 1, 3));
       tx.emit(output('run_a', 4, 5, 'step.output'));
@@ -111,7 +111,7 @@ describe.each(engines)('the journal on $engine', ({ open }) => {
     expect((await store.journal.read({ afterId: 0, limit: 2 })).map(({ id }) => id)).toEqual([1, 2]);
   });
 
-  test('knows how much of each run’s output was announced', async () => {
+  test('knows how much of each run’s output has been announced', async () => {
     await store.database.transact(async (tx) => {
       tx.emit(output('run_a', 1, 10));
       tx.emit(output('run_b', 1, 2));
@@ -124,7 +124,7 @@ describe.each(engines)('the journal on $engine', ({ open }) => {
     expect(await store.journal.lastOutputSeq('run_c')).toBe(0);
   });
 
-  test('knows its oldest entry after older ones were removed', async () => {
+  test('knows its oldest entry after older entries were removed', async () => {
     await store.database.transact(async (tx) => {
       tx.emit(created('run_a'));
       tx.emit(output('run_a', 1, 10));

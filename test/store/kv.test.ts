@@ -9,7 +9,7 @@ const atPlace = { tenant: 'default', namespace: 'backup/daily', key: 'last' };
 
 type Put = (write: Partial<KvWrite> & { readonly text?: string }) => Promise<KvWritten>;
 
-describe.each(engines)('$engine', ({ open }) => {
+describe.each(engines)('the key-value store on $engine', ({ open }) => {
   async function setUp(): Promise<{ kv: KvStore; put: Put; remove: (key: string) => Promise<boolean> }> {
     const dir = await mkdtemp(join(tmpdir(), 'flwd-kv-'));
     onTestFinished(() => rm(dir, { recursive: true }));
@@ -25,7 +25,7 @@ describe.each(engines)('$engine', ({ open }) => {
     };
   }
 
-  test('bytes come back as they were stored, and a new value has a new version', async () => {
+  test('bytes are returned as they were stored, and each new value has a new version', async () => {
     const { kv, put } = await setUp();
     const value = Buffer.from(Array.from({ length: 256 }, (_, byte) => byte));
     expect(await put({ value })).toMatchObject({ kind: 'stored', isNew: true, entry: { version: 1, size_bytes: 260 } });
@@ -38,7 +38,7 @@ describe.each(engines)('$engine', ({ open }) => {
       expect(await kv.get({ ...atPlace, ...other }, nowMs)).toBeUndefined();
   });
 
-  test('a version is checked, and is not used again after its key was deleted', async () => {
+  test('a given version is checked, and a version is not used again after its key was deleted', async () => {
     const { put, remove } = await setUp();
     expect(await put({ ifVersion: 1 })).toEqual({ kind: 'conflict', version: 0 });
     expect(await put({ ifVersion: 0 })).toMatchObject({ entry: { version: 1 } });
@@ -97,7 +97,7 @@ describe.each(engines)('$engine', ({ open }) => {
     expect(await kv.namespaces('default', { limit: 9, after: 'backup/daily' })).toMatchObject([{ namespace: 'other' }]);
   });
 
-  test('a full namespace takes no more, except smaller values', async () => {
+  test('a full namespace accepts no more data, except smaller values for existing keys', async () => {
     const { kv, put, remove } = await setUp();
     const value = Buffer.alloc(8 * 2 ** 20 - 1);
     for (const key of ['1', '2', '3', '4']) expect(await put({ key, value })).toMatchObject({ kind: 'stored' });
@@ -110,7 +110,7 @@ describe.each(engines)('$engine', ({ open }) => {
     expect(await kv.totals()).toEqual({ keys: 5, bytes: 32 * 2 ** 20 + 1 });
   });
 
-  test('writes at once lose nothing', async () => {
+  test('simultaneous writes lose nothing', async () => {
     const { kv, put } = await setUp();
     const written = await Promise.all(
       Array.from({ length: 40 }, (_, n) => put({ key: `k${n % 4}`, ifVersion: n < 4 ? 0 : undefined })),

@@ -84,7 +84,7 @@ describe.each(engines)('the revisions that a job’s runs used on $engine', ({ o
   });
 });
 
-test('SQLite finds the runs of each job on one index, in order', async () => {
+test('SQLite finds the runs of each job with one index, in order', async () => {
   store = await openSqlite(dir);
   const query = lastOf(store.database.read, { jobId: 'busy', most: 3 });
   const planOf = async (asked: typeof query): Promise<string[]> =>

@@ -35,7 +35,7 @@ describe.each(engines)('late runs and successes on $engine', ({ open }) => {
   const keys = async (query: Partial<Parameters<Opened['late']['list']>[0]> = {}) =>
     (await store.late.list({ limit: 10, ...query })).map(({ key }) => key);
 
-  test('each is seen once, is over, and is open again with what is new', async () => {
+  test('each entry is stored once, can end, and can be opened again with a new text', async () => {
     expect(await add()).toBe(true);
     expect(await add({ detail: 'again' })).toBe(false);
     await add({ key: '2024-01-16', atMs: nowMs + 1, tenant: 'acme' });
@@ -50,7 +50,7 @@ describe.each(engines)('late runs and successes on $engine', ({ open }) => {
     expect(await keys()).toEqual(['2024-01-15']);
   });
 
-  test('whom it told is kept, by job and by what was missed', async () => {
+  test('the channels that were told are stored for each job and for each kind of lateness', async () => {
     const late = { ...one, overAtMs: null };
     await add();
     await add({ kind: 'missed', key: '0600' });
@@ -69,7 +69,7 @@ describe.each(engines)('late runs and successes on $engine', ({ open }) => {
     expect(await store.late.lastTold({ ...late, kind: 'missed' })).toEqual(new Map());
   });
 
-  test('the jobs that are expected to succeed, what runs and what succeeded', async () => {
+  test('the jobs that expect a success are known, and so are their running and successful runs', async () => {
     const expecting = { jobId: job.jobId, terms: 'by 06:00', sinceMs: nowMs };
     const begun = [expecting, { ...expecting, jobId: 'shop/release' }];
     await store.database.transact((tx) => store.late.setExpecting(tx, { begun, ended: [] }));

@@ -24,7 +24,7 @@ async function printTwoSegments(log: LogFixture): Promise<void> {
 }
 
 describe.each(engines)('a log on $engine with a file that cannot be read', (engine) => {
-  test('shows a stand-in, whatever lines are requested', async () => {
+  test('shows a placeholder, whatever lines are requested', async () => {
     const log = await openLogFixture(engine);
     await printTwoSegments(log);
     truncateSync(join(log.shard, `${runId}.1.raw`), 10);
@@ -38,7 +38,7 @@ describe.each(engines)('a log on $engine with a file that cannot be read', (engi
     expect((await log.store().page(runId, { limit: 10, afterSeq: 2, text: 'in none' })).lines).toEqual([]);
   });
 
-  test('shows a stand-in for a file on a bad sector', async () => {
+  test('shows a placeholder for a file on a bad sector', async () => {
     const log = await openLogFixture(engine);
     await printTwoSegments(log);
     const path = join(log.shard, `${runId}.2.raw`);
@@ -204,50 +204,56 @@ describe.each(engines)('the log of a resumed run on $engine', (engine) => {
     ['an earlier time', { firstAtUs: 1 }, false],
     ['the engine for its author', { stepId: '' }, false],
     ['a far place in the spool', { spool: { offset: 1e12, aheadBytes: 7 } }, true],
-  ])('after a lost head, is not misled by a printed chunk with %s', async (_what, lie, isTaken) => {
-    const log = await openLogFixture(engine);
-    const writer = await log.openWriter();
-    const path = join(log.shard, `${runId}.1.raw`);
-    writer.append(printed('a\nb\n', 4));
-    const start = statSync(path).size;
-    const liar = forge(lie);
-    const chained = forge({ ...lie, firstSeq: 4 });
-    writer.append(printed(Buffer.concat([Buffer.from('x'), liar, chained, Buffer.from('\n')]), 500));
-    writer.append(printed('last\n', 505));
-    await log.restart();
-    const bytes = readFileSync(path);
-    bytes[start] = 0;
-    writeFileSync(path, bytes);
-    const damage = expect.stringMatching(/ cannot be read: .* was damaged …$/);
-    const forged = isTaken ? ['forged', 'forged'] : [];
-    const readable = ['a', 'b', ...forged, damage, 'last'];
-    expect(await log.messages()).toEqual(readable);
-    for (let n = 0; n < 2; n++) {
-      const next = await log.openWriter();
-      expect(next.spoolOffset({ stepId: 'step_01', attempt: 1 })).toBe(4);
-      expect(await log.messages()).toEqual(readable);
+  ])(
+    'after a damaged head, is not misled by a chunk with %s that a script has printed',
+    async (_what, lie, isTaken) => {
+      const log = await openLogFixture(engine);
+      const writer = await log.openWriter();
+      const path = join(log.shard, `${runId}.1.raw`);
+      writer.append(printed('a\nb\n', 4));
+      const start = statSync(path).size;
+      const liar = forge(lie);
+      const chained = forge({ ...lie, firstSeq: 4 });
+      writer.append(printed(Buffer.concat([Buffer.from('x'), liar, chained, Buffer.from('\n')]), 500));
+      writer.append(printed('last\n', 505));
       await log.restart();
-    }
-  });
+      const bytes = readFileSync(path);
+      bytes[start] = 0;
+      writeFileSync(path, bytes);
+      const damage = expect.stringMatching(/ cannot be read: .* was damaged …$/);
+      const forged = isTaken ? ['forged', 'forged'] : [];
+      const readable = ['a', 'b', ...forged, damage, 'last'];
+      expect(await log.messages()).toEqual(readable);
+      for (let n = 0; n < 2; n++) {
+        const next = await log.openWriter();
+        expect(next.spoolOffset({ stepId: 'step_01', attempt: 1 })).toBe(4);
+        expect(await log.messages()).toEqual(readable);
+        await log.restart();
+      }
+    },
+  );
 
-  test.each(['damaged', 'missing', 'unreadable'])('continues when a file before its last one is %s', async (how) => {
-    const log = await openLogFixture(engine);
-    await splitIntoFiles(log);
-    const path = join(log.shard, `${runId}.2.raw`);
-    if (how === 'damaged') truncateSync(path, 10);
-    else rmSync(path);
-    if (how === 'unreadable') symlinkSync('/proc/self/mem', path);
-    const kept = how === 'missing' ? [] : [`${runId}.2.raw.damaged`];
-    const readable = ['a', 'b', expect.stringMatching(/^… lines? .* was damaged …$/), 'e', 'f'];
-    await expect.poll(() => log.messages()).toEqual(readable);
+  test.each(['damaged', 'missing', 'unreadable'])(
+    'can be continued when a file before its last one is %s',
+    async (how) => {
+      const log = await openLogFixture(engine);
+      await splitIntoFiles(log);
+      const path = join(log.shard, `${runId}.2.raw`);
+      if (how === 'damaged') truncateSync(path, 10);
+      else rmSync(path);
+      if (how === 'unreadable') symlinkSync('/proc/self/mem', path);
+      const kept = how === 'missing' ? [] : [`${runId}.2.raw.damaged`];
+      const readable = ['a', 'b', expect.stringMatching(/^… lines? .* was damaged …$/), 'e', 'f'];
+      await expect.poll(() => log.messages()).toEqual(readable);
 
-    const writer = await log.openWriter();
-    expect(writer.spoolOffset({ stepId: 'step_01', attempt: 1 })).toBe(12);
-    writer.append(printed('g\n', 14));
-    await writer.close();
-    expect(await log.messages()).toEqual([...readable, 'g']);
-    expect(log.files().filter((name) => name.includes('.2.raw.'))).toEqual(kept);
-  });
+      const writer = await log.openWriter();
+      expect(writer.spoolOffset({ stepId: 'step_01', attempt: 1 })).toBe(12);
+      writer.append(printed('g\n', 14));
+      await writer.close();
+      expect(await log.messages()).toEqual([...readable, 'g']);
+      expect(log.files().filter((name) => name.includes('.2.raw.'))).toEqual(kept);
+    },
+  );
 
   test('keeps a copy of a file each time it is found damaged', async () => {
     const log = await openLogFixture(engine);
@@ -280,7 +286,7 @@ describe.each(engines)('the log of a resumed run on $engine', (engine) => {
     expect(await log.messages()).toEqual(['a', 'b', 'c', 'd', said, 'e', 'f', 'g']);
   });
 
-  test('loses no more than the disk changes while the log is written', async () => {
+  test('loses no more than the bytes that the disk changes while the log is written', async () => {
     const log = await openLogFixture(engine);
     const writer = await log.openWriter();
     writer.append(printed('a\nb\n', 4));
@@ -346,7 +352,7 @@ test('a bad block in a file costs its lines, and the lines around it can be read
   expect(next.spoolOffset({ stepId: 'step_01', attempt: 1 })).toBe(19_000);
 });
 
-test('a disk that fails for a moment costs a log nothing', async () => {
+test('a disk error that passes costs a log nothing', async () => {
   const [engine] = engines;
   if (!engine) return;
   const log = await openLogFixture(engine, undefined, 60_000);

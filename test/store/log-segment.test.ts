@@ -3,7 +3,7 @@
 import { expect, test } from 'vitest';
 import { freeSegment } from '../../src/store/log/log-segment.ts';
 
-test('a small buffer, which shares a pool with others, is not freed', () => {
+test('a small buffer, which shares its memory with others, is not freed', () => {
   const file = Buffer.allocUnsafe(100).fill('x');
   const neighbour = Buffer.from('neighbour');
   expect(neighbour.buffer).toBe(file.buffer);

@@ -12,7 +12,7 @@ function placeIn(bytes: Buffer, text: string, from: number, to: number): number 
   return Buffer.from(lower(bytes.subarray(0, to)), 'latin1').indexOf(lower(Buffer.from(text)), from, 'latin1');
 }
 
-test('the first place of a text is found within any part of a log', () => {
+test('the first occurrence of a text is found within any part of a log', () => {
   assert(
     property(
       string({ unit: letters, maxLength: 5_000, size: 'max' }),
@@ -31,7 +31,7 @@ test('the first place of a text is found within any part of a log', () => {
   );
 });
 
-test('a text is found at each place of a large log', () => {
+test('a text is found wherever it is in a large log', () => {
   const find = createTextFinder('DISK FULL ü');
   const bytes = Buffer.alloc(10_000, 'Lorem ipsum dolor sit amet\n');
   for (let place = 0; place <= bytes.length - 12; place++) {
@@ -51,7 +51,7 @@ test('a text of more than 255 bytes is found', () => {
   expect(createTextFinder(text)(Buffer.from(`${'.'.repeat(3_333)}${text}`), 0, 10_000)).toBe(3_333);
 });
 
-test('a text that nearly fits everywhere takes a few looks at each byte', () => {
+test('a text that almost matches everywhere takes only a few looks at each byte', () => {
   const half = 'a'.repeat(500);
   const bytes = Buffer.alloc(65_536, 'a');
   let looks = 0;

@@ -7,7 +7,7 @@ const mebibyte = 2 ** 20;
 const lineBytes = numberedLines(100_000, 100_000).length;
 
 describe.each(engines)('a log past its limit on $engine', (engine) => {
-  test('has its beginning, a line that states what is missing, and its last MiB', async () => {
+  test('has its beginning, a line that says how much is missing, and its last MiB', async () => {
     const { openWriter, readAll } = await openLogFixture(engine);
     const writer = await openWriter(3 * mebibyte);
     let spoolEnd = 0;
@@ -69,7 +69,7 @@ describe.each(engines)('a log past its limit on $engine', (engine) => {
     expect(end.length).toBeLessThan(256 * 1024 + 65_536);
   });
 
-  test('is complete when it just fits', async () => {
+  test('is complete if it only just fits', async () => {
     const { openWriter, text } = await openLogFixture(engine);
     const spool = numberedLines(1, 5000);
     const writer = await openWriter(spool.length);
@@ -80,7 +80,7 @@ describe.each(engines)('a log past its limit on $engine', (engine) => {
     expect(await text()).toBe(spool);
   });
 
-  test('is cut to a small limit, even if everything was printed at once', async () => {
+  test('is cut to a small limit, even if all of it was printed at once', async () => {
     const { openWriter, messages } = await openLogFixture(engine);
     const text = numberedLines(1, 50_000);
     const writer = await openWriter(65_536);

@@ -23,7 +23,7 @@ async function printMuch(log: LogFixture): Promise<LogWriter> {
 }
 
 describe.each(engines)('a reader of a log on $engine', (engine) => {
-  test('gets any page, and the end first, whether the run is finished or not', async () => {
+  test('gets any page, and the end first, whether or not the run is finished', async () => {
     const log = await openLogFixture(engine);
     const writer = await printMuch(log);
 
@@ -54,7 +54,7 @@ describe.each(engines)('a reader of a log on $engine', (engine) => {
     }
   });
 
-  test('finds text in any case, and the last lines that have it', async () => {
+  test('finds text in upper and lower case, and the last lines that contain it', async () => {
     const log = await openLogFixture(engine);
     await printMuch(log);
     const search = async (query: object) => seqs((await log.store().page(runId, { limit: 1000, ...query })).lines);
@@ -66,7 +66,7 @@ describe.each(engines)('a reader of a log on $engine', (engine) => {
     expect(await search({ text: 'restore' })).toEqual([]);
   });
 
-  test('finds letters beyond ASCII as they are written, in lines of any form', async () => {
+  test('finds letters beyond ASCII only in the case in which they are written, in lines of any form', async () => {
     const log = await openLogFixture(engine);
     const writer = await log.openWriter();
     writer.append(printed('Größe: 3\nGRÖSSE\n\x1eEgröße\n{"level":"info","message":"Größe","unit":"kB"}\n', 80));
@@ -77,7 +77,7 @@ describe.each(engines)('a reader of a log on $engine', (engine) => {
     expect(await search('Ö')).toEqual([2]);
   });
 
-  test('gets what is at least of a level, of a step, of an attempt, after an instant', async () => {
+  test('gets lines from a given level, step, attempt or instant', async () => {
     const log = await openLogFixture(engine);
     const writer = await log.openWriter();
     const bytes = Buffer.from('\x1edone\n\x1ewtwo\n\x1eEthree\nfour\n');
@@ -132,7 +132,7 @@ describe.each(engines)('a reader of a log on $engine', (engine) => {
     expect(await page('tes')).toEqual([]);
   });
 
-  test('of a run that has printed nothing, or that nobody knows, gets nothing', async () => {
+  test('gets nothing for a run that has printed nothing or does not exist', async () => {
     const { store } = await openLogFixture(engine);
 
     expect(await store().page('run_unknown', { limit: 10 })).toEqual({ lines: [], nextSeq: null });
@@ -143,7 +143,7 @@ describe.each(engines)('a reader of a log on $engine', (engine) => {
 });
 
 describe.each(engines)('a follower of a log on $engine', (engine) => {
-  test('is told of lines when they can be read, until it leaves', async () => {
+  test('is called when new lines can be read, until it unsubscribes', async () => {
     const { store, openWriter } = await openLogFixture(engine);
     const read: number[] = [];
     const leave = store().onAppend(runId, () => {
@@ -190,7 +190,7 @@ describe.each(engines)('a follower of a log on $engine', (engine) => {
     expect(await Promise.all(followers)).toEqual([150_000, 150_000, 150_000, 150_000, 150_000]);
   });
 
-  test('shares its frames with all others', async () => {
+  test('shares its frames with all other followers', async () => {
     const { store, openWriter } = await openLogFixture(engine);
     const writer = await openWriter();
     writer.append(printed('say "hi"\n{"level":"warn","message":"\\u00e9","n":1}\n', 60));

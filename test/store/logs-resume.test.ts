@@ -49,7 +49,7 @@ describe.each(engines)('the log of a server that was killed, on $engine', (engin
     expect(log.files().filter((name) => !name.endsWith('.zst'))).toEqual([]);
   });
 
-  test('has all of an append or nothing when the disk is full', async () => {
+  test('has all of an append, or nothing of it, when the disk is full', async () => {
     const dir = makeDir();
     const spoolDir = makeDir();
     onTestFinished(() => rmSync(spoolDir, { recursive: true }));
@@ -77,7 +77,7 @@ describe.each(engines)('the log of a server that was killed, on $engine', (engin
   });
 
   test.each([1, 50, 51, 70, 5000, 70_000])(
-    'continues where it was whole, %i bytes before its end',
+    'continues after its last whole chunk when its last %i bytes are lost',
     async (lostBytes) => {
       const log = await openLogFixture(engine);
       const spool = numberedLines(1, 10_000);
@@ -156,7 +156,7 @@ describe.each(engines)('the log of a server that was killed, on $engine', (engin
     expect(log.files()).toEqual([`${runId}.1.zst`, `${runId}.2.zst`]);
   });
 
-  test('keeps a file that follows one whose end is lost, and states which lines are missing', async () => {
+  test('keeps a file after one that lost its end, and says which lines are missing', async () => {
     const log = await openLogFixture(engine);
     const { spool, cut } = await printTwoFiles(log);
     await undoSeals(log);
@@ -201,7 +201,7 @@ describe.each(engines)('the log of a server that was killed, on $engine', (engin
     expect(text).toBe(spool);
   });
 
-  test('knows the position of each attempt in its spool, and its times keep growing', async () => {
+  test('knows how far each attempt’s spool was read, and its times keep growing', async () => {
     const log = await openLogFixture(engine);
     const first = await log.openWriter();
     expect(first.spoolOffset({ stepId: 'step_01', attempt: 1 })).toBe(0);
@@ -242,7 +242,7 @@ describe.each(engines)('the log of a server that was killed, on $engine', (engin
     ]).toEqual([2, 6]);
   });
 
-  test('is readable by waiting followers as soon as it is resumed', async () => {
+  test('can be read by waiting followers as soon as it is resumed', async () => {
     const log = await openLogFixture(engine);
     (await log.openWriter()).append(printed('a\n', 2));
     await log.restart();
@@ -255,7 +255,7 @@ describe.each(engines)('the log of a server that was killed, on $engine', (engin
     expect((await log.store().next(runId, 0))?.lines()).toMatchObject([{ seq: 1, message: 'a' }]);
   });
 
-  test('does not index files of a writer whose run another server has taken over', async () => {
+  test('does not index the files of a writer whose run another server has taken over', async () => {
     const log = await openLogFixture(engine);
     const runs = createRunStore(log.database());
     await log.database().transact((tx) => runs.add(tx, aRun({ id: runId })));

@@ -91,7 +91,7 @@ describe.each(engines)('the log of a run on $engine', (engine) => {
     ]);
   });
 
-  test('keeps output of stderr apart from an unfinished line of stdout', async () => {
+  test('keeps lines of stderr apart from an unfinished line of stdout', async () => {
     const { openWriter, readAll } = await openLogFixture(engine);
     const writer = await openWriter();
 
@@ -132,7 +132,7 @@ describe.each(engines)('the log of a run on $engine', (engine) => {
     expect(frames).toContain(String.raw`"message":"\u0000��"`);
   });
 
-  test('is the same in whatever pieces the output was appended', async () => {
+  test('is the same however the output was split when it was appended', async () => {
     const { store } = await openLogFixture(engine);
     const letters = constantFrom('a', 'é', '\x1e', 'E', 'w', 'P', '4', ' ', '\n', '\n', '\r\n', '{', '}', '\0');
     let n = 0;
@@ -171,7 +171,7 @@ describe.each(engines)('the log of a run on $engine', (engine) => {
     ]);
   });
 
-  test('has flwd’s own lines in their place', async () => {
+  test('has flwd’s own lines at their place', async () => {
     const { openWriter, readAll } = await openLogFixture(engine);
     const writer = await openWriter();
 
@@ -187,7 +187,7 @@ describe.each(engines)('the log of a run on $engine', (engine) => {
     ]);
   });
 
-  test('has no file when nothing was printed, and one when little was printed', async () => {
+  test('has no file if nothing was printed, and one file if little was printed', async () => {
     const { openWriter, files, messages } = await openLogFixture(engine);
     await (await openWriter()).close();
     const writer = await openWriter();

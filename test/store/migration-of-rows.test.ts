@@ -56,7 +56,7 @@ async function firstRelease(path: string): Promise<void> {
   database.close();
 }
 
-test('a database of the first release keeps every row', async () => {
+test('a database of the first release keeps every row when it is migrated', async () => {
   const dir = await folder();
   const path = join(dir, 'flwd.db');
   await firstRelease(path);
@@ -118,7 +118,7 @@ test('a database of the first release keeps every row', async () => {
   expect(await rows('log_segments')).toMatchObject([{ run_id: 'run_01A', n: 1, last_seq: 40, encoding: 'zstd' }]);
 });
 
-test('an instance from before keeps UTC for schedules without a time zone, and a new one keeps the zone of its host', async () => {
+test('a migrated instance keeps UTC for schedules without a time zone, and a new one uses the zone of its host', async () => {
   const [old, fresh] = [await folder(), await folder()];
   await firstRelease(join(old, 'flwd.db'));
   const zoneOf = async (dir: string): Promise<string> => {
@@ -155,7 +155,7 @@ test('sub-runs of an older database are left out of lists and totals without the
   }
 });
 
-test('the log announces the migration of an older database, and nothing for a new one', async () => {
+test('the log announces the migration of an older database, and says nothing for a new one', async () => {
   const [old, fresh] = [await folder(), await folder()];
   await firstRelease(join(old, 'flwd.db'));
   const logged: string[] = [];

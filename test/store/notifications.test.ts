@@ -42,7 +42,7 @@ describe.each(engines)('notifications on $engine', ({ open }) => {
   };
   const idsOf = (found: readonly DueNotification[]): string[] => found.map(({ id }) => id);
 
-  test('the runs that ended or wait are found by their events', async () => {
+  test('runs that have ended or wait for an approval are found by their events', async () => {
     const notify = [{ on: ['failed'], channel: 'team' }] as const;
     const base = aRun();
     const run = aRun({ plan: { ...base.plan, job: { ...base.plan.job, notify } } });
@@ -64,7 +64,7 @@ describe.each(engines)('notifications on $engine', ({ open }) => {
     expect(await store.notifications.cursor()).toBe(toId + 1);
   });
 
-  test('how often a job has failed is kept until it works again', async () => {
+  test('the number of failures of a job is stored until it succeeds again', async () => {
     const job = { tenant: 'default', jobId: 'backup/daily', runId: await addRun(), failures: 1, told: { team: nowMs } };
     const set = (over: Partial<typeof job>) =>
       store.database.transact((tx) => store.notifications.setFailing(tx, { ...job, ...over }));
@@ -83,7 +83,7 @@ describe.each(engines)('notifications on $engine', ({ open }) => {
     expect(await store.notifications.failing(['backup/daily'])).toEqual([{ ...job, tenant: 'acme' }]);
   });
 
-  test('a digest is those of its channel and time, and splits once some addresses have it', async () => {
+  test('a digest has the notifications of its channel and time, and is split once some addresses have received it', async () => {
     const runId = await addRun();
     const digest = { runId, isInDigest: true, dueAtMs: nowMs + 60 };
     await add(aNotification(1, digest), aNotification(2, digest), aNotification(3, { runId }));
@@ -113,13 +113,13 @@ describe.each(engines)('notifications on $engine', ({ open }) => {
     expect(await store.notifications.due(nowMs + 60, [], 10)).toEqual([]);
   });
 
-  test('those of something late have no run, and carry what is late', async () => {
+  test('a notification about something late has no run, and contains what is late', async () => {
     const late = { tenant: 'default', jobId: 'backup/daily', detail: 'No success.', atMs: nowMs, title: null };
     await add(aNotification(1, { event: 'late', late }));
     expect(await store.notifications.due(nowMs + 1, [], 10)).toMatchObject([{ runId: null, event: 'late', late }]);
   });
 
-  test('what waits and what was delivered last is known by channel and tenant', async () => {
+  test('for each channel and tenant, the store knows what waits and what was delivered last', async () => {
     const [mine, theirs] = [await addRun(), await addRun({ tenant: 'acme' })];
     await add(aNotification(1, { runId: mine }), aNotification(2, { runId: mine, createdAtMs: nowMs - 5 }));
     await add(aNotification(3, { runId: theirs }), aNotification(4, { runId: mine, channel: 'ops' }));

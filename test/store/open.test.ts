@@ -44,7 +44,7 @@ test('a store creates private folders, and keeps its content across a restart', 
   await second.close();
 });
 
-test('a database that another program has locked says so, and what to do', async () => {
+test('when another program has locked the database, the error says so and what to do', async () => {
   await (await open()).close();
   const path = join(dir, 'data/db/flwd.db');
   const other = new DatabaseSync(path);

@@ -46,7 +46,7 @@ async function openSession(database = databaseNameOf(dir)): Promise<Client> {
   return client;
 }
 
-test('two servers number the events of one database in one sequence, and each announces its own in order', async () => {
+test('the events of two servers on one database have one sequence of ids, and each server announces its own in order', async () => {
   const servers = [await open(), await open()];
   await Promise.all(
     servers.flatMap(({ database }) =>
@@ -61,7 +61,7 @@ test('two servers number the events of one database in one sequence, and each an
   expect(await servers[0]?.journal.latestId()).toBe(100);
 });
 
-test('two servers write one audit chain', async () => {
+test('two servers on one database write one audit chain', async () => {
   const servers = [await open(), await open()];
   await Promise.all(servers.flatMap(({ audit }) => Array.from({ length: 10 }, () => audit.record(anEntry()))));
 
@@ -115,7 +115,7 @@ test('a transaction that a deadlock has ended runs again', async () => {
   expect(rows.map(({ next_id: id }) => id)).toEqual([3, 3]);
 });
 
-test('a commit whose answer is lost with the connection takes effect once', async () => {
+test('a commit whose answer is lost with the connection is still made exactly once', async () => {
   await (await open()).database.close();
   let asksForIt = false;
   let isCut = false;
@@ -161,7 +161,7 @@ test('a commit whose answer is lost with the connection takes effect once', asyn
   expect(await database.latestEventId()).toBe(1);
 });
 
-test('an unreachable database is reported to writers and readers, and recovers by itself', async () => {
+test('a database that cannot be reached is reported to writers and readers, and the store recovers by itself', async () => {
   const { database } = await open();
   const operator = await openSession('postgres');
   const name = databaseNameOf(dir);
@@ -183,7 +183,7 @@ test('an unreachable database is reported to writers and readers, and recovers b
   expect(await database.latestEventId()).toBe(1);
 });
 
-test('an error of a query is not a storage error', async () => {
+test('an error in a query does not count as an error of the storage', async () => {
   const { database } = await open();
   const wrong = await sql`select nothing from nowhere`.execute(database.read).catch((error: unknown) => error);
   expect(wrong).toBeInstanceOf(Error);
@@ -214,7 +214,7 @@ test('an integer that JavaScript cannot represent is refused, not rounded', asyn
   await expect(sql`select 9007199254740992::bigint as n`.execute(database.read)).rejects.toThrow('safe integer');
 });
 
-test('the audit log refuses every change except new entries', async () => {
+test('the table of the audit log refuses every change except new entries', async () => {
   const { audit } = await open();
   for (let n = 0; n < 3; n += 1) await audit.record(anEntry());
   const operator = await openSession();

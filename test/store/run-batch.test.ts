@@ -65,7 +65,7 @@ describe.each(engines)('a batch of changes on $engine', ({ open }) => {
       .orderBy('attempt')
       .execute();
 
-  test('changes steps, artifacts and the run together, even if it was sent as JSON', async () => {
+  test('changes steps, artifacts and the run together, also after it was sent as JSON', async () => {
     await apply({
       changes: [
         { kind: 'end', at: { stepId: 'build', attempt: 1, epoch: 1 }, ending: ended, openOutputs: { url: 'secret' } },
@@ -114,7 +114,7 @@ describe.each(engines)('a batch of changes on $engine', ({ open }) => {
     ]);
   });
 
-  test('that ends the run skips the steps that have not started', async () => {
+  test('skips the steps that have not started if it ends the run', async () => {
     await apply({
       changes: [{ kind: 'end', at: { stepId: 'build', attempt: 1, epoch: 1 }, ending: ended, openOutputs: null }],
       artifacts: [],
@@ -180,7 +180,7 @@ describe.each(engines)('a batch of changes on $engine', ({ open }) => {
     ['adds a step', { kind: 'add', steps: [{ ...step, step_id: 'more', n: 3, name: 'more' }] }, 'touch'],
     ['stores an artifact', undefined, 'touch'],
     ['ends the run', undefined, 'end'],
-  ])('from a process that has lost the run never %s', async (_what, change, kind) => {
+  ])('from a process that no longer drives the run never %s', async (_what, change, kind) => {
     const taken = { owner: 'owner-1', worker: 'there', epoch: 1 };
     await store.database.transact((tx) => store.runs.take(tx, runId, taken));
     const before = { attempts: await attempts(), run: await store.runs.get(runId), commits: store.commits.length };

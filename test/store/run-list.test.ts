@@ -49,13 +49,13 @@ describe.each(engines)('the list of runs on $engine', ({ open }) => {
     });
   });
 
-  test('shows the newest first, even within one millisecond', async () => {
+  test('shows the newest first, even among runs of the same millisecond', async () => {
     const ids = [await add({ createdAtMs: nowMs - 1 }), await add(), await add()];
 
     expect(await idsOf({})).toEqual(ids.toReversed());
   });
 
-  test('finds the runs with an open approval, in pages and with their total, with any other filter', async () => {
+  test('finds the runs with an open approval, in pages, with their total, and combined with any other filter', async () => {
     const steps = [{ step_id: 'ask', n: 1, name: '', kind: 'approval' as const, needs: [] }];
     const asking: string[] = [];
     for (const tenant of ['acme', 'acme', 'beta']) {
@@ -133,7 +133,7 @@ describe.each(engines)('the list of runs on $engine', ({ open }) => {
     expect(await store.runs.summary('run_missing')).toBeUndefined();
   });
 
-  test('can be filtered by job, status, tenant and source, and by all of them together', async () => {
+  test('can be filtered by job, status, tenant and source, and by any combination of them', async () => {
     const git = { name: 'jobs-git', type: 'git', revision: 'abc' } as const;
     const plain = await add();
     const ofJob = await add({ jobId: 'report' });
@@ -153,7 +153,7 @@ describe.each(engines)('the list of runs on $engine', ({ open }) => {
     expect(await idsOf({ status: 'success' })).toEqual([]);
   });
 
-  test('can be filtered by the key of a label, with or without its value, and by other conditions', async () => {
+  test('can be filtered by the key of a label, with or without its value, combined with other conditions', async () => {
     const prod = await add({ labels: { env: 'prod', team: 'a' } });
     const test = await add({ labels: { env: 'test' } });
     const failed = await add({ labels: { env: 'prod' }, jobId: 'report' }, { reason: 'exit' });
@@ -166,7 +166,7 @@ describe.each(engines)('the list of runs on $engine', ({ open }) => {
     expect(await idsOf({ label: { key: 'env', value: 'prod' }, q: 'report' })).toEqual([failed]);
   });
 
-  test('can be filtered by who or what started a run, by namespace, and by a label that runs must not have', async () => {
+  test('can be filtered by who or what started a run, by namespace, and by a label that a run must not have', async () => {
     const nightly = await add({ jobId: 'shop/nightly', createdBy: 'schedule:1', trigger: { type: 'schedule' } });
     const mara = await add({
       jobId: 'shop',
@@ -192,7 +192,7 @@ describe.each(engines)('the list of runs on $engine', ({ open }) => {
     expect(await idsOf({ label: { key: 'kind' }, notLabel: { key: 'kind', value: 'drill' } })).toEqual([]);
   });
 
-  test('can leave out sub-runs, and counts the others without reading them', async () => {
+  test('can leave out sub-runs, and counts the other runs without reading them', async () => {
     const sub = { trigger: { type: 'job' } as const, jobId: 'part', labels: { env: 'prod' } };
     const top = await add({ labels: { env: 'prod' } });
     await add(sub);
@@ -221,7 +221,7 @@ describe.each(engines)('the list of runs on $engine', ({ open }) => {
     expect((await store.runs.list({ limit: 9, trigger: 'job' })).runs[0]?.labels).toEqual({ env: 'prod' });
   });
 
-  test('shows the beginning of arguments that are long, and nothing of very long ones', async () => {
+  test('shows the beginning of long arguments, and nothing of very long arguments', async () => {
     await add({ args: { text: 'two words', list: [1, { a: 'b' }], long: 'x'.repeat(300) } });
     await add({ args: { text: 'x'.repeat(5_000) } });
 
@@ -232,7 +232,7 @@ describe.each(engines)('the list of runs on $engine', ({ open }) => {
     ]);
   });
 
-  test('approvals are listed across runs: those that wait, longest first, and those that have ended', async () => {
+  test('a list of approvals across runs shows waiting ones, longest first, and then those that have ended', async () => {
     const steps = [{ step_id: 'ask', n: 1, name: 'Ask', kind: 'approval' as const, needs: [] }];
     const { plan } = aRun();
     const [first] = plan.job.steps;
@@ -288,7 +288,7 @@ describe.each(engines)('the list of runs on $engine', ({ open }) => {
     });
   });
 
-  test('of very many approvals, the first ones are searched and counted', async () => {
+  test('of very many approvals, only the first ones are searched and counted', async () => {
     const id = await add();
     const { transact } = store.database;
     await transact(async ({ db }) => {
@@ -421,7 +421,7 @@ describe.each(engines)('the list of runs on $engine', ({ open }) => {
     }
   });
 
-  test('a cursor younger than `until` shows no run younger than `until`', async () => {
+  test('a cursor that is newer than `until` shows no run newer than `until`', async () => {
     const [old] = [await add({ createdAtMs: nowMs - 9 }), await add(), await add()];
     const { nextCursor } = await store.runs.list({ limit: 1 });
     const { runs, total } = await store.runs.list({ limit: 5, cursor: nextCursor ?? '', untilMs: nowMs });
@@ -429,7 +429,7 @@ describe.each(engines)('the list of runs on $engine', ({ open }) => {
     expect({ ids: runs.map((run) => run.run_id), total }).toEqual({ ids: [old], total: 1 });
   });
 
-  test('an offset skips runs, with every filter', async () => {
+  test('an offset skips runs, combined with any filter', async () => {
     const ids = [];
     for (let n = 0; n < 5; n++) ids.push(await add({ labels: { env: 'prod' } }));
     for (const filter of [{}, { jobId: 'backup/daily' }, { label: { key: 'env' } }, { q: 'backup' }]) {

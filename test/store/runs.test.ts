@@ -147,7 +147,7 @@ describe.each(engines)('runs on $engine', ({ engine, open }) => {
     ]);
   });
 
-  test('a run that fails shows the reason, and what ended it', async () => {
+  test('a run that fails shows the reason, and which error ended it', async () => {
     const id = await add();
     await move(id, 'claim');
     const termination = {
@@ -168,7 +168,7 @@ describe.each(engines)('runs on $engine', ({ engine, open }) => {
     });
   });
 
-  test('a run that ends before it starts announces its own end, and not those of its steps', async () => {
+  test('a run that ends before it starts announces its own end, but not the ends of its steps', async () => {
     const withdrawn = await add();
     await move(withdrawn, 'withdraw');
     const failed = await add();
@@ -193,7 +193,7 @@ describe.each(engines)('runs on $engine', ({ engine, open }) => {
     expect(await store.runs.get(withdrawn)).toMatchObject({ status: 'cancelled', started_at: null });
   });
 
-  test('a run that has moved on cannot be moved, and nothing is announced', async () => {
+  test('a run that is no longer in the expected status cannot be moved, and nothing is announced', async () => {
     const id = await add();
     await move(id, 'claim');
     await move(id, 'succeed', { atMs: nowMs, exitCode: 0 });
@@ -208,7 +208,7 @@ describe.each(engines)('runs on $engine', ({ engine, open }) => {
     expect(store.commits.length).toBe(announced);
   });
 
-  test('a step can be skipped once, and only before its start', async () => {
+  test('a step can be skipped once, and only before it starts', async () => {
     const skip = (runId: string) =>
       store.database.transact((tx) =>
         skipStep(tx, { runId, jobId: 'backup/daily', tenant: 'default' }, 'step_01', {
@@ -227,7 +227,7 @@ describe.each(engines)('runs on $engine', ({ engine, open }) => {
     ]);
   });
 
-  test('a running run cannot be withdrawn, a pending one cannot succeed', async () => {
+  test('a running run cannot be withdrawn, and a pending run cannot succeed', async () => {
     const pending = await add();
     expect(await move(pending, 'succeed')).toBe(false);
     expect(await move(pending, 'cancel')).toBe(false);
@@ -237,7 +237,7 @@ describe.each(engines)('runs on $engine', ({ engine, open }) => {
     expect(await move(running, 'cancel')).toBe(true);
   });
 
-  test('if two claim a run in one turn, the first one gets it', async () => {
+  test('if two processes claim a run at the same time, the first one gets it', async () => {
     const id = await add();
 
     expect(await Promise.all([move(id, 'claim'), move(id, 'claim')])).toEqual([true, false]);
@@ -284,7 +284,7 @@ describe.each(engines)('runs on $engine', ({ engine, open }) => {
     ]);
   });
 
-  test('progress from a process that has lost the run is ignored', async () => {
+  test('progress from a process that no longer drives the run is ignored', async () => {
     const id = await add();
     await move(id, 'claim');
     const taken = { owner: 'owner-1', worker: 'there', epoch: 1 };
@@ -295,7 +295,7 @@ describe.each(engines)('runs on $engine', ({ engine, open }) => {
     expect(events().map(([type]) => type)).not.toContain('run.progress');
   });
 
-  test('a run that is added as running is the same as one that is claimed after it was added', async () => {
+  test('a run that is added as running equals a run that is added and then claimed', async () => {
     const claim = { atMs: nowMs + 250, owner: 'owner-1', worker: 'host-1', deadlineAtMs: nowMs + 60_000 };
     const start = { status: 'running', atMs: nowMs + 250, worker: 'host-1', deadlineAtMs: nowMs + 30_000 } as const;
     const [claimed, added] = [aRun(), aRun()];
@@ -322,7 +322,7 @@ describe.each(engines)('runs on $engine', ({ engine, open }) => {
     expect(ofOther).toEqual(ofOne);
   });
 
-  test('the version grows with every change, and with nothing else', async () => {
+  test('the version of a run grows with every change, and never otherwise', async () => {
     const id = await add();
     const versions = [await versionOf(id)];
     const note = async () => versions.push(await versionOf(id));
@@ -343,7 +343,7 @@ describe.each(engines)('runs on $engine', ({ engine, open }) => {
     await expect(versionOf('run_missing')).rejects.toMatchObject({ slug: 'run-not-found' });
   });
 
-  test('a step that changes raises the attempt of its run, and never lowers it', async () => {
+  test('a step that changes can raise the attempt of its run, but never lowers it', async () => {
     const run = aRun();
     await store.database.transact(async (tx) => {
       await store.runs.add(tx, run);
@@ -358,7 +358,7 @@ describe.each(engines)('runs on $engine', ({ engine, open }) => {
     expect(await store.runs.get(run.id)).toMatchObject({ attempt: 4, result: { value: 'kept' } });
   });
 
-  test('the data for executing a run is stored and never shown', async () => {
+  test('the data that are needed to execute a run are stored and never shown', async () => {
     const run = aRun({ sealed: 'AAAA' });
     await store.database.transact((tx) => store.runs.add(tx, run));
 
@@ -371,7 +371,7 @@ describe.each(engines)('runs on $engine', ({ engine, open }) => {
     expect(await store.runs.execution('run_missing')).toBeUndefined();
   });
 
-  test('exactly the pending runs that have waited too long are found', async () => {
+  test('the pending runs that have waited too long are found, and no others', async () => {
     const late = await add({ createdAtMs: nowMs - 600_000 });
     await add({ createdAtMs: nowMs - 599_999 });
     await move(await add({ createdAtMs: nowMs - 700_000 }), 'claim');
@@ -379,7 +379,7 @@ describe.each(engines)('runs on $engine', ({ engine, open }) => {
     expect(await store.runs.overdue(nowMs)).toEqual([{ id: late, queueMs: 600_000 }]);
   });
 
-  test('pending runs come oldest first, page by page, and running runs are known', async () => {
+  test('pending runs are listed oldest first, page by page, and running runs are known', async () => {
     const ids = [
       await add({ createdAtMs: nowMs - 3 }),
       await add({ createdAtMs: nowMs - 2 }),
@@ -400,7 +400,7 @@ describe.each(engines)('runs on $engine', ({ engine, open }) => {
     expect(await store.runs.counts()).toEqual({ pending: 3, running: 1 });
   });
 
-  test('the counters agree with the runs, whatever happens to them', async () => {
+  test('the counters agree with the runs, whatever changes are made', async () => {
     const jobs = ['a', 'b/c'];
     const tenants = ['default', 'acme'];
     const step = fc.oneof(

@@ -52,7 +52,7 @@ describe.each(engines)('schedules on $engine', ({ open }) => {
     );
   const state = async () => (await store.schedules.states()).get('schedule_1');
 
-  test('a schedule stays as it was put, even across a restart, until it is replaced or removed', async () => {
+  test('a schedule is stored unchanged, even across a restart, until it is replaced or removed', async () => {
     await store.database.transact((tx) => store.schedules.put(tx, nightly));
     await store.database.close();
     store = await open(dir);
@@ -86,7 +86,7 @@ describe.each(engines)('schedules on $engine', ({ open }) => {
     });
   });
 
-  test('a schedule that is held, disabled or gone does not fire, and is held for as long as nobody releases it', async () => {
+  test('a schedule that is held, disabled or removed does not fire, and stays held until somebody releases it', async () => {
     await begin();
     await store.database.transact((tx) => store.schedules.hold(tx, 'schedule_1', nowMs + 1));
     expect(await fire(nowMs + minuteMs)).toBe(false);
@@ -101,12 +101,12 @@ describe.each(engines)('schedules on $engine', ({ open }) => {
     expect(await fire(nowMs + 2 * minuteMs)).toBe(false);
   });
 
-  test('two requests to fire at the same time make one run', async () => {
+  test('two requests to fire for the same time make one run', async () => {
     await begin();
     expect(await Promise.all([fire(nowMs + minuteMs), fire(nowMs + minuteMs, 'run_2')])).toEqual([true, false]);
   });
 
-  test('a fire whose run is not added did not happen', async () => {
+  test('if the run of a fire is not added, the schedule has not fired', async () => {
     await begin();
     const broken = store.database.transact(async (tx) => {
       await store.schedules.fire(tx, 'schedule_1', { nominalAtMs: nowMs, atMs: nowMs, runId: 'run_1' });
@@ -119,7 +119,7 @@ describe.each(engines)('schedules on $engine', ({ open }) => {
     expect(await fire(nowMs, 'run_2')).toBe(true);
   });
 
-  test('an error is shown until the next run starts, and the time is not tried again', async () => {
+  test('an error is shown until the next run starts, and the failed time is not tried again', async () => {
     await begin();
     const error = { nominalAtMs: nowMs + minuteMs, atMs: nowMs + minuteMs, type: 'job-not-found', detail: 'gone' };
     await store.database.transact((tx) => store.schedules.settle(tx, 'schedule_1', nowMs + minuteMs, error));
@@ -129,7 +129,7 @@ describe.each(engines)('schedules on $engine', ({ open }) => {
     expect(await state()).toMatchObject({ lastError: null, lastFire: { runId: 'run_1' } });
   });
 
-  test('a schedule that returns keeps its state, and the state of one that is long gone is removed', async () => {
+  test('a schedule that returns still has its state, unless it was gone for long', async () => {
     await begin();
     await fire(nowMs + minuteMs);
     await store.database.transact((tx) => store.schedules.rest(tx, 'schedule_1', nowMs + dayMs));

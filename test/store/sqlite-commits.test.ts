@@ -32,7 +32,7 @@ describe('commits on SQLite', () => {
     await rm(dir, { recursive: true });
   });
 
-  test('changes of one turn share a commit, and are announced together in the order of the calls', async () => {
+  test('changes that are made in one turn of the event loop share a commit, and are announced in the order of the calls', async () => {
     await Promise.all(
       ['run_a', 'run_b', 'run_c'].map((runId) => store.database.transact(async (tx) => tx.emit({ ...created, runId }))),
     );
@@ -62,7 +62,7 @@ describe('commits on SQLite', () => {
     expect(store.commits.flat()).toMatchObject([{ id: 1 }]);
   });
 
-  test('a full database reports it, keeps what it acknowledged, and recovers once there is room', async () => {
+  test('a full database reports the error, keeps acknowledged changes, and recovers once there is room', async () => {
     const kept = aRun();
     await store.database.transact((tx) => store.runs.add(tx, kept));
     const { rows } = await sql<{ page_count: number }>`PRAGMA page_count`.execute(store.database.read);
@@ -86,7 +86,7 @@ describe('commits on SQLite', () => {
     expect((await store.runs.get(large.id))?.args).toEqual(large.args);
   });
 
-  test('a commit waits for another program that writes, and blocks nothing else meanwhile', async () => {
+  test('a commit waits while another program writes, and blocks nothing else meanwhile', async () => {
     const warn = vi.spyOn(log, 'warn');
     const other = await lockElsewhere();
     let isStored = false;
@@ -104,7 +104,7 @@ describe('commits on SQLite', () => {
     expect(store.database.failure()).toBeNull();
   });
 
-  test('a database that another program keeps locked is reported, refuses at once, and recovers by itself', async () => {
+  test('a database that another program keeps locked is reported, writes are refused at once, and the store recovers by itself', async () => {
     const other = await lockElsewhere();
     const refused = {
       slug: 'not-ready',

@@ -32,7 +32,7 @@ describe('a list of runs on SQLite', () => {
   test.each([
     [undefined, 'SEARCH runs USING INDEX runs_by_end (finished_at>? AND (finished_at,id)<(?,?))'],
     ['acme', 'SEARCH runs USING INDEX runs_by_tenant_and_end (tenant=? AND finished_at>? AND (finished_at,id)<(?,?))'],
-  ])('a search of logs walks along the ends of the runs, tenant: %s', async (tenant, plan) => {
+  ])('for a search of logs is read in the order in which the runs ended (tenant: %s)', async (tenant, plan) => {
     const position = { asOfMs: 3, endedMs: 2, runId: 'run_1' };
     const query = endedRuns(store.database.read, position, tenant === undefined ? {} : { tenant });
     const details = (await query.explain<{ detail: string }>(undefined, sql`query plan`)).map(({ detail }) => detail);
@@ -87,7 +87,7 @@ describe('a list of runs on SQLite', () => {
       { label: { key: 'env' }, jobId, status: 'failed', source: 'git', sinceMs: 1 },
       ['SEARCH run_labels USING COVERING INDEX run_labels_by_job (job_id=? AND key=? AND created_at>?)'],
     ],
-  ])('by %s finds a page on one index, in order, and reads nothing else', async (_by, filter, plan) => {
+  ])('by %s finds a page with one index, in order, and reads nothing else', async (_by, filter, plan) => {
     expect(await planOf(filter)).toEqual(plan);
   });
 
@@ -103,11 +103,11 @@ describe('a list of runs on SQLite', () => {
     ['who started a run', { createdBy: 'mara' }, 'runs_by_creator (created_by=?)'],
     ['who started a run of a tenant', { createdBy: 'mara', tenant: 'acme' }, 'runs_by_creator (created_by=?)'],
     ['what started a run since a time', { trigger: 'mcp', sinceMs: 1 }, 'runs_by_trigger (trigger=? AND created_at>?)'],
-  ])('by %s finds a page on one index, in order', async (_by, filter, index) => {
+  ])('by %s finds a page with one index, in order', async (_by, filter, index) => {
     expect(await planOf(filter)).toEqual([`SEARCH runs USING COVERING INDEX ${index}`]);
   });
 
-  test('a search reads at most 20,000 runs for a page; the next page continues, and the total says so', async () => {
+  test('by free text reads at most 20,000 runs for a page, the next page continues there, and the total says so', async () => {
     await store.database.transact((tx) => store.runs.add(tx, aRun()));
     const file = new DatabaseSync(join(dir, 'flwd.db'));
     const columns = Object.keys(file.prepare('SELECT * FROM runs').get() ?? {});
@@ -130,7 +130,7 @@ describe('a list of runs on SQLite', () => {
     file.close();
   });
 
-  test('by a label and a rare condition looks up the labels of the few matching runs', async () => {
+  test('by a label and a rare condition reads the labels only of the few runs that meet the condition', async () => {
     expect(await planOf({ label, status: 'failed' }, 'runs')).toEqual([
       'SEARCH runs USING COVERING INDEX runs_by_status (status=?)',
       'CORRELATED SCALAR SUBQUERY 1',
@@ -212,11 +212,11 @@ describe('other queries on SQLite', () => {
          ORDER BY step.started_at, step.run_id LIMIT 100`,
       ['SCAN step USING INDEX steps_asking', 'SEARCH run USING INDEX sqlite_autoindex_runs_1 (id=?)'],
     ],
-  ])('%s are found on one index, oldest first', (_what, query, plan) => {
+  ])('%s are found with one index, oldest first', (_what, query, plan) => {
     expect(planOf(query)).toEqual(plan);
   });
 
-  test('approvals that have ended are found on one index, newest first', () => {
+  test('approvals that have ended are found with one index, newest first', () => {
     expect(
       planOf(`SELECT step.step_id FROM steps AS step INNER JOIN runs AS run ON run.id = step.run_id
         WHERE step.kind = 'approval' AND step.finished_at IS NOT NULL

@@ -51,7 +51,7 @@ describe.each(engines)('the statistics on $engine', ({ open }) => {
 
   const within = (ms: number) => expect.toSatisfy((found: number) => Math.abs(found / ms - 1) <= 0.05);
 
-  test('count runs by hour and status, and know within 5 % how long they took and waited', async () => {
+  test('count runs by hour and status, and are accurate within 5 % about how long runs took and waited', async () => {
     const store = await opened();
     const stats = createStatsStore(store.database);
     for (const tookMs of [1_000, 2_000, 3_000, 60_000]) await ended(store, { tookMs });
@@ -74,7 +74,7 @@ describe.each(engines)('the statistics on $engine', ({ open }) => {
     });
   });
 
-  test('count a sub-run for its job alone, and find namespaces by whole names', async () => {
+  test('count a sub-run only for its own job, and find namespaces by whole names', async () => {
     const store = await opened();
     const stats = createStatsStore(store.database);
     const parent = await ended(store, { jobId: 'shop/release' });
@@ -107,7 +107,7 @@ describe.each(engines)('the statistics on $engine', ({ open }) => {
     ]);
   });
 
-  test('count a job and its namespace also when retention has removed all of its runs', async () => {
+  test('still count a job and its namespace after retention has removed all of its runs', async () => {
     const store = await opened();
     const stats = createStatsStore(store.database);
     const ids = [await ended(store, { jobId: 'shop/release' }), await ended(store, { jobId: 'report' })];
@@ -121,7 +121,7 @@ describe.each(engines)('the statistics on $engine', ({ open }) => {
     expect((await stats.times({ namespace: 'shop' }, lastMonth)).whole.duration.p50).toEqual(within(1_000));
   });
 
-  test('do not count as work the time in which approvals waited', async () => {
+  test('do not count the time in which approvals waited as work', async () => {
     const store = await opened();
     const { database, runs } = store;
     const ids = ['ask', 'ask-as-well'];
@@ -142,7 +142,7 @@ describe.each(engines)('the statistics on $engine', ({ open }) => {
     expect(whole.duration.p50).toEqual(within(5_000));
   });
 
-  test('are what a migration makes of the runs, and stay when retention removes them', async () => {
+  test('are made from the runs by a migration, and stay when retention removes the runs', async () => {
     const store = await opened();
     const { database } = store;
     const moves = ['succeed', 'fail', 'cancel', 'expire', 'withdraw'] as const;
@@ -170,7 +170,7 @@ describe.each(engines)('the statistics on $engine', ({ open }) => {
     expect(sorted(await all())).toEqual(counted);
   });
 
-  test('are removed by their own retention, hours and days apart', async () => {
+  test('are removed by their own retention, which differs for hours and days', async () => {
     const store = await opened();
     const stats = createStatsStore(store.database);
     for (const days of [0, 20, 60]) {
@@ -193,7 +193,7 @@ describe.each(engines)('the statistics on $engine', ({ open }) => {
     expect(await stats.counts({ jobId: 'a' }, { ...whole, span: 'hour' })).toMatchObject([{ at: thisHour }]);
   });
 
-  test('of every job: success, median of 30 days and of each day', async () => {
+  test('show for every job its successes, and its median of 30 days and of each day', async () => {
     const store = await opened();
     const stats = createStatsStore(store.database);
     for (const tookMs of [1_000, 1_000, 4_000]) await ended(store, { jobId: 'a', tookMs });
@@ -215,7 +215,7 @@ describe.each(engines)('the statistics on $engine', ({ open }) => {
     expect(await stats.jobs({ ...of, tenant: 'acme', jobIds: ['a'] })).toMatchObject([{ jobId: 'a', success: 0 }]);
   });
 
-  test('are removed in small parts, also if a job has very many', async () => {
+  test('are removed in small parts, even if a job has very many', async () => {
     const { database } = await opened();
     const counters = ['busy', 'calm'].flatMap((job_id) =>
       Array.from({ length: job_id === 'busy' ? 700 : 1 }, (_, n) => {

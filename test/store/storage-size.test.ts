@@ -5,7 +5,7 @@ import { pino } from 'pino';
 import { expect, onTestFinished, test } from 'vitest';
 import { openStore } from '../../src/store/open.ts';
 
-test('storage is measured at most every 15 s, and logs every 5 min', async () => {
+test('the store measures its size at most every 15 s, and the size of the logs at most every 5 min', async () => {
   const dir = mkdtempSync(join(tmpdir(), 'flwd-size-'));
   onTestFinished(() => rmSync(dir, { recursive: true, force: true }));
   const time = { nowMs: 1_705_314_600_000 };

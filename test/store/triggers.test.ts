@@ -31,14 +31,14 @@ describe.each(engines)('results of triggers on $engine', ({ open }) => {
   const add = (over: Partial<TriggerResultRow> = {}): Promise<boolean> =>
     store.database.transact((tx) => store.triggers.add(tx, { ...row, ...over }));
 
-  test('an end counts once for each trigger', async () => {
+  test('the end of a run counts once for each trigger', async () => {
     expect(await add()).toBe(true);
     expect(await add({ at: nowMs + 1, result: 'refused', run_id: null })).toBe(false);
     expect(await add({ trigger_id: 'trigger_2' })).toBe(true);
     expect(await store.triggers.results('trigger_1', '*')).toEqual([row]);
   });
 
-  test('the last 100 are kept, and each tenant sees its own', async () => {
+  test('the last 100 results are kept, and each tenant sees its own', async () => {
     for (let n = 0; n < 120; n += 1)
       await add({ key: `run_${n}`, at: nowMs + n, tenant: n % 2 === 0 ? 'acme' : 'default' });
     const all = await store.triggers.results('trigger_1', '*');
@@ -48,14 +48,14 @@ describe.each(engines)('results of triggers on $engine', ({ open }) => {
     expect(await store.triggers.results('trigger_1', 'default', 1)).toMatchObject([{ key: 'run_119' }]);
   });
 
-  test('old ones are removed', async () => {
+  test('old results are removed', async () => {
     await add();
     await add({ key: 'run_3', at: nowMs + 1 });
     expect(await store.triggers.removeResults(nowMs + 1, 10)).toBe(1);
     expect(await store.triggers.results('trigger_1', '*')).toMatchObject([{ key: 'run_3' }]);
   });
 
-  test('the cursor is stored, and gone without triggers', async () => {
+  test('the cursor is stored, and removed when there are no triggers', async () => {
     const { triggers, database } = store;
     expect(await triggers.cursor()).toBeUndefined();
     await database.transact((tx) => triggers.moveCursor(tx, 5));

@@ -80,7 +80,7 @@ test('a backup names the files that the disk cannot read, and has the rest', asy
   expect(existsSync(join(destination, 'artifacts', good.slice(-2), good))).toBe(true);
 });
 
-test('files whose rows retention removes a moment later are not reported as missing by backup and doctor', async () => {
+test('files that retention removes during a backup or a doctor check are not reported as missing', async () => {
   await using server = await startServing();
   const run = await server.addRun();
   await run.print('line');

@@ -54,7 +54,7 @@ test('a commit made during a sync is not covered by it, and shares the next sync
   expect(syncs).toHaveLength(2);
 });
 
-test('a commit that could not be synced is written to the database file before it is acknowledged', async () => {
+test('a commit that could not be synced is copied into the database file before it is acknowledged', async () => {
   const { wal: opened, syncs, errors } = disk();
   const before = (await stat(join(dir, 'db'))).size;
   connection.exec(`INSERT INTO t VALUES ('${'kept'.repeat(5_000)}')`);
@@ -67,7 +67,7 @@ test('a commit that could not be synced is written to the database file before i
   expect(await readFile(join(dir, 'db'), 'latin1')).toContain('keptkept');
 });
 
-test('a database is closed although the disk refuses to sync it, and the commit is not acknowledged', async () => {
+test('a database can be closed although the disk refuses to sync it, but the commit is not acknowledged', async () => {
   const { wal: opened, syncs, errors } = disk();
   let isDurable = false;
   void opened.sync().then(() => {

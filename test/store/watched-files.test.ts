@@ -24,7 +24,7 @@ describe.each(engines)('files that triggers follow on $engine', ({ open }) => {
   const gone = (atMs: number, ...names: readonly string[]) =>
     store.database.transact((tx) => store.watchedFiles.noteGone(tx, 'in', names, atMs));
 
-  test('a version of a file is noted once', async () => {
+  test('each version of a file is recorded once', async () => {
     expect(await store.watchedFiles.present('in')).toBeUndefined();
     await look(nowMs);
     expect(await note('1', '1')).toBe(2);
@@ -38,7 +38,7 @@ describe.each(engines)('files that triggers follow on $engine', ({ open }) => {
     expect(await store.watchedFiles.present('out')).toBeUndefined();
   });
 
-  test('a file that has gone is remembered for a while, and longer if it is there again', async () => {
+  test('a file that is gone is remembered for a while, and longer if it returns', async () => {
     await look(nowMs);
     await note('1', '1', '1');
     await gone(nowMs, 'f0', 'f1');
@@ -50,7 +50,7 @@ describe.each(engines)('files that triggers follow on $engine', ({ open }) => {
     expect([...(await store.watchedFiles.stamps('in', ['f0', 'f1', 'f2'])).keys()].toSorted()).toEqual(['f0', 'f2']);
   });
 
-  test('a folder that is no longer read is forgotten with its files', async () => {
+  test('a folder that is no longer read is removed with its files', async () => {
     await look(nowMs);
     await note('1');
     expect(await store.watchedFiles.removeFolders(nowMs, 10)).toBe(0);
@@ -60,7 +60,7 @@ describe.each(engines)('files that triggers follow on $engine', ({ open }) => {
     expect(await store.watchedFiles.stamps('in', ['f0'])).toEqual(new Map());
   });
 
-  test('many files are noted at once', async () => {
+  test('many files can be recorded at once', async () => {
     await look(nowMs);
     expect(await note(...Array.from({ length: 1_000 }, () => '1'))).toBe(1_000);
     expect((await store.watchedFiles.present('in'))?.size).toBe(1_000);

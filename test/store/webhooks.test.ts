@@ -62,7 +62,7 @@ describe.each(engines)('webhooks on $engine', ({ open }) => {
   const addDelivery = (over: Partial<DeliveryRow>): Promise<void> =>
     store.database.transact((tx) => store.webhooks.addDelivery(tx, { ...delivery, ...over }));
 
-  test('a delivery is known by any of its keys after a restart, for its own webhook', async () => {
+  test('after a restart, each webhook still finds a delivery by any of its keys', async () => {
     await add();
     await store.database.close();
     store = await open(dir);
@@ -71,12 +71,12 @@ describe.each(engines)('webhooks on $engine', ({ open }) => {
     expect(await store.webhooks.startedBy('webhook_2', ['id:1'], nowMs)).toBeUndefined();
   });
 
-  test('of deliveries that come together, one gets the key', async () => {
+  test('of simultaneous deliveries with the same key, only one starts a run', async () => {
     expect(await Promise.all([add(), add({ runId: 'run_2' }), add({ runId: 'run_3' })])).toEqual([true, false, false]);
     expect(await store.webhooks.startedBy('webhook_1', ['id:1'], nowMs)).toBe('run_1');
   });
 
-  test('a key is free again after its time, and is then removed', async () => {
+  test('a key can be used again after its time, and is then removed', async () => {
     await add();
     await add({ key: 'id:2', forMs: 5_000 });
     expect(await add({ nowMs: nowMs + 999 })).toBe(false);
@@ -107,7 +107,7 @@ describe.each(engines)('webhooks on $engine', ({ open }) => {
     expect(await store.webhooks.delivery('webhook_2', `${ids[0]}_webhook_2`)).toBeUndefined();
   });
 
-  test('a delivery without a run is counted where its body came before with the same result', async () => {
+  test('a delivery without a run is added to an earlier one with the same body and result, which counts both', async () => {
     await addDelivery({ id: 'delivery_1', run_id: 'run_1' });
     await addDelivery({ id: 'delivery_2', run_id: 'run_2' });
     await addDelivery({ id: 'delivery_3', result: 'skipped' });
@@ -130,7 +130,7 @@ describe.each(engines)('webhooks on $engine', ({ open }) => {
     expect(await store.webhooks.deliveries('webhook_2')).toMatchObject([{ id: 'delivery_5', repeats: 0 }]);
   });
 
-  test('webhooks are listed by job, name and id, in pages, of one tenant and of some jobs', async () => {
+  test('webhooks are listed by job, name and id, in pages, for one tenant and for given jobs', async () => {
     const make = (id: string, over: Partial<MadeWebhook>) =>
       store.database.transact((tx) => store.webhooks.add(tx, { ...made, id, tokenHash: id, ...over }));
     await make('webhook_1', { jobId: 'b', name: 'x' });
@@ -160,7 +160,7 @@ describe.each(engines)('webhooks on $engine', ({ open }) => {
     expect(last.map(({ id }) => id).toSorted()).toEqual(['delivery_2', 'delivery_3']);
   });
 
-  test('a webhook is found by its token’s hash, has its name alone in its job and tenant, and goes with its deliveries', async () => {
+  test('a webhook is found by its token’s hash, has a unique name in its job and tenant, and is removed with its deliveries', async () => {
     const make = (over: Partial<MadeWebhook>) =>
       store.database.transact((tx) => store.webhooks.add(tx, { ...made, ...over }));
     expect(await make({})).toBe(true);

@@ -9,7 +9,7 @@ const day = 86_400_000;
 const runSpans = ({ seen }: CollectorOfTest) => seen.filter(({ name }) => name.startsWith('run '));
 const runIds = (collector: CollectorOfTest) => runSpans(collector).map(({ attributes }) => attributes['flwd.run_id']);
 
-test('a run becomes the spans of its wait, its steps and their attempts, without anything secret', async () => {
+test('a run becomes spans for its wait, its steps and their attempts, without anything secret', async () => {
   const collector = await startCollector();
   const { end } = await openExport(dataFolder(), { endpoint: `${collector.url}/otlp/` });
   const args = { target: 'a-target-of-the-test' };
@@ -68,7 +68,7 @@ test('a run becomes the spans of its wait, its steps and their attempts, without
   for (const secret of ['of-the-test', 'Daily backup', 'local']) expect(collector.bytes()).not.toContain(secret);
 });
 
-test('a run of a caller that is not sampled is not sent', async () => {
+test('a run whose caller does not sample its trace is not sent', async () => {
   const collector = await startCollector();
   const { end } = await openExport(dataFolder(), { endpoint: collector.url });
   const of = { trace_id: '0af7651916cd43dd8448eb211c80319c', parent_id: 'b7ad6b7169203331', state: null };
@@ -77,7 +77,7 @@ test('a run of a caller that is not sampled is not sent', async () => {
   await expect.poll(() => runIds(collector)).toEqual([sampled]);
 });
 
-test('a rerun and a run that follows another are linked to the run before', async () => {
+test('a rerun, and a run that the end of another run started, are linked to the run before', async () => {
   const collector = await startCollector();
   const { end } = await openExport(dataFolder(), { endpoint: collector.url });
   const first = await end();
@@ -91,7 +91,7 @@ test('a rerun and a run that follows another are linked to the run before', asyn
   expect(new Set(runSpans(collector).map(({ traceId }) => traceId)).size).toBe(4);
 });
 
-test('while the collector is down nothing is lost, and the log says so once', async () => {
+test('while the collector is down no span is lost, and the log says so once', async () => {
   // The kernel gives no connection and no other server a port above 60999.
   const port = 61_000 + (process.pid % 4_000);
   const { end, messages, store } = await openExport(dataFolder(), { endpoint: `http://127.0.0.1:${port}` });
@@ -110,7 +110,7 @@ test.each([
   ['429', 429, { 'retry-after': '2' }, 1_900],
   ['503', 503, {}, 900],
   ['401', 401, {}, 900],
-])('after an answer of %s the same spans are sent later', async (_, status, headers, atLeastMs) => {
+])('after the answer %s the same spans are sent later', async (_, status, headers, atLeastMs) => {
   const collector = await startCollector();
   const times: number[] = [];
   collector.answer = (response) => {
@@ -127,7 +127,7 @@ test.each([
   await expect.poll(async () => (await store.exports.state('traces'))?.error).toBeNull();
 });
 
-test('a slow collector gets the spans again, and the answer that comes too late counts for nothing', async () => {
+test('when a collector answers too late the spans are sent again, and the late answer is ignored', async () => {
   const collector = await startCollector();
   const held: ServerResponse[] = [];
   collector.answer = (response) => {
@@ -145,7 +145,7 @@ test('a slow collector gets the spans again, and the answer that comes too late 
 });
 
 test.each([400, 413])(
-  'after %i each half of the spans is sent alone, and only the refused half is dropped',
+  'after the answer %i each half of the spans is sent alone, and only the refused half is dropped',
   async (status) => {
     const collector = await startCollector();
     collector.answer = (response) => response.writeHead(503).end();
@@ -198,7 +198,7 @@ test('spans of runs that ended more than a day ago are dropped, and the log says
   expect(messages().filter((message) => message.includes('are dropped'))).toHaveLength(1);
 });
 
-test('after a restart the export goes on where it was, and begins with its first start', async () => {
+test('after a restart the export continues where it was, even if it has not sent anything yet', async () => {
   const dir = dataFolder();
   const collector = await startCollector();
   collector.answer = (response) => response.writeHead(503).end();
@@ -220,7 +220,7 @@ test('after a restart the export goes on where it was, and begins with its first
   await expect.poll(() => runIds(collector)).toEqual([first, last]);
 });
 
-test('headers may be stored secrets, also of a secret that is stored later', async () => {
+test('headers may be stored secrets, even secrets that are stored only later', async () => {
   const collector = await startCollector();
   const secrets: Record<string, string> = {};
   const headers = { authorization: { secret: 'otlp' }, 'x-team': 'ops' };
@@ -243,7 +243,7 @@ test('many runs are sent in several requests, each once', async () => {
   expect(new Set(collector.seen.map(({ spanId }) => spanId)).size).toBe(1_200);
 });
 
-test('a run with more steps than a request takes is sent whole', async () => {
+test('a run with more steps than fit into a request is sent as a whole', async () => {
   const collector = await startCollector();
   const { end, store } = await openExport(dataFolder(), { endpoint: collector.url });
   const steps = Array.from({ length: 700 }, (_, n) => ({

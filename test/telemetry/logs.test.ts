@@ -9,7 +9,7 @@ const numbered = (from: number, to: number): readonly string[] =>
   Array.from({ length: to - from + 1 }, (_, n) => `line ${from + n}`);
 const asText = (lines: readonly string[]): string => lines.map((line) => `${line}\n`).join('');
 
-test('a line becomes a record that leads to the span of its attempt', async () => {
+test('a line becomes a log record that names the span of its attempt', async () => {
   const collector = await startCollector();
   const { end, print } = await openExport(dataFolder(), { endpoint: `${collector.url}/v1/traces` }, { signals });
   const trace_id = '0af7651916cd43dd8448eb211c80319c';
@@ -57,7 +57,7 @@ test('a line becomes a record that leads to the span of its attempt', async () =
   expect(collector.seen).toEqual([]);
 });
 
-test('the lines of two runs are sent once each and in order, many of them in several requests', async () => {
+test('the lines of two runs are sent once and in order, and many lines take several requests', async () => {
   const collector = await startCollector();
   const { end, print } = await openExport(dataFolder(), { endpoint: collector.url }, { signals });
   const [one, other] = [await end(), await end()];
@@ -84,7 +84,7 @@ test('long lines are sent in requests of about a mebibyte', async () => {
   expect(sizes.length).toBeGreaterThanOrEqual(4);
 });
 
-test('after a stop in the middle of an entry the export goes on with the line that was not taken', async () => {
+test('after a stop in the middle of an entry, the export continues with the first line that was not accepted', async () => {
   const dir = dataFolder();
   const collector = await startCollector();
   const one = await openExport(dir, { endpoint: collector.url }, { signals });
@@ -105,7 +105,7 @@ test('after a stop in the middle of an entry the export goes on with the line th
   await expect.poll(async () => (await two.store.exports.state('logs'))?.error).toBeNull();
 });
 
-test('lines older than a day are dropped, and the log says so once; removed runs hold nothing up', async () => {
+test('lines older than a day are dropped, the log says so once, and removed runs do not delay the export', async () => {
   const collector = await startCollector();
   collector.answer = (response) => response.writeHead(503).end();
   const { end, print, messages, time, store } = await openExport(
@@ -137,7 +137,7 @@ test('lines older than a day are dropped, and the log says so once; removed runs
     ]);
 });
 
-test('a collector that refuses spans gets the lines all the same', async () => {
+test('a collector that refuses spans still gets the lines', async () => {
   const collector = await startCollector();
   collector.answer = (response) => {
     const path = collector.requests.at(-1)?.path;
@@ -154,7 +154,7 @@ test('a collector that refuses spans gets the lines all the same', async () => {
   expect((await store.exports.state('logs'))?.error).toBeNull();
 });
 
-test('lines that many runs print in turn are read once each, not once for each line', async () => {
+test('lines that many runs print in turn are read once each, and not again for every line', async () => {
   const collector = await startCollector();
   let isUp = false;
   let [read, readForSent] = [0, 0];

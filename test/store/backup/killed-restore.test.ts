@@ -132,7 +132,7 @@ async function killAtEachCall(root: string): Promise<void> {
   expect(seen.restored).toBeGreaterThan(1);
 }
 
-describe('a restore that is killed at any moment has changed nothing, or the next one finishes it', () => {
+describe('a restore that is killed at any moment has either changed nothing or is finished by the next one', () => {
   test('in a data dir of ordinary folders', async () => {
     const root = createRoot();
     await oldDataAndBackup(root);
@@ -140,7 +140,7 @@ describe('a restore that is killed at any moment has changed nothing, or the nex
   }, 600_000);
 
   testWithDisk(
-    'in a data dir that is a mount point, as are its folders, which keep what is not flwd’s',
+    'in a data dir that is a mount point and contains mount points, which keep files that are not flwd’s',
     async () => {
       const root = createRoot();
       await oldDataAndBackup(root);
@@ -176,7 +176,7 @@ async function afterKills(root: string, step: number, prepare: () => void, check
   expect(checks).toBeGreaterThan(3);
 }
 
-test('a restore that was killed is finished in a copy of the data dir, and the first one stays as it is', async () => {
+test('a killed restore can be finished in a copy of the data dir, and the original stays as it is', async () => {
   const root = createRoot();
   await oldDataAndBackup(root);
   const [dataDir, copy] = [join(root, 'data'), join(root, 'copy')];
@@ -201,7 +201,7 @@ test('a restore that was killed is finished in a copy of the data dir, and the f
   );
 }, 600_000);
 
-test('a restore that was killed is finished where a link of the data dir points to', async () => {
+test('a killed restore is finished in the folder to which a link of the data dir points', async () => {
   const root = createRoot();
   await oldDataAndBackup(root);
   const [link, elsewhere] = [join(root, 'data', 'logs'), join(root, 'elsewhere')];
@@ -223,7 +223,7 @@ test('a restore that was killed is finished where a link of the data dir points 
   );
 }, 600_000);
 
-testWithDisk('a restore that was killed is not finished while a volume that it writes to is not mounted', async () => {
+testWithDisk('a killed restore is not finished while one of its volumes is not mounted', async () => {
   const root = createRoot();
   await oldDataAndBackup(root);
   const dataDir = join(root, 'data');
@@ -265,7 +265,7 @@ describe('a mount point that a restore would have to replace', () => {
     expect(leftIn(join(root, 'data'))).toEqual([]);
   }
 
-  testWithDisk('refuses it, and nothing below the mount point is removed', async () => {
+  testWithDisk('makes it fail, and nothing below the mount point is removed', async () => {
     const root = await setUpWith('logs/aa', 'old/logs/aa');
     await expectRefusal(
       root,
@@ -273,7 +273,7 @@ describe('a mount point that a restore would have to replace', () => {
     );
   });
 
-  testWithDisk('does not refuse it if it is a key file that is the same in the backup', async () => {
+  testWithDisk('is accepted if it is a key file with the same content as in the backup', async () => {
     const root = await setUpWith('secret.key', 'old/secret.key');
     await expectRefusal(
       root,
