@@ -225,7 +225,7 @@ describe('in both themes', () => {
   });
 });
 
-testWith(headlessChromium)('everything can be reached by keyboard', async () => {
+testWith(headlessChromium)('everything can be reached and used by keyboard', async () => {
   const page = await browser.open(`${server.url}/jobs`);
   await page.getByRole('link', { name: 'demo/report' }).waitFor();
   await page.keyboard.press('j');
@@ -273,7 +273,7 @@ testWith(headlessChromium)('everything can be reached by keyboard', async () => 
   await page.getByRole('form', { name: 'Arguments' }).waitFor();
 });
 
-testWith(headlessChromium)('a server that needs a token lets the user sign in, for this tab', async () => {
+testWith(headlessChromium)('if the server needs a token, the user can sign in for this tab', async () => {
   await using guarded = await startServing({ authMode: 'required', jobs: { 'demo/report': bash('true') } });
   const { credential } = await guarded.token({ scopes: ['jobs:read', 'runs:read'] });
   const page = await browser.open(`${guarded.url}/jobs`);
@@ -303,7 +303,7 @@ testWith(headlessChromium)('a server that needs a token lets the user sign in, f
   await page.getByRole('heading', { name: 'Sign in' }).waitFor();
 });
 
-testWith(headlessChromium)('code that cannot be loaded is reported, and loaded by a retry', async () => {
+testWith(headlessChromium)('code that cannot be loaded is reported, and a retry loads it', async () => {
   const page = await browser.open(`${server.url}/runs`, { mayFail: true });
   await page.route('**/assets/AdminPage*', (route) => route.abort());
   await page.getByRole('link', { name: 'Admin' }).click();
@@ -313,7 +313,7 @@ testWith(headlessChromium)('code that cannot be loaded is reported, and loaded b
   await page.getByRole('heading', { name: 'Sources', level: 1 }).waitFor();
 });
 
-testWith(headlessChromium)('a server that goes away is reported, and the page keeps its content', async () => {
+testWith(headlessChromium)('an unreachable server is reported, and the page keeps its content', async () => {
   const passing = await startServing({ jobs: { 'demo/report': bash('true') } });
   const page = await browser.open(`${passing.url}/jobs`);
   await page.getByRole('link', { name: 'demo/report' }).waitFor();

@@ -60,7 +60,7 @@ const focused = (page: Page): Promise<string> =>
   );
 
 testWith(headlessChromium)(
-  'a cancel is reported signal by signal, and a user who cannot wait kills the run',
+  'a cancel is reported signal by signal, and a user who does not want to wait can kill the run',
   async () => {
     const page = await browser.open(`${server.url}/runs/${await started('demo/stubborn')}`);
     await expect.poll(() => page.getByRole('log').getByText('begun').count()).toBe(2);
@@ -79,7 +79,7 @@ testWith(headlessChromium)(
   },
 );
 
-testWith(headlessChromium)('cancelling several runs waits for no grace period', async () => {
+testWith(headlessChromium)('cancelling several runs does not wait for their grace periods', async () => {
   const runIds = await Promise.all([started('demo/stubborn'), started('demo/stubborn')]);
   // Both of their steps ignore SIGTERM from then on.
   const begun = async (id: string) => (await (await server.fetch(`/runs/${id}/logs`)).text()).match(/begun/g) ?? [];
@@ -121,7 +121,7 @@ describe('a run', () => {
     },
   );
 
-  testWith(headlessChromium)('announces nothing while only the duration changes', async () => {
+  testWith(headlessChromium)('announces nothing to screen readers while only the duration changes', async () => {
     const page = await browser.open(`${server.url}/runs/${await started('demo/held')}`);
     const live = page.getByRole('status').filter({ hasText: 'Running' });
     const told = live.locator('..');
@@ -132,7 +132,7 @@ describe('a run', () => {
     await expect.poll(() => live.textContent()).toBe(said);
   });
 
-  testWith(headlessChromium)('has tabs that the arrow keys move through', async () => {
+  testWith(headlessChromium)('has tabs that can be changed with the arrow keys', async () => {
     const page = await browser.open(`${server.url}/runs/${await started('demo/held')}`);
     await page.getByRole('tab', { name: 'log' }).focus();
     await page.keyboard.press('ArrowLeft');
@@ -144,7 +144,7 @@ describe('a run', () => {
     await expect.poll(() => page.getByRole('tab', { selected: true }).textContent()).toMatch(/^Log *$/);
   });
 
-  testWith(headlessChromium)('says why a step failed on a phone, too', async () => {
+  testWith(headlessChromium)('says why a step failed, also on a phone', async () => {
     const runId = await started('demo/fails', { async: false });
     const page = await browser.open(`${server.url}/runs/${runId}`, { width: 360, height: 740 });
     await steps(page)
@@ -154,7 +154,7 @@ describe('a run', () => {
     await expect.poll(() => page.evaluate('document.documentElement.scrollWidth - innerWidth')).toBe(0);
   });
 
-  testWith(headlessChromium)('that had to wait says how long', async () => {
+  testWith(headlessChromium)('that had to wait says how long it waited', async () => {
     await using quiet = await startServing();
     const run = await quiet.addRun({ createdAtMs: Date.now() - 2_000 });
     await run.move('claim');

@@ -29,7 +29,7 @@ const put = (path: string, value: string) =>
     body: JSON.stringify({ value }),
   });
 
-testWith(headlessChromium)('a token is made by keyboard, shown once, works, and is revoked', async () => {
+testWith(headlessChromium)('a token is created by keyboard, shown once, used, and revoked', async () => {
   const page = await browser.open(`${server.url}/admin/tokens`);
   await page.getByRole('button', { name: 'New token' }).press('Enter');
   const form = page.getByRole('dialog', { name: 'New token' });
@@ -55,56 +55,64 @@ testWith(headlessChromium)('a token is made by keyboard, shown once, works, and 
   expect((await server.fetch('/jobs', { headers })).status).toBe(401);
 });
 
-testWith(headlessChromium)('a secret is set, replaced, its key rotated, and deleted, and never shown', async () => {
-  const page = await browser.open(`${server.url}/admin/secrets`);
-  await page.getByRole('button', { name: 'Set a secret' }).click();
-  const form = page.getByRole('dialog', { name: 'Set a secret' });
-  await form.getByLabel('Name').fill('registry');
-  await form.getByLabel('Value').fill('abc');
-  await form.getByRole('button', { name: 'Set the secret' }).click();
-  await form.getByRole('alert').filter({ hasText: '4 bytes' }).waitFor();
-  await form.getByLabel('Value').fill('the-first-value');
-  await form.getByRole('button', { name: 'Set the secret' }).click();
-  const row = page.getByRole('row', { name: /registry/ });
-  await row.getByRole('button', { name: 'Replace… registry' }).click();
-  // A password field would make one line of a key that is pasted.
-  await page.getByLabel('Value').focus();
-  await page.evaluate(`{
+testWith(headlessChromium)(
+  'a secret is set, replaced and deleted, its key is rotated, and its value is never shown',
+  async () => {
+    const page = await browser.open(`${server.url}/admin/secrets`);
+    await page.getByRole('button', { name: 'Set a secret' }).click();
+    const form = page.getByRole('dialog', { name: 'Set a secret' });
+    await form.getByLabel('Name').fill('registry');
+    await form.getByLabel('Value').fill('abc');
+    await form.getByRole('button', { name: 'Set the secret' }).click();
+    await form.getByRole('alert').filter({ hasText: '4 bytes' }).waitFor();
+    await form.getByLabel('Value').fill('the-first-value');
+    await form.getByRole('button', { name: 'Set the secret' }).click();
+    const row = page.getByRole('row', { name: /registry/ });
+    await row.getByRole('button', { name: 'Replace… registry' }).click();
+    // A password field would make one line of a key that is pasted.
+    await page.getByLabel('Value').focus();
+    await page.evaluate(`{
     const clipboardData = new DataTransfer();
     clipboardData.setData('text', 'the-second-value\\nof two lines\\n');
     document.activeElement.dispatchEvent(new ClipboardEvent('paste', { clipboardData, bubbles: true, cancelable: true }));
   }`);
-  await expect.poll(() => page.getByLabel('Value').inputValue()).toBe('the-second-value\nof two lines\n');
-  await page.getByRole('button', { name: 'Replace the value' }).click();
-  await page.getByRole('dialog').waitFor({ state: 'detached' });
-  expect(await page.locator('body').textContent()).not.toMatch(/the-(first|second)-value/);
-  await page.getByRole('button', { name: 'Rotate the key…' }).click();
-  await page.getByRole('button', { name: 'Rotate the key', exact: true }).click();
-  await page.getByRole('status').filter({ hasText: 'now encrypts everything' }).waitFor();
-  await row.getByRole('button', { name: 'Delete… registry' }).click();
-  await page.getByRole('button', { name: 'Delete the secret' }).click();
-  await row.waitFor({ state: 'detached' });
-  expect(await read('/secrets')).toMatchObject({ total: 0 });
-});
+    await expect.poll(() => page.getByLabel('Value').inputValue()).toBe('the-second-value\nof two lines\n');
+    await page.getByRole('button', { name: 'Replace the value' }).click();
+    await page.getByRole('dialog').waitFor({ state: 'detached' });
+    expect(await page.locator('body').textContent()).not.toMatch(/the-(first|second)-value/);
+    await page.getByRole('button', { name: 'Rotate the key…' }).click();
+    await page.getByRole('button', { name: 'Rotate the key', exact: true }).click();
+    await page.getByRole('status').filter({ hasText: 'now encrypts everything' }).waitFor();
+    await row.getByRole('button', { name: 'Delete… registry' }).click();
+    await page.getByRole('button', { name: 'Delete the secret' }).click();
+    await row.waitFor({ state: 'detached' });
+    expect(await read('/secrets')).toMatchObject({ total: 0 });
+  },
+);
 
-testWith(headlessChromium)('a secret leads to the jobs that use it, and one that jobs name can be set', async () => {
-  await put('/secrets/idle', 'a value');
-  const page = await browser.open(`${server.url}/admin/secrets`);
-  const missing = page.getByRole('region', { name: 'Not stored' });
-  await expect.poll(() => missing.getByRole('listitem').textContent()).toMatch(/deploy-key.*deploy\/api.*deploy\/web/);
-  await missing.getByRole('button', { name: 'Set… deploy-key' }).press('Enter');
-  const form = page.getByRole('dialog', { name: 'Set a secret' });
-  await expect.poll(() => form.getByLabel('Name').inputValue()).toBe('deploy-key');
-  await form.getByLabel('Value').fill('some-value');
-  await form.getByRole('button', { name: 'Set the secret' }).click();
-  await missing.waitFor({ state: 'detached' });
-  await page.getByRole('row', { name: /idle.*no config.yaml names it/ }).waitFor();
-  await page
-    .getByRole('row', { name: /deploy-key/ })
-    .getByRole('link', { name: 'deploy/web' })
-    .click();
-  await page.waitForURL(/\/jobs\/deploy\/web$/);
-});
+testWith(headlessChromium)(
+  'a secret links to the jobs that use it, and a missing secret that jobs name can be set',
+  async () => {
+    await put('/secrets/idle', 'a value');
+    const page = await browser.open(`${server.url}/admin/secrets`);
+    const missing = page.getByRole('region', { name: 'Not stored' });
+    await expect
+      .poll(() => missing.getByRole('listitem').textContent())
+      .toMatch(/deploy-key.*deploy\/api.*deploy\/web/);
+    await missing.getByRole('button', { name: 'Set… deploy-key' }).press('Enter');
+    const form = page.getByRole('dialog', { name: 'Set a secret' });
+    await expect.poll(() => form.getByLabel('Name').inputValue()).toBe('deploy-key');
+    await form.getByLabel('Value').fill('some-value');
+    await form.getByRole('button', { name: 'Set the secret' }).click();
+    await missing.waitFor({ state: 'detached' });
+    await page.getByRole('row', { name: /idle.*no config.yaml names it/ }).waitFor();
+    await page
+      .getByRole('row', { name: /deploy-key/ })
+      .getByRole('link', { name: 'deploy/web' })
+      .click();
+    await page.waitForURL(/\/jobs\/deploy\/web$/);
+  },
+);
 
 testWith(headlessChromium)('the list of tokens says which stored secrets a token may name', async () => {
   await server.token({ name: 'one-secret', scopes: ['runs:write'], secrets: ['deploy-key'] });
@@ -115,7 +123,7 @@ testWith(headlessChromium)('the list of tokens says which stored secrets a token
   await expect.poll(() => table.textContent()).toContain('runs:write, no stored secrets');
 });
 
-testWith(headlessChromium)('the audit log is searched by who, what and object, and verified', async () => {
+testWith(headlessChromium)('the audit log can be searched by caller, action and object, and verified', async () => {
   const { credential } = await server.token({ scopes: ['jobs:read'] });
   await server.fetch('/tokens', {
     headers: { authorization: `Bearer ${credential}`, 'x-forwarded-for': '203.0.113.7' },
@@ -152,33 +160,36 @@ testWith(headlessChromium)('the audit log is searched by who, what and object, a
   await expect.poll(async () => ((await chosen.boundingBox())?.x ?? 390) < 300).toBe(true);
 });
 
-testWith(headlessChromium)('storage says how long things are kept, and removes what is past its time', async () => {
-  const page = await browser.open(`${server.url}/admin/storage`);
-  await page.getByRole('region', { name: 'Kept for' }).getByText('Audit log').waitFor();
-  await page
-    .getByRole('region', { name: 'Sizes' })
-    .getByText(/^0 B of .* of artifacts/)
-    .waitFor();
-  await page
-    .getByRole('region', { name: 'Sizes' })
-    .getByText(/^[\d.]+ \w+ free$/)
-    .waitFor();
-  await page.getByRole('button', { name: 'Preview' }).click();
-  await page.getByText('No data has expired.').waitFor();
-  await page.getByRole('button', { name: 'Remove now…' }).click();
-  await page.getByRole('button', { name: 'Remove it' }).click();
-  await page.getByText('No data had expired.').waitFor();
-  // Each kind has the same name in both cards.
-  await page.route('**/system/gc?*', async (route) => {
-    const answer: { readonly removed: object } = await (await route.fetch()).json();
-    await route.fulfill({ json: { ...answer, removed: { ...answer.removed, snapshots: 2, stats: 3 } } });
-  });
-  await page.getByRole('button', { name: 'Preview' }).press('Enter');
-  await page.getByText('Would be removed: 2 job copies, 3 statistics').waitFor();
-});
+testWith(headlessChromium)(
+  'the page of storage says how long data is kept, and removes data that has expired',
+  async () => {
+    const page = await browser.open(`${server.url}/admin/storage`);
+    await page.getByRole('region', { name: 'Kept for' }).getByText('Audit log').waitFor();
+    await page
+      .getByRole('region', { name: 'Sizes' })
+      .getByText(/^0 B of .* of artifacts/)
+      .waitFor();
+    await page
+      .getByRole('region', { name: 'Sizes' })
+      .getByText(/^[\d.]+ \w+ free$/)
+      .waitFor();
+    await page.getByRole('button', { name: 'Preview' }).click();
+    await page.getByText('No data has expired.').waitFor();
+    await page.getByRole('button', { name: 'Remove now…' }).click();
+    await page.getByRole('button', { name: 'Remove it' }).click();
+    await page.getByText('No data had expired.').waitFor();
+    // Each kind has the same name in both cards.
+    await page.route('**/system/gc?*', async (route) => {
+      const answer: { readonly removed: object } = await (await route.fetch()).json();
+      await route.fulfill({ json: { ...answer, removed: { ...answer.removed, snapshots: 2, stats: 3 } } });
+    });
+    await page.getByRole('button', { name: 'Preview' }).press('Enter');
+    await page.getByText('Would be removed: 2 job copies, 3 statistics').waitFor();
+  },
+);
 
 testWith(headlessChromium)(
-  'the instance says that the host can enforce a profile, and where it is allowed',
+  'the page of the instance says whether the host can enforce each profile, and which setting allows it',
   async () => {
     const page = await browser.open(`${server.url}/admin/instance`);
     const profiles = page.getByRole('region', { name: 'Security profiles' });
@@ -212,43 +223,46 @@ testWith(headlessChromium)('a source says how many of its jobs are invalid; a va
   await expect.poll(async () => (await server.fetch('/kv/demo/last')).status).toBe(404);
 });
 
-testWith(headlessChromium)('a value is read when its key is opened, by keyboard too, and shown as text', async () => {
-  const values = [
-    ['plain', 'first <b>line</b>\nsecond \u202eline'],
-    ['json', '{"recall":0.87,"tags":["a b"]}'],
-    ['rounded', '{"id":12345678901234567890}'],
-    ['binary', Buffer.from([0xff, 0x00, 0x80])],
-  ] as const;
-  for (const [key, value] of values) await put(`/kv/reader/${key}`, Buffer.from(value).toString('base64'));
-  const page = await browser.open(`${server.url}/admin/values?namespace=reader`);
-  const asked: string[] = [];
-  page.on('request', (request) => asked.push(new URL(request.url()).pathname));
-  const dialogOf = (key: string) => page.getByRole('dialog', { name: `Value of ${key}` });
-  const opener = page.getByRole('button', { name: 'Value of plain' });
-  await opener.waitFor();
-  expect(asked.filter((path) => path.includes('/kv/reader/'))).toEqual([]);
-  await opener.press('Enter');
-  await dialogOf('plain').getByRole('region', { name: 'Value' }).waitFor();
-  const shown = (key: string) => dialogOf(key).getByRole('region', { name: 'Value' }).textContent();
-  expect(await shown('plain')).toBe('first <b>line</b>\nsecond \ufffdline');
-  expect(await accessibilityErrors(page)).toEqual([]);
-  await page.keyboard.press('Escape');
-  await dialogOf('plain').waitFor({ state: 'detached' });
-  await expect.poll(() => page.locator('button:focus').getAttribute('aria-label')).toBe('Value of plain');
+testWith(headlessChromium)(
+  'a value is loaded only when its key is opened, also by keyboard, and is shown as text',
+  async () => {
+    const values = [
+      ['plain', 'first <b>line</b>\nsecond \u202eline'],
+      ['json', '{"recall":0.87,"tags":["a b"]}'],
+      ['rounded', '{"id":12345678901234567890}'],
+      ['binary', Buffer.from([0xff, 0x00, 0x80])],
+    ] as const;
+    for (const [key, value] of values) await put(`/kv/reader/${key}`, Buffer.from(value).toString('base64'));
+    const page = await browser.open(`${server.url}/admin/values?namespace=reader`);
+    const asked: string[] = [];
+    page.on('request', (request) => asked.push(new URL(request.url()).pathname));
+    const dialogOf = (key: string) => page.getByRole('dialog', { name: `Value of ${key}` });
+    const opener = page.getByRole('button', { name: 'Value of plain' });
+    await opener.waitFor();
+    expect(asked.filter((path) => path.includes('/kv/reader/'))).toEqual([]);
+    await opener.press('Enter');
+    await dialogOf('plain').getByRole('region', { name: 'Value' }).waitFor();
+    const shown = (key: string) => dialogOf(key).getByRole('region', { name: 'Value' }).textContent();
+    expect(await shown('plain')).toBe('first <b>line</b>\nsecond \ufffdline');
+    expect(await accessibilityErrors(page)).toEqual([]);
+    await page.keyboard.press('Escape');
+    await dialogOf('plain').waitFor({ state: 'detached' });
+    await expect.poll(() => page.locator('button:focus').getAttribute('aria-label')).toBe('Value of plain');
 
-  await page.getByRole('button', { name: 'Value of json' }).click();
-  expect(await shown('json')).toBe('{\n  "recall": 0.87,\n  "tags": [\n    "a b"\n  ]\n}');
-  await page.context().grantPermissions(['clipboard-read', 'clipboard-write']);
-  await dialogOf('json').getByRole('button', { name: 'Copy the value' }).click();
-  await expect.poll(() => page.evaluate('navigator.clipboard.readText()')).toBe('{"recall":0.87,"tags":["a b"]}');
-  await dialogOf('json').getByRole('button', { name: 'Close' }).click();
-  await page.getByRole('button', { name: 'Value of rounded' }).click();
-  expect(await shown('rounded')).toBe('{"id":12345678901234567890}');
-  await dialogOf('rounded').getByRole('button', { name: 'Close' }).click();
-  await page.getByRole('button', { name: 'Value of binary' }).click();
-  await dialogOf('binary').getByText('3 B, binary').waitFor();
-  await dialogOf('binary').getByRole('button', { name: 'Copy as base64' }).waitFor();
-});
+    await page.getByRole('button', { name: 'Value of json' }).click();
+    expect(await shown('json')).toBe('{\n  "recall": 0.87,\n  "tags": [\n    "a b"\n  ]\n}');
+    await page.context().grantPermissions(['clipboard-read', 'clipboard-write']);
+    await dialogOf('json').getByRole('button', { name: 'Copy the value' }).click();
+    await expect.poll(() => page.evaluate('navigator.clipboard.readText()')).toBe('{"recall":0.87,"tags":["a b"]}');
+    await dialogOf('json').getByRole('button', { name: 'Close' }).click();
+    await page.getByRole('button', { name: 'Value of rounded' }).click();
+    expect(await shown('rounded')).toBe('{"id":12345678901234567890}');
+    await dialogOf('rounded').getByRole('button', { name: 'Close' }).click();
+    await page.getByRole('button', { name: 'Value of binary' }).click();
+    await dialogOf('binary').getByText('3 B, binary').waitFor();
+    await dialogOf('binary').getByRole('button', { name: 'Copy as base64' }).waitFor();
+  },
+);
 
 testWith(headlessChromium)('at 1,440 pixels, the path of a source is shown in full', async () => {
   const page = await browser.open(`${server.url}/admin/sources`, { width: 1_440 });
@@ -257,7 +271,7 @@ testWith(headlessChromium)('at 1,440 pixels, the path of a source is shown in fu
   expect(await page.evaluate(`${cell}.scrollWidth - ${cell}.clientWidth`)).toBe(0);
 });
 
-testWith(headlessChromium)('on a phone, sources and values have the facts and the buttons of the table', async () => {
+testWith(headlessChromium)('on a phone, sources and values show the same facts and buttons as the table', async () => {
   await put('/kv/phone/one', '');
   const page = await browser.open(`${server.url}/admin/sources`, { width: 390 });
   const source = page.getByRole('row', { name: /local-fs.*1 invalid job.*trusted, \// });
@@ -271,7 +285,7 @@ testWith(headlessChromium)('on a phone, sources and values have the facts and th
 });
 
 testWith(headlessChromium)(
-  'invalid jobs are named at Sources and by the doctor, for whom they need no attention; it checks again on request',
+  'the pages of sources and of the doctor count invalid jobs without a warning, and the doctor can check again',
   async () => {
     const page = await browser.open(`${server.url}/admin/sources`);
     const admin = page.getByRole('navigation', { name: 'Admin' });

@@ -47,7 +47,7 @@ async function start(jobId: string): Promise<string> {
 }
 
 describe('the page of approvals', () => {
-  testWith('bwrap')('approves and denies by keyboard alone; to deny needs a reason', async () => {
+  testWith('bwrap')('approves and denies by keyboard alone, and requires a reason to deny', async () => {
     const release = await start('shop/release');
     const migrate = await start('db/migrate');
     const page = await browser.open(`${url}/runs`);
@@ -81,7 +81,7 @@ describe('the page of approvals', () => {
       .waitFor();
   });
 
-  testWith('bwrap')('says who may answer, and who has answered meanwhile', async () => {
+  testWith('bwrap')('says who may answer, and who has answered in the meantime', async () => {
     const keys = await start('infra/keys');
     const release = await start('shop/release');
     const page = await browser.open(`${url}/approvals?run=${keys}&step=ask`);
@@ -109,7 +109,7 @@ describe('the page of approvals', () => {
     expect(await asked.getByRole('button').count()).toBe(0);
   });
 
-  testWith('bwrap')('answers in the list of a phone; to deny needs the page with the reason', async () => {
+  testWith('bwrap')('approves from the list on a phone, and opens the page with the reason to deny', async () => {
     const release = await start('shop/release');
     const page = await browser.open(`${url}/approvals`, { width: 390 });
     await page.getByRole('button', { name: 'Deny shop/release…' }).click();
@@ -120,7 +120,7 @@ describe('the page of approvals', () => {
   });
 
   testWith('bwrap')(
-    'names the jobs that later steps start, which the permissions of the run do not bound',
+    'names the jobs that later steps start, which the permissions of the run do not limit',
     async () => {
       const answer = await server.post('/runs', { job_id: 'etl/all' });
       const { run_id: above }: { run_id: string } = JSON.parse(await answer.text());
@@ -140,7 +140,7 @@ describe('the page of approvals', () => {
     },
   );
 
-  testWith('bwrap')('says for which time a run of a backfill stands', async () => {
+  testWith('bwrap')('says which scheduled time a run of a backfill is for', async () => {
     const found = await server.fetch('/schedules?job_id=etl/daily');
     const { schedules }: { schedules: readonly { id: string }[] } = JSON.parse(await found.text());
     const span = { from: '2026-03-01T00:00:00Z', until: '2026-03-02T00:00:00Z' };

@@ -28,17 +28,20 @@ testWith(headlessChromium)('Markdown with a charset is rendered, and a preview t
   await expect.poll(() => page.getByRole('region', { name: 'Content of long.txt' }).textContent()).toMatch(/xy$/);
 });
 
-testWith(headlessChromium)('the page of a running run says when artifacts appear, and then shows them', async () => {
-  const run = await server.addRun();
-  await run.move('claim');
-  const page = await browser.open(`${server.url}/runs/${run.id}?tab=artifacts`);
-  await page.getByText('Artifacts are collected when the run ends.').waitFor();
-  await server.addArtifact(run, { name: 'late.txt', content: 'late', mediaType: 'text/plain' });
-  await run.finish();
-  await page.getByRole('button', { name: 'late.txt', exact: true }).waitFor();
-});
+testWith(headlessChromium)(
+  'the page of a running run says when its artifacts will appear, and then shows them',
+  async () => {
+    const run = await server.addRun();
+    await run.move('claim');
+    const page = await browser.open(`${server.url}/runs/${run.id}?tab=artifacts`);
+    await page.getByText('Artifacts are collected when the run ends.').waitFor();
+    await server.addArtifact(run, { name: 'late.txt', content: 'late', mediaType: 'text/plain' });
+    await run.finish();
+    await page.getByRole('button', { name: 'late.txt', exact: true }).waitFor();
+  },
+);
 
-testWith(headlessChromium)('artifacts are listed with their folders, page by page, and with their number', async () => {
+testWith(headlessChromium)('artifacts are listed page by page with their folders and their total number', async () => {
   const run = await server.addRun();
   for (const name of ['artifacts/out/a.txt', 'artifacts/out/b.txt', 'log/a.txt'])
     await server.addArtifact(run, { name, content: name, mediaType: 'text/plain' });
@@ -52,35 +55,41 @@ testWith(headlessChromium)('artifacts are listed with their folders, page by pag
   await page.getByRole('region', { name: 'Content of out/a.txt' }).waitFor();
 });
 
-testWith(headlessChromium)('artifacts with the same path in both folders are told apart', async () => {
-  const run = await server.addRun();
-  for (const name of ['artifacts/a.txt', 'a.txt', 'artifacts/b.txt'])
-    await server.addArtifact(run, { name, content: name, mediaType: 'text/plain' });
-  const page = await browser.open(`${server.url}/runs/${run.id}?tab=artifacts`);
-  const shown = page.getByRole('list', { name: 'Artifacts' }).locator('button[aria-expanded]:not([aria-label])');
-  await expect
-    .poll(async () => (await shown.allTextContents()).toSorted())
-    .toEqual(['a.txt', 'artifacts/a.txt', 'b.txt']);
-});
+testWith(headlessChromium)(
+  'artifacts with the same path inside and outside of the folder artifacts can be distinguished',
+  async () => {
+    const run = await server.addRun();
+    for (const name of ['artifacts/a.txt', 'a.txt', 'artifacts/b.txt'])
+      await server.addArtifact(run, { name, content: name, mediaType: 'text/plain' });
+    const page = await browser.open(`${server.url}/runs/${run.id}?tab=artifacts`);
+    const shown = page.getByRole('list', { name: 'Artifacts' }).locator('button[aria-expanded]:not([aria-label])');
+    await expect
+      .poll(async () => (await shown.allTextContents()).toSorted())
+      .toEqual(['a.txt', 'artifacts/a.txt', 'b.txt']);
+  },
+);
 
-testWith(headlessChromium)('large artifacts are shown in part, empty ones as empty, CSV as a table', async () => {
-  const run = await server.addRun();
-  const mediaType = 'text/plain';
-  await server.addArtifact(run, { name: 'large.txt', content: 'x'.repeat(2_000_000), mediaType });
-  await server.addArtifact(run, { name: 'none.txt', content: '', mediaType });
-  const content = `name,"what, it is"\n${'a,"b ""c"""\n'.repeat(201)}`;
-  await server.addArtifact(run, { name: 'list.csv', content, mediaType: 'text/csv' });
-  const page = await browser.open(`${server.url}/runs/${run.id}?tab=artifacts`);
-  const answer = page.waitForResponse((response) => /\/artifacts\/art/.test(response.url()));
-  await page.getByRole('button', { name: 'Preview large.txt' }).click();
-  expect((await answer).headers()['content-length']).toBe(`${2 ** 20}`);
-  await page.getByText('Showing the first 200,000 characters.').waitFor();
-  await page.getByRole('button', { name: 'Preview none.txt' }).click();
-  await page.getByText('The file is empty.').waitFor();
-  await page.getByRole('button', { name: 'Preview list.csv' }).click();
-  const table = page.getByRole('region', { name: 'Content of list.csv' });
-  await expect.poll(() => table.getByRole('columnheader').allTextContents()).toEqual(['name', 'what, it is']);
-  await expect.poll(() => table.getByRole('cell').nth(1).textContent()).toBe('b "c"');
-  await expect.poll(() => table.getByRole('row').count()).toBe(201);
-  await page.getByText('Showing the first 200 rows.').waitFor();
-});
+testWith(headlessChromium)(
+  'of a large artifact a part is shown, an empty one is shown as empty, and CSV is shown as a table',
+  async () => {
+    const run = await server.addRun();
+    const mediaType = 'text/plain';
+    await server.addArtifact(run, { name: 'large.txt', content: 'x'.repeat(2_000_000), mediaType });
+    await server.addArtifact(run, { name: 'none.txt', content: '', mediaType });
+    const content = `name,"what, it is"\n${'a,"b ""c"""\n'.repeat(201)}`;
+    await server.addArtifact(run, { name: 'list.csv', content, mediaType: 'text/csv' });
+    const page = await browser.open(`${server.url}/runs/${run.id}?tab=artifacts`);
+    const answer = page.waitForResponse((response) => /\/artifacts\/art/.test(response.url()));
+    await page.getByRole('button', { name: 'Preview large.txt' }).click();
+    expect((await answer).headers()['content-length']).toBe(`${2 ** 20}`);
+    await page.getByText('Showing the first 200,000 characters.').waitFor();
+    await page.getByRole('button', { name: 'Preview none.txt' }).click();
+    await page.getByText('The file is empty.').waitFor();
+    await page.getByRole('button', { name: 'Preview list.csv' }).click();
+    const table = page.getByRole('region', { name: 'Content of list.csv' });
+    await expect.poll(() => table.getByRole('columnheader').allTextContents()).toEqual(['name', 'what, it is']);
+    await expect.poll(() => table.getByRole('cell').nth(1).textContent()).toBe('b "c"');
+    await expect.poll(() => table.getByRole('row').count()).toBe(201);
+    await page.getByText('Showing the first 200 rows.').waitFor();
+  },
+);

@@ -35,7 +35,7 @@ async function openForm(page: Page, job: string) {
 }
 
 testWith(headlessChromium)(
-  'a backfill says which runs it starts in the zone of the schedule, by keyboard',
+  'the form of a backfill lists the runs that it starts, in the zone of the schedule, and works by keyboard',
   async () => {
     const page = await browser.open(`${server.url}/schedules`, { width: 1_440, timezone: 'America/New_York' });
     const { form, outcome } = await openForm(page, 'ops/nightly');
@@ -71,7 +71,7 @@ testWith(headlessChromium)(
   },
 );
 
-testWith(headlessChromium)('what the server refuses stands at its field, and nothing starts', async () => {
+testWith(headlessChromium)('an error of the server is shown at its field, and no backfill starts', async () => {
   const page = await browser.open(`${server.url}/schedules`, { width: 390, height: 844, timezone: 'UTC' });
   const { form } = await openForm(page, 'ops/often');
   await form.getByLabel('From').fill('2026-03-02T00:00');
@@ -93,7 +93,7 @@ testWith(headlessChromium)('what the server refuses stands at its field, and not
   expect(await page.getByRole('menuitem', { name: 'Backfill…' }).count()).toBe(0);
 });
 
-testWith(headlessChromium)('a year typed key by key leaves the form as it is', async () => {
+testWith(headlessChromium)('typing a year digit by digit does not change the rest of the form', async () => {
   const page = await browser.open(`${server.url}/schedules`, { timezone: 'UTC' });
   const { form, outcome } = await openForm(page, 'ops/nightly');
   const from = form.getByLabel('From');
@@ -119,7 +119,7 @@ testWith(headlessChromium)('a year typed key by key leaves the form as it is', a
   await outcome.getByRole('heading', { name: '2 runs would start' }).waitFor();
 });
 
-testWith(headlessChromium)('a backfill starts only the runs that its button counts', async () => {
+testWith(headlessChromium)('a backfill starts only the runs that were counted on its button', async () => {
   const page = await browser.open(`${server.url}/schedules`, { timezone: 'UTC' });
   const { form, outcome } = await openForm(page, 'ops/nightly');
   const until = form.getByLabel('Until');
@@ -149,7 +149,7 @@ testWith(headlessChromium)('a backfill starts only the runs that its button coun
 });
 
 testWith(headlessChromium)(
-  'a backfill under way shows its progress above the schedules, and is cancelled there',
+  'a backfill under way shows its progress above the schedules, and can be cancelled there',
   async () => {
     const { schedules } = await read<{ schedules: readonly { id: string }[] }>('/schedules?job_id=ops/waits');
     const span = { from: '2026-03-01T00:00:00Z', until: '2026-03-11T00:00:00Z' };
@@ -181,7 +181,7 @@ testWith(headlessChromium)(
   },
 );
 
-testWith(headlessChromium)('who may not backfill sees progress alone, and no button', async () => {
+testWith(headlessChromium)('a caller who may not backfill sees the progress but no buttons', async () => {
   const { schedules } = await read<{ schedules: readonly { id: string }[] }>('/schedules?job_id=ops/waits');
   await server.post('/schedules/pause', {});
   await server.post(`/schedules/${schedules[0]?.id}/backfills`, { from: '2026-02-01T00:00:00Z' });
@@ -199,18 +199,21 @@ testWith(headlessChromium)('who may not backfill sees progress alone, and no but
   expect(await page.getByRole('button', { name: /^Cancel the backfill/ }).count()).toBe(0);
 });
 
-testWith(headlessChromium)('the span of a backfill under way is in the zone that the page names', async () => {
-  await using server = await startServing({ jobs: { 'ops/nightly': bash('true', { schedules: [daily] }) } });
-  const answer = await server.fetch('/schedules');
-  const { schedules }: { schedules: readonly { id: string }[] } = JSON.parse(await answer.text());
-  await server.post('/schedules/pause', {});
-  const span = { from: '2026-03-01T23:00:00Z', until: '2026-03-04T23:00:00Z' };
-  await server.post(`/schedules/${schedules[0]?.id}/backfills`, span);
-  const page = await browser.open(`${server.url}/schedules`, { width: 1_440, timezone: 'America/New_York' });
-  await page.getByText('Times in Europe/Berlin').waitFor();
-  const list = page.getByRole('region', { name: 'Backfills' });
-  await list.getByText(/^2 Mar( 2026)? 00:00 – 5 Mar( 2026)? 00:00$/).waitFor();
-  await page.getByRole('button', { name: 'Week' }).click();
-  await page.getByRole('region', { name: 'Week' }).waitFor();
-  await list.getByText(/^2 Mar( 2026)? 00:00 – 5 Mar( 2026)? 00:00$/).waitFor();
-});
+testWith(headlessChromium)(
+  'the time range of a backfill under way is shown in the zone that the page names',
+  async () => {
+    await using server = await startServing({ jobs: { 'ops/nightly': bash('true', { schedules: [daily] }) } });
+    const answer = await server.fetch('/schedules');
+    const { schedules }: { schedules: readonly { id: string }[] } = JSON.parse(await answer.text());
+    await server.post('/schedules/pause', {});
+    const span = { from: '2026-03-01T23:00:00Z', until: '2026-03-04T23:00:00Z' };
+    await server.post(`/schedules/${schedules[0]?.id}/backfills`, span);
+    const page = await browser.open(`${server.url}/schedules`, { width: 1_440, timezone: 'America/New_York' });
+    await page.getByText('Times in Europe/Berlin').waitFor();
+    const list = page.getByRole('region', { name: 'Backfills' });
+    await list.getByText(/^2 Mar( 2026)? 00:00 – 5 Mar( 2026)? 00:00$/).waitFor();
+    await page.getByRole('button', { name: 'Week' }).click();
+    await page.getByRole('region', { name: 'Week' }).waitFor();
+    await list.getByText(/^2 Mar( 2026)? 00:00 – 5 Mar( 2026)? 00:00$/).waitFor();
+  },
+);

@@ -26,7 +26,7 @@ afterAll(() => server.close());
 const browser = aBrowser();
 const page = (query: string) => browser.open(`${server.url}/jobs/shop/release?tab=code${query}`);
 
-testWith(headlessChromium)('the files of a job can be read, and a link names a line', async () => {
+testWith(headlessChromium)('the files of a job can be read, and a line can be linked', async () => {
   const code = await page('');
   const files = code.getByRole('navigation', { name: 'Files' });
   await expect
@@ -80,7 +80,7 @@ testWith(headlessChromium)('two revisions can be compared, and each file says wh
   await expect.poll(() => files.getByRole('link', { name: 'new.sh' }).count()).toBe(0);
 });
 
-testWith(headlessChromium)('a caller without the scope reads which scope it takes', async () => {
+testWith(headlessChromium)('a caller without the scope is told which scope is needed', async () => {
   await using guarded = await startServing({
     authMode: 'required',
     jobs: { demo: { 'config.yaml': 'command: ["true"]\n' } },
@@ -99,7 +99,7 @@ describe('the difference of two texts', () => {
     );
   const numbers = Array.from({ length: 20 }, (_, n) => `line ${n + 1}`);
 
-  test('has three lines around each change', () => {
+  test('shows three lines around each change', () => {
     const changed = numbers.with(9, 'changed').toSpliced(0, 1);
     expect(shown(fileDiff(`${numbers.join('\n')}\n`, `${changed.join('\n')}\n`))).toEqual([
       '1: removed line 1',
@@ -120,7 +120,7 @@ describe('the difference of two texts', () => {
     expect(fileDiff('same\n', 'same\n')).toEqual([]);
   });
 
-  test('gives up where comparing would take minutes', () => {
+  test('is not computed if that would take minutes', () => {
     const many = (word: string) => Array.from({ length: 20_000 }, (_, n) => `${word} ${n}`).join('\n');
     expect(fileDiff(many('a'), many('b'))).toBeNull();
   });

@@ -46,7 +46,7 @@ describe('a copied flwd command', () => {
     { version: [''], any: ['{"n": [1]}'] },
     { hosts: ['["a"]'], grid: ['[1, 2]'] },
     { any: ['plain'], tell: ['true'], hosts: ['-x'] },
-  ])('is read back as it was typed: %j', (texts) => {
+  ])('is parsed back into the values that were typed: %j', (texts) => {
     const filled = of(texts);
     const call = readCommandLine(wordsOf(flwdCommand(copied, fields, filled)));
     expect(call.operands).toEqual(['shop/release']);
@@ -61,7 +61,7 @@ describe('a copied flwd command', () => {
     expect(flwdCommand(copied, fields, stored)).toMatch(/ --key\.stored hush$/);
   });
 
-  test('says what the run is started with besides its arguments', () => {
+  test('contains the options of the run besides its arguments', () => {
     const options = { priority: -5, labels: { team: 'shop two' }, security_profile: 'permissive' as const };
     const call = readCommandLine(wordsOf(flwdCommand({ ...copied, options }, fields, [])));
     expect(Object.fromEntries(call.options)).toMatchObject({

@@ -24,7 +24,7 @@ async function succeeded(jobId: string, ...lines: readonly string[]): Promise<st
   return run.id;
 }
 
-test('failures are listed by what the program said, until the job succeeds', async () => {
+test('failures are listed by the message of the program until the job succeeds', async () => {
   const first = await failed('etl/load', 'exited with code 1: row 17 is broken');
   const last = await failed('etl/load', 'exited with code 1: row 99 is broken');
   await failed('report', 'exited with code 2: <b>no</b> disk');
@@ -53,7 +53,7 @@ test('failures are listed by what the program said, until the job succeeds', asy
   await page.getByText('Every job that failed has succeeded since.').waitFor();
 });
 
-test('where no run has ever failed, the page of failures says so', async () => {
+test('the page of failures says if no run has ever failed', async () => {
   await using fresh = await startServing();
   const page = await browser.open(`${fresh.url}/runs`);
   const held = Promise.withResolvers<void>();
@@ -72,7 +72,7 @@ test('where no run has ever failed, the page of failures says so', async () => {
   expect(await words.textContent()).toBe('No run has failed.');
 });
 
-test('on a phone, too, a failure says its state', async () => {
+test('a failure shows its state, also on a phone', async () => {
   await failed('ping', 'exited with code 1: no answer');
   const page = await browser.open(`${url}/failures?view=all`, { width: 390, height: 844 });
   const link = page.getByRole('link', { name: /^ping/ });
@@ -94,7 +94,7 @@ test('the sidebar counts the failures that are not fixed', async () => {
   await expect.poll(count).toBe('Failures1 not fixed');
 });
 
-test('lines of all runs are found by keyboard, and lead to their place in the log', async () => {
+test('lines of all runs can be searched by keyboard, and lead to their place in the log', async () => {
   const id = await succeeded('backup/daily', 'begins', 'the Needle <i>one</i>', '\x1eeneedle two');
   const page = await browser.open(`${url}/runs`);
   await page.getByRole('heading', { level: 1, name: 'Runs' }).waitFor();
@@ -118,7 +118,7 @@ test('lines of all runs are found by keyboard, and lead to their place in the lo
   expect(page.url()).toBe(`${url}/runs/${id}/log?line=3`);
 });
 
-test('a search that finds nothing says so, or that there are no logs', async () => {
+test('a search that finds nothing says so, or says that there are no logs', async () => {
   await using empty = await startServing();
   await (await browser.open(`${empty.url}/logs?q=needle`))
     .getByText('There are no logs to search.', { exact: true })
@@ -128,7 +128,7 @@ test('a search that finds nothing says so, or that there are no logs', async () 
   await page.getByText(/^Nothing matches in \S+ \S+ of logs\.$/).waitFor();
 });
 
-test('a click anywhere on a row opens it, and Ctrl or the middle button do so in a new tab', async () => {
+test('a click anywhere on a row opens it, and a click with Ctrl or the middle button opens it in a new tab', async () => {
   const broken = await failed('disk/check', 'exited with code 1: sector 8 is bad');
   const daily = await succeeded('tape/daily', 'the spool is full');
   const page = await browser.open(`${url}/runs`);

@@ -56,7 +56,7 @@ testWith(headlessChromium).for(['127.0.0.1', 'localhost'])(
   },
 );
 
-testWith(headlessChromium)('a page on another port loads without any identity', async () => {
+testWith(headlessChromium)('requests that a page on another port embeds have no identity', async () => {
   requests.length = 0;
   await browser.open(
     await aPage(

@@ -108,7 +108,7 @@ describe('a list', () => {
 });
 
 describe('several values', () => {
-  testWith(headlessChromium)('are chips, and one that is being typed counts, too', async () => {
+  testWith(headlessChromium)('are shown as chips, and a value that is still being typed counts, too', async () => {
     const page = await browser.open(`${server.url}/jobs/several`);
     const words = page.getByLabel('words', { exact: true });
     await words.fill('one');
@@ -121,27 +121,24 @@ describe('several values', () => {
     expect(await argsOf(page.url().split('/').at(-1))).toMatchObject({ words: ['one', 'two'] });
   });
 
-  testWith(headlessChromium)(
-    'are removed with Backspace, and several lines that are pasted are several values',
-    async () => {
-      const page = await browser.open(`${server.url}/jobs/several`);
-      await page.context().grantPermissions(['clipboard-read', 'clipboard-write']);
-      await page.evaluate('navigator.clipboard.writeText("a\\nb\\nc\\n")');
-      const words = page.getByLabel('words', { exact: true });
-      await words.focus();
-      await page.keyboard.press('Control+v');
-      await page.getByRole('button', { name: 'Remove c from words' }).waitFor();
-      await page.keyboard.press('Backspace');
-      await page.getByRole('button', { name: 'Remove a from words' }).click();
-      await page.getByRole('button', { name: 'As JSON' }).click();
-      expect(JSON.parse(await jsonOf(page).inputValue())).toEqual({ words: ['b'] });
-    },
-  );
+  testWith(headlessChromium)('are removed with Backspace, and pasted lines become one value each', async () => {
+    const page = await browser.open(`${server.url}/jobs/several`);
+    await page.context().grantPermissions(['clipboard-read', 'clipboard-write']);
+    await page.evaluate('navigator.clipboard.writeText("a\\nb\\nc\\n")');
+    const words = page.getByLabel('words', { exact: true });
+    await words.focus();
+    await page.keyboard.press('Control+v');
+    await page.getByRole('button', { name: 'Remove c from words' }).waitFor();
+    await page.keyboard.press('Backspace');
+    await page.getByRole('button', { name: 'Remove a from words' }).click();
+    await page.getByRole('button', { name: 'As JSON' }).click();
+    expect(JSON.parse(await jsonOf(page).inputValue())).toEqual({ words: ['b'] });
+  });
 });
 
 describe('a choice', () => {
   testWith(headlessChromium)(
-    'of few is a row of buttons with the default chosen, and one of many is typed',
+    'with few values is a row of buttons with the default chosen, and with many values it is typed',
     async () => {
       const page = await browser.open(`${server.url}/jobs/several`);
       const mode = page.getByRole('group', { name: 'mode' });
@@ -157,8 +154,8 @@ describe('a choice', () => {
   );
 });
 
-describe('what a run is started with', () => {
-  testWith(headlessChromium)('besides its arguments is under More, and is checked', async () => {
+describe('the options of a run', () => {
+  testWith(headlessChromium)('besides its arguments are under More, and are validated', async () => {
     const page = await browser.open(`${server.url}/jobs/several`);
     await page.getByText('More priority 0').click();
     await page.getByLabel('Priority').fill('1000');
@@ -174,7 +171,7 @@ describe('what a run is started with', () => {
   });
 });
 
-describe('what differs from the run whose arguments were filled in', () => {
+describe('an argument that differs from the run it was filled in from', () => {
   testWith(headlessChromium)('is marked in its field and listed', async () => {
     const runId = await start({ text: 'old', count: 3 });
     const page = await browser.open(`${server.url}/jobs/note?from=${runId}`);
@@ -187,7 +184,7 @@ describe('what differs from the run whose arguments were filled in', () => {
 });
 
 testWith(headlessChromium)(
-  'by the keyboard alone: the sentence leads to the wrong field, and Ctrl Enter runs',
+  'by keyboard alone, the sentence about errors leads to the invalid field, and Ctrl Enter runs the job',
   async () => {
     const page = await browser.open(`${server.url}/jobs/note`);
     await page.getByText('Starts at once').waitFor();
@@ -213,7 +210,7 @@ testWith(headlessChromium)(
 );
 
 testWith(headlessChromium)(
-  'on a phone, the bar at the end of the form has one line, and the copies are above it',
+  'on a phone, the bar at the end of the form has one line, and the copy buttons are above it',
   async () => {
     const page = await browser.open(`${server.url}/jobs/note`);
     const bar = page.getByRole('form', { name: 'Arguments' }).locator('footer');
@@ -228,7 +225,7 @@ testWith(headlessChromium)(
   },
 );
 
-testWith(headlessChromium)('while a start is under way, the form says so, and a second one is not sent', async () => {
+testWith(headlessChromium)('while the form starts a run, it says so and does not send a second request', async () => {
   const page = await browser.open(`${server.url}/jobs/note`);
   const asked: string[] = [];
   const held = Promise.withResolvers<void>();
@@ -250,7 +247,7 @@ testWith(headlessChromium)('while a start is under way, the form says so, and a 
   expect(asked).toEqual(['POST']);
 });
 
-testWith(headlessChromium)('no run starts while a field holds a text that cannot be read', async () => {
+testWith(headlessChromium)('no run starts while a field contains text that cannot be parsed', async () => {
   const total = async (): Promise<number> => {
     const { total } = (await (await server.fetch('/runs')).json()) as { total: number };
     return total;
@@ -277,19 +274,16 @@ testWith(headlessChromium)('a default inside an object is shown once the object 
   await expect.poll(() => user.getAttribute('placeholder')).toBe('backup');
 });
 
-testWith(headlessChromium)(
-  'typed arguments are still there after a visit to another page, except secrets',
-  async () => {
-    const page = await browser.open(`${server.url}/jobs/note`);
-    await page.getByLabel('text', { exact: true }).fill('half a thought');
-    await page.getByLabel('key', { exact: true }).fill('hush-hush');
-    await page.getByRole('link', { name: 'Jobs' }).first().click();
-    await page.getByRole('table', { name: 'Jobs' }).waitFor();
-    await page.goBack();
-    await expect.poll(() => page.getByLabel('text', { exact: true }).inputValue()).toBe('half a thought');
-    expect(await page.getByLabel('key', { exact: true }).inputValue()).toBe('');
-  },
-);
+testWith(headlessChromium)('typed arguments are kept during a visit to another page, except secrets', async () => {
+  const page = await browser.open(`${server.url}/jobs/note`);
+  await page.getByLabel('text', { exact: true }).fill('half a thought');
+  await page.getByLabel('key', { exact: true }).fill('hush-hush');
+  await page.getByRole('link', { name: 'Jobs' }).first().click();
+  await page.getByRole('table', { name: 'Jobs' }).waitFor();
+  await page.goBack();
+  await expect.poll(() => page.getByLabel('text', { exact: true }).inputValue()).toBe('half a thought');
+  expect(await page.getByLabel('key', { exact: true }).inputValue()).toBe('');
+});
 
 testWith(headlessChromium)(
   'an unreachable server is reported once, and the plan loads by itself when the server is back',
@@ -319,38 +313,41 @@ describe('the arguments of an earlier run', () => {
     expect(Math.abs(await page.evaluate<number>(top))).toBeLessThan(150);
   });
 
-  testWith(headlessChromium)('are those of the last run with one button, and a typed secret stays', async () => {
-    const page = await browser.open(`${server.url}/jobs/last`);
-    const fill = page.getByRole('button', { name: 'Fill in from the last run' });
-    await page.getByText('Starts at once').waitFor();
-    expect(await fill.count()).toBe(0);
-    await start({ text: 'before', count: 1 }, 'last');
-    await start({ text: 'newest', key: 'hush-hush' }, 'last');
-    const last = page.getByRole('list', { name: 'Last runs' });
-    await expect.poll(() => last.getByRole('listitem').count()).toBe(2);
-    // Long arguments are cut; the tooltip has all of them.
-    await last.getByTitle(/^text=before count=1$/).waitFor();
-    const text = page.getByLabel('text', { exact: true });
-    const key = page.getByLabel('key', { exact: true });
-    await key.fill('typed');
-    await fill.press('Enter');
-    await expect.poll(() => text.inputValue()).toBe('newest');
-    await expect.poll(() => key.inputValue()).toBe('typed');
-    // Once more, after changes.
-    await text.fill('changed');
-    await page.getByLabel('count', { exact: true }).fill('5');
-    await fill.click();
-    await expect.poll(() => text.inputValue()).toBe('newest');
-    expect(await page.getByLabel('count', { exact: true }).inputValue()).toBe('');
-    await page.getByRole('button', { name: 'Fill in from another run' }).click();
-    await page.getByRole('menuitem').nth(1).click();
-    await expect.poll(() => text.inputValue()).toBe('before');
+  testWith(headlessChromium)(
+    'are filled in from the last run with one button, and a typed secret is kept',
+    async () => {
+      const page = await browser.open(`${server.url}/jobs/last`);
+      const fill = page.getByRole('button', { name: 'Fill in from the last run' });
+      await page.getByText('Starts at once').waitFor();
+      expect(await fill.count()).toBe(0);
+      await start({ text: 'before', count: 1 }, 'last');
+      await start({ text: 'newest', key: 'hush-hush' }, 'last');
+      const last = page.getByRole('list', { name: 'Last runs' });
+      await expect.poll(() => last.getByRole('listitem').count()).toBe(2);
+      // Long arguments are cut; the tooltip has all of them.
+      await last.getByTitle(/^text=before count=1$/).waitFor();
+      const text = page.getByLabel('text', { exact: true });
+      const key = page.getByLabel('key', { exact: true });
+      await key.fill('typed');
+      await fill.press('Enter');
+      await expect.poll(() => text.inputValue()).toBe('newest');
+      await expect.poll(() => key.inputValue()).toBe('typed');
+      // Once more, after changes.
+      await text.fill('changed');
+      await page.getByLabel('count', { exact: true }).fill('5');
+      await fill.click();
+      await expect.poll(() => text.inputValue()).toBe('newest');
+      expect(await page.getByLabel('count', { exact: true }).inputValue()).toBe('');
+      await page.getByRole('button', { name: 'Fill in from another run' }).click();
+      await page.getByRole('menuitem').nth(1).click();
+      await expect.poll(() => text.inputValue()).toBe('before');
 
-    await start({}, 'bare');
-    await page.goto(`${server.url}/jobs/bare`);
-    await page.getByRole('list', { name: 'Last runs' }).waitFor();
-    expect(await fill.count()).toBe(0);
-  });
+      await start({}, 'bare');
+      await page.goto(`${server.url}/jobs/bare`);
+      await page.getByRole('list', { name: 'Last runs' }).waitFor();
+      expect(await fill.count()).toBe(0);
+    },
+  );
 
   testWith(headlessChromium)('are filled in as JSON while the form shows JSON', async () => {
     const runId = await start({ text: 'earlier', key: 'hush-hush' });
@@ -361,7 +358,7 @@ describe('the arguments of an earlier run', () => {
     expect(JSON.parse(await jsonOf(page).inputValue())).toEqual({ text: 'earlier' });
   });
 
-  testWith(headlessChromium)('are shown as JSON while they fit no field', async () => {
+  testWith(headlessChromium)('are shown as JSON if they fit no field', async () => {
     const runId = await start({ text: 'a', more: null });
     const page = await browser.open(`${server.url}/jobs/note?from=${runId}`);
     await page.getByText('They are shown as JSON, because no field fits more.').waitFor();
@@ -375,7 +372,7 @@ describe('the arguments of an earlier run', () => {
 });
 
 testWith(headlessChromium)(
-  'a typed secret is kept when the form switches to JSON and back, and the JSON says that it leaves it out',
+  'a typed secret is kept when the form switches to JSON and back, and a note says that the JSON omits it',
   async () => {
     const page = await browser.open(`${server.url}/jobs/note`);
     await page.getByLabel('key', { exact: true }).fill('hush-hush');
@@ -391,7 +388,7 @@ testWith(headlessChromium)(
   },
 );
 
-testWith(headlessChromium)('the JSON input is described by its errors', async () => {
+testWith(headlessChromium)('the errors of the JSON field are announced as its description', async () => {
   const page = await browser.open(`${server.url}/jobs/note`);
   await page.getByRole('button', { name: 'As JSON' }).click();
   await jsonOf(page).fill('{"count": 10}');
@@ -403,30 +400,33 @@ testWith(headlessChromium)('the JSON input is described by its errors', async ()
   expect(described).toBe('count must be at most 9');
 });
 
-testWith(headlessChromium)('a text keeps its line breaks, whether it comes from a run or is pasted', async () => {
-  const runId = await start({ text: 'one\ntwo' });
-  const page = await browser.open(`${server.url}/jobs/note?from=${runId}`);
-  const text = page.getByLabel('text', { exact: true });
-  await expect.poll(() => text.inputValue()).toBe('one\ntwo');
-  await text.press('End');
-  await text.press('Control+End');
-  await text.pressSequentially('!');
-  const key = page.getByLabel('key', { exact: true });
-  await page.context().grantPermissions(['clipboard-read', 'clipboard-write']);
-  await page.evaluate('navigator.clipboard.writeText("BEGIN\\nKEY\\nEND\\n")');
-  await key.focus();
-  await page.keyboard.press('Control+v');
-  await expect.poll(() => key.inputValue()).toBe('BEGIN\nKEY\nEND\n');
-  const look = "getComputedStyle(document.getElementById('field-1')).getPropertyValue('-webkit-text-security')";
-  expect(await page.evaluate(look)).toBe('disc');
-  await page.getByText('Starts at once').waitFor();
-  await page.getByRole('button', { name: /^Run/ }).click();
-  await page.getByText(/Succeeded in/).waitFor();
-  expect(await argsOf(page.url().split('/').at(-1))).toMatchObject({ text: 'one\ntwo!' });
-});
+testWith(headlessChromium)(
+  'a text keeps its line breaks, whether it comes from an earlier run or is pasted',
+  async () => {
+    const runId = await start({ text: 'one\ntwo' });
+    const page = await browser.open(`${server.url}/jobs/note?from=${runId}`);
+    const text = page.getByLabel('text', { exact: true });
+    await expect.poll(() => text.inputValue()).toBe('one\ntwo');
+    await text.press('End');
+    await text.press('Control+End');
+    await text.pressSequentially('!');
+    const key = page.getByLabel('key', { exact: true });
+    await page.context().grantPermissions(['clipboard-read', 'clipboard-write']);
+    await page.evaluate('navigator.clipboard.writeText("BEGIN\\nKEY\\nEND\\n")');
+    await key.focus();
+    await page.keyboard.press('Control+v');
+    await expect.poll(() => key.inputValue()).toBe('BEGIN\nKEY\nEND\n');
+    const look = "getComputedStyle(document.getElementById('field-1')).getPropertyValue('-webkit-text-security')";
+    expect(await page.evaluate(look)).toBe('disc');
+    await page.getByText('Starts at once').waitFor();
+    await page.getByRole('button', { name: /^Run/ }).click();
+    await page.getByText(/Succeeded in/).waitFor();
+    expect(await argsOf(page.url().split('/').at(-1))).toMatchObject({ text: 'one\ntwo!' });
+  },
+);
 
 testWith(headlessChromium)(
-  'a copied command has a placeholder for a secret, and sends a token if the server needs one',
+  'a copied command has a placeholder for a secret, and includes a token if the server needs one',
   async () => {
     await using guarded = await startServing({ authMode: 'required', jobs: { note: bash('true', note) } });
     const { credential, headers } = await guarded.token({ scopes: ['jobs:read', 'runs:write'] });
@@ -450,7 +450,7 @@ testWith(headlessChromium)(
 );
 
 testWith(headlessChromium)(
-  'the plan of running again with changes uses the earlier value of an emptied field',
+  'when a run is repeated with changes, an emptied field uses the earlier value in the plan',
   async () => {
     const runId = await start({ text: 'old', count: 3 });
     const page = await browser.open(`${server.url}/jobs/note?rerun=${runId}`);
@@ -470,17 +470,20 @@ testWith(headlessChromium)(
   },
 );
 
-testWith(headlessChromium)('running an old revision again says that the plan shows the new one', async () => {
-  const runId = await start({ text: 'old' });
-  const page = await browser.open(`${server.url}/jobs/note?rerun=${runId}`);
-  await page.getByText(`This runs ${runId} again at its revision`).waitFor();
-  const changed = page.getByText(`The job has changed since ${runId}.`);
-  expect(await changed.count()).toBe(0);
-  await writeFile(join(server.root, 'jobs/note/run.sh'), '#!/bin/bash\necho new\n', { mode: 0o755 });
-  await changed.waitFor();
-});
+testWith(headlessChromium)(
+  'when an old revision is run again, the page says that the plan shows the new revision',
+  async () => {
+    const runId = await start({ text: 'old' });
+    const page = await browser.open(`${server.url}/jobs/note?rerun=${runId}`);
+    await page.getByText(`This runs ${runId} again at its revision`).waitFor();
+    const changed = page.getByText(`The job has changed since ${runId}.`);
+    expect(await changed.count()).toBe(0);
+    await writeFile(join(server.root, 'jobs/note/run.sh'), '#!/bin/bash\necho new\n', { mode: 0o755 });
+    await changed.waitFor();
+  },
+);
 
-describe('when the connection breaks before the answer', () => {
+describe('if the connection breaks before the answer to a rerun arrives', () => {
   const rerunsOf = async (runId: string): Promise<number> => {
     const { runs } = JSON.parse(await (await server.fetch('/runs?limit=1000')).text());
     const all = await Promise.all(
@@ -502,7 +505,7 @@ describe('when the connection breaks before the answer', () => {
     );
   };
 
-  testWith(headlessChromium)('pressing Rerun again does not create a second run', async () => {
+  testWith(headlessChromium)('pressing the button again does not create a second run', async () => {
     const runId = await start({ text: 'once' });
     const page = await browser.open(`${server.url}/runs/${runId}`);
     await breakFirst(page);
@@ -517,7 +520,7 @@ describe('when the connection breaks before the answer', () => {
     expect(await rerunsOf(runId)).toBe(2);
   });
 
-  testWith(headlessChromium)('nor does submitting a run again with changes', async () => {
+  testWith(headlessChromium)('submitting the changed arguments again does not create a second run', async () => {
     const runId = await start({ text: 'once' });
     const page = await browser.open(`${server.url}/jobs/note?rerun=${runId}`);
     await page.getByText(`This runs ${runId} again at its revision`).waitFor();
@@ -529,7 +532,7 @@ describe('when the connection breaks before the answer', () => {
     expect(await rerunsOf(runId)).toBe(1);
   });
 
-  testWith(headlessChromium)('nor does rerunning a selection again', async () => {
+  testWith(headlessChromium)('rerunning the selected runs again does not create a second run', async () => {
     const runId = await start({ text: 'once' });
     const page = await browser.open(`${server.url}/runs?q=${runId}`);
     await breakFirst(page);

@@ -46,7 +46,7 @@ async function overflowOf(page: Page): Promise<unknown> {
   return page.evaluate('document.documentElement.scrollWidth - innerWidth');
 }
 
-testWith(headlessChromium)('a long name leaves the time and the id of a run on their line', async () => {
+testWith(headlessChromium)('a long name leaves room for the time and the id of a run on their line', async () => {
   const id = await ran({ job_id: longId });
   const page = await browser.open(`${server.url}/runs/${id}`, { width: 1_440 });
   const title = page.getByRole('heading', { level: 1 });
@@ -61,27 +61,30 @@ testWith(headlessChromium)('a long name leaves the time and the id of a run on t
   expect(shown.height).toBeLessThanOrEqual(copy.height);
 });
 
-testWith(headlessChromium)('many labels and a long description fold, and the button keeps the focus', async () => {
-  const labels = Object.fromEntries(Array.from({ length: 20 }, (_, n) => [`label-${n}`, 'on']));
-  const id = await ran({ job_id: 'ops/nightly', labels });
-  const page = await browser.open(`${server.url}/runs/${id}`);
-  const shown = page.getByTitle('Label', { exact: true });
-  await page.getByRole('button', { name: '+14 more labels' }).click();
-  await expect.poll(() => shown.count()).toBe(20);
-  await page.keyboard.press('Enter');
-  await expect.poll(() => shown.count()).toBe(6);
+testWith(headlessChromium)(
+  'many labels and a long description are folded, and the focus stays on the button that unfolds them',
+  async () => {
+    const labels = Object.fromEntries(Array.from({ length: 20 }, (_, n) => [`label-${n}`, 'on']));
+    const id = await ran({ job_id: 'ops/nightly', labels });
+    const page = await browser.open(`${server.url}/runs/${id}`);
+    const shown = page.getByTitle('Label', { exact: true });
+    await page.getByRole('button', { name: '+14 more labels' }).click();
+    await expect.poll(() => shown.count()).toBe(20);
+    await page.keyboard.press('Enter');
+    await expect.poll(() => shown.count()).toBe(6);
 
-  await page.goto(`${server.url}/jobs/${longId}`);
-  const button = page.getByRole('button', { name: 'Show all' });
-  const text = page.getByText('Releases the shop.');
-  const [folded] = await boxesOf(page, text);
-  await button.click();
-  await page.getByRole('button', { name: 'Show less', expanded: true }).waitFor();
-  const [whole] = await boxesOf(page, text);
-  expect(whole.height).toBeGreaterThan(2 * folded.height);
-});
+    await page.goto(`${server.url}/jobs/${longId}`);
+    const button = page.getByRole('button', { name: 'Show all' });
+    const text = page.getByText('Releases the shop.');
+    const [folded] = await boxesOf(page, text);
+    await button.click();
+    await page.getByRole('button', { name: 'Show less', expanded: true }).waitFor();
+    const [whole] = await boxesOf(page, text);
+    expect(whole.height).toBeGreaterThan(2 * folded.height);
+  },
+);
 
-testWith(headlessChromium)('at a zoom of 200 %, headers and tables do not overlap, and names can be read', async () => {
+testWith(headlessChromium)('at 200 % zoom, headers and tables do not overlap, and names can be read', async () => {
   const page = await browser.open(`${server.url}/schedules`, zoomed);
   const [filter, zone] = [page.getByRole('searchbox'), page.getByText('Times in Europe/Berlin')];
   const [field, named, heading] = await boxesOf(page, filter, zone, page.getByRole('heading', { level: 1 }));
@@ -99,7 +102,7 @@ testWith(headlessChromium)('at a zoom of 200 %, headers and tables do not overla
   expect(await overflowOf(page)).toBeLessThanOrEqual(0);
 });
 
-testWith(headlessChromium)('on a phone, the row of a trigger has room for its last result', async () => {
+testWith(headlessChromium)('on a phone, the row of a trigger has room for the trigger’s last result', async () => {
   const page = await browser.open(`${server.url}/admin/triggers`, { width: 390, height: 844 });
   const rows = page.getByRole('row').filter({ hasText: 'ops/idle' });
   await expect.poll(() => rows.count()).toBe(2);
@@ -107,7 +110,7 @@ testWith(headlessChromium)('on a phone, the row of a trigger has room for its la
   expect(last.y + last.height).toBeLessThanOrEqual(row.y + row.height);
 });
 
-testWith(headlessChromium)('with forced colours, bars are drawn and the current page is marked', async () => {
+testWith(headlessChromium)('with forced colours, bars are visible and the current page is marked', async () => {
   await ran({ job_id: 'ops/nightly' });
   const page = await browser.open(`${server.url}/jobs/ops/nightly?tab=statistics`);
   await page.emulateMedia({ forcedColors: 'active' });
@@ -119,12 +122,15 @@ testWith(headlessChromium)('with forced colours, bars are drawn and the current 
   expect(await styleOf('nav[aria-label=Pages] [aria-current]', 'outline-style')).toBe('dashed');
 });
 
-testWith(headlessChromium)('when a page cannot reach the server, the server’s health is read again', async () => {
-  const page = await browser.open(`${server.url}/jobs`);
-  await page.route('**/api/v1/schedules*', (route) => route.abort());
-  await page.getByRole('status').filter({ hasText: 'healthy' }).waitFor();
-  const asked = page.waitForRequest(/\/api\/v1\/health$/, { timeout: 15_000 });
-  await page.getByRole('link', { name: 'Schedules' }).first().click();
-  await page.getByRole('alert').filter({ hasText: 'No server can be reached' }).waitFor();
-  await asked;
-});
+testWith(headlessChromium)(
+  'if a page cannot reach the server, the console checks the server’s health again',
+  async () => {
+    const page = await browser.open(`${server.url}/jobs`);
+    await page.route('**/api/v1/schedules*', (route) => route.abort());
+    await page.getByRole('status').filter({ hasText: 'healthy' }).waitFor();
+    const asked = page.waitForRequest(/\/api\/v1\/health$/, { timeout: 15_000 });
+    await page.getByRole('link', { name: 'Schedules' }).first().click();
+    await page.getByRole('alert').filter({ hasText: 'No server can be reached' }).waitFor();
+    await asked;
+  },
+);

@@ -61,15 +61,18 @@ testWith(headlessChromium)('a job lists its tests, what each expects, and how to
   expect(new URL(page.url()).searchParams.get('line')).toBe('12');
 });
 
-testWith(headlessChromium)('a job without tests, with a broken file, or without the scope says so', async () => {
-  const page = await browser.open(`${server.url}/jobs/demo/plain?tab=tests`);
-  await page.getByText('This job has no tests.').waitFor();
-  for (const job of ['broken', 'bomb']) {
-    await page.goto(`${server.url}/jobs/demo/${job}?tab=tests`);
-    await page.getByText('The file is not a list of tests.').waitFor();
-  }
-  const { credential } = await server.token({ scopes: ['jobs:read', 'runs:read'] });
-  await page.evaluate(`sessionStorage.setItem('flwd.token', ${JSON.stringify(credential)})`);
-  await page.goto(`${server.url}/jobs/demo/greet?tab=tests`);
-  await page.getByText('The tests of a job are shown to callers with the scope code:read.').waitFor();
-});
+testWith(headlessChromium)(
+  'a job says if it has no tests, if their file is broken, or if the caller lacks the scope',
+  async () => {
+    const page = await browser.open(`${server.url}/jobs/demo/plain?tab=tests`);
+    await page.getByText('This job has no tests.').waitFor();
+    for (const job of ['broken', 'bomb']) {
+      await page.goto(`${server.url}/jobs/demo/${job}?tab=tests`);
+      await page.getByText('The file is not a list of tests.').waitFor();
+    }
+    const { credential } = await server.token({ scopes: ['jobs:read', 'runs:read'] });
+    await page.evaluate(`sessionStorage.setItem('flwd.token', ${JSON.stringify(credential)})`);
+    await page.goto(`${server.url}/jobs/demo/greet?tab=tests`);
+    await page.getByText('The tests of a job are shown to callers with the scope code:read.').waitFor();
+  },
+);

@@ -88,7 +88,7 @@ const browser = aBrowser();
 
 describe('jobs', () => {
   testWith(headlessChromium)(
-    'are listed with their last and next runs, and invalid ones with the place of the error',
+    'are listed with their last and next runs, and invalid jobs with the position of the error',
     async () => {
       const page = await browser.open(`${server.url}/jobs`);
       const jobs = page.getByRole('table', { name: 'Jobs' });
@@ -128,7 +128,7 @@ describe('jobs', () => {
     expect(await page.getByRole('tab', { name: 'Run', exact: true }).count()).toBe(0);
   });
 
-  testWith(headlessChromium)('that do not exist lead to their runs and to all jobs', async () => {
+  testWith(headlessChromium)('that do not exist link to their earlier runs and to all jobs', async () => {
     const page = await browser.open(`${server.url}/jobs/demo/none`);
     const alert = page.getByRole('alert').filter({ hasText: "The job 'demo/none' does not exist" });
     expect(await alert.getByRole('link', { name: 'Its runs' }).getAttribute('href')).toBe('/runs?q=job%3Ademo%2Fnone');
@@ -137,7 +137,7 @@ describe('jobs', () => {
     await page.getByRole('heading', { level: 1, name: 'Jobs' }).waitFor();
   });
 
-  testWith(headlessChromium)('that do not exist keep their error on the page while it is read again', async () => {
+  testWith(headlessChromium)('that do not exist keep their error visible while the page reloads them', async () => {
     const page = await browser.open(`${server.url}/jobs/demo/none`);
     await page.getByRole('alert').filter({ hasText: 'does not exist' }).waitFor();
     await page.evaluate(`new MutationObserver(() => {
@@ -152,7 +152,7 @@ describe('jobs', () => {
   });
 
   testWith(headlessChromium)(
-    'are filtered by text, namespace, tag and state, and the URL keeps the filter',
+    'can be filtered by text, namespace, tag and state, and the URL keeps the filter',
     async () => {
       const page = await browser.open(`${server.url}/jobs`);
       const rows = page.getByRole('table', { name: 'Jobs' }).locator('[data-row]');
@@ -177,42 +177,48 @@ describe('jobs', () => {
     },
   );
 
-  testWith(headlessChromium)('are sorted by a head, and get columns that one adds, both in the URL', async () => {
-    const page = await browser.open(`${server.url}/jobs`);
-    const table = page.getByRole('table', { name: 'Jobs' });
-    await table.getByRole('button', { name: 'Job', exact: true }).click();
-    await expect.poll(() => table.locator('[data-row]').first().textContent()).toBe('stats/idle');
-    expect(page.url()).toContain('sort=-job');
-    // The one job with a schedule is first in both directions.
-    for (const sort of ['sort=next', 'sort=-next']) {
-      await table.getByRole('button', { name: 'Next', exact: true }).click();
-      await expect.poll(() => page.url()).toContain(sort);
-      await expect.poll(() => table.locator('[data-row]').first().textContent()).toBe('demo/greeting');
-    }
-    await page.getByRole('button', { name: 'Columns' }).click();
-    await page.getByRole('checkbox', { name: 'Profile' }).check();
-    await table.getByRole('columnheader', { name: 'Profile' }).waitFor();
-    await page.reload();
-    const usage = table.getByRole('row').filter({ has: page.getByRole('link', { name: 'disk/usage' }) });
-    await usage.getByRole('cell', { name: 'secure' }).waitFor();
-  });
-
-  testWith(headlessChromium)('start from their row: the form opens, and with Shift the job runs at once', async () => {
-    const page = await browser.open(`${server.url}/jobs`);
-    const run = page.getByRole('button', { name: 'Run disk/usage' });
-    await run.click();
-    await page.waitForURL(/\/jobs\/disk\/usage$/);
-    await page.goBack();
-    await run.click({ modifiers: ['Shift'] });
-    await page.waitForURL(/\/runs\/run_/);
-    await page.goto(`${server.url}/jobs`);
-    // It needs an argument.
-    await page.getByRole('button', { name: 'Run demo/greeting' }).click({ modifiers: ['Shift'] });
-    await page.waitForURL(/\/jobs\/demo\/greeting$/);
-  });
+  testWith(headlessChromium)(
+    'are sorted by clicking a column header, and columns can be added; the URL keeps both',
+    async () => {
+      const page = await browser.open(`${server.url}/jobs`);
+      const table = page.getByRole('table', { name: 'Jobs' });
+      await table.getByRole('button', { name: 'Job', exact: true }).click();
+      await expect.poll(() => table.locator('[data-row]').first().textContent()).toBe('stats/idle');
+      expect(page.url()).toContain('sort=-job');
+      // The one job with a schedule is first in both directions.
+      for (const sort of ['sort=next', 'sort=-next']) {
+        await table.getByRole('button', { name: 'Next', exact: true }).click();
+        await expect.poll(() => page.url()).toContain(sort);
+        await expect.poll(() => table.locator('[data-row]').first().textContent()).toBe('demo/greeting');
+      }
+      await page.getByRole('button', { name: 'Columns' }).click();
+      await page.getByRole('checkbox', { name: 'Profile' }).check();
+      await table.getByRole('columnheader', { name: 'Profile' }).waitFor();
+      await page.reload();
+      const usage = table.getByRole('row').filter({ has: page.getByRole('link', { name: 'disk/usage' }) });
+      await usage.getByRole('cell', { name: 'secure' }).waitFor();
+    },
+  );
 
   testWith(headlessChromium)(
-    'by the keyboard alone: find one, mark it, filter, and start it with an argument',
+    'can be started from their row: a click opens the form, and with Shift the job runs at once',
+    async () => {
+      const page = await browser.open(`${server.url}/jobs`);
+      const run = page.getByRole('button', { name: 'Run disk/usage' });
+      await run.click();
+      await page.waitForURL(/\/jobs\/disk\/usage$/);
+      await page.goBack();
+      await run.click({ modifiers: ['Shift'] });
+      await page.waitForURL(/\/runs\/run_/);
+      await page.goto(`${server.url}/jobs`);
+      // It needs an argument.
+      await page.getByRole('button', { name: 'Run demo/greeting' }).click({ modifiers: ['Shift'] });
+      await page.waitForURL(/\/jobs\/demo\/greeting$/);
+    },
+  );
+
+  testWith(headlessChromium)(
+    'can be found, marked, filtered and started with an argument by keyboard alone',
     async () => {
       const page = await browser.open(`${server.url}/jobs`);
       await page.getByRole('link', { name: 'demo/greeting' }).waitFor();
@@ -238,7 +244,7 @@ describe('jobs', () => {
     },
   );
 
-  testWith(headlessChromium)('that fail are one key away', async () => {
+  testWith(headlessChromium)('that fail can be listed with one key press', async () => {
     const { run_id: runId } = JSON.parse(
       await (await server.post('/runs', { job_id: 'disk/fails', async: false })).text(),
     );
@@ -256,7 +262,7 @@ describe('jobs', () => {
     await expect.poll(() => last.getAttribute('href')).toBe(`/runs/${runId}`);
   });
 
-  testWith(headlessChromium)('that wait for a person say so', async () => {
+  testWith(headlessChromium)('that wait for an approval say so', async () => {
     await server.post('/runs', { job_id: 'demo/steps' });
     const page = await browser.open(`${server.url}/jobs`);
     await page
@@ -267,17 +273,20 @@ describe('jobs', () => {
     await page.getByText('1 waiting for approval').waitFor({ state: 'attached' });
   });
 
-  testWith(headlessChromium)('are missing from an empty instance, which names its folder and the command', async () => {
-    await using empty = await startServing({});
-    const page = await browser.open(`${empty.url}/jobs`);
-    await page.getByRole('heading', { name: 'No jobs yet' }).waitFor();
-    const main = page.getByRole('main');
-    await main.getByText(`${empty.root}/jobs`).waitFor();
-    expect(await main.textContent()).toContain('flwd init jobs/hello');
-  });
+  testWith(headlessChromium)(
+    'that do not exist yet are replaced by a note with the folder and the command that creates one',
+    async () => {
+      await using empty = await startServing({});
+      const page = await browser.open(`${empty.url}/jobs`);
+      await page.getByRole('heading', { name: 'No jobs yet' }).waitFor();
+      const main = page.getByRole('main');
+      await main.getByText(`${empty.root}/jobs`).waitFor();
+      expect(await main.textContent()).toContain('flwd init jobs/hello');
+    },
+  );
 });
 
-testWith(headlessChromium)('a job shows when its schedules start it, and which are disabled', async () => {
+testWith(headlessChromium)('a job shows when its schedules start it, and which schedules are disabled', async () => {
   const page = await browser.open(`${server.url}/jobs/demo/greeting?tab=schedules`);
   const card = page.getByRole('region', { name: 'Schedules' });
   await expect
@@ -304,7 +313,7 @@ testWith(headlessChromium)('the graph of a job fills the window, and the page do
   }
 });
 
-testWith(headlessChromium)('the plan shows the notes of all steps in full', async () => {
+testWith(headlessChromium)('the plan shows the notes of all steps without cutting them', async () => {
   const page = await browser.open(`${server.url}/jobs/stats/calls`);
   const note = page.getByRole('region', { name: 'What would happen' }).getByText(/^runs demo.+greeting, always$/);
   const cut = `[...document.querySelectorAll('[aria-label="Graph of the steps"] :is(li, span[aria-hidden])')]
@@ -317,7 +326,7 @@ testWith(headlessChromium)('the plan shows the notes of all steps in full', asyn
 });
 
 testWith(headlessChromium)(
-  'the header names the whole job and its last run at every width, whatever the title',
+  'the header shows the whole name of the job and its last run at every width, however long the title',
   async () => {
     await server.post('/runs', { job_id: 'stats/fails', args: { code: 8 }, async: false });
     const h1 = "document.querySelector('h1')";
@@ -376,7 +385,7 @@ testWith(headlessChromium)('a job shows its steps as a graph before any run', as
 });
 
 testWith(headlessChromium)(
-  'the graph of a job is drawn before its times are known, and they do not move it',
+  'the graph of a job is drawn before its durations are known, and does not move when they are added',
   async () => {
     await server.post('/runs', { job_id: 'stats/calls', async: false });
     const page = await browser.open(`${server.url}/jobs/stats/idle`);
@@ -399,7 +408,7 @@ testWith(headlessChromium)(
 );
 
 testWith(headlessChromium)(
-  'a step for each item has no count before its run, whatever the runs before had',
+  'a foreach step shows no number of instances before a run, whatever earlier runs had',
   async () => {
     await server.post('/runs', { job_id: 'stats/each', args: { hosts: ['a', 'b'] }, async: false });
     for (const tab of ['', '?tab=graph']) {
@@ -412,7 +421,7 @@ testWith(headlessChromium)(
 );
 
 testWith(headlessChromium)(
-  'a job shows how often it fails, on which days, how long it takes, and at which steps',
+  'a job shows how often, on which days and at which steps it fails, and how long it takes',
   async () => {
     const ran = async (code: number): Promise<string> =>
       JSON.parse(await (await server.post('/runs', { job_id: 'stats/flaky', args: { code }, async: false })).text())
@@ -460,7 +469,7 @@ testWith(headlessChromium)(
 
 describe('a form', () => {
   testWith(headlessChromium)(
-    'has a fitting input for each argument, and starts the job with the typed arguments',
+    'has a suitable input for each argument, and starts the job with the typed arguments',
     async () => {
       const page = await browser.open(`${server.url}/jobs/demo/greeting`);
       const form = page.getByRole('form', { name: 'Arguments' });
@@ -591,74 +600,80 @@ describe('a form', () => {
     expect([await token.inputValue(), await token.getAttribute('type')]).toEqual(['hunter2', 'password']);
   });
 
-  testWith(headlessChromium)('is copied as a command that does the same, with a stored secret by name', async () => {
-    const put = { method: 'PUT', headers: { 'content-type': 'application/json' }, body: '{"value": "hush-hush"}' };
-    expect((await server.fetch('/secrets/greeter', put)).status).toBe(201);
-    const page = await browser.open(`${server.url}/jobs/demo/greeting`);
-    await page.context().grantPermissions(['clipboard-read', 'clipboard-write']);
-    await page.getByLabel(/^who/).fill("O'Neil");
-    // A name that was typed before the box was ticked is kept.
-    await page.getByLabel('token', { exact: true }).fill('greeter');
-    await page.getByRole('checkbox', { name: 'Use a stored secret' }).check();
-    await expect.poll(() => page.getByLabel('token', { exact: true }).inputValue()).toBe('greeter');
-    await page.getByText('Starts at once').waitFor();
-    await page.getByRole('button', { name: 'curl' }).click();
-    await page.getByText('Copied').waitFor();
-    const command: string = await page.evaluate('navigator.clipboard.readText()');
-    // The arguments that the shell would pass to curl.
-    const { stdout } = await promisify(execFile)('bash', ['-c', `curl() { printf '%s\\n' "$@"; }; ${command}`]);
-    const [url = '', option, header, data, body = ''] = stdout.split('\n');
-    expect([option, header, data]).toEqual(['-H', 'content-type: application/json', '-d']);
-    const answer = await fetch(url, { method: 'POST', headers: { 'content-type': 'application/json' }, body });
-    const { run_id: runId } = JSON.parse(await answer.text());
-    const run = JSON.parse(await (await server.fetch(`/runs/${runId}`)).text());
-    expect(run.args.who).toBe("O'Neil");
-    await page.getByRole('button', { name: 'flwd' }).click();
-    await expect
-      .poll(() => page.evaluate('navigator.clipboard.readText()'))
-      .toBe(`flwd --remote ${server.url} demo/greeting --who 'O'\\''Neil' --token.stored greeter`);
-  });
+  testWith(headlessChromium)(
+    'can be copied as a command that does the same, with a stored secret by name',
+    async () => {
+      const put = { method: 'PUT', headers: { 'content-type': 'application/json' }, body: '{"value": "hush-hush"}' };
+      expect((await server.fetch('/secrets/greeter', put)).status).toBe(201);
+      const page = await browser.open(`${server.url}/jobs/demo/greeting`);
+      await page.context().grantPermissions(['clipboard-read', 'clipboard-write']);
+      await page.getByLabel(/^who/).fill("O'Neil");
+      // A name that was typed before the box was ticked is kept.
+      await page.getByLabel('token', { exact: true }).fill('greeter');
+      await page.getByRole('checkbox', { name: 'Use a stored secret' }).check();
+      await expect.poll(() => page.getByLabel('token', { exact: true }).inputValue()).toBe('greeter');
+      await page.getByText('Starts at once').waitFor();
+      await page.getByRole('button', { name: 'curl' }).click();
+      await page.getByText('Copied').waitFor();
+      const command: string = await page.evaluate('navigator.clipboard.readText()');
+      // The arguments that the shell would pass to curl.
+      const { stdout } = await promisify(execFile)('bash', ['-c', `curl() { printf '%s\\n' "$@"; }; ${command}`]);
+      const [url = '', option, header, data, body = ''] = stdout.split('\n');
+      expect([option, header, data]).toEqual(['-H', 'content-type: application/json', '-d']);
+      const answer = await fetch(url, { method: 'POST', headers: { 'content-type': 'application/json' }, body });
+      const { run_id: runId } = JSON.parse(await answer.text());
+      const run = JSON.parse(await (await server.fetch(`/runs/${runId}`)).text());
+      expect(run.args.who).toBe("O'Neil");
+      await page.getByRole('button', { name: 'flwd' }).click();
+      await expect
+        .poll(() => page.evaluate('navigator.clipboard.readText()'))
+        .toBe(`flwd --remote ${server.url} demo/greeting --who 'O'\\''Neil' --token.stored greeter`);
+    },
+  );
 });
 
-testWith(headlessChromium)('from the palette, a job is filled in and started with the keyboard alone', async () => {
-  const page = await browser.open(`${server.url}/runs`);
-  const focused = page.locator(':focus');
-  const open = async (text: string) => {
-    await page.keyboard.press('Control+k');
-    await page.keyboard.type(text);
-    await page.getByRole('option', { name: /^Run / }).first().waitFor();
-    await page.keyboard.press('Enter');
-  };
-  await page.getByRole('heading', { level: 1, name: 'Runs' }).waitFor();
-  await open('>demo/greeting');
-  await page.getByLabel('who').and(focused).waitFor();
-  // On its own page, too, and where the job is known already.
-  await page.getByRole('button', { name: 'As JSON' }).focus();
-  await open('>demo/greeting');
-  await page.getByLabel('who').and(focused).waitFor();
-  await page.goto(`${server.url}/jobs`);
-  await page
-    .getByRole('link', { name: /demo\/greeting|greeting/ })
-    .first()
-    .waitFor();
-  await open('>demo/greeting');
-  await page.getByLabel('who').and(focused).waitFor();
-  await page.keyboard.press('Control+Enter');
-  await page.getByText('Some arguments need attention.').or(page.locator('[data-fault]')).first().waitFor();
-  await page.locator('summary').filter({ hasText: 'More' }).click();
-  await page.getByLabel('Priority').fill('high');
-  await page.getByLabel('who').fill('Ada');
-  await page.keyboard.press('Control+Enter');
-  await page.getByLabel('Priority').and(focused).waitFor();
-  await page.getByLabel('Priority').fill('1');
-  await page.keyboard.press('Control+Enter');
-  await page.waitForURL('**/runs/run_*');
-  // A job without arguments: its button.
-  await open('>disk/usage');
-  await page.getByRole('button', { name: /^Run/ }).and(focused).waitFor();
-});
+testWith(headlessChromium)(
+  'from the palette, a job can be chosen, filled in and started by keyboard alone',
+  async () => {
+    const page = await browser.open(`${server.url}/runs`);
+    const focused = page.locator(':focus');
+    const open = async (text: string) => {
+      await page.keyboard.press('Control+k');
+      await page.keyboard.type(text);
+      await page.getByRole('option', { name: /^Run / }).first().waitFor();
+      await page.keyboard.press('Enter');
+    };
+    await page.getByRole('heading', { level: 1, name: 'Runs' }).waitFor();
+    await open('>demo/greeting');
+    await page.getByLabel('who').and(focused).waitFor();
+    // On its own page, too, and where the job is known already.
+    await page.getByRole('button', { name: 'As JSON' }).focus();
+    await open('>demo/greeting');
+    await page.getByLabel('who').and(focused).waitFor();
+    await page.goto(`${server.url}/jobs`);
+    await page
+      .getByRole('link', { name: /demo\/greeting|greeting/ })
+      .first()
+      .waitFor();
+    await open('>demo/greeting');
+    await page.getByLabel('who').and(focused).waitFor();
+    await page.keyboard.press('Control+Enter');
+    await page.getByText('Some arguments need attention.').or(page.locator('[data-fault]')).first().waitFor();
+    await page.locator('summary').filter({ hasText: 'More' }).click();
+    await page.getByLabel('Priority').fill('high');
+    await page.getByLabel('who').fill('Ada');
+    await page.keyboard.press('Control+Enter');
+    await page.getByLabel('Priority').and(focused).waitFor();
+    await page.getByLabel('Priority').fill('1');
+    await page.keyboard.press('Control+Enter');
+    await page.waitForURL('**/runs/run_*');
+    // A job without arguments: its button.
+    await open('>disk/usage');
+    await page.getByRole('button', { name: /^Run/ }).and(focused).waitFor();
+  },
+);
 
-testWith(headlessChromium)('the palette takes the focus before the next frame, and gives it back', async () => {
+testWith(headlessChromium)('the palette takes the focus at once, and returns it when it is closed', async () => {
   const page = await browser.open(`${server.url}/jobs`);
   const focused = page.locator(':focus');
   const search = page.getByRole('searchbox').first();
@@ -673,13 +688,13 @@ testWith(headlessChromium)('the palette takes the focus before the next frame, a
   await search.and(focused).waitFor();
 });
 
-testWith(headlessChromium)('a job without schedules says which command makes one', async () => {
+testWith(headlessChromium)('a job without schedules shows the command that creates one', async () => {
   const page = await browser.open(`${server.url}/jobs/disk/fails?tab=schedules`);
   await page.getByText('The job has no schedules.').waitFor();
   await page.getByText("flwd schedules add disk/fails --cron '0 3 * * *'", { exact: true }).waitFor();
 });
 
-testWith(headlessChromium)('Enter takes the job that is typed', async () => {
+testWith(headlessChromium)('Enter selects the job that has been typed', async () => {
   const page = await browser.open(`${server.url}/schedules?form=new`);
   await page.getByRole('combobox', { name: 'Job' }).fill('usage');
   await page.getByRole('option', { name: 'disk/usage' }).waitFor();

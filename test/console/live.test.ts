@@ -37,7 +37,7 @@ async function scrollTo(page: Page, place: Locator): Promise<void> {
 }
 
 describe('a list of runs', () => {
-  testWith(headlessChromium)('goes on after the server has deleted the events that it missed', async () => {
+  testWith(headlessChromium)('continues after the server has deleted the events that the list missed', async () => {
     await using quiet = await startServing({ retention: { eventsMs: hourMs }, nowMs: Date.now() + 2 * hourMs });
     const run = await quiet.addRun();
     await using wire = await openWire(quiet.url);
@@ -56,7 +56,7 @@ describe('a list of runs', () => {
     await expect.poll(() => rowsOf(page).count()).toBe(3);
   });
 
-  testWith(headlessChromium)('reports a connection that hangs, and goes on after it', async () => {
+  testWith(headlessChromium)('reports a connection that hangs, and continues after it', async () => {
     await using quiet = await startServing();
     await quiet.addRun();
     await using wire = await openWire(quiet.url);
@@ -77,7 +77,7 @@ describe('a list of runs', () => {
     await expect.poll(() => rowsOf(page).count()).toBe(3);
   });
 
-  testWith(headlessChromium)('shows changes far down in the list that happened while the tab was hidden', async () => {
+  testWith(headlessChromium)('shows changes that happened far down in the list while the tab was hidden', async () => {
     await using many = await startServing();
     const first = await many.addRun();
     await first.move('claim');
@@ -93,7 +93,7 @@ describe('a list of runs', () => {
     await page.getByText('131 runs').waitFor();
   });
 
-  testWith(headlessChromium)('keeps older runs that arrive while it is read again', async () => {
+  testWith(headlessChromium)('keeps older runs that arrive while the list is read again', async () => {
     await using many = await startServing();
     const first = await many.addRun();
     await Promise.all(Array.from({ length: 130 }, () => many.addRun()));
@@ -144,7 +144,7 @@ describe('a list of runs', () => {
     await expect.poll(() => page.getByRole('checkbox', { name: `Select ${id}` }).isChecked()).toBe(true);
   });
 
-  testWith(headlessChromium)('reports no error about a filter that is typed halfway', async () => {
+  testWith(headlessChromium)('reports no error about a filter that is still being typed', async () => {
     await using quiet = await startServing();
     await quiet.addRun();
     const page = await browser.open(`${quiet.url}/runs`, { clockMs: Date.now() });
@@ -161,7 +161,7 @@ describe('a list of runs', () => {
 });
 
 describe('many windows', () => {
-  testWith(headlessChromium)('are all live, without waiting for each other', async () => {
+  testWith(headlessChromium)('are all updated live, without waiting for each other', async () => {
     await using quiet = await startServing();
     const run = await quiet.addRun();
     await run.move('claim');
@@ -184,8 +184,8 @@ describe('many windows', () => {
   });
 });
 
-describe('a wrong clock', () => {
-  testWith(headlessChromium)('puts nothing into the future', async () => {
+describe('a wrong clock in the browser', () => {
+  testWith(headlessChromium)('does not put times into the future', async () => {
     await using quiet = await startServing();
     const run = await quiet.addRun();
     await run.move('claim');
@@ -224,7 +224,7 @@ testWith(headlessChromium)('an error that several parts of a page share is shown
 });
 
 testWith(headlessChromium)(
-  'a run is followed when the server closes its streams, even before it prints anything',
+  'a run is still followed after the server closes its streams, even before the run prints anything',
   async () => {
     await using quiet = await startServing();
     const gate = await openStreamGate(quiet.url);

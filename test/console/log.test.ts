@@ -144,7 +144,7 @@ describe('a log of long lines', () => {
     expect(await toEnd(page).count()).toBe(0);
   });
 
-  testWith(headlessChromium)('does not move its reader when wrapping or the window changes', async () => {
+  testWith(headlessChromium)('does not move the reader’s place when wrapping or the window changes', async () => {
     const run = await aLogOfLongLines();
     const page = await browser.open(`${quiet.url}/runs/${run.id}`);
     await expect.poll(() => belowEnd(page)).toBeLessThan(2);
@@ -163,7 +163,7 @@ describe('a log of long lines', () => {
     expect(await settled(page, () => firstInSight(page))).toBe(seq);
   });
 
-  testWith(headlessChromium)('is read upwards without jumps, however high its lines are', async () => {
+  testWith(headlessChromium)('can be read upwards without jumps, however high its lines are', async () => {
     const run = await aLogOfLongLines();
     const page = await browser.open(`${quiet.url}/runs/${run.id}`);
     await expect.poll(() => belowEnd(page)).toBeLessThan(2);
@@ -220,7 +220,7 @@ describe('a log of a million lines', () => {
     expect(requests).toBe(4);
   });
 
-  testWith(headlessChromium)('filtered to rare lines, scrolls from one to the next', async () => {
+  testWith(headlessChromium)('filtered to rare lines, scrolls from one match to the next', async () => {
     const page = await browser.open(`${server.url}/runs/${await finished()}?level=error`);
     let requests = 0;
     page.on('request', (request) => {
@@ -244,7 +244,7 @@ describe('a log of a million lines', () => {
     expect(requests).toBeLessThanOrEqual(4);
   });
 
-  testWith(headlessChromium)('shows the last of too many matches, and says that there are more', async () => {
+  testWith(headlessChromium)('shows the last matches if there are too many, and says that there are more', async () => {
     const page = await browser.open(`${server.url}/runs/${await finished()}`);
     await page.getByRole('searchbox', { name: 'Search the log' }).fill('error 9');
     await page.keyboard.press('Enter');
@@ -263,7 +263,7 @@ describe('a log of a million lines', () => {
   });
 });
 
-testWith(headlessChromium)('a reader who leaves the end sees how many lines are added there', async () => {
+testWith(headlessChromium)('a reader who scrolls up sees how many lines have been added at the end', async () => {
   const run = await quiet.addRun();
   await run.move('claim');
   await run.print(...Array.from({ length: 300 }, (_, n) => `first ${n + 1}`));
@@ -328,42 +328,48 @@ testWith(headlessChromium)('a line has its local time, and a link that can be re
   await expect.poll(() => log(page).locator('[data-mark]').getAttribute('data-seq')).toBe('2');
 });
 
-testWith(headlessChromium)('a step with a matrix has its instances below it, and their lines as its log', async () => {
-  const { run_id: runId } = JSON.parse(await (await server.post('/runs', { job_id: 'demo/matrix' })).text());
-  const page = await browser.open(`${server.url}/runs/${runId}`);
-  await log(page).getByText('goes on').waitFor();
-  const steps = page.getByRole('region', { name: 'Steps', exact: true });
-  await steps.getByRole('button', { name: 'Unfold build' }).click();
-  await expect
-    .poll(() => steps.getByRole('link').allTextContents())
-    .toEqual(['build', 'os=linux', 'os=mac', 'holds', 'ship']);
-  await steps.getByRole('link', { name: 'build', exact: true }).click();
-  await expect.poll(() => log(page).getByText('built').count()).toBe(2);
-  await expect
-    .poll(() => log(page).locator('[data-step]').allTextContents())
-    .toEqual(expect.arrayContaining(['build[os=linux]', 'build[os=mac]']));
-  await steps.getByRole('link', { name: 'os=mac' }).click();
-  await expect.poll(() => log(page).getByText('built').count()).toBe(1);
-  await server.post(`/runs/${runId}/cancel`, {});
-  await page.getByText(/Cancelled after/).waitFor();
-  await steps.getByRole('link', { name: 'ship' }).click();
-  await page.getByText(/^This step did not run: /).waitFor();
-});
+testWith(headlessChromium)(
+  'a step with a matrix shows its instances below it, and their lines as its log',
+  async () => {
+    const { run_id: runId } = JSON.parse(await (await server.post('/runs', { job_id: 'demo/matrix' })).text());
+    const page = await browser.open(`${server.url}/runs/${runId}`);
+    await log(page).getByText('goes on').waitFor();
+    const steps = page.getByRole('region', { name: 'Steps', exact: true });
+    await steps.getByRole('button', { name: 'Unfold build' }).click();
+    await expect
+      .poll(() => steps.getByRole('link').allTextContents())
+      .toEqual(['build', 'os=linux', 'os=mac', 'holds', 'ship']);
+    await steps.getByRole('link', { name: 'build', exact: true }).click();
+    await expect.poll(() => log(page).getByText('built').count()).toBe(2);
+    await expect
+      .poll(() => log(page).locator('[data-step]').allTextContents())
+      .toEqual(expect.arrayContaining(['build[os=linux]', 'build[os=mac]']));
+    await steps.getByRole('link', { name: 'os=mac' }).click();
+    await expect.poll(() => log(page).getByText('built').count()).toBe(1);
+    await server.post(`/runs/${runId}/cancel`, {});
+    await page.getByText(/Cancelled after/).waitFor();
+    await steps.getByRole('link', { name: 'ship' }).click();
+    await page.getByText(/^This step did not run: /).waitFor();
+  },
+);
 
-testWith(headlessChromium)('a run that fails while it is watched does not move its reader', async () => {
-  const { run_id: runId } = JSON.parse(await (await server.post('/runs', { job_id: 'demo/fails' })).text());
-  const page = await browser.open(`${server.url}/runs/${runId}`);
-  await log(page).getByText('begins').waitFor();
-  const search = page.getByRole('searchbox', { name: 'Search the log' });
-  await search.fill('begins');
-  await page.keyboard.press('Enter');
-  await page.getByText('1 of 1', { exact: true }).waitFor();
-  await page.getByRole('region', { name: 'Approval of ask' }).getByRole('button', { name: 'Approve' }).click();
-  await page.getByText(/Failed in fails/).waitFor();
-  await expect.poll(() => page.getByRole('combobox', { name: 'Step', exact: true }).textContent()).toBe('All steps');
-  await expect.poll(() => search.inputValue()).toBe('begins');
-  await expect.poll(() => log(page).locator('[data-mark] mark').textContent()).toBe('begins');
-});
+testWith(headlessChromium)(
+  'a run that fails while it is watched does not change the reader’s search or place',
+  async () => {
+    const { run_id: runId } = JSON.parse(await (await server.post('/runs', { job_id: 'demo/fails' })).text());
+    const page = await browser.open(`${server.url}/runs/${runId}`);
+    await log(page).getByText('begins').waitFor();
+    const search = page.getByRole('searchbox', { name: 'Search the log' });
+    await search.fill('begins');
+    await page.keyboard.press('Enter');
+    await page.getByText('1 of 1', { exact: true }).waitFor();
+    await page.getByRole('region', { name: 'Approval of ask' }).getByRole('button', { name: 'Approve' }).click();
+    await page.getByText(/Failed in fails/).waitFor();
+    await expect.poll(() => page.getByRole('combobox', { name: 'Step', exact: true }).textContent()).toBe('All steps');
+    await expect.poll(() => search.inputValue()).toBe('begins');
+    await expect.poll(() => log(page).locator('[data-mark] mark').textContent()).toBe('begins');
+  },
+);
 
 async function finishedRun(jobId: string): Promise<string> {
   const { run_id: runId } = JSON.parse(await (await server.post('/runs', { job_id: jobId, async: false })).text());
@@ -373,33 +379,36 @@ async function finishedRun(jobId: string): Promise<string> {
 const marked = (page: Page) => log(page).locator('[data-mark]');
 const markedText = (page: Page) => marked(page).allTextContents();
 
-testWith(headlessChromium)('a failed run opens at its first error, and n and N lead from one to the next', async () => {
-  const page = await browser.open(`${server.url}/runs/${await finishedRun('demo/tests')}`);
-  await page.getByText('Error 1 of 2').waitFor();
-  await expect
-    .poll(() => markedText(page))
-    .toEqual([expect.stringContaining('not ok 401'), expect.stringContaining('at cart.test.ts:88')]);
-  await expect.poll(() => log(page).getByText('not ok 401').isVisible()).toBe(true);
-  expect(await belowEnd(page)).toBeGreaterThan(2_000);
-  await page.keyboard.press('n');
-  await page.getByText('Error 2 of 2').waitFor();
-  await expect.poll(() => markedText(page)).toEqual([expect.stringContaining('error: 1 test failed')]);
-  await page.keyboard.press('n');
-  await page.getByText('Error 1 of 2').waitFor();
-  await page.keyboard.press('N');
-  await page.getByText('Error 2 of 2').waitFor();
-  await page.getByRole('button', { name: 'Previous error' }).click();
-  await page.getByText('Error 1 of 2').waitFor();
-  // A search takes the keys over.
-  await page.getByRole('searchbox', { name: 'Search the log' }).fill('ok 69');
-  await page.keyboard.press('Enter');
-  await page.getByText('11 of 11').waitFor();
-  await log(page).focus();
-  await page.keyboard.press('n');
-  await page.getByText('1 of 11').waitFor();
-});
+testWith(headlessChromium)(
+  'a failed run opens at its first error, and n and N jump to the next and the previous error',
+  async () => {
+    const page = await browser.open(`${server.url}/runs/${await finishedRun('demo/tests')}`);
+    await page.getByText('Error 1 of 2').waitFor();
+    await expect
+      .poll(() => markedText(page))
+      .toEqual([expect.stringContaining('not ok 401'), expect.stringContaining('at cart.test.ts:88')]);
+    await expect.poll(() => log(page).getByText('not ok 401').isVisible()).toBe(true);
+    expect(await belowEnd(page)).toBeGreaterThan(2_000);
+    await page.keyboard.press('n');
+    await page.getByText('Error 2 of 2').waitFor();
+    await expect.poll(() => markedText(page)).toEqual([expect.stringContaining('error: 1 test failed')]);
+    await page.keyboard.press('n');
+    await page.getByText('Error 1 of 2').waitFor();
+    await page.keyboard.press('N');
+    await page.getByText('Error 2 of 2').waitFor();
+    await page.getByRole('button', { name: 'Previous error' }).click();
+    await page.getByText('Error 1 of 2').waitFor();
+    // A search takes the keys over.
+    await page.getByRole('searchbox', { name: 'Search the log' }).fill('ok 69');
+    await page.keyboard.press('Enter');
+    await page.getByText('11 of 11').waitFor();
+    await log(page).focus();
+    await page.keyboard.press('n');
+    await page.getByText('1 of 11').waitFor();
+  },
+);
 
-testWith(headlessChromium)('the log at full height shows the same place, and leads back to it', async () => {
+testWith(headlessChromium)('the full-height log opens at the same line, and leads back to it', async () => {
   const runId = await finishedRun('demo/tests');
   const page = await browser.open(`${server.url}/runs/${runId}?line=42`);
   await page.getByRole('button', { name: 'Full height' }).click();
@@ -415,7 +424,7 @@ testWith(headlessChromium)('the log at full height shows the same place, and lea
   await expect.poll(() => markedText(page)).toEqual([expect.stringContaining('ok 42')]);
 });
 
-testWith(headlessChromium)('the lines of a sub-run are those of the step that started it', async () => {
+testWith(headlessChromium)('the log of a step that starts a sub-run shows the lines of the sub-run', async () => {
   const runId = await finishedRun('demo/ships');
   const page = await browser.open(`${server.url}/runs/${runId}?step=ship`);
   await log(page).getByText('uploads part 3').waitFor();

@@ -25,17 +25,20 @@ afterAll(() => server.close());
 const browser = aBrowser();
 
 describe('many jobs', () => {
-  testWith(headlessChromium)('are drawn only where the user looks, and are all searched', async () => {
-    const page = await browser.open(`${server.url}/jobs?namespace=many`);
-    await page.getByText(`${numbered.length} of ${numbered.length + 5} jobs`).waitFor();
-    await page.getByRole('link', { name: 'many/job-0000' }).waitFor();
-    expect(await page.getByRole('link', { name: 'many/job-4900' }).count()).toBe(0);
-    await page.evaluate('scrollTo(0, document.body.scrollHeight)');
-    await page.getByRole('link', { name: 'many/job-4999' }).waitFor();
-    await page.getByRole('searchbox', { name: 'Search jobs' }).fill('b-4900');
-    await page.getByText(`1 of ${numbered.length + 5} jobs`).waitFor();
-    await page.getByRole('link', { name: 'many/job-4900' }).waitFor();
-  });
+  testWith(headlessChromium)(
+    'are drawn only in the visible part of the list, and a search covers all of them',
+    async () => {
+      const page = await browser.open(`${server.url}/jobs?namespace=many`);
+      await page.getByText(`${numbered.length} of ${numbered.length + 5} jobs`).waitFor();
+      await page.getByRole('link', { name: 'many/job-0000' }).waitFor();
+      expect(await page.getByRole('link', { name: 'many/job-4900' }).count()).toBe(0);
+      await page.evaluate('scrollTo(0, document.body.scrollHeight)');
+      await page.getByRole('link', { name: 'many/job-4999' }).waitFor();
+      await page.getByRole('searchbox', { name: 'Search jobs' }).fill('b-4900');
+      await page.getByText(`1 of ${numbered.length + 5} jobs`).waitFor();
+      await page.getByRole('link', { name: 'many/job-4900' }).waitFor();
+    },
+  );
 
   testWith(headlessChromium)('scroll without a long task', async () => {
     const page = await browser.open(`${server.url}/jobs?namespace=many`);
@@ -60,7 +63,7 @@ describe('many jobs', () => {
   });
 
   testWith(headlessChromium)(
-    'have fewer cells while they scroll too fast to be read, and all of them afterwards',
+    'have fewer cells while the list scrolls too fast to be read, and all cells afterwards',
     async () => {
       const page = await browser.open(`${server.url}/jobs?namespace=many`);
       await page.getByRole('link', { name: 'many/job-0000' }).waitFor();
@@ -84,65 +87,74 @@ describe('many jobs', () => {
     },
   );
 
-  testWith(headlessChromium)('scroll in the same elements, and the focus stays with its job', async () => {
-    const page = await browser.open(`${server.url}/jobs?namespace=many`);
-    const start = page.getByRole('button', { name: 'Run many/job-0003' });
-    await start.focus();
-    const rows = page.getByRole('table', { name: 'Jobs' }).locator('tbody tr[aria-rowindex]');
-    await settled(page, () => rows.count());
-    await page.evaluate(`for (const row of document.querySelectorAll('tbody tr')) row.dataset.old = ''`);
-    const old = rows.and(page.locator('[data-old]'));
-    const before = await old.count();
-    const scrollTo = async (px: number, id: string): Promise<void> => {
-      await page.evaluate(`scrollTo(0, ${px})`);
-      await page.getByRole('link', { name: id }).waitFor();
-    };
-    await scrollTo(60_000, 'many/job-1940');
-    await expect.poll(() => old.count()).toBe(before);
-    await start.and(page.locator(':focus')).waitFor();
-    const names = await rows.getByRole('link', { name: /^many/ }).allTextContents();
-    expect(names).toEqual(names.toSorted());
-    await scrollTo(0, 'many/job-0000');
-    await start.and(page.locator(':focus')).waitFor();
-    await expect.poll(() => old.count()).toBe(before);
-  });
+  testWith(headlessChromium)(
+    'reuse their elements when the list scrolls, and the focus stays with its job',
+    async () => {
+      const page = await browser.open(`${server.url}/jobs?namespace=many`);
+      const start = page.getByRole('button', { name: 'Run many/job-0003' });
+      await start.focus();
+      const rows = page.getByRole('table', { name: 'Jobs' }).locator('tbody tr[aria-rowindex]');
+      await settled(page, () => rows.count());
+      await page.evaluate(`for (const row of document.querySelectorAll('tbody tr')) row.dataset.old = ''`);
+      const old = rows.and(page.locator('[data-old]'));
+      const before = await old.count();
+      const scrollTo = async (px: number, id: string): Promise<void> => {
+        await page.evaluate(`scrollTo(0, ${px})`);
+        await page.getByRole('link', { name: id }).waitFor();
+      };
+      await scrollTo(60_000, 'many/job-1940');
+      await expect.poll(() => old.count()).toBe(before);
+      await start.and(page.locator(':focus')).waitFor();
+      const names = await rows.getByRole('link', { name: /^many/ }).allTextContents();
+      expect(names).toEqual(names.toSorted());
+      await scrollTo(0, 'many/job-0000');
+      await start.and(page.locator(':focus')).waitFor();
+      await expect.poll(() => old.count()).toBe(before);
+    },
+  );
 
-  testWith(headlessChromium)('an element with the focus never gets another job when the list changes', async () => {
-    const page = await browser.open(`${server.url}/jobs?namespace=many`);
-    await page.getByRole('button', { name: 'Run many/job-0003' }).focus();
-    await page.evaluate(`history.pushState(null, '', '/jobs?q=job-1')`);
-    await page.getByRole('link', { name: 'many/job-1000' }).waitFor();
-    expect(await page.locator('tr :focus').count()).toBe(0);
-  });
+  testWith(headlessChromium)(
+    'an element that has the focus is never reused for another job when the list changes',
+    async () => {
+      const page = await browser.open(`${server.url}/jobs?namespace=many`);
+      await page.getByRole('button', { name: 'Run many/job-0003' }).focus();
+      await page.evaluate(`history.pushState(null, '', '/jobs?q=job-1')`);
+      await page.getByRole('link', { name: 'many/job-1000' }).waitFor();
+      expect(await page.locator('tr :focus').count()).toBe(0);
+    },
+  );
 
-  testWith(headlessChromium)('each show their last runs, and an event reads only those of its own job', async () => {
-    const nightly = await server.addRun({ jobId: 'a/nightly' });
-    await nightly.move('claim');
-    await nightly.finish('fail');
-    const page = await browser.open(`${server.url}/jobs?q=a%2F`);
-    const rowOf = (id: string) => page.getByRole('row').filter({ has: page.getByRole('link', { name: id }) });
-    await rowOf('a/nightly')
-      .getByRole('link', { name: /^Failed/ })
-      .waitFor();
-    const bars = rowOf('a/nightly').getByText('1 failed').locator('..');
-    await bars.locator('svg').hover({ position: { x: 2, y: 8 } });
-    await expect.poll(() => bars.getAttribute('title')).toMatch(/^Failed, /);
-    // The page reads everything again once its event stream is open. The request that shows this run is that one or a
-    // later one.
-    const warm = await server.addRun({ jobId: 'a/nightly' });
-    const newest = rowOf('a/nightly').getByRole('link', { name: /Pending/ });
-    await expect.poll(() => newest.getAttribute('href')).toBe(`/runs/${warm.id}`);
-    const asked: URL[] = [];
-    page.on('request', (request) => asked.push(new URL(request.url())));
-    const again = await server.addRun({ jobId: 'a/nightly' });
-    await expect.poll(() => newest.getAttribute('href')).toBe(`/runs/${again.id}`);
-    const lists = asked.filter(({ pathname }) => pathname.endsWith('/stats/jobs'));
-    expect(new Set(lists.map(({ searchParams }) => searchParams.get('ids')))).toEqual(new Set(['a/nightly']));
-  });
+  testWith(headlessChromium)(
+    'each show their last runs, and an event reloads only the runs of its own job',
+    async () => {
+      const nightly = await server.addRun({ jobId: 'a/nightly' });
+      await nightly.move('claim');
+      await nightly.finish('fail');
+      const page = await browser.open(`${server.url}/jobs?q=a%2F`);
+      const rowOf = (id: string) => page.getByRole('row').filter({ has: page.getByRole('link', { name: id }) });
+      await rowOf('a/nightly')
+        .getByRole('link', { name: /^Failed/ })
+        .waitFor();
+      const bars = rowOf('a/nightly').getByText('1 failed').locator('..');
+      await bars.locator('svg').hover({ position: { x: 2, y: 8 } });
+      await expect.poll(() => bars.getAttribute('title')).toMatch(/^Failed, /);
+      // The page reads everything again once its event stream is open. The request that shows this run is that one or a
+      // later one.
+      const warm = await server.addRun({ jobId: 'a/nightly' });
+      const newest = rowOf('a/nightly').getByRole('link', { name: /Pending/ });
+      await expect.poll(() => newest.getAttribute('href')).toBe(`/runs/${warm.id}`);
+      const asked: URL[] = [];
+      page.on('request', (request) => asked.push(new URL(request.url())));
+      const again = await server.addRun({ jobId: 'a/nightly' });
+      await expect.poll(() => newest.getAttribute('href')).toBe(`/runs/${again.id}`);
+      const lists = asked.filter(({ pathname }) => pathname.endsWith('/stats/jobs'));
+      expect(new Set(lists.map(({ searchParams }) => searchParams.get('ids')))).toEqual(new Set(['a/nightly']));
+    },
+  );
 });
 
 testWith(headlessChromium)(
-  'a job: filter with a part of an id finds nothing, and links to the search that does',
+  'a job: filter with part of an id finds nothing, and links to a search that finds the runs',
   async () => {
     const run = await server.addRun({ jobId: 'disk/usage' });
     const page = await browser.open(`${server.url}/runs?q=job%3Adisk`);

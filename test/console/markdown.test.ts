@@ -52,7 +52,7 @@ so far
     ]);
   });
 
-  test('shows pictures by name, and a dropped link as its text', () => {
+  test('shows an image as its description, and a link that is not allowed as its text', () => {
     const textOf = (text: string): string =>
       inlinesOf(text)
         .map((part) => part.text)
@@ -64,17 +64,17 @@ so far
     expect(inlinesOf(`[f](${target} "g")`)).toEqual([{ kind: 'link', text: 'f', target }]);
   });
 
-  test('has boxes for tasks', () => {
+  test('shows tasks with checkboxes', () => {
     expect(blocksOf('- [x] one\n- [ ] two\n- [y] three')).toEqual([
       { kind: 'list', isOrdered: false, items: ['☑ one', '☐ two', '[y] three'] },
     ]);
   });
 
-  test.each(['a\rb', 'a\u2028b', 'a\u2029b', 'a\r\nb'])('has the same lines as %j', (text) => {
+  test.each(['a\rb', 'a\u2028b', 'a\u2029b', 'a\r\nb'])('breaks lines at every kind of line end: %j', (text) => {
     expect(blocksOf(text)).toEqual([{ kind: 'paragraph', text: 'a\nb' }]);
   });
 
-  test('loses no word, whatever it contains', () => {
+  test('loses no word, whatever markup surrounds it', () => {
     const marks = '\r \n \u2028 \u2029 \u0085 \u00a0 \t # ` ``` > - * + _ 1. 2) | [ ] ( ) \\ : word word'.split(/ /);
     const piece = fc.nat(marks.length).map((n) => marks[n] ?? ' ');
     fc.assert(
@@ -96,7 +96,7 @@ so far
   });
 
   const pieces = '[ ( ] ) ` * _ # | - > [a](b *a **a __a _a `a []( \\| |- 1. x |a| - -a # - ** [a]( ](';
-  test.each(pieces.split(' '))('of nothing but %s is read as fast as any other', async (piece) => {
+  test.each(pieces.split(' '))('of nothing but %s is parsed as fast as any other', async (piece) => {
     for (const between of ['', ' ', '\n']) {
       const unit = piece + between;
       // As lines of the maximum length, and as one paragraph.

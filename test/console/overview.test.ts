@@ -35,30 +35,33 @@ async function started(jobId: string): Promise<string> {
 }
 
 describe('the overview', () => {
-  testWith(headlessChromium)('is the first page, counts what ended, and groups failures by their message', async () => {
-    for (let n = 0; n < 3; n++) await ran('report');
-    const failed = [await ran('shop/release'), await ran('shop/release')];
-    const page = await browser.open(server.url);
-    await page.getByRole('heading', { level: 1, name: 'Overview' }).waitFor();
-    const figures = page.locator('dl');
-    await figures.getByText('60 %').waitFor();
-    await expect.poll(() => figures.textContent()).toMatch(/Runs5.*Failed2.*all with one error/);
-    // The line is not flat: it has the hour that is not over.
-    const paths = await page.getByRole('img', { name: 'Trend of runs' }).locator('path').all();
-    const drawn = (await Promise.all(paths.map((path) => path.getAttribute('d')))).join('');
-    expect(drawn).toMatch(/,3(?![\d.])/);
-    expect(drawn).toMatch(/,15(?![\d.])/);
-    await cardOf(page, 'Failures since yesterday').getByText('2 runs', { exact: true }).waitFor();
-    const message = page.getByRole('list', { name: 'Failures' }).getByRole('link', { name: /price list is empty/ });
-    await expect.poll(() => message.getAttribute('href')).toBe(`/runs/${failed[1]}`);
-    await cardOf(page, 'Runs per hour').getByRole('button', { name: 'Show as table' }).click();
-    await page.getByRole('columnheader', { name: 'Failed' }).waitFor();
-    await page.getByRole('list', { name: 'Schedules of the next 24 hours' }).getByText('report').waitFor();
-    await figures.getByRole('link', { name: 'Failed' }).click();
-    await page.waitForURL(/\/runs\?q=status%3Afailed/);
-  });
+  testWith(headlessChromium)(
+    'is the first page, counts runs that ended, and groups failures by their message',
+    async () => {
+      for (let n = 0; n < 3; n++) await ran('report');
+      const failed = [await ran('shop/release'), await ran('shop/release')];
+      const page = await browser.open(server.url);
+      await page.getByRole('heading', { level: 1, name: 'Overview' }).waitFor();
+      const figures = page.locator('dl');
+      await figures.getByText('60 %').waitFor();
+      await expect.poll(() => figures.textContent()).toMatch(/Runs5.*Failed2.*all with one error/);
+      // The line is not flat: it has the hour that is not over.
+      const paths = await page.getByRole('img', { name: 'Trend of runs' }).locator('path').all();
+      const drawn = (await Promise.all(paths.map((path) => path.getAttribute('d')))).join('');
+      expect(drawn).toMatch(/,3(?![\d.])/);
+      expect(drawn).toMatch(/,15(?![\d.])/);
+      await cardOf(page, 'Failures since yesterday').getByText('2 runs', { exact: true }).waitFor();
+      const message = page.getByRole('list', { name: 'Failures' }).getByRole('link', { name: /price list is empty/ });
+      await expect.poll(() => message.getAttribute('href')).toBe(`/runs/${failed[1]}`);
+      await cardOf(page, 'Runs per hour').getByRole('button', { name: 'Show as table' }).click();
+      await page.getByRole('columnheader', { name: 'Failed' }).waitFor();
+      await page.getByRole('list', { name: 'Schedules of the next 24 hours' }).getByText('report').waitFor();
+      await figures.getByRole('link', { name: 'Failed' }).click();
+      await page.waitForURL(/\/runs\?q=status%3Afailed/);
+    },
+  );
 
-  testWith(headlessChromium)('every small line is dashed where the hour is not over', async () => {
+  testWith(headlessChromium)('has small charts whose line is dashed in the hour that is not over', async () => {
     const page = await browser.open(`${server.url}/runs`);
     await page.route('**/api/v1/stats?*', async (route) => {
       const stats: AnswerOf<'getStats'> = JSON.parse(await (await route.fetch()).text());
@@ -86,7 +89,7 @@ describe('the overview', () => {
     expect(new URL(page.url()).search).toBe('?range=7d&namespace=shop');
   });
 
-  testWith(headlessChromium)('an approval appears while it is open, and is answered in place', async () => {
+  testWith(headlessChromium)('shows an approval while it is open, and lets the user answer it there', async () => {
     const page = await browser.open(server.url);
     await cardOf(page, 'Approvals').getByText('Nothing waits for an answer.').waitFor();
     const [first, second] = [await started('deploy/api'), await started('deploy/web')];
@@ -105,7 +108,7 @@ describe('the overview', () => {
     await expect.poll(() => statusOf(second)).toBe('failed');
   });
 
-  testWith(headlessChromium)('shows what runs, and why others wait', async () => {
+  testWith(headlessChromium)('shows which runs are running, and why others wait', async () => {
     const page = await browser.open(server.url);
     const [running, waiting] = [await started('slow/one'), await started('slow/one')];
     await page.getByRole('list', { name: 'Running' }).getByRole('link', { name: 'slow/one' }).waitFor();
@@ -115,7 +118,7 @@ describe('the overview', () => {
   });
 });
 
-testWith(headlessChromium)('where there is nothing to show, the texts of the cards begin in one line', async () => {
+testWith(headlessChromium)('the texts of empty cards start at the same left edge', async () => {
   await using empty = await startServing();
   const page = await browser.open(empty.url);
   const leftOf = async (text: string): Promise<number | undefined> => {
@@ -127,7 +130,7 @@ testWith(headlessChromium)('where there is nothing to show, the texts of the car
   expect(await leftOf('No schedule starts a run in this time.')).toBe(left);
 });
 
-testWith(headlessChromium)('shows what is late or was missed until it is over', async () => {
+testWith(headlessChromium)('the overview shows late runs and missed times until they are over', async () => {
   const { late, db } = server.store;
   const common = { tenant: 'default', atMs: Date.now(), scheduleId: null } as const;
   const runId = await started('slow/one');
@@ -163,7 +166,7 @@ testWith(headlessChromium)('shows what is late or was missed until it is over', 
   await expect.poll(() => card.count()).toBe(0);
 });
 
-testWith(headlessChromium)('a group of failures is fixed once each of its jobs has succeeded since', async () => {
+testWith(headlessChromium)('a group of failures counts as fixed once each of its jobs has succeeded', async () => {
   const argspec = { type: 'object', properties: { why: { type: 'string' } } };
   const job = bash('test -z "$FLWD_ARG_WHY" || { echo "$FLWD_ARG_WHY" >&2; exit 3; }', { argspec });
   await using mended = await startServing({ executes: true, jobs: { one: job, two: job, three: job } });
@@ -181,13 +184,13 @@ testWith(headlessChromium)('a group of failures is fixed once each of its jobs h
   await group('list is empty').getByText('fixed', { exact: true }).waitFor();
 });
 
-testWith(headlessChromium)('an empty instance says what makes a job', async () => {
+testWith(headlessChromium)('the overview of an empty instance shows the command that creates a job', async () => {
   await using empty = await startServing();
   const page = await browser.open(empty.url);
   await page.getByText('flwd init jobs/hello').waitFor();
 });
 
-testWith(headlessChromium)('says nothing of missed times where there are no schedules', async () => {
+testWith(headlessChromium)('the overview does not mention missed times if there are no schedules', async () => {
   await using unscheduled = await startServing({ jobs: { plain: bash('true') } });
   const page = await browser.open(unscheduled.url);
   const card = cardOf(page, 'Next 24 hours');
@@ -195,7 +198,7 @@ testWith(headlessChromium)('says nothing of missed times where there are no sche
   expect(await card.getByText(/missed/).count()).toBe(0);
 });
 
-testWith(headlessChromium)('counts the times that schedules which run often have missed', async () => {
+testWith(headlessChromium)('the overview counts missed times of schedules that run often', async () => {
   await using often = await startServing({ jobs: { often: bash('true', { schedules: [{ cron: '*/5 * * * *' }] }) } });
   const page = await browser.open(often.url);
   const card = cardOf(page, 'Next 24 hours');
@@ -208,17 +211,20 @@ testWith(headlessChromium)('counts the times that schedules which run often have
   await card.getByText('3 missed', { exact: true }).waitFor();
 });
 
-testWith(headlessChromium)('says that only schedules which run often start runs in the next 24 hours', async () => {
-  const schedules = [{ cron: '*/5 * * * *' }, { cron: '@hourly' }, { cron: '*/7 * * * *', held: true }];
-  await using often = await startServing({ jobs: { often: bash('true', { schedules }) } });
-  const page = await browser.open(often.url);
-  const card = cardOf(page, 'Next 24 hours');
-  await card.getByText('2 that run at least 16 times a day', { exact: true }).waitFor();
-  await card.getByText('Only schedules that run at least 16 times a day start runs in this time.').waitFor();
-});
+testWith(headlessChromium)(
+  'the overview says if only schedules that run often start runs in the next 24 hours',
+  async () => {
+    const schedules = [{ cron: '*/5 * * * *' }, { cron: '@hourly' }, { cron: '*/7 * * * *', held: true }];
+    await using often = await startServing({ jobs: { often: bash('true', { schedules }) } });
+    const page = await browser.open(often.url);
+    const card = cardOf(page, 'Next 24 hours');
+    await card.getByText('2 that run at least 16 times a day', { exact: true }).waitFor();
+    await card.getByText('Only schedules that run at least 16 times a day start runs in this time.').waitFor();
+  },
+);
 
 testWith(headlessChromium)(
-  'says that all schedules are paused instead of what they would start, also on a phone',
+  'the overview says that all schedules are paused instead of listing their runs, also on a phone',
   async () => {
     await using paused = await startServing({
       jobs: { often: bash('true', { schedules: [{ cron: '*/5 * * * *' }] }) },

@@ -18,7 +18,7 @@ const browser = aBrowser();
 const paused = async (): Promise<unknown> => (await server.fetch('/schedules')).json();
 
 testWith(headlessChromium)(
-  'all schedules are paused and resumed with the keyboard, and the page says by whom',
+  'all schedules can be paused and resumed by keyboard, and the page says who paused them',
   async () => {
     const page = await browser.open(`${server.url}/schedules`, { width: 1_440 });
     const pause = page.getByRole('button', { name: 'Pause all' });
@@ -55,7 +55,7 @@ testWith(headlessChromium)(
   },
 );
 
-testWith(headlessChromium)('on a phone, schedules are paused and resumed', async () => {
+testWith(headlessChromium)('schedules can be paused and resumed on a phone', async () => {
   const page = await browser.open(`${server.url}/schedules`, { width: 390, height: 844 });
   const fits = async () => page.evaluate('document.documentElement.scrollWidth - innerWidth');
   await page.getByRole('button', { name: 'Pause all' }).click();
@@ -67,7 +67,7 @@ testWith(headlessChromium)('on a phone, schedules are paused and resumed', async
   await page.getByRole('button', { name: 'Pause all' }).waitFor();
 });
 
-testWith(headlessChromium)('who may not resume sees what pauses, without a button', async () => {
+testWith(headlessChromium)('a caller who may not resume schedules sees who paused them, without a button', async () => {
   await server.post('/schedules/pause', {});
   const { credential } = await server.token({
     scopes: ['jobs:read', 'runs:read', 'schedules:write'],
@@ -87,7 +87,7 @@ testWith(headlessChromium)('who may not resume sees what pauses, without a butto
   expect(await other.getByRole('button', { name: /Pause all|Resume all/ }).count()).toBe(0);
 });
 
-testWith(headlessChromium)('a pause that the server refuses is explained', async () => {
+testWith(headlessChromium)('if the server cannot pause the schedules, the page says why', async () => {
   const page = await browser.open(`${server.url}/schedules`);
   await page.route('**/api/v1/schedules/pause', (route) => route.abort());
   await page.getByRole('button', { name: 'Pause all' }).click();
@@ -96,7 +96,7 @@ testWith(headlessChromium)('a pause that the server refuses is explained', async
   await page.getByRole('button', { name: 'Pause all' }).waitFor();
 });
 
-testWith(headlessChromium)('a single schedule is spoken of in the singular', async () => {
+testWith(headlessChromium)('a page with a single schedule uses the singular', async () => {
   await using one = await startServing({ jobs: { 'ops/nightly': jobs['ops/nightly'] } });
   const page = await browser.open(`${one.url}/schedules`);
   await page.getByRole('button', { name: 'Pause all' }).click();

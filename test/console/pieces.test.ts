@@ -28,7 +28,7 @@ describe('a line of output', () => {
     expect(shown(`${esc}[38;5;244mx${esc}[38;5;3my`)).toEqual(['x|rgb(128 128 128)', 'y|fg3']);
   });
 
-  test('is readable on any background', () => {
+  test('is readable on any background colour', () => {
     expect(shown(`${esc}[31;43mred on yellow`)).toEqual(['red on yellow|rgb(205 0 0)|rgb(205 205 0)']);
     expect(shown(`${esc}[48;5;233mdark${esc}[48;2;240;240;240mlight`)).toEqual([
       'dark|rgb(255 255 255)|rgb(18 18 18)',
@@ -37,7 +37,7 @@ describe('a line of output', () => {
     expect(shown(`${esc}[103mon yellow${esc}[49;91mred`)).toEqual(['on yellow|rgb(0 0 0)|rgb(255 255 0)', 'red|fg1']);
   });
 
-  test('is shown inverse when its sequences say so', () => {
+  test('is shown with inverse colours when its sequences say so', () => {
     expect(shown(`${esc}[7mx${esc}[31my${esc}[42mz${esc}[27mw`)).toEqual([
       'x|inverse',
       'y|rgb(255 255 255)|rgb(205 0 0)',
@@ -47,7 +47,7 @@ describe('a line of output', () => {
     expect(shown(`${esc}[7;42mx`)).toEqual(['x|fg2']);
   });
 
-  test('cannot change the direction of text, and neither can a name', () => {
+  test('cannot change the direction of text, and a name cannot either', () => {
     expect(shown('a\u202eb')).toEqual(['a�b']);
     expect(harmless('exe.\u202etxt')).toBe('exe.�txt');
   });
@@ -84,7 +84,7 @@ test('settings, times and zones are in the words of the design', () => {
 
 describe('the filter of runs', () => {
   const now = Date.parse('2026-11-26T10:00:30Z');
-  test('is turned into a query of the API', () => {
+  test('is converted to a query of the API', () => {
     expect(readRunQuery('job:backup/daily status:failed since:2d label:team=ops disk full', now)).toEqual({
       query: {
         job_id: 'backup/daily',
@@ -126,7 +126,7 @@ describe('the filter of runs', () => {
     ]);
   });
 
-  test('can have a status added, replaced and removed', () => {
+  test('can get a status, replace it and lose it', () => {
     expect(withFilters('job:a text', { status: 'failed' })).toBe('status:failed job:a text');
     expect(withFilters('status:failed job:a "label:b c"', { status: 'running' })).toBe(
       'status:running job:a "label:b c"',
@@ -135,8 +135,8 @@ describe('the filter of runs', () => {
   });
 });
 
-describe('a time by the clocks of a schedule', () => {
-  test('has the day of its own zone', () => {
+describe('a time in the zone of a schedule', () => {
+  test('has the day of that zone', () => {
     const now = Date.parse('2026-11-28T13:00:00Z');
     const there = (at: string) => timeIn('Asia/Tokyo', at, now);
     expect(there('2026-11-28T13:30:00Z')).toBe('22:30');
@@ -149,8 +149,8 @@ describe('a time by the clocks of a schedule', () => {
   });
 });
 
-describe('an instant by the clocks of a schedule', () => {
-  test('is the first of two, before a gap if there is no such time, and null for other text', () => {
+describe('a local time in the zone of a schedule', () => {
+  test('that occurs twice is the first, in a gap is the time before the gap, and is null for other text', () => {
     const there = (wall: string) => instantIn('Europe/Berlin', wall);
     expect(there('2026-11-02T00:00')).toBe('2026-11-01T23:00:00.000Z');
     expect(there('2026-10-25T02:30')).toBe('2026-10-25T00:30:00.000Z');
@@ -194,7 +194,7 @@ describe('rows of runs', () => {
     progress: null,
     error: null,
   });
-  test('say how long a run worked, as the usual duration does: without waiting for an answer', () => {
+  test('exclude the time that a run waited for approval from its duration, as the usual duration does', () => {
     const at = (minutes: number): string => new Date(Date.UTC(2026, 10, 26, 10, minutes)).toISOString();
     const nowMs = Date.parse(at(30));
     const running = { ...row(1), started_at: at(0) };
@@ -211,7 +211,7 @@ describe('rows of runs', () => {
     expect([late(running), late({ ...running, approval_ms: 18 * 60_000 })]).toEqual([true, false]);
   });
 
-  test('say how much is left by the progress that they report, also when they have just started', () => {
+  test('estimate the remaining time from the progress of the run, even if it has just started', () => {
     const nowMs = Date.UTC(2026, 10, 26, 10, 30);
     const started = (minutesAgo: number): RunRow => ({
       ...row(1),
@@ -225,7 +225,7 @@ describe('rows of runs', () => {
     expect(outlookOf(started(1), undefined, nowMs)).toMatchObject({ share: 0.4, words: '' });
   });
 
-  test('have failed alike if their programs say the same, however they ended', () => {
+  test('are grouped as one failure if their programs say the same, however they ended', () => {
     const failed = (id: number, message: string): RunRow => ({ ...row(id, 'failed'), error: { message } });
     const groups = groupFailures([
       failed(3, 'exited with code 1: no price list'),
@@ -238,7 +238,7 @@ describe('rows of runs', () => {
     ]);
   });
 
-  test('have failed alike if only an address, a time or a number differs, and the newest speaks for all', () => {
+  test('are grouped as one failure if only an address, a time or a number differs, under the newest message', () => {
     const failed = (id: number, message: string): RunRow => ({ ...row(id, 'failed'), error: { message } });
     const groups = groupFailures([
       failed(3, 'exited with code 1: upstream 10.0.0.3 refused connection'),
@@ -253,7 +253,7 @@ describe('rows of runs', () => {
     ]);
   });
 
-  test('differ by the lengths of a list first', () => {
+  test('compare lists by their lengths first', () => {
     expect(shortLists('["a","b","c"]', '["a"]')).toEqual({ was: '3', is: '1' });
     expect(shortLists('["a","b"]', '["a",1]')).toEqual({ was: 'a, b', is: 'a, 1' });
     expect(shortLists('[a', 'b')).toEqual({ was: '[a', is: 'b' });
@@ -273,13 +273,13 @@ describe('rows of runs', () => {
     expect([ids(grown), grown.cursor]).toEqual(['6 5 4 3 2 1', 'c1']);
   });
 
-  test('are replaced when more new runs came than fit one page', () => {
+  test('are replaced if more new runs arrived than fit on one page', () => {
     const held = withNewest(null, page('c3', 5, 4, 3));
     const replaced = withNewest(held, page('c7', 9, 8, 7));
     expect([ids(replaced), replaced.cursor]).toEqual(['9 8 7', 'c7']);
   });
 
-  test('change with an event, however far down they are', () => {
+  test('are updated by an event, however far down they are', () => {
     const held = withNewest(null, page(null, 2, 1));
     const frame = (event: string, data: object) => ({ id: '1', event, data: { ...data, timestamp: 'T' } });
     const changed = withEvent(held, frame('run.finished', { run_id: 'run_1', status: 'failed' }));
@@ -290,7 +290,7 @@ describe('rows of runs', () => {
     expect(withEvent(held, frame('run.finished', { run_id: 'run_9', status: 'failed' }))).toBe(held);
   });
 
-  test('under way change with an event, or only the server knows them', () => {
+  test('of the running or pending list are updated by an event, or read again if the event does not suffice', () => {
     const one = row(1);
     const held = { ...page(null, 2), runs: [row(2), one], total: 2 };
     const after = (event: string, data: object, status: 'running' | 'pending' = 'running', now = held) =>

@@ -27,26 +27,32 @@ async function signedIn(path: string, credential: string) {
   return page;
 }
 
-testWith(headlessChromium)('a read-only token shows that a run waits for approval, without buttons', async () => {
-  const page = await signedIn(`/runs/${runId}`, looker.credential);
-  await page.getByText(/Waiting for approval: Go on/).waitFor();
-  await page.getByRole('link', { name: 'ask', exact: true }).first().waitFor();
-  for (const name of ['Approve', 'Deny', 'Cancel']) expect(await page.getByRole('button', { name }).count()).toBe(0);
-  expect(await page.getByRole('button', { name: /Run again/ }).count()).toBe(0);
-});
+testWith(headlessChromium)(
+  'with a read-only token, a run that waits for approval is shown without buttons',
+  async () => {
+    const page = await signedIn(`/runs/${runId}`, looker.credential);
+    await page.getByText(/Waiting for approval: Go on/).waitFor();
+    await page.getByRole('link', { name: 'ask', exact: true }).first().waitFor();
+    for (const name of ['Approve', 'Deny', 'Cancel']) expect(await page.getByRole('button', { name }).count()).toBe(0);
+    expect(await page.getByRole('button', { name: /Run again/ }).count()).toBe(0);
+  },
+);
 
-testWith(headlessChromium)('a token with the scopes to operate shows the buttons', async () => {
+testWith(headlessChromium)('with a token that has the scopes of an operator, the buttons are shown', async () => {
   const page = await signedIn(`/runs/${runId}`, operator.credential);
   for (const name of ['Approve', 'Deny', 'Cancel']) await page.getByRole('button', { name }).waitFor();
 });
 
-testWith(headlessChromium)('a token that may only read and approve runs shows only those buttons', async () => {
-  const approver = await server.token({ scopes: ['runs:read', 'runs:approve'] });
-  const page = await signedIn(`/runs/${runId}`, approver.credential);
-  await page.getByRole('button', { name: 'Approve' }).waitFor();
-  expect(await page.getByRole('button', { name: 'Cancel' }).count()).toBe(0);
-  expect(await page.getByRole('button', { name: /Run again/ }).count()).toBe(0);
-});
+testWith(headlessChromium)(
+  'with a token that may only read and approve runs, only those buttons are shown',
+  async () => {
+    const approver = await server.token({ scopes: ['runs:read', 'runs:approve'] });
+    const page = await signedIn(`/runs/${runId}`, approver.credential);
+    await page.getByRole('button', { name: 'Approve' }).waitFor();
+    expect(await page.getByRole('button', { name: 'Cancel' }).count()).toBe(0);
+    expect(await page.getByRole('button', { name: /Run again/ }).count()).toBe(0);
+  },
+);
 
 testWith(headlessChromium)('no button is shown before the scopes are known', async () => {
   const page = await signedIn(`/runs/${runId}`, operator.credential);
@@ -61,21 +67,24 @@ testWith(headlessChromium)('no button is shown before the scopes are known', asy
   await page.getByRole('button', { name: 'Cancel' }).waitFor();
 });
 
-testWith(headlessChromium)('a token that may not start runs is told so, and cannot select runs to cancel', async () => {
-  const page = await signedIn('/jobs/demo/ask', looker.credential);
-  await page.getByText('Your token does not let you start runs.').waitFor();
-  expect(await page.getByRole('form', { name: 'Arguments' }).getByRole('button', { name: /^Run/ }).count()).toBe(0);
-  await page.getByRole('link', { name: /^Runs/ }).click();
-  await page.getByRole('table', { name: 'Runs' }).getByRole('link', { name: 'demo/ask' }).waitFor();
-  // They can be chosen to compare them.
-  await page.getByRole('checkbox', { name: 'Select all' }).check();
-  const chosen = page.getByRole('region', { name: 'Chosen runs' });
-  await chosen.getByRole('button', { name: 'Clear' }).waitFor();
-  expect(await chosen.getByRole('button', { name: /Cancel|again|Retry/ }).count()).toBe(0);
-});
+testWith(headlessChromium)(
+  'a user whose token may not start runs is told so, and cannot select runs to cancel',
+  async () => {
+    const page = await signedIn('/jobs/demo/ask', looker.credential);
+    await page.getByText('Your token does not let you start runs.').waitFor();
+    expect(await page.getByRole('form', { name: 'Arguments' }).getByRole('button', { name: /^Run/ }).count()).toBe(0);
+    await page.getByRole('link', { name: /^Runs/ }).click();
+    await page.getByRole('table', { name: 'Runs' }).getByRole('link', { name: 'demo/ask' }).waitFor();
+    // They can be chosen to compare them.
+    await page.getByRole('checkbox', { name: 'Select all' }).check();
+    const chosen = page.getByRole('region', { name: 'Chosen runs' });
+    await chosen.getByRole('button', { name: 'Clear' }).waitFor();
+    expect(await chosen.getByRole('button', { name: /Cancel|again|Retry/ }).count()).toBe(0);
+  },
+);
 
 testWith(headlessChromium)(
-  'the pages of Admin that a token may not see are absent, and a line says who may',
+  'pages of Admin that a token may not see are not shown, and a line says who may see them',
   async () => {
     const page = await signedIn('/admin', looker.credential);
     await page.getByRole('heading', { name: 'Webhooks', level: 1 }).waitFor();
@@ -90,22 +99,25 @@ testWith(headlessChromium)(
   },
 );
 
-testWith(headlessChromium)('a token that may only read runs is told what the other pages need', async () => {
-  const { credential } = await server.token({ scopes: ['runs:read'] });
-  const page = await signedIn('/jobs', credential);
-  const refused = page.getByText("Your token does not let you see this. The caller lacks the scope 'jobs:read'.");
-  for (const path of ['/jobs', '/schedules', '/jobs/demo/ask']) {
-    await page.goto(server.url + path);
-    await refused.waitFor();
-    expect(await page.getByRole('alert').count()).toBe(0);
-    expect(await page.getByRole('button', { name: /^New|^Add/ }).count()).toBe(0);
-  }
-  await page.goto(`${server.url}/admin`);
-  await page.getByText('Your token does not let you see any of these pages.').waitFor();
-  await page.getByText(/^Sources \(sources:read\), .*: for callers with these scopes\.$/).waitFor();
-});
+testWith(headlessChromium)(
+  'a user whose token may only read runs is told which scope the other pages need',
+  async () => {
+    const { credential } = await server.token({ scopes: ['runs:read'] });
+    const page = await signedIn('/jobs', credential);
+    const refused = page.getByText("Your token does not let you see this. The caller lacks the scope 'jobs:read'.");
+    for (const path of ['/jobs', '/schedules', '/jobs/demo/ask']) {
+      await page.goto(server.url + path);
+      await refused.waitFor();
+      expect(await page.getByRole('alert').count()).toBe(0);
+      expect(await page.getByRole('button', { name: /^New|^Add/ }).count()).toBe(0);
+    }
+    await page.goto(`${server.url}/admin`);
+    await page.getByText('Your token does not let you see any of these pages.').waitFor();
+    await page.getByText(/^Sources \(sources:read\), .*: for callers with these scopes\.$/).waitFor();
+  },
+);
 
-testWith(headlessChromium)('code in the messages of the server is shown as code', async () => {
+testWith(headlessChromium)('code in a message of the server is formatted as code', async () => {
   const page = await browser.open(`${server.url}/runs`);
   await page.getByRole('dialog', { name: 'Sign in' }).waitFor();
   await page.keyboard.press('Escape');

@@ -48,32 +48,37 @@ async function run(jobId: string, body: object = {}): Promise<string> {
   return JSON.parse(await answer.text()).run_id;
 }
 
-testWith(headlessChromium)('a failed matrix opens on what failed, and the last success says what is new', async () => {
-  await run('shop/release', { args: { version: '1' } });
-  const page = await browser.open(`${server.url}/runs/${await run('shop/release', { args: { version: '2' } })}`);
-  await page.getByText(/^Failed in test, node=24 db=pg: .*expected 17, got 14\. 3 other instances succeeded/).waitFor();
-  const rows = page.getByRole('region', { name: 'Steps', exact: true }).getByRole('listitem');
-  const told = () => rows.getByRole('link').allTextContents();
-  await expect.poll(told).toEqual(['build', 'test', 'node=24 db=pg', 'ship']);
-  await rows.getByText('1 of 4 failed').waitFor();
-  // All of the log is in sight.
-  await page.getByRole('log', { name: 'Log' }).getByText('expected 17, got 14').waitFor();
-  await expect.poll(() => page.getByRole('button', { name: 'To the end' }).count()).toBe(0);
-  await rows.getByText('needs test').waitFor();
-  await page.getByRole('button', { name: '3 others succeeded' }).last().click();
-  await expect.poll(told).toHaveLength(7);
-  const last = page.getByRole('region', { name: 'Against the last success' });
-  await expect.poll(() => last.textContent()).toMatch(/version *1 → 2/);
-  await last.getByText('first differs at line 1 of build').waitFor();
-  await page.getByText('differs from the last success').waitFor({ state: 'attached' });
-  const later = page.getByRole('link', { name: 'A later run' });
-  expect(await later.count()).toBe(0);
-  const fixed = await run('shop/release', { args: { version: '1' } });
-  await page.reload();
-  await expect.poll(() => later.getAttribute('href')).toBe(`/runs/${fixed}`);
-});
+testWith(headlessChromium)(
+  'a failed matrix opens at its failed instance, and the page compares the run with the last success',
+  async () => {
+    await run('shop/release', { args: { version: '1' } });
+    const page = await browser.open(`${server.url}/runs/${await run('shop/release', { args: { version: '2' } })}`);
+    await page
+      .getByText(/^Failed in test, node=24 db=pg: .*expected 17, got 14\. 3 other instances succeeded/)
+      .waitFor();
+    const rows = page.getByRole('region', { name: 'Steps', exact: true }).getByRole('listitem');
+    const told = () => rows.getByRole('link').allTextContents();
+    await expect.poll(told).toEqual(['build', 'test', 'node=24 db=pg', 'ship']);
+    await rows.getByText('1 of 4 failed').waitFor();
+    // All of the log is in sight.
+    await page.getByRole('log', { name: 'Log' }).getByText('expected 17, got 14').waitFor();
+    await expect.poll(() => page.getByRole('button', { name: 'To the end' }).count()).toBe(0);
+    await rows.getByText('needs test').waitFor();
+    await page.getByRole('button', { name: '3 others succeeded' }).last().click();
+    await expect.poll(told).toHaveLength(7);
+    const last = page.getByRole('region', { name: 'Against the last success' });
+    await expect.poll(() => last.textContent()).toMatch(/version *1 → 2/);
+    await last.getByText('first differs at line 1 of build').waitFor();
+    await page.getByText('differs from the last success').waitFor({ state: 'attached' });
+    const later = page.getByRole('link', { name: 'A later run' });
+    expect(await later.count()).toBe(0);
+    const fixed = await run('shop/release', { args: { version: '1' } });
+    await page.reload();
+    await expect.poll(() => later.getAttribute('href')).toBe(`/runs/${fixed}`);
+  },
+);
 
-testWith(headlessChromium)('the list and the graph of the steps can be used with the keyboard alone', async () => {
+testWith(headlessChromium)('the list and the graph of the steps can be used by keyboard alone', async () => {
   const page = await browser.open(`${server.url}/runs/${await run('shop/release', { args: { version: '2' } })}`);
   const steps = page.getByRole('region', { name: 'Steps', exact: true });
   await steps.getByRole('link', { name: 'build' }).focus();
@@ -99,7 +104,7 @@ testWith(headlessChromium)('the list and the graph of the steps can be used with
   await expect.poll(() => graph.locator('[aria-current=true]').textContent()).toMatch(/^node=24 db=pg: Failed/);
 });
 
-testWith(headlessChromium)('a sub-run that failed is unfolded in place, and leads to its page', async () => {
+testWith(headlessChromium)('a failed sub-run is unfolded in place, and links to its own page', async () => {
   const page = await browser.open(`${server.url}/runs/${await run('shop/tree')}`);
   await page.getByText(/^Failed in child: shop\/leaf failed/).waitFor();
   const inner = page.getByRole('list', { name: 'Steps of shop/leaf' });
@@ -124,7 +129,7 @@ testWith(headlessChromium)('an approval is denied only with a reason', async () 
     .waitFor();
 });
 
-testWith(headlessChromium)('an approval can be answered although the list of approvals fails', async () => {
+testWith(headlessChromium)('an approval can be answered even if the list of approvals cannot be loaded', async () => {
   const answer = await server.post('/runs', { job_id: 'shop/ask' });
   const { run_id: id } = JSON.parse(await answer.text());
   const page = await browser.open(server.url);
@@ -139,7 +144,7 @@ testWith(headlessChromium)('an approval can be answered although the list of app
 });
 
 testWith(headlessChromium)(
-  'a run that does not exist leads to all runs, also from its log and in a comparison',
+  'the page of a run that does not exist links to all runs, also from its log and in a comparison',
   async () => {
     const id = 'run_01M8S953VJJ0000000000000AA';
     for (const path of [`/runs/${id}`, `/runs/${id}/log`]) {

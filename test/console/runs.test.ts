@@ -126,7 +126,7 @@ describe('a run', () => {
     await page.getByText('run.finished').waitFor();
   });
 
-  testWith(headlessChromium)('says which files it left that nothing keeps', async () => {
+  testWith(headlessChromium)('says which of its files are not kept', async () => {
     const page = await browser.open(`${server.url}/runs/${await finished('demo/leaves')}`);
     await page.getByText(/Succeeded in/).waitFor();
     const note = page.getByText(
@@ -168,7 +168,7 @@ describe('a run', () => {
   });
 
   testWith(headlessChromium)(
-    'is named by its job and its time, says what to change, and its id can be copied',
+    'is named after its job and its time, says what to change after a failure, and its id can be copied',
     async () => {
       const runId = await finished('demo/feed');
       const page = await browser.open(`${server.url}/runs/${runId}`);
@@ -221,7 +221,7 @@ describe('a run', () => {
     await expect.poll(() => page.url()).not.toBe(again);
   });
 
-  testWith(headlessChromium)('of a job that has changed since offers the newest version first', async () => {
+  testWith(headlessChromium)('of a job that has changed since offers to run the newest revision first', async () => {
     const runId = await started('demo/fails');
     const page = await browser.open(`${server.url}/runs/${runId}`);
     await page.getByRole('button', { name: 'Run again', exact: true }).waitFor();
@@ -243,7 +243,7 @@ describe('a run', () => {
     await log(page).getByText('works now').waitFor();
   });
 
-  testWith(headlessChromium)('is watched live and cancelled', async () => {
+  testWith(headlessChromium)('can be watched live and cancelled', async () => {
     const runId = await started('demo/waits');
     const page = await browser.open(`${server.url}/runs/${runId}`);
     await page.getByText('Running', { exact: true }).last().waitFor();
@@ -260,7 +260,7 @@ describe('a run', () => {
       .toMatch(/requested.*SIGTERM to \d+ process.*no process is left/);
   });
 
-  testWith(headlessChromium)('that waits for approval is approved', async () => {
+  testWith(headlessChromium)('that waits for approval can be approved', async () => {
     await started('demo/ask');
     const page = await browser.open(`${server.url}/runs?q=job:demo/ask`);
     await page.getByText('Shall it go on?').first().waitFor();
@@ -282,7 +282,7 @@ describe('a run', () => {
     await page.getByText('No runs match.').waitFor();
   });
 
-  testWith(headlessChromium)('is compared with the last success of its job, if there is one', async () => {
+  testWith(headlessChromium)('can be compared with the last success of its job, if there is one', async () => {
     await using quiet = await startServing();
     const ran = async (): Promise<string> => {
       const run = await quiet.addRun({ args: { token: '[redacted]' } });
@@ -352,7 +352,7 @@ describe('a large log', () => {
   });
 
   testWith(headlessChromium)(
-    'counts new lines while the reader is further up, and loses no line while the connection is broken',
+    'counts new lines while the reader has scrolled up, and loses no line while the connection is broken',
     async () => {
       await using quiet = await startServing();
       const run = await quiet.addRun();
@@ -383,37 +383,40 @@ const rowsOf = (page: Page, checkbox: string | RegExp = /^Select run_/) =>
     .filter({ has: page.getByRole('checkbox', { name: checkbox }) });
 
 describe('the list of runs', () => {
-  testWith(headlessChromium)('is filtered by a text kept in the URL, and grows by itself', async () => {
-    await started('demo/held');
-    const page = await browser.open(`${server.url}/runs`);
-    const filter = page.getByRole('combobox', { name: 'Filter runs' });
-    await filter.fill('job:demo/held since:1h');
-    const rows = rowsOf(page);
-    await expect.poll(() => new URL(page.url()).searchParams.get('q')).toBe('job:demo/held since:1h');
-    await expect.poll(() => rows.count()).toBe(1);
-    const runId = await started('demo/held');
-    await expect.poll(() => rows.count()).toBe(2);
-    await rowsOf(page, `Select ${runId}`).getByText('Running').waitFor();
-    await page.reload();
-    await expect.poll(() => rows.count()).toBe(2);
-    await page.getByRole('checkbox', { name: `Select ${runId}` }).check();
-    await page.getByRole('button', { name: 'Cancel the run' }).click();
-    await page.getByRole('dialog').getByRole('button', { name: 'Cancel the run' }).click();
-    await rowsOf(page, `Select ${runId}`).getByText('Cancelled').waitFor();
-    await filter.press('Control+End');
-    await filter.pressSequentially('status:running ');
-    await expect.poll(() => rows.count()).toBe(1);
-    await page.getByRole('checkbox', { name: 'Select all' }).check();
-    await page.getByRole('button', { name: 'Cancel the run' }).click();
-    await page.getByRole('dialog').getByRole('button', { name: 'Cancel the run' }).click();
-    await page.getByText('No runs match.').waitFor();
-    await page.getByRole('button', { name: 'Remove status:running' }).click();
-    await expect.poll(() => rows.count()).toBe(2);
-    await filter.fill('status:lost');
-    await page.getByRole('alert').filter({ hasText: "There is no status 'lost'" }).waitFor();
-  });
+  testWith(headlessChromium)(
+    'can be filtered by a text that the URL keeps, and loads more runs when scrolled',
+    async () => {
+      await started('demo/held');
+      const page = await browser.open(`${server.url}/runs`);
+      const filter = page.getByRole('combobox', { name: 'Filter runs' });
+      await filter.fill('job:demo/held since:1h');
+      const rows = rowsOf(page);
+      await expect.poll(() => new URL(page.url()).searchParams.get('q')).toBe('job:demo/held since:1h');
+      await expect.poll(() => rows.count()).toBe(1);
+      const runId = await started('demo/held');
+      await expect.poll(() => rows.count()).toBe(2);
+      await rowsOf(page, `Select ${runId}`).getByText('Running').waitFor();
+      await page.reload();
+      await expect.poll(() => rows.count()).toBe(2);
+      await page.getByRole('checkbox', { name: `Select ${runId}` }).check();
+      await page.getByRole('button', { name: 'Cancel the run' }).click();
+      await page.getByRole('dialog').getByRole('button', { name: 'Cancel the run' }).click();
+      await rowsOf(page, `Select ${runId}`).getByText('Cancelled').waitFor();
+      await filter.press('Control+End');
+      await filter.pressSequentially('status:running ');
+      await expect.poll(() => rows.count()).toBe(1);
+      await page.getByRole('checkbox', { name: 'Select all' }).check();
+      await page.getByRole('button', { name: 'Cancel the run' }).click();
+      await page.getByRole('dialog').getByRole('button', { name: 'Cancel the run' }).click();
+      await page.getByText('No runs match.').waitFor();
+      await page.getByRole('button', { name: 'Remove status:running' }).click();
+      await expect.poll(() => rows.count()).toBe(2);
+      await filter.fill('status:lost');
+      await page.getByRole('alert').filter({ hasText: "There is no status 'lost'" }).waitFor();
+    },
+  );
 
-  testWith(headlessChromium)('completes filters and their values, and takes a pasted text as tokens', async () => {
+  testWith(headlessChromium)('completes filters and their values, and splits a pasted text into filters', async () => {
     await using quiet = await startServing({ jobs: { 'shop/release': bash('true'), 'shop/prices': bash('true') } });
     await quiet.addRun({ jobId: 'shop/release', labels: { kind: 'rehearsal' } });
     await quiet.addRun({ jobId: 'shop/prices', labels: {}, createdBy: 'mara' });
@@ -450,7 +453,7 @@ describe('the list of runs', () => {
     await rowsOf(page).getByRole('link', { name: 'shop/prices' }).waitFor();
   });
 
-  testWith(headlessChromium)('shows the whole time of a run of yesterday', async () => {
+  testWith(headlessChromium)('shows the date and time of yesterday’s runs without cutting them', async () => {
     await using quiet = await startServing();
     await quiet.addRun({ createdAtMs: Date.now() - 86_400_000 });
     const page = await browser.open(`${quiet.url}/runs`);
@@ -459,45 +462,48 @@ describe('the list of runs', () => {
     await expect.poll(() => page.evaluate(`${cell}.scrollWidth - ${cell}.clientWidth`)).toBe(0);
   });
 
-  testWith(headlessChromium)('leaves out sub-runs, keeps own filters, and compares two runs, by keyboard', async () => {
-    await using quiet = await startServing();
-    await quiet.addRun({ jobId: 'sub', trigger: { type: 'job' } });
-    const first = await quiet.addRun({ jobId: 'top', args: { target: 'a', token: '[redacted]' } });
-    const second = await quiet.addRun({ jobId: 'top', args: { target: 'b', token: '[redacted]' } });
-    const page = await browser.open(`${quiet.url}/runs`);
-    await expect.poll(() => rowsOf(page).count()).toBe(2);
-    await page.getByRole('button', { name: 'Top level only' }).click();
-    await expect.poll(() => rowsOf(page).count()).toBe(3);
-    await page.getByRole('button', { name: 'With sub-runs' }).click();
-    await expect.poll(() => rowsOf(page).count()).toBe(2);
+  testWith(headlessChromium)(
+    'hides sub-runs, saves the user’s filters, and compares two runs, all by keyboard',
+    async () => {
+      await using quiet = await startServing();
+      await quiet.addRun({ jobId: 'sub', trigger: { type: 'job' } });
+      const first = await quiet.addRun({ jobId: 'top', args: { target: 'a', token: '[redacted]' } });
+      const second = await quiet.addRun({ jobId: 'top', args: { target: 'b', token: '[redacted]' } });
+      const page = await browser.open(`${quiet.url}/runs`);
+      await expect.poll(() => rowsOf(page).count()).toBe(2);
+      await page.getByRole('button', { name: 'Top level only' }).click();
+      await expect.poll(() => rowsOf(page).count()).toBe(3);
+      await page.getByRole('button', { name: 'With sub-runs' }).click();
+      await expect.poll(() => rowsOf(page).count()).toBe(2);
 
-    await page.getByRole('combobox', { name: 'Filter runs' }).pressSequentially('job:top ');
-    await page.getByRole('button', { name: 'Save filter' }).click();
-    await page.getByRole('textbox', { name: 'Name' }).fill('Tops');
-    await page.keyboard.press('Enter');
-    const saved = page.getByRole('navigation', { name: 'Saved filters' });
-    await saved.getByRole('link', { name: 'Tops 2' }).waitFor();
-    await page.keyboard.press('Escape');
-    await saved.getByRole('link', { name: 'All 2' }).click();
-    await expect.poll(() => new URL(page.url()).search).toBe('');
+      await page.getByRole('combobox', { name: 'Filter runs' }).pressSequentially('job:top ');
+      await page.getByRole('button', { name: 'Save filter' }).click();
+      await page.getByRole('textbox', { name: 'Name' }).fill('Tops');
+      await page.keyboard.press('Enter');
+      const saved = page.getByRole('navigation', { name: 'Saved filters' });
+      await saved.getByRole('link', { name: 'Tops 2' }).waitFor();
+      await page.keyboard.press('Escape');
+      await saved.getByRole('link', { name: 'All 2' }).click();
+      await expect.poll(() => new URL(page.url()).search).toBe('');
 
-    await expect.poll(() => rowsOf(page).count()).toBe(2);
-    await page.locator('body').focus();
-    for (const key of ['j', 'x', 'j', 'x']) await page.keyboard.press(key);
-    await page.getByRole('region', { name: 'Chosen runs' }).getByText('2 chosen').waitFor();
-    await page.getByRole('link', { name: 'Compare' }).click();
-    await expect.poll(() => new URL(page.url()).search).toBe(`?a=${first.id}&b=${second.id}`);
-    await page
-      .getByRole('table', { name: 'Arguments' })
-      .getByRole('row', { name: /target.*differs.*a.*b/ })
-      .waitFor();
-    await page.getByRole('row', { name: /token.*not compared/ }).waitFor();
-    // Back shows the list with the same choice.
-    await page.goBack();
-    await page.getByRole('region', { name: 'Chosen runs' }).getByText('2 chosen').waitFor();
-    await page.keyboard.press('Escape');
-    await expect.poll(() => page.getByRole('region', { name: 'Chosen runs' }).count()).toBe(0);
-  });
+      await expect.poll(() => rowsOf(page).count()).toBe(2);
+      await page.locator('body').focus();
+      for (const key of ['j', 'x', 'j', 'x']) await page.keyboard.press(key);
+      await page.getByRole('region', { name: 'Chosen runs' }).getByText('2 chosen').waitFor();
+      await page.getByRole('link', { name: 'Compare' }).click();
+      await expect.poll(() => new URL(page.url()).search).toBe(`?a=${first.id}&b=${second.id}`);
+      await page
+        .getByRole('table', { name: 'Arguments' })
+        .getByRole('row', { name: /target.*differs.*a.*b/ })
+        .waitFor();
+      await page.getByRole('row', { name: /token.*not compared/ }).waitFor();
+      // Back shows the list with the same choice.
+      await page.goBack();
+      await page.getByRole('region', { name: 'Chosen runs' }).getByText('2 chosen').waitFor();
+      await page.keyboard.press('Escape');
+      await expect.poll(() => page.getByRole('region', { name: 'Chosen runs' }).count()).toBe(0);
+    },
+  );
 
   testWith(headlessChromium)('includes runs that started before its event stream was open', async () => {
     await started('demo/held');
@@ -528,7 +534,7 @@ describe('the list of runs', () => {
     expect(await row.locator('*').count()).toBeLessThanOrEqual(25);
   });
 
-  testWith(headlessChromium)('scrolls to the very last run, and gathers new ones meanwhile', async () => {
+  testWith(headlessChromium)('scrolls to the very last run, and collects new runs in the meantime', async () => {
     await using many = await startServing();
     const first = await many.addRun();
     for (let n = 1; n < 1_200; n += 100) await Promise.all(Array.from({ length: 100 }, () => many.addRun()));

@@ -30,7 +30,7 @@ const brokenWords = `(() => {
 })()`;
 
 testWith(headlessChromium)(
-  'a token that is deleted while the user fills in a form loses nothing that was typed',
+  'if a token is deleted while the user fills in a form, nothing that was typed is lost',
   async () => {
     await using guarded = await startServing({
       authMode: 'required',
@@ -76,7 +76,7 @@ testWith(headlessChromium)(
 );
 
 testWith(headlessChromium)(
-  'the commands that create a token have lines of their own, broken only at spaces',
+  'the commands that create a token are on lines of their own, which break only at spaces',
   async () => {
     await using guarded = await startServing({ authMode: 'required' });
     const page = await browser.open(guarded.url, { width: 390 });
@@ -93,7 +93,7 @@ testWith(headlessChromium)(
 );
 
 testWith(headlessChromium)(
-  'signing out leaves no favourites and saved filters to the next user, in all windows',
+  'signing out removes favourites and saved filters in all windows, so that the next user does not see them',
   async () => {
     await using guarded = await startServing({
       authMode: 'required',
@@ -131,7 +131,7 @@ testWith(headlessChromium)(
 );
 
 testWith(headlessChromium)(
-  'what a token may not do is reported without a retry, and a refused token does not sign in',
+  'an action that a token may not perform is reported without a retry, and a refused token does not sign in',
   async () => {
     await using guarded = await startServing({
       authMode: 'required',

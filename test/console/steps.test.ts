@@ -92,13 +92,13 @@ const runOf = (steps: Step[], members: Partial<Run> = {}): Run => ({
 const instance = (group: string, name: string, members: Partial<Step> = {}): Step =>
   step(`${group}[${name}]`, { instance_of: group, ...members });
 
-test('a run worked from its start to its end without its approvals, as the usual duration is measured', () => {
+test('the duration of a run excludes its approvals, as the usual duration does', () => {
   const steps = [step('build', { started_at: at(111), finished_at: at(120) })];
   const run = runOf(steps, { status: 'success', finished_at: at(160), approval_ms: 30_000 });
   expect(timesOf(run, steps, 0)).toMatchObject({ workMs: 20_000, waitedMs: 140_000 });
 });
 
-test('a step waits from the end of its needs, or of its last attempt, and works from its start', () => {
+test('a step waits from the end of the steps it needs, or of its last attempt, and works from its start', () => {
   const build = step('build', { started_at: at(110), finished_at: at(120) });
   const ask = step('ask', { kind: 'approval', needs: ['build'], started_at: at(120), finished_at: at(150) });
   const first = step('test', { status: 'failed', needs: ['build'], started_at: at(123), finished_at: at(130) });
@@ -118,7 +118,7 @@ test('a step waits from the end of its needs, or of its last attempt, and works 
   expect(told('ship')).toEqual([]);
 });
 
-describe('the axis of time', () => {
+describe('the time axis', () => {
   const minutes = (from: number, to: number) => ({ fromMs: from * 60_000, toMs: to * 60_000 });
 
   test('draws a long wait short, and everything else true to scale', () => {
@@ -134,7 +134,7 @@ describe('the axis of time', () => {
     expect(axis.ticks[3]?.share).toBeCloseTo(share(21));
   });
 
-  test('shows the only wait of a run that has not worked yet, and a run of an instant', () => {
+  test('shows the only wait of a run that has not worked yet, and a run that took no time', () => {
     const axis = axisOf([], minutes(0, 5));
     expect([axis.share(0), axis.share(150_000), axis.share(300_000)]).toEqual([0, 0.5, 1]);
     expect([cutWords(axis), axis.ticks]).toEqual([null, []]);
@@ -161,7 +161,7 @@ describe('the rows of steps', () => {
       return `${' '.repeat(row.depth)}${row.isOpen === null ? '' : row.isOpen ? '- ' : '+ '}${name}`;
     });
 
-  test('open on what failed, and fold the other instances', () => {
+  test('open at the failed instance, and fold the other instances', () => {
     expect(told()).toEqual([
       'checkout',
       'build',
@@ -182,7 +182,7 @@ describe('the rows of steps', () => {
     ]);
   });
 
-  test('show the chosen instance of a step that has succeeded', () => {
+  test('show the selected instance of a step that has succeeded', () => {
     const group = step('test', { kind: 'group' });
     const done = [group, ...fine];
     expect(told({}, done)).toEqual(['+ test']);
@@ -194,12 +194,12 @@ describe('the rows of steps', () => {
     ]);
   });
 
-  test('where there is little room, share a row with neighbours of the same status', () => {
+  test('share a row with neighbours of the same status if there is little room', () => {
     expect(told({ isTight: true }).slice(0, 2)).toEqual(['+ 2 succeeded', '- test']);
     expect(told({ isTight: true, chosen: 'build' }).slice(0, 2)).toEqual(['checkout', 'build']);
   });
 
-  test('open a sub-run that failed', () => {
+  test('unfold a sub-run that failed', () => {
     const child = { kind: 'job', child_run_id: 'run_2' } as const;
     expect(told({}, [step('one', child), step('two', { ...child, status: 'failed' })])).toEqual(['+ one', '- two']);
   });
@@ -213,7 +213,7 @@ describe('the rows of steps', () => {
     expect(stepNote(run, child, 0)).toBe('a/b failed: exit 3');
   });
 
-  test('are summed up in the sentence of the run', () => {
+  test('are summarized in the sentence about the run', () => {
     const run = runOf(steps, {
       status: 'failed',
       finished_at: at(200),
@@ -242,7 +242,7 @@ describe('the rows of steps', () => {
 describe('the graph', () => {
   const box = (id: string, ...needs: string[]) => ({ id, needs, width: 100, height: 40 });
 
-  test('has each step to the right of those it needs, and no two in one place', () => {
+  test('places each step to the right of the steps it needs, and no two steps at the same place', () => {
     const boxes = [box('a'), box('b', 'a'), box('c', 'a'), box('d', 'b', 'c', 'a'), box('lost', 'nowhere')];
     const { places, edges } = layOut(boxes);
     for (const { id, needs } of boxes) {
@@ -269,7 +269,7 @@ describe('the graph', () => {
     expect(layOut(boxes).places.size).toBe(400);
   });
 
-  test('shows a matrix as a grid, and what is missing from it as a gap', () => {
+  test('shows a matrix as a grid, and a missing combination as a gap', () => {
     const ids = (...names: string[]) => names.map((name) => ({ step_id: `t[${name}]` }));
     const { corner, columns, rows } = gridOf(ids('node=22,db=pg', 'node=22,db=my, sql', 'node=24,db=my, sql'));
     expect([corner, columns]).toEqual(['node', ['pg', 'my, sql']]);
@@ -284,7 +284,7 @@ describe('the graph', () => {
     expect(many.rows.map(({ cells }) => cells.length)).toEqual([10, 10, 5]);
   });
 
-  test('names instances as a person would', () => {
+  test('names instances by their values or items', () => {
     const nameOf = (id: string, item: string | null = null): string => instanceName({ step_id: id, item });
     expect(['t[node=24,db=pg]', 't[3]', 't[a=1=2,b=x,y]', 'plain'].map((id) => nameOf(id))).toEqual([
       'node=24 db=pg',
@@ -301,7 +301,7 @@ describe('the graph', () => {
   });
 });
 
-test('ids and revisions are cut where they are long', () => {
+test('long ids and revisions are shortened', () => {
   expect(idWords('run_01M8GM0RDQFQDJJN5VYWHF11MC')).toBe('run_01M8…YWHF11MC');
   expect(['9f31c2e0aa11bb22cc33', 'sha256:9f31c2e0aa11bb22cc33', 'v1.2'].map(revisionWords)).toEqual([
     '9f31c2e',

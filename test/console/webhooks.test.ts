@@ -40,7 +40,7 @@ testWith(headlessChromium)('at 1,440 pixels, the address of a webhook is shown i
 });
 
 testWith(headlessChromium)(
-  'a webhook is created by keyboard, its address shown once, its deliveries sent again, and it is removed',
+  'a webhook is created by keyboard and its address shown once; its deliveries can be repeated, and it can be removed',
   async () => {
     const page = await browser.open(`${server.url}/admin/webhooks`);
     await page.getByRole('button', { name: 'New webhook' }).press('Enter');
@@ -173,7 +173,7 @@ testWith(headlessChromium)('a webhook says why it refused the last delivery, or 
   await server.fetch(`/webhooks/${id}`, { method: 'DELETE' });
 });
 
-testWith(headlessChromium)('a caller who may only read is offered no changes', async () => {
+testWith(headlessChromium)('a caller who may only read is offered no actions that change something', async () => {
   await using guarded = await startServing({
     authMode: 'required',
     jobs: { 'site/deploy': bash('true', { webhooks: [{ name: 'push', scheme: 'github', secret: 'key' }] }) },
@@ -197,19 +197,22 @@ testWith(headlessChromium)('a caller who may only read is offered no changes', a
   await page.getByRole('row', { name: 'team slack not shown nothing that you may see' }).waitFor();
 });
 
-testWith(headlessChromium)('triggers are listed with the job that is missing, and channels are tested', async () => {
-  const page = await browser.open(`${server.url}/admin/triggers`);
-  const rows = page.getByRole('table', { name: 'Triggers' }).getByRole('row');
-  await expect.poll(() => rows.count()).toBe(3);
-  await rows.filter({ hasText: 'no/such: there is no such job' }).waitFor();
-  await rows.getByRole('link', { name: 'site/deploy' }).click();
-  await page.waitForURL(/\/jobs\/site\/deploy$/);
+testWith(headlessChromium)(
+  'triggers are listed with a note about a missing job, and channels can be tested',
+  async () => {
+    const page = await browser.open(`${server.url}/admin/triggers`);
+    const rows = page.getByRole('table', { name: 'Triggers' }).getByRole('row');
+    await expect.poll(() => rows.count()).toBe(3);
+    await rows.filter({ hasText: 'no/such: there is no such job' }).waitFor();
+    await rows.getByRole('link', { name: 'site/deploy' }).click();
+    await page.waitForURL(/\/jobs\/site\/deploy$/);
 
-  await page.goto(`${server.url}/admin/channels`);
-  await page.getByRole('button', { name: 'Test team' }).press('Enter');
-  await page.getByRole('status').filter({ hasText: 'team: ' }).waitFor();
-  expect(await accessibilityErrors(page)).toEqual([]);
-});
+    await page.goto(`${server.url}/admin/channels`);
+    await page.getByRole('button', { name: 'Test team' }).press('Enter');
+    await page.getByRole('status').filter({ hasText: 'team: ' }).waitFor();
+    expect(await accessibilityErrors(page)).toEqual([]);
+  },
+);
 
 testWith(headlessChromium)('a channel whose messages cannot be sent says how many wait, and why', async () => {
   const { id: runId } = await server.addRun();
