@@ -10,9 +10,9 @@ export type PageOptions = {
   readonly height?: number;
   /** The browser's time zone. */
   readonly timezone?: string;
-  /** Errors in the page are expected. */
+  /** The test expects errors in the page. */
   readonly mayFail?: boolean;
-  /** The page comes from another server and calls the one under test. */
+  /** The page comes from another server, and sends requests to the server under test. */
   readonly isForeign?: boolean;
   /** The time when the page is opened. From then on the test controls the clock. */
   readonly clockMs?: number;
@@ -38,7 +38,7 @@ export function aBrowser(): { readonly open: (url: string, o?: PageOptions) => P
       const errors: string[] = [];
       page.on('pageerror', (error) => errors.push(error.message));
       page.on('console', (message) => {
-        // Violations of the page's policy appear here. Failed requests do, too, but some tests expect them.
+        // Violations of the page's policy appear here. Failed requests appear here, too, but some tests expect those.
         if (message.type() === 'error' && !/Failed to load resource/.test(message.text())) errors.push(message.text());
       });
       const foreign: string[] = [];
@@ -58,7 +58,7 @@ export function aBrowser(): { readonly open: (url: string, o?: PageOptions) => P
   };
 }
 
-/** Gives the window another size. Resolves when the page is drawn in it. */
+/** Resizes the window, and resolves when the page is drawn at the new size. */
 export async function resize(page: Page, width: number, height: number): Promise<void> {
   await page.setViewportSize({ width, height });
   await expect.poll(() => page.evaluate('[innerWidth, innerHeight]')).toEqual([width, height]);
@@ -68,7 +68,10 @@ export async function resize(page: Page, width: number, height: number): Promise
 const nextFrame = 'new Promise((drawn) => requestAnimationFrame(drawn))';
 const settledFrames = 6;
 
-/** The value once it has been the same, and something, in several frames: what was under way has been drawn. */
+/**
+ * Waits until the value is not null and has been the same in several frames, because then everything has been drawn.
+ * Returns the value.
+ */
 export async function settled<T>(page: Page, read: () => Promise<T>): Promise<T> {
   let last = await read();
   let frames = 0;
@@ -77,7 +80,7 @@ export async function settled<T>(page: Page, read: () => Promise<T>): Promise<T>
       await page.evaluate(nextFrame);
       const now = await read();
       const text = JSON.stringify(now);
-      // JSON has `null` for NaN as well.
+      // In JSON, NaN is `null`, too.
       frames = text !== 'null' && text === JSON.stringify(last) ? frames + 1 : 0;
       last = now;
       return frames;
@@ -86,7 +89,10 @@ export async function settled<T>(page: Page, read: () => Promise<T>): Promise<T>
   return last;
 }
 
-/** Goes to a page with `g` and its key. They count only within a second of each other. */
+/**
+ * Goes to a page by pressing `g` and the key of the page. The two keys count only within a second of each other, so
+ * this repeats them.
+ */
 export async function goByKey(page: Page, key: string, path: string): Promise<void> {
   await expect
     .poll(async () => {
@@ -97,7 +103,7 @@ export async function goByKey(page: Page, key: string, path: string): Promise<vo
     .toBe(path);
 }
 
-/** Chooses from a list that a button opens. */
+/** Selects an option from a list that a button opens. */
 export async function choose(page: Page, name: string, option: string): Promise<void> {
   await page.getByRole('combobox', { name, exact: true }).click();
   await page.locator('[role=listbox]').getByRole('option', { name: option, exact: true }).click();

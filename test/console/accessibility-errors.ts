@@ -1,10 +1,10 @@
-// The rules of WCAG, as axe checks them.
+// Checks a page against the rules of WCAG with axe.
 
 import axe from 'axe-core';
 import type { Page } from 'playwright-core';
 
 const everyRule = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
-/** Those of them that look at colours. Nothing else differs between the themes: see `light-dark()` in tokens.css. */
+/** The rules about colours. Nothing but colours differs between the themes: see `light-dark()` in tokens.css. */
 const colourRules = ['color-contrast', 'link-in-text-block'];
 
 export async function accessibilityErrors(page: Page): Promise<string[]> {
@@ -12,7 +12,10 @@ export async function accessibilityErrors(page: Page): Promise<string[]> {
   return errorsFor(page, { type: 'tag', values: everyRule });
 }
 
-/** The same in both themes, for a page that follows the system's. It is light before and after. */
+/**
+ * Returns the errors in both themes, for a page that follows the theme of the system. The theme is light before and
+ * after.
+ */
 export async function errorsInBothThemes(page: Page): Promise<string[]> {
   const light = await accessibilityErrors(page);
   await page.emulateMedia({ colorScheme: 'dark' });

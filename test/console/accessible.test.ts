@@ -10,7 +10,7 @@ import { aBrowser, goByKey, resize, settled } from './a-browser.ts';
 import { errorsInBothThemes, accessibilityErrors as errorsOf } from './accessibility-errors.ts';
 import { pagesWithout, tabsWithout } from './console-pages.ts';
 
-/** Half a day from now, so that no run starts meanwhile. */
+/** Half a day from now, so that the schedule starts no run during the test. */
 const hour = (new Date().getUTCHours() + 12) % 24;
 const server = await startServing({
   executes: true,
@@ -68,7 +68,7 @@ async function ran(jobId: string, args: object = {}): Promise<string> {
   return run.run_id;
 }
 
-/** Two runs of a job, one that failed, the one that started it, and one that waits for an approval. */
+/** Creates two runs of a job, a failed run, the run that started it, and a run that waits for an approval. */
 async function fill(): Promise<Record<'report' | 'other' | 'steps' | 'all' | 'waiting', string>> {
   const [report, other, all] = await Promise.all([
     ran('demo/report'),
@@ -94,8 +94,8 @@ const empty = { report: '', other: '', steps: '', all: '', waiting: '' };
 const { report, other, steps, all, waiting } = absentTools(headlessChromium).length === 0 ? await fill() : empty;
 
 /**
- * Finds what a window cuts off at its right edge: elements that reach over it, apart from those in an area that scrolls
- * across and words that end in an ellipsis.
+ * Finds elements that extend beyond the right edge of the window. Leaves out elements in an area that scrolls
+ * horizontally, and words that end in an ellipsis.
  */
 const cutOff = `[...document.querySelectorAll('main *')].filter((element) => {
   if (element.getBoundingClientRect().right <= innerWidth + 1) return false;
@@ -109,7 +109,7 @@ const cutOff = `[...document.querySelectorAll('main *')].filter((element) => {
   return true;
 }).map(({ outerHTML }) => outerHTML.slice(0, 160))`;
 
-/** @returns how a page is wider than its window */
+/** @returns in which ways a page is wider than its window */
 async function overflow(page: Page): Promise<string[]> {
   const pixels = await page.evaluate<number>('document.documentElement.scrollWidth - innerWidth');
   const cut = await page.evaluate<string[]>(cutOff);
@@ -160,7 +160,7 @@ const pages = [
   ['/admin/instance', 'Up for'],
 ] as const;
 
-// Forty pages take longer than the time in which a test is said to hang, if the machine is busy.
+// On a busy machine, forty pages take longer than the default timeout of a test.
 testWith(headlessChromium)(
   'every page passes WCAG AA in both themes, and fits a phone',
   { timeout: 600_000 },
@@ -242,7 +242,7 @@ testWith(headlessChromium)('everything can be reached and used by keyboard', asy
   await page.keyboard.press('/');
   await page.keyboard.type('job:demo/gate');
   await page.getByText('1 run', { exact: true }).waitFor();
-  // The first closes the completions, the second leaves the field.
+  // The first Escape closes the completions, and the second one leaves the field.
   await page.keyboard.press('Escape');
   await page.keyboard.press('Escape');
   await page.keyboard.press('?');
@@ -262,7 +262,7 @@ testWith(headlessChromium)('everything can be reached and used by keyboard', asy
   await page.keyboard.type('demo/rep');
   await expect.poll(() => page.getByRole('option', { selected: true }).textContent()).toContain('demo/report');
   expect(await errorsOf(page)).toEqual([]);
-  // The list is moved through with arrows: Tab leads nowhere else, and not behind the dialog.
+  // The arrow keys move through the list. Tab never leaves the dialog.
   for (const key of ['Tab', 'Tab', 'Shift+Tab']) {
     await page.keyboard.press(key);
     const isInside = () => page.evaluate('document.activeElement.closest("[role=dialog]") !== null');

@@ -1,4 +1,4 @@
-// Actions on runs and their feedback: cancel, kill, approve, and the account of what happened.
+// Actions on runs and their feedback: cancelling, killing, approving, and the report of what happened.
 
 import type { Page } from 'playwright-core';
 import { afterAll, describe, expect } from 'vitest';
@@ -81,7 +81,7 @@ testWith(headlessChromium)(
 
 testWith(headlessChromium)('cancelling several runs does not wait for their grace periods', async () => {
   const runIds = await Promise.all([started('demo/stubborn'), started('demo/stubborn')]);
-  // Both of their steps ignore SIGTERM from then on.
+  // Once both steps of a run have printed this, they ignore SIGTERM.
   const begun = async (id: string) => (await (await server.fetch(`/runs/${id}/logs`)).text()).match(/begun/g) ?? [];
   for (const id of runIds) await expect.poll(() => begun(id)).toHaveLength(2);
   const page = await browser.open(`${server.url}/runs?q=job%3Ademo%2Fstubborn%20status%3Arunning`);

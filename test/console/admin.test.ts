@@ -69,7 +69,7 @@ testWith(headlessChromium)(
     await form.getByRole('button', { name: 'Set the secret' }).click();
     const row = page.getByRole('row', { name: /registry/ });
     await row.getByRole('button', { name: 'Replace… registry' }).click();
-    // A password field would make one line of a key that is pasted.
+    // A password field would join the lines of a pasted key.
     await page.getByLabel('Value').focus();
     await page.evaluate(`{
     const clipboardData = new DataTransfer();
@@ -178,7 +178,7 @@ testWith(headlessChromium)(
     await page.getByRole('button', { name: 'Remove now…' }).click();
     await page.getByRole('button', { name: 'Remove it' }).click();
     await page.getByText('No data had expired.').waitFor();
-    // Each kind has the same name in both cards.
+    // Each kind of data has the same name in both cards.
     await page.route('**/system/gc?*', async (route) => {
       const answer: { readonly removed: object } = await (await route.fetch()).json();
       await route.fulfill({ json: { ...answer, removed: { ...answer.removed, snapshots: 2, stats: 3 } } });

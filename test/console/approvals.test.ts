@@ -1,4 +1,4 @@
-// Approvals in the browser: answered by keyboard alone, and what others may and did.
+// Approvals in the browser: answering by keyboard alone, who else may answer, and who has answered.
 
 import { afterAll, describe, expect } from 'vitest';
 import { steps } from '../engine/step-jobs.ts';
@@ -51,7 +51,7 @@ describe('the page of approvals', () => {
     const release = await start('shop/release');
     const migrate = await start('db/migrate');
     const page = await browser.open(`${url}/runs`);
-    // Keys count once the page is drawn.
+    // Keys have an effect only after the page is drawn.
     await page.getByRole('heading', { level: 1, name: 'Runs' }).waitFor();
     await goByKey(page, 'a', '/approvals');
     await page.getByRole('heading', { name: 'Release to production?' }).waitFor();
@@ -60,7 +60,7 @@ describe('the page of approvals', () => {
     await page.keyboard.press('a');
     await expect.poll(async () => (await run(release)).status).toBe('success');
 
-    // The next question.
+    // The page moves on to the next question.
     await page.getByRole('heading', { name: 'Drop the column?' }).waitFor();
     await page.keyboard.press('d');
     await panel.getByText('Say why you deny it.').waitFor();
@@ -101,7 +101,7 @@ describe('the page of approvals', () => {
     await panel.getByRole('status').getByText('It was approved by local: “faster”').waitFor();
     expect(await panel.getByRole('button', { name: 'Approve' }).count()).toBe(0);
 
-    // The number is that of the approvals which wait for the reader.
+    // The link in the sidebar counts only the approvals that this user may answer.
     await sidebar.getByRole('link', { name: 'Approvals', exact: true }).waitFor();
     await page.goto(`${url}/runs/${keys}`);
     const asked = page.getByRole('region', { name: 'Approval of ask' });
@@ -131,7 +131,7 @@ describe('the page of approvals', () => {
       await said('Starts').getByText(': with their own permissions, which are not listed here').waitFor();
       expect(await said('Starts').getByRole('link', { name: 'etl/load' }).getAttribute('href')).toBe('/jobs/etl/load');
       expect(await said('Then').getByRole('link').getAttribute('href')).toBe(`/runs/${above}`);
-      // The job may name another one by now.
+      // If the page cannot read the job, it does not know which jobs the steps start.
       await page.route(/\/jobs\/etl(?:%2F|\/)daily$/, (route) => route.fulfill({ status: 403, json: {} }));
       await page.reload();
       await said('Starts').getByText('other jobs, perhaps, by load: with their own permissions').waitFor();

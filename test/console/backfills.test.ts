@@ -1,4 +1,4 @@
-// Backfills on the page of schedules: the form, what would start, the progress and a cancel.
+// Backfills on the page of schedules: the form, the preview of runs, the progress, and cancelling.
 
 import type { Page } from 'playwright-core';
 import { afterAll, expect } from 'vitest';
@@ -49,7 +49,7 @@ testWith(headlessChromium)(
     expect(await times.filter({ visible: true }).count()).toBe(0);
     await outcome.getByText('The 2 times').focus();
     await page.keyboard.press('Space');
-    // The clocks go from 02:00 to 03:00 in this night.
+    // In this night, the clocks are set forward from 02:00 to 03:00.
     await expect.poll(() => times.allTextContents()).toEqual(['Sat 28 Mar 2026, 02:30', 'Sun 29 Mar 2026, 03:00']);
     expect(await errorsInBothThemes(page)).toEqual([]);
     expect(await read<List>('/backfills')).toMatchObject({ backfills: [] });
@@ -87,7 +87,7 @@ testWith(headlessChromium)('an error of the server is shown at its field, and no
   await page.keyboard.press('Escape');
   await form.waitFor({ state: 'detached' });
   expect(await read<List>('/backfills?job_id=ops/often')).toMatchObject({ backfills: [] });
-  // A start of the server is no time that can be repeated.
+  // A schedule that fires when the server starts has no times that a backfill could repeat.
   await page.getByRole('button', { name: 'Actions of ops/start' }).click();
   await page.getByRole('menuitem', { name: 'Run now' }).waitFor();
   expect(await page.getByRole('menuitem', { name: 'Backfill…' }).count()).toBe(0);

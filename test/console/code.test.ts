@@ -55,7 +55,7 @@ testWith(headlessChromium)('the files of a job can be read, and a line can be li
 testWith(headlessChromium)('two revisions can be compared, and each file says whether it changed', async () => {
   await server.post('/runs', { job_id: 'shop/release', async: false });
   const dir = join(server.root, 'jobs/shop/release');
-  // As long as before.
+  // The file has the same length as before.
   await writeFile(join(dir, 'run.sh'), script.replace('one', 'two'));
   await writeFile(join(dir, 'new.sh'), 'echo new\n');
   const code = await page('&file=run.sh');
@@ -71,7 +71,7 @@ testWith(headlessChromium)('two revisions can be compared, and each file says wh
     .toEqual(['config.yaml', 'lib/prices.py', 'logo.png', 'new.sh+added', 'run.sh±changed']);
   await files.getByRole('link', { name: 'config.yaml' }).click();
   await code.getByText('The file is the same in both revisions.').waitFor();
-  // The old revision by itself.
+  // Shows the old revision without a comparison.
   await choose(code, 'Compare with', 'Compare with…');
   await code.getByRole('combobox', { name: 'Revision', exact: true }).click();
   await code.getByRole('option', { name: /used/ }).click();

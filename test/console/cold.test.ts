@@ -1,4 +1,4 @@
-// Every page on an instance in use: how soon a browser that has cached nothing can use it.
+// Opens every page on an instance with data, and measures how soon a browser that has cached nothing can use it.
 
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -12,7 +12,7 @@ import { aBrowser } from './a-browser.ts';
 import { pagesWithout } from './console-pages.ts';
 import { demoPages, openDemoPage } from './demo-pages.ts';
 
-/** A second on an idle machine (`npm run bench -- console`); this one may be busy. */
+/** On an idle machine (`npm run bench -- console`) it is about a second, but this machine may be busy. */
 const mostMs = 10_000;
 const browser = aBrowser();
 let server: DemoServer | undefined;

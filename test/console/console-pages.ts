@@ -1,4 +1,4 @@
-// Which pages the console has, read from the console itself: a test of every page cannot forget a new one.
+// Lists the pages that the console has, from its own source, so that a test of every page cannot miss a new one.
 
 import { readFileSync } from 'node:fs';
 import { adminPath, adminPlaces } from '../../src/console/admin/admin-pages.ts';

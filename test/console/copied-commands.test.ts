@@ -1,4 +1,4 @@
-// A copied command does what the form would do: the command line reads it back.
+// A copied command does the same as the form, because the command line parses it to the same arguments.
 
 import { execFileSync } from 'node:child_process';
 import { describe, expect, test } from 'vitest';
@@ -26,7 +26,7 @@ const of = (texts: Readonly<Record<string, readonly string[]>>): FieldTexts[] =>
   fields.map(({ path }) => ({ texts: texts[path.join('.')] ?? [], isStored: false }));
 const copied = { origin: 'http://127.0.0.1:8080', jobId: 'shop/release', args: { key: 'SECRET' }, options: {} };
 
-/** What the shell would pass to flwd. */
+/** Splits the command into the words that a shell would pass to flwd. */
 function wordsOf(command: string): string[] {
   const said = execFileSync('bash', ['-c', `flwd() { printf '%s\\0' "$@"; }; ${command}`], { encoding: 'utf8' });
   return said.split('\0').slice(0, -1);

@@ -1,13 +1,13 @@
-// Every page of the console on the demo instance, and when it can be used.
+// Lists every page of the console on the demo instance, and says when each can be used.
 
 import type { Locator, Page } from 'playwright-core';
 
-/** A server on the demo instance, and two failed runs of it. */
+/** A server of the demo instance, and two failed runs on it. */
 type Demo = { readonly url: string; readonly failed: readonly string[] };
 
 export type DemoPage = readonly [path: string, heading: string, of: (page: Page) => Locator];
 
-/** Each page, its heading, and what is there once its data is. */
+/** For each page: its path, its heading, and an element that appears once its data is loaded. */
 export const demoPages: readonly DemoPage[] = [
   ['/', 'Overview', (page) => page.getByRole('list', { name: 'Running' }).getByRole('link')],
   ['/runs', 'Runs', (page) => page.getByRole('checkbox', { name: /^Select run_/ })],
@@ -44,7 +44,9 @@ export const demoPages: readonly DemoPage[] = [
   ['/admin/instance', 'Instance', (page) => page.getByText('Up for')],
 ];
 
-/** Opens a page: FAILED and OTHER in its path stand for two failed runs. Returns when its data can be used. */
+/**
+ * Opens a page, and returns when its data can be used. FAILED and OTHER in its path are replaced by two failed runs.
+ */
 export async function openDemoPage(page: Page, { url, failed }: Demo, [path, heading, of]: DemoPage): Promise<void> {
   await page.goto(url + path.replace('FAILED', failed[0] ?? '').replace('OTHER', failed[1] ?? ''));
   await page.getByRole('heading', { level: 1, name: heading }).waitFor();

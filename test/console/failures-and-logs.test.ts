@@ -43,7 +43,7 @@ test('failures are listed by the message of the program until the job succeeds',
     `/runs/${last}`,
   ]);
 
-  // It goes while one looks at it.
+  // The row disappears while the page is open.
   await succeeded('etl/load', 'fine');
   await expect.poll(() => row.count()).toBe(0);
   await page.getByRole('button', { name: 'All' }).click();
@@ -64,7 +64,7 @@ test('the page of failures says if no run has ever failed', async () => {
   });
   await goByKey(page, 'f', '/failures');
   await asked;
-  // As long as that is not known, it says nothing.
+  // Until the page knows which sentence is true, it shows neither.
   const words = page.getByText(/^(No run has|Every job that) failed/);
   expect(await words.all()).toEqual([]);
   held.resolve();

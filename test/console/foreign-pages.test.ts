@@ -1,4 +1,4 @@
-// Pages of another server on this machine, in the browser of the user whom flwd treats as `local`.
+// Pages of another server on this machine, in the browser of the user whom flwd identifies as `local`.
 
 import { once } from 'node:events';
 import { createServer } from 'node:http';
@@ -17,7 +17,7 @@ const server = await startServing({
 });
 afterAll(() => server.close());
 
-/** Serves a page on another port, under a loopback name. */
+/** Serves a page on another port, under a name of loopback. */
 async function aPage(html: string, name: string): Promise<string> {
   const other = createServer((_, answer) => answer.setHeader('content-type', 'text/html').end(html));
   await once(other.listen(0, '127.0.0.1'), 'listening');

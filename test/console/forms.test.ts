@@ -1,4 +1,5 @@
-// What the start form must not lose: earlier arguments, JSON, texts of several lines, secrets, copied commands, reruns.
+// What the start form must not lose: earlier arguments, JSON, texts of several lines, secrets, copied commands, and
+// reruns.
 
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -198,7 +199,7 @@ testWith(headlessChromium)(
     await page.keyboard.press('Enter');
     await expect.poll(() => page.evaluate('document.activeElement.id')).toBe('field-2');
     await expect.poll(() => page.getByText('must be at most 9').count()).toBe(1);
-    // The last plan stays while a field has an error.
+    // The last valid plan stays visible while a field has an error.
     expect(await page.getByRole('region', { name: 'What would happen' }).textContent()).toMatch(/Network\s*none/);
     await page.keyboard.press('Control+a');
     await page.keyboard.type('7');
@@ -220,7 +221,7 @@ testWith(headlessChromium)(
     await bar.getByRole('button', { name: 'curl' }).waitFor({ state: 'detached' });
     await page.getByRole('button', { name: 'curl' }).waitFor();
     await expect.poll(async () => (await bar.boundingBox())?.height ?? 0).toBeLessThan(80);
-    // A phone has no such keys.
+    // A phone does not have these keys.
     await bar.getByText('Ctrl ⏎').waitFor({ state: 'hidden' });
   },
 );
@@ -324,7 +325,7 @@ describe('the arguments of an earlier run', () => {
       await start({ text: 'newest', key: 'hush-hush' }, 'last');
       const last = page.getByRole('list', { name: 'Last runs' });
       await expect.poll(() => last.getByRole('listitem').count()).toBe(2);
-      // Long arguments are cut; the tooltip has all of them.
+      // Long arguments are shortened, and the tooltip shows all of them.
       await last.getByTitle(/^text=before count=1$/).waitFor();
       const text = page.getByLabel('text', { exact: true });
       const key = page.getByLabel('key', { exact: true });
@@ -332,7 +333,7 @@ describe('the arguments of an earlier run', () => {
       await fill.press('Enter');
       await expect.poll(() => text.inputValue()).toBe('newest');
       await expect.poll(() => key.inputValue()).toBe('typed');
-      // Once more, after changes.
+      // The button fills in the same arguments again after changes.
       await text.fill('changed');
       await page.getByLabel('count', { exact: true }).fill('5');
       await fill.click();
@@ -493,7 +494,7 @@ describe('if the connection breaks before the answer to a rerun arrives', () => 
     );
     return all.filter(({ rerun_of: of }) => of === runId).length;
   };
-  /** The server actions on the first request, but its answer does not reach the page. */
+  /** The server handles the first request, but its response does not reach the page. */
   const breakFirst = async (page: Page): Promise<void> => {
     await page.route(
       '**/rerun',

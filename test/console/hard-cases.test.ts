@@ -1,4 +1,4 @@
-// Long names and texts, narrow windows and large type, forced colours, and a server that is gone.
+// Long names and texts, narrow windows and large type, forced colours, and a server that cannot be reached.
 
 import type { Locator, Page } from 'playwright-core';
 import { afterAll, expect } from 'vitest';
@@ -32,7 +32,7 @@ async function ran(body: object): Promise<string> {
 
 type Box = NonNullable<Awaited<ReturnType<Locator['boundingBox']>>>;
 
-/** Where these are once the page, with all of them, has been drawn. */
+/** Returns the boxes of these elements once all of them have been drawn. */
 async function boxesOf<Of extends readonly Locator[]>(page: Page, ...of: Of): Promise<{ [At in keyof Of]: Box }> {
   for (const each of of) await each.first().waitFor();
   const boxes = await settled(page, () => Promise.all(of.map((each) => each.first().boundingBox())));

@@ -1,4 +1,4 @@
-// The tests of a job on its page.
+// The tests of a job, as its page shows them.
 
 import { afterAll, expect } from 'vitest';
 import { startServing } from '../server/serving.ts';

@@ -9,7 +9,7 @@ import { testWith } from '../support/host.ts';
 import { bash } from '../support/jobs.ts';
 import { aBrowser, resize, settled } from './a-browser.ts';
 
-/** Half a day from now, so that no run starts meanwhile. */
+/** Half a day from now, so that the schedule starts no run during the test. */
 const hour = String((new Date().getUTCHours() + 12) % 24).padStart(2, '0');
 
 const greeting = bash('echo "$who, $times times"; flwd_result "{\\"greeted\\": \\"$who\\"}"', {
@@ -101,7 +101,7 @@ describe('jobs', () => {
   );
 
   testWith(headlessChromium)('whose config.yaml cannot be read still show their runs and files', async () => {
-    // An engine would try to start the run.
+    // This server does not execute runs, because an engine would try to start this one.
     await using quiet = await startServing({ jobs: { 'disk/broken': { 'config.yaml': 'command: [' } } });
     const run = await quiet.addRun({ jobId: 'disk/broken' });
     await run.move('claim');
@@ -185,7 +185,7 @@ describe('jobs', () => {
       await table.getByRole('button', { name: 'Job', exact: true }).click();
       await expect.poll(() => table.locator('[data-row]').first().textContent()).toBe('stats/idle');
       expect(page.url()).toContain('sort=-job');
-      // The one job with a schedule is first in both directions.
+      // The only job with a schedule is first in both directions.
       for (const sort of ['sort=next', 'sort=-next']) {
         await table.getByRole('button', { name: 'Next', exact: true }).click();
         await expect.poll(() => page.url()).toContain(sort);
@@ -211,7 +211,7 @@ describe('jobs', () => {
       await run.click({ modifiers: ['Shift'] });
       await page.waitForURL(/\/runs\/run_/);
       await page.goto(`${server.url}/jobs`);
-      // It needs an argument.
+      // This job needs an argument, so its form opens instead.
       await page.getByRole('button', { name: 'Run demo/greeting' }).click({ modifiers: ['Shift'] });
       await page.waitForURL(/\/jobs\/demo\/greeting$/);
     },
@@ -375,7 +375,7 @@ testWith(headlessChromium)('a job shows its steps as a graph before any run', as
   await page.getByText('It asks for an approval at ask.').waitFor();
   const plan = page.getByRole('region', { name: 'What would happen' });
   await plan.getByRole('listitem').filter({ hasText: 'ask, asks' }).waitFor();
-  // Where they do not fit side by side, they stand one below the other.
+  // Steps that do not fit side by side are placed one below the other.
   const tops = async (): Promise<number[]> =>
     Promise.all((await steps.all()).map(async (step) => Math.round((await step.boundingBox())?.y ?? 0)));
   await page.goto(`${server.url}/jobs/demo/steps?tab=graph`);
@@ -447,7 +447,7 @@ testWith(headlessChromium)(
     expect(new URL((await day.getAttribute('href')) ?? '', server.url).searchParams.get('q')).toMatch(
       /^job:stats\/flaky since:\d{4}-.* until:/,
     );
-    // On a phone the oldest weeks go.
+    // On a phone, the oldest weeks are left out.
     await resize(page, 390, 844);
     await expect.poll(async () => (await day.boundingBox())?.x ?? 390).toBeLessThan(370);
     await resize(page, 1_280, 800);
@@ -608,7 +608,7 @@ describe('a form', () => {
       const page = await browser.open(`${server.url}/jobs/demo/greeting`);
       await page.context().grantPermissions(['clipboard-read', 'clipboard-write']);
       await page.getByLabel(/^who/).fill("O'Neil");
-      // A name that was typed before the box was ticked is kept.
+      // A name that is typed before the box is checked is kept.
       await page.getByLabel('token', { exact: true }).fill('greeter');
       await page.getByRole('checkbox', { name: 'Use a stored secret' }).check();
       await expect.poll(() => page.getByLabel('token', { exact: true }).inputValue()).toBe('greeter');
@@ -616,7 +616,7 @@ describe('a form', () => {
       await page.getByRole('button', { name: 'curl' }).click();
       await page.getByText('Copied').waitFor();
       const command: string = await page.evaluate('navigator.clipboard.readText()');
-      // The arguments that the shell would pass to curl.
+      // The arguments that a shell would pass to curl.
       const { stdout } = await promisify(execFile)('bash', ['-c', `curl() { printf '%s\\n' "$@"; }; ${command}`]);
       const [url = '', option, header, data, body = ''] = stdout.split('\n');
       expect([option, header, data]).toEqual(['-H', 'content-type: application/json', '-d']);
@@ -646,7 +646,7 @@ testWith(headlessChromium)(
     await page.getByRole('heading', { level: 1, name: 'Runs' }).waitFor();
     await open('>demo/greeting');
     await page.getByLabel('who').and(focused).waitFor();
-    // On its own page, too, and where the job is known already.
+    // The field also gets the focus if the user is on the job's page, or if the console already knows the job.
     await page.getByRole('button', { name: 'As JSON' }).focus();
     await open('>demo/greeting');
     await page.getByLabel('who').and(focused).waitFor();
@@ -667,7 +667,7 @@ testWith(headlessChromium)(
     await page.getByLabel('Priority').fill('1');
     await page.keyboard.press('Control+Enter');
     await page.waitForURL('**/runs/run_*');
-    // A job without arguments: its button.
+    // In a job without arguments, the button gets the focus.
     await open('>disk/usage');
     await page.getByRole('button', { name: /^Run/ }).and(focused).waitFor();
   },

@@ -17,7 +17,7 @@ const rowsOf = (page: Page, checkbox: string | RegExp = /^Select run_/) =>
     .getByRole('row')
     .filter({ has: page.getByRole('checkbox', { name: checkbox }) });
 
-/** As if another tab hid this one, or no longer did. */
+/** Acts as if the user switched to another tab, or back to this one. */
 async function setVisible(page: Page, isVisible: boolean): Promise<void> {
   await page.evaluate(`Object.defineProperty(document, 'visibilityState', {
     configurable: true,
@@ -25,7 +25,7 @@ async function setVisible(page: Page, isVisible: boolean): Promise<void> {
   }); document.dispatchEvent(new Event('visibilitychange', { bubbles: true }))`);
 }
 
-/** Scrolls to the end of the list until this is there. */
+/** Scrolls to the end of the list until this element exists. */
 async function scrollTo(page: Page, place: Locator): Promise<void> {
   await page.mouse.move(600, 500);
   await expect
@@ -152,7 +152,7 @@ describe('a list of runs', () => {
     await page.clock.pauseAt(Date.now() + 60_000);
     await page.getByRole('combobox', { name: 'Filter runs' }).pressSequentially('status:fail');
     await page.clock.runFor(1_000);
-    // The jump of the clock may have ended a request that was under way, which is another error.
+    // The jump of the clock may have aborted a request in progress, which is a different error.
     const error = page.getByRole('alert').filter({ hasText: "There is no status 'fail'" });
     expect(await error.count()).toBe(0);
     await page.keyboard.press('Enter');
@@ -208,7 +208,7 @@ testWith(headlessChromium)('an error that several parts of a page share is shown
   wire.cut();
   await expect.poll(() => page.getByRole('alert').allTextContents()).toHaveLength(1);
   await page.getByRole('status').filter({ hasText: 'unreachable' }).waitFor();
-  // Each part that is polled has been polled.
+  // Wait until each part of the page that polls has polled again.
   const asked = new Set<string>();
   page.on('requestfailed', (request) => asked.add(new URL(request.url()).pathname));
   await page.clock.fastForward(31_000);
@@ -216,7 +216,7 @@ testWith(headlessChromium)('an error that several parts of a page share is shown
     .poll(() => ['/health', '/info'].filter((end) => [...asked].some((path) => path.endsWith(end))))
     .toHaveLength(2);
   await expect.poll(() => page.getByRole('button', { name: 'Try again' }).count()).toBe(1);
-  // Not even for a moment were there two.
+  // There were never two alerts, not even for a moment.
   expect(await page.evaluate('document.body.dataset.most')).toBe('1');
   wire.fix();
   await page.getByRole('button', { name: 'Try again' }).click();
@@ -231,7 +231,7 @@ testWith(headlessChromium)(
     const run = await quiet.addRun();
     await run.move('claim');
     const page = await browser.open(`${gate.url}/runs/${run.id}`, { mayFail: true });
-    // The log, the events of the run, and those of all runs for the sidebar.
+    // The three streams are the log, the events of the run, and the events of all runs for the sidebar.
     await expect.poll(gate.open).toBe(3);
     gate.endStreams();
     await run.print('late');

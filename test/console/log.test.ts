@@ -1,4 +1,4 @@
-// The log of a run in the browser: the reader keeps their place, however much is added and however long the lines are.
+// The log of a run in the browser. The reader keeps their place, however much is added and however long the lines are.
 
 import type { Locator, Page } from 'playwright-core';
 import { afterAll, describe, expect } from 'vitest';
@@ -20,7 +20,7 @@ const server = await startServing({
     'demo/loud': bash(
       `awk 'BEGIN { for (n = 1; n <= ${million}; n++) if (n % 1000 == 1 && n <= 300000) printf "\\036eerror %d\\n", n; else printf "line %d of many\\n", n }'`,
     ),
-    // All on one stream, so that the lines are in this order.
+    // All lines are on one stream, so that they stay in this order.
     'demo/tests': bash(
       `for n in {1..400}; do echo "ok $n"; done; printf '\\036enot ok 401\\n\\036e  at cart.test.ts:88\\n'
        for n in {402..700}; do echo "ok $n"; done; printf '\\036eerror: 1 test failed\\n'; exit 1`,
@@ -62,7 +62,7 @@ const server = await startServing({
     },
   },
 });
-/** A server on which only the test prints. */
+/** A server on which only the tests write log lines. */
 const quiet = await startServing();
 afterAll(() => Promise.all([server.close(), quiet.close()]));
 const browser = aBrowser();
@@ -70,19 +70,19 @@ const browser = aBrowser();
 const log = (page: Page) => page.getByRole('log', { name: 'Log' });
 const toEnd = (page: Page) => page.getByRole('button', { name: /To the end|new line/ });
 
-/** How many pixels of the log are below the pane's lower edge. */
+/** Returns how many pixels of the log are below the lower edge of the pane. */
 const belowEnd = (page: Page): Promise<number> =>
   page.evaluate<number>(
     '(({ scrollHeight, scrollTop, clientHeight }) => scrollHeight - scrollTop - clientHeight)(document.querySelector("[role=log]"))',
   );
 
-/** Whether a line is wider than the pane. */
+/** Returns whether a line is wider than the pane. */
 const isWide = (page: Page): Promise<boolean> =>
   page.evaluate<boolean>(
     '(({ scrollWidth, clientWidth }) => scrollWidth > clientWidth)(document.querySelector("[role=log]"))',
   );
 
-/** The line at the upper edge of the pane. */
+/** Returns the number of the line at the upper edge of the pane. */
 const firstInSight = (page: Page): Promise<number> =>
   page.evaluate<number>(`(() => {
     const { top } = document.querySelector('[role=log]').getBoundingClientRect();
@@ -95,7 +95,7 @@ async function scroll(page: Page, by: number): Promise<void> {
   await page.mouse.wheel(0, by);
 }
 
-/** 600 lines, each a dozen rows high when wrapped. */
+/** Creates a log of 600 lines. When wrapped, each line is a dozen rows high. */
 async function aLogOfLongLines() {
   const run = await quiet.addRun();
   await run.move('claim');
@@ -118,7 +118,7 @@ testWith(headlessChromium)('a line that was printed while no server was running 
   await log(page)
     .getByTitle(/^Printed while no server was running; the server read it at /)
     .waitFor();
-  // The mark does not move the time.
+  // The mark does not change where the text of the line begins.
   const texts = log(page).locator('[data-line] ~ time ~ span');
   const [usual, alone] = [await texts.first().boundingBox(), await texts.last().boundingBox()];
   expect(usual?.x).toBeCloseTo(alone?.x ?? 0, 0);
@@ -148,7 +148,7 @@ describe('a log of long lines', () => {
     const run = await aLogOfLongLines();
     const page = await browser.open(`${quiet.url}/runs/${run.id}`);
     await expect.poll(() => belowEnd(page)).toBeLessThan(2);
-    // So far up that the lines after it fill the pane, also when no line is wrapped.
+    // Scroll so far up that the following lines fill the pane, even if no line is wrapped.
     for (let n = 0; n < 9; n++) await scroll(page, -2_000);
     await toEnd(page).waitFor();
     const seq = await settled(page, () => firstInSight(page));
@@ -171,7 +171,7 @@ describe('a log of long lines', () => {
     while (seen > 560) {
       await scroll(page, -400);
       const now = await settled(page, () => firstInSight(page));
-      // A row is at least 60 px high.
+      // Each row is at least 60 px high.
       expect(seen - now).toBeGreaterThanOrEqual(0);
       expect(seen - now).toBeLessThanOrEqual(7);
       seen = now;
@@ -194,7 +194,7 @@ describe('a log of a million lines', () => {
     const short = await quiet.addRun();
     await short.print('one line');
     const other = await browser.open(`${quiet.url}/runs`);
-    // How long a log of one line takes on this machine at the moment.
+    // Measures how long a log of one line takes on this machine at the moment.
     const shortMs = await msOf(async () => {
       await other.goto(`${quiet.url}/runs/${short.id}`);
       await log(other).getByText('one line').waitFor();
@@ -209,9 +209,9 @@ describe('a log of a million lines', () => {
       await log(page).locator(`[data-seq="${million}"]`).waitFor();
       await expect.poll(() => belowEnd(page)).toBeLessThan(2);
     });
-    // One second on an idle machine.
+    // On an idle machine, this takes one second.
     expect(longMs).toBeLessThan(5_000 + 5 * shortMs);
-    // The end of the log, its first errors, and the stream of new lines.
+    // The three requests are the end of the log, its first errors, and the stream of new lines.
     await expect.poll(() => requests).toBe(3);
     await expect.poll(() => log(page).locator('[data-level]').count()).toBe(250);
     await scroll(page, -100_000);
@@ -231,12 +231,12 @@ describe('a log of a million lines', () => {
     let seen = 299_001;
     while (seen > 1) {
       let now = seen;
-      // At the first line that is there, the wheel moves nothing until earlier ones have been read.
+      // At the first loaded line, the wheel has no effect until earlier lines have been loaded.
       while (now === seen) {
         await scroll(page, -600);
         now = await settled(page, () => firstInSight(page));
       }
-      // A wheel of 600 px passes over 32 lines. No line is skipped, however far apart they are.
+      // Scrolling by 600 px passes 32 lines. No line is skipped, however far apart the lines are.
       expect(now).toBeLessThan(seen);
       if (seen < 299_001) expect(seen - now).toBeLessThanOrEqual(33_000);
       seen = now;
@@ -301,7 +301,7 @@ testWith(headlessChromium)('changing the level keeps the reader at their line', 
   expect(filtered - seq).toBeLessThan(3);
 });
 
-/** UTC+9 all year. */
+/** A zone that is UTC+9 all year. */
 async function expectTokyoTime(time: Locator): Promise<void> {
   const atMs = Date.parse((await time.getAttribute('datetime')) ?? '');
   const there = new Date(atMs + 9 * 3_600_000).toISOString();
@@ -398,7 +398,7 @@ testWith(headlessChromium)(
     await page.getByText('Error 2 of 2').waitFor();
     await page.getByRole('button', { name: 'Previous error' }).click();
     await page.getByText('Error 1 of 2').waitFor();
-    // A search takes the keys over.
+    // After a search, n and N jump between its matches.
     await page.getByRole('searchbox', { name: 'Search the log' }).fill('ok 69');
     await page.keyboard.press('Enter');
     await page.getByText('11 of 11').waitFor();
@@ -434,14 +434,14 @@ testWith(headlessChromium)('the log of a step that starts a sub-run shows the li
   const ship = runs.find(({ parent }: { parent: { step_id: string } }) => parent.step_id === 'ship');
   const link = page.getByLabel('Log of the run').getByRole('link', { name: 'demo/target' });
   await expect.poll(() => link.getAttribute('href')).toBe(`/runs/${ship.run_id}`);
-  // In the log of the whole run, it is between the lines of the steps around it.
+  // In the log of the whole run, the sub-run is between the lines of the steps before and after it.
   await choose(page, 'Step', 'All steps');
   await log(page).getByText('reports').waitFor();
   const order = await log(page).locator('[data-seq]').allTextContents();
   const at = (text: string) => order.findIndex((row) => row.includes(text));
   expect(at('ship runs')).toBeGreaterThan(at('builds'));
   expect(at('ship runs')).toBeLessThan(at('reports'));
-  // A step with several has no lines of its own, and names them.
+  // A step with several sub-runs has no lines of its own, and links to the sub-runs instead.
   await choose(page, 'Step', 'all');
   await page.getByText('This step printed nothing itself. It ran:').waitFor();
   await expect.poll(() => page.getByLabel('Log of the run').getByRole('link', { name: 'demo/target' }).count()).toBe(2);

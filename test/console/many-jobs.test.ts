@@ -138,7 +138,7 @@ describe('many jobs', () => {
       const bars = rowOf('a/nightly').getByText('1 failed').locator('..');
       await bars.locator('svg').hover({ position: { x: 2, y: 8 } });
       await expect.poll(() => bars.getAttribute('title')).toMatch(/^Failed, /);
-      // The page reads everything again once its event stream is open. The request that shows this run is that one or a
+      // The page reloads everything once its event stream is open. The request that shows this run is that one or a
       // later one.
       const warm = await server.addRun({ jobId: 'a/nightly' });
       const newest = rowOf('a/nightly').getByRole('link', { name: /Pending/ });
@@ -169,7 +169,7 @@ describe('while files change', () => {
     const page = await browser.open(`${server.url}/jobs?namespace=disk`);
     const invalid = page.getByRole('button', { name: /^Invalid/ });
     await expect.poll(() => invalid.textContent()).toBe('Invalid2');
-    // A namespace is more than a common prefix.
+    // The namespace `disk` does not include a job that only begins with the same letters.
     expect(await page.getByRole('table', { name: 'Jobs' }).textContent()).not.toContain('diskette');
     const jobPage = await browser.open(`${server.url}/jobs/disk/broken`);
     await jobPage.getByRole('alert').filter({ hasText: 'config.yaml:1:' }).waitFor();
@@ -179,7 +179,7 @@ describe('while files change', () => {
     await page.getByRole('link', { name: 'disk/new' }).waitFor();
     await expect.poll(() => invalid.textContent()).toBe('Invalid1');
     await jobPage.getByRole('form', { name: 'Arguments' }).waitFor();
-    // The typed arguments stay when the file becomes invalid.
+    // The typed arguments are kept when the file becomes invalid.
     await jobPage.getByRole('button', { name: 'As JSON' }).click();
     await jobPage.getByRole('textbox', { name: 'Arguments as JSON' }).fill('{"a": 1}');
     await writeFile(join(server.root, 'jobs/disk/broken/config.yaml'), 'command: [');

@@ -1,4 +1,4 @@
-// Markdown as jobs write it: its parts, and that no text blocks the page.
+// Markdown in the form that jobs use: its parts, and that no text blocks the page.
 
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
@@ -81,7 +81,7 @@ so far
       fc.property(fc.array(piece, { maxLength: 60 }), (pieces) => {
         const text = pieces.join('');
         const blocks = blocksOf(text) ?? [];
-        // The rest of that line is the language.
+        // The words after ``` are the language of the code block, and are not shown.
         if (text.includes('```')) return;
         expect(JSON.stringify(blocks).split('word')).toHaveLength(text.split('word').length);
       }),
@@ -99,7 +99,7 @@ so far
   test.each(pieces.split(' '))('of nothing but %s is parsed as fast as any other', async (piece) => {
     for (const between of ['', ' ', '\n']) {
       const unit = piece + between;
-      // As lines of the maximum length, and as one paragraph.
+      // The text consists of lines of the maximum length, which form one paragraph.
       const line = unit.repeat(Math.floor(9_900 / unit.length));
       const text = `${line}x)\n`.repeat(10);
       // This takes a few milliseconds; a quadratic parser takes seconds.

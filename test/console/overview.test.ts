@@ -1,4 +1,4 @@
-// The first page: what runs, waits, asks and failed, and how the last day compares with the one before.
+// The first page: what runs, waits, asks for an approval and failed, and how the last day compares with the day before.
 
 import type { Page } from 'playwright-core';
 import { afterAll, describe, expect } from 'vitest';
@@ -10,7 +10,7 @@ import { bash } from '../support/jobs.ts';
 import { aBrowser } from './a-browser.ts';
 
 const asks = (text: string) => ({ 'config.yaml': JSON.stringify({ steps: [{ id: 'gate', approval: { text } }] }) });
-/** At any time of the day, it starts next in 22 to 23 hours. */
+/** A schedule that, at any time of the day, starts its next run in 22 to 23 hours. */
 const nearlyADay = `0 ${(new Date().getUTCHours() + 23) % 24} * * *`;
 const server = await startServing({
   executes: true,
@@ -45,7 +45,7 @@ describe('the overview', () => {
       const figures = page.locator('dl');
       await figures.getByText('60 %').waitFor();
       await expect.poll(() => figures.textContent()).toMatch(/Runs5.*Failed2.*all with one error/);
-      // The line is not flat: it has the hour that is not over.
+      // The line is not flat, because it includes the current hour.
       const paths = await page.getByRole('img', { name: 'Trend of runs' }).locator('path').all();
       const drawn = (await Promise.all(paths.map((path) => path.getAttribute('d')))).join('');
       expect(drawn).toMatch(/,3(?![\d.])/);
@@ -74,7 +74,7 @@ describe('the overview', () => {
       await route.fulfill({ json: { ...stats, runs, times } });
     });
     await page.goto(server.url);
-    // The last part of each has its own path.
+    // The last section of each line is a path of its own.
     const dashes = `[...document.querySelectorAll('dl [aria-label^="Trend of"] path')].map((path) => getComputedStyle(path).strokeDasharray)`;
     const drawn = Array.from({ length: 5 }, () => ['none', '1.5px, 1.5px']).flat();
     await expect.poll(() => page.evaluate(dashes)).toEqual(drawn);
@@ -97,7 +97,7 @@ describe('the overview', () => {
     await page.getByText('2 wait for you').waitFor();
     await page.getByRole('button', { name: 'Approve deploy/api' }).press('Enter');
     await page.getByText('1 waits for you').waitFor();
-    // Denying needs a reason.
+    // To deny, the user must enter a reason.
     await page.getByRole('link', { name: 'Deny… deploy/web' }).click();
     await page.getByRole('textbox', { name: 'Reason' }).fill('not on a Friday');
     await page.getByRole('button', { name: 'Deny', exact: true }).click();

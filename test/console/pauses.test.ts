@@ -40,7 +40,7 @@ testWith(headlessChromium)(
       .getByRole('row', { name: /ops\/nightly/ })
       .getByText('Paused')
       .waitFor();
-    // The button that was pressed is gone.
+    // The button that was pressed has been replaced by this one.
     await resume.and(page.locator(':focus')).waitFor();
     expect(await pause.count()).toBe(0);
     expect(await errorsInBothThemes(page)).toEqual([]);

@@ -1,4 +1,4 @@
-// Parts of the console that need no browser: colours of output, the filter of runs, rows of a list.
+// Parts of the console that need no browser: colours of output, the filter of runs, and rows of a list.
 
 import { describe, expect, test } from 'vitest';
 import { outlookOf } from '../../src/client/run-outlook.ts';
@@ -110,7 +110,7 @@ describe('the filter of runs', () => {
       "There is no status 'succes'. Did you mean 'success'?",
       expect.stringMatching(/^There is no trigger 'cron'\. Use one of api, cli, /),
     ]);
-    // `job:` is as short, and another word.
+    // `job:` is as short as `foo:`, but too different to be suggested.
     expect(readRunQuery('foo:bar', now).errors).toEqual([
       expect.stringMatching(/^There is no filter 'foo:'\. Use one of job:, /),
     ]);
@@ -221,7 +221,7 @@ describe('rows of runs', () => {
     expect(outlookOf(started(20), 100 * 60_000, nowMs)).toMatchObject({ share: 0.4, words: 'about 30 min left' });
     expect(outlookOf(started(1), 100 * 60_000, nowMs)).toMatchObject({ share: 0.4, words: 'about 1 h left' });
     expect(outlookOf(started(20), null, nowMs).words).toBe('about 30 min left');
-    // How long its job usually takes has not been read yet.
+    // The usual duration of the job has not been loaded yet.
     expect(outlookOf(started(1), undefined, nowMs)).toMatchObject({ share: 0.4, words: '' });
   });
 

@@ -1,4 +1,4 @@
-// Users whose token lacks scopes.
+// What the console shows to users whose token lacks scopes.
 
 import { afterAll, expect } from 'vitest';
 import { startServing } from '../server/serving.ts';
@@ -75,7 +75,7 @@ testWith(headlessChromium)(
     expect(await page.getByRole('form', { name: 'Arguments' }).getByRole('button', { name: /^Run/ }).count()).toBe(0);
     await page.getByRole('link', { name: /^Runs/ }).click();
     await page.getByRole('table', { name: 'Runs' }).getByRole('link', { name: 'demo/ask' }).waitFor();
-    // They can be chosen to compare them.
+    // The runs can still be selected in order to compare them.
     await page.getByRole('checkbox', { name: 'Select all' }).check();
     const chosen = page.getByRole('region', { name: 'Chosen runs' });
     await chosen.getByRole('button', { name: 'Clear' }).waitFor();

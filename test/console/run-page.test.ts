@@ -1,4 +1,4 @@
-// The page of a run: its steps folded and unfolded, sub-runs in place, approvals, and everything by keyboard alone.
+// The page of a run: folded and unfolded steps, sub-runs in place, approvals, and use by keyboard alone.
 
 import { afterAll, expect } from 'vitest';
 import { startServing } from '../server/serving.ts';
@@ -60,7 +60,7 @@ testWith(headlessChromium)(
     const told = () => rows.getByRole('link').allTextContents();
     await expect.poll(told).toEqual(['build', 'test', 'node=24 db=pg', 'ship']);
     await rows.getByText('1 of 4 failed').waitFor();
-    // All of the log is in sight.
+    // The whole log is visible.
     await page.getByRole('log', { name: 'Log' }).getByText('expected 17, got 14').waitFor();
     await expect.poll(() => page.getByRole('button', { name: 'To the end' }).count()).toBe(0);
     await rows.getByText('needs test').waitFor();

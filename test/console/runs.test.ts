@@ -96,7 +96,7 @@ async function isInView(page: Page, text: string): Promise<boolean> {
   return own.y >= pane.y && own.y + own.height <= Math.min(bottom, pane.y + pane.height);
 }
 
-/** Scrolls with the wheel as far as possible. */
+/** Scrolls to the end of the log in this direction. */
 async function scroll(page: Page, by: 1 | -1): Promise<void> {
   await log(page).hover();
   await page.mouse.wheel(0, by * 1_000_000);
@@ -432,7 +432,7 @@ describe('the list of runs', () => {
     await page.keyboard.press('Tab');
     await expect.poll(asked).toBe('job:shop/release');
     await expect.poll(() => rowsOf(page).count()).toBe(1);
-    // Backspace opens the last token again.
+    // Backspace reopens the last filter for editing.
     await page.keyboard.press('Backspace');
     await page.keyboard.press('ControlOrMeta+A');
     await page.keyboard.type('by:');
@@ -497,7 +497,7 @@ describe('the list of runs', () => {
         .getByRole('row', { name: /target.*differs.*a.*b/ })
         .waitFor();
       await page.getByRole('row', { name: /token.*not compared/ }).waitFor();
-      // Back shows the list with the same choice.
+      // Back shows the list with the same runs selected.
       await page.goBack();
       await page.getByRole('region', { name: 'Chosen runs' }).getByText('2 chosen').waitFor();
       await page.keyboard.press('Escape');
@@ -520,11 +520,11 @@ describe('the list of runs', () => {
     await page.getByRole('checkbox', { name: `Select ${runId}` }).waitFor();
   });
 
-  // A fast scroll draws seventeen new rows in each frame.
+  // A fast scroll draws seventeen new rows per frame.
   testWith(headlessChromium)('draws few elements for each run', async () => {
     await finished('demo/report');
     const page = await browser.open(`${server.url}/runs?q=job:demo/report`);
-    // A run that took longer than usual says so with two more elements.
+    // A run that took longer than usual has two more elements to say so.
     const row = page
       .getByRole('row')
       .filter({ has: page.locator('[data-look="success"]') })

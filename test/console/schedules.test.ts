@@ -1,4 +1,4 @@
-// The page of schedules: the table, the week, one schedule with its actions, and the form.
+// The page of schedules: the table, the week, the panel of a schedule with its actions, and the form.
 
 import type { Locator } from 'playwright-core';
 import { afterAll, afterEach, expect } from 'vitest';
@@ -27,7 +27,7 @@ const server = await startServing({
   },
 });
 afterAll(() => server.close());
-// What a test has made must not change what the next one finds, also if it failed.
+// Schedules that a test has created must not affect the next test, even if the test failed.
 afterEach(async () => {
   const { schedules } = await read<{ schedules: readonly { id: string; source: string }[] }>('/schedules');
   for (const { id } of schedules.filter((each) => each.source === 'api'))
@@ -43,7 +43,8 @@ const read = async <T>(path: string): Promise<T> => JSON.parse(await (await serv
 testWith(headlessChromium)('a schedule of a config.yaml can be held, released and run, but not edited', async () => {
   const page = await browser.open(`${server.url}/schedules`, { width: 1_440 });
   const row = page.getByRole('row', { name: /backup\/nightly/ });
-  // The sentence names its zone, because others have another. All times of the page are in the one that it names.
+  // The sentence names the zone of the schedule, because zones differ between schedules. All times on the page are in
+  // the zone that the page names.
   await page.getByText('Times in UTC', { exact: true }).waitFor();
   await row.getByText('Every day at 02:30, Europe/Berlin').waitFor();
   await row
@@ -86,7 +87,7 @@ testWith(headlessChromium)(
     const row = page.getByRole('row', { name: /ops\/plain/ });
     const menu = row.getByRole('button', { name: 'Actions of ops/plain Weekly' });
     const items = page.getByRole('menuitem');
-    // The menu gets the focus after it is drawn.
+    // The menu gets the focus only after it is drawn.
     const focused = items.first().and(page.locator(':focus'));
     await menu.press('Enter');
     await expect.poll(() => items.allTextContents()).toEqual(['Run now', 'Hold', 'Backfill…', 'Edit…']);
@@ -114,7 +115,7 @@ testWith(headlessChromium)(
     await row.getByText('Held').waitFor({ state: 'detached' });
     await expect.poll(() => page.evaluate('document.documentElement.scrollWidth - innerWidth')).toBeLessThanOrEqual(0);
 
-    // The server allows no change of a schedule that a config.yaml defines.
+    // A schedule of a config.yaml cannot be edited through the server.
     await page.getByRole('button', { name: 'Actions of backup/nightly' }).click();
     await expect.poll(() => items.allTextContents()).toEqual(['Run now', 'Hold', 'Backfill…']);
     await server.fetch(`/schedules/${id}`, { method: 'DELETE' });
@@ -206,7 +207,7 @@ testWith(headlessChromium)(
     await panel.getByRole('button', { name: 'Hold' }).press('Escape');
     await panel.waitFor({ state: 'detached' });
     await expect.poll(focused).toBe('ops/plain');
-    // Who has moved on in the list stays there.
+    // If the user has moved on in the list, the focus stays where it is.
     await name.press('Enter');
     await panel.waitFor();
     await page.keyboard.press('k');
@@ -243,10 +244,10 @@ testWith(headlessChromium)(
     const page = await browser.open(`${server.url}/schedules`, { width: 1_440 });
     await page.getByRole('button', { name: 'New schedule' }).press('Enter');
     const form = page.getByRole('dialog', { name: 'New schedule' });
-    // Before a job is chosen, everything but its arguments can be filled in.
+    // Until a job is chosen, all fields but those of its arguments can be filled in.
     await form.getByText('Choose a job to see the next times and its arguments.').waitFor();
     await form.getByLabel('When').fill('61 * * * *');
-    // Fields side by side are at one height, whatever is written below them.
+    // Fields side by side are at the same height, whatever text is below them.
     const [when, zone] = [form.getByLabel('When'), form.getByRole('combobox', { name: 'Time zone' })];
     expect((await when.boundingBox())?.y).toBeCloseTo((await zone.boundingBox())?.y ?? 0, -1);
     expect(await form.getByRole('button', { name: 'Create the schedule' }).isDisabled()).toBe(true);
@@ -291,7 +292,7 @@ testWith(headlessChromium)(
 
 const yearly = { job_id: 'ops/plain', cron: '0 0 1 1 *', timezone: 'UTC' };
 
-/** A call as the notifier stores it, for a success of the schedule. */
+/** Stores the result of a heartbeat call, as the notifier does after a success of the schedule. */
 async function called(scheduleId: string, error: string | null, atMs: number): Promise<void> {
   const { db, heartbeats } = server.store;
   const success = {

@@ -10,7 +10,7 @@ import { aBrowser } from './a-browser.ts';
 
 const browser = aBrowser();
 
-/** Words that are on two lines. */
+/** Finds words that are broken across two lines. */
 const brokenWords = `(() => {
   const words = [];
   for (const element of document.querySelectorAll('[role=dialog] code')) {
@@ -55,7 +55,7 @@ testWith(headlessChromium)(
     await name.press('End');
     await page.keyboard.type(' L');
     await asked.waitFor();
-    // The dialog may open before the last letter is typed.
+    // The dialog may open before the last letter has been typed.
     const typed = await name.inputValue();
     expect(typed).toMatch(/^Ada/);
     const second = await guarded.token({ scopes: ['jobs:read', 'runs:read', 'runs:write'] });
@@ -157,7 +157,7 @@ testWith(headlessChromium)(
 
     const admin = await guarded.token();
     await guarded.fetch(`/tokens/${reader.id}`, { method: 'DELETE', headers: admin.headers });
-    // An answer that comes after the user has closed the dialog does not open it again.
+    // A response that arrives after the user has closed the dialog does not reopen the dialog.
     const held = Promise.withResolvers<void>();
     await page.route('**/api/v1/jobs', async (route) => {
       await held.promise;

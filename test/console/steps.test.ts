@@ -1,5 +1,5 @@
-// The list of steps and their graph, without a browser: bars and the axis that they lie on, what is folded, what is
-// said.
+// The list of steps and their graph, without a browser: the bars and their time axis, which steps are folded, and the
+// texts.
 
 import { describe, expect, test } from 'vitest';
 import { revisionWords } from '../../src/client/revision-words.ts';

@@ -45,7 +45,7 @@ testWith(headlessChromium)(
     const page = await browser.open(`${server.url}/admin/webhooks`);
     await page.getByRole('button', { name: 'New webhook' }).press('Enter');
     const form = page.getByRole('dialog', { name: 'New webhook' });
-    // The chosen way begins where the text of the fields around it does.
+    // The selected option is aligned with the text of the other fields.
     const ways = form.getByRole('combobox', { name: 'How the service signs' });
     const [box, text] = [await ways.boundingBox(), await ways.locator('span').first().boundingBox()];
     expect(box && text && text.x - box.x).toBeLessThan(10);
@@ -154,7 +154,7 @@ testWith(headlessChromium)('a webhook says why it refused the last delivery, or 
     .getByText(why.push)
     .waitFor();
   expect(await accessibilityErrors(page)).toEqual([]);
-  // What to do is at the end.
+  // The end of the text says what to do, so it must not be cut off.
   const lacks = `document.querySelector('[title^="lacks the secret key"]')`;
   for (const [width, height] of [
     [1_440, 900],
@@ -166,7 +166,7 @@ testWith(headlessChromium)('a webhook says why it refused the last delivery, or 
       [scrollHeight - clientHeight, scrollWidth - clientWidth])(${lacks})`;
     expect(await page.evaluate(cut), `${width}`).toEqual([0, 0]);
   }
-  // On a phone they have lines of their own.
+  // On a phone, the reasons are on lines of their own.
   const line = page.getByRole('row').getByText(why.picky);
   const [chip, text] = [await page.getByText('refused').last().boundingBox(), await line.boundingBox()];
   expect(chip && text && text.y >= chip.y + chip.height).toBe(true);
@@ -185,7 +185,7 @@ testWith(headlessChromium)('a caller who may only read is offered no actions tha
   await page.getByRole('row', { name: /site\/deploy push github/ }).waitFor();
   const main = page.getByRole('main');
   expect(await main.getByRole('button', { name: /New webhook|Deliveries|Remove/ }).all()).toEqual([]);
-  // Neither is known to a caller who may not read runs and does not administer the instance.
+  // A caller who may not read runs and does not administer the instance sees neither deliveries nor pending messages.
   expect(await main.getByText('no delivery yet').count()).toBe(0);
   const answered = page.waitForResponse((response) => response.url().endsWith('/channels'));
   await page.getByRole('link', { name: /^Doctor/ }).press('Enter');
@@ -230,7 +230,7 @@ testWith(headlessChromium)('a channel whose messages cannot be sent says how man
   const row = page.getByRole('row', { name: /team/ });
   await row.getByText('1 waits').waitFor();
   await row.getByText(error).waitFor();
-  // With what to do, which is at its end.
+  // The end of the error says what to do, so it must not be cut off.
   for (const [width, height] of [
     [1_200, 900],
     [390, 844],

@@ -1,4 +1,4 @@
-// The size of what a browser loads before the built console shows a page.
+// The size of what a browser downloads before the built console shows a page.
 
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
