@@ -30,7 +30,7 @@ export const answerHeaders = {
 
 export type AnswerHeader = keyof typeof answerHeaders;
 
-/** Every answer has these headers, except an answer to a request that is not HTTP or has too large headers. */
+/** Every answer has these headers, except when the request is not HTTP or its headers are too large. */
 export const usualHeaders = [
   'X-Request-Id',
   'X-RateLimit-Limit',

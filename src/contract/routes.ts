@@ -1,5 +1,5 @@
-// The method and path of each operation. A client needs nothing else of an operation. operations.ts also has the
-// schemas, which take too long to load for a command.
+// The method and path of each operation. This is all that a client has to know of an operation. operations.ts also has
+// the schemas, but loading them would slow down every command.
 
 export const apiBase = '/api/v1';
 

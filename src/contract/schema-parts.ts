@@ -58,7 +58,7 @@ export const idempotencyKey = {
     '1 to 255 printable ASCII characters. A second request with the same key and body within 24 hours gets the first answer again',
 };
 
-/** @param headers the headers that only some operations have */
+/** @param headers the headers of this answer, besides those that every answer has */
 export const json = <S extends TSchema>(
   status: number,
   schema: S,

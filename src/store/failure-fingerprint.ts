@@ -4,7 +4,10 @@
 import { createHash } from 'node:crypto';
 import { withoutDetails } from '../domain/outcome/failure-words.ts';
 
-/** Must be increased with every change of the rules of `withoutDetails`, because such a change makes other groups. */
+/**
+ * Must be increased with every change of the rules of `withoutDetails`, because the change divides failures into other
+ * groups.
+ */
 const version = 1;
 const hexDigits = 16;
 

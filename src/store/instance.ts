@@ -17,8 +17,8 @@ export function createInstanceStore(db: Database) {
      */
     timezone: async (): Promise<string> => (await find('timezone'))?.value ?? 'UTC',
     /**
-     * Returns when the instance saw this boot of the host for the first time. If that is now, records `nowMs` and
-     * returns it.
+     * Returns when the instance saw this boot of the host for the first time. For a new boot, records and returns
+     * `nowMs`.
      */
     async bootSeenAt(bootId: string, nowMs: number): Promise<number> {
       const found = await find('boot');

@@ -12,7 +12,7 @@ export function createJournal(database: Database) {
     /** Returns the newest durable event id; 0 if there is no event yet. */
     latestId: database.latestEventId,
     /**
-     * Returns the oldest id from which on no event is missing. If the journal is empty, that is the id after the newest
+     * Returns the id from which on the journal is complete. If the journal is empty, this is the id after the newest
      * one.
      */
     async oldestId(): Promise<number> {
@@ -59,7 +59,7 @@ export function createJournal(database: Database) {
       const durable = await database.latestEventId();
       return (await query.execute()).filter(({ id }) => id <= durable).map(toEntry);
     },
-    /** Returns the number of the last line of a run's log that was announced; 0 if no line was announced. */
+    /** Returns the number of the last announced line of a run's log; 0 if no line was announced. */
     async lastOutputSeq(runId: string): Promise<number> {
       const last = await db
         .selectFrom('events')

@@ -41,7 +41,7 @@ const shown = [
   'updated_by',
   'expires_at',
 ] as const satisfies readonly (keyof KvRow)[];
-/** The highest character of Unicode. A prefix with this character comes after all keys with the prefix. */
+/** The highest character of Unicode. A prefix that is followed by it sorts after all keys with the prefix. */
 const lastCharacter = '\u{10ffff}';
 const whole = { tenant: '', namespace: '' };
 

@@ -21,7 +21,7 @@ export type LateStore = ReturnType<typeof createLateStore>;
 
 /** How many of the newest entries are read to find when a receiver was last notified. */
 const mostTold = 50;
-/** A success in a time span is only looked for among runs that were created at most this long before the span. */
+/** A search for a success in a time span leaves out runs that were created longer than this before the span. */
 const longestRunMs = 3 * 86_400_000;
 
 export function createLateStore(database: Database) {
@@ -64,7 +64,7 @@ export function createLateStore(database: Database) {
         .set({ told: JSON.stringify(told) })
         .execute();
     },
-    /** Returns when each receiver was last notified about this job. Missed times and other entries count separately. */
+    /** Returns when each receiver was last notified about this job and kind. All kinds but `missed` count as one. */
     async lastTold({ tenant, jobId, kind }: Late): Promise<ReadonlyMap<string, number>> {
       const rows = await select()
         .where((eb) => eb.and({ tenant, job_id: jobId }))

@@ -90,7 +90,7 @@ export type DueNotification = {
   readonly takenBy: readonly string[];
 };
 
-/** The newest notification to a channel that was delivered, or that flwd gave up. */
+/** A channel's newest notification that was delivered, or that flwd gave up on. */
 export type LastNotification = Pick<Notification, 'status' | 'last_error'> & { readonly finishedAtMs: number };
 
 /** The messages to a channel that could not be sent and will be tried again. */

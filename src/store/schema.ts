@@ -108,8 +108,8 @@ export type RunRow = {
 export type OwnerRow = { id: string; host: string; lease: string; renewed_at: number };
 
 /**
- * A table of its own, because the rows of `runs` are rewritten with every change. `notify` is what the end of the run
- * needs of the plan.
+ * A table of its own, because the rows of `runs` are rewritten with every change. `notify` is the part of the plan that
+ * is read when the run ends.
  */
 export type RunPlanRow = { run_id: string; plan: string; sealed: string | null; notify: string | null };
 
@@ -235,7 +235,7 @@ export type EventRow = {
 
 /**
  * `events`: the next event id. It is stored here, so that deleting the newest event never makes its id free again.
- * `events.kept`: the first id from which on no event is missing. There is no row before an event was removed.
+ * `events.kept`: the id from which on the journal is complete. There is no row before an event was removed.
  * `notices`: the next event to check for notifications.
  * `triggers`: the next event to check for triggers. There is no row while there are no triggers.
  * `audit.kept`: the first audit entry that retention must keep. There is no row before retention has removed an entry.
@@ -506,7 +506,7 @@ export type LateRow = {
   told: string | null;
 };
 
-/** A job whose successes are expected. `terms` is JSON of what is expected, since `since_at`. */
+/** A job whose successes are expected. `terms` is JSON of what has been expected since `since_at`. */
 type ExpectingJobRow = { job_id: string; terms: string; since_at: number };
 
 /**

@@ -196,8 +196,8 @@ function toWebhook(row: WebhookRow): MadeWebhook {
 function createDeliveries({ read, transact }: Pick<Database, 'read' | 'transact'>) {
   return {
     /**
-     * Adds a delivery. If it started no run, and an earlier one had the same body and result, that row is updated
-     * instead. Keeps only the newest 100 deliveries of a webhook.
+     * Adds a delivery. If it started no run, and an earlier delivery without a run had the same body and result,
+     * updates the row of the earlier one instead. Keeps only the newest 100 deliveries of a webhook.
      */
     async addDelivery(tx: Transaction, row: DeliveryRow): Promise<void> {
       await tx.db

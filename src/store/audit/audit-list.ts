@@ -1,5 +1,5 @@
-// Reads the audit log, newest first. An index finds the entries of one object, and the entries of every action except
-// the start of a run. Any other search reads the table in slices, so that other work can run in between (ADR 0018).
+// Reads the audit log, newest first. Searches by object use an index, and so do searches by action, except for the
+// start of a run. Any other search reads the table in slices, so that other work can run in between (ADR 0018).
 
 import { setImmediate as yieldNow } from 'node:timers/promises';
 import { type Expression, expressionBuilder, type Kysely, type SqlBool, sql } from 'kysely';

@@ -92,7 +92,7 @@ async function anchorOf(db: Kysely<Schema>): Promise<{ through: number; hash: st
   try {
     return JSON.parse(row.detail);
   } catch {
-    // The hash of this entry is then wrong, too, so the chain counts as broken.
+    // If the detail is not JSON, the hash of this entry is wrong, too, so the chain counts as broken.
     return undefined;
   }
 }

@@ -1,4 +1,4 @@
-// The audit log: adds single entries, reads the log, and removes old entries. The entry of a change is added with
+// The audit log: adds single entries, reads the log, and removes old entries. To add the entry of a change, call
 // `record` of the transaction that makes the change.
 
 import { type NewAuditEntry, ownEntry } from '../../domain/audit.ts';

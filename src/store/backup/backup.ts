@@ -106,7 +106,7 @@ export async function createBackup(request: BackupRequest): Promise<BackupSummar
     isOwn = true;
     return await copyInstance(request);
   } catch (error) {
-    // An incomplete backup is removed. It could be taken for a complete one, and the next backup needs an empty folder.
+    // Removes an incomplete backup. It could be mistaken for a complete one, and the next backup needs an empty folder.
     if (isOwn) await removeCopied(destination, isNew).catch(() => undefined);
     throw explainWriting(error, {
       dir: destination,
@@ -229,7 +229,7 @@ async function copyLogs(o: Copying, logsDir: string): Promise<void> {
   }
 }
 
-/** Copies the log segments of running runs that have no row in the database yet. */
+/** Copies the log segments of running runs, if the segments have no row in the database yet. */
 async function copyOpenLogs(o: Copying, logsDir: string): Promise<void> {
   const runs = o.copy
     .prepare(

@@ -223,7 +223,7 @@ export async function movesOf(places: Places, fixed: FixedFolders): Promise<Move
       const drafts = new Set(await readdir(join(path, draftEnd)));
       for (const entry of new Set([...present, ...drafts])) moves.push({ target, entry, hasNew: drafts.has(entry) });
     } else if (existsSync(path + draftEnd)) {
-      // SQLite would apply the WAL of the old database to the new one and destroy it.
+      // Removes the WAL of the old database. Otherwise SQLite would apply it to the new database and destroy that.
       if (path === places.dbPath)
         for (const end of ofSqlite) if (existsSync(path + end)) moves.push({ target, end, hasNew: false });
       moves.push({ target, hasNew: true });

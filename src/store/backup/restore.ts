@@ -40,8 +40,8 @@ export type RestoreRequest<T> = {
   /** Called with a message that says what the restore does next. */
   readonly onProgress: (message: string) => void;
   /**
-   * Makes the last changes to the database before it is put in place. The result is written to a file, so it must be
-   * the same after it was turned into JSON and back.
+   * Makes the last changes to the database before it is put in place. The result is stored as JSON, so it must contain
+   * only values that JSON can represent.
    */
   readonly complete: (draft: Pick<Places, 'dbPath' | 'secretKeyFile'>, createdAt: string) => Promise<T>;
 };
@@ -64,7 +64,10 @@ export type RestoreSummary = {
 /** The restored instance skips this many event ids. So it never uses an id again that was used after the backup. */
 const idJump = 1_000_000_000;
 const blockBytes = 4096;
-/** Extra disk space besides the copies: for the WAL while the schema is upgraded, for folders, and for marks. */
+/**
+ * Extra disk space besides the copies: for the WAL while the schema is upgraded, for folders, and for the files of
+ * `markRestored`.
+ */
 const moreBytes = 2 ** 20;
 
 type Restored<T> = RestoreSummary & { readonly completed: T };
@@ -201,8 +204,8 @@ async function takenPlaces(places: Places, fixed: FixedFolders): Promise<string[
 }
 
 /**
- * Returns the key files that need not be replaced: those that the backup lacks, and those that are the same in it. A
- * container may mount key files, and a mount cannot be replaced.
+ * Returns the key files that need not be replaced: those that the backup lacks, and those with the same content in the
+ * backup. A container may mount key files, and a mount cannot be replaced.
  */
 async function findKeptKeys(source: string, places: Places): Promise<ReadonlySet<string>> {
   const kept = new Set<string>();

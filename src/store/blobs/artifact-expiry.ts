@@ -17,7 +17,7 @@ export function createArtifactExpiry(o: {
   let removedUntil: { readonly expires_at: number; readonly id: string } | undefined;
   let lastNowMs = Number.NEGATIVE_INFINITY;
 
-  /** After the clock was set back, new artifacts may be older than the last one reached. Then this begins again. */
+  /** Begins again with the oldest artifact if the clock was set back, because new ones may have earlier times. */
   function beginAgainIfSetBack(nowMs: number): void {
     if (nowMs < lastNowMs) {
       expiredUntil = undefined;
@@ -28,8 +28,8 @@ export function createArtifactExpiry(o: {
 
   return {
     /**
-     * Marks up to `limit` artifacts as expired that were created before `createdBeforeMs`.
-     * @returns how many it looked at
+     * Marks artifacts from before `createdBeforeMs` as expired.
+     * @returns how many artifacts it looked at, at most `limit`
      */
     async expire(createdBeforeMs: number, nowMs: number, limit: number): Promise<number> {
       beginAgainIfSetBack(nowMs);

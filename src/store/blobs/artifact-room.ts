@@ -21,7 +21,7 @@ export function createArtifactRoom(o: {
 }): (files: readonly WantedFile[], quotaBytes: number) => Promise<Room> {
   /**
    * The reserved bytes, by the id of the first file of each reservation. All rows of a run are added in one
-   * transaction.
+   * transaction, so once the first file has a row, all files have one.
    */
   const held = new Map<string, number>();
 

@@ -42,7 +42,8 @@ export function createLeftovers(o: { readonly blobsDir: string; readonly databas
     return new Set(
       names.filter((name) => {
         if (open.has(runIdOf(name))) return true;
-        // A damaged file of which nothing was readable has no row. But then other files of the same log have rows.
+        // A damaged file has no row if nothing in it was readable. So it stays as long as any file of the same log has
+        // a row.
         return isDamaged(name) ? withLog.has(runIdOf(name)) : indexed.has(segmentOf(name));
       }),
     );

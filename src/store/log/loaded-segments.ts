@@ -14,8 +14,7 @@ export type Segments = ReturnType<typeof createSegments>;
 
 const loadedBytes = 18 * 2 ** 20;
 /**
- * How many segments are loaded each for one reader of a whole log. Such a reader may pause for a long time while it
- * uses a segment.
+ * How many segments of `loadOwn` may be in memory. Their readers may pause for a long time while they use a segment.
  */
 const mostOwnSegments = 4;
 

@@ -64,8 +64,8 @@ export function levelOf(flags: number): LogLevel {
 const ownFlags = stderrFlag | logLevels.indexOf('warn');
 
 /**
- * Whether flwd itself added the line, as a warning on standard error. What a program prints to standard error is an
- * error, or JSON with a level.
+ * Whether flwd itself added the line, as a warning on standard error. No line of a program has these flags: what a
+ * program prints to standard error is an error, or JSON with a level.
  */
 export function isOwnLine(flags: number): boolean {
   return (flags & (levelBits | stderrFlag | structuredFlag)) === ownFlags;
@@ -197,7 +197,7 @@ export function hasHead(file: Buffer, start: number): boolean {
   return start + fixedHeadBytes <= file.length && file[start] === magic;
 }
 
-/** Some lines of a chunk: those with an index from `from` to before `until` that `isWanted` accepts. */
+/** Some lines of a chunk. Their index is at least `from` and below `until`, and `isWanted` accepts them. */
 export type ChunkPart = {
   readonly chunk: Chunk;
   readonly from: number;

@@ -22,7 +22,7 @@ const sync = promisify(fdatasync);
 export function openLogFile(o: {
   readonly dir: string;
   readonly runId: string;
-  /** The epoch of the run in which this process drives it. */
+  /** This process drives the run in this epoch. */
   readonly epoch: number;
   readonly db: Database;
   readonly log: Logger;

@@ -216,8 +216,8 @@ function createFollowing(segments: Segments, openSegments: OpenSegments) {
 }
 
 /**
- * Adds matching lines from line `seq` on to the encoder, about one piece. Returns the number of the line to continue
- * with.
+ * Adds about one piece of matching lines to the encoder, beginning with line `seq`. Returns the number of the line to
+ * continue with.
  */
 function addPiece(content: LoadedSegment, seq: number, select: Selection, encoder: LineEncoder): number {
   const { file, chunkStarts } = content;

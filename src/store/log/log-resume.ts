@@ -99,8 +99,8 @@ async function* plainFiles(
 }
 
 /**
- * Renames a damaged file, because other tools may be able to read more of it, and returns the new name. `content` takes
- * the place of the file, which exists under its original name at every moment.
+ * Renames a damaged file, because other tools may be able to read more of it, and returns the new name. If there is
+ * `content`, it replaces the file in one step, so a file with the original name always exists.
  */
 async function keepDamaged(path: string, content: Buffer | undefined): Promise<string> {
   const written = `${path}.mended`;

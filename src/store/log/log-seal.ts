@@ -14,7 +14,7 @@ const maxWaiting = 2;
 export function createLogSeal(o: {
   readonly dir: string;
   readonly runId: string;
-  /** The epoch of the run in which this process drives it. */
+  /** This process drives the run in this epoch. */
   readonly epoch: number;
   readonly db: Database;
   readonly log: Logger;

@@ -222,7 +222,8 @@ export function chunkIndexOf({ file, chunkStarts }: LoadedSegment, seq: number):
 
 /**
  * Writes the compressed file beside the plain one, makes it durable, and returns its size in bytes.
- * @throws DamagedSegment if the plain file is damaged. It should then stay plain, because more of it can be read
+ * @throws DamagedSegment if the plain file is damaged. It should then stay plain, because a damaged plain file can
+ * still be read in part
  */
 export async function compressSegment(dir: string, runId: string, { n, rawBytes }: Segment): Promise<number> {
   const raw = await readFile(segmentPath(dir, runId, n, 'raw'));

@@ -9,9 +9,9 @@ export type LogState = {
   lastAtUs: number;
   /** How much text is stored so far, in bytes. */
   textBytes: number;
-  /** How far each spool need not be read again, by `spoolKey`. */
+  /** How far each spool was stored or left out, by `spoolKey`. A later process continues there. */
   readonly spool: Map<string, SpoolPosition>;
-  /** Which lines were left out since the log last mentioned that lines were left out. */
+  /** The lines that were left out and that no line of the log mentions yet. */
   omitted: Omission | undefined;
 };
 

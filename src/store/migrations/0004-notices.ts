@@ -23,7 +23,7 @@ export const notices: Migration = {
     db.schema.createIndex('notices_by_run').unique().on('notices').columns(['run_id', 'n']),
     db.schema.createIndex('notices_by_due').on('notices').columns(['next_at']).where('next_at', 'is not', null),
 
-    // Runs that exist already have no rules. So the cursor starts after their events.
+    // Existing runs have no rules, so the cursor starts after their events.
     db
       .insertInto('sequences')
       .columns(['name', 'next_id'])

@@ -23,7 +23,7 @@ export const runDays: Migration = {
   ],
 };
 
-/** A benchmark that fills a store directly uses this, too. */
+/** Benchmarks that insert runs themselves use this, too. */
 export function countDays(db: Kysely<Schema>) {
   return db
     .insertInto('run_days')

@@ -1,5 +1,5 @@
-// Times that must move when the wall clock is set. One says until when a run may wait in the queue. The other says up
-// to which time a schedule may have started runs before its times were moved back.
+// Times that must move when the wall clock is set. One says until when a run may wait in the queue. The other is needed
+// when a schedule's times are moved back: it says up to which time the schedule may already have started runs.
 
 import type { Migration } from './migration.ts';
 

@@ -37,7 +37,7 @@ export const runStats: Migration = {
   ],
 };
 
-/** A benchmark that fills a store directly uses this, too. */
+/** A benchmark that inserts runs itself uses this, too. */
 export function countStats(db: Kysely<Schema>) {
   return (['hour', 'day'] as const).flatMap((span) =>
     [true, false].flatMap((isOfJob) => [

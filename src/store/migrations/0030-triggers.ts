@@ -1,4 +1,4 @@
-// The results of triggers. Each says what came of the end of a run, or of something else that a trigger waits for.
+// The results of triggers: what each did when something happened that it waits for, such as the end of a run.
 
 import type { Migration } from './migration.ts';
 

@@ -95,7 +95,7 @@ type MigrationTarget = {
   readonly log: Pick<Logger, 'info'>;
   readonly version: () => number;
   /**
-   * Creates the newest schema in an empty database. If it is missing, all migrations run instead.
+   * Creates the newest schema in an empty database. Without this function, all migrations run instead.
    * @returns the version of that schema
    */
   readonly createSchema?: () => number;

@@ -60,7 +60,7 @@ class Compiler extends PostgresQueryCompiler {
     else super.visitDataType(node);
   }
 
-  /** Because of that collation, `ilike` ignores the case of ASCII letters only. */
+  /** With the collation "C", `ilike` ignores the case of ASCII letters only. */
   protected override visitOperator(node: OperatorNode): void {
     if (node.operator === 'like') this.append('ilike');
     else super.visitOperator(node);

@@ -97,7 +97,7 @@ async function countApprovals(query: ReturnType<typeof approvalsOf>): Promise<nu
   return Number(total);
 }
 
-/** Returns the time before which the search ends; undefined if all approvals are searched. */
+/** Returns the time of the first approval in the list that is not searched; undefined if all approvals are searched. */
 async function lastSearched(db: Kysely<Schema>, state: ApprovalQuery['state']): Promise<number | undefined> {
   const place = { waiting: 'step.started_at', answered: 'step.finished_at' } as const;
   const beyond = await stepsIn(db, state)

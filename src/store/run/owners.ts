@@ -85,7 +85,7 @@ export async function takeRun(
   const [run] = await updateTaken(tx.db, { id, ...by });
   if (!run) return false;
   await resumeSteps(tx, id, by.worker);
-  // The former process may have set that the run waits for the disk.
+  // The former process may have marked the run as waiting for the disk.
   await setWaiting(tx, id, null, by.epoch + 1);
   return true;
 }

@@ -38,7 +38,7 @@ type Range = { readonly after: Position | undefined; readonly offset: number; re
 /** How many runs a search reads before it lets other work run, if it must read the runs themselves. */
 const searchSlice = 250;
 
-/** The same number, if the index contains everything that the search compares. */
+/** How many runs a search reads before it lets other work run, if the index contains everything that it compares. */
 const indexSlice = 5_000;
 
 /** The most runs that one search reads. */

@@ -167,8 +167,8 @@ function isOfEpoch(eb: ExpressionBuilder<Schema, 'runs'>, epoch: number | null):
 }
 
 /**
- * Marks the run as changed, because one of its steps has changed. Returns false if the run is no longer running in that
- * epoch.
+ * Marks the run as changed, because one of its steps has changed. Returns false if the run is no longer running, or not
+ * in the given epoch.
  */
 export async function touchRun(
   tx: Transaction,

@@ -1,5 +1,5 @@
-// Tells which steps of a run were started by it. A step that a rerun has kept was not started by the rerun, and its
-// times belong to the earlier run.
+// Says which of its steps a run has started itself. A rerun has not started the steps that it kept: their times belong
+// to the earlier run.
 
 import type { Expression, ExpressionBuilder, SqlBool } from 'kysely';
 import { isWork } from '../../domain/job-times.ts';

@@ -43,8 +43,8 @@ export type Examination = {
   /** The tenants whose schedules are paused; `*` stands for every tenant. */
   readonly paused: readonly string[];
   /**
-   * How many runs and successes are late. `missed` counts the times that schedules missed, if no success has come
-   * since.
+   * `late` counts runs and expected successes that are late. `missed` counts scheduled times that were missed and have
+   * not been followed by a success.
    */
   readonly late: { readonly late: number; readonly missed: number };
   /** How many schedules could not call their heartbeat address the last time. */
@@ -55,7 +55,10 @@ export type Examination = {
   readonly waiting: readonly WaitingMessages[];
   /** The addresses of jobs from untrusted sources that the server refused to call the last time. */
   readonly refusedCalls: readonly { readonly jobId: string; readonly origin: string }[];
-  /** How many backfills are in progress. `failed` counts the backfills that failed and that nobody has made again. */
+  /**
+   * `underWay` counts backfills in progress. `failed` counts backfills that failed, unless their schedule has a newer
+   * backfill.
+   */
   readonly backfills: { readonly underWay: number; readonly failed: number };
   /** The state of each export to a collector; null if it has never run. */
   readonly exports: Readonly<Record<Signal, ExportState | null>>;

@@ -32,8 +32,8 @@ const lockedMs = 5_000;
 
 /**
  * Returns a function that commits units. If a single unit fails, the function rejects that unit. If the whole commit
- * fails, the function throws. `hasFailed` says that the commit before failed. Then this one does not wait for another
- * program, and writes a page even if the units change nothing.
+ * fails, the function throws. `hasFailed` says that the previous commit failed. In that case, the new commit does not
+ * wait for another program, and writes a page even if the units change nothing.
  */
 export function createCommit(o: {
   readonly path: string;
@@ -57,7 +57,8 @@ export function createCommit(o: {
     const audited: Audited[] = [];
     try {
       await begin(hasFailed ? 0 : lockedMs);
-      // After a failure, the commit must write a page even if its only unit fails. So that unit gets a savepoint, too.
+      // After a failure, the commit must write a page even if its only unit fails. Therefore this unit gets a
+      // savepoint, too.
       const isAlone = units.length === 1 && !hasFailed;
       for (const unit of units) {
         const done = await runUnit(unit, isAlone);

@@ -17,7 +17,8 @@ class DatabaseMoved extends Error {
 }
 
 /**
- * Remembers which files are at `path` now. Other files cannot get their inode numbers, because they are open.
+ * Remembers the inode numbers of the files at `path`. As long as these files are open, no other files can get the
+ * numbers.
  * @returns a function that throws DatabaseMoved if one of the files is no longer in place. It takes 10 µs
  */
 export function watchDatabaseFiles(path: string): () => void {

@@ -142,8 +142,8 @@ function inWindow(
 }
 
 /**
- * Returns the job whose counters are needed, or the job of the counters for all jobs together. Returns undefined if the
- * counters of several jobs are needed.
+ * Returns the job whose counters are needed, or `ofAllJobs` for the counters of all jobs together. Returns undefined if
+ * the counters of several jobs are needed.
  */
 function countersOf({ jobId, namespace, jobIds }: StatsFilter): string | undefined {
   const ofAll = jobIds === undefined ? ofAllJobs : undefined;

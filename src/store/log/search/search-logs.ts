@@ -59,12 +59,13 @@ const mostMs = 2_000;
 /** How many searches run at a time. */
 const searchesAtATime = 2;
 /**
- * A cursor may point to a run that had not ended when the search began. This is how long it is valid. Each page reads
- * all runs that have ended since, and they may be thousands.
+ * How long a cursor is valid if it points to a run that had not ended when the search began. With such a cursor, each
+ * page reads all runs that have ended since then, and there may be thousands.
  */
 const openForMs = 5 * 60_000;
 /**
- * How much the thread reads before it answers. With only one segment in each task, 48 answers took 5 % of the CPU time.
+ * How much the thread reads before it answers. Answering after each segment would be too often: 48 answers took 5 % of
+ * the CPU time.
  */
 const taskBytes = 16 * 2 ** 20;
 const taskSegments = 64;
