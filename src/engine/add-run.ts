@@ -59,7 +59,7 @@ export type AddRun = (
   addition: Addition,
 ) => Promise<{ readonly runId: string; readonly body: string }>;
 
-/** @throws Problem why the plan is denied; queue-full, concurrency-conflict, not-ready */
+/** @throws Problem that says why the plan is denied; queue-full, concurrency-conflict, not-ready */
 export function createAddRun(o: {
   readonly context: Pick<ControllerContext, 'store' | 'disk' | 'ownFolders' | 'sealer' | 'clock'>;
   readonly snapshots: Snapshots;

@@ -1,4 +1,4 @@
-// Finds what limits the runs of a schedule or a webhook that a limited caller has made (ADR 0067).
+// Finds the limits that apply to the runs of a schedule or a webhook, if a limited caller has made it (ADR 0067).
 
 import { type Catalog, trustedTagsOf } from '../catalog/catalog.ts';
 import { restrictionsOfToken, tokenStatus } from '../domain/access/api-token.ts';

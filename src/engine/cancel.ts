@@ -38,8 +38,8 @@ export function createCancels(o: {
 
   return {
     /**
-     * Returns `cancelled` once all processes of the run are gone. With `isForced` the job gets no grace period. If the
-     * grace period has begun, it ends now.
+     * Returns `cancelled` once all processes of the run are gone. With `isForced`, the job gets no grace period, or its
+     * grace period ends now.
      * @throws Problem run-not-found, run-already-finished
      */
     async cancel(

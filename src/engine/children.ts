@@ -67,7 +67,7 @@ export function createChildren(o: {
       secretsBy: parent.secretsBy ?? run.created_by,
       async alongside(tx, id) {
         if (!(await store.steps.nameChild(tx, at, id))) throw new Superseded('another process drives the step now');
-        // This raises the version of the run, by which readers notice the change.
+        // This raises the version of the run, so that readers notice the change.
         await store.steps.touch(tx, at.runId, {});
       },
     });

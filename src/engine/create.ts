@@ -30,7 +30,7 @@ export type Caller = {
   readonly countRun?: (profile: SecurityProfile) => void;
   /** The address of the peer, if there is one. */
   readonly from?: string | undefined;
-  /** The trace that the caller says the run belongs to. */
+  /** The trace to which the run belongs, as the caller says. */
   readonly traceParent?: TraceParent | undefined;
 };
 
@@ -70,7 +70,8 @@ export function createRuns(o: {
   return async (body, caller, idempotencyKey, alongside) => {
     const tenant = tenantFor(caller.principal, body.tenant, o.defaultTenant);
     const request = { body, caller, tenant, alongside };
-    // This check comes first, because even the stored answer to a repeated request must not reveal a job out of reach.
+    // This check comes first: even the stored answer to a repeated request must not reveal a job that the caller cannot
+    // reach.
     if (caller.principal.jobs) findReached(body.job_id, caller.principal, o.catalog);
     try {
       if (idempotencyKey === undefined) return await create(request);

@@ -5,7 +5,9 @@
 export function createDatabaseTime(now: () => number, move: (byMs: number) => Promise<void>) {
   let moving: Promise<unknown> = Promise.resolve();
   return {
-    /** Call it before anybody reads the new time: the move is then written before everything that uses that time. */
+    /**
+     * Call it before anybody reads the new time, so that the move is written before anything that uses the new time.
+     */
     clockSet(byMs: number): void {
       moving = Promise.all([moving, move(byMs)]);
     },

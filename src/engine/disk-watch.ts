@@ -10,8 +10,8 @@ const everyMs = 1_000;
 /** With less free space than this, a script cannot print a page of output. */
 const leastBytes = 64 * 1024;
 /**
- * With less free space than this, a line in the log of a run could take the room that the run needs to end. A log takes
- * more than 1 MiB at a time.
+ * With less free space than this, a line in the log of a run could take the room that the run needs to end. A log may
+ * grow by more than 1 MiB at a time.
  */
 const roomyBytes = 4 * 2 ** 20;
 

@@ -55,9 +55,9 @@ export type Engine = {
   readonly limitReport: LimitReport;
   /** @throws Problem permission-denied, job-not-found, job-invalid, validation-error */
   readonly plan: (request: RunRequest, caller: Caller) => Promise<PlanAnswer>;
-  /** Adds the errors of the arguments. Call it when a body of `plan` or `createRun` has other errors. */
+  /** Adds the errors of the arguments to the `errors` that a body of `plan` or `createRun` already has. */
   readonly addArgumentErrors: (body: unknown, errors: ErrorList, reach: Reach) => void;
-  /** @throws Problem why the run cannot be created */
+  /** @throws Problem that says why the run cannot be created */
   readonly createRun: (request: RunRequest, caller: Caller, idempotencyKey?: string) => Promise<Created>;
   /** @throws Problem run-not-found, run-not-finished, workspace-expired, revision-expired, and what createRun throws */
   readonly rerun: Rerun;
@@ -77,8 +77,8 @@ export type Engine = {
   /** null if the file system of the runs does not report its free space. */
   readonly diskFreeBytes: () => number | null;
   /**
-   * Resumes in the background what an earlier process left. With `only`, no other waiting run starts, and no schedule
-   * fires. New runs still start.
+   * Resumes in the background what an earlier process left. If `only` is given, waiting runs that it does not contain
+   * do not start, and no schedule fires. New runs still start.
    */
   readonly start: (only?: ReadonlySet<string>) => void;
   readonly attend: Resumption['attend'];

@@ -14,9 +14,9 @@ export type Due = 'timeout' | 'cancel';
 /** Call it with all runs that are due. Those that have been due for too long are ended by force. */
 export type ForceEnds = (due: ReadonlyMap<string, Due>) => void;
 
-/** How long after the grace period a run controller is considered stuck. */
+/** A run controller that has not ended its run this long after the grace period is considered stuck. */
 const overtimeMs = 15_000;
-/** The same while the files of the run are stored, because large artifacts take time. */
+/** The limit while the files of the run are stored. It is longer, because large artifacts take time. */
 const storingMs = 600_000;
 const droppingMs = 2_000;
 

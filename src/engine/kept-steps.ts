@@ -1,5 +1,5 @@
-// Decides what a rerun keeps of the earlier run: the rows of steps that succeeded, and the rows of instances that
-// succeeded in other steps. These rows become rows of the new run, with their outputs.
+// Decides what a rerun keeps of the earlier run: the rows of steps that succeeded and, for other steps, the rows of
+// their instances that succeeded. These rows become rows of the new run, with their outputs.
 
 import type { StepDefinition } from '../domain/job.ts';
 import { validationError } from '../domain/problem.ts';

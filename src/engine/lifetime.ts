@@ -1,5 +1,5 @@
-// Records the start and stop of a server in the audit log. Two starts in a row mean that the first server was killed.
-// After a restore they do not: the first server may have continued to run after somebody made the backup.
+// Records the start and stop of a server in the audit log. Two starts in a row mean that the first server was killed,
+// except after a restore: the first server may have continued to run after somebody made the backup.
 
 import { type AuditAction, type AuditDetail, ownEntry } from '../domain/audit.ts';
 import type { Logger } from '../lib/logger.ts';

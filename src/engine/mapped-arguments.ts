@@ -50,7 +50,7 @@ export function mapArguments(
   return Object.fromEntries(found);
 }
 
-/** Explains how to test a member that may be missing. */
+/** For an error about a missing member: explains how an expression can test whether the member is there. */
 function hintOf(text: string, message: string): string {
   const name = /^no such key: (\w+)$/.exec(message)?.[1];
   const member = name === undefined ? null : new RegExp(`[A-Za-z_][\\w.]*\\.${name}\\b`).exec(text);

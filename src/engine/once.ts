@@ -32,7 +32,10 @@ export type Once = (
   make: (keep: KeepAnswer) => Promise<Created>,
 ) => Promise<Created>;
 
-/** A limited caller has keys of its own: the answer to another caller's key would reveal a run out of reach. */
+/**
+ * A limited caller has keys of its own: with the key of another caller, it could get the answer about a run that it
+ * cannot reach.
+ */
 export function keyOf(key: string, principal: Principal): string {
   return principal.jobs ? `${starterOf(principal).account} ${key}` : key;
 }

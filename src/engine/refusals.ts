@@ -10,7 +10,10 @@ import type { AuditStore } from '../store/audit/audit.ts';
 export type Refusals = ReturnType<typeof createRefusals>;
 
 const refusalWindowMs = 60_000;
-/** How many refusals are recorded in a minute. Anonymous callers must not crowd out known ones. */
+/**
+ * How many refusals of one caller, of all anonymous callers, and of all known callers are recorded in a minute.
+ * Anonymous callers must not crowd out known ones.
+ */
 const mostOfOne = 20;
 const mostOfUnknown = 100;
 const mostOfKnown = 300;

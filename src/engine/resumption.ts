@@ -65,7 +65,7 @@ export function createResumption(o: Parts) {
     },
     /** True while resuming takes longer than it should. */
     isLate: (): boolean => !isDone && clock.monotonicMs() - startedAtMs > resumeMs,
-    /** Starts resuming in the background. With `given`, no other waiting run starts. */
+    /** Starts resuming in the background. If `given` is set, waiting runs that it does not contain do not start. */
     start(given?: ReadonlySet<string>): void {
       only = given && new Set(given);
       startedAtMs = clock.monotonicMs();

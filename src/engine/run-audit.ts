@@ -25,7 +25,7 @@ export function creationOf(plan: GroundedPlan, origin: RunOrigin, runId: string)
   return { ...entryOf(plan, origin, runId), result: 'done', reason: null };
 }
 
-/** @throws Problem why the run is denied */
+/** @throws Problem that says why the run is denied */
 export function refuseDenied(plan: GroundedPlan, origin: RunOrigin, refusals: Pick<Refusals, 'add'>): void {
   const { denied } = plan;
   if (!denied) return;

@@ -22,5 +22,5 @@ export type LateParts = {
 
 export type Expecting = { readonly jobId: string; readonly expect: Expectation; readonly isEnabled: boolean };
 
-/** True if the catalog may lack the job only because a folder is missing. */
+/** True if a missing folder may be the only reason why the catalog does not have the job. */
 export type MayReturn = (jobId: string) => boolean;

@@ -1,5 +1,5 @@
 // Watches jobs that expect a success by a time of day, or at least once in each span of time. Finds successes that did
-// not come in time. Times count from when flwd first saw the job's expectation, or saw it again after a pause.
+// not come in time. The watch of a job begins when flwd first sees its expectation, and begins again after a pause.
 
 import type { Late } from '../../domain/outcome/late.ts';
 import { invariant } from '../../domain/problem.ts';
@@ -43,7 +43,7 @@ export function createSuccessWatch(o: Parts) {
   return {
     /**
      * Sets the jobs to watch. A job that is left out, because it is disabled or paused, starts over when it comes back.
-     * The time of a job continues to count while its folder is missing.
+     * While the folder of a job is missing, its watch continues.
      */
     async watch(jobs: readonly Expecting[], mayReturn: MayReturn): Promise<void> {
       const kept = (await store.late.expecting()).filter(({ jobId }) => mayReturn(jobId)).map(fromStored);
@@ -102,9 +102,10 @@ async function checkEvery(job: Watched, nowMs: number, o: Parts): Promise<void> 
   const baseMs = Math.max(lastMs ?? 0, sinceMs);
   job.nextEveryMs = baseMs + everyMs;
   if (job.nextEveryMs > nowMs) return;
-  // If the job succeeds before then, the next check finds that success.
+  // If the job succeeds before the next check, that check finds the success.
   job.nextEveryMs = nowMs + everyMs;
-  // The key names the last success and not the start of the span: otherwise a pause would report the same delay again.
+  // The key names the last success and not the start of the span: otherwise the same delay would be reported again
+  // after a pause.
   const key = lastMs === null ? 'none' : toTimestamp(lastMs);
   const detail = everyWords(lastMs, sinceMs, formatDuration(everyMs));
   const late: NewLate = { tenant, jobId, kind: 'every', key, atMs: nowMs, ...ofJob, detail };

@@ -119,7 +119,7 @@ export type PolicyContext = {
   readonly storedSecret: SecretLookup;
 };
 
-/** The secrets of the earlier run that a rerun repeats, and the names of the stored secrets in its arguments. */
+/** What a rerun takes over from the earlier run: its secrets, and the names of the stored secrets in its arguments. */
 export type Before = RunSecrets & Pick<Plan, 'storedArgs'>;
 
 /**

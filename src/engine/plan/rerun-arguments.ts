@@ -1,5 +1,5 @@
 // The arguments of a rerun: the old ones, except those that the caller gives again. A secret that somebody gave as text
-// belongs to that person. Another person's rerun uses it only if it repeats the same work.
+// belongs to that person. Another person's rerun uses this secret only if the rerun repeats the same work.
 
 import { isDeepStrictEqual } from 'node:util';
 import type { JobDefinition, JsonObject, JsonValue } from '../../domain/job.ts';
@@ -19,8 +19,8 @@ export type RerunRequest = {
 type RerunArguments = {
   readonly args: JsonObject;
   /**
-   * The secrets of the old run: those that the environment gets again, and all others, because kept outputs may contain
-   * them.
+   * The values that the environment gets again. All secrets of the old run are redacted, because kept outputs may
+   * contain them.
    */
   readonly before: RunSecrets;
   readonly storedArgs: NonNullable<RunPlan['storedArgs']>;

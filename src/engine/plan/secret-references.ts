@@ -82,8 +82,8 @@ export function namesIn(job: JobDefinition, given: JsonObject): string[] {
 }
 
 /**
- * Says why the caller may not name one of the secrets. Every caller may name those that the defaults of the job name
- * (ADR 0067).
+ * Says why the caller may not name one of the secrets. Every caller may name the secrets that appear in the defaults of
+ * the job (ADR 0067).
  */
 export function namingRefusal(
   names: readonly string[],
@@ -97,7 +97,7 @@ export function namingRefusal(
   return new Problem('permission-denied', message);
 }
 
-/** The stored secrets that the defaults of the job's arguments name. */
+/** The stored secrets that appear in the defaults of the job's arguments. */
 export function defaultsOf(job: JobDefinition): string[] {
   return job.secretArgs.flatMap((argument) => {
     const value = secretDefaultOf(job, argument);

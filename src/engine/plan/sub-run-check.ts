@@ -67,8 +67,8 @@ function whatIsWrongWithArguments(one: JobDefinition, { jobId, args }: SubRun, c
 }
 
 /**
- * Returns why the sources of the two jobs do not allow the sub-run. The parent may not start the child, or the child
- * may not have the secrets or the notifications that it would get.
+ * Returns why the sources of the two jobs do not allow the sub-run: either the parent may not start the child, or the
+ * child may not have the secrets or the notifications that it would get.
  */
 function refuseUntrusted(
   { definition: one, source }: CatalogEntry,

@@ -7,7 +7,9 @@ import type { GroundedPlan } from './ground.ts';
 
 type User = { readonly uid: number; readonly groups: readonly number[] };
 
-/** Leaves out paths that an ACL may open to the user. An ACL never allows more than the group's bits of the mode. */
+/**
+ * Leaves out paths that an ACL may open to the user. The group's bits of the mode show the most that an ACL can allow.
+ */
 export async function unusableGrants({ grants, read, write, isolation, runAs }: GroundedPlan): Promise<Grant[]> {
   const { uid } = isolation;
   // The job runs as root: its profile is `disabled`, and the server is root.

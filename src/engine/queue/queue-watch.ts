@@ -8,7 +8,9 @@ import type { Queue } from './queue.ts';
 
 export type QueueWatch = ReturnType<typeof watchQueue>;
 
-/** A run that can start should start within one turn of the event loop. */
+/**
+ * Normally, a run or step that can start does so within one turn of the event loop. After this time, it is reported.
+ */
 const startableMs = 5_000;
 
 export function watchQueue(o: {

@@ -20,7 +20,7 @@ export type QueueLimits = {
 /** A run that is about to be created. */
 export type NewcomerRun = Omit<PendingRun, 'waiting'> & { readonly onConflict: Concurrency['onConflict'] };
 
-/** Counts a run in its concurrency group until it is released. */
+/** Counts a run in its concurrency group until `release` is called. */
 export type Hold = { readonly release: () => void };
 
 /** What a run needs to start. */

@@ -115,7 +115,10 @@ export function createRetention(parts: Parts) {
   }
 
   return {
-    /** Stops the pass in the background, and removes what is due for about `forMs`. Works for `share` of that time. */
+    /**
+     * Stops the pass in the background. Then removes data that is due, for at most about `forMs`. It works for `share`
+     * of this time and pauses for the rest.
+     */
     async collect(asked: {
       readonly forMs: number;
       readonly share: number;

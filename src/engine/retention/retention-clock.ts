@@ -8,7 +8,9 @@ import { type SteadyClock, watchWallClock } from '../../lib/clock.ts';
  */
 const doubtMs = 86_400_000;
 
-/** The wall clock, less the time by which somebody moved it forward in the last day and did not move it back. */
+/**
+ * The wall clock. If somebody moved it forward in the last day and has not moved it back, the difference is subtracted.
+ */
 export function createRetentionClock(clock: SteadyClock): SteadyClock {
   let doubted: { readonly byMs: number; readonly sinceMs: number }[] = [];
   const { now, monotonicMs } = watchWallClock(clock, (byMs) => {
@@ -30,7 +32,7 @@ export function createRetentionClock(clock: SteadyClock): SteadyClock {
   return {
     monotonicMs,
     now() {
-      // If the clock was set back, this counts at once, even if reading the time took too long to tell by how much.
+      // If the clock was set back, this counts at once, even if no reading was fast enough to find out by how much.
       const nowMs = Math.min(now(), clock.now());
       doubted = doubted.filter(({ sinceMs }) => monotonicMs() - sinceMs < doubtMs);
       return nowMs - doubted.reduce((sum, { byMs }) => sum + byMs, 0);

@@ -64,8 +64,8 @@ const stepRows = 100;
  */
 const stepEvents = 500;
 /**
- * A run of a job without steps removes its folder when it ends. A folder that is older than this was not removed
- * because of an error.
+ * A run of a job without steps removes its folder when it ends. If the folder is still there this long after the end,
+ * an error has kept it from being removed.
  */
 const ownEndMs = 60_000;
 const unknownMs = 86_400_000;

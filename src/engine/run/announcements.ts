@@ -65,7 +65,7 @@ export function createAnnouncements(o: {
 
   function writeUnasked(): void {
     write().catch((error: unknown) => {
-      // The store has logged its own errors. The controller learns of a lost run by its next change.
+      // The store has logged its own errors. The controller's next write finds out if another process has the run.
       if (!isStorageError(error) && !(error instanceof Superseded))
         o.log.error({ err: error }, 'events of the output were not written');
       if (waiting.length > 0) writeIn(againMs);

@@ -19,7 +19,10 @@ export type Batch = {
   /** A free slot for the first process that needs one. */
   spare: Slot | undefined;
   result: Run['result'];
-  /** When the script ended that caused this batch. Set only if it ended before this process resumed the run. */
+  /**
+   * The time at which the script that caused this batch ended. Set only if the script ended before this process resumed
+   * the run.
+   */
   endedBeforeAtMs?: number | undefined;
   /** The deadline of the run, if it is decided only now. */
   deadlineAtMs?: number;

@@ -15,8 +15,8 @@ const shortage =
 type Owner = { readonly uid: number; readonly gid: number };
 
 /**
- * `owner` is the user of the new run, if the earlier run had another user.
- * If it fails, the caller removes what it left behind.
+ * `owner` is the user of the new run, if the earlier run had another user. If the copy fails, the caller removes what
+ * was copied so far.
  * @throws Problem workspace-expired, not-ready, execution-error
  */
 export async function copyWorkspace(

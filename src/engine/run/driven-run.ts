@@ -110,8 +110,8 @@ export function createDrivenRun(source: ControllerSource, context: ControllerCon
 }
 
 /**
- * Lets a run wait while its data cannot be stored, and stores why it waits. A full disk decides nothing about a run,
- * and neither does a folder of the data dir that somebody has replaced.
+ * Lets a run wait while its data cannot be stored, and stores why it waits. Neither a full disk nor a replaced folder
+ * of the data dir makes the run fail.
  */
 function createDiskRetry(
   context: Pick<ControllerContext, 'ownFolders'>,

@@ -1,6 +1,6 @@
 // Removes a folder that a job could write to. Another run may still write to the folder through a descriptor that it
-// was handed. So each name is looked up below an open descriptor, and a folder that is swapped for a link leads
-// nowhere.
+// was handed. So each name is looked up below an open descriptor, and a link that has replaced a folder is not
+// followed.
 
 import { constants } from 'node:fs';
 import { chmod, type FileHandle, open, opendir, rmdir, unlink } from 'node:fs/promises';

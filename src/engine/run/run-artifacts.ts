@@ -1,5 +1,5 @@
 // Takes the artifacts of a run, all at once, when no process of the run is left. Before that, a process could still
-// change a path, which would lead somewhere else on the host when the server opens it.
+// change a path, so that the server would open something else on the host.
 
 import { existsSync } from 'node:fs';
 import { type LeftBehind, leftBehindWords } from '../../domain/outcome/left-behind.ts';
@@ -82,7 +82,7 @@ export function createRunArtifacts(
 
 const longestNameChars = 255;
 
-/** Redacts the name before it replaces characters, because a secret may contain such characters. */
+/** Redacts the name before it replaces characters, because a secret may contain characters that are replaced. */
 function toShownName(name: string, redactor: Redactor): string {
   const shown = withoutControls(redactor.text(name)).toWellFormed();
   return shown.length <= longestNameChars ? shown : `${shown.slice(0, longestNameChars - 1).toWellFormed()}…`;

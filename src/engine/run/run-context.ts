@@ -48,7 +48,7 @@ type ParentStep = {
 export type Children = {
   /**
    * Returns undefined when too many sub-runs are running and this sub-run must wait.
-   * @throws Problem why it cannot start; Superseded
+   * @throws Problem that says why it cannot start; Superseded
    */
   readonly start: (o: {
     readonly run: RunFacts;
@@ -80,7 +80,7 @@ export type ControllerSource = RunSecrets & {
   readonly run: RunFacts & Pick<Run, 'security'>;
   readonly plan: RunPlan;
   readonly state: RunState;
-  /** How attempts that were terminated earlier ended. */
+  /** For each attempt that was terminated earlier, how it ended. */
   readonly terminations: readonly Termination[];
   /** Whether a cancel was requested before this process drove the run. */
   readonly isCancelRequested: boolean;

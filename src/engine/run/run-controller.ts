@@ -22,7 +22,7 @@ import { hasEnded } from './step-instances.ts';
 
 export type RunController = ReturnType<typeof createRunController>;
 
-/** Adds the run with this claim, already running. `starts` are the steps that start with the run, by id. */
+/** Adds the run as already running, with this claim. `starts` has the steps that start with the run, by their ids. */
 export type AddClaimed = (tx: Transaction, claim: RunClaim, starts: ReadonlyMap<string, StepStart>) => Promise<void>;
 
 export function createRunController(source: ControllerSource, context: ControllerContext, services: RunServices) {
@@ -92,8 +92,8 @@ async function begin(driven: DrivenRun, advance: Advance, slot: Slot, add: AddCl
         await add(tx, claim, starts);
         await applyBatch(tx, driven, { ...first, changes: others }, null);
       }
-      // This must not wait for the commit: a cancel in the same commit may continue first, and its changes need this
-      // epoch.
+      // This must not wait for the commit: a cancel that is stored in the same commit may go on first, and its changes
+      // need this epoch.
       driven.epoch = epoch;
     });
   } catch (error) {

@@ -59,7 +59,7 @@ export function createRunLog(o: {
       const log = await open();
       announcements.addLines(await o.withRetry(() => log.note({ ...at, message })));
     },
-    /** Seals the log. This makes lines readable, which the next commit announces. */
+    /** Seals the log. This makes more lines readable, and the next commit announces them. */
     async close(): Promise<void> {
       const log = await opening;
       if (log) announcements.addLines(await o.withRetry(() => log.close()));

@@ -6,7 +6,7 @@ import type { StoredRun } from '../../store/run/runs.ts';
 import type { Sealer } from '../secrets/seal.ts';
 
 export type RunSecrets = {
-  /** The values, by the name of the argument, or of the stored secret that the environment names. */
+  /** The values. Each key is the name of an argument or, for the environment, the name of a stored secret. */
   readonly secrets: ReadonlyMap<string, string>;
   /** The secrets of the parent or the earlier run: texts made from them may reach this run. */
   readonly alsoRedacted: readonly string[];

@@ -92,7 +92,7 @@ export function createStepChanges(o: {
 function createEndTimes({ time, latestAtMs }: { readonly time: Clock; readonly latestAtMs: number }) {
   let lastMs = latestAtMs;
   return {
-    /** The time of an end that the batch writes, and of what follows from it. */
+    /** The time that the batch stores for the end of a step, and for what follows from that end. */
     next({ endedBeforeAtMs }: Batch): number {
       const nowMs = time.now();
       // The wall clock may have been set since the script ended.

@@ -24,7 +24,7 @@ export function driveCommand(
   const { interruption, stepId, attempt: number, item } = instance;
   const { id, action } = state.stepOf(instance);
   if (action.kind !== 'command') return undefined;
-  // If the run was detached after this was decided, the next process starts what the database says.
+  // If the run was detached after this start was decided, the next process starts what the database says.
   if (driven.detaching.signal.aborted) {
     slot.release();
     return undefined;

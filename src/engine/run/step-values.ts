@@ -69,7 +69,10 @@ function outputsInScope({ outputs, isGroup }: StepValue): JsonObject {
 /** The kernel's limit for a variable (execve(2)). Variables that exceed it are left out. */
 const longestBytes = 128 * 1024;
 
-/** FLWD_MATRIX_<NAME> or FLWD_ITEM, and FLWD_STEP_<ID>_<KEY> for the outputs of all steps it needs, even indirectly. */
+/**
+ * FLWD_MATRIX_<NAME> or FLWD_ITEM, and FLWD_STEP_<ID>_<KEY> for the outputs of all steps that this step needs, directly
+ * or indirectly.
+ */
 export function stepVariables(
   item: Item | null,
   ancestors: Iterable<string>,

@@ -13,7 +13,7 @@ import type { Pauses } from './schedule-pauses.ts';
 export type BackfillParts = FireParts & {
   readonly signal: AbortSignal;
   readonly pauses: Pick<Pauses, 'isPaused'>;
-  /** The schedule, if it exists and may start runs. @throws Problem why it may not */
+  /** The schedule, if it exists and may start runs. @throws Problem that says why not */
   readonly scheduleOf: (id: string) => Promise<Schedule>;
 };
 
@@ -23,7 +23,7 @@ type Progress = 'waits' | 'rests' | 'ended';
 /** Problems that may pass: a full queue, a run of the job that is in the way, a disk that cannot be written. */
 const passing: ReadonlySet<string> = new Set(['queue-full', 'concurrency-conflict', 'not-ready', 'execution-error']);
 
-/** Starts runs until as many as allowed are unfinished. */
+/** Starts runs until the number of unfinished runs reaches the limit. */
 export async function proceed(backfill: OpenBackfill, o: BackfillParts): Promise<Progress> {
   const { id, times, atOnce } = backfill;
   let unfinished = await o.store.backfills.unfinishedRuns(id);

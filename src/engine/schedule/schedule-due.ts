@@ -41,7 +41,7 @@ export function dueOf(tracked: Tracked): NonNullable<Tracked['due']> {
   return tracked.due;
 }
 
-/** The newest `limit` times that should have started by `untilMs`, oldest first. */
+/** The newest `limit` nominal times whose runs should have started by `untilMs`, oldest first. */
 export function missedOf({ schedule, times, due }: Tracked, untilMs: number, limit: number) {
   // The run of the newest time may still be delayed by its jitter.
   const found = newestTimes(times, { afterMs: due?.cursorMs ?? untilMs, untilMs, limit: limit + 1 });
@@ -88,8 +88,8 @@ export function newestTimes(
     fromMs = Math.max(afterMs, untilMs - windowMs);
     found = from(fromMs);
   }
-  // The last window may hold far too many times, because they were more frequent long ago. A window that holds few
-  // enough starts between the starts of the last two windows.
+  // The last window may hold far too many times, because they were more frequent long ago. Then the search continues
+  // with windows that begin between the beginnings of the last two windows.
   while (found.length > most) {
     const middleMs = Math.floor((fromMs + fewFromMs) / 2);
     const some = from(middleMs);

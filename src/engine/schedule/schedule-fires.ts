@@ -15,7 +15,10 @@ export type FiresQuery = {
   readonly sinceMs: number;
   readonly untilMs: number;
   readonly limit: number;
-  /** How long runs are kept; null means forever. An older time may have had a run that was removed. */
+  /**
+   * How long runs are kept; null means forever. An older nominal time without a run is not listed as missed, because
+   * its run may have been removed.
+   */
   readonly runsKeptMs: number | null;
 };
 
@@ -44,7 +47,9 @@ export type Fires = {
   /** Sorted by time. */
   readonly fires: readonly ScheduleFire[];
   readonly frequent: readonly FrequentFires[];
-  /** False if the limit, or the cost of one question, may have cut the list short. */
+  /**
+   * False if the list may be incomplete: there was more than `limit`, or the search was too expensive for one request.
+   */
   readonly isComplete: boolean;
 };
 
@@ -55,13 +60,16 @@ type Parts = {
   readonly nowMs: number;
 };
 
-/** The limits for one question: runs to read (5 µs each) and times to compute (50 µs each). */
+/** The limits for one request: runs to read (5 µs each) and times to compute (50 µs each). */
 const mostRuns = 20_000;
 const mostRunsOfSchedule = 2_000;
 const mostTimes = 10_000;
 /** A run that starts later than this is late. On a busy machine, some seconds are usual. */
 const lateMs = 60_000;
-/** How long after its time a run is still looked for. A schedule that catches up creates runs long after their time. */
+/**
+ * The run of a nominal time is found even if it was created up to this long after that time. A schedule that catches up
+ * creates runs late.
+ */
 const caughtUpWithinMs = 7 * 86_400_000;
 
 export async function findFires(schedules: readonly Schedule[], query: FiresQuery, o: Parts): Promise<Fires> {
@@ -122,7 +130,7 @@ function createBudget() {
   };
 }
 
-/** The runs of a schedule in this time, and the times without one. */
+/** The runs of a schedule in the span of the query, up to now, and the nominal times without a run. */
 async function pastOf(one: Scheduled, query: FiresQuery, budget: Budget, o: Parts): Promise<Past> {
   const { schedule, times } = one;
   const { sinceMs, untilMs } = query;

@@ -89,8 +89,8 @@ async function handleNext(tracked: Tracked, o: Parts): Promise<boolean> {
 }
 
 /**
- * Goes back after the clock was ahead for a while. Times that fired in that while do not fire again. The other times
- * do.
+ * Sets the schedule back to the present after the clock was ahead for a while. Times that have already fired do not
+ * fire again. All other times fire.
  */
 async function rewind(tracked: Tracked, nowMs: number, { store, log }: Parts): Promise<true> {
   const { id, jobId } = tracked.schedule;
@@ -139,7 +139,7 @@ function nextStartMs({ schedule, times }: Tracked, nominalAtMs: number): number 
   return next === null ? Infinity : startsAtMs(schedule, next, times);
 }
 
-/** Whether times have been dealt with that are further ahead of now than the grace period. */
+/** Whether times that lie further in the future than the grace period have already been dealt with. */
 function isAhead(tracked: Tracked, nowMs: number): boolean {
   return seenUntilMs(tracked) > nowMs + graceMs;
 }

@@ -15,7 +15,7 @@ type Terms = Pick<Schedule, 'cron' | 'atMs' | 'timezone' | 'calendar' | 'except'
 
 export type TimesOf = (terms: Terms) => CronTimes | { readonly problem: string };
 
-/** Remembers the times of each object, because pages ask for the same schedules again and again. */
+/** Remembers the times of each `Terms` object, because pages ask for the same schedules again and again. */
 export function createTimesOf(calendars: Calendars): TimesOf {
   const known = new WeakMap<Terms, ReturnType<TimesOf>>();
   return (terms) => {

@@ -24,7 +24,7 @@ export function createTracking(
   const resting = new Map<string, Resting>();
   const ownOf = (id: string): Resting | undefined => tracked.get(id) ?? resting.get(id);
   const stateOf = (id: string): ScheduleState | undefined => ownOf(id)?.state;
-  /** Whether the schedule is held. The last hold or release decides or, before the first of them, its config.yaml. */
+  /** Whether the schedule is held. The last hold or release decides. If there was neither, its config.yaml decides. */
   const isHeld = ({ id, held }: Schedule): boolean => stateOf(id)?.held ?? held;
   /** Whether the schedule would fire if it were not held. */
   const isOn = (schedule: Schedule): boolean =>
@@ -48,7 +48,7 @@ export function createTracking(
     active: () => tracked.values(),
     track(schedule: Schedule, changes: Partial<ScheduleState> = {}): void {
       const { id } = schedule;
-      // The object stays the same, so that the findings of work that is under way are not lost.
+      // The object is changed and not replaced, because work that is under way may still write its result to it.
       const own = ownOf(id) ?? { state: blank };
       const isSame = own.schedule !== undefined && timesKey(own.schedule) === timesKey(schedule);
       const times = (isSame && own.times) || timesOf(schedule);

@@ -154,7 +154,7 @@ export function createSchedules(o: Parts) {
         const own = { id: createId('schedule', createdAtMs), tenant, createdAtMs, createdBy: principal.name };
         return save(request, own, principal);
       }),
-    /** @throws Problem schedule-not-found, source-managed, and like `create` */
+    /** @throws Problem schedule-not-found, source-managed, and what `create` throws */
     replace: (id: string, request: ScheduleRequest, principal: Principal): Promise<ScheduleView> =>
       onRoster(() => {
         const before = findOwn(roster, id, principal);
@@ -167,7 +167,7 @@ export function createSchedules(o: Parts) {
       }),
     /** @throws Problem schedule-not-found, source-managed */
     remove: (id: string, reach: Reach): Promise<void> => onRoster(() => roster.remove(findOwn(roster, id, reach).id)),
-    /** Adds the errors of a body that has other errors. */
+    /** Adds the errors of a schedule to the `errors` that its body already has. */
     addErrors: (body: unknown, errors: ErrorList, reach: Reach) => addScheduleErrors(body, reach, catalog, errors),
     ...createActs(roster, { ...o, onRoster, view }),
     ...starts,
@@ -242,7 +242,7 @@ function createActs(roster: Roster, { onRoster, view, ...o }: ActParts) {
       const asked = jobId === undefined ? all : all.filter((one) => one.jobId === jobId);
       return findFires(asked, query, { ...o, ...roster, nowMs: o.clock.now() });
     },
-    /** Starts a run now, as the schedule would. @throws Problem schedule-not-found, and like `createRun` */
+    /** Starts a run now, as the schedule would. @throws Problem schedule-not-found, and what `createRun` throws */
     async run(id: string, caller: Omit<Caller, 'trigger'>, idempotencyKey: string | undefined): Promise<Created> {
       const schedule = await onRoster(() => find(roster, id, caller.principal));
       const { jobId, args, tenant, labels } = schedule;
@@ -444,7 +444,7 @@ function toStored(
   };
 }
 
-/** Whether every time that the schedule has was dealt with, or had passed when the schedule began. */
+/** Whether each of the schedule's times has been dealt with, or had passed before the schedule began. */
 function isDone(schedule: Schedule, state: ScheduleState | undefined, timesOf: TimesOf): boolean {
   const times = timesOf(schedule);
   if (!('next' in times) || times.isStart) return false;

@@ -18,7 +18,7 @@ type Rotation = {
   readonly done: boolean;
   readonly key_id: string;
   readonly resealed: { readonly secrets: number; readonly runs: number; readonly steps: number };
-  /** How many texts an older key has sealed that no key can open. */
+  /** How many texts that an older key has sealed cannot be opened with any key. */
   readonly unopened: number;
   /** What the person who manages the keys still has to do. */
   readonly advice: string | null;

@@ -1,4 +1,4 @@
-// Reads texts of flwd.yaml and of schedules that may be stored secrets.
+// Reads a text of flwd.yaml or of a schedule. The text is given directly, or as the name of a stored secret.
 
 import type { StoredText } from '../../domain/notification.ts';
 

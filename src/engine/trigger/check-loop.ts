@@ -37,7 +37,10 @@ async function look(trigger: CheckTriggerOfJob, o: LoopParts, signal: AbortSigna
   else await o.looks.add(trigger, await startFor(trigger, check.result, o));
 }
 
-/** @returns why no run starts; null if nothing is wrong. The next check finds the same again. */
+/**
+ * @returns why no run starts; null if nothing is wrong. Nothing has to be kept for a later try, because the next check
+ * finds the same thing again.
+ */
 async function startFor(trigger: CheckTriggerOfJob, result: JsonValue, o: LoopParts): Promise<string | null> {
   try {
     const started = await startRun(

@@ -47,7 +47,7 @@ async function wasNotAllowed({ run_id: id, status, steps }: Run, { store }: Trig
   return gate !== undefined && waits.some(({ step_id: stepId }) => stepId === gate.id);
 }
 
-/** How many triggers led to the run, including those that led to a run above it. */
+/** How many triggers led to the run. For a sub-run, these are the triggers that led to its parent. */
 async function chainOf(run: Run, o: TriggerParts): Promise<number> {
   if (run.trigger.chain !== undefined) return run.trigger.chain;
   const parent = run.parent && (await o.store.runs.get(run.parent.run_id));

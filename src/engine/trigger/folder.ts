@@ -60,8 +60,8 @@ function nothing(problem: string): FoundFolder {
 }
 
 /**
- * Says why the job cannot read the folder; undefined if it can. An argument may grant any path that policy allows. Such
- * a path is checked again when the run starts.
+ * Says why the job cannot read the folder; undefined if it can. If the job takes a path from an argument, every path
+ * that policy allows counts as readable here. It is checked again when the run starts.
  */
 function whyUnreadableByJob(
   { path, folder }: { readonly path: string; readonly folder: string },

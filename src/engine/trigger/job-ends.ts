@@ -63,7 +63,7 @@ function createWanted({ catalog, hub }: TriggerParts) {
   return {
     size: () => byJob.size,
     of: (jobId: string): readonly EndTriggerOfJob[] => byJob.get(jobId) ?? [],
-    /** The first event that counts, if there were no triggers before it. */
+    /** When the first triggers appear, events count from this id on. */
     beginsAt: () => beginsAt,
     refresh(): void {
       if (!catalog.isReady) return;

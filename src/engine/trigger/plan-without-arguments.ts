@@ -1,5 +1,5 @@
-// Plans what a job gets whatever its arguments are: its profile, paths, user and limits, and the stored secrets of its
-// environment. If that is not possible, says why in words.
+// Plans the part of a run that does not depend on its arguments: the job's profile, paths, user and limits, and the
+// stored secrets of its environment. If that is not possible, says why in words.
 
 import { isObject } from '../../catalog/arguments/subschemas.ts';
 import type { CatalogEntry } from '../../catalog/catalog.ts';

@@ -19,7 +19,7 @@ export type Occasion = {
   readonly tenant: string;
   readonly type: 'job_ended' | 'file' | 'check';
   readonly logFields: Readonly<Record<string, string>>;
-  /** Called before any expression is evaluated. @throws Problem why the trigger may not start the job */
+  /** Called before any expression is evaluated. @throws Problem that says why the trigger may not start the job */
   readonly admit: (entry: CatalogEntry) => void;
   /** @throws ExpressionError */
   readonly evaluate: (text: string) => JsonValue;

@@ -22,7 +22,7 @@ type OfJob = {
    * The id of the job whose runs it follows; null if there is no such job now, or if the trigger does not follow a job.
    */
   readonly followedId: string | null;
-  /** Why the trigger starts nothing; null if nothing keeps it from starting runs. */
+  /** Why the trigger starts nothing; null if it may start runs. */
   readonly denied: Problem | null;
 };
 

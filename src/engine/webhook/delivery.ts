@@ -34,7 +34,7 @@ export function eventHeaderOf(scheme: WebhookScheme): string | undefined {
   return scheme === 'github' || scheme === 'gitlab' ? eventHeaders[scheme] : undefined;
 }
 
-/** Where each scheme has the kind of event, and the id that the sender gave the delivery. */
+/** Where each scheme puts the kind of event, and the id that the sender gave the delivery. */
 const facts: Readonly<Record<WebhookScheme, { readonly event: ReadText; readonly id: ReadText }>> = {
   github: { event: ({ read }) => read(eventHeaders.github), id: ({ read }) => read('x-github-delivery') },
   gitlab: { event: ({ read }) => read(eventHeaders.gitlab), id: ({ read }) => read('idempotency-key') },

@@ -36,7 +36,7 @@ type Parts = WebhookParts & { readonly record: RecordChange };
 const mostOfTenant = 1_000;
 const tokenBytes = 32;
 const longestTermsChars = 65_536;
-/** The limit of a webhook without a scheme, because everyone who has read its address can call it. */
+/** The limit of a webhook without a scheme. It is low, because everyone who has read the address can call it. */
 const usualPerMinute = 10;
 
 export async function makeWebhook(request: WebhookRequest, by: Principal, o: Parts): Promise<MadeWithToken> {

@@ -12,7 +12,7 @@ import type { Webhook, WebhookParts } from './webhook-parts.ts';
 
 export type TrialDelivery = {
   readonly body: JsonValue;
-  /** The kind of event, wherever the scheme has it. */
+  /** The kind of event. A real delivery has it where the scheme puts it. */
   readonly event?: string | undefined;
   readonly headers: Readonly<Record<string, string>>;
   readonly query: JsonObject;

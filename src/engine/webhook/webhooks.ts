@@ -37,7 +37,7 @@ export function createWebhooks(o: WebhookParts) {
       assertSigned(webhook, delivery, { warn, warnForged }, o),
     /**
      * Starts a run for a delivery whose proof is right, unless it is a duplicate or `if` says no.
-     * @throws Problem validation-error, and like createRun
+     * @throws Problem validation-error, and what createRun throws
      */
     accept: (webhook: Webhook, incoming: Incoming, caller: Omit<Caller, 'trigger'>): Promise<HookAnswer> =>
       accept(webhook, incoming, caller, o),
@@ -60,7 +60,7 @@ export function createWebhooks(o: WebhookParts) {
       tryDelivery(await withPrincipal(await findById(id, reach, o), o), delivery, o),
     /**
      * Starts a run with the arguments of an earlier delivery.
-     * @throws Problem webhook-not-found, delivery-not-found, delivery-not-replayable, and like createRun
+     * @throws Problem webhook-not-found, delivery-not-found, delivery-not-replayable, and what createRun throws
      */
     replay: async (id: string, deliveryId: string, caller: Caller, key: string | undefined): Promise<Created> =>
       replay(await findById(id, caller.principal, o), deliveryId, { caller, key }, o),
@@ -103,11 +103,12 @@ async function assertSigned(
   o: WebhookParts,
 ): Promise<void> {
   const { scheme, header } = webhook;
-  // For this scheme, the address of the webhook is its proof.
+  // With this scheme, the secret address alone proves that the caller may call the webhook.
   if (scheme === 'token' || header === null) return;
   const keys = await keysFor(webhook, warn, o);
   const verdict = verify(scheme, { header, read, body: raw, nowMs: o.clock.now() }, keys);
-  // A missing key has its own line. The text is always the same, so that nobody can fill the log.
+  // `keysFor` has already warned of missing keys. This text is always the same, and a repeated text is not logged, so
+  // nobody can fill the log.
   if (keys.length > 0) warnForged(webhook, verdict === 'valid' ? undefined : forged);
   if (verdict !== 'valid') throw new Problem('signature-invalid', `The delivery ${refusals[verdict]} '${header}'.`);
 }

@@ -116,7 +116,7 @@ function scheduledTime({ trigger, labels = {} }: AttemptStart['run']): Readonly<
   return at === null ? {} : { FLWD_SCHEDULED_AT: at };
 }
 
-/** Whether the job sees more of the host than in every secure sandbox. Only then is there something to mask. */
+/** Whether the job sees more of the host than every secure sandbox shows. Only then is there something to mask. */
 function showsHost({ profile, read, write }: Pick<RunPlan, 'profile' | 'read' | 'write'>): boolean {
   return profile === 'permissive' || read.length > 0 || write.length > 0;
 }

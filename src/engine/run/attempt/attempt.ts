@@ -64,7 +64,7 @@ export function startAttempt(o: AttemptOptions) {
     if (isDetached) return never;
     hasEnded = true;
     markGone();
-    // Draining its output may make room again.
+    // This is measured before the output is drained, because draining may make room again.
     const lack = lackOfRoom(o.context.runsDir);
     await output.drain();
     if (end.kind === 'not-started' && end.cause) logError(o, end.cause, 'an attempt could not be started');

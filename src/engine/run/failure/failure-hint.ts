@@ -10,7 +10,7 @@ import { hintForCurl, networkRules } from './network-hints.ts';
 import { hintForCommand, hintForProgram } from './program-hints.ts';
 import { variableRules } from './variable-hints.ts';
 
-/** How many lines before the last one may still be about the failure: some programs explain theirs at length. */
+/** How many lines before the last one may still be about the failure: some programs explain a failure at length. */
 const mostLines = 12;
 
 /** Returns undefined if nothing certain can be said. */
