@@ -1,5 +1,5 @@
-// Requests over kept-alive connections through the cheapest part of Node: the client shares its cores with the measured
-// server, and `fetch` would use 0.5 ms more of them for each request.
+// Sends requests over kept-alive connections through the cheapest part of Node. The client shares its cores with the
+// measured server, and `fetch` would use 0.5 ms more of them for each request.
 
 import { Agent, request } from 'node:http';
 

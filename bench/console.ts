@@ -29,7 +29,7 @@ export async function consoleFigures(bin: string): Promise<Figure[]> {
   }
 }
 
-/** In a browser's profile of its own, as on a first visit. */
+/** Uses a page in a new profile of the browser, as on a first visit. */
 async function inNewPage<Answer>(browser: Browser, use: (page: Page) => Promise<Answer>): Promise<Answer> {
   const page = await browser.newPage({ viewport });
   try {
@@ -116,7 +116,10 @@ async function longLists(browser: Browser, bin: string): Promise<Figure[]> {
   }
 }
 
-/** In each of three scrolls from top to end. The browser reports tasks of 50 ms and more; 0: all are shorter. */
+/**
+ * The longest task in each of three scrolls from top to end. The browser reports only tasks of 50 ms and more, so 0
+ * means that all tasks were shorter.
+ */
 async function longestTask(browser: Browser, { url }: Instance, path: string): Promise<number[]> {
   const longest: number[] = [];
   for (let n = 0; n < 3; n++) {
@@ -124,7 +127,7 @@ async function longestTask(browser: Browser, { url }: Instance, path: string): P
       await inNewPage(browser, async (page) => {
         await page.goto(url + path);
         await page.getByRole('table').getByRole('link').first().waitFor();
-        // What the page does after its first rows is not scrolling.
+        // What the page still does after its first rows does not belong to scrolling.
         await delay(settleMs);
         await page.evaluate(`globalThis.tasks = [];
           new PerformanceObserver((list) => tasks.push(...list.getEntries().map(({ duration }) => duration)))
@@ -139,12 +142,12 @@ async function longestTask(browser: Browser, { url }: Instance, path: string): P
   return longest;
 }
 
-/** As a fast wheel does in one frame. */
+/** How far a fast mouse wheel scrolls in one frame. */
 const stepPx = 600;
-/** A list that stays where it is for so long has reached its end. */
+/** A list that has not moved for this long has reached its end. */
 const endMs = 1_000;
 
-/** In the page itself: a round trip for each frame made the scrolls of this file last for minutes. */
+/** Scrolls inside the page. With a round trip for each frame, the scrolls of this file took minutes. */
 async function scrollToEnd(page: Page): Promise<void> {
   await page.evaluate(`(async () => {
     for (let before = -1, movedAt = performance.now(); performance.now() - movedAt < ${endMs}; before = scrollY) {

@@ -1,4 +1,4 @@
-// What a program beside a benchmark says once it has begun, or has measured.
+// The first message of a program beside a benchmark: that it has begun, or what it has measured.
 
 import type { ChildProcess } from 'node:child_process';
 
@@ -7,7 +7,7 @@ export function firstMessage<T>(child: ChildProcess): Promise<T> {
   return new Promise((resolve, reject) => {
     child.once('message', (message: T) => resolve(message));
     child.once('error', reject);
-    // After all messages.
+    // This event comes after all messages.
     child.once('disconnect', () => reject(new Error(`${child.spawnargs.slice(1).join(' ')} ended without a message`)));
   });
 }

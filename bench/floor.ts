@@ -77,7 +77,7 @@ export function bareSandbox(profile: SecurityProfile, script: string): BareSandb
   };
 }
 
-/** The least that every answer to a change must wait for: 8 KiB synced to the disk of the database. */
+/** The least time that every answer to a change must wait: 8 KiB are synced to the disk of the database. */
 export function medianSyncMs(): number {
   const dir = mkdtempSync(join(tmpdir(), 'flwd-floor-'));
   const fd = openSync(join(dir, 'file'), 'w');

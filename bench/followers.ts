@@ -68,7 +68,7 @@ async function crowd(
   const delaysMs: number[] = [];
   const all = Array.from({ length: followers }, () => follow(url, runId, (delayMs) => delaysMs.push(delayMs)));
   await Promise.all(all.map(({ opened }) => opened));
-  // Waits until the work of opening them is done, which is not measured.
+  // Waits until all work of opening the streams is done, because that is not measured.
   await delay(1_000);
   writeFileSync(goPath, '');
   const counts = await Promise.all(all.map(({ ended }) => ended));
@@ -116,7 +116,7 @@ function follow(
   return { opened: opened.promise, ended: ended.promise };
 }
 
-/** Node raises its own limit to the hard limit. */
+/** The hard limit, to which Node raises its own limit. */
 function descriptorLimit(): number {
   const [, hard] = /^Max open files\s+\d+\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8')) ?? [];
   return Number(hard ?? Number.POSITIVE_INFINITY);

@@ -35,7 +35,7 @@ export async function startInstance(
     readonly bin?: string;
     readonly env?: Readonly<Record<string, string>>;
     readonly onStart?: () => void;
-    /** Before the start. */
+    /** Called with the path of the database before the server starts. */
     readonly fillDatabase?: (path: string) => Promise<void>;
   } = {},
 ): Promise<Instance> {

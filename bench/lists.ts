@@ -10,7 +10,7 @@ import { atMost, type Figure, nowMs, percentile } from './measure.ts';
 const few = 10_000;
 const many = 1_000_000;
 const samples = 60;
-/** A filter that is far too slow is asked less often. */
+/** A filter that is far too slow gets fewer requests. */
 const mostMs = 2_000;
 const fewestSamples = 10;
 const pages = ['first page', 'deep page'] as const;
@@ -18,7 +18,7 @@ const ranges = ['24h', '7d', '30d'] as const;
 
 type Filter = Readonly<Record<string, string>>;
 
-/** By name. If a filter has several values, each request uses another one. */
+/** The filters by name. If a filter has several values, each request uses another value. */
 function filtersOf({ oldestAtMs, newestAtMs }: ManyRuns): Readonly<Record<string, (n: number) => Filter>> {
   const spanMs = newestAtMs - oldestAtMs;
   const at = (share: number): string => new Date(oldestAtMs + spanMs * share).toISOString();
@@ -173,7 +173,9 @@ function createAsk(url: string, database: DatabaseSync): Ask {
   };
 }
 
-/** A server that is blocked too long by a query answers 503 to the next requests: the time until it answers counts. */
+/**
+ * A server that a query blocks for too long answers 503 to the next requests. The time until it answers again counts.
+ */
 async function untilListed(url: string): Promise<void> {
   for (;;) {
     const answer = await fetch(url);

@@ -19,7 +19,7 @@ import { createDraw } from '../test/support/draw.ts';
 export type ManyRuns = {
   readonly oldestAtMs: number;
   readonly newestAtMs: number;
-  /** The cursor of a page that has that share of all runs before it. */
+  /** The cursor of a page before which there is this share of all runs. */
   readonly cursorAt: (share: number) => string;
 };
 
@@ -55,7 +55,7 @@ const details = JSON.stringify({
   request_id: 'req_01HM0000000000000000000000',
 } satisfies RunDetails);
 
-/** Makes the file. */
+/** Creates the database file. */
 export async function fillWithRuns(path: string, count: number): Promise<ManyRuns> {
   const log = createLogger({ level: 'silent', format: 'json' });
   await (await openSqliteDatabase({ path, clock: systemClock, log, onCommit: () => undefined })).close();
@@ -107,7 +107,7 @@ export async function fillWithRuns(path: string, count: number): Promise<ManyRun
   };
 }
 
-/** Few jobs make most runs; nine of ten end well. */
+/** A few jobs have most of the runs, and nine of ten runs succeed. */
 function runAt(createdAtMs: number, draw: () => number): RunRow {
   const job = Math.floor(jobCount * draw() ** 3);
   const tenant = tenants[Math.floor(tenants.length * draw() ** 3)] ?? 'default';

@@ -19,7 +19,9 @@ export type Figure = {
 
 export type Verdict = 'met' | 'within the gate' | 'missed';
 
-/** A limit for the value. With a floor, a multiple of the floor, for the part of the value above `plus`. */
+/**
+ * A limit for the value. If there is a floor, the limit is a multiple of it, for the part of the value above `plus`.
+ */
 export type Target = {
   readonly goal: number;
   readonly gate?: number;
@@ -34,7 +36,7 @@ export function median(samples: readonly number[]): number {
   return percentile(samples, 50);
 }
 
-/** By the nearest-rank method. */
+/** Uses the nearest-rank method. */
 export function percentile(samples: readonly number[], p: number): number {
   const sorted = [...samples].toSorted((a, b) => a - b);
   return sorted[Math.min(sorted.length - 1, Math.max(0, Math.ceil((p / 100) * sorted.length) - 1))] ?? Number.NaN;

@@ -39,7 +39,7 @@ export async function overviewFigures(bin: string): Promise<Figure[]> {
   }
 }
 
-/** In each round, the CPU of a minute with the page less that of a minute without. */
+/** For each round, the CPU time of a minute with the page minus that of a minute without it. */
 async function costs(browser: Browser, instance: Instance, runs: number): Promise<number[]> {
   const differences: number[] = [];
   for (let n = 0; n < rounds; n++) {

@@ -39,7 +39,7 @@ async function resumes(fleet: Fleet): Promise<Figure[]> {
   const runIds = await startAll(fleet, 'ticking', running);
   const lastId = await untilHeard(fleet.url, runIds, 0);
   await fleet.kill();
-  // Meanwhile every script prints something that waits for the next server.
+  // Meanwhile every script prints lines that the next server must read.
   await delay(500);
   const startedAt = nowMs();
   await fleet.startAgain();
@@ -75,7 +75,7 @@ async function cancelAll(fleet: Fleet, runIds: readonly string[]): Promise<void>
     runIds.map(async (runId) => {
       const answer = await fetch(`${fleet.url}/api/v1/runs/${runId}/cancel`, { method: 'POST' });
       let { status } = (await answer.json()) as { status: string };
-      // The answer may come before the end, if the end takes longer.
+      // The answer may come before the run has ended, if that takes longer.
       while (status === 'running') {
         await delay(20);
         ({ status } = await getRun(fleet.url, runId));
@@ -85,7 +85,7 @@ async function cancelAll(fleet: Fleet, runIds: readonly string[]): Promise<void>
   );
 }
 
-/** Resolves when each of the runs has printed something after that event. @returns the id of the last event */
+/** Resolves when each of the runs has printed something after the event `afterId`. @returns the id of the last event */
 async function untilHeard(url: string, runIds: readonly string[], afterId: number): Promise<number> {
   const silent = new Set(runIds);
   const stop = new AbortController();

@@ -71,7 +71,7 @@ if (values.json) console.log(JSON.stringify({ machine: machine(), figures: [...m
 if (values.write) {
   for (const [name, partsOf] of Object.entries(tables)) {
     const names = Object.keys(partsOf);
-    // A table has one machine, so all of it is measured again.
+    // A table is from one machine, so it is only written if all of its parts were measured.
     if (!names.every((part) => measured.has(part))) continue;
     const figures = names.flatMap((part) => measured.get(part) ?? []);
     writeTable('benchmarks.md', name, figures, 'floor');

@@ -46,7 +46,7 @@ export async function runFigures(bin: string): Promise<Figure[]> {
   return figures;
 }
 
-/** Alternates between a run and a bare start, so that both have the same conditions, and so do their requests. */
+/** Alternates between a run and a bare start, and between their requests, so that both have the same conditions. */
 async function latency(url: string, profile: SecurityProfile): Promise<Figure[]> {
   const bare = bareSandbox(profile, stampBare);
   const bareStore = fork(new URL('./bare-store.ts', import.meta.url), { stdio: 'inherit' });

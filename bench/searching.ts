@@ -16,8 +16,9 @@ const texts = [
 ];
 
 /**
- * Ten kinds of lines with other numbers and names each time, 70 to 150 bytes long. They compress to 0.18 of their size,
- * a log of this project's checks to 0.21; one line with a counter would compress to 0.07, and decompress much faster.
+ * Prints ten kinds of lines, 70 to 150 bytes long, with different numbers and names each time. They compress to 0.18 of
+ * their size, and a log of this project's checks to 0.21. A single line with a counter would compress to 0.07, and
+ * decompress much faster.
  */
 const script = `exec python3 - <<'PY'
 import random, sys, time
@@ -58,7 +59,7 @@ export async function searchingFigures(bin: string): Promise<Figure[]> {
     const floors: number[] = [];
     for (let i = 0; i < repetitions; i++) {
       floors.push(textBytes / 1000 / decompressMs(segments));
-      // The first search after the floor finds cold caches: each text is the first in turn.
+      // The first search after the floor finds cold caches, so each text is searched first in turn.
       for (const offset of texts.keys()) {
         const n = (i + offset) % texts.length;
         rates[n]?.push(textBytes / 1000 / (await searchMs(instance, texts[n]?.text ?? '')));
@@ -83,7 +84,7 @@ async function print({ url }: Instance): Promise<number> {
   return (await log.arrayBuffer()).byteLength;
 }
 
-/** The compressed segments, when there are no others any more. */
+/** Returns the compressed segments once all segments are compressed. */
 async function waitForSegments(dir: string): Promise<Buffer[]> {
   for (;;) {
     const names = readdirSync(dir, { recursive: true, encoding: 'utf8' }).filter((name) => name.includes('.'));
@@ -94,7 +95,7 @@ async function waitForSegments(dir: string): Promise<Buffer[]> {
 
 function decompressMs(segments: readonly Buffer[]): number {
   const before = process.cpuUsage();
-  // One piece of output for each segment, freed at once, is the fastest way.
+  // The fastest way is to decompress each segment into one buffer, and to free the buffer at once.
   for (const segment of segments) zstdDecompressSync(segment, { chunkSize: 4.5 * 2 ** 20 }).buffer.transfer(0);
   const { user, system } = process.cpuUsage(before);
   return (user + system) / 1000;

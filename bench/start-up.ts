@@ -36,7 +36,7 @@ export async function startUpFigures(bin: string): Promise<Figure[]> {
     for (const call of calls) figures.push(await command(bin, dir, call));
     return [...figures, await startToReady(bin)];
   } finally {
-    // The last completion may still be refreshing its index there.
+    // The last completion may still be refreshing its index in this folder.
     rmSync(dir, { recursive: true, maxRetries: 10, retryDelay: 100 });
   }
 }
@@ -89,7 +89,7 @@ async function startToReady(bin: string): Promise<Figure> {
   });
 }
 
-/** In turn, so that both have the same conditions; the first of each warms up. */
+/** Alternates between the two, so that both have the same conditions. The first call of each warms up. */
 async function alternately(
   one: () => Promise<number>,
   other: () => Promise<number>,

@@ -26,7 +26,7 @@ export async function stepFigures(bin: string): Promise<Figure[]> {
     await waitForJobs(instance.url, 1);
     const ours: number[] = [];
     const floor: number[] = [];
-    // In turn, so that both have the same conditions; the first of each warms up.
+    // Alternates between the two, so that both have the same conditions. The first call of each warms up.
     for (let i = 0; i <= repetitions; i++) {
       const oursMs = await timeOf(() => runToItsEnd(instance.url));
       const floorMs = await timeOf(async () => {

@@ -26,7 +26,7 @@ const architectures: ReadonlyMap<string, string> = new Map([
 const architecture = architectures.get(process.arch);
 if (!architecture) throw new Error(`flwd has no Debian package for ${process.arch}`);
 
-/** A pre-release of semantic versioning sorts before its release, and so does `~` in Debian. */
+/** In semantic versioning a pre-release sorts before its release. In Debian, a version with `~` does the same. */
 const version = `${manifest.version.replace('-', '~')}-1`;
 const library = 'usr/lib/flwd';
 const documents = 'usr/share/doc/flwd';
@@ -40,7 +40,8 @@ try {
   addControl();
   mkdirSync(buildDir, { recursive: true });
   const path = join(buildDir, `flwd_${version}_${architecture}.deb`);
-  // A third larger than with xz, and made in seconds. Every dpkg of a system with bubblewrap 0.8 reads it.
+  // The file is a third larger than with xz, but it is made in seconds. Every dpkg of a system with bubblewrap 0.8 can
+  // read it.
   run('dpkg-deb', ['--root-owner-group', '-Zzstd', '-z12', '--build', tree, path]);
   console.log(path);
 } finally {
@@ -114,7 +115,7 @@ function maintainer(): string {
   return /^Maintainer: (.*)$/m.exec(template())?.[1] ?? '';
 }
 
-/** The time of the commit, or of the build where there is no repository. */
+/** The time of the commit, or the time of the build if there is no repository. */
 function releasedAt(): string {
   return run('date', [
     '--rfc-email',

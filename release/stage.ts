@@ -36,7 +36,10 @@ export function stage(folder: string): void {
   }
 }
 
-/** The Node that package-lock.json pins and the tests ran with. Its licence is only in the package of its platform. */
+/**
+ * Adds the Node that package-lock.json pins and that the tests ran with. Only the package of its platform has its
+ * licence.
+ */
 function addNode(folder: string, scratch: string): void {
   const { version }: Manifest = JSON.parse(readFileSync(join(root, 'node_modules/node/package.json'), 'utf8'));
   copyFileSync(join(root, 'node_modules/node/bin/node'), join(folder, 'node'));

@@ -5,7 +5,7 @@
 export type LongFunction = {
   readonly file: string;
   readonly name: string;
-  /** How long it may be at most. */
+  /** The most lines that the function may have. */
   readonly lines: number;
   readonly reason: string;
 };

@@ -14,7 +14,7 @@ const columns = 120;
 /** This file and its test quote the phrases. */
 const exempt = ['test/prose.ts', 'test/prose.test.ts'];
 
-/** A phrase as a pattern, and what to write instead. Text in backticks and quotes is never looked at. */
+/** A phrase as a pattern, and what to write instead. Text in backticks and quotes is not checked. */
 const phrases: readonly (readonly [pattern: RegExp, instead: string])[] = [
   [/(?<![\w`'"-])none(?![\w`'"-]| of (?:the|them|these|those|its|our)\b)/i, '"none" as a pronoun: repeat the noun'],
   [/\banew\b/i, '"anew": write "again" or "from the start"'],
@@ -75,7 +75,10 @@ const hasHashes = /\.(bash|fish|ps1|py|service|sh|yaml|zsh)$|Dockerfile$/;
 const slashes = /^\s*(?:\/\/|\/?\*+)(?:\s|$)(.*)|.*[\s;,{(]\/\/ (.*)/;
 const hashes = /^\s*#+ (.*)|.*\s# (.*)/;
 
-/** Comments, and texts of three words or more: errors, help, titles of tests. Only comments have a bound on width. */
+/**
+ * Lines with a comment, or with a text of three words or more: errors, help, titles of tests. Only the width of
+ * comments is limited.
+ */
 function proseOfCode(text: string, mark: RegExp): Line[] {
   return text.split('\n').map((code, index) => {
     const comment = mark.exec(code);
@@ -104,7 +107,7 @@ function proseOfMarkdown(text: string): Line[] {
   });
 }
 
-/** `src/cli` for what is below it, `docs/adr`, `.` for the root. */
+/** The first two folders of the path, such as `src/cli` or `docs/adr`, and `.` for the root. */
 const folderOf = (file: string) => file.split('/').slice(0, -1).slice(0, 2).join('/') || '.';
 
 if (import.meta.main) {

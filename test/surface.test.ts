@@ -135,7 +135,7 @@ test('actions of the audit log, and the operations recorded under each', () => {
     'audit.omit',
   ]);
   const changing = Object.entries<Operation>(operations).filter(([, { method }]) => method !== 'GET');
-  // An operation that changes something and is not entered must be null here, for everyone to see.
+  // An operation that changes something without an audit entry must be null here, for everyone to see.
   const lines = changing.map(
     ([id, { audit }]) => `${id}: ${audit === undefined ? 'MISSING' : (audit?.action ?? null)}`,
   );

@@ -1,4 +1,4 @@
-// Reads a config.yaml as the catalog does, beside a few files that it can name.
+// Reads a config.yaml as the catalog does. The folder also has a few files that the config.yaml can name.
 
 import { readJobFile } from '../../src/catalog/job/job-file.ts';
 import { nothingIgnored } from '../../src/catalog/source/ignore.ts';

@@ -3,7 +3,7 @@ import { checkArgspec } from '../../src/catalog/arguments/argspec.ts';
 import { translateListForm } from '../../src/catalog/arguments/list-form.ts';
 import type { JsonObject, JsonValue } from '../../src/domain/job.ts';
 
-/** `path message` of each error. */
+/** Returns `path message` for each error. */
 function errorsIn(argspec: JsonObject): string[] {
   return checkArgspec(argspec).map(({ path, message }) => `${path.join('.')} ${message}`);
 }

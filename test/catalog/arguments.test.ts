@@ -25,7 +25,7 @@ function check(argspec: JsonObject, args: JsonObject): { args: JsonObject; error
   return { args: checked, errors: list.errors() };
 }
 
-/** `pointer message` of each error. */
+/** Returns `pointer message` for each error. */
 function errorsIn(argspec: JsonObject, args: JsonObject): string[] {
   expect(checkArgspec(argspec), 'the argspec').toEqual([]);
   return check(argspec, args).errors.map(({ pointer, message }) => `${pointer} ${message}`);

@@ -349,7 +349,7 @@ describe('hostile text', () => {
     expect(await errorsIn(text)).toEqual([expect.stringMatching(message)]);
   });
 
-  /** How many times as long as another task one takes; the two run alternately. */
+  /** Returns the duration of a task divided by the duration of another task. */
   async function ratioOf(task: () => unknown, other: () => unknown): Promise<number> {
     const otherMs = await msOf(other);
     return (await msOf(task)) / otherMs;

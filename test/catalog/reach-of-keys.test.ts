@@ -15,11 +15,11 @@ const webhooks = 'webhooks, and secrets for their keys';
 const triggers = 'triggers';
 const notify = 'notify';
 const kv = 'kv';
-/** An untrusted job cannot come first, nor be called harmless (server/handlers/job-views.ts). */
+/** An untrusted job cannot ask to be listed first or to be called harmless (server/handlers/job-views.ts). */
 const hints = 'agents are told nothing in its favour';
 const notYet = 'not supported yet';
 
-/** By key, or by the key that contains it. */
+/** The rule of each key, under its own name or under the name of the key that contains it. */
 const reach: Readonly<Record<string, string>> = {
   name: within,
   description: within,
@@ -95,7 +95,7 @@ const reach: Readonly<Record<string, string>> = {
 
 type Schema = { readonly properties?: Readonly<Record<string, object>>; readonly items?: Schema };
 
-/** The keys, and the keys in them down to the deepest that the table names. */
+/** The names of all keys, with nested keys down to the deepest level that the table names. */
 function keysOf({ properties = {}, items }: Schema, prefix = ''): string[] {
   const own = Object.entries({ ...items?.properties, ...properties });
   return own.flatMap(([name, schema]) => {

@@ -37,7 +37,7 @@ function filesIn(dir: string): string[] {
     .toSorted();
 }
 
-/** Waits until the job's files are old enough for their times to be trusted, so nothing is copied any more. */
+/** Waits until the job's files are so old that their times can be trusted. Then taking a snapshot copies nothing. */
 async function untilKnown(snapshots: Snapshots, entry: CatalogEntry, dir: string): Promise<void> {
   const isCopiedAgain = async () => {
     await snapshots.take(entry);
@@ -194,7 +194,7 @@ describe('a revision', () => {
   test('of the catalog is current when a file below config.d changes', async () => {
     const root = makeSource({ 'a/config.d/config.yaml': 'command: ./config.d/x/y.sh\n', 'a/config.d/x/y.sh': 'one' });
     const catalog = await openCatalog([sourceAt(root)]);
-    // An old file: its revision could be kept.
+    // The clock is ahead, so the file is old enough for its revision to be cached.
     const now = vi.spyOn(systemClock, 'now').mockReturnValue(Date.now() + 60_000);
     onTestFinished(() => now.mockRestore());
     const before = await catalog.revisionOf(catalog.find('a'));

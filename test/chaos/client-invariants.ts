@@ -56,7 +56,7 @@ export const clientInvariants: readonly Invariant[] = [
   },
 ];
 
-/** The client was killed, or there was no server for as long as it waits. */
+/** The client was killed, or there was no server for as long as the client waits. */
 function isExcused({ end, endedAtMs }: Told, { absences }: Ledger): boolean {
   const isLeftAlone = absences.some(
     ({ fromMs, toMs }) => fromMs + waitsMs <= endedAtMs && endedAtMs <= toMs + waitsMs && toMs - fromMs >= waitsMs,

@@ -24,7 +24,7 @@ export type Clients = {
 
 const longestPauseMs = 3_000;
 const retryMs = 250;
-/** A client follows one of this many newest runs. */
+/** A client follows one of the newest runs, chosen from this many. */
 const newest = 8;
 
 export function startClients(o: {

@@ -134,7 +134,7 @@ export async function readArtifacts(url: string, runId: string): Promise<string[
   );
 }
 
-/** The order that the run, or its parent run, was made for. */
+/** The order for which the run, or its parent run, was made. */
 export function orderOf(evidence: Evidence, run: RunRow): Order | undefined {
   const { order }: { order?: string } = JSON.parse(run.labels);
   if (order !== undefined) return evidence.ledger.orders.find(({ name }) => name === order);
@@ -147,7 +147,7 @@ function parentOf({ runs }: Evidence, run: RunRow): RunRow | undefined {
   return parent === null ? undefined : runs.find(({ id }) => id === parent.run_id);
 }
 
-/** The shim of one of the run's attempts was killed, or of a sub-run's, or the machine lost power. */
+/** Whether the shim of one of the run's attempts, or of a sub-run's, was killed, or the machine lost power. */
 export function mayBeLost(evidence: Evidence, run: RunRow): boolean {
   const isHit = livedThroughACut(evidence, run) || evidence.ledger.shimsKilled.has(run.id);
   return isHit || evidence.runs.some((other) => parentOf(evidence, other) === run && mayBeLost(evidence, other));

@@ -41,7 +41,7 @@ export function createLoad(o: {
     return order;
   }
 
-  /** An order whose response was lost or, now and then, one that has its response already. */
+  /** Picks an order whose response was lost or, now and then, an order that already has its response. */
   function oldOrder(): Order | undefined {
     const repeatable = ledger.orders.filter(({ key }) => key !== null);
     const unanswered = repeatable.filter(({ answers }) => answers.length === 0);

@@ -129,7 +129,7 @@ async function killWhileStarting(victim: Victim, ledger: Ledger, random: Random)
 async function live(victim: Victim, root: string, ledger: Ledger, random: Random): Promise<void> {
   const before = acknowledged(ledger);
   await delay(random.integer(50, 1_200));
-  // On a busy machine, a server that has not begun any run yet would test nothing.
+  // On a busy machine, the server may not have begun any run yet. Killing it then would test nothing.
   await until(() => acknowledged(ledger) > before, 3_000);
   if (random.chance(0.12)) killShim(root, ledger, random);
   if (random.chance(0.08)) killForkServer(victim, root, ledger);
@@ -175,7 +175,7 @@ async function stop(victim: Victim, { root, ledger, scripts }: Stopped): Promise
   ledger.stops.push(await victim.end('SIGTERM'));
   const stoppedAtMs = Date.now();
   const { runs } = readDatabase(join(root, 'data/flwd.db'));
-  // A command may own the data dir now, and end runs itself.
+  // A command may own the data dir by now, and may have ended runs itself.
   const ended = runs.filter((run) => run.finished_at !== null && run.finished_at <= stoppedAtMs).map(({ id }) => id);
   const runFolders = readRunFolders(root).filter(({ runId }) => ended.includes(runId));
   ledger.leftAtStops.push(...foldersLeft({ ledger, runs, scripts, runFolders }));
@@ -260,7 +260,7 @@ async function settle(o: {
   return { ledger, scripts, ...rows, logs, artifacts, seen: follower.seen, replayed, ...look() };
 }
 
-/** Returns after the timeout even if it is not so. An invariant finds what is missing then. */
+/** Returns after the timeout even if the condition is still false. An invariant reports what is missing then. */
 async function until(isSo: () => boolean, timeoutMs: number = settleMs, pauseMs = 100): Promise<void> {
   for (const sinceMs = performance.now(); !isSo() && performance.now() - sinceMs < timeoutMs; ) await delay(pauseMs);
 }

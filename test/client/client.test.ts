@@ -174,7 +174,7 @@ test('a silent stream is opened again after the last id, but silence caused by a
   const silent = await listen(({ headers }, response) => {
     const after = headers['last-event-id'];
     asked.push(typeof after === 'string' ? after : undefined);
-    // The second server does not even answer.
+    // The second connection gets no answer at all.
     if (asked.length === 2) return;
     response.writeHead(200, { 'content-type': 'text/event-stream' });
     if (asked.length === 1) response.write('id: 1\nevent: a\ndata: {}\n\n');

@@ -1,5 +1,5 @@
-// A flwd.yaml that nobody named decides what flwd runs, so it must belong to this user or to root, and only they may
-// write it.
+// A flwd.yaml that flwd finds by itself decides what flwd runs. So it must belong to this user or to root, and other
+// users must not be able to write it.
 
 import { execFileSync } from 'node:child_process';
 import { chmodSync, chownSync, lchownSync, symlinkSync } from 'node:fs';

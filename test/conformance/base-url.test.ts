@@ -18,7 +18,7 @@ afterAll(() => server.close());
 const askOnceItListens = `
   const { spawn } = require('node:child_process');
   const server = spawn(process.argv[1], process.argv.slice(2), { stdio: ['ignore', 'pipe', 'inherit'] });
-  // It listens before it has read its jobs.
+  // The server listens before it has read its jobs.
   const ask = async () => {
     const response = await fetch('http://localhost:8080/api/v1/jobs');
     return response.status === 503 ? ask() : console.log(response.status, await response.text());

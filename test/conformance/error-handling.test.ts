@@ -139,7 +139,7 @@ testWith('bwrap')(
     shows('errors.execution-error');
     const snapshots = join(server.dataDir, 'snapshots');
     await rename(snapshots, `${snapshots}.away`).catch(() => undefined);
-    // A folder that was removed: nothing can be created in it, although its mode allows that.
+    // Nothing can be created in a folder that was removed, although its mode allows that.
     const removed = await mkdtemp(join(server.root, 'removed-'));
     const holder = spawn('sleep', ['8019'], { cwd: removed });
     onTestFinished(() => void holder.kill());

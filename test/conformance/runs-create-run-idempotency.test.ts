@@ -75,7 +75,7 @@ test('a rerun may have a key too: repeating it makes no second run', async () =>
   expect(second.headers.get('location')).toBe(first.headers.get('location'));
   expect(await second.text()).toBe(await first.text());
   expect((await again('rerun-1', { revision: 'latest' })).status).toBe(409);
-  // A run and a rerun are never the same request.
+  // A run and a rerun with the same key are different requests.
   expect((await keyed('rerun-1', { job_id: 'quick' })).status).toBe(409);
   expect((await again('')).status).toBe(400);
   expect(await server.json('/runs?label=of=rerun')).toMatchObject({ total: 2 });

@@ -16,7 +16,7 @@ const server = await startServer({
     'backup/daily': bash(
       'echo Processing...; sleep 0.3; flwd_progress 50 half; sleep 0.3; echo problem >&2; sleep 0.3; exit 3',
     ),
-    // Not the printf built into bash, which writes line by line.
+    // The printf that is built into bash would write line by line.
     'at-once': bash(
       `printf 'one\\ntwo\\nthree\\n\\x1eP 50 half\\nfour\\n'
        until [[ -e seen ]]; do sleep 0.02; done; rm seen
@@ -165,7 +165,7 @@ describe('a printed line', () => {
 
 test('progress stays between the lines around it, even if all were read at once', async () => {
   const runId = await server.start('at-once');
-  // If several are read at once, only the last one becomes an event.
+  // If the server reads several progress reports at once, only the last one becomes an event.
   await framesUntil(await stream(`?run_id=${runId}`), ({ event }) => event === 'run.progress');
   await writeFile(join(server.dataDir, 'runs', runId, 'workspace', 'seen'), '');
   const frames = await allFramesOf(await stream(`?run_id=${runId}&types=run.output,run.progress`));

@@ -17,7 +17,7 @@ afterAll(() => server.close());
 test('the API is below /api/v1, and no other version exists', async () => {
   shows('version.path', 'version.breaking');
   expect((await server.fetch('//api/v1/jobs')).status).toBe(200);
-  // A page of the console for people, and the API for the programs that leave out the version.
+  // /jobs is a page of the console for people, and the API for programs that leave out the version.
   const asPerson = await server.fetch('//jobs', { headers: { accept: 'text/html' } });
   expect(asPerson.headers.get('content-type')).toMatch(/^text\/html\b/);
   expect(await (await server.fetch('//jobs')).json()).toEqual(await (await server.fetch('/jobs')).json());

@@ -63,7 +63,7 @@ export async function follow(
   }
 }
 
-/** The file that a block says it is. */
+/** The file that a block names. */
 function fileOf({ language, mark, text }: Block): { readonly path: string; readonly isAppended: boolean } | undefined {
   if (!['bash', 'python', 'yaml'].includes(language)) return undefined;
   const [, appended, path = mark] = /^# (at the end of )?(\S+)\n/.exec(text) ?? [];
@@ -95,10 +95,10 @@ function linesOf(text: string): RegExp[] {
 }
 
 async function createHome(folders: readonly string[]) {
-  // A job has its own /tmp, so it would not see a home there.
+  // Not below /tmp, because a job has its own /tmp and would not see the home there.
   const home = mkdtempSync('/var/tmp/flwd-reader-');
   onTestFinished(() => rmSync(home, { recursive: true, force: true }));
-  // Jobs of a server that is root run as another user.
+  // If the server is root, its jobs run as another user, who must be able to enter the home.
   chmodSync(home, 0o711);
   for (const folder of folders) mkdirSync(join(home, folder));
   const programs = writePrograms(home);
@@ -112,7 +112,8 @@ async function createHome(folders: readonly string[]) {
   };
 
   const start = (cwd: string, { text }: Block): Terminal => {
-    // Where the reader is afterwards, and for a server that is root the permission that its jobs lack.
+    // Prints the folder in which the reader is afterwards. If the server is root, also gives its jobs the permission
+    // that they lack.
     const after = `echo "cwd=$PWD"; for d in ~/www ~/backups ~/reports; do if [ -d "$d" ]; then chmod a+rwx "$d"; fi; done`;
     const child = spawn('bash', ['-c', `set -eo pipefail\n${adapt(text)}\n${after}`], {
       cwd,
@@ -145,7 +146,10 @@ function watch(child: ChildProcess): Terminal {
   return { printed: () => seen, ended, interrupt };
 }
 
-/** Stand-ins for what would change the machine, and for programs that the reader has by other means. */
+/**
+ * Writes stand-ins for programs that would change the machine, and for programs that the reader has installed in
+ * another way.
+ */
 function writePrograms(home: string): string {
   const folder = join(home, '.programs');
   mkdirSync(folder);
@@ -168,7 +172,10 @@ function writePrograms(home: string): string {
   return folder;
 }
 
-/** Below those that the system gives to programs, among which another test may be given one before it is used here. */
+/**
+ * Finds free ports below the range from which the system assigns ports. In that range, another test could get a port
+ * before it is used here.
+ */
 async function freePorts(count: number): Promise<number[]> {
   const found: number[] = [];
   for (let port = 10_000 + (process.pid % 10_000); found.length < count; port++) {

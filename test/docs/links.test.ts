@@ -27,7 +27,7 @@ test('each decision answers a question in docs/why.md', () => {
   expect(decisions.filter((page) => !index.includes(`](${page.slice('docs/'.length)})`))).toEqual([]);
 });
 
-/** As the usual forges make them. */
+/** Builds anchors as the usual forges do. */
 function anchorsOf(page: string): string[] {
   return [...read(page).matchAll(/^#+ (.*)$/gm)].map(([, heading = '']) =>
     heading

@@ -18,7 +18,7 @@ const byLength = commands.toSorted((a, b) => b.name.length - a.name.length);
 const sections = new Set(keyPaths.map((path) => path.split(/[.[]/, 1)[0]));
 const variableSections = [...new Set([...variables.keys()].map((name) => name.replace(/_.*/, '')))].join('|');
 const jobKeys = new Set(Object.keys(configSchema.properties));
-/** They look like keys of flwd.yaml: fields of a run, and actions of the audit log. */
+/** These fields of a run and actions of the audit log look like keys of flwd.yaml. */
 const namesake = new Set<string>([
   ...auditActions,
   'security.profile',
@@ -66,7 +66,7 @@ function callsIn(page: string): string[] {
 }
 
 function unknownOptions(call: string): string[] {
-  // What follows `--` is the job's.
+  // The words after `--` belong to the job.
   const before = call.replace(/ -- .*/, '').split(/\s+/);
   const plain = before.filter((word) => !word.startsWith('-')).join(' ');
   const command = byLength.find(({ name }) => `${plain} `.startsWith(`${name} `)) ?? run;
@@ -88,7 +88,7 @@ function looksLikeFlwdYaml(key: string): boolean {
   return sections.has(first) && !jobKeys.has(first) && !namesake.has(key) && !key.endsWith('.ts');
 }
 
-/** Also a section, such as `persistence.retention`. */
+/** A section counts as well, such as `persistence.retention`. */
 function isKeyOfFlwdYaml(key: string): boolean {
   const wanted = key.replaceAll(/<\w+>|\*/g, 'x').split('.');
   return [...keyPaths, ...Object.keys(keySpellings)].some((path) => {
@@ -102,7 +102,7 @@ function unknownKeys({ text, place }: Block): string[] {
     const value: unknown = document.toJS();
     if (!isObject(value)) return [];
     const names = Object.keys(value);
-    // An example for another program, such as Prometheus.
+    // The block is an example for another program, such as Prometheus.
     if (names.every((name) => !sections.has(name) && !jobKeys.has(name))) return [];
     const [asConfiguration, asJob] = [notInFlwdYaml(flwdYaml, value, ''), notInSchema(configSchema, value, '')];
     const unknown = asConfiguration.length < asJob.length ? asConfiguration : asJob;

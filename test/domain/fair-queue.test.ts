@@ -238,7 +238,10 @@ function byRank(a: QueueItem, b: QueueItem): number {
   );
 }
 
-/** Consecutive takes before each of which both tenants had an item in a concurrency group that was not blocked. */
+/**
+ * Stretches of consecutive takes. Before each take, both tenants had an item in a concurrency group that was not
+ * blocked.
+ */
 function stretchesOf(takes: readonly Take[], a: string, b: string): Take[][] {
   const stretches: Take[][] = [[]];
   for (const take of takes) {
@@ -249,7 +252,7 @@ function stretchesOf(takes: readonly Take[], a: string, b: string): Take[][] {
   return stretches;
 }
 
-/** The most by which the difference of the charges changes, over every part of the stretch. */
+/** The greatest change in the difference between the two tenants' charges, over every part of the stretch. */
 function mostApart(stretch: readonly Take[], charges: Readonly<Record<string, number>>): number {
   let [sum, lowest, highest] = [0, 0, 0];
   for (const {

@@ -194,7 +194,7 @@ describe('a path that a secure job asks for', () => {
       expect(() => checkPath('read', '/run', path, leave)).toThrow(
         `'${path}' cannot be granted as a whole: name the folders in it.`,
       );
-    // A link: its target stays unknown to a caller who may not have it.
+    // The path is a link. A caller who may not have its target must not learn what the target is.
     expect(() => checkPath('read', '/', '/mnt/photos', leave)).toThrow('add security: {paths: [/mnt/photos]}');
   });
 

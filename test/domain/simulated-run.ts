@@ -3,7 +3,7 @@
 import { type Arbitrary, array, boolean, constant, integer, nat, oneof, option, record, tuple } from 'fast-check';
 import { createStepGraph, type GraphStep, type StepEnd, type StepGraph } from '../../src/domain/step-graph.ts';
 
-/** One process after another until one succeeds or no retry is left. */
+/** An instance runs one process after another, until a process succeeds or no retry is left. */
 type Instance = { readonly failures: number; readonly durationMs: number };
 
 export type SimulatedStep = GraphStep & {

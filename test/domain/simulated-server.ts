@@ -7,13 +7,13 @@ type Arrival = QueueItem & { readonly serviceMs: number };
 
 export type Scene = {
   readonly slots: number;
-  /** The most runs of one group at once; '' has no limit. */
+  /** The most runs of one group at the same time. The group '' has no limit. */
   readonly groupLimit: number;
   readonly weights: Readonly<Record<string, number>>;
   readonly arrivals: readonly Arrival[];
 };
 
-/** `open` is what waited, before the take, in a concurrency group that was not blocked. */
+/** `open` has the items that waited, before the take, in a concurrency group that was not blocked. */
 export type Take = { readonly item: QueueItem; readonly open: readonly QueueItem[] };
 
 /** The state of the server when it could start nothing more at an instant. */
@@ -37,7 +37,7 @@ export const aScene: Arbitrary<Scene> = record({
   arrivals: array(aBurst(), { maxLength: 16, size: 'max' }).map((bursts) => bursts.flat().map(withId)),
 });
 
-/** Many similar arrivals at once, so that a tenant is idle for long and then has much to do. */
+/** Many similar arrivals at once, so that a tenant is idle for a long time and then has much work. */
 function aBurst(): Arbitrary<Omit<Arrival, 'id'>[]> {
   return tuple(anItem, integer({ min: 1, max: 20 }), integer({ min: 1, max: 20 })).map(([item, serviceMs, count]) =>
     Array.from({ length: count }, () => ({ ...item, serviceMs })),

@@ -51,7 +51,7 @@ export type Opened = {
   readonly finished: (runId: string) => Promise<Run>;
   /** The runs that the engine drives or may take over. */
   readonly running: () => Promise<readonly string[]>;
-  /** The log of the run without notes about files that are not kept: most jobs of tests leave some. */
+  /** The log of the run, without the note about files that are not kept. Most jobs in tests leave some files. */
   readonly messages: (runId: string) => Promise<string[]>;
   /** Reads the folder of jobs again. */
   readonly rescan: () => Promise<void>;
@@ -64,7 +64,7 @@ export function dataFolder({ sizeMiB, inodes }: { readonly sizeMiB?: number; rea
   onTestFinished(async () => {
     // Jobs outlive their server.
     await endProcessesOf(dir);
-    // A killed process may write until it is gone.
+    // A killed process may still write until it has ended.
     rmSync(dir, { recursive: true, force: true, maxRetries: 20 });
   });
   if (sizeMiB !== undefined) mountDisk(dir, sizeMiB, inodes);
@@ -93,9 +93,9 @@ export async function openEngine(
   o: {
     readonly jobs?: Readonly<Record<string, JobFiles>>;
     readonly limits?: Partial<QueueLimits>;
-    /** The root whose database it opens, if not its own. */
+    /** The root folder whose database the engine opens, if it is not its own root. */
     readonly databaseOf?: string;
-    /** Where logs and artifacts go, if not to the data folder. */
+    /** The folder for logs and artifacts, if it is not the data folder. */
     readonly blobsDir?: string;
     readonly clock?: SteadyClock;
     /** The zone of schedules without a time zone; UTC by default. */
@@ -104,9 +104,9 @@ export async function openEngine(
     /** Whether flwd.yaml pauses all schedules. */
     readonly arePaused?: boolean;
     readonly execution?: Partial<Pick<ControllerContext, 'artifactLimits' | 'masked' | 'runCallers'>>;
-    /** Enforces the limits of runs. Without it, nothing does. */
+    /** Enforces the limits of runs. Without it, no limit is enforced. */
     readonly limitHost?: LimitHost;
-    /** What a run gets, and the most it may ask for. */
+    /** The limits of a run that asks for no limits, and the most that a run may ask for. */
     readonly resources?: Partial<Resources>;
     readonly security?: Partial<SecurityPolicy>;
     /** Whether the source is trusted. True by default. */
@@ -188,7 +188,7 @@ export async function openEngine(
       },
       { interval: 20, timeout: 60_000 },
     );
-    // A commit is visible slightly before the journal reports it.
+    // A reader can see a commit slightly before the journal reports it.
     await store.db.transact(async () => undefined).catch(() => undefined);
     return found;
   };

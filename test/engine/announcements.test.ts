@@ -85,7 +85,7 @@ test('lines whose announcement failed are announced once, in order, with the nex
   announcements.addLines({ firstSeq: 4, count: 1 });
   announcements.addProgress({ percent: 60, message: '' }, 4);
   announcements.pause();
-  // This transaction comes after theirs: both have failed by then.
+  // This transaction comes after those of the announcements, so both of them have failed once it is done.
   await database.transact(async () => undefined);
   announcements.addLines({ firstSeq: 5, count: 1 });
   announcements.addProgress({ percent: 70, message: '' }, 5);

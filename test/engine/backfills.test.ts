@@ -154,7 +154,7 @@ test.each([
 ])('a backfill waits while %s', async (_, terms, limits, problem) => {
   const jobs = { slow: bash('sleep 8038', { ...terms, cancel: { grace: '0s' } }) };
   const opened = await openClocked(dataFolder(), quiet, { jobs, limits });
-  // As long as the engine reads what an earlier one left, nothing starts at once.
+  // While the engine still reads what an earlier engine left, no run starts at once.
   const own = await vi.waitFor(() => opened.create('slow'), { timeout: 60_000 });
   const { id } = await backfill(opened, 'slow', '2026-05-01T00:00:00Z', '2026-05-02T00:00:00Z');
   const told = () => opened.log.filter((line) => line.backfill_id === id);

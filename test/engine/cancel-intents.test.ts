@@ -57,7 +57,7 @@ test('a run whose deadline passes while its next attempt is being written does n
   };
   const clock = movableClock();
   const { create, finished, messages, store } = await openEngine(dataFolder(), { jobs, clock });
-  // The retry is decided before the deadline, and stored after it.
+  // The retry is decided before the deadline, but stored after it.
   const { promise: past, resolve: markPast } = Promise.withResolvers<void>();
   const { pastDeadline } = store.runs;
   const { apply } = store.runs;
@@ -134,7 +134,8 @@ test('a run that is cancelled while its start is being written is cancelled by t
   const execution = store.runs.execution.bind(store.runs);
   let cancelled: Promise<unknown> | undefined;
   vi.spyOn(store.runs, 'execution').mockImplementation((id) => {
-    // The run has left the queue and is read, to be started. In SQLite, one commit stores the start and the cancel.
+    // The run has left the queue, and the engine is reading it to start it. In SQLite, one commit stores the start and
+    // the cancel.
     if (id === runId) cancelled ??= engine.cancel(runId, localPrincipal);
     return execution(id);
   });
@@ -232,7 +233,8 @@ test('thirty runs that ignore TERM are cancelled at once and leave no process, a
   const { create, engine, finished, messages, store } = opened;
   const runIds = await Promise.all(Array.from({ length: 30 }, () => create('stubborn')));
   for (const runId of runIds) await expect.poll(() => messages(runId)).toEqual(['held']);
-  // On a busy machine that takes longer than the grace period and two seconds, the answer is `running`.
+  // On a busy machine, ending a run can take longer than the grace period and two seconds. Then the answer is
+  // `running`.
   await Promise.all(runIds.map((runId) => engine.cancel(runId, localPrincipal)));
   const runs = await Promise.all(runIds.map(finished));
   expect(processesWith(command)).toEqual([]);

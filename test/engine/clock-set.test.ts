@@ -34,7 +34,7 @@ test.each([2 * hourMs, -24 * hourMs])(
     clock.setBy(setMs);
     const said = () => log.filter(({ msg }) => msg === 'the clock was set; the deadlines of runs move with it');
     await expect.poll(said).toMatchObject([{ by_ms: expect.closeTo(setMs, -2) }]);
-    // The rows are moved slightly after this is logged.
+    // The deadlines in the database are moved slightly after this is logged.
     const nowMs = clock.now();
     const isLeft = (atMs: number | null) => Number(atMs) > nowMs + 4 * 60_000 && Number(atMs) <= nowMs + 5 * 60_000;
     await expect.poll(() => store.runs.nextDeadline(nowMs)).toSatisfy(isLeft);

@@ -121,7 +121,7 @@ test('the time limit of a run also counts while its steps wait for a slot or for
 });
 
 test('a step that times out is retried as `retry` says, and its last attempt fails the run', async () => {
-  // Within it, no run is ended by force because time passes quickly.
+  // The grace period is so long that no run is killed although the test lets time pass quickly.
   const cancel = { grace: '1h' };
   const jobs = {
     slow: steps(
@@ -272,7 +272,7 @@ test('a run whose run controller does not respond is ended by the reaper, and it
     ),
   };
   const { create, engine, finished, messages, store } = await openEngine(dataFolder(), { jobs, clock });
-  // The store neither writes nor refuses what the script prints.
+  // The store hangs: it neither writes nor refuses what the script prints.
   const { openWriter } = store.logs;
   const hang = () => new Promise<never>(() => undefined);
   let isHeld = false;
@@ -290,8 +290,8 @@ test('a run whose run controller does not respond is ended by the reaper, and it
   await expect.poll(() => processesWith(nap)).toEqual([]);
   expect(await store.runs.get(runId)).toMatchObject({ status: 'running' });
 
-  // Its process is gone: storing what it left may take long.
-  // The reaper counts from the moment at which it sees that the time is up, which may be after the first step.
+  // The process is gone, but storing what it left may take long. The reaper counts from the moment at which it notices
+  // that the time is up, which may be after the first step of the clock.
   const hasEnded = async () => {
     clock.forward(700_000);
     return (await store.runs.get(runId))?.status;

@@ -66,7 +66,8 @@ test('after an upgrade a running run ends with its processes, a waiting run star
   await opened.close();
   const data = join(root, 'data');
   renameSync(join(data, 'runs', running, '1-1'), join(data, 'runs', running, '1'));
-  // The first engine is in this process and still looks after the run. Without a folder it would end its processes.
+  // The first engine runs in this process and still watches the attempt. If the folder were missing, it would end the
+  // run's processes.
   mkdirSync(join(data, 'runs', running, '1-1'));
   await lowerDatabase(join(data, 'flwd.db'));
   const file = new DatabaseSync(join(data, 'flwd.db'));

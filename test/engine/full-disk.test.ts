@@ -9,11 +9,11 @@ import { bash } from '../support/jobs.ts';
 import { fillDisk, fillInodes, testWithDisk as test } from '../support/small-disk.ts';
 import { dataFolder, type Opened, openEngine } from './an-engine.ts';
 
-/** Prints `ready`, and ends once it is told to, after printing `done`. */
+/** Prints `ready`. Once the test tells it to, prints `done` and ends. */
 const told = bash('echo ready; until [[ -e go ]]; do sleep 0.02; done; rm go; echo done');
 
 const waiting = 'a run waits until its data can be stored';
-/** The lines of a test may have had room in the last page of the spool, which nobody can know. */
+/** The log says "may", because the last page of the spool may have had room for the lines of the test. */
 const lost = 'the disk was full: lines that were printed meanwhile may be missing';
 
 function tell(root: string, runId: string): void {
@@ -130,7 +130,7 @@ describe('while the disk is full', () => {
     await expect.poll(() => opened.log.map(({ msg }) => msg)).toContain(waiting);
     expect(await opened.finished(runId)).toMatchObject({ status: 'failed', reason: 'exit' });
     const { lines } = await opened.store.logs.page(runId, { limit: 200_000 });
-    // If the script fills the disk much faster than its output is read, the middle is left out.
+    // If the script fills the disk much faster than the server reads its output, the middle is left out.
     const leftOut = lines.map(({ message }) => Number(/^… (\d+) lines .* left out: the disk/.exec(message)?.[1] ?? 0));
     expect(leftOut.reduce((sum, count) => sum + count, lines.length)).toBeGreaterThan(20_000);
     expect(lines.every(({ message, stream }) => stream === 'stderr' || message.length <= 76)).toBe(true);
@@ -222,7 +222,7 @@ describe('while the disk has no inodes left', () => {
         'The server cannot write its data: the disk has no room for more files (free inodes: 0): free space, or run flwd gc.',
       members: { retry_after: 5 },
     });
-    // From now on the second run is in the queue, on a disk without room.
+    // From now on the second run has its turn, but the disk has no room.
     await opened.engine.cancel(first, localPrincipal);
     await expect.poll(() => opened.log).toContainEqual(expect.objectContaining({ run_id: second, msg: waiting }));
     expect(await opened.store.runs.get(second)).toMatchObject({ status: 'running' });

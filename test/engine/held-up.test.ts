@@ -43,7 +43,7 @@ testWithDisk(
   },
 );
 
-/** The engine's first questions before it resumes anything wait until the test lets them go. */
+/** Holds back the queries with which the engine begins to resume runs, until the test calls `letGo`. */
 function heldResume() {
   const { promise, resolve } = Promise.withResolvers<void>();
   const beforeStart = ({ runs }: Store): void => {
@@ -94,7 +94,7 @@ test.each(['reject', 'cancel_running'])(
       () => 'created',
       ({ slug }) => slug,
     );
-    // Once this one exists, the other one can get no further.
+    // Once this run has been created, the creation of the other run has come as far as it can.
     await next.engine.cancel(await next.create('hold'), localPrincipal);
     letGo();
     expect(await second).toBe(on_conflict === 'reject' ? 'concurrency-conflict' : 'created');

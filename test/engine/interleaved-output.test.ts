@@ -9,7 +9,7 @@ import { dataFolder, type Opened, openEngine } from './an-engine.ts';
 const token = 'correct-horse-battery-staple-4711';
 const takesToken = { args: [{ name: 'token', type: 'string', format: 'secret' }] };
 const halves = 't=$(cat "$FLWD_SECRETS_DIR/token"); first=${t:0:16}; second=${t:16}';
-/** Gives the spool time to receive what the script has written to stderr. */
+/** Lets the script wait for the test, so that the spool can receive what the script has written to stderr. */
 const untilTold = (file: string): string => `until [ -e ${file} ]; do sleep 0.02; done; rm ${file}`;
 
 function tell(root: string, runId: string, file: string): void {

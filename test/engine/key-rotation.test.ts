@@ -43,7 +43,7 @@ test('when one call runs out of time the next calls continue, and the old key st
   expect(await left(`v2.${old}`)).toHaveLength(250);
   await put('put-meanwhile');
 
-  // Another process, as after a crash: it has the keys of the file.
+  // This is another process, as after a crash. It reads the keys from the file.
   const keyring = openKeyring(keyFile);
   const anew = { ...parts, keyring, sealer: createSealer(keyring) };
   const calls = [];

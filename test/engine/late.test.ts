@@ -85,7 +85,8 @@ test('a job without a success by the time of day is late once for each day, unti
   expect(await first.to('2026-06-01T09:00:00Z')).toEqual([`by: ${late}`]);
   await first.close();
 
-  // A restart does not see it again, and sees what passed while no server was running.
+  // After a restart, what was late before is not noticed again, but what became late while no server was running is
+  // noticed.
   const second = await openLate(root, '2026-06-01T09:30:00Z', { timezone: 'Europe/Berlin' });
   expect(await second.list()).toEqual([`by: ${late}`]);
   await second.close();
@@ -137,7 +138,7 @@ test('pausing schedules ends what is late, and afterwards the same missed succes
   await resume('default', localPrincipal);
   expect(await to('2026-06-04T13:00:00Z')).toEqual([`every, over: ${old}`, `by, over: ${by}`]);
   await to('2026-06-05T06:00:01Z');
-  // It is late again, so it is listed, but nobody is told again.
+  // The success is late again, so it is listed, but nobody is notified again.
   const since = 'every: No run has succeeded since 2026-06-04T13:00:00.000Z, when flwd began to expect one every 1d.';
   expect(await to('2026-06-05T13:00:00Z')).toEqual([since, `by: ${by}`, `by, over: ${by}`]);
   expect((await store.late.untold(10)).map(({ kind }) => kind)).toEqual(['by']);

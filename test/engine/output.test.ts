@@ -59,7 +59,7 @@ async function setUp() {
   return { attempt, runLog, open, messages, write };
 }
 
-/** A spool that is read has a timer, which keeps the process running. */
+/** Counts timers. A spool that is read has a timer, which keeps the process running. */
 const timers = (): number => process.getActiveResourcesInfo().filter((resource) => resource === 'Timeout').length;
 
 test('is not lost when the shim has not created the spool yet', async () => {
@@ -119,7 +119,7 @@ test('that is printed faster than it is read keeps only its beginning and its en
   const mebibyte = `${'x'.repeat(1023)}\n`.repeat(1_024);
   write('spool', `first\n${mebibyte}`);
   for (let n = 0; n < 100; n++) write('spool', mebibyte);
-  // Reading continues 8 MiB before the end, here in the middle of the first line of the secret.
+  // Reading continues 8 MiB before the end of the spool, here in the middle of the first line of the secret.
   const [unread, read] = [`\u001eE${half.slice(100)}`, `${half.slice(-100)}\n\u001eEits end\n`];
   write('spool', `${unread}${read}${mebibyte.repeat(8).slice(read.length + 5)}last\n`);
   const output = open(runLog);

@@ -71,7 +71,7 @@ test('a run whose owner has not renewed its lease for 30 s ends as lost, and its
 
 test('an engine whose lease another engine has ended stops driving the runs that the other one took over', async () => {
   const root = dataFolder();
-  // It does not renew its lease meanwhile.
+  // The first engine does not renew its lease while its clock stands still.
   const firstClock = stillClock();
   const first = await openEngine(root, { jobs, clock: firstClock });
   const runId = await first.create('hold');

@@ -213,7 +213,7 @@ test('when the reason for which the first run of a queue waits changes, the run 
   const second = await opened.create('keyed', { target: 'a' });
   const key = "only one run of keyed with the concurrency key 'a' at a time";
   expect(await opened.store.runs.get(second)).toMatchObject({ waiting: key });
-  // Its key is free now, and another run has the slot.
+  // Next, the key of the second run becomes free, but the other run takes the slot.
   const other = await opened.create('hold', {}, { priority: 10 });
   await opened.engine.cancel(first, localPrincipal);
   await expect.poll(() => opened.messages(other)).toEqual(['held']);

@@ -277,7 +277,7 @@ test('a rerun that must be refused is refused before the workspace is copied', a
   const opened = await openEngine(root, { jobs });
   const runId = await opened.create('one');
   await opened.finished(runId);
-  // The end can be read slightly before the group is free.
+  // A run can be read as finished slightly before its concurrency group is free.
   const holder = await vi.waitFor(() => opened.create('one', { ok: true }), { timeout: 60_000 });
   await expect.poll(() => opened.messages(holder)).toEqual(['held']);
   rmSync(join(root, 'data', 'runs', runId), { recursive: true });

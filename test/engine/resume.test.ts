@@ -19,7 +19,10 @@ function tell(root: string, runId: string, stepId: string): void {
   writeFileSync(join(root, 'data', 'runs', runId, 'workspace', `go-${stepId}`), '');
 }
 
-/** Now by the clock of files, from which the end of a script is read. It is some milliseconds behind. */
+/**
+ * The current time by the clock of the file system, from which the end of a script is read. That clock is some
+ * milliseconds behind.
+ */
 function fileClockMs(root: string): number {
   const path = join(root, 'now');
   writeFileSync(path, '');
@@ -54,7 +57,7 @@ test('a server does not touch a run that another process has taken over, nor its
   tell(root, runId, 'a');
   await expect.poll(() => opened.log.map(({ msg }) => msg)).toContain('another process has taken the run over');
 
-  // Nobody drives it: this process finds it again and continues.
+  // No other process drives the run, so this process finds it again and continues.
   tell(root, runId, 'b');
   expect(await opened.finished(runId)).toMatchObject({ status: 'success' });
   expect((await opened.messages(runId)).filter((message) => message.startsWith('done'))).toHaveLength(2);
@@ -410,7 +413,7 @@ test('when a parent run cannot be resumed, its sub-run ends with it', async () =
   expect(processesWith(nap)).toEqual([]);
 });
 
-/** Changes what they are about to do, so that no later start can read it. */
+/** Damages the plans of runs, so that no later start can read them. */
 async function spoilPlans({ store }: Opened, runIds: readonly string[]): Promise<void> {
   await store.db.transact(async ({ db }) => {
     await db.updateTable('run_plans').set({ plan: '{' }).where('run_id', 'in', runIds).execute();
@@ -434,9 +437,9 @@ test('after a restore, a run that was running or awaiting approval at the backup
   await opened.when(gated, (run) => byId(run).ok?.status === 'waiting_approval');
   await opened.close();
   killProcessesWith(nap);
-  // Until they are gone, they may write.
+  // The killed processes may still write until they are gone.
   await expect.poll(() => processesOf(join(root, 'data', 'runs', running))).toEqual([]);
-  // As `flwd restore` leaves them.
+  // Leaves the runs as `flwd restore` leaves them.
   for (const runId of [running, gated]) {
     const folder = join(root, 'data', 'runs', runId);
     rmSync(folder, { recursive: true, force: true });

@@ -5,7 +5,7 @@ import { createRetentionClock } from '../../src/engine/retention/retention-clock
 
 const hourMs = 3_600_000;
 
-/** `readings` are how long each reading takes. The last one applies to all that follow. */
+/** `readings` has the duration of each reading. The last duration applies to all later readings. */
 function busyClock() {
   let passedMs = 0;
   let setMs = 0;

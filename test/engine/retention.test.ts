@@ -93,7 +93,7 @@ test.each(['hold', 'staged'])(
     await expect.poll(() => first.store.journal.lastOutputSeq(running)).toBe(1);
     await first.close();
     const second = await openEngine(root, { policy: { eventsMs: hourMs }, nowMs: Date.now() + 2 * hourMs });
-    // All but the event that says how much of the output was announced.
+    // All events are removed except the one that says how much of the output was announced.
     expect((await second.retention.collect(asked)).removed.events).toBeGreaterThan(2);
     const before = await second.store.journal.latestId();
     await second.close();
@@ -129,7 +129,8 @@ testOnSqlite('a log that retention removes while it is being read is reported as
   await opened.finished(runId);
   await opened.store.logs.removeFiles([runId]);
   const page = opened.store.logs.page(runId, { limit: 10 });
-  // Between reading the rows and the quarter of a second that the reader waits, however busy the machine is.
+  // Deletes the rows after the reader has read them, and before the quarter of a second that the reader waits is over,
+  // however busy the machine is.
   await yieldNow();
   using database = new DatabaseSync(join(root, 'data', 'flwd.db'));
   database.exec('DELETE FROM log_segments');
@@ -184,7 +185,7 @@ test('the workspace of a run with steps, and the snapshot that a rerun needs, st
   const folder = join(root, 'data', 'runs', runId);
   const snapshots = join(root, 'data', 'snapshots');
   await expect.poll(() => readdirSync(folder)).toEqual(['workspace']);
-  // As a crash leaves it.
+  // A crash leaves such a folder.
   mkdirSync(join(folder, '1-1'));
   const long = new Date(Date.now() - 10 * hourMs);
   for (const name of readdirSync(snapshots)) utimesSync(join(snapshots, name), long, long);
@@ -197,7 +198,7 @@ test('the workspace of a run with steps, and the snapshot that a rerun needs, st
   const late = await openEngine(root, { policy, nowMs: Date.now() + 4 * hourMs });
   expect((await late.retention.collect(asked)).removed).toMatchObject({ workspaces: 1, snapshots: 1 });
   expect([existsSync(folder), readdirSync(snapshots)]).toEqual([false, []]);
-  // Taken again, it exists again.
+  // When the job runs again, its snapshot is taken again.
   await late.finished(await late.create('stepped'));
 });
 
@@ -347,7 +348,8 @@ test('audit entries are removed on request, and automatically once the oldest is
   const late = await openEngine(root, { policy, nowMs: Date.now() + 26 * hourMs });
   expect(await late.store.audit.list({ limit: 1 })).toMatchObject({ total: 1_100 });
   late.retention.start();
-  // In three steps. The last one includes the entries of the first two, because the clock of retention is ahead here.
+  // The entries are removed in three steps. The last step also removes the entries that the first two have added,
+  // because the clock of retention is ahead here.
   await expect
     .poll(() => late.store.audit.list({ limit: 10 }))
     .toMatchObject({
@@ -379,7 +381,7 @@ test('a clock that is put forward makes nothing expire for a day, and nothing at
   expect((await retention.collect(asked)).removed).toMatchObject({ runs: 0, logs: 0, artifacts: 0 });
   expect(await rowsOf(opened)).toEqual(kept);
 
-  // It stays as it was set: by then it is trusted.
+  // This time the clock is not put back, so it is trusted after a day.
   clock.setBy(100 * hourMs);
   expect((await retention.collect(asked)).removed).toMatchObject({ runs: 0 });
   clock.forward(24 * hourMs);

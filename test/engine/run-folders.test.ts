@@ -55,7 +55,7 @@ test('copying a workspace follows no folder that is swapped for a link meanwhile
   const { runDir } = await swappedWorkspace(root);
   for (let round = 0; round < 10; round += 1) {
     const copy = join(root, 'runs', `copy_${round}`);
-    // This may well fail, because a folder is a link by now.
+    // This often fails, because a folder has become a link.
     await copyWorkspace(runDir, copy, { log, owner: null }).catch(() => undefined);
   }
   const find = (name: string) => spawnSync('find', [join(root, 'runs'), '-name', name], { encoding: 'utf8' }).stdout;

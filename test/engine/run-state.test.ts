@@ -56,7 +56,7 @@ const someSteps: Arbitrary<StepDefinition[]> = array(draft, { minLength: 1, maxL
         always: one.always,
       };
     });
-    // In any order of the file.
+    // The steps can be in any order in the file.
     return tuple(...steps.map(() => nat())).map((ranks) =>
       steps.toSorted((a, b) => (ranks[steps.indexOf(a)] ?? 0) - (ranks[steps.indexOf(b)] ?? 0)),
     );

@@ -51,7 +51,7 @@ test('the view of a week shows what ran, what was missed while the server was of
   expect(part.isComplete).toBe(false);
   expect(toRows(await engine.schedules.fires({ ...week, jobId: 'noon' }, localPrincipal))).toHaveLength(4);
   expect(toRows(await engine.schedules.fires(week, { tenant: 'other' }))).toEqual([]);
-  // A run that is older than runs are kept was not missed: it may have been removed.
+  // A time that is older than the retention of runs does not count as missed, because its run may have been removed.
   await at('2026-06-03T01:00:01Z');
   const forgetful = await engine.schedules.fires({ ...week, runsKeptMs: hourMs }, localPrincipal);
   expect(toRows(forgetful).some((row) => row.includes('missed'))).toBe(false);

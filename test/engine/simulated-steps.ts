@@ -1,5 +1,5 @@
-// A run over its state with a simulated clock, a few slots, processes that end as they are told, restarts that keep
-// only the rows and the processes, and a cancel.
+// Simulates a run over its state, with a simulated clock, a few slots, processes that end as the test says, a cancel,
+// and restarts that keep only the rows and the processes.
 
 import type { JobDefinition, StepDefinition } from '../../src/domain/job.ts';
 import { createRunState, type Decision, type RunState } from '../../src/engine/run/run-state.ts';

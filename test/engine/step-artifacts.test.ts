@@ -9,7 +9,9 @@ import { caller, dataFolder, type Opened, openEngine } from './an-engine.ts';
 import { byId, script, steps, tick } from './step-jobs.ts';
 
 const isRoot = process.geteuid?.() === 0;
-/** Before Linux 6.13 two changes within 10 ms may have the same time; the other tests wait for that. */
+/**
+ * Before Linux 6.13, two changes within 10 ms may have the same time. The other tests wait long enough between changes.
+ */
 const [major = 0, minor = 0] = release().split('.').map(Number.parseFloat);
 const hasCoarseClock = major * 100 + minor < 613;
 /** A step that continues until the test ends it. */
@@ -113,7 +115,7 @@ test('a rerun can read the files of the kept workspace, and changing them there 
   expect(await opened.messages(rerun)).toEqual(['changed', 'found']);
   const artifacts = ['found.txt of make: found', 'named.txt of make: changed'];
   expect(await kept(opened, runId)).toEqual(artifacts);
-  // Not a second name of the same file.
+  // The artifact is a copy, not a second hard link to the same file.
   writeFileSync(join(workspaceOf(root, runId), 'named.txt'), 'changed again');
   expect(await kept(opened, runId)).toEqual(artifacts);
 });

@@ -17,7 +17,10 @@ export function script(id: string, more: object = {}): object {
   return { id, script: `./${id}.sh`, ...more };
 }
 
-/** Ends once the clock of files has moved on. Before Linux 6.13 this takes up to 10 ms, or longer on a busy machine. */
+/**
+ * Waits until the clock of the file system has moved on. Before Linux 6.13 this takes up to 10 ms, or longer on a busy
+ * machine.
+ */
 export const tick = 'touch /tmp/before; until [[ /tmp/after -nt /tmp/before ]]; do sleep 0.005; touch /tmp/after; done';
 
 export function byId(run: Run): Record<string, Step> {

@@ -8,7 +8,7 @@ import { createRunCallers } from '../../src/exec/proc/run-callers.ts';
 import { bash } from '../support/jobs.ts';
 import { dataFolder, openEngine } from './an-engine.ts';
 
-/** Asks what is to be hidden from it. */
+/** To start a permissive job, the engine asks which paths must be hidden from it. */
 const jobs = { silent: bash(':', { security_profile: 'permissive' }) };
 
 test('when file descriptors run out, a run waits until it can be started', async () => {

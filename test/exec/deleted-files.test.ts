@@ -30,7 +30,7 @@ def ready(*pids):
   return expect.fail('the processes did not start');
 }
 
-/** One look. At each link that it reads, other work may run. */
+/** Looks once. `turns` counts the links that it reads. At each of them, other work may run. */
 async function look(pids: readonly number[], dir: string): Promise<{ bytes: number; turns: number }> {
   let turns = 0;
   const bytes = await namelessBytes(pids, [dir], () => {

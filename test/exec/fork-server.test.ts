@@ -18,7 +18,7 @@ function opened(): { dir: string; server: ForkServer; pid: () => number } {
   const ofThisProcess = (): ReadonlySet<string> => new Set(childrenOf(process.pid));
   function pid(): number {
     const found = processesWith(dir).find((each) => ofThisProcess().has(String(each.pid)));
-    // Not 0, which would mean this test's own process group.
+    // A pid of 0 would mean this test's own process group.
     if (!found) throw new Error('the fork server is not running');
     return found.pid;
   }
@@ -50,7 +50,7 @@ test('when the fork server is killed, ends of its attempts are still noticed, an
   const attempt = launch(spec, server);
   await vi.waitFor(() => expect(printed(spec).lines).toEqual(['ready']), longWait);
   process.kill(pid(), 'SIGKILL');
-  // Until its death has been reported, nothing can be started.
+  // Until the server has noticed the death of the fork server, it cannot start anything.
   await vi.waitFor(async () => expect(await launch(sample('true'), server).ended).toEqual(succeeded), longWait);
   const proof = await attempt.terminate({ signal: 'TERM', graceMs: 20_000 });
   expect(proof).toMatchObject({ signals: [{ signal: 'TERM' }], remaining: 0 });

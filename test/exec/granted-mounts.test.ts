@@ -25,7 +25,7 @@ function mountMemory(dir: string): void {
   mountOn(dir, '-t', 'tmpfs', '-o', 'mode=777', 'flwd-test');
 }
 
-/** For each folder: what its file contains, and whether the job can create another. */
+/** Reports for each folder what its file contains, and whether the job can create another file. */
 async function found(view: Partial<View>, ...folders: readonly string[]): Promise<{ end: unknown; lines: unknown }> {
   for (const folder of folders) writeFileSync(join(folder, 'file'), `file of ${folder}`);
   const looks = folders.map(

@@ -10,7 +10,7 @@ import { probeHost } from '../../src/exec/host/host.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import { temporaryFolder } from './sample.ts';
 
-/** Asks a server that finds only these programs, and runs as the given user. */
+/** Probes a host on which the server finds only these programs, and runs as the given user. */
 function probed(
   programs: Readonly<Record<string, string>>,
   { uid, env }: { readonly uid?: number; readonly env?: Readonly<Record<string, string>> } = {},

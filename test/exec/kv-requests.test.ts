@@ -110,7 +110,7 @@ test('links, pipes and folders are neither followed nor waited for', async () =>
   write('kv-secret.request', 'set\n\na\n\n\nend\n');
   execFileSync('mkfifo', [join(out, 'kv-pipe.request')]);
   mkdirSync(join(out, 'kv-folder.request', 'deep'), { recursive: true });
-  // Where the answer goes: a link to a file, and a folder that is not empty.
+  // In place of an answer, there is a link to a file, or a folder that is not empty.
   symlinkSync(outside, join(out, 'kv-victim.answer'));
   write('kv-victim.request', get('a'));
   mkdirSync(join(out, 'kv-stuck.answer', 'deep'), { recursive: true });
@@ -123,7 +123,7 @@ test('links, pipes and folders are neither followed nor waited for', async () =>
   await gone('kv-stuck.request').toBe(false);
   expect(readFileSync(outside, 'utf8')).toBe(get('stolen'));
   expect(served.requests.map(({ key }) => key).toSorted()).toEqual(['a', 'b']);
-  // The folder cannot be removed, and keeps nothing from being answered.
+  // The folder cannot be removed, but other requests still get their answers.
   write('kv-later.request', get('c'));
   await answerTo('later').toBe('done \n');
   expect(served.errors).toEqual([]);
@@ -142,7 +142,7 @@ test('a flood of requests is answered a few at a time', async () => {
   for (let n = 0; n < 400; n++) write(`kv-${n}.request`, get(`${n}`));
   await expect.poll(() => served.requests.length).toBe(400);
   expect(most).toBeLessThanOrEqual(32);
-  // 500 a second.
+  // The server answers at most 500 requests a second.
   expect(performance.now() - startedAtMs).toBeGreaterThan(700);
 });
 

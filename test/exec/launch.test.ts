@@ -20,7 +20,7 @@ describe('the end of a script', () => {
     ['kill -KILL $$', { kind: 'signalled', signal: 'KILL' }],
     ['kill -TERM $$', { kind: 'signalled', signal: 'TERM' }],
     ['ulimit -c 0; kill -SEGV $$', { kind: 'signalled', signal: 'SEGV' }],
-    // Nobody can tell this from the end by a signal.
+    // Such an exit code cannot be distinguished from an end by a signal.
     ['exit 143', { kind: 'signalled', signal: 'TERM' }],
   ])('that runs `%s` is reported as it was', async (script, end) => {
     expect((await run(script)).end).toEqual(end);

@@ -50,7 +50,7 @@ testAsRoot('a server that is not root, and has no cgroup of its own, falls back 
     pids: { by: 'rlimit' },
     workspace: { by: 'polling' },
   });
-  // As an rlimit, a share of the host's memory would stop programs that reserve more than they use.
+  // A share of the host's memory as an rlimit would stop programs that reserve more memory than they use.
   expect(memoryBytes).toBeNull();
 });
 

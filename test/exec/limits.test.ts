@@ -31,7 +31,7 @@ function limits(resources: Partial<Resources>): AttemptLimits {
 }
 
 const mebibyte = 2 ** 20;
-/** Takes memory until there is no more, in its own process, so that its shell can report the end. */
+/** Takes memory until there is no more. This is a process of its own, so that its shell can report the end. */
 const allocationBomb = `python3 -c 'b = []
 while True: b.append(bytearray(4194304))'`;
 const forkBomb = `python3 -c 'import os
@@ -209,7 +209,7 @@ function membersOf(spec: LimitedSpec): number[] {
   return readFileSync(procsFile, 'utf8').trim().split('\n').map(Number);
 }
 
-/** Launches in another process, and kills that one with SIGKILL once the script has printed `ready`. */
+/** Launches the attempt in another process, and kills that process with SIGKILL once the script has printed `ready`. */
 async function orphan(spec: LimitedSpec): Promise<void> {
   const server = spawn(process.execPath, [join(import.meta.dirname, 'programs', 'launcher.ts')], {
     env: { ...process.env, SPEC: serialized(spec) },

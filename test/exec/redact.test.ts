@@ -282,7 +282,7 @@ const encoding = fc.constantFrom<(text: string) => string>(
   (text) => Buffer.from(`xy${text}z`).toString('base64'),
 );
 
-/** Whether it, or its JSON, has characters that a reader does not see: then more is redacted than its needles. */
+/** Whether the text or its JSON has characters that a reader does not see. If so, more than its needles is redacted. */
 const hides = (text: string) =>
   JSON.stringify(text.toWellFormed()).includes('\\u') ||
   Array.from(text.toWellFormed()).some((character) => isInvisible(character.codePointAt(0) ?? 0));

@@ -14,7 +14,7 @@ import { processesOf, processesWith } from '../support/processes.ts';
 import { bwrapWithChild, nap, printed, run, sample, shimOf, succeeded } from './sample.ts';
 import { serialized } from './serialized.ts';
 
-/** Launches in another process, and kills that one with SIGKILL once the script has printed `ready`. */
+/** Launches the attempt in another process, and kills that process with SIGKILL once the script has printed `ready`. */
 async function orphan(script: string): Promise<LimitedSpec> {
   const spec = sample(script);
   const server = startServer(spec);

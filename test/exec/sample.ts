@@ -20,7 +20,7 @@ export type Sample = Partial<Omit<LimitedSpec, 'job' | 'action' | 'secrets'>> & 
   readonly argspec?: JobDefinition['argspec'];
   readonly env?: JobDefinition['env'];
   readonly secrets?: Readonly<Record<string, string>>;
-  /** Beside the script in the job's folder. */
+  /** Files beside the script in the job's folder. */
   readonly files?: Readonly<Record<string, string>>;
 };
 
@@ -104,7 +104,7 @@ export async function run(script: string, o: Sample = {}): Promise<Ran> {
   return { end, spec, ...printed(spec) };
 }
 
-/** Empty when the script was not started. */
+/** What the script has printed; empty if it was not started. */
 export function printed(spec: LimitedSpec): { text: string; lines: string[] } {
   const path = join(spec.attemptDir, 'spool');
   const text = existsSync(path) ? readFileSync(path, 'utf8').replaceAll('\x1e', '^') : '';
@@ -122,7 +122,10 @@ export function shimOf(spec: LimitedSpec): number {
   return pid;
 }
 
-/** Waits until bwrap has made the first process of the sandbox, which for some milliseconds does not die with it. */
+/**
+ * Waits until bwrap has created the first process of the sandbox. For some milliseconds, that process does not die
+ * together with bwrap.
+ */
 export async function bwrapWithChild(spec: LimitedSpec): Promise<number> {
   for (;;) {
     const { bwrapPid, isOver } = readStatus(spec.attemptDir) ?? {};

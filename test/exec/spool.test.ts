@@ -85,7 +85,7 @@ describe('a spool that is being written', () => {
       }
       return delaysMs.toSorted((a, b) => a - b)[4] ?? Number.POSITIVE_INFINITY;
     }
-    // Without the watch there would be a look every 250 ms.
+    // Without the watch, the reader would look only every 250 ms.
     await expectWithin(150, medianMs);
   });
 

@@ -16,9 +16,9 @@ import { serialized } from './serialized.ts';
 
 const unsandboxed: Sample = { profile: 'disabled', isSandboxed: false };
 
-/** Another session, another group, and a parent that has ended. */
+/** Processes in another session and another process group, whose parent has ended. */
 const daemon = `( setsid bash -c '${nap} & ${nap} & wait' < /dev/null > /dev/null 2>&1 & )`;
-/** The same with an empty environment. */
+/** The same processes with an empty environment. */
 const bareDaemon = `setsid env -i /bin/bash -c '${nap} & exec ${nap}' < /dev/null > /dev/null 2>&1 &`;
 
 function startServer(spec: LimitedSpec): ChildProcess {

@@ -9,7 +9,7 @@ import { temporaryFolder } from './sample.ts';
 
 const noLimit = Number.MAX_SAFE_INTEGER;
 
-/** What find(1) sees: the blocks of each inode once, and at least 4 KiB. */
+/** The size according to find(1): the blocks of each inode once, and at least 4 KiB for each inode. */
 function sizeOf(dir: string): number {
   const lines = execFileSync('find', [dir, '-printf', '%i %b\n'], { encoding: 'utf8' }).trim().split('\n');
   return [...new Set(lines)].reduce((sum, line) => sum + Math.max(4096, 512 * Number(line.split(' ')[1])), 0);

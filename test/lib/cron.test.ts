@@ -121,7 +121,7 @@ test('a pattern with a step skips the gap, and fires twice in the hour that come
 });
 
 const zones = ['Europe/Berlin', 'America/New_York', 'Australia/Lord_Howe'] as const;
-/** Each change is within the day after the instant. */
+/** The days on which the clocks change. Each change is within the day after the instant. */
 const changesOf = Map.groupBy(
   zones.flatMap((timezone) => {
     const offset = (atMs: number) => toLocalTimestamp(atMs, timezone).slice(-6);

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { parseDocument, stringify } from 'yaml';
 import { readSimpleYaml } from '../../src/lib/yaml/simple-yaml.ts';
 
-/** How many texts were read at all. A reader that leaves every text to `yaml` would pass any comparison. */
+/** How many texts the quick reader has read. A reader that leaves every text to `yaml` would pass any comparison. */
 let accepted = 0;
 
 function bothAgree(text: string): void {

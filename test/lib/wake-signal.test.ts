@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { createWakeSignal } from '../../src/lib/wake-signal.ts';
 
-/** Whether it was raised, once everything that happens by itself has happened. */
+/** Whether the signal is raised, once all pending callbacks have run. */
 async function isRaised(wake: { readonly raised: () => Promise<void> }): Promise<boolean> {
   let isOver = false;
   void wake.raised().then(() => {

@@ -5,7 +5,7 @@ import { aChannel } from './a-channel.ts';
 import { dataFolder, type Opened, openNotifier } from './a-notifier.ts';
 
 export const to = ['ops@example.org', 'night@example.org'];
-/** For runs of which a mail is sent. */
+/** The rule of runs about which a mail is sent. */
 export const rule = [{ on: ['failed', 'fixed'], channel: 'team' }] as const;
 
 /** A notifier whose channel is mail; the address of the server may be the secret `smtp`. */

@@ -1,4 +1,4 @@
-// Channels: which events a rule hears of, and what happens when a channel or a secret of it is missing.
+// Channels: which events a rule reports, and what happens when a channel or its secret is missing.
 
 import { expect, test, vi } from 'vitest';
 import { matchesJob, rulesFor } from '../../src/domain/notification.ts';

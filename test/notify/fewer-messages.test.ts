@@ -91,7 +91,7 @@ test('repeat: a different failure is reported at once, but no more than five of 
   const last = ['fixed', 'It succeeded in 1.5s, after 9 failures in a row.'];
   await when(() => expect(told()).toContainEqual(last));
   await when(() => expect(told()).toHaveLength(6));
-  // Messages to a channel may pass each other.
+  // Messages to a channel may overtake each other.
   expect(told()).toEqual(
     expect.arrayContaining([
       ['failed', '4th failure in a row. Cannot read one.'],

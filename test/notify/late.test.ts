@@ -25,7 +25,7 @@ const late = (key: string, over: object = {}) => ({
   ...over,
 });
 
-/** A server that starts and finds these, which nobody has been told about. */
+/** Opens a notifier on a database in which these entries are late, and about which nobody has been notified. */
 async function opened(dir: string, rules: readonly ChannelRule[], receiver: Receiver, nowMs = startMs) {
   const channels = [aChannel({ type: 'webhook', url: receiver.url })];
   const before = await openNotifier(dir);

@@ -12,7 +12,7 @@ function when<T>(look: () => T | Promise<T>): Promise<T> {
   return vi.waitFor(look, { interval: 10, timeout: 60_000 });
 }
 
-/** The only notification of the run, once it matches. */
+/** Waits until the only notification of the run matches. */
 async function notificationWhen(opened: Opened, runId: string, expected: Readonly<Record<string, unknown>>) {
   return when(async () => {
     const [notification] = await opened.store.notifications.list(runId);
@@ -249,7 +249,7 @@ test('however many receivers are known not to answer, the others are still calle
   });
   const later = await opened.end([{ on: ['failed'], webhook: receiver.url }]);
   await notificationWhen(opened, later, { status: 'delivered' });
-  // It came before notifications that had been due for longer.
+  // The notification was delivered before others that had been due for longer.
   for (const hanging of hangers) expect(hanging.received.length).toBeLessThan(each);
 });
 

@@ -30,7 +30,7 @@ let home: string;
 beforeEach(() => {
   home = mkdtempSync(join(tmpdir(), 'flwd-binary-'));
   chmodSync(home, 0o755);
-  // After the test has unmounted what it mounted.
+  // This runs after the test has unmounted what it mounted.
   onTestFinished(() => rmSync(home, { recursive: true, force: true }));
 });
 
@@ -199,7 +199,7 @@ describe('flwd refuses to start and says what to do', () => {
 
   test('if the archive has other files than its first lines say', () => {
     const file = join(home, 'flwd');
-    // The same length: the archive begins where it did.
+    // The digest keeps its length, so the archive begins at the same byte.
     const other = readFileSync(binary, 'latin1').replace(/^digest=\w+$/m, `digest=${'0'.repeat(64)}`);
     writeFileSync(file, other, { encoding: 'latin1', mode: 0o755 });
     expect(flwd(['version'], { file })).toEqual(refuses(/is damaged: copy it again\n$/));

@@ -122,7 +122,7 @@ test.each([
 ])('an upgrade %s, and keeps edits and data', (_, activeStatus, actions) => {
   writeFileSync(at('/etc/flwd/flwd.yaml'), edited, { flag: 'a' });
   const { ino } = statSync(at('/var/lib/flwd/flwd.db'));
-  // In place of a running systemd: says whether the service is active, and writes down what it is asked for.
+  // Stands in for a running systemd: says whether the service is active, and records what it is asked for.
   writeFileSync(
     at('/usr/local/sbin/systemctl'),
     `#!/bin/sh\necho "$*" >>/var/cache/asked\ncase " $* " in *" is-active "*) exit ${activeStatus} ;; esac\n`,

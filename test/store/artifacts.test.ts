@@ -183,7 +183,7 @@ describe.each(engines)('artifacts on $engine', ({ open }) => {
   test('a link, a folder, a pipe and a missing file are refused, and nothing of them is kept', async () => {
     const workspace = join(dir, 'workspace');
     const target = await aFile('target');
-    // A file with two names is copied. While copying, a link could be followed by mistake.
+    // A file with a second hard link is copied, and a copy could follow a link by mistake.
     await link(target, join(workspace, 'other'));
     await symlink(target, join(workspace, 'link'));
     await mkdir(join(workspace, 'folder'));

@@ -58,7 +58,8 @@ describe.each(engines)('a server on $engine that is killed', ({ engine, open }) 
       .select(['span', 'count as success'])
       .where('measure', '=', 'took')
       .execute();
-    // All runs have the same job, end in the same hour and take as long: a counter of the job, and one of all jobs.
+    // All runs have the same job, end in the same hour and take the same time. So there is one counter for the job, and
+    // one for all jobs.
     const each = ['day', 'day', 'hour', 'hour'].map((span) => ({ span, success: finished.length }));
     for (const counters of [counted, timed]) {
       expect(counters.toSorted((a, b) => a.span.localeCompare(b.span))).toEqual(each);

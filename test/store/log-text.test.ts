@@ -6,7 +6,7 @@ import { createTextCheck, createTextFinder } from '../../src/store/log/log-text.
 
 const letters = constantFrom('a', 'A', 'b', 'B', '@', '[', 'é', 'É');
 
-/** As JavaScript finds it, without regard to the case of A to Z, and by bytes. */
+/** Finds the text with JavaScript, byte by byte, and treats A to Z like a to z. */
 function placeIn(bytes: Buffer, text: string, from: number, to: number): number {
   const lower = (each: Buffer): string => each.toString('latin1').replaceAll(/[A-Z]/g, (one) => one.toLowerCase());
   return Buffer.from(lower(bytes.subarray(0, to)), 'latin1').indexOf(lower(Buffer.from(text)), from, 'latin1');

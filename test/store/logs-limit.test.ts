@@ -44,7 +44,7 @@ describe.each(engines)('a log past its limit on $engine', (engine) => {
     expect(end.length).toBeGreaterThanOrEqual(mebibyte - lineBytes);
     expect(beginning.length + end.length).toBeLessThan(3 * mebibyte + 2 * 65_536);
 
-    // Stated once: a later writer has left out nothing itself.
+    // The log says it once, because a later writer has left out nothing itself.
     await (await openWriter(3 * mebibyte)).close();
     expect((await readAll()).length).toBe(lines.length);
   });

@@ -281,7 +281,7 @@ describe.each(engines)('the log of a server that was killed, on $engine', (engin
   });
 });
 
-/** Two full files. The spool continues behind `cut`. */
+/** Prints two full files. The spool continues after `cut`. */
 async function printTwoFiles(log: LogFixture): Promise<{ spool: string; cut: number }> {
   const spool = numberedLines(1, 300_000);
   const half = spool.indexOf('\n', 5_000_000) + 1;

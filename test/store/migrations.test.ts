@@ -137,7 +137,7 @@ describe('a database file of SQLite', () => {
     expect(fresh.prepare(objects).all(), 'run `npm run docs` after a change of migrations').toEqual(
       migrated.prepare(objects).all(),
     );
-    // A new database starts without rows, so no migration may add one.
+    // A new database starts without rows, so no migration may add a row.
     const tables = migrated.prepare("SELECT name FROM sqlite_schema WHERE type = 'table'").all();
     const filled = tables.filter(({ name }) => migrated.prepare(`SELECT 1 FROM "${String(name)}"`).get() !== undefined);
     expect(filled).toEqual([]);

@@ -217,7 +217,7 @@ describe.each(engines)('the list of runs on $engine', ({ open }) => {
       runs: [{ run_id: top }],
       nextCursor: null,
     });
-    // The sub-run's label is only for counting.
+    // The label by which sub-runs are counted is not shown.
     expect((await store.runs.list({ limit: 9, trigger: 'job' })).runs[0]?.labels).toEqual({ env: 'prod' });
   });
 

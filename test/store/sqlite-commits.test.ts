@@ -50,7 +50,7 @@ describe('commits on SQLite', () => {
     const outcomes = await Promise.allSettled([
       store.database.transact(async (tx) => tx.emit(created)),
       store.database.transact(async (tx) => {
-        // Checked only at COMMIT, long after this unit has succeeded.
+        // The foreign key is checked only at COMMIT, long after this change has succeeded.
         await sql`PRAGMA defer_foreign_keys = ON`.execute(tx.db);
         await tx.db.insertInto('run_plans').values({ run_id: 'run_missing', plan: '{}' }).execute();
       }),
@@ -120,7 +120,7 @@ describe('commits on SQLite', () => {
     await expect.poll(() => store.database.failure()).toBeNull();
   });
 
-  /** Another process, because SQLite knows the connections of its own. */
+  /** Locks the database in another process, because SQLite knows the other connections of its own process. */
   async function lockElsewhere() {
     const path = join(dir, 'flwd.db');
     const code = `

@@ -184,7 +184,7 @@ describe.each(engines)('the statistics on $engine', ({ open }) => {
     expect(spans.map(({ at }) => (today - at) / dayMs)).toEqual([60, 20, 0]);
     const hours = { span: 'hour', beforeMs: nowMs - 15 * dayMs } as const;
     const days = { span: 'day', beforeMs: nowMs - 30 * dayMs } as const;
-    // For each of the two jobs, and for all jobs.
+    // There are counters for each of the two jobs, and for all jobs.
     expect([await stats.countOld(hours), await stats.countOld(days)]).toEqual([6, 3]);
     for (const old of [hours, days]) for await (const _ of stats.removeOld(old));
     expect([await stats.countOld(hours), await stats.countOld(days)]).toEqual([0, 0]);

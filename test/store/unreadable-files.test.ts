@@ -96,7 +96,7 @@ test('files that retention removes during a backup or a doctor check are not rep
 
   database.exec('INSERT INTO log_segments SELECT * FROM temp.kept');
   const backingUp = backedUp(server);
-  // The copied database has the row.
+  // Once this file exists, the copied database has the row.
   while (!existsSync(join(server.root, 'backup', 'files.sha256'))) await yieldNow();
   database.exec('DELETE FROM log_segments');
   expect((await backingUp).summary).toMatchObject({ missing: 1, damaged: [] });

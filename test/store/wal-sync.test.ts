@@ -73,7 +73,7 @@ test('a database can be closed although the disk refuses to sync it, but the com
   void opened.sync().then(() => {
     isDurable = true;
   });
-  // Without it, no checkpoint can succeed either.
+  // Without this connection, no checkpoint can succeed either.
   connection.close();
   syncs[0]?.fail(new Error('EIO'));
   await opened.close();

@@ -27,7 +27,7 @@ export function createCertificate(
   }
 }
 
-/** Signed by its own authority, which nobody trusts. */
+/** Creates a certificate that is signed by its own authority, which no system trusts. */
 export function createIssued(name: string, subjects: string): Certificate & { readonly authority: string } {
   const dir = mkdtempSync(join(tmpdir(), 'flwd-certificate-'));
   const openssl = (...words: string[]) => execFileSync('openssl', words, { cwd: dir, stdio: 'pipe' });
@@ -88,7 +88,7 @@ export type SecureAnswer = {
   readonly shown: string;
 };
 
-/** Opens a connection for each request, unless an agent keeps one. */
+/** Opens a connection for each request, unless an agent keeps connections open. */
 export function getSecurely(
   url: string,
   trusted: Certificate | null,

@@ -1,6 +1,6 @@
 // An instance as it looks after a month of use: job folders, and ended runs that the store's own code has written. Once
-// a server runs on it, startDemoRuns adds some that run, wait and ask. By hand:
-// `node test/support/demo-instance.ts DIR`, then `flwd serve --config DIR/flwd.yaml`, then the same again with the
+// a server runs on it, startDemoRuns adds runs that are running, waiting or asking for approval. By hand: `node
+// test/support/demo-instance.ts DIR`, then `flwd serve --config DIR/flwd.yaml`, then the first command again with the
 // server's address.
 
 import { mkdirSync, writeFileSync } from 'node:fs';
@@ -43,8 +43,8 @@ export type DemoInstance = {
 };
 
 /**
- * Makes `dir` with `flwd.yaml`, `jobs/` and `data/`. Before its last two days, jobs that run often have run every few
- * hours, so that it takes seconds. The same history each time, up to `nowMs`.
+ * Creates `dir` with `flwd.yaml`, `jobs/` and `data/`. Until two days ago, jobs that run often have run only every few
+ * hours, so that this takes seconds. The history up to `nowMs` is the same each time.
  */
 export async function makeDemoInstance(
   dir: string,
@@ -154,14 +154,14 @@ function planRuns(
     const [schedule] = history.by ? [] : (jobs.get(jobId)?.schedules ?? []);
     for (const atMs of schedule ? firesOf(schedule, { nowMs, days }) : timesOf(history, { nowMs, days }, draw)) {
       const plan = planRun(jobId, history, { atMs, nowMs, days }, draw);
-      // What would still be running belongs to startDemoRuns.
+      // A run that would still be running is left to startDemoRuns.
       if (plan.createdAtMs + plan.waitedMs + plan.tookMs * 2 < nowMs || plan.tookMs < minMs) plans.push(plan);
     }
   }
   return plans;
 }
 
-/** Before the last two days, not every time of a schedule that fires often. */
+/** The times of a schedule. Until two days ago, a schedule that fires often has only some of its times. */
 function firesOf(
   { cron, timezone }: JobDefinition['schedules'][number],
   { nowMs, days }: { nowMs: number; days: number },
@@ -177,7 +177,7 @@ function firesOf(
   return found;
 }
 
-/** When people start it, or a schedule that the job does not name. */
+/** The times at which people start the job, or a schedule that the job does not name. */
 function timesOf(
   { everyMin, by }: DemoHistory,
   { nowMs, days }: { nowMs: number; days: number },
@@ -218,7 +218,7 @@ function planRun(
   };
 }
 
-/** As the engine says it. */
+/** The error in the words of the engine. */
 function exited(printed: RunError | undefined): RunError {
   const message = 'exited with code 1';
   return printed ? { ...printed, message: `${message}: ${printed.message}` } : { message };
@@ -467,7 +467,10 @@ function pick<T>(of: readonly T[], draw: () => number): T | undefined {
   return of[Math.floor(of.length * draw())];
 }
 
-/** The runs that an instance has while somebody looks at it: some run, one waits for another, three ask. */
+/**
+ * The runs that an instance has while somebody looks at it: some are running, one waits for another, and three ask for
+ * approval.
+ */
 const liveRuns: readonly (readonly [jobId: string, args: JsonObject])[] = [
   ['ml/embed-products', {}],
   ['web/link-check', {}],
@@ -491,7 +494,7 @@ export async function startDemoRuns(url: string, headers: Readonly<Record<string
     });
   for (const [jobId, args] of liveRuns) {
     let answer = await start(jobId, args);
-    // It has not read its sources yet.
+    // The server has not read its sources yet.
     for (; answer.status === 503; answer = await start(jobId, args)) await delay(100);
     const text = await answer.text();
     if (answer.status !== 201) throw new Error(`${jobId} was not started: ${answer.status} ${text}`);

@@ -9,13 +9,13 @@ export type DemoHistory = {
   readonly tookMs: number;
   /** The share of its runs that fail. */
   readonly fails?: number;
-  /** With these errors, which the program prints. */
+  /** The errors with which its runs fail, as the program prints them. */
   readonly errors?: readonly { readonly message: string; readonly hint?: string }[];
-  /** From so many hours ago on, it fails with the first error nine times in ten. */
+  /** In this many last hours, nine of ten runs fail with the first error. */
   readonly failsForHours?: number;
-  /** Its last runs take so much longer than its first. */
+  /** How much longer its last runs take than its first. */
   readonly growth?: number;
-  /** Who starts it; schedules do unless it says so. */
+  /** Who starts it. Without this, schedules start it. */
   readonly by?: readonly ('mara.lindt' | 'jon.weber' | 'ci-helper' | 'local')[];
   readonly args?: readonly JsonObject[];
 };

@@ -34,8 +34,8 @@ export async function framesUntil(response: Response, isLast: (frame: Frame) => 
 }
 
 /**
- * A server that has just started lets new runs wait until it has checked what it left running. Tests of those runs
- * ignore that.
+ * Leaves out the waits of a new run on a server that has just started and is still checking what it left running. Tests
+ * of those runs ignore these waits.
  */
 export function apartFromWaits(frames: readonly Frame[]): Frame[] {
   return frames.filter(({ event }) => event !== 'run.waiting');

@@ -1,4 +1,4 @@
-// Time limits that hold on a busy machine: such a machine is slow now and then, a slow program always.
+// Time limits that hold on a busy machine. A busy machine is slow now and then, but a slow program is slow every time.
 
 import { setImmediate as yieldNow } from 'node:timers/promises';
 import { expect } from 'vitest';
@@ -12,7 +12,7 @@ export async function expectWithin(ms: number, go: () => Promise<number>): Promi
   expect(least).toBeLessThan(ms);
 }
 
-/** How long the task keeps others from the event loop at a time: the most CPU time that one turn of it takes. */
+/** How long the task blocks the event loop at a time: the most CPU time that one turn of the loop takes. */
 export async function longestTurnMs(task: () => Promise<unknown>): Promise<number> {
   let isOver = false;
   let longestMs = 0;
@@ -25,7 +25,7 @@ export async function longestTurnMs(task: () => Promise<unknown>): Promise<numbe
   };
   setImmediate(turn);
   await task();
-  // The last turn has been measured then.
+  // After this, the last turn has been measured.
   await yieldNow();
   isOver = true;
   return longestMs;

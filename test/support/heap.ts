@@ -1,6 +1,6 @@
 // The heap of a server under test after garbage collection, read through Node's inspector.
 
-/** Add it to the server's environment. */
+/** Add these variables to the server's environment. */
 export const withInspector = { NODE_OPTIONS: '--inspect=127.0.0.1:0' };
 
 /** @param stderr output of a server that was started `withInspector` */

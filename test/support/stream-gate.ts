@@ -9,7 +9,7 @@ export type StreamGate = {
   readonly url: string;
   /** How many streams are open, apart from those that were ended. */
   readonly open: () => number;
-  /** Nothing that the server sends afterwards reaches the clients on them. */
+  /** Ends the open streams. Nothing that the server sends afterwards reaches their clients. */
   readonly endStreams: () => void;
 };
 

@@ -32,7 +32,7 @@ type SeenLine = {
 export type CollectorOfTest = {
   readonly url: string;
   readonly requests: { readonly path: string; readonly headers: Readonly<Record<string, unknown>> }[];
-  /** Everything that was sent, whatever the answer. */
+  /** All spans that were sent, whatever the answer was. */
   readonly seen: SeenSpan[];
   readonly lines: SeenLine[];
   /** The bytes that were sent. */

@@ -38,7 +38,7 @@ type Printed = {
   readonly type: OutputType;
   readonly stepId: string;
   readonly attempt: number;
-  /** The run goes on to print. */
+  /** Whether the run continues to print. */
   readonly goesOn: boolean;
 };
 

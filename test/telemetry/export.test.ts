@@ -92,7 +92,7 @@ test('a rerun, and a run that the end of another run started, are linked to the 
 });
 
 test('while the collector is down no span is lost, and the log says so once', async () => {
-  // The kernel gives no connection and no other server a port above 60999.
+  // The kernel assigns no port above 60999 to connections or to other servers.
   const port = 61_000 + (process.pid % 4_000);
   const { end, messages, store } = await openExport(dataFolder(), { endpoint: `http://127.0.0.1:${port}` });
   const first = await end();

@@ -22,7 +22,7 @@ const store = await openStore({ dbPath, blobsDir: dataDir, clock, log, onCommit:
 const hasResumed = Promise.withResolvers<void>();
 const { cancelling } = store.runs;
 Object.assign(store.runs, {
-  // The last query of resuming runs.
+  // This is the last query of an engine that resumes runs.
   cancelling(status: 'pending' | 'running') {
     if (status === 'pending') hasResumed.resolve();
     return cancelling(status);

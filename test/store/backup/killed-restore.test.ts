@@ -46,7 +46,7 @@ function write(dir: string, files: Readonly<Record<string, string>>): void {
   }
 }
 
-/** The instance without what an interrupted restore left beside it. */
+/** The files of the instance, without those that an interrupted restore left beside it. */
 function filesIn(dir: string): Map<string, string> {
   const found = readdirSync(dir, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
   const paths = found.map((entry) => join(entry.parentPath, entry.name).slice(dir.length + 1)).toSorted();
@@ -54,7 +54,7 @@ function filesIn(dir: string): Map<string, string> {
   return new Map(own.map((path) => [path, readFileSync(join(dir, path), 'base64')]));
 }
 
-/** In `root` are the old data and a backup of other data. */
+/** Creates old data in `root`, and a backup of other data. */
 async function oldDataAndBackup(root: string): Promise<void> {
   await using server = await startServing();
   await server.addArtifact(await server.addRun(), { name: 'new', content: 'new artifact' });
@@ -80,7 +80,7 @@ function createRoot(): string {
   return root;
 }
 
-/** Puts the old data in place. Folders that are mounted stay. */
+/** Puts the old data in place. Mounted folders stay. */
 function setUp(root: string): void {
   const dataDir = join(root, 'data');
   mkdirSync(dataDir, { recursive: true });
@@ -103,7 +103,7 @@ async function killAtEachCall(root: string): Promise<void> {
   await restoreBackup(requestIn(root));
   const restored = filesIn(dataDir);
   expect([...restored.keys()]).toEqual(expect.arrayContaining(['flwd.db', 'notify.key', 'owner.id', 'secret.key']));
-  // The backup is whole.
+  // The backup is complete, so the restore reports no damage.
   expect(restored.has('restored-damage.json')).toBe(false);
   expect([...restored.keys()].filter((path) => /old|-wal$/.test(path))).toEqual([]);
 
@@ -121,7 +121,7 @@ async function killAtEachCall(root: string): Promise<void> {
     else if (found.has('flwd.db-wal')) seen.old += 1;
     else seen.restored += 1;
     if (!isUnfinished) expect({ nth, found }).toEqual({ nth, found: found.has('flwd.db-wal') ? old : restored });
-    // The next one is killed as well, as when a container is started again and again.
+    // The next restore is killed as well, as when a container is started again and again.
     if (isUnfinished) restoreUntil(root, 3);
     expect(await restoreBackup(requestIn(root))).toMatchObject({ completed: 'completed', damaged: [] });
     expect({ nth, found: filesIn(dataDir) }).toEqual({ nth, found: restored });
