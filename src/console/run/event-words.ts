@@ -1,6 +1,7 @@
 // What an event of a run means, in words.
 
 import { spanWords } from '../../client/took.ts';
+import type { triggerTypes } from '../../domain/run.ts';
 import { reasonWords } from '../words.ts';
 import type { Happened } from './run-events.ts';
 
@@ -9,11 +10,15 @@ const triggers: Readonly<Record<string, string>> = {
   cli: 'from the command line',
   console: 'in the console',
   mcp: 'through MCP',
-  rerun: 'as a run again',
+  rerun: 'as a rerun',
   schedule: 'by a schedule',
+  backfill: 'by a backfill of a schedule',
   webhook: 'by a webhook',
-  workflow: 'by a step of another run',
-};
+  job: 'by a step of another run',
+  job_ended: 'after the end of another run',
+  file: 'for a file',
+  check: 'by a check',
+} satisfies Record<(typeof triggerTypes)[number], string>;
 
 export type EventWords = { readonly what: string; readonly why: string };
 

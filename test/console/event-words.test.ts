@@ -1,0 +1,26 @@
+// The words for the events of a run, without a browser.
+
+import { expect, test } from 'vitest';
+import { eventWords } from '../../src/console/run/event-words.ts';
+import { triggerTypes } from '../../src/domain/run.ts';
+
+test('the first event of a run says what created it, whatever started it', () => {
+  const words = triggerTypes.map((trigger) => {
+    const event = { event: 'run.created', id: 1, timestamp: '2026-11-30T00:00:00Z', trigger };
+    return `${trigger}: ${eventWords(event).what}`;
+  });
+  expect(words).toEqual([
+    'api: The run was created through the API',
+    'cli: The run was created from the command line',
+    'console: The run was created in the console',
+    'rerun: The run was created as a rerun',
+    'schedule: The run was created by a schedule',
+    'backfill: The run was created by a backfill of a schedule',
+    'webhook: The run was created by a webhook',
+    'job: The run was created by a step of another run',
+    'job_ended: The run was created after the end of another run',
+    'file: The run was created for a file',
+    'check: The run was created by a check',
+    'mcp: The run was created through MCP',
+  ]);
+});
