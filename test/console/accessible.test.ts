@@ -150,7 +150,7 @@ const pages = [
   ['/admin/sources', 'local-fs'],
   ['/admin/webhooks', 'no delivery yet'],
   ['/admin/triggers', 'nothing yet'],
-  ['/admin/channels', 'nothing sent yet'],
+  ['/admin/channels', 'no notification yet'],
   ['/admin/tokens', 'ci-helper'],
   ['/admin/secrets', 'deploy-key'],
   ['/admin/values', 'never expires'],
@@ -297,7 +297,7 @@ testWith(headlessChromium)('if the server needs a token, the user can sign in fo
   await page.getByRole('button', { name: 'Sign in' }).click();
   await page.getByRole('link', { name: 'demo/report' }).waitFor();
   await page.goto(`${guarded.url}/admin/audit`);
-  await page.getByText('Audit is for callers with the scope').waitFor();
+  await page.getByText('To see Audit, you need a token with the scope').waitFor();
   expect(await page.context().cookies()).toEqual([]);
   await page.getByRole('button', { name: 'Sign out' }).click();
   await page.getByRole('heading', { name: 'Sign in' }).waitFor();

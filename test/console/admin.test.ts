@@ -105,7 +105,7 @@ testWith(headlessChromium)(
     await form.getByLabel('Value').fill('some-value');
     await form.getByRole('button', { name: 'Set the secret' }).click();
     await missing.waitFor({ state: 'detached' });
-    await page.getByRole('row', { name: /idle.*no config.yaml names it/ }).waitFor();
+    await page.getByRole('row', { name: /idle.*no job names it/ }).waitFor();
     await page
       .getByRole('row', { name: /deploy-key/ })
       .getByRole('link', { name: 'deploy/web' })

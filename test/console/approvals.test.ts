@@ -128,13 +128,13 @@ describe('the page of approvals', () => {
       const panel = page.getByRole('region', { name: 'Approval' });
       await panel.getByText('nothing but its workspace').waitFor();
       const said = (name: string) => panel.locator('dl > div', { has: page.getByText(name, { exact: true }) });
-      await said('Starts').getByText(': with their own permissions, which are not listed here').waitFor();
+      await said('Starts').getByText('. These jobs have their own permissions, which are not listed here').waitFor();
       expect(await said('Starts').getByRole('link', { name: 'etl/load' }).getAttribute('href')).toBe('/jobs/etl/load');
       expect(await said('Then').getByRole('link').getAttribute('href')).toBe(`/runs/${above}`);
       // If the page cannot read the job, it does not know which jobs the steps start.
       await page.route(/\/jobs\/etl(?:%2F|\/)daily$/, (route) => route.fulfill({ status: 403, json: {} }));
       await page.reload();
-      await said('Starts').getByText('other jobs, perhaps, by load: with their own permissions').waitFor();
+      await said('Starts').getByText('possibly other jobs, in load. These jobs have their own permissions').waitFor();
       await server.post(`/runs/${above}/cancel`, {});
       await expect.poll(async () => (await run(above)).status).toBe('cancelled');
     },

@@ -41,7 +41,7 @@ testWith(headlessChromium)(
     const { form, outcome } = await openForm(page, 'ops/nightly');
     const start = form.getByRole('button', { name: 'Start the runs' });
     await start.press('Enter');
-    await form.getByText('A time is needed.').waitFor();
+    await form.getByText('Enter a time.').waitFor();
     await form.getByLabel('From').fill('2026-03-28T02:30');
     await form.getByLabel('Until').fill('2026-03-30T02:30');
     await outcome.getByRole('heading', { name: '2 runs would start' }).waitFor();
@@ -81,7 +81,7 @@ testWith(headlessChromium)('an error of the server is shown at its field, and no
   await form.getByText('From is too early: 1440 times come before until, and 1000 are allowed at once').waitFor();
   await form.getByLabel('From').fill('2026-03-02T23:00');
   await form.getByLabel('Runs at a time').fill('0');
-  await form.getByText('A whole number from 1 to 100 is needed.').waitFor();
+  await form.getByText('Enter a whole number from 1 to 100.').waitFor();
   await form.getByRole('button', { name: 'Start 60 runs' }).click();
   await expect.poll(() => fits(page)).toBeLessThanOrEqual(0);
   await page.keyboard.press('Escape');
@@ -111,7 +111,7 @@ testWith(headlessChromium)('typing a year digit by digit does not change the res
     await expect.poll(() => from.inputValue()).toBe(`${year}-03-01T00:00`);
   }
   await form.getByRole('button', { name: 'Start the runs' }).click();
-  await form.getByText('A year from 1900 to 9998 is needed.').waitFor();
+  await form.getByText('Enter a year from 1900 to 9998.').waitFor();
   await from.focus();
   await page.keyboard.press('ArrowRight');
   await page.keyboard.press('ArrowRight');

@@ -89,7 +89,7 @@ testWith(headlessChromium)('a caller without the scope is told which scope is ne
   const code = await browser.open(`${guarded.url}/jobs/demo?tab=code`);
   await code.getByLabel('Token').fill(credential);
   await code.keyboard.press('Enter');
-  await code.getByText('The files of a job are shown to callers with the scope code:read.').waitFor();
+  await code.getByText('To see the files of a job, you need a token with the scope code:read.').waitFor();
 });
 
 describe('the difference of two texts', () => {

@@ -73,6 +73,6 @@ testWith(headlessChromium)(
     const { credential } = await server.token({ scopes: ['jobs:read', 'runs:read'] });
     await page.evaluate(`sessionStorage.setItem('flwd.token', ${JSON.stringify(credential)})`);
     await page.goto(`${server.url}/jobs/demo/greet?tab=tests`);
-    await page.getByText('The tests of a job are shown to callers with the scope code:read.').waitFor();
+    await page.getByText('To see the tests of a job, you need a token with the scope code:read.').waitFor();
   },
 );

@@ -431,7 +431,7 @@ testWith(headlessChromium)(
     const figures = page.locator('dl', { hasText: 'Median' });
     await expect
       .poll(() => figures.textContent())
-      .toMatch(/Median–no run succeeded as a wholep95–no run succeeded as a whole/);
+      .toMatch(/Median–no complete run succeededp95–no complete run succeeded/);
     const header = page.locator('header dl');
     await expect.poll(() => header.textContent()).toMatch(/Success0 %/);
     for (let n = 0; n < 2; n++) await ran(0);

@@ -443,7 +443,7 @@ testWith(headlessChromium)('the log of a step that starts a sub-run shows the li
   expect(at('ship runs')).toBeLessThan(at('reports'));
   // A step with several sub-runs has no lines of its own, and links to the sub-runs instead.
   await choose(page, 'Step', 'all');
-  await page.getByText('This step printed nothing itself. It ran:').waitFor();
+  await page.getByText('This step printed nothing itself. It started these runs:').waitFor();
   await expect.poll(() => page.getByLabel('Log of the run').getByRole('link', { name: 'demo/target' }).count()).toBe(2);
   await page.getByRole('tab', { name: 'Sub-runs 3' }).click();
   await expect.poll(() => page.getByRole('table', { name: 'Sub-runs' }).getByRole('link').count()).toBe(3);

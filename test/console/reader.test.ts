@@ -94,7 +94,7 @@ testWith(headlessChromium)(
       .toEqual(['Webhooks', 'Triggers', 'Channels', 'Doctor', 'Instance']);
     await nav.getByText(/Tokens \(admin\), Secrets \(secrets:write\)/).waitFor();
     await page.goto(`${server.url}/admin/secrets`);
-    await page.getByText('Secrets is for callers with the scope').waitFor();
+    await page.getByText('To see Secrets, you need a token with the scope').waitFor();
     expect(await page.getByRole('alert').count()).toBe(0);
   },
 );
@@ -113,7 +113,7 @@ testWith(headlessChromium)(
     }
     await page.goto(`${server.url}/admin`);
     await page.getByText('Your token does not let you see any of these pages.').waitFor();
-    await page.getByText(/^Sources \(sources:read\), .*: for callers with these scopes\.$/).waitFor();
+    await page.getByText(/^Your token lacks the scopes of these pages: Sources \(sources:read\), /).waitFor();
   },
 );
 

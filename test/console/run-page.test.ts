@@ -66,7 +66,7 @@ testWith(headlessChromium)(
     await rows.getByText('needs test').waitFor();
     await page.getByRole('button', { name: '3 others succeeded' }).last().click();
     await expect.poll(told).toHaveLength(7);
-    const last = page.getByRole('region', { name: 'Against the last success' });
+    const last = page.getByRole('region', { name: 'Compared with the last success' });
     await expect.poll(() => last.textContent()).toMatch(/version *1 → 2/);
     await last.getByText('first differs at line 1 of build').waitFor();
     await page.getByText('differs from the last success').waitFor({ state: 'attached' });

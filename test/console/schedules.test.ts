@@ -158,7 +158,7 @@ testWith(headlessChromium)(
     await expect.poll(() => form.getByLabel(/^target/).inputValue()).toBe('/x');
     await page.keyboard.press('Escape');
     await page.goBack();
-    await page.getByText('made by the API').waitFor();
+    await page.getByText('created by the API').waitFor();
   },
 );
 
@@ -378,7 +378,7 @@ testWith(headlessChromium)('the form sets, keeps, replaces and removes the heart
 
   await choose('Call an address');
   await save.click();
-  await form.getByText('An address is needed.').waitFor();
+  await form.getByText('Enter an address.').waitFor();
   await form.getByLabel('Address').fill('nowhere');
   await form.getByText(/heartbeat must be an http or https URL/).waitFor();
   await form.getByLabel('Address').fill('https://watch.example/ping/abc');

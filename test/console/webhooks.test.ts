@@ -194,7 +194,7 @@ testWith(headlessChromium)('a caller who may only read is offered no actions tha
   await page.getByRole('region', { name: 'Webhooks' }).getByText('lacks the secret key').waitFor();
   expect(await page.getByRole('region', { name: 'Channels' }).count()).toBe(0);
   await page.getByRole('link', { name: 'Channels' }).press('Enter');
-  await page.getByRole('row', { name: 'team slack not shown nothing that you may see' }).waitFor();
+  await page.getByRole('row', { name: 'team slack not shown no notification that you may see' }).waitFor();
 });
 
 testWith(headlessChromium)(
@@ -203,7 +203,7 @@ testWith(headlessChromium)(
     const page = await browser.open(`${server.url}/admin/triggers`);
     const rows = page.getByRole('table', { name: 'Triggers' }).getByRole('row');
     await expect.poll(() => rows.count()).toBe(3);
-    await rows.filter({ hasText: 'no/such: there is no such job' }).waitFor();
+    await rows.filter({ hasText: 'no/such: this job does not exist' }).waitFor();
     await rows.getByRole('link', { name: 'site/deploy' }).click();
     await page.waitForURL(/\/jobs\/site\/deploy$/);
 

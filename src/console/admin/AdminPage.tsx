@@ -66,7 +66,8 @@ export function AdminPage(): ReactNode {
         </ul>
         {hidden.length > 0 && (
           <p className={styles.hidden}>
-            {hidden.map(({ name, scope }) => `${name} (${scope})`).join(', ')}: for callers with these scopes.
+            Your token lacks the scopes of these pages:{' '}
+            {hidden.map(({ name, scope }) => `${name} (${scope})`).join(', ')}.
           </p>
         )}
       </nav>
@@ -74,7 +75,7 @@ export function AdminPage(): ReactNode {
         {Page && may(place.scope) && <Page />}
         {place && may(place.scope) === false && (
           <Empty>
-            {place.name} is for callers with the scope <code>{place.scope}</code>.
+            To see {place.name}, you need a token with the scope <code>{place.scope}</code>.
           </Empty>
         )}
         {!place && <Empty>{path ? 'Page not found.' : 'Your token does not let you see any of these pages.'}</Empty>}

@@ -104,7 +104,11 @@ function State({ of }: { readonly of: Channel }): ReactNode {
   const wrong = wrongOf(of);
   if (problem === null && !waiting && !last) {
     // A caller who does not get the origin does not administer the whole instance, and may have no access to the runs.
-    return <span className={styles.quiet}>{origin === null ? 'nothing that you may see' : 'nothing sent yet'}</span>;
+    return (
+      <span className={styles.quiet}>
+        {origin === null ? 'no notification that you may see' : 'no notification yet'}
+      </span>
+    );
   }
   return (
     <span className={styles.stacked}>
@@ -144,6 +148,6 @@ function TestButton(o: {
 }
 
 function testedWords({ name, origin, delivered, error }: Tested): string {
-  if (delivered) return `${name}: ${origin === null ? 'the receiver' : harmless(origin)} took the test message.`;
+  if (delivered) return `${name}: ${origin === null ? 'the receiver' : harmless(origin)} accepted the test message.`;
   return `${name}: the test message was not delivered: ${harmless(error ?? 'the receiver gave no reason')}`;
 }

@@ -85,7 +85,7 @@ function Row({ of, children }: { readonly of: Delivery; readonly children: React
         {runId === null ? (
           <Age at={at} />
         ) : (
-          <Link href={runPath(runId)} title="The run that it started">
+          <Link href={runPath(runId)} title="The run that the delivery started">
             a run, <Age at={at} />
           </Link>
         )}

@@ -135,7 +135,7 @@ export function DoctorPage(): ReactNode {
             {() => ofChannels.length > 0 && <Checks title="Channels" checks={ofChannels} />}
           </Shown>
           <Shown of={info} what="host checks">
-            {() => <Checks title="Host" checks={ofHost} end="checked once after the server started" />}
+            {() => <Checks title="Host" checks={ofHost} end="checked once, when the server started" />}
           </Shown>
         </ErrorsOnce>
         <p className={styles.quiet}>

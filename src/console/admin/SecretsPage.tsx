@@ -131,7 +131,7 @@ function pathOf({ name, tenant }: Pick<Secret, 'name' | 'tenant'>) {
 
 function rotatedWords({ key_id: key, resealed, unopened, advice }: AnswerOf<'rotateSecrets'>): string {
   const count = countWords(resealed.secrets + resealed.runs + resealed.steps);
-  const lost = unopened > 0 ? ` ${countWords(unopened)} could not be opened.` : '';
+  const lost = unopened > 0 ? ` ${countWords(unopened)} could not be decrypted.` : '';
   return `The key ${key} now encrypts everything: ${count} values were encrypted again.${lost} ${advice ?? ''}`;
 }
 
@@ -168,7 +168,7 @@ function Uses({ of: { used_by: jobIds, also_used_by: others } }: { readonly of: 
 /** Links to the jobs that name the secret; empty if the caller may not read jobs. */
 function UsedBy({ jobIds }: { readonly jobIds: readonly string[] | null }): ReactNode {
   if (jobIds === null) return null;
-  if (jobIds.length === 0) return <span className={styles.quiet}>no config.yaml names it</span>;
+  if (jobIds.length === 0) return <span className={styles.quiet}>no job names it</span>;
   const named = jobIds.length > mostNamed + 1 ? jobIds.slice(0, mostNamed) : jobIds;
   const rest = jobIds.length - named.length;
   return (
@@ -265,7 +265,7 @@ function SecretForm(o: {
     <Dialog title={o.secret ? `Replace ${o.secret.name}` : 'Set a secret'} close={o.close} actions={actions}>
       <div className={styles.form}>
         {!o.secret && (
-          <Field label="Name" isRequired hint="If there is such a secret, its value is replaced">
+          <Field label="Name" isRequired hint="If the secret exists, its value is replaced">
             {(attributes) => (
               <Input {...attributes} isMono value={name} onChange={(event) => setName(event.target.value)} />
             )}

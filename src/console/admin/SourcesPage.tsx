@@ -82,7 +82,7 @@ export function SourcesPage(): ReactNode {
       </Shown>
       <p className={styles.foot}>
         <span className={styles.quiet}>
-          They are set in <code>sources</code> of flwd.yaml; a running server must be restarted for a change.
+          Sources are set in flwd.yaml, under <code>sources</code>. To apply a change, restart the server.
         </span>
       </p>
     </>

@@ -127,7 +127,7 @@ function Collect(): ReactNode {
       }
     >
       <div role="status">
-        {!found && <p className={styles.quiet}>The server removes it by itself, every five minutes.</p>}
+        {!found && <p className={styles.quiet}>The server removes expired data every five minutes.</p>}
         {found && <Removed {...found} />}
       </div>
       {error !== null && <ErrorNote text={error} />}
@@ -165,7 +165,7 @@ function Removed({
           .join(', ')}
         {`${parts.length > 0 ? '; ' : ''}${sizeWords(files + database)}`}
       </p>
-      {!done && <p>There is more expired data: remove again.</p>}
+      {!done && <p>There is more expired data. Remove again to continue.</p>}
     </>
   );
 }

@@ -176,7 +176,7 @@ function TokenForm(o: { readonly close: () => void; readonly made: () => void })
   return (
     <Dialog title="New token" close={o.close} size="wide" actions={actions}>
       <div className={styles.form}>
-        <Field label="Name" isRequired hint="Letters, digits, dots, dashes; no other active token may have it">
+        <Field label="Name" isRequired hint="Letters, digits, dots, dashes; no other active token may have this name">
           {(attributes) => <Input {...attributes} value={name} onChange={(event) => setName(event.target.value)} />}
         </Field>
         <fieldset className={styles.scopes}>
@@ -201,7 +201,10 @@ function TokenForm(o: { readonly close: () => void; readonly made: () => void })
           onChange={setForAgent}
         />
         <Checkbox label="Each of its runs waits for a person" checked={asksAlways} onChange={setAsksAlways} />
-        <Field label="Tenant" hint="Empty: your own tenant, or the default one; * for all">
+        <Field
+          label="Tenant"
+          hint="Empty: your own tenant, or the default tenant if you have all tenants; *: all tenants"
+        >
           {(attributes) => <Input {...attributes} value={tenant} onChange={(event) => setTenant(event.target.value)} />}
         </Field>
         <Field label="Expires">

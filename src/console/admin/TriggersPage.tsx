@@ -29,8 +29,8 @@ export function TriggersPage(): ReactNode {
         {({ triggers: rows }) =>
           rows.length === 0 ? (
             <Empty>
-              No triggers yet. A job that should start after another job, for new files, or when a check finds something
-              says so under <code>triggers</code> in its config.yaml.
+              No triggers yet. A trigger starts a job after a run of another job, for a new file, or when a check finds
+              something. Add one under <code>triggers</code> in the config.yaml of the job.
             </Empty>
           ) : (
             <Table
@@ -82,7 +82,7 @@ function Followed({ of: { job, job_exists: exists, files, check } }: { readonly 
   if (files) return <code>{harmless(`${files.folder}/${files.match}`)}</code>;
   if (check) return <code>{harmless(check.command.join(' '))}</code>;
   if (job === null) return null;
-  return exists ? <JobLine id={job} /> : <span className={styles.error}>{harmless(job)}: there is no such job</span>;
+  return exists ? <JobLine id={job} /> : <span className={styles.error}>{harmless(job)}: this job does not exist</span>;
 }
 
 /** Shows why the trigger starts no runs, or the result of the last event that it saw. */

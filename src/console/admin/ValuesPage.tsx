@@ -115,12 +115,16 @@ function Keys({ namespace, mayWrite }: { readonly namespace: string; readonly ma
               </div>
             )}
           />
-          {next !== null && <p className={styles.foot}>There are more keys: see flwd kv list.</p>}
+          {next !== null && (
+            <p className={styles.foot}>
+              There are more keys: <code>flwd kv list</code> prints them all.
+            </p>
+          )}
           {opened && <ValueDialog of={opened} close={() => setOpened(null)} />}
           {deleted && (
             <Confirm
               title={`Delete the key ${deleted.key}?`}
-              text="Jobs that read this key find no value."
+              text="Jobs that read this key will find no value."
               yes="Delete the key"
               no="Keep it"
               confirm={() =>
@@ -223,12 +227,12 @@ function ValueForm(o: {
   return (
     <Dialog title="Set a value" close={o.close} actions={actions}>
       <div className={styles.form}>
-        <Field label="Namespace" isRequired hint="The id of a job, or a name of that form">
+        <Field label="Namespace" isRequired hint="The id of a job, or another name of the same form">
           {(attributes) => (
             <Input {...attributes} isMono value={namespace} onChange={(event) => setNamespace(event.target.value)} />
           )}
         </Field>
-        <Field label="Key" isRequired hint="If there is such a key, its value is replaced">
+        <Field label="Key" isRequired hint="If the key exists, its value is replaced">
           {(attributes) => (
             <Input {...attributes} isMono value={key} onChange={(event) => setKey(event.target.value)} />
           )}

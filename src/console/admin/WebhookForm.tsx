@@ -19,7 +19,7 @@ type Made = AnswerOf<'createWebhook'>;
 
 const schemes = webhookSchemes.map((value) => ({
   value,
-  label: value === 'token' ? 'not signed: the address is the proof' : value,
+  label: value === 'token' ? 'not signed: the address itself is secret' : value,
 }));
 
 type Terms = {
@@ -132,7 +132,7 @@ function Arguments(o: {
   if (names.length === 0) return null;
   return (
     <fieldset className={styles.fields}>
-      <legend>Arguments, as expressions over body, event, headers and query</legend>
+      <legend>Arguments, as expressions that can use body, event, headers and query</legend>
       {names.map((one) => (
         <TextField
           key={one}
@@ -169,7 +169,7 @@ function MadeWebhook({ made, close }: { readonly made: Made; readonly close: () 
     <ShownOnce title={`The webhook ${made.name}`} what="address" text={address} close={close}>
       {made.scheme === 'token' && (
         <p>
-          Keep it like a password: everybody who knows it can start {harmless(made.job_id)}, at most {made.per_minute}{' '}
+          Treat it like a password: everybody who knows it can start {harmless(made.job_id)}, at most {made.per_minute}{' '}
           times a minute.
         </p>
       )}

@@ -26,7 +26,7 @@ export function AnswerForm({ asked }: { readonly asked: Approval }): ReactNode {
     <div className={styles.form}>
       <Field
         label="Reason"
-        hint="Kept in the audit log, and shown with the run. Needed to deny."
+        hint="To deny, you must give a reason. It appears in the audit log and at the run."
         error={isReasonMissing ? 'Say why you deny it.' : null}
       >
         {(attributes) => (
@@ -67,7 +67,9 @@ export function WhoMay({ asked: { by } }: { readonly asked: Approval }): ReactNo
   if (by !== null) return <p className={styles.who}>Only {namesOf(by)} may answer.</p>;
   return (
     <p className={styles.who}>
-      {mayApprove === false ? 'You may not answer: that needs the scope runs:approve.' : 'You may not answer.'}
+      {mayApprove === false
+        ? 'You may not answer, because your token lacks the scope runs:approve.'
+        : 'You may not answer.'}
     </p>
   );
 }

@@ -202,8 +202,8 @@ function Effects(o: { readonly run: Run; readonly job: Job | null; readonly step
         {starting.length > 0 && <Starts steps={starting} />}
         {run.parent && (
           <Row icon={CornerLeftUp} name="Then">
-            <Link href={runPath(run.parent.run_id)}>the run above it</Link> continues, with the permissions of its own
-            job
+            <Link href={runPath(run.parent.run_id)}>the run that started it</Link> continues, with the permissions of
+            its job
           </Row>
         )}
         {secrets.length > 0 && <Effect icon={KeyRound} name="Secrets" values={secrets} isEmpty="" />}
@@ -257,10 +257,10 @@ function Starts({ steps }: { readonly steps: readonly StartingStep[] }): ReactNo
       ))}
       {unnamed.length > 0 && (
         <>
-          other jobs, perhaps, by <Codes of={unnamed} />
+          possibly other jobs, in <Codes of={unnamed} />
         </>
       )}
-      : with their own permissions, which are not listed here
+      . These jobs have their own permissions, which are not listed here.
     </Row>
   );
 }

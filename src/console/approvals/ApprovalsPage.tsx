@@ -105,7 +105,7 @@ function Nothing({ isNamed }: { readonly isNamed: boolean }): ReactNode {
           'This approval no longer exists.'
         ) : (
           <>
-            Nothing waits for a person. A step with <code>{'approval: {text: …}'}</code> would ask here.
+            No step waits for an approval. Steps with <code>{'approval: {text: …}'}</code> ask their questions here.
           </>
         )}
       </p>

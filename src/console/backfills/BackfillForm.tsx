@@ -31,7 +31,7 @@ export function BackfillForm(o: { readonly schedule: Schedule; readonly close: (
   const span = spanOf(zone, from, until);
   const { preview, isCurrent } = usePreview(schedule.id, span);
   const count = isCurrent && preview?.kind === 'times' ? preview.preview.times.length : 0;
-  const atOnceError = isCount(atOnce) ? null : `A whole number from 1 to ${mostAtOnce} is needed.`;
+  const atOnceError = isCount(atOnce) ? null : `Enter a whole number from 1 to ${mostAtOnce}.`;
   const start = (): void => {
     setTried(true);
     if (span === null || count === 0 || atOnceError !== null) return;
@@ -53,8 +53,8 @@ export function BackfillForm(o: { readonly schedule: Schedule; readonly close: (
     <Dialog title={`Backfill ${harmless(schedule.job_id)}`} close={o.close} size="wide" actions={actions}>
       <div className={styles.form}>
         <p className={styles.what}>
-          Starts the runs that “{sentenceWords(schedule)}” would have started, oldest first. Times that have a run are
-          left out.
+          Starts the runs that “{sentenceWords(schedule)}” would have started, oldest first. Times that already have a
+          run are left out.
         </p>
         <div className={styles.span}>
           <TimeField
@@ -72,7 +72,7 @@ export function BackfillForm(o: { readonly schedule: Schedule; readonly close: (
             error={(isTried && until !== '' ? lackOf(zone, until) : null) ?? errorAt(preview, 'Until')}
             change={setUntil}
           />
-          <Field label="Runs at a time" hint="How many of them may wait or work at once" error={atOnceError}>
+          <Field label="Runs at a time" hint="How many of its runs may be unfinished at a time" error={atOnceError}>
             {(attributes) => (
               <Input
                 {...attributes}
@@ -101,8 +101,8 @@ function spanOf(zone: string, from: string, until: string): { readonly from: str
 
 /** Says what a field lacks; null if it has a valid time. */
 function lackOf(zone: string, wall: string): string | null {
-  if (wall === '') return 'A time is needed.';
-  return instantIn(zone, wall) === null ? `A year from ${firstYear} to ${lastYear} is needed.` : null;
+  if (wall === '') return 'Enter a time.';
+  return instantIn(zone, wall) === null ? `Enter a year from ${firstYear} to ${lastYear}.` : null;
 }
 
 function isCount(text: string): boolean {
@@ -140,7 +140,7 @@ function Outcome({ preview, isPaused }: { readonly preview: Preview | null; read
       {preview?.kind === 'times' && <Times of={preview.preview} />}
       {preview?.kind === 'errors' && (
         <p>
-          <WithCode text={othersOf(preview.errors) ?? 'The number of runs appears here once the form is right.'} />
+          <WithCode text={othersOf(preview.errors) ?? 'The number of runs appears here once the form has no errors.'} />
         </p>
       )}
       {preview?.kind === 'none' && <ErrorNote text={preview.why} />}

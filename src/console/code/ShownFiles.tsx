@@ -15,7 +15,7 @@ export function ShownFiles(o: {
   if (failure instanceof ApiProblem && failure.status === 403)
     return (
       <Empty>
-        The {o.what} of a job are shown to callers with the scope <code>code:read</code>. Your token does not have it.
+        To see the {o.what} of a job, you need a token with the scope <code>code:read</code>.
       </Empty>
     );
   return (

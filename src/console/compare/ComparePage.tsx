@@ -243,7 +243,7 @@ function LogText(o: { readonly run: Run; readonly name: string; readonly line: L
           {harmless(o.line.message)}
         </pre>
       ) : (
-        <p className={styles.quiet}>The log of this step ends before.</p>
+        <p className={styles.quiet}>The log of this step ends before this line.</p>
       )}
     </div>
   );

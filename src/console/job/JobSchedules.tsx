@@ -69,7 +69,7 @@ export function JobSchedules({
               ) : (
                 <>
                   The job has no schedules. Its config.yaml may have <code>schedules</code>, or{' '}
-                  <code>flwd schedules add {harmless(jobId)} --cron '0 3 * * *'</code> makes one.
+                  <code>flwd schedules add {harmless(jobId)} --cron '0 3 * * *'</code> creates one.
                 </>
               )}
             </p>
@@ -127,7 +127,7 @@ function Row({
         <span className={styles.quiet}>Last</span>
         <Last schedule={schedule} />
       </div>
-      <span className={styles.quiet}>{source === 'job' ? 'in its config.yaml' : 'made by the API'}</span>
+      <span className={styles.quiet}>{source === 'job' ? 'in its config.yaml' : 'created by the API'}</span>
       <span className={styles.menu}>
         <RowMenu schedule={schedule} actions={actions} />
       </span>

@@ -37,7 +37,7 @@ export function JobStatistics({ jobId }: { readonly jobId: string }): ReactNode 
         {times.data && (
           <span className={styles.quiet}>
             {countWords(times.data.runs.length)} {times.data.runs.length === 1 ? 'run' : 'runs'}
-            {times.data.more && ', the newest; there are more'}
+            {times.data.more && ' (only the newest; there are more)'}
           </span>
         )}
       </div>
@@ -54,7 +54,7 @@ export function JobStatistics({ jobId }: { readonly jobId: string }): ReactNode 
   );
 }
 
-const noSuccess = 'no run succeeded as a whole';
+const noSuccess = 'no complete run succeeded';
 
 function Charts({ times, range }: { readonly times: JobTimes; readonly range: Range }): ReactNode {
   const days = ranges[range];

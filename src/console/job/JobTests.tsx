@@ -42,7 +42,7 @@ function OfText(o: { readonly jobId: string; readonly text: string | null; reado
     return (
       <Card title="Tests" isFlush>
         <p className={styles.note}>
-          This job has no tests. Put a <code>{testsFile}</code> beside its config.yaml, and run it with{' '}
+          This job has no tests. Put a <code>{testsFile}</code> beside its config.yaml, and run the tests with{' '}
           <code>flwd test {harmless(jobId)}</code>.
         </p>
       </Card>
@@ -73,8 +73,8 @@ function HowToRun({ jobId }: { readonly jobId: string }): ReactNode {
   const command = `flwd test ${shellWord(jobId)}`;
   return (
     <p className={styles.note}>
-      Run them with <code>{harmless(command)}</code>. <CopyButton label="Copy the command" text={command} /> They run in
-      the sandbox of that machine, on an instance of their own, so their results are not shown here.
+      Run the tests with <code>{harmless(command)}</code>. <CopyButton label="Copy the command" text={command} /> They
+      run on the machine of this command, in an instance of their own, so this page does not show their results.
     </p>
   );
 }

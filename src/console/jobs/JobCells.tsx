@@ -119,7 +119,7 @@ export const Trend = memo(function Trend({ row: { numbers, change } }: Props): R
 function trendWords(change: number | null): string {
   if (change === null) return 'Median of each day';
   const percent = Math.round(Math.abs(change) * 100);
-  return `Median of each day; the last 7 are ${percent} % ${change > 0 ? 'above' : 'below'} that of 30 days`;
+  return `Median of each day. Over the last 7 days, it is ${percent} % ${change > 0 ? 'above' : 'below'} that of 30 days`;
 }
 
 export const Next = memo(function Next({ row: { next, invalid, loading } }: Props): ReactNode {

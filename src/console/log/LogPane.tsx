@@ -163,7 +163,7 @@ function NoLines(o: {
         <Empty>
           {started.length > 0 && step?.kind !== 'job' ? (
             <>
-              <p>{step ? 'This step' : 'This run'} printed nothing itself. It ran:</p>
+              <p>{step ? 'This step' : 'This run'} printed nothing itself. It started these runs:</p>
               <ul>
                 {started.map((one) => (
                   <li key={one.run_id}>

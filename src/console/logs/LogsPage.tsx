@@ -41,7 +41,7 @@ export function LogsPage(): ReactNode {
       <PageHeader title="Logs" />
       <SearchForm key={`${text} ${level}`} text={text} level={level} />
       {text === '' && level === undefined ? (
-        <Empty>Search the logs of all runs for a text. Letters match in either case.</Empty>
+        <Empty>Search the logs of all runs for a text. The search ignores the case of the letters A–Z.</Empty>
       ) : (
         <Results text={text} level={level} />
       )}

@@ -147,7 +147,7 @@ function Beginning(): ReactNode {
     <Empty>
       <p>Here you will see what runs, what waits and what failed.</p>
       <p>
-        There is no job yet. <code>flwd init jobs/hello</code> makes one, and <code>flwd hello</code> runs it.
+        There is no job yet. <code>flwd init jobs/hello</code> creates one, and <code>flwd hello</code> runs it.
       </p>
     </Empty>
   );

@@ -54,7 +54,9 @@ export function ApprovalCard({ run, step }: { readonly run: Run; readonly step: 
           <div className={styles.reason}>
             <Field
               label="Reason"
-              error={isReasonMissing ? 'Say why you deny it: the reason is kept with the run.' : null}
+              error={
+                isReasonMissing ? 'Say why you deny it. The reason appears in the audit log and at the run.' : null
+              }
             >
               {(attributes) => (
                 <Input {...attributes} value={reason} onChange={(event) => setReason(event.target.value)} />

@@ -26,7 +26,7 @@ export function AgainstLastSuccess({ run, last }: { readonly run: Run; readonly 
   const [ms, lastMs] = [workMs(run), workMs(last)];
   return (
     <Card
-      title="Against the last success"
+      title="Compared with the last success"
       end={
         <Link href={runPath(last.run_id)} className={styles.link}>
           <Time at={last.created_at} />

@@ -157,7 +157,7 @@ function Times({
   const outlook = isWorking ? outlookOf(run, usualMs, nowMs).words : '';
   if (words === '') return null;
   return (
-    <Fact icon={Timer} title="Time in which it worked, and in which it only waited">
+    <Fact icon={Timer} title="How long the run worked, and how long it only waited">
       {words}
       {typeof usualMs === 'number' && <span className={styles.usual}> (usual {spanWords(usualMs)} of work)</span>}
       {outlook !== '' && `, ${outlook}`}

@@ -155,7 +155,7 @@ function Offered(o: {
         ))}
       </div>
       <p className={styles.hint} aria-hidden="true">
-        A minus leaves out: -label:rehearsal
+        A minus leaves out runs: -label:rehearsal
         <span>
           <Kbd>Tab</Kbd> takes it
         </span>

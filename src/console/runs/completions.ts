@@ -17,14 +17,14 @@ export type KnownValues = Partial<Record<FilterName, readonly string[]>>;
 const most = 8;
 
 const meanings: Readonly<Record<FilterName, string>> = {
-  job: 'a job, or with / at the end, a namespace',
-  status: 'how it ended, or what it does',
+  job: 'a job; with / at the end, a namespace',
+  status: 'in this status',
   label: 'with this label',
   '-label': 'without this label',
   by: 'who started it',
   trigger: 'what started it',
-  since: 'created since a time or so long ago',
-  until: 'created before',
+  since: 'created since a time, or within the last hours or days',
+  until: 'created before a time',
   source: 'jobs of this source',
   tenant: 'of this tenant',
 };

@@ -84,7 +84,7 @@ export function HeartbeatFacts({ schedule }: { readonly schedule: Schedule }): R
       {state.kind === 'failed' && (
         <p className={styles.quiet}>
           {next === null ? (
-            'It is called again after the next success.'
+            'flwd calls it again after the next success.'
           ) : (
             <>
               Next try: <Age at={next} />
@@ -94,7 +94,7 @@ export function HeartbeatFacts({ schedule }: { readonly schedule: Schedule }): R
       )}
       <p className={styles.quiet}>
         {state.kind === 'none' && 'Not yet called.'}
-        {state.kind === 'failed' && called === null && 'No call has worked so far.'}
+        {state.kind === 'failed' && called === null && 'No call has succeeded so far.'}
         {called !== null && (
           <>
             Last called <ZoneTime at={called} zone={timezone} />.

@@ -29,7 +29,7 @@ export function HeartbeatFields(o: {
     <>
       <Field
         label="After each success"
-        hint="A heartbeat: the service that is called tells you when the calls stop"
+        hint="A heartbeat: flwd calls a service, which alerts you when the calls stop"
         error={kind === 'none' || kind === 'kept' ? o.error : null}
       >
         {(attributes) => (

@@ -236,7 +236,7 @@ function TermFields(o: {
   const cronError =
     errorAt(preview, 'cron') ??
     errorAt(preview, 'at') ??
-    (o.isTried && terms.cron.trim() === '' ? 'A pattern is needed.' : null);
+    (o.isTried && terms.cron.trim() === '' ? 'Enter a pattern.' : null);
   return (
     <div className={styles.terms}>
       <Field
@@ -315,7 +315,7 @@ function Next({ preview }: { readonly preview: Preview | null }): ReactNode {
           {preview.preview.clock_change && <p>{preview.preview.clock_change.text}</p>}
         </>
       )}
-      {preview?.kind === 'errors' && <p>The next times appear here once the form is right.</p>}
+      {preview?.kind === 'errors' && <p>The next times appear here once the form has no errors.</p>}
       {preview?.kind === 'none' && (
         <p>
           <WithCode text={preview.why} />

@@ -246,7 +246,7 @@ function Settings({ schedule }: { readonly schedule: Schedule }): ReactNode {
     ['Labels', Object.entries(schedule.labels).map(([key, value]) => <code key={key}>{`${key}=${value}`}</code>)],
     ['Tenant', schedule.tenant === 'default' ? null : schedule.tenant],
     ['Defined in', file && <code>{`${file.source}: ${file.file}`}</code>],
-    ['Made by', by],
+    ['Created by', by],
   ];
   return (
     <section className={styles.part} aria-label="Settings">
@@ -261,7 +261,7 @@ function Settings({ schedule }: { readonly schedule: Schedule }): ReactNode {
             </div>
           ))}
       </dl>
-      {file && <p className={styles.hint}>To change it, edit this file. It can be held and run here.</p>}
+      {file && <p className={styles.hint}>To change the schedule, edit this file. You can hold and run it here.</p>}
     </section>
   );
 }

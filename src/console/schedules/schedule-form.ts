@@ -76,7 +76,7 @@ function toHeartbeat(terms: HeartbeatTerms, before: Schedule | null): Pick<BodyO
 /** Says which text is missing for the selected kind of heartbeat; null if the schedule can be saved. */
 export function missingHeartbeat({ kind, text }: HeartbeatTerms): string | null {
   if (kind === 'none' || kind === 'kept' || text.trim() !== '') return null;
-  return kind === 'address' ? 'An address is needed.' : 'The name of a secret is needed.';
+  return kind === 'address' ? 'Enter an address.' : 'Enter the name of a secret.';
 }
 
 /** Text that begins with a date is a single time; all other text is a pattern. */

@@ -22,7 +22,9 @@ export function Copies({
   const copied = { origin: location.origin, jobId, args, options };
   const notes = [
     ...(secrets.length > 0 && !isJson
-      ? [`Replace SECRET with the value of ${secrets.join(', ')}; for flwd, put it into FILE.`]
+      ? [
+          `Replace SECRET with the value of ${secrets.join(', ')}. For flwd, write the value into a file and replace FILE with its path.`,
+        ]
       : []),
     ...(hasToken ? ['Set $FLWD_TOKEN to your token; it is not copied.'] : []),
   ];

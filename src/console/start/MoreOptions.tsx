@@ -26,7 +26,11 @@ export function MoreOptions({
         More <span className={styles.quiet}>{optionsSentence(optionTexts)}</span>
       </summary>
       <div className={styles.fields}>
-        <Field label="Priority" hint="-100 to 100; higher ones start first" error={optionErrors.priority ?? null}>
+        <Field
+          label="Priority"
+          hint="-100 to 100; a run with a higher priority starts first"
+          error={optionErrors.priority ?? null}
+        >
           {(attributes) => (
             <Input
               {...attributes}
@@ -38,7 +42,7 @@ export function MoreOptions({
             />
           )}
         </Field>
-        <Field label="Profile" hint="If the job and the instance allow it">
+        <Field label="Profile" hint="Only a profile that the job and the instance allow">
           {({ id }) => (
             <Select
               id={id}

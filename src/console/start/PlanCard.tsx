@@ -153,9 +153,9 @@ function timeoutWords({ run, step, queue }: PlanAnswer['timeouts']): readonly st
 }
 
 const conflictWords = {
-  queue: 'others wait',
-  reject: 'others are refused',
-  cancel_running: 'a new one cancels the running one',
+  queue: 'other runs wait',
+  reject: 'other runs are refused',
+  cancel_running: 'a new run cancels the running one',
 } as const;
 
 function concurrencyWords(job: Job): ReactNode {

@@ -23,7 +23,7 @@ export function CopyButton({
       setNote('Copied');
       setTimeout(() => setNote(''), noteMs);
     } catch {
-      setNote('The browser does not allow copying on this page.');
+      setNote('The browser does not allow copying on this page. Select the text and copy it.');
     }
   };
   const icon = note === 'Copied' ? Check : Copy;
