@@ -97,7 +97,7 @@ describe('requests', () => {
     expect((await server.fetch('/runs', { body })).status).toBe(400);
   });
 
-  test('a hundred errors are all listed; of half a million, the rest is counted', async () => {
+  test('up to a hundred errors are all listed, and of half a million errors the rest is counted', async () => {
     const problemOf = async (args: unknown): Promise<ProblemAnswer> => {
       const response = await server.fetch('/runs', { body: { job_id: 'listing', args } });
       expect(response.status).toBe(400);
@@ -118,7 +118,7 @@ describe('requests', () => {
     });
   });
 
-  test('a name as long as half the body, over 200,000 values, costs neither seconds nor gigabytes', async () => {
+  test('a name as long as half the body, with over 200,000 values, needs neither seconds nor gigabytes', async () => {
     const startedAt = performance.now();
     const args = { ['x'.repeat(500_000)]: Array.from({ length: 200_000 }, () => 1) };
     const response = await server.fetch('/runs', { body: { job_id: 'lists', args } });
@@ -131,7 +131,7 @@ describe('requests', () => {
     expect(performance.now() - startedAt).toBeLessThan(8_000);
   });
 
-  test('a pattern with exponential backtracking elsewhere is matched in linear time', async () => {
+  test('a pattern that would backtrack exponentially elsewhere is matched in linear time', async () => {
     const startedAt = performance.now();
     const response = await server.fetch('/runs', { body: { job_id: 'evil', args: { a: `${'a'.repeat(50_000)}!` } } });
     expect(response.status).toBe(400);
@@ -148,14 +148,14 @@ describe('scripts', () => {
     expect(logs).toHaveLength(22);
   });
 
-  test('a megabyte without a newline is kept completely', async () => {
+  test('a line of a megabyte without a newline is kept completely', async () => {
     const run = await server.run('one-line');
     expect((await textOf(run.run_id)) === `${'x'.repeat(1_048_576)}end`).toBe(true);
     const unended = await server.run('no-newline');
     expect((await textOf(unended.run_id)) === 'y'.repeat(1_000_000)).toBe(true);
   });
 
-  test('carriage returns and empty lines', async () => {
+  test('carriage returns within a line and empty lines are kept', async () => {
     const run = await server.run('carriage');
     const messages = await server.messages(run.run_id);
     expect(messages.map((message) => message.replace(/\r$/, ''))).toEqual(['one\rtwo', 'three', '']);
@@ -169,7 +169,7 @@ describe('scripts', () => {
     expect(progress?.percent ?? 0).toBeLessThanOrEqual(100);
   });
 
-  test('beyond logs.max_size the middle is left out with a mark, and the end is kept', async () => {
+  test('if a log exceeds logs.max_size, its middle is left out with a mark, and its end is kept', async () => {
     const run = await server.run('flood');
     expect(run).toMatchObject({ status: 'success' });
     const text = await (await server.fetch(`/runs/${run.run_id}/logs`, { headers: { accept: 'text/plain' } })).text();
@@ -183,7 +183,7 @@ describe('scripts', () => {
   test.each([
     ['too-big', 'artifact_too_large', /big\.bin/],
     ['over-quota', 'quota_exceeded', /quota/],
-  ])('%s fails with %s, says which, and leaves nothing half-stored', async (jobId, reason, says) => {
+  ])('%s fails with %s, names the cause, and leaves no incomplete artifact', async (jobId, reason, says) => {
     const run = await server.run(jobId);
     expect(run).toMatchObject({ status: 'failed', reason, error: { message: expect.stringMatching(says) } });
     for (const { id } of await server.artifacts(run.run_id)) {

@@ -71,14 +71,14 @@ async function list(query = ''): Promise<Listed> {
   return server.json<Listed>(`/jobs${query}`);
 }
 
-test('exactly the bad jobs are listed as invalid', async () => {
+test('exactly the invalid jobs are listed as invalid', async () => {
   const { jobs, invalid } = await list();
   expect(invalid.map(({ id }) => id)).toEqual(badJobs.map(([folder]) => `bad/${folder}`).toSorted());
   expect(jobs.map(({ id }) => id)).toEqual(['good']);
   expect(await server.run('good')).toMatchObject({ status: 'success' });
 });
 
-test.each(badJobs)('%s is reported with place and cause', async (folder, _files, says) => {
+test.each(badJobs)('%s is reported with its position and the cause', async (folder, _files, says) => {
   const { invalid } = await list();
   const errors = invalid.find(({ id }) => id === `bad/${folder}`)?.errors ?? [];
   expect(errors[0]).toMatchObject({ file: `bad/${folder}/config.yaml`, line: expect.any(Number) });

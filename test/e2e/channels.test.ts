@@ -26,7 +26,7 @@ async function notices(server: Server, runId: string): Promise<Notification[]> {
   return (await server.json<{ notices: Notification[] }>(`/runs/${runId}/notices`)).notices;
 }
 
-test('a rule of flwd.yaml reports a failure with redacted lines of its log, by a secret that is stored later', async () => {
+test('a rule of flwd.yaml reports a failure with redacted lines of its log, using a secret that is stored later', async () => {
   const receiver = await startReceiver();
   const server = await serving({
     jobs: {
@@ -87,7 +87,7 @@ test('a rule of flwd.yaml reports a failure with redacted lines of its log, by a
   expect(told).not.toContain('T0KEN');
 });
 
-test('a secret that colours or hidden characters interrupt is redacted in every message, and in what it is made from', async () => {
+test('a secret is redacted in every message, even if colours or hidden characters interrupt it', async () => {
   const receiver = await startReceiver();
   const { url } = receiver;
   const secret = 'tok-Zq7-fe-8842-Rw3';
@@ -125,7 +125,7 @@ exit 3`,
   expect(error?.message).toBe('exited with code 3: refused: [redacted]');
 });
 
-test('an approval that a run waits for is reported once, with its question', async () => {
+test('a run that waits for an approval is reported once, with its question', async () => {
   const receiver = await startReceiver();
   const steps = [
     { id: 'go', approval: { text: 'Ship it?' } },
@@ -153,7 +153,7 @@ test('an approval that a run waits for is reported once, with its question', asy
   expect(receiver.received).toHaveLength(1);
 });
 
-test('only an admin may test a channel, and callers see the last delivery of their own runs only', async () => {
+test('only an admin may test a channel, and other callers see only the last delivery about their own runs', async () => {
   const receiver = await startReceiver();
   const server = await serving({
     jobs: { failing: bash('exit 3', { notify: { channel: 'team' } }) },
@@ -184,7 +184,7 @@ test('only an admin may test a channel, and callers see the last delivery of the
   expect(receiver.received).toHaveLength(1);
 });
 
-test('callers see the messages of their own runs that could not be sent, and when the next try is', async () => {
+test('callers see which messages about their own runs could not be sent, and when the next attempt is', async () => {
   const receiver = await startReceiver();
   receiver.answer = answerWith(500);
   const server = await serving({
@@ -220,7 +220,7 @@ test('callers see the messages of their own runs that could not be sent, and whe
   await expect.poll(() => waitingFor({})).toBeNull();
 });
 
-test('only callers who administer the whole instance learn origins of channels and names of stored secrets', async () => {
+test('only callers who administer the whole instance see the origins of channels and the names of stored secrets', async () => {
   const receiver = await startReceiver();
   const server = await serving({
     jobs: { failing: bash('exit 3', { notify: [{ channel: 'team' }, { channel: 'lost' }] }) },
@@ -306,7 +306,7 @@ test('mail goes over TLS with the user and password of a stored secret, and only
   expect(server.stderr + stranger.stderr).not.toContain('T0KEN');
 });
 
-test('a digest that a SIGKILL interrupts is sent once after the restart, with what came before and after it', async () => {
+test('a digest that a SIGKILL interrupts is sent once after the restart, with the messages before and after it', async () => {
   const receiver = await startReceiver();
   const server = await serving({
     jobs: { one: bash('exit 3'), two: bash('exit 4') },

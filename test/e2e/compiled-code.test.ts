@@ -34,7 +34,7 @@ const version = (env: Readonly<Record<string, string>> = {}): string =>
     env: { PATH: process.env.PATH, ...env },
   });
 
-test('the first start keeps compiled code where no other user can write', () => {
+test('the first start caches compiled code where no other user can write', () => {
   const first = version();
 
   expect(statSync(cache()).mode & 0o777).toBe(0o700);
@@ -42,7 +42,7 @@ test('the first start keeps compiled code where no other user can write', () => 
   expect(version()).toBe(first);
 });
 
-test('flwd starts without the folder when it cannot be made', () => {
+test('flwd starts without a cache if the cache folder cannot be created', () => {
   rmSync(join(folder, 'dist', '.cache'), { recursive: true, force: true });
   // A file in its place: a test may run as root, whom no mode stops.
   execFileSync('touch', [cache()]);
@@ -50,7 +50,7 @@ test('flwd starts without the folder when it cannot be made', () => {
   expect(version()).toMatch(/^flwd \d/);
 });
 
-test('no job may see compiled code, or write to a folder that contains it', () => {
+test('no job may see the compiled code, or write to a folder that contains it', () => {
   version();
   const wanted = { write: cache(), read: cache(), above: join(folder, 'dist') };
   writeFileSync(
@@ -81,7 +81,7 @@ describe.runIf(process.geteuid?.() === 0)('root, in the package of another user,
     mkdirSync(join(home, '.cache'), { recursive: true, mode: 0o700 });
   });
 
-  test('keeps compiled code in its own cache, until an upgrade', () => {
+  test('caches compiled code in root’s own cache folder, until an upgrade', () => {
     expect(version({ HOME: home })).toMatch(/^flwd \d/);
     expect(compiled()).toEqual([expect.stringMatching(/^flwd-compiled-.*-bin-flwd-js$/)]);
     expect(statSync(kept()).mode & 0o777).toBe(0o700);
@@ -96,7 +96,7 @@ describe.runIf(process.geteuid?.() === 0)('root, in the package of another user,
     expect(existsSync(cache())).toBe(false);
   });
 
-  test('keeps it in the cache of a service of systemd', () => {
+  test('caches compiled code in the cache folder of a systemd service', () => {
     const service = mkdtempSync(join(folder, 'service-'));
     version({ HOME: home, CACHE_DIRECTORY: service });
     expect(readdirSync(service)).toEqual([expect.stringMatching(/^flwd-compiled-/)]);
@@ -107,7 +107,7 @@ describe.runIf(process.geteuid?.() === 0)('root, in the package of another user,
     ['others can write', () => chmodSync(join(home, '.cache'), 0o770)],
     ['belongs to somebody else', () => chownSync(join(home, '.cache'), 65534, 65534)],
     ['does not exist', () => rmSync(join(home, '.cache'), { recursive: true })],
-  ])('keeps nothing where a cache %s', (_, spoil) => {
+  ])('caches nothing if the cache folder %s', (_, spoil) => {
     spoil();
     expect(version({ HOME: home })).toMatch(/^flwd \d/);
     expect(version()).toMatch(/^flwd \d/);

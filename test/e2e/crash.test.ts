@@ -44,7 +44,7 @@ async function heldRun(jobId: string): Promise<string> {
   return runId;
 }
 
-test('every acknowledged run exists after the crash, ran once, and kept its results', async () => {
+test('after a crash, every acknowledged run exists, has run once, and has its results', async () => {
   const acknowledged: string[] = [];
   const clients = Array.from({ length: 4 }, async () => {
     for (let sent = 0; sent < 25; sent++) {
@@ -71,7 +71,7 @@ test('every acknowledged run exists after the crash, ran once, and kept its resu
   expect(await server.json('/health')).toMatchObject({ status: 'healthy' });
 });
 
-test('a run that survived a crash has each of its events exactly once', async () => {
+test('a run that survived a crash has each event exactly once', async () => {
   const runId = await heldRun('hold');
   await crash();
   await server.startAgain();
@@ -96,7 +96,7 @@ test('a run that survived a crash has each of its events exactly once', async ()
   ]);
 });
 
-test('a cancel requested before the crash is carried out after it', async () => {
+test('a cancel that was requested before the crash is carried out afterwards', async () => {
   const runId = await heldRun('stubborn');
   await expect.poll(() => processesWith(ignoring)).not.toEqual([]);
   const answer = server.fetch(`/runs/${runId}/cancel`, { method: 'POST' }).catch(() => undefined);
@@ -109,7 +109,7 @@ test('a cancel requested before the crash is carried out after it', async () => 
   expect(processesWith(ignoring)).toEqual([]);
 });
 
-test('a deadline that passes without a server is enforced by the next one', async () => {
+test('a deadline that passes while no server runs is enforced by the next server', async () => {
   const runId = await heldRun('limited');
   await expect.poll(() => processesWith(limited)).not.toEqual([]);
   const { started_at } = await server.json<RunAnswer>(`/runs/${runId}`);
@@ -124,7 +124,7 @@ test('a deadline that passes without a server is enforced by the next one', asyn
   expect(processesWith(limited)).toEqual([]);
 });
 
-test('pending runs keep their order and their timeouts in the queue', async () => {
+test('pending runs keep their order and their queue timeouts', async () => {
   const holders = [await heldRun('hold'), await heldRun('hold'), await heldRun('hold')];
   const waiting = [await server.start('quick'), await server.start('quick')];
   const hasty = await server.start('hasty');
@@ -138,7 +138,7 @@ test('pending runs keep their order and their timeouts in the queue', async () =
   expect(String(first.started_at) <= String(second.started_at)).toBe(true);
 });
 
-test('a run whose shim was killed as well is lost, and says so', async () => {
+test('a run whose shim was also killed ends as lost, and says so', async () => {
   const runId = await heldRun('hold');
   await crash();
   killProcessesWith(runId);
@@ -152,7 +152,7 @@ test('a run whose shim was killed as well is lost, and says so', async () => {
   expect(await server.messages(runId)).toEqual(['held']);
 });
 
-test('each change that a script makes to the key-value store happens once, whatever the server dies of', async () => {
+test('each change of a script to the key-value store is made once, however the server is killed', async () => {
   const runId = await heldRun('counts');
   type Keys = { readonly keys: readonly { readonly version: number }[] };
   for (const least of [5, 20, 35]) {

@@ -8,7 +8,7 @@ import { expect, onTestFinished } from 'vitest';
 import { testWith } from '../support/host.ts';
 import { startServer } from '../support/server.ts';
 
-testWith('prlimit')('says so as long as it lasts, and recovers', async () => {
+testWith('prlimit')('a server without free file descriptors says so until it recovers', async () => {
   await using server = await startServer();
   const { entries } = await server.json<{ entries: { action: string; detail: { pid: number } }[] }>('/audit');
   const { pid } = entries.find(({ action }) => action === 'server.start')?.detail ?? { pid: 0 };

@@ -11,7 +11,7 @@ const test = testWith('bwrap');
 type Schedules = { readonly schedules: readonly { readonly id: string; readonly heartbeat: Heartbeat }[] };
 type Heartbeat = { readonly last_called_at: string | null; readonly next_call_at: string | null };
 
-test('a success that a schedule started is told, also when the server is killed before it is', async () => {
+test('a success of a schedule calls its heartbeat, even if the server is killed before the call', async () => {
   const receiver = await startReceiver();
   // It never answers.
   receiver.answer = () => undefined;

@@ -52,7 +52,7 @@ test('an invalid or missing token is answered with 401', async () => {
   expect(server.stderr).not.toContain('error');
 });
 
-test('a client of /mcp learns where it gets its token', async () => {
+test('a client of /mcp learns where to get a token', async () => {
   const { origin } = new URL(server.url);
   const metadata = `${origin}/.well-known/oauth-protected-resource/mcp`;
   for (const [headers, challenge] of [
@@ -73,7 +73,7 @@ test('a client of /mcp learns where it gets its token', async () => {
   expect((await fetch(metadata)).headers.get('cache-control')).toBe('no-store');
 });
 
-test('a new key is accepted without a restart', async () => {
+test('a new key is accepted without restarting the server', async () => {
   await writeFile(jwksFile, keySetOf(next));
   expect(await call('/runs', await next.sign({ scope: 'runs:read' }))).toMatchObject({ status: 200 });
   expect(await call('/runs', await key.sign({ scope: 'runs:read' }))).toMatchObject({ status: 401 });

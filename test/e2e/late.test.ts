@@ -8,7 +8,7 @@ import { startServer } from '../support/server.ts';
 
 const test = testWith('bwrap');
 
-test('a late run is told once, also when the server is killed before its receiver has answered', async () => {
+test('a late run is reported once, even if the server is killed before the receiver has answered', async () => {
   const receiver = await startReceiver();
   // It never answers.
   receiver.answer = () => undefined;

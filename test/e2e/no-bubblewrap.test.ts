@@ -76,7 +76,7 @@ test('a disabled job runs, returns its results, and says that it had no sandbox'
   });
 });
 
-test('a cancel ends its process tree, and says that this is not proven', async () => {
+test('a cancel ends all processes of the run, and says that it cannot prove this', async () => {
   const runId = await server.start('lasting');
   await expect.poll(() => processesWith(nap).length).toBe(2);
   await server.fetch(`/runs/${runId}/cancel`, { method: 'POST' });
@@ -85,7 +85,7 @@ test('a cancel ends its process tree, and says that this is not proven', async (
   expect(processesWith(nap)).toEqual([]);
 });
 
-test('it survives a kill of the server, and the next server can end it', async () => {
+test('a run survives a kill of the server, and the next server can end it', async () => {
   const runId = await server.start('lasting');
   await expect.poll(() => server.messages(runId)).toEqual(['started']);
   await expect.poll(() => processesWith(nap).length).toBe(2);
@@ -97,7 +97,7 @@ test('it survives a kill of the server, and the next server can end it', async (
   expect(processesWith(nap)).toEqual([]);
 });
 
-describe('no job gets less isolation than promised:', () => {
+describe('no job gets less isolation than promised', () => {
   test.each([
     ['secure', "This host cannot enforce 'secure': bubblewrap is not installed: apt-get install bubblewrap"],
     ['permissive', "This host cannot enforce 'permissive': bubblewrap is not installed: apt-get install bubblewrap"],
@@ -105,12 +105,12 @@ describe('no job gets less isolation than promised:', () => {
       'without-network',
       "This host has no bubblewrap. Without it, a run cannot be cut off from the network, which the job's permissions.network asks for: install bubblewrap, or set network: all.",
     ],
-  ])('%s is refused', async (job_id, detail) => {
+  ])('a job with %s is refused', async (job_id, detail) => {
     const answer = await server.fetch('/runs', { body: { job_id } });
     expect([answer.status, await answer.json()]).toEqual([422, expect.objectContaining({ detail })]);
   });
 
-  test('without the operator’s permission no disabled job runs', async () => {
+  test('no disabled job runs without the operator’s permission', async () => {
     await using strict = await startServer({ env, jobs: { plain: bash('true', disabled) } });
     const answer = await strict.fetch('/runs', { body: { job_id: 'plain' } });
     expect([answer.status, await answer.json()]).toEqual([
@@ -123,7 +123,7 @@ describe('no job gets less isolation than promised:', () => {
   });
 });
 
-test('the report about the host covers each profile', async () => {
+test('the report about the host contains each profile', async () => {
   const { isolation, host } = await server.json<{
     isolation: unknown;
     host: { checks: { name: string; status: string; detail: string }[] };

@@ -97,7 +97,7 @@ test.each(around)('%s, which contains some of these files, cannot be granted for
 });
 
 test.each(['reader', 'permissive'])(
-  'a job that sees everything around these files cannot find them (%s)',
+  'a job that can read everything around these files cannot find them (%s)',
   async (jobId) => {
     for (const target of around) {
       const run = await server.run(jobId, { target });
@@ -171,7 +171,7 @@ describe('if a file system with the server’s files is mounted a second time,',
     expect(await server.messages((await server.run('permissive', { target })).run_id)).toEqual([]);
   });
 
-  testWithDisk('a mount that covers the files there stays visible', async () => {
+  testWithDisk('a mount on top of the files there stays visible', async () => {
     const target = await mountedAgain(own.data);
     mountOn(target, '-t', 'tmpfs', '-o', 'mode=755', 'flwd-test');
     await writeFile(join(target, 'file'), 'of the host');

@@ -94,7 +94,7 @@ await writeFile(join(server.jobsDir, 'places', 'beside.txt'), 'a file beside the
 await writeFile(join(server.jobsDir, 'frozen', 'beside.txt'), 'as it was\n');
 afterAll(() => server.close());
 
-describe('arguments', () => {
+describe('the arguments of a script', () => {
   const args = { text: hostile, keep: 41, tags: ['one', 'two words'], settings: { region: 'eu "1"' } };
 
   test('are typed variables in bash, and their contents are never run', async () => {
@@ -119,12 +119,12 @@ describe('arguments', () => {
     expect(run.result?.value).toMatchObject({ args: { text: 'ü', keep: 41 }, argv: [] });
   });
 
-  test('a command in list form keeps its words, without a shell', async () => {
+  test('are separate words for a command in list form, without a shell', async () => {
     const run = await server.run('args/exec', { text: '$(id)' });
     expect(await server.messages(run.run_id)).toEqual(['a  b;$(id)']);
   });
 
-  test('128 KiB and more are in the file, so the script still starts', async () => {
+  test('may exceed 128 KiB, because they are in a file', async () => {
     const text = 'x'.repeat(200_000);
     const run = await server.run('args/node', { text });
     expect(run.result?.value).toMatchObject({ args: { text } });
@@ -137,7 +137,7 @@ describe('arguments', () => {
 });
 
 describe('the environment of a script', () => {
-  test('the variables are exactly these', async () => {
+  test('has exactly these variables', async () => {
     const run = await server.run('environment', undefined, { tenant: 'acme' });
     const { PATH, ...environment } = run.result?.value ?? {};
     expect(environment).toEqual({
@@ -162,7 +162,7 @@ describe('the environment of a script', () => {
     expect(String(PATH).split(':')).toEqual(expect.arrayContaining(['/run/flwd/bin', '/usr/bin', '/bin']));
   });
 
-  test('the working directory is a fresh workspace; the job beside it is read-only', async () => {
+  test('starts in a new workspace, and the folder of the job is read-only', async () => {
     const run = await server.run('places');
     expect(await server.messages(run.run_id)).toEqual([
       '/workspace',
@@ -173,7 +173,7 @@ describe('the environment of a script', () => {
     expect(run).toMatchObject({ status: 'success' });
   });
 
-  test('a run keeps the job as it was when the run was created', async () => {
+  test('has the files of the job as they were when the run was created', async () => {
     const runId = await server.start('frozen', { waits: true });
     await expect.poll(() => server.messages(runId)).toEqual(['before']);
     await writeFile(join(server.jobsDir, 'frozen', 'beside.txt'), 'changed meanwhile\n');
@@ -185,12 +185,12 @@ describe('the environment of a script', () => {
   });
 });
 
-describe('bash is strict', () => {
+describe('a script in bash runs in strict mode', () => {
   test.each([
     ['strict/unset', 1, /run\.sh.*2.*nowhere/],
     ['strict/pipe', 1, /run\.sh.*2/],
     ['strict/function', 1, /run\.sh.*2.*false/],
-  ])('%s fails, says where, and goes no further', async (jobId, exitCode, where) => {
+  ])('so %s fails, says where, and runs nothing after that', async (jobId, exitCode, where) => {
     const run = await server.run(jobId);
     expect(run).toMatchObject({ status: 'failed', reason: 'exit', exit_code: exitCode });
     const messages = await server.messages(run.run_id);
@@ -198,14 +198,14 @@ describe('bash is strict', () => {
     expect(messages.join('\n')).toMatch(where);
   });
 
-  test('words are split only at newlines and tabs', async () => {
+  test('so words are split only at newlines and tabs', async () => {
     const run = await server.run('strict/words');
     expect(await server.messages(run.run_id)).toEqual(['<a b>']);
   });
 });
 
 describe('the results of a script', () => {
-  test('the helpers are functions in bash without any import', async () => {
+  test('are returned in bash by functions that need no import', async () => {
     const run = await server.run('helpers');
     expect(run).toMatchObject({
       status: 'success',
@@ -220,7 +220,7 @@ describe('the results of a script', () => {
     ]);
   });
 
-  test('the helpers are programs for every other language', async () => {
+  test('are returned in every other language by helper programs', async () => {
     const run = await server.run('helpers/python');
     expect(run).toMatchObject({
       status: 'success',
@@ -233,7 +233,7 @@ describe('the results of a script', () => {
     expect(await server.artifacts(run.run_id)).toMatchObject([{ name: 'made.txt' }]);
   });
 
-  test('outputs are key=value lines or blocks', async () => {
+  test('include outputs, which are key=value lines or blocks', async () => {
     expect(await server.run('outputs')).toMatchObject({ steps: [{ outputs: { a: '1', b: 'x=y\nz', c: '' } }] });
   });
 });

@@ -97,21 +97,21 @@ function expectNoSecret(text: string, where: string): void {
   ).toEqual([]);
 }
 
-test('the script finds it in a private file named after the argument', async () => {
+test('the script finds a secret in a private file named after the argument', async () => {
   const run = await server.run('files', { token });
   expect(await server.messages(run.run_id)).toEqual(['gbx-Md7!9 "k"\\é/Ej3=', expect.stringMatching(/^[46]00$/)]);
 });
 
-test('it is in no variable, argument or other file', async () => {
+test('a secret is in no variable, argument or other file', async () => {
   expect(await server.run('nowhere', { token })).toMatchObject({ status: 'success', result: { value: [] } });
 });
 
-test('it is a variable only if the job asks for that', async () => {
+test('a secret is in a variable only if the job asks for that', async () => {
   const run = await server.run('asked', { token });
   expect(await server.messages(run.run_id)).toEqual(['20']);
 });
 
-test('a script that prints it in every encoding reveals nothing', async () => {
+test('a script that prints a secret in every encoding reveals nothing', async () => {
   const body = { job_id: 'leaky', args: { token, key, user: 'ada' }, async: false };
   const text = await (await server.fetch('/runs', { body })).text();
   const run: RunAnswer = JSON.parse(text);
@@ -135,7 +135,7 @@ test('a script that prints it in every encoding reveals nothing', async () => {
   expectNoSecret(await (await server.fetch('/runs')).text(), 'the list');
 });
 
-test('a script that imitates a failed start reveals nothing', async () => {
+test('a script that imitates a failed start reveals no secret', async () => {
   const body = { job_id: 'impostor', args: { token }, async: false };
   const text = await (await server.fetch('/runs', { body })).text();
   const run: RunAnswer = JSON.parse(text);
@@ -143,7 +143,7 @@ test('a script that imitates a failed start reveals nothing', async () => {
   expectNoSecret(text, 'the answer');
 });
 
-test('it is in no file of the data dir, server log, command line or environment', async () => {
+test('a secret is in no file of the data dir, server log, command line or environment', async () => {
   const runId = await server.start('waiting', { token, key });
   await expect.poll(() => server.messages(runId)).toEqual(['started']);
   await server.fetch('/runs', { body: { job_id: 'waiting', args: { token, key, nope: 1 } } });

@@ -11,7 +11,7 @@ import { startReceiver } from '../support/receiver.ts';
 
 const test = testWith('bwrap');
 
-test('a receiver on the machine of the server is called only if `notify.allow` lists it, and doctor says so', async () => {
+test('for an untrusted job, a receiver on the server’s machine is called only if `notify.allow` lists it', async () => {
   const receiver = await startReceiver();
   const dir = createFolder();
   const calls = bash('true', { notify: { on: ['success'], webhook: `${receiver.url}/hook` } });

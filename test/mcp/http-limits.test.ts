@@ -67,7 +67,7 @@ function openListening(url: string, headers: Headers): Promise<Response> {
   );
 }
 
-test('a caller has 50 sessions, however it narrows its rights: one more takes the place of its own that was idle for longest', async () => {
+test('a caller has 50 sessions, even with narrower rights: one more replaces its session that was idle longest', async () => {
   const [one, other] = [await server.token(), await server.token()];
   const [theirs] = await beginSessions(1, other);
   const own = await beginSessions(mostSessions, one);
@@ -83,7 +83,7 @@ test('a caller has 50 sessions, however it narrows its rights: one more takes th
   expect(gone()).toEqual([own[1], own[2]].map((session) => session?.['mcp-session-id']));
 });
 
-test('a session with an open stream is not idle, and a caller with no idle session gets no other', async () => {
+test('a session with an open stream is not idle, and a caller without an idle session gets no new session', async () => {
   const token = await server.token();
   const own = await beginSessions(mostSessions, token);
   for (const session of own) expect((await openStream(server.url, session)).status).toBe(200);
@@ -94,7 +94,7 @@ test('a session with an open stream is not idle, and a caller with no idle sessi
   expect(await statusOf(own[0])).toBe(200);
 });
 
-test('a request that begins no session ends no session', async () => {
+test('a request that begins no session does not end another session either', async () => {
   const token = await server.token();
   const own = await beginSessions(mostSessions, token);
   expect((await post(server.url, list, token.headers)).status).toBe(400);
@@ -104,7 +104,7 @@ test('a request that begins no session ends no session', async () => {
   for (const session of own) expect(await statusOf(session)).toBe(200);
 });
 
-test('a session is forgotten when it was idle for too long, and not while a stream or a call is open', async () => {
+test('a session is forgotten when it has been idle for too long, but not while a stream or a call is open', async () => {
   const jobs = { waits: bash('while true; do sleep 0.1; done') };
   await using short = await startServing({ executes: true, jobs, mcp: { idleMs: 500 } });
   // A session that is forgotten before it is used begins again.
@@ -146,7 +146,7 @@ test('the answer of a cancelled call ends without a message, and nothing of the 
   await expect.poll(() => Reflect.get(transport ?? {}, '_requestToStreamMapping')).toEqual(new Map());
 });
 
-test('a session has at most 20 calls at once, even if their connections are lost', async () => {
+test('a session has at most 20 concurrent calls, even if their connections are lost', async () => {
   const jobs = { waits: bash('while true; do sleep 0.1; done') };
   await using executing = await startServing({ executes: true, jobs });
   const [one, other] = [await beginSession(executing.url), await beginSession(executing.url)];
@@ -170,7 +170,7 @@ test('a session has at most 20 calls at once, even if their connections are lost
   await expect.poll(async () => (await post(executing.url, list, one)).text()).toContain('"tools"');
 });
 
-test('streams on which clients hear of changes count for the limit of streams', async () => {
+test('streams that announce changes to clients count towards the limit of streams', async () => {
   const { headers } = await server.token();
   for (let n = 0; n < 100; n++) expect((await openListening(server.url, headers)).status).toBe(200);
   expect((await openListening(server.url, headers)).status).toBe(429);
@@ -188,7 +188,7 @@ async function listings({ fetch: get }: Serving, status: '2xx' | '4xx' = '2xx'):
   return Number(times);
 }
 
-test('the tools are listed once for all clients of a caller, and only when jobs have changed', async () => {
+test('the server lists the tools once for all clients of a caller, and only when jobs have changed', async () => {
   await using changing = await startServing({ jobs: { hello: bash('echo hello') } });
   const { headers } = await changing.token();
   const heard: string[] = [];
@@ -205,7 +205,7 @@ test('the tools are listed once for all clients of a caller, and only when jobs 
   expect(await listings(changing)).toBe(before + 2);
 });
 
-test('six clients of a caller list the tools at once, and hear of a change although their requests were used up', async () => {
+test('six clients of a caller can list the tools at once, and are told of a change despite an exhausted rate limit', async () => {
   const jobs = Object.fromEntries(Array.from({ length: 34 }, (_, n) => [`job-${n}`, bash('true')]));
   await using changing = await startServing({ jobs, rateLimit: { limit: 40, windowMs: 1_000 } });
   const { headers } = await changing.token();
@@ -229,7 +229,7 @@ test('six clients of a caller list the tools at once, and hear of a change altho
   await expect.poll(() => heard.size).toBe(6);
 });
 
-test('nobody asks for the tools of a token that is gone', async () => {
+test('the server stops listing the tools of a revoked token', async () => {
   await using changing = await startServing({ jobs: { hello: bash('echo hello') } });
   const gone = await changing.token();
   const kept = await changing.token();
@@ -250,7 +250,7 @@ test('nobody asks for the tools of a token that is gone', async () => {
   }
 });
 
-test('if the code for agents cannot be opened, the next request tries again, and the server can stop', async () => {
+test('if the code for agents cannot be loaded, the next request tries again, and the server can stop', async () => {
   let opened = 0;
   const failing = await startServing({
     openMcp: async () => {

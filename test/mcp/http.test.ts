@@ -53,7 +53,7 @@ function startWaiting(client: Client, job = 'waits', o: { signal?: AbortSignal; 
 }
 
 describe.each(generations)('a client of %s over HTTP', (generation) => {
-  test('with a token that is limited to jobs, gets only these as tools and starts no other', async () => {
+  test('with a token that is limited to jobs, gets only these jobs as tools and starts no others', async () => {
     const { headers } = await server.token({ scopes: agentScopes, only: ['gre*'] });
     const { client } = await connectHttp(server.url, { generation, headers });
     const names = (await client.listTools()).tools.map(({ name }) => name).filter((name) => name.startsWith('job_'));
@@ -64,7 +64,7 @@ describe.each(generations)('a client of %s over HTTP', (generation) => {
     expect(textOf(refused)).toContain("The job 'waits' does not exist");
   });
 
-  test('hears at once that a person must allow the run', async () => {
+  test('is told at once that a person must allow the run', async () => {
     const { client } = await connectHttp(server.url, { generation });
     const { tools } = await client.listTools();
     expect(tools.find(({ name }) => name === 'job_asked')?.description).toContain('A person must allow each run');
@@ -76,7 +76,7 @@ describe.each(generations)('a client of %s over HTTP', (generation) => {
     expect(textOf(await client.callTool({ name: 'runs_wait', arguments: { run_id: runId } }))).toContain('success');
   });
 
-  test('is told which argument a tool does not have, and what is wrong with another', async () => {
+  test('is told which argument a tool does not have, and which argument is invalid', async () => {
     const { client } = await connectHttp(server.url, { generation });
     const wordsOf = async (name: string, args: Record<string, unknown>) => {
       const answer = await client.callTool({ name, arguments: args });
@@ -109,7 +109,7 @@ describe.each(generations)('a client of %s over HTTP', (generation) => {
     ],
     ['tools/call', { arguments: {} }, 'The name of tools/call must be a string.'],
     ['resources/read', { uri: 4 }, 'The uri of resources/read must be a string, not a number.'],
-  ])('gets a sentence for wrong parameters of %s: %j', async (method, params, words) => {
+  ])('gets an explanation of wrong parameters of %s: %j', async (method, params, words) => {
     const { client } = await connectHttp(server.url, {
       generation,
       // The client itself would not send this.
@@ -132,7 +132,7 @@ describe.each(generations)('a client of %s over HTTP', (generation) => {
     expect(error).toMatchObject({ code: -32_602, message: expect.stringContaining(words) });
   });
 
-  test('starts a run in the trace that the call names', async () => {
+  test('starts a run in the trace that the call passes on', async () => {
     const { client } = await connectHttp(server.url, { generation });
     const trace_id = '0af7651916cd43dd8448eb211c80319c';
     const inTrace = async (name: string, args: Record<string, unknown>, traceparent: unknown) => {
@@ -149,7 +149,7 @@ describe.each(generations)('a client of %s over HTTP', (generation) => {
       expect(await inTrace('job_greet', {}, wrong)).toMatchObject({ parent_id: null, state: null });
   });
 
-  test('acts as an agent for its token, and without a token for the user of the server', async () => {
+  test('acts as an agent for its token, or without a token for the server’s user', async () => {
     const own = await connectHttp(server.url, { generation });
     const greeted = dataOf<RunAnswer>(await own.call('job_greet', { who: 'Ada' }));
     expect(greeted).toMatchObject({ last_lines: ['| hello Ada'] });
@@ -165,7 +165,7 @@ describe.each(generations)('a client of %s over HTTP', (generation) => {
     expect(textOf(refused)).toBe("The caller lacks the scope 'runs:write'.");
   });
 
-  test('cancels its run with its call, and no run of another client whose requests have the same ids', async () => {
+  test('cancels its run by cancelling its call, and no run of another client with the same request ids', async () => {
     const token = await server.token({ scopes: agentScopes });
     const [one, other] = [
       await connectHttp(server.url, { generation, ...token }),
@@ -185,7 +185,7 @@ describe.each(generations)('a client of %s over HTTP', (generation) => {
     expect(await endOf(token.name)).toBe('cancelled');
   });
 
-  test('cancels its run when it gives up waiting', async () => {
+  test('cancels its run when the call times out in the client', async () => {
     const token = await server.token({ scopes: agentScopes });
     const { client } = await connectHttp(server.url, { generation, ...token });
     // On a busy machine, the client may give up before its run has started.
@@ -194,7 +194,7 @@ describe.each(generations)('a client of %s over HTTP', (generation) => {
     expect(await endOf(token.name)).toBe('cancelled');
   });
 
-  test('hears that a job is new', async () => {
+  test('is told that a job is new', async () => {
     await using changing = await startServing({ jobs: { greet } });
     const { client } = await connectHttp(changing.url, { generation });
     let changes = 0;
@@ -220,7 +220,7 @@ test.each([
   expect(await endOf(token.name)).toBe(status);
 });
 
-test('a job with `agents: {detach: true}` goes on although the connection of a client of 2026 is lost', async () => {
+test('a job with `agents: {detach: true}` continues if a client of 2026 loses its connection', async () => {
   const token = await server.token({ scopes: agentScopes });
   const { client } = await connectHttp(server.url, token);
   await startWaiting(client, 'detached').isWaiting();
@@ -241,14 +241,14 @@ test('an agent sees no jobs of sources that are not trusted, unless the server a
   expect(textOf(refused)).toBe('There is no such job: jobs_search finds jobs.');
 });
 
-test('a client reads the skill for agents', async () => {
+test('a client can read the skill for agents', async () => {
   const { client } = await connectHttp(server.url);
   const [skill] = (await client.listResources()).resources;
   const { contents } = await client.readResource({ uri: skill?.uri ?? '' });
   expect(contents).toMatchObject([{ text: expect.stringContaining('# Write, plan and test a job of flwd') }]);
 });
 
-test('a stop of the server leaves the runs of its agents', async () => {
+test('when the server stops, the runs of its agents continue', async () => {
   const { dir, serve } = await createInstance({ waits });
   const { url, stop, json } = await serve();
   for (const generation of generations) {
@@ -264,7 +264,7 @@ test('a stop of the server leaves the runs of its agents', async () => {
   }
 });
 
-test('a client of 2025 goes on after a restart of the server, and hears of a job that is new since then', async () => {
+test('a client of 2025 continues after a restart of the server, and is told of a job that is new since then', async () => {
   const instance = await createInstance({ greet });
   let served = await instance.serve();
   const made = await served.fetch('/tokens', {
@@ -305,7 +305,7 @@ test('a client of 2025 goes on after a restart of the server, and hears of a job
   await served.stop();
 });
 
-test('each client of a caller hears of a change that came while it had no stream', async () => {
+test('each client of a caller is told of a change that happened while the client had no stream', async () => {
   await using changing = await startServing({ jobs: { greet } });
   const begin = async () => withNewId(await beginSession(changing.url));
   const listen = async (session: { 'mcp-session-id': string }) => {
@@ -342,7 +342,7 @@ const withNewId = ({ 'mcp-session-id': id }: { 'mcp-session-id': string }) => ({
 });
 
 describe('a session that is not in memory', () => {
-  test('begins again for its caller alone, with the rights that it began with', async () => {
+  test('begins again only for its caller, with the rights that it began with', async () => {
     const [one, other] = [await server.token({ scopes: agentScopes }), await server.token({ scopes: agentScopes })];
     const narrow = { 'x-flwd-agent': 'jobs:read' };
     const session = withNewId(await beginSession(server.url, { ...one.headers, ...narrow }));
@@ -355,7 +355,7 @@ describe('a session that is not in memory', () => {
     expect((await post(server.url, list, { ...withNewId(session), ...one.headers, ...narrow })).status).toBe(401);
   });
 
-  test('begins again once, although requests come at the same moment', async () => {
+  test('begins again only once, even if requests arrive at the same moment', async () => {
     const nothing = (): void => undefined;
     const mcp = openHttpMcp({
       url: server.url,
@@ -385,7 +385,7 @@ describe('a session that is not in memory', () => {
     expect(answers.map(({ status }) => status).toSorted((a, b) => a - b)).toEqual([200, 409]);
   });
 
-  test('does not begin again once its client has ended it', async () => {
+  test('does not begin again after its client has ended it', async () => {
     const session = await beginSession(server.url);
     expect((await server.fetch('//mcp', { method: 'DELETE', headers: session })).status).toBe(200);
     expect((await post(server.url, list, session)).status).toBe(404);
@@ -409,7 +409,7 @@ describe('a session that is not in memory', () => {
   });
 });
 
-test('a session belongs to its token, and another one finds no such session', async () => {
+test('a session belongs to its token, and is not found with another token', async () => {
   const [one, other] = [await server.token({ scopes: ['jobs:read'] }), await server.token()];
   const session = await beginSession(server.url, one.headers);
   expect((await post(server.url, list, { ...session, ...one.headers })).status).toBe(200);
@@ -422,7 +422,7 @@ test('a session belongs to its token, and another one finds no such session', as
   expect((await post(server.url, list, { ...session, ...one.headers })).status).toBe(200);
 });
 
-test('a new token with the name of one that was revoked gets none of its sessions', async () => {
+test('a new token with the name of a revoked token does not get the sessions of the revoked one', async () => {
   const old = await server.token({ name: 'again' });
   const session = await beginSession(server.url, old.headers);
   await server.fetch(`/tokens/${old.id}`, { method: 'DELETE' });
@@ -430,14 +430,14 @@ test('a new token with the name of one that was revoked gets none of its session
   expect((await post(server.url, list, { ...session, ...headers })).status).toBe(404);
 });
 
-test('a session continues however the header with its token is written', async () => {
+test('a session continues however the authorization header is spelled', async () => {
   const { credential } = await server.token();
   const session = await beginSession(server.url, { authorization: `Bearer ${credential}` });
   const again = await post(server.url, list, { ...session, authorization: `bearer   ${credential}` });
   expect(again.status).toBe(200);
 });
 
-test('a caller who took rights from itself does not get them back through another session of its own', async () => {
+test('a caller that has narrowed its rights does not get them back through another session of its own', async () => {
   const narrow = { 'x-flwd-agent': 'jobs:read' };
   const [wide, own] = [await beginSession(server.url), await beginSession(server.url, narrow)];
   expect((await post(server.url, list, { ...wide, ...narrow })).status).toBe(404);
@@ -445,7 +445,7 @@ test('a caller who took rights from itself does not get them back through anothe
   expect(await (await post(server.url, list, { ...own, ...narrow })).text()).not.toContain('"jobs_start"');
 });
 
-test('a revoked token loses its sessions and streams, and a call that waits learns nothing more', async () => {
+test('a revoked token loses its sessions and streams, and a waiting call returns nothing more', async () => {
   // The call answers before the server looks whether its stream may go on, which is every 15 seconds.
   await using short = await startServing({ executes: true, jobs: { waits }, mcp: { waitMs: 8_000 } });
   const { id, headers } = await short.token({ scopes: agentScopes });

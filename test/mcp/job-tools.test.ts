@@ -5,7 +5,7 @@ import { createInstance } from '../cli/an-instance.ts';
 import { bash, writeJob } from '../support/jobs.ts';
 import { connect, dataOf } from './a-client.ts';
 
-test('the names of tools are unique and fit every client', () => {
+test('the names of tools are unique and valid for every client', () => {
   const long = 'a/'.repeat(60);
   const ids = ['a/b', 'a_b', 'a.b', 'a-b', 'A/b', `${long}x`, `${long}y`, 'a/b/01234567', 'b', 'job'];
   const names = ids.map(toolName);
@@ -15,7 +15,7 @@ test('the names of tools are unique and fit every client', () => {
   expect(toolName('a_b')).toBe('job_a_b_648fa9b3');
 });
 
-test('only mcp.job_tools jobs are tools, and the others are found and started', async () => {
+test('only as many jobs as mcp.job_tools says are tools, and the others can still be found and started', async () => {
   const { dir } = await createInstance(
     { a: bash('true'), b: bash('echo b'), c: bash('true') },
     { mcp: { job_tools: 1 } },

@@ -31,22 +31,25 @@ async function requests(): Promise<Record<string, number>> {
   return Object.fromEntries([...lines].map(([, operation = '', times]) => [operation, Number(times)]));
 }
 
-test.each(generations)('a client of %s gets 25 of 5,000 jobs as tools, for two requests', async (generation) => {
-  const { client } = await connectHttp(server.url, { generation });
-  const before = await requests();
-  const { tools, ttlMs } = await client.listTools();
-  const after = await requests();
-  expect(tools.filter(({ name }) => name.startsWith('job_')).map(({ _meta: meta }) => meta?.['flwd/job_id'])).toEqual(
-    Array.from({ length: 25 }, (_, n) => idOf(n * 50)),
-  );
-  expect(tools.length).toBe(25 + 12);
-  expect((await client.listTools()).tools).toEqual(tools);
-  expect((after.listJobs ?? 0) - (before.listJobs ?? 0)).toBe(2);
-  expect({ ...after, listJobs: before.listJobs }).toEqual(before);
-  if (generation === '2026-07-28') expect(ttlMs).toBe(60_000);
-});
+test.each(generations)(
+  'a client of %s gets 25 of 5,000 jobs as tools, with two requests to the API',
+  async (generation) => {
+    const { client } = await connectHttp(server.url, { generation });
+    const before = await requests();
+    const { tools, ttlMs } = await client.listTools();
+    const after = await requests();
+    expect(tools.filter(({ name }) => name.startsWith('job_')).map(({ _meta: meta }) => meta?.['flwd/job_id'])).toEqual(
+      Array.from({ length: 25 }, (_, n) => idOf(n * 50)),
+    );
+    expect(tools.length).toBe(25 + 12);
+    expect((await client.listTools()).tools).toEqual(tools);
+    expect((after.listJobs ?? 0) - (before.listJobs ?? 0)).toBe(2);
+    expect({ ...after, listJobs: before.listJobs }).toEqual(before);
+    if (generation === '2026-07-28') expect(ttlMs).toBe(60_000);
+  },
+);
 
-test('an agent finds the one job, describes it, and calls it although it has no tool', async () => {
+test('an agent can find one job, describe it, and call it although it is not listed as a tool', async () => {
   const { call } = await connectHttp(server.url);
   const { jobs, next_cursor: next } = dataOf<Found>(await call('jobs_search', { q: 'number 4321' }));
   expect([jobs.map(({ job_id: id }) => id), next]).toEqual([[idOf(4_321)], null]);
@@ -56,7 +59,7 @@ test('an agent finds the one job, describes it, and calls it although it has no 
   expect((await requests()).listJobs).toBe(before.listJobs);
 });
 
-test('the pages of a search have each job once, in the order of the ids', async () => {
+test('the pages of a search list each job once, in the order of the ids', async () => {
   const { call } = await connectHttp(server.url);
   const seen: string[] = [];
   let cursor: string | null = null;
@@ -69,7 +72,7 @@ test('the pages of a search have each job once, in the order of the ids', async 
   expect(seen).toEqual(Array.from({ length: 100 }, (_, n) => idOf(n * 50 + 7)));
 });
 
-test('jobs that their authors expose come first, alone if there are too many, and hidden ones are not found', async () => {
+test('jobs that their authors expose come first, or alone if there are too many, and hidden jobs are not found', async () => {
   const { client, call } = await connectHttp(server.url);
   let changes = 0;
   client.setNotificationHandler('notifications/tools/list_changed', () => {

@@ -14,7 +14,7 @@ function exampleFiles(): Record<string, string> {
   return Object.fromEntries(blocks.map(([, text = '', name = '']) => [name, text]));
 }
 
-test('the job that the skill shows passes the tests that it shows', async () => {
+test('the example job of the skill passes the example tests of the skill', async () => {
   const dir = createFolder();
   const files = exampleFiles();
   expect(Object.keys(files).toSorted()).toEqual(['config.yaml', 'run.sh', 'tests.yaml']);

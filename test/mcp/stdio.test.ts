@@ -176,7 +176,7 @@ describe.each(generations)('a client of %s', (generation) => {
     expect(await endOf(name)).toMatchObject({ status: 'cancelled', created_by: name, trigger: { type: 'mcp' } });
   });
 
-  test('a client that goes away ends flwd mcp and leaves its run', async () => {
+  test('when a client disconnects, flwd mcp ends and the run continues', async () => {
     const token = await server.token();
     const { client, transport } = await connect(createFolder(), [], { generation, ...envOf(token) });
     const { pid } = transport;
@@ -193,7 +193,7 @@ describe.each(generations)('a client of %s', (generation) => {
   });
 });
 
-test('a run that is cancelled just before the client goes away is cancelled', async () => {
+test('a run that is cancelled just before its client disconnects still ends as cancelled', async () => {
   const { dir } = await createInstance({ waits });
   const { client } = await connect(dir);
   const { cancel } = await startWaiting(client);
@@ -203,7 +203,7 @@ test('a run that is cancelled just before the client goes away is cancelled', as
   expect(runs).toMatchObject([{ status: 'cancelled', created_by: 'mcp:local' }]);
 });
 
-test('when the server is killed, a call in progress ends, and each call says what to do until a server runs', async () => {
+test('if the server is killed, a call in progress ends, and every call says what to do until a server runs', async () => {
   const { dir, serve } = await createInstance({ waits });
   const first = await serve();
   const { client, call } = await connect(dir);
@@ -223,7 +223,7 @@ test('when the server is killed, a call in progress ends, and each call says wha
   expect(dataOf(await call('runs_cancel', { run_id: runId }))).toMatchObject({ run_id: runId });
 });
 
-test('an agent hears of a run that has started even if the server then has no time for it', async () => {
+test('an agent is told of a run that has started even if the server is then too busy to report on it', async () => {
   const { env } = envOf(await server.token());
   const proxy = await startProxy(server.url, (path) => path.includes('/events?'));
   const { call } = await connect(createFolder(), [], { env: { ...env, FLWD_REMOTE: proxy } });
@@ -251,7 +251,7 @@ async function startProxy(url: string, refuses: (path: string) => boolean): Prom
   return `http://127.0.0.1:${port}`;
 }
 
-test('over a remote, the agent acts for the token and is told what it lacks', async () => {
+test('over a remote, the agent acts for the token and is told which rights it lacks', async () => {
   const reader = await server.token({ scopes: ['jobs:read', 'runs:read'] });
   const { client, call } = await connect(createFolder(), [], envOf(reader));
   const { tools } = await client.listTools();
@@ -268,7 +268,7 @@ test('over a remote, the agent acts for the token and is told what it lacks', as
   expect([refused.isError, textOf(refused)]).toEqual([true, "The caller lacks the scope 'runs:write'."]);
 });
 
-test('a client hears of a job that is new', async () => {
+test('a client is told that a job is new', async () => {
   const { client } = agentOf('2025-11-25');
   let changes = 0;
   client.setNotificationHandler('notifications/tools/list_changed', () => {
@@ -281,7 +281,7 @@ test('a client hears of a job that is new', async () => {
   expect(tools.map(({ name }) => name)).toContain('job_fresh');
 });
 
-test('a failed run is an error with its reason and its last 20 lines, in at most 20 kB', async () => {
+test('a failed run is returned as an error with its reason and its last 20 lines, in at most 20 kB', async () => {
   const { call } = agentOf('2026-07-28');
   const failed = await call('job_fails');
   expect(failed.isError).toBe(true);
@@ -292,7 +292,7 @@ test('a failed run is an error with its reason and its last 20 lines, in at most
   expect(JSON.stringify(failed).length).toBeLessThan(20_000);
 });
 
-test('runs_logs says how many earlier lines it leaves out, and with a filter that there are some', async () => {
+test('runs_logs says how many earlier lines it leaves out, or with a filter that there are some', async () => {
   const { call } = agentOf('2026-07-28');
   const { run_id: runId } = dataOf<{ run_id: string }>(await call('job_counts'));
   const linesOf = async (more: object) =>
@@ -321,7 +321,7 @@ test('runs_logs says how many earlier lines it leaves out, and with a filter tha
   ]);
 });
 
-test('runs_logs reads a log from its end to its beginning, page by page', async () => {
+test('runs_logs can read a log page by page from its end to its beginning', async () => {
   const { call } = agentOf('2026-07-28');
   const { run_id: runId } = dataOf<{ run_id: string }>(await call('job_counts'));
   const page = async (before: object, more: object = {}) =>
@@ -344,7 +344,7 @@ test('runs_logs reads a log from its end to its beginning, page by page', async 
   expect(await page({ before: 1 })).toBe('The log has no such lines.');
 });
 
-test('a run that takes longer than mcp.wait is still running, and runs_wait and runs_cancel go on with it', async () => {
+test('a run that takes longer than mcp.wait is returned as running, and runs_wait and runs_cancel still work on it', async () => {
   const { dir, serve } = await createInstance({ waits }, { mcp: { wait: '1s' } });
   const { finished } = await serve();
   const { call } = await connect(dir);
@@ -358,7 +358,7 @@ test('a run that takes longer than mcp.wait is still running, and runs_wait and 
   expect(await finished(runId)).toMatchObject({ status: 'cancelled', created_by: 'mcp:local' });
 });
 
-test('wrong arguments are an answer that names them, and start nothing', async () => {
+test('a call with wrong arguments starts nothing, and its answer names them', async () => {
   const { call, name } = agentOf('2026-07-28');
   const own = async () => dataOf<Listed>(await call('runs_list', { created_by: name })).runs.length;
   const before = await own();
@@ -373,7 +373,7 @@ test('wrong arguments are an answer that names them, and start nothing', async (
   expect(await own()).toBe(before);
 });
 
-test('a secret argument takes the name of a stored secret', async () => {
+test('a secret argument accepts the name of a stored secret', async () => {
   const { client, call } = agentOf('2026-07-28');
   const { tools } = await client.listTools();
   expect(tools.find(({ name }) => name === 'job_uses')?.inputSchema.properties).toEqual({
@@ -385,7 +385,7 @@ test('a secret argument takes the name of a stored secret', async () => {
   expect(JSON.stringify(answer)).not.toContain('plain-text-secret');
 });
 
-test('without mcp among its extensions, an instance refuses flwd mcp and has no /mcp', async () => {
+test('if its extensions do not include mcp, an instance refuses flwd mcp and has no /mcp', async () => {
   const { dir, serve } = await createInstance({ greet }, { extensions: { enabled: ['tui'] } });
   const { url } = await serve();
   expect((await post(url, list)).status).toBe(404);
@@ -411,7 +411,7 @@ test.each([
 test.each([
   { words: [], npx: {} },
   { words: ['--jobs', 'jobs'], npx: { npm_lifecycle_event: 'npx', npm_lifecycle_script: 'flwd' } },
-])('without a flwd.yaml, the configuration names the folders in use: $words', async ({ words, npx }) => {
+])('without a flwd.yaml, the configuration contains the folders in use: $words', async ({ words, npx }) => {
   const dir = createFolder();
   await writeJob(join(dir, 'jobs/greet'), greet);
   const env = { FLWD_INSTANCE_DATA_DIR: 'state', ...npx };
@@ -433,7 +433,7 @@ test.each([
   expect((await client.listTools()).tools.map(({ name }) => name)).toContain('job_greet');
 });
 
-test('for the single file, the configuration names that file, and not what it has unpacked', async () => {
+test('flwd as a single file puts that file into the configuration, not what the file has unpacked', async () => {
   const dir = createFolder();
   const digest = 'a1'.repeat(32);
   const unpacked = join(dir, digest);
@@ -456,7 +456,7 @@ test('for the single file, the configuration names that file, and not what it ha
   });
 });
 
-test('a line that is not a message, or has wrong parameters, is answered with the error of JSON-RPC, and the next one as usual', async () => {
+test('a line that is not a valid message gets an error of JSON-RPC, and the next line is answered as usual', async () => {
   const { dir } = await createInstance({ greet });
   const ping = (id: unknown, more = {}) => JSON.stringify({ jsonrpc: '2.0', id, method: 'ping', ...more });
   const lines = [
@@ -498,7 +498,7 @@ test('a line that is not a message, or has wrong parameters, is answered with th
   ]);
 });
 
-test('flwd mcp config knows its clients and never gives an agent a right to approve', async () => {
+test('flwd mcp config lists the clients that it knows, and never gives an agent the right to approve', async () => {
   const dir = createFolder();
   expect(await flwd(dir, 'mcp', 'config', 'emacs')).toMatchObject({
     code: 2,

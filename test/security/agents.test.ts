@@ -18,8 +18,8 @@ const callerWith = async (headers: Headers) => {
 const everything = scopes.join(' ');
 const never = ['runs:approve', 'secrets:write', 'admin'];
 
-describe('with X-Flwd-Agent', () => {
-  test('the server’s own user is mcp:local, without the scopes that no agent gets', async () => {
+describe('a caller with the header X-Flwd-Agent', () => {
+  test('that is the server’s own user becomes mcp:local, without the scopes that agents never get', async () => {
     expect(await callerWith({ 'x-flwd-agent': everything })).toEqual({
       name: 'mcp:local',
       scopes: scopes.filter((scope) => !never.includes(scope)),
@@ -34,7 +34,7 @@ describe('with X-Flwd-Agent', () => {
     expect(await callerWith({ 'x-flwd-agent': '' })).toMatchObject({ name: 'mcp:local', scopes: [] });
   });
 
-  test.each(scopes)('a token with %s gains no scope and no tenant', async (scope) => {
+  test.each(scopes)('that has a token with %s gains no scope and no tenant', async (scope) => {
     const { headers, name } = await server.token({ scopes: [scope], tenant: 'blue' });
     const before = await callerWith(headers);
     const narrowed = await callerWith({ ...headers, 'x-flwd-agent': everything });
@@ -44,14 +44,14 @@ describe('with X-Flwd-Agent', () => {
     expect(narrowed.scopes.filter((one) => never.includes(one))).toEqual([]);
   });
 
-  test('a caller without a credential, or with a wrong one, stays outside', async () => {
+  test('that has no credential, or a wrong one, is refused', async () => {
     const foreign = { 'x-flwd-agent': everything, via: '1.1 proxy' };
     expect((await server.fetch('/jobs', { headers: foreign })).status).toBe(401);
     const wrong = { 'x-flwd-agent': everything, authorization: 'Bearer flwd_x' };
     expect((await server.fetch('/jobs', { headers: wrong })).status).toBe(401);
   });
 
-  test('nothing may be approved, no secret stored, and no token made', async () => {
+  test('can approve nothing, store no secret, and create no token', async () => {
     const headers = { 'x-flwd-agent': everything };
     const run = await server.addRun();
     const decision = { step_id: 'x', decision: 'approve' };
@@ -61,14 +61,14 @@ describe('with X-Flwd-Agent', () => {
     expect((await server.fetch('/secrets/mine', put)).status).toBe(403);
   });
 
-  test('an unknown scope, or the header twice, is refused', async () => {
+  test('that names an unknown scope, or sends the header twice, is refused', async () => {
     expect((await server.fetch('/jobs', { headers: { 'x-flwd-agent': 'jobs:reed' } })).status).toBe(400);
     const twice = 'X-Flwd-Agent: jobs:read\r\nX-Flwd-Agent: admin\r\n';
     const one = 'GET /api/v1/jobs HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n';
     expect((await sendRaw(server.url, `${one}${twice}\r\n`)).status).toBe(400);
   });
 
-  test('the audit log names the agent', async () => {
+  test('is recorded in the audit log as an agent', async () => {
     const headers = { 'x-flwd-agent': everything };
     await server.post('/tokens', { name: 'up', scopes: ['admin'] }, headers);
     const entries = async () => await (await server.fetch('/audit?actor=mcp:local&limit=1')).json();
@@ -78,7 +78,7 @@ describe('with X-Flwd-Agent', () => {
   });
 });
 
-test('requests of an agent count for the limit of the caller that it acts for', async () => {
+test('requests of an agent use up the rate limit of the caller that it acts for', async () => {
   await using limited = await startServing({ rateLimit: { limit: 2, windowMs: 60_000 } });
   const { headers } = await limited.token();
   const asked = async (more: Headers) => (await limited.fetch('/jobs', { headers: { ...headers, ...more } })).status;

@@ -42,10 +42,10 @@ testWith('bwrap')('after a SIGKILL, every acknowledged run has its audit entry, 
   expect(await flwd(instance.dir, 'audit', 'verify')).toMatchObject({ code: 0 });
 });
 
-describe('the audit entry of a run has', () => {
+describe('the audit entry of a run', () => {
   const test = testWith('bwrap');
 
-  test('who chose its profile, what was granted beyond it, and what allowed each grant', async () => {
+  test('says who chose the profile, what was granted beyond it, and what allowed each grant', async () => {
     const shared = createFolder();
     mkdirSync(join(shared, 'data'));
     const jobs = {
@@ -121,7 +121,7 @@ describe('the audit entry of a run has', () => {
     await served.stop();
   });
 
-  test('the reason why policy refused it, for every way to start a run', async () => {
+  test('gives the reason why policy refused the run, for every way to start a run', async () => {
     const jobs = {
       bare: bash('true', { security_profile: 'disabled' }),
       reads: bash('true', { permissions: { read: ['/root'] } }),
@@ -192,7 +192,7 @@ describe('the audit entry of a run has', () => {
     await served.stop();
   });
 
-  test('the origin of a rerun or a sub-run', async () => {
+  test('says from which run a rerun or a sub-run comes', async () => {
     const jobs = {
       quick: bash('true'),
       parent: { 'config.yaml': JSON.stringify({ steps: [{ id: 'child', job: 'quick' }] }) },

@@ -35,7 +35,7 @@ const dropTriggers = 'DROP TRIGGER audit_keeps; DROP TRIGGER audit_grows; DROP T
 const columns =
   'id, at, actor, tenant, action, result, object_kind, object_id, origin, request_id, reason, detail, hash';
 
-describe('the table accepts new rows and no changes', () => {
+describe('the audit table accepts new rows and rejects all changes', () => {
   test.each([
     ['a change', "UPDATE audit SET actor = 'x' WHERE id = 2"],
     ['a change of all', 'UPDATE audit SET at = 0'],
@@ -54,7 +54,7 @@ describe('the table accepts new rows and no changes', () => {
   });
 });
 
-describe('changes made without the triggers are detected', () => {
+describe('changes made after the triggers have been removed are detected', () => {
   const verify = async () => {
     const audit = openAuditFile(path);
     try {
@@ -64,7 +64,7 @@ describe('changes made without the triggers are detected', () => {
     }
   };
 
-  test('without a change, every row verifies', async () => {
+  test('in an unchanged table, every row can be verified', async () => {
     sql(dropTriggers);
     expect(await verify()).toMatchObject({ rows: 5, first: { id: 1 }, last: { id: 5 }, broken: null });
   });
@@ -103,7 +103,7 @@ describe('changes made without the triggers are detected', () => {
     expect((await verify()).broken).toEqual({ id, why });
   });
 
-  test('rows that were removed by hand after retention had removed others', async () => {
+  test('rows that somebody removed are missed even after retention has removed others', async () => {
     const { database, audit } = await openSqlite(dir);
     await audit.removeBefore(Number.MAX_SAFE_INTEGER, 2);
     await database.close();

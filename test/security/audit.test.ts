@@ -120,7 +120,7 @@ describe('an operation that changes something leaves an entry with the caller, t
   }
   const changing = Object.entries<Operation>(operations).filter(([, { audit: entered }]) => entered);
 
-  test('every such operation is tried here', () => {
+  test('every operation that changes something is tested here', () => {
     expect(changing.map(([id]) => id).toSorted()).toEqual(Object.keys(ask).toSorted());
   });
 
@@ -193,7 +193,7 @@ describe('an operation that changes something leaves an entry with the caller, t
   });
 });
 
-test('a run that is refused for its request leaves an entry with the job', async () => {
+test('a run that is refused because of its request leaves an entry with the job', async () => {
   const acme = await server.token({ scopes: ['runs:write'], tenant: 'acme' });
   const { credential } = await server.token();
   const [, shownId] = credential.split('_');
@@ -211,8 +211,8 @@ test('a run that is refused for its request leaves an entry with the job', async
   }
 });
 
-describe('refused callers leave an entry', () => {
-  test('without a valid token: with the public id of the token', async () => {
+describe('a refused caller leaves an entry', () => {
+  test('without a valid token, under the public id of the token', async () => {
     const { credential, id } = await server.token();
     const wrong = `${credential.slice(0, -6)}abcdef`;
     await server.fetch('/runs', { headers: { authorization: `Bearer ${wrong}` } });
@@ -229,7 +229,7 @@ describe('refused callers leave an entry', () => {
       });
   });
 
-  test('without the scope: under the action that they tried', async () => {
+  test('without the scope, under the action that it tried', async () => {
     const { headers, name } = await server.token({ scopes: ['runs:read'], tenant: 'acme' });
     await server.fetch('/runs/run_x/cancel', { method: 'POST', headers });
     await expect
@@ -246,7 +246,7 @@ describe('refused callers leave an entry', () => {
     await expect.poll(() => newest()).toMatchObject({ action: 'access.deny', detail: { operation: 'listAudit' } });
   });
 
-  test('with a foreign origin', async () => {
+  test('from a foreign origin, under the operation that it tried', async () => {
     await server.post('/runs', { job_id: 'demo' }, { origin: 'https://evil.example' });
     await expect
       .poll(() => newest())
@@ -259,7 +259,7 @@ describe('refused callers leave an entry', () => {
   });
 });
 
-test('no entry has a secret: of a token, of an argument, or in a wrong place', async () => {
+test('no entry contains a secret, whether it is a token, an argument, or in the wrong place', async () => {
   const secret = 'hunter2-hunter2-hunter2';
   const answer = await server.post('/tokens', { name: 'shown', scopes: ['admin'] });
   const { token: credential }: { token: string } = JSON.parse(await answer.text());
@@ -289,7 +289,7 @@ test('no entry has a secret: of a token, of an argument, or in a wrong place', a
   expect(all).not.toContain(own);
 });
 
-describe('nobody can fill the log with requests', () => {
+describe('nobody can flood the log with requests', () => {
   test('one address leaves at most twenty entries a minute', async () => {
     const flooded = await startServing({ jobs });
     onTestFinished(() => flooded.close());
@@ -304,7 +304,7 @@ describe('nobody can fill the log with requests', () => {
 });
 
 describe('a principal of one tenant', () => {
-  test('sees and counts only the entries of that tenant, and cannot ask for others', async () => {
+  test('sees and counts only the entries of that tenant, and cannot ask for those of others', async () => {
     const { headers } = await server.token({ scopes: ['audit:read'], tenant: 'beta' });
     const beta = await server.token({ scopes: ['runs:write'], tenant: 'beta' });
     await server.addRun({ tenant: 'beta' }).then(({ id }) => server.fetch(`/runs/${id}/cancel`, { method: 'POST' }));
@@ -323,8 +323,8 @@ describe('a principal of one tenant', () => {
   });
 });
 
-describe('while the log cannot be written', () => {
-  test('nothing is done, and the answer says so', async () => {
+describe('while the audit log cannot be written', () => {
+  test('no change is begun, and the answer says so', async () => {
     const failing = await startServing({ jobs });
     onTestFinished(() => failing.close());
     Object.assign(failing.store.db, { failure: () => 'no space left' });
@@ -336,7 +336,7 @@ describe('while the log cannot be written', () => {
     expect(await failing.store.tokens.list('*', { limit: 10 })).toMatchObject({ total: 0 });
   });
 
-  test('after the change, the answer says that it was made, and the entry follows as soon as possible', async () => {
+  test('a change that was already made is reported as such, and its entry follows as soon as possible', async () => {
     const failing = await startServing({ jobs });
     onTestFinished(() => failing.close());
     const { record } = failing.store.audit;
@@ -355,7 +355,7 @@ describe('while the log cannot be written', () => {
   });
 });
 
-test('an id that is cut within a character does not break the chain', async () => {
+test('an id that is cut in the middle of a character does not break the hash chain', async () => {
   expect((await server.post(`/runs/${'a'.repeat(255)}%F0%9F%98%80/cancel`, {})).status).toBe(404);
   await expect.poll(async () => (await newest())?.object?.id).toMatch(/^a{255}/);
   const file = openAuditFile(join(server.root, 'data', 'flwd.db'));

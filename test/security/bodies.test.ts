@@ -11,7 +11,7 @@ beforeAll(async () => {
 });
 afterAll(() => server.close());
 
-test('flwd admits requests before MCP sees them', async () => {
+test('flwd checks requests before the MCP library sees them', async () => {
   expect((await post(server.url, list, { authorization: 'Bearer flwd_x' })).status).toBe(401);
   expect((await post(server.url, list, { via: '1.1 proxy' })).status).toBe(401);
   expect((await post(server.url, list, { origin: 'https://evil.example' })).status).toBe(403);

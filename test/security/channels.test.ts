@@ -11,7 +11,7 @@ import { answerWith, startReceiver } from '../support/receiver.ts';
 
 const hostile = 'Nightly\r\nBcc: victim@example.net\r\n\r\n<b>ü</b> \u202e@everyone';
 
-test('neither the title of a job nor its output adds a header or an address', async () => {
+test('neither the title of a job nor its output can add a header or an address to a mail', async () => {
   const server = await startMailServer();
   const opened = await openMail(`smtp://127.0.0.1:${server.port}`);
   const change = { error: { message: hostile } };
@@ -44,7 +44,7 @@ test('a password is not sent to a server that offers no encryption', async () =>
   expect([server.received, server.passwords]).toEqual([[], []]);
 });
 
-test('mail and password go over STARTTLS, once the certificate is trusted', async () => {
+test('mail and password are sent over STARTTLS once the certificate is trusted', async () => {
   const certificate = createCertificate('mail', 'IP:0.0.0.0');
   const server = await startMailServer({ certificate, password: 'T0KEN' });
   const opened = await openMail('', { smtp: `smtp://flwd:T0KEN@0.0.0.0:${server.port}` });

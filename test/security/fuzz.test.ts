@@ -179,7 +179,7 @@ function isAnswer(answer: unknown): answer is RawAnswer {
   return typeof answer === 'object' && answer !== null && 'status' in answer;
 }
 
-test('no request makes the server fail, leak secrets, report wrong errors, or grow', {
+test('no request makes the server fail, leak secrets, return undocumented errors, or grow', {
   timeout: 120_000 + seconds * 2_000,
 }, async () => {
   // First caches are filled and code is compiled.

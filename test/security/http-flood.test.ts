@@ -59,7 +59,7 @@ test.each([
   ['a body', `${head}Content-Length: 1000\r\n\r\n`],
   ['chunks', `${head}Transfer-Encoding: chunked\r\n\r\n`],
 ])(
-  'a client that sends %s byte by byte is disconnected after server.read_timeout, and delays nobody',
+  'a client that sends %s byte by byte is disconnected after server.read_timeout, and does not delay anyone',
   async (_what, text) => {
     const sockets = await open(150, text);
     const drip = setInterval(() => {
@@ -72,14 +72,14 @@ test.each([
   },
 );
 
-test('unused connections are closed, and delay nobody', async () => {
+test('unused connections are closed, and do not delay anyone', async () => {
   const sockets = await open(500, '');
   for (const socket of sockets) socket.resume();
   await expectToAnswer();
   await expect.poll(() => sockets.filter(({ closed }) => !closed).length).toBe(0);
 });
 
-test('readers that stop reading hold little memory, and are disconnected', async () => {
+test('clients that stop reading use little memory, and are disconnected', async () => {
   const { run_id: runId } = await server.run('prints');
   const before = await heapBytes(server.stderr);
   const all = `GET /api/v1/runs/${runId}/logs HTTP/1.1\r\nHost: localhost\r\nAccept: text/plain\r\n\r\n`;
@@ -94,7 +94,7 @@ test('readers that stop reading hold little memory, and are disconnected', async
   expect((await heapBytes(server.stderr)) - before).toBeLessThan(16 * mib);
 });
 
-test('a page of a log has a limited size, and is not kept for a reader that stops reading', async () => {
+test('a page of a log has a limited size, and is not kept in memory for a client that stops reading', async () => {
   const { run_id: runId } = await server.run('wide');
   for (const query of ['limit=10000', 'tail=10000']) {
     const text = await (await server.fetch(`/runs/${runId}/logs?${query}`)).text();
@@ -121,7 +121,7 @@ test('a page of a log has a limited size, and is not kept for a reader that stop
   await expect.poll(opened).toBeLessThan(before + 5);
 });
 
-test('bodies that grow in memory are refused before memory runs out, and the server continues', async () => {
+test('bodies that grow when parsed are refused before memory runs out, and the server continues', async () => {
   // All bodies arrive in time, however busy the machine is.
   await using patient = await startServer(options('2m'));
   await patient.run('quick');

@@ -33,7 +33,7 @@ const slugOf = ({ body }: RawAnswer): string => {
 /** How many requests the server saw in the bytes. */
 const answersIn = ({ head, body }: RawAnswer): number => (head + body).match(/^HTTP\/1\.1 \d/gm)?.length ?? 0;
 
-describe('framing that two programs could read as different requests', () => {
+describe('framing that two programs could read differently is not ambiguous to the server', () => {
   const smuggled = `GET /api/v1/jobs HTTP/1.1\r\n${host}\r\n\r\n`;
   const json = 'Content-Type: application/json';
   test.each([
@@ -56,7 +56,7 @@ describe('framing that two programs could read as different requests', () => {
     ['a NUL', 'X: a\0b'],
     ['a header without a name', ': x'],
     ['a header without a colon', 'Transfer-Encoding'],
-  ])('%s: refused, and nothing after it is read as a request', async (_what, ...headers) => {
+  ])('a request with %s is refused, and nothing after it is read as a request', async (_what, ...headers) => {
     const answer = await send('POST /api/v1/runs HTTP/1.1', host, json, ...headers, '', '0', '', smuggled);
     expect(answer.status).toBe(400);
     expect(slugOf(answer)).toBe('malformed-request');
@@ -68,7 +68,7 @@ describe('framing that two programs could read as different requests', () => {
     ['a chunk longer than it says', '5\r\nhello!!\r\n0\r\n\r\n'],
     ['a size beyond any', 'fffffffffffffffff\r\nx\r\n0\r\n\r\n'],
     ['a size with a sign', '-5\r\nhello\r\n0\r\n\r\n'],
-  ])('%s: refused', async (_what, chunks) => {
+  ])('a request with %s is refused', async (_what, chunks) => {
     const answer = await send('POST /api/v1/runs HTTP/1.1', host, json, 'Transfer-Encoding: chunked', '', chunks);
     expect([400, 413]).toContain(answer.status);
     expect(answersIn(answer)).toBe(1);
@@ -81,7 +81,7 @@ describe('framing that two programs could read as different requests', () => {
   });
 });
 
-describe('the target of a request', () => {
+describe('the target, host and headers of a request', () => {
   test.each([
     ['another host, in absolute form', 'http://evil.example/api/v1/jobs'],
     ['no path', '*'],
@@ -91,7 +91,7 @@ describe('the target of a request', () => {
     expect([400, 403, 404]).toContain(status);
   });
 
-  test('in absolute form the path counts', async () => {
+  test('a target in absolute form is handled by its path', async () => {
     expect((await get('http://localhost/api/v1/jobs')).status).toBe(200);
   });
 
@@ -118,7 +118,7 @@ describe('the target of a request', () => {
     ['127.0.0.1.'],
     ['localhost.'],
     ['xn--lcalhost-q8a'],
-  ])('the host %j is not a local name', async (name) => {
+  ])('the host %j does not count as a local name', async (name) => {
     const answer = await send('GET /api/v1/jobs HTTP/1.1', `Host: ${name}`, 'Connection: close', '', '');
     expect(answer.status).toBe(403);
   });
@@ -148,12 +148,12 @@ describe('the target of a request', () => {
   test.each([
     ['Authorization: Bearer flwd_x', 401],
     ['X-Forwarded-For: 203.0.113.9', 401],
-  ])('%s counts even after 3,000 other headers', async (header, status) => {
+  ])('the header %s is noticed even after 3,000 other headers', async (header, status) => {
     expect((await get('/api/v1/jobs', ...Array.from({ length: 3_000 }, () => 'a:'), header)).status).toBe(status);
   });
 
   test.each(['X-HTTP-Method-Override: DELETE', 'X-HTTP-Method: DELETE', 'X-Method-Override: DELETE'])(
-    '%s is ignored',
+    'the header %s has no effect',
     async (header) => {
       expect((await get('/api/v1/jobs', header)).status).toBe(200);
       expect((await post('/api/v1/jobs?_method=GET', '{}', header)).status).toBe(405);
@@ -161,7 +161,7 @@ describe('the target of a request', () => {
   );
 
   test.each(['OPTIONS', 'TRACE', 'PATCH', 'PROPFIND', 'QUERY', 'PURGE', 'get', 'GETX', 'CONNECT'])(
-    '%s does nothing and gets a problem',
+    'the method %s changes nothing and is answered with a problem',
     async (method) => {
       const answer = await send(`${method} /api/v1/jobs HTTP/1.1`, closing, 'X-Secret: reflected', '', '');
       expect([400, 405]).toContain(answer.status);
@@ -171,7 +171,7 @@ describe('the target of a request', () => {
   );
 
   test.each(['HTTP/0.9', 'HTTP/2.0', 'HTTP/1.2', 'HTTP/9.9', 'ICY/1.0', ''])(
-    'the version %j is refused',
+    'the HTTP version %j is refused',
     async (version) => {
       const answer = await send(`GET /api/v1/jobs ${version}`, closing, '', '');
       expect(answer.status).toBe(400);
@@ -179,7 +179,7 @@ describe('the target of a request', () => {
     },
   );
 
-  test('an upgrade to another protocol is ignored', async () => {
+  test('a request to upgrade to another protocol is handled as an ordinary request', async () => {
     for (const protocol of ['websocket', 'h2c']) {
       const answer = await send(
         'GET /api/v1/jobs HTTP/1.1',
@@ -198,7 +198,7 @@ describe('the target of a request', () => {
 
 describe('paths', () => {
   const places = ['jobs', 'runs', 'artifacts', 'schedules', 'tokens'];
-  test.each(places)('no path below /%s leads elsewhere', async (place) => {
+  test.each(places)('no path below /%s reaches anything outside of it', async (place) => {
     for (const text of pathTexts) {
       for (const target of [
         `/api/v1/${place}/${text}`,
@@ -229,7 +229,7 @@ describe('paths', () => {
     expect((await get(target)).status).toBe(404);
   });
 
-  test('ids of jobs differ by case and by similar characters', async () => {
+  test('the id of a job is distinguished from one with other case or similar characters', async () => {
     for (const id of [
       'Demo',
       'dem%D0%BE',
@@ -252,7 +252,7 @@ describe('bodies', () => {
     ['Content-Encoding: gzip', '\x1f\x8b'],
     ['Content-Encoding: deflate', '{"job_id":"x"}'],
     ['Content-Encoding: br', '{"job_id":"x"}'],
-  ])('%s is not decompressed', async (header, body) => {
+  ])('a body with %s is not decompressed', async (header, body) => {
     expect([400, 415]).toContain((await post(runs, body, header)).status);
   });
 
@@ -268,7 +268,7 @@ describe('bodies', () => {
     'multipart/form-data; boundary=application/json',
     '\tapplication/json\x0b',
     '',
-  ])('the media type %j is not JSON, or is read as JSON in UTF-8', async (type) => {
+  ])('a body of the media type %j is refused, or is read as JSON in UTF-8', async (type) => {
     const body = '{"job_id":"none"}';
     const answer = await send(
       `POST ${runs} HTTP/1.1`,
@@ -348,7 +348,7 @@ describe('oversized headers', () => {
     '%0d%0aid:1',
     'x'.repeat(5_000),
     '\u00e9',
-  ])('the event id %j gets 400 or is expired', async (id) => {
+  ])('the event id %j is refused as invalid or as expired', async (id) => {
     for (const path of ['/api/v1/events/runs', `/api/v1/runs/${run.id}/logs?follow=true`]) {
       const answer = await get(path, `Last-Event-ID: ${id}`);
       expect([400, 410]).toContain(answer.status);
@@ -356,7 +356,7 @@ describe('oversized headers', () => {
   });
 });
 
-describe('strings that could become headers or lines of a log', () => {
+describe('strings that could become headers or log lines', () => {
   test('the name of an artifact cannot break out of its header', async () => {
     const names = [
       'a\r\nX-Injected: 1',
@@ -391,7 +391,7 @@ describe('strings that could become headers or lines of a log', () => {
     },
   );
 
-  test('a path is logged as one string', async () => {
+  test('a path is always logged as one string', async () => {
     await post('/api/v1/runs/x%0a%7b%22level%22:60%7d/cancel', '{}');
     // The line is written after the answer.
     const line = () => logged.findLast((one) => one.includes('%0a%7b'));

@@ -46,13 +46,13 @@ function bytesBelow(dir: string): number {
     .reduce((sum, { parentPath, name }) => sum + statSync(join(parentPath, name)).size, 0);
 }
 
-test('a sparse artifact of 1 TiB is refused by its size, and no artifact of the run is kept', async () => {
+test('a sparse artifact of 1 TiB is refused because of its size, and no artifact of the run is kept', async () => {
   const run = await server.run('sparse');
   expect(run).toMatchObject({ status: 'failed', reason: 'artifact_too_large' });
   expect(await server.artifacts(run.run_id)).toEqual([]);
 });
 
-test('64 MiB in one line take no more room than the limit of the log', async () => {
+test('64 MiB in one line use no more space than the limit of the log', async () => {
   const run = await server.run('line');
   expect(run).toMatchObject({ status: 'success' });
   const text = await (await server.fetch(`/runs/${run.run_id}/logs`, { headers: { accept: 'text/plain' } })).text();
@@ -60,7 +60,7 @@ test('64 MiB in one line take no more room than the limit of the log', async () 
   expect(bytesBelow(join(server.dataDir, 'logs'))).toBeLessThan(8 * mib);
 });
 
-test('folders nested deeper than a path can name do no harm', async () => {
+test('folders nested too deeply for any path do no harm', async () => {
   const run = await server.run('folders');
   expect(run).toMatchObject({ status: 'success' });
   expect(await server.artifacts(run.run_id)).toEqual([]);
@@ -73,13 +73,16 @@ test('pipes, devices and links out of the workspace are ignored', async () => {
   expect((await server.artifacts(run.run_id)).map(({ name }) => name)).toEqual(['kept']);
 });
 
-test.each(['result', 'output', 'objects'])('a %s that grows when it is read can at most fail its run', async (job) => {
-  const run = await server.run(job);
-  expect(['success', 'failed']).toContain(run.status);
-  expect((await server.fetch(`/runs/${run.run_id}`)).status).toBe(200);
-});
+test.each(['result', 'output', 'objects'])(
+  'a %s that grows when it is decoded can at most fail its run',
+  async (job) => {
+    const run = await server.run(job);
+    expect(['success', 'failed']).toContain(run.status);
+    expect((await server.fetch(`/runs/${run.run_id}`)).status).toBe(200);
+  },
+);
 
-test('links in a source are not followed: to a file of the host, in a loop, or out of the tree', async () => {
+test('links in a source are not followed, whether to a file of the host, in a loop, or out of the tree', async () => {
   for (const name of ['passwd', 'loop', 'outside', 'script'])
     await mkdir(join(server.jobsDir, 'links', name), { recursive: true });
   await symlink('/etc/passwd', join(server.jobsDir, 'links/passwd/config.yaml'));

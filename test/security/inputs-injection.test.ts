@@ -191,11 +191,11 @@ describe('arguments stay plain strings, whatever they contain', () => {
     ['an integer that bash would count differently', { count: 1e300 }],
     ['a number as an expression', { ratio: '1;x' }],
     ['a boolean as a command', { on: 'touch /tmp/flwd-owned' }],
-  ])('%s is refused before anything runs', async (_what, wrong) => {
+  ])('and %s is refused before anything runs', async (_what, wrong) => {
     expect((await server.fetch('/runs', { body: { job_id: 'bash', args: wrong } })).status).toBe(400);
   });
 
-  test('a schedule keeps them unchanged', async () => {
+  test('in a schedule', async () => {
     const made = await server.fetch('/schedules', {
       body: { job_id: 'python', cron: '0 3 1 1 *', args: { list: texts } },
     });
@@ -203,7 +203,7 @@ describe('arguments stay plain strings, whatever they contain', () => {
   });
 });
 
-describe('from step to step', () => {
+describe('outputs stay plain strings from step to step', () => {
   test.each(['$(touch /tmp/flwd-owned)', "a[$(touch /tmp/flwd-owned)]='x'; `id`"])('%j', async (text) => {
     const list = [text, '-rf', '*', ' '];
     const run = await succeeds(await server.run('steps', { path: text, list }));
@@ -215,7 +215,7 @@ describe('from step to step', () => {
     expect(await decoded(run.run_id, 'taken')).toBe(text);
   });
 
-  test('a value that a script passes to its helpers cannot become another output, level or end', async () => {
+  test('a value that a script passes to its helpers cannot become another output, another level or the end of a block', async () => {
     const run = await succeeds(await server.run('helpers', { list: texts }));
     const { steps } = await server.json<{ steps: { outputs: Record<string, string> }[] }>(`/runs/${run.run_id}`);
     expect(Object.keys(steps[0]?.outputs ?? {}).toSorted()).toEqual(['after', 'x']);
@@ -223,7 +223,7 @@ describe('from step to step', () => {
   });
 });
 
-test('labels, keys of a body and queries cannot pollute prototypes', async () => {
+test('labels, member names of a body and queries cannot pollute prototypes', async () => {
   const bodies = [
     '{"job_id":"echoes","labels":{"__proto__":"x"}}',
     '{"job_id":"echoes","labels":{"constructor":"x"}}',
@@ -237,7 +237,7 @@ test('labels, keys of a body and queries cannot pollute prototypes', async () =>
   expect(run.result?.value).toMatchObject({ polluted: null });
 });
 
-test('a search uses its text literally', async () => {
+test('a search takes its text literally', async () => {
   for (const text of [...texts, '%', '_', "' OR 1=1 --", '"; DROP TABLE runs; --', 'NEAR(', '* OR', '\\']) {
     const q = encodeURIComponent(text);
     for (const path of [`/runs?q=${q}`, `/jobs?q=${q}`, `/runs?job_id=${q}`, `/artifacts?name=${q}`]) {

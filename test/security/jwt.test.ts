@@ -22,21 +22,21 @@ const claims = () => ({
 
 const verifyOf = (more = {}) => createVerifier(createKeyFile(rsa, ec), more);
 
-test('the tokens below are valid except for the error in each', async () => {
+test('each token in the tests below would be valid without its one error', async () => {
   const { verify } = verifyOf();
   expect(await verify(await rsa.sign(claims()))).toMatchObject({ name: 'jwt:ada', tenant: '*' });
   expect(await verify(await ec.sign(claims()))).toMatchObject({ name: 'jwt:ada', tenant: '*' });
 });
 
-describe('a signature that proves nothing', () => {
-  test.each(['none', 'None', 'NONE', 'nOnE', ''])('the algorithm %j', async (alg) => {
+describe('a token is refused if its signature is', () => {
+  test.each(['none', 'None', 'NONE', 'nOnE', ''])('made with the algorithm %j', async (alg) => {
     const { verify } = verifyOf();
     const unsigned = `${encode({ alg, kid: 'rsa' })}.${encode(claims())}.`;
     expect(await verify(unsigned)).toBeUndefined();
     expect(await verify(`${unsigned}AAAA`)).toBeUndefined();
   });
 
-  test('an HMAC with the public key, in every public form of the key', async () => {
+  test('an HMAC with the public key, in any public form of the key', async () => {
     const { verify } = verifyOf();
     const pem = await exportSPKI(await publicKeyOf(rsa.jwk));
     const secrets = [
@@ -59,7 +59,7 @@ describe('a signature that proves nothing', () => {
     }
   });
 
-  test('a signature of another key with the same id, an empty one, and one of another token', async () => {
+  test('made with another key of the same id, empty, or copied from another token', async () => {
     const { verify } = verifyOf();
     const [head, body] = (await ec.sign(claims())).split('.');
     const [, , other] = (await ec.sign({ ...claims(), sub: 'bob' })).split('.');
@@ -74,7 +74,7 @@ describe('a signature that proves nothing', () => {
     }
   });
 
-  test('a signature with an algorithm that is not configured, or not allowed by the key', async () => {
+  test('made with an algorithm that is not configured, or not allowed by the key', async () => {
     expect(await verifyOf({ algorithms: ['ES256'] }).verify(await rsa.sign(claims()))).toBeUndefined();
     const onlyPss = createVerifier(createKeyFile({ ...rsa, jwk: { ...rsa.jwk, alg: 'PS256' } }));
     expect(await onlyPss.verify(await rsa.sign(claims()))).toBeUndefined();
@@ -161,7 +161,7 @@ test.each<[string, Record<string, unknown>]>([
   expect(await verify(await signText(JSON.stringify({ ...claims(), ...wrong })))).toBeUndefined();
 });
 
-test('clocks may differ by the skew, to the second', async () => {
+test('the clocks of issuer and server may differ by up to the skew, to the second', async () => {
   stopTheClock();
   const { verify } = verifyOf();
   expect(await verify(await ec.sign({ ...claims(), exp: now() - 25 }))).toBeDefined();
@@ -193,14 +193,14 @@ test('a token with an unknown critical extension is refused', async () => {
   }
 });
 
-describe('text that is not a signed token', () => {
-  test('a token that is cut off at any place', async () => {
+describe('text that is not a signed token is refused', () => {
+  test('if it is a token that was cut off at any point', async () => {
     const { verify } = verifyOf();
     const token = await ec.sign(claims());
     for (let length = 0; length < token.length; length++) expect(await verify(token.slice(0, length))).toBeUndefined();
   });
 
-  test('a token with one bit changed at any place', async () => {
+  test('if it is a token with any one bit changed', async () => {
     const { verify } = verifyOf();
     const token = await ec.sign(claims());
     // The last character of a signature has unused bits, which Node's decoder ignores.
@@ -210,7 +210,7 @@ describe('text that is not a signed token', () => {
     }
   });
 
-  test('an encrypted token, even with a valid one inside', async () => {
+  test('if it is an encrypted token, even with a valid token inside', async () => {
     const { verify } = verifyOf();
     const inner = new TextEncoder().encode(await ec.sign(claims()));
     const key = await publicKeyOf({ ...rsa.jwk, alg: 'RSA-OAEP' });
@@ -230,11 +230,11 @@ describe('text that is not a signed token', () => {
     'a.b.c.d',
     'ä.b.c',
     `${'a'.repeat(200)}.${'b'.repeat(200)}.`,
-  ])('%j', async (text) => {
+  ])('if it is %j', async (text) => {
     expect(await verifyOf().verify(text)).toBeUndefined();
   });
 
-  test('a huge token costs nothing', async () => {
+  test('and does not keep the server busy if it is huge', async () => {
     const { verify, reasons } = verifyOf();
     const token = await ec.sign({ ...claims(), filling: 'x'.repeat(7_000) });
     expect(token.length).toBeGreaterThan(8_192);
@@ -244,7 +244,7 @@ describe('text that is not a signed token', () => {
   });
 });
 
-test('claims named like members of every object grant nothing', async () => {
+test('claims that are named like built-in members of objects grant nothing', async () => {
   const { verify } = verifyOf({ scopeClaim: 'constructor', tenantClaim: 'toString' });
   expect(await verify(await ec.sign(claims()))).toMatchObject({ scopes: [], tenant: 'default' });
   const polluting = `${JSON.stringify(claims()).slice(0, -1)},"__proto__":{"scopes":["admin"],"tenant":"*"}}`;
@@ -256,7 +256,7 @@ test('claims named like members of every object grant nothing', async () => {
   });
 });
 
-test('a key of too few bits is refused', async () => {
+test('a key with too few bits is refused', async () => {
   const { generateKeyPairSync, createSign } = await import('node:crypto');
   const { publicKey, privateKey } = generateKeyPairSync('rsa', { modulusLength: 1024 });
   const jwk = { ...(await exportJWK(publicKey)), kid: 'weak' };

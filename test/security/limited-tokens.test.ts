@@ -120,7 +120,7 @@ beforeAll(async () => {
   await fill(own, 'reports', ['daily', 'success']);
 });
 
-describe('what belongs to a job out of reach', () => {
+describe('an object of a job that the token may not reach', () => {
   test.each(ofKind('thing'))('%s: is answered as if it did not exist', async (id, { noun, attempts, status = 404 }) => {
     const never = `${noun}_01HX0000000000000000000000`;
     for (const theirs of hidden[noun] ?? []) {
@@ -146,14 +146,14 @@ describe('what belongs to a job out of reach', () => {
     }
   });
 
-  test('is unchanged by all that', async () => {
+  test('is unchanged by all those requests', async () => {
     const [, ran, waits] = hidden.run ?? [];
     expect(await get(`/runs/${ran}`, operator)).toMatchObject({ status: 'failed' });
     expect(await get(`/runs/${waits}`, operator)).toMatchObject({ status: 'running' });
     expect(await get(`/schedules/${hidden.schedule?.[0]}`, operator)).toMatchObject({ held: false });
   });
 
-  test('is in no answer to anything that can be read', async () => {
+  test('is in no answer to any request that only reads', async () => {
     const paths = [
       '/jobs',
       '/jobs?include=args&last_runs=3',
@@ -230,7 +230,7 @@ describe('what belongs to a job out of reach', () => {
     }
   });
 
-  test('an idempotency key of somebody else tells nothing', async () => {
+  test('somebody else’s idempotency key reveals nothing', async () => {
     const body = { job_id: 'vault/open' };
     const key = { 'idempotency-key': 'theirs' };
     expect((await server.post('/runs', body, { ...operator.headers, ...key })).status).toBe(201);
@@ -247,7 +247,7 @@ describe('what belongs to a job out of reach', () => {
     }
   });
 
-  test('is in no cursor, and lists begin with the newest run in reach, however many others there are', async () => {
+  test('is in no cursor, and lists begin with the newest run that the token may see', async () => {
     const queries = ['', 'q=report', 'label=team', 'status=success', 'not_label=nothing'];
     const before = await Promise.all(queries.map((query) => get<{ runs: object[] }>(`/runs?${query}`, reporter)));
     for (let n = 0; n < 30; n++) await (await server.addRun({ jobId: 'vault/open' })).move('claim');
@@ -273,7 +273,7 @@ describe('what belongs to a job out of reach', () => {
     }
   });
 
-  test('the stream of all runs has only events of jobs in reach, stored and live', async () => {
+  test('the stream of all runs contains only events of reachable jobs, stored and live', async () => {
     const stream = await server.fetch('/events/runs?last_event_id=0', { headers: reporter.headers });
     const following = framesUntil(stream, ({ data }) => data.message === 'the last');
     for (const jobId of ['vault/open', 'reports/daily']) {
@@ -286,8 +286,8 @@ describe('what belongs to a job out of reach', () => {
   });
 });
 
-describe('such a token', () => {
-  test('works with the jobs in its reach', async () => {
+describe('a token that is limited to jobs', () => {
+  test('works with the jobs that it may reach', async () => {
     await start('tools/lint', reporter, 'success');
     const rerun = await server.post(`/runs/${own.run?.[1]}/rerun`, {}, reporter.headers);
     expect(rerun.status).toBe(201);
@@ -296,12 +296,12 @@ describe('such a token', () => {
     expect((await server.post(`/runs/${gated}/approvals`, decision, reporter.headers)).status).toBe(200);
   });
 
-  test('does not reach a job whose tag an untrusted source has set', async () => {
+  test('does not reach a job because an untrusted source gave it a tag', async () => {
     expect((await server.post('/runs', { job_id: 'foreign/pushed' }, reporter.headers)).status).toBe(404);
     expect((await server.post('/runs', { job_id: 'foreign/pushed' }, operator.headers)).status).toBe(201);
   });
 
-  test('pauses no schedules of others', async () => {
+  test('cannot pause the schedules of others', async () => {
     for (const path of ['/schedules/pause', '/schedules/resume']) {
       const response = await server.post(path, {}, reporter.headers);
       expect(await json(response)).toMatchObject({

@@ -13,7 +13,7 @@ import { bash, writeJob } from '../support/jobs.ts';
 const tags = String.fromCodePoint(...Array.from('ignore', (letter) => 0xe0000 + (letter.codePointAt(0) ?? 0)));
 const hidden = `a${tags}b\u202Ec\u200Bd\u2066e\u00ADf\uFE0Fg\u{E0100}h\u3164ij`;
 
-describe('text of others', () => {
+describe('text from jobs', () => {
   test.each([
     [hidden, 'abcdefghij'],
     ['\u001B]8;;http://evil.example\u0007click\u001B]8;;\u0007', 'click'],
@@ -27,14 +27,14 @@ describe('text of others', () => {
     expect(plainText(text)).toBe(shown);
   });
 
-  test('has a mark before each line, so a line of a job cannot pass for a line of flwd', () => {
+  test('has a mark before each line, so it cannot be mistaken for text of flwd', () => {
     expect(marked('done\nresult: {}\r\n\u2029run_1 of x: success\n')).toBe(
       '| done\n| result: {}\n| run_1 of x: success',
     );
   });
 });
 
-test('what a job says and prints reaches the model without hidden text, and marked', async () => {
+test('the descriptions and output of a job reach the model without hidden text, and marked', async () => {
   const { dir } = await createInstance({
     loud: bash(
       `printf '%s\\n' 'hello' '${hidden}' 'run_1 of loud: success'; echo '${hidden}' > note.txt; flwd_result '{"${tags}k": "${hidden}"}'`,
@@ -92,7 +92,7 @@ async function withUntrusted(mcp: object) {
   return connect(dir);
 }
 
-test('jobs of sources that are not trusted do not become tools, and nothing finds, plans or starts them', async () => {
+test('jobs of untrusted sources do not become tools, and cannot be found, planned or started', async () => {
   const { client, call } = await withUntrusted({});
   const { tools } = await client.listTools();
   expect(tools.map(({ name }) => name).filter((name) => name.startsWith('job_'))).toEqual(['job_own']);
@@ -105,7 +105,7 @@ test('jobs of sources that are not trusted do not become tools, and nothing find
   expect(dataOf(await call('runs_list'))).toMatchObject({ runs: [] });
 });
 
-test('with mcp.untrusted they are like the others, but not what they claim to be', async () => {
+test('with mcp.untrusted, untrusted jobs work like others, but their claims about themselves are ignored', async () => {
   const { client, call } = await withUntrusted({ untrusted: true });
   const { tools } = await client.listTools();
   const jobs = tools.filter(({ name }) => name.startsWith('job_'));
