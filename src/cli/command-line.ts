@@ -1,5 +1,5 @@
 // Reads a command line with the table of commands: finds the command and its options. Refuses a word that does not fit,
-// and suggests the nearest one that would.
+// and suggests a similar word that does.
 
 import { parseArgs } from 'node:util';
 import { nearest } from '../lib/nearest.ts';
@@ -128,9 +128,9 @@ const byLength: readonly Command[] = commands.toSorted((a, b) => b.name.split(' 
 export const verbs: readonly string[] = [...new Set(commands.map(({ name }) => name.split(' ')[0] ?? ''))];
 
 /**
- * Where arguments of a job may follow, words that are not flwd's own options belong to the job: first its name or its
- * run, then its arguments. After `--`, every word is an argument. Before it, an argument with the name of a flwd option
- * is written in full: `--args.json`.
+ * If the command takes arguments of a job, all words except flwd's own options are about the job: first the name of the
+ * job or of its run, then the arguments. After `--`, every word is an argument. Before `--`, an argument with the name
+ * of a flwd option is written in full: `--args.json`.
  */
 function readWords(command: Command, words: readonly string[]): Omit<Call, 'command' | 'isImplicit'> {
   const { tokens } = parseArgs({
@@ -151,7 +151,7 @@ function readWords(command: Command, words: readonly string[]): Omit<Call, 'comm
   let areAllTheJobs = false;
   let taken = -1;
   for (const token of tokens) {
-    // The parser reads `-50` as two options of one letter each.
+    // The parser reads `-50` as two options of one letter each, but the whole word is already taken.
     if (token.index === taken) continue;
     if (token.kind === 'positional' && argumentWords.length === 0 && !areAllTheJobs) operands.push(token.value);
     else if (token.kind === 'option' && (!command.argumentsOf || isKnown(command, token.name))) {
@@ -228,7 +228,7 @@ function optionValue(
   return token.value;
 }
 
-/** The end of an error about an unknown word, if a known word is near it. */
+/** The end of an error about an unknown word, if a known word is similar. */
 export function hint(word: string, known: readonly string[]): string | undefined {
   const near = nearest(word, known);
   return near && `; did you mean \`${near}\`?`;

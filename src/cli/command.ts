@@ -69,7 +69,10 @@ export const printing: readonly Option[] = [
   quietTables,
   { name: 'verbose', short: 'v', about: 'print more details' },
 ];
-/** The options of a command that works on an instance: its own, how it prints, and which instance it is for. */
+/**
+ * The options of a command that works on an instance: its own options, and those that say how it prints and which
+ * instance it is for.
+ */
 export function onInstance(...own: readonly Option[]): readonly Option[] {
   return [...own, ...printing, ...instance];
 }

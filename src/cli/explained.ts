@@ -32,9 +32,9 @@ function exitCodeOf({ slug, status }: ApiProblem | Problem): ExitCode {
   if (slug === 'kv-key-not-found') return exitCodes.runFailed;
   if (status === 401 || status === 403 || forbidden.has(slug)) return exitCodes.notAllowed;
   if (status === 404 || status === 410) return exitCodes.notFound;
-  // A proxy answers this if it cannot reach its server.
+  // A proxy answers with this status if it cannot reach its server.
   if (status === 502 || status === 504) return exitCodes.unreachable;
-  // The code is not that of a refusal for now, because trying again does not help.
+  // The code is not `refused`, because trying again does not help.
   if (slug.endsWith('-damaged')) return exitCodes.runFailed;
   const isForLater = status === 409 || status === 429 || status >= 500;
   return isForLater ? exitCodes.refused : exitCodes.wrongUse;
@@ -84,7 +84,7 @@ function errorsOf(errors: unknown): ValidationError[] {
   });
 }
 
-/** The options of requests' members, where the two names differ. */
+/** The options for those members of requests that have another name. */
 const otherwise: Readonly<Record<string, string>> = {
   expires_in: '--expires',
   q: '--search',

@@ -1,5 +1,5 @@
-// Finds members that the contract requires and an answer lacks, because the server has another version. A command looks
-// for them only after it has failed.
+// Finds members that the contract requires but an answer lacks. This happens if the server has another version. A
+// command looks for them only after it has failed.
 
 import type { Operation, OperationId } from '../contract/operations.ts';
 import { apiBase } from '../contract/routes.ts';

@@ -14,8 +14,8 @@ export function answerWords({ decision, by, comment }: Pick<Answer, 'decision' |
 }
 
 /**
- * Words the error of a run. If the run has several steps, it names the one that failed, and counts the others that
- * failed. If a person denied the step, it gives the person's reason. Empty for a run without an error.
+ * Describes the error of a run. If the run has several steps, names the failed step, and counts the other failed steps.
+ * If a person denied the step, gives the person's reason. Empty for a run without an error.
  */
 export function whyFailed({ error, steps }: Pick<Run, 'error' | 'steps'>): string {
   if (error === null) return '';

@@ -44,7 +44,7 @@ function leftWords(ms: number): string {
   return `${ms < 1_000 ? '' : 'about '}${whole(ms, 'less than 1 s')} left`;
 }
 
-/** An estimate is rounded, because single seconds mean nothing in it, unless there are only a few. */
+/** Rounds an estimate. Below ten seconds, single seconds stay. In a longer estimate, they would mean nothing. */
 function whole(ms: number, lessThanOne: string): string {
   if (ms < 1_000) return lessThanOne;
   const stepMs = ms < 10_000 ? 1_000 : ms < 60_000 ? 5_000 : ms < 600_000 ? 10_000 : 60_000;

@@ -7,7 +7,7 @@ import type { TuiOptions } from './terminal.ts';
  * @throws the error that the app threw
  */
 export async function runTui(o: TuiOptions): Promise<void> {
-  // React reads this when it is loaded. Its development build measures and checks every render.
+  // React reads NODE_ENV when it is loaded. Its development build measures and checks every render.
   process.env.NODE_ENV ??= 'production';
   const { occupyTerminal } = await import('./terminal.ts');
   await occupyTerminal(o);

@@ -82,8 +82,8 @@ export async function run(options: Options): Promise<ExitCode> {
 }
 
 /**
- * If this server continued, a second one could start beside it, and both would start the pending runs. So this one
- * ends.
+ * Without these files, a second server could start beside this one, and both would start the pending runs. So this
+ * server ends.
  */
 const lostCause = 'someone removed flwd.lock and flwd.sock, and this server could not restore them; this server ends';
 

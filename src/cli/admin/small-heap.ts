@@ -4,8 +4,8 @@
 import { setFlagsFromString } from 'node:v8';
 
 /**
- * The young generation stays at 2 to 4 MB. V8 would let it grow to 64 MB and seldom give it back. On the command line,
- * a factor of 1 has no effect; only the largest size can be set there.
+ * The young generation stays at 2 to 4 MB. V8 would let it grow to 64 MB and seldom give it back. The flag is set here,
+ * because it has no effect on Node's command line. Only the largest size can be set there.
  *
  * Call this when the server's modules are loaded. After a change of its flags, V8 rejects all compiled code in its
  * caches, so every module that loads later would have to be compiled again.
@@ -15,8 +15,8 @@ export function keepYoungHeapSmall(): void {
 }
 
 /**
- * The old generation is collected early, as in a process that is short of memory. Call this once the server listens.
- * Earlier, V8 would collect the heap during the start, when hardly anything in it is garbage.
+ * The old generation is collected early, as in a process that is short of memory. Call this once the server listens. If
+ * it is called earlier, V8 collects the heap during the start, when hardly anything in it is garbage.
  */
 export function collectEarly(): void {
   setFlagsFromString('--memory-saver-mode');

@@ -50,8 +50,8 @@ export async function run([wanted = '', ...options]: readonly string[]): Promise
     // attempt.
     const known = found ?? asBefore(earlier);
     const builtAtMs = Date.now();
-    // The index counts as stale sooner if it was built quickly. So if a server was too busy to answer, 0 makes the next
-    // Tab ask it again soon.
+    // An index that was built quickly counts as stale sooner. If nothing was found, for example because the server was
+    // too busy to answer, `tookMs` is 0, so that a Tab soon asks again.
     const tookMs = found ? Math.round(performance.now() - startedMs) : 0;
     writeIndex(place, { commands, leading: [...instance, ...printing], ...known }, { builtAtMs, tookMs });
     removeUnused(dirname(place.path), builtAtMs);

@@ -42,7 +42,10 @@ export function answerTo(words: readonly string[], cursor: number, known: Known)
   return { ...found, candidates: found.candidates.filter(([value]) => value.startsWith(current)) };
 }
 
-/** `flwd --remote prod runs`: skips the options before the command. `pending` is the last one if it lacks its value. */
+/**
+ * `flwd --remote prod runs`: skips the options before the command. `pending` is the last of these options, if its value
+ * is missing.
+ */
 function withoutLeading(before: readonly string[], { leading }: Known) {
   let at = 0;
   while (before[at]?.startsWith('-')) {
@@ -113,7 +116,8 @@ function isPartOfJob(words: readonly string[], { jobs }: Known): boolean {
 function ofCommand(command: Command, words: readonly string[], current: string, known: Known): Answer {
   const { operands, given, pending, fields, job, areAllTheJobs } = readWords(command, words, known);
   const seen = { job };
-  // After the job's name, an argument of the job hides flwd's option. After `--`, flwd has no options.
+  // After the job's name, an argument of the job hides flwd's option with the same name. After `--`, flwd has no
+  // options.
   const own = areAllTheJobs ? [] : [...command.options, help];
   if (pending) return { ...valuesOf(pending, current, known), ...seen };
   if (!current.startsWith('-')) {
@@ -294,7 +298,7 @@ function named(placeholder: string, owner: string, current: string, known: Known
   return nothing;
 }
 
-/** Completes ids like folders: `backup/` for several jobs in it, or the whole id if it contains only one. */
+/** Completes ids like folders: `backup/` if several jobs are below it, or the whole id if there is only one job. */
 function segments(jobs: Index['jobs'], base: string, current: string): Named[] {
   const start = base + current;
   const groups = new Map<string, { about: string; count: number; whole: string }>();

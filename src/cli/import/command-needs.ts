@@ -1,5 +1,5 @@
-// Guesses from the text of a shell command what it uses that the sandbox does not give it. This grants nothing: the
-// report and the comments of config.yaml only propose it.
+// Guesses from the text of a shell command what the command needs and the sandbox does not provide. A guess grants
+// nothing: the report and the comments of config.yaml only propose permissions.
 
 import { readFileSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
@@ -26,7 +26,10 @@ export type CommandNeeds = {
 
 const mostScriptBytes = 2 ** 20;
 
-/** What a command depends on. Without a home, the paths in it are unknown. No job may write to flwd's `own` files. */
+/**
+ * What a command depends on. If `home` is null, the paths in the home are unknown. No job may write to flwd's `own`
+ * files.
+ */
 type Surroundings = {
   readonly home: string | null;
   readonly path: string | undefined;
@@ -79,7 +82,7 @@ export function notesOfHidden({ hidden, lock }: CommandNeeds, isShared: boolean)
   return hidden.map((path) => `the sandbox does not show ${path}${isShared ? '' : instead}`);
 }
 
-/** Says what replaces the lock of a command. @param isShared another job takes it, too */
+/** Says what replaces the lock of a command. @param isShared another job takes the lock, too */
 export function noteOfLock({ onConflict, waits, file }: Lock, isShared: boolean): string {
   const meanwhile = onConflict === 'reject' ? 'is rejected' : 'waits until that one has ended';
   const limit = waits === undefined ? '' : `; \`timeouts: {queue: ${waits}s}\` lets it give up as flock did`;
@@ -113,7 +116,10 @@ function noteOfTmp(script: string): string[] {
     : [];
 }
 
-/** A line that starts in the home folder needs the files there that it names, and not the whole folder. */
+/**
+ * True for the home folder if the command also names files in it. The command then needs only these files, and not the
+ * whole folder.
+ */
 function isOnlyTheWay(path: string, home: string | null, read: readonly string[]): boolean {
   return path === home && read.some((other) => other.startsWith(`${home}/`));
 }
@@ -150,7 +156,8 @@ export function mergeNeeds(all: readonly CommandNeeds[]): CommandNeeds {
 }
 
 /**
- * A file that does not exist yet cannot be granted, but the folder around it can, unless that folder holds too much.
+ * Returns the path to grant. For a file that does not exist yet, this is the folder around it, unless flwd lets no job
+ * write to that folder.
  */
 function granted({ path, isWhole }: Place, around: Surroundings): string {
   return isWhole && !statOf(path) && isGrantable(dirname(path), around) ? dirname(path) : path;
@@ -166,8 +173,8 @@ function noteOfWide(path: string): string {
 }
 
 /**
- * Returns the paths for `security.paths`: what the job asks for, and instead of a file its folder, unless that is too
- * wide.
+ * Turns the paths that the job asks for into paths for `security.paths`. A file is replaced by its folder, unless the
+ * folder is too wide.
  */
 export function foldersOf({ read, write }: CommandNeeds, home: string | null): string[] {
   const folders = [...read, ...write].map((path) =>

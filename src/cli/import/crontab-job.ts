@@ -98,7 +98,8 @@ function scriptOf(
 }
 
 /**
- * Redirects standard input before the command's line, because `exec` makes it the input of every command in that line.
+ * Returns lines to put before the command. They redirect standard input with `exec`, so that every program in the
+ * command's line reads this input.
  */
 function hereDocument(input: string): string {
   let end = 'END';

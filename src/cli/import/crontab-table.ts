@@ -1,4 +1,4 @@
-// Reads a crontab as cron does: variables hold for the lines below them, `%` ends the command and begins its input.
+// Reads a crontab as cron does: variables apply to the lines below them, and `%` ends the command and begins its input.
 
 export type TableLine = {
   /** The number of the line, counted from 1. */

@@ -13,13 +13,13 @@ type Named = {
   readonly keyOf: (one: Found) => string;
   /** Keys of lines that a takeover has turned into comments. They are still in the crontab. */
   readonly kept: readonly string[];
-  /** The folder of a job with this name, if no other folder has the name. */
+  /** The folder of a job with this name, if that folder is free. */
   readonly folderOf: (name: string) => string;
 };
 
 /**
- * Finds for each new job the earlier job that it replaces. The line of the earlier job was in the same place and is no
- * longer there. Besides, the two jobs have the same name, or they are the only two with these times.
+ * Finds for each new job the earlier job that it replaces. The line of the earlier job must have been in the same
+ * place, and must be gone. In addition, the two jobs must have the same name, or be the only two with these times.
  */
 export function earlierForms(
   found: readonly Found[],

@@ -37,7 +37,10 @@ export async function importJobs(
   if (results.some(({ kind }) => kind === 'written')) warnOutside(target, config, output);
 }
 
-/** Without a configuration, `jobs` is the source once it exists. A target outside of all sources counts as a source. */
+/**
+ * Loads the configuration again, because without one, `jobs` becomes the source as soon as the import has created it. A
+ * target outside of all sources counts as a source.
+ */
 function idOf(dir: string, target: string, options: Options): string {
   const { sources } = loadConfiguration(options).config;
   const source = sources.find(({ path }) => dir.startsWith(`${path}/`));

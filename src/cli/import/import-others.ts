@@ -34,7 +34,7 @@ async function find(name: string, operands: readonly string[]): Promise<Found[]>
 
 /**
  * Removes passwords from notes, because notes quote the other scheduler's files. Also removes the schedules of a job
- * with a required argument, because they give it no value.
+ * with a required argument, because a schedule gives the argument no value.
  */
 function cleaned(found: Found): Found {
   if (found.kind === 'nothing') return { ...found, reason: withoutSecrets(found.reason) };

@@ -34,7 +34,8 @@ export type Draft = {
   readonly needs: CommandNeeds;
   readonly secrets: readonly StoredSecret[];
   /**
-   * Variables with a password that the job's own commands do not name. Programs that these commands start may use them.
+   * Variables that contain a password, and that the job's own commands do not name. Programs that these commands start
+   * may use the variables.
    */
   readonly unnamed: readonly string[];
   readonly notes: readonly string[];

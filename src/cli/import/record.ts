@@ -1,5 +1,5 @@
-// Writes a file into the folder of each imported job that records where the job comes from. With it, a second import
-// recognises the job, and a takeover finds the line that the job replaces. Passwords are left out.
+// Writes a file into the folder of each imported job. The file records where the job comes from. With it, a second
+// import recognises the job, and a takeover finds the line that the job replaces. Passwords are left out.
 
 import { closeSync, constants, fstatSync, globSync, openSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';

@@ -1,5 +1,6 @@
-// Reports the result of an import. For each line, timer or job that it found, it names the new job and the user that it
-// ran as. It also says what the job will lack in the sandbox, and which lines of config.yaml grant that.
+// Reports the result of an import. For each line, timer or job that was found, names the new job and the user that the
+// other scheduler ran it as. Also says what the job will lack in the sandbox, and which lines of config.yaml grant
+// that.
 
 import type { Options } from '../command.ts';
 import { commandText } from '../session/command-text.ts';
@@ -67,7 +68,7 @@ function linesOf(result: Imported, options: Options, shared: ReturnType<typeof s
   return [head, ...rows.map(([name, value]) => row(name, value))];
 }
 
-/** A crontab sets a variable for all lines below it, so perhaps only another line needs this one. */
+/** A crontab sets a variable for all lines below it, so perhaps only another line needs this variable. */
 function noteOfUnnamed(variable: string): string {
   return `its command does not name ${variable}: if nothing that it starts needs this password, remove it from config.yaml`;
 }

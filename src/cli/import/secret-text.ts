@@ -7,7 +7,7 @@ import { argumentName } from '../init/script-arguments.ts';
 import { endOfWord, type Quoting, quotingOf } from './shell-quotes.ts';
 
 type Span = {
-  /** Where the name of the secret begins in the text. If the name comes from the rule, where the value begins. */
+  /** Where the name of the secret begins in the text, or where the value begins if the name comes from the rule. */
   readonly nameAt: number;
   readonly start: number;
   readonly end: number;
@@ -22,7 +22,7 @@ type Rule = {
   readonly pattern: RegExp;
   /** The name of the secret. Without it, the first group of the match is the name. */
   readonly name?: string;
-  /** Matches the value, if it can end before its word does. */
+  /** Matches the value. Needed only if the value can end before the word does. */
   readonly value?: RegExp;
   readonly isAssignment?: true;
   /** Only inside quotes: `-H 'X-Api-Key: x'`, but not the image `auth:latest`. */
@@ -190,7 +190,7 @@ function findSpans(text: string, quoting: readonly Quoting[]): Span[] {
   const found: Span[] = [];
   let from = 0;
   for (const line of text.split('\n')) {
-    // Nobody writes such a line by hand, and it takes long to search. Callers refuse it.
+    // Nobody writes a longer line by hand, and searching it would take long. Callers refuse such a line.
     const spans =
       line.length > longestLine ? [] : rules.flatMap((rule) => spansOf(rule, { text, quoting, from, line }));
     // A password may look like the name of another secret, as in `sshpass -pPASSWORD ssh`. Such a match is left out.

@@ -200,7 +200,10 @@ function withoutCallers(drafted: readonly Drafted[]): readonly Drafted[] {
   return left.every((one, at) => one === drafted[at]) ? left : withoutCallers(left);
 }
 
-/** `crontab-of-ada-pgpassword`: a variable that changes its value further down is another secret. */
+/**
+ * Returns names such as `crontab-of-ada-pgpassword`. If a crontab sets a variable to several values, each value gets a
+ * name of its own.
+ */
 function createStoredNames(): (place: string, variable: string, value: string) => string {
   const valuesOf = new Map<string, string[]>();
   return (place, variable, value) => {

@@ -4,7 +4,7 @@
 export type Flock = {
   /** A file, or the number of a descriptor that the shell has opened; as in the script. */
   readonly lock: string;
-  /** undefined: several may hold the lock at once, or flock only releases it. */
+  /** undefined: the lock is shared, or flock only releases it. */
   readonly onConflict: 'reject' | 'queue' | undefined;
   /** How many seconds flock waits, as in the script; undefined if it waits without a limit or not at all. */
   readonly waits: string | undefined;

@@ -121,7 +121,7 @@ function reasonAgainst(path: string): string | undefined {
   }
 }
 
-/** Only this much is read, because the file may be large. */
+/** Reads only two bytes, because the file may be large. */
 function beginsWithInterpreter(path: string): boolean {
   const file = openSync(path, 'r');
   try {

@@ -17,7 +17,7 @@ function nameOfScript(script: string): string {
   return name === '' ? 'script' : name;
 }
 
-/** The same with the ending, for two scripts that differ only in it. */
+/** Like `nameOfScript`, but with the file's ending, for two scripts that differ only in their endings. */
 export function longNameOfScript(script: string): string {
   return safeName(basename(script).replaceAll('.', '-'));
 }

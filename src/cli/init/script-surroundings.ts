@@ -39,7 +39,7 @@ export function siblingsOf(path: string, language: Language, text: string): Sibl
   const doubts: string[] = [];
   const look = (of: string, code: string) => {
     for (const { name, line, written, isFromHere } of takenIn(language, code)) {
-      // Through `$0`, the name is relative to the including file.
+      // The name may be relative to the folder of the including file, or to the folder of the main script.
       const places = [normalize(join(dirname(of), name)), normalize(name)];
       const inside = places.find((one) => isFile(join(dir, one))) ?? normalize(name);
       const where = `line ${line}${of === basename(path) ? '' : ` of ${of}`}`;

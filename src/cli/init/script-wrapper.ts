@@ -63,7 +63,7 @@ function partsOf(all: readonly ScriptArgument[]) {
 }
 
 /**
- * Reads the secrets. Every text may be one, now or after a change of config.yaml. The rest of the wrapper treats
+ * Reads the secrets. Every text may be a secret, now or after a change of config.yaml. The rest of the wrapper treats
  * secrets and other texts alike.
  */
 function readSecretsInBash(all: readonly ScriptArgument[]): string[] {
@@ -90,7 +90,7 @@ function inputInBash(input: readonly ScriptArgument[]): string {
   return input.length === 0 ? '' : ` < <(printf '%s\\n' ${input.map(({ name }) => `"$${name}"`).join(' ')})`;
 }
 
-/** Calls `toCommand` with the quoted value. If the value may be missing, its text becomes part of an `if`. */
+/** Calls `toCommand` with the quoted value. If the value may be missing, the command becomes part of an `if`. */
 function inBash(argument: ScriptArgument, toCommand: (value: string) => string): string {
   const { name } = argument;
   return isAlwaysGiven(argument)

@@ -14,7 +14,7 @@ export type FileUse = {
   readonly isNewFile: boolean;
 };
 
-/** Says what no permission makes possible, and what to do instead. */
+/** Describes a need of the script that no permission can meet, and what to do instead. */
 export type Note = {
   readonly text: string;
   /** The note applies only to profiles that are stricter than this one; undefined: it applies to all profiles. */
@@ -35,8 +35,8 @@ export type Lock = {
   /** The path of the lock file; undefined if it is known only at run time. */
   readonly file: string | undefined;
   /**
-   * How many seconds the script waits for the lock, as in the script; undefined if it does not wait, or without a
-   * limit.
+   * How many seconds the script waits for the lock, as in the script; undefined if it waits without a limit or not at
+   * all.
    */
   readonly waits: string | undefined;
 };

@@ -145,7 +145,9 @@ function realPath(path: string): string | undefined {
   }
 }
 
-/** Whether the path exists, or will exist once the user has created it. Nobody can create what the script reads. */
+/**
+ * Whether the path exists, or will exist once the user has created it. A path that the script reads must exist already.
+ */
 function exists(
   path: string,
   { kind, line, by, isNewFile }: Pick<FileUse, 'kind' | 'line' | 'by' | 'isNewFile'>,
@@ -195,8 +197,8 @@ const shared =
   /^(?:\/|\/(?:boot|etc|home|media|mnt|opt|root|run|srv|usr|var)|\/run\/lock|\/var\/(?:backups|cache|lib|local|lock|log|mail|run|spool|tmp))$/;
 
 /**
- * Returns the path for a permission. For a new file, this is the folder, so that the script can also replace the file,
- * unless other programs use the folder, too.
+ * Returns the path for a permission. For a new file, this is its folder, so that the script can also replace the file.
+ * If other programs use the folder, too, it is the file itself.
  */
 function shownFile(path: string, home: string): string {
   const folder = dirname(path);

@@ -91,7 +91,7 @@ export function readArguments(
   return { args, errors };
 }
 
-/** An item of a list as it was typed, and the flag before it. */
+/** An item of a list. `written` is the flag before it. */
 type Text = { readonly written: string; readonly text: string };
 
 /** Returns the items of a list. Each text is an item. A single text may also be the whole list, as JSON. */

@@ -54,7 +54,7 @@ export async function get(options: Options, operands: readonly string[]): Promis
   }
 }
 
-/** `flwd sources reload [SOURCE]`: has the server read its sources again. */
+/** `flwd sources reload [SOURCE]`: makes the server read its sources again. */
 export async function reload(options: Options, operands: readonly string[]): Promise<void> {
   const name = operands.length === 0 ? undefined : oneOperand(operands, 'flwd sources reload [SOURCE]');
   const output = createOutput(options);

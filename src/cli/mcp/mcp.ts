@@ -77,7 +77,9 @@ function findProgram(): Server {
   return file === undefined ? { command: process.execPath, args: [script] } : { command: file, args: [] };
 }
 
-/** Finds the single file that has unpacked this program, and does so again after an upgrade (ADR 0054). */
+/**
+ * Finds the single file that has unpacked this program (ADR 0054). After an upgrade, its path starts the new version.
+ */
 function findSingleFile(digest: string): string | undefined {
   const folders = (process.env.PATH ?? '').split(delimiter).filter((folder) => isAbsolute(folder));
   return folders.map((folder) => join(folder, 'flwd')).find((path) => beginningOf(path).includes(`digest=${digest}`));
@@ -119,8 +121,8 @@ function instanceOf(options: Options): string[] {
 }
 
 /**
- * @throws Refusal if the instance does not offer MCP, or does not notice that the caller is an agent, and so would not
- * limit what it may do
+ * @throws Refusal if the instance does not offer MCP. Also if it does not notice that the caller is an agent, because
+ * it would then not limit what the agent may do.
  */
 async function assertOffered({ client, where }: Session): Promise<void> {
   const { extensions, caller } = await client.call('getSystemInfo');

@@ -60,9 +60,7 @@ export async function attendRun(session: Session, before: Run, output: Output): 
   return exitCode;
 }
 
-/**
- * The approvals that a run and its sub-runs wait for; undefined while any step does something else than wait for one.
- */
+/** The approvals that a run and its sub-runs wait for; undefined while anything else happens in these runs. */
 async function questionsOf(client: Client, run: Run): Promise<readonly Question[] | undefined> {
   if (run.status !== 'running' || run.cancel_requested_at !== null) return undefined;
   const open = run.steps.filter((step) => !hasEnded(step));

@@ -51,7 +51,10 @@ async function cancelNamed(options: Options, operands: readonly string[]): Promi
   });
 }
 
-/** undefined if the token may cancel but not read runs, or if the run does not exist, which cancelling reports. */
+/**
+ * undefined if the token may cancel runs but not read them, or if the run does not exist. The request to cancel it then
+ * reports the error.
+ */
 async function statusOf({ client }: Session, runId: string): Promise<string | undefined> {
   try {
     return (await client.call('getRun', { path: { run_id: runId } })).status;

@@ -24,7 +24,7 @@ export async function run(options: Options): Promise<void> {
   return withSession(options, async (session) => {
     const list = await session.client.call('listLate', { query });
     const isChecked = !session.isEphemeral();
-    // Only a server notices what is late, so an empty list means nothing without one.
+    // Only a server notices what is late, so without a server, an empty list means nothing.
     if (!isChecked) await warnNoServer(session, 'nothing starts or is checked', { options, output });
     if (output.isJson) output.json(list);
     else await printLate(list, output, { hasAll, isChecked });

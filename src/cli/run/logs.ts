@@ -107,7 +107,7 @@ function createPrinter(
   const printLines = async (lines: readonly PrintedLine[]): Promise<void> => {
     for (const { step_id: ofLine } of labels ? lines : []) {
       const learning = labels?.learn(ofLine);
-      // Waiting for each of a million lines would take a sixth longer.
+      // Without this check, a log of a million lines would take a sixth longer.
       if (learning) await learning;
     }
     print(lines);
@@ -126,8 +126,8 @@ async function printAll(log: WantedLog, printer: Printer): Promise<{ readonly is
   const { client, runId, query, signal } = log;
   let cursor: string | undefined;
   for (;;) {
-    // Unlike an answer with the whole rest, a page says whether the log was removed, and is an error if it cannot be
-    // read.
+    // Reads a page first. Unlike an answer with the whole rest of the log, a page says whether the log was removed. And
+    // a page that cannot be read is an error.
     const limit = query.tail === undefined ? pageLines : undefined;
     const page: AnswerOf<'getRunLogs'> = await client.call('getRunLogs', {
       path: { run_id: runId },

@@ -85,7 +85,7 @@ export function toJson(args: Record<string, unknown>): JsonObject {
   return JSON.parse(JSON.stringify(args));
 }
 
-/** The longest YAML, in characters. To read dense YAML of this size takes seconds. */
+/** The longest YAML, in characters. Reading dense YAML of this size takes seconds. */
 const yamlLimit = 1024 * 1024;
 
 /** The value of `--args` or `--args-file`. @throws Refusal */

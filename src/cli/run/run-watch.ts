@@ -27,7 +27,7 @@ export type WatchedRun = {
   readonly jobId: string;
   /** Empty if the job has no steps. */
   readonly steps: readonly string[];
-  /** The signals that the user has sent. They are collected from before the run is created. */
+  /** The signals that the user has sent, including those from before the run was created. */
   readonly interrupts: Interrupts;
 };
 

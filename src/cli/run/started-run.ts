@@ -81,7 +81,7 @@ function isUnderWay({ status, steps }: Run): boolean {
   return isFinished(status) || steps.some((step) => ['running', 'waiting_approval'].includes(step.status));
 }
 
-/** After one of these events, the run needs nobody to start anything until a process ends or a person decides. */
+/** After one of these events, nothing has to be started for the run before a process ends or a person decides. */
 const goesOnAlone = new Set(['step.started', 'step.waiting_approval', 'run.finished']);
 
 async function untilUnderWay({ client }: Session, runId: string): Promise<Run> {

@@ -31,7 +31,7 @@ export async function start(options: Options, operands: readonly string[]): Prom
     const job = await findJob(jobsOf(session), operands, false);
     const schedule = await findSchedule(session, job.id, options);
     const path = { schedule_id: schedule.id };
-    // A day begins when it begins in the time zone of the schedule.
+    // A day such as `yesterday` is a day in the time zone of the schedule.
     const [from = '', until] = ['from', 'until'].map((name) => readInstant(options, name, schedule.timezone));
     const span = { from, ...(until !== undefined && { until }) };
     const preview = await client.call('previewBackfill', { path, body: span });

@@ -10,7 +10,10 @@ export function withName(schedules: readonly Schedule[], asked: string): readonl
   return schedules.filter(({ id, name }) => id === asked || name === asked);
 }
 
-/** An id needs no list, which the caller may be forbidden to read. @throws Refusal */
+/**
+ * Returns an id as it is, without reading the list of schedules, because the caller may not be allowed to read it.
+ * @throws Refusal
+ */
 export async function scheduleIdOf(
   { client, command }: Pick<Session, 'client' | 'command'>,
   asked: string,

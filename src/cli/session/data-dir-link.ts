@@ -104,7 +104,7 @@ export async function linkDataDir(
     },
     async close() {
       search.stop();
-      // Wait, because this process may just become the owner.
+      // Wait, because this process may be about to become the owner.
       await relinking?.catch(() => undefined);
       await owner.close();
     },

@@ -62,7 +62,7 @@ export function createOwnerSearch(dataDir: string, becomeOwner: BecomeOwner): Ow
       if (owner?.makesWay) makesWayUntilMs = systemClock.monotonicMs() + ownerWithinMs;
       if (owner?.url && !(before && isSameOwner(dataDir, before, owner))) return toOwner(dataDir, owner, owner.url);
       // An owner without an address is starting or ending. For a command, this takes a moment, so the time to wait
-      // starts again. A server may take any time, so it starts again only once.
+      // starts again. A server may take any time, so for a server the time to wait starts again only once.
       if (owner && !owner.url && (owner.isEphemeral || owner.pid !== seenPid)) lastSignMs = systemClock.monotonicMs();
       seenPid = owner?.pid;
       const nowMs = systemClock.monotonicMs();

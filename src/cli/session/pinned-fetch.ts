@@ -7,7 +7,7 @@ import type { Fetch } from '../../client/client.ts';
 import { fetchOver } from '../../lib/http/http-fetch.ts';
 import { formatDuration } from '../../lib/units.ts';
 
-/** How long to wait for a connection, because a server on this machine may be busy. */
+/** How long to wait for a connection to a busy server. */
 const defaultConnectMs = 10_000;
 
 /** @param fingerprint SHA-256 of the certificate, as `AB:CD:…` */

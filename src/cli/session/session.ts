@@ -176,7 +176,7 @@ function namedRemote(name: string, options: Options): Config['remotes'][string] 
   throw new Refusal(what);
 }
 
-/** The token beside FLWD_REMOTE is not sent to another address that --remote names. */
+/** If FLWD_REMOTE is set, FLWD_TOKEN is the token for it, and is not sent to an address that --remote names. */
 function mayUseVariable(options: Options): boolean {
   return !options.has('remote') || ofEnvironment('REMOTE') === undefined;
 }

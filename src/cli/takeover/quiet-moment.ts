@@ -1,5 +1,5 @@
-// Waits until no line of a crontab is about to start. The takeover changes the crontab at that moment, so that no time
-// is lost between cron and flwd.
+// Waits until no line of a crontab is about to start. The takeover changes the crontab at that moment, so that neither
+// cron nor flwd misses a scheduled time.
 
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseCron, shortestGapMs } from '../../lib/cron/cron.ts';

@@ -1,5 +1,5 @@
 // Measures how many columns of a terminal a text takes. Nearly all texts need no library for that, and loading
-// string-width takes longer than a short command does: V8 compiles its expressions for all emoji.
+// string-width takes longer than a short command does, because V8 compiles its regular expressions for all emoji.
 
 import { createRequire } from 'node:module';
 

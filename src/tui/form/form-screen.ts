@@ -62,7 +62,8 @@ export function FormScreen({ isActive, jobId }: ScreenProps & { readonly jobId: 
     [form, outlook, own],
   );
   const { startError, isStarting, start, refuse, forget } = useStart(jobId, args, (found) => {
-    // The errors of this start decide, because `outlook` may still belong to earlier arguments.
+    // Only the errors of this start say where to move the focus, because `outlook` may still belong to earlier
+    // arguments.
     if (form) setFilled(focusFirstError(form, found, own));
   });
 

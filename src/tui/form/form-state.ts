@@ -39,8 +39,8 @@ function optionsOf({ kind, choices }: ArgumentField): string[] {
 }
 
 /**
- * Returns the text of a field before the user types. A choice begins with its default. Inside of an object, it begins
- * empty, because a default would be sent with the whole object, and the object may have other required members.
+ * Returns the text of a field before the user types. A choice begins with its default. A choice inside of an object
+ * begins empty, because a default would make the form send the object, which may have other required members.
  */
 function untouched(field: ArgumentField): string {
   const { path, defaultValue } = field;
@@ -81,7 +81,7 @@ function changed(formField: FormField, press: Press): FormField | null {
 
 /**
  * Removes a line break at the end of pasted text. Text copied from a terminal often has one that is not part of the
- * value. Not used for secrets, because it may be part of a secret.
+ * value. Not used for secrets, because a secret may end with a line break.
  */
 function withoutLineEnd({ key, text }: Press): Press {
   return { key, text: key === 'paste' ? text.replace(/\n$/, '') : text };

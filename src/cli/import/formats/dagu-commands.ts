@@ -126,7 +126,7 @@ function ended(text: string): string {
   return `${text.trimEnd()}\n`;
 }
 
-/** `${params.name}` and `${env.NAME}` of version 2 are plain variables. */
+/** Replaces `${params.name}` and `${env.NAME}` of version 2 with plain variables. */
 function resolved(body: string, written: string, { values }: Around): string {
   const replaced = replaceReferences(
     body,

@@ -1,4 +1,4 @@
-// Dagu's files write keys as `retryPolicy` or, since version 2, as `retry_policy`.
+// A key in Dagu's files has the form `retryPolicy` or, since version 2, `retry_policy`.
 
 import { type Data, isMembers, type Members } from './import-file.ts';
 

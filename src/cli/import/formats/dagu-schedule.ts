@@ -34,7 +34,7 @@ function entriesOf(data: Data | undefined): string[] {
     .filter((entry) => entry !== '');
 }
 
-/** `problem` continues after the entry. */
+/** `problem` is the rest of a sentence that begins with the entry. */
 function readEntry(entry: string): { readonly cron: string; readonly timezone: string } | { readonly problem: string } {
   const [, zone = hostTimezone(), pattern = ''] = /^(?:(?:CRON_)?TZ=(\S+)\s+)?(.*)$/s.exec(entry.trim()) ?? [];
   if (/^\d{4}-\d\d-\d\dT/.test(pattern)) return { problem: 'is a single point in time' };
@@ -48,7 +48,7 @@ function readEntry(entry: string): { readonly cron: string; readonly timezone: s
 
 const fields: readonly TimeField[] = ['minutes', 'hours', 'days', 'months', 'weekdays'];
 
-/** In Dagu `5/15` goes on to the end of its field, and a day that begins with `*` never widens the other day. */
+/** In Dagu, `5/15` goes on to the end of its field. If the day or the weekday begins with `*`, both must match. */
 function standardCron(pattern: string): string {
   const written = pattern
     .split(/\s+/)

@@ -88,7 +88,7 @@ export function readDaguValues(workflow: { readonly [key: string]: Data }): Dagu
   return { arguments: named, environment, setup, names };
 }
 
-/** Finds the variables that a text uses and nothing in the workflow sets. */
+/** Finds the variables that a text uses, although nothing in the workflow sets them. */
 export function unknownNames(text: string, known: ReadonlySet<string>): string[] {
   const found = [...text.matchAll(/\$(?:\{(\w+)|([A-Za-z_]\w*))/g)].map(([, braced, plain]) => braced ?? plain ?? '');
   return [...new Set(found)].filter(

@@ -151,7 +151,7 @@ function programOf(steps: readonly FoundStep[]): FoundCommand | readonly FoundSt
   return steps.length === 1 && isPlain ? first.command : steps;
 }
 
-/** Without a folder of its own, Dagu starts a workflow in the folder of its file. */
+/** If a workflow names no folder, Dagu starts it in the folder of its file. */
 function folderNote(steps: readonly FoundStep[], members: Members, folder: string): string[] {
   const isRelative = steps.some(({ command }) =>
     /(?:^|[\s"'=])\.{0,2}[\w-]*\/?[\w/-]+\.(?:sh|py|js|rb|pl|sql|yaml|json|csv|txt)\b/m.test(command?.text ?? ''),

@@ -8,7 +8,7 @@ import { type Quoting, quotingOf } from '../shell-quotes.ts';
  */
 export type Replacement = { readonly variable: string; readonly isSplit?: boolean } | { readonly problem: string };
 
-/** @param replacementOf undefined leaves the match as it is */
+/** @param replacementOf returns undefined if the match stays as it is */
 export function replaceReferences(
   script: string,
   pattern: RegExp,

@@ -99,8 +99,8 @@ function commandsOf(
 }
 
 /**
- * systemd splits the value of `$NAME` at white space if it is a word of its own. It never splits `${NAME}`, and `$$` is
- * a dollar sign.
+ * If `$NAME` is a word of its own, systemd splits its value at white space. It never splits `${NAME}`, and `$$` is a
+ * dollar sign.
  */
 function inShell(word: string, isLiteral: boolean): string {
   if (isLiteral) return shellWord(word);
@@ -154,7 +154,7 @@ function settingsOf(service: Unit): Readonly<Record<string, unknown>> {
     (isOneshot ? service.last('Service', 'TimeoutSec') : undefined);
   const limitMs = limit === undefined ? undefined : spanMs(limit);
   return {
-    // systemd never starts a service that is still running, and does not make up for it later.
+    // If a service is still running when it is due, systemd does not start it, and does not start it later instead.
     concurrency: { limit: 1, on_conflict: 'reject' },
     ...(limitMs !== undefined && limitMs > 0 && { timeouts: { run: formatDuration(limitMs) } }),
   };

@@ -19,7 +19,7 @@ const unitName = /^[A-Za-z0-9:_.\\@-]{1,255}$/;
 const systemFolders = ['/etc', '/run', '/usr/local/lib', '/usr/lib'].map((root) => `${root}/systemd/system`);
 const userFolders = ['/etc', '/run', '/usr/local/lib', '/usr/lib'].map((root) => `${root}/systemd/user`);
 
-/** @param folder the user's own units without it; for root, those of the system. @throws Refusal */
+/** @param folder undefined: the folder of the user's own units or, for root, of the system's units. @throws Refusal */
 export function findTimers(folder: string | undefined): Found[] {
   const isRoot = process.getuid?.() === 0;
   const own = join(homedir(), '.config/systemd/user');

@@ -1,5 +1,4 @@
-// Reads unit files of systemd: from all folders of a unit and its drop-ins, by the rules of systemd.unit(5) and
-// systemd.syntax(7).
+// Reads units of systemd, with their drop-ins from all folders, by the rules of systemd.unit(5) and systemd.syntax(7).
 
 import { existsSync, readdirSync, readFileSync, realpathSync, statSync } from 'node:fs';
 import { join } from 'node:path';
@@ -125,7 +124,9 @@ const escapes: Readonly<Record<string, string>> = {
   s: ' ',
 };
 
-/** Stands for a word that is only `;`, without quotes and backslash: another command follows. No text contains it. */
+/**
+ * Replaces a word `;` without quotes and backslash, after which another command begins. No text contains this value.
+ */
 export const commandEnd = '\0;';
 
 /** Splits like systemd: white space separates, quotes group, backslashes escape. undefined if a quote is not closed. */
