@@ -259,8 +259,8 @@ function openHost({ config, onStop }: Start) {
 }
 
 /**
- * Registers the runs and checks that an earlier server has left running, because each of them may call the API before
- * it is resumed or ended.
+ * Registers the runs, and the checks of triggers, that an earlier server has left running. Each of them may call the
+ * API before it is resumed or ended.
  */
 async function enterLeft(
   runCallers: RunCallers,

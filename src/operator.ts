@@ -138,7 +138,7 @@ export async function backUp(
   );
 }
 
-/** @throws DataDirOwned if a server has the data dir, StartError if its scripts are running without one */
+/** @throws DataDirOwned if a server has the data dir, StartError if scripts of its runs are still running */
 export async function restore(
   config: Config,
   o: Pick<RestoreRequest<Unopened>, 'source' | 'force' | 'onProgress'>,

@@ -1,5 +1,5 @@
-// Reads jobs from the sources without a data dir, a database or a server. Their code is not loaded either, because
-// `flwd jobs` must be faster than that.
+// Reads jobs from the sources without a data dir, a database or a server. It does not even load their code, because
+// that would make `flwd jobs` slow.
 
 import { existsSync } from 'node:fs';
 import { realpath } from 'node:fs/promises';

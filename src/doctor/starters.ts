@@ -27,7 +27,7 @@ export async function examineStarters(config: Config, catalog: Catalog): Promise
   ];
 }
 
-/** Checks the server. Without a server, schedules and triggers start nothing, and nobody is told. */
+/** Checks the server. Without a server, schedules and triggers start nothing, and no notifications are sent. */
 async function examineServer(
   config: Config,
   { catalog, schedules }: { readonly catalog: Catalog; readonly schedules: number },

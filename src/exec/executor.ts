@@ -21,9 +21,9 @@ export type Executor = {
    */
   readonly launch: (request: AttemptRequest) => AttemptProcess;
   /**
-   * Resumes an attempt that a former server started. Returns undefined if the attempt has not begun. It then can no
-   * longer begin, so it can be launched again. With `hasBegun`, the caller knows that the attempt has begun, so it is
-   * lost if nothing is left of it.
+   * Resumes an attempt that a former server started. If the attempt has not begun, gives up its start and returns
+   * undefined, so the caller can launch it again. With `hasBegun`, the caller knows that the attempt has begun. If
+   * nothing is left of it, it is lost.
    * @throws the system's error if the state of the attempt cannot be determined at present
    */
   readonly resume: {

@@ -1,6 +1,6 @@
-// A file that reserves some room on the disk. Opening a database takes room, even if a command only reads it, or
-// deletes what fills the disk. A command that deletes first frees the whole reserve. A part of the reserve is freed for
-// a command that reads, and for a run that cannot end for lack of room.
+// A file that reserves some room on the disk. Opening a database takes room, even for a command that only reads, or
+// that deletes what fills the disk. A command that deletes first frees the whole reserve. A part of the reserve is
+// freed for a command that reads, and for a run that cannot end for lack of room.
 
 import { open, rm, stat, truncate } from 'node:fs/promises';
 import { join } from 'node:path';

@@ -181,7 +181,7 @@ function keepOwnership(
   o: { readonly answering: Answering; readonly lock: DatabaseSync; readonly socket: Server },
 ) {
   const { warn, onLost } = o.answering;
-  // If the file of a lock was removed, the lock is still held: the folder may only have been moved, and its database is
+  // A lock is kept even after its file was removed, because the folder may only have been moved. Then its database is
   // still in use.
   const locks = new Map([[fileId(dataDir, lockFile), o.lock]]);
   let { socket } = o;

@@ -1,8 +1,8 @@
 // Decides when to notify clients that jobs have changed.
 
 /**
- * How long to wait for further changes. Many files may change at once, and each time that the tools are listed counts
- * towards the caller's rate limit.
+ * How long to wait for further changes. Many files may change at once, and each listing of the tools counts towards the
+ * caller's rate limit.
  */
 const settleMs = 1_000;
 /**

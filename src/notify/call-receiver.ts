@@ -18,7 +18,8 @@ export type Attempt =
       readonly isFinal: boolean;
       readonly retryAfterMs: number | null;
       /**
-       * The addresses whose mail server has accepted the mail. Empty unless the mail was refused for other addresses.
+       * If the mail was accepted for some addresses and refused for others, the addresses for which it was accepted.
+       * Otherwise empty.
        */
       readonly takenBy: readonly string[];
     };

@@ -86,7 +86,7 @@ export function addOtherRoutes(
     throw new Problem('method-not-allowed', `'${path}' supports ${allowed.join(', ')}, not ${request.method}.`);
   }
 
-  // Such requests are refused before the body is read, because the caller is not known yet.
+  // Requests without a route are refused before the body is read, because the caller is not known yet.
   app.addHook('onRequest', (request, reply, done) => {
     if (!request.is404) return done();
     refuse(request, reply).catch(done);

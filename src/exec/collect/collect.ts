@@ -43,7 +43,7 @@ export type ArtifactWarning = { readonly text: string; readonly namer: Namer | n
 
 type Claim = {
   readonly path: BytePath;
-  /** null if a link may be part of the path, which then must be followed first. */
+  /** null if the path may contain a link. Then the path must be followed first. */
   readonly found: Resolved | null;
   readonly name: string | null;
   readonly mediaType: string | null;
@@ -141,8 +141,8 @@ async function claimsByPlace(o: Workspace, warn: Warn): Promise<Claim[]> {
     const rank = rules.findIndex(({ glob }) => glob.matches(text));
     const rule = rules[rank];
     if (!rule && !path.startsWith(`${artifactsFolder}/`)) continue;
-    // A file that matches no pattern has the rank -1, for which `at` returns the last group.
     const found = isLink ? null : statEntry(pinnedPath, path);
+    // `rank` is -1 for a file that matches no pattern, and `at(-1)` returns the last group.
     byRank.at(rank)?.push({ path, found, name: rule?.name ?? null, mediaType: rule?.mediaType ?? null, namer: null });
     if (++count > mostFiles) {
       warn(tooMany);

@@ -18,14 +18,14 @@ const mostReads = 100_000;
  */
 const sampledReads = 10_000;
 const leastSample = 8;
-/** How often to compare. A descriptor may be opened or closed between two reads, so that they differ. */
+/** How many times to compare. Between two reads of a shared table, a descriptor may be opened or closed. */
 const mostTries = 3;
 
 /**
  * Returns the disk space of the nameless files in these folders; Infinity if more files are open than one measurement
- * can read. `folders` are paths as the processes see them. Each file counts once. The kernel shows a file that is
- * mapped but not open only to root, so without root only the part of it that is in memory counts. A file is not found
- * while its only descriptor is being passed through a socket, or if the server may not inspect its process.
+ * can read. `folders` are paths as the processes see them. Each file counts once. If a file is mapped but not open, the
+ * kernel shows it only to root. Without root, only the part of it that is in memory counts. A file is not found while
+ * its only descriptor is being passed through a socket, or if the server may not inspect its process.
  */
 export async function namelessBytes(
   pids: readonly number[],

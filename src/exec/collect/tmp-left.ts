@@ -52,7 +52,7 @@ function foundPath(attemptDir: string): string {
 
 /**
  * Opens the file that the shim has open. The shim waits for at most 10 s, and after that another process may get its
- * pid. So it is checked that the shim is still alive after the file was opened.
+ * pid. So after opening the file, this checks that the shim is still alive.
  */
 function openOf(shim: ProcessIdentity, number: number, flags: number): number | undefined {
   if (!isAlive(shim)) return undefined;

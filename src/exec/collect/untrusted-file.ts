@@ -31,8 +31,9 @@ const leaseMs = 20;
 const leaseTries = 4;
 
 /**
- * Reads synchronously, because the file is small, was just written, and usually does not exist. With `impatient`, a
- * file with a lease on it is refused at once. It is for attempts that are alive, because they may have many such files.
+ * Reads synchronously, because the file usually does not exist, and otherwise is small and was just written. With
+ * `impatient`, a file with a lease on it is refused at once. Use `impatient` for attempts that are alive, because they
+ * may have many such files.
  */
 export function readUntrustedFile(path: string, maxSizeBytes: number, how?: 'impatient'): UntrustedFile {
   let fd: number;

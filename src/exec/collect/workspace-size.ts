@@ -1,6 +1,7 @@
-// Watches the size of a workspace on any file system. It notices that a job has written too much only afterwards, and
-// reports how much (ADR 0010). After each walk it pauses for nineteen times as long, so it measures a large workspace
-// less often. It measures open files of processes separately, so that thousands of descriptors do not delay the walk.
+// Watches the size of a workspace on any file system. It notices only afterwards that a job has written too much, and
+// reports how much (ADR 0010). After each walk it pauses for nineteen times as long as the walk took, so it measures a
+// large workspace less often. It measures open files of processes separately, so that thousands of descriptors do not
+// delay the walk.
 
 import { lstatSync } from 'node:fs';
 import { join } from 'node:path';

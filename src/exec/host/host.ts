@@ -26,7 +26,8 @@ const leftAfterMs = 6 * probeMs;
 
 /**
  * For a profile that does not work, `detail` says what to install or to allow. The trials start before this function
- * returns its promise. So they run while a server still loads its code, and a fork of the small process is cheap.
+ * returns its promise. So they run while a server still loads its code. Its process is still small then, and a fork of
+ * a small process is cheap.
  */
 export async function probeHost(): Promise<Capabilities> {
   const dir = makeFolder();

@@ -69,8 +69,8 @@ export function readKvRequest(outDir: string, id: string): KvReading {
 }
 
 /**
- * How much of a value is read at most. This is more than a value may have, so that the answer to one that is too long
- * can state the limit.
+ * How much of a value is read at most. This is more than the store accepts. So if a value is too long for the store,
+ * the answer can name its size and the limit.
  */
 const mostValueBytes = kvLimits.valueBytes * 16;
 

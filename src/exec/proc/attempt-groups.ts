@@ -36,7 +36,8 @@ export function makeGroups(attemptDir: string, { resources, host }: AttemptLimit
   ];
   const name = `${basename(dirname(attemptDir))}.${basename(attemptDir)}`;
   const wanted = settings.flatMap(({ at, files }) =>
-    // A process enters faster through `tasks`, because it need not wait for its threads. v2 has no such file.
+    // A process enters faster through `tasks`, because a write to `cgroup.procs` waits for the kernel (ADR 0010). v2
+    // has no `tasks`.
     'dir' in at && files
       ? [{ files, dir: join(at.dir, name), procs: at.by === 'cgroup-v1' ? 'tasks' : 'cgroup.procs' }]
       : [],

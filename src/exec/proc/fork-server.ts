@@ -148,8 +148,7 @@ function inheritedDescriptors(): readonly number[] {
 }
 
 /**
- * Lists the descriptors; empty without /proc. Then a shim itself refuses to start a job that could inherit one
- * (libexec/shim.bash).
+ * Lists the descriptors. Without /proc the list is empty, but then no shim can start a job either (libexec/shim.bash).
  */
 function listed(): string[] {
   return isThere('/proc/self/fdinfo') ? readdirSync('/proc/self/fdinfo') : [];

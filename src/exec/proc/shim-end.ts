@@ -51,7 +51,7 @@ function isGone(attemptDir: string, isLate: boolean): boolean {
       if (hasLostBwrap(status)) for (const pid of bwrapsOf(attemptDir)) send(pid, 'SIGKILL');
       return false;
     }
-    // Somebody has removed the folder, because it existed before the shim was ordered.
+    // The folder existed before the shim was ordered, so somebody has removed it.
     if (!existsSync(attemptDir)) return true;
     if (!isLate) return false;
     // A shim that has created the file but has not identified itself may only be slow, so this looks for its process.
@@ -64,7 +64,7 @@ function isGone(attemptDir: string, isLate: boolean): boolean {
 
 /**
  * Whether bwrap was killed before the script began. The first process of the namespace is then not yet set to die with
- * bwrap. It waits forever or runs the script, and it has stderr open, for whose end the shim waits.
+ * bwrap. It waits forever or runs the script. Meanwhile it has stderr open, and the shim waits until stderr is closed.
  */
 function hasLostBwrap({ shim, bwrapPid, isOver }: ShimStatus): boolean {
   return shim !== undefined && bwrapPid !== undefined && !isOver && !isChildOf(bwrapPid, shim.pid);

@@ -82,9 +82,8 @@ function* quotedFormsOf(value: string): Generator<string> {
 }
 
 /**
- * HTML and XML libraries agree on `&`, `<` and `>`. They differ in how they escape quotes and other characters. In this
- * order: XML's writers, PHP and most template engines, XML's five, Go and Jinja, Python, PHP before 8.1, lodash,
- * Handlebars, OWASP.
+ * HTML and XML libraries agree on `&`, `<` and `>`. They differ in how they escape quotes and other characters. These
+ * are the forms of XML, PHP, Go, Python, common template engines, lodash, Handlebars and OWASP.
  */
 const escapes: readonly Readonly<Record<string, string>>[] = [
   {},
@@ -144,7 +143,8 @@ function escaped(json: string, characters: RegExp, isUpper = false): string {
 /** RFC 8259 allows any character to be escaped, and libraries differ in what they escape and how. */
 function* jsonFormsOf(value: string): Generator<string> {
   const json = JSON.stringify(value).slice(1, -1);
-  // Go and Rails escape the second set, Gson the third, PHP the slash, Python the first, .NET all of them.
+  // Go and Rails escape `<`, `>` and `&`. Gson also escapes `=` and `'`. PHP escapes the slash, and Python everything
+  // beyond ASCII. The last form is that of .NET.
   for (const form of [json, escaped(json, /[<>&]/g), escaped(json, /[<>&='\u2028\u2029]/g)]) {
     yield form;
     yield form.replaceAll('/', '\\/');

@@ -5,8 +5,8 @@ import { type FSWatcher, watch } from 'node:fs';
 import { basename, dirname } from 'node:path';
 
 /**
- * The pauses before the first looks, which need no watch. Most jobs end within them, and to create and remove a watch
- * takes as long as all other work of reading.
+ * The pauses before the first looks. There is no watch during these pauses, because most jobs end within them, and
+ * creating and removing a watch takes as long as all other work of reading.
  */
 const firstMs = [10, 20, 40];
 const busyMs = 2;

@@ -104,7 +104,7 @@ export function createSpoolLines(redactor: Redactor) {
     get heldBytes(): number {
       return readBytes - (oldestOf(all)?.offset ?? readBytes);
     },
-    /** How many bytes of the output of such a process have already been returned here. */
+    /** The output of a later process begins with this many bytes that have already been returned here. */
     get aheadBytes(): number {
       return out.givenBytes - (oldestOf(all)?.givenBytes ?? out.givenBytes);
     },

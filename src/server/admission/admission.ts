@@ -40,7 +40,7 @@ export type Admission = {
    * `Host` is accepted, but a web page of another site may not call (ADR 0066).
    */
   readonly admitDelivery: Hook;
-  /** Admits the CORS preflight of a listed page. A preflight never carries a credential. */
+  /** Admits the CORS preflight of a page of a listed origin. A preflight never carries a credential. */
   readonly admitPreflight: (request: FastifyRequest, reply: FastifyReply) => void;
 };
 
@@ -142,8 +142,8 @@ const foreignOrigin =
 const noOrigin = 'A page of another site sent this request (`Sec-Fetch-Site`), and no `Origin` header says which.';
 
 /**
- * Whether a page of another site sends a request that changes something. Reading is allowed, as an unknown caller
- * (local-callers.ts), because a link on another page may open the console.
+ * Whether a page of another site sends a request that changes something. Such a page may read, and counts as an unknown
+ * caller (local-callers.ts), because a link on another page may open the console.
  */
 function isCrossSiteChange({ method = '', headers }: IncomingMessage): boolean {
   return isFromAnotherSite(headers) && !['GET', 'HEAD', 'OPTIONS'].includes(method);

@@ -7,9 +7,9 @@ import { isLocalOrigin } from './local-names.ts';
 
 export type Cors = {
   readonly isListed: (origin: string) => boolean;
-  /** Lets a listed page read the answer, even if it is an error. */
+  /** Lets a page of a listed origin read the answer, even if it is an error. */
   readonly setHeaders: (request: IncomingMessage, answer: ServerResponse) => void;
-  /** Whether this is the preflight of a listed page. */
+  /** Whether this is the preflight of a page of a listed origin. */
   readonly isPreflight: (request: IncomingMessage) => boolean;
   /** @param methods the methods that the path has */
   readonly setPreflightHeaders: (answer: ServerResponse, methods: readonly string[]) => void;
@@ -41,7 +41,8 @@ export function createCors(o: { readonly origins: readonly string[]; readonly is
     isListed,
     setHeaders({ headers: { origin } }, answer) {
       if (isOff) return;
-      // The header is set even for a request without an Origin. Otherwise a cache could give this answer to a page.
+      // The header is set even for a request without an Origin. Otherwise a cache could give this answer, which lacks
+      // the headers below, to a page of a listed origin.
       answer.setHeader('Vary', 'Origin');
       if (origin === undefined || !isListed(origin)) return;
       answer.setHeader('Access-Control-Allow-Origin', origin);

@@ -111,8 +111,8 @@ async function sendEvents(o: Parts, selection: Selection, { signal, write }: Out
   // what happens until it has reconnected.
   if (runId === undefined) await tellId(selection.afterId);
   for await (const { entries, reachedId, isCaughtUp } of followJournal(o, selection, signal)) {
-    // A client that gets few events would have an old id. Once retention has removed that event, the client could not
-    // resume.
+    // A client that gets few events would have an old id. Once retention has removed the event with that id, the client
+    // could not resume.
     const isQuiet = runId === undefined && performance.now() - toldAtMs > quietMs;
     if (isQuiet && !entries.some((entry) => isWanted(entry, selection))) await tellId(reachedId);
     for (const entry of entries) {

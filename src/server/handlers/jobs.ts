@@ -12,7 +12,7 @@ import type { Handlers } from '../exchange.ts';
 import { createJobViews } from './job-views.ts';
 
 const cachedChars = 16 * 1024 * 1024;
-/** How long a job's revision is used again. So its files are examined at most 4 times a second. */
+/** How long a job's revision is cached. So the files of a job are examined at most 4 times a second. */
 const revisionAgeMs = 250;
 /** The default limit with `last_runs` or `include`, which make each job of the list larger. */
 const pageWithMore = 100;

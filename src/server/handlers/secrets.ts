@@ -90,8 +90,8 @@ function usesOf(catalog: Pick<Catalog, 'entries'>): ReadonlyMap<string, string[]
 }
 
 /**
- * Everything else that needs a stored secret of the tenant, by the name of the secret. Only operators see the channels
- * among it.
+ * Everything else that needs a stored secret of the tenant, by the name of the secret. Includes channels and
+ * the telemetry only for an operator.
  */
 async function otherUses(
   tenant: string,

@@ -13,8 +13,8 @@ export type StatsTime = {
   /** How much of the last span of `before` counts. It is as much as has passed of the last span of `window`. */
   readonly share: number;
   /**
-   * The span over which durations are summed. There are many buckets, so durations are summed by day if that is fine
-   * enough.
+   * The span over which durations are summed. It is an hour for a recent window of at most two days, and otherwise a
+   * day, because each span has many buckets of durations.
    */
   readonly timesSpan: StatsSpan;
 };

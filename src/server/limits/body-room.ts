@@ -1,7 +1,7 @@
 // Limits how many bytes of request bodies are held at once, for one caller and in all (ADR 0019). A body counts from
 // its arrival to its answer. JSON grows when it is parsed: a hundred requests of 1 MiB that wait for their runs would
-// fill any heap, although they stay within every rate limit. Anonymous callers, who send to hooks, also share by
-// network.
+// fill any heap, although they stay within every rate limit. Anonymous callers, who send to hooks, are also limited by
+// their network.
 
 import { getHeapStatistics } from 'node:v8';
 import type { FastifyReply, FastifyRequest } from 'fastify';
@@ -71,9 +71,9 @@ export function createBodyRoom(bodyLimitBytes: number): (request: FastifyRequest
   }
 
   /**
-   * Cuts off bodies of other networks until there is room. It cuts off only networks that hold more than this network
-   * would hold. So larger bodies that never arrive cannot keep out a smaller body, and two bodies cannot cut off each
-   * other in turn.
+   * Makes room for a body by cutting off bodies of other networks. Cuts off only bodies of a network that holds more
+   * than the sender's network would hold with the new body. So larger bodies that never arrive cannot keep out a
+   * smaller body, and two bodies cannot cut off each other in turn.
    */
   function makeRoom(network: Share, shares: readonly Share[], bytes: number): void {
     const wouldHold = takenOf(network.key) + bytes;

@@ -68,8 +68,8 @@ export function openStream(
 
     async write(chunk, events = 1) {
       if (chunk.length === 0 || gone.signal.aborted) return;
-      // The result is awaited only if there is something to wait for. After an extra tick, the queue would not count
-      // the time of this write.
+      // The result is awaited only if there is something to wait for. Even an `await` of undefined would let other
+      // streams ask the queue before this write has begun. Then the queue would not count the time of this write.
       const waiting = chunk.length >= largeChunkBytes ? o.waitToWrite() : undefined;
       if (waiting) await waiting;
       if (gone.signal.aborted) return;
