@@ -146,20 +146,20 @@ test.each([
 });
 
 test.each(['main.ts', 'operator.ts', 'sources.ts', 'host-probe.ts', 'tui/main.ts', 'mcp/main.ts'])(
-  'cli reaches %s by import()',
+  'the CLI may load %s by import()',
   (root) => {
     const path = 'src/cli/run/planted.ts';
     expect(newBreachesOf(planted(path, `const { serve } = await import('../../${root}');`))).toEqual([]);
   },
 );
 
-test('Node behind a portable file is a breach', () => {
+test('a portable file that reaches Node through another file is a breach', () => {
   const portableFile = planted('src/domain/planted.ts', "import { now } from '../lib/planted.ts';");
   const withNode = new Map([...portableFile, ['src/lib/planted.ts', "import { hrtime } from 'node:process';"]]);
   expect(newBreachesOf(withNode)).toContain('src/domain/planted.ts reaches node:process through src/lib/planted.ts');
 });
 
-test('an import cycle is a breach, even one of types', () => {
+test('an import cycle is a breach, even if it imports only types', () => {
   const cycle = new Map([
     ['src/lib/a.ts', "import type { B } from './b.ts';"],
     ['src/lib/b.ts', "import { c } from './c.ts';"],
@@ -202,7 +202,7 @@ test('a function of more than 80 lines is a breach, counting blank lines and com
   }
 });
 
-test('a listed function that grows is a breach, and an unneeded entry too', () => {
+test('a listed function that grows is a breach, and an entry that is no longer needed is a breach, too', () => {
   const listed = { file: 'src/lib/a.ts', name: 'long', lines: 100, reason: 'a list of settings' };
   const as = (lines: number) => [{ file: 'src/lib/a.ts', name: 'long', lines }];
   expect(lengthBreaches(as(100), [listed])).toEqual([]);

@@ -110,7 +110,7 @@ describe('arguments', () => {
     expect(errorsIn(object({ x: schema }), { x: value })).toEqual(message === '' ? [] : [`/args/x ${message}`]);
   });
 
-  test('the argspec is closed unless its author says otherwise', () => {
+  test('unknown arguments are refused unless the argspec allows them', () => {
     expect(errorsIn({ type: 'object' }, { x: 1 })).toEqual(['/args/x unknown argument `x`']);
     expect(errorsIn({ type: 'object', additionalProperties: true }, { x: 1 })).toEqual([]);
     const composed = object({ a: {} }, { allOf: [{ properties: { b: {} } }] });
@@ -212,7 +212,7 @@ describe('secrets', () => {
     { required: ['token'] },
   );
 
-  test('a value or a stored secret is accepted, and a stored secret as the default', () => {
+  test('a secret can be given as its value or as a stored secret, and its default must be a stored secret', () => {
     expect(argsOf(argspec, { token: 'long enough' })).toEqual({ token: 'long enough', key: { secret: 'stored-key' } });
     expect(argsOf(argspec, { token: { secret: 'registry' }, key: 'mine, plainly' })).toEqual({
       token: { secret: 'registry' },

@@ -47,7 +47,7 @@ describe('the tree', () => {
     expect(idsOf(await openCatalog([sourceAt(root, { mountPath: 'ops/EU' })]))).toEqual(['ops/EU/Backup/Daily.v2']);
   });
 
-  test('a config.yaml at the root is the job that the mountPath names, and an error without one', async () => {
+  test('a config.yaml at the root is the job that the mountPath names, and an error without a mountPath', async () => {
     const root = makeSource(job(''));
     expect(idsOf(await openCatalog([sourceAt(root, { mountPath: 'ops/all' })]))).toEqual(['ops/all']);
 
@@ -156,7 +156,7 @@ describe('the tree', () => {
     await catalog.close();
   });
 
-  test('a directory whose name cannot be part of an id is an error of the jobs below it alone', async () => {
+  test('a directory whose name cannot be part of an id causes an error only for the jobs below it', async () => {
     const root = makeSource({ ...job('my jobs/a'), ...job('-x'), ...job('ok') });
     const catalog = await openCatalog([sourceAt(root)]);
 
@@ -236,8 +236,8 @@ describe('the tree', () => {
   });
 });
 
-describe('a config.yaml that cannot be read', () => {
-  test('as a directory, a pipe, or a link out of the source or to nothing makes its job invalid, and the other jobs work', async () => {
+describe('a config.yaml', () => {
+  test('that is a directory, a pipe, or a link out of the source or to nothing makes its job invalid; other jobs work', async () => {
     const outside = makeSource({ 'config.yaml': 'command: ./run.sh\nname: from outside\n' });
     const root = makeSource({
       ...job('ok'),
@@ -277,7 +277,7 @@ describe('a config.yaml that cannot be read', () => {
 });
 
 describe('several sources', () => {
-  test('two jobs with the same id: neither runs, both are listed with both places, and other jobs work', async () => {
+  test('of two jobs with the same id neither runs, both are listed with both places, and other jobs work', async () => {
     const first = sourceAt(makeSource({ ...job('x/a'), ...job('x/b') }), { name: 'first' });
     const second = sourceAt(makeSource({ ...job('a'), ...job('c') }), { name: 'second', mountPath: 'x' });
     const catalog = await openCatalog([first, second]);
@@ -319,7 +319,7 @@ describe('asking for a job', () => {
     expect(problemOf(() => catalog.find('old'))).toMatchObject({ slug: 'job-not-found' });
   });
 
-  test('an unknown job is not found, a broken one is invalid with its errors', async () => {
+  test('an unknown job is not found, and a broken job is invalid and has its errors', async () => {
     const catalog = await openCatalog([sourceAt(makeSource(job('broken', 'command: ./run.sh\nnmae: x\n')))]);
     expect(problemOf(() => catalog.find('backup/daily'))).toEqual({
       slug: 'job-not-found',

@@ -5,7 +5,7 @@ import { expectWithin, msOf } from '../support/goes.ts';
 import { definitionOf, errorsIn, read } from './a-job-file.ts';
 import type { Files } from './source-fixture.ts';
 
-test('every key of a config.yaml arrives in the definition', async () => {
+test('the definition of a job has every key of its config.yaml', async () => {
   const definition = await definitionOf(`name: Daily backup
 description: Back one directory up to another
 version: 2.1.0
@@ -326,7 +326,7 @@ describe('errors have their place and say what is wrong', () => {
     ]);
   });
 
-  test('the same key twice in a map of a quarter of a megabyte costs no more than reading it', async () => {
+  test('a key that occurs twice in a map of a quarter of a megabyte is found as quickly as the map is read', async () => {
     const keys = Array.from({ length: 12_000 }, (_, at) => `  k${at}: x`).join('\n');
     expect(await errorsIn(`command: ./run.sh\nenv:\n${keys}\n  k7: y\n`)).toEqual(['12003:3: duplicate key `k7`']);
   });

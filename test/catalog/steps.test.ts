@@ -20,7 +20,7 @@ function chainOf(count: number): string {
   );
 }
 
-test('every key of a step arrives in its definition', async () => {
+test('the definition of a step has every key of the step', async () => {
   const { composition, steps: defined } = await definitionOf(`args: [{name: env}]
 steps:
   - id: build

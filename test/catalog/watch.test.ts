@@ -254,7 +254,7 @@ test('a source that cannot be read is tried at growing intervals, and each reaso
   ]);
 });
 
-test('a collision ends when one of the two goes away', async () => {
+test('when one of two jobs with the same id is removed, the other can be used', async () => {
   const [first, second] = [makeSource(job('a')), makeSource(job('a'))];
   const catalog = await openCatalog([sourceAt(first), sourceAt(second, { name: 'other' })]);
   expect(idsOf(catalog)).toEqual([]);

@@ -57,7 +57,7 @@ export type RunRow = {
   readonly result: string | null;
   readonly labels: string;
   readonly trigger: Trigger['type'];
-  /** As it was requested. */
+  /** Details of the run as it was requested, as JSON. */
   readonly details: string;
 };
 

@@ -40,7 +40,7 @@ describe('extensions.enabled', () => {
     ['[tui, Maint]', 'the list `tui, Maint`; did you mean `maint`?'],
     ['[kubernetes]', 'the list `kubernetes`'],
     ['tui', '`tui`'],
-  ])('%s is an error with the nearest known name', (list, shown) => {
+  ])('%s is an error that suggests the nearest known name', (list, shown) => {
     const message = 'must be a list, each one of `tui`, `mcp`, `triggers`, `export`, `maint`, not';
     expect(enabled(list).errors()).toEqual([`flwd.yaml:1:24: \`extensions.enabled\` ${message} ${shown}`]);
   });

@@ -103,7 +103,7 @@ describe('Range', () => {
     ['bytes=-2', 'bytes 8-9/10', '89'],
     ['bytes=8-99', 'bytes 8-9/10', '89'],
     ['bytes=-99', 'bytes 0-9/10', '0123456789'],
-  ])('%s is 206 with %s', async (range, contentRange, text) => {
+  ])('%s gets 206 with %s', async (range, contentRange, text) => {
     const response = await get(archive, { range });
     expect(response.status).toBe(206);
     expect(response.headers.get('content-range')).toBe(contentRange);
@@ -111,7 +111,7 @@ describe('Range', () => {
     expect(await response.text()).toBe(text);
   });
 
-  test.each(['bytes=10-', 'bytes=99-100', 'bytes=-0'])('%s is 416 with the size', async (range) => {
+  test.each(['bytes=10-', 'bytes=99-100', 'bytes=-0'])('%s gets 416 with the size', async (range) => {
     const response = await get(archive, { range });
     expect(response.status).toBe(416);
     expect(response.headers.get('content-range')).toBe('bytes */10');
@@ -148,11 +148,14 @@ test('a hostile file name is made safe for the header, and the file can be downl
   }
 });
 
-test.each(['artifact_01HX0000000000000000000000', 'nonsense', '..%2f..%2fflwd.db', '%00'])('%s is 404', async (id) => {
-  const response = await get(id);
-  expect(response.status).toBe(404);
-  expect(await response.json()).toMatchObject({ type: 'https://flowd.org/problems/artifact-not-found', status: 404 });
-});
+test.each(['artifact_01HX0000000000000000000000', 'nonsense', '..%2f..%2fflwd.db', '%00'])(
+  '%s gets 404',
+  async (id) => {
+    const response = await get(id);
+    expect(response.status).toBe(404);
+    expect(await response.json()).toMatchObject({ type: 'https://flowd.org/problems/artifact-not-found', status: 404 });
+  },
+);
 
 test('an expired artifact gets 410', async () => {
   // An artifact that has expired is in no list, so its id must be read before that.

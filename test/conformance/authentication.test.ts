@@ -97,7 +97,7 @@ test('a token is shown once and gives access by its scopes, until it is revoked'
   expect(await refused.json()).toMatchObject({ type: 'https://flowd.org/problems/unauthenticated', status: 401 });
 });
 
-test('without tokens a server beyond loopback refuses to start, with exit code 2 and advice', async () => {
+test('without tokens a server that listens beyond loopback refuses to start, with exit code 2 and advice', async () => {
   const config = { server: { bind: '0.0.0.0:0' }, sources: [] };
   const folder = await mkdtemp(join(tmpdir(), 'flwd-refused-'));
   const file = join(folder, 'flwd.yaml');

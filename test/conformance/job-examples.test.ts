@@ -314,13 +314,16 @@ const server = await startServing({
 });
 afterAll(() => server.close());
 
-test.each(named.filter(({ refused }) => refused))('$example: refused with what to write', async ({ id, refused }) => {
-  const answer: { errors: { message: string }[] } = JSON.parse(await (await server.fetch(`/jobs/${id}`)).text());
-  expect(answer).toMatchObject({ type: 'https://flowd.org/problems/job-invalid' });
-  expect(answer.errors.map(({ message }) => message)).toEqual(
-    refused?.map((line) => (typeof line === 'string' ? line : expect.stringMatching(line))),
-  );
-});
+test.each(named.filter(({ refused }) => refused))(
+  '$example: is refused, and the error says what to write',
+  async ({ id, refused }) => {
+    const answer: { errors: { message: string }[] } = JSON.parse(await (await server.fetch(`/jobs/${id}`)).text());
+    expect(answer).toMatchObject({ type: 'https://flowd.org/problems/job-invalid' });
+    expect(answer.errors.map(({ message }) => message)).toEqual(
+      refused?.map((line) => (typeof line === 'string' ? line : expect.stringMatching(line))),
+    );
+  },
+);
 
 test.each(named.filter(({ refused }) => !refused))('$example: keeps its meaning', async ({ id, job, plan, args }) => {
   expect(await (await server.fetch(`/jobs/${id}`)).json()).toMatchObject({ id, ...job });

@@ -62,7 +62,7 @@ function reasonsOf({ denials }: Plan): string[] {
   return denials.map(({ message }) => message);
 }
 
-test('a plan is denied on a host that cannot enforce its profile, and runs on one that can', async () => {
+test('a plan is denied on a host that cannot enforce its profile, and allowed on a host that can', async () => {
   const { plan, host } = await setUp({});
   expect(reasonsOf(plan)).toEqual([]);
   expect((await ground(plan, host({}))).denied).toBeNull();
@@ -102,7 +102,7 @@ test('a permissive job needs permission only for paths that its own /tmp and /ru
   expect(await ground(permissive, host({}))).toMatchObject({ read: [], denied: { slug: 'grant-not-allowed' } });
 });
 
-test('if the instance does not limit memory, a host that can enforce a limit sets one', async () => {
+test('if the instance does not limit memory, a host that can enforce such a limit sets its own', async () => {
   const { plan, host } = await setUp({ resources: { memory: '999GiB' } });
   expect(plan.resources.memoryBytes).toBe(999 * 2 ** 30);
   expect((await ground(plan, host({}))).resources.memoryBytes).toBe(999 * 2 ** 30);

@@ -28,7 +28,7 @@ async function again(
   return finished((await engine.rerun(runId, request, caller)).runId);
 }
 
-test('a run that has not ended cannot be run again, and neither can one that does not exist', async () => {
+test('a run that has not ended, or does not exist, cannot be run again', async () => {
   const { create, engine } = await openEngine(dataFolder(), { jobs: { hold: bash('sleep 8014') } });
   const runId = await create('hold');
   await expect(engine.rerun(runId, {}, caller)).rejects.toMatchObject({ slug: 'run-not-finished' });

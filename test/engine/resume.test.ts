@@ -98,7 +98,7 @@ test('a failure is explained from what the script printed before and after a res
   });
 });
 
-test('a script that ended while no server was running has the time of its end, and so has its run', async () => {
+test('a script that ended while no server was running gets the time at which it ended, and its run gets that time, too', async () => {
   const root = dataFolder();
   const jobs = {
     single: bash(told.replaceAll('$FLWD_STEP_ID', 'it')),

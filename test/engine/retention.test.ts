@@ -234,7 +234,7 @@ test('files that a crash left without a row in the database are removed after a 
   expect(filesBelow(join(data, 'logs')).toSorted()).toEqual([...log, 'a note of the operator’s'].toSorted());
 });
 
-testOnSqlite('the database file shrinks', async () => {
+testOnSqlite('retention shrinks the database file', async () => {
   const root = dataFolder();
   const first = await openEngine(root, { jobs: { quick: bash('true') } });
   const runId = await first.create('quick');

@@ -52,7 +52,7 @@ test('`except` leaves out whole days of the schedule’s own time zone', async (
   await engine.close();
 });
 
-test('`calendar` names a calendar of flwd.yaml, and an unknown one starts nothing', async () => {
+test('`calendar` names a calendar of flwd.yaml, and a schedule with an unknown calendar starts nothing', async () => {
   const jobs = {
     close: scheduled({ cron: '0 18 * * *', calendar: 'closing' }),
     lost: scheduled({ cron: '0 18 * * *', except: 'no-such' }),

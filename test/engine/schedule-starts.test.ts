@@ -25,7 +25,7 @@ test('@reboot fires at each start of the server, and @boot at the first start af
   await first.close();
 
   const second = await openClocked(root, '2026-06-01T10:00:00Z');
-  // Reading the sources may take longer than a time may be late.
+  // A server may read its sources for longer than a scheduled time may be late.
   await second.at('2026-06-01T10:05:00Z');
   expect(await counts(second)).toEqual([2, 1]);
   await boot(second, 'an earlier boot');

@@ -40,7 +40,7 @@ test('a waiting run whose secrets can no longer be read fails as not started, an
   expect(next.engine.queue()).toMatchObject({ running: 0 });
 });
 
-test('the processes of a running run whose secrets can no longer be read are ended before it is lost', async () => {
+test('the processes of a running run whose secrets can no longer be read are ended before the run ends as lost', async () => {
   const root = dataFolder();
   const opened = await openEngine(root, { jobs });
   const runId = await opened.create('keeps', { token: 'hunter2-secret' });
@@ -57,7 +57,7 @@ test('the processes of a running run whose secrets can no longer be read are end
   expect(processesWith(nap)).toEqual([]);
 });
 
-test('the processes of a running run whose log cannot be continued are ended before it is lost and its slot is free', async () => {
+test('the processes of a running run whose log cannot be continued are ended before the run ends as lost and frees its slot', async () => {
   const root = dataFolder();
   const opened = await openEngine(root, { jobs });
   const runId = await opened.create('hold');

@@ -42,7 +42,7 @@ test('a host whose folder for temporary files cannot be written says so', () => 
   expect(secure.detail).toContain('set TMPDIR');
 });
 
-test('the folder of a probe that was killed is removed by a later one, and that of a running one is not', async () => {
+test('a later probe removes the folder of a probe that was killed, but not that of a running probe', async () => {
   const [left, running] = [temporaryFolderOf('flwd-probe-'), temporaryFolderOf('flwd-probe-')];
   writeFileSync(join(left, 'secure-filter'), '');
   const longAgo = new Date(systemClock.now() - 3_600_000);

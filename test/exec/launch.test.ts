@@ -112,7 +112,7 @@ describe('an attempt is not started because of', () => {
     });
   });
 
-  test('an attempt whose first start was given up can be started again', async () => {
+  test('an earlier start that was given up, until it is started again', async () => {
     const spec = sample('echo anew');
     mkdirSync(join(spec.attemptDir, 'out'), { recursive: true });
     writeFileSync(join(spec.attemptDir, 'status'), '{"given_up":true}\n');

@@ -99,13 +99,13 @@ describe('a failed start is reported without mentioning a sandbox or a path of t
       '',
       'its program cannot be started: there is no such program on this host',
     ],
-  ])('%s', async (_what, o, script, message) => {
+  ])('because of %s', async (_what, o, script, message) => {
     const { end, lines } = await run(script, { ...exec, ...o });
     expect(end).toEqual({ kind: 'not-started', message });
     expect(lines).toEqual([]);
   });
 
-  test('a folder to start in that is gone', async () => {
+  test('because the folder to start in is gone', async () => {
     const spec = sample('true', unsandboxed);
     const { ended } = launch(spec, {
       run(order) {
@@ -116,7 +116,7 @@ describe('a failed start is reported without mentioning a sandbox or a path of t
     expect(await ended).toEqual({ kind: 'not-started', message: 'the script could not be started' });
   });
 
-  test('an error of flwd itself', async () => {
+  test('because of an error of flwd itself', async () => {
     const error = new Error('a bug');
     const broken = { run: () => Promise.reject(error) };
     expect(await launch(sample('true', unsandboxed), broken).ended).toEqual({

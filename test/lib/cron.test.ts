@@ -184,7 +184,7 @@ test('from any instant, the next time is later, is a whole minute, and skips no 
         if (found === null) throw new Error('a daily pattern ends');
         expect(found).toBeGreaterThan(at);
         expect(found % 60_000).toBe(0);
-        // Nothing lies between, and a walk from before passes both sides of `at` in the same way.
+        // The pattern has no time between `at` and `found`, and a walk that starts before `at` also finds `found`.
         expect(next(found - 1)).toBe(found);
         let walked = next(at - dayMs / 8);
         while (walked !== null && walked <= at) {

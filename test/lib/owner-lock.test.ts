@@ -222,7 +222,7 @@ describe('the process that owns a data dir', () => {
     await expect.poll(() => findOwner(dataDir)).toMatchObject({ pid: next.child.pid });
   });
 
-  test('a data dir whose path is too long for a socket works like any other', async () => {
+  test('works as usual if the path of the data dir is too long for a socket', async () => {
     const long = join(root, 'a'.repeat(120), 'b'.repeat(120));
     const owner = contend(long);
     expect(await owner.said).toBe('owned');

@@ -15,7 +15,7 @@ function when<T>(look: () => T | Promise<T>): Promise<T> {
 
 const bodiesOf = ({ received }: Receiver) => received.map(({ body }) => JSON.parse(body));
 
-test('after: the first failures are not reported, and neither is the success that ends them too early', async () => {
+test('after: fewer failures than the given number are not reported, and neither is the success that follows them', async () => {
   const rule = { on: ['failed', 'still_failing', 'fixed'], after: 3 } as const;
   const told = (ends: readonly ('success' | 'failed')[]): (NotifyEvent | undefined)[] => {
     let before = 0;
