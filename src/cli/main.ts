@@ -104,7 +104,8 @@ const quick: Readonly<Record<string, () => Promise<{ run(words: readonly string[
 const asksForVersion = ['version', ':version', '--version', '-V'];
 
 export async function main(words: readonly string[]): Promise<ExitCode> {
-  // `flwd help | head -1` closes the pipe. A server keeps running when nobody reads its log any more.
+  // A pipe closes when its reader ends, as in `flwd help | head -1`. A server keeps running when nobody reads its log
+  // any more.
   process.stderr.on('error', () => {});
   let unwritten: NodeJS.ErrnoException | undefined;
   process.stdout.on('error', (error) => {

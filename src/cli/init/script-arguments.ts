@@ -39,7 +39,7 @@ export type ScriptArgument = {
   readonly schema: ArgumentSchema;
   readonly isRequired: boolean;
   readonly handing: Handing;
-  /** The variable in which the script keeps the argument, if it has another name. */
+  /** The variable in which the script keeps the argument, if the variable has another name. */
   readonly variable?: string | undefined;
   /** The script opens the argument as a file, before it does anything else. */
   readonly opens?: 'read' | 'write';

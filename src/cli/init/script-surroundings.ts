@@ -32,7 +32,10 @@ export function networkUse(language: Language, text: string): string | undefined
 
 type Siblings = { readonly files: readonly NewFile[]; readonly doubts: readonly string[] };
 
-/** The files beside a script that it includes, and those that they include. @param path the script's path */
+/**
+ * Finds the files beside a script that the script includes, directly or through other included files.
+ * @param path the script's path
+ */
 export function siblingsOf(path: string, language: Language, text: string): Siblings {
   const dir = dirname(path);
   const files = new Map<string, NewFile>();

@@ -68,10 +68,7 @@ function withIf(step: FoundStep, conditions: readonly string[]): FoundStep {
   return all.length === 0 ? step : { ...step, settings: { ...others, if: [...new Set(all)].join(' && ') } };
 }
 
-/**
- * Adds conditions that skip a step together with the step that it needs, because in flwd a step also starts if the step
- * that it needs was skipped.
- */
+/** Adds conditions that skip a step if a step that it needs was skipped. Without them, flwd would start the step. */
 function skippedTogether(steps: readonly FoundStep[], optional: ReadonlySet<string>): FoundStep[] {
   const maySkip = new Set(steps.filter(({ settings }) => settings.if !== undefined).map(({ id }) => id));
   const lost = (step: FoundStep): string[] => needsOf(step).filter((need) => maySkip.has(need) && !optional.has(need));
