@@ -173,7 +173,7 @@ const runOf = (jobId: string): RunAnswer => {
 };
 
 describe.each(['talks', 'badResult', 'badOutput', 'noProgram', 'traced', 'stepped'])('%s', (jobId) => {
-  test('fails to reveal it', async () => {
+  test('cannot reveal its secret', async () => {
     const run = runOf(jobId);
     expect(run).toMatchObject({ status: 'failed' });
     const path = `/runs/${run.run_id}`;
@@ -199,7 +199,7 @@ describe.each(['talks', 'badResult', 'badOutput', 'noProgram', 'traced', 'steppe
   });
 });
 
-test('the output is there, redacted', async () => {
+test('the output of a job is stored, with its secret redacted', async () => {
   const { run_id: runId, error } = runOf('talks');
   const log = await text(`/runs/${runId}/logs`, { accept: 'text/plain' });
   expect(log.split('[redacted]').length).toBeGreaterThan(200);
@@ -224,7 +224,7 @@ test('an artifact has its name, path, type and header redacted, and its content 
   }
 });
 
-test('no search finds it', async () => {
+test('no search finds the secret', async () => {
   for (const { run_id: runId } of runs.values()) {
     for (const word of [plain, 'plainWord', '8842', token, 'MIIEvQ']) {
       const q = encodeURIComponent(word);
@@ -234,7 +234,7 @@ test('no search finds it', async () => {
   }
 });
 
-test('a run gets it in a private tmpfs, and no command line or environment shows it', async () => {
+test('a run gets its secret in a private tmpfs, and no command line or environment contains it', async () => {
   const response = await server.post('/runs', { job_id: 'hangs', args });
   const { run_id: runId }: { run_id: string } = JSON.parse(await response.text());
   await expect.poll(() => text(`/runs/${runId}/logs`)).toContain('[redacted]');
@@ -259,7 +259,7 @@ test('a run gets it in a private tmpfs, and no command line or environment shows
   await expect.poll(() => existsSync(join(server.root, 'data/runs', runId))).toBe(false);
 });
 
-test('the answer to a refused request does not contain it', async () => {
+test('the answer to a refused request does not contain the secret', async () => {
   for (const body of [
     { job_id: 'talks', args: { ...args, nope: 1 } },
     { job_id: 'talks', args: { ...args, key: 7 }, labels: { 'no label': plain } },
@@ -276,7 +276,7 @@ test('the answer to a refused request does not contain it', async () => {
   expectNoSecret(await broken.text(), 'of what is no JSON');
 });
 
-test('neither the server’s log nor any file of the data dir contains it, except artifacts', async () => {
+test('neither the server’s log nor any file of the data dir contains the secret, except artifacts', async () => {
   expect(logged.length).toBeGreaterThan(20);
   expectNoSecret(logged.join('\n'), 'the log of the server');
   const dataDir = join(server.root, 'data');

@@ -17,7 +17,7 @@ const etag = String((await server.fetch(`/runs/${run.id}`)).headers.get('etag'))
 
 const none = "default-src 'none'; frame-ancestors 'none'";
 
-describe('every answer', () => {
+describe('an answer of the server', () => {
   test.each<[number, string, string, string, { readonly policy?: string; readonly cache?: string }]>([
     [200, 'a list', 'GET /api/v1/runs', '', {}],
     [200, 'what has an ETag', `GET /api/v1/runs/${run.id}`, '', { cache: 'private, no-cache' }],
@@ -74,40 +74,43 @@ describe('every answer', () => {
     [400, 'what is no HTTP', 'hello', '', {}],
     [400, 'an expectation', 'GET /', 'Expect: x\r\n', {}],
     [400, 'what is for proxies', 'CONNECT a.example:443', '', {}],
-  ])('%i, %s, is safe in a browser', async (status, _what, line, headers, { policy = none, cache = 'no-store' }) => {
-    const answer = await sendRaw(
-      server.url,
-      `${line} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n${headers}\r\n`,
-    );
-    const sent = new Headers(
-      answer.head
-        .split('\r\n')
-        .slice(1)
-        .map((text) => text.split(/: (.*)/s, 2)) as [string, string][],
-    );
-    expect(answer.status).toBe(status);
-    expect(Object.fromEntries(sent)).toMatchObject({
-      'x-content-type-options': 'nosniff',
-      'referrer-policy': 'no-referrer',
-      'content-security-policy': expect.stringContaining(policy),
-      'x-frame-options': 'DENY',
-      'cross-origin-resource-policy': 'same-origin',
-      'cross-origin-opener-policy': 'same-origin',
-      'cache-control': expect.stringMatching(cache),
-    });
-    for (const name of [
-      'server',
-      'x-powered-by',
-      'strict-transport-security',
-      'set-cookie',
-      'access-control-allow-origin',
-    ]) {
-      expect(sent.has(name), name).toBe(false);
-    }
-  });
+  ])(
+    'with the status %i, %s, is safe in a browser',
+    async (status, _what, line, headers, { policy = none, cache = 'no-store' }) => {
+      const answer = await sendRaw(
+        server.url,
+        `${line} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n${headers}\r\n`,
+      );
+      const sent = new Headers(
+        answer.head
+          .split('\r\n')
+          .slice(1)
+          .map((text) => text.split(/: (.*)/s, 2)) as [string, string][],
+      );
+      expect(answer.status).toBe(status);
+      expect(Object.fromEntries(sent)).toMatchObject({
+        'x-content-type-options': 'nosniff',
+        'referrer-policy': 'no-referrer',
+        'content-security-policy': expect.stringContaining(policy),
+        'x-frame-options': 'DENY',
+        'cross-origin-resource-policy': 'same-origin',
+        'cross-origin-opener-policy': 'same-origin',
+        'cache-control': expect.stringMatching(cache),
+      });
+      for (const name of [
+        'server',
+        'x-powered-by',
+        'strict-transport-security',
+        'set-cookie',
+        'access-control-allow-origin',
+      ]) {
+        expect(sent.has(name), name).toBe(false);
+      }
+    },
+  );
 });
 
-test('Strict-Transport-Security is sent for the name of the server, but not for localhost', async () => {
+test('Strict-Transport-Security is sent under the name of the server, but not under localhost', async () => {
   const dir = mkdtempSync(join(tmpdir(), 'flwd-tls-'));
   const pair = createCertificate('flwd');
   await using secure = await startServing({ server: { tls: createPairFiles(dir, pair).files } });

@@ -102,7 +102,7 @@ describe.each(users)('if the server runs as $user,', async ({ as }) => {
   afterAll(() => server.close());
 
   test.concurrent.each(Object.keys(attacks).map((name, index) => [name, index] as const))(
-    'the limit of the workspace holds for %s',
+    'the size limit of the workspace applies to %s',
     async (_, index) => {
       const run = await server.run(`attack-${index}`);
       expect([run.status, run.reason, run.error?.message]).toEqual([
@@ -114,7 +114,7 @@ describe.each(users)('if the server runs as $user,', async ({ as }) => {
     },
   );
 
-  test('files in a grant and the log are neither counted nor cut', async () => {
+  test('files in a granted path and the log do not count towards the limit, and are not truncated', async () => {
     const run = await server.run('backup');
     expect([run.status, run.error]).toEqual(['success', null]);
     const text = await (await server.fetch(`/runs/${run.run_id}/logs`, { headers: { accept: 'text/plain' } })).text();

@@ -107,7 +107,7 @@ async function isUnharmed(): Promise<void> {
   expect(await server.run('plain')).toMatchObject({ status: 'success' });
 }
 
-describe('no process is left of a run', () => {
+describe('no process is left after a run', () => {
   test('that starts a daemon in another session', async () => {
     const run = await server.run('daemon');
     expect(run.status).toBe('success');
@@ -131,7 +131,7 @@ describe('no process is left of a run', () => {
   });
 });
 
-describe('a run has limits on', () => {
+describe('a run is limited in its use of', () => {
   test('processes, by a fork bomb', async () => {
     const run = await server.run('fork-bomb');
     expect(run).toMatchObject({ status: 'failed', reason: 'timeout', termination: { remaining: 0 } });
@@ -144,31 +144,31 @@ describe('a run has limits on', () => {
     await isUnharmed();
   });
 
-  test('memory used by files', async () => {
+  test('memory, even if files use it', async () => {
     const run = await server.run('memory-as-files');
     const ends = run.status === 'success' ? await server.messages(run.run_id) : [run.reason];
     expect([['ENOSPC', 'ENOSPC'], ['out_of_memory']]).toContainEqual(ends);
     await isUnharmed();
   });
 
-  test('the disk, by the workspace', async () => {
+  test('the disk, in its workspace', async () => {
     expect(await server.run('workspace')).toMatchObject({ status: 'failed', reason: 'quota_exceeded' });
     await isUnharmed();
   });
 
-  test('the disk, by the folder for results', async () => {
+  test('the disk, in the folder for results', async () => {
     expect(await server.run('out-folder')).toMatchObject({ status: 'failed', reason: 'quota_exceeded' });
     await isUnharmed();
   });
 
-  test('the disk, by folders nested deeper than a path can name', async () => {
+  test('the disk, even if folders are nested too deeply for any path', async () => {
     const run = await server.run('out-of-sight');
     expect(run).toMatchObject({ status: 'failed', reason: 'quota_exceeded' });
     expect(run.error?.message).toContain('deeper than a path can name');
     await isUnharmed();
   });
 
-  test('descriptors', async () => {
+  test('file descriptors', async () => {
     const run = await server.run('descriptors');
     expect([run.status, await server.messages(run.run_id)]).toEqual(['success', ['EMFILE']]);
     await isUnharmed();

@@ -188,13 +188,13 @@ describe.each(users)('if the server runs as $user,', ({ uid, as }) => {
   const refused = (seen: string) => [uid === 0 ? '401' : `401 ${seen}`];
 
   test.each(Object.entries(attacks).map(([name, [, , seen]], index) => [name, `attack-${index}`, seen]))(
-    'a job %s is not the server’s user',
+    'a job %s is not treated as the server’s user',
     async (_, job, seen) => {
       expect(await printedBy(job)).toEqual(refused(seen));
     },
   );
 
-  test('a process of the same user outside of runs is local while a job has network access', async () => {
+  test('a process that belongs to no run is still treated as the server’s user while a job has network access', async () => {
     const going = await server.start('goes', { port: port() });
     await expect.poll(() => server.messages(going)).toEqual(['begun']);
     const asked = 'say(ask(connect()))';
@@ -206,11 +206,11 @@ describe.each(users)('if the server runs as $user,', ({ uid, as }) => {
     await server.finished(going);
   });
 
-  test('a disabled job acts as the server’s user', async () => {
+  test('a job in the profile disabled acts as the server’s user', async () => {
     expect(await printedBy('disabled')).toEqual(['201']);
   });
 
-  test('a notification that a job sends to the server is not the server’s user', async () => {
+  test('a notification that a job sends to the server does not act as the server’s user', async () => {
     const webhook = `http://127.0.0.1:${port()}/api/v1/system/gc`;
     await writeJob(join(server.jobsDir, 'notifies'), bash('true', { notify: { webhook, on: ['success'] } }));
     await expect.poll(async () => (await server.fetch('/jobs/notifies')).status).toBe(200);
@@ -222,7 +222,7 @@ describe.each(users)('if the server runs as $user,', ({ uid, as }) => {
     await expect.poll(errors).toEqual(['the answer was 401']);
   });
 
-  test('a job without network access that inherits a connection of an ended job is not the server’s user', async () => {
+  test('a job that inherits a connection of an ended job does not act as the server’s user', async () => {
     const taking = await server.start('takes', { port: port() });
     await server.run('gives', { port: port() });
     await server.finished(taking);
@@ -246,11 +246,14 @@ describe.each(users)('if the server runs as $user,', ({ uid, as }) => {
   });
 });
 
-test.each(users.filter(({ uid }) => uid !== 0))('auth.trust_jobs lets the jobs of $user in', async ({ as }) => {
-  await using server = await startServer({ ...as, jobs, config: { auth: { trust_jobs: true } } });
-  const port = Number(/127\.0\.0\.1:(\d+)/.exec(server.stdout)?.[1]);
-  expect(await server.messages((await server.run('attack-0', { port })).run_id)).toEqual(['201']);
-});
+test.each(users.filter(({ uid }) => uid !== 0))(
+  'with auth.trust_jobs, the jobs of $user are treated as the server’s user',
+  async ({ as }) => {
+    await using server = await startServer({ ...as, jobs, config: { auth: { trust_jobs: true } } });
+    const port = Number(/127\.0\.0\.1:(\d+)/.exec(server.stdout)?.[1]);
+    expect(await server.messages((await server.run('attack-0', { port })).run_id)).toEqual(['201']);
+  },
+);
 
 /** The output of a process of this user outside of runs, with or without a pid namespace of its own. */
 async function outside(

@@ -106,7 +106,7 @@ say(room.f_frsize * room.f_blocks <= 64 * 2 ** 20, oct(os.stat('/run/flwd/secret
   });
 
   test.each(tricks.map(([what], at) => ({ what, at })))(
-    '$what in the place of outputs or of named artifacts',
+    '$what is not read as an output or as a named artifact',
     async ({ at }) => {
       for (const kind of ['output', 'artifacts']) {
         const run = await server.run(`${kind}-${at}`);
@@ -117,7 +117,7 @@ say(room.f_frsize * room.f_blocks <= 64 * 2 ** 20, oct(os.stat('/run/flwd/secret
     },
   );
 
-  test('only its own regular files become artifacts, and nothing through a link out of the workspace', async () => {
+  test('only the job’s own regular files become artifacts, and nothing behind a link out of the workspace', async () => {
     const run = await server.run('strange', { host });
     const artifacts = await server.artifacts(run.run_id);
     for (const { id } of artifacts) {
@@ -129,12 +129,12 @@ say(room.f_frsize * room.f_blocks <= 64 * 2 ** 20, oct(os.stat('/run/flwd/secret
     await isGone(run.run_id);
   });
 
-  test('the folder of secrets accepts no files, and is small', async () => {
+  test('the folder of secrets is small and accepts no new files', async () => {
     const run = await server.run('secrets', { token: 'a-secret-of-the-run' });
     expect(await server.messages(run.run_id)).toEqual(['False False', 'True 0o400']);
   });
 
-  test('names of any bytes give a safe header', async () => {
+  test('artifact names with any bytes result in a safe header', async () => {
     const run = await server.run('names');
     expect(run.status).toBe('success');
     const artifacts = await server.artifacts(run.run_id);

@@ -63,7 +63,7 @@ describe.each(users)('a secure job of a server that runs as $user', async ({ uid
     });
   }
 
-  test('has sent nothing', () => {
+  test('has sent nothing to the outside', () => {
     expect(reached).toEqual([]);
   });
 });

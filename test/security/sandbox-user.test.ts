@@ -98,19 +98,19 @@ except urllib.error.HTTPError as error: print(error.code)`,
     expect(await (await server.fetch(`/artifacts/${artifact?.id}`)).text()).toBe('kept\n');
   });
 
-  test('HOME is the home of the user if the job may see it', async () => {
+  test('sets HOME to the home of the user if the job may see it', async () => {
     const run = await server.run('home');
     expect(await server.messages(run.run_id)).toEqual(['/usr/sbin']);
   });
 
-  test('a granted path is open to the job as far as it is to the user', async () => {
+  test('lets the job use a granted path as far as its user may use it', async () => {
     const run = await server.run('grant');
     expect(await server.messages(run.run_id)).toEqual(['by-backup']);
     expect(statSync(join(own, 'file')).uid).toBe(uid);
     expect(await server.run('other')).toMatchObject({ status: 'failed' });
   });
 
-  test('a job that ignores its end, and what it left behind, are gone after a cancel', async () => {
+  test('ends a cancelled job that ignores its signal, with all its processes', async () => {
     const runId = await server.start('leaves');
     await expect.poll(() => server.messages(runId)).toEqual(['going']);
     await expect.poll(() => processesWith(left)).toHaveLength(1);
@@ -121,12 +121,12 @@ except urllib.error.HTTPError as error: print(error.code)`,
     expect(termination).toMatchObject({ remaining: 0, proven: true });
   });
 
-  test('a job with the network is not an operator of the API', async () => {
+  test('does not treat a job with network access as an operator of the API', async () => {
     const run = await server.run('caller', { url: `${server.url}/api/v1/runs` });
     expect(await server.messages(run.run_id)).toEqual(['401']);
   });
 
-  test('a rerun as another user can use the files that the earlier run left', async () => {
+  test('lets a rerun as another user use the files that the earlier run left', async () => {
     const first = await server.run('moved');
     expect(first.status).toBe('failed');
     const config = steps('daemon', 'cat made; echo two >>folder/one; id -un >>made; cat made folder/one')[
@@ -154,14 +154,14 @@ except urllib.error.HTTPError as error: print(error.code)`,
     });
   });
 
-  test('a number is not accepted as a user, and the error in the job says so', async () => {
+  test('rejects a number as a user, and the error of the job says so', async () => {
     const problem = await server.json<ProblemAnswer>('/jobs/number');
     expect(problem).toMatchObject({
       errors: [{ message: expect.stringMatching(/^`run_as` must be the name of a user/) }],
     });
   });
 
-  test('a run goes on as its user after the server was killed', async () => {
+  test('resumes a run as its user after the server was killed', async () => {
     await writeFile(
       join(server.jobsDir, 'long/config.yaml'),
       JSON.stringify({ command: './run.sh', ulc_profile: 'ulc.shell.bash', run_as: 'backup' }),
@@ -186,7 +186,7 @@ describe('a server that is not root', async () => {
   });
   afterAll(() => server.close());
 
-  test('refuses the job, and says why', async () => {
+  test('refuses a job that names a user, and says why', async () => {
     const { detail } = await server.json<ProblemAnswer>('/runs', { body: { job_id: 'id' } });
     expect(detail).toBe(
       "The job runs as the user 'backup' (run_as), but only a server that is root can do that: start flwd as root, or remove run_as.",

@@ -122,13 +122,13 @@ describe.each(users)('if the server runs as $user,', async ({ runsAs, as }) => {
       expect(await found('permissive/processes')).toEqual(["['bwrap', 'python3']", 'ESRCH False']);
     });
 
-    test('may create user namespaces if the host allows it', async () => {
+    test('may create user namespaces only if the host allows it', async () => {
       expect(await found('permissive/namespaces')).toEqual([expect.stringMatching(/^(done|EPERM|ENOSPC)$/)]);
     });
   });
 
   describe('a disabled job', () => {
-    test('has the server’s environment without its secrets, its user, and a pid namespace', async () => {
+    test('has the user and the environment of the server without its secrets, and a pid namespace of its own', async () => {
       expect(await found('disabled/environment')).toEqual(['a-plain-value None', 'True ESRCH', "['bwrap', 'python3']"]);
     });
 
@@ -138,7 +138,7 @@ describe.each(users)('if the server runs as $user,', async ({ runsAs, as }) => {
     });
   });
 
-  test('each run says which protections it had', async () => {
+  test('each run reports which protections it had', async () => {
     const isolations = await Promise.all(
       ['permissive/privileges', 'disabled/privileges'].map(async (job) => {
         const run = await server.run(job);

@@ -132,7 +132,7 @@ describe('a stored secret', () => {
     expect([await remove('registry'), await remove('registry')]).toEqual([204, 404]);
   });
 
-  test('is paged by name', async () => {
+  test('is listed in pages, by name', async () => {
     for (const name of ['c', 'a', 'b']) await put(name, 'some value', '?tenant=paged');
     expect(await names('?tenant=paged')).toEqual(['a', 'b', 'c']);
     const first = await list('?tenant=paged&limit=2');
@@ -164,7 +164,7 @@ describe('a stored secret', () => {
     expect(await names('?tenant=refused')).toEqual([]);
   });
 
-  test('needs the scope, and rotation needs more', async () => {
+  test('can be listed and changed only with the scope, and rotation needs more rights', async () => {
     const reader = await server.token({ scopes: ['runs:write', 'jobs:read'] });
     const writer = await server.token({ scopes: ['secrets:write'] });
     const admin = await server.token({ scopes: ['admin'], tenant: 'acme' });
@@ -174,7 +174,7 @@ describe('a stored secret', () => {
     expect([await rotate(writer), await rotate(admin)]).toEqual([403, 403]);
   });
 
-  test('of another tenant does not exist', async () => {
+  test('of another tenant seems not to exist', async () => {
     const scopes = ['secrets:write', 'runs:write', 'jobs:read'] as const;
     const acme = await server.token({ scopes, tenant: 'acme' });
     const other = await server.token({ scopes, tenant: 'other' });
@@ -198,7 +198,7 @@ describe('a stored secret', () => {
     expect(await log(ran.run_id)).toBe(turned(token));
   });
 
-  test('says which jobs name it, wherever they do, and which names the tenant lacks', async () => {
+  test('is listed with the jobs that name it, wherever they do, and so are names that the tenant lacks', async () => {
     await put('usual', token);
     const { secrets, missing } = await list('?limit=1000');
     const usual = secrets.find(({ name }: { name: string }) => name === 'usual');
@@ -224,14 +224,14 @@ describe('a stored secret', () => {
 });
 
 describe('{secret: name} as an argument', () => {
-  test('gives the run the value of its tenant, and is shown redacted', async () => {
+  test('gives the run the secret of the run’s tenant, and is shown redacted', async () => {
     await put('mine', token);
     const { run_id: runId, args } = await run('shows', { token: { secret: 'mine' } });
     expect(args).toEqual({ token: '[redacted]' });
     expect(await log(runId)).toBe(turned(token));
   });
 
-  test('that does not exist is refused with its name, by a plan too', async () => {
+  test('that does not exist is refused with its name, also in a plan', async () => {
     const refused = await refusal('shows', { token: { secret: 'nowhere' } });
     expect(refused).toMatchObject({
       type: 'https://flowd.org/problems/secret-unavailable',
@@ -275,7 +275,7 @@ describe('{secret: name} as an argument', () => {
     expect(JSON.stringify(refused)).not.toMatch(/12345678|abc/);
   });
 
-  test('can be a default of the job, and the schema shows what the author wrote', async () => {
+  test('can be a default of the job, and the schema shows it as the author wrote it', async () => {
     await put('usual', 'usual-secret-value');
     const { run_id: runId, args } = await run('byDefault', {});
     expect([args, await log(runId)]).toEqual([{ token: '[redacted]' }, turned('usual-secret-value')]);
@@ -283,7 +283,7 @@ describe('{secret: name} as an argument', () => {
     expect(job).toMatchObject({ args: { properties: { token: { default: { secret: 'usual' } } } } });
   });
 
-  test('in a schedule is looked up when it fires, and shown as it was written', async () => {
+  test('in a schedule is resolved when the schedule fires, and shown as it was written', async () => {
     const body = { job_id: 'shows', cron: '0 3 * * *', args: { token: { secret: 'later' } } };
     const made = await server.post('/schedules', body);
     expect([made.status, await made.json()]).toMatchObject([201, { args: { token: { secret: 'later' } } }]);
@@ -293,20 +293,20 @@ describe('{secret: name} as an argument', () => {
     expect(text).not.toContain('an-open-value');
   });
 
-  test('the environment of a job may name a secret too', async () => {
+  test('can also be in the environment of a job', async () => {
     const { run_id: runId, args } = await run('environment', {});
     expect([args, await log(runId)]).toEqual([{}, `${turned('usual-secret-value')}\nusual`]);
     const again = await server.post(`/runs/${runId}/rerun`, {});
     expect(again.status).toBe(201);
   });
 
-  test('no concurrency group is named after a secret, whatever the expression', async () => {
+  test('never becomes the name of a concurrency group, whatever the expression', async () => {
     expect(await run('keyed', { token })).toMatchObject({ status: 'success' });
   });
 });
 
-describe('a run keeps its own copy', () => {
-  test('so a rerun works after the secret is gone, unless it names the secret again', async () => {
+describe('a run keeps its own copy of a secret', () => {
+  test('so a rerun works after the secret was removed, unless the rerun names the secret again', async () => {
     await put('brief', 'first-of-its-name');
     const { run_id: runId } = await run('shows', { token: { secret: 'brief' } });
     await put('brief', 'second-of-its-name');
@@ -327,7 +327,7 @@ describe('a run keeps its own copy', () => {
 });
 
 describe('a sub-run', () => {
-  test('gets stored secrets, secret arguments and secret outputs, and shows none of them', async () => {
+  test('gets stored secrets, secret arguments and secret outputs, and reveals none of them', async () => {
     await put('usual', 'usual-secret-value');
     const parent = await run('parent', { token: 'the-parents-own-token' });
     expect(parent).toMatchObject({ status: 'success' });
@@ -343,7 +343,7 @@ describe('a sub-run', () => {
     });
   });
 
-  test('that gets a string made of a secret does not show the secret', async () => {
+  test('that gets a string made from a secret does not show the secret', async () => {
     const parent = await run('leaksBelow', { token: 'the-parents-own-token' });
     expect(parent).toMatchObject({ status: 'success' });
     const child = (await childrenOf(parent)).get('sub');
@@ -360,7 +360,7 @@ describe('a sub-run', () => {
     });
   });
 
-  test.each(['betraysAll', 'betraysOne'])('no expression can bypass that (%s)', async (jobId) => {
+  test.each(['betraysAll', 'betraysOne'])('cannot get it through any expression either (%s)', async (jobId) => {
     const ended = await run(jobId, { token });
     const { runs } = JSON.parse(await (await server.fetch('/runs')).text());
     const text = JSON.stringify([ended, runs]);

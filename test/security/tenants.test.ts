@@ -145,7 +145,7 @@ beforeAll(async () => {
   beta = await found('beta');
 });
 
-test('each operation that takes an id, lists objects or names a tenant is tried', () => {
+test('each operation that takes an id, lists objects or names a tenant is tested here', () => {
   const has = (schema: object | undefined, member: string): boolean =>
     schema !== undefined && 'properties' in schema && Object.hasOwn(Object(schema.properties), member);
   const wanted = Object.entries(table).flatMap(([id, { path, query, body, answers, isInstanceWide }]) => {
@@ -195,13 +195,13 @@ describe('an object of another tenant', () => {
     }
   });
 
-  test('is unchanged by all that', async () => {
+  test('is unchanged by all those requests', async () => {
     expect(await ofAcme()).toEqual(before);
     const { tokens } = await read<{ tokens: { id: string; status: string }[] }>('/tokens', acme.token);
     expect(tokens.find(({ id }) => id === acme.things.token[0])).toMatchObject({ status: 'active' });
   });
 
-  test.each(of('list'))('%s: is in no list and no total, whatever the query', async (_id, one) => {
+  test.each(of('list'))('%s: is in no list and no total, with any query', async (_id, one) => {
     const { noun, path, queries } = one;
     const [other = ''] = acme.things.run;
     const own = await page(path, noun, beta.token);
@@ -221,7 +221,7 @@ describe('an object of another tenant', () => {
   });
 
   test.each(of('list'))(
-    '%s: a filter for it is refused, in the same words whether it exists or not',
+    '%s: cannot be filtered for, and the refusal does not reveal whether it exists',
     async (_id, one) => {
       const { path, queries } = one;
       const [other = ''] = acme.things.run;
@@ -234,7 +234,7 @@ describe('an object of another tenant', () => {
     },
   );
 
-  test('is listed for callers of every tenant, and by a filter', async () => {
+  test('is listed for callers of all tenants, who can also filter by tenant', async () => {
     const ids = [...acme.things.run, ...beta.things.run];
     const all = await page('/runs', 'run', await server.token({ tenant: '*' }));
     expect(all.rows).toEqual(expect.arrayContaining(ids));
@@ -242,7 +242,7 @@ describe('an object of another tenant', () => {
     expect(some).toEqual(await page('/runs', 'run', acme.token));
   });
 
-  test.each(of('make'))('%s: cannot be created for it', async (id, { attempt, status }) => {
+  test.each(of('make'))('%s: cannot be created in that tenant', async (id, { attempt, status }) => {
     const [schedule = ''] = beta.things.schedule;
     const make = (tenant?: string) => send(id, attempt(schedule, tenant), beta.token);
     const refused = await make('acme');
@@ -259,7 +259,7 @@ describe('an object of another tenant', () => {
     }
   });
 
-  test.each(of('instance-wide'))('%s: needs the tenant `*`', async (id) => {
+  test.each(of('instance-wide'))('%s: can only be used with the tenant `*`', async (id) => {
     const response = await send(id, { path: table[id]?.path ?? '' }, beta.token);
     expect(response.status).toBe(403);
   });
@@ -314,7 +314,7 @@ describe('the stream of all runs', () => {
     expect(frames.some(({ data }) => data.run_id === beta.things.run[0])).toBe(true);
   });
 
-  test('is the same if it comes from the database', async () => {
+  test('has the same events if it is read from the database', async () => {
     const { journal } = server.store;
     const stop = new AbortController();
     // A new hub has no entries in memory.
@@ -343,7 +343,7 @@ test('an idempotency key belongs to a tenant', async () => {
 });
 
 describe('a job that both tenants run', () => {
-  test('on_conflict: cancel_running ends only runs of the same tenant, and waits for those of others', async () => {
+  test('ends only runs of the same tenant with on_conflict: cancel_running, and waits for those of others', async () => {
     const args = { key: 'a' };
     const theirs = await start('alone', acme.token, { args });
     await waits(theirs, acme.token);
@@ -364,7 +364,7 @@ describe('a job that both tenants run', () => {
     await waits(newest, beta.token);
   });
 
-  test('on_conflict: reject says how many runs there are, but not whose', async () => {
+  test('with on_conflict: reject, says how many runs there are, but not whose', async () => {
     await waits(await start('only', acme.token), acme.token);
     const response = await server.post('/runs', { job_id: 'only' }, beta.token.headers);
     expect(response.status).toBe(409);
@@ -380,7 +380,7 @@ test('a rerun has the tenant of the run that it repeats, for any caller', async 
   expect(await read<Run>(`/runs/${again}`, acme.token)).toMatchObject({ tenant: 'acme', created_by: 'local' });
 });
 
-test('a schedule keeps its tenant when an admin of all tenants replaces it, unless they name another', async () => {
+test('a schedule keeps its tenant when an admin of all tenants replaces it, unless the admin names another tenant', async () => {
   type Schedule = { readonly id: string; readonly tenant: string };
   const terms = { job_id: 'quick', cron: '0 0 1 1 *' };
   const made = await server.post('/schedules', terms, acme.token.headers);
@@ -399,7 +399,7 @@ test('schedules of a config.yaml belong to the default tenant', async () => {
   expect(await read<List>('/schedules?source=job', beta.token)).toMatchObject({ total: 0 });
 });
 
-test('health shows unknown callers and callers of one tenant only the status of each check', async () => {
+test('health shows only the status of each check to unknown callers and to callers of one tenant', async () => {
   const { failure } = server.store.db;
   Object.assign(server.store.db, { failure: () => 'the disk /srv is full' });
   const health = async (headers: Readonly<Record<string, string>>) =>
@@ -414,7 +414,7 @@ test('health shows unknown callers and callers of one tenant only the status of 
   }
 });
 
-test('system information counts the runs of the caller’s tenant', async () => {
+test('system information counts only the runs of the caller’s tenant', async () => {
   const lonely = await server.token({ tenant: 'lonely' });
   expect(await read<object>('/system/info', lonely)).toMatchObject({
     queue: { depth: 0, running: 0 },
@@ -425,7 +425,7 @@ test('system information counts the runs of the caller’s tenant', async () => 
   expect(await read<object>('/system/info', lonely)).toMatchObject({ queue: { depth: 0, running: 1 } });
 });
 
-test('its own tenant gets an answer from all of them', async () => {
+test('an object is found for its own tenant by every one of these operations', async () => {
   const ofDefault = await server.token();
   for (const [id, { noun, attempts }] of of('thing')) {
     const [own = ''] = acme.things[noun];
@@ -441,7 +441,7 @@ test('its own tenant gets an answer from all of them', async () => {
   }
 });
 
-test('the times of schedules are those of the caller’s tenant', async () => {
+test('the list of upcoming times contains only schedules of the caller’s tenant', async () => {
   type List = { readonly fires: readonly { readonly tenant: string }[] };
   const day = { job_id: 'quick', cron: '0 5 * * *', timezone: 'UTC' };
   for (const { token } of [acme, beta]) await server.post('/schedules', day, token.headers);

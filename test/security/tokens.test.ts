@@ -33,7 +33,7 @@ const partsOf = ({ credential }: TestToken) => {
   return { id, secret };
 };
 
-describe('a credential that is almost right', () => {
+describe('a credential that is almost right is refused', () => {
   const { id, secret } = partsOf(mine);
   const other = partsOf(theirs);
   const flipped = (text: string, at: number) => text.slice(0, at) + (text[at] === '0' ? '1' : '0') + text.slice(at + 1);
@@ -58,7 +58,7 @@ describe('a credential that is almost right', () => {
     ['a JWT that is not signed', 'eyJhbGciOiJub25lIn0.eyJzdWIiOiJsb2NhbCIsInNjb3BlIjoiYWRtaW4ifQ.'],
     ['15,000 letters', 'x'.repeat(15_000)],
     ['a prefix and 15,000 digits', `flwd_${'0'.repeat(15_000)}`],
-  ])('with %s it lets nobody in', async (_what, credential) => {
+  ])('if it has %s', async (_what, credential) => {
     const row = await server.store.tokens.find(mine.id);
     const sent = credential.replace('HASH', row?.hash ?? '');
     const seen = await using(`Bearer ${sent}`);
@@ -79,40 +79,40 @@ describe('a credential that is almost right', () => {
     `Bearer x, Bearer ${mine.credential}`,
     'Digest username="local"',
     'Negotiate x',
-  ])('as %j it is not a bearer token', async (authorization) => {
+  ])('if it is sent as %j', async (authorization) => {
     expect(await using(authorization)).toMatchObject(refused);
   });
 
-  test('with bytes beyond ASCII it is not a token, and causes no error', async () => {
+  test('if it contains bytes beyond ASCII, without an error of the server', async () => {
     for (const bytes of ['flwd_\u00e9\u00ff', '\ud83d\ude00', 'flwd_\u202e', 'ﬂwd_x']) {
       expect((await raw(`Authorization: Bearer ${bytes}\r\n`)).status).toBe(401);
     }
   });
 
-  test('an empty header counts as a credential, and not as that of the server’s user', async () => {
+  test('if its header is empty, even if the server’s user sends it', async () => {
     expect((await raw('Authorization:\r\n')).status).toBe(401);
   });
 
-  test('two headers are refused, even if one is right', async () => {
+  test('if there are two headers, even if one of them is right', async () => {
     const right = `Authorization: Bearer ${mine.credential}\r\n`;
     const wrong = 'Authorization: Bearer flwd_x\r\n';
     for (const headers of [right + wrong, wrong + right, right + right]) expect((await raw(headers)).status).toBe(400);
   });
 
-  test('the scheme is case-insensitive, as in HTTP', async () => {
+  test('but the case of its scheme does not matter, as in HTTP', async () => {
     expect((await using(`bearer ${mine.credential}`)).status).toBe(200);
     expect((await using(`BEARER   ${mine.credential}`)).status).toBe(200);
   });
 });
 
 describe('a caller on this machine', () => {
-  test('who sends a wrong token is not the server’s user', async () => {
+  test('that sends a wrong token is not treated as the server’s user', async () => {
     for (const path of ['/jobs', '/health', '/openapi.json', '//metrics', '/nowhere']) {
       expect((await using('Bearer flwd_x', path)).status).toBe(401);
     }
   });
 
-  test('who sends a token with few scopes has only those scopes', async () => {
+  test('that sends a token with few scopes has only those scopes', async () => {
     const { headers } = await server.token({ scopes: ['jobs:read'] });
     expect((await using(headers.authorization, '/runs')).status).toBe(403);
   });
@@ -151,13 +151,13 @@ describe('a caller on this machine', () => {
     expect((await raw('')).status).toBe(200);
   });
 
-  test('keeps its identity on a connection that it shares with a proxied request', async () => {
+  test('keeps its identity on a connection that also carries a proxied request', async () => {
     const one = 'GET /api/v1/jobs HTTP/1.1\r\nHost: localhost\r\n';
     const answer = await sendRaw(server.url, `${one}\r\n${one}Via: 1.1 proxy\r\nConnection: close\r\n\r\n`);
     expect(`${answer.head}${answer.body}`.match(/HTTP\/1\.1 \d+/g)).toEqual(['HTTP/1.1 200', 'HTTP/1.1 401']);
   });
 
-  test('needs a token to call by a foreign name', async () => {
+  test('needs a token if it calls the server by a foreign name', async () => {
     const call = (headers: string) =>
       sendRaw(server.url, `GET /api/v1/jobs HTTP/1.1\r\nHost: flwd.example.org\r\n${headers}Connection: close\r\n\r\n`);
     expect((await call('')).status).toBe(403);
@@ -179,8 +179,8 @@ test.each(['access_token', 'token', 'authorization'])('a token in the query as %
   ).toBe(401);
 });
 
-describe('privilege escalation', () => {
-  test('a scope other than admin cannot create, list or revoke tokens', async () => {
+describe('a caller who tries to get more rights fails', () => {
+  test('because only the scope admin can create, list or revoke tokens', async () => {
     const { headers } = await server.token({ scopes: scopes.filter((scope) => scope !== 'admin'), tenant: '*' });
     const made = await server.post('/tokens', { name: 'up', scopes: ['admin'] }, headers);
     expect([made.status, (await using(headers.authorization, '/tokens')).status]).toEqual([403, 403]);
@@ -189,7 +189,7 @@ describe('privilege escalation', () => {
     expect((await using(theirs.headers.authorization)).status).toBe(200);
   });
 
-  test('the admin of a tenant cannot create a token for another one, in any spelling', async () => {
+  test('because the admin of a tenant cannot create a token for another tenant, however it is spelled', async () => {
     const { headers } = await server.token({ tenant: 'blue' });
     for (const tenant of ['*', 'red', 'default', 'BLUE', ' blue', 'blue\u0000', '', ['*'], { $ne: 1 }, null, true]) {
       const { status } = await server.post('/tokens', { name: 'up', scopes: ['admin'], tenant }, headers);
@@ -198,7 +198,7 @@ describe('privilege escalation', () => {
     expect((await server.fetch('/tokens', { headers })).status).toBe(200);
   });
 
-  test('no token can have the name of a caller without a token', async () => {
+  test('because no token can have the name of a caller without a token', async () => {
     for (const name of [
       'local',
       'LOCAL',
@@ -214,56 +214,60 @@ describe('privilege escalation', () => {
     }
   });
 
-  test('members that would give a token more rights are refused', async () => {
+  test('because unknown members in a request for a token are refused', async () => {
     for (const more of [{ id: mine.id }, { hash: 'x' }, { created_by: 'local' }, { kind: 'local' }]) {
       expect((await server.post('/tokens', { name: 'more', scopes: ['runs:read'], ...more })).status).toBe(400);
     }
   });
 
-  test('if many ask for one name at once, one of them gets it', async () => {
+  test('because only one of many simultaneous requests for the same name succeeds', async () => {
     const asked = Array.from({ length: 8 }, () => server.post('/tokens', { name: 'race', scopes: ['runs:read'] }));
     const statuses = (await Promise.all(asked)).map(({ status }) => status);
     expect(statuses.filter((status) => status === 201)).toHaveLength(1);
     expect(statuses.filter((status) => status === 400)).toHaveLength(7);
   });
 
-  testWith('bwrap')('an approval names the token that gave it, and needs the one that the job names', async () => {
-    await using running = await startServing({
-      executes: true,
-      jobs: { gated: steps({ steps: [{ id: 'ok', approval: { text: 'Really?', by: ['alice'] } }] }) },
-    });
-    const [alice, bob, reader] = [
-      await running.token({ name: 'alice', scopes: ['runs:approve', 'runs:read'] }),
-      await running.token({ name: 'bob', scopes: ['runs:approve', 'runs:read'] }),
-      await running.token({ name: 'eve', scopes: ['runs:write'] }),
-    ];
-    const started: { run_id: string } = JSON.parse(await (await running.post('/runs', { job_id: 'gated' })).text());
-    const run = async () => await (await running.fetch(`/runs/${started.run_id}`)).json();
-    const waits = { steps: [expect.objectContaining({ status: 'waiting_approval' })] };
-    await expect.poll(run).toMatchObject(waits);
-    const approve = async ({ headers }: Pick<TestToken, 'headers'>) =>
-      (await running.post(`/runs/${started.run_id}/approvals`, { step_id: 'ok', decision: 'approve' }, headers)).status;
-    const mayAnswer = async ({ headers }: Pick<TestToken, 'headers'>) =>
-      await (await running.fetch('/approvals', { headers })).json();
-    const asked = { run_id: started.run_id, question: 'Really?', by: ['alice'], answer: null };
-    expect(await mayAnswer(reader)).toMatchObject({ total: 1, approvals: [{ ...asked, may_answer: false }] });
-    expect(await mayAnswer(bob)).toMatchObject({ approvals: [{ ...asked, may_answer: false }] });
-    expect(await mayAnswer(alice)).toMatchObject({ approvals: [{ ...asked, may_answer: true }] });
-    expect(await approve(reader)).toBe(403);
-    expect(await approve(bob)).toBe(403);
-    expect(await run()).toMatchObject(waits);
-    expect(await approve(alice)).toBe(200);
-    await expect.poll(run).toMatchObject({ status: 'success', steps: [{ approval: { by: 'alice' } }] });
-    expect(await mayAnswer(alice)).toEqual({ approvals: [], total: 0, total_exact: true });
-    const answered = await (await running.fetch('/approvals?state=answered')).json();
-    expect(answered).toMatchObject({
-      approvals: [{ run_id: started.run_id, may_answer: false, answer: { decision: 'approve', by: 'alice' } }],
-    });
-  });
+  testWith('bwrap')(
+    'because an approval records the token that gave it, and only the token that the job names may give it',
+    async () => {
+      await using running = await startServing({
+        executes: true,
+        jobs: { gated: steps({ steps: [{ id: 'ok', approval: { text: 'Really?', by: ['alice'] } }] }) },
+      });
+      const [alice, bob, reader] = [
+        await running.token({ name: 'alice', scopes: ['runs:approve', 'runs:read'] }),
+        await running.token({ name: 'bob', scopes: ['runs:approve', 'runs:read'] }),
+        await running.token({ name: 'eve', scopes: ['runs:write'] }),
+      ];
+      const started: { run_id: string } = JSON.parse(await (await running.post('/runs', { job_id: 'gated' })).text());
+      const run = async () => await (await running.fetch(`/runs/${started.run_id}`)).json();
+      const waits = { steps: [expect.objectContaining({ status: 'waiting_approval' })] };
+      await expect.poll(run).toMatchObject(waits);
+      const approve = async ({ headers }: Pick<TestToken, 'headers'>) =>
+        (await running.post(`/runs/${started.run_id}/approvals`, { step_id: 'ok', decision: 'approve' }, headers))
+          .status;
+      const mayAnswer = async ({ headers }: Pick<TestToken, 'headers'>) =>
+        await (await running.fetch('/approvals', { headers })).json();
+      const asked = { run_id: started.run_id, question: 'Really?', by: ['alice'], answer: null };
+      expect(await mayAnswer(reader)).toMatchObject({ total: 1, approvals: [{ ...asked, may_answer: false }] });
+      expect(await mayAnswer(bob)).toMatchObject({ approvals: [{ ...asked, may_answer: false }] });
+      expect(await mayAnswer(alice)).toMatchObject({ approvals: [{ ...asked, may_answer: true }] });
+      expect(await approve(reader)).toBe(403);
+      expect(await approve(bob)).toBe(403);
+      expect(await run()).toMatchObject(waits);
+      expect(await approve(alice)).toBe(200);
+      await expect.poll(run).toMatchObject({ status: 'success', steps: [{ approval: { by: 'alice' } }] });
+      expect(await mayAnswer(alice)).toEqual({ approvals: [], total: 0, total_exact: true });
+      const answered = await (await running.fetch('/approvals?state=answered')).json();
+      expect(answered).toMatchObject({
+        approvals: [{ run_id: started.run_id, may_answer: false, answer: { decision: 'approve', by: 'alice' } }],
+      });
+    },
+  );
 });
 
-describe('guessing', () => {
-  test('after ten failures in a minute an address must wait, but a valid token still works', async () => {
+describe('guessing tokens', () => {
+  test('locks out an address after ten failures in a minute, but a valid token still works', async () => {
     const guess = async () => (await using(`Bearer flwd_${'0'.repeat(26)}_${'0'.repeat(64)}`)).status;
     for (let n = 0; n < 10; n++) expect(await guess()).toBe(401);
     const late = await server.fetch('/jobs', { headers: { authorization: 'Basic eDp5' } });
@@ -278,14 +282,14 @@ describe('guessing', () => {
     expect(await guess()).toBe(401);
   });
 
-  test('a caller without a credential has not failed to log in', async () => {
+  test('is not counted for a caller without a credential', async () => {
     for (let n = 0; n < 12; n++) expect((await raw('Via: 1.1 x\r\n')).status).toBe(401);
     expect((await using('Bearer x')).status).toBe(401);
   });
 });
 
-describe('traces of tokens', () => {
-  test('the server’s log contains no token', async () => {
+describe('traces of a token', () => {
+  test('are not in the server’s log', async () => {
     const lines: string[] = [];
     await using logging = await startServing({ onLog: (line) => lines.push(JSON.stringify(line)) });
     const { credential, headers } = await logging.token();
@@ -299,7 +303,7 @@ describe('traces of tokens', () => {
     }
   });
 
-  test('without its secret, a revoked token is refused like one that never existed', async () => {
+  test('do not reveal whether a token was revoked or never existed, unless the caller knows its secret', async () => {
     const gone = await server.token();
     await server.fetch(`/tokens/${gone.id}`, { method: 'DELETE' });
     const wrong = await using(`Bearer flwd_${partsOf(gone).id}_${'0'.repeat(64)}`);
@@ -315,24 +319,27 @@ const grab = (profile: string) =>
     argspec: { type: 'object', required: ['path'], properties: { path: { type: 'string' } } },
   });
 
-testWith('bwrap')('only the server’s user can read cli.token; a job can only if its profile is disabled', async () => {
-  // Not below /tmp, because no job shares /tmp with the host.
-  const dir = realpathSync(mkdtempSync('/var/tmp/flwd-cli-token-'));
-  onTestFinished(() => rmSync(dir, { recursive: true, force: true }));
-  const security = { allow_profiles: ['secure', 'permissive'] };
-  const jobs = { secure: grab('secure'), permissive: grab('permissive') };
-  const instance = await createInstance(jobs, { security }, dir);
-  const served = await instance.serve();
-  const path = join(instance.dataDir, 'cli.token');
-  expect(statSync(path).mode & 0o7777).toBe(0o600);
-  const token = readFileSync(path, 'utf8').trim();
-  const withToken = { authorization: `Bearer ${token}`, via: '1.1 x' };
-  expect((await served.fetch('/tokens', { headers: withToken })).status).toBe(200);
-  for (const job of Object.keys(jobs)) {
-    const run = await served.run(job, { path });
-    const messages = await served.messages(run.run_id);
-    expect([run.status, messages.includes('none'), messages.includes('read')]).toEqual(['success', true, false]);
-    expect(messages.join()).not.toContain(token);
-  }
-  await served.stop();
-});
+testWith('bwrap')(
+  'only the server’s user can read cli.token, and a job can read it only in the profile disabled',
+  async () => {
+    // Not below /tmp, because no job shares /tmp with the host.
+    const dir = realpathSync(mkdtempSync('/var/tmp/flwd-cli-token-'));
+    onTestFinished(() => rmSync(dir, { recursive: true, force: true }));
+    const security = { allow_profiles: ['secure', 'permissive'] };
+    const jobs = { secure: grab('secure'), permissive: grab('permissive') };
+    const instance = await createInstance(jobs, { security }, dir);
+    const served = await instance.serve();
+    const path = join(instance.dataDir, 'cli.token');
+    expect(statSync(path).mode & 0o7777).toBe(0o600);
+    const token = readFileSync(path, 'utf8').trim();
+    const withToken = { authorization: `Bearer ${token}`, via: '1.1 x' };
+    expect((await served.fetch('/tokens', { headers: withToken })).status).toBe(200);
+    for (const job of Object.keys(jobs)) {
+      const run = await served.run(job, { path });
+      const messages = await served.messages(run.run_id);
+      expect([run.status, messages.includes('none'), messages.includes('read')]).toEqual(['success', true, false]);
+      expect(messages.join()).not.toContain(token);
+    }
+    await served.stop();
+  },
+);

@@ -54,18 +54,18 @@ test.for([
   '100.100.100.200',
   '168.63.129.16',
   '192.0.0.192',
-])('%s is not called', (address) => {
+])('an untrusted job cannot make the server call %s', (address) => {
   expect(mayReach('example.org', address)).toBe(false);
 });
 
-test('a job that is no longer known is bound, and a job whose source has been removed', () => {
+test('a job that no longer exists, or whose source was removed, is treated as untrusted', () => {
   const reach = createReach([], []);
   expect(reach(undefined, false)?.('example.org', '127.0.0.1')).toBe(false);
   expect(reach('gone/calls', true)?.('example.org', '127.0.0.1')).toBe(false);
   expect(reach('calls', false)).toBeUndefined();
 });
 
-test('addresses of the server itself are not called, and other addresses are', () => {
+test('an untrusted job can make the server call other addresses, but not the server’s own', () => {
   const own = Object.values(networkInterfaces()).flatMap((all = []) => all.map(({ address }) => address));
   expect(own).not.toEqual([]);
   const translated = own.filter(isIPv4).map((address) => `64:ff9b::${address}`);
@@ -74,7 +74,7 @@ test('addresses of the server itself are not called, and other addresses are', (
     expect(mayReach('example.org', address)).toBe(true);
 });
 
-describe('a receiver of the server’s own machine', () => {
+describe('a receiver on the server’s own machine', () => {
   /** The address of the receiver with another host. */
   const at = ({ url }: Receiver, host: string) => url.replace('127.0.0.1', host);
 
@@ -88,13 +88,13 @@ describe('a receiver of the server’s own machine', () => {
     '[::ffff:127.0.0.1]',
     'localhost',
     'LOCALHOST',
-  ])('is not called as %s', async (host) => {
+  ])('is not called under the name %s', async (host) => {
     const receiver = await startReceiver();
     expect(await call(at(receiver, host))).toMatchObject(forbidden);
     expect(receiver.received).toEqual([]);
   });
 
-  test('is not called by a redirect', async () => {
+  test('is not called because of a redirect', async () => {
     const [away, receiver] = [await startReceiver(), await startReceiver()];
     away.answer = answerWith(307, { location: receiver.url });
     expect(await call(at(away, '127.0.0.1'), reachWith([]))).toMatchObject(forbidden);
@@ -113,7 +113,7 @@ describe('a receiver of the server’s own machine', () => {
     expect(receiver.received).toMatchObject([{ body: '{}' }]);
   });
 
-  test('is not called over a connection that a trusted job has left open', async () => {
+  test('is not called over an open connection of a trusted job', async () => {
     const receiver = await startReceiver();
     const signal = new AbortController().signal;
     const request = { method: 'POST', headers: {}, body: '{}', nowMs: 0, timeoutMs: 5_000, signal };
@@ -127,7 +127,7 @@ test.for([
   ['is there', ['ext'], 'ext/calls', false],
   ['has been removed', [], 'ext/calls', true],
 ] as const)(
-  'if the source %s, a notification and a heartbeat end at once with what the operator can do',
+  'if the source %s, a notification and a heartbeat fail at once and say what the operator can do',
   async ([, mountPaths, jobId, isUntrusted]) => {
     const receiver = await startReceiver();
     const reachOf = createReach(mountPaths, []);

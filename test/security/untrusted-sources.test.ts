@@ -91,7 +91,7 @@ async function putSecret(server: Served, name: string, value: string): Promise<v
   expect(answer.ok).toBe(true);
 }
 
-describe('stored secrets', async () => {
+describe('for an untrusted source, stored secrets', async () => {
   const jobs = {
     byDefault: bash(leak, { argspec: tokenFrom('prod-key') }),
     byEnv: bash('rev <<< "$TOKEN"', { env: { TOKEN: { secret: 'prod-key' } } }),
@@ -129,22 +129,22 @@ describe('stored secrets', async () => {
     expect(await refusedRun(server, job)).toBe(wanted(gets));
   });
 
-  test('are not given because a caller names one, and the answer does not say whether it exists', async () => {
+  test('are not given to a job if a caller names one, and the answer does not say whether it exists', async () => {
     expect(await refusedRun(server, 'ext/takes', { token: { secret: 'prod-key' } })).toBe(wanted('ext/takes'));
     expect(await refusedRun(server, 'ext/takes', { token: { secret: 'nope' } })).toBe(wanted('ext/takes', 'nope'));
     expect(await refusedRun(server, 'ext/absent')).toBe(wanted('ext/absent', 'no-such-key'));
   });
 
-  test.for(['hands', 'handsOwn', 'handsAll'] as const)('are not handed on by a trusted job: %s', async (job) => {
+  test.for(['hands', 'handsOwn', 'handsAll'] as const)('are not passed on by a trusted job: %s', async (job) => {
     expect(await refusedRun(server, job)).toBe(wanted('ext/takes'));
   });
 
-  test('are not reached through a trusted job that starts the untrusted one', async () => {
+  test('are not available through a trusted job that starts the untrusted one', async () => {
     expect(await refusedRun(server, 'starts')).toBe(wanted('ext/byDefault'));
     expect(await refusedRun(server, 'deep')).toBe(wanted('ext/byDefault'));
   });
 
-  test('are given if `secrets` lists them, and a text that a caller gives needs no key', async () => {
+  test('are given if `secrets` lists them, and text that a caller enters needs no permission', async () => {
     const own = await run(server, 'ext/own');
     expect(own).toMatchObject({ status: 'success' });
     expect(await logOf(server, own.run_id)).toContain('eulav terces txe');
@@ -152,7 +152,7 @@ describe('stored secrets', async () => {
     expect(await logOf(server, text.run_id)).toContain('dnah yb nevig');
   });
 
-  test('a refusal is in the audit log, and no run is stored', async () => {
+  test('are refused with an entry in the audit log, and no run is stored', async () => {
     await refusedRun(server, 'ext/byEnv');
     const audit = async () => (await server.fetch('/audit?action=run.create&limit=50')).text();
     await expect.poll(audit).toContain('"reason":"source-untrusted"');
@@ -161,7 +161,7 @@ describe('stored secrets', async () => {
   });
 });
 
-describe('runs of other sources', async () => {
+describe('for an untrusted source, runs of other sources', async () => {
   const calls = (job: string) => steps({ steps: [{ id: 'a', job }] });
   const jobs = {
     takesOver: calls('prod'),
@@ -175,7 +175,7 @@ describe('runs of other sources', async () => {
     `The job 'ext/${job}' starts '${called}' of the source '${source}', but its source 'ext' is not trusted: ` +
     `add '${source}' to the \`calls\` of the source in flwd.yaml, and restart the server.`;
 
-  test('are not started by its steps, but those of its own jobs are', async () => {
+  test('are not started by its steps, but runs of its own jobs are', async () => {
     await using server = await serve(jobs, { aliases, jobs: { outer: calls('ext/takesOver') } });
     expect(await refusedRun(server, 'ext/takesOver')).toBe(wanted('prod', 'local-fs', 'takesOver'));
     expect(await refusedRun(server, 'ext/viaAlias')).toBe(wanted('prod', 'local-fs', 'viaAlias'));
@@ -184,7 +184,7 @@ describe('runs of other sources', async () => {
     expect(await run(server, 'ext/friendly')).toMatchObject({ status: 'success' });
   });
 
-  test('are started with `calls`', async () => {
+  test('can be started with `calls`', async () => {
     await using named = await serve(jobs, { aliases, mayUse: { calls: ['other'] } });
     expect(await refusedRun(named, 'ext/takesOver')).toContain("starts 'prod'");
     expect(await run(named, 'ext/sideways')).toMatchObject({ status: 'success' });
@@ -193,7 +193,7 @@ describe('runs of other sources', async () => {
     expect(await run(all, 'ext/takesOver')).toMatchObject({ status: 'success' });
   });
 
-  test('are not started either if the job behind a step changes after the run was created', async () => {
+  test('are not started even if the job of a step changes after the run was created', async () => {
     const target = bash('echo "harmless"');
     const change = steps({
       steps: [
@@ -215,7 +215,7 @@ describe('runs of other sources', async () => {
   });
 });
 
-describe('triggers', () => {
+describe('for an untrusted source, triggers', () => {
   const follows = (job: string) =>
     bash('echo "$FLWD_ARG_SEEN"', {
       argspec: { type: 'object', properties: { seen: { type: 'string' } } },
@@ -225,7 +225,7 @@ describe('triggers', () => {
   const count = async (server: Served, id: string) =>
     JSON.parse(await (await server.fetch(`/runs?job_id=${id}`)).text()).total;
 
-  test('follow jobs of the source itself, and other sources only if the source names them', async () => {
+  test('follow jobs of the source itself, and other jobs only if the source lists them', async () => {
     await using server = await serve(jobs);
     await server.post('/runs', { job_id: 'prod', async: false });
     await server.post('/runs', { job_id: 'ext/first', async: false });
@@ -243,7 +243,7 @@ describe('triggers', () => {
   });
 });
 
-describe('schedules', async () => {
+describe('for an untrusted source, schedules', async () => {
   const scheduled = bash('true', { schedules: [{ cron: yearly }] });
   const detail =
     "The job 'ext/scheduled' has a schedule, but its source 'ext' is not trusted: " +
@@ -253,7 +253,7 @@ describe('schedules', async () => {
       (one: { job_id: string }) => one.job_id === 'ext/scheduled',
     );
 
-  test('of a config.yaml are listed with the reason why they start nothing, also after a release', async () => {
+  test('of a config.yaml are listed with the reason why they start nothing, even after they are released', async () => {
     await using server = await serve({ scheduled });
     await expect.poll(() => list(server)).toHaveLength(1);
     const [one] = await list(server);
@@ -267,7 +267,7 @@ describe('schedules', async () => {
     expect(fires.fires).toEqual([]);
   });
 
-  test('do not fire for past times after a release', async () => {
+  test('do not make up for missed times after they are released', async () => {
     const often = bash('true', { schedules: [{ cron: '* * * * *', catch_up: 'last' }] });
     await using server = await serve({ scheduled: often }, { jobs: { first: often, second: often } });
     const all = async () => JSON.parse(await (await server.fetch('/schedules')).text()).schedules;
@@ -286,7 +286,7 @@ describe('schedules', async () => {
     expect(await count('ext/scheduled')).toBe(0);
   });
 
-  test('are not made by the API either, and the job can be run by hand', async () => {
+  test('cannot be created through the API either, but the job can be run by hand', async () => {
     await using server = await serve({ scheduled });
     const body = { job_id: 'ext/scheduled', cron: yearly };
     expect(await refused(await server.post('/schedules', body))).toBe(detail);
@@ -294,7 +294,7 @@ describe('schedules', async () => {
     expect(await run(server, 'ext/scheduled')).toMatchObject({ status: 'success' });
   });
 
-  test('do not start at a start of the server', async () => {
+  test('do not fire when the server starts', async () => {
     await using server = await serve(
       { scheduled: bash('true', { schedules: [{ cron: '@reboot' }] }) },
       {
@@ -306,7 +306,7 @@ describe('schedules', async () => {
     expect(await count('ext/scheduled')).toBe(0);
   });
 
-  test('fire with `schedules: true`', async () => {
+  test('can fire with `schedules: true`', async () => {
     await using server = await serve({ scheduled }, { mayUse: { schedules: true } });
     await expect.poll(() => list(server)).toHaveLength(1);
     const [one] = await list(server);
@@ -315,7 +315,7 @@ describe('schedules', async () => {
   });
 });
 
-describe('webhooks', async () => {
+describe('for an untrusted source, webhooks', async () => {
   const hooked = bash('true', { webhooks: [{ name: 'push', scheme: 'gitlab', secret: 'hook-key' }] });
   const deliver = (server: Served, token: string) =>
     server.fetch('//hooks/ext/hooked/push', {
@@ -329,7 +329,7 @@ describe('webhooks', async () => {
   test.for([
     ['the source has no webhooks', {}, 'set `webhooks: true` for'],
     ['it may not use their key', { webhooks: true }, "add the webhook's `secret` to the `secrets` of"],
-  ] as const)('start nothing and say nothing about their key if %s', async ([, mayUse, fix]) => {
+  ] as const)('start nothing and reveal nothing about their key if %s', async ([, mayUse, fix]) => {
     await using server = await serve({ hooked }, { mayUse });
     await putSecret(server, 'hook-key', 'the-key-of-the-hook');
     for (const token of ['the-key-of-the-hook', 'a guess']) {
@@ -343,7 +343,7 @@ describe('webhooks', async () => {
     expect(total).toBe(0);
   });
 
-  test('start runs with `webhooks: true` and their key in `secrets`', async () => {
+  test('can start runs with `webhooks: true` and their key in `secrets`', async () => {
     await using server = await serve({ hooked }, { mayUse: { webhooks: true, secrets: ['hook-key'] } });
     await putSecret(server, 'hook-key', 'the-key-of-the-hook');
     expect(await (await deliver(server, 'a guess')).text()).toContain('problems/signature-invalid');
@@ -351,10 +351,10 @@ describe('webhooks', async () => {
   });
 });
 
-describe('notifications', async () => {
+describe('for an untrusted source, notifications', async () => {
   const calls = (webhook: string) => bash('true', { notify: { on: ['success'], webhook } });
 
-  test('are not sent: the run is refused, also as a sub-run', async () => {
+  test('are not sent, and a run that asks for them is refused, even as a sub-run', async () => {
     const outer = steps({ steps: [{ id: 'a', job: 'ext/calls' }] });
     await using server = await serve({ calls: calls(receiver) }, { jobs: { outer } });
     const detail =
@@ -364,13 +364,13 @@ describe('notifications', async () => {
     expect(await refusedRun(server, 'outer')).toBe(detail);
   });
 
-  test('may be sent with `notify: true`', async () => {
+  test('can be sent with `notify: true`', async () => {
     await using server = await serve({ calls: calls((await startReceiver()).url) }, { mayUse: { notify: true } });
     expect(await run(server, 'ext/calls')).toMatchObject({ status: 'success' });
   });
 });
 
-describe('the key-value store', async () => {
+describe('for an untrusted source, the key-value store', async () => {
   const reads = (namespace: string, more: Readonly<Record<string, unknown>> = {}) =>
     bash(`flwd_kv_set mine 1; flwd_kv_get --namespace ${namespace} k || true`, more);
   const asks = reads('prod', { permissions: { kv: { read: ['prod'] } } });
@@ -381,7 +381,7 @@ describe('the key-value store', async () => {
       body: JSON.stringify({ value: 'value of prod' }),
     });
 
-  test('has only the namespace of the job', async () => {
+  test('contains only the namespace of the job', async () => {
     await using server = await serve({ asks, quiet: reads('prod') });
     await put(server);
     expect(await refusedRun(server, 'ext/asks')).toBe(
@@ -392,15 +392,15 @@ describe('the key-value store', async () => {
     expect(await logOf(server, id)).not.toContain('value of prod');
   });
 
-  test('has those that `kv` lists, if the profile may be granted them', async () => {
+  test('contains the namespaces that `kv` lists, if the profile may be granted them', async () => {
     await using server = await serve({ asks }, { mayUse: { kv: ['prod'] } });
     const plan = JSON.parse(await (await server.post('/plans', { job_id: 'ext/asks' })).text());
     expect(plan.denied?.detail).toContain("may_grant does not list 'kv'");
   });
 });
 
-describe('ids', async () => {
-  test('a trusted job keeps its id, even if it is broken', async () => {
+describe('the id of a job', async () => {
+  test('stays with the trusted job, even if that job is invalid', async () => {
     await using server = await serve(
       { deploy: bash('echo "of the enemy"'), broken: bash('echo "of the enemy"') },
       { jobs: { 'ext/deploy': bash('echo "trusted"'), 'ext/broken': { 'config.yaml': 'command: [' } } },
@@ -426,7 +426,7 @@ describe('ids', async () => {
     expect((await server.post('/runs', { job_id: 'ext/broken' })).status).toBe(422);
   });
 
-  test('an alias of a trusted job wins over an untrusted job of that id', async () => {
+  test('that is an alias of a trusted job belongs to that job, not to an untrusted one', async () => {
     const aliases = [{ from: 'prod', to: 'ext/nightly' }];
     await using server = await serve({ nightly: bash('echo "of the enemy"') }, { aliases });
     const { run_id: id } = await run(server, 'ext/nightly');

@@ -66,7 +66,7 @@ const runs = async (): Promise<number> => {
   return total;
 };
 
-test('no credential beside the signature gives a delivery more rights or replaces the signature', async () => {
+test('a credential in addition to the signature neither adds rights nor replaces the signature', async () => {
   const { headers } = await server.token({ scopes: ['admin'] });
   const body = fresh();
   const { run_id } = await read(await send('deploy/gh', body, headers));
@@ -76,7 +76,7 @@ test('no credential beside the signature gives a delivery more rights or replace
   expect(unsigned.status).toBe(403);
 });
 
-test('a body cannot name a stored secret, neither itself nor through an expression', async () => {
+test('a body cannot name a stored secret, neither directly nor through an expression', async () => {
   for (const [hook, body] of [
     ['secret', JSON.stringify({ token: { secret: 'signing' } })],
     ['made', JSON.stringify({ token: 'signing' })],
@@ -87,7 +87,7 @@ test('a body cannot name a stored secret, neither itself nor through an expressi
   }
 });
 
-test('a secret in a body is stored only sealed, and is in no answer and no log line', async () => {
+test('a secret in a body is stored encrypted, and is in no answer and no log line', async () => {
   const answer = await send('deploy/secret', JSON.stringify({ token: given }));
   expect(answer.status).toBe(202);
   const { run_id } = await read(answer);
@@ -102,7 +102,7 @@ test('a secret in a body is stored only sealed, and is in no answer and no log l
   expect(logged.join('\n')).not.toContain(key);
 });
 
-test('no expression sees a proof or a credential, even if it reads all headers', async () => {
+test('no expression sees a signature or a credential, even if it reads all headers', async () => {
   const seenWith = async (headers: Readonly<Record<string, string>>) => {
     const { run_id } = await read(await send('deploy/headers', fresh(), headers));
     const { args }: { args: { seen: number } } = JSON.parse(await (await server.fetch(`/runs/${run_id}`)).text());
@@ -125,7 +125,7 @@ test('a key that is not base64 does not count as an empty key of Standard Webhoo
   }
 });
 
-test('forged deliveries start nothing and are in the audit log, without what they carried', async () => {
+test('forged deliveries start nothing, and the audit log records them without their content', async () => {
   const before = await runs();
   const body = JSON.stringify({ text: 'FORGED-BODY' });
   for (const proof of [
@@ -172,14 +172,14 @@ test('a request with two signatures is refused, and a header cannot start a seco
   expect(logged.some((line) => line.includes('\n') || line.includes('"msg":"forged"'))).toBe(false);
 });
 
-test('a page of another site cannot call a hook, not even with a right signature', async () => {
+test('a page of another site cannot call a webhook, even with a valid signature', async () => {
   const body = fresh();
   expect((await send('deploy/gh', body, { origin: 'https://evil.example' })).status).toBe(403);
   expect((await send('deploy/gh', body, { 'sec-fetch-site': 'cross-site' })).status).toBe(403);
   expect((await send('deploy/gh', body)).status).toBe(202);
 });
 
-test('an expression over a large body ends in time, and a disabled job stays off', async () => {
+test('an expression over a large body ends in time, and a disabled job is not started', async () => {
   await expectWithin(5_000, () =>
     msOf(async () => {
       const large = JSON.stringify({ id: randomUUID(), a: Array.from({ length: 15_000 }, (_, n) => n) });
@@ -190,7 +190,7 @@ test('an expression over a large body ends in time, and a disabled job stays off
   expect((await send('off/gh', body)).status).toBeGreaterThanOrEqual(400);
 });
 
-test('a body of more than 1 MiB is refused, and one of nearly 1 MiB is taken', async () => {
+test('a body of more than 1 MiB is refused, and a body of almost 1 MiB is accepted', async () => {
   const filled = (size: number) => JSON.stringify({ text: randomUUID(), filler: 'x'.repeat(size) });
   expect((await send('deploy/gh', filled(2 ** 20 - 500))).status).toBe(202);
   const refused = await send('deploy/gh', filled(2 ** 20));
@@ -200,7 +200,7 @@ test('a body of more than 1 MiB is refused, and one of nearly 1 MiB is taken', a
   ]);
 });
 
-test('a delivery id cannot be used for another webhook, and a recorded body not under a new id', async () => {
+test('a delivery id counts only for its own webhook, and a recorded body starts no second run under a new id', async () => {
   const body = fresh();
   const headers = { 'x-github-delivery': randomUUID() };
   expect((await send('deploy/gh', body, headers)).status).toBe(202);
@@ -208,7 +208,7 @@ test('a delivery id cannot be used for another webhook, and a recorded body not 
   expect((await send('deploy/headers', body, headers)).status).toBe(202);
 });
 
-test('many requests to a hook that is denied or lacks a key write one line to the log, until something changes', async () => {
+test('many requests to a webhook that is denied or lacks a key write one log line, until something changes', async () => {
   const lines = (job: string) =>
     logged.filter((line) => line.includes(`"job_id":"${job}"`) && line.includes('"level":40'));
   const sendMany = async (hook: string, status: number) => {
