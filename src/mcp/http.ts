@@ -412,7 +412,7 @@ function forget(account: Account, { accounts }: Shared): void {
 }
 
 /**
- * Tells the clients of an account whose list of tools is out of date. The tools are listed once for all of them.
+ * Notifies the clients of an account that have an outdated list of tools. The tools are listed once for all of them.
  * @returns whether this has succeeded
  */
 async function notifyClients(account: Account, shared: Shared): Promise<boolean> {
@@ -431,7 +431,7 @@ async function notifyClients(account: Account, shared: Shared): Promise<boolean>
   return true;
 }
 
-/** Yields the sessions that can be told now. A session without a stream is told when it opens one. */
+/** Yields the sessions that can be notified now. A session without a stream is notified when it opens one. */
 function* reachableSessions({ sessions }: Account): Generator<Session, void> {
   for (const session of sessions.values()) {
     if (session.shown.print === undefined) continue;

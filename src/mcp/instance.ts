@@ -17,7 +17,7 @@ type Settings = {
 export type Instance = {
   /** Calls the API as the agent. */
   readonly client: Client;
-  /** Makes sure that something drives this run until it ends. */
+  /** Makes sure that this run is started if it is pending, even if another process takes the data dir over. */
   readonly attend: (runId: string) => void;
   readonly settings: Settings;
   readonly version: string;

@@ -111,7 +111,7 @@ async function readResourceAt(client: Instance['client'], uri: string): Promise<
 }
 
 /**
- * Tells the clients whose list of tools is out of date.
+ * Notifies the clients that have an outdated list of tools.
  * @param clients is iterated only after the tools have been listed
  * @returns the fingerprint of the present list
  * @throws ApiProblem, ServerUnreachable
@@ -124,7 +124,7 @@ export async function notifyOutdated(
   for (const { server, shown } of clients) {
     if (shown.print === print) continue;
     shown.print = print;
-    // A client that has disconnected cannot be told.
+    // A client that has disconnected cannot be notified.
     server.sendToolListChanged().catch(() => undefined);
   }
   return print;

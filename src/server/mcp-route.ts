@@ -31,7 +31,7 @@ export type OpenMcp = (api: { readonly url: string; readonly lend: LentCredentia
 export const mcpPath = '/mcp';
 /**
  * How many connections MCP may have to the API, as a share of all connections. Both ends of these connections are in
- * this process, and half of all descriptors is already for others.
+ * this process, so each connection takes two of its descriptors.
  */
 const shareOfConnections = 1 / 8;
 

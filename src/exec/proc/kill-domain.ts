@@ -59,8 +59,8 @@ function ofNamespace(namespace: PidNamespace): KillDomain {
 type Script = NonNullable<ShimStatus['script']>;
 
 /**
- * How often to search and stop. Processes may multiply faster than they can be stopped. The caller, which waits for
- * their end, calls `kill` again.
+ * How many rounds of searching for processes and stopping them. Processes may multiply faster than they can be stopped.
+ * The caller, which waits for their end, calls `kill` again.
  */
 const mostRounds = 50;
 

@@ -40,8 +40,8 @@ export function resumeAttempt(attemptDir: string, hasBegun = false): AttemptProc
 }
 
 /**
- * Returns the time when the script ended; undefined if it has not. It is the last change of the status file, because
- * only the end is written after the beginning.
+ * Returns the time when the script ended; undefined if it has not. This is the time of the last change of the status
+ * file. After the beginning of the attempt, only its end is written to that file.
  */
 function endedAlready(attemptDir: string): number | undefined {
   if (readStatus(attemptDir)?.exitCode === undefined) return undefined;

@@ -1,5 +1,5 @@
 // Writes the arguments with which bwrap shows a job parts of the host: first the parts that its profile shows, then its
-// grants. At last, it hides some files from all jobs.
+// grants. The last arguments hide some files from all jobs.
 
 import { lstatSync, readdirSync, readlinkSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';

@@ -16,7 +16,7 @@ export function isLocalOrigin(origin: string): boolean {
 
 /**
  * Whether, according to the browser, a page of another origin sends the request. `Origin` is compared with `Host` and
- * not with a list of local names. On another loopback address, another user can serve a page from the same port.
+ * not with a list of local names, because another user can serve a page from the same port of another loopback address.
  */
 export function isFromForeignPage({ headers, socket }: IncomingMessage): boolean {
   if (isFromAnotherSite(headers)) return true;

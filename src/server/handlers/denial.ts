@@ -1,4 +1,4 @@
-// Writes into an answer why something starts no runs.
+// Writes into an answer why a schedule, a trigger or a webhook starts no runs.
 
 import { type Problem, problemType } from '../../domain/problem.ts';
 

@@ -8,9 +8,7 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** The id of the operation, or the path of a route that is not an operation. */
     readonly operation?: string;
-    /**
-     * The address of the metadata about the protected resource, which a 401 names; null: the resource has no metadata.
-     */
+    /** The address that a 401 names for metadata about the protected resource; null: the resource has no metadata. */
     readonly metadataUrl?: (request: FastifyRequest) => string | null;
   }
 }
