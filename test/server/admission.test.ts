@@ -36,7 +36,7 @@ describe('the `Host` of a request', () => {
     '0.0.0.0',
     'localhost:8080@evil.example',
     '',
-  ])('%j may come from DNS rebinding, so it is refused, for probes and pages too', async (host) => {
+  ])('%j is refused, even for probes and pages, because it may come from DNS rebinding', async (host) => {
     for (const path of ['/api/v1/jobs', '/healthz', '/', '/nowhere']) {
       const answer = await get(path, { Host: host });
       expect(answer.status).toBe(403);
@@ -52,7 +52,7 @@ describe('the `Host` of a request', () => {
 });
 
 describe('a server that other machines can reach', () => {
-  test('any `Host` is accepted, but by a name that is not local the caller needs a credential', async () => {
+  test('accepts any `Host`, but needs a credential from callers who use a name that is not local', async () => {
     await using open = await startServing({ server: { bind: { host: '0.0.0.0', port: 0 } } });
     const { port } = new URL(open.url);
     const token = await open.token({ scopes: ['jobs:read'] });
@@ -97,7 +97,7 @@ describe('the page that sends a request', () => {
   });
 
   test.each(['cross-site', 'same-site', 'same-origin, cross-site', ''])(
-    'a page marked %j by its browser, without Origin, changes nothing, and reads nothing without a token',
+    'a page marked %j by its browser, without Origin, cannot change anything, or read anything without a token',
     async (site) => {
       const headers = { 'sec-fetch-site': site };
       const refused = await server.fetch('/runs/run_x/cancel', { method: 'POST', headers });
@@ -116,7 +116,7 @@ describe('the page that sends a request', () => {
       expect((await server.fetch(path, { headers })).status).toBe(200);
   });
 
-  test('neither programs other than browsers nor pages that a person opens need an Origin', async () => {
+  test('programs other than browsers, and pages that a person opens, need no Origin', async () => {
     expect((await server.fetch('/runs/run_x/cancel', { method: 'POST' })).status).toBe(404);
     for (const site of ['same-origin', 'none']) {
       const headers = { 'sec-fetch-site': site };
@@ -125,7 +125,7 @@ describe('the page that sends a request', () => {
     }
   });
 
-  test('a refused page does not use up the rate limit of the user', async () => {
+  test('a refused page does not use up the user’s rate limit', async () => {
     await using small = await startServing({ rateLimit: { limit: 3, windowMs: 60_000 } });
     for (let i = 0; i < 5; i++) await small.fetch('/jobs', { headers: { origin: 'https://evil.example' } });
     expect((await small.fetch('/jobs')).status).toBe(200);
@@ -161,7 +161,7 @@ async function asNobody(request: string, hangUp = false): Promise<string> {
 const asked = (path: string) => asNobody(`GET ${path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n`);
 
 describe.skipIf(process.getuid?.() !== 0)('another user of the machine', () => {
-  test('may not call the API, but may use the probes', async () => {
+  test('may not call the API, but may call the probes', async () => {
     expect(await asked('/api/v1/jobs')).toBe('401');
     expect(await asked('/api/v1/runs/run_x')).toBe('401');
     expect(await asked('/healthz')).toBe('204');

@@ -70,8 +70,8 @@ beforeAll(async () => {
   person = await server.token({ name: 'ada', scopes: ['admin'] });
 });
 
-describe('a run of an agent, if the job asks for it', () => {
-  test('waits for a person before its only step, and then runs as always', async () => {
+describe('a run of an agent, if the job requires an approval', () => {
+  test('waits for a person before its only step, and then runs as usual', async () => {
     const { run_id: runId } = await startBy(agent, { job_id: 'asked' });
     const waiting = await waits(runId);
     expect(stepsOf(waiting)).toEqual([
@@ -86,7 +86,7 @@ describe('a run of an agent, if the job asks for it', () => {
     expect(await ends(runId)).toMatchObject({ status: 'success', result: { value: { n: 1 } } });
   });
 
-  test('starts nothing if it is denied, not even steps with `always`', async () => {
+  test('starts nothing if it is denied, not even `always` steps', async () => {
     const { run_id: runId } = await startBy(agent, { job_id: 'graph' });
     await until(runId, (run) => run.waiting_approval[0]?.step_id === 'agent_approval_');
     expect((await answer(runId, 'deny', person, 'agent_approval_')).status).toBe(200);
@@ -101,7 +101,7 @@ describe('a run of an agent, if the job asks for it', () => {
     expect(await get(`/runs/${runId}/logs`)).toMatchObject({ logs: [] });
   });
 
-  test('says so in its plan, and asks no person who starts it', async () => {
+  test('is marked in its plan, but needs no approval if a person starts it', async () => {
     const plan = async (by: TestToken) =>
       (await json<AnswerOf<'createPlan'>>(await server.post('/plans', { job_id: 'asked' }, by.headers))).steps;
     expect(await plan(agent)).toEqual([
@@ -115,7 +115,7 @@ describe('a run of an agent, if the job asks for it', () => {
     expect(stepsOf(await ends(plain))).toEqual([['step_01', 'success']]);
   });
 
-  test('is asked for with the header of agents, too', async () => {
+  test('also needs an approval if the header of agents is sent with a person’s token', async () => {
     const headers = { ...person.headers, 'x-flwd-agent': 'runs:write' };
     const { run_id: runId } = await json<Run>(await server.post('/runs', { job_id: 'asked' }, headers));
     expect(await waits(runId)).toMatchObject({ created_by: 'mcp:ada' });
@@ -125,7 +125,7 @@ describe('a run of an agent, if the job asks for it', () => {
     expect((await answer(runId, 'approve', other)).status).toBe(200);
   });
 
-  test('is asked for again when the agent repeats it, and not when a person does', async () => {
+  test('needs another approval if the agent reruns it, but not if a person does', async () => {
     const first = await startBy(agent, { job_id: 'graph' });
     await waits(first.run_id);
     await answer(first.run_id, 'deny', person, 'agent_approval_');
@@ -181,7 +181,7 @@ async function startLater(jobs: Readonly<Record<string, JobFiles>>) {
   };
 }
 
-test('the time of a run begins when it is approved', async () => {
+test('the run time of an approved run begins with its approval', async () => {
   const argspec = { type: 'object', properties: { n: { type: 'integer' } } };
   const later = await startLater({ slow: bash('sleep "$n"', { agents, timeouts: { run: '1m' }, argspec }) });
   const quick = await later.startAndWait({ job_id: 'slow', args: { n: 0 } });
@@ -198,7 +198,7 @@ test('the time of a run begins when it is approved', async () => {
   expect(await later.ended(late)).toMatchObject(outOfTime);
 });
 
-test('a run that nobody has answered for a day starts nothing, not even steps with `always`', async () => {
+test('a run that nobody has answered for a day starts nothing, not even `always` steps', async () => {
   const graph = steps({ agents, steps: [script('cleanup', { always: true })] }, { cleanup: 'echo ran' });
   const later = await startLater({ graph });
   const runId = await later.startAndWait({ job_id: 'graph' });
@@ -211,7 +211,7 @@ test('a run that nobody has answered for a day starts nothing, not even steps wi
   ]);
 });
 
-describe('a run that nobody has allowed', () => {
+describe('a run that nobody has approved', () => {
   test('ends no other run of its job', async () => {
     const theirs = await startBy(person, { job_id: 'single' });
     await until(theirs.run_id, (run) => run.status === 'running');
@@ -241,8 +241,8 @@ describe('a run that nobody has allowed', () => {
   });
 });
 
-describe('who started the run', () => {
-  test('cannot answer as somebody else: not as the agent’s token, nor for what it has made', async () => {
+describe('the caller who started the run', () => {
+  test('cannot approve it with the token that acted as an agent or created the webhook', async () => {
     const scopes = ['runs:write', 'runs:approve', 'schedules:write'] as const;
     const careful = await server.token({ scopes, approval: 'always' });
     const asAgent = { ...careful.headers, 'x-flwd-agent': 'runs:write' };
@@ -262,7 +262,7 @@ describe('who started the run', () => {
     }
   });
 
-  test('cannot answer, if each run of the token waits', async () => {
+  test('cannot approve it if every run of the token must wait', async () => {
     const careful = await server.token({ scopes: ['runs:write', 'runs:approve'], approval: 'always' });
     const { run_id: runId } = await startBy(careful, { job_id: 'plain' });
     await waits(runId);
@@ -277,7 +277,7 @@ describe('who started the run', () => {
     expect(await ends(runId)).toMatchObject({ status: 'success' });
   });
 
-  test('cannot answer, if the job says so', async () => {
+  test('cannot approve it if the job says so', async () => {
     const { run_id: runId } = await startBy(person, { job_id: 'own' });
     await waits(runId);
     expect((await answer(runId, 'approve', person, 'ok')).status).toBe(403);
@@ -310,7 +310,7 @@ describe('a schedule of an agent', () => {
     await answer(runId, 'deny');
   });
 
-  test('is bound to the agent until somebody else changes it, and the agent changes no other schedule', async () => {
+  test('belongs to the agent until somebody else changes it, and the agent cannot change other schedules', async () => {
     const [own, theirs] = [await makeBy(agent, 60_000), await makeBy(person, 60_000)];
     const put = (id: string, by: TestToken) =>
       server.fetch(`/schedules/${id}`, {
@@ -324,7 +324,7 @@ describe('a schedule of an agent', () => {
     expect(stepsOf(await ends(runId))).toEqual([['step_01', 'success']]);
   });
 
-  test('is not released for times that have passed', async () => {
+  test('does not make up for missed times when it is released', async () => {
     const { schedules } = await get<AnswerOf<'listSchedules'>>('/schedules?job_id=caught&source=job');
     const id = schedules[0]?.id ?? '';
     const release = (by: TestToken, body: object) => server.post(`/schedules/${id}/release`, body, by.headers);
@@ -334,14 +334,14 @@ describe('a schedule of an agent', () => {
     expect(await runsOf(id)).toMatchObject({ total: 0 });
   });
 
-  test('names no stored secret that its token may not name', async () => {
+  test('cannot name a stored secret that its token may not name', async () => {
     const limited = await server.token({ scopes: ['schedules:write'], only: ['keyed'] });
     const body = { job_id: 'keyed', cron: '@daily', args: { key: { secret: 'other' } } };
     for (const path of ['/schedules', '/schedules/preview'])
       expect((await server.post(path, body, limited.headers)).status, path).toBe(403);
   });
 
-  test('starts nothing once its token has been revoked', async () => {
+  test('starts nothing after its token has been revoked', async () => {
     const gone = await server.token({ scopes: ['runs:write', 'schedules:write'], agent: true });
     const id = await makeBy(gone, 4_000);
     expect((await server.fetch(`/tokens/${gone.id}`, { method: 'DELETE', headers: person.headers })).status).toBe(204);
@@ -365,7 +365,7 @@ describe('a webhook of an agent', () => {
   const deliver = (hook: string) => server.fetch(`/${hook}`, { method: 'POST', body: '{}', headers: type });
   const type = { 'content-type': 'application/json' };
 
-  test('starts runs that wait for a person, and no run once its token has been revoked', async () => {
+  test('starts runs that wait for a person, and no run after its token has been revoked', async () => {
     const gone = await server.token({ scopes: ['schedules:write'], agent: true });
     const { id, hook } = await json<Made>(await makeBy(gone, { job_id: 'asked' }));
     const { run_id: runId } = await json<Run>(await deliver(hook));
@@ -378,7 +378,7 @@ describe('a webhook of an agent', () => {
     await answer(runId, 'deny');
   });
 
-  test('is tested with the limits of its token, and the test says that a person is asked', async () => {
+  test('can be tested within the limits of its token, and the test says that a person is asked', async () => {
     const limited = await server.token({ scopes: ['schedules:write'], only: ['asked', 'plain'], agent: true });
     const asked = await json<Made>(await makeBy(limited, { job_id: 'asked' }));
     const ofPerson = await json<Made>(await makeBy(person, { job_id: 'asked' }));
@@ -396,7 +396,7 @@ describe('a webhook of an agent', () => {
     });
   });
 
-  test('names no stored secret that its token may not name', async () => {
+  test('cannot name a stored secret that its token may not name', async () => {
     const limited = await server.token({ scopes: ['schedules:write'], only: ['plain'] });
     const signed = { job_id: 'plain', scheme: 'hmac', secret: 'anything' };
     expect(await json(await makeBy(limited, signed))).toMatchObject({ status: 403 });
@@ -405,7 +405,7 @@ describe('a webhook of an agent', () => {
   });
 });
 
-test('a token limited to jobs names only its own stored secrets, and those of the job', async () => {
+test('a token that is limited to jobs may name only its own stored secrets and those that the job names', async () => {
   for (const name of ['usual', 'given', 'other']) {
     const init = {
       method: 'PUT',

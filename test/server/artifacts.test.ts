@@ -34,19 +34,19 @@ test('an artifact is sent with its media type, and cannot run in a browser', asy
 });
 
 test.each(['text/csv; header="x y"', 'application/x~odd!type;v=1', 'text/plain; charset=utf-8'])(
-  'the media type %s is sent as it is stored',
+  'the media type %s is sent as it was stored',
   async (mediaType) => {
     const artifact = await server.addArtifact(run, { name: 'typed', content, mediaType });
     expect((await get(artifact)).headers.get('content-type')).toBe(mediaType);
   },
 );
 
-describe('Range', () => {
+describe('a request with a Range', () => {
   test.each([
     ['bytes=2-4', '234', 'bytes 2-4/10'],
     ['bytes=7-', '789', 'bytes 7-9/10'],
     ['bytes=-2', '89', 'bytes 8-9/10'],
-  ])('%s gets a part', async (range, text, contentRange) => {
+  ])('of %s gets a part of the artifact', async (range, text, contentRange) => {
     const response = await get(id, { range });
     expect(response.status).toBe(206);
     expect(response.headers.get('content-range')).toBe(contentRange);
@@ -54,25 +54,28 @@ describe('Range', () => {
     expect(await response.text()).toBe(text);
   });
 
-  test.each(['bytes=1-2,4-5', 'bytes=x', 'lines=1-2'])('%s is ignored', async (range) => {
-    const response = await get(id, { range });
-    expect([response.status, await response.text()]).toEqual([200, '0123456789']);
-  });
+  test.each(['bytes=1-2,4-5', 'bytes=x', 'lines=1-2'])(
+    'of %s gets the whole artifact, because that is not one valid range',
+    async (range) => {
+      const response = await get(id, { range });
+      expect([response.status, await response.text()]).toEqual([200, '0123456789']);
+    },
+  );
 
-  test('a range outside the artifact gets 416 with the size', async () => {
+  test('outside of the artifact gets 416 with the size', async () => {
     const response = await get(id, { range: 'bytes=10-' });
     expect([response.status, response.headers.get('content-range')]).toEqual([416, 'bytes */10']);
     expect(response.headers.get('content-disposition')).toBeNull();
     expect(await response.json()).toMatchObject({ type: 'https://flowd.org/problems/range-not-satisfiable' });
   });
 
-  test('a range with If-Range applies only to the same content', async () => {
+  test('and If-Range gets a part only if the content is unchanged', async () => {
     expect((await get(id, { range: 'bytes=0-1', 'if-range': `"${sha256}"` })).status).toBe(206);
     expect((await get(id, { range: 'bytes=0-1', 'if-range': '"other"' })).status).toBe(200);
   });
 });
 
-test('a client that has the artifact gets 304', async () => {
+test('a client that already has the artifact gets 304', async () => {
   const response = await get(id, { 'if-none-match': `"${sha256}"` });
   expect([response.status, await response.text()]).toEqual([304, '']);
 });
@@ -95,7 +98,7 @@ test('a large artifact arrives complete', async () => {
   expect(Buffer.from(await response.arrayBuffer()).equals(large)).toBe(true);
 });
 
-test('the file is closed if the client has gone before the answer begins', async () => {
+test('the file is closed if the client disconnects before the answer begins', async () => {
   const artifact = await server.addArtifact(run, { name: 'large', content: Buffer.alloc(3_000_000, 'x') });
   const answers: ServerResponse[] = [];
   function onRequest(message: unknown): void {
@@ -140,14 +143,14 @@ function openFiles(): string[] {
   });
 }
 
-test('an invalid media type does not get into the header', async () => {
+test('an invalid media type is not sent in the header', async () => {
   const odd = await server.addArtifact(run, { name: 'odd', content: 'x', mediaType: 'text/html\r\nX-Evil: 1' });
   const response = await get(odd);
   expect(response.headers.get('content-type')).toBe('application/octet-stream');
   expect(response.headers.get('x-evil')).toBeNull();
 });
 
-test('an unknown artifact gets 404; an expired one, or one without its file, gets 410', async () => {
+test('an unknown artifact gets 404, and an expired one, or one without its file, gets 410', async () => {
   expect((await get('artifact_x')).status).toBe(404);
   expect((await get('..%2F..%2Fetc%2Fpasswd')).status).toBe(404);
   const expired = await server.addArtifact(run, { name: 'old', content: 'x', expiresAtMs: Date.now() - 1 });
@@ -159,7 +162,7 @@ test('an unknown artifact gets 404; an expired one, or one without its file, get
   expect(response.headers.get('content-type')).toBe('application/problem+json');
 });
 
-test('the list has the newest first, and filters by run, job and name', async () => {
+test('the list begins with the newest artifact, and filters by run, job and name', async () => {
   const own = await server.addRun();
   const first = await server.addArtifact(own, { name: 'a.txt', content: 'a' });
   const second = await server.addArtifact(own, { name: 'b.txt', content: 'bb' });

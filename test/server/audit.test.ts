@@ -26,7 +26,7 @@ async function lines(query: string): Promise<AuditEntry[]> {
     .map((line): AuditEntry => JSON.parse(line));
 }
 
-test('a page has a hundred entries by default, newest first, and the cursor of the next page', async () => {
+test('a page has a hundred entries by default, newest first, and a cursor for the next page', async () => {
   const first = await page('');
   expect(first).toMatchObject({ total: 1_200, next_cursor: '1101' });
   expect(first.entries[0]).toMatchObject({ id: 1_200, detail: { n: 1_200 } });
@@ -37,7 +37,7 @@ test('a page has a hundred entries by default, newest first, and the cursor of t
   expect((await page('?actor=odd&limit=1&offset=599')).entries).toMatchObject([{ id: 1 }]);
 });
 
-test('JSON lines have all entries, or as many as `limit` says', async () => {
+test('JSON lines contain all entries, or as many as `limit` says', async () => {
   const all = await lines('');
   expect([all.length, all[0]?.id, all.at(-1)?.id]).toEqual([1_200, 1_200, 1]);
   expect(await lines('?actor=odd')).toHaveLength(600);
@@ -53,7 +53,7 @@ test.each([
   ['?limit=1001', '?limit'],
   ['?since=yesterday', '?since'],
   ['?who=me', '?who'],
-])('%s is an error, for JSON lines too', async (query, pointer) => {
+])('%s is an error, also for JSON lines', async (query, pointer) => {
   for (const accept of ['application/json', 'application/x-ndjson']) {
     const response = await server.fetch(`/audit${query}`, { headers: { accept } });
     expect([response.status, await response.json()]).toEqual([

@@ -43,7 +43,7 @@ test('every operation has a known scope, or is listed here as public', () => {
   expect(all.filter(([, { scope }]) => scope === 'public').map(([id]) => id)).toEqual(['getHealth']);
 });
 
-test('the only routes are the operations and the fixed paths, and each of them checks the caller', () => {
+test('the only routes are the operations and a few fixed paths, and each of them checks the caller', () => {
   const ofTable = all.map(([, { method, path }]) => {
     const url = path.replace(/\{(?:job_id|key)\}/, '*').replaceAll(/\{(\w+)\}/g, ':$1');
     return `${method} ${apiBase}${url}`;
@@ -80,7 +80,7 @@ describe('with a token', () => {
     expect([401, 403]).not.toContain((await ask(operation, headers)).status);
   });
 
-  test.each(guarded)('%s is refused with all other scopes together', async (_id, operation) => {
+  test.each(guarded)('%s is refused with all other scopes combined', async (_id, operation) => {
     const enough: readonly string[] = ['admin', operation.scope, operation.scope.replace(/:read$/, ':write')];
     const { headers } = await server.token({ scopes: scopes.filter((one) => !enough.includes(one)), tenant: '*' });
     expect(await ask(operation, headers)).toEqual({
@@ -90,7 +90,7 @@ describe('with a token', () => {
   });
 });
 
-test('a caller without a token reaches only what is public', async () => {
+test('a caller without a token can use only what is public', async () => {
   for (const [id, operation] of all) {
     const { status } = await ask(operation, { via: '1.1 proxy' });
     expect([id, status]).toEqual([id, operation.scope === 'public' ? 200 : 401]);

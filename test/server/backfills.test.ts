@@ -77,7 +77,7 @@ test('a preview lists the times in the zone of the schedule, and stores nothing'
   expect(await get('/backfills')).toEqual({ backfills: [], total: 0, next_cursor: null });
 });
 
-test('a backfill is shown with its progress, starts nothing after it was cancelled, and is listed in pages', async () => {
+test('a backfill shows its progress, starts nothing after it was cancelled, and is listed in pages', async () => {
   const id = await scheduleOf('reports/daily');
   const response = await make(id, { ...days, at_once: 2 });
   expect(response.status).toBe(201);
@@ -128,7 +128,7 @@ test('a backfill is shown with its progress, starts nothing after it was cancell
   expect((await server.fetch('/backfills?status=lost')).status).toBe(400);
 });
 
-describe('what is refused', () => {
+describe('a backfill is refused', () => {
   const later = new Date(Date.now() + 3_600_000).toISOString();
   test.each([
     ['a time to come', 'often', { from: days.from, until: later }, '/until must not be in the future'],
@@ -152,7 +152,7 @@ describe('what is refused', () => {
       '/from is too early: more than 5000 times come before `until`, and 1000 are allowed at once',
     ],
     ['a start', 'started', days, ' `@reboot` has no times, so there is nothing to backfill: use `flwd schedules run`'],
-  ])('%s', async (_, jobId, body, words) => {
+  ])('for %s', async (_, jobId, body, words) => {
     const id = await scheduleOf(jobId);
     for (const ask of [preview, make]) {
       const { status, errors = [] } = await problemOf(await ask(id, body));
@@ -162,7 +162,7 @@ describe('what is refused', () => {
     }
   });
 
-  test('a schedule with a single time, and one that may not start runs', async () => {
+  test('for a schedule with a single time, or one that may not start runs', async () => {
     const at = new Date(Date.now() + 86_400_000).toISOString();
     const made = await server.post('/schedules', { job_id: 'often', at });
     const { id } = await json<{ id: string }>(made);
@@ -173,7 +173,7 @@ describe('what is refused', () => {
     expect(await problemOf(unknown)).toMatchObject({ slug: 'job-invalid', detail: expect.stringContaining('no-such') });
   });
 
-  test('more than 20 backfills of a tenant under way', async () => {
+  test('if a tenant already has 20 backfills under way', async () => {
     const { headers } = await server.token({ scopes: ['schedules:write', 'runs:write'], tenant: 'crowded' });
     await server.post('/schedules/pause', {}, headers);
     const id = await newSchedule({ job_id: 'often' }, headers);
@@ -183,17 +183,17 @@ describe('what is refused', () => {
   });
 });
 
-describe('a caller', () => {
+describe('a caller of a backfill', () => {
   test.each<[readonly Scope[], number]>([
     [['schedules:write'], 403],
     [['runs:write'], 403],
     [['schedules:write', 'runs:write'], 201],
-  ])('with %j gets %i', async (scopes, status) => {
+  ])('with %j gets the status %i', async (scopes, status) => {
     const { headers } = await server.token({ scopes });
     expect((await make(await newSchedule({ job_id: 'often' }), days, headers)).status).toBe(status);
   });
 
-  test('that is limited gives its limits to the runs of a schedule without limits', async () => {
+  test('whose token is limited passes its limits on to the runs of a schedule without limits', async () => {
     const token = await server.token({ scopes: jobScopes, only: ['reports/**'], approval: 'always' });
     const id = await newSchedule({ job_id: 'reports/daily' });
     const made = await json<Backfill>(await make(id, days, token.headers));
@@ -206,7 +206,7 @@ describe('a caller', () => {
     expect((await make(await newSchedule({ job_id: 'often' }), days, token.headers)).status).toBe(404);
   });
 
-  test('that is limited starts no runs with a secret that it may not name', async () => {
+  test('whose token is limited starts no runs with a secret that the token may not name', async () => {
     const value = JSON.stringify({ value: 'a value of the team' });
     const headers = { 'content-type': 'application/json' };
     await server.fetch('/secrets/team', { method: 'PUT', headers, body: value });
@@ -218,7 +218,7 @@ describe('a caller', () => {
     await expect.poll(() => get(`/backfills/${own.id}`)).toMatchObject({ started: 1 });
   });
 
-  test('that is limited backfills no schedule of another limited caller, and not its own once it is revoked', async () => {
+  test('whose token is limited cannot use the schedule of another limited caller, nor its own after being revoked', async () => {
     const [one, other] = [
       await server.token({ scopes: jobScopes, only: ['reports/**'] }),
       await server.token({ scopes: jobScopes, only: ['reports/**'] }),

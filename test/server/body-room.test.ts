@@ -63,13 +63,13 @@ async function deliver(from: string, sizeBytes = 1_000, isChunked = false): Prom
   return answer?.statusCode;
 }
 
-test('one address that announces bodies that never arrive keeps out no delivery of another', async () => {
+test('one address that announces bodies but never sends them does not block deliveries of other addresses', async () => {
   for (let i = 0; i < 20; i++) await announce('127.0.0.1');
   expect(await deliver('127.0.0.1', mebibyte)).toBe(503);
   expect(await deliver('127.0.0.2', mebibyte)).toBe(202);
 });
 
-test('many addresses that announce large bodies keep out no smaller delivery and no token', async () => {
+test('many addresses that announce large bodies do not block smaller deliveries or callers with a token', async () => {
   const announced = await announceFromMany();
   const held = () => announced.filter(({ isHeld }) => isHeld()).length;
   await expect.poll(held).toBeLessThan(20);
@@ -80,13 +80,13 @@ test('many addresses that announce large bodies keep out no smaller delivery and
   expect((await server.post('/plans', { job_id: 'deploy', args: {} }, headers)).status).toBe(200);
 });
 
-test('no announced body is cut off by one of the same size', async () => {
+test('an announced body is not aborted in favour of another one of the same size', async () => {
   const announced = await announceFromMany();
   expect(await deliver('127.0.0.2', mebibyte)).toBe(503);
   expect(announced[0]?.isHeld()).toBe(true);
 });
 
-test('a body of unknown length takes as much room as the largest that a hook accepts', async () => {
+test('a body of unknown length reserves as much memory as the largest body that a webhook accepts', async () => {
   for (let i = 1; i <= 3; i++) await announce(`127.0.2.${i}`, 'Transfer-Encoding: chunked');
   expect(await deliver('127.0.2.1', 1_000, true)).toBe(503);
   expect(await deliver('127.0.0.2', 1_000, true)).toBe(202);

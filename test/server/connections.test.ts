@@ -30,7 +30,7 @@ async function aServer() {
   return { open, ask, waiting };
 }
 
-test('the connection that has been idle for longest is closed for a new one', async () => {
+test('at the limit, the connection that has been idle for longest is closed for a new one', async () => {
   const { open, ask, waiting } = await aServer();
   const busy = await open();
   await ask(busy);
@@ -50,7 +50,7 @@ test('the connection that has been idle for longest is closed for a new one', as
   expect(busy.closed).toBe(false);
 });
 
-test('if all connections are busy, the new one is closed', async () => {
+test('at the limit, a new connection is closed if all others are busy', async () => {
   const { open, ask } = await aServer();
   const busy: Socket[] = [];
   for (let i = 0; i < 10; i++) {
@@ -63,7 +63,7 @@ test('if all connections are busy, the new one is closed', async () => {
   expect(busy.filter(({ closed }) => closed)).toEqual([]);
 });
 
-test('a client that stops reading is disconnected; one that reads slowly gets the whole answer', async () => {
+test('a client that stops reading is disconnected, and a client that reads slowly gets the whole answer', async () => {
   const { open, ask, waiting } = await aServer();
   const [stuck, slow] = [await open(), await open()];
   for (const socket of [stuck, slow]) await ask(socket.pause());

@@ -39,7 +39,7 @@ afterAll(async () => {
 
 describe('the page', () => {
   test.each(['/', '/jobs', '/jobs/backup/daily', '/runs', '/runs/run_1?line=3'])(
-    'is served at %s, and is revalidated each time',
+    'is served at %s, and the browser revalidates it each time',
     async (url) => {
       const { statusCode, headers, body } = await app.inject({ url });
       expect([statusCode, body]).toEqual([200, '<!doctype html><title>flwd</title>']);
@@ -51,7 +51,7 @@ describe('the page', () => {
     },
   );
 
-  test('allows no script but the console’s own files, and no other host', async () => {
+  test('allows no scripts but the console’s own files, and no other hosts', async () => {
     const { headers } = await app.inject({ url: '/' });
     const policy = String(headers['content-security-policy']).split('; ');
     expect(policy).toEqual([
@@ -69,7 +69,7 @@ describe('the page', () => {
     expect(headers['set-cookie']).toBeUndefined();
   });
 
-  test('is 304 for a browser that has it, and HEAD has no body', async () => {
+  test('is answered with 304 if the browser already has it, and HEAD has no body', async () => {
     const { headers } = await app.inject({ url: '/' });
     const again = await app.inject({ url: '/runs', headers: { 'if-none-match': String(headers.etag) } });
     expect([again.statusCode, again.body]).toEqual([304, '']);
@@ -81,7 +81,7 @@ describe('the page', () => {
 describe('a file of the console', () => {
   const url = '/assets/index-abc.js';
 
-  test('may be cached forever, because its name changes with its content', async () => {
+  test('may be cached forever, because its name depends on its content', async () => {
     const { headers, body } = await app.inject({ url });
     expect(body).toBe(script);
     expect(headers).toMatchObject({
@@ -91,7 +91,7 @@ describe('a file of the console', () => {
     });
   });
 
-  test('is compressed if the browser accepts that', async () => {
+  test('is compressed if the browser accepts compression', async () => {
     const { headers, rawPayload } = await app.inject({ url, headers: { 'accept-encoding': 'br, gzip' } });
     expect(headers).toMatchObject({ 'content-encoding': 'gzip', vary: 'accept-encoding' });
     expect(gunzipSync(rawPayload).toString()).toBe(script);
@@ -106,21 +106,21 @@ describe('a file of the console', () => {
     '/assets/..%2f..%2fsecret.txt',
     '/assets/../index.html',
     '/assets//index-abc.js',
-  ])('%s does not exist', async (path) => {
+  ])('is not found at %s', async (path) => {
     const { statusCode, body } = await app.inject({ url: path });
     expect(statusCode).toBe(404);
     expect(body).not.toContain('not of the console');
   });
 });
 
-test('if the console is not built, another page is shown', async () => {
+test('if the console has not been built, another page is shown', async () => {
   const unbuilt = serving(join(root, 'nowhere'));
   expect((await unbuilt.inject({ url: '/jobs' })).body).toBe('not built');
   expect((await unbuilt.inject({ url: '/assets/index-abc.js' })).statusCode).toBe(404);
   await unbuilt.close();
 });
 
-test('at an unknown path a person sees the console, and a program gets a problem', async () => {
+test('at an unknown path a person gets the console, and a program gets a problem', async () => {
   await using server = await startServing();
   const asPerson = await fetch(`${server.url}/nonsense`, { headers: { accept: 'text/html,*/*;q=0.8' } });
   expect([asPerson.status, asPerson.headers.get('content-type')]).toEqual([404, 'text/html; charset=utf-8']);

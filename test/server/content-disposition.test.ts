@@ -13,6 +13,6 @@ test.each([
   ['say "hi".txt', `attachment; filename="say _hi_.txt"; filename*=UTF-8''say%20%22hi%22.txt`],
   ['größe (1).csv', `attachment; filename="gr__e (1).csv"; filename*=UTF-8''gr%C3%B6%C3%9Fe%20%281%29.csv`],
   ['\ud800.txt', `attachment; filename="_.txt"; filename*=UTF-8''%EF%BF%BD.txt`],
-])('%j is sent as a safe file name', (name, header) => {
+])('%j is sent as a safe file name in the header', (name, header) => {
   expect(attachment(name)).toBe(header);
 });

@@ -27,7 +27,7 @@ const readable = {
   vary: 'Origin',
 };
 
-describe('a listed page', () => {
+describe('a page from a listed origin', () => {
   test('may read answers to requests with a token', async () => {
     const response = await asPage(`/runs/${run.id}`, listed);
     expect(response.status).toBe(200);
@@ -42,13 +42,13 @@ describe('a listed page', () => {
     [405, '/runs', { method: 'PATCH' }],
     [400, '/runs?limit=x', {}],
     [400, '/runs/%ff', {}],
-  ])('may read a %i answer too', async (status, path, init) => {
+  ])('may also read an answer with the status %i', async (status, path, init) => {
     const response = await asPage(path, listed, init);
     expect(response.status).toBe(status);
     expect(corsOf(response)).toEqual(readable);
   });
 
-  test('may read that it exceeded the rate limit', async () => {
+  test('may read that it has exceeded the rate limit', async () => {
     await using small = await startServing({
       server: { corsOrigins: [listed] },
       rateLimit: { limit: 1, windowMs: 60_000 },
@@ -72,12 +72,12 @@ describe('a listed page', () => {
     await stream.body?.cancel();
   });
 
-  test('does not act as the user in whose browser it runs', async () => {
+  test('does not act as the user in whose browser it is open', async () => {
     const response = await server.fetch('/jobs', { headers: { origin: listed } });
     expect({ status: response.status, ...corsOf(response) }).toEqual({ status: 401, ...readable });
   });
 
-  test('gets an answer to its preflight, without a token and by any name of the server', async () => {
+  test('gets an answer to its preflight without a token, under any name of the server', async () => {
     const response = await preflight('/runs', listed);
     expect({ status: response.status, body: await response.text(), ...corsOf(response) }).toEqual({
       status: 204,
@@ -92,7 +92,7 @@ describe('a listed page', () => {
     expect(await sendRaw(server.url, proxied)).toMatchObject({ status: 204 });
   });
 
-  test('gets the preflight headers only for a preflight', async () => {
+  test('gets the preflight headers only in answers to a preflight', async () => {
     expect((await asPage('/runs', listed, { method: 'OPTIONS' })).status).toBe(405);
     const headers = { 'access-control-request-method': 'GET' };
     expect((await asPage('/runs', listed, { method: 'PATCH', headers })).status).toBe(405);
@@ -114,14 +114,14 @@ describe('any other page', () => {
     'http://localhost:3000',
     'http://127.0.0.1:3000',
     'null',
-  ])('from %s is refused, and can read nothing', async (origin) => {
+  ])('from %s is refused, and cannot read any answer', async (origin) => {
     const response = await asPage('/runs', origin);
     expect({ status: response.status, ...corsOf(response) }).toEqual({ status: 403, vary: 'Origin' });
     const asked = await preflight('/runs', origin);
     expect({ status: asked.status, ...corsOf(asked) }).toEqual({ status: 403, vary: 'Origin' });
   });
 
-  test('from the server itself may call, by any name of the server', async () => {
+  test('from the server itself may call the server, under any name of the server', async () => {
     const ask = (origin: string) =>
       sendRaw(
         server.url,
@@ -141,7 +141,7 @@ test('without a list of origins, answers have no CORS headers', async () => {
   }
 });
 
-test('with --dev, pages of localhost may call with a token', async () => {
+test('with --dev, pages from localhost may call the server with a token', async () => {
   await using dev = await startServing({ isDev: true, ownCredentials: ['dev-token'] });
   const origin = 'http://localhost:3000';
   const allowed = { 'access-control-allow-origin': origin };

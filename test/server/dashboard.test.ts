@@ -78,8 +78,8 @@ function unknownIn(expr: string, metrics: ReadonlyMap<string, Labels>): string[]
   return wrong;
 }
 
-describe('expressions of docs/alerts.yaml and docs/grafana.json', () => {
-  testWith('bwrap')('name what a server shows', async () => {
+describe('the expressions of docs/alerts.yaml and docs/grafana.json', () => {
+  testWith('bwrap')('name only metrics, labels and values that a server shows', async () => {
     const metrics = await shown();
     for (const [title, expr] of expressions) {
       expect(expr, title).toMatch(words);
@@ -95,7 +95,7 @@ describe('expressions of docs/alerts.yaml and docs/grafana.json', () => {
     }
   });
 
-  test('alerts say what happened and what to do, and panels have names and places of their own', () => {
+  test('belong to alerts that say what happened and what to do, and to panels with unique names and places', () => {
     for (const { alert, annotations } of rules)
       expect(annotations, alert).toEqual({ summary: expect.any(String), description: expect.any(String) });
     expect(new Set(panels.map(({ id }) => id)).size).toBe(panels.length);

@@ -99,7 +99,7 @@ test('a webhook is listed with its address and its last delivery', async () => {
   expect((await webhooks(reader)).find(({ name }) => name === 'push')?.last_delivery).toBeNull();
 });
 
-test('a list says what became of each delivery, newest first, and leaves forged ones out', async () => {
+test('the list says what each delivery led to, newest first, and leaves out forged deliveries', async () => {
   const headers = github();
   const body = { ref: 'refs/heads/a', n: randomUUID() };
   await send('push', { zen: 'Keep it simple.' }, github('ping'));
@@ -134,7 +134,7 @@ test('a list says what became of each delivery, newest first, and leaves forged 
   ]);
 });
 
-test('only the last 100 are kept, and repeating one of them pushes out no other', async () => {
+test('only the last 100 deliveries are kept, and a repeated delivery does not displace another one', async () => {
   for (let n = 0; n < 103; n += 1) await send('many', { yes: false, n });
   const before = await deliveriesOf('many');
   expect(before).toHaveLength(100);
@@ -144,7 +144,7 @@ test('only the last 100 are kept, and repeating one of them pushes out no other'
   expect(after).toMatchObject([{ result: 'started', repeats: 5 }, ...before.slice(0, 99).map(({ id }) => ({ id }))]);
 });
 
-test('one body sent many times under new ids pushes out no other delivery, whatever its result', async () => {
+test('one body sent many times under new ids does not displace other deliveries, whatever its result', async () => {
   await send('push', { ref: 'refs/heads/real', n: randomUUID() }, github());
   const [real] = await deliveriesOf('push');
   const skipped = { ref: 'refs/heads/recorded', n: randomUUID() };
@@ -162,7 +162,7 @@ test('one body sent many times under new ids pushes out no other delivery, whate
   ]);
 });
 
-test('a delivery that is refused again shows why it was refused the last time', async () => {
+test('a delivery that is refused again shows the latest reason', async () => {
   const body = { ref: 'other', n: randomUUID() };
   await send('push', body, github());
   await send('push', body, { ...github(), 'content-type': 'text/plain' });
@@ -189,7 +189,7 @@ test.each([
 });
 
 describe('a replay', () => {
-  test('starts a run with the arguments, by who asks for it', async () => {
+  test('starts a run with the arguments of the delivery, as the caller who asks for it', async () => {
     await send('push', { ref: 'refs/heads/again', n: randomUUID() }, github());
     const [delivery] = await deliveriesOf('push');
     const token = await server.token({ scopes: ['runs:write'], name: 'ops' });
@@ -204,7 +204,7 @@ describe('a replay', () => {
     });
   });
 
-  test('runs the run again if an argument is a secret, which the list never shows', async () => {
+  test('reruns the run if an argument is a secret, which the list never shows', async () => {
     const pin = 'pin-4711-of-the-body';
     await send('pin', { ref: 'refs/heads/a', pin });
     await send('pin', { ref: 'main', pin });
@@ -220,7 +220,7 @@ describe('a replay', () => {
     ]);
   });
 
-  test('of a delivery without arguments, or that is not there, is refused', async () => {
+  test('of an unknown delivery, or of one without arguments, is refused', async () => {
     await send('push', { zen: 'Speak like a human.' }, github('ping'));
     const [tested] = await deliveriesOf('push');
     expect((await replay('push', tested?.id ?? '')).status).toBe(409);
@@ -228,7 +228,7 @@ describe('a replay', () => {
     expect((await replay('pin', tested?.id ?? '')).status).toBe(404);
   });
 
-  test('needs the scope, and the tenant of the webhook, for which the others do not exist', async () => {
+  test('needs the scope and the tenant of the webhook, and for other tenants the delivery does not exist', async () => {
     await send('push', { ref: 'refs/heads/b', n: randomUUID() }, github());
     const [delivery] = await deliveriesOf('push');
     const reader = await server.token({ scopes: ['runs:read'] });

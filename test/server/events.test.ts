@@ -29,7 +29,7 @@ const whole = [
   'run.finished',
 ];
 
-test('a client that wants other events learns now and then how far the stream is', async () => {
+test('a client that waits for other events is told now and then how far the stream has got', async () => {
   const run = await server.addRun();
   await run.move('claim');
   const answer = await stream('?types=run.cancelling');
@@ -52,7 +52,7 @@ test('a client that wants other events learns now and then how far the stream is
 });
 
 describe('the events of one run', () => {
-  test('are sent from the first to run.finished, and the stream ends', async () => {
+  test('are sent from the first one to run.finished, and then the stream ends', async () => {
     const frames = await allFramesOf(await stream(`?run_id=${finished.id}`));
     expect(names(frames)).toEqual(whole);
     const ids = frames.map(({ id }) => Number(id));
@@ -71,7 +71,7 @@ describe('the events of one run', () => {
     expect(frames.at(-1)?.data).toMatchObject({ ...about, status: 'success' });
   });
 
-  test.each(['header', 'parameter'])('resume after any id, even within output, by the %s', async (way) => {
+  test.each(['header', 'parameter'])('continue after any id in the %s, even in the middle of output', async (way) => {
     const all = await allFramesOf(await stream(`?run_id=${finished.id}`));
     for (const [at, { id = '' }] of all.entries()) {
       const rest =
@@ -82,7 +82,7 @@ describe('the events of one run', () => {
     }
   });
 
-  test('are the same at the path of the run, and as JSON lines', async () => {
+  test('are the same at the path of the run, whether as a stream or as JSON lines', async () => {
     const frames = await allFramesOf(await stream(`?run_id=${finished.id}`));
     expect(await allFramesOf(await server.fetch(`/runs/${finished.id}/events`))).toEqual(frames);
     const response = await server.fetch(`/runs/${finished.id}/events`, { headers: { accept: 'application/x-ndjson' } });
@@ -93,14 +93,14 @@ describe('the events of one run', () => {
     );
   });
 
-  test('as JSON lines, are those so far, although the run continues', async () => {
+  test('are returned so far as JSON lines, although the run continues', async () => {
     const run = await server.addRun();
     await run.move('claim');
     const response = await server.fetch(`/runs/${run.id}/events`, { headers: { accept: 'application/x-ndjson' } });
     expect((await response.text()).trimEnd().split('\n')).toHaveLength(3);
   });
 
-  test('lose and repeat nothing between stored and live events', async () => {
+  test('are complete and not repeated where stored events end and live events begin', async () => {
     const run = await server.addRun();
     await run.move('claim');
     await run.print('before');
@@ -120,34 +120,34 @@ describe('the events of one run', () => {
     ]);
   });
 
-  test('end with the run, even if run.finished is filtered out', async () => {
+  test('end with the run, even if the filter leaves run.finished out', async () => {
     expect(names(await allFramesOf(await stream(`?run_id=${finished.id}&types=run.created,step.started`)))).toEqual([
       'run.created',
       'step.started',
     ]);
   });
 
-  test('end if the run has finished and the client has seen everything', async () => {
+  test('end at once if the run has finished and the client has seen everything', async () => {
     const frames = await allFramesOf(await stream(`?run_id=${finished.id}`));
     expect(await allFramesOf(await stream(`?run_id=${finished.id}&last_event_id=${frames.at(-1)?.id}`))).toEqual([]);
     expect(await allFramesOf(await stream(`?run_id=${finished.id}&job_id=other`))).toEqual([]);
   });
 
-  test('of an unknown run get 404, not an open stream', async () => {
+  test('of an unknown run are answered with 404, not with an open stream', async () => {
     expect((await stream('?run_id=run_x')).status).toBe(404);
     expect((await server.fetch('/runs/run_x/events')).status).toBe(404);
   });
 });
 
 describe('the events of all runs', () => {
-  test('start now', async () => {
+  test('begin with the present if no id is given', async () => {
     const response = await stream();
     const run = await server.addRun();
     const [first] = await framesUntil(response, () => true);
     expect(first).toMatchObject({ event: 'run.created', data: { run_id: run.id } });
   });
 
-  test('are filtered by job and by type', async () => {
+  test('can be filtered by job and by type', async () => {
     const response = await stream('?job_id=wanted&types=run.created,run.output');
     const other = await server.addRun({ jobId: 'other' });
     await other.print('not this');
@@ -159,7 +159,7 @@ describe('the events of all runs', () => {
     expect(frames[1]?.data).toMatchObject({ run_id: run.id, message: 'this' });
   });
 
-  test('resume after an id with everything since', async () => {
+  test('continue after an id with everything that happened since', async () => {
     const run = await server.addRun();
     const [created] = await framesUntil(await stream(`?run_id=${run.id}`), () => true);
     await run.move('claim');
@@ -171,7 +171,7 @@ describe('the events of all runs', () => {
     expect(names(frames)).toEqual(['run.started', 'step.started', 'step.finished', 'run.finished']);
   });
 
-  test('can start with the very first event, which only the database has, and go on live', async () => {
+  test('can begin with the very first event, which only the database has, and then continue live', async () => {
     const response = await stream('?types=run.created', { 'last-event-id': '0' });
     const total = (await server.store.runs.list({ limit: 1 })).total;
     const last = await server.addRun();
@@ -179,12 +179,12 @@ describe('the events of all runs', () => {
     expect(frames).toHaveLength(total + 1);
   });
 
-  test.each(['abc', '-1', '1.5', '1e3'])('the id %s is not a number', async (id) => {
+  test.each(['abc', '-1', '1.5', '1e3'])('cannot continue after the id %s, which is not a number', async (id) => {
     expect((await stream('', { 'last-event-id': id })).status).toBe(400);
     expect((await stream(`?last_event_id=${id}`)).status).toBe(400);
   });
 
-  test('an id that the journal no longer has gets 410', async () => {
+  test('are answered with 410 after an id that the journal no longer has', async () => {
     const ahead = await stream('', { 'last-event-id': '999999999' });
     expect([ahead.status, await ahead.json()]).toMatchObject([
       410,
@@ -204,7 +204,7 @@ describe('the events of all runs', () => {
     expect([await status(0), await status(1), await status(2), await status(3)]).toEqual([410, 410, 200, 200]);
   });
 
-  test('the error for an unknown type suggests a similar one', async () => {
+  test('are refused for an unknown type with a similar one as a suggestion', async () => {
     const response = await stream('?types=run.created,run.finish,step.outputs');
     expect(response.status).toBe(400);
     expect(await response.json()).toMatchObject({

@@ -11,11 +11,11 @@ test.each([
   ['fe80::1%eth0', 'fe80:0:0:0::/64'],
   ['::1', '0:0:0:0::/64'],
   ['', ''],
-])('%j counts as %s', (address, network) => {
+])('the address %j is counted as %s', (address, network) => {
   expect(networkOf(address)).toBe(network);
 });
 
-test('each address may fail ten times, and the addresses of one IPv6 network count as one', () => {
+test('each address may fail ten times, and all addresses of one IPv6 network count as one', () => {
   const count = createFailedLogins({ now: () => 0 });
   for (let n = 0; n < 10; n++) expect(count(`2001:db8:1:2::${n}`)).toBeUndefined();
   expect(count('2001:db8:1:2:ffff::')).toMatchObject({ slug: 'rate-limited', members: { retry_after: 60 } });
@@ -23,7 +23,7 @@ test('each address may fail ten times, and the addresses of one IPv6 network cou
   expect(count('192.0.2.7')).toBeUndefined();
 });
 
-test('a clock that is set back does not lock an address out for long', () => {
+test('if the clock is set back, an address is not locked out for longer', () => {
   let nowMs = 10_000_000;
   const count = createFailedLogins({ now: () => nowMs });
   for (let n = 0; n < 11; n++) count('192.0.2.7');

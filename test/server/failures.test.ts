@@ -23,7 +23,7 @@ async function succeed(server: Serving, o: Parameters<Serving['addRun']>[0]): Pr
   return run.id;
 }
 
-test('runs that failed with the same message are one failure, from open to fixed to regressed', async () => {
+test('runs that failed with the same message are one failure, which is open, then fixed, then regressed', async () => {
   await using server = await startServing();
   const first = await fail(server, { jobId: 'load' }, 'exited with code 1: cannot reach 10.0.0.7:5432');
   await fail(server, { jobId: 'load' }, 'exited with code 1: cannot reach 10.0.0.9:5432');
@@ -57,7 +57,7 @@ test('runs that failed with the same message are one failure, from open to fixed
   ]);
 });
 
-test('pages have every failure once', async () => {
+test('the pages of the list have every failure once', async () => {
   await using server = await startServing();
   for (const name of ['a', 'b', 'c', 'd', 'e']) await fail(server, { jobId: name }, 'no');
   const seen: string[] = [];
@@ -70,7 +70,7 @@ test('pages have every failure once', async () => {
   expect(await failures(server, '?cursor=x')).toMatchObject({ errors: [{ pointer: '?cursor' }] });
 });
 
-test('a caller sees the failures of its tenant, and needs to see a run to ask for its failure', async () => {
+test('a caller sees the failures of its own tenant, and can look up a failure only by a run that it may see', async () => {
   await using server = await startServing();
   const ours = await fail(server, { jobId: 'load' }, 'no');
   await fail(server, { jobId: 'load', tenant: 'acme' }, 'no');
@@ -81,7 +81,7 @@ test('a caller sees the failures of its tenant, and needs to see a run to ask fo
   expect((await server.fetch('/failures?tenant=default', { headers })).status).toBe(403);
 });
 
-test('a success in another tenant fixes nothing, nor does a cancelled run', async () => {
+test('neither a success in another tenant nor a cancelled run fixes a failure', async () => {
   await using server = await startServing();
   await fail(server, { jobId: 'load' }, 'no');
   await succeed(server, { jobId: 'load', tenant: 'acme' });
@@ -91,7 +91,7 @@ test('a success in another tenant fixes nothing, nor does a cancelled run', asyn
   expect((await failures(server)).failures).toMatchObject([{ state: 'open', count: 1 }]);
 });
 
-test('a failure goes when its last run is older than runs are kept', async () => {
+test('a failure is removed when its last run is older than the retention of runs', async () => {
   await using server = await startServing({ retention: { runsMs: 60_000 }, nowMs: Date.now() + 3_600_000 });
   await fail(server, { jobId: 'load' }, 'no');
   expect((await failures(server)).failures).toHaveLength(1);

@@ -57,7 +57,7 @@ const nothingYet = {
   next_call_at: null,
 };
 
-test('only the origin of an address is shown, or the name of the secret that holds it', async () => {
+test('the API shows only the origin of an address, or the name of the secret that contains it', async () => {
   const text = await (await server.fetch('/schedules')).text();
   expect(text).not.toContain('token-of-the-watch');
   const shown = { origin: 'https://watch.example', secret: null, ...nothingYet };
@@ -82,7 +82,7 @@ test.each(['ftp://watch.example', 'https://user:password@watch.example', 'nowher
   expect(JSON.stringify(answer)).not.toContain('password@');
 });
 
-test('agents and limited tokens cannot set a heartbeat, and a change without one keeps it', async () => {
+test('agents and limited tokens cannot set a heartbeat, and a change that omits the heartbeat keeps it', async () => {
   const limited = await server.token({ scopes: ['jobs:read', 'schedules:write'], only: ['plain'] });
   const refused = await server.post('/schedules', { ...terms, heartbeat: address }, limited.headers);
   expect(await json(refused)).toMatchObject({ status: 403, detail: expect.stringContaining('heartbeat') });
@@ -97,7 +97,7 @@ test('agents and limited tokens cannot set a heartbeat, and a change without one
   });
 });
 
-test('a job of an untrusted source has one only if its source may notify, and may use the secret', async () => {
+test('a job of an untrusted source has a heartbeat only if its source may notify, and may use the secret', async () => {
   const denied = { type: expect.stringContaining('source-untrusted') };
   expect(await list('foreign/pushed')).toMatchObject([{ denied, next_fires: [] }]);
   expect(await list('heard/secret')).toMatchObject([{ denied }]);

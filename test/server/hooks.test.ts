@@ -109,8 +109,8 @@ const githubHeaders = (body: string, key = keys.gh): Headers => ({
 });
 const push = (body = pushed(), headers = githubHeaders(body)) => send('ci/build/push', body, headers);
 
-describe('a push of GitHub', () => {
-  test('starts a run with the mapped arguments, as the webhook and nobody else', async () => {
+describe('a push from GitHub', () => {
+  test('starts a run with the mapped arguments, as the webhook and as no other caller', async () => {
     const answer = await push();
     expect(answer.status).toBe(202);
     expect(await runOf(answer)).toMatchObject({
@@ -122,7 +122,7 @@ describe('a push of GitHub', () => {
     });
   });
 
-  test('is also taken below /api/v1, by an alias, from any Host, with a query and as a form', async () => {
+  test('is also accepted below /api/v1, by an alias, with any Host, with a query and as a form', async () => {
     const body = pushed();
     const base = await server.fetch('/hooks/ci/build/push?mode=quick', {
       method: 'POST',
@@ -139,7 +139,7 @@ describe('a push of GitHub', () => {
     expect(await runOf(sent)).toMatchObject({ args: { ref: 'refs/heads/main' } });
   });
 
-  test('is taken with the older of two keys, and refused with any other', async () => {
+  test('is accepted with the older of two keys, and refused with any other key', async () => {
     const body = pushed();
     expect((await push(body, githubHeaders(body, keys['gh-old']))).status).toBe(202);
     expect(await read(await push(body, githubHeaders(body, keys.gl)))).toMatchObject({
@@ -162,7 +162,7 @@ describe('a push of GitHub', () => {
     expect(await read(await send('ci/build/lost', body, githubHeaders(body, '')))).toMatchObject(wrong);
   });
 
-  test('that comes again gets the first run, also under another id', async () => {
+  test('that is sent again returns the first run, even under another id', async () => {
     const body = pushed();
     const headers = githubHeaders(body);
     const first = await read(await push(body, headers));
@@ -171,7 +171,7 @@ describe('a push of GitHub', () => {
     expect(await read(await push(body, githubHeaders(body)))).toEqual({ status: 200, run_id, duplicate: true });
   });
 
-  test('that comes twenty times at once starts one run', async () => {
+  test('that arrives twenty times at once starts one run', async () => {
     const body = pushed();
     const headers = githubHeaders(body);
     // All wait for their last byte, so that they arrive together.
@@ -202,7 +202,7 @@ describe('a push of GitHub', () => {
     expect(runs.filter(({ run_id }) => run_id === (answers[0] as { run_id?: string }).run_id)).toHaveLength(1);
   });
 
-  test('starts a run again after seven days', async () => {
+  test('that is sent again after seven days starts another run', async () => {
     const body = pushed();
     const headers = githubHeaders(body);
     await push(body, headers);
@@ -216,7 +216,7 @@ describe('a push of GitHub', () => {
     }
   });
 
-  test('starts no run when `if` says so, and a ping is answered', async () => {
+  test('starts no run if `if` says so, and a ping is answered', async () => {
     const body = pushed();
     const headers = githubHeaders(body);
     expect(await read(await push(body, { ...headers, 'x-github-event': 'star' }))).toEqual({
@@ -227,7 +227,7 @@ describe('a push of GitHub', () => {
     expect((await push(body, headers)).status).toBe(202);
   });
 
-  test('whose body lacks a member or does not fit is refused at the argument, and may come again', async () => {
+  test('whose body lacks a member or does not fit is refused with the argument, and may be sent again', async () => {
     const lacking = JSON.stringify({ commits: [] });
     expect(await read(await push(lacking))).toEqual({ status: 400, slug: 'validation-error', at: ['/args/ref'] });
     const unfit = pushed({ ref: 'main' });
@@ -262,7 +262,7 @@ describe('the schemes of other services', () => {
       ...over,
     });
 
-  test('GitLab sends its token, and the same Idempotency-Key with each try', async () => {
+  test('GitLab sends its token, and the same Idempotency-Key with each attempt', async () => {
     const body = JSON.stringify({ object_kind: 'push', ref: 'refs/heads/main' });
     const key = randomUUID();
     const answer = await gitlab(body, { 'idempotency-key': key });
@@ -279,7 +279,7 @@ describe('the schemes of other services', () => {
   const event = (id = `evt_${randomUUID()}`) =>
     JSON.stringify({ id, object: 'event', type: 'invoice.paid', data: { object: { id: 'in_1' } } });
 
-  test('Stripe signs the time, may sign with two keys, and signs each try again', async () => {
+  test('Stripe signs the time, may sign with two keys, and signs each attempt again', async () => {
     const body = event();
     expect(await runOf(await stripe(body))).toMatchObject({ args: { text: 'in_1', event: 'invoice.paid' } });
     expect(await read(await stripe(body, seconds() - 60))).toMatchObject({ status: 200, duplicate: true });
@@ -298,7 +298,7 @@ describe('the schemes of other services', () => {
     });
   };
 
-  test('Slack signs its events and its forms, and gets back its challenge', async () => {
+  test('Slack signs its events and its forms, and its challenge is returned', async () => {
     const mention = { token: 'x', type: 'event_callback', event_id: 'Ev08MFMKH6', event: { type: 'app_mention' } };
     expect(await runOf(await slack(JSON.stringify(mention)))).toMatchObject({
       args: { text: '4', event: 'app_mention' },
@@ -341,7 +341,7 @@ describe('the schemes of other services', () => {
     expect((await send('any/named', body(), { 'x-signature-256': `sha256=${hex(keys.plain, two)}` })).status).toBe(403);
   });
 
-  test('without an id of the sender, the same body counts once in ten minutes', async () => {
+  test('if the sender gives no id, the same body counts once in ten minutes', async () => {
     const body = JSON.stringify({ text: randomUUID() });
     const sendIt = () => send('any/plain', body, { 'x-signature-256': `sha256=${hex(keys.plain, body)}` });
     try {
@@ -356,7 +356,7 @@ describe('the schemes of other services', () => {
   });
 });
 
-test('an unknown hook, one of an invalid job and one of no job get the same answer, before the body is read', async () => {
+test('an unknown webhook, and one whose job is invalid or missing, get the same answer before the body is read', async () => {
   const answers = await Promise.all(
     ['ci/build/pull', 'ci/build/PUSH', 'broken/x', 'nothing/push', 'push', 'ci%2Fbuild', '..%2F..%2Fetc', '%00/x'].map(
       async (hook) => {
@@ -370,7 +370,7 @@ test('an unknown hook, one of an invalid job and one of no job get the same answ
   expect(answers[0]).toMatchObject({ status: 404, detail: 'There is no webhook at this address.' });
 });
 
-test('a hook takes only POST, and another method does not tell whether there is such a hook', async () => {
+test('a webhook accepts only POST, and other methods do not reveal whether it exists', async () => {
   for (const [path, shown] of [
     ['//hooks/ci/build/push', '/hooks/ci/build/push'],
     ['//hooks/nothing/push', '/hooks/nothing/push'],
@@ -386,7 +386,7 @@ test('a hook takes only POST, and another method does not tell whether there is 
   }
 });
 
-testWith('bwrap')('a webhook that waits answers with the end of its run', async () => {
+testWith('bwrap')('a webhook with `wait` answers when its run has ended', async () => {
   await using waiting = await startServing({
     executes: true,
     jobs: {

@@ -42,7 +42,7 @@ async function runOf(jobId: string): Promise<string> {
   return JSON.parse(await response.text()).run_id;
 }
 
-test('the files of a job are listed with their sizes, and a script is read as it is', async () => {
+test('the files of a job are listed with their sizes, and a script is returned unchanged', async () => {
   const listed = await get<Files>('/job-files/shop/release');
   const { revision } = JSON.parse(await (await server.fetch('/jobs/shop/release')).text());
   expect(listed).toMatchObject({ job_id: 'shop/release', revision, current_revision: revision });
@@ -71,7 +71,7 @@ test('a binary or very large file is named but not shown', async () => {
   expect(await get<File>(fileUrl('shop/release', 'large.txt'))).toMatchObject({ text: null, omitted: 'too_large' });
 });
 
-test('a secret that a file names is not resolved', async () => {
+test('a secret that a file names is not replaced by its value', async () => {
   await server.fetch('/secrets/deploy-token', {
     method: 'PUT',
     headers: { 'content-type': 'application/json' },
@@ -103,7 +103,7 @@ test('a link that leads out of the source is not a file of the job', async () =>
   }
 });
 
-test('a folder that is replaced by a link after the files were listed leads to nothing', async () => {
+test('a folder that is replaced by a link after the files were listed is not followed', async () => {
   const dir = join(jobDir, 'swapped');
   await mkdir(dir);
   await writeFile(join(dir, 'passwd'), 'mine\n');
@@ -116,7 +116,7 @@ test('a folder that is replaced by a link after the files were listed leads to n
   await rm(dir);
 });
 
-test('the files of an invalid job can be read, now and as its runs used them', async () => {
+test('the files of an invalid job can be read, both now and as its runs used them', async () => {
   await server.addJob('shop/labels', { 'config.yaml': 'command: [./run.sh]\n', 'run.sh': '#!/usr/bin/env bash\n' });
   const sync = () => server.post('/sources/local-fs/sync', {});
   await sync();
@@ -137,7 +137,7 @@ test('the files of an invalid job can be read, now and as its runs used them', a
     expect((await server.fetch(`/job-files/${id}`, { headers })).status).toBe(404);
 });
 
-describe('the revisions that runs used', () => {
+describe('the revisions that runs of a job used', () => {
   let first: string;
   let runId: string;
   beforeAll(async () => {
@@ -146,7 +146,7 @@ describe('the revisions that runs used', () => {
     await writeFile(join(jobDir, 'run.sh'), '#!/usr/bin/env bash\necho two\n');
   });
 
-  test('are readable as long as their copy is kept', async () => {
+  test('can be read as long as their copies are kept', async () => {
     const listed = await get<Files>('/job-files/shop/release');
     expect(listed.current_revision).not.toBe(first);
     expect(listed.revisions).toEqual([{ revision: first, run_id: runId, used_at: expect.any(String), kept: true }]);
@@ -163,7 +163,7 @@ describe('the revisions that runs used', () => {
     });
   });
 
-  test('are not those of another job', async () => {
+  test('do not include those of another job', async () => {
     await runOf('other');
     const { revision } = await get<Files>('/job-files/other');
     const response = await server.fetch(fileUrl('shop/release', 'run.sh', revision));
@@ -184,7 +184,7 @@ describe('the revisions that runs used', () => {
     }
   });
 
-  test('remain in the list when their copy is removed, marked as not kept', async () => {
+  test('remain in the list when their copies are removed, marked as not kept', async () => {
     await rm(join(server.root, 'data/snapshots', first), { recursive: true });
     const listed = await get<Files>('/job-files/shop/release');
     expect(listed.revisions).toMatchObject([{ revision: first, kept: false }]);

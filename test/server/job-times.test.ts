@@ -4,7 +4,7 @@ import { bash } from '../support/jobs.ts';
 import { startServing } from './serving.ts';
 
 testWith('bwrap')(
-  'the times of a job say how long its steps worked, without the time that an approval takes',
+  'the times of a job say how long its steps worked, without the time that approvals took',
   async () => {
     const steps = [
       { id: 'build', command: './run.sh' },
@@ -39,7 +39,7 @@ testWith('bwrap')(
   },
 );
 
-test('a caller sees the times of its own tenant', async () => {
+test('a caller sees only the times of its own tenant', async () => {
   await using server = await startServing({ authMode: 'required', jobs: { shared: bash('true') } });
   for (const tenant of ['acme', 'beta']) {
     const run = await server.addRun({ jobId: 'shared', tenant });

@@ -26,7 +26,7 @@ afterAll(() => server.close());
 const list = async (query = ''): Promise<JobList> => JSON.parse(await (await server.fetch(`/jobs${query}`)).text());
 const ids = async (query: string) => (await list(query)).jobs.map((job) => job.id);
 
-test('a job is shown as its author wrote it, with durations as people write them', async () => {
+test('a job is shown as its author wrote it, with readable durations', async () => {
   const response = await server.fetch('/jobs/backup/daily');
   expect(response.headers.get('content-type')).toBe('application/json; charset=utf-8');
   expect(await response.json()).toEqual({
@@ -56,7 +56,7 @@ test('a job is shown as its author wrote it, with durations as people write them
   });
 });
 
-test('a list of jobs for tools has their arguments, and the jobs that authors want agents to see', async () => {
+test('the list of jobs for agent tools has their arguments, and says which jobs their authors expose', async () => {
   await using agents = await startServing({
     jobs: {
       a: bash('true', { argspec: { properties: { n: { type: 'integer' } } } }),
@@ -85,7 +85,7 @@ test('a list of jobs for tools has their arguments, and the jobs that authors wa
   expect((await agents.fetch('/jobs?include=code')).status).toBe(400);
 });
 
-test.each(['backup%2Fdaily', 'backup%2fdaily', 'b%61ckup/daily', 'nightly'])('%s is the same job', async (id) => {
+test.each(['backup%2Fdaily', 'backup%2fdaily', 'b%61ckup/daily', 'nightly'])('%s names the same job', async (id) => {
   expect(await (await server.fetch(`/jobs/${id}`)).json()).toMatchObject({ id: 'backup/daily' });
 });
 
@@ -99,13 +99,13 @@ test.each([
   '%00',
   '',
   'x'.repeat(5_000),
-])('%s is not a job', async (id) => {
+])('%s names no job', async (id) => {
   const response = await server.fetch(`/jobs/${id}`);
   expect(response.status).toBe(404);
   expect(response.headers.get('content-type')).toBe('application/problem+json');
 });
 
-test('a broken job is listed with the others, and gets 422 when it is requested', async () => {
+test('an invalid job is listed with the others, and answered with 422 when it is requested', async () => {
   expect((await list()).invalid.map((job) => job.id)).toEqual(['backup/broken', 'broken']);
   expect((await list('?namespace=backup')).invalid.map((job) => job.id)).toEqual(['backup/broken']);
   const response = await server.fetch('/jobs/broken');
@@ -194,25 +194,28 @@ describe('last_runs', () => {
 });
 
 describe('If-None-Match', () => {
-  test.each(['/jobs', '/jobs?limit=1', '/jobs/backup/daily'])('gets 304 while %s is unchanged', async (path) => {
-    const first = await server.fetch(path);
-    const etag = first.headers.get('etag') ?? '';
-    for (const sent of [etag, `W/${etag}`, `"other", ${etag}`, '*']) {
-      const again = await server.fetch(path, { headers: { 'if-none-match': sent } });
-      expect([sent, again.status, again.headers.get('etag'), await again.text()]).toEqual([sent, 304, etag, '']);
-    }
-    const other = await server.fetch(path, { headers: { 'if-none-match': '"other"' } });
-    expect([other.status, await other.text()]).toEqual([200, await first.text()]);
-  });
+  test.each(['/jobs', '/jobs?limit=1', '/jobs/backup/daily'])(
+    'is answered with 304 while %s is unchanged',
+    async (path) => {
+      const first = await server.fetch(path);
+      const etag = first.headers.get('etag') ?? '';
+      for (const sent of [etag, `W/${etag}`, `"other", ${etag}`, '*']) {
+        const again = await server.fetch(path, { headers: { 'if-none-match': sent } });
+        expect([sent, again.status, again.headers.get('etag'), await again.text()]).toEqual([sent, 304, etag, '']);
+      }
+      const other = await server.fetch(path, { headers: { 'if-none-match': '"other"' } });
+      expect([other.status, await other.text()]).toEqual([200, await first.text()]);
+    },
+  );
 
-  test('a change of any file of a job changes the job', async () => {
+  test('no longer matches after any file of the job has changed', async () => {
     const etag = async () => (await server.fetch('/jobs/backup/db/full')).headers.get('etag');
     const before = await etag();
     await writeFile(join(server.root, 'jobs/backup/db/full/run.sh'), '#!/bin/sh\necho changed\n');
     await expect.poll(etag).not.toBe(before);
   });
 
-  test('the same holds if the source is not watched', async () => {
+  test('no longer matches after a change even if the source is not watched', async () => {
     await using unwatched = await startServing({ jobs: { demo: bash('true') }, watch: false });
     const revision = async (): Promise<unknown> =>
       JSON.parse(await (await unwatched.fetch('/jobs/demo')).text()).revision;
@@ -230,7 +233,7 @@ test('HEAD answers with the headers of GET and no body', async () => {
   }
 });
 
-test('until the sources are read, no job is reported as missing', async () => {
+test('until the sources have been read, no job is reported as missing', async () => {
   await using starting = await startServing({ jobs: { 'backup/daily': bash('true') }, unread: true });
   const asked = {
     'GET /jobs': starting.fetch('/jobs'),

@@ -23,7 +23,7 @@ describe('the principal of a token', () => {
     },
   );
 
-  test('an access token and a token with several audiences are valid', async () => {
+  test('can be that of an access token or of a token with several audiences', async () => {
     const { verify } = createVerifier(createKeyFile(key));
     expect(await verify(await key.sign({}, { typ: 'at+jwt' }))).toMatchObject({ name: 'jwt:ada' });
     expect(await verify(await key.sign({ aud: ['other', 'flwd'] }, { typ: 'JWT' }))).toMatchObject({ name: 'jwt:ada' });
@@ -35,26 +35,26 @@ describe('the principal of a token', () => {
     [{ scope: 'runs:readjobs:read RUNS:READ' }, []],
     [{ scope: { admin: true } }, []],
     [{ scope: undefined }, []],
-  ])('the claims %j give the scopes %j', async (claims, scopes) => {
+  ])('with the claims %j has the scopes %j', async (claims, scopes) => {
     const { verify } = createVerifier(createKeyFile(key));
     expect(await verify(await key.sign(claims))).toMatchObject({ scopes });
   });
 
-  test('scopes and tenant come from the configured claims', async () => {
+  test('has the scopes and the tenant of the configured claims', async () => {
     const claims = { scopeClaim: 'https://flwd.example/roles', tenantClaim: 'org' };
     const { verify } = createVerifier(createKeyFile(key), claims);
     const token = await key.sign({ 'https://flwd.example/roles': ['runs:write'], org: 'ops', tenant: 'other' });
     expect(await verify(token)).toMatchObject({ scopes: ['runs:write'], tenant: 'ops' });
   });
 
-  test('the tenant `*` needs the scope admin', async () => {
+  test('can have the tenant `*` only with the scope admin', async () => {
     const { verify } = createVerifier(createKeyFile(key));
     expect(await verify(await key.sign({ tenant: '*', scope: 'admin' }))).toMatchObject({ tenant: '*' });
     expect(await verify(await key.sign({ tenant: '*', scope: 'runs:write audit:read' }))).toBeUndefined();
   });
 });
 
-test('a token without `kid` is tried with every suitable key', async () => {
+test('a token without `kid` is accepted if any suitable key fits', async () => {
   const unnamed = [await createSigningKey(), await createSigningKey(), await createSigningKey({ alg: 'RS256' })];
   const { verify } = createVerifier(createKeyFile(...unnamed));
   for (const signer of unnamed) expect(await verify(await signer.sign())).toMatchObject({ name: 'jwt:ada' });
@@ -91,7 +91,7 @@ describe('keys from a file', () => {
     expect(() => createVerifier({ file })).toThrow('`auth.jwt.jwks_file`');
   });
 
-  test('a new file applies at once to tokens of a new key, and within a second to those of an old key', async () => {
+  test('apply at once to tokens of a new key, and within a second to tokens of an old key', async () => {
     const { file } = createKeyFile(key);
     const { verify, goAhead } = createVerifier({ file });
     expect(await verify(await next.sign())).toBeUndefined();
@@ -107,7 +107,7 @@ describe('keys from a file', () => {
     expect(await verify(await next.sign({ sub: 'bob' }))).toBeUndefined();
   });
 
-  test('a key is replaced by a new one with the same name', async () => {
+  test('can be replaced by new keys with the same name', async () => {
     const { file, write } = createKeyFile(await createSigningKey({ kid: '2026-01' }));
     const { verify } = createVerifier({ file });
     expect(await verify(await key.sign())).toBeUndefined();
@@ -115,7 +115,7 @@ describe('keys from a file', () => {
     expect(await verify(await key.sign())).toMatchObject({ name: 'jwt:ada' });
   });
 
-  test('after a broken or missing file the old keys stay valid, with one warning each', async () => {
+  test('stay valid after the file is broken or removed, with one warning each', async () => {
     const { file, write } = createKeyFile(key);
     const { verify, goAhead, warnings } = createVerifier({ file });
     for (const breakIt of [() => write('{"keys'), () => rmSync(file)]) {
@@ -132,7 +132,7 @@ describe('keys from a file', () => {
   });
 });
 
-test('a broken key file causes a warning with any token, even with one that is cached', async () => {
+test('cause a warning if the file is broken, even when a cached token is used', async () => {
   stopTheClock();
   const { file, write } = createKeyFile(key);
   const { verify, goAhead, warnings } = createVerifier({ file });
@@ -147,7 +147,7 @@ test('a broken key file causes a warning with any token, even with one that is c
 });
 
 describe('keys from a URL', () => {
-  test('are fetched, and fetched again for a token of an unknown key, but at most once in ten seconds', async () => {
+  test('are fetched, and fetched again for a token of an unknown key, but at most once every ten seconds', async () => {
     const issuer = await serveKeys((response) => response.end(keySetOf(key)));
     const { verify, goAhead } = createVerifier({ url: issuer.url });
     expect(await verify(await key.sign())).toMatchObject({ name: 'jwt:ada' });
@@ -165,7 +165,7 @@ describe('keys from a URL', () => {
     expect(issuer.asked()).toBe(2);
   });
 
-  test('a withdrawn key stays valid for at most five minutes', async () => {
+  test('stay valid for at most five minutes after they are withdrawn', async () => {
     const issuer = await serveKeys((response) => response.end(keySetOf(key, next)));
     const { verify, goAhead } = createVerifier({ url: issuer.url });
     expect(await verify(await key.sign())).toBeDefined();
@@ -198,7 +198,7 @@ describe('keys from a URL', () => {
     expect(warnings[0]).toContain(reason);
   });
 
-  test('that could not be fetched at the start let nobody in until they are fetched', async () => {
+  test('that could not be fetched at the start let nobody in until they have been fetched', async () => {
     const issuer = await serveKeys((response) => response.writeHead(503).end());
     const { verify, goAhead, warnings } = createVerifier({ url: issuer.url });
     // The server has no keys, so this does not count as a failed login.

@@ -27,7 +27,7 @@ async function pageOf(serving: Serving, path: string, init?: RequestInit): Promi
   return JSON.parse(await textOf(serving, path, init));
 }
 
-test('a repeated list is the same to the byte, and its entries match the single runs', async () => {
+test('a repeated list is identical byte by byte, and its entries match the single runs', async () => {
   await using serving = await startServing();
   const runs = [await serving.addRun(), await serving.addRun({ jobId: 'other' })];
   await runs[0]?.move('claim');
@@ -65,7 +65,7 @@ test('lists and runs show every change at once', async () => {
   expect(await seen(run.id)).toEqual([2, 'success', 'success']);
 });
 
-test('a change by another process on the same database shows at once', async () => {
+test('a change by another process in the same database is visible at once', async () => {
   await using serving = await startServing();
   const run = await serving.addRun();
   const seen = async () => {
@@ -83,7 +83,7 @@ test('a change by another process on the same database shows at once', async () 
   expect(await seen()).toEqual(['told by another', 'told by another']);
 });
 
-test('a run that retention removed is gone from the list, from the total and from its own path', async () => {
+test('a run that retention removed disappears from the list, from the total and from its own path', async () => {
   await using serving = await startServing({ retention: { runsMs: 1_000 }, nowMs: Date.now() + 3_600_000 });
   const run = await serving.addRun();
   await run.move('claim');
@@ -98,7 +98,7 @@ test('a run that retention removed is gone from the list, from the total and fro
   expect((await serving.fetch(`/runs/${run.id}`)).status).toBe(404);
 });
 
-test('callers of different tenants get their own answers to the same request, in any order', async () => {
+test('callers of different tenants get their own answers to the same request, in whichever order they ask', async () => {
   await using serving = await startServing();
   const own = await serving.addRun({ tenant: 'acme' });
   const foreign = await serving.addRun({ tenant: 'beta' });

@@ -20,7 +20,7 @@ async function ask(method: string, path: string, body?: object, headers: Readonl
 
 const put = (path: string, text: string, more: object = {}) => ask('PUT', path, { value: toBase64(text), ...more });
 
-test('a value is stored, read, replaced and deleted', async () => {
+test('a value can be stored, read, replaced and deleted', async () => {
   const entry = {
     tenant: 'default',
     namespace: 'backup/daily',
@@ -44,7 +44,7 @@ test('a value is stored, read, replaced and deleted', async () => {
   expect(await ask('DELETE', path)).toMatchObject(missing);
 });
 
-test('a version that is not the current one changes nothing', async () => {
+test('a request with an outdated version changes nothing', async () => {
   expect(await put('/kv/locks/l', 'a', { if_version: 0 })).toMatchObject({ status: 201 });
   const conflict = await put('/kv/locks/l', 'b', { if_version: 0 });
   expect(conflict).toMatchObject({ status: 409, body: { title: 'Key Changed' } });
@@ -79,7 +79,7 @@ test('keys and namespaces are listed in pages', async () => {
   });
 });
 
-describe('refuses', () => {
+describe('the key-value store refuses', () => {
   test.each([
     ['a value that is not base64', 'PUT', '/kv/n/k', { value: 'a' }, '/value'],
     ['a value without padding', 'PUT', '/kv/n/k', { value: 'YQ' }, '/value'],

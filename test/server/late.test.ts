@@ -27,7 +27,7 @@ async function list(query = '', headers: Readonly<Record<string, string>> = {}) 
   return answer.late;
 }
 
-test('lists what is late, the newest first, and what is over only if asked', async () => {
+test('the list shows what is late, the newest first, and what is over only on request', async () => {
   const { store } = server;
   await store.db.transact(async (tx) => {
     expect(await store.late.add(tx, late({}))).toBe(true);
@@ -54,7 +54,7 @@ test('lists what is late, the newest first, and what is over only if asked', asy
   expect((await list('?state=all&limit=1'))[0]).toMatchObject({ job_id: 'load', over_at: '2026-06-01T06:01:00.000Z' });
 });
 
-test('shows a tenant only its own', async () => {
+test('a tenant sees only its own late runs and missed times', async () => {
   const { headers } = await server.token({ tenant: 'acme', scopes: ['runs:read'] });
   expect((await list('', headers)).map(({ tenant }) => tenant)).toEqual(['acme']);
   expect((await server.fetch('/late?tenant=default', { headers })).status).toBe(403);
@@ -65,7 +65,7 @@ test('shows a tenant only its own', async () => {
   expect((await server.fetch('/late', { headers: other.headers })).status).toBe(403);
 });
 
-test('what was late is removed with its notifications after the retention of runs', async () => {
+test('a late run that is over is removed with its notifications after the retention of runs', async () => {
   const { store } = server;
   expect(await store.late.removeOld(atMs + 1, 100)).toBe(2);
   expect((await list('?state=all')).map(({ job_id: id }) => id)).toEqual(['load']);

@@ -42,7 +42,7 @@ test('under load, expensive requests are refused with Retry-After and the reason
   }
 });
 
-test('under load, probes, cancels and deletes are answered, and health is degraded with the reason', async () => {
+test('under load, probes, cancels and deletes are still answered, and health is degraded with the reason', async () => {
   overloaded('timers are 3 s late');
   expect((await server.fetch('//healthz')).status).toBe(204);
   expect((await server.fetch('//readyz')).status).toBe(204);
@@ -57,7 +57,7 @@ test('under load, probes, cancels and deletes are answered, and health is degrad
   });
 });
 
-test('bodies take limited room, and return it', async () => {
+test('request bodies use a limited amount of memory, and free it afterwards', async () => {
   const { hostname, port } = new URL(server.url);
   const senders: Socket[] = [];
   onTestFinished(() => {
@@ -82,7 +82,7 @@ test('bodies take limited room, and return it', async () => {
   await expect.poll(async () => (await ask()).status).toBe(404);
 });
 
-test('a caller who announces bodies and never sends them blocks nobody else', async () => {
+test('a caller that announces bodies but never sends them does not block others', async () => {
   const [idle, other] = [await server.token({ scopes: ['jobs:read'] }), await server.token({ scopes: ['jobs:read'] })];
   const { hostname, port } = new URL(server.url);
   const senders: Socket[] = [];
@@ -103,7 +103,7 @@ test('a caller who announces bodies and never sends them blocks nobody else', as
   expect([await plan(other.headers), await plan({})]).toEqual([400, 400]);
 });
 
-test('the limit on connections leaves file descriptors for runs and files', () => {
+test('the limit on connections leaves enough file descriptors for runs and files', () => {
   expect(connectionLimit()).toBeGreaterThanOrEqual(128);
   expect(connectionLimit()).toBeLessThanOrEqual(10_000);
 });

@@ -64,10 +64,12 @@ def ask(one):
     return text.decode().split('\\r\\n\\r\\n')[-1]
 `;
 
-testWith('python3')('a job that reuses the port of a connection it has reset is not the server’s user', async () => {
-  const { server, callers, port } = await aServer();
-  callers.watch(server);
-  const script = `
+testWith('python3')(
+  'a job that reuses the port of a connection that it has reset is not treated as the server’s user',
+  async () => {
+    const { server, callers, port } = await aServer();
+    callers.watch(server);
+    const script = `
 seen = collections.Counter()
 for n in range(50):
     one = connect(('127.0.0.1', 0), ('127.0.0.1', ${port}))
@@ -77,11 +79,12 @@ for n in range(50):
     reset(one)
     seen[ask(connect(own, ('127.0.0.1', ${port})))] += 1
 print(dict(seen))`;
-  expect(await printedBy(python + script)).toBe("{'nobody': 50}");
-});
+    expect(await printedBy(python + script)).toBe("{'nobody': 50}");
+  },
+);
 
 testWith('python3')(
-  'a job that calls two addresses of the server from one port is not the server’s user at either',
+  'a job that calls two addresses of the server from one port is not treated as the server’s user at either',
   async () => {
     const { server, callers, port } = await aServer({ host: '0.0.0.0' });
     callers.watch(server);
@@ -96,7 +99,7 @@ print(ask(one))`;
   },
 );
 
-test('a connection accepted while no job could call needs no check; an unknown connection does', async () => {
+test('a connection accepted while no job could call needs no check, but an unknown connection does', async () => {
   const { server, callers, port } = await aServer({ runs: { canCall: () => false } });
   expect(await ask(port)).toBe('nobody');
   callers.watch(server);

@@ -42,7 +42,7 @@ async function searchAll(
   return { pages, hits };
 }
 
-describe('on a server with some runs', () => {
+describe('a search on a server with some runs', () => {
   let server: Serving;
   let first: TestRun;
   let second: TestRun;
@@ -57,7 +57,7 @@ describe('on a server with some runs', () => {
     return () => server.close();
   });
 
-  test('lines are found in any case, of runs in progress first, then of those that ended last', async () => {
+  test('finds lines regardless of case, first of runs in progress, then of the runs that ended last', async () => {
     const { hits, ...rest } = await search(server, { q: 'DISK full', tenant: 'default' });
     expect(hits.map(({ run_id: run, job_id: job, seq, message }) => [run, job, seq, message])).toEqual([
       [running.id, 'report', 1, 'the disk is full? disk full!'],
@@ -81,11 +81,11 @@ describe('on a server with some runs', () => {
     [{ q: 'disk', until: '2000-01-01T00:00:00Z' }, []],
     [{ q: 'no such text' }, []],
     [{ q: 'acme' }, ['disk full of acme']],
-  ])('a filter: %o', async (query, messages) => {
+  ])('filters by %o', async (query, messages) => {
     expect((await search(server, query)).hits.map(({ message }) => message)).toEqual(messages);
   });
 
-  test('a line at the very time of `since` is found, and not at that of `until`', async () => {
+  test('finds a line at the exact time of `since`, but not at that of `until`', async () => {
     const at = (await search(server, { q: 'fine' })).hits[0]?.timestamp ?? '';
     const nextMs = new Date(Date.parse(at) + 1).toISOString();
     const thisMs = new Date(Date.parse(at)).toISOString();
@@ -94,7 +94,7 @@ describe('on a server with some runs', () => {
     expect((await search(server, { q: 'fine', until: thisMs })).hits).toHaveLength(0);
   });
 
-  test('pages of any size have the same lines, each once, while runs end and new ones print', async () => {
+  test('finds each line once with pages of any size, while runs end and new runs print', async () => {
     const whole = (await search(server, { q: 'disk full' })).hits;
     expect(whole).toHaveLength(5);
     const late = await started(server, { jobId: 'late' }, 'disk full, late');
@@ -114,7 +114,7 @@ describe('on a server with some runs', () => {
     expect(rest).toEqual(before.slice(1));
   });
 
-  test('a caller finds the lines of its own tenant only, whatever it asks and with any cursor', async () => {
+  test('finds only lines of the caller’s tenant, whatever the query and cursor', async () => {
     const { headers } = await server.token({ tenant: 'acme', scopes: ['runs:read'] });
     const found = await search(server, { q: 'disk' }, { headers });
     expect(found.hits.map(({ message }) => message)).toEqual(['disk full of acme']);
@@ -127,7 +127,7 @@ describe('on a server with some runs', () => {
     expect((await server.fetch('/logs?q=disk', { headers: unread.headers })).status).toBe(403);
   });
 
-  test('a cursor names no run of another tenant', async () => {
+  test('returns no cursor that names a run of another tenant', async () => {
     const { headers } = await server.token({ tenant: 'acme', scopes: ['runs:read'] });
     // Each look at the clock takes a second, so that no search has time for more than one step.
     const now = performance.now.bind(performance);
@@ -147,7 +147,7 @@ describe('on a server with some runs', () => {
     for (const { id } of [first, second, running]) expect(cursors.join('\n')).not.toContain(id);
   });
 
-  test('a search cannot go on among runs in progress after minutes', async () => {
+  test('cannot continue among runs in progress after several minutes', async () => {
     const old = Buffer.from(`${Date.now() - 3_600_000} - run_ZZ -`).toString('base64url');
     expect(await search(server, { q: 'disk', cursor: old })).toMatchObject({
       errors: [{ pointer: '?cursor', message: 'has expired: begin the search again' }],
@@ -157,14 +157,14 @@ describe('on a server with some runs', () => {
   });
 
   test.each(['x', 'MTIz', Buffer.from('1 2 run_1 x').toString('base64url')])(
-    'a cursor of another list: %s',
+    'refuses a cursor of another list: %s',
     async (cursor) => {
       expect(await search(server, { q: 'disk', cursor })).toMatchObject({ errors: [{ pointer: '?cursor' }] });
     },
   );
 });
 
-test('a log of several segments is found whole, last line first, on pages of any size', async () => {
+test('a log of several segments is searched completely, from its last line, with pages of any size', async () => {
   await using server = await startServing();
   const run = await started(server, { jobId: 'large' }, 'begins');
   const line = 'x'.repeat(2_000);
@@ -179,7 +179,7 @@ test('a log of several segments is found whole, last line first, on pages of any
   expect(open.hits[0]?.message).toHaveLength(1_001);
 });
 
-test('the text is shown even if it stands far inside a long line', async () => {
+test('the excerpt shows the text even if it is far inside a long line', async () => {
   await using server = await startServing();
   await ended(server, {}, `${'a'.repeat(5_000)} NEEDLE ${'b'.repeat(5_000)}`);
   const [hit] = (await search(server, { q: 'needle' })).hits;
@@ -187,7 +187,7 @@ test('the text is shown even if it stands far inside a long line', async () => {
   expect(hit?.message.length).toBeLessThan(1_100);
 });
 
-test('a segment that cannot be read is counted, and the others are searched', async () => {
+test('a segment that cannot be read is counted, and the others are still searched', async () => {
   await using server = await startServing();
   const damaged = await ended(server, {}, 'lost words');
   await ended(server, {}, 'kept words');
@@ -199,7 +199,7 @@ test('a segment that cannot be read is counted, and the others are searched', as
   expect(searched.unreadable).toBe(1);
 });
 
-test('lines that are damaged are found as such, whatever the text', async () => {
+test('damaged lines are found as damaged, whatever the search text', async () => {
   await using server = await startServing();
   const run = await started(server, {}, 'lost words');
   await run.print('kept words');
@@ -212,7 +212,7 @@ test('lines that are damaged are found as such, whatever the text', async () => 
   expect(hits.map(({ message }) => message)).toEqual([expect.stringContaining('line 1 of this log cannot be read')]);
 });
 
-test('a server stops while a search is under way', async () => {
+test('a server can stop while a search is under way', async () => {
   const server = await startServing();
   await ended(server, {}, ...Array.from({ length: 20_000 }, (_, n) => `line ${n} ${'z'.repeat(100)}`));
   const searching = server.fetch('/logs?q=absent').catch(() => undefined);
@@ -220,7 +220,7 @@ test('a server stops while a search is under way', async () => {
   await searching;
 });
 
-test('any text is found exactly where JavaScript finds it without regard to the case of A to Z', async () => {
+test('a search finds exactly what JavaScript finds if the case of A to Z is ignored', async () => {
   await using server = await startServing();
   const letters = constantFrom('a', 'A', 'z', 'Z', '@', '[', '`', '{', 'é', 'É', ' ', '\u007f', 'ſ');
   const texts = string({ unit: letters, minLength: 1, maxLength: 9 });

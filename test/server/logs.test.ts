@@ -48,7 +48,7 @@ describe('a page', () => {
     expect(next_cursor).toBeNull();
   });
 
-  test('is followed by the next page through the cursor', async () => {
+  test('leads to the next page through its cursor', async () => {
     const seen: number[] = [];
     let cursor: string | null = '';
     while (cursor !== null) {
@@ -69,11 +69,11 @@ describe('a page', () => {
     ['?attempt=2', []],
     ['?step_id=step_02', []],
     ['?level=error&tail=1', [4]],
-  ])('%s has the lines %j', async (query, seqs) => {
+  ])('with %s has the lines %j', async (query, seqs) => {
     expect((await page(finished, query)).logs.map(({ seq }) => seq)).toEqual(seqs);
   });
 
-  test('since is exclusive, so that the last timestamp neither loses nor repeats lines', async () => {
+  test('begins after `since`, so that continuing at the last timestamp neither loses nor repeats lines', async () => {
     const { logs: lines } = await page(finished, '?limit=2');
     const after = await page(finished, `?since=${lines[1]?.timestamp}`);
     expect(after.logs.map(({ seq }) => seq)).toEqual([3, 4, 5, 6]);
@@ -91,7 +91,7 @@ describe('a page', () => {
     ['attempt=0', '?attempt'],
     ['follow=true&limit=5', '?limit'],
     ['follow=true&last_event_id=abc', '?last_event_id'],
-  ])('%s is an error', async (query, pointer) => {
+  ])('with %s is an error', async (query, pointer) => {
     const response = await logs(finished, `?${query}`);
     expect(response.status).toBe(400);
     expect(await response.json()).toMatchObject({ errors: [{ pointer }] });
@@ -99,13 +99,13 @@ describe('a page', () => {
 });
 
 describe('the whole log', () => {
-  test('as text', async () => {
+  test('can be read as text', async () => {
     const response = await logs(finished, '', { accept: 'text/plain' });
     expect(response.headers.get('content-type')).toBe('text/plain; charset=utf-8');
     expect(await response.text()).toBe('one\ntwo\nthree\nfour\nfive\nsix ü\n');
   });
 
-  test('as one JSON object per line', async () => {
+  test('can be read as one JSON object per line', async () => {
     const response = await logs(finished, '?level=warn', { accept: 'application/x-ndjson' });
     expect(response.headers.get('content-type')).toBe('application/x-ndjson');
     const lines = (await response.text()).trimEnd().split('\n');
@@ -124,7 +124,7 @@ describe('the whole log', () => {
     expect(await (await logs(finished, query, { accept: 'text/plain' })).text()).toBe(text);
   });
 
-  test('of a running run has the lines so far', async () => {
+  test('of a running run ends with its latest line', async () => {
     const run = await server.addRun();
     await run.move('claim');
     await run.print('so far');
@@ -134,8 +134,8 @@ describe('the whole log', () => {
 
 const follow = (run: TestRun, query = '', headers = {}) => logs(run, `?follow=true${query}`, headers);
 
-describe('following', () => {
-  test('sends the stored lines, then new ones, then the end, and closes', async () => {
+describe('following a log', () => {
+  test('sends the stored lines, then new lines, then the end, and closes the stream', async () => {
     const run = await server.addRun();
     await run.move('claim');
     await run.print('first', 'second');
@@ -162,13 +162,13 @@ describe('following', () => {
     expect(frames[4]?.data).toEqual({ run_id: run.id, status: 'failed' });
   });
 
-  test('a finished run is answered in the same way, at once', async () => {
+  test('of a finished run sends the same, at once', async () => {
     const frames = await allFramesOf(await follow(finished));
     expect(messages(frames)).toEqual(['one', 'two', 'three', 'four', 'five', 'six ü']);
     expect(frames.at(-1)).toMatchObject({ event: 'end', data: { run_id: finished.id, status: 'success' } });
   });
 
-  test('a run that ended before it started has an end and no lines', async () => {
+  test('of a run that ended before it started sends an end and no lines', async () => {
     const run = await server.addRun();
     const frames = allFramesOf(await follow(run));
     await run.move('withdraw');
@@ -184,11 +184,11 @@ describe('following', () => {
       { 'last-event-id': '3' },
     ],
     ['a cursor', '&cursor=3', {}],
-  ])('resumes right after the id in %s', async (_what, query, headers) => {
+  ])('continues right after the id in %s', async (_what, query, headers) => {
     expect(messages(await allFramesOf(await follow(finished, query, headers)))).toEqual(['four', 'five', 'six ü']);
   });
 
-  test('an id that is not a number gets 400', async () => {
+  test('with an id that is not a number gets 400', async () => {
     expect((await follow(finished, '', { 'last-event-id': 'abc' })).status).toBe(400);
   });
 
@@ -199,11 +199,11 @@ describe('following', () => {
     ['&tail=2', ['five', 'six ü']],
     ['&tail=1&level=error', ['four']],
     ['&attempt=2', []],
-  ])('%s limits the stream to %j', async (query, expected) => {
+  ])('with %s limits the stream to %j', async (query, expected) => {
     expect(messages(await allFramesOf(await follow(finished, query)))).toEqual(expected);
   });
 
-  test('since filters stored lines and skips no new ones', async () => {
+  test('with `since` filters stored lines and skips no new ones', async () => {
     const run = await server.addRun();
     await run.move('claim');
     await run.print('old');
@@ -214,23 +214,23 @@ describe('following', () => {
     expect(messages(await first)).toEqual(['new']);
   });
 
-  test('an unknown run gets 404, not an open stream', async () => {
+  test('of an unknown run gets 404, not an open stream', async () => {
     const response = await server.fetch('/runs/run_x/logs?follow=true');
     expect(response.status).toBe(404);
     expect(response.headers.get('content-type')).toBe('application/problem+json');
   });
 
-  test('the stream starts with the time after which to reconnect', async () => {
+  test('begins with the time after which to reconnect', async () => {
     expect(await (await follow(finished)).text()).toMatch(/^retry: 3000\n\nid: 1\nevent: log\ndata: \{/);
   });
 
-  test('HEAD opens no stream', async () => {
+  test('with HEAD opens no stream', async () => {
     const run = await server.addRun();
     const response = await server.fetch(`/runs/${run.id}/logs?follow=true`, { method: 'HEAD' });
     expect([response.status, response.headers.get('content-type')]).toEqual([200, 'text/event-stream']);
   });
 
-  test('many readers each get every line, once and in order', async () => {
+  test('sends every line to each of many readers once, in order', async () => {
     const run = await server.addRun();
     await run.move('claim');
     const responses = await Promise.all(Array.from({ length: 30 }, () => follow(run)));
