@@ -1,4 +1,5 @@
-// The channels of flwd.yaml, which report runs to other services: says what keeps a channel from sending, and tests it.
+// The channels of flwd.yaml, which report runs to other services. The page says what keeps a channel from sending, and
+// can test a channel.
 
 import { Send } from 'lucide-react';
 import { type ReactNode, useMemo, useState } from 'react';
@@ -103,7 +104,8 @@ function State({ of }: { readonly of: Channel }): ReactNode {
   const { origin, problem, waiting, last_delivery: last } = of;
   const wrong = wrongOf(of);
   if (problem === null && !waiting && !last) {
-    // A caller who does not get the origin does not administer the whole instance, and may have no access to the runs.
+    // Only callers who administer the whole instance get the origin. Others see only the notifications about runs that
+    // they may read.
     return (
       <span className={styles.quiet}>
         {origin === null ? 'no notification that you may see' : 'no notification yet'}

@@ -103,7 +103,7 @@ function channelChecks(channels: readonly Channel[]): readonly Check[] {
     const words = waiting.messages === 1 ? '1 message waits' : `${countWords(waiting.messages)} messages wait`;
     return [{ ...about, detail: harmless(`${words}: ${waiting.error}`) }];
   });
-  // A caller who administers the whole instance gets the origin or the problem of each channel.
+  // Only callers who administer the whole instance get origins. Without an origin, nothing is known about the channels.
   const isKnown = channels.some(({ origin }) => origin !== null);
   if (notes.length > 0 || !isKnown) return notes;
   return [{ name: 'channels', status: 'ok', detail: channels.map(({ name }) => name).join(', '), cure: null }];

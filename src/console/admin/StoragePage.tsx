@@ -91,7 +91,7 @@ function Quota({
   );
 }
 
-/** What this page calls the kinds of data that have other names in the API. */
+/** The names that this page shows for some kinds of data in place of their names in the API. */
 const removedNames: Readonly<Record<string, string>> = {
   snapshots: 'job copies',
   audit: 'audit entries',

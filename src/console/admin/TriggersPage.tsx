@@ -85,7 +85,7 @@ function Followed({ of: { job, job_exists: exists, files, check } }: { readonly 
   return exists ? <JobLine id={job} /> : <span className={styles.error}>{harmless(job)}: this job does not exist</span>;
 }
 
-/** Shows why the trigger starts no runs, or the result of the last event that it saw. */
+/** Shows why the trigger starts no runs, or else its newest result. */
 function Last({ of: { denied, last_look: look, last_result: last } }: { readonly of: Trigger }): ReactNode {
   const wrong = denied?.detail ?? look?.problem ?? null;
   if (wrong !== null)

@@ -1,4 +1,4 @@
-// The form that creates a webhook, and its address, which is shown once.
+// The form that creates a webhook. It then shows the address of the webhook, which is shown only this once.
 
 import { type ReactNode, useState } from 'react';
 import type { AnswerOf } from '../../contract/operations.ts';

@@ -231,8 +231,8 @@ function stepsAfter(steps: readonly Step[], stepId: string): readonly Step[] {
 type StartingStep = { readonly stepId: string /** null: unknown. */; readonly jobId: string | null };
 
 /**
- * The steps that start other jobs. If the job has changed since the run began, the jobs that its steps start are
- * unknown. Then every step that will have instances counts, because its instances may start jobs.
+ * The steps that start other jobs. If the job has changed since the run began, it is not known which jobs its steps
+ * start. In that case a step that will have instances is included too, because its instances may start jobs.
  */
 function startingSteps(run: Run, job: Job | null, after: readonly Step[]): readonly StartingStep[] {
   const written = job?.revision === run.source.revision ? job.steps : null;

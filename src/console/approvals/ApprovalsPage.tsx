@@ -1,5 +1,5 @@
-// The approvals that wait for a person. A list of the questions is at the left. Beside it is the selected question,
-// with what approving it does. Approvals are answered one by one.
+// The approvals that wait for a person. A list of the questions is at the left. Beside the list, the selected question
+// is shown, and what happens if it is approved. Approvals are answered one by one.
 
 import { CircleUserRound } from 'lucide-react';
 import type { ReactNode } from 'react';

@@ -1,5 +1,5 @@
-// The approvals that wait for a person, for the page of approvals and for the number in the sidebar. All readers share
-// one answer, which events refresh.
+// The approvals that wait for a person, for the page of approvals and for the number in the sidebar. Both use the same
+// request to the server, which is repeated after events.
 
 import type { AnswerOf } from '../../contract/operations.ts';
 import { type Answer, useAnswer } from '../session/answers.tsx';

@@ -13,7 +13,7 @@ export type Backfill = AnswerOf<'getBackfill'>;
 
 const busyMs = 2_000;
 const idleMs = 15_000;
-/** A tenant has at most 20 backfills under way. */
+/** Leaves room for all backfills under way: a tenant has at most 20 of them. */
 const mostRead = 200;
 
 /** The newest backfills. They are polled, because no event reports their progress. */

@@ -1,6 +1,6 @@
-// The steps of a job or of a run as a graph. It is drawn from left to right, or from top to bottom if that would be too
-// wide. A step with instances shows them as a grid. Steps are links in a list in the order of the job, so the graph can
-// be read and used without seeing it.
+// The steps of a job or of a run as a graph. It is drawn from left to right. If it would then be too wide, it is drawn
+// from top to bottom. A step with instances shows them as a grid. Steps are links in a list in the order of the job, so
+// the graph can be read and used without seeing it.
 
 import { Maximize2, ZoomIn, ZoomOut } from 'lucide-react';
 import { type ReactNode, useEffect, useMemo, useRef, useState } from 'react';
@@ -21,7 +21,7 @@ export type GraphStep = {
   readonly status: StepStatus | null;
   /** Shown below the name: how long the step took, what it waits for, or what kind of step it is. */
   readonly note: string;
-  /** A text of about the length that the note will have, while a part of the note is not known yet. */
+  /** Given while a part of the note is not known yet: a text that is about as long as the note will be. */
   readonly noteRoom?: string;
   /** Shown beside the name, such as "1 of 6 failed" or "×3". */
   readonly aside?: string;
@@ -45,7 +45,7 @@ export function StepGraph({
   // The graph of a running run is drawn every second, but its layout is computed only if its boxes have changed.
   const key = JSON.stringify(boxes);
   const pane = useRef<HTMLDivElement>(null);
-  // The frame is measured and not the pane, whose width changes with a scroll bar, which would reset the zoom.
+  // Measures the frame. The width of the pane changes when a scroll bar appears, and each change would reset the zoom.
   const [frame, roomPx] = useBoxWidth<HTMLDivElement>();
   const { layout, direction } = useLayout(
     key,

@@ -56,7 +56,7 @@ export function layOut(boxes: readonly Box[], direction: Direction = 'LR', gapPx
   return { places, edges, width, height };
 }
 
-/** A curve through the points that leaves and enters the boxes in the direction of the graph. */
+/** A curve through the points. At both ends it runs in the direction of the graph. */
 export function curveThrough(points: readonly Point[], direction: Direction = 'LR'): string {
   const [first, ...rest] = points;
   if (!first) return '';

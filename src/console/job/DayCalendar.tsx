@@ -140,7 +140,7 @@ function Cell(o: {
   );
 }
 
-/** The Mondays of the weeks up to this one, in UTC like the days of the answer. */
+/** The Mondays of the weeks up to the current week. They are in UTC, like the days that the server returns. */
 function mondays(now: number): readonly number[] {
   const today = Math.floor(now / dayMs) * dayMs;
   const monday = today - ((new Date(today).getUTCDay() + 6) % 7) * dayMs;

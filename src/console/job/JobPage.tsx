@@ -229,7 +229,7 @@ function useLastRuns(jobId: string) {
   );
 }
 
-/** @param job null: the job has been invalid since the page was opened */
+/** @param job null: no valid version of the job is known */
 function JobBody({ jobId, job }: { readonly jobId: string; readonly job: Job | null }): ReactNode {
   const refresh = useRefresh();
   const [path, navigate] = useLocation();

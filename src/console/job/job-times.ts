@@ -46,7 +46,10 @@ function sinceOf(range: Range): string {
 /** With fewer runs, a difference may be chance. */
 const leastBefore = 5;
 
-/** The numbers of the span of equal length before this one; undefined if it had too few runs. */
+/**
+ * The numbers of the span before the selected range. Both are equally long. undefined: the earlier span had too few
+ * runs.
+ */
 export function useBefore(jobId: string, range: Range): AnswerOf<'getStats'>['before'] | undefined {
   const { data } = useAnswer(
     ['stats of a job', jobId, range],

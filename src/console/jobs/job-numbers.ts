@@ -40,7 +40,7 @@ export function useJobNumbers(): Answer<Numbers> {
         if (ids.length === 0) return;
         void readEach(client, ids).then(
           (newer) => answers.setQueryData<Numbers>(queryKey, (held) => held && new Map([...held, ...newer])),
-          // The next event or the next interval reads them again.
+          // A failure is ignored, because all numbers are read again every few minutes.
           () => undefined,
         );
       },

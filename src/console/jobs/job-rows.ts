@@ -121,7 +121,7 @@ export function needsNumbers(view: View): boolean {
 
 const isOpen: ReadonlySet<ListedStatus> = new Set(['pending', 'running', 'waiting_approval']);
 
-/** Whether the last run that has ended failed. */
+/** Whether the last run failed. Runs that have not ended are left out. */
 export function isFailing({ numbers }: JobRow): boolean {
   return numbers?.last_runs.find(({ status }) => !isOpen.has(status))?.status === 'failed';
 }

@@ -58,7 +58,7 @@ export const LogLineRow = memo(function LogLineRow(o: {
   );
 });
 
-/** Marks the time of a line that was printed while no server was running, as `flwd logs` does. */
+/** Shows the time of a line. Like `flwd logs`, marks a line that was printed while no server was running. */
 function At({ line: { timestamp, recovered } }: { readonly line: LogLine }): ReactNode {
   const time = fullTime(timestamp);
   const title = recovered ? `Printed while no server was running; the server read it at ${time}` : time;

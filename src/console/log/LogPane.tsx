@@ -72,7 +72,10 @@ export function LogPane(o: LogPaneProps): ReactNode {
   );
 }
 
-/** Computes the common part once, because the result is called for thousands of lines. */
+/**
+ * Returns a function that makes the address of a line. The start of the address is computed only once, because the
+ * function is called for thousands of lines.
+ */
 function lineHrefs(href: string): (seq: number) => string {
   const start = `${href}${href.includes('?') ? '&' : '?'}line=`;
   return (seq) => `${start}${seq}`;

@@ -8,8 +8,8 @@ export type Piece = {
   /** Classes of the stylesheet: `fg1`, `bold`, `inverse`, … */
   readonly classes: readonly string[];
   /**
-   * The exact colour. It is set only if the colour is not one of the sixteen, or is on a background. Otherwise a class
-   * sets the colour.
+   * The exact colour. It is set only if the colour is not one of the sixteen, or if the piece has a background colour.
+   * Otherwise a class sets the colour.
    */
   readonly colour: string | null;
   readonly background: string | null;
@@ -40,8 +40,8 @@ const plain: Style = {
 };
 
 /**
- * The sixteen colours of a terminal. On a background, they replace the theme's colours, because a script chooses text
- * and background to be read together.
+ * The sixteen colours of a terminal. Where a script sets a background, they replace the theme's colours, because the
+ * script chose text and background to be read together.
  */
 const sixteen: readonly Rgb[] = [
   [0, 0, 0],

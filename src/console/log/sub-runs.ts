@@ -8,8 +8,8 @@ import type { Run } from '../words.ts';
 export type SubRun = AnswerOf<'listRunChildren'>['runs'][number];
 
 /**
- * Reads the sub-runs of a run. Their key begins with the key of the run, so they are read again whenever the run
- * changes.
+ * Reads the sub-runs of a run. Their key in the cache begins with the key of the run, so they are read again whenever
+ * the run changes.
  */
 export function useSubRuns(run: Run): readonly SubRun[] {
   const { run_id: runId, steps } = run;

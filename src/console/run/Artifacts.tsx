@@ -23,7 +23,7 @@ type Artifact = AnswerOf<'listArtifacts'>['artifacts'][number];
 
 /**
  * These types are shown in an `<img>`, from memory. An SVG in an `<img>` runs no script and loads nothing. In a tab of
- * its own, an SVG would be under the policy of the page that made its address.
+ * its own, an SVG would be under the policy of the page that created its `blob:` address.
  */
 const pictures = ['image/png', 'image/jpeg', 'image/gif', 'image/webp', 'image/svg+xml'];
 const mostPreviewBytes = 2 ** 20;
@@ -42,8 +42,8 @@ export function Artifacts({ run }: { readonly run: Run }): ReactNode {
       }),
     initialPageParam: '',
     getNextPageParam: ({ next_cursor: next }) => next,
-    // Artifacts are collected only when the run ends, but they can expire later. So they are read each time the tab is
-    // opened.
+    // Artifacts are collected when the run ends, and can expire later. So they are read when the run ends and each time
+    // the tab is opened, but not in between.
     staleTime: Number.POSITIVE_INFINITY,
     gcTime: 0,
   });

@@ -1,4 +1,4 @@
-// Shows how a run was cancelled: each signal when it was sent, and the proof that no process is left.
+// Shows how a run was cancelled: when each signal was sent, and the proof that no process is left.
 
 import { type ReactNode, useEffect, useRef } from 'react';
 import { leftWords } from '../../client/left-words.ts';

@@ -149,7 +149,7 @@ function EndedActions({
   );
 }
 
-/** Whether the job has changed since this run. This is unknown until the job has been read, or could not be read. */
+/** Whether the job has changed since this run. `isUnknown` is true only while the job is read for the first time. */
 function useNewest(run: Run): { readonly isChanged: boolean; readonly isUnknown: boolean } {
   const job = useJob(run.job_id);
   const newest = job.data?.read?.value.revision;

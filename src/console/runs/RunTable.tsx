@@ -139,7 +139,7 @@ function Message({ text }: { readonly text: string }): ReactNode {
   );
 }
 
-/** Where in the track the mark of the usual duration is. RunTable.module.css has the same value. */
+/** The position of the mark for the usual duration, as a share of the track. RunTable.module.css has the same value. */
 const usualShare = 0.6;
 const slowShare = 1.35;
 
@@ -193,7 +193,10 @@ function TookOrWaits({ run }: { readonly run: RunRow }): ReactNode {
   );
 }
 
-/** Without a look, only the empty track is drawn. An SVG in each row would make scrolling a twentieth slower. */
+/**
+ * Without `look`, draws only the empty track. CSS draws it, because an SVG in each row would make scrolling a twentieth
+ * slower.
+ */
 function Track({ look, share = 0 }: { readonly look?: string; readonly share?: number }): ReactNode {
   const style: Record<string, string> = { '--share': `${share * 100}%` };
   return <span className={styles.track} data-look={look} style={style} aria-hidden="true" />;

@@ -137,8 +137,8 @@ function useScrollMemory(place: string, chosen: ReadonlySet<string>): void {
   }, [place]);
   useLayoutEffect(
     () => () => {
-      // Stores the position that was measured last. The current position may be wrong: if parts above the table are
-      // already gone, the browser has changed it.
+      // Stores the position that was measured last. The current position may be wrong, because the browser changes it
+      // when parts above the table are removed.
       lastLeft = { place, ...latest.current };
     },
     [place],

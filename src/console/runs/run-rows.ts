@@ -78,7 +78,7 @@ export function withUnderWayEvent(held: UnderWay, { event, data }: Frame, status
   const at = held.runs.findIndex(({ run_id: id }) => id === data.run_id);
   const run = held.runs[at];
   if (leaving[status].some((one) => one === event)) {
-    // The list holds fewer runs than there are, so it now has room for another run, which has to be read.
+    // If the list does not hold all runs, another run moves up when one leaves, and has to be read.
     if (held.total > held.runs.length) return null;
     return run ? { ...held, runs: held.runs.toSpliced(at, 1), total: held.total - 1 } : held;
   }

@@ -1,4 +1,4 @@
-// Says that schedules are paused. The overview shows the same, without the buttons of the Schedules page.
+// Says that schedules are paused. The overview and the Schedules page show these words.
 
 import type { ReactNode } from 'react';
 import type { AnswerOf } from '../../contract/operations.ts';

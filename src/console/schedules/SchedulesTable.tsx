@@ -22,7 +22,7 @@ import { sentenceIn } from './zone-time.ts';
 
 const hourMs = 3_600_000;
 const weekMs = 7 * 24 * hourMs;
-/** The height of a row on phones with a line for the heartbeat. */
+/** The height of all rows on phones if a row has a line for the heartbeat. */
 const threeLinesRem = 5;
 /**
  * In a narrower window, the last run is shown only as the icon of its status, so that the sentence of the schedule has
@@ -145,7 +145,7 @@ function columnsOf(
   ];
 }
 
-/** Sorts schedules whose last call failed to the top. */
+/** For sorting: schedules come first if their last call failed. */
 function heartbeatOrder({ heartbeat }: Schedule): string | null {
   if (heartbeat === null) return null;
   const state = heartbeatState(heartbeat);

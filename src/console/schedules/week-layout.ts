@@ -1,6 +1,6 @@
-// Where the times of a week are drawn. A day or an hour is a date whose UTC fields have the time that the clocks of the
-// page's zone show. So a day has 24 hours even if the clocks change. If many schedules fire in an hour of one day, that
-// hour is taller on all seven days.
+// Where the times of a week are drawn. The UTC fields of each `Date` here have the time that the clocks of the page's
+// zone show. So a day has 24 hours even if the clocks change. If many schedules fire in an hour of one day, that hour
+// is taller on all seven days.
 
 import type { Fire } from './schedule-data.ts';
 import { wallAt } from './zone-time.ts';
@@ -11,7 +11,7 @@ const dayMs = 86_400_000;
 const rowPx = 24;
 const emptyPx = 13;
 const padPx = 4;
-/** How many times are drawn in an hour of a day. If there are more, the rest are only counted. */
+/** The greatest number of rows in an hour of a day. If the hour has more times, its last row only counts the rest. */
 const mostOfHour = 12;
 
 type Timed = { readonly fire: Fire; readonly wall: Date };
@@ -72,7 +72,7 @@ export function topOf(wall: Date, hourTops: readonly number[]): number {
   return top + ((next - top) * wall.getUTCMinutes()) / 60;
 }
 
-/** The last row of a crowded hour says how many more there are. */
+/** As many times as an hour has rows. In a crowded hour, the last row shows how many more times there are. */
 function shownOf(fires: readonly Timed[]): readonly Timed[] {
   return fires.length > mostOfHour ? fires.slice(0, mostOfHour) : fires;
 }

@@ -6,7 +6,10 @@ import { isOwnZone, localTime, timeZone } from '../words.ts';
 type Worded = { readonly sentence: string; readonly timezone: string };
 
 const dayMs = 86_400_000;
-/** In these years, and on the days next to them, `clockOf` writes years with four digits. */
+/**
+ * The years that a user can enter. In these years, and one day before and after them, `clockOf` writes years with four
+ * digits.
+ */
 export const [firstYear, lastYear] = [1900, 9998] as const;
 
 /** The zone that all schedules share. If their zones differ, the zone of the browser. */

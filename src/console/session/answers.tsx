@@ -22,7 +22,7 @@ export function AnswersProvider({ children }: { readonly children: ReactNode }):
   return <Answers key={useSession().signOuts}>{children}</Answers>;
 }
 
-/** Holds the answers of one user. When the user signs out, it is removed with every page in it. */
+/** Holds the answers of one user. When the user signs out, this component is removed, with every page in it. */
 function Answers({ children }: { readonly children: ReactNode }): ReactNode {
   const client = useClient();
   const [answers] = useState(createAnswers);
@@ -113,9 +113,9 @@ export function useRefresh(): (filters: QueryFilters) => void {
 }
 
 /**
- * A request in progress may have been answered before the change that asks for this refresh, so another request follows
- * it. The first request is not cancelled. On a busy server, changes come faster than answers, so no answer would ever
- * arrive.
+ * The answer to a request in progress may be from before the change on the server, so another request follows. The
+ * first request is not cancelled. On a busy server, changes come faster than answers. If each change cancelled the
+ * request in progress, no answer would ever arrive.
  */
 async function refresh(answers: QueryClient, filters: QueryFilters): Promise<void> {
   const isUnderWay = answers.isFetching(filters) > 0;

@@ -56,7 +56,7 @@ export function useRefreshOnRuns<List>(
   const isApplied = (frame: Frame): boolean => {
     const { data: held, dataUpdatedAt: updatedAt } = stateOf() ?? {};
     const next = held === undefined ? null : o.apply(held, frame);
-    // Keeps the time at which the list was read, because it has not been read now.
+    // The list is changed without a read from the server, so it keeps the time of its last read.
     if (next !== null && next !== held) answers.setQueryData<List>(queryKey, next, updatedAt ? { updatedAt } : {});
     return next !== null;
   };

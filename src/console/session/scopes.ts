@@ -18,7 +18,7 @@ export function useScopes(): (scope: Scope) => boolean | null {
   return (scope) => (scopes ? holdsScope({ scopes }, scope) : null);
 }
 
-/** Reads the caller's scopes from the error of an unhealthy server. Even on such a server, runs can be cancelled. */
+/** Runs can be cancelled even on an unhealthy server, so the caller's scopes are read from the server's error. */
 function unhealthy(error: unknown): { readonly caller: { readonly scopes: readonly string[] } } {
   const { caller }: { caller?: unknown } = error instanceof ApiProblem ? error.members : {};
   const { scopes }: { scopes?: unknown } = typeof caller === 'object' && caller !== null ? caller : {};

@@ -9,8 +9,8 @@ type OnDemand<P> = ComponentType<P> & {
 };
 
 /**
- * Does what React's `lazy` does, which shows its fallback for at least 300 ms: with `lazy`, a log opened in 360 ms
- * instead of 60.
+ * Replaces React's `lazy`, which shows its fallback for at least 300 ms. With `lazy`, a log opened in 360 ms instead of
+ * 60.
  * @param what - named while the code is loaded
  */
 export function onDemand<P extends object>(what: string, load: () => Promise<ComponentType<P>>): OnDemand<P> {

@@ -17,7 +17,7 @@ export function ChipsInput(o: {
   const { texts, set, label } = o;
   const input = useRef<HTMLInputElement>(null);
   const [typed, setTyped] = useState('');
-  // This is false for the last value of an earlier run whose arguments were filled in, so that value is a chip too.
+  // If an earlier run's arguments were filled in, this is false, and the last value is a chip, too.
   const isTyping = typed !== '' && texts.at(-1) === typed;
   const chips = isTyping ? texts.slice(0, -1) : texts;
   const write = (text: string): void => {

@@ -158,9 +158,7 @@ export function readTexts(fields: readonly ArgumentField[], filled: readonly Fie
   return { args: plain, fieldErrors: read.fieldErrors };
 }
 
-/**
- * The arguments in a form that may be shown. Typed secrets are replaced by `instead`, or left out if `instead` is null.
- */
+/** The arguments for display. Each typed secret is replaced by `instead`, or left out if `instead` is null. */
 export function shownArguments(
   fields: readonly ArgumentField[],
   filled: readonly FieldTexts[],

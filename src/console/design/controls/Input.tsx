@@ -48,7 +48,10 @@ export function SearchField({
   );
 }
 
-/** A label above a field, a hint and an error below it. The child spreads the given attributes on its control. */
+/**
+ * Puts a label above a field, and a hint and an error below the field. The child passes the given attributes to its
+ * control.
+ */
 export function Field({
   label,
   hint,

@@ -1,4 +1,4 @@
-// Tabs above a panel. A page has its tab in the URL, so the caller holds the value.
+// Tabs above a panel. The caller stores which tab is selected, because a page has its tab in the URL.
 
 import { Tabs as Base } from '@base-ui/react/tabs';
 import { type ReactNode, useEffect, useRef } from 'react';

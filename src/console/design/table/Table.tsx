@@ -57,7 +57,7 @@ type Props<Row> = {
   readonly currentKey?: string | null;
   /** The height of a row in rem. Two lines need 3.125. */
   readonly rowRem?: number;
-  /** The height of a row on phones in rem, unless the row has two lines. */
+  /** The height of a row on phones in rem. The default has room for two lines. */
   readonly compactRem?: number | undefined;
   /**
    * A row that comes into view reuses the elements of a row that left it, so that garbage collection does not interrupt

@@ -16,7 +16,7 @@ function openRow(event: MouseEvent<HTMLElement>): void {
   if (getSelection()?.isCollapsed === false) return;
   const link = row.querySelector<HTMLElement>('[data-row]');
   if (!link || (isMiddle && !link.matches('a'))) return;
-  // A script cannot make a click of the middle button. Its click opens a new tab only with Ctrl, or with Cmd on a Mac.
+  // Scripts cannot click with the middle button. Their clicks open a new tab only with Ctrl, or with Cmd on a Mac.
   const keys = { ctrlKey: ctrlKey || isMiddle, metaKey: metaKey || isMiddle, shiftKey };
   link.dispatchEvent(new globalThis.MouseEvent('click', { bubbles: true, cancelable: true, ...keys }));
 }

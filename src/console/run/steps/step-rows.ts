@@ -1,5 +1,5 @@
 // The rows of the list of steps: which are shown, and which are folded. Instances are folded into their step. A step is
-// unfolded by itself if an instance failed, waits for an approval or is selected.
+// unfolded automatically if an instance failed, waits for an approval or is selected.
 
 import type { StepStatus } from '../../../domain/run.ts';
 import type { Step } from '../../words.ts';

@@ -19,7 +19,7 @@ export type Axis = {
 const widestPause = 0.045;
 const mostTicks = 5;
 
-/** @param all the time from the start of the run to its end, or to now */
+/** @param all - the span from the start of the run to its end, or to now */
 export function axisOf(work: readonly Span[], all: Span): Axis {
   const merged = union(work.filter(({ fromMs, toMs }) => toMs > fromMs));
   const workMs = merged.reduce((sum, { fromMs, toMs }) => sum + toMs - fromMs, 0);
