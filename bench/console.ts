@@ -43,7 +43,7 @@ async function slowestPage(browser: Browser, bin: string): Promise<Figure> {
   const server = await startDemoServer(mkdtempSync(join(tmpdir(), 'flwd-bench-console-')), { bin });
   let slowest = { path: '', times: [0] };
   try {
-    // The code of a server that has just started is not compiled yet.
+    // Warms up the server: the code of a server that has just started is not compiled yet.
     for (const demoPage of demoPages) await inNewPage(browser, (page) => openDemoPage(page, server, demoPage));
     for (const demoPage of demoPages) {
       const times: number[] = [];

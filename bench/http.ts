@@ -50,7 +50,7 @@ async function against(name: string, url: string, path: string, target: Target):
   const floor: number[] = [];
   for (let i = 0; i <= repetitions; i++) {
     const rates = [await requestsPerSecond(url + path), await requestsPerSecond(`${bareUrl}/`)] as const;
-    // The code of a server that has just started is not compiled yet.
+    // The first round warms up: the code of a server that has just started is not compiled yet.
     if (i === 0) continue;
     ours.push(rates[0]);
     floor.push(rates[1]);

@@ -127,7 +127,7 @@ async function measure(count: number, bin: string): Promise<Record<(typeof pages
     using database = new DatabaseSync(filled.path, { timeout: 5_000 });
     const ask = createAsk(`${instance.url}/api/v1/runs?limit=50`, database);
     const askStatistics = createAsk(`${instance.url}/api/v1/stats?by=job`, database);
-    // The code of a server that has just started is not compiled yet.
+    // Warms up the server: the code of a server that has just started is not compiled yet.
     for (let round = 0; round < 5; round++) await ask(() => ({}));
     const of = async (page: (typeof pages)[number]): Promise<Took> => {
       const took = new Map<string, { p50: number; p95: number }>();

@@ -17,7 +17,7 @@ const stampBare = 'printf %s "${EPOCHREALTIME/./}" > /workspace/at\n';
 
 const latencySamples = 120;
 const throughputRuns = 300;
-/** The code of a server that has just started is not compiled yet. */
+/** These runs warm up the server: the code of a server that has just started is not compiled yet. */
 const warmUpRuns = 600;
 const warmUpStarts = 5;
 const clients = 8;

@@ -28,7 +28,7 @@ export function buildBinary(): string {
   }
 }
 
-/** A line for each file, as sha256sum reads it. */
+/** A line for each file, in the format that sha256sum reads. */
 function sumsOf(folder: string): string {
   return filesBelow(folder)
     .map((path) => `${sha256(readFileSync(join(folder, path)))}  ${path}\n`)

@@ -261,7 +261,7 @@ test('statuses, reasons, levels, scopes', () => {
     'jobs:read code:read runs:read runs:write runs:approve artifacts:read sources:read sources:write schedules:write ' +
       'secrets:write kv:read kv:write metrics:read audit:read admin',
   );
-  // The type checker keeps this list whole: a reason more or fewer is an error.
+  // The type checker keeps this list complete: a missing or an additional reason is an error.
   const reasons: Record<RunReason, true> = {
     exit: true,
     signal: true,

@@ -26,7 +26,7 @@ export async function definitionOf(config: string, files: Files = {}): Promise<J
   throw new Error(JSON.stringify(job));
 }
 
-/** `line:column: message` of each error. */
+/** Returns `line:column: message` for each error. */
 export async function errorsIn(config: string, files: Files = {}): Promise<string[]> {
   const job = await read(config, files);
   return 'id' in job ? [] : job.map(({ line, column, message }) => `${line}:${column}: ${message}`);

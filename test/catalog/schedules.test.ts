@@ -1,4 +1,4 @@
-// `schedules:` in a config.yaml: what arrives in the definition, and the errors with their places.
+// `schedules:` in a config.yaml: what the definition contains, and the errors with their places.
 
 import { expect, test } from 'vitest';
 import type { JobSchedule } from '../../src/domain/job.ts';

@@ -1,4 +1,5 @@
-// A config.yaml with several errors: one reading reports them all, and no mere consequence of another error.
+// A config.yaml with several errors: one reading reports all of them, but no error that only follows from another
+// error.
 
 import { expect, test } from 'vitest';
 import { errorsIn } from './a-job-file.ts';

@@ -60,7 +60,7 @@ export function idsOf(catalog: Catalog): string[] {
   return catalog.entries().map((entry) => entry.definition.id);
 }
 
-/** `id: file:line:column: message` of every error. */
+/** Returns `id: file:line:column: message` for every error. */
 export function errorsOf(catalog: Catalog): string[] {
   return catalog
     .invalid()

@@ -5,7 +5,10 @@ import { type Evidence, livedThroughACut, type RunRow } from './evidence.ts';
 import type { Invariant } from './invariant.ts';
 import type { Ledger, Told } from './ledger.ts';
 
-/** No such job (a server that has just started is reading its jobs), no server, or a server that is starting. */
+/**
+ * The exit codes of a command whose run was not created: no such job (a server that has just started is reading its
+ * jobs), no server, or a server that is starting.
+ */
 const unmade = [3, 5, 6];
 /** How long a command waits for the next server before it gives up. */
 const waitsMs = 10_000;

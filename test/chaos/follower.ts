@@ -6,7 +6,7 @@ import { type Frame, framesOf } from '../support/event-stream.ts';
 export type SeenFrame = { readonly id: number; readonly event: string; readonly data: string; readonly runId: string };
 
 export type Follower = {
-  /** In the order of arrival. */
+  /** The frames in the order of arrival. */
   readonly seen: readonly SeenFrame[];
   /** Follows a server until it is gone or `signal` is aborted. */
   readonly follow: (url: string, signal: AbortSignal) => Promise<void>;

@@ -12,7 +12,7 @@ export type Load = {
 
 const clients = 3;
 const longestPauseMs = 250;
-/** More requests would only make the queue longer. */
+/** With more requests under way, only the queue would become longer. */
 const mostUnderWay = 14;
 
 export function createLoad(o: {

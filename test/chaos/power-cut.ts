@@ -17,7 +17,7 @@ export function prepareSyncs(root: string): Syncs {
   return syncs;
 }
 
-/** Kill the server before. */
+/** Kill the server before calling this. */
 export async function cutPower(root: string, syncs: Syncs, random: Random): Promise<PowerCut> {
   while (processesWith(root).length > 0) {
     killProcessesWith(root);

@@ -1,4 +1,4 @@
-// Shows the steps of a run correctly, even if the clock was changed while it ran.
+// The steps of a run are shown correctly, even if the clock was changed while it ran.
 
 import { expect, test } from 'vitest';
 import { isKept } from '../../src/client/shown-steps.ts';

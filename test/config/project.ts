@@ -13,7 +13,7 @@ export type Project = {
   readonly errors: (flags?: Flags, environment?: NodeJS.ProcessEnv) => readonly string[];
 };
 
-/** The home is the folder's own `home`, so nothing of the tester's is read. A name that ends in `/` is a folder. */
+/** The home is the project's folder `home`, so no file of the tester is read. A name that ends in `/` is a folder. */
 export function createProject(files: Readonly<Record<string, string>> = {}): Project {
   const dir = realpathSync(mkdtempSync(join(tmpdir(), 'flwd-config-')));
   onTestFinished(() => rmSync(dir, { recursive: true, force: true }));

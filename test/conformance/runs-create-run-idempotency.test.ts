@@ -1,4 +1,4 @@
-// API reference, Runs › Create Run: the same request twice, told by its Idempotency-Key, makes one run.
+// API reference, Runs › Create Run: the same request twice, with the same Idempotency-Key, makes one run.
 
 import { afterAll, expect } from 'vitest';
 import { testWith } from '../support/host.ts';

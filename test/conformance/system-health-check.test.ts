@@ -1,4 +1,4 @@
-// API reference, System › Health Check; with it /healthz, /readyz, and how the server starts and ends.
+// API reference, System › Health Check. Also tests /healthz, /readyz, and how the server starts and ends.
 
 import { once } from 'node:events';
 import { mkdir, readdir, readFile, stat, symlink } from 'node:fs/promises';

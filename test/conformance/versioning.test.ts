@@ -1,4 +1,4 @@
-// API reference, Versioning; with it the OpenAPI document, which describes what is served.
+// API reference, Versioning. Also tests the OpenAPI document, which describes what is served.
 
 import { afterAll, expect, test } from 'vitest';
 import { bash } from '../support/jobs.ts';

@@ -1,13 +1,13 @@
-// A reader who does what a page says, in a new home folder, from the first block to the last. The language of a
-// block, and the invisible word after it, say what to do with it:
+// Acts as a reader who follows a page in a new home folder, from the first block to the last. The language of a block,
+// and the word after it, which readers of the page do not see, say what to do with the block:
 //
 //   sh              commands: all of them must succeed
-//   sh fails        commands of which the last must fail
+//   sh fails        commands: the last one must fail
 //   sh background   a program that keeps running in another terminal, and says `listening`
-//   sh instead      the same, after all such programs have been stopped with Ctrl-C
-//   bash, python, yaml with a path after the language or as first comment: a file to write; with the comment
-//                   `# at the end of PATH`, lines to append to it
-//   text            lines that an earlier block prints; `…` stands for anything, and spaces may be more or fewer
+//   sh instead      like `sh background`, after all background programs have been stopped with Ctrl-C
+//   bash, python, yaml with a path after the language or in the first comment: a file to write. With the comment
+//                   `# at the end of PATH`, the lines are appended to the file
+//   text            lines that an earlier block prints; `…` stands for any text, and the number of spaces may differ
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { appendFileSync, chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
@@ -25,7 +25,7 @@ type Terminal = {
 };
 
 /**
- * Follows the page; throws with the place of the first block that does not do what the page says.
+ * Follows the page. Throws with the place of the first block that does not do what the page says.
  * @param o.folders that the reader has; `isInstalled`: the page is for readers who have installed flwd
  */
 export async function follow(

@@ -1,4 +1,4 @@
-// What the pages link to is there.
+// Every link of the pages leads to something that exists.
 
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';

@@ -1,4 +1,4 @@
-// Options, configuration keys, variables and job keys that the pages name are those of flwd.
+// The pages name only options, configuration keys, variables and job keys that flwd has.
 
 import { describe, expect, test } from 'vitest';
 import { parseAllDocuments } from 'yaml';

@@ -1,4 +1,4 @@
-// Apart from the other tests of the graph, because V8 only counts blocks of functions that it compiles while it counts.
+// In a file of its own, because V8 counts blocks only in functions that it compiles while it counts.
 
 import { Session } from 'node:inspector/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';

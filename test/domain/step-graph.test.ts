@@ -141,7 +141,9 @@ function needsOf({ steps }: Scene, index: number): number[] {
   return (steps[index]?.needs ?? []).map((need) => steps.findIndex(({ id }) => id === need));
 }
 
-/** Follows the rules from each step back to its needs, without an order or a clock. */
+/**
+ * Computes how each step must end from the rules alone: from each step back to its needs, without an order or a clock.
+ */
 function expectedEnds(steps: readonly SimulatedStep[]): Map<string, StepEnd> {
   const ends = new Map<string, StepEnd>();
   const endOf = (id: string): StepEnd => {

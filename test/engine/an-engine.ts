@@ -111,7 +111,7 @@ export async function openEngine(
     readonly security?: Partial<SecurityPolicy>;
     /** Whether the source is trusted. True by default. */
     readonly trusted?: boolean;
-    /** The folder of jobs does not exist yet. */
+    /** Whether the folder of jobs does not exist yet. */
     readonly lacksFolder?: boolean;
     /** The name of the source. */
     readonly source?: string;

@@ -1,4 +1,4 @@
-// Cancels in every state of a run and across restarts. The request is stored in the database, and somebody acts on it.
+// Cancels in every state of a run and across restarts. The request is stored in the database, and a server acts on it.
 
 import { join } from 'node:path';
 import { pino } from 'pino';

@@ -1,4 +1,4 @@
-// The wall clock is set while runs run, forward and back: only the time that passes counts.
+// The wall clock is set forward and back while runs are running. Only the time that passes counts.
 
 import { join } from 'node:path';
 import { expect, test } from 'vitest';

@@ -1,4 +1,4 @@
-// A database from when a job was one command, with running, waiting and finished runs in it.
+// A database from a build in which a job was one command, with running, waiting and finished runs.
 
 import { mkdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,4 +1,4 @@
-// A disk that is full for a while delays the end of a run, and decides nothing about it.
+// A disk that is full for a while delays the end of a run, but does not change how the run ends.
 
 import { existsSync, mkdirSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -60,7 +60,7 @@ describe('while the disk is full', () => {
     await expect.poll(() => said(first)).toEqual([full, over]);
     await first.close();
 
-    // Enough to open the database, and not enough for a run.
+    // This is enough room to open the database, but not for a run.
     fillDisk(root);
     truncateSync(join(root, 'filler'), statSync(join(root, 'filler')).size - 700 * 1024);
     const opened = await openEngine(root, { jobs: { told } });
@@ -147,7 +147,7 @@ describe('while the disk is full', () => {
     tell(root, runId);
     await expect.poll(() => existsSync(join(root, 'data', 'runs', runId, 'workspace', 'ended'))).toBe(true);
 
-    // Enough to open the database, and not enough for the output.
+    // This is enough room to open the database, but not for the output.
     fillDisk(root);
     truncateSync(join(root, 'filler'), statSync(join(root, 'filler')).size - 700 * 1024);
     mkdirSync(join(root, 'rest'));

@@ -1,4 +1,4 @@
-// One plan on different hosts: policy is decided once, and each host decides whether and how it can do that.
+// One plan on different hosts. Policy is decided once, and each host decides whether and how it can carry out the plan.
 
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,4 +1,4 @@
-// Schedules that are held: by their config.yaml, or by somebody, until they are released.
+// Schedules that are held, by their config.yaml or by a person, until somebody releases them.
 
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';

@@ -1,4 +1,4 @@
-// Delays of the server are reported, and decide nothing about a run that ended in time.
+// Delays of the server are reported, but do not change how a run ends that ended in time.
 
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';

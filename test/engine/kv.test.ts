@@ -1,4 +1,4 @@
-// What scripts keep for later runs, with flwd_kv_get, flwd_kv_set and flwd_kv_delete, in every language.
+// What scripts store for later runs, with flwd_kv_get, flwd_kv_set and flwd_kv_delete, in every language.
 
 import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -45,7 +45,7 @@ test('a run of 500 steps costs ten times as much as a run of 50', async () => {
   const few = await statementsOf(opened, 'few', 50);
   const many = await statementsOf(opened, 'many', 500);
   expect(many.statements).toBeLessThan(12 * few.statements);
-  // A loose bound, since other tests run at the same time: a quadratic cost would be a hundred times as high.
+  // A loose bound, because other tests run at the same time. A quadratic cost would be a hundred times as high.
   expect(many.cpuMs).toBeLessThan(25 * few.cpuMs);
   expect(opened.engine.queue()).toMatchObject({ running: 0, depth: 0 });
 });

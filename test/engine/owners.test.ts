@@ -1,4 +1,5 @@
-// Several engines on one database: each drives its own runs, and takes over those of another only after its lease.
+// Several engines on one database. Each drives its own runs, and takes over runs of another engine only after the lease
+// of that engine has expired.
 
 import { cpSync, existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -8,7 +9,7 @@ import { processesWith } from '../support/processes.ts';
 import { dataFolder, type Opened, openEngine } from './an-engine.ts';
 import { movableClock, stillClock } from './movable-clock.ts';
 
-/** Ends once it is told to. */
+/** Ends once the test tells it to. */
 const told = `echo held; until [ -e go-${process.pid} ]; do sleep 0.02; done; echo done`;
 const jobs = { hold: bash(told) };
 

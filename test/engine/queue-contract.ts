@@ -11,7 +11,7 @@ type OpenQueue = {
   readonly slots: Slots;
   /** How often the queue has reported that something may be claimed. */
   readonly readyCount: () => number;
-  /** The reasons that waiting runs were given since they came, by run. */
+  /** The last reason to wait that each waiting run was given after it was added, by run. */
   readonly told: () => Promise<ReadonlyMap<string, string>>;
 };
 

@@ -1,4 +1,4 @@
-// The queue with real runs: whose turn it is, what a job's concurrency allows, and what waiting runs say.
+// The queue with real runs: which run starts next, what a job's concurrency allows, and what waiting runs say.
 
 import { expect, onTestFinished, test } from 'vitest';
 import { localPrincipal } from '../../src/domain/principal.ts';

@@ -1,4 +1,4 @@
-// A write that the database refuses once costs no slot, and nothing starts that was not stored.
+// When the database refuses a write once, no slot is lost, and nothing starts that was not stored.
 
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -6,7 +6,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { dataFolder, type Opened, openEngine } from './an-engine.ts';
 import { script, steps } from './step-jobs.ts';
 
-/** The next transactions are refused, or held until the test lets them go. */
+/** The next transactions are refused, or held back until the test releases them. */
 function refuseWrites({ store }: Opened, answer: () => Promise<never>): () => void {
   const { transact } = store.db;
   const giveBack = (): void => void Object.assign(store.db, { transact });

@@ -1,5 +1,5 @@
-// Somebody replaces a folder of the data dir while the server runs, or makes it read-only. That decides nothing about a
-// run: it waits, says why, and goes on once the folder is back.
+// Somebody replaces a folder of the data dir while the server runs, or makes it read-only. That does not change how a
+// run ends: the run waits, says why, and continues once the folder is back.
 
 import { spawnSync } from 'node:child_process';
 import { existsSync, renameSync, rmSync, writeFileSync } from 'node:fs';
@@ -10,7 +10,7 @@ import { bash } from '../support/jobs.ts';
 import { testWithDisk } from '../support/small-disk.ts';
 import { dataFolder, type Opened, openEngine, testOnSqlite as test } from './an-engine.ts';
 
-/** Prints nothing until it is told to. Only then its log is opened. */
+/** Prints nothing until the test tells it to. Only then is its log opened. */
 const told = bash('echo x >artifacts/x; until [[ -e go ]]; do sleep 0.02; done; rm go; echo done');
 
 const noRun = 'no run can start, because a folder of the data dir cannot be used';
@@ -37,7 +37,7 @@ function makeReadOnly(dir: string): () => void {
 
 async function started(root: string): Promise<{ readonly opened: Opened; readonly runId: string }> {
   const opened = await openEngine(root, { jobs: { told, hello: bash('echo x >artifacts/x; echo hello') } });
-  // Creates all folders.
+  // This run creates all folders.
   await opened.finished(await opened.create('hello'));
   const runId = await opened.create('told');
   await expect.poll(() => existsSync(join(root, 'data', 'runs', runId, 'workspace', 'artifacts', 'x'))).toBe(true);

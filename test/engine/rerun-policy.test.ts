@@ -1,5 +1,5 @@
-// A rerun of an old revision follows the policy of today: whatever a new run is refused for, a rerun is refused for
-// too.
+// A rerun of an old revision follows today's policy: it is refused for every reason for which a new run would be
+// refused.
 
 import { mkdirSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';
@@ -21,7 +21,7 @@ async function once(job: JobFiles, before: Options, after: Options & { readonly 
   return { runId, opened: await openEngine(root, after) };
 }
 
-/** What a new run is refused with. Each rerun must be refused in the same words. */
+/** The error with which a new run is refused. Each rerun must be refused with the same words. */
 async function refused({ runId, opened: { engine, create } }: Awaited<ReturnType<typeof once>>): Promise<Problem> {
   const problemOf = (asked: Promise<unknown>): Promise<unknown> => asked.catch((error: unknown) => error);
   const afresh = await problemOf(create('job'));

@@ -1,4 +1,5 @@
-// Which secrets a rerun reuses: secrets that one person gave are not handed to something that another has chosen.
+// Which secrets a rerun reuses: a secret that one person gave is not passed to something that another person has
+// chosen.
 
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';

@@ -1,4 +1,4 @@
-// Reruns: what they keep, what may have changed since, and what is gone.
+// Reruns: what they keep, and what happens when something has changed or was removed since.
 
 import { readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

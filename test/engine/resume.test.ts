@@ -1,4 +1,5 @@
-// What one engine leaves, the next resumes: the same attempts, the same log, waiting runs, and what cannot be saved.
+// The next engine resumes what an engine has left: the same attempts, the same log and waiting runs. Also tests what
+// cannot be resumed.
 
 import { mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -121,7 +122,7 @@ test('a script that ended while no server was running gets the time at which it 
   tell(root, ids.single, 'it');
   tell(root, ids.wide, 'b');
   tell(root, ids.retried, 'a');
-  // Its shim writes the end after the last process with the name of the attempt is gone.
+  // A shim writes the end of its attempt after the last process with the name of the attempt is gone.
   const isOver = (runId: string, attempt: string) =>
     readStatus(join(root, 'data', 'runs', runId, attempt))?.isOver ?? false;
   await expect.poll(() => isOver(ids.wide, '2-1')).toBe(true);
@@ -141,7 +142,7 @@ test('a script that ended while no server was running gets the time at which it 
   expect(timeOf(a?.finished_at)).toBeGreaterThanOrEqual(betweenMs);
   expect(timeOf(a?.finished_at)).toBeLessThanOrEqual(endedMs);
   expect(wide.finished_at).toBe(a?.finished_at);
-  // Its second attempt ran after the restart.
+  // The second attempt of this run ran after the restart.
   expect(timeOf((await next.finished(ids.retried)).finished_at)).toBeGreaterThan(endedMs);
 });
 
@@ -225,7 +226,7 @@ test('delays, approvals, sub-runs, queued steps and a matrix that is half done s
     byId(await opened.when(parent, (run) => byId(run).sub?.child_run_id !== null)).sub?.child_run_id ?? '';
   await expect.poll(() => opened.messages(childId)).toEqual(['ready work']);
   const matrix = await opened.create('matrix');
-  // One is done, two hold the other slots, one waits.
+  // One instance is done, two instances hold the other slots, and one instance waits.
   await opened.when(matrix, (run) => byId(run)['m[n=1]']?.status === 'success');
   await expect.poll(() => opened.messages(matrix)).toHaveLength(3);
   expect(byId((await opened.store.runs.get(matrix)) ?? missing())['m[n=4]']).toMatchObject({ status: 'pending' });

@@ -304,7 +304,7 @@ test('a server that stops waits up to a second while a large folder is being rem
   const opened = await openEngine(root, { jobs });
   await opened.finished(await opened.create('stepped'));
   const { promise: begun, resolve: begin } = Promise.withResolvers<void>();
-  // A slow disk.
+  // The disk is slow.
   const folderOf = () => {
     begin();
     return new Promise<never>(() => undefined);

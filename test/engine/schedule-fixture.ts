@@ -9,7 +9,7 @@ export const minuteMs = 60_000;
 export const hourMs = 60 * minuteMs;
 
 export type Clocked = Opened & {
-  /** Sets the clock, and deals with what is due then. */
+  /** Sets the clock, and handles what is due then. */
   readonly at: (time: string | number) => Promise<void>;
   /** Moves the clock forward in steps, as on a server that runs. */
   readonly walk: (until: string, stepMs: number) => Promise<void>;

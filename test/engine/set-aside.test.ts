@@ -1,4 +1,4 @@
-// A run that cannot be handled is set aside, and does not hold up the others.
+// A run that cannot be handled is set aside, and does not delay the other runs.
 
 import { mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';

@@ -151,7 +151,9 @@ export function simulate({ job, run, scriptOf, slots, cancelAtMs, restartsAtMs }
 
 export type Expected = { readonly status: 'success' | 'failed' | 'skipped'; readonly reason: Ending['reason'] };
 
-/** Follows only the rules, from each step back to what it needs, without an order or a clock. */
+/**
+ * Computes how each step must end from the rules alone: from each step back to its needs, without an order or a clock.
+ */
 export function expectedOf(steps: readonly StepDefinition[], scriptOf: Scene['scriptOf']): Map<string, Expected> {
   const known = new Map<string, Expected>();
   const find = (id: string): StepDefinition => {

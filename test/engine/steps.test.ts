@@ -1,4 +1,4 @@
-// Runs with many steps and real processes: their order, what they hand on, what is skipped and why.
+// Runs with many steps and real processes: their order, what they pass on, what is skipped and why.
 
 import { expect, test } from 'vitest';
 import { localPrincipal } from '../../src/domain/principal.ts';

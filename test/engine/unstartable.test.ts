@@ -1,4 +1,4 @@
-// Attempts that cannot be started, forever or for a while, and what is left of them.
+// Attempts that can never be started, or not yet, and what they leave.
 
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,4 +1,4 @@
-// The process that starts the shims: what remains of it and of its shims when either ends first.
+// The process that starts the shims: what is left when it ends before its shims, or they end before it.
 
 import { globSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,5 +1,5 @@
-// bwrap may mount a grant at another place than it was told, or mount something else at its place: links above either
-// path can do that, and may be gone again afterwards. Then no script may start.
+// bwrap may mount a grant at another place than it was told, or mount something else at its place. That happens if
+// somebody swaps folders above either path for links, and perhaps swaps them back afterwards. Then no script may start.
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';

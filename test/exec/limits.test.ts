@@ -1,4 +1,5 @@
-// How limits are enforced, on real processes: bombs, cores, and what is left of the groups afterwards.
+// How limits are enforced on real processes: memory and fork bombs, shares of a core, and what is left of the groups
+// afterwards.
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -110,7 +111,7 @@ describe('with cgroups', () => {
       { limits: limits({ cpu: 0.25 }) },
     );
     const [, minutes = '', seconds = ''] = /^(\d+)m([\d.]+)s/.exec(lines[0] ?? '') ?? [];
-    // Out of 1 to 2 s.
+    // The loop runs for 1 to 2 s.
     expect(Number(minutes) * 60 + Number(seconds)).toBeLessThan(0.9);
   });
 

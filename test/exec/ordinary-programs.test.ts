@@ -35,7 +35,7 @@ assert socket.getaddrinfo("127.0.0.1", 80)'`,
 
 describe('a secure job can use', () => {
   for (const { needs, script } of programs) {
-    // Not every host has these programs, and CI need not.
+    // Not every host has these programs, and CI does not need them.
     test.skipIf(absentTools(...needs).length > 0)(needs.join(' and '), async () => {
       const { end, text } = await run(script);
       expect({ end, text: end.kind === 'exited' && end.code === 0 ? '' : text }).toEqual({ end: succeeded, text: '' });

@@ -101,7 +101,7 @@ describe('a secure job', () => {
   });
 
   test('can use common programs, which find names, certificates, libraries and time zones', async () => {
-    // Jobs cannot find what a small host does not have.
+    // A small host lacks some of these files, so its jobs cannot find them.
     const services = existsSync('/etc/services') ? 'getent services https > /dev/null' : '';
     const certificates = existsSync('/etc/ssl/certs') ? '[[ -r /etc/ssl/certs ]]' : '';
     const { end } = await run(`

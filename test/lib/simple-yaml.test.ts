@@ -12,7 +12,7 @@ function bothAgree(text: string): void {
   accepted += 1;
   const document = parseDocument(text, { logLevel: 'silent' });
   expect([...document.errors, ...document.warnings], text).toEqual([]);
-  // Compared as JSON, which does not tell -0 from 0.
+  // The results are compared as JSON, which does not distinguish -0 from 0.
   expect(JSON.stringify(quick), text).toBe(JSON.stringify(document.toJS()));
 }
 

@@ -1,4 +1,4 @@
-// The time zone of this process, by TZ.
+// The time zone of this process, as TZ sets it.
 
 import { afterEach, expect, test, vi } from 'vitest';
 import { localTimezone } from '../../src/lib/timezone.ts';
@@ -9,7 +9,7 @@ test.each([
   ['Europe/Berlin', 'Europe/Berlin'],
   ['America/Argentina/Ushuaia', 'America/Argentina/Ushuaia'],
   ['Etc/UTC', 'UTC'],
-  // A folder of zones.
+  // This is a folder of zones.
   ['America/Argentina', 'UTC'],
   ['Nowhere/Town', 'UTC'],
   ['../../etc/passwd', 'UTC'],

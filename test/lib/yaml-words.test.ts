@@ -1,4 +1,4 @@
-// Errors of YAML, in words.
+// Errors in YAML are explained in plain words.
 
 import { expect, test } from 'vitest';
 import { LineCounter, parseDocument } from 'yaml';

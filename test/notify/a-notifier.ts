@@ -30,7 +30,7 @@ export type Opened = {
   readonly store: Store;
   readonly notifier: Notifier;
   readonly log: readonly Readonly<Record<string, unknown>>[];
-  /** `nowMs` is the time that passes. `setMs` is how much the wall clock is set on top of that. */
+  /** The test moves `nowMs` to let time pass, and `setMs` to set the wall clock away from it. */
   readonly time: { nowMs: number; setMs: number };
   /** Adds a run that ends at once, and returns its id. */
   readonly end: (notify: readonly NotifyRule[], move?: RunMove, more?: EndOptions) => Promise<string>;

@@ -11,14 +11,14 @@ import { dataFolder, openNotifier } from './a-notifier.ts';
 
 const publicUrl = 'https://flwd.example.org/';
 const hostile = 'Nightly\r\nX-Injected: 1 <!channel> @everyone [click](https://evil.example) <b>&\u202e\u0007`*_';
-/** Each is a line of the log. The last is as long as a line can be stored. */
+/** Each is a line of the log. The last line has the greatest length that can be stored. */
 const hostileLines = [
   '\u001b[31mred\u001b[0m <!here> ```',
   '[a](https://evil.example) <@U1> \\',
   `${'x<&"'.repeat(16_000)} end`,
 ];
 
-/** The request that a channel of this type gets for a run that ends so. */
+/** The request that a channel of this type gets for a run that ends in this way. */
 async function requestOf(
   channel: Partial<Channel> & Pick<Channel, 'type'>,
   o: { on?: NotifyEvent; move?: RunMove; message?: string; path?: string; publicUrl?: null } = {},

@@ -1,4 +1,4 @@
-// `after`, `repeat` and `digest`: fewer messages, none of them lost by a restart.
+// `after`, `repeat` and `digest` make messages fewer, and no message is lost by a restart.
 
 import { expect, test, vi } from 'vitest';
 import { eventAtEnd, type NotifyEvent } from '../../src/domain/notification.ts';
@@ -165,7 +165,7 @@ test('digest: a digest survives a restart, and has the same content when it is s
   third.time.nowMs = startMs + 10 * minuteMs;
   await third.end([], 'fail');
   await when(() => expect(third.notifier.outcomes.retried).toBe(1));
-  // It does not join the digest that is being sent again.
+  // The new notification does not join the digest that is being sent again.
   await third.end(digest, 'fail', { run: { jobId: 'c' } });
   await when(async () => expect(await third.store.notifications.pendingCount()).toBe(3));
   receiver.answer = answerWith(200);

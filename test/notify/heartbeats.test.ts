@@ -1,4 +1,4 @@
-// Heartbeats of schedules: a call after each success, of which only the newest matters.
+// Heartbeats of schedules: each success causes a call, and only the call for the newest success matters.
 
 import { expect, test, vi } from 'vitest';
 import type { ScheduleHeartbeat } from '../../src/domain/notification.ts';

@@ -1,4 +1,4 @@
-// Notifications of what is late or missed, by the rules that count when it is noticed.
+// Notifications about what is late or missed. They follow the rules in force at the time at which it is noticed.
 
 import { expect, test, vi } from 'vitest';
 import type { ChannelRule } from '../../src/domain/notification.ts';

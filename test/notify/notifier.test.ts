@@ -321,7 +321,7 @@ test('if more runs have ended than one query returns, all are reported', async (
   const first = await openNotifier(dir);
   await first.notifier.close();
   const rule = [{ on: ['failed'], webhook: receiver.url }] as const;
-  // One look finds 200.
+  // One query returns at most 200 runs.
   await Promise.all(Array.from({ length: 210 }, () => first.end(rule)));
   await first.close();
 

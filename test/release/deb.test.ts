@@ -161,7 +161,7 @@ test('purging the package removes the configuration but neither the data nor the
   expect(existsSync(at('/etc/flwd'))).toBe(false);
   for (const kept of ['/var/lib/flwd/flwd.db', '/srv/flwd/jobs/whoami/main.mjs'])
     expect(existsSync(at(kept)), kept).toBe(true);
-  // No trace of the service.
+  // No trace of the service is left.
   expect(must('find', '/etc/systemd', '-name', 'flwd*')).toBe('');
 });
 

@@ -1,4 +1,4 @@
-// A backfill of a test, which has ended: no server starts runs for it.
+// A backfill for tests. It has ended, so no server starts runs for it.
 
 import type { OpenBackfill } from '../../src/store/schedule/backfills.ts';
 

@@ -59,7 +59,7 @@ describe.each(engines)('the key-value store on $engine', ({ open }) => {
     expect(await kv.totals()).toEqual({ keys: 1, bytes: 8 });
   });
 
-  test('an expired key does not exist, and is removed in time', async () => {
+  test('an expired key is not found, and can then be removed', async () => {
     const { kv, put, remove } = await setUp();
     await put({ expiresAtMs: nowMs + 10, text: 'soon' });
     await put({ key: 'kept', expiresAtMs: nowMs + 20 });
@@ -97,7 +97,7 @@ describe.each(engines)('the key-value store on $engine', ({ open }) => {
     expect(await kv.namespaces('default', { limit: 9, after: 'backup/daily' })).toMatchObject([{ namespace: 'other' }]);
   });
 
-  test('a full namespace accepts no more data, except smaller values for existing keys', async () => {
+  test('a full namespace accepts no more data, but the value of a key may be replaced by one that is not larger', async () => {
     const { kv, put, remove } = await setUp();
     const value = Buffer.alloc(8 * 2 ** 20 - 1);
     for (const key of ['1', '2', '3', '4']) expect(await put({ key, value })).toMatchObject({ kind: 'stored' });

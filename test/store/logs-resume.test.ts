@@ -23,7 +23,7 @@ describe.each(engines)('the log of a server that was killed, on $engine', (engin
     const spool = numberedLines(1, 220_000);
     writeFileSync(spoolPath, spool);
 
-    // Killed after small appends, then during large appends, then while full files are compressed.
+    // The program is killed after small appends, then during large appends, then while full files are compressed.
     for (const killAt of [2000, 2_500_000, 5_500_000]) {
       const child = spawn(process.execPath, [program, engine.engine, dir, spoolPath], {
         stdio: ['ignore', 'pipe', 'inherit'],
@@ -96,7 +96,7 @@ describe.each(engines)('the log of a server that was killed, on $engine', (engin
       expect([0, cut]).toContain(offset);
       const kept = await log.readAll();
       expect(before.slice(0, kept.length)).toEqual(kept);
-      // Appended in other pieces than the first time.
+      // The text is appended in other pieces than the first time.
       for (let from = offset; from < spool.length; ) {
         const to = Math.min(spool.length, spool.indexOf('\n', from + 7000) + 1 || spool.length);
         writer.append(printed(spool.slice(from, to), to));

@@ -216,7 +216,7 @@ describe.each(engines)('the log of a run on $engine', (engine) => {
     expect(await text()).toBe(spool);
     expect(files()).toEqual([1, 2, 3].map((n) => `${runId}.${n}.zst`));
     expect(storedBytes()).toBeLessThan(spool.length / 3);
-    // Each states its decompressed size (RFC 8878, 3.1.1.1.1), which makes reading faster.
+    // Each file states its decompressed size (RFC 8878, 3.1.1.1.1), which makes reading faster.
     for (const name of files()) expect(readFileSync(join(shard, name)).readUInt8(4) >> 6).toBeGreaterThan(0);
   });
 });

@@ -134,7 +134,7 @@ test('a migrated instance keeps UTC for schedules without a time zone, and a new
   expect([await zoneOf(old), await zoneOf(fresh)]).toEqual(['UTC', 'Asia/Tokyo']);
 });
 
-test('sub-runs of an older database are left out of lists and totals without them', async () => {
+test('sub-runs of an older database are left out of lists and totals that exclude sub-runs', async () => {
   const dir = await folder();
   const path = join(dir, 'flwd.db');
   await firstRelease(path);

@@ -88,7 +88,7 @@ describe.each(engines)('notifications on $engine', ({ open }) => {
     const digest = { runId, isInDigest: true, dueAtMs: nowMs + 60 };
     await add(aNotification(1, digest), aNotification(2, digest), aNotification(3, { runId }));
     await add(aNotification(4, { ...digest, channel: 'ops', dueAtMs: nowMs + 50 }));
-    // The same rule of the same event again.
+    // This is the same rule of the same event again.
     await add(aNotification(1, { ...digest, id: 'notice_again' }));
     expect(await store.notifications.openDigests(nowMs)).toEqual(
       expect.arrayContaining([

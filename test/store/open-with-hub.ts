@@ -1,4 +1,4 @@
-// A store in a folder, and a hub that hears of what is written to its journal.
+// A store in a folder, and a hub that receives what is written to its journal.
 
 import { join } from 'node:path';
 import { createHub, type Hub } from '../../src/engine/hub.ts';

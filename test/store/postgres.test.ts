@@ -100,7 +100,7 @@ test('a transaction that a deadlock has ended runs again', async () => {
     await tx.db.updateTable('sequences').set({ next_id: 3 }).where('name', '=', 'notices').execute();
     const crossing = tries === 1 ? other.query("update sequences set next_id = 2 where name = 'notices'") : undefined;
     void crossing?.then(() => other.query('commit'));
-    // Before the other session waits, this transaction would only wait for it.
+    // Until the other session waits as well, this transaction would only wait for it.
     if (crossing) await expect.poll(waitsOfOther).toBe('Lock');
     await tx.db.updateTable('sequences').set({ next_id: 3 }).where('name', '=', 'events.kept').execute();
   });

@@ -115,7 +115,7 @@ describe.each(engines)('runs on $engine', ({ engine, open }) => {
     ]);
   });
 
-  test('a run that succeeds shows when, where and with which result, like its step', async () => {
+  test('a run that succeeds shows when and where it ran, and its result; its step does, too', async () => {
     const id = await add({ waiting: 'a slot' });
     expect(await move(id, 'claim', { atMs: nowMs + 1_000, worker: 'host-1' })).toBe(true);
     expect(await store.runs.get(id)).toMatchObject({
@@ -147,7 +147,7 @@ describe.each(engines)('runs on $engine', ({ engine, open }) => {
     ]);
   });
 
-  test('a run that fails shows the reason, and which error ended it', async () => {
+  test('a run that fails shows the reason, the error, and the signals that ended it', async () => {
     const id = await add();
     await move(id, 'claim');
     const termination = {

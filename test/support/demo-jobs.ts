@@ -1,4 +1,4 @@
-// The jobs of the demo instance: 47 job folders in 12 namespaces, and how each has been going for a month.
+// The jobs of the demo instance: 47 job folders in 12 namespaces, and how the runs of each job have gone for a month.
 
 import type { JsonObject } from '../../src/domain/job.ts';
 import { bash, type JobFiles } from './jobs.ts';
@@ -210,7 +210,7 @@ const endless = (title: string, config: Config, history: DemoHistory): DemoJob =
   history,
 });
 
-/** Never found in time: it answers nothing, and its folder holds an error. */
+/** A job whose config.yaml has an error. */
 export const invalidJob = 'ops/broken';
 
 export const demoJobs: Readonly<Record<string, DemoJob>> = {

@@ -1,4 +1,4 @@
-// A server on the demo instance, with runs that run, wait and ask.
+// A server on the demo instance, with runs that are running, waiting or asking for approval.
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';

@@ -3,7 +3,7 @@
 
 import { type Browser, chromium } from 'playwright-core';
 
-/** The command, and the Debian package. */
+/** The name of the command, and of its Debian package. */
 export const headlessChromium = 'chromium-headless-shell';
 
 export function launchChromium(): Promise<Browser> {

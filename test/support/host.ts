@@ -1,4 +1,4 @@
-// The tools of this host. A test that misses a tool is skipped by name; in CI it runs anyway, and fails.
+// The tools of this host. A test that lacks a tool is skipped by name; in CI it runs anyway, and fails.
 
 import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';

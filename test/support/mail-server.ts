@@ -27,8 +27,8 @@ export type MailServer = {
 };
 
 /**
- * Takes the user `flwd` with this password. With a certificate it speaks TLS from the start, or offers STARTTLS.
- * Without one it takes the password unencrypted.
+ * Accepts the user `flwd` with this password. With a certificate the server speaks TLS from the start, or offers
+ * STARTTLS. Without a certificate it accepts the password unencrypted.
  */
 export async function startMailServer(
   o: { readonly certificate?: Certificate; readonly isSecure?: boolean; readonly password?: string } = {},

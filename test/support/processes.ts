@@ -46,7 +46,7 @@ export function residentBytesOf(pid: number): number {
   }
 }
 
-/** Ends everything that `processesWith` finds with SIGKILL. One of them may take others along. */
+/** Ends everything that `processesWith` finds with SIGKILL. The end of one process may end others. */
 export function killProcessesWith(text: string): void {
   killAll(processesWith(text));
 }

@@ -55,7 +55,7 @@ export type Server = {
   /** Messages of the run's log, oldest first, without the one about files that are not kept. */
   messages(runId: string): Promise<string[]>;
   artifacts(runId: string): Promise<ArtifactAnswer[]>;
-  /** Ends the process and waits for it; the exit code, or the signal that ended it. */
+  /** Ends the process and waits for it. Resolves with the exit code, or with the signal that ended it. */
   stop(signal?: NodeJS.Signals): Promise<number | NodeJS.Signals>;
   /** Starts it again on the same folder. */
   startAgain(): Promise<void>;

@@ -30,7 +30,7 @@ function mustRun(command: string, ...args: readonly string[]): void {
   if (status !== 0) throw new Error(`${command}: ${stderr}`);
 }
 
-/** Takes the last inode of a disk. Returns a function that frees them. */
+/** Takes all free inodes of a disk. Returns a function that frees them. */
 export function fillInodes(dir: string): () => void {
   const path = join(dir, 'files');
   mkdirSync(path);
@@ -41,7 +41,7 @@ export function fillInodes(dir: string): () => void {
   }
 }
 
-/** Takes the last byte of a disk. Returns a function that frees them. */
+/** Takes all free bytes of a disk. Returns a function that frees them. */
 export function fillDisk(dir: string): () => void {
   const path = join(dir, 'filler');
   const fd = openSync(path, 'w');

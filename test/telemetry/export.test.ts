@@ -233,7 +233,7 @@ test('headers may be stored secrets, even secrets that are stored only later', a
   expect(JSON.stringify(await store.exports.state('traces'))).not.toContain('an-otlp-token');
 });
 
-test('many runs are sent in several requests, each once', async () => {
+test('many runs are sent in several requests, and each run is sent once', async () => {
   const collector = await startCollector();
   const { end } = await openExport(dataFolder(), { endpoint: collector.url });
   const ids: string[] = [];

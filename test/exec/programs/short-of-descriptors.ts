@@ -1,5 +1,5 @@
-// A minimal server that resumes an attempt and has no free descriptor while it ends it: for a second, each look at the
-// host fails.
+// A minimal server that resumes an attempt and ends it without a free descriptor: for a second, each look at the host
+// fails.
 
 import { closeSync, openSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';

@@ -68,7 +68,7 @@ async function oldDataAndBackup(root: string): Promise<void> {
 const program = join(import.meta.dirname, '../programs/killed-restore.ts');
 const volumes = ['logs', 'artifacts', 'snapshots', 'runs'];
 
-/** Restores until the nth call that changes a file, which kills it. */
+/** Runs a restore that is killed just before the nth call that changes a file. */
 function restoreUntil(root: string, nth: number): string {
   const { stdout, stderr, signal } = spawnSync(process.execPath, [program, root, String(nth)], { encoding: 'utf8' });
   return signal ?? (stdout || stderr);
@@ -265,7 +265,7 @@ describe('a mount point that a restore would have to replace', () => {
     expect(leftIn(join(root, 'data'))).toEqual([]);
   }
 
-  testWithDisk('makes it fail, and nothing below the mount point is removed', async () => {
+  testWithDisk('makes the restore fail, and nothing below the mount point is removed', async () => {
     const root = await setUpWith('logs/aa', 'old/logs/aa');
     await expectRefusal(
       root,
