@@ -286,7 +286,7 @@ function createWarnings(log: LogLines): (invalid: readonly InvalidJob[]) => void
   };
 }
 
-/** Returns the revision of a job. Hashes the job's directory again only when a change may have been missed. */
+/** Returns the revision of a job. Hashes the job's directory again only if it may have changed. */
 function createRevisions(ignoreOf: (root: string) => Ignore, directories: DirectoryWatch): Catalog['revisionOf'] {
   const revisions = new WeakMap<JobFolder, { signature: string; revision: string; isFinal: boolean }>();
   return async (entry) => {

@@ -114,7 +114,7 @@ function readOwn(path: string, shown: string, isNamed: boolean): { text: string;
   const file = openSync(path, isNamed ? constants.O_RDONLY : constants.O_RDONLY | constants.O_NONBLOCK);
   try {
     const stats = fstatSync(file);
-    // Everyone may write to a device such as /dev/null, and its mode must stay as it is.
+    // A device such as /dev/null does not count: everyone may write to it, and nobody should change its mode.
     const isOpen = isWritableByOthers(stats) && !stats.isCharacterDevice();
     const open = `can be written by other users (mode ${showMode(stats)}), who could then decide what this server runs: chmod go-w ${shown}`;
     if (!isNamed) {

@@ -146,7 +146,7 @@ function noteMissing(settings: Settings, { origin, raw }: Setting, path: string)
   else settings.notes.push({ origin, message: until });
 }
 
-/** Folders that begin with a dot and node_modules are never searched for jobs. */
+/** Whether the search for jobs enters this folder. It skips node_modules, and folders whose names begin with a dot. */
 function isWalkedTo(dir: string, source: string): boolean {
   return relative(source, dir)
     .split('/')

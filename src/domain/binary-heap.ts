@@ -45,8 +45,8 @@ export function createBinaryHeap<T extends object>(isBefore: (a: T, b: T) => boo
     },
     first: (): T | undefined => values[0],
     /**
-     * Returns the first value, in the order of the heap, that passes the test. Skips values that come after one that
-     * has passed.
+     * Returns the first value, in the order of the heap, that passes the test. Does not test a value that comes after a
+     * value that has already passed.
      */
     firstThat(passes: (value: T) => boolean): T | undefined {
       let best: T | undefined;

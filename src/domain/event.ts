@@ -1,4 +1,4 @@
-// An event of a run. The transaction that makes the change also writes the event to the journal. Streams send the event
+// An event of a run. The transaction that changes the run also writes the event to the journal. Streams send the event
 // in the same form.
 
 import type { JobDefinition } from './job.ts';

@@ -1,5 +1,5 @@
-// Lists programs that need more from the host than a sandbox gives a job, grouped by what they need. The advice depends
-// on who reads it, so the code that uses this table words it.
+// Lists programs that need more from the host than a sandbox gives a job, grouped by what they need. The table contains
+// no advice, because the advice depends on who reads it.
 
 const programs = {
   'another user': ['sudo', 'su', 'doas', 'runuser'],

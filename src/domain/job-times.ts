@@ -97,7 +97,7 @@ function stepTime(id: string, own: readonly TimedAttempt[]): StepTime {
 /**
  * @param sorted the values, smallest first
  * @param share for example 0.95
- * @returns the smallest of the values that is not exceeded by this share of them
+ * @returns the smallest value that is greater than or equal to this share of the values
  */
 export function quantile(sorted: readonly number[], share: number): number {
   return sorted[Math.max(0, Math.ceil(sorted.length * share) - 1)] ?? 0;

@@ -1,5 +1,5 @@
-// A line of a run's log, and the marks in a spool file. A script prints to several streams and uses helper programs.
-// Marks tell the lines of these apart in the one file.
+// A line of a run's log, and the marks in a spool file. What a script prints to stdout, to stderr and with flwd's
+// helper programs is all in one spool file. Marks at the beginning of lines tell them apart.
 
 export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'] as const;
 export type LogLevel = (typeof logLevels)[number];

@@ -42,8 +42,8 @@ type Wanted = {
 };
 
 /**
- * Returns the profile that is asked for, allowed or not: the caller's or, without one, the job's or the instance's
- * default.
+ * Returns the profile that a run asks for, even if it is not allowed. This is the caller's choice, or else the job's,
+ * or else the instance's default.
  */
 export function wantedProfile({ job, instance, requested }: Wanted): SecurityProfile {
   return requested ?? job ?? instance;
@@ -198,8 +198,8 @@ export function checkPath(kind: 'read' | 'write', path: string, shown: string, o
 }
 
 /**
- * Like `checkPath`, but returns false if the path is only refused because it is not in `security.paths`. The caller can
- * then refuse several paths at once.
+ * Like `checkPath`, but returns false if the only reason to refuse the path is that it is not in `security.paths`. The
+ * caller can then refuse several paths at once.
  * @throws Problem grant-not-allowed
  */
 export function isInPaths(kind: 'read' | 'write', path: string, shown: string, o: PathLeave): boolean {
@@ -359,7 +359,7 @@ export function secretsRefusal(job: string, source: UsingSource, names: Iterable
   return refusal(`The job '${job}' would get ${what}`, source, `add ${quoted(missing)} to the \`secrets\` of`);
 }
 
-/** @param has what starts the job without a person, in words */
+/** @param has for the message: what starts the job without a person, such as `a trigger with a check` */
 export function scheduleRefusal(job: string, source: UsingSource, has = 'a schedule'): Problem | undefined {
   if (useOf(source)?.schedules !== false) return undefined;
   return refusal(`The job '${job}' has ${has}`, source, 'set `schedules: true` for');

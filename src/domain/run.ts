@@ -61,7 +61,7 @@ export type RunError = {
 
 export type Namespace = 'mount' | 'pid' | 'user' | 'network' | 'ipc' | 'uts' | 'cgroup';
 
-/** The isolation that was in force for a run. Runs that an earlier version of flwd stored lack the last members. */
+/** The isolation that was in force for a run. Runs that an earlier version of flwd stored lack the optional members. */
 export type Isolation = {
   readonly pid_namespace: boolean;
   readonly network: Network;
@@ -316,8 +316,8 @@ export type RunPlan = {
   /** For each secret argument that names a stored secret, the name of that secret. */
   readonly storedArgs?: Readonly<Record<string, string>>;
   /**
-   * The principal who gave the other secret arguments. It stays the same when somebody else reruns the run. Plans of
-   * version 0.1 lack this member; for them, it is the creator of the run.
+   * The principal who gave the secret arguments that name no stored secret. It stays the same when somebody else reruns
+   * the run. Plans of version 0.1 lack this member; for them, it is the creator of the run.
    */
   readonly secretsBy?: string;
   /** Who has started the run or, for a sub-run, the run above it. Plans of earlier versions lack this member. */

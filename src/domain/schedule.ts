@@ -43,13 +43,13 @@ export type ScheduleState = {
   readonly sinceMs: number;
   /** The newest nominal time that was handled: a run was started, the start failed, or the time was skipped. */
   readonly settledAtMs: number | null;
-  /** Since when the schedule is disabled, held or no longer exists; null if it is active. */
+  /** When the schedule was disabled or held, or ceased to exist; null if it is active. */
   readonly idleSinceMs: number | null;
   /** null means that nobody has held or released the schedule. */
   readonly held: boolean | null;
   /**
-   * Set if the schedule was released for a later time. Nominal times up to this one do not count, even if the clock is
-   * set.
+   * Set if the schedule was released for a later time. Nominal times up to this one do not count, even if somebody sets
+   * the clock back.
    */
   readonly notBeforeMs: number | null;
   readonly lastFire: Fire | null;

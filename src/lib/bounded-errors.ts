@@ -5,8 +5,8 @@
 const mostKept = 1_000;
 
 /**
- * Changes the generated code, as a function for Ajv's option `code.process`. It adds no quotes and no line ends. So a
- * text in a schema stays a text even if it looks like generated code.
+ * Changes the generated code, as a function for Ajv's option `code.process`. The inserted code has no quotes and no
+ * line ends. So a string from a schema stays one string, even if it looks like generated code and is changed.
  */
 export function boundErrors(code: string): string {
   return code

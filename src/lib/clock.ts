@@ -13,7 +13,7 @@ export type SteadyClock = Clock & {
 
 export const systemClock: SteadyClock = { now: Date.now, monotonicMs: () => performance.now() };
 
-/** The wall clock drifts by less between two checks, so a larger difference means that somebody set it. */
+/** Between two checks, the wall clock drifts by less than this. A larger difference means that somebody set it. */
 const leastSetMs = 500;
 /**
  * A reading that took longer says nothing: if the process was paused between the two clocks, the pause looks like a

@@ -1,4 +1,4 @@
-// Cuts text that others wrote to a length, and removes what a person would not see.
+// Limits the length of text that others wrote, and removes what a person would not see.
 
 import { stripVTControlCharacters } from 'node:util';
 

@@ -13,7 +13,8 @@ let sandbox: Context | undefined;
 const turns = 3;
 
 /**
- * Calls `work`, and may call it again from the beginning. Takes 0.2 ms. @throws TimeLimitPassed, and errors of `work`
+ * Calls `work`, and may call it again from the beginning. Takes 0.2 ms longer than the work itself.
+ * @throws TimeLimitPassed, and errors of `work`
  */
 export function withinTime<T>(limitMs: number, work: () => T): T {
   const before = process.threadCpuUsage();

@@ -17,7 +17,7 @@ const nameLimit = 1024;
 /** The shortest secret. Redacting a shorter one would blank out half the log. */
 const secretMinBytes = 4;
 
-/** How many compiled checks are kept: those that were used most recently. Each takes 70 kB. */
+/** The most compiled checks in the cache. Each takes 70 kB. The least recently used one is removed first. */
 const compiledLimit = 200;
 const compiled = new Map<JsonObject, ArgumentCheck>();
 

@@ -1,5 +1,5 @@
-// Parses the text of an expression into a program and the values that it refers to, or says what is wrong. Limits on
-// the form of an expression keep the values that it can build small.
+// Parses the text of an expression into a program and the values that it refers to, or says what is wrong. Limits the
+// form of an expression, so that it cannot build large values.
 
 import type { ASTNode, ParseResult } from '@marcbachmann/cel-js';
 import { nearest } from '../../lib/nearest.ts';

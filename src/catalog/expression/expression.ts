@@ -32,7 +32,7 @@ export type ExpressionScope = {
   readonly matrix?: JsonObject;
 };
 
-/** What the expressions of a webhook see of a delivery. */
+/** The variables that the expressions of a webhook can use. */
 export type DeliveryScope = {
   readonly body: JsonValue;
   readonly headers: JsonObject;
@@ -71,7 +71,7 @@ export function evaluateForDelivery(text: string, { body, headers, query, event 
   });
 }
 
-/** What the body of a channel sees. */
+/** The variables that the `body` expression of a channel can use. */
 export type NotificationScope = { readonly event: string; readonly message: JsonObject; readonly run: JsonObject };
 
 /** Takes at most 50 ms. @throws ExpressionError */

@@ -103,7 +103,6 @@ function checkEnv(config: RawConfig, argNames: readonly string[], secretArgs: re
     if (argNames.includes(value.secret)) {
       return [ruleError(['env', name, 'secret'], `the argument \`${value.secret}\` is not \`format: secret\``)];
     }
-    // A stored secret. Its name must also be usable as a file name.
     if (isStoredSecret(value)) return [];
     return [
       ruleError(

@@ -256,7 +256,7 @@ const members = {
   image: text,
   argspec: anyObject,
   args: list(anyObject),
-  /** The same arguments as the list `args` would have, as a map by name. */
+  /** Another form of the list `args`: a map from each argument's name to its other keys. */
   arguments: schemaOf<Readonly<Record<string, JsonObject>>>({
     type: 'object',
     additionalProperties: { type: 'object' },

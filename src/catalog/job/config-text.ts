@@ -1,5 +1,6 @@
 // Parses the text of a config.yaml into a JSON value, and finds the place of each of its parts. Limits bound the time
-// and the memory that a hostile text can use. Other work can go on until the text is composed.
+// and the memory that a hostile text can use. Splitting a long text into tokens yields to other work. Composing a
+// document from the tokens does not.
 
 import type { Alias, CST, Document } from 'yaml';
 import type { JsonValue } from '../../domain/job.ts';

@@ -76,8 +76,8 @@ function leftOutFor(config: JsonObject, { path, spot }: MemberError): Path | und
 }
 
 /**
- * Returns the path below which errors may come only from leaving out the member. For a member of a step, this is the
- * whole step.
+ * Returns a path. An error below it may be a mere result of leaving out the member. For a member of a step, this is the
+ * path of the whole step.
  */
 function unsureFor(path: Path): Path {
   return path[0] === 'steps' ? path.slice(0, 2) : path;

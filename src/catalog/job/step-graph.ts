@@ -102,8 +102,8 @@ export function createPrecedence(steps: readonly Node[]): (before: string, id: s
   const indexes = new Map(steps.map(({ id }, at) => [id, at]));
   const bitOf = (id: string) => 1n << BigInt(indexes.get(id) ?? 0);
   /**
-   * The steps that end before each step begins, with one bit for each: this stays cheap for 500 steps that need each
-   * other.
+   * For each step, the steps that end before it begins, as a number with one bit for each of these steps. This stays
+   * cheap for 500 steps that need each other.
    */
   const masks = new Map<string, bigint>();
   for (const { id, needs = [] } of inGraphOrder(steps)) {

@@ -38,7 +38,7 @@ export function readTriggers(
     const { match: pattern = '*' } = raw;
     const same = triggers.findIndex(({ files, match = '*' }) => files === raw.files && match === pattern);
     if (first !== at) found.push(ruleError([], `this trigger is the same as \`triggers.${first}\``));
-    // The two triggers would share what they remember of the files.
+    // Two triggers that follow the same files would share what they remember of these files.
     else if (raw.files !== undefined && same !== at)
       found.push(ruleError([], `\`triggers.${same}\` follows the same files`));
     return within(['triggers', String(at)], found);

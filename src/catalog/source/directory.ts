@@ -17,7 +17,7 @@ export type Directory = {
   readonly files: readonly string[];
   /** How many scripts the directory has; 0 if it belongs to a job. */
   readonly scripts: number;
-  /** Directories with a config.yaml whose names are not UTF-8, so that no job id can name them. */
+  /** Directories that contain a config.yaml, but whose own names are not UTF-8. No job id can name them. */
   readonly unnamable: readonly string[];
 };
 
@@ -101,7 +101,10 @@ function beginsWithShebang(path: string): boolean {
   }
 }
 
-/** Finds names that are not UTF-8. Node replaces their other bytes by U+FFFD, and the resulting name opens nothing. */
+/**
+ * Finds names that are not UTF-8. Node replaces each invalid byte by U+FFFD, and no directory can be opened by the
+ * resulting name.
+ */
 function findUnnamable(dir: string): string[] {
   return readdirSync(dir, { encoding: 'buffer' })
     .filter((name) => !name.equals(Buffer.from(name.toString())))

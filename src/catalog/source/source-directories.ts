@@ -28,7 +28,8 @@ export type Marks = Map<string, Set<string>>;
 type Stamp = {
   readonly identity: string;
   /**
-   * Changes with the directory and with the job's files in it; undefined when the last change was too recent to tell.
+   * A text that differs after each change of the directory or of the job's files in it. It is undefined when the last
+   * change was too recent to tell.
    */
   readonly state: string | undefined;
 };
@@ -204,7 +205,9 @@ function lookAt(dir: string): Look | undefined {
   return stat && { stat, atMs };
 }
 
-/** The look must come before the directory is read. Otherwise a change between the two could go unnoticed. */
+/**
+ * The caller must call `lookAt` before it reads the directory. Otherwise a change between the two could go unnoticed.
+ */
 function stampOf(dir: string, { stat, atMs }: Look, files: readonly string[]): Stamp {
   const stats = [stat, ...files.map((name) => statOf(join(dir, name)))];
   const newestMs = Math.max(...stats.map((of) => of?.ctimeMs ?? 0));

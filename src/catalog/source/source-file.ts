@@ -97,10 +97,10 @@ export function identityOf({ dev, ino, birthtimeMs, mode }: Stats): string {
   return `${dev} ${ino} ${birthtimeMs} ${mode}`;
 }
 
-/** The clock of a file system may not advance for this long: two writes within it can leave the same times. */
+/** The clock of a file system can stand still for this long. Two writes in this time can give a file the same times. */
 const clockStepMs = 50;
 
-/** Returns false if a file changed so shortly before the look that another change might leave the same times. */
+/** Returns false if a file changed so shortly before `lookedAtMs` that another change might leave the same times. */
 export function isSettled(newestMs: number, lookedAtMs: number): boolean {
   return newestMs < lookedAtMs - clockStepMs;
 }

@@ -1,4 +1,4 @@
-// Keeps the tree of one source current. It collects changes for a moment and then has the tree read them. It also
+// Keeps the tree of one source current. It collects changes for a moment, and then tells the tree to read them. It also
 // notices when the source's root appears, disappears or is replaced, and looks for changes that the watches missed.
 
 import { readdirSync } from 'node:fs';

@@ -50,8 +50,8 @@ export const triggerResults = ['started', 'refused'] as const;
 export type TriggerResult = (typeof triggerResults)[number];
 
 /**
- * If a trigger cannot start anything at present, a result with this key says why. The problem of that result has the
- * same name.
+ * The key of the result that says why a trigger cannot start anything at present. The same text is the `problem` of
+ * this result.
  */
 export const triggerFailing = 'trigger-failing';
 

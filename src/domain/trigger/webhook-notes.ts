@@ -35,7 +35,8 @@ export function notesOf(webhook: Webhook): WebhookNote[] {
   }));
 }
 
-// Compares the end of the type. With the table of problems, the console would have more to load at first.
+// Compares only the end of the type. The full types are in the table of problems, and importing this table would make
+// the console's first load larger.
 function fixOf(type: string, id: string): string {
   if (type.endsWith('/job-invalid')) return 'flwd jobs validate shows the errors of the job';
   if (type.endsWith('/source-untrusted')) return 'change what flwd.yaml allows the source';

@@ -54,7 +54,7 @@ export function onDays(times: CronTimes, { only, except }: DayRule, timezone: st
   return { next: remembering(next) };
 }
 
-/** Finds the first of the days that is not before a day. */
+/** Returns a function that finds the first of the days that is not before `from`. */
 function within(days: readonly string[]): (from: string) => string | undefined {
   const sorted = days.toSorted();
   return (from) => {
@@ -68,7 +68,10 @@ function within(days: readonly string[]): (from: string) => string | undefined {
   };
 }
 
-/** Finds the first day that is not one of the days. Each step passes one of the days, so the search ends. */
+/**
+ * Returns a function that starts at `from` and finds the first day that is not in `days`. Each step passes a day that
+ * is in `days`, so the search ends.
+ */
 function outside(days: Days): (from: string) => string {
   return (from) => {
     let day = from;

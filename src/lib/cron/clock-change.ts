@@ -50,7 +50,7 @@ function changeAt(atMs: number, { cron, timezone }: Terms): ClockChange | null {
   return { atMs, text: `Clocks go back on ${day}: ${what} comes twice, and ${runs}.` };
 }
 
-/** How many times are searched at most. Two are enough to know whether there are several. */
+/** `between` finds at most this many times. Two are enough to know whether there are several. */
 const enough = 2;
 
 function between(times: { readonly next: (afterMs: number) => number | null }, fromMs: number, toMs: number): number[] {

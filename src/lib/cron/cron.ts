@@ -37,7 +37,7 @@ export const nicknames: ReadonlyMap<string, string> = new Map([
 const parsed = new LRUCache<string, CronTimes>({ max: 2_000 });
 
 /**
- * Parses a pattern. `problem` continues a sentence that begins with the pattern. `timezone` must be valid. A start,
+ * Parses a pattern. `problem` is the end of a sentence that begins with the pattern. `timezone` must be valid. A start,
  * such as `@boot`, has no times.
  */
 export function parseCron(written: string, timezone: string): CronTimes | { readonly problem: string } {

@@ -1,4 +1,4 @@
-// Says when a schedule fires that waits for a start of the server or of the host.
+// The patterns of schedules that fire when the server or the host starts, each with this time in words.
 
 export const startWords: ReadonlyMap<string, string> = new Map([
   ['@reboot', 'at the next start of the server'],

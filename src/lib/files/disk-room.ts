@@ -6,8 +6,8 @@ import { sizeWords } from '../units.ts';
 /** How many files must be free. A run creates about fifteen files and folders before its script starts. */
 const leastFiles = 32;
 /**
- * How many bytes must be free. It is more than a reading command borrows from the reserve, so that no run starts on
- * borrowed room.
+ * How many bytes must be free. This is more than what commands that only read borrow from the reserve, so no run starts
+ * on borrowed room.
  */
 const leastBytes = 2 ** 20;
 

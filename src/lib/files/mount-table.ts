@@ -62,8 +62,8 @@ export function otherPlacesOf(paths: readonly string[]): string[] {
     for (const other of mounts.values()) {
       if (other.device !== device) continue;
       const place = placeIn(other, root);
-      // A place above one of the paths is left out: only a mount of a wider folder can be there, and hiding that mount
-      // would hide too much.
+      // Leaves out a place that contains one of the paths. Only a mount of a wider folder can be there, and hiding that
+      // mount would hide too much.
       if (place === undefined || paths.some((path) => isBelow(path, place))) continue;
       if (idAt(place) === other.id) found.add(place);
     }

@@ -18,7 +18,7 @@ export async function syncFolder(path: string): Promise<void> {
   }
 }
 
-/** Does the same synchronously, for files that are created before anything else can wait. */
+/** Like `syncFolder`, but synchronous. */
 export function syncFolderNow(path: string): void {
   const fd = openSync(path, flags);
   try {

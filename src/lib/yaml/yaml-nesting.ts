@@ -16,8 +16,8 @@ export function isTooDeep(parser: Parser): boolean {
 
 /** The offset at which the text becomes too deep; undefined when it does not. */
 export function findTooDeep(text: string): number | undefined {
-  // Each level needs one of these characters. If there are too few of them, the text need not be lexed, which takes as
-  // long as reading it.
+  // Each level needs one of these characters. If there are too few of them, the text is not lexed, because lexing it
+  // would take as long as reading it.
   if ((text.match(/[[{:?-]/g)?.length ?? 0) <= nestingLimit) return undefined;
   const { Lexer, Parser } = yaml();
   const parser = new Parser();
