@@ -106,7 +106,7 @@ test('lines of all runs can be searched by keyboard, and lead to their place in 
   const lines = page.getByRole('list', { name: 'Lines' }).getByRole('listitem');
   await expect.poll(() => lines.locator('code').allTextContents()).toEqual(['needle two', 'the Needle <i>one</i>']);
   await expect.poll(() => lines.locator('mark').allTextContents()).toEqual(['needle', 'Needle']);
-  await page.getByText(/^2 lines in .+ of logs; that is all$/).waitFor();
+  await page.getByText(/^2 lines in .+ of logs; the search is complete$/).waitFor();
 
   await choose(page, 'Level', 'error or worse');
   await expect.poll(() => lines.count()).toBe(1);

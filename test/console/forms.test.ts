@@ -269,7 +269,7 @@ testWith(headlessChromium)('no run starts while a field contains text that canno
 testWith(headlessChromium)('a default inside an object is shown once the object is given', async () => {
   const page = await browser.open(`${server.url}/jobs/hosts`);
   const user = page.getByLabel('user', { exact: true });
-  await page.getByText('backup if db is given without it').waitFor();
+  await page.getByText('backup by default, if db is given').waitFor();
   expect(await user.getAttribute('placeholder')).toBe('');
   await page.getByLabel('host', { exact: true }).fill('db-02');
   await expect.poll(() => user.getAttribute('placeholder')).toBe('backup');
@@ -513,11 +513,11 @@ describe('if the connection breaks before the answer to a rerun arrives', () => 
     await page.getByRole('button', { name: 'Run again', exact: true }).click();
     await page.getByRole('alert').filter({ hasText: 'No server can be reached' }).waitFor();
     await page.getByRole('button', { name: 'Run again', exact: true }).click();
-    await page.getByText('again after an earlier run').waitFor();
+    await page.getByText('as a rerun of an earlier run').waitFor();
     expect(await rerunsOf(runId)).toBe(1);
     await page.goto(`${server.url}/runs/${runId}`);
     await page.getByRole('button', { name: 'Run again', exact: true }).click();
-    await page.getByText('again after an earlier run').waitFor();
+    await page.getByText('as a rerun of an earlier run').waitFor();
     expect(await rerunsOf(runId)).toBe(2);
   });
 
@@ -529,7 +529,7 @@ describe('if the connection breaks before the answer to a rerun arrives', () => 
     await page.getByRole('button', { name: /^Run again/ }).click();
     await page.getByRole('alert').filter({ hasText: 'No server can be reached' }).waitFor();
     await page.getByRole('button', { name: /^Run again/ }).click();
-    await page.getByText('again after an earlier run').waitFor();
+    await page.getByText('as a rerun of an earlier run').waitFor();
     expect(await rerunsOf(runId)).toBe(1);
   });
 

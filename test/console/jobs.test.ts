@@ -571,7 +571,7 @@ describe('a form', () => {
     await expect.poll(() => page.getByLabel(/^who/).inputValue()).toBe('Alan');
     await page.getByLabel(/^times/).fill('5');
     await page.getByRole('button', { name: /^Run again/ }).click();
-    await page.getByText('again after an earlier run').waitFor();
+    await page.getByText('as a rerun of an earlier run').waitFor();
     await page.getByRole('log').getByText('Alan, 5 times').waitFor();
     const again = JSON.parse(await (await server.fetch(`/runs/${page.url().split('/').at(-1)}`)).text());
     expect(again.args).toMatchObject({ who: 'Alan', times: 5 });

@@ -218,7 +218,7 @@ testWith(headlessChromium)(
     await using often = await startServing({ jobs: { often: bash('true', { schedules }) } });
     const page = await browser.open(often.url);
     const card = cardOf(page, 'Next 24 hours');
-    await card.getByText('2 that run at least 16 times a day', { exact: true }).waitFor();
+    await card.getByText('2 schedules that run at least 16 times a day', { exact: true }).waitFor();
     await card.getByText('Only schedules that run at least 16 times a day start runs in this time.').waitFor();
   },
 );

@@ -206,7 +206,7 @@ describe('a run', () => {
     await choose(page, 'Step', 'All steps');
     await expect.poll(() => isInView(page, 'the last words')).toBe(true);
     await page.getByRole('button', { name: 'Retry failed steps' }).click();
-    await page.getByText('local, again after an earlier run').waitFor();
+    await page.getByText('local, as a rerun of an earlier run').waitFor();
     await page.getByText(/Failed in test/).waitFor();
     const rows = page.getByRole('region', { name: 'Steps', exact: true }).getByRole('listitem');
     const kept = rows.filter({ hasText: 'kept from the earlier run' });

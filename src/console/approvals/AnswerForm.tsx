@@ -47,7 +47,7 @@ export function AnswerForm({ asked }: { readonly asked: Approval }): ReactNode {
           Deny <Key>D</Key>
         </Button>
         <span className={styles.who}>
-          {asked.by === null ? 'Anyone with the right to approve may answer.' : `You may answer: ${namesOf(asked.by)}.`}
+          {asked.by === null ? 'Anyone with the right to approve may answer.' : `${namesOf(asked.by)} may answer.`}
         </span>
       </div>
     </div>

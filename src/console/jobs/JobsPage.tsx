@@ -73,7 +73,7 @@ function NewJob(): ReactNode {
       }
     >
       <div className={styles.new}>
-        <p>A job is a folder with a config.yaml in one of the sources. This command makes one:</p>
+        <p>A job is a folder with a config.yaml in one of the sources. This command creates a job:</p>
         <Command />
       </div>
     </Popover>
@@ -103,7 +103,7 @@ function NoJobs(): ReactNode {
             in <code>{folders.join(', ')}</code>
           </>
         )}
-        . This command makes one:
+        . This command creates a job:
       </p>
       <Command />
     </div>

@@ -138,7 +138,7 @@ function End(o: { readonly pages: readonly Found[]; readonly count: number; read
           , from runs that ended since <Time at={from} hasDay />
         </>
       ) : (
-        '; that is all'
+        '; the search is complete'
       )}
       {unreadable > 0 && `; ${countOf(unreadable, 'segment')} could not be read`}
     </span>

@@ -8,7 +8,7 @@ import { Card } from '../design/text/Card.tsx';
 import { Time } from '../design/text/Time.tsx';
 import { PauseWords } from '../schedules/PauseWords.tsx';
 import { Shown } from '../widgets/Notes.tsx';
-import { countWords, runPath, timeZone } from '../words.ts';
+import { countOf, countWords, runPath, timeZone } from '../words.ts';
 import styles from './Lists.module.css';
 import { type Fires, useNextDay, usePauses } from './overview-data.ts';
 
@@ -89,11 +89,10 @@ export function NextDay({ nowMs }: { readonly nowMs: number }): ReactNode {
 
 /** @param frequent the number of schedules that run at least 16 times a day */
 function schedulesWords(others: number, frequent: number): string {
-  const often =
-    frequent === 1 ? '1 that runs at least 16 times a day' : `${countWords(frequent)} that run at least 16 times a day`;
-  const words = `${countWords(others)} ${others === 1 ? 'schedule' : 'schedules'}`;
+  const often = frequent === 1 ? 'that runs at least 16 times a day' : 'that run at least 16 times a day';
+  const words = countOf(others, 'schedule');
   if (frequent === 0) return words;
-  return others === 0 ? often : `${words}, and ${often}`;
+  return others === 0 ? `${countOf(frequent, 'schedule')} ${often}` : `${words}, and ${countWords(frequent)} ${often}`;
 }
 
 /** Whether the schedule should have started a run by now and has not. */

@@ -123,10 +123,10 @@ function Origin({ run }: { readonly run: Run }): ReactNode {
   }
   return (
     <Fact icon={rerunOf === null ? triggerIcon(trigger.type) : RotateCcw} title="Started by">
-      {harmless(rerunOf === null ? starterWords(run) : `${by}, again`)}
+      {harmless(rerunOf === null ? starterWords(run) : `${by}, as a rerun`)}
       {rerunOf !== null && (
         <>
-          {' after '}
+          {' of '}
           <Link href={runPath(rerunOf)}>an earlier run</Link>
         </>
       )}

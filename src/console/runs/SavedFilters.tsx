@@ -120,8 +120,8 @@ export function SaveFilter({ text }: { readonly text: string }): ReactNode {
       >
         <Field
           label="Name"
-          hint="This browser keeps it."
-          error={isFull ? `At most ${mostOwn} filters are kept. Remove one first.` : null}
+          hint="The filter is stored in this browser."
+          error={isFull ? `This browser already has ${mostOwn} filters. Remove one first.` : null}
         >
           {(attributes) => (
             <Input {...attributes} value={name} maxLength={40} onChange={(event) => setName(event.target.value)} />

@@ -108,7 +108,7 @@ function InForce(o: {
       <Pause size={14} strokeWidth={2.2} aria-hidden="true" />
       <p>
         <PauseWords of={pause} since={(at) => <ZoneTime at={at} zone={zoneOfAll(o.of.schedules)} isNamed />} />
-        {pause.by_operator && ' To resume them, remove the key and restart the server.'}
+        {pause.by_operator && ' To resume them, remove this setting and restart the server.'}
       </p>
       {pause.may_resume && (
         <ActButton actions={actions} size="small" icon={Play} onClick={() => setAsking(true)}>

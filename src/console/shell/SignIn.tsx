@@ -76,7 +76,7 @@ export function SignIn({ refusal }: { readonly refusal: string }): ReactNode {
               Sign in
             </Button>
             <div className={styles.hint}>
-              <p>Create a token on the server. To view:</p>
+              <p>Create a token on the server. To view jobs and runs:</p>
               <CreateToken scopes={scopesToLook} />
               <p>To start and cancel runs as well:</p>
               <CreateToken scopes={scopesToOperate} />

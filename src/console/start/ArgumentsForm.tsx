@@ -248,7 +248,7 @@ function hintsOf(field: ArgumentField, left: LeftEmpty | null): string[] {
   return [
     ...field.constraints.filter((words) => !isSaidBy(description, words)),
     ...(defaultValue !== undefined && left === null
-      ? [`${showValue(defaultValue)} if ${path.slice(0, -1).join('.')} is given without it`]
+      ? [`${showValue(defaultValue)} by default, if ${path.slice(0, -1).join('.')} is given`]
       : []),
     ...(format === 'date' && left ? [`${left.shown} ${left.why === 'default' ? 'by default' : left.why}`] : []),
     ...(shown.length > 0 ? [`e.g. ${shown.join(', ')}`] : []),

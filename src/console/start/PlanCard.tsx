@@ -46,7 +46,9 @@ export function PlanCard({
       title="What would happen"
       isFlush
       end={
-        <span className={styles.state}>{lastPlan !== null && isOld ? 'as last planned' : 'planned as you type'}</span>
+        <span className={styles.state}>
+          {lastPlan !== null && isOld ? 'the last plan, not the current one' : 'planned as you type'}
+        </span>
       }
     >
       {sentence !== null && <div className={styles.sentence}>{sentence}</div>}

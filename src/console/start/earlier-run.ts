@@ -33,7 +33,7 @@ type FilledFrom = {
   readonly args: JsonObject;
 };
 
-const emptyFields = 'Fields that you leave empty keep their values, secrets included.';
+const emptyFields = 'If you leave a field empty, the run uses the earlier value, even of a secret.';
 
 const nothing: KnownRun = { note: null, filled: null, before: null };
 
