@@ -133,7 +133,7 @@ describe('format: secret', () => {
     [argument({ $ref: '#/$defs/s' }, { $defs: { s: { type: 'string', format: 'secret' } } }), [`$defs.s.${misplaced}`]],
     [argument({ default: { format: 'secret' }, enum: [{ format: 'secret' }] }), []],
     [{ type: 'object', properties: { format: { type: 'string' } } }, []],
-  ])('the argspec %j has these errors', (argspec, errors) => {
+  ])('the argspec %j has exactly the expected errors', (argspec, errors) => {
     expect(errorsIn(argspec)).toEqual(errors);
   });
 });

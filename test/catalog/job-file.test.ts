@@ -313,7 +313,7 @@ describe('errors have their place and say what is wrong', () => {
     ['- a', '1:1: must be an object'],
     ['command: *x', '1:10: there is no anchor `&x` above'],
     ['command: !run ./run.sh', '1:10: there is no tag !run: put it in quotes if it is a text'],
-  ])('%j has its first error at its place', async (config, error) => {
+  ])('the first error of %j is reported at its place', async (config, error) => {
     expect((await errorsIn(config))[0]).toBe(error);
   });
 

@@ -30,7 +30,7 @@ test.each([
   ['exited with code 7', 'exited with code 137'],
   ['exited with code 1: HTTP 404', 'exited with code 1: HTTP 500'],
   ['ended by signal 9', 'ended by signal 15'],
-])('%s is another failure than the similar message', (one, other) => expect(of(one)).not.toBe(of(other)));
+])('%s is not the same failure as a similar message', (one, other) => expect(of(one)).not.toBe(of(other)));
 
 test('the same message with another reason is another failure', () => {
   expect(fingerprintOf({ reason: 'exit', message: 'x' })).not.toBe(fingerprintOf({ reason: 'timeout', message: 'x' }));
