@@ -98,7 +98,9 @@ type ServedSource = { readonly name: string; readonly path?: string; readonly is
  */
 function examineSources({ sources }: Config, served: readonly ServedSource[] | undefined): HostCheck[] {
   const found = served ?? sources.map(({ name, path }) => ({ name, path, is_missing: !isFolder(path) }));
-  const unserved = sources.filter(({ name }) => !found.some((one) => one.name === name));
+  // The server may have got its sources from `--jobs`.
+  const named = sources.filter(({ isDefault }) => !isDefault);
+  const unserved = named.filter(({ name }) => !found.some((one) => one.name === name));
   const bad = [
     ...found.filter((one) => one.is_missing).map(warnOfMissing),
     ...unserved.map(({ name }) => warn('sources', `the running server does not know ${name}`, 'restart the server')),

@@ -11,6 +11,8 @@ import { keyPaths } from './shape.ts';
 /** A folder of jobs. This version supports only the type `fs`. */
 export type Source = UsingSource & {
   readonly type: 'fs';
+  /** Neither flwd.yaml nor `--jobs` names a source. */
+  readonly isDefault: boolean;
   /** An absolute path. */
   readonly path: string;
   /** The path as the operator wrote it. */
@@ -154,7 +156,8 @@ function isWalkedTo(dir: string, source: string): boolean {
 }
 
 export function toSources(settings: Settings): readonly Source[] {
-  return (settings.items.get('sources') ?? []).map(({ at }) => ({
+  return (settings.items.get('sources') ?? []).map(({ at, origin }) => ({
+    isDefault: origin.kind === 'default',
     name: valueAt(settings, 'sources[].name', at),
     type: 'fs',
     path: valueAt(settings, 'sources[].path', at) ?? '',

@@ -12,7 +12,7 @@ import { createFolder, start } from './terminal.ts';
 export type Instance = {
   readonly dir: string;
   readonly dataDir: string;
-  readonly serve: () => Promise<Served>;
+  readonly serve: (...options: readonly string[]) => Promise<Served>;
 };
 
 type Served = {
@@ -41,11 +41,11 @@ export async function createInstance(
   writeFileSync(join(dir, 'flwd.yaml'), JSON.stringify(config));
   // Jobs continue without their server.
   onTestFinished(() => endProcessesOf(dataDir));
-  return { dir, dataDir, serve: () => serve(dir, Object.keys(jobs)) };
+  return { dir, dataDir, serve: (...options) => serve(dir, Object.keys(jobs), options) };
 }
 
-async function serve(dir: string, jobIds: readonly string[]): Promise<Served> {
-  const { child, ended, prints } = start(dir, ['serve']);
+async function serve(dir: string, jobIds: readonly string[], options: readonly string[]): Promise<Served> {
+  const { child, ended, prints } = start(dir, ['serve', ...options]);
   const [, url] = await prints(/listening on (\S+)/);
   const served = (path: string, init?: RequestInit): Promise<Response> => fetch(`${url}/api/v1${path}`, init);
   for (const id of jobIds) await expect.poll(async () => (await served(`/jobs/${id}`)).status).toBe(200);

@@ -101,6 +101,13 @@ test('doctor names a source that flwd.yaml has but the running server does not k
   );
 });
 
+test('doctor does not expect the default folder if the server got its folders from --jobs', async () => {
+  const { dir, serve } = await createInstance({});
+  renameSync(join(dir, 'jobs'), join(dir, 'scripts'));
+  await serve('--jobs', './scripts');
+  expect((await flwd(dir, 'doctor')).stdout).toMatch(/^ok {4}sources {2,}scripts in .*$/m);
+});
+
 test('without a server, commands say which folder is missing', async () => {
   const { dir } = await createInstance({}, { sources: [{ path: './jobs' }, { path: './more' }] });
   const { code, stderr } = await flwd(dir, 'jobs');

@@ -27,6 +27,7 @@ describe('without a flwd.yaml', () => {
         {
           name: 'local-fs',
           type: 'fs',
+          isDefault: true,
           path: join(dir, 'jobs'),
           displayPath: './jobs',
           mountPath: '.',
