@@ -157,10 +157,11 @@ Anyone who can write to \`flwd.yaml\` decides what the server runs. So if flwd h
 \`--config\`, it checks two things:
 
 - The file, and a link that leads to it, must belong to the current user or to root.
-- Nobody else may have write permission. (A group may have it if its id equals the owner's user id.)
+- Nobody else may have write permission. (The file's group may have it if the id of the group equals
+  the user id of the owner.)
 
-If one of these is not so, flwd prints an error and exits. Fix it with \`chown\` or \`chmod go-w\`, or name the file with
-\`--config\`. flwd always accepts a file that \`--config\` names, and warns if others can write to it.
+If one of these checks fails, flwd prints an error and exits. Fix it with \`chown\` or \`chmod go-w\`, or name the file
+with \`--config\`. flwd always accepts a file that \`--config\` names, and warns if others can write to it.
 `;
 }
 
@@ -220,8 +221,8 @@ const sections: Readonly<Record<SectionName, Section>> = {
       'What jobs may do on this host, and how much of it they may use ([Security](security.md#what-a-job-can-reach)).',
     notes: [
       'Only a server that runs as root can run jobs as other users (`run_as`).',
-      `\`resources\` are also the maximum that a job can ask for in its \`permissions.resources\`. For \`timeout\`, it asks in
-  \`timeouts.run\`.`,
+      `\`resources\` are also the maximum that a job can ask for in its \`permissions.resources\`. For \`timeout\`, the job
+  asks in \`timeouts.run\`.`,
       `The \`rate_limit\` of the default profile counts the requests of a caller. The
   \`rate_limit\` of any other profile counts the runs that a caller starts in this profile.`,
     ],
@@ -234,7 +235,7 @@ const sections: Readonly<Record<SectionName, Section>> = {
       'If `retention.logs` or `retention.runs` is shorter than `retention.events`, the shorter time also applies to events.',
       'flwd can keep the counters of statistics (`retention.stats`) for longer than the runs that they count.',
       `\`secret_key_file\` has one key \`fsk_…\` per line. flwd encrypts with the first key, and decrypts with all of them. flwd creates the file when it
-  first starts. After a rotation, a line \`ffk_…\` holds the key that recognises requests with an \`Idempotency-Key\`.`,
+  first starts. After a rotation, a line \`ffk_…\` holds the key with which flwd recognises repeated requests (\`Idempotency-Key\`).`,
       `flwd refuses \`secret_key\` in \`flwd.yaml\`, because jobs in the profile \`disabled\` can read that file. In
   \`FLWD_SECRET_KEY\`, commas separate the keys.`,
     ],

@@ -220,7 +220,7 @@ export const problems = {
   'events-expired': {
     status: 410,
     title: 'Events Expired',
-    cause: 'The server no longer has all events after that id.',
+    cause: 'The server no longer has all events after the id that the request names.',
     fix: 'List the runs again, then follow the events without an id.',
   },
   'body-too-large': {
@@ -286,7 +286,7 @@ export const problems = {
   'queue-full': {
     status: 429,
     title: 'Queue Full',
-    cause: 'As many runs are waiting as `scheduler.queue.max_depth` allows.',
+    cause: 'The number of waiting runs has reached `scheduler.queue.max_depth`.',
     fix: 'Try again after `Retry-After` seconds.',
   },
   'rate-limited': {
