@@ -60,7 +60,7 @@ const remove = (id: string, token?: TestToken) =>
   server.fetch(`/webhooks/${id}`, { method: 'DELETE', headers: { ...token?.headers } });
 
 describe('an address with a token', () => {
-  test('is shown once, and starts a run without a body, below both paths and from any Host', async () => {
+  test('is shown once, and starts a run without a body, below both paths and with any Host', async () => {
     const made = await make({ job_id: 'simple' });
     expect(made).toMatchObject({
       id: expect.stringMatching(/^webhook_[0-9A-Z]{26}$/),
@@ -91,13 +91,13 @@ describe('an address with a token', () => {
     );
   });
 
-  test('starts a run each time, because nothing says that the second is a mistake', async () => {
+  test('starts a run for each delivery, because nothing marks the second one as a duplicate', async () => {
     const { hook } = await make({ job_id: 'simple' });
     const [first, second] = [await read(await call(hook, { n: 1 })), await read(await call(hook, { n: 1 }))];
     expect(first.run_id).not.toBe(second.run_id);
   });
 
-  test('takes ten deliveries a minute, or as many as were set', async () => {
+  test('accepts ten deliveries a minute, or as many as were configured', async () => {
     const usual = await make({ job_id: 'simple' });
     const few = await make({ job_id: 'simple', per_minute: 2 });
     const statuses = async (hook: string, count: number) => {
@@ -113,7 +113,7 @@ describe('an address with a token', () => {
     expect(await statuses(few.hook, 1)).toEqual([202]);
   });
 
-  test('that never existed, was removed, or has lost its job gets one and the same 404, before its body is read', async () => {
+  test('that never existed, was removed, or lost its job gets the same 404 before the body is read', async () => {
     const ended = await make({ job_id: 'simple' });
     const jobless = await make({ job_id: 'leaving' });
     expect((await call(jobless.hook)).status).toBe(202);
@@ -144,7 +144,7 @@ describe('an address with a token', () => {
 });
 
 describe('a webhook with a scheme', () => {
-  test('needs the signature and the token, knows duplicates, and lists and replays its deliveries', async () => {
+  test('needs the signature and the token, recognizes duplicates, and lists and replays its deliveries', async () => {
     const made = await make({
       job_id: 'site/deploy',
       name: 'signed',
@@ -181,7 +181,7 @@ describe('a webhook with a scheme', () => {
   });
 });
 
-describe('making one', () => {
+describe('creating a webhook', () => {
   test.each([
     [{ scheme: 'github' }, '/secret', 'is missing'],
     [{ secret: 'key' }, '/secret', 'needs a `scheme`'],
@@ -197,14 +197,14 @@ describe('making one', () => {
     [{ per_minute: 0 }, '/per_minute', ''],
     [{ name: 'a/b' }, '/name', ''],
     [{ name: 'push' }, '/name', "'push' is already the name of a webhook of 'site/deploy': choose another one"],
-  ])('%j is refused at its member', async (terms, pointer, message) => {
+  ])('with %j is refused with the wrong member', async (terms, pointer, message) => {
     const answer = await post('/webhooks', { job_id: 'site/deploy', args: { ref: 'body.ref' }, ...terms });
     expect(answer.status).toBe(400);
     const { errors = [] } = await read(answer);
     expect(errors.find((one) => one.pointer === pointer)?.message).toContain(message);
   });
 
-  test('needs the scope `schedules:write`, a job that exists, and a source that is trusted', async () => {
+  test('needs the scope `schedules:write`, an existing job, and a trusted source', async () => {
     const runner = await server.token({ scopes: ['jobs:read', 'runs:write'] });
     expect((await post('/webhooks', { job_id: 'simple' }, runner)).status).toBe(403);
     expect((await post('/webhooks', { job_id: 'no/such/job' })).status).toBe(404);
@@ -217,7 +217,7 @@ describe('making one', () => {
     expect((await remove(id, scheduler)).status).toBe(204);
   });
 
-  test('is in the tenant of its maker, in which its runs and its secrets are as well', async () => {
+  test('puts the webhook, its runs and its secrets into the tenant of the caller', async () => {
     const beta = await server.token({ tenant: 'beta' });
     const other = await make({ job_id: 'simple', name: 'same' });
     const made = await make({ job_id: 'simple', name: 'same' }, beta);
@@ -234,7 +234,7 @@ describe('making one', () => {
     }
   });
 
-  test('a webhook of a job file is changed there', async () => {
+  test('a webhook of a job file can only be changed in that file', async () => {
     const { webhooks } = (await read(await server.fetch('/webhooks?job_id=site/deploy'))) as {
       webhooks?: readonly { id: string; name: string; source: string }[];
     };
@@ -245,7 +245,7 @@ describe('making one', () => {
   });
 });
 
-test('a delivery that arrives while its webhook is removed starts no run afterwards', async () => {
+test('a delivery that arrives while its webhook is being removed starts no run afterwards', async () => {
   const made = await make({ job_id: 'many', per_minute: 1_000, args: { n: 'body.n' } });
   const sent = Promise.all(Array.from({ length: 30 }, (_, n) => call(made.hook, { n })));
   await remove(made.id);
@@ -256,7 +256,7 @@ test('a delivery that arrives while its webhook is removed starts no run afterwa
   expect(await count()).toBe(before);
 });
 
-describe('a test', () => {
+describe('a test of a webhook', () => {
   const terms = {
     job_id: 'site/deploy',
     scheme: 'github',
@@ -264,7 +264,7 @@ describe('a test', () => {
     if: 'event == "push"',
     args: { ref: 'body.ref + ("x" in query ? query.x : "")', pin: '"pin" in body ? body.pin : "none"' },
   };
-  test('says which run a body would start, and starts and keeps nothing', async () => {
+  test('says which run a body would start, but starts and stores nothing', async () => {
     const { id } = await make({ ...terms, name: 'tried' });
     const total = async () => (await read(await server.fetch('/runs?limit=1'))).total;
     const before = await total();
@@ -301,13 +301,13 @@ describe('a test', () => {
   });
 });
 
-describe('the list', () => {
+describe('the list of webhooks', () => {
   type List = { readonly webhooks: readonly Made[]; readonly total: number; readonly next_cursor: string | null };
   const list = async (query: string, token?: TestToken): Promise<List> =>
     JSON.parse(await (await server.fetch(`/webhooks?${query}`, { headers: { ...token?.headers } })).text());
   const namesOf = ({ webhooks }: List) => webhooks.map(({ name }) => name);
 
-  test('pages webhooks of job files and made ones together, for each caller those of its jobs', async () => {
+  test('pages webhooks of both kinds together, and shows each caller only those of its jobs', async () => {
     const gamma = await server.token({ tenant: 'gamma', only: ['many', 'leaving'], scopes: ['jobs:read'] });
     const maker = await server.token({ tenant: 'gamma', scopes: ['jobs:read', 'schedules:write'] });
     for (const name of ['c', 'a', 'b']) await make({ job_id: 'many', name, args: {} }, maker);
@@ -341,7 +341,7 @@ describe('the list', () => {
     expect(malformed.status).toBe(400);
   });
 
-  test('looks at a token once, however many webhooks are bound to it, and only for the page that it shows', async () => {
+  test('reads each token once, however many webhooks belong to it, and only for the page that it shows', async () => {
     const limited = await server.token({ tenant: 'delta', only: ['many', 'simple'], scopes: ['schedules:write'] });
     const other = await server.token({ tenant: 'delta', only: ['simple'], scopes: ['schedules:write'] });
     for (const name of ['a', 'b', 'c']) await make({ job_id: 'many', name }, limited);
@@ -353,10 +353,10 @@ describe('the list', () => {
   });
 });
 
-describe('the token', () => {
+describe('the token of a webhook', () => {
   const everywhere = async (path: string) => server.fetch(path).then((answer) => answer.text());
 
-  test('is in no list, audit entry, metric or file, and making and removing are in the audit log', async () => {
+  test('is in no list, audit entry, metric or file, while creating and removing the webhook are audited', async () => {
     const made = await make({ job_id: 'simple', name: 'audited' });
     const secret = made.hook.slice('/hooks/'.length);
     await call(made.hook);
@@ -426,7 +426,7 @@ describe('the token', () => {
     expect(logged.slice(from).join('\n')).not.toContain(end);
   });
 
-  test('is in no problem document of a request that is refused otherwise', async () => {
+  test('is in no problem document of a request that is refused for another reason', async () => {
     const made = await make({ job_id: 'simple', per_minute: 1, args: {} });
     const secret = made.hook.slice('/hooks/'.length);
     await call(made.hook);

@@ -47,7 +47,7 @@ function parse(text: string): ReadonlyMap<string, Metric> {
   return metrics;
 }
 
-test('every metric has a help text, and its name has the unit', async () => {
+test('every metric has a help text, and its name contains the unit', async () => {
   const metrics = await scrape();
   expect([...metrics].map(([name, { type }]) => `${type} ${name}`)).toEqual([
     'counter flwd_runs_created_total',
@@ -154,7 +154,7 @@ test('streams are counted while they are open, and events as they are sent', asy
   await expect.poll(streams).toEqual({ '': 0 });
 });
 
-test('waiting time and duration come from the events', async () => {
+test('the metrics of waiting time and duration come from the events of runs', async () => {
   const about = { runId: 'run_1', jobId: 'backup/daily', tenant: 'default' };
   await server.store.db.transact(async (tx) => {
     tx.emit({ type: 'run.created', ...about, data: { status: 'pending', trigger: 'schedule' } });
@@ -173,7 +173,7 @@ test('waiting time and duration come from the events', async () => {
   expect(duration['_bucket{job_id="backup/daily",status="success",le="5"}']).toBeGreaterThanOrEqual(1);
 });
 
-test('storage and the process are measured', async () => {
+test('there are metrics of the storage and of the process', async () => {
   const metrics = await scrape();
   expect(metrics.get('flwd_database_wal_bytes')?.samples['']).toBeGreaterThan(0);
   expect(metrics.get('process_open_fds')?.samples['']).toBeGreaterThan(5);

@@ -119,10 +119,10 @@ async function start(jobId: string): Promise<string> {
   return runId;
 }
 
-describe('the headers of answers', () => {
+describe('the headers of an answer', () => {
   const usual = ['x-ratelimit-limit', 'x-ratelimit-remaining', 'x-ratelimit-reset', 'x-request-id'];
 
-  test('are documented, whatever is asked', async () => {
+  test('are documented, whatever the request', async () => {
     for (const { operationId, path, method } of operations) {
       const to = path.replace('/api/v1', '').replaceAll(/\{\w+\}/g, 'nowhere');
       const from = path.startsWith('/api/v1') ? to : `/${to}`;
@@ -131,7 +131,7 @@ describe('the headers of answers', () => {
     }
   });
 
-  test('are all there that the document names', async () => {
+  test('include each header that the document names', async () => {
     for (const isAsync of [true, true, false, false]) {
       const headers = { 'idempotency-key': String(isAsync) };
       const created = await ask('createRun', '/runs', { headers, body: { job_id: 'sleeper', async: isAsync } });
@@ -211,7 +211,7 @@ describe('the headers of answers', () => {
     for (const name of usual) expect([...seen].some((one) => one.endsWith(` 200 ${name}`))).toBe(true);
   });
 
-  test('that one operation alone has are documented for no other', () => {
+  test('of a single operation are not documented for other operations', () => {
     expect(namesOf(responseOf('getHealth', 200) ?? { headers: {} }).toSorted()).toEqual(usual);
     expect(Object.keys(document.components.headers).map((name) => name.toLowerCase())).toEqual(
       expect.arrayContaining(usual),

@@ -47,7 +47,7 @@ const responseOf = (path: string, status: number): Response | undefined => {
   return operation && Object.fromEntries(responsesOf(operation))[String(status)];
 };
 
-test('it is OpenAPI 3.1, and describes each operation once', () => {
+test('the document is OpenAPI 3.1, and describes each operation once', () => {
   expect(document.openapi).toBe('3.1.0');
   expect(operations.map(({ operation }) => operation.operationId).toSorted()).toEqual(
     [...Object.keys(table), ...Object.keys(hookOperations)].toSorted(),
@@ -64,7 +64,7 @@ test('it is OpenAPI 3.1, and describes each operation once', () => {
   }
 });
 
-test('an object with members of any name says so, because generators of clients take it for empty otherwise', () => {
+test('an object whose members may have any name says so, or generators of clients would take it for empty', () => {
   const closed: string[] = [];
   const visit = (value: unknown, path: string): void => {
     if (typeof value !== 'object' || value === null) return;
@@ -129,7 +129,7 @@ function validatorOf(schema: Schema) {
   return new Ajv2020({ strict: false, validateFormats: false }).compile(JSON.parse(closed));
 }
 
-test('answers match their schemas', async () => {
+test('answers match their documented schemas', async () => {
   const run = await server.addRun();
   await run.move('claim');
   await run.print('{"level":"warn","message":"x","more":1}');
@@ -155,7 +155,7 @@ test('answers match their schemas', async () => {
   }
 });
 
-test('problems that occur are documented', async () => {
+test('problems that occur in answers are documented', async () => {
   for (const [path, asked, status] of [
     ['/jobs/{job_id}', '/jobs/nowhere', 404],
     ['/jobs/{job_id}', '/jobs/broken', 422],

@@ -32,19 +32,19 @@ test.each([
   ['/kv/quick', '/kv/quick'],
   ['/sources', '/sources'],
   ['/sources/local-fs', '/sources/local-fs'],
-])('GET %s answers like the API', async (atRoot, path) => {
+])('GET %s answers like the same path below /api/v1', async (atRoot, path) => {
   const [there, here] = [await fetch(server.url + atRoot), await server.fetch(path)];
   expect([there.status, await there.json()]).toEqual([200, await here.json()]);
 });
 
-test('the console keeps its pages for people', async () => {
+test('browsers still get the console’s pages at these paths', async () => {
   for (const path of ['/jobs', '/jobs/quick', '/runs', '/runs/run_1']) {
     const answer = await fetch(server.url + path, page);
     expect([answer.status, answer.headers.get('content-type')]).toEqual([200, 'text/html; charset=utf-8']);
   }
 });
 
-test('a plan, a run and its events at the root', async () => {
+test('a plan, a run and its events are also available at the root', async () => {
   expect(await json(await post(`${server.url}/plans`, { job_id: 'quick' }))).toMatchObject({ denied: null });
   const runId = await finishedRun();
   expect(await json(await fetch(`${server.url}/runs/${runId}`))).toMatchObject({ status: 'success' });
@@ -53,7 +53,7 @@ test('a plan, a run and its events at the root', async () => {
 });
 
 describe('GET /runs/{run_id}/events.ndjson', () => {
-  test.each(['', '/api/v1'])('has each event on a line (below %j)', async (base) => {
+  test.each(['', '/api/v1'])('returns each event on a line (below %j)', async (base) => {
     const runId = await finishedRun();
     const answer = await fetch(`${server.url}${base}/runs/${runId}/events.ndjson?types=run.created,run.finished`);
     expect(answer.headers.get('content-type')).toBe('application/x-ndjson');
@@ -66,14 +66,14 @@ describe('GET /runs/{run_id}/events.ndjson', () => {
   });
 });
 
-test.each(['', '/api/v1'])('POST /runs/{run_id}:cancel cancels (below %j)', async (base) => {
+test.each(['', '/api/v1'])('POST /runs/{run_id}:cancel cancels the run (below %j)', async (base) => {
   const { run_id: runId } = await json<{ run_id: string }>(await post(`${server.url}/runs`, { job_id: 'hold' }));
   const answer = await fetch(`${server.url}${base}/runs/${runId}:cancel?force=true`, { method: 'POST' });
   expect([answer.status, await answer.json()]).toEqual([200, { run_id: runId, status: 'cancelled' }]);
 });
 
 test.each(['/events', '/events/stream', '/api/v1/events', '/api/v1/events/stream'])(
-  'GET %s streams the events of all runs and resumes',
+  'GET %s streams the events of all runs, and can resume',
   async (path) => {
     const runId = await finishedRun();
     const controller = new AbortController();
@@ -92,12 +92,12 @@ test.each(['/events', '/events/stream', '/api/v1/events', '/api/v1/events/stream
   },
 );
 
-test('the storage and the probes', async () => {
+test('the health of the storage and the probes are also available', async () => {
   expect(await json(await fetch(`${server.url}/health/storage`))).toMatchObject({ ok: true, driver: 'sqlite' });
   expect((await fetch(`${server.url}/startupz`)).status).toBe(204);
 });
 
-test('every check applies, and an error names the path that was asked for', async () => {
+test('the usual checks apply, and an error names the path that was requested', async () => {
   await using guarded = await startServing({ authMode: 'required' });
   for (const [method, path] of [
     ['GET', '/jobs'],
@@ -118,13 +118,13 @@ test('every check applies, and an error names the path that was asked for', asyn
     expect([path, (await fetch(server.url + path)).status]).toEqual([path, 404]);
 });
 
-describe('the source of a run', () => {
-  test.each(['/runs', '/plans'])('POST %s accepts the source that the job is in', async (path) => {
+describe('the source named in a request', () => {
+  test.each(['/runs', '/plans'])('to %s may be the source of the job', async (path) => {
     const answer = await server.post(path, { job_id: 'quick', source: { name: 'local-fs' } });
     expect(answer.ok).toBe(true);
   });
 
-  test.each(['/runs', '/plans'])('POST %s refuses another one', async (path) => {
+  test.each(['/runs', '/plans'])('to %s is refused if it is another source', async (path) => {
     const answer = await server.post(path, { job_id: 'quick', source: { name: 'tools' } });
     expect([answer.status, await answer.json()]).toMatchObject([
       404,
@@ -135,7 +135,7 @@ describe('the source of a run', () => {
     ]);
   });
 
-  test('must have a name and nothing else', async () => {
+  test('must have a name and no other members', async () => {
     const answer = await server.post('/runs', { job_id: 'quick', source: { nmae: 'local-fs' } });
     const { errors } = await json<{ errors: { pointer: string }[] }>(answer);
     expect([answer.status, errors.map(({ pointer }) => pointer)]).toEqual([400, ['/source/name', '/source/nmae']]);

@@ -11,12 +11,12 @@ const peer = '0100007F:9C40';
 const own = '0100007F:1F90';
 const mapped = (address: string) => `0000000000000000FFFF0000${address}`;
 
-test('the owner of the other end is found, not the owner of our end', () => {
+test('the owner of the peer’s socket is found, not the owner of the server’s socket', () => {
   const table = head + row(own, peer, '01', 0, 11) + row(peer, own, '01', 1000, 12);
   expect(peerIn(table, connection)).toEqual({ uid: 1000, inode: '12' });
 });
 
-test('an IPv4 peer is found in the IPv6 table, in every spelling of its address', () => {
+test('an IPv4 peer is found in the IPv6 table, however its address is written', () => {
   const table = head + row(mapped(peer), mapped(own), '01', 1000, 12);
   expect(peerIn(table, connection)).toEqual({ uid: 1000, inode: '12' });
   const dual = { ...connection, remoteAddress: '::ffff:127.0.0.1', localAddress: '::ffff:127.0.0.1' };
@@ -41,10 +41,10 @@ test('a socket that its process has closed has no owner, although the kernel say
   expect(peerIn(head + row(peer, own, '04', 0, 0), connection)).toBeUndefined();
 });
 
-test('a connection from the same address that is only being opened is not the peer', () => {
+test('a connection from the same address that is only half open is not the peer', () => {
   expect(peerIn(head + row(peer, own, '02', 1000, 12), connection)).toBeUndefined();
 });
 
-test('another port is another peer', () => {
+test('a connection from another port is another peer', () => {
   expect(peerIn(head + row('0100007F:9C41', own, '01', 1000, 12), connection)).toBeUndefined();
 });

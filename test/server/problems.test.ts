@@ -45,7 +45,7 @@ test.each([
   ['OPTIONS', '/jobs', 'GET, HEAD'],
   ['PATCH', '/artifacts/artifact_x', 'GET, HEAD'],
   ['POST', '//healthz', 'GET, HEAD'],
-])('%s %s gets 405 with the allowed methods', async (method, path, allow) => {
+])('%s %s gets 405 with the methods that are allowed', async (method, path, allow) => {
   const response = await server.fetch(path, { method });
   expect([response.status, response.headers.get('allow')]).toEqual([405, allow]);
   expect(await problemOf(response)).toMatchObject({ type: type('method-not-allowed') });
@@ -55,7 +55,7 @@ const post = (body: string | Buffer, headers: Readonly<Record<string, string>> =
   server.fetch('/runs', { method: 'POST', body, headers: { 'content-type': 'application/json', ...headers } });
 
 test.each(['abc', '', '-1', '0', '1001', '1.5', '9'.repeat(30)])(
-  '?limit=%s gets 400, and the error says what is allowed',
+  '?limit=%s gets 400, and the error says which values are allowed',
   async (limit) => {
     const problem = await problemOf(await server.fetch(`/runs?limit=${limit}`));
     expect(problem).toMatchObject({
@@ -65,7 +65,7 @@ test.each(['abc', '', '-1', '0', '1001', '1.5', '9'.repeat(30)])(
   },
 );
 
-test('a member with the wrong type or size gets an error in words', async () => {
+test('a member with the wrong type or size gets an error in plain words', async () => {
   const body = { job_id: 5, priority: 1.5, labels: [], args: {}, idempotent: true };
   const { errors } = await problemOf(await post(JSON.stringify(body)));
   expect(errors).toMatchObject([
@@ -91,7 +91,7 @@ describe('a body that cannot be read', () => {
       'malformed-request',
     ],
     ['is too large', `"${'x'.repeat(70_000)}"`, 413, 'body-too-large'],
-  ])('a body that %s', async (_what, body, status, slug) => {
+  ])('because it %s gets a problem', async (_what, body, status, slug) => {
     const response = await post(body);
     expect(response.status).toBe(status);
     expect(await problemOf(response)).toMatchObject({ type: type(slug) });
@@ -101,17 +101,20 @@ describe('a body that cannot be read', () => {
     ['{"job_id":', 'The body is not well-formed JSON.'],
     ['{"__proto__":{}}', forbiddenMember],
     ['\uFEFF{"__proto__":{}}', forbiddenMember],
-  ])('%s is told what is wrong', async (body, detail) => {
+  ])('such as %s gets an error that says what is wrong', async (body, detail) => {
     expect(await problemOf(await post(body))).toMatchObject({ detail });
   });
 
-  test.each(['text/plain', 'application/xml', 'multipart/form-data', 'nonsense'])('%s gets 415', async (mediaType) => {
-    const response = await post('{}', { 'content-type': mediaType });
-    expect(response.status).toBe(415);
-    expect(await problemOf(response)).toMatchObject({ type: type('unsupported-media-type') });
-  });
+  test.each(['text/plain', 'application/xml', 'multipart/form-data', 'nonsense'])(
+    'of the type %s gets 415',
+    async (mediaType) => {
+      const response = await post('{}', { 'content-type': mediaType });
+      expect(response.status).toBe(415);
+      expect(await problemOf(response)).toMatchObject({ type: type('unsupported-media-type') });
+    },
+  );
 
-  test('a body that never comes, because the client is gone, is not a bug', async () => {
+  test('because the client disconnected is not reported as a bug', async () => {
     const { hostname, port } = new URL(server.url);
     const socket = connect({ host: hostname, port: Number(port) });
     socket.write(
@@ -146,7 +149,7 @@ test('a query that cannot be decoded gets 400', async () => {
   expect(await problemOf(response)).toMatchObject({ type: type('malformed-request') });
 });
 
-describe('input that is not a request', () => {
+describe('input that is not a valid request', () => {
   const host = 'Host: localhost\r\n';
   test.each([
     ['noise', 'hello?\r\n\r\n', 400, 'malformed-request'],
@@ -169,7 +172,7 @@ describe('input that is not a request', () => {
     expect(JSON.parse(answer.body)).toMatchObject({ type: type(slug), status });
   });
 
-  test('headers that are too long get an answer on a used connection too', async () => {
+  test('headers that are too long are also answered on a connection that was used before', async () => {
     const { hostname, port } = new URL(server.url);
     const socket = connect({ host: hostname, port: Number(port) });
     let received = '';
@@ -193,7 +196,7 @@ describe('input that is not a request', () => {
     expect(JSON.parse(answer.body)).toMatchObject({ detail: expect.stringContaining('server.read_timeout') });
   });
 
-  test('noise after a request does not get into an answer that has begun', async () => {
+  test('invalid bytes after a request do not get into an answer that has begun', async () => {
     const run = await server.addRun();
     const { hostname, port } = new URL(server.url);
     const socket = connect({ host: hostname, port: Number(port) });
@@ -209,7 +212,7 @@ describe('input that is not a request', () => {
   });
 });
 
-test('a bug gets a 500 without details, and the log has it under the id of the request', async () => {
+test('a bug is answered with 500 without details, and logged under the id of the request', async () => {
   const { assertThere } = server.store.runs;
   const run = await server.addRun();
   Object.assign(server.store.runs, {
@@ -237,7 +240,7 @@ describe('X-Request-Id', () => {
     expect(await echoed(id)).toMatch(/^req_[0-9A-Z]{26}$/);
   });
 
-  test('is on errors too, and in the log', async () => {
+  test('is also sent with errors, and logged', async () => {
     const response = await server.fetch('/nowhere', { headers: { 'x-request-id': 'lost' } });
     expect(response.headers.get('x-request-id')).toBe('lost');
     await server.post('/runs', {}, { 'x-request-id': 'posted' });
@@ -263,7 +266,7 @@ test.each([
     '/api/v1/jobs',
   ],
   ['CONNECT', 'CONNECT example.org:443 HTTP/1.1\r\nHost: example.org\r\n\r\n', '/'],
-])('%s gets a problem too', async (_what, request, instance) => {
+])('the answer to %s is a problem, too', async (_what, request, instance) => {
   const { status, head, body } = await sendRaw(server.url, request);
   expect(status).toBe(400);
   expect(head.toLowerCase()).toContain('content-type: application/problem+json');

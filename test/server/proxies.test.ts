@@ -53,7 +53,7 @@ describe('the address of a caller', () => {
   });
 });
 
-test('a caller behind a trusted proxy is never the server’s own user, whatever the proxy sends', async () => {
+test('a caller behind a trusted proxy is never treated as the server’s user, whatever the proxy sends', async () => {
   const { ask } = await behind(['127.0.0.1']);
   for (const headers of [
     {},
@@ -70,7 +70,7 @@ test('a caller behind a trusted proxy is never the server’s own user, whatever
   expect(await direct.ask('/jobs', {})).toMatchObject({ status: 200 });
 });
 
-test('behind a trusted proxy any `Host` is accepted, unless everyone may do everything', async () => {
+test('behind a trusted proxy any `Host` is accepted, unless auth.mode is `none`', async () => {
   const { ask } = await behind(['127.0.0.1']);
   expect(await ask('/health', { Host: 'flwd.example.org' })).toMatchObject({ status: 200 });
   expect(await ask('/jobs', { Host: 'flwd.example.org' })).toMatchObject({ status: 401 });
@@ -80,7 +80,7 @@ test('behind a trusted proxy any `Host` is accepted, unless everyone may do ever
   expect(await open.ask('/jobs', { Host: 'rebound.example' })).toMatchObject({ status: 403 });
 });
 
-test('the server’s own origin has the name and scheme that the trusted proxy was called by', async () => {
+test('behind a trusted proxy, the server’s own origin has the name and scheme that the client used', async () => {
   const forwarded = { 'X-Forwarded-Host': 'flwd.example.org', 'X-Forwarded-Proto': 'https' };
   const page = { Origin: 'https://flwd.example.org', Authorization: 'Bearer wrong', ...forwarded };
   expect(await (await behind(['127.0.0.1'])).ask('/jobs', page)).toMatchObject({ status: 401 });

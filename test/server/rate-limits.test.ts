@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { bash } from '../support/jobs.ts';
 import { startServing } from './serving.ts';
 
-test('every answer of the API says what is left; past the limit the answer is 429 until the window ends', async () => {
+test('every API answer says how many requests are left, and past the limit the answer is 429 until the window ends', async () => {
   await using server = await startServing({ rateLimit: { limit: 5, windowMs: 60_000 } });
   const run = await server.addRun();
   await run.move('claim');
@@ -35,7 +35,7 @@ test('after the window a new one starts', async () => {
   await expect.poll(status).toBe(200);
 });
 
-test('each caller has a limit of its own, which affects nobody else', async () => {
+test('each caller has a limit of its own', async () => {
   await using server = await startServing({ rateLimit: { limit: 2, windowMs: 60_000 } });
   const one = await server.token({ name: 'one' });
   const other = await server.token({ name: 'other' });
@@ -48,7 +48,7 @@ test('each caller has a limit of its own, which affects nobody else', async () =
   expect(await asked({})).toBe(200);
 });
 
-test('unknown callers are counted by address, and affect nobody else', async () => {
+test('unknown callers are limited by address, which does not affect other callers', async () => {
   await using server = await startServing({ rateLimit: { limit: 2, windowMs: 60_000 } });
   const foreign = { headers: { origin: 'https://evil.example' } };
   const statuses: number[] = [];
@@ -57,7 +57,7 @@ test('unknown callers are counted by address, and affect nobody else', async () 
   expect((await server.fetch('/health')).status).toBe(200);
 });
 
-test('the rate limit of another profile than the default limits the runs started in it', async () => {
+test('the rate limit of a profile other than the default limits the runs that start in that profile', async () => {
   const permissive = { rateLimit: { limit: 2, windowMs: 60_000 } };
   await using server = await startServing({
     jobs: { open: bash('true', { security_profile: 'permissive' }), closed: bash('true') },
@@ -83,7 +83,7 @@ test('the rate limit of another profile than the default limits the runs started
   expect((await start({ job_id: 'closed' })).status).toBe(201);
 });
 
-test('a caller may open a limited number of streams, and another one after ending one', async () => {
+test('a caller may open a limited number of streams, and another one once it has closed one', async () => {
   await using server = await startServing();
   const { headers } = await server.token({ scopes: ['runs:read'] });
   const open: AbortController[] = [];

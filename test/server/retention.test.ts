@@ -6,7 +6,7 @@ import { startServing } from './serving.ts';
 const hourMs = 3_600_000;
 const later = Date.now() + 2 * hourMs;
 
-test('events before the oldest stored one get 410, although the newest are still in memory', async () => {
+test('a client that resumes before the oldest stored event gets 410, although the newest events are in memory', async () => {
   await using serving = await startServing({ retention: { eventsMs: hourMs }, nowMs: later });
   const run = await serving.addRun();
   await run.move('claim');
@@ -24,7 +24,7 @@ test('events before the oldest stored one get 410, although the newest are still
   await current.body?.cancel();
 });
 
-test('the page of a removed log says so, and its stream ends', async () => {
+test('a page of a removed log says that the log was removed, and its stream ends', async () => {
   await using serving = await startServing({ retention: { logsMs: hourMs }, nowMs: later });
   const run = await serving.addRun();
   await run.move('claim');

@@ -5,7 +5,7 @@ import { createRunMetrics } from '../../src/server/metrics/run-metrics.ts';
 
 const queue = () => ({ depth: 0, running: 0, globalConcurrency: 4, jobConcurrency: null, maxDepth: null });
 
-test('the queue counts as stuck while its health check says so', () => {
+test('the metric of a stuck queue is 1 while the health check of the queue is degraded', () => {
   const check: { status: Check['status'] } = { status: 'ok' };
   const metrics = createRunMetrics({ hub: createHub(0), queue, health: () => ({ queue: check }) });
   const stuck = metrics.families.find(({ name }) => name === 'flwd_queue_stuck');
@@ -18,7 +18,7 @@ test('the queue counts as stuck while its health check says so', () => {
   metrics.close();
 });
 
-test('the jobs after the first 1,000 share one series', () => {
+test('all jobs after the first 1,000 share one series', () => {
   const hub = createHub(0);
   const metrics = createRunMetrics({ hub, queue, health: () => ({ queue: { status: 'ok' } }) });
   for (let n = 1; n <= 1_002; n += 1) {

@@ -22,7 +22,7 @@ afterAll(() => server.close());
 const read = async <T = RunAnswer>(response: Response): Promise<T> => JSON.parse(await response.text());
 
 describe('a run', () => {
-  test('has an ETag that changes only with the run', async () => {
+  test('has an ETag that changes only when the run changes', async () => {
     const run = await server.addRun();
     const etag = async () => (await server.fetch(`/runs/${run.id}`)).headers.get('etag') ?? '';
     const pending = await etag();
@@ -63,7 +63,7 @@ describe('a running run', () => {
   const listed = async (jobId: string) =>
     (await read<{ runs: Expected[] }>(await server.fetch(`/runs?job_id=${jobId}`))).runs;
 
-  test('says how long it will probably work, from the last successes of its job in its tenant', async () => {
+  test('says how long it will probably take, from the last successes of its job in its tenant', async () => {
     await worked('usual', 1_000, { tenant: 'other' });
     for (const tookMs of [50_000, 10_000, 40_000]) await worked('usual', tookMs);
     const run = await server.addRun({ jobId: 'usual' });
@@ -81,7 +81,7 @@ describe('a running run', () => {
     expect(await shown(run.id)).toMatchObject({ expected_ms: null, expected_end_at: null });
   });
 
-  test('of a job that has never succeeded says nothing about its end', async () => {
+  test('of a job that has never succeeded has no estimated end', async () => {
     const failed = await server.addRun({ jobId: 'unlucky' });
     await failed.move('claim');
     await failed.finish('fail');
@@ -94,7 +94,7 @@ describe('a running run', () => {
 const ids = async (query: string) =>
   (await read<{ runs: RunAnswer[] }>(await server.fetch(`/runs?${query}`))).runs.map((run) => run.run_id);
 
-describe('the list', () => {
+describe('the list of runs', () => {
   const runs: TestRun[] = [];
   beforeAll(async () => {
     for (const jobId of ['a', 'a', 'b']) runs.push(await server.addRun({ jobId, tenant: `tenant-${jobId}` }));
@@ -111,7 +111,7 @@ describe('the list', () => {
     expect(await ids('tenant=tenant-b&label=team=dev')).toEqual([]);
   });
 
-  test('filters by who or what started a run, by namespace, and leaves out sub-runs and labels', async () => {
+  test('filters by caller or trigger and by namespace, and can leave out sub-runs and labels', async () => {
     const sub = await server.addRun({ jobId: 'shop/part', trigger: { type: 'job' }, createdBy: 'mara' });
     const top = await server.addRun({ jobId: 'shop/whole', trigger: { type: 'cli' }, createdBy: 'mara', labels: {} });
     expect(await ids('prefix=shop')).toEqual([top.id, sub.id]);
@@ -124,7 +124,7 @@ describe('the list', () => {
     expect((await server.fetch('/runs?trigger=nobody')).status).toBe(400);
   });
 
-  test('since is inclusive and until is exclusive, to the microsecond', async () => {
+  test('includes runs at `since` but not at `until`, to the microsecond', async () => {
     const [, , third] = runs;
     const { created_at } = await read<{ created_at: string }>(await server.fetch(`/runs/${third?.id}`));
     const later = created_at.replace('Z', '001Z');
@@ -145,14 +145,14 @@ describe('the list', () => {
     ['cursor=nonsense', ['?cursor']],
     ['__proto__=1', ['?__proto__']],
     [`q=${'x'.repeat(1025)}`, ['?q']],
-  ])('%s gets an error for every wrong parameter', async (query, pointers) => {
+  ])('with %s returns an error for every wrong parameter', async (query, pointers) => {
     const response = await server.fetch(`/runs?${query}`);
     expect(response.status).toBe(400);
     const { errors } = await read<{ errors: { pointer: string }[] }>(response);
     expect(errors.map((error) => error.pointer)).toEqual(pointers);
   });
 
-  test('the error for a misspelt parameter suggests the nearest one', async () => {
+  test('suggests the nearest name for a misspelt parameter', async () => {
     expect(await (await server.fetch('/runs?stats=failed')).json()).toMatchObject({
       errors: [{ message: expect.stringContaining('did you mean `status`?') }],
     });
@@ -160,7 +160,7 @@ describe('the list', () => {
 });
 
 describe('a request for a run', () => {
-  test('gets all its errors at once', async () => {
+  test('returns all its errors at once', async () => {
     const response = await server.post('/runs', {
       job_id: '',
       async: 'yes',
@@ -181,27 +181,30 @@ describe('a request for a run', () => {
     ]);
   });
 
-  test('gets a pointer to a missing member, and escaped pointers to unknown ones', async () => {
+  test('returns a pointer to a missing member, and escaped pointers to unknown members', async () => {
     const response = await server.post('/runs', { 'a/b~c': 1 });
     const { errors } = await read<{ errors: { pointer: string }[] }>(response);
     expect(errors.map((error) => error.pointer)).toEqual(['/a~1b~0c', '/job_id']);
   });
 
-  test.each(['/runs', '/plans'])('to %s gets the errors of its members and of its arguments at once', async (path) => {
-    const body = { job_id: 'fast', labels: { x: 1 }, args: { target: 5, keep: 'all', kep: 1 }, unknown: true };
-    const response = await server.post(path, body);
-    expect(response.status).toBe(400);
-    const { errors } = await read<{ errors: ValidationError[] }>(response);
-    expect(errors.map(({ pointer, keyword }) => [pointer, keyword])).toEqual([
-      ['/args/kep', 'additionalProperties'],
-      ['/args/target', 'type'],
-      ['/args/keep', 'type'],
-      ['/labels/x', 'type'],
-      ['/unknown', 'additionalProperties'],
-    ]);
-  });
+  test.each(['/runs', '/plans'])(
+    'to %s returns the errors of its members and of its arguments at once',
+    async (path) => {
+      const body = { job_id: 'fast', labels: { x: 1 }, args: { target: 5, keep: 'all', kep: 1 }, unknown: true };
+      const response = await server.post(path, body);
+      expect(response.status).toBe(400);
+      const { errors } = await read<{ errors: ValidationError[] }>(response);
+      expect(errors.map(({ pointer, keyword }) => [pointer, keyword])).toEqual([
+        ['/args/kep', 'additionalProperties'],
+        ['/args/target', 'type'],
+        ['/args/keep', 'type'],
+        ['/labels/x', 'type'],
+        ['/unknown', 'additionalProperties'],
+      ]);
+    },
+  );
 
-  test('gets a missing argument with the errors of its members, even without args', async () => {
+  test('returns a missing argument with the errors of its members, even without `args`', async () => {
     const { errors } = await read<{ errors: ValidationError[] }>(
       await server.post('/runs', { job_id: 'backup', async: 1 }),
     );
@@ -212,7 +215,7 @@ describe('a request for a run', () => {
     ['its job is unknown', { job_id: 'nowhere', args: { target: 5 } }],
     ['its job is no text', { job_id: ['backup'], args: { target: 5 } }],
     ['its arguments are no object', { job_id: 'backup', args: [] }],
-  ])('gets the errors of its members if %s', async (_why, body) => {
+  ])('returns the errors of its members if %s', async (_why, body) => {
     const response = await server.post('/runs', { ...body, unknown: 1 });
     expect(response.status).toBe(400);
     const { errors } = await read<{ errors: ValidationError[] }>(response);
@@ -220,7 +223,7 @@ describe('a request for a run', () => {
     expect(errors.filter(({ pointer }) => pointer.startsWith('/args/'))).toEqual([]);
   });
 
-  test('with thousands of unknown members gets the first hundred errors and the number of the rest', async () => {
+  test('with thousands of unknown members returns the first hundred errors and the number of the others', async () => {
     const names = Array.from({ length: 6_000 }, (_, at) => `m${String(at).padStart(4, '0')}`);
     const body = Object.fromEntries(names.map((name) => [name, 0]));
     const { errors, detail } = await read<{ errors: ValidationError[]; detail: string }>(
@@ -232,25 +235,28 @@ describe('a request for a run', () => {
     expect(detail).toBe('/job_id: is required (and 6000 more)');
   });
 
-  test('with a very long name of a member does not get the name back', async () => {
+  test('with a very long member name does not return the name', async () => {
     const response = await server.post('/runs', { job_id: 'quick', ['x'.repeat(5_000)]: 1 });
     const { errors } = await read<{ errors: ValidationError[] }>(response);
     const message = 'has a member whose name of 5000 characters is not known';
     expect(errors).toEqual([{ pointer: '', message, keyword: 'additionalProperties' }]);
   });
 
-  test.each(['', 'x'.repeat(256), 'tab\tinside', 'ümlaut'])('with the Idempotency-Key %j gets 400', async (key) => {
-    const response = await server.post('/runs', { job_id: 'quick' }, { 'idempotency-key': key });
-    expect(response.status).toBe(400);
-  });
+  test.each(['', 'x'.repeat(256), 'tab\tinside', 'ümlaut'])(
+    'with the Idempotency-Key %j is answered with 400',
+    async (key) => {
+      const response = await server.post('/runs', { job_id: 'quick' }, { 'idempotency-key': key });
+      expect(response.status).toBe(400);
+    },
+  );
 
-  test('for an unknown job gets 404', async () => {
+  test('for an unknown job is answered with 404', async () => {
     expect((await server.post('/runs', { job_id: 'nowhere' })).status).toBe(404);
   });
 });
 
 describe('cancelling', () => {
-  test('ends a pending run at once, and may be repeated; a finished run gets 409, an unknown one 404', async () => {
+  test('a pending run ends it at once, and may be repeated; a finished run gets 409, and an unknown run 404', async () => {
     const run = await server.addRun();
     const cancel = (body?: string) =>
       server.fetch(`/runs/${run.id}/cancel`, {
@@ -274,7 +280,7 @@ describe('cancelling', () => {
 });
 
 testWith('bwrap')(
-  'a run is created with the interface that started it, replayed by its key, and waited for',
+  'a run records the interface that created it, is returned again for its key, and can be waited for',
   async () => {
     await using executing = await startServing({ jobs, aliases: [{ from: 'quick', to: 'fast' }], executes: true });
     const headers = { 'idempotency-key': 'one', 'x-flwd-client': 'cli', 'x-request-id': 'from-test' };

@@ -54,7 +54,7 @@ const problemOf = async (response: Response) => {
 };
 
 describe('a schedule of a config.yaml', () => {
-  test('is shown with its next fires, and is read-only', async () => {
+  test('is shown with its next times, and is read-only', async () => {
     const { schedules, total } = await list('?job_id=backup');
     expect(total).toBe(1);
     expect(schedules).toEqual([
@@ -104,7 +104,7 @@ describe('a schedule of a config.yaml', () => {
     expect(await problemOf(await server.fetch(path, { method: 'DELETE' }))).toMatchObject(managed);
   });
 
-  test('is held and released, also when its file is read again', async () => {
+  test('can be held and released, and stays so when its file is read again', async () => {
     const [before] = (await list('?job_id=held')).schedules;
     expect(before).toMatchObject({ held: true, enabled: true, next_fires: [] });
     const path = `/schedules/${before?.id}`;
@@ -127,7 +127,7 @@ describe('a schedule of a config.yaml', () => {
     expect(await problemOf(await server.post('/schedules/x/release', {}))).toMatchObject(gone);
   });
 
-  test('becomes another schedule once the file has another time', async () => {
+  test('is replaced by another schedule when the time in its file changes', async () => {
     const [before] = (await list('?job_id=edited')).schedules;
     const config = { command: './run.sh', schedules: [{ cron: '0 5 * * *', enabled: false }] };
     await writeFile(join(server.root, 'jobs/edited/config.yaml'), JSON.stringify(config));
@@ -138,8 +138,8 @@ describe('a schedule of a config.yaml', () => {
   });
 });
 
-describe('a schedule made by the API', () => {
-  test('is created, found, replaced and deleted', async () => {
+describe('a schedule created with the API', () => {
+  test('can be found, replaced and deleted', async () => {
     const response = await server.post('/schedules', {
       job_id: 'simple',
       cron: '0 9 * * MON-FRI',
@@ -208,8 +208,8 @@ describe('a schedule made by the API', () => {
   });
 });
 
-describe('a preview', () => {
-  test('shows the next fires in UTC and local time, and saves nothing', async () => {
+describe('the preview of a schedule', () => {
+  test('shows the next times in UTC and in local time, and stores nothing', async () => {
     const { total } = await list();
     const response = await server.post('/schedules/preview?fires=5', {
       job_id: 'plain',
@@ -225,7 +225,7 @@ describe('a preview', () => {
     expect((await list()).total).toBe(total);
   });
 
-  test('has ten fires by default, and at most 100', async () => {
+  test('has ten times by default, and at most 100', async () => {
     const preview = (query: string) =>
       server.post(`/schedules/preview${query}`, { job_id: 'plain', cron: '* * * * *' });
     expect(await (await preview('')).json()).toMatchObject({ next_fires: { length: 10 } });
@@ -233,7 +233,7 @@ describe('a preview', () => {
   });
 });
 
-describe('all errors are reported at once', () => {
+describe('all errors of a schedule are reported at once', () => {
   const invalid = {
     job_id: 'backup',
     cron: '61 * * * *',
@@ -255,7 +255,7 @@ describe('all errors are reported at once', () => {
   test.each([
     ['POST', '/schedules'],
     ['POST', '/schedules/preview'],
-  ])('%s %s, the same for a valid and for an invalid body', async (method, path) => {
+  ])('by %s %s, whether or not the body also violates the schema', async (method, path) => {
     const { total } = await list();
     const sorted = async (body: unknown) => {
       const { slug, errors } = await problemOf(await send(method, path, body));
@@ -290,14 +290,14 @@ describe('all errors are reported at once', () => {
   test.each([
     ['nowhere', 'job-not-found', 404],
     ['broken', 'job-invalid', 422],
-  ])('the job %s gets %s', async (jobId, slug, status) => {
+  ])('a schedule for the job %s is refused with %s', async (jobId, slug, status) => {
     const body = { job_id: jobId, cron: '0 3 * * *' };
     expect(await problemOf(await server.post('/schedules', body))).toMatchObject({ slug, status });
   });
 });
 
 describe('single times, days and pauses', () => {
-  test('a single time is shown as it is meant, survives a change, and one that has passed is refused', async () => {
+  test('a single time is shown as it was meant and survives a change, and a time that has passed is refused', async () => {
     const at = '2031-12-01T09:00:00+01:00';
     const made = await make({ cron: undefined, at, timezone: 'Europe/Berlin' });
     expect(made).toMatchObject({ cron: null, at, sentence: 'Once, on 1 December 2031 at 09:00', done: false });
@@ -316,7 +316,7 @@ describe('single times, days and pauses', () => {
     await server.fetch(path, { method: 'DELETE' });
   });
 
-  test('days are kept, and shape the next times and the sentence', async () => {
+  test('excluded days are stored, and change the next times and the sentence', async () => {
     const days = { except: ['2031-01-02', '2031-01-03'], calendar: ['2031-01-01', '2031-01-02', '2031-01-04'] };
     const made = await make({ ...days, timezone: 'UTC' });
     expect(made).toMatchObject({
@@ -352,7 +352,7 @@ describe('single times, days and pauses', () => {
     expect((await list()).schedules.some(({ next_fires: fires }) => fires.length > 0)).toBe(true);
   });
 
-  test('the list says what pauses the schedules, and to whom it is known who did', async () => {
+  test('the list says what pauses the schedules, and names who paused them only to callers who may know', async () => {
     const pausesFor = async (o: TestTokenOptions) => {
       const { headers } = await server.token(o);
       const { pauses, may_pause }: List = JSON.parse(await (await server.fetch('/schedules', { headers })).text());
@@ -382,14 +382,14 @@ describe('single times, days and pauses', () => {
   });
 });
 
-describe('the times of schedules', () => {
+describe('the upcoming times of schedules', () => {
   type Fires = {
     readonly fires: readonly { readonly state: string; readonly local: string }[];
     readonly complete: boolean;
   };
   const fires = (query: string) => server.fetch(`/schedules/fires?job_id=backup${query}`);
 
-  test('are those of the next 24 hours by default', async () => {
+  test('cover the next 24 hours by default', async () => {
     const found: Fires = JSON.parse(await (await fires('')).text());
     expect(found).toMatchObject({
       fires: [{ job_id: 'backup', state: 'upcoming', run: null, late: false }],
@@ -399,7 +399,7 @@ describe('the times of schedules', () => {
     expect(found.fires[0]?.local).toMatch(/T0[23]:[03]0:00\+0[12]:00$/);
   });
 
-  test('can be asked for at most 31 days', async () => {
+  test('can be requested for at most 31 days', async () => {
     const month = '&since=2026-01-01T00:00:00Z&until=2026-02-01T00:00:00Z';
     expect(await (await fires(month)).json()).toMatchObject({ fires: [], complete: true });
     expect(await problemOf(await fires('&since=2026-01-01T00:00:00Z&until=2026-02-02T00:00:00Z'))).toMatchObject({
@@ -410,7 +410,7 @@ describe('the times of schedules', () => {
     });
   });
 
-  test('and their runs need the scope runs:read', async () => {
+  test('need the scope runs:read, because they lead to runs', async () => {
     const jobsOnly = await server.token({ scopes: ['jobs:read'] });
     const asked = (path: string) => server.fetch(path, { headers: jobsOnly.headers });
     expect((await asked('/schedules/fires')).status).toBe(403);
@@ -418,7 +418,7 @@ describe('the times of schedules', () => {
   });
 });
 
-test('a schedule runs now with its arguments, even while it is held', async () => {
+test('a schedule can be run now with its arguments, even while it is held', async () => {
   const held = await make({ job_id: 'backup', args: { target: '/now' }, labels: { team: 'ops' } });
   await server.fetch(`/schedules/${held.id}/hold`, { method: 'POST' });
   const again = { method: 'POST', headers: { 'idempotency-key': 'once' } };
@@ -442,12 +442,12 @@ test('a schedule runs now with its arguments, even while it is held', async () =
   expect((await server.fetch('/schedules/x/run', { method: 'POST' })).status).toBe(404);
 });
 
-test('until the sources are read, schedules are not ready', async () => {
+test('until the sources have been read, schedules are answered as not ready', async () => {
   await using unread = await startServing({ unread: true });
   expect((await unread.fetch('/schedules')).status).toBe(503);
 });
 
-test('a schedule shows the run that it started last, or why it could not start one', async () => {
+test('a schedule shows the last run that it started, or why it could not start one', async () => {
   const minuteMs = 60_000;
   let offsetMs = 0;
   const schedules = [{ cron: '* * * * *' }];
@@ -482,7 +482,7 @@ test('a schedule shows the run that it started last, or why it could not start o
     });
 });
 
-test('a tenant may have 1,000 schedules, with 64 KiB of arguments each', async () => {
+test('a tenant may have 1,000 schedules with 64 KiB of arguments each', async () => {
   await using own = await startServing({
     jobs: { backup: bash('true', { args }) },
     server: { bodyLimitBytes: 262_144 },

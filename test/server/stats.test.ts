@@ -19,7 +19,7 @@ async function ended(o: Parameters<typeof server.addRun>[0], by: 'succeed' | 'fa
   return run.id;
 }
 
-test('a range is full hours or days up to now, and is compared with the same time before', async () => {
+test('a range covers full hours or days up to now, and is compared with the same time before', async () => {
   for (const [range, span, count, timesSpan] of [
     ['24h', 'hour', 24, 'hour'],
     ['7d', 'hour', 168, 'day'],
@@ -38,7 +38,7 @@ test('a range is full hours or days up to now, and is compared with the same tim
   }
 });
 
-test('a time of one’s own is widened to full hours, or to days where hours are not kept', async () => {
+test('a custom range is widened to full hours, or to full days if hours are no longer stored', async () => {
   const hour = new Date(Date.now() - (Date.now() % hourMs));
   const at = (hours: number, minutes = 0) => new Date(hour.getTime() + hours * hourMs + minutes * 60_000).toISOString();
   expect(await stats(`?since=${at(-3, 20)}&until=${at(-1, 1)}`)).toMatchObject({
@@ -55,7 +55,7 @@ test('a time of one’s own is widened to full hours, or to days where hours are
   expect(await stats('?range=7d&since=2026-01-01T00:00:00Z')).toMatchObject({ errors: [{ pointer: '?range' }] });
 });
 
-test('runs count when they end, by status, job, namespace and tenant', async () => {
+test('runs count in the hour in which they end, by status, job, namespace and tenant', async () => {
   await ended({ jobId: 'shop/release' });
   await ended({ jobId: 'shop/release' });
   const failed = await ended({ jobId: 'shop/release' }, 'fail');
@@ -94,7 +94,7 @@ test('runs count when they end, by status, job, namespace and tenant', async () 
   });
 });
 
-test('a caller sees the runs of its tenant alone, and needs runs:read', async () => {
+test('a caller sees only the runs of its own tenant, and needs the scope runs:read', async () => {
   await ended({ jobId: 'secret/of-hooli', tenant: 'hooli' });
   const { headers } = await server.token({ scopes: ['runs:read'], tenant: 'hooli' });
   expect(await stats('?by=job', { headers })).toMatchObject({
@@ -118,7 +118,7 @@ test('a caller sees the runs of its tenant alone, and needs runs:read', async ()
   expect((await server.fetch('/stats', { headers: none.headers })).status).toBe(403);
 });
 
-test('the answer of thousands of jobs is sent again for some seconds; that of named jobs is always current', async () => {
+test('statistics of thousands of jobs are cached for some seconds, and those of named jobs are always current', async () => {
   const tenant = 'of-many-jobs';
   const { headers } = await server.token({ scopes: ['runs:read'], tenant });
   const today = Date.now() - (Date.now() % (24 * hourMs));

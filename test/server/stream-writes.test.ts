@@ -8,7 +8,7 @@ import { createStreams } from '../../src/server/streams/streams.ts';
 const large = Buffer.alloc(64 * 1024, 'x');
 const readers = 10;
 
-test('streams with large chunks at the same moment do not write them all in one turn of the event loop', async () => {
+test('streams that send large chunks at the same moment do not write all of them in one turn of the event loop', async () => {
   const streams = createStreams({
     stallMs: 10_000,
     isStillValid: async () => true,

@@ -47,7 +47,7 @@ function openFiles(): string[] {
 
 const longLines = Array.from({ length: 10 }, () => 'x'.repeat(60_000));
 
-test('a reader that stops reading is disconnected, and delays nobody else', async () => {
+test('a client that stops reading is disconnected, and does not delay others', async () => {
   await using server = await startServing({ server: { writeTimeoutMs: 2_000 } });
   const followers = countFollowers(server);
   const run = await server.addRun();
@@ -74,7 +74,7 @@ test('a reader that stops reading is disconnected, and delays nobody else', asyn
   expect(metrics).toContain('\nflwd_sse_streams 0\n');
 });
 
-test('a slow reader gets everything, however long it takes', async () => {
+test('a slow reader gets everything, however long it takes to read', async () => {
   await using server = await startServing({ server: { writeTimeoutMs: 3_000 } });
   const run = await server.addRun();
   for (let i = 0; i < 40; i++) await run.print(...longLines);
@@ -94,7 +94,7 @@ test('a slow reader gets everything, however long it takes', async () => {
   expect(performance.now() - startedAtMs).toBeGreaterThan(3_000);
 });
 
-test('a download that nobody reads is ended', async () => {
+test('a download that nobody reads is aborted', async () => {
   await using server = await startServing({ server: { writeTimeoutMs: 200 } });
   const run = await server.addRun();
   const size = 32 * 2 ** 20;
@@ -113,7 +113,7 @@ test('a download that nobody reads is ended', async () => {
   expect(receivedBytes).toBeLessThan(size);
 });
 
-test('a client that hangs up leaves nothing behind', async () => {
+test('a client that disconnects leaves nothing behind on the server', async () => {
   await using server = await startServing();
   const followers = countFollowers(server);
   const run = await server.addRun();
@@ -131,7 +131,7 @@ test('a client that hangs up leaves nothing behind', async () => {
   await expect.poll(followers).toBe(0);
 });
 
-test('a client that hangs up before its stream begins does not count as open', async () => {
+test('a client that disconnects before its stream begins does not count as an open stream', async () => {
   await using server = await startServing();
   const run = await server.addRun();
   await run.move('claim');
@@ -156,7 +156,7 @@ test('a client that hangs up before its stream begins does not count as open', a
   await expect.poll(metrics).toMatch(/^flwd_sse_streams 0$/m);
 });
 
-test('closing ends every stream and connection within 2 s, even unread ones, and accepts nothing new', () =>
+test('closing the server ends every stream and connection within 2 s, even unread ones, and accepts no new ones', () =>
   expectWithin(2_000, closeWithReaders));
 
 /** @returns how long the closing took */
@@ -196,7 +196,7 @@ async function closeWithReaders(): Promise<number> {
 }
 
 test.each(['text/plain', 'application/x-ndjson'])(
-  'the reader of a log as %s notices that the server stopped',
+  'the reader of a log as %s notices that the server has stopped',
   async (accept) => {
     const server = await startServing({ server: { writeTimeoutMs: 60_000 } });
     const run = await server.addRun();

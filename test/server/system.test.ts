@@ -5,7 +5,7 @@ import { startServing } from './serving.ts';
 const server = await startServing();
 afterAll(() => server.close());
 
-test('health lists its checks', async () => {
+test('health lists every check of the server', async () => {
   const response = await server.fetch('/health');
   expect(response.status).toBe(200);
   expect(await response.json()).toEqual({
@@ -28,7 +28,7 @@ test('health says how much space is free and how many jobs are invalid, and stay
   });
 });
 
-test('the uptime does not depend on the wall clock', async () => {
+test('the uptime does not depend on the system clock', async () => {
   let aheadMs = 0;
   const other = await startServing({ clock: { now: () => Date.now() + aheadMs } });
   onTestFinished(() => other.close());
@@ -64,7 +64,7 @@ test('the probes are 204 when all is well', async () => {
   }
 });
 
-test('health tells every caller, even without a scope, what they may do', async () => {
+test('health tells every caller what it may do, even without any scope', async () => {
   await using guarded = await startServing({ authMode: 'required' });
   const callerOf = async (headers: Record<string, string>): Promise<unknown> => {
     const health: { caller: unknown } = JSON.parse(await (await guarded.fetch('/health', { headers })).text());
@@ -135,7 +135,7 @@ test('system information has the full paths of sources', async () => {
   expect(text.replace(join(server.root, 'jobs'), '')).not.toContain(server.root);
 });
 
-test('the one worker is the server itself', async () => {
+test('the list of workers has one entry, which is the server itself', async () => {
   expect(await (await server.fetch('/workers')).json()).toEqual({
     workers: [
       {
@@ -151,7 +151,7 @@ test('the one worker is the server itself', async () => {
   });
 });
 
-test('the storage says what it holds, to callers who may see the whole instance', async () => {
+test('storage information says what is stored, to callers who may see the whole instance', async () => {
   const run = await server.addRun();
   await server.addArtifact(run, { name: 'a.txt', content: 'twelve bytes' });
   expect(await (await server.fetch('/health/storage')).json()).toEqual({

@@ -48,14 +48,14 @@ async function serveSecurely(pair: Certificate = first, o: ServingOptions = {}) 
   return { ...server, files, put, logged };
 }
 
-test('the server speaks HTTPS, and recognizes its own user through it', async () => {
+test('the server speaks HTTPS, and recognizes the server’s own user over it', async () => {
   const { url } = await serveSecurely();
   expect(url).toMatch(/^https:\/\/127\.0\.0\.1:\d+$/);
   expect(await getSecurely(`${url}/api/v1/jobs`, first)).toMatchObject({ status: 200, shown: 'first' });
   expect(await getSecurely(`${url.replace('127.0.0.1', 'localhost')}/healthz`, first)).toMatchObject({ status: 204 });
 });
 
-test.skipIf(process.getuid?.() !== 0)('another user of the machine needs a token through HTTPS too', async () => {
+test.skipIf(process.getuid?.() !== 0)('another user of the machine needs a token over HTTPS, too', async () => {
   const { url } = await serveSecurely();
   const script = `require('https').get('${url}/api/v1/jobs', { rejectUnauthorized: false }, (r) => console.log(r.statusCode))`;
   const child = spawn(process.execPath, ['-e', script], {
@@ -82,7 +82,7 @@ test('a stream of events works over HTTPS', async () => {
   expect(body).toMatch(/"message":"one".*"message":"two".*event: end/s);
 });
 
-test.each(['TLSv1', 'TLSv1.1'] as const)('%s is refused', async (maxVersion) => {
+test.each(['TLSv1', 'TLSv1.1'] as const)('a handshake with %s is refused', async (maxVersion) => {
   const { url } = await serveSecurely();
   const old = { minVersion: 'TLSv1', maxVersion, ciphers: 'ALL:@SECLEVEL=0', rejectUnauthorized: false } as const;
   const socket = connectSecurely({ host: '127.0.0.1', port: Number(new URL(url).port), ...old });
@@ -91,7 +91,7 @@ test.each(['TLSv1', 'TLSv1.1'] as const)('%s is refused', async (maxVersion) => 
 });
 
 describe('a new certificate', () => {
-  test('is used for new connections, while open ones continue', async () => {
+  test('is used for new connections, while open connections continue', async () => {
     const { url, put, logged } = await serveSecurely();
     const agent = new Agent({ keepAlive: true, maxSockets: 1, ca: first.cert });
     onTestFinished(() => agent.destroy());
@@ -105,7 +105,7 @@ describe('a new certificate', () => {
     expect(logged).toEqual(['the certificate was read again: ']);
   });
 
-  test('that does not fit its key, is broken or is missing is not used, with one warning each', async () => {
+  test('that does not fit its key, is invalid or is missing is not used, with one warning each', async () => {
     const { url, put, files, logged } = await serveSecurely();
     const ask = () => getSecurely(`${url}/healthz`, null);
     for (const spoil of [
@@ -129,7 +129,7 @@ describe('a new certificate', () => {
     expect(await ask()).toMatchObject({ shown: 'second' });
   });
 
-  test('is looked for once a second, for any number of connections', async () => {
+  test('is looked for at most once a second, however many connections there are', async () => {
     const { url, put } = await serveSecurely(first, { clock: { now: () => 1_790_000_000_000 } });
     put(second);
     expect(await getSecurely(`${url}/healthz`, null)).toMatchObject({ shown: 'first' });
@@ -173,7 +173,7 @@ test.each<[string, Partial<Certificate> | 'gone', string]>([
 });
 
 describe('a connection without TLS', () => {
-  test('is closed, and the server continues', async () => {
+  test('is closed, and the server keeps running', async () => {
     const { url } = await serveSecurely();
     for (const noise of ['GET / HTTP/1.1\r\nHost: localhost\r\n\r\n', '\0'.repeat(1_000), '\x16\x03\x01\xff\xff']) {
       await sendRaw(url, noise).catch(() => undefined);
@@ -195,7 +195,7 @@ describe('a connection without TLS', () => {
     expect(await getSecurely(`${url}/healthz`, first)).toMatchObject({ status: 204 });
   });
 
-  test('is closed after server.read_timeout if nothing comes', async () => {
+  test('is closed after server.read_timeout if nothing is received', async () => {
     const { url } = await serveSecurely(first, { server: { readTimeoutMs: 200 } });
     const socket = connect({ host: '127.0.0.1', port: Number(new URL(url).port) });
     await once(socket, 'close');

@@ -34,7 +34,7 @@ const use = async (credential: string, path = '/runs') =>
 const revoke = async (id: string, by?: TestToken) =>
   (await server.fetch(`/tokens/${id}`, { method: 'DELETE', headers: by?.headers ?? {} })).status;
 
-test('a token that is revoked while it is being read is refused, then and later', async () => {
+test('a token that is revoked while a request reads it is refused, then and later', async () => {
   const { id, token } = await made({ name: 'raced', scopes: ['runs:read'] });
   const { tokens } = server.store;
   const { find } = tokens;
@@ -84,7 +84,7 @@ describe('creating a token', () => {
     expect(shown).not.toHaveProperty('token');
   });
 
-  test('without a tenant uses the default tenant, or the tenant of the caller', async () => {
+  test('without a tenant uses the tenant of the caller, or else the default tenant', async () => {
     expect(await made({ name: 'plain', scopes: ['runs:read'] })).toMatchObject({ tenant: 'default' });
     const admin = await server.token({ tenant: 'acme' });
     expect(await made({ name: 'theirs', scopes: ['runs:read'] }, admin)).toMatchObject({
@@ -109,7 +109,7 @@ describe('creating a token', () => {
     [{ name: 'a', scopes: ['runs:read'], expires_in: '-1d' }, '/expires_in'],
     [{ name: 'a', scopes: ['runs:read'], expires_in: 5 }, '/expires_in'],
     [{ name: 'a', scopes: ['runs:read'], hash: 'x' }, '/hash'],
-  ])('%j is refused, and creates nothing', async (body, pointer) => {
+  ])('from %j is refused, and creates nothing', async (body, pointer) => {
     const response = await make(body);
     expect(response.status).toBe(400);
     expect(await response.json()).toMatchObject({ errors: [{ pointer }] });
@@ -142,7 +142,7 @@ describe('using a token', () => {
     });
   });
 
-  test('stores the last use, at most once a minute', async () => {
+  test('stores the time of its last use, at most once a minute', async () => {
     const token = await server.token();
     const lastUse = async () => (await listed()).find(({ id }) => id === token.id)?.last_used_at;
     await use(token.credential);
@@ -156,7 +156,7 @@ describe('using a token', () => {
     await expect.poll(lastUse).toBe(new Date(firstMs + 60_000).toISOString());
   });
 
-  test('is refused after its expiry, with that reason', async () => {
+  test('is refused after its expiry, and the answer says so', async () => {
     const token = await made({ name: 'short', scopes: ['admin'], expires_in: '1m' });
     nowMs += 59_999;
     expect(await use(token.token)).toBe(200);
@@ -168,7 +168,7 @@ describe('using a token', () => {
     expect((await listed()).find(({ id }) => id === token.id)).toMatchObject({ status: 'expired' });
   });
 
-  test('is refused from the next request on once the token is revoked', async () => {
+  test('is refused from the first request after it was revoked', async () => {
     const token = await server.token();
     expect(await use(token.credential)).toBe(200);
     expect(await revoke(token.id)).toBe(204);

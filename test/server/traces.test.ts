@@ -43,7 +43,7 @@ async function start(jobId: string, headers: Readonly<Record<string, string>> = 
 
 const seen = ({ result }: Run) => result?.value;
 
-test('a run belongs to the trace of its caller, and its script passes that on', async () => {
+test('a run belongs to the trace of its caller, and its script passes the trace on', async () => {
   const run = await start('prints', { traceparent, tracestate: 'rojo=1' });
   expect(run.trace).toEqual({ trace_id: traceId, parent_id: 'b7ad6b7169203331', sampled: true, state: 'rojo=1' });
   expect(seen(run)).toEqual({
@@ -52,12 +52,12 @@ test('a run belongs to the trace of its caller, and its script passes that on', 
   });
 });
 
-test('a caller that is not sampled is told to what follows', async () => {
+test('the run of a caller whose trace is not sampled is not sampled either', async () => {
   const run = await start('prints', { traceparent: traceparent.replace(/01$/, '00') });
   expect(seen(run)).toMatchObject({ parent: expect.stringMatching(/-00$/), state: 'none' });
 });
 
-test('without a trace of the caller, a run has one of its own', async () => {
+test('without a trace of the caller, a run has a trace of its own', async () => {
   const [one, other] = [await start('prints'), await start('prints')];
   expect(one.trace).toMatchObject({ parent_id: null, sampled: true, state: null });
   expect(one.trace.trace_id).not.toBe(other.trace.trace_id);
@@ -73,13 +73,13 @@ test.each([
   ['with something of a shell', { traceparent: `${traceparent}-$(id)` }],
   ['with bytes beyond ASCII', { traceparent: `${traceparent}\u00ff` }],
   ['alone', { tracestate: 'a=b' }],
-])('a wrong traceparent, %s, is ignored and starts the run', async (_, headers) => {
+])('an invalid traceparent, %s, is ignored, and the run starts', async (_, headers) => {
   const run = await start('prints', headers);
   expect(run).toMatchObject({ status: 'success', trace: { parent_id: null, state: null } });
   expect(seen(run)).toMatchObject({ state: 'none' });
 });
 
-test('a signed delivery brings its trace along', async () => {
+test('a run belongs to the trace of the signed delivery that started it', async () => {
   await server.fetch('/secrets/plain', {
     method: 'PUT',
     headers: { 'content-type': 'application/json' },

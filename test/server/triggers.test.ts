@@ -80,7 +80,7 @@ const triggerOf = async (jobId: string) => {
 const resultsOf = async (jobId: string, headers = {}) =>
   (await read<{ results: Result[] }>(`/triggers/${(await triggerOf(jobId)).id}/results`, server, headers)).results;
 
-test('a run that ends starts the next job with arguments from its result, in its tenant', async () => {
+test('when a run ends, the next job starts in its tenant, with arguments from its result', async () => {
   const after = await run('etl/load', { args: { rows: 7 }, tenant: 'acme' });
   await expect.poll(() => runsOf('report')).toHaveLength(1);
   const [started] = await runsOf('report');
@@ -130,7 +130,7 @@ test('a run that ends starts the next job with arguments from its result, in its
   expect(triggers).toMatchObject([{ last_result: null }]);
 });
 
-test('`if` and `on` decide which ends count', async () => {
+test('`if` and `on` decide which ends of runs count', async () => {
   const before = (await runsOf('report')).length;
   const failed = await run('etl/load', { args: { rows: -1 } });
   await run('etl/load', { args: { rows: 0 } });
@@ -144,7 +144,7 @@ test('`if` and `on` decide which ends count', async () => {
   });
 });
 
-test('a start that is refused is kept with the reason', async () => {
+test('a start that is refused is recorded with the reason', async () => {
   const after = await run('source');
   for (const jobId of ['wrong', 'takesKey', 'off']) await expect.poll(() => resultsOf(jobId)).toHaveLength(1);
   expect(await resultsOf('wrong')).toMatchObject([
@@ -162,7 +162,7 @@ test('a start that is refused is kept with the reason', async () => {
   ]);
 });
 
-test('a circle ends after eight triggers, and the reason names its jobs', async () => {
+test('a circular chain of triggers ends after eight triggers, and the reason names its jobs', async () => {
   await run('ping');
   const ends = async () =>
     [...(await resultsOf('ping')), ...(await resultsOf('pong'))].filter((one) => one.run_id === null);
@@ -173,13 +173,13 @@ test('a circle ends after eight triggers, and the reason names its jobs', async 
   expect(end?.detail).toContain('ping → pong → ping → pong → ping → pong → ping → pong → ping → pong');
 });
 
-test('a circle through a sub-run ends as well', async () => {
+test('a circular chain through a sub-run ends as well', async () => {
   await run('parent');
   await expect.poll(async () => (await resultsOf('parent'))[0]?.problem).toBe('trigger-chain-too-long');
   expect(await runsOf('parent')).toHaveLength(9);
 });
 
-test('files and checks start nothing for an untrusted source that may not have schedules', async () => {
+test('triggers by files or checks start nothing for an untrusted source that may not have schedules', async () => {
   const triggers = [{ files: '/usr' }, { check: './run.sh' }];
   const source = { name: 'team', mountPath: 'team', trusted: false, jobs: { sees: bash('exit 75', { triggers }) } };
   const mayUse = {
@@ -212,7 +212,7 @@ test('files and checks start nothing for an untrusted source that may not have s
     ]);
 });
 
-test('only callers of the default tenant learn what a check has printed', async () => {
+test('only callers of the default tenant see what a check has printed', async () => {
   const fails = bash('true', { triggers: [{ check: './check.sh', every: '5s' }] });
   const jobs = { fails: { ...fails, 'check.sh': 'echo "customer 4711" >&2; exit 3' } };
   await using own = await startServing({ executes: true, jobs });
@@ -231,7 +231,7 @@ test('only callers of the default tenant learn what a check has printed', async 
   }
 });
 
-test('a run counts that ends while its job cannot be used', async () => {
+test('a run that ends while its job is invalid still fires triggers', async () => {
   const follows = bash('true', { triggers: [{ job: 'first' }] });
   const first = bash('until [[ -e go ]]; do sleep 0.1; done');
   const late = await startServing({ executes: true, jobs: { first, next: follows } });
@@ -246,7 +246,7 @@ test('a run counts that ends while its job cannot be used', async () => {
   await late.close();
 });
 
-test('a trigger counts from when it is first seen', async () => {
+test('a trigger fires only for runs that end after it was first read', async () => {
   const late = await startServing({ executes: true, jobs: { first: bash('true'), next: bash('true') } });
   const start = () => late.post('/runs', { job_id: 'first', async: false });
   await start();

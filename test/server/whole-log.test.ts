@@ -67,7 +67,7 @@ async function linesOf(run: TestRun, query: string): Promise<LogLine[]> {
   return lines;
 }
 
-describe('a log as text and as JSON lines', () => {
+describe('a whole log as text or as JSON lines', () => {
   test.each([
     '',
     '&level=warn',
@@ -78,7 +78,7 @@ describe('a log as text and as JSON lines', () => {
     '&step_id=step_01',
     '&step_id=other',
     '&attempt=2',
-  ])('has the same lines as its pages for %j', async (query) => {
+  ])('has the same lines as its pages, with %j', async (query) => {
     const lines = await linesOf(odd, query);
     expect(lines.length > 0).toBe(!/other|attempt/.test(query));
     const asked = query.replace('&', '?');
@@ -86,7 +86,7 @@ describe('a log as text and as JSON lines', () => {
     expect((await whole(odd, asked, ndjson)) === lines.map((line) => `${JSON.stringify(line)}\n`).join('')).toBe(true);
   });
 
-  test('begins after a cursor or a time', async () => {
+  test('can begin after a cursor or a time', async () => {
     const lines = await linesOf(odd, '');
     const since = lines[20_000]?.timestamp;
     const rest = lines.slice(20_001).map((line) => `${JSON.stringify(line)}\n`);
@@ -94,7 +94,7 @@ describe('a log as text and as JSON lines', () => {
     expect((await whole(odd, '?cursor=20001', ndjson)) === rest.join('')).toBe(true);
   });
 
-  test('arrives unchanged at a reader that pauses again and again', async () => {
+  test('arrives unchanged even if the reader pauses again and again', async () => {
     const response = await ask(odd, '', 'text/plain');
     const pieces: Buffer[] = [];
     for await (const piece of response) {
@@ -106,7 +106,7 @@ describe('a log as text and as JSON lines', () => {
     expect(text === (await linesOf(odd, '')).map(({ message }) => `${message}\n`).join('')).toBe(true);
   });
 
-  test('costs less as text than JSON.stringify of its lines', async () => {
+  test('needs less CPU time as text than JSON.stringify of its lines', async () => {
     const ratios: number[] = [];
     for (let n = 0; n < 5; n++) {
       const before = process.cpuUsage();

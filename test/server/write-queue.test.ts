@@ -5,7 +5,7 @@ function write(ms: number): void {
   for (const until = performance.now() + ms; performance.now() < until; );
 }
 
-test('large writes of many streams run one by one once a turn of the event loop is used up', async () => {
+test('once a turn of the event loop is used up, large writes of many streams run one by one', async () => {
   const waitToWrite = createWriteQueue();
   let turns = 0;
   let isOver = false;
@@ -30,7 +30,7 @@ test('large writes of many streams run one by one once a turn of the event loop 
   expect(Math.max(...writesOfTurn.values())).toBeLessThanOrEqual(2);
 });
 
-test('a write that has the turn of the event loop to itself does not wait', () => {
+test('a write that is alone in a turn of the event loop does not wait', () => {
   const waitToWrite = createWriteQueue();
   expect([waitToWrite(), waitToWrite()]).toEqual([undefined, undefined]);
 });

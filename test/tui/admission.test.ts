@@ -63,7 +63,7 @@ testWith('tmux')('a user without a token can read the whole command that creates
   expect(refusal.replaceAll(/\s+/g, ' ')).toContain('To create one: `flwd tokens create --name NAME --scopes A,B`.');
 });
 
-testWith('tmux')('after the token is refused nothing is sent until the user asks for it', async () => {
+testWith('tmux')('after the token was refused, nothing is sent until the user asks for it', async () => {
   const { credential } = await server.token();
   const door = await openDoor();
   const run = await server.addRun();

@@ -30,7 +30,7 @@ async function start(terminal: Terminal): Promise<void> {
   await terminal.sees(/\? \w+ +[\d.]+ m?s +(Deploy|Really)\?/);
 }
 
-testWith('tmux')('a waiting step is approved with a comment, and another one denied', async () => {
+testWith('tmux')('one waiting step is approved with a comment, and another one is denied', async () => {
   const terminal = await openTui(server.url, { columns: 60, rows: 20 });
   await terminal.sees(/❯ demo\/gates/);
   await terminal.press('Enter');
@@ -71,7 +71,7 @@ testWith('tmux')('the list of jobs shows that the last run of a job waits for an
   await terminal.sees(/demo\/owned +\?$/m);
 });
 
-testWith('tmux')('of several waiting steps the selected one is decided, and the arrows select another', async () => {
+testWith('tmux')('the arrows select one of several waiting steps, and only that step is decided', async () => {
   const terminal = await openTui(server.url);
   await terminal.sees(/❯ demo\/gates/);
   await terminal.press('Enter');

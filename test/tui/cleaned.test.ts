@@ -38,7 +38,7 @@ test('colours can be turned off', () => {
   expect(cleanedOutput('\u{1b}[31mred\u{1b}[0m', { hasColours: false })).toBe('red');
 });
 
-test('a line that starts at a column has the colours of that column', () => {
+test('a line that is cut at its beginning keeps the colours of that column', () => {
   expect(cleanedOutput('ab\u{1b}[31mcd\u{1b}[0mef', { from: 3, hasColours: true })).toBe(
     '\u{1b}[31md\u{1b}[0mef\u{1b}[0m',
   );
@@ -46,7 +46,7 @@ test('a line that starts at a column has the colours of that column', () => {
   expect(cleanedOutput('ab', { from: 9, hasColours: true })).toBe('');
 });
 
-test('whatever a script prints, control characters pass only as part of an SGR sequence', () => {
+test('of the control characters that a script prints, only those in SGR sequences reach the terminal', () => {
   const hostile = fc.string({
     unit: fc.constantFrom('\u{1b}', '[', ']', '3', '1', ';', 'm', 'J', '?', '\u{7}', '\u{9b}', 'a', '\n', '\u{202e}'),
     maxLength: 40,

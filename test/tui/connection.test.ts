@@ -13,7 +13,7 @@ const executing = await startServing({ executes: true, jobs: { demo: bash('true'
 afterAll(() => executing.close());
 afterAll(() => server.close());
 
-testWith('tmux')('a lost connection is reported, and everything goes on when the server is back', async () => {
+testWith('tmux')('a lost connection is reported, and everything continues when the server is back', async () => {
   await using wire = await openWire(server.url);
   const run = await server.addRun();
   await run.move('claim');
@@ -36,7 +36,7 @@ testWith('tmux')('a lost connection is reported, and everything goes on when the
   await expect.poll(() => terminal.screen()).not.toContain('no connection');
 });
 
-testWith('tmux')('an action that found no server is no longer reported once the server is back', async () => {
+testWith('tmux')('the error of an action that found no server disappears once the server is back', async () => {
   await using wire = await openWire(executing.url);
   const terminal = await openTui(wire.url);
   await terminal.sees(/❯ demo/);
@@ -87,7 +87,7 @@ testWith('tmux')('a run that has printed nothing is still followed after the ser
   await terminal.sees('✓ success');
 });
 
-testWith('tmux')('a server that does not run yet is waited for', async () => {
+testWith('tmux')('the UI waits for a server that is not running yet', async () => {
   await using wire = await openWire(server.url);
   wire.cut();
   const terminal = await openTui(wire.url);
@@ -101,7 +101,7 @@ testWith('tmux')('a server that does not run yet is waited for', async () => {
   await expect.poll(() => terminal.screen()).not.toContain('No server');
 });
 
-testWith('tmux')('a missing scope is reported where the user needed it', async () => {
+testWith('tmux')('a missing scope is reported where the user needs it', async () => {
   const { credential } = await executing.token({ scopes: ['jobs:read'] });
   const terminal = await openTui(executing.url, { token: credential });
   await terminal.sees(/❯ demo/);

@@ -37,7 +37,7 @@ function filled(form: FormState, name: (typeof fields)[number], ...keys: readonl
 
 const empty = createForm(schema);
 
-test('filled fields become arguments, and empty ones are left out', () => {
+test('filled fields become arguments, and empty fields are left out', () => {
   expect(readForm(empty)).toEqual({ args: {}, fieldErrors: new Map() });
   let form = filled(empty, 'name', 'A', 'd', 'a');
   form = filled(form, 'days', '7');
@@ -51,12 +51,12 @@ test('filled fields become arguments, and empty ones are left out', () => {
   });
 });
 
-test('text that cannot be read is an error of its field, and not an argument', () => {
+test('text that cannot be parsed is an error of its field, and does not become an argument', () => {
   const form = filled(filled(empty, 'days', 'x'), 'name', 'n');
   expect(readForm(form)).toEqual({ args: { name: 'n' }, fieldErrors: new Map([[1, 'must be a whole number']]) });
 });
 
-test('a choice wraps around through the empty one, and a letter selects the first match', () => {
+test('a choice wraps around and includes the empty value, and a letter selects the first match', () => {
   const chosen = (...keys: string[]): unknown => readForm(filled(empty, 'mode', ...keys)).args.mode;
   expect(chosen('<right>')).toBe('fast');
   expect(chosen('<left>')).toBe(3);
@@ -66,7 +66,7 @@ test('a choice wraps around through the empty one, and a letter selects the firs
   expect(chosen('z')).toBeUndefined();
 });
 
-test('a choice starts with its default, and is sent as shown', () => {
+test('a choice starts with its default, and is sent as it is shown', () => {
   const mode = { enum: ['dev', 'staging', 'prod'], default: 'staging' };
   const form = createForm({
     properties: { mode, sure: { type: 'boolean', default: true }, in: { type: 'object', properties: { mode } } },
@@ -80,7 +80,7 @@ test('a choice starts with its default, and is sent as shown', () => {
   expect(sent('<left>', '<backspace>')).toBe('staging');
 });
 
-test('backspace takes back the last item of a list for editing', () => {
+test('Backspace turns the last item of a list into text again', () => {
   const form = filled(empty, 'hosts', 'a', '<enter>', 'b', '<enter>', '<backspace>', '<backspace>', 'c');
   expect(readForm(form).args.hosts).toEqual(['a', 'c']);
 });
@@ -124,7 +124,7 @@ test('an error of the server is shown beside its field', () => {
   expect(others).toEqual(['unknown is not known', 'is too much', '/job_id is odd']);
 });
 
-test('a value that cannot be read is not reported as missing, too', () => {
+test('a value that cannot be parsed is not reported as missing as well', () => {
   const own = new Map([[0, 'must be a whole number']]);
   const errors = [{ pointer: '/args/name', message: 'is missing' }];
   expect(placeErrors(empty, errors, own)).toEqual({ byField: own, others: [] });

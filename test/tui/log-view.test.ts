@@ -31,7 +31,7 @@ const full: LogView = { ...ofHundred, lines: lines(1, mostLines) };
 const firstSeen = (view: LogView): number | undefined => view.lines[topOf(view, rows)]?.seq;
 const ends = ({ lines: held }: LogView): unknown[] => [held[0]?.seq, held.at(-1)?.seq, held.length];
 
-test('while following, the last lines are shown and the first ones are dropped', () => {
+test('while following, the last lines are shown and the oldest lines are dropped', () => {
   expect(firstSeen(ofHundred)).toBe(91);
   const more = withLast(ofHundred, lines(101, 5));
   expect(firstSeen(more)).toBe(96);
@@ -40,7 +40,7 @@ test('while following, the last lines are shown and the first ones are dropped',
   expect(cut.isFromStart).toBe(false);
 });
 
-test('a reader further up keeps their place, and new lines that do not fit are read later', () => {
+test('a reader who has scrolled up keeps their place, and new lines that do not fit are read later', () => {
   const up = scrolled(ofHundred, -20, rows);
   expect(firstSeen(up)).toBe(71);
   expect(firstSeen(withLast(up, lines(101, 50)))).toBe(71);
@@ -51,13 +51,13 @@ test('a reader further up keeps their place, and new lines that do not fit are r
   expect(withLast(left, lines(mostLines + 2, 1))).toBe(left);
 });
 
-test('scrolling to the last held line follows only if it is the last of the log', () => {
+test('scrolling to the last loaded line follows the log only if that is the log’s last line', () => {
   expect(scrolled(scrolled(ofHundred, -3, rows), 3, rows).isFollowing).toBe(true);
   expect(scrolled({ ...scrolled(ofHundred, -3, rows), isToEnd: false }, 9, rows).isFollowing).toBe(false);
   expect(scrolled(ofHundred, -1_000, rows)).toMatchObject({ top: 0, isFollowing: false });
 });
 
-test('adding pages moves nothing on the screen, and drops lines at the far end', () => {
+test('adding pages moves nothing on the screen, and drops lines at the other end', () => {
   const inside: LogView = { ...full, lines: lines(5_001, mostLines), isFromStart: false, isFollowing: false, top: 40 };
   const before = withEarlier(inside, { lines: lines(4_001, 1_000), isFromStart: false });
   expect(firstSeen(before)).toBe(firstSeen(inside));
@@ -70,13 +70,13 @@ test('adding pages moves nothing on the screen, and drops lines at the far end',
   expect(after).toMatchObject({ isToEnd: true, isFromStart: false });
 });
 
-test('a held line can be scrolled to', () => {
+test('a loaded line can be scrolled to', () => {
   expect(firstSeen(broughtUp(ofHundred, 50, rows) ?? emptyLog)).toBe(47);
   expect(firstSeen(broughtUp(ofHundred, 2, rows) ?? emptyLog)).toBe(1);
   expect(broughtUp(ofHundred, 101, rows)).toBeNull();
 });
 
-test('the next match continues at the other end', () => {
+test('the search for the next match wraps around', () => {
   const found = [3, 5, 9];
   expect(nextFound(found, 3, 1)).toBe(5);
   expect(nextFound(found, 9, 1)).toBe(3);
@@ -86,7 +86,7 @@ test('the next match continues at the other end', () => {
   expect(nextFound([], 4, 1)).toBeNull();
 });
 
-test('a long line is cut, and a structured line keeps all members', () => {
+test('a long line is cut, and a structured line shows all its members', () => {
   const line = { ...(lines(1, 1)[0] as HeldLine), stream: 'stdout', attempt: 1 } as const;
   expect(heldLine({ ...line, message: 'copied', fields: { files: 3 } })).toEqual({
     seq: 1,

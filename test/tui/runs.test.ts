@@ -66,7 +66,7 @@ async function openNewestRun(terminal: Terminal): Promise<void> {
 }
 
 describe('the list of runs', () => {
-  testWith('tmux')('is live, and can be filtered by status and text', async () => {
+  testWith('tmux')('is updated live, and can be filtered by status and text', async () => {
     const first = await server.addRun({ jobId: 'demo/first' });
     const terminal = await openTui(server.url);
     await terminal.sees(/❯ demo/);
@@ -91,7 +91,7 @@ describe('the list of runs', () => {
   });
 });
 
-testWith('tmux')('above the runs are the figures of today, where the terminal is wide enough', async () => {
+testWith('tmux')('the list of runs has the figures of today above it if the terminal is wide enough', async () => {
   await using figures = await startServing({ jobs: { demo: bash('true') } });
   for (const move of ['succeed', 'succeed', 'succeed', 'fail'] as const) {
     const run = await figures.addRun({ jobId: 'demo' });
@@ -115,7 +115,7 @@ testWith('tmux')('the list of jobs shows the status of each last run', async () 
 });
 
 describe('the log of a run', () => {
-  testWith('tmux')('is live, and can be filtered by level', async () => {
+  testWith('tmux')('is updated live, and can be filtered by level', async () => {
     const run = await server.addRun();
     await run.move('claim');
     const terminal = await openTui(server.url);
@@ -137,7 +137,7 @@ describe('the log of a run', () => {
     await terminal.sees('✓ success');
   });
 
-  testWith('tmux')('keeps the colours of the script, and no other control sequence', async () => {
+  testWith('tmux')('keeps the colours of the script, but no other control sequences', async () => {
     const run = await server.addRun();
     await run.move('claim');
     const terminal = await openTui(server.url);
@@ -189,7 +189,7 @@ describe('the log of a run', () => {
     expect(rest).toEqual(rest.map((_, index) => top + index + 1));
   });
 
-  testWith('tmux')('keeps the place of its reader while more is printed', async () => {
+  testWith('tmux')('does not move its reader while more is printed', async () => {
     const run = await server.addRun();
     await run.move('claim');
     await run.print(...Array.from({ length: 300 }, (_, i) => `line ${i + 1}`));
@@ -236,7 +236,7 @@ describe('a run', () => {
     await run.finish();
   });
 
-  testWith('tmux')('is drawn as a whole each time the terminal becomes narrower or wider', async () => {
+  testWith('tmux')('is redrawn completely each time the terminal becomes narrower or wider', async () => {
     const run = await server.addRun({ jobId: 'demo/resized' });
     await run.move('claim');
     await run.print(...Array.from({ length: 30 }, (_, i) => `line ${i + 1} ${'x'.repeat(120)}`));
@@ -334,7 +334,7 @@ describe('a run', () => {
     await terminal.sees(/✗ {3}\[node=24,db=pg\] +[\d.]+ m?s +exited with code 1$/m);
   });
 
-  testWith('tmux')('says in 80 columns how many files it left that are not kept, and how to keep them', async () => {
+  testWith('tmux')('says in 80 columns how many of its files are not kept, and how to keep them', async () => {
     const started = await executing.post('/runs', { job_id: 'demo/untidy', async: false });
     expect(started.status).toBe(201);
     const terminal = await openTui(executing.url, { columns: 80, rows: 24 });

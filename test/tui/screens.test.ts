@@ -72,7 +72,7 @@ describe('jobs', () => {
     await terminal.sees(/❯ disk\/usage/);
   });
 
-  testWith('tmux')('are searched by id, title and tag, even when all of it is typed at once', async () => {
+  testWith('tmux')('can be searched by id, title and tag, even if all of it is typed at once', async () => {
     const terminal = await openTui(server.url);
     await terminal.sees('disk/usage');
     await terminal.type('/how full\r');
@@ -141,7 +141,7 @@ describe('a form', () => {
     expect(readFileSync(join(dir, 'runs'), 'utf8')).toBe(`${run?.run_id}\n`);
   });
 
-  testWith('tmux')('shows which choice is sent, from the first key on', async () => {
+  testWith('tmux')('shows which choice will be sent, from the first key press on', async () => {
     const terminal = await openTui(server.url);
     await terminal.sees('demo/rollout');
     await terminal.press('Down', 'Enter');
@@ -159,7 +159,7 @@ describe('a form', () => {
     expect(run).toMatchObject({ job_id: 'demo/rollout', args: { stage: 'staging' } });
   });
 
-  testWith('tmux')('does not start with errors, and moves to the first one', async () => {
+  testWith('tmux')('does not start a run with errors, and moves to the first one', async () => {
     const before = (await runs()).length;
     const terminal = await openTui(server.url);
     await terminal.sees('demo/greeting');
@@ -172,7 +172,7 @@ describe('a form', () => {
     expect(await runs()).toHaveLength(before);
   });
 
-  testWith('tmux')('does not start without the value of an optional field that cannot be read', async () => {
+  testWith('tmux')('does not start a run if the value of an optional field cannot be parsed', async () => {
     const before = (await runs()).length;
     const terminal = await openTui(server.url);
     await terminal.sees('demo/greeting');

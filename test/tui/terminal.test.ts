@@ -71,7 +71,7 @@ testWith('tmux').for([
   ['SIGTERM', 143],
   ['SIGHUP', 129],
   ['SIGINT', 130],
-] as const)('%s ends the UI, and the shell sees that', async ([signal, code]) => {
+] as const)('%s ends the UI, and the shell sees that it was a signal', async ([signal, code]) => {
   const terminal = await openTui(server.url);
   await terminal.sees('demo/hello');
   process.kill(await terminal.pid(), signal);
@@ -91,13 +91,13 @@ try: print(ui.wait(120))
 finally: ui.kill()
 `;
 
-testWith('python3')('the UI ends when its terminal vanishes without SIGHUP', async () => {
+testWith('python3')('the UI ends when its terminal disappears without SIGHUP', async () => {
   const env = { PATH: process.env.PATH, TERM: 'xterm-256color' };
   const words = ['-c', vanishing, process.execPath, bin, 'tui', '--remote', server.url];
   expect((await promisify(execFile)('python3', words, { env })).stdout).toBe('129\n');
 });
 
-testWith('tmux')('a terminal that cannot be drawn on is refused', async () => {
+testWith('tmux')('a terminal on which the UI cannot be drawn is refused', async () => {
   const terminal = await openTerminal();
   await terminal.type(`TERM=dumb ${process.execPath} ${bin} tui --remote ${server.url}\n`);
   await terminal.sees('flwd tui cannot draw on this terminal (TERM=dumb)');
@@ -112,7 +112,7 @@ testWith('tmux')('an uncaught error is printed on the restored screen', async ()
   expect(await terminal.screen()).toContain('broken on purpose');
 });
 
-testWith('tmux')('an answer that is not from flwd ends the UI with an error', async () => {
+testWith('tmux')('an answer that does not come from flwd ends the UI with an error', async () => {
   const other = createServer((_, response) => response.setHeader('content-type', 'application/json').end('{}'));
   await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve));
   const terminal = await openTui(`http://127.0.0.1:${(other.address() as AddressInfo).port}`);

@@ -15,7 +15,7 @@ function edited(from: TextEdit, ...keys: readonly string[]): TextEdit | null {
   }, from);
 }
 
-test('a piece of input is split into one press per key', () => {
+test('a chunk of input is split into single key presses', () => {
   expect(toPresses('/a\r', noKey).map(({ key }) => key)).toEqual(['/', 'a', 'enter']);
   expect(toPresses('x\t\u{7f}\u{13}\u{0}', noKey).map(({ key }) => key)).toEqual(['x', 'tab', 'backspace', 'ctrl-s']);
   expect(toPresses('s', { ctrl: true } as Key)).toEqual([{ key: 'ctrl-s', text: '' }]);
@@ -24,11 +24,11 @@ test('a piece of input is split into one press per key', () => {
   expect(toPresses('x', { meta: true } as Key)).toEqual([]);
 });
 
-test('a paste is one press, with line breaks as scripts expect them', () => {
+test('a paste is one key press, with the line breaks that scripts expect', () => {
   expect(toPaste('a\r\nb\rc')).toEqual({ key: 'paste', text: 'a\nb\nc' });
 });
 
-test('a text is edited by whole characters, such as an emoji of several parts', () => {
+test('a text is edited by whole characters, even an emoji that consists of several code points', () => {
   expect(edited(emptyText, 'a', 'b', 'left', 'x')).toEqual({ text: 'axb', cursor: 2 });
   expect(edited(textOf('a👨‍👩‍👧b'), 'left', 'backspace')).toEqual({ text: 'ab', cursor: 1 });
   expect(edited(textOf('abc'), 'home', 'delete', 'end', 'backspace')).toEqual({ text: 'b', cursor: 1 });
