@@ -230,7 +230,7 @@ const mostDownwards = 60;
 
 /**
  * Lays the graph out from left to right. If it would then be too wide to read, lays it out from top to bottom, unless
- * that is wider.
+ * the graph would then be even wider.
  */
 function useLayout(
   key: string,

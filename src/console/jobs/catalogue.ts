@@ -14,7 +14,10 @@ type Job = AnswerOf<'getJob'>;
 
 type Tagged<T> = { readonly etag: string | null; readonly value: T };
 
-/** Reads an answer. If its ETag is the same, returns the held answer, so that nothing is parsed or drawn again. */
+/**
+ * Reads an answer. If it has the ETag of the held answer, returns the held answer, so that nothing is parsed or drawn
+ * again.
+ */
 async function readTagged<T>(answer: HttpAnswer, held: Tagged<T> | null | undefined): Promise<Tagged<T>> {
   const etag = answer.headers.get('etag');
   if (held && etag !== null && held.etag === etag) {

@@ -32,7 +32,7 @@ export function NextDay({ nowMs }: { readonly nowMs: number }): ReactNode {
     );
   }
   const { fires } = data;
-  // The answer also includes schedules that are held, and schedules that do not fire on these days.
+  // The answer also includes schedules that are held, and schedules that do not fire in the next 24 hours.
   const frequent = data.frequent.filter(({ next_at: at }) => at !== null && Date.parse(at) < toMs).length;
   const late = fires.filter(isLate).length;
   const missed =

@@ -31,7 +31,7 @@ const root = 'overview';
 
 /** Refreshes the parts of the page. Call it once. */
 export function useOverviewEvents(): void {
-  // The sidebar keeps the running runs up to date, for its number beside "Runs".
+  // The sidebar already keeps the list of running runs up to date, for its number beside "Runs".
   useUnderWayEvents('pending');
   useRefreshOn([root, 'slots'], ({ event }) => event === 'run.started' || event === 'run.finished', {
     settleMs: slotsMs,

@@ -31,12 +31,12 @@ export type TypedArguments = {
   readonly writeJson: (json: string) => void;
   /**
    * Fills in the arguments of an earlier run.
-   * @returns the names that fit no field. If there are any, the form shows JSON.
+   * @returns the names of arguments that fit no field. If there are any, the form shows JSON.
    */
   readonly fillIn: (args: JsonObject) => readonly string[];
   /**
    * Switches between fields and JSON.
-   * @returns the names that fit no field. If there are any, the form keeps showing JSON.
+   * @returns the names of arguments that fit no field. If there are any, the form keeps showing JSON.
    */
   readonly turnOver: () => readonly string[];
 };
