@@ -76,8 +76,8 @@ export function put(
 type Respelled = { readonly raw: unknown; readonly note?: string; readonly instead?: string };
 
 /**
- * Replaces a word that only other implementations know with flwd's own word, or returns the advice to write another
- * word.
+ * If the value is a word that only other implementations know, returns flwd's own word for it, or advice on what to
+ * write instead.
  */
 function respell(path: KeyPath, at: number | string | undefined, raw: unknown): Respelled {
   const words = [raw].flat().filter((word) => typeof word === 'string');

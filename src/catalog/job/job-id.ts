@@ -24,7 +24,7 @@ export function whatIsWrongWithId(id: string): string | undefined {
   return undefined;
 }
 
-/** A file name that is safe to show: a control character could rewrite a terminal or a log. */
+/** Makes a file name safe to show. A control character could change what a terminal or a log shows. */
 export function printable(text: string): string {
   return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu, '\uFFFD');
 }

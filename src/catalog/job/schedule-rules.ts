@@ -28,8 +28,8 @@ const toError = (path: readonly string[], keyword: string, message: string): Mem
 type JobArguments = Pick<JobDefinition, 'argspec' | 'secretArgs'>;
 
 /**
- * Paths in errors start at the schedule. Without a job, the arguments are not checked. `ofArgs` also counts the errors
- * that are not listed.
+ * Paths in errors start at the schedule. Without a job, the arguments are not checked. `ofArgs` collects the errors of
+ * the arguments, and counts further errors that it does not list.
  */
 export function checkSchedule(
   terms: Omit<JobSchedule, 'id' | 'held'>,

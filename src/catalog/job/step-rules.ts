@@ -1,4 +1,4 @@
-// Checks one step by itself: it does exactly one thing, and its keys fit that.
+// Checks one step by itself: it does exactly one thing, and all of its keys fit what it does.
 
 import type { UlcProfile } from '../../domain/command-action.ts';
 import { findSameVariables } from '../arguments/variable-names.ts';

@@ -71,7 +71,10 @@ async function hashOf(file: FileHandle): Promise<string> {
   return hash.digest('hex');
 }
 
-/** A user who may write to a source could replace a folder by a link after the file was listed. */
+/**
+ * Opens the file, and reads it only if it is really below `root`. A user who may write to a source could have replaced
+ * a folder by a link after the file was listed.
+ */
 async function readWithin<T>(
   root: string,
   { hostPath }: JobFile,

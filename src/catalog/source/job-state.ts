@@ -1,5 +1,5 @@
-// The state of a job's directory: the files that belong to the job, and a signature that reveals a change without
-// reading them.
+// The state of a job's directory: the files that belong to the job, and a signature that changes with these files.
+// Computing it does not read their content.
 
 import { type Dirent, readdirSync, type Stats } from 'node:fs';
 import { join } from 'node:path';

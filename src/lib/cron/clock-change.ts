@@ -24,7 +24,7 @@ export function nextClockChange(terms: Terms, afterMs: number): ClockChange | nu
 
 function changeAt(atMs: number, { cron, timezone }: Terms): ClockChange | null {
   const times = parseCron(cron, timezone);
-  // The times of the pattern as the wall clock would show them if it did not change.
+  // The times that the pattern names on the wall clock, as if the clocks never changed.
   const onTheWall = parseCron(cron, 'UTC');
   if ('problem' in times || 'problem' in onTheWall) return null;
   const beforeMs = atMs + offsetMs(atMs - minuteMs, timezone);

@@ -42,7 +42,7 @@ function parse(text: string): ICAL.Component {
   try {
     component = ICAL.Component.fromString(text);
   } catch (error) {
-    // The library reads the rules of repetition at the same time, and has no error class of its own for errors in them.
+    // The library also parses the rules of repetition here. For an error in such a rule, it throws a plain Error.
     const isOfRule = error instanceof Error && error.name === 'Error';
     throw new Error(isOfRule ? badRule : 'is not an iCalendar file', { cause: error });
   }

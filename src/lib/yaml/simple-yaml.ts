@@ -5,7 +5,10 @@
 import { load } from 'js-yaml';
 
 const maxDepth = 32;
-/** The longest line that is read here. `yaml` refuses a longer key, as the standard says, and a key is on one line. */
+/**
+ * The longest line that is read here. A longer line could contain a longer key, which `yaml` refuses, as the standard
+ * says.
+ */
 const longestKey = 1024;
 /** Tabs, unusual line breaks, directives, document markers, `|+`, and words that begin with `&`, `!`, `? `, `: `. */
 const corner =
