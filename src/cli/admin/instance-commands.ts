@@ -141,7 +141,7 @@ export const instanceCommands = [
         name: 'secrets',
         value: 'A,B',
         about:
-          'the stored secrets that its arguments may name; default: all, or with --only, those of the jobs’ own defaults',
+          'the stored secrets that arguments of its runs may name; default: all, or with --only, those in the jobs’ own defaults',
       },
       { name: 'agent', about: 'an agent uses the token: jobs with `agents: {approval: true}` ask a person first' },
       { name: 'approval', value: 'WHEN', choices: ['always'], about: 'always: each of its runs waits for a person' },

@@ -26,7 +26,7 @@ export const importCommands = [
   {
     name: 'import systemd-timers',
     about:
-      'turn timers of systemd and their services into jobs; without DIR, your own, or as root those in /etc/systemd/system',
+      'turn systemd timers and their services into jobs; without DIR, your own timers; as root, those in /etc/systemd/system',
     options: importing,
     operands: '[DIR]',
     examples: ['flwd import systemd-timers', 'flwd import systemd-timers ./units --to ~/ops/jobs'],
@@ -54,8 +54,7 @@ export const importCommands = [
   },
   {
     name: 'takeover',
-    about:
-      'run the lines that you imported from crontabs with flwd instead of cron; shows their old and new times first',
+    about: 'let flwd, not cron, run the lines that you imported from crontabs; shows their old and new times first',
     options: [
       { name: 'dry-run', about: 'only show the lines, and their next times under cron and under flwd' },
       { name: 'yes', about: 'do not ask' },

@@ -326,7 +326,7 @@ export const jobCommands = [
         name: 'secret',
         value: 'NAME',
         isRepeatable: true,
-        about: 'the stored secret with which the service signs; repeatable, so that it can be replaced',
+        about: 'the stored secret with which the service signs; repeatable: while you replace a secret, name both',
       },
       { name: 'header', value: 'NAME', about: 'the header of the signature, for --scheme hmac' },
       { name: 'if', value: 'EXPRESSION', about: 'start a run only if this is true, such as body.action == "opened"' },

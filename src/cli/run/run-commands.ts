@@ -105,7 +105,11 @@ export const runCommands = [
       },
       { name: 'tail', value: 'N', about: 'only the last N lines' },
       level,
-      { name: 'step', value: 'STEP', about: 'lines of this step and its instances, or of one: deploy, deploy[1]' },
+      {
+        name: 'step',
+        value: 'STEP',
+        about: 'lines of this step and all its instances (deploy), or of one instance (deploy[1])',
+      },
       { name: 'search', value: 'TEXT', about: 'lines that contain this text' },
       {
         name: 'timestamps',
@@ -146,8 +150,7 @@ export const runCommands = [
   },
   {
     name: 'failures',
-    about:
-      'list what makes jobs fail: one line for all runs that failed with the same message, how often and since when',
+    about: 'list what makes jobs fail: for each job and message, how often and since when',
     options: onInstance(
       { name: 'job', value: 'JOB', about: 'failures of this job' },
       { name: 'all', about: 'also those that are fixed: the job has succeeded since' },
