@@ -59,7 +59,10 @@ const server = await startServer({
 });
 afterAll(() => server.close());
 
-/** A server that was busy with two requests in a row for longer than two seconds refuses work for a moment. */
+/**
+ * Waits until the server is healthy. After two requests in a row that each took more than two seconds, it refuses work
+ * for a moment.
+ */
 const isHealthy = () => expect.poll(() => server.json('/health')).toMatchObject({ status: 'healthy' });
 
 afterEach(async () => {

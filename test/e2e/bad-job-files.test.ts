@@ -19,7 +19,7 @@ const withSchema = (argspec: unknown) => yaml(JSON.stringify({ command: './run.s
 const withProperty = (schema: unknown, name = 'a') => withSchema({ type: 'object', properties: { [name]: schema } });
 const text = { type: 'string' };
 
-/** The job's folder, its files, and a text that the error must contain. */
+/** For each bad job: its folder, its files, and a text that the error must contain. */
 const badJobs: [folder: string, files: JobFiles, says: RegExp][] = [
   ['yaml-broken', yaml('command: [./run.sh\n'), /./],
   ['yaml-tabs', yaml('command:\n\t- ./run.sh\n'), /tab/i],
@@ -65,7 +65,7 @@ const server = await startServer({
 });
 afterAll(() => server.close());
 
-/** A server that has just started answers 503 while the machine is too busy. */
+/** Lists the jobs as soon as the server answers. On a busy machine, a server that has just started may answer 503. */
 async function list(query = ''): Promise<Listed> {
   await expect.poll(async () => (await server.fetch(`/jobs${query}`)).status).toBe(200);
   return server.json<Listed>(`/jobs${query}`);

@@ -1,5 +1,5 @@
-// Compiled code is kept where no other user can write: for the owner of the package in the package, for other users in
-// their own cache.
+// Compiled code is cached where no other user can write: in the package for its owner, and in their own cache for other
+// users.
 
 import { execFileSync, spawnSync } from 'node:child_process';
 import {
@@ -44,7 +44,7 @@ test('the first start caches compiled code where no other user can write', () =>
 
 test('flwd starts without a cache if the cache folder cannot be created', () => {
   rmSync(join(folder, 'dist', '.cache'), { recursive: true, force: true });
-  // A file in its place: a test may run as root, whom no mode stops.
+  // A file blocks the folder, because file modes do not stop a test that runs as root.
   execFileSync('touch', [cache()]);
 
   expect(version()).toMatch(/^flwd \d/);

@@ -119,7 +119,7 @@ test('a deadline that passes while no server runs is enforced by the next server
   await server.startAgain();
   const startedAt = performance.now();
   expect(await server.finished(runId)).toMatchObject({ status: 'failed', reason: 'timeout' });
-  // The 8 s did not start again.
+  // The 8 s timeout did not begin again after the restart.
   expect(performance.now() - startedAt).toBeLessThan(7_000);
   expect(processesWith(limited)).toEqual([]);
 });

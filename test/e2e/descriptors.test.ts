@@ -14,7 +14,7 @@ testWith('prlimit')('a server without free file descriptors says so until it rec
   const { pid } = entries.find(({ action }) => action === 'server.start')?.detail ?? { pid: 0 };
   const agent = new Agent({ keepAlive: true, maxSockets: 1 });
   onTestFinished(() => agent.destroy());
-  /** Uses one connection that is already open. */
+  /** Sends a request over one connection that stays open. */
   async function get(path: string) {
     const asked = request(server.url + path, { agent }).end();
     const [answer]: IncomingMessage[] = await once(asked, 'response');
@@ -33,7 +33,7 @@ testWith('prlimit')('a server without free file descriptors says so until it rec
     type: 'https://flowd.org/problems/overloaded',
     detail: expect.stringMatching(/no file descriptors or memory left to find out who is calling.*ulimit -n/),
   });
-  // Health needs no token. In the meantime, the server has checked its memory more than once.
+  // Reading health needs no token. By now, the server has checked its memory more than once.
   await expect
     .poll(async () => JSON.parse((await get('/api/v1/health')).body))
     .toMatchObject({ status: 'degraded', checks: { load: { status: 'degraded' } } });

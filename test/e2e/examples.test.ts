@@ -1,4 +1,4 @@
-// The examples that `npm start` serves: each works with its defaults under the profile secure.
+// The examples that `npm start` serves. Each works with its defaults in the profile secure.
 
 import { statSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -102,7 +102,7 @@ test('report/csv-to-markdown adds up the numeric columns', async () => {
   expect(await textOf(report?.id)).toContain('| revenue | 50,577.90 | 8,429.65 |');
 });
 
-// The history of a linked worktree is in another folder, which the job may not read.
+// The history of a linked worktree is in another folder, which the job may not read, so the test is skipped there.
 const isWorktree = statSync(join(checkout, '.git'), { throwIfNoEntry: false })?.isFile() ?? false;
 
 test.skipIf(isWorktree)('git/state reports the state of this checkout', async () => {

@@ -13,7 +13,7 @@ type Heartbeat = { readonly last_called_at: string | null; readonly next_call_at
 
 test('a success of a schedule calls its heartbeat, even if the server is killed before the call', async () => {
   const receiver = await startReceiver();
-  // It never answers.
+  // The receiver never answers.
   receiver.answer = () => undefined;
   await using server = await startServer({
     jobs: { backup: bash('true', { schedules: [{ cron: '0 0 1 1 *', heartbeat: `${receiver.url}/file` }] }) },

@@ -62,7 +62,7 @@ test('a client of /mcp learns where to get a token', async () => {
     const refused = await fetch(new URL('/mcp', origin), { method: 'POST', headers });
     expect([refused.status, refused.headers.get('www-authenticate')]).toEqual([401, challenge]);
   }
-  // As a client reads it.
+  // Reads the metadata as a client does.
   expect(await discoverOAuthProtectedResourceMetadata(`${origin}/mcp`)).toEqual({
     resource: `${origin}/mcp`,
     authorization_servers: [issuerName],

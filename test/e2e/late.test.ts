@@ -10,7 +10,7 @@ const test = testWith('bwrap');
 
 test('a late run is reported once, even if the server is killed before the receiver has answered', async () => {
   const receiver = await startReceiver();
-  // It never answers.
+  // The receiver never answers.
   receiver.answer = () => undefined;
   const expectation = { expect: { duration: '1s' }, notify: { webhook: `${receiver.url}/late`, on: ['late'] } };
   await using server = await startServer({ jobs: { load: bash('sleep 300', expectation) } });

@@ -1,5 +1,5 @@
-// A host without bubblewrap: the profile `disabled` runs without a sandbox where the operator allows it, and says so;
-// no other runs.
+// A host without bubblewrap. A job in the profile `disabled` runs without a sandbox if the operator allows it, and says
+// so. Jobs in other profiles do not run.
 
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, symlinkSync } from 'node:fs';

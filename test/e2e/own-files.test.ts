@@ -25,7 +25,7 @@ const own = {
   signingKey: join(base, 'keys', 'notify.key'),
   jwks: join(base, 'volume', 'jwks.json'),
 };
-// Kubernetes mounts a secret like this, and renews it by switching `..data`.
+// This is how Kubernetes mounts a secret, which it renews by switching the link `..data`.
 for (const version of ['..1', '..2']) await writeFile(join(base, 'volume', version, 'jwks.json'), '{"keys": []}');
 await symlink('..1', join(base, 'volume', '..data'));
 await symlink('..data/jwks.json', own.jwks);
@@ -113,7 +113,7 @@ test.each(['reader', 'permissive'])(
 test('the new target of a switched link is hidden as well', async () => {
   const renewed = join(base, 'volume', '..2');
   const seenBy = async (jobId: string) => server.messages((await server.run(jobId, { target: renewed })).run_id);
-  // Check that the test can tell the two apart.
+  // The permissive job can still read the new target, so the later checks are meaningful.
   expect(await seenBy('permissive')).toEqual([join(renewed, 'jwks.json')]);
   await symlink('..2', join(base, 'volume', '..next'));
   await rename(join(base, 'volume', '..next'), join(base, 'volume', '..data'));
@@ -126,7 +126,7 @@ test('the new target of a switched link is hidden as well', async () => {
 });
 
 describe('if a file system with the server’s files is mounted a second time,', () => {
-  /** The path that is bind-mounted, and the part of it that belongs to the server. */
+  /** For each mount: its name, the path that is bind-mounted, and the part of that path that belongs to the server. */
   const mounts: readonly (readonly [string, string, string])[] = [
     ['the data dir', own.data, ''],
     ['a folder in the data dir', join(own.data, 'runs'), ''],

@@ -155,7 +155,7 @@ test('a secret is in no file of the data dir, server log, command line or enviro
     expectNoSecret(await readFile(`/proc/${pid}/environ`, 'utf8').catch(() => ''), `the environment of ${pid}`);
   }
   expectNoSecret(server.stderr + server.stdout, 'the log of the server');
-  // The folders of the runs before are being removed.
+  // Wait until the folders of earlier runs have been removed.
   await expect.poll(() => readdir(join(server.dataDir, 'runs'))).toEqual([runId]);
   const entries = await readdir(server.dataDir, { recursive: true, withFileTypes: true });
   const files = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
@@ -179,7 +179,7 @@ test('a run that was waiting when the server was killed still gets its secret', 
   expect(await small.messages(waiting)).toEqual(['20']);
 });
 
-/** Decompresses log segments (zstd), reads everything else as it is, and skips files that are gone by now. */
+/** Decompresses log segments (zstd), reads other files unchanged, and skips files that have been removed by now. */
 async function textOf(path: string): Promise<string> {
   const bytes = await readFile(path).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return Buffer.alloc(0);

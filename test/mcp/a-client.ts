@@ -10,7 +10,7 @@ import { StdioClientTransport } from '@modelcontextprotocol/client/stdio';
 import { onTestFinished } from 'vitest';
 import { bin } from '../cli/terminal.ts';
 
-/** The two generations of the protocol. */
+/** The two generations of the protocol that clients speak. */
 export const generations = ['2025-11-25', '2026-07-28'] as const;
 export type Generation = (typeof generations)[number];
 
@@ -22,14 +22,14 @@ export type Agent = {
 
 type StdioOptions = { readonly generation?: Generation; readonly env?: Record<string, string> };
 
-/** A client until the test ends. */
+/** Connects a client, and closes it when the test ends. */
 export async function connect(dir: string, words: readonly string[] = [], o: StdioOptions = {}): Promise<Agent> {
   const agent = await open(dir, words, o);
   onTestFinished(() => agent.client.close());
   return agent;
 }
 
-/** A client that the caller closes. */
+/** Connects a client that the caller must close. */
 export async function open(
   dir: string,
   words: readonly string[] = [],
@@ -50,7 +50,7 @@ export async function open(
   return { client, transport, call: (name, args = {}) => client.callTool({ name, arguments: args }) };
 }
 
-/** A client of `/mcp`, with a token or as the user of the server. */
+/** Connects a client to `/mcp`, with a token or as the user of the server. */
 export async function connectHttp(
   url: string,
   {
@@ -73,7 +73,7 @@ export async function connectHttp(
   return { client, transport, call };
 }
 
-/** The text that a model reads. */
+/** Returns the text of an answer that a model reads. */
 export function textOf({ content }: CallToolResult): string {
   return content.flatMap((part) => (part.type === 'text' ? [part.text] : [])).join('\n');
 }

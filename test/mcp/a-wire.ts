@@ -1,4 +1,4 @@
-// Messages to `/mcp` as they are on the wire, for what no client of the SDK would send.
+// Sends raw messages to `/mcp`, such as no client of the SDK would send.
 
 const hello = { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'x', version: '1' } };
 export const initialize = { jsonrpc: '2.0', id: 1, method: 'initialize', params: hello };
@@ -16,7 +16,7 @@ export function post(url: string, body: unknown, headers: Readonly<Record<string
   });
 }
 
-/** @returns the header of a new session, for a client of 2025 */
+/** Begins a session for a client of 2025. @returns the header of the session */
 export async function beginSession(
   url: string,
   headers: Readonly<Record<string, string>> = {},

@@ -1,5 +1,5 @@
-// The protocol's own conformance suite, against `/mcp`. `npm run check:all` also runs its next release, which knows the
-// generation of 2026.
+// Runs the protocol's own conformance suite against `/mcp`. `npm run check:all` also runs the next release of the
+// suite, which covers the generation of 2026.
 
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';

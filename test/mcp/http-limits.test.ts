@@ -24,7 +24,7 @@ async function beginSessions(count: number, { headers }: TestToken): Promise<Hea
 
 const otherDigit = (digit: string) => (digit === '0' ? '1' : '0');
 
-/** The ids of the sessions that the server forgets from now on. */
+/** The ids of the sessions that the server forgets after this call. */
 function forgotten(): () => unknown[] {
   const closing = vi.spyOn(WebStandardStreamableHTTPServerTransport.prototype, 'close');
   onTestFinished(() => closing.mockRestore());
@@ -33,7 +33,7 @@ function forgotten(): () => unknown[] {
 
 const statusOf = async (session: Headers | undefined) => (await post(server.url, list, session)).status;
 
-/** Opens a stream that is read by nobody until the test has ended. */
+/** Opens a stream that nobody reads until the test has ended. */
 async function openStream(url: string, headers: Headers, init: RequestInit = {}): Promise<Response> {
   const closing = new AbortController();
   const accept = 'application/json, text/event-stream';
@@ -42,7 +42,7 @@ async function openStream(url: string, headers: Headers, init: RequestInit = {})
     headers: { accept, ...headers },
     signal: closing.signal,
   });
-  // It holds the response too: fetch closes the connection of a response that nobody holds any more.
+  // This also keeps a reference to the response, because fetch closes the connection of a response without references.
   onTestFinished(() => closing.abort(response));
   return response;
 }
@@ -78,7 +78,7 @@ test('a caller has 50 sessions, even with narrower rights: one more replaces its
   expect(gone()).toEqual([own[1]?.['mcp-session-id']]);
   for (const session of [theirs, own[0], own[3], last]) expect(await statusOf(session)).toBe(200);
   expect(gone().length).toBe(1);
-  // It begins again, in the place of another.
+  // The forgotten session begins again, and replaces another one.
   expect(await statusOf(own[1])).toBe(200);
   expect(gone()).toEqual([own[1], own[2]].map((session) => session?.['mcp-session-id']));
 });
@@ -99,7 +99,7 @@ test('a request that begins no session does not end another session either', asy
   const own = await beginSessions(mostSessions, token);
   expect((await post(server.url, list, token.headers)).status).toBe(400);
   expect((await openStream(server.url, token.headers)).status).toBe(400);
-  // Not acceptable: nobody can answer a client that takes no events.
+  // A client that does not accept event streams cannot get an answer, so the server refuses it.
   expect((await post(server.url, initialize, { ...token.headers, accept: 'text/html' })).status).toBe(406);
   for (const session of own) expect(await statusOf(session)).toBe(200);
 });
@@ -107,13 +107,13 @@ test('a request that begins no session does not end another session either', asy
 test('a session is forgotten when it has been idle for too long, but not while a stream or a call is open', async () => {
   const jobs = { waits: bash('while true; do sleep 0.1; done') };
   await using short = await startServing({ executes: true, jobs, mcp: { idleMs: 500 } });
-  // A session that is forgotten before it is used begins again.
+  // If a session is forgotten before it is used, it begins again.
   const streaming = await beginSession(short.url);
   await openStream(short.url, streaming);
   const calling = await beginSession(short.url);
   const headers = { 'content-type': 'application/json', ...calling };
   const call = { method: 'POST', body: JSON.stringify(callTool('job_waits')) };
-  // The call goes on without its connection.
+  // The call continues without its connection.
   await (await openStream(short.url, headers, call)).body?.cancel();
   const idle = await beginSession(short.url);
   const ended = await openStream(short.url, idle);
@@ -142,7 +142,7 @@ test('the answer of a cancelled call ends without a message, and nothing of the 
     expect(await waiting.text()).not.toContain('jsonrpc');
   }
   const [transport] = handling.mock.contexts;
-  // Each call has its id here until something answers it.
+  // This map contains the id of each call until the call is answered.
   await expect.poll(() => Reflect.get(transport ?? {}, '_requestToStreamMapping')).toEqual(new Map());
 });
 
@@ -174,11 +174,11 @@ test('streams that announce changes to clients count towards the limit of stream
   const { headers } = await server.token();
   for (let n = 0; n < 100; n++) expect((await openListening(server.url, headers)).status).toBe(200);
   expect((await openListening(server.url, headers)).status).toBe(429);
-  // No call begins whose answer would have no room.
+  // The server accepts no request whose answer would need another stream.
   expect((await post(server.url, initialize, headers)).status).toBe(429);
 });
 
-/** How often jobs were listed so far, or this was refused. */
+/** Returns how often jobs were listed so far, or how often listing them was refused. */
 async function listings({ fetch: get }: Serving, status: '2xx' | '4xx' = '2xx'): Promise<number> {
   const metrics = await (await get('//metrics')).text();
   const [, times = 0] =
@@ -198,7 +198,7 @@ test('the server lists the tools once for all clients of a caller, and only when
     await client.listTools();
   }
   const before = await listings(changing);
-  // Once for each client; a list takes two requests.
+  // The server has listed the tools once for each client, and each list takes two requests.
   expect(before).toBe(6);
   await changing.addJob('fresh', bash('true'));
   await expect.poll(() => heard.toSorted()).toEqual(['one', 'three', 'two']);
@@ -221,7 +221,7 @@ test('six clients of a caller can list the tools at once, and are told of a chan
     const ask = async () => (await changing.fetch('/system/info', { headers })).text();
     await Promise.all(Array.from({ length: 40 }, ask));
   };
-  // The server may list the tools before the requests are used up.
+  // The server may list the tools before the rate limit is exhausted, so repeat this until a list is refused.
   for (let n = 0; (await listings(changing, '4xx')) === 0; n++) {
     await changing.addJob(`a-${n}`, bash('true'));
     await useUp();

@@ -35,13 +35,13 @@ async function runsOf(name: string): Promise<RunAnswer[]> {
   return runs;
 }
 
-/** How the newest run of an agent ended. */
+/** Returns how the newest run of an agent ended. */
 async function endOf(name: string): Promise<string> {
   await expect.poll(async () => (await runsOf(name))[0]?.finished_at ?? null).not.toBeNull();
   return (await runsOf(name))[0]?.status ?? '';
 }
 
-/** Calls a job that waits, and says what the client hears of it. */
+/** Calls a job that waits, and records the progress that the client is told of. */
 function startWaiting(client: Client, job = 'waits', o: { signal?: AbortSignal; timeout?: number } = {}) {
   const seen: { message?: string | undefined }[] = [];
   const called = client.callTool({ name: `job_${job}`, arguments: {} }, { ...o, onprogress: (one) => seen.push(one) });
@@ -112,7 +112,7 @@ describe.each(generations)('a client of %s over HTTP', (generation) => {
   ])('gets an explanation of wrong parameters of %s: %j', async (method, params, words) => {
     const { client } = await connectHttp(server.url, {
       generation,
-      // The client itself would not send this.
+      // The client of the SDK would not send this itself.
       fetch: (url, init) => {
         const sent: unknown = typeof init?.body === 'string' ? JSON.parse(init.body) : {};
         const body: { method?: string; params?: { _meta?: object } } = { ...Object(sent) };
@@ -174,7 +174,7 @@ describe.each(generations)('a client of %s over HTTP', (generation) => {
     const cancelling = new AbortController();
     await startWaiting(one.client, 'waits', { signal: cancelling.signal }).isWaiting();
     const [first] = await runsOf(token.name);
-    // Both clients count their requests from the same number.
+    // Both clients number their requests from the same start, so this call has the same id.
     const ending = new AbortController();
     await startWaiting(other.client, 'waits', { signal: ending.signal }).isWaiting();
     cancelling.abort();
@@ -188,7 +188,7 @@ describe.each(generations)('a client of %s over HTTP', (generation) => {
   test('cancels its run when the call times out in the client', async () => {
     const token = await server.token({ scopes: agentScopes });
     const { client } = await connectHttp(server.url, { generation, ...token });
-    // On a busy machine, the client may give up before its run has started.
+    // On a busy machine, the client's timeout may pass before its run has started.
     do await expect(startWaiting(client, 'waits', { timeout: 1_000 }).called).rejects.toThrow();
     while ((await runsOf(token.name)).length === 0);
     expect(await endOf(token.name)).toBe('cancelled');
@@ -277,7 +277,7 @@ test('a client of 2025 continues after a restart of the server, and is told of a
     const { client, transport, call } = await connectHttp(served.url, {
       generation: '2025-11-25',
       headers,
-      // The server has another port after its restart.
+      // After its restart, the server listens on another port.
       fetch: (_, init) => fetch(new URL('/mcp', served.url), init),
       reconnectionOptions: {
         initialReconnectionDelay: 100,
@@ -323,14 +323,14 @@ test('each client of a caller is told of a change that happened while the client
       end: () => ending.abort(),
     };
   };
-  // Both begin again, and both ask for something before they listen.
+  // Both sessions begin again, and both send a request before they open a stream.
   const [one, other] = [await begin(), await begin()];
   for (const session of [one, other]) await (await post(changing.url, callTool('jobs_search'), session)).text();
   const first = await listen(one);
   await first.heard();
   const second = await listen(other);
   await second.heard();
-  // One has lost its stream when a job is new.
+  // One session has lost its stream when the job is added.
   second.end();
   await changing.addJob('fresh', greet);
   await first.heard();
@@ -381,7 +381,7 @@ describe('a session that is not in memory', () => {
     await ask({ 'content-type': 'application/json' }, initialize);
     const lost = withNewId({ 'mcp-session-id': answers.pop()?.headers.get('mcp-session-id') ?? '' });
     await Promise.all([ask(lost), ask(lost)]);
-    // A session has one stream of this kind.
+    // A session may have only one stream of this kind, so the second request is refused.
     expect(answers.map(({ status }) => status).toSorted((a, b) => a - b)).toEqual([200, 409]);
   });
 
@@ -446,7 +446,7 @@ test('a caller that has narrowed its rights does not get them back through anoth
 });
 
 test('a revoked token loses its sessions and streams, and a waiting call returns nothing more', async () => {
-  // The call answers before the server looks whether its stream may go on, which is every 15 seconds.
+  // The call ends before the server checks whether its stream may continue, which happens every 15 seconds.
   await using short = await startServing({ executes: true, jobs: { waits }, mcp: { waitMs: 8_000 } });
   const { id, headers } = await short.token({ scopes: agentScopes });
   const { client, call } = await connectHttp(short.url, { generation: '2025-11-25', headers });

@@ -24,7 +24,7 @@ afterAll(() => server.close());
 
 type Found = { readonly jobs: readonly { readonly job_id: string }[]; readonly next_cursor: string | null };
 
-/** How many requests of an agent the API has answered. */
+/** Returns how many requests of agents the API has answered. */
 async function requests(): Promise<Record<string, number>> {
   const metrics = await (await server.fetch('//metrics')).text();
   const lines = metrics.matchAll(/^flwd_http_requests_total\{operation="(\w+)",method="GET",status="2xx"\} (\d+)$/gm);

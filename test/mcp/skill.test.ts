@@ -6,7 +6,7 @@ import { writeJob } from '../support/jobs.ts';
 
 const skill = readFileSync(new URL('../../docs/skill/SKILL.md', import.meta.url), 'utf8');
 
-/** The files in the skill. Each names its path in a comment at its top. */
+/** The example files in the skill. A comment at the top of each file names its path. */
 function exampleFiles(): Record<string, string> {
   const blocks = [
     ...skill.matchAll(/^```(?:yaml|bash)\n((?:#![^\n]*\n)?# jobs\/reports\/words\/([\w.]+\w)[^\n]*\n.*?)^```$/gms),

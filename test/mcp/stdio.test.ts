@@ -38,7 +38,7 @@ const counts = bash(
 const naps = bash('until [[ -e go ]]; do sleep 0.1; done');
 const keeps = bash('echo kept > note.txt', { artifacts: { paths: ['note.txt'] } });
 
-/** Most tests share a server, and a client of each generation, which starts `flwd mcp` for it. */
+/** Most tests share a server and one client of each generation. Each client starts its own `flwd mcp`. */
 let server: Serving;
 const agents = new Map<Generation, Agent & { readonly name: string }>();
 
@@ -69,7 +69,7 @@ afterAll(async () => {
   await server.close();
 });
 
-/** How the newest run of an agent ended. */
+/** Returns how the newest run of an agent ended. */
 async function endOf(name: string): Promise<RunAnswer | undefined> {
   const newest = async () => {
     const answer = await server.fetch(`/runs?created_by=${encodeURIComponent(name)}`);
@@ -82,7 +82,7 @@ async function endOf(name: string): Promise<RunAnswer | undefined> {
 
 type Listed = { runs: { run_id: string; status: string; created_by: string }[] };
 
-/** Starts the job that waits, and returns when it has told its progress. `cancel` cancels the call. */
+/** Starts the job that waits, and returns once the job has reported its progress. `cancel` cancels the call. */
 async function startWaiting(client: Client): Promise<{ seen: readonly unknown[]; cancel: () => Promise<void> }> {
   const cancelling = new AbortController();
   const seen: unknown[] = [];
@@ -234,7 +234,7 @@ test('an agent is told of a run that has started even if the server is then too 
   await expect.poll(async () => (await server.fetch(`/runs/${runId}`)).text()).toContain('"success"');
 });
 
-/** Stands before a server, and answers 503 for some paths. */
+/** Starts a proxy in front of a server. It answers 503 for some paths. */
 async function startProxy(url: string, refuses: (path: string) => boolean): Promise<string> {
   const proxy = createServer((request, response) => {
     if (refuses(request.url ?? '')) return response.writeHead(503).end();
@@ -351,7 +351,7 @@ test('a run that takes longer than mcp.wait is returned as running, and runs_wai
   const answer = await call('job_waits');
   expect(textOf(answer)).toContain('Call runs_wait with this run_id');
   const { run_id: runId } = dataOf<{ run_id: string }>(answer);
-  // On a busy machine, it takes longer than that to start.
+  // On a busy machine, the run may take longer than mcp.wait to start.
   const going = async () => dataOf(await call('runs_wait', { run_id: runId, wait_s: 0 }));
   await expect.poll(going).toMatchObject({ status: 'running' });
   expect(dataOf(await call('runs_cancel', { run_id: runId }))).toEqual({ run_id: runId, status: 'cancelled' });

@@ -1,5 +1,5 @@
-// Attacks from inside a job. Each is a job that prints what it could reach, together with the output that the test
-// expects.
+// Attacks from inside a job. Each attack is a job that prints what it could reach, together with the output that the
+// test expects.
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -9,7 +9,7 @@ import { type JobConfig, type JobFiles, python } from '../support/jobs.ts';
 export type Attack = {
   readonly script: string;
   readonly config?: JobConfig;
-  /** The expected lines of its log. */
+  /** The lines that the log of the job must contain. */
   readonly finds: readonly string[];
 };
 
@@ -31,19 +31,19 @@ export function attackJob(script: string, config: JobConfig = {}): JobFiles {
   };
 }
 
-/** Bait that the test put on the host. */
+/** Targets that the test has placed on the host. */
 export type AttackedHost = {
   readonly serverPort: number;
   readonly tcpPort: number;
   readonly udpPort: number;
   readonly abstractName: string;
   readonly hidden: readonly string[];
-  /** A value from the server's environment, written backwards. */
+  /** A value from the server's environment, spelled backwards. */
   readonly canary: string;
   readonly serverPid: number;
 };
 
-/** Attacks that fail in every secure job, for any user of the server. */
+/** Attacks that fail in every secure job, whichever user the server runs as. */
 export const secureAttacks: Readonly<Record<string, Attack>> = {
   'a refused system call': {
     script: `

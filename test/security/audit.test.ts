@@ -56,7 +56,7 @@ describe('an operation that changes something leaves an entry with the caller, t
     return run.id;
   };
 
-  /** A request for each operation. */
+  /** Builds a request for each operation. */
   const ask: Readonly<Record<string, () => Asked | Promise<Asked>>> = {
     createRun: () => ({ path: '/runs', body: { job_id: 'demo' } }),
     cancelRun: async () => ({ path: `/runs/${(await server.addRun()).id}/cancel` }),
@@ -132,7 +132,7 @@ describe('an operation that changes something leaves an entry with the caller, t
       ...(body !== undefined && { body: JSON.stringify(body) }),
     });
     expect(response.ok).toBe(true);
-    // The test need not wait: the entry was durable before the answer was sent.
+    // The test need not wait for the entry, which is stored before the answer is sent.
     expect(await audit(`q=req-of-${id}`, {}, on)).toMatchObject({
       total: 1,
       entries: [
@@ -268,7 +268,7 @@ test('no entry contains a secret, whether it is a token, an argument, or in the 
   await server.post('/runs', { job_id: 'secret', args: { key: secret, more: 1 } });
   await server.post('/runs', { job_id: 'secret', args: { key: secret }, security_profile: 'permissive' });
   await server.post('/schedules', { job_id: 'secret', cron: '0 3 * * *', args: { key: secret } });
-  // In the place of a name.
+  // These requests have the secret where a name belongs.
   await server.post('/runs', { job_id: 'secret', args: { key: 'long enough', [secret]: 1, other: 1 } });
   await server.post('/runs', { job_id: 'demo', labels: { [`${secret} `]: '' } });
   await server.post('/schedules', { job_id: 'demo', cron: '0 3 * * *', args: { [secret]: 1 } });
@@ -297,7 +297,7 @@ describe('nobody can flood the log with requests', () => {
     for (let n = 0; n < 200; n++) await flooded.fetch(n % 2 === 0 ? '/runs' : '/jobs', wrong);
     const known = await audit('limit=1', {}, flooded);
     expect(known.total).toBeLessThanOrEqual(21);
-    // Entries of known callers are not crowded out.
+    // Entries of known callers are still written.
     await flooded.fetch('/runs/run_x/cancel', { method: 'POST' });
     await expect.poll(() => newest(flooded)).toMatchObject({ action: 'run.cancel', reason: 'run-not-found' });
   });

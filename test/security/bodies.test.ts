@@ -1,4 +1,5 @@
-// Attacks with the bodies of `/mcp`: too large, of other sites, without a right, or with more than one message.
+// Attacks with the bodies of requests to `/mcp`: too large, from other sites, without rights, or with more than one
+// message.
 
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { beginSession, list, post } from '../mcp/a-wire.ts';

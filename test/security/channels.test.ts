@@ -1,5 +1,5 @@
-// Attacks on notifications: text of a job that would add headers and addresses to a mail, servers that would read the
-// password, and receivers that send a message elsewhere.
+// Attacks on notifications: text of a job that tries to add headers and addresses to a mail, servers that try to read
+// the password, and receivers that redirect a message.
 
 import { getCACertificates, setDefaultCACertificates } from 'node:tls';
 import { expect, onTestFinished, test, vi } from 'vitest';
@@ -35,7 +35,7 @@ test('neither the title of a job nor its output can add a header or an address t
   expect(mail?.body.length).toBeLessThan(30_000);
 });
 
-// To Linux, 0.0.0.0 is this machine; to flwd, it is no loopback address.
+// To Linux, 0.0.0.0 is this machine. To flwd, it is not a loopback address.
 test('a password is not sent to a server that offers no encryption', async () => {
   const server = await startMailServer({ password: 'T0KEN' });
   const opened = await openMail('', { smtp: `smtp://flwd:T0KEN@0.0.0.0:${server.port}` });

@@ -53,7 +53,7 @@ const finished = await server.run('demo', { name: 'abc', token: secret });
 const waiting = await server.start('team/asks');
 const [artifact] = await server.artifacts(finished.run_id);
 const schedule = await server.json<{ id: string }>('/schedules', { body: { job_id: 'demo', cron: '0 3 1 1 *' } });
-/** A credential for each scope, and an unknown one. */
+/** The scopes of the credentials: one credential for each scope, and an unknown one. */
 const scopes = [
   'jobs:read',
   'code:read',
@@ -87,7 +87,7 @@ const requests = requestsOf(document, {
   enabled: [false],
 });
 
-/** The problems that any path may answer, even one that is not an operation. */
+/** The problems that an answer may have at any path, even at one that is not an operation. */
 const general = [
   'not-found',
   'method-not-allowed',
@@ -182,7 +182,7 @@ function isAnswer(answer: unknown): answer is RawAnswer {
 test('no request makes the server fail, leak secrets, return undocumented errors, or grow', {
   timeout: 120_000 + seconds * 2_000,
 }, async () => {
-  // First caches are filled and code is compiled.
+  // The first round fills caches and compiles code, so it is not measured.
   await fuzz(seconds * 500, seed);
   const before = await heapBytes(server.stderr);
   await fuzz(seconds * 500, seed + 1_000_000);
@@ -190,10 +190,10 @@ test('no request makes the server fail, leak secrets, return undocumented errors
   console.info(`fuzz: ${JSON.stringify(Object.fromEntries(statuses))}, heap ${before} → ${after}`);
 
   expect(errors).toEqual([]);
-  // Those that any hundred requests meet, also on a slow machine.
+  // Any hundred requests produce these statuses, even on a slow machine.
   expect([...statuses.keys()]).toEqual(expect.arrayContaining([200, 400, 401, 403, 404, 405, 415]));
   expect(after - before).toBeLessThan(16 * 1024 * 1024);
-  // A machine that was busy for a moment is no harm that lasts.
+  // A machine that was only busy for a moment recovers, so wait for it.
   const health = () => server.json('/health');
   await expect.poll(health).toMatchObject({ checks: { database: { status: 'ok' }, load: { status: 'ok' } } });
   expect((await server.run('demo')).status).toBe('success');

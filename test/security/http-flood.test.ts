@@ -1,5 +1,5 @@
-// Callers that try to use up the server: slow senders, slow readers, unused connections, and bodies that grow in
-// memory. The server must answer other callers meanwhile, and its memory must return to what it was.
+// Callers that try to exhaust the server: slow senders, slow readers, unused connections, and bodies that grow when
+// parsed. The server must answer other callers meanwhile, and its memory must return to what it was.
 
 import { connect, type Socket } from 'node:net';
 import { afterAll, expect, onTestFinished, test } from 'vitest';
@@ -132,7 +132,7 @@ test('bodies that grow when parsed are refused before memory runs out, and the s
     Array.from({ length: 60 }, async () => await patient.fetch('/runs', { body }).then(({ status }) => status)),
   );
   expect(new Set(answers)).toEqual(new Set([201, 503]));
-  // Until a moment after the last of them, it may refuse everything else.
+  // For a moment after the last of these requests, the server may refuse all other requests.
   await expect.poll(async () => (await patient.json<{ status: string }>('/health')).status).toBe('healthy');
   await expectToAnswer(patient);
   await expect.poll(async () => (await heapBytes(patient.stderr)) - before).toBeLessThan(24 * mib);

@@ -30,7 +30,7 @@ const slugOf = ({ body }: RawAnswer): string => {
   const problem: { type: string } = JSON.parse(body);
   return problem.type.replace('https://flowd.org/problems/', '');
 };
-/** How many requests the server saw in the bytes. */
+/** Returns how many requests the server recognized in the bytes that were sent. */
 const answersIn = ({ head, body }: RawAnswer): number => (head + body).match(/^HTTP\/1\.1 \d/gm)?.length ?? 0;
 
 describe('framing that two programs could read differently is not ambiguous to the server', () => {
@@ -206,7 +206,7 @@ describe('paths', () => {
         `/api/v1/${place}/${text}/logs`,
       ]) {
         const answer = await get(target);
-        // `jobs//` and similar paths are the list or do not exist.
+        // Paths such as `jobs//` are the list, or do not exist.
         expect([target, answer.status]).toEqual([target, expect.toSatisfy((status: number) => status < 500)]);
         expect(answer.head).not.toMatch(/^(?:x-injected|set-cookie)/im);
         expect(answer.body).not.toContain('root:');
@@ -393,7 +393,7 @@ describe('strings that could become headers or log lines', () => {
 
   test('a path is always logged as one string', async () => {
     await post('/api/v1/runs/x%0a%7b%22level%22:60%7d/cancel', '{}');
-    // The line is written after the answer.
+    // The log line is written after the answer.
     const line = () => logged.findLast((one) => one.includes('%0a%7b'));
     await expect.poll(line).toContain('x%0a%7b%22level%22:60%7d');
   });

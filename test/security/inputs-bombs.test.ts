@@ -33,7 +33,7 @@ await server.run('quick');
 const before = await heapBytes(server.stderr);
 
 afterEach(async () => {
-  // A machine that was busy for a moment is no harm that lasts.
+  // A machine that was only busy for a moment recovers, so wait for it.
   const health = () => server.json('/health');
   await expect.poll(health).toMatchObject({ checks: { database: { status: 'ok' }, load: { status: 'ok' } } });
   expect(await server.run('quick')).toMatchObject({ status: 'success' });

@@ -1,5 +1,5 @@
-// Strings that a shell, a name or an expression could interpret, sent through every way in which a string of a caller
-// or a script reaches another program.
+// Strings that a shell, a name or an expression could interpret. The tests send them through every way in which a
+// string of a caller or a script reaches another program.
 
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
@@ -28,7 +28,7 @@ const texts = [
   '0',
   '1e3',
 ];
-/** Bash allows no empty key in an associative array, and the server no `__proto__` in a body. */
+/** Bash allows no empty key in an associative array, and the server allows no `__proto__` in a body. */
 const keys = texts.filter((text) => text !== '' && text !== '__proto__');
 const owned = '/tmp/flwd-owned';
 

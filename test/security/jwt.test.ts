@@ -203,7 +203,7 @@ describe('text that is not a signed token is refused', () => {
   test('if it is a token with any one bit changed', async () => {
     const { verify } = verifyOf();
     const token = await ec.sign(claims());
-    // The last character of a signature has unused bits, which Node's decoder ignores.
+    // The last character is left out, because it has unused bits, which Node's decoder ignores.
     for (let at = 0; at < token.length - 1; at++) {
       const other = String.fromCharCode(token.charCodeAt(at) ^ 1);
       expect(await verify(token.slice(0, at) + other + token.slice(at + 1))).toBeUndefined();

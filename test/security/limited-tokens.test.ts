@@ -1,4 +1,5 @@
-// A token that is limited to jobs: what belongs to other jobs of its own tenant does not exist for it (ADR 0067).
+// A token that is limited to jobs. For such a token, objects of other jobs do not exist, even in its own tenant (ADR
+// 0067).
 
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { type Operation, operations } from '../../src/contract/operations.ts';
@@ -77,7 +78,7 @@ async function start(jobId: string, by: TestToken, status: string): Promise<stri
 
 let operator: TestToken;
 let reporter: TestToken;
-/** What belongs to the vault, and to the reports. */
+/** Objects of the jobs in `vault`, and of those in `reports`. */
 const hidden: Record<string, string[]> = {};
 const own: Record<string, string[]> = {};
 

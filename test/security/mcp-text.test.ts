@@ -1,4 +1,5 @@
-// Attacks on agents by text: what a job says, prints or claims must not look like words of flwd, or hide from a reader.
+// Attacks on agents by text. What a job says, prints or claims must not look like text of flwd, and must not contain
+// text that a reader cannot see.
 
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -9,7 +10,7 @@ import { createInstance } from '../cli/an-instance.ts';
 import { connect, dataOf, textOf } from '../mcp/a-client.ts';
 import { bash, writeJob } from '../support/jobs.ts';
 
-/** `ignore` in characters that nobody sees, and a sentence that is written backwards. */
+/** The word `ignore` in invisible characters, and a sentence that is written backwards. */
 const tags = String.fromCodePoint(...Array.from('ignore', (letter) => 0xe0000 + (letter.codePointAt(0) ?? 0)));
 const hidden = `a${tags}b\u202Ec\u200Bd\u2066e\u00ADf\uFE0Fg\u{E0100}h\u3164ij`;
 

@@ -1,11 +1,10 @@
-// Makes requests from the OpenAPI document: valid ones for each operation, almost valid ones, and completely wrong
-// ones.
+// Generates requests from the OpenAPI document: valid, almost valid, and completely wrong ones for each operation.
 
 import fc, { type Arbitrary } from 'fast-check';
 import { jsonTexts, numberTexts, pathTexts, shellTexts } from './hostile-values.ts';
 
 type Schema = { readonly [keyword: string]: unknown };
-/** Includes ids of existing objects. */
+/** Valid values, including ids of existing objects. */
 type Samples = Readonly<Record<string, readonly unknown[]>>;
 type Parameter = { readonly name: string; readonly in: string; readonly schema: Schema };
 type DescribedOperation = {
@@ -42,7 +41,7 @@ const texts = fc.oneof(
   fc.string({ unit: 'binary', maxLength: 40 }),
 );
 
-/** Removes what would end a request line or a header. */
+/** Removes characters that would end a request line or a header. */
 const headerTexts = texts.map((text) => text.replaceAll(/[^\x20-\x7e]/g, '?').slice(0, 2_000));
 
 const oddMethods = ['GET', 'POST', 'PUT', 'DELETE', 'HEAD', 'OPTIONS', 'PATCH', 'TRACE', 'PROPFIND', 'QUERY'];
@@ -94,7 +93,9 @@ const contentTypes = fc.oneof(
   ),
 );
 
-/** What the document says of an answer with this status; undefined: the operation has no such answer. */
+/**
+ * Returns what the document says about an answer with this status, or undefined if the operation has no such answer.
+ */
 export function responseOf(
   { components }: OpenApi,
   { responses }: DescribedOperation,
@@ -104,7 +105,7 @@ export function responseOf(
   return response && '$ref' in response ? components.responses[response.$ref.split('/').at(-1) ?? ''] : response;
 }
 
-/** @param samples valid values, by the name of a parameter of the path or a member of a body */
+/** @param samples valid values by name, for parameters of a path and members of a body */
 export function requestsOf(document: OpenApi, samples: Samples): Arbitrary<Asked> {
   const all = Object.entries(document.paths).flatMap(([path, methods]) =>
     Object.entries(methods).map(([method, operation]) => ({ path, method: method.toUpperCase(), operation })),
@@ -220,7 +221,7 @@ function namesOf({ properties }: Schema): string[] {
   return typeof properties === 'object' && properties !== null ? Object.keys(properties) : [];
 }
 
-/** Values that roughly match a schema. */
+/** Generates values that roughly match a schema. */
 function valuesOf(schema: Schema, document: OpenApi, samples: Samples, name = ''): Arbitrary<unknown> {
   const known = samples[name];
   if (known) return fc.oneof({ arbitrary: fc.constantFrom(...known), weight: 4 }, texts);

@@ -1,4 +1,4 @@
-// A job that prints its secret through every output it has, in every encoding that tools use: nobody can read it
+// A job prints its secret through every output it has, in every encoding that tools use, and nobody can read the secret
 // anywhere. The content of artifacts is not redacted (docs/security.md).
 
 import { existsSync, statSync } from 'node:fs';
@@ -250,7 +250,7 @@ test('a run gets its secret in a private tmpfs, and no command line or environme
   const [spool = ''] = (await readdir(join(server.root, 'data/runs', runId), { recursive: true })).filter((name) =>
     name.endsWith('spool'),
   );
-  // Until the run has ended, this file has the script's raw output, and only the server's user can read it.
+  // Until the run has ended, this file contains the script's raw output, and only the server's user can read it.
   expect(statSync(join(server.root, 'data/runs', runId, spool)).mode & 0o777).toBe(0o400);
   expect(statSync(join(server.root, 'data/runs', runId)).mode & 0o777).toBe(0o700);
   await server.post(`/runs/${runId}/cancel`, {});

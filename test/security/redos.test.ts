@@ -17,7 +17,7 @@ import { parseRange } from '../../src/server/answers/byte-range.ts';
 import { attachment } from '../../src/server/answers/content-disposition.ts';
 import { preferredType } from '../../src/server/answers/preferred-type.ts';
 
-/** Enough for one megabyte in linear time on a busy machine. Backtracking takes minutes. */
+/** Enough for one megabyte in linear time, even on a busy machine. Backtracking would take minutes. */
 const mostMs = 3_000;
 const longest = 1_000_000;
 
@@ -92,7 +92,7 @@ function hostile(length: number): string[] {
 }
 
 function timed(what: string, work: () => unknown): void {
-  // The time of this thread alone, which has no share in what stalls the machine.
+  // The CPU time of this thread, which does not depend on how busy the machine is.
   const before = process.threadCpuUsage();
   work();
   const { user, system } = process.threadCpuUsage(before);

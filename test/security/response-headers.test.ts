@@ -45,7 +45,7 @@ describe('an answer of the server', () => {
     [204, 'a probe', 'GET /healthz', '', {}],
     [200, 'metrics', 'GET /metrics', '', {}],
     [200, 'the document of the API', 'GET /api/v1/openapi.json', '', {}],
-    // The console, or a page that says it is not built.
+    // The console, or a page that says that the console is not built.
     [200, 'the first page', 'GET /', '', { policy: 'style-src', cache: '^(?:no-store|private, no-cache)$' }],
     [200, 'the page of the API', 'GET /docs', '', { policy: 'style-src' }],
     [400, 'a faulty query', 'GET /api/v1/runs?limit=x', '', {}],

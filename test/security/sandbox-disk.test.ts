@@ -1,4 +1,5 @@
-// Jobs that try to exceed the limit of their workspace with data that a walk through the folders does not see.
+// Jobs that try to exceed the size limit of their workspace with data that the server does not see when it walks
+// through the folders.
 
 import { chmod, mkdtemp, realpath, rm } from 'node:fs/promises';
 import { afterAll, describe, expect } from 'vitest';
@@ -108,7 +109,7 @@ describe.each(users)('if the server runs as $user,', async ({ as }) => {
       expect([run.status, run.reason, run.error?.message]).toEqual([
         'failed',
         'quota_exceeded',
-        // A look that comes before the deep folders are removed already ends the run.
+        // A check that finds the deep folders before they are removed already ends the run.
         expect.stringMatching(/^its workspace (grew to [\d.]+ MiB or more, |has folders deeper than a path can name)/),
       ]);
     },

@@ -12,7 +12,7 @@ import { attackJob } from './attacks.ts';
 
 const test = testWith('bwrap', 'python3');
 
-/** How long a daemon of an attack sleeps. No other process of this machine sleeps exactly as long. */
+/** How long the daemon of an attack sleeps. No other process on this machine sleeps for exactly that long. */
 const nap = `3600.${process.pid}`;
 const limited = (resources: Readonly<Record<string, unknown>>, run?: string): JobConfig => ({
   permissions: { resources },

@@ -1,6 +1,6 @@
-// A job with write access replaces folders by links and back, above paths that other jobs are granted, while those
-// start. No job may ever see the targets of the links: a file of the server, and one that was granted to nobody (ADR
-// 0020).
+// A job with write access keeps replacing folders by links and back, in paths that other jobs are granted, while those
+// jobs start. No job may ever see the targets of the links: a file of the server, and a file that was granted to nobody
+// (ADR 0020).
 
 import { chmod, mkdir, mkdtemp, readFile, realpath, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -50,7 +50,7 @@ while True:
   ),
   reads: bash('cat "$target"', { argspec, permissions }),
   writes: bash('cat "$target"; echo changed >> "$target"', { argspec, permissions: { write: [{ arg: 'target' }] } }),
-  // Its profile lets it read these files anyway.
+  // The profile of this job lets it read these files anyway.
   'writes-permissive': bash('(echo changed >> "$target") 2> /dev/null || echo elsewhere', {
     argspec,
     security_profile: 'permissive',
@@ -73,7 +73,7 @@ describe.each(users)('if the server runs as $user,', async ({ as }) => {
   });
   afterAll(() => server.close());
 
-  /** The output of a run, or the reason why it was refused. */
+  /** Returns the output of a run, or the reason why the run was refused. */
   async function outcome(job_id: string): Promise<string> {
     const target = join(granted, 'open', 'parent', 'target');
     const response = await server.fetch('/runs', { body: { job_id, args: { target } } });

@@ -1,6 +1,5 @@
-// A process of a run never counts as the server's own user, whatever it does with its connection; other processes of
-// that user do (ADR 0032). If the server is root, jobs run as another user; otherwise they run as the server's own
-// user.
+// A process of a run never counts as the server's own user, whatever it does with its connection. Other processes of
+// that user do (ADR 0032). If the server is root, its jobs run as another user, and otherwise as the server's own user.
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -15,7 +14,7 @@ const test = testWith('bwrap', 'python3');
 
 type Notification = { readonly last_error: string | null };
 
-// A folder where two jobs meet.
+// A folder that two jobs share.
 const base = await mkdtemp('/var/tmp/flwd-operator-');
 await chmod(base, 0o755);
 const shared = join(base, 'shared');
@@ -56,7 +55,9 @@ function caller(script: string, config: JobConfig): JobFiles {
   return python(prelude + script, { argspec, ...config });
 }
 
-/** `seen` is what the server finds when it has to check the connection. */
+/**
+ * Each attack has a script, a config and `seen`, which says what the server finds if it has to check the connection.
+ */
 const attacks: Record<string, readonly [script: string, config: JobConfig, seen: 'run' | 'unseen']> = {
   'that just asks': ['say(ask(connect()))', network, 'run'],
   'that just asks, in the profile permissive,': ['say(ask(connect()))', permissive, 'run'],
@@ -118,7 +119,7 @@ say(ask(connect()))`,
   ],
 };
 
-/** Two jobs in one folder: the first connects and ends, and then the second one sends the request. */
+/** Two jobs share a folder. The first one connects and ends, and then the second one sends the request. */
 const gives = `
 from pathlib import Path
 with socket.socket(socket.AF_UNIX) as listener:
@@ -136,7 +137,7 @@ taker.recv(1)
 time.sleep(2)
 say(ask(socket.socket(fileno=fd)))`;
 
-/** Sends its request once it knows the address of the restarted server. */
+/** Sends its request only when it knows the address of the restarted server. */
 const stays = `
 print('begun', flush=True)
 while not os.path.exists('${shared}/port'): time.sleep(0.01)
@@ -182,7 +183,7 @@ describe.each(users)('if the server runs as $user,', ({ uid, as }) => {
     });
   });
   afterAll(() => server.close());
-  /** The address of the server itself, not that of a tunnel, which is a process outside of runs. */
+  /** The port of the server itself, not of a tunnel, because a tunnel is a process that belongs to no run. */
   const port = () => Number(/127\.0\.0\.1:(\d+)/.exec(server.stdout.split('\n').findLast((line) => line) ?? '')?.[1]);
   const printedBy = async (job: string) => server.messages((await server.run(job, { port: port() })).run_id);
   const refused = (seen: string) => [uid === 0 ? '401' : `401 ${seen}`];
@@ -255,7 +256,7 @@ test.each(users.filter(({ uid }) => uid !== 0))(
   },
 );
 
-/** The output of a process of this user outside of runs, with or without a pid namespace of its own. */
+/** Returns the output of a process of this user that belongs to no run, with or without its own pid namespace. */
 async function outside(
   script: string,
   o: { readonly port: number; readonly uid: number; readonly isApart?: boolean },

@@ -11,7 +11,7 @@ import { attackJob } from './attacks.ts';
 
 const test = testWith('bwrap', 'python3');
 
-/** Replaces a file that the server reads by something else. */
+/** Replaces a file that the server will read by something else. */
 const instead: Readonly<Record<string, string>> = {
   'a pipe': 'os.mkfifo(path)',
   'a link to a file of the host': `os.symlink('/etc/passwd', path)`,
@@ -97,7 +97,7 @@ say(room.f_frsize * room.f_blocks <= 64 * 2 ** 20, oct(os.stat('/run/flwd/secret
 
   test.each(tricks.map(([what], at) => ({ what, at })))('$what is not read as a result', async ({ what, at }) => {
     const run = await server.run(`result-${at}`);
-    // Root can read files without permissions.
+    // Root can read files that nobody else may read.
     const isReadable = what === 'a file that is closed' && process.getuid?.() === 0 && !('uid' in as);
     const end = isReadable ? { status: 'success' } : { status: 'failed', reason: 'invalid_result' };
     expect(run).toMatchObject(end);

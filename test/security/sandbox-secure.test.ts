@@ -1,4 +1,4 @@
-// Tries every promise of the profile `secure` (docs/security.md) from inside a job, with a server that is root and with
+// Tests every promise of the profile `secure` (docs/security.md) from inside a job, with a server that is root and with
 // one that is not.
 
 import { createSocket } from 'node:dgram';
@@ -51,7 +51,7 @@ describe.each(users)('a secure job of a server that runs as $user', async ({ uid
     udpPort: udp.address().port,
     abstractName,
     hidden: [server.root, server.dataDir, import.meta.dirname],
-    // Backwards, because arguments of a job are in its own environment.
+    // The value is reversed, because the arguments of a job are also in its environment.
     canary: canary.split('').toReversed().join(''),
     serverPid: process.pid,
   };

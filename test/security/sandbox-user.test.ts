@@ -1,4 +1,5 @@
-// `run_as`: jobs of a root server that run as a user of the host. Every Debian has `backup`, `daemon` and `nobody`.
+// `run_as`: jobs of a server that is root run as a user of the host. Every Debian has the users `backup`, `daemon` and
+// `nobody`.
 
 import { execFileSync } from 'node:child_process';
 import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync, statSync } from 'node:fs';

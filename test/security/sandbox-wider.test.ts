@@ -1,4 +1,4 @@
-// Tries from inside a job what the profiles `permissive` and `disabled` still promise, and what they allow
+// Tests from inside a job what the profiles `permissive` and `disabled` still promise, and what they allow
 // (docs/security.md).
 
 import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';

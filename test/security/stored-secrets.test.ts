@@ -95,7 +95,7 @@ async function log(runId: string): Promise<string> {
   const answer = await server.fetch(`/runs/${runId}/logs`, { headers: { accept: 'text/plain' } });
   return (await answer.text()).replace(/\n$/, '');
 }
-/** Sub-runs by the step that started them. */
+/** Returns the sub-runs of a run by the step that started them. */
 async function childrenOf({ run_id: parentId }: RunAnswer): Promise<Map<string, RunAnswer>> {
   const { runs }: { runs: RunAnswer[] } = JSON.parse(await (await server.fetch('/runs')).text());
   const children = new Map<string, RunAnswer>();
@@ -191,7 +191,7 @@ describe('a stored secret', () => {
       return (await server.post('/plans', body, by.headers)).json();
     };
     expect(await planned(acme)).toMatchObject({ denied: null });
-    // A caller who may only read cannot find out what exists either.
+    // A caller with only the scope jobs:read cannot use a plan to find out which secrets exist.
     expect(await planned(await server.token({ scopes: ['jobs:read'], tenant: 'acme' }))).toMatchObject({ status: 403 });
     expect(await planned(other)).toMatchObject({ denied: { type: expect.stringContaining('secret-unavailable') } });
     const ran = await run('shows', { token: { secret: 'theirs' } }, { tenant: 'acme' });

@@ -1,4 +1,4 @@
-// Requests that try how each operation keeps tenants apart. A missing operation is a compile error.
+// Requests that test how each operation separates tenants. A missing operation is a compile error.
 
 import type { OperationId } from '../../src/contract/operations.ts';
 
@@ -15,7 +15,7 @@ export type Noun =
   | 'namespace'
   | 'entry';
 
-/** Uses the method of the operation. */
+/** A request that uses the method of the operation. */
 export type Attempt = {
   readonly path: string;
   readonly headers?: Readonly<Record<string, string>>;
@@ -23,39 +23,39 @@ export type Attempt = {
 };
 
 export type Case =
-  /** Takes the id of an object. Objects of another tenant are answered as if they did not exist. */
+  /** The operation takes the id of an object. Objects of another tenant are answered as if they did not exist. */
   | {
       readonly kind: 'thing';
       readonly noun: Noun;
       readonly attempts: (id: string) => readonly Attempt[];
-      /** If the status is not 404. */
+      /** The status for an unknown object, if it is not 404. */
       readonly status?: number;
     }
-  /** Lists objects with a total, of the caller's tenant only. `other` is a run of another tenant. */
+  /** The operation lists objects of the caller's tenant, with a total. `other` is a run of another tenant. */
   | {
       readonly kind: 'list';
       readonly noun: Noun;
       readonly path: string;
       readonly queries: (other: string) => readonly string[];
     }
-  /** Creates an object, and may name a tenant for it. `own` is a schedule of the caller's tenant. */
+  /** The operation creates an object, and may name a tenant for it. `own` is a schedule of the caller's tenant. */
   | {
       readonly kind: 'make';
       readonly attempt: (own: string, tenant: string | undefined) => Attempt;
       readonly status: number;
     }
-  /** Has a test of its own. */
+  /** The operation has a test of its own. */
   | { readonly kind: 'own' }
-  /** Needs the tenant `*`. */
+  /** The operation needs the tenant `*`. */
   | { readonly kind: 'instance-wide' }
-  /** Concerns jobs, sources or the instance, which have no tenant. */
+  /** The operation concerns jobs, sources or the instance, which have no tenant. */
   | { readonly kind: 'shared' };
 
 const yearly = { job_id: 'quick', cron: '0 0 1 1 *' };
 const span = { from: '2025-06-01T00:00:00Z', until: '2026-06-01T00:00:00Z' };
 let made = 0;
 
-/** Sends the tenant in the body. */
+/** Sends the tenant in the body of the request. */
 function makes(path: string, body: () => object, status: number): Case {
   return {
     kind: 'make',
@@ -82,7 +82,7 @@ function accepting(path: string, ...types: readonly string[]): (id: string) => A
 export const cases: Readonly<Record<OperationId, readonly Case[]>> = {
   listJobs: [{ kind: 'shared' }],
   getJob: [{ kind: 'shared' }],
-  // Which revisions are listed depends on the caller: test/server/job-files.test.ts.
+  // Which revisions are listed depends on the caller, which test/server/job-files.test.ts tests.
   listJobFiles: [{ kind: 'shared' }],
   getJobFile: [{ kind: 'shared' }],
   getHealth: [{ kind: 'shared' }],
@@ -92,11 +92,11 @@ export const cases: Readonly<Record<OperationId, readonly Case[]>> = {
   getStorageHealth: [{ kind: 'instance-wide' }],
   getSystemInfo: [{ kind: 'shared' }],
   listWorkers: [{ kind: 'shared' }],
-  // test/server/stats.test.ts
+  // Tested in test/server/stats.test.ts.
   getStats: [{ kind: 'own' }],
   getJobStats: [{ kind: 'own' }],
   collectGarbage: [{ kind: 'instance-wide' }],
-  // It shows the last delivery of the runs in reach: test/server/channels.test.ts.
+  // The list shows the last delivery about runs that the caller may see, which test/e2e/channels.test.ts tests.
   listChannels: [{ kind: 'own' }],
   testChannel: [{ kind: 'instance-wide' }],
   createRun: [makes('/runs', () => ({ job_id: 'quick' }), 201)],
@@ -153,11 +153,11 @@ export const cases: Readonly<Record<OperationId, readonly Case[]>> = {
     { kind: 'thing', noun: 'run', attempts: below('/runs/ID') },
     { kind: 'thing', noun: 'run', attempts: (id) => [{ path: `/runs/${id}`, headers: { 'if-none-match': '*' } }] },
   ],
-  // test/server/failures.test.ts
+  // Tested in test/server/failures.test.ts.
   listFailures: [{ kind: 'own' }, { kind: 'thing', noun: 'run', attempts: below('/failures?run_id=ID') }],
-  // test/server/late.test.ts
+  // Tested in test/server/late.test.ts.
   listLate: [{ kind: 'own' }],
-  // test/server/log-search.test.ts
+  // Tested in test/server/log-search.test.ts.
   searchLogs: [{ kind: 'own' }],
   getRunLogs: [
     {

@@ -80,7 +80,7 @@ const waits = (runId: string, token: TestToken) =>
     timeout: 60_000,
   });
 
-/** All webhooks are of the default tenant, so every other tenant is a stranger to them. */
+/** All webhooks belong to the default tenant, so callers of any other tenant must not see them. */
 async function webhooksOfDefault(): Promise<string[]> {
   const ofDefault = await server.token();
   const { webhooks } = await read<{ webhooks: { id: string }[] }>('/webhooks', ofDefault);
@@ -128,8 +128,8 @@ async function found(name: string): Promise<Tenant> {
 }
 
 /**
- * Everything that a caller sees of an answer, without the requested id and without what differs between any two
- * answers.
+ * Returns everything that a caller sees of an answer, except for the requested id and for headers that differ in every
+ * answer.
  */
 async function seen(response: Response, id: string): Promise<object> {
   const headers = [...response.headers].filter(([name]) => !/^(date|x-request-id|x-ratelimit-.*)$/.test(name));
@@ -150,7 +150,8 @@ test('each operation that takes an id, lists objects or names a tenant is tested
     schema !== undefined && 'properties' in schema && Object.hasOwn(Object(schema.properties), member);
   const wanted = Object.entries(table).flatMap(([id, { path, query, body, answers, isInstanceWide }]) => {
     if (isInstanceWide) return [[id, 'instance-wide']];
-    // Jobs, their sources and their triggers belong to every tenant; test/server/triggers.test.ts tries the results.
+    // Jobs, their sources and their triggers belong to every tenant. test/server/triggers.test.ts tests the results of
+    // triggers.
     const isOfJobs = ['getSource', 'listJobs', 'listTriggers', 'listTriggerResults'].includes(id);
     const takesId = !isOfJobs && /\{(?!job_id)\w+\}/.test(path);
     const isList = !isOfJobs && answers.some(({ content }) => has(content['application/json'], 'total'));
@@ -280,7 +281,7 @@ describe('an object of another tenant', () => {
       ),
     };
   }
-  /** Expired artifacts are in no list, and webhooks only in those of the default tenant. */
+  /** Expired artifacts are in no list, and webhooks are only in those of the default tenant. */
   const isListed = (id: string): boolean =>
     id !== acme.things.artifact[1] && id !== beta.things.artifact[1] && !id.startsWith('webhook_');
 });
@@ -317,7 +318,7 @@ describe('the stream of all runs', () => {
   test('has the same events if it is read from the database', async () => {
     const { journal } = server.store;
     const stop = new AbortController();
-    // A new hub has no entries in memory.
+    // A new hub has no events in memory, so they come from the database.
     const hub = createHub(await journal.latestId());
     const feed = followJournal(
       { hub, journal },

@@ -1,5 +1,5 @@
-// A job of an untrusted source tries to make the server call its own addresses, those of its link, and the metadata of
-// its cloud (ADR 0077).
+// A job of an untrusted source tries to make the server call the server's own addresses, those of its local network
+// link, and the metadata service of its cloud (ADR 0077).
 
 import { isIPv4 } from 'node:net';
 import { networkInterfaces } from 'node:os';
@@ -75,7 +75,7 @@ test('an untrusted job can make the server call other addresses, but not the ser
 });
 
 describe('a receiver on the server’s own machine', () => {
-  /** The address of the receiver with another host. */
+  /** Returns the address of the receiver under another host name. */
   const at = ({ url }: Receiver, host: string) => url.replace('127.0.0.1', host);
 
   test.for([

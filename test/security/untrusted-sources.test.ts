@@ -1,5 +1,5 @@
-// What the jobs of an untrusted source cannot do, as somebody would try it who may write into that source and nowhere
-// else, and which key of the source allows each (ADR 0065).
+// What the jobs of an untrusted source cannot do, tried by somebody who may write only into that source. Also tests
+// which key of the source allows each of these (ADR 0065).
 
 import { join } from 'node:path';
 import { afterAll, describe, expect } from 'vitest';
@@ -18,7 +18,7 @@ const tokenFrom = (secret: string) => ({
   type: 'object',
   properties: { token: { type: 'string', format: 'secret', default: { secret } } },
 });
-/** Shows the secret in a form that redaction does not know. */
+/** Prints the secret in a form that redaction does not recognize. */
 const leak = 'rev < "$FLWD_SECRETS_DIR/token"';
 const nothing: SourceUse = {
   secrets: [],
@@ -32,7 +32,10 @@ const nothing: SourceUse = {
 const yearly = '0 0 1 1 *';
 const receiver = 'http://127.0.0.1:9/hook';
 
-/** A server with a trusted source, the untrusted source `ext` at `ext`, and a second untrusted one at `other`. */
+/**
+ * Starts a server with a trusted source, the untrusted source `ext` mounted at `ext`, and a second untrusted source at
+ * `other`.
+ */
 function serve(
   jobs: Readonly<Record<string, JobFiles>>,
   o: ServingOptions & { readonly mayUse?: Partial<SourceUse>; readonly trusted?: boolean } = {},
@@ -62,7 +65,7 @@ async function refused(answer: Response): Promise<string> {
   return problem.detail ?? '';
 }
 
-/** Asks for a run and for a plan of it, and expects that both say the same. */
+/** Requests a run and a plan of the same run, and expects both to be refused alike. */
 async function refusedRun(server: Served, jobId: string, args?: unknown): Promise<string> {
   const body = { job_id: jobId, args };
   const detail = await refused(await server.post('/runs', body));
@@ -278,7 +281,7 @@ describe('for an untrusted source, schedules', async () => {
       expect((await server.post(`/schedules/${one.id}/release`, { after })).status).toBe(200);
     };
     await release('ext/scheduled');
-    // Two ticks of the clock pass.
+    // Wait until the clock has ticked twice.
     for (const id of ['first', 'second']) {
       await release(id);
       await expect.poll(() => count(id)).toBeGreaterThan(0);

@@ -1,5 +1,5 @@
-// Attacks on hooks: forged and replayed deliveries, bodies that name secrets, headers that try to be more than text,
-// and web pages that call a hook of the machine they are shown on.
+// Attacks on webhooks: forged and replayed deliveries, bodies that name secrets, headers that try to inject log lines,
+// and web pages that call a webhook on the machine of their reader.
 
 import { createHmac, randomUUID } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
