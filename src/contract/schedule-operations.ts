@@ -138,7 +138,10 @@ const schedule = named('Schedule', {
   done: Type.Boolean({
     description: 'Whether the schedule has no time to come, for example because its `at` has passed',
   }),
-  denied: denial('starts no runs'),
+  denied: denial(
+    'the schedule starts no runs',
+    'its job is from an untrusted source, flwd.yaml does not define one of its calendars, or the limited token that created the schedule is no longer valid',
+  ),
   labels: Type.Record(Type.String(), Type.String()),
   next_fires: Type.Array(nextFire),
   clock_change: clockChange,

@@ -44,11 +44,11 @@ const offset = Type.Optional(
 export const page = (limitText: string) => ({ limit: limit(1000, limitText), offset, cursor });
 
 /** The schema of the reason why a schedule, webhook or trigger starts no runs. */
-export const denial = (what: string, because = 'its job is from an untrusted source') =>
+export const denial = (what: string, because: string) =>
   nullable(
     Type.Object(
       { type: Type.String(), detail: Type.String() },
-      { description: `Why it ${what}: ${because}; null if nothing forbids it` },
+      { description: `Why ${what}: ${because}. Null: nothing forbids it` },
     ),
   );
 

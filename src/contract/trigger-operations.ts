@@ -45,7 +45,10 @@ const trigger = named('Trigger', {
   ),
   if: nullable(Type.String()),
   args: Type.Record(Type.String(), Type.String()),
-  denied: denial('starts nothing'),
+  denied: denial(
+    'the trigger starts no runs',
+    'its job is from an untrusted source, or flwd.yaml pauses all triggers and webhooks',
+  ),
   last_result: nullable(
     Type.Object(result.properties, { description: 'The newest result; null if the caller lacks `runs:read`' }),
   ),

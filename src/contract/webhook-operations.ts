@@ -69,8 +69,8 @@ const webhook = named('Webhook', {
     Type.Integer({ description: 'How many deliveries the webhook accepts a minute; null: it has no such limit' }),
   ),
   denied: denial(
-    'refuses every delivery',
-    'its job does not exist, is invalid or is from an untrusted source, or the limited token that created it is no longer valid',
+    'the webhook refuses every delivery',
+    'its job does not exist, is invalid or is from an untrusted source; the limited token that created the webhook is no longer valid; or flwd.yaml pauses all triggers and webhooks',
   ),
   created_at: nullable(timestamp),
   created_by: nullable(Type.String()),
