@@ -1,4 +1,4 @@
-// The verifier of JWTs that the server uses, with a clock that the test sets, and the lines that it logs.
+// The verifier of JWTs that the server uses, with a clock that the test sets. It records what the verifier logs.
 
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -11,11 +11,11 @@ import type { JwtConfig } from '../../src/server/server-config.ts';
 import { audienceName, issuerName, keySetOf, type SigningKey } from '../support/an-issuer.ts';
 
 export type TestVerifier = JwtVerifier & {
-  /** The messages of warnings and errors. */
+  /** The messages of logged warnings and errors. */
   readonly warnings: readonly string[];
-  /** Why tokens were refused. */
+  /** The reasons why tokens were refused. */
   readonly reasons: readonly string[];
-  /** By how many milliseconds the server's clock is ahead of the real one. */
+  /** Sets the server's clock forward by this many milliseconds. */
   readonly goAhead: (ms: number) => void;
 };
 
@@ -56,13 +56,13 @@ export function createVerifier(keys: JwtConfig['keys'], more: Partial<JwtConfig>
   };
 }
 
-/** The real clock stands still until the test ends, so that only `goAhead` moves that of the server. */
+/** Stops the real clock until the test ends, so that only `goAhead` moves the server's clock. */
 export function stopTheClock(): void {
   vi.useFakeTimers({ toFake: ['Date'] });
   onTestFinished(() => void vi.useRealTimers());
 }
 
-/** The path of a file with a key set, and a function that replaces the keys. */
+/** Returns the path of a file with a key set, and a function that replaces the keys. */
 export function createKeyFile(...keys: readonly SigningKey[]): {
   readonly file: string;
   readonly write: (text: string) => void;

@@ -139,7 +139,10 @@ test('an unknown token is refused', async () => {
   expect(await response.json()).toMatchObject({ type: 'https://flowd.org/problems/unauthenticated', status: 401 });
 });
 
-/** Sends a request as `nobody` and prints the status; with `hangUp`, closes its socket without reading the answer. */
+/**
+ * Sends a request as the user `nobody`, and prints the status. With `hangUp`, it closes the socket without reading the
+ * answer.
+ */
 async function asNobody(request: string, hangUp = false): Promise<string> {
   const { port } = new URL(server.url);
   const script = hangUp

@@ -1,4 +1,4 @@
-// Runs of agents that wait for a person before anything of them starts (ADR 0067).
+// Runs of agents that wait for a person before any of their steps start (ADR 0067).
 
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { AnswerOf } from '../../src/contract/operations.ts';
@@ -119,7 +119,7 @@ describe('a run of an agent, if the job requires an approval', () => {
     const headers = { ...person.headers, 'x-flwd-agent': 'runs:write' };
     const { run_id: runId } = await json<Run>(await server.post('/runs', { job_id: 'asked' }, headers));
     expect(await waits(runId)).toMatchObject({ created_by: 'mcp:ada' });
-    // The token of the agent is that of the person.
+    // The agent used the token of this person, so the person may not approve with the same token.
     expect((await answer(runId, 'approve')).status).toBe(403);
     const other = await server.token({ scopes: ['runs:approve'] });
     expect((await answer(runId, 'approve', other)).status).toBe(200);
@@ -138,7 +138,7 @@ describe('a run of an agent, if the job requires an approval', () => {
       await answer(mine.run_id, 'approve', person, 'agent_approval_');
       const theirs = await again(person, from);
       expect((await ends(theirs.run_id)).steps).toHaveLength(3);
-      // Only the author's steps are kept, also from a run that was approved.
+      // A rerun keeps only the author's steps, not the approval, even from a run that was approved.
       await ends(mine.run_id);
       const { run_id: rest } = await json<Run>(
         await server.post(`/runs/${mine.run_id}/rerun`, { from: { step: 'second' } }, agent.headers),
@@ -150,7 +150,7 @@ describe('a run of an agent, if the job requires an approval', () => {
   });
 });
 
-/** A server with a clock that the test sets forward. */
+/** Starts a server whose clock the test sets forward. */
 async function startLater(jobs: Readonly<Record<string, JobFiles>>) {
   let aheadMs = 0;
   const { now, monotonicMs } = systemClock;
@@ -231,7 +231,7 @@ describe('a run that nobody has approved', () => {
     await waits(denied.run_id);
     await answer(denied.run_id, 'deny');
     await ends(denied.run_id);
-    // The journal is read in order: once this run was followed, the others were dealt with.
+    // Triggers read the journal in order, so once this run has been followed, the earlier runs have been handled.
     const allowed = await startBy(person, { job_id: 'followed' });
     await expect.poll(async () => (await followers()).total).toBeGreaterThan(0);
     const { runs } = await followers();
@@ -423,10 +423,10 @@ test('a token that is limited to jobs may name only its own stored secrets and t
   };
   expect([await tryBy(none), await tryBy(none, 'usual'), await tryBy(none, 'given')]).toEqual([201, 201, 403]);
   expect([await tryBy(some), await tryBy(some, 'given'), await tryBy(some, 'other')]).toEqual([201, 201, 403]);
-  // An argument that is no secret may have the same form.
+  // An argument that is not a secret may have the same form.
   const data = { data: { secret: 'other' } };
   expect((await server.post('/runs', { job_id: 'keyed', args: data }, none.headers)).status).toBe(201);
-  // Whether the secret exists makes no difference.
+  // The answer is the same if the secret does not exist.
   expect(await tryBy(none, 'nothing')).toBe(403);
   const theirs = await startBy(person, { job_id: 'keyed', args: { key: { secret: 'other' } } });
   await ends(theirs.run_id);

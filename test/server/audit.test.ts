@@ -90,7 +90,7 @@ test('searching 120,000 entries as JSON lines takes one pass, with one page in m
     mostBytes = Math.max(mostBytes, process.memoryUsage().heapUsed - before);
   }
   expect(lineCount).toBe(rows);
-  // The whole answer has 60 MB of text, and the entries take several times that in memory.
+  // The whole answer is 60 MB of text, and all its entries in memory would be several times as large.
   expect(mostBytes).toBeLessThan(150 * 2 ** 20);
   expect(process.cpuUsage(startedAt).user).toBeLessThan(15_000_000);
   const deep = await large.fetch(`/audit?q=late&limit=2&offset=${rows - 2}`);

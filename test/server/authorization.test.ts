@@ -1,4 +1,5 @@
-// Every operation needs a scope or is public by name, and nothing is served but the operations and a few fixed paths.
+// Every operation needs a scope or is listed as public. The server has no routes but the operations and a few fixed
+// paths.
 
 import { subscribe } from 'node:diagnostics_channel';
 import type { FastifyInstance } from 'fastify';

@@ -1,4 +1,4 @@
-// Backfills over HTTP: what is previewed, refused and shown, and what limits their runs.
+// Backfills over HTTP: the preview, refusals, what is shown, and the limits of their runs.
 
 import { afterAll, describe, expect, test } from 'vitest';
 import type { AnswerOf } from '../../src/contract/operations.ts';
@@ -10,7 +10,7 @@ import { startServing } from './serving.ts';
 const argspec = { type: 'object', properties: { key: { type: 'string', format: 'secret' } } };
 const nightly = [{ cron: '30 2 * * *', timezone: 'Europe/Berlin' }];
 const closed = { secrets: [], webhooks: false, notify: false, calls: 'own', triggers: 'own', kv: [] } as const;
-/** Its runs wait for a person. */
+/** A job whose runs wait for an approval. */
 const waiting = (more: object) => steps({ steps: [{ id: 'ok', approval: { text: 'Go on?' } }], ...more });
 const server = await startServing({
   executes: true,

@@ -1,4 +1,5 @@
-// Hooks take bodies of unknown callers. Here some announce bodies and never send them, each from addresses of its own.
+// Webhooks accept bodies from unknown callers. In these tests, callers announce bodies but never send them, each from
+// its own addresses.
 
 import { createHmac, randomUUID } from 'node:crypto';
 import { once } from 'node:events';
@@ -11,7 +12,8 @@ import { startServing } from './serving.ts';
 const mebibyte = 2 ** 20;
 const key = 'the key of the sender';
 const server = await startServing({
-  // All anonymous callers have at least 4 MiB then, and each address at least 1 MiB but less than 2 MiB.
+  // With this limit, all anonymous callers together get at least 4 MiB, and each address gets at least 1 MiB but less
+  // than 2 MiB.
   server: { bodyLimitBytes: 16 * mebibyte, readTimeoutMs: 120_000 },
   jobs: { deploy: bash('true', { webhooks: [{ name: 'push', scheme: 'hmac', secret: 'signing' }] }) },
 });
@@ -24,7 +26,7 @@ beforeAll(async () => {
 
 type Framing = `Content-Length: ${number}` | 'Transfer-Encoding: chunked';
 
-/** Announces a body and waits until the server has taken room for it, or has refused it. */
+/** Announces a body, and waits until the server has reserved memory for it or has refused it. */
 async function announce(from: string, framing: Framing = `Content-Length: ${mebibyte}`) {
   const socket: Socket = connect({ host: hostname, port: Number(port), localAddress: from });
   socket.on('error', () => undefined);

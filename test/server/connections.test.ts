@@ -43,7 +43,7 @@ test('at the limit, the connection that has been idle for longest is closed for 
   expect(busy.closed).toBe(false);
   for (const response of waiting) response.end();
 
-  // A connection that was just answered is the newest idle one.
+  // A connection that has just been answered has been idle for the shortest time.
   await expect.poll(() => busy.bytesRead).toBeGreaterThan(0);
   await open();
   await expect.poll(() => idle[1]?.closed).toBe(true);

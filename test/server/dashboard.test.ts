@@ -31,9 +31,9 @@ const server = await startServing({
 });
 afterAll(() => server.close());
 
-/** Labels that Prometheus adds itself. */
+/** Labels that Prometheus itself adds. */
 const ofPrometheus = ['instance', 'job'];
-/** Prometheus's own metric, and values that a healthy server does not show. */
+/** A metric of Prometheus itself, and values that a healthy server never has. */
 const known = { metrics: { up: ofPrometheus }, values: ['5xx', 'flwd'] };
 
 type Labels = Map<string, Set<string>>;
@@ -54,7 +54,7 @@ async function shown(): Promise<ReadonlyMap<string, Labels>> {
 
 const words = /\b(?:flwd_|process_|up\b)\w*/g;
 
-/** Names in an expression that the server does not show. */
+/** Returns the names in an expression that the server does not have. */
 function unknownIn(expr: string, metrics: ReadonlyMap<string, Labels>): string[] {
   const wrong: string[] = [];
   const names = [...expr.matchAll(words)].map(([name]) => name);
@@ -85,7 +85,7 @@ describe('the expressions of docs/alerts.yaml and docs/grafana.json', () => {
       expect(expr, title).toMatch(words);
       expect(unknownIn(expr, metrics), title).toEqual([]);
     }
-    // The check itself finds what is wrong.
+    // Make sure that this check finds unknown names.
     expect(
       unknownIn('sum by (jobs) (flwd_runs_finished{x="1"}) + flwd_notices_total{outcome="lost"}', metrics),
     ).toEqual(['flwd_runs_finished', 'flwd_runs_finished{x}', 'flwd_notices_total{outcome="lost"}', 'jobs']);

@@ -213,7 +213,7 @@ describe('a replay', () => {
     expect(started).toMatchObject({ args: { ref: 'refs/heads/a', pin: '[redacted]' } });
     expect((await replay('pin', refused?.id ?? '')).status).toBe(409);
     const answer = await replay('pin', started?.id ?? '');
-    // The run of the delivery has not ended here, and only a run that has ended can be run again.
+    // The run of this delivery has not ended, and only a run that has ended can be rerun.
     expect([answer.status, JSON.parse(await answer.text()).type]).toEqual([
       409,
       expect.stringMatching(/run-not-finished$/),

@@ -200,7 +200,7 @@ describe('the events of all runs', () => {
       await response.body?.cancel();
       return response.status;
     };
-    // Events that the hub still has in memory may refer to log lines that are gone.
+    // Events that the hub still has in memory may refer to log lines that have been removed.
     expect([await status(0), await status(1), await status(2), await status(3)]).toEqual([410, 410, 200, 200]);
   });
 

@@ -1,4 +1,4 @@
-// GET /failures: which runs are one failure, its state, and who sees it.
+// GET /failures: which runs form one failure, the state of a failure, and who sees it.
 
 import { expect, test } from 'vitest';
 import type { AnswerOf } from '../../src/contract/operations.ts';

@@ -1,4 +1,4 @@
-// The heartbeat of a schedule in the API: who may set it, and what is shown of it.
+// The heartbeat of a schedule in the API: who may set it, and how much of it is shown.
 
 import { afterAll, expect, test } from 'vitest';
 import type { AnswerOf } from '../../src/contract/operations.ts';

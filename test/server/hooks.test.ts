@@ -1,4 +1,4 @@
-// Deliveries over HTTP. Each signature is made here as the service documents it, with nothing of flwd's own code.
+// Deliveries over HTTP. The tests create each signature as the service documents it, without flwd's own code.
 
 import { createHash, createHmac, randomUUID } from 'node:crypto';
 import { once } from 'node:events';
@@ -174,7 +174,7 @@ describe('a push from GitHub', () => {
   test('that arrives twenty times at once starts one run', async () => {
     const body = pushed();
     const headers = githubHeaders(body);
-    // All wait for their last byte, so that they arrive together.
+    // Each request holds back its last byte, so that all bodies are completed together.
     const requests = Array.from({ length: 20 }, () => {
       const options = { method: 'POST', headers: { ...json, ...headers, 'content-length': body.length } };
       const sent = request(`${server.url}/hooks/ci/build/push`, options);

@@ -77,7 +77,7 @@ test('the list of jobs for agent tools has their arguments, and says which jobs 
   expect((await listed('include=args&agents=visible')).jobs).toMatchObject([
     { id: 'a', args: { type: 'object', properties: { n: { type: 'integer' } } }, agents: plain },
     { id: 'b', agents: { ...plain, expose: true, read_only: true } },
-    // An untrusted author cannot push a job forward, nor call it harmless.
+    // An untrusted author can neither expose a job to agents nor declare it harmless.
     { id: 'others/d', agents: { ...plain, detach: true } },
   ]);
   expect((await listed('agents=exposed')).jobs.map(({ id }: { id: string }) => id)).toEqual(['b']);

@@ -201,7 +201,7 @@ describe('keys from a URL', () => {
   test('that could not be fetched at the start let nobody in until they have been fetched', async () => {
     const issuer = await serveKeys((response) => response.writeHead(503).end());
     const { verify, goAhead, warnings } = createVerifier({ url: issuer.url });
-    // The server has no keys, so this does not count as a failed login.
+    // This does not count as a failed login, because the server has no keys.
     for (let i = 0; i < 2; i++) await expect(verify(await key.sign())).rejects.toMatchObject({ slug: 'not-ready' });
     expect(issuer.asked()).toBe(1);
     expect(warnings).toEqual([expect.stringContaining('every JWT is refused until they can be')]);
@@ -211,7 +211,7 @@ describe('keys from a URL', () => {
   });
 });
 
-/** Redirects to a path that has keys. */
+/** Redirects to a path that serves keys. */
 function leadElsewhere(response: ServerResponse): void {
   if (response.req.url === '/elsewhere') response.end(keySetOf(next));
   else response.writeHead(302, { location: '/elsewhere' }).end();

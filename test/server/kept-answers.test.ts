@@ -41,7 +41,7 @@ test('a repeated list is identical byte by byte, and its entries match the singl
     expect(again.headers.get('content-type')).toBe('application/json; charset=utf-8');
     expect([first.headers.get('cache-control'), again.headers.get('cache-control')]).toEqual(['no-store', 'no-store']);
     const page: Page = JSON.parse(text);
-    // A list has a short text in place of the arguments.
+    // Entries of a list have a short text instead of the arguments.
     for (const { args_text: _, ...entry } of page.runs) {
       expect(JSON.parse(await textOf(serving, `/runs/${entry.run_id}`))).toMatchObject(entry);
     }
@@ -105,7 +105,7 @@ test('callers of different tenants get their own answers to the same request, in
   const acme = await serving.token({ tenant: 'acme', scopes: ['runs:read'] });
   const beta = await serving.token({ tenant: 'beta' });
   const all = await serving.token({ tenant: '*' });
-  // In the second round the answers of the first are cached.
+  // In the second round, the answers of the first round are cached.
   for (const path of [
     '/runs',
     '/runs',

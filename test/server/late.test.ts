@@ -1,4 +1,4 @@
-// GET /late: what was expected and has not happened, as the caller may see it.
+// GET /late: which expected runs have not happened or are late, as far as the caller may see them.
 
 import { afterAll, expect, test } from 'vitest';
 import type { AnswerOf } from '../../src/contract/operations.ts';

@@ -1,5 +1,5 @@
-// What the server does when it is overloaded. These tests only claim that it is; http-flood.test.ts shows that it is
-// measured.
+// What the server does when it is overloaded. These tests simulate the overload. http-flood.test.ts tests that a real
+// overload is detected.
 
 import { connect, type Socket } from 'node:net';
 import { afterAll, expect, onTestFinished, test } from 'vitest';
@@ -72,7 +72,7 @@ test('request bodies use a limited amount of memory, and free it afterwards', as
   };
   const large = '{"job_id":"x"}'.padStart(7 * 1024 * 1024);
   const ask = () => sendRaw(server.url, `${head}Connection: close\r\nContent-Length: ${large.length}\r\n\r\n${large}`);
-  // Half of the requests declare a body of the largest size, the others do not declare a size.
+  // Half of the requests declare a body of the largest size, and the others do not declare a size.
   for (let i = 0; i < 20; i++) await sendPart(`Content-Length: ${8 * 1024 * 1024}`);
   for (let i = 0; i < 20; i++) await sendPart('Transfer-Encoding: chunked');
 

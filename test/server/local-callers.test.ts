@@ -112,7 +112,7 @@ async function ask(port: number): Promise<string> {
 }
 
 test('if localhost has two addresses, the server listens on IPv4 only', async () => {
-  // The host of the tests may have only one address.
+  // The test simulates two addresses, because its host may have only one.
   const both = [
     { address: '::1', family: 6 },
     { address: '127.0.0.1', family: 4 },

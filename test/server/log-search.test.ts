@@ -1,4 +1,4 @@
-// GET /logs: which lines of which runs are found, in which order, and how a search goes on.
+// GET /logs: which lines of which runs are found, in which order, and how a search continues.
 
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -27,7 +27,7 @@ async function ended(server: Serving, o: Parameters<Serving['addRun']>[0], ...li
 const search = async (server: Serving, query: Record<string, string>, init?: RequestInit): Promise<Found> =>
   JSON.parse(await (await server.fetch(`/logs?${new URLSearchParams(query).toString()}`, init)).text());
 
-/** All pages, whose lines are then together. */
+/** Reads all pages of a search, and returns their lines together. */
 async function searchAll(
   server: Serving,
   query: Record<string, string>,
@@ -101,7 +101,7 @@ describe('a search on a server with some runs', () => {
     const before = (await search(server, { q: 'disk full' })).hits;
     const one = await search(server, { q: 'disk full', limit: '1' });
     expect(one.hits).toEqual(before.slice(0, 1));
-    // The run that was found first ends, prints before, and another one comes.
+    // After the first page, the first run prints another line and ends, and a new run follows.
     await late.print('disk full, at the end');
     await late.finish();
     await ended(server, { jobId: 'later' }, 'disk full, later');
@@ -129,7 +129,7 @@ describe('a search on a server with some runs', () => {
 
   test('returns no cursor that names a run of another tenant', async () => {
     const { headers } = await server.token({ tenant: 'acme', scopes: ['runs:read'] });
-    // Each look at the clock takes a second, so that no search has time for more than one step.
+    // Each reading of the clock advances it by a second, so that a search has time for only one step.
     const now = performance.now.bind(performance);
     let aheadMs = 0;
     vi.spyOn(performance, 'now').mockImplementation(() => {

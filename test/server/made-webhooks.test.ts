@@ -1,4 +1,5 @@
-// Webhooks that are made at run time: what the address does, who may make and remove them, and where the token is not.
+// Webhooks that are created at run time: what their addresses do, who may create and remove them, and where their
+// tokens must not appear.
 
 import { createHmac, randomUUID } from 'node:crypto';
 import { readdirSync, readFileSync, rmSync } from 'node:fs';
@@ -125,7 +126,7 @@ describe('an address with a token', () => {
 
     const seen = new Set<string>();
     for (const hook of [ended.hook, jobless.hook, `/hooks/flwd_hook_${'A'.repeat(43)}`]) {
-      // Only the head arrives: the answer does not wait for the body.
+      // Only the headers arrive, so the answer cannot depend on the body.
       const head = [
         'Host: x',
         'Content-Type: application/json',
@@ -395,7 +396,7 @@ describe('the token of a webhook', () => {
       for (const text of [answer.head, answer.body])
         for (const spelled of [secret, secret.replaceAll('_', '%5F')]) expect(text).not.toContain(spelled);
     }
-    // A line comes when its answer has been sent.
+    // A request is logged after its answer, so wait for the log line of a last request.
     await call('/hooks/simple/the-last-one');
     await expect.poll(() => logged.slice(from).some((line) => line.includes('the-last-one'))).toBe(true);
     expect(logged.slice(from).join('\n')).not.toContain(secret);

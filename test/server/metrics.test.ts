@@ -24,7 +24,7 @@ async function scrape(): Promise<ReadonlyMap<string, Metric>> {
   return parse(await response.text());
 }
 
-/** Groups samples by the name of their family. Their keys are the rest of the line before the value. */
+/** Groups samples by the name of their family. The key of a sample is what follows the name, up to the value. */
 function parse(text: string): ReadonlyMap<string, Metric> {
   const metrics = new Map<string, { type: string; help: string; samples: Record<string, number> }>();
   let current: { type: string; help: string; samples: Record<string, number> } = { type: '', help: '', samples: {} };
@@ -146,7 +146,7 @@ test('streams are counted while they are open, and events as they are sent', asy
   await run.print('one', 'two', 'three');
   const streams = async () => (await scrape()).get('flwd_sse_streams')?.samples;
   await expect.poll(streams).toEqual({ '': 1 });
-  // run.created, run.started, step.started, and an event for each line.
+  // The events are run.created, run.started, step.started, and one for each line.
   const sent = async () => (await scrape()).get('flwd_sse_events_sent_total')?.samples;
   await expect.poll(sent).toEqual({ '': before + 6 });
   controller.abort();

@@ -1,4 +1,5 @@
-// Real answers and events against the OpenAPI document: headers in both directions, and the data of every event.
+// Compares real answers and events with the OpenAPI document: their headers in both directions, and the data of every
+// event.
 
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { afterAll, describe, expect, vi } from 'vitest';
@@ -56,7 +57,7 @@ const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
   Object.entries(methods).map(([method, described]) => ({ path, method: method.toUpperCase(), ...described })),
 );
 
-/** For browsers, caches, proxies and the connection. */
+/** Headers for browsers, caches, proxies and the connection, which the document does not name. */
 const ordinary = [
   'cache-control',
   'connection',
@@ -74,7 +75,7 @@ const ordinary = [
   'x-frame-options',
 ];
 
-/** `operation status header`, in lower case, of what the document says and of what answers had. */
+/** The headers that answers have had, each as `operation status header` in lower case. */
 const seen = new Set<string>();
 
 function responseOf(id: string, status: number | string): DescribedAnswer | undefined {
@@ -88,7 +89,7 @@ const namesOf = ({ headers }: DescribedAnswer) => Object.keys(headers).map((name
 
 type Asked = { readonly by?: Serving; readonly headers?: Readonly<Record<string, string>>; readonly body?: unknown };
 
-/** Asks an operation, and expects that the document names each header of the answer. */
+/** Calls an operation, and expects that the document names each header of the answer. */
 async function ask(id: string, path: string, o: Asked = {}): Promise<Response> {
   const { by = server, headers = {}, body } = o;
   const method = operations.find(({ operationId }) => operationId === id)?.method ?? 'GET';
@@ -140,7 +141,7 @@ describe('the headers of an answer', () => {
     const twice = { headers: { 'idempotency-key': 'twice' }, body: { job_id: 'sleeper', async: false }, by: patient };
     const both = [ask('createRun', '/runs', twice), ask('createRun', '/runs', twice)];
     expect((await Promise.race(both)).status).toBe(409);
-    // The second is refused before the first has stored its run.
+    // The second request is refused while the first one has not stored its run yet.
     const runs = async () => (await read<{ runs: { run_id: string }[] }>(await patient.fetch('/runs'))).runs;
     await expect.poll(runs).toHaveLength(1);
     await patient.post(`/runs/${(await runs())[0]?.run_id}/cancel`, {});
@@ -201,7 +202,7 @@ describe('the headers of an answer', () => {
       ),
     );
     expect(documented.filter((one) => / [23]\d\d /.test(one) && !seen.has(one))).toEqual([]);
-    // Problems have their headers from one place, so one operation stands for all.
+    // All problems get their headers from the same place, so it suffices that one operation has each header.
     const ofProblems = (all: Iterable<string>) =>
       new Set([...all].filter((one) => / [45]\d\d /.test(one)).map((one) => one.replace(/^\w+ /, '')));
     const expected = ofProblems(documented);
@@ -219,7 +220,7 @@ describe('the headers of an answer', () => {
   });
 });
 
-/** A validator of a schema that refuses members which the schema does not name. */
+/** Creates a validator for a schema. It refuses members that the schema does not name. */
 function validatorOf(name: string) {
   const closed = JSON.stringify({ ...document.components.schemas[name], components: document.components }).replaceAll(
     '"type":"object","required"',

@@ -120,7 +120,7 @@ test('every reference can be resolved, and every schema is valid', () => {
   expect(JSON.stringify(document)).not.toContain('"$id"');
 });
 
-/** Compiles a schema of the document, and closes it so that an undocumented member in an answer is an error. */
+/** Compiles a schema of the document so that an undocumented member in an answer is an error. */
 function validatorOf(schema: Schema) {
   const closed = JSON.stringify({ ...schema, components: document.components }).replaceAll(
     '"type":"object","required"',

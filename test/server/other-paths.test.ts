@@ -1,4 +1,5 @@
-// The addresses of the API outside of /api/v1, and with other spellings, that clients of another implementation call.
+// The addresses of the API outside of /api/v1, and other spellings of its addresses, for clients written for another
+// implementation.
 
 import { afterAll, describe, expect, test } from 'vitest';
 import { bash } from '../support/jobs.ts';

@@ -180,7 +180,7 @@ describe('input that is not a valid request', () => {
       received += chunk;
     });
     socket.write(`GET /api/v1/health HTTP/1.1\r\n${host}\r\n`);
-    // Without an engine, a server is degraded after some seconds.
+    // A server without an engine becomes degraded after some seconds.
     await expect.poll(() => received).toMatch(/"status":"(healthy|degraded)"/);
     socket.write(`GET /api/v1/health HTTP/1.1\r\n${host}Cookie: ${'x'.repeat(20_000)}\r\n\r\n`);
     await once(socket, 'close');

@@ -2,7 +2,7 @@ import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { sendRaw } from '../support/raw-http.ts';
 import { type ServingOptions, startServing } from './serving.ts';
 
-/** A server that trusts these proxies, and the address that its audit log has for a failed login. */
+/** Starts a server that trusts these proxies. Returns the address that its audit log records for a failed login. */
 async function behind(trustProxy: boolean | readonly string[], o: ServingOptions = {}) {
   const server = await startServing({ ...o, server: { ...o.server, trustProxy } });
   onTestFinished(() => server.close());

@@ -70,7 +70,7 @@ test('the rate limit of a profile other than the default limits the runs that st
   const first = await start({ job_id: 'open' }, 'k');
   expect(first.status).toBe(201);
   const { run_id: runId }: { run_id: string } = JSON.parse(await first.text());
-  // Replays, refused requests and runs in other profiles do not count.
+  // Replays, refused requests and runs in other profiles do not count towards the limit.
   expect((await start({ job_id: 'open' }, 'k')).headers.get('idempotent-replay')).toBe('true');
   expect((await start({ job_id: 'open', security_profile: 'disabled' })).status).toBe(422);
   expect((await start({ job_id: 'open', security_profile: 'secure' })).status).toBe(201);

@@ -1,4 +1,4 @@
-// How clients notice retention: removed objects are reported as removed, and an admin can start a pass.
+// How clients notice retention: removed objects are reported as removed, and an admin can start a cleanup.
 
 import { expect, test } from 'vitest';
 import { startServing } from './serving.ts';

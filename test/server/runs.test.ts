@@ -52,7 +52,7 @@ describe('a running run', () => {
     expected_ms: number | null;
     expected_end_at: string | null;
   };
-  /** A run of the job that worked so long. */
+  /** Adds a run that has worked for this long. */
   async function worked(jobId: string, tookMs: number, more: { tenant?: string } = {}): Promise<void> {
     const run = await server.addRun({ jobId, ...more });
     const startedAtMs = Date.now();
@@ -354,7 +354,7 @@ describe('the sub-runs of a run', () => {
     expect((await children(runId))[0]).toEqual(started[0]);
 
     const again = await read(await own.post(`/runs/${runId}/rerun`, { from: 'failed' }));
-    // The rerun keeps these steps and starts nothing again.
+    // The rerun keeps these steps, and starts no sub-runs for them.
     expect(await children(again.run_id)).toEqual([]);
     expect((await own.fetch('/runs/run_x/children')).status).toBe(404);
   });

@@ -1,5 +1,5 @@
 // Starts the server with its real store, catalogue and engine in this process. A test can add runs, log lines and
-// artifacts without running a script.
+// artifacts without executing a script.
 
 import { randomBytes } from 'node:crypto';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
@@ -36,14 +36,17 @@ import { type JobFiles, writeJob } from '../support/jobs.ts';
 import { keepsAll } from '../support/keeps-all.ts';
 
 export type ServingOptions = {
-  /** Sources besides `local-fs`, which has no `mountPath` and is trusted. Each has a folder below the root. */
+  /**
+   * Sources in addition to `local-fs`, which is trusted and has no `mountPath`. Each source has a folder below the
+   * root.
+   */
   readonly sources?: readonly (Pick<JobSource, 'name' | 'mountPath' | 'trusted' | 'mayUse'> & {
     readonly jobs?: Readonly<Record<string, JobFiles>>;
   })[];
   readonly jobs?: Readonly<Record<string, JobFiles>>;
   readonly aliases?: readonly { readonly from: string; readonly to: string }[];
   readonly watch?: boolean;
-  /** The sources are never read, as in the first moments after a start. */
+  /** If true, the sources are never read, as in the first moments after a start. */
   readonly unread?: boolean;
   readonly rateLimit?: RateLimit;
   readonly server?: Partial<ServerConfig['server']>;
@@ -52,18 +55,18 @@ export type ServingOptions = {
   readonly quotaSoftBytes?: number;
   readonly authMode?: ServerConfig['auth']['mode'];
   readonly isDev?: boolean;
-  /** Whether runs are executed. By default the test moves them itself. */
+  /** If true, the engine executes runs. By default, the test moves them from status to status itself. */
   readonly executes?: boolean;
   readonly clock?: Clock;
-  /** flwd.yaml pauses all schedules. */
+  /** If true, flwd.yaml pauses all schedules. */
   readonly arePaused?: boolean;
-  /** flwd.yaml pauses all triggers and webhooks. */
+  /** If true, flwd.yaml pauses all triggers and webhooks. */
   readonly triggersPaused?: boolean;
   /** How long objects are kept; forever by default. */
   readonly retention?: Partial<RetentionPolicy>;
   /** The current time for retention. */
   readonly nowMs?: number;
-  /** The overload of the server; by default there is no overload. */
+  /** The overload of the server. By default, the server is not overloaded. */
   readonly load?: Load;
   readonly profiles?: Partial<ServerConfig['security']['profiles']>;
   readonly openMcp?: OpenMcp;
@@ -82,7 +85,10 @@ export type Serving = {
   readonly post: (path: string, body: unknown, headers?: Readonly<Record<string, string>>) => Promise<Response>;
   /** Creates a token. */
   readonly token: (o?: TestTokenOptions) => Promise<TestToken>;
-  /** Adds a run that is not executed; the test moves it, first with `move`, before an engine can find the run. */
+  /**
+   * Adds a run that is not executed. Its first `move` happens before an engine can find the run. The test makes all
+   * later moves.
+   */
   readonly addRun: (o?: Partial<NewRun>, move?: RunMove) => Promise<TestRun>;
   /** Writes a job into the folder of the source. */
   readonly addJob: (folder: string, files: JobFiles) => Promise<void>;
@@ -117,7 +123,7 @@ export type TestRun = {
   readonly jobId: string;
   readonly tenant: string;
   readonly move: (move: RunMove, change?: Partial<RunChange>) => Promise<void>;
-  /** Adds lines as a script prints them, with marks, and announces them like the engine does. */
+  /** Adds lines to the log as if a script had printed them, with marks, and announces them as the engine does. */
   readonly print: (...lines: readonly string[]) => Promise<void>;
   /** Closes the log and ends the run. */
   readonly finish: (move?: RunMove) => Promise<void>;
@@ -246,7 +252,7 @@ export async function startServing(o: ServingOptions = {}): Promise<Serving> {
     await catalog.close();
     await forkServer.close();
     await store.close();
-    // A job continues without its server, and writes to its folder meanwhile.
+    // A job continues without its server, and may still write to its folder.
     await rm(root, { recursive: true, force: true, maxRetries: 10 });
   }
 

@@ -64,7 +64,7 @@ test('runs count in the hour in which they end, by status, job, namespace and te
   await server.addRun({ jobId: 'report' });
   const all = await stats('?by=job');
   expect(all.totals).toMatchObject({ runs: 5, success: 3, failed: 1, cancelled: 1, success_rate: 0.75 });
-  // They may end in two hours.
+  // The runs may have ended in two different hours.
   expect(all.runs.reduce((sum, { success }) => sum + success, 0)).toBe(3);
   expect(all.groups).toMatchObject([
     { job_id: 'shop/release', runs: 3, success_rate: 0.6666 },
@@ -130,7 +130,7 @@ test('statistics of thousands of jobs are cached for some seconds, and those of 
       const ended = ids.map((id) => ({ ...id, span: 'day' as const, at: today, success: 1, failed: 0, cancelled: 0 }));
       await db.insertInto('run_stats').values(ended).execute();
     }
-    // All runs of this job are gone.
+    // All runs of this job have been removed.
     const gone = { job_id: 'gone', tenant, status: 'pending', source: 'local', count: 0 } as const;
     await db.insertInto('run_counts').values(gone).execute();
   });
@@ -142,6 +142,6 @@ test('statistics of thousands of jobs are cached for some seconds, and those of 
   expect(first.jobs.map(({ job_id: id }) => id)).not.toContain('gone');
   await ended({ jobId: 'job-7', tenant });
   expect(runsOf(await ask('?ids=job-7'))).toBe(2);
-  // Kept for 8 seconds.
+  // The statistics of all jobs are cached for 8 seconds.
   expect(runsOf(await ask())).toBe(1);
 });

@@ -39,7 +39,7 @@ test('streams that send large chunks at the same moment do not write all of them
   const writesOfTurn = new Map<number, number>();
   const write = vi.spyOn(ServerResponse.prototype, 'write');
   onTestFinished(() => write.mockRestore());
-  /** Takes as long as the kernel takes for some MB. */
+  /** Takes as long as the kernel takes to accept some MB. */
   function slowly(this: ServerResponse, ...asked: Parameters<ServerResponse['write']>): boolean {
     writesOfTurn.set(turn, (writesOfTurn.get(turn) ?? 0) + 1);
     for (const until = performance.now() + 5; performance.now() < until; );
@@ -52,6 +52,6 @@ test('streams that send large chunks at the same moment do not write all of them
 
   const sizes = (await Promise.all(answers)).map(({ byteLength }) => byteLength);
   expect(sizes).toEqual(Array.from({ length: readers }, () => large.length));
-  // Two writes begin within the 8 ms of a turn.
+  // At most two writes begin within the 8 ms of a turn of the event loop.
   expect(Math.max(...writesOfTurn.values())).toBeLessThanOrEqual(2);
 });

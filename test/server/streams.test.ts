@@ -78,7 +78,8 @@ test('a slow reader gets everything, however long it takes to read', async () =>
   await using server = await startServing({ server: { writeTimeoutMs: 3_000 } });
   const run = await server.addRun();
   for (let i = 0; i < 40; i++) await run.print(...longLines);
-  // One write of 24 MB, which takes longer to drain than the time after which a reader is disconnected.
+  // The server writes 24 MB at once, which takes longer to read than the time after which a stalled reader is
+  // disconnected.
   const socket = await openStalled(server, `/runs/${run.id}/logs?limit=400`, 'Accept: text/plain\r\n');
   const startedAtMs = performance.now();
   let receivedBytes = 0;
@@ -100,7 +101,7 @@ test('a download that nobody reads is aborted', async () => {
   const size = 32 * 2 ** 20;
   const id = await server.addArtifact(run, { name: 'large', content: Buffer.alloc(size) });
   const stalled = await openStalled(server, `/artifacts/${id}`);
-  // A server that is slow to begin closes the connection before anything fills it, and that is seen without reading.
+  // A slow server may close the connection before the buffers are full, which the client notices without reading.
   const closed = once(stalled, 'close');
   await expect.poll(() => openFiles()).toContainEqual(expect.stringContaining(id));
   await expect.poll(() => openFiles()).not.toContainEqual(expect.stringContaining(id));
@@ -118,7 +119,7 @@ test('a client that disconnects leaves nothing behind on the server', async () =
   const followers = countFollowers(server);
   const run = await server.addRun();
   const hangUp = new AbortController();
-  // An answer without references is collected as garbage, which closes its connection.
+  // Keep the responses, because a response without references is garbage-collected, which closes its connection.
   const held: Response[] = [];
   for (let i = 0; i < 5; i++) {
     for (const path of [`/runs/${run.id}/logs?follow=true`, '/events/runs', `/events/runs?run_id=${run.id}`]) {
@@ -148,7 +149,7 @@ test('a client that disconnects before its stream begins does not count as an op
   const early = await openStalled(server, `/runs/${run.id}/logs?follow=true&tail=5`);
   await asked.promise;
   early.resetAndDestroy();
-  // Once these are answered, the server has seen everything that was sent before.
+  // Once these requests have been answered, the server has seen everything that was sent before them.
   for (let i = 0; i < 5; i++) await server.fetch('/health');
   gate.resolve();
   const metrics = async () => (await server.fetch('//metrics')).text();
@@ -159,7 +160,7 @@ test('a client that disconnects before its stream begins does not count as an op
 test('closing the server ends every stream and connection within 2 s, even unread ones, and accepts no new ones', () =>
   expectWithin(2_000, closeWithReaders));
 
-/** @returns how long the closing took */
+/** @returns how long it took to close the server */
 async function closeWithReaders(): Promise<number> {
   const server = await startServing({ server: { writeTimeoutMs: 60_000 } });
   const run = await server.addRun();
@@ -171,7 +172,7 @@ async function closeWithReaders(): Promise<number> {
   const next = framesOf(await server.fetch('/events/runs')).next();
   const follower = allFramesOf(await server.fetch(`/runs/${quiet.id}/logs?follow=true`));
   const idle = await openStalled(server, '/health');
-  // This request becomes a stream while the server is already stopping.
+  // This request becomes a stream only when the server is already stopping.
   const { summary } = server.store.runs;
   const asked = Promise.withResolvers<void>();
   const gate = Promise.withResolvers<void>();
@@ -221,7 +222,7 @@ test('a stream ends when its token is revoked or expires, and continues for othe
   const open = async (headers: Readonly<Record<string, string>>) =>
     Promise.all(paths.map(async (path) => (await server.fetch(path, { headers })).text()));
   const followers = countFollowers(server);
-  // These streams end with the server.
+  // These streams continue until the server stops.
   for (const headers of [good.headers, {}]) open(headers).catch(() => undefined);
   const agent = { ...revoked.headers, 'x-flwd-agent': 'runs:read' };
   const ending = Promise.all([open(revoked.headers), open(expired.headers), open(agent)]);
@@ -231,6 +232,6 @@ test('a stream ends when its token is revoked or expires, and continues for othe
   await ending;
   await expect.poll(followers).toBe(6);
   await run.finish();
-  // The streams of one run have ended.
+  // The streams of the finished run have ended.
   await expect.poll(followers).toBe(2);
 });

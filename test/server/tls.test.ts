@@ -18,7 +18,9 @@ import { type ServingOptions, startServing } from './serving.ts';
 const pem = { type: 'pkcs8', format: 'pem' } as const;
 const [first, second] = [createCertificate('first'), createCertificate('second')];
 
-/** A server whose clock advances a second per reading, so that each connection looks for a new certificate. */
+/**
+ * Starts a server whose clock advances by a second per reading, so that each connection looks for a new certificate.
+ */
 async function serveSecurely(pair: Certificate = first, o: ServingOptions = {}) {
   const dir = mkdtempSync(join(tmpdir(), 'flwd-tls-'));
   const { files, put } = createPairFiles(dir, pair);
@@ -199,7 +201,7 @@ describe('a connection without TLS', () => {
     const { url } = await serveSecurely(first, { server: { readTimeoutMs: 200 } });
     const socket = connect({ host: '127.0.0.1', port: Number(new URL(url).port) });
     await once(socket, 'close');
-    // On a busy machine, a request may take longer than that, too.
+    // On a busy machine, a request may also take longer than this timeout.
     await expect.poll(async () => (await getSecurely(`${url}/healthz`, first)).status).toBe(204);
   });
 });

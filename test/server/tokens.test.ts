@@ -260,7 +260,7 @@ test('only active tokens allow a server to bind beyond loopback', async () => {
   expect(await guarded('0.0.0.0', 'required')).toEqual(refusal);
   for (const host of ['127.0.0.1', '127.9.9.9', '::1', 'localhost']) expect(await guarded(host, 'required')).toBe(true);
   expect(await guarded('::')).toEqual(refusal);
-  // Not addresses of this host: its own error is more useful.
+  // These are not addresses of this host, for which the error of listening itself is more useful.
   for (const host of ['192.0.2.7', '::ffff:192.0.2.7']) expect(await guarded(host)).toContain('EADDRNOTAVAIL');
   expect(await guarded('localhost.example')).not.toBe(true);
   for (const host of ['::', '192.0.2.7', 'localhost.example']) expect(await guarded(host, 'none')).toBe(true);

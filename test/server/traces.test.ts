@@ -1,4 +1,4 @@
-// The trace that a run belongs to: who says it, and what scripts see of it.
+// The trace that a run belongs to: who determines it, and what scripts see of it.
 
 import { createHmac } from 'node:crypto';
 import { afterAll, expect } from 'vitest';

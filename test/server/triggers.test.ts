@@ -200,7 +200,7 @@ test('triggers by files or checks start nothing for an untrusted source that may
   const denied = { type: expect.stringMatching(/source-untrusted$/), detail: expect.stringMatching(why) };
   const neither = ['files', 'check'].map((type) => ({ type, denied, last_look: null }));
   expect(await list(untrusted)).toMatchObject(neither);
-  // The end of a pause would not help it.
+  // The refusal is shown even while triggers are paused, because ending the pause would not help.
   await using paused = await startServing({ sources: [source], triggersPaused: true });
   expect(await list(paused)).toMatchObject(neither);
   await using allowed = await startServing({ executes: true, sources: [{ ...source, mayUse }] });

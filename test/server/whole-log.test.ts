@@ -1,4 +1,4 @@
-// A whole log as text and as JSON lines: its content and its cost.
+// A whole log as text and as JSON lines: what it contains, and how much CPU time it needs.
 
 import { once } from 'node:events';
 import { get, type IncomingMessage } from 'node:http';
@@ -33,7 +33,7 @@ beforeAll(async () => {
       `${rs}wa warning`,
       `end ${n}`,
     );
-    // Not UTF-8; the rest belongs to the same chunk.
+    // This line is not valid UTF-8, and the next one is in the same chunk.
     await odd.print(Buffer.from([0x61, 0xff, 0xc3]).toString('latin1'), 'b');
   }
   await odd.finish();
@@ -99,7 +99,7 @@ describe('a whole log as text or as JSON lines', () => {
     const pieces: Buffer[] = [];
     for await (const piece of response) {
       pieces.push(piece);
-      // Long enough for data to pile up, and for other readers to be served.
+      // This pause is long enough for data to pile up, and for other readers to be served.
       if (pieces.length % 20 === 0) await whole(odd, '?level=warn', 'text/plain');
     }
     const text = Buffer.concat(pieces).toString();

@@ -26,7 +26,7 @@ test('once a turn of the event loop is used up, large writes of many streams run
   await Promise.all(Array.from({ length: 10 }, stream));
   isOver = true;
   expect([...writesOfTurn.values()].reduce((sum, writes) => sum + writes)).toBe(30);
-  // Two writes begin within the 8 ms of a turn.
+  // At most two writes begin within the 8 ms of a turn of the event loop.
   expect(Math.max(...writesOfTurn.values())).toBeLessThanOrEqual(2);
 });
 

@@ -12,20 +12,20 @@ const run = promisify(execFile);
 const program = join(import.meta.dirname, 'programs', 'tui.ts');
 
 export type Terminal = {
-  /** The text on the screen without trailing blanks; with `colours`, including escape sequences. */
+  /** Returns the text on the screen without trailing blanks. With `colours`, the text includes escape sequences. */
   readonly screen: (o?: { readonly colours?: boolean }) => Promise<string>;
-  /** Waits until the screen matches, and is drawn as a whole. */
+  /** Waits until the screen matches and is completely drawn. */
   readonly sees: (pattern: RegExp | string) => Promise<string>;
-  /** Presses keys, by their tmux names (`Enter`, `C-s`), one after the other. */
+  /** Presses these keys one after the other. Keys have their tmux names, such as `Enter` or `C-s`. */
   readonly press: (...keys: readonly string[]) => Promise<void>;
-  /** Sends all of it at once, like a fast typist or a paste without brackets. */
+  /** Sends the whole text at once, like a fast typist or a paste without bracketed-paste marks. */
   readonly type: (text: string) => Promise<void>;
-  /** Pastes as a terminal does, with brackets. */
+  /** Pastes the text with bracketed-paste marks, as a terminal does. */
   readonly paste: (text: string) => Promise<void>;
   readonly resize: (columns: number, rows: number) => Promise<void>;
-  /** The process that the shell runs. */
+  /** Returns the id of the process that the shell runs. */
   readonly pid: () => Promise<number>;
-  /** A tmux variable of the pane, e.g. `#{alternate_on}`. */
+  /** Returns a tmux variable of the pane, e.g. `#{alternate_on}`. */
   readonly state: (format: string) => Promise<string>;
 };
 
@@ -66,7 +66,7 @@ export async function openTerminal(
     let [last, seen] = ['', ''];
     await expect
       .poll(async () => {
-        // A screen that differs from one look to the next is being drawn.
+        // If the screen has changed since the last reading, it is still being drawn.
         [last, seen] = [seen, await screen()];
         return seen === last ? seen : '';
       })
@@ -97,8 +97,8 @@ export async function openTerminal(
 const answered = /^%begin (\d+ \d+) 1\n([\s\S]*?)^%(?:end|error) \1 1\n/m;
 
 /**
- * A client of tmux that answers commands until the session ends: tests look at a screen again and again, and a process
- * for each look costs more than what they test. Each answer is between two lines that tmux adds.
+ * A client of tmux that answers commands until the session ends. Tests read the screen again and again, and starting a
+ * process for each reading would cost more than what they test. tmux puts each answer between two lines of its own.
  */
 function attach(options: readonly string[], env: NodeJS.ProcessEnv): (command: string) => Promise<string> {
   const client = spawn('tmux', [...options, '-C', 'attach-session', '-f', 'ignore-size,no-output'], {
@@ -113,7 +113,7 @@ function attach(options: readonly string[], env: NodeJS.ProcessEnv): (command: s
   let printed = '';
   client.stdout.setEncoding('utf8').on('data', (chunk: string) => {
     printed += chunk;
-    // The last number is 1 for commands that this client has sent.
+    // The last number is 1 for answers to commands of this client.
     for (let found = answered.exec(printed); found; found = answered.exec(printed)) {
       printed = printed.slice(found.index + found[0].length);
       waiting.shift()?.(found[2] ?? '');
@@ -125,7 +125,7 @@ function attach(options: readonly string[], env: NodeJS.ProcessEnv): (command: s
   };
 }
 
-/** A terminal that runs the UI of this server. */
+/** Opens a terminal that runs the UI for this server. */
 export async function openTui(
   url: string,
   o: {

@@ -1,4 +1,4 @@
-// A server that no longer accepts the token. The UI sends it nothing more until the user asks for it.
+// A server that no longer accepts the token. The UI sends nothing more until the user asks for it.
 
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -15,7 +15,7 @@ afterAll(() => server.close());
 
 type Door = { readonly url: string; isOpen: boolean; refused: number; waiting: number };
 
-/** A proxy in front of the server. While it is closed, it passes on a wrong token. */
+/** A proxy in front of the server. While the proxy is closed, it replaces the token by a wrong one. */
 async function openDoor(): Promise<Door> {
   const streams = new AbortController();
   const { signal } = streams;
@@ -78,12 +78,12 @@ testWith('tmux')('after the token was refused, nothing is sent until the user as
   await terminal.sees(/^flwd .* ✗ refused: \S/);
   await terminal.sees('Unauthenticated: ');
   await terminal.sees(/\n *Ctrl-R: try again {2}↑↓ move/);
-  // Requests that were sent before the first refusal are refused as well.
+  // Requests that were already sent before the first refusal are refused as well.
   await expect.poll(() => door.waiting).toBe(0);
   const before = door.refused;
   await terminal.press('2');
   await terminal.sees(/Runs[\s\S]*Unauthenticated: /);
-  // Longer than the interval at which a list is read.
+  // Longer than the interval at which a list is reloaded.
   await pause(6_000);
   expect(door.refused).toBe(before);
   await terminal.press('C-r');

@@ -78,7 +78,7 @@ testWith('tmux')('a run that has printed nothing is still followed after the ser
   await terminal.press('2');
   await terminal.sees(/● running +demo/);
   await terminal.press('Enter');
-  // One stream for its log and one for its events.
+  // The run has one stream for its log and one for its events.
   await expect.poll(gate.open).toBe(2);
   gate.endStreams();
   await run.print('late');

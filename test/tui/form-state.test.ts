@@ -24,7 +24,7 @@ const schema = {
 };
 const fields = ['name', 'days', 'quiet', 'mode', 'hosts', 'key', 'for', 'a/b'] as const;
 
-/** Presses these keys in a field of the form. A word stands for its characters. */
+/** Presses these keys in a field of the form. A longer string is typed character by character. */
 function filled(form: FormState, name: (typeof fields)[number], ...keys: readonly string[]): FormState {
   return keys.reduce(
     (state, key) => {

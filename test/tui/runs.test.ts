@@ -1,4 +1,4 @@
-// The screens of runs and their logs at a terminal. On one server the tests decide what the runs do.
+// The screens of runs and their logs at a terminal. On one of the servers, the tests decide what the runs do.
 
 import { afterAll, describe, expect } from 'vitest';
 import { startServing } from '../server/serving.ts';
@@ -178,7 +178,7 @@ describe('the log of a run', () => {
     await terminal.sees('following');
     const numbers = async (): Promise<number[]> =>
       [...(await terminal.sees(/I line \d/)).matchAll(/I line (\d+)/g)].map(([, number]) => Number(number));
-    // At the first line that is there, the key moves nothing until earlier ones have been read.
+    // At the first loaded line, the key has no effect until earlier lines have been loaded.
     await expect
       .poll(async () => {
         for (let page = 0; page < 10; page++) await terminal.press('PPage');
@@ -253,7 +253,7 @@ describe('a run', () => {
       await openNewestRun(fresh);
       await fresh.sees(/line 30 x+…\n/);
       await terminal.resize(columns, rows);
-      // A new one may change once more, when the health of the server is known.
+      // A UI that has just started may change once more when the health of the server becomes known.
       await expect
         .poll(async () => ({ resized: await terminal.screen(), expected: await fresh.screen() }))
         .toSatisfy(({ resized, expected }) => resized === expected);

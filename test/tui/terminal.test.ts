@@ -14,9 +14,9 @@ import { openTerminal, openTui, type Terminal } from './a-terminal.ts';
 const server = await startServing({ jobs: { 'demo/hello': bash('true') } });
 afterAll(() => server.close());
 
-/** The shell shows the exit code, the terminal echoes and edits lines, and the cursor is visible. */
+/** Checks that the shell shows the exit code, the terminal echoes and edits lines, and the cursor is visible. */
 async function isRestored(terminal: Terminal, code: number): Promise<void> {
-  // Input before the shell's prompt may be lost.
+  // Input that is sent before the shell's prompt appears may be lost.
   await terminal.sees(/\[\d+\] ready>$/);
   await terminal.sees(`[${code}] ready>`);
   await terminal.type(

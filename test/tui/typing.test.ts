@@ -1,4 +1,4 @@
-// Key presses, the text that they edit, and the rows that they select.
+// Key presses, the text that they change, and the rows that they select.
 
 import type { Key } from 'ink';
 import { expect, test } from 'vitest';

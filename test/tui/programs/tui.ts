@@ -1,16 +1,16 @@
-// Runs the terminal UI without the command line: URL and token come from the environment.
+// Runs the terminal UI without the command line. The URL and the token come from the environment.
 
 import { appendFileSync } from 'node:fs';
 import { flushCompileCache } from 'node:module';
 import { createClient } from '../../../src/client/client.ts';
 import { runTui } from '../../../src/tui/main.ts';
 
-// Most tests end this process with its terminal, which leaves it no time to keep what it has compiled.
+// Most tests end this process together with its terminal, which leaves it no time to write its compile cache.
 await import('../../../src/tui/terminal.ts');
 flushCompileCache();
 const { TUI_URL = '', TUI_TOKEN, TUI_ATTENDED } = process.env;
 const client = createClient({ baseUrl: TUI_URL, ...(TUI_TOKEN && { token: TUI_TOKEN }), client: 'cli' });
-// Like the command line.
+// Uncaught errors are handled as in the command line.
 process.on('uncaughtException', (error) => {
   process.stderr.write(`${error.name}: ${error.message}\n`);
   process.exit(70);
