@@ -24,13 +24,9 @@ export function failedWords(buckets: readonly Pick<Bucket, 'failed'>[], span: 'h
 
 const aSpan = { hour: 'an hour', day: 'a day' } as const;
 
-/** A dotted line with a text that explains a change. */
-type Mark = { readonly atMs: number; readonly text: string };
-
 type Props = {
   readonly label: string;
   readonly buckets: readonly Bucket[];
-  readonly marks?: readonly Mark[];
   readonly heightPx?: number;
   readonly nowMs: number;
   /** All runs in the chart have failed, so they are drawn above the line. */
@@ -44,7 +40,7 @@ const onlyFailed = ['failed'] as const;
 const axisPx = 44;
 const labelsPx = 20;
 const belowShare = 0.16;
-const marksPx = 14;
+const topPx = 4;
 /**
  * The scale of failures reaches at least to this count, so that a single failure does not fill the part below the line.
  */
@@ -63,27 +59,25 @@ export function StackedBars(o: Props): ReactNode {
 
 type Sized = Props & { readonly width: number; readonly heightPx: number };
 
-function layOut({ buckets, marks, width, heightPx, isOnlyFailed = false }: Sized) {
+function layOut({ buckets, width, heightPx, isOnlyFailed = false }: Sized) {
   const plotWidth = width - axisPx;
-  const top = marks && marks.length > 0 ? marksPx : 4;
   const bottom = heightPx - labelsPx;
   const stacked = isOnlyFailed ? onlyFailed : above;
   const hasBelow = !isOnlyFailed && buckets.some(({ failed }) => failed > 0);
-  const below = hasBelow ? Math.max(10, (bottom - top) * belowShare) : 0;
+  const below = hasBelow ? Math.max(10, (bottom - topPx) * belowShare) : 0;
   const zero = bottom - below;
   const most = Math.max(1, ...buckets.map((one) => stacked.reduce((sum, status) => sum + one[status], 0)));
   const mostFailed = Math.max(leastFailed, most * leastShare, ...buckets.map(({ failed }) => failed));
   const step = plotWidth / buckets.length;
   return {
     plotWidth,
-    top,
     bottom,
     zero,
     below,
     stacked,
     step,
     barWidth: Math.max(1, step - Math.min(4, step * 0.2)),
-    y: scaleLinear([0, most], [zero, top]).nice(3),
+    y: scaleLinear([0, most], [zero, topPx]).nice(3),
     failedPx: scaleLinear([0, mostFailed], [0, below - 2]),
     x: scaleTime([buckets[0]?.fromMs ?? 0, buckets.at(-1)?.toMs ?? 1], [0, plotWidth]),
   };
@@ -95,7 +89,7 @@ function Drawn(o: Sized): ReactNode {
   const { buckets } = o;
   const [pointed, setPointed] = useState<{ readonly at: number; readonly from: number | null } | null>(null);
   const layout = layOut(o);
-  const { step, top, bottom } = layout;
+  const { step, bottom } = layout;
   const indexAt = (event: PointerEvent<SVGSVGElement>): number => {
     const left = event.currentTarget.getBoundingClientRect().left;
     return Math.max(0, Math.min(buckets.length - 1, Math.floor((event.clientX - left) / step)));
@@ -131,17 +125,14 @@ function Drawn(o: Sized): ReactNode {
             className={styles.range}
             x={Math.min(pointed.from, pointed.at) * step}
             width={(Math.abs(pointed.from - pointed.at) + 1) * step}
-            y={top}
-            height={bottom - top}
+            y={topPx}
+            height={bottom - topPx}
           />
         )}
         {buckets.map((bucket, index) => (
           <Column key={bucket.fromMs} bucket={bucket} index={index} layout={layout} isPartial={bucket.toMs > o.nowMs} />
         ))}
-        {o.marks?.map((mark) => (
-          <MarkLine key={`${mark.atMs} ${mark.text}`} mark={mark} layout={layout} />
-        ))}
-        {pointed && <line className={styles.hair} x1={hairX} x2={hairX} y1={top} y2={bottom} />}
+        {pointed && <line className={styles.hair} x1={hairX} x2={hairX} y1={topPx} y2={bottom} />}
       </svg>
       {shown && <Tip bucket={shown} leftPx={hairX} isAtEnd={hairX > layout.plotWidth / 2} />}
     </>
@@ -166,19 +157,6 @@ function Axes({ layout, heightPx }: { readonly layout: Layout; readonly heightPx
         </text>
       ))}
     </>
-  );
-}
-
-function MarkLine({ mark, layout }: { readonly mark: Mark; readonly layout: Layout }): ReactNode {
-  const px = layout.x(mark.atMs);
-  const isAtEnd = px > layout.plotWidth / 2;
-  return (
-    <g className={styles.mark}>
-      <line x1={px} x2={px} y1={2} y2={layout.bottom} />
-      <text x={isAtEnd ? px - 6 : px + 6} y={11} textAnchor={isAtEnd ? 'end' : 'start'}>
-        {mark.text}
-      </text>
-    </g>
   );
 }
 
