@@ -222,14 +222,14 @@ async function openStorage({ config, ephemeral, log, onStop }: Start, hasJwt: bo
   if (unopened.secrets > 0 || unopened.runs > 0)
     log.warn(
       unopened,
-      'no key here opens some stored secrets or runs: add their key to the key file or to FLWD_SECRET_KEY and restart, or set these secrets again',
+      'some stored secrets or runs are encrypted with a key that this server does not have: add the key to the key file or to FLWD_SECRET_KEY and restart, or set these secrets again',
     );
   const timezone = await store.instance.timezone();
   const here = localTimezone();
   if (config.scheduler.timezone === null && timezone !== here && !ephemeral)
     log.warn(
       { timezone, host_timezone: here },
-      'schedules without a timezone use that of the instance, which is not that of the host: set scheduler.timezone',
+      'schedules without a timezone use the time zone of the instance, which differs from that of the host: set scheduler.timezone',
     );
   return { store, hub, keyring, sealer, timezone, signer: openSigner(config.notify.signingKeyFile) };
 }

@@ -113,7 +113,7 @@ function warnOfMissing({ name, path = '' }: ServedSource): HostCheck {
   if (isFolder(path)) {
     const detail = `${name} has no jobs: the running server finds ${path} empty, or cannot read it`;
     const fix = 'mount it or put it back, or let the user of the server read it';
-    return warn('sources', detail, `${fix}; if it shall have no jobs, put any file into it`);
+    return warn('sources', detail, `${fix}; if it should have no jobs, put any file into it`);
   }
   const fix = 'mount it or put it back, or correct its path under sources in flwd.yaml and restart the server';
   return warn('sources', `${name} has no jobs, because there is no folder ${path}`, fix);

@@ -12,14 +12,14 @@ const reasons: Readonly<Record<string, string>> = {
   UNABLE_TO_GET_ISSUER_CERT_LOCALLY: 'its authority is not known here',
   UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'its authority is not known here',
   CERT_UNTRUSTED: 'its authority is not known here',
-  CERT_HAS_EXPIRED: 'it has expired, or that of its authority has',
-  CERT_NOT_YET_VALID: 'it is not valid yet, or that of its authority is not',
+  CERT_HAS_EXPIRED: 'it, or the certificate of its authority, has expired',
+  CERT_NOT_YET_VALID: 'it, or the certificate of its authority, is not valid yet',
   CERT_REVOKED: 'it was revoked',
 };
 const advice: Readonly<Record<string, string>> = {
   CERT_HAS_EXPIRED: "Renew it on the server, and check this machine's clock",
   CERT_NOT_YET_VALID: 'Check the clocks of this machine and of the server',
-  CERT_REVOKED: 'Install another one on the server',
+  CERT_REVOKED: 'Install another certificate on the server',
 };
 
 /**

@@ -22,7 +22,7 @@ export function checkJwt(settings: Settings): void {
   const wrong = url === null ? undefined : unsafe(new URL(url));
   if (wrong) addError(settings, 'auth.jwt.jwks_url', `\`auth.jwt.jwks_url\` ${wrong}`);
   if (valueAt(settings, 'auth.jwt.algorithms').length === 0)
-    addError(settings, 'auth.jwt.algorithms', '`auth.jwt.algorithms` must name at least one');
+    addError(settings, 'auth.jwt.algorithms', '`auth.jwt.algorithms` must name at least one algorithm');
 }
 
 /** null: the server accepts no JWTs. */

@@ -140,7 +140,7 @@ function checkSource(settings: Settings, { at, origin }: Item): void {
  */
 function noteMissing(settings: Settings, { origin, raw }: Setting, path: string): void {
   const what = existsSync(path) ? `${String(raw)} is not a folder` : `there is no folder ${String(raw)}`;
-  const until = `${what}, so its jobs cannot run until it is there`;
+  const until = `${what}, so the jobs of this source cannot run until the folder exists`;
   const dataDir = origin.kind === 'default' ? settingAt(settings, 'instance.data_dir')?.origin : undefined;
   if (origin.kind === 'flag' || existsSync(path)) settings.errors.push({ origin, message: what });
   else if (dataDir)

@@ -94,7 +94,7 @@ async function checkChannels(config: Pick<Config, 'notify' | 'persistence' | 'in
   if (missing.length === 0) return ok(name, channels.map((channel) => channel.name).join(', '));
   return warn(
     name,
-    `${lacking.join(', ')} cannot send: these secrets are not stored: ${missing.join(', ')}`,
+    `${lacking.join(', ')} cannot send, because these secrets are not stored: ${missing.join(', ')}`,
     missing.map((one) => `flwd secrets set ${one}`).join(', '),
   );
 }
@@ -124,7 +124,7 @@ export function checkCollector({ collector, persistence, instance }: Config): Ho
   const named = secretsIn(Object.values(collector?.headers ?? {}));
   const missing = missingSecrets(named, { persistence, instance });
   if (missing.length === 0) return [];
-  const detail = `telemetry.otlp.headers cannot be sent: these secrets are not stored: ${missing.join(', ')}`;
+  const detail = `telemetry.otlp.headers cannot be sent, because these secrets are not stored: ${missing.join(', ')}`;
   return [warn('collector', detail, missing.map((one) => `flwd secrets set ${one}`).join(', '))];
 }
 
@@ -137,9 +137,9 @@ async function checkCalendars(calendars: Config['scheduler']['calendars']): Prom
     try {
       const read = await readCalendar(calendar, days, nowMs);
       if ([...read].some((day) => day >= today)) continue;
-      const detail = `${calendar} has no days from now on, so \`except: ${calendar}\` leaves out no day`;
+      const detail = `${calendar} has no day from today on, so \`except: ${calendar}\` leaves out no day`;
       const place = 'file' in days ? days.file : `scheduler.calendars.${calendar}`;
-      bad.push(warn(name, detail, `put the days to come into ${place}, and restart the server`));
+      bad.push(warn(name, detail, `add the coming days to ${place}, and restart the server`));
     } catch (error) {
       bad.push(failureOf(name, error));
     }
@@ -185,7 +185,7 @@ export async function checkDataDir(dataDir: string, folders: readonly string[]):
     return warn(name, `${state}: it belongs to another user (uid ${uid})`, 'run flwd as its owner');
   const found = findUnusableFolder(folders) ?? findLackOfRoom(dataDir);
   if (found) return fail(name, `${state}: ${found.lack}, so no run starts`, found.fix);
-  if (freeBytes < leastFreeBytes) return warn(name, `${state}: little room`, 'run flwd gc, or add disk space');
+  if (freeBytes < leastFreeBytes) return warn(name, `${state}: little space left`, 'run flwd gc, or add disk space');
   return ok(name, state);
 }
 

@@ -45,8 +45,14 @@ async function examineServer(
     ...countOf(runs, 'unfinished run'),
   ];
   if (waiting.length === 0) return [];
-  const detail = `${whyNothingIsChecked(config)}; ${waiting.join(', ')} ${schedules + triggers + runs === 1 ? 'waits' : 'wait'} for one`;
-  return [warn('server', detail, 'start it, with flwd serve or as a service; its log may say why it ended')];
+  const detail = `${whyNothingIsChecked(config)}; ${waiting.join(', ')} ${schedules + triggers + runs === 1 ? 'waits' : 'wait'} for a server`;
+  return [
+    warn(
+      'server',
+      detail,
+      'start the server, with flwd serve or as a service; if it ended by itself, its log may say why',
+    ),
+  ];
 }
 
 function countOf(count: number, what: string): string[] {

@@ -79,7 +79,7 @@ export async function examineStored(config: Config, places: Places): Promise<Hos
 export function examineLeft(places: Places): HostCheck[] {
   const left = leftIn(places);
   if (left.length === 0 || existsSync(unfinishedRestoreFile(places.dataDir))) return [];
-  const fix = 'unless flwd restore is running, remove them; the next flwd restore does so, too';
+  const fix = 'unless flwd restore is running, remove them; the next flwd restore removes them, too';
   return [warn('restore', `left by a restore that was interrupted: ${left.join(', ')}`, fix)];
 }
 
@@ -116,7 +116,8 @@ function examineLate({ late, missed }: Examination['late']): HostCheck[] {
 
 function examineHeartbeats(failing: number): HostCheck[] {
   if (failing === 0) return [];
-  const what = failing === 1 ? 'the last call of 1 schedule failed' : `the last calls of ${failing} schedules failed`;
+  const what =
+    failing === 1 ? 'the last heartbeat of 1 schedule failed' : `the last heartbeats of ${failing} schedules failed`;
   return [warn('heartbeats', what, 'run flwd schedules, which says why')];
 }
 
@@ -182,7 +183,7 @@ function examineTimezone(kept: string, set: string | null): HostCheck {
   if (set !== null) return ok(name, `${set} (scheduler.timezone) for schedules without a time zone`);
   if (kept === host) return ok(name, `${kept} for schedules without a time zone`);
   const detail = `${kept} for schedules without a time zone, because the instance began with it; the host is in ${host}`;
-  return warn(name, detail, `set scheduler.timezone to ${host}, or to ${kept} if that is meant`);
+  return warn(name, detail, `set scheduler.timezone to ${host}, or to ${kept} to keep it`);
 }
 
 const nearlyFull = 0.9;

@@ -6,7 +6,7 @@ const programs = {
   schedules: ['crontab', 'at', 'batch'],
   services: ['systemctl', 'service', 'journalctl', 'loginctl'],
   containers: ['docker', 'podman', 'nerdctl', 'virsh', 'lxc'],
-  'rights of root': [
+  'root privileges': [
     'mount',
     'umount',
     'shutdown',

@@ -29,7 +29,7 @@ const namespacePattern = new RegExp(kvNamespacePattern);
 /** Each of these functions returns the end of a sentence that begins with the name of the wrong part. */
 export function whatIsWrongWithNamespace(namespace: string): string | undefined {
   if (namespace.length <= longestNamespaceChars && namespacePattern.test(namespace)) return undefined;
-  return `must be the id of a job or have that form: up to ${longestNamespaceChars} letters, digits, \`.\`, \`_\`, \`-\` and \`/\``;
+  return `must be the id of a job, or a name of the same form: up to ${longestNamespaceChars} letters, digits, \`.\`, \`_\`, \`-\` and \`/\``;
 }
 
 export function whatIsWrongWithKey(key: string): string | undefined {
@@ -47,7 +47,7 @@ export function whatIsWrongWithKeyPart(key: string): string | undefined {
 
 export function whatIsWrongWithValue(value: Uint8Array): string | undefined {
   if (value.length <= kvLimits.valueBytes) return undefined;
-  return `has ${value.length} bytes; at most ${kvLimits.valueBytes} are allowed: store a larger one as an artifact`;
+  return `has ${value.length} bytes; at most ${kvLimits.valueBytes} are allowed: store a larger value as an artifact`;
 }
 
 export function whatIsWrongWithTtl(ms: number | undefined): string | undefined {
@@ -58,6 +58,6 @@ export function whatIsWrongWithTtl(ms: number | undefined): string | undefined {
 /** Says that a namespace or the instance is full, and what to do. */
 export function kvFullWords(what: 'namespace' | 'instance', namespace: string): string {
   return what === 'namespace'
-    ? `The namespace '${namespace}' would have more than ${sizeWords(kvLimits.namespaceBytes)}; delete keys of it that are no longer needed.`
-    : `The instance has ${kvLimits.keys.toLocaleString('en')} keys, and takes no more; delete keys that are no longer needed.`;
+    ? `The namespace '${namespace}' would have more than ${sizeWords(kvLimits.namespaceBytes)}; delete keys in it that are no longer needed.`
+    : `The instance has ${kvLimits.keys.toLocaleString('en')} keys, the most allowed; delete keys that are no longer needed.`;
 }

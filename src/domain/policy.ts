@@ -219,7 +219,7 @@ export function isInPaths(kind: 'read' | 'write', path: string, shown: string, o
   if (conflict === 'above') {
     throw new Problem(
       'grant-not-allowed',
-      `'${shown}' must not be writable by a job: it contains files of the server itself.`,
+      `'${shown}' must not be writable by a job, because it contains files of the server itself.`,
     );
   }
   return true;

@@ -68,7 +68,7 @@ export const problems = {
   'webhook-not-found': {
     status: 404,
     title: 'Webhook Not Found',
-    cause: 'No webhook has this address or id, or its job is gone or invalid.',
+    cause: 'No webhook has this address or id, or its job no longer exists or is invalid.',
     fix: '`flwd webhooks` lists the webhooks with their addresses.',
   },
   'channel-not-found': {

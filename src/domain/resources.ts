@@ -61,7 +61,7 @@ export function outOfMemoryMessage({ memoryBytes }: Resources): string {
 export function workspaceOverMessage(limitBytes: number, foundBytes: number): string {
   const limit = sizeWords(limitBytes);
   if (!Number.isFinite(foundBytes))
-    return `its workspace has folders deeper than a path can name, or the run has too many files open to look through, so it cannot be held to its limit of ${limit}`;
+    return `its workspace has folders deeper than a path can name, or the run has too many files open to look through, so flwd cannot enforce its limit of ${limit}`;
   const over = sizeWords(foundBytes - limitBytes);
   return `its workspace grew to ${sizeWords(foundBytes)} or more, ${over} over its limit of ${limit}`;
 }

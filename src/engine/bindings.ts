@@ -22,7 +22,7 @@ export async function limitsOf(
   const token = await o.store.tokens.find(tokenId);
   const status = token ? tokenStatus(token, o.clock.now()) : 'gone';
   if (!token || status !== 'active')
-    throw new Problem('permission-denied', `The token '${token?.name ?? tokenId}' that made it is ${status}.`);
+    throw new Problem('permission-denied', `The token '${token?.name ?? tokenId}' that created it is ${status}.`);
   const restrictions = restrictionsOfToken(token, (jobId) => trustedTagsOf(jobId, o.catalog));
   return { ...restrictions, ...(isAgent && { isAgent }), madeBy: tokenId };
 }

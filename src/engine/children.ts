@@ -117,7 +117,7 @@ async function untilEnded(
     if (now && isFinished(now.status)) return now;
     await ended;
     const run = await o.store.runs.get(runId);
-    if (!run) throw new Error(`the sub-run ${runId} is gone`);
+    if (!run) throw new Error(`the sub-run ${runId} no longer exists`);
     return run;
   } finally {
     unsubscribe();

@@ -101,7 +101,10 @@ async function planAgain(
   const now = jobNow(old.job_id, caller.principal, planContext.catalog);
   const isLatest = request.revision === 'latest';
   if (!isLatest && !existsSync(snapshots.dirOf(oldPlan.revision))) {
-    throw new Problem('revision-expired', `The files of '${old.job_id}' as they were for '${old.run_id}' are gone.`);
+    throw new Problem(
+      'revision-expired',
+      `flwd no longer has the files of '${old.job_id}' as they were for '${old.run_id}'.`,
+    );
   }
   // The job's current file decides whether it may run at all, whatever the old file said.
   const { enabled } = now.definition;
@@ -174,7 +177,7 @@ function refuseOtherSource({ run, plan }: StoredRun, source: UsingSource, { from
   if (isSame) return;
   const why =
     before && !isLatest
-      ? `came from the source '${before.name}', which was not trusted, and the job now comes from '${source.name}'${source.trusted ? ', which is' : ''}: run its latest revision`
+      ? `came from the source '${before.name}', which was not trusted, and the job now comes from '${source.name}'${source.trusted ? ', which is trusted' : ''}: run its latest revision`
       : !source.trusted && isLatest && (from ?? 'start') !== 'start'
         ? `may have left files that the source '${source.name}', which is not trusted, must not see: run it from the start`
         : undefined;

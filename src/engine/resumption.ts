@@ -95,7 +95,7 @@ export function createResumption(o: Parts) {
       const left = orphans.filter((runId) => wereOrphans.has(runId));
       wereOrphans = new Set(orphans);
       for (const runId of left) {
-        log.warn({ run_id: runId }, 'a running run that nothing drove is resumed');
+        log.warn({ run_id: runId }, 'a running run that no server drove is resumed');
         await resumeRun(runId, o);
       }
     },

@@ -13,6 +13,6 @@ export function unfinishedRestoreFile(dataDir: string): string {
 export function assertRestored(dataDir: string): void {
   if (!existsSync(unfinishedRestoreFile(dataDir))) return;
   throw new StartError(
-    `a restore into the data dir ${dataDir} was interrupted, so its files are partly old and partly new; run flwd restore again with the same backup: it finishes in a moment`,
+    `a restore into the data dir ${dataDir} was interrupted, so its files are partly old and partly new; run flwd restore again with the same backup to finish it`,
   );
 }

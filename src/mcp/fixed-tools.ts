@@ -160,7 +160,7 @@ const tools: readonly FixedTool[] = [
     use: listRuns,
   }),
   define('runs_get', {
-    about: 'Says how a run is or how it ended, with its result and the last lines of its log.',
+    about: 'Returns the status of a run, with its result and the last lines of its log.',
     scope: 'runs:read',
     properties: { run_id: runId },
     required: ['run_id'],

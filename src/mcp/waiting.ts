@@ -65,7 +65,7 @@ export async function startAndWait(
 /** Answers with the run's id as well as the error, because with only an error the agent would start the job again. */
 function answerStarted(instance: Instance, runId: string, error: ApiProblem | ServerUnreachable): CallToolResult {
   const why = plainText(errorWords(instance, error));
-  const text = `${runId} has started, but how it goes could not be read: ${why} Do not start it again: pass its run_id to runs_wait.`;
+  const text = `${runId} has started, but its status could not be read: ${why} Do not start it again: pass its run_id to runs_wait.`;
   return { content: [{ type: 'text', text }], structuredContent: { run_id: runId } };
 }
 

@@ -165,11 +165,11 @@ function createChannelNews(log: Logger) {
       if (attempt.isDelivered) {
         const wasFailing = isFailing.get(channel) ?? attempts > 0;
         isFailing.set(channel, false);
-        if (wasFailing) log.info({ channel }, 'messages to a channel are sent again');
+        if (wasFailing) log.info({ channel }, 'messages to a channel arrive again');
       } else if (!attempt.isFinal && !isFailing.get(channel)) {
         isFailing.set(channel, true);
         const { error } = attempt;
-        log.warn({ channel, error }, 'messages to a channel cannot be sent; this is tried again for 22 hours');
+        log.warn({ channel, error }, 'messages to a channel cannot be sent; flwd tries again for 22 hours');
       }
     },
   };

@@ -110,7 +110,7 @@ async function tell(heartbeat: Heartbeat, settled: Called, { store, log }: Parts
   const subject = { schedule_id: scheduleId, job_id: jobId, origin };
   if (error === null) return log.info(subject, 'a heartbeat can be called again');
   const isOver = nextAtMs === null;
-  const words = isOver ? 'gave up calling a heartbeat' : 'a heartbeat cannot be called; this is tried again for a day';
+  const words = isOver ? 'gave up calling a heartbeat' : 'a heartbeat cannot be called; flwd tries again for a day';
   log.warn({ ...subject, error }, words);
 }
 

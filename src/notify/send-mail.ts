@@ -93,7 +93,7 @@ function wordsOf(error: unknown): string {
 }
 
 function answerOf(responseCode: unknown): string {
-  return typeof responseCode === 'number' ? String(responseCode) : 'it takes neither';
+  return typeof responseCode === 'number' ? String(responseCode) : 'no code';
 }
 
 /** Matches codes such as `DEPTH_ZERO_SELF_SIGNED_CERT` and `UNABLE_TO_VERIFY_LEAF_SIGNATURE`. */

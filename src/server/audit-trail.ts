@@ -110,7 +110,7 @@ function createEntryWriter({ store, log }: { readonly store: Pick<Store, 'audit'
       try {
         await store.audit.record(entry);
       } catch (error) {
-        log.error({ err: error, audit: entry }, 'an entry could not be written to the audit log; it is tried again');
+        log.error({ err: error, audit: entry }, 'an entry could not be written to the audit log; flwd tries again');
         void retryShortage(() => store.audit.record(entry), {
           isPassing: isStorageError,
           signal: closing.signal,

@@ -122,7 +122,7 @@ function readPair({ certFile, keyFile }: TlsConfig): Pair {
   const certificate = toCertificate(cert, certFile);
   if (!certificate.checkPrivateKey(toKey(key, keyFile))) {
     throw new StartError(
-      `\`server.tls.key_file\`: ${keyFile} does not belong to the certificate in ${certFile}; name the key that the certificate was made with`,
+      `\`server.tls.key_file\`: ${keyFile} does not belong to the certificate in ${certFile}; name the private key of this certificate`,
     );
   }
   const context = { cert, key, minVersion: 'TLSv1.2' } as const;

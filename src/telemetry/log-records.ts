@@ -46,11 +46,11 @@ export function createLogSource(o: SourceParts): Source<LogRecord> {
   return {
     kind: 'logs',
     says: {
-      later: 'log lines cannot be sent; this is tried again for a day',
-      again: 'log lines are sent again',
+      later: 'log lines cannot be sent; flwd tries again for a day',
+      again: 'log lines reach the collector again',
       refused: 'the collector refused log lines, which are dropped: see its log',
       tooOld: 'log lines that were printed more than a day ago are dropped',
-      failed: 'log lines could not be sent; this is tried again',
+      failed: 'log lines could not be sent; flwd tries again',
     },
     isNews: isOutput,
     read: (range) => readParts(range, o),

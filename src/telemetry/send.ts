@@ -45,7 +45,7 @@ export async function sendToCollector(
   for (const [name, text] of Object.entries(collector.headers)) {
     const value = await openHeader(text, o.secretOf);
     if (value === undefined) return later('a secret for its headers is not stored, or cannot be read');
-    if (!isHeaderValue(value)) return later(`\`${name}\` is not a text for a header`);
+    if (!isHeaderValue(value)) return later(`\`${name}\` has a character that a header cannot contain`);
     headers[name] = value;
   }
   const answer = await sendRequest({

@@ -53,11 +53,11 @@ export function createSpanSource(o: {
   return {
     kind: 'traces',
     says: {
-      later: 'spans cannot be sent; this is tried again for a day',
-      again: 'spans are sent again',
+      later: 'spans cannot be sent; flwd tries again for a day',
+      again: 'spans reach the collector again',
       refused: 'the collector refused spans, which are dropped: see its log',
       tooOld: 'spans of runs that ended more than a day ago are dropped',
-      failed: 'spans could not be sent; this is tried again',
+      failed: 'spans could not be sent; flwd tries again',
     },
     isNews: ({ type }) => type === 'run.finished',
     read,

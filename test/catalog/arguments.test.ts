@@ -146,14 +146,14 @@ describe('arguments', () => {
   test('a NUL, half a surrogate pair, a name over 1,024 characters and nesting over 64 levels are refused', () => {
     const open = object({}, { additionalProperties: true });
     expect(errorsIn(open, { a: 'x\0', b: ['\ud800'] })).toEqual([
-      '/args/a must not hold a NUL character',
+      '/args/a must not contain a NUL character',
       '/args/b/0 must be well-formed Unicode',
     ]);
     expect(errorsIn(open, { ['n'.repeat(1_025)]: 1, ['n'.repeat(1_024)]: 1 })).toEqual([
       `/args/${'n'.repeat(1_025)} has a name longer than 1024 characters`,
     ]);
     const deep = JSON.parse(`{"a": ${'['.repeat(100_000)}${']'.repeat(100_000)}}`);
-    expect(errorsIn(open, deep)).toEqual([`/args/a${'/0'.repeat(64)} must not be nested over 64 deep`]);
+    expect(errorsIn(open, deep)).toEqual([`/args/a${'/0'.repeat(64)} must not be nested deeper than 64 levels`]);
   });
 
   test.each([

@@ -83,7 +83,7 @@ test.each([
   ['1 / 0', 'division by zero'],
   ['9007199254740993', 'the number 9007199254740993 cannot be represented in JSON'],
   ['1.0 / 0.0', 'the number Infinity cannot be represented in JSON'],
-  ['args.env.matches("(?=a)")', 'RE2 does not know the pattern: invalid or unsupported Perl syntax: `(?=`'],
+  ['args.env.matches("(?=a)")', 'RE2 does not accept the pattern: invalid or unsupported Perl syntax: `(?=`'],
 ])('%s has no value: %s', (text, message) => {
   expect(() => valueIn(text)).toThrow(message);
 });
@@ -99,7 +99,7 @@ test('a foreach over JSON accepts up to 64 levels of nesting, and text that is n
   const nested = (levels: number) => '['.repeat(levels) + ']'.repeat(levels);
   expect(itemsOf(nested(64))).toHaveLength(1);
   for (const levels of [65, 10_000, 100_000]) {
-    expect(() => itemsOf(nested(levels))).toThrow('it gives a list that is nested over 64 levels deep');
+    expect(() => itemsOf(nested(levels))).toThrow('it gives a list that is nested deeper than 64 levels');
   }
   expect(itemsOf('['.repeat(1_000))).toEqual(['['.repeat(1_000)]);
 });
@@ -114,7 +114,7 @@ test.each([
   [`"${'x'.repeat(2_000)}"`, 'it is longer than 2,000 characters'],
   [`${'('.repeat(60)}1${')'.repeat(60)}`, 'exceeded maxDepth (50) (character 51)'],
   [`[${'1,'.repeat(600)}1]`, /^exceeded max/],
-  ['args.a.map(a, a).map(a, a).map(a, a).map(a, a).map(a, a)', /^it has more than 4 of all, exists/],
+  ['args.a.map(a, a).map(a, a).map(a, a).map(a, a).map(a, a)', /^it uses all, exists, .* more than 4 times in total/],
   [Array.from({ length: 18 }, () => 'args.a').join(' + '), 'it uses `+` more than 16 times'],
   ['args.a.map(a, a+a+a).map(a, a+a+a+a)', 'it uses `+` more than 4 times within all, exists, exists_one, map, filter'],
 ])('%s is refused as an expression', (text, message) => {
@@ -159,7 +159,7 @@ describe('an expression that would stall the server is stopped', () => {
       { list: [long] },
       /it takes longer than 50 ms|its value is larger than 1 MiB/,
     ],
-    ['args.text.split("")', { text }, 'it splits a text into more than 20,000'],
+    ['args.text.split("")', { text }, 'it splits a text into more than 20,000 parts'],
   ])('%s', async (expression, args, message) => {
     await expectWithin(1_000, () => msOf(() => expect(() => valueIn(expression, args)).toThrow(message)));
   });

@@ -261,7 +261,7 @@ describe('errors have their place and say what is wrong', () => {
     ],
     [
       'command: ./run.sh\nnotify: {webhook: "https://example.org/", digest: 10m}',
-      '2:43: `digest` needs a `channel`: a webhook gets each notification',
+      '2:43: `digest` needs a `channel`: a webhook gets each notification separately',
     ],
     ['command: ./run.sh\nexecutor: docker', '2:11: `executor` must be one of "proc", "container"'],
     [
@@ -304,7 +304,7 @@ describe('errors have their place and say what is wrong', () => {
     ['command: ./run.sh\nargs: [{name: a}]\nenv: {X: {secret: a}}', '3:19: the argument `a` is not `format: secret`'],
     ['command: ./run.sh\nargs: [{name: a}]\nenv: {a: x}', '3:7: the argument `a` would become the same variable'],
     ['command: ./run.sh\ncommand: ./run.sh', '2:1: duplicate key `command`'],
-    ['command: ./run.sh\nname: "a\\0b"', '2:7: must not hold a NUL character'],
+    ['command: ./run.sh\nname: "a\\0b"', '2:7: must not contain a NUL character'],
     [
       'command: ./run.sh\n- x',
       '2:1: this line is not a key with `: `, or its indentation differs from the lines above',
@@ -336,10 +336,10 @@ describe('hostile text', () => {
   const size = 250_000;
   const tenfold = Array.from({ length: 9 }, (_, at) => `a${at + 1}: &a${at + 1} [${`*a${at}, `.repeat(9)}]`).join('\n');
   test.each([
-    ['nested lists', '['.repeat(size), /nested over 64 levels deep/],
-    ['nested maps', '{a: '.repeat(size / 4), /nested over 64 levels deep/],
-    ['nested dashes', '- '.repeat(size / 2), /nested over 64 levels deep/],
-    ['a list that holds itself', 'command: &x [*x, *x]', /nested over 64 levels deep/],
+    ['nested lists', '['.repeat(size), /nested deeper than 64 levels/],
+    ['nested maps', '{a: '.repeat(size / 4), /nested deeper than 64 levels/],
+    ['nested dashes', '- '.repeat(size / 2), /nested deeper than 64 levels/],
+    ['a list that holds itself', 'command: &x [*x, *x]', /nested deeper than 64 levels/],
     ['aliases of aliases', `a0: &a0 [x]\n${tenfold}`, /aliases/],
     ['many aliases', `a: &a x\nb: [${'*a, '.repeat(50_000)}]`, /aliases|more than/],
     ['many commas', `[${'a,'.repeat(size / 2)}]`, /more than 100,000/],
@@ -466,7 +466,7 @@ describe('the command of a job', () => {
     ['./run.sh/x', "1:10: `./run.sh/x` is not in the job's folder"],
     [
       './not-executable',
-      '1:10: `./not-executable` is not executable, and neither its ending nor a `#!` line names a language: run chmod +x, or add one',
+      '1:10: `./not-executable` is not executable, and neither its ending nor a `#!` line names a language: run chmod +x, or add an ending or a `#!` line',
     ],
     ['run.sh', "1:10: `run.sh` would be searched for in PATH: write ./run.sh to use the job's own file"],
     ['lib/x.sh', '1:10: `lib/x.sh` is neither a program in PATH nor a file of the job: write ./lib/x.sh'],

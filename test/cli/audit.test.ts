@@ -120,7 +120,7 @@ test('verify prints the last hash and detects a change, with and without a serve
   file.close();
   expect(await flwd(dir, 'audit', 'verify')).toMatchObject({
     stdout: expect.stringMatching(/^intact: 1 entry, 1 \(20\S+Z\) to 1 \(20\S+Z\)\n$/),
-    stderr: 'the audit log is damaged at entry 2: its hash does not fit it and the entry before\n',
+    stderr: 'the audit log is damaged at entry 2: its hash does not match its content and the entry before it\n',
     code: 1,
   });
 });

@@ -64,7 +64,7 @@ describe('a backup of a running instance', () => {
         /^restored \d+ files from \S+\nruns that were running at that time, which the next start marks as lost: 1\n/,
       );
       expect((await flwd(other.dir, 'doctor')).stdout).toContain(
-        'no server is running; 1 unfinished run waits for one',
+        'no server is running; 1 unfinished run waits for a server',
       );
       const again = await other.serve();
       expect(await again.finished(running)).toMatchObject({ status: 'failed', reason: 'lost', attempt: 1 });
@@ -230,7 +230,7 @@ describe('a restore is refused and changes nothing', () => {
     expect(await restored()).toMatchObject({
       code: 2,
       stderr: expect.stringMatching(
-        /the backup \S+ is damaged: flwd\.db is not as it was when the backup was made; nothing was restored: use an earlier backup, or put an intact copy of the file there\n$/,
+        /the backup \S+ is damaged: flwd\.db has changed since the backup was made; nothing was restored: use an earlier backup, or put an intact copy of the file there\n$/,
       ),
     });
     writeFileSync(join(dest, 'flwd.db'), database);
@@ -334,7 +334,7 @@ describe('a restore that was interrupted', () => {
     const env = { NODE_OPTIONS: `--import ${killing}` };
     expect(await start(dir, ['restore', '--force', dest], env).ended).toMatchObject({ code: 'SIGKILL' });
 
-    const words = `a restore into the data dir ${dataDir} was interrupted, so its files are partly old and partly new; run flwd restore again with the same backup: it finishes in a moment`;
+    const words = `a restore into the data dir ${dataDir} was interrupted, so its files are partly old and partly new; run flwd restore again with the same backup to finish it`;
     for (const command of [
       ['serve'],
       ['runs'],
@@ -444,7 +444,7 @@ describe('a full disk', () => {
     const before = readdirSync(dataDir);
     const { code, stderr } = await flwd(dir, 'restore', '--force', dest);
     expect(stderr).toMatch(
-      /\nthe restore needs 4[12](\.\d)? MiB beside the present data, and the disk that holds \S+ has \d[\d.]* MiB free: [\d.]+ MiB are missing; nothing was changed: free space there, or restore into another data dir \(--data-dir\)\n$/,
+      /\nthe restore needs 4[12](\.\d)? MiB beside the present data, and the disk that holds \S+ has \d[\d.]* MiB free: [\d.]+ MiB more are needed; nothing was changed: free space there, or restore into another data dir \(--data-dir\)\n$/,
     );
     expect(code).toBe(6);
     expect(readdirSync(dataDir)).toEqual(before);

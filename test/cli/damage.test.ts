@@ -152,7 +152,7 @@ test('backup and doctor list damaged files, and the backup contains the rest', a
   const copy = join(createFolder(), 'copy');
   const { code, stderr } = await flwd(dir, 'backup', copy);
   expect(code).toBe(1);
-  expect(stderr).toContain(`the artifact ${idOf(changed)} ("note.txt") has other bytes than were stored\n`);
+  expect(stderr).toContain(`the artifact ${idOf(changed)} ("note.txt") has changed since it was stored\n`);
   expect(stderr).toContain(`the artifact ${idOf(gone)} ("note.txt"), is missing\n`);
   expect(stderr).toMatch(new RegExp(`^the log of ${gone.run_id}, logs/../${gone.run_id}.1.raw, is missing$`, 'm'));
   expect(stderr).toMatch(new RegExp(`^the log of ${cut.run_id}, logs/../${cut.run_id}.1.raw, is damaged$`, 'm'));
@@ -176,7 +176,7 @@ test('backup and doctor list damaged files, and the backup contains the rest', a
   const after = await flwd(dir, 'doctor', '--data-dir', place);
   expect(after.code).toBe(1);
   expect(after.stdout).toContain(
-    `the artifact ${idOf(changed)} ("note.txt") has other bytes than were stored (as it was in the backup)`,
+    `the artifact ${idOf(changed)} ("note.txt") has changed since it was stored (as it was in the backup)`,
   );
   // The artifact gets its original bytes back, although it was damaged in the backup.
   writeFileSync(fileOf(place, `artifacts/*/${idOf(changed)}`), whole);

@@ -74,7 +74,7 @@ test('a damaged log, artifact or revision is named, and everything else is resto
   const other = await createInstance(jobs);
   const restored = await flwd(other.dir, 'restore', dest);
   expect(restored).toMatchObject({ code: 1, stdout: expect.stringMatching(/^restored \d+ files from/) });
-  const isNot = 'is not as it was when the backup was made';
+  const isNot = 'has changed since the backup was made';
   for (const line of [
     `the log of ${runs.chatty}, ${segment}, ${isNot}`,
     `the log of ${runs.second}, ${gone}, is missing`,
@@ -127,7 +127,7 @@ test('a damaged backup never replaces existing data, with --force or without', a
     expect(await flwd(other.dir, 'restore', ...options, dest)).toMatchObject({
       code: 2,
       stderr: expect.stringMatching(
-        /the backup \S+ is damaged: the artifact \w+ \("note.txt"\) of \w+ is not as it was .*; nothing was changed: a damaged backup does not replace data; to restore the rest of it, move the present data away, or choose another data dir \(--data-dir\)\n$/,
+        /the backup \S+ is damaged: the artifact \w+ \("note.txt"\) of \w+ has changed since .*; nothing was changed: a damaged backup does not replace data; to restore the rest of it, move the present data away, or choose another data dir \(--data-dir\)\n$/,
       ),
     });
   expect((await flwd(other.dir, 'tokens', 'list')).stdout).toContain('present');
@@ -144,7 +144,9 @@ test('a backup with a damaged database, key or manifest is refused until the fil
     expect({ name, code, stderr }).toMatchObject({
       code: 2,
       stderr: expect.stringMatching(
-        name === 'manifest.json' ? `${dest}/manifest.json is damaged` : `the backup ${dest} is damaged: ${name} is not`,
+        name === 'manifest.json'
+          ? `${dest}/manifest.json is damaged`
+          : `the backup ${dest} is damaged: ${name} has changed`,
       ),
     });
     expect(existsSync(other.dataDir)).toBe(false);
@@ -165,7 +167,7 @@ test('if the list of checksums is damaged, every intact file is restored, and no
     const { dir, dataDir } = await createInstance(jobs);
     const { code, stderr } = await flwd(dir, 'restore', dest);
     expect(code).toBe(1);
-    expect(stderr).toContain('files.sha256 and manifest.json do not fit together\n');
+    expect(stderr).toContain('files.sha256 and manifest.json do not match\n');
     for (const path of [artifact.path, script])
       expect(readFileSync(join(dataDir, path))).toEqual(readFileSync(join(dest, path)));
     const lines = stderr
@@ -187,7 +189,7 @@ test('if the list of checksums is damaged, every intact file is restored, and no
   // Damages the names of two files in the list, and a third file itself.
   for (const path of [artifact.path, script]) alter(join(dest, 'files.sha256'), path, path.length - 1);
   flip(join(dest, other.path));
-  const changed = `the artifact ${other.id} ("note.txt") of ${runs.second} is not as it was when the backup was made`;
+  const changed = `the artifact ${other.id} ("note.txt") of ${runs.second} has changed since the backup was made`;
   const names = await restored();
   expect(names.lines.toSorted()).toEqual([
     expect.stringMatching(/^artifacts\/\S+ is missing, or its name in files\.sha256 is damaged$/),

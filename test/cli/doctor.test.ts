@@ -200,9 +200,9 @@ test('a calendar that is missing, broken or has run out of days is named, in the
 
   writeFileSync(path, day('20201225'));
   const out = await doctor();
-  expect(out).toContain('warn calendars holidays has no days from now on, so `except: holidays` leaves out no day\n');
-  expect(out).toContain(`→ put the days to come into ${path}, and restart the server\n`);
-  expect(out).toContain('→ put the days to come into scheduler.calendars.closing, and restart the server\n');
+  expect(out).toContain('warn calendars holidays has no day from today on, so `except: holidays` leaves out no day\n');
+  expect(out).toContain(`→ add the coming days to ${path}, and restart the server\n`);
+  expect(out).toContain('→ add the coming days to scheduler.calendars.closing, and restart the server\n');
   expect(await flwd(dir, 'config', 'validate')).toMatchObject({ code: 0 });
 
   writeFileSync(path, day('20661225'));
@@ -234,7 +234,7 @@ test('schedules and webhooks that can start nothing are named, with what to do',
   expect(await doctor()).not.toContain('warn schedules');
 
   expect(await flwd(dir, 'tokens', 'revoke', 'lim')).toMatchObject({ code: 0 });
-  const end = "The token 'lim' that made it is revoked.";
+  const end = "The token 'lim' that created it is revoked.";
   const again = 'again with another token';
   expect(await doctor()).toContain(
     `warn schedules plain (${schedule}) starts nothing: ${end}\n → flwd schedules rm ${schedule}, and add the schedule ${again}\n`,
@@ -280,5 +280,5 @@ test('doctor says how many runs wait, since when and why, and warns if one has w
   );
   expect(await flwd(dir, 'cancel', '--job', 'q', '--force', '--yes')).toMatchObject({ code: 0 });
   await server.stop();
-  expect(await doctor()).toMatch(/^warn server no server has been running since \S+; 1 schedule waits for one$/m);
+  expect(await doctor()).toMatch(/^warn server no server has been running since \S+; 1 schedule waits for a server$/m);
 });

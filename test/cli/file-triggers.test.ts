@@ -235,7 +235,7 @@ test('while the queue is full, files wait', async () => {
   const go = join(folder, '.go');
   await server.start('blocks', { file: go });
   for (const name of ['a', 'b', 'c']) put(folder, name);
-  await expect.poll(async () => (await triggerOf(server, 'load')).last_look?.problem).toContain('This is tried again.');
+  await expect.poll(async () => (await triggerOf(server, 'load')).last_look?.problem).toContain('flwd tries again.');
   writeFileSync(go, '');
   await expect.poll(() => pathsOf(server, 'load')).toEqual(['a', 'b', 'c'].map((name) => join(folder, name)));
   expect(await resultsOf(server, 'load')).toHaveLength(3);
@@ -269,7 +269,7 @@ test('a file name that is not UTF-8, or too long when decoded, does not stop oth
   await expect.poll(() => pathsOf(server, 'load')).toEqual([join(folder, 'good')]);
   await expect
     .poll(async () => (await triggerOf(server, 'load')).last_look?.problem)
-    .toBe('files whose names are not UTF-8 do not count: there are 1');
+    .toBe('files ignored because their names are not UTF-8: 1');
 });
 
 test('if a folder disappears while its files start runs, no file is lost', async () => {
@@ -307,5 +307,5 @@ test('ten thousand files are followed, and a folder with more is refused as a wh
   writeFileSync(join(folder, 'one-more'), '');
   await expect
     .poll(async () => (await triggerOf(server, 'load')).last_look?.problem)
-    .toBe("the folder has more than 10,000 files that fit '*'");
+    .toBe("the folder has more than 10,000 files that match '*'");
 });

@@ -36,7 +36,9 @@ test('a heartbeat can be set without editing a file, and the list shows its last
   receiver.answer = answerWith(500);
   expect((await flwd(dir, 'schedules', 'run', id)).code).toBe(0);
   await expect.poll(shown).toMatch(/^failed 20\S+Z: the answer was 500$/);
-  expect((await flwd(dir, 'doctor')).stdout).toMatch(/^warn {2}heartbeats {2,}the last call of 1 schedule failed\n/m);
+  expect((await flwd(dir, 'doctor')).stdout).toMatch(
+    /^warn {2}heartbeats {2,}the last heartbeat of 1 schedule failed\n/m,
+  );
   expect(receiver.received.map(({ path }) => path)).toEqual(expect.arrayContaining(['/token', '/token']));
 
   const bySecret = await flwd(dir, ...add, '--heartbeat-secret', 'watch', '--json');

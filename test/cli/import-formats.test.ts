@@ -255,7 +255,7 @@ test('systemd: times relative to an event, and other requirements of a service, 
     expect.stringContaining('`cron: "0 * * * *"` comes nearest'),
     expect.stringContaining('`Type=forking`'),
     '`Nice=5` was not carried over',
-    '`ExecStart=-!/bin/true` ran with the rights of root, which a job does not get',
+    '`ExecStart=-!/bin/true` ran with root privileges, which a job does not get',
     '`ExecStart=@/bin/sh` gave the program another name, mysh',
   ]);
   expect(steps(job)[0]?.command?.text).toMatch(
@@ -303,7 +303,7 @@ test.each([
   ['cronicle', 'global/schedule/0 - {"items":[}\n', ':1 is not valid JSON'],
   ['rundeck', '<joblist><job/></joblist>', 'is in the XML format of Rundeck: export the jobs as YAML'],
   ['rundeck', 'name: x\n', 'has no job definitions of Rundeck'],
-  ['rundeck', '['.repeat(5_000), 'is nested over 64 levels deep'],
+  ['rundeck', '['.repeat(5_000), 'is nested deeper than 64 levels'],
   [
     'rundeck',
     `a: &a [x,x,x,x,x,x,x,x,x]\n${'bcdefghij'.replaceAll(

@@ -73,7 +73,7 @@ test('for wrong operands, the error says what to type', async () => {
   ]);
   expect(await said('set', '../a', 'k', 'v')).toEqual([
     2,
-    'the namespace must be the id of a job or have that form: up to 512 letters, digits, `.`, `_`, `-` and `/`',
+    'the namespace must be the id of a job, or a name of the same form: up to 512 letters, digits, `.`, `_`, `-` and `/`',
   ]);
   expect(await said('list', '--prefix', 'x')).toEqual([
     2,

@@ -87,7 +87,7 @@ test('without a server, flwd late and flwd doctor say since when nothing is star
   const killed = `no server is running; the last one did not shut down properly and was alive at ${seenAt.toISOString()} or later`;
   expect((await flwd(dir, 'doctor')).stdout).toMatch(
     new RegExp(
-      `^warn {2}server {2,}${killed}; 1 schedule, 1 trigger, 1 unfinished run wait for one\n +→ start it, with flwd serve`,
+      `^warn {2}server {2,}${killed}; 1 schedule, 1 trigger, 1 unfinished run wait for a server\n +→ start the server, with flwd serve`,
       'm',
     ),
   );

@@ -183,7 +183,7 @@ test.each([
   [
     ['--all', '-f', '--after', '999'],
     3,
-    'The journal does not hold the events after 999. Without --after, flwd logs --all prints the lines from now on; flwd search finds older ones.\n',
+    'The server no longer has all events after 999. Without --after, flwd logs --all prints the lines from now on; flwd search finds older ones.\n',
   ],
 ])('flwd logs %j is refused', async (words, code, stderr) => {
   const { dir, serve } = await createInstance({});

@@ -65,7 +65,7 @@ test.each(cases)('a server starts without the folder of %s, says so, and finds i
   renameSync(join(dir, 'jobs'), join(dir, 'away'));
   const server = start(dir, ['serve']);
   await server.prints(/listening on/);
-  await server.prints(/there is no folder \.\/jobs, so its jobs cannot run until it is there/);
+  await server.prints(/there is no folder \.\/jobs, so the jobs of this source cannot run until the folder exists/);
   expect((await flwd(dir, 'sources')).stdout).toContain('missing');
   await writeJob(join(dir, 'jobs/etl'), bash('echo done'));
   await expect.poll(async () => (await flwd(dir, 'jobs', '--json')).stdout).toContain('etl');
@@ -83,7 +83,9 @@ test('a server that starts with an empty folder in place of its jobs says so, an
   const server = start(dir, ['serve']);
   await server.prints(/the folder of a source is empty, although it had jobs/);
   expect((await flwd(dir, 'sources')).stdout).toContain('missing');
-  expect((await flwd(dir, 'doctor')).stdout).toMatch(/^warn {2}sources {2,}.*\n +→ .*; if it shall have no jobs, put/m);
+  expect((await flwd(dir, 'doctor')).stdout).toMatch(
+    /^warn {2}sources {2,}.*\n +→ .*; if it should have no jobs, put/m,
+  );
   rmdirSync(jobs);
   renameSync(join(dir, 'away'), jobs);
   await expect.poll(async () => (await flwd(dir, 'sources')).stdout).not.toContain('missing');
@@ -113,7 +115,7 @@ test('without a server, commands say which folder is missing', async () => {
   const { code, stderr } = await flwd(dir, 'jobs');
   expect({ code, stderr }).toMatchObject({ code: 0 });
   expect(stderr).toMatch(
-    /^flwd: flwd\.yaml:1:\d+: there is no folder \.\/more, so its jobs cannot run until it is there$/m,
+    /^flwd: flwd\.yaml:1:\d+: there is no folder \.\/more, so the jobs of this source cannot run until the folder exists$/m,
   );
   expect((await flwd(dir, 'init', 'jobs/hello')).stderr).not.toContain('none of the configured sources');
 });

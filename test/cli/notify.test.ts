@@ -34,7 +34,7 @@ test('channels are listed and tested, and the exit code says whether the message
 
   const validated = await flwd(dir, 'config', 'validate');
   expect(validated).toMatchObject({ code: 0, stdout: 'flwd.yaml is valid\n' });
-  const missing = 'pager cannot send: these secrets are not stored: pager-key';
+  const missing = 'pager cannot send, because these secrets are not stored: pager-key';
   expect(validated.stderr).toBe(`flwd: ${missing}; flwd secrets set pager-key\n`);
   expect((await flwd(dir, 'doctor')).stdout).toMatch(/warn +channels +pager cannot send/);
   await server.stop();
@@ -80,7 +80,7 @@ testWith('bwrap')('doctor lists a channel without its secret once, also while me
     .toMatchObject({ channels: [{ waiting: { messages: 1 } }] });
   const lines = (await flwd(instance.dir, 'doctor')).stdout.split('\n');
   expect(lines.filter((line) => line.includes('pager '))).toEqual([
-    expect.stringMatching(/^warn +channels +pager cannot send: these secrets are not stored: pager-key$/),
+    expect.stringMatching(/^warn +channels +pager cannot send, because these secrets are not stored: pager-key$/),
   ]);
   expect(lines.filter((line) => line.includes('notifications'))).toEqual([]);
 });

@@ -33,12 +33,17 @@ test.each<[string, Certificate, string | undefined, string]>([
   ['self-signed', selfSigned, undefined, 'it is self-signed. If this is your server, name'],
   ['of an unknown authority', issued, undefined, 'its authority is not known here. If this is your server'],
   ['of another authority than that of ca_file', issued, selfSigned.cert, 'its authority is not known'],
-  ['expired', expired, expired.cert, 'it has expired, or that of its authority has. Renew it on the server, and check'],
+  [
+    'expired',
+    expired,
+    expired.cert,
+    'it, or the certificate of its authority, has expired. Renew it on the server, and check',
+  ],
   [
     'not valid yet',
     notYet,
     notYet.cert,
-    'it is not valid yet, or that of its authority is not. Check the clocks of this machine and of the server.',
+    'it, or the certificate of its authority, is not valid yet. Check the clocks of this machine and of the server.',
   ],
   [
     'for other names',

@@ -158,7 +158,9 @@ test('an instance keeps the time zone in which it was made, and says when the ho
     /warn +time zone +Asia\/Tokyo for schedules without a time zone, .*; the host is in Europe\/Berlin\n/,
   );
   const server = start(dir, ['serve'], berlin);
-  await server.prints(/schedules without a timezone use that of the instance, which is not that of the host/);
+  await server.prints(
+    /schedules without a timezone use the time zone of the instance, which differs from that of the host/,
+  );
   await server.prints(/listening on/);
   server.child.kill('SIGTERM');
   await server.ended;

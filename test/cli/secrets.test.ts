@@ -358,7 +358,7 @@ testWith('bwrap')('a lost key makes only its own secrets unreadable, and flwd sa
   warned.child.kill('SIGTERM');
   const { stdout, stderr } = await warned.ended;
   expect(stdout + stderr).toMatch(
-    /warn {2}no key here opens some stored secrets or runs: add their key [^\n]+ runs=0 secrets=1\n/,
+    /warn {2}some stored secrets or runs are encrypted with a key that this server does not have: add the key [^\n]+ runs=0 secrets=1\n/,
   );
   const served = await instance.serve();
   const answer = await served.fetch('/runs', {

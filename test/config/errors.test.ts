@@ -36,7 +36,7 @@ test.each([
   ['keys', Array.from({ length: 5_000 }, (_, depth) => `${' '.repeat(depth)}a:\n`).join(''), 'flwd.yaml:6'],
 ])('%s nested in each other thousands of times are an error with its place', (_what, yaml, place) => {
   const errors = errorsOf(yaml);
-  expect(errors).toEqual([expect.stringMatching(/^flwd\.yaml:\d+:\d+: the file is nested over 64 levels deep$/)]);
+  expect(errors).toEqual([expect.stringMatching(/^flwd\.yaml:\d+:\d+: the file is nested deeper than 64 levels$/)]);
   expect(errors[0]).toContain(place);
 });
 

@@ -15,7 +15,7 @@ describe('the default source', () => {
     expect(load({ dataDir: 'data' })).toMatchObject({
       config: { sources: [{ name: 'local-fs', path: join(dir, 'jobs'), displayPath: './jobs' }] },
       warnings: [
-        '--data-dir: there is no folder ./jobs, so its jobs cannot run until it is there; flwd does not look in ., which contains the data dir',
+        '--data-dir: there is no folder ./jobs, so the jobs of this source cannot run until the folder exists; flwd does not look in ., which contains the data dir',
       ],
     });
   });
@@ -48,7 +48,9 @@ test('a folder that flwd.yaml names may be created later, but a folder that --jo
   const { dir, load } = createProject({ 'flwd.yaml': 'sources:\n  - path: ./nowhere\n' });
   expect(load()).toMatchObject({
     config: { sources: [{ path: join(dir, 'nowhere') }] },
-    warnings: ['flwd.yaml:2:11: there is no folder ./nowhere, so its jobs cannot run until it is there'],
+    warnings: [
+      'flwd.yaml:2:11: there is no folder ./nowhere, so the jobs of this source cannot run until the folder exists',
+    ],
   });
   expect(createProject({ 'flwd.yaml': 'sources: [{ path: ./flwd.yaml }]\n' }).errors()).toEqual([
     'flwd.yaml:1:19: ./flwd.yaml is not a folder',

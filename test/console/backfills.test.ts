@@ -78,7 +78,9 @@ testWith(headlessChromium)('an error of the server is shown at its field, and no
   await form.getByLabel('Until').fill('2026-03-01T00:00');
   await form.getByText('From must be before until').waitFor();
   await form.getByLabel('Until').fill('2026-03-03T00:00');
-  await form.getByText('From is too early: 1440 times come before until, and 1000 are allowed at once').waitFor();
+  await form
+    .getByText('From is too early: 1440 times come before until, and one backfill may have at most 1000')
+    .waitFor();
   await form.getByLabel('From').fill('2026-03-02T23:00');
   await form.getByLabel('Runs at a time').fill('0');
   await form.getByText('Enter a whole number from 1 to 100.').waitFor();

@@ -209,7 +209,7 @@ describe('a path that a secure job asks for', () => {
 
   test('may be read but not written if it contains files of the server, which the message does not name', () => {
     expect(() => checkPath('write', '/srv/data', 'data', leave)).toThrow(
-      "'data' must not be writable by a job: it contains files of the server itself.",
+      "'data' must not be writable by a job, because it contains files of the server itself.",
     );
     expect(() => checkPath('read', '/srv/data', 'data', leave)).not.toThrow();
     expect(() => checkPath('write', '/srv', '/srv', leave)).toThrow('is not below any');

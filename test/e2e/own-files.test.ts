@@ -91,7 +91,7 @@ test.each(around)('%s, which contains some of these files, cannot be granted for
     const problem: ProblemAnswer = JSON.parse(await answer.text());
     expect({ status: answer.status, detail: problem.detail }, job_id).toEqual({
       status: 422,
-      detail: `'${target}' must not be writable by a job: it contains files of the server itself.`,
+      detail: `'${target}' must not be writable by a job, because it contains files of the server itself.`,
     });
   }
 });

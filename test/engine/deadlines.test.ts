@@ -46,7 +46,7 @@ test('timeouts.run ends the running step with the signals of the job, and later 
   expect(byId(run)).toMatchObject({
     first: { status: 'success' },
     slow: { status: 'failed', reason: 'timeout', message: 'the run did not end within 10m' },
-    after: { status: 'skipped', reason: 'run_ended', message: 'the run ended before its turn' },
+    after: { status: 'skipped', reason: 'run_ended', message: 'the run ended while this step was waiting' },
     clean: { status: 'skipped', reason: 'run_ended' },
   });
   expect(processesWith(nap)).toEqual([]);

@@ -196,7 +196,7 @@ describe('a hint is given for a file', () => {
       'the job runs as uid 65534: the owner, mode or ACL of the file, and of the folders above it, must let this user in',
     );
     expect(hintOf({ lines: ["chown: changing ownership of '/srv/data/x': Operation not permitted"] })).toBe(
-      'the job runs as uid 65534, without the rights of root',
+      'the job runs as uid 65534, without root privileges',
     );
     expect(hintOf({ lines, isolation: { capabilities: 'server' } })).toBeUndefined();
     expect(hintOf({ lines: ['psql:x.sql:3: ERROR:  permission denied for table shop'] })).toBeUndefined();

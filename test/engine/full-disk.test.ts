@@ -109,7 +109,7 @@ describe('while the disk is full', () => {
     const free = fillDisk(logs);
     const runId = await opened.create('counts');
     const shown = async () => (await opened.store.runs.get(runId))?.waiting;
-    await expect.poll(shown).toBe('the disk is full; the run goes on when that is over');
+    await expect.poll(shown).toBe('the disk is full; the run continues when that is fixed');
     expect(await opened.store.runs.summary(runId)).toMatchObject({ status: 'running', waiting: await shown() });
 
     free();

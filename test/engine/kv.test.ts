@@ -105,7 +105,7 @@ test('later runs find what scripts have stored, even if the run that stored it f
   ]);
   expect((await output('refused')).toSorted()).toEqual(
     [
-      'flwd_kv_set: the value has 8193 bytes; at most 8192 are allowed: store a larger one as an artifact',
+      'flwd_kv_set: the value has 8193 bytes; at most 8192 are allowed: store a larger value as an artifact',
       'flwd_kv_set: the key has 600 bytes; at most 512 are allowed',
       'flwd_kv_set: a key, a namespace or an option must not contain a newline',
       'flwd_kv_set: the key or the namespace is not UTF-8 text',

@@ -107,13 +107,13 @@ test('a job without a success in the expected span is late once, and again only 
   };
   const { to, create, finished } = await openLate(root, start, { jobs });
   expect(await to('2026-06-02T00:00:00Z')).toEqual([]);
-  const never = 'every: No run has succeeded yet; one is expected every 1d.';
+  const never = 'every: No run has succeeded yet; a success is expected every 1d.';
   expect(await to('2026-06-02T00:01:00Z')).toEqual([never]);
   await finished(await create('sync'));
   await expect.poll(() => to('2026-06-02T00:02:00Z')).toEqual([never.replace('every:', 'every, over:')]);
   expect(await to('2026-06-03T00:00:00Z')).toHaveLength(1);
   const [last] = await to('2026-06-03T00:01:01Z');
-  expect(last).toBe('every: The last success was at 2026-06-02T00:01:00.000Z; one is expected every 1d.');
+  expect(last).toBe('every: The last success was at 2026-06-02T00:01:00.000Z; a success is expected every 1d.');
   expect(await to('2026-06-05T12:00:00Z')).toHaveLength(2);
 });
 
@@ -124,7 +124,7 @@ test('pausing schedules ends what is late, and afterwards the same missed succes
   const { pause, resume } = opened.engine.schedules;
   await opened.finished(await opened.create('sync'));
   const by = 'No run has succeeded by 06:00 (UTC).';
-  const old = 'The last success was at 2026-06-01T07:00:00.000Z; one is expected every 1d.';
+  const old = 'The last success was at 2026-06-01T07:00:00.000Z; a success is expected every 1d.';
   await to('2026-06-02T06:00:01Z');
   expect(await to('2026-06-02T07:00:01Z')).toEqual([`every: ${old}`, `by: ${by}`]);
 
@@ -139,7 +139,8 @@ test('pausing schedules ends what is late, and afterwards the same missed succes
   expect(await to('2026-06-04T13:00:00Z')).toEqual([`every, over: ${old}`, `by, over: ${by}`]);
   await to('2026-06-05T06:00:01Z');
   // The success is late again, so it is listed, but nobody is notified again.
-  const since = 'every: No run has succeeded since 2026-06-04T13:00:00.000Z, when flwd began to expect one every 1d.';
+  const since =
+    'every: No run has succeeded since 2026-06-04T13:00:00.000Z, when flwd began to expect a success every 1d.';
   expect(await to('2026-06-05T13:00:00Z')).toEqual([since, `by: ${by}`, `by, over: ${by}`]);
   expect((await store.late.untold(10)).map(({ kind }) => kind)).toEqual(['by']);
   expect(await to('2026-06-05T13:00:01Z')).toHaveLength(3);
@@ -153,7 +154,7 @@ test('pausing schedules ends what is late, and afterwards the same missed succes
 test('a job that has never succeeded is not late again after a pause', async () => {
   const jobs = { sync: bash('true', { expect: { every: '1h' } }) };
   const { to, engine } = await openLate(dataFolder(), start, { jobs });
-  const never = 'every: No run has succeeded yet; one is expected every 1h.';
+  const never = 'every: No run has succeeded yet; a success is expected every 1h.';
   expect(await to('2026-06-01T02:00:00Z')).toEqual([never]);
   await engine.schedules.pause('default', localPrincipal);
   expect(await to('2026-06-01T02:01:00Z')).toEqual([never.replace('every:', 'every, over:')]);
@@ -192,7 +193,7 @@ test.each([false, true])(
     expect(await first.to('2026-06-01T00:30:00Z')).toEqual([]);
     if (isRestarted) await first.close();
     const { to, rescan } = isRestarted ? await openLate(root, '2026-06-01T00:40:00Z', { lacksFolder: true }) : first;
-    const never = 'every: No run has succeeded yet; one is expected every 1h.';
+    const never = 'every: No run has succeeded yet; a success is expected every 1h.';
     const by = 'by: No run has succeeded by 02:00 (UTC).';
     expect(await to('2026-06-01T01:30:00Z')).toEqual([never]);
     expect(await to('2026-06-01T02:00:01Z')).toEqual([by, never]);

@@ -50,7 +50,7 @@ function tell(root: string, runId: string): void {
 
 async function expectWait(root: string, { opened, runId }: Awaited<ReturnType<typeof started>>, why: string) {
   const waits = await opened.when(runId, ({ waiting }) => waiting !== null);
-  expect(waits).toMatchObject({ status: 'running', waiting: `${why}; the run goes on when that is over` });
+  expect(waits).toMatchObject({ status: 'running', waiting: `${why}; the run continues when that is fixed` });
   expect(JSON.stringify(waits)).not.toContain(root);
   expect(opened.engine.health()).toMatchObject({ disk: { status: 'failing', detail: why } });
   await expect.poll(() => opened.log).toContainEqual(expect.objectContaining({ msg: noRun, error: why }));

@@ -84,7 +84,7 @@ test('a rerun is refused if an untrusted source wrote the old code and a trusted
   const { runId, opened } = await once(bash('echo old'), { trusted: false }, { job: bash('echo new') });
   await expect(opened.engine.rerun(runId, {}, caller)).rejects.toMatchObject({
     slug: 'source-untrusted',
-    message: `The run '${runId}' came from the source 'local-fs', which was not trusted, and the job now comes from 'local-fs', which is: run its latest revision.`,
+    message: `The run '${runId}' came from the source 'local-fs', which was not trusted, and the job now comes from 'local-fs', which is trusted: run its latest revision.`,
   });
   const { runId: next } = await opened.engine.rerun(runId, { revision: 'latest' }, caller);
   await opened.finished(next);

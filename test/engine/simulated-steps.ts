@@ -125,7 +125,7 @@ export function simulate({ job, run, scriptOf, slots, cancelAtMs, restartsAtMs }
 
   function dropQueue(): void {
     for (const instance of queue.splice(0)) {
-      carryOut(state.drop(instance, 'run_ended', 'the run ended before its turn'));
+      carryOut(state.drop(instance, 'run_ended', 'the run ended while this step was waiting'));
     }
   }
 

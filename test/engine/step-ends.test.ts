@@ -20,7 +20,7 @@ test('a step with `always` does not start once its run is cancelled', async () =
   const run = (await store.runs.get(runId)) ?? missing();
   expect(byId(run)).toMatchObject({
     work: { status: 'cancelled' },
-    clean: { status: 'skipped', reason: 'run_ended', message: 'the run ended before its turn' },
+    clean: { status: 'skipped', reason: 'run_ended', message: 'the run ended while this step was waiting' },
   });
   expect(await messages(runId)).toEqual(['held']);
 });

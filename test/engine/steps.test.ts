@@ -207,7 +207,7 @@ test('jobs that start each other in a circle, or start a job that does not exist
     message: "The job 'a' cannot run: the jobs start each other in a circle: a → b → a.",
   });
   await expect(create('lost')).rejects.toMatchObject({
-    message: "The job 'lost' cannot run: its step 'x' runs the job 'nowhere', which is not there or cannot be used.",
+    message: "The job 'lost' cannot run: its step 'x' runs the job 'nowhere', which does not exist or cannot be used.",
   });
 });
 

@@ -50,7 +50,7 @@ test('a waiting run whose revision’s files are gone fails as not started, says
   expect(await opened.finished(waiting)).toMatchObject({
     status: 'failed',
     reason: 'start_failed',
-    error: { message: 'the files of its revision are gone: run the job again, with the files that it has now' },
+    error: { message: 'the files of its revision no longer exist: run the job again with its current files' },
   });
   expect(await opened.messages(waiting)).toEqual([]);
   expect(opened.log.map(({ err }) => err)).toContainEqual(expect.objectContaining({ message: `${dir} is missing` }));

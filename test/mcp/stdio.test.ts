@@ -128,7 +128,8 @@ describe.each(generations)('a client of %s', (generation) => {
     ]);
     expect(tools.find(({ name }) => name === 'job_say_greet')).toMatchObject({
       title: 'Greet somebody',
-      description: 'Runs the job say/greet of flwd and waits for its end.\nIts author describes it so:\n| Says hello.',
+      description:
+        'Runs the job say/greet of flwd and waits for its end.\nIts author describes it as follows:\n| Says hello.',
       inputSchema: {
         type: 'object',
         properties: { who: { type: 'string', description: 'Whom to greet' } },

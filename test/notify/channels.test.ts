@@ -93,10 +93,10 @@ test('the log says once that messages to a channel cannot be sent, and once that
   const said = ({ log }: Opened) =>
     log.filter(({ msg }) => String(msg).startsWith('messages to a channel')).map(({ msg, error }) => ({ msg, error }));
   const fails = {
-    msg: 'messages to a channel cannot be sent; this is tried again for 22 hours',
+    msg: 'messages to a channel cannot be sent; flwd tries again for 22 hours',
     error: 'the answer was 503',
   };
-  const works = { msg: 'messages to a channel are sent again' };
+  const works = { msg: 'messages to a channel arrive again' };
   receiver.answer = answerWith(503);
   for (const _ of [1, 2, 3]) await opened.end(rule);
   await when(() => expect(opened.notifier.outcomes.retried).toBe(3));

@@ -126,7 +126,7 @@ test('for each schedule the log says once that its heartbeat cannot be called, a
     ...subject,
     level: 40,
     error: 'the answer was 500',
-    msg: 'a heartbeat cannot be called; this is tried again for a day',
+    msg: 'a heartbeat cannot be called; flwd tries again for a day',
   };
   await when(() => expect(told(first)).toMatchObject([begun]));
   first.time.nowMs += 5_000;

@@ -69,7 +69,7 @@ describe('changes made after the triggers have been removed are detected', () =>
     expect(await verify()).toMatchObject({ rows: 5, first: { id: 1 }, last: { id: 5 }, broken: null });
   });
 
-  const misfit = 'its hash does not fit it and the entry before';
+  const misfit = 'its hash does not match its content and the entry before it';
   test.each([
     ['another actor', "UPDATE audit SET actor = 'x' WHERE id = 3", 3, misfit],
     ['another instant', 'UPDATE audit SET at = at - 1 WHERE id = 3', 3, misfit],
@@ -95,7 +95,7 @@ describe('changes made after the triggers have been removed are detected', () =>
       'the oldest removed',
       'DELETE FROM audit WHERE id < 3',
       3,
-      'the entries before it are gone, and retention did not remove them',
+      'the entries before it are missing, and retention did not remove them',
     ],
     ['all removed', 'DELETE FROM audit', 1, 'all entries are missing'],
   ])('%s', async (_what, text, id, why) => {
@@ -112,7 +112,7 @@ describe('changes made after the triggers have been removed are detected', () =>
     sql(`${dropTriggers} DELETE FROM audit WHERE id = 3`);
     expect((await verify()).broken).toEqual({
       id: 4,
-      why: 'the entries before it are gone, and retention did not remove them',
+      why: 'the entries before it are missing, and retention did not remove them',
     });
   });
 });

@@ -145,7 +145,7 @@ describe('a stored secret', () => {
   test.each([
     ['short', 'abc', '/value', 'must have at least 4 bytes'],
     ['long', 'x'.repeat(65_537), '/value', 'must have at most 65536 bytes'],
-    ['nul', 'nul\0within', '/value', 'must not hold a NUL character'],
+    ['nul', 'nul\0within', '/value', 'must not contain a NUL character'],
     ['lone', 'lone\ud800', '/value', 'must be well-formed Unicode'],
     ['-x', 'some value', '', 'the name of a secret is up to 128 letters'],
     ['x'.repeat(129), 'some value', '', 'the name of a secret is up to 128 letters'],

@@ -353,7 +353,7 @@ describe('a schedule of an agent', () => {
       },
       { interval: 100, timeout: 60_000 },
     );
-    expect(error).toMatchObject({ detail: expect.stringContaining(`'${gone.name}' that made it is revoked`) });
+    expect(error).toMatchObject({ detail: expect.stringContaining(`'${gone.name}' that created it is revoked`) });
     expect(await runsOf(id)).toMatchObject({ total: 0 });
     expect(await get(`/schedules/${id}`)).toMatchObject({ denied: { detail: expect.stringContaining('revoked') } });
   });
@@ -373,7 +373,7 @@ describe('a webhook of an agent', () => {
     expect((await server.fetch(`/tokens/${gone.id}`, { method: 'DELETE', headers: person.headers })).status).toBe(204);
     expect((await deliver(hook)).status).toBe(404);
     expect(await get(`/webhooks/${id}`)).toMatchObject({
-      denied: { detail: expect.stringContaining(`'${gone.name}' that made it is revoked`) },
+      denied: { detail: expect.stringContaining(`'${gone.name}' that created it is revoked`) },
     });
     await answer(runId, 'deny');
   });

@@ -137,19 +137,19 @@ describe('a backfill is refused', () => {
       'a span without a time',
       'reports/daily',
       { from: '2026-10-24T03:00:00Z', until: '2026-10-24T04:00:00Z' },
-      '/from must leave a time of the schedule before `until`, and there is no such time',
+      '/from must be earlier, because the schedule has no time between it and `until`',
     ],
     [
       'too many times',
       'often',
       { from: '2026-10-24T00:00:00Z', until: '2026-10-25T00:00:00Z' },
-      '/from is too early: 1440 times come before `until`, and 1000 are allowed at once',
+      '/from is too early: 1440 times come before `until`, and one backfill may have at most 1000',
     ],
     [
       'far too many times',
       'often',
       { from: '2006-10-24T00:00:00Z' },
-      '/from is too early: more than 5000 times come before `until`, and 1000 are allowed at once',
+      '/from is too early: more than 5000 times come before `until`, and one backfill may have at most 1000',
     ],
     ['a start', 'started', days, ' `@reboot` has no times, so there is nothing to backfill: use `flwd schedules run`'],
   ])('for %s', async (_, jobId, body, words) => {

@@ -432,9 +432,9 @@ describe('a webhook in a config.yaml with mistakes', () => {
       '`webhooks.0` has the name `a` already',
       '`if` must give true or false, and gives string',
       expect.stringMatching(/^`ref`: the header `x-other` is not among the headers that expressions may read/),
-      '`wait` can be at most `30s`, because senders give up',
+      '`wait` can be at most `30s`, because senders give up if an answer takes longer',
       '`ref`: there is no name `run`: there are body, headers, query, event',
-      '`Authorization` is a proof, so no expression may read it',
+      '`Authorization` authenticates the sender, so no expression may read it',
     ]);
   });
 

@@ -76,7 +76,7 @@ describe('keys from a file', () => {
     ['that is not there', undefined, 'is not there'],
     ['that is cut off', '{"keys": [', 'is not JSON'],
     ['that is something else', '[]', 'is not a JSON Web Key Set'],
-    ['that is huge', `{"keys": []}${' '.repeat(1_048_577)}`, 'is over 1 MiB'],
+    ['that is huge', `{"keys": []}${' '.repeat(1_048_577)}`, 'is larger than 1 MiB'],
     ['with a shared secret', '{"keys": [{"kty": "oct", "k": "c2VjcmV0"}]}', 'a private or a shared key'],
     [
       'with a private key',
@@ -182,7 +182,7 @@ describe('keys from a URL', () => {
     ['leads elsewhere', leadElsewhere, ''],
     ['answers a page', (response) => response.end('<html>'), 'is not JSON'],
     ['answers something else', (response) => response.end('{}'), 'not a JSON Web Key Set'],
-    ['answers without end', (response) => void response.write('x'.repeat(1_100_000)), 'over 1 MiB'],
+    ['answers without end', (response) => void response.write('x'.repeat(1_100_000)), 'larger than 1 MiB'],
   ])('stay valid while the URL %s, with one warning', async (_what, fail, reason) => {
     const issuer = await serveKeys((response) => response.end(keySetOf(key)));
     const { verify, goAhead, warnings } = createVerifier({ url: issuer.url });

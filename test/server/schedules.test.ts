@@ -305,9 +305,9 @@ describe('single times, days and pauses', () => {
     const path = `/schedules/${made.id}`;
     expect(await (await send('PUT', path, { job_id: 'plain', at, name: 'x' })).json()).toMatchObject({ name: 'x' });
     const past = await problemOf(await server.post('/schedules', { job_id: 'plain', at: '2020-01-01T00:00:00Z' }));
-    expect(past.errors).toEqual(['/at has passed: give a time to come']);
+    expect(past.errors).toEqual(['/at has passed: give a time in the future']);
     const changed = await problemOf(await send('PUT', path, { job_id: 'plain', at: '2020-01-01T00:00:00Z' }));
-    expect(changed.errors).toEqual(['/at has passed: give a time to come']);
+    expect(changed.errors).toEqual(['/at has passed: give a time in the future']);
     expect(await (await server.fetch(path)).json()).toMatchObject({ at: '2031-12-01T08:00:00+00:00', name: 'x' });
     const vague = await problemOf(await server.post('/schedules', { job_id: 'plain', at: '2031-12-01 09:00' }));
     expect(vague.errors).toEqual(['/at must be a time with an offset such as `2026-12-01T09:00:00+01:00`']);

@@ -158,7 +158,7 @@ test.each<[string, Partial<Certificate> | 'gone', string]>([
   [
     'the key of another certificate',
     { key: second.key },
-    'key.pem does not belong to the certificate in /.*cert.pem; name the key',
+    'key.pem does not belong to the certificate in /.*cert.pem; name the private key',
   ],
   [
     'an encrypted key',

@@ -103,7 +103,7 @@ test('while the collector is down no span is lost, and the log says so once', as
   const again = await startCollector(port);
   await expect.poll(() => runIds(again)).toEqual([first, second]);
   await expect.poll(async () => (await store.exports.state('traces'))?.error).toBeNull();
-  expect(messages()).toEqual(['spans cannot be sent; this is tried again for a day', 'spans are sent again']);
+  expect(messages()).toEqual(['spans cannot be sent; flwd tries again for a day', 'spans reach the collector again']);
 });
 
 test.each([
@@ -136,7 +136,9 @@ test('when a collector answers too late the spans are sent again, and the late a
   };
   const { end, messages } = await openExport(dataFolder(), { endpoint: collector.url }, { timeoutMs: 200 });
   const id = await end();
-  await expect.poll(messages).toEqual(['spans cannot be sent; this is tried again for a day', 'spans are sent again']);
+  await expect
+    .poll(messages)
+    .toEqual(['spans cannot be sent; flwd tries again for a day', 'spans reach the collector again']);
   const ids = runIds(collector);
   // On a busy machine, the second answer may come too late as well.
   expect(ids.length).toBeGreaterThan(1);

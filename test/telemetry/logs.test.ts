@@ -131,9 +131,9 @@ test('lines older than a day are dropped, the log says so once, and removed runs
   await expect
     .poll(messages)
     .toEqual([
-      'log lines cannot be sent; this is tried again for a day',
+      'log lines cannot be sent; flwd tries again for a day',
       'log lines that were printed more than a day ago are dropped',
-      'log lines are sent again',
+      'log lines reach the collector again',
     ]);
 });
 

@@ -87,13 +87,13 @@ type Report = (path: readonly string[], keyword: string, message: string) => voi
  */
 function checkValues(value: JsonValue, path: string[], addError: Report): boolean {
   if (typeof value === 'string') {
-    if (value.includes('\0')) addError(path, 'format', 'must not hold a NUL character');
+    if (value.includes('\0')) addError(path, 'format', 'must not contain a NUL character');
     else if (!value.isWellFormed()) addError(path, 'format', 'must be well-formed Unicode');
   } else if (typeof value === 'number') {
     if (!Number.isFinite(value)) addError(path, 'type', 'is too large for a number');
   } else if (typeof value === 'object' && value !== null) {
     if (path.length > nestingLimit) {
-      addError(path, 'maxDepth', `must not be nested over ${nestingLimit} deep`);
+      addError(path, 'maxDepth', `must not be nested deeper than ${nestingLimit} levels`);
       return false;
     }
     let isShallow = true;

@@ -80,7 +80,7 @@ function createEnvironment(): Environment {
     .registerFunction(`string.${prefix}split(string): list<string>`, (text: string, separator: string) => {
       assertSearchable(text, separator);
       const parts = text.split(separator, partLimit + 1);
-      if (parts.length > partLimit) throw new ExpressionError('it splits a text into more than 20,000');
+      if (parts.length > partLimit) throw new ExpressionError('it splits a text into more than 20,000 parts');
       return parts;
     })
     .registerFunction(`list.${prefix}join(): string`, (list: readonly unknown[]) => join(list, ''))
@@ -128,7 +128,7 @@ function patternOf(source: string): LinearPattern {
     try {
       pattern = compilePattern(source);
     } catch (error) {
-      throw new ExpressionError(`RE2 does not know the pattern: ${error instanceof Error ? error.message : ''}`);
+      throw new ExpressionError(`RE2 does not accept the pattern: ${error instanceof Error ? error.message : ''}`);
     }
     patterns.set(source, pattern, { size: source.length + 1 });
   }

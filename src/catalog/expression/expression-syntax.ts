@@ -161,7 +161,9 @@ function survey(ast: ASTNode, known: readonly Root[]): { references: References;
     visit(receiver, variables);
     if (comprehensions.has(name)) loops += 1;
     if (loops > comprehensionLimit) {
-      throw new ExpressionError(`it has more than ${comprehensionLimit} of ${[...comprehensions].join(', ')}`);
+      throw new ExpressionError(
+        `it uses ${[...comprehensions].join(', ')} more than ${comprehensionLimit} times in total`,
+      );
     }
     const [variable, ...bodies] = args;
     const isLoop = comprehensions.has(name) && variable?.op === 'id';

@@ -192,7 +192,7 @@ function listIn(text: string): JsonValue[] | undefined {
     return undefined;
   }
   if (!Array.isArray(value)) return undefined;
-  if (isTooDeep(text)) throw new ExpressionError(`it gives a list that is nested over ${mostNesting} levels deep`);
+  if (isTooDeep(text)) throw new ExpressionError(`it gives a list that is nested deeper than ${mostNesting} levels`);
   return value;
 }
 

@@ -73,7 +73,7 @@ export function readCommand(
   if (ulcProfile === 'ulc.exec' && (file.stat.mode & 0o111) === 0) {
     return fails(
       0,
-      `\`${program}\` is not executable, and neither its ending nor a \`#!\` line names a language: run chmod +x, or add one`,
+      `\`${program}\` is not executable, and neither its ending nor a \`#!\` line names a language: run chmod +x, or add an ending or a \`#!\` line`,
     );
   }
   return { command, ulcProfile, errors: [] };

@@ -137,7 +137,13 @@ function checkNotify({ notify = [] }: RawConfig): MemberError[] {
   return [notify].flat().flatMap(({ webhook, channel, digest }, at) => {
     const path = ['notify', ...(Array.isArray(notify) ? [String(at)] : [])];
     if (channel === undefined && webhook !== undefined && digest !== undefined)
-      return [ruleError([...path, 'digest'], '`digest` needs a `channel`: a webhook gets each notification', 'key')];
+      return [
+        ruleError(
+          [...path, 'digest'],
+          '`digest` needs a `channel`: a webhook gets each notification separately',
+          'key',
+        ),
+      ];
     if ((webhook === undefined) !== (channel === undefined)) return [];
     return webhook === undefined
       ? [ruleError([...path, 'webhook'], '`webhook` or `channel` is missing', 'missing')]

@@ -236,7 +236,7 @@ const resources = map(
 const kvNamespace = string({
   pattern: kvNamespacePattern,
   maxLength: longestNamespaceChars,
-  says: 'a namespace of the key-value store, which is the id of a job or has that form',
+  says: 'a namespace of the key-value store, which is the id of a job or a name of the same form',
 });
 
 const artifact = map(

@@ -178,7 +178,7 @@ function keyOf(key: unknown): string {
  */
 function whatIsNotJson(root: unknown): { path: readonly string[]; message: string } | undefined {
   const look = (value: unknown, path: readonly string[]): { path: readonly string[]; message: string } | undefined => {
-    if (typeof value === 'string' && value.includes('\0')) return { path, message: 'must not hold a NUL character' };
+    if (typeof value === 'string' && value.includes('\0')) return { path, message: 'must not contain a NUL character' };
     if (typeof value === 'number' && !Number.isFinite(value)) return { path, message: 'must be a finite number' };
     if (typeof value !== 'object' || value === null) return undefined;
     if (path.length >= nestingLimit) return { path: [], message: tooDeep };

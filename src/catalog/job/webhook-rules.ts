@@ -45,7 +45,10 @@ export function readWebhooks(
   });
   if (jobId === 'sources') {
     errors.push(
-      ruleError(['webhooks'], 'a job with the id `sources` cannot have webhooks: /hooks/sources is kept for sources'),
+      ruleError(
+        ['webhooks'],
+        'a job with the id `sources` cannot have webhooks: /hooks/sources is reserved for sources',
+      ),
     );
   }
   return { webhooks: webhooks.map((raw) => ({ ...toTerms(raw), name: raw.name })), errors };
@@ -85,14 +88,18 @@ function checkHeaders({ scheme, header, headers = [] }: RawTerms): MemberError[]
   for (const [at, name] of headers.entries()) {
     const isHidden = hiddenHeaders.includes(name.toLowerCase()) || name.toLowerCase() === header?.toLowerCase();
     if (isHidden)
-      errors.push(ruleError(['headers', String(at)], `\`${name}\` is a proof, so no expression may read it`));
+      errors.push(
+        ruleError(['headers', String(at)], `\`${name}\` authenticates the sender, so no expression may read it`),
+      );
   }
   return errors;
 }
 
 function checkWait({ wait }: RawTerms): MemberError[] {
   const isTooLong = (toMs(wait) ?? 0) > longestWaitMs;
-  return isTooLong ? [ruleError(['wait'], '`wait` can be at most `30s`, because senders give up')] : [];
+  return isTooLong
+    ? [ruleError(['wait'], '`wait` can be at most `30s`, because senders give up if an answer takes longer')]
+    : [];
 }
 
 function checkExpression(
@@ -108,7 +115,7 @@ function checkExpression(
   const unknown = headers === 'all' ? undefined : [...headers].find((header) => !readable.has(header));
   if (unknown === undefined) return [];
   const why = hiddenHeaders.includes(unknown)
-    ? 'is a proof, so no expression may read it'
+    ? 'authenticates the sender, so no expression may read it'
     : 'is not among the headers that expressions may read: add it to `headers`, and write it in lower case';
   return [ruleError(path, `\`${name}\`: the header \`${unknown}\` ${why}`)];
 }

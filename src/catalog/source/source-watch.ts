@@ -121,8 +121,8 @@ export function watchSource(o: Options) {
   };
 }
 
-const missingWords = 'the folder of a source is missing; its jobs cannot run until it is there';
-const emptyWords = 'the folder of a source is empty, although it had jobs; they cannot run until it is there';
+const missingWords = 'the folder of a source is missing; its jobs cannot run until the folder is back';
+const emptyWords = 'the folder of a source is empty, although it had jobs; they cannot run until they are back';
 
 /**
  * Knows whether the folder is missing. An empty folder can count as missing, too: it may be the mount point of a share

@@ -297,6 +297,6 @@ const beyondFiles: Readonly<Record<Exclude<HostNeed, 'another user'>, string>> =
   schedules: 'cannot reach the tables of cron from a sandbox: schedules in config.yaml replace them',
   services: serviceWords,
   containers: serviceWords,
-  'rights of root': 'needs the rights of root, which a job in a sandbox never has',
+  'root privileges': 'needs root privileges, which a job in a sandbox never has',
   mail: 'hands mail to this machine, which a sandbox hides: notify in config.yaml mails that a run failed, with a channel for mail',
 };

@@ -47,7 +47,9 @@ export async function get(options: Options, operands: readonly string[]): Promis
       path: source.path,
       jobs: source.jobs,
       broken: source.invalid,
-      ...(source.is_missing && { problem: 'its folder is missing, so its jobs cannot run until it is there' }),
+      ...(source.is_missing && {
+        problem: 'its folder is missing, so its jobs cannot run until the folder exists',
+      }),
       trusted: trustWords(source),
     });
     for (const [key, value] of rows) if (value !== undefined) output.text(`${key.padEnd(9)}${value}\n`);

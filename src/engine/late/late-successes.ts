@@ -113,10 +113,10 @@ async function checkEvery(job: Watched, nowMs: number, o: Parts): Promise<void> 
 }
 
 function everyWords(lastMs: number | null, sinceMs: number, every: string): string {
-  if (lastMs === null) return `No run has succeeded yet; one is expected every ${every}.`;
+  if (lastMs === null) return `No run has succeeded yet; a success is expected every ${every}.`;
   if (lastMs < sinceMs)
-    return `No run has succeeded since ${toTimestamp(sinceMs)}, when flwd began to expect one every ${every}.`;
-  return `The last success was at ${toTimestamp(lastMs)}; one is expected every ${every}.`;
+    return `No run has succeeded since ${toTimestamp(sinceMs)}, when flwd began to expect a success every ${every}.`;
+  return `The last success was at ${toTimestamp(lastMs)}; a success is expected every ${every}.`;
 }
 
 const ofJob = { runId: null, scheduleId: null } as const;

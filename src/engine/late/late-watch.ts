@@ -95,7 +95,7 @@ export function createLateWatch(o: LateParts) {
 
 /** Logs an error, except one of the store, which the store logs itself. */
 function report(log: LateParts['log'], error: unknown): void {
-  if (!isStorageError(error)) log.error({ err: error }, 'late runs could not be noticed; this is tried again');
+  if (!isStorageError(error)) log.error({ err: error }, 'flwd could not check for late runs; it tries again');
 }
 
 function expectingJobs(catalog: Catalog): Expecting[] {

@@ -17,7 +17,7 @@ export function checkRequestArguments(job: JobDefinition, given: JsonObject, err
   for (const name of job.secretArgs) {
     const value = args[name];
     if (typeof value !== 'string' || Buffer.byteLength(value) <= longestSecretBytes) continue;
-    const message = `must be at most ${longestSecretBytes} bytes, since it is a secret`;
+    const message = `must be at most ${longestSecretBytes} bytes, because it is a secret`;
     errors.add({ pointer: `/args/${name}`, message, keyword: 'format' });
   }
   return args;

@@ -52,7 +52,7 @@ export function argumentsOfRerun(
     if (Object.hasOwn(given, name)) continue;
     const stored = named.get(name);
     if (!job.secretArgs.includes(name)) {
-      errors.push(mustGive(name, 'it was a secret, and the job no longer takes it as one'));
+      errors.push(mustGive(name, 'it was a secret, but the job no longer declares it as a secret'));
     } else if (!isOthers) carried.set(name, value);
     else if (stored !== undefined) carried.set(name, { secret: stored });
     else {

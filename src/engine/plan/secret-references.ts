@@ -93,7 +93,7 @@ export function namingRefusal(
   const { secrets } = by ?? {};
   const name = secrets && names.find((one) => !secrets.includes(one) && !defaults.includes(one));
   if (name === undefined) return undefined;
-  const message = `'${by?.name}' may not name the stored secret '${name}': its token was made without \`--secrets ${name}\`.`;
+  const message = `'${by?.name}' may not name the stored secret '${name}': its token was created without \`--secrets ${name}\`.`;
   return new Problem('permission-denied', message);
 }
 

@@ -41,7 +41,7 @@ export function subRunProblem(
       if (action.kind !== 'job') continue;
       const child = find(action.jobId);
       const here = way.length === 0 ? `its step '${id}'` : `the step '${id}' of '${one.id}'`;
-      if (!child) return invalid(`${here} runs the job '${action.jobId}', which is not there or cannot be used`);
+      if (!child) return invalid(`${here} runs the job '${action.jobId}', which does not exist or cannot be used`);
       const wrong = whatIsWrongWithArguments(one, action, child.definition);
       if (wrong !== undefined) return invalid(`${here} ${wrong}`);
       const problem = refuseUntrusted(entry, child, action.args, stored) ?? visit(child, [...way, one.id]);

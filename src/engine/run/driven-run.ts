@@ -152,7 +152,7 @@ function createDiskRetry(
       const why = refusalIn(error) ?? unusableFolder(context.ownFolders) ?? 'the data dir cannot be written';
       log.warn({ error: why }, 'a run waits until its data can be stored');
       onFirstWait?.(error);
-      storeWaiting(`${why}; the run goes on when that is over`);
+      storeWaiting(`${why}; the run continues when that is fixed`);
     };
     try {
       return await retryShortage(work, { isPassing, signal, onWait });

@@ -30,7 +30,7 @@ function interrupt(driven: DrivenRun, advance: Advance, instance: StepInstance, 
   const what = advance.runner.interrupt(instance, why);
   if (what === 'interrupted') driven.hasAborted ||= endsRun;
   if (what === 'waiting') {
-    advance.carryOut(driven.state.drop(instance, 'run_ended', 'the run ended before its turn'), batch);
+    advance.carryOut(driven.state.drop(instance, 'run_ended', 'the run ended while this step was waiting'), batch);
   }
 }
 

@@ -77,7 +77,7 @@ export function createRunState(o: RunSteps) {
     const instance = instances[index];
     invariant(instance, 'every step has its instance');
     if (instance.status !== 'pending') return [];
-    if (isAborting) return skip(instance, 'cancelled', 'run_ended', 'the run ended before its turn');
+    if (isAborting) return skip(instance, 'cancelled', 'run_ended', 'the run ended while this step was waiting');
     if (isSkipped) {
       return skip(instance, 'upstream_failed', 'upstream_failed', whyUnreached(stepOf(instance), steps, endings));
     }

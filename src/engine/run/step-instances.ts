@@ -131,7 +131,7 @@ export function matrixInstances(stepId: string, matrix: NonNullable<StepDefiniti
 /** @throws ExpressionError when there are too many */
 export function foreachInstances(stepId: string, items: readonly JsonValue[]): InstanceItem[] {
   if (items.length > mostInstances) {
-    throw new ExpressionError(`it gives ${items.length} items; ${mostInstances} are allowed`);
+    throw new ExpressionError(`it gives ${items.length} items; at most ${mostInstances} are allowed`);
   }
   return items.map((item, at) => ({ stepId: `${stepId}[${at}]`, item: { item } }));
 }

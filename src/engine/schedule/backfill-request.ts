@@ -55,10 +55,13 @@ export async function findBackfillTimes(
   if (fromMs >= untilMs) throw invalid('/from', 'must be before `until`');
   const found = await timesBetween(timesToRepeat(schedule, o), fromMs, untilMs);
   if (found.length === 0)
-    throw invalid('/from', 'must leave a time of the schedule before `until`, and there is no such time');
+    throw invalid('/from', 'must be earlier, because the schedule has no time between it and `until`');
   if (found.length > mostTimes) {
     const count = found.length > mostCounted ? `more than ${mostCounted}` : found.length;
-    throw invalid('/from', `is too early: ${count} times come before \`until\`, and ${mostTimes} are allowed at once`);
+    throw invalid(
+      '/from',
+      `is too early: ${count} times come before \`until\`, and one backfill may have at most ${mostTimes}`,
+    );
   }
   const withRun = await o.store.schedules.withRun(schedule.id, found);
   return { fromMs, untilMs, times: found.filter((atMs) => !withRun.has(atMs)), leftOut: withRun.size };
@@ -95,7 +98,7 @@ function assertMayBackfill({ id, boundTo }: Schedule, by: Principal): void {
   if (binding.tokenId === boundTo.tokenId && binding.isAgent === boundTo.isAgent) return;
   throw new Problem(
     'permission-denied',
-    `The schedule '${id}' was made by another limited caller, and a limited token may backfill only its own.`,
+    `The schedule '${id}' was made by another limited caller, and a limited token may backfill only its own schedules.`,
   );
 }
 

@@ -210,7 +210,7 @@ function createLoop(o: Parts) {
 
   /** The store has already logged that it cannot write at present. */
   function logAndRetry(error: unknown): true {
-    if (!isStorageError(error)) log.error({ err: error }, 'backfills stopped with an error; this is tried again');
+    if (!isStorageError(error)) log.error({ err: error }, 'backfills stopped with an error; flwd tries again');
     return true;
   }
 

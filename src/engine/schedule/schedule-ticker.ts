@@ -52,7 +52,7 @@ function isDue(tracked: Tracked, nowMs: number, o: Parts): boolean {
 
 function retryLater(tracked: Tracked, error: unknown, { log, clock }: Parts): void {
   const fields = { err: error, schedule_id: tracked.schedule.id };
-  if (!isStorageError(error)) log.error(fields, 'a schedule failed; it is tried again');
+  if (!isStorageError(error)) log.error(fields, 'a schedule failed; flwd tries again');
   pause(tracked, clock.now());
 }
 

@@ -296,7 +296,7 @@ function createTicks(roster: Roster, serial: Serial, o: Parts) {
   function tickSafely(): void {
     const ticking = tick()
       .catch((error: unknown) => {
-        if (!isStorageError(error)) o.log.error({ err: error }, 'the schedules could not be read; this is tried again');
+        if (!isStorageError(error)) o.log.error({ err: error }, 'the schedules could not be read; flwd tries again');
       })
       .finally(() => ticks.delete(ticking));
     ticks.add(ticking);
@@ -392,7 +392,7 @@ function assertOwn({ id, boundTo }: Schedule, by: Principal): void {
   if (!binding || (binding.tokenId === boundTo?.tokenId && binding.isAgent === boundTo.isAgent)) return;
   throw new Problem(
     'permission-denied',
-    `The schedule '${id}' was made by somebody else, and a limited token may change only its own.`,
+    `The schedule '${id}' was made by somebody else, and a limited token may change only its own schedules.`,
   );
 }
 
@@ -400,7 +400,7 @@ function assertOwn({ id, boundTo }: Schedule, by: Principal): void {
 function assertToCome({ at }: ScheduleRequest, nowMs: number): void {
   const atMs = toAtMs(at);
   if (atMs === null || atMs > nowMs) return;
-  throw validationError([{ pointer: '/at', message: 'has passed: give a time to come', keyword: 'range' }]);
+  throw validationError([{ pointer: '/at', message: 'has passed: give a time in the future', keyword: 'range' }]);
 }
 
 function assertRoom(roster: Roster, tenant: string): void {

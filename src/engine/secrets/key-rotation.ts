@@ -152,7 +152,7 @@ function adviceOf(cannotAdd: string | undefined, cannotDrop: string | undefined)
   }
   if (cannotDrop === undefined) return null;
   return (
-    `only the first key is still in use, but ${cannotDrop}: remove the other keys there. Keep the last one for ` +
+    `only the first key is still in use, but ${cannotDrop}: remove the other keys there, but keep the last of them for ` +
     'another day, because it recognizes requests with an Idempotency-Key from before the rotation'
   );
 }

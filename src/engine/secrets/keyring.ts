@@ -82,7 +82,7 @@ function readSecrets(bytes: Buffer, keyFile: string): Secrets {
   const old = shellWord(`${keyFile}.old`);
   throw new StartError(
     `${keyFile} must contain one key per line, and ${whatKeysAre}; restore the file from a backup; if the key is lost, ` +
-      `make a new one, which cannot open what the old one sealed: mv ${word} ${old} && ${newKeyCommand(word)}`,
+      `make a new one, which cannot decrypt what the old key encrypted: mv ${word} ${old} && ${newKeyCommand(word)}`,
   );
 }
 

@@ -80,7 +80,7 @@ function refuse({ tenant, name: given, value }: NewSecret): void {
       : bytes > longestSecretBytes
         ? `must have at most ${longestSecretBytes} bytes`
         : value.includes('\0')
-          ? 'must not hold a NUL character'
+          ? 'must not contain a NUL character'
           : value.isWellFormed()
             ? undefined
             : 'must be well-formed Unicode';

@@ -65,6 +65,6 @@ async function startFor(trigger: CheckTriggerOfJob, result: JsonValue, o: LoopPa
       : null;
   } catch (error) {
     if (!(error instanceof TryLater)) throw error;
-    return `${error.message} This is tried again.`;
+    return `${error.message} flwd tries again.`;
   }
 }

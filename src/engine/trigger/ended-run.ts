@@ -64,6 +64,6 @@ async function tooLong({ jobId }: Trigger, run: Run, { store }: TriggerParts): P
   }
   return new Problem(
     'trigger-chain-too-long',
-    `A run may follow from others through at most ${longestChain} triggers, which ends circles: ${jobs.join(' → ')}.`,
+    `A chain may have at most ${longestChain} triggers, because triggers that form a circle would never end: ${jobs.join(' → ')}.`,
   );
 }

@@ -100,7 +100,7 @@ async function startRuns(
       unsettled.forget(file);
     } catch (error) {
       if (!(error instanceof TryLater)) throw error;
-      return `${error.message} This is tried again.`;
+      return `${error.message} flwd tries again.`;
     }
   }
   return undefined;

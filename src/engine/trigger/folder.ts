@@ -90,14 +90,14 @@ async function readFolder(path: string, match: string): Promise<FoundFolder> {
     if (name === undefined) unreadable += 1;
     else if (glob.matches(name)) names.push(name);
     if (names.length > mostFiles)
-      return nothing(`the folder has more than ${mostFiles.toLocaleString('en')} files that fit '${match}'`);
+      return nothing(`the folder has more than ${mostFiles.toLocaleString('en')} files that match '${match}'`);
   }
   const files: FoundFile[] = [];
   for (let at = 0; at < names.length; at += lookedAtOnce) {
     const some = names.slice(at, at + lookedAtOnce);
     files.push(...(await Promise.all(some.map((name) => examine(join(path, name), name)))).flat());
   }
-  const problem = unreadable > 0 ? `files whose names are not UTF-8 do not count: there are ${unreadable}` : null;
+  const problem = unreadable > 0 ? `files ignored because their names are not UTF-8: ${unreadable}` : null;
   return { path, files, problem };
 }
 

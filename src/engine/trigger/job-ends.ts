@@ -51,7 +51,7 @@ function report(error: unknown, { log }: TriggerParts, isFirst: boolean): void {
     return;
   }
   // The store has already logged that it cannot write at present.
-  if (!isStorageError(error)) log.error({ err: error }, 'the triggers stopped with an error; this is tried again');
+  if (!isStorageError(error)) log.error({ err: error }, 'the triggers stopped with an error; flwd tries again');
 }
 
 type Wanted = ReturnType<typeof createWanted>;

@@ -81,6 +81,6 @@ async function follow(trigger: Watched, o: LoopParts, signal: AbortSignal): Prom
 async function rest(error: unknown, { log }: LoopParts, signal: AbortSignal): Promise<void> {
   // The store has already logged that it cannot write at present.
   const isStorage = isStorageError(error);
-  if (!isStorage) log.error({ err: error }, 'the triggers stopped with an error; this is tried again');
+  if (!isStorage) log.error({ err: error }, 'the triggers stopped with an error; flwd tries again');
   await delay(isStorage ? storageRestMs : restMs, undefined, { signal, ref: false }).catch(() => undefined);
 }

@@ -76,7 +76,7 @@ function ofJob({ definition: { id: jobId }, source }: CatalogEntry, terms: JobWe
   return { ...terms, id, jobId, tenant, denied, perMinute: null, made: null };
 }
 
-/** While its job is gone or invalid, the webhook stays but takes no deliveries. */
+/** While its job no longer exists or is invalid, the webhook stays but takes no deliveries. */
 export function ofMade(made: MadeWebhook, o: Catalogued): Webhook {
   const entry = entryOf(made.jobId, o);
   const denied =

@@ -15,7 +15,7 @@ export async function checkUserNamespaces(): Promise<HostCheck> {
   const name = 'user namespaces';
   const found = await userNamespaceObstacle();
   if (isServerRoot) return ok(name, `not needed: the server is root${found ? ` (others: ${found.detail})` : ''}`);
-  return found ? fail(name, found.detail, found.fix) : ok(name, 'allowed, as far as sysctls tell');
+  return found ? fail(name, found.detail, found.fix) : ok(name, 'allowed, according to the sysctls');
 }
 
 /** Says what prevents users other than root from making user namespaces; undefined if no sysctl does. */
@@ -41,7 +41,7 @@ export async function checkSeccomp(): Promise<HostCheck> {
   const actions = (await sysctl('kernel/seccomp/actions_avail'))?.split(' ') ?? [];
   return actions.includes('errno') && actions.includes('kill_process')
     ? ok(name, 'system calls can be filtered')
-    : fail(name, 'system calls cannot be filtered', 'start a kernel with CONFIG_SECCOMP_FILTER');
+    : fail(name, 'system calls cannot be filtered', 'boot a kernel with CONFIG_SECCOMP_FILTER');
 }
 
 /** Reports whether there is Landlock. flwd does not use it, because bubblewrap's mounts have the same effect. */

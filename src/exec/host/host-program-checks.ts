@@ -48,7 +48,11 @@ async function checkBubblewrap(isNeeded: boolean): Promise<HostCheck> {
   if (Number(major) === leastMajor && Number(minor) < leastMinor)
     return fail(name, `${version}; too old`, `install bubblewrap ${leastBubblewrap.join('.')} or newer`);
   if ((statSync(path).mode & setuid) !== 0 && !isServerRoot)
-    return fail(name, `${version}, setuid root, so it refuses a part of the sandbox`, 'chmod u-s the program bwrap');
+    return fail(
+      name,
+      `${version}, setuid root, so it refuses a part of the sandbox`,
+      'run chmod u-s on the program bwrap',
+    );
   return ok(name, version);
 }
 

@@ -175,7 +175,7 @@ async function failureOf(profile: SecurityProfile, dir: string, ended: string | 
 }
 
 async function explain(said: string): Promise<string> {
-  if (/setuid/i.test(said)) return `bubblewrap must not be setuid (${said}): chmod u-s its program`;
+  if (/setuid/i.test(said)) return `bubblewrap must not be setuid (${said}): run chmod u-s on its program`;
   if (/seccomp/i.test(said)) {
     return `system calls cannot be filtered here (${said}): use a kernel with CONFIG_SECCOMP_FILTER, and a container that allows seccomp`;
   }

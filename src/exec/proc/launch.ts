@@ -51,7 +51,7 @@ export function launch(spec: LimitedSpec, forkServer: Pick<ForkServer, 'run'>): 
 }
 
 /** The message if the folder of the revision is missing. A restore leaves out damaged revisions. */
-const withoutFiles = 'the files of its revision are gone: run the job again, with the files that it has now';
+const withoutFiles = 'the files of its revision no longer exist: run the job again with its current files';
 
 /** Gives the verdict on the sandbox. Resolves when the shim has ended, with a verdict or without. */
 async function guarded(

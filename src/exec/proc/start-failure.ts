@@ -54,7 +54,7 @@ function explain(line: string, isSandboxed: boolean): string {
   }
   if (/Race condition|on symlink destination|Destination is not a/.test(line))
     return 'a path that the job was granted was moved while it started';
-  if (/Can't find source path/.test(line)) return 'a path that the job was granted does not exist any more';
+  if (/Can't find source path/.test(line)) return 'a path that the job was granted no longer exists';
   return 'the sandbox could not be set up; the log says why';
 }
 

@@ -6,7 +6,7 @@ import type { Parser } from 'yaml';
 import { yaml } from './yaml.ts';
 
 export const nestingLimit = 64;
-export const tooDeep = `is nested over ${nestingLimit} levels deep`;
+export const tooDeep = `is nested deeper than ${nestingLimit} levels`;
 
 /** Whether the text that the parser has seen so far is too deep. */
 export function isTooDeep(parser: Parser): boolean {

@@ -14,7 +14,7 @@ const entities: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', 
 const escaped = (character: string): string => entities[character] ?? character;
 
 export const toTelegram: ToRequest = ({ url, token, chatId }, message) => {
-  if (!/^[\w:-]+$/.test(token)) throw new ChannelError('the token is not that of a bot of Telegram');
+  if (!/^[\w:-]+$/.test(token)) throw new ChannelError('the token is not that of a Telegram bot');
   const title = fit(message.headline, mostTitleChars, { escape: escaped });
   const body = fitBody(message, mostChars - title.length - 2, { escape: escaped });
   return jsonRequest(`${withoutEndSlash(url)}/bot${token}/sendMessage`, {

@@ -75,7 +75,7 @@ export function openKeyFileSource(path: string, { clock, log }: Parts): KeySourc
 }
 
 function readKeys(path: string): KeySet {
-  if (statSync(path).size > mostBytes) throw new UnusableKeys('is over 1 MiB');
+  if (statSync(path).size > mostBytes) throw new UnusableKeys('is larger than 1 MiB');
   return toKeySet(readFileSync(path, 'utf8'));
 }
 
@@ -153,7 +153,7 @@ async function fetchKeys(url: string): Promise<KeySet> {
   let size = 0;
   for await (const chunk of response.body ?? []) {
     size += chunk.length;
-    if (size > mostBytes) throw new UnusableKeys('the answer is over 1 MiB');
+    if (size > mostBytes) throw new UnusableKeys('the answer is larger than 1 MiB');
     chunks.push(chunk);
   }
   return toKeySet(Buffer.concat(chunks).toString('utf8'));

@@ -96,7 +96,7 @@ async function select(
 async function assertKept({ hub, journal }: Parts, afterId: number): Promise<void> {
   // The hub may still have entries whose log lines have been removed, so the journal decides.
   if (afterId > hub.latestId || afterId < (await journal.oldestId()) - 1) {
-    throw new Problem('events-expired', `The journal does not hold the events after ${afterId}.`);
+    throw new Problem('events-expired', `The server no longer has all events after ${afterId}.`);
   }
 }
 

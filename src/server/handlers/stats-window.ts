@@ -42,7 +42,8 @@ export function timeOf(query: Pick<QueryOf<'getStats'>, 'range' | 'since' | 'unt
   const untilMs = toMs(until) ?? nowMs;
   const sinceMs = toMs(since) ?? untilMs - spanMs.day;
   if (sinceMs >= untilMs) throw invalid('?since', 'is not before `until`');
-  if (untilMs - sinceMs > mostDays * spanMs.day) throw invalid('?since', `is over ${mostDays} days before \`until\``);
+  if (untilMs - sinceMs > mostDays * spanMs.day)
+    throw invalid('?since', `is more than ${mostDays} days before \`until\``);
   const span = 2 * sinceMs - untilMs > nowMs - hoursFromMs ? 'hour' : 'day';
   return toTime({ span, fromMs: floor(sinceMs, span), toMs: floor(untilMs - 1, span) + spanMs[span] }, nowMs);
 }

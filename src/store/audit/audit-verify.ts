@@ -35,7 +35,7 @@ export async function verifyAudit(db: Kysely<Schema>): Promise<AuditVerdict> {
   const anchor = start.id === 1 ? { through: 0, hash: '' } : await anchorOf(db);
   const removedThrough = start.id === 1 ? null : start.id - 1;
   if (anchor?.through !== start.id - 1) {
-    const why = 'the entries before it are gone, and retention did not remove them';
+    const why = 'the entries before it are missing, and retention did not remove them';
     return { ...none, first, broken: { id: start.id, why } };
   }
   let previous = { id: anchor.through, hash: anchor.hash };
@@ -53,7 +53,7 @@ export async function verifyAudit(db: Kysely<Schema>): Promise<AuditVerdict> {
     for (const row of slice) {
       if (row.id !== previous.id + 1) return found({ id: previous.id + 1, why: 'it is missing' });
       if (hashOf(previous.hash, row) !== row.hash) {
-        return found({ id: row.id, why: 'its hash does not fit it and the entry before' });
+        return found({ id: row.id, why: 'its hash does not match its content and the entry before it' });
       }
       previous = row;
       last = { id: row.id, at: toTimestamp(row.at), hash: row.hash };

@@ -208,7 +208,7 @@ async function copyDatabase(from: string, to: string): Promise<void> {
     const said = Object.values(found ?? {})[0];
     if (said !== 'ok')
       throw new StartError(
-        `the database ${from} is damaged: ${String(said).split('\n').join(' ')}; an earlier backup may be whole`,
+        `the database ${from} is damaged: ${String(said).split('\n').join(' ')}; an earlier backup may be intact`,
       );
   } finally {
     copy.close();
@@ -285,7 +285,7 @@ async function copyArtifacts(o: Copying, artifactsDir: string, nowMs: number): P
     const isKept = (): boolean => o.isKept.artifact(id);
     const name = join('artifacts', file);
     const sum = await copyNamed(o, { from: join(artifactsDir, file), name, what, isKept });
-    if (sum && sum.sha256 !== row.sha256) o.damaged.push({ name, what: `${what} has other bytes than were stored` });
+    if (sum && sum.sha256 !== row.sha256) o.damaged.push({ name, what: `${what} has changed since it was stored` });
   }
 }
 

@@ -43,7 +43,7 @@ type Damage = {
   readonly isCertain: boolean;
 };
 
-const hasChanged = 'is not as it was when the backup was made';
+const hasChanged = 'has changed since the backup was made';
 
 /** @throws StartError */
 export async function checkBackup(
@@ -81,7 +81,7 @@ export async function checkBackup(
     if (revisionOf(path) === path && (await o.isRevision(join(source, path), basename(path)))) wrongs.delete(path);
   const damagedSince = new Map<string, Damage>();
   if (!isListWhole)
-    damagedSince.set(sumsFile, { what: `${sumsFile} and ${manifestFile} do not fit together`, isCertain: true });
+    damagedSince.set(sumsFile, { what: `${sumsFile} and ${manifestFile} do not match`, isCertain: true });
   withDatabase(source, manifest, (database) => {
     for (const [path, wrong] of wrongs) {
       const damage = isListWhole

@@ -265,6 +265,6 @@ export async function finishSwap(places: Places, unfinishedFile: string, moves: 
 function assertPresent({ path, draft, hasNew }: MovePaths & Pick<Move, 'hasNew'>): void {
   if (existsSync(dirname(draft)) && (!hasNew || existsSync(draft) || existsSync(path))) return;
   throw new StartError(
-    `the interrupted restore has copied files to ${dirname(draft)}, which are not there now; mount it as it was then, and run flwd restore again`,
+    `the interrupted restore has copied files to ${dirname(draft)}, which are missing now; mount the folder as it was then, and run flwd restore again`,
   );
 }

@@ -249,7 +249,7 @@ async function assertRoom(needed: ReadonlyMap<string, number>): Promise<void> {
     throw new Problem(
       'not-ready',
       `the restore needs ${sizeWords(bytes)} beside the present data, and the disk that holds ${dir} has ${sizeWords(freeBytes)} free: ` +
-        `${sizeWords(bytes - freeBytes)} are missing; nothing was changed: free space there, or restore into another data dir (--data-dir)`,
+        `${sizeWords(bytes - freeBytes)} more are needed; nothing was changed: free space there, or restore into another data dir (--data-dir)`,
     );
   }
 }

@@ -199,7 +199,12 @@ export async function skipStep(
 const updateRest = prepareQuery((db, { runId, atMs }: { runId: string; atMs: number }) =>
   db
     .updateTable('steps')
-    .set({ status: 'skipped', reason: 'run_ended', finished_at: atMs, message: 'the run ended before its turn' })
+    .set({
+      status: 'skipped',
+      reason: 'run_ended',
+      finished_at: atMs,
+      message: 'the run ended while this step was waiting',
+    })
     .where('run_id', '=', runId)
     .where('status', '=', 'pending'),
 );

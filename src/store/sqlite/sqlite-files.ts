@@ -78,7 +78,8 @@ function unwritable(file: string, code: string): Unwritable | undefined {
       detail: `${what}: it belongs to another user, uid ${stats.uid}`,
       fix: 'run flwd as the owner of the data dir, and chown the file to that user',
     };
-  if (!stats) return { detail: `${what}: its folder may not be entered`, fix: 'run flwd as the owner of the data dir' };
+  if (!stats)
+    return { detail: `${what}: this user may not enter its folder`, fix: 'run flwd as the owner of the data dir' };
   return { detail: `${what}: its mode is ${showMode(stats)}`, fix: `chmod 600 ${file}` };
 }
 

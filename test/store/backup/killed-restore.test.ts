@@ -239,7 +239,7 @@ testWithDisk('a killed restore is not finished while one of its volumes is not m
   }
   spawnSync('umount', [artifacts]);
   await expect(restoreBackup(requestIn(root))).rejects.toThrow(
-    `the interrupted restore has copied files to ${artifacts}/.restoring, which are not there now; mount it as it was then, and run flwd restore again`,
+    `the interrupted restore has copied files to ${artifacts}/.restoring, which are missing now; mount the folder as it was then, and run flwd restore again`,
   );
   expect(existsSync(join(dataDir, 'unfinished'))).toBe(true);
   expect(readFileSync(join(dataDir, 'flwd.db'), 'utf8')).toBe('old database');

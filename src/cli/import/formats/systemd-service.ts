@@ -91,7 +91,7 @@ function commandsOf(
       return {
         text: `${called}${after}`,
         notes: [
-          ...(/[+!]/.test(marks) ? [`\`${key}=${first}\` ran with the rights of root, which a job does not get`] : []),
+          ...(/[+!]/.test(marks) ? [`\`${key}=${first}\` ran with root privileges, which a job does not get`] : []),
           ...(marks.includes('@') ? [`\`${key}=${first}\` gave the program another name, ${rest[0] ?? ''}`] : []),
         ],
       };

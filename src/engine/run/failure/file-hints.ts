@@ -129,7 +129,7 @@ function hintForDenied(
   if (path?.startsWith('/workspace/')) return undefined;
   if (isolation.capabilities === 'server') return undefined;
   const user = `the job runs as uid ${isolation.uid}`;
-  if (path === undefined || needsRoot.test(line)) return `${user}, without the rights of root`;
+  if (path === undefined || needsRoot.test(line)) return `${user}, without root privileges`;
   // A relative path may start anywhere: the program may have changed its folder.
   if (!path.startsWith('/'))
     return `${user}: the owner, mode or ACL of the file, and of the folders above it, must let this user in`;

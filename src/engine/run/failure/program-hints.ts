@@ -11,7 +11,7 @@ const containers =
   'a job sees no container engine; the profile `disabled`, if the operator allows it, gives a job the whole host';
 const services =
   'a job cannot reach the services of the host; the profile `disabled`, if the operator allows it, gives a job the whole host';
-const rightsOfRoot = 'no job in a sandbox has the rights of root';
+const rightsOfRoot = 'no job in a sandbox has root privileges';
 const schedules = 'flwd starts jobs itself: `schedules: [{cron: "0 3 * * *"}]` in config.yaml';
 const mail = 'flwd can report failures itself: `notify` in config.yaml';
 
@@ -20,7 +20,7 @@ const offers: Readonly<Record<HostNeed, string>> = {
   containers,
   services,
   schedules,
-  'rights of root': rightsOfRoot,
+  'root privileges': rightsOfRoot,
   mail,
 };
 
