@@ -98,7 +98,7 @@ export function findCommand(words: readonly string[]): Found {
   }
 
   const [first = '', second = ''] = spoken;
-  if (first === '') throw new Refusal('which command? See flwd --help');
+  if (first === '') throw new Refusal('which command? flwd --help lists them, and flwd --version prints the version');
   if (first.startsWith('-')) throw new Refusal(`${first}: options come after the command, as in flwd COMMAND ${first}`);
   const within = groupOf(first).map(({ name }) => name.slice(first.length + 1));
   if (within.length === 0) {

@@ -63,7 +63,8 @@ test('a noun alone lists its objects, even if it has only subcommands', async ()
 });
 
 test.each([
-  ['', 'which command? See flwd --help'],
+  ['', 'which command? flwd --help lists them, and flwd --version prints the version'],
+  ['-v', 'which command? flwd --help lists them, and flwd --version prints the version'],
   ['sevre', 'there is no command or job `sevre`; did you mean `serve`?'],
   [':sevre', 'unknown command `sevre`; did you mean `serve`?'],
   ['zzzzzz', 'there is no command or job `zzzzzz`; see flwd --help for commands and flwd jobs for jobs'],
