@@ -8,7 +8,7 @@ import { isDiskFull } from '../lib/shortage.ts';
 import { StartError } from '../lib/start-error.ts';
 import { type ExitCode, exitCodes, Refusal } from './exit-code.ts';
 
-/** Returns a Refusal. A bug is returned unchanged. */
+/** Turns an expected error into a Refusal. Any other error is a bug and is returned unchanged. */
 export function explained(error: unknown): unknown {
   if (error instanceof ServerUnreachable) return new Refusal(error.message, exitCodes.unreachable);
   if (error instanceof DataDirOwned) return new Refusal(error.message, exitCodes.refused);
@@ -42,7 +42,7 @@ function exitCodeOf({ slug, status }: ApiProblem | Problem): ExitCode {
 
 const mostErrors = 20;
 
-/** One error per line, each under the option that caused it. */
+/** One error per line. Each begins with the option that caused it. */
 function messageOf({ message, members }: ApiProblem | Problem): string {
   const errors = errorsOf(members.errors);
   return errors.length === 0 ? message : toLines(errors.map(lineOf));
@@ -84,7 +84,7 @@ function errorsOf(errors: unknown): ValidationError[] {
   });
 }
 
-/** The options for those members of requests that have another name. */
+/** Members of requests for which the command line has another name, each with that name. */
 const otherwise: Readonly<Record<string, string>> = {
   expires_in: '--expires',
   q: '--search',

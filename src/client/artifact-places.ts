@@ -1,4 +1,4 @@
-// Finds short names for the artifacts of a run that still tell them apart.
+// Finds names for the artifacts of a run: short, but different for each artifact.
 
 type Artifact = { readonly id: string; readonly name: string; readonly path: string };
 

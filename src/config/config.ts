@@ -45,7 +45,7 @@ export function toConfig(settings: Settings, o: { readonly isDev: boolean }) {
       dbPath: get('persistence.db_path'),
       blobsDir: get('persistence.blobs.path'),
       secretKeyFile: get('persistence.secret_key_file'),
-      /** Keys from the environment. They replace the keys in the file. */
+      /** The secret keys from the environment. If they are set, `secretKeyFile` is not read. */
       secretKey: get('persistence.secret_key'),
       artifacts: {
         maxSizeBytes: get('persistence.artifacts.max_size'),

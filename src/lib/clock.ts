@@ -16,16 +16,17 @@ export const systemClock: SteadyClock = { now: Date.now, monotonicMs: () => perf
 /** Between two checks, the wall clock drifts by less than this. A larger difference means that somebody set it. */
 const leastSetMs = 500;
 /**
- * A reading that took longer says nothing: if the process was paused between the two clocks, the pause looks like a
- * change of the wall clock.
+ * A reading that took longer says nothing: if the process was paused after it had read the first clock and before it
+ * read the second, the pause looks like a change of the wall clock.
  */
 const longestReadingMs = 20;
 /** How often the clocks are read until a reading is fast enough. */
 const mostReadings = 3;
 
 /**
- * Returns the same clock. When the wall clock has been set, `onSet` learns by how much before anyone reads the new
- * time. If no reading is fast enough to find out, the time continues from the last reliable reading.
+ * Returns the same clock, which also notices when the wall clock has been set. It calls `onSet` with the difference,
+ * and only then returns the new time. If no reading is fast enough to find out, the time continues from the last
+ * reliable reading.
  */
 export function watchWallClock(clock: SteadyClock, onSet: (byMs: number) => void): SteadyClock {
   let aheadMs = clock.now() - clock.monotonicMs();

@@ -4,8 +4,8 @@
 import { setFlagsFromString } from 'node:v8';
 
 /**
- * The young generation stays at 2 to 4 MB. V8 would let it grow to 64 MB and seldom give it back. The flag is set here,
- * because it has no effect on Node's command line. Only the largest size can be set there.
+ * The young generation stays at 2 to 4 MB. V8 would let it grow to 64 MB and seldom give it back. Node's command line
+ * accepts the largest size, but ignores the growth factor, so the factor is set here.
  *
  * Call this when the server's modules are loaded. After a change of its flags, V8 rejects all compiled code in its
  * caches, so every module that loads later would have to be compiled again.

@@ -40,7 +40,7 @@ type KnownJob = {
   /** undefined: the arguments have not been read yet. */
   readonly fields: readonly KnownField[] | undefined;
 };
-/** The names that can be completed, except those of jobs: of runs, schedules, tokens and so on. */
+/** The names of runs, schedules, tokens and so on. The names of jobs are in `jobs`. */
 export type Names = Readonly<Record<(typeof nameKinds)[number], readonly Named[]>>;
 export type Knowledge = {
   readonly commands: readonly Command[];
@@ -197,7 +197,7 @@ export function writeIndex(
   }
 }
 
-/** @throws Error if another user owns the folder, because a link could then lead anywhere */
+/** Creates the folder of a file. @throws Error if another user owns it, because that user could put links there */
 export function makeFolder(path: string): void {
   const folder = join(path, '..');
   mkdirSync(folder, { recursive: true, mode: 0o700 });

@@ -13,7 +13,7 @@ type Named = {
   readonly keyOf: (one: Found) => string;
   /** Keys of lines that a takeover has turned into comments. They are still in the crontab. */
   readonly kept: readonly string[];
-  /** The folder of a job with this name, if that folder is free. */
+  /** The folder for a job with this name, before a number is added because the folder is taken. */
   readonly folderOf: (name: string) => string;
 };
 

@@ -38,8 +38,8 @@ export async function importJobs(
 }
 
 /**
- * Loads the configuration again, because without one, `jobs` becomes the source as soon as the import has created it. A
- * target outside of all sources counts as a source.
+ * Loads the configuration again. If it names no source, the folder `jobs` becomes the default source as soon as the
+ * import has created it. A target outside of all sources counts as a source.
  */
 function idOf(dir: string, target: string, options: Options): string {
   const { sources } = loadConfiguration(options).config;

@@ -58,8 +58,8 @@ export function securityLines(all: readonly Security[]): string[] {
 }
 
 /**
- * `user`: the user that `run_as` must name. `lost`: the note that the job had another user, which it cannot keep.
- * undefined: it runs as the same user without `run_as`, or the user is not known.
+ * `user`: the user that `run_as` must name. `lost`: a note that the job ran as another user before, and cannot any
+ * more. undefined: the job runs as the same user as before, even without `run_as`, or the earlier user is not known.
  */
 export type RunAs = { readonly user: string } | { readonly lost: string } | undefined;
 

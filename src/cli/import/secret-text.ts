@@ -74,7 +74,7 @@ const rules: readonly Rule[] = [
 
 const harmless = /^(?:yes|no|true|false|none|null|on|off|prompt|ask|always|never|\d{1,3}|[*x.…]+)$/i;
 const isPath = /^(?:~|\.{0,2})\//;
-/** Options about secrets whose value is not a secret: `--ask-password`, `--password-command`. */
+/** Options that concern a secret, but whose own value is not secret: `--ask-password`, `--password-command`. */
 const isSwitch =
   /^(?:no|ask|prompt|with|without|use|show|require)[-_]|[-_](?:command|cmd|program|helper|prompt|stdin)$/i;
 const longestLine = 20_000;

@@ -4,7 +4,7 @@ import { withoutPasswords } from '../../lib/secret-name.ts';
 import type { Script } from './bash-script.ts';
 import { argumentName, type ScriptArgument, schemaOfText } from './script-arguments.ts';
 
-/** `read -s PASSWORD` becomes a line of standard input, where the user would have typed it. */
+/** `read -s PASSWORD` becomes an argument. The script gets its value on standard input, as if the user had typed it. */
 export function readAsked({ lines, outside }: Script): { readonly found: ScriptArgument[]; readonly doubts: string[] } {
   const reads: { readonly argument: ScriptArgument; readonly isAsked: boolean; readonly isPlain: boolean }[] = [];
   let loops = 0;

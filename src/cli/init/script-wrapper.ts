@@ -63,8 +63,8 @@ function partsOf(all: readonly ScriptArgument[]) {
 }
 
 /**
- * Reads the secrets. Every text may be a secret, now or after a change of config.yaml. The rest of the wrapper treats
- * secrets and other texts alike.
+ * Reads secrets from their files into variables, so that the rest of the wrapper treats them like other arguments.
+ * Looks for a file of every text argument, because a change of config.yaml can make any of them a secret.
  */
 function readSecretsInBash(all: readonly ScriptArgument[]): string[] {
   const names = all.filter(mayBeSecret).map(({ name }) => name);

@@ -30,7 +30,7 @@ type Walk = {
   readonly pathArguments: ReadonlySet<string>;
   readonly outsideLines: ReadonlySet<number>;
   readonly variables: Map<string, string>;
-  /** Paths in variables for which no use was found. */
+  /** Variables that contain a path and for which no use was found. */
   readonly constants: Map<string, { readonly text: string; readonly line: number }>;
   folder: string | undefined;
   readonly files: FileUse[];

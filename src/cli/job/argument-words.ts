@@ -227,7 +227,7 @@ function needsArgument(written: string, field: ArgumentField): string {
   return `${written} needs a value: ${usage}; write a value that begins with -- as ${written}=--…`;
 }
 
-/** @param before the last flag before the word */
+/** Describes a word that belongs to no flag. `before` is the nearest flag on its left. */
 function strayWord(word: string, fields: readonly ArgumentField[], before: string | undefined): string {
   return `unexpected word \`${word}\`: ${strayHint(word, fields, before)}`;
 }

@@ -126,8 +126,8 @@ async function printAll(log: WantedLog, printer: Printer): Promise<{ readonly is
   const { client, runId, query, signal } = log;
   let cursor: string | undefined;
   for (;;) {
-    // Reads a page first. Unlike an answer with the whole rest of the log, a page says whether the log was removed. And
-    // a page that cannot be read is an error.
+    // Reads a page first. Only a page says whether the log was removed. And if the connection breaks, reading a page
+    // throws an error, but `printRest` just ends early.
     const limit = query.tail === undefined ? pageLines : undefined;
     const page: AnswerOf<'getRunLogs'> = await client.call('getRunLogs', {
       path: { run_id: runId },

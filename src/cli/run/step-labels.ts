@@ -22,7 +22,7 @@ export function createStepLabels(client: Client, runId: string) {
     /** Reads the run if the step is an instance of a `foreach` that is not known yet. */
     learn(stepId: string): Promise<void> | undefined {
       if (labels.has(stepId) || !/\[\d+\]$/.test(stepId)) return undefined;
-      // A line and an event of the same step may ask at the same time, and both have to wait.
+      // A line and an event of the same step may request a read at the same time. Both wait for the same read.
       const reading = readings.get(stepId) ?? read(stepId);
       readings.set(stepId, reading);
       return reading;

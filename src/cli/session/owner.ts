@@ -28,8 +28,8 @@ export function toOwner(dataDir: string, owner: OwnerInfo, url: string): Owner {
     fetch: certificate ? pinnedFetch(certificate) : fetchWhileOwned(dataDir, owner),
     isEphemeral,
     async attend(runId) {
-      // Only a command must be asked, because a server starts every pending run by itself. If the owner cannot be
-      // reached, the next request fails, too, and finds the next owner.
+      // A server starts every pending run by itself, so only a command has to be asked to start this run. If the owner
+      // cannot be reached, the next request fails, too, and finds the next owner.
       if (isEphemeral) await askToAttend(dataDir, runId).catch(() => undefined);
     },
     close: async () => undefined,

@@ -29,8 +29,8 @@ export type Session = {
   /** The address of the instance. If the session is ephemeral, nobody listens there after the command has ended. */
   readonly url: string;
   /**
-   * True if no server has the data dir. In this case, runs that this command does not wait for continue only as far as
-   * they can without flwd.
+   * True if no server has the data dir. In this case, only the runs that a command waits for are driven. Other runs
+   * continue only as far as they can without flwd.
    */
   readonly isEphemeral: () => boolean;
   /** True if this command itself has the data dir. */

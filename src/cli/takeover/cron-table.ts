@@ -137,7 +137,7 @@ export function commentOut(table: Buffer, jobs: ReadonlyMap<number, string>): Bu
   });
 }
 
-/** Turns these comments back into the original lines. */
+/** Turns the comments on these lines back into the original lines. */
 export function bringBack(table: Buffer, lines: ReadonlySet<number>): Buffer {
   return changeLines(table, (line, number) => (lines.has(number) ? (mark.exec(line)?.[2] ?? line) : line));
 }

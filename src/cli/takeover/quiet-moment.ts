@@ -7,8 +7,8 @@ import type { Output } from '../terminal/output.ts';
 import type { ImportedLine } from './imported-lines.ts';
 
 /**
- * No line may have been due in the last `beforeMs`, because cron may start a job that much later. No line may become
- * due in the next `afterMs`, because flwd may not start a job before.
+ * In a quiet moment, no line was due in the last `beforeMs`, because cron can be that late in starting a job. Also, no
+ * line is due in the next `afterMs`, because flwd starts no job before cron has noticed the change.
  */
 const beforeMs = 15_000;
 const afterMs = 90_000;

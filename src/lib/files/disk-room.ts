@@ -6,8 +6,8 @@ import { sizeWords } from '../units.ts';
 /** How many files must be free. A run creates about fifteen files and folders before its script starts. */
 const leastFiles = 32;
 /**
- * How many bytes must be free. This is more than what commands that only read borrow from the reserve, so no run starts
- * on borrowed room.
+ * How many bytes must be free. disk-reserve.ts lends less than this to a command that only reads, so no run starts in
+ * that room.
  */
 const leastBytes = 2 ** 20;
 

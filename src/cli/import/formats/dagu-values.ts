@@ -76,7 +76,7 @@ export function readDaguValues(workflow: { readonly [key: string]: Data }): Dagu
   for (const [name, value] of variablesOf(workflow.env)) {
     if (!hasExpansion(value)) environment[name] = value;
     else {
-      // A variable with the name of a secret, which Dagu got from its own environment, becomes a secret of the job.
+      // A variable from Dagu's own environment becomes a secret of the job if its name looks like that of a secret.
       for (const other of unknownNames(value, names).filter((one) => isSecretName(one))) {
         addSecret(other);
         names.add(other);

@@ -125,7 +125,8 @@ const escapes: Readonly<Record<string, string>> = {
 };
 
 /**
- * Replaces a word `;` without quotes and backslash, after which another command begins. No text contains this value.
+ * The word that `splitWords` returns for `;` without quotes or a backslash. Another command begins after it. No text
+ * contains this value.
  */
 export const commandEnd = '\0;';
 
