@@ -63,8 +63,8 @@ export function createDiskWatch(o: Folders & { readonly log: Logger }) {
      */
     whyNoRunStarts: (): string | null => unusable ?? lackOfRoom(runsDir),
     /**
-     * Whether output of scripts may have been lost since `atMs`, a time of `performance.now`. False while there is no
-     * room to say so in a log.
+     * Whether output of scripts may have been lost since `atMs`, a time of `performance.now`. Also returns false while
+     * the disk has no room for a log line about the loss.
      */
     wasExhaustedSince(atMs: number): boolean {
       look();

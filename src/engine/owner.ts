@@ -82,7 +82,7 @@ export function createOwner(o: Parts) {
   };
 }
 
-/** Measures for how long each other server has not renewed its lease. */
+/** Returns a function that looks at the leases of the other servers, and ends those that were not renewed in time. */
 function createLeaseWatch({ id, store, clock, log }: Parts): () => Promise<void> {
   let seen = new Map<string, { readonly lease: string; readonly sinceMs: number }>();
 

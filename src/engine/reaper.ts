@@ -101,7 +101,7 @@ export function createReaper(o: Parts) {
   };
 }
 
-/** Runs that have waited too long, anywhere in the queue. */
+/** Ends the runs that have waited too long, wherever they are in the queue. */
 async function endOverdueWaits(atMs: number, { context, queue }: Parts): Promise<void> {
   const { store } = context;
   const overdue = await store.runs.overdue(atMs);

@@ -167,8 +167,8 @@ function jobNow(id: string, caller: Principal, catalog: Catalog): CatalogEntry {
 }
 
 /**
- * Keeps a source that is not trusted apart from other sources. Its old code must not get what another source may use.
- * Its new code must not get what a run of another source left behind.
+ * Separates an untrusted source from all other sources. Its old code must not get what another source may use. Its new
+ * code must not get what a run of another source left behind.
  */
 function refuseOtherSource({ run, plan }: StoredRun, source: UsingSource, { from, revision }: RerunRequest): void {
   const { untrustedSource: before } = plan;

@@ -1,5 +1,5 @@
-// Checks a job's argspec when the job is read. It must be JSON Schema 2020-12, use only what argument-check.ts can
-// compile, and name arguments that can become variables. argument-check.ts compiles it on first use.
+// Checks a job's argspec when the job is read. It must be JSON Schema 2020-12 and use only what argument-check.ts can
+// compile. Each argument needs a name that can become a variable. argument-check.ts compiles the argspec on first use.
 
 import { Ajv2020, type ErrorObject } from 'ajv/dist/2020.js';
 import { fullFormats } from 'ajv-formats/dist/formats.js';

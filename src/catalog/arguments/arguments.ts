@@ -10,8 +10,8 @@ import { findSameVariables, whatIsWrongWithArgument } from './variable-names.ts'
 
 const nestingLimit = 64;
 /**
- * The longest name of a member. Ajv builds the path to each value that it checks: with a name of 500 kB above 200,000
- * values, that took 18 s.
+ * The longest name of a member. Ajv builds the path to each value that it checks. For a member with 200,000 values and
+ * a name of 500 kB, this took 18 s.
  */
 const nameLimit = 1024;
 /** The shortest secret. Redacting a shorter one would blank out half the log. */

@@ -8,8 +8,8 @@ import { cel } from './cel.ts';
 import { ExpressionError } from './expression-error.ts';
 
 /**
- * The most comparisons of a search, which take 20 ms: V8 makes up to 10^10 comparisons a second. Nothing can stop a
- * search.
+ * The most comparisons of a search. This many take 20 ms, because V8 makes up to 10^10 comparisons a second. Nothing
+ * can stop a search.
  */
 const searchLimit = 200_000_000;
 /** The most parts of a `split`. V8 ends the process when a list grows too long. */

@@ -3,8 +3,8 @@
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
 
 /**
- * Loads Ajv only for the first schema, so that a server is ready before it reads a job. Ajv does not validate the
- * schema and does not optimize the generated code: each of these would take as long as the rest.
+ * Loads Ajv only for the first schema, so that a server is ready before it reads a job. Ajv neither validates the
+ * schema nor optimizes the generated code, because each of these would take as long as the compilation itself.
  */
 export function createCompiler(
   formats: Readonly<Record<string, (value: string) => boolean>>,

@@ -6,7 +6,7 @@ import { isObject } from '../arguments/subschemas.ts';
 import type { MemberError } from './config-error.ts';
 import { checkConfig } from './config-schema.ts';
 
-/** How often to remove members and check again. Removing a member can make the member around it incomplete. */
+/** How many times to remove members and check again. Removing a member can make the member around it incomplete. */
 const mostRounds = 4;
 /** Keys that decide what runs. They are checked against each other. */
 const whatRuns = ['command', 'steps', 'composition', 'executor', 'image', 'ulc_profile'];
@@ -76,8 +76,8 @@ function leftOutFor(config: JsonObject, { path, spot }: MemberError): Path | und
 }
 
 /**
- * Returns a path. An error below it may be a mere result of leaving out the member. For a member of a step, this is the
- * path of the whole step.
+ * Returns where errors may be mere results of leaving out the member at `path`: at this path and below or, for a member
+ * of a step, anywhere in the step.
  */
 function unsureFor(path: Path): Path {
   return path[0] === 'steps' ? path.slice(0, 2) : path;

@@ -1,5 +1,5 @@
-// The steps of a job as a graph. Checks that ids are unique, that needed steps exist and that there is no cycle, and
-// knows which steps have always ended before another begins.
+// The steps of a job as a graph. Checks that ids are unique, that needed steps exist and that there is no cycle. Also
+// finds out whether one step always ends before another step begins.
 
 import { createBinaryHeap } from '../../domain/binary-heap.ts';
 import { nearest } from '../../lib/nearest.ts';

@@ -1,5 +1,5 @@
-// Finds snapshots that have not been used for a long time. Removes each snapshot with one rename first, so nobody ever
-// finds half of it.
+// Finds and removes snapshots that have not been used for a long time. Each snapshot is renamed before its files are
+// removed, so nobody ever finds half of it.
 
 import { readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';

@@ -17,7 +17,7 @@ type Snapshot = { readonly revision: string; readonly dir: string };
 export type Snapshots = ReturnType<typeof createSnapshots>;
 
 const touchMs = 600_000;
-/** How often to copy a directory: if it changes while it is copied, it is copied again. */
+/** How many times to copy a directory: if it changes while it is copied, it is copied again. */
 const attemptLimit = 10;
 const nothing = () => {};
 

@@ -28,8 +28,8 @@ export type Marks = Map<string, Set<string>>;
 type Stamp = {
   readonly identity: string;
   /**
-   * A text that differs after each change of the directory or of the job's files in it. It is undefined when the last
-   * change was too recent to tell.
+   * A text that differs after each change of the directory or of the job's files in it. It is undefined if the last
+   * change was so recent that another change might leave the same text.
    */
   readonly state: string | undefined;
 };

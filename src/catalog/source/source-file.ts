@@ -90,8 +90,8 @@ export function statOf(path: string): Stats | undefined {
 }
 
 /**
- * Identifies a directory, even if another one gets its inode later. The mode is part of it, because it decides whether
- * the directory can be read and watched.
+ * Identifies a directory, even if another one gets its inode later. The mode is part of the identity, because the mode
+ * decides whether the directory can be read and watched.
  */
 export function identityOf({ dev, ino, birthtimeMs, mode }: Stats): string {
   return `${dev} ${ino} ${birthtimeMs} ${mode}`;

@@ -20,7 +20,7 @@ const unwatchedIntervalMs = 5_000;
  * reports nothing that another machine changes.
  */
 const watchedIntervalMs = 60_000;
-/** A server that is told to stop has five seconds for everything. */
+/** How long a stopping server waits for a reading to end. It has five seconds to stop everything. */
 const closingMs = 1_000;
 
 type Source = {
@@ -176,7 +176,7 @@ function createFailures({ source: { name }, log }: Options) {
   let dueAtMs = 0;
   return {
     isFailing: () => count > 0,
-    /** Returns true once it is time to read again, then false until that reading has failed, too. */
+    /** Returns true when it is time to read again, but only once: if that reading fails, too, `add` sets a new time. */
     retry(): boolean {
       const isDue = performance.now() >= dueAtMs;
       if (isDue) dueAtMs = Number.POSITIVE_INFINITY;

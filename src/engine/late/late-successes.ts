@@ -19,7 +19,7 @@ const longestDayMs = 25 * 3_600_000;
 type Parts = Pick<LateParts, 'store' | 'clock' | 'timezone' | 'defaultTenant'> & {
   /** Stores that a job is late. Returns false if that is stored already. */
   readonly add: (late: NewLate) => Promise<boolean>;
-  /** Opens a stored entry again if it was over, and notifies nobody. */
+  /** Opens a stored entry again if it has ended. Notifies nobody. */
   readonly reopen: (late: NewLate) => Promise<void>;
 };
 

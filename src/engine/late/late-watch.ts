@@ -20,7 +20,7 @@ export function createLateWatch(o: LateParts) {
   /** Jobs whose runs have ended since the last look. */
   let ended = new Set<string>();
   let hasOpen = true;
-  /** Set when the expectations of jobs have changed, because open rows may then be over. */
+  /** Set when the expectations of jobs have changed, because the cause of an open row may then have passed. */
   let mustLookAtAll = true;
   let known: { readonly generation: number; readonly isPaused: boolean } | undefined;
   let timer: NodeJS.Timeout | undefined;
@@ -115,8 +115,8 @@ function returningIn(catalog: Catalog): MayReturn {
 }
 
 /**
- * Ends the open rows that are over. Looks only at the rows of `jobIds`, if they are given. @returns whether any row is
- * still open
+ * Ends the open rows whose cause has passed. Looks only at the rows of `jobIds`, if they are given. @returns whether
+ * any row is still open
  */
 async function endOpen(
   { store, clock }: LateParts,

@@ -61,11 +61,11 @@ const passEveryMs = 300_000;
 const againMs = 5_000;
 const loopShare = 0.1;
 /**
- * In the background, a pause is nine times as long as the step before it, up to this limit. On a busy server, a step
- * takes long because it mostly waits for other work.
+ * In the background, a pause is nine times as long as the step before it, up to this limit. Without the limit, pauses
+ * would be too long on a busy server, where a step mostly waits for other work.
  */
 const longestRestMs = 200;
-/** A server that is told to stop has five seconds for everything. */
+/** How long a stopping server waits for the removal to end. It has five seconds to stop everything. */
 const timeoutMs = 1_000;
 const dayMs = 86_400_000;
 const leastWalBytes = 8 * 2 ** 20;

@@ -32,7 +32,8 @@ export function createRetentionClock(clock: SteadyClock): SteadyClock {
   return {
     monotonicMs,
     now() {
-      // If the clock was set back, this counts at once, even if no reading was fast enough to find out by how much.
+      // If the clock was set back, the earlier time counts at once. watchWallClock may still return the later time: it
+      // does so until a reading is fast enough to find out by how much the clock was set.
       const nowMs = Math.min(now(), clock.now());
       doubted = doubted.filter(({ sinceMs }) => monotonicMs() - sinceMs < doubtMs);
       return nowMs - doubted.reduce((sum, { byMs }) => sum + byMs, 0);

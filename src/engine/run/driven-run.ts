@@ -23,7 +23,10 @@ import { createStepChanges } from './step-changes.ts';
 import type { StepInstance } from './step-instances.ts';
 
 type Progress = {
-  /** During `waiting`, callers are told to try again later, and the reaper tries every second. */
+  /**
+   * During `waiting`, approvals are refused as not ready. Cancels and deadlines have no effect yet, and the reaper
+   * repeats them every second.
+   */
   phase: 'waiting' | 'driven' | 'over';
   deadlineAtMs: number | null;
   /** The epoch in which this process drives the run; every write names it (ADR 0039). */
@@ -127,8 +130,8 @@ function createDiskRetry(
   const writes = createSerial();
 
   /**
-   * Stores why the run waits. The database may be on the same disk: its WAL often has room for a few more bytes, and
-   * otherwise this waits, too.
+   * Stores why the run waits. The database may be on the same full disk, but its WAL often has room for a few more
+   * bytes. If the WAL has no room, this write waits, too.
    */
   function storeWaiting(words: string | null): void {
     waiting = words;

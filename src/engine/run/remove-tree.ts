@@ -13,7 +13,10 @@ const asFolder = constants.O_DIRECTORY | constants.O_NOFOLLOW;
  * Each level keeps a descriptor open. Below this level, rm(1) removes folders: it does not need a descriptor for each.
  */
 const mostLevels = 64;
-/** How often to list and empty a folder. Files may be added during the removal, or missed by a listing that changes. */
+/**
+ * How many times to list and empty a folder. Files may be added meanwhile, and a list may lack files if the folder
+ * changes while it is read.
+ */
 const mostRounds = 3;
 
 class TooDeep extends Error {}

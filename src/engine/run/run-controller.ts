@@ -74,7 +74,7 @@ async function begin(driven: DrivenRun, advance: Advance, slot: Slot, add: AddCl
   driven.phase = 'driven';
   const batch = newBatch(slot);
   const atMs = driven.time.now();
-  // The time of a run does not count while the run waits until a person lets it begin.
+  // The run's timeout does not count while the run waits for a person to approve its start.
   const isHeld = job.steps.some(isAgentApproval);
   const deadlineAtMs = job.timeouts.runMs === null || isHeld ? null : clock.now() + job.timeouts.runMs;
   driven.deadlineAtMs = deadlineAtMs;
@@ -92,8 +92,8 @@ async function begin(driven: DrivenRun, advance: Advance, slot: Slot, add: AddCl
         await add(tx, claim, starts);
         await applyBatch(tx, driven, { ...first, changes: others }, null);
       }
-      // This must not wait for the commit: a cancel that is stored in the same commit may go on first, and its changes
-      // need this epoch.
+      // This must not wait for the commit. If a cancel is stored in the same commit, it may continue before this
+      // function does, and its changes need this epoch.
       driven.epoch = epoch;
     });
   } catch (error) {

@@ -11,7 +11,7 @@ import { removeTree } from './remove-tree.ts';
 
 export type RunFolders = ReturnType<typeof createRunFolders>;
 
-/** A server that is told to stop has five seconds for everything. */
+/** How long a stopping server waits for folders to be removed. It has five seconds to stop everything. */
 const settlingMs = 1_500;
 
 export function createRunFolders() {

@@ -20,7 +20,7 @@ export type Ending = {
   readonly openOutputs: Readonly<Record<string, string>>;
 };
 
-/** What follows from the end of an instance: the instance itself is skipped, or its step ends. */
+/** What must be stored when an instance ends or is skipped: that it is skipped, or that its whole step ends. */
 export type EndDecision =
   | { readonly kind: 'skip'; readonly instance: StepInstance; readonly reason: StepReason; readonly message: string }
   | { readonly kind: 'end'; readonly instance: StepInstance; readonly ending: Ending };
@@ -83,7 +83,7 @@ export function createStepEndings(o: Steps) {
     return group.left > 0 ? [] : endWhole(whole, group.instances);
   }
 
-  /** Ends the step of `whole` when all its instances have ended. */
+  /** Ends a step when all its instances have ended. `whole` is the step's own instance. */
   function endWhole(whole: StepInstance, instances: readonly StepInstance[]): EndDecision[] {
     const ending = joinEndings(instances, endings, failures.get(whole.index));
     return [{ kind: 'end', instance: whole, ending }, ...end(whole, ending)];
@@ -106,14 +106,14 @@ export function createStepEndings(o: Steps) {
     /** Restores an end that is in the database. Call it in the order of the ends. */
     restore({ instance, ending, skipped }: EndedBefore): void {
       const group = instance.item === null ? undefined : groups.get(instance.index);
-      // If the step has ended, too, another call restores its end.
+      // If the whole step has also ended, another call restores that end.
       if (group) group.left -= 1;
       if (instance.item === null && skipped !== null) {
         skip(instance, skipped === 'condition' ? 'condition' : 'upstream_failed', skipped, '');
       } else if (instance.item === null) end(instance, ending);
       else if (skipped === null) record(instance, ending);
     },
-    /** The instances that the step of `whole` was expanded to. */
+    /** The instances that a step was expanded to; undefined if it was not expanded. */
     instancesOf: ({ index }: StepInstance) => groups.get(index)?.instances,
     addInstances: (index: number, instances: readonly StepInstance[]): void =>
       void groups.set(index, { instances, left: instances.length }),

@@ -1,5 +1,6 @@
-// The step instances of a run, as its run controller keeps them. Each step of the job has one. A step with `matrix` or
-// `foreach` later has one more for each of its values. An instance describes its latest attempt.
+// The step instances of a run, as its run controller keeps them. Each step of the job has one. When a step with
+// `matrix` or `foreach` is expanded, it gets a further instance for each combination or item. An instance describes its
+// latest attempt.
 
 import { ExpressionError } from '../../catalog/expression/expression-error.ts';
 import type { JsonValue, StepDefinition } from '../../domain/job.ts';
@@ -116,7 +117,7 @@ export function attemptFolder(n: number, attempt: number): string {
 
 const mostInstances = 500;
 
-/** Returns every combination, and changes the last variable first. The job file was checked to have at most 500. */
+/** Returns every combination. The last variable changes fastest. The job file was checked to have at most 500. */
 export function matrixInstances(stepId: string, matrix: NonNullable<StepDefinition['matrix']>): InstanceItem[] {
   let combinations: Record<string, string | number | boolean>[] = [{}];
   for (const [name, values] of Object.entries(matrix)) {

@@ -67,7 +67,7 @@ export type Backfills = {
 type Parts = FireParts & {
   readonly hub: Pick<Hub, 'onEvents'>;
   readonly roster: Roster;
-  /** Works on the schedules as the catalog has them now. @throws Problem not-ready */
+  /** Runs `work` after the schedules have been updated from the catalog. @throws Problem not-ready */
   readonly onRoster: <T>(work: () => T | Promise<T>) => Promise<T>;
   /** @throws Problem schedule-not-found */
   readonly find: (id: string, reach: Reach) => Schedule;

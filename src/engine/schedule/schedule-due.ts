@@ -88,8 +88,8 @@ export function newestTimes(
     fromMs = Math.max(afterMs, untilMs - windowMs);
     found = from(fromMs);
   }
-  // The last window may hold far too many times, because they were more frequent long ago. Then the search continues
-  // with windows that begin between the beginnings of the last two windows.
+  // The last window may have far too many times, for example if the schedule fires every minute, but only in January.
+  // Then the search continues with windows that begin between the beginnings of the last two windows.
   while (found.length > most) {
     const middleMs = Math.floor((fromMs + fewFromMs) / 2);
     const some = from(middleMs);

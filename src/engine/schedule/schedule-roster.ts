@@ -1,5 +1,5 @@
-// The list of schedules: those in job files, as the catalog has them now, and those made through the API. Everything
-// it knows is in the database.
+// The list of schedules: those in job files, as the catalog has them now, and those made through the API. The database
+// has the schedules of the API, and the states of all schedules.
 
 import { type Catalog, entryOrNone } from '../../catalog/catalog.ts';
 import { heartbeatRefusal, scheduleRefusal } from '../../domain/policy.ts';
@@ -20,7 +20,7 @@ import {
 } from './schedule-times.ts';
 import { createTracking, type Tracking } from './schedule-tracking.ts';
 
-/** How long flwd keeps the state of a schedule that is gone, and a schedule of the API whose single time has passed. */
+/** How long flwd keeps the state of a removed schedule, and keeps an API schedule after its single time has passed. */
 const keptMs = 30 * 86_400_000;
 
 type Change = {
@@ -59,7 +59,7 @@ export function createRoster(o: {
   let isLoaded = false;
   let generation: number | undefined;
 
-  /** Takes over new, changed and removed schedules from the catalog. Their states change in one transaction. */
+  /** Updates the schedules of job files from the catalog. Their states change in one transaction. */
   async function readCatalog(): Promise<void> {
     const seen = catalog.generation;
     const isFirst = generation === undefined;

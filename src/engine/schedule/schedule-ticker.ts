@@ -10,7 +10,7 @@ import { type FireParts, fireSchedule, settleMissed } from './schedule-fire.ts';
 const graceMs = 30_000;
 const mostCaughtUp = 100;
 const shortestPauseMs = 1_000;
-/** Shorter than the grace period, so that a pause does not make a time late. */
+/** Shorter than the grace period, so that no time counts as missed because of a pause. */
 const longestPauseMs = 20_000;
 
 type Parts = FireParts & { readonly signal: AbortSignal };

@@ -106,7 +106,7 @@ export function createSchedules(o: Parts) {
     return { ...(await withMaker(viewOf(schedule, roster, clock.now()), o)), lastRun, heartbeat };
   };
 
-  /** Works on the schedules as the catalog has them now. */
+  /** Runs `work` after the schedules have been updated from the catalog. */
   function onRoster<T>(work: () => T | Promise<T>): Promise<T> {
     return serial.run(async () => {
       await roster.refresh();

@@ -18,7 +18,7 @@ type Rotation = {
   readonly done: boolean;
   readonly key_id: string;
   readonly resealed: { readonly secrets: number; readonly runs: number; readonly steps: number };
-  /** How many texts that an older key has sealed cannot be opened with any key. */
+  /** The number of texts that were sealed by an older key and that no key can open. */
   readonly unopened: number;
   /** What the person who manages the keys still has to do. */
   readonly advice: string | null;

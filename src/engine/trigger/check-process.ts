@@ -36,7 +36,7 @@ const nothingToDo = 75;
 /** A check may take as long as the time between two checks, within these limits. */
 const leastMs = 10_000;
 const mostMs = 300_000;
-/** A server that is told to stop has five seconds for everything. */
+/** The longest grace period of a check while the server stops. The server has five seconds to stop everything. */
 const stoppingGraceMs = 1_000;
 const folderPrefix = 'check_';
 const at = { stepId: 'check', attempt: 1 };

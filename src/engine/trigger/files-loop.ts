@@ -112,7 +112,7 @@ async function startFor(trigger: FilesTriggerOfJob, file: FoundFile, ledger: Led
   const occasion = occasionOf(trigger, file, ledger, o);
   const started = await startRun(trigger, occasion, o);
   if (started.kind === 'refused') {
-    // The job, or the folder, may have been taken away while the run was being started.
+    // The job, or the folder with the file, may have disappeared while the run was being started.
     if (passesForFiles.has(started.problem.slug)) throw new TryLater(started.problem, occasion.logFields);
     if (!(await isThere(file))) return;
     await noteRefusal(trigger, occasion, started.problem, o);

@@ -13,7 +13,7 @@ import { watchLoops } from './watch-loops.ts';
 
 export type Triggers = ReturnType<typeof createTriggers>;
 
-/** A server that is told to stop has five seconds for everything. */
+/** How long a stopping server waits for the triggers to stop. It has five seconds to stop everything. */
 const closingMs = 2_500;
 
 export function createTriggers(o: TriggerParts) {

@@ -21,7 +21,7 @@ type Parts = Catalogued & {
 
 type Makers = Parameters<typeof limitsOf>[1] & Pick<WebhookParts, 'triggersPaused'>;
 
-/** A webhook that takes deliveries, and who starts their runs. */
+/** A webhook that takes deliveries, and the principal of its runs. */
 export type OpenWebhook = { readonly webhook: Webhook; readonly principal: Principal };
 export type DeniedWebhook = { readonly webhook: Webhook & { readonly denied: Problem }; readonly principal: null };
 

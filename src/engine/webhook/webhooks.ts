@@ -52,7 +52,7 @@ export function createWebhooks(o: WebhookParts) {
      */
     create: (request: WebhookRequest, by: Principal, record: RecordChange): Promise<MadeWithToken> =>
       makeWebhook(request, by, { ...o, record }),
-    /** Once this resolves, it starts no runs. @throws Problem not-ready, webhook-not-found, source-managed */
+    /** Once this resolves, the webhook starts no runs. @throws Problem not-ready, webhook-not-found, source-managed */
     remove: async (id: string, reach: Reach, record: RecordChange): Promise<void> =>
       removeWebhook(await findById(id, reach, o), { ...o, record }),
     /** Says what a delivery would do, and starts nothing. @throws Problem not-ready, webhook-not-found */

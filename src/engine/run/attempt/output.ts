@@ -248,7 +248,7 @@ function announce(runLog: RunLog, { firstSeq, count, progress }: Awaited<ReturnT
     return;
   }
   const { percent, message, afterSeq } = latest;
-  // `afterSeq` also counts lines that are still held back. They become readable only after the progress.
+  // `afterSeq` also counts lines that are still held back. They are announced later, so they come after this progress.
   const before = Math.min(count, afterSeq - firstSeq + 1);
   runLog.addLines({ firstSeq, count: before });
   runLog.addProgress({ percent, message }, afterSeq);

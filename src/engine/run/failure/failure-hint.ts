@@ -72,7 +72,8 @@ const rules: readonly LineRule[] = [
     hint: () => `the script has Windows line endings: ${saveForUnix}`,
   },
   {
-    // Matches a word of the script, or a word that the script has read. Other programs also print `'12\r'`.
+    // Matches a word of the script, or a word that the script has read. Bash prints it as `$'12\r'`. Other programs
+    // print `'12\r'`, which does not match.
     says: /\$'[^']*\\r'|\\r: (?:No such file or directory|numeric argument required)$/,
     hint: () => `the script, or the text that it reads, has Windows line endings: ${saveForUnix}`,
   },
