@@ -291,7 +291,7 @@ export type CalendarDays = readonly string[] | { readonly file: string };
 
 /** The days of each calendar, by the name that schedules use. */
 export const calendars: Kind<Readonly<Record<string, CalendarDays>>> = {
-  name: 'map of list of date, or path',
+  name: 'map of calendars, each a list of dates or a path',
   expected:
     'a map of names such as `holidays`, each a list of dates such as `[2026-12-24]`, ' +
     `at most ${mostYearsAhead} years ahead, or the path of an iCalendar file`,
