@@ -64,7 +64,7 @@ export function sentenceOf({ about }: Pick<Command, 'about'>): string {
   return `${about[0]?.toUpperCase()}${about.slice(1)}.`;
 }
 
-/** As the user types it: `--follow, -f`, `--tail N`. */
+/** Returns an option as the user types it: `--follow, -f`, `--tail N`. */
 export function written({ name, short, value }: Option): string {
   return `--${name}${short ? `, -${short}` : ''}${value ? ` ${value}` : ''}`;
 }

@@ -33,8 +33,8 @@ export function replaceSources(settings: Settings, dirs: readonly string[], base
 }
 
 /**
- * The default source: the folder `jobs` beside flwd.yaml, or else the folder of flwd.yaml itself, unless that contains
- * the data dir.
+ * The default source: the folder `jobs` beside flwd.yaml if it exists, otherwise the folder of flwd.yaml itself. If the
+ * folder of flwd.yaml contains the data dir, the source is always `jobs`.
  */
 export function addDefaultSource(settings: Settings, base: Base): void {
   const origin = { kind: 'default' } as const;

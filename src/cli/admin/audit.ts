@@ -17,7 +17,7 @@ type Filter = Omit<QueryOf<'listAudit'>, 'limit' | 'offset' | 'cursor'>;
 type Page = { readonly entries: readonly AuditEntry[]; readonly next_cursor: string | null };
 type ReadPage = (at: { readonly limit: number; readonly cursor?: string }) => Promise<Page>;
 
-/** `flwd audit`: newest first. Asks the server if one is running, else reads the database itself. */
+/** `flwd audit`: lists the newest entries first. Asks the server if one is running, else reads the database itself. */
 export async function list(options: Options): Promise<void> {
   const output = createOutput(options);
   const filter = filterOf(options);

@@ -170,7 +170,7 @@ export function noteOfMail(mailTo: string): string {
   );
 }
 
-/** Reads cronie's RANDOM_DELAY, a random delay of up to so many minutes. */
+/** Reads cronie's `RANDOM_DELAY=N`, which delays each start by a random time of up to N minutes. */
 function delayOf(written: string | undefined, cron: string, timezone: string) {
   if (written === undefined || cron.startsWith('@')) return {};
   const minutes = /^\d{1,5}$/.test(written) ? Number(written) : undefined;

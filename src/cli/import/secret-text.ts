@@ -25,7 +25,7 @@ type Rule = {
   /** Matches the value. Needed only if the value can end before the word does. */
   readonly value?: RegExp;
   readonly isAssignment?: true;
-  /** Only inside quotes: `-H 'X-Api-Key: x'`, but not the image `auth:latest`. */
+  /** Applies only inside quotes. So it finds `-H 'X-Api-Key: x'`, but not the Docker image `auth:latest`. */
   readonly isQuoted?: true;
 };
 

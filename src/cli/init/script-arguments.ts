@@ -98,8 +98,7 @@ const mayBePath = /(?:^|_)(?:target|input|output|out|in)$/;
 
 /**
  * Derives the type of an argument from its default in the script: `7` is an integer, `true` a boolean. A secret gets no
- * default, because everyone who sees the job would see it.
- * @param also another name that the script uses for it
+ * default, because everyone who sees the job would see it. `also` is another name that the script has for the argument.
  */
 export function schemaOfText(name: string, text: string | undefined, also = name): ArgumentSchema {
   const isSwitch = text === 'true' || text === 'false';

@@ -20,7 +20,7 @@ const everyMs = 200;
 
 /**
  * Drives the run until it ends or waits for people. On Ctrl-C, the command ends and the run's processes continue.
- * @param before the run as it was when the command started
+ * `before` is the run as it was when the command started.
  */
 export async function attendRun(session: Session, before: Run, output: Output): Promise<ExitCode> {
   const { client, where } = session;

@@ -120,7 +120,7 @@ function byOf({ created_by: by, trigger: { type } }: RunSummary): string {
   return startsByItself.has(type) ? type : `${by} (${type})`;
 }
 
-/** Says how long a run that has not ended has taken, how far it is, and what is probably left of it. */
+/** For a run that has not ended, says how long it has taken, how far it is, and how much time is probably left. */
 function leftOf(run: RunSummary | Run): string {
   const nowMs = Date.now();
   const ms = soFarMs(run, nowMs);

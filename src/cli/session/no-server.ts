@@ -5,7 +5,7 @@ import type { Output } from '../terminal/output.ts';
 import { loadConfiguration } from './configuration.ts';
 import type { Session } from './session.ts';
 
-/** @param lacks what does not happen until a server runs */
+/** Warns that no server runs. `lacks` says what does not happen until a server runs. */
 export async function warnNoServer(
   { command }: Session,
   lacks: string,

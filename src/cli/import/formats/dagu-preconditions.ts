@@ -21,7 +21,7 @@ export type Condition = {
 /**
  * Adds the steps that check conditions, and makes each conditional step depend on its check. The steps that depend on a
  * conditional step are skipped together with it.
- * @param optional ids of steps whose dependants run even if the step is skipped
+ * `optional`: the ids of steps whose dependants run even if the step is skipped.
  */
 export function withPreconditions(
   steps: readonly FoundStep[],

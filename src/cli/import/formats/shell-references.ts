@@ -4,7 +4,8 @@
 import { type Quoting, quotingOf } from '../shell-quotes.ts';
 
 /**
- * What replaces a reference: a variable, which the shell may split into words, or the reason why it cannot be replaced.
+ * The variable that replaces a reference, or the reason why no variable can. `isSplit`: the shell splits the value into
+ * words.
  */
 export type Replacement = { readonly variable: string; readonly isSplit?: boolean } | { readonly problem: string };
 
