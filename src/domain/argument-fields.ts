@@ -52,7 +52,10 @@ export function argumentFields(schema: Schema): ArgumentField[] {
   return membersOf(schema, schema, []);
 }
 
-/** @param depth how many levels are above these members, including the levels above an item of a list */
+/**
+ * @param depth the number of levels above these members. For the members of a list's items, the list and the levels
+ * above it count, too
+ */
 function membersOf(schema: Schema, root: Schema, above: readonly string[], depth = 0): ArgumentField[] {
   const required = Array.isArray(schema.required) ? schema.required : [];
   return Object.entries(asObject(schema.properties) ?? {}).flatMap(([name, member]) => {

@@ -45,8 +45,8 @@ export function createBinaryHeap<T extends object>(isBefore: (a: T, b: T) => boo
     },
     first: (): T | undefined => values[0],
     /**
-     * Returns the first value, in the order of the heap, that passes the test. Does not test a value that comes after a
-     * value that has already passed.
+     * Returns the first value, in the order of the heap, that passes the test. Once a value has passed, skips all
+     * values that come after it.
      */
     firstThat(passes: (value: T) => boolean): T | undefined {
       let best: T | undefined;

@@ -8,9 +8,9 @@ export type RunTime = {
   readonly status: RunStatus;
   readonly created_at: string;
   readonly finished_at: string;
-  /** How long at least one step worked. */
+  /** The time during which at least one step worked. */
   readonly work_ms: number;
-  /** The run kept the results of steps from an earlier run, so it took less time than a full run. */
+  /** True if the run kept the results of steps from an earlier run. Such a run takes less time than a full run. */
   readonly kept_steps: boolean;
   readonly revision: string;
 };

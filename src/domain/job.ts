@@ -121,7 +121,7 @@ type AgentTerms = {
   readonly idempotent: boolean;
   /** True if a run goes on when the agent loses its connection. */
   readonly detach: boolean;
-  /** True if a run that an agent starts waits until a person approves it. */
+  /** True if a person must approve each run that an agent starts. */
   readonly approval: boolean;
 };
 
@@ -165,7 +165,7 @@ export type JobDefinition = {
   readonly cancel: { readonly signal: CancelSignal; readonly graceMs: number };
   /** null means the instance's default. */
   readonly securityProfile: SecurityProfile | null;
-  /** The user of the host that the job runs as; null means the user that other jobs of the profile run as. */
+  /** The host user that the job runs as; null means the host user that other jobs of the profile run as. */
   readonly runAs: string | null;
   readonly permissions: {
     readonly network: Network | null;

@@ -26,7 +26,9 @@ export const kvNamespacePattern = '^[A-Za-z0-9][A-Za-z0-9._-]*(?:/[A-Za-z0-9][A-
 export const longestNamespaceChars = 512;
 const namespacePattern = new RegExp(kvNamespacePattern);
 
-/** Each of these functions returns the end of a sentence that begins with the name of the wrong part. */
+/**
+ * Each of these functions says what is wrong, such as `must not be empty`. The caller adds the subject of the sentence.
+ */
 export function whatIsWrongWithNamespace(namespace: string): string | undefined {
   if (namespace.length <= longestNamespaceChars && namespacePattern.test(namespace)) return undefined;
   return `must be the id of a job, or a name of the same form: up to ${longestNamespaceChars} letters, digits, \`.\`, \`_\`, \`-\` and \`/\``;

@@ -1,5 +1,5 @@
-// A line of a run's log, and the marks in a spool file. What a script prints to stdout, to stderr and with flwd's
-// helper programs is all in one spool file. Marks at the beginning of lines tell them apart.
+// A line of a run's log, and the marks in a spool file. A spool file contains the stdout of a script, its stderr, and
+// what it prints with flwd's helper programs. Marks at the beginning of lines say which of these a line belongs to.
 
 export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'] as const;
 export type LogLevel = (typeof logLevels)[number];

@@ -32,7 +32,7 @@ const systemPaths = [
   '/etc/alternatives',
 ];
 
-/** Every sandbox mounts its own files here. So a job cannot get a folder of the host that contains this one. */
+/** Every sandbox mounts its own files here. So a job cannot get a host folder that contains this path. */
 const ownOfSandbox = '/run/flwd';
 
 type Wanted = {
@@ -111,7 +111,7 @@ export function chooseKv({
   return asked;
 }
 
-/** Returns the user of the host that a job runs as, if it names one. @throws Problem grant-not-allowed */
+/** Returns the host user that a job runs as; null if the job names no user. @throws Problem grant-not-allowed */
 export function chooseUser(o: {
   readonly asked: string | null;
   readonly allowed: readonly string[];
@@ -256,8 +256,9 @@ function asEntry(path: string): string {
 }
 
 /**
- * Says why a path must not be granted because of the paths that belong to the server. A job must not see such a path.
- * If a job could write to a folder above it, the job could replace it, or move it away from the mount that hides it.
+ * Says how a path conflicts with the server's own paths; undefined if there is no conflict. A job must not see the
+ * server's own paths. If a job could write to a folder that contains such a path, the job could replace the path, or
+ * move it away from the mount that hides it.
  */
 export function grantConflict(
   kind: 'read' | 'write',

@@ -57,13 +57,13 @@ export type Principal = {
    */
   readonly secrets?: readonly string[];
   readonly isAgent?: boolean;
-  /** True if each run that the principal starts waits for a person before its first step. */
+  /** True if a person must approve each run that the principal starts, before its first step. */
   readonly asksAlways?: boolean;
   /** For `schedule` and `webhook`: the id of the token that made it, if the token has limits. */
   readonly madeBy?: string;
 };
 
-/** Who has started a run. If a job does not let this person answer an approval, somebody else must (ADR 0067). */
+/** Who has started a run. A job can require that somebody else answers its approvals (ADR 0067). */
 export type Starter = {
   /**
    * The id of the caller's token, or of the token that made the schedule or webhook. If there is no token, the caller's

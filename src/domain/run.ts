@@ -276,7 +276,7 @@ export type ChildRun = RunSummary & { readonly parent: NonNullable<Run['parent']
 /** The state of one of a job's last runs. */
 export type LastRun = Pick<Run, 'run_id' | 'status' | 'created_at' | 'started_at' | 'finished_at'>;
 
-/** The user of the host that a job runs as, with the ids that the user had when the run was planned. */
+/** The host user that a job runs as, with the ids that the user had when the run was planned. */
 export type RunAs = {
   readonly user: string;
   readonly uid: number;

@@ -1,4 +1,5 @@
-// A schedule besides its terms: who made it, and how its last starts went. docs/adr/0011-schedules.md has the rules.
+// What flwd stores about a schedule in addition to its terms: who made it, and how its last starts went.
+// docs/adr/0011-schedules.md has the rules.
 
 import { toTimestamp } from '../lib/clock.ts';
 import type { ScheduleTerms } from './job.ts';
@@ -39,7 +40,7 @@ export type FireError = {
 };
 
 export type ScheduleState = {
-  /** When the schedule was first seen, changed or enabled. Only nominal times after this count. */
+  /** When the schedule was first seen, changed or enabled. Nominal times up to this time do not count. */
   readonly sinceMs: number;
   /** The newest nominal time that was handled: a run was started, the start failed, or the time was skipped. */
   readonly settledAtMs: number | null;

@@ -79,7 +79,7 @@ export function createHeartbeatStore({ read }: Database) {
         .where('run_id', '=', runId)
         .execute();
     },
-    /** Moves the times of the next calls by `byMs`, after the wall clock was set by as much. */
+    /** Moves the times of the next calls by `byMs`, because the wall clock was moved by the same amount. */
     async moveDues(tx: Transaction, byMs: number): Promise<void> {
       await tx.db
         .updateTable('heartbeats')

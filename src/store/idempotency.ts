@@ -31,7 +31,10 @@ export function createIdempotencyStore({ read }: Database) {
       return { bodyHash: row.body_hash, runId: row.run_id, answer };
     },
 
-    /** Stores a request with its key, which it holds for a day. Returns false if another request holds the key. */
+    /**
+     * Stores a request with its key. The request holds the key for a day. Returns false if another request already
+     * holds it.
+     */
     async add(
       tx: Transaction,
       request: {

@@ -12,7 +12,7 @@ export function createJournal(database: Database) {
     /** Returns the newest durable event id; 0 if there is no event yet. */
     latestId: database.latestEventId,
     /**
-     * Returns the id from which on the journal is complete. If the journal is empty, this is the id after the newest
+     * Returns the first id from which the journal has no gaps. If the journal is empty, this is the id after the newest
      * one.
      */
     async oldestId(): Promise<number> {

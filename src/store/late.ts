@@ -8,7 +8,7 @@ export type LateQuery = {
   readonly limit: number;
   readonly tenant?: string | undefined;
   readonly jobId?: string | undefined;
-  /** Returns only entries that are not over. */
+  /** Returns only entries that have not ended. */
   readonly isOpen?: boolean | undefined;
 };
 
@@ -38,7 +38,7 @@ export function createLateStore(database: Database) {
         .executeTakeFirst();
       return row !== undefined;
     },
-    /** If the entry was over, makes it current again, with the new time and detail. Nobody is notified again. */
+    /** If the entry has ended, opens it again with the new time and detail. Nobody is notified again. */
     async reopen(tx: Transaction, late: NewLate): Promise<void> {
       const { atMs: at, detail } = late;
       await rowOf(tx, late).set({ at, detail, over_at: null }).where('over_at', 'is not', null).execute();

@@ -273,7 +273,7 @@ function createDues(read: Database['read']) {
         .execute();
     },
 
-    /** Moves the times of the next attempts by `byMs`, after the wall clock was set by as much. */
+    /** Moves the times of the next attempts by `byMs`, because the wall clock was moved by the same amount. */
     async moveDues(tx: Transaction, byMs: number): Promise<void> {
       await tx.db
         .updateTable('notices')

@@ -31,7 +31,10 @@ export type ReadableLog = {
   readonly status: () => Promise<RunStatus | undefined>;
 };
 
-/** Reads runs. A function with the parameter `id` throws the Problem run-not-found. */
+/**
+ * Reads runs. A function with the parameter `id` throws the Problem run-not-found if the run does not exist or the
+ * caller may not see it.
+ */
 export type RunReading = ReturnType<typeof createRunReading>;
 
 export type ArtifactReading = ReturnType<typeof createArtifactReading>;

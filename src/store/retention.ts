@@ -174,7 +174,7 @@ function createOldRuns({ read, transact }: Database) {
         .execute();
     },
 
-    /** Deletes ended runs and all that belongs to them. Their events must be deleted before. @returns how many */
+    /** Deletes ended runs and all that belongs to them. Delete their events first. @returns how many runs */
     async removeRuns(runIds: readonly string[]): Promise<number> {
       if (runIds.length === 0) return 0;
       return transact(async (tx) => {

@@ -235,7 +235,7 @@ export type EventRow = {
 
 /**
  * `events`: the next event id. It is stored here, so that deleting the newest event never makes its id free again.
- * `events.kept`: the id from which on the journal is complete. There is no row before an event was removed.
+ * `events.kept`: the first id from which the journal has no gaps. There is no row before an event was removed.
  * `notices`: the next event to check for notifications.
  * `triggers`: the next event to check for triggers. There is no row while there are no triggers.
  * `audit.kept`: the first audit entry that retention must keep. There is no row before retention has removed an entry.
@@ -545,8 +545,8 @@ export type TokenRow = {
 };
 
 /**
- * A version is never used again, even after the key was deleted. `size_bytes` counts the key and the value. `request`
- * identifies the request of a run that wrote the value last.
+ * A version is never used again, even after the key was deleted. `size_bytes` counts the key and the value. If a run
+ * wrote the value, `request` identifies the request with which it did so.
  */
 export type KvRow = {
   tenant: string;

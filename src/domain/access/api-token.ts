@@ -4,14 +4,14 @@
 import type { Principal, Scope } from '../principal.ts';
 import { createJobLimit } from './job-limit.ts';
 
-/** What restricts a token besides its scopes (ADR 0067). This never changes after the token was made. */
+/** The limits of a token, besides its scopes and its tenant (ADR 0067). They never change after the token was made. */
 export type TokenLimits = {
   /** The jobs that the token may use: `tag:NAME`, or patterns of job ids. null means all jobs. */
   readonly only: readonly string[] | null;
   /** The stored secrets that arguments may name. null means all secrets, or no secrets if `only` limits the jobs. */
   readonly secrets: readonly string[] | null;
   readonly isAgent: boolean;
-  /** Each run that the token starts waits until a person approves it. */
+  /** True if a person must approve each run that the token starts. */
   readonly asksAlways: boolean;
 };
 

@@ -33,8 +33,8 @@ export type Late = {
 export const timeOfDayPattern = '^([01]\\d|2[0-3]):[0-5]\\d$';
 
 /**
- * Returns how long a run may work before it is late. `workMs` is how long earlier successes worked, shortest first.
- * Returns null if there are too few of them.
+ * Returns how long a run may work before it is late. `workMs` contains the work times of earlier successful runs,
+ * shortest first. Returns null if there were too few such runs.
  */
 export function autoDurationMs(workMs: readonly number[]): number | null {
   if (workMs.length < leastSuccesses) return null;

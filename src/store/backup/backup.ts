@@ -56,7 +56,7 @@ export type BackupRequest = {
 export type BackupSummary = {
   readonly files: number;
   readonly bytes: number;
-  /** How many files retention removed while the backup was taken. */
+  /** How many files are missing because retention removed them while the backup was taken. */
   readonly missing: number;
   /**
    * The damaged files of the instance, each with what is wrong. The backup contains them as they are, except for files

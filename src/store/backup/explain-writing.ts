@@ -20,7 +20,7 @@ const words: Readonly<Record<string, string>> = {
 
 type Writing = {
   readonly dir: string;
-  /** Whether flwd writes to this path, and does not only read it. */
+  /** Whether flwd writes to this path. Errors about any other path are returned unchanged. */
   readonly isWritten: (path: string) => boolean;
   /** What to do if the disk is full. */
   readonly fix: string;

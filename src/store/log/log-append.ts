@@ -29,8 +29,8 @@ export function createLogAppend(o: {
   let uncheckedBytes = 0;
 
   /**
-   * Returns the state, with which every file but the first begins. The first file begins with nothing, because the
-   * state is still empty.
+   * Returns what a new file begins with. This is the state, or nothing in the first file, because the state is still
+   * empty then.
    */
   function head(): Buffer {
     return file.segments.length > 1 ? encodeState(state) : Buffer.alloc(0);

@@ -96,7 +96,7 @@ function writeSum(out: Buffer, start: number, end: number): void {
   out.writeUInt32LE(crc32(out.subarray(start + 8, end)), start + 4);
 }
 
-/** Returns a copy of the chunk that states no position in the spool. */
+/** Returns a copy of the chunk, without the position in the spool. */
 export function withoutSpool({ file, start, end }: Chunk): Buffer {
   const copy = Buffer.from(file.subarray(start, end));
   copy.writeUInt32LE(0, 24);

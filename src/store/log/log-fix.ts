@@ -42,9 +42,9 @@ const leastLineBytes = 3;
 const mostTries = 1_000;
 
 /**
- * Reads a file and skips blocks that the disk cannot read. (Node's readFile would take a short read before such a block
- * for the end of the file.) A block is skipped after it has failed twice and `retryForMs` have passed, because a disk
- * controller may need seconds to reset.
+ * Reads a file and skips blocks that the disk cannot read. Node's readFile would stop before such a block, because it
+ * treats a short read as the end of the file. A block is skipped after it has failed twice and `retryForMs` have
+ * passed, because a disk controller may need seconds to reset.
  * @throws the system's error, unless it means that a part of the file cannot be read
  */
 export async function readPlain(path: string, retryForMs = 0): Promise<PlainFile> {

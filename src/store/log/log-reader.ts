@@ -36,7 +36,7 @@ export type LogReader = ReturnType<typeof createLogReader>;
  */
 const pagesAtATime = 4;
 const batchesBytes = 8 * 2 ** 20;
-/** The memory that a batch takes besides its bytes. A batch of one short line takes little else. */
+/** The memory that a batch takes besides its bytes. A batch of one short line takes hardly more than this. */
 const batchObjectBytes = 1024;
 const maxBatchBytes = 256 * 2 ** 10;
 const maxBatchLines = 4096;
@@ -46,7 +46,7 @@ const pieceBytes = 64 * 2 ** 10;
  * memory.
  */
 const mostPageChars = 4 * 2 ** 20;
-/** How many bytes are read before other work can run, which takes a few milliseconds. */
+/** How many bytes are read before other work can run. Reading them takes a few milliseconds. */
 const yieldAfterBytes = 256 * 2 ** 10;
 
 export function createLogReader(o: {

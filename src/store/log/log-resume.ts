@@ -124,8 +124,8 @@ async function linkBeside(path: string): Promise<string> {
 }
 
 /**
- * Returns the state as of the last segment that can be read. Lines in later segments keep their numbers. If the spool
- * still has such lines, they are read from it again.
+ * Returns the state at the end of the last segment that can be read. If segments after it cannot be read, the numbers
+ * of their lines are not used again. If the spool still has these lines, they are stored again with new numbers.
  */
 async function stateAfter(indexed: readonly Segment[], o: { dir: string; runId: string; log: Logger }) {
   const state = emptyState();

@@ -33,9 +33,9 @@ export type Segment = {
 export type LoadedSegment = {
   readonly file: Buffer;
   readonly chunkStarts: readonly number[];
-  /** True if the file was damaged, and lines in it say which others cannot be read. */
+  /** True if the file was damaged. Stand-ins then say which lines cannot be read. */
   readonly isDamaged?: true;
-  /** True if there is no file, and the only line says that its lines cannot be read. */
+  /** True if the file is missing. The segment then contains only a stand-in. */
   readonly isMissing?: true;
 };
 

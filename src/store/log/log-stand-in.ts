@@ -4,7 +4,7 @@ import type { LogLine } from '../../domain/log-line.ts';
 import type { Chunk } from './log-chunk.ts';
 import { createChunkEncoder, engineLine, maxChunkTextBytes } from './log-encode.ts';
 
-/** A stand-in has no step. So a script cannot print a line that looks like one. */
+/** A stand-in has no step. Every line of a script has one, so a script cannot imitate a stand-in. */
 export const noStep = '';
 
 const encode = createChunkEncoder();
@@ -33,7 +33,7 @@ function encodeStandIn(message: string, seq: number, atUs: number): Buffer {
   return content;
 }
 
-/** Whether lines are missing between `lastSeq` and the chunk. A stand-in for them does not count as missing. */
+/** Whether lines are missing between `lastSeq` and the chunk. False if the chunk is the stand-in for these lines. */
 export function isBehindGap({ firstSeq, lineCount, stepId }: Chunk, lastSeq: number): boolean {
   return firstSeq > lastSeq + 1 && (lineCount === 0 || stepId !== noStep);
 }

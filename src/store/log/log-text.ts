@@ -36,9 +36,10 @@ export function createTextCheck(text: string): (bytes: Uint8Array, from: number,
     return false;
   }
 
-  // Searches six parts in turn, because a processor has to wait if each look depends on the one before it. The first
-  // two of three looks in a part only skip. At a byte where the text may end, they skip nothing, and the third look
-  // compares the text there. This is three times as fast.
+  // Searches six parts of the bytes in one loop, which is three times as fast. In a single part, each look depends on
+  // the one before it, so the processor would have to wait. Each pass of the loop looks three times in each part. The
+  // first two looks only skip, and stay at a byte where the text may end. The third look compares the text at such a
+  // byte.
   return (bytes, from, to) => {
     comparison.allow(to - from);
     const part = Math.trunc(Math.max(0, to - from - last) / 6);

@@ -124,8 +124,8 @@ export function createLogWriter(o: Parts) {
 /** Remembers how far each spool was handed over to the log, by `spoolKey`. */
 function createHandover(state: LogState) {
   /**
-   * The position up to which each spool was handed over. Lines that are held back and not stored yet count as handed
-   * over.
+   * The position up to which each spool was handed over. Lines that are held back count as handed over, although they
+   * are not stored yet.
    */
   const handedOver = new Map(state.spool);
   /** How many of the bytes after that position an earlier process has already stored. */

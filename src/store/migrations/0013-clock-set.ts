@@ -1,5 +1,5 @@
-// Times that must move when the wall clock is set. One says until when a run may wait in the queue. The other is needed
-// when a schedule's times are moved back: it says up to which time the schedule may already have started runs.
+// Times that are needed when the wall clock is set: the end of the time that a run may wait in the queue, and the time
+// up to which a schedule may already have started runs.
 
 import type { Migration } from './migration.ts';
 

@@ -64,8 +64,8 @@ export async function nextDeadline(read: Kysely<Schema>, nowMs: number): Promise
 }
 
 /**
- * Moves deadlines by `byMs`, after the wall clock was set by as much. These are the deadlines of waiting runs, of runs
- * that the owner may drive, and of their steps.
+ * Moves deadlines by `byMs`, because the wall clock was moved by the same amount. These are the deadlines of waiting
+ * runs, of runs that the owner may drive, and of their steps.
  */
 export async function moveDeadlines(tx: Transaction, byMs: number, owner: string): Promise<void> {
   await tx.db

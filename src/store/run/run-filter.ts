@@ -140,8 +140,8 @@ function labelled(db: Kysely<Schema>, label: Label, filter: RunFilter): AliasedE
 }
 
 /**
- * Counts how often a run has the label. A planner may turn `exists` into a join and read its tables in the other order,
- * so this does not use it.
+ * Counts how often a run has the label. `exists` is not used here, because a planner may turn it into a join and read
+ * the tables in the other order.
  */
 function countOf(eb: ExpressionBuilder<Schema, 'runs'>, label: Label) {
   return labelsOf(eb, label)

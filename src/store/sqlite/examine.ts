@@ -1,5 +1,6 @@
-// Checks the files of an instance, whether or not a server is running. It reads the database, but of other files only
-// their sizes. `flwd backup` reads them as a whole.
+// Checks the files of an instance, whether or not a server is running. It reads the database, and the files that were
+// damaged when a restore brought them back. It checks only the sizes of all other files. `flwd backup` reads every file
+// as a whole.
 
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';

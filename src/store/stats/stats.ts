@@ -23,7 +23,7 @@ export type StatsFilter = {
   readonly jobIds?: readonly string[] | undefined;
   readonly tenant?: string | undefined;
 };
-/** `fromMs` and `toMs` must be the limits of spans. */
+/** `fromMs` must be the start of a span, and `toMs` the end of one. */
 export type StatsWindow = { readonly span: StatsSpan; readonly fromMs: number; readonly toMs: number };
 
 export type JobStats = Counts & {

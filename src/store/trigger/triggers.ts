@@ -41,8 +41,8 @@ export function createTriggerStore({ read, transact }: Database) {
     moveCursor: (tx: Transaction, toEventId: number): Promise<void> => setSequence(tx.db, cursorName, toEventId),
 
     /**
-     * Must be called when an instance no longer has triggers. When it has one again, runs that ended before that do not
-     * count.
+     * Must be called when an instance no longer has triggers. A trigger that is added later then ignores the runs that
+     * ended before it was added.
      */
     dropCursor: async (tx: Transaction): Promise<void> => {
       await tx.db.deleteFrom('sequences').where('name', '=', cursorName).execute();

@@ -1,4 +1,4 @@
-// What the search thread is asked for, and its answer.
+// A task for the search thread, and the answer of the thread.
 
 import type { LogLevel } from '../../../domain/log-line.ts';
 import type { LogFilter } from '../log-search.ts';

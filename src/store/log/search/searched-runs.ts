@@ -14,7 +14,7 @@ export type SearchPosition = {
   readonly endedMs: number | null;
   /** The last run that was searched; undefined at the beginning. */
   readonly runId?: string;
-  /** In that run, the lines before this one are not searched yet; undefined if the whole run was searched. */
+  /** The lines of `runId` before this one are not searched yet; undefined if the whole run was searched. */
   readonly beforeSeq?: number;
 };
 
