@@ -147,7 +147,7 @@ stream as one object per line. Commands that only remove something print nothing
 | \`facts\` | what is known about each run: \`job_id\`, \`created_at\`, \`revision\`, \`source\`, \`status\`, \`reason\`, \`worked_ms\`, \`created_by\`, \`profile\`, \`labels\` |
 | \`arguments\` | all arguments: \`name\`, the values \`a\` and \`b\` as text, and \`is_secret\` if both values are secrets, which flwd does not compare |
 | \`steps\` | all steps: \`step_id\`, and in \`a\` and \`b\` the \`status\` and \`took_ms\`; null if the run has no such step |
-| \`log\` | its \`kind\` is \`line\` (with the first line that differs in \`a\` and \`b\`, and its \`step_id\`), \`same\`, or \`unknown\` (no difference in the part that was read, which has \`lines\` lines); null if the logs cannot be read |
+| \`log\` | its \`kind\` is \`line\`, \`same\` or \`unknown\`; null if the logs cannot be read. With \`line\`, \`a\` and \`b\` are the first lines that differ, and \`step_id\` is their step. With \`unknown\`, the first \`lines\` lines do not differ, and flwd has read no more |
 | \`files\` | the files that changed: \`path\`, \`change\`, and the texts \`a\` and \`b\`, which are null beyond the first 30 files and for files that are not text or larger than 1 MiB; \`change\` is \`added\`, \`removed\` or \`changed\`; null if the files cannot be read |
 
 The time that a run took does not include the time in which it waited for approvals. The console counts in the same way.

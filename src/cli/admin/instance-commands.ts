@@ -144,7 +144,12 @@ export const instanceCommands = [
           'the stored secrets that arguments of its runs may name; default: all, or with --only, those in the jobs’ own defaults',
       },
       { name: 'agent', about: 'an agent uses the token: jobs with `agents: {approval: true}` ask a person first' },
-      { name: 'approval', value: 'WHEN', choices: ['always'], about: 'always: each of its runs waits for a person' },
+      {
+        name: 'approval',
+        value: 'WHEN',
+        choices: ['always'],
+        about: 'with always, each run that this token starts waits for a person',
+      },
     ),
   },
   {
@@ -154,7 +159,7 @@ export const instanceCommands = [
   },
   {
     name: 'tokens revoke',
-    about: 'revoke a token at once and for good, by its id or by its name if only one active token has it',
+    about: 'revoke a token at once and for good, by its id, or by its name if the token is active',
     options: onInstance(),
     operands: 'ID',
   },

@@ -209,7 +209,7 @@ export const jobCommands = [
       { name: 'jitter', value: 'TIME', about: 'start each run later by a random time of up to TIME, such as 30s' },
       { name: 'name', value: 'NAME', about: 'a name for the schedule' },
       { name: 'heartbeat', value: 'URL', about: 'call this address after each success of a run of the schedule' },
-      { name: 'heartbeat-secret', value: 'NAME', about: 'the same, with an address that is a stored secret' },
+      { name: 'heartbeat-secret', value: 'NAME', about: 'like --heartbeat, but the address is in this stored secret' },
       { name: 'next', value: 'N', about: 'print the next N times, and do not create the schedule' },
       ...wholeArguments('options override it'),
       label,
@@ -254,7 +254,7 @@ export const jobCommands = [
     options: onInstance({
       name: 'after',
       value: 'TIME',
-      about: `start runs for times after this one: ${instantForms}; default: now`,
+      about: `start runs only for times after this moment: ${instantForms}; default: now`,
     }),
     operands: 'SCHEDULE',
   },
@@ -346,7 +346,8 @@ export const jobCommands = [
       {
         name: 'per-minute',
         value: 'N',
-        about: 'how many deliveries it takes a minute; default: 10 without a scheme, no limit with a scheme',
+        about:
+          'how many deliveries the webhook accepts in a minute; default: 10 without a scheme, no limit with a scheme',
       },
       tenant,
     ),
@@ -423,7 +424,12 @@ export const jobCommands = [
     name: 'mcp config',
     about: 'print the configuration with which an MCP client starts flwd mcp: for claude, cursor or vscode',
     options: [
-      { name: 'scopes', value: 'A,B', choices: agentScopes, about: 'the --scopes of flwd mcp in the configuration' },
+      {
+        name: 'scopes',
+        value: 'A,B',
+        choices: agentScopes,
+        about: 'the scopes that the configuration gives to flwd mcp, as --scopes',
+      },
       ...instance,
     ],
     operands: 'CLIENT',
