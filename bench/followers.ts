@@ -38,7 +38,7 @@ export async function followerFigures(bin: string): Promise<Figure[]> {
       figures.push(
         atMost(`a line printed → ${who}, p50`, 'ms', percentile(delaysMs, 50), p99),
         atMost(`a line printed → ${who}, p99`, 'ms', percentile(delaysMs, 99), p99),
-        atLeast(`lines at each of ${who}, the fewest`, 'lines', Math.min(...counts), { goal: lines }),
+        atLeast(`fewest lines that a follower received, ${who}`, 'lines', Math.min(...counts), { goal: lines }),
       );
     }
     return figures;
