@@ -205,7 +205,7 @@ async function openFolders(config: Config): Promise<void> {
 /** Opens the database, the feed of its changes, and the keys that protect its content. */
 async function openStorage({ config, ephemeral, log, onStop }: Start, hasJwt: boolean) {
   const { dbPath, blobsDir, secretKeyFile, secretKey } = config.persistence;
-  // A commit comes only after something has written, and nothing writes before the hub exists.
+  // Nothing writes to the database before the hub exists, so no commit is missed.
   let hub: Hub | undefined;
   const onCommit = (entries: readonly JournalEntry[]): void => hub?.publish(entries);
   const store = await openStore({ dbPath, blobsDir, clock, log, onCommit });

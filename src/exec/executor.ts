@@ -12,7 +12,8 @@ export type Executor = {
   /** Describes the isolation of a run of the profile on this host. */
   readonly isolation: (profile: SecurityProfile, network: Network, runAs: RunAs | null) => Isolation;
   /**
-   * Returns the user of the host, or the end of a sentence that says why a job of the profile cannot run as this user.
+   * Returns the host user. If a job of the profile cannot run as this user, returns the reason, worded as the end of a
+   * sentence.
    */
   readonly findUser: (user: string, profile: SecurityProfile) => Promise<RunAs | string>;
   /**
@@ -22,8 +23,8 @@ export type Executor = {
   readonly launch: (request: AttemptRequest) => AttemptProcess;
   /**
    * Resumes an attempt that a former server started. If the attempt has not begun, gives up its start and returns
-   * undefined, so the caller can launch it again. With `hasBegun`, the caller knows that the attempt has begun. If
-   * nothing is left of it, it is lost.
+   * undefined, so the caller can launch it again. `hasBegun` says that the attempt is known to have begun. If nothing
+   * is left of such an attempt, it counts as lost.
    * @throws the system's error if the state of the attempt cannot be determined at present
    */
   readonly resume: {

@@ -11,7 +11,7 @@ const reserveBytes = 4 * 2 ** 20;
 const keptBytes = 2 * 2 ** 20;
 const lentBytes = 512 * 1024;
 const pieceBytes = 256 * 1024;
-/** With less free room than this, room is lent. The log takes more than 1 MiB at a time. */
+/** With less free room than this, room is lent. It is several MiB, because a log takes more than 1 MiB at a time. */
 const scarceBytes = 8 * 2 ** 20;
 
 /** Creates the reserve. Does nothing on a full disk. A later start then creates the reserve. */

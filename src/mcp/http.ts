@@ -1,6 +1,7 @@
-// MCP over HTTP: sessions for clients of 2025, and single requests for clients of 2026. Callers with the same identity
-// and rights share an account, which lasts as long as one of its sessions or requests. Each request repeats everything
-// that a session needs to know. So if a session is not in memory, its next request begins it again (ADR 0064).
+// MCP over HTTP: sessions for clients of the 2025 protocol, and single requests for clients of the 2026 protocol.
+// Callers with the same identity and rights share an account, which lasts as long as one of its sessions or requests.
+// Each request repeats everything that a session needs to know. So if a session is not in memory, its next request
+// begins it again (ADR 0064).
 
 import {
   createMcpHandler,
@@ -53,10 +54,10 @@ type Account = {
   readonly sessions: Map<string, Session>;
   /** The sessions that are just being restored. */
   readonly resuming: Map<string, Promise<Session>>;
-  /** Answers clients of 2026. */
+  /** Answers clients of the 2026 protocol. */
   readonly modern: McpHttpHandler;
   readonly shown: Shown;
-  /** The number of open streams that tell clients of 2026 about changes. */
+  /** The number of open streams that tell clients of the 2026 protocol about changes. */
   listening: number;
   uses: number;
   /** The server is ending the account. Its calls end, but their runs continue. */
@@ -376,7 +377,8 @@ function createAccount(who: Pick<Account, 'owner' | 'mark'>, agent: Principal, s
 
 /**
  * Counts a use of the account.
- * @returns a function that ends this use, and also the account if it was the last use
+ * @returns a function that counts this use as ended. After the last use, it also releases the account, unless the
+ * account still has a session.
  */
 function enter(account: Account, shared: Shared): () => void {
   account.uses += 1;

@@ -21,9 +21,9 @@ export type Instance = {
   readonly attend: (runId: string) => void;
   readonly settings: Settings;
   readonly version: string;
-  /** Advice for a person if no server can be reached; left out in a server. */
+  /** What to advise the user if no server can be reached. Not set if this code runs inside a server. */
   readonly unreachable?: string;
-  /** What the agent may see and do; left out if only the instance knows. */
+  /** What the agent may see and do. If it is not set, `readRights` asks the server. */
   readonly rights?: Rights;
 };
 
@@ -72,8 +72,8 @@ export async function visibleJobs(
 }
 
 /**
- * The jobs that are tools of their own: those that their authors expose, then others by id. If there are too many jobs,
- * only exposed jobs become tools, unless no job is exposed.
+ * The jobs that are tools of their own: first the jobs that their authors expose, then the other jobs by id. If there
+ * are too many jobs, only the exposed jobs become tools or, if no job is exposed, the first jobs by id.
  */
 export async function jobsForTools(instance: Instance, rights: Rights): Promise<readonly ToolJob[]> {
   const { jobTools: most } = instance.settings;

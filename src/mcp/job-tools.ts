@@ -18,8 +18,8 @@ const mostTitleChars = 100;
 const hashChars = 8;
 
 /**
- * Keywords that are removed from the root of a schema. Because of one of them, several clients refuse the tool, or even
- * all tools.
+ * Keywords that are removed from the root of a schema. Several clients refuse a tool that has one of them there, or
+ * even refuse all tools.
  */
 const combinators = ['allOf', 'anyOf', 'oneOf', 'not', 'if', 'then', 'else', 'dependentSchemas', '$ref'];
 

@@ -56,7 +56,7 @@ type LogQuery = {
 };
 
 /**
- * Returns the last lines of a log, or the last ones before a line, each marked.
+ * Returns the last lines of a log, or the last lines before the line `before`. Each line is marked.
  * @throws ApiProblem, ServerUnreachable
  */
 export async function readLog(client: Client, runId: string, { tail, before, ...filter }: LogQuery): Promise<string> {

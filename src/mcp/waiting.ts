@@ -27,7 +27,7 @@ export type Call = {
   readonly request: Pick<ServerContext['mcpReq'], 'signal' | 'notify' | '_meta'>;
   /** Called with work that must be finished even if the connection ends. */
   readonly keep: (work: Promise<unknown>) => void;
-  /** Whether a lost connection cancels the client's calls, as it does for clients of 2026 over HTTP. */
+  /** Whether a lost connection cancels the client's calls. Over HTTP, it does for clients of the 2026 protocol. */
   readonly isLossCancel: () => boolean;
 };
 

@@ -1,6 +1,6 @@
 // Records requests in the audit log. An operation that changes something is answered only when its entry is durable.
-// Refused requests go to the engine's refusals, which limit their number. Runs are recorded by the engine itself (ADR
-// 0018).
+// Refused requests are recorded by src/engine/refusals.ts, at a limited rate. Runs are recorded by the engine itself
+// (ADR 0018).
 
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { type Operation, type OperationAudit, operations } from '../contract/operations.ts';

@@ -104,8 +104,8 @@ function State({ of }: { readonly of: Channel }): ReactNode {
   const { origin, problem, waiting, last_delivery: last } = of;
   const wrong = wrongOf(of);
   if (problem === null && !waiting && !last) {
-    // Only callers who administer the whole instance get the origin. Others see only the notifications about runs that
-    // they may read.
+    // The origin is null for callers who do not administer the whole instance. The API shows them only the
+    // notifications about runs that they may read.
     return (
       <span className={styles.quiet}>
         {origin === null ? 'no notification that you may see' : 'no notification yet'}

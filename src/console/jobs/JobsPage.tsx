@@ -1,4 +1,4 @@
-// The page of all jobs, invalid ones included: how their last runs went, what they usually take, and when they run
+// The page of all jobs, invalid ones included: how their last runs went, how long they usually take, and when they run
 // next.
 
 import { Columns3, Plus } from 'lucide-react';

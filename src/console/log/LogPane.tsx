@@ -95,7 +95,7 @@ type Source = {
   readonly subRun: SubRun | null;
 };
 
-/** The log to show. A step that runs another job has that run's log. */
+/** The log to show. For a step that runs another job, it is the log of the sub-run. */
 function sourceOf({ run, place, subRuns }: LogPaneProps, step: Step | undefined): Source {
   const { step: stepId, attempt } = place;
   const started = step?.kind === 'job' ? ofStep(subRuns, step.step_id) : [];

@@ -46,7 +46,8 @@ type Opened = {
   readonly start: LogStart;
   readonly held: Held | null;
   /**
-   * The last line that the server has reported, whether it is held or not; null: it is somewhere after the held lines.
+   * The last line that the server has reported, whether it is held or not; null: not known yet, because the held lines
+   * do not reach the end of the log.
    */
   readonly toldSeq: number | null;
   /** How many lines the stream has brought since the log was opened. */

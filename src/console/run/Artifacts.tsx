@@ -22,8 +22,9 @@ const Markdown = onDemand('the artifact', async () => (await import('../widgets/
 type Artifact = AnswerOf<'listArtifacts'>['artifacts'][number];
 
 /**
- * These types are shown in an `<img>`, from memory. An SVG in an `<img>` runs no script and loads nothing. In a tab of
- * its own, an SVG would be under the policy of the page that created its `blob:` address.
+ * These types are shown in an `<img>`, from memory. An SVG in an `<img>` runs no script and loads nothing. Even in a
+ * tab of its own, an SVG would be under this page's content security policy, because this page created its `blob:`
+ * address.
  */
 const pictures = ['image/png', 'image/jpeg', 'image/gif', 'image/webp', 'image/svg+xml'];
 const mostPreviewBytes = 2 ** 20;

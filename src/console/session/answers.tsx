@@ -53,7 +53,7 @@ function createAnswers(): QueryClient {
 
 export type Answer<T> = Pick<UseQueryResult<T>, 'data' | 'error' | 'failureReason' | 'refetch'>;
 
-/** Whether the request has neither been answered nor failed. */
+/** Whether there is no answer and no error yet. */
 export function isLoading({ data, error }: Pick<Answer<unknown>, 'data' | 'error'>): boolean {
   return data === undefined && error === null;
 }

@@ -149,7 +149,7 @@ export async function keepStream(signal: AbortSignal, read: (signal: AbortSignal
 }
 
 // Over HTTP/1.1, all windows of a browser share six connections to a server, and other requests need some of them. So
-// streams may use four, and each of four browser locks stands for one of these. A window that gets no lock opens its
+// streams may use four connections, and each of the four has a browser lock. A window that gets no lock opens its
 // stream again and again, for only a second at a time.
 const mostStreams = 4;
 const momentMs = 1_000;

@@ -111,8 +111,9 @@ function ChoiceInput(o: InputProps & { readonly fallback: string }): ReactNode {
 type Look = { readonly type: string; readonly inputMode?: 'decimal' };
 
 /**
- * Uses the browser's own input if its values have the form that the schema wants. The browser's times do not have it,
- * because they have no zone. Text that is not a date stays in a text input, because a date input would not show it.
+ * Uses the browser's own input if its values have the form that the schema wants. An input for times is not used,
+ * because its values have no zone. Text that is not a date stays in a text input, because a date input would not show
+ * it.
  */
 function lookOf(kind: string, format: string | null, text: string): Look {
   if (kind === 'integer' || kind === 'number') return { type: 'text', inputMode: 'decimal' };

@@ -18,7 +18,10 @@ const mostReads = 100_000;
  */
 const sampledReads = 10_000;
 const leastSample = 8;
-/** How many times to compare. Between two reads of a shared table, a descriptor may be opened or closed. */
+/**
+ * How many comparisons must fail before two descriptor tables count as different. If they are one shared table, a
+ * descriptor may still be opened or closed between the two reads of a comparison.
+ */
 const mostTries = 3;
 
 /**

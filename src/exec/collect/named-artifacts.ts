@@ -1,5 +1,5 @@
-// The files that a script named with flwd_artifact: JSON lines in the out folder, which the script could also write
-// itself.
+// The list of files that a script named with flwd_artifact. It consists of JSON lines in the out folder. The script
+// could also write the list directly.
 
 import { isUtf8 } from 'node:buffer';
 import { join } from 'node:path';

@@ -11,7 +11,7 @@ import { isServerRoot } from '../job-user.ts';
 import { isSandboxed } from '../sandbox/sandbox.ts';
 import { findProgram } from './host-programs.ts';
 
-/** Returns the user, or the end of a sentence that says why a job of the profile cannot run as this user. */
+/** See `Executor.findUser`. */
 export async function findUser(user: string, profile: SecurityProfile): Promise<RunAs | string> {
   if (!isServerRoot) return 'only a server that is root can do that: start flwd as root, or remove run_as';
   if (!isSandboxed(profile))

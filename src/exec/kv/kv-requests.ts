@@ -22,7 +22,7 @@ const mostEntries = 1_000;
 const againMs = 1_000;
 /** How often to look even without an event, because an event may be missed. */
 const pollMs = 30_000;
-/** How often to look if the system has no watches left. */
+/** How often to look at the folder when the system has no file watches left. */
 const unwatchedMs = 250;
 
 type Options = {

@@ -61,7 +61,7 @@ export function attemptEnvironment(spec: AttemptSpec): Variable[] {
       FLWD_SECRETS_DIR: places.secrets,
       TRACEPARENT: traceparent,
       ...(tracestate !== undefined && { TRACESTATE: tracestate }),
-      // Bash reads this file first, and the file unsets the variable again, so only the job's own shell is prepared.
+      // Bash reads this file first. The file unsets the variable, so a bash that the script starts does not read it.
       ...(spec.action.ulcProfile === 'ulc.shell.bash' ? { BASH_ENV: places.prelude } : {}),
     },
     false,

@@ -10,7 +10,7 @@ import { isRunAlive } from './live-attempts.ts';
 import { resumeAttempt } from './resume-attempt.ts';
 
 export function createProcExecutor(o: {
-  /** Determined at the start. */
+  /** Determined when the server starts. */
   readonly capabilities: Capabilities;
   readonly limitHost: LimitHost;
   readonly forkServer: Pick<ForkServer, 'run'>;

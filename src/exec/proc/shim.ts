@@ -1,5 +1,5 @@
-// Builds the order with which the fork server starts the shim of an attempt. The job gets exactly the variables in it,
-// and its secrets at descriptors (ADR 0003, ADR 0008).
+// Builds the start order: the shell code with which the fork server starts the shim of an attempt. The job gets exactly
+// the variables in the order, and its secrets at descriptors (ADR 0003, ADR 0008).
 
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { totalmem } from 'node:os';
@@ -32,7 +32,7 @@ const mostToldVariables = 1_000;
 export type Order = { readonly open: string; readonly hidden: string };
 
 /**
- * Builds the order, and creates the attempt's files.
+ * Builds the start order for the fork server, and creates the attempt's files.
  * @throws the system's error if they cannot be written
  */
 export function shimOrder(spec: LimitedSpec, grants: readonly OpenGrant[]): Order {

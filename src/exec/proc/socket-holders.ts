@@ -16,7 +16,7 @@ type Reading = {
 
 /** How long to read before yielding to other requests. To read all processes takes 5 ms or more. */
 const sliceMs = 1;
-/** How many descriptors of a process are read at most. So many take 60 ms. */
+/** How many descriptors of a process are read at most. Reading this many takes 60 ms. */
 const mostDescriptors = 4_096;
 const mostAncestors = 64;
 

@@ -73,11 +73,11 @@ function* encodingsOf(value: string): Generator<string> {
 }
 
 function* quotedFormsOf(value: string): Generator<string> {
-  // A word that contains a quote, as `set -x` of bash, and Python's shlex.quote and repr write it.
+  // How bash's `set -x`, Python's shlex.quote and Python's repr write a word that contains a quote.
   yield value.replaceAll("'", "'\\''");
   yield value.replaceAll("'", `'"'"'`);
   yield value.replaceAll(/['\\]/g, '\\$&');
-  // The same word as `printf %q` of bash writes it.
+  // How bash's `printf %q` writes such a word.
   yield value.replaceAll(/[^\w%+\-./:=@\u0080-\uffff]/g, '\\$&');
 }
 

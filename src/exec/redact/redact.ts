@@ -115,8 +115,8 @@ function createStream(scan: NeedleScan) {
   const bothOf = (bytes: Buffer) => joined(scan.find(bytes), findVisible(bytes, scan.find));
   let held = nothing;
   /**
-   * A stretch that has already been replaced, but that ends at the start of `held` or in it. Its positions count from
-   * the start of `held`.
+   * The last stretch whose replacement has been returned, if it ends at the start of `held` or later. Its positions
+   * count from the start of `held`.
    */
   let begun: Stretch | undefined;
 

@@ -49,7 +49,7 @@ export function createSpoolLines(redactor: Redactor) {
       current = errors;
       return;
     }
-    // If two helpers print long messages at the same time, the line of the second one ends that of the first.
+    // If two helpers print long messages at the same time, the second message ends the line of the first.
     if (current === reported) out.giveFrom(reported, nothing);
     current = reported;
   }

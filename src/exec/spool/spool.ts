@@ -135,7 +135,7 @@ function createSpoolReader(o: SpoolOptions) {
   }
 
   return {
-    // Synchronous reads: new bytes are in the page cache, and a thread would cost more than the read (0.3 ms per run).
+    // Synchronous: the new bytes are in the page cache, and a thread would cost more than the read (0.3 ms per run).
     /** Reads once and passes on the whole lines. `full` means that more is likely to follow at once. */
     async read(): Promise<'full' | 'some' | 'end' | 'leased'> {
       const opened = fd ?? openIfThere(o.path);
@@ -209,7 +209,7 @@ const blockBytes = 4096;
 function createPuncher(path: string): (endOffset: number, isDiskFull?: boolean) => void {
   let freedBytes = 0;
   let isBusy = false;
-  /** The offset of a call on a full disk that came while another one was in progress. */
+  /** If the disk was full and `discard` was called while `fallocate` was running: the offset of that call. */
   let urgentEnd: number | undefined;
   return function discard(endOffset, isDiskFull = false) {
     const length = Math.floor((endOffset - freedBytes) / blockBytes) * blockBytes;

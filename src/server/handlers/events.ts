@@ -92,7 +92,7 @@ async function select(
   };
 }
 
-/** @throws Problem events-expired if events after that id may have been removed */
+/** @throws Problem events-expired if events after `afterId` may have been removed */
 async function assertKept({ hub, journal }: Parts, afterId: number): Promise<void> {
   // The hub may still have entries whose log lines have been removed, so the journal decides.
   if (afterId > hub.latestId || afterId < (await journal.oldestId()) - 1) {

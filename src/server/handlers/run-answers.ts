@@ -52,8 +52,8 @@ export function createRunAnswers(runs: RunReading, usual: UsualWork): RunAnswers
       const cached = answers.get(id);
       // Only callers who may see the run get a cached answer. For others, a fast answer would show that the run exists.
       const known = cached && reaches(reach, cached) ? cached : undefined;
-      // The generation is read before the run, so a change that is committed meanwhile can make the entry outdated, but
-      // never wrong.
+      // The generation is read before the run. If a change is committed in between, the entry gets the old generation,
+      // so the next request does not take it for current.
       const generation = await runs.generation();
       if (known?.generation === generation) return known.answer;
       const { version, tenant, jobId } = await runs.version(id, reach);

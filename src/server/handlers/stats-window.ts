@@ -10,7 +10,10 @@ import { toMs } from './query-values.ts';
 export type StatsTime = {
   readonly window: StatsWindow;
   readonly before: StatsWindow;
-  /** How much of the last span of `before` counts. It is as much as has passed of the last span of `window`. */
+  /**
+   * The share of the last span of `before` that counts. It equals the share of the last span of `window` that has
+   * already passed.
+   */
   readonly share: number;
   /**
    * The span over which durations are summed. It is an hour for a recent window of at most two days, and otherwise a

@@ -69,8 +69,8 @@ function createKeptAnswers(generationOf: RunReading['generation']) {
   const reads = new LRUCache<string, () => Promise<string>>({ max: mostReads });
 
   async function read<T>(key: string, answer: () => Promise<T>, keptMs: (answer: T) => number): Promise<string> {
-    // The generation is read first, so a change that is committed meanwhile can make the entry outdated, but never
-    // wrong.
+    // The generation is read first. If a change is committed before the answer is read, the entry gets the old
+    // generation, and so counts as outdated.
     const generation = await generationOf();
     const known = answers.get(key);
     if (known && (known.generation === generation || performance.now() < known.untilMs)) return known.text;

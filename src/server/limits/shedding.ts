@@ -7,8 +7,8 @@ import type { Load } from './pressure.ts';
 export const overloadedSeconds = 5;
 
 /**
- * Whether an operation is refused. This is every operation except the health check and operations that reduce load or
- * take away rights.
+ * Whether an operation is refused. All operations are, except the health check and those that reduce load or take away
+ * rights.
  */
 export function isShed(id: string, { method }: Operation): boolean {
   const kept: readonly string[] = ['getHealth', 'cancelRun'] satisfies OperationId[];

@@ -90,7 +90,7 @@ function matcherOf({ level, stepId, attempt, text }: LogFilter): (line: LogLine)
     (wanted === undefined || toLowerAscii(printed(line)).includes(wanted));
 }
 
-/** The text that a search looks at. As in a page of the log, it is close to what the script printed. */
+/** The text of a line that a search looks in: the message, and the fields as JSON. */
 function printed({ message, fields }: LogLine): string {
   return fields === undefined ? message : `${message} ${JSON.stringify(fields)}`;
 }

@@ -20,8 +20,8 @@ export type Column<Row> = {
   /** A CSS width. Columns without a width share what is left. */
   readonly width?: string;
   /**
-   * The content always fits, so the cells are not clipped. Clipping would take a tenth of the time that rows need to be
-   * drawn while the table scrolls.
+   * The content always fits, so the cells are not clipped. While the table scrolls, clipping would take a tenth of the
+   * time that drawing the rows takes.
    */
   readonly isNeverCut?: boolean;
   /**
@@ -324,9 +324,8 @@ function useVirtualRows(frame: { readonly current: HTMLTableElement | null }, co
 
 /**
  * The place of each row among the elements in the document. A row that stays keeps its place. While the list scrolls,
- * rows that come into view take the places of those that left, in the order of the elements, so that few elements have
- * to be moved. If the list itself has changed, places are not reused, because the element of a removed row may have the
- * focus.
+ * rows that come into view take the places of the rows that left, so that few elements have to be moved. If the list
+ * itself has changed, places are not reused, because the element of a removed row may have the focus.
  */
 function usePlaces(rows: readonly unknown[], keys: readonly string[]): ReadonlyMap<string, number> {
   const drawn = useRef<{ rows: unknown; places: ReadonlyMap<string, number> }>({ rows, places: new Map() });
