@@ -233,7 +233,7 @@ const sections: Readonly<Record<SectionName, Section>> = {
       'A run fails if one of its artifacts is larger than `artifacts.max_size`, or if all artifacts together exceed `artifacts.quota_hard`.',
       'flwd removes a run together with its steps, logs, artifacts and workspace.',
       'If `retention.logs` or `retention.runs` is shorter than `retention.events`, the shorter time also applies to events.',
-      'flwd can keep the counters of statistics (`retention.stats`) for longer than the runs that they count.',
+      'flwd can keep the statistics counters (`retention.stats`) for longer than the runs that they count.',
       `\`secret_key_file\` has one key \`fsk_…\` per line. flwd encrypts with the first key, and decrypts with all of them. flwd creates the file when it
   first starts. After a rotation, a line \`ffk_…\` holds the key with which flwd recognises repeated requests (\`Idempotency-Key\`).`,
       `flwd refuses \`secret_key\` in \`flwd.yaml\`, because jobs in the profile \`disabled\` can read that file. In

@@ -340,7 +340,7 @@ export const keys = {
   ),
   'persistence.retention.events': key(lifetime('1m'), '7d', 'How long a client can resume a stream of events'),
   'persistence.retention.audit': key(lifetime('1m'), '365d', 'How long to keep entries of the audit log'),
-  'persistence.retention.stats': key(lifetime('1d'), '400d', 'How long to keep the counters of statistics'),
+  'persistence.retention.stats': key(lifetime('1d'), '400d', 'How long to keep the statistics counters'),
   'persistence.secret_key_file': computed(
     path,
     ({ dataDir }) => join(dataDir, 'secret.key'),

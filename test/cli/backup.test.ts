@@ -132,7 +132,7 @@ describe('the key', () => {
 
       const other = await createInstance(jobs);
       expect((await flwd(other.dir, 'restore', dest)).stdout).toContain(
-        'runs that were waiting at that time, which the next start starts even if they have run since: 1',
+        'runs that were waiting at that time, which the next start will run again even if they have run since: 1',
       );
       expect(statSync(join(other.dataDir, 'secret.key')).mode & 0o777).toBe(0o600);
       const keyOf = ({ dataDir }: { dataDir: string }) => readFileSync(join(dataDir, 'notify.key'), 'utf8');
@@ -170,7 +170,7 @@ describe('the key', () => {
         expect(restored).toMatchObject({
           code: 0,
           stdout: expect.stringMatching(
-            /no key here can decrypt some of the data \(stored secrets: 1; unfinished runs with secret arguments: 1\)\nbefore the next start, put the key file of that time/,
+            /no key here can decrypt some of the data \(stored secrets: 1; unfinished runs with secret arguments: 1\)\nbefore the next start, put back the key file from that time/,
           ),
         });
       }

@@ -218,7 +218,10 @@ test('Dagu: parameters and variables become environment variables of the program
 });
 
 test.each([
-  ['steps: [{name: a, command: id, preconditions: x}, {name: a-check, command: id}]', 'has a name that flwd needs'],
+  [
+    'steps: [{name: a, command: id, preconditions: x}, {name: a-check, command: id}]',
+    'has a name that flwd needs for a step of its own',
+  ],
   ['steps: [{name: a, command: id, preconditions: [{expected: x}]}]', 'one of its preconditions has no condition'],
   ['steps: [{command: id, repeatPolicy: {repeat: true}}]', 'is repeated'],
   ['container: {image: alpine}\nsteps: [{command: id}]', 'it has `container`'],
@@ -249,7 +252,7 @@ test('systemd: times relative to an event, and other requirements of a service, 
   );
   expect(job.schedules).toMatchObject([{ cron: '0 * * * *', settings: {} }, { cron: '@boot' }]);
   expect(job.notes).toEqual([
-    '`OnCalendar=nonsense` is not a calendar expression of systemd.time(7), so it has no schedule for it',
+    '`OnCalendar=nonsense` is not a calendar expression of systemd.time(7), so the job has no schedule for this time',
     '`RandomizedDelaySec=2h` was left out: it is not shorter than the time between two starts',
     expect.stringContaining('`OnBootSec=1min` became `@boot`'),
     expect.stringContaining('`cron: "0 * * * *"` comes nearest'),
@@ -291,11 +294,13 @@ test('Cronicle: chains, several servers, plugins and unusual times are reported'
   ])
     expect(job.notes).toContainEqual(expect.stringContaining(part));
   expect(job.notes.join('\n')).not.toContain('example.com');
-  expect(reasonOf(cronicle({ plugin: 'p9' }))).toContain('its plugin p9 talks to Cronicle');
+  expect(reasonOf(cronicle({ plugin: 'p9' }))).toContain('its plugin p9 uses a protocol of Cronicle');
   expect(reasonOf(cronicle({ plugin: 'urlplug', params: { url: 'https://x/[params/id]' } }))).toContain(
     'which Cronicle replaces',
   );
-  expect(reasonOf(cronicle({ plugin: 'urlplug', params: { url: 'file:///etc/passwd' } }))).toContain('not one of HTTP');
+  expect(reasonOf(cronicle({ plugin: 'urlplug', params: { url: 'file:///etc/passwd' } }))).toContain(
+    'not an HTTP address',
+  );
 });
 
 test.each([

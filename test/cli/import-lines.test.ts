@@ -47,10 +47,12 @@ test('flock becomes a limit of the job, also in a script that the line calls', a
   const [atOnce, waiting] = ['reject', 'queue'].map((how) => ({ limit: 1, on_conflict: how }));
   expect(found.map((one) => configOf(one).concurrency)).toEqual([atOnce, waiting, waiting, atOnce, undefined, atOnce]);
   expect(found.map(({ notes }) => notes)).toMatchObject([
-    ['flock became `concurrency: {limit: 1, on_conflict: reject}`: a run that begins during another is rejected'],
     [
-      'flock became `concurrency: {limit: 1, on_conflict: queue}`: a run that begins during another waits until that ' +
-        'one has ended; `timeouts: {queue: 10s}` lets it give up as flock did',
+      'flock became `concurrency: {limit: 1, on_conflict: reject}`: a run that begins while another is in progress is rejected',
+    ],
+    [
+      'flock became `concurrency: {limit: 1, on_conflict: queue}`: a run that begins while another is in progress waits until the ' +
+        'other run has ended; `timeouts: {queue: 10s}` lets the run stop waiting after the same time as flock',
     ],
     [
       expect.stringContaining('on_conflict: queue'),
@@ -73,7 +75,7 @@ test('a job notes which other job takes the same lock', async () => {
   const [, , of] = found.map(({ notes }) => notes.filter((note) => note.includes('the same lock')));
   expect(found.map(({ notes }) => notes.some((note) => note.includes('the same lock')))).toEqual([true, false, true]);
   expect(of).toEqual([
-    'jobs/sync takes the same lock, and `concurrency` limits each job alone: if they must not run at once, make them ' +
+    'jobs/sync takes the same lock, and `concurrency` limits each job alone: if they must not run at the same time, make them ' +
       'steps of one job',
   ]);
 });
@@ -86,9 +88,10 @@ test('for a lock that another job takes as well, the note does not say to remove
     '3 * * * * flock /srv/x.lock sync',
     '4 * * * * flock /srv/x.lock date',
   );
-  const became = 'flock became `concurrency: {limit: 1, on_conflict: queue}`: a run that begins during another waits';
+  const became =
+    'flock became `concurrency: {limit: 1, on_conflict: queue}`: a run that begins while another is in progress waits';
   const shared = expect.stringContaining('takes the same lock');
-  const until = `${became} until that one has ended`;
+  const until = `${became} until the other run has ended`;
   const ofHidden = [until, shared, 'the sandbox does not show /var/lock/z'];
   expect(found.slice(0, 2).map(({ notes }) => notes)).toEqual([ofHidden, ofHidden]);
   expect(found.slice(2).map(({ notes }) => notes.slice(0, 2))).toEqual([
@@ -150,7 +153,7 @@ test('a script found by PATH needs the same grants as by its own path, and a not
   const mailed =
     'cron mails the output to ada@example.org; flwd keeps it. For a mail when a run fails, use `notify` with the ' +
     'channel `{type: mail, to: [ada@example.org]}` (docs/guides/notifications.md)';
-  const sent = 'mail cannot send mail from a sandbox: a notification replaces it (docs/guides/notifications.md)';
+  const sent = 'mail cannot send mail from a sandbox: use a notification instead (docs/guides/notifications.md)';
   const isOfMail = (note: string): boolean => note.includes('mail');
   expect(byOwn?.notes.filter(isOfMail)).toEqual([mailed]);
   expect(byPath?.notes.filter(isOfMail)).toEqual([mailed, sent]);
@@ -181,7 +184,7 @@ test('a line that would behave differently in a job or in cron gets a note', asy
     '* * * * * sleep 8',
   );
   expect(found.map(({ notes }) => notes)).toEqual([
-    ['logger reaches no syslog from a sandbox: without `logger`, its input would be in the log of the run'],
+    ['logger cannot reach syslog from a sandbox: remove `logger`, so that its input goes to the log of the run'],
     ['a line of this crontab names no user, so cron takes `root` for a program: remove the word'],
     [],
   ]);
@@ -240,9 +243,9 @@ test('if a line has changed since its import, the new import names the job that 
   writeFiles(dir, { 'my.cron': [...changed, `#flwd:taken# ${taken}`, '0 4 * * * taken --two', ''].join('\n') });
   const again = await flwd(dir, 'import', 'crontab', 'my.cron');
   expect(again.stdout.split('\n').filter((line) => line.includes('replace'))).toEqual([
-    '  note:             jobs/clean-logs was imported from an entry that is gone: 5 1 * * * clean-logs --days 7. If this ' +
+    '  note:             jobs/clean-logs was imported from an entry that no longer exists: 5 1 * * * clean-logs --days 7. If this ' +
       'job replaces it, copy your changes from jobs/clean-logs and delete that job, so that nobody releases both',
-    '  note:             jobs/old-report was imported from an entry that is gone: 0 2 * * * old-report. If this job ' +
+    '  note:             jobs/old-report was imported from an entry that no longer exists: 0 2 * * * old-report. If this job ' +
       'replaces it, copy your changes from jobs/old-report and delete that job, so that nobody releases both',
   ]);
   expect(again.stderr).toContain('2 of them may replace jobs of an earlier import: see their notes\n');
@@ -276,14 +279,19 @@ test('a log file needs no grant, and no grant is proposed that flwd would refuse
   expect(found.slice(0, logs.length).map(({ notes, lacks }) => [notes, lacks.write])).toEqual([
     [
       [
-        'remove >> ~/backup.log 2>&1 from command.sh: flwd keeps the output of each run, and the job may not write to that file',
+        'remove >> ~/backup.log 2>&1 from command.sh: flwd keeps the output of each run, and the job is not allowed to write to that file',
       ],
       [],
     ],
     [[expect.stringMatching(/^remove > ~\/backup-\$\(date \+%F\)\.log 2>&1 from command\.sh: /)], []],
     [[expect.stringMatching(/^remove 1>>"\$HOME\/my log" 2>&1 from command\.sh: /)], []],
     [[expect.stringMatching(/^remove &>> ~\/backup\.log from command\.sh: /)], []],
-    [['remove > /dev/null 2>&1 from command.sh to find the output in the log of the run: the line throws it away'], []],
+    [
+      [
+        'the line discards its output: remove > /dev/null 2>&1 from command.sh, so that the output goes to the log of the run',
+      ],
+      [],
+    ],
   ]);
   const refused = (path: string) =>
     `flwd lets no job write to ${path}: let the command write to a folder of its own, and allow that folder`;

@@ -117,7 +117,7 @@ test('a unit is text, whatever its name and its lines contain', async () => {
     'a quote in `ExecStart=` is not closed',
     expect.stringContaining('is not a text file'),
     expect.stringContaining('is not a text file'),
-    'systemd has no units with such a name',
+    'this is not a valid name for a systemd unit',
   ]);
   const { stdout } = await flwd(dir, 'run', 'c', '--quiet');
   expect(stdout).toBe('a;b $(touch pwned) `id` $(touch pwned) $HOME % ; end\n');

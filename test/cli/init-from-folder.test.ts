@@ -53,10 +53,10 @@ test('each script becomes a job, and the report says what it left out, what the 
     'jobs/deploy, from bin/deploy.sh: guessed 5 arguments',
     `  to do: line 27 writes into ${home} itself, which no job in a sandbox may do: let the script write into a folder below it, or use --profile disabled`,
     '  to do: line 23 asks a question: a run answers it with --answer or skips it with --yes; to ask a person while the run waits, use a step with an approval',
-    '  to do: --certs lists paths, and permissions take no list: add the folder around them under read',
-    '  to do: line 6: mail hands mail to this machine, which a sandbox hides: notify in config.yaml mails that a run failed, with a channel for mail',
+    '  to do: --certs lists paths, and permissions take no list: add the folder that contains them under read',
+    '  to do: line 6: mail hands mail to the mail system of this machine, which a sandbox hides: for a mail when a run fails, use notify in config.yaml with a channel for mail',
     '  needs a permission: network  line 4: curl',
-    '  to do: line 7: ssh finds no keys in a sandbox: docs/guides/ssh-keys.md gives the job one of its own',
+    '  to do: line 7: ssh finds no keys in a sandbox: docs/guides/ssh-keys.md shows how to give the job a key of its own',
     '  to do: line 9: a job cannot become another user with sudo: give the user of the server the right, or let run_as name the user, and remove sudo',
     '  to do: line 10: crontab cannot reach the tables of cron from a sandbox: schedules in config.yaml replace them',
     '  to do: line 7: a sandbox does not show /var/lock/mirror.lock: remove the lock from the script; concurrency in config.yaml replaces it',
@@ -66,7 +66,7 @@ test('each script becomes a job, and the report says what it left out, what the 
     '  common.sh: not executable, and has no #! line',
     '  gone: not a file',
     '  hosts.csv: not executable, and has no #! line',
-    "  old ones: a folder, whose scripts flwd init --from 'bin/old ones' takes",
+    "  old ones: a folder: flwd init --from 'bin/old ones' turns its scripts into jobs",
     `  mkdir -p ${home}/backups`,
   ])
     expect(made.stderr).toContain(`${line}\n`);
@@ -74,7 +74,7 @@ test('each script becomes a job, and the report says what it left out, what the 
 
   const again = await flwd(home, 'init', '--from', 'bin');
   expect(again).toMatchObject({ stdout: '', code: 0 });
-  expect(again.stderr).toContain('  deploy.sh: left as it is: jobs/deploy is not empty\n');
+  expect(again.stderr).toContain('  deploy.sh: skipped, because jobs/deploy is not empty\n');
   rmSync(join(home, 'jobs/nicely'), { recursive: true });
   mkdirSync(join(home, 'jobs/nicely'));
   expect((await flwd(home, 'init', '--from', 'bin')).stdout).toBe('jobs/nicely\n');

@@ -96,7 +96,7 @@ test('files that a script reads beside itself are copied, and a file that it wou
   const made = await flwd(dir, 'init', '--from', 'bin');
   for (const line of [
     'to do: line 5 writes last beside the script, and a job cannot change its own folder: let the script write elsewhere\n',
-    'to do: line 4 reads words.txt where it starts, and a job starts in an empty folder: write "$(dirname "$0")/words.txt", and start over\n',
+    'to do: line 4 reads words.txt from the folder where it starts, and a job starts in an empty folder: write "$(dirname "$0")/words.txt", and start over\n',
     'hosts.txt: not executable, and has no #! line; copied into the jobs that read it\n',
     'lib.sh: not executable, and has no #! line; copied into the jobs that read it\n',
   ])

@@ -8,7 +8,7 @@ import { bash } from '../support/jobs.ts';
 import { createInstance } from './an-instance.ts';
 import { flwd } from './terminal.ts';
 
-const nothing = { code: 0, stdout: '', stderr: 'nothing is late; --all shows what is over\n' };
+const nothing = { code: 0, stdout: '', stderr: 'nothing is late; --all also shows what is no longer late\n' };
 const seconds = (count: number) => new Date(Date.now() + count * 1_000).toISOString();
 
 test('late runs and missed times are listed until they are over, and doctor counts them', async () => {
@@ -94,7 +94,7 @@ test('without a server, flwd late and flwd doctor say since when nothing is star
   const checked = 'nothing starts or is checked until you run `flwd serve`\n';
   const late = await flwd(dir, 'late');
   expect(late).toMatchObject({ code: 0, stdout: '' });
-  expect(late.stderr).toMatch(new RegExp(`^${killed}: ${checked}nothing was noticed as late; --all shows`));
+  expect(late.stderr).toMatch(new RegExp(`^${killed}: ${checked}nothing was recorded as late; --all also shows`));
   const json = await flwd(dir, 'late', '--json');
   expect(json.stderr).toMatch(new RegExp(`^${killed}: ${checked}$`));
   expect(JSON.parse(json.stdout)).toMatchObject({ late: [] });
@@ -102,6 +102,6 @@ test('without a server, flwd late and flwd doctor say since when nothing is star
   await (await instance.serve()).stop();
   const stopped = await flwd(dir, 'late', '--all');
   expect(stopped.stderr).toMatch(
-    new RegExp(`^no server has been running since 20\\S+Z: ${checked}nothing was noticed as late\n$`),
+    new RegExp(`^no server has been running since 20\\S+Z: ${checked}nothing was recorded as late\n$`),
   );
 });

@@ -25,7 +25,7 @@ test('channels are listed and tested, and the exit code says whether the message
   expect(listed.stdout).not.toContain('T0KEN');
 
   const sent = await flwd(dir, 'notify', 'test', 'team');
-  expect(sent).toMatchObject({ code: 0, stdout: '', stderr: `team: ${receiver.url} took the message\n` });
+  expect(sent).toMatchObject({ code: 0, stdout: '', stderr: `team: ${receiver.url} accepted the message\n` });
   receiver.answer = answerWith(404);
   const refused = await flwd(dir, 'notify', 'test', 'team');
   expect(refused).toMatchObject({ code: 1 });

@@ -145,7 +145,9 @@ test('arguments of a rerun are changed with the same options that set them for a
   await expect.poll(revisionNow).not.toBe(before);
   expect(await rerun('--region', 'eu')).toMatchObject({
     code: 2,
-    stderr: expect.stringMatching(/takes no arguments\n.*--args takes those of the version of that run\n$/),
+    stderr: expect.stringMatching(
+      /takes no arguments\n.*--args takes the arguments of the version that the earlier run used\n$/,
+    ),
   });
   const old = await rerun('--args', '{"region": "eu"}');
   expect(old).toMatchObject({ code: 0, stdout: 'eu "keep":{"days":1,"weeks":2} 4\n' });
@@ -193,7 +195,7 @@ test('a rerun after a change of the job says that it uses the old version', asyn
   const { dir, serve } = await createInstance({ broken: bash('exit 3') });
   const server = await serve();
   const { run_id: id } = await server.run('broken');
-  const changed = 'the job has changed since that run: this one uses the old version, and --latest the new one\n';
+  const changed = 'the job has changed since that run: the new run uses the old version; --latest uses the new one\n';
   const revisionNow = async () => (await server.json<{ revision: string }>('/jobs/broken')).revision;
   const before = await revisionNow();
   writeFileSync(join(dir, 'jobs/broken/run.sh'), '#!/usr/bin/env bash\ntrue\n');

@@ -74,8 +74,8 @@ test('flwd test prints what a test expected and got, and the last lines of the l
   status: expected failed, got success
   exit_code: expected 3, got 0
   result: expected {"a":1}, got {"a":1,"b":{"c":[1,2],"d":null}}
-  log: expected bye, which is in no line
-  log: expected /^bye/, which is in no line
+  log: expected bye, which no line contains
+  log: expected /^bye/, which no line contains
   artifacts: expected y, got x.txt
   the last lines of its log:
     hello Ada

@@ -264,7 +264,7 @@ test('with auth.mode none everyone is the operator, and the log warns', async ()
 test('serve --dev has a token that everyone knows, and the log warns', async () => {
   const dir = createInstance({ auth: { mode: 'required' } });
   const { url, prints, child, ended } = await serve(dir, '--dev');
-  await prints(/--dev: anyone with the token dev-token/);
+  await prints(/--dev: the token dev-token allows everything/);
   expect((await ask(url)).status).toBe(401);
   expect((await ask(url, 'dev-token', '/tokens')).status).toBe(200);
   child.kill('SIGTERM');

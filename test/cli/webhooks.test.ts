@@ -46,7 +46,9 @@ testWith('bwrap')('a delivery is listed and can be replayed, even after a restor
   const push = join(createFolder(), 'push.json');
   writeFileSync(push, JSON.stringify({ ref: 'main', pin }));
   const test = async () => (await flwd(dir, 'webhooks', 'test', 'site/deploy/push', '--body', push)).stdout;
-  expect(await test()).toMatch(/would start a run of site\/deploy\nbut no delivery can be signed now, .*: it lacks /);
+  expect(await test()).toMatch(
+    /would start a run of site\/deploy\nbut no delivery can be signed now, .*: the webhook lacks /,
+  );
   const body = JSON.stringify({ value: key });
   await server.fetch('/secrets/hook-key', { method: 'PUT', body, headers: { 'content-type': 'application/json' } });
   expect((await flwd(dir, 'webhooks')).stdout).toMatch(

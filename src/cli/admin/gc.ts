@@ -106,7 +106,7 @@ const nouns: readonly (readonly [keyof Removed, string, string])[] = [
   ['leftovers', 'leftover', 'leftovers'],
   ['audit', 'audit entry', 'audit entries'],
   ['kv_keys', 'expired key', 'expired keys'],
-  ['stats', 'counter of statistics', 'counters of statistics'],
+  ['stats', 'statistics counter', 'statistics counters'],
 ];
 const kinds = [...nouns.map(([kind]) => kind), 'file_bytes', 'database_bytes'] as const;
 

@@ -43,7 +43,7 @@ export const instanceCommands = [
       {
         name: 'dev',
         about:
-          'for development on loopback: the token dev-token allows everything; pages of localhost may call the API with a token',
+          'for development on loopback: the token dev-token allows everything; pages on localhost may call the API with a token',
       },
       {
         name: 'stop-runs',
@@ -81,7 +81,7 @@ export const instanceCommands = [
   },
   {
     name: 'notify test',
-    about: 'send a test message to a channel, and print whether the receiver took it; exits with 1 if not',
+    about: 'send a test message to a channel, and print whether the receiver accepted it; exits with 1 if not',
     options: onInstance(),
     operands: 'CHANNEL',
     examples: ['flwd notify test team'],

@@ -32,7 +32,7 @@ export async function run(options: Options, operands: readonly string[]): Promis
   if (running > 0) lines.push(`runs that were running at that time, which the next start marks as lost: ${running}`);
   if (pending > 0)
     lines.push(
-      `runs that were waiting at that time, which the next start starts even if they have run since: ${pending}`,
+      `runs that were waiting at that time, which the next start will run again even if they have run since: ${pending}`,
     );
   const shut = [
     ...(unopened.secrets > 0 ? [`stored secrets: ${unopened.secrets}`] : []),
@@ -41,7 +41,7 @@ export async function run(options: Options, operands: readonly string[]): Promis
   if (shut.length > 0) {
     lines.push(
       `no key here can decrypt some of the data (${shut.join('; ')})`,
-      'before the next start, put the key file of that time in place, or add its lines to the current key file',
+      'before the next start, put back the key file from that time, or add its lines to the current key file',
     );
   }
   if (tokens > 0)

@@ -25,7 +25,7 @@ export async function run(options: Options): Promise<ExitCode> {
   const log = createLogger(config.logging);
   for (const warning of warnings) log.warn(warning);
   if (config.auth.isDev)
-    log.warn('--dev: anyone with the token dev-token may do everything, which includes any process on this machine');
+    log.warn('--dev: the token dev-token allows everything, and any process on this machine can use it');
   if (config.auth.mode === 'none') log.warn('auth.mode is none: anyone who reaches the server may do everything');
   const { startHostProbe } = await import('../../host-probe.ts');
   const probe = startHostProbe(config);
@@ -118,7 +118,7 @@ async function onceFree<T>(
       if (error.owner?.isEphemeral) await askToYield(o.dataDir);
       if (!isTold && error.owner) {
         isTold = true;
-        o.log.info(`waiting for a flwd command, process ${error.owner.pid}, to leave the data dir`);
+        o.log.info(`waiting until a flwd command (process ${error.owner.pid}) no longer uses the data dir`);
       }
     }
   }
@@ -140,5 +140,5 @@ function explained(error: unknown, bind: string): unknown {
 
 const unusableBinds: Record<string, string> = {
   EADDRNOTAVAIL: 'this machine has no such address',
-  EACCES: 'a port below 1024 needs a privilege',
+  EACCES: 'ports below 1024 need a privilege (CAP_NET_BIND_SERVICE)',
 };

@@ -84,13 +84,16 @@ export function notesOfHidden({ hidden, lock }: CommandNeeds, isShared: boolean)
 
 /** Says what replaces the lock of a command. @param isShared another job takes the lock, too */
 export function noteOfLock({ onConflict, waits, file }: Lock, isShared: boolean): string {
-  const meanwhile = onConflict === 'reject' ? 'is rejected' : 'waits until that one has ended';
-  const limit = waits === undefined ? '' : `; \`timeouts: {queue: ${waits}s}\` lets it give up as flock did`;
+  const meanwhile = onConflict === 'reject' ? 'is rejected' : 'waits until the other run has ended';
+  const limit =
+    waits === undefined
+      ? ''
+      : `; \`timeouts: {queue: ${waits}s}\` lets the run stop waiting after the same time as flock`;
   const grant =
     isShared || file === undefined || isInSandbox(file) || isLockFolder.test(file)
       ? ''
-      : `; without flock, it need not write ${file}`;
-  return `flock became \`concurrency: {limit: 1, on_conflict: ${onConflict}}\`: a run that begins during another ${meanwhile}${limit}${grant}`;
+      : `; without flock, the job does not need to write to ${file}`;
+  return `flock became \`concurrency: {limit: 1, on_conflict: ${onConflict}}\`: a run that begins while another is in progress ${meanwhile}${limit}${grant}`;
 }
 
 function notesOf(programs: readonly string[]): string[] {
@@ -104,9 +107,11 @@ function notesOf(programs: readonly string[]): string[] {
     notes.push('it seems to control services of the host, such as systemd or Docker: no sandbox lets a job reach them');
   const mailer = programs.find((name) => hostNeedOf(name) === 'mail');
   if (mailer !== undefined)
-    notes.push(`${mailer} cannot send mail from a sandbox: a notification replaces it (docs/guides/notifications.md)`);
+    notes.push(`${mailer} cannot send mail from a sandbox: use a notification instead (docs/guides/notifications.md)`);
   if (programs.includes('logger'))
-    notes.push('logger reaches no syslog from a sandbox: without `logger`, its input would be in the log of the run');
+    notes.push(
+      'logger cannot reach syslog from a sandbox: remove `logger`, so that its input goes to the log of the run',
+    );
   return notes;
 }
 

@@ -158,8 +158,8 @@ function noteOfLog(logging: string | undefined): string[] {
   const log = withoutSecrets(logging);
   return [
     /^&?>+\s*\/dev\/null\b/.test(log)
-      ? `remove ${log} from command.sh to find the output in the log of the run: the line throws it away`
-      : `remove ${log} from command.sh: flwd keeps the output of each run, and the job may not write to that file`,
+      ? `the line discards its output: remove ${log} from command.sh, so that the output goes to the log of the run`
+      : `remove ${log} from command.sh: flwd keeps the output of each run, and the job is not allowed to write to that file`,
   ];
 }
 

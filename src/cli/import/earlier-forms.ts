@@ -69,7 +69,7 @@ function timesOf(schedules: ImportRecord['schedules']): string {
 export function earlierNote({ record }: Recorded, folder: string): string {
   const [first = ''] = originLines(record.text);
   return (
-    `${folder} was imported from an entry that is gone: ${first}. If this job replaces it, copy your changes ` +
+    `${folder} was imported from an entry that no longer exists: ${first}. If this job replaces it, copy your changes ` +
     `from ${folder} and delete that job, so that nobody releases both`
   );
 }

@@ -343,9 +343,12 @@ function tailOf(lines: Pick<Draft, 'configLines' | 'security'>, { network }: Com
   if (lines.configLines.length === 0) return [];
   return [
     '',
-    '# In the profile secure, the job lacks what it seems to use. Remove the # to ask for it:',
+    '# In the profile secure, the job needs permissions for what it seems to use. Remove the # to ask for them:',
     ...lines.configLines.map((line) => `# ${line}`),
-    ...(network === undefined ? [] : [`# The network seems to be used by ${printable(network)}.`]),
-    ...securityLines([lines.security]).flatMap((line) => ['# The operator allows it in flwd.yaml:', `#   ${line}`]),
+    ...(network === undefined ? [] : [`# ${printable(network)} seems to use the network.`]),
+    ...securityLines([lines.security]).flatMap((line) => [
+      '# The operator must allow them in flwd.yaml:',
+      `#   ${line}`,
+    ]),
   ];
 }

@@ -175,7 +175,7 @@ function problemOf(
   if (how === 'backtick' || how === 'here-document')
     return `it is inside ${how === 'backtick' ? 'backticks' : 'a here-document'}: put this line into a script of its own`;
   const isWhole = how === 'plain' || quoting.slice(start, end).every((one) => one === how);
-  if (!isWhole || /[$`]/.test(value.replaceAll(/'[^']*'/g, ''))) return 'a variable is a part of it';
+  if (!isWhole || /[$`]/.test(value.replaceAll(/'[^']*'/g, ''))) return 'it contains a variable';
   if (Buffer.byteLength(value.replaceAll(/["']/g, '')) < fewestSecretBytes)
     return `it is shorter than ${fewestSecretBytes} bytes`;
   let from = start;

@@ -166,7 +166,7 @@ function sharedLockNotes(
   if (others.length === 0) return [];
   return [
     `${others.join(' and ')} ${others.length === 1 ? 'takes' : 'take'} the same lock, and \`concurrency\` limits each job ` +
-      'alone: if they must not run at once, make them steps of one job',
+      'alone: if they must not run at the same time, make them steps of one job',
   ];
 }
 

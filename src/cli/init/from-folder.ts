@@ -104,13 +104,13 @@ function namesIn(dir: string): string[] {
   }
 }
 
-const isThere = 'left as it is:';
+const isThere = 'skipped, because';
 
 /** Says why a file cannot become a job; undefined if it can. */
 function reasonAgainst(path: string): string | undefined {
   if (/(?:^|\/)\.[^/]*$/.test(path)) return 'hidden';
   const stat = statSync(path, { throwIfNoEntry: false });
-  if (stat?.isDirectory()) return `a folder, whose scripts flwd init --from ${shellWord(path)} takes`;
+  if (stat?.isDirectory()) return `a folder: flwd init --from ${shellWord(path)} turns its scripts into jobs`;
   if (!stat?.isFile()) return 'not a file';
   if ((stat.mode & 0o111) !== 0) return undefined;
   try {

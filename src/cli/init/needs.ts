@@ -71,7 +71,7 @@ export function unaskedLines({ network, unasked }: Needs): string[] {
 export function createLines(create: readonly string[]): string[] {
   return create.length === 0
     ? []
-    : ['before the first run, create what must exist:', ...create.map((line) => `  ${line}`)];
+    : ['before the first run, create these files and folders:', ...create.map((line) => `  ${line}`)];
 }
 
 /** The lines that flwd.yaml needs. They include the paths that it already has. */

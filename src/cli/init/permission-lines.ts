@@ -26,14 +26,14 @@ export function permissionLines(uses: Uses, wishes: Wishes, asking: Asking): str
     ...(uses.lock === undefined
       ? []
       : [
-          `# Instead of the lock of line ${uses.lock.line}, which other runs may not see.`,
+          `# Instead of the lock of line ${uses.lock.line}, which other runs cannot see.`,
           `concurrency: { limit: 1, on_conflict: ${uses.lock.onConflict} }`,
           '',
         ]),
     ...(uses.left.length === 0
       ? []
       : [
-          '# The script starts in an empty folder, which is removed after the run. These files of it are kept.',
+          '# The script starts in an empty folder, which is removed after the run. flwd keeps these files of the folder.',
           `artifacts: { paths: [${uses.left.map(scalar).join(', ')}] }`,
           '',
         ]),
@@ -107,9 +107,9 @@ function aboutGrants(profile: SecurityProfile, files: readonly Wish[]): string[]
   const inConfiguration = `security: { paths: [${(paths.length > 0 ? paths : ['/srv/data']).map(scalar).join(', ')}] }`;
   if (profile === 'permissive')
     return [
-      '# The job may write only what stands here under write. The operator must list it in flwd.yaml, too:',
+      '# The job can write only to the paths under write. The operator must list them in flwd.yaml, too:',
       `#   ${inConfiguration}`,
-      '# In the profile secure, the job would need the lines that are comments as well.',
+      '# In the profile secure, the job would also need the lines that are commented out.',
     ];
   return [
     '# A job has no network. It sees its own folder and a read-only system, and starts in an empty folder. Permissions allow',

@@ -250,8 +250,8 @@ function configOf(
 function testsOf({ arguments: all }: Guess): string {
   const given = all.filter(({ isRequired }) => isRequired).map(({ name }) => `${name}: VALUE`);
   const lines = [
-    '# Tests of the job, run by `flwd test`, for real and in the sandbox. So decide first what is safe to run and what to',
-    '# expect. docs/jobs.md lists everything that a test can expect.',
+    '# `flwd test` runs these tests. Each really runs the job, in the sandbox, so decide first what is safe to run and',
+    '# what to expect. docs/jobs.md lists everything that a test can expect.',
     '# - name: does what it should',
     ...(given.length > 0 ? [`#   args: { ${given.join(', ')} }`] : []),
     '#   expect:',

@@ -111,7 +111,7 @@ export function dataFiles(
     const found = isBelow(join(o.folder, name), o.folder) ? beside : isFile(join(o.home, name)) ? ofHome : undefined;
     if (found === undefined) continue;
     notes.push({
-      text: `line ${line} reads ${name} where it starts, and a job starts in an empty folder: write ${found}, and start over`,
+      text: `line ${line} reads ${name} from the folder where it starts, and a job starts in an empty folder: write ${found}, and start over`,
     });
   }
   return { files: [...files.values()], notes };

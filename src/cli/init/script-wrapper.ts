@@ -70,7 +70,7 @@ function readSecretsInBash(all: readonly ScriptArgument[]): string[] {
   const names = all.filter(mayBeSecret).map(({ name }) => name);
   if (names.length === 0) return [];
   return [
-    '# A secret is a file, any other argument a variable. From here on, all are variables, empty if they are not given.',
+    '# A secret is a file, any other argument is a variable. From here on, all are variables; those not given are empty.',
     `for _name in ${names.join(' ')}; do`,
     '  if [[ -e $FLWD_SECRETS_DIR/$_name ]]; then',
     `    IFS= read -rd '' "$_name" < "$FLWD_SECRETS_DIR/$_name" || true`,
@@ -136,7 +136,7 @@ export function nodeWrapper(script: Wrapped): string {
     '',
     ...(script.arguments.some(mayBeSecret)
       ? [
-          '// A secret is a file, any other argument a member of args.',
+          '// A secret is a file, any other argument is a member of args.',
           'function textOf(name) {',
           '  const file = join(process.env.FLWD_SECRETS_DIR, name);',
           "  return existsSync(file) ? readFileSync(file, 'utf8') : args[name];",

@@ -134,7 +134,7 @@ function visit(walk: Walk, command: ShellCommand): void {
   if (/^(?:ssh|scp|sftp|rsync)$/.test(program) && isOfNetwork(program, operands))
     said(
       'ssh',
-      `${program} finds no keys in a sandbox: docs/guides/ssh-keys.md gives the job one of its own`,
+      `${program} finds no keys in a sandbox: docs/guides/ssh-keys.md shows how to give the job a key of its own`,
       'permissive',
     );
   for (const { kind, word, isNewFile, isCertain } of filesOf(program, operands)) {
@@ -298,5 +298,5 @@ const beyondFiles: Readonly<Record<Exclude<HostNeed, 'another user'>, string>> =
   services: serviceWords,
   containers: serviceWords,
   'root privileges': 'needs root privileges, which a job in a sandbox never has',
-  mail: 'hands mail to this machine, which a sandbox hides: notify in config.yaml mails that a run failed, with a channel for mail',
+  mail: 'hands mail to the mail system of this machine, which a sandbox hides: for a mail when a run fails, use notify in config.yaml with a channel for mail',
 };

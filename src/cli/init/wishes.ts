@@ -98,7 +98,7 @@ function wishesOfArgument(argument: ScriptArgument, uses: Uses, remarks: Remarks
   const use = own.find(({ kind }) => kind === 'write') ?? own[0];
   if (schema.type === 'array' && use)
     remarks.notes.set(name, {
-      text: `--${name} lists paths, and permissions take no list: add the folder around them under ${use.kind}`,
+      text: `--${name} lists paths, and permissions take no list: add the folder that contains them under ${use.kind}`,
       fineIn: use.kind === 'read' ? 'permissive' : 'disabled',
     });
   const isPath = schema.format === 'path' || use !== undefined;
@@ -156,7 +156,7 @@ function exists(
   const real = realPath(path);
   if (real !== undefined && real !== path)
     notes.set(path, {
-      text: `line ${line}: ${path} leads to ${real}, and a job sees only that: let the script use ${real}`,
+      text: `line ${line}: ${path} resolves to ${real}, and a job sees only ${real}: let the script use ${real}`,
       fineIn: 'permissive',
     });
   if (real !== undefined) return true;

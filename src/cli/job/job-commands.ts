@@ -277,7 +277,7 @@ export const jobCommands = [
         value: 'TIME',
         about: 'start runs only for times before this day or time; default: now',
       },
-      { name: 'at-once', value: 'N', about: 'how many of the runs may wait or work at a time; default: 1' },
+      { name: 'at-once', value: 'N', about: 'how many of the runs may wait or run at the same time; default: 1' },
       { name: 'dry-run', about: 'print the times that would get a run, and start nothing' },
     ),
     operands: 'JOB',

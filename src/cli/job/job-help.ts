@@ -36,7 +36,7 @@ function argumentLines(fields: readonly ArgumentField[], output: Output): string
   const hasSecret = fields.some(({ kind }) => kind === 'secret');
   const secretNote =
     '  A secret comes from a file (- reads standard input), from the environment, or from a stored secret.';
-  const notes = hasSecret ? ['', secretNote, '  At a terminal, flwd asks for a required one.'] : [];
+  const notes = hasSecret ? ['', secretNote, '  At a terminal, flwd asks for a required secret that is missing.'] : [];
   if (fields.some(isNamedAsOption))
     notes.push('', '  If flwd has an option of the same name, write --args.NAME, or --NAME after a lone --.');
   return ['Arguments:', ...rows, ...notes, ''];

@@ -41,7 +41,7 @@ export function differences(expect: Expectation, came: Came): string[] {
     ...(expect.resultIncludes === undefined || includes(came.result, expect.resultIncludes)
       ? []
       : [`result_includes: expected a result with ${show(expect.resultIncludes)}, got ${show(came.result)}`]),
-    ...came.missingInLog.map((text) => `log: expected ${text}, which is in no line`),
+    ...came.missingInLog.map((text) => `log: expected ${text}, which no line contains`),
     ...expect.artifacts
       .filter((name) => !came.artifacts.includes(name))
       .map((name) => `artifacts: expected ${name}, got ${came.artifacts.join(', ') || 'none'}`),

@@ -47,7 +47,7 @@ export async function serve(options: Options): Promise<void> {
       const unreachable =
         remoteOf(options) === undefined
           ? `Ask a person to start one with \`${session.command('serve')}\`, or to restart this MCP server, which then does the work itself.`
-          : 'Ask a person whether that server runs.';
+          : 'Ask a person whether that server is running.';
       await runMcp({ ...session, settings, version: packageVersion(), unreachable }, stopped);
     },
     { mayCreate: true, agentScopes: granted },

@@ -29,7 +29,7 @@ export async function test(options: Options, operands: readonly string[]): Promi
   return withSession(options, async ({ client }) => {
     const { origin, delivered, error, ...channel } = await client.call('testChannel', { path: { name } });
     if (output.isJson) output.json({ ...channel, origin, delivered, error });
-    else if (delivered) output.say(`${name}: ${origin} took the message`);
+    else if (delivered) output.say(`${name}: ${origin} accepted the message`);
     else output.say(`${name}: the message was not delivered${origin === null ? '' : ` to ${origin}`}: ${error}`);
     return delivered ? exitCodes.done : exitCodes.runFailed;
   });

@@ -172,7 +172,10 @@ function stepText(step: Step | null): string | null {
 
 function printLog(run: Run, log: LogDifference, output: Output): void {
   if (log.kind !== 'line') {
-    const same = log.kind === 'same' ? 'are the same, apart from times and ids' : `do not differ in ${log.lines} lines`;
+    const same =
+      log.kind === 'same'
+        ? 'are the same, apart from times and ids'
+        : `do not differ in the ${log.lines} lines that were compared`;
     output.text(`\nThe logs ${same}.\n`);
     return;
   }

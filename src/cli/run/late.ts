@@ -37,8 +37,8 @@ async function printLate(
   { hasAll, isChecked }: { readonly hasAll: boolean; readonly isChecked: boolean },
 ): Promise<void> {
   if (late.length === 0) {
-    const words = !isChecked ? 'nothing was noticed as late' : hasAll ? 'nothing was late' : 'nothing is late';
-    return output.say(hasAll ? words : `${words}; --all shows what is over`);
+    const words = !isChecked ? 'nothing was recorded as late' : hasAll ? 'nothing was late' : 'nothing is late';
+    return output.say(hasAll ? words : `${words}; --all also shows what is no longer late`);
   }
   await output.table(
     [flexible('JOB'), 'SINCE', 'OVER', flexible('WHY')],

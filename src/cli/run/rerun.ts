@@ -39,7 +39,7 @@ export async function run(options: Options, operands: readonly string[], call: C
       // Users often rerun a run after they have fixed its job, so they must know that this run still uses the old
       // version.
       if (isOld)
-        output.say('the job has changed since that run: this one uses the old version, and --latest the new one');
+        output.say('the job has changed since that run: the new run uses the old version; --latest uses the new one');
       return id;
     };
     return startAndWatch(session, create, { options, output });
@@ -72,7 +72,8 @@ function readChanges({ call, job, earlier, whole, isOld }: Changes, output: Outp
   const read = readArguments(fields, call, { ...before, ...whole }, output.warn);
   const errors = [...sharedWords(fields, call), ...read.errors];
   if (errors.length > 0) {
-    const note = 'these are the arguments of the job as it is now; --args takes those of the version of that run';
+    const note =
+      'these are the arguments of the current version of the job; --args takes the arguments of the version that the earlier run used';
     throw new Refusal(toLines([...errors.map(({ message }) => message), ...(isOld ? [note] : [])]));
   }
   const isGiven = ([name, value]: [string, unknown]): boolean => Object.hasOwn(whole, name) || value !== before[name];

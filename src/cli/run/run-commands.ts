@@ -153,7 +153,7 @@ export const runCommands = [
     about: 'list what makes jobs fail: for each job and message, how often and since when',
     options: onInstance(
       { name: 'job', value: 'JOB', about: 'failures of this job' },
-      { name: 'all', about: 'also those that are fixed: the job has succeeded since' },
+      { name: 'all', about: 'also fixed failures: the job has succeeded since' },
       limit,
       tenant,
     ),
@@ -202,7 +202,7 @@ export const runCommands = [
         name: 'from',
         value: 'FROM',
         about:
-          'start (the default), failed (the steps that did not succeed), or a step (it and all steps that need it)',
+          'start (the default), failed (the steps that did not succeed), or a step (that step and all steps that need it)',
       },
       { name: 'latest', about: 'use the current version of the job, not the version of that run' },
       ...wholeArguments('they override those of the earlier run; options override both'),

@@ -39,7 +39,7 @@ function hasEnded(client: Client, runId: string): Promise<boolean> {
 export function lostRun({ where, lost, command }: Session, runId: string): Refusal {
   if (lost() === 'part')
     return new Refusal(
-      `somebody removed a file beside the database in the data dir ${where}, so this command can store no more. ` +
+      `somebody removed a file beside the database in the data dir ${where}, so this command can store nothing more. ` +
         `${runId} is still running; \`${command('logs', runId, '--follow')}\` continues it.`,
       exitCodes.interrupted,
     );

@@ -49,7 +49,7 @@ function linesOf(prepared: Prepared): string[] {
       ? []
       : printable(`  note: cron ran it as ${record.user ?? 'another user'}, and flwd runs it as ${runAs}`),
   ].flat();
-  if (rows === 0) return [...head, ...notes, '    cron and flwd: once a boot'];
+  if (rows === 0) return [...head, ...notes, '    cron and flwd: once per boot'];
   return [...head, ...notes, `    ${'cron'.padEnd(width)}  flwd`, ...times];
 }
 

@@ -78,7 +78,7 @@ function stateOf({ denied, job_exists: exists, last_look: look, last_result: las
   if (denied) return { text: 'not allowed', style: 'bad' } as const;
   if (!exists) return { text: 'no such job', style: 'bad' } as const;
   if (look && look.problem !== null) return { text: `failing ${output.time(look.at)}`, style: 'bad' } as const;
-  if (!last && look) return `nothing yet, looked ${output.time(look.at)}`;
+  if (!last && look) return `nothing yet, last checked ${output.time(look.at)}`;
   return last ? resultOf(last, output) : '-';
 }
 

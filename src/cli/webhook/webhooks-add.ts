@@ -25,14 +25,14 @@ export async function run(options: Options, operands: readonly string[]): Promis
     const address = made.url ?? base + made.hook;
     if (output.isJson) output.json(made);
     else output.text(`${address}\n`);
-    output.say(`made ${made.job_id}/${made.name} (${made.id}). Keep the address: it is not shown again`);
+    output.say(`created ${made.job_id}/${made.name} (${made.id}). Save the address: it is not shown again`);
     if (made.scheme === 'token') {
       output.say(
-        `everybody who knows the address can start ${made.job_id}, at most ${made.per_minute} times a minute; ` +
+        `everybody who knows the address can start ${made.job_id}, at most ${made.per_minute} times per minute; ` +
           'if the service can sign, give --scheme and --secret',
       );
     }
-    if (isEphemeral()) output.say('it takes deliveries once a server runs: flwd serve');
+    if (isEphemeral()) output.say('it accepts deliveries when a server is running: flwd serve');
   });
 }
 

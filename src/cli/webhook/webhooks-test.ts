@@ -30,7 +30,7 @@ export async function run(options: Options, operands: readonly string[]): Promis
     if (output.isJson) output.json(trial);
     else describe(trial, jobId, output);
     if (!output.isJson && secrets.length > 0 && missing.length === secrets.length)
-      output.text(`but no delivery can be signed now, so each gets 403: it ${lackOf(webhook)}\n`);
+      output.text(`but no delivery can be signed now, so each gets 403: the webhook ${lackOf(webhook)}\n`);
     return trial.result === 'refused' ? exitCodes.runFailed : exitCodes.done;
   });
 }

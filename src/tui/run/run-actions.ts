@@ -115,7 +115,7 @@ function useRunRequests(runId: string) {
   };
   const kill = async (): Promise<string | null> => {
     const { status } = await client.call('cancelRun', { path, query: { force: true } });
-    return status === 'cancelled' ? null : 'Its processes were killed and are still there.';
+    return status === 'cancelled' ? null : 'Its processes were killed but have not ended yet.';
   };
   const rerun = async (from: 'start' | 'failed'): Promise<null> => {
     const { run_id: newId } = await client.call('rerunRun', { path, body: { from } });

@@ -116,7 +116,7 @@ function programOf(event: Members, plugin: Members): Program | { readonly proble
   if (id === 'urlplug') return requestOf(params);
   if (id !== 'shellplug')
     return {
-      problem: `its plugin ${textOf(plugin.title) ?? id} talks to Cronicle in Cronicle's own way, so it has to become a script first`,
+      problem: `its plugin ${textOf(plugin.title) ?? id} uses a protocol of Cronicle: rewrite the plugin as a script`,
     };
   const text = textOf(params.script) ?? '';
   if (text.trim() === '') return { problem: 'its script is empty' };
@@ -148,10 +148,10 @@ function requestOf(params: Members): Program | { readonly problem: string } {
   const headers = given('headers')
     .split(/\r?\n/)
     .filter((line) => line.includes(':'));
-  if (!/^https?:\/\/\S+$/i.test(url)) return { problem: 'its address is not one of HTTP' };
+  if (!/^https?:\/\/\S+$/i.test(url)) return { problem: 'its address is not an HTTP address' };
   // Cronicle replaces [path/to/a/value] by a value of the job.
   if ([url, ...headers, data].some((text) => /\[[\w/]+\]/.test(text)))
-    return { problem: 'its request contains `[…]`, which Cronicle replaces by values of the job' };
+    return { problem: 'its request contains `[…]`, which Cronicle replaces with values of the job' };
   const words = [
     'curl',
     '--silent',
@@ -205,7 +205,7 @@ function schedulesOf(event: Members): Times {
   const { timing } = event;
   const zone = textOf(event.timezone) ?? hostTimezone();
   if (listOf(timing.years).length > 0)
-    return withoutTimes('its times are limited to some years, which a cron pattern cannot say');
+    return withoutTimes('its times are limited to some years, which a cron pattern cannot express');
   if (!isTimezone(zone)) return withoutTimes(`its time zone ${zone} is unknown on this machine`);
   const fields = ['minutes', 'hours', 'days', 'months', 'weekdays'] as const;
   const times: CalendarTimes = Object.fromEntries(
@@ -216,7 +216,7 @@ function schedulesOf(event: Members): Times {
   try {
     return {
       schedules: [{ cron: toCron(times), timezone: zone, settings }],
-      notes: isYes(event.enabled) ? [] : ['it was disabled in Cronicle, so its schedule is as well'],
+      notes: isYes(event.enabled) ? [] : ['it was disabled in Cronicle, so its schedule is disabled here, too'],
     };
   } catch {
     return withoutTimes('its times are out of range');
@@ -255,9 +255,11 @@ function notesOf(event: Members, { titles, categories, serverCount }: Export): s
       ? ['its mails were not carried over: see `notify` in jobs.md']
       : []),
     ...(isSetHere('web_hook') ? ['its web hook was not carried over: see `notify` in jobs.md'] : []),
-    ...(isYes(event.multiplex) ? ['it ran on every server of its group at once: flwd runs it once'] : []),
+    ...(isYes(event.multiplex)
+      ? ['it ran on every server of its group: flwd runs it once, on the machine of the flwd server']
+      : []),
     ...(serverCount > 1 && target !== undefined
-      ? [`it ran on ${target}: flwd runs it on the machine of its server`]
+      ? [`it ran on ${target}: flwd runs it on the machine of the flwd server`]
       : []),
     ...(countOf(event.memory_limit) !== undefined
       ? [
@@ -272,7 +274,7 @@ function notesOf(event: Members, { titles, categories, serverCount }: Export): s
       : []),
     ...(category.enabled !== undefined && !isYes(category.enabled) ? ['its category was disabled'] : []),
     ...(countOf(category.max_children) !== undefined
-      ? [`at most ${countOf(category.max_children)} events of its category ran at once`]
+      ? [`at most ${countOf(category.max_children)} events of its category ran at a time`]
       : []),
   ];
 }

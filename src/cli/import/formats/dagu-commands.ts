@@ -39,7 +39,7 @@ export function commandOf(step: Members, place: Place): FoundCommand {
   const unknown = isSh ? unknownNames(text, new Set([...known, ...assignedIn(text)])) : [];
   for (const name of unknown)
     around.notes.push(
-      `its step ${written} reads ${name}, which nothing here sets: perhaps Dagu took it from its own environment`,
+      `its step ${written} reads ${name}, which the workflow does not set: perhaps Dagu took it from its own environment`,
     );
   const output = outputOf(step);
   return {

@@ -31,7 +31,8 @@ export function withPreconditions(
   const ofAll = conditions.find(({ id }) => id === undefined);
   const checks = new Map(conditions.map((condition) => [condition.id ?? '', checkStep(condition)]));
   for (const { id } of checks.values()) {
-    if (steps.some((step) => step.id === id)) throw new Unreadable(`its step ${id} has a name that flwd needs`);
+    if (steps.some((step) => step.id === id))
+      throw new Unreadable(`its step ${id} has a name that flwd needs for a step of its own`);
   }
   const gated = steps.flatMap((step): FoundStep[] => {
     const needs = needsOf(step);

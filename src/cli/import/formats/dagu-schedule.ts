@@ -23,7 +23,7 @@ export function readDaguSchedules(
   });
   for (const entry of entriesOf(parts.stop))
     notes.push(`Dagu stopped it at \`${entry}\`: write \`timeouts: { run: 8h }\` instead`);
-  for (const entry of entriesOf(parts.restart)) notes.push(`Dagu restarted it at \`${entry}\`, which flwd cannot`);
+  for (const entry of entriesOf(parts.restart)) notes.push(`Dagu restarted it at \`${entry}\`, which flwd cannot do`);
   return { schedules, notes };
 }
 

@@ -70,7 +70,8 @@ function stepOf(raw: Raw, around: Around, outputs: { readonly lines: string[]; r
   };
   const sub = subRunOf(step, written, around);
   if (sub) return { id, ...sub.step, settings: { ...settings, ...sub.settings } };
-  if (step.parallel !== undefined) throw new Unreadable(`its step ${written} is \`parallel\` without another workflow`);
+  if (step.parallel !== undefined)
+    throw new Unreadable(`its step ${written} has \`parallel\` but runs no other workflow`);
   return { id, command: commandOf(step, { id, written, around, outputs }), settings };
 }
 
@@ -110,7 +111,7 @@ function notesOf(step: Members, written: string): string[] {
       ? [`\`continueOn.${others.join('`, `continueOn.')}\` of its step ${written} was not carried over`]
       : []),
     ...(backoff !== undefined && !['true', 'false', '2'].includes(backoff)
-      ? [`the pauses between retries of its step ${written} double, and did not in Dagu`]
+      ? [`the pauses between retries of its step ${written} double in flwd; in Dagu, they did not`]
       : []),
     ...(['stdout', 'stderr'] as const).flatMap((key) =>
       step[key] === undefined ? [] : [`its step ${written} also wrote its ${key} to a file: flwd keeps it in the log`],
@@ -121,7 +122,7 @@ function notesOf(step: Members, written: string): string[] {
     ...(isYes(step.mailOnError) ? [`its step ${written} sent a mail when it failed: see \`notify\` in jobs.md`] : []),
     ...(step.workerSelector === undefined
       ? []
-      : [`its step ${written} asked for a worker with labels: flwd runs it on the machine of its server`]),
+      : [`its step ${written} asked for a worker with labels: flwd runs it on the machine of the flwd server`]),
   ];
 }
 

@@ -37,7 +37,9 @@ export function subRunOf(step: Members, written: string, around: Around): SubRun
   for (const [name, value] of pairs) {
     const argument = found.arguments.find((one) => one.written === name)?.argument;
     if (!argument)
-      throw new Unreadable(`its step ${written} gives ${found.name} the parameter ${name}, which it does not have`);
+      throw new Unreadable(
+        `its step ${written} gives ${found.name} the parameter ${name}, which that workflow does not have`,
+      );
     args[argument.name] = subArgument(value, { around, written, hasItem: step.parallel !== undefined });
   }
   return {

@@ -144,7 +144,7 @@ function parametersOf(data: Data | undefined): Parameter[] {
       }),
     );
   if (isMembers(data) && ('schema' in data || 'values' in data))
-    throw new Unreadable('its parameters have a schema of their own, in a way that only Dagu reads');
+    throw new Unreadable('its parameters have a schema in a form that only Dagu reads');
   const entries = isMembers(data) ? [data] : listOf(data);
   return entries.flatMap((entry): Parameter[] => {
     if (!isMembers(entry)) {

@@ -193,7 +193,7 @@ const lost: readonly (readonly [string, string])[] = [
   ['retryPolicy', 'see `retry` in jobs.md'],
   ['restartPolicy', 'a run that ends is not started again'],
   ['queue', 'see `concurrency` in jobs.md'],
-  ['workerSelector', 'flwd runs it on the machine of its server'],
+  ['workerSelector', 'flwd runs it on the machine of the flwd server'],
   ['logDir', 'flwd keeps the log of each run'],
   ['catchupWindow', 'flwd catches up with the 100 latest times, however long ago'],
 ];

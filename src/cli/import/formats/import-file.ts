@@ -49,7 +49,7 @@ export function readYaml(text: string, path: string): readonly Data[] | { readon
       const value: unknown = document.toJS({ maxAliasCount: 100 });
       data.push(toData(value, 0));
     } catch {
-      return { problem: `${name} has too many aliases, or one without an anchor` };
+      return { problem: `${name} has too many aliases, or an alias without an anchor` };
     }
   }
   return data;

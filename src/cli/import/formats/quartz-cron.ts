@@ -28,7 +28,7 @@ export function fromQuartz(fields: QuartzFields): { readonly cron: string } | { 
   const { seconds, year, day, weekday } = fields;
   if (!/^0+$/.test(seconds)) return { problem: `fires at second ${seconds}, but flwd fires only at whole minutes` };
   if (!['*', '?', ''].includes(year))
-    return { problem: `fires only in the year ${year}, which a cron pattern cannot say` };
+    return { problem: `fires only in the year ${year}, which a cron pattern cannot express` };
   const read = {
     minutes: listOf(fields.minute, 'minutes'),
     hours: listOf(fields.hour, 'hours'),

@@ -23,7 +23,8 @@ export function readOptions(data: Data | undefined): Options | { readonly proble
       return { problem: `its option ${written} takes a file, but arguments of flwd are text` };
     if (/\$\{|@(?:option|globals|node|job)\./.test(value ?? ''))
       return { problem: `the default of its option ${written} refers to another value` };
-    if (all.some((one) => one.variable === variable)) return { problem: `two of its options become ${variable}` };
+    if (all.some((one) => one.variable === variable))
+      return { problem: `two of its options would become the same variable, ${variable}` };
     const name = freeName(
       written,
       all.map(({ argument }) => argument.name),
@@ -86,7 +87,7 @@ function notesOf(option: Members, name: string): string[] {
       ? [`the pattern \`${regex}\` of its option ${name} was not carried over`]
       : []),
     ...(textOf(option.valuesUrl) !== undefined
-      ? [`the values of its option ${name} came from an address: flwd takes any text`]
+      ? [`the values of its option ${name} came from a URL: flwd accepts any text`]
       : []),
     ...(isYes(option.multivalued)
       ? [`its option ${name} takes several values as one text, separated by \`${textOf(option.delimiter) ?? ','}\``]
@@ -100,7 +101,7 @@ function notesOf(option: Members, name: string): string[] {
       ? [`its option ${name} came from \`${textOf(option.storagePath)}\` of Rundeck's key storage`]
       : []),
     ...(isYes(option.secure) && !isYes(option.valueExposed)
-      ? [`its option ${name} was for signing in to nodes: no script saw it before`]
+      ? [`its option ${name} was only for signing in to nodes: in Rundeck, scripts could not read it`]
       : []),
   ];
 }

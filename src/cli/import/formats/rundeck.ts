@@ -103,11 +103,11 @@ function foundOf(
       ...settingsOf(job, steps.steps.length),
     },
     notes: [
-      'it ran as the user of Rundeck, or as the one that its nodes name',
+      'it ran as the user of Rundeck, or as the user that its nodes specify',
       ...(nodes === undefined
         ? []
         : [
-            `it ran on the nodes \`${nodes}\`, and flwd runs it on the machine of its server: it has \`enabled: false\` until you have checked that this is right`,
+            `it ran on the nodes \`${nodes}\`, and flwd runs it on the machine of the flwd server: it has \`enabled: false\` until you have checked that this is right`,
           ]),
       ...(job.executionEnabled !== undefined && !isYes(job.executionEnabled)
         ? ['its execution was disabled in Rundeck: it has `enabled: false`']
@@ -166,7 +166,7 @@ function schedulesOf(job: Members): Times {
   const isOff = job.scheduleEnabled !== undefined && !isYes(job.scheduleEnabled);
   return {
     schedules: [{ cron: read.cron, timezone: zone, settings: isOff ? { enabled: false } : {} }],
-    notes: isOff ? ['its schedule was disabled in Rundeck, and is here as well'] : [],
+    notes: isOff ? ['its schedule was disabled in Rundeck, so it is disabled here, too'] : [],
   };
 }
 

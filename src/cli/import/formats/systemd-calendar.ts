@@ -41,7 +41,7 @@ function readWords(words: readonly string[]): { readonly cron: string } | { read
   const [hour = '', minute = '', second = '00', ...more] = time.split(':');
   if (!dateParts || others.length > 2 || !isOrdered || more.length > 0 || minute === '') return unreadable;
   const [, year = '*', month = '', separator, day = ''] = dateParts;
-  if (year !== '*') return { problem: `fires only in the year ${year}, which a cron pattern cannot say` };
+  if (year !== '*') return { problem: `fires only in the year ${year}, which a cron pattern cannot express` };
   if (!/^0+(?:\.0+)?$/.test(second))
     return { problem: `fires at second ${second}, but flwd fires only at whole minutes` };
   const fields = { hours: listOf(hour, 'hours'), minutes: listOf(minute, 'minutes'), months: listOf(month, 'months') };

@@ -202,7 +202,9 @@ function notesOf(service: Unit): string[] {
       service.all('Unit', key).map((value) => `\`${key}=${value}\` is not checked: the job runs in any case`),
     ),
     ...(type === 'forking'
-      ? ['`Type=forking`: a run ends with its first program, and what that leaves in the background is ended']
+      ? [
+          '`Type=forking`: a run ends when its first program ends, and flwd then ends what that program left in the background',
+        ]
       : []),
     ...notCarriedOver.flatMap(([section, key, instead]) => {
       const values = service

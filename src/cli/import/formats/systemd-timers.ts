@@ -55,7 +55,7 @@ function timersIn(dir: string): { readonly name: string; readonly isEnabled: boo
 function foundOf(name: string, isEnabled: boolean, manager: Manager): Found {
   const origin = (text: string): Origin => ({ kind: 'systemd-timers', place: name, line: null, text });
   if (!unitName.test(name))
-    return { kind: 'nothing', origin: origin(name), reason: 'systemd has no units with such a name' };
+    return { kind: 'nothing', origin: origin(name), reason: 'this is not a valid name for a systemd unit' };
   const timer = readUnit(name, manager.folders);
   if ('problem' in timer) return { kind: 'nothing', origin: origin(name), reason: timer.problem };
   const timerText = written(timer, 'Timer', timer.keys('Timer')).join('\n');
@@ -101,7 +101,7 @@ function schedulesOf(timer: Unit): { readonly schedules: FoundSchedule[]; readon
     const times = 'problem' in read ? read : parseCron(read.cron, zone);
     if ('problem' in times || 'problem' in read) {
       notes.push(
-        `\`OnCalendar=${expression}\` ${'problem' in times ? times.problem : ''}, so it has no schedule for it`,
+        `\`OnCalendar=${expression}\` ${'problem' in times ? times.problem : ''}, so the job has no schedule for this time`,
       );
       return [];
     }
@@ -119,7 +119,7 @@ function schedulesOf(timer: Unit): { readonly schedules: FoundSchedule[]; readon
   if (boots.length > 0) {
     schedules.push({ cron: '@boot', timezone: hostTimezone(), settings: {} });
     notes.push(
-      `\`OnBootSec=${boots.join(' ')}\` became \`@boot\`: it starts with the server's first start after a boot`,
+      `\`OnBootSec=${boots.join(' ')}\` became \`@boot\`: the job starts when the server first starts after a boot`,
     );
   }
   for (const key of sinceOthers) {
@@ -127,7 +127,7 @@ function schedulesOf(timer: Unit): { readonly schedules: FoundSchedule[]; readon
   }
   for (const key of ['OnClockChange', 'OnTimezoneChange', 'WakeSystem'].filter(isYes))
     notes.push(`\`${key}=\` was not carried over`);
-  if (schedules.length === 0) notes.push('it has no schedule yet');
+  if (schedules.length === 0) notes.push('the job has no schedule yet');
   return { schedules, notes };
 }
 
