@@ -78,7 +78,7 @@ export function withUnderWayEvent(held: UnderWay, { event, data }: Frame, status
   const at = held.runs.findIndex(({ run_id: id }) => id === data.run_id);
   const run = held.runs[at];
   if (leaving[status].some((one) => one === event)) {
-    // If the list does not hold all runs, another run moves up when one leaves, and has to be read.
+    // If the list does not hold all runs, the next run moves up when a run leaves. It has to be read from the server.
     if (held.total > held.runs.length) return null;
     return run ? { ...held, runs: held.runs.toSpliced(at, 1), total: held.total - 1 } : held;
   }

@@ -97,8 +97,8 @@ function ofScript(attemptDir: string, shim: ProcessIdentity | undefined, script:
 /**
  * Finds the script, the processes of its process group and of the attempt's cgroups, and those that started with the
  * attempt's paths in their environment. All descendants of these are included. Without cgroups, it misses a process
- * with another environment, in its own session, whose parent has ended. This process and its ancestors are never
- * included, because a run may have started the server that now resumes it.
+ * with another environment, in its own session, whose parent has ended. The server's own process and its ancestors are
+ * never included, because a run may have started the server that now resumes the run.
  */
 function membersOfScript(o: {
   readonly attemptDir: string;

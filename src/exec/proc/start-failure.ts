@@ -1,5 +1,6 @@
 // Says why a script was never started, for people who read the run. The programs that build the sandbox write their
-// errors to stderr. These are in the spool, which is not redacted yet. Paths of the host are left out of them.
+// errors to stderr. The spool contains these errors, and is not redacted yet. The reason that is shown leaves out paths
+// of the host.
 
 import { closeSync, constants, openSync, readSync } from 'node:fs';
 import { errorCode } from '../../lib/error-code.ts';
