@@ -12,7 +12,7 @@ const importing: readonly Option[] = [to, json, quiet, configFile, jobsDir];
 export const importCommands = [
   {
     name: 'import crontab',
-    about: 'turn the lines of a crontab into jobs with held schedules; without FILE, those of your crontab',
+    about: 'turn the lines of a crontab into jobs with held schedules; without FILE, read your own crontab',
     options: [
       {
         name: 'system',
