@@ -76,8 +76,8 @@ export type Fetch = (
 ) => Promise<HttpAnswer>;
 
 /**
- * The part of Response that the client uses. Node would have to load the whole class, which takes longer than a command
- * should take.
+ * The part of Response that the client uses. Commands use `httpFetch`, which returns only this part, because loading
+ * Node's `fetch` would slow them down.
  */
 export type HttpAnswer = Pick<Response, 'ok' | 'status' | 'body' | 'text'> & {
   readonly headers: Pick<Headers, 'get'>;
@@ -140,8 +140,8 @@ export function createClient(o: ClientOptions): Client {
         onOpen: given.onOpen,
         onBreak: given.onBreak,
         lastEvent: runId === undefined ? undefined : isOfLog ? 'end' : 'run.finished',
-        // A log always ends with `end`. A stream of events may lack `run.finished`: the types may be limited, or the
-        // event may have been removed already.
+        // A log always ends with `end`. A stream of events may lack `run.finished`, because the caller asked for other
+        // types of events, or because the event has been removed already.
         ...(typeof runId === 'string' && !isOfLog && { hasEnded: (signal: AbortSignal) => hasEnded(runId, signal) }),
         open: (resumeHeaders, signal) =>
           send(id, {

@@ -24,7 +24,7 @@ export function isTimeout(error: unknown): boolean {
   return error instanceof DOMException && error.name === 'TimeoutError';
 }
 
-/** Whether a stream of events can be opened again, even if the events in between may be lost. */
+/** Whether it helps to open a stream of events again. After `events-expired`, the new stream lacks some events. */
 export function isWorthReopening(error: unknown): boolean {
   return isPassing(error) || (error instanceof ApiProblem && error.slug === 'events-expired');
 }

@@ -15,7 +15,7 @@ const around = 3;
 /** Texts with more changes have little in common, and comparing them could take minutes. */
 const longestEdit = 5_000;
 
-/** Returns an empty list if there is no difference, and null if there are too many. */
+/** Returns an empty list if the texts are equal, and null if they have too many differences. */
 export function fileDiff(before: string, after: string): readonly DiffRow[] | null {
   const parts = diffLines(before, after, { maxEditLength: longestEdit });
   if (parts === undefined) return null;

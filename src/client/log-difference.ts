@@ -56,7 +56,7 @@ function printedBy(chain: readonly Run[], stepId: string): string {
   return chain.find(isHere)?.run_id ?? '';
 }
 
-/** Yields the lines of a step. It reads page by page, and a page has fewer lines if they are long. */
+/** Yields the lines of a step. Reads them page by page. */
 async function* linesOf(
   client: Client,
   o: { readonly runId: string; readonly stepId: string; readonly signal: AbortSignal | undefined },

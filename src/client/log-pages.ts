@@ -52,7 +52,7 @@ export async function linesBefore(
 ): Promise<{ readonly lines: readonly LogLine[]; readonly isFromStart: boolean }> {
   if (seq <= 1) return { lines: [], isFromStart: true };
   const { lines } = await readPage(source, { tail: count, before: seq });
-  // A page has fewer lines if they are long.
+  // A page with long lines may have fewer than `count` lines, so a short page need not be the start of the log.
   return { lines, isFromStart: startsLog(lines) };
 }
 

@@ -1,4 +1,4 @@
-// A part of a log without gaps, held by a view of the log. Its length is limited, so that the view stays fast.
+// Consecutive lines of a log, held by a view of the log. Their number is limited, so that the view stays fast.
 
 export type LogStretch<Line> = {
   readonly lines: readonly Line[];

@@ -1,5 +1,5 @@
-// Says how far a run is, and how long it will take: by its own progress, otherwise by how long runs of its job usually
-// take.
+// Says how far a run is, and how much time it still needs. Both are estimated from the progress that the run reports.
+// Without such a report, they are estimated from how long runs of the job usually take.
 
 import type { AnswerOf } from '../contract/operations.ts';
 import { secondsWords, workMs } from './took.ts';
@@ -44,7 +44,7 @@ function leftWords(ms: number): string {
   return `${ms < 1_000 ? '' : 'about '}${whole(ms, 'less than 1 s')} left`;
 }
 
-/** Rounds an estimate. Below ten seconds, single seconds stay. In a longer estimate, they would mean nothing. */
+/** Rounds an estimate. Only estimates below ten seconds are precise to the second. */
 function whole(ms: number, lessThanOne: string): string {
   if (ms < 1_000) return lessThanOne;
   const stepMs = ms < 10_000 ? 1_000 : ms < 60_000 ? 5_000 : ms < 600_000 ? 10_000 : 60_000;

@@ -36,7 +36,7 @@ export function secondsWords(ms: number): string {
   return seconds < 10 ? `${seconds} s` : spanWords(seconds * secondMs);
 }
 
-/** The distance of a time in one unit: "in 5 min", "12 s ago". Negative values are in the past. */
+/** How far a time is from now, in one unit: "in 5 min", "12 s ago". Negative values are in the past. */
 export function awayWords(ms: number): string {
   const distance = Math.abs(ms);
   const [unit, unitMs] = units.find(([, leastMs]) => distance >= leastMs) ?? ['s', secondMs];
@@ -44,7 +44,7 @@ export function awayWords(ms: number): string {
   return ms > 0 ? `in ${words}` : `${words} ago`;
 }
 
-/** Returns null if it has not started, or if it has not ended and `nowMs` is not given. */
+/** Returns null before the start. Before the end, returns null if `nowMs` is not given. */
 export function tookMs({ started_at: from, finished_at: to }: Times, nowMs?: number): number | null {
   const endMs = to === null ? nowMs : Date.parse(to);
   return from === null || endMs === undefined ? null : Math.max(0, endMs - Date.parse(from));
@@ -61,7 +61,7 @@ export function workMs(run: Work, nowMs?: number): number | null {
   return Math.max(0, ms - run.approval_ms - Math.max(0, ...askingMs));
 }
 
-/** The time from the start to the end, or to now if it has not ended; empty before the start. */
+/** The time from the start to the end. Before the end, the time from the start to now. Empty before the start. */
 export function tookWords(of: Times, nowMs: number): string {
   return soFarWords(tookMs(of, nowMs), of);
 }

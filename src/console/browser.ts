@@ -1,4 +1,4 @@
-// What pages use of the browser: the tab's title, choices kept in its storage, files saved to disk.
+// The features of the browser that pages use: the title of the tab, stored choices and saved files.
 
 import { useEffect, useState } from 'react';
 import { harmless } from './words.ts';

@@ -210,7 +210,7 @@ function midnight(at: Date): number {
   return new Date(at.getFullYear(), at.getMonth(), at.getDate()).getTime();
 }
 
-/** The clock of the pages ticks every ten seconds, so a new timestamp can be that far ahead of it. */
+/** The clock of the pages ticks every ten seconds, so a new timestamp can be up to ten seconds ahead of the clock. */
 const nowMostMs = 10_000;
 
 /** "12 min ago", "in 11 h 28 min", "now". */

@@ -1,4 +1,4 @@
-// A line of the screen, made of spans. Whatever they contain, it takes exactly one row.
+// A line of the screen, made of spans. A line takes exactly one row, whatever its spans contain.
 
 import { Box, Text } from 'ink';
 import { createElement as h, type ReactElement } from 'react';

@@ -47,7 +47,7 @@ export function toPresses(input: string, key: Key): Press[] {
   });
 }
 
-/** Makes a press of pasted text. Line breaks become `\n`, as scripts expect. */
+/** Turns pasted text into a key press. Line breaks become `\n`, as scripts expect. */
 export function toPaste(text: string): Press {
   return { key: 'paste', text: text.replaceAll(/\r\n?/g, '\n') };
 }

@@ -185,8 +185,8 @@ function whoOf({ actor, detail }: Entry): string {
 }
 
 /**
- * Returns, for example, "run_…8YPJQ7GC" or "secret deploy-key". Ids of one kind that were made on one day begin alike,
- * so only the end of an id is shown.
+ * Returns, for example, "run_…8YPJQ7GC" or "secret deploy-key". Generated ids from the same day begin with the same
+ * characters, so only the end of such an id is shown.
  */
 function objectWords({ object }: Entry): string {
   if (object === null) return '';

@@ -146,7 +146,7 @@ function Reserved(): ReactNode {
   );
 }
 
-/** Shows the steps in the order of the job. The instances of a matrix are counted at their step. */
+/** Shows the steps in the order of the job. Beside a step with instances is their number. */
 function Progress({ run, stepId }: { readonly run: Run; readonly stepId: string }): ReactNode {
   const steps = run.steps.filter(({ instance_of: of }) => of === null);
   return (

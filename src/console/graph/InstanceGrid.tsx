@@ -27,7 +27,7 @@ function isCompact({ rows }: Grid<GraphCell>): boolean {
   );
 }
 
-/** The height of the row with the names of the columns. In narrow columns they are written downwards. */
+/** The height of the row with the names of the columns. Above narrow columns, the names are written downwards. */
 export function headHeight(grid: Grid<GraphCell>): number {
   if (grid.columns.length === 0) return 0;
   const longest = Math.max(...grid.columns.map((column) => column.length));

@@ -164,7 +164,7 @@ const padding = 10;
 const least = { width: 132, widthOfPlanned: 76, height: 42 };
 const widest = { width: 220, widthOfPlanned: 96 };
 const headPx = 42;
-/** The gap in a plan, which has less room because it is beside the form. */
+/** The gap between the steps of a plan. It is smaller, because the plan is beside the form and has less room. */
 const tightPx = 14;
 
 /** The approximate width of a letter. */
@@ -222,7 +222,7 @@ function linesOf(text: string, letters: number): number {
 
 const zoomStep = 1.25;
 const smallest = 0.3;
-/** At this zoom, the smallest text, which has 12 pixels, is drawn with 11 and can still be read. */
+/** At this zoom, the smallest text shrinks from 12 to 11 pixels and can still be read. */
 const readable = 0.92;
 const largest = 1.35;
 /** Up to this many steps, both layouts are computed fast enough to compare them. */

@@ -103,7 +103,7 @@ function widthOf(lines: readonly LogLine[]): CSSProperties {
 }
 
 /**
- * What to show between the lines, by the number of the line that follows; `Infinity` stands for the end of the log.
+ * What to show before each line. The keys are the numbers of the lines; `Infinity` stands for the end of the log.
  * Anything outside the held lines is left out.
  */
 function placesOf(between: readonly Between[], { held }: RunLog): ReadonlyMap<number, readonly Between[]> {

@@ -25,7 +25,7 @@ export function LogPane(o: LogPaneProps): ReactNode {
   const step = stepOf(o);
   const source = sourceOf(o, step);
   const isLive = !isFinished(source.status);
-  // This is decided when the page opens, so that the log does not jump when a run fails while the user watches it.
+  // Set only once, when the page opens. Otherwise the log would jump if the run failed while the user watches it.
   const [opensAtError] = useState(run.status === 'failed');
   const log = useRunLog(source.runId, { level, ...source.filter }, line ?? (opensAtError ? 'error' : 'end'));
   const errors = useLogErrors(source.runId, source.filter, { isLive, isAtFirst: opensAtError && find === '' });
@@ -91,7 +91,7 @@ type Source = {
   readonly runId: string;
   readonly status: Run['status'];
   readonly filter: { readonly stepId: string | null; readonly attempt: number | null };
-  /** The run whose lines are shown, because the step has started it and prints nothing itself. */
+  /** The run that the step has started. Its lines are shown, because the step itself prints nothing. */
   readonly subRun: SubRun | null;
 };
 

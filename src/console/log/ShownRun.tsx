@@ -1,4 +1,4 @@
-// Shows a run, or under its id why it could not be read.
+// Shows a run. If the run could not be read, shows its id and the reason.
 
 import type { ReactNode } from 'react';
 import { Link } from 'wouter';

@@ -155,7 +155,7 @@ function styled(before: Style, parameters: string): Style {
   return style;
 }
 
-/** `5;n` of 256 colours or `2;r;g;b`. */
+/** Parses `5;n`, which is one of 256 colours, or `2;r;g;b`. */
 function extended(codes: readonly number[], at: number): { readonly colour: Colour; readonly taken: number } {
   const byte = (index: number): number => Math.max(0, Math.min(255, codes[at + index] ?? 0));
   if (codes[at] === 2) return { colour: [byte(1), byte(2), byte(3)], taken: 4 };

@@ -42,7 +42,7 @@ type Held = LogStretch<LogLine> & {
 
 type Opened = {
   readonly opening: Opening;
-  /** Where in the log it was opened. */
+  /** The place at which the log was opened. */
   readonly start: LogStart;
   readonly held: Held | null;
   /**

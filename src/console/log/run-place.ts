@@ -38,7 +38,7 @@ export type RunPlace = {
 export function useRunPlace(run: Run, isLogPage = false): RunPlace {
   const [, navigate] = useLocation();
   const search = useSearch();
-  // This is decided when the page opens, so that the log does not jump when a step fails while the user watches it.
+  // Set only once, when the page opens. Otherwise the log would jump if a step failed while the user watches it.
   const [initialStep] = useState(() => failingStep(run));
   const { tab, place } = useMemo(() => placeIn(search, initialStep), [search, initialStep]);
   const runHref = runPath(run.run_id);

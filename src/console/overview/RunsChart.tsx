@@ -1,4 +1,4 @@
-// Runs by the hour or day, failures below the line. A click leads to the runs of that time.
+// A chart of the runs of each hour or day, with the failures below the line. A click opens the runs of that time.
 
 import type { ReactNode } from 'react';
 import { useLocation } from 'wouter';

@@ -19,7 +19,7 @@ export function ApprovalCard({ run, step }: { readonly run: Run; readonly step: 
   const waiting = useWaitingApprovals();
   const list = waiting.data;
   const asked = list?.approvals.find((one) => one.run_id === run.run_id && one.step_id === step.step_id);
-  // If the list is too long to be complete, or could not be read, the button is offered and the server decides.
+  // If the list of approvals is incomplete or could not be read, the buttons are offered and the server decides.
   const isUnknown = failureOf(waiting) !== null || (list !== undefined && list.total > list.approvals.length);
   const mayAnswer = asked?.may_answer ?? (isUnknown && mayApprove === true);
   const [reason, setReason] = useState('');

@@ -64,7 +64,10 @@ function Clock({ at }: { readonly at: string | null }): ReactNode {
 
 type Ended = { readonly stepId: string | null; readonly ended: NonNullable<Run['termination']> };
 
-/** The terminations since the cancel was requested: those of the steps, or else that of the run itself. */
+/**
+ * Returns the terminations of the steps or, if no step has one, the termination of the run. Leaves out those from
+ * before the request to cancel.
+ */
 function terminationsOf(run: Run): Ended[] {
   const ofSteps = run.steps.map(({ step_id: stepId, termination }) => ({ stepId, termination }));
   const all = ofSteps.some(({ termination }) => termination !== null)

@@ -1,4 +1,4 @@
-// Everything that the API says about a run and that its page does not show elsewhere, and the run as JSON.
+// The facts about a run that its page shows nowhere else, and the run as JSON.
 
 import { type ReactNode, useState } from 'react';
 import { grantText } from '../../client/grant-text.ts';

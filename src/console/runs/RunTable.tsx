@@ -143,7 +143,10 @@ function Message({ text }: { readonly text: string }): ReactNode {
 const usualShare = 0.6;
 const slowShare = 1.35;
 
-/** A track with a mark at the usual duration. It is orange if the run takes much longer than usual. */
+/**
+ * A bar for the duration of a run, with a mark at the usual duration. The bar is orange if the run takes much longer
+ * than usual.
+ */
 function TookAgainst({
   run,
   usualMs,

@@ -8,7 +8,8 @@ const staleMs = 300_000;
 const mostJobs = 150;
 
 /**
- * The usual duration by job. null: the job has no usual duration. For a job that is missing here, it is not known yet.
+ * The usual duration by job. null: the job has no usual duration. If a job is missing, its usual duration is not known
+ * yet.
  */
 export type UsualTimes = ReadonlyMap<string, number | null>;
 

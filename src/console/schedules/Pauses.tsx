@@ -135,7 +135,7 @@ function heldWords(count: number): string {
   return count === 1 ? ' 1 schedule stays held.' : ` ${count} schedules stay held.`;
 }
 
-/** A button that takes the focus when it appears in place of the one that was pressed. */
+/** A button that takes the focus when it replaces the button that was pressed. */
 function ActButton({ actions, ...rest }: { readonly actions: Pausing } & ComponentProps<typeof Button>): ReactNode {
   const button = useRef<HTMLButtonElement>(null);
   const { takesFocus } = actions;

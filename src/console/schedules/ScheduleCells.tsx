@@ -31,7 +31,7 @@ export function Next({
   zone = schedule.timezone,
 }: {
   readonly schedule: Schedule;
-  /** The time zone of the page; by default, that of the schedule. */
+  /** The time zone of the page; by default, the schedule's own time zone. */
   readonly zone?: string;
 }): ReactNode {
   if (!schedule.enabled) return <span className={styles.quiet}>Disabled</span>;
@@ -54,7 +54,7 @@ export function Last({
   isNarrow = false,
 }: {
   readonly schedule: Schedule;
-  /** The time zone of the page; by default, that of the schedule. */
+  /** The time zone of the page; by default, the schedule's own time zone. */
   readonly zone?: string;
   /** Shows only the icon of the status. */
   readonly isNarrow?: boolean;

@@ -63,7 +63,7 @@ function rhythmOf({ sentence }: Frequent): string {
   return /^At \d+ minutes? past every hour$/.test(sentence) ? 'Every hour' : sentence;
 }
 
-/** A row for each group of schedules that fire alike. The most frequent group comes first. */
+/** A row for each group of schedules with the same rhythm. The most frequent group comes first. */
 function FrequentRows({ of, chosen, choose }: Choice & { readonly of: readonly Frequent[] }): ReactNode {
   const rows = Object.entries(
     Object.groupBy(

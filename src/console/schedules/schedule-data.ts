@@ -63,7 +63,7 @@ export function isOn({ enabled, held, paused, denied }: Schedule): boolean {
   return enabled && !held && !paused && denied === null;
 }
 
-/** A short name for the schedule: its own name, or that of its job. */
+/** A short name for the schedule: its own name, or else the name of its job. */
 export function shortName({ name, job_id: jobId }: Pick<Schedule, 'name' | 'job_id'>): string {
   return name ?? jobId.slice(jobId.lastIndexOf('/') + 1);
 }

@@ -1,6 +1,6 @@
-// Where the times of a week are drawn. The UTC fields of each `Date` here have the time that the clocks of the page's
-// zone show. So a day has 24 hours even if the clocks change. If many schedules fire in an hour of one day, that hour
-// is taller on all seven days.
+// Where the times of a week are drawn. The UTC fields of each `Date` here hold the local time of the page's zone. So a
+// day has 24 hours even if the clocks change. If many schedules fire in an hour of one day, that hour is taller on all
+// seven days.
 
 import type { Fire } from './schedule-data.ts';
 import { wallAt } from './zone-time.ts';
@@ -72,7 +72,7 @@ export function topOf(wall: Date, hourTops: readonly number[]): number {
   return top + ((next - top) * wall.getUTCMinutes()) / 60;
 }
 
-/** As many times as an hour has rows. In a crowded hour, the last row shows how many more times there are. */
+/** Returns one time for each row of an hour. In a crowded hour, the last row shows how many more times there are. */
 function shownOf(fires: readonly Timed[]): readonly Timed[] {
   return fires.length > mostOfHour ? fires.slice(0, mostOfHour) : fires;
 }

@@ -1,5 +1,5 @@
-// Times in another time zone: the zone of a schedule, so that they agree with the words of its pattern, or the zone of
-// the Schedules page.
+// Shows times in the zone of a schedule or of the Schedules page instead of the browser's zone, so that they agree with
+// the words of the schedule's pattern.
 
 import { isOwnZone, localTime, timeZone } from '../words.ts';
 
@@ -53,7 +53,7 @@ export function timeIn(zone: string, timestamp: string, nowMs: number): string {
   return (at.getUTCFullYear() === now.getUTCFullYear() ? dayOfYear : dayOfAnyYear).format(at);
 }
 
-/** The zone itself, or the browser's if the browser does not know it. */
+/** Returns the browser's own zone instead of a zone that the browser does not know. */
 export function knownZone(zone: string): string {
   return clockOf(zone) ? zone : timeZone;
 }

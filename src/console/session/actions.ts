@@ -1,4 +1,4 @@
-// Sends requests that change something on the server. Says while a request is in progress, and why the last request
+// Sends requests that change something on the server. Says whether a request is in progress, and why the last request
 // failed.
 
 import { useState } from 'react';

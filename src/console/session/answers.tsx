@@ -106,7 +106,7 @@ export function failureText(answer: Failing): string | null {
   return failure && errorText(failure);
 }
 
-/** @returns a function that marks the matching answers as outdated, and reads those again that are shown */
+/** @returns a function that marks the matching answers as outdated, and reloads the matching answers on the page */
 export function useRefresh(): (filters: QueryFilters) => void {
   const answers = useQueryClient();
   return useCallback((filters) => void refresh(answers, filters), [answers]);

@@ -28,8 +28,8 @@ export function useRefreshOn(
 }
 
 /**
- * Keeps a list of runs under way up to date. A run that has both entered and left the list since it was read does not
- * cause another read, because most runs on a busy server are short.
+ * Keeps a list of runs under way up to date. Most runs on a busy server are short, so a run that enters and leaves the
+ * list within one burst of events does not cause another read.
  */
 export function useRefreshOnRuns<List>(
   queryKey: QueryKey,

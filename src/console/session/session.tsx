@@ -45,8 +45,8 @@ export function SessionProvider({ children }: { readonly children: ReactNode }):
       const before = dismissals.current;
       const answer = await fetch(url, init);
       noteServerTime(answer.headers.get('date'));
-      // After too many failed logins the server answers 429. The page would take that for an error that passes, so it
-      // gets the earlier 401 instead.
+      // After too many failed logins the server answers 429. For a 429 the page would try again, so it gets the earlier
+      // 401 instead.
       const response = answer.status === 429 && refused ? refused.clone() : answer;
       if (answer.ok) refused = undefined;
       if (response.status === 401) {

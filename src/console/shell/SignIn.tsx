@@ -89,7 +89,7 @@ export function SignIn({ refusal }: { readonly refusal: string }): ReactNode {
   );
 }
 
-/** The command breaks only at its spaces. */
+/** The line of the command wraps only at spaces. */
 function CreateToken({ scopes }: { readonly scopes: string }): ReactNode {
   const words = `flwd tokens create --name console --scopes ${scopes}`.split(' ');
   return (

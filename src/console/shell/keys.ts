@@ -22,8 +22,8 @@ const chordMs = 1_000;
 
 /**
  * Handles the keys of all pages. Single-character keys can be turned off, because speech input and accidental typing
- * trigger many of them (WCAG 2.1.4). Any other letter, and Esc, clicks the button whose `data-key` names the key: in
- * the focused row, or else on the page.
+ * trigger many of them (WCAG 2.1.4). Esc and all letters except g, j, k and x click the button whose `data-key` names
+ * the key: in the focused row, or else on the page.
  */
 export function useKeys(o: {
   readonly hasSingle: boolean;

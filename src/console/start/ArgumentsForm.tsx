@@ -121,7 +121,10 @@ function nameOf({ title, path }: ArgumentField): string {
   return title ?? path.at(-1) ?? '';
 }
 
-/** Whether a boolean can be a check box. It must be known what an empty field means. */
+/**
+ * Whether the field is a check box. A required boolean without a default is not, because an unchecked box does not say
+ * whether the value is `false` or missing.
+ */
 function isCheck({ kind, isRequired }: ArgumentField, left: LeftEmpty | null): boolean {
   return kind === 'boolean' && (left !== null || !isRequired);
 }

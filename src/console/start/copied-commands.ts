@@ -1,5 +1,5 @@
-// Writes the start of a job, with what is typed into its form, as a command for flwd or curl and as JSON. A secret that
-// was typed is never copied.
+// Writes the request that a job's form would send, as a command for flwd or curl and as JSON. A secret that was typed
+// is never copied.
 
 import { type ArgumentField, readFieldText, readListText } from '../../domain/argument-fields.ts';
 import { flagOf } from '../../domain/argument-flags.ts';

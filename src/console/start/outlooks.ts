@@ -1,5 +1,5 @@
-// Sends what is typed into the form to the server whenever typing pauses. The server answers with its errors, or with
-// what a run would do.
+// Sends what is typed into the form to the server whenever typing pauses. The server answers with the errors in the
+// arguments, or with what a run would do.
 
 import { useEffect, useState } from 'react';
 import { askOutlook, type Outlook } from '../../client/outlook.ts';

@@ -1,4 +1,4 @@
-// The part of a log that is in memory, which has no gaps, and the lines of it that are on the screen.
+// The lines of a log that are in memory, without gaps, and which of these lines are on the screen.
 
 import { appended, extended, type LogStretch, prepended } from '../../client/log-stretch.ts';
 import type { LogLine } from '../../domain/log-line.ts';

@@ -1,5 +1,5 @@
 // A strip of time that shows what starts when. It has as many lanes as the names beside the marks need. Past marks have
-// the colour of their result, coming marks are grey, and a line marks the present.
+// the colour of their result, future marks are grey, and a line marks the present.
 
 import { scaleTime } from 'd3-scale';
 import type { ReactNode } from 'react';

@@ -90,7 +90,7 @@ export function Combobox<V extends string>(o: Props<V>): ReactNode {
           placeholder={o.placeholder}
           className={input.inner}
           onKeyDown={(event) => {
-            // If the list is closed, Base UI would clear the field, and Esc would not reach the dialog around it.
+            // Without this, Esc in a closed list would clear the field instead of closing the dialog.
             if (event.key === 'Escape' && event.currentTarget.ariaExpanded !== 'true') event.preventBaseUIHandler();
             // While the choices are loading, Enter would clear what is typed.
             if (event.key === 'Enter' && o.isLoading) event.preventBaseUIHandler();

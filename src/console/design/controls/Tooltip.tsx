@@ -1,5 +1,5 @@
-// A few words beside a control when the pointer or the focus is on it. It only repeats or extends the control's name:
-// a user who never sees it misses nothing.
+// Shows a few words beside a control while the pointer or the focus is on it. A tooltip only repeats or extends the
+// control's name, so a user who never sees it misses nothing.
 
 import { Tooltip as Base } from '@base-ui/react/tooltip';
 import type { ReactElement, ReactNode } from 'react';

@@ -1,7 +1,7 @@
 // The table that all pages use. It may have any number of rows, but only the rows near the visible area are in the
 // document. The page itself scrolls, and the head of the table stays below the page's header. Below 700 pixels, each
-// row shows what `compact` returns. A click on a row (row-link.ts) and the keys j and k, the arrows, Enter and x
-// (shell/keys.ts) act on the element with `data-row` in the row.
+// row shows what `compact` returns. Each row has an element with `data-row`, which gets the focus and the clicks on the
+// row (row-link.ts, shell/keys.ts).
 
 import { defaultRangeExtractor, useWindowVirtualizer } from '@tanstack/react-virtual';
 import { ArrowDown, ArrowUp } from 'lucide-react';
@@ -21,7 +21,7 @@ export type Column<Row> = {
   readonly width?: string;
   /**
    * The content always fits, so the cells are not clipped. While the table scrolls, clipping would take a tenth of the
-   * time that drawing the rows takes.
+   * drawing time.
    */
   readonly isNeverCut?: boolean;
   /**
@@ -29,9 +29,9 @@ export type Column<Row> = {
    * column has the mark.
    */
   readonly isDrawnAtSpeed?: boolean;
-  /** Right-aligned, with figures of one width. */
+  /** Right-aligned, with digits of equal width. */
   readonly isNumber?: boolean;
-  /** The column is hidden if the window is narrower. */
+  /** The column is hidden if the window is narrower than this. */
   readonly leavesBelowPx?: number;
   /** A click on the head sorts by this value; null comes last. */
   readonly sortBy?: (row: Row) => string | number | null;
@@ -298,8 +298,8 @@ function useVirtualRows(frame: { readonly current: HTMLTableElement | null }, co
       if (at !== undefined) setTop(at + scrollY);
     };
     measure();
-    // Content above the table may change its height. A ResizeObserver is called when the layout is known. If an effect
-    // measured instead, the browser would have to compute the layout once more.
+    // Content above the table may change its height. A ResizeObserver is called when the layout is known. Without it,
+    // an effect would have to measure, and the browser would compute the layout once more.
     const watch = new ResizeObserver(measure);
     watch.observe(document.body);
     return () => watch.disconnect();

@@ -9,7 +9,7 @@ export type Axis = {
   /** The position of a time on the axis, from 0 to 1. */
   readonly share: (ms: number) => number;
   readonly ticks: readonly { readonly share: number; readonly words: string }[];
-  /** How long any of the steps worked. */
+  /** The total time in which at least one step worked. */
   readonly workMs: number;
   /** The pauses that are drawn shorter than they were. */
   readonly cuts: readonly Span[];
