@@ -56,8 +56,8 @@ import { explainOpening } from './store/sqlite/sqlite-files.ts';
 import { isStorageError } from './store/storage-error.ts';
 
 /**
- * The server tells commands its address after this time, even if the sources have not been read yet. Commands give up
- * after 10 seconds.
+ * The server tells commands its address when the sources have been read, but at the latest after this time. Commands
+ * give up after 10 seconds.
  */
 const readWithinMs = 8_000;
 /** How long a session of an agent may go unused. */

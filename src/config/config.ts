@@ -25,7 +25,9 @@ export function toConfig(settings: Settings, o: { readonly isDev: boolean }) {
     server: toServer(settings),
     auth: {
       mode: get('auth.mode'),
-      /** `--dev`: the token `dev-token` may do everything, and pages of localhost may call with a token. */
+      /**
+       * `--dev`: the token `dev-token` may do everything, and web pages from localhost may use the API with a token.
+       */
       isDev: o.isDev,
       trustJobs: get('auth.trust_jobs'),
       jwt: toJwtConfig(settings),

@@ -51,7 +51,7 @@ const jwtKeys = [
   'auth.jwt.audience',
 ] as const satisfies readonly KeyPath[];
 
-/** Says why the URL is unsafe. Anyone who can change its answer decides who may log in. */
+/** Says why the URL is unsafe. Anyone who can change what the URL returns decides who may log in. */
 function unsafe({ protocol, hostname, username, password }: URL): string | undefined {
   if (username !== '' || password !== '') return 'must not contain a user or password';
   if (protocol === 'https:' || isLoopback(hostname.replace(/^\[|\]$/g, ''))) return undefined;

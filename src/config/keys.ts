@@ -47,7 +47,7 @@ export type Known = {
 
 export type Key<T = unknown> = {
   readonly kind: Kind<T>;
-  /** The default as flwd.yaml would have it, or a function that finds it; null: there is no default. */
+  /** The default as it would be written in flwd.yaml, or a function that finds it; null: there is no default. */
   readonly default: unknown;
   readonly about: string;
   /** The default in words, where they say more than the value. */

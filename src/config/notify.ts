@@ -98,7 +98,10 @@ function checkRequest(settings: Settings, at: string | number): void {
   checkHeaders(settings, 'notify.channels.<name>.headers', at);
 }
 
-/** Returns the terms of a rule without those that have their default, because terms are stored with every run. */
+/**
+ * Returns the terms of a rule. Leaves out `after`, `repeat` and `digest` if they have their defaults, because terms are
+ * stored with every run.
+ */
 function termsOf(settings: Settings, at: string | number): ChannelRule['terms'] {
   const after = valueAt(settings, 'notify.rules[].after', at);
   const repeatMs = valueAt(settings, 'notify.rules[].repeat', at);

@@ -43,7 +43,8 @@ export function findOwnPaths(config: Config, configFile: string | null, others: 
     ...(configFile === null ? [] : [resolve(configFile)]),
   ];
   /**
-   * All paths that have been found. Former targets of links stay in the set, because earlier keys may still be there.
+   * All paths that have been found. Former targets of links stay in the set, because earlier key files may still exist
+   * there.
    */
   const known = new Set([...fixed, database, `${database}-wal`, `${database}-shm`, ...others]);
 

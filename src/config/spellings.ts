@@ -75,7 +75,7 @@ export function spelledWord(path: KeyPath, at: number | string | undefined, word
   return Object.hasOwn(words, word) ? words[word] : undefined;
 }
 
-/** Other names of variables, without their prefix, besides those that are named after a key. */
+/** Further names of variables, without their prefix. Most variables are named after a key, and are not listed here. */
 export const variableSpellings = {
   DATA_DIR: 'instance.data_dir',
   LOG_LEVEL: 'logging.level',

@@ -76,7 +76,7 @@ function readDocument(document: Part, addError: AddError, base: Base, settings: 
 }
 
 /**
- * Sets a key, unless it is set already, which is an error. YAML refuses a key that occurs twice, but not the same key
+ * Sets a key, or records an error if the key is already set. YAML refuses a key that occurs twice, but not the same key
  * under two names.
  */
 function putOnce(...[settings, path, at, raw, origin, base]: Parameters<typeof put>): void {

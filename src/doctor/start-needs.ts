@@ -190,8 +190,8 @@ export async function checkDataDir(dataDir: string, folders: readonly string[]):
 }
 
 /**
- * Returns why a server would refuse the data dir. Root may examine the data dir of the user that runs the server, so
- * for root this is no refusal.
+ * Returns why a server would refuse the data dir; undefined if it would not. If root examines the data dir of another
+ * user, returns undefined, because the server may run as that user.
  */
 export async function findRefusal(dataDir: string): Promise<unknown> {
   if (process.geteuid?.() === 0 && (await isForeign(dataDir))) return undefined;

@@ -128,7 +128,10 @@ function examineBackfills({ underWay, failed }: Examination['backfills']): HostC
   return [warn('backfills', what.join(', '), 'run flwd backfills, which says why, and start them again')];
 }
 
-/** Reports notifications that wait. A channel that lacks its secret has another check, which says what to do. */
+/**
+ * Reports notifications that have not been sent yet. Leaves out channels whose secret is missing, because another check
+ * reports them and says what to do.
+ */
 function examineWaiting(config: Config, waiting: Examination['waiting']): HostCheck[] {
   const { lacking } = channelsWithoutSecrets(config);
   const others = waiting.filter(({ channel }) => !lacking.includes(channel));
@@ -197,7 +200,7 @@ function examineOwners(owners: Examination['owners'], ownId: string | undefined)
   return ok('owner', `${ownId ?? 'the next start creates an id'}; running runs: ${own} for this data dir${ofOthers}`);
 }
 
-/** Warns before jobs can store no more. */
+/** Warns when the key-value store is nearly full, because jobs cannot add anything to a full store. */
 function examineKv({ keys, largest }: NonNullable<Examination['kv']>): HostCheck {
   const { namespaceBytes, keys: mostKeys } = kvLimits;
   const detail =

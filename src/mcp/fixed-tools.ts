@@ -309,8 +309,8 @@ async function searchJobs({ instance, given }: Use): Promise<CallToolResult> {
       tags: job.tags.slice(0, mostTags),
     }));
     const fitting = fitsIn(shown);
-    // If not all jobs fit, a smaller page is read. The next page begins after the last job of this page, so no job of
-    // it may be left out.
+    // If not all jobs fit, a smaller page is read. The next page begins after the last job of this page, so the answer
+    // must contain every job of this page.
     if (fitting === shown.length || fitting === 0) return toAnswer({ jobs: shown, next_cursor: nextCursor });
     most = fitting;
   }

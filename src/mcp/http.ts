@@ -93,10 +93,11 @@ export type HttpMcpOptions = Pick<Instance, 'settings' | 'version' | 'attend'> &
 type Shared = HttpMcpOptions &
   Pick<Unfinished, 'keep'> & {
     readonly accounts: Map<string, Account>;
-    /** The ids of the sessions that clients have ended, only the latest ones. */
+    /** The ids of the sessions that clients ended most recently. */
     readonly endedIds: Set<string>;
     /**
-     * Checks in a moment whether the lists of tools of the account's clients are out of date, and tells these clients.
+     * Shortly afterwards, checks which clients of the account have an outdated list of tools, and notifies those
+     * clients.
      */
     readonly lookAt: (account: Account) => void;
   };

@@ -1,5 +1,5 @@
-// The resources of MCP: the skill for agents, the logs of runs, and artifacts. Also decides which text of them an agent
-// gets.
+// The resources of MCP: the skill for agents, the logs of runs, and artifacts. Limits how much of their text an agent
+// gets, and marks the text of jobs.
 
 import type { ReadResourceResult } from '@modelcontextprotocol/server';
 import type { Client } from '../client/client.ts';

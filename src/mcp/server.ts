@@ -175,8 +175,8 @@ async function callJob(
 }
 
 /**
- * Turns errors that the agent can fix into answers of the tool, because a model sees answers, but not errors of the
- * protocol.
+ * If the agent can fix an error, returns it as an answer of the tool, because a model sees answers, but not errors of
+ * the protocol.
  */
 async function answered(
   instance: Instance,

@@ -1,5 +1,5 @@
-// Reads the messages on standard input. It answers every other line with an error, as JSON-RPC 2.0 demands. The SDK's
-// transport would skip such lines silently, and would end at a line that is too long.
+// Reads the messages on standard input. Answers a line that is not a message with an error, as JSON-RPC 2.0 demands.
+// The SDK's transport would skip such lines silently, and would end at a line that is too long.
 
 import { PassThrough, type Readable, type Writable } from 'node:stream';
 import { ProtocolErrorCode, parseJSONRPCMessage } from '@modelcontextprotocol/server';
@@ -10,7 +10,7 @@ const newline = 10;
 export const mostLineBytes = 10_485_760;
 
 /**
- * @param output the stream for these answers
+ * @param output the stream to which the errors are written
  * @returns the lines that are messages, and a function that stops reading
  */
 export function readMessages(

@@ -263,7 +263,7 @@ function createApp(
   const http = {
     headersTimeout: readTimeoutMs,
     connectionsCheckingInterval: Math.min(1_000, readTimeoutMs),
-    // Without this, Node would itself answer a request without Host, and not with a problem document.
+    // Without this, Node itself would answer a request that has no Host, and would not send a problem document.
     requireHostHeader: false,
   };
   const timeouts = { requestTimeout: readTimeoutMs, keepAliveTimeout: idleTimeoutMs };

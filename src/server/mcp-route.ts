@@ -117,7 +117,7 @@ export function addMcpRoute(
   return () => opening.close();
 }
 
-/** Opens MCP when it is first used. If that failed, tries again at the next use. */
+/** Opens MCP when it is first used. If opening MCP fails, the next use tries again. */
 function createOpening(open: () => Promise<Mcp>) {
   let opening: Promise<Mcp> | undefined;
   let isClosed = false;

@@ -12,7 +12,7 @@ import { isShed } from './limits/shedding.ts';
 
 type Json = Readonly<Record<string, unknown>>;
 
-/** The problems that every operation may answer. */
+/** The problems with which any operation may answer. */
 const everywhere: readonly ProblemSlug[] = [
   'malformed-request',
   'headers-too-large',
@@ -186,7 +186,7 @@ function joined(answer: Response, failure: Response): Response {
   };
 }
 
-/** Most operations answer the same problems, so each group of problems with one status is described once. */
+/** Most operations answer with the same problems, so each group of problems with one status is described once. */
 function createFailures(problem: Json) {
   const inOrder = Object.keys(problems);
   const all = new Map<string, Response>();

@@ -23,7 +23,7 @@ const linesAtOnce = 500;
 const charsAtOnce = 2 ** 20;
 const pageEntries = 500;
 const lineObjectChars = 200;
-/** How much may be kept of lines that were read ahead. For one run, this is a few hundred KiB. */
+/** The most characters of lines that are read ahead and cached. The cached lines of one run take a few hundred KiB. */
 const mostCharsAhead = 8 * 2 ** 20;
 
 const severities: Readonly<Record<LogLevel, SeverityNumber>> = {

@@ -60,8 +60,8 @@ export function checkArgspec(argspec: JsonObject): MemberError[] {
 }
 
 /**
- * `type` may be a word or a list of words. Leaves out the error about the form that the author did not use, because it
- * would mislead.
+ * `type` may be a word or a list of words. Leaves out the errors about the form that the author did not use, because
+ * they would mislead.
  */
 function ofOneForm(errors: readonly ErrorObject[]): ErrorObject[] {
   const types = new Set(errors.filter(({ keyword }) => keyword === 'anyOf').map(({ instancePath }) => instancePath));

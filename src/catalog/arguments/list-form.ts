@@ -14,8 +14,8 @@ const shortTypes: ReadonlyMap<JsonValue, string> = new Map([
 const itemKeys = [...ownKeys, ...[...keywords].filter((key) => !key.startsWith('$') && key !== 'required')];
 
 /**
- * Writes the short keys as keywords. A short key of the wrong type stays as it is, and is then refused as an unknown
- * key.
+ * Replaces the short keys with keywords of JSON Schema. A short key of the wrong type stays as it is, and is then
+ * refused as an unknown key.
  */
 function inFull(item: JsonObject): JsonObject {
   const { secret, choices, items_type, items_enum, value_type, ...schema } = item;

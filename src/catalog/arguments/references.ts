@@ -15,7 +15,9 @@ const referenceKeys = ['$ref', '$dynamicRef'] as const;
 /** `$id` is allowed only at the top, so a dynamic reference or anchor works like a plain one. */
 export function resolveReferences(all: readonly Subschema[]) {
   const errors: MemberError[] = [];
-  /** The schema that each reference leads to, by the pointer of the schema that has the reference. */
+  /**
+   * The key is the pointer of a schema that contains a reference. The value is the schema that the reference leads to.
+   */
   const targets = new Map<string, Subschema>();
   const byPointer = new Map(all.map((subschema) => [toPointer(subschema.path), subschema]));
   const byAnchor = new Map(all.flatMap((subschema) => anchorsOf(subschema.schema).map((name) => [name, subschema])));

@@ -20,10 +20,10 @@ export function toMemberErrors(
 }
 
 /**
- * Turns an error of Ajv into the error of a member. Returns undefined for an error that only repeats a better one: the
- * error of `if`, or of a branch of `propertyNames`.
- * The schema may improve the message: `says` describes the value it wants, and `hints` explains unknown members. `noun`
- * names the kind of member. `isYaml` is for values that an author wrote.
+ * Turns an error of Ajv into the error of a member. Returns undefined for errors that only repeat a better error: those
+ * of the keyword `if`, and those inside `propertyNames`. The schema may improve the message: `says` describes the value
+ * it wants, and `hints` explains unknown members. `noun` names the kind of member. `isYaml` is for values that an
+ * author wrote.
  */
 export function toMemberError(
   error: ErrorObject,

@@ -4,8 +4,8 @@
 const plainName = /^[A-Za-z_][A-Za-z0-9_]*$/;
 
 /**
- * Only flwd sets the variables of traces. The other variables also affect programs around the script. The variables of
- * glibc in this list are those that glibc ignores in setuid programs (ld.so(8)).
+ * Only flwd may set the variables of traces. All other variables in this list also affect programs around the script.
+ * The list contains the variables of glibc that glibc itself ignores in setuid programs (ld.so(8)).
  */
 const reservedInEnvironment =
   /^(?:PATH|IFS|ENV|SHELLOPTS|PS4|TRACEPARENT|TRACESTATE|GCONV_PATH|GLIBC_TUNABLES|LOCPATH|NLSPATH|(?:BASH|LD_|FLWD_|MALLOC_).*)$/;

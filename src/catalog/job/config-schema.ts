@@ -45,7 +45,7 @@ export type RawWebhook = Static<typeof webhook>;
 export type RawPath = Static<typeof path>;
 export type RawConfig = Static<typeof configSchema>;
 
-/** A string, or instead a map that matches the schema. */
+/** Either a string, or a map that matches the schema. */
 function textOr<T>(schema: Schema<T>, says: string) {
   return schemaOf<string | T>({ ...schema, type: ['string', 'object'], minLength: 1, says });
 }

@@ -1,5 +1,5 @@
-// Removes the members with errors from a config.yaml, so that the same reading also finds all other errors in it. The
-// result is only used to find errors.
+// Removes the members with errors from a config.yaml, so that all other errors in the file can be found too. The result
+// is only used to find errors.
 
 import type { JsonObject, JsonValue } from '../../domain/job.ts';
 import { isObject } from '../arguments/subschemas.ts';
@@ -63,8 +63,8 @@ export function soundPart(value: JsonValue, formErrors: readonly MemberError[]) 
 }
 
 /**
- * Returns the member to leave out: the one with the error, or the one that lacks a required member. If that is an item
- * of a list, the list is left out, because the other items would move.
+ * Returns the member to leave out: the one with the error, or the one that lacks a required member. If this member is
+ * an item of a list, the whole list is left out, because the other items would move.
  */
 function leftOutFor(config: JsonObject, { path, spot }: MemberError): Path | undefined {
   // If one step has to be left out, all are, because the graph makes no sense without it.
@@ -76,8 +76,8 @@ function leftOutFor(config: JsonObject, { path, spot }: MemberError): Path | und
 }
 
 /**
- * Returns where errors may be mere results of leaving out the member at `path`: at this path and below or, for a member
- * of a step, anywhere in the step.
+ * Returns the path at or below which errors may only result from leaving out the member at `path`. For a member of a
+ * step, this is the path of the step.
  */
 function unsureFor(path: Path): Path {
   return path[0] === 'steps' ? path.slice(0, 2) : path;

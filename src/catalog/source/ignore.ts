@@ -22,8 +22,9 @@ export function isWalked(name: string): boolean {
 }
 
 /**
- * Whether a directory with these entries is the data dir of any instance, or a backup of one. flwd looks for no jobs
- * there, because its snapshots look like jobs, and copies nothing from there, because it has keys.
+ * Whether a directory with these entries is the data dir of any instance, or a backup of a data dir. flwd does not look
+ * for jobs in a data dir, because snapshots look like jobs. It copies nothing from a data dir, because a data dir
+ * contains keys.
  */
 export function isDataDir(entries: readonly Dirent[]): boolean {
   return entries.some(({ name }) => name === 'flwd.lock' || name === 'flwd.db');

@@ -21,7 +21,7 @@ const touchMs = 600_000;
 const attemptLimit = 10;
 const nothing = () => {};
 
-/** At most one copy of each job is being made, and one waits. All later callers share the one that waits. */
+/** For each job, one copy may be in progress and one may be waiting. All further callers share the waiting copy. */
 type Copies = { running: Promise<unknown>; next: Promise<Snapshot> | undefined };
 
 /**
@@ -49,7 +49,7 @@ export function createSnapshots(o: Excluded & { readonly dir: string }) {
 
   /**
    * Returns a copy of the job's directory as it is now. Checks the job's files each time, and copies them only if they
-   * have changed. The mtime of the copy says, within ten minutes, when it was last used.
+   * have changed. The mtime of the copy says when the copy was last used, accurate to ten minutes.
    * @throws Problem job-invalid, job-not-found
    */
   async function take(entry: CatalogEntry): Promise<Snapshot> {

@@ -116,8 +116,8 @@ function createReader(source: Source, log: LogLines, directories: SourceDirector
 }
 
 /**
- * Reads a directory again. Returns whether jobs appeared or disappeared. Calls `onRead` with each path for which the
- * nearest job, at or above the path, must be read again.
+ * Reads a directory again. Returns whether jobs appeared or disappeared. Calls `onRead` with a path: the nearest job at
+ * or above this path must be read again.
  */
 async function refreshDirectory(
   directories: SourceDirectories,

@@ -20,7 +20,7 @@ const unwatchedIntervalMs = 5_000;
  * reports nothing that another machine changes.
  */
 const watchedIntervalMs = 60_000;
-/** How long a stopping server waits for a reading to end. It has five seconds to stop everything. */
+/** How long a stopping server waits for a read in progress. The whole stop may take five seconds. */
 const closingMs = 1_000;
 
 type Source = {
@@ -68,7 +68,7 @@ export function watchSource(o: Options) {
 
   async function readChanges(): Promise<void> {
     const { marks, isWhole } = gathering.take();
-    // After a reading that failed, the whole source is read again, because anything may be missing.
+    // If the last read failed, the whole source is read again, because anything may be missing.
     const isChanged = await (isWhole || failures.isFailing() ? tree.rescan() : tree.refresh(marks));
     failures.end();
     if (isClosed) return;
@@ -125,8 +125,8 @@ const missingWords = 'the folder of a source is missing; its jobs cannot run unt
 const emptyWords = 'the folder of a source is empty, although it had jobs; they cannot run until they are back';
 
 /**
- * Knows whether the folder is missing. An empty folder can count as missing, too: it may be the mount point of a share
- * that is not mounted.
+ * Finds out whether the folder is missing. An empty folder can count as missing, too: it may be the mount point of a
+ * share that is not mounted.
  */
 function createAbsence({ source: { name, path }, log, ...o }: Options, tree: SourceTree) {
   let rootWithJobs: string | undefined;
@@ -134,8 +134,8 @@ function createAbsence({ source: { name, path }, log, ...o }: Options, tree: Sou
   let isMissing = false;
 
   /**
-   * flwd does not know which folder had the jobs of earlier starts, so any folder with a file in it counts as that
-   * folder.
+   * flwd does not store which folder had the jobs. Until the first jobs are found after a start, any folder with a file
+   * in it counts as that folder.
    */
   function isReplaced(root: string | undefined): boolean {
     return rootWithJobs === undefined ? hadJobs && isEmpty(path) : root !== rootWithJobs;
@@ -144,7 +144,10 @@ function createAbsence({ source: { name, path }, log, ...o }: Options, tree: Sou
   return {
     /** Whether the folder is missing, or an empty one is in its place. */
     isMissing: () => isMissing,
-    /** Call this when the source has been read for the first time: finds out whether earlier starts had jobs. */
+    /**
+     * Call this when the source has been read for the first time. If the source has no jobs, finds out whether it had
+     * jobs before the server started.
+     */
     async askForJobs(): Promise<void> {
       hadJobs = tree.jobs.length === 0 && (await o.hadJobs(name));
     },
@@ -169,14 +172,14 @@ function isEmpty(dir: string): boolean {
   }
 }
 
-/** Counts readings that failed in a row, logs each new reason once, and says when to read again. */
+/** Counts how often in a row reading the source failed, logs each new reason once, and says when to read again. */
 function createFailures({ source: { name }, log }: Options) {
   let count = 0;
   let reason: string | undefined;
   let dueAtMs = 0;
   return {
     isFailing: () => count > 0,
-    /** Returns true when it is time to read again, but only once: if that reading fails, too, `add` sets a new time. */
+    /** Returns true once when it is time to read again. If this read fails too, `add` sets a new time. */
     retry(): boolean {
       const isDue = performance.now() >= dueAtMs;
       if (isDue) dueAtMs = Number.POSITIVE_INFINITY;

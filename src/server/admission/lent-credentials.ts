@@ -7,7 +7,7 @@ import { hashSecret } from '../../lib/secret-hash.ts';
 
 type Lent = {
   readonly credential: string;
-  /** Replaces the principal with that of the caller's latest request. */
+  /** Replaces the principal with the principal of the caller's latest request. */
   readonly renew: (principal: Principal) => void;
   readonly end: () => void;
 };

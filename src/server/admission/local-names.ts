@@ -25,8 +25,8 @@ export function isFromForeignPage({ headers, socket }: IncomingMessage): boolean
 }
 
 /**
- * Whether a page of another site sends the request. curl does not send this header. `none` means that a person typed
- * the address or opened a bookmark.
+ * Whether, according to the header `Sec-Fetch-Site`, a page of another site sends the request. curl does not send this
+ * header. `none` means that a person typed the address or opened a bookmark.
  */
 export function isFromAnotherSite({ 'sec-fetch-site': site }: IncomingHttpHeaders): boolean {
   return site !== undefined && site !== 'same-origin' && site !== 'none';

@@ -51,8 +51,8 @@ export function peerIn(table: string, connection: Connection): PeerSocket | unde
     if (at < 0) continue;
     const end = table.indexOf('\n', at);
     const [, , state = '', , , , uid, , inode = '0'] = table.slice(at + 1, end < 0 ? undefined : end).split(/\s+/);
-    // A socket that its process has closed has uid 0 and inode 0. Without this check, a caller who sends a request and
-    // hangs up would count as root.
+    // When a process has closed its socket, the table shows uid 0 and inode 0 for the socket. Without this check, a
+    // caller who sends a request and hangs up would count as root.
     if (inode !== '0' && connectedStates.includes(state)) return { uid: Number(uid), inode };
   }
   return undefined;

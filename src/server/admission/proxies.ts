@@ -8,8 +8,8 @@ import { createAddressList } from '../../lib/address-list.ts';
 export type Proxies = {
   readonly isTrusted: (address: string | undefined) => boolean;
   /**
-   * Removes everything that is not an address from `X-Forwarded-For`. A client could invent it, and the server would
-   * log it and count by it.
+   * Removes from `X-Forwarded-For` every entry that is not an address, and all entries left of it. A client could
+   * invent these entries, and the server would log them and count requests by them.
    */
   readonly tidy: (request: IncomingMessage) => void;
 };

@@ -124,7 +124,7 @@ function toListOrNull(list: readonly string[] | null | undefined): string[] | nu
   return list ? [...list] : null;
 }
 
-/** @throws Problem validation-error for scopes that such a token cannot have */
+/** @throws Problem validation-error for scopes that a token with `only` or `agent` cannot have */
 function readLimits({ scopes, only, secrets, agent, approval }: BodyOf<'createToken'>): TokenLimits | null {
   const errors = scopes.flatMap((scope, at): ValidationError[] => {
     const why =

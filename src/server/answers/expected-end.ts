@@ -1,4 +1,4 @@
-// Adds two estimates to a running run: how long it will work, and when it will end.
+// Adds two estimates to a running run: how long it will take without waiting, and when it will end.
 
 import type { RunSummary } from '../../domain/run.ts';
 import { toTimestamp } from '../../lib/clock.ts';

@@ -1,5 +1,5 @@
-// How long the last successful runs of a job worked. This is read when it is needed, and cached until a run of the job
-// ends (ADR 0073).
+// How long the last successful runs of a job took, without waiting. This is read when it is needed, and cached until a
+// run of the job ends (ADR 0073).
 
 import { LRUCache } from 'lru-cache';
 import { quantile } from '../../domain/job-times.ts';
@@ -15,7 +15,7 @@ export type UsualWork = {
 const mostJobs = 5_000;
 
 export function createUsualWork({ store, hub }: { readonly store: Pick<Store, 'runs'>; readonly hub: Hub }): UsualWork {
-  // The cache holds promises. So if a run ends during the reading, that entry is removed as well.
+  // The cache contains promises. So an entry is removed even if a run ends while the entry is still being read.
   const known = new LRUCache<string, Promise<readonly number[]>>({ max: mostJobs });
   hub.onEvents((entries) => {
     if (known.size === 0) return;

@@ -20,7 +20,7 @@ export function createAuditHandlers(o: {
   readonly audit: Pick<AuditStore, 'list' | 'read' | 'verify'>;
   readonly streams: Streams;
 }): Pick<Handlers, 'listAudit' | 'verifyAudit'> {
-  /** Callers that ask at the same time share one reading of the log. */
+  /** Requests that arrive while the log is being verified share the result. */
   let verifying: Promise<AuditVerdict> | undefined;
   return {
     async verifyAudit() {

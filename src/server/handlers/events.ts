@@ -107,8 +107,8 @@ async function sendEvents(o: Parts, selection: Selection, { signal, write }: Out
     await write(`id: ${id}\n\n`, 0);
     toldAtMs = performance.now();
   };
-  // A client needs an id at once. Without it, if the connection breaks before the first event, the client would miss
-  // what happens until it has reconnected.
+  // A client needs an id at once. If the connection broke before the first event, a client without an id would miss
+  // what happens until it reconnects.
   if (runId === undefined) await tellId(selection.afterId);
   for await (const { entries, reachedId, isCaughtUp } of followJournal(o, selection, signal)) {
     // A client that gets few events would have an old id. Once retention has removed the event with that id, the client

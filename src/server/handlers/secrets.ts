@@ -1,4 +1,4 @@
-// Stored secrets, which each tenant has for itself, and the rotation of the key that seals them.
+// The stored secrets of each tenant, and the rotation of the key that seals them.
 
 import type { Catalog } from '../../catalog/catalog.ts';
 import { namedSecrets } from '../../catalog/job/named-secrets.ts';

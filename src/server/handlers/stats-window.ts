@@ -11,8 +11,8 @@ export type StatsTime = {
   readonly window: StatsWindow;
   readonly before: StatsWindow;
   /**
-   * The share of the last span of `before` that counts. It equals the share of the last span of `window` that has
-   * already passed.
+   * How much of the last span of `before` to count, from 0 to 1: as much as has already passed of the last span of
+   * `window`. At half past ten, 0.5 of an hour has passed.
    */
   readonly share: number;
   /**
@@ -28,7 +28,10 @@ const ranges = {
   '30d': { span: 'day', count: 30 },
 } as const satisfies Record<StatsRange, object>;
 
-/** How far back hours are used. Retention keeps them a little longer. */
+/**
+ * Counters of hours are used only if all of them are younger than this, and otherwise counters of days. Retention keeps
+ * counters of hours a little longer.
+ */
 const hoursFromMs = 14 * spanMs.day + 12 * spanMs.hour;
 const finestTimes = 48;
 const mostDays = 400;

@@ -37,7 +37,8 @@ export function createStatsHandlers(o: Parts): Pick<Handlers, 'getStats' | 'getJ
     async getStats({ request, reply, query }) {
       assertReached(request.principal, query.tenant);
       const { principal } = request;
-      // An answer by days changes even if no run has changed, because it says how much of today has passed.
+      // Statistics by the day change even if no run has changed, because the answer depends on how much of today has
+      // passed.
       const hour = Math.floor(o.clock.now() / spanMs.hour);
       return sendJson(reply, await kept(keyFor(principal, query, hour), () => statsOf(o, query, principal)));
     },

@@ -114,7 +114,7 @@ async function lastDeliveries(
   return last;
 }
 
-/** The names of stored secrets by tenant, for the tenants that have webhooks which name secrets. */
+/** The names of stored secrets, by tenant. Contains only tenants whose webhooks name secrets. */
 async function storedFor(
   webhooks: readonly Webhook[],
   { secrets }: Pick<Store, 'secrets'>,

@@ -18,14 +18,14 @@ import { overloadedSeconds } from './shedding.ts';
 const mostGrowth = 128;
 const shareOfHeap = 0.5;
 /**
- * The most that one caller may take, and the most that all callers except the server's own user may take together. A
- * body takes its room before it arrives, and it may never arrive.
+ * The share of the room that the bodies of one caller may take, and the share that the bodies of all callers except the
+ * server's own user may take together. A body takes its room before it arrives, and it may never arrive.
  */
 const shareOfOne = 1 / 4;
 const shareOfOthers = 3 / 4;
 /**
- * All anonymous callers together may take as much room as one other caller. Each of their networks may take this share
- * of it.
+ * All anonymous callers together may take as much room as one other caller. The callers of one network may take this
+ * share of that room.
  */
 const shareOfOneNetwork = 1 / 4;
 
