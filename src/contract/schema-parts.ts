@@ -82,7 +82,7 @@ export const unchanged = (headers: readonly AnswerHeader[] = ['ETag']) => ({
   headers,
 });
 
-/** The headers of an answer that names a run which the request has created. */
+/** The headers of the answer to a request that creates a run. */
 export const createdHeaders = ['Location', 'Idempotent-Replay'] as const;
 
 /** The request header with which a client resumes a stream. */

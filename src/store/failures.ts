@@ -27,7 +27,7 @@ const mostSampleChars = 500;
 export function createFailureStore({ read, transact }: Database) {
   return {
     /**
-     * Lists the groups. The one that failed last comes first.
+     * Lists the groups, sorted by the time of their last failure, newest first.
      * @throws Problem validation-error for a malformed cursor
      */
     async list(asked: FailureQuery): Promise<{ failures: readonly Failure[]; nextCursor: string | null }> {

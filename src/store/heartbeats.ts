@@ -1,12 +1,12 @@
-// The calls that report successes of schedules. Each schedule has one row, because only the newest success is reported
-// (ADR 0073).
+// The HTTP calls that report the successes of schedules. Each schedule has one row, because only the newest success is
+// reported (ADR 0073).
 
 import type { ScheduleHeartbeat } from '../domain/notification.ts';
 import type { Heartbeat } from '../domain/schedule.ts';
 import type { Database, Transaction } from './database.ts';
 import type { HeartbeatRow } from './schema.ts';
 
-/** A success that is reported with a call. */
+/** A success that flwd reports by calling the heartbeat address of the schedule. */
 export type NewHeartbeat = ScheduleHeartbeat & {
   readonly tenant: string;
   readonly runId: string;

@@ -1,4 +1,4 @@
-// Stores which runs and successes are late, and since when jobs are expected to succeed.
+// Stores which runs and successes are late, which jobs are expected to succeed, and since when.
 
 import type { Late } from '../domain/outcome/late.ts';
 import type { Database, Transaction } from './database.ts';
@@ -21,7 +21,7 @@ export type LateStore = ReturnType<typeof createLateStore>;
 
 /** How many of the newest entries are read to find when a receiver was last notified. */
 const mostTold = 50;
-/** A search for a success in a time span leaves out runs that were created longer than this before the span. */
+/** `hasSuccess` checks only runs that were created in the time span, or up to this long before it. */
 const longestRunMs = 3 * 86_400_000;
 
 export function createLateStore(database: Database) {
@@ -135,7 +135,7 @@ function createExpecting({ read }: Database) {
         startedAtMs: row.started_at ?? 0,
       }));
     },
-    /** Returns when the newest run that succeeded ended. */
+    /** Returns when the newest successful run ended. */
     async lastSuccessAtMs(of: JobOfTenant): Promise<number | null> {
       const row = await successes(of).select('finished_at').orderBy('created_at', 'desc').limit(1).executeTakeFirst();
       return row?.finished_at ?? null;

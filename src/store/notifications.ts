@@ -286,7 +286,7 @@ function createDues(read: Database['read']) {
 
 function createFailingJobs(read: Database['read']) {
   return {
-    /** Returns those of the jobs whose last run failed. */
+    /** Returns the given jobs whose last run failed. */
     async failing(jobIds: readonly string[]): Promise<readonly FailingJob[]> {
       if (jobIds.length === 0) return [];
       const rows = await read

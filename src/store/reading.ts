@@ -138,7 +138,7 @@ function createRunReading(
     /** Lists late runs and successes, newest first. */
     late: (query: LateQuery, reach: Reach): ReturnType<LateStore['list']> => lateInReach(late, query, reach),
     /**
-     * Lists groups of failures. The one that failed last comes first.
+     * Lists groups of failures, sorted by the time of their last failure, newest first.
      * @throws Problem validation-error for a malformed cursor
      */
     async failures(query: FailureQuery, reach: Reach): ReturnType<FailureStore['list']> {
@@ -181,7 +181,7 @@ function createJobReading(runs: RunStore) {
   };
 }
 
-/** If a caller may see only some jobs, how many late entries are read to find those of the caller's jobs. */
+/** If a caller may see only some jobs, this many late entries are read and then filtered. */
 const mostLate = 1_000;
 
 async function lateInReach(late: LateStore, query: LateQuery, reach: Reach): Promise<readonly Late[]> {

@@ -172,9 +172,9 @@ export type RunStatsRow = {
 };
 
 /**
- * Counters of the same runs by duration. `waited` counts how long runs waited for their start. `took` counts how long
- * runs that succeeded took, without the time in which an approval waited for its answer. domain/duration-buckets.ts
- * defines the buckets.
+ * Counters of the runs that RunStatsRow counts, by duration. `waited` counts how long runs waited for their start.
+ * `took` counts how long runs that succeeded took, without the time in which an approval waited for its answer.
+ * domain/duration-buckets.ts defines the buckets.
  */
 export type RunTimesRow = Pick<RunStatsRow, 'span' | 'job_id' | 'at' | 'tenant'> & {
   measure: 'took' | 'waited';
@@ -457,7 +457,7 @@ export type FailureRow = {
   count: number;
   first_run: string;
   first_at: number;
-  /** null in rows that an earlier version of flwd wrote, which did not record it. */
+  /** null if the row is from an earlier version of flwd that did not record the revision. */
   first_revision: string | null;
   last_run: string;
   last_at: number;
@@ -467,8 +467,8 @@ export type FailureRow = {
  * A notification for the `n`th rule of a run. `next_at` is null if no attempt follows. For a channel, `origin` is
  * `channel:` and its name, and `webhook` is empty. `failures` says how often the job failed in a row: before this run
  * for `fixed`, and with this run for other events. `digest` is 1 if the notification is part of a digest. `taken_by` is
- * JSON of the addresses that have received a mail which was refused for others. `late` is JSON of LateNotice. If there
- * is no run, the notification is about a job.
+ * JSON of the addresses that have already received a mail, if the mail was refused for other addresses. `late` is JSON
+ * of LateNotice. If there is no run, the notification is about a job.
  */
 export type NotificationRow = {
   id: string;

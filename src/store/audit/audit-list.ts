@@ -1,5 +1,5 @@
-// Reads the audit log, newest first. Searches by object use an index, and so do searches by action, except for the
-// start of a run. Any other search reads the table in slices, so that other work can run in between (ADR 0018).
+// Reads the audit log, newest first. Searches by object use an index. Searches by action use one, too, unless the
+// action is `run.create`. Any other search reads the table in slices, so that other work can run in between (ADR 0018).
 
 import { setImmediate as yieldNow } from 'node:timers/promises';
 import { type Expression, expressionBuilder, type Kysely, type SqlBool, sql } from 'kysely';
@@ -65,7 +65,7 @@ export async function readAudit(db: Kysely<Schema>, query: AuditListQuery): Prom
   return readPage(db, query, await rangeOf(db, query.sinceMs, query.untilMs), Infinity);
 }
 
-/** @param most an upper bound of the number of entries that match */
+/** @param most at most this many entries match after the offset */
 async function readPage(db: Kysely<Schema>, query: AuditListQuery, all: Range, most: number): Promise<AuditEntries> {
   const { limit, offset = 0, cursor } = query;
   const range = cursor === undefined ? all : { ...all, to: Math.min(all.to, parseCursor(cursor) - 1) };

@@ -79,7 +79,7 @@ async function countedRows(db: Kysely<Schema>): Promise<number> {
   return Number(total ?? 0);
 }
 
-/** Returns the id and hash of the last removed entry, as the newest entry of retention records them. */
+/** Returns the id and hash of the last removed entry. The newest `audit.expire` entry contains them. */
 async function anchorOf(db: Kysely<Schema>): Promise<{ through: number; hash: string } | undefined> {
   const row = await db
     .selectFrom('audit')

@@ -24,8 +24,8 @@ export type CheckedBackup = {
   /** The files that can be restored, each with the checksum that its copy must have. */
   readonly files: () => AsyncGenerator<{ readonly path: string; readonly sha256: string }>;
   /**
-   * What does not match the checksums, by its path in the backup. A revision of a job is one entry, however many of its
-   * files are damaged.
+   * The files that do not match the checksums, by their path in the backup. A revision of a job is a single entry, even
+   * if several of its files are damaged.
    */
   readonly damagedSince: ReadonlyMap<string, Damage>;
 };

@@ -105,7 +105,10 @@ async function realOf(path: string): Promise<string> {
   }
 }
 
-/** Returns what a restore replaces, in this order. The database is the last. */
+/**
+ * Returns the folders and files that a restore replaces, in the order in which it replaces them. The database is the
+ * last.
+ */
 function targetsOf(places: Places): string[] {
   return [...foldersIn(places), places.secretKeyFile, places.signingKeyFile, damageOf(places), places.dbPath];
 }
@@ -223,7 +226,8 @@ export async function movesOf(places: Places, fixed: FixedFolders): Promise<Move
       const drafts = new Set(await readdir(join(path, draftEnd)));
       for (const entry of new Set([...present, ...drafts])) moves.push({ target, entry, hasNew: drafts.has(entry) });
     } else if (existsSync(path + draftEnd)) {
-      // Removes the WAL of the old database. Otherwise SQLite would apply it to the new database and destroy that.
+      // Removes the WAL of the old database. Otherwise SQLite would apply this WAL to the new database, which would
+      // corrupt the database.
       if (path === places.dbPath)
         for (const end of ofSqlite) if (existsSync(path + end)) moves.push({ target, end, hasNew: false });
       moves.push({ target, hasNew: true });

@@ -61,7 +61,9 @@ export type RestoreSummary = {
   readonly damagedSince: readonly string[];
 };
 
-/** The restored instance skips this many event ids. So it never uses an id again that was used after the backup. */
+/**
+ * The restored instance skips this many event ids, so that it never reuses an id that was assigned after the backup.
+ */
 const idJump = 1_000_000_000;
 const blockBytes = 4096;
 /**
@@ -136,8 +138,8 @@ export async function restoreBackup<T>(o: RestoreRequest<T>): Promise<Restored<T
 }
 
 /**
- * Finishes a restore that was killed while it replaced files. Returns its result if it restored the same backup,
- * because nothing is left to do then.
+ * Finishes an earlier restore that was killed while it replaced files. If the earlier restore used the same backup as
+ * this one, returns its result, because nothing is left to do.
  */
 async function finishEarlier<T>(o: RestoreRequest<T>, places: Places): Promise<Restored<T> | undefined> {
   if (!existsSync(o.unfinishedFile)) return undefined;

@@ -1,5 +1,5 @@
-// Removes files of logs and artifacts that have no row, which a crash may leave behind. It works folder by folder. It
-// does not touch recent files, because they may be about to get their row.
+// Removes files of logs and artifacts that a crash has left without a row in the database. It works folder by folder.
+// It does not touch recent files, because they may be about to get their row.
 
 import { readdir, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';

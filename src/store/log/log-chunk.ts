@@ -44,7 +44,7 @@ const fixedHeadBytes = 52;
 const unknownOffset = -1;
 const newline = 0x0a;
 
-/** The flags of a line. These bits contain the index of its level, and the bits below are the other flags. */
+/** The bits of a line's flags that contain the index of its level. */
 export const levelBits = 0b0111;
 export const stderrFlag = 0b1000;
 /** The line is JSON with a level and a message. */

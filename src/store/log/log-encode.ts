@@ -40,7 +40,7 @@ export type EncodedChunk = {
   readonly spool: SpoolPosition;
 };
 
-/** `afterSeq` is the number of the line that was printed before this progress. */
+/** `afterSeq` is the number of the last line that was printed before the progress was reported. */
 export type ReportedProgress = Progress & { readonly afterSeq: number };
 
 export type Encoded = {

@@ -37,8 +37,8 @@ export function createLogSeal(o: {
         queue.shift();
       }
     } finally {
-      // This happens in the same turn of the event loop as the last look at the queue. So if a segment is added later,
-      // the sealing starts again.
+      // No segment can be added between the last check of the queue and this line. For a segment that is added later,
+      // `all` starts the sealing again.
       sealing = undefined;
     }
   }

@@ -15,10 +15,13 @@ export type LogFilter = {
   readonly untilUs?: number;
   /** Only lines of this level or a more severe one. */
   readonly level?: LogLevel;
-  /** Only lines of this step and all its instances. If it names an instance, only lines of that instance. */
+  /** Only lines of this step or instance. The id of a step also selects the lines of its instances. */
   readonly stepId?: string;
   readonly attempt?: number;
-  /** Only lines that contain this text as they were printed. The case of ASCII letters is ignored. */
+  /**
+   * Only lines that contain this text. The search compares lines as they were printed, and ignores the case of ASCII
+   * letters.
+   */
   readonly text?: string;
   /** Leaves out the lines that flwd itself has added. */
   readonly isPrinted?: true;

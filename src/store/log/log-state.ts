@@ -1,5 +1,5 @@
-// The state of a log, from which its writer continues. A chunk without lines at the start of each segment contains the
-// state. So a later process has to read only the last segment.
+// The state of a log, from which its writer continues. Every segment but the first begins with a chunk that contains
+// the state and no lines. So a later process has to read only the last segment.
 
 import { type Chunk, readChunk, type SpoolPosition, saysSpool, spoolKey, textStartOf, writeHead } from './log-chunk.ts';
 import { noStep } from './log-stand-in.ts';

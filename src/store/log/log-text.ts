@@ -36,10 +36,10 @@ export function createTextCheck(text: string): (bytes: Uint8Array, from: number,
     return false;
   }
 
-  // Searches six parts of the bytes in one loop, which is three times as fast. In a single part, each look depends on
-  // the one before it, so the processor would have to wait. Each pass of the loop looks three times in each part. The
-  // first two looks only skip, and stay at a byte where the text may end. The third look compares the text at such a
-  // byte.
+  // Searches six parts of the bytes in one loop, which is three times as fast as a search of a single part. In a single
+  // part, each position depends on the byte at the previous position, so the processor would have to wait for each
+  // byte. Each pass of the loop reads three bytes of each part. The first two reads only skip ahead, by 0 if the text
+  // may end at the byte. In that case, the third read finds the same byte, and the text is compared there.
   return (bytes, from, to) => {
     comparison.allow(to - from);
     const part = Math.trunc(Math.max(0, to - from - last) / 6);

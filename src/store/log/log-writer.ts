@@ -61,13 +61,15 @@ export function createLogWriter(o: Parts) {
     get lastSeq(): number {
       return state.lastSeq;
     },
-    /** No process reads the attempt's spool before this offset again. Lines that are held back come after it. */
+    /**
+     * The part of the attempt's spool before this offset is never read again. Lines that are held back come after the
+     * offset.
+     */
     spoolOffset: (at: AttemptKey): number => writtenTo(spoolKey(at)).offset,
     /**
      * Takes whole lines, redacted and with their marks. When it returns, they are in the file. If they cannot be
-     * written, it throws and takes no line. A later process continues at `spoolEnd`. The attempt's lines may end in
-     * another order than they began. So some bytes after `spoolEnd` may have been taken already, and `aheadBytes` says
-     * how many.
+     * written, it throws and takes no line. A later process continues at `spoolEnd`. A line may end before a line that
+     * began earlier. So some bytes after `spoolEnd` may have been taken already, and `aheadBytes` says how many.
      */
     append(
       output: AttemptKey & {

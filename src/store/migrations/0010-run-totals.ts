@@ -87,7 +87,7 @@ export const runTotals: Migration = {
 const labels = [sql<string>`key`, sql<string>`key || '=' || value`];
 const hour = sql<number>`created_at - created_at % ${sql.lit(hourMs)}`;
 
-/** Benchmarks that insert runs themselves use this, too. */
+/** Benchmarks also use this, because they insert runs directly. */
 export function countEnded(db: Kysely<Schema>) {
   const hours = db.insertInto('run_hours').columns(['label', 'hour', 'tenant', 'source', 'status', 'count']);
   return [

@@ -23,7 +23,7 @@ export const runDays: Migration = {
   ],
 };
 
-/** Benchmarks that insert runs themselves use this, too. */
+/** Benchmarks also use this, because they insert runs directly. */
 export function countDays(db: Kysely<Schema>) {
   return db
     .insertInto('run_days')

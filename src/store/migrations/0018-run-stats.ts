@@ -1,5 +1,5 @@
-// Counters of runs by the hour and the day of their end, and counters of how long they took and waited. When retention
-// removes runs, it does not subtract them.
+// Counters of ended runs by hour and by day, and counters of their durations and waiting times. When retention removes
+// runs, it does not subtract them.
 
 import { type Kysely, sql } from 'kysely';
 import type { RunStatus } from '../../domain/run.ts';
@@ -37,7 +37,7 @@ export const runStats: Migration = {
   ],
 };
 
-/** A benchmark that inserts runs itself uses this, too. */
+/** A benchmark also uses this, because it inserts runs directly. */
 export function countStats(db: Kysely<Schema>) {
   return (['hour', 'day'] as const).flatMap((span) =>
     [true, false].flatMap((isOfJob) => [

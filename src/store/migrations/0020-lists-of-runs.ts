@@ -1,4 +1,4 @@
-// Makes lists of runs by creator, by trigger and without sub-runs fast, and also lists of approvals.
+// Speeds up lists of approvals, and lists of runs by creator, by trigger or without sub-runs.
 
 import { type Kysely, sql } from 'kysely';
 import type { Schema } from '../schema.ts';

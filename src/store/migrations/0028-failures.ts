@@ -20,7 +20,7 @@ export const failures: Migration = {
       .addColumn('last_run', 'text', (column) => column.notNull())
       .addColumn('last_at', 'bigint', (column) => column.notNull())
       .addPrimaryKeyConstraint('failures_key', ['tenant', 'job_id', 'fingerprint']),
-    // When a job succeeds, the store looks for failures on this index.
+    // When a job succeeds, the store uses this index to find the failures that are now fixed.
     schema
       .createIndex('failures_unfixed')
       .on('failures')

@@ -1,4 +1,4 @@
-// The results of triggers: what each did when something happened that it waits for, such as the end of a run.
+// The results of triggers. A result says what a trigger did after an event that it waits for, such as the end of a run.
 
 import type { Migration } from './migration.ts';
 

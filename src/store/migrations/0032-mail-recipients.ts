@@ -1,4 +1,4 @@
-// The addresses that have received a mail which the mail server refused for other addresses.
+// The addresses that have already received a mail, if the mail server refused the mail for other addresses.
 
 import type { Migration } from './migration.ts';
 

@@ -29,7 +29,7 @@ type Done<T> = { readonly value: T; readonly entries: readonly JournalEntry[] };
 /** The advisory lock that a writing transaction holds from its first statement to its end. */
 const writerLock = 0x666c_7764;
 const mostTries = 10;
-/** If a COMMIT gets no answer, how long the writer keeps asking whether it took effect. */
+/** How long the writer keeps asking whether a COMMIT took effect, if the COMMIT got no answer. */
 const commitAnswerMs = 10_000;
 const askAgainMs = 100;
 

@@ -1,5 +1,5 @@
 // Counters of ended runs: by the hour and day of their creation, and by label. A run is counted once, when it ends. The
-// few runs that have not ended are counted on an index.
+// few runs that have not ended are counted with an index.
 
 import type { Kysely } from 'kysely';
 import type { RunStatus, Trigger } from '../../domain/run.ts';
@@ -21,7 +21,7 @@ export type EndedRun = {
   readonly labels: string;
 };
 
-/** Under this label, all runs are counted. */
+/** The counters with this label count all runs. */
 const noLabel = '';
 
 /**

@@ -38,7 +38,7 @@ export function createOwnerStore({ read }: Database) {
     },
     /** Returns all other owners that have a lease. */
     others: (id: string): Promise<readonly OwnerRow[]> => selectOthers(read, { id }),
-    /** Returns those of the runs that another owner has taken over. */
+    /** Returns which of these runs another owner has taken over. */
     async taken(id: string, runIds: readonly string[]): Promise<readonly string[]> {
       if (runIds.length === 0) return [];
       const rows = await read

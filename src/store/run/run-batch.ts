@@ -104,7 +104,7 @@ async function applyChange(tx: Transaction, about: About, change: StepChange, se
   }
 }
 
-/** Ends the run and skips its pending steps. Returns false if the run has ended before. */
+/** Ends the run and skips its pending steps. Returns false if the run has already ended. */
 export async function endWithSteps(tx: Transaction, runId: string, move: RunEnd, change: RunChange): Promise<boolean> {
   if (!(await endRun(tx, runId, move, change))) return false;
   await skipRest(tx, runId, change.atMs);

@@ -1,5 +1,5 @@
-// Turns the filter of a list of runs into a query for their places. The place of a run is its creation time and its id.
-// For each filter there is an index that contains both.
+// Turns the filter of a list of runs into a query. The query returns the place of each matching run: its creation time
+// and its id. For each filter there is an index that contains both.
 
 import {
   type AliasedExpression,
@@ -48,8 +48,8 @@ export type RunFilter = {
 };
 
 /**
- * Returns the part of the filter for which there is an index, so that a query reads only places that match it. A list
- * must then check the rest of the filter, too.
+ * Returns the part of the filter that an index covers. A query with this part reads only matching places. The rest of
+ * the filter must be checked separately.
  */
 export function indexedPart(filter: RunFilter): RunFilter {
   const {
@@ -118,8 +118,8 @@ function plain(db: Kysely<Schema>, filter: RunFilter): AliasedExpression<Place, 
 }
 
 /**
- * Finds places by label. The row of a label has copies of the run's columns that have an index. So only other
- * conditions have to read the runs.
+ * Finds places by label. The row of a label has copies of the run's indexed columns. So the query reads a run only to
+ * check other conditions.
  */
 function labelled(db: Kysely<Schema>, label: Label, filter: RunFilter): AliasedExpression<Place, 'place'> {
   let query = labelsOf(db, label).select(['run_labels.created_at', 'run_labels.run_id as id']);

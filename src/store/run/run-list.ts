@@ -1,5 +1,5 @@
-// Lists runs, newest first. It first asks the counters whether any run matches. Then it finds the page on the index for
-// the filter.
+// Lists runs, newest first. It first asks the counters whether any run matches. Then it uses the index for the filter
+// to find the page.
 
 import { setImmediate as yieldNow } from 'node:timers/promises';
 import type { Kysely } from 'kysely';
@@ -133,8 +133,8 @@ async function search(db: Kysely<Schema>, filter: RunFilter, { after, offset, li
 }
 
 /**
- * Searches the runs of each job on the index of that job, and merges the results. So neither the page nor its cursor
- * reveals anything about runs of other jobs.
+ * Searches the runs of each job separately, and merges the results. So neither the page nor its cursor reveals anything
+ * about runs of other jobs.
  */
 async function searchJobs(
   db: Kysely<Schema>,

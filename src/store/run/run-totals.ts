@@ -1,4 +1,5 @@
-// Computes the total of a list of runs. It sums counters if they cover the filter, and counts the rest on an index.
+// Computes the total of a list of runs. It sums counters if they cover the filter, and counts all other runs with an
+// index.
 
 import type { Kysely } from 'kysely';
 import { isFinished, type RunStatus } from '../../domain/run.ts';
@@ -45,7 +46,10 @@ export async function totalOf(db: Kysely<Schema>, filter: FilterValues): Promise
   return isTimed && total > 0 ? countOnIndex(db, filter) : total;
 }
 
-/** Returns the total of a search if there are counters for it: for lists without sub-runs, of a namespace, or both. */
+/**
+ * Returns the total of a search; undefined if no counters cover it. Counters can cover a search that leaves out
+ * sub-runs or is limited to a namespace.
+ */
 export async function countsAllOf(db: Kysely<Schema>, filter: RunFilter): Promise<number | undefined> {
   const { isTopLevel, namespace, createdBy, trigger, notLabel, jobIds, q, label, ...kind } = filter;
   const others = [createdBy, trigger, notLabel, jobIds, q, label, kind.stepStatus];
@@ -54,7 +58,7 @@ export async function countsAllOf(db: Kysely<Schema>, filter: RunFilter): Promis
     return isTopLevel && (await totalOf(db, kind)) - (await totalOf(db, { ...kind, key: subRunLabel }));
   }
   const { sinceMs, untilMs, ...counted } = kind;
-  // The counters by hour do not have the job.
+  // There are no counters by both job and hour of creation.
   if (sinceMs !== undefined || untilMs !== undefined) return undefined;
   const all = await sumRunCountsWithin(db, namespace, counted);
   return isTopLevel ? all - (await subRunsWithin(db, namespace, counted)) : all;
@@ -78,7 +82,10 @@ async function subRunsWithin(
   return total;
 }
 
-/** Sums the counters of full hours, and counts the runs before and after them on the index. */
+/**
+ * Sums the counters of full hours. Runs before and after these hours, and runs that have not ended, are counted with an
+ * index.
+ */
 async function totalOfTimes(db: Kysely<Schema>, { sinceMs, untilMs, ...filter }: FilterValues): Promise<number> {
   const fromMs = sinceMs === undefined ? undefined : Math.ceil(sinceMs / hourMs) * hourMs;
   const toMs = untilMs === undefined ? undefined : Math.floor(untilMs / hourMs) * hourMs;

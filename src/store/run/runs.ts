@@ -110,7 +110,7 @@ const changes = {
    * drives the run.
    */
   take: takeRun,
-  /** Ends the run and skips the steps that have not started. Returns false if the run has ended before. */
+  /** Ends the run and skips the steps that have not started. Returns false if the run has already ended. */
   end: endWithSteps,
   /**
    * Applies all changes that follow from one event of the run.
@@ -286,8 +286,8 @@ async function countUnended(read: Kysely<Schema>, of: CountedRuns) {
 }
 
 /**
- * Counts on the index instead of summing the counters. There are few such runs, but the counters have a row for every
- * job that ever had one.
+ * Counts runs with an index, and does not sum counters. Few runs are pending or running, but there is a counter for
+ * every job that ever had such a run.
  */
 async function countRuns(
   read: Kysely<Schema>,

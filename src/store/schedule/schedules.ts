@@ -17,7 +17,7 @@ export type StoredSchedule = Schedule & {
 
 export type SchedulePause = { readonly atMs: number; readonly by: string };
 
-/** Says from when on a released schedule fires. If the schedule is disabled, `idleSinceMs` is not null. */
+/** Says when a released schedule begins to fire. If the schedule is disabled, `idleSinceMs` is not null. */
 type Release = Pick<ScheduleState, 'sinceMs' | 'notBeforeMs' | 'idleSinceMs'>;
 
 type ScheduleRunsQuery = {
@@ -45,7 +45,10 @@ export function createScheduleStore({ read }: Pick<Database, 'read'>) {
     pause,
     resume,
 
-    /** Returns the runs of a schedule that were created in this time, newest first, and at most `most`. */
+    /**
+     * Returns the runs of a schedule that were created from `sinceMs` to before `untilMs`, newest first, and at most
+     * `most`.
+     */
     runs: (query: ScheduleRunsQuery): Promise<ScheduleRun[]> => runsOf(read, query),
 
     /** Adds the schedule, or replaces the schedule with the same id. */
@@ -121,7 +124,7 @@ function createStates(read: Database['read']) {
      */
     backfill,
 
-    /** Returns those of the times for which the schedule, or a backfill of it, has started a run. */
+    /** Returns the given times for which the schedule or one of its backfills has started a run. */
     withRun: (id: string, times: readonly number[]): Promise<ReadonlySet<number>> => timesWithRun(read, id, times),
 
     /** Must be called if the clock was ahead. The nominal times after `toMs` then count again. */

@@ -39,7 +39,10 @@ export type Examination = {
       readonly why: string | null;
     };
   } | null;
-  /** The time zone of the instance; null if an earlier version of flwd made the database, which did not store it. */
+  /**
+   * The time zone of the instance; null if the database is from an earlier version of flwd that did not store the time
+   * zone.
+   */
   readonly timezone: string | null;
   /** The tenants whose schedules are paused; `*` stands for every tenant. */
   readonly paused: readonly string[];

@@ -1,6 +1,6 @@
 // One commit of one or more units of work. If there are several, each has a savepoint, so that a unit that fails does
-// not undo the others. A single unit needs no savepoint, which would make SQLite copy each page before it changes the
-// page.
+// not undo the others. A single unit needs no savepoint. A savepoint would make SQLite copy each page before it changes
+// the page.
 
 import type { DatabaseSync } from 'node:sqlite';
 import type { Kysely } from 'kysely';

@@ -84,7 +84,8 @@ export function kyselyOver(connection: DatabaseSync, onDamage: OnDamage = () => 
 /**
  * Runs queries directly. Kysely's own executor adds a mutex and a dozen promises to each query, for drivers that have
  * to wait. That would double the time of a query, and would be 15 % of the memory that a run allocates. Without the
- * mutex, Kysely's own transactions would mix. flwd does not use these, because sqlite-writer.ts has its own.
+ * mutex, Kysely's own transactions could interleave. flwd does not use them, because sqlite-writer.ts has its own
+ * transactions.
  */
 class DirectExecutor extends DefaultQueryExecutor {
   readonly #connection: Promise<DatabaseConnection>;

@@ -13,7 +13,7 @@ const noticeMs = 1_000;
 
 /**
  * Returns a function that begins a transaction. If another program is writing, it waits for up to `mostMs`.
- * @throws SQLite's error if the other program is still writing then
+ * @throws SQLite's error if the other program is still writing after that time
  */
 export function createBegin(o: {
   readonly path: string;

@@ -20,7 +20,10 @@ import {
 } from './searched-runs.ts';
 
 export type LogSearchQuery = RunSelection & {
-  /** Only lines that contain this text as they were printed. The case of ASCII letters is ignored. */
+  /**
+   * Only lines that contain this text. The search compares lines as they were printed, and ignores the case of ASCII
+   * letters.
+   */
   readonly text?: string;
   /** Only lines of this level or a more severe one. */
   readonly level?: LogLevel;

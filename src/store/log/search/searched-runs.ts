@@ -1,6 +1,6 @@
-// The runs of a search, in the order in which they are searched. Runs that had not ended when the search began come
-// first, the newest of them first. Then come the others, and of these the run that ended last comes first. While a
-// client reads page after page, no run changes its place.
+// The runs of a search, in the order in which they are searched. First come the runs that had not ended when the search
+// began, newest first. Then come all other runs, in the order of their ends, the latest first. The order does not
+// change while a client reads page after page.
 
 import type { Kysely } from 'kysely';
 import type { RunStatus } from '../../../domain/run.ts';
@@ -85,7 +85,10 @@ function wantedBy({ tenant, jobId, jobIds, status }: RunSelection): (row: Row) =
     (status === undefined || row.status === status);
 }
 
-/** Returns the runs that had started and not ended when the search began, newest first. */
+/**
+ * Returns the runs that had not ended when the search began, newest first. Pending runs are left out, because they have
+ * no log.
+ */
 async function openRuns(db: Kysely<Schema>, { asOfMs, runId }: SearchPosition, { tenant }: RunSelection) {
   const running = ofTenant(db, tenant).where('status', '=', 'running');
   const ended = ofTenant(db, tenant).where('finished_at', '>', asOfMs).where('created_at', '<=', asOfMs);
