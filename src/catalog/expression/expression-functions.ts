@@ -32,7 +32,7 @@ export function boundedName(method: string): string | undefined {
   return boundedNames.has(method) ? prefix + method : undefined;
 }
 
-/** Puts the names that the author wrote back into a message of the library. */
+/** Replaces the names of bounded versions in a message of the library with the names that the author wrote. */
 export function withPlainNames(message: string): string {
   return message.replaceAll(prefix, '');
 }
