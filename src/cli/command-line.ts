@@ -186,7 +186,8 @@ function knownOption(command: Command, name: string, written: string): Option {
 }
 
 /**
- * The end of an error about a word that is probably the value of an option. Empty if the command has no such option.
+ * Returns the end of an error message about a word that is probably the value of an option; empty if the command has no
+ * such option.
  */
 function withOption(command: Command, word: string): string {
   const { name } = command;
@@ -228,7 +229,7 @@ function optionValue(
   return token.value;
 }
 
-/** The end of an error about an unknown word, if a known word is similar. */
+/** Returns the end of an error message about an unknown word, if a known word is similar. */
 export function hint(word: string, known: readonly string[]): string | undefined {
   const near = nearest(word, known);
   return near && `; did you mean \`${near}\`?`;

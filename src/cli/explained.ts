@@ -24,7 +24,7 @@ function diskFull(error: unknown): string {
   return `${path === undefined ? what : `cannot write ${path}: ${what}`}; free some space, or run flwd gc`;
 }
 
-/** Problems of a well-formed request that the instance forbids. */
+/** Problems that mean that the instance forbids a well-formed request. */
 const forbidden: ReadonlySet<string> = new Set<ProblemSlug>(['profile-not-allowed', 'grant-not-allowed']);
 
 function exitCodeOf({ slug, status }: ApiProblem | Problem): ExitCode {
@@ -84,7 +84,7 @@ function errorsOf(errors: unknown): ValidationError[] {
   });
 }
 
-/** Members of requests for which the command line has another name, each with that name. */
+/** Maps the name of a request member to its name on the command line, where the two differ. */
 const otherwise: Readonly<Record<string, string>> = {
   expires_in: '--expires',
   q: '--search',

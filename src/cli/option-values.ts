@@ -61,12 +61,12 @@ export function readChoice<const T extends string>(
   );
 }
 
-/** The labels of `--label`; undefined without any. @throws Refusal */
+/** The labels of `--label`; undefined if the option is not given. @throws Refusal */
 export function readLabels(options: Options): Readonly<Record<string, string>> | undefined {
   return readPairs(options, 'label');
 }
 
-/** The values of an option that takes `KEY=VALUE`; undefined without any. @throws Refusal */
+/** The values of an option that takes `KEY=VALUE`; undefined if the option is not given. @throws Refusal */
 export function readPairs(options: Options, name: string): Readonly<Record<string, string>> | undefined {
   const pairs = (options.get(name) ?? []).map((text) => {
     const at = text.indexOf('=');

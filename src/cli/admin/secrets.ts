@@ -37,7 +37,7 @@ export async function set(options: Options, operands: readonly string[]): Promis
   else output.say(`stored ${stored.name} of tenant ${stored.tenant}`);
 }
 
-/** `flwd secrets list`: lists the stored secrets, and those that jobs lack. */
+/** `flwd secrets list`: lists the stored secrets, and the secrets that jobs use but nobody has stored. */
 export async function list(options: Options): Promise<void> {
   const output = createOutput(options);
   const found = await withSession(options, (session) => listSecrets(session, options));
@@ -48,7 +48,7 @@ export async function list(options: Options): Promise<void> {
     output.say(`${name} is not stored, but ${jobIds.join(', ')} ${jobIds.length === 1 ? 'uses' : 'use'} it`);
 }
 
-/** `flwd secrets rm NAME`: runs that already received the secret keep their copy. */
+/** `flwd secrets rm NAME`: removes a secret. Runs that already received it keep their copy. */
 export async function remove(options: Options, operands: readonly string[]): Promise<void> {
   const name = oneOperand(operands, 'flwd secrets rm NAME; flwd secrets list shows the names');
   const output = createOutput(options);
@@ -139,8 +139,8 @@ function toText(bytes: Buffer): string {
 }
 
 /**
- * Removes the newline after a single line, which was typed or printed by `echo`. A file of several lines, such as a
- * key, stays as it is.
+ * If the text is a single line, removes the newline that the Enter key or `echo` added. A file of several lines, such
+ * as a key, stays as it is.
  */
 function withoutLastNewline(given: string): string {
   return /^[^\n]*\n$/.test(given) ? given.replace(/\r?\n$/, '') : given;

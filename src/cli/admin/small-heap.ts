@@ -7,8 +7,8 @@ import { setFlagsFromString } from 'node:v8';
  * The young generation stays at 2 to 4 MB. V8 would let it grow to 64 MB and seldom give it back. Node's command line
  * accepts the largest size, but ignores the growth factor, so the factor is set here.
  *
- * Call this when the server's modules are loaded. After a change of its flags, V8 rejects all compiled code in its
- * caches, so every module that loads later would have to be compiled again.
+ * Call this after the server's modules have loaded. When a flag changes, V8 rejects all compiled code in its caches, so
+ * every module that loads later would have to be compiled again.
  */
 export function keepYoungHeapSmall(): void {
   setFlagsFromString('--semi-space-growth-factor=1');

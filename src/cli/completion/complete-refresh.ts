@@ -26,7 +26,10 @@ import {
 } from './completion-index.ts';
 
 const mostRuns = 50;
-/** A server must be asked for each job's arguments separately. One refresh asks for this many unknown jobs. */
+/**
+ * A server must be asked for each job's arguments separately. One refresh asks for the arguments of at most this many
+ * jobs.
+ */
 const mostAsked = 50;
 const unusedForMs = 30 * 24 * 3_600_000;
 /** How long a refresh may take. `__complete` considers a refresh dead only after a longer time. */
@@ -105,7 +108,7 @@ async function findServed(
 ): Promise<Found> {
   const [{ jobs }, { runs }, { schedules }, { backfills }, { tokens }, { secrets }] = await Promise.all([
     client.call('listJobs', { query: {} }),
-    // The token may lack the scopes to list some of these.
+    // The token may lack the scopes for some of the following lists.
     client.call('listRuns', { query: { limit: mostRuns } }).catch(() => ({ runs: [] })),
     client.call('listSchedules', { query: {} }).catch(() => ({ schedules: [] })),
     client.call('listBackfills', { query: {} }).catch(() => ({ backfills: [] })),
@@ -198,7 +201,7 @@ function asBefore(earlier: Index | undefined): Found {
   return { jobs: jobs ?? [], names: earlier?.names ?? none };
 }
 
-/** Removes the indexes of instances and folders that have not been completed for a long time. */
+/** Removes the indexes that were last refreshed a long time ago. */
 function removeUnused(folder: string, nowMs: number): void {
   for (const name of readdirSync(folder)) {
     if (!name.startsWith('completion-')) continue;

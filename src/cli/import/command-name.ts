@@ -95,7 +95,10 @@ function scriptOfSu(operands: readonly string[]): string | undefined {
   return at < 0 ? undefined : operands[at + 1];
 }
 
-/** Returns the module, or the file without its ending; undefined if the words contain code, or name neither. */
+/**
+ * Returns the name of the module, or of the file without its ending; undefined if the words contain code, or name no
+ * module and no file.
+ */
 function programOf({ code, module, valued }: Interpreter, operands: readonly string[]): string | undefined {
   let at = 0;
   for (; operands[at]?.startsWith('-'); at++) {

@@ -1,5 +1,5 @@
-// Guesses from the text of a shell command what the command needs and the sandbox does not provide. A guess grants
-// nothing: the report and the comments of config.yaml only propose permissions.
+// Guesses from its text what a shell command needs beyond what the sandbox provides. A guess grants nothing: the report
+// and the comments of config.yaml only propose permissions.
 
 import { readFileSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
@@ -15,7 +15,7 @@ export type CommandNeeds = {
   readonly write: readonly string[];
   /** The program that seems to use the network, such as `curl`, or `line 3 of /srv/x.sh: rsync`. */
   readonly network: string | undefined;
-  /** A script that the command calls finds files through `~` or `$HOME`. */
+  /** True if a script that the command calls finds files through `~` or `$HOME`. */
   readonly isHomeUsed: boolean;
   /** The command, or a script that it calls, takes a lock, so that no two runs of it work at once. */
   readonly lock: Lock | undefined;
@@ -161,8 +161,7 @@ export function mergeNeeds(all: readonly CommandNeeds[]): CommandNeeds {
 }
 
 /**
- * Returns the path to grant. For a file that does not exist yet, this is the folder around it, unless flwd lets no job
- * write to that folder.
+ * Returns the path to grant. For a file that does not exist yet, this is its folder, if jobs may write to that folder.
  */
 function granted({ path, isWhole }: Place, around: Surroundings): string {
   return isWhole && !statOf(path) && isGrantable(dirname(path), around) ? dirname(path) : path;

@@ -120,7 +120,9 @@ function pathOf({ environment: { PATH: path } }: Pick<Entry, 'environment'>, hom
   return home === null ? path : path?.replaceAll(/(?<=^|:)~(?=[/:]|$)/g, () => home);
 }
 
-/** Warns of a line with a user name, which belongs in /etc/crontab and not in a user's own crontab. */
+/**
+ * Warns about a command that begins with a user name. Such a name belongs in /etc/crontab, not in a user's own crontab.
+ */
 function notesOfUser({ user, command }: Entry, table: Table): string[] {
   const [first = '', second] = command.split(/\s+/);
   if (user !== null || second === undefined || ![table.user, 'root'].includes(first)) return [];

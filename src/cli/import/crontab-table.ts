@@ -3,7 +3,7 @@
 export type TableLine = {
   /** The number of the line, counted from 1. */
   readonly line: number;
-  /** The line as it is written, without its end. */
+  /** The line as it is written, without its newline. */
   readonly text: string;
 } & (
   | {

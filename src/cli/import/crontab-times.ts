@@ -33,8 +33,8 @@ export function readTimes(times: readonly string[]): { readonly cron: string } |
     if (problem !== undefined) return { problem };
   }
   const [minute = '', hour = '', day = '', month = '', weekday = ''] = times;
-  // If the day or the weekday begins with `*`, cron wants both to match. In flwd, a plain `*` has this effect. If
-  // neither field is a plain `*`, the weekday needs a `+`.
+  // If the day or the weekday begins with `*`, cron requires that both match. flwd requires this only for a plain `*`.
+  // For a field such as `*/2`, a `+` before the weekday requires that both match.
   const isBoth = day.startsWith('*') || weekday.startsWith('*');
   const needsMark = isBoth && day !== '*' && weekday !== '*';
   const cron = [minute, hour, day, month, `${needsMark ? '+' : ''}${weekday}`].join(' ').toUpperCase();

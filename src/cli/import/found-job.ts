@@ -5,7 +5,10 @@ type ImportKind = 'crontab' | 'systemd-timers' | 'cronicle' | 'rundeck' | 'dagu'
 
 export type Origin = {
   readonly kind: ImportKind;
-  /** Where it was found, the same at each import: `the crontab of ada`, `/etc/cron.d/certs`. */
+  /**
+   * The place where the job was found, such as `the crontab of ada` or `/etc/cron.d/certs`. Every import names a place
+   * in the same way.
+   */
   readonly place: string;
   /** Counted from 1; null if the other scheduler has no lines. */
   readonly line: number | null;
@@ -75,7 +78,7 @@ export type FoundJob = {
   readonly schedules: readonly FoundSchedule[];
   /** The user that the job ran as; null if the other scheduler does not say. */
   readonly user: string | null;
-  /** That user's home folder, in which the job started. */
+  /** The home folder of `user`. The job started in this folder. */
   readonly home: string | null;
   readonly arguments: readonly FoundArgument[];
   /** Other keys of config.yaml: `timeouts`, `retry`, `concurrency`. */

@@ -68,9 +68,9 @@ function isWritable(path: string): boolean {
 }
 
 /**
- * Compares the user of a job in the other scheduler with the user that it will run as in flwd. That is usually the user
- * who imports. If root imports, the server may belong to another user. Jobs of root's own server run as nobody, or as
- * `run_as` says.
+ * Compares the user of a job in the other scheduler with the user of the job in flwd. In flwd, a job usually runs as
+ * the user who imported it. If root imports, the server may belong to another user. Jobs of root's own server run as
+ * nobody, or as `run_as` says.
  */
 function runAsOf({ security }: Config, target: string): (user: string | null) => RunAs {
   const { username, uid } = userInfo();

@@ -188,7 +188,7 @@ function foldersFor(
   return folders;
 }
 
-/** Leaves out every job with a step that runs a job which is not imported. */
+/** Leaves out a job if one of its steps runs another job that is not imported. */
 function withoutCallers(drafted: readonly Drafted[]): readonly Drafted[] {
   const isThere = (name: string): boolean => drafted.some((one) => one.kind !== 'nothing' && one.found.name === name);
   const left = drafted.map((one): Drafted => {

@@ -3,7 +3,7 @@
 import { branchesOf, type Line, type Script } from './bash-script.ts';
 import { argumentName, type ScriptArgument, schemaOfText } from './script-arguments.ts';
 
-/** An argument, or the reason why a branch is not one. */
+/** An argument, or the reason why a branch does not become an argument. */
 export type Option = ScriptArgument | { readonly passedOver: string } | { readonly doubt: string };
 
 /** Finds each loop over the script's words, and each `case` of `$1` whose branches are options. */

@@ -1,4 +1,4 @@
-// Prepares the text of a bash script for the guesses: line by line, code only.
+// Reduces a bash script to its lines of code, from which other files guess its arguments.
 
 export type Line = { readonly text: string; readonly number: number };
 

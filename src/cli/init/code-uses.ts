@@ -1,5 +1,4 @@
-// Reads the calls in a Python or Node script to find what it uses: which of their arguments are files that they read or
-// write.
+// Reads the calls in a Python or Node script to find the files that the script reads or writes.
 
 import {
   argumentText,
@@ -259,7 +258,7 @@ const mostDepth = 12;
  * (`place.ts`).
  */
 function textOf(reader: Reader, written: string, depth = 0): string {
-  // In `a ?? 'b'`, only `a` counts, because a run may give it.
+  // In `a ?? 'b'`, only `a` counts, because `a` may be an argument that a run sets.
   const [first = ''] = splitAt(written, /^(?:\?\?|\|\|| or )/);
   const expression = first.trim();
   if (depth > mostDepth || expression === '') return unknownText;
@@ -288,7 +287,7 @@ function textOf(reader: Reader, written: string, depth = 0): string {
   return assigned === undefined || assigned === expression ? unknownText : again(assigned);
 }
 
-/** A call that makes a path from others: `join(home, 'x')`, `Path(x).expanduser()`. */
+/** Returns the path that a call builds from other paths: `join(home, 'x')`, `Path(x).expanduser()`. */
 function ofCall(
   expression: string,
   o: { readonly open: number; readonly inside: string; readonly textOf: (part: string) => string },
@@ -333,7 +332,7 @@ function splitAt(text: string, separator: RegExp): string[] {
   return [...parts, text.slice(from)].filter((part) => part.trim() !== '');
 }
 
-/** Joins segments of a path. An absolute one replaces those before it. */
+/** Joins segments of a path. An absolute segment replaces the segments before it. */
 function joined(parts: readonly string[]): string {
   return parts.reduce((path, part) => (path === '' || /^[/\uE003\uE004]/.test(part) ? part : `${path}/${part}`), '');
 }

@@ -91,7 +91,7 @@ function readPositions(script: Script): ScriptArgument[] {
   });
 }
 
-/** Finds the lines inside of `case`, which not every call of the script reaches. */
+/** Finds the lines inside of `case`. A call of the script may skip them. */
 function insideCases(lines: readonly Line[]): ReadonlySet<Line> {
   const inside = new Set<Line>();
   let depth = 0;

@@ -5,7 +5,7 @@ import type { Options } from '../command.ts';
 import { Refusal } from '../exit-code.ts';
 import { loadConfiguration } from '../session/configuration.ts';
 
-/** The folder of the first source, as a user in this folder would type it. @throws Refusal */
+/** The folder of the first source, as the user would type it in the current folder. @throws Refusal */
 export function sourceFolder(options: Options): string {
   const [source] = loadConfiguration(options).config.sources;
   return source && source.path !== process.cwd() ? relative(process.cwd(), source.path) : 'jobs';

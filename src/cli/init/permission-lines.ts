@@ -13,7 +13,7 @@ export type Asking = {
   readonly home: string;
 };
 
-/** Whether the job asks for the permission, rather than having it in a comment. */
+/** Whether config.yaml asks for the permission. A permission in a comment does not count. */
 export function isAsked(wish: Wish, { profile, isAllowed }: Asking): boolean {
   if (wish.isRisky || profile === 'disabled') return false;
   if (profile === 'permissive') return wish.kind === 'write';

@@ -38,7 +38,7 @@ export type Place = {
 export type Roots = {
   readonly home: string;
   readonly script?: string | undefined;
-  /** The value of PATH, if the script gets another one than the host's. */
+  /** The script's PATH, if it differs from the host's. */
   readonly path?: string | undefined;
 };
 

@@ -66,7 +66,7 @@ export function isPlainFlag(flag: string): boolean {
   return /^--?[A-Za-z\d][\w-]*$/.test(flag);
 }
 
-/** The home of the user who types `flwd init`, as in `$HOME/backups`. The job may run with another one. */
+/** The home of the user who types `flwd init`, as in `$HOME/backups`. The job may run with another home. */
 export function userHome(): string {
   return process.env.HOME || homedir();
 }

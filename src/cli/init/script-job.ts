@@ -246,7 +246,7 @@ function configOf(
   ];
 }
 
-/** All tests are comments, because nobody knows what the script does to this machine. */
+/** All generated tests are commented out, because nobody knows what the script does to this machine. */
 function testsOf({ arguments: all }: Guess): string {
   const given = all.filter(({ isRequired }) => isRequired).map(({ name }) => `${name}: VALUE`);
   const lines = [

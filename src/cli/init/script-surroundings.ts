@@ -33,7 +33,7 @@ export function networkUse(language: Language, text: string): string | undefined
 type Siblings = { readonly files: readonly NewFile[]; readonly doubts: readonly string[] };
 
 /**
- * Finds the files beside a script that the script includes, directly or through other included files.
+ * Finds the files that a script includes from its own folder, directly or through other included files.
  * @param path the script's path
  */
 export function siblingsOf(path: string, language: Language, text: string): Siblings {

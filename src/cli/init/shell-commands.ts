@@ -23,7 +23,10 @@ type Token = {
   readonly line: number;
 };
 
-/** @param text without comments and here-documents. The commands of a substitution come before the one around it. */
+/**
+ * Returns the commands of a substitution before the command that contains it.
+ * @param text without comments and here-documents
+ */
 export function commandsOf(text: string, firstLine = 1, depth = 0): ShellCommand[] {
   if (depth > 8) return [];
   const commands: ShellCommand[] = [];

@@ -1,4 +1,4 @@
-// Reads the commands in a shell script to find what it uses: which of their words are files that they read or write.
+// Reads the commands in a shell script to find what the script uses, above all the files that it reads or writes.
 
 import { existsSync, statSync } from 'node:fs';
 import { basename } from 'node:path';
@@ -25,7 +25,10 @@ import type { FileUse, Lock, Note, Uses } from './uses.ts';
 
 type Walk = {
   readonly roots: Roots;
-  /** Variables that contain arguments of the script. An assignment in the script does not change that. */
+  /**
+   * Variables that contain arguments of the script. They still count as arguments after the script assigns values to
+   * them.
+   */
   readonly arguments: ReadonlyMap<string, string>;
   readonly pathArguments: ReadonlySet<string>;
   readonly outsideLines: ReadonlySet<number>;

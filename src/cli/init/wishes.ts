@@ -197,8 +197,8 @@ const shared =
   /^(?:\/|\/(?:boot|etc|home|media|mnt|opt|root|run|srv|usr|var)|\/run\/lock|\/var\/(?:backups|cache|lib|local|lock|log|mail|run|spool|tmp))$/;
 
 /**
- * Returns the path for a permission. For a new file, this is its folder, so that the script can also replace the file.
- * If other programs use the folder, too, it is the file itself.
+ * Returns the path for a permission. For a new file, returns its folder, so that the script can also replace the file.
+ * If other programs use the folder, too, returns the path of the file itself.
  */
 function shownFile(path: string, home: string): string {
   const folder = dirname(path);

@@ -1,5 +1,5 @@
-// Warns of paths in a job's permissions that flwd grants to no run in the job's profile. The job is valid, because an
-// instance with another profile may show the paths.
+// Warns about paths that a job's permissions name, but that flwd never grants in the job's profile. The job is valid,
+// because an instance with another profile may show the paths.
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -30,7 +30,7 @@ export async function scriptWarnings({ steps }: JobDefinition, dir: string): Pro
 
 async function warningsOf(dir: string, file: string, profile: UlcProfile): Promise<JobError[]> {
   const language = languages[profile];
-  // For any other ending, the job file must name the language itself.
+  // If the file name has any other ending, the job file must name the language itself.
   const ending = extname(file);
   const program = language?.endings.includes(ending) ? programOf(join(dir, file)) : undefined;
   if (program === undefined || language?.program.test(program))

@@ -21,7 +21,7 @@ export type Came = {
   readonly missingInLog: readonly string[];
 };
 
-/** Describes what the run did differently than the test expects; empty if nothing. */
+/** Describes how the run differs from what the test expects; empty if it does not differ. */
 export function differences(expect: Expectation, came: Came): string[] {
   const isTooLong = came.isOverdue || came.durationMs > expect.maxDurationMs;
   const took = came.isOverdue ? 'was cancelled then' : `took ${spanWords(came.durationMs)}`;
@@ -52,7 +52,7 @@ function show(value: unknown): string {
   return value === undefined ? 'none' : JSON.stringify(value);
 }
 
-/** An object may have more members, at any depth; a list must have exactly these items. */
+/** An object may have more members than the test expects, at any depth. A list must have exactly the expected items. */
 function includes(value: unknown, part: JsonValue): boolean {
   if (Array.isArray(part))
     return Array.isArray(value) && value.length === part.length && part.every((item, at) => includes(value[at], item));

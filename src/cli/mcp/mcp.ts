@@ -121,8 +121,8 @@ function instanceOf(options: Options): string[] {
 }
 
 /**
- * @throws Refusal if the instance does not offer MCP. Also if it does not notice that the caller is an agent, because
- * it would then not limit what the agent may do.
+ * @throws Refusal if the instance does not offer MCP, or does not notice that the caller is an agent. In the second
+ * case, it would not limit what the agent may do.
  */
 async function assertOffered({ client, where }: Session): Promise<void> {
   const { extensions, caller } = await client.call('getSystemInfo');

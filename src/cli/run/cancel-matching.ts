@@ -49,8 +49,8 @@ export async function cancelMatching(options: Options): Promise<ExitCode> {
 }
 
 /**
- * A name without a job is fine if it has runs, because the runs of a removed job stay. @throws Refusal if no job has
- * the name, and no run either
+ * Also accepts the name of a removed job, if the job has runs. @throws Refusal if no such job exists and the name has
+ * no runs
  */
 async function assertJob(session: Session, job: string | undefined): Promise<void> {
   if (job === undefined) return;

@@ -1,4 +1,4 @@
-// `flwd failures`: lists what makes jobs fail, with how often and since when.
+// `flwd failures`: lists what makes jobs fail, how often each failure happened, and since when.
 
 import { revisionWords } from '../../client/revision-words.ts';
 import type { AnswerOf } from '../../contract/operations.ts';

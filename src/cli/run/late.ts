@@ -1,4 +1,4 @@
-// `flwd late`: lists runs that take too long, successes that did not come, and missed times of schedules.
+// `flwd late`: lists runs that take too long, jobs that have not succeeded in time, and missed times of schedules.
 
 import type { AnswerOf } from '../../contract/operations.ts';
 import { defined } from '../../lib/defined.ts';

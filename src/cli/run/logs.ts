@@ -52,7 +52,7 @@ export async function run(options: Options, operands: readonly string[]): Promis
       else if ((await printAll(log, printer)).isExpired) output.warn('the log was removed when its retention ended');
       if (isLost) throw lostRun(session, namedId);
       const hasSubRuns = stepId === undefined && of.steps.some(({ kind }) => kind === 'job');
-      // The run is read again, because steps may have started since the first reading.
+      // Read the run again, because steps may have started since it was last read.
       if (hasSubRuns && !output.isJson)
         nameSubRuns(await client.call('getRun', { path: { run_id: namedId } }), session, output);
     } finally {

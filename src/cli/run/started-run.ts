@@ -1,4 +1,4 @@
-// Shows the run that a command has started until its end, or leaves it running.
+// Starts a run, and either shows it until it ends or leaves it running.
 
 import { randomUUID } from 'node:crypto';
 import { isKept } from '../../client/shown-steps.ts';
@@ -15,7 +15,7 @@ import { describeEnd, type WatchedRun, watchRun } from './run-watch.ts';
 
 type Run = AnswerOf<'getRun'>;
 
-/** Starts a run by `start`, and prints its output until it ends. With `--detach`, only starts it. */
+/** Starts a run with `start`, and prints its output until the run ends. With `--detach`, only starts the run. */
 export async function startAndWatch(
   session: Session,
   start: () => Promise<string>,

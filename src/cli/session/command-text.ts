@@ -1,5 +1,5 @@
-// Writes a command that the user can type next: for the same instance, quoted for a shell, with `npx` or without as in
-// this call of flwd.
+// Writes a command that the user can type next. It is for the same instance and quoted for a shell. If the user typed
+// `npx flwd`, the command begins with `npx`, too.
 
 import { shellWord } from '../../lib/shell-word.ts';
 import { instance, type Options } from '../command.ts';

@@ -6,14 +6,15 @@ import { exitCodes, Refusal } from '../exit-code.ts';
 import type { Session } from './session.ts';
 
 /**
- * The data dir counts as lost only if this many looks in a row, one second apart, do not find it. Somebody may move it
- * away and back.
+ * The data dir counts as lost only after this many consecutive checks, one second apart, have not found it. Somebody
+ * may move it away and back.
  */
 const looksUntilLost = 5;
 const lookMs = 1_000;
 
 /**
- * Calls `callback` once the data dir is lost, unless the run has ended. Looks until the returned function is called.
+ * Calls `callback` once the data dir is lost, unless the run has ended. Checks every second until the returned function
+ * is called.
  */
 export function onLost({ lost, client }: Session, runId: string, callback: () => void): () => void {
   let looks = 0;

@@ -7,9 +7,9 @@ import { isSameOwner, type Owner, toOwner } from './owner.ts';
 
 export type OwnerSearch = {
   /**
-   * Returns the owner after `before`; undefined if none appears in time. After a server, this waits until the operator
-   * starts another server. After a command, or if `before` is undefined, this process becomes the owner unless another
-   * process is faster. @throws DataDirOwned if the first owner does not announce its address
+   * Returns the owner that follows `before`; undefined if none appears in time. If `before` is a server, this waits
+   * until the operator starts another server. If `before` is a command or undefined, this process becomes the owner
+   * unless another process is faster. @throws DataDirOwned if the first owner does not announce its address
    */
   readonly next: (before: Owner | undefined) => Promise<Owner | undefined>;
   /** Call this once the owner has answered. If it fails later, the next search may take the full time again. */
@@ -61,8 +61,9 @@ export function createOwnerSearch(dataDir: string, becomeOwner: BecomeOwner): Ow
       const owner = await findOwner(dataDir);
       if (owner?.makesWay) makesWayUntilMs = systemClock.monotonicMs() + ownerWithinMs;
       if (owner?.url && !(before && isSameOwner(dataDir, before, owner))) return toOwner(dataDir, owner, owner.url);
-      // An owner without an address is starting or ending. A command does that in a moment, so the wait starts
-      // again each time that it is seen. A server can take arbitrarily long, so the wait starts again once per server.
+      // An owner without an address is starting or ending. A command starts or ends in a moment, so the wait starts
+      // again whenever this loop finds a command. A server can take arbitrarily long, so the wait starts again only
+      // once per server.
       if (owner && !owner.url && (owner.isEphemeral || owner.pid !== seenPid)) lastSignMs = systemClock.monotonicMs();
       seenPid = owner?.pid;
       const nowMs = systemClock.monotonicMs();

@@ -221,7 +221,7 @@ function warnOfTakeover({ instance: { dataDir } }: Config, options: Options): vo
   process.stderr.write(`flwd: a takeover was interrupted, so nothing starts its jobs: finish it with ${command}\n`);
 }
 
-/** Opens a session, works with it, and always closes it. @throws Refusal for what the user can fix */
+/** Opens a session, calls `work` with it, and always closes it. @throws Refusal for what the user can fix */
 export async function withSession<T>(
   options: Options,
   work: (session: Session) => Promise<T>,
@@ -230,7 +230,7 @@ export async function withSession<T>(
   return workWith(await openSession(options, request), options, work);
 }
 
-/** Works with the session of these options, and always closes it. @throws Refusal for what the user can fix */
+/** Calls `work` with an open session, and always closes the session. @throws Refusal for what the user can fix */
 export async function workWith<T>(
   session: Session,
   options: Options,

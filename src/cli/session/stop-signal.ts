@@ -1,5 +1,5 @@
-// Two things stop a command: SIGTERM or SIGINT (the first signal asks, the second forces), and a reader of standard
-// output that has ended.
+// Two events stop a command: a SIGTERM or SIGINT, and the end of the program that reads standard output. The first
+// signal asks the command to stop, the second one forces it.
 
 import { endProcess } from '../../instance/end-process.ts';
 import { systemClock } from '../../lib/clock.ts';

@@ -1,6 +1,6 @@
 // `flwd takeover`: flwd takes over from cron the jobs that were imported from a crontab. First their lines become
-// comments, then their schedules are released. `--undo` first holds the schedules. At no moment may both cron and flwd
-// start a job (ADR 0048).
+// comments, then their schedules are released. `--undo` first holds the schedules. At every moment, at most one of cron
+// and flwd starts a job (ADR 0048).
 
 import { join } from 'node:path';
 import { takeoverFolder } from '../../instance/takeover-folder.ts';

@@ -1,4 +1,5 @@
-// Makes text from jobs and other people safe for a terminal: it keeps colours and removes all other control sequences.
+// Removes all control sequences except colours from the text of jobs and other people, so that a terminal can show it
+// safely.
 
 const esc = '\u001B';
 const colours = new RegExp(`${esc}\\[[\\d;:]*m`, 'g');

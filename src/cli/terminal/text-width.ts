@@ -1,5 +1,6 @@
-// Measures how many columns of a terminal a text takes. Nearly all texts need no library for that, and loading
-// string-width takes longer than a short command does, because V8 compiles its regular expressions for all emoji.
+// Measures how many columns of a terminal a text takes. The library string-width is loaded only for the few texts that
+// need it. Loading it takes longer than a short command does, because V8 compiles its regular expressions for all
+// emoji.
 
 import { createRequire } from 'node:module';
 

@@ -64,7 +64,8 @@ function gatedBy(step: FoundStep, check: string): FoundStep {
 
 function withIf(step: FoundStep, conditions: readonly string[]): FoundStep {
   const { if: before, ...others } = step.settings;
-  // The new conditions come first, so that a condition that reads the output of a skipped step is not reached.
+  // The new conditions come first. If they skip the step, flwd does not evaluate the earlier condition, which may read
+  // the output of a skipped step.
   const all = [...conditions, ...(typeof before === 'string' ? [before] : [])];
   return all.length === 0 ? step : { ...step, settings: { ...others, if: [...new Set(all)].join(' && ') } };
 }

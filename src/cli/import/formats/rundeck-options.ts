@@ -1,4 +1,4 @@
-// The options of a Rundeck job as arguments. Its scripts find each in RD_OPTION_NAME.
+// The options of a Rundeck job as arguments. The job's scripts find the value of each option in RD_OPTION_NAME.
 
 import type { FoundArgument } from '../found-job.ts';
 import { isSecretValue } from '../secret-text.ts';

@@ -154,7 +154,7 @@ function settingsOf(service: Unit): Readonly<Record<string, unknown>> {
     (isOneshot ? service.last('Service', 'TimeoutSec') : undefined);
   const limitMs = limit === undefined ? undefined : spanMs(limit);
   return {
-    // If a service is still running when it is due, systemd does not start it, and does not start it later instead.
+    // If a service is still running when its timer fires, systemd skips this start and does not make up for it.
     concurrency: { limit: 1, on_conflict: 'reject' },
     ...(limitMs !== undefined && limitMs > 0 && { timeouts: { run: formatDuration(limitMs) } }),
   };
