@@ -93,7 +93,7 @@ export type AuditEntry = {
 
 export type ActorKind = PrincipalKind | 'system';
 
-/** A name of these kinds begins with the kind and a colon. */
+/** The kinds of actors whose names begin with the kind and a colon. */
 const prefixes = ['jwt', 'schedule', 'webhook', 'trigger', 'mcp', 'system'] as const;
 
 /** The name alone determines the kind, because no two kinds share a name (ADR 0015). */
@@ -109,7 +109,8 @@ const longestChars = 256;
 /** Makes text from a caller safe for the log: removes token secrets and control characters, and cuts long text. */
 export function toAuditText(text: string): string {
   const masked = text.replaceAll(/flwd_([A-Za-z0-9]+)_[\w-]+/g, 'flwd_$1_[redacted]').replaceAll(/\p{Cc}/gu, ' ');
-  // If the cut split a surrogate pair, the stored text would differ from the text that was hashed.
+  // The cut may leave half a surrogate pair. With such a half, the stored text would differ from the text that was
+  // hashed.
   const cut = masked.length <= longestChars ? masked : `${masked.slice(0, longestChars)}…`;
   return cut.toWellFormed();
 }

@@ -1,5 +1,5 @@
-// Computes how long the last runs of a job and their steps worked. The time they waited for a slot, for an approval or
-// for the next attempt does not count.
+// Computes how long the last runs of a job, and their steps, were actually running. The time that they waited for a
+// slot, an approval or the next attempt does not count.
 
 import type { RunStatus, StepKind, StepStatus } from './run.ts';
 
@@ -8,7 +8,7 @@ export type RunTime = {
   readonly status: RunStatus;
   readonly created_at: string;
   readonly finished_at: string;
-  /** The time during which at least one step worked. */
+  /** The time during which at least one step was running. */
   readonly work_ms: number;
   /** True if the run kept the results of steps from an earlier run. Such a run takes less time than a full run. */
   readonly kept_steps: boolean;

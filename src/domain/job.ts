@@ -60,7 +60,7 @@ export type StepDefinition = {
   /** The `if` of the step: CEL that can use args, steps and run. null means that the step always runs. */
   readonly condition: string | null;
   readonly matrix: Readonly<Record<string, readonly (string | number | boolean)[]>> | null;
-  /** CEL whose value is a list, or text with one item per line. */
+  /** CEL. Its value is a list, or a text with one item in each line. */
   readonly foreach: string | null;
   readonly retry: RetryPolicy;
   /** The time limit of each attempt; null means no limit. */

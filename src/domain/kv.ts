@@ -27,7 +27,8 @@ export const longestNamespaceChars = 512;
 const namespacePattern = new RegExp(kvNamespacePattern);
 
 /**
- * Each of these functions says what is wrong, such as `must not be empty`. The caller adds the subject of the sentence.
+ * Each of the functions below says what is wrong, such as `must not be empty`. The caller adds the subject of the
+ * sentence.
  */
 export function whatIsWrongWithNamespace(namespace: string): string | undefined {
   if (namespace.length <= longestNamespaceChars && namespacePattern.test(namespace)) return undefined;

@@ -1,5 +1,6 @@
 // A line of a run's log, and the marks in a spool file. A spool file contains the stdout of a script, its stderr, and
-// what it prints with flwd's helper programs. Marks at the beginning of lines say which of these a line belongs to.
+// what it prints with flwd's helper programs. A line without a mark is plain stdout. A mark at the beginning of any
+// other line says where the line comes from.
 
 export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'] as const;
 export type LogLevel = (typeof logLevels)[number];

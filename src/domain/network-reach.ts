@@ -8,7 +8,7 @@ export const reachOfNetwork =
 
 /**
  * Returns null if the run has no network access.
- * @param trustsJobs whether the API treats a job with network access as the operator
+ * @param trustsJobs whether a job with network access may act as the operator in the API
  */
 export function networkReach(network: Network, profile: SecurityProfile, trustsJobs: boolean): string | null {
   if (network === 'none') return null;

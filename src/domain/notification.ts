@@ -150,7 +150,7 @@ function first(on: readonly NotifyEvent[], wanted: readonly NotifyEvent[]): Noti
   return wanted.find((event) => on.includes(event));
 }
 
-/** The reason why the server did not call an address that a job of an untrusted source names (ADR 0077). */
+/** Says why the server did not call an address from a job of an untrusted source (ADR 0077). */
 export const forbiddenWords =
   'it leads to the server itself, to a link-local address or to the metadata of its cloud: ' +
   'jobs of an untrusted source may call it only if `notify.allow` lists it';

@@ -321,7 +321,10 @@ export type SourceUse = {
   readonly notify: boolean;
   /** The sources whose jobs this source's jobs may start. */
   readonly calls: 'own' | 'all' | readonly string[];
-  /** The sources that this source's triggers may follow. When a run of theirs ends, a job of this source starts. */
+  /**
+   * The sources that this source's triggers may follow. When a run of one of those sources ends, a job of this source
+   * starts.
+   */
   readonly triggers: 'own' | 'all' | readonly string[];
   /** The namespaces of the key-value store that a job may use besides its own. */
   readonly kv: readonly string[];
@@ -360,7 +363,7 @@ export function secretsRefusal(job: string, source: UsingSource, names: Iterable
   return refusal(`The job '${job}' would get ${what}`, source, `add ${quoted(missing)} to the \`secrets\` of`);
 }
 
-/** @param has for the message: what starts the job without a person, such as `a trigger with a check` */
+/** @param has the words that follow `has` in the message, such as `a trigger with a check` */
 export function scheduleRefusal(job: string, source: UsingSource, has = 'a schedule'): Problem | undefined {
   if (useOf(source)?.schedules !== false) return undefined;
   return refusal(`The job '${job}' has ${has}`, source, 'set `schedules: true` for');

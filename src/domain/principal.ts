@@ -59,7 +59,7 @@ export type Principal = {
   readonly isAgent?: boolean;
   /** True if a person must approve each run that the principal starts, before its first step. */
   readonly asksAlways?: boolean;
-  /** For `schedule` and `webhook`: the id of the token that made it, if the token has limits. */
+  /** For `schedule` and `webhook`: the id of the token that made the schedule or webhook, if the token has limits. */
   readonly madeBy?: string;
 };
 
@@ -103,7 +103,7 @@ export const agentScopes = scopes.filter((scope) => !neverOfAgents.includes(scop
 export const usualAgentScopes: readonly Scope[] = ['jobs:read', 'runs:write', 'artifacts:read'];
 
 /**
- * Returns the principal of an agent that acts for the caller. It has only those of the caller's scopes that are wanted
+ * Returns the principal of an agent that acts for the caller. It gets the scopes that the caller has, that are wanted,
  * and that agents may have (ADR 0064).
  */
 export function asAgent(caller: Principal, wanted: readonly Scope[]): Principal {
@@ -200,7 +200,8 @@ export function reachesJob({ jobs }: Pick<Reach, 'jobs'>, jobId: string): boolea
 }
 
 /**
- * Returns the tenant of an object that the principal creates. A principal of one tenant can create objects only there.
+ * Returns the tenant of an object that the principal creates. A principal of one tenant can create objects only in that
+ * tenant.
  * @throws Problem permission-denied if the principal asks for another tenant
  */
 export function tenantFor({ name, tenant }: Principal, asked: string | undefined, defaultTenant: string): string {

@@ -1,4 +1,4 @@
-// The limits of a run, how flwd enforces each of them, and how users see both.
+// The limits of a run, how flwd enforces each of them, and how runs and messages show them.
 
 import { sizeWords } from '../lib/units.ts';
 
@@ -18,7 +18,7 @@ export type Resources = {
  */
 export type LimitMeans = 'cgroup-v2' | 'cgroup-v1' | 'rlimit' | 'polling' | 'none';
 
-/** What enforces each limit on this host. `detail` says why nothing better does. */
+/** What enforces each limit on this host. `detail` says why this host has no better means. */
 export type LimitReport = Readonly<
   Record<'cpu' | 'memory' | 'pids' | 'workspace', { readonly by: LimitMeans; readonly detail: string | null }>
 >;

@@ -6,8 +6,8 @@ import type { StepReason } from './run.ts';
 /** EX_TEMPFAIL (sysexits.h): with this exit code, a script asks for a retry. */
 const askedForExitCode = 75;
 /**
- * How often a step is attempted again because its machine died, unless its own limit is higher. Without this bound, a
- * step that makes the machine die would be attempted forever.
+ * How often a step is attempted again because its machine died, unless the step's own retry limit is higher. Without
+ * this bound, a step that makes the machine die would be attempted forever.
  */
 const mostLosses = 3;
 

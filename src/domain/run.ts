@@ -27,8 +27,8 @@ export type RunReason =
   | 'quota_exceeded';
 
 /**
- * All legal changes of a run's status. The store checks and makes each change in a single statement, so no two can
- * race.
+ * All legal changes of a run's status. The store checks and makes each change in a single statement, so two changes
+ * cannot race.
  */
 export const runMoves = {
   claim: { from: ['pending'], to: 'running' },
@@ -116,7 +116,7 @@ export const cancellableStatuses = ['pending', 'running', 'waiting_approval'] as
 export const stepStatuses = [...runStatuses, 'skipped', 'waiting_approval'] as const;
 export type StepStatus = (typeof stepStatuses)[number];
 
-/** Why a step failed or was skipped. `run_ended` means that the run ended before the step was reached. */
+/** Why a step failed or was skipped. `run_ended` means that the run ended before the step could start. */
 export type StepReason = RunReason | 'condition' | 'run_ended';
 
 /** A `group` stands for all instances of a step with `matrix` or `foreach`. */

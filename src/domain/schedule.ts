@@ -8,8 +8,8 @@ import type { Binding } from './principal.ts';
 import type { RunStatus } from './run.ts';
 
 /**
- * A schedule that was made through the API, or a schedule of a job's config.yaml. Only the former has an author, and
- * times of its creation and last change.
+ * A schedule that was made through the API, or a schedule of a job's config.yaml. Only a schedule from the API has an
+ * author, a creation time and a time of the last change.
  */
 export type Schedule = ScheduleTerms & {
   readonly id: string;
@@ -116,7 +116,8 @@ export type Backfill = {
   /** The number of nominal times in its span. */
   readonly inSpan: number;
   /**
-   * The number of nominal times that it leaves out, because the schedule or another backfill of it has a run for them.
+   * The number of nominal times that the backfill leaves out, because the schedule or another of its backfills had
+   * already started a run for them.
    */
   readonly leftOut: number;
   readonly started: number;

@@ -14,7 +14,7 @@ export type GraphStep = {
 export type StepEnd = 'success' | 'failed' | 'cancelled' | 'condition' | 'upstream_failed';
 
 /**
- * `skip` is true if a step that this one needs has failed or was never reached, unless this step runs `always`.
+ * `skip` is true if the end of a step that this step needs counts as a failure, unless this step runs `always`.
  * Otherwise the step may start.
  */
 type ReadyStep = { readonly index: number; readonly skip: boolean };

@@ -24,7 +24,7 @@ export function createCancels(o: {
 }) {
   const { store, clock, log } = o.context;
 
-  /** Returns true if the run had not started. It then never starts. */
+  /** Returns true if the run had not started. Such a run never starts. */
   async function request(runId: string, isForced: boolean): Promise<boolean> {
     const atMs = clock.now();
     const isWithdrawn = await store.db.transact(async (tx) => {

@@ -6,7 +6,8 @@ export function createDatabaseTime(now: () => number, move: (byMs: number) => Pr
   let moving: Promise<unknown> = Promise.resolve();
   return {
     /**
-     * Call it before anybody reads the new time, so that the move is written before anything that uses the new time.
+     * Call it before anybody reads the new time. Otherwise a time that is already new could be stored before the move,
+     * and the move would change it, too.
      */
     clockSet(byMs: number): void {
       moving = Promise.all([moving, move(byMs)]);

@@ -1,6 +1,6 @@
-// Watches the disk of the runs and the folders of the data dir. Says in the log when no run can start because of them,
-// and when runs can start again. Without this watch, a server with little to do would say so only when the next run is
-// due. Also remembers when the disk had no room for the output of scripts.
+// Watches the disk of the runs and the folders of the data dir. Logs when a problem with the disk or a folder keeps all
+// runs from starting, and when runs can start again. Without this watch, a server with little to do would log the
+// problem only when the next run is due. Also remembers when the disk had no room for the output of scripts.
 
 import { freeBytesOf, lackOfRoom } from '../lib/files/disk-room.ts';
 import { unusableFolder } from '../lib/files/unusable-folder.ts';

@@ -55,7 +55,10 @@ export type Engine = {
   readonly limitReport: LimitReport;
   /** @throws Problem permission-denied, job-not-found, job-invalid, validation-error */
   readonly plan: (request: RunRequest, caller: Caller) => Promise<PlanAnswer>;
-  /** Adds the errors of the arguments to the `errors` that a body of `plan` or `createRun` already has. */
+  /**
+   * Adds the errors in the arguments of a body of `plan` or `createRun` to `errors`, which may already contain other
+   * errors of the body.
+   */
   readonly addArgumentErrors: (body: unknown, errors: ErrorList, reach: Reach) => void;
   /** @throws Problem that says why the run cannot be created */
   readonly createRun: (request: RunRequest, caller: Caller, idempotencyKey?: string) => Promise<Created>;
@@ -77,8 +80,8 @@ export type Engine = {
   /** null if the file system of the runs does not report its free space. */
   readonly diskFreeBytes: () => number | null;
   /**
-   * Resumes in the background what an earlier process left. If `only` is given, waiting runs that it does not contain
-   * do not start, and no schedule fires. New runs still start.
+   * Resumes in the background what an earlier process left. If `only` is given, no schedule fires, and waiting runs
+   * start only if they are sub-runs or are in `only`. New runs still start.
    */
   readonly start: (only?: ReadonlySet<string>) => void;
   readonly attend: Resumption['attend'];

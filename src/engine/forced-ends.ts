@@ -16,7 +16,7 @@ export type ForceEnds = (due: ReadonlyMap<string, Due>) => void;
 
 /** A run controller that has not ended its run this long after the grace period is considered stuck. */
 const overtimeMs = 15_000;
-/** The limit while the files of the run are stored. It is longer, because large artifacts take time. */
+/** The same time for a run whose files are being stored. It is longer, because large artifacts take time. */
 const storingMs = 600_000;
 const droppingMs = 2_000;
 

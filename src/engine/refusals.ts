@@ -11,8 +11,8 @@ export type Refusals = ReturnType<typeof createRefusals>;
 
 const refusalWindowMs = 60_000;
 /**
- * How many refusals of one caller, of all anonymous callers, and of all known callers are recorded in a minute.
- * Anonymous callers must not crowd out known ones.
+ * How many refusals are recorded in a minute: of one caller, of all anonymous callers together, and of all known
+ * callers together. Anonymous callers must not crowd out known callers.
  */
 const mostOfOne = 20;
 const mostOfUnknown = 100;

@@ -65,7 +65,10 @@ export function createResumption(o: Parts) {
     },
     /** True while resuming takes longer than it should. */
     isLate: (): boolean => !isDone && clock.monotonicMs() - startedAtMs > resumeMs,
-    /** Starts resuming in the background. If `given` is set, waiting runs that it does not contain do not start. */
+    /**
+     * Starts resuming in the background. If `given` is set, waiting runs start only if they are sub-runs or are in
+     * `given`.
+     */
     start(given?: ReadonlySet<string>): void {
       only = given && new Set(given);
       startedAtMs = clock.monotonicMs();

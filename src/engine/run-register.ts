@@ -1,4 +1,5 @@
-// The runs that this process drives, by their ids, from the claim to the last row.
+// The runs that this process drives, by their ids. A run is in the register from its claim until its last row is
+// written.
 
 import type { ConcurrencyGroup } from './queue/concurrency-groups.ts';
 import type { Hold, Permit, Queue } from './queue/queue.ts';

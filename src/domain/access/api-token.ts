@@ -1,4 +1,4 @@
-// API tokens have the form `flwd_<id>_<secret>`. The server finds the stored token by its id, which may be shown. It
+// API tokens have the form `flwd_<id>_<secret>`. The server finds the stored token by its id, which is not secret. It
 // stores only a hash of the secret (ADR 0015).
 
 import type { Principal, Scope } from '../principal.ts';
@@ -32,7 +32,7 @@ export type ApiToken = {
   readonly limits: TokenLimits | null;
 };
 
-/** @param tagsOf returns the tags of a job from a trusted source, and an empty list for any other job */
+/** @param tagsOf returns the tags of a job; an empty list if the job does not come from a trusted source */
 export function restrictionsOfToken(
   { limits }: Pick<ApiToken, 'limits'>,
   tagsOf: (jobId: string) => readonly string[],

@@ -15,7 +15,7 @@ export const jobLimitPattern = '^(tag:[^\\s,]{1,64}|[A-Za-z0-9._*-]+(/[A-Za-z0-9
 
 /**
  * @param only `tag:NAME`, or patterns of job ids
- * @param tagsOf returns the tags of a job from a trusted source, and an empty list for any other job
+ * @param tagsOf returns the tags of a job; an empty list if the job does not come from a trusted source
  */
 export function createJobLimit(only: readonly string[], tagsOf: (jobId: string) => readonly string[]) {
   const tags = only.filter((one) => one.startsWith(tagPrefix)).map((one) => one.slice(tagPrefix.length));

@@ -3,7 +3,7 @@
 
 const mostChars = 2_000;
 
-/** The rules are applied in this order. Text that one rule has replaced is no longer there for the next. */
+/** The rules are applied in this order. A rule does not see text that an earlier rule has replaced. */
 const rules: readonly (readonly [pattern: RegExp, replacement: string])[] = [
   [/\b\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?(?:Z|[+-]\d\d:?\d\d)?)?/g, '<time>'],
   [/\b\d{1,2}:\d\d(?::\d\d(?:[.,]\d+)?)?\b/g, '<time>'],

@@ -3,7 +3,10 @@
 
 /** What the `expect` of a job file says. */
 export type Expectation = {
-  /** How long a run may work. `auto` means twice the time within which 95 % of the last successes ended. */
+  /**
+   * The longest time that a run may take, without its waits for approvals. `auto` means twice the time within which
+   * 95 % of the last successes ended.
+   */
   readonly durationMs: number | 'auto' | null;
   /** A time of day such as `06:00`, by which a run must have succeeded. */
   readonly by: string | null;
@@ -33,8 +36,8 @@ export type Late = {
 export const timeOfDayPattern = '^([01]\\d|2[0-3]):[0-5]\\d$';
 
 /**
- * Returns how long a run may work before it is late. `workMs` contains the work times of earlier successful runs,
- * shortest first. Returns null if there were too few such runs.
+ * Returns the longest time that a run may take before it is late. `workMs` contains the times that earlier successful
+ * runs took, shortest first. Returns null if there were too few such runs.
  */
 export function autoDurationMs(workMs: readonly number[]): number | null {
   if (workMs.length < leastSuccesses) return null;

@@ -17,10 +17,10 @@ const mostOpen = 1_000;
 export function createLateWatch(o: LateParts) {
   const listeners = new Set<() => void>();
   const serial = createSerial();
-  /** Jobs whose runs have ended since the last look. */
+  /** Jobs whose runs have ended since the last check. */
   let ended = new Set<string>();
   let hasOpen = true;
-  /** Set when the expectations of jobs have changed, because the cause of an open row may then have passed. */
+  /** Set when the expectations of jobs have changed, because an open row may then no longer be late. */
   let mustLookAtAll = true;
   let known: { readonly generation: number; readonly isPaused: boolean } | undefined;
   let timer: NodeJS.Timeout | undefined;
@@ -115,8 +115,8 @@ function returningIn(catalog: Catalog): MayReturn {
 }
 
 /**
- * Ends the open rows whose cause has passed. Looks only at the rows of `jobIds`, if they are given. @returns whether
- * any row is still open
+ * Ends each open row whose run or job is no longer late. Looks only at the rows of `jobIds`, if they are given.
+ * @returns whether any row is still open
  */
 async function endOpen(
   { store, clock }: LateParts,

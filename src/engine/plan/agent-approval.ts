@@ -1,5 +1,5 @@
-// The approval that an agent's run needs before anything of it starts (ADR 0067). It is a step of its own, which all
-// other steps need.
+// The approval that an agent's run needs before any other step of the run starts (ADR 0067). It is an extra step, and
+// all other steps need it.
 
 import type { JobDefinition, StepDefinition } from '../../domain/job.ts';
 import type { Principal } from '../../domain/principal.ts';

@@ -136,7 +136,7 @@ async function groundPaths(plan: Plan, host: Host, denials: Denials) {
     const found = await lookUp(wanted, plan.entry.source.path, errors);
     if (!found) continue;
     const { asked, path } = found;
-    // If an argument names a path that needs no grant, it is still resolved for the script.
+    // A path that an argument names is resolved for the script even if it needs no grant.
     const isWider = !isShownToAll(plan.profile, wanted.kind, path ?? asked);
     if (path === undefined) {
       // A path outside the granted roots is refused with the same error whether it exists or not.

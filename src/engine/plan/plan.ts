@@ -74,7 +74,7 @@ export type Plan = RunSecrets & {
   readonly args: JsonObject;
   /** The names of the stored secrets that the run gets. */
   readonly storedSecrets: readonly string[];
-  /** By argument: the name of the stored secret that it takes its value from. */
+  /** For each argument with a stored secret, the name of that secret. */
   readonly storedArgs: Readonly<Record<string, string>>;
   /** The profile of the run or, if it is denied, the profile that was asked for. */
   readonly profile: SecurityProfile;
@@ -104,7 +104,7 @@ export type WantedPath = {
   readonly kind: 'read' | 'write';
   /** As the author or the caller wrote it. A relative path is below the folder of the source. */
   readonly shown: string;
-  /** The argument that names the path; null when the job file does. */
+  /** The argument that names the path; null when the job file itself names the path. */
   readonly arg: string | null;
 };
 

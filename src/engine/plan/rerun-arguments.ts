@@ -19,8 +19,8 @@ export type RerunRequest = {
 type RerunArguments = {
   readonly args: JsonObject;
   /**
-   * The values that the environment gets again. All secrets of the old run are redacted, because kept outputs may
-   * contain them.
+   * `secrets` has the values that the environment of the new run takes over. `alsoRedacted` has all secrets of the old
+   * run, because kept outputs may contain them.
    */
   readonly before: RunSecrets;
   readonly storedArgs: NonNullable<RunPlan['storedArgs']>;

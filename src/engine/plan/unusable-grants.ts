@@ -1,4 +1,4 @@
-// Finds granted paths that the host still denies to the job's user, by their owner and mode.
+// Finds granted paths that the job's user still cannot use, because the owner and mode of the path do not allow it.
 
 import type { Stats } from 'node:fs';
 import { stat } from 'node:fs/promises';

@@ -29,7 +29,8 @@ export function createDispatcher(o: Parts) {
   let isStopped = false;
 
   /**
-   * Call it when a run may be able to start. Several calls in one turn of the event loop cause one look at the queue.
+   * Call it when a run may be able to start. After several calls in one turn of the event loop, the queue is asked only
+   * once.
    */
   function wake(): void {
     if (isWoken || isPaused || isStopped) return;

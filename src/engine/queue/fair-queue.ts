@@ -118,7 +118,10 @@ function createTenant(): Tenant {
   return { queues: new Map(), byHead: createBinaryHeap((a, b) => goesBefore(headOf(a), headOf(b))), paidAt: 0 };
 }
 
-/** A group is sorted among its tenant's groups by its head, so it is taken out while the head may change. */
+/**
+ * The groups of a tenant are sorted by their heads. So a group is removed before its head may change, and added again
+ * afterwards.
+ */
 function changeHead(tenant: Tenant, queue: GroupQueue, change: () => void): void {
   tenant.byHead.remove(queue);
   change();

@@ -17,8 +17,8 @@ export function createWaitingRuns() {
       return runs.size;
     },
     /**
-     * How many count towards `max_depth`. Sub-runs do not: their parents have started, and would wait forever for a
-     * sub-run that is refused.
+     * How many runs count towards `max_depth`. Sub-runs do not count: their parents have started, and would wait
+     * forever for a sub-run that is refused.
      */
     get boundedDepth() {
       return runs.size - subRunCount;

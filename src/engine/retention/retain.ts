@@ -116,8 +116,8 @@ export function createRetention(parts: Parts) {
 
   return {
     /**
-     * Stops the pass in the background. Then removes data that is due, for at most about `forMs`. It works for `share`
-     * of this time and pauses for the rest.
+     * Stops the pass in the background. Then removes data that is due, for at most about `forMs`. The removal works for
+     * `share` of this time and pauses for the rest.
      */
     async collect(asked: {
       readonly forMs: number;

@@ -32,8 +32,8 @@ export function createRetentionClock(clock: SteadyClock): SteadyClock {
   return {
     monotonicMs,
     now() {
-      // If the clock was set back, the earlier time counts at once. watchWallClock may still return the later time: it
-      // does so until a reading is fast enough to find out by how much the clock was set.
+      // If the clock was set back, the earlier time counts at once. watchWallClock may return the later time for a
+      // while: it reads two clocks one after the other, and trusts the difference only if both were read quickly.
       const nowMs = Math.min(now(), clock.now());
       doubted = doubted.filter(({ sinceMs }) => monotonicMs() - sinceMs < doubtMs);
       return nowMs - doubted.reduce((sum, { byMs }) => sum + byMs, 0);

@@ -40,8 +40,8 @@ export async function approveStep(
 }
 
 /**
- * Applies the decision on the first step of an agent's run. An approval starts the run's timeout. After a denial,
- * nothing of the run starts.
+ * Applies the decision on the first step of an agent's run. An approval starts the run's timeout. After a denial, no
+ * other step of the run starts.
  */
 function followAgentApproval(driven: DrivenRun, { decision, by }: Decision, batch: Batch): void {
   if (decision === 'deny') {

@@ -55,7 +55,7 @@ export function continueBatch({ after }: Batch): void {
   for (const act of after) act();
 }
 
-/** Call it when the batch was not stored or the run has ended. Nothing of the batch starts then. */
+/** Call it when the batch was not stored or the run has ended. In both cases, nothing of the batch starts. */
 export function giveUpBatch({ slots, spare }: Batch): void {
   for (const slot of slots) slot.release();
   spare?.release();

@@ -41,7 +41,10 @@ export type Collected = {
 export type RunFiles = {
   readonly run: Pick<Run, 'run_id' | 'job_id' | 'tenant'>;
   readonly workspaceDir: string;
-  /** While one of these folders cannot be used, nothing is decided about the artifacts. */
+  /**
+   * If an artifact cannot be stored while one of these folders is unusable, `collect` throws. The run then does not
+   * fail: the caller tries again.
+   */
   readonly ownFolders: readonly string[];
   readonly redactor: Redactor;
   readonly store: Store;

@@ -48,7 +48,7 @@ export function enforceDeadlines(driven: DrivenRun, advance: Advance): boolean {
     const reason = hasEnded(instance) ? undefined : stepOverdue(driven, instance);
     return reason ? [{ instance, reason }] : [];
   });
-  // If nobody answers the first step of an agent's run, nothing of the run starts.
+  // If nobody answers the first step of an agent's run, no other step of the run starts.
   const unanswered = late.find(({ instance }) => isAgentApproval(driven.state.stepOf(instance)));
   const why = runOverdue(driven) ?? unanswered?.reason;
   if (why) abortRun(driven, advance, why);

@@ -92,8 +92,8 @@ async function begin(driven: DrivenRun, advance: Advance, slot: Slot, add: AddCl
         await add(tx, claim, starts);
         await applyBatch(tx, driven, { ...first, changes: others }, null);
       }
-      // This must not wait for the commit. If a cancel is stored in the same commit, it may continue before this
-      // function does, and its changes need this epoch.
+      // The epoch is set before the commit. If the same commit stores a cancel, the code that cancels may continue
+      // before this function does, and its changes need this epoch.
       driven.epoch = epoch;
     });
   } catch (error) {

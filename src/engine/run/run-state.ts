@@ -111,7 +111,7 @@ export function createRunState(o: RunSteps) {
       skip(instance, 'cancelled', reason, message),
     /** What made the run fail; undefined when nothing did. */
     failure: () => (graph.failedIndex === undefined ? undefined : endings.failureAt(graph.failedIndex)),
-    /** The exit code of the last step to end that has one. */
+    /** The exit code of the step that ended last, among the steps with an exit code. */
     exitCode: endings.lastExitCode,
   };
 }

@@ -8,7 +8,7 @@ import type { RunState } from './run-state.ts';
 
 export function runVerdict(o: {
   readonly state: RunState;
-  /** What ended the run early, if it ended any step. */
+  /** What ended the run early; undefined if it affected no step. */
   readonly aborted: Interruption | undefined;
   readonly artifactFailure: ArtifactFailure | null;
   readonly terminations: readonly Termination[];

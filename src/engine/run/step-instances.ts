@@ -1,6 +1,6 @@
-// The step instances of a run, as its run controller keeps them. Each step of the job has one. When a step with
-// `matrix` or `foreach` is expanded, it gets a further instance for each combination or item. An instance describes its
-// latest attempt.
+// The step instances of a run, as its run controller keeps them. Each step of the job has one instance. When a step
+// with `matrix` or `foreach` is expanded, it gets a further instance for each combination or item. An instance
+// describes its latest attempt.
 
 import { ExpressionError } from '../../catalog/expression/expression-error.ts';
 import type { JsonValue, StepDefinition } from '../../domain/job.ts';
@@ -54,7 +54,7 @@ export function createStepInstances(steps: readonly StepDefinition[], titleOfSin
   });
 }
 
-/** Numbers the instances after the `count` that exist. */
+/** The first new instance gets the number `count` + 1, because `count` instances already exist. */
 export function createGroupInstances(
   group: StepInstance,
   step: StepDefinition,

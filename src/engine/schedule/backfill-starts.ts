@@ -20,7 +20,7 @@ export type BackfillParts = FireParts & {
 /** `waits`: something must change before the next run can start. `rests`: a run of the backfill must end first. */
 type Progress = 'waits' | 'rests' | 'ended';
 
-/** Problems that may pass: a full queue, a run of the job that is in the way, a disk that cannot be written. */
+/** Temporary problems: a full queue, a run of the job that is in the way, a disk that cannot be written. */
 const passing: ReadonlySet<string> = new Set(['queue-full', 'concurrency-conflict', 'not-ready', 'execution-error']);
 
 /** Starts runs until the number of unfinished runs reaches the limit. */
@@ -51,7 +51,7 @@ async function handleTime(backfill: OpenBackfill, nominalAtMs: number, o: Backfi
     return isLeftOut ? 'left-out' : 'waits';
   } catch (error) {
     if (!(error instanceof Problem)) throw error;
-    // The backfill was cancelled or paused, or a run was started for this time. The next look finds out which.
+    // The backfill was cancelled or paused, or a run was started for this time. The next check finds out which.
     if (error.slug === 'idempotency-conflict') return 'waits';
     const fields = { backfill_id: backfill.id, job_id: backfill.jobId, nominal_at: toTimestamp(nominalAtMs) };
     if (passing.has(error.slug)) {

@@ -158,7 +158,7 @@ function newBackfill(
   };
 }
 
-/** Looks at the backfills under way whenever a run of theirs may have ended, until the signal is aborted. */
+/** Checks the backfills under way whenever one of their runs may have ended, until the signal is aborted. */
 function createLoop(o: Parts) {
   const { store, log } = o;
   const stopping = new AbortController();

@@ -16,7 +16,7 @@ export async function checkSchedules(schedules: readonly Schedule[], o: Parts): 
   return complain('schedules', complaints);
 }
 
-/** Returns the schedules that are meant to start a run. A held schedule is not. */
+/** Returns the schedules that are meant to start a run. Leaves out held schedules. */
 export function schedulesToStart(
   schedules: readonly Schedule[],
   o: { readonly clock: Clock; readonly isHeld: (schedule: Schedule) => boolean },

@@ -65,8 +65,8 @@ export function startsAtMs(
 const firstWindowMs = 60_000;
 
 /**
- * The newest times after `afterMs` up to `untilMs`, at most `limit`, oldest first. `isCut` says that there are older
- * ones. The span may be months long, so the search does not begin at its start.
+ * The newest times after `afterMs` up to `untilMs`, at most `limit`, oldest first. `isCut` is true if there are older
+ * times. The span may be months long, so the search does not begin at its start.
  */
 export function newestTimes(
   times: CronTimes,
@@ -89,7 +89,7 @@ export function newestTimes(
     found = from(fromMs);
   }
   // The last window may have far too many times, for example if the schedule fires every minute, but only in January.
-  // Then the search continues with windows that begin between the beginnings of the last two windows.
+  // Then a binary search between the beginnings of the last two windows finds a window with fewer times.
   while (found.length > most) {
     const middleMs = Math.floor((fromMs + fewFromMs) / 2);
     const some = from(middleMs);

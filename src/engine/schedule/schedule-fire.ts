@@ -24,7 +24,7 @@ export type FireParts = {
 /** What happened to the nominal time. `kept`: it may be tried again. `gone`: the schedule no longer exists. */
 type Fired = { readonly outcome: 'settled' | 'kept' | 'gone'; readonly state: Partial<ScheduleState> };
 
-/** Problems that may pass: a full queue, a disk that cannot be written, sources that are still being read. */
+/** Temporary problems: a full queue, a disk that cannot be written, sources that are still being read. */
 const passing: ReadonlySet<string> = new Set(['queue-full', 'not-ready', 'execution-error']);
 
 export async function fireSchedule(

@@ -48,7 +48,8 @@ export type Fires = {
   readonly fires: readonly ScheduleFire[];
   readonly frequent: readonly FrequentFires[];
   /**
-   * False if the list may be incomplete: there was more than `limit`, or the search was too expensive for one request.
+   * False if the list may be incomplete: there were more than `limit` times, or the search was too expensive for one
+   * request.
    */
   readonly isComplete: boolean;
 };

@@ -53,12 +53,16 @@ export function readScheduleRequest(
   return { terms, job };
 }
 
-/** Adds the errors of a schedule to the `errors` that its body already has. Looks only at members of the right type. */
+/**
+ * Adds the errors in the body of a schedule to `errors`, which may already contain some. Looks only at members of the
+ * right type.
+ */
 export function addScheduleErrors(body: unknown, reach: Reach, catalog: Catalog, errors: ErrorList): void {
   if (!isObject(body)) return;
   const { job_id: jobId, cron, at, timezone, args, jitter, labels } = body;
   const job = typeof jobId === 'string' ? definitionReached(jobId, reach, catalog) : undefined;
-  // If `cron` or `at` has an error already, the check gets a valid pattern, so that it does not report a missing one.
+  // If `cron` or `at` has an error already, the check gets a valid pattern, so that it does not also report a missing
+  // pattern.
   const isAtWrong = at !== undefined && (typeof at !== 'string' || toAtMs(at) === null);
   const pattern = cron === undefined && !isAtWrong ? undefined : '* * * * *';
   const request = {

@@ -117,7 +117,8 @@ export function createRoster(o: {
 /**
  * Finds the schedules that the catalog does not have. `api` schedules were made through the API. `goneBefore` schedules
  * were gone before this start, and `ended` schedules have been removed since. For `lost` schedules, the folder of the
- * source is missing. Their states stay, so their times count as missed, as they do while no server runs.
+ * source is missing. A lost schedule keeps its state. When it comes back, its nominal times in between count as missed,
+ * like nominal times at which no server was running.
  */
 function findGone(
   found: ReadonlyMap<string, Schedule>,

@@ -6,7 +6,9 @@ import { isStorageError } from '../../store/storage-error.ts';
 import { dueOf, missedOf, seenUntilMs, startsAtMs, type Tracked } from './schedule-due.ts';
 import { type FireParts, fireSchedule, settleMissed } from './schedule-fire.ts';
 
-/** A nominal time up to this late is still on time, for example after a quick restart or on a busy machine. */
+/**
+ * A run that starts up to this late still counts as on time, for example after a quick restart or on a busy machine.
+ */
 const graceMs = 30_000;
 const mostCaughtUp = 100;
 const shortestPauseMs = 1_000;

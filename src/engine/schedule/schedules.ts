@@ -74,7 +74,7 @@ type PauseInForce = {
   readonly tenant: string;
   /** undefined if flwd.yaml pauses them. */
   readonly made: SchedulePause | undefined;
-  /** Whether the principal sees who made it, and may end it. */
+  /** Whether the principal sees who made the pause, and may end it. */
   readonly isReached: boolean;
 };
 
@@ -167,7 +167,7 @@ export function createSchedules(o: Parts) {
       }),
     /** @throws Problem schedule-not-found, source-managed */
     remove: (id: string, reach: Reach): Promise<void> => onRoster(() => roster.remove(findOwn(roster, id, reach).id)),
-    /** Adds the errors of a schedule to the `errors` that its body already has. */
+    /** Adds the errors in the body of a schedule to `errors`, which may already contain some. */
     addErrors: (body: unknown, errors: ErrorList, reach: Reach) => addScheduleErrors(body, reach, catalog, errors),
     ...createActs(roster, { ...o, onRoster, view }),
     ...starts,
@@ -281,7 +281,7 @@ function createStarts(roster: Roster, serial: Serial, o: Parts & { readonly onRo
   };
 }
 
-/** The clock of the schedules: looks twice a second, and once for each `tick`. */
+/** Checks which schedules are due, twice a second and once for each `tick`. */
 function createTicks(roster: Roster, serial: Serial, o: Parts) {
   const stopping = new AbortController();
   const { signal } = stopping;
@@ -367,8 +367,8 @@ function findOwn(roster: Roster, id: string, reach: Reach): Schedule {
 }
 
 /**
- * A limited caller may not set a heartbeat. Otherwise the server would call any address for the caller, even one from a
- * secret that the caller may not name.
+ * A limited caller may not set a heartbeat. Otherwise the server would call any address for the caller, even an address
+ * in a stored secret that the caller may not name.
  */
 function heartbeatForbidden(): Problem {
   return new Problem('permission-denied', 'Agents and limited tokens may not set the `heartbeat` of a schedule.');

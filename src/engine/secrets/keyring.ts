@@ -8,7 +8,7 @@ import { shellWord } from '../../lib/shell-word.ts';
 import { StartError } from '../../lib/start-error.ts';
 
 export type SealingKey = {
-  /** Derived from the key. It tells which key a text needs, and reveals nothing about it. */
+  /** Derived from the key. It tells which key a text needs, and reveals nothing about the key itself. */
   readonly id: string;
   readonly sealing: Buffer;
   readonly fingerprint: Buffer;

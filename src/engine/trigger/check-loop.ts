@@ -22,7 +22,8 @@ export async function followCheck(trigger: CheckTriggerOfJob, o: LoopParts, sign
 }
 
 /**
- * Whether a run that a check of the job started has not ended yet. Until it ends, the check would find the same again.
+ * Whether a check has started a run of the job that has not ended yet. Until that run ends, the check would find the
+ * same thing again.
  */
 async function isWorking({ jobId }: CheckTriggerOfJob, { store }: LoopParts): Promise<boolean> {
   const { runs } = await store.runs.list({ jobId, trigger: 'check', limit: 1 });

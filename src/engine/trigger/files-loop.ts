@@ -20,9 +20,12 @@ import type { FilesTriggerOfJob } from './trigger-parts.ts';
  * machine makes.
  */
 const betweenLooksMs = 10_000;
-/** The shortest pause between two looks, because a file that is being written is reported many times a second. */
+/**
+ * The shortest pause between two reads of the folder, because a file that is being written is reported many times a
+ * second.
+ */
 const shortestPauseMs = 500;
-/** The pause is this many times as long as the look, so that at most a tenth of the time is spent looking. */
+/** The pause is this many times as long as the read before it, so that at most a tenth of the time is spent reading. */
 const pausePerLook = 9;
 const longestReadMs = 30_000;
 

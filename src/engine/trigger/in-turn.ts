@@ -2,7 +2,7 @@
 
 import type { LimitFunction } from 'p-limit';
 
-/** Resolves with what `work` gives; undefined when the signal was aborted before its turn. */
+/** Resolves with the result of `work`; undefined when the signal was aborted before `work` began. */
 export async function inTurn<T>(
   limit: LimitFunction,
   signal: AbortSignal,

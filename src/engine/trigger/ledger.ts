@@ -11,7 +11,8 @@ const lookNotedEveryMs = 3_600_000;
 export type Ledger = ReturnType<typeof createLedger>;
 
 /**
- * The files of the folder that were dealt with. The files that are there when the trigger is first seen count as such.
+ * The files of the folder that were dealt with. Files that are already in the folder when the trigger is first seen
+ * count as dealt with.
  */
 export function createLedger({ id, jobId, folder, match }: FilesTriggerOfJob, { store, clock, log }: TriggerParts) {
   const { watchedFiles } = store;

@@ -1,5 +1,5 @@
-// Remembers when each trigger that follows files or has a check looked last, and what was wrong. While something is
-// wrong, the problem is also stored as a result of the trigger, which `flwd doctor` reads.
+// Remembers when each trigger last read its folder or ran its check, and what was wrong. While something is wrong, the
+// problem is also stored as a result of the trigger, which `flwd doctor` reads.
 
 import type { LimitFunction } from 'p-limit';
 import { triggerFailing } from '../../domain/trigger/job-trigger.ts';

@@ -38,7 +38,7 @@ export class TryLater extends Error {
   }
 }
 
-/** Problems that may pass: a full queue, a disk that cannot be written, sources that are still being read. */
+/** Temporary problems: a full queue, a disk that cannot be written, sources that are still being read. */
 const passing: ReadonlySet<string> = new Set(['queue-full', 'not-ready', 'execution-error']);
 
 type Started =

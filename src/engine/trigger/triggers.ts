@@ -37,7 +37,10 @@ export function createTriggers(o: TriggerParts) {
       if (found) return found;
       throw new Problem('trigger-not-found', `The trigger '${id}' does not exist.`);
     },
-    /** When a trigger last looked; undefined if it has not looked yet, or if it follows a job. */
+    /**
+     * When a trigger last read its folder or ran its check; undefined if it has not done so yet, or if it follows a
+     * job.
+     */
     lookOf: looks.of,
     start(): void {
       const { signal } = ending;

@@ -46,7 +46,7 @@ async function updateLoops(loops: Map<string, Loop>, o: LoopParts, signal: Abort
   const wanted = new Map(triggersIn(o.catalog).flatMap((one) => (isWatched(one) ? [[one.id, one]] : [])));
   const gone = [...loops].filter(([id]) => !wanted.has(id));
   for (const [, { ending }] of gone) ending.abort();
-  // If a trigger has only changed, its old loop must end before its new loop begins.
+  // A trigger that was changed has a new id. Its old loop must end before its new loop begins.
   await Promise.all(gone.map(([, { ended }]) => ended));
   for (const [id] of gone) loops.delete(id);
   for (const [id, trigger] of wanted) if (!loops.has(id)) loops.set(id, begin(trigger, o, signal));

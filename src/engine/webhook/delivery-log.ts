@@ -85,7 +85,7 @@ export function withoutSecrets(args: JsonObject, secretArgs: readonly string[]):
   return { ...args, ...Object.fromEntries(secret.map((name) => [name, redacted])) };
 }
 
-/** Says only that a secret argument is not valid, because its error might repeat the value. */
+/** For a secret argument, says only that it is not valid, because its error might repeat the value. */
 export function detailOf({ message, members }: Problem, secretArgs: readonly string[]): string {
   const errors = (Array.isArray(members.errors) ? members.errors : []).filter(isObject).flatMap((one) => {
     if (typeof one.pointer !== 'string' || typeof one.message !== 'string') return [];

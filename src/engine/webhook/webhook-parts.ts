@@ -22,7 +22,7 @@ export type Webhook = JobWebhook & {
    * deliveries.
    */
   readonly denied: Problem | null;
-  /** How many deliveries it takes a minute; null means that there is no limit. */
+  /** How many deliveries the webhook accepts per minute; null means that there is no limit. */
   readonly perMinute: number | null;
   /** Who made it at run time; null for a webhook of a config.yaml. */
   readonly made: Pick<MadeWebhook, 'createdAtMs' | 'createdBy' | 'boundTo'> | null;

@@ -42,7 +42,10 @@ export type AttemptStart = {
   readonly attemptDir: string;
   readonly mode: 'launch' | 'resume';
   readonly context: AttemptContext;
-  /** Where an attempt that is resumed may have stored output; null if the attempt has no log and is never resumed. */
+  /**
+   * The run's log, which may already contain output of an attempt that is resumed. null if the attempt has no log and
+   * is never resumed.
+   */
   readonly runLog: Pick<RunLog, 'open'> | null;
   /** Repeats the work while the disk refuses it. */
   readonly withRetry: <T>(work: () => T | Promise<T>, onFirstWait?: (error: unknown) => void) => Promise<T>;
@@ -116,7 +119,10 @@ function scheduledTime({ trigger, labels = {} }: AttemptStart['run']): Readonly<
   return at === null ? {} : { FLWD_SCHEDULED_AT: at };
 }
 
-/** Whether the job sees more of the host than every secure sandbox shows. Only then is there something to mask. */
+/**
+ * Whether the job sees more of the host than a secure sandbox without grants shows. Only then is there something to
+ * mask.
+ */
 function showsHost({ profile, read, write }: Pick<RunPlan, 'profile' | 'read' | 'write'>): boolean {
   return profile === 'permissive' || read.length > 0 || write.length > 0;
 }

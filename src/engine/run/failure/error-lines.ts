@@ -62,7 +62,7 @@ export function asksForKey(command: string): boolean {
   return keyWithoutDefault.test(command);
 }
 
-/** Matches words of flwd_kv_get itself, or of bash about the file that its output goes to. */
+/** Matches messages of flwd_kv_get itself, and messages of bash about the file that flwd_kv_get writes to. */
 const saysWhyNoKey = /^flwd_kv_get: |^usage: flwd_kv_get |: line \d+: /;
 
 export function isQuietCurl(command: string): boolean {

@@ -29,7 +29,7 @@ function hintForExit(failed: FailedAttempt): string | undefined {
   const known = hintForCurl(failed) ?? hintForCommand(failed) ?? hintForKey(failed);
   if (known !== undefined) return known;
   if (isSilent(failed.lines)) return undefined;
-  // On a full disk, the lines of the program have no room either.
+  // If the disk is full, the program may have printed an error that could not be stored.
   if (own.length === 0) return failed.lackOfRoom ?? undefined;
   for (const line of errorsIn(own).slice(-mostLines).toReversed()) {
     const hint = hintForLine(withoutScript(line), failed);
@@ -67,7 +67,7 @@ const rules: readonly LineRule[] = [
   ...networkRules,
   ...variableRules,
   {
-    // For dash, `-\r` is an option without a letter.
+    // dash takes the `\r` after `set -e` for an option, and prints `Illegal option -`.
     says: /^\$'[^']*\\r': command not found$|^syntax error near unexpected token .\$'[^']*\\r'|^set: (?:\w+\\r: invalid option name|-\w*\\r: invalid option)$|^[^\s:]*\\r: not found$|^(?:\/\S*\/)?env: ['‘][^'’]*\\r['’]: No such file|\^M: bad interpreter|\bIllegal option -$/,
     hint: () => `the script has Windows line endings: ${saveForUnix}`,
   },

@@ -130,7 +130,7 @@ function hintForDenied(
   if (isolation.capabilities === 'server') return undefined;
   const user = `the job runs as uid ${isolation.uid}`;
   if (path === undefined || needsRoot.test(line)) return `${user}, without root privileges`;
-  // A relative path may start anywhere: the program may have changed its folder.
+  // A relative path may start anywhere: the program may have changed to another folder.
   if (!path.startsWith('/'))
     return `${user}: the owner, mode or ACL of the file, and of the folders above it, must let this user in`;
   return (
