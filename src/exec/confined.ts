@@ -1,5 +1,5 @@
-// Runs a system program on files that a job has left, while another process may still change them for the job. The
-// program sees only the system's files and the given folders, so no link leads it anywhere else on the host.
+// Runs a system program on files that a job has left. Another process may still change these files while the program
+// runs. The program sees only the system's files and the given folders, so no link leads it anywhere else on the host.
 
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';

@@ -23,8 +23,8 @@ export type Executor = {
   readonly launch: (request: AttemptRequest) => AttemptProcess;
   /**
    * Resumes an attempt that a former server started. If the attempt has not begun, gives up its start and returns
-   * undefined, so the caller can launch it again. `hasBegun` says that the attempt is known to have begun. If nothing
-   * is left of such an attempt, it counts as lost.
+   * undefined, so the caller can launch it again. With `hasBegun`, the attempt is known to have begun, so it counts as
+   * lost if nothing is left of it.
    * @throws the system's error if the state of the attempt cannot be determined at present
    */
   readonly resume: {

@@ -19,7 +19,7 @@ export type OwnerInfo = {
   readonly certificate?: string | null;
   /** True for a command without a server, which owns the data dir until the command ends. */
   readonly isEphemeral?: boolean;
-  /** True if a server has asked such a command for the data dir and the command is handing it over. */
+  /** True if a server has asked this command for the data dir, and the command is handing it over. */
   readonly makesWay?: boolean;
 };
 
@@ -76,8 +76,8 @@ export type OwnerEvents = {
 };
 
 /**
- * Creates the data dir and takes it for this process. Until the process releases it, it restores the lock and the
- * socket if somebody removes them.
+ * Creates the data dir and takes it for this process. Until the data dir is released, the process restores the lock and
+ * the socket if somebody removes them.
  * @throws DataDirOwned, or StartError when the folder cannot be used
  */
 export async function acquireOwnership(
@@ -233,8 +233,8 @@ function keepOwnership(
     async release(): Promise<void> {
       clearInterval(timer);
       await looking;
-      // The listener also keeps references to the locks. Without them, SQLite would release the locks when they are
-      // garbage collected.
+      // The listener also keeps references to the locks. Otherwise the locks would be garbage collected, and SQLite
+      // would release them.
       await closeServer(socket);
       for (const lock of locks.values()) lock.close();
     },
@@ -369,8 +369,8 @@ async function askOwner(dataDir: string, word: string): Promise<Reply> {
 }
 
 /**
- * Calls `end` after a number of steps, and not after a time. While this process is suspended, at most one step passes.
- * So the process can still read what arrived meanwhile.
+ * Calls `end` after a number of steps rather than when a period has passed. While this process is suspended, at most
+ * one step passes, so the process can still read what arrived meanwhile.
  */
 function afterSteps(end: () => void): NodeJS.Timeout {
   let stepsLeft = answerSteps;

@@ -5,8 +5,9 @@
 const mostKept = 1_000;
 
 /**
- * Changes the generated code, as a function for Ajv's option `code.process`. The inserted code has no quotes and no
- * line ends. So a string from a schema stays one string, even if it looks like generated code and is changed.
+ * Changes the generated code, as a function for Ajv's option `code.process`. If a string from a schema looks like
+ * generated code, the string is changed, too. The changed string is still valid, because the inserted code has no
+ * quotes and no line ends.
  */
 export function boundErrors(code: string): string {
   return code

@@ -16,17 +16,16 @@ export const systemClock: SteadyClock = { now: Date.now, monotonicMs: () => perf
 /** Between two checks, the wall clock drifts by less than this. A larger difference means that somebody set it. */
 const leastSetMs = 500;
 /**
- * A reading that took longer says nothing: if the process was paused after it had read the first clock and before it
- * read the second, the pause looks like a change of the wall clock.
+ * If reading both clocks takes longer than this, a difference between them is ignored. A pause of the process between
+ * the two looks like a change of the wall clock.
  */
 const longestReadingMs = 20;
-/** How often the clocks are read until a reading is fast enough. */
+/** How many tries there are to read both clocks fast enough. */
 const mostReadings = 3;
 
 /**
  * Returns the same clock, which also notices when the wall clock has been set. It calls `onSet` with the difference,
- * and only then returns the new time. If no reading is fast enough to find out, the time continues from the last
- * reliable reading.
+ * and only then returns the new time. If every try takes too long, the time is computed from the monotonic clock.
  */
 export function watchWallClock(clock: SteadyClock, onSet: (byMs: number) => void): SteadyClock {
   let aheadMs = clock.now() - clock.monotonicMs();

@@ -3,8 +3,8 @@
 const usualSliceMs = 8;
 
 /**
- * Call `await maybeYield()` between units of work. Until the slice is used up, it returns at once. Then it lets all
- * other work run first.
+ * Call `await maybeYield()` between units of work. Until the slice is used up, it returns at once. After that, the next
+ * call lets all other work run first.
  */
 export type Yielder = () => Promise<void> | undefined;
 

@@ -17,14 +17,11 @@ export type Attempt =
       /** The receiver wants no more notifications. */
       readonly isFinal: boolean;
       readonly retryAfterMs: number | null;
-      /**
-       * If the mail was accepted for some addresses and refused for others, the addresses for which it was accepted.
-       * Otherwise empty.
-       */
+      /** The addresses for which the mail was accepted, if it was refused for others. Otherwise empty. */
       readonly takenBy: readonly string[];
     };
 
-/** @throws only the reason of `signal`, once it is aborted */
+/** @throws the reason of `signal` once it is aborted, and nothing else */
 export async function callReceiver(o: {
   readonly id: string;
   readonly request: ChannelRequest;

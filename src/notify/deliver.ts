@@ -188,8 +188,8 @@ function createCalls(onEnd: () => void) {
     isFull: () => calls.size >= mostCalls,
     knownOrigins: () => [...new Set([...hanging, ...[...calls.values()].map(({ origin }) => origin)])],
     /**
-     * An origin that does not answer gets only one call at a time. Together, such origins never get all calls, so that
-     * a call stays free for the others.
+     * An origin that does not answer gets only one call at a time. All these origins together leave at least one call
+     * free for the other origins.
      */
     mayCall: (origin: string): boolean => {
       const own = countTo(origin);
@@ -228,7 +228,7 @@ function settlement(before: DueNotification, attempt: Attempt, atMs: number, ran
   return { status: 'pending', attempts, error, takenBy, nextAtMs, atMs } as const;
 }
 
-/** @throws ChannelError when the message cannot be sent as flwd.yaml and the stored secrets are now */
+/** @throws ChannelError when the message cannot be sent with the current flwd.yaml and stored secrets */
 async function requestFor(
   reports: readonly Report[],
   { channels, messages }: Pick<Parts, 'channels' | 'messages'>,

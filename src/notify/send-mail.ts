@@ -7,7 +7,7 @@ import { isLoopback } from '../lib/loopback.ts';
 import { type Attempt, failedAttempt } from './call-receiver.ts';
 import type { Mail, SmtpServer } from './channel/mail.ts';
 
-/** @throws only the reason of `signal`, once it is aborted */
+/** @throws the reason of `signal` once it is aborted, and nothing else */
 export async function sendMail(
   mail: Mail,
   { timeoutMs, signal }: { readonly timeoutMs: number; readonly signal: AbortSignal },

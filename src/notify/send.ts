@@ -7,7 +7,7 @@ import type { ChannelRequest } from './channel/request.ts';
 /** Mail servers may take their time before they greet an unknown sender. */
 const mailTimes = 3;
 
-/** @throws only the reason of `signal`, once it is aborted */
+/** @throws the reason of `signal` once it is aborted, and nothing else */
 export async function send(
   o: Omit<Parameters<typeof callReceiver>[0], 'request'> & { readonly request: ChannelRequest | Mail },
 ): Promise<Attempt> {

@@ -44,8 +44,8 @@ export function lastToEnd<A extends { readonly attemptDir: string }>(attempts: r
 }
 
 /**
- * Returns the time in which the attempt ran. The input's folder was last changed just before the attempt started, and
- * the status file when its last process had ended.
+ * Returns the time in which the attempt ran. It begins with the last change of the input's folder, just before the
+ * attempt started. It ends with the last change of the status file, when the attempt's last process had ended.
  */
 function whenItRan({ stepId, attemptDir }: { readonly stepId: string; readonly attemptDir: string }): Ran[] {
   const input = lstatSync(join(attemptDir, 'in'), { throwIfNoEntry: false });

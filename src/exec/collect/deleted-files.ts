@@ -19,8 +19,8 @@ const mostReads = 100_000;
 const sampledReads = 10_000;
 const leastSample = 8;
 /**
- * How many comparisons must fail before two descriptor tables count as different. If they are one shared table, a
- * descriptor may still be opened or closed between the two reads of a comparison.
+ * How many comparisons must fail before two descriptor tables count as different. Even for one shared table, a
+ * comparison can fail, because a descriptor was opened or closed between its two reads.
  */
 const mostTries = 3;
 
@@ -56,7 +56,7 @@ export async function namelessBytes(
   /**
    * A thread can have its own descriptors, but this is rare, and to read a thousand threads with a thousand descriptors
    * each would take seconds. Only kcmp(2) can tell for sure, but Node cannot call it. So a random sample is compared.
-   * It is random, so that the job cannot know what to hide.
+   * The sample is random, so that the job cannot predict which descriptors are compared.
    */
   async function seemsShared(pid: number, dir: string, shared: Table, sampleSize: number): Promise<boolean> {
     const agree = (read: (dir: string) => unknown): boolean => {

@@ -36,7 +36,7 @@ async function look(attemptDir: string, folder: number): Promise<void> {
   }
 }
 
-/** Reads the result of `lookAtTmp`. Returns null if nothing was left, or if nobody has looked. */
+/** Reads the result of `lookAtTmp`. Returns null if no file was left, or if there is no complete result. */
 export function readTmpLeft(attemptDir: string): LeftBehind | null {
   try {
     return JSON.parse(readFileSync(foundPath(attemptDir), 'utf8'));

@@ -10,7 +10,7 @@ import { isThere } from '../../lib/files/is-there.ts';
 export type UntrustedFile =
   | { readonly kind: 'none' }
   | { readonly kind: 'bytes'; readonly bytes: Buffer }
-  /** `why` continues after the file's name. */
+  /** `why` is the end of a sentence that begins with the file's name. */
   | { readonly kind: 'refused'; readonly why: string };
 
 /** Errors that a job can cause. Any other error is a failure of the host and is thrown. */

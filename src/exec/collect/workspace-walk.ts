@@ -1,6 +1,6 @@
 // Walks through all files of a workspace, of any type, in the folders that the caller asks for. Does not follow links,
-// even if a folder is replaced by a link during the walk. Another run can do that, if it was passed a descriptor of the
-// folder.
+// even if a folder is replaced by a link during the walk. Another run can replace the folder, if it was passed a
+// descriptor of the folder.
 
 import { createYielder } from '../../lib/yielder.ts';
 import { entryOf, isWithin, type PinnedFolder, pinFolder } from './pinned-folder.ts';

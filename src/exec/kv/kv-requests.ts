@@ -13,10 +13,7 @@ export type KvRequests = ReturnType<typeof serveKvRequests>;
 const mostAtOnce = 32;
 /** Limits an attempt to 500 requests a second. */
 const pauseMs = 2;
-/**
- * Each change of the folder that is not a request makes the pause before the next look a little longer, up to this
- * time.
- */
+/** Each change of the folder that adds no complete request makes the next pause 1 ms longer, up to this time. */
 const longestMissMs = 20;
 const mostEntries = 1_000;
 const againMs = 1_000;
@@ -45,8 +42,8 @@ export function serveKvRequests(o: Options) {
   let misses = 0;
 
   /**
-   * Looks once, and answers the requests that it finds. The watch for `change` has begun before this look, so that no
-   * request can arrive unnoticed.
+   * Reads the folder once, and answers the requests in it. The watch for `change` began earlier, so that no request can
+   * arrive unnoticed.
    */
   async function turn(change: Change): Promise<void> {
     const found = findRequests(outDir);
@@ -102,7 +99,7 @@ export function serveKvRequests(o: Options) {
   };
 }
 
-/** Returns false if no request was answered, for example because they are still being written. */
+/** Returns false if no request was answered, for example because the requests are still being written. */
 async function answerAll(
   { attemptDir, answer }: Options,
   ids: readonly string[],

@@ -30,7 +30,7 @@ export function openForkServer(dir: string) {
 
   function prepare(): void {
     mkdirSync(dir, { recursive: true, mode: 0o700 });
-    // Without a filter, no secure job starts, as the probe of the host has already reported.
+    // If there is no seccomp filter for this machine, no secure job can start. The probe of the host has reported this.
     if (filter) writeFileSync(filterPath, filter);
   }
 

@@ -91,7 +91,7 @@ export function supervise(attemptDir: string, shimEnded: Promise<unknown>, unsai
       return notStarted(error, unsaid);
     },
   );
-  // A caller may await `ended` only later. A rejection before that must not end the process.
+  // A caller may await `ended` some time later. A rejection until then must not end the process.
   ended.catch(() => undefined);
   return {
     spoolPath: spoolPath(attemptDir),
@@ -136,7 +136,7 @@ async function untilNothingLeft(attemptDir: string): Promise<ShimStatus> {
       hasLooked = true;
       await lookAtTmp(attemptDir, status);
     } else {
-      // Without the last line, the file may have been read before it was complete, so it is read again.
+      // If the last line is missing, the file may have been read before it was complete, so it is read again.
       return isOver ? status : (readStatus(attemptDir) ?? {});
     }
   }
@@ -156,8 +156,8 @@ function isRemoved(attemptDir: string): boolean {
 }
 
 /**
- * A shim that is killed in its first milliseconds leaves a process that is not yet set to die with it: bwrap, or
- * bwrap's child.
+ * A shim that is killed in its first milliseconds leaves bwrap or bwrap's child alive. That process has not yet asked
+ * the kernel to kill it together with its parent.
  */
 function endOrphans(attemptDir: string): number {
   const orphans = helpersOf(attemptDir);

@@ -8,7 +8,8 @@ import { errorCode } from '../../lib/error-code.ts';
 import { isThere } from '../../lib/files/is-there.ts';
 
 /**
- * Identifies a process. Its start time, in clock ticks since the boot, tells it from a later process with the same pid.
+ * Identifies a process. Its start time, in clock ticks since the boot, distinguishes it from a later process with the
+ * same pid.
  */
 export type ProcessIdentity = { readonly pid: number; readonly startTicks: number; readonly bootId: string };
 
@@ -164,8 +165,7 @@ function isOver(state: string): boolean {
 type Stat = { readonly state: string; readonly parent: number; readonly group: number; readonly startTicks: number };
 
 /**
- * Returns undefined for a process that does not exist or is hidden. A parent of 0 is outside of what can be seen from
- * here.
+ * Returns undefined for a process that does not exist or is hidden. The parent is 0 if it is not in this pid namespace.
  */
 export function statOf(pid: number): Stat | undefined {
   const stat = lookInto(pid, 'stat', (path) => readFileSync(path, 'utf8'));

@@ -1,6 +1,6 @@
 // Decides whether a connection belongs to a run or to the server's own user (ADR 0032). It looks for a process that has
-// the connection open and is outside of every run. It cannot look for a process of a run instead, because no process
-// has the descriptor while a job passes it on.
+// the connection open and is outside of every run. Looking for a process of a run that has the connection open would
+// miss cases: while a job passes the descriptor to another process, no process has it.
 
 import { createYielder } from '../../lib/yielder.ts';
 import { killDomainOf } from './kill-domain.ts';
@@ -8,7 +8,10 @@ import { attemptDirs, isAttemptAlive } from './live-attempts.ts';
 import { readStatus } from './shim-status.ts';
 import { ancestryOf, holdersOf, stillHolds } from './socket-holders.ts';
 
-/** `unknown` means that no process with the connection was found, or that the ancestors of one cannot be seen. */
+/**
+ * `unknown` means that no process with the connection was found, or that the ancestors of such a process cannot be
+ * seen.
+ */
 type SocketOwner = 'outside' | 'run' | 'unknown';
 
 export type RunCallers = ReturnType<typeof createRunCallers>;
@@ -20,7 +23,7 @@ export type RunCallers = ReturnType<typeof createRunCallers>;
 const lingerMs = 1_000;
 /** How long to work before yielding to other requests. */
 const sliceMs = 1;
-/** For how many processes per connection the ancestors are looked up, at most. */
+/** If more processes than this may have the connection open, their ancestors are not looked up. */
 const mostConcerned = 32;
 
 export function createRunCallers() {

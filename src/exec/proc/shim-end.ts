@@ -43,18 +43,18 @@ export async function untilShimEnds(attemptDir: string, told: Promise<ShimNews>)
 function isGone(attemptDir: string, isLate: boolean): boolean {
   try {
     const status = readStatus(attemptDir);
-    // Without a sandbox, a process that the script left behind may have its output open. The shim would wait for it, so
-    // it is killed.
+    // Without a sandbox, a process that the script left behind may have the script's output open. The shim would wait
+    // for this process, so it is killed.
     if (status?.script && status.exitCode !== undefined) killDomainOf(attemptDir, status)?.kill();
     if (status?.shim && !isAlive(status.shim)) return true;
     if (status?.shim) {
       if (hasLostBwrap(status)) for (const pid of bwrapsOf(attemptDir)) send(pid, 'SIGKILL');
       return false;
     }
-    // The folder existed before the shim was ordered, so somebody has removed it.
+    // The folder existed before the start of the shim was requested, so somebody has removed it.
     if (!existsSync(attemptDir)) return true;
     if (!isLate) return false;
-    // A shim that has created the file but has not identified itself may only be slow, so this looks for its process.
+    // A shim that has created the file but has not identified itself may simply be slow, so this looks for its process.
     return status ? status.isGivenUp === true || helpersOf(attemptDir).length === 0 : giveUp(attemptDir);
   } catch (error) {
     if (isShortage(error)) return false;
@@ -63,8 +63,9 @@ function isGone(attemptDir: string, isLate: boolean): boolean {
 }
 
 /**
- * Whether bwrap was killed before the script began. The first process of the namespace is then not yet set to die with
- * bwrap. It waits forever or runs the script. Meanwhile it has stderr open, and the shim waits until stderr is closed.
+ * Whether bwrap was killed before the script began. At that time, the first process of the namespace has not yet asked
+ * the kernel to kill it together with bwrap. So it waits forever or runs the script. It has stderr open, and the shim
+ * waits until stderr is closed.
  */
 function hasLostBwrap({ shim, bwrapPid, isOver }: ShimStatus): boolean {
   return shim !== undefined && bwrapPid !== undefined && !isOver && !isChildOf(bwrapPid, shim.pid);

@@ -1,5 +1,5 @@
 // Builds the start order: the shell code with which the fork server starts the shim of an attempt. The job gets exactly
-// the variables in the order, and its secrets at descriptors (ADR 0003, ADR 0008).
+// the variables that the start order lists, and its secrets through file descriptors (ADR 0003, ADR 0008).
 
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { totalmem } from 'node:os';
@@ -17,7 +17,7 @@ import { attemptEnvironment, type Variable } from './environment.ts';
 const filterFd = 8;
 const blockFd = 9;
 const firstFreeFd = 11;
-/** How much a run without a memory limit may store in files in memory. */
+/** The size limit of each folder in memory, such as /tmp, for a run without a memory limit. */
 const shareOfHostBytes = Math.floor(totalmem() / 4);
 
 /** Bash uses this descriptor while it opens another one. */

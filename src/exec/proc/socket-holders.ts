@@ -83,8 +83,8 @@ function readAncestry(pid: number): readonly number[] | undefined {
 }
 
 /**
- * Whether the server may read the descriptors of the process. The kernel shows only those of the user's own processes,
- * and makes root the owner of a process that hides them.
+ * Whether the server may read the descriptors of the process. The kernel shows only the descriptors of the user's own
+ * processes. If a process hides its descriptors, its folder in /proc belongs to root.
  */
 function isOwn(pid: number): boolean {
   return lookInto(pid, '', (path) => statSync(path).uid) === process.geteuid?.();

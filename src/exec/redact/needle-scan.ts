@@ -1,6 +1,6 @@
 // Finds thousands of needles in one pass that looks only at every n-th position. If the shortest needle has n + 3
-// bytes, one of its first n four-byte words is at such a position. Two small tables contain the hashes of these words,
-// each with another hash. More work is done only if both match, and then at most one needle is compared to its end.
+// bytes, one of its first n four-byte words is at such a position. Two small tables contain hashes of these words. Each
+// table uses a hash function of its own. The text is compared with needles only where both tables match.
 
 /** `from` is the first byte, `to` the one after the last. */
 export type Stretch = { readonly from: number; to: number };
@@ -33,8 +33,8 @@ export function createNeedleScan(texts: readonly string[]) {
   /** Maps the hash of a word to the offsets (one bit each) at which needles have it. */
   const offsets = new Uint8Array(1 << (32 - shift));
   /**
-   * The same with another hash. Six of a hundred chance matches in the first table also match here. With 13,000 short
-   * needles, this doubles the speed.
+   * A second table with another hash function. Only 6 % of the accidental matches in the first table also match in this
+   * one. With 13,000 short needles, this doubles the speed.
    */
   const otherOffsets = new Uint8Array(1 << (32 - shift));
   /** Maps the first word of a needle to all needles that begin with it, sorted. */
@@ -99,8 +99,8 @@ function mark(table: Uint8Array, slot: number, offset: number): void {
 function longestAt(bytes: Buffer, at: number, group: readonly Needle[]): Needle | undefined {
   let low = 0;
   let high = group.length;
-  // All needles between the borders begin with the bytes that both borders have in common with `bytes`, so no byte is
-  // compared twice.
+  // All needles between the borders begin with the bytes that the needles at both borders share with the text. These
+  // bytes are not compared again.
   let lowCommon = wordBytes;
   let highCommon = wordBytes;
   while (low < high) {
@@ -118,8 +118,8 @@ function longestAt(bytes: Buffer, at: number, group: readonly Needle[]): Needle 
       lowCommon = common;
     }
   }
-  // The longest match is the last needle that does not come after the bytes in the sorted order, or one of its
-  // prefixes.
+  // This is the last needle that does not sort after the text. If it does not match to its end, the longest match is
+  // one of its prefixes.
   let needle = group[low - 1];
   while (needle && needle.bytes.length > lowCommon) needle = needle.prefix;
   return needle;

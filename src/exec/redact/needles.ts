@@ -14,8 +14,8 @@ const longestNeedleBytes = 256;
 const mostForms = 50_000;
 const mostFormBytes = 8 * 2 ** 20;
 /**
- * A secret with more lines is a list rather than a key, so its lines are searched for only without encoding. Encoding
- * 13,000 lines took seconds.
+ * A secret with more lines than this is a list rather than a key, so its lines are searched for only without encoding.
+ * Encoding 13,000 lines took seconds.
  */
 const mostEncodedLines = 256;
 
@@ -77,7 +77,7 @@ function* quotedFormsOf(value: string): Generator<string> {
   yield value.replaceAll("'", "'\\''");
   yield value.replaceAll("'", `'"'"'`);
   yield value.replaceAll(/['\\]/g, '\\$&');
-  // How bash's `printf %q` writes such a word.
+  // How bash's `printf %q` writes a word with special characters.
   yield value.replaceAll(/[^\w%+\-./:=@\u0080-\uffff]/g, '\\$&');
 }
 
@@ -157,8 +157,9 @@ function* jsonFormsOf(value: string): Generator<string> {
 }
 
 /**
- * The base64 form of a secret depends on how many bytes are before it, so there are three alignments. For each, this
- * yields the characters that depend only on the secret, and the characters up to the end if nothing follows the secret.
+ * The base64 form of a secret depends on how many bytes are before it, so there are three alignments. For each
+ * alignment, this yields the characters that depend only on the secret. It also yields the form that a secret has at
+ * the end of a text, which can be one character longer.
  */
 function* base64FormsOf(bytes: Buffer): Generator<string> {
   for (const before of [0, 1, 2]) {

@@ -45,8 +45,8 @@ function pathsOf({ read, write }: Pick<AttemptSpec, 'read' | 'write'>, kind: Ope
 }
 
 /**
- * Opens a path that must lead to itself, as it did when the run was created. If somebody has replaced it or a folder
- * above it by a link since then, it leads elsewhere.
+ * Opens a path that did not go through a link when the run was created. Throws if the path now leads elsewhere, because
+ * somebody has replaced it or a folder above it with a link.
  */
 function openUnmoved(path: string): number {
   const fd = openOrRefuse(path);

@@ -1,5 +1,5 @@
-// Writes the arguments with which bwrap shows a job parts of the host: first the parts that its profile shows, then its
-// grants. The last arguments hide some files from all jobs.
+// Writes the arguments with which bwrap makes parts of the host visible to a job: first the parts that its profile
+// shows, then its grants. The last arguments hide some files from all jobs.
 
 import { lstatSync, readdirSync, readlinkSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
@@ -124,7 +124,7 @@ function wholeHost(bind: Bind, except: readonly string[], inRun: readonly string
 
 /**
  * Mounts the entries of a folder. The listing says which entries are links, because checking each entry would take
- * longer than all other options.
+ * longer than building all other arguments of bwrap.
  */
 function shownIn(dir: '/' | '/run', except: readonly string[], bind: Bind): string[] {
   return readdirSync(dir, { withFileTypes: true }).flatMap((entry) => {
@@ -162,7 +162,8 @@ function grantMounts({ grants }: HostView): string[] {
 }
 
 /**
- * Shows a path of the host. A link into /usr stays a link; for any other path, the file or folder itself is mounted.
+ * Makes a path of the host visible in the sandbox. A link into /usr stays a link. For any other path, the file or
+ * folder that it leads to is mounted.
  */
 function mountOf(path: string, bind: string): string[] {
   const target = linkOrEntry(path);

@@ -1,19 +1,19 @@
-// Decides when to look at a spool again. A watch reports new bytes at once. But it slows down a job that prints all the
-// time by 40 %, and wakes the reader for each write. So while a job prints all the time, a timer replaces the watch.
+// Decides when to look at a spool again. A watch reports new bytes at once. But it makes a job that prints all the time
+// 40 % slower, and wakes the reader for each write. So while a job prints all the time, a timer replaces the watch.
 
 import { type FSWatcher, watch } from 'node:fs';
 import { basename, dirname } from 'node:path';
 
 /**
- * The pauses before the first looks. There is no watch during these pauses, because most jobs end within them, and
- * creating and removing a watch takes as long as all other work of reading.
+ * The pauses before the first checks of the spool. There is no watch during these pauses, because most jobs end within
+ * them, and creating and removing a watch takes as long as all other work of reading.
  */
 const firstMs = [10, 20, 40];
 const busyMs = 2;
-/** If several looks in a row, no further apart than this, find new bytes, the timer replaces the watch. */
+/** If several checks in a row find new bytes, at intervals no longer than this, a timer replaces the watch. */
 const closeTogetherMs = 5;
 const busyLooks = 3;
-/** After this many looks in a row without new bytes, the watch replaces the timer. */
+/** After this many checks in a row without new bytes, the watch replaces the timer. */
 const quietLooks = 4;
 /** How often to look at least, because an event may be missed, and the system may have no free watches. */
 const pollMs = 250;
@@ -66,7 +66,7 @@ export function createSpoolAlarm(path: string) {
     if (looks < quietLooks) return wait(busyMs);
     watcher = watchFolder(path, ring);
     if (!watcher) return wait(pollMs);
-    // Look once more at once, because the watch does not report earlier writes.
+    // Check again at once, because the watch does not report earlier writes.
     looks = 0;
   }
 

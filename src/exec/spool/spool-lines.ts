@@ -111,7 +111,7 @@ export function createSpoolLines(redactor: Redactor) {
   };
 }
 
-/** The redacted bytes, in the order in which they leave. */
+/** The redacted bytes, in the order of output. */
 function createOutput() {
   let givenBytes = 0;
   let pieces: Buffer[] = [];

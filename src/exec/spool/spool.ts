@@ -202,9 +202,9 @@ const freedBatchBytes = 64 * 1024 * 1024;
 const blockBytes = 4096;
 
 /**
- * Returns a function that frees the disk blocks before an offset, in the background. It waits until they are 64 MiB,
- * unless the disk is full. If the file system or util-linux does not support this, the spool keeps its size until the
- * run has ended.
+ * Returns a function that frees the disk blocks before an offset, in the background. It waits until there are 64 MiB to
+ * free, unless the disk is full. If the file system or util-linux does not support this, the spool keeps its size until
+ * the run has ended.
  */
 function createPuncher(path: string): (endOffset: number, isDiskFull?: boolean) => void {
   let freedBytes = 0;

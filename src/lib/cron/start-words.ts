@@ -1,4 +1,4 @@
-// The patterns of schedules that fire when the server or the host starts, each with this time in words.
+// The patterns of schedules that fire when the server or the host starts, and how each is written in words.
 
 export const startWords: ReadonlyMap<string, string> = new Map([
   ['@reboot', 'at the next start of the server'],

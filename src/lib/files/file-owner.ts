@@ -7,8 +7,8 @@ export function isAnothers({ uid }: Pick<Owned, 'uid'>): boolean {
 }
 
 /**
- * A group whose number is that of the owner counts as the owner's own group. A umask of 002 opens files to this group
- * and to nobody else.
+ * If the gid equals the uid, the group counts as the owner's own group. A umask of 002 opens files to this group and to
+ * nobody else.
  */
 export function isWritableByOthers({ uid, gid, mode }: Owned): boolean {
   return (mode & 0o002) !== 0 || ((mode & 0o020) !== 0 && gid !== uid);

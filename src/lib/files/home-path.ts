@@ -1,7 +1,7 @@
 // Expands `~` at the beginning of a path as a shell does: to the home of the user that this process runs as. Homes of
 // other users are not looked up.
 
-/** Why `~name/…` is refused; continues after the path. */
+/** Why `~name/…` is refused: the end of a sentence that begins with the path. */
 export const othersHome = "names another user's home, which flwd does not look up: write the whole path";
 
 export function namesOthersHome(path: string): boolean {

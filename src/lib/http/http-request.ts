@@ -19,7 +19,7 @@ type HttpAnswer =
 /** Whether a request to `host` may connect to `address`, which is an address of that host. */
 export type MayReach = (host: string, address: string) => boolean;
 
-/** @throws only the reason of `signal`, once it is aborted */
+/** @throws the reason of `signal` once it is aborted, and nothing else */
 export async function sendRequest(o: {
   readonly url: string;
   readonly method: string;

@@ -33,7 +33,10 @@ function hasLongLine(text: string): boolean {
   return text.length > longestKey && text.split('\n').some((line) => line.length > longestKey);
 }
 
-/** Whether `yaml` reads the same value. It reads the key `~` as `''` and not as `null`, and `1e400` as a number. */
+/**
+ * Whether `yaml` reads the same value as js-yaml. `yaml` reads the key `~` as `''` and not as `null`, and `1e400` as a
+ * number.
+ */
 function isReadAlike(value: YamlValue): boolean {
   if (typeof value === 'number') return Number.isFinite(value);
   if (typeof value === 'string') return isTextAlike(value);

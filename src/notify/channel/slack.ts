@@ -50,8 +50,8 @@ export const toSlack: ToRequest = ({ url }, message) => {
 
 /**
  * Disarms Markdown for Mattermost, in which `@channel` mentions everybody and `[text](https://…)` hides an address. A
- * backslash would do it, but Slack would show the backslash. So the `@` becomes a wide one, and a space is added before
- * `(`.
+ * backslash would do it, but Slack would show the backslash. So a full-width `＠` replaces the `@`, and a space is added
+ * before `(`.
  */
 function withoutMarkdown(text: string): string {
   return text.replaceAll(/(?<![\p{L}\p{N}])@/gu, '\uff20').replaceAll('](', '] (');
