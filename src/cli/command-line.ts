@@ -186,8 +186,8 @@ function knownOption(command: Command, name: string, written: string): Option {
 }
 
 /**
- * Returns the end of an error message about a word that is probably the value of an option; empty if the command has no
- * such option.
+ * Returns the end of an error message, which suggests the option to which the word probably belongs. Returns an empty
+ * string if the command has no such option.
  */
 function withOption(command: Command, word: string): string {
   const { name } = command;

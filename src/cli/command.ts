@@ -22,7 +22,10 @@ export type Command = {
   readonly options: readonly Option[];
   /** The operands after the command's name, as --help shows them. Left out if the command takes no operands. */
   readonly operands?: string;
-  /** A job or a run comes next, and after it arguments of the job. They are read once the job is known. */
+  /**
+   * The first operand is a job or a run. The words after it are arguments of the job, and are read once the job is
+   * known.
+   */
   readonly argumentsOf?: 'job' | 'run';
   /** A namespace of jobs may have the same name: `flwd backup daily` runs the job `backup/daily` if there is one. */
   readonly isLikelyNamespace?: true;

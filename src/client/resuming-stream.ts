@@ -7,7 +7,7 @@ import { ApiProblem, ServerUnreachable } from './api-problem.ts';
 import { isPassing } from './error-words.ts';
 
 export type Frame = {
-  /** The stream can resume after this id; empty before the first one. */
+  /** The id after which the stream can resume; empty before the first event with an id. */
   readonly id: string;
   readonly event: string;
   readonly data: Readonly<Record<string, unknown>>;

@@ -1,4 +1,4 @@
-// Says what an untrusted source may use, for every interface.
+// Describes what an untrusted source may use. All interfaces show the same text.
 
 import type { AnswerOf } from '../contract/operations.ts';
 import type { Frozen } from '../lib/frozen.ts';

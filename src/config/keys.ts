@@ -35,7 +35,7 @@ import {
   url,
 } from './kind.ts';
 
-/** What a function that finds a default may use. */
+/** The facts from which a default can be computed. */
 export type Known = {
   readonly environment: NodeJS.ProcessEnv;
   readonly home: string;

@@ -168,7 +168,10 @@ export function toSources(settings: Settings): readonly Source[] {
   }));
 }
 
-/** Records an error if an untrusted source shares files with a trusted one, which would run them as its own. */
+/**
+ * Records an error if an untrusted source shares files with a trusted source, because the trusted source would run
+ * these files as its own.
+ */
 function checkFolder(settings: Settings, { at, origin }: Item, items: readonly Item[]): void {
   const own = realPathOf(settings, at);
   for (const { at: other } of items) {
@@ -182,7 +185,7 @@ function checkFolder(settings: Settings, { at, origin }: Item, items: readonly I
   }
 }
 
-/** Returns null if the source has no path, which is reported as another error. */
+/** Returns null if the source has no path. Another check reports this error. */
 function realPathOf(settings: Settings, at: Item['at']): string | null {
   const path = valueAt(settings, 'sources[].path', at);
   return typeof path === 'string' ? realPathTo(path) : null;

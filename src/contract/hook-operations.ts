@@ -8,7 +8,7 @@ import { json, named, nullable, runStatus } from './schema-parts.ts';
 
 type HookOperation = Omit<Operation, 'body' | 'scope'> & {
   readonly bodies: Readonly<Record<string, TSchema>>;
-  /** What proves that the sender may start the job, in words. */
+  /** Says in words what proves that the sender may start the job. */
   readonly proof: string;
 };
 

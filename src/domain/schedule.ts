@@ -110,7 +110,7 @@ export type Backfill = {
   readonly fromMs: number;
   /** The backfill ends before this time. */
   readonly untilMs: number;
-  /** How many of its runs may be in progress at a time. */
+  /** How many runs of the backfill may be in progress at a time. */
   readonly atOnce: number;
   readonly status: (typeof backfillStatuses)[number];
   /** The number of nominal times in its span. */

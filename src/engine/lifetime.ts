@@ -1,5 +1,5 @@
-// Records the start and stop of a server in the audit log. Two starts in a row mean that the first server was killed,
-// except after a restore: the first server may have continued to run after somebody made the backup.
+// Records the start and stop of a server in the audit log. Two starts in a row mean that the first server was killed.
+// A restore between them is an exception, because the backup may have been made before the first server stopped.
 
 import { type AuditAction, type AuditDetail, ownEntry } from '../domain/audit.ts';
 import type { Logger } from '../lib/logger.ts';

@@ -118,7 +118,8 @@ async function endOverdueWaits(atMs: number, { context, queue }: Parts): Promise
 /** Finds running runs that are overdue or cancelled, and tells their run controllers to end them. */
 async function dueRuns(nowMs: number, { context, register }: Parts): Promise<ReadonlyMap<string, Due>> {
   const { runs } = context.store;
-  // Run controllers also time their own runs: the clock may have been set since their rows were written.
+  // Run controllers also check the deadlines of their own runs, because the clock may have been set since the deadlines
+  // were stored.
   const driven = register.controllers().filter((controller) => controller.enforceDeadlines());
   const late = await runs.pastDeadline(nowMs);
   const ours = new Set(await runs.running(context.owner.id));

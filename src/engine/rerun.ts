@@ -151,7 +151,10 @@ async function planAgain(
   };
 }
 
-/** The caller sees the run, so a job that is not found no longer exists. @throws Problem like `findReached` */
+/**
+ * The caller may see the run. So if its job is not found, the job no longer exists.
+ * @throws Problem like `findReached`
+ */
 function jobNow(id: string, caller: Principal, catalog: Catalog): CatalogEntry {
   try {
     return findReached(id, caller, catalog);

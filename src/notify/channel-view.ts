@@ -28,7 +28,7 @@ export function createChannelView(o: {
   const { channels, messages, signer, clock, timeoutMs } = o;
   const closing = new AbortController();
 
-  /** Returns the channel. Returns the request for a test message too, unless the channel has a problem. */
+  /** Returns the channel and the request for a test message. If the channel has a problem, there is no request. */
   async function prepare({ name, type }: Channels['list'][number]) {
     const nowMs = clock.now();
     const id = createId('notice', nowMs);

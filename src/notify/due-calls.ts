@@ -27,8 +27,8 @@ export async function startWhenDue(
   while (!signal.aborted) {
     let timer: NodeJS.Timeout | undefined;
     try {
-      // The time is read before calls are started. So a call that becomes due while others are started counts as the
-      // next call.
+      // The time is read before the due calls are started. So `nextDueAtMs` also finds a call that becomes due while
+      // other calls are started.
       const nowMs = await clock.nowByDatabase();
       await o.startDue();
       const nextAtMs = await o.nextDueAtMs(nowMs);

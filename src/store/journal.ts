@@ -12,8 +12,8 @@ export function createJournal(database: Database) {
     /** Returns the newest durable event id; 0 if there is no event yet. */
     latestId: database.latestEventId,
     /**
-     * Returns the first id from which the journal has no gaps. If the journal is empty, this is the id after the newest
-     * one.
+     * Returns the first id from which the journal has no gaps. If the journal is empty, this is the id that the next
+     * event gets.
      */
     async oldestId(): Promise<number> {
       const oldest = await db.selectFrom('events').select('id').orderBy('id').limit(1).executeTakeFirst();

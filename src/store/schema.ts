@@ -368,7 +368,7 @@ export type ScheduleStateRow = {
    */
   fired_until: number | null;
   idle_since_at: number | null;
-  /** null if nobody has held or released the schedule, so that its config.yaml decides. */
+  /** null if nobody has held or released the schedule. Then the job's config.yaml decides. */
   held: 0 | 1 | null;
   not_before: number | null;
   last_fire: string | null;

@@ -25,7 +25,10 @@ export function refusalIn(error: unknown): string | undefined {
   return shortageIn(error) ?? (error instanceof DatabaseFailure ? error.message : undefined);
 }
 
-/** After how many seconds a caller may try again. Nobody frees disk space faster. */
+/**
+ * After how many seconds a caller may try again. A shorter wait would be pointless, because nobody frees disk space
+ * that fast.
+ */
 const retryAfter = 5;
 
 /** Says that the database is damaged and what the operator must do. */

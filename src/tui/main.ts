@@ -3,7 +3,7 @@
 import type { TuiOptions } from './terminal.ts';
 
 /**
- * Shows the UI until the user quits. The terminal is restored, however the UI ends.
+ * Shows the UI until the user quits. Restores the terminal even if the app fails.
  * @throws the error that the app threw
  */
 export async function runTui(o: TuiOptions): Promise<void> {

@@ -198,7 +198,8 @@ function readArgv(code: string): ScriptArgument[] {
     return { name, line: one?.line ?? 1, schema, isRequired: !isOptional(at + 1), handing: { as: 'position' } };
   });
   const rest = /(?:(\w+)\s*(?:=|in)\s*)?sys\.argv\[([1-9]):\]/.exec(code);
-  // If the script also uses `sys.argv[1]`, `sys.argv[1:]` contains the same word again, so it is not another argument.
+  // If the script also uses `sys.argv[1]`, then `sys.argv[1:]` is not another argument, because it begins with the same
+  // word.
   if (!rest || Number(rest[2]) <= positions.length) return positions;
   const schema: ArgumentSchema = { type: 'array', items: { type: 'string' }, default: [] };
   const line = lineAt(code, rest.index);

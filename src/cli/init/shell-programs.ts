@@ -107,7 +107,7 @@ const ownSyntax = new Map<string, OwnSyntax>(
   }),
 );
 
-/** @param operands with marks; the words after the program's name */
+/** @param operands the words after the program's name, with marks (`place.ts`) */
 export function filesOf(program: string, operands: readonly string[]): OperandUse[] {
   const own = ownSyntax.get(program);
   if (own) return own(operands);

@@ -206,9 +206,7 @@ function shownFile(path: string, home: string): string {
   return existsSync(path) || isOfAll ? path : folder;
 }
 
-/**
- * Whether a folder holds too much: no job may write there, or a permission for it would be a permission for everything.
- */
+/** Whether a folder holds so much that no job gets permission to write there. */
 export function isTooWide(path: string, home: string): boolean {
   return (
     path === '/' ||

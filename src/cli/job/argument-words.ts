@@ -16,7 +16,7 @@ function splitAtEquals(word: string): readonly [string, string?] {
 
 type Args = Record<string, unknown>;
 
-/** `path` is the argument that the word names; null if it names no argument. */
+/** `path` is the argument that has the error; null if the word belongs to no argument. */
 export type WordError = { readonly path: readonly string[] | null; readonly message: string };
 
 /**

@@ -36,7 +36,7 @@ function hasEnded(client: Client, runId: string): Promise<boolean> {
   );
 }
 
-/** Without its database, no command would find the run, so the run's processes end together with this command. */
+/** Without the database, no command can find the run. So the run's processes end together with this command. */
 export function lostRun({ where, lost, command }: Session, runId: string): Refusal {
   if (lost() === 'part')
     return new Refusal(

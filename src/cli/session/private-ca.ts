@@ -1,4 +1,4 @@
-// Trusts a remote's certificate by the authorities in its `ca_file` instead of those that Node knows.
+// Checks a remote's certificate against the authorities in its `ca_file`, not against those that Node knows.
 
 import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';

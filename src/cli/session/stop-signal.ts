@@ -58,8 +58,9 @@ export type Interrupts = {
 };
 
 /**
- * Call this before creating what Ctrl-C should stop. The first signal waits until `answer` is called; a second one
- * before that ends the process. There is only one listener, so that no signal is lost between two listeners.
+ * Call this before creating what Ctrl-C should stop. The first signal is stored until `answer` is called. If a second
+ * signal comes before that, the process ends. There is only one listener, so that no signal is lost between two
+ * listeners.
  */
 export function keepInterrupts(): Interrupts {
   let isKept = false;

@@ -19,7 +19,7 @@ export const runTabs = ['log', 'result', 'artifacts', 'sub-runs', 'events', 'det
 type RunTab = (typeof runTabs)[number];
 
 /**
- * The value that selects all steps in the URL. Without a step in the URL, the log of a failed run opens at the failed
+ * The value in the URL that selects all steps. If the URL names no step, the log of a failed run opens at the failed
  * step.
  */
 const everyStep = '*';

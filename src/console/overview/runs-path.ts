@@ -1,4 +1,4 @@
-// The address of the page Runs with a filter.
+// The address of the page "Runs" with a filter.
 
 export function runsPath(query: string): string {
   return `/runs?q=${encodeURIComponent(query)}`;

@@ -72,7 +72,10 @@ function Sentence({ run, nowMs }: { readonly run: Run; readonly nowMs: number })
   );
 }
 
-/** Says what to change so that the step whose log is shown, or else the run, does not fail again. */
+/**
+ * Says what to change so that the failure does not happen again. Shows the hint of the step whose log is open. If the
+ * step has no hint, shows the hint of the run.
+ */
 function Hint({ run, stepId }: { readonly run: Run; readonly stepId: string | null }): ReactNode {
   const shown = run.steps.find(({ step_id: id }) => id === stepId);
   const hint = shown?.hint ?? run.error?.hint;

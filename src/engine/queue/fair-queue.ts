@@ -26,7 +26,7 @@ type GroupQueue = { readonly name: string; readonly items: BinaryHeap<QueueItem>
 type Tenant = {
   readonly queues: Map<string, GroupQueue>;
   readonly byHead: BinaryHeap<GroupQueue>;
-  /** The virtual time at which the tenant has paid for what it last took. */
+  /** The finish tag of the last item that the tenant took: the item's start tag plus its cost. */
   paidAt: number;
 };
 

@@ -89,7 +89,8 @@ export function newestTimes(
     found = from(fromMs);
   }
   // The last window may have far too many times, for example if the schedule fires every minute, but only in January.
-  // Then a binary search between the beginnings of the last two windows finds a window with fewer times.
+  // The window before it had too few. A binary search between the starts of the two windows finds a window that has
+  // enough times, but not too many.
   while (found.length > most) {
     const middleMs = Math.floor((fromMs + fewFromMs) / 2);
     const some = from(middleMs);

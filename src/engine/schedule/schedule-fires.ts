@@ -39,7 +39,7 @@ type FrequentFires = {
   readonly counts: Readonly<Record<RunStatus, number>>;
   readonly missed: number;
   readonly lastMissedAtMs: number | null;
-  /** Later than asked if there were too many runs to count. */
+  /** Later than `sinceMs` of the query if there were too many runs to count. */
   readonly countedSinceMs: number;
 };
 

@@ -15,7 +15,7 @@ export async function holdSchedule({ id }: Schedule, tracking: Tracking, { store
   tracking.rest(id, { held: true, notBeforeMs: null, idleSinceMs: atMs });
 }
 
-/** From now on, nominal times after `afterMs` count; by default, times after now. */
+/** From now on, the schedule fires only at nominal times after `afterMs`. The default is now. */
 export async function releaseSchedule(
   schedule: Schedule,
   afterMs: number | undefined,

@@ -188,7 +188,7 @@ type ActParts = Parts & {
   readonly view: (schedule: Schedule) => Promise<ScheduleView>;
 };
 
-/** Acts on schedules without changing their terms. */
+/** Creates the functions that do not change the definition of a schedule, such as `pause` and `run`. */
 function createActs(roster: Roster, { onRoster, view, ...o }: ActParts) {
   const setPaused = (asked: string | undefined, principal: Principal, isPaused: boolean) =>
     onRoster(async (): Promise<PauseView> => {

@@ -127,7 +127,7 @@ async function isNothingLeft({ store, keyring }: Parts, unopened: number): Promi
   return left <= unopened;
 }
 
-/** The older keys, as sealed texts name them. A `v1` text names no key. */
+/** Returns the prefixes of texts that older keys have sealed, such as `v2.ID`. The prefix `v1` names no key. */
 function otherKeys({ keys }: Keyring): string[] {
   return [...keys.slice(1).map(({ id }) => `v2.${id}`), 'v1'];
 }

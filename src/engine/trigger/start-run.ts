@@ -49,7 +49,7 @@ type Started =
   | { readonly kind: 'known' }
   | { readonly kind: 'refused'; readonly problem: Problem };
 
-/** Notes the occasion only if a run starts. @throws TryLater */
+/** Records the occasion only if a run starts. @throws TryLater */
 export async function startRun(trigger: Trigger, occasion: Occasion, o: TriggerParts): Promise<Started> {
   const fields = { trigger_id: trigger.id, job_id: trigger.jobId, ...occasion.logFields };
   try {

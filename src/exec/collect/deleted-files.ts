@@ -13,8 +13,8 @@ const deleted = ' (deleted)';
 /** How many descriptors, or kilobytes of mappings, one measurement reads at most. This takes about a second. */
 const mostReads = 100_000;
 /**
- * How many of these reads are spent on threads that seem to share the descriptors of their process. With few threads,
- * this is enough to compare all descriptors.
+ * How many of the `mostReads` are spent on comparing threads that seem to share the descriptors of their process. If
+ * there are few threads, this is enough to compare all descriptors.
  */
 const sampledReads = 10_000;
 const leastSample = 8;

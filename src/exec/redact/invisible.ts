@@ -106,8 +106,8 @@ function jsonCode(bytes: Buffer, at: number): number {
 }
 
 /**
- * Returns the end of an address or a title for a terminal (OSC); undefined if no such sequence begins at `at`, the
- * place after ESC.
+ * Returns the end of an OSC sequence, which sets a link's address or the terminal's title. `at` is the place after ESC.
+ * Returns undefined if no OSC sequence begins there.
  */
 function endOfLink(bytes: Buffer, at: number): number | undefined {
   if (bytes[at] !== 0x5d) return undefined;

@@ -151,8 +151,7 @@ function createStream(scan: NeedleScan) {
       return rest;
     },
     /**
-     * How many of the last input bytes have not been returned yet. A process that resumes after the returned bytes must
-     * read these again.
+     * How many bytes at the end of the input have not been returned yet. A later process must read these bytes again.
      */
     get heldBytes(): number {
       return held.length + (begun ? -begun.from : 0);

@@ -23,8 +23,9 @@ const longestLineBytes = 64 * 1024;
 /** Enough for a whole character and a mark, so that a cut is never at the very beginning. */
 const leastPieceBytes = 8;
 /**
- * How many bytes may be read after the beginning of an unfinished line. Then the line so far is returned, so that the
- * disk blocks of the spool can be freed. Its last bytes stay in memory if they may be the beginning of a secret.
+ * How many bytes of the spool may be read after the beginning of an unfinished line. Beyond this limit, the line so far
+ * is returned, so that the disk blocks of the spool can be freed. Its last bytes stay in memory if they may be the
+ * beginning of a secret.
  */
 const longestWaitBytes = 16 * 1024 * 1024;
 const newline = 10;
@@ -154,7 +155,7 @@ function createOutput() {
     }
   }
 
-  /** Adds a part of the input that one writer wrote. */
+  /** Outputs the lines that end in `part`, and stores the rest of `part` in `line`. */
   function take(line: OpenLine, part: Buffer, offset: number): void {
     const lineEnd = part.lastIndexOf(newline) + 1;
     if (lineEnd > 0) giveFrom(line, part.subarray(0, lineEnd));

@@ -12,8 +12,8 @@ const dayMs = 86_400_000;
 const badRule = 'has an event whose RRULE or RDATE is not valid';
 
 /**
- * Returns the dates of all events as the file has them. The time zone of the schedule decides when such a day begins.
- * Events that repeat count up to 50 years ahead. Cancelled events do not count.
+ * Returns the dates of all events as the file has them. The time zone of the schedule decides when each of these days
+ * begins. Events that repeat count up to 50 years ahead. Cancelled events do not count.
  * @throws Error whose message says what is wrong with the file, without its path
  */
 export async function readIcalDays(path: string, nowMs: number): Promise<ReadonlySet<string>> {

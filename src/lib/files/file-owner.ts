@@ -14,7 +14,7 @@ export function isWritableByOthers({ uid, gid, mode }: Owned): boolean {
   return (mode & 0o002) !== 0 || ((mode & 0o020) !== 0 && gid !== uid);
 }
 
-/** Whether every user of the host can read or write the file, as far as its folder lets them. */
+/** Whether the file's mode lets every user of the host read or write it. The mode of its folder is not checked. */
 export function isOpenToAll({ mode }: Pick<Owned, 'mode'>): boolean {
   return (mode & 0o006) !== 0;
 }

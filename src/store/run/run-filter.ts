@@ -140,8 +140,8 @@ function labelled(db: Kysely<Schema>, label: Label, filter: RunFilter): AliasedE
 }
 
 /**
- * Counts how often a run has the label. `exists` is not used here, because a planner may turn it into a join and read
- * the tables in the other order.
+ * Returns 1 if the run has the label, otherwise 0. `exists` is not used here, because a planner may turn it into a join
+ * and read the tables in the other order.
  */
 function countOf(eb: ExpressionBuilder<Schema, 'runs'>, label: Label) {
   return labelsOf(eb, label)

@@ -58,7 +58,7 @@ const addRuns = prepareQueries((db, values: Places & Pick<RunStatsRow, 'success'
     );
 });
 
-/** `took` is missing if the run did not succeed, or kept steps of an earlier run. */
+/** Only a successful run that kept no steps of an earlier run has `took`. */
 const addTimes = prepareQueries((db, values: Places & { readonly waited: number; readonly took?: number }) => {
   const { tenant, waited, took } = values;
   const times: Pick<RunTimesRow, 'measure' | 'bucket'>[] = [{ measure: 'waited', bucket: waited }];

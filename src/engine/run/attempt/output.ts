@@ -189,7 +189,7 @@ function createSink({ at, runLog, redactor, withRetry }: Destination) {
     announce(runLog, appended);
   }
 
-  /** Adds output to the gap. When the gap ends, the log leaves all of it out. */
+  /** Adds output to the gap. At the end of the gap, the log records how much output it leaves out. */
   function widen(log: LogWriter, before: Gap, to: { readonly addedBytes: number; readonly spoolEnd: number }): void {
     const { spoolEnd } = to;
     const textBytes = before.textBytes + to.addedBytes;
