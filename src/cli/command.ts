@@ -100,6 +100,6 @@ export const limit: Option = { name: 'limit', value: 'N', about: 'how many to li
 export function wholeArguments(note: string): readonly Option[] {
   return [
     { name: 'args', value: 'JSON', about: `arguments as a JSON object; - reads it from standard input; ${note}` },
-    { name: 'args-file', value: 'FILE', about: 'arguments from a JSON or YAML file' },
+    { name: 'args-file', value: 'FILE', about: 'arguments from a JSON or YAML file; - is standard input' },
   ];
 }

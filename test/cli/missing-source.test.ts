@@ -103,11 +103,12 @@ test('doctor names a source that flwd.yaml has but the running server does not k
   );
 });
 
-test('doctor does not expect the default folder if the server got its folders from --jobs', async () => {
+test('doctor and reload do not expect the default folder if the server got its folders from --jobs', async () => {
   const { dir, serve } = await createInstance({});
   renameSync(join(dir, 'jobs'), join(dir, 'scripts'));
   await serve('--jobs', './scripts');
   expect((await flwd(dir, 'doctor')).stdout).toMatch(/^ok {4}sources {2,}scripts in .*$/m);
+  expect((await flwd(dir, 'sources', 'reload')).stderr).not.toContain('restart the server');
 });
 
 test('without a server, commands say which folder is missing', async () => {

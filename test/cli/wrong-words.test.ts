@@ -51,6 +51,21 @@ test.each([
     "there is no command or job `many/Name=bob smith`; the job `many` takes its arguments as options: flwd many --name 'bob smith'\n",
   ],
   [
+    ['bad', 'abc=='],
+    2,
+    'there is no command or job `bad/abc==`; the job `bad` takes its arguments as options, which flwd bad --help lists\n',
+  ],
+  [
+    ['bad', 'https://x.org/?a=1'],
+    2,
+    "there is no command or job `bad/https://x.org/?a=1`; the job `bad` takes its arguments as options: flwd bad --n 'https://x.org/?a=1'\n",
+  ],
+  [
+    ['do', 'plain', 'now'],
+    2,
+    'there is no command or job `do/plain/now`; see flwd --help for commands and flwd jobs for jobs\n',
+  ],
+  [
     ['bad', 'm=3'],
     2,
     'there is no command or job `bad/m=3`; the job `bad` takes its arguments as options, which flwd bad --help lists\n',

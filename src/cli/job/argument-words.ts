@@ -148,7 +148,8 @@ function readSecretFile(path: string): Read {
 
 type Found = { readonly field: ArgumentField; readonly isNegated: boolean; readonly from: SecretFrom };
 
-function findField(fields: readonly ArgumentField[], name: string): Found | undefined {
+/** Finds an argument by the name of its option. `-` and `_` are the same, unless two arguments differ only in them. */
+export function findField(fields: readonly ArgumentField[], name: string): Found | undefined {
   const full = withoutPrefix(name);
   const exact = (wanted: string): ArgumentField | undefined => fields.find(({ path }) => path.join('.') === wanted);
   const loose = (wanted: string): ArgumentField | undefined => {

@@ -5,7 +5,7 @@ import { flagOf } from '../../domain/argument-flags.ts';
 import { hint, verbs } from '../command-line.ts';
 import { exitCodes, Refusal } from '../exit-code.ts';
 import { explained } from '../explained.ts';
-import { usageOfField } from './argument-words.ts';
+import { findField, usageOfField } from './argument-words.ts';
 import type { Job, KnownJobs } from './known-jobs.ts';
 
 const wordsOfChecks =
@@ -67,7 +67,8 @@ export async function findJob(jobs: KnownJobs, words: readonly string[], isImpli
     const what = `there is no ${isImplicit ? 'command or job' : 'job'} \`${id}\`${among}`;
     const stray = await strayWords(jobs, words, ids);
     if (stray) throw new Refusal(`${what}; ${stray}`, isImplicit ? exitCodes.wrongUse : exitCodes.notFound);
-    const advice = adviceOn(id, { ids, first: isImplicit ? first : null, jobs });
+    const path = words.length === 1 && first.includes('/') ? first : null;
+    const advice = adviceOn(id, { ids, first: isImplicit ? first : null, jobs }) ?? pathAdvice(path, ids);
     throw new Refusal(
       what + (advice ?? `; see flwd --help for commands and ${jobs.command('jobs')} for jobs`),
       isImplicit ? exitCodes.wrongUse : exitCodes.notFound,
@@ -85,10 +86,12 @@ function adviceOn(
     return `; ${jobs.command('jobs', '--prefix', namespace)} lists the jobs in this namespace`;
   const inNamespace = ids.find((one) => one.endsWith(`/${id}`));
   if (inNamespace) return `; did you mean \`${inNamespace}\`?`;
-  const near = hint(id, first === null ? ids : [...verbs, ...ids]) ?? (first === null ? undefined : hint(first, verbs));
-  if (near !== undefined) return near;
-  const [inPath] = ids.filter((one) => `/${id}/`.includes(`/${one}/`)).toSorted((a, b) => b.length - a.length);
-  return inPath && `: a job is named by its id, and not by its path; did you mean \`${inPath}\`?`;
+  return hint(id, first === null ? ids : [...verbs, ...ids]) ?? (first === null ? undefined : hint(first, verbs));
+}
+
+function pathAdvice(path: string | null, ids: readonly string[]): string | undefined {
+  const [id] = ids.filter((one) => `/${path}/`.includes(`/${one}/`)).toSorted((a, b) => b.length - a.length);
+  return id && `: a job is named by its id, and not by its path; did you mean \`${id}\`?`;
 }
 
 /** Says how to write the arguments of a job if the words begin with its name. */
@@ -103,8 +106,8 @@ async function strayWords(
   const fields = argumentFields((await get(id)).args);
   if (fields.length === 0) return `the job \`${id}\` exists but takes no arguments`;
   const start = verbs.includes(id) ? ['run', id] : [id];
-  const [, name, text] = /^([^=]+)=(.*)$/s.exec(words[depth] ?? '') ?? [];
-  const named = fields.find((one) => name !== undefined && flagOf(one).toLowerCase() === `--${name.toLowerCase()}`);
+  const [, name, text] = /^([A-Za-z_][\w.-]*)=(.+)$/s.exec(words[depth] ?? '') ?? [];
+  const named = name === undefined ? undefined : findField(fields, name.toLowerCase())?.field;
   const field = named ?? (name === undefined ? fieldOfWord(fields) : undefined);
   if (!field) return `the job \`${id}\` takes its arguments as options, which ${command(...start, '--help')} lists`;
   const value = (named ? text : words[depth]) ?? '';

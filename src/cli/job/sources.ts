@@ -69,8 +69,8 @@ export async function reload(options: Options, operands: readonly string[]): Pro
     for (const one of all) sources.push(await client.call('syncSource', { path: { name: one } }));
     if (output.isJson) output.json({ sources });
     else await printSources(sources, output, command);
-    const added = isOfThisMachine(options) && name === undefined ? ownSources(options) : [];
-    const unknown = added.map((source) => source.name).filter((one) => !all.includes(one));
+    const added = isOfThisMachine(options) && name === undefined ? namedSources(options) : [];
+    const unknown = added.filter((one) => !all.includes(one));
     if (unknown.length > 0) output.say(`restart the server to add the new sources of flwd.yaml: ${unknown.join(', ')}`);
   } finally {
     await session.close();
@@ -94,6 +94,12 @@ async function servedSources(client: Client): Promise<readonly Source[]> {
     const { may_use = null, is_missing = false } = found.get(source.name) ?? {};
     return { ...source, may_use, is_missing };
   });
+}
+
+/** Returns the names of the sources in flwd.yaml or `--jobs`. The server may have got its own from `--jobs`. */
+function namedSources(options: Options): string[] {
+  const { sources } = loadConfiguration(options).config;
+  return sources.filter(({ isDefault }) => !isDefault).map(({ name }) => name);
 }
 
 function ownSources(options: Options): Source[] {

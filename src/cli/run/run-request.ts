@@ -85,8 +85,8 @@ export function toJson(args: Record<string, unknown>): JsonObject {
   return JSON.parse(JSON.stringify(args));
 }
 
-/** The longest YAML, in characters. Reading dense YAML of this size takes seconds. */
-const yamlLimit = 1024 * 1024;
+/** The longest YAML. Reading dense YAML of this size takes seconds. */
+const yamlLimitBytes = 1024 * 1024;
 
 /** The value of `--args` or `--args-file`. @throws Refusal */
 export async function readBase(options: Options): Promise<Record<string, unknown>> {
@@ -119,8 +119,8 @@ function parseJson(text: string, written: string): unknown {
 }
 
 async function parseYaml(text: string, written: string): Promise<unknown> {
-  if (text.length > yamlLimit)
-    throw new Refusal(`${written} is not JSON, and YAML may have at most ${yamlLimit / 1024 / 1024} MiB`);
+  if (Buffer.byteLength(text) > yamlLimitBytes)
+    throw new Refusal(`${written} is not JSON, and YAML may have at most ${yamlLimitBytes / 1024 / 1024} MiB`);
   const { findTooDeep, tooDeep } = await import('../../lib/yaml/yaml-nesting.ts');
   if (findTooDeep(text) !== undefined) throw new Refusal(`${written}: ${tooDeep}`);
   const { parseDocument } = await import('yaml');

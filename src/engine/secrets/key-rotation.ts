@@ -152,7 +152,7 @@ function adviceOf(cannotAdd: string | undefined, cannotDrop: string | undefined)
   }
   if (cannotDrop === undefined) return null;
   return (
-    `only the first key is still in use, but ${cannotDrop}: remove the other keys there, but keep the last of them for ` +
-    'another day, because it recognizes requests with an Idempotency-Key from before the rotation'
+    `only the first key is still in use, but ${cannotDrop}: remove the other keys there, one day after you put the first ` +
+    'key in front, because until then they recognise earlier requests with an Idempotency-Key'
   );
 }
