@@ -56,6 +56,7 @@ test('a folder that is missing or unreadable is not an error', async () => {
   chmodSync(join(dir, 'closed'), 0);
   expect(await measureWorkspace(dir, noLimit)).toBeLessThan(100_000);
   expect(await measureWorkspace(join(dir, 'never'), noLimit)).toBe(0);
+  chmodSync(join(dir, 'closed'), 0o700);
 });
 
 test.each(['the folder itself', 'a folder above it'])(
