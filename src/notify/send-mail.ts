@@ -83,7 +83,7 @@ function toOptions({ host, port, isSecure, user }: SmtpServer, timeoutMs: number
 /** Puts an error into words. It shows only codes, because the message of a server may repeat an address or a user. */
 function wordsOf(error: unknown): string {
   const { responseCode, code, originalCode }: Readonly<Record<string, unknown>> = Object(error);
-  if (code === 'EAUTH') return `the mail server refused the user and the password (${answerOf(responseCode)})`;
+  if (code === 'EAUTH') return `the mail server refused the user and the password${answerOf(responseCode)}`;
   if (code === 'ETLS') return 'the mail server does not encrypt the connection';
   if (typeof responseCode === 'number') return `the mail server answered ${responseCode}`;
   // nodemailer puts its own code into `code`, and the code of the system or of TLS into `originalCode`.
@@ -93,7 +93,7 @@ function wordsOf(error: unknown): string {
 }
 
 function answerOf(responseCode: unknown): string {
-  return typeof responseCode === 'number' ? String(responseCode) : 'no code';
+  return typeof responseCode === 'number' ? ` (${responseCode})` : '';
 }
 
 /** Matches codes such as `DEPTH_ZERO_SELF_SIGNED_CERT` and `UNABLE_TO_VERIFY_LEAF_SIGNATURE`. */

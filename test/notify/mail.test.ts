@@ -113,6 +113,7 @@ test('a digest that one address refused is sent to that address as one mail late
 test.each([
   ['ftp://T0KEN.example.org', '`notify.smtp.url` is not a URL such as smtps://user:password@mail.example.org'],
   ['smtp://a:%E0%A4%A@T0KEN', '`notify.smtp.url` is not a URL such as smtps://user:password@mail.example.org'],
+  ['smtp://T0KEN@127.0.0.1:9', '`notify.smtp.url` has a user, but no password'],
   ['smtp://127.0.0.1:9', 'the mail server cannot be reached (ECONNREFUSED)'],
 ])('the error for %s does not show a password', async (url, error) => {
   const opened = await openMail('', { smtp: `${url}\n` });

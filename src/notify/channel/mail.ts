@@ -58,6 +58,9 @@ function toServer(text: string): SmtpServer {
   const url = URL.parse(text);
   const wrong = '`notify.smtp.url` is not a URL such as smtps://user:password@mail.example.org';
   if (!url || !/^smtps?:$/.test(url.protocol) || url.hostname === '') throw new ChannelError(wrong);
+  if (url.username !== '' && url.password === '') {
+    throw new ChannelError('`notify.smtp.url` has a user, but no password');
+  }
   const { hostname, port, protocol, username, password } = url;
   try {
     return {
