@@ -69,7 +69,9 @@ const agentTerms = Type.Object(
   {
     expose: nullable(
       Type.Boolean({
-        description: 'true: agents get a tool for the job; false: agents get no tool for it, and do not find it',
+        description:
+          'true: the job gets a tool of its own before other jobs do; false: agents get no tool for the job, and do ' +
+          'not find it; null: the job gets a tool if there are few jobs',
       }),
     ),
     read_only: Type.Boolean({ description: 'A run changes nothing' }),

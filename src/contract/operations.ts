@@ -265,7 +265,7 @@ export const operations = {
   rerunRun: {
     ...routes.rerunRun,
     tag: 'Runs',
-    summary: 'Run a job again: from the start, from the steps that failed, or from one step',
+    summary: 'Run a job again: from the start, from the steps that did not succeed, or from one step',
     scope: 'runs:write',
     body: runSchemas.rerunRequest,
     headers: idempotencyKey,

@@ -238,7 +238,8 @@ export const rerunRequest = request('RerunRequest', {
       ],
       {
         description:
-          'Where to begin: `start`, the default; `failed`, with the steps that failed; or `{"step": …}`, with this step',
+          'Where to begin: `start`, the default; `failed`, with the steps that did not succeed; or `{"step": …}`, with ' +
+          'this step',
       },
     ),
   ),
@@ -324,7 +325,7 @@ export const approvalList = named('ApprovalList', {
           description: 'Who may answer; null: anyone with the scope `runs:approve`',
         }),
       ),
-      not_by_starter: Type.Boolean({ description: 'Who started the run may not answer.' }),
+      not_by_starter: Type.Boolean({ description: 'Whether the caller who started the run may not answer' }),
       may_answer: Type.Boolean({ description: 'Whether you may answer' }),
       answer: nullable(Type.Object({ decision, by: Type.String(), comment: nullable(Type.String()), at: timestamp })),
       finished_at: nullable(timestamp),

@@ -11,7 +11,10 @@ const result = named('TriggerResult', {
   after_run: textOrNull('For the type `job`: the run that has ended'),
   path: textOrNull('For the type `files`: the file'),
   run_id: textOrNull('The run that the trigger has started'),
-  problem: textOrNull('Why the run was refused: the name of the problem, such as `job-invalid`'),
+  problem: textOrNull(
+    'Why no run was started: the name of the problem, such as `job-invalid`. `trigger-failing` means that the trigger ' +
+      'cannot start anything at present; `detail` says why',
+  ),
   detail: nullable(Type.String()),
 });
 
@@ -86,7 +89,8 @@ export const triggerOperations = {
       json(
         200,
         named('TriggerResultList', { results: Type.Array(result) }),
-        'Results: the runs that the trigger has started, and those that were refused',
+        'Results: the runs that the trigger has started, the starts that were refused and, if the trigger cannot start ' +
+          'anything at present, a result with the problem `trigger-failing`',
       ),
     ],
     problems: ['trigger-not-found'],

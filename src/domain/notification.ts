@@ -152,7 +152,7 @@ function first(on: readonly NotifyEvent[], wanted: readonly NotifyEvent[]): Noti
 
 /** Says why the server did not call an address from a job of an untrusted source (ADR 0077). */
 export const forbiddenWords =
-  'it leads to the server itself, to a link-local address or to the metadata of its cloud: ' +
+  'it leads to the server itself, to a link-local address or to the metadata service of its cloud: ' +
   'jobs of an untrusted source may call it only if `notify.allow` lists it';
 
 /** Says why messages wait. The caller formats the times. */

@@ -9,7 +9,10 @@ export async function attemptDirs(runDir: string): Promise<string[]> {
   return names.filter((name) => /^\d+(-\d+)?$/.test(name)).map((name) => join(runDir, name));
 }
 
-/** Whether `flwd restore` created this run's folder. Then no process of the run is on this host. */
+/**
+ * Whether `flwd restore` marked this run because it was running when the backup was made. The backup has no files of
+ * the run's attempts, so the server can neither watch nor stop the processes of that time.
+ */
 export function wasRestored(runDir: string): boolean {
   return existsSync(join(runDir, 'restored'));
 }

@@ -207,7 +207,11 @@ const tools: readonly FixedTool[] = [
     scope: 'runs:write',
     properties: {
       run_id: runId,
-      from: { type: 'string', enum: ['start', 'failed'], description: 'start, the default, or the steps that failed' },
+      from: {
+        type: 'string',
+        enum: ['start', 'failed'],
+        description: 'start, the default, or the steps that did not succeed',
+      },
       wait_s: waitSeconds,
     },
     required: ['run_id'],

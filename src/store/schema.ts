@@ -364,7 +364,8 @@ export type ScheduleStateRow = {
   since_at: number;
   settled_at: number | null;
   /**
-   * Runs may have been started for times up to this one, which is later than `settled_at` if the clock was set back.
+   * A time after `settled_at` and up to this one may already have a run, because the clock was set back or a backfill
+   * started the run.
    */
   fired_until: number | null;
   idle_since_at: number | null;

@@ -437,7 +437,7 @@ testWith(headlessChromium)(
     for (let n = 0; n < 2; n++) await ran(0);
     await expect
       .poll(() => figures.textContent())
-      .toMatch(/^Success rate66\.7 %1 of 3 failedMedian\d.*p95\d.*Runs30\.1 a dayFails most attest1 time$/);
+      .toMatch(/^Success rate66\.7 %1 of 3 failedMedian\d.*p95\d.*Runs30\.1 a dayStep with most failurestest1 time$/);
     await expect.poll(() => header.textContent()).toMatch(/Success66\.7 %/);
 
     const steps = page.getByRole('region', { name: 'Slowest steps' }).getByRole('row');

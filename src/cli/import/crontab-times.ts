@@ -24,7 +24,7 @@ export function readTimes(times: readonly string[]): { readonly cron: string } |
   const [word = ''] = times;
   if (word.startsWith('@')) {
     const name = word.toLowerCase();
-    // In flwd, `@boot` fires when the server starts.
+    // cron's `@reboot` is flwd's `@boot`. flwd's `@reboot` fires at each start of the server.
     const cron = name === '@reboot' ? '@boot' : nicknames.get(name);
     return cron === undefined ? { problem: `\`${word}\` has no counterpart in flwd` } : { cron };
   }

@@ -245,12 +245,12 @@ export const jobCommands = [
   },
   {
     name: 'schedules resume',
-    about: 'resume all schedules that were paused, from their next times on',
+    about: 'resume paused schedules: they start runs again from their next times on',
     options: onInstance(allSchedules, tenant),
   },
   {
     name: 'schedules release',
-    about: 'release a held schedule, from its next time on',
+    about: 'release a held schedule: it starts runs again from its next time on',
     options: onInstance({
       name: 'after',
       value: 'TIME',
@@ -301,7 +301,7 @@ export const jobCommands = [
   },
   {
     name: 'backfills cancel',
-    about: 'cancel a backfill: it starts no further runs; those that it has started continue',
+    about: 'cancel a backfill: it starts no more runs; the runs that it has started continue',
     options: onInstance(),
     operands: 'BACKFILL',
   },

@@ -116,7 +116,7 @@ export function ApprovalPanel({ asked, view }: { readonly asked: Approval; reado
 function Reserved(): ReactNode {
   return (
     <>
-      <Card title="How far it is">
+      <Card title="Progress">
         <ol className={styles.steps}>
           {[1, 2, 3].map((step) => (
             <li key={step} className={styles.step}>
@@ -151,7 +151,7 @@ function Progress({ run, stepId }: { readonly run: Run; readonly stepId: string 
   const steps = run.steps.filter(({ instance_of: of }) => of === null);
   return (
     <Card
-      title="How far it is"
+      title="Progress"
       count={`${steps.filter(({ finished_at: at }) => at !== null).length} of ${steps.length} steps`}
     >
       <ol className={styles.steps}>

@@ -89,7 +89,7 @@ function Charts({ times, range }: { readonly times: JobTimes; readonly range: Ra
         />
         {worst && (
           <Figure
-            name="Fails most at"
+            name="Step with most failures"
             value={worst.step_id}
             note={`${worst.failed} ${worst.failed === 1 ? 'time' : 'times'}`}
           />

@@ -70,7 +70,7 @@ export function RunTable(o: {
       },
       {
         id: 'took',
-        head: 'Took, against usual',
+        head: 'Duration vs. usual',
         width: '10.75rem',
         isNeverCut: true,
         isNumber: true,

@@ -60,7 +60,7 @@ export type Backfills = {
   readonly list: (query: BackfillQuery, reach: Reach) => Promise<BackfillPage>;
   /** @throws Problem backfill-not-found */
   readonly get: (id: string, reach: Reach) => Promise<BackfillView>;
-  /** The backfill starts no further runs. Runs that have started continue. @throws Problem backfill-not-found */
+  /** The backfill starts no more runs. The runs that it has started continue. @throws Problem backfill-not-found */
   readonly cancel: (id: string, reach: Reach) => Promise<BackfillView>;
 };
 
