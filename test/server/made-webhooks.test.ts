@@ -192,7 +192,7 @@ describe('creating a webhook', () => {
     [{ args: {} }, '/args/ref', 'is missing'],
     [{ if: '"yes"' }, '/if', 'true or false'],
     [{ args: { ref: 'args.x' } }, '/args/ref', 'args'],
-    [{ args: { ref: 'headers.cookie' } }, '/args/ref', 'a proof'],
+    [{ args: { ref: 'headers.cookie' } }, '/args/ref', 'authenticates the sender'],
     [{ wait: '5m' }, '/wait', 'at most `30s`'],
     [{ wait: 'soon' }, '/wait', 'a duration'],
     [{ per_minute: 0 }, '/per_minute', ''],
