@@ -96,7 +96,7 @@ function figuresOf(
     flat('resident memory', 'MB', ({ rss }) => rss / 1e6, 1.15),
     flat('heap in use', 'MB', ({ heapUsed }) => heapUsed / 1e6, 1.15),
     flat('open descriptors', 'files', ({ descriptors }) => descriptors, 1.1),
-    flat('event loop delay, p99 of a second', 'ms', ({ delayP99Ms }) => delayP99Ms, 1.5),
+    flat('event loop delay (99th percentile in each second)', 'ms', ({ delayP99Ms }) => delayP99Ms, 1.5),
     atMost('largest size of the WAL', 'MB', Math.max(...samples.map(({ walBytes }) => walBytes)) / 1e6, { goal: 80 }),
     atMost('size of the database per run', 'kB', (last?.dbBytes ?? 0) / 1e3 / o.runs, { goal: 10 }),
     atMost('child processes of the server, compared with the start', 'processes', o.after - o.before, { goal: 0 }),

@@ -166,7 +166,7 @@ export const problems = {
   'workspace-expired': {
     status: 409,
     title: 'Workspace Expired',
-    cause: 'The workspace that the steps would continue in is no longer kept, or was never kept.',
+    cause: 'flwd no longer keeps the workspace in which the steps would continue, or never kept it.',
     fix: 'Rerun from the start. `persistence.retention.workspaces` sets how long workspaces are kept.',
   },
   'revision-expired': {
@@ -203,7 +203,7 @@ export const problems = {
     status: 409,
     title: 'Idempotency In Flight',
     cause: 'The first request with this Idempotency-Key has not finished yet.',
-    fix: 'Send the request again after `Retry-After` seconds, until the first request has finished.',
+    fix: 'Send the request again every `Retry-After` seconds until the first request has finished.',
   },
   'source-managed': {
     status: 409,
