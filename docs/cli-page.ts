@@ -103,7 +103,8 @@ flwd backup daily --target /srv                     # the same with spaces for t
   ask: it shows the plan, names the missing secrets and exits with 2.
 - \`--args\` and \`--args-file\` give all arguments at once. Options override them.
 - \`flwd rerun RUN\` takes changed arguments in the same way: \`flwd rerun run_01… --target /srv\`. Everything else
-  stays as it was in that run, including the other parts of a nested argument and the secrets.
+  stays as it was in that run, including the other parts of a nested argument and the secrets. If you change an
+  argument of a run that another caller started, give the secrets again that this caller gave as text.
 
 ## Which instance
 
@@ -147,10 +148,11 @@ stream as one object per line. Commands that only remove something print nothing
 | \`facts\` | what is known about each run: \`job_id\`, \`created_at\`, \`revision\`, \`source\`, \`status\`, \`reason\`, \`worked_ms\`, \`created_by\`, \`profile\`, \`labels\` |
 | \`arguments\` | all arguments: \`name\`, the values \`a\` and \`b\` as text, and \`is_secret\` if both values are secrets, which flwd does not compare |
 | \`steps\` | all steps: \`step_id\`, and in \`a\` and \`b\` the \`status\` and \`took_ms\`; null if the run has no such step |
-| \`log\` | its \`kind\` is \`line\`, \`same\` or \`unknown\`; null if the logs cannot be read. With \`line\`, \`a\` and \`b\` are the first lines that differ, and \`step_id\` is their step. With \`unknown\`, the first \`lines\` lines do not differ, and flwd has read no more |
+| \`log\` | an object whose \`kind\` is \`line\`, \`same\` or \`unknown\`; \`log\` is null if the logs cannot be read. With \`line\`, \`a\` and \`b\` are the first lines that differ, and \`step_id\` is their step. With \`unknown\`, the first \`lines\` lines do not differ, and flwd has read no more |
 | \`files\` | the files that changed: \`path\`, \`change\`, and the texts \`a\` and \`b\`, which are null beyond the first 30 files and for files that are not text or larger than 1 MiB; \`change\` is \`added\`, \`removed\` or \`changed\`; null if the files cannot be read |
 
-The time that a run took does not include the time in which it waited for approvals. The console counts in the same way.
-\`flwd runs RUN\` and the end of \`flwd run\` show both times. While a run waits for an approval, flwd shows the time since
-its start. For a run in progress, \`flwd runs\` says how long it has taken so far, and how much is probably left.
+The time that a run took does not include the time in which it waited for approvals. \`flwd runs RUN\` and the end of
+\`flwd run\` show both times. While a run waits for an approval, flwd shows the time since the run started, including
+the wait. The console counts in the same way, but its list of runs shows only how long such a run has waited. For a run
+in progress, \`flwd runs\` says how long it has taken so far, and how much is probably left.
 `;

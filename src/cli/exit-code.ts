@@ -19,14 +19,14 @@ export const exitCodes = {
 export const exitCodeMeanings: Readonly<Record<keyof typeof exitCodes, string>> = {
   done: 'Success. For commands that wait for a run: the run succeeded.',
   runFailed:
-    'The run failed or was cancelled; a key of the key-value store does not exist; or the audit log, a backup, stored data or the requested file is damaged.',
+    'The run failed or was cancelled; a test, a check or a test message failed; a key of the key-value store does not exist; or the audit log, a backup, stored data or the requested file is damaged.',
   wrongUse:
     'Usage error: an unknown command or option, arguments that the job does not take, an invalid job or flwd.yaml, or a host that lacks a required feature.',
-  notFound: 'The job, run, token, secret, artifact or instance does not exist.',
+  notFound: 'The job, run, step, schedule, webhook, token, secret, artifact or instance does not exist.',
   notAllowed: 'Not allowed: the token is invalid or lacks a scope, or the instance forbids the profile or permission.',
   unreachable: 'The server cannot be reached.',
   refused:
-    'Refused for now: a conflict with another run, a full queue, a rate limit, a server that is starting, stopping or overloaded, or a data dir in use.',
+    'Refused for now: a conflict with another run or change, a file that already exists, a full queue, a rate limit, a server that is starting, stopping or overloaded, or a data dir in use.',
   bug: 'A bug in flwd.',
   interrupted: 'Ended by Ctrl-C or SIGTERM, or because somebody removed or moved its data dir or database.',
 };

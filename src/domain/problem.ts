@@ -87,7 +87,7 @@ export const problems = {
     status: 409,
     title: 'Trigger Chain Too Long',
     cause:
-      'In a chain of triggers, the end of each run starts the next run. This run would be the ninth in its chain. Perhaps the triggers form a circle.',
+      'In a chain of triggers, the end of each run starts the next run. The ninth trigger of a chain would start this run, but a chain may have at most 8 triggers. Perhaps the triggers form a circle.',
     fix: 'The message names the jobs of the chain. Remove one of the triggers, or give it an `if` that ends the chain.',
   },
   'delivery-not-found': {

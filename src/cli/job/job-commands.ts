@@ -347,7 +347,7 @@ export const jobCommands = [
         name: 'per-minute',
         value: 'N',
         about:
-          'how many deliveries the webhook accepts in a minute; default: 10 without a scheme, no limit with a scheme',
+          'how many deliveries the webhook accepts in a minute; default: 10 with the scheme token, otherwise no limit',
       },
       tenant,
     ),
