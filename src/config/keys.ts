@@ -141,7 +141,8 @@ const noContainers = 'this version has no container executor';
 const noS3 = 'this version stores blobs in files';
 const noWorkers = 'in this version only `serve` runs jobs';
 const fixedProfiles = 'the profiles are fixed, and a job asks for more in its `permissions`';
-const noCapabilities = 'jobs keep no capabilities, except that jobs in `disabled` keep those of the server';
+const noCapabilities =
+  'jobs keep no capabilities, except that jobs in `disabled` without `run_as` keep those of the server';
 const remoteSources = ['git', 'oci'];
 const ofUntrusted: More = { isForUntrusted: true };
 
@@ -194,13 +195,13 @@ export const keys = {
   'sources[].calls': key(
     ownAllOrNames(word),
     'own',
-    'The sources whose jobs the steps of this source’s jobs may start',
+    'The sources whose jobs this source’s jobs may start as sub-runs',
     ofUntrusted,
   ),
   'sources[].triggers': key(
     ownAllOrNames(word),
     'own',
-    'The sources whose runs may start this source’s jobs when they end',
+    'The sources whose jobs this source’s jobs may follow with a trigger',
     ofUntrusted,
   ),
   'sources[].kv': key(

@@ -15,7 +15,7 @@ const mayUse = {
     description: 'The sources whose jobs its jobs may start',
   }),
   triggers: Type.Union([Type.Enum(['own', 'all']), names('The names of sources')], {
-    description: 'The sources whose runs may start its jobs when they end',
+    description: 'The sources whose jobs its jobs may follow with a trigger',
   }),
   kv: names('The namespaces of the key-value store that its jobs may use, besides each job’s own'),
 };
