@@ -67,8 +67,9 @@ export async function findJob(jobs: KnownJobs, words: readonly string[], isImpli
     const what = `there is no ${isImplicit ? 'command or job' : 'job'} \`${id}\`${among}`;
     const stray = await strayWords(jobs, words, ids);
     if (stray) throw new Refusal(`${what}; ${stray}`, isImplicit ? exitCodes.wrongUse : exitCodes.notFound);
-    const path = words.length === 1 && first.includes('/') ? first : null;
-    const advice = adviceOn(id, { ids, first: isImplicit ? first : null, jobs }) ?? pathAdvice(path, ids);
+    const advice =
+      adviceOn(id, { ids, first: isImplicit ? first : null, jobs }) ??
+      (words.length === 1 ? pathAdvice(first, ids) : undefined);
     throw new Refusal(
       what + (advice ?? `; see flwd --help for commands and ${jobs.command('jobs')} for jobs`),
       isImplicit ? exitCodes.wrongUse : exitCodes.notFound,
@@ -89,7 +90,8 @@ function adviceOn(
   return hint(id, first === null ? ids : [...verbs, ...ids]) ?? (first === null ? undefined : hint(first, verbs));
 }
 
-function pathAdvice(path: string | null, ids: readonly string[]): string | undefined {
+/** Names the job whose folder the path leads to or into: `./jobs/backup/`, `backup/main.sh`. */
+function pathAdvice(path: string, ids: readonly string[]): string | undefined {
   const [id] = ids.filter((one) => `/${path}/`.includes(`/${one}/`)).toSorted((a, b) => b.length - a.length);
   return id && `: a job is named by its id, and not by its path; did you mean \`${id}\`?`;
 }
