@@ -36,7 +36,8 @@ export function createProgress(
     if (!before) return;
     state = { ...before, ...part };
     isSaved = false;
-    const isNews = state.error !== before.error;
+    const isFirstSent = before.sentAtMs === null && state.sentAtMs !== null;
+    const isNews = isFirstSent || state.error !== before.error;
     if (isNews || clock.monotonicMs() - savedAtMs >= savedEveryMs) await save();
   }
 

@@ -200,13 +200,17 @@ test('spans of runs that ended more than a day ago are dropped, and the log says
   expect(messages().filter((message) => message.includes('are dropped'))).toHaveLength(1);
 });
 
-test('after a restart the export continues where it was, even if it has not sent anything yet', async () => {
+test.each([
+  ['after the collector failed', (response: ServerResponse) => void response.writeHead(503).end(), 'the answer was 503'],
+  ['while the first request had no answer', () => undefined, null],
+] as const)('an export that stopped %s continues where it was after a restart', async (_, answer, error) => {
   const dir = dataFolder();
   const collector = await startCollector();
-  collector.answer = (response) => response.writeHead(503).end();
+  collector.answer = answer;
   const one = await openExport(dir, { endpoint: collector.url });
   const first = await one.end();
   await expect.poll(() => collector.requests.length).toBeGreaterThan(0);
+  await expect.poll(() => one.store.exports.state('traces')).toMatchObject({ sentAtMs: null, error });
   await one.close();
   const before = runSpans(collector)[0];
   collector.seen.length = 0;
@@ -214,8 +218,7 @@ test('after a restart the export continues where it was, even if it has not sent
   const two = await openExport(dir, { endpoint: collector.url });
   await expect.poll(() => runIds(collector)).toEqual([first]);
   expect(runSpans(collector)[0]).toEqual(before);
-  // Whether the first server has stored an error depends on when it was stopped.
-  await expect.poll(async () => (await two.store.exports.state('traces'))?.sentAtMs).toBeTypeOf('number');
+  await expect.poll(() => two.store.exports.state('traces')).toMatchObject({ sentAtMs: startMs, error: null });
   await two.close();
   const three = await openExport(dir, { endpoint: collector.url });
   const last = await three.end();
