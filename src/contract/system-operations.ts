@@ -35,7 +35,7 @@ const hostCheck = Type.Object({
   name: Type.String(),
   status: literals(['ok', 'warn', 'fail'] as const),
   detail: Type.String(),
-  cure: textOrNull('What to install or to configure'),
+  fix: textOrNull('What to install or to configure'),
 });
 
 const systemInfo = named('SystemInfo', {

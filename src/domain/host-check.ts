@@ -6,19 +6,19 @@ export type HostCheck = {
   readonly status: 'ok' | 'warn' | 'fail';
   readonly detail: string;
   /** What to install or to configure; null if there is nothing to do. */
-  readonly cure: string | null;
+  readonly fix: string | null;
 };
 
 export function ok(name: string, detail: string): HostCheck {
-  return { name, status: 'ok', detail, cure: null };
+  return { name, status: 'ok', detail, fix: null };
 }
 
 export function warn(name: string, detail: string, fix: string | null): HostCheck {
-  return { name, status: 'warn', detail, cure: fix };
+  return { name, status: 'warn', detail, fix };
 }
 
 export function fail(name: string, detail: string, fix: string | null): HostCheck {
-  return { name, status: 'fail', detail, cure: fix };
+  return { name, status: 'fail', detail, fix };
 }
 
 export type Complaint = { readonly what: string; readonly fix: string };

@@ -109,7 +109,7 @@ testWith('bwrap')('it works while a server is running, also with --json', async 
     default_profile: 'secure',
     enforceable: true,
     checks: expect.arrayContaining([
-      { name: 'profile secure', status: 'ok', detail: 'the default; can be enforced', cure: null },
+      { name: 'profile secure', status: 'ok', detail: 'the default; can be enforced', fix: null },
     ]),
   });
 });

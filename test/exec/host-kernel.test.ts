@@ -18,7 +18,7 @@ test('if the server cannot use cgroup v1, doctor suggests to start it as root or
     name: 'cgroups',
     status: 'warn',
     detail: 'v1, which only root can use; rlimits enforce the limits',
-    cure: `start the server as root, or ${v2}`,
+    fix: `start the server as root, or ${v2}`,
   });
 });
 
@@ -28,6 +28,6 @@ test('if cgroup v1 lacks a controller, doctor says how to mount it, because syst
     name: 'cgroups',
     status: 'warn',
     detail: 'v1, without pids',
-    cure: `mount them: mount -t cgroup -o pids cgroup /sys/fs/cgroup/pids, or ${v2}`,
+    fix: `mount them: mount -t cgroup -o pids cgroup /sys/fs/cgroup/pids, or ${v2}`,
   });
 });

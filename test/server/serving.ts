@@ -232,7 +232,7 @@ export async function startServing(o: ServingOptions = {}): Promise<Serving> {
       test: async (name) => (name === team.name ? { channel: team, error: null } : undefined),
     },
     notificationOutcomes: { delivered: 3, retried: 2, failed: 1 },
-    hostChecks: async () => [{ name: 'seccomp', status: 'ok', detail: 'system calls can be filtered', cure: null }],
+    hostChecks: async () => [{ name: 'seccomp', status: 'ok', detail: 'system calls can be filtered', fix: null }],
     jwt: null,
     ownCredentials: o.ownCredentials ?? [],
     runCallers: o.runCallers ?? null,

@@ -116,7 +116,7 @@ test('system information has the full paths of sources', async () => {
       permissive: expect.objectContaining({ available: expect.any(Boolean) }),
       disabled: expect.objectContaining({ available: expect.any(Boolean) }),
     },
-    host: { checks: [{ name: 'seccomp', status: 'ok', detail: 'system calls can be filtered', cure: null }] },
+    host: { checks: [{ name: 'seccomp', status: 'ok', detail: 'system calls can be filtered', fix: null }] },
     limits: {
       body_bytes: 65_536,
       sync_wait: '1m',

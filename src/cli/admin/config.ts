@@ -26,7 +26,7 @@ export async function validate(options: Options): Promise<ExitCode> {
   warn(warnings);
   const { examineFiles } = await import('../../operator.ts');
   const found = (await examineFiles(config)).filter(({ status }) => status !== 'ok');
-  warn(found.map(({ detail, cure }) => (cure === null ? detail : `${detail}; ${cure}`)));
+  warn(found.map(({ detail, fix }) => (fix === null ? detail : `${detail}; ${fix}`)));
   if (found.some(({ status }) => status === 'fail')) return exitCodes.wrongUse;
   if (options.has('json')) process.stdout.write(`${JSON.stringify({ file, warnings })}\n`);
   else process.stdout.write(file ? `${file} is valid\n` : 'no flwd.yaml found; flwd uses its defaults\n');

@@ -27,8 +27,8 @@ export async function run(options: Options): Promise<ExitCode> {
 function table(checks: readonly HostCheck[]): string {
   const width = Math.max(...checks.map(({ name }) => name.length));
   return checks
-    .map(({ name, status, detail, cure }) => {
-      const then = cure === null ? '' : `\n${' '.repeat(width + 8)}→ ${cure}`;
+    .map(({ name, status, detail, fix }) => {
+      const then = fix === null ? '' : `\n${' '.repeat(width + 8)}→ ${fix}`;
       return `${status.padEnd(4)}  ${name.padEnd(width)}  ${detail}${then}\n`;
     })
     .join('');

@@ -22,7 +22,7 @@ type Check = {
   readonly name: string;
   readonly status: 'ok' | 'warn' | 'fail';
   readonly detail: string;
-  readonly cure: string | null;
+  readonly fix: string | null;
 };
 
 const everyMs = 30_000;
@@ -48,7 +48,7 @@ function useChecks() {
       name,
       status: healths[status] ?? 'warn',
       detail: detail ?? '',
-      cure: null,
+      fix: null,
     }),
   );
   const ofHost: readonly Check[] = info.data?.host.checks ?? [];
@@ -81,12 +81,12 @@ function webhookChecks(webhooks: readonly Webhook[], nowMs: number): readonly Ch
         name: harmless(`${webhook.job_id}/${webhook.name}`),
         status: 'warn',
         detail: harmless(detail),
-        cure: harmless(fix),
+        fix: harmless(fix),
       }),
     ),
   );
   if (notes.length > 0 || webhooks.length === 0) return notes;
-  return [{ name: 'webhooks', status: 'ok', detail: countOf(webhooks.length, 'webhook'), cure: null }];
+  return [{ name: 'webhooks', status: 'ok', detail: countOf(webhooks.length, 'webhook'), fix: null }];
 }
 
 type Channel = AnswerOf<'listChannels'>['channels'][number];
@@ -97,7 +97,7 @@ type Channel = AnswerOf<'listChannels'>['channels'][number];
  */
 function channelChecks(channels: readonly Channel[]): readonly Check[] {
   const notes = channels.flatMap(({ name, problem, waiting }): Check[] => {
-    const about = { name, status: 'warn', cure: null } as const;
+    const about = { name, status: 'warn', fix: null } as const;
     if (problem !== null) return [{ ...about, detail: harmless(problem) }];
     if (waiting === null) return [];
     const words = waiting.messages === 1 ? '1 message waits' : `${countWords(waiting.messages)} messages wait`;
@@ -106,7 +106,7 @@ function channelChecks(channels: readonly Channel[]): readonly Check[] {
   // Only callers who administer the whole instance get origins. Without an origin, nothing is known about the channels.
   const isKnown = channels.some(({ origin }) => origin !== null);
   if (notes.length > 0 || !isKnown) return notes;
-  return [{ name: 'channels', status: 'ok', detail: channels.map(({ name }) => name).join(', '), cure: null }];
+  return [{ name: 'channels', status: 'ok', detail: channels.map(({ name }) => name).join(', '), fix: null }];
 }
 
 function sorted(checks: readonly Check[]): readonly Check[] {
@@ -188,16 +188,16 @@ function Checks({
   return (
     <Card title={title} count={checks.length} end={end} isFlush>
       <ul>
-        {checks.map(({ id = '', name, status, detail, cure }) => (
+        {checks.map(({ id = '', name, status, detail, fix }) => (
           <li key={`${id} ${name} ${detail}`} className={styles.check}>
             <StatusText of={looks[status]} word={words[status]} />
             <strong>{name}</strong>
             <span>
               <WithCode text={detail} />
             </span>
-            {cure !== null && (
-              <span className={styles.cure}>
-                → <WithCode text={cure} />
+            {fix !== null && (
+              <span className={styles.fix}>
+                → <WithCode text={fix} />
               </span>
             )}
           </li>
