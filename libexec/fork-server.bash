@@ -39,7 +39,7 @@ take_pipe() {
 while IFS= read -rN 16 lengths && IFS= read -rN "$((10#${lengths:0:8}))" order; do
   number=$((number + 1)) hidden_length=$((10#${lengths:8}))
   if take_pipe; then
-    attend &
+    run_attempt &
     exec 4>&- 9>&-
   else
     printf 'refused %s\n' "$number" >&3

@@ -9,7 +9,7 @@ take_hidden() {
   ((hidden_length == 0)) || printf . >&"$handoff"
 }
 
-# usage: attend &
+# usage: run_attempt &
 # order, and its second part in fd 0: written by src/exec/proc/shim.ts. It sets `attempt_dir`, `is_guarded`, `has_tmp`,
 #   `workspace`, `bwrap` and `command`, and opens the descriptors they need. Without a sandbox, `workspace` is the
 #   folder in which the script starts, and `program` is what the job starts.
@@ -22,7 +22,7 @@ take_hidden() {
 # fd 3, then how bwrap ended.
 # Unlike other shells, bash continues after a failed redirection, hence `|| exit`: the script must not run with half of
 # them.
-attend() {
+run_attempt() {
   take_hidden
   set +m
   exec 5>&3 </dev/null 2>/dev/null {handoff}>&- 10<>"$pipes/idle" || exit

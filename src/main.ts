@@ -74,7 +74,7 @@ export type RunningServer = {
   /** From now on, pending runs wait for the next start. Running ones continue. */
   readonly startNoRuns: () => void;
   /** For an instance that starts only some runs: starts this run as well, if it is pending. */
-  readonly attend: (runId: string) => void;
+  readonly ensureStarted: (runId: string) => void;
   /** Resolves when another process has taken the data dir from this one. */
   readonly lost: Promise<OwnerInfo>;
   readonly stop: () => Promise<void>;
@@ -194,7 +194,7 @@ async function startParts(
     if (!isClosing) ownership.announce(listening);
   });
   if (ephemeral) await reading;
-  return { ...listening, cliToken, startNoRuns: engine.startNoRuns, attend: engine.attend };
+  return { ...listening, cliToken, startNoRuns: engine.startNoRuns, ensureStarted: engine.ensureStarted };
 }
 
 async function openFolders(config: Config): Promise<void> {
@@ -439,7 +439,7 @@ function openMcpOf(
       ...api,
       settings,
       version: packageVersion(),
-      attend: () => undefined,
+      ensureStarted: () => undefined,
       onJobsChange: onChange,
       untrustedSources: sources.filter(({ trusted }) => !trusted).map(({ name }) => name),
       nowMs: () => clock.monotonicMs(),

@@ -10,5 +10,7 @@ export async function run(options: Options): Promise<void> {
   if (process.env.TERM === 'dumb')
     throw new Refusal('flwd tui cannot draw on this terminal (TERM=dumb); use flwd jobs, runs and logs');
   const { runTui } = await import('../tui/main.ts');
-  await withSession(options, ({ client, where, attend }) => runTui({ client, where, attend }), { mayCreate: true });
+  await withSession(options, ({ client, where, ensureStarted }) => runTui({ client, where, ensureStarted }), {
+    mayCreate: true,
+  });
 }

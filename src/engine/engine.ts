@@ -84,7 +84,7 @@ export type Engine = {
    * start only if they are sub-runs or are in `only`. New runs still start.
    */
   readonly start: (only?: ReadonlySet<string>) => void;
-  readonly attend: Resumption['attend'];
+  readonly ensureStarted: Resumption['ensureStarted'];
   /** From now on no run starts. Runs that have started continue, with their further steps. */
   readonly startNoRuns: () => void;
   /** From now on, a request that waits for a run to end is answered at once, with the run as it is. */
@@ -195,7 +195,7 @@ export function createEngine(o: EngineOptions): Engine {
       runs.owner.start();
       resumption.start(only);
     },
-    attend: (runId) => resumption.attend(runId),
+    ensureStarted: (runId) => resumption.ensureStarted(runId),
     startNoRuns: queue.startNoRuns,
     endWaits: ends.close,
     kill: () => register.kill(),

@@ -77,7 +77,7 @@ export function createResumption(o: Parts) {
       });
     },
     /** After a start with `given`: also starts this run if it waits. */
-    attend(runId: string): void {
+    ensureStarted(runId: string): void {
       if (!only || only.has(runId)) return;
       only.add(runId);
       done

@@ -69,8 +69,8 @@ export type OwnerEvents = {
   readonly warn: (message: string) => void;
   /** Called when a server asks this owner to hand over the data dir. */
   readonly onYield?: () => void;
-  /** Called when another command waits for this run, which this owner may have to start. */
-  readonly onAttend?: (runId: string) => void;
+  /** Called when another command waits for this run, which this owner must start if it is pending. */
+  readonly onStartRun?: (runId: string) => void;
   /** Called when another process has taken the data dir. */
   readonly onLost?: (owner: OwnerInfo) => void;
 };
@@ -274,7 +274,7 @@ function takeLock(dataDir: string): DatabaseSync | undefined {
  * Listens at the socket, and answers other processes. Only the holder of the lock calls this, so an existing socket
  * belongs to nobody.
  */
-async function answerAskers(dataDir: string, { info, onYield, onAttend }: Answering): Promise<Server> {
+async function answerAskers(dataDir: string, { info, onYield, onStartRun }: Answering): Promise<Server> {
   rmSync(join(dataDir, socketFile), { force: true });
   const address = socketAddress(dataDir);
   const server = createServer((asker) => {
@@ -285,7 +285,7 @@ async function answerAskers(dataDir: string, { info, onYield, onAttend }: Answer
     asker.once('data', (chunk) => {
       const [word = '', runId = ''] = String(chunk).trimEnd().split(' ');
       if (word === yieldWord) onYield?.();
-      if (word === attendWord) onAttend?.(runId);
+      if (word === startWord) onStartRun?.(runId);
     });
     asker.end(`${JSON.stringify(info())}\n`);
   });
@@ -301,8 +301,9 @@ async function answerAskers(dataDir: string, { info, onYield, onAttend }: Answer
   return server.unref();
 }
 
+// The other side may be another version of flwd, for example during an upgrade, so released words must not change.
 const yieldWord = 'yield';
-const attendWord = 'attend';
+const startWord = 'start';
 
 /** Returns null when no owner answers. @throws StartError when another user could answer in its place */
 export async function findOwner(dataDir: string): Promise<OwnerInfo | null> {
@@ -333,8 +334,8 @@ export async function askToYield(dataDir: string): Promise<void> {
 }
 
 /** Asks an owner that runs a single command to start this run as well, if the run is pending. */
-export async function askToAttend(dataDir: string, runId: string): Promise<void> {
-  await askOwner(dataDir, `${attendWord} ${runId}\n`);
+export async function askToStartRun(dataDir: string, runId: string): Promise<void> {
+  await askOwner(dataDir, `${startWord} ${runId}\n`);
 }
 
 type Reply = { readonly isThere: boolean; readonly owner: OwnerInfo | null };

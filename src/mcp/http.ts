@@ -74,7 +74,7 @@ const retryAfterSeconds = 5;
 /** How long a server that ends waits for its last requests, which may start or cancel runs. */
 const finishMs = 2_000;
 
-export type HttpMcpOptions = Pick<Instance, 'settings' | 'version' | 'attend'> & {
+export type HttpMcpOptions = Pick<Instance, 'settings' | 'version' | 'ensureStarted'> & {
   /** The address of the API. */
   readonly url: string;
   readonly lend: (principal: Principal) => Lent;
@@ -342,14 +342,14 @@ function accountFor(principal: Principal, shared: Shared): Account {
 }
 
 function createAccount(who: Pick<Account, 'owner' | 'mark'>, agent: Principal, shared: Shared): Account {
-  const { settings, version, attend, url } = shared;
+  const { settings, version, ensureStarted, url } = shared;
   const lent = shared.lend(agent);
   const client = createClient({ baseUrl: url, client: 'mcp', token: lent.credential, fetch: httpFetch });
   const rights: Rights = {
     maySee: (source) => settings.isUntrustedAllowed || !shared.untrustedSources.includes(source),
     holds: (scope) => holdsScope(agent, scope),
   };
-  const instance = { client, settings, version, attend, rights };
+  const instance = { client, settings, version, ensureStarted, rights };
   const shown: Shown = {};
   const account: Account = {
     ...who,

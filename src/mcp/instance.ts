@@ -18,7 +18,7 @@ export type Instance = {
   /** Calls the API as the agent. */
   readonly client: Client;
   /** Makes sure that this run is started if it is pending, even if another process takes the data dir over. */
-  readonly attend: (runId: string) => void;
+  readonly ensureStarted: (runId: string) => void;
   readonly settings: Settings;
   readonly version: string;
   /** What to advise the user if no server can be reached. Not set if this code runs inside a server. */

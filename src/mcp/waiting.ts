@@ -50,7 +50,7 @@ export async function startAndWait(
   const started = create({ ...newKey(), ...(trace && toTraceTexts(trace)) });
   call.keep(started);
   const runId = await started;
-  instance.attend(runId);
+  instance.ensureStarted(runId);
   try {
     await waitFor(instance, call, { runId, waitMs, isAskingEnough: true });
     if (!signal.aborted) return await answerRun(instance, runId);
@@ -75,7 +75,7 @@ export async function wait(
   call: Call,
   run: { readonly runId: string; readonly waitMs: number },
 ): Promise<CallToolResult> {
-  instance.attend(run.runId);
+  instance.ensureStarted(run.runId);
   await waitFor(instance, call, run);
   return answerRun(instance, run.runId);
 }

@@ -20,9 +20,9 @@ const leastColumns = 60;
 const leastRows = 15;
 const mostRefusalRows = 4;
 
-type AppProps = { readonly client: Client; readonly where: string; readonly attend: (runId: string) => void };
+type AppProps = { readonly client: Client; readonly where: string; readonly ensureStarted: (runId: string) => void };
 
-export function App({ client, where, attend }: AppProps): ReactElement {
+export function App({ client, where, ensureStarted }: AppProps): ReactElement {
   const { columns, rows } = useWindowSize();
   const hasRoom = columns >= leastColumns && rows >= leastRows;
   const { exit } = useApp();
@@ -72,7 +72,7 @@ export function App({ client, where, attend }: AppProps): ReactElement {
   const bodyRows = Math.max(0, rows - top.length - 1);
   const surroundings: Surroundings = {
     client: admission.client,
-    attend,
+    ensureStarted,
     columns,
     rows: bodyRows,
     epoch: connection.epoch + admission.epoch,

@@ -18,7 +18,7 @@ type PressHandler = (press: Press) => boolean;
 export type Surroundings = {
   readonly client: Client;
   /** Call this with each run that this UI starts. */
-  readonly attend: (runId: string) => void;
+  readonly ensureStarted: (runId: string) => void;
   readonly columns: number;
   /** The rows between header and footer. */
   readonly rows: number;

@@ -13,7 +13,7 @@ export type TuiOptions = {
   /** The address of the server, for the header. */
   readonly where: string;
   /** Called with each run as soon as this UI has started it. */
-  readonly attend: (runId: string) => void;
+  readonly ensureStarted: (runId: string) => void;
 };
 
 const endingSignals = ['SIGTERM', 'SIGHUP', 'SIGINT'] as const;

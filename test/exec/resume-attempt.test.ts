@@ -198,7 +198,7 @@ describe('an attempt that has not begun when it is resumed', () => {
     mkdirSync(spec.attemptDir, { recursive: true });
     expect(resumeAttempt(spec.attemptDir)).toBeUndefined();
     const witness = join(spec.attemptDir, 'started');
-    const late = spawnSync('bash', ['-c', 'source "$1/shim.bash"; attend', 'bash', libexecDir], {
+    const late = spawnSync('bash', ['-c', 'source "$1/shim.bash"; run_attempt', 'bash', libexecDir], {
       env: { number: '1', order: `attempt_dir=${spec.attemptDir} is_guarded=0 bwrap=/bin/touch command=(${witness})` },
       stdio: Array.from({ length: 5 }, () => 'ignore' as const),
     });

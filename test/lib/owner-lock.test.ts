@@ -8,7 +8,7 @@ import { createInterface } from 'node:readline';
 import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import {
   acquireOwnership,
-  askToAttend,
+  askToStartRun,
   askToYield,
   findOwner,
   isStillOwner,
@@ -76,15 +76,15 @@ describe('the process that owns a data dir', () => {
   });
 
   test('accepts no new work when it is about to end, except to wait for runs of others', async () => {
-    const attended: string[] = [];
-    const onAttend = (runId: string): void => void attended.push(runId);
-    const ownership = await acquireOwnership(dataDir, { isEphemeral: true, warn: console.error, onAttend });
+    const asked: string[] = [];
+    const onStartRun = (runId: string): void => void asked.push(runId);
+    const ownership = await acquireOwnership(dataDir, { isEphemeral: true, warn: console.error, onStartRun });
     ownership.announce({ url });
     const there = { pid: process.pid, url, isEphemeral: true };
     expect(await findOwner(dataDir)).toEqual(there);
     expect(await isStillOwner(dataDir, there)).toBe(true);
-    await askToAttend(dataDir, 'run_1');
-    expect(attended).toEqual(['run_1']);
+    await askToStartRun(dataDir, 'run_1');
+    expect(asked).toEqual(['run_1']);
     await askToYield(dataDir);
     expect(await findOwner(dataDir)).toEqual({ ...there, makesWay: true });
     ownership.announce(null);

@@ -362,7 +362,7 @@ describe('a session that is not in memory', () => {
       lend: () => ({ credential: 'x', renew: nothing, end: nothing }),
       settings: { jobTools: 25, waitMs: 50_000, isUntrustedAllowed: false },
       version: '1.2.3',
-      attend: nothing,
+      ensureStarted: nothing,
       onJobsChange: () => nothing,
       untrustedSources: [],
       nowMs: () => 0,

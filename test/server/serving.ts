@@ -292,7 +292,7 @@ async function openMcp(
     lend,
     settings: { jobTools: 25, waitMs: 50_000, isUntrustedAllowed: false, ...settings },
     version: '1.2.3',
-    attend: () => undefined,
+    ensureStarted: () => undefined,
     onJobsChange: onChange,
     untrustedSources: sources.filter(({ trusted }) => !trusted).map(({ name }) => name),
     nowMs: () => performance.now(),

@@ -111,9 +111,9 @@ describe('a form', () => {
   });
 
   testWith('tmux')('starts a run with its arguments, and never shows a secret', async () => {
-    const dir = mkdtempSync(join(tmpdir(), 'flwd-attended-'));
+    const dir = mkdtempSync(join(tmpdir(), 'flwd-started-'));
     onTestFinished(() => rmSync(dir, { recursive: true, force: true }));
-    const terminal = await openTui(server.url, { env: { TUI_ATTENDED: join(dir, 'runs') } });
+    const terminal = await openTui(server.url, { env: { TUI_STARTED: join(dir, 'runs') } });
     await terminal.sees('demo/greeting');
     await terminal.press('Enter');
     await terminal.sees('Start');

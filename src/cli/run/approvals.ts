@@ -12,7 +12,7 @@ import { type ExitCode, exitCodes, Refusal } from '../exit-code.ts';
 import { readCount, readValue } from '../option-values.ts';
 import { type Session, withSession } from '../session/session.ts';
 import { createOutput, flexible, type Output } from '../terminal/output.ts';
-import { attendRun } from './attend-run.ts';
+import { continueRun } from './continue-run.ts';
 import { findRunId, namedStep } from './named-run.ts';
 
 type Run = AnswerOf<'getRun'>;
@@ -43,7 +43,7 @@ export async function list(options: Options, operands: readonly string[]): Promi
 
 /**
  * `flwd approve RUN [STEP]` and `flwd deny RUN [STEP]`: answers an approval. If no server has the data dir, the command
- * then drives the run itself.
+ * then continues the run itself.
  */
 export async function decide(options: Options, operands: readonly string[], { command }: Call): Promise<ExitCode> {
   const decision = command.name === 'deny' ? 'deny' : 'approve';
@@ -59,7 +59,7 @@ export async function decide(options: Options, operands: readonly string[], { co
     const answer = await sendDecision(session, runId, { step_id: step, decision, ...defined({ comment }) });
     if (output.isJson) output.json(answer);
     else output.text(`${decision === 'deny' ? 'denied' : 'approved'} ${step} of ${runId}\n`);
-    return session.isEphemeral() ? attendRun(session, before, output) : exitCodes.done;
+    return session.isEphemeral() ? continueRun(session, before, output) : exitCodes.done;
   });
 }
 

@@ -159,7 +159,7 @@ async function cancelAll(
       signal,
     );
     // Without a server, this command has to drive the running runs until they end.
-    for (const runId of running) session.attend(runId);
+    for (const runId of running) session.ensureStarted(runId);
     await inParallel(
       running.filter((id) => !below.has(id)),
       cancel,

@@ -27,7 +27,7 @@ export async function run(options: Options): Promise<ExitCode> {
       job_id: readValue(options, 'job'),
       types: shown.length > 0 ? shown.join(',') : undefined,
     });
-    if (runId !== undefined) session.attend(runId);
+    if (runId !== undefined) session.ensureStarted(runId);
     else if (session.isEphemeral())
       output.say(`no server is running on ${session.where}: only what other commands do will appear here`);
     return untilStopped(async (signal) => {

@@ -29,7 +29,7 @@ export async function run(options: Options, operands: readonly string[], call: C
       const request = await readRunRequest(job, call, { client: session.client, output });
       const create = async (): Promise<string> => {
         const { run_id: runId } = await session.client.call('createRun', { body: { ...request, ...extra }, headers });
-        session.attend(runId);
+        session.ensureStarted(runId);
         return runId;
       };
       if (options.has('detach')) return detach(session, await create(), output);

@@ -23,7 +23,7 @@ export async function startAndWatch(
 ): Promise<ExitCode> {
   const begin = async (): Promise<string> => {
     const runId = await start();
-    session.attend(runId);
+    session.ensureStarted(runId);
     return runId;
   };
   if (options.has('detach')) return detach(session, await begin(), output);

@@ -28,7 +28,7 @@ export type DataDirLink = {
   /** Says which files are missing if the owner is this process; otherwise null. */
   readonly lost: () => Lost | null;
   /** Makes the owner start this run if it is pending. A command that owns the data dir starts no other runs. */
-  readonly attend: (runId: string) => void;
+  readonly ensureStarted: (runId: string) => void;
   readonly close: () => Promise<void>;
 };
 
@@ -51,7 +51,7 @@ export async function linkDataDir(
     if (!next) return undefined;
     owner = next;
     search.found();
-    await Promise.all([...runs].map((runId) => next.attend(runId)));
+    await Promise.all([...runs].map((runId) => next.ensureStarted(runId)));
     return next;
   }
 
@@ -98,9 +98,9 @@ export async function linkDataDir(
     isEphemeral: () => owner.isEphemeral,
     isOwn,
     lost: () => (isOwn() ? lostOf(persistence.dbPath) : null),
-    attend(runId) {
+    ensureStarted(runId) {
       runs.add(runId);
-      void owner.attend(runId);
+      void owner.ensureStarted(runId);
     },
     async close() {
       search.stop();

@@ -25,7 +25,7 @@ export async function openEphemeral(
     warn: () => undefined,
     onYield: () => onYield?.(opening.promise),
     onLost: () => onYield?.(opening.promise),
-    onAttend: (runId) => void opening.promise.then((own) => own.attend(runId)).catch(() => undefined),
+    onStartRun: (runId) => void opening.promise.then((own) => own.ensureStarted(runId)).catch(() => undefined),
   });
   const bind = { host: '127.0.0.1', port: 0 };
   const ownConfig = {
@@ -51,7 +51,7 @@ export async function openEphemeral(
       },
       isEphemeral: true,
       isClosing: () => closing !== undefined,
-      attend: async (runId) => server.attend(runId),
+      ensureStarted: async (runId) => server.ensureStarted(runId),
       close: () => (closing ??= server.stop()),
     };
     opening.resolve(own);

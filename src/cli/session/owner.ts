@@ -3,7 +3,7 @@
 
 import { type Client, createClient, type Fetch, type HttpAnswer } from '../../client/client.ts';
 import { readCliToken } from '../../instance/cli-token.ts';
-import { askToAttend, findOwner, isStillOwner, type OwnerInfo } from '../../instance/owner-lock.ts';
+import { askToStartRun, findOwner, isStillOwner, type OwnerInfo } from '../../instance/owner-lock.ts';
 import { httpFetch } from '../../lib/http/http-fetch.ts';
 
 export type Owner = {
@@ -15,7 +15,7 @@ export type Owner = {
   readonly isEphemeral: boolean;
   /** Whether the owner has begun to close, so that another owner can follow. Only an owner in this process has this. */
   readonly isClosing?: () => boolean;
-  readonly attend: (runId: string) => Promise<void>;
+  readonly ensureStarted: (runId: string) => Promise<void>;
   readonly close: () => Promise<void>;
 };
 
@@ -27,10 +27,10 @@ export function toOwner(dataDir: string, owner: OwnerInfo, url: string): Owner {
     token: readCliToken(dataDir),
     fetch: certificate ? pinnedFetch(certificate) : fetchWhileOwned(dataDir, owner),
     isEphemeral,
-    async attend(runId) {
+    async ensureStarted(runId) {
       // A server starts every pending run by itself, so only a command has to be asked to start this run. If the owner
       // cannot be reached, the next request fails, too, and finds the next owner.
-      if (isEphemeral) await askToAttend(dataDir, runId).catch(() => undefined);
+      if (isEphemeral) await askToStartRun(dataDir, runId).catch(() => undefined);
     },
     close: async () => undefined,
   };

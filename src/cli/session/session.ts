@@ -37,8 +37,8 @@ export type Session = {
   readonly isOwn: () => boolean;
   /** Says which files are missing if this command itself has the data dir; otherwise null. */
   readonly lost: () => Lost | null;
-  /** Makes the owner of the data dir drive this run, also after the owner changes. */
-  readonly attend: (runId: string) => void;
+  /** Makes the owner of the data dir start this run if it is pending, also after the owner changes. */
+  readonly ensureStarted: (runId: string) => void;
   /** Writes a command for the same instance, as the user can type it. */
   readonly command: (...words: readonly string[]) => string;
   /**
@@ -144,7 +144,7 @@ async function openRemote(remote: string, options: Options, request: SessionRequ
     isEphemeral: () => false,
     isOwn: () => false,
     lost: () => null,
-    attend: () => undefined,
+    ensureStarted: () => undefined,
     command: (...words) => commandText(options, ...words),
     close: async () => undefined,
   };

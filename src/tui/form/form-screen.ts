@@ -130,7 +130,7 @@ function wordsOf(outlook: Outlook | null, { byField, others }: FormErrors, isBeg
 
 /** @param onErrors called with the server's errors if it refuses the arguments */
 function useStart(jobId: string, args: JsonObject, onErrors: (found: readonly ArgumentError[]) => void) {
-  const { client, open, attend, epoch } = useSurroundings();
+  const { client, open, ensureStarted, epoch } = useSurroundings();
   const [startError, setStartError] = useState<string | null>(null);
   const [isStarting, setStarting] = useState(false);
   /**
@@ -148,7 +148,7 @@ function useStart(jobId: string, args: JsonObject, onErrors: (found: readonly Ar
       const headers = { 'idempotency-key': startKey.current };
       const { run_id: runId } = await client.call('createRun', { body: { job_id: jobId, args }, headers });
       startKey.current = randomUUID();
-      attend(runId);
+      ensureStarted(runId);
       open({ name: 'run', runId });
     } catch (error) {
       const found = errorsOf(error);

@@ -86,7 +86,7 @@ export function useRunActions(runId: string, run: RunAnswer | null, chosenStep: 
 
 /** Sends the requests for the actions, and returns their outcome. */
 function useRunRequests(runId: string) {
-  const { client, open, attend, epoch } = useSurroundings();
+  const { client, open, ensureStarted, epoch } = useSurroundings();
   const [note, setNote] = useState<string | null>(null);
   const [error, setError] = useState<string | null>(null);
   const [hasCancelled, setCancelled] = useState(false);
@@ -119,7 +119,7 @@ function useRunRequests(runId: string) {
   };
   const rerun = async (from: 'start' | 'failed'): Promise<null> => {
     const { run_id: newId } = await client.call('rerunRun', { path, body: { from } });
-    attend(newId);
+    ensureStarted(newId);
     open({ name: 'run', runId: newId });
     return null;
   };

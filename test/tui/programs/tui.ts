@@ -8,7 +8,7 @@ import { runTui } from '../../../src/tui/main.ts';
 // Most tests end this process together with its terminal, which leaves it no time to write its compile cache.
 await import('../../../src/tui/terminal.ts');
 flushCompileCache();
-const { TUI_URL = '', TUI_TOKEN, TUI_ATTENDED } = process.env;
+const { TUI_URL = '', TUI_TOKEN, TUI_STARTED } = process.env;
 const client = createClient({ baseUrl: TUI_URL, ...(TUI_TOKEN && { token: TUI_TOKEN }), client: 'cli' });
 // Uncaught errors are handled as in the command line.
 process.on('uncaughtException', (error) => {
@@ -21,6 +21,6 @@ process.on('SIGUSR2', () => {
 await runTui({
   client,
   where: TUI_URL,
-  attend: (runId) => TUI_ATTENDED && appendFileSync(TUI_ATTENDED, `${runId}\n`),
+  ensureStarted: (runId) => TUI_STARTED && appendFileSync(TUI_STARTED, `${runId}\n`),
 });
 process.stdout.write('the user has quit\n');

@@ -1,4 +1,4 @@
-// Drives a run that no server drives, until it ends or only waits for people.
+// Continues a run that no server drives, until it ends or only waits for people.
 
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Client } from '../../client/client.ts';
@@ -19,13 +19,13 @@ type Question = { readonly runId: string; readonly stepId: string; readonly text
 const everyMs = 200;
 
 /**
- * Drives the run until it ends or waits for people. On Ctrl-C, the command ends and the run's processes continue.
+ * Continues the run until it ends or waits for people. On Ctrl-C, the command ends and the run's processes continue.
  * `before` is the run as it was when the command started.
  */
-export async function attendRun(session: Session, before: Run, output: Output): Promise<ExitCode> {
+export async function continueRun(session: Session, before: Run, output: Output): Promise<ExitCode> {
   const { client, where } = session;
   const { run_id: runId } = before;
-  session.attend(runId);
+  session.ensureStarted(runId);
   output.say(
     `no server is running on ${where}, so this command continues ${runId} until it ends or waits for approval`,
   );
