@@ -143,14 +143,41 @@ describe('a hint is given for a file', () => {
   });
 
   test.each([
-    ['/job/run.sh: 3: cannot create /var/log/my.log: Directory nonexistent', '', '/var/log'],
-    ['/job/run.sh: line 3: /var/log/my.log: No such file or directory', 'echo x >> /var/log/my.log', '/var/log'],
+    ['/job/run.sh: 3: cannot create /srv/data/x.csv: Directory nonexistent', '', '/srv/data'],
+    ['/job/run.sh: line 3: /srv/data/x.csv: No such file or directory', 'echo x >> /srv/data/x.csv', '/srv/data'],
     ['mkdir: cannot create directory ‘/srv’: Read-only file system', 'mkdir -p /srv/backup/daily', '/srv/backup/daily'],
-    ["touch: cannot touch '/etc/motd': Read-only file system", '', '…'],
+    ["touch: cannot touch '/etc/motd': Read-only file system", '', '/etc/motd'],
+    ["touch: cannot touch '/x': Read-only file system", '', '…'],
     ["OSError: [Errno 30] Read-only file system: '/srv/data/x'", '', '/srv/data'],
   ])('that the script may not write: %s', (line, command, folder) => {
     const lines = command === '' ? [line] : [line, trap(command)];
     expect(hintOf({ lines })).toContain(`\`permissions: {write: [${folder}]}\``);
+  });
+
+  test.each([
+    ['echo x > /home/me/x.csv', '/home/me/x.csv'],
+    ['pg_dump > "$HOME/x.sql" 2> /dev/null', '/home/me/x.sql'],
+    ['tee -a ~/x.log', '/home/me/x.log'],
+    ['pg_dump > /root/x.sql', '/root/x.sql'],
+  ])('that the script may not write into a home: only the file is allowed, for `%s`', (command, path) => {
+    const lines = [`/job/run.sh: line 3: ${path}: Read-only file system`, trap(command)];
+    expect(hintOf({ lines })).toBe(
+      `the job may not write to ${path}: once it exists on the host, allow it with ` +
+        `\`permissions: {write: [${path}]}\`; the operator must list it in \`security.paths\` of flwd.yaml`,
+    );
+  });
+
+  test.each([
+    ['echo x >> ~/file.log', '/home/me/file.log: No such file or directory'],
+    ['exec >> "$HOME/file.log" 2>&1', '/home/me/file.log: No such file or directory'],
+    ['./backup &>> /srv/backup/out', '/srv/backup/out: No such file or directory'],
+    ['./backup >/srv/backup/out 2>&1', '/srv/backup/out: Read-only file system'],
+    ['', 'cannot create /var/log/my.log: Directory nonexistent'],
+  ])('for the output of a program, which flwd keeps: `%s`', (command, words) => {
+    const line = command === '' ? `/job/run: 3: ${words}` : `/job/run.sh: line 3: ${words}`;
+    expect(hintOf({ lines: [line, ...(command === '' ? [] : [trap(command)])] })).toMatch(
+      /^the job may not write to \/\S+: remove the redirection, because flwd keeps the output of each run$/,
+    );
   });
 
   test('that is granted only for reading, or belongs to the job', () => {
@@ -308,7 +335,7 @@ describe('a hint is given for', () => {
       'undefined/x begins with a variable that is not set',
     );
     expect(hintOf({ lines: ['run: 2: cannot create /x: Read-only file system'] })).toContain(
-      'the job may not write to /x, only to its workspace and `/tmp`: if a variable in the path was empty',
+      'the job may not write to /x: if a variable in the path was empty',
     );
   });
 

@@ -1,8 +1,9 @@
 // Hints about files that the sandbox does not show, or that the job may not write.
 
+import { posix } from 'node:path';
 import { shellWord } from '../../../lib/shell-word.ts';
 import type { FailedAttempt } from './failed-attempt.ts';
-import { folderOf, isPlain, kindOfPath, pathIn, permission } from './shown-path.ts';
+import { isPlain, isShared, kindOfPath, pathIn, permission } from './shown-path.ts';
 
 const missing =
   /no such file or directory|directory nonexistent|\bENOENT\b|No such file\b|Cannot find module '\/workspace\//i;
@@ -15,13 +16,13 @@ const creates =
 /** Matches an error about something that only the owner or root may do, such as `chown`. */
 const needsRoot = /operation not permitted|\bEPERM\b/i;
 
-const operator = 'the operator allows it with `security: {paths: […]}` in flwd.yaml';
+const operator = 'the operator must list it in `security.paths` of flwd.yaml';
 
 export function hintForFile(line: string, failed: FailedAttempt): string | undefined {
   if (mayBeElsewhere(line, failed)) return undefined;
   const path = pathIn(line);
   if (missing.test(line)) return hintForMissing(path, line, failed);
-  if (readOnly.test(line)) return hintForReadOnly(path, failed);
+  if (readOnly.test(line)) return hintForReadOnly(path, line, failed);
   if (denied.test(line)) return hintForDenied(path, line, failed);
   return undefined;
 }
@@ -46,22 +47,47 @@ function hintForMissing(path: string | undefined, line: string, failed: FailedAt
   const kind = kindOfPath(path, failed.plan);
   if (kind === 'workspace') return hintForWorkspace(path, failed);
   if (kind !== 'hidden') return undefined;
-  const lead = `the sandbox ${path.startsWith('/etc/') ? 'shows only a few files of /etc' : `does not show ${path}`}. If it is on this host, allow it`;
-  if (creates.test(line) || isWrittenTo(path, failed))
-    return `${lead} with ${permission('write', writtenFolder(path, failed))}; ${operator}`;
-  return `${lead} with ${permission('read', path)}, or \`write\` if the script writes there; ${operator}`;
+  if (creates.test(line) || redirectionTo(path, failed) !== undefined) return hintForWriting(path, line, failed);
+  const lead = path.startsWith('/etc/')
+    ? 'the sandbox shows only a few files of /etc'
+    : `the sandbox does not show ${path}`;
+  return `${lead}: if the host has it, allow it with ${permission('read', path)}, or \`write\` to change it; ${operator}`;
 }
 
-/** The folder to allow. `mkdir -p` names only the part of its path that it could not make. */
-function writtenFolder(path: string, { lines }: FailedAttempt): string | undefined {
+/** The hint for a path that the script may not write to. */
+function hintForWriting(path: string, line: string, failed: FailedAttempt): string {
+  const lead = `the job may not write to ${path}`;
+  if (isLog(path, line, failed)) return `${lead}: remove the redirection, because flwd keeps the output of each run`;
+  const folder = madeFolder(path, failed) ?? posix.dirname(path);
+  if (folder === '/')
+    return `${lead}: if a variable in the path was empty, correct it, or allow the folder with ${permission('write', undefined)}; ${operator}`;
+  // In a folder that others use, too, a job gets the path alone. The server refuses a path that does not exist.
+  if (isShared(folder))
+    return `${lead}: once it exists on the host, allow it with ${permission('write', path)}; ${operator}`;
+  return `${lead}: allow it with ${permission('write', folder)}; ${operator}`;
+}
+
+/** The folder that `mkdir -p` was to make. Its message names only the part of the path that it could not make. */
+function madeFolder(path: string, { lines }: FailedAttempt): string | undefined {
   const words = (lines.bash?.command ?? '').split(/[\s"']+/);
-  return words.find((word) => word.startsWith(`${path}/`) && isPlain(word)) ?? folderOf(path);
+  return words.find((word) => word.startsWith(`${path}/`) && isPlain(word));
 }
 
-/** Whether the command that failed redirects its output to the path. */
-function isWrittenTo(path: string, { lines }: FailedAttempt): boolean {
-  const [, ...targets] = (lines.bash?.command ?? '').split(/>\s*["']?/);
-  return targets.some((target) => target.startsWith(path));
+/** Whether the path is a file for the output of a program, which flwd keeps. Only dash says `cannot create PATH`. */
+function isLog(path: string, line: string, failed: FailedAttempt): boolean {
+  const redirection = redirectionTo(path, failed) ?? (line.startsWith('cannot create ') ? '>' : undefined);
+  return redirection !== undefined && (path.endsWith('.log') || /&>|2>&1/.test(redirection));
+}
+
+const redirections = /(?:&|\d)?>>?\s*(["']?)([^"'|;<>&]+?)\1(?=[\s;|&)]|$)(?:\s*2>&1)?/g;
+
+/** The redirection of the command that failed, if it writes to the path. It may name the path as `~/x` or `$HOME/x`. */
+function redirectionTo(path: string, { lines }: FailedAttempt): string | undefined {
+  for (const [redirection, , target = ''] of (lines.bash?.command ?? '').matchAll(redirections)) {
+    const end = target.replace(/^[~$][^/]*(?=\/)/, '');
+    if (target === path || (end !== target && path.endsWith(end))) return redirection;
+  }
+  return undefined;
 }
 
 /** The hint for `command: [bash, run.sh]`, where only words that begin with ./ are files of the job. */
@@ -90,7 +116,7 @@ function hintForWorkspace(path: string, failed: FailedAttempt): string | undefin
   return `a run starts in an empty workspace: a file that lies beside config.yaml is "$FLWD_JOB_DIR/${path.replace(/^\.\//, '')}"`;
 }
 
-function hintForReadOnly(path: string | undefined, failed: FailedAttempt): string | undefined {
+function hintForReadOnly(path: string | undefined, line: string, failed: FailedAttempt): string | undefined {
   const { plan, isolation } = failed;
   if (isolation.filesystem === 'host') return undefined;
   if (path === undefined)
@@ -108,13 +134,7 @@ function hintForReadOnly(path: string | undefined, failed: FailedAttempt): strin
       operator
     );
   if (kind === 'granted' || kind === 'workspace') return undefined;
-  const folder = writtenFolder(path, failed);
-  const isInRoot = folder === undefined && folderOf(`${path}/x`) === undefined;
-  return (
-    `the job may not write to ${path}, only to its workspace and \`/tmp\`: ` +
-    (isInRoot ? 'if a variable in the path was empty, correct it, or ' : '') +
-    `allow it with ${permission('write', folder)}; ${operator}`
-  );
+  return hintForWriting(path, line, failed);
 }
 
 function hintForDenied(

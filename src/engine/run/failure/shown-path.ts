@@ -51,10 +51,9 @@ export function kindOfPath(path: string, { profile, read, write }: FailedAttempt
   return 'hidden';
 }
 
-/** Returns undefined for a folder as large as /etc or /var, which no job should be given as a whole. */
-export function folderOf(path: string): string | undefined {
-  const folder = posix.dirname(path);
-  return folder.split('/').length > 2 ? folder : undefined;
+/** Whether a folder is a home or as large as /etc or /var/log, so no job should be given it as a whole. */
+export function isShared(folder: string): boolean {
+  return /^\/(?:[^/]+|home\/[^/]+|var\/(?:cache|lib|local|log|mail|run|spool|tmp))$/.test(folder);
 }
 
 /** Writes the path as an entry of `permissions`. */
