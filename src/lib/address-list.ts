@@ -4,7 +4,7 @@ import { BlockList, isIP } from 'node:net';
 
 /**
  * @param ranges addresses and CIDR ranges, such as `10.0.0.7` and `192.168.0.0/16`
- * @returns a function that says whether an address is in one of the ranges. It also recognizes an IPv4 address in its
+ * @returns a function that says whether an address is in one of the ranges. It also recognises an IPv4 address in its
  * IPv6 form. It ignores a zone (`%eth0`).
  */
 export function createAddressList(ranges: readonly string[]): (address: string) => boolean {

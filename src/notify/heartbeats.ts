@@ -84,7 +84,7 @@ async function attemptFor(heartbeat: Heartbeat, o: Parts, signal: AbortSignal): 
   const { scheduleId: id, tenant, to } = heartbeat;
   try {
     const url = await openAddress(to, (name) => o.tenantSecret(tenant, name));
-    // All heartbeat services accept GET, and they recognize a job by the address.
+    // All heartbeat services accept GET, and they recognise a job by the address.
     const request = { method: 'GET', url, headers: {}, body: null, isSigned: false };
     const { heartbeats, runs } = o.store;
     const mayReach = o.reachOf(await heartbeats.jobId(heartbeat), await runs.wasUntrusted(heartbeat.runId));

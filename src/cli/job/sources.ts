@@ -96,7 +96,7 @@ async function servedSources(client: Client): Promise<readonly Source[]> {
   });
 }
 
-/** Returns the names of the sources in flwd.yaml or `--jobs`. The server may have got its own from `--jobs`. */
+/** Returns the sources that flwd.yaml or `--jobs` names. The server need not have the default source. */
 function namedSources(options: Options): string[] {
   const { sources } = loadConfiguration(options).config;
   return sources.filter(({ isDefault }) => !isDefault).map(({ name }) => name);

@@ -85,7 +85,7 @@ export function toJson(args: Record<string, unknown>): JsonObject {
   return JSON.parse(JSON.stringify(args));
 }
 
-/** The longest YAML. Reading dense YAML of this size takes seconds. */
+/** Larger YAML is refused. Reading dense YAML of this size already takes seconds. */
 const yamlLimitBytes = 1024 * 1024;
 
 /** The value of `--args` or `--args-file`. @throws Refusal */

@@ -1,6 +1,6 @@
 // Short forms of values that are too long to show.
 
-/** Shortens an id to its two ends, which are enough to recognize it: `run_01M8…S953VJJ0`. */
+/** Shortens an id to its two ends, which are enough to recognise it: `run_01M8…S953VJJ0`. */
 export function idWords(id: string): string {
   return id.length <= 20 ? id : `${id.slice(0, 8)}…${id.slice(-8)}`;
 }

@@ -127,7 +127,7 @@ async function isNothingLeft({ store, keyring }: Parts, unopened: number): Promi
   return left <= unopened;
 }
 
-/** Returns the prefixes of texts that older keys have sealed, such as `v2.ID`. The prefix `v1` names no key. */
+/** Returns how a text begins that was sealed with an older key: `v2.ID`, or `v1`, which names no key. */
 function otherKeys({ keys }: Keyring): string[] {
   return [...keys.slice(1).map(({ id }) => `v2.${id}`), 'v1'];
 }

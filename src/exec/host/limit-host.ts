@@ -90,8 +90,8 @@ export function closeLimitHost(host: LimitHost): void {
     try {
       rmdirSync(enforcement.dir);
     } catch {
-      // Either the folder has already been removed for another controller that shares it, or it still contains groups
-      // of attempts that continue.
+      // Either the folder is already removed, because controllers can share one, or it still contains groups of
+      // attempts that continue.
     }
   }
 }

@@ -65,7 +65,7 @@ type Script = NonNullable<ShimStatus['script']>;
 const mostRounds = 50;
 
 function ofScript(attemptDir: string, shim: ProcessIdentity | undefined, script: Script | undefined): KillDomain {
-  // A process that was found once is recognized by its start time, even if it has left its group or parent since then.
+  // A process that was found once is recognised by its start time, even if it has left its group or parent since then.
   const known = new Set<string>();
   const members = (): number[] => {
     const found = membersOfScript({ attemptDir, shim, script, known });

@@ -81,7 +81,7 @@ export async function endAttempt(
     return left;
   }
 
-  /** Returns the same domain each time, because the domain recognizes the processes that it found before. */
+  /** Returns the same domain each time, because the domain remembers the processes that it has found. */
   function domain(): KillDomain | undefined {
     known ??= killDomainOf(attemptDir, readStatus(attemptDir));
     return known;

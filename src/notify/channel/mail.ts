@@ -44,7 +44,7 @@ export function toMail(
     takenBy,
     subject: fit(message.headline, mostSubjectChars),
     text: `${fitBody(message, mostTextChars)}\n`,
-    // All attempts have the same id, so that a mailbox can recognize duplicates.
+    // All attempts have the same id, so that a mailbox can recognise duplicates.
     messageId: `<${message.id}@${domain}>`,
   };
 }

@@ -29,7 +29,7 @@ export type LocalCallers = {
   readonly watch: (server: Server) => void;
 };
 
-/** @param runs null if no process of a run can be mistaken for the server's own user, or the operator accepts this */
+/** @param runs null if no process of a run can pass for the server's own user, or if the operator accepts that */
 export function createLocalCallers(o: {
   readonly mode: AuthMode;
   readonly proxies: Pick<Proxies, 'isTrusted'>;

@@ -151,8 +151,8 @@ function countersOf({ jobId, namespace, jobIds }: StatsFilter): string | undefin
 }
 
 /**
- * Returns the durations of each span and measure. For several jobs, SQLite adds up the durations, because one text for
- * each job would be too much to read.
+ * Returns the durations of each span and measure. For several jobs, SQLite first adds up their counts, because reading
+ * the counts of each job would take too long.
  */
 function timesIn(db: Kysely<Schema>, filter: StatsFilter, part: StatsWindow) {
   const rows = inWindow(db, 'run_times', filter, part);
