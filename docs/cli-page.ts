@@ -103,8 +103,8 @@ flwd backup daily --target /srv                     # the same with spaces for t
   ask: it shows the plan, names the missing secrets and exits with 2.
 - \`--args\` and \`--args-file\` give all arguments at once. Options override them.
 - \`flwd rerun RUN\` takes changed arguments in the same way: \`flwd rerun run_01… --target /srv\`. Everything else
-  stays as it was in that run, including the other parts of a nested argument and the secrets. If you change an
-  argument of a run that another caller started, give the secrets again that this caller gave as text.
+  stays as it was in that run, including the other parts of a nested argument and the secrets. If you change an argument
+  of a run that another caller started, you must also give the secrets that the caller gave as text.
 
 ## Which instance
 

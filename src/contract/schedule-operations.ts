@@ -330,7 +330,7 @@ export const scheduleOperations = {
   resumeSchedules: {
     ...routes.resumeSchedules,
     tag: 'Schedules',
-    summary: 'Resume paused schedules: they start runs again from their next times on',
+    summary: 'Resume paused schedules: they start runs again at their next times',
     scope: 'schedules:write',
     body: pauseRequest,
     answers: [json(200, schedulePause, 'Resumed; `paused` says whether another pause is still in force')],

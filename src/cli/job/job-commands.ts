@@ -245,12 +245,12 @@ export const jobCommands = [
   },
   {
     name: 'schedules resume',
-    about: 'resume paused schedules: they start runs again from their next times on',
+    about: 'resume paused schedules: they start runs again at their next times',
     options: onInstance(allSchedules, tenant),
   },
   {
     name: 'schedules release',
-    about: 'release a held schedule: it starts runs again from its next time on',
+    about: 'release a held schedule: it starts runs again at its next time',
     options: onInstance({
       name: 'after',
       value: 'TIME',
@@ -428,7 +428,7 @@ export const jobCommands = [
         name: 'scopes',
         value: 'A,B',
         choices: agentScopes,
-        about: 'the scopes that the configuration gives to flwd mcp, as --scopes',
+        about: 'the --scopes with which the client starts flwd mcp',
       },
       ...instance,
     ],

@@ -153,7 +153,7 @@ export const runCommands = [
     about: 'list what makes jobs fail: for each job and message, how often and since when',
     options: onInstance(
       { name: 'job', value: 'JOB', about: 'failures of this job' },
-      { name: 'all', about: 'also fixed failures: the job has succeeded since' },
+      { name: 'all', about: 'also failures that are fixed, because the job has succeeded since then' },
       limit,
       tenant,
     ),

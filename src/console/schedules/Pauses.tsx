@@ -118,7 +118,7 @@ function InForce(o: {
       {isAsking && (
         <Confirm
           title={`Resume ${pausedWords(pause).toLowerCase()}?`}
-          text={`They start their jobs again from their next times on. Times that have passed are not caught up.${heldWords(held)}`}
+          text={`They start their jobs again at their next times. Times that have passed are not caught up.${heldWords(held)}`}
           yes="Resume them"
           no="Keep them paused"
           look="primary"
