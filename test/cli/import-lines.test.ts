@@ -161,6 +161,44 @@ test('a script found by PATH needs the same grants as by its own path, and a not
   expect(readFileSync(join(byHome?.folder ?? '', 'command.sh'), 'utf8')).toContain(`PATH=${dir}/bin:/usr/bin:/bin;`);
 });
 
+test('the words of a line are read or written as the script that gets them says, as with flwd init --from', async () => {
+  const dir = createHome();
+  const loop =
+    'while [ $# -gt 0 ]; do\n  case $1 in\n    -t|--target) target=$2; shift 2 ;;\n    *) break ;;\n  esac\ndone\n';
+  writeFiles(dir, {
+    'pack.sh': `#!/bin/sh\nsource=$1\ntarget=\${2:-${dir}/archives}\ntar -czf "$target/x.tgz" -C "$source" .\n`,
+    'copy.sh': `#!/bin/bash\n${loop}cp -a "$1" "$target"\n`,
+    'report.py': '#!/usr/bin/env python3\nimport sys\nopen(sys.argv[2], "w").write(open(sys.argv[1]).read())\n',
+    'rotate.sh': `#!/bin/sh\nlogrotate -s "$STATE" ${dir}/rotate.conf\n`,
+    'rotate.conf': '',
+    'backups/status': '',
+    'archives/x': '',
+    'www/index': '',
+  });
+  const [www, backups] = [`${dir}/www`, `${dir}/backups`];
+  const found = await imported(
+    dir,
+    `1 1 * * * sh ${dir}/pack.sh ${www} ${backups}`,
+    `2 1 * * * sh ${dir}/pack.sh ${www}`,
+    `3 1 * * * bash ${dir}/copy.sh -t ${backups} ${www}`,
+    `4 1 * * * bash ${dir}/copy.sh --target=${backups} ${www}`,
+    `5 1 * * * python3 -u ${dir}/report.py ${www}/index ${backups}/status`,
+    `STATE=${backups}/status`,
+    `6 1 * * * sh ${dir}/rotate.sh`,
+    `7 1 * * * logrotate --state=${backups}/status ${dir}/rotate.conf`,
+  );
+  const lacks = (read: readonly string[], write: string) => ({ read, write: [write], network: null });
+  expect(found.map((one) => one.lacks)).toEqual([
+    lacks([`${dir}/pack.sh`, www], backups),
+    lacks([`${dir}/pack.sh`, www], `${dir}/archives`),
+    lacks([`${dir}/copy.sh`, www], backups),
+    lacks([`${dir}/copy.sh`, www], backups),
+    lacks([`${dir}/report.py`, `${www}/index`], `${backups}/status`),
+    lacks([`${dir}/rotate.sh`, `${dir}/rotate.conf`], `${backups}/status`),
+    lacks([`${dir}/rotate.conf`], `${backups}/status`),
+  ]);
+});
+
 test('a job whose command does not use a password of the crontab says so', async () => {
   const found = await imported(
     createHome(),

@@ -1,14 +1,15 @@
 // Guesses from its text what a shell command needs beyond what the sandbox provides. A guess grants nothing: the report
 // and the comments of config.yaml only propose permissions.
 
-import { readFileSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { hostNeedOf } from '../../domain/host-needs.ts';
 import { grantConflict } from '../../domain/policy.ts';
 import { isInSandbox, type Place, plainText } from '../init/place.ts';
-import { runs, shellUses } from '../init/shell-uses.ts';
-import { type Lock, noUses, type Uses } from '../init/uses.ts';
+import { shellUses } from '../init/shell-uses.ts';
+import type { Lock, Uses } from '../init/uses.ts';
 import { isTooWide } from '../init/wishes.ts';
+import { usesOfCall } from './called-script.ts';
 
 export type CommandNeeds = {
   readonly read: readonly string[];
@@ -24,30 +25,30 @@ export type CommandNeeds = {
   readonly notes: readonly string[];
 };
 
-const mostScriptBytes = 2 ** 20;
-
 /**
  * What a command depends on. If `home` is null, the paths in the home are unknown. No job may write to flwd's `own`
  * files.
  */
 type Surroundings = {
   readonly home: string | null;
-  readonly path: string | undefined;
+  readonly environment: Readonly<Record<string, string>>;
   readonly own: readonly string[];
 };
 
 export function needsOfCommand(script: string, around: Surroundings): CommandNeeds {
   const { home } = around;
-  const { files, network, programs, ...own } = usesOf(script, around);
-  const called = files
-    .filter(({ by }) => by === runs)
-    .map(({ place }) => ({ path: place.path, uses: usesOfFile(place.path, around) }));
+  const { files, network, programs, calls, variables, lock: ownLock } = usesOf(script, around);
+  const environment = Object.fromEntries(variables);
+  const called = calls.map((call) => {
+    const uses = usesOfCall(call, { home: home ?? '/', environment });
+    return { path: call.path, uses: { ...uses, files: inKnownHome(uses.files, home) } };
+  });
   const ofScripts = called.flatMap(({ uses }) => uses.files);
   const written = placesOf('write', [...files, ...ofScripts]);
   const wanted = written.filter(({ path }) => !isLockFolder.test(path)).map((place) => granted(place, around));
   const write = widest(wanted.filter((path) => isGrantable(path, around)));
   const read = [...pathsOf('read', files), ...pathsOf('read', ofScripts).filter(statOf)];
-  const lock = own.lock ?? called.find(({ uses }) => uses.lock !== undefined)?.uses.lock;
+  const lock = ownLock ?? called.find(({ uses }) => uses.lock !== undefined)?.uses.lock;
   const networkOfScript = called.find(({ uses }) => uses.network !== undefined);
   return {
     read: widest(
@@ -129,9 +130,13 @@ function isOnlyTheWay(path: string, home: string | null, read: readonly string[]
   return path === home && read.some((other) => other.startsWith(`${home}/`));
 }
 
-function usesOf(script: string, { home, path }: Surroundings): Uses {
-  const uses = shellUses(plainText(script), [], { home: home ?? '/', path });
-  return { ...uses, files: uses.files.filter(({ place }) => home !== null || !place.isOfHome) };
+function usesOf(script: string, { home, environment }: Surroundings): Uses {
+  const uses = shellUses(plainText(script), [], { home: home ?? '/', environment });
+  return { ...uses, files: inKnownHome(uses.files, home) };
+}
+
+function inKnownHome(files: Uses['files'], home: string | null): Uses['files'] {
+  return files.filter(({ place }) => home !== null || !place.isOfHome);
 }
 
 function pathsOf(kind: 'read' | 'write', files: Uses['files']): string[] {
@@ -193,18 +198,6 @@ function widest(paths: readonly string[], more: readonly string[] = []): string[
   return [...new Set(paths)].filter(
     (path) => !more.includes(path) && !all.some((other) => path.startsWith(`${other}/`)),
   );
-}
-
-/** Finds what a script on this machine uses, if it can be read and is a shell script. */
-function usesOfFile(path: string, around: Surroundings): Uses {
-  try {
-    const stat = statSync(path);
-    if (!stat.isFile() || stat.size > mostScriptBytes) return noUses;
-    const text = readFileSync(path, 'utf8');
-    return /^#!.*\b(?:ba|da|z|k)?sh\b/.test(text) || /\.(?:ba)?sh$/.test(path) ? usesOf(text, around) : noUses;
-  } catch {
-    return noUses;
-  }
 }
 
 function statOf(path: string) {

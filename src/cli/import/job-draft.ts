@@ -91,7 +91,7 @@ type Plan = {
 
 /** @param own flwd's own files and folders */
 export function needsOfJob(job: FoundJob, own: readonly string[]): CommandNeeds {
-  const around = { home: job.home, path: job.environment.PATH, own };
+  const around = { home: job.home, environment: job.environment, own };
   return mergeNeeds(
     commandsOf(job)
       .filter(({ isShell }) => isShell)

@@ -76,7 +76,8 @@ export function readCases(loop: readonly Line[], script: Script): Option[] {
     const isLong = flag.startsWith('--');
     if (!isValued) return [switchOf(argumentName(isLong ? flag : (switched ?? `option${flag}`)), flag, line)];
     const name = argumentName(isLong ? flag : (variable ?? `option${flag}`));
-    return [optionOf(name, variable, { flag, isJoined, line }, isAppended === '+', script)];
+    const aliases = flags.map((one) => one.replace('=*', '')).filter((one) => one !== flag);
+    return [optionOf(name, variable, { flag, aliases, isJoined, line }, isAppended === '+', script)];
   });
 }
 
@@ -93,11 +94,19 @@ function switchOf(name: string, flag: string, line: number): ScriptArgument {
 function optionOf(
   name: string,
   variable: string | undefined,
-  { flag, isJoined, line }: { readonly flag: string; readonly isJoined: boolean; readonly line: number },
+  {
+    line,
+    ...how
+  }: {
+    readonly flag: string;
+    readonly aliases?: readonly string[];
+    readonly isJoined: boolean;
+    readonly line: number;
+  },
   isList: boolean,
   script: Script,
 ): ScriptArgument {
-  const handing = { as: 'option' as const, flag, isJoined, ...(isList && { isRepeated: true }) };
+  const handing = { as: 'option' as const, ...how, ...(isList && { isRepeated: true }) };
   if (isList)
     return {
       name,

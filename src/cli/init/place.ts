@@ -38,8 +38,8 @@ export type Place = {
 export type Roots = {
   readonly home: string;
   readonly script?: string | undefined;
-  /** The script's PATH, if it differs from the host's. */
-  readonly path?: string | undefined;
+  /** The variables that the script is started with, such as a PATH that differs from the host's. */
+  readonly environment?: Readonly<Record<string, string>>;
 };
 
 export function ofArgument(arg: string): Place {

@@ -26,9 +26,15 @@ type Handing =
   | { readonly as: 'rest' }
   /**
    * The argument is an option such as `--keep 7`, or joined, `--keep=7`. A list is passed once with all items, or once
-   * for each item.
+   * for each item. The script takes `aliases` as well, such as `-k`.
    */
-  | { readonly as: 'option'; readonly flag: string; readonly isJoined: boolean; readonly isRepeated?: boolean }
+  | {
+      readonly as: 'option';
+      readonly flag: string;
+      readonly aliases?: readonly string[];
+      readonly isJoined: boolean;
+      readonly isRepeated?: boolean;
+    }
   /** The flag is passed for true, its negation for false. */
   | { readonly as: 'switch'; readonly flag?: string; readonly negation?: string };
 

@@ -75,7 +75,11 @@ export function jobOfScript(path: string, title: string, asking: Asking): Script
   };
 }
 
-function usesOf({ language, text }: Script, all: readonly ScriptArgument[], roots: Roots): Uses {
+export function usesOf(
+  { language, text }: Pick<Script, 'language' | 'text'>,
+  all: readonly ScriptArgument[],
+  roots: Roots,
+): Uses {
   const plain = plainText(text);
   if (language === 'sh') return shellUses(plain, all, roots);
   const network = networkUse(language, text);
@@ -156,7 +160,7 @@ function readScript(path: string): Script {
   }
 }
 
-function languageOf(file: string, text: string): Language {
+export function languageOf(file: string, text: string): Language {
   const ending = /\.(\w+)$/.exec(file)?.[1] ?? '';
   const byEnding: Readonly<Record<string, Language>> = {
     sh: 'sh',
@@ -178,7 +182,7 @@ function languageOf(file: string, text: string): Language {
   return byEnding[ending] ?? byProgram.find(([pattern]) => pattern.test(program))?.[1] ?? 'other';
 }
 
-function guessOf({ language, text }: Script): Guess {
+export function guessOf({ language, text }: Pick<Script, 'language' | 'text'>): Guess {
   if (language === 'sh') return guessBash(text);
   if (language === 'python') return guessPython(text);
   if (language === 'node') return guessNode(text);

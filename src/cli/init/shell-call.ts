@@ -7,6 +7,8 @@ export type ShellCall = {
    * The file that the shell runs, as in the script. undefined if `-c` is used, or if the shell reads standard input.
    */
   readonly file: string | undefined;
+  /** The words that the file is called with. */
+  readonly operands: readonly string[];
 };
 
 /**
@@ -28,6 +30,7 @@ export function readShell(words: readonly string[]): ShellCall {
     // Each o and O takes a word of its own, such as `pipefail`.
     at += word.match(/o/gi)?.length ?? 0;
   }
-  if (letters.includes('c')) return { script: words[at], file: undefined };
-  return { script: undefined, file: letters.includes('s') ? undefined : words[at] };
+  const operands = words.slice(at + 1);
+  if (letters.includes('c')) return { script: words[at], file: undefined, operands };
+  return { script: undefined, file: letters.includes('s') ? undefined : words[at], operands };
 }

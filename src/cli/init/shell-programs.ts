@@ -72,6 +72,7 @@ const outputOptions = new Map<string, RegExp>(
     openssl: /^-out$/,
     gpg: /^(?:-o|--output)$/,
     sort: /^(?:-o|--output)$/,
+    logrotate: /^(?:-s|--state|-l|--log)$/,
     unzip: /^-d$/,
   }),
 );

@@ -21,7 +21,7 @@ import type { ScriptArgument } from './script-arguments.ts';
 import { readShell } from './shell-call.ts';
 import { commandsOf, expand, type ShellCommand } from './shell-commands.ts';
 import { filesOf, isOfNetwork, withoutWrappers } from './shell-programs.ts';
-import type { FileUse, Lock, Note, Uses } from './uses.ts';
+import type { Call, FileUse, Lock, Note, Uses } from './uses.ts';
 
 type Walk = {
   readonly roots: Roots;
@@ -41,6 +41,7 @@ type Walk = {
   readonly here: Map<string, number>;
   readonly notes: Map<string, Note>;
   readonly programs: Set<string>;
+  readonly calls: Call[];
   network: string | undefined;
   /** The lock that the script takes. `file` is a path with marks, or the number of a descriptor. */
   lock: (Lock & { readonly file: string }) | undefined;
@@ -72,7 +73,7 @@ export function shellUses(text: string, all: readonly ScriptArgument[], roots: R
     ]),
     pathArguments: new Set(all.filter(({ schema }) => schema.format === 'path').map(({ name }) => name)),
     outsideLines: new Set(topLevel(lines).map(({ number }) => number)),
-    variables: new Map(roots.path === undefined ? [] : [['PATH', roots.path]]),
+    variables: new Map(Object.entries(roots.environment ?? {})),
     constants: new Map(),
     folder: undefined,
     files: [],
@@ -80,6 +81,7 @@ export function shellUses(text: string, all: readonly ScriptArgument[], roots: R
     here: new Map(),
     notes: new Map(),
     programs: new Set(),
+    calls: [],
     network: undefined,
     lock: undefined,
     descriptors: new Map(),
@@ -95,6 +97,8 @@ export function shellUses(text: string, all: readonly ScriptArgument[], roots: R
     lock: walk.lock && { ...walk.lock, file: lockFileOf(walk, walk.lock.file) },
     notes: [...walk.notes.values()],
     programs: [...walk.programs],
+    calls: walk.calls,
+    variables: walk.variables,
   };
 }
 
@@ -128,8 +132,13 @@ function visit(walk: Walk, command: ShellCommand): void {
     said(beyondFiles[need], `${program} ${beyondFiles[need]}`, 'disabled');
   const written = words[0] === undefined ? '' : expanded(walk, words[0], line);
   const called = written.includes('/') ? inFolder(walk, written, 'read') : fileOnPath(walk, written);
-  if (isNamedPath(walk, called)) note(walk, 'read', called, { line, by: runs });
   const operands = words.slice(1).map((word) => expanded(walk, word, line));
+  if (isNamedPath(walk, called)) callScript(walk, called, operands, line);
+  if (interpreters.test(program)) {
+    const at = operands.findIndex((word) => !word.startsWith('-'));
+    const file = inFolder(walk, operands[at] ?? '', 'read');
+    if (isNamedPath(walk, file)) callScript(walk, file, operands.slice(at + 1), line);
+  }
   if (walk.network === undefined && isOfNetwork(program, operands)) {
     const verb = program === 'git' ? ` ${operands.find((word) => /^[a-z]/.test(word)) ?? ''}` : '';
     walk.network = `line ${line}: ${program}${verb}`;
@@ -162,8 +171,11 @@ function fileOnPath({ variables, roots }: Walk, name: string): string {
   return name;
 }
 
-/** The value of `by` if the script runs the file. */
-export const runs = 'runs it';
+function callScript(walk: Walk, file: string, words: readonly string[], line: number): void {
+  note(walk, 'read', file, { line, by: 'runs it' });
+  const place = placeOf(file, walk.roots);
+  if (place?.isWhole === true && place.arg === undefined) walk.calls.push({ path: place.path, words });
+}
 
 const keywords = /^(?:if|then|elif|else|do|while|until|!|\{|\}|time|fi|done|esac|case|in|function)$/;
 
@@ -282,15 +294,18 @@ function lockFileOf({ descriptors, roots }: Walk, written: string): string | und
   return place?.isWhole === true && place.arg === undefined ? place.path : undefined;
 }
 
+const interpreters = /^(?:python[\d.]*|node)$/;
 export const shells = /^(?:ba|da|z|k)?sh$/;
 
 /** @param words after the name of the shell */
 function visitScript(walk: Walk, words: readonly string[], line: number): void {
-  const { script, file } = readShell(words);
+  const { script, file, operands } = readShell(words);
   if (script !== undefined) visitInside(walk, commandsOf(expanded(walk, script, line), line));
   if (file === undefined) return;
   const path = inFolder(walk, expanded(walk, file, line), 'read');
-  if (isNamedPath(walk, path)) note(walk, 'read', path, { line, by: runs });
+  if (!isNamedPath(walk, path)) return;
+  const given = operands.map((word) => expanded(walk, word, line));
+  callScript(walk, path, given, line);
 }
 
 const serviceWords = 'talks to a service of the host, which a sandbox hides: only the profile disabled shows it';

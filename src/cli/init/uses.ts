@@ -41,6 +41,9 @@ export type Lock = {
   readonly waits: string | undefined;
 };
 
+/** A call of another script. The words have marks (`place.ts`). */
+export type Call = { readonly path: string; readonly words: readonly string[] };
+
 export type Uses = {
   readonly files: readonly FileUse[];
   /** `line 12: rsync`; undefined if the script seems not to use the network. */
@@ -54,6 +57,10 @@ export type Uses = {
   readonly notes: readonly Note[];
   /** The names of the programs that a shell script calls. */
   readonly programs: readonly string[];
+  /** The scripts that a shell script calls. */
+  readonly calls: readonly Call[];
+  /** The variables of a shell script, with marks. A script that it calls may use them. */
+  readonly variables: ReadonlyMap<string, string>;
 };
 
 export const noUses: Uses = {
@@ -64,4 +71,6 @@ export const noUses: Uses = {
   lock: undefined,
   notes: [],
   programs: [],
+  calls: [],
+  variables: new Map(),
 };

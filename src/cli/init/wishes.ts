@@ -106,7 +106,7 @@ function wishesOfArgument(argument: ScriptArgument, uses: Uses, remarks: Remarks
   const preset = String(schema.default ?? '');
   const hostPath = preset.startsWith('/') ? preset : undefined;
   const isKnown = isRequired || hostPath !== undefined;
-  const kind = use?.kind ?? (isKnown && writes.test(name) ? 'write' : 'read');
+  const kind = use?.kind ?? (isKnown && isTarget(name) ? 'write' : 'read');
   // The job does not ask for a file that the script creates: the server would refuse the run, because the file does not
   // exist yet.
   const isMade = use?.isNewFile === true && hostPath === undefined;
@@ -121,7 +121,7 @@ function wishesOfArgument(argument: ScriptArgument, uses: Uses, remarks: Remarks
     hostPath === undefined ||
     exists(hostPath, { kind, line, by: use?.by ?? '', isNewFile: use?.isNewFile === true }, remarks);
   const isRisky = !isUsable;
-  const isSure = isKnown && !isRisky && (use !== undefined || reads.test(name) || writes.test(name));
+  const isSure = isKnown && !isRisky && (use !== undefined || reads.test(name) || isTarget(name));
   const ofName = isSure ? `line ${line}` : `line ${line}; under write if the script writes there`;
   return [
     {
@@ -168,6 +168,11 @@ function exists(
 
 const reads = /(?:^|_)(?:src|source)(?:_(?:dir|directory|folder|path|file))?$/;
 const writes = /(?:^|_)(?:dst|dest|destination)(?:_(?:dir|directory|folder|path|file))?$/;
+
+/** Whether an argument of this name most likely names what the script writes. */
+export function isTarget(name: string): boolean {
+  return writes.test(name);
+}
 
 /** Keeps one use of each path: the first one that writes, or else the first one. */
 function strongest(files: readonly FileUse[]): FileUse[] {

@@ -1,0 +1,89 @@
+// Finds what a script uses that a command calls. Reads the script as `flwd init --from` does, and puts the words of the
+// call in place of the script's arguments.
+
+import { readFileSync, statSync } from 'node:fs';
+import { basename } from 'node:path';
+import { type Place, placeOf, plainText, type Roots } from '../init/place.ts';
+import type { ScriptArgument } from '../init/script-arguments.ts';
+import { guessOf, languageOf, usesOf } from '../init/script-job.ts';
+import { type Call, type FileUse, noUses, type Uses } from '../init/uses.ts';
+import { isTarget } from '../init/wishes.ts';
+
+const mostBytes = 2 ** 20;
+
+/** Returns no uses for a file that cannot be read, or whose language is not known. */
+export function usesOfCall({ path, words }: Call, roots: Roots): Uses {
+  const text = textOf(path);
+  if (text === undefined) return noUses;
+  const script = { language: /^#!.*\bzsh\b/.test(text) ? 'sh' : languageOf(basename(path), text), text } as const;
+  const given = valuesOf(guessOf(script).arguments, words);
+  const uses = usesOf(script, [...given.keys()], roots);
+  const placesOf = (name: string): Place[] =>
+    [...given].flatMap(([argument, values]) =>
+      argument.name === name ? values.flatMap((value) => placeOf(value, roots) ?? []) : [],
+    );
+  const written = [...given.keys()].filter(
+    ({ name }) => isTarget(name) && !uses.files.some(({ place }) => place.arg === name),
+  );
+  return {
+    ...uses,
+    files: [
+      ...uses.files.flatMap((use) => (use.place.arg === undefined ? [use] : usesAt(use, placesOf(use.place.arg)))),
+      ...written.flatMap(({ name, line }) =>
+        placesOf(name).map((place): FileUse => ({ kind: 'write', place, line, by: name, isNewFile: false })),
+      ),
+    ],
+  };
+}
+
+/** `"$1/x"` is something below the path in the argument. */
+function usesAt(use: FileUse, places: readonly Place[]): FileUse[] {
+  return places.map((place) => {
+    const isWhole = use.place.isWhole && place.isWhole;
+    return { ...use, place: { ...place, isWhole }, isNewFile: use.isNewFile && isWhole };
+  });
+}
+
+/** Finds the values that the words of a call give to the arguments. Arguments without a value are left out. */
+function valuesOf(all: readonly ScriptArgument[], words: readonly string[]): Map<ScriptArgument, readonly string[]> {
+  const left = [...words];
+  const given = new Map<ScriptArgument, readonly string[]>();
+  for (const argument of all) {
+    const { handing } = argument;
+    if (handing.as === 'option') {
+      const values = takeOption(left, [handing.flag, ...(handing.aliases ?? [])]);
+      if (values.length > 0) given.set(argument, values);
+    }
+  }
+  const operands = left.filter((word) => !word.startsWith('-'));
+  for (const argument of all) {
+    const { as } = argument.handing;
+    const values = as === 'position' ? operands.splice(0, 1) : as === 'rest' ? operands.splice(0) : [];
+    if (values.length > 0) given.set(argument, values);
+  }
+  return given;
+}
+
+/** Takes an option out of the words, in each form: `--to DIR`, `--to=DIR`. Returns its values. */
+function takeOption(words: string[], flags: readonly string[]): string[] {
+  const values: string[] = [];
+  for (let at = 0; at < words.length; at++) {
+    const word = words[at] ?? '';
+    const flag = flags.find((one) => word === one || word.startsWith(`${one}=`));
+    if (flag === undefined) continue;
+    const isJoined = word !== flag;
+    const taken = words.splice(at, isJoined ? 1 : 2);
+    values.push(isJoined ? word.slice(flag.length + 1) : (taken[1] ?? ''));
+    at -= 1;
+  }
+  return values;
+}
+
+function textOf(path: string): string | undefined {
+  try {
+    const stat = statSync(path);
+    return stat.isFile() && stat.size <= mostBytes ? plainText(readFileSync(path, 'utf8')) : undefined;
+  } catch {
+    return undefined;
+  }
+}
