@@ -112,8 +112,8 @@ A command uses the first of these that applies:
 
 1. **Another server**: \`--remote NAME\` or \`FLWD_REMOTE\`, either a name under \`remotes\` in flwd.yaml or an address. For
    a name, the token comes from the \`token_file\` of the remote, or from \`FLWD_TOKEN\` if the remote has no such file.
-   For an address, it comes from \`FLWD_TOKEN\`. If \`FLWD_REMOTE\` is set and \`--remote\` names another address, flwd
-   does not send \`FLWD_TOKEN\` there. For a private CA, set the remote's \`ca_file\`
+   For an address, it comes from \`FLWD_TOKEN\`. If \`FLWD_REMOTE\` is set and \`--remote\` names another address, flwd does
+   not send \`FLWD_TOKEN\` to that address. For a private CA, set the remote's \`ca_file\`
    ([install](install.md#use-a-private-ca)).
 2. **The running server of the data dir** (\`--data-dir\`, else \`instance.data_dir\`). The server treats the command as the
    server's own user, whatever \`auth.mode\` says.

@@ -383,7 +383,7 @@ export const scheduleOperations = {
   releaseSchedule: {
     ...routes.releaseSchedule,
     tag: 'Schedules',
-    summary: 'Release a held schedule: it starts runs again from its next time on',
+    summary: 'Release a held schedule: it starts runs again at its next time',
     scope: 'schedules:write',
     body: releaseRequest,
     answers: [json(200, schedule, 'The schedule, no longer held')],

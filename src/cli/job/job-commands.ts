@@ -112,7 +112,7 @@ export const jobCommands = [
         value: 'PROFILE',
         choices: ['secure', 'permissive', 'disabled'],
         about:
-          'with --from: how isolated the job runs; permissive sees the host, as cron does, but may not write there',
+          'with --from: how isolated the job runs; with permissive, it can read the host’s files, as under cron, but not change them',
       },
       { name: 'allow', about: 'with --from: let the job ask for everything that the script seems to use' },
       { name: 'name', value: 'TITLE', about: 'the title of the job; default: derived from its folder’s name' },
