@@ -80,6 +80,35 @@ testWith('bwrap')(
   },
 );
 
+testWith('bwrap')(
+  'without a server, a pending run does not start when a command reads its log or cancels it',
+  async () => {
+    const instance = await createInstance(
+      { ...jobs, quick: bash('echo quick') },
+      { scheduler: { global_concurrency: 1 } },
+    );
+    const server = await instance.serve();
+    const first = await server.start('waits');
+    await expect.poll(() => server.messages(first)).toEqual(['ready']);
+    const second = await server.start('quick');
+    await server.stop();
+    const owner = start(instance.dir, ['events']);
+    await owner.prints(/no server is running on .*: only what other commands do will appear/);
+    finish(instance, first);
+    await owner.prints(new RegExp(`run.finished .*${first}`));
+    expect(await flwd(instance.dir, 'logs', second)).toEqual({ code: 0, stdout: '', stderr: '' });
+    expect(await flwd(instance.dir, 'cancel', second)).toEqual({
+      code: 0,
+      stdout: `cancelled ${second}\n`,
+      stderr: '',
+    });
+    const { stdout } = await flwd(instance.dir, 'runs', second, '--json');
+    expect(JSON.parse(stdout)).toMatchObject({ status: 'cancelled', started_at: null });
+    owner.child.kill('SIGINT');
+    await owner.ended;
+  },
+);
+
 testWith('bwrap')('a run that ended while no command was running has its result and whole log afterwards', async () => {
   const instance = await createInstance(jobs);
   const { stdout: printed } = await flwd(instance.dir, 'run', 'waits', '--detach', '--quiet');

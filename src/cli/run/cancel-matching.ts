@@ -158,8 +158,6 @@ async function cancelAll(
       cancel,
       signal,
     );
-    // Without a server, this command has to drive the running runs until they end.
-    for (const runId of running) session.ensureStarted(runId);
     await inParallel(
       running.filter((id) => !below.has(id)),
       cancel,

@@ -33,7 +33,6 @@ async function cancelNamed(options: Options, operands: readonly string[]): Promi
     for (const word of operands) {
       try {
         const runId = await findRunId(session, word, { output, mayCancelAll: true });
-        session.ensureStarted(runId);
         const before = await statusOf(session, runId);
         const query = { force: options.has('force') };
         const answer = await client.call('cancelRun', { path: { run_id: runId }, query });

@@ -35,8 +35,7 @@ export async function run(options: Options, operands: readonly string[]): Promis
     const runId = child ?? namedId;
     const { step_id: stepId, ...others } = asked;
     const query = child === null ? asked : others;
-    // Without a server, a pending run starts only if a command waits for it.
-    session.ensureStarted(namedId);
+    if (options.has('follow')) session.ensureStarted(namedId);
     const labels = of.steps.length > 1 && !options.has('step') ? createStepLabels(client, runId) : null;
     const printer = createPrinter(output, { labels, showsTime: options.has('timestamps') });
     const leaving = new AbortController();
