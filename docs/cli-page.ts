@@ -149,7 +149,7 @@ stream as one object per line. Commands that only remove something print nothing
 | \`arguments\` | all arguments: \`name\`, the values \`a\` and \`b\` as text, and \`is_secret\` if both values are secrets, which flwd does not compare |
 | \`steps\` | all steps: \`step_id\`, and in \`a\` and \`b\` the \`status\` and \`took_ms\`; null if the run has no such step |
 | \`log\` | an object whose \`kind\` is \`line\`, \`same\` or \`unknown\`; \`log\` is null if the logs cannot be read. With \`line\`, \`a\` and \`b\` are the first lines that differ, and \`step_id\` is their step. With \`unknown\`, the first \`lines\` lines do not differ, and flwd has read no more |
-| \`files\` | the files that changed: \`path\`, \`change\`, and the texts \`a\` and \`b\`, which are null beyond the first 30 files and for files that are not text or larger than 1 MiB; \`change\` is \`added\`, \`removed\` or \`changed\`; null if the files cannot be read |
+| \`files\` | the files that changed; null if the files cannot be read. Each has \`path\`, \`change\` (\`added\`, \`removed\` or \`changed\`), and the texts \`a\` and \`b\`. The texts are null beyond the first 30 files, and for files that are not text or larger than 1 MiB |
 
 The time that a run took does not include the time in which it waited for approvals. \`flwd runs RUN\` and the end of
 \`flwd run\` show both times. While a run waits for an approval, flwd shows the time since the run started, including
