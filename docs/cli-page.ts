@@ -118,7 +118,7 @@ A command uses the first of these that applies:
 2. **The running server of the data dir** (\`--data-dir\`, else \`instance.data_dir\`). The server treats the command as the
    server's own user, whatever \`auth.mode\` says.
 3. **No server**: the command starts a temporary instance, which ends with the command. This instance runs what the
-   command starts, and resumes the runs that the command names. It starts no schedules and removes no data. Other
+   command starts, and resumes the runs that the command waits for. It starts no schedules and removes no data. Other
    commands can use the instance at the same time. When the first command ends, one of the others takes over.
 
 If the data dir does not exist, \`flwd run\`, \`flwd plan\`, \`flwd tokens create\` and \`flwd secrets set\` create it.
