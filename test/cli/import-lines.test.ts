@@ -1,11 +1,12 @@
 // `flwd import crontab`: what a line does around its command, such as taking a lock, becomes part of the job.
 
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { parse } from 'yaml';
+import { createCrontab } from './a-crontab.ts';
 import { writeFiles } from './a-job-folder.ts';
-import { flwd, flwdReading } from './terminal.ts';
+import { flwd, flwdReading, start } from './terminal.ts';
 
 type Reported = {
   readonly folder: string;
@@ -228,6 +229,66 @@ test('a line that would behave differently in a job or in cron gets a note', asy
   ]);
 });
 
+test('a line with &> gets a note, unless its shell is bash or a link to it', async () => {
+  const dir = createHome();
+  symlinkSync('/bin/bash', join(dir, 'sh'));
+  const line = 'date &> /tmp/out; date';
+  const found = await imported(
+    dir,
+    'SHELL=/bin/dash',
+    `1 * * * * ${line}`,
+    "2 * * * * echo '&>' 2>&1; bash -c 'date &> /tmp/x'",
+    'SHELL=/bin/bash',
+    `3 * * * * ${line}`,
+    `SHELL=${dir}/sh`,
+    `4 * * * * ${line}`,
+  );
+  expect(found.map(({ notes }) => notes.filter((note) => note.includes('&>')))).toEqual([
+    [
+      '/bin/dash reads `&>` as `&` and `>`, so it starts the command in the background, and empties the file. The run ends ' +
+        'before the command, which is stopped: in command.sh, remove `&> FILE`, or write `> FILE 2>&1`',
+    ],
+    [],
+    [],
+    [],
+  ]);
+});
+
+test('an import says which job already runs a copy of the script of a line', async () => {
+  const dir = createHome();
+  writeFiles(dir, {
+    'bin/backup.sh': '#!/bin/sh\ncp -a "$1" "$2"\n',
+    'other/backup.sh': '#!/bin/sh\ndate\n',
+    'jobs/.keep': '',
+  });
+  expect(await flwd(dir, 'init', '--from', 'bin/backup.sh')).toMatchObject({ code: 0 });
+  const script = `${dir}/bin/backup.sh`;
+  const found = await imported(dir, `1 1 * * * sh ${script} /srv/a /srv/b`, `2 1 * * * sh ${dir}/other/backup.sh`);
+  expect(found.map(({ notes }) => notes.filter((note) => note.includes('copy')))).toEqual([
+    [
+      `jobs/backup already runs a copy of ${script}: keep one of the two jobs. To keep jobs/backup, write the schedule into its ` +
+        'config.yaml, delete jobs/backup-2, and remove the line from the crontab',
+    ],
+    [],
+  ]);
+});
+
+test('an import from the crontab ends with the next steps, which a file that cron does not read does not have', async () => {
+  const dir = createHome();
+  const line = '1 1 * * * date\n';
+  writeFiles(dir, { 'my.cron': line, 'flwd.yaml': 'sources: [{path: jobs}]\n', 'jobs/.keep': '' });
+  const crontab = createCrontab(dir, line);
+  const own = await start(dir, ['import', 'crontab', '--config=flwd.yaml'], crontab.env).ended;
+  expect(own.stderr).toBe(
+    '1 job imported\nTheir schedules are held, and cron still runs the lines.\n' +
+      'next: check each job (flwd --config flwd.yaml run JOB), start the server (flwd serve --config flwd.yaml), then let flwd ' +
+      'run the lines (flwd takeover --config flwd.yaml)\n',
+  );
+  expect((await flwd(dir, 'import', 'crontab', 'my.cron', '--config=flwd.yaml')).stderr).toBe(
+    '1 job imported\nTheir schedules are held: to release one, remove `held: true` from the config.yaml of its job.\n',
+  );
+});
+
 test('a job is named after the most telling word of its line, and no two jobs have the same name', async () => {
   const names = [
     ['sleep 30 && ~/bin/warm-cache.py', 'warm-cache'],
@@ -307,6 +368,7 @@ test('a log file needs no grant, and no grant is proposed that flwd would refuse
   ];
   const found = await imported(
     dir,
+    'SHELL=/bin/dash',
     `HOME=${dir}/home`,
     ...logs.map((log, at) => `${at} 1 * * * ${script} ${log}`),
     `10 1 * * * ${script} > ~/$(date +\\%F).txt`,
@@ -323,7 +385,13 @@ test('a log file needs no grant, and no grant is proposed that flwd would refuse
     ],
     [[expect.stringMatching(/^remove > ~\/backup-\$\(date \+%F\)\.log 2>&1 from command\.sh: /)], []],
     [[expect.stringMatching(/^remove 1>>"\$HOME\/my log" 2>&1 from command\.sh: /)], []],
-    [[expect.stringMatching(/^remove &>> ~\/backup\.log from command\.sh: /)], []],
+    [
+      [
+        expect.stringMatching(/^remove &>> ~\/backup\.log from command\.sh: /),
+        expect.stringMatching(/^\/bin\/dash reads `&>` as `&` and `>`/),
+      ],
+      [],
+    ],
     [
       [
         'the line discards its output: remove > /dev/null 2>&1 from command.sh, so that the output goes to the log of the run',

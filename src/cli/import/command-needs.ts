@@ -18,6 +18,8 @@ export type CommandNeeds = {
   readonly network: string | undefined;
   /** True if a script that the command calls finds files through `~` or `$HOME`. */
   readonly isHomeUsed: boolean;
+  /** The paths of the scripts that the command calls. */
+  readonly scripts: readonly string[];
   /** The command, or a script that it calls, takes a lock, so that no two runs of it work at once. */
   readonly lock: Lock | undefined;
   /** The files that the command writes in the host's folders for locks. */
@@ -59,6 +61,7 @@ export function needsOfCommand(script: string, around: Surroundings): CommandNee
     network:
       networkWord(network) ??
       networkOfScript?.uses.network?.replace(/^line (\d+):/, `line $1 of ${networkOfScript.path}:`),
+    scripts: called.map(({ path }) => path),
     isHomeUsed: ofScripts.some(({ place }) => place.isOfHome),
     lock,
     hidden: written.filter(({ path }) => isLockFolder.test(path)).map(({ path }) => path),
@@ -158,6 +161,7 @@ export function mergeNeeds(all: readonly CommandNeeds[]): CommandNeeds {
     ),
     write,
     network: all.find((one) => one.network !== undefined)?.network,
+    scripts: [...new Set(all.flatMap((one) => one.scripts))],
     isHomeUsed: all.some((one) => one.isHomeUsed),
     lock: all.find((one) => one.lock !== undefined)?.lock,
     hidden: [...new Set(all.flatMap((one) => one.hidden))],

@@ -1,6 +1,7 @@
 // Turns a line of a crontab into a job: the same command for the same shell, with the variables that it had under cron.
 
-import { isAbsolute } from 'node:path';
+import { realpathSync } from 'node:fs';
+import { basename, isAbsolute } from 'node:path';
 import { parseCron, shortestGapMs } from '../../lib/cron/cron.ts';
 import { shellWord } from '../../lib/shell-word.ts';
 import { isTimezone } from '../../lib/timezone.ts';
@@ -44,7 +45,12 @@ export function jobOfLine(line: TableLine, table: Table): Found {
   const user = line.user ?? table.user;
   const home = environment.HOME ?? table.homeOf(user);
   const logging = logOf(command);
-  const notes = [...noteOfLog(logging), ...notesOfUser(line, table), ...notesOf(line, times.cron, home)];
+  const notes = [
+    ...noteOfLog(logging),
+    ...notesOfShell(command, shell),
+    ...notesOfUser(line, table),
+    ...notesOf(line, times.cron, home),
+  ];
   const delay = delayOf(environment.RANDOM_DELAY, times.cron, timezone);
   if (delay.note !== undefined) notes.push(delay.note);
   const isShell = /\/(?:ba|da|z|k|mk|a)?sh$/.test(shell);
@@ -153,6 +159,25 @@ function logOf(command: string): string | undefined {
   return new RegExp(`(?:(?:(?<![\\d>&])|(?<!\\S)1)>>?\\s*${word}\\s+2>&1|&>>?\\s*${word})$`).exec(
     command.trimEnd(),
   )?.[0];
+}
+
+/** Only bash and zsh read `&>` as a redirection of all output. /bin/sh may be a link to bash. */
+function notesOfShell(command: string, shell: string): string[] {
+  const quoting = quotingOf(command);
+  const isUsed = [...command.matchAll(/&>/g)].some(({ index }) => quoting[index] === 'plain');
+  if (!isUsed || /^(?:bash|zsh)$/.test(basename(realPathOf(shell)))) return [];
+  return [
+    `${shell} reads \`&>\` as \`&\` and \`>\`, so it starts the command in the background, and empties the file. The run ends ` +
+      'before the command, which is stopped: in command.sh, remove `&> FILE`, or write `> FILE 2>&1`',
+  ];
+}
+
+function realPathOf(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    return path;
+  }
 }
 
 function noteOfLog(logging: string | undefined): string[] {

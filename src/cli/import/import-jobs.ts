@@ -6,7 +6,9 @@ import { join, relative, resolve } from 'node:path';
 import type { Config } from '../../config/config.ts';
 import type { Options } from '../command.ts';
 import { Refusal } from '../exit-code.ts';
+import { commandText } from '../session/command-text.ts';
 import { loadConfiguration } from '../session/configuration.ts';
+import { openTable } from '../takeover/cron-table.ts';
 import { createOutput, type Output } from '../terminal/output.ts';
 import type { Found, Origin } from './found-job.ts';
 import { readHostUsers } from './host-users.ts';
@@ -33,7 +35,7 @@ export async function importJobs(
     idOf: (dir) => idOf(dir, target, options),
   });
   printReport(results, { options, output });
-  sayOutcome(results, output);
+  sayOutcome(results, options, output);
   if (results.some(({ kind }) => kind === 'written')) warnOutside(target, config, output);
 }
 
@@ -84,7 +86,7 @@ function runAsOf({ security }: Config, target: string): (user: string | null) =>
   };
 }
 
-function sayOutcome(results: readonly Imported[], output: Output): void {
+function sayOutcome(results: readonly Imported[], options: Options, output: Output): void {
   const count = (kind: Imported['kind']) => results.filter((result) => result.kind === kind).length;
   const [written, known, left] = [count('written'), count('known'), count('nothing')];
   const parts = [
@@ -98,7 +100,15 @@ function sayOutcome(results: readonly Imported[], output: Output): void {
     output.say(
       `${replacing} of them may replace ${replacing === 1 ? 'a job' : 'jobs'} of an earlier import: see ${replacing === 1 ? 'its note' : 'their notes'}`,
     );
-  if (written > 0) output.say('Their schedules are held: nothing starts before you release them.');
+  const fresh = results.filter(({ kind }) => kind === 'written');
+  if (fresh.some(({ found }) => openTable(found.origin.place) !== undefined)) {
+    output.say('Their schedules are held, and cron still runs the lines.');
+    const [run, serve, takeover] = [['run', 'JOB'], ['serve'], ['takeover']].map((words) =>
+      commandText(options, ...words),
+    );
+    output.say(`next: check each job (${run}), start the server (${serve}), then let flwd run the lines (${takeover})`);
+  } else if (written > 0)
+    output.say('Their schedules are held: to release one, remove `held: true` from the config.yaml of its job.');
 }
 
 function warnOutside(target: string, { sources }: Config, output: Output): void {

@@ -13,6 +13,7 @@ import { earlierForms, earlierNote } from './earlier-forms.ts';
 import { type Found, type FoundJob, type FoundNothing, jobsStartedBy, type Origin } from './found-job.ts';
 import { type Draft, draftJob, needsOfJob, type RunAs } from './job-draft.ts';
 import { keyOf, readRecords } from './record.ts';
+import { jobsWithCopyOf } from './script-copies.ts';
 import { withoutSecrets } from './secret-text.ts';
 
 export type Imported =
@@ -108,7 +109,11 @@ async function writeFrom(
     const needs = needsOf.get(one) ?? needsOfJob(one, place.own);
     const before = earlier.get(one);
     const lockNotes = sharedLockNotes(one, needsOf, folders);
-    const notes = [...(before === undefined ? [] : [earlierNote(before, shownPath(before.dir))]), ...lockNotes];
+    const notes = [
+      ...(before === undefined ? [] : [earlierNote(before, shownPath(before.dir))]),
+      ...copyNotes(one, { dir, scripts: needs.scripts, roots: place.roots }),
+      ...lockNotes,
+    ];
     const title = `${one.name}${folder.slice(wantedFolder(one.name).length)}`;
     const runAs = place.runAs(one.user);
     const draft = draftJob(one, {
@@ -149,6 +154,24 @@ function isJob(one: Found, name: string): one is FoundJob {
 
 function keyFor({ origin }: Pick<Found, 'origin'>): string {
   return keyOf({ ...origin, text: withoutSecrets(origin.text) });
+}
+
+/** @param o.dir the folder of the new job */
+function copyNotes(
+  { origin }: FoundJob,
+  o: { readonly dir: string; readonly scripts: readonly string[]; readonly roots: readonly string[] },
+): string[] {
+  const start =
+    origin.kind === 'crontab' ? 'remove the line from the crontab' : 'let the other scheduler no longer start it';
+  return o.scripts.flatMap((script) =>
+    jobsWithCopyOf(script, o.roots).map((other) => {
+      const kept = shownPath(other);
+      return (
+        `${kept} already runs a copy of ${script}: keep one of the two jobs. To keep ${kept}, write the schedule into its ` +
+        `config.yaml, delete ${shownPath(o.dir)}, and ${start}`
+      );
+    }),
+  );
 }
 
 /** Several jobs can share a lock, but a concurrency limit of flwd applies to one job only. */
