@@ -23,7 +23,7 @@ export async function fromFolder(dir: string, o: From): Promise<void> {
   const folder =
     o.operands.length === 0 ? sourceFolder(options) : oneOperand(o.operands, 'flwd init --from DIR FOLDER');
   const { made, leftOut } = await makeJobs(dir, folder, o);
-  if (made.length === 0 && !leftOut.some(({ reason }) => reason.startsWith(isThere)))
+  if (made.length === 0 && !leftOut.some(({ reason }) => reason.startsWith(skippedBecause)))
     throw new Refusal([`${dir} has no script that can become a job`, ...leftOut.map(lineOf)].join('\n'));
   if (output.isJson)
     output.json({
@@ -75,7 +75,7 @@ async function makeJobs(dir: string, folder: string, { options, asking }: From) 
     const isTaken = made.some(({ path }) => path === placeOfScript(file, folder));
     const path = isTaken ? join(folder, longNameOfScript(file)) : placeOfScript(file, folder);
     try {
-      const reason = reasonAgainst(script) ?? (isFree(path) ? undefined : `${isThere} ${path} is not empty`);
+      const reason = reasonAgainst(script) ?? (isFree(path) ? undefined : `${skippedBecause} ${path} is not empty`);
       if (reason === undefined) {
         const job = jobOfScript(script, titleOf(path), asking);
         await writeJob(path, job.files);
@@ -104,7 +104,7 @@ function namesIn(dir: string): string[] {
   }
 }
 
-const isThere = 'skipped, because';
+const skippedBecause = 'skipped, because';
 
 /** Says why a file cannot become a job; undefined if it can. */
 function reasonAgainst(path: string): string | undefined {
