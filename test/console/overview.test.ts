@@ -94,6 +94,8 @@ describe('the overview', () => {
     await cardOf(page, 'Approvals').getByText('Nothing waits for an answer.').waitFor();
     const [first, second] = [await started('deploy/api'), await started('deploy/web')];
     await cardOf(page, 'Approvals').getByText('Release to production?').waitFor();
+    const waited = cardOf(page, 'Approvals').getByText(/^\d+ s$/);
+    await waited.first().waitFor();
     await page.getByText('2 wait for you').waitFor();
     await page.getByRole('button', { name: 'Approve deploy/api' }).press('Enter');
     await page.getByText('1 waits for you').waitFor();

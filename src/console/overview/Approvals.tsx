@@ -3,21 +3,20 @@
 import { ChevronRight } from 'lucide-react';
 import type { ReactNode } from 'react';
 import { Link } from 'wouter';
-import { spanWords } from '../../client/took.ts';
 import { useAnswering } from '../approvals/answering.ts';
 import { type Approval, useWaitingApprovals } from '../approvals/waiting-approvals.ts';
 import { Button, ButtonLink } from '../design/controls/Button.tsx';
 import { Card } from '../design/text/Card.tsx';
 import { JobName } from '../design/text/JobName.tsx';
 import { StatusIcon } from '../design/text/Status.tsx';
+import { Elapsed } from '../design/text/Time.tsx';
 import { ErrorNote, Shown } from '../widgets/Notes.tsx';
 import { harmless, runPath } from '../words.ts';
 import styles from './Lists.module.css';
 
 const shown = 6;
-const minuteMs = 60_000;
 
-export function Approvals({ nowMs }: { readonly nowMs: number }): ReactNode {
+export function Approvals(): ReactNode {
   const { answer, isBusy, error } = useAnswering();
   const waiting = useWaitingApprovals();
   const approvals = waiting.data?.approvals ?? [];
@@ -39,7 +38,6 @@ export function Approvals({ nowMs }: { readonly nowMs: number }): ReactNode {
           <Asked
             key={`${approval.run_id} ${approval.step_id}`}
             approval={approval}
-            nowMs={nowMs}
             isBusy={isBusy}
             approve={() => answer(approval, 'approve')}
           />
@@ -54,18 +52,15 @@ export function Approvals({ nowMs }: { readonly nowMs: number }): ReactNode {
 
 function Asked({
   approval,
-  nowMs,
   isBusy,
   approve,
 }: {
   readonly approval: Approval;
-  readonly nowMs: number;
   readonly isBusy: boolean;
   readonly approve: () => void;
 }): ReactNode {
   const { job_id: jobId, run_id: runId, question, since, may_answer: may, by } = approval;
   const href = `/approvals?run=${runId}&step=${encodeURIComponent(approval.step_id)}`;
-  const sinceMs = Math.max(minuteMs, Math.floor((nowMs - Date.parse(since)) / minuteMs) * minuteMs);
   return (
     <li className={styles.asked}>
       <StatusIcon of="waiting_approval" />
@@ -74,7 +69,9 @@ function Asked({
           <Link href={runPath(runId)} className={styles.job}>
             <JobName id={jobId} />
           </Link>
-          <span className={styles.quiet}>{spanWords(sinceMs)}</span>
+          <span className={styles.quiet}>
+            <Elapsed since={since} />
+          </span>
           {may && (
             <span className={styles.actions}>
               {/* Denying needs a reason, for which only the page of approvals has room. */}

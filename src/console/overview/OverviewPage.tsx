@@ -80,7 +80,7 @@ export function OverviewPage(): ReactNode {
               <RunsChart stats={data} running={running.length} nowMs={nowMs} />
             </div>
             <div className={styles.approvals}>
-              <Approvals nowMs={nowMs} />
+              <Approvals />
             </div>
             <div className={styles.running}>
               <UnderWay nowMs={nowMs} />
