@@ -56,7 +56,7 @@ function pagesWith({
     { name: 'schedules-week', path: '/schedules?view=week', text: /Mon/ },
     { name: 'approvals', path: '/approvals', text: 'Approve' },
     { name: 'failures', path: '/failures', text: 'AssertionError' },
-    { name: 'logs', path: '/logs?q=error', text: 'that is all' },
+    { name: 'logs', path: '/logs?q=error', text: 'the search is complete' },
     { name: 'admin-sources', path: '/admin/sources', text: 'shop-jobs' },
     { name: 'admin-webhooks', path: '/admin/webhooks', text: 'refused' },
     {
