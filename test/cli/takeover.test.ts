@@ -1,10 +1,21 @@
 // `flwd takeover` moves imported lines from cron to flwd, and back with `--undo`. At no moment may both start a job.
 
 import { spawnSync } from 'node:child_process';
-import { chownSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  chownSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { bash } from '../support/jobs.ts';
 import { createCrontab } from './a-crontab.ts';
 import { createInstance } from './an-instance.ts';
 import { type Seen, start } from './terminal.ts';
@@ -70,7 +81,7 @@ test('cron loses exactly the imported lines, flwd gets them, and --undo brings t
   const dry = await flwd('takeover', '--dry-run');
   expect(dry).toMatchObject({ code: 0, stderr: '' });
   expect(dry.stdout).toMatch(
-    /line 3: 0 3 .* echo first\n {2}echo: flwd takes it over\n {2}note: echo has not succeeded here yet: .*\n(?: {2}note: .*\n)? {4}cron +flwd\n {4}(\S+) {2}\1\n/,
+    /line 3: 0 3 .* echo first\n {2}echo: flwd takes it over\n {2}note: echo has not run here yet: try flwd run echo first\n(?: {2}note: .*\n)? {4}cron +flwd\n {4}(\S+) {2}\1\n/,
   );
   if (isRoot) expect(dry.stdout).toContain('  note: cron ran it as root, and flwd runs it as games\n');
   expect(crontab.read()).toBe(table);
@@ -94,6 +105,28 @@ test('cron loses exactly the imported lines, flwd gets them, and --undo brings t
     stderr: expect.stringContaining('no server is running'),
   });
   expect(crontab.read()).toBe(table);
+});
+
+test('a takeover says whether the newest run of a job has succeeded with the files that it has now', async () => {
+  const { dir, flwd, server } = await imported();
+  const notes = async () => {
+    const { stdout } = await flwd('takeover', '--dry-run', '--json');
+    const { lines: found }: { lines: { job_id: string; warning: string | null }[] } = JSON.parse(stdout);
+    return Object.fromEntries(found.map(({ job_id: id, warning }) => [id, warning]));
+  };
+  expect(await server.run('echo')).toMatchObject({ status: 'success' });
+  expect(await notes()).toMatchObject({ echo: null, date: 'date has not run here yet: try flwd run date first' });
+  appendFileSync(join(dir, 'jobs/echo/command.sh'), '\nexit 7\n');
+  await expect
+    .poll(async () => (await notes()).echo)
+    .toBe('echo has changed since its last run: try flwd run echo first');
+  const { run_id: id } = await server.run('echo');
+  expect((await notes()).echo).toBe(`the last run of echo did not succeed: flwd logs ${id} says why`);
+  await server.stop();
+  expect(await flwd('takeover', '--dry-run')).toMatchObject({
+    code: 0,
+    stderr: expect.stringMatching(/^Before the takeover, start a server: run flwd serve$/m),
+  });
 });
 
 test('a line that has changed, or whose runs would be refused, stays with cron', async () => {
@@ -192,6 +225,47 @@ test('a crontab that somebody else changes during a takeover is not overwritten'
   crontab.neverStop();
   expect(await held()).toEqual(['date', 'echo', 'echo-2']);
   expect(crontab.read()).toBe(table);
+});
+
+test('while a server has the jobs of another folder, a takeover and --undo refuse, and doctor says what nothing starts', async () => {
+  const { dir, dataDir, crontab, flwd, server } = await imported();
+  expect(await flwd('takeover', '--yes')).toMatchObject({ code: 0 });
+  await server.stop();
+  const other = await createInstance({ echo: bash('true', { schedules: [{ cron: `0 3 1 ${far} *`, held: true }] }) });
+  writeFileSync(join(other.dir, 'flwd.yaml'), readFileSync(join(dir, 'flwd.yaml')));
+  await other.serve();
+  for (const words of [['--dry-run'], ['--yes'], ['--undo', '--yes']]) {
+    const { code, stdout, stderr } = await flwd('takeover', ...words);
+    expect({ code, stdout }).toEqual({ code: 6, stdout: '' });
+    expect(stderr).toContain(
+      `the server of ${dataDir} has the jobs of ${join(other.dir, 'jobs')}, and not those of ${join(dir, 'jobs')}: restart it`,
+    );
+  }
+  expect(crontab.read()).toBe(marked);
+  for (const folder of [dir, other.dir]) {
+    const { stdout } = await start(folder, ['doctor'], crontab.env).ended;
+    expect(stdout).toMatch(/^warn {2}takeover +nothing starts the crontab of \S+, line 3: flwd made it a comment/m);
+  }
+});
+
+test('doctor names a job that cron and flwd both start, and a job that neither starts', async () => {
+  const { crontab, flwd } = await imported();
+  expect((await flwd('doctor')).stdout).not.toContain('takeover');
+  const { schedules }: { schedules: (Schedule & { id: string })[] } = JSON.parse(
+    (await flwd('schedules', '--json')).stdout,
+  );
+  const idOf = (job: string): string => schedules.find((one) => one.job_id === job)?.id ?? '';
+  expect(await flwd('schedules', 'release', idOf('date'))).toMatchObject({ code: 0 });
+  expect((await flwd('doctor')).stdout).toMatch(
+    /^warn {2}takeover +cron and flwd both start date: the crontab of \S+, line 5 is still in force\n +→ flwd takeover, or/m,
+  );
+  expect(await flwd('takeover', '--yes')).toMatchObject({ code: 0 });
+  expect(crontab.read()).toBe(marked);
+  expect((await flwd('doctor')).stdout).not.toContain('takeover');
+  expect(await flwd('schedules', 'hold', idOf('echo'))).toMatchObject({ code: 0 });
+  expect((await flwd('doctor')).stdout).toMatch(
+    /^warn {2}takeover +nothing starts the crontab of \S+, line 3: flwd took it over, but holds the schedule of echo\n/m,
+  );
 });
 
 test('copies of crontabs are never written to a folder that another user could have planted', async () => {

@@ -8,7 +8,7 @@ import { systemClock } from '../../src/lib/clock.ts';
 import { expectWithin } from '../support/goes.ts';
 import { bash, writeJob } from '../support/jobs.ts';
 import { dataFolder, openEngine } from './an-engine.ts';
-import { hourMs, minuteMs, openClocked, scheduled } from './schedule-fixture.ts';
+import { type Clocked, hourMs, minuteMs, openClocked, scheduled } from './schedule-fixture.ts';
 
 const start = '2026-06-01T00:00:30Z';
 const hourly = (more: Readonly<Record<string, unknown>> = {}) => scheduled({ cron: '0 * * * *', ...more });
@@ -244,6 +244,23 @@ test('schedules run in the tenant of the caller who made them; those in config.y
   expect(tenants).toEqual({ hourly: 'default', quick: 'acme' });
   const own = runs.find(({ job_id }) => job_id === 'quick');
   expect(own).toMatchObject({ created_by: `schedule:${schedule.id}` });
+});
+
+test('a start names the jobs whose schedules are all gone since the last server, and says so once', async () => {
+  const root = dataFolder();
+  const jobs = { gone: hourly(), kept: hourly(), changed: hourly(), released: hourly({ held: true }) };
+  const first = await openClocked(root, start, { jobs });
+  const views = await first.engine.schedules.list(localPrincipal);
+  const held = views.find(({ isHeld }) => isHeld)?.schedule.id ?? '';
+  await first.at('2026-06-01T01:00:01Z');
+  await first.engine.schedules.release(held, undefined, localPrincipal);
+  await first.close();
+  const without = (log: Clocked['log']) => log.filter(({ msg }) => String(msg).includes('of the last server are gone'));
+  const other = { gone: scheduled(), released: scheduled(), changed: scheduled({ cron: '30 * * * *' }) };
+  const second = await openClocked(root, '2026-06-01T01:30:30Z', { jobs: other });
+  expect(without(second.log)).toMatchObject([{ level: 40, jobs: ['gone'], other_schedules: 1 }]);
+  await second.close();
+  expect(without((await openClocked(root, '2026-06-01T01:40:00Z', { jobs: other })).log)).toEqual([]);
 });
 
 test('a schedule that was removed from config.yaml for a while catches up on nothing, and fires no time twice', async () => {

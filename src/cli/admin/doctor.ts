@@ -2,18 +2,22 @@
 // Exits with 0 if the host can enforce the default profile, a server can use the files of the instance, and no data is
 // damaged. Needs no server, and does not disturb a running one.
 
+import type { Client } from '../../client/client.ts';
 import type { HostCheck } from '../../domain/host-check.ts';
 import type { Options } from '../command.ts';
 import { type ExitCode, exitCodes } from '../exit-code.ts';
 import { loadConfiguration } from '../session/configuration.ts';
 import { askServer } from '../session/owner.ts';
+import { everyPage } from '../session/pages.ts';
+import { checkTakeover, type ServedJobs } from '../takeover/check-takeover.ts';
 
 export async function run(options: Options): Promise<ExitCode> {
   const { config, warnings } = loadConfiguration(options);
   for (const warning of warnings) process.stderr.write(`flwd: ${warning}\n`);
   const { examineHost } = await import('../../operator.ts');
-  const served = await askServer(config.instance.dataDir, async (server) => (await server.call('listSources')).sources);
-  const { checks, canRunDefault, canServe } = await examineHost(config, served);
+  const served = await askServer(config.instance.dataDir, readServed);
+  const { checks: ofHost, canRunDefault, canServe } = await examineHost(config, served?.sources);
+  const checks = [...ofHost, ...(await checkTakeover(config, served))];
   const { defaultProfile } = config.security;
   if (options.has('json'))
     process.stdout.write(
@@ -22,6 +26,12 @@ export async function run(options: Options): Promise<ExitCode> {
   else process.stdout.write(`${table(checks)}\n${verdict(defaultProfile, canRunDefault)}\n${failures(checks)}`);
   if (!canRunDefault) return exitCodes.wrongUse;
   return canServe ? exitCodes.done : exitCodes.runFailed;
+}
+
+async function readServed(server: Client): Promise<ServedJobs> {
+  const { sources } = await server.call('listSources');
+  const pages = await everyPage((from) => server.call('listSchedules', { query: from }));
+  return { sources, schedules: pages.flatMap(({ schedules }) => schedules) };
 }
 
 function table(checks: readonly HostCheck[]): string {

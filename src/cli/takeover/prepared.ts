@@ -7,6 +7,7 @@ import type { JsonObject } from '../../domain/job.ts';
 import { readHostUsers } from '../import/host-users.ts';
 import type { ImportRecord } from '../import/record.ts';
 import { everyPage } from '../session/pages.ts';
+import type { Session } from '../session/session.ts';
 import type { ImportedLine } from './imported-lines.ts';
 
 type Schedule = AnswerOf<'listSchedules'>['schedules'][number];
@@ -23,8 +24,8 @@ export type Prepared = {
   readonly step: 'take-over' | 'release' | 'taken' | 'left';
   /** Why the line stays with cron. */
   readonly reason: string | null;
-  /** flwd has run the job with success at least once. */
-  readonly hasSucceeded: boolean;
+  /** Why the job may fail under flwd; null if its newest run has succeeded, and its files have not changed since. */
+  readonly warning: string | null;
   /** The user that the job's `run_as` names. */
   readonly runAs: string | null;
 };
@@ -33,26 +34,29 @@ export type Prepared = {
 const reloadMs = 75_000;
 const shownTimes = 3;
 
+type Server = Pick<Session, 'client' | 'command'>;
+
 export async function prepare(
   lines: readonly ImportedLine[],
-  client: Client,
+  server: Server,
   unfinished: readonly string[],
 ): Promise<Prepared[]> {
   const prepared: Prepared[] = [];
-  for (const line of lines) prepared.push(await prepareOne(line, client, unfinished));
+  for (const line of lines) prepared.push(await prepareOne(line, server, unfinished));
   return prepared;
 }
 
-async function prepareOne(line: ImportedLine, client: Client, unfinished: readonly string[]): Promise<Prepared> {
+async function prepareOne(line: ImportedLine, server: Server, unfinished: readonly string[]): Promise<Prepared> {
   const left = (reason: string, schedules: readonly Schedule[] = []): Prepared => ({
     line,
     schedules,
     nextTimes: [],
     step: 'left',
     reason,
-    hasSucceeded: true,
+    warning: null,
     runAs: null,
   });
+  const { client } = server;
   const { jobId, record } = line;
   if (line.kind === 'left') return left(line.reason);
   if (jobId === null) return left('flwd cannot read the job: flwd jobs validate DIR says why');
@@ -65,7 +69,7 @@ async function prepareOne(line: ImportedLine, client: Client, unfinished: readon
       nextTimes: [],
       step: isInterrupted ? 'release' : 'taken',
       reason: null,
-      hasSucceeded: true,
+      warning: null,
       runAs: null,
     };
   }
@@ -73,12 +77,25 @@ async function prepareOne(line: ImportedLine, client: Client, unfinished: readon
   if (schedules.some(({ enabled }) => !enabled)) return left('its schedule is disabled');
   const plan = await planOf(jobId, schedules, client);
   if ('refusal' in plan) return left(`its runs would be refused: ${plan.refusal}`);
-  const lost = lostUser(record, plan);
+  const { isolation } = plan.security;
+  const lost = lostUser(record, isolation);
   if (lost !== undefined) return left(lost);
-  const { runs } = await client.call('listRuns', { query: { job_id: jobId, status: 'success', limit: 1 } });
   const nextTimes = await nextTimesOf(schedules, client);
-  const hasSucceeded = runs.length > 0;
-  return { line, schedules, nextTimes, step: 'take-over', reason: null, hasSucceeded, runAs: plan.user ?? null };
+  const warning = await warningOf(plan, server);
+  return { line, schedules, nextTimes, step: 'take-over', reason: null, warning, runAs: isolation.user ?? null };
+}
+
+/** Says what speaks against letting flwd start the job now. */
+async function warningOf({ job_id: jobId, revision }: Plan, { client, command }: Server): Promise<string | null> {
+  const tryIt = `try ${command('run', jobId)} first`;
+  const { runs } = await client.call('listRuns', { query: { job_id: jobId, limit: 1 } });
+  const [last] = runs;
+  if (!last) return `${jobId} has not run here yet: ${tryIt}`;
+  if (last.finished_at === null) return `the run ${last.run_id} of ${jobId} has not ended yet`;
+  if (last.status !== 'success')
+    return `the last run of ${jobId} did not succeed: ${command('logs', last.run_id)} says why`;
+  const { source } = await client.call('getRun', { path: { run_id: last.run_id } });
+  return source.revision === revision ? null : `${jobId} has changed since its last run: ${tryIt}`;
 }
 
 /** Returns an empty list if the server does not know the job. */
@@ -89,13 +106,14 @@ async function schedulesOf(jobId: string, client: Client): Promise<Schedule[]> {
   return pages.flatMap(({ schedules }) => schedules);
 }
 
-type Isolation = AnswerOf<'createPlan'>['security']['isolation'];
+type Plan = AnswerOf<'createPlan'>;
+type Isolation = Plan['security']['isolation'];
 
 async function planOf(
   jobId: string,
   schedules: readonly Schedule[],
   client: Client,
-): Promise<Isolation | { readonly refusal: string }> {
+): Promise<Plan | { readonly refusal: string }> {
   try {
     const plans = await Promise.all(
       schedules.map(({ args }) => client.call('createPlan', { body: { job_id: jobId, args: toJson(args) } })),
@@ -103,7 +121,7 @@ async function planOf(
     const [first] = plans;
     const denied = plans.find((plan) => plan.denied !== null)?.denied;
     if (denied || !first) return { refusal: denied?.detail ?? 'it has no schedule' };
-    return first.security.isolation;
+    return first;
   } catch (error) {
     if (error instanceof ApiProblem) return { refusal: error.message };
     throw error;

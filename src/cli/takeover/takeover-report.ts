@@ -29,7 +29,7 @@ function mailNotes(prepared: readonly Prepared[]): string[] {
 }
 
 function linesOf(prepared: Prepared): string[] {
-  const { line, step, nextTimes, hasSucceeded, runAs } = prepared;
+  const { line, step, nextTimes, warning, runAs } = prepared;
   const { record, jobId } = line;
   const state = stateOf(prepared);
   const head = [
@@ -44,7 +44,7 @@ function linesOf(prepared: Prepared): string[] {
     return `    ${old.padEnd(width)}  ${own}${old === own ? '' : '  differs'}`;
   });
   const notes = [
-    hasSucceeded ? [] : `  note: ${jobId} has not succeeded here yet: try flwd run ${jobId} first`,
+    warning === null ? [] : `  note: ${warning}`,
     runAs === null || runAs === record.user
       ? []
       : printable(`  note: cron ran it as ${record.user ?? 'another user'}, and flwd runs it as ${runAs}`),
@@ -59,7 +59,7 @@ function stateOf({ step, reason, schedules }: Prepared): string {
   return held ? `${steps[step]}, but its schedule is held: flwd schedules release ${held.id}` : steps[step];
 }
 
-function toJson({ line, step, reason, nextTimes, schedules, hasSucceeded, runAs }: Prepared) {
+function toJson({ line, step, reason, nextTimes, schedules, warning, runAs }: Prepared) {
   return {
     place: line.record.place,
     lines: 'lines' in line ? line.lines : [],
@@ -67,7 +67,7 @@ function toJson({ line, step, reason, nextTimes, schedules, hasSucceeded, runAs 
     job_id: line.jobId,
     step,
     reason,
-    has_succeeded: hasSucceeded,
+    warning,
     run_as: runAs,
     schedules: schedules.map(({ id }) => id),
     cron_mails_to: line.kind === 'active' && line.mailTo !== '' ? line.mailTo : null,

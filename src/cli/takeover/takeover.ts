@@ -3,6 +3,7 @@
 // and flwd starts a job (ADR 0048).
 
 import { join } from 'node:path';
+import type { Config } from '../../config/config.ts';
 import { takeoverFolder } from '../../instance/takeover-folder.ts';
 import { exclusively } from '../../lib/files/exclusively.ts';
 import type { Options } from '../command.ts';
@@ -15,6 +16,7 @@ import { bringBack, changeTable, commentOut, takenLines } from './cron-table.ts'
 import { type ReadTable, readImported } from './imported-lines.ts';
 import { holdAll, type Prepared, prepare, releaseAll } from './prepared.ts';
 import { waitForQuiet } from './quiet-moment.ts';
+import { unservedFolders } from './same-sources.ts';
 import { printPlan } from './takeover-report.ts';
 import { beginTakeover, finishTakeover, keepCopy, makeTakeoverFolder, unfinishedJobs } from './unfinished.ts';
 
@@ -30,16 +32,37 @@ export async function run(options: Options): Promise<ExitCode> {
   return withSession(
     options,
     async (session) => {
+      await assertServed(config, session);
       const { tables, unread } = await readImported(config);
       if (isUndo) return undo(tables, { session, options, output, dataDir });
       const lines = [...tables.flatMap(({ imported }) => imported), ...unread];
-      const prepared = await prepare(lines, session.client, unfinishedJobs(dataDir));
+      const prepared = await prepare(lines, session, unfinishedJobs(dataDir));
       printPlan(prepared, output);
-      if (options.has('dry-run')) return exitCodes.done;
+
+      if (options.has('dry-run')) {
+        if (session.isEphemeral() && prepared.some(isReady))
+          output.warn(`Before the takeover, start a server: run ${session.command('serve')}`);
+        return exitCodes.done;
+      }
       return takeOver(tables, prepared, { session, options, output, dataDir });
     },
     { isTakeover: true },
   );
+}
+
+/**
+ * The server may have been started in another folder. It then does not have the jobs of this one, but perhaps others with
+ * the same ids. @throws Refusal
+ */
+async function assertServed(config: Config, { client, where }: Session): Promise<void> {
+  const { sources } = await client.call('listSources');
+  const unserved = unservedFolders(sources, config);
+  if (unserved.length === 0) return;
+  const known = sources.flatMap(({ path }) => path ?? []).join(', ') || 'no folder';
+  const what = `the server of ${where} has the jobs of ${known}, and not those of ${unserved.join(', ')}`;
+  const fix =
+    'restart it in this folder, or set another `instance.data_dir` in the flwd.yaml of this folder and serve it';
+  throw new Refusal(`${what}: ${fix}`, exitCodes.refused);
 }
 
 type Work = {
@@ -51,7 +74,7 @@ type Work = {
 
 async function takeOver(tables: readonly ReadTable[], prepared: readonly Prepared[], o: Work): Promise<ExitCode> {
   const { session, output, dataDir } = o;
-  const ready = prepared.filter(({ step }) => step === 'take-over' || step === 'release');
+  const ready = prepared.filter(isReady);
   const stuck = unfinishedJobs(dataDir).filter(
     (id) => !prepared.some((one) => one.line.jobId === id && isSettled(one)),
   );
@@ -82,6 +105,10 @@ async function takeOver(tables: readonly ReadTable[], prepared: readonly Prepare
     output.say('Remove `held: true` from a config.yaml before you change its times: a changed schedule is a new one.');
     output.say(`To give the lines back to cron: ${session.command('takeover', '--undo')}`);
   });
+}
+
+function isReady({ step }: Prepared): boolean {
+  return step === 'take-over' || step === 'release';
 }
 
 async function commentOutLines(read: ReadTable, taken: readonly Prepared[], o: Work): Promise<void> {

@@ -6,9 +6,11 @@ import { heartbeatRefusal, scheduleRefusal } from '../../domain/policy.ts';
 import type { Problem } from '../../domain/problem.ts';
 import type { Schedule } from '../../domain/schedule.ts';
 import type { Clock } from '../../lib/clock.ts';
+import type { Logger } from '../../lib/logger.ts';
 import type { Transaction } from '../../store/database.ts';
 import type { Store } from '../../store/open.ts';
 import type { SchedulePause, StoredSchedule } from '../../store/schedule/schedules.ts';
+import { warnOfGone } from './schedule-gone.ts';
 import { createPauses, type Pauses } from './schedule-pauses.ts';
 import {
   type Calendars,
@@ -33,17 +35,20 @@ type Change = {
 
 export type Roster = ReturnType<typeof createRoster>;
 
-export function createRoster(o: {
+type Parts = {
   readonly store: Store;
   readonly catalog: Catalog;
   readonly clock: Clock;
+  readonly log: Logger;
   readonly defaultTenant: string;
   /** The zone of schedules without a time zone. */
   readonly timezone: string;
   readonly calendars: Calendars;
   /** Whether flwd.yaml pauses all schedules. */
   readonly arePaused: boolean;
-}) {
+};
+
+export function createRoster(o: Parts) {
   const { store, catalog, clock } = o;
   const known = new Map<string, Schedule>();
   const pauses = createPauses(o.arePaused);
@@ -68,12 +73,14 @@ export function createRoster(o: {
     const found = new Map(schedulesOf(catalog, o).map((schedule) => [schedule.id, schedule]));
     for (const { definition, source } of catalog.entries()) sourceOfJob.set(definition.id, source.name);
     const { api, ended, lost, goneBefore } = findGone(found, known, { catalog, tracking, sourceOfJob });
+    const goneStates = goneBefore.filter(tracking.isActive).flatMap((id) => tracking.stateOf(id) ?? []);
     await change({ wanted: [...api, ...found.values()], gone: [...ended, ...goneBefore], atMs });
     for (const id of lost) tracking.rest(id, {});
     for (const id of [...ended, ...lost]) known.delete(id);
     for (const [id, schedule] of found) known.set(id, schedule);
     if (isFirst) await store.db.transact((tx) => store.schedules.forget(tx, goneBefore, clock.now() - keptMs));
     generation = seen;
+    if (isFirst) await warnOfGone(goneStates, known.values(), o);
   }
 
   return {

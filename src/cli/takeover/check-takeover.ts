@@ -1,0 +1,89 @@
+// Checks, for `flwd doctor`, that exactly one of cron and flwd starts each job that was imported from a crontab.
+
+import { existsSync, readdirSync } from 'node:fs';
+import { userInfo } from 'node:os';
+import { join } from 'node:path';
+import type { Config } from '../../config/config.ts';
+import type { AnswerOf } from '../../contract/operations.ts';
+import { type Complaint, complain, type HostCheck } from '../../domain/host-check.ts';
+import { takeoverFolder } from '../../instance/takeover-folder.ts';
+import { Refusal } from '../exit-code.ts';
+import { placeOfUser, systemFolder, systemTable } from '../import/import-crontab.ts';
+import { type ImportRecord, readRecords } from '../import/record.ts';
+import { withoutSecrets } from '../import/secret-text.ts';
+import { openTable, takenLines } from './cron-table.ts';
+import { type ImportedLine, placeOf, readImported } from './imported-lines.ts';
+import { unservedFolders } from './same-sources.ts';
+
+/** What the running server says. */
+export type ServedJobs = {
+  readonly sources: AnswerOf<'listSources'>['sources'];
+  readonly schedules: AnswerOf<'listSchedules'>['schedules'];
+};
+
+/** @param served undefined if no server is running; another check then says that nothing starts jobs */
+export async function checkTakeover(config: Config, served: ServedJobs | undefined): Promise<HostCheck[]> {
+  const sources = served?.sources ?? config.sources;
+  const records = sources
+    .flatMap(({ path }) => (path === undefined ? [] : readRecords(path)))
+    .flatMap(({ record }) => (record.kind === 'crontab' ? [record] : []));
+  const forgotten = linesWithoutJob(records, config.instance.dataDir);
+  if (!served || unservedFolders(served.sources, config).length > 0) return complain('takeover', forgotten);
+  const { tables } = await readImported(config);
+  const wrong = tables.flatMap(({ imported }) => imported.flatMap((line) => startsWrong(line, served)));
+  return complain('takeover', [...forgotten, ...wrong]);
+}
+
+/** Lines that flwd has commented out, and that no job of the sources replaces. */
+function linesWithoutJob(records: readonly ImportRecord[], dataDir: string): Complaint[] {
+  // Without a takeover by this instance, the comments are those of another instance.
+  const ofTakeover = existsSync(takeoverFolder(dataDir)) ? knownPlaces() : [];
+  const places = new Set([...ofTakeover, ...records.map(({ place }) => place)]);
+  return [...places].flatMap((place) => {
+    const texts = new Set(records.filter((record) => record.place === place).map(({ text }) => text));
+    return takenIn(place)
+      .filter(({ text }) => !texts.has(withoutSecrets(text.trim())))
+      .map(({ line, jobId }) => ({
+        what: `nothing starts ${place}, line ${line}: flwd made it a comment when it took over ${jobId}, and the sources do not have that job`,
+        fix: 'start the server with the folder of these jobs; or give the lines back: flwd takeover --undo in that folder, or remove #flwd:…# from the lines',
+      }));
+  });
+}
+
+function knownPlaces(): string[] {
+  const names = existsSync(systemFolder) ? readdirSync(systemFolder) : [];
+  return [placeOfUser(userInfo().username), systemTable, ...names.map((name) => join(systemFolder, name))];
+}
+
+/** Returns no lines if the crontab cannot be read. */
+function takenIn(place: string): ReturnType<typeof takenLines> {
+  try {
+    const table = openTable(place);
+    return table ? takenLines(table.read()) : [];
+  } catch (error) {
+    if (error instanceof Refusal) return [];
+    throw error;
+  }
+}
+
+/** Complains if cron and flwd both start the job of the line, or neither does. */
+function startsWrong(line: ImportedLine, { schedules }: ServedJobs): Complaint[] {
+  const own = schedules.filter(({ source, job_id: id }) => source === 'job' && id === line.jobId);
+  const [held] = own.filter((one) => one.held);
+  if (line.kind === 'taken' && held)
+    return [
+      {
+        what: `nothing starts ${placeOf(line)}: flwd took it over, but holds the schedule of ${line.jobId}`,
+        fix: `flwd schedules release ${held.id}, or flwd takeover --undo`,
+      },
+    ];
+  const [firing] = own.filter((one) => one.enabled && !one.held && !one.paused);
+  if (line.kind === 'active' && firing)
+    return [
+      {
+        what: `cron and flwd both start ${line.jobId}: ${placeOf(line)} is still in force`,
+        fix: `flwd takeover, or flwd schedules hold ${firing.id}`,
+      },
+    ];
+  return [];
+}

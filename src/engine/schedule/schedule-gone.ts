@@ -1,0 +1,32 @@
+// Warns at a start about schedules that the last server had, and that no source has now. Perhaps the server was started
+// in another folder, or with other sources.
+
+import type { Schedule, ScheduleState } from '../../domain/schedule.ts';
+import type { Logger } from '../../lib/logger.ts';
+import type { Store } from '../../store/open.ts';
+
+/**
+ * Names the jobs that have lost all their schedules.
+ * @param gone the states of the schedules that have fired until the last server stopped, and that are gone
+ * @param present all schedules that exist now
+ */
+export async function warnOfGone(
+  gone: readonly ScheduleState[],
+  present: Iterable<Schedule>,
+  { store, log }: { readonly store: Store; readonly log: Logger },
+): Promise<void> {
+  const withSchedule = new Set([...present].map(({ jobId }) => jobId));
+  const lost = new Set<string>();
+  // A schedule without a job name has started no run, but somebody has released it, for example `flwd takeover`.
+  let unnamed = 0;
+  for (const { lastFire, held } of gone) {
+    const run = lastFire === null ? undefined : await store.runs.summary(lastFire.runId);
+    if (run && !withSchedule.has(run.job_id)) lost.add(run.job_id);
+    if (!run && held === false) unnamed += 1;
+  }
+  if (lost.size + unnamed === 0) return;
+  log.warn(
+    { jobs: [...lost].toSorted(), ...(unnamed > 0 && { other_schedules: unnamed }) },
+    'schedules of the last server are gone, so nothing starts their jobs',
+  );
+}
