@@ -7,6 +7,7 @@ import { shellWord } from '../lib/shell-word.ts';
 import { type Command, dataDir, instance, type Option, type Options, printing } from './command.ts';
 import { commands } from './commands.ts';
 import { Refusal } from './exit-code.ts';
+import { ownName } from './own-name.ts';
 
 export type Call = {
   readonly command: Command;
@@ -98,19 +99,21 @@ export function findCommand(words: readonly string[]): Found {
   }
 
   const [first = '', second = ''] = spoken;
-  if (first === '') throw new Refusal('which command? flwd --help lists them, and flwd --version prints the version');
-  if (first.startsWith('-')) throw new Refusal(`${first}: options come after the command, as in flwd COMMAND ${first}`);
+  if (first === '')
+    throw new Refusal(`which command? ${ownName} --help lists them, and ${ownName} --version prints the version`);
+  if (first.startsWith('-'))
+    throw new Refusal(`${first}: options come after the command, as in ${ownName} COMMAND ${first}`);
   const within = groupOf(first).map(({ name }) => name.slice(first.length + 1));
   if (within.length === 0) {
     if (first === words[0]) return { command: findCommand(['run']).command, rest: words, isImplicit: true };
-    throw new Refusal(`unknown command \`${first}\`${hint(first, verbs) ?? '; see flwd --help'}`);
+    throw new Refusal(`unknown command \`${first}\`${hint(first, verbs) ?? `; see ${ownName} --help`}`);
   }
   if (second === '' || second.startsWith('-')) {
     // Without a second word, the command is `list`: `flwd tokens` means `flwd tokens list`.
     if (within.includes('list')) return findCommand([first, 'list', ...words.slice(1)]);
-    throw new Refusal(`flwd ${first} needs a command: ${oneOf(within)}`);
+    throw new Refusal(`${ownName} ${first} needs a command: ${oneOf(within)}`);
   }
-  const which = hint(second, within) ?? `; flwd ${first} takes ${oneOf(within)}`;
+  const which = hint(second, within) ?? `; ${ownName} ${first} takes ${oneOf(within)}`;
   throw new Refusal(`unknown command \`${first} ${second}\`${which}`);
 }
 
@@ -170,7 +173,7 @@ function readWords(command: Command, words: readonly string[]): Omit<Call, 'comm
   const [extra] = operands;
   if (extra !== undefined && !command.operands)
     throw new Refusal(
-      `unexpected word \`${extra}\`: flwd ${command.name} takes no operands${withOption(command, extra)}`,
+      `unexpected word \`${extra}\`: ${ownName} ${command.name} takes no operands${withOption(command, extra)}`,
     );
   return { options, operands, argumentWords, optionsAfterJob };
 }
@@ -192,12 +195,12 @@ function knownOption(command: Command, name: string, written: string): Option {
 function withOption(command: Command, word: string): string {
   const { name } = command;
   const [isAddress, host = '127.0.0.1', port] = /^(?:([\w.-]+)?:)?(\d{1,5})$/.exec(word) ?? [];
-  if (name === 'serve' && isAddress) return `; did you mean flwd serve --bind ${host}:${port}?`;
+  if (name === 'serve' && isAddress) return `; did you mean ${ownName} serve --bind ${host}:${port}?`;
   const isFile = /\.ya?ml$/.test(word) || name.startsWith('config ');
   const option = [...(isFile ? ['config'] : []), name === 'serve' ? 'jobs' : 'job'].find((one) =>
     isKnown(command, one),
   );
-  return option === undefined ? '' : `; did you mean flwd ${name} --${option} ${shellWord(word)}?`;
+  return option === undefined ? '' : `; did you mean ${ownName} ${name} --${option} ${shellWord(word)}?`;
 }
 
 export function unknownOption(command: Command, written: string): Refusal {
@@ -207,9 +210,9 @@ export function unknownOption(command: Command, written: string): Refusal {
   const operand = command.operands?.match(/[A-Z]+/g)?.find((one) => written === `--${one.toLowerCase()}`);
   if (operand !== undefined)
     return new Refusal(
-      `unknown option ${written}; write the ${operand} without it: flwd ${command.name} ${command.operands}`,
+      `unknown option ${written}; write the ${operand} without it: ${ownName} ${command.name} ${command.operands}`,
     );
-  return new Refusal(`unknown option ${written}${hint(written, names) ?? `; see flwd ${command.name} --help`}`);
+  return new Refusal(`unknown option ${written}${hint(written, names) ?? `; see ${ownName} ${command.name} --help`}`);
 }
 
 function optionValue(

@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import type { Options } from './command.ts';
 import { Refusal } from './exit-code.ts';
 import { oneOperand } from './option-values.ts';
+import { ownName } from './own-name.ts';
 
 const scripts: ReadonlyMap<string, string> = new Map([
   ['bash', 'flwd.bash'],
@@ -13,7 +14,7 @@ const scripts: ReadonlyMap<string, string> = new Map([
 ]);
 
 export async function run(_options: Options, operands: readonly string[]): Promise<void> {
-  const shell = oneOperand(operands, 'flwd completion bash, zsh, fish or powershell');
+  const shell = oneOperand(operands, `${ownName} completion bash, zsh, fish or powershell`);
   const script = scripts.get(shell);
   if (script === undefined)
     throw new Refusal(`no completion for \`${shell}\`: flwd completes in bash, zsh, fish and powershell`);

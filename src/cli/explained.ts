@@ -7,6 +7,7 @@ import { DataDirOwned } from '../instance/owner-lock.ts';
 import { isDiskFull } from '../lib/shortage.ts';
 import { StartError } from '../lib/start-error.ts';
 import { type ExitCode, exitCodes, Refusal } from './exit-code.ts';
+import { ownName } from './own-name.ts';
 
 /** Turns an expected error into a Refusal. Any other error is a bug and is returned unchanged. */
 export function explained(error: unknown): unknown {
@@ -21,7 +22,7 @@ export function explained(error: unknown): unknown {
 function diskFull(error: unknown): string {
   const path = error instanceof Error && 'path' in error ? String(error.path) : undefined;
   const what = 'the disk is full (no free bytes or inodes)';
-  return `${path === undefined ? what : `cannot write ${path}: ${what}`}; free some space, or run flwd gc`;
+  return `${path === undefined ? what : `cannot write ${path}: ${what}`}; free some space, or run ${ownName} gc`;
 }
 
 /** Problems that mean that the instance forbids a well-formed request. */

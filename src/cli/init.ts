@@ -9,6 +9,7 @@ import { titleOf } from './init/job-name.ts';
 import type { Asking } from './init/permission-lines.ts';
 import { userHome } from './init/script-arguments.ts';
 import { oneOperand, readChoice } from './option-values.ts';
+import { ownName } from './own-name.ts';
 import { createOutput } from './terminal/output.ts';
 
 const languages = ['bash', 'python', 'node', 'pwsh'] as const;
@@ -41,7 +42,7 @@ export async function run(given: Options, operands: readonly string[]): Promise<
   }
   if (given.has('profile') || given.has('allow'))
     throw new Refusal('--profile and --allow are for --from: in a new job, write security_profile and permissions');
-  const path = oneOperand(operands, 'flwd init PATH, as in flwd init jobs/hello');
+  const path = oneOperand(operands, `${ownName} init PATH, as in ${ownName} init jobs/hello`);
   const files = newJob(readChoice(options, 'language', languages) ?? 'bash', name ?? titleOf(path));
   await writeJob(path, files);
   await describeJob(path, files, { options, output, sample: [] });

@@ -35,3 +35,17 @@ test.each([
     `no jobs in ${join(dir, 'jobs')}; ${name} init jobs/hello --config flwd.yaml creates one\n`,
   );
 });
+
+test.each([
+  [['run'], 'npx flwd run needs a job: npx flwd run JOB; npx flwd jobs lists the jobs\n'],
+  [
+    ['check'],
+    /^there is no command `check`: npx flwd jobs validate DIR checks jobs, .*, npx flwd doctor checks the host\n$/,
+  ],
+  [['runs'], /: npx flwd serve or a first npx flwd run creates one; /],
+  [['secrets', 'rm'], 'missing operand: npx flwd secrets rm NAME; npx flwd secrets list shows the names\n'],
+])('after npx flwd %j, an error names commands with npx', async (words, said) => {
+  const npx = { npm_lifecycle_event: 'npx', npm_lifecycle_script: 'flwd' };
+  const { stderr } = await start(createFolder(), words, npx).ended;
+  expect(stderr).toMatch(said);
+});

@@ -5,6 +5,7 @@ import { sizeWords } from '../../lib/units.ts';
 import type { Options } from '../command.ts';
 import { type Call, readCommandLine, unknownOption } from '../command-line.ts';
 import { type ExitCode, exitCodes, Refusal } from '../exit-code.ts';
+import { ownName } from '../own-name.ts';
 import { commandText } from '../session/command-text.ts';
 import { loadConfiguration } from '../session/configuration.ts';
 import { assertOfThisMachine } from '../session/session.ts';
@@ -15,7 +16,8 @@ export async function run(options: Options, operands: readonly string[], call: C
   const [word] = call.argumentWords;
   if (word !== undefined) throw await unknownArgument(call, word);
   const [given, extra] = operands;
-  if (given === undefined || extra !== undefined) throw new Refusal('flwd backup needs one folder: flwd backup DEST');
+  if (given === undefined || extra !== undefined)
+    throw new Refusal(`${ownName} backup needs one folder: ${ownName} backup DEST`);
   assertOfThisMachine('backup', options);
   const { config } = loadConfiguration(options);
   const includesKey = options.has('include-key');
@@ -65,7 +67,7 @@ async function unknownArgument({ command, options, argumentWords }: Call, word: 
     each.startsWith('--') ? [each.replace(/=.*$/s, ''), ...(each.includes('=') ? ['…'] : [])] : ['…'],
   );
   return new Refusal(
-    `the command flwd ${name} has no option ${word.replace(/=.*$/s, '')}; to run the job \`${name}\`: ${commandText(options, 'run', name, ...named)}`,
+    `the command ${ownName} ${name} has no option ${word.replace(/=.*$/s, '')}; to run the job \`${name}\`: ${commandText(options, 'run', name, ...named)}`,
   );
 }
 

@@ -3,6 +3,7 @@
 import { resolve } from 'node:path';
 import type { Options } from '../command.ts';
 import { type ExitCode, exitCodes, Refusal } from '../exit-code.ts';
+import { ownName } from '../own-name.ts';
 import { loadConfiguration } from '../session/configuration.ts';
 import { assertOfThisMachine } from '../session/session.ts';
 import { forTerminal } from '../terminal/terminal-text.ts';
@@ -10,7 +11,7 @@ import { forTerminal } from '../terminal/terminal-text.ts';
 export async function run(options: Options, operands: readonly string[]): Promise<ExitCode> {
   const [given, extra] = operands;
   if (given === undefined || extra !== undefined)
-    throw new Refusal('flwd restore needs one folder: flwd restore SOURCE');
+    throw new Refusal(`${ownName} restore needs one folder: ${ownName} restore SOURCE`);
   assertOfThisMachine('restore', options);
   const { config } = loadConfiguration(options);
   const { restore } = await import('../../operator.ts');

@@ -7,6 +7,7 @@ import type { Options } from '../command.ts';
 import { type ExitCode, exitCodes, Refusal } from '../exit-code.ts';
 import { readGivenBytes } from '../given-file.ts';
 import { oneOperand, readValue } from '../option-values.ts';
+import { ownName } from '../own-name.ts';
 import { everyPage } from '../session/pages.ts';
 import { type Session, withSession } from '../session/session.ts';
 import { abortOnStop } from '../session/stop-signal.ts';
@@ -25,7 +26,7 @@ export async function set(options: Options, operands: readonly string[]): Promis
   // An unexpected word may be the value, so it is not repeated.
   if (name === undefined || extra !== undefined)
     throw new Refusal(
-      'flwd secrets set takes a NAME and reads the value from standard input: flwd secrets set NAME < FILE',
+      `${ownName} secrets set takes a NAME and reads the value from standard input: ${ownName} secrets set NAME < FILE`,
     );
   const output = createOutput(options);
   const value = process.stdin.isTTY
@@ -50,7 +51,7 @@ export async function list(options: Options): Promise<void> {
 
 /** `flwd secrets rm NAME`: removes a secret. Runs that already received it keep their copy. */
 export async function remove(options: Options, operands: readonly string[]): Promise<void> {
-  const name = oneOperand(operands, 'flwd secrets rm NAME; flwd secrets list shows the names');
+  const name = oneOperand(operands, `${ownName} secrets rm NAME; ${ownName} secrets list shows the names`);
   const output = createOutput(options);
   const { users, open } = await withSession(options, async (session) => {
     const { secrets } = await listSecrets(session, options);
@@ -161,7 +162,7 @@ async function untilDone(rotateSome: () => Promise<Rotation>, signal: AbortSigna
 function rotationText({ done, key_id: keyId, resealed, unopened, advice }: Rotation): string {
   const counts = `${resealed.secrets} stored secrets, ${resealed.runs} runs, ${resealed.steps} steps`;
   const lines = [`encrypted with the new key ${keyId}: ${counts}`];
-  if (!done) lines.push('not finished: run flwd secrets rotate again; until then, keep the old key');
+  if (!done) lines.push(`not finished: run ${ownName} secrets rotate again; until then, keep the old key`);
   if (unopened > 0) lines.push(`${unopened} more cannot be decrypted by any key here and were not changed`);
   if (advice !== null) lines.push(advice);
   else if (done) lines.push('the old key was removed here; older backups still need it');

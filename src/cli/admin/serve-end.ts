@@ -7,6 +7,7 @@ import type { AnswerOf } from '../../contract/operations.ts';
 import type { Logger } from '../../lib/logger.ts';
 import { Refusal } from '../exit-code.ts';
 import { explained } from '../explained.ts';
+import { ownName } from '../own-name.ts';
 
 /** How long to look for running runs. The whole stop may take five seconds. */
 const lookMs = 1_000;
@@ -31,8 +32,10 @@ export async function nameRunning(client: Client, log: Logger): Promise<void> {
   for (const { run_id: runId, job_id: jobId } of runs) log.warn(`${runId} of ${jobId} continues without the server`);
   const more = total - runs.length;
   if (more > 0)
-    log.warn(`${more} more ${more === 1 ? 'run continues' : 'runs continue'}; flwd runs --status running lists them`);
-  if (total > 0) log.warn('the next start resumes them; to end them with the server, use flwd serve --stop-runs');
+    log.warn(
+      `${more} more ${more === 1 ? 'run continues' : 'runs continue'}; ${ownName} runs --status running lists them`,
+    );
+  if (total > 0) log.warn(`the next start resumes them; to end them with the server, use ${ownName} serve --stop-runs`);
 }
 
 export type RunsEnd = {

@@ -7,6 +7,7 @@ import type { Options } from '../command.ts';
 import { hint } from '../command-line.ts';
 import { exitCodes, Refusal } from '../exit-code.ts';
 import { oneOperand, readValue } from '../option-values.ts';
+import { ownName } from '../own-name.ts';
 import { everyPage } from '../session/pages.ts';
 import { type Session, withSession } from '../session/session.ts';
 import { createOutput, flexible, type Output } from '../terminal/output.ts';
@@ -41,7 +42,10 @@ export async function list(options: Options): Promise<void> {
 
 /** `flwd tokens revoke ID`: the token is refused from now on. */
 export async function revoke(options: Options, operands: readonly string[]): Promise<void> {
-  const word = oneOperand(operands, 'flwd tokens revoke ID, such as token_01…; flwd tokens list shows the ids');
+  const word = oneOperand(
+    operands,
+    `${ownName} tokens revoke ID, such as token_01…; ${ownName} tokens list shows the ids`,
+  );
   const output = createOutput(options);
   return withSession(options, async (session) => {
     const { tokens } = await listTokens(session);
@@ -57,7 +61,9 @@ export async function revoke(options: Options, operands: readonly string[]): Pro
 function readRequest(options: Options): TokenRequest {
   const [name, listed] = [readValue(options, 'name'), readValue(options, 'scopes')];
   if (name === undefined || listed === undefined) {
-    throw new Refusal('flwd tokens create needs --name and --scopes, as in --name ci --scopes runs:write,runs:read');
+    throw new Refusal(
+      `${ownName} tokens create needs --name and --scopes, as in --name ci --scopes runs:write,runs:read`,
+    );
   }
   const approval = readValue(options, 'approval');
   if (approval !== undefined && approval !== 'always') throw new Refusal('--approval: use always, or leave it out');

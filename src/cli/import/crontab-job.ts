@@ -5,6 +5,7 @@ import { basename, isAbsolute } from 'node:path';
 import { parseCron, shortestGapMs } from '../../lib/cron/cron.ts';
 import { shellWord } from '../../lib/shell-word.ts';
 import { isTimezone } from '../../lib/timezone.ts';
+import { ownName } from '../own-name.ts';
 import { nameOf } from './command-name.ts';
 import type { TableLine } from './crontab-table.ts';
 import { readTimes } from './crontab-times.ts';
@@ -36,7 +37,9 @@ export function jobOfLine(line: TableLine, table: Table): Found {
   const times = readTimes(line.times);
   if ('problem' in times) return nothing(times.problem);
   if (/(?:^|[\s;&|(/{])run-parts\s/.test(command))
-    return nothing('run-parts starts every script in a folder: turn each into a job with flwd init --from SCRIPT');
+    return nothing(
+      `run-parts starts every script in a folder: turn each into a job with ${ownName} init --from SCRIPT`,
+    );
   const { SHELL: shell = '/bin/sh', CRON_TZ: timezone = table.timezone } = environment;
   if (!isAbsolute(shell) || /\s/.test(shell))
     return nothing(`SHELL is \`${shell}\`, which is not the path of a program`);

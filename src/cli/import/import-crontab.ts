@@ -9,6 +9,7 @@ import { hostTimezone } from '../../lib/timezone.ts';
 import type { Options } from '../command.ts';
 import { exitCodes, Refusal } from '../exit-code.ts';
 import { fileTrouble } from '../file-trouble.ts';
+import { ownName } from '../own-name.ts';
 import { takenLines } from '../takeover/cron-table.ts';
 import { jobOfLine, type Table } from './crontab-job.ts';
 import { readTable } from './crontab-table.ts';
@@ -28,7 +29,7 @@ const spools = /^\/var\/spool\/cron(?:\/crontabs|\/tabs)?$/;
 
 export async function run(options: Options, operands: readonly string[]): Promise<void> {
   const [file, extra] = operands;
-  if (extra !== undefined) throw new Refusal(`unexpected word \`${extra}\`: flwd import crontab [FILE|-]`);
+  if (extra !== undefined) throw new Refusal(`unexpected word \`${extra}\`: ${ownName} import crontab [FILE|-]`);
   const sources = file === undefined && options.has('system') ? readSystem() : [readOne(file, options.has('system'))];
   const users = readHostUsers();
   const timezone = hostTimezone();
@@ -80,7 +81,7 @@ function readCrontab(user: string): Buffer {
     env: { PATH: process.env.PATH, LC_ALL: 'C' },
   });
   if (errorCode(error) === 'ENOENT')
-    throw new Refusal('there is no program crontab on this machine: name a file, as in flwd import crontab FILE');
+    throw new Refusal(`there is no program crontab on this machine: name a file, as in ${ownName} import crontab FILE`);
   if (error) throw new Refusal(`cannot run crontab -l: ${fileTrouble(error)}`);
   if (status === 0) return stdout;
   const said = stderr.toString().trim().split('\n')[0] ?? '';

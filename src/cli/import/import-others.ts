@@ -4,6 +4,7 @@ import type { Options } from '../command.ts';
 import type { Call } from '../command-line.ts';
 import { Refusal } from '../exit-code.ts';
 import { oneOperand } from '../option-values.ts';
+import { ownName } from '../own-name.ts';
 import { commandsOf, type Found, type FoundJob } from './found-job.ts';
 import { importJobs } from './import-jobs.ts';
 import { withoutSecrets } from './secret-text.ts';
@@ -16,18 +17,18 @@ export async function run(options: Options, operands: readonly string[], call: C
 async function find(name: string, operands: readonly string[]): Promise<Found[]> {
   if (name === 'import cronicle') {
     const { findCronicleEvents } = await import('./formats/cronicle.ts');
-    return findCronicleEvents(oneOperand(operands, 'flwd import cronicle FILE'));
+    return findCronicleEvents(oneOperand(operands, `${ownName} import cronicle FILE`));
   }
   if (name === 'import rundeck') {
     const { findRundeckJobs } = await import('./formats/rundeck.ts');
-    return findRundeckJobs(oneOperand(operands, 'flwd import rundeck FILE'));
+    return findRundeckJobs(oneOperand(operands, `${ownName} import rundeck FILE`));
   }
   if (name === 'import dagu') {
     const { findDaguWorkflows } = await import('./formats/dagu.ts');
-    return findDaguWorkflows(oneOperand(operands, 'flwd import dagu DIR'));
+    return findDaguWorkflows(oneOperand(operands, `${ownName} import dagu DIR`));
   }
   const [folder, extra] = operands;
-  if (extra !== undefined) throw new Refusal(`unexpected word \`${extra}\`: flwd import systemd-timers [DIR]`);
+  if (extra !== undefined) throw new Refusal(`unexpected word \`${extra}\`: ${ownName} import systemd-timers [DIR]`);
   const { findTimers } = await import('./formats/systemd-timers.ts');
   return findTimers(folder);
 }

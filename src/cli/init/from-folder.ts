@@ -7,6 +7,7 @@ import { jobsDir, type Options } from '../command.ts';
 import { Refusal } from '../exit-code.ts';
 import { fileTrouble } from '../file-trouble.ts';
 import { oneOperand } from '../option-values.ts';
+import { ownName } from '../own-name.ts';
 import { commandText } from '../session/command-text.ts';
 import { configurationIfAny, type From, foundArguments } from './from-script.ts';
 import { locate, writeJob } from './job-folder.ts';
@@ -21,7 +22,7 @@ export async function fromFolder(dir: string, o: From): Promise<void> {
   const { options, output } = o;
   if (o.name !== undefined) throw new Refusal('--name is for one job: leave it out with a folder');
   const folder =
-    o.operands.length === 0 ? sourceFolder(options) : oneOperand(o.operands, 'flwd init --from DIR FOLDER');
+    o.operands.length === 0 ? sourceFolder(options) : oneOperand(o.operands, `${ownName} init --from DIR FOLDER`);
   const { made, leftOut } = await makeJobs(dir, folder, o);
   if (made.length === 0 && !leftOut.some(({ reason }) => reason.startsWith(skippedBecause)))
     throw new Refusal([`${dir} has no script that can become a job`, ...leftOut.map(lineOf)].join('\n'));
@@ -110,7 +111,7 @@ const skippedBecause = 'skipped, because';
 function reasonAgainst(path: string): string | undefined {
   if (/(?:^|\/)\.[^/]*$/.test(path)) return 'hidden';
   const stat = statSync(path, { throwIfNoEntry: false });
-  if (stat?.isDirectory()) return `a folder: flwd init --from ${shellWord(path)} turns its scripts into jobs`;
+  if (stat?.isDirectory()) return `a folder: ${ownName} init --from ${shellWord(path)} turns its scripts into jobs`;
   if (!stat?.isFile()) return 'not a file';
   if ((stat.mode & 0o111) !== 0) return undefined;
   try {

@@ -6,6 +6,7 @@ import { flagOf } from '../../domain/argument-flags.ts';
 import type { Options } from '../command.ts';
 import { Refusal } from '../exit-code.ts';
 import { oneOperand } from '../option-values.ts';
+import { ownName } from '../own-name.ts';
 import { loadConfiguration } from '../session/configuration.ts';
 import type { Output } from '../terminal/output.ts';
 import { describeJob, writeJob } from './job-folder.ts';
@@ -28,7 +29,7 @@ export async function fromScript(script: string, o: From): Promise<void> {
   const path =
     o.operands.length === 0
       ? placeOfScript(script, sourceFolder(options))
-      : oneOperand(o.operands, 'flwd init --from SCRIPT PATH');
+      : oneOperand(o.operands, `${ownName} init --from SCRIPT PATH`);
   const job = jobOfScript(script, o.name ?? titleOf(path), asking);
   await writeJob(path, job.files);
   const required = job.guess.arguments.filter(({ isRequired }) => isRequired);

@@ -3,6 +3,7 @@
 import { basename, join, relative, resolve } from 'node:path';
 import type { Options } from '../command.ts';
 import { Refusal } from '../exit-code.ts';
+import { ownName } from '../own-name.ts';
 import { loadConfiguration } from '../session/configuration.ts';
 
 /** The folder of the first source, as the user would type it in the current folder. @throws Refusal */
@@ -31,7 +32,7 @@ export function titleOf(path: string): string {
   const name = basename(resolve(path))
     .replaceAll(/[-_.]+/g, ' ')
     .trim();
-  if (name === '') throw new Refusal(`${path} does not name a job: try flwd init jobs/hello`);
+  if (name === '') throw new Refusal(`${path} does not name a job: try ${ownName} init jobs/hello`);
   return `${name[0]?.toUpperCase()}${name.slice(1)}`;
 }
 

@@ -8,6 +8,7 @@ import { nearest } from '../../lib/nearest.ts';
 import type { Command } from '../command.ts';
 import type { Call } from '../command-line.ts';
 import { fileTrouble } from '../file-trouble.ts';
+import { ownName } from '../own-name.ts';
 
 function splitAtEquals(word: string): readonly [string, string?] {
   const at = word.indexOf('=');
@@ -175,7 +176,7 @@ function withoutPrefix(name: string): string {
 
 function unknownFlag(fields: readonly ArgumentField[], name: string, { options }: Command): string {
   if (name === 'dry-run')
-    return 'the job takes no --dry-run; flwd plan JOB shows what a run would do, and starts nothing';
+    return `the job takes no --dry-run; ${ownName} plan JOB shows what a run would do, and starts nothing`;
   // A secret must not be typed, so the suggestion says where to read it from.
   const spellings = new Map(
     fields.flatMap((each) => [

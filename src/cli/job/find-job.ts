@@ -5,30 +5,33 @@ import { flagOf } from '../../domain/argument-flags.ts';
 import { hint, verbs } from '../command-line.ts';
 import { exitCodes, Refusal } from '../exit-code.ts';
 import { explained } from '../explained.ts';
+import { ownName } from '../own-name.ts';
 import { findField, usageOfField } from './argument-words.ts';
 import type { Job, KnownJobs } from './known-jobs.ts';
 
-const wordsOfChecks =
-  'flwd jobs validate DIR checks jobs, flwd config validate checks flwd.yaml, flwd doctor checks the host';
+const wordsOfChecks = `${ownName} jobs validate DIR checks jobs, ${ownName} config validate checks flwd.yaml, ${ownName} doctor checks the host`;
 
 /** Words that people know from other programs, and what flwd has instead. */
 const otherWords: ReadonlyMap<string, string> = new Map([
-  ['status', 'flwd doctor examines the instance, flwd runs lists the runs'],
-  ['start', 'flwd serve starts the server, or systemctl start flwd if it is a service; flwd run JOB starts a job'],
-  ['stop', 'systemctl stop flwd stops the service, Ctrl-C ends flwd serve; flwd cancel RUN stops a run'],
-  ['restart', 'systemctl restart flwd restarts the service; flwd rerun RUN starts a run again'],
+  ['status', `${ownName} doctor examines the instance, ${ownName} runs lists the runs`],
+  [
+    'start',
+    `${ownName} serve starts the server, or systemctl start flwd if it is a service; ${ownName} run JOB starts a job`,
+  ],
+  ['stop', `systemctl stop flwd stops the service, Ctrl-C ends ${ownName} serve; ${ownName} cancel RUN stops a run`],
+  ['restart', `systemctl restart flwd restarts the service; ${ownName} rerun RUN starts a run again`],
   ['upgrade', 'install the new version as you installed this one, and restart the server: see docs/install.md'],
   ['update', 'install the new version as you installed this one, and restart the server: see docs/install.md'],
-  ['token', 'flwd tokens lists tokens, flwd tokens create makes one'],
-  ['job', 'flwd jobs lists the jobs'],
-  ['secret', 'flwd secrets list lists the secrets, flwd secrets set NAME stores one'],
-  ['schedule', 'flwd schedules lists the schedules, flwd schedules add JOB adds one'],
-  ['list', 'flwd jobs lists the jobs, flwd runs lists the runs'],
-  ['ls', 'flwd jobs lists the jobs, flwd runs lists the runs'],
-  ['ps', 'flwd runs --status running lists what runs'],
-  ['history', 'flwd runs lists the runs, flwd runs --job JOB those of a job'],
-  ['show', 'flwd runs RUN shows a run, flwd jobs JOB shows a job'],
-  ['diff', 'flwd compare RUN [RUN] shows how runs differ'],
+  ['token', `${ownName} tokens lists tokens, ${ownName} tokens create makes one`],
+  ['job', `${ownName} jobs lists the jobs`],
+  ['secret', `${ownName} secrets list lists the secrets, ${ownName} secrets set NAME stores one`],
+  ['schedule', `${ownName} schedules lists the schedules, ${ownName} schedules add JOB adds one`],
+  ['list', `${ownName} jobs lists the jobs, ${ownName} runs lists the runs`],
+  ['ls', `${ownName} jobs lists the jobs, ${ownName} runs lists the runs`],
+  ['ps', `${ownName} runs --status running lists what runs`],
+  ['history', `${ownName} runs lists the runs, ${ownName} runs --job JOB those of a job`],
+  ['show', `${ownName} runs RUN shows a run, ${ownName} jobs JOB shows a job`],
+  ['diff', `${ownName} compare RUN [RUN] shows how runs differ`],
   ['check', wordsOfChecks],
   ['lint', wordsOfChecks],
   ['validate', wordsOfChecks],
@@ -71,7 +74,7 @@ export async function findJob(jobs: KnownJobs, words: readonly string[], isImpli
       adviceOn(id, { ids, first: isImplicit ? first : null, jobs }) ??
       (words.length === 1 ? pathAdvice(first, ids) : undefined);
     throw new Refusal(
-      what + (advice ?? `; see flwd --help for commands and ${jobs.command('jobs')} for jobs`),
+      what + (advice ?? `; see ${ownName} --help for commands and ${jobs.command('jobs')} for jobs`),
       isImplicit ? exitCodes.wrongUse : exitCodes.notFound,
     );
   }

@@ -3,6 +3,7 @@
 import { findOwner } from '../../instance/owner-lock.ts';
 import { instance, jobsDir } from '../command.ts';
 import type { Call } from '../command-line.ts';
+import { ownName } from '../own-name.ts';
 import { loadConfiguration } from '../session/configuration.ts';
 import { isOfThisMachine } from '../session/session.ts';
 
@@ -14,6 +15,6 @@ export async function warnWhereServed({ command, options }: Call): Promise<void>
   const owner = await findOwner(loadConfiguration(options).config.instance.dataDir);
   if (!owner?.url || owner.isEphemeral) return;
   process.stderr.write(
-    `flwd: --${jobsDir.name} has no effect: the server at ${owner.url} has its own sources (see flwd sources); --data-dir selects another instance\n`,
+    `flwd: --${jobsDir.name} has no effect: the server at ${owner.url} has its own sources (see ${ownName} sources); --data-dir selects another instance\n`,
   );
 }

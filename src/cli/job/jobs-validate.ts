@@ -5,13 +5,14 @@ import { basename, join, resolve } from 'node:path';
 import type { JobDefinition, JobError } from '../../domain/job.ts';
 import type { Options } from '../command.ts';
 import { type ExitCode, exitCodes, Refusal } from '../exit-code.ts';
+import { ownName } from '../own-name.ts';
 import { createOutput } from '../terminal/output.ts';
 import { placed } from './known-jobs.ts';
 import { permissionWarnings } from './permission-warnings.ts';
 import { scriptWarnings } from './script-warnings.ts';
 
 export async function run(options: Options, dirs: readonly string[]): Promise<ExitCode> {
-  if (dirs.length === 0) throw new Refusal('flwd jobs validate needs a folder: flwd jobs validate DIR…');
+  if (dirs.length === 0) throw new Refusal(`${ownName} jobs validate needs a folder: ${ownName} jobs validate DIR…`);
   const output = createOutput(options);
   for (const dir of dirs) assertFolder(dir);
   const read = await Promise.all(dirs.map(validateFolder));

@@ -10,6 +10,7 @@ import type { Options } from '../command.ts';
 import type { Call } from '../command-line.ts';
 import { type ExitCode, exitCodes, Refusal } from '../exit-code.ts';
 import { toLines } from '../explained.ts';
+import { ownName } from '../own-name.ts';
 import { assertSound, readPlanRequest, toJson, toMissing } from '../run/run-request.ts';
 import { withSession } from '../session/session.ts';
 import { createOutput, type Output } from '../terminal/output.ts';
@@ -19,7 +20,8 @@ import { type Job, jobsOf } from './known-jobs.ts';
 type Plan = AnswerOf<'createPlan'>;
 
 export async function run(options: Options, operands: readonly string[], call: Call): Promise<ExitCode> {
-  if (operands.length === 0) throw new Refusal('flwd plan needs a job: flwd plan JOB; flwd jobs lists the jobs');
+  if (operands.length === 0)
+    throw new Refusal(`${ownName} plan needs a job: ${ownName} plan JOB; ${ownName} jobs lists the jobs`);
   const output = createOutput(options);
   return withSession(
     options,

@@ -10,6 +10,7 @@ import type { Options } from '../command.ts';
 import { hint } from '../command-line.ts';
 import { exitCodes, Refusal } from '../exit-code.ts';
 import { oneOperand } from '../option-values.ts';
+import { ownName } from '../own-name.ts';
 import { loadConfiguration } from '../session/configuration.ts';
 import { isOfThisMachine, openServedSession, type Session } from '../session/session.ts';
 import { createOutput, flexible, type Output, right } from '../terminal/output.ts';
@@ -30,13 +31,13 @@ export async function list(options: Options): Promise<void> {
 
 /** `flwd sources get SOURCE`: shows one source. */
 export async function get(options: Options, operands: readonly string[]): Promise<void> {
-  const name = oneOperand(operands, 'flwd sources get SOURCE; flwd sources lists the sources');
+  const name = oneOperand(operands, `${ownName} sources get SOURCE; ${ownName} sources lists the sources`);
   const output = createOutput(options);
   const { sources } = await countedSources(options);
   const source = sources.find((one) => one.name === name);
   if (!source) {
     const names = sources.map((one) => one.name);
-    const near = hint(name, names) ?? '; flwd sources lists the sources';
+    const near = hint(name, names) ?? `; ${ownName} sources lists the sources`;
     throw new Refusal(`there is no source \`${name}\`${near}`, exitCodes.notFound);
   }
   if (output.isJson) output.json(source);
@@ -58,7 +59,7 @@ export async function get(options: Options, operands: readonly string[]): Promis
 
 /** `flwd sources reload [SOURCE]`: makes the server read its sources again. */
 export async function reload(options: Options, operands: readonly string[]): Promise<void> {
-  const name = operands.length === 0 ? undefined : oneOperand(operands, 'flwd sources reload [SOURCE]');
+  const name = operands.length === 0 ? undefined : oneOperand(operands, `${ownName} sources reload [SOURCE]`);
   const output = createOutput(options);
   const session = await openServedSession(options);
   if (!session) return output.say('no server is running, so every command reads the sources itself');

@@ -9,6 +9,7 @@ import type { Options } from '../command.ts';
 import { hint } from '../command-line.ts';
 import { type ExitCode, exitCodes, Refusal } from '../exit-code.ts';
 import { explained } from '../explained.ts';
+import { ownName } from '../own-name.ts';
 import { followLog } from '../run/log-lines.ts';
 import { loadConfiguration } from '../session/configuration.ts';
 import { abortOnStop } from '../session/stop-signal.ts';
@@ -90,7 +91,7 @@ async function unknownJob(id: string, config: Parameters<typeof withTrial>[0]['c
     id,
     jobs.map(({ definition }) => definition.id),
   );
-  return new Refusal(`there is no job \`${id}\`${near ?? '; flwd jobs lists the jobs'}`, exitCodes.notFound);
+  return new Refusal(`there is no job \`${id}\`${near ?? `; ${ownName} jobs lists the jobs`}`, exitCodes.notFound);
 }
 
 async function runAll(

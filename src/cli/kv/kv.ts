@@ -6,13 +6,18 @@ import type { Options } from '../command.ts';
 import { Refusal } from '../exit-code.ts';
 import { readGivenBytes } from '../given-file.ts';
 import { readValue } from '../option-values.ts';
+import { ownName } from '../own-name.ts';
 import { everyPage } from '../session/pages.ts';
 import { withSession } from '../session/session.ts';
 import { createOutput, flexible, type Output } from '../terminal/output.ts';
 
 /** `flwd kv get NAMESPACE KEY`: prints a value, byte for byte. */
 export async function get(options: Options, operands: readonly string[]): Promise<void> {
-  const place = readPlace(options, operands, 'flwd kv get NAMESPACE KEY; flwd kv list NAMESPACE shows the keys');
+  const place = readPlace(
+    options,
+    operands,
+    `${ownName} kv get NAMESPACE KEY; ${ownName} kv list NAMESPACE shows the keys`,
+  );
   const output = createOutput(options);
   const entry = await withSession(options, ({ client }) => client.call('getKvKey', place));
   const bytes = Buffer.from(entry.value, 'base64');
@@ -24,12 +29,14 @@ export async function get(options: Options, operands: readonly string[]): Promis
 
 /** `flwd kv set NAMESPACE KEY [VALUE]` */
 export async function set(options: Options, operands: readonly string[]): Promise<void> {
-  const place = readPlace(options, operands, 'flwd kv set NAMESPACE KEY [VALUE]', 3);
+  const place = readPlace(options, operands, `${ownName} kv set NAMESPACE KEY [VALUE]`, 3);
   const output = createOutput(options);
   const terms = defined({ ttl: readValue(options, 'ttl'), if_version: readVersion(options) });
   const [, , given] = operands;
   if (given === undefined && process.stdin.isTTY)
-    throw new Refusal('the value is missing: flwd kv set NAMESPACE KEY VALUE, or flwd kv set NAMESPACE KEY < FILE');
+    throw new Refusal(
+      `the value is missing: ${ownName} kv set NAMESPACE KEY VALUE, or ${ownName} kv set NAMESPACE KEY < FILE`,
+    );
   const value = given === undefined ? await readGivenBytes('-', 'the value') : Buffer.from(given);
   const body = { value: value.toString('base64'), ...terms };
   const entry = await withSession(options, ({ client }) => client.call('putKvKey', { ...place, body }), {
@@ -41,7 +48,11 @@ export async function set(options: Options, operands: readonly string[]): Promis
 
 /** `flwd kv delete NAMESPACE KEY` */
 export async function remove(options: Options, operands: readonly string[]): Promise<void> {
-  const place = readPlace(options, operands, 'flwd kv delete NAMESPACE KEY; flwd kv list NAMESPACE shows the keys');
+  const place = readPlace(
+    options,
+    operands,
+    `${ownName} kv delete NAMESPACE KEY; ${ownName} kv list NAMESPACE shows the keys`,
+  );
   const output = createOutput(options);
   await withSession(options, ({ client }) => client.request('deleteKvKey', place));
   output.say(`deleted ${place.path.key} of ${place.path.namespace}`);
@@ -50,13 +61,14 @@ export async function remove(options: Options, operands: readonly string[]): Pro
 /** `flwd kv list [NAMESPACE]`: lists the keys of a namespace, or the namespaces. */
 export async function list(options: Options, operands: readonly string[]): Promise<void> {
   const [namespace, extra] = operands;
-  if (extra !== undefined) throw new Refusal(`unexpected word \`${extra}\`: flwd kv list [NAMESPACE]`);
+  if (extra !== undefined) throw new Refusal(`unexpected word \`${extra}\`: ${ownName} kv list [NAMESPACE]`);
   const output = createOutput(options);
   await (namespace === undefined ? listNamespaces(options, output) : listKeys(options, namespace, output));
 }
 
 async function listNamespaces(options: Options, output: Output): Promise<void> {
-  if (options.has('prefix')) throw new Refusal('--prefix needs a namespace: flwd kv list NAMESPACE --prefix PREFIX');
+  if (options.has('prefix'))
+    throw new Refusal(`--prefix needs a namespace: ${ownName} kv list NAMESPACE --prefix PREFIX`);
   const pages = await withSession(options, ({ client }) =>
     everyPage((from) => client.call('listKvNamespaces', { query: { ...ofTenant(options), ...from } })),
   );
@@ -110,5 +122,7 @@ function readVersion(options: Options): number | undefined {
   const text = readValue(options, 'if-version');
   if (text === undefined) return undefined;
   if (/^\d{1,15}$/.test(text)) return Number(text);
-  throw new Refusal(`--if-version ${text} is not a version; flwd kv list shows the versions, and 0 means no such key`);
+  throw new Refusal(
+    `--if-version ${text} is not a version; ${ownName} kv list shows the versions, and 0 means no such key`,
+  );
 }

@@ -9,6 +9,7 @@ import type { Options } from '../command.ts';
 import { hint } from '../command-line.ts';
 import { Refusal } from '../exit-code.ts';
 import { oneOperand, readValue } from '../option-values.ts';
+import { ownName } from '../own-name.ts';
 import { loadConfiguration } from '../session/configuration.ts';
 import { remoteOf, type Session, withSession } from '../session/session.ts';
 import { abortOnStop } from '../session/stop-signal.ts';
@@ -36,7 +37,9 @@ export async function serve(options: Options): Promise<void> {
   const granted = readAgentScopes(options);
   const { jobTools, waitMs, isUntrustedAllowed } = loadConfiguration(options).config.mcp;
   if (process.stdin.isTTY)
-    process.stderr.write('flwd: waiting for an MCP client on standard input; flwd mcp config CLIENT sets one up\n');
+    process.stderr.write(
+      `flwd: waiting for an MCP client on standard input; ${ownName} mcp config CLIENT sets one up\n`,
+    );
   const stopped = abortOnStop();
   await withSession(
     options,
@@ -56,7 +59,7 @@ export async function serve(options: Options): Promise<void> {
 
 /** `flwd mcp config CLIENT`: prints how an MCP client starts `flwd mcp`, for the same instance. */
 export async function config(options: Options, operands: readonly string[]): Promise<void> {
-  const name = oneOperand(operands, 'flwd mcp config claude, cursor or vscode');
+  const name = oneOperand(operands, `${ownName} mcp config claude, cursor or vscode`);
   const client = Object.hasOwn(clients, name) ? clients[name] : undefined;
   if (!client) throw new Refusal(`\`${name}\` is not a known client: use claude, cursor or vscode`);
   if (options.has('scopes')) readAgentScopes(options);

@@ -5,6 +5,7 @@ import { waitingWords } from '../../domain/notification.ts';
 import type { Options } from '../command.ts';
 import { type ExitCode, exitCodes } from '../exit-code.ts';
 import { oneOperand } from '../option-values.ts';
+import { ownName } from '../own-name.ts';
 import { withSession } from '../session/session.ts';
 import { createOutput, flexible, type Output } from '../terminal/output.ts';
 
@@ -24,7 +25,7 @@ export async function list(options: Options): Promise<void> {
 
 /** `flwd notify test CHANNEL`: sends a test message, and says what the receiver answered. */
 export async function test(options: Options, operands: readonly string[]): Promise<ExitCode> {
-  const name = oneOperand(operands, 'flwd notify test CHANNEL; flwd notify lists the channels');
+  const name = oneOperand(operands, `${ownName} notify test CHANNEL; ${ownName} notify lists the channels`);
   const output = createOutput(options);
   return withSession(options, async ({ client }) => {
     const { origin, delivered, error, ...channel } = await client.call('testChannel', { path: { name } });

@@ -10,6 +10,7 @@ import type { Options } from '../command.ts';
 import type { Call } from '../command-line.ts';
 import { type ExitCode, exitCodes, Refusal } from '../exit-code.ts';
 import { readCount, readValue } from '../option-values.ts';
+import { ownName } from '../own-name.ts';
 import { type Session, withSession } from '../session/session.ts';
 import { createOutput, flexible, type Output } from '../terminal/output.ts';
 import { continueRun } from './continue-run.ts';
@@ -26,7 +27,8 @@ const againMs = 50;
 /** `flwd approvals`: lists the approvals of all runs. */
 export async function list(options: Options, operands: readonly string[]): Promise<void> {
   const output = createOutput(options);
-  if (operands.length > 0) throw new Refusal('flwd approvals takes no operands: it lists what waits for an approval');
+  if (operands.length > 0)
+    throw new Refusal(`${ownName} approvals takes no operands: it lists what waits for an approval`);
   const state = options.has('answered') ? 'answered' : 'waiting';
   const query = {
     state,

@@ -7,6 +7,7 @@ import { sizeWords } from '../../lib/units.ts';
 import type { Options } from '../command.ts';
 import { type ExitCode, Refusal } from '../exit-code.ts';
 import { oneOperand, readValue } from '../option-values.ts';
+import { ownName } from '../own-name.ts';
 import { type Session, withSession } from '../session/session.ts';
 import { untilInterrupted } from '../session/stop-signal.ts';
 import { createOutput, flexible, type Output, right } from '../terminal/output.ts';
@@ -23,7 +24,7 @@ const redrawMs = 200;
 
 /** `flwd artifacts RUN` */
 export async function list(options: Options, operands: readonly string[]): Promise<void> {
-  const word = oneOperand(operands, 'flwd artifacts RUN; flwd runs lists the runs');
+  const word = oneOperand(operands, `${ownName} artifacts RUN; ${ownName} runs lists the runs`);
   const output = createOutput(options);
   return withSession(options, async (session) => {
     const runId = await findRunId(session, word, { output, orLastOf: true });
@@ -38,10 +39,10 @@ export async function list(options: Options, operands: readonly string[]): Promi
 
 /** `flwd artifacts get ARTIFACT`: saves an artifact to a file, or writes it to standard output. */
 export async function get(options: Options, operands: readonly string[]): Promise<ExitCode> {
-  const id = oneOperand(operands, 'flwd artifacts get ARTIFACT; flwd artifacts RUN lists them');
+  const id = oneOperand(operands, `${ownName} artifacts get ARTIFACT; ${ownName} artifacts RUN lists them`);
   if (!id.startsWith('artifact_'))
     throw new Refusal(
-      `\`${id}\` is not the id of an artifact: flwd artifacts RUN lists the names and ids of a run's artifacts`,
+      `\`${id}\` is not the id of an artifact: ${ownName} artifacts RUN lists the names and ids of a run's artifacts`,
     );
   const output = createOutput(options);
   const to = readValue(options, 'output') ?? '.';

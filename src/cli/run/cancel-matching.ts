@@ -10,6 +10,7 @@ import { explained } from '../explained.ts';
 import { findJob, isKnownJob } from '../job/find-job.ts';
 import { jobsOf } from '../job/known-jobs.ts';
 import { readChoice, readValue } from '../option-values.ts';
+import { ownName } from '../own-name.ts';
 import { everyPage } from '../session/pages.ts';
 import { type Session, withSession } from '../session/session.ts';
 import { abortOnStop } from '../session/stop-signal.ts';
@@ -42,7 +43,7 @@ export async function cancelMatching(options: Options): Promise<ExitCode> {
       output.say('no runs to cancel');
       return exitCodes.done;
     }
-    const instead = 'add --yes to cancel the runs; flwd runs with the same options lists them';
+    const instead = `add --yes to cancel the runs; ${ownName} runs with the same options lists them`;
     await confirmed(questionOf(found, options), { options, instead, unchanged: 'nothing was cancelled' });
     return cancelAll(found, { session, output, isForced: options.has('force') });
   });

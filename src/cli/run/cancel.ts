@@ -4,6 +4,7 @@ import { ApiProblem } from '../../client/api-problem.ts';
 import type { Options } from '../command.ts';
 import { type ExitCode, exitCodes, Refusal } from '../exit-code.ts';
 import { explained } from '../explained.ts';
+import { ownName } from '../own-name.ts';
 import { type Session, withSession } from '../session/session.ts';
 import { createOutput } from '../terminal/output.ts';
 import { cancelMatching } from './cancel-matching.ts';
@@ -17,7 +18,7 @@ export async function run(options: Options, operands: readonly string[]): Promis
   if (operands.length === 0 && chosenBy !== undefined) return cancelMatching(options);
   if (operands.length === 0)
     throw new Refusal(
-      'flwd cancel needs a run, flwd cancel RUN…, or --job JOB for all runs of a job; flwd runs --status running lists them',
+      `${ownName} cancel needs a run, ${ownName} cancel RUN…, or --job JOB for all runs of a job; ${ownName} runs --status running lists them`,
     );
   if (chosenBy !== undefined)
     throw new Refusal(`flwd cancel takes runs, or options such as --${chosenBy} that choose them, but not both`);

@@ -12,6 +12,7 @@ import { tookMs, tookWords, workMs } from '../../client/took.ts';
 import type { AnswerOf } from '../../contract/operations.ts';
 import type { Options } from '../command.ts';
 import { exitCodes, Refusal } from '../exit-code.ts';
+import { ownName } from '../own-name.ts';
 import { type Session, withSession } from '../session/session.ts';
 import { createOutput, flexible, type Output } from '../terminal/output.ts';
 import { findRunId } from './named-run.ts';
@@ -32,8 +33,9 @@ type ChangedFile = {
 export async function run(options: Options, operands: readonly string[]): Promise<void> {
   const output = createOutput(options);
   const [word, other, extra] = operands;
-  if (word === undefined) throw new Refusal('missing operand: flwd compare RUN [RUN]; flwd runs lists the runs');
-  if (extra !== undefined) throw new Refusal(`unexpected word \`${extra}\`: flwd compare takes one or two runs`);
+  if (word === undefined)
+    throw new Refusal(`missing operand: ${ownName} compare RUN [RUN]; ${ownName} runs lists the runs`);
+  if (extra !== undefined) throw new Refusal(`unexpected word \`${extra}\`: ${ownName} compare takes one or two runs`);
   return withSession(options, async (session) => {
     const [a, b] = await findRuns(session, output, word, other);
     const log = await orNull(output, 'the logs', findLogDifference(session.client, a, b));

@@ -7,6 +7,7 @@ import { errorCode } from '../../lib/error-code.ts';
 import type { Options } from '../command.ts';
 import { type ExitCode, exitCodes, Refusal } from '../exit-code.ts';
 import { fileTrouble } from '../file-trouble.ts';
+import { ownName } from '../own-name.ts';
 import { type Session, withSession } from '../session/session.ts';
 import { untilInterrupted } from '../session/stop-signal.ts';
 import { createOutput, type Output } from '../terminal/output.ts';
@@ -18,7 +19,7 @@ import { isThere, writeNewFile } from './new-file.ts';
 export async function run(options: Options, operands: readonly string[]): Promise<ExitCode> {
   const [word, folder, extra] = operands;
   if (word === undefined || folder === undefined || extra !== undefined)
-    throw new Refusal('flwd export needs a run and a new folder: flwd export RUN DEST');
+    throw new Refusal(`${ownName} export needs a run and a new folder: ${ownName} export RUN DEST`);
   const output = createOutput(options);
   return untilInterrupted((signal) =>
     withSession(options, async (session) => {

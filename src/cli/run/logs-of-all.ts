@@ -5,6 +5,7 @@ import { logLevels } from '../../domain/log-line.ts';
 import type { Options } from '../command.ts';
 import { type ExitCode, exitCodes, Refusal } from '../exit-code.ts';
 import { readChoice, readValue } from '../option-values.ts';
+import { ownName } from '../own-name.ts';
 import { withSession } from '../session/session.ts';
 import { untilStopped } from '../session/stop-signal.ts';
 import { createOutput, outputTaken, printable } from '../terminal/output.ts';
@@ -47,7 +48,7 @@ export async function run(options: Options, operands: readonly string[]): Promis
       } catch (error) {
         if (error instanceof ApiProblem && error.slug === 'events-expired')
           throw new Refusal(
-            `${error.message} Without --after, flwd logs --all prints the lines from now on; flwd search finds older ones.`,
+            `${error.message} Without --after, ${ownName} logs --all prints the lines from now on; ${ownName} search finds older ones.`,
             exitCodes.notFound,
           );
         throw error;
@@ -64,7 +65,7 @@ function assertUse(options: Options, operands: readonly string[]): void {
   if (given !== undefined) throw new Refusal(`--${given} is for the log of one run: leave it out, or name the run`);
   if (!options.has('follow'))
     throw new Refusal(
-      '--all needs --follow; flwd search TEXT finds lines of all runs, flwd logs RUN prints the log of one',
+      `--all needs --follow; ${ownName} search TEXT finds lines of all runs, ${ownName} logs RUN prints the log of one`,
     );
 }
 

@@ -8,6 +8,7 @@ import { defined } from '../../lib/defined.ts';
 import type { Options } from '../command.ts';
 import { type ExitCode, exitCodes, Refusal } from '../exit-code.ts';
 import { oneOperand, readChoice, readCount, readValue } from '../option-values.ts';
+import { ownName } from '../own-name.ts';
 import { lostRun, onLost } from '../session/lost-data-dir.ts';
 import { withSession } from '../session/session.ts';
 import { onReaderGone } from '../session/stop-signal.ts';
@@ -23,7 +24,7 @@ const pageLines = 1_000;
 export async function run(options: Options, operands: readonly string[]): Promise<ExitCode> {
   if (options.has('all')) return (await import('./logs-of-all.ts')).run(options, operands);
   if (options.has('after')) throw new Refusal('--after is for the lines of all runs: use it with --all');
-  const word = oneOperand(operands, 'flwd logs RUN; flwd runs lists the runs');
+  const word = oneOperand(operands, `${ownName} logs RUN; ${ownName} runs lists the runs`);
   const output = createOutput(options);
   const asked = queryOf(options);
   return withSession(options, async (session) => {

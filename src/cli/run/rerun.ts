@@ -9,6 +9,7 @@ import { toLines } from '../explained.ts';
 import { readArguments, sharedWords } from '../job/argument-words.ts';
 import type { Job } from '../job/known-jobs.ts';
 import { oneOperand, readValue } from '../option-values.ts';
+import { ownName } from '../own-name.ts';
 import { withSession } from '../session/session.ts';
 import { createOutput, type Output } from '../terminal/output.ts';
 import { findRunId } from './named-run.ts';
@@ -18,7 +19,7 @@ import { startAndWatch, startHeaders } from './started-run.ts';
 type Run = AnswerOf<'getRun'>;
 
 export async function run(options: Options, operands: readonly string[], call: Call): Promise<ExitCode> {
-  const word = oneOperand(operands, 'flwd rerun RUN; flwd runs lists the runs');
+  const word = oneOperand(operands, `${ownName} rerun RUN; ${ownName} runs lists the runs`);
   const output = createOutput(options);
   const whole = await readBase(options);
   const headers = startHeaders(options);

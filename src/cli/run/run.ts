@@ -7,6 +7,7 @@ import { type ExitCode, Refusal } from '../exit-code.ts';
 import { findJob } from '../job/find-job.ts';
 import { jobsOf, withJobs } from '../job/known-jobs.ts';
 import { readLabels, readValue } from '../option-values.ts';
+import { ownName } from '../own-name.ts';
 import { loadConfiguration } from '../session/configuration.ts';
 import { hasInstance, isOfThisMachine, withSession } from '../session/session.ts';
 import { keepInterrupts } from '../session/stop-signal.ts';
@@ -15,7 +16,8 @@ import { readRunRequest } from './run-request.ts';
 import { detach, startHeaders, watchToItsEnd } from './started-run.ts';
 
 export async function run(options: Options, operands: readonly string[], call: Call): Promise<ExitCode> {
-  if (operands.length === 0) throw new Refusal('flwd run needs a job: flwd run JOB; flwd jobs lists the jobs');
+  if (operands.length === 0)
+    throw new Refusal(`${ownName} run needs a job: ${ownName} run JOB; ${ownName} jobs lists the jobs`);
   const output = createOutput(options);
   const extra = readExtra(options);
   const headers = startHeaders(options);

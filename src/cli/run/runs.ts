@@ -14,6 +14,7 @@ import { defined } from '../../lib/defined.ts';
 import type { Options } from '../command.ts';
 import { Refusal } from '../exit-code.ts';
 import { readChoice, readCount } from '../option-values.ts';
+import { ownName } from '../own-name.ts';
 import { warnNoServer } from '../session/no-server.ts';
 import { type Session, withSession } from '../session/session.ts';
 import { createOutput, flexible, type Output, right } from '../terminal/output.ts';
@@ -32,7 +33,7 @@ const mostOfPage = 1_000;
 export async function run(options: Options, operands: readonly string[]): Promise<void> {
   const output = createOutput(options);
   const [word, extra] = [...(options.get('id') ?? []), ...operands];
-  if (extra !== undefined) throw new Refusal(`unexpected word \`${extra}\`: flwd runs lists runs, or shows one`);
+  if (extra !== undefined) throw new Refusal(`unexpected word \`${extra}\`: ${ownName} runs lists runs, or shows one`);
   const query = queryOf(options);
   if (word !== undefined) assertNoFilter(options, word);
   return withSession(options, async (session) => {
@@ -64,7 +65,7 @@ export async function run(options: Options, operands: readonly string[]): Promis
 function assertNoFilter(options: Options, word: string): void {
   const filter = ['limit', 'job', 'status', ...runFilter.map(({ name }) => name)].find((name) => options.has(name));
   if (filter === undefined) return;
-  const of = word.startsWith('run_') ? '' : `; flwd runs --job ${word} lists runs`;
+  const of = word.startsWith('run_') ? '' : `; ${ownName} runs --job ${word} lists runs`;
   throw new Refusal(`flwd runs ${word} shows one run, so it takes no --${filter}${of}`);
 }
 

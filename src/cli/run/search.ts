@@ -7,6 +7,7 @@ import { defined } from '../../lib/defined.ts';
 import { sizeWords } from '../../lib/units.ts';
 import type { Options } from '../command.ts';
 import { oneOperand, readChoice, readCount, readInstant, readValue } from '../option-values.ts';
+import { ownName } from '../own-name.ts';
 import { withSession } from '../session/session.ts';
 import { onReaderGone } from '../session/stop-signal.ts';
 import { createOutput, type Output, printable } from '../terminal/output.ts';
@@ -18,7 +19,7 @@ const usualLines = 100;
 const mostOfPage = 1_000;
 
 export async function run(options: Options, operands: readonly string[]): Promise<void> {
-  const text = oneOperand(operands, 'flwd search TEXT');
+  const text = oneOperand(operands, `${ownName} search TEXT`);
   const output = createOutput(options);
   const query = { q: text, ...queryOf(options) };
   const wanted = readCount(options, 'limit') ?? usualLines;
@@ -44,7 +45,7 @@ export async function run(options: Options, operands: readonly string[]): Promis
           status.show(`searched ${sizeWords(bytes)}, back to ${output.time(searched.from)}`);
         if (searched.unreadable > 0)
           output.warn(
-            `parts of logs that cannot be read: ${searched.unreadable}; flwd logs shows which lines a run has lost`,
+            `parts of logs that cannot be read: ${searched.unreadable}; ${ownName} logs shows which lines a run has lost`,
           );
       } while (page.next_cursor !== null && lines < wanted && !leaving.signal.aborted);
     } finally {

@@ -9,6 +9,7 @@ import { exitCodes, Refusal } from '../exit-code.ts';
 import { findJob } from '../job/find-job.ts';
 import { jobsOf } from '../job/known-jobs.ts';
 import { oneOperand, readChoice, readCount, readInstant, readValue } from '../option-values.ts';
+import { ownName } from '../own-name.ts';
 import { type Session, withSession } from '../session/session.ts';
 import { createOutput, flexible, type Output } from '../terminal/output.ts';
 import { scheduleIdOf, withName } from './find-schedule.ts';
@@ -23,7 +24,7 @@ const usual = 20;
 /** `flwd backfill JOB`: starts the runs that a schedule would have started between two times, or prints these times. */
 export async function start(options: Options, operands: readonly string[]): Promise<void> {
   if (operands.length === 0 || !options.has('from'))
-    throw new Refusal('flwd backfill needs a job and a time: flwd backfill JOB --from 2026-11-02');
+    throw new Refusal(`${ownName} backfill needs a job and a time: ${ownName} backfill JOB --from 2026-11-02`);
   const output = createOutput(options);
   const atOnce = readCount(options, 'at-once') ?? 1;
   return withSession(options, async (session) => {
@@ -77,7 +78,7 @@ export async function list(options: Options): Promise<void> {
 /** `flwd backfills cancel BACKFILL`: the backfill starts no more runs. */
 export async function cancel(options: Options, operands: readonly string[]): Promise<void> {
   const output = createOutput(options);
-  const id = oneOperand(operands, 'flwd backfills cancel BACKFILL; flwd backfills lists the backfills');
+  const id = oneOperand(operands, `${ownName} backfills cancel BACKFILL; ${ownName} backfills lists the backfills`);
   return withSession(options, async ({ client }) => {
     const backfill = await client.call('cancelBackfill', { path: { backfill_id: id } });
     if (output.isJson) output.json(backfill);

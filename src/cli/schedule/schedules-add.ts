@@ -13,6 +13,7 @@ import { readArguments, sharedWords } from '../job/argument-words.ts';
 import { findJob } from '../job/find-job.ts';
 import { type Job, jobsOf } from '../job/known-jobs.ts';
 import { readChoice, readCount, readLabels, readValue } from '../option-values.ts';
+import { ownName } from '../own-name.ts';
 import { assertSound, readBase, toJson } from '../run/run-request.ts';
 import { withSession } from '../session/session.ts';
 import { createOutput, type Output } from '../terminal/output.ts';
@@ -21,7 +22,7 @@ import { noteNoServer } from './schedules.ts';
 export async function run(options: Options, operands: readonly string[], call: Call): Promise<void> {
   if (operands.length === 0 || (!options.has('cron') && !options.has('at')))
     throw new Refusal(
-      "flwd schedules add needs a job and a time: flwd schedules add JOB --cron '0 3 * * *', or '*/5 * * * *' for every 5 minutes",
+      `${ownName} schedules add needs a job and a time: ${ownName} schedules add JOB --cron '0 3 * * *', or '*/5 * * * *' for every 5 minutes`,
     );
   const output = createOutput(options);
   const fires = readCount(options, 'next');

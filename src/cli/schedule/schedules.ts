@@ -10,6 +10,7 @@ import type { Options } from '../command.ts';
 import type { Call } from '../command-line.ts';
 import { type ExitCode, Refusal } from '../exit-code.ts';
 import { oneOperand, readInstant, readValue } from '../option-values.ts';
+import { ownName } from '../own-name.ts';
 import { startAndWatch, startHeaders } from '../run/started-run.ts';
 import { type Session, withSession } from '../session/session.ts';
 import { createOutput, flexible, type Output } from '../terminal/output.ts';
@@ -32,7 +33,7 @@ export async function list(options: Options): Promise<void> {
 
 /** `flwd schedules run SCHEDULE`: runs the job of a schedule now, and prints its output until it ends. */
 export async function start(options: Options, operands: readonly string[]): Promise<ExitCode> {
-  const asked = oneOperand(operands, 'flwd schedules run SCHEDULE; flwd schedules lists the schedules');
+  const asked = oneOperand(operands, `${ownName} schedules run SCHEDULE; ${ownName} schedules lists the schedules`);
   const output = createOutput(options);
   const headers = startHeaders(options);
   return withSession(options, async (session) => {
@@ -45,7 +46,7 @@ export async function start(options: Options, operands: readonly string[]): Prom
 
 /** `flwd schedules rm SCHEDULE` */
 export async function remove(options: Options, operands: readonly string[]): Promise<void> {
-  const asked = oneOperand(operands, 'flwd schedules rm SCHEDULE; flwd schedules lists the schedules');
+  const asked = oneOperand(operands, `${ownName} schedules rm SCHEDULE; ${ownName} schedules lists the schedules`);
   const output = createOutput(options);
   return withSession(options, async (session) => {
     const id = await scheduleIdOf(session, asked);
@@ -56,7 +57,7 @@ export async function remove(options: Options, operands: readonly string[]): Pro
 
 /** `flwd schedules hold SCHEDULE` */
 export async function hold(options: Options, operands: readonly string[]): Promise<void> {
-  const asked = oneOperand(operands, 'flwd schedules hold SCHEDULE; flwd schedules lists the schedules');
+  const asked = oneOperand(operands, `${ownName} schedules hold SCHEDULE; ${ownName} schedules lists the schedules`);
   const output = createOutput(options);
   return withSession(options, async (session) => {
     const id = await scheduleIdOf(session, asked);
@@ -68,7 +69,7 @@ export async function hold(options: Options, operands: readonly string[]): Promi
 
 /** `flwd schedules release SCHEDULE` */
 export async function release(options: Options, operands: readonly string[]): Promise<void> {
-  const asked = oneOperand(operands, 'flwd schedules release SCHEDULE; flwd schedules lists the schedules');
+  const asked = oneOperand(operands, `${ownName} schedules release SCHEDULE; ${ownName} schedules lists the schedules`);
   const body = defined({ after: readInstant(options, 'after') });
   const output = createOutput(options);
   return withSession(options, async (session) => {
@@ -89,7 +90,9 @@ export async function pauseOrResume(options: Options, _: readonly string[], { co
   const isPause = command.name === 'schedules pause';
   if (!options.has('all')) {
     const single = isPause ? 'hold' : 'release';
-    throw new Refusal(`flwd ${command.name} needs --all; for one schedule, use flwd schedules ${single} SCHEDULE`);
+    throw new Refusal(
+      `flwd ${command.name} needs --all; for one schedule, use ${ownName} schedules ${single} SCHEDULE`,
+    );
   }
   const output = createOutput(options);
   return withSession(options, async (session) => {

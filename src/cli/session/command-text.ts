@@ -4,6 +4,7 @@
 import { shellWord } from '../../lib/shell-word.ts';
 import { instance, type Options } from '../command.ts';
 import { findCommand } from '../command-line.ts';
+import { ownName } from '../own-name.ts';
 
 /**
  * `flwd runs run_01… --data-dir ./data`. For a job, flwd's options come first, because options after its name may be
@@ -16,15 +17,9 @@ export function commandText(options: Options, ...words: readonly string[]): stri
     .filter((option) => command.options.some(({ name }) => name === option.name))
     .flatMap(({ name }) => (options.get(name) ?? []).flatMap((value) => written(name, value)));
   const after = command.argumentsOf ? [...given, ...words] : [...words, ...given];
-  return [...(isCalledByNpx() ? ['npx'] : []), 'flwd', ...after].map(shellWord).join(' ');
+  return [ownName, ...after.map(shellWord)].join(' ');
 }
 
 function written(name: string, value: string): string[] {
   return value.startsWith('-') ? [`--${name}=${value}`] : [`--${name}`, value];
-}
-
-/** True if the user typed `npx flwd`. False if npx started another program, which started flwd. */
-function isCalledByNpx(): boolean {
-  const { npm_lifecycle_event: event, npm_lifecycle_script: script = '' } = process.env;
-  return event === 'npx' && /^(["']?)flwd\1(?:\s|$)/.test(script);
 }

@@ -18,6 +18,7 @@ import { nearest } from '../../lib/nearest.ts';
 import { jobsDir, type Options } from '../command.ts';
 import { exitCodes, Refusal } from '../exit-code.ts';
 import { fileTrouble } from '../file-trouble.ts';
+import { ownName } from '../own-name.ts';
 import { commandText } from './command-text.ts';
 import { loadConfiguration } from './configuration.ts';
 import { type Lost, linkDataDir } from './data-dir-link.ts';
@@ -114,7 +115,7 @@ export function assertInstance(config: Config): void {
   const denied = findDenied(config.instance.dataDir, config.persistence.dbPath);
   if (denied) throw denied;
   const what = `there is no flwd instance in ${config.instance.dataDir} yet`;
-  const how = 'flwd serve or a first flwd run creates one; --data-dir names another folder';
+  const how = `${ownName} serve or a first ${ownName} run creates one; --data-dir names another folder`;
   throw new Refusal(`${what}: ${how}`, exitCodes.notFound);
 }
 

@@ -8,6 +8,7 @@ import { defined } from '../../lib/defined.ts';
 import { formatDuration } from '../../lib/units.ts';
 import type { Options } from '../command.ts';
 import { oneOperand, readValue } from '../option-values.ts';
+import { ownName } from '../own-name.ts';
 import { withSession } from '../session/session.ts';
 import { createOutput, flexible, type Output } from '../terminal/output.ts';
 
@@ -29,7 +30,7 @@ export async function list(options: Options): Promise<void> {
 /** `flwd triggers results TRIGGER` */
 export async function results(options: Options, operands: readonly string[]): Promise<void> {
   const output = createOutput(options);
-  const id = oneOperand(operands, 'flwd triggers results TRIGGER; flwd triggers lists the triggers');
+  const id = oneOperand(operands, `${ownName} triggers results TRIGGER; ${ownName} triggers lists the triggers`);
   return withSession(options, async ({ client }) => {
     const found = await client.call('listTriggerResults', { path: { trigger_id: id } });
     if (output.isJson) output.json(found);

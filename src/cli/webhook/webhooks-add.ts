@@ -9,12 +9,15 @@ import { Refusal } from '../exit-code.ts';
 import { findJob } from '../job/find-job.ts';
 import { jobsOf } from '../job/known-jobs.ts';
 import { readChoice, readCount, readPairs, readValue } from '../option-values.ts';
+import { ownName } from '../own-name.ts';
 import { withSession } from '../session/session.ts';
 import { createOutput } from '../terminal/output.ts';
 
 export async function run(options: Options, operands: readonly string[]): Promise<void> {
   if (operands.length === 0)
-    throw new Refusal('flwd webhooks add needs a job: flwd webhooks add JOB; flwd jobs lists the jobs');
+    throw new Refusal(
+      `${ownName} webhooks add needs a job: ${ownName} webhooks add JOB; ${ownName} jobs lists the jobs`,
+    );
   const output = createOutput(options);
   const terms = readTerms(options);
   return withSession(options, async (session) => {
@@ -32,7 +35,7 @@ export async function run(options: Options, operands: readonly string[]): Promis
           'if the service can sign, give --scheme and --secret',
       );
     }
-    if (isEphemeral()) output.say('it accepts deliveries when a server is running: flwd serve');
+    if (isEphemeral()) output.say(`it accepts deliveries when a server is running: ${ownName} serve`);
   });
 }
 

@@ -7,6 +7,7 @@ import type { Options } from '../command.ts';
 import { type ExitCode, exitCodes, Refusal } from '../exit-code.ts';
 import { readGivenFile } from '../given-file.ts';
 import { oneOperand, readPairs, readValue } from '../option-values.ts';
+import { ownName } from '../own-name.ts';
 import { withSession } from '../session/session.ts';
 import { createOutput, type Output } from '../terminal/output.ts';
 import { findWebhook } from './webhooks.ts';
@@ -14,7 +15,10 @@ import { findWebhook } from './webhooks.ts';
 type Trial = AnswerOf<'testWebhook'>;
 
 export async function run(options: Options, operands: readonly string[]): Promise<ExitCode> {
-  const named = oneOperand(operands, 'flwd webhooks test JOB/NAME --body FILE; flwd webhooks lists the webhooks');
+  const named = oneOperand(
+    operands,
+    `${ownName} webhooks test JOB/NAME --body FILE; ${ownName} webhooks lists the webhooks`,
+  );
   const output = createOutput(options);
   const body = defined({
     event: readValue(options, 'event'),

@@ -8,6 +8,7 @@ import { defined } from '../../lib/defined.ts';
 import type { Options } from '../command.ts';
 import { type ExitCode, exitCodes, Refusal } from '../exit-code.ts';
 import { oneOperand, readValue } from '../option-values.ts';
+import { ownName } from '../own-name.ts';
 import { startAndWatch, startHeaders } from '../run/started-run.ts';
 import { withSession } from '../session/session.ts';
 import { createOutput, flexible, type Output } from '../terminal/output.ts';
@@ -29,7 +30,7 @@ export async function list(options: Options): Promise<void> {
 
 /** `flwd webhooks deliveries WEBHOOK`: lists the last deliveries with their outcomes. */
 export async function deliveries(options: Options, operands: readonly string[]): Promise<void> {
-  const named = oneOperand(operands, 'flwd webhooks deliveries JOB/NAME; flwd webhooks lists the webhooks');
+  const named = oneOperand(operands, `${ownName} webhooks deliveries JOB/NAME; ${ownName} webhooks lists the webhooks`);
   const output = createOutput(options);
   return withSession(options, async ({ client }) => {
     const { id } = await findWebhook(client, named);
@@ -54,7 +55,7 @@ export async function deliveries(options: Options, operands: readonly string[]):
 
 /** `flwd webhooks rm WEBHOOK`: removes a webhook that was made at run time. */
 export async function remove(options: Options, operands: readonly string[]): Promise<void> {
-  const named = oneOperand(operands, 'flwd webhooks rm JOB/NAME; flwd webhooks lists the webhooks');
+  const named = oneOperand(operands, `${ownName} webhooks rm JOB/NAME; ${ownName} webhooks lists the webhooks`);
   const output = createOutput(options);
   return withSession(options, async ({ client }) => {
     const { id, job_id: jobId, name } = await findWebhook(client, named);
@@ -67,7 +68,9 @@ export async function remove(options: Options, operands: readonly string[]): Pro
 export async function replay(options: Options, operands: readonly string[]): Promise<ExitCode> {
   const [named, delivery, more] = operands;
   if (named === undefined || delivery === undefined || more !== undefined) {
-    throw new Refusal('write flwd webhooks replay JOB/NAME DELIVERY; flwd webhooks deliveries lists the deliveries');
+    throw new Refusal(
+      `write ${ownName} webhooks replay JOB/NAME DELIVERY; ${ownName} webhooks deliveries lists the deliveries`,
+    );
   }
   const output = createOutput(options);
   const headers = startHeaders(options);
@@ -126,5 +129,5 @@ export async function findWebhook(client: Client, named: string): Promise<Webhoo
   }
   const [webhook] = found;
   if (webhook) return webhook;
-  throw new Refusal(`there is no webhook '${named}'; flwd webhooks lists the webhooks`, exitCodes.notFound);
+  throw new Refusal(`there is no webhook '${named}'; ${ownName} webhooks lists the webhooks`, exitCodes.notFound);
 }
