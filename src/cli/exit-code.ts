@@ -22,7 +22,8 @@ export const exitCodeMeanings: Readonly<Record<keyof typeof exitCodes, string>> 
     'The run failed or was cancelled; a test, a check or a test message failed; a key of the key-value store does not exist; or the audit log, a backup, stored data or the requested file is damaged.',
   wrongUse:
     'Usage error: an unknown command or option, arguments that the job does not take, an invalid job or flwd.yaml, or a host that lacks a required feature.',
-  notFound: 'The job, run, step, schedule, webhook, token, secret, artifact or instance does not exist.',
+  notFound:
+    'The job, run, step, schedule, webhook, token, secret, artifact or instance does not exist, or a folder contains no jobs.',
   notAllowed: 'Not allowed: the token is invalid or lacks a scope, or the instance forbids the profile or permission.',
   unreachable: 'The server cannot be reached.',
   refused:

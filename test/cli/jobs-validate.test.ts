@@ -51,6 +51,27 @@ test('jobs validate accepts a job or a folder of jobs, exits with 0 if they are 
   expect(existsSync(join(dir, '.local'))).toBe(false);
 });
 
+test('jobs validate exits with 3 if a folder contains no jobs, and says what a job is', async () => {
+  const dir = createFolder();
+  writeFiles(dir, { 'my jobs/readme.txt': '', 'jobs/good/config.yaml': good, 'bad/config.yaml': broken });
+  const none = (folder: string, quoted = folder) =>
+    `no jobs in ${folder}: each job is a folder with a config.yaml, such as ${folder}/hello/config.yaml; ` +
+    `flwd init ${quoted} creates one\n`;
+  const stderr = none('my jobs', "'my jobs/hello'");
+  expect(await flwd(dir, 'jobs', 'validate', 'my jobs')).toEqual({ stdout: '', stderr, code: 3 });
+  expect(await flwd(dir, 'jobs', 'validate', 'my jobs', 'jobs')).toEqual({
+    stdout: '1 job is valid\n',
+    stderr,
+    code: 3,
+  });
+  expect(await flwd(dir, 'jobs', 'validate', 'my jobs', 'bad')).toMatchObject({ code: 2 });
+  expect(await flwd(dir, 'jobs', 'validate', '--json', 'my jobs')).toEqual({
+    stdout: '{"valid":[],"invalid":[],"warnings":[]}\n',
+    stderr,
+    code: 3,
+  });
+});
+
 test('jobs validate also finds errors in tests.yaml', async () => {
   const dir = createFolder();
   writeFiles(dir, { 'jobs/a/config.yaml': good, 'jobs/a/tests.yaml': '- name: one\n  expects: {status: success}\n' });

@@ -3,6 +3,7 @@
 import { existsSync, statSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import type { JobDefinition, JobError } from '../../domain/job.ts';
+import { shellWord } from '../../lib/shell-word.ts';
 import type { Options } from '../command.ts';
 import { type ExitCode, exitCodes, Refusal } from '../exit-code.ts';
 import { ownName } from '../own-name.ts';
@@ -19,14 +20,24 @@ export async function run(options: Options, dirs: readonly string[]): Promise<Ex
   const valid = read.flatMap((one) => one.valid);
   const invalid = read.flatMap((one) => one.invalid);
   const warnings = read.flatMap((one) => one.warnings);
+  const empty = dirs.filter((_, at) => read[at]?.valid.length === 0 && read[at].invalid.length === 0);
   if (output.isJson) output.json({ valid, invalid, warnings });
   else {
     for (const { errors } of invalid) for (const error of errors) output.warn(placed(error));
     for (const warning of warnings) output.warn(`warning: ${placed(warning)}`);
     const broken = invalid.length > 0 ? `, ${invalid.length} broken` : '';
-    output.text(`${valid.length} ${valid.length === 1 ? 'job is' : 'jobs are'} valid${broken}\n`);
+    if (empty.length < dirs.length)
+      output.text(`${valid.length} ${valid.length === 1 ? 'job is' : 'jobs are'} valid${broken}\n`);
   }
-  return invalid.length > 0 ? exitCodes.wrongUse : exitCodes.done;
+  for (const dir of empty) {
+    const example = join(dir, 'hello');
+    output.warn(
+      `no jobs in ${dir}: each job is a folder with a config.yaml, such as ${join(example, 'config.yaml')}; ` +
+        `${ownName} init ${shellWord(example)} creates one`,
+    );
+  }
+  if (invalid.length > 0) return exitCodes.wrongUse;
+  return empty.length > 0 ? exitCodes.notFound : exitCodes.done;
 }
 
 function assertFolder(dir: string): void {
