@@ -94,7 +94,7 @@ export type Ephemeral = {
    * Set for tests of jobs. They send no notifications, and their jobs cannot see these host paths, which belong to
    * another instance.
    */
-  readonly trial?: { readonly hides: readonly string[] };
+  readonly jobTests?: { readonly hides: readonly string[] };
 };
 
 /** The parts that the functions below share while a server starts. */
@@ -237,7 +237,7 @@ async function openStorage({ config, ephemeral, log, onStop }: Start, hasJwt: bo
 type Storage = Awaited<ReturnType<typeof openStorage>>;
 
 function openJobs({ config, ephemeral, log, onStop }: Start, configFile: string | null, { runs }: Store) {
-  const own = findOwnPaths(config, configFile, ephemeral?.trial?.hides ?? []);
+  const own = findOwnPaths(config, configFile, ephemeral?.jobTests?.hides ?? []);
   const excluded = { exclude: own.now(), excludeLinks: own.links };
   const sources = config.sources.map((source): JobSource => ({ ...source, type: 'fs' }));
   const catalog = createCatalog({ sources, aliases: config.aliases, ...excluded, log, hadJobs: runs.haveSource });
@@ -369,7 +369,7 @@ async function openServer(
   const untrusted = config.sources.filter(({ trusted }) => !trusted).map(({ mountPath }) => mountPath);
   const reachOf = createReach(untrusted, config.notify.allow);
   const notifying = { store, hub, channels, messages, signer, late, tenantSecret, reachOf, clock, log };
-  const notifier = ephemeral?.trial ? undefined : startNotifier(notifying);
+  const notifier = ephemeral?.jobTests ? undefined : startNotifier(notifying);
   onStop('notifications', () => notifier?.close());
   const channelView = createChannelView({ channels, messages, signer, clock, timeoutMs: answerMs });
   onStop('tests of channels', channelView.close);
@@ -401,7 +401,7 @@ function openExports(
   { store, hub, engine }: Pick<Storage, 'store' | 'hub'> & { readonly engine: Engine },
 ): void {
   const { collector, instance } = config;
-  if (!collector || ephemeral?.trial) return;
+  if (!collector || ephemeral?.jobTests) return;
   const beginsAt = hub.latestId + 1;
   const exporting = import('./telemetry/start-exports.ts').then(({ startExports }) =>
     startExports({

@@ -8,7 +8,7 @@ import type { Client } from './client.ts';
 export type KnownAnswers = {
   readonly client: Client;
   /** Says which versions of flwd do not fit together; null if the last answers lack nothing. */
-  readonly misfit: (server: string, ownVersion: string) => Promise<string | null>;
+  readonly versionMismatch: (server: string, ownVersion: string) => Promise<string | null>;
 };
 
 /** Remembers the last answer of each operation. */
@@ -23,7 +23,7 @@ export function keepAnswers(client: Client): KnownAnswers {
         return answer;
       },
     },
-    async misfit(server, ownVersion) {
+    async versionMismatch(server, ownVersion) {
       const { operations } = await import('../contract/operations.ts');
       for (const [id, answer] of answers) {
         const { method, path, answers: promised }: Operation = operations[id];

@@ -5,9 +5,9 @@ import { secretNamePattern } from '../domain/access/secret-name.ts';
 import {
   deliveryResults,
   headerNamePattern,
-  trialResults,
   webhookNamePattern,
   webhookSchemes,
+  webhookTestResults,
 } from '../domain/trigger/webhook.ts';
 import { routes } from './routes.ts';
 import { runCreated, runRequest, startProblems } from './run-schemas.ts';
@@ -151,8 +151,8 @@ const testRequest = request('WebhookTestRequest', {
   query: textMap('The query parameters of the delivery’s address'),
 });
 
-const trial = named('WebhookTest', {
-  result: Type.Enum<[...typeof trialResults]>([...trialResults], {
+const test = named('WebhookTest', {
+  result: Type.Enum<[...typeof webhookTestResults]>([...webhookTestResults], {
     description:
       'Whether the delivery would start a run, be skipped because `if` is false, be refused, or only test the address',
   }),
@@ -224,7 +224,7 @@ export const webhookOperations = {
     summary: 'Test a webhook: get what a delivery would do, without starting a run; needs no signature',
     scope: 'runs:write',
     body: testRequest,
-    answers: [json(200, trial, 'What the delivery would do')],
+    answers: [json(200, test, 'What the delivery would do')],
     problems: ['validation-error', 'webhook-not-found'],
     audit: null,
   },

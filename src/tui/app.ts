@@ -12,7 +12,7 @@ import { cells, line, type Span } from './line.ts';
 import { type Press, toPaste, toPresses, usePressQueue } from './presses.ts';
 import { RunScreen } from './run/run-screen.ts';
 import { RunsScreen } from './runs-screen.ts';
-import { type Place, type Surroundings, SurroundingsContext } from './screen.ts';
+import { type Place, ScreenContext, type ScreenContextValue } from './screen.ts';
 import { useSuspend } from './suspend.ts';
 import { wrapped } from './wrapped.ts';
 
@@ -70,7 +70,7 @@ export function App({ client, where, ensureStarted }: AppProps): ReactElement {
 
   const top = header(where, connection, admission, columns);
   const bodyRows = Math.max(0, rows - top.length - 1);
-  const surroundings: Surroundings = {
+  const context: ScreenContextValue = {
     client: admission.client,
     ensureStarted,
     columns,
@@ -94,8 +94,8 @@ export function App({ client, where, ensureStarted }: AppProps): ReactElement {
       { key: 'body', flexDirection: 'column', height: bodyRows, overflow: 'hidden' },
       hasRoom && isHelping && h(Box, { flexDirection: 'column' }, ...helpLines(bodyRows)),
       h(
-        SurroundingsContext,
-        { value: surroundings },
+        ScreenContext,
+        { value: context },
         ...stack.map((place, depth) => screenOf(place, hasRoom && !isHelping && depth === stack.length - 1, depth)),
       ),
     ),

@@ -6,7 +6,7 @@ import type { AnswerOf } from '../contract/operations.ts';
 import type { StepStatus } from '../domain/run.ts';
 import { type Cell, cells, line, paragraph, type Span, typed } from './line.ts';
 import type { Press } from './presses.ts';
-import { type Body, type ScreenProps, useLoaded, usePresses, useSurroundings } from './screen.ts';
+import { type Body, type ScreenProps, useLoaded, usePresses, useScreenContext } from './screen.ts';
 import { editText, emptyText, type TextEdit } from './text-edit.ts';
 import { moved, windowAround } from './windowed.ts';
 import { shownStatus, statusLooks } from './words.ts';
@@ -25,7 +25,7 @@ type JobRow = {
 };
 
 export function JobsScreen({ isActive }: ScreenProps): Body {
-  const { client, rows, columns, open } = useSurroundings();
+  const { client, rows, columns, open } = useScreenContext();
   const [search, setSearch] = useState<TextEdit>(emptyText);
   const [isSearching, setSearching] = useState(false);
   const [chosenId, setChosenId] = useState<string | null>(null);

@@ -9,6 +9,6 @@ import type { TuiOptions } from './terminal.ts';
 export async function runTui(o: TuiOptions): Promise<void> {
   // React reads NODE_ENV when it is loaded. Its development build measures and checks every render.
   process.env.NODE_ENV ??= 'production';
-  const { occupyTerminal } = await import('./terminal.ts');
-  await occupyTerminal(o);
+  const { runInTerminal } = await import('./terminal.ts');
+  await runInTerminal(o);
 }

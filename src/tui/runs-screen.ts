@@ -8,7 +8,7 @@ import type { AnswerOf } from '../contract/operations.ts';
 import { type ListedStatus, listedStatuses } from '../domain/run.ts';
 import { cells, line, type Span, typed } from './line.ts';
 import { useRunEvents } from './run/run-events.ts';
-import { type Body, type ScreenProps, useLoaded, usePresses, useSurroundings } from './screen.ts';
+import { type Body, type ScreenProps, useLoaded, usePresses, useScreenContext } from './screen.ts';
 import { editText, emptyText, type TextEdit } from './text-edit.ts';
 import { moved, windowAround } from './windowed.ts';
 import { atTime, shownStatus, statusLooks } from './words.ts';
@@ -24,7 +24,7 @@ const mostRows = 1000;
 const filters: readonly (ListedStatus | null)[] = [null, ...listedStatuses];
 
 export function RunsScreen({ isActive }: ScreenProps): Body {
-  const { client, rows, columns, open } = useSurroundings();
+  const { client, rows, columns, open } = useScreenContext();
   const [status, setStatus] = useState<ListedStatus | null>(null);
   const [search, setSearch] = useState<TextEdit>(emptyText);
   const [isSearching, setSearching] = useState(false);

@@ -15,7 +15,7 @@ export type Place =
 /** Returns true if the press has been handled. */
 type PressHandler = (press: Press) => boolean;
 
-export type Surroundings = {
+export type ScreenContextValue = {
   readonly client: Client;
   /** Call this with each run that this UI starts. */
   readonly ensureStarted: (runId: string) => void;
@@ -39,16 +39,16 @@ export type ScreenProps = {
 
 export type Body = ReactElement | null;
 
-export const SurroundingsContext = createContext<Surroundings | null>(null);
+export const ScreenContext = createContext<ScreenContextValue | null>(null);
 
-export function useSurroundings(): Surroundings {
-  const surroundings = useContext(SurroundingsContext);
-  if (!surroundings) throw new Error('useSurroundings was called outside the app.');
-  return surroundings;
+export function useScreenContext(): ScreenContextValue {
+  const context = useContext(ScreenContext);
+  if (!context) throw new Error('useScreenContext was called outside the app.');
+  return context;
 }
 
 export function usePresses(isActive: boolean, keys: string, handler: PressHandler): void {
-  const { takePresses, showKeys } = useSurroundings();
+  const { takePresses, showKeys } = useScreenContext();
   useLayoutEffect(() => {
     if (isActive) takePresses(handler);
   });
@@ -67,7 +67,7 @@ export function useLoaded<T>(
   o: { readonly isActive: boolean; readonly key: string; readonly everyMs: number; readonly nudge?: number },
   load: (signal: AbortSignal) => Promise<T>,
 ): Loaded<T> {
-  const { epoch } = useSurroundings();
+  const { epoch } = useScreenContext();
   const [loaded, setLoaded] = useState<Loaded<T>>({ value: null, error: null });
   const wake = useRef(() => {});
   // `key` changes with everything that `load` depends on. `epoch` changes when the server is reachable again.

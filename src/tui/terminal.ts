@@ -20,13 +20,13 @@ const endingSignals = ['SIGTERM', 'SIGHUP', 'SIGINT'] as const;
 /** Leaves the alternate screen, turns bracketed paste off, shows the cursor. */
 const restoring = '\u{1b}[?1049l\u{1b}[?2004l\u{1b}[?25h';
 
-export async function occupyTerminal(o: TuiOptions): Promise<void> {
+export async function runInTerminal(o: TuiOptions): Promise<void> {
   const app = render(h(App, o), { alternateScreen: true, interactive: true, incrementalRendering: true });
-  let isOccupied = true;
+  let isRunning = true;
 
   function giveBack(): void {
-    if (!isOccupied) return;
-    isOccupied = false;
+    if (!isRunning) return;
+    isRunning = false;
     try {
       app.unmount();
     } catch {

@@ -10,7 +10,7 @@ afterAll(() => server.close());
 
 test('the server’s answers have every member that this version of the client expects', async () => {
   const run = await server.addRun();
-  const { client, misfit } = keepAnswers(createClient({ baseUrl: server.url }));
+  const { client, versionMismatch } = keepAnswers(createClient({ baseUrl: server.url }));
   const plain = Object.entries<Operation>(operations).filter(
     ([, { method, path, answers }]) =>
       method === 'GET' &&
@@ -22,5 +22,5 @@ test('the server’s answers have every member that this version of the client e
   for (const [id] of plain) await client.call(id as 'listRuns').catch(() => undefined);
   await client.call('getRun', { path: { run_id: run.id } });
   await client.call('getJob', { path: { job_id: 'backup/daily' } });
-  expect(await misfit('the server', '1.0.0')).toBeNull();
+  expect(await versionMismatch('the server', '1.0.0')).toBeNull();
 });

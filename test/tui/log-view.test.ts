@@ -1,6 +1,5 @@
 import { expect, test } from 'vitest';
 import {
-  broughtUp,
   emptyLog,
   type HeldLine,
   heldLine,
@@ -8,6 +7,7 @@ import {
   mostLines,
   nextFound,
   scrolled,
+  scrolledTo,
   topOf,
   withEarlier,
   withLast,
@@ -71,9 +71,9 @@ test('adding pages moves nothing on the screen, and drops lines at the other end
 });
 
 test('a loaded line can be scrolled to', () => {
-  expect(firstSeen(broughtUp(ofHundred, 50, rows) ?? emptyLog)).toBe(47);
-  expect(firstSeen(broughtUp(ofHundred, 2, rows) ?? emptyLog)).toBe(1);
-  expect(broughtUp(ofHundred, 101, rows)).toBeNull();
+  expect(firstSeen(scrolledTo(ofHundred, 50, rows) ?? emptyLog)).toBe(47);
+  expect(firstSeen(scrolledTo(ofHundred, 2, rows) ?? emptyLog)).toBe(1);
+  expect(scrolledTo(ofHundred, 101, rows)).toBeNull();
 });
 
 test('the search for the next match wraps around', () => {

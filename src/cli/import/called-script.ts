@@ -3,11 +3,11 @@
 
 import { readFileSync, statSync } from 'node:fs';
 import { basename } from 'node:path';
+import { isTarget } from '../init/path-requests.ts';
 import { type Place, placeOf, plainText, type Roots } from '../init/place.ts';
 import type { ScriptArgument } from '../init/script-arguments.ts';
 import { guessOf, languageOf, usesOf } from '../init/script-job.ts';
 import { type Call, type FileUse, noUses, type Uses } from '../init/uses.ts';
-import { isTarget } from '../init/wishes.ts';
 
 const mostBytes = 2 ** 20;
 

@@ -5,10 +5,10 @@ import { statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { hostNeedOf } from '../../domain/host-needs.ts';
 import { grantConflict } from '../../domain/policy.ts';
+import { isTooWide } from '../init/path-requests.ts';
 import { isInSandbox, type Place, plainText } from '../init/place.ts';
 import { shellUses } from '../init/shell-uses.ts';
 import type { Lock, Uses } from '../init/uses.ts';
-import { isTooWide } from '../init/wishes.ts';
 import { usesOfCall } from './called-script.ts';
 
 export type CommandNeeds = {

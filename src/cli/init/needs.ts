@@ -2,9 +2,9 @@
 
 import type { Config } from '../../config/config.ts';
 import type { LoadedConfig } from '../../config/load.ts';
+import type { PathRequest, PathRequests } from './path-requests.ts';
 import { type Asking, isAsked } from './permission-lines.ts';
 import { notesIn, type Uses } from './uses.ts';
-import type { Wish, Wishes } from './wishes.ts';
 import { scalar } from './yaml-text.ts';
 
 export type Needs = {
@@ -13,7 +13,7 @@ export type Needs = {
    */
   readonly network: string | undefined;
   /** Permissions that are only comments in config.yaml so far. */
-  readonly unasked: readonly Wish[];
+  readonly unasked: readonly PathRequest[];
   /** Folders and files that flwd.yaml has to allow. */
   readonly paths: readonly string[];
   readonly isProfileMissing: boolean;
@@ -22,12 +22,12 @@ export type Needs = {
 };
 
 export function needsOf(
-  { uses, wishes }: { readonly uses: Uses; readonly wishes: Wishes },
+  { uses, requests }: { readonly uses: Uses; readonly requests: PathRequests },
   asking: Asking,
   security: Config['security'] | undefined,
 ): Needs {
   const { profile } = asking;
-  const wanted = wishes.files.filter(
+  const wanted = requests.files.filter(
     ({ kind }) => profile === 'secure' || (profile === 'permissive' && kind === 'write'),
   );
   const paths = wanted.flatMap(({ hostPath, isRisky }) => (hostPath === undefined || isRisky ? [] : [hostPath]));
@@ -35,11 +35,11 @@ export function needsOf(
     (security?.paths ?? []).some((root) => `${path}/`.startsWith(`${root}/`));
   return {
     network: profile === 'secure' && !asking.isAllowed ? uses.network : undefined,
-    unasked: wanted.filter((wish) => !wish.isRisky && !isAsked(wish, asking)),
+    unasked: wanted.filter((request) => !request.isRisky && !isAsked(request, asking)),
     paths: [...new Set(paths.filter((path) => !isAllowed(path)))],
     isProfileMissing: profile === 'disabled' && security?.allowProfiles.includes(profile) !== true,
-    create: profile === 'disabled' ? [] : wishes.create,
-    notes: notesIn(profile, [...uses.notes, ...wishes.notes]),
+    create: profile === 'disabled' ? [] : requests.create,
+    notes: notesIn(profile, [...uses.notes, ...requests.notes]),
   };
 }
 

@@ -2,8 +2,8 @@
 // has to uncomment.
 
 import type { SecurityProfile } from '../../domain/job.ts';
+import type { PathRequest, PathRequests } from './path-requests.ts';
 import { notesIn, type Uses } from './uses.ts';
-import type { Wish, Wishes } from './wishes.ts';
 import { scalar } from './yaml-text.ts';
 
 export type Asking = {
@@ -14,15 +14,15 @@ export type Asking = {
 };
 
 /** Whether config.yaml asks for the permission. A permission in a comment does not count. */
-export function isAsked(wish: Wish, { profile, isAllowed }: Asking): boolean {
-  if (wish.isRisky || profile === 'disabled') return false;
-  if (profile === 'permissive') return wish.kind === 'write';
-  return wish.isSure || isAllowed;
+export function isAsked(request: PathRequest, { profile, isAllowed }: Asking): boolean {
+  if (request.isRisky || profile === 'disabled') return false;
+  if (profile === 'permissive') return request.kind === 'write';
+  return request.isSure || isAllowed;
 }
 
-export function permissionLines(uses: Uses, wishes: Wishes, asking: Asking): string[] {
+export function permissionLines(uses: Uses, requests: PathRequests, asking: Asking): string[] {
   return [
-    ...profileLines(wishes, asking),
+    ...profileLines(requests, asking),
     ...(uses.lock === undefined
       ? []
       : [
@@ -37,12 +37,12 @@ export function permissionLines(uses: Uses, wishes: Wishes, asking: Asking): str
           `artifacts: { paths: [${uses.left.map(scalar).join(', ')}] }`,
           '',
         ]),
-    ...grantLines(uses, wishes, asking),
-    ...notesIn(asking.profile, [...uses.notes, ...wishes.notes]).map((note) => `# To do: ${note}.`),
+    ...grantLines(uses, requests, asking),
+    ...notesIn(asking.profile, [...uses.notes, ...requests.notes]).map((note) => `# To do: ${note}.`),
   ];
 }
 
-function profileLines({ files }: Wishes, { profile, home }: Asking): string[] {
+function profileLines({ files }: PathRequests, { profile, home }: Asking): string[] {
   const homeLine = `env: { HOME: ${scalar(home)} }`;
   if (profile === 'secure') {
     if (!files.some(({ isOfHome }) => isOfHome)) return [];
@@ -66,21 +66,22 @@ function profileLines({ files }: Wishes, { profile, home }: Asking): string[] {
   ];
 }
 
-function grantLines(uses: Uses, { files }: Wishes, asking: Asking): string[] {
+function grantLines(uses: Uses, { files }: PathRequests, asking: Asking): string[] {
   const { profile } = asking;
   const isNetworkAsked = uses.network !== undefined && profile === 'secure' && asking.isAllowed;
-  const active = files.filter((wish) => isAsked(wish, asking));
+  const active = files.filter((request) => isAsked(request, asking));
   const isBlock = isNetworkAsked || active.length > 0;
   const lines = [
     networkLine(uses.network, isNetworkAsked),
     ...(['read', 'write'] as const).flatMap((kind) => {
-      const own = files.filter((wish) => wish.kind === kind);
-      const isActive = own.some((wish) => active.includes(wish));
+      const own = files.filter((request) => request.kind === kind);
+      const isActive = own.some((request) => active.includes(request));
       if (own.length === 0) return [];
       return [
         `  ${isActive ? '' : '# '}${kind}:`,
         ...own.map(
-          (wish) => `    ${active.includes(wish) ? '' : isActive ? '# ' : '# '}- ${entryOf(wish)}   # ${wish.why}`,
+          (request) =>
+            `    ${active.includes(request) ? '' : isActive ? '# ' : '# '}- ${entryOf(request)}   # ${request.why}`,
         ),
       ];
     }),
@@ -98,7 +99,7 @@ function networkLine(network: string | undefined, isAsked: boolean): string {
   return `  ${isAsked ? '' : '# '}network: all${network === undefined ? '' : `   # probably needed: ${network}`}`;
 }
 
-function aboutGrants(profile: SecurityProfile, files: readonly Wish[]): string[] {
+function aboutGrants(profile: SecurityProfile, files: readonly PathRequest[]): string[] {
   if (profile === 'disabled') return ['# In a sandbox, the job would need these permissions:'];
   const wanted = files.filter(({ kind }) => profile === 'secure' || kind === 'write');
   const paths = [
@@ -123,6 +124,6 @@ const networkWarning = [
   '# including 127.0.0.1: databases without a password, development servers. The flwd API asks it for a token.',
 ];
 
-function entryOf({ arg, path = '' }: Wish): string {
+function entryOf({ arg, path = '' }: PathRequest): string {
   return arg === undefined ? scalar(path) : `{ arg: ${arg} }`;
 }

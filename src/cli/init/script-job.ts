@@ -10,6 +10,7 @@ import { guessBash } from './guess-bash.ts';
 import { guessNode } from './guess-node.ts';
 import { guessPython } from './guess-python.ts';
 import type { NewFile } from './job-folder.ts';
+import { type PathRequests, pathRequestsOf } from './path-requests.ts';
 import { type Asking, permissionLines } from './permission-lines.ts';
 import { plainText, type Roots } from './place.ts';
 import type { ArgumentSchema, Guess, ScriptArgument } from './script-arguments.ts';
@@ -17,7 +18,6 @@ import { dataFiles, networkUse, siblingsOf } from './script-surroundings.ts';
 import { bashWrapper, nodeWrapper } from './script-wrapper.ts';
 import { shellUses } from './shell-uses.ts';
 import { type Note, noUses, type Uses } from './uses.ts';
-import { type Wishes, wishesOf } from './wishes.ts';
 import { scalar } from './yaml-text.ts';
 
 type Script = { readonly file: string; readonly text: string; readonly mode: number; readonly language: Language };
@@ -30,7 +30,7 @@ export type ScriptJob = {
   readonly files: readonly NewFile[];
   readonly guess: Guess;
   readonly uses: Uses;
-  readonly wishes: Wishes;
+  readonly requests: PathRequests;
 };
 
 /** @throws Refusal */
@@ -54,12 +54,12 @@ export function jobOfScript(path: string, title: string, asking: Asking): Script
     arguments: guessed.arguments.map((argument) => withFormat(argument, uses)),
     doubts: [...guessed.doubts, ...siblings.doubts],
   };
-  const wishes = wishesOf(uses, guess.arguments, asking.home);
+  const requests = pathRequestsOf(uses, guess.arguments, asking.home);
   const wrapper = wrapperOf(script, guess, beside);
   const copy: NewFile = { name: script.file, text: script.text, mode: script.mode };
   const config = [
     ...configOf(script, { title, guess, command: wrapper ? `./${wrapper.name}` : commandOf(script) }),
-    ...permissionLines(uses, wishes, asking),
+    ...permissionLines(uses, requests, asking),
   ];
   return {
     files: [
@@ -71,7 +71,7 @@ export function jobOfScript(path: string, title: string, asking: Asking): Script
     ],
     guess,
     uses,
-    wishes,
+    requests,
   };
 }
 

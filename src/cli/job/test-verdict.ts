@@ -6,7 +6,7 @@ import type { JsonValue } from '../../domain/job.ts';
 import { type Expectation, patternOf } from '../../domain/job-test.ts';
 import { formatDuration } from '../../lib/units.ts';
 
-export type Came = {
+export type Actual = {
   readonly status: string;
   readonly exitCode: number | null;
   /** The error, if the run failed. */
@@ -22,29 +22,29 @@ export type Came = {
 };
 
 /** Describes how the run differs from what the test expects; empty if it does not differ. */
-export function differences(expect: Expectation, came: Came): string[] {
-  const isTooLong = came.isOverdue || came.durationMs > expect.maxDurationMs;
-  const took = came.isOverdue ? 'was cancelled then' : `took ${spanWords(came.durationMs)}`;
+export function differences(expect: Expectation, actual: Actual): string[] {
+  const isTooLong = actual.isOverdue || actual.durationMs > expect.maxDurationMs;
+  const took = actual.isOverdue ? 'was cancelled then' : `took ${spanWords(actual.durationMs)}`;
   const tooLong = `max_duration: expected at most ${formatDuration(expect.maxDurationMs)}, ${took}`;
-  const why = came.error === null ? '' : `: ${came.error.message}`;
-  const hint = came.error?.hint;
+  const why = actual.error === null ? '' : `: ${actual.error.message}`;
+  const hint = actual.error?.hint;
   return [
     ...(isTooLong ? [tooLong] : []),
-    ...(expect.status === came.status ? [] : [`status: expected ${expect.status}, got ${came.status}${why}`]),
-    ...(expect.status === came.status || hint === undefined ? [] : [`hint: ${hint}`]),
-    ...(expect.exitCode === undefined || expect.exitCode === came.exitCode
+    ...(expect.status === actual.status ? [] : [`status: expected ${expect.status}, got ${actual.status}${why}`]),
+    ...(expect.status === actual.status || hint === undefined ? [] : [`hint: ${hint}`]),
+    ...(expect.exitCode === undefined || expect.exitCode === actual.exitCode
       ? []
-      : [`exit_code: expected ${expect.exitCode}, got ${came.exitCode ?? 'none'}`]),
-    ...(expect.result === undefined || isDeepStrictEqual(expect.result, came.result)
+      : [`exit_code: expected ${expect.exitCode}, got ${actual.exitCode ?? 'none'}`]),
+    ...(expect.result === undefined || isDeepStrictEqual(expect.result, actual.result)
       ? []
-      : [`result: expected ${show(expect.result)}, got ${show(came.result)}`]),
-    ...(expect.resultIncludes === undefined || includes(came.result, expect.resultIncludes)
+      : [`result: expected ${show(expect.result)}, got ${show(actual.result)}`]),
+    ...(expect.resultIncludes === undefined || includes(actual.result, expect.resultIncludes)
       ? []
-      : [`result_includes: expected a result with ${show(expect.resultIncludes)}, got ${show(came.result)}`]),
-    ...came.missingInLog.map((text) => `log: expected ${text}, which no line contains`),
+      : [`result_includes: expected a result with ${show(expect.resultIncludes)}, got ${show(actual.result)}`]),
+    ...actual.missingInLog.map((text) => `log: expected ${text}, which no line contains`),
     ...expect.artifacts
-      .filter((name) => !came.artifacts.includes(name))
-      .map((name) => `artifacts: expected ${name}, got ${came.artifacts.join(', ') || 'none'}`),
+      .filter((name) => !actual.artifacts.includes(name))
+      .map((name) => `artifacts: expected ${name}, got ${actual.artifacts.join(', ') || 'none'}`),
   ];
 }
 

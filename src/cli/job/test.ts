@@ -15,8 +15,8 @@ import { loadConfiguration } from '../session/configuration.ts';
 import { abortOnStop } from '../session/stop-signal.ts';
 import { createOutput, type Output } from '../terminal/output.ts';
 import { placed } from './known-jobs.ts';
+import { cores, withTestInstance } from './test-instance.ts';
 import { differences, watchLog } from './test-verdict.ts';
-import { cores, withTrial } from './trial.ts';
 
 type Case = { readonly jobId: string; readonly test: JobTest };
 /** Tests that must run one after another. */
@@ -38,7 +38,7 @@ export async function run(options: Options, operands: readonly string[]): Promis
     return exitCodes.done;
   }
   const stopped = abortOnStop();
-  const verdicts = await withTrial(loaded, (client) => runAll(client, sequences, stopped, output));
+  const verdicts = await withTestInstance(loaded, (client) => runAll(client, sequences, stopped, output));
   if (stopped.aborted) return exitCodes.interrupted;
   const failed = verdicts.filter(({ failures }) => failures.length > 0).length;
   output.say(failed > 0 ? `${failed} of ${count} failed` : `${count} passed`);
@@ -56,7 +56,7 @@ function noTestsWords(files: number): string {
  */
 async function findTests(
   words: readonly string[],
-  config: Parameters<typeof withTrial>[0]['config'],
+  config: Parameters<typeof withTestInstance>[0]['config'],
 ): Promise<{ readonly sequences: readonly Sequence[]; readonly files: number }> {
   const { readTests } = await import('../../sources.ts');
   const isAskedFor = (id: string): boolean => words.length === 0 || words.some((word) => isNamed(id, word));
@@ -84,7 +84,7 @@ function isNamed(id: string, word: string): boolean {
   return id === word || id.startsWith(`${word}/`);
 }
 
-async function unknownJob(id: string, config: Parameters<typeof withTrial>[0]['config']): Promise<Refusal> {
+async function unknownJob(id: string, config: Parameters<typeof withTestInstance>[0]['config']): Promise<Refusal> {
   const { readTests } = await import('../../sources.ts');
   const { jobs } = await readTests(config, () => true);
   const near = hint(
@@ -131,7 +131,7 @@ async function runTest(client: Client, { jobId, test }: Case, signal: AbortSigna
     const { artifacts } = await client.call('listArtifacts', { query: { run_id: runId } });
     const { status, exit_code: exitCode, result, error } = ended;
     const durationMs = durationOf(ended);
-    const came = {
+    const actual = {
       status,
       exitCode,
       error,
@@ -141,7 +141,7 @@ async function runTest(client: Client, { jobId, test }: Case, signal: AbortSigna
       isOverdue,
       missingInLog: log.missing(),
     };
-    return { jobId, test, status, durationMs, failures: differences(expect, came), lastLines: log.lastLines() };
+    return { jobId, test, status, durationMs, failures: differences(expect, actual), lastLines: log.lastLines() };
   } catch (error) {
     // The job or the instance refused the run, so this test has failed.
     const known = explained(error);

@@ -46,7 +46,7 @@ export type Session = {
    * If an answer of the server lacked a required member, says which versions of flwd do not fit together; otherwise
    * null.
    */
-  readonly misfit: () => Promise<string | null>;
+  readonly versionMismatch: () => Promise<string | null>;
   readonly close: () => Promise<void>;
 };
 
@@ -151,9 +151,9 @@ async function openRemote(remote: string, options: Options, request: SessionRequ
   };
 }
 
-function knowing(by: Client, url: string): Pick<Session, 'client' | 'misfit'> {
-  const { client, misfit } = keepAnswers(by);
-  return { client, misfit: () => misfit(`the server at ${url}`, packageVersion()) };
+function knowing(by: Client, url: string): Pick<Session, 'client' | 'versionMismatch'> {
+  const { client, versionMismatch } = keepAnswers(by);
+  return { client, versionMismatch: () => versionMismatch(`the server at ${url}`, packageVersion()) };
 }
 
 /** Returns the members with which the client tells the server which interface uses it. */
@@ -241,8 +241,9 @@ export async function workWith<T>(
     return await work(session);
   } catch (error) {
     // These errors can mean that an answer lacked a member that the command reads.
-    const misfit = error instanceof TypeError || error instanceof RangeError ? await session.misfit() : null;
-    if (misfit !== null) throw new Refusal(misfit);
+    const versionMismatch =
+      error instanceof TypeError || error instanceof RangeError ? await session.versionMismatch() : null;
+    if (versionMismatch !== null) throw new Refusal(versionMismatch);
     const remote = remoteOf(options);
     if (remote === undefined || !(error instanceof ApiProblem && error.status === 401)) throw error;
     throw new Refusal(`${error.message} ${tokenWords(remote, options)}`, exitCodes.notAllowed);

@@ -138,7 +138,7 @@ export function commentOut(table: Buffer, jobs: ReadonlyMap<number, string>): Bu
 }
 
 /** Turns the comments on these lines back into the original lines. */
-export function bringBack(table: Buffer, lines: ReadonlySet<number>): Buffer {
+export function uncomment(table: Buffer, lines: ReadonlySet<number>): Buffer {
   return changeLines(table, (line, number) => (lines.has(number) ? (mark.exec(line)?.[2] ?? line) : line));
 }
 

@@ -12,7 +12,7 @@ import { loadConfiguration } from '../session/configuration.ts';
 import { assertOfThisMachine, type Session, withSession } from '../session/session.ts';
 import { confirmed } from '../terminal/confirm.ts';
 import { createOutput, type Output } from '../terminal/output.ts';
-import { bringBack, changeTable, commentOut, takenLines } from './cron-table.ts';
+import { changeTable, commentOut, takenLines, uncomment } from './cron-table.ts';
 import { type ReadTable, readImported } from './imported-lines.ts';
 import { holdAll, type Prepared, prepare, releaseAll } from './prepared.ts';
 import { waitForQuiet } from './quiet-moment.ts';
@@ -158,7 +158,7 @@ async function undo(tables: readonly ReadTable[], o: Work): Promise<ExitCode> {
         taken.flatMap(({ jobId }) => jobId ?? []),
         session.client,
       );
-      change(read, bringBack(read.text, lines), o);
+      change(read, uncomment(read.text, lines), o);
       for (const { jobId } of taken) output.say(`cron starts ${jobId} from now on`);
     }
     finishTakeover(dataDir, []);

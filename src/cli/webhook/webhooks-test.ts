@@ -12,7 +12,7 @@ import { withSession } from '../session/session.ts';
 import { createOutput, type Output } from '../terminal/output.ts';
 import { findWebhook } from './webhooks.ts';
 
-type Trial = AnswerOf<'testWebhook'>;
+type WebhookTest = AnswerOf<'testWebhook'>;
 
 export async function run(options: Options, operands: readonly string[]): Promise<ExitCode> {
   const named = oneOperand(
@@ -30,17 +30,17 @@ export async function run(options: Options, operands: readonly string[]): Promis
   return withSession(options, async ({ client }) => {
     const webhook = await findWebhook(client, named);
     const { id, job_id: jobId, secrets, missing_secrets: missing } = webhook;
-    const trial = await client.call('testWebhook', { path: { webhook_id: id }, body });
-    if (output.isJson) output.json(trial);
-    else describe(trial, jobId, output);
+    const test = await client.call('testWebhook', { path: { webhook_id: id }, body });
+    if (output.isJson) output.json(test);
+    else describe(test, jobId, output);
     if (!output.isJson && secrets.length > 0 && missing.length === secrets.length)
       output.text(`but no delivery can be signed now, so each gets 403: the webhook ${lackOf(webhook)}\n`);
-    return trial.result === 'refused' ? exitCodes.runFailed : exitCodes.done;
+    return test.result === 'refused' ? exitCodes.runFailed : exitCodes.done;
   });
 }
 
 function describe(
-  { result, event, args, asks_person: asks, problem, detail }: Trial,
+  { result, event, args, asks_person: asks, problem, detail }: WebhookTest,
   jobId: string,
   output: Output,
 ): void {

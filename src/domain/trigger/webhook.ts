@@ -94,11 +94,11 @@ export const hiddenHeaders: readonly string[] = [
 ];
 
 /**
- * What a delivery would do. These are the results of a trial, which starts nothing. `tested` means that the sender only
+ * What a delivery would do. These are the results of a test, which starts nothing. `tested` means that the sender only
  * tests the address.
  */
-export const trialResults = ['starts', 'skipped', 'refused', 'tested'] as const;
-export type TrialResult = (typeof trialResults)[number];
+export const webhookTestResults = ['starts', 'skipped', 'refused', 'tested'] as const;
+export type WebhookTestResult = (typeof webhookTestResults)[number];
 
 /** What happened to a delivery. `tested` means that the sender only tested the address. */
 export const deliveryResults = ['started', 'skipped', 'refused', 'tested'] as const;

@@ -12,7 +12,7 @@ import { findByAddress, findById, noWebhook, type OpenWebhook, withPrincipal } f
 import { listWebhooks, type WebhookPage, type WebhookQuery } from './list-webhooks.ts';
 import { type MadeWithToken, makeWebhook, removeWebhook, type WebhookRequest } from './make-webhook.ts';
 import { verify } from './signature.ts';
-import { type Trial, type TrialDelivery, tryDelivery } from './trial.ts';
+import { type TestDelivery, testDelivery, type WebhookTest } from './test-delivery.ts';
 import type { Webhook, WebhookParts } from './webhook-parts.ts';
 import { createWarnings, type Warn } from './webhook-warnings.ts';
 
@@ -56,8 +56,8 @@ export function createWebhooks(o: WebhookParts) {
     remove: async (id: string, reach: Reach, record: RecordChange): Promise<void> =>
       removeWebhook(await findById(id, reach, o), { ...o, record }),
     /** Says what a delivery would do, and starts nothing. @throws Problem not-ready, webhook-not-found */
-    test: async (id: string, delivery: TrialDelivery, reach: Reach): Promise<Trial> =>
-      tryDelivery(await withPrincipal(await findById(id, reach, o), o), delivery, o),
+    test: async (id: string, delivery: TestDelivery, reach: Reach): Promise<WebhookTest> =>
+      testDelivery(await withPrincipal(await findById(id, reach, o), o), delivery, o),
     /**
      * Starts a run with the arguments of an earlier delivery.
      * @throws Problem webhook-not-found, delivery-not-found, delivery-not-replayable, and what createRun throws

@@ -18,7 +18,7 @@ import type { JsonObject } from '../../domain/job.ts';
 import { characters } from '../characters.ts';
 import { type Colour, cells, line, paragraph, type Span, typed } from '../line.ts';
 import type { Press } from '../presses.ts';
-import { type Body, type ScreenProps, useLoaded, usePresses, useSurroundings } from '../screen.ts';
+import { type Body, type ScreenProps, useLoaded, usePresses, useScreenContext } from '../screen.ts';
 import { windowAround } from '../windowed.ts';
 import {
   createForm,
@@ -43,7 +43,7 @@ const toneColours: Readonly<Record<OutlookWords['tone'], Colour>> = {
 };
 
 export function FormScreen({ isActive, jobId }: ScreenProps & { readonly jobId: string }): Body {
-  const { client, rows, columns } = useSurroundings();
+  const { client, rows, columns } = useScreenContext();
   const { value: job, error } = useLoaded({ isActive, key: jobId, everyMs }, (signal) =>
     client.call('getJob', { path: { job_id: jobId }, signal }),
   );
@@ -130,7 +130,7 @@ function wordsOf(outlook: Outlook | null, { byField, others }: FormErrors, isBeg
 
 /** @param onErrors called with the server's errors if it refuses the arguments */
 function useStart(jobId: string, args: JsonObject, onErrors: (found: readonly ArgumentError[]) => void) {
-  const { client, open, ensureStarted, epoch } = useSurroundings();
+  const { client, open, ensureStarted, epoch } = useScreenContext();
   const [startError, setStartError] = useState<string | null>(null);
   const [isStarting, setStarting] = useState(false);
   /**
@@ -172,7 +172,7 @@ function useStart(jobId: string, args: JsonObject, onErrors: (found: readonly Ar
 
 /** Asks the server about the arguments whenever typing pauses; null: it has not answered yet. */
 function useOutlook(isActive: boolean, jobId: string, args: JsonObject): Outlook | null {
-  const { client, epoch } = useSurroundings();
+  const { client, epoch } = useScreenContext();
   const [outlook, setOutlook] = useState<Outlook | null>(null);
   const key = JSON.stringify(args);
   // The effect depends on `key` instead of `args`, which is a new object each time. `epoch` changes when the server is

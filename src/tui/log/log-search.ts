@@ -4,9 +4,9 @@ import { useState } from 'react';
 import { errorText } from '../../client/error-words.ts';
 import { findLines } from '../../client/log-pages.ts';
 import type { LogLevel } from '../../domain/log-line.ts';
-import { useSurroundings } from '../screen.ts';
+import { useScreenContext } from '../screen.ts';
 import type { Log } from './log-state.ts';
-import { broughtUp, nextFound, topOf } from './log-view.ts';
+import { nextFound, scrolledTo, topOf } from './log-view.ts';
 
 export type LogSearch = {
   readonly text: string;
@@ -27,12 +27,12 @@ export function useLogSearch(
   o: { readonly runId: string; readonly level: LogLevel; readonly stepId: string | null; readonly rows: number },
   log: Log,
 ): LogSearch {
-  const { client } = useSurroundings();
+  const { client } = useScreenContext();
   const [search, setSearch] = useState<Pick<LogSearch, 'text' | 'found' | 'isCut' | 'current' | 'note'>>(nothing);
 
   function show(seq: number): void {
-    const brought = broughtUp(log.view, seq, o.rows);
-    if (brought) log.change((view) => broughtUp(view, seq, o.rows) ?? view);
+    const scrolled = scrolledTo(log.view, seq, o.rows);
+    if (scrolled) log.change((view) => scrolledTo(view, seq, o.rows) ?? view);
     else log.jump(seq);
   }
 

@@ -15,7 +15,7 @@ import {
   toQuery,
 } from '../../client/log-pages.ts';
 import { keepOpen } from '../../client/retrying.ts';
-import { useSurroundings } from '../screen.ts';
+import { useScreenContext } from '../screen.ts';
 import {
   emptyLog,
   type HeldLine,
@@ -47,7 +47,7 @@ export type Log = {
 type ChangeView = Log['change'];
 
 export function useLog(isActive: boolean, runId: string, filter: LogFilter, rows: number): Log {
-  const { client } = useSurroundings();
+  const { client } = useScreenContext();
   const [view, change] = useReducer((held: LogView, change: (held: LogView) => LogView) => change(held), emptyLog);
   const { level, stepId } = filter;
   const source = useMemo(() => ({ client, runId, filter: { level, stepId } }), [client, runId, level, stepId]);
@@ -62,7 +62,7 @@ type Source = Omit<LogSource, 'signal'>;
 
 /** Reads the log at the place that `jump` asked for. */
 function useOpenedLog(isActive: boolean, source: Source, change: ChangeView): Pick<Log, 'isReading' | 'note' | 'jump'> {
-  const { epoch } = useSurroundings();
+  const { epoch } = useScreenContext();
   const [opening, setOpening] = useState<{ readonly start: LogStart }>({ start: 'end' });
   const [isReading, setReading] = useState(true);
   const [note, setNote] = useState<string | null>(null);
@@ -97,7 +97,7 @@ function useOpenedLog(isActive: boolean, source: Source, change: ChangeView): Pi
  * @returns the reason if this has failed; otherwise null
  */
 function useLiveLines(isLive: boolean, source: Source, view: LogView, change: ChangeView): string | null {
-  const { epoch } = useSurroundings();
+  const { epoch } = useScreenContext();
   const [error, setError] = useState<string | null>(null);
   const lastSeq = useEffectEvent(() => view.lines.at(-1)?.seq ?? 0);
   useEffect(() => {

@@ -67,7 +67,7 @@ export function scrolled(view: LogView, by: number, rows: number): LogView {
 }
 
 /** Scrolls this line into the upper part of the screen. Returns null if the line is not in memory. */
-export function broughtUp(view: LogView, seq: number, rows: number): LogView | null {
+export function scrolledTo(view: LogView, seq: number, rows: number): LogView | null {
   const index = view.lines.findIndex((line) => line.seq === seq);
   return index < 0 ? null : { ...view, top: Math.max(0, index - Math.floor(rows / 3)), isFollowing: false };
 }

@@ -5,7 +5,7 @@ import { errorText } from '../../client/error-words.ts';
 import { isFinished } from '../../domain/run.ts';
 import type { Span } from '../line.ts';
 import type { Press } from '../presses.ts';
-import { useSurroundings } from '../screen.ts';
+import { useScreenContext } from '../screen.ts';
 import type { TextEdit } from '../text-edit.ts';
 import { type Approval, approvalWords, changedApproval, toDecision } from './approval.ts';
 import { type RunAnswer, waitingSteps } from './run-parts.ts';
@@ -36,7 +36,7 @@ const questions = {
 
 /** @param chosenStep - the step to approve or deny, if it waits for approval */
 export function useRunActions(runId: string, run: RunAnswer | null, chosenStep: string | undefined): RunActions {
-  const { columns } = useSurroundings();
+  const { columns } = useScreenContext();
   const [asked, setAsked] = useState<keyof typeof questions | null>(null);
   const [approval, setApproval] = useState<Approval | null>(null);
   const requests = useRunRequests(runId);
@@ -86,7 +86,7 @@ export function useRunActions(runId: string, run: RunAnswer | null, chosenStep: 
 
 /** Sends the requests for the actions, and returns their outcome. */
 function useRunRequests(runId: string) {
-  const { client, open, ensureStarted, epoch } = useSurroundings();
+  const { client, open, ensureStarted, epoch } = useScreenContext();
   const [note, setNote] = useState<string | null>(null);
   const [error, setError] = useState<string | null>(null);
   const [hasCancelled, setCancelled] = useState(false);

@@ -3,7 +3,7 @@
 import { useEffect, useState } from 'react';
 import { keepOpen } from '../../client/retrying.ts';
 import { eventTypes } from '../../domain/event.ts';
-import { useSurroundings } from '../screen.ts';
+import { useScreenContext } from '../screen.ts';
 
 /** Events within this time cause only one refresh. */
 const settleMs = 200;
@@ -12,7 +12,7 @@ const types = eventTypes.filter((type) => !type.endsWith('.output')).join(',');
 
 /** @returns a number that grows when there are events of this run, or of any run if `runId` is null */
 export function useRunEvents(isActive: boolean, runId: string | null): number {
-  const { client, epoch } = useSurroundings();
+  const { client, epoch } = useScreenContext();
   const [changes, setChanges] = useState(0);
   // The stream is opened again when the server is reachable again or accepts the token again.
   useEffect(() => {

@@ -10,7 +10,7 @@ import { LogPane } from '../log/log-pane.ts';
 import { searchWords } from '../log/log-search.ts';
 import { topOf } from '../log/log-view.ts';
 import type { Press } from '../presses.ts';
-import { type Body, type ScreenProps, useLoaded, usePresses, useSurroundings } from '../screen.ts';
+import { type Body, type ScreenProps, useLoaded, usePresses, useScreenContext } from '../screen.ts';
 import { moved } from '../windowed.ts';
 import { type RunActions, useRunActions } from './run-actions.ts';
 import { useRunEvents } from './run-events.ts';
@@ -20,7 +20,7 @@ import { type ShownLog, useShownLog } from './shown-log.ts';
 const everyMs = 3_000;
 
 export function RunScreen({ isActive, runId }: ScreenProps & { readonly runId: string }): Body {
-  const { client, rows, columns, open } = useSurroundings();
+  const { client, rows, columns, open } = useScreenContext();
   const nudge = useRunEvents(isActive, runId);
   const { value: run, error } = useLoaded({ isActive, key: runId, everyMs, nudge }, (signal) =>
     client.call('getRun', { path: { run_id: runId }, signal }),

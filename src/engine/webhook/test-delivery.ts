@@ -3,14 +3,14 @@
 
 import type { JsonObject, JsonValue } from '../../domain/job.ts';
 import { Problem } from '../../domain/problem.ts';
-import type { TrialResult } from '../../domain/trigger/webhook.ts';
+import type { WebhookTestResult } from '../../domain/trigger/webhook.ts';
 import { asksPerson } from '../plan/agent-approval.ts';
 import { answerToTest, argumentsOf, type Delivery, eventHeaderOf, eventOf } from './delivery.ts';
 import { detailOf, withoutSecrets } from './delivery-log.ts';
 import type { DeniedWebhook, OpenWebhook } from './find-webhook.ts';
 import type { Webhook, WebhookParts } from './webhook-parts.ts';
 
-export type TrialDelivery = {
+export type TestDelivery = {
   readonly body: JsonValue;
   /** The kind of event. A real delivery has it where the scheme puts it. */
   readonly event?: string | undefined;
@@ -18,8 +18,8 @@ export type TrialDelivery = {
   readonly query: JsonObject;
 };
 
-export type Trial = {
-  readonly result: TrialResult;
+export type WebhookTest = {
+  readonly result: WebhookTestResult;
   readonly event: string;
   /** The arguments with their secrets redacted; null if they could not be computed, or if there would be no run. */
   readonly args: JsonObject | null;
@@ -30,11 +30,11 @@ export type Trial = {
   readonly detail: string | null;
 };
 
-export async function tryDelivery(
+export async function testDelivery(
   { webhook, principal }: OpenWebhook | DeniedWebhook,
-  given: TrialDelivery,
+  given: TestDelivery,
   o: WebhookParts,
-): Promise<Trial> {
+): Promise<WebhookTest> {
   const delivery = toDelivery(webhook, given);
   const event = given.event ?? eventOf(webhook.scheme, delivery);
   const nothing = { event, args: null, asks_person: false, problem: null, detail: null };
@@ -58,7 +58,7 @@ export async function tryDelivery(
   }
 }
 
-function toDelivery({ scheme }: Webhook, { body, event, headers, query }: TrialDelivery): Delivery {
+function toDelivery({ scheme }: Webhook, { body, event, headers, query }: TestDelivery): Delivery {
   const eventHeader = eventHeaderOf(scheme);
   const lower = new Map(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
   if (eventHeader !== undefined && event !== undefined) lower.set(eventHeader, event);

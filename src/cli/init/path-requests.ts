@@ -8,7 +8,7 @@ import { isInSandbox } from './place.ts';
 import type { ScriptArgument } from './script-arguments.ts';
 import type { FileUse, Note, Uses } from './uses.ts';
 
-export type Wish = {
+export type PathRequest = {
   readonly kind: 'read' | 'write';
   /** An absolute path; undefined if the path is in the argument `arg`. */
   readonly path: string | undefined;
@@ -27,8 +27,8 @@ export type Wish = {
   readonly isOfHome: boolean;
 };
 
-export type Wishes = {
-  readonly files: readonly Wish[];
+export type PathRequests = {
+  readonly files: readonly PathRequest[];
   /** Commands that create what must exist. */
   readonly create: readonly string[];
   readonly notes: readonly Note[];
@@ -40,14 +40,14 @@ const mostPaths = 50;
 /** `notes` has one note for each argument or path. */
 type Remarks = { readonly create: Set<string>; readonly notes: Map<string, Note> };
 
-export function wishesOf(uses: Uses, all: readonly ScriptArgument[], home: string): Wishes {
+export function pathRequestsOf(uses: Uses, all: readonly ScriptArgument[], home: string): PathRequests {
   const remarks: Remarks = { create: new Set(), notes: new Map() };
-  const ofArguments = all.flatMap((argument) => wishesOfArgument(argument, uses, remarks));
+  const ofArguments = all.flatMap((argument) => requestsOfArgument(argument, uses, remarks));
   const ofPaths = strongest(uses.files.filter(({ place }) => place.arg === undefined && !place.isOfScript))
     // Paths in the home are never left out, because the home may be below /tmp.
     .filter(({ place }) => place.isOfHome || !isInSandbox(place.path))
     .slice(0, mostPaths)
-    .flatMap((use) => wishesOfPath(use, home, { remarks, lock: uses.lock }));
+    .flatMap((use) => requestsOfPath(use, home, { remarks, lock: uses.lock }));
   return {
     files: [...ofArguments, ...withoutParts(ofPaths)],
     create: [...remarks.create],
@@ -55,11 +55,11 @@ export function wishesOf(uses: Uses, all: readonly ScriptArgument[], home: strin
   };
 }
 
-function wishesOfPath(
+function requestsOfPath(
   use: FileUse,
   home: string,
   { remarks, lock }: { readonly remarks: Remarks; readonly lock: Uses['lock'] },
-): Wish[] {
+): PathRequest[] {
   const { kind, place, line, by } = use;
   const isQuestion = /^(?:\[|\[\[|test|for)$/.test(by);
   if (place.path === '/' || (isQuestion && !existsSync(place.path))) return [];
@@ -92,7 +92,7 @@ function wishesOfPath(
   ];
 }
 
-function wishesOfArgument(argument: ScriptArgument, uses: Uses, remarks: Remarks): Wish[] {
+function requestsOfArgument(argument: ScriptArgument, uses: Uses, remarks: Remarks): PathRequest[] {
   const { name, schema, isRequired, line } = argument;
   const own = uses.files.filter(({ place }) => place.arg === name);
   const use = own.find(({ kind }) => kind === 'write') ?? own[0];
@@ -185,16 +185,16 @@ function strongest(files: readonly FileUse[]): FileUse[] {
 }
 
 /** Leaves out what is in a folder that may be written, because the permission includes everything in it. */
-function withoutParts(wishes: readonly Wish[]): Wish[] {
-  const isPart = (one: Wish): boolean =>
-    wishes.some(
+function withoutParts(requests: readonly PathRequest[]): PathRequest[] {
+  const isPart = (one: PathRequest): boolean =>
+    requests.some(
       (other) =>
         other !== one &&
         (other.kind === 'write' || one.kind === 'read') &&
         `${one.path}/`.startsWith(`${other.path}/`) &&
-        (one.path !== other.path || wishes.indexOf(other) < wishes.indexOf(one)),
+        (one.path !== other.path || requests.indexOf(other) < requests.indexOf(one)),
     );
-  return wishes.filter((one) => !isPart(one));
+  return requests.filter((one) => !isPart(one));
 }
 
 /** Folders that programs share: a job gets single files there, not the folder. */

@@ -14,13 +14,13 @@ import { openEphemeral } from '../session/ephemeral.ts';
 export const cores = availableParallelism();
 
 /** @throws Refusal, StartError */
-export async function withTrial<T>(loaded: LoadedConfig, work: (client: Client) => Promise<T>): Promise<T> {
+export async function withTestInstance<T>(loaded: LoadedConfig, work: (client: Client) => Promise<T>): Promise<T> {
   const dir = await realpath(await mkdtemp(join(tmpdir(), 'flwd-test-')));
   try {
     const hides = await ownPaths(loaded.config);
     const ephemeral = await openEphemeral(
       { ...loaded, config: inFolder(loaded.config, dir) },
-      { runs: new Set(), trial: { hides } },
+      { runs: new Set(), jobTests: { hides } },
     );
     try {
       const { url, token } = ephemeral;
