@@ -257,6 +257,17 @@ test('schedules and webhooks that can start nothing are named, with what to do',
   await restarted.stop();
 });
 
+testWith('bwrap')('doctor works while the first server has created the database, but not its tables', async () => {
+  const dir = createFolder();
+  writeFileSync(join(dir, 'flwd.yaml'), 'sources: []\ninstance: { data_dir: ./data }\n');
+  mkdirSync(join(dir, 'data'), { mode: 0o700 });
+  const database = new DatabaseSync(join(dir, 'data/flwd.db'));
+  database.exec('PRAGMA journal_mode = WAL');
+  database.close();
+  chmodSync(join(dir, 'data/flwd.db'), 0o600);
+  expect(await flwd(dir, 'doctor')).toMatchObject({ code: 0, stderr: '' });
+});
+
 test('doctor says how many runs wait, since when and why, and warns if one has waited for long', async () => {
   const schedules = [{ cron: '0 0 1 1 *' }];
   const q = bash('while :; do sleep 0.1; done', { concurrency: { limit: 1 }, schedules });

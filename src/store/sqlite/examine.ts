@@ -82,7 +82,7 @@ const mostDamaged = 5;
 const mostNotifications = 5_000;
 
 /**
- * Returns undefined if there is no database yet.
+ * Returns undefined if there is no database yet, or if the first server is still creating its tables.
  * @throws SQLite's error if the database cannot be opened
  */
 export async function examineStore(o: {
@@ -97,6 +97,7 @@ export async function examineStore(o: {
   const isThere = (query: string, ...values: readonly (string | number)[]): boolean =>
     connection.prepare(query).get(...values) !== undefined;
   try {
+    if (!hasTable(connection, 'runs')) return undefined;
     const [found] = isPartial ? [] : connection.prepare('PRAGMA quick_check(1)').all();
     const said = found && String(Object.values(found)[0]);
     const database = said === undefined || said === 'ok' ? null : said.split('\n').join(' ');

@@ -56,12 +56,13 @@ export function countSecrets(dbPath: string): number {
 }
 
 /**
- * Counts the runs that are pending or running.
+ * Counts the runs that are pending or running. Returns 0 if the first server is still creating the tables.
  * @throws SQLite's error if the database cannot be read
  */
 export function countUnfinishedRuns(dbPath: string): number {
   const connection = connectOffline(dbPath);
   try {
+    if (!hasTable(connection, 'runs')) return 0;
     const row = connection.prepare("SELECT count(*) AS count FROM runs WHERE status IN ('pending', 'running')").get();
     return Number(row?.count ?? 0);
   } finally {
