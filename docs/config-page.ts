@@ -103,10 +103,11 @@ scheduler:
 
 \`\`\`sh
 flwd config validate --config FILE   # every error, with file, line and column
-flwd config show                     # every setting in force, and where it comes from
+flwd config show                     # every setting that a server started here would have, and where it comes from
 \`\`\`
 
 \`flwd config validate\` also checks the keys and certificates that the file names, so run it as the server's user.
+\`flwd config show\` warns if a running server has other sources, because it was started in another folder.
 
 ${wrap(`The sections of the file: ${links}`, '')}
 

@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { createInstance } from './an-instance.ts';
 import { createFolder, flwd, start } from './terminal.ts';
 
 function createProject(yaml: string): string {
@@ -68,6 +69,21 @@ test('a command that runs a job without a server warns about a variable that set
 });
 
 describe('flwd config show', () => {
+  test('says if the running server was started in another folder', async () => {
+    const { dir, serve } = await createInstance({});
+    const { stop } = await serve();
+    const other = createProject(`instance: { data_dir: ${join(dir, 'data')} }\n`);
+    const { stdout, stderr } = await flwd(other, 'config', 'show');
+    expect(stdout).toContain('# flwd.yaml\n');
+    expect(stderr).toBe(
+      `flwd: the running server has other settings: its jobs are in ${join(dir, 'jobs')}. It was started in another folder, or ` +
+        'before the settings changed; to give it the settings above, restart it here\n',
+    );
+    expect(await flwd(dir, 'config', 'show')).toMatchObject({ code: 0, stderr: '' });
+    await stop();
+    expect(await flwd(other, 'config', 'show')).toMatchObject({ code: 0, stderr: '' });
+  });
+
   test('prints each setting and its origin', async () => {
     const dir = createProject(
       'instance:\n  name: prod\n  data_dir: ./.data\nremotes: { a: { base_url: "http://a" } }\n',

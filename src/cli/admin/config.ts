@@ -1,13 +1,16 @@
 // `flwd config`: shows or checks the configuration.
 
+import { isDeepStrictEqual } from 'node:util';
+import type { Config } from '../../config/config.ts';
 import { showSettings } from '../../config/show.ts';
 import type { Options } from '../command.ts';
 import { type ExitCode, exitCodes } from '../exit-code.ts';
 import { loadConfiguration } from '../session/configuration.ts';
+import { askServer } from '../session/owner.ts';
 
 /** `flwd config show`: prints each setting on a line of its own, with the place where it was set. */
 export async function show(options: Options): Promise<void> {
-  const { settings, file, warnings } = loadConfiguration(options);
+  const { config, settings, file, warnings } = loadConfiguration(options);
   warn(warnings);
   const rows = showSettings(settings);
   if (options.has('json')) {
@@ -18,6 +21,19 @@ export async function show(options: Options): Promise<void> {
   const width = (column: 0 | 1) => Math.max(...rows.map((row) => row[column].length));
   const lines = rows.map(([key, value, from]) => `${key.padEnd(width(0))}  ${value.padEnd(width(1))}  ${from}\n`);
   process.stdout.write(`# ${file ?? 'no flwd.yaml found'}\n${lines.join('')}`);
+  await warnIfServedOtherwise(config);
+}
+
+/** Warns if a server has the data dir, but was started in another folder or with another flwd.yaml. */
+async function warnIfServedOtherwise({ instance, sources }: Config): Promise<void> {
+  const served = await askServer(instance.dataDir, async (server) => (await server.call('listSources')).sources);
+  if (!served) return;
+  const paths = served.map(({ path = '' }) => path);
+  if (isDeepStrictEqual(new Set(paths), new Set(sources.map(({ path }) => path)))) return;
+  warn([
+    `the running server has other settings: ${paths.length === 0 ? 'it has no sources' : `its jobs are in ${paths.join(', ')}`}. ` +
+      'It was started in another folder, or before the settings changed; to give it the settings above, restart it here',
+  ]);
 }
 
 /** `flwd config validate`: checks the configuration and the files that it names, and prints every error. */
