@@ -266,6 +266,37 @@ describe('a hint is given for a program', () => {
     );
   });
 
+  test.each([
+    ['bash, when the script continues', ['/job/run.sh: line 2: mytool: command not found'], 3],
+    ['Node.js', ['Error: spawn mytool ENOENT', '    at x', "  code: 'ENOENT',", "  path: 'mytool'", '}'], 1],
+    ['Node.js, when it waits', ['<ref *1> Error: spawnSync mytool ENOENT'], 1],
+    [
+      'Python',
+      [
+        '  File "/usr/lib/python3.13/subprocess.py", line 1972, in _execute_child',
+        '    raise child_exception_type(errno_num, err_msg, err_filename)',
+        "FileNotFoundError: [Errno 2] No such file or directory: 'mytool'",
+      ],
+      1,
+    ],
+  ])('that %s did not find', (_, lines, exitCode) => {
+    expect(hintOf({ lines, exitCode })).toBe(
+      'no folder in the job’s PATH has mytool: install it on the host or, if it is outside /usr, allow its folder with ' +
+        '`permissions: {read: […]}` and call it by its whole path',
+    );
+    expect(hintOf({ lines, exitCode, isolation: { filesystem: 'host' } })).toBe(
+      'no folder in the job’s PATH has mytool: install it on the host, or call it by its whole path',
+    );
+  });
+
+  test('that was not found, unless a later error or a file of this name may be the cause', () => {
+    const line = '/job/run.sh: line 2: mytool: command not found';
+    expect(hintOf({ lines: [line, 'no good'] })).toBeUndefined();
+    expect(hintOf({ lines: ["FileNotFoundError: [Errno 2] No such file or directory: 'mytool'"] })).toContain(
+      '"$FLWD_JOB_DIR/mytool"',
+    );
+  });
+
   test('that exists but cannot work in a sandbox', () => {
     const lines = ['Failed to connect to system scope bus via local transport: Host is down'];
     expect(hintOf({ lines: [...lines, trap('systemctl status nginx')] })).toContain('services of the host');

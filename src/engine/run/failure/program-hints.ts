@@ -1,6 +1,7 @@
 // Hints about programs that are missing, or that a job cannot use: what flwd offers instead.
 
 import { type HostNeed, hostNeedOf } from '../../../domain/host-needs.ts';
+import { errorsIn } from './error-lines.ts';
 import type { FailedAttempt, LineRule } from './failed-attempt.ts';
 import { hintForWord } from './file-hints.ts';
 
@@ -42,6 +43,11 @@ const notFound =
 /** What flock(1), setsid(1) and other programs of util-linux print. Each of them has an exit code of its own. */
 const notExecuted = /: failed to execute ([\w.+-]+): No such file or directory$/;
 
+/** What Node.js prints, and what Python's subprocess prints after a frame of its own. */
+const notStarted = /\bspawn(?:Sync)? ([\w.+-]+) ENOENT\b/;
+const notStartedByPython = /^FileNotFoundError: .* No such file or directory: '([\w.+-]+)'$/;
+const frameOfSubprocess = /, in _execute_child$/;
+
 /** The shell, env(1) and timeout(1) exit with this code when they do not find a program. */
 const notFoundCode = 127;
 
@@ -56,9 +62,21 @@ export function hintForProgram(line: string, failed: FailedAttempt): string | un
     const match = says.exec(line);
     if (match) return hint(match, failed);
   }
-  const [, name] = notExecuted.exec(line) ?? ((failed.exitCode === notFoundCode && notFound.exec(line)) || []);
+  const name = missingProgram(line, failed);
   if (name === undefined) return undefined;
   return hintForWord(name, failed) ?? offer(name, failed) ?? hintForMissing(name, failed);
+}
+
+function missingProgram(line: string, { exitCode, lines }: FailedAttempt): string | undefined {
+  const isFromPython = lines.own.some((one) => frameOfSubprocess.test(one));
+  const [, name] =
+    notExecuted.exec(line) ?? notStarted.exec(line) ?? (isFromPython ? notStartedByPython.exec(line) : null) ?? [];
+  if (name !== undefined) return name;
+  const [words, ofShell] = notFound.exec(line) ?? [];
+  if (exitCode === notFoundCode) return ofShell;
+  // After `tool || exit 1`, the exit code is another one. An earlier line may be about a program that was not needed.
+  const isLast = errorsIn(lines.own).at(-1)?.endsWith(line) === true;
+  return isLast && words?.endsWith('command not found') ? ofShell : undefined;
 }
 
 function offer(name: string, { isolation }: FailedAttempt): string | undefined {
@@ -66,10 +84,9 @@ function offer(name: string, { isolation }: FailedAttempt): string | undefined {
   return isolation.filesystem === 'host' || need === undefined ? undefined : offers[need];
 }
 
-function hintForMissing(name: string, { isolation }: FailedAttempt): string | undefined {
-  if (isolation.filesystem !== 'workspace') return undefined;
-  return (
-    `no folder in the job’s PATH has ${name}: install it on the host or, if it is outside /usr, allow its folder with ` +
-    '`permissions: {read: […]}` and call it by its whole path'
-  );
+function hintForMissing(name: string, { isolation }: FailedAttempt): string {
+  const lead = `no folder in the job’s PATH has ${name}: install it on the host`;
+  return isolation.filesystem === 'workspace'
+    ? `${lead} or, if it is outside /usr, allow its folder with \`permissions: {read: […]}\` and call it by its whole path`
+    : `${lead}, or call it by its whole path`;
 }
