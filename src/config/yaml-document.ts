@@ -6,7 +6,7 @@ import { readSimpleYaml, type YamlMap, type YamlValue } from '../lib/yaml/simple
 import { yaml } from '../lib/yaml/yaml.ts';
 import { findTooDeep, tooDeep } from '../lib/yaml/yaml-nesting.ts';
 import { placesIn, type YamlPath } from '../lib/yaml/yaml-places.ts';
-import { ownErrors, yamlWords } from '../lib/yaml/yaml-words.ts';
+import { documentWords, ownErrors } from '../lib/yaml/yaml-words.ts';
 import type { Origin } from './settings.ts';
 
 export type AddError = (origin: Origin, message: string) => void;
@@ -119,7 +119,7 @@ function openAny(text: string, file: string, addError: AddError): Part | undefin
   }
 
   for (const error of ownErrors([...document.errors, ...document.warnings]))
-    addError(originAt(error.pos[0]), yamlWords(error));
+    addError(originAt(error.pos[0]), documentWords(error, document, lines));
   const { contents, errors } = document;
   return errors.length === 0 && contents ? (partOf(contents) ?? undefined) : undefined;
 }

@@ -303,7 +303,7 @@ describe('errors have their place and say what is wrong', () => {
     ],
     ['command: ./run.sh\nargs: [{name: a}]\nenv: {X: {secret: a}}', '3:19: the argument `a` is not `format: secret`'],
     ['command: ./run.sh\nargs: [{name: a}]\nenv: {a: x}', '3:7: the argument `a` would become the same variable'],
-    ['command: ./run.sh\ncommand: ./run.sh', '2:1: duplicate key `command`'],
+    ['command: ./run.sh\ncommand: ./run.sh', '2:1: `command` occurs twice, first on line 1: merge the two'],
     ['command: ./run.sh\nname: "a\\0b"', '2:7: must not contain a NUL character'],
     [
       'command: ./run.sh\n- x',
@@ -328,7 +328,9 @@ describe('errors have their place and say what is wrong', () => {
 
   test('a key that occurs twice in a map of a quarter of a megabyte is found as quickly as the map is read', async () => {
     const keys = Array.from({ length: 12_000 }, (_, at) => `  k${at}: x`).join('\n');
-    expect(await errorsIn(`command: ./run.sh\nenv:\n${keys}\n  k7: y\n`)).toEqual(['12003:3: duplicate key `k7`']);
+    expect(await errorsIn(`command: ./run.sh\nenv:\n${keys}\n  k7: y\n`)).toEqual([
+      '12003:3: `k7` occurs twice, first on line 10: merge the two',
+    ]);
   });
 });
 

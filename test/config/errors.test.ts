@@ -99,7 +99,11 @@ test.each([
 test.each([
   ['text that is no YAML', 'server: {bind: [', /^flwd\.yaml:1:\d+: /],
   ['a tab for indentation', 'server:\n\tbind: x', /^flwd\.yaml:2:1: /],
-  ['a key that is there twice', 'server: {}\nserver: {}', /^flwd\.yaml:2:1: this key occurs twice/],
+  [
+    'a key that is there twice',
+    'server: {}\nserver: {}',
+    /^flwd\.yaml:2:1: `server` occurs twice, first on line 1: merge the two$/,
+  ],
   ['an alias without an anchor', 'server: *nothing', /^flwd\.yaml:1:9: there is no anchor &nothing before this alias/],
   ['a tag', 'instance: { name: !secret x }', /^flwd\.yaml:1:19: .*!secret/],
   ['two documents', 'server: {}\n---\nserver: {}', /^flwd\.yaml:2:1: there is more than one document/],

@@ -2,14 +2,14 @@
 
 import { expect, test } from 'vitest';
 import { LineCounter, parseDocument } from 'yaml';
-import { ownErrors, yamlWords } from '../../src/lib/yaml/yaml-words.ts';
+import { documentWords, ownErrors } from '../../src/lib/yaml/yaml-words.ts';
 
 function errorsIn(text: string): string[] {
   const lineCounter = new LineCounter();
-  const { errors, warnings } = parseDocument(text, { lineCounter, prettyErrors: false });
-  return ownErrors([...errors, ...warnings]).map((error) => {
+  const document = parseDocument(text, { lineCounter, prettyErrors: false });
+  return ownErrors([...document.errors, ...document.warnings]).map((error) => {
     const { line, col } = lineCounter.linePos(error.pos[0]);
-    return `${line}:${col}: ${yamlWords(error)}`;
+    return `${line}:${col}: ${documentWords(error, document, lineCounter)}`;
   });
 }
 
@@ -25,7 +25,9 @@ test.each([
   ['a: @home', '1:4: a text cannot begin with @: put it in quotes'],
   ['a: %x', '1:4: a text cannot begin with %: put it in quotes'],
   ['a: "\\q"', '1:5: \\q means nothing in double quotes: use single quotes'],
-  ['a: 1\na: 2', '2:1: this key occurs twice'],
+  ['a: 1\na: 2', '2:1: `a` occurs twice, first on line 1: merge the two'],
+  ['a: 1\nb:\n  c: 1\n  a: 1\n  "c": 1', '5:3: `c` occurs twice, first on line 3: merge the two'],
+  ['b: [x,\n {a: 1, a: 2}]', '2:9: `a` occurs twice, first on line 2: merge the two'],
   ['a: *', '1:4: a text cannot begin with `*` or `&`: put it in quotes'],
   ['a: !run x', '1:4: there is no tag !run: put it in quotes if it is a text'],
   ['a: [x,, y]', '1:7: there is one , too many'],

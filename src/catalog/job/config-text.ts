@@ -7,7 +7,7 @@ import type { JsonValue } from '../../domain/job.ts';
 import { readSimpleYaml } from '../../lib/yaml/simple-yaml.ts';
 import { yaml } from '../../lib/yaml/yaml.ts';
 import { isTooDeep, nestingLimit, tooDeep } from '../../lib/yaml/yaml-nesting.ts';
-import { ownErrors, yamlWords } from '../../lib/yaml/yaml-words.ts';
+import { ownErrors, repeatedKey, yamlWords } from '../../lib/yaml/yaml-words.ts';
 import type { Yielder } from '../../lib/yielder.ts';
 
 /** Longer texts are read in slices. */
@@ -61,7 +61,7 @@ export async function parseConfigText(text: string, maybeYield: Yielder): Promis
     offset: error.pos[0],
     message: yamlWords(error),
   }));
-  const errors = syntax.length > 0 ? syntax : findMisused(document, targetOf);
+  const errors = syntax.length > 0 ? syntax : findMisused(text, document, targetOf);
   if (errors.length > 0) {
     return errors.slice(0, syntaxErrorLimit).map(({ offset, message }) => errorAt(offset, message));
   }
@@ -140,7 +140,11 @@ function targetsIn(document: Document.Parsed): TargetOf {
 }
 
 /** Finds duplicate keys, and aliases without an anchor. */
-function findMisused(document: Document.Parsed, targetOf: TargetOf): { offset: number; message: string }[] {
+function findMisused(
+  text: string,
+  document: Document.Parsed,
+  targetOf: TargetOf,
+): { offset: number; message: string }[] {
   const { isAlias, isMap, isNode, isSeq } = yaml();
   const misused: { offset: number; message: string }[] = [];
   const open: unknown[] = [document.contents];
@@ -153,14 +157,15 @@ function findMisused(document: Document.Parsed, targetOf: TargetOf): { offset: n
     }
     if (isSeq(node)) open.push(...node.items);
     if (!isMap(node)) continue;
-    const keys = new Set<string>();
+    const firsts = new Map<string, number>();
     for (const { key, value } of node.items) {
       open.push(value);
       const name = keyOf(key);
-      if (keys.has(name) && isNode(key)) {
-        misused.push({ offset: key.range?.[0] ?? offset, message: `duplicate key \`${name}\`` });
-      }
-      keys.add(name);
+      const keyOffset = (isNode(key) && key.range?.[0]) || offset;
+      const first = firsts.get(name);
+      if (first === undefined) firsts.set(name, keyOffset);
+      else if (misused.length < syntaxErrorLimit)
+        misused.push({ offset: keyOffset, message: repeatedKey(name, placeAt(text, first).line) });
     }
   }
   return misused;

@@ -123,13 +123,15 @@ async function parseYaml(text: string, written: string): Promise<unknown> {
     throw new Refusal(`${written} is not JSON, and YAML may have at most ${yamlLimitBytes / 1024 / 1024} MiB`);
   const { findTooDeep, tooDeep } = await import('../../lib/yaml/yaml-nesting.ts');
   if (findTooDeep(text) !== undefined) throw new Refusal(`${written}: ${tooDeep}`);
-  const { parseDocument } = await import('yaml');
-  const document = parseDocument(text);
+  const { LineCounter, parseDocument } = await import('yaml');
+  const lineCounter = new LineCounter();
+  const document = parseDocument(text, { lineCounter, prettyErrors: false });
   const [error] = document.errors;
   if (error) {
-    const { yamlWords } = await import('../../lib/yaml/yaml-words.ts');
-    const { line, col } = error.linePos?.[0] ?? { line: 1, col: 1 };
-    throw new Refusal(`${written} is neither JSON nor YAML: line ${line}, column ${col}: ${yamlWords(error)}`);
+    const { documentWords } = await import('../../lib/yaml/yaml-words.ts');
+    const { line, col } = lineCounter.linePos(error.pos[0]);
+    const words = documentWords(error, document, lineCounter);
+    throw new Refusal(`${written} is neither JSON nor YAML: line ${line}, column ${col}: ${words}`);
   }
   const value: unknown = document.toJS();
   return value;

@@ -1,6 +1,7 @@
 // Says what is wrong with a YAML text in words for people who do not know YAML's grammar.
 
-import type { YAMLError } from 'yaml';
+import type { Document, LineCounter, YAMLError } from 'yaml';
+import { yaml } from './yaml.ts';
 
 type Words = readonly [says: RegExp, words: string | ((found: string) => string)];
 
@@ -36,6 +37,32 @@ const known: readonly Words[] = [
 ];
 
 const unclear = 'this is not valid YAML here';
+
+/** Like yamlWords, and names a key that occurs twice. @param lines of the text of the document */
+export function documentWords(error: YAMLError, document: Document.Parsed, lines: LineCounter): string {
+  return (error.code === 'DUPLICATE_KEY' && wordsOfRepeated(error.pos[0], document, lines)) || yamlWords(error);
+}
+
+/** Says that a key occurs twice in a mapping. @param firstLine where it occurs first */
+export function repeatedKey(name: string, firstLine: number): string {
+  return `\`${name}\` occurs twice, first on line ${firstLine}: merge the two`;
+}
+
+function wordsOfRepeated(offset: number, document: Document.Parsed, lines: LineCounter): string | undefined {
+  const { isScalar, visit } = yaml();
+  let words: string | undefined;
+  visit(document, {
+    Map(_, { items }) {
+      const keys = items.flatMap(({ key }) => (isScalar(key) ? [key] : []));
+      const repeated = keys.find(({ range }) => range?.[0] === offset);
+      const first = keys.find(({ value }) => value === repeated?.value);
+      if (!repeated || !first?.range) return undefined;
+      words = repeatedKey(String(repeated.value), lines.linePos(first.range[0]).line);
+      return visit.BREAK;
+    },
+  });
+  return words;
+}
 
 export function yamlWords({ code, message }: Pick<YAMLError, 'code' | 'message'>): string {
   for (const [says, words] of known) {

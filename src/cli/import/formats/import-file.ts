@@ -7,7 +7,7 @@ import { LineCounter, parseAllDocuments } from 'yaml';
 import { errorCode } from '../../../lib/error-code.ts';
 import { formatDuration } from '../../../lib/units.ts';
 import { findTooDeep, nestingLimit, tooDeep } from '../../../lib/yaml/yaml-nesting.ts';
-import { yamlWords } from '../../../lib/yaml/yaml-words.ts';
+import { documentWords } from '../../../lib/yaml/yaml-words.ts';
 import { Refusal } from '../../exit-code.ts';
 import { fileTrouble } from '../../file-trouble.ts';
 
@@ -43,8 +43,10 @@ export function readYaml(text: string, path: string): readonly Data[] | { readon
   const data: Data[] = [];
   for (const document of documents) {
     const [error] = document.errors;
-    if (error)
-      return { problem: `${name}:${lineCounter.linePos(error.pos[0]).line} is not valid YAML: ${yamlWords(error)}` };
+    if (error) {
+      const { line } = lineCounter.linePos(error.pos[0]);
+      return { problem: `${name}:${line} is not valid YAML: ${documentWords(error, document, lineCounter)}` };
+    }
     try {
       const value: unknown = document.toJS({ maxAliasCount: 100 });
       data.push(toData(value, 0));
