@@ -1,9 +1,9 @@
 // `flwd webhooks` against a real server, and what a backup keeps of webhooks and deliveries.
 
 import { createHmac } from 'node:crypto';
-import { rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect } from 'vitest';
+import { expect, test } from 'vitest';
 import { testWith } from '../support/host.ts';
 import { bash } from '../support/jobs.ts';
 import { createInstance } from './an-instance.ts';
@@ -183,3 +183,25 @@ testWith('bwrap')(
     await again.stop();
   },
 );
+
+test('a broken job is named by the lists that lack its webhooks and schedules', async () => {
+  const { dir, serve } = await createInstance({ good: bash('true') });
+  const put = (job: string, config: string) => {
+    mkdirSync(join(dir, 'jobs', job));
+    writeFileSync(join(dir, 'jobs', job, 'config.yaml'), config);
+  };
+  put('bad', 'command: [date]\nwebhooks: {name: push}\n');
+  await serve();
+  const words = (what: string) =>
+    `no ${what}\nThe job bad is broken, so it has no ${what}: flwd jobs bad shows its errors.\n`;
+  for (const what of ['webhooks', 'schedules']) {
+    expect(await flwd(dir, what)).toEqual({ code: 0, stdout: '', stderr: words(what) });
+    expect(await flwd(dir, what, '--job', 'bad')).toMatchObject({ stderr: words(what) });
+    expect(await flwd(dir, what, '--job', 'good')).toMatchObject({ stderr: `no ${what}\n` });
+  }
+  expect(await flwd(dir, 'jobs', 'bad')).toMatchObject({ code: 2, stderr: expect.stringContaining('`webhooks` must') });
+  put('worse', 'command: 7\n');
+  await expect
+    .poll(async () => (await flwd(dir, 'webhooks')).stderr)
+    .toBe('no webhooks\n2 jobs are broken, so they have no webhooks (bad, worse): flwd jobs shows their errors.\n');
+});

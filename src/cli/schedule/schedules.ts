@@ -9,6 +9,7 @@ import { shellWord } from '../../lib/shell-word.ts';
 import type { Options } from '../command.ts';
 import type { Call } from '../command-line.ts';
 import { type ExitCode, Refusal } from '../exit-code.ts';
+import { noteBrokenJobs } from '../job/broken-jobs.ts';
 import { oneOperand, readInstant, readValue } from '../option-values.ts';
 import { ownName } from '../own-name.ts';
 import { startAndWatch, startHeaders } from '../run/started-run.ts';
@@ -25,7 +26,10 @@ export async function list(options: Options): Promise<void> {
   return withSession(options, async (session) => {
     const found = await session.client.call('listSchedules', { query });
     if (output.isJson) output.json(found);
-    else await printSchedules(found.schedules, output);
+    else {
+      await printSchedules(found.schedules, output);
+      await noteBrokenJobs(session, 'schedules', { options, output });
+    }
     if (found.schedules.some(({ enabled, held, paused, denied }) => enabled && !held && !paused && !denied))
       noteNoServer(session, output);
   });

@@ -7,6 +7,7 @@ import { reasonOf, whyOf } from '../../domain/trigger/webhook-notes.ts';
 import { defined } from '../../lib/defined.ts';
 import type { Options } from '../command.ts';
 import { type ExitCode, exitCodes, Refusal } from '../exit-code.ts';
+import { noteBrokenJobs } from '../job/broken-jobs.ts';
 import { oneOperand, readValue } from '../option-values.ts';
 import { ownName } from '../own-name.ts';
 import { startAndWatch, startHeaders } from '../run/started-run.ts';
@@ -20,11 +21,12 @@ type Delivery = AnswerOf<'listDeliveries'>['deliveries'][number];
 export async function list(options: Options): Promise<void> {
   const output = createOutput(options);
   const query = defined({ job_id: readValue(options, 'job'), tenant: readValue(options, 'tenant') });
-  return withSession(options, async ({ client }) => {
-    const found = await client.call('listWebhooks', { query });
-    if (output.isJson) output.json(found);
-    else if (found.webhooks.length === 0) output.say('no webhooks');
+  return withSession(options, async (session) => {
+    const found = await session.client.call('listWebhooks', { query });
+    if (output.isJson) return output.json(found);
+    if (found.webhooks.length === 0) output.say('no webhooks');
     else await printWebhooks(found.webhooks, output);
+    await noteBrokenJobs(session, 'webhooks', { options, output });
   });
 }
 

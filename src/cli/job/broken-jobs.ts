@@ -1,0 +1,31 @@
+// Names the jobs whose config.yaml has errors, for lists that lack them: flwd reads no schedules and no webhooks from a
+// broken job.
+
+import { defined } from '../../lib/defined.ts';
+import type { Options } from '../command.ts';
+import { readValue } from '../option-values.ts';
+import type { Session } from '../session/session.ts';
+import type { Output } from '../terminal/output.ts';
+
+/** More names than this are counted, not listed. */
+const mostNames = 5;
+
+/** @param what the list that lacks the jobs, which `--job` may restrict to one job */
+export async function noteBrokenJobs(
+  { client, command }: Session,
+  what: 'schedules' | 'webhooks',
+  { options, output }: { readonly options: Options; readonly output: Output },
+): Promise<void> {
+  const query = defined({ ids: readValue(options, 'job'), limit: 1 });
+  const ids = (await client.call('listJobs', { query })).invalid.map(({ id }) => id);
+  const [only] = ids;
+  if (only === undefined) return;
+  if (ids.length === 1) {
+    output.say(`The job ${only} is broken, so it has no ${what}: ${command('jobs', only)} shows its errors.`);
+    return;
+  }
+  const names = ids.slice(0, mostNames).join(', ') + (ids.length > mostNames ? ', …' : '');
+  output.say(
+    `${ids.length} jobs are broken, so they have no ${what} (${names}): ${command('jobs')} shows their errors.`,
+  );
+}
