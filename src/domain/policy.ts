@@ -244,8 +244,9 @@ export function outsideRefusal(shown: readonly string[]): Problem {
   const are = shown.length === 1 ? 'is' : 'are';
   return new Problem(
     'grant-not-allowed',
-    `${quoted(shown)} ${are} not below any folder in security.paths: add ${fixes.join(' and ')} to flwd.yaml ` +
-      `(flwd config show names the file); a running server must be restarted.` +
+    `${quoted(shown)} ${are} not below any folder in security.paths: add ${fixes.join(' and ')} to flwd.yaml, ` +
+      'unless it is there already (flwd config show names the file), and restart the server, which reads the file ' +
+      'only when it starts.' +
       (entries.length < shown.length ? startsAtRoot : ''),
   );
 }

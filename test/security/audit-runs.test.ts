@@ -172,7 +172,7 @@ describe('the audit entry of a run', () => {
           asked: { read: ['/root'] },
           trigger: 'api',
           message:
-            "'/root' is not below any folder in security.paths: add security: {paths: [/root]} to flwd.yaml (flwd config show names the file); a running server must be restarted.",
+            "'/root' is not below any folder in security.paths: add security: {paths: [/root]} to flwd.yaml, unless it is there already (flwd config show names the file), and restart the server, which reads the file only when it starts.",
         },
         expect.objectContaining({
           reason: 'profile-not-allowed',
