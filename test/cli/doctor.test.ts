@@ -36,6 +36,7 @@ testWith('bwrap')('says what the host can enforce, and exits with 0 if the defau
     'platform, node, user, bubblewrap, bash, setpriv, prlimit, python3, user namespaces, seccomp, landlock, ' +
       'security modules, cgroups, inotify, network of jobs, profile secure, profile permissive, profile disabled, data dir, secret key, clock',
   );
+  expect(stdout).not.toContain('ulc.');
   expect(lines).toContainEqual(['ok', 'seccomp', 'system calls can be filtered']);
   expect(lines).toContainEqual(['ok', 'profile secure', 'the default; can be enforced']);
   expect(lines).toContainEqual([
@@ -110,6 +111,12 @@ testWith('bwrap')('it works while a server is running, also with --json', async 
     enforceable: true,
     checks: expect.arrayContaining([
       { name: 'profile secure', status: 'ok', detail: 'the default; can be enforced', fix: null },
+      {
+        name: 'owner',
+        status: 'ok',
+        detail: expect.stringMatching(/^running runs: 0 of this data dir; the id of this data dir is owner_\S+$/),
+        fix: null,
+      },
     ]),
   });
 });

@@ -117,7 +117,7 @@ export async function checkInotify(): Promise<HostCheck> {
   const instances = Number((await sysctl('fs/inotify/max_user_instances')) ?? 0);
   const detail = `${watches} watches and ${instances} instances per user`;
   return watches >= leastWatches && instances >= leastInstances
-    ? ok('inotify', detail)
+    ? ok('inotify', `${detail}, to notice changed jobs`)
     : warn(
         'inotify',
         `${detail}: too few to watch large sources`,

@@ -25,7 +25,7 @@ export async function checkPrograms(isNeeded: boolean): Promise<HostCheck[]> {
     findProgram('prlimit')
       ? ok('prlimit', 'limits runs when there are no cgroups')
       : warn('prlimit', 'not installed; without cgroups, runs have no limits', 'apt-get install util-linux'),
-    checkInterpreter('python3', 'ulc.python.3', 'apt-get install python3'),
+    checkInterpreter('python3', 'Python', 'apt-get install python3'),
   ];
 }
 
@@ -69,7 +69,7 @@ function checkSetpriv(): HostCheck {
 }
 
 /** Looks in the PATH of jobs, which may differ from the server's. */
-function checkInterpreter(program: string, profile: string, fix: string): HostCheck {
+function checkInterpreter(program: string, language: string, fix: string): HostCheck {
   const isThere = systemPath.split(':').some((folder) => {
     try {
       accessSync(join(folder, program), constants.X_OK);
@@ -79,6 +79,6 @@ function checkInterpreter(program: string, profile: string, fix: string): HostCh
     }
   });
   return isThere
-    ? ok(program, `for jobs of ${profile}`)
-    : warn(program, `not in the PATH of jobs; jobs of ${profile} cannot start`, fix);
+    ? ok(program, `runs scripts in ${language}`)
+    : warn(program, `not in the PATH of jobs; scripts in ${language} cannot start`, fix);
 }
