@@ -383,14 +383,14 @@ testWith(headlessChromium)(
   'a failed run opens at its first error, and n and N jump to the next and the previous error',
   async () => {
     const page = await browser.open(`${server.url}/runs/${await finishedRun('demo/tests')}`);
-    await page.getByText('Error 1 of 2').waitFor();
+    await page.getByText('Error 1 of 2 (2 lines)', { exact: true }).waitFor();
     await expect
       .poll(() => markedText(page))
       .toEqual([expect.stringContaining('not ok 401'), expect.stringContaining('at cart.test.ts:88')]);
     await expect.poll(() => log(page).getByText('not ok 401').isVisible()).toBe(true);
     expect(await belowEnd(page)).toBeGreaterThan(2_000);
     await page.keyboard.press('n');
-    await page.getByText('Error 2 of 2').waitFor();
+    await page.getByText('Error 2 of 2', { exact: true }).waitFor();
     await expect.poll(() => markedText(page)).toEqual([expect.stringContaining('error: 1 test failed')]);
     await page.keyboard.press('n');
     await page.getByText('Error 1 of 2').waitFor();

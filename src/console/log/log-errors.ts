@@ -34,12 +34,20 @@ export function useLogErrors(
   const block = (at.index === null ? undefined : blocks[at.index]) ?? null;
   return {
     block,
-    words: block
-      ? `Error ${countWords((at.index ?? 0) + 1)} of ${count}`
-      : `${count} error${blocks.length === 1 ? '' : 's'}`,
+    words:
+      (block
+        ? `Error ${countWords((at.index ?? 0) + 1)} of ${count}`
+        : `${count} error${blocks.length === 1 ? '' : 's'}`) +
+      linesOf(block ?? (blocks.length === 1 ? blocks[0] : null)),
     count: blocks.length,
     turn: (by) => setAt({ place, index: turned(at.index, by, blocks.length) }),
   };
+}
+
+/** The lines of an error, so that two red lines do not read as two errors. */
+function linesOf(block: ErrorBlock | null | undefined): string {
+  const lines = block ? block.last - block.first + 1 : 1;
+  return lines === 1 ? '' : ` (${countWords(lines)} lines)`;
 }
 
 function turned(index: number | null, by: 1 | -1, count: number): number {
