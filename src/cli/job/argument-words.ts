@@ -1,6 +1,5 @@
 // Reads the arguments of a job from a command line: `--target /srv --keep.days 7`.
 
-import { readFileSync } from 'node:fs';
 import type { ArgumentField } from '../../domain/argument-fields.ts';
 import { readFieldText, readListText, setArgument, showValue } from '../../domain/argument-fields.ts';
 import { flagOf } from '../../domain/argument-flags.ts';
@@ -8,6 +7,7 @@ import { nearest } from '../../lib/nearest.ts';
 import type { Command } from '../command.ts';
 import type { Call } from '../command-line.ts';
 import { fileTrouble } from '../file-trouble.ts';
+import { readGivenSync, tooLarge } from '../given-file.ts';
 import { ownName } from '../own-name.ts';
 
 function splitAtEquals(word: string): readonly [string, string?] {
@@ -141,7 +141,8 @@ function secretFrom(from: SecretFrom, text: string): Read {
 /** `-` means standard input. One newline at the end is not part of the secret. */
 function readSecretFile(path: string): Read {
   try {
-    return { value: readFileSync(path === '-' ? 0 : path, 'utf8').replace(/\r?\n$/, '') };
+    const bytes = readGivenSync(path);
+    return bytes ? { value: bytes.toString().replace(/\r?\n$/, '') } : { error: tooLarge };
   } catch (error) {
     return { error: `cannot be read: ${fileTrouble(error)}` };
   }
