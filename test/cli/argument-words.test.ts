@@ -91,6 +91,7 @@ test.each([
   [['--target', '--dry'], '--target needs a value: --target TEXT; write a value that begins with -- as --target=--…'],
   [['--target', 'a', '--target', 'b'], '--target is given twice'],
   [['--token.env', 'NO_SUCH_VARIABLE'], '--token.env NO_SUCH_VARIABLE: the environment has no such variable'],
+  [['--no-dry=true'], '--no-dry takes no value: write --dry or --no-dry'],
   [['--token.file', '/dev/zero'], '--token.file /dev/zero: is larger than 256 MiB'],
   [['--token.file', '/no/such'], '--token.file /no/such: cannot be read: no such file or folder'],
   [['word'], "unexpected word `word`: the job's arguments are --target TEXT --count N --dry true|false …"],

@@ -5,6 +5,7 @@ import { createFolder, flwd } from './terminal.ts';
 
 const jobs = {
   bad: bash('true', { argspec: { type: 'object', properties: { n: { type: 'integer' } }, required: ['n'] } }),
+  switch: bash('true', { argspec: { type: 'object', properties: { dry: { type: 'boolean' } } } }),
   plain: bash('true'),
   'ops/nightly': bash('true'),
   'secret/rotate': bash('true'),
@@ -59,6 +60,16 @@ test.each([
     ['bad', 'https://x.org/?a=1'],
     2,
     "there is no command or job `bad/https://x.org/?a=1`; the job `bad` takes its arguments as options: flwd bad --n 'https://x.org/?a=1'\n",
+  ],
+  [
+    ['switch', 'no-dry=true'],
+    2,
+    'there is no command or job `switch/no-dry=true`; the job `switch` takes its arguments as options: flwd switch --no-dry\n',
+  ],
+  [
+    ['switch', 'no-dry=false'],
+    2,
+    'there is no command or job `switch/no-dry=false`; the job `switch` takes its arguments as options: flwd switch --dry\n',
   ],
   [
     ['do', 'plain', 'now'],

@@ -2,7 +2,7 @@
 
 import type { ArgumentField } from '../../domain/argument-fields.ts';
 import { readFieldText, readListText, setArgument, showValue } from '../../domain/argument-fields.ts';
-import { flagOf } from '../../domain/argument-flags.ts';
+import { flagOf, negatedFlagOf } from '../../domain/argument-flags.ts';
 import { nearest } from '../../lib/nearest.ts';
 import type { Command } from '../command.ts';
 import type { Call } from '../command-line.ts';
@@ -60,6 +60,10 @@ export function readArguments(
     const refuse = (message: string): void => {
       errors.push({ path: field.path, message });
     };
+    if (found.isNegated && inline !== undefined) {
+      refuse(`${written} takes no value: write ${flagOf(field)} or ${negatedFlagOf(field)}`);
+      continue;
+    }
     const isSwitch = field.kind === 'boolean' && inline === undefined;
     const isNextItsValue = isSwitch ? isTruth(next) && !found.isNegated : inline === undefined;
     if (isNextItsValue && (next === undefined || next.startsWith('--'))) {

@@ -1,7 +1,7 @@
 // Finds the job that a command's words name.
 
 import { type ArgumentField, argumentFields } from '../../domain/argument-fields.ts';
-import { flagOf } from '../../domain/argument-flags.ts';
+import { flagOf, negatedFlagOf } from '../../domain/argument-flags.ts';
 import { hint, verbs } from '../command-line.ts';
 import { exitCodes, Refusal } from '../exit-code.ts';
 import { explained } from '../explained.ts';
@@ -112,12 +112,18 @@ async function strayWords(
   if (fields.length === 0) return `the job \`${id}\` exists but takes no arguments`;
   const start = verbs.includes(id) ? ['run', id] : [id];
   const [, name, text] = /^([A-Za-z_][\w.-]*)=(.+)$/s.exec(words[depth] ?? '') ?? [];
-  const named = name === undefined ? undefined : findField(fields, name.toLowerCase())?.field;
+  const found = name === undefined ? undefined : findField(fields, name.toLowerCase());
+  const named = found?.field;
   const field = named ?? (name === undefined ? fieldOfWord(fields) : undefined);
   if (!field) return `the job \`${id}\` takes its arguments as options, which ${command(...start, '--help')} lists`;
   const value = (named ? text : words[depth]) ?? '';
-  const example = field.kind === 'secret' ? usageOfField(field).split(' ') : [flagOf(field), value];
+  const example = field.kind === 'secret' ? usageOfField(field).split(' ') : wordsFor(field, value, found?.isNegated);
   return `the job \`${id}\` takes its arguments as options: ${command(...start, ...example)}`;
+}
+
+function wordsFor(field: ArgumentField, value: string, isNegated = false): readonly string[] {
+  if (!isNegated) return [flagOf(field), value];
+  return [value === 'false' ? flagOf(field) : negatedFlagOf(field)];
 }
 
 /** Finds the argument for which a word without an option is most likely meant. */
