@@ -163,7 +163,7 @@ describe('a hint is given for a file', () => {
     const lines = [`/job/run.sh: line 3: ${path}: Read-only file system`, trap(command)];
     expect(hintOf({ lines })).toBe(
       `the job may not write to ${path}: once it exists on the host, allow it with ` +
-        `\`permissions: {write: [${path}]}\`; the operator must list it in \`security.paths\` of flwd.yaml`,
+        `\`permissions: {write: [${path}]}\`; the operator must list the path in \`security.paths\` of flwd.yaml`,
     );
   });
 
@@ -191,7 +191,7 @@ describe('a hint is given for a file', () => {
       '/job/count.sh: line 3: history.log: Read-only file system',
       'wc: history.log: No such file or directory',
     ];
-    expect(hintOf({ lines })).toMatch(/^the script has changed to a folder in which it may not write history\.log, /);
+    expect(hintOf({ lines })).toMatch(/^the script has changed to a folder in which it may not write history\.log: /);
     expect(exitMessage(1, readErrorLines(lines))).toBe(
       'exited with code 1: count.sh: line 3: history.log: Read-only file system',
     );
@@ -217,10 +217,10 @@ describe('a hint is given for a file', () => {
   test('that the user of the job may not use', () => {
     const lines = ["PermissionError: [Errno 13] Permission denied: '/srv/data/x'"];
     expect(hintOf({ lines })).toBe(
-      'the job runs as uid 65534, and the owner, mode or ACL of /srv/data/x or of a folder above it keeps this user out: `namei -l /srv/data/x` shows them on the host. Let the user in or, if the server is root, let the job run as another user with `run_as`',
+      'the job runs as uid 65534, which may not use /srv/data/x: `namei -l /srv/data/x` on the host shows whom each folder lets in. Let this user in or, if the server is root, set `run_as`',
     );
     expect(hintOf({ lines: ['cat: x: Permission denied'] })).toBe(
-      'the job runs as uid 65534: the owner, mode or ACL of the file, and of the folders above it, must let this user in',
+      'the job runs as uid 65534: the file and the folders above it must let this user in (owner, mode, ACL)',
     );
     expect(hintOf({ lines: ["chown: changing ownership of '/srv/data/x': Operation not permitted"] })).toBe(
       'the job runs as uid 65534, without root privileges',

@@ -16,7 +16,7 @@ const creates =
 /** Matches an error about something that only the owner or root may do, such as `chown`. */
 const needsRoot = /operation not permitted|\bEPERM\b/i;
 
-const operator = 'the operator must list it in `security.paths` of flwd.yaml';
+const operator = 'the operator must list the path in `security.paths` of flwd.yaml';
 
 export function hintForFile(line: string, failed: FailedAttempt): string | undefined {
   if (mayBeElsewhere(line, failed)) return undefined;
@@ -129,9 +129,8 @@ function hintForReadOnly(path: string | undefined, line: string, failed: FailedA
   // The workspace itself can be written, so the program must have changed to another folder.
   if (kind === 'workspace' && !path.startsWith('/') && !path.startsWith('~'))
     return (
-      `the script has changed to a folder in which it may not write ${path}, such as its own: let it write to ` +
-      '`$FLWD_WORKSPACE`, or for later runs to a folder that `permissions: {write: […]}` names; ' +
-      operator
+      `the script has changed to a folder in which it may not write ${path}: let it write to \`$FLWD_WORKSPACE\` or, ` +
+      'for later runs, to a folder that `permissions: {write: […]}` names'
     );
   if (kind === 'granted' || kind === 'workspace') return undefined;
   return hintForWriting(path, line, failed);
@@ -152,9 +151,9 @@ function hintForDenied(
   if (path === undefined || needsRoot.test(line)) return `${user}, without root privileges`;
   // A relative path may start anywhere: the program may have changed to another folder.
   if (!path.startsWith('/'))
-    return `${user}: the owner, mode or ACL of the file, and of the folders above it, must let this user in`;
+    return `${user}: the file and the folders above it must let this user in (owner, mode, ACL)`;
   return (
-    `${user}, and the owner, mode or ACL of ${path} or of a folder above it keeps this user out: \`namei -l ${shellWord(path)}\` ` +
-    'shows them on the host. Let the user in or, if the server is root, let the job run as another user with `run_as`'
+    `${user}, which may not use ${path}: \`namei -l ${shellWord(path)}\` on the host shows whom each folder lets in. ` +
+    'Let this user in or, if the server is root, set `run_as`'
   );
 }
