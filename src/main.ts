@@ -267,7 +267,7 @@ async function enterLeft(
   { store, ownerId, runsDir }: { readonly store: Store; readonly ownerId: string; readonly runsDir: string },
 ): Promise<void> {
   for (const runId of await store.runs.running(ownerId)) {
-    const left = await store.runs.remains(runId);
+    const left = await store.runs.withAttempts(runId);
     if (left?.run.security.profile !== 'disabled') runCallers.enterLeft(join(runsDir, runId));
   }
   for (const name of await leftChecks(runsDir)) runCallers.enterLeft(join(runsDir, name));

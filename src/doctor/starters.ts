@@ -6,7 +6,7 @@ import type { Config } from '../config/config.ts';
 import { type HostCheck, warn } from '../domain/host-check.ts';
 import type { Schedule } from '../domain/schedule.ts';
 import { checkSchedules, schedulesToStart } from '../engine/schedule/schedule-check.ts';
-import { schedulesOf } from '../engine/schedule/schedule-roster.ts';
+import { schedulesOf } from '../engine/schedule/schedule-list.ts';
 import { ofMade, webhooksOfJobs, withPrincipal } from '../engine/webhook/find-webhook.ts';
 import { checkWebhooks } from '../engine/webhook/webhook-check.ts';
 import { isServed, lastSignAtMs } from '../instance/owner-lock.ts';

@@ -11,7 +11,7 @@ import { joinTerminations } from './run/run-verdict.ts';
 import { attemptFolder } from './run/step-instances.ts';
 
 /** A running run that no process drives. `plan` is null when it cannot be read. */
-export type Remains = Pick<StoredRun, 'run' | 'attempts' | 'owner' | 'epoch'> & {
+export type Orphan = Pick<StoredRun, 'run' | 'attempts' | 'owner' | 'epoch'> & {
   readonly plan: StoredRun['plan'] | null;
 };
 
@@ -26,7 +26,7 @@ export function isOfEarlierBuild({ status, epoch }: Pick<StepRow, 'status' | 'ep
 }
 
 /** Ends every process that is left of the run. Returns how each of them ended. */
-async function endProcesses(stored: Remains, runsDir: string, executor: Executor): Promise<Termination[]> {
+async function endProcesses(stored: Orphan, runsDir: string, executor: Executor): Promise<Termination[]> {
   const running = stored.attempts.filter(
     ({ kind, status, finished_at }) => kind === 'command' && status === 'running' && finished_at === null,
   );
@@ -45,7 +45,7 @@ async function endProcesses(stored: Remains, runsDir: string, executor: Executor
  * any more, because its epoch is older. Does nothing when another process has taken over the run.
  */
 export async function endOrphan(
-  stored: Remains,
+  stored: Orphan,
   why: { readonly reason: 'lost' | 'timeout'; readonly message: string },
   o: ControllerContext,
   cancelChild: (runId: string) => void,
@@ -81,7 +81,7 @@ export async function endOrphan(
 
 /** Makes the stored lines of the log readable. Returns which of them have not been announced yet. */
 async function sealLog(
-  { run, plan }: Remains,
+  { run, plan }: Orphan,
   epoch: number,
   { store, log }: Pick<ControllerContext, 'store' | 'log'>,
 ): Promise<{ readonly firstSeq: number; readonly lineCount: number }> {

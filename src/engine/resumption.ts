@@ -7,7 +7,7 @@ import { Problem } from '../domain/problem.ts';
 import { wasRestored } from '../exec/run-folder.ts';
 import type { StoredRun } from '../store/run/runs.ts';
 import { Superseded } from '../store/superseded.ts';
-import { endOrphan, isOfEarlierBuild, type Remains } from './end-orphan.ts';
+import { endOrphan, isOfEarlierBuild, type Orphan } from './end-orphan.ts';
 import type { Owner } from './owner.ts';
 import type { Dispatcher } from './queue/dispatch.ts';
 import type { Queue } from './queue/queue.ts';
@@ -145,7 +145,7 @@ async function resumeRun(runId: string, o: Parts): Promise<void> {
     } catch (error) {
       if (signal.aborted || error instanceof Superseded) return;
       // The run is ended without storing more output: if its secrets cannot be opened, its output cannot be redacted.
-      const now = await withRetry(() => store.runs.remains(runId));
+      const now = await withRetry(() => store.runs.withAttempts(runId));
       if (now) await withRetry(() => failRun({ ...now, plan }, error, o));
     }
   } catch (error) {
@@ -171,7 +171,7 @@ async function resume(stored: StoredRun, { context, register, signal, cancel }: 
   });
 }
 
-async function failRun(stored: Remains, error: unknown, { context, register, cancel }: Parts): Promise<void> {
+async function failRun(stored: Orphan, error: unknown, { context, register, cancel }: Parts): Promise<void> {
   const { run_id: runId } = stored.run;
   context.log.error({ err: error, run_id: runId }, 'a run that could not be resumed was marked as failed');
   await register.drop(runId);

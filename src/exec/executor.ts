@@ -97,7 +97,7 @@ export type Ending = {
   readonly signal: CancelSignal;
   readonly graceMs: number;
   /** When it is aborted, the grace period ends at once. */
-  readonly hurry?: AbortSignal;
+  readonly graceEnd?: AbortSignal;
   /** Called for each signal, with the number of processes it was sent to. */
   readonly onSignal?: (signal: string, processes: number) => void;
 };

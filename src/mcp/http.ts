@@ -27,7 +27,7 @@ import { idOf, wrongParams } from './params.ts';
 import { createMcpServer, noBatches, notifyOutdated, type Shown } from './server.ts';
 import { createUnfinished, type Unfinished } from './unfinished.ts';
 
-type Lent = {
+type DelegatedCredential = {
   readonly credential: string;
   readonly renew: (principal: Principal) => void;
   readonly end: () => void;
@@ -49,7 +49,7 @@ type Account = {
   readonly owner: string;
   /** The last part of the ids of the account's sessions. */
   readonly mark: string;
-  readonly lent: Lent;
+  readonly delegated: DelegatedCredential;
   readonly instance: Instance;
   readonly sessions: Map<string, Session>;
   /** The sessions that are just being restored. */
@@ -77,7 +77,7 @@ const finishMs = 2_000;
 export type HttpMcpOptions = Pick<Instance, 'settings' | 'version' | 'ensureStarted'> & {
   /** The address of the API. */
   readonly url: string;
-  readonly lend: (principal: Principal) => Lent;
+  readonly delegate: (principal: Principal) => DelegatedCredential;
   /**
    * Calls the listener whenever jobs have changed.
    * @returns a function that stops these calls
@@ -137,7 +137,7 @@ export function openHttpMcp(o: HttpMcpOptions) {
       changes.close();
       for (const account of accounts.values()) endAccount(account, shared);
       await atMost(finishMs, finished());
-      for (const { lent } of accounts.values()) lent.end();
+      for (const { delegated } of accounts.values()) delegated.end();
     },
   };
 }
@@ -332,7 +332,7 @@ function accountFor(principal: Principal, shared: Shared): Account {
   const key = JSON.stringify([owner, agent.scopes, agent.tenant]);
   const known = shared.accounts.get(key);
   if (known) {
-    known.lent.renew(agent);
+    known.delegated.renew(agent);
     return known;
   }
   const mark = createSha256().update(key).digest('base64url').slice(0, 22);
@@ -343,8 +343,8 @@ function accountFor(principal: Principal, shared: Shared): Account {
 
 function createAccount(who: Pick<Account, 'owner' | 'mark'>, agent: Principal, shared: Shared): Account {
   const { settings, version, ensureStarted, url } = shared;
-  const lent = shared.lend(agent);
-  const client = createClient({ baseUrl: url, client: 'mcp', token: lent.credential, fetch: httpFetch });
+  const delegated = shared.delegate(agent);
+  const client = createClient({ baseUrl: url, client: 'mcp', token: delegated.credential, fetch: httpFetch });
   const rights: Rights = {
     maySee: (source) => settings.isUntrustedAllowed || !shared.untrustedSources.includes(source),
     holds: (scope) => holdsScope(agent, scope),
@@ -353,7 +353,7 @@ function createAccount(who: Pick<Account, 'owner' | 'mark'>, agent: Principal, s
   const shown: Shown = {};
   const account: Account = {
     ...who,
-    lent,
+    delegated,
     instance,
     sessions: new Map(),
     resuming: new Map(),
@@ -399,7 +399,7 @@ function endIfUnused(account: Account, shared: Shared): void {
   if (account.uses > 0 || account.sessions.size > 0 || account.isEnding) return;
   forget(account, shared);
   shared.keep(account.modern.close());
-  account.lent.end();
+  account.delegated.end();
 }
 
 /** Ends the account's sessions and requests. Its runs continue. */
@@ -429,7 +429,7 @@ async function notifyClients(account: Account, shared: Shared): Promise<boolean>
     // The credential of the account is no longer valid.
     forget(account, shared);
     endAccount(account, shared);
-    account.lent.end();
+    account.delegated.end();
   }
   return true;
 }

@@ -21,7 +21,7 @@ import { createReading } from '../store/reading.ts';
 import { type Admission, createAdmission } from './admission/admission.ts';
 import { type Authentication, createAuthentication, type JwtVerifier } from './admission/authentication.ts';
 import { type Cors, createCors } from './admission/cors.ts';
-import { createLentCredentials } from './admission/lent-credentials.ts';
+import { createDelegatedCredentials } from './admission/delegated-credentials.ts';
 import { createLocalCallers, type LocalCallers, type RunCallers } from './admission/local-callers.ts';
 import { createProxies, type Proxies } from './admission/proxies.ts';
 import { createTokens, type Tokens } from './admission/tokens.ts';
@@ -111,8 +111,8 @@ const sweepMs = 100;
 export async function createServer(parts: ServerParts): Promise<Server> {
   const { config, log, clock, engine } = parts;
   const certificate = config.server.tls && openTlsCertificate(config.server.tls, { clock, log });
-  const lent = createLentCredentials();
-  const authentication = createAuthentication({ ...parts, lent });
+  const delegated = createDelegatedCredentials();
+  const authentication = createAuthentication({ ...parts, delegated });
   const streams = createStreams({
     stallMs: config.server.writeTimeoutMs,
     isStillValid: authentication.isStillValid,
@@ -158,7 +158,7 @@ export async function createServer(parts: ServerParts): Promise<Server> {
     takeBodyRoom,
     bodyLimitBytes: config.server.bodyLimitBytes,
   });
-  const closeMcp = addMcp(app, parts, { ...entrance, lent, load, takeBodyRoom, streams });
+  const closeMcp = addMcp(app, parts, { ...entrance, delegated, load, takeBodyRoom, streams });
   addOtherRoutes(app, { ...entrance, metrics, system, version: parts.version });
 
   return {

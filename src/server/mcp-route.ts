@@ -7,7 +7,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Principal } from '../domain/principal.ts';
 import { Problem } from '../domain/problem.ts';
 import type { Admission } from './admission/admission.ts';
-import type { LentCredentials } from './admission/lent-credentials.ts';
+import type { DelegatedCredentials } from './admission/delegated-credentials.ts';
 import type { createBodyRoom } from './limits/body-room.ts';
 import { boundConnections, connectionLimit } from './limits/connections.ts';
 import type { Load } from './limits/pressure.ts';
@@ -25,8 +25,11 @@ type Mcp = {
   readonly close: () => Promise<void>;
 };
 
-/** @param api the address at which the API accepts lent credentials, and the function that lends one */
-export type OpenMcp = (api: { readonly url: string; readonly lend: LentCredentials['lend'] }) => Promise<Mcp>;
+/** @param api the address at which the API accepts delegated credentials, and the function that creates one */
+export type OpenMcp = (api: {
+  readonly url: string;
+  readonly delegate: DelegatedCredentials['delegate'];
+}) => Promise<Mcp>;
 
 export const mcpPath = '/mcp';
 /**
@@ -40,7 +43,7 @@ export function addMcpRoute(
   app: FastifyInstance,
   o: {
     readonly openMcp: OpenMcp;
-    readonly lent: LentCredentials;
+    readonly delegated: DelegatedCredentials;
     readonly admission: Pick<Admission, 'admit'>;
     readonly load: Load;
     readonly takeBodyRoom: ReturnType<typeof createBodyRoom>;
@@ -144,11 +147,11 @@ function createOpening(open: () => Promise<Mcp>) {
 
 async function open(
   app: FastifyInstance,
-  o: { readonly openMcp: OpenMcp; readonly lent: LentCredentials; readonly stallMs: number },
+  o: { readonly openMcp: OpenMcp; readonly delegated: DelegatedCredentials; readonly stallMs: number },
 ): Promise<Mcp> {
   const api = await openApi(app, o);
   try {
-    const { answer, close } = await o.openMcp({ url: api.url, lend: o.lent.lend });
+    const { answer, close } = await o.openMcp({ url: api.url, delegate: o.delegated.delegate });
     return { answer, close: () => close().finally(() => api.close()) };
   } catch (error) {
     api.close();
@@ -163,15 +166,15 @@ function textsOf(headers: IncomingMessage['headers']): Record<string, string> {
   return Object.fromEntries(texts);
 }
 
-/** Serves the API on an unpublished loopback address, and only for lent credentials. */
+/** Serves the API on an unpublished loopback address, and only for delegated credentials. */
 async function openApi(
   app: FastifyInstance,
-  { lent, stallMs }: { readonly lent: LentCredentials; readonly stallMs: number },
+  { delegated, stallMs }: { readonly delegated: DelegatedCredentials; readonly stallMs: number },
 ) {
   // An `import` would load Node's `fetch` as well, before anybody needs it.
   const server = process.getBuiltinModule('node:http').createServer((request, response) => {
     const [, credential = ''] = /^Bearer (\S+)$/.exec(request.headers.authorization ?? '') ?? [];
-    if (lent.find(credential)) app.routing(request, response);
+    if (delegated.find(credential)) app.routing(request, response);
     else request.socket.destroy();
   });
   boundConnections(server, { limit: Math.ceil(connectionLimit() * shareOfConnections), stallMs });

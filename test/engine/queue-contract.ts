@@ -1,7 +1,7 @@
 // What every queue does, wherever it keeps its runs. `open` opens a new queue for each test.
 
 import { expect, test } from 'vitest';
-import type { Admission, Claim, NewcomerRun, Queue, QueueLimits } from '../../src/engine/queue/queue.ts';
+import type { Admission, CandidateRun, Claim, Queue, QueueLimits } from '../../src/engine/queue/queue.ts';
 import type { Slots } from '../../src/engine/run/slots.ts';
 import { ownTrace } from '../../src/store/run/span-ids.ts';
 
@@ -288,18 +288,18 @@ export function testQueue(open: Open): void {
 
 let count = 0;
 
-function run(id: string, more: Partial<NewcomerRun> = {}): NewcomerRun {
+function run(id: string, more: Partial<CandidateRun> = {}): CandidateRun {
   count += 1;
   const concurrency = { limit: null, key: null };
   const of = { jobId: 'job', tenant: 'default', priority: 0, trigger: 'api', createdAtMs: count } as const;
   return { id, ...of, concurrency, onConflict: 'queue', ...more };
 }
 
-function keyed(key: string, limit = 1): Pick<NewcomerRun, 'concurrency'> {
+function keyed(key: string, limit = 1): Pick<CandidateRun, 'concurrency'> {
   return { concurrency: { limit, key } };
 }
 
-function group(of: NewcomerRun['concurrency'] = { limit: null, key: null }) {
+function group(of: CandidateRun['concurrency'] = { limit: null, key: null }) {
   return { jobId: 'job', ...of };
 }
 
@@ -318,16 +318,16 @@ function facts(runId: string) {
   } as const;
 }
 
-async function wait(queue: Queue, newcomer: NewcomerRun): Promise<Admission> {
-  const admission = await queue.admit(newcomer);
-  if (admission.kind === 'start') throw new Error(`${newcomer.id} is not to start`);
-  await queue.add({ ...newcomer, waiting: admission.waiting });
+async function wait(queue: Queue, candidate: CandidateRun): Promise<Admission> {
+  const admission = await queue.admit(candidate);
+  if (admission.kind === 'start') throw new Error(`${candidate.id} is not to start`);
+  await queue.add({ ...candidate, waiting: admission.waiting });
   return admission;
 }
 
-async function started(queue: Queue, newcomer: NewcomerRun) {
-  const admission = await queue.admit(newcomer);
-  if (admission.kind === 'wait') throw new Error(`${newcomer.id} is to start: ${admission.waiting}`);
+async function started(queue: Queue, candidate: CandidateRun) {
+  const admission = await queue.admit(candidate);
+  if (admission.kind === 'wait') throw new Error(`${candidate.id} is to start: ${admission.waiting}`);
   return admission;
 }
 

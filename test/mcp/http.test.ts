@@ -359,7 +359,7 @@ describe('a session that is not in memory', () => {
     const nothing = (): void => undefined;
     const mcp = openHttpMcp({
       url: server.url,
-      lend: () => ({ credential: 'x', renew: nothing, end: nothing }),
+      delegate: () => ({ credential: 'x', renew: nothing, end: nothing }),
       settings: { jobTools: 25, waitMs: 50_000, isUntrustedAllowed: false },
       version: '1.2.3',
       ensureStarted: nothing,

@@ -280,7 +280,7 @@ export async function startServing(o: ServingOptions = {}): Promise<Serving> {
 async function openMcp(
   {
     url,
-    lend,
+    delegate,
     onChange,
     sources,
   }: Parameters<OpenMcp>[0] & Pick<Catalog, 'onChange'> & { sources: readonly JobSource[] },
@@ -289,7 +289,7 @@ async function openMcp(
   const { openHttpMcp } = await import('../../src/mcp/http.ts');
   return openHttpMcp({
     url,
-    lend,
+    delegate,
     settings: { jobTools: 25, waitMs: 50_000, isUntrustedAllowed: false, ...settings },
     version: '1.2.3',
     ensureStarted: () => undefined,
@@ -379,7 +379,7 @@ async function addRun(store: Store, over: Partial<NewRun> = {}, first?: RunMove)
     tenant,
     move,
     async print(...lines) {
-      const { epoch = 0 } = (await store.runs.remains(id)) ?? {};
+      const { epoch = 0 } = (await store.runs.withAttempts(id)) ?? {};
       writer ??= await store.logs.openWriter({ runId: id, epoch, maxSizeBytes: 2 ** 30 });
       const bytes = Buffer.from(`${lines.join('\n')}\n`);
       spoolEnd += bytes.length;

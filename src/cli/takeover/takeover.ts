@@ -51,8 +51,8 @@ export async function run(options: Options): Promise<ExitCode> {
 }
 
 /**
- * The server may have been started in another folder. It then does not have the jobs of this one, but perhaps others with
- * the same ids. @throws Refusal
+ * The server may have been started in another folder. It then does not have the jobs of this one, but perhaps others
+ * with the same ids. @throws Refusal
  */
 async function assertServed(config: Config, { client, where }: Session): Promise<void> {
   const { sources } = await client.call('listSources');

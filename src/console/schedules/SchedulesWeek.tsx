@@ -59,24 +59,24 @@ function runsOf({ runs }: Frequent): number {
 }
 
 /** Puts all hourly schedules into one group, whatever their minute. */
-function rhythmOf({ sentence }: Frequent): string {
+function frequencyOf({ sentence }: Frequent): string {
   return /^At \d+ minutes? past every hour$/.test(sentence) ? 'Every hour' : sentence;
 }
 
-/** A row for each group of schedules with the same rhythm. The most frequent group comes first. */
+/** A row for each group of schedules with the same frequency. The most frequent group comes first. */
 function FrequentRows({ of, chosen, choose }: Choice & { readonly of: readonly Frequent[] }): ReactNode {
   const rows = Object.entries(
     Object.groupBy(
       of.toSorted((a, b) => runsOf(b) - runsOf(a)),
-      rhythmOf,
+      frequencyOf,
     ),
   );
   const isAhead = of.every((one) => runsOf(one) === 0);
-  return rows.map(([rhythm, same = []]) => {
+  return rows.map(([frequency, same = []]) => {
     const count = sum(same.map(runsOf));
     return (
-      <div key={rhythm} className={styles.frequent}>
-        <span className={styles.rhythm}>{rhythm}</span>
+      <div key={frequency} className={styles.frequent}>
+        <span className={styles.frequency}>{frequency}</span>
         <span className={styles.names}>
           {same.map((one, index) => (
             <span key={one.schedule_id}>

@@ -5,7 +5,7 @@ import { Problem } from '../../domain/problem.ts';
 import type { Slots } from '../run/slots.ts';
 import type { ConcurrencyGroup, ConcurrencyGroups, GroupRun } from './concurrency-groups.ts';
 import type { FairQueue } from './fair-queue.ts';
-import type { Admission, NewcomerRun, Outlook, Permit, QueueLimits } from './queue.ts';
+import type { Admission, CandidateRun, Outlook, Permit, QueueLimits } from './queue.ts';
 import { groupOfRun, isSubRun, type WaitingRuns } from './waiting-runs.ts';
 
 export type QueueState = {
@@ -24,7 +24,7 @@ export type QueueState = {
 const queueFullRetrySeconds = 5;
 export const startingWords = 'the server is starting or stopping';
 
-export function admit(state: QueueState, { onConflict, ...run }: NewcomerRun): Admission {
+export function admit(state: QueueState, { onConflict, ...run }: CandidateRun): Admission {
   const group = groupOfRun(run);
   const others = onConflict === 'queue' ? [] : inGroup(state, group);
   const conflict = onConflict === 'reject' ? conflictOf(group, others) : null;
@@ -115,7 +115,7 @@ function conflictOf({ jobId, limit, key }: ConcurrencyGroup, others: readonly Gr
  * run waits for them.
  */
 function replacedBy(
-  { tenant }: Pick<NewcomerRun, 'tenant'>,
+  { tenant }: Pick<CandidateRun, 'tenant'>,
   { limit }: ConcurrencyGroup,
   others: readonly GroupRun[],
 ): readonly string[] {

@@ -18,7 +18,7 @@ export type QueueLimits = {
 };
 
 /** A run that is about to be created. */
-export type NewcomerRun = Omit<PendingRun, 'waiting'> & { readonly onConflict: Concurrency['onConflict'] };
+export type CandidateRun = Omit<PendingRun, 'waiting'> & { readonly onConflict: Concurrency['onConflict'] };
 
 /** Counts a run in its concurrency group until `release` is called. */
 export type Hold = { readonly release: () => void };
@@ -61,7 +61,7 @@ export type Queue = {
    * Decides about a run before it is stored. A run never overtakes runs that already wait.
    * @throws Problem concurrency-conflict, queue-full
    */
-  readonly admit: (run: NewcomerRun) => Promise<Admission>;
+  readonly admit: (run: CandidateRun) => Promise<Admission>;
   /** What `admit` would decide, without changing anything. */
   readonly outlook: (group: ConcurrencyGroup, onConflict: Concurrency['onConflict']) => Promise<Outlook>;
   /** Adds a pending run that is in the database. Does nothing if it already waits. */

@@ -10,7 +10,7 @@ import { createYielder } from '../../lib/yielder.ts';
 import type { Store } from '../../store/open.ts';
 import { limitsOf } from '../bindings.ts';
 import type { FireParts } from './schedule-fire.ts';
-import type { Roster } from './schedule-roster.ts';
+import type { ScheduleList } from './schedule-list.ts';
 
 export type BackfillRequest = {
   readonly fromMs: number;
@@ -31,7 +31,7 @@ type Parts = {
   readonly store: Store;
   readonly clock: Clock;
   readonly catalog: FireParts['catalog'];
-  readonly roster: Pick<Roster, 'tracking' | 'timesOf'>;
+  readonly scheduleList: Pick<ScheduleList, 'tracking' | 'timesOf'>;
 };
 
 const mostTimes = 1_000;
@@ -45,7 +45,7 @@ export async function findBackfillTimes(
   by: Principal,
   o: Parts,
 ): Promise<BackfillTimes> {
-  const denial = o.roster.tracking.denialOf(schedule);
+  const denial = o.scheduleList.tracking.denialOf(schedule);
   if (denial) throw denial;
   assertMayBackfill(schedule, by);
   await limitsOf(schedule.boundTo, o);
@@ -67,8 +67,8 @@ export async function findBackfillTimes(
   return { fromMs, untilMs, times: found.filter((atMs) => !withRun.has(atMs)), leftOut: withRun.size };
 }
 
-function timesToRepeat(schedule: Schedule, { roster }: Parts): CronTimes {
-  const times = roster.timesOf(schedule);
+function timesToRepeat(schedule: Schedule, { scheduleList }: Parts): CronTimes {
+  const times = scheduleList.timesOf(schedule);
   const cannot = 'so there is nothing to backfill: use `flwd schedules run`';
   if (schedule.atMs !== null) throw invalid('', `the schedule has a single time (\`at\`), ${cannot}`);
   if ('problem' in times) throw new Problem('job-invalid', `The pattern \`${schedule.cron}\` ${times.problem}.`);

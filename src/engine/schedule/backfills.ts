@@ -19,7 +19,7 @@ import type { Hub } from '../hub.ts';
 import { type BackfillRequest, type BackfillTimes, findBackfillTimes } from './backfill-request.ts';
 import { proceed } from './backfill-starts.ts';
 import type { FireParts } from './schedule-fire.ts';
-import type { Roster } from './schedule-roster.ts';
+import type { ScheduleList } from './schedule-list.ts';
 
 export type BackfillView = {
   readonly backfill: Backfill;
@@ -66,9 +66,9 @@ export type Backfills = {
 
 type Parts = FireParts & {
   readonly hub: Pick<Hub, 'onEvents'>;
-  readonly roster: Roster;
+  readonly scheduleList: ScheduleList;
   /** Runs `work` after the schedules have been updated from the catalog. @throws Problem not-ready */
-  readonly onRoster: <T>(work: () => T | Promise<T>) => Promise<T>;
+  readonly onScheduleList: <T>(work: () => T | Promise<T>) => Promise<T>;
   /** @throws Problem schedule-not-found */
   readonly find: (id: string, reach: Reach) => Schedule;
 };
@@ -79,11 +79,11 @@ const lookAgainMs = 2_000;
 const nothing: BackfillPage = { backfills: [], total: 0, hasMore: false };
 
 export function createBackfills(o: Parts) {
-  const { store, clock, roster } = o;
+  const { store, clock, scheduleList } = o;
   const loop = createLoop(o);
   const view = (backfill: Backfill): BackfillView => ({
     backfill,
-    isPaused: backfill.status === 'running' && roster.pauses.isPaused(backfill.tenant),
+    isPaused: backfill.status === 'running' && scheduleList.pauses.isPaused(backfill.tenant),
   });
 
   async function find(id: string, reach: Reach): Promise<Backfill> {
@@ -93,7 +93,7 @@ export function createBackfills(o: Parts) {
   }
 
   async function preview(scheduleId: string, request: BackfillRequest, principal: Principal) {
-    const schedule = await o.onRoster(() => o.find(scheduleId, principal));
+    const schedule = await o.onScheduleList(() => o.find(scheduleId, principal));
     return { schedule, ...(await findBackfillTimes(schedule, request, principal, o)) };
   }
 
@@ -171,12 +171,12 @@ function createLoop(o: Parts) {
   const parts = {
     ...o,
     signal,
-    pauses: o.roster.pauses,
+    pauses: o.scheduleList.pauses,
     scheduleOf: (id: string) =>
-      o.onRoster(() => {
-        const schedule = o.roster.find(id);
+      o.onScheduleList(() => {
+        const schedule = o.scheduleList.find(id);
         if (!schedule) throw new Problem('schedule-not-found', `The schedule '${id}' no longer exists.`);
-        const denial = o.roster.tracking.denialOf(schedule);
+        const denial = o.scheduleList.tracking.denialOf(schedule);
         if (denial) throw denial;
         return schedule;
       }),

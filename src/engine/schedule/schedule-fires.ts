@@ -4,7 +4,7 @@
 import { createBinaryHeap } from '../../domain/binary-heap.ts';
 import type { RunStatus } from '../../domain/run.ts';
 import type { Schedule, ScheduleRun } from '../../domain/schedule.ts';
-import { type CronTimes, rhythmOf } from '../../lib/cron/cron.ts';
+import { type CronTimes, frequencyOf } from '../../lib/cron/cron.ts';
 import { createYielder } from '../../lib/yielder.ts';
 import type { Store } from '../../store/open.ts';
 import { startsAtMs } from './schedule-due.ts';
@@ -83,7 +83,7 @@ export async function findFires(schedules: readonly Schedule[], query: FiresQuer
     if ('problem' in times) continue;
     const past = await pastOf({ schedule, times }, query, budget, o);
     const nextAtMs = nextOf(schedule, times, o);
-    if (rhythmOfSchedule(schedule).isFrequent) frequent.push({ ...toFrequent(past, query), schedule, nextAtMs });
+    if (frequencyOfSchedule(schedule).isFrequent) frequent.push({ ...toFrequent(past, query), schedule, nextAtMs });
     else {
       fires.push(...past.fires);
       if (nextAtMs !== null) upcoming.push({ schedule, times, atMs: nextAtMs });
@@ -100,8 +100,8 @@ export async function findFires(schedules: readonly Schedule[], query: FiresQuer
 }
 
 /** Ignores the days that calendars leave out, because they only make a gap longer. */
-function rhythmOfSchedule({ cron, timezone }: Schedule): ReturnType<typeof rhythmOf> {
-  return cron === null ? { isFrequent: false, gapMs: 0 } : rhythmOf(cron, timezone);
+function frequencyOfSchedule({ cron, timezone }: Schedule): ReturnType<typeof frequencyOf> {
+  return cron === null ? { isFrequent: false, gapMs: 0 } : frequencyOf(cron, timezone);
 }
 
 type Scheduled = { readonly schedule: Schedule; readonly times: CronTimes };
@@ -191,7 +191,7 @@ async function timesWithoutRun(
   const found: number[] = [];
   let { afterMs } = o;
   if (afterMs >= o.untilMs) return found;
-  const { gapMs } = rhythmOfSchedule(schedule);
+  const { gapMs } = frequencyOfSchedule(schedule);
   for (const [n, startedAtMs] of [...o.startedAtMs.toSorted((a, b) => a - b), o.untilMs].entries()) {
     const isUsualGap = n > 0 && startedAtMs - afterMs <= gapMs;
     for (let at = isUsualGap ? null : times.next(afterMs); at !== null && at < startedAtMs; at = times.next(at)) {

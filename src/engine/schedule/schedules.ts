@@ -31,6 +31,7 @@ import { cursorOf } from './schedule-due.ts';
 import { type FireParts, heartbeatOf } from './schedule-fire.ts';
 import { type Fires, type FiresQuery, findFires } from './schedule-fires.ts';
 import { holdSchedule, releaseSchedule } from './schedule-hold.ts';
+import { createScheduleList, longDone, type ScheduleList } from './schedule-list.ts';
 import type { Pauses } from './schedule-pauses.ts';
 import {
   addScheduleErrors,
@@ -38,7 +39,6 @@ import {
   readScheduleRequest,
   type ScheduleRequest,
 } from './schedule-requests.ts';
-import { createRoster, longDone, type Roster } from './schedule-roster.ts';
 import { tickSchedules } from './schedule-ticker.ts';
 import type { TimesOf } from './schedule-times.ts';
 
@@ -96,21 +96,21 @@ type Parts = FireParts &
 
 export function createSchedules(o: Parts) {
   const { catalog, clock } = o;
-  const roster = createRoster(o);
-  /** Makes one change of the roster at a time. */
+  const scheduleList = createScheduleList(o);
+  /** Makes one change of the list at a time. */
   const serial = createSerial();
-  const starts = createStarts(roster, serial, { ...o, onRoster });
+  const starts = createStarts(scheduleList, serial, { ...o, onScheduleList });
   const view = async (schedule: Schedule): Promise<ScheduleView> => {
     const [lastRun] = await o.store.schedules.runs({ ...ever, scheduleId: schedule.id, most: 1 });
     const heartbeat = schedule.heartbeat === undefined ? undefined : await o.store.heartbeats.find(schedule.id);
-    return { ...(await withMaker(viewOf(schedule, roster, clock.now()), o)), lastRun, heartbeat };
+    return { ...(await withMaker(viewOf(schedule, scheduleList, clock.now()), o)), lastRun, heartbeat };
   };
 
   /** Runs `work` after the schedules have been updated from the catalog. */
-  function onRoster<T>(work: () => T | Promise<T>): Promise<T> {
+  function onScheduleList<T>(work: () => T | Promise<T>): Promise<T> {
     return serial.run(async () => {
-      await roster.refresh();
-      if (!roster.isReady) throw new Problem('not-ready', 'The sources are being read.', { retry_after: 1 });
+      await scheduleList.refresh();
+      if (!scheduleList.isReady) throw new Problem('not-ready', 'The sources are being read.', { retry_after: 1 });
       return work();
     });
   }
@@ -119,8 +119,8 @@ export function createSchedules(o: Parts) {
     if (bindingOf(by) && (request.heartbeat ?? null) !== null) throw heartbeatForbidden();
     const schedule = toStored(request, own, { ...o, by }, clock.now());
     // A schedule whose times cannot be computed is refused here, before it is stored.
-    nextTimes(schedule, roster.timesOf, clock.now(), 1);
-    await roster.put(schedule);
+    nextTimes(schedule, scheduleList.timesOf, clock.now(), 1);
+    await scheduleList.put(schedule);
     return view(schedule);
   }
 
@@ -131,33 +131,33 @@ export function createSchedules(o: Parts) {
     async list(reach: Reach): Promise<ScheduleView[]> {
       const views: ScheduleView[] = [];
       const maybeYield = createYielder();
-      for (const schedule of await onRoster(() => reached(roster, reach))) {
+      for (const schedule of await onScheduleList(() => reached(scheduleList, reach))) {
         views.push(await view(schedule));
         await maybeYield();
       }
       return views;
     },
     /** @throws Problem not-ready, schedule-not-found */
-    get: (id: string, reach: Reach): Promise<ScheduleView> => onRoster(() => view(find(roster, id, reach))),
+    get: (id: string, reach: Reach): Promise<ScheduleView> => onScheduleList(() => view(find(scheduleList, id, reach))),
     /** Checks the request without saving anything. @throws like `create` */
     preview: (request: ScheduleRequest, fires: number, principal: Principal) =>
-      previewOf(request, fires, roster, { ...o, by: principal }),
+      previewOf(request, fires, scheduleList, { ...o, by: principal }),
     /** @throws Problem not-ready, permission-denied, job-not-found, job-invalid, source-untrusted, validation-error */
     create: (request: ScheduleRequest, principal: Principal): Promise<ScheduleView> =>
-      onRoster(async () => {
+      onScheduleList(async () => {
         const createdAtMs = clock.now();
         const tenant = tenantFor(principal, request.tenant, o.defaultTenant);
         assertToCome(request, createdAtMs);
-        const done = longDone(roster.schedules(), createdAtMs);
-        if (done.length > 0) await roster.remove(...done);
-        assertRoom(roster, tenant);
+        const done = longDone(scheduleList.schedules(), createdAtMs);
+        if (done.length > 0) await scheduleList.remove(...done);
+        assertRoom(scheduleList, tenant);
         const own = { id: createId('schedule', createdAtMs), tenant, createdAtMs, createdBy: principal.name };
         return save(request, own, principal);
       }),
     /** @throws Problem schedule-not-found, source-managed, and what `create` throws */
     replace: (id: string, request: ScheduleRequest, principal: Principal): Promise<ScheduleView> =>
-      onRoster(() => {
-        const before = findOwn(roster, id, principal);
+      onScheduleList(() => {
+        const before = findOwn(scheduleList, id, principal);
         assertOwn(before, principal);
         // If the time of a schedule has passed and stays the same, its other terms may still change.
         if (toAtMs(request.at) !== before.atMs) assertToCome(request, clock.now());
@@ -166,37 +166,47 @@ export function createSchedules(o: Parts) {
         return save(request, { ...keptTerms(before, request), tenant }, principal);
       }),
     /** @throws Problem schedule-not-found, source-managed */
-    remove: (id: string, reach: Reach): Promise<void> => onRoster(() => roster.remove(findOwn(roster, id, reach).id)),
+    remove: (id: string, reach: Reach): Promise<void> =>
+      onScheduleList(() => scheduleList.remove(findOwn(scheduleList, id, reach).id)),
     /** Adds the errors in the body of a schedule to `errors`, which may already contain some. */
     addErrors: (body: unknown, errors: ErrorList, reach: Reach) => addScheduleErrors(body, reach, catalog, errors),
-    ...createActs(roster, { ...o, onRoster, view }),
+    ...createActs(scheduleList, { ...o, onScheduleList, view }),
     ...starts,
   };
 }
 
-function previewOf(request: ScheduleRequest, fires: number, roster: Roster, o: Parts & { readonly by: Principal }) {
+function previewOf(
+  request: ScheduleRequest,
+  fires: number,
+  scheduleList: ScheduleList,
+  o: Parts & { readonly by: Principal },
+) {
   tenantFor(o.by, request.tenant, o.defaultTenant);
   const { terms } = readScheduleRequest(request, o);
   const nowMs = o.clock.now();
-  return { fires: nextTimes(terms, roster.timesOf, nowMs, fires), terms, clockChange: clockChangeOf(terms, nowMs) };
+  return {
+    fires: nextTimes(terms, scheduleList.timesOf, nowMs, fires),
+    terms,
+    clockChange: clockChangeOf(terms, nowMs),
+  };
 }
 
-type OnRoster = <T>(work: () => T | Promise<T>) => Promise<T>;
+type OnScheduleList = <T>(work: () => T | Promise<T>) => Promise<T>;
 
 type ActParts = Parts & {
-  readonly onRoster: OnRoster;
+  readonly onScheduleList: OnScheduleList;
   readonly view: (schedule: Schedule) => Promise<ScheduleView>;
 };
 
 /** Creates the functions that do not change the definition of a schedule, such as `pause` and `run`. */
-function createActs(roster: Roster, { onRoster, view, ...o }: ActParts) {
+function createActs(scheduleList: ScheduleList, { onScheduleList, view, ...o }: ActParts) {
   const setPaused = (asked: string | undefined, principal: Principal, isPaused: boolean) =>
-    onRoster(async (): Promise<PauseView> => {
+    onScheduleList(async (): Promise<PauseView> => {
       assertReached(principal, asked);
       assertReachesAllJobs(principal);
       const tenant = asked ?? principal.tenant;
-      await roster.setPaused(tenant, isPaused ? { atMs: o.clock.now(), by: principal.name } : null);
-      return { tenant, isPaused: roster.pauses.isPaused(tenant), byOperator: roster.pauses.byOperator };
+      await scheduleList.setPaused(tenant, isPaused ? { atMs: o.clock.now(), by: principal.name } : null);
+      return { tenant, isPaused: scheduleList.pauses.isPaused(tenant), byOperator: scheduleList.pauses.byOperator };
     });
   return {
     /** Pauses all schedules of `tenant`; by default, of the caller's tenant. `*` is every tenant. */
@@ -206,20 +216,21 @@ function createActs(roster: Roster, { onRoster, view, ...o }: ActParts) {
       setPaused(tenant, principal, false),
     /** What pauses schedules that the principal sees. @throws Problem not-ready */
     pauses: (principal: Principal): Promise<readonly PauseInForce[]> =>
-      onRoster(() => pausesFor(principal, roster.pauses)),
+      onScheduleList(() => pausesFor(principal, scheduleList.pauses)),
     /** Whether all schedules of the tenant are paused; undefined while that is not known. */
-    arePaused: (tenant: string): boolean | undefined => (roster.isReady ? roster.pauses.isPaused(tenant) : undefined),
+    arePaused: (tenant: string): boolean | undefined =>
+      scheduleList.isReady ? scheduleList.pauses.isPaused(tenant) : undefined,
     /** Why all schedules of the instance are paused; null if they are not. */
     complaint(): string | null {
-      if (roster.pauses.byOperator) return 'scheduler.schedules_paused in flwd.yaml pauses all schedules';
-      const all = roster.pauses.of('*');
+      if (scheduleList.pauses.byOperator) return 'scheduler.schedules_paused in flwd.yaml pauses all schedules';
+      const all = scheduleList.pauses.of('*');
       return all ? `all schedules have been paused by ${all.by} since ${toTimestamp(all.atMs)}` : null;
     },
     /** Once this resolves, the schedule starts no runs until it is released. @throws Problem schedule-not-found */
     hold: (id: string, reach: Reach): Promise<ScheduleView> =>
-      onRoster(async () => {
-        const schedule = find(roster, id, reach);
-        await holdSchedule(schedule, roster.tracking, o);
+      onScheduleList(async () => {
+        const schedule = find(scheduleList, id, reach);
+        await holdSchedule(schedule, scheduleList.tracking, o);
         return view(schedule);
       }),
     /**
@@ -227,10 +238,10 @@ function createActs(roster: Roster, { onRoster, view, ...o }: ActParts) {
      * @throws Problem schedule-not-found
      */
     release: (id: string, afterMs: number | undefined, principal: Principal): Promise<ScheduleView> =>
-      onRoster(async () => {
-        const schedule = find(roster, id, principal);
+      onScheduleList(async () => {
+        const schedule = find(scheduleList, id, principal);
         assertNotBefore(afterMs, principal, o.clock.now());
-        await releaseSchedule(schedule, afterMs, roster.tracking, o);
+        await releaseSchedule(schedule, afterMs, scheduleList.tracking, o);
         return view(schedule);
       }),
     /** What the schedules have started and will start between two times. @throws Problem not-ready */
@@ -238,16 +249,16 @@ function createActs(roster: Roster, { onRoster, view, ...o }: ActParts) {
       { jobId, ...query }: FiresQuery & { readonly jobId?: string | undefined },
       reach: Reach,
     ): Promise<Fires> {
-      const all = await onRoster(() => reached(roster, reach));
+      const all = await onScheduleList(() => reached(scheduleList, reach));
       const asked = jobId === undefined ? all : all.filter((one) => one.jobId === jobId);
-      return findFires(asked, query, { ...o, ...roster, nowMs: o.clock.now() });
+      return findFires(asked, query, { ...o, ...scheduleList, nowMs: o.clock.now() });
     },
     /** Starts a run now, as the schedule would. @throws Problem schedule-not-found, and what `createRun` throws */
     async run(id: string, caller: Omit<Caller, 'trigger'>, idempotencyKey: string | undefined): Promise<Created> {
-      const schedule = await onRoster(() => find(roster, id, caller.principal));
+      const schedule = await onScheduleList(() => find(scheduleList, id, caller.principal));
       const { jobId, args, tenant, labels } = schedule;
       const request = { job_id: jobId, args, tenant, labels: { ...labels, schedule_id: id } };
-      const heartbeat = roster.tracking.denialOf(schedule) ? undefined : heartbeatOf(schedule);
+      const heartbeat = scheduleList.tracking.denialOf(schedule) ? undefined : heartbeatOf(schedule);
       return o.createRun(request, { ...caller, trigger: 'schedule', heartbeat }, idempotencyKey);
     },
   };
@@ -264,9 +275,13 @@ function pausesFor(principal: Principal, { all, byOperator }: Pauses): readonly 
 }
 
 /** What starts runs: the clock, and backfills. */
-function createStarts(roster: Roster, serial: Serial, o: Parts & { readonly onRoster: OnRoster }) {
-  const ticks = createTicks(roster, serial, o);
-  const backfills = createBackfills({ ...o, roster, find: (id, reach) => find(roster, id, reach) });
+function createStarts(
+  scheduleList: ScheduleList,
+  serial: Serial,
+  o: Parts & { readonly onScheduleList: OnScheduleList },
+) {
+  const ticks = createTicks(scheduleList, serial, o);
+  const backfills = createBackfills({ ...o, scheduleList, find: (id, reach) => find(scheduleList, id, reach) });
   return {
     backfills: backfills.acts,
     /** Looks at the clock once. Resolves when what was due has been dealt with. */
@@ -282,15 +297,15 @@ function createStarts(roster: Roster, serial: Serial, o: Parts & { readonly onRo
 }
 
 /** Checks which schedules are due, twice a second and once for each `tick`. */
-function createTicks(roster: Roster, serial: Serial, o: Parts) {
+function createTicks(scheduleList: ScheduleList, serial: Serial, o: Parts) {
   const stopping = new AbortController();
   const { signal } = stopping;
   const ticks = new Set<Promise<void>>();
   let timer: NodeJS.Timeout | undefined;
 
   async function tick(): Promise<void> {
-    await serial.run(() => roster.refresh());
-    if (roster.isReady && !signal.aborted) await tickSchedules(roster.tracking.active(), { ...o, signal });
+    await serial.run(() => scheduleList.refresh());
+    if (scheduleList.isReady && !signal.aborted) await tickSchedules(scheduleList.tracking.active(), { ...o, signal });
   }
 
   function tickSafely(): void {
@@ -316,19 +331,23 @@ function createTicks(roster: Roster, serial: Serial, o: Parts) {
   };
 }
 
-function reached(roster: Roster, reach: Reach): Schedule[] {
-  return [...roster.schedules()].filter((schedule) => reaches(reach, schedule)).toSorted(byJobAndId);
+function reached(scheduleList: ScheduleList, reach: Reach): Schedule[] {
+  return [...scheduleList.schedules()].filter((schedule) => reaches(reach, schedule)).toSorted(byJobAndId);
 }
 
-function viewOf(schedule: Schedule, roster: Roster, nowMs: number): Omit<ScheduleView, 'lastRun' | 'heartbeat'> {
-  const { tracking, timesOf } = roster;
+function viewOf(
+  schedule: Schedule,
+  scheduleList: ScheduleList,
+  nowMs: number,
+): Omit<ScheduleView, 'lastRun' | 'heartbeat'> {
+  const { tracking, timesOf } = scheduleList;
   const state = tracking.stateOf(schedule.id);
   const isHeld = tracking.isHeld(schedule);
   const afterMs = Math.max(nowMs, state?.settledAtMs ?? 0, state?.notBeforeMs ?? 0);
   const nextFires = () => (tracking.mayFire(schedule) ? nextTimes(schedule, timesOf, afterMs, shownFires) : []);
   const clockChange = () => clockChangeOf(schedule, nowMs);
   const denied = tracking.denialOf(schedule) ?? null;
-  const isPaused = roster.pauses.isPaused(schedule.tenant);
+  const isPaused = scheduleList.pauses.isPaused(schedule.tenant);
   return {
     schedule,
     state,
@@ -352,15 +371,15 @@ async function withMaker(view: ReturnType<typeof viewOf>, o: Parts): Promise<Ret
   }
 }
 
-function find(roster: Roster, id: string, reach: Reach): Schedule {
-  const schedule = roster.find(id);
+function find(scheduleList: ScheduleList, id: string, reach: Reach): Schedule {
+  const schedule = scheduleList.find(id);
   if (schedule && reaches(reach, schedule)) return schedule;
   throw new Problem('schedule-not-found', `The schedule '${id}' does not exist`);
 }
 
 /** Finds a schedule that was made through the API. */
-function findOwn(roster: Roster, id: string, reach: Reach): Schedule {
-  const schedule = find(roster, id, reach);
+function findOwn(scheduleList: ScheduleList, id: string, reach: Reach): Schedule {
+  const schedule = find(scheduleList, id, reach);
   if (schedule.source === 'api') return schedule;
   const file = `the config.yaml of '${schedule.jobId}'`;
   throw new Problem('source-managed', `The schedule '${id}' is defined in ${file}: change it there.`);
@@ -403,8 +422,8 @@ function assertToCome({ at }: ScheduleRequest, nowMs: number): void {
   throw validationError([{ pointer: '/at', message: 'has passed: give a time in the future', keyword: 'range' }]);
 }
 
-function assertRoom(roster: Roster, tenant: string): void {
-  const own = [...roster.schedules()].filter((one) => one.tenant === tenant && one.source === 'api');
+function assertRoom(scheduleList: ScheduleList, tenant: string): void {
+  const own = [...scheduleList.schedules()].filter((one) => one.tenant === tenant && one.source === 'api');
   if (own.length < mostOfTenant) return;
   const message = `the tenant '${tenant}' has ${mostOfTenant} schedules, the most allowed; delete one first`;
   throw validationError([{ pointer: '', message, keyword: 'maxItems' }]);

@@ -8,7 +8,7 @@ import type { Run } from '../../domain/run.ts';
 import { longestChain } from '../../domain/trigger/job-trigger.ts';
 import type { EndedJobRun } from '../../store/trigger/triggers.ts';
 import { isAgentApproval } from '../plan/agent-approval.ts';
-import { noteRefusal, type Occasion, startRun } from './start-run.ts';
+import { noteRefusal, startRun, type TriggerEvent } from './start-run.ts';
 import type { EndTriggerOfJob, Trigger, TriggerParts } from './trigger-parts.ts';
 
 /** @throws TryLater */
@@ -18,7 +18,7 @@ export async function handleEnd(trigger: EndTriggerOfJob, end: EndedJobRun, o: T
   // The run was removed in the meantime, or nobody allowed it.
   if (!run || (await wasNotAllowed(run, o))) return;
   const shown: JsonObject = JSON.parse(JSON.stringify(run));
-  const occasion: Occasion = {
+  const event: TriggerEvent = {
     key: run.run_id,
     tenant: run.tenant,
     type: 'job_ended',
@@ -35,8 +35,8 @@ export async function handleEnd(trigger: EndTriggerOfJob, end: EndedJobRun, o: T
     },
     note: (tx) => o.store.triggers.moveCursor(tx, end.eventId),
   };
-  const started = await startRun(trigger, occasion, o);
-  if (started.kind === 'refused') await noteRefusal(trigger, occasion, started.problem, o);
+  const started = await startRun(trigger, event, o);
+  if (started.kind === 'refused') await noteRefusal(trigger, event, started.problem, o);
 }
 
 /** Whether nothing of the run has started because nobody allowed it (ADR 0067). */

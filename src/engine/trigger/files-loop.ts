@@ -12,7 +12,7 @@ import { createReports } from './folder-reports.ts';
 import { inTurn } from './in-turn.ts';
 import { createLedger, type Ledger } from './ledger.ts';
 import type { LoopParts } from './looks.ts';
-import { noteRefusal, type Occasion, startRun, TryLater } from './start-run.ts';
+import { noteRefusal, startRun, type TriggerEvent, TryLater } from './start-run.ts';
 import type { FilesTriggerOfJob } from './trigger-parts.ts';
 
 /**
@@ -112,13 +112,13 @@ async function startRuns(
 /** @throws TryLater */
 async function startFor(trigger: FilesTriggerOfJob, file: FoundFile, ledger: Ledger, o: LoopParts): Promise<void> {
   if (!(await isThere(file))) return;
-  const occasion = occasionOf(trigger, file, ledger, o);
-  const started = await startRun(trigger, occasion, o);
+  const event = eventOf(trigger, file, ledger, o);
+  const started = await startRun(trigger, event, o);
   if (started.kind === 'refused') {
     // The job, or the folder with the file, may have disappeared while the run was being started.
-    if (passesForFiles.has(started.problem.slug)) throw new TryLater(started.problem, occasion.logFields);
+    if (passesForFiles.has(started.problem.slug)) throw new TryLater(started.problem, event.logFields);
     if (!(await isThere(file))) return;
-    await noteRefusal(trigger, occasion, started.problem, o);
+    await noteRefusal(trigger, event, started.problem, o);
   }
   if (started.kind === 'left out') await o.store.db.transact((tx) => ledger.note(tx, file));
   ledger.know(file);
@@ -126,7 +126,7 @@ async function startFor(trigger: FilesTriggerOfJob, file: FoundFile, ledger: Led
 
 const passesForFiles: ReadonlySet<string> = new Set(['job-not-found', 'job-invalid']);
 
-function occasionOf(trigger: FilesTriggerOfJob, file: FoundFile, ledger: Ledger, o: LoopParts): Occasion {
+function eventOf(trigger: FilesTriggerOfJob, file: FoundFile, ledger: Ledger, o: LoopParts): TriggerEvent {
   const { path, name, sizeBytes, modifiedMs, stamp } = file;
   const shown = { path, name, size_bytes: sizeBytes, modified_at: toTimestamp(modifiedMs) };
   return {

@@ -1,5 +1,4 @@
-// Starts the run of a trigger for an occasion, such as a new file. The same transaction marks the occasion as dealt
-// with.
+// Starts the run of a trigger for an event, such as a new file. The same transaction marks the event as dealt with.
 
 import type { CatalogEntry } from '../../catalog/catalog.ts';
 import type { JsonValue } from '../../domain/job.ts';
@@ -13,7 +12,7 @@ import { mapArguments } from '../mapped-arguments.ts';
 import type { Trigger, TriggerParts } from './trigger-parts.ts';
 
 /** The reason for a run of a trigger: a run that has ended, a file, or what a check has found. */
-export type Occasion = {
+export type TriggerEvent = {
   /** Unique among the results of the trigger. */
   readonly key: string;
   readonly tenant: string;
@@ -25,11 +24,11 @@ export type Occasion = {
   readonly evaluate: (text: string) => JsonValue;
   /** @throws Problem */
   readonly cause: () => Promise<Omit<TriggerCause, 'trigger_id'>>;
-  /** Notes the occasion as dealt with. @throws Problem idempotency-conflict if that was done already */
+  /** Notes the event as dealt with. @throws Problem idempotency-conflict if that was done already */
   readonly note: (tx: Transaction) => Promise<void>;
 };
 
-/** No run can be started at present. The occasion is tried again later. */
+/** No run can be started at present. The event is tried again later. */
 export class TryLater extends Error {
   readonly logFields: Readonly<Record<string, string>>;
   constructor(problem: Problem, logFields: Readonly<Record<string, string>>) {
@@ -45,15 +44,15 @@ type Started =
   | { readonly kind: 'started' }
   /** `if` says that no run starts. */
   | { readonly kind: 'left out' }
-  /** The occasion was dealt with already. */
+  /** The event was dealt with already. */
   | { readonly kind: 'known' }
   | { readonly kind: 'refused'; readonly problem: Problem };
 
-/** Records the occasion only if a run starts. @throws TryLater */
-export async function startRun(trigger: Trigger, occasion: Occasion, o: TriggerParts): Promise<Started> {
-  const fields = { trigger_id: trigger.id, job_id: trigger.jobId, ...occasion.logFields };
+/** Records the event only if a run starts. @throws TryLater */
+export async function startRun(trigger: Trigger, event: TriggerEvent, o: TriggerParts): Promise<Started> {
+  const fields = { trigger_id: trigger.id, job_id: trigger.jobId, ...event.logFields };
   try {
-    const runId = await start(trigger, occasion, o);
+    const runId = await start(trigger, event, o);
     if (runId === undefined) return { kind: 'left out' };
     o.log.info({ ...fields, run_id: runId }, 'a trigger fired');
     return { kind: 'started' };
@@ -65,48 +64,48 @@ export async function startRun(trigger: Trigger, occasion: Occasion, o: TriggerP
   }
 }
 
-/** Notes that no run will ever be started for the occasion. */
+/** Notes that no run will ever be started for the event. */
 export async function noteRefusal(
   trigger: Trigger,
-  occasion: Occasion,
+  event: TriggerEvent,
   problem: Problem,
   { store, log, clock }: TriggerParts,
 ): Promise<void> {
-  const fields = { trigger_id: trigger.id, job_id: trigger.jobId, ...occasion.logFields };
+  const fields = { trigger_id: trigger.id, job_id: trigger.jobId, ...event.logFields };
   log.warn({ ...fields, problem: problem.slug }, `a trigger could not start its run: ${problem.message}`);
   const refused = { result: 'refused', run_id: null, problem: problem.slug, detail: problem.message } as const;
   await store.db.transact(async (tx) => {
-    await store.triggers.add(tx, rowOf(trigger, occasion, refused, clock.now()));
-    await occasion.note(tx);
+    await store.triggers.add(tx, rowOf(trigger, event, refused, clock.now()));
+    await event.note(tx);
   });
 }
 
-async function start(trigger: Trigger, occasion: Occasion, o: TriggerParts): Promise<string | undefined> {
+async function start(trigger: Trigger, event: TriggerEvent, o: TriggerParts): Promise<string | undefined> {
   const { store } = o;
-  const { tenant } = occasion;
+  const { tenant } = event;
   const entry = o.catalog.find(trigger.jobId);
-  occasion.admit(entry);
-  const args = mapArguments(trigger, entry.definition.secretArgs, occasion.evaluate);
+  event.admit(entry);
+  const args = mapArguments(trigger, entry.definition.secretArgs, event.evaluate);
   if (args === undefined) return undefined;
   const caller: Caller = {
     principal: { kind: 'trigger', name: `trigger:${trigger.id}`, scopes: ['runs:write'], tenant },
-    trigger: occasion.type,
-    cause: { trigger_id: trigger.id, ...(await occasion.cause()) },
+    trigger: event.type,
+    cause: { trigger_id: trigger.id, ...(await event.cause()) },
     requestId: createId('req', o.clock.now()),
   };
   const request = { job_id: trigger.jobId, args, tenant };
   const { runId } = await o.createRun(request, caller, undefined, async (tx, newId) => {
     const started = { result: 'started', run_id: newId, problem: null, detail: null } as const;
-    if (!(await store.triggers.add(tx, rowOf(trigger, occasion, started, o.clock.now()))))
+    if (!(await store.triggers.add(tx, rowOf(trigger, event, started, o.clock.now()))))
       throw new Problem('idempotency-conflict', 'The trigger has dealt with this already.');
-    await occasion.note(tx);
+    await event.note(tx);
   });
   return runId;
 }
 
 function rowOf(
   { id }: Trigger,
-  { key, tenant }: Occasion,
+  { key, tenant }: TriggerEvent,
   result: Pick<TriggerResultRow, 'result' | 'run_id' | 'problem' | 'detail'>,
   at: number,
 ): TriggerResultRow {

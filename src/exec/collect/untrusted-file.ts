@@ -32,10 +32,10 @@ const leaseTries = 4;
 
 /**
  * Reads synchronously, because the file usually does not exist, and otherwise is small and was just written. With
- * `impatient`, a file with a lease on it is refused at once. Use `impatient` for attempts that are alive, because they
- * may have many such files.
+ * `nonblocking`, a file with a lease on it is refused at once. Use `nonblocking` for attempts that are alive, because
+ * they may have many such files.
  */
-export function readUntrustedFile(path: string, maxSizeBytes: number, how?: 'impatient'): UntrustedFile {
+export function readUntrustedFile(path: string, maxSizeBytes: number, how?: 'nonblocking'): UntrustedFile {
   let fd: number;
   try {
     if (!isThere(path)) return { kind: 'none' };

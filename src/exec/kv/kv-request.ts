@@ -41,7 +41,7 @@ export function idOfRequest(fileName: string): string | undefined {
 
 /** Throws only if the host fails. */
 export function readKvRequest(outDir: string, id: string): KvReading {
-  const file = readUntrustedFile(pathOf(outDir, id, 'request'), mostRequestBytes, 'impatient');
+  const file = readUntrustedFile(pathOf(outDir, id, 'request'), mostRequestBytes, 'nonblocking');
   if (file.kind === 'refused') return refused(`the request ${file.why}`);
   if (file.kind === 'none') return file;
   if (!isUtf8(file.bytes)) return refused('the key or the namespace is not UTF-8 text');
@@ -53,7 +53,7 @@ export function readKvRequest(outDir: string, id: string): KvReading {
   if (kind === 'get' || kind === 'delete') return { kind: 'request', request: { ...named, kind } };
   if (kind !== 'set') return refused('the request is neither get, set nor delete');
   if (!/^\d{0,15}$/.test(ifVersion ?? '')) return refused('the version is not a number');
-  const value = readUntrustedFile(pathOf(outDir, id, 'value'), mostValueBytes, 'impatient');
+  const value = readUntrustedFile(pathOf(outDir, id, 'value'), mostValueBytes, 'nonblocking');
   if (value.kind === 'refused') return refused(`the value ${value.why}`);
   if (value.kind === 'none') return refused('the value is missing');
   return {

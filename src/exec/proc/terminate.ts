@@ -48,7 +48,7 @@ export async function endAttempt(
     const reached = script.filter((pid) => send(pid, `SIG${ending.signal}`)).length;
     if (reached > 0) {
       record(ending.signal, reached);
-      await within(ending.hurry ? Promise.race([ended, aborted(ending.hurry)]) : ended, ending.graceMs);
+      await within(ending.graceEnd ? Promise.race([ended, aborted(ending.graceEnd)]) : ended, ending.graceMs);
     }
   }
   if (!isOver) {

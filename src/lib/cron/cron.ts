@@ -109,22 +109,25 @@ export function shortestGapMs({ next }: CronTimes): number {
 /** A pattern is frequent if it fires this often within a day. */
 const frequentTimes = 16;
 const dayMs = 86_400_000;
-/** The rhythms that have been computed. Each takes some milliseconds. */
-const rhythms = new LRUCache<string, { readonly isFrequent: boolean; readonly gapMs: number }>({ max: 2_000 });
+/** The frequencies that have been computed. Each takes some milliseconds. */
+const frequencies = new LRUCache<string, { readonly isFrequent: boolean; readonly gapMs: number }>({ max: 2_000 });
 
 /**
  * Says how often a pattern fires. `gapMs` is the shortest time between two firings of a frequent pattern, and 0 for all
  * others.
  */
-export function rhythmOf(pattern: string, timezone: string): { readonly isFrequent: boolean; readonly gapMs: number } {
+export function frequencyOf(
+  pattern: string,
+  timezone: string,
+): { readonly isFrequent: boolean; readonly gapMs: number } {
   const key = `${pattern} ${timezone}`;
-  const known = rhythms.get(key);
+  const known = frequencies.get(key);
   if (known) return known;
   const times = parseCron(pattern, timezone);
   const isFrequent = 'next' in times && firesOften(times);
-  const rhythm = { isFrequent, gapMs: isFrequent ? shortestGapMs(times) : 0 };
-  rhythms.set(key, rhythm);
-  return rhythm;
+  const frequency = { isFrequent, gapMs: isFrequent ? shortestGapMs(times) : 0 };
+  frequencies.set(key, frequency);
+  return frequency;
 }
 
 function firesOften({ next }: CronTimes): boolean {

@@ -50,7 +50,7 @@ export function createAdmission(o: {
   /** Whether a request without a credential must name a local `Host`. This stops pages that use DNS rebinding. */
   readonly needsLocalName: (peer: Socket) => boolean;
   readonly cors: Cors;
-  readonly proxies: Pick<Proxies, 'tidy'>;
+  readonly proxies: Pick<Proxies, 'cleanForwardedFor'>;
   /** @throws Problem rate-limited */
   readonly limit: (request: FastifyRequest, reply: FastifyReply) => void;
   readonly isStopping: () => boolean;
@@ -76,7 +76,7 @@ export function createAdmission(o: {
   }
 
   function begin(request: FastifyRequest, reply: FastifyReply): void {
-    o.proxies.tidy(request.raw);
+    o.proxies.cleanForwardedFor(request.raw);
     reply.raw.setHeader('X-Request-Id', request.id);
     setSafetyHeaders(request.raw, reply.raw);
     o.cors.setHeaders(request.raw, reply.raw);

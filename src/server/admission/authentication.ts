@@ -9,8 +9,8 @@ import type { Clock } from '../../lib/clock.ts';
 import type { Logger } from '../../lib/logger.ts';
 import { hashSecret, isSameHash } from '../../lib/secret-hash.ts';
 import type { Store } from '../../store/open.ts';
+import type { DelegatedCredentials } from './delegated-credentials.ts';
 import { createFailedLogins } from './failed-logins.ts';
-import type { LentCredentials } from './lent-credentials.ts';
 import { createTokenCache } from './token-cache.ts';
 
 /** Returns undefined if the JWT is not valid. */
@@ -35,7 +35,7 @@ export function createAuthentication(o: {
   readonly jwt: JwtVerifier | null;
   /** A caller with one of these credentials is the server's own user. */
   readonly ownCredentials: readonly string[];
-  readonly lent: Pick<LentCredentials, 'find'>;
+  readonly delegated: Pick<DelegatedCredentials, 'find'>;
   readonly clock: Clock;
   readonly log: Logger;
 }): Authentication {
@@ -66,13 +66,13 @@ export function createAuthentication(o: {
   }
 
   /**
-   * Finds the principal of a lent credential. This is not a login, so it is not counted. It fails if the credential of
-   * that principal is no longer valid.
+   * Finds the principal of a delegated credential. This is not a login, so it is not counted. It fails if the
+   * credential of that principal is no longer valid.
    */
-  async function identifyLent(credential: string): Promise<Principal | undefined> {
-    const lent = o.lent.find(credential);
-    if (lent && !(await isStillValid(lent))) throw notValid();
-    return lent;
+  async function identifyDelegated(credential: string): Promise<Principal | undefined> {
+    const delegated = o.delegated.find(credential);
+    if (delegated && !(await isStillValid(delegated))) throw notValid();
+    return delegated;
   }
 
   async function identify(credential: string): Promise<Principal> {
@@ -87,8 +87,8 @@ export function createAuthentication(o: {
 
   return {
     async authenticate(authorization, from) {
-      const lent = await identifyLent(bearerIn(authorization[0]) ?? '');
-      if (lent) return lent;
+      const delegated = await identifyDelegated(bearerIn(authorization[0]) ?? '');
+      if (delegated) return delegated;
       try {
         return await identify(credentialIn(authorization));
       } catch (error) {

@@ -11,20 +11,20 @@ export type Proxies = {
    * Removes from `X-Forwarded-For` every entry that is not an address, and all entries left of it. A client could
    * invent these entries, and the server would log them and count requests by them.
    */
-  readonly tidy: (request: IncomingMessage) => void;
+  readonly cleanForwardedFor: (request: IncomingMessage) => void;
 };
 
 const mostHops = 32;
 
 /** @param trust true to trust every peer, or a list of addresses and CIDR ranges */
 export function createProxies(trust: boolean | readonly string[]): Proxies {
-  if (trust === false) return { isTrusted: () => false, tidy: () => undefined };
-  if (trust === true) return { isTrusted: () => true, tidy };
+  if (trust === false) return { isTrusted: () => false, cleanForwardedFor: () => undefined };
+  if (trust === true) return { isTrusted: () => true, cleanForwardedFor };
   const isListed = createAddressList(trust);
-  return { isTrusted: (address) => address !== undefined && isListed(address), tidy };
+  return { isTrusted: (address) => address !== undefined && isListed(address), cleanForwardedFor };
 }
 
-function tidy({ headers }: IncomingMessage): void {
+function cleanForwardedFor({ headers }: IncomingMessage): void {
   const given = headers['x-forwarded-for'];
   if (given === undefined) return;
   const hops = String(given).split(',').slice(-mostHops).map(withoutPort);

@@ -8,7 +8,7 @@ import type { AuditEntries, AuditFilter, AuditListQuery } from '../../store/audi
 import type { AuditVerdict } from '../../store/audit/audit-verify.ts';
 import { preferredType } from '../answers/preferred-type.ts';
 import type { Handlers } from '../exchange.ts';
-import type { Outlet } from '../streams/open-stream.ts';
+import type { StreamWriter } from '../streams/open-stream.ts';
 import type { Streams } from '../streams/streams.ts';
 import { toMs } from './query-values.ts';
 
@@ -42,7 +42,7 @@ export function createAuditHandlers(o: {
           limit: Math.min(limit ?? entriesAtOnce, entriesAtOnce),
           ...defined({ offset, cursor }),
         });
-        return o.streams.send(request, reply, lines, (outlet) => sendLines(read, first, limit ?? Infinity, outlet));
+        return o.streams.send(request, reply, lines, (writer) => sendLines(read, first, limit ?? Infinity, writer));
       }
       const page = { limit: limit ?? pageEntries, ...defined({ offset, cursor }) };
       const { entries, total, nextCursor } = await o.audit.list({ ...filter, ...page });
@@ -70,7 +70,12 @@ function filterOf(principal: Principal, query: QueryOf<'listAudit'>): AuditFilte
   });
 }
 
-async function sendLines(read: Read, first: AuditEntries, limit: number, { signal, write }: Outlet): Promise<void> {
+async function sendLines(
+  read: Read,
+  first: AuditEntries,
+  limit: number,
+  { signal, write }: StreamWriter,
+): Promise<void> {
   let left = limit;
   for (let page = first; ; ) {
     await write(page.entries.map((entry) => `${JSON.stringify(entry)}\n`).join(''));

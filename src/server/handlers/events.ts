@@ -13,7 +13,7 @@ import type { Exchange, Handlers } from '../exchange.ts';
 import { followJournal } from '../streams/event-feed.ts';
 import { type EventFrames, typesOf } from '../streams/event-frames.ts';
 import { lastEventId } from '../streams/event-ids.ts';
-import type { Outlet } from '../streams/open-stream.ts';
+import type { StreamWriter } from '../streams/open-stream.ts';
 import { eventStream, type Streams } from '../streams/streams.ts';
 
 type Names = 'streamRunEvents' | 'getRunEvents' | 'getRunEventLines';
@@ -47,20 +47,20 @@ export function createEventHandlers(o: Parts): Pick<Handlers, Names> {
     async streamRunEvents({ request, reply, query }) {
       const jobId = query.job_id === undefined ? undefined : o.jobIdOf(query.job_id);
       const selection = await select(o, request, { ...query, runId: query.run_id, jobId });
-      return streams.send(request, reply, eventStream, (outlet) => sendEvents(o, selection, outlet));
+      return streams.send(request, reply, eventStream, (writer) => sendEvents(o, selection, writer));
     },
 
     async getRunEvents({ request, reply, path, query }) {
       const selection = await select(o, request, { ...query, runId: path.run_id, jobId: undefined });
       const type = preferredType(request.raw.headers.accept, [eventStream, jsonLines]);
-      return streams.send(request, reply, type, (outlet) =>
-        type === eventStream ? sendEvents(o, selection, outlet) : sendJsonLines(o, selection, outlet),
+      return streams.send(request, reply, type, (writer) =>
+        type === eventStream ? sendEvents(o, selection, writer) : sendJsonLines(o, selection, writer),
       );
     },
 
     async getRunEventLines({ request, reply, path, query }) {
       const selection = await select(o, request, { ...query, runId: path.run_id, jobId: undefined });
-      return streams.send(request, reply, jsonLines, (outlet) => sendJsonLines(o, selection, outlet));
+      return streams.send(request, reply, jsonLines, (writer) => sendJsonLines(o, selection, writer));
     },
   };
 }
@@ -100,7 +100,7 @@ async function assertKept({ hub, journal }: Parts, afterId: number): Promise<voi
   }
 }
 
-async function sendEvents(o: Parts, selection: Selection, { signal, write }: Outlet): Promise<void> {
+async function sendEvents(o: Parts, selection: Selection, { signal, write }: StreamWriter): Promise<void> {
   const { runId, hasFinished } = selection;
   let toldAtMs = performance.now();
   const tellId = async (id: number): Promise<void> => {
@@ -128,7 +128,7 @@ async function sendEvents(o: Parts, selection: Selection, { signal, write }: Out
   }
 }
 
-async function sendJsonLines(o: Parts, selection: Selection, { signal, write }: Outlet): Promise<void> {
+async function sendJsonLines(o: Parts, selection: Selection, { signal, write }: StreamWriter): Promise<void> {
   for await (const { entries, isCaughtUp } of followJournal(o, selection, signal)) {
     for (const entry of entries) {
       if (signal.aborted) return;

@@ -8,14 +8,14 @@ import { Problem, validationError } from '../../domain/problem.ts';
 import type { Hub } from '../../engine/hub.ts';
 import { parseTimestampUs, toTimestamp } from '../../lib/clock.ts';
 import { defined } from '../../lib/defined.ts';
-import { isStandIn } from '../../store/log/log-stand-in.ts';
+import { isPlaceholder } from '../../store/log/log-placeholder.ts';
 import type { LogForm } from '../../store/log/logs.ts';
 import type { ReadableLog, RunReading } from '../../store/reading.ts';
 import { preferredType } from '../answers/preferred-type.ts';
 import type { Exchange, Handlers } from '../exchange.ts';
 import { lastEventId } from '../streams/event-ids.ts';
 import { followLog, type LogFilter } from '../streams/log-follow.ts';
-import type { Outlet } from '../streams/open-stream.ts';
+import type { StreamWriter } from '../streams/open-stream.ts';
 import { eventStream, type Streams } from '../streams/streams.ts';
 import { cursorError, toMs } from './query-values.ts';
 
@@ -62,19 +62,19 @@ export function createLogHandlers(o: {
       const filter = filterOf(query);
       if (isStream) {
         const start = afterSeq ?? (await startOf(log, query));
-        return o.streams.send(request, reply, eventStream, (outlet) =>
-          followLog({ log, hub: o.hub }, { afterSeq: start, filter }, outlet),
+        return o.streams.send(request, reply, eventStream, (writer) =>
+          followLog({ log, hub: o.hub }, { afterSeq: start, filter }, writer),
         );
       }
       if (type === 'text/plain' || type === 'application/x-ndjson') {
         const form = type === 'text/plain' ? 'text' : 'json';
         const mediaType = type === 'text/plain' ? 'text/plain; charset=utf-8' : type;
-        return o.streams.send(request, reply, mediaType, (outlet) => sendLines(log, query, form, outlet));
+        return o.streams.send(request, reply, mediaType, (writer) => sendLines(log, query, form, writer));
       }
       const page = await pageOf(log, query);
       const [first] = page.lines;
       const last = page.lines.at(-1);
-      if (first && last && page.lines.every(isStandIn))
+      if (first && last && page.lines.every(isPlaceholder))
         throw new Problem('log-damaged', first.message, { next_cursor: String(last.seq) });
       return {
         logs: page.lines,
@@ -110,7 +110,12 @@ async function startOf(log: ReadableLog, query: Query): Promise<number> {
   return first ? first.seq - 1 : Math.max(cursor, last);
 }
 
-async function sendLines(log: ReadableLog, query: Query, form: LogForm, { signal, write }: Outlet): Promise<void> {
+async function sendLines(
+  log: ReadableLog,
+  query: Query,
+  form: LogForm,
+  { signal, write }: StreamWriter,
+): Promise<void> {
   const toText = form === 'text' ? messageOf : jsonOf;
   if (query.tail !== undefined) {
     await write((await pageOf(log, query)).lines.map(toText).join(''));

@@ -7,7 +7,7 @@ import type { Hub } from '../../engine/hub.ts';
 import { createWakeSignal } from '../../lib/wake-signal.ts';
 import type { LogBatch } from '../../store/log/logs.ts';
 import type { ReadableLog } from '../../store/reading.ts';
-import type { Outlet } from './open-stream.ts';
+import type { StreamWriter } from './open-stream.ts';
 
 export type LogFilter = {
   readonly level?: LogLevel | undefined;
@@ -23,7 +23,7 @@ export type LogFilter = {
 export async function followLog(
   { log, hub }: { readonly log: ReadableLog; readonly hub: Hub },
   from: { readonly afterSeq: number; readonly filter: LogFilter },
-  { signal, write }: Outlet,
+  { signal, write }: StreamWriter,
 ): Promise<void> {
   const { runId } = log;
   const { filter } = from;

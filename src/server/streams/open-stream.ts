@@ -11,7 +11,7 @@ export type StreamCounts = {
   stalled: number;
 };
 
-export type Outlet = {
+export type StreamWriter = {
   /** Aborted when the reader is gone or the server stops. */
   readonly signal: AbortSignal;
   /**
@@ -21,7 +21,7 @@ export type Outlet = {
   readonly write: (chunk: string | Buffer, events?: number) => Promise<void>;
 };
 
-export type OpenStream = Outlet & {
+export type OpenStream = StreamWriter & {
   /** Sends the head of the answer. */
   readonly begin: (mediaType: string) => void;
   /** Sends a comment on a quiet stream of events, so that nobody takes the connection for a dead one. */

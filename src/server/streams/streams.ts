@@ -5,7 +5,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { heartbeatMs } from '../../contract/routes.ts';
 import type { Principal } from '../../domain/principal.ts';
 import type { Logger } from '../../lib/logger.ts';
-import { type OpenStream, type Outlet, openStream, type StreamCounts } from './open-stream.ts';
+import { type OpenStream, openStream, type StreamCounts, type StreamWriter } from './open-stream.ts';
 import { createStreamLimit } from './stream-limit.ts';
 import { createWriteQueue } from './write-queue.ts';
 
@@ -21,7 +21,7 @@ export type Streams = {
     request: FastifyRequest,
     reply: FastifyReply,
     mediaType: string,
-    pump: (outlet: Outlet) => Promise<void>,
+    pump: (writer: StreamWriter) => Promise<void>,
     onEnd?: () => void,
   ) => FastifyReply;
   /**
@@ -63,7 +63,7 @@ export function createStreams(o: {
     request: FastifyRequest,
     { raw }: FastifyReply,
     mediaType: string,
-    pump: (outlet: Outlet) => Promise<void>,
+    pump: (writer: StreamWriter) => Promise<void>,
   ): Promise<void> {
     const isOfEvents = mediaType === eventStream;
     const stream = openStream(raw, { isOfEvents, stallMs: o.stallMs, waitToWrite, counts });

@@ -13,7 +13,7 @@ export type Leftovers = {
 };
 
 /** The name of a segment, or of a damaged file that was kept. */
-const logFile = /^run_\w+\.\d+\.(?:raw|zst)(?:\.mended|\.damaged\d*)?$/;
+const logFile = /^run_\w+\.\d+\.(?:raw|zst)(?:\.fixed|\.damaged\d*)?$/;
 
 export function createLeftovers(o: { readonly blobsDir: string; readonly database: Database }): Leftovers {
   const { read } = o.database;

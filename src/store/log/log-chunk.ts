@@ -127,7 +127,7 @@ export function readChunk(file: Buffer, start: number): Chunk {
   };
 }
 
-/** Whether the lines belong to a step. The line of a stand-in does not (log-stand-in.ts). */
+/** Whether the lines belong to a step. The line of a placeholder does not (log-placeholder.ts). */
 export function hasStepId(file: Buffer, start: number): boolean {
   return file.readUInt16LE(start + 2) > 0;
 }

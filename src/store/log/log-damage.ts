@@ -4,8 +4,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { errorCode } from '../../lib/error-code.ts';
 import type { Logger } from '../../lib/logger.ts';
 import type { Database } from '../database.ts';
+import { placeholderFor } from './log-placeholder.ts';
 import { DamagedSegment, type LoadedSegment, loadSegment, type Segment, segmentPath } from './log-segment.ts';
-import { standInFor } from './log-stand-in.ts';
 
 /** How long retention may take from the removal of a log's files to the removal of their rows. */
 export const removalMs = 250;
@@ -22,8 +22,8 @@ export function createSegmentLoader(o: {
     return file;
   }
 
-  function standIn(runId: string, segment: Segment, why: string): LoadedSegment {
-    return { file: standInFor(segment, report(runId, segment, why), why), chunkStarts: [0] };
+  function placeholder(runId: string, segment: Segment, why: string): LoadedSegment {
+    return { file: placeholderFor(segment, report(runId, segment, why), why), chunkStarts: [0] };
   }
 
   async function isKept(runId: string, n: number): Promise<boolean> {
@@ -39,10 +39,10 @@ export function createSegmentLoader(o: {
       if (loaded.isDamaged) report(runId, segment, 'is partly damaged');
       return loaded;
     } catch (error) {
-      if (error instanceof DamagedSegment) return standIn(runId, segment, 'is damaged');
+      if (error instanceof DamagedSegment) return placeholder(runId, segment, 'is damaged');
       // ENOTDIR means that somebody has replaced one of the folders with a file.
       if (['ENOENT', 'ENOTDIR'].includes(errorCode(error) ?? '') && (await isKept(runId, segment.n)))
-        return { ...standIn(runId, segment, 'is missing'), isMissing: true };
+        return { ...placeholder(runId, segment, 'is missing'), isMissing: true };
       throw error;
     }
   };

@@ -15,7 +15,7 @@ import {
   readChunk,
   withoutSpool,
 } from './log-chunk.ts';
-import { isBehindGap, noStep, standInFor, standInFrom } from './log-stand-in.ts';
+import { isBehindGap, noStep, placeholderFor, placeholderFrom } from './log-placeholder.ts';
 
 /** The bytes of a plain file. Bytes that the disk could not read are zeros. */
 export type PlainFile = {
@@ -121,7 +121,7 @@ export function fix(
     if (isSearched || start > end || isGap) leaveOut(end, isSearched ? chunk.end : start);
     if (isGap) {
       const missing = { firstSeq: lastSeq + 1, lastSeq: firstSeq - 1, lastAtUs: firstAtUs - 1 };
-      parts.push(standInFor(missing, start > 0 ? o.name : o.nameBefore, 'was damaged'));
+      parts.push(placeholderFor(missing, start > 0 ? o.name : o.nameBefore, 'was damaged'));
     }
     if (isSearched) parts.push(withoutSpool(chunk));
     lastSeq = Math.max(lastSeq, firstSeq + lineCount - 1);
@@ -134,8 +134,8 @@ export function fix(
     leaveOut(end, end);
     parts.push(
       through
-        ? standInFor({ firstSeq: lastSeq + 1, ...through }, o.name, 'was damaged')
-        : standInFrom(lastSeq + 1, lastAtUs + 1, o.name),
+        ? placeholderFor({ firstSeq: lastSeq + 1, ...through }, o.name, 'was damaged')
+        : placeholderFrom(lastSeq + 1, lastAtUs + 1, o.name),
     );
   }
   const isDamaged = copiedTo > 0 || parts.length > 0;

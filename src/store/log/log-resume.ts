@@ -103,7 +103,7 @@ async function* plainFiles(
  * `content`, it replaces the file in one step, so a file with the original name always exists.
  */
 async function keepDamaged(path: string, content: Buffer | undefined): Promise<string> {
-  const written = `${path}.mended`;
+  const written = `${path}.fixed`;
   if (content) await writeFile(written, content, { mode: 0o600, flush: true });
   const kept = await linkBeside(path);
   if (content) await rename(written, path);

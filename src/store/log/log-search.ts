@@ -3,7 +3,7 @@
 
 import { isOfStep, type LogLevel, logLevels } from '../../domain/log-line.ts';
 import { type Chunk, type ChunkPart, isOwnLine, levelBits } from './log-chunk.ts';
-import { noStep } from './log-stand-in.ts';
+import { noStep } from './log-placeholder.ts';
 import { createTextFinder } from './log-text.ts';
 
 export type LogFilter = {
@@ -50,7 +50,7 @@ export function createSelection(filter: LogFilter): Selection {
   }
 
   return (chunk) => {
-    // A stand-in is selected whatever the filter says, because the lines that it stands for might match.
+    // A placeholder is selected whatever the filter says, because the lines that it stands for might match.
     const isForDamaged = chunk.stepId === noStep;
     if (!isForDamaged && !canHold(chunk)) return undefined;
     const from = Math.max(0, afterSeq + 1 - chunk.firstSeq, sinceUs + 1 - chunk.firstAtUs);

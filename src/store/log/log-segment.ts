@@ -11,7 +11,7 @@ import type { Logger } from '../../lib/logger.ts';
 import { isUnreadable } from '../../lib/shortage.ts';
 import { chunkEnd, firstSeqAt, isWholeChunk, isWithin, lineCountAt, readChunk } from './log-chunk.ts';
 import { fix, readPlain } from './log-fix.ts';
-import { isBehindGap } from './log-stand-in.ts';
+import { isBehindGap } from './log-placeholder.ts';
 
 export type SegmentEncoding = 'raw' | 'zstd';
 
@@ -33,9 +33,9 @@ export type Segment = {
 export type LoadedSegment = {
   readonly file: Buffer;
   readonly chunkStarts: readonly number[];
-  /** True if the file was damaged. Stand-ins then say which lines cannot be read. */
+  /** True if the file was damaged. Placeholders then say which lines cannot be read. */
   readonly isDamaged?: true;
-  /** True if the file is missing. The segment then contains only a stand-in. */
+  /** True if the file is missing. The segment then contains only a placeholder. */
   readonly isMissing?: true;
 };
 

@@ -2,7 +2,7 @@
 // the state and no lines. So a later process has to read only the last segment.
 
 import { type Chunk, readChunk, type SpoolPosition, saysSpool, spoolKey, textStartOf, writeHead } from './log-chunk.ts';
-import { noStep } from './log-stand-in.ts';
+import { noStep } from './log-placeholder.ts';
 
 export type LogState = {
   lastSeq: number;

@@ -129,7 +129,7 @@ const changes = {
 export function createRunStore(database: Database) {
   const { read } = database;
 
-  async function remains(id: string) {
+  async function withAttempts(id: string) {
     const [row] = await selectRun(read, { id });
     const attempts = await selectSteps(read, { id });
     return row && { row, run: toRun(row, attempts), owner: row.owner, epoch: row.epoch, attempts };
@@ -179,7 +179,7 @@ export function createRunStore(database: Database) {
 
     async execution(id: string): Promise<StoredRun | undefined> {
       const [stored] = await selectPlan(read, { id });
-      const found = stored && (await remains(id));
+      const found = stored && (await withAttempts(id));
       if (!found) return undefined;
       const { row, ...rest } = found;
       return {
@@ -192,7 +192,7 @@ export function createRunStore(database: Database) {
     },
 
     /** Does the same as `execution`, but does not read the plan. So it works even if the plan cannot be read. */
-    remains,
+    withAttempts,
   };
 }
 

@@ -42,7 +42,7 @@ export function startAttempt(o: AttemptOptions) {
   const { cancel } = o.plan.job;
   const { promise: gone, resolve: markGone } = Promise.withResolvers<void>();
   const output = createOutput(o);
-  const hurry = new AbortController();
+  const graceEnd = new AbortController();
   let process: AttemptProcess | undefined;
   let interruption: Interruption | undefined;
   let termination: Promise<Termination> | undefined;
@@ -50,7 +50,7 @@ export function startAttempt(o: AttemptOptions) {
   let isDetached = false;
 
   function terminate(attempt: AttemptProcess): void {
-    termination = attempt.terminate({ ...cancel, hurry: hurry.signal, onSignal: o.onSignal });
+    termination = attempt.terminate({ ...cancel, graceEnd: graceEnd.signal, onSignal: o.onSignal });
   }
 
   async function follow(): Promise<Outcome> {
@@ -107,7 +107,7 @@ export function startAttempt(o: AttemptOptions) {
       return true;
     },
     /** Cuts the grace period short if the attempt is being ended. */
-    endGracePeriod: (): void => hurry.abort(),
+    endGracePeriod: (): void => graceEnd.abort(),
     /** Stops watching the attempt: its shim keeps it alive, and the next start stores what it leaves. */
     detach(): void {
       isDetached = true;

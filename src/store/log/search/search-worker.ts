@@ -66,7 +66,7 @@ async function load(
 
 /**
  * Rules out segments that cannot contain the text. It checks a segment as a whole, because a script that prints slowly
- * has a chunk for each line. A segment with a stand-in is never ruled out.
+ * has a chunk for each line. A segment with a placeholder is never ruled out.
  */
 function createCheck(text: string | undefined): (content: LoadedSegment) => boolean {
   if (!text) return () => true;

@@ -5,26 +5,26 @@ import { randomBytes } from 'node:crypto';
 import type { Principal } from '../../domain/principal.ts';
 import { hashSecret } from '../../lib/secret-hash.ts';
 
-type Lent = {
+type DelegatedCredential = {
   readonly credential: string;
   /** Replaces the principal with the principal of the caller's latest request. */
   readonly renew: (principal: Principal) => void;
   readonly end: () => void;
 };
 
-const prefix = 'flwd_lent_';
+const prefix = 'flwd_delegated_';
 
-export type LentCredentials = {
+export type DelegatedCredentials = {
   readonly find: (credential: string) => Principal | undefined;
-  readonly lend: (principal: Principal) => Lent;
+  readonly delegate: (principal: Principal) => DelegatedCredential;
 };
 
-export function createLentCredentials(): LentCredentials {
+export function createDelegatedCredentials(): DelegatedCredentials {
   /** The keys are hashes, so that the time of a look-up does not show how much of a credential is right. */
   const principals = new Map<string, Principal>();
   return {
     find: (credential) => (credential.startsWith(prefix) ? principals.get(hashSecret(credential)) : undefined),
-    lend(principal) {
+    delegate(principal) {
       const credential = `${prefix}${randomBytes(32).toString('hex')}`;
       const hash = hashSecret(credential);
       principals.set(hash, principal);

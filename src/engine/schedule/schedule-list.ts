@@ -33,7 +33,7 @@ type Change = {
   readonly write?: (tx: Transaction) => Promise<void>;
 };
 
-export type Roster = ReturnType<typeof createRoster>;
+export type ScheduleList = ReturnType<typeof createScheduleList>;
 
 type Parts = {
   readonly store: Store;
@@ -48,7 +48,7 @@ type Parts = {
   readonly arePaused: boolean;
 };
 
-export function createRoster(o: Parts) {
+export function createScheduleList(o: Parts) {
   const { store, catalog, clock } = o;
   const known = new Map<string, Schedule>();
   const pauses = createPauses(o.arePaused);
