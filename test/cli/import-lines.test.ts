@@ -285,7 +285,8 @@ test('an import from the crontab ends with the next steps, which a file that cro
       'run the lines (flwd takeover --config flwd.yaml)\n',
   );
   expect((await flwd(dir, 'import', 'crontab', 'my.cron', '--config=flwd.yaml')).stderr).toBe(
-    '1 job imported\nTheir schedules are held: to release one, remove `held: true` from the config.yaml of its job.\n',
+    '1 job imported\nTheir schedules are held: nothing starts before you release them (flwd schedules release SCHEDULE --config ' +
+      'flwd.yaml).\n',
   );
 });
 

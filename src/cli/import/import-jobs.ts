@@ -107,8 +107,10 @@ function sayOutcome(results: readonly Imported[], options: Options, output: Outp
       commandText(options, ...words),
     );
     output.say(`next: check each job (${run}), start the server (${serve}), then let flwd run the lines (${takeover})`);
-  } else if (written > 0)
-    output.say('Their schedules are held: to release one, remove `held: true` from the config.yaml of its job.');
+  } else if (written > 0) {
+    const release = commandText(options, 'schedules', 'release', 'SCHEDULE');
+    output.say(`Their schedules are held: nothing starts before you release them (${release}).`);
+  }
 }
 
 function warnOutside(target: string, { sources }: Config, output: Output): void {
