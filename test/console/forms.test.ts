@@ -78,7 +78,7 @@ describe('a list', () => {
     await page.getByText('1 required value is missing.').waitFor();
     await page.getByRole('button', { name: 'Add to hosts' }).click();
     const item = page.getByRole('group', { name: 'hosts, item 1' });
-    const errors = page.locator('[data-fault]');
+    const errors = page.locator('[data-error]');
     await page.getByText('1 field needs attention').waitFor();
     expect(await errors.count()).toBe(0);
     await item.getByLabel(/^port/).pressSequentially('1.x');

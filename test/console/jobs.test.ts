@@ -514,7 +514,7 @@ describe('a form', () => {
       await page.getByText('1 required value is missing.').waitFor();
       const plan = page.getByRole('region', { name: 'What would happen' });
       await expect.poll(() => plan.textContent()).toMatch(/Profile\s*secure[\s\S]*see what else the run may do/);
-      expect(await form.locator('[data-fault]').count()).toBe(0);
+      expect(await form.locator('[data-error]').count()).toBe(0);
       await form.getByRole('textbox', { name: /^who/ }).fill('Ada Lovelace');
       const errorOf = async (name: RegExp): Promise<string | null> => {
         const [, faultId = ''] = (await form.getByLabel(name).getAttribute('aria-describedby'))?.split(' ') ?? [];
@@ -658,7 +658,7 @@ testWith(headlessChromium)(
     await open('>demo/greeting');
     await page.getByLabel('who').and(focused).waitFor();
     await page.keyboard.press('Control+Enter');
-    await page.getByText('Some arguments need attention.').or(page.locator('[data-fault]')).first().waitFor();
+    await page.getByText('Some arguments need attention.').or(page.locator('[data-error]')).first().waitFor();
     await page.locator('summary').filter({ hasText: 'More' }).click();
     await page.getByLabel('Priority').fill('high');
     await page.getByLabel('who').fill('Ada');

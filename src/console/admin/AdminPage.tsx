@@ -13,7 +13,7 @@ import { countOf } from '../words.ts';
 import styles from './AdminPage.module.css';
 import { AuditPage } from './AuditPage.tsx';
 import { adminPath, adminPlaces } from './admin-pages.ts';
-import { DoctorPage, useIllChecks } from './DoctorPage.tsx';
+import { DoctorPage, useIssues } from './DoctorPage.tsx';
 import { InstancePage } from './InstancePage.tsx';
 import { SecretsPage } from './SecretsPage.tsx';
 import { SourcesPage, useSources } from './SourcesPage.tsx';
@@ -86,18 +86,18 @@ export function AdminPage(): ReactNode {
 
 function IllSources(): ReactNode {
   const missing = useSources().data?.sources.filter(({ is_missing }) => is_missing).length ?? 0;
-  return missing > 0 && <Ill look="late" words={countOf(missing, 'missing folder')} />;
+  return missing > 0 && <Issues look="late" words={countOf(missing, 'missing folder')} />;
 }
 
 function IllChecks(): ReactNode {
-  const ill = useIllChecks();
-  const hasFailed = ill.some(({ status }) => status === 'fail');
-  return ill.length > 0 && <Ill look={hasFailed ? 'failed' : 'late'} words={countOf(ill.length, 'note')} />;
+  const issues = useIssues();
+  const hasFailed = issues.some(({ status }) => status === 'fail');
+  return issues.length > 0 && <Issues look={hasFailed ? 'failed' : 'late'} words={countOf(issues.length, 'note')} />;
 }
 
-function Ill({ look, words }: { readonly look: 'failed' | 'late'; readonly words: string }): ReactNode {
+function Issues({ look, words }: { readonly look: 'failed' | 'late'; readonly words: string }): ReactNode {
   return (
-    <span className={styles.ill} title={words}>
+    <span className={styles.issues} title={words}>
       <StatusIcon of={look} size={14} />
       <span className="unseen">{words}</span>
     </span>

@@ -55,7 +55,7 @@ function useChecks() {
   const ofWebhooks = webhookChecks(webhooks.data?.webhooks ?? [], nowMs);
   const ofChannels = channelChecks(channels.data?.channels ?? []);
   const all = [...ofServer, ...ofWebhooks, ...ofChannels, ...ofHost];
-  const ill = all.filter(({ status }) => status !== 'ok');
+  const issues = all.filter(({ status }) => status !== 'ok');
   return {
     health,
     info,
@@ -65,7 +65,7 @@ function useChecks() {
     ofWebhooks,
     ofChannels,
     ofHost: sorted(ofHost),
-    ill,
+    issues,
   };
 }
 
@@ -114,15 +114,15 @@ function sorted(checks: readonly Check[]): readonly Check[] {
 }
 
 /** The checks that need attention. */
-export function useIllChecks(): readonly Check[] {
-  return useChecks().ill;
+export function useIssues(): readonly Check[] {
+  return useChecks().issues;
 }
 
 export function DoctorPage(): ReactNode {
-  const { health, info, webhooks, channels, ofServer, ofWebhooks, ofChannels, ofHost, ill } = useChecks();
+  const { health, info, webhooks, channels, ofServer, ofWebhooks, ofChannels, ofHost, issues } = useChecks();
   return (
     <>
-      <PageHeader title="Doctor" after={<span className={styles.quiet}>{illWords(ill.length)}</span>} />
+      <PageHeader title="Doctor" after={<span className={styles.quiet}>{issueWords(issues.length)}</span>} />
       <PageBody>
         <ErrorsOnce>
           <Shown of={health} what="health checks">
@@ -168,7 +168,7 @@ function CheckAgain(): ReactNode {
   );
 }
 
-function illWords(count: number): string {
+function issueWords(count: number): string {
   if (count === 0) return 'all checks pass';
   return count === 1 ? '1 check needs attention' : `${count} checks need attention`;
 }

@@ -7,7 +7,7 @@ import { Card } from '../design/text/Card.tsx';
 import { useAnswer } from '../session/answers.tsx';
 import { clockTime, type Run } from '../words.ts';
 import styles from './CancelProgress.module.css';
-import { type Happened, readRunEvents } from './run-events.ts';
+import { type RunEvent, readRunEvents } from './run-events.ts';
 
 type Signal = { readonly at: string; readonly stepId: string | null; readonly text: string };
 
@@ -90,7 +90,7 @@ function signalsOf(run: Run): Signal[] {
 }
 
 /** Converts an event to a signal. Returns nothing for the event that only reports the request to cancel. */
-function toSignal({ timestamp, step_id: stepId, message }: Happened): Signal[] {
+function toSignal({ timestamp, step_id: stepId, message }: RunEvent): Signal[] {
   if (typeof message !== 'string') return [];
   const text = message.replace(/^sent (?!SIG)/, 'sent SIG');
   return [{ at: String(timestamp), stepId: typeof stepId === 'string' ? stepId : null, text }];

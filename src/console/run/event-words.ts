@@ -3,7 +3,7 @@
 import { spanWords } from '../../client/took.ts';
 import type { triggerTypes } from '../../domain/run.ts';
 import { reasonWords } from '../words.ts';
-import type { Happened } from './run-events.ts';
+import type { RunEvent } from './run-events.ts';
 
 const triggers: Readonly<Record<string, string>> = {
   api: 'through the API',
@@ -23,7 +23,7 @@ const triggers: Readonly<Record<string, string>> = {
 export type EventWords = { readonly what: string; readonly why: string };
 
 /** Puts an event into words. `why` is a message of a program or of the server. */
-export function eventWords(event: Happened): EventWords {
+export function eventWords(event: RunEvent): EventWords {
   const text = (name: string): string | null => (typeof event[name] === 'string' ? event[name] : null);
   const count = (name: string): number | null => (typeof event[name] === 'number' ? event[name] : null);
   const step = text('step_id') ?? 'The step';

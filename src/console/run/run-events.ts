@@ -3,12 +3,12 @@
 import type { Client } from '../../client/client.ts';
 import type { EventType } from '../../domain/event.ts';
 
-export type Happened = Readonly<Record<string, unknown>>;
+export type RunEvent = Readonly<Record<string, unknown>>;
 
 export async function readRunEvents(
   client: Client,
   o: { readonly runId: string; readonly types: readonly EventType[]; readonly signal: AbortSignal },
-): Promise<Happened[]> {
+): Promise<RunEvent[]> {
   const response = await client.request('getRunEvents', {
     path: { run_id: o.runId },
     query: { types: o.types.join(',') },
@@ -16,5 +16,5 @@ export async function readRunEvents(
     signal: o.signal,
   });
   const lines = (await response.text()).split('\n').filter((line) => line !== '');
-  return lines.map((line): Happened => JSON.parse(line));
+  return lines.map((line): RunEvent => JSON.parse(line));
 }

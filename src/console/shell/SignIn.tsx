@@ -66,9 +66,9 @@ export function SignIn({ refusal }: { readonly refusal: string }): ReactNode {
                 spellCheck={false}
                 value={token}
                 onChange={(event) => setToken(event.target.value)}
-                aria-describedby="token-fault"
+                aria-describedby="token-error"
               />
-              <p id="token-fault" className={styles.error} role="alert">
+              <p id="token-error" className={styles.error} role="alert">
                 <WithCode text={error ?? ''} />
               </p>
             </div>

@@ -139,7 +139,7 @@ function Field(o: FieldProps): ReactNode {
     field,
     left,
     label: nameOf(field),
-    describedBy: `${id}-about ${id}-fault`,
+    describedBy: `${id}-about ${id}-error`,
     isWrong: error !== undefined,
   };
   return (
@@ -177,7 +177,7 @@ function Field(o: FieldProps): ReactNode {
       <p className={styles.hint} id={`${id}-about`}>
         {[field.description, hintsOf(field, left).join(', ')].filter(Boolean).join(' – ')}
       </p>
-      <p className={styles.fault} id={`${id}-fault`} data-fault={error !== undefined || undefined}>
+      <p className={styles.error} id={`${id}-error`} data-error={error !== undefined || undefined}>
         {error}
       </p>
     </div>
@@ -420,7 +420,7 @@ function Item(o: ItemProps): ReactNode {
         }}
       />
       {placed.others.map((error) => (
-        <p key={error} className={styles.fault} data-fault>
+        <p key={error} className={styles.error} data-error>
           {error}
         </p>
       ))}

@@ -80,7 +80,7 @@ export function StartForm({
           <div className={styles.content}>
             <EarlierNote form={form} />
             <Fields form={form} />
-            <Faults form={form} />
+            <OtherErrors form={form} />
             {request.note !== null && <ErrorNote text={request.note} />}
             {form.rerunOf === null && <MoreOptions form={form} job={job} />}
             {isNarrow && sentence}
@@ -206,7 +206,7 @@ function JsonInput({ form, json }: { readonly form: Form; readonly json: string 
       {(attributes) => (
         <TextArea
           {...attributes}
-          aria-describedby={`${attributes['aria-describedby']} ${faultsId}`}
+          aria-describedby={`${attributes['aria-describedby']} ${errorsId}`}
           aria-invalid={typed.read.error !== undefined || fieldErrors.others.length > 0}
           isMono
           rows={12}
@@ -219,14 +219,14 @@ function JsonInput({ form, json }: { readonly form: Form; readonly json: string 
   );
 }
 
-const faultsId = 'form-faults';
+const errorsId = 'form-errors';
 
 /** The errors that belong to no field. */
-function Faults({ form: { typed, fieldErrors } }: { readonly form: Form }): ReactNode {
-  const faults = typed.read.error === undefined ? fieldErrors.others : [typed.read.error];
+function OtherErrors({ form: { typed, fieldErrors } }: { readonly form: Form }): ReactNode {
+  const errors = typed.read.error === undefined ? fieldErrors.others : [typed.read.error];
   return (
-    <div id={faultsId} className={styles.faults}>
-      {faults.map((error) => (
+    <div id={errorsId} className={styles.errors}>
+      {errors.map((error) => (
         <p key={error}>{error}</p>
       ))}
     </div>

@@ -118,7 +118,7 @@ export function FormScreen({ isActive, jobId }: ScreenProps & { readonly jobId: 
     }),
     h(Box, { key: 'space', flexGrow: 1 }),
     paragraph({ text: aboutOf(form, job.description), colour: 'gray' }, 2, 'about'),
-    line([{ text: shownErrors.get(form.focused) ?? '', colour: 'red' }], 'fault'),
+    line([{ text: shownErrors.get(form.focused) ?? '', colour: 'red' }], 'error'),
     paragraph(summary, 2, 'outlook'),
   );
 }
