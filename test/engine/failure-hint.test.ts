@@ -535,6 +535,20 @@ test.each([
     ],
     "Error: ENOENT: no such file, open '/x'",
   ],
+  [
+    [
+      '[TypeError: fetch failed] {',
+      '  [cause]: Error: connect ECONNREFUSED 127.0.0.1:9999',
+      '      at TCPConnectWrap.afterConnect [as oncomplete] (node:net:2021:16) {',
+      '    errno: -111,',
+      "    code: 'ECONNREFUSED',",
+      '    port: 9999',
+      '  }',
+      '}',
+      'Node.js v24.21.0',
+    ],
+    'Error: connect ECONNREFUSED 127.0.0.1:9999',
+  ],
   [['failed', trap('make all'), 'cleaned up'], 'failed (run.sh:3: make all)'],
   [['}'], '}'],
 ])('the error of a run names what failed: %j', (lines, words) => {

@@ -102,7 +102,12 @@ export function errorsIn(lines: readonly string[]): string[] {
 }
 
 function lastWords(lines: readonly string[]): string | undefined {
-  return (errorsIn(lines).at(-1) ?? lines.at(-1))?.trim();
+  return withoutCause((errorsIn(lines).at(-1) ?? lines.at(-1))?.trim());
+}
+
+/** Node prints the error behind another one, such as behind `fetch failed`, after this label. */
+function withoutCause(line: string | undefined): string | undefined {
+  return line?.replace(/^\[cause\]: /, '');
 }
 
 /** Shells name their script by its whole path. */
