@@ -194,6 +194,15 @@ describe('errors have their place and say what is wrong', () => {
   test.each([
     ['command: ./run.sh\nnmae: x', '2:1: unknown key `nmae`: did you mean `name`?'],
     ['command: ./run.sh\ntimeouts:\n  rum: 1h', '3:3: unknown key `rum`: did you mean `run`?'],
+    [
+      'command: ./run.sh\nlimits: {memory: 1GiB}',
+      '2:1: unknown key `limits`: write `permissions: {resources: {memory: 512MiB}}`; `timeouts` limits the time',
+    ],
+    [
+      'script: echo hi',
+      '1:1: unknown key `script`: put the commands into a file such as ./run.sh, and write `command: ./run.sh`',
+    ],
+    ['command: ./run.sh\nnetwork: all', '2:1: unknown key `network`: write `permissions: {network: all}`'],
     ['command: ./run.sh\nqqqqqqq: x', '2:1: unknown key `qqqqqqq`'],
     [
       'command: ./run.sh\nretry: {max: 2}',

@@ -134,7 +134,10 @@ describe('a config.yaml is refused', () => {
       '2:5: a step must have exactly one of script, command, job, approval, and `a` has 2',
     ],
     [steps('id: a, script: ./gone.sh'), "2:21: `./gone.sh` is not in the job's folder"],
-    [steps('id: a, script: tar'), '2:21: a script is a file of the job, so it must begin with ./'],
+    [
+      steps('id: a, script: tar'),
+      '2:21: a script is a file of the job, so it must begin with ./ (put commands into a file such as ./run.sh)',
+    ],
     [
       steps('id: a, run: make'),
       '2:13: unknown key `run`: did you mean `command: [..]`, or `script: ./file` for a file of the job?',

@@ -1,15 +1,19 @@
-// Keys and values of job files that were written for another implementation of flwd, and what to write instead
-// (ADR 0052).
+// Keys and values that people write into job files because another implementation of flwd (ADR 0052) or another program
+// has them, and what to write instead.
 
 const network = 'a job reaches services over the network: write `permissions: {network: all}`';
+const limits = 'write `permissions: {resources: {memory: 512MiB}}`; `timeouts` limits the time';
 const image = 'write `executor: container` and `image`, which this version does not run yet';
 
 /** The hints for keys at the top of config.yaml. */
 export const jobKeyHints: Readonly<Record<string, string>> = {
   serviceBindings: `${network}, and pass their addresses as arguments or in \`env\``,
   interpreter: 'write `command: ./run.sh`; the ending, the `#!` or `ulc_profile` says the language',
-  script: 'write `command: ./run.sh`; only steps have a `script`',
+  script: 'put the commands into a file such as ./run.sh, and write `command: ./run.sh`',
   timeout: 'write `timeouts: {run: 30s}`',
+  limits,
+  resources: limits,
+  network: 'write `permissions: {network: all}`',
   error_handling: 'write `retry: {limit: 2, delay: 1s}`, or `continue_on_error: true` in a step',
   env_inheritance: 'name the variables in `env`, or in `env_passthrough` of the profile `permissive` in flwd.yaml',
   container: image,

@@ -41,13 +41,16 @@ export function checkStep(step: RawStep, profile: UlcProfile | undefined, place:
   return [...errors, ...checkMatrix(step.matrix ?? {})];
 }
 
+const scriptIsFile =
+  'a script is a file of the job, so it must begin with ./ (put commands into a file such as ./run.sh)';
+
 function checkCommands(step: RawStep, profile: UlcProfile | undefined, place: JobPlace): MemberError[] {
   const errors: MemberError[] = [];
   for (const action of ['script', 'command'] as const) {
     const command = step[action];
     if (command === undefined) continue;
     if (action === 'script' && step.script?.startsWith('./') === false) {
-      errors.push(ruleError([action], 'a script is a file of the job, so it must begin with ./'));
+      errors.push(ruleError([action], scriptIsFile));
       continue;
     }
     const { errors: found } = readCommand(command, profileOfStep(command, profile), place);
