@@ -10,7 +10,7 @@ import { explained } from '../explained.ts';
 import { ownName } from '../own-name.ts';
 
 /** How long to look for running runs. The whole stop may take five seconds. */
-const lookMs = 1_000;
+const lookMs = 2_000;
 const mostNamed = 10;
 const mostAtOnce = 100;
 const againMs = 250;
