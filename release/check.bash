@@ -22,7 +22,7 @@ export FLWD_TEST_ROOT="$scratch/root"
 debootstrap --variant=minbase --include=adduser,bubblewrap,python3,systemd "$suite" "$FLWD_TEST_ROOT" "$site" >"$scratch/log" ||
   { tail -n 20 "$scratch/log" "$FLWD_TEST_ROOT/debootstrap/debootstrap.log"; exit 1; }
 
-vitest run --config vitest.release.config.ts
+vitest run --config vitest.release.config.ts test/release/{binary,deb}.test.ts
 
 XDG_CACHE_HOME=$scratch/cache FLWD_TEST_BIN=$(echo "$PWD"/build/flwd-*) vitest run --project package test/conformance
 

@@ -59,9 +59,7 @@ test('the image has an init as pid 1, and starts a command that exists as a user
   expect(words('ENTRYPOINT')).toEqual(['tini', '--']);
   const [program, ...rest] = words('CMD');
   expect(program).toBe('flwd');
-  const { command, options } = readCommandLine(rest);
-  expect(command.name).toBe('serve');
-  expect(options.get('data-dir')).toEqual(['/var/lib/flwd']);
+  expect(readCommandLine(rest).command.name).toBe('serve');
   expect(dockerfile).toMatch(/^USER flwd$/m);
 });
 
