@@ -199,6 +199,12 @@ test('a broken job is named by the lists that lack its webhooks and schedules', 
     expect(await flwd(dir, what, '--job', 'bad')).toMatchObject({ stderr: words(what) });
     expect(await flwd(dir, what, '--job', 'good')).toMatchObject({ stderr: `no ${what}\n` });
   }
+  for (const what of ['webhooks', 'schedules', 'triggers'])
+    expect(await flwd(dir, what, '--job', 'goood')).toEqual({
+      code: 3,
+      stdout: '',
+      stderr: expect.stringMatching(/^there is no job `goood` on the server at .*; did you mean `good`\?\n$/),
+    });
   expect(await flwd(dir, 'jobs', 'bad')).toMatchObject({ code: 2, stderr: expect.stringContaining('`webhooks` must') });
   put('worse', 'command: 7\n');
   await expect

@@ -49,6 +49,11 @@ export async function isKnownJob(jobs: KnownJobs, words: readonly string[]): Pro
   }
 }
 
+/** Call this if a list for `--job` is empty. @throws Refusal if there is no such job */
+export async function assertKnownJob(jobs: KnownJobs, id: string | undefined): Promise<void> {
+  if (id !== undefined && !(await isKnownJob(jobs, [id]))) await findJob(jobs, [id], false);
+}
+
 /** `backup daily` means `backup/daily`. @throws Refusal that suggests what may have been meant */
 export async function findJob(jobs: KnownJobs, words: readonly string[], isImplicit: boolean): Promise<Job> {
   const id = words.join('/');

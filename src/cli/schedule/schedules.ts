@@ -10,6 +10,8 @@ import type { Options } from '../command.ts';
 import type { Call } from '../command-line.ts';
 import { type ExitCode, Refusal } from '../exit-code.ts';
 import { noteBrokenJobs } from '../job/broken-jobs.ts';
+import { assertKnownJob } from '../job/find-job.ts';
+import { jobsOf } from '../job/known-jobs.ts';
 import { oneOperand, readInstant, readValue } from '../option-values.ts';
 import { ownName } from '../own-name.ts';
 import { startAndWatch, startHeaders } from '../run/started-run.ts';
@@ -25,6 +27,7 @@ export async function list(options: Options): Promise<void> {
   const query = defined({ job_id: readValue(options, 'job'), tenant: readValue(options, 'tenant') });
   return withSession(options, async (session) => {
     const found = await session.client.call('listSchedules', { query });
+    if (found.schedules.length === 0) await assertKnownJob(jobsOf(session), query.job_id);
     if (output.isJson) output.json(found);
     else {
       await printSchedules(found.schedules, output);

@@ -7,6 +7,8 @@ import { isTriggersPaused } from '../../domain/trigger/paused.ts';
 import { defined } from '../../lib/defined.ts';
 import { formatDuration } from '../../lib/units.ts';
 import type { Options } from '../command.ts';
+import { assertKnownJob } from '../job/find-job.ts';
+import { jobsOf } from '../job/known-jobs.ts';
 import { oneOperand, readValue } from '../option-values.ts';
 import { ownName } from '../own-name.ts';
 import { withSession } from '../session/session.ts';
@@ -19,8 +21,9 @@ type Result = AnswerOf<'listTriggerResults'>['results'][number];
 export async function list(options: Options): Promise<void> {
   const output = createOutput(options);
   const query = defined({ job_id: readValue(options, 'job') });
-  return withSession(options, async ({ client }) => {
-    const found = await client.call('listTriggers', { query });
+  return withSession(options, async (session) => {
+    const found = await session.client.call('listTriggers', { query });
+    if (found.triggers.length === 0) await assertKnownJob(jobsOf(session), query.job_id);
     if (output.isJson) output.json(found);
     else if (found.triggers.length === 0) output.say('no triggers');
     else await printTriggers(found.triggers, output);

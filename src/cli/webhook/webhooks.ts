@@ -8,6 +8,8 @@ import { defined } from '../../lib/defined.ts';
 import type { Options } from '../command.ts';
 import { type ExitCode, exitCodes, Refusal } from '../exit-code.ts';
 import { noteBrokenJobs } from '../job/broken-jobs.ts';
+import { assertKnownJob } from '../job/find-job.ts';
+import { jobsOf } from '../job/known-jobs.ts';
 import { oneOperand, readValue } from '../option-values.ts';
 import { ownName } from '../own-name.ts';
 import { startAndWatch, startHeaders } from '../run/started-run.ts';
@@ -23,6 +25,7 @@ export async function list(options: Options): Promise<void> {
   const query = defined({ job_id: readValue(options, 'job'), tenant: readValue(options, 'tenant') });
   return withSession(options, async (session) => {
     const found = await session.client.call('listWebhooks', { query });
+    if (found.webhooks.length === 0) await assertKnownJob(jobsOf(session), query.job_id);
     if (output.isJson) return output.json(found);
     if (found.webhooks.length === 0) output.say('no webhooks');
     else await printWebhooks(found.webhooks, output);
