@@ -1,6 +1,6 @@
 // `flwd init --from`: what a script uses besides its arguments becomes a permission, a copied file or a comment.
 
-import { chmodSync, readFileSync } from 'node:fs';
+import { chmodSync, existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { writeFiles } from './a-job-folder.ts';
@@ -148,6 +148,26 @@ cd / && ls
     'next:\n  flwd looks --mode VALUE\n  flwd looks --help\nguessed 1 argument: check jobs/looks/config.yaml\n',
   );
   expect(await configOf(dir, 'looks')).toContain('# permissions:\n#   network: all\n');
+});
+
+test('flwd init --from sees every module of a Python import, not only the first', async () => {
+  const dir = createFolder();
+  const script = `#!/usr/bin/env python3
+import sys, os.path as files, words as said, requests
+print(said.greeting)
+`;
+  writeFiles(dir, {
+    'get.py': script,
+    'words.py': 'greeting = "hello"\n',
+    'ask.py': 'import sys, click\nif sys: import os, socketserver\n',
+  });
+  expect(await flwd(dir, 'init', '--from', 'get.py')).toMatchObject({ code: 0 });
+  expect(await configOf(dir, 'get')).toContain('#   network: all   # probably needed: line 2: requests\n');
+  expect(existsSync(join(dir, 'jobs/get/words.py'))).toBe(true);
+  expect(await flwd(dir, 'init', '--from', 'ask.py')).toMatchObject({ code: 0 });
+  const ask = await configOf(dir, 'ask');
+  expect(ask).toContain('it reads its arguments with click, which flwd cannot guess');
+  expect(ask).not.toContain('probably needed');
 });
 
 test('a path that may mean the workspace becomes a permission that is commented out', async () => {

@@ -12,13 +12,13 @@ import {
   schemaOfText,
   toGuess,
 } from './script-arguments.ts';
-import { bracketed, type Literal, lineAt, readLiteral, splitItems } from './source-literals.ts';
+import { bracketed, type Literal, lineAt, pythonModules, readLiteral, splitItems } from './source-literals.ts';
 
 export function guessPython(text: string): Guess {
   // Blank out comments without moving the lines, so that line numbers stay right.
   const code = text.replaceAll(/^[ \t]*#.*$/gm, (comment) => ' '.repeat(comment.length));
   const doubts: string[] = [];
-  const library = /^\s*(?:from|import)\s+(click|typer|docopt|fire|absl)\b/m.exec(code)?.[1];
+  const [library] = pythonModules(code).flatMap(({ name }) => /^(?:click|typer|docopt|fire|absl)\b/.exec(name) ?? []);
   if (library) doubts.push(`it reads its arguments with ${library}, which flwd cannot guess`);
   for (const { 1: call, index } of code.matchAll(/(?<![\w.])(input|getpass(?:\.getpass)?)\(/g))
     doubts.push(`line ${lineAt(code, index)} asks the user with ${call}(), but nobody answers a job`);

@@ -4,7 +4,7 @@
 import { existsSync, readFileSync, realpathSync, statSync } from 'node:fs';
 import { basename, dirname, join, normalize, relative } from 'node:path';
 import type { NewFile } from './job-folder.ts';
-import { lineAt } from './source-literals.ts';
+import { lineAt, pythonModules } from './source-literals.ts';
 import type { Note, Uses } from './uses.ts';
 
 type Language = 'sh' | 'python' | 'node' | 'pwsh' | 'other';
@@ -12,18 +12,23 @@ type Language = 'sh' | 'python' | 'node' | 'pwsh' | 'other';
 const mostFiles = 20;
 const mostBytes = 2 ** 20;
 
-const networkOf: Readonly<Record<Language, RegExp | undefined>> = {
-  sh: undefined,
-  python:
-    /\b(?:import|from)\s+(requests|urllib|http\.client|httpx|aiohttp|socket|smtplib|ftplib|boto3|paramiko|psycopg2?)\b/g,
+const pythonNetwork =
+  /^(?:requests|urllib|http\.client|httpx|aiohttp|socket|smtplib|ftplib|boto3|paramiko|psycopg2?)\b/;
+
+const networkOf: Readonly<Partial<Record<Language, RegExp>>> = {
   node: /\b(fetch)\(|["'](?:node:)?(https?|net|tls|dgram)["']/g,
   pwsh: /\b(Invoke-WebRequest|Invoke-RestMethod)\b/g,
-  other: undefined,
 };
 
 /** The first use of the network, with its line; undefined if the script seems not to use it. */
 export function networkUse(language: Language, text: string): string | undefined {
   const code = withoutComments(text);
+  if (language === 'python') {
+    const [use] = pythonModules(code).flatMap(({ name, index }) =>
+      (pythonNetwork.exec(name) ?? []).map((module) => `line ${lineAt(code, index)}: ${module}`),
+    );
+    return use;
+  }
   const pattern = networkOf[language];
   const [found] = pattern ? code.matchAll(pattern) : [];
   const name = found?.[1] ?? found?.[2];
@@ -78,12 +83,11 @@ export function siblingsOf(path: string, language: Language, text: string): Sibl
         },
       );
     if (of !== 'python') return [];
-    return [...code.matchAll(/^[ \t]*(?:from[ \t]+\.?([\w.]+)[ \t]+import|import[ \t]+([\w.]+))/gm)].flatMap(
-      ({ 1: from, 2: whole, index }) => {
-        const name = `${(from ?? whole ?? '').replaceAll('.', '/')}.py`;
-        return isFile(join(dir, name)) ? [{ name, written: name, line: lineAt(code, index), isFromHere: false }] : [];
-      },
-    );
+    return pythonModules(code).flatMap((module) => {
+      const name = `${module.name.replaceAll('.', '/')}.py`;
+      const line = lineAt(code, module.index);
+      return isFile(join(dir, name)) ? [{ name, written: name, line, isFromHere: false }] : [];
+    });
   }
 }
 

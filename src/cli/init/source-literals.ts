@@ -89,3 +89,13 @@ function readText(text: string): string | undefined {
 export function lineAt(text: string, offset: number): number {
   return text.slice(0, offset).split('\n').length;
 }
+
+/** Finds the modules that Python code imports: `import sys, requests as http`, `from .words import greet`. */
+export function pythonModules(code: string): { readonly name: string; readonly index: number }[] {
+  const statements = code.matchAll(
+    /(?:^|[;:])[ \t]*(?:from[ \t]+\.?([\w.]+)[ \t]+import\b|import[ \t]+([\w., \t]+))/gm,
+  );
+  return [...statements].flatMap(({ 1: from, 2: several = '', index }) =>
+    (from ?? several).split(',').map((one) => ({ name: /[\w.]+/.exec(one)?.[0] ?? '', index })),
+  );
+}
