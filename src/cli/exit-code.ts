@@ -23,7 +23,7 @@ export const exitCodeMeanings: Readonly<Record<keyof typeof exitCodes, string>> 
   wrongUse:
     'Usage error: an unknown command or option, arguments that the job does not take, an invalid job or flwd.yaml, or a host that lacks a required feature.',
   notFound:
-    'The job, run, step, schedule, webhook, token, secret, artifact or instance does not exist, or a folder contains no jobs.',
+    'The job, run, step, schedule, webhook, token, secret, artifact or instance does not exist, a folder contains no jobs, or there are no tests to run.',
   notAllowed: 'Not allowed: the token is invalid or lacks a scope, or the instance forbids the profile or permission.',
   unreachable: 'The server cannot be reached.',
   refused:

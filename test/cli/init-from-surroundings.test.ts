@@ -69,7 +69,7 @@ test('a script that uses paths, the network and files beside it becomes a job wi
   );
   expect(await flwd(dir, 'test')).toMatchObject({
     stderr: 'the tests.yaml contains no test yet\n',
-    code: 0,
+    code: 3,
   });
 });
 

@@ -106,15 +106,16 @@ test('a test fails if its run is refused, takes too long or has another result',
   expect(code).toBe(1);
 });
 
-test('if it finds no tests, flwd test says whether it found a tests.yaml', async () => {
+test('if it finds no tests, flwd test exits with 3 and says whether it found a tests.yaml', async () => {
   const dir = createFolder();
   const job = 'command: ["true"]\n';
   writeFiles(dir, { 'jobs/a/config.yaml': job, 'jobs/b/config.yaml': job });
-  const said = async (...jobs: string[]) => (await flwd(dir, 'test', ...jobs)).stderr;
-  expect(await said()).toBe('no tests found: put a tests.yaml beside the config.yaml of a job\n');
+  const none = (words: string) => ({ stdout: '', stderr: `${words}\n`, code: 3 });
+  expect(await flwd(dir, 'test')).toEqual(none('no tests found: put a tests.yaml beside the config.yaml of a job'));
   writeFiles(dir, { 'jobs/a/tests.yaml': '# - name: later\n', 'jobs/b/tests.yaml': '# - name: later\n' });
-  expect(await said()).toBe('2 tests.yaml files contain no test yet\n');
-  expect(await said('a')).toBe('the tests.yaml contains no test yet\n');
+  expect(await flwd(dir, 'test')).toEqual(none('2 tests.yaml files contain no test yet'));
+  writeFiles(dir, { 'jobs/b/tests.yaml': '- name: now\n' });
+  expect(await flwd(dir, 'test', 'a', 'b')).toEqual(none('the tests.yaml of the job a contains no test yet'));
 });
 
 test('flwd test accepts jobs and namespaces, and runs no test if one file is invalid', async () => {
@@ -141,7 +142,7 @@ test('flwd test accepts jobs and namespaces, and runs no test if one file is inv
   expect(await flwd(dir, 'test', 'c')).toEqual({
     stdout: '',
     stderr: 'the job c has no tests.yaml beside its config.yaml\n',
-    code: 2,
+    code: 3,
   });
   expect(await flwd(dir, 'test', 'a/on')).toEqual({
     stdout: '',

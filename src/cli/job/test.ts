@@ -33,10 +33,7 @@ export async function run(options: Options, operands: readonly string[]): Promis
   const loaded = loadConfiguration(options);
   const { sequences, files } = await findTests(operands, loaded.config);
   const count = sequences.flat().length;
-  if (count === 0) {
-    output.say(noTestsWords(files));
-    return exitCodes.done;
-  }
+  if (count === 0) throw new Refusal(noTestsWords(files), exitCodes.notFound);
   const stopped = abortOnStop();
   const verdicts = await withTestInstance(loaded, (client) => runAll(client, sequences, stopped, output));
   if (stopped.aborted) return exitCodes.interrupted;
@@ -52,7 +49,7 @@ function noTestsWords(files: number): string {
 
 /**
  * @returns the tests, and the number of files that could contain tests
- * @throws Refusal if there is no such job, or a file is broken
+ * @throws Refusal if there is no such job, a job that a word names has no tests, or a file is broken
  */
 async function findTests(
   words: readonly string[],
@@ -69,14 +66,24 @@ async function findTests(
     ...jobs.flatMap(({ tests }) => (tests && 'errors' in tests ? tests.errors : [])),
   ];
   if (broken.length > 0) throw new Refusal(broken.map(placed).join('\n'));
-  const testless = jobs.find(({ definition: { id }, tests }) => !tests && words.includes(id));
-  if (testless) throw new Refusal(`the job ${testless.definition.id} has no tests.yaml beside its config.yaml`);
+  const testless = jobs.find(({ definition: { id }, tests }) => words.includes(id) && testsIn(tests).length === 0);
+  if (testless) {
+    const { definition, tests } = testless;
+    const words = tests
+      ? `the tests.yaml of the job ${definition.id} contains no test yet`
+      : `the job ${definition.id} has no tests.yaml beside its config.yaml`;
+    throw new Refusal(words, exitCodes.notFound);
+  }
   const sequences = jobs.flatMap(({ definition: { id: jobId, concurrency }, tests }): Sequence[] => {
-    const cases = tests && 'tests' in tests ? tests.tests.map((test) => ({ jobId, test })) : [];
+    const cases = testsIn(tests).map((test) => ({ jobId, test }));
     // With a concurrency rule, tests that run together would wait for, refuse or cancel each other.
     return concurrency ? [cases] : cases.map((one) => [one]);
   });
   return { sequences, files: jobs.filter(({ tests }) => tests).length };
+}
+
+function testsIn(file: { readonly tests: readonly JobTest[] } | { readonly errors: unknown } | undefined) {
+  return file && 'tests' in file ? file.tests : [];
 }
 
 /** The word names this job or a namespace above it. */
