@@ -16,6 +16,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
+import { parse } from 'yaml';
 import { jobOfLine } from '../../src/cli/import/crontab-job.ts';
 import { readTable } from '../../src/cli/import/crontab-table.ts';
 import { readTimes } from '../../src/cli/import/crontab-times.ts';
@@ -64,7 +65,8 @@ test('each line becomes a secure job with a held schedule, and a second import a
   const config = readFileSync(join(dir, 'jobs/backup/config.yaml'), 'utf8');
   expect(config).toContain('\nsecurity_profile: secure\n');
   expect(config).toContain('    held: true\n');
-  expect(config).toMatch(/\n# permissions: /);
+  expect(config).toMatch(/remove the # and the\n# space after it:\n# permissions: /);
+  expect(parse(config.replace('\n# permissions', '\npermissions'))).toMatchObject({ permissions: { network: 'all' } });
   expect(everythingIn(join(dir, 'jobs'))).not.toContain('hunter');
 
   const run = await flwd(dir, 'run', 'cat', '--pgpassword.file', 'my.cron', '--quiet');

@@ -56,6 +56,7 @@ test('each script becomes a job, and the report says what it left out, what the 
     '  to do: --certs lists paths, and permissions take no list: add the folder that contains them under read',
     '  to do: line 6: mail hands mail to the mail system of this machine, which a sandbox hides: for a mail when a run fails, use notify in config.yaml with a channel for mail',
     '  needs a permission: network  line 4: curl',
+    'to give a job its permissions, remove the # and the space after it from these lines in its config.yaml, or remove its folder and use --allow',
     '  to do: line 7: ssh finds no keys in a sandbox: docs/guides/ssh-keys.md shows how to give the job a key of its own',
     '  to do: line 9: a job cannot become another user with sudo: give the user of the server the right, or let run_as name the user, and remove sudo',
     '  to do: line 10: crontab cannot reach the tables of cron from a sandbox: schedules in config.yaml replace them',

@@ -343,7 +343,8 @@ function tailOf(lines: Pick<Draft, 'configLines' | 'security'>, { network }: Com
   if (lines.configLines.length === 0) return [];
   return [
     '',
-    '# In the profile secure, the job needs permissions for what it seems to use. Remove the # to ask for them:',
+    '# In the profile secure, the job needs permissions for what it seems to use. To ask for them, remove the # and the',
+    '# space after it:',
     ...lines.configLines.map((line) => `# ${line}`),
     ...(network === undefined ? [] : [`# ${printable(network)} seems to use the network.`]),
     ...securityLines([lines.security]).flatMap((line) => [

@@ -55,7 +55,7 @@ function reportOf(made: readonly Made[], leftOut: readonly LeftOut[], options: O
     ...(leftOut.length === 0 ? [] : ['left out:', ...leftOut.map(lineOf)]),
     ...(isUnasked
       ? [
-          'to give a job its permissions, remove the # from these lines in its config.yaml, or remove its folder and use --allow',
+          'to give a job its permissions, remove the # and the space after it from these lines in its config.yaml, or remove its folder and use --allow',
         ]
       : []),
     ...createLines([...new Set(made.flatMap(({ needs }) => needs.create))]),

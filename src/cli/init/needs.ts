@@ -52,7 +52,7 @@ export function needLines(needs: Needs, folder: string): string[] {
       : [
           'it seems to use what a job may not use unless you permit it:',
           ...unasked.map((line) => `  ${line}`),
-          `to permit it, remove the # from these lines in ${folder}/config.yaml, or remove ${folder} and use --allow`,
+          `to permit it, remove the # and the space after it from these lines in ${folder}/config.yaml, or remove ${folder} and use --allow`,
         ]),
     ...createLines(needs.create),
     ...(needs.notes.length === 0 ? [] : ['to do:', ...needs.notes.map((note) => `  ${note}`)]),
