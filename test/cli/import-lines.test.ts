@@ -200,6 +200,18 @@ test('the words of a line are read or written as the script that gets them says,
   ]);
 });
 
+test('lines that call the same script of 1 MiB are imported in seconds', async () => {
+  const dir = createHome();
+  const functions = Array.from(
+    { length: 19_000 },
+    (_, at) => `f${at}() {\n  rsync -a /srv/data "$1"\n  read answer\n}\n`,
+  );
+  writeFiles(dir, { 'all.sh': `#!/bin/bash\n${functions.join('')}`.slice(0, 2 ** 20) });
+  const lines = Array.from({ length: 20 }, (_, at) => `${at} 4 * * * ${dir}/all.sh ${at}`);
+  const found = await imported(dir, ...lines);
+  expect(found.map(({ lacks }) => lacks.read)).toEqual(lines.map(() => [`${dir}/all.sh`]));
+});
+
 test('a job whose command does not use a password of the crontab says so', async () => {
   const found = await imported(
     createHome(),

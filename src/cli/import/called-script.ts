@@ -6,18 +6,24 @@ import { basename } from 'node:path';
 import { isTarget } from '../init/path-requests.ts';
 import { type Place, placeOf, plainText, type Roots } from '../init/place.ts';
 import type { ScriptArgument } from '../init/script-arguments.ts';
-import { guessOf, languageOf, usesOf } from '../init/script-job.ts';
+import { guessOf, type Language, languageOf, usesOf } from '../init/script-job.ts';
 import { type Call, type FileUse, noUses, type Uses } from '../init/uses.ts';
 
 const mostBytes = 2 ** 20;
 
+type Script = { readonly language: Language; readonly text: string; readonly arguments: readonly ScriptArgument[] };
+
+/** Many lines of a crontab may call the same script, and one of 1 MiB takes a second. Each is read once. */
+const readScripts = new Map<string, Script | undefined>();
+const foundUses = new Map<string, Uses>();
+
 /** Returns no uses for a file that cannot be read, or whose language is not known. */
 export function usesOfCall({ path, words }: Call, roots: Roots): Uses {
-  const text = textOf(path);
-  if (text === undefined) return noUses;
-  const script = { language: /^#!.*\bzsh\b/.test(text) ? 'sh' : languageOf(basename(path), text), text } as const;
-  const given = valuesOf(guessOf(script).arguments, words);
-  const uses = usesOf(script, [...given.keys()], roots);
+  const script = kept(readScripts, path, () => readScript(path));
+  if (script === undefined) return noUses;
+  const given = valuesOf(script.arguments, words);
+  const names = [...given.keys()].map(({ name }) => name);
+  const uses = kept(foundUses, JSON.stringify([path, names, roots]), () => usesOf(script, [...given.keys()], roots));
   const placesOf = (name: string): Place[] =>
     [...given].flatMap(([argument, values]) =>
       argument.name === name ? values.flatMap((value) => placeOf(value, roots) ?? []) : [],
@@ -77,6 +83,21 @@ function takeOption(words: string[], flags: readonly string[]): string[] {
     at -= 1;
   }
   return values;
+}
+
+function readScript(path: string): Script | undefined {
+  const text = textOf(path);
+  if (text === undefined) return undefined;
+  const language = /^#!.*\bzsh\b/.test(text) ? 'sh' : languageOf(basename(path), text);
+  return { language, text, arguments: guessOf({ language, text }).arguments };
+}
+
+function kept<T>(all: Map<string, T>, key: string, make: () => T): T {
+  const before = all.get(key);
+  if (before !== undefined) return before;
+  const made = make();
+  all.set(key, made);
+  return made;
 }
 
 function textOf(path: string): string | undefined {

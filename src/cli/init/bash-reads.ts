@@ -7,6 +7,7 @@ import { argumentName, type ScriptArgument, schemaOfText } from './script-argume
 /** `read -s PASSWORD` becomes an argument. The script gets its value on standard input, as if the user had typed it. */
 export function readAsked({ lines, outside }: Script): { readonly found: ScriptArgument[]; readonly doubts: string[] } {
   const reads: { readonly argument: ScriptArgument; readonly isAsked: boolean; readonly isPlain: boolean }[] = [];
+  const isOutside = new Set(outside);
   let loops = 0;
   for (const line of lines) {
     const { text, number } = line;
@@ -20,7 +21,7 @@ export function readAsked({ lines, outside }: Script): { readonly found: ScriptA
     const [variable] = variables;
     if (variable !== undefined) {
       const isAsked = prompt !== undefined || flags.includes('s');
-      const isPlain = outside.includes(line) && loops === 0 && !isLoop && before !== '|' && variables.length === 1;
+      const isPlain = isOutside.has(line) && loops === 0 && !isLoop && before !== '|' && variables.length === 1;
       const name = argumentName(variable);
       const schema = flags.includes('s')
         ? ({ type: 'string', format: 'secret' } as const)

@@ -26,7 +26,7 @@ export function codeOf(text: string): Line[] {
 
 /** Removes the bodies of functions, except those that receive all of the script's words. */
 export function topLevel(lines: readonly Line[]): Line[] {
-  const whole = lines.map((line) => line.text).join('\n');
+  const receivers = new Set(lines.flatMap(({ text }) => /^\s*([\w:-]+)\s+"?\$(?:@|\{@\})/.exec(text)?.[1] ?? []));
   const kept: Line[] = [];
   let end: string | undefined;
   for (const line of lines) {
@@ -38,8 +38,7 @@ export function topLevel(lines: readonly Line[]): Line[] {
       /^(\s*)(?:function\s+)?([\w:-]+)\s*\(\)\s*(.*)$/.exec(line.text) ??
       /^(\s*)function\s+([\w:-]+)\s*(.*)$/.exec(line.text) ??
       [];
-    const isMain = name !== '' && new RegExp(`^\\s*${name}\\s+"?\\$(?:@|\\{@\\})`, 'm').test(whole);
-    if (name === '' || isMain) kept.push(line);
+    if (name === '' || receivers.has(name)) kept.push(line);
     else if (!/\}\s*$/.test(rest)) end = `${indent}}`;
   }
   return kept;
@@ -52,9 +51,11 @@ export function branchesOf(loop: readonly Line[]): Branch[] {
   const found = text.matchAll(
     /(?:^|\bin\b|;;)\s*\(?([^\s()|;"'$]+(?:\s*\|\s*[^\s()|;"'$]+)*)\)([\s\S]*?)(?=;;|\besac\b)/gm,
   );
+  let [line, counted] = [loop[0]?.number ?? 1, 0];
   return [...found].map(({ 1: patterns = '', 2: body = '', 0: whole, index }) => {
     const offset = index + whole.indexOf(patterns);
-    const line = (loop[0]?.number ?? 1) + text.slice(0, offset).split('\n').length - 1;
+    line += text.slice(counted, offset).split('\n').length - 1;
+    counted = offset;
     return { patterns: patterns.split('|').map((one) => one.trim()), body, line };
   });
 }

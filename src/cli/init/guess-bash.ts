@@ -19,14 +19,14 @@ export function guessBash(text: string): Guess {
   const lines = codeOf(text);
   const top = topLevel(lines);
   const loops = optionLoops(top);
-  const outside = top.filter((line) => !loops.some((loop) => loop.includes(line)));
+  const inLoops = new Set(loops.flat());
+  const outside = top.filter((line) => !inLoops.has(line));
   const script: Script = { text, lines, outside };
   const options = loops.flatMap((loop) => [...readGetopts(loop, script), ...readCases(loop, script)]);
   const asked = readAsked(script);
   const shiftLoop = readShiftLoop(script);
-  const positions = readPositions(
-    shiftLoop ? { ...script, outside: outside.filter((line) => !shiftLoop.lines.includes(line)) } : script,
-  );
+  const inShiftLoop = new Set(shiftLoop?.lines);
+  const positions = readPositions({ ...script, outside: outside.filter((line) => !inShiftLoop.has(line)) });
   const rest = shiftLoop ? [shiftLoop.argument] : readRest(script);
   const environment = readEnvironment(script);
   const found = options.flatMap((option) => ('name' in option ? [option] : []));
@@ -52,13 +52,13 @@ function readPositions(script: Script): ScriptArgument[] {
   >();
   const branches = insideCases(outside);
   let shifted = 0;
-  for (const line of outside) {
+  for (const [index, line] of outside.entries()) {
     for (const [, bare, braced, mark = '', value = ''] of line.text.matchAll(
       /(?<!\\)\$(?:([1-9])|\{([1-9])(?:(:?[-=?])((?:[^{}]|\{[^{}]*\})*))?\})/g,
     )) {
       const at = Number(bare ?? braced) + shifted;
       const [, variable] = new RegExp(`(\\w+)=["']?\\$\\{?${bare ?? braced}\\b`).exec(line.text) ?? [];
-      const choices = /^\s*case\s/.test(line.text) ? caseWords(outside, line) : [];
+      const choices = /^\s*case\s/.test(line.text) ? caseWords(outside, index) : [];
       const name = variable ?? (choices.length > 0 ? 'action' : undefined);
       const before = found.get(at);
       const preset = /^:?[-=]/.test(mark) ? shellDefault(value) : undefined;
@@ -111,10 +111,10 @@ function leastWords({ text }: Line): number {
 }
 
 /** Returns the words of the branches of a `case`; empty if the branches are patterns. */
-function caseWords(lines: readonly Line[], start: Line): string[] {
-  const from = lines.indexOf(start);
-  const to = lines.findIndex(({ text }, at) => at > from && /^\s*esac\b/.test(text));
-  const patterns = branchesOf(lines.slice(from, to < 0 ? lines.length : to + 1)).flatMap((branch) => branch.patterns);
+function caseWords(lines: readonly Line[], from: number): string[] {
+  let to = from + 1;
+  while (to < lines.length && !/^\s*esac\b/.test(lines[to]?.text ?? '')) to += 1;
+  const patterns = branchesOf(lines.slice(from, to + 1)).flatMap((branch) => branch.patterns);
   const words = patterns.filter((one) => /^[A-Za-z\d][\w.-]*$/.test(one) && one !== 'help');
   return [...new Set(words)];
 }

@@ -21,7 +21,7 @@ import { type Note, noUses, type Uses } from './uses.ts';
 import { scalar } from './yaml-text.ts';
 
 type Script = { readonly file: string; readonly text: string; readonly mode: number; readonly language: Language };
-type Language = 'sh' | 'python' | 'node' | 'pwsh' | 'other';
+export type Language = 'sh' | 'python' | 'node' | 'pwsh' | 'other';
 
 const mostBytes = 2 ** 20;
 const noGuess: Guess = { arguments: [], doubts: [], passedOver: [] };

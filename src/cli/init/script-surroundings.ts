@@ -24,8 +24,8 @@ const networkOf: Readonly<Partial<Record<Language, RegExp>>> = {
 export function networkUse(language: Language, text: string): string | undefined {
   const code = withoutComments(text);
   if (language === 'python') {
-    const [use] = pythonModules(code).flatMap(({ name, index }) =>
-      (pythonNetwork.exec(name) ?? []).map((module) => `line ${lineAt(code, index)}: ${module}`),
+    const [use] = pythonModules(code).flatMap(({ name, line }) =>
+      (pythonNetwork.exec(name) ?? []).map((module) => `line ${line}: ${module}`),
     );
     return use;
   }
@@ -85,8 +85,7 @@ export function siblingsOf(path: string, language: Language, text: string): Sibl
     if (of !== 'python') return [];
     return pythonModules(code).flatMap((module) => {
       const name = `${module.name.replaceAll('.', '/')}.py`;
-      const line = lineAt(code, module.index);
-      return isFile(join(dir, name)) ? [{ name, written: name, line, isFromHere: false }] : [];
+      return isFile(join(dir, name)) ? [{ name, written: name, line: module.line, isFromHere: false }] : [];
     });
   }
 }

@@ -91,11 +91,14 @@ export function lineAt(text: string, offset: number): number {
 }
 
 /** Finds the modules that Python code imports: `import sys, requests as http`, `from .words import greet`. */
-export function pythonModules(code: string): { readonly name: string; readonly index: number }[] {
+export function pythonModules(code: string): { readonly name: string; readonly line: number }[] {
   const statements = code.matchAll(
     /(?:^|[;:])[ \t]*(?:from[ \t]+\.?([\w.]+)[ \t]+import\b|import[ \t]+([\w., \t]+))/gm,
   );
-  return [...statements].flatMap(({ 1: from, 2: several = '', index }) =>
-    (from ?? several).split(',').map((one) => ({ name: /[\w.]+/.exec(one)?.[0] ?? '', index })),
-  );
+  let [line, counted] = [1, 0];
+  return [...statements].flatMap(({ 1: from, 2: several = '', index }) => {
+    line += code.slice(counted, index).split('\n').length - 1;
+    counted = index;
+    return (from ?? several).split(',').map((one) => ({ name: /[\w.]+/.exec(one)?.[0] ?? '', line }));
+  });
 }
