@@ -49,3 +49,12 @@ test.each([
   const { stderr } = await start(createFolder(), words, npx).ended;
   expect(stderr).toMatch(said);
 });
+
+test('after npx flwd takeover, the plan names commands with npx', async () => {
+  const { dir, serve } = await createInstance({});
+  await serve();
+  const npx = { npm_lifecycle_event: 'npx', npm_lifecycle_script: 'flwd' };
+  expect((await start(dir, ['takeover', '--dry-run'], npx).ended).stderr).toBe(
+    'No job here was imported from a crontab: npx flwd import crontab imports the lines.\n',
+  );
+});

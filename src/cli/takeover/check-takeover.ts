@@ -11,6 +11,7 @@ import { Refusal } from '../exit-code.ts';
 import { placeOfUser, systemFolder, systemTable } from '../import/import-crontab.ts';
 import { type ImportRecord, readRecords } from '../import/record.ts';
 import { withoutSecrets } from '../import/secret-text.ts';
+import { ownName } from '../own-name.ts';
 import { openTable, takenLines } from './cron-table.ts';
 import { type ImportedLine, placeOf, readImported } from './imported-lines.ts';
 import { unservedFolders } from './same-sources.ts';
@@ -45,7 +46,7 @@ function linesWithoutJob(records: readonly ImportRecord[], dataDir: string): Com
       .filter(({ text }) => !texts.has(withoutSecrets(text.trim())))
       .map(({ line, jobId }) => ({
         what: `nothing starts ${place}, line ${line}: flwd made it a comment when it took over ${jobId}, and the sources do not have that job`,
-        fix: 'start the server with the folder of these jobs; or give the lines back: flwd takeover --undo in that folder, or remove #flwd:…# from the lines',
+        fix: `start the server with the folder of these jobs; or give the lines back: ${ownName} takeover --undo in that folder, or remove #flwd:…# from the lines`,
       }));
   });
 }
@@ -74,7 +75,7 @@ function startsWrong(line: ImportedLine, { schedules }: ServedJobs): Complaint[]
     return [
       {
         what: `nothing starts ${placeOf(line)}: flwd took it over, but holds the schedule of ${line.jobId}`,
-        fix: `flwd schedules release ${held.id}, or flwd takeover --undo`,
+        fix: `${ownName} schedules release ${held.id}, or ${ownName} takeover --undo`,
       },
     ];
   const [firing] = own.filter((one) => one.enabled && !one.held && !one.paused);
@@ -82,7 +83,7 @@ function startsWrong(line: ImportedLine, { schedules }: ServedJobs): Complaint[]
     return [
       {
         what: `cron and flwd both start ${line.jobId}: ${placeOf(line)} is still in force`,
-        fix: `flwd takeover, or flwd schedules hold ${firing.id}`,
+        fix: `${ownName} takeover, or ${ownName} schedules hold ${firing.id}`,
       },
     ];
   return [];

@@ -6,6 +6,7 @@ import type { AnswerOf } from '../../contract/operations.ts';
 import type { JsonObject } from '../../domain/job.ts';
 import { readHostUsers } from '../import/host-users.ts';
 import type { ImportRecord } from '../import/record.ts';
+import { ownName } from '../own-name.ts';
 import { everyPage } from '../session/pages.ts';
 import type { Session } from '../session/session.ts';
 import type { ImportedLine } from './imported-lines.ts';
@@ -59,7 +60,7 @@ async function prepareOne(line: ImportedLine, server: Server, unfinished: readon
   const { client } = server;
   const { jobId, record } = line;
   if (line.kind === 'left') return left(line.reason);
-  if (jobId === null) return left('flwd cannot read the job: flwd jobs validate DIR says why');
+  if (jobId === null) return left(`flwd cannot read the job: ${ownName} jobs validate DIR says why`);
   const schedules = await schedulesOf(jobId, client);
   if (line.kind === 'taken') {
     const isInterrupted = unfinished.includes(jobId) && schedules.some(({ held }) => held);

@@ -2,6 +2,7 @@
 
 import { noteOfMail } from '../import/crontab-job.ts';
 import { withoutSecrets } from '../import/secret-text.ts';
+import { ownName } from '../own-name.ts';
 import { type Output, printable } from '../terminal/output.ts';
 import { placeOf } from './imported-lines.ts';
 import type { Prepared } from './prepared.ts';
@@ -16,7 +17,7 @@ const steps = {
 export function printPlan(prepared: readonly Prepared[], output: Output): void {
   if (output.isJson) output.json({ lines: prepared.map(toJson) });
   else if (prepared.length === 0)
-    output.say('No job here was imported from a crontab: flwd import crontab imports the lines.');
+    output.say(`No job here was imported from a crontab: ${ownName} import crontab imports the lines.`);
   else output.text(`${[...prepared.flatMap(linesOf), ...mailNotes(prepared)].join('\n')}\n`);
 }
 
@@ -56,7 +57,7 @@ function linesOf(prepared: Prepared): string[] {
 function stateOf({ step, reason, schedules }: Prepared): string {
   if (reason !== null) return `${steps[step]}: ${reason}`;
   const held = step === 'taken' ? schedules.find((one) => one.held) : undefined;
-  return held ? `${steps[step]}, but its schedule is held: flwd schedules release ${held.id}` : steps[step];
+  return held ? `${steps[step]}, but its schedule is held: ${ownName} schedules release ${held.id}` : steps[step];
 }
 
 function toJson({ line, step, reason, nextTimes, schedules, warning, runAs }: Prepared) {
