@@ -72,6 +72,7 @@ test('an invalid secret is refused without repeating it', async () => {
     await set(instance, 'some value', 'a', '--tenant', 'No Tenant'),
   ];
   expect(refused.map(({ code, stdout }) => [code, stdout])).toEqual(refused.map(() => [2, '']));
+  expect(refused[0]?.stderr).toBe('the value of short must have at least 4 bytes\n');
   expect(refused.map(({ stderr }) => stderr).join('')).not.toMatch(/abc|xxx|some value/);
   expect(await flwd(instance.dir, 'secrets', 'list')).toEqual({ code: 0, stdout: '', stderr: 'no secrets\n' });
 });

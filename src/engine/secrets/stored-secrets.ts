@@ -92,6 +92,7 @@ function refuse({ tenant, name: given, value }: NewSecret): void {
   if (!tenantPattern.test(tenant)) {
     errors.push({ pointer: '?tenant', message: 'is not a valid tenant', keyword: 'pattern' });
   }
-  if (wrong !== undefined) errors.push({ pointer: '/value', message: wrong, keyword: 'format' });
+  if (wrong !== undefined)
+    errors.push({ pointer: '/value', message: `the value of ${given} ${wrong}`, keyword: 'format' });
   if (errors.length > 0) throw validationError(errors);
 }
