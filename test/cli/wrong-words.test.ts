@@ -59,7 +59,7 @@ test.each([
   [
     ['bad', 'https://x.org/?a=1'],
     2,
-    "there is no command or job `bad/https://x.org/?a=1`; the job `bad` takes its arguments as options: flwd bad --n 'https://x.org/?a=1'\n",
+    "there is no command or job `bad https://x.org/?a=1`; the job `bad` takes its arguments as options: flwd bad --n 'https://x.org/?a=1'\n",
   ],
   [
     ['switch', 'no-dry=true'],
@@ -102,8 +102,18 @@ test.each([
   ],
   [['diff', 'plain'], 2, 'there is no command `diff`: flwd compare RUN [RUN] shows how runs differ\n'],
   [['log', 'plain'], 2, 'there is no command or job `log/plain`; did you mean `logs`?\n'],
-  [['run', 'ops'], 3, 'there is no job `ops`; flwd jobs --prefix ops lists the jobs in this namespace\n'],
-  [['ops/'], 2, 'there is no command or job `ops/`; flwd jobs --prefix ops lists the jobs in this namespace\n'],
+  [['run', 'ops'], 3, 'there is no job `ops`; flwd jobs --prefix ops lists the jobs in the namespace ops\n'],
+  [['ops/'], 2, 'there is no command or job `ops/`; flwd jobs --prefix ops lists the jobs in the namespace ops\n'],
+  [
+    ['run', 'ops', '/srv/x'],
+    3,
+    'there is no job `ops /srv/x`; flwd jobs --prefix ops lists the jobs in the namespace ops\n',
+  ],
+  [
+    ['run', 'bad', '/3'],
+    3,
+    'there is no job `bad /3`; the job `bad` takes its arguments as options: flwd bad --n /3\n',
+  ],
   [['run', 'plain', '--dry-run'], 2, noDryRun],
   [['plan', 'plain', '--dry-run'], 2, noDryRun],
   [['nightly'], 2, 'there is no command or job `nightly`; did you mean `ops/nightly`?\n'],

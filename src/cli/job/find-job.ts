@@ -72,12 +72,14 @@ export async function findJob(jobs: KnownJobs, words: readonly string[], isImpli
     const isOfJobs = ids.some((one) => one === first || one.startsWith(`${first}/`));
     const elsewhere = isImplicit && !isOfJobs ? otherWords.get(first) : undefined;
     if (elsewhere !== undefined) throw new Refusal(`there is no command \`${first}\`: ${elsewhere}`);
-    const what = `there is no ${isImplicit ? 'command or job' : 'job'} \`${id}\`${among}`;
+    // A word such as `/srv` or a URL was not meant as a part of the id.
+    const typed = words.length > 1 && id.includes('//') ? words.join(' ') : id;
+    const what = `there is no ${isImplicit ? 'command or job' : 'job'} \`${typed}\`${among}`;
     const stray = await strayWords(jobs, words, ids);
     if (stray) throw new Refusal(`${what}; ${stray}`, isImplicit ? exitCodes.wrongUse : exitCodes.notFound);
     const advice =
       adviceOn(id, { ids, first: isImplicit ? first : null, jobs }) ??
-      (words.length === 1 ? pathAdvice(first, ids) : undefined);
+      (words.length === 1 ? pathAdvice(first, ids) : namespaceAdvice(first, { ids, jobs }));
     throw new Refusal(
       what + (advice ?? `; see ${ownName} --help for commands and ${jobs.command('jobs')} for jobs`),
       isImplicit ? exitCodes.wrongUse : exitCodes.notFound,
@@ -90,12 +92,20 @@ function adviceOn(
   id: string,
   { ids, first, jobs }: { readonly ids: readonly string[]; readonly first: string | null; readonly jobs: KnownJobs },
 ): string | undefined {
-  const namespace = id.replace(/\/+$/, '');
-  if (namespace !== '' && ids.some((one) => one.startsWith(`${namespace}/`)))
-    return `; ${jobs.command('jobs', '--prefix', namespace)} lists the jobs in this namespace`;
+  const ofNamespace = namespaceAdvice(id.replace(/\/+$/, ''), { ids, jobs });
+  if (ofNamespace !== undefined) return ofNamespace;
   const inNamespace = ids.find((one) => one.endsWith(`/${id}`));
   if (inNamespace) return `; did you mean \`${inNamespace}\`?`;
   return hint(id, first === null ? ids : [...verbs, ...ids]) ?? (first === null ? undefined : hint(first, verbs));
+}
+
+function namespaceAdvice(
+  namespace: string,
+  { ids, jobs }: { readonly ids: readonly string[]; readonly jobs: KnownJobs },
+): string | undefined {
+  return namespace !== '' && ids.some((one) => one.startsWith(`${namespace}/`))
+    ? `; ${jobs.command('jobs', '--prefix', namespace)} lists the jobs in the namespace ${namespace}`
+    : undefined;
 }
 
 /** Names the job whose folder the path leads to or into: `./jobs/backup/`, `backup/main.sh`. */
