@@ -1,6 +1,6 @@
 // `flwd import crontab`: what a line does around its command, such as taking a lock, becomes part of the job.
 
-import { mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import { mkdtempSync, readFileSync, renameSync, rmSync, symlinkSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { parse } from 'yaml';
@@ -266,6 +266,17 @@ test('a line with &> gets a note, unless its shell is bash or a link to it', asy
   ]);
 });
 
+test('an import reads a script that contains an archive in a long line', async () => {
+  const dir = createHome();
+  const archive = 'a'.repeat(200_000);
+  writeFiles(dir, {
+    'a.py': `import sys\nopen(sys.argv[1], 'w')\narchive = """\n${archive}\n"""\n`,
+    'b.sh': `#!/bin/bash\n${'\n'.repeat(20_000)}cp -a "$1" /srv/b\n: ${archive}\n`,
+  });
+  const found = await imported(dir, `1 1 * * * python3 ${dir}/a.py /srv/a/x`, `1 1 * * * ${dir}/b.sh /srv/c`);
+  expect(found.map(({ lacks }) => lacks.write)).toEqual([['/srv/a'], ['/srv']]);
+});
+
 test('an import says which job already runs a copy of the script of a line', async () => {
   const dir = createHome();
   writeFiles(dir, {
@@ -283,6 +294,11 @@ test('an import says which job already runs a copy of the script of a line', asy
     ],
     [],
   ]);
+  writeFiles(dir, { 'jobs/team/.keep': '' });
+  renameSync(join(dir, 'jobs/backup'), join(dir, 'jobs/team/backup'));
+  const line = `1 2 * * * sh ${script} /srv/a /srv/b\n`;
+  const { stdout } = await flwdReading(dir, line, 'import', 'crontab', '-', '--to', 'jobs/team');
+  expect(stdout.match(/jobs\/team\/backup already runs a copy/g)).toHaveLength(1);
 });
 
 test('an import from the crontab ends with the next steps, which a file that cron does not read does not have', async () => {

@@ -13,7 +13,7 @@ import { earlierForms, earlierNote } from './earlier-forms.ts';
 import { type Found, type FoundJob, type FoundNothing, jobsStartedBy, type Origin } from './found-job.ts';
 import { type Draft, draftJob, needsOfJob, type RunAs } from './job-draft.ts';
 import { keyOf, readRecords } from './record.ts';
-import { jobsWithCopyOf } from './script-copies.ts';
+import { createCopySearch } from './script-copies.ts';
 import { withoutSecrets } from './secret-text.ts';
 
 export type Imported =
@@ -94,6 +94,7 @@ async function writeFrom(
   const kept = place.kept.map((origin) => keyFor({ origin }));
   const earlier = earlierForms(found, recorded, { keyOf: keyFor, folderOf: wantedFolder, kept });
   const storedName = createStoredNames();
+  const copiesOf = createCopySearch(place.roots);
   const folders = foldersFor(found, target, known);
   const jobId = (name: string): string => place.idOf(folders.get(found.find((one) => isJob(one, name))) ?? target);
   const needsOf = new Map(
@@ -111,7 +112,7 @@ async function writeFrom(
     const lockNotes = sharedLockNotes(one, needsOf, folders);
     const notes = [
       ...(before === undefined ? [] : [earlierNote(before, shownPath(before.dir))]),
-      ...copyNotes(one, { dir, scripts: needs.scripts, roots: place.roots }),
+      ...copyNotes(one, { dir, scripts: needs.scripts, copiesOf }),
       ...lockNotes,
     ];
     const title = `${one.name}${folder.slice(wantedFolder(one.name).length)}`;
@@ -159,12 +160,12 @@ function keyFor({ origin }: Pick<Found, 'origin'>): string {
 /** @param o.dir the folder of the new job */
 function copyNotes(
   { origin }: FoundJob,
-  o: { readonly dir: string; readonly scripts: readonly string[]; readonly roots: readonly string[] },
+  o: { readonly dir: string; readonly scripts: readonly string[]; readonly copiesOf: (script: string) => string[] },
 ): string[] {
   const start =
     origin.kind === 'crontab' ? 'remove the line from the crontab' : 'let the other scheduler no longer start it';
   return o.scripts.flatMap((script) =>
-    jobsWithCopyOf(script, o.roots).map((other) => {
+    o.copiesOf(script).map((other) => {
       const kept = shownPath(other);
       return (
         `${kept} already runs a copy of ${script}: keep one of the two jobs. To keep ${kept}, write the schedule into its ` +

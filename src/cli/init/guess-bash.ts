@@ -208,7 +208,7 @@ function readEnvironment(script: Script): { readonly found: ScriptArgument[]; re
   const found = new Map<string, ScriptArgument>();
   const doubts = new Map<string, string>();
   const set = new Set<string>();
-  const isIncluding = /^\s*(?:source|\.)\s+["']?(?:[~/]|\$\{?HOME)/m.test(script.text);
+  const isIncluding = /^[ \t]*(?:source|\.)\s+["']?(?:[~/]|\$\{?HOME)/m.test(script.text);
   const mayBeIncluded = isIncluding ? ', unless a file that it includes does' : '';
   for (const { text, number } of script.lines) {
     for (const [, variable = '', mark = '', value = ''] of text.matchAll(

@@ -75,14 +75,23 @@ export function jobOfScript(path: string, title: string, asking: Asking): Script
   };
 }
 
+/**
+ * Empties the lines that are too long for code, such as an embedded archive. A guess from a line of 100 kB would take
+ * minutes.
+ */
+function withoutData(text: string): string {
+  return text.replaceAll(/^.{1001,}$/gm, '');
+}
+
 export function usesOf(
   { language, text }: Pick<Script, 'language' | 'text'>,
   all: readonly ScriptArgument[],
   roots: Roots,
 ): Uses {
-  const plain = plainText(text);
+  const code = withoutData(text);
+  const plain = plainText(code);
   if (language === 'sh') return shellUses(plain, all, roots);
-  const network = networkUse(language, text);
+  const network = networkUse(language, code);
   if (language === 'python' || language === 'node')
     return codeUses(language, plain, { arguments: all, roots, network });
   return { ...noUses, network };
@@ -183,9 +192,10 @@ export function languageOf(file: string, text: string): Language {
 }
 
 export function guessOf({ language, text }: Pick<Script, 'language' | 'text'>): Guess {
-  if (language === 'sh') return guessBash(text);
-  if (language === 'python') return guessPython(text);
-  if (language === 'node') return guessNode(text);
+  const code = withoutData(text);
+  if (language === 'sh') return guessBash(code);
+  if (language === 'python') return guessPython(code);
+  if (language === 'node') return guessNode(code);
   return { ...noGuess, doubts: ['flwd cannot guess what a script in this language takes'] };
 }
 
