@@ -1,5 +1,6 @@
-// The folder in the data dir for `flwd takeover`. It has copies of crontabs, and the list of the jobs that a takeover
-// is about to take over. If the takeover is interrupted, these jobs are held, so neither cron nor flwd may start them.
+// The folder in the data dir for `flwd takeover`. It has copies of crontabs, the list of the jobs that this instance
+// has taken over, and the list of those that a takeover is about to take over. If a takeover is interrupted, these jobs
+// are held, so neither cron nor flwd may start them.
 
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
@@ -11,6 +12,11 @@ export function takeoverFolder(dataDir: string): string {
 /** A list of job ids. The file exists until the takeover is finished. */
 export function takeoverFile(dataDir: string): string {
   return join(takeoverFolder(dataDir), 'unfinished.json');
+}
+
+/** The ids of all jobs that the instance has taken over. Other instances may have taken over other lines. */
+export function takenFile(dataDir: string): string {
+  return join(takeoverFolder(dataDir), 'taken.json');
 }
 
 export function isTakeoverUnfinished(dataDir: string): boolean {

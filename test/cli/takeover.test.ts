@@ -249,7 +249,7 @@ test('while a server has the jobs of another folder, a takeover and --undo refus
 });
 
 test('doctor names a job that cron and flwd both start, and a job that neither starts', async () => {
-  const { crontab, flwd } = await imported();
+  const { dir, crontab, flwd } = await imported();
   expect((await flwd('doctor')).stdout).not.toContain('takeover');
   const { schedules }: { schedules: (Schedule & { id: string })[] } = JSON.parse(
     (await flwd('schedules', '--json')).stdout,
@@ -266,6 +266,17 @@ test('doctor names a job that cron and flwd both start, and a job that neither s
   expect((await flwd('doctor')).stdout).toMatch(
     /^warn {2}takeover +nothing starts the crontab of \S+, line 3: flwd took it over, but holds the schedule of echo\n/m,
   );
+  expect(await flwd('schedules', 'release', idOf('echo'))).toMatchObject({ code: 0 });
+  addTo(dir, 'date', 'no_such_key: 1\n');
+  await expect
+    .poll(async () => (await flwd('doctor')).stdout)
+    .toMatch(/^warn {2}takeover +nothing starts the crontab of \S+, line 5: flwd took it over, but its job is broken/m);
+});
+
+test('doctor says nothing about lines that another instance of the same user has taken over', async () => {
+  const { crontab, flwd } = await imported();
+  crontab.write(`${marked}#flwd:other# 0 6 1 ${far} * other\n`);
+  expect((await flwd('doctor')).stdout).not.toContain('other');
 });
 
 test('copies of crontabs are never written to a folder that another user could have planted', async () => {

@@ -6,7 +6,6 @@ import { join } from 'node:path';
 import type { Config } from '../../config/config.ts';
 import type { AnswerOf } from '../../contract/operations.ts';
 import { type Complaint, complain, type HostCheck } from '../../domain/host-check.ts';
-import { takeoverFolder } from '../../instance/takeover-folder.ts';
 import { Refusal } from '../exit-code.ts';
 import { placeOfUser, systemFolder, systemTable } from '../import/import-crontab.ts';
 import { type ImportRecord, readRecords } from '../import/record.ts';
@@ -15,6 +14,7 @@ import { ownName } from '../own-name.ts';
 import { openTable, takenLines } from './cron-table.ts';
 import { type ImportedLine, placeOf, readImported } from './imported-lines.ts';
 import { unservedFolders } from './same-sources.ts';
+import { takenJobs } from './unfinished.ts';
 
 /** What the running server says. */
 export type ServedJobs = {
@@ -35,15 +35,15 @@ export async function checkTakeover(config: Config, served: ServedJobs | undefin
   return complain('takeover', [...forgotten, ...wrong]);
 }
 
-/** Lines that flwd has commented out, and that no job of the sources replaces. */
+/** Lines that a takeover of this instance has commented out, and that no job of the sources replaces. */
 function linesWithoutJob(records: readonly ImportRecord[], dataDir: string): Complaint[] {
-  // Without a takeover by this instance, the comments are those of another instance.
-  const ofTakeover = existsSync(takeoverFolder(dataDir)) ? knownPlaces() : [];
-  const places = new Set([...ofTakeover, ...records.map(({ place }) => place)]);
+  const own = takenJobs(dataDir);
+  if (own.length === 0) return [];
+  const places = new Set([...knownPlaces(), ...records.map(({ place }) => place)]);
   return [...places].flatMap((place) => {
     const texts = new Set(records.filter((record) => record.place === place).map(({ text }) => text));
     return takenIn(place)
-      .filter(({ text }) => !texts.has(withoutSecrets(text.trim())))
+      .filter(({ jobId, text }) => own.includes(jobId) && !texts.has(withoutSecrets(text.trim())))
       .map(({ line, jobId }) => ({
         what: `nothing starts ${place}, line ${line}: flwd made it a comment when it took over ${jobId}, and the sources do not have that job`,
         fix: `start the server with the folder of these jobs; or give the lines back: ${ownName} takeover --undo in that folder, or remove #flwd:…# from the lines`,
@@ -69,20 +69,29 @@ function takenIn(place: string): ReturnType<typeof takenLines> {
 
 /** Complains if cron and flwd both start the job of the line, or neither does. */
 function startsWrong(line: ImportedLine, { schedules }: ServedJobs): Complaint[] {
-  const own = schedules.filter(({ source, job_id: id }) => source === 'job' && id === line.jobId);
-  const [held] = own.filter((one) => one.held);
-  if (line.kind === 'taken' && held)
+  const { kind, jobId } = line;
+  const ofJob = schedules.filter(({ job_id: id }) => id === jobId);
+  const own = ofJob.filter(({ source }) => source === 'job');
+  if (kind === 'taken' && ofJob.length === 0)
     return [
       {
-        what: `nothing starts ${placeOf(line)}: flwd took it over, but holds the schedule of ${line.jobId}`,
+        what: `nothing starts ${placeOf(line)}: flwd took it over, but ${jobId ?? 'its job'} is broken or has no schedule`,
+        fix: `correct its config.yaml (${ownName} jobs validate DIR names errors), or ${ownName} takeover --undo`,
+      },
+    ];
+  const [held] = own.filter((one) => one.held);
+  if (kind === 'taken' && held)
+    return [
+      {
+        what: `nothing starts ${placeOf(line)}: flwd took it over, but holds the schedule of ${jobId}`,
         fix: `${ownName} schedules release ${held.id}, or ${ownName} takeover --undo`,
       },
     ];
-  const [firing] = own.filter((one) => one.enabled && !one.held && !one.paused);
-  if (line.kind === 'active' && firing)
+  const [firing] = own.filter((one) => one.enabled && !one.held && !one.paused && !one.denied);
+  if (kind === 'active' && firing)
     return [
       {
-        what: `cron and flwd both start ${line.jobId}: ${placeOf(line)} is still in force`,
+        what: `cron and flwd both start ${jobId}: ${placeOf(line)} is still in force`,
         fix: `${ownName} takeover, or ${ownName} schedules hold ${firing.id}`,
       },
     ];

@@ -18,7 +18,14 @@ import { holdAll, type Prepared, prepare, releaseAll } from './prepared.ts';
 import { waitForQuiet } from './quiet-moment.ts';
 import { unservedFolders } from './same-sources.ts';
 import { printPlan } from './takeover-report.ts';
-import { beginTakeover, finishTakeover, keepCopy, makeTakeoverFolder, unfinishedJobs } from './unfinished.ts';
+import {
+  beginTakeover,
+  finishTakeover,
+  keepCopy,
+  makeTakeoverFolder,
+  rememberTaken,
+  unfinishedJobs,
+} from './unfinished.ts';
 
 const longestLockMs = 2_000;
 
@@ -119,6 +126,10 @@ async function commentOutLines(read: ReadTable, taken: readonly Prepared[], o: W
   await waitForQuiet(
     taken.map(({ line }) => line),
     o.output,
+  );
+  rememberTaken(
+    o.dataDir,
+    active.map(([, jobId]) => jobId),
   );
   change(read, commentOut(read.text, new Map(active)), o);
 }

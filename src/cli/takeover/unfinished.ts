@@ -1,6 +1,6 @@
 // Remembers a takeover that was interrupted. It leaves its jobs held, so perhaps neither cron nor flwd starts them. A
-// file in the data dir lists these jobs, and the next commands warn about them. Copies of the crontabs are beside that
-// file.
+// file in the data dir lists these jobs, and the next commands warn about them. Beside that file are copies of the
+// crontabs, and the list of all jobs that this instance has taken over.
 
 import {
   closeSync,
@@ -16,7 +16,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { takeoverFile, takeoverFolder } from '../../instance/takeover-folder.ts';
+import { takenFile, takeoverFile, takeoverFolder } from '../../instance/takeover-folder.ts';
 import { isAnothers } from '../../lib/files/file-owner.ts';
 import { Refusal } from '../exit-code.ts';
 import { fileTrouble } from '../file-trouble.ts';
@@ -25,8 +25,22 @@ const mostCopies = 50;
 
 /** The jobs of an interrupted takeover; empty if no takeover was interrupted. */
 export function unfinishedJobs(dataDir: string): readonly string[] {
+  return readJobs(takeoverFile(dataDir));
+}
+
+/** The jobs that this instance has taken over, even if their lines are back in the crontab by now. */
+export function takenJobs(dataDir: string): readonly string[] {
+  return readJobs(takenFile(dataDir));
+}
+
+/** Call this before the lines of these jobs become comments. */
+export function rememberTaken(dataDir: string, jobIds: readonly string[]): void {
+  writeJobs(takenFile(dataDir), [...new Set([...takenJobs(dataDir), ...jobIds])]);
+}
+
+function readJobs(path: string): readonly string[] {
   try {
-    const read: unknown = JSON.parse(readFileSync(takeoverFile(dataDir), 'utf8'));
+    const read: unknown = JSON.parse(readFileSync(path, 'utf8'));
     return Array.isArray(read) ? read.filter((one) => typeof one === 'string') : [];
   } catch {
     return [];
@@ -34,7 +48,11 @@ export function unfinishedJobs(dataDir: string): readonly string[] {
 }
 
 export function beginTakeover(dataDir: string, jobIds: readonly string[]): void {
-  writeDurably(takeoverFile(dataDir), Buffer.from(`${JSON.stringify(jobIds)}\n`));
+  writeJobs(takeoverFile(dataDir), jobIds);
+}
+
+function writeJobs(path: string, jobIds: readonly string[]): void {
+  writeDurably(path, Buffer.from(`${JSON.stringify(jobIds)}\n`));
 }
 
 /** @param stuck jobs of an earlier takeover that neither cron nor flwd starts yet */
