@@ -47,7 +47,7 @@ export function startDelivery(o: Parts, signal: AbortSignal) {
   const { notifications, runs } = o.store;
   const wake = createWakeSignal(signal);
   const calls = createCalls(wake.raise);
-  const news = createChannelNews(log);
+  const news = createFailureNews(log);
 
   async function startDue(): Promise<void> {
     let hasStarted = true;
@@ -78,12 +78,13 @@ export function startDelivery(o: Parts, signal: AbortSignal) {
     try {
       const together = notification.digestAtMs === null ? [notification] : await notifications.digest(notification);
       const reports = await withRuns(together, runs);
-      if (reports.length === 0) return;
+      const [first] = reports;
+      if (!first) return;
       const attempt = await attemptFor(reports, o, signal);
       calls.heard(notification.origin, attempt.isDelivered || !attempt.hasTimedOut);
       // If the disk is full, only the result is stored again. The call is not repeated.
       await retryShortage(() => settle(together, attempt, o), { isPassing: isStorageError, signal });
-      news.tell(notification, attempt);
+      news.tell(first, attempt);
     } catch (error) {
       if (signal.aborted) return;
       if (!isStorageError(error))
@@ -155,21 +156,33 @@ async function settle(together: readonly DueNotification[], attempt: Attempt, o:
   o.log.warn({ run_id: runId, notice_id: first.id, ...to, attempts, error }, 'gave up delivering a notification');
 }
 
-/** Logs once when messages to a channel begin to fail, and once when they succeed again. */
-function createChannelNews(log: Logger) {
-  /** Whether the last call to a channel failed. A channel is missing here until its first call after the start. */
+const ofChannel = {
+  fails: 'messages to a channel cannot be sent; flwd tries again for 22 hours',
+  works: 'messages to a channel arrive again',
+};
+const ofAddress = {
+  fails: 'messages to the address of a job cannot be sent; flwd tries again for 22 hours',
+  works: 'messages to the address of a job arrive again',
+};
+
+/**
+ * Logs once when messages to a channel, or to the address of a job, begin to fail, and once when they succeed again.
+ */
+function createFailureNews(log: Logger) {
+  /** Whether the last call to a receiver failed. A receiver is missing here until its first call after the start. */
   const isFailing = new Map<string, boolean>();
   return {
-    tell({ channel, attempts }: DueNotification, attempt: Attempt): void {
-      if (channel === null) return;
+    tell({ notification: { channel, origin, attempts }, run }: Report, attempt: Attempt): void {
+      const [to, words] = channel === null ? [{ job_id: run.job_id, origin }, ofAddress] : [{ channel }, ofChannel];
+      const receiver = channel ?? `${run.job_id} ${origin}`;
       if (attempt.isDelivered) {
-        const wasFailing = isFailing.get(channel) ?? attempts > 0;
-        isFailing.set(channel, false);
-        if (wasFailing) log.info({ channel }, 'messages to a channel arrive again');
-      } else if (!attempt.isFinal && !isFailing.get(channel)) {
-        isFailing.set(channel, true);
+        const wasFailing = isFailing.get(receiver) ?? attempts > 0;
+        isFailing.set(receiver, false);
+        if (wasFailing) log.info(to, words.works);
+      } else if (!attempt.isFinal && !isFailing.get(receiver)) {
+        isFailing.set(receiver, true);
         const { error } = attempt;
-        log.warn({ channel, error }, 'messages to a channel cannot be sent; flwd tries again for 22 hours');
+        log.warn({ ...to, error }, words.fails);
       }
     },
   };

@@ -87,31 +87,41 @@ test('failures that end together are counted in the order in which they ended', 
   expect(events.toSorted((a, b) => (a < b ? -1 : 1))).toEqual(['failed', 'failed', 'fixed', 'still_failing']);
 });
 
-test('the log says once that messages to a channel cannot be sent, and once that they are sent again', async () => {
-  const { receiver, opened, channels, dir } = await openChannel();
-  const rule = [{ on: ['failed'], channel: 'team' }] as const;
-  const said = ({ log }: Opened) =>
-    log.filter(({ msg }) => String(msg).startsWith('messages to a channel')).map(({ msg, error }) => ({ msg, error }));
-  const fails = {
-    msg: 'messages to a channel cannot be sent; flwd tries again for 22 hours',
-    error: 'the answer was 503',
-  };
-  const works = { msg: 'messages to a channel arrive again' };
-  receiver.answer = answerWith(503);
-  for (const _ of [1, 2, 3]) await opened.end(rule);
-  await when(() => expect(opened.notifier.outcomes.retried).toBe(3));
-  expect(said(opened)).toEqual([fails]);
-  await opened.close();
+test.each(['a channel', 'the address of a job'])(
+  'the log says once that messages to %s cannot be sent, and once that they are sent again',
+  async (what) => {
+    const { receiver, opened, channels, dir } = await openChannel();
+    const isChannel = what === 'a channel';
+    const rule = isChannel
+      ? ([{ on: ['failed'], channel: 'team' }] as const)
+      : ([{ on: ['failed'], webhook: receiver.url }] as const);
+    const to = isChannel ? { channel: 'team' } : { job_id: 'backup/daily', origin: new URL(receiver.url).origin };
+    const said = ({ log }: Opened) =>
+      log
+        .filter(({ msg }) => String(msg).startsWith('messages to '))
+        .map(({ msg, error, channel, job_id, origin }) => ({ msg, error, channel, job_id, origin }));
+    const fails = {
+      ...to,
+      msg: `messages to ${what} cannot be sent; flwd tries again for 22 hours`,
+      error: 'the answer was 503',
+    };
+    const works = { ...to, msg: `messages to ${what} arrive again` };
+    receiver.answer = answerWith(503);
+    for (const _ of [1, 2, 3]) await opened.end(rule);
+    await when(() => expect(opened.notifier.outcomes.retried).toBe(3));
+    expect(said(opened)).toEqual([fails]);
+    await opened.close();
 
-  receiver.answer = answerWith(200);
-  const again = await openNotifier(dir, { channels, nowMs: opened.time.nowMs + 60_000 });
-  await when(() => expect(again.notifier.outcomes.delivered).toBe(3));
-  expect(said(again)).toEqual([works]);
-  receiver.answer = answerWith(503);
-  await again.end(rule);
-  await when(() => expect(again.notifier.outcomes.retried).toBe(1));
-  expect(said(again)).toEqual([works, fails]);
-});
+    receiver.answer = answerWith(200);
+    const again = await openNotifier(dir, { channels, nowMs: opened.time.nowMs + 60_000 });
+    await when(() => expect(again.notifier.outcomes.delivered).toBe(3));
+    expect(said(again)).toEqual([works]);
+    receiver.answer = answerWith(503);
+    await again.end(rule);
+    await when(() => expect(again.notifier.outcomes.retried).toBe(1));
+    expect(said(again)).toEqual([works, fails]);
+  },
+);
 
 test('when the last failed run of a job is removed, its failures are forgotten', async () => {
   const { opened, told } = await openChannel();
