@@ -197,8 +197,9 @@ function withOption(command: Command, word: string): string {
   const [isAddress, host = '127.0.0.1', port] = /^(?:([\w.-]+)?:)?(\d{1,5})$/.exec(word) ?? [];
   if (name === 'serve' && isAddress) return `; did you mean ${ownName} serve --bind ${host}:${port}?`;
   const isFile = /\.ya?ml$/.test(word) || name.startsWith('config ');
-  const option = [...(isFile ? ['config'] : []), name === 'serve' ? 'jobs' : 'job'].find((one) =>
-    isKnown(command, one),
+  const isRun = word.startsWith('run_');
+  const option = [...(isFile ? ['config'] : []), ...(isRun ? ['run'] : []), name === 'serve' ? 'jobs' : 'job'].find(
+    (one) => isKnown(command, one),
   );
   return option === undefined ? '' : `; did you mean ${ownName} ${name} --${option} ${shellWord(word)}?`;
 }

@@ -81,6 +81,10 @@ test.each([
   ['serve --log=', '--log needs a value: --log FORMAT'],
   ['serve --log text --log json', '--log is given twice'],
   ['serve jobs', 'unexpected word `jobs`: flwd serve takes no operands; did you mean flwd serve --jobs jobs?'],
+  [
+    'events run_01J',
+    'unexpected word `run_01J`: flwd events takes no operands; did you mean flwd events --run run_01J?',
+  ],
   ['serve 80', 'unexpected word `80`: flwd serve takes no operands; did you mean flwd serve --bind 127.0.0.1:80?'],
   ['serve :80', 'unexpected word `:80`: flwd serve takes no operands; did you mean flwd serve --bind 127.0.0.1:80?'],
   ['serve a.b:80', 'unexpected word `a.b:80`: flwd serve takes no operands; did you mean flwd serve --bind a.b:80?'],

@@ -62,6 +62,19 @@ test('the last run of a job is the one added last, even if the server’s clock 
   expect((await flwd(instance.dir, 'logs', 'gated')).stderr).toBe(`using ${last}, the last run of gated\n`);
 });
 
+test('a word that is neither a run nor a job with runs is named as such', async () => {
+  const instance = await createInstance({ gated });
+  const { dir } = instance;
+  await instance.serve();
+  for (const verb of ['logs', 'runs', 'artifacts'])
+    expect(await flwd(dir, verb, 'gatd')).toEqual({
+      stdout: '',
+      stderr: 'there is no run `gatd`, and no run of a job `gatd`; flwd runs lists the runs\n',
+      code: 3,
+    });
+  expect(await flwd(dir, 'logs', 'run_01J')).toMatchObject({ stderr: "The run 'run_01J' does not exist\n", code: 3 });
+});
+
 test('commands that end or decide a run accept neither a job nor part of an id that several runs share', async () => {
   const instance = await createInstance({ gated });
   const { dir } = instance;

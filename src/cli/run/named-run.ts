@@ -27,8 +27,8 @@ const recent = 1_000;
 const newest = 50;
 
 /**
- * A word that matches nothing is returned unchanged, and the API says what is wrong with it.
- * @throws Refusal if several runs match, or a job is named where only a run will do
+ * An id that matches nothing is returned unchanged, and the API says what is wrong with it.
+ * @throws Refusal if several runs match, if a job is named where only a run will do, or if a job has no runs
  */
 export async function findRunId(
   { client, command }: Session,
@@ -49,6 +49,11 @@ export async function findRunId(
   }
   const { runs } = await client.call('listRuns', { query: { job_id: word, limit: newest } });
   const [last] = runs.toSorted((a, b) => (a.run_id < b.run_id ? 1 : -1));
+  if (!last && orLastOf && !word.startsWith('run_'))
+    throw new Refusal(
+      `there is no run \`${word}\`, and no run of a job \`${word}\`; ${command('runs')} lists the runs`,
+      exitCodes.notFound,
+    );
   if (!last) return word;
   if (!orLastOf) {
     const what = `\`${word}\` is a job, but an id of a run is needed: its last run is ${last.run_id} (${last.status})`;
