@@ -120,6 +120,16 @@ describe('flwd config show', () => {
     expect(keys).toEqual([0, 1].flatMap((at) => each.map((key) => `sources[${at}].${key}`)));
   });
 
+  test('a long list does not widen the lines of the other settings', async () => {
+    const dir = createFolder();
+    const paths = Array.from({ length: 20 }, (_, at) => `/srv/folder-${at}`);
+    writeFileSync(join(dir, 'flwd.yaml'), `security: { paths: [${paths.join(', ')}] }`);
+    const { stdout } = await flwd(dir, 'config', 'show');
+    const [name] = stdout.split('\n').filter((line) => line.startsWith('instance.name'));
+    expect(name?.length).toBeLessThan(130);
+    expect(stdout).toContain('/srv/folder-19');
+  });
+
   test('shows what the jobs of an untrusted source may use', async () => {
     const dir = createFolder();
     const source = 'sources: [{ path: ., mountPath: ext, trusted: false, secrets: [key] }]';

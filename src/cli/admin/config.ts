@@ -8,6 +8,8 @@ import { type ExitCode, exitCodes } from '../exit-code.ts';
 import { loadConfiguration } from '../session/configuration.ts';
 import { askServer } from '../session/owner.ts';
 
+const widest = 60;
+
 /** `flwd config show`: prints each setting on a line of its own, with the place where it was set. */
 export async function show(options: Options): Promise<void> {
   const { config, settings, file, warnings } = loadConfiguration(options);
@@ -18,7 +20,8 @@ export async function show(options: Options): Promise<void> {
     process.stdout.write(`${JSON.stringify({ file, settings: shown })}\n`);
     return;
   }
-  const width = (column: 0 | 1) => Math.max(...rows.map((row) => row[column].length));
+  // A long value, such as a list of folders, must not move the last column of all other lines.
+  const width = (column: 0 | 1) => Math.max(...rows.map((row) => row[column].length).filter((of) => of <= widest));
   const lines = rows.map(([key, value, from]) => `${key.padEnd(width(0))}  ${value.padEnd(width(1))}  ${from}\n`);
   process.stdout.write(`# ${file ?? 'no flwd.yaml found'}\n${lines.join('')}`);
   await warnIfServedOtherwise(config);
