@@ -200,7 +200,10 @@ export function createCatalog(o: Request): Catalog {
       await Promise.all(sources.map(({ watched }) => watched.start()));
       isReady = true;
       publish();
-      logFound(log, { jobs: entries.length, invalid: invalid.length, scripts: scriptsIn(sources), startedAtMs });
+      const ms = Math.round(performance.now() - startedAtMs);
+      const others = scriptsIn(sources) > 0 ? `, scripts without a config.yaml: ${scriptsIn(sources)}` : '';
+      const folders = sources.map(({ source }) => source.path);
+      log.info({ folders, ms }, `jobs: ${entries.length}, invalid: ${invalid.length}${others}`);
     },
     close: async () => void (await Promise.all(sources.map(({ watched }) => watched.close()))),
   };
@@ -211,14 +214,6 @@ function after<T>(check: () => void, read: () => T): () => T {
     check();
     return read();
   };
-}
-
-function logFound(
-  log: LogLines,
-  { jobs, invalid, scripts, startedAtMs }: Readonly<Record<'jobs' | 'invalid' | 'scripts' | 'startedAtMs', number>>,
-): void {
-  const others = scripts > 0 ? `, scripts without a config.yaml: ${scripts}` : '';
-  log.info({ ms: Math.round(performance.now() - startedAtMs) }, `jobs: ${jobs}, invalid: ${invalid}${others}`);
 }
 
 function scriptsIn(sources: readonly Watched[]): number {

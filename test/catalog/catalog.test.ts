@@ -212,7 +212,10 @@ describe('the tree', () => {
     const catalog = createCatalog({ sources: [sourceAt(root)], aliases: [], exclude: [], log });
     await catalog.start();
     await catalog.close();
-    expect(said.join('')).toContain('jobs: 1, invalid: 0, scripts without a config.yaml: 4');
+    expect(JSON.parse(said.join(''))).toMatchObject({
+      folders: [root],
+      msg: 'jobs: 1, invalid: 0, scripts without a config.yaml: 4',
+    });
   });
 
   test('when every script belongs to a job, the log does not mention scripts', async () => {
