@@ -164,14 +164,16 @@ function logOf(command: string): string | undefined {
   )?.[0];
 }
 
-/** Only bash and zsh read `&>` as a redirection of all output. /bin/sh may be a link to bash. */
+/** These shells read `&>` as a redirection of all output. /bin/sh may be a link to one of them. */
+const redirectsAll = /^(?:bash|zsh|mksh|busybox)$/;
+
 function notesOfShell(command: string, shell: string): string[] {
   const quoting = quotingOf(command);
   const isUsed = [...command.matchAll(/&>/g)].some(({ index }) => quoting[index] === 'plain');
-  if (!isUsed || /^(?:bash|zsh)$/.test(basename(realPathOf(shell)))) return [];
+  if (!isUsed || redirectsAll.test(basename(realPathOf(shell)))) return [];
   return [
-    `${shell} reads \`&>\` as \`&\` and \`>\`, so it starts the command in the background, and empties the file. The run ends ` +
-      'before the command, which is stopped: in command.sh, remove `&> FILE`, or write `> FILE 2>&1`',
+    `${shell} reads \`&>\` as \`&\` and \`>\`, so it starts the command in the background, and its output does not go to ` +
+      'the file. The run ends before the command, which is stopped: in command.sh, remove `&> FILE`, or write `> FILE 2>&1`',
   ];
 }
 
