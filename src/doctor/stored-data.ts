@@ -197,7 +197,8 @@ function examineOwners(owners: Examination['owners'], ownId: string | undefined)
   const hosts = [...new Set(others.map(({ host }) => host))].join(', ');
   const ofOthers = others.length === 0 ? '' : `, ${countRuns(others)} of other servers (${hosts})`;
   const own = countRuns(owners) - countRuns(others);
-  const id = ownId === undefined ? 'the next start creates an id for it' : `the id of this data dir is ${ownId}`;
+  const id =
+    ownId === undefined ? 'the next start creates an id for this data dir' : `the id of this data dir is ${ownId}`;
   return ok('owner', `running runs: ${own} of this data dir${ofOthers}; ${id}`);
 }
 

@@ -301,7 +301,7 @@ async function answerAskers(dataDir: string, { info, onYield, onStartRun }: Answ
   return server.unref();
 }
 
-// The other side may be another version of flwd, for example during an upgrade, so released words must not change.
+// The other side may be another version of flwd, for example during an upgrade. So these words must never change.
 const yieldWord = 'yield';
 const startWord = 'start';
 

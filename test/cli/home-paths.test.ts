@@ -54,7 +54,7 @@ test("another user's home is refused with a reason, by validate, by a run and in
     'jobs/others/config.yaml': 'command: ["true"]\npermissions: {read: [~ada/data]}\n',
     'jobs/given/config.yaml': 'command: ["true"]\nargs: [{name: from}]\npermissions: {read: [{arg: from}]}\n',
   });
-  const reason = "names another user's home, which flwd does not look up: write the whole path\n";
+  const reason = "names another user's home, which flwd does not look up: write the full path\n";
   expect((await flwd(home, 'jobs', 'validate', 'jobs')).stderr).toBe(
     `jobs/others/config.yaml:2:22: \`~ada/data\` ${reason}`,
   );
@@ -76,7 +76,7 @@ test.each([
   ],
   [
     'command: ~/bin/x.sh\n',
-    "1:10: `~/bin/x.sh`: no shell expands `~` here, and a job's home is its workspace: write the whole path\n",
+    "1:10: `~/bin/x.sh`: no shell expands `~` here, and a job's home is its workspace: write the full path\n",
   ],
 ])('validate says so if ~ could only mean the workspace: %j', async (config, message) => {
   const home = createHome({ 'jobs/a/config.yaml': config });

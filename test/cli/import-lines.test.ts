@@ -162,7 +162,7 @@ test('a script found by PATH needs the same grants as by its own path, and a not
   expect(readFileSync(join(byHome?.folder ?? '', 'command.sh'), 'utf8')).toContain(`PATH=${dir}/bin:/usr/bin:/bin;`);
 });
 
-test('the words of a line are read or written as the script that gets them says, as with flwd init --from', async () => {
+test('an import asks to read or write a path of a line, depending on what the called script or program does with it', async () => {
   const dir = createHome();
   const loop =
     'while [ $# -gt 0 ]; do\n  case $1 in\n    -t|--target) target=$2; shift 2 ;;\n    *) break ;;\n  esac\ndone\n';
@@ -297,19 +297,19 @@ test('an import says which job already runs a copy of the script of a line', asy
   expect(stdout.match(/jobs\/team\/backup already runs a copy/g)).toHaveLength(1);
 });
 
-test('an import from the crontab ends with the next steps, which a file that cron does not read does not have', async () => {
+test('an import ends with the next steps, but only if cron reads the crontab', async () => {
   const dir = createHome();
   const line = '1 1 * * * date\n';
   writeFiles(dir, { 'my.cron': line, 'flwd.yaml': 'sources: [{path: jobs}]\n', 'jobs/.keep': '' });
   const crontab = createCrontab(dir, line);
   const own = await start(dir, ['import', 'crontab', '--config=flwd.yaml'], crontab.env).ended;
   expect(own.stderr).toBe(
-    '1 job imported\nTheir schedules are held, and cron still runs the lines.\n' +
+    '1 job imported\nNew schedules are held, and cron still runs the lines.\n' +
       'next: check each job (flwd --config flwd.yaml run JOB), start the server (flwd serve --config flwd.yaml), then let flwd ' +
       'run the lines (flwd takeover --config flwd.yaml)\n',
   );
   expect((await flwd(dir, 'import', 'crontab', 'my.cron', '--config=flwd.yaml')).stderr).toBe(
-    '1 job imported\nTheir schedules are held: nothing starts before you release them (flwd schedules release SCHEDULE --config ' +
+    '1 job imported\nNew schedules are held: nothing starts before you release them (flwd schedules release SCHEDULE --config ' +
       'flwd.yaml).\n',
   );
 });

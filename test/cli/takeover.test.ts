@@ -227,7 +227,7 @@ test('a crontab that somebody else changes during a takeover is not overwritten'
   expect(crontab.read()).toBe(table);
 });
 
-test('while a server has the jobs of another folder, a takeover and --undo refuse, and doctor says what nothing starts', async () => {
+test('while a server has the jobs of another folder, a takeover and --undo refuse, and doctor names the lines that nothing runs', async () => {
   const { dir, dataDir, crontab, flwd, server } = await imported();
   expect(await flwd('takeover', '--yes')).toMatchObject({ code: 0 });
   await server.stop();
@@ -244,7 +244,7 @@ test('while a server has the jobs of another folder, a takeover and --undo refus
   expect(crontab.read()).toBe(marked);
   for (const folder of [dir, other.dir]) {
     const { stdout } = await start(folder, ['doctor'], crontab.env).ended;
-    expect(stdout).toMatch(/^warn {2}takeover +nothing starts the crontab of \S+, line 3: flwd made it a comment/m);
+    expect(stdout).toMatch(/^warn {2}takeover +nothing runs the crontab of \S+, line 3: flwd commented it out/m);
   }
 });
 
@@ -264,13 +264,13 @@ test('doctor names a job that cron and flwd both start, and a job that neither s
   expect((await flwd('doctor')).stdout).not.toContain('takeover');
   expect(await flwd('schedules', 'hold', idOf('echo'))).toMatchObject({ code: 0 });
   expect((await flwd('doctor')).stdout).toMatch(
-    /^warn {2}takeover +nothing starts the crontab of \S+, line 3: flwd took it over, but holds the schedule of echo\n/m,
+    /^warn {2}takeover +nothing runs the crontab of \S+, line 3: flwd took it over, but holds the schedule of echo\n/m,
   );
   expect(await flwd('schedules', 'release', idOf('echo'))).toMatchObject({ code: 0 });
   addTo(dir, 'date', 'no_such_key: 1\n');
   await expect
     .poll(async () => (await flwd('doctor')).stdout)
-    .toMatch(/^warn {2}takeover +nothing starts the crontab of \S+, line 5: flwd took it over, but its job is broken/m);
+    .toMatch(/^warn {2}takeover +nothing runs the crontab of \S+, line 5: flwd took it over, but its job is broken/m);
 });
 
 test('doctor says nothing about lines that another instance of the same user has taken over', async () => {

@@ -184,7 +184,7 @@ testWith('bwrap')(
   },
 );
 
-test('a broken job is named by the lists that lack its webhooks and schedules', async () => {
+test('flwd webhooks and flwd schedules name the jobs that they lack because their config.yaml has errors', async () => {
   const { dir, serve } = await createInstance({ good: bash('true') });
   const put = (job: string, config: string) => {
     mkdirSync(join(dir, 'jobs', job));

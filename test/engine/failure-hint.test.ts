@@ -282,10 +282,10 @@ describe('a hint is given for a program', () => {
   ])('that %s did not find', (_, lines, exitCode) => {
     expect(hintOf({ lines, exitCode })).toBe(
       'no folder in the job’s PATH has mytool: install it on the host or, if it is outside /usr, allow its folder with ' +
-        '`permissions: {read: […]}` and call it by its whole path',
+        '`permissions: {read: […]}` and call it by its full path',
     );
     expect(hintOf({ lines, exitCode, isolation: { filesystem: 'host' } })).toBe(
-      'no folder in the job’s PATH has mytool: install it on the host, or call it by its whole path',
+      'no folder in the job’s PATH has mytool: install it on the host, or call it by its full path',
     );
   });
 

@@ -51,7 +51,7 @@ export function readCommand(
   if (program.startsWith('~'))
     return fails(
       0,
-      `\`${program}\`: no shell expands \`~\` here, and a job's home is its workspace: write the whole path`,
+      `\`${program}\`: no shell expands \`~\` here, and a job's home is its workspace: write the full path`,
     );
   if (program.includes('/') && !/^\.?\//.test(program)) {
     return fails(0, `\`${program}\` is neither a program in PATH nor a file of the job: write ./${program}`);

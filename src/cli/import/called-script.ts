@@ -1,4 +1,4 @@
-// Finds what a script uses that a command calls. Reads the script as `flwd init --from` does, and puts the words of the
+// Finds what a script uses when a command calls it. Reads the script as `flwd init --from` does, and puts the words of the
 // call in place of the script's arguments.
 
 import { readFileSync, statSync } from 'node:fs';

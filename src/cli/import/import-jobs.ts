@@ -102,14 +102,14 @@ function sayOutcome(results: readonly Imported[], options: Options, output: Outp
     );
   const fresh = results.filter(({ kind }) => kind === 'written');
   if (fresh.some(({ found }) => openTable(found.origin.place) !== undefined)) {
-    output.say('Their schedules are held, and cron still runs the lines.');
+    output.say('New schedules are held, and cron still runs the lines.');
     const [run, serve, takeover] = [['run', 'JOB'], ['serve'], ['takeover']].map((words) =>
       commandText(options, ...words),
     );
     output.say(`next: check each job (${run}), start the server (${serve}), then let flwd run the lines (${takeover})`);
   } else if (written > 0) {
     const release = commandText(options, 'schedules', 'release', 'SCHEDULE');
-    output.say(`Their schedules are held: nothing starts before you release them (${release}).`);
+    output.say(`New schedules are held: nothing starts before you release them (${release}).`);
   }
 }
 

@@ -57,6 +57,6 @@ function homeNote(found: FoundJob): string[] {
   const texts = commandsOf(found).flatMap(({ text, setup = [] }) => [text, ...setup]);
   const usesHome = texts.some((text) => /\$(?:HOME\b|\{HOME\})|(?:^|[\s"'=:])~\//m.test(text));
   return usesHome
-    ? ['it uses the home of its user: a job has an empty folder as its home, so write the whole path']
+    ? ['it uses the home of its user: a job has an empty folder as its home, so write the full path']
     : [];
 }

@@ -163,7 +163,7 @@ function copyNotes(
   o: { readonly dir: string; readonly scripts: readonly string[]; readonly copiesOf: (script: string) => string[] },
 ): string[] {
   const start =
-    origin.kind === 'crontab' ? 'remove the line from the crontab' : 'let the other scheduler no longer start it';
+    origin.kind === 'crontab' ? 'remove the line from the crontab' : 'disable the job in the other scheduler';
   return o.scripts.flatMap((script) =>
     o.copiesOf(script).map((other) => {
       const kept = shownPath(other);

@@ -10,7 +10,7 @@ import type { Output } from '../terminal/output.ts';
 /** More names than this are counted, not listed. */
 const mostNames = 5;
 
-/** @param what the list that lacks the jobs, which `--job` may restrict to one job */
+/** With `--job`, names only that job. @param what the list that lacks the jobs */
 export async function noteBrokenJobs(
   { client, command }: Session,
   what: 'schedules' | 'webhooks',

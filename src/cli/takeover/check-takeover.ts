@@ -45,7 +45,7 @@ function linesWithoutJob(records: readonly ImportRecord[], dataDir: string): Com
     return takenIn(place)
       .filter(({ jobId, text }) => own.includes(jobId) && !texts.has(withoutSecrets(text.trim())))
       .map(({ line, jobId }) => ({
-        what: `nothing starts ${place}, line ${line}: flwd made it a comment when it took over ${jobId}, and the sources do not have that job`,
+        what: `nothing runs ${place}, line ${line}: flwd commented it out when it took over ${jobId}, and no source has that job`,
         fix: `start the server with the folder of these jobs; or give the lines back: ${ownName} takeover --undo in that folder, or remove #flwd:…# from the lines`,
       }));
   });
@@ -75,7 +75,7 @@ function startsWrong(line: ImportedLine, { schedules }: ServedJobs): Complaint[]
   if (kind === 'taken' && ofJob.length === 0)
     return [
       {
-        what: `nothing starts ${placeOf(line)}: flwd took it over, but ${jobId ?? 'its job'} is broken or has no schedule`,
+        what: `nothing runs ${placeOf(line)}: flwd took it over, but ${jobId ?? 'its job'} is broken or has no schedule`,
         fix: `correct its config.yaml (${ownName} jobs validate DIR names errors), or ${ownName} takeover --undo`,
       },
     ];
@@ -83,7 +83,7 @@ function startsWrong(line: ImportedLine, { schedules }: ServedJobs): Complaint[]
   if (kind === 'taken' && held)
     return [
       {
-        what: `nothing starts ${placeOf(line)}: flwd took it over, but holds the schedule of ${jobId}`,
+        what: `nothing runs ${placeOf(line)}: flwd took it over, but holds the schedule of ${jobId}`,
         fix: `${ownName} schedules release ${held.id}, or ${ownName} takeover --undo`,
       },
     ];

@@ -86,7 +86,7 @@ async function prepareOne(line: ImportedLine, server: Server, unfinished: readon
   return { line, schedules, nextTimes, step: 'take-over', reason: null, warning, runAs: isolation.user ?? null };
 }
 
-/** Says what speaks against letting flwd start the job now. */
+/** Says why it may be too early to let flwd start the job. */
 async function warningOf({ job_id: jobId, revision }: Plan, { client, command }: Server): Promise<string | null> {
   const tryIt = `try ${command('run', jobId)} first`;
   const { runs } = await client.call('listRuns', { query: { job_id: jobId, limit: 1 } });

@@ -68,7 +68,7 @@ async function assertServed(config: Config, { client, where }: Session): Promise
   const known = sources.flatMap(({ path }) => path ?? []).join(', ') || 'no folder';
   const what = `the server of ${where} has the jobs of ${known}, and not those of ${unserved.join(', ')}`;
   const fix =
-    'restart it in this folder, or set another `instance.data_dir` in the flwd.yaml of this folder and serve it';
+    'restart it in this folder, or set another `instance.data_dir` in the flwd.yaml of this folder for a second server';
   throw new Refusal(`${what}: ${fix}`, exitCodes.refused);
 }
 

@@ -7,7 +7,7 @@ import type { Store } from '../../store/open.ts';
 
 /**
  * Names the jobs that have lost all their schedules.
- * @param gone the states of the schedules that have fired until the last server stopped, and that are gone
+ * @param gone the states of the schedules that were active when the last server stopped, and that no longer exist
  * @param present all schedules that exist now
  */
 export async function warnOfGone(
@@ -17,7 +17,8 @@ export async function warnOfGone(
 ): Promise<void> {
   const withSchedule = new Set([...present].map(({ jobId }) => jobId));
   const lost = new Set<string>();
-  // A schedule without a job name has started no run, but somebody has released it, for example `flwd takeover`.
+  // Only the last run of a schedule names its job. A schedule that was released, for example by `flwd takeover`, but
+  // has started no run yet, is only counted.
   let unnamed = 0;
   for (const { lastFire, held } of gone) {
     const run = lastFire === null ? undefined : await store.runs.summary(lastFire.runId);

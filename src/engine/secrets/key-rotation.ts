@@ -127,7 +127,7 @@ async function isNothingLeft({ store, keyring }: Parts, unopened: number): Promi
   return left <= unopened;
 }
 
-/** Returns how a text begins that was sealed with an older key: `v2.ID`, or `v1`, which names no key. */
+/** Returns the beginnings of texts that were sealed with older keys: `v2.ID`, or `v1`, which names no key. */
 function otherKeys({ keys }: Keyring): string[] {
   return [...keys.slice(1).map(({ id }) => `v2.${id}`), 'v1'];
 }

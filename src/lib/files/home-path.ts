@@ -2,7 +2,7 @@
 // other users are not looked up.
 
 /** Why `~name/…` is refused: the end of a sentence that begins with the path. */
-export const othersHome = "names another user's home, which flwd does not look up: write the whole path";
+export const othersHome = "names another user's home, which flwd does not look up: write the full path";
 
 export function namesOthersHome(path: string): boolean {
   return /^~[^/]/.test(path);

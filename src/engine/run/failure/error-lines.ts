@@ -105,12 +105,12 @@ function lastWords(lines: readonly string[]): string | undefined {
   return withoutCause((errorsIn(lines).at(-1) ?? lines.at(-1))?.trim());
 }
 
-/** Node prints the error behind another one, such as behind `fetch failed`, after this label. */
+/** Node prints the cause of an error, such as of `fetch failed`, after this label. */
 function withoutCause(line: string | undefined): string | undefined {
   return line?.replace(/^\[cause\]: /, '');
 }
 
-/** Shells name their script by its whole path. */
+/** Shells name their script by its full path. */
 function withoutFolder(line: string): string {
   return line.replace(/^\/\S*\/(?=[^/\s]+: (?:line )?\d+: )/, '');
 }

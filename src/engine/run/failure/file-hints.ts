@@ -60,7 +60,7 @@ function hintForWriting(path: string, line: string, failed: FailedAttempt): stri
   if (isLog(path, line, failed)) return `${lead}: remove the redirection, because flwd keeps the output of each run`;
   const folder = madeFolder(path, failed) ?? posix.dirname(path);
   if (folder === '/')
-    return `${lead}: if a variable in the path was empty, correct it, or allow the folder with ${permission('write', undefined)}; ${operator}`;
+    return `${lead}: if a variable in the path was empty, set it. Otherwise, allow the folder with ${permission('write', undefined)}; ${operator}`;
   // In a folder that others use, too, a job gets the path alone. The server refuses a path that does not exist.
   if (isShared(folder))
     return `${lead}: once it exists on the host, allow it with ${permission('write', path)}; ${operator}`;
@@ -106,7 +106,7 @@ function hintForWorkspace(path: string, failed: FailedAttempt): string | undefin
   if (/^(?:~|\/workspace)\/\.\w/.test(path)) {
     return (
       '`~` is the run’s workspace, not the home of a user: allow the file with `permissions: {read: […]}` and name it ' +
-      'by its whole path, or make it a secret'
+      'by its full path, or make it a secret'
     );
   }
   if (path.startsWith('/') || path.startsWith('~') || path.split('/').includes('..')) return undefined;

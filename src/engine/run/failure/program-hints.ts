@@ -87,6 +87,6 @@ function offer(name: string, { isolation }: FailedAttempt): string | undefined {
 function hintForMissing(name: string, { isolation }: FailedAttempt): string {
   const lead = `no folder in the job’s PATH has ${name}: install it on the host`;
   return isolation.filesystem === 'workspace'
-    ? `${lead} or, if it is outside /usr, allow its folder with \`permissions: {read: […]}\` and call it by its whole path`
-    : `${lead}, or call it by its whole path`;
+    ? `${lead} or, if it is outside /usr, allow its folder with \`permissions: {read: […]}\` and call it by its full path`
+    : `${lead}, or call it by its full path`;
 }
