@@ -247,7 +247,7 @@ test('a line with &> gets a note, unless its shell is bash or a link to it', asy
   const line = 'date &> /tmp/out; date';
   const note =
     '/bin/dash reads `&>` as `&` and `>`, so it starts the command in the background, and its output does not go to ' +
-    'the file. The run ends before the command, which is stopped: in command.sh, remove `&> FILE`, or write `> FILE 2>&1`';
+    'the file. The run ends first, and flwd then stops the command: in command.sh, remove `&> FILE`, or write `> FILE 2>&1`';
   const found = await imported(
     dir,
     'SHELL=/bin/dash',

@@ -173,7 +173,7 @@ function notesOfShell(command: string, shell: string): string[] {
   if (!isUsed || redirectsAll.test(basename(realPathOf(shell)))) return [];
   return [
     `${shell} reads \`&>\` as \`&\` and \`>\`, so it starts the command in the background, and its output does not go to ` +
-      'the file. The run ends before the command, which is stopped: in command.sh, remove `&> FILE`, or write `> FILE 2>&1`',
+      'the file. The run ends first, and flwd then stops the command: in command.sh, remove `&> FILE`, or write `> FILE 2>&1`',
   ];
 }
 

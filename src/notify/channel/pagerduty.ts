@@ -1,4 +1,4 @@
-// PagerDuty, Events API v2: a failure opens an incident for the job, its next success resolves it.
+// PagerDuty, Events API v2: a failure opens an incident for the job, and its next success resolves it.
 // https://developer.pagerduty.com/docs/send-alert-event
 
 import { createHash } from 'node:crypto';
