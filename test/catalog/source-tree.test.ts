@@ -10,12 +10,17 @@ import { createIgnoreReader, type Ignore } from '../../src/catalog/source/ignore
 import { createSourceTree, type SourceTree } from '../../src/catalog/source/source-tree.ts';
 import { watchSource } from '../../src/catalog/source/source-watch.ts';
 import { systemClock } from '../../src/lib/clock.ts';
+import type { LogLines } from '../../src/lib/logger.ts';
 import { job, makeSource, sourceAt, write } from './source-fixture.ts';
 
-const log = pino({ level: 'silent' });
+const silent = pino({ level: 'silent' });
 
 /** Reads a tree once and watches nothing. `beforeWatching` gets each directory that would be watched. */
-async function readTree(root: string, beforeWatching: (path: string) => void = () => undefined): Promise<SourceTree> {
+async function readTree(
+  root: string,
+  beforeWatching: (path: string) => void = () => undefined,
+  log: LogLines = silent,
+): Promise<SourceTree> {
   const tree = createSourceTree(sourceAt(root), {
     ignoreOf: createIgnoreReader({ exclude: [] }),
     log,
@@ -28,6 +33,17 @@ async function readTree(root: string, beforeWatching: (path: string) => void = (
   onTestFinished(() => tree.close());
   await tree.rescan();
   return tree;
+}
+
+/** Root may read every folder, so as root, `read` runs as another user. */
+async function asNobody<Result>(read: () => Promise<Result>): Promise<Result> {
+  const isRoot = process.getuid?.() === 0;
+  if (isRoot) process.seteuid?.(65534);
+  try {
+    return await read();
+  } finally {
+    if (isRoot) process.seteuid?.(0);
+  }
 }
 
 /** The ids of usable jobs. */
@@ -45,12 +61,12 @@ test('a .flwdignore that is written while it is read for the first time is notic
     isWritten = true;
     return ignore;
   };
-  const directories = createDirectoryWatch(log);
+  const directories = createDirectoryWatch(silent);
   const source = watchSource({
     source: sourceAt(root),
     directories,
     ignoreOf,
-    log,
+    log: silent,
     hadJobs: async () => false,
     onChange: () => undefined,
   });
@@ -108,6 +124,30 @@ test('a directory whose mode changes is watched again, because it may have been 
   watched.length = 0;
   await tree.refresh(await tree.findMarks());
   expect(watched).toEqual(['/x']);
+});
+
+test('a folder that flwd may not read is an invalid job, and the log says nothing else about it', async () => {
+  const root = makeSource({ ...job('a'), ...job('a/data'), ...job('group/b'), ...job('lost+found') });
+  chmodSync(root, 0o755);
+  const logged: string[] = [];
+  const tree = await asNobody(() =>
+    readTree(root, () => undefined, pino({ base: null }, { write: (line: string) => void logged.push(line) })),
+  );
+  expect(usable(tree).toSorted()).toEqual(['a', 'a/data', 'group/b']);
+
+  for (const folder of ['group/b', 'lost+found']) chmodSync(join(root, folder), 0);
+  await asNobody(async () => tree.refresh(await tree.findMarks()));
+  const message = 'flwd may not read this folder: let the user of the server read it, or name it in .flwdignore';
+  expect(tree.jobs.find(({ id }) => id === 'group/b')?.read).toEqual([
+    { file: 'group/b/config.yaml', line: 1, column: 1, message },
+  ]);
+  expect(usable(tree).toSorted()).toEqual(['a', 'a/data']);
+  expect(tree.jobs).toHaveLength(3);
+  expect(logged).toEqual([]);
+
+  chmodSync(join(root, 'group/b'), 0o755);
+  await asNobody(async () => expect(await tree.refresh(await tree.findMarks())).toBe(true));
+  expect(usable(tree).toSorted()).toEqual(['a', 'a/data', 'group/b']);
 });
 
 test('a directory that was read so soon after a change that a second change could be missed is read again', async () => {

@@ -1,5 +1,5 @@
-// Decides which files of a source are ignored: dot directories, node_modules, data dirs, and what `.flwdignore` at its
-// root names.
+// Decides which files of a source are ignored: dot directories, node_modules, lost+found, data dirs, and what
+// `.flwdignore` at its root names.
 
 import { type Dirent, realpathSync } from 'node:fs';
 import { join, relative } from 'node:path';
@@ -16,9 +16,11 @@ export type Ignore = (path: string, isDirectory: boolean) => boolean;
 /** In older jobs, a folder of this name has the config.yaml of the job above it. */
 export const olderForm = 'config.d';
 
+const neverJobs = new Set(['node_modules', 'lost+found', olderForm]);
+
 /** Whether a directory of this name may contain jobs. Other directories are not walked. */
 export function isWalked(name: string): boolean {
-  return !name.startsWith('.') && name !== 'node_modules' && name !== olderForm;
+  return !name.startsWith('.') && !neverJobs.has(name);
 }
 
 /**

@@ -33,7 +33,11 @@ type Stamp = {
    */
   readonly state: string | undefined;
 };
-type StampedDirectory = Directory & { readonly stamp: Stamp };
+type StampedDirectory = Directory & {
+  readonly stamp: Stamp;
+  /** The system's error code, when a folder that may be a job cannot be read. It then counts as an invalid job. */
+  readonly unreadable?: string | undefined;
+};
 export type Node = StampedDirectory & {
   readonly path: string;
   readonly stopWatching: () => void;
@@ -156,9 +160,10 @@ function readStamped(
     return directory && { ...directory, stamp: stampOf(dir, look, directory.files) };
   } catch (error) {
     const reason = errorCode(error) ?? 'unknown error';
-    log.warn({ source: source.name, path: printable(path) }, `a folder cannot be read (${reason})`);
+    const mayBeJob = path !== '' && !isOwned;
+    if (!mayBeJob) log.warn({ source: source.name, path: printable(path) }, `a folder cannot be read (${reason})`);
     const nothing = { subdirectories: new Set<string>(), configFiles: [], files: [], scripts: 0, unnamable: [] };
-    return { ...nothing, stamp: stampOf(dir, look, []) };
+    return { ...nothing, stamp: stampOf(dir, look, []), unreadable: mayBeJob ? reason : undefined };
   }
 }
 
@@ -192,8 +197,8 @@ export function isJob({ configFiles }: Directory): boolean {
   return configFiles.length > 0;
 }
 
-export function holdsJobs(directory: Directory): boolean {
-  return isJob(directory) || directory.unnamable.length > 0;
+export function holdsJobs(directory: StampedDirectory): boolean {
+  return isJob(directory) || directory.unnamable.length > 0 || directory.unreadable !== undefined;
 }
 
 type Look = { readonly stat: Stats; readonly atMs: number };

@@ -57,6 +57,7 @@ export function createSourceTree(source: Source, o: DirectoryOptions) {
     const all = [...nodes.values()];
     jobs = all.flatMap((node) => [
       ...(node.job ? [node.job] : []),
+      ...(node.unreadable === undefined ? [] : [unreadableJob(source.mountPath, node.path, node.unreadable)]),
       ...node.unnamable.map((name) => unnamableJob(source.mountPath, childOf(node.path, name))),
     ]);
     scripts = all.reduce((sum, node) => sum + node.scripts, 0);
@@ -128,8 +129,9 @@ async function refreshDirectory(
 ): Promise<boolean> {
   const { path } = node;
   const now = directories.read(path);
-  if (!now || isJob(now) !== isJob(node) || replaced.has('config.d')) {
-    // The directory is gone, or another job owns what is below it.
+  const isOther = !now || isJob(now) !== isJob(node) || now.unreadable !== node.unreadable;
+  if (isOther || replaced.has('config.d')) {
+    // The directory is gone, it can be read now or no longer, or another job owns what is below it.
     const hadJobs = directories.drop(path);
     const hasJobs = now ? await reader.walk(path) : false;
     onRead(parentOf(path));
@@ -150,7 +152,18 @@ async function refreshDirectory(
 }
 
 function unnamableJob(mountPath: string, path: string): FoundJob {
-  const message = 'the name of its folder is not UTF-8';
+  return brokenJob(mountPath, path, 'the name of its folder is not UTF-8');
+}
+
+function unreadableJob(mountPath: string, path: string, reason: string): FoundJob {
+  const message =
+    reason === 'EACCES'
+      ? 'flwd may not read this folder: let the user of the server read it, or name it in .flwdignore'
+      : `its folder cannot be read (${reason})`;
+  return brokenJob(mountPath, path, message);
+}
+
+function brokenJob(mountPath: string, path: string, message: string): FoundJob {
   return {
     id: jobIdOf(mountPath, path),
     path,
