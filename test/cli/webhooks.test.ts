@@ -66,7 +66,7 @@ testWith('bwrap')('a delivery is listed and can be replayed, even after a restor
   await expect
     .poll(async () => (await flwd(dir, 'doctor')).stdout)
     .toMatch(
-      /^warn +webhooks +site\/deploy\/push refused deliveries with a wrong signature in the last day: 1\n +→ compare the secret of the sender; flwd audit --object webhook_\w+ shows who sent them$/m,
+      /^warn +webhooks +site\/deploy\/push refused deliveries in the last day: 1, with a wrong signature: 1\n +→ compare the secret of the sender; flwd audit --object webhook_\w+ shows who sent them$/m,
     );
   const listed = await flwd(dir, 'webhooks', 'deliveries', 'site/deploy/push');
   expect(listed).toMatchObject({ code: 0, stderr: '' });
@@ -74,6 +74,13 @@ testWith('bwrap')('a delivery is listed and can be replayed, even after a restor
   expect(skipped).toMatch(/^delivery_\w+ +skipped /);
   expect(started).toMatch(/^delivery_\w+ +started .*\{"ref":"main","pin":"\[redacted\]"\}/);
   const [id = ''] = started.split(' ');
+
+  expect(await send(server.url, { ref: 'main' })).toMatchObject({ status: 400 });
+  await expect
+    .poll(async () => (await flwd(dir, 'doctor')).stdout)
+    .toMatch(
+      /push refused deliveries in the last day: 2, with a wrong signature: 1\n +→ compare .* sent them; flwd webhooks deliveries webhook_\w+ lists the others$/m,
+    );
 
   // An argument of the delivery is a secret, so a replay reruns the run of the delivery.
   const hook = `${server.url}/hooks/site/deploy/push`;

@@ -29,26 +29,20 @@ function complaintsAbout(webhook: Webhook, stored: StoredWebhooks): Complaint[] 
     denied: denied && { type: problemType(denied.slug), detail: denied.message },
   }).map(({ detail, fix }) => ({ what: `${named} ${detail}`, fix }));
   if (denied) return notes;
+  // A webhook without its secret cannot tell a forged delivery from a true one.
+  const forged = missing.length > 0 ? 0 : (stored.forged.get(id) ?? 0);
+  // The list of deliveries has those that the webhook refused for another reason. The audit log has the forged ones.
   const refused = stored.refused.get(id) ?? 0;
-  const forged = stored.forged.get(id) ?? 0;
+  if (forged + refused === 0) return notes;
+  const what = `${named} refused deliveries in the last day: ${forged + refused}`;
+  const listed = `flwd webhooks deliveries ${id}`;
+  if (forged === 0) return [...notes, { what, fix: listed }];
+  const fix = `compare the secret of the sender; flwd audit --object ${id} shows who sent them`;
   return [
     ...notes,
-    // A webhook without its secret cannot tell a forged delivery from a true one.
-    ...(forged === 0 || missing.length > 0
-      ? []
-      : [
-          {
-            what: `${named} refused deliveries with a wrong signature in the last day: ${forged}`,
-            fix: `compare the secret of the sender; flwd audit --object ${id} shows who sent them`,
-          },
-        ]),
-    ...(refused === 0
-      ? []
-      : [
-          {
-            what: `${named} refused deliveries in the last day: ${refused}`,
-            fix: `flwd webhooks deliveries ${id}`,
-          },
-        ]),
+    {
+      what: `${what}, with a wrong signature: ${forged}`,
+      fix: refused === 0 ? fix : `${fix}; ${listed} lists the others`,
+    },
   ];
 }
