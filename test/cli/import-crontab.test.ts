@@ -20,7 +20,7 @@ import { parse } from 'yaml';
 import { jobOfLine } from '../../src/cli/import/crontab-job.ts';
 import { readTable } from '../../src/cli/import/crontab-table.ts';
 import { readTimes } from '../../src/cli/import/crontab-times.ts';
-import { draftJob, needsOfJob, securityLines } from '../../src/cli/import/job-draft.ts';
+import { type Draft, draftJob, needsOfJob, securityLines } from '../../src/cli/import/job-draft.ts';
 import { parseCron } from '../../src/lib/cron/cron.ts';
 import { writeFiles } from './a-job-folder.ts';
 import { createFolder, flwd, flwdReading } from './terminal.ts';
@@ -81,24 +81,8 @@ test('each line becomes a secure job with a held schedule, and a second import a
   expect(everythingIn(join(dir, 'jobs'), 'date')).toBe(before);
 });
 
-test('an import proposes the permissions that the script of a line needs, and never its whole home', () => {
-  const home = mkdtempSync('/var/tmp/flwd-cli-');
-  onTestFinished(() => rmSync(home, { recursive: true, force: true }));
-  writeFiles(home, {
-    'bin/mirror.sh': '#!/bin/sh\nexec 9>/var/lock/m.lock\nflock -n 9 || exit 75\ncp -a ~/data/a ~/copy\n',
-    'bin/health.sh': '#!/bin/sh\ncurl -fsS http://127.0.0.1/\n',
-    'data/a': '',
-    'copy/a': '',
-  });
-  const drafts = readTable(
-    Buffer.from(
-      `1 1 * * * ${home}/bin/mirror.sh >> ${home}/new.log\n2 2 * * * bin/health.sh\n3 3 * * * dump > ${home}/dumps/$(date).sql\n` +
-        `4 4 * * * sort ${home}/data/a > ${home}/data/b; ls ${home}/copy; cat ${home}/copy/a\n`,
-    ),
-    {
-      hasUser: false,
-    },
-  ).map((line) => {
+function draftsOf(text: string, home: string): Draft[] {
+  return readTable(Buffer.from(text), { hasUser: false }).map((line) => {
     const job = jobOfLine(line, { ...table, homeOf: () => home });
     if (job.kind !== 'job') throw new Error(job.reason);
     const draft = draftJob(job, {
@@ -114,6 +98,22 @@ test('an import proposes the permissions that the script of a line needs, and ne
     if ('problem' in draft) throw new Error(draft.problem);
     return draft;
   });
+}
+
+test('an import proposes the permissions that the script of a line needs, and never its whole home', () => {
+  const home = mkdtempSync('/var/tmp/flwd-cli-');
+  onTestFinished(() => rmSync(home, { recursive: true, force: true }));
+  writeFiles(home, {
+    'bin/mirror.sh': '#!/bin/sh\nexec 9>/var/lock/m.lock\nflock -n 9 || exit 75\ncp -a ~/data/a ~/copy\n',
+    'bin/health.sh': '#!/bin/sh\ncurl -fsS http://127.0.0.1/\n',
+    'data/a': '',
+    'copy/a': '',
+  });
+  const drafts = draftsOf(
+    `1 1 * * * ${home}/bin/mirror.sh >> ${home}/new.log\n2 2 * * * bin/health.sh\n3 3 * * * dump > ${home}/dumps/$(date).sql\n` +
+      `4 4 * * * sort ${home}/data/a > ${home}/data/b; ls ${home}/copy; cat ${home}/copy/a\n`,
+    home,
+  );
   expect(drafts.map(({ configLines }) => configLines)).toEqual([
     [`permissions: {read: [${home}/bin/mirror.sh, ${home}/data/a], write: [${home}/new.log, ${home}/copy]}`],
     [`permissions: {network: all, read: [${home}/bin/health.sh]}`],
@@ -129,6 +129,34 @@ test('an import proposes the permissions that the script of a line needs, and ne
     'flock became `concurrency: {limit: 1, on_conflict: reject}`: a run that begins while another is in progress is rejected',
     'the sandbox does not show /var/lock/m.lock: remove the lock, which `concurrency` replaces',
     `create ${home}/new.log before the first run`,
+  ]);
+});
+
+test('an import proposes to write where a line tells its script to write, also through a short option', () => {
+  const home = mkdtempSync('/var/tmp/flwd-cli-');
+  onTestFinished(() => rmSync(home, { recursive: true, force: true }));
+  writeFiles(home, {
+    'bin/report.py':
+      'import argparse\nfrom pathlib import Path\nparser = argparse.ArgumentParser()\nparser.add_argument("orders")\n' +
+      'parser.add_argument("-o", "--output")\nargs = parser.parse_args()\ntext = open(args.orders).read()\n' +
+      'Path(args.output).write_text(text)\n',
+    'bin/report.mjs':
+      "import { writeFileSync } from 'node:fs';\nimport { parseArgs } from 'node:util';\n" +
+      "const { values } = parseArgs({ options: { output: { type: 'string', short: 'o' } } });\n" +
+      "writeFileSync(values.output, '');\n",
+    'data/orders.csv': '',
+    'out/.keep': '',
+  });
+  const drafts = draftsOf(
+    `1 1 * * * python3 ${home}/bin/report.py ${home}/data/orders.csv -o ${home}/out/report.csv\n` +
+      `2 2 * * * cd ${home}/data && python3 ../bin/report.py orders.csv -o ../out/report.csv\n` +
+      `3 3 * * * node ${home}/bin/report.mjs -o ${home}/out/report.csv\n`,
+    home,
+  );
+  expect(drafts.map(({ configLines }) => configLines)).toEqual([
+    [`permissions: {read: [${home}/bin/report.py, ${home}/data/orders.csv], write: [${home}/out]}`],
+    [`permissions: {read: [${home}/data, ${home}/bin/report.py], write: [${home}/out]}`],
+    [`permissions: {read: [${home}/bin/report.mjs], write: [${home}/out]}`],
   ]);
 });
 

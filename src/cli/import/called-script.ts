@@ -18,7 +18,7 @@ const readScripts = new Map<string, Script | undefined>();
 const foundUses = new Map<string, Uses>();
 
 /** Returns no uses for a file that cannot be read, or whose language is not known. */
-export function usesOfCall({ path, words }: Call, roots: Roots): Uses {
+export function usesOfCall({ path, words, folder }: Call, roots: Roots): Uses {
   const script = kept(readScripts, path, () => readScript(path));
   if (script === undefined) return noUses;
   const given = valuesOf(script.arguments, words);
@@ -26,7 +26,7 @@ export function usesOfCall({ path, words }: Call, roots: Roots): Uses {
   const uses = kept(foundUses, JSON.stringify([path, names, roots]), () => usesOf(script, [...given.keys()], roots));
   const placesOf = (name: string): Place[] =>
     [...given].flatMap(([argument, values]) =>
-      argument.name === name ? values.flatMap((value) => placeOf(value, roots) ?? []) : [],
+      argument.name === name ? values.flatMap((value) => placeIn(folder, value, roots) ?? []) : [],
     );
   const written = [...given.keys()].filter(
     ({ name }) => isTarget(name) && !uses.files.some(({ place }) => place.arg === name),
@@ -40,6 +40,11 @@ export function usesOfCall({ path, words }: Call, roots: Roots): Uses {
       ),
     ],
   };
+}
+
+/** The place of a word. A relative path is below the folder that the caller has changed to. */
+function placeIn(folder: string | undefined, word: string, roots: Roots): Place | undefined {
+  return placeOf(word, roots) ?? (folder === undefined ? undefined : placeOf(`${folder}/${word}`, roots));
 }
 
 /** `"$1/x"` is something below the path in the argument. */

@@ -62,7 +62,9 @@ function readParseArgs(code: string, doubts: string[], passedOver: string[]): Sc
       const negation = isNegatable ? { negation: `--no-${flag}` } : {};
       return [{ name, line, schema, isRequired: false, handing: { as: 'switch', flag: `--${flag}`, ...negation } }];
     }
-    const handing = { as: 'option' as const, flag: `--${flag}`, isJoined: true };
+    const short = readLiteral(option.get('short') ?? '');
+    const aliases = typeof short === 'string' ? { aliases: [`-${short}`] } : {};
+    const handing = { as: 'option' as const, flag: `--${flag}`, ...aliases, isJoined: true };
     if (option.get('multiple') === 'true') {
       const items = Array.isArray(preset) ? preset.filter((item) => typeof item === 'string') : [];
       const schema: ArgumentSchema = { type: 'array', items: { type: 'string' }, default: items };

@@ -117,6 +117,7 @@ function toArgument(
     ? {
         as: 'option' as const,
         flag,
+        ...(flags.length > 1 && { aliases: flags.filter((one) => one !== flag) }),
         isJoined: (!isList || action === 'append') && flag.startsWith('--'),
         ...(action === 'append' && { isRepeated: true }),
       }

@@ -174,7 +174,8 @@ function fileOnPath({ variables, roots }: Walk, name: string): string {
 function callScript(walk: Walk, file: string, words: readonly string[], line: number): void {
   note(walk, 'read', file, { line, by: 'runs it' });
   const place = placeOf(file, walk.roots);
-  if (place?.isWhole === true && place.arg === undefined) walk.calls.push({ path: place.path, words });
+  if (place?.isWhole === true && place.arg === undefined)
+    walk.calls.push({ path: place.path, words, folder: walk.folder });
 }
 
 const keywords = /^(?:if|then|elif|else|do|while|until|!|\{|\}|time|fi|done|esac|case|in|function)$/;

@@ -41,8 +41,13 @@ export type Lock = {
   readonly waits: string | undefined;
 };
 
-/** A call of another script. The words have marks (`place.ts`). */
-export type Call = { readonly path: string; readonly words: readonly string[] };
+/** A call of another script. `words` and `folder` have marks (`place.ts`). */
+export type Call = {
+  readonly path: string;
+  readonly words: readonly string[];
+  /** The folder that the caller has changed to; undefined if it has not changed the folder. */
+  readonly folder: string | undefined;
+};
 
 export type Uses = {
   readonly files: readonly FileUse[];
