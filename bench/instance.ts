@@ -4,7 +4,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { systemPath } from '../src/exec/proc/environment.ts';
+import { systemPath } from '../src/lib/system-path.ts';
 import { ask } from './ask.ts';
 
 export type Instance = {

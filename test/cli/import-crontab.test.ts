@@ -160,6 +160,39 @@ test('an import proposes to write where a line tells its script to write, also t
   ]);
 });
 
+test('an import names programs and scripts that the host does not have, and asks for no permission for them', () => {
+  const home = mkdtempSync('/var/tmp/flwd-cli-');
+  onTestFinished(() => rmSync(home, { recursive: true, force: true }));
+  writeFiles(home, {
+    'bin/all.sh':
+      '#!/bin/bash\nset -u\nshout() { echo "$1"; }\nalias quick=no-such-alias\nitems=(\n  no-such-item\n)\n' +
+      'if command -v no-such-choice > /dev/null; then no-such-choice; fi\nfor ((no_such_i = 0; no_such_i < 2; no_such_i++)); do\n' +
+      '  [[ -n $1 && no-such-word == "$1" ]] || shout x\ndone\nquick; xargs -a list no-such-xargs\nno-such-sync -a /etc/hosts backup:\n',
+    'bin/sources.sh': '#!/bin/sh\n. ./functions.sh\nno-such-function\n',
+    'bin/quotes.sh': '#!/bin/sh\necho "build # 5"\necho "no-such-text is no program"\n',
+    'own/mine': '#!/bin/sh\n',
+  });
+  chmodSync(join(home, 'own/mine'), 0o755);
+  const drafts = draftsOf(
+    `PATH=${home}/own:/usr/bin:/bin\n1 1 * * * no-such-program x || true; mine; timeout 5 nice -n 5 no-such-other\n` +
+      `2 2 * * * ${home}/bin/start-app.sh --now\n3 3 * * * ${home}/bin/all.sh\n4 4 * * * ${home}/bin/sources.sh\n` +
+      `5 5 * * * [ -x ${home}/bin/maybe ] && ${home}/bin/maybe\n6 6 * * * flock -n /run/l sh -c 'no-such-inner | sort'\n` +
+      `7 7 * * * ${home}/bin/quotes.sh\n`,
+    home,
+  );
+  const missing = /is not installed here$|does not exist$/;
+  expect(drafts.map(({ notes }) => notes.filter((note) => missing.test(note)))).toEqual([
+    ['`no-such-program` is not installed here', '`no-such-other` is not installed here'],
+    [`${home}/bin/start-app.sh does not exist`],
+    ['`no-such-sync` is not installed here'],
+    [],
+    [],
+    ['`no-such-inner` is not installed here'],
+    [],
+  ]);
+  expect(drafts[1]).toMatchObject({ configLines: [], security: { paths: [] } });
+});
+
 /** Leaves out the lock file of the import. */
 function jobsIn(dir: string): string[] {
   return readdirSync(dir).filter((name) => !name.startsWith('.'));

@@ -236,7 +236,10 @@ test('a line that would behave differently in a job or in cron gets a note', asy
   );
   expect(found.map(({ notes }) => notes)).toEqual([
     ['logger cannot reach syslog from a sandbox: remove `logger`, so that its input goes to the log of the run'],
-    ['a line of this crontab names no user, so cron takes `root` for a program: remove the word'],
+    [
+      'a line of this crontab names no user, so cron takes `root` for a program: remove the word',
+      '`root` is not installed here',
+    ],
     [],
   ]);
 });

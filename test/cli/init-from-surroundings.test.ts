@@ -211,3 +211,12 @@ test('modules beside a Python script are copied', async () => {
   expect(stdout).toContain('jobs/report/shared/words.py\n');
   expect((await flwd(dir, 'report', '--quiet')).stdout).toBe('hello\n');
 });
+
+test('flwd init --from names programs and scripts that the host does not have, and asks for no permission', async () => {
+  const dir = createFolder();
+  writeFiles(dir, { 'mirror.sh': '#!/bin/sh\nno-such-sync -a /etc/hosts backup:\nsh /srv/no-such-folder/after.sh\n' });
+  const secure = await flwd(dir, 'init', '--from', 'mirror.sh', 'jobs/secure');
+  expect(secure.stderr).toContain('  line 2: `no-such-sync` is not installed here\n');
+  expect(secure.stderr).toContain('  line 3: /srv/no-such-folder/after.sh does not exist\n');
+  expect(secure.stderr).not.toContain('read /srv');
+});

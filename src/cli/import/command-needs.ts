@@ -39,11 +39,11 @@ type Surroundings = {
 
 export function needsOfCommand(script: string, around: Surroundings): CommandNeeds {
   const { home } = around;
-  const { files, network, programs, calls, variables, lock: ownLock } = usesOf(script, around);
+  const { files, network, programs, calls, variables, missing, lock: ownLock } = usesOf(script, around);
   const environment = Object.fromEntries(variables);
   const called = calls.map((call) => {
     const uses = usesOfCall(call, { home: home ?? '/', environment });
-    return { path: call.path, uses: { ...uses, files: inKnownHome(uses.files, home) } };
+    return { path: call.path, uses: inHome(uses, home) };
   });
   const ofScripts = called.flatMap(({ uses }) => uses.files);
   const written = placesOf('write', [...files, ...ofScripts]);
@@ -66,6 +66,7 @@ export function needsOfCommand(script: string, around: Surroundings): CommandNee
     lock,
     hidden: written.filter(({ path }) => isLockFolder.test(path)).map(({ path }) => path),
     notes: [
+      ...[...missing, ...called.flatMap(({ uses }) => uses.missing)].map(({ text }) => text),
       ...notesOf([...programs, ...called.flatMap(({ uses }) => uses.programs)]),
       ...[...new Set(wanted)].filter((path) => !isGrantable(path, around)).map(noteOfWide),
       ...noteOfTmp(lock?.file === undefined ? script : script.replaceAll(lock.file, '')),
@@ -134,12 +135,17 @@ function isOnlyTheWay(path: string, home: string | null, read: readonly string[]
 }
 
 function usesOf(script: string, { home, environment }: Surroundings): Uses {
-  const uses = shellUses(plainText(script), [], { home: home ?? '/', environment });
-  return { ...uses, files: inKnownHome(uses.files, home) };
+  return inHome(shellUses(plainText(script), [], { home: home ?? '/', environment }), home);
 }
 
-function inKnownHome(files: Uses['files'], home: string | null): Uses['files'] {
-  return files.filter(({ place }) => home !== null || !place.isOfHome);
+/** Leaves out what is in the home, if the home is not known. */
+function inHome(uses: Uses, home: string | null): Uses {
+  if (home !== null) return uses;
+  return {
+    ...uses,
+    files: uses.files.filter(({ place }) => !place.isOfHome),
+    missing: uses.missing.filter(({ isOfHome }) => !isOfHome),
+  };
 }
 
 function pathsOf(kind: 'read' | 'write', files: Uses['files']): string[] {

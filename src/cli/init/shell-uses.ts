@@ -5,8 +5,10 @@ import { basename } from 'node:path';
 import { type HostNeed, hostNeedOf } from '../../domain/host-needs.ts';
 import type { SecurityProfile } from '../../domain/job.ts';
 import { isSecretName } from '../../lib/secret-name.ts';
+import { systemPath } from '../../lib/system-path.ts';
 import { codeOf, topLevel } from './bash-script.ts';
 import { readFlock } from './flock.ts';
+import { missingPrograms } from './missing-programs.ts';
 import {
   argumentText,
   homeText,
@@ -21,7 +23,7 @@ import type { ScriptArgument } from './script-arguments.ts';
 import { readShell } from './shell-call.ts';
 import { commandsOf, expand, type ShellCommand } from './shell-commands.ts';
 import { filesOf, isOfNetwork, withoutWrappers } from './shell-programs.ts';
-import type { Call, FileUse, Lock, Note, Uses } from './uses.ts';
+import type { Call, FileUse, Lock, Missing, Note, Uses } from './uses.ts';
 
 type Walk = {
   readonly roots: Roots;
@@ -41,6 +43,10 @@ type Walk = {
   readonly here: Map<string, number>;
   readonly notes: Map<string, Note>;
   readonly programs: Set<string>;
+  /** The programs that the script calls by name, as written, with the line of the first call. */
+  readonly names: Map<string, number>;
+  /** The scripts that the script calls and that do not exist. */
+  readonly absent: Map<string, Missing>;
   readonly calls: Call[];
   network: string | undefined;
   /** The lock that the script takes. `file` is a path with marks, or the number of a descriptor. */
@@ -73,7 +79,7 @@ export function shellUses(text: string, all: readonly ScriptArgument[], roots: R
     ]),
     pathArguments: new Set(all.filter(({ schema }) => schema.format === 'path').map(({ name }) => name)),
     outsideLines: new Set(topLevel(lines).map(({ number }) => number)),
-    variables: new Map(Object.entries(roots.environment ?? {})),
+    variables: new Map(Object.entries({ PATH: systemPath, ...roots.environment })),
     constants: new Map(),
     folder: undefined,
     files: [],
@@ -81,6 +87,8 @@ export function shellUses(text: string, all: readonly ScriptArgument[], roots: R
     here: new Map(),
     notes: new Map(),
     programs: new Set(),
+    names: new Map(),
+    absent: new Map(),
     calls: [],
     network: undefined,
     lock: undefined,
@@ -89,14 +97,19 @@ export function shellUses(text: string, all: readonly ScriptArgument[], roots: R
   };
   for (const command of commandsOf(lines.map((line) => line.text).join('\n'))) visit(walk, command);
   for (const [name, { text: value, line }] of walk.constants) note(walk, 'read', value, { line, by: name });
+  const missing = missingIn(walk, text);
   return {
     files: walk.files,
     network: walk.network,
     left: [...walk.left],
     here: [...walk.here].map(([name, line]) => ({ name, line })),
     lock: walk.lock && { ...walk.lock, file: lockFileOf(walk, walk.lock.file) },
-    notes: [...walk.notes.values()],
+    notes: [
+      ...walk.notes.values(),
+      ...missing.map((one): Note => ({ text: `line ${one.line}: ${one.text}`, fineIn: 'disabled' })),
+    ],
     programs: [...walk.programs],
+    missing,
     calls: walk.calls,
     variables: walk.variables,
   };
@@ -104,7 +117,9 @@ export function shellUses(text: string, all: readonly ScriptArgument[], roots: R
 
 function visit(walk: Walk, command: ShellCommand): void {
   const { line, redirects } = command;
-  const { words, isSudo } = withoutWrappers(assign(walk, withoutKeywords(command.words), line));
+  const whole = assign(walk, withoutKeywords(command.words), line);
+  const { words, isSudo } = withoutWrappers(whole);
+  if (!isSudo) nameOf(walk, whole, words, line);
   const program = basename(words[0]?.replaceAll(/["'\\]/g, '') ?? '');
   const said = (key: string, text: string, fineIn?: SecurityProfile) => {
     if (!walk.notes.has(key)) walk.notes.set(key, { text: `line ${line}: ${text}`, ...(fineIn && { fineIn }) });
@@ -157,6 +172,31 @@ function visit(walk: Walk, command: ShellCommand): void {
     walk.folder = operands[0] === undefined ? undefined : inFolder(walk, operands[0], 'read');
 }
 
+/** An option of a wrapper such as `xargs` may take a word that is no program, so only simple wrappers count. */
+function nameOf({ names }: Walk, whole: readonly string[], words: readonly string[], line: number): void {
+  const wrapping = whole.slice(0, whole.length - words.length);
+  const isSimple = wrapping.every((word) =>
+    /^(?:nice|ionice|nohup|timeout|chronic|exec|\d+[smhd]?|-[nck]?\d*)$/.test(word),
+  );
+  for (const name of [wrapping[0], isSimple ? words[0] : undefined])
+    if (name !== undefined && !names.has(name)) names.set(name, line);
+}
+
+/** A script that another command writes or checks before the call may be missing now. */
+function missingIn({ names, absent, files, variables }: Walk, text: string): Missing[] {
+  const programs = missingPrograms(text, names.keys(), variables.get('PATH') ?? unknownText);
+  const handled = files.filter(({ kind, by }) => kind === 'write' || /^(?:\[|\[\[|test)$/.test(by));
+  const isHandled = (path: string): boolean => handled.some(({ place }) => `${path}/`.startsWith(`${place.path}/`));
+  return [
+    ...programs.map((name) => ({
+      text: `\`${name}\` is not installed here`,
+      line: names.get(name) ?? 1,
+      isOfHome: false,
+    })),
+    ...[...absent].flatMap(([path, one]) => (isHandled(path) ? [] : [one])),
+  ];
+}
+
 /**
  * Returns the path of a program that the shell finds through PATH and that a sandbox does not show; otherwise the name.
  */
@@ -172,10 +212,25 @@ function fileOnPath({ variables, roots }: Walk, name: string): string {
 }
 
 function callScript(walk: Walk, file: string, words: readonly string[], line: number): void {
-  note(walk, 'read', file, { line, by: 'runs it' });
   const place = placeOf(file, walk.roots);
+  if (place?.isWhole === true && place.arg === undefined && !isThere(place.path)) {
+    const { path, isOfHome } = place;
+    if (!/^\/(?:tmp|dev|proc|run)\//.test(path))
+      walk.absent.set(path, { text: `${path} does not exist`, line, isOfHome });
+    return;
+  }
+  note(walk, 'read', file, { line, by: 'runs it' });
   if (place?.isWhole === true && place.arg === undefined)
     walk.calls.push({ path: place.path, words, folder: walk.folder });
+}
+
+/** True also if flwd may not look. */
+function isThere(path: string): boolean {
+  try {
+    return statSync(path, { throwIfNoEntry: false }) !== undefined;
+  } catch {
+    return true;
+  }
 }
 
 const keywords = /^(?:if|then|elif|else|do|while|until|!|\{|\}|time|fi|done|esac|case|in|function)$/;

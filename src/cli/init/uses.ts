@@ -49,6 +49,9 @@ export type Call = {
   readonly folder: string | undefined;
 };
 
+/** Such as `rsync` or /srv/backup.sh; `text` says that it is missing. */
+export type Missing = { readonly text: string; readonly line: number; readonly isOfHome: boolean };
+
 export type Uses = {
   readonly files: readonly FileUse[];
   /** `line 12: rsync`; undefined if the script seems not to use the network. */
@@ -62,6 +65,8 @@ export type Uses = {
   readonly notes: readonly Note[];
   /** The names of the programs that a shell script calls. */
   readonly programs: readonly string[];
+  /** The programs and scripts that a shell script calls and that this host does not have. */
+  readonly missing: readonly Missing[];
   /** The scripts that a shell script calls. */
   readonly calls: readonly Call[];
   /** The variables of a shell script, with marks. A script that it calls may use them. */
@@ -76,6 +81,7 @@ export const noUses: Uses = {
   lock: undefined,
   notes: [],
   programs: [],
+  missing: [],
   calls: [],
   variables: new Map(),
 };

@@ -5,8 +5,8 @@ import { accessSync, constants, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { fail, type HostCheck, ok, warn } from '../../domain/host-check.ts';
+import { systemPath } from '../../lib/system-path.ts';
 import { isServerRoot } from '../job-user.ts';
-import { systemPath } from '../proc/environment.ts';
 import { findProgram } from './host-programs.ts';
 
 /** The first version of bubblewrap with all options that the sandbox uses. */

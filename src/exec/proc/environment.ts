@@ -1,6 +1,7 @@
 // Builds the environment of an attempt: the shim, bwrap and the script get these variables and no others.
 
 import { isSecretName } from '../../lib/secret-name.ts';
+import { systemPath } from '../../lib/system-path.ts';
 import type { AttemptSpec } from '../attempt-spec.ts';
 import { placesOf } from '../script-places.ts';
 import { toShellText } from '../shell-text.ts';
@@ -12,8 +13,6 @@ export type Variable = { readonly name: string; readonly value: string; readonly
 
 /** The kernel does not start a program with a longer `NAME=value`, including the NUL (execve(2), MAX_ARG_STRLEN). */
 const longestVariableBytes = 128 * 1024;
-
-export const systemPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
 /**
  * Variables of the server that are never passed on: flwd's own variables, those of traces, those of the shell that
