@@ -66,6 +66,26 @@ testWith('bwrap')('messages that wait are shown by notify and doctor until they 
   expect((await flwd(dir, 'doctor')).stdout).not.toContain('notifications');
 });
 
+testWith('bwrap')(
+  'runs says that a message to the address of a job was not delivered, and when flwd tries again',
+  async () => {
+    const receiver = await startReceiver();
+    receiver.answer = answerWith(503);
+    const instance = await createInstance({
+      failing: bash('exit 3', { notify: { webhook: `${receiver.url}/T0KEN` } }),
+    });
+    const server = await instance.serve();
+    onTestFinished(() => server.stop());
+    const { run_id: id } = await server.run('failing');
+    const shown = async () => (await flwd(instance.dir, 'runs', id)).stdout;
+    const words = `notify +the message was not delivered to ${receiver.url}: the answer was 503; next try \\S+`;
+    await expect.poll(shown).toMatch(new RegExp(`^${words}$`, 'm'));
+    expect(await shown()).not.toContain('T0KEN');
+    receiver.answer = answerWith(200);
+    await expect.poll(shown, { interval: 500 }).not.toContain('notify');
+  },
+);
+
 testWith('bwrap')('doctor lists a channel without its secret once, also while messages wait for it', async () => {
   const channels = { pager: { type: 'pagerduty', routing_key: { secret: 'pager-key' } } };
   const instance = await createInstance(

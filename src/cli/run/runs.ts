@@ -26,6 +26,7 @@ import { readRunFilter } from './run-filter.ts';
 type RunSummary = AnswerOf<'listRuns'>['runs'][number];
 type Run = AnswerOf<'getRun'>;
 type Failure = AnswerOf<'listFailures'>['failures'][number];
+type Notification = AnswerOf<'listRunNotices'>['notices'][number];
 
 const usual = 20;
 const mostOfPage = 1_000;
@@ -50,6 +51,7 @@ export async function run(options: Options, operands: readonly string[]): Promis
         await describeRun(found, output, {
           failure: await failureOf(session, found),
           late: await lateOf(session, found),
+          undelivered: await undeliveredOf(session, found),
         });
       return;
     }
@@ -144,6 +146,17 @@ async function lateOf({ client }: Session, { run_id: runId, job_id: jobId, statu
   return late.find(({ run_id: id }) => id === runId)?.detail;
 }
 
+/** The notifications about the run that could not be sent, whether flwd tries again or has given up. */
+async function undeliveredOf({ client }: Session, { run_id: runId }: Run): Promise<readonly Notification[]> {
+  const { notices } = await client.call('listRunNotices', { path: { run_id: runId } });
+  return notices.filter(({ status, last_error: error }) => status !== 'delivered' && error !== null);
+}
+
+function undeliveredWords({ channel, origin, last_error: error, next_attempt_at: next }: Notification, output: Output) {
+  const then = next === null ? 'flwd gave up' : `next try ${output.time(next)}`;
+  return `the message was not delivered to ${channel ?? origin}: ${error}; ${then}`;
+}
+
 /** Returns an empty text if the failure happened only once. */
 function happenedWords({ count, first_run: { at, revision } }: Failure, output: Output): string {
   if (count === 1) return '';
@@ -163,7 +176,15 @@ function whyOfStep({ approval, message, reason }: Run['steps'][number]): string 
 async function describeRun(
   run: Run,
   output: Output,
-  { failure, late }: { readonly failure: Failure | undefined; readonly late: string | undefined },
+  {
+    failure,
+    late,
+    undelivered,
+  }: {
+    readonly failure: Failure | undefined;
+    readonly late: string | undefined;
+    readonly undelivered: readonly Notification[];
+  },
 ): Promise<void> {
   const error = whyFailed(run);
   output.fields([
@@ -174,6 +195,7 @@ async function describeRun(
     ['hint', run.error?.hint ?? ''],
     ['happened', failure ? happenedWords(failure, output) : ''],
     ['late', late === undefined ? '' : { text: late, style: 'bad' }],
+    ['notify', { text: undelivered.map((one) => undeliveredWords(one, output)).join('; '), style: 'bad' }],
     ['waiting', run.waiting ?? ''],
     ['exit code', run.exit_code === null ? '' : String(run.exit_code)],
     ['arguments', JSON.stringify(run.args)],
