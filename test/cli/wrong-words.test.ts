@@ -115,6 +115,11 @@ test.each([
     'there is no job `bad /3`; the job `bad` takes its arguments as options: flwd bad --n /3\n',
   ],
   [['run', 'plain', '--dry-run'], 2, noDryRun],
+  [
+    ['plain', '--timeout', '3s'],
+    2,
+    'the job takes no --timeout; `timeouts` in its config.yaml limits the time of a run: `timeouts: {run: 30s}`\n',
+  ],
   [['plan', 'plain', '--dry-run'], 2, noDryRun],
   [['nightly'], 2, 'there is no command or job `nightly`; did you mean `ops/nightly`?\n'],
   [['run', 'plain', '3'], 3, 'there is no job `plain/3`; the job `plain` exists but takes no arguments\n'],
