@@ -476,3 +476,20 @@ testWith(headlessChromium)('the table, the week, a schedule and the form pass WC
   expect(await errorsInBothThemes(page)).toEqual([]);
   await server.fetch(`/schedules/${id}`, { method: 'DELETE' });
 });
+
+testWith(headlessChromium)(
+  'a laptop shows the whole sentence of a schedule, and when a schedule of @boot starts next',
+  async () => {
+    await make({ job_id: 'ops/plain', cron: '0 9,13,17 * * 1-5' });
+    await make({ job_id: 'ops/plain', cron: '@boot' });
+    const page = await browser.open(`${server.url}/schedules`, { width: 1_280, height: 800 });
+    await page
+      .getByRole('row', { name: /ops\/plain/ })
+      .getByText('At the next boot', { exact: true })
+      .waitFor();
+    const sentence = page.getByText('Monday to Friday at 09:00, 13:00 and 17:00');
+    await sentence.waitFor();
+    const [text, cell] = [await sentence.boundingBox(), await sentence.locator('..').boundingBox()];
+    expect(text?.width).toBeLessThanOrEqual(cell?.width ?? 0);
+  },
+);

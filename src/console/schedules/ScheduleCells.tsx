@@ -4,6 +4,7 @@ import { Ellipsis } from 'lucide-react';
 import type { ReactNode } from 'react';
 import { Link } from 'wouter';
 import { denialWords } from '../../client/schedule-denial.ts';
+import { startWords } from '../../lib/cron/start-words.ts';
 import { IconButton } from '../design/controls/Button.tsx';
 import { Menu } from '../design/controls/Menu.tsx';
 import { StatusIcon, StatusText } from '../design/text/Status.tsx';
@@ -45,7 +46,13 @@ export function Next({
   if (schedule.done) return <span className={styles.quiet}>Done</span>;
   if (schedule.held) return <span className={styles.quiet}>Held</span>;
   const [next] = schedule.next_fires;
-  return next ? <ZoneTime at={next.nominal_at} zone={zone} /> : <span className={styles.quiet}>–</span>;
+  if (next) return <ZoneTime at={next.nominal_at} zone={zone} />;
+  const { cron } = schedule;
+  return (
+    <span className={styles.quiet} title={startWords.get(cron ?? '')}>
+      {cron === '@boot' ? 'At the next boot' : cron === '@reboot' ? 'At the next start' : '–'}
+    </span>
+  );
 }
 
 export function Last({

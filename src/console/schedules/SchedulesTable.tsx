@@ -28,7 +28,7 @@ const threeLinesRem = 5;
  * In a narrower window, the last run is shown only as the icon of its status, so that the sentence of the schedule has
  * room.
  */
-const slimPx = 900;
+const slimPx = 1_400;
 /** The least widths at which the heartbeat has room beside the other columns. */
 const roomyPx = { withArguments: 1_700, without: 1_400 };
 
@@ -50,7 +50,7 @@ export function SchedulesTable(o: {
   const hasHeartbeats = o.all.some(({ heartbeat }) => heartbeat !== null);
   const width = useWidth();
   const isRoomy = o.chosen === null && width >= (hasArguments ? roomyPx.withArguments : roomyPx.without);
-  const isSlim = width < slimPx;
+  const isSlim = o.chosen !== null || width < slimPx;
   const isTight = o.chosen !== null || width < 1_280;
   const columns = useMemo(() => {
     const tally = week ? tallies(week) : isWeekLoading ? 'loading' : 'unknown';
@@ -96,13 +96,14 @@ function columnsOf(
     {
       id: 'schedule',
       head: 'Schedule',
-      width: '24%',
+      width: 'minmax(0, 3fr)',
       sortBy: (one) => `${one.job_id} ${one.name ?? ''}`,
       cell: (one) => <Name schedule={one} choose={choose} />,
     },
     {
       id: 'arguments',
       head: 'Arguments',
+      width: 'minmax(0, 2fr)',
       leavesBelowPx: 1_100,
       cell: (one) => {
         const words = argumentWords(one).join(' ');
@@ -116,6 +117,7 @@ function columnsOf(
     {
       id: 'when',
       head: 'When',
+      width: 'minmax(0, 5fr)',
       sortBy: ({ sentence }) => sentence,
       cell: (one) => <span title={`${one.cron ?? one.at} ${one.timezone}`}>{sentenceIn(zone, one)}</span>,
     },
@@ -217,7 +219,7 @@ function Compact(o: {
       <Name schedule={schedule} choose={o.choose} />
       <Last schedule={schedule} zone={o.zone} isNarrow />
       <span className={styles.quiet}>{sentenceIn(o.zone, schedule)}</span>
-      {isOn(schedule) ? (
+      {isOn(schedule) && schedule.next_fires.length > 0 ? (
         <span className={styles.quiet}>
           Next <Next schedule={schedule} zone={o.zone} />
         </span>
