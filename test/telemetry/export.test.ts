@@ -201,7 +201,11 @@ test('spans of runs that ended more than a day ago are dropped, and the log says
 });
 
 test.each([
-  ['after the collector failed', (response: ServerResponse) => void response.writeHead(503).end(), 'the answer was 503'],
+  [
+    'after the collector failed',
+    (response: ServerResponse) => void response.writeHead(503).end(),
+    'the answer was 503',
+  ],
   ['while the first request had no answer', () => undefined, null],
 ] as const)('an export that stopped %s continues where it was after a restart', async (_, answer, error) => {
   const dir = dataFolder();
