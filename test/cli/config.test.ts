@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { createInstance } from './an-instance.ts';
@@ -80,6 +80,8 @@ describe('flwd config show', () => {
         'before the settings changed; to give it the settings above, restart it here\n',
     );
     expect(await flwd(dir, 'config', 'show')).toMatchObject({ code: 0, stderr: '' });
+    symlinkSync(join(dir, 'jobs'), join(dir, 'link'));
+    expect(await flwd(dir, 'config', 'show', '--jobs', 'link')).toMatchObject({ code: 0, stderr: '' });
     await stop();
     expect(await flwd(other, 'config', 'show')).toMatchObject({ code: 0, stderr: '' });
   });

@@ -58,23 +58,29 @@ testWith('bwrap')('a run that --detach left is resumed by the next command about
   expect(JSON.parse(stdout)).toMatchObject({ status: 'success', exit_code: 0 });
 });
 
+/** Leaves a run that has not started, without a server. The command `owner` has the data dir. */
+async function leavePending() {
+  const instance = await createInstance(
+    { ...jobs, quick: bash('echo quick') },
+    { scheduler: { global_concurrency: 1 } },
+  );
+  const server = await instance.serve();
+  const first = await server.start('waits');
+  await expect.poll(() => server.messages(first)).toEqual(['ready']);
+  const pending = await server.start('quick');
+  await server.stop();
+  const owner = start(instance.dir, ['events']);
+  await owner.prints(/no server is running on .*: only what other commands do will appear/);
+  finish(instance, first);
+  await owner.prints(new RegExp(`run.finished .*${first}`));
+  return { instance, owner, pending };
+}
+
 testWith('bwrap')(
   'a pending run is started when a command follows it, even if another command has the data dir',
   async () => {
-    const instance = await createInstance(
-      { ...jobs, quick: bash('echo quick') },
-      { scheduler: { global_concurrency: 1 } },
-    );
-    const server = await instance.serve();
-    const first = await server.start('waits');
-    await expect.poll(() => server.messages(first)).toEqual(['ready']);
-    const second = await server.start('quick');
-    await server.stop();
-    const owner = start(instance.dir, ['events']);
-    await owner.prints(/no server is running on .*: only what other commands do will appear/);
-    finish(instance, first);
-    await owner.prints(new RegExp(`run.finished .*${first}`));
-    expect(await flwd(instance.dir, 'logs', second, '--follow')).toMatchObject({ code: 0, stdout: 'quick\n' });
+    const { instance, owner, pending } = await leavePending();
+    expect(await flwd(instance.dir, 'logs', pending, '--follow')).toMatchObject({ code: 0, stdout: 'quick\n' });
     owner.child.kill('SIGINT');
     expect((await owner.ended).code).toBe(130);
   },
@@ -83,26 +89,14 @@ testWith('bwrap')(
 testWith('bwrap')(
   'without a server, a pending run does not start when a command reads its log or cancels it',
   async () => {
-    const instance = await createInstance(
-      { ...jobs, quick: bash('echo quick') },
-      { scheduler: { global_concurrency: 1 } },
-    );
-    const server = await instance.serve();
-    const first = await server.start('waits');
-    await expect.poll(() => server.messages(first)).toEqual(['ready']);
-    const second = await server.start('quick');
-    await server.stop();
-    const owner = start(instance.dir, ['events']);
-    await owner.prints(/no server is running on .*: only what other commands do will appear/);
-    finish(instance, first);
-    await owner.prints(new RegExp(`run.finished .*${first}`));
-    expect(await flwd(instance.dir, 'logs', second)).toEqual({ code: 0, stdout: '', stderr: '' });
-    expect(await flwd(instance.dir, 'cancel', second)).toEqual({
+    const { instance, owner, pending } = await leavePending();
+    expect(await flwd(instance.dir, 'logs', pending)).toEqual({ code: 0, stdout: '', stderr: '' });
+    expect(await flwd(instance.dir, 'cancel', pending)).toEqual({
       code: 0,
-      stdout: `cancelled ${second}\n`,
+      stdout: `cancelled ${pending}\n`,
       stderr: '',
     });
-    const { stdout } = await flwd(instance.dir, 'runs', second, '--json');
+    const { stdout } = await flwd(instance.dir, 'runs', pending, '--json');
     expect(JSON.parse(stdout)).toMatchObject({ status: 'cancelled', started_at: null });
     owner.child.kill('SIGINT');
     await owner.ended;

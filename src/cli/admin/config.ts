@@ -7,6 +7,7 @@ import type { Options } from '../command.ts';
 import { type ExitCode, exitCodes } from '../exit-code.ts';
 import { loadConfiguration } from '../session/configuration.ts';
 import { askServer } from '../session/owner.ts';
+import { realPaths } from '../session/source-paths.ts';
 
 const widest = 60;
 
@@ -31,8 +32,8 @@ export async function show(options: Options): Promise<void> {
 async function warnIfServedOtherwise({ instance, sources }: Config): Promise<void> {
   const served = await askServer(instance.dataDir, async (server) => (await server.call('listSources')).sources);
   if (!served) return;
-  const paths = served.map(({ path = '' }) => path);
-  if (isDeepStrictEqual(new Set(paths), new Set(sources.map(({ path }) => path)))) return;
+  if (isDeepStrictEqual(realPaths(served), realPaths(sources))) return;
+  const paths = served.flatMap(({ path }) => path ?? []);
   warn([
     `the running server has other settings: ${paths.length === 0 ? 'it has no sources' : `its jobs are in ${paths.join(', ')}`}. ` +
       'It was started in another folder, or before the settings changed; to give it the settings above, restart it here',
