@@ -9,7 +9,7 @@ import { systemClock } from '../lib/clock.ts';
 import { isDate, isTooFar, mostYearsAhead } from '../lib/cron/calendar-days.ts';
 import { namesOthersHome, withHome } from '../lib/files/home-path.ts';
 import { isTimezone } from '../lib/timezone.ts';
-import { parseDuration, parseSize } from '../lib/units.ts';
+import { nearestSize, parseDuration, parseSize } from '../lib/units.ts';
 
 export type Kind<T> = {
   /** How docs/configuration.md names the kind. */
@@ -20,6 +20,8 @@ export type Kind<T> = {
   readonly isPath?: true;
   /** The possible words, for suggestions after a typo. */
   readonly words?: readonly string[];
+  /** Returns the value of this kind that the user most likely meant. */
+  near?(raw: unknown): string | undefined;
   /** Converts a value from YAML. Returns undefined if the value is not of this kind. */
   read(raw: unknown, base: Base): T | undefined;
   /**
@@ -123,13 +125,18 @@ export function lifetime(minimum: string): Kind<number | 'never'> {
 export function size(minimum = '1B', maximum?: string): Kind<number> {
   const minimumBytes = parseSize(minimum) ?? 0;
   const maximumBytes = (maximum && parseSize(maximum)) || Number.MAX_SAFE_INTEGER;
+  const read = (raw: unknown): number | undefined => {
+    const bytes = typeof raw === 'string' || typeof raw === 'number' ? parseSize(String(raw)) : undefined;
+    return bytes !== undefined && bytes >= minimumBytes && bytes <= maximumBytes ? bytes : undefined;
+  };
   return {
     name: 'size',
     expected: `a size such as \`64KiB\` or \`1GiB\`, from ${minimum}${maximum ? ` up to ${maximum}` : ''}`,
-    read(raw) {
-      const bytes = typeof raw === 'string' || typeof raw === 'number' ? parseSize(String(raw)) : undefined;
-      return bytes !== undefined && bytes >= minimumBytes && bytes <= maximumBytes ? bytes : undefined;
+    near(raw) {
+      const near = nearestSize(String(raw));
+      return read(near) === undefined ? undefined : near;
     },
+    read,
   };
 }
 

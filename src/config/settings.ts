@@ -138,9 +138,9 @@ function cut(text: string): string {
   return text.length > 80 ? `${text.slice(0, 80)}…` : text;
 }
 
-function suggestion({ words }: Kind<unknown>, raw: unknown): string {
-  if (!words) return '';
+function suggestion(kind: Kind<unknown>, raw: unknown): string {
+  const { words = [] } = kind;
   const wrong = [raw].flat().find((word) => !words.includes(String(word)));
-  const near = nearest(String(wrong), words);
+  const near = kind.near?.(raw) ?? nearest(String(wrong), words);
   return near ? `; did you mean \`${near}\`?` : '';
 }

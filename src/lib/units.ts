@@ -39,6 +39,18 @@ export function parseSize(text: string): number | undefined {
   return Number.isSafeInteger(bytes) ? bytes : undefined;
 }
 
+/**
+ * Returns the size that `64M`, `64Mi` or `64mb` most likely means, in the spelling of parseSize. One letter alone means
+ * a power of 1024, as in systemd, Docker and Java.
+ */
+export function nearestSize(text: string): string | undefined {
+  const [, amount, letter = '', rest = ''] = /^(\d+(?:\.\d+)?)\s*([kmgt])(b|ib?)?$/i.exec(text) ?? [];
+  if (amount === undefined || parseSize(text) !== undefined) return undefined;
+  const large = letter.toUpperCase();
+  if (rest.toLowerCase() !== 'b') return `${amount}${large}iB`;
+  return `${amount}${large === 'K' ? 'k' : large}B`;
+}
+
 /** Formats milliseconds as a text that parses to the same value: 5,400,000 becomes `1h30m`. */
 export function formatDuration(ms: number): string {
   if (ms === 0) return '0s';

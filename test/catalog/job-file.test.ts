@@ -284,6 +284,10 @@ describe('errors have their place and say what is wrong', () => {
     ['command: ./run.sh\ncancel: {grace: soon}', '2:17: `cancel.grace` must be a duration such as `30s` or `1h30m`'],
     ['command: ./run.sh\nlogs: {max_size: big}', '2:18: `logs.max_size` must be a size such as `512MiB` or `1GiB`'],
     [
+      'command: ./run.sh\npermissions: {resources: {memory: 64M}}',
+      '2:35: `permissions.resources.memory` must be a size such as `512MiB` or `1GiB`: did you mean `64MiB`?',
+    ],
+    [
       'command: ./run.sh\nartifacts: {mode: mutable}',
       '2:19: `artifacts.mode` must be `immutable`: for data that one run leaves to the next, use the key-value store (`flwd_kv_set`)',
     ],

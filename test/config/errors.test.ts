@@ -54,6 +54,7 @@ test.each([
   ['server: { sync_wait: 25d }', 'up to 24h'],
   ['server: { sync_wait: 60 }', 'a duration'],
   ['server: { body_limit: 1TiB }', 'up to 256MiB'],
+  ['server: { body_limit: 64M }', 'up to 256MiB, not `64M`; did you mean `64MiB`?'],
   ['scheduler: { global_concurrency: 0 }', 'an integer from 1 to 10000'],
   ['scheduler: { global_concurrency: "4" }', 'an integer'],
   ['scheduler: { global_concurrency: 1e99 }', 'an integer'],

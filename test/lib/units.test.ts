@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { formatDuration, formatSize, parseDuration, parseSize, sizeWords } from '../../src/lib/units.ts';
+import { formatDuration, formatSize, nearestSize, parseDuration, parseSize, sizeWords } from '../../src/lib/units.ts';
 
 test.each([
   ['250ms', 250],
@@ -26,6 +26,23 @@ test.each([
 
 test.each(['', 'MiB', '1Mib', '-1B', '1e9'])('%j is not a size', (text) => {
   expect(parseSize(text)).toBeUndefined();
+});
+
+test.each([
+  ['64M', '64MiB'],
+  ['1.5g', '1.5GiB'],
+  ['64Mi', '64MiB'],
+  ['64mib', '64MiB'],
+  ['64KB', '64kB'],
+  ['1 gb', '1GB'],
+])('%s suggests %s', (text, near) => {
+  expect(parseSize(text)).toBeUndefined();
+  expect(parseSize(near)).toBeDefined();
+  expect(nearestSize(text)).toBe(near);
+});
+
+test.each(['64MB', '64', 'big', '-1M', '1e9'])('%j suggests no other size', (text) => {
+  expect(nearestSize(text)).toBeUndefined();
 });
 
 test.each([

@@ -11,7 +11,7 @@ import { createArtifactGlob } from '../../src/exec/collect/artifact-glob.ts';
 import { parseTimestampUs } from '../../src/lib/clock.ts';
 import { parseCron } from '../../src/lib/cron/cron.ts';
 import { isTimezone } from '../../src/lib/timezone.ts';
-import { parseDuration, parseSize } from '../../src/lib/units.ts';
+import { nearestSize, parseDuration, parseSize } from '../../src/lib/units.ts';
 import { isLocalHost, isLocalOrigin } from '../../src/server/admission/local-names.ts';
 import { parseRange } from '../../src/server/answers/byte-range.ts';
 import { attachment } from '../../src/server/answers/content-disposition.ts';
@@ -196,6 +196,7 @@ test.each<[string, (text: string) => unknown]>([
   ['a time', parseTimestampUs],
   ['a duration', parseDuration],
   ['a size', parseSize],
+  ['a size that is meant', nearestSize],
   ['a media type', isMediaType],
   ['a range', (text) => parseRange(`bytes=${text}`, 10)],
   ['a file name', attachment],

@@ -3,6 +3,7 @@
 
 import type { ErrorObject } from 'ajv/dist/2020.js';
 import { nearest } from '../../lib/nearest.ts';
+import { nearestSize } from '../../lib/units.ts';
 import { errorLimit, type MemberError } from '../job/config-error.ts';
 import type { Spot } from '../job/config-text.ts';
 
@@ -87,7 +88,7 @@ function messageOf(
     }
     case 'format':
     case 'pattern':
-      if (typeof said === 'string') return `must be ${said}`;
+      if (typeof said === 'string') return `must be ${said}${params.format === 'size' ? sizeHint(data) : ''}`;
       return keyword === 'format'
         ? `must be a valid ${params.format}`
         : `must match the pattern ${JSON.stringify(params.pattern)}`;
@@ -159,6 +160,11 @@ function hint(wanted: string, data: unknown, isYaml: boolean): string {
     return isYaml ? ': put it in quotes' : `, not a ${typeof data}`;
   if (!isTextWanted && typeof data === 'string') return ', not a string';
   return '';
+}
+
+function sizeHint(data: unknown): string {
+  const near = nearestSize(String(data));
+  return near === undefined ? '' : `: did you mean \`${near}\`?`;
 }
 
 function listOf(values: readonly unknown[]): string {
