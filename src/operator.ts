@@ -3,8 +3,10 @@
 
 import { existsSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Catalog } from './catalog/catalog.ts';
 import { isRevision } from './catalog/source/revision.ts';
 import { type Config, foldersOf, ownFolders, pipesDir } from './config/config.ts';
+import { checkJobs } from './doctor/broken-jobs.ts';
 import { checkDataDir, examineFiles } from './doctor/start-needs.ts';
 import { examineStarters } from './doctor/starters.ts';
 import { examineLeft, examineStored } from './doctor/stored-data.ts';
@@ -44,11 +46,11 @@ export async function readNames({ persistence }: Config, mostRuns: number): Prom
 
 /**
  * Examines the host and the stored data. Works with and without a running server, and changes nothing.
- * @param served the sources of the running server
+ * @param served what the running server says
  */
 export async function examineHost(
   config: Config,
-  served: readonly ServedSource[] | undefined,
+  served: Served | undefined,
 ): Promise<{ checks: HostCheck[]; canRunDefault: boolean; canServe: boolean }> {
   const probe = startHostProbe(config);
   const own = [
@@ -61,8 +63,8 @@ export async function examineHost(
   const checks = [
     ...(await probe.checks()),
     ...own,
-    ...examineSources(config, served),
-    ...(await examineJobs(config)),
+    ...examineSources(config, served?.sources),
+    ...(await examineJobs(config, served)),
     ...takeoverChecks(config),
     ...(config.scheduler.schedulesPaused
       ? [warn('schedules', 'scheduler.schedules_paused pauses all schedules', 'remove it from flwd.yaml')]
@@ -74,14 +76,21 @@ export async function examineHost(
   return { checks, canRunDefault: (await probe.capabilities)[config.security.defaultProfile].available, canServe };
 }
 
-async function examineJobs(config: Config): Promise<HostCheck[]> {
+/** Without a server, reads the jobs as the next server would. */
+function examineJobs(config: Config, served: Served | undefined): Promise<HostCheck[]> {
+  return withCatalog(config, async (catalog) => {
+    const valid = served?.sources.reduce((sum, { jobs }) => sum + jobs, 0) ?? catalog.entries().length;
+    const broken = served?.broken ?? catalog.invalid().map(({ id }) => id);
+    return [...checkJobs({ valid, broken }), ...(await examineStarts(config, catalog))];
+  });
+}
+
+async function examineStarts(config: Config, catalog: Catalog): Promise<HostCheck[]> {
   // If SQLite opened this database, it would create the files beside it with the same mode. So the mode has to be fixed
   // first.
   if (findUnwritable(config.persistence.dbPath)) return [];
   try {
-    return await withLentRoom(config.instance.dataDir, () =>
-      withCatalog(config, (catalog) => examineStarters(config, catalog)),
-    );
+    return await withLentRoom(config.instance.dataDir, () => examineStarters(config, catalog));
   } catch (error) {
     // `examineStored` already reports that the database is damaged or may not be read, or that there is no room to read
     // it.
@@ -91,6 +100,12 @@ async function examineJobs(config: Config): Promise<HostCheck[]> {
 }
 
 type ServedSource = { readonly name: string; readonly path?: string; readonly is_missing: boolean };
+
+type Served = {
+  readonly sources: readonly (ServedSource & { readonly jobs: number })[];
+  /** The ids of the broken jobs. */
+  readonly broken: readonly string[];
+};
 
 /**
  * Checks the folders of the sources. If a folder is missing, the server still runs, and finds the jobs when the folder

@@ -10,6 +10,7 @@ import { withLentRoom } from '../instance/disk-reserve.ts';
 import { readOwnerId } from '../instance/owner-id.ts';
 import { unfinishedRestoreFile } from '../instance/unfinished-restore.ts';
 import { systemClock, toTimestamp } from '../lib/clock.ts';
+import { listSome } from '../lib/list-some.ts';
 import { localTimezone } from '../lib/timezone.ts';
 import { sizeWords } from '../lib/units.ts';
 import type { Places } from '../store/backup/backup.ts';
@@ -52,7 +53,7 @@ export async function examineStored(config: Config, places: Places): Promise<Hos
         : fail('database', `${places.dbPath} is damaged: ${database}`, restoreWords),
       damaged.length === 0
         ? ok('stored files', `logs and artifacts checked: ${files}; flwd backup reads all of them`)
-        : fail('stored files', damaged.join(', '), 'restore a backup (flwd restore) that has them'),
+        : fail('stored files', listSome(damaged), 'restore a backup (flwd restore) that has them'),
       examineOwners(owners, readOwnerId(places.dataDir)),
       ...examineQueue(found.queue),
       examineTimezone(timezone ?? 'UTC', config.scheduler.timezone),
@@ -142,13 +143,9 @@ function examineWaiting(config: Config, waiting: Examination['waiting']): HostCh
   });
 }
 
-const mostShown = 5;
-
 function examineRefusedCalls(refused: Examination['refusedCalls']): HostCheck[] {
   if (refused.length === 0) return [];
-  const more = refused.length - mostShown;
-  const shown = refused.slice(0, mostShown).map(({ jobId, origin }) => `${origin} for ${jobId}`);
-  const which = [...shown, ...(more > 0 ? [`and ${more} more`] : [])].join(', ');
+  const which = listSome(refused.map(({ jobId, origin }) => `${origin} for ${jobId}`));
   const what = `not called, because a job of an untrusted source may not reach the address: ${which}`;
   return [warn('notifications', what, 'if the job may call it, add its host to notify.allow in flwd.yaml')];
 }

@@ -264,6 +264,31 @@ test('schedules and webhooks that can start nothing are named, with what to do',
   await restarted.stop();
 });
 
+testWith('bwrap')('broken jobs are named, with and without a server, and are only a warning', async () => {
+  const { dir, serve } = await createInstance({ good: bash('true') });
+  const put = (job: string): void => {
+    mkdirSync(join(dir, 'jobs', job), { recursive: true });
+    writeFileSync(join(dir, 'jobs', job, 'config.yaml'), 'command: 7\n');
+  };
+  const doctor = async (): Promise<string> => {
+    const { code, stdout } = await flwd(dir, 'doctor');
+    expect(code).toBe(0);
+    return stdout.replaceAll(/ +/g, ' ');
+  };
+  expect(await doctor()).not.toMatch(/^\w+ jobs /m);
+  put('backup/daily');
+  const one = 'warn jobs 1 of 2 jobs is broken: backup/daily\n → run flwd jobs, which shows their errors\n';
+  expect(await doctor()).toContain(one);
+
+  const server = await serve();
+  expect(await doctor()).toContain(one);
+  for (const job of ['f', 'e', 'd', 'c', 'b', 'a']) put(job);
+  await expect
+    .poll(doctor)
+    .toContain('warn jobs 7 of 8 jobs are broken: a, b, backup/daily, c, d, and 2 more\n → run flwd jobs');
+  await server.stop();
+});
+
 testWith('bwrap')('doctor works while the first server has created the database, but not its tables', async () => {
   const dir = createFolder();
   writeFileSync(join(dir, 'flwd.yaml'), 'sources: []\ninstance: { data_dir: ./data }\n');

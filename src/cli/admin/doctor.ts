@@ -9,14 +9,14 @@ import { type ExitCode, exitCodes } from '../exit-code.ts';
 import { loadConfiguration } from '../session/configuration.ts';
 import { askServer } from '../session/owner.ts';
 import { everyPage } from '../session/pages.ts';
-import { checkTakeover, type ServedJobs } from '../takeover/check-takeover.ts';
+import { checkTakeover } from '../takeover/check-takeover.ts';
 
 export async function run(options: Options): Promise<ExitCode> {
   const { config, warnings } = loadConfiguration(options);
   for (const warning of warnings) process.stderr.write(`flwd: ${warning}\n`);
   const { examineHost } = await import('../../operator.ts');
   const served = await askServer(config.instance.dataDir, readServed);
-  const { checks: ofHost, canRunDefault, canServe } = await examineHost(config, served?.sources);
+  const { checks: ofHost, canRunDefault, canServe } = await examineHost(config, served);
   const checks = [...ofHost, ...(await checkTakeover(config, served))];
   const { defaultProfile } = config.security;
   if (options.has('json'))
@@ -28,10 +28,12 @@ export async function run(options: Options): Promise<ExitCode> {
   return canServe ? exitCodes.done : exitCodes.runFailed;
 }
 
-async function readServed(server: Client): Promise<ServedJobs> {
+async function readServed(server: Client) {
   const { sources } = await server.call('listSources');
+  const { invalid } = await server.call('listJobs', { query: { limit: 1 } });
   const pages = await everyPage((from) => server.call('listSchedules', { query: from }));
-  return { sources, schedules: pages.flatMap(({ schedules }) => schedules) };
+  const broken = invalid.map(({ id }) => id);
+  return { sources, broken, schedules: pages.flatMap(({ schedules }) => schedules) };
 }
 
 function table(checks: readonly HostCheck[]): string {

@@ -2,13 +2,11 @@
 // broken job.
 
 import { defined } from '../../lib/defined.ts';
+import { listSome } from '../../lib/list-some.ts';
 import type { Options } from '../command.ts';
 import { readValue } from '../option-values.ts';
 import type { Session } from '../session/session.ts';
 import type { Output } from '../terminal/output.ts';
-
-/** More names than this are counted, not listed. */
-const mostNames = 5;
 
 /** With `--job`, names only that job. @param what the list that lacks the jobs */
 export async function noteBrokenJobs(
@@ -24,8 +22,7 @@ export async function noteBrokenJobs(
     output.say(`The job ${only} is broken, so it has no ${what}: ${command('jobs', only)} shows its errors.`);
     return;
   }
-  const names = ids.slice(0, mostNames).join(', ') + (ids.length > mostNames ? ', …' : '');
   output.say(
-    `${ids.length} jobs are broken, so they have no ${what} (${names}): ${command('jobs')} shows their errors.`,
+    `${ids.length} jobs are broken, so they have no ${what} (${listSome(ids)}): ${command('jobs')} shows their errors.`,
   );
 }

@@ -17,13 +17,13 @@ import { unservedFolders } from './same-sources.ts';
 import { takenJobs } from './unfinished.ts';
 
 /** What the running server says. */
-export type ServedJobs = {
+type Served = {
   readonly sources: AnswerOf<'listSources'>['sources'];
   readonly schedules: AnswerOf<'listSchedules'>['schedules'];
 };
 
 /** @param served undefined if no server is running; another check then says that nothing starts jobs */
-export async function checkTakeover(config: Config, served: ServedJobs | undefined): Promise<HostCheck[]> {
+export async function checkTakeover(config: Config, served: Served | undefined): Promise<HostCheck[]> {
   const sources = served?.sources ?? config.sources;
   const records = sources
     .flatMap(({ path }) => (path === undefined ? [] : readRecords(path)))
@@ -68,7 +68,7 @@ function takenIn(place: string): ReturnType<typeof takenLines> {
 }
 
 /** Complains if cron and flwd both start the job of the line, or neither does. */
-function startsWrong(line: ImportedLine, { schedules }: ServedJobs): Complaint[] {
+function startsWrong(line: ImportedLine, { schedules }: Served): Complaint[] {
   const { kind, jobId } = line;
   const ofJob = schedules.filter(({ job_id: id }) => id === jobId);
   const own = ofJob.filter(({ source }) => source === 'job');

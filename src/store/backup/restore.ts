@@ -6,6 +6,7 @@ import { dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { Problem } from '../../domain/problem.ts';
 import { freeBytesOf } from '../../lib/files/disk-room.ts';
+import { listSome } from '../../lib/list-some.ts';
 import { StartError } from '../../lib/start-error.ts';
 import { sizeWords } from '../../lib/units.ts';
 import { hasTable } from '../sqlite/offline.ts';
@@ -189,9 +190,8 @@ async function copyAll<T>(
  * files.
  */
 function replaceRefusal(source: string, damagedSince: readonly string[]): StartError {
-  const more = damagedSince.length > 5 ? ` and ${damagedSince.length - 5} more` : '';
   return new StartError(
-    `the backup ${source} is damaged: ${damagedSince.slice(0, 5).join(', ')}${more}; nothing was changed: ` +
+    `the backup ${source} is damaged: ${listSome(damagedSince)}; nothing was changed: ` +
       'a damaged backup does not replace data; to restore the rest of it, move the present data away, or choose another data dir (--data-dir)',
   );
 }

@@ -77,7 +77,6 @@ export type Examination = {
 const mostCheckedBytes = 512 * 2 ** 20;
 /** How many log files are checked, and how many artifacts. The newest are checked. */
 const mostFiles = 5_000;
-const mostDamaged = 5;
 /** How many notifications are read. The newest are read. */
 const mostNotifications = 5_000;
 
@@ -136,13 +135,11 @@ export async function examineStore(o: {
     });
     for (const restored of await restoredDamage(o))
       if (!damaged.some(({ path }) => path === restored.path)) damaged.push(restored);
-    const more = damaged.length - mostDamaged;
-    const shown = [...damaged.slice(0, mostDamaged).map(({ what }) => what), ...(more > 0 ? [`and ${more} more`] : [])];
     return {
       database,
       isPartial,
       files: files.length,
-      damaged: shown,
+      damaged: damaged.map(({ what }) => what),
       owners: readOwners(connection),
       queue: readQueue(connection),
       timezone: readFact(connection, 'timezone'),
