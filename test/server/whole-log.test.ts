@@ -94,6 +94,16 @@ describe('a whole log as text or as JSON lines', () => {
     expect((await whole(odd, '?cursor=20001', ndjson)) === rest.join('')).toBe(true);
   });
 
+  test('is valid JSON even if its first line has only control characters', async () => {
+    const run = await server.addRun();
+    await run.move('claim');
+    await run.print(`${rs}E\0`);
+    await run.finish();
+    const [line] = await linesOf(run, '');
+    expect(line).toMatchObject({ message: '\0', stream: 'stderr' });
+    expect(await whole(run, '', ndjson)).toBe(`${JSON.stringify(line)}\n`);
+  });
+
   test('arrives unchanged even if the reader pauses again and again', async () => {
     const response = await ask(odd, '', 'text/plain');
     const pieces: Buffer[] = [];

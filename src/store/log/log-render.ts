@@ -122,6 +122,7 @@ const escapes = Array.from({ length: backslash + 1 }, (_, code) => jsonText(Stri
 /** The longest form of a byte in JSON, an escape such as `\u001b` for a control character. */
 const mostBytesOfByte = 6;
 const levelEnds = logLevels.map((level) => Buffer.from(`${level}","message":"`));
+const mostBytesOfLevelEnd = Math.max(...levelEnds.map(({ length }) => length));
 
 function createJsonAdder(form: LineForm): (room: Room, part: ChunkPart) => void {
   const heads = createLineHeads(form);
@@ -132,7 +133,7 @@ function createJsonAdder(form: LineForm): (room: Room, part: ChunkPart) => void 
     const isText = isUtf8(file.subarray(textStart, textEnd));
     const tails = createTails(chunk, form);
     eachLine(part, (index, flags, start, end) => {
-      reserve(room, heads.mostBytes + mostBytesOfByte * (end - start));
+      reserve(room, heads.mostBytes + mostBytesOfLevelEnd + mostBytesOfByte * (end - start));
       room.size = heads.write(room.bytes, room.size, chunk.firstSeq + index, chunk.firstAtUs + index);
       put(room, levelEnds[flags & levelBits] ?? nothing);
       const structured = flags & structuredFlag ? parseStructured(file.toString('utf8', start, end)) : undefined;
