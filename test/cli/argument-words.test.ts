@@ -139,6 +139,22 @@ test('a secret from a file loses its last newline, and one on the command line c
   });
 });
 
+test.each(['secret:deploy-key', '{secret: deploy-key}', '{"secret":"deploy-key"}'])(
+  '%s as the text of a secret is refused, because a stored secret is probably meant',
+  (text) => {
+    expect(read('--token', text)).toEqual({
+      args: {},
+      warnings: [],
+      errors: [
+        '--token takes the secret itself; to use a stored secret, write --token.stored NAME. ' +
+          'If this is the secret itself, use --token.file FILE or --token.env NAME',
+      ],
+    });
+    expect(read('--token.stored', 'deploy-key').args).toEqual({ token: { secret: 'deploy-key' } });
+    expect(read('--target', text).errors).toEqual([]);
+  },
+);
+
 test('words override the arguments given as JSON', () => {
   const base = { target: '/old', keep: { days: 1, weeks: 2 }, tags: ['old'] };
   const argumentWords = ['--keep.days', '7', '--tags', 'new'];

@@ -1,5 +1,6 @@
 // Reads the arguments of a job from a command line: `--target /srv --keep.days 7`.
 
+import { isSecretName } from '../../domain/access/secret-name.ts';
 import type { ArgumentField } from '../../domain/argument-fields.ts';
 import { readFieldText, readListText, setArgument, showValue } from '../../domain/argument-fields.ts';
 import { flagOf, negatedFlagOf } from '../../domain/argument-flags.ts';
@@ -80,6 +81,12 @@ export function readArguments(
       continue;
     }
     given.add(field);
+    if (field.kind === 'secret' && found.from === 'here' && namesStoredSecret(text)) {
+      refuse(
+        `${written} takes the secret itself; to use a stored secret, write ${written}.stored NAME. If this is the secret itself, use ${written}.file FILE or ${written}.env NAME`,
+      );
+      continue;
+    }
     if (field.kind === 'secret' && found.from === 'here')
       warn(
         `${written}: other users of this machine can read command lines; use ${written}.file FILE, ${written}.env NAME or ${written}.stored NAME instead`,
@@ -128,6 +135,12 @@ export function sharedWords(
       `for flwd, write \`flwd ${command.name} --${name}${value} ${operands.join(' ')}\`.`;
     return [{ path: found.field.path, message }];
   });
+}
+
+/** Whether the text looks like a reference to a stored secret in config.yaml: `secret:NAME` or `{secret: NAME}`. */
+function namesStoredSecret(text: string): boolean {
+  const [, name = ''] = /^(?:\{\s*)?"?secret"?:\s*"?([^"\s}]*)"?(?:\s*\})?$/.exec(text) ?? [];
+  return isSecretName(name);
 }
 
 type SecretFrom = 'here' | 'file' | 'env' | 'stored';
