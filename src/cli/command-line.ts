@@ -53,7 +53,7 @@ export function readCommandLine(given: readonly string[]): Call {
     command,
     rest.filter((word) => !isForHelp(word)),
   );
-  return { ...helpOn(operands.length > 0 ? ['run', ...operands] : command.name.split(' ')), options };
+  return { ...helpOn([...(isImplicit ? [] : command.name.split(' ')), ...operands]), options };
 }
 
 function helpOn(operands: readonly string[]): Call {

@@ -23,8 +23,9 @@ async function textOf(options: Options, operands: readonly string[]): Promise<st
   ]);
   return withJobs(options, async (jobs) => {
     if (command.isLikelyNamespace && !(await isKnownJob(jobs, operands))) return commandHelp(command);
-    const words = command.isLikelyNamespace ? operands : rest;
-    return jobHelp(await findJob(jobs, words, isImplicit), createOutput(options));
+    const isBare = isImplicit || command.isLikelyNamespace === true;
+    const job = await findJob(jobs, command.isLikelyNamespace ? operands : rest, isImplicit);
+    return jobHelp(job, createOutput(options), isBare ? undefined : command.name);
   });
 }
 

@@ -179,6 +179,10 @@ test('the help of a job is written from its schema', async () => {
   expect(stdout).toMatch(/--target TEXT +text; default \/srv\n/);
   expect(stdout).toMatch(/--keep\.days N +integer; at least 1\n/);
   expect(await flwd(dir, 'help', 'backup/daily')).toMatchObject({ stdout });
+  for (const words of [['run'], ['plan'], ['schedules', 'add']])
+    expect((await flwd(dir, ...words, 'backup', 'daily', '--help')).stdout).toMatch(
+      new RegExp(`^Usage: flwd ${words.join(' ')} backup/daily \\[ARGUMENTS\\]\n`),
+    );
 });
 
 test('the help of a job names each way to give a secret in full', async () => {

@@ -7,12 +7,13 @@ import { type Output, printable } from '../terminal/output.ts';
 import { usageOfField } from './argument-words.ts';
 import type { Job } from './known-jobs.ts';
 
-export function jobHelp(job: Job, output: Output): string {
+/** `command` is the command that the user typed before the name of the job. */
+export function jobHelp(job: Job, output: Output, command?: string): string {
   const fields = argumentFields(job.args);
-  const isTaking = fields.length > 0 ? ' [ARGUMENTS]' : '';
+  // If a command has the same name, the job can be called only with `run`.
+  const words = [command ?? (verbs.includes(job.id) ? 'run' : ''), job.id, fields.length > 0 ? '[ARGUMENTS]' : ''];
   const lines = [
-    // If a command has the same name, the job can be called only with `run`.
-    `Usage: flwd ${verbs.includes(job.id) ? 'run ' : ''}${job.id}${isTaking}`,
+    `Usage: ${['flwd', ...words].filter(Boolean).join(' ')}`,
     '',
     ...(job.title === null ? [] : [output.paint('strong', printable(job.title))]),
     ...(job.description === null ? [] : job.description.trimEnd().split('\n').map(printable)),
