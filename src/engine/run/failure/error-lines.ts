@@ -78,7 +78,7 @@ function saysErrors(command: string): boolean {
  * rsync and git print after it, and continuations of the line before.
  */
 const afterwards =
-  /^(?:\s+at |\t|Node\.js v\d|\s*[{}\])]+[,;]?$|\s+\w+: |note: |set: usage: |rsync error: |tar(?: \(child\))?: (?:Error is not recoverable|Child returned status |Removing leading |.*: Cannot write: Broken pipe$)|make(?:\[\d+\])?: \*\*\* \[.*\] Error \d+$|and the repository exists|Please make sure you have the)|see previous errors|due to previous errors/;
+  /^(?:\s+at |\t|Node\.js v\d|\s*[{}\])]+[,;]?$|\s+(?!\w*Error: )\w+: |note: |set: usage: |rsync error: |tar(?: \(child\))?: (?:Error is not recoverable|Child returned status |Removing leading |.*: Cannot write: Broken pipe$)|make(?:\[\d+\])?: \*\*\* \[.*\] Error \d+$|and the repository exists|Please make sure you have the)|see previous errors|due to previous errors/;
 
 const unwrittenFile = /([^\s:'"‘’]+)['’"]?: Read-only file system$/;
 const missingFile = /([^\s:'"‘’]+)['’"]?(?: for reading)?: No such file or directory$/;
@@ -101,13 +101,50 @@ export function errorsIn(lines: readonly string[]): string[] {
   });
 }
 
+/** The last error, and the error that caused it if the program printed both. */
 function lastWords(lines: readonly string[]): string | undefined {
-  return withoutCause((errorsIn(lines).at(-1) ?? lines.at(-1))?.trim());
+  const errors = errorsIn(lines);
+  const last = (errors.at(-1) ?? lines.at(-1))?.trim();
+  if (last === undefined) return undefined;
+  const { error, cause } = causeInNode(errors) ?? causeInPython(lines, last) ?? { error: last, cause: '' };
+  // Many programs repeat the words of the cause in the error.
+  return error.includes(cause.replace(/^[\w.]+: /, '')) ? error : `${error}: ${cause.replace(/^Error: /, '')}`;
 }
 
-/** Node prints the cause of an error, such as of `fetch failed`, after this label. */
-function withoutCause(line: string | undefined): string | undefined {
-  return line?.replace(/^\[cause\]: /, '');
+type Caused = { readonly error: string; readonly cause: string };
+
+const causeLabel = /^\s+\[(?:cause|errors)\]: /;
+
+/** Node prints the cause of an error, or the errors of an AggregateError, indented below the error. */
+function causeInNode(errors: readonly string[]): Caused | undefined {
+  const at = errors.findLastIndex((line) => /^\S/.test(line));
+  if (at < 0 || !errors.slice(at + 1).some((line) => causeLabel.test(line))) return undefined;
+  return { error: bareError(errors[at] ?? ''), cause: bareError(errors.at(-1) ?? '') };
+}
+
+/** Node prints `[TypeError: fetch failed] {` for an error that has members and no stack. */
+function bareError(line: string): string {
+  return line
+    .replace(causeLabel, '')
+    .replace(/(?:^| )\{$/, '')
+    .replace(/^\[(.*)\]$/, '$1')
+    .trim();
+}
+
+const traceback = 'Traceback (most recent call last):';
+const afterCause =
+  /^(?:The above exception was the direct cause of the following exception|During handling of the above exception, another exception occurred):$/;
+
+/** Python prints the error that happened first, then one of these lines, then the next error. */
+function causeInPython(lines: readonly string[], error: string): Caused | undefined {
+  let at = lines.lastIndexOf(traceback);
+  if (lines.slice(at + 1).find((line) => /^\S/.test(line)) !== error) return undefined;
+  let cause: string | undefined;
+  while (at > 1 && afterCause.test(lines[at - 1] ?? '')) {
+    cause = lines[at - 2];
+    at = lines.lastIndexOf(traceback, at - 2);
+  }
+  return cause === undefined ? undefined : { error, cause };
 }
 
 /** Shells name their script by its full path. */
