@@ -258,9 +258,19 @@ test('a start names the jobs whose schedules are all gone since the last server,
   const without = (log: Clocked['log']) => log.filter(({ msg }) => String(msg).includes('of the last server are gone'));
   const other = { gone: scheduled(), released: scheduled(), changed: scheduled({ cron: '30 * * * *' }) };
   const second = await openClocked(root, '2026-06-01T01:30:30Z', { jobs: other });
-  expect(without(second.log)).toMatchObject([{ level: 40, jobs: ['gone'], other_schedules: 1 }]);
+  expect(without(second.log)).toMatchObject([{ level: 40, jobs: 'gone', other_schedules: 1 }]);
   await second.close();
   expect(without((await openClocked(root, '2026-06-01T01:40:00Z', { jobs: other })).log)).toEqual([]);
+});
+
+test('a start names at most five jobs whose schedules are gone, and counts the others', async () => {
+  const root = dataFolder();
+  const sevenOf = (job: ReturnType<typeof scheduled>) => ({ a: job, b: job, c: job, d: job, e: job, f: job, g: job });
+  const first = await openClocked(root, start, { jobs: sevenOf(hourly()) });
+  await first.at('2026-06-01T01:00:01Z');
+  await first.close();
+  const { log } = await openClocked(root, '2026-06-01T01:30:30Z', { jobs: sevenOf(scheduled()) });
+  expect(log).toContainEqual(expect.objectContaining({ level: 40, jobs: 'a, b, c, d, e, and 2 more' }));
 });
 
 test('a schedule that was removed from config.yaml for a while catches up on nothing, and fires no time twice', async () => {

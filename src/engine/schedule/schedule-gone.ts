@@ -2,11 +2,12 @@
 // in another folder, or with other sources.
 
 import type { Schedule, ScheduleState } from '../../domain/schedule.ts';
+import { listSome } from '../../lib/list-some.ts';
 import type { Logger } from '../../lib/logger.ts';
 import type { Store } from '../../store/open.ts';
 
 /**
- * Names the jobs that have lost all their schedules.
+ * Names the first jobs that have lost all their schedules.
  * @param gone the states of the schedules that were active when the last server stopped, and that no longer exist
  * @param present all schedules that exist now
  */
@@ -27,7 +28,10 @@ export async function warnOfGone(
   }
   if (lost.size + unnamed === 0) return;
   log.warn(
-    { jobs: [...lost].toSorted(), ...(unnamed > 0 && { other_schedules: unnamed }) },
+    {
+      ...(lost.size > 0 && { jobs: listSome([...lost].toSorted()) }),
+      ...(unnamed > 0 && { other_schedules: unnamed }),
+    },
     'schedules of the last server are gone, so nothing starts their jobs',
   );
 }
