@@ -1,11 +1,12 @@
 // Finds flwd.yaml, applies the environment and the flags, and returns one frozen Config, or throws all errors at once.
 
 import { closeSync, constants, fstatSync, lstatSync, openSync, readFileSync } from 'node:fs';
-import { availableParallelism, homedir } from 'node:os';
+import { availableParallelism } from 'node:os';
 import { dirname, isAbsolute, relative, resolve } from 'node:path';
 import { errorCode } from '../lib/error-code.ts';
 import { isAnothers, isWritableByOthers, showMode } from '../lib/files/file-owner.ts';
 import { withHome } from '../lib/files/home-path.ts';
+import { ownHome } from '../lib/files/own-user.ts';
 import { checkDev, checkSettings, noteExtensions } from './checks.ts';
 import { type Config, toConfig } from './config.ts';
 import { configPlaces } from './config-places.ts';
@@ -58,7 +59,7 @@ export class ConfigError extends Error {
 
 /** @throws ConfigError */
 export function loadConfig(flags: Flags, environment: NodeJS.ProcessEnv, cwd: string): LoadedConfig {
-  const home = environment.HOME || homedir();
+  const home = ownHome(environment);
   const settings = createSettings();
   const found = findFile(flags.config, cwd, home);
   const fileBase = { dir: found ? dirname(found.path) : cwd, home };

@@ -2,9 +2,9 @@
 
 import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync, realpathSync, statSync } from 'node:fs';
-import { userInfo } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { errorCode } from '../../lib/error-code.ts';
+import { ownUserName } from '../../lib/files/own-user.ts';
 import { hostTimezone } from '../../lib/timezone.ts';
 import type { Options } from '../command.ts';
 import { exitCodes, Refusal } from '../exit-code.ts';
@@ -44,7 +44,7 @@ export async function run(options: Options, operands: readonly string[]): Promis
 }
 
 function readOne(file: string | undefined, isSystem: boolean): Source {
-  const user = userInfo().username;
+  const user = ownUserName();
   if (file === undefined) return { text: readCrontab(user), place: placeOfUser(user), user, hasUser: false };
   if (file === '-') return { text: readBounded(0, standardInput), place: standardInput, user, hasUser: isSystem };
   const path = realPath(file);
@@ -57,7 +57,7 @@ function readOne(file: string | undefined, isSystem: boolean): Source {
 
 /** Reads `/etc/crontab` and all files of `/etc/cron.d`. */
 function readSystem(): Source[] {
-  const user = userInfo().username;
+  const user = ownUserName();
   const names = statSync(systemFolder, { throwIfNoEntry: false }) ? readdirSync(systemFolder) : [];
   const paths = [
     ...(statSync(systemTable, { throwIfNoEntry: false }) ? [systemTable] : []),

@@ -1,9 +1,9 @@
 // The end of every `flwd import` command: chooses the folder, writes the jobs that were found, prints the report.
 
 import { accessSync, constants, statSync } from 'node:fs';
-import { userInfo } from 'node:os';
 import { join, relative, resolve } from 'node:path';
 import type { Config } from '../../config/config.ts';
+import { ownUserName } from '../../lib/files/own-user.ts';
 import type { Options } from '../command.ts';
 import { Refusal } from '../exit-code.ts';
 import { commandText } from '../session/command-text.ts';
@@ -75,10 +75,10 @@ function isWritable(path: string): boolean {
  * nobody, or as `run_as` says.
  */
 function runAsOf({ security }: Config, target: string): (user: string | null) => RunAs {
-  const { username, uid } = userInfo();
+  const uid = process.getuid?.() ?? 0;
   const { uid: owner } = statSync(target, { throwIfNoEntry: false }) ?? { uid };
   const isRootsServer = uid === 0 && owner === 0;
-  const ofServer = uid === 0 ? [...readHostUsers()].find(([, one]) => one.uid === owner)?.[0] : username;
+  const ofServer = uid === 0 ? [...readHostUsers()].find(([, one]) => one.uid === owner)?.[0] : ownUserName();
   const own = isRootsServer ? 'nobody' : ofServer;
   return (user) => {
     if (user === null || user === own) return undefined;

@@ -1,7 +1,7 @@
 // The arguments that a script seems to take. Each becomes an argument of the job, and records how to pass it to the
 // script.
 
-import { homedir } from 'node:os';
+import { ownHome } from '../../lib/files/own-user.ts';
 import { holdsPassword, isSecretName } from '../../lib/secret-name.ts';
 
 export type ArgumentSchema = {
@@ -74,7 +74,7 @@ export function isPlainFlag(flag: string): boolean {
 
 /** The home of the user who types `flwd init`, as in `$HOME/backups`. The job may run with another home. */
 export function userHome(): string {
-  return process.env.HOME || homedir();
+  return ownHome();
 }
 
 /**

@@ -1,11 +1,11 @@
 // Checks, for `flwd doctor`, that exactly one of cron and flwd starts each job that was imported from a crontab.
 
 import { existsSync, readdirSync } from 'node:fs';
-import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import type { Config } from '../../config/config.ts';
 import type { AnswerOf } from '../../contract/operations.ts';
 import { type Complaint, complain, type HostCheck } from '../../domain/host-check.ts';
+import { ownUserName } from '../../lib/files/own-user.ts';
 import { Refusal } from '../exit-code.ts';
 import { placeOfUser, systemFolder, systemTable } from '../import/import-crontab.ts';
 import { type ImportRecord, readRecords } from '../import/record.ts';
@@ -53,7 +53,7 @@ function linesWithoutJob(records: readonly ImportRecord[], dataDir: string): Com
 
 function knownPlaces(): string[] {
   const names = existsSync(systemFolder) ? readdirSync(systemFolder) : [];
-  return [placeOfUser(userInfo().username), systemTable, ...names.map((name) => join(systemFolder, name))];
+  return [placeOfUser(ownUserName()), systemTable, ...names.map((name) => join(systemFolder, name))];
 }
 
 /** Returns no lines if the crontab cannot be read. */

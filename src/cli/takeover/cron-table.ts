@@ -15,9 +15,9 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs';
-import { userInfo } from 'node:os';
 import { dirname, join } from 'node:path';
 import { errorCode } from '../../lib/error-code.ts';
+import { ownUserName } from '../../lib/files/own-user.ts';
 import { exitCodes, Refusal } from '../exit-code.ts';
 import { fileTrouble } from '../file-trouble.ts';
 
@@ -43,7 +43,7 @@ export function openTable(place: string): CronTable | undefined {
 
 function tableOfUser(place: string, user: string): CronTable {
   // Only root may name a user, so the user's own name is left out.
-  const own = user === userInfo().username ? [] : ['-u', user];
+  const own = user === ownUserName() ? [] : ['-u', user];
   const crontab = (words: readonly string[], input?: Buffer): Buffer => {
     const options = { ...(input && { input }), maxBuffer: mostBytes, env: { PATH: process.env.PATH, LC_ALL: 'C' } };
     const { error, status, stdout, stderr } = spawnSync('crontab', [...own, ...words], options);

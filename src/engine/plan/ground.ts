@@ -2,7 +2,6 @@
 // does this in the request that creates the run.
 
 import { realpath, stat } from 'node:fs/promises';
-import { homedir } from 'node:os';
 import { resolve } from 'node:path';
 import { type CatalogEntry, findReached } from '../../catalog/catalog.ts';
 import { createErrorList, type ErrorList } from '../../domain/error-list.ts';
@@ -12,6 +11,7 @@ import { type Resources, type RunLimits, shownLimits } from '../../domain/resour
 import type { Grant, Isolation, RunAs } from '../../domain/run.ts';
 import type { Executor, ProfileReport } from '../../exec/executor.ts';
 import { namesOthersHome, othersHome, withHome } from '../../lib/files/home-path.ts';
+import { ownHome } from '../../lib/files/own-user.ts';
 import { type GrantedPath, withGrants } from './decision.ts';
 import { createDenials, type Denials } from './denials.ts';
 import { type Before, type Plan, type PlanRequest, type PolicyContext, planRun, type WantedPath } from './plan.ts';
@@ -162,7 +162,7 @@ async function lookUp(wanted: WantedPath, sourcePath: string, errors: ErrorList)
     errors.add({ pointer: pointerOf(wanted), message: `'${shown}' ${othersHome}`, keyword: 'path' });
     return undefined;
   }
-  const asked = resolve(sourcePath, withHome(shown, homedir()));
+  const asked = resolve(sourcePath, withHome(shown, ownHome()));
   return { asked, path: await realpath(asked).catch(() => undefined) };
 }
 

@@ -3,13 +3,13 @@
 
 import { isUtf8 } from 'node:buffer';
 import { lstat, opendir, realpath } from 'node:fs/promises';
-import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { checkPath, isShownToAll, rootOf } from '../../domain/policy.ts';
 import { Problem } from '../../domain/problem.ts';
 import { createArtifactGlob } from '../../exec/collect/artifact-glob.ts';
 import { errorCode } from '../../lib/error-code.ts';
 import { namesOthersHome, othersHome, withHome } from '../../lib/files/home-path.ts';
+import { ownHome } from '../../lib/files/own-user.ts';
 import { whyUnreadable } from '../../lib/files/watched-file.ts';
 import type { GroundedPlan } from '../plan/ground.ts';
 import { planWithoutArguments, reasonOf } from './plan-without-arguments.ts';
@@ -41,7 +41,7 @@ export async function lookInto({ folder, jobId, match }: FilesTriggerOfJob, o: T
   if (namesOthersHome(folder)) return nothing(`\`files\`: '${folder}' ${othersHome}`);
   try {
     const entry = o.catalog.find(jobId);
-    const path = await realpath(resolve(entry.source.path, withHome(folder, homedir())));
+    const path = await realpath(resolve(entry.source.path, withHome(folder, ownHome())));
     const plan = await planWithoutArguments(entry, o);
     if (plan.denied) return nothing(plan.denied.message);
     const refusal = whyUnreadableByJob({ path, folder }, plan, o);

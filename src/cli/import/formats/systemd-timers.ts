@@ -1,9 +1,9 @@
 // Finds the timers in a folder of systemd units, with the services that they start.
 
 import { existsSync, statSync } from 'node:fs';
-import { homedir, userInfo } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseCron, shortestGapMs } from '../../../lib/cron/cron.ts';
+import { ownHome, ownUserName } from '../../../lib/files/own-user.ts';
 import { hostTimezone } from '../../../lib/timezone.ts';
 import { formatDuration } from '../../../lib/units.ts';
 import { Refusal } from '../../exit-code.ts';
@@ -22,14 +22,14 @@ const userFolders = ['/etc', '/run', '/usr/local/lib', '/usr/lib'].map((root) =>
 /** @param folder undefined: the folder of the user's own units or, for root, of the system's units. @throws Refusal */
 export function findTimers(folder: string | undefined): Found[] {
   const isRoot = process.getuid?.() === 0;
-  const own = join(homedir(), '.config/systemd/user');
+  const own = join(ownHome(), '.config/systemd/user');
   const dir = resolve(folder ?? (isRoot ? '/etc/systemd/system' : own));
   if (!statSync(dir, { throwIfNoEntry: false })?.isDirectory()) throw new Refusal(`there is no folder ${dir}`);
   const isUser = dir.endsWith('/systemd/user');
   const manager: Manager = {
     folders: [...new Set([dir, ...(isUser ? userFolders : systemFolders)])],
-    user: isUser ? userInfo().username : 'root',
-    home: isUser ? homedir() : '/root',
+    user: isUser ? ownUserName() : 'root',
+    home: isUser ? ownHome() : '/root',
     isUser,
   };
   const names = timersIn(dir);
