@@ -31,7 +31,7 @@ export async function examineStored(config: Config, places: Places): Promise<Hos
   if (denied) return [fail('database', denied.detail, denied.fix)];
   try {
     const found = await withLentRoom(places.dataDir, () => examineStore(places));
-    if (!found) return [];
+    if (!found) return examineEmpty(places);
     const {
       database,
       isPartial,
@@ -74,6 +74,11 @@ export async function examineStored(config: Config, places: Places): Promise<Hos
     if (!shortage) throw error;
     return [warn('database', `${places.dbPath} cannot be read at present`, 'free space, or run flwd gc')];
   }
+}
+
+function examineEmpty({ dbPath }: Places): HostCheck[] {
+  if (!existsSync(dbPath)) return [];
+  return [ok('database', `${dbPath} has no tables of flwd yet; the first start creates them`)];
 }
 
 /** Reports the copies that an interrupted restore has left, because they take as much room as the data. */

@@ -491,6 +491,30 @@ describe('a full disk', () => {
   });
 });
 
+test.each([
+  ['is empty', 'PRAGMA journal_mode = WAL'],
+  ['has only tables of another program', 'CREATE TABLE books (title TEXT)'],
+])('backup and audit say what to do if the database %s, and doctor names it', async (_, sql) => {
+  const { dir, dataDir } = await createInstance({});
+  mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+  const path = join(dataDir, 'flwd.db');
+  const database = new DatabaseSync(path);
+  database.exec(sql);
+  database.close();
+  chmodSync(path, 0o600);
+  const stderr =
+    `the database ${path} has no tables of flwd yet; flwd serve or a first flwd run creates them; ` +
+    "if the file is another program's, correct persistence.db_path in flwd.yaml\n";
+  const dest = join(createFolder(), 'backup');
+  expect(await flwd(dir, 'backup', dest)).toEqual({ code: 2, stdout: '', stderr });
+  expect(existsSync(dest)).toBe(false);
+  expect(await flwd(dir, 'audit')).toEqual({ code: 2, stdout: '', stderr });
+  expect(await flwd(dir, 'audit', 'verify')).toEqual({ code: 2, stdout: '', stderr });
+  expect((await flwd(dir, 'doctor')).stdout).toContain(
+    `${path} has no tables of flwd yet; the first start creates them`,
+  );
+});
+
 test('no backup is made while a file exists where the instance needs a folder', async () => {
   const { dir } = await createInstance({});
   await flwd(dir, 'tokens', 'create', '--name', 'first', '--scopes', 'runs:read');

@@ -17,6 +17,7 @@ import { isUnreadable } from '../../lib/shortage.ts';
 import { StartError } from '../../lib/start-error.ts';
 import { removalMs } from '../log/log-damage.ts';
 import { isNoZstd, isWholeSegment, segmentPath } from '../log/log-segment.ts';
+import { assertHasTables } from '../sqlite/offline.ts';
 import { explainOpening, isDatabaseFull } from '../sqlite/sqlite-files.ts';
 import {
   copyFile,
@@ -131,6 +132,7 @@ async function copyInstance(request: BackupRequest): Promise<BackupSummary> {
   const copy = new DatabaseSync(path, { readOnly: true });
   const source = new DatabaseSync(places.dbPath, { timeout: busyTimeoutMs });
   try {
+    assertHasTables(copy, places.dbPath);
     const sums = openSums(destination);
     sums.add(databaseFile, await sumOf(path));
     const copying: Copying = { copy, destination, sums, isKept: isKeptIn(source), damaged: [], absent: [], missing: 0 };

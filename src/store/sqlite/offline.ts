@@ -26,6 +26,7 @@ export function openAuditFile(dbPath: string): AuditFile {
   const connection = connectOffline(dbPath);
   try {
     connection.exec('BEGIN');
+    assertHasTables(connection, dbPath);
     if (!hasTable(connection, 'audit'))
       throw new StartError(`the database ${dbPath} was written by an older flwd, which had no audit log`);
   } catch (error) {
@@ -232,6 +233,13 @@ export function connectOffline(dbPath: string): DatabaseSync {
   const connection = new DatabaseSync(dbPath, { timeout: busyTimeoutMs });
   connection.exec('PRAGMA query_only = 1');
   return connection;
+}
+
+/** @throws StartError if the database is empty, or has only tables of another program */
+export function assertHasTables(connection: DatabaseSync, dbPath: string): void {
+  if (hasTable(connection, 'runs')) return;
+  const what = `the database ${dbPath} has no tables of flwd yet; flwd serve or a first flwd run creates them`;
+  throw new StartError(`${what}; if the file is another program's, correct persistence.db_path in flwd.yaml`);
 }
 
 export function hasTable(connection: DatabaseSync, name: string): boolean {
