@@ -29,6 +29,8 @@ export type CatalogEntry = {
   readonly source: JobSource;
   /** The job's directory on this host. */
   readonly dir: string;
+  /** The stamp of the config.yaml that the definition is from. */
+  readonly configStamp: string | undefined;
 };
 
 /** A job with a folder, whose configuration may be invalid. */
@@ -61,6 +63,8 @@ export type Catalog = {
   revisionOf(job: JobFolder): Promise<string>;
   /** The files that belong to the job, as they are now. @throws Problem job-invalid, job-not-found */
   filesOf(job: JobFolder): Promise<readonly JobFile[]>;
+  /** Reads a job again, because its folder has changed. */
+  reread(job: JobFolder): Promise<void>;
   /** Reads a source again. @throws Problem source-not-found */
   rescan(source: string): Promise<void>;
   /** Resolves when every source has been read once. */
@@ -137,7 +141,6 @@ export function createCatalog(o: Request): Catalog {
     watched: watchSource({ source, directories, ignoreOf, log, hadJobs, onChange: publish }),
   }));
   const jobOfAlias = new Map(o.aliases.map(({ from, to }) => [to, from]));
-
   /** The entry of each job that was found. A job that is read again gets a new entry. */
   const entryOf = new WeakMap<FoundJob, CatalogEntry>();
   const warnOf = createWarnings(log);
@@ -191,6 +194,7 @@ export function createCatalog(o: Request): Catalog {
     aliasesOf: (id) => o.aliases.filter(({ from }) => from === id).map(({ to }) => to),
     revisionOf: createRevisions(ignoreOf, directories),
     filesOf: async (entry) => (await readJobState(placeOf(entry, ignoreOf))).files,
+    reread: ({ definition: { path }, source }) => watchedOf(source.name, sources).rescan(path === '.' ? '' : path),
     async rescan(name) {
       assertReady();
       await watchedOf(name, sources).rescan();
@@ -317,13 +321,13 @@ function sortOut(
   const invalid: InvalidJob[] = [];
   for (const [id, claimants] of Map.groupBy(found, ({ job }) => job.id)) {
     for (const { source, job } of claimants) {
-      const { read, path } = job;
+      const { read, path, configStamp } = job;
       const rivals = claimants.filter((other) => other.job !== job && (other.source.trusted || !source.trusted));
       const collisions = rivals.map((other) => collision(id, job, source.trusted, other));
       const aliased = source.trusted ? undefined : jobOfAlias.get(id);
       if (aliased !== undefined) collisions.push(aliasCollision(id, job, aliased));
       if (collisions.length === 0 && 'id' in read) {
-        const entry = entryOf.get(job) ?? { definition: read, source, dir: join(source.path, path) };
+        const entry = entryOf.get(job) ?? { definition: read, source, dir: join(source.path, path), configStamp };
         entryOf.set(job, entry);
         entries.push(entry);
         continue;

@@ -17,6 +17,7 @@ import type { NewRun } from '../store/run/runs.ts';
 import { ownTrace } from '../store/run/span-ids.ts';
 import type { NewStep, StepStart } from '../store/run/step-moves.ts';
 import { unwritable } from '../store/storage-error.ts';
+import { assertCurrent } from './current-job.ts';
 import { withAgentApproval } from './plan/agent-approval.ts';
 import type { GroundedPlan } from './plan/ground.ts';
 import type { Queue } from './queue/queue.ts';
@@ -59,7 +60,7 @@ export type AddRun = (
   addition: Addition,
 ) => Promise<{ readonly runId: string; readonly body: string }>;
 
-/** @throws Problem that says why the plan is denied; queue-full, concurrency-conflict, not-ready */
+/** @throws Problem that says why the plan is denied; queue-full, concurrency-conflict, not-ready; JobChanged */
 export function createAddRun(o: {
   readonly context: Pick<ControllerContext, 'store' | 'disk' | 'ownFolders' | 'sealer' | 'clock'>;
   readonly snapshots: Snapshots;
@@ -114,10 +115,12 @@ export function createAddRun(o: {
   };
 }
 
-/** @throws Problem not-ready if somebody has replaced a folder since the disk watch last looked */
+/** @throws Problem not-ready if somebody has replaced a folder since the disk watch last looked; JobChanged */
 async function takeSnapshot({ entry }: GroundedPlan, o: Parameters<typeof createAddRun>[0]): Promise<string> {
   try {
-    return (await o.snapshots.take(entry)).revision;
+    const snapshot = await o.snapshots.take(entry);
+    assertCurrent(entry, snapshot);
+    return snapshot.revision;
   } catch (error) {
     const lack = errorCode(error) === undefined ? null : unusableFolder(o.context.ownFolders);
     throw lack === null ? error : unwritable(lack);

@@ -11,6 +11,7 @@ import type { Store } from '../store/open.ts';
 import { traceOfAttempt } from '../store/run/span-ids.ts';
 import { Superseded } from '../store/superseded.ts';
 import type { AddRun } from './add-run.ts';
+import { ofCurrentJob } from './current-job.ts';
 import type { Hub } from './hub.ts';
 import { type PlanContext, resolveEntry } from './plan/ground.ts';
 import { assertMayStart, deepestSubRun } from './plan/sub-run-check.ts';
@@ -86,7 +87,7 @@ export function createChildren(o: {
       if ((started[depth] ?? 0) >= mostAtADepth) return undefined;
       started[depth] = (started[depth] ?? 0) + 1;
       try {
-        const runId = await add(from, depth);
+        const runId = await ofCurrentJob(o.planContext.catalog, () => add(from, depth));
         void untilEnded(runId, { store, hub, signal }).then(give, give);
         return runId;
       } catch (error) {

@@ -12,6 +12,7 @@ import type { Transaction } from '../store/database.ts';
 import type { Store } from '../store/open.ts';
 import { storageProblem } from '../store/storage-error.ts';
 import type { AddRun } from './add-run.ts';
+import { ofCurrentJob } from './current-job.ts';
 import type { Ends } from './ends.ts';
 import { asItStands, type Created, type KeepAnswer, keyOf, type Once } from './once.ts';
 import { asksPerson } from './plan/agent-approval.ts';
@@ -89,10 +90,24 @@ export function createRuns(o: {
     }
   };
 
-  async function create({ body: asked, caller, tenant, keep, alongside }: Request): Promise<Created> {
-    const plan = await o.resolve({ ...asked, tenant, by: caller.principal });
-    if (!plan.denied) caller.countRun?.(plan.profile);
-    const { runId, body } = await o.add(plan, {
+  async function create(request: Request): Promise<Created> {
+    const { body: asked, keep } = request;
+    let isCounted = false;
+    const { runId, body } = await ofCurrentJob(o.catalog, async () => {
+      const plan = await o.resolve({ ...asked, tenant: request.tenant, by: request.caller.principal });
+      if (!plan.denied && !isCounted) request.caller.countRun?.(plan.profile);
+      isCounted = true;
+      return add(plan, request);
+    });
+    if (asked.async !== false) return { status: 201, body, runId, replayed: false };
+    await o.ends.wait(runId, o.syncWaitMs);
+    const answer = await asItStands(o.store, runId);
+    await keep?.answer({ status: answer.status, body: answer.body });
+    return answer;
+  }
+
+  function add(plan: GroundedPlan, { body: asked, caller, tenant, keep, alongside }: Request): ReturnType<AddRun> {
+    return o.add(plan, {
       tenant,
       caller: { ...caller, name: caller.principal.name },
       labels: { ...asked.labels },
@@ -107,10 +122,5 @@ export function createRuns(o: {
         await keep?.add(tx, id, asked.async === false ? null : { status: 201, body: answerBody });
       },
     });
-    if (asked.async !== false) return { status: 201, body, runId, replayed: false };
-    await o.ends.wait(runId, o.syncWaitMs);
-    const answer = await asItStands(o.store, runId);
-    await keep?.answer({ status: answer.status, body: answer.body });
-    return answer;
   }
 }

@@ -15,6 +15,7 @@ import { createId } from '../lib/ids.ts';
 import { runNotFound, type StoredRun } from '../store/run/runs.ts';
 import { type Addition, type AddRun, onConflictOf } from './add-run.ts';
 import type { Caller } from './create.ts';
+import { ofCurrentJob } from './current-job.ts';
 import { keptRows, keptStart } from './kept-steps.ts';
 import { type Created, type KeepAnswer, keyOf, type Once } from './once.ts';
 import { asksPerson, withAgentApproval, withoutAgentApproval } from './plan/agent-approval.ts';
@@ -45,11 +46,11 @@ export function createRerun(o: Parts): Rerun {
 
   return async (runId, request, caller, idempotencyKey) => {
     const { tenant } = await store.runs.assertThere(runId, caller.principal);
-    if (idempotencyKey === undefined) return rerun(runId, request, caller);
+    const make = (keep?: KeepAnswer): Promise<Created> =>
+      ofCurrentJob(o.planContext.catalog, () => rerun(runId, request, caller, keep));
+    if (idempotencyKey === undefined) return make();
     const body = { rerun: runId, ...request };
-    return o.once({ tenant, key: keyOf(idempotencyKey, caller.principal), body }, (keep) =>
-      rerun(runId, request, caller, keep),
-    );
+    return o.once({ tenant, key: keyOf(idempotencyKey, caller.principal), body }, make);
   };
 
   async function rerun(runId: string, request: RerunRequest, caller: Caller, keep?: KeepAnswer): Promise<Created> {

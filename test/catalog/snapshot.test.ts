@@ -7,8 +7,10 @@ import {
   readdirSync,
   readFileSync,
   readlinkSync,
+  renameSync,
   rmSync,
   statSync,
+  symlinkSync,
   truncateSync,
   utimesSync,
   writeFileSync,
@@ -59,6 +61,31 @@ test('jobs with the same files can be copied at the same time, and each snapshot
     const taken = await Promise.all(names.map((name) => snapshots.take(catalog.find(name))));
     expect(new Set(taken.map(({ revision }) => revision)).size).toBe(1);
     expect(filesIn(taken[0]?.dir ?? '')).toContain('extra.txt');
+  }
+});
+
+test('a snapshot has the files of one tree, even if somebody switches the link to the source again and again', async () => {
+  const dir = makeDirectory();
+  for (const version of ['v1', 'v2']) {
+    const files = Array.from({ length: 20 }, (_, n) => [`${version}/job/folder${n}/file.txt`, version]);
+    write(dir, { ...job(`${version}/job`), ...Object.fromEntries(files) });
+  }
+  const link = join(dir, 'link');
+  symlinkSync('v1', link);
+  const entry = (await openCatalog([sourceAt(link, { watch: false })])).find('job');
+  let switches = 0;
+  const switching = setInterval(() => {
+    symlinkSync(switches++ % 2 === 0 ? 'v2' : 'v1', `${link}.new`);
+    renameSync(`${link}.new`, link);
+  });
+  onTestFinished(() => clearInterval(switching));
+  for (let round = 0; round < 5; round += 1) {
+    const snapshots = createSnapshots({ dir: join(dir, `snapshots${round}`), exclude: [] });
+    const taken = await snapshots.take(entry);
+    const texts = filesIn(taken.dir)
+      .filter((name) => name.endsWith('file.txt'))
+      .map((name) => readFileSync(join(taken.dir, name), 'utf8'));
+    expect([texts.length, new Set(texts).size]).toEqual([20, 1]);
   }
 });
 

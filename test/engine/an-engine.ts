@@ -111,6 +111,8 @@ export async function openEngine(
     readonly security?: Partial<SecurityPolicy>;
     /** Whether the source is trusted. True by default. */
     readonly trusted?: boolean;
+    /** Whether the source is watched. False by default. */
+    readonly watch?: boolean;
     /** Whether the folder of jobs does not exist yet. */
     readonly lacksFolder?: boolean;
     /** The name of the source. */
@@ -138,8 +140,8 @@ export async function openEngine(
     onCommit: (entries) => hub?.publish(entries),
   });
   hub = createHub(await store.journal.latestId());
-  const { trusted = true, source: name = 'local-fs' } = o;
-  const source = { name, type: 'fs', path: jobsDir, mountPath: '.', watch: false, trusted } as const;
+  const { trusted = true, watch = false, source: name = 'local-fs' } = o;
+  const source = { name, type: 'fs', path: jobsDir, mountPath: '.', watch, trusted } as const;
   const catalog = createCatalog({ sources: [source], aliases: [], exclude: [dataDir], log });
   await catalog.start();
   const snapshots = createSnapshots({ dir: join(dataDir, 'snapshots'), exclude: [dataDir] });

@@ -90,7 +90,8 @@ export function createIgnoreReader({ exclude, excludeLinks = [] }: Excluded): (r
   };
 }
 
-function realPathOf(path: string): string {
+/** Follows links; the path itself if that is not possible. */
+export function realPathOf(path: string): string {
   try {
     return realpathSync.native(path);
   } catch {

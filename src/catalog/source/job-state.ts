@@ -7,9 +7,9 @@ import { Problem } from '../../domain/problem.ts';
 import { systemClock } from '../../lib/clock.ts';
 import { errorCode } from '../../lib/error-code.ts';
 import { createYielder } from '../../lib/yielder.ts';
-import { isDataDir, isWalked } from './ignore.ts';
+import { isDataDir, isWalked, realPathOf } from './ignore.ts';
 import { configFiles, followLink, isLeftOut, type JobPlace } from './job-files.ts';
-import { isSettled, lstatOf } from './source-file.ts';
+import { isSettled, lstatOf, stampOfFile } from './source-file.ts';
 import { childOf } from './source-path.ts';
 
 export const fileLimit = 10_000;
@@ -27,6 +27,8 @@ export type JobState = {
   /** In the order of their paths. */
   readonly files: readonly JobFile[];
   readonly signature: string;
+  /** The stamp of the config.yaml. */
+  readonly configStamp: string | undefined;
   /** False when some file is reached through a link or is not watched. */
   readonly isWatched: boolean;
   /** False when a file is so new that another change might not show in the signature. */
@@ -42,11 +44,15 @@ export async function readJobState(job: IdentifiedJob): Promise<JobState> {
   const signature: string[] = [];
   let [sizeBytes, entries, newestMs, isWatched] = [0, 0, 0, true];
   const startedAtMs = systemClock.now();
+  // Follows a link only once, so that all files are of one tree even if somebody points the link to another tree.
+  const root = realPathOf(job.root);
+  let configStamp: string | undefined;
 
   const add = (path: string, hostPath: string, stat: Stats) => {
     sizeBytes += stat.size;
     newestMs = Math.max(newestMs, stat.ctimeMs);
     files.push({ path, hostPath, sizeBytes: stat.size, isExecutable: (stat.mode & 0o111) !== 0 });
+    if (configFiles.some((name) => name === path)) configStamp = stampOfFile(stat);
     signature.push(`${path}\0${stat.ino} ${stat.size} ${stat.mode} ${stat.ctimeMs}`);
   };
 
@@ -57,7 +63,7 @@ export async function readJobState(job: IdentifiedJob): Promise<JobState> {
     readonly real: readonly string[];
     readonly mayHoldJobs: boolean;
   };
-  const open: Directory[] = [{ inside: '', host: join(job.root, job.path), real: [], mayHoldJobs: true }];
+  const open: Directory[] = [{ inside: '', host: join(root, job.path), real: [], mayHoldJobs: true }];
   for (let directory = open.pop(); directory; directory = open.pop()) {
     await maybeYield();
     const { inside, host, real, mayHoldJobs } = directory;
@@ -73,7 +79,7 @@ export async function readJobState(job: IdentifiedJob): Promise<JobState> {
       if (isLeftOut(job.ignore, childOf(job.path, path), entry.isDirectory())) continue;
       if (entry.isSymbolicLink()) {
         isWatched = false;
-        const target = followLink(job.root, hostPath);
+        const target = followLink(root, hostPath);
         if (target?.stat.isFile()) add(path, target.path, target.stat);
         else if (target?.stat.isDirectory() && !real.includes(target.path)) {
           open.push({ inside: path, host: target.path, real: [...real, target.path], mayHoldJobs: false });
@@ -92,6 +98,7 @@ export async function readJobState(job: IdentifiedJob): Promise<JobState> {
   return {
     files: files.toSorted((a, b) => (a.path < b.path ? -1 : 1)),
     signature: signature.toSorted().join('\n'),
+    configStamp,
     isWatched,
     isSettled: isSettled(newestMs, startedAtMs),
   };

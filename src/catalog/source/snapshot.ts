@@ -13,7 +13,12 @@ import { createIgnoreReader, type Excluded } from './ignore.ts';
 import { type IdentifiedJob, type JobFile, type JobState, readJobState, unusable } from './job-state.ts';
 import { hashFiles } from './revision.ts';
 
-type Snapshot = { readonly revision: string; readonly dir: string };
+type Snapshot = {
+  readonly revision: string;
+  readonly dir: string;
+  /** The stamp that the job's config.yaml had in the source. */
+  readonly configStamp: string | undefined;
+};
 export type Snapshots = ReturnType<typeof createSnapshots>;
 
 const touchMs = 600_000;
@@ -59,7 +64,7 @@ export function createSnapshots(o: Excluded & { readonly dir: string }) {
   }
 
   /** Retention keeps whatever was used within the last hour, so ten minutes are exact enough. */
-  async function touch({ revision, dir }: Snapshot): Promise<void> {
+  async function touch({ revision, dir }: Pick<Snapshot, 'revision' | 'dir'>): Promise<void> {
     const nowMs = performance.now();
     const before = touchedAtMs.get(revision);
     if (before !== undefined && nowMs - before < touchMs) return;
@@ -123,7 +128,7 @@ async function copyInto(snapshotsDir: string, job: IdentifiedJob, state: JobStat
       await rename(draft, dir);
       await syncFolder(snapshotsDir);
     });
-    return { revision, dir };
+    return { revision, dir, configStamp: state.configStamp };
   } catch (error) {
     if (errorCode(error) === 'EACCES') throw unusable(job, 'one of its files cannot be read');
     throw error;

@@ -12,7 +12,7 @@ import { printable } from '../job/job-id.ts';
 import { type Directory, readDirectory } from './directory.ts';
 import type { OnEntry } from './directory-watch.ts';
 import { type Ignore, nothingIgnored } from './ignore.ts';
-import { identityOf, isSettled, lstatOf, statOf } from './source-file.ts';
+import { identityOf, isSettled, lstatOf, stampOfFile, statOf } from './source-file.ts';
 import { childOf, nameOf, parentOf } from './source-path.ts';
 
 export type FoundJob = {
@@ -20,6 +20,8 @@ export type FoundJob = {
   /** Relative to the source; `''` for its root. */
   readonly path: string;
   readonly read: JobDefinition | readonly JobError[];
+  /** The stamp of the config.yaml that was read; undefined if there was no such file. */
+  readonly configStamp?: string | undefined;
 };
 
 /** Directories to read again, each with the names of the entries that may have been replaced. */
@@ -218,6 +220,6 @@ function stampOf(dir: string, { stat, atMs }: Look, files: readonly string[]): S
   const newestMs = Math.max(...stats.map((of) => of?.ctimeMs ?? 0));
   return {
     identity: identityOf(stat),
-    state: isSettled(newestMs, atMs) ? stats.map((of) => of && `${of.ino} ${of.size} ${of.ctimeMs}`).join() : undefined,
+    state: isSettled(newestMs, atMs) ? stats.map((of) => of && stampOfFile(of)).join() : undefined,
   };
 }

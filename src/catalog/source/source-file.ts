@@ -97,6 +97,11 @@ export function identityOf({ dev, ino, birthtimeMs, mode }: Stats): string {
   return `${dev} ${ino} ${birthtimeMs} ${mode}`;
 }
 
+/** Differs after each change of the file, unless the clock of the file system stood still in between. */
+export function stampOfFile({ ino, size, ctimeMs }: Stats): string {
+  return `${ino} ${size} ${ctimeMs}`;
+}
+
 /** The clock of a file system can stand still for this long. Two writes in this time can give a file the same times. */
 const clockStepMs = 50;
 

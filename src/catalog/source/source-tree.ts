@@ -1,5 +1,6 @@
 // The jobs of one source. Reads only the directories that source-watch.ts reports as changed.
 
+import { join } from 'node:path';
 import type { LogLines } from '../../lib/logger.ts';
 import { createYielder, type Yielder } from '../../lib/yielder.ts';
 import { readJobFile } from '../job/job-file.ts';
@@ -14,6 +15,7 @@ import {
   type Node,
   type SourceDirectories,
 } from './source-directories.ts';
+import { stampOfFile, statOf } from './source-file.ts';
 import { childOf, parentOf } from './source-path.ts';
 
 export type SourceTree = ReturnType<typeof createSourceTree>;
@@ -88,12 +90,15 @@ function createReader(source: Source, log: LogLines, directories: SourceDirector
   async function readJob(node: Node): Promise<void> {
     const { path, configFiles } = node;
     const { ignore } = directories;
+    const [configFile = 'config.yaml'] = configFiles;
+    // Looks before it reads: after a change in between, the stamp must not be that of the new file.
+    const stat = statOf(join(source.path, path, configFile));
     const read = await readJobFile({ source, path, configFiles, ignore, maybeYield }).catch((error: unknown) => {
       // A bug in reading one file must not hide every other job.
       log.error({ err: error, source: source.name, path: printable(path) }, 'a job could not be read');
       return [{ file: fileOf(path), line: 1, column: 1, message: 'cannot be read; the server log says why' }];
     });
-    node.job = { id: jobIdOf(source.mountPath, path), path, read };
+    node.job = { id: jobIdOf(source.mountPath, path), path, read, configStamp: stat && stampOfFile(stat) };
   }
 
   async function readJobs(found: readonly Node[]): Promise<void> {

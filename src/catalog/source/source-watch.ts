@@ -104,9 +104,10 @@ export function watchSource(o: Options) {
       absence.look();
       rootTimer = setInterval(lookAtRoot, rootIntervalMs).unref();
     },
-    /** Reads the whole source again, even if nothing is watched. */
-    rescan(): Promise<void> {
-      gathering.markWhole();
+    /** Reads the whole source again, or only the job at `path` if the root is still the same. */
+    rescan(path?: string): Promise<void> {
+      if (path !== undefined && identityOfRoot(source.path) === root) gathering.mark(path, []);
+      else gathering.markWhole();
       return work.run(readChanges);
     },
     async close(): Promise<void> {
