@@ -13,6 +13,13 @@ const channel = {
   ),
 };
 
+const waiting = {
+  messages: Type.Integer(),
+  since: { ...timestamp, description: 'When the oldest of these messages was created' },
+  error: Type.String({ description: 'Why the message that flwd tries next could not be sent' }),
+  next_attempt_at: timestamp,
+};
+
 export const channelOperations = {
   listChannels: {
     ...routes.listChannels,
@@ -41,20 +48,23 @@ export const channelOperations = {
                 ),
               ),
               waiting: nullable(
-                Type.Object(
-                  {
-                    messages: Type.Integer(),
-                    since: { ...timestamp, description: 'When the oldest of these messages was created' },
-                    error: Type.String({ description: 'Why the message that flwd tries next could not be sent' }),
-                    next_attempt_at: timestamp,
-                  },
-                  {
-                    description:
-                      'The messages for runs that the caller may read that could not be sent, and that flwd tries again; null: there are no such messages',
-                  },
-                ),
+                Type.Object(waiting, {
+                  description:
+                    'The messages for runs that the caller may read that could not be sent, and that flwd tries again; null: there are no such messages',
+                }),
               ),
             }),
+          ),
+          job_addresses: Type.Array(
+            Type.Object({
+              origin: Type.String(),
+              job_id: Type.String({ description: 'The job of the message that flwd tries next' }),
+              waiting: Type.Object(waiting),
+            }),
+            {
+              description:
+                'The addresses in `notify.webhook` of jobs to which messages for runs that the caller may read could not be sent, and that flwd tries again',
+            },
           ),
         }),
         'Channels, sorted by name',

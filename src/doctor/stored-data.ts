@@ -3,7 +3,7 @@
 
 import { existsSync } from 'node:fs';
 import type { Config } from '../config/config.ts';
-import { fail, type HostCheck, ok, warn } from '../domain/host-check.ts';
+import { type Complaint, complain, fail, type HostCheck, ok, warn } from '../domain/host-check.ts';
 import { kvLimits } from '../domain/kv.ts';
 import { waitingWords } from '../domain/notification.ts';
 import { withLentRoom } from '../instance/disk-reserve.ts';
@@ -140,12 +140,18 @@ function examineBackfills({ underWay, failed }: Examination['backfills']): HostC
  */
 function examineWaiting(config: Config, waiting: Examination['waiting']): HostCheck[] {
   const { lacking } = channelsWithoutSecrets(config);
-  const others = waiting.filter(({ channel }) => !lacking.includes(channel));
-  return others.map(({ channel, sinceMs, nextAtMs, ...one }) => {
+  const name = 'notifications';
+  const ofChannels: HostCheck[] = [];
+  const ofJobs: Complaint[] = [];
+  for (const { channel, origin, jobId, sinceMs, nextAtMs, ...one } of waiting) {
     const words = waitingWords({ ...one, since: toTimestamp(sinceMs), next: toTimestamp(nextAtMs) });
-    const fix = `check the receiver, then run flwd notify test ${channel}`;
-    return warn('notifications', `${channel}: ${words}`, fix);
-  });
+    if (channel === null) {
+      const fix = 'check the receiver, or correct notify.webhook in the config.yaml of the job';
+      ofJobs.push({ what: `${origin} for ${jobId}: ${words}`, fix });
+    } else if (!lacking.includes(channel))
+      ofChannels.push(warn(name, `${channel}: ${words}`, `check the receiver, then run flwd notify test ${channel}`));
+  }
+  return [...ofChannels, ...complain(name, ofJobs)];
 }
 
 function examineRefusedCalls(refused: Examination['refusedCalls']): HostCheck[] {

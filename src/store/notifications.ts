@@ -93,9 +93,13 @@ export type DueNotification = {
 /** A channel's newest notification that was delivered, or that flwd gave up on. */
 export type LastNotification = Pick<Notification, 'status' | 'last_error'> & { readonly finishedAtMs: number };
 
-/** The messages to a channel that could not be sent and will be tried again. */
+/** The messages to a channel, or to an address of a job, that could not be sent and will be tried again. */
 export type WaitingMessages = {
-  readonly channel: string;
+  /** null if the messages go to an address that jobs name. */
+  readonly channel: string | null;
+  readonly origin: string;
+  /** The job of the message that will be tried next. */
+  readonly jobId: string;
   readonly messages: number;
   /** When the oldest of these messages was created. */
   readonly sinceMs: number;
@@ -176,10 +180,8 @@ export function createNotificationStore({ read }: Database) {
       return new Map(found.flatMap((last, at) => (last ? [[channels[at] ?? '', last] as const] : [])));
     },
 
-    /** Returns the waiting messages of each channel. Only notifications about runs in reach count. */
-    async waiting(reach: Pick<Reach, 'tenant'>): Promise<ReadonlyMap<string, WaitingMessages>> {
-      return new Map((await readWaiting(read, reach)).map((one) => [one.channel, one]));
-    },
+    /** Only notifications about runs in reach count. */
+    waiting: (reach: Pick<Reach, 'tenant'>): Promise<WaitingMessages[]> => readWaiting(read, reach),
 
     pendingCount: (): Promise<number> => countRows(read.selectFrom('notices').where('next_at', 'is not', null)),
     /** Counts the notifications that could not be delivered and will be tried again. */
@@ -312,7 +314,7 @@ function createFailingJobs(read: Database['read']) {
   };
 }
 
-/** Reads the messages that could not be sent and will be tried again, sorted by channel. */
+/** Reads the messages that could not be sent and will be tried again, sorted by where they go. */
 export async function readWaiting(
   read: Database['read'],
   { tenant }: Pick<Reach, 'tenant'>,
@@ -323,26 +325,25 @@ export async function readWaiting(
     .where('notices.next_at', 'is not', null)
     .where('notices.attempts', '>', 0)
     .$if(tenant !== '*', (query) => query.where('runs.tenant', '=', tenant));
-  // Rows without a channel are dropped below. A condition in the query would make SQLite read every notification of
-  // every channel.
-  const byChannel = await waiting
+  const byOrigin = await waiting
     .select((eb) => [
       'notices.channel',
+      'notices.origin',
       eb.fn.countAll().as('messages'),
       eb.fn.min('notices.created_at').as('sinceMs'),
       eb.fn.min('notices.next_at').as('nextAtMs'),
     ])
-    .groupBy('notices.channel')
-    .orderBy('notices.channel')
+    .groupBy(['notices.channel', 'notices.origin'])
+    .orderBy('notices.origin')
     .execute();
-  const found = byChannel.map(async ({ channel, messages, sinceMs, nextAtMs }) => {
-    if (channel === null) return [];
-    const next = waiting.where('notices.channel', '=', channel).where('notices.next_at', '=', Number(nextAtMs));
-    const row = await next.select('notices.last_error').limit(1).executeTakeFirst();
+  const found = byOrigin.map(async ({ channel, origin, messages, sinceMs, nextAtMs }) => {
+    const next = waiting.where('notices.origin', '=', origin).where('notices.next_at', '=', Number(nextAtMs));
+    const row = await next.select(['notices.last_error', 'notices.late', 'runs.job_id']).limit(1).executeTakeFirst();
+    const jobId = row?.job_id ?? JSON.parse(row?.late ?? '{}').jobId ?? '';
     const times = { sinceMs, nextAtMs: Number(nextAtMs) };
-    return [{ channel, messages: Number(messages), ...times, error: row?.last_error ?? '' }];
+    return { channel, origin, jobId, messages: Number(messages), ...times, error: row?.last_error ?? '' };
   });
-  return (await Promise.all(found)).flat();
+  return Promise.all(found);
 }
 
 async function lastOf(

@@ -67,7 +67,7 @@ testWith('bwrap')('messages that wait are shown by notify and doctor until they 
 });
 
 testWith('bwrap')(
-  'runs says that a message to the address of a job was not delivered, and when flwd tries again',
+  'runs, notify and doctor say that a message to the address of a job was not delivered, and when flwd tries again',
   async () => {
     const receiver = await startReceiver();
     receiver.answer = answerWith(503);
@@ -77,12 +77,26 @@ testWith('bwrap')(
     const server = await instance.serve();
     onTestFinished(() => server.stop());
     const { run_id: id } = await server.run('failing');
-    const shown = async () => (await flwd(instance.dir, 'runs', id)).stdout;
+    const { dir } = instance;
+    const shown = async () => (await flwd(dir, 'runs', id)).stdout;
     const words = `notify +the message was not delivered to ${receiver.url}: the answer was 503; next try \\S+`;
     await expect.poll(shown).toMatch(new RegExp(`^${words}$`, 'm'));
-    expect(await shown()).not.toContain('T0KEN');
+    const listed = await flwd(dir, 'notify');
+    const why = String.raw`1 message waits since \S+: the answer was 503; next try \S+`;
+    expect(listed.stdout).toMatch(new RegExp(`^failing +notify\\.webhook +${receiver.url} +- +${why}$`, 'm'));
+    const doctor = await flwd(dir, 'doctor');
+    const fix = 'check the receiver, or correct notify.webhook in the config.yaml of the job';
+    expect(doctor.stdout).toMatch(
+      new RegExp(`^warn +notifications +${receiver.url} for failing: ${why}\n +→ ${fix}$`, 'm'),
+    );
+    expect(`${await shown()}${listed.stdout}${doctor.stdout}`).not.toContain('T0KEN');
     receiver.answer = answerWith(200);
     await expect.poll(shown, { interval: 500 }).not.toContain('notify');
+    expect(await flwd(dir, 'notify')).toMatchObject({
+      stdout: '',
+      stderr: 'flwd.yaml has no channels (notify.channels)\n',
+    });
+    expect((await flwd(dir, 'doctor')).stdout).not.toContain('notifications');
   },
 );
 

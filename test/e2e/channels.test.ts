@@ -47,6 +47,7 @@ test('a rule of flwd.yaml reports a failure with redacted lines of its log, usin
   const missing = "There is no stored secret 'slack': store it with `flwd secrets set slack`.";
   expect(await server.json('/channels')).toEqual({
     channels: [{ name: 'team', type: 'slack', origin: null, problem: missing, last_delivery: null, waiting: null }],
+    job_addresses: [],
   });
   const test = () => server.json('/channels/team/test', { method: 'POST' });
   expect(await test()).toEqual({ name: 'team', type: 'slack', origin: null, delivered: false, error: missing });
@@ -188,7 +189,7 @@ test('callers see which messages about their own runs could not be sent, and whe
   const receiver = await startReceiver();
   receiver.answer = answerWith(500);
   const server = await serving({
-    jobs: { failing: bash('exit 3', { notify: { channel: 'team' } }) },
+    jobs: { failing: bash('exit 3', { notify: [{ channel: 'team' }, { webhook: `${receiver.url}/S3CRET` }] }) },
     config: { notify: { channels: { team: { type: 'discord', url: `${receiver.url}/T0KEN` } } } },
   });
   const tokenFor = async (body: object) => {
@@ -204,20 +205,27 @@ test('callers see which messages about their own runs could not be sent, and whe
   ];
   const runs = [await server.run('failing'), await server.run('failing')];
   for (const { run_id: runId } of runs)
-    await expect.poll(() => notices(server, runId)).toMatchObject([{ last_error: 'the answer was 500' }]);
-  const waitingFor = async (token: object) =>
-    (await server.json<{ channels: { waiting: object | null }[] }>('/channels', token)).channels[0]?.waiting;
+    await expect
+      .poll(() => notices(server, runId))
+      .toMatchObject([{ last_error: 'the answer was 500' }, { last_error: 'the answer was 500' }]);
+  const waitingFor = async (token: object) => {
+    type Answer = { readonly channels: { readonly waiting: object | null }[]; readonly job_addresses: object[] };
+    const { channels, job_addresses: addresses } = await server.json<Answer>('/channels', token);
+    return { channel: channels[0]?.waiting, addresses };
+  };
   const shown = {
     messages: 2,
     since: (await notices(server, runs[0]?.run_id ?? ''))[0]?.created_at,
     error: 'the answer was 500',
     next_attempt_at: expect.stringMatching(/Z$/),
   };
-  expect(await waitingFor({})).toEqual(shown);
-  expect(await waitingFor(reader)).toEqual(shown);
-  for (const token of hidden) expect(await waitingFor(token)).toBeNull();
+  const all = { channel: shown, addresses: [{ origin: receiver.url, job_id: 'failing', waiting: shown }] };
+  expect(await waitingFor({})).toEqual(all);
+  expect(await waitingFor(reader)).toEqual(all);
+  const nothing = { channel: null, addresses: [] };
+  for (const token of hidden) expect(await waitingFor(token)).toEqual(nothing);
   receiver.answer = answerWith(200);
-  await expect.poll(() => waitingFor({})).toBeNull();
+  await expect.poll(() => waitingFor({})).toEqual(nothing);
 });
 
 test('only callers who administer the whole instance see the origins of channels and the names of stored secrets', async () => {

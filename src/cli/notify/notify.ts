@@ -9,17 +9,18 @@ import { ownName } from '../own-name.ts';
 import { withSession } from '../session/session.ts';
 import { createOutput, flexible, type Output } from '../terminal/output.ts';
 
-type Channel = AnswerOf<'listChannels'>['channels'][number];
-type Waiting = NonNullable<Channel['waiting']>;
+type ChannelList = AnswerOf<'listChannels'>;
+type Waiting = ChannelList['job_addresses'][number]['waiting'];
 
-/** `flwd notify`: lists the channels, each with the outcome of its last message. */
+/** `flwd notify`: lists the channels, each with the outcome of its last message, and addresses whose messages wait. */
 export async function list(options: Options): Promise<void> {
   const output = createOutput(options);
   return withSession(options, async ({ client }) => {
     const found = await client.call('listChannels', {});
     if (output.isJson) output.json(found);
-    else if (found.channels.length === 0) output.say('flwd.yaml has no channels (notify.channels)');
-    else await printChannels(found.channels, output);
+    else if (found.channels.length + found.job_addresses.length === 0)
+      output.say('flwd.yaml has no channels (notify.channels)');
+    else await printChannels(found, output);
   });
 }
 
@@ -36,21 +37,29 @@ export async function test(options: Options, operands: readonly string[]): Promi
   });
 }
 
-async function printChannels(channels: readonly Channel[], output: Output): Promise<void> {
+async function printChannels({ channels, job_addresses: addresses }: ChannelList, output: Output): Promise<void> {
+  const ofChannels = channels.map(({ name, type, origin, problem, last_delivery: last, waiting }) => [
+    name,
+    type,
+    origin ?? '-',
+    last
+      ? ({
+          text: `${last.status} ${output.time(last.at)}`,
+          style: last.status === 'delivered' ? 'good' : 'bad',
+        } as const)
+      : '-',
+    problem ?? (waiting ? wordsOf(waiting, output) : (last?.error ?? '')),
+  ]);
+  const ofJobs = addresses.map(({ origin, job_id: job, waiting }) => [
+    job,
+    'notify.webhook',
+    origin,
+    '-',
+    wordsOf(waiting, output),
+  ]);
   await output.table(
     ['NAME', 'TYPE', flexible('ORIGIN'), 'LAST DELIVERY', flexible('PROBLEM')],
-    channels.map(({ name, type, origin, problem, last_delivery: last, waiting }) => [
-      name,
-      type,
-      origin ?? '-',
-      last
-        ? ({
-            text: `${last.status} ${output.time(last.at)}`,
-            style: last.status === 'delivered' ? 'good' : 'bad',
-          } as const)
-        : '-',
-      problem ?? (waiting ? wordsOf(waiting, output) : (last?.error ?? '')),
-    ]),
+    [...ofChannels, ...ofJobs],
   );
 }
 

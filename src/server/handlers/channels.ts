@@ -51,12 +51,16 @@ export function createChannelHandlers(o: {
         channels: channels.map(({ name, type, ...address }) => {
           // The origin may come from a stored secret, and the problem may name a secret.
           const channel = { name, type, ...(isInstanceAdmin(principal) ? address : { origin: null, problem: null }) };
+          const waiting = deliveries?.waiting.find(({ channel: its }) => its === name);
           return {
             ...channel,
             last_delivery: toLast(deliveries?.last.get(name)),
-            waiting: toWaiting(deliveries?.waiting.get(name)),
+            waiting: waiting ? toWaiting(waiting) : null,
           };
         }),
+        job_addresses: (deliveries?.waiting ?? [])
+          .filter(({ channel }) => channel === null)
+          .map(({ origin, jobId, ...one }) => ({ origin, job_id: jobId, waiting: toWaiting(one) })),
       };
     },
 
@@ -76,8 +80,8 @@ function toLast(last: LastNotification | undefined) {
   return { status, error: last.last_error, at: toTimestamp(last.finishedAtMs) };
 }
 
-function toWaiting(waiting: WaitingMessages | undefined) {
-  if (!waiting) return null;
-  const { messages, sinceMs, error, nextAtMs } = waiting;
+type Waiting = Omit<WaitingMessages, 'channel' | 'origin' | 'jobId'>;
+
+function toWaiting({ messages, sinceMs, error, nextAtMs }: Waiting) {
   return { messages, since: toTimestamp(sinceMs), error, next_attempt_at: toTimestamp(nextAtMs) };
 }

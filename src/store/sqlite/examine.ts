@@ -55,7 +55,7 @@ export type Examination = {
   readonly failingHeartbeats: number;
   /** The reasons why triggers start nothing. Each reason is listed once. */
   readonly failingTriggers: readonly string[];
-  /** The messages to channels that could not be sent and will be tried again. */
+  /** The messages that could not be sent and will be tried again. */
   readonly waiting: readonly WaitingMessages[];
   /** The addresses of jobs from untrusted sources that the server refused to call the last time. */
   readonly refusedCalls: readonly { readonly jobId: string; readonly origin: string }[];
