@@ -493,3 +493,29 @@ testWith(headlessChromium)(
     expect(text?.width).toBeLessThanOrEqual(cell?.width ?? 0);
   },
 );
+
+/** The texts of names, arguments and sentences that do not fit into their cells. */
+const cutTexts = `[...document.querySelectorAll('td:nth-child(-n + 2), td:nth-child(-n + 2) *')]
+  .filter((one) => getComputedStyle(one).overflow !== 'visible')
+  .filter((one) => one.scrollWidth > one.clientWidth || one.scrollHeight > one.clientHeight)
+  .map((one) => one.textContent)`;
+
+testWith(headlessChromium)('a laptop shows the arguments and the long sentence of a schedule in full', async () => {
+  const sentence = 'Monday to Friday at 09:00, 13:00 and 17:00, America/New_York';
+  await make({
+    job_id: 'ops/plain',
+    cron: '0 9,13,17 * * 1-5',
+    timezone: 'America/New_York',
+    args: { target: '/srv', days: 7 },
+    heartbeat: 'https://watch.example',
+  });
+  for (const width of [1_280, 1_440]) {
+    const page = await browser.open(`${server.url}/schedules`, { width, height: 800 });
+    await page.getByText(sentence).waitFor();
+    const given = page.getByText('target=/srv days=7');
+    expect(await page.evaluate(cutTexts)).toEqual([]);
+    const row = await page.getByRole('row').filter({ has: given }).boundingBox();
+    const text = await given.boundingBox();
+    expect((text?.y ?? 0) + (text?.height ?? 0)).toBeLessThanOrEqual((row?.y ?? 0) + (row?.height ?? 0));
+  }
+});

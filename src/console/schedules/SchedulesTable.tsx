@@ -29,8 +29,11 @@ const threeLinesRem = 5;
  * room.
  */
 const slimPx = 1_400;
-/** The least widths at which the heartbeat has room beside the other columns. */
-const roomyPx = { withArguments: 1_700, without: 1_400 };
+/** The least width at which the heartbeat, and a long sentence, have room beside the other columns. */
+const roomyPx = 1_700;
+/** Below `roomyPx`, a longer sentence needs two lines. Then all rows have two. */
+const oneLine = 45;
+const twoLinesRem = 2.875;
 
 export function SchedulesTable(o: {
   readonly all: readonly Schedule[];
@@ -49,18 +52,15 @@ export function SchedulesTable(o: {
   const hasArguments = o.all.some((one) => argumentWords(one).length > 0);
   const hasHeartbeats = o.all.some(({ heartbeat }) => heartbeat !== null);
   const width = useWidth();
-  const isRoomy = o.chosen === null && width >= (hasArguments ? roomyPx.withArguments : roomyPx.without);
+  const isRoomy = o.chosen === null && width >= roomyPx;
+  const hasTwoLines = hasArguments || (!isRoomy && o.all.some((one) => sentenceIn(zone, one).length > oneLine));
   const isSlim = o.chosen !== null || width < slimPx;
   const isTight = o.chosen !== null || width < 1_280;
   const columns = useMemo(() => {
     const tally = week ? tallies(week) : isWeekLoading ? 'loading' : 'unknown';
-    const left = [
-      ...(hasArguments ? [] : ['arguments']),
-      ...(hasHeartbeats ? [] : ['heartbeat']),
-      ...(hasHeartbeats && isTight ? ['success'] : []),
-    ];
+    const left = [...(hasHeartbeats ? [] : ['heartbeat']), ...(hasHeartbeats && isTight ? ['success'] : [])];
     return columnsOf(tally, { zone, isRoomy, isSlim }, choose).filter(({ id }) => !left.includes(id));
-  }, [week, isWeekLoading, zone, choose, hasArguments, hasHeartbeats, isRoomy, isSlim, isTight]);
+  }, [week, isWeekLoading, zone, choose, hasHeartbeats, isRoomy, isSlim, isTight]);
   const actions = useScheduleActions(o.open);
   const menuOf = (schedule: Schedule): ReactNode => <RowMenu schedule={schedule} actions={actions.actsOf(schedule)} />;
   return (
@@ -71,6 +71,7 @@ export function SchedulesTable(o: {
         columns={[...columns, openColumn(menuOf, choose)]}
         keyOf={({ id }) => id}
         compact={(schedule) => <Compact schedule={schedule} zone={zone} choose={choose} menu={menuOf(schedule)} />}
+        {...(hasTwoLines && { rowRem: twoLinesRem })}
         compactRem={hasHeartbeats ? threeLinesRem : undefined}
         sort={sort}
         onSort={setSort}
@@ -96,30 +97,20 @@ function columnsOf(
     {
       id: 'schedule',
       head: 'Schedule',
-      width: 'minmax(0, 3fr)',
-      sortBy: (one) => `${one.job_id} ${one.name ?? ''}`,
-      cell: (one) => <Name schedule={one} choose={choose} />,
-    },
-    {
-      id: 'arguments',
-      head: 'Arguments',
       width: 'minmax(0, 2fr)',
-      leavesBelowPx: 1_100,
-      cell: (one) => {
-        const words = argumentWords(one).join(' ');
-        return (
-          <code className={styles.arguments} title={words}>
-            {words}
-          </code>
-        );
-      },
+      sortBy: (one) => `${one.job_id} ${one.name ?? ''}`,
+      cell: (one) => <NameAndArguments schedule={one} choose={choose} />,
     },
     {
       id: 'when',
       head: 'When',
-      width: 'minmax(0, 5fr)',
+      width: 'minmax(0, 3fr)',
       sortBy: ({ sentence }) => sentence,
-      cell: (one) => <span title={`${one.cron ?? one.at} ${one.timezone}`}>{sentenceIn(zone, one)}</span>,
+      cell: (one) => (
+        <span className={styles.when} title={`${one.cron ?? one.at} ${one.timezone}`}>
+          {sentenceIn(zone, one)}
+        </span>
+      ),
     },
     {
       id: 'next',
@@ -204,6 +195,20 @@ function Name(o: { readonly schedule: Schedule; readonly choose: (id: string) =>
       <JobName id={schedule.job_id} />
       {schedule.name !== null && <span className={styles.own}>{schedule.name}</span>}
     </button>
+  );
+}
+
+function NameAndArguments(o: Parameters<typeof Name>[0]): ReactNode {
+  const words = argumentWords(o.schedule).join(' ');
+  return (
+    <>
+      <Name schedule={o.schedule} choose={o.choose} />
+      {words !== '' && (
+        <code className={styles.arguments} title={words}>
+          {words}
+        </code>
+      )}
+    </>
   );
 }
 
