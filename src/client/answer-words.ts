@@ -1,4 +1,4 @@
-// Says who approved or denied a step, and with which comment. Also says why a run failed.
+// Says who approved or denied a step, and with which comment. Also says why a run failed, and what to change.
 
 import type { AnswerOf } from '../contract/operations.ts';
 import { otherFailures } from '../domain/outcome/step-and-message.ts';
@@ -24,4 +24,10 @@ export function whyFailed({ error, steps }: Pick<Run, 'error' | 'steps'>): strin
   const step = steps.length > 1 ? steps.find(({ step_id: id }) => id === error.step_id) : undefined;
   if (!step) return words;
   return [`${stepLabel(step)}: ${words}`, otherFailures(error)].filter(Boolean).join('; ');
+}
+
+/** What to change in the job. A run that succeeded has a hint if one of its scripts continued without a program. */
+export function hintOf({ status, error, steps }: Pick<Run, 'status' | 'error' | 'steps'>): string | undefined {
+  if (status !== 'success') return error?.hint;
+  return steps.find((step) => step.status === 'success' && step.hint !== null)?.hint ?? undefined;
 }

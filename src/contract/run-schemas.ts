@@ -212,7 +212,9 @@ const step = named('Step', {
   outputs: Type.Record(Type.String(), Type.String()),
   kind: literals(['command', 'job', 'approval', 'group'] as const),
   message: textOrNull('Why the step has this status, in words'),
-  hint: nullable(hint),
+  hint: textOrNull(
+    'What to change, if flwd knows it. A step that succeeded has a hint if its script continued without a program',
+  ),
   instance_of: textOrNull('The step with `matrix` or `foreach` of which this step is an instance'),
   item: textOrNull('The item of a `foreach`, if it is a number, a boolean or a string of at most 100 characters'),
   not_before: timeOrNull('The earliest time at which the retry starts'),

@@ -92,6 +92,16 @@ test('the exit code says how the run ended, and --json prints only the run', asy
   expect(await flwd(dir, 'chain', '-q')).toEqual({ code: 0, stdout: 'one | first\ntwo | second\n', stderr: '' });
 });
 
+test('a run that succeeded without a program says so, also later', async () => {
+  const { dir } = await createInstance({ mirror: bash('flwd-rsync -a x y || true\necho done') });
+  const hint = 'hint: the script continued without flwd-rsync: no folder in the job’s PATH has flwd-rsync: install it';
+  const seen = await flwd(dir, 'mirror');
+  expect(seen).toMatchObject({ code: 0, stdout: 'done\n' });
+  expect(seen.stderr).toContain(hint);
+  const [runId = ''] = /run_\w+/.exec(seen.stderr) ?? [];
+  expect((await flwd(dir, 'runs', runId)).stdout).toMatch(/^hint +the script continued without flwd-rsync: /m);
+});
+
 test('a run that failed says why and what to change, also later and in the list', async () => {
   const { dir } = await createInstance({ pack: bash('cat "$target"', { args: [{ name: 'target' }] }) });
   const words = ['pack', '--target', '/srv/flwd-none'];

@@ -5,6 +5,7 @@ import { noResources } from '../../src/domain/resources.ts';
 import { exitMessage, readErrorLines } from '../../src/engine/run/failure/error-lines.ts';
 import type { FailedAttempt } from '../../src/engine/run/failure/failed-attempt.ts';
 import { failureHint } from '../../src/engine/run/failure/failure-hint.ts';
+import { hintForSuccess } from '../../src/engine/run/failure/program-hints.ts';
 
 type Given = {
   readonly lines?: readonly string[];
@@ -295,6 +296,17 @@ describe('a hint is given for a program', () => {
     expect(hintOf({ lines: ["FileNotFoundError: [Errno 2] No such file or directory: 'mytool'"] })).toContain(
       '"$FLWD_JOB_DIR/mytool"',
     );
+  });
+
+  test('that a script did not find and did not need to succeed', () => {
+    const hintOfSuccess = (...lines: string[]) => hintForSuccess({ lines: readErrorLines(lines), isolation });
+    for (const line of ['/job/run.sh: line 3: rsync: command not found', 'run.sh: 3: rsync: not found'])
+      expect(hintOfSuccess(line, 'done')).toMatch(
+        /^the script continued without rsync: no folder in the job’s PATH has rsync: install it on the host/,
+      );
+    expect(hintOfSuccess('run.sh: line 3: sudo: command not found')).toContain('can become another user');
+    for (const line of ['row 3: not found', 'bash: warning: rsync: command not found', 'HTTP 404: page: not found'])
+      expect(hintOfSuccess(line)).toBeUndefined();
   });
 
   test('that exists but cannot work in a sandbox', () => {

@@ -1,7 +1,7 @@
 // Watches a run: prints its lines as they come, shows its progress at the bottom of the terminal, and describes its
 // end.
 
-import { whyFailed } from '../../client/answer-words.ts';
+import { hintOf, whyFailed } from '../../client/answer-words.ts';
 import { ApiProblem, ServerUnreachable } from '../../client/api-problem.ts';
 import { stepLabel } from '../../client/step-label.ts';
 import { wholeWords } from '../../client/took.ts';
@@ -145,7 +145,8 @@ export async function describeEnd(session: Session, run: Run, output: Output): P
   const code = isTold ? '' : ` (exit code ${run.exit_code})`;
   if (!isGood && isFinished(run.status)) output.warn(`${word}${took}${code}${why && `: ${why}`}`);
   else output.say(`${word}${took}${allowedFailures(run)}`);
-  if (run.error?.hint !== undefined) output.warn(`hint: ${run.error.hint}`);
+  const hint = hintOf(run);
+  if (hint !== undefined) (isGood ? output.say : output.warn)(`hint: ${hint}`);
   nameSubRuns(run, session, output);
   if (run.result) output.say(`result: ${JSON.stringify(run.result.value)}`);
   try {

@@ -1,6 +1,6 @@
 // `flwd runs`: lists runs, newest first, or shows one.
 
-import { answerWords, whyFailed } from '../../client/answer-words.ts';
+import { answerWords, hintOf, whyFailed } from '../../client/answer-words.ts';
 import { revisionWords } from '../../client/revision-words.ts';
 import { outlookOf } from '../../client/run-outlook.ts';
 import { inGroups, isKept, keptWords } from '../../client/shown-steps.ts';
@@ -192,7 +192,7 @@ async function describeRun(
     ['job', `${run.job_id} at ${revisionWords(run.source.revision)} of ${run.source.name}`],
     ['status', { text: `${run.status}${run.reason ? ` (${run.reason})` : ''}`, style: statusStyle(run.status) }],
     ['error', error === '' ? '' : `${error}${triesOf(run)}`],
-    ['hint', run.error?.hint ?? ''],
+    ['hint', hintOf(run) ?? ''],
     ['happened', failure ? happenedWords(failure, output) : ''],
     ['late', late === undefined ? '' : { text: late, style: 'bad' }],
     ['notify', { text: undelivered.map((one) => undeliveredWords(one, output)).join('; '), style: 'bad' }],

@@ -4,6 +4,7 @@
 import { GitCommitHorizontal, Tag, Timer } from 'lucide-react';
 import { type ReactNode, useState } from 'react';
 import { Link } from 'wouter';
+import { hintOf } from '../../client/answer-words.ts';
 import { revisionWords } from '../../client/revision-words.ts';
 import { differingArguments } from '../../client/run-differences.ts';
 import { outlookOf } from '../../client/run-outlook.ts';
@@ -73,12 +74,12 @@ function Sentence({ run, nowMs }: { readonly run: Run; readonly nowMs: number })
 }
 
 /**
- * Says what to change so that the failure does not happen again. Shows the hint of the step whose log is open. If the
- * step has no hint, shows the hint of the run.
+ * Says what to change, for example so that a failure does not happen again. Shows the hint of the step whose log is
+ * open. If the step has no hint, shows the hint of the run.
  */
 function Hint({ run, stepId }: { readonly run: Run; readonly stepId: string | null }): ReactNode {
   const shown = run.steps.find(({ step_id: id }) => id === stepId);
-  const hint = shown?.hint ?? run.error?.hint;
+  const hint = shown?.hint ?? hintOf(run);
   if (hint === undefined) return null;
   const words = `${hint.charAt(0).toUpperCase()}${hint.slice(1).replace(/\.$/, '')}.`;
   return (

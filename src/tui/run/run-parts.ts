@@ -2,7 +2,7 @@
 
 import { Box } from 'ink';
 import { createElement as h, type ReactElement } from 'react';
-import { answerWords, whyFailed } from '../../client/answer-words.ts';
+import { answerWords, hintOf, whyFailed } from '../../client/answer-words.ts';
 import { leftWords } from '../../client/left-words.ts';
 import { outlookOf } from '../../client/run-outlook.ts';
 import { isKept, keptWords } from '../../client/shown-steps.ts';
@@ -50,7 +50,7 @@ export function summaryLines(
   const isWorking = run.status === 'running' && run.waiting_approval.length === 0;
   const outlook = isWorking ? outlookOf(run, run.expected_ms, o.nowMs).words : '';
   const rows = wrapped(sentence.text, o.columns, isProgress ? 1 : o.sentenceRows);
-  const hint = o.error === null ? run.error?.hint : undefined;
+  const hint = o.error === null ? hintOf(run) : undefined;
   const hintRows = hint === undefined ? [] : wrapped(`hint: ${hint}`, o.columns, o.sentenceRows + 1);
   return [
     cells(

@@ -14,6 +14,7 @@ import type { Logger } from '../../../lib/logger.ts';
 import { readErrorLines } from '../failure/error-lines.ts';
 import type { FailedAttempt } from '../failure/failed-attempt.ts';
 import { failureHint } from '../failure/failure-hint.ts';
+import { hintForSuccess } from '../failure/program-hints.ts';
 import type { RunLog } from '../run-log.ts';
 import { type AttemptStart, startOrResume } from './attempt-start.ts';
 import { cancelled, failed, type Interruption, nothingDone, type Outcome, outcomeOf, readBack } from './outcome.ts';
@@ -125,12 +126,19 @@ function explain(
   { plan, run, action, context }: AttemptOptions,
 ): Outcome {
   const { reason, message, exitCode } = outcome;
-  if (outcome.status !== 'failed' || reason === null || message === null || outcome.hint !== undefined) return outcome;
   const { isolation } = run.security;
+  if (outcome.status === 'success') return withHint(outcome, hintForSuccess({ ...found, isolation }));
+  if (outcome.status !== 'failed' || reason === null || message === null || outcome.hint !== undefined) return outcome;
   // The path comes from the output of the script, so it need not be valid.
   const isBesideConfig = (path: string): boolean => existsSync(join(context.snapshotDir(plan.revision), path));
   const { command } = action;
-  const hint = failureHint({ ...found, reason, message, exitCode, command, plan, isolation, isBesideConfig });
+  return withHint(
+    outcome,
+    failureHint({ ...found, reason, message, exitCode, command, plan, isolation, isBesideConfig }),
+  );
+}
+
+function withHint(outcome: Outcome, hint: string | undefined): Outcome {
   return hint === undefined ? outcome : { ...outcome, hint };
 }
 

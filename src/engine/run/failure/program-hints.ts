@@ -67,6 +67,16 @@ export function hintForProgram(line: string, failed: FailedAttempt): string | un
   return hintForWord(name, failed) ?? offer(name, failed) ?? hintForMissing(name, failed);
 }
 
+const notFoundByShell = /: (?:line )?\d+: ([\w.+-]+): (?:command )?not found$/;
+
+/** Names a program that a script did not find and did not need to succeed, as in `rsync … || true`. */
+export function hintForSuccess(found: Pick<FailedAttempt, 'lines' | 'isolation'>): string | undefined {
+  const line = found.lines.own.findLast((one) => notFoundByShell.test(one)) ?? '';
+  const [, name] = notFoundByShell.exec(line) ?? [];
+  if (name === undefined) return undefined;
+  return `the script continued without ${name}: ${offer(name, found) ?? hintForMissing(name, found)}`;
+}
+
 function missingProgram(line: string, { exitCode, lines }: FailedAttempt): string | undefined {
   const isFromPython = lines.own.some((one) => frameOfSubprocess.test(one));
   const [, name] =
@@ -79,12 +89,12 @@ function missingProgram(line: string, { exitCode, lines }: FailedAttempt): strin
   return isLast && words?.endsWith('command not found') ? ofShell : undefined;
 }
 
-function offer(name: string, { isolation }: FailedAttempt): string | undefined {
+function offer(name: string, { isolation }: Pick<FailedAttempt, 'isolation'>): string | undefined {
   const need = hostNeedOf(name);
   return isolation.filesystem === 'host' || need === undefined ? undefined : offers[need];
 }
 
-function hintForMissing(name: string, { isolation }: FailedAttempt): string {
+export function hintForMissing(name: string, { isolation }: Pick<FailedAttempt, 'isolation'>): string {
   const lead = `no folder in the job’s PATH has ${name}: install it on the host`;
   return isolation.filesystem === 'workspace'
     ? `${lead} or, if it is outside /usr, allow its folder with \`permissions: {read: […]}\` and call it by its full path`
