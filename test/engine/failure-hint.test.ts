@@ -535,6 +535,26 @@ test.each([
     ],
     'tar (child): backups/x.tar.gz: Cannot open: Permission denied',
   ],
+  [
+    [
+      "Cloning into 'y'...",
+      'git@github.com: Permission denied (publickey).',
+      'fatal: Could not read from remote repository.',
+      'Please make sure you have the correct access rights',
+      'and the repository exists.',
+    ],
+    'git@github.com: Permission denied (publickey).',
+  ],
+  [
+    [
+      "Error: Cannot find module 'pg'",
+      'Require stack:',
+      '- /job/run.js',
+      '    at x (node:internal:1:2)',
+      'Node.js v24.1.0',
+    ],
+    "Error: Cannot find module 'pg'",
+  ],
   [['a', "make: *** No rule to make target 'b'.  Stop."], "make: *** No rule to make target 'b'.  Stop."],
   [['make: *** [Makefile:2: all] Error 1'], 'make: *** [Makefile:2: all] Error 1'],
   [
@@ -628,6 +648,22 @@ test.each([
   [['}'], '}'],
 ])('the error of a run names what failed: %j', (lines, words) => {
   expect(exitMessage(1, readErrorLines(lines))).toBe(`exited with code 1: ${words}`);
+});
+
+test.each([
+  [["Error: Cannot find module 'pg'", 'Require stack:', '- /job/run.js'], '`npm install pg` in the job’s folder'],
+  [["Error: Cannot find package '@x/y' imported from /job/run.mjs"], '`npm install @x/y`'],
+  [["Error: Cannot find module 'pg/lib/a.js'"], '`npm install pg`'],
+  [['/job/run.sh: line 1: \u{FEFF}#!/bin/bash: No such file or directory'], 'UTF-8 without BOM'],
+])('the hint names the package or the encoding: %j', (lines, words) => {
+  expect(hintOf({ lines })).toContain(words);
+});
+
+test('a program that the host lacks has a hint, too', () => {
+  const given = { reason: 'start_failed', exitCode: 127 } as const;
+  const message = 'python2 cannot be started: there is no such program on this host';
+  expect(hintOf({ ...given, message })).toMatch(/^no folder in the job’s PATH has python2: install it on the host or/);
+  expect(hintOf({ ...given, message: message.replace('python2', 'its program') })).toBeUndefined();
 });
 
 test('a run that printed no error has only its exit code', () => {

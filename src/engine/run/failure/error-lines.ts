@@ -74,11 +74,11 @@ function saysErrors(command: string): boolean {
 }
 
 /**
- * Matches lines that follow the error itself: frames of a stack, the rest of Node's dump of an error, what tar, make,
- * rsync and git print after it, and continuations of the line before.
+ * Matches lines that follow the error itself: frames of a stack, the files that Node lists after a missing module, the
+ * rest of Node's dump of an error, what tar, make, rsync and git print after it, and continuations of the line before.
  */
 const afterwards =
-  /^(?:\s+at |\t|Node\.js v\d|\s*[{}\])]+[,;]?$|\s+(?!\w*Error: )\w+: |note: |set: usage: |rsync error: |tar(?: \(child\))?: (?:Error is not recoverable|Child returned status |Removing leading |.*: Cannot write: Broken pipe$)|make(?:\[\d+\])?: \*\*\* \[.*\] Error \d+$|and the repository exists|Please make sure you have the)|see previous errors|due to previous errors/;
+  /^(?:\s+at |\t|Node\.js v\d|\s*[{}\])]+[,;]?$|\s+(?!\w*Error: )\w+: |note: |set: usage: |rsync error: |tar(?: \(child\))?: (?:Error is not recoverable|Child returned status |Removing leading |.*: Cannot write: Broken pipe$)|make(?:\[\d+\])?: \*\*\* \[.*\] Error \d+$|and the repository exists|Please make sure you have the|fatal: Could not read from remote repository|Require stack:$|- \/\S+$)|see previous errors|due to previous errors/;
 
 const unwrittenFile = /([^\s:'"‘’]+)['’"]?: Read-only file system$/;
 const missingFile = /([^\s:'"‘’]+)['’"]?(?: for reading)?: No such file or directory$/;

@@ -7,7 +7,7 @@ import { asksForKey, errorsIn, isError, isSilent, withoutScript } from './error-
 import type { FailedAttempt, LineRule } from './failed-attempt.ts';
 import { hintForFile } from './file-hints.ts';
 import { hintForCurl, networkRules } from './network-hints.ts';
-import { hintForCommand, hintForProgram } from './program-hints.ts';
+import { hintForCommand, hintForMissing, hintForProgram } from './program-hints.ts';
 import { variableRules } from './variable-hints.ts';
 
 /** How many lines before the last one may still be about the failure: some programs explain a failure at length. */
@@ -78,6 +78,11 @@ const rules: readonly LineRule[] = [
     hint: () => `the script, or the text that it reads, has Windows line endings: ${saveForUnix}`,
   },
   {
+    says: /^\u{FEFF}/u,
+    hint: () =>
+      'the script begins with a byte order mark (BOM), so its first line has no effect: save it as UTF-8 without BOM',
+  },
+  {
     says: /: cannot execute: required file not found$/,
     hint: () => neededFile,
   },
@@ -125,6 +130,11 @@ const rules: readonly LineRule[] = [
           'or put it into the job’s folder with `pip install --target`'
         : undefined,
   },
+  {
+    says: /Cannot find (?:module|package) '((?:@[\w.-]+\/)?[\w-][\w.-]*)(?:\/[^']*)?'/,
+    hint: ([, name = '']) =>
+      `run \`npm install ${name}\` in the job’s folder: a script in Node.js finds packages in its node_modules`,
+  },
 ];
 
 const saveForUnix = 'save it with Unix line endings, for example with `dos2unix`';
@@ -149,7 +159,10 @@ function hintForSignal({ message }: FailedAttempt): string | undefined {
   return message.endsWith(' KILL') ? killed : undefined;
 }
 
-function hintForStart({ message }: FailedAttempt): string | undefined {
+function hintForStart(failed: FailedAttempt): string | undefined {
+  const { message } = failed;
+  const [, program] = /^(\S+) cannot be started: there is no such program on this host$/.exec(message) ?? [];
+  if (program !== undefined) return hintForMissing(program, failed);
   if (message.endsWith('is not executable')) return 'make the file executable with `chmod +x`';
   if (message.endsWith('the program that its first line names does not')) return `if the file exists, ${neededFile}`;
   return undefined;
