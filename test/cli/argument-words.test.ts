@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { readArguments } from '../../src/cli/job/argument-words.ts';
 import { jobCommands } from '../../src/cli/job/job-commands.ts';
+import { runCommands } from '../../src/cli/run/run-commands.ts';
 import { argumentFields } from '../../src/domain/argument-fields.ts';
 import { isNamedAsOption } from '../../src/domain/argument-flags.ts';
 import { createFolder } from './terminal.ts';
@@ -126,6 +127,13 @@ test('every invalid word is reported, and the valid ones are still read', () => 
       '--mode slow: must be one of fast, safe',
     ],
   });
+});
+
+test('the word for repeating failed steps leads to the option of flwd rerun', () => {
+  const rerun = runCommands.find(({ name }) => name === 'rerun') ?? command;
+  expect(readArguments(fields, { command: rerun, argumentWords: ['--failed'] }, {}, () => undefined).errors).toEqual([
+    { path: null, message: 'the job takes no --failed; to repeat the steps that did not succeed, write --from failed' },
+  ]);
 });
 
 test('a secret from a file loses its last newline, and one on the command line causes a warning', () => {

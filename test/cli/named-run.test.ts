@@ -69,9 +69,15 @@ test('a word that is neither a run nor a job with runs is named as such', async 
   for (const verb of ['logs', 'runs', 'artifacts'])
     expect(await flwd(dir, verb, 'gatd')).toEqual({
       stdout: '',
-      stderr: 'there is no run `gatd`, and no run of a job `gatd`; flwd runs lists the runs\n',
+      stderr: 'there is no run `gatd`, and no run of a job `gatd`; did you mean `gated`?\n',
       code: 3,
     });
+  expect((await flwd(dir, 'logs', 'other')).stderr).toBe(
+    'there is no run `other`, and no run of a job `other`; flwd runs lists the runs\n',
+  );
+  expect((await flwd(dir, 'logs', 'gated')).stderr).toBe(
+    'the job `gated` has no runs yet; flwd run gated starts one\n',
+  );
   expect(await flwd(dir, 'logs', 'run_01J')).toMatchObject({ stderr: "The run 'run_01J' does not exist\n", code: 3 });
 });
 

@@ -161,6 +161,8 @@ test.each([
   [['runs', 'run_01ARZ3NDEKTSV4RRFFQ69G5FAV'], 3, /no flwd instance in .*data yet/],
   [['runs', '--data-dir', 'flwd.yaml'], 2, /^the data dir \S+flwd.yaml cannot be used: it is not a folder; fix that/],
   [['logs'], 2, 'missing operand: flwd logs RUN; flwd runs lists the runs\n'],
+  [['logs', 'chain', 'one'], 2, 'unexpected word `one`: for the lines of one step, write --step STEP\n'],
+  [['get', 'jobs'], 2, /^there is no command `get`: flwd jobs lists the jobs, /],
   [
     ['jobs', '--remote', 'prod'],
     2,

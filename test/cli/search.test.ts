@@ -36,6 +36,11 @@ test('flwd search prints each line that contains the text, with its run, job and
     stdout: '',
     stderr: 'no line contains `nothing like it`\n',
   });
+  expect(await flwd(dir, 'search', 'not', 'a', 'disk')).toEqual({
+    code: 2,
+    stdout: '',
+    stderr: "put a text of several words in quotes: flwd search 'not a disk'\n",
+  });
   expect(await flwd(dir, 'search')).toMatchObject({ code: 2, stderr: expect.stringContaining('flwd search TEXT') });
 });
 

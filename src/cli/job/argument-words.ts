@@ -195,6 +195,8 @@ function withoutPrefix(name: string): string {
 function unknownFlag(fields: readonly ArgumentField[], name: string, { options }: Command): string {
   if (name === 'dry-run')
     return `the job takes no --dry-run; ${ownName} plan JOB shows what a run would do, and starts nothing`;
+  if (name === 'failed' && options.some((option) => option.name === 'from'))
+    return 'the job takes no --failed; to repeat the steps that did not succeed, write --from failed';
   if (name === 'timeout')
     return 'the job takes no --timeout; `timeouts` in its config.yaml limits the time of a run: `timeouts: {run: 30s}`';
   // A secret must not be typed, so the suggestion says where to read it from.

@@ -24,6 +24,8 @@ const pageLines = 1_000;
 export async function run(options: Options, operands: readonly string[]): Promise<ExitCode> {
   if (options.has('all')) return (await import('./logs-of-all.ts')).run(options, operands);
   if (options.has('after')) throw new Refusal('--after is for the lines of all runs: use it with --all');
+  if (operands.length === 2)
+    throw new Refusal(`unexpected word \`${operands[1]}\`: for the lines of one step, write --step STEP`);
   const word = oneOperand(operands, `${ownName} logs RUN; ${ownName} runs lists the runs`);
   const output = createOutput(options);
   const asked = queryOf(options);

@@ -1,6 +1,7 @@
 // Finds the run that the user named by its id or by a unique part of the id. Commands that only read also accept a job,
 // and use its last run. Finds the steps of a run, too.
 
+import { ApiProblem } from '../../client/api-problem.ts';
 import type { AnswerOf } from '../../contract/operations.ts';
 import { hint } from '../command-line.ts';
 import { exitCodes, Refusal } from '../exit-code.ts';
@@ -50,10 +51,7 @@ export async function findRunId(
   const { runs } = await client.call('listRuns', { query: { job_id: word, limit: newest } });
   const [last] = runs.toSorted((a, b) => (a.run_id < b.run_id ? 1 : -1));
   if (!last && orLastOf && !word.startsWith('run_'))
-    throw new Refusal(
-      `there is no run \`${word}\`, and no run of a job \`${word}\`; ${command('runs')} lists the runs`,
-      exitCodes.notFound,
-    );
+    throw new Refusal(await noRunOf(word, { client, command }), exitCodes.notFound);
   if (!last) return word;
   if (!orLastOf) {
     const what = `\`${word}\` is a job, but an id of a run is needed: its last run is ${last.run_id} (${last.status})`;
@@ -62,6 +60,23 @@ export async function findRunId(
   }
   output.say(`using ${last.run_id}, the last run of ${last.job_id}`);
   return last.run_id;
+}
+
+async function noRunOf(word: string, { client, command }: Pick<Session, 'client' | 'command'>): Promise<string> {
+  const ids = await jobIds(client);
+  if (ids.includes(word)) return `the job \`${word}\` has no runs yet; ${command('run', word)} starts one`;
+  const there = hint(word, ids) ?? `; ${command('runs')} lists the runs`;
+  return `there is no run \`${word}\`, and no run of a job \`${word}\`${there}`;
+}
+
+/** A token that may read runs may lack the scope to list jobs. */
+async function jobIds(client: Session['client']): Promise<readonly string[]> {
+  try {
+    return (await client.call('listJobs', { query: {} })).jobs.map(({ id }) => id);
+  } catch (error) {
+    if (error instanceof ApiProblem && error.slug === 'permission-denied') return [];
+    throw error;
+  }
 }
 
 /** The beginning of the id, with or without `run_`, or its end. */

@@ -4,8 +4,10 @@ import type { AnswerOf, QueryOf } from '../../contract/operations.ts';
 import { logLevels } from '../../domain/log-line.ts';
 import { runStatuses } from '../../domain/run.ts';
 import { defined } from '../../lib/defined.ts';
+import { shellWord } from '../../lib/shell-word.ts';
 import { sizeWords } from '../../lib/units.ts';
 import type { Options } from '../command.ts';
+import { Refusal } from '../exit-code.ts';
 import { oneOperand, readChoice, readCount, readInstant, readValue } from '../option-values.ts';
 import { ownName } from '../own-name.ts';
 import { withSession } from '../session/session.ts';
@@ -19,6 +21,8 @@ const usualLines = 100;
 const mostOfPage = 1_000;
 
 export async function run(options: Options, operands: readonly string[]): Promise<void> {
+  if (operands.length > 1)
+    throw new Refusal(`put a text of several words in quotes: ${ownName} search ${shellWord(operands.join(' '))}`);
   const text = oneOperand(operands, `${ownName} search TEXT`);
   const output = createOutput(options);
   const query = { q: text, ...queryOf(options) };
