@@ -1,7 +1,7 @@
 // Checks what this host's kernel offers, and what its administrator has disabled.
 
 import { execFile } from 'node:child_process';
-import { accessSync, constants } from 'node:fs';
+import { accessSync, constants, existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import { promisify } from 'node:util';
@@ -77,10 +77,23 @@ export async function checkModules(): Promise<HostCheck> {
 const bootWithV2 =
   'boot with cgroup v2: add systemd.unified_cgroup_hierarchy=1 to the kernel’s command line, and start flwd with systemd, Delegate=yes and DelegateSubgroup=flwd-server';
 
+const ofContainer =
+  'give the container cgroups that the user of the server can write to: docker run --cgroupns=private, with --privileged or a writable mount of /sys/fs/cgroup';
+
 /**
  * Checks without changing anything. `limits.run` of GET /system/info shows what the server could set up at its start.
  */
-export function checkCgroups(hierarchies: readonly Hierarchy[] = findHierarchies()): HostCheck {
+export function checkCgroups(hierarchies = findHierarchies(), isContainer = isInContainer()): HostCheck {
+  const found = checkHierarchies(hierarchies);
+  return isContainer && found.fix !== null ? { ...found, fix: ofContainer } : found;
+}
+
+/** Docker and Podman put these files into each container. Most containers have no systemd. */
+function isInContainer(): boolean {
+  return ['/.dockerenv', '/run/.containerenv'].some((path) => existsSync(path));
+}
+
+function checkHierarchies(hierarchies: readonly Hierarchy[]): HostCheck {
   const name = 'cgroups';
   const systemd = 'start the server with systemd, Delegate=yes and DelegateSubgroup=flwd-server';
   const wanted = ['cpu', 'memory', 'pids'];
