@@ -170,7 +170,7 @@ testWith('bwrap')(
     const again = await other.serve();
     expect((await call(again.url)).status).toBe(200);
 
-    // Now a delivery is refused, and then the job is removed.
+    // Now a delivery is refused, and then the job is broken and removed.
     const bare = await fetch(again.url + hook, { method: 'POST' });
     expect(bare.status).toBe(400);
     expect((await flwd(other.dir, 'webhooks')).stdout).toMatch(
@@ -179,6 +179,10 @@ testWith('bwrap')(
     await expect
       .poll(doctor)
       .toMatch(/form refused deliveries in the last day: 1\n +→ .*flwd webhooks deliveries webhook_\w+$/m);
+    writeFileSync(join(other.dir, 'jobs', 'site', 'deploy', 'config.yaml'), 'command: 7\n');
+    await expect
+      .poll(doctor)
+      .toMatch(/deploy\/form takes no deliveries: .*\n +→ run flwd jobs, which shows the errors of the job$/m);
     rmSync(join(other.dir, 'jobs', 'site'), { recursive: true });
     await expect
       .poll(doctor)

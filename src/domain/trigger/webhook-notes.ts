@@ -38,7 +38,7 @@ export function notesOf(webhook: Webhook): WebhookNote[] {
 // Compares only the end of the type. The full types are in the table of problems, and importing this table would make
 // the console's first load larger.
 function fixOf(type: string, id: string): string {
-  if (type.endsWith('/job-invalid')) return 'flwd jobs validate shows the errors of the job';
+  if (type.endsWith('/job-invalid')) return 'run flwd jobs, which shows the errors of the job';
   if (type.endsWith('/source-untrusted')) return 'change what flwd.yaml allows the source';
   if (type.endsWith('/permission-denied')) {
     return `flwd webhooks rm ${id}, and add the webhook again with another token`;
