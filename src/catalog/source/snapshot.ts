@@ -6,6 +6,7 @@ import { dirname, join } from 'node:path';
 import { invariant } from '../../domain/problem.ts';
 import { systemClock } from '../../lib/clock.ts';
 import { errorCode } from '../../lib/error-code.ts';
+import { makeFolders } from '../../lib/files/make-folders.ts';
 import { syncFolder } from '../../lib/files/sync-folder.ts';
 import { createSerial } from '../../lib/serial.ts';
 import { type CatalogEntry, placeOf } from '../catalog.ts';
@@ -113,7 +114,7 @@ const placing = createSerial();
 
 /** Returns undefined when the directory changed while it was copied. */
 async function copyInto(snapshotsDir: string, job: IdentifiedJob, state: JobState): Promise<Snapshot | undefined> {
-  await mkdir(snapshotsDir, { recursive: true });
+  makeFolders([snapshotsDir], 0o755);
   const draft = await mkdtemp(join(snapshotsDir, '.draft-'));
   try {
     await chmod(draft, 0o755);

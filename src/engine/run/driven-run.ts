@@ -152,7 +152,7 @@ function createDiskRetry(
     const onWait = (error: unknown): void => {
       hasWaited = true;
       waits += 1;
-      const why = refusalIn(error) ?? unusableFolder(context.ownFolders) ?? 'the data dir cannot be written';
+      const why = unusableFolder(context.ownFolders) ?? refusalIn(error) ?? 'the data dir cannot be written';
       log.warn({ error: why }, 'a run waits until its data can be stored');
       onFirstWait?.(error);
       storeWaiting(`${why}; the run continues when that is fixed`);

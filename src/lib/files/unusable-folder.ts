@@ -1,8 +1,8 @@
 // Checks whether the folders of a server still accept files. Somebody may replace a folder while the server runs, or
 // make it read-only.
 
-import { accessSync, constants, lstatSync } from 'node:fs';
-import { basename } from 'node:path';
+import { accessSync, constants, existsSync, lstatSync } from 'node:fs';
+import { basename, dirname } from 'node:path';
 import { errorCode } from '../error-code.ts';
 
 type Unusable = { readonly lack: string; readonly fix: string };
@@ -15,7 +15,7 @@ export function unusableFolder(folders: readonly string[]): string | null {
 
 /**
  * Finds a folder that does not accept files, with one system call for each folder. A folder may be missing, because it
- * is created when it is needed.
+ * is created when it is needed. But then the folder around it must be there.
  */
 export function findUnusableFolder(folders: readonly string[]): Unusable | null {
   for (const folder of folders) {
@@ -37,6 +37,8 @@ function whyUnusable(folder: string): Unusable | null {
     if (code !== 'ENOENT')
       return { lack: `cannot be written (${code})`, fix: 'let the user of the server write to it' };
     const isLink = lstatSync(folder, { throwIfNoEntry: false }) !== undefined;
-    return isLink ? { lack: 'is a link to nothing', fix: 'mount or create its target' } : null;
+    if (isLink) return { lack: 'is a link to nothing', fix: 'mount or create its target' };
+    const isCreatable = existsSync(dirname(folder));
+    return isCreatable ? null : { lack: 'and the folder around it are missing', fix: 'put the outer folder back' };
   }
 }

@@ -3,9 +3,10 @@
 
 import { createHash } from 'node:crypto';
 import { constants, type Stats } from 'node:fs';
-import { copyFile, type FileHandle, link, lstat, mkdir, open, readlink, realpath, unlink } from 'node:fs/promises';
+import { copyFile, type FileHandle, link, lstat, open, readlink, realpath, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { errorCode } from '../../lib/error-code.ts';
+import { makeFolders } from '../../lib/files/make-folders.ts';
 import { syncFolder } from '../../lib/files/sync-folder.ts';
 import { shardOf } from '../../lib/ids.ts';
 
@@ -49,7 +50,7 @@ export function createBlobStore(o: { readonly dir: string }) {
         const stats = await source.stat();
         if (!stats.isFile()) throw new Error('only a regular file can be an artifact');
         await assertWithin(source, within);
-        await mkdir(dirname(target), { recursive: true, mode: 0o700 });
+        makeFolders([o.dir, dirname(target)]);
         // If the file had another hard link, another job could still write to it through that link.
         const isLinked = mayLink && stats.nlink === 1 && (await linkTo(hostPath, target, stats));
         const blob = isLinked ? await seal(source, stats) : await copy(source, target);

@@ -1,11 +1,12 @@
 // The files of a log. Each segment is one file of chunks. It is plain while it is written, and is compressed later.
 
-import { mkdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { open, readFile, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { constants, type ZstdOptions, zstdCompress, zstdDecompress, zstdDecompressSync } from 'node:zlib';
 import { errorCode } from '../../lib/error-code.ts';
+import { makeFolders } from '../../lib/files/make-folders.ts';
 import { shardOf } from '../../lib/ids.ts';
 import type { Logger } from '../../lib/logger.ts';
 import { isUnreadable } from '../../lib/shortage.ts';
@@ -70,7 +71,7 @@ export function plainNames(runId: string, n: number): { readonly name: string; r
 }
 
 export function makeShard(dir: string, runId: string): void {
-  mkdirSync(dirname(segmentPath(dir, runId, 1, 'raw')), { recursive: true, mode: 0o700 });
+  makeFolders([dir, dirname(segmentPath(dir, runId, 1, 'raw'))]);
 }
 
 /**

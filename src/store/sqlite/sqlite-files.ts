@@ -3,7 +3,7 @@
 
 import { spawnSync } from 'node:child_process';
 import { accessSync, constants, type Stats, statfsSync, statSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { basename, dirname } from 'node:path';
 import { Problem } from '../../domain/problem.ts';
 import { errorCode } from '../../lib/error-code.ts';
 import { lackOfRoom } from '../../lib/files/disk-room.ts';
@@ -11,7 +11,7 @@ import { showMode } from '../../lib/files/file-owner.ts';
 import { StartError } from '../../lib/start-error.ts';
 import { DatabaseFailure } from '../database.ts';
 
-/** The message says what to do. */
+/** The message says what to do. Callers of the API see it, so it must not contain a path of the host. */
 class DatabaseMoved extends Error {
   override readonly name = 'DatabaseMoved';
 }
@@ -27,7 +27,8 @@ export function watchDatabaseFiles(path: string): () => void {
   return () => {
     for (const [name, id] of ids) {
       if (fileId(name) === id) continue;
-      throw new DatabaseMoved(`${name} was removed or replaced: put it back, or stop the server and restore a backup`);
+      const fix = 'put it back, or stop the server and restore a backup';
+      throw new DatabaseMoved(`${basename(name)} was removed or replaced: ${fix}`);
     }
   };
 }
