@@ -2,7 +2,7 @@
 // the server listens and whatever credentials it asks others for. The file is created at each start, and removed when
 // the server ends.
 
-import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, renameSync, rmSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { errorCode } from '../lib/error-code.ts';
 
@@ -29,9 +29,18 @@ export function readCliToken(dataDir: string): string | undefined {
   }
 }
 
-/** Removes the file. If another process owns the data dir by now, the file has the token of that process and stays. */
+/**
+ * Removes the file. If another process owns the data dir by now, the file has the token of that process and stays. It
+ * also stays if the file system has become read-only: once the server has ended, nobody accepts the token.
+ */
 export function removeCliToken(dataDir: string, token: string): void {
-  if (readCliToken(dataDir) === token) rmSync(fileIn(dataDir), { force: true });
+  if (readCliToken(dataDir) !== token) return;
+  try {
+    // `rmSync` would report a read-only file system without its error code (Node 24.21).
+    unlinkSync(fileIn(dataDir));
+  } catch (error) {
+    if (!['ENOENT', 'EROFS'].includes(errorCode(error) ?? '')) throw error;
+  }
 }
 
 function fileIn(dataDir: string): string {

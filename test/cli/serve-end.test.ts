@@ -1,11 +1,13 @@
 // What happens to runs when a server stops, and how a server starts while a command holds the data dir.
 
+import { spawnSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect } from 'vitest';
 import { testWith } from '../support/host.ts';
 import { bash } from '../support/jobs.ts';
 import { processesWith } from '../support/processes.ts';
+import { mountOn, testWithDisk } from '../support/small-disk.ts';
 import { createInstance, type Instance } from './an-instance.ts';
 import { flwd, type Started, start } from './terminal.ts';
 
@@ -42,6 +44,17 @@ async function statuses({ dir }: Instance): Promise<string[]> {
 }
 
 describe('a server that is told to stop', () => {
+  testWithDisk('ends as usual if its data dir has become read-only', async () => {
+    const instance = await createInstance(jobs);
+    const { child, ended } = await serve(instance);
+    mountOn(instance.dataDir, '--bind', instance.dataDir);
+    expect(spawnSync('mount', ['-o', 'remount,bind,ro', instance.dataDir]).status).toBe(0);
+    child.kill('SIGTERM');
+    const { code, stderr } = await ended;
+    expect(code).toBe(0);
+    expect(stderr).not.toMatch(/a bug in flwd|could not be closed/);
+  });
+
   testWith('bwrap')('names up to ten runs that continue without it', async () => {
     const instance = await createInstance(jobs, { scheduler: { global_concurrency: 11 } });
     const { api, child, ended } = await serve(instance);
