@@ -605,6 +605,34 @@ test.each([
     'Error: cannot read the settings: connect ECONNREFUSED 127.0.0.1:9999',
   ],
   [['Error: outer', '    at x (y:1) {', "  [cause]: 'no disk'", '}'], "Error: outer: 'no disk'"],
+  [
+    [
+      'Error: Command failed: ls /srv/shop',
+      "ls: cannot access '/srv/shop': No such file or directory",
+      '    at genericNodeError (node:internal/errors:984:15) {',
+      '  status: 2,',
+      '  stderr: Buffer(57) [Uint8Array] [',
+      '     32,  78, 111,  32, 115, 117,  99, 104,  32, 102,',
+      '    101,  99, 116, 111, 114, 121,  10',
+      '  ]',
+      '}',
+    ],
+    "ls: cannot access '/srv/shop': No such file or directory",
+  ],
+  [['undefined', '(Use `node --trace-uncaught ...` to show where the exception was thrown)'], 'undefined'],
+  [
+    [
+      '  + Exception Group Traceback (most recent call last):',
+      '  |   File "/job/run.py", line 1, in <module>',
+      '  | ExceptionGroup: unhandled errors in a TaskGroup (1 sub-exception)',
+      '  +-+---------------- 1 ----------------',
+      '    | Traceback (most recent call last):',
+      '    |   File "/job/run.py", line 1, in f',
+      '    | ValueError: no orders',
+      '    +------------------------------------',
+    ],
+    'ExceptionGroup: unhandled errors in a TaskGroup (1 sub-exception): ValueError: no orders',
+  ],
   [['Error: outer', '    at x (y:1) {', '  [cause]: {', '    code: 5', '  }', '}'], 'Error: outer'],
   [
     [
@@ -657,6 +685,12 @@ test.each([
   [['/job/run.sh: line 1: \u{FEFF}#!/bin/bash: No such file or directory'], 'UTF-8 without BOM'],
 ])('the hint names the package or the encoding: %j', (lines, words) => {
   expect(hintOf({ lines })).toContain(words);
+});
+
+test('a script that the shell calls beside it, and not in the workspace, has a hint', () => {
+  const lines = ['/job/run.sh: line 3: ./data.csv: No such file or directory', trap('./data.csv')];
+  expect(hintOf({ lines, exitCode: 127 })).toContain('"$FLWD_JOB_DIR/data.csv"');
+  expect(hintOf({ lines: ['bash: data.csv: No such file or directory'], exitCode: 127 })).not.toContain('FLWD_JOB_DIR');
 });
 
 test('a program that the host lacks has a hint, too', () => {

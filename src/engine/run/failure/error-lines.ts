@@ -78,7 +78,7 @@ function saysErrors(command: string): boolean {
  * rest of Node's dump of an error, what tar, make, rsync and git print after it, and continuations of the line before.
  */
 const afterwards =
-  /^(?:\s+at |\t|Node\.js v\d|\s*[{}\])]+[,;]?$|\s+(?!\w*Error: )\w+: |note: |set: usage: |rsync error: |tar(?: \(child\))?: (?:Error is not recoverable|Child returned status |Removing leading |.*: Cannot write: Broken pipe$)|make(?:\[\d+\])?: \*\*\* \[.*\] Error \d+$|and the repository exists|Please make sure you have the|fatal: Could not read from remote repository|Require stack:$|- \/\S+$)|see previous errors|due to previous errors/;
+  /^(?:\s+at |\t|Node\.js v\d|\s*[{}\])]+[,;]?$|\s+(?!\w*Error: )\w+: |note: |set: usage: |rsync error: |tar(?: \(child\))?: (?:Error is not recoverable|Child returned status |Removing leading |.*: Cannot write: Broken pipe$)|make(?:\[\d+\])?: \*\*\* \[.*\] Error \d+$|and the repository exists|Please make sure you have the|fatal: Could not read from remote repository|Require stack:$|- \/\S+$|\(Use `node --trace-|\s+\+-)|see previous errors|due to previous errors/;
 
 const unwrittenFile = /([^\s:'"‘’]+)['’"]?: Read-only file system$/;
 const missingFile = /([^\s:'"‘’]+)['’"]?(?: for reading)?: No such file or directory$/;
@@ -106,20 +106,26 @@ function lastWords(lines: readonly string[]): string | undefined {
   const errors = errorsIn(lines);
   const last = (errors.at(-1) ?? lines.at(-1))?.trim();
   if (last === undefined) return undefined;
-  const { error, cause } = causeInNode(errors) ?? causeInPython(lines, last) ?? { error: last, cause: '' };
+  const { error, cause } = causeInNode(lines) ??
+    groupInPython(errors) ??
+    causeInPython(lines, last) ?? { error: last, cause: '' };
   // Many programs repeat the words of the cause in the error.
   return error.includes(cause.replace(/^[\w.]+: /, '')) ? error : `${error}: ${cause.replace(/^Error: /, '')}`;
 }
 
 type Caused = { readonly error: string; readonly cause: string };
 
+const frame = /^\s+at /;
 const causeLabel = /^\s+\[(?:cause|errors)\]: /;
+const causeLine = /^\s+(?:\[cause\]: |\[?\w*Error\b)/;
 
-/** Node prints the cause of an error, or the errors of an AggregateError, indented below the error. */
-function causeInNode(errors: readonly string[]): Caused | undefined {
-  const at = errors.findLastIndex((line) => /^\S/.test(line));
-  if (at < 0 || !errors.slice(at + 1).some((line) => causeLabel.test(line))) return undefined;
-  return { error: bareError(errors[at] ?? ''), cause: bareError(errors.at(-1) ?? '') };
+/** Node prints the members of an error, its cause, or the errors of an AggregateError, indented below the error. */
+function causeInNode(lines: readonly string[]): Caused | undefined {
+  const at = lines.findLastIndex((line) => /^\S/.test(line) && isError(line));
+  const below = lines.slice(at + 1);
+  if (at < 0 || !below.some((line) => frame.test(line) || causeLabel.test(line))) return undefined;
+  const cause = below.findLast((line) => causeLine.test(line)) ?? '';
+  return { error: bareError(lines[at] ?? ''), cause: bareError(cause) };
 }
 
 /** Node prints `[TypeError: fetch failed] {` for an error that has members and no stack. */
@@ -129,6 +135,17 @@ function bareError(line: string): string {
     .replace(/(?:^| )\{$/, '')
     .replace(/^\[(.*)\]$/, '$1')
     .trim();
+}
+
+/** Python frames the errors of a group with these characters. */
+const inGroup = /^\s+\| /;
+const groupHead = /^ {2}\| (?=(?:Base)?ExceptionGroup: )/;
+
+function groupInPython(errors: readonly string[]): Caused | undefined {
+  const group = errors.findLast((line) => groupHead.test(line));
+  const last = errors.at(-1);
+  if (group === undefined || last === undefined || !inGroup.test(last)) return undefined;
+  return { error: group.replace(groupHead, ''), cause: last.replace(inGroup, '') };
 }
 
 const traceback = 'Traceback (most recent call last):';

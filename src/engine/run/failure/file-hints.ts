@@ -110,7 +110,8 @@ function hintForWorkspace(path: string, failed: FailedAttempt): string | undefin
     );
   }
   if (path.startsWith('/') || path.startsWith('~') || path.split('/').includes('..')) return undefined;
-  if (failed.exitCode === 127) return undefined;
+  // A program without a path is looked for in other folders.
+  if (failed.exitCode === 127 && !path.startsWith('./')) return undefined;
   // An earlier step may have made the file and removed it.
   if (failed.plan.job.composition === 'steps' && !failed.isBesideConfig(path)) return undefined;
   return `a run starts in an empty workspace: a file that lies beside config.yaml is "$FLWD_JOB_DIR/${path.replace(/^\.\//, '')}"`;
