@@ -1,7 +1,7 @@
 // The commands of an operator that work with the files of a data dir, without its server: one function for each
 // command. If a server has the data dir, the commands call the server instead.
 
-import { existsSync, rmSync, statSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Catalog } from './catalog/catalog.ts';
 import { isRevision } from './catalog/source/revision.ts';
@@ -25,6 +25,7 @@ import { isTakeoverUnfinished } from './instance/takeover-folder.ts';
 import { assertRestored, unfinishedRestoreFile } from './instance/unfinished-restore.ts';
 import { packageVersion } from './instance/version.ts';
 import { systemClock } from './lib/clock.ts';
+import { folderTrouble } from './lib/files/readable-folder.ts';
 import { createLogger } from './lib/logger.ts';
 import { StartError } from './lib/start-error.ts';
 import { withCatalog } from './sources.ts';
@@ -108,11 +109,12 @@ type Served = {
 };
 
 /**
- * Checks the folders of the sources. If a folder is missing, the server still runs, and finds the jobs when the folder
- * exists.
+ * Checks the folders of the sources. If a folder is missing or cannot be read, the server still runs, and finds the
+ * jobs when the folder is back.
  */
 function examineSources({ sources }: Config, served: readonly ServedSource[] | undefined): HostCheck[] {
-  const found = served ?? sources.map(({ name, path }) => ({ name, path, is_missing: !isFolder(path) }));
+  const found =
+    served ?? sources.map(({ name, path }) => ({ name, path, is_missing: folderTrouble(path) !== undefined }));
   // The server may have got its sources from `--jobs`.
   const named = sources.filter(({ isDefault }) => !isDefault);
   const unserved = named.filter(({ name }) => !found.some((one) => one.name === name));
@@ -125,17 +127,18 @@ function examineSources({ sources }: Config, served: readonly ServedSource[] | u
 }
 
 function warnOfMissing({ name, path = '' }: ServedSource): HostCheck {
-  if (isFolder(path)) {
+  const trouble = folderTrouble(path);
+  if (trouble === 'unreadable') {
+    const detail = `${name} has no jobs, because uid ${process.geteuid?.()} may not read the folder ${path}`;
+    return warn('sources', detail, 'let the user of the server read and enter the folder');
+  }
+  if (!trouble) {
     const detail = `${name} has no jobs: the running server finds ${path} empty, or cannot read it`;
-    const fix = 'mount it or put it back, or let the user of the server read it';
+    const fix = 'mount it or put it back, or let the user of the server read and enter it';
     return warn('sources', detail, `${fix}; if it should have no jobs, put any file into it`);
   }
   const fix = 'mount it or put it back, or correct its path under sources in flwd.yaml and restart the server';
   return warn('sources', `${name} has no jobs, because there is no folder ${path}`, fix);
-}
-
-function isFolder(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
 }
 
 function takeoverChecks({ instance: { dataDir } }: Config): HostCheck[] {

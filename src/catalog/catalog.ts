@@ -50,7 +50,7 @@ export type Catalog = {
   entries(): readonly CatalogEntry[];
   /** Sorted by id. @throws Problem not-ready */
   invalid(): readonly InvalidJob[];
-  /** The names of the sources whose folder is missing, or replaced by an empty one. @throws Problem not-ready */
+  /** The names of the sources whose folder is missing or unreadable, or an empty one. @throws Problem not-ready */
   missing(): readonly string[];
   /** @throws Problem not-ready, job-not-found, job-invalid with its `errors` */
   find(idOrAlias: string): CatalogEntry;

@@ -1,8 +1,9 @@
 // Decides where jobs come from: the sources in flwd.yaml, the folders of --jobs, or a default source.
 
-import { existsSync, realpathSync, statSync } from 'node:fs';
+import { realpathSync, statSync } from 'node:fs';
 import { basename, dirname, join, relative } from 'node:path';
 import type { UsingSource } from '../domain/policy.ts';
+import { folderTrouble } from '../lib/files/readable-folder.ts';
 import { type Key, keys } from './keys.ts';
 import type { Base } from './kind.ts';
 import { type Item, placeOf, put, type Setting, type Settings, settingAt, valueAt } from './settings.ts';
@@ -131,19 +132,28 @@ function checkSource(settings: Settings, { at, origin }: Item): void {
     const where = isDefault ? settingAt(settings, 'instance.data_dir')?.origin : path.origin;
     const message = `the data dir is inside ${String(path.raw)}, the folder in which flwd looks for jobs: move the data dir, or put the jobs into a folder of their own`;
     settings.errors.push({ origin: where ?? origin, message });
-  } else if (typeof path?.value === 'string' && !isFolder(path.value)) noteMissing(settings, path, path.value);
+  } else if (typeof path?.value === 'string') noteTrouble(settings, path, path.value);
 }
 
 /**
- * Notes that the folder of a source is missing. This is an error only for a folder of --jobs: a folder that flwd.yaml
- * names may be mounted or deployed after the server has started.
+ * Notes that the folder of a source is missing, or that this user may not read it. This is an error only for a folder
+ * of --jobs: a folder that flwd.yaml names may be mounted or deployed after the server has started.
  */
-function noteMissing(settings: Settings, { origin, raw }: Setting, path: string): void {
-  const what = existsSync(path) ? `${String(raw)} is not a folder` : `there is no folder ${String(raw)}`;
-  const until = `${what}, so the jobs of this source cannot run until the folder exists`;
+function noteTrouble(settings: Settings, { origin, raw }: Setting, path: string): void {
+  const trouble = folderTrouble(path);
+  if (!trouble) return;
+  const what = {
+    missing: `there is no folder ${String(raw)}`,
+    other: `${String(raw)} is not a folder`,
+    unreadable: `uid ${process.geteuid?.()} may not read the folder ${String(raw)}`,
+  }[trouble];
+  const until =
+    trouble === 'unreadable'
+      ? `${what}, so flwd finds no jobs there`
+      : `${what}, so the jobs of this source cannot run until the folder exists`;
   const dataDir = origin.kind === 'default' ? settingAt(settings, 'instance.data_dir')?.origin : undefined;
-  if (origin.kind === 'flag' || existsSync(path)) settings.errors.push({ origin, message: what });
-  else if (dataDir)
+  if (origin.kind === 'flag' || trouble === 'other') settings.errors.push({ origin, message: what });
+  else if (dataDir && trouble === 'missing')
     settings.notes.push({ origin: dataDir, message: `${until}; flwd does not look in ., which contains the data dir` });
   else settings.notes.push({ origin, message: until });
 }

@@ -34,7 +34,7 @@ const source = named('Source', {
   invalid: Type.Integer({ description: 'How many jobs have errors' }),
   is_missing: Type.Boolean({
     description:
-      'Whether its folder is missing, or an empty folder is in its place; the source has no jobs until its folder is back',
+      'Whether its folder is missing or cannot be read, or an empty folder is in its place; the source has no jobs until its folder is back',
   }),
 });
 

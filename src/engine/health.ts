@@ -59,7 +59,8 @@ export function createHealth(o: {
 function checkSources(catalog: Catalog): Check {
   if (!catalog.isReady) return { status: 'degraded', detail: 'the sources are still being read' };
   const missing = catalog.missing();
-  if (missing.length > 0) return { status: 'degraded', detail: `the folder of jobs is missing: ${missing.join(', ')}` };
+  if (missing.length > 0)
+    return { status: 'degraded', detail: `the folder of jobs is missing or cannot be read: ${missing.join(', ')}` };
   const invalid = catalog.invalid().length;
   return invalid === 0
     ? { status: 'ok' }

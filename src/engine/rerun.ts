@@ -162,7 +162,8 @@ function jobNow(id: string, caller: Principal, catalog: Catalog): CatalogEntry {
   } catch (error) {
     if (!(error instanceof Problem && error.slug === 'job-not-found')) throw error;
     const missing = catalog.missing();
-    const where = missing.length === 0 ? '' : ` The folders of these sources are missing: ${missing.join(', ')}.`;
+    const where =
+      missing.length === 0 ? '' : ` The folders of these sources are missing or cannot be read: ${missing.join(', ')}.`;
     throw new Problem(
       'job-not-found',
       `The job '${id}' no longer exists. Its present config.yaml decides whether any version of it may run, so put the job back first.${where}`,

@@ -137,7 +137,8 @@ test('a folder that flwd may not read is an invalid job, and the log says nothin
 
   for (const folder of ['group/b', 'lost+found']) chmodSync(join(root, folder), 0);
   await asNobody(async () => tree.refresh(await tree.findMarks()));
-  const message = 'flwd may not read this folder: let the user of the server read it, or name it in .flwdignore';
+  const message =
+    'flwd may not read this folder: let the user of the server read and enter it, or name it in .flwdignore';
   expect(tree.jobs.find(({ id }) => id === 'group/b')?.read).toEqual([
     { file: 'group/b/config.yaml', line: 1, column: 1, message },
   ]);
@@ -148,6 +149,29 @@ test('a folder that flwd may not read is an invalid job, and the log says nothin
   chmodSync(join(root, 'group/b'), 0o755);
   await asNobody(async () => expect(await tree.refresh(await tree.findMarks())).toBe(true));
   expect(usable(tree).toSorted()).toEqual(['a', 'a/data', 'group/b']);
+});
+
+test('a folder that flwd may list but not enter is an invalid job, and inside a job the log names it once', async () => {
+  const root = makeSource({ ...job('a'), 'a/data/x': '', ...job('group/b') });
+  chmodSync(root, 0o755);
+  const logged: string[] = [];
+  const tree = await asNobody(() =>
+    readTree(root, () => undefined, pino({ base: null }, { write: (line: string) => void logged.push(line) })),
+  );
+  const refresh = () => asNobody(async () => void (await tree.refresh(await tree.findMarks())));
+
+  for (const folder of ['group', 'a/data']) chmodSync(join(root, folder), 0o644);
+  await refresh();
+  await refresh();
+  expect(usable(tree)).toEqual(['a']);
+  expect(tree.jobs.find(({ id }) => id === 'group')?.read).toMatchObject([{ file: 'group/config.yaml' }]);
+  expect(logged.map((line) => JSON.parse(line))).toMatchObject([
+    { path: 'a/data', msg: 'a folder cannot be read (EACCES)' },
+  ]);
+
+  chmodSync(join(root, 'group'), 0o755);
+  await refresh();
+  expect(usable(tree).toSorted()).toEqual(['a', 'group/b']);
 });
 
 test('a directory that was read so soon after a change that a second change could be missed is read again', async () => {

@@ -4,6 +4,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import { chmodSync, chownSync, mkdirSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
+import { bash } from '../support/jobs.ts';
 import { createInstance } from './an-instance.ts';
 import { bin, createFolder, flwd as flwdHere, observe, type Seen, start } from './terminal.ts';
 
@@ -22,8 +23,8 @@ function flwd(dir: string, ...words: readonly string[]): Promise<Seen> {
   return observe(child).ended;
 }
 
-async function stoppedInstance() {
-  const instance = await createInstance({});
+async function stoppedInstance(jobs: Parameters<typeof createInstance>[0] = {}) {
+  const instance = await createInstance(jobs);
   await (await instance.serve()).stop();
   if (isRoot) spawnSync('chown', ['-R', `${user}:${user}`, instance.dir]);
   return instance;
@@ -53,6 +54,63 @@ test('a file of the database that may not be written is named with a fix, by eve
     ...refusal,
     stderr: `${what}: it belongs to another user, uid 0; ${fix}\n`,
   });
+});
+
+test('commands name a folder of jobs that may be listed but not entered', async () => {
+  const { dir } = await stoppedInstance({ top: bash('cat data/x'), 'group/a': bash('echo a') });
+  const group = join(dir, 'jobs/group');
+  const error =
+    'group/config.yaml:1:1: flwd may not read this folder: let the user of the server read and enter it, or name it in .flwdignore\n';
+  chmodSync(group, 0o644);
+  expect(await flwd(dir, 'jobs')).toMatchObject({ code: 0, stderr: `group is broken: ${error}` });
+  expect(await flwd(dir, 'jobs', 'validate', 'jobs')).toMatchObject({ code: 2, stderr: `jobs/${error}` });
+  expect(await flwd(dir, 'jobs', 'validate', 'jobs/group/a')).toMatchObject({
+    code: 2,
+    stderr: 'you may not read the folder jobs/group/a, or not enter it\n',
+  });
+  expect((await flwd(dir, 'doctor')).stdout).toMatch(
+    /^warn {2}jobs {2,}1 of 2 jobs is broken: group\n +→ run flwd jobs, which shows their errors$/m,
+  );
+  chmodSync(group, 0o755);
+  expect(await flwd(dir, 'jobs')).toMatchObject({ code: 0, stderr: '' });
+
+  // The copy that a run gets would lack these files.
+  mkdirSync(join(dir, 'jobs/top/data'));
+  writeFileSync(join(dir, 'jobs/top/data/x'), '');
+  chmodSync(join(dir, 'jobs/top/data'), 0o644);
+  expect(await flwd(dir, 'run', 'top')).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining('its folder `data` cannot be read (EACCES)'),
+  });
+});
+
+test('commands name the folder of a source that may not be read or entered, or that lies in such a folder', async () => {
+  const { dir } = await stoppedInstance({ etl: bash('echo etl') });
+  const jobs = join(dir, 'jobs');
+  const uid = user;
+  mkdirSync(join(dir, 'above'));
+  writeFileSync(join(dir, 'flwd.yaml'), 'sources:\n  - path: ./jobs\n  - path: ./above/more\n');
+  mkdirSync(join(dir, 'above/more'));
+  for (const mode of [0o644, 0o000]) {
+    for (const folder of ['jobs', 'above']) chmodSync(join(dir, folder), mode);
+    expect(await flwd(dir, 'jobs')).toMatchObject({
+      code: 0,
+      stderr: expect.stringContaining(
+        `flwd: flwd.yaml:2:11: uid ${uid} may not read the folder ./jobs, so flwd finds no jobs there\n` +
+          `flwd: flwd.yaml:3:11: uid ${uid} may not read the folder ./above/more, so flwd finds no jobs there\n`,
+      ),
+    });
+    expect((await flwd(dir, 'sources')).stdout.match(/\bmissing\b/g)).toHaveLength(2);
+    expect((await flwd(dir, 'doctor')).stdout).toContain(
+      `jobs has no jobs, because uid ${uid} may not read the folder ${jobs}\n`,
+    );
+    expect(await flwd(dir, 'jobs', 'validate', 'jobs')).toMatchObject({
+      code: 2,
+      stderr: 'you may not read the folder jobs, or not enter it\n',
+    });
+    for (const folder of ['jobs', 'above']) chmodSync(join(dir, folder), 0o755);
+  }
+  expect(await flwd(dir, 'jobs')).toMatchObject({ code: 0, stderr: '' });
 });
 
 test('doctor fails where serve refuses the data dir, in the same words', async () => {

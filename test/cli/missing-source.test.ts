@@ -28,7 +28,7 @@ test.each(cases)(
     const health = () => json<Health>('/health');
     await expect.poll(health).toMatchObject({
       status: 'degraded',
-      checks: { sources: { status: 'degraded', detail: 'the folder of jobs is missing: local-fs' } },
+      checks: { sources: { status: 'degraded', detail: 'the folder of jobs is missing or cannot be read: local-fs' } },
     });
 
     const sources = await flwd(dir, 'sources');
@@ -45,7 +45,7 @@ test.each(cases)(
     const rerun = await flwd(dir, 'rerun', runId);
     expect(rerun.code).toBe(3);
     expect(rerun.stderr).toContain(
-      "The job 'etl' no longer exists. Its present config.yaml decides whether any version of it may run, so put the job back first. The folders of these sources are missing: local-fs.",
+      "The job 'etl' no longer exists. Its present config.yaml decides whether any version of it may run, so put the job back first. The folders of these sources are missing or cannot be read: local-fs.",
     );
 
     mkdirSync(jobs);

@@ -318,6 +318,6 @@ testWith(headlessChromium)('a source whose folder is missing is marked, and the 
   const checks = page.getByRole('region', { name: 'Server' });
   await checks
     .getByRole('listitem')
-    .filter({ hasText: /sources.*the folder of jobs is missing: local-fs/ })
+    .filter({ hasText: /sources.*the folder of jobs is missing or cannot be read: local-fs/ })
     .waitFor();
 });

@@ -300,7 +300,7 @@ test.each([false, true])(
     await first.at('2026-06-01T02:30:00Z');
     expect(first.engine.health().sources).toEqual({
       status: 'degraded',
-      detail: 'the folder of jobs is missing: local-fs',
+      detail: 'the folder of jobs is missing or cannot be read: local-fs',
     });
     expect(await first.engine.schedules.list(localPrincipal)).toEqual([]);
     if (isRestarted) await first.close();

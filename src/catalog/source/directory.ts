@@ -3,6 +3,7 @@
 import { closeSync, type Dirent, openSync, readdirSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 import { errorCode } from '../../lib/error-code.ts';
+import { listFolder } from '../../lib/files/readable-folder.ts';
 import { type Ignore, isDataDir, isWalked, olderForm } from './ignore.ts';
 import { type ConfigFile, configFiles } from './job-files.ts';
 import { fileLimit } from './job-state.ts';
@@ -68,7 +69,7 @@ function namesOfFiles(entries: readonly Dirent[], found: readonly ConfigFile[]):
 
 function list(dir: string): Dirent[] | undefined {
   try {
-    return readdirSync(dir, { withFileTypes: true });
+    return listFolder(dir);
   } catch (error) {
     if (['ENOENT', 'ENOTDIR'].includes(errorCode(error) ?? '')) return undefined;
     throw error;

@@ -1,11 +1,12 @@
 // The state of a job's directory: the files that belong to the job, and a signature that changes with these files.
 // Computing it does not read their content.
 
-import { type Dirent, readdirSync, type Stats } from 'node:fs';
+import type { Dirent, Stats } from 'node:fs';
 import { join } from 'node:path';
 import { Problem } from '../../domain/problem.ts';
 import { systemClock } from '../../lib/clock.ts';
 import { errorCode } from '../../lib/error-code.ts';
+import { listFolder } from '../../lib/files/readable-folder.ts';
 import { createYielder } from '../../lib/yielder.ts';
 import { isDataDir, isWalked, realPathOf } from './ignore.ts';
 import { configFiles, followLink, isLeftOut, type JobPlace } from './job-files.ts';
@@ -107,7 +108,7 @@ export async function readJobState(job: IdentifiedJob): Promise<JobState> {
 /** Only the job's own directory must exist. Another one may have been removed since it was listed. */
 function list(job: IdentifiedJob, dir: string, inside: string): Dirent[] {
   try {
-    return readdirSync(dir, { withFileTypes: true });
+    return listFolder(dir);
   } catch (error) {
     const isGone = ['ENOENT', 'ENOTDIR'].includes(errorCode(error) ?? '');
     if (!isGone)

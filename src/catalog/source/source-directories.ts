@@ -37,7 +37,7 @@ type Stamp = {
 };
 type StampedDirectory = Directory & {
   readonly stamp: Stamp;
-  /** The system's error code, when a folder that may be a job cannot be read. It then counts as an invalid job. */
+  /** The system's error code, if the folder cannot be read. */
   readonly unreadable?: string | undefined;
 };
 export type Node = StampedDirectory & {
@@ -76,11 +76,13 @@ export function createSourceDirectories(source: Source, maybeYield: Yielder, o: 
     } finally {
       if (!directory) stopWatching();
     }
+    if (directory?.unreadable !== undefined && isOwned(nodes, path))
+      o.log.warn({ source: source.name, path: printable(path) }, `a folder cannot be read (${directory.unreadable})`);
     return directory && { ...directory, path, stopWatching, job: undefined };
   }
 
   function read(path: string): StampedDirectory | undefined {
-    return readStamped(source, path, ignore, ownerOf(nodes, parentOf(path)) !== undefined, o.log);
+    return readStamped(source.path, path, ignore, isOwned(nodes, path));
   }
 
   function drop(path: string): boolean {
@@ -147,25 +149,21 @@ function ownerOf(nodes: ReadonlyMap<string, Node>, path: string | undefined): No
   return undefined;
 }
 
-function readStamped(
-  source: Source,
-  path: string,
-  ignore: Ignore,
-  isOwned: boolean,
-  log: LogLines,
-): StampedDirectory | undefined {
-  const dir = join(source.path, path);
+/** Whether the directory is inside a job. */
+function isOwned(nodes: ReadonlyMap<string, Node>, path: string): boolean {
+  return ownerOf(nodes, parentOf(path)) !== undefined;
+}
+
+function readStamped(root: string, path: string, ignore: Ignore, isOwned: boolean): StampedDirectory | undefined {
+  const dir = join(root, path);
   const look = lookAt(dir);
   if (!look) return undefined;
   try {
-    const directory = readDirectory({ root: source.path, path, ignore, isOwned });
+    const directory = readDirectory({ root, path, ignore, isOwned });
     return directory && { ...directory, stamp: stampOf(dir, look, directory.files) };
   } catch (error) {
-    const reason = errorCode(error) ?? 'unknown error';
-    const mayBeJob = path !== '' && !isOwned;
-    if (!mayBeJob) log.warn({ source: source.name, path: printable(path) }, `a folder cannot be read (${reason})`);
     const nothing = { subdirectories: new Set<string>(), configFiles: [], files: [], scripts: 0, unnamable: [] };
-    return { ...nothing, stamp: stampOf(dir, look, []), unreadable: mayBeJob ? reason : undefined };
+    return { ...nothing, stamp: stampOf(dir, look, []), unreadable: errorCode(error) ?? 'unknown error' };
   }
 }
 

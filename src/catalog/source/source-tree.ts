@@ -59,7 +59,7 @@ export function createSourceTree(source: Source, o: DirectoryOptions) {
     const all = [...nodes.values()];
     jobs = all.flatMap((node) => [
       ...(node.job ? [node.job] : []),
-      ...(node.unreadable === undefined ? [] : [unreadableJob(source.mountPath, node.path, node.unreadable)]),
+      ...unreadableJobs(source.mountPath, node, directories),
       ...node.unnamable.map((name) => unnamableJob(source.mountPath, childOf(node.path, name))),
     ]);
     scripts = all.reduce((sum, node) => sum + node.scripts, 0);
@@ -75,6 +75,9 @@ export function createSourceTree(source: Source, o: DirectoryOptions) {
     },
     get isThere(): boolean {
       return nodes.has('');
+    },
+    get isReadable(): boolean {
+      return nodes.has('') && nodes.get('')?.unreadable === undefined;
     },
     rescan,
     /** Returns whether anything visible has changed. */
@@ -160,12 +163,14 @@ function unnamableJob(mountPath: string, path: string): FoundJob {
   return brokenJob(mountPath, path, 'the name of its folder is not UTF-8');
 }
 
-function unreadableJob(mountPath: string, path: string, reason: string): FoundJob {
+/** A folder that cannot be read may be a job, or contain some, unless it is inside a job. */
+function unreadableJobs(mountPath: string, { path, unreadable }: Node, directories: SourceDirectories): FoundJob[] {
+  if (unreadable === undefined || path === '' || directories.ownerOf(path)) return [];
   const message =
-    reason === 'EACCES'
-      ? 'flwd may not read this folder: let the user of the server read it, or name it in .flwdignore'
-      : `its folder cannot be read (${reason})`;
-  return brokenJob(mountPath, path, message);
+    unreadable === 'EACCES'
+      ? 'flwd may not read this folder: let the user of the server read and enter it, or name it in .flwdignore'
+      : `its folder cannot be read (${unreadable})`;
+  return [brokenJob(mountPath, path, message)];
 }
 
 function brokenJob(mountPath: string, path: string, message: string): FoundJob {

@@ -123,11 +123,12 @@ export function watchSource(o: Options) {
 }
 
 const missingWords = 'the folder of a source is missing; its jobs cannot run until the folder is back';
+const unreadableWords = 'flwd may not read the folder of a source; its jobs cannot run until it may';
 const emptyWords = 'the folder of a source is empty, although it had jobs; they cannot run until they are back';
 
 /**
- * Finds out whether the folder is missing. An empty folder can count as missing, too: it may be the mount point of a
- * share that is not mounted.
+ * Finds out whether the folder is missing. A folder that cannot be read counts as missing. An empty folder can count as
+ * missing, too: it may be the mount point of a share that is not mounted.
  */
 function createAbsence({ source: { name, path }, log, ...o }: Options, tree: SourceTree) {
   let rootWithJobs: string | undefined;
@@ -143,7 +144,7 @@ function createAbsence({ source: { name, path }, log, ...o }: Options, tree: Sou
   }
 
   return {
-    /** Whether the folder is missing, or an empty one is in its place. */
+    /** Whether the folder is missing or cannot be read, or an empty one is in its place. */
     isMissing: () => isMissing,
     /**
      * Call this when the source has been read for the first time. If the source has no jobs, finds out whether it had
@@ -157,11 +158,16 @@ function createAbsence({ source: { name, path }, log, ...o }: Options, tree: Sou
       const before = isMissing;
       const root = identityOfRoot(path);
       if (tree.jobs.length > 0) rootWithJobs = root ?? rootWithJobs;
-      isMissing = !tree.isThere || (tree.jobs.length === 0 && isReplaced(root));
-      if (isMissing && !before) log.warn({ source: name, path }, tree.isThere ? emptyWords : missingWords);
+      isMissing = !tree.isReadable || (tree.jobs.length === 0 && isReplaced(root));
+      if (isMissing && !before) log.warn({ source: name, path }, missingReason(tree));
       return isMissing !== before;
     },
   };
+}
+
+function missingReason(tree: SourceTree): string {
+  if (!tree.isThere) return missingWords;
+  return tree.isReadable ? emptyWords : unreadableWords;
 }
 
 /** Whether the folder is empty. A folder that cannot be read counts as empty. */

@@ -1,8 +1,9 @@
 // `flwd jobs validate`: checks jobs, or folders of jobs, and prints everything that is wrong with them.
 
-import { existsSync, statSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import type { JobDefinition, JobError } from '../../domain/job.ts';
+import { folderTrouble } from '../../lib/files/readable-folder.ts';
 import { shellWord } from '../../lib/shell-word.ts';
 import type { Options } from '../command.ts';
 import { type ExitCode, exitCodes, Refusal } from '../exit-code.ts';
@@ -41,8 +42,10 @@ export async function run(options: Options, dirs: readonly string[]): Promise<Ex
 }
 
 function assertFolder(dir: string): void {
-  const stat = statSync(dir, { throwIfNoEntry: false });
-  if (!stat?.isDirectory()) throw new Refusal(stat ? `${dir} is not a folder` : `there is no folder ${dir}`);
+  const trouble = folderTrouble(dir);
+  if (trouble === 'missing') throw new Refusal(`there is no folder ${dir}`);
+  if (trouble === 'other') throw new Refusal(`${dir} is not a folder`);
+  if (trouble) throw new Refusal(`you may not read the folder ${dir}, or not enter it`);
 }
 
 type Validated = {

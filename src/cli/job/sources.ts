@@ -1,11 +1,11 @@
 // `flwd sources`: the sources of jobs, and how many jobs each has. Without a server, flwd reads them as they are now.
 
-import { existsSync } from 'node:fs';
 import type { Client } from '../../client/client.ts';
 import { type SourceUse, useWords } from '../../client/source-use.ts';
 import type { AnswerOf } from '../../contract/operations.ts';
 import { useOf } from '../../domain/policy.ts';
 import { holdsScope } from '../../domain/principal.ts';
+import { folderTrouble } from '../../lib/files/readable-folder.ts';
 import type { Options } from '../command.ts';
 import { hint } from '../command-line.ts';
 import { exitCodes, Refusal } from '../exit-code.ts';
@@ -49,7 +49,7 @@ export async function get(options: Options, operands: readonly string[]): Promis
       jobs: source.jobs,
       broken: source.invalid,
       ...(source.is_missing && {
-        problem: 'its folder is missing, so its jobs cannot run until the folder exists',
+        problem: 'its folder is missing or cannot be read, so its jobs cannot run',
       }),
       trusted: trustWords(source),
     });
@@ -107,7 +107,7 @@ function ownSources(options: Options): Source[] {
   const { sources } = loadConfiguration(options).config;
   return sources.map((source) => {
     const { name, type, path, trusted } = source;
-    return { name, type, path, trusted, may_use: useOf(source), is_missing: !existsSync(path) };
+    return { name, type, path, trusted, may_use: useOf(source), is_missing: folderTrouble(path) !== undefined };
   });
 }
 

@@ -144,7 +144,7 @@ function ReadAgain({ name, isBusy, readAgain }: { readonly name: string } & Read
 }
 
 function readWords({ name, jobs, invalid, is_missing: isMissing }: Source): string {
-  if (isMissing) return `${harmless(name)} was read again: its folder is missing.`;
+  if (isMissing) return `${harmless(name)} was read again: its folder is missing or cannot be read.`;
   const counts = [countOf(jobs, 'job'), ...(invalid > 0 ? [countOf(invalid, 'invalid job')] : [])];
   return `${harmless(name)} was read again: ${counts.join(', ')}.`;
 }
