@@ -169,7 +169,7 @@ test('an import names programs and scripts that the host does not have, and asks
       'if command -v no-such-choice > /dev/null; then no-such-choice; fi\nfor ((no_such_i = 0; no_such_i < 2; no_such_i++)); do\n' +
       '  [[ -n $1 && no-such-word == "$1" ]] || shout x\ndone\nquick; xargs -a list no-such-xargs\nno-such-sync -a /etc/hosts backup:\n',
     'bin/sources.sh': '#!/bin/sh\n. ./functions.sh\nno-such-function\n',
-    'bin/quotes.sh': '#!/bin/sh\necho "build # 5"\necho "no-such-text is no program"\n',
+    'bin/quotes.sh': '#!/bin/sh\necho "build # 5" && no-such-build\necho "no-such-text is no program" # no-such-rest\n',
     'own/mine': '#!/bin/sh\n',
   });
   chmodSync(join(home, 'own/mine'), 0o755);
@@ -188,7 +188,7 @@ test('an import names programs and scripts that the host does not have, and asks
     [],
     [],
     ['`no-such-inner` is not installed here'],
-    [],
+    ['`no-such-build` is not installed here'],
   ]);
   expect(drafts[1]).toMatchObject({ configLines: [], security: { paths: [] } });
 });

@@ -5,13 +5,13 @@ import { basename, isAbsolute } from 'node:path';
 import { parseCron, shortestGapMs } from '../../lib/cron/cron.ts';
 import { shellWord } from '../../lib/shell-word.ts';
 import { isTimezone } from '../../lib/timezone.ts';
+import { quotingOf } from '../init/shell-quotes.ts';
 import { ownName } from '../own-name.ts';
 import { nameOf } from './command-name.ts';
 import type { TableLine } from './crontab-table.ts';
 import { readTimes } from './crontab-times.ts';
 import type { Found, Origin } from './found-job.ts';
 import { holdsSecret, withoutSecrets } from './secret-text.ts';
-import { quotingOf } from './shell-quotes.ts';
 
 export type Table = {
   /** For example `the crontab of ada` or `/etc/cron.d/certs`. */

@@ -4,7 +4,7 @@
 
 import { isSecretName } from '../../lib/secret-name.ts';
 import { argumentName } from '../init/script-arguments.ts';
-import { endOfWord, type Quoting, quotingOf } from './shell-quotes.ts';
+import { endOfWord, type Quoting, quotingOf } from '../init/shell-quotes.ts';
 
 type Span = {
   /** Where the name of the secret begins in the text, or where the value begins if the name comes from the rule. */

@@ -1,5 +1,7 @@
 // Reduces a bash script to its lines of code, from which other files guess its arguments.
 
+import { quotingOf } from './shell-quotes.ts';
+
 export type Line = { readonly text: string; readonly number: number };
 
 export type Script = {
@@ -18,7 +20,8 @@ export function codeOf(text: string): Line[] {
       if (written.trim() === end) end = undefined;
       return { text: '', number };
     }
-    const code = written.replace(/^\s*#.*$|\s#\s.*$/, '');
+    const comment = quotingOf(written).indexOf('comment');
+    const code = comment === -1 ? written : written.slice(0, comment);
     [, end] = /<<-?\s*["'\\]?([A-Za-z_]\w*)/.exec(code) ?? [];
     return { text: code, number };
   });

@@ -23,7 +23,7 @@ const defining = /^(?:source|\.|eval|module)$/;
  */
 export function missingPrograms(text: string, names: Iterable<string>, path: string): string[] {
   const all = [...names];
-  if (path.includes(unknownText) || all.some((name) => defining.test(name)) || quotesComment(text)) return [];
+  if (path.includes(unknownText) || all.some((name) => defining.test(name))) return [];
   const doubtful = new Set([...definedIn(text), ...checkedIn(text), ...wordsOfNoCommand(text)]);
   const folders = path.split(':').filter((folder) => folder.startsWith('/'));
   return all.filter(
@@ -43,14 +43,6 @@ function isProgram(path: string): boolean {
   } catch {
     return false;
   }
-}
-
-/** `echo "build # 5"`: `codeOf` takes the rest for a comment, so text after it may look like commands. */
-function quotesComment(text: string): boolean {
-  return text.split('\n').some((line) => {
-    const [, code = ''] = /^(.*?)\s#\s/.exec(line) ?? [];
-    return code.split('"').length % 2 === 0 || code.split("'").length % 2 === 0;
-  });
 }
 
 /** The names of functions and aliases. */

@@ -1,7 +1,7 @@
 // Replaces what another scheduler would have pasted into a shell script, such as `${option.name}`, by variables of the
 // shell. Their values are then data, whatever they contain.
 
-import { type Quoting, quotingOf } from '../shell-quotes.ts';
+import { type Quoting, quotingOf } from '../../init/shell-quotes.ts';
 
 /**
  * The variable that replaces a reference, or the reason why no variable can. `isSplit`: the shell splits the value into
