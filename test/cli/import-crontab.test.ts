@@ -304,6 +304,35 @@ test('variables, users, input and times are read as cron reads them', () => {
   ]);
 });
 
+test('a line that names a file without a folder starts in the home folder, as in cron', () => {
+  const home = mkdtempSync('/var/tmp/flwd-cli-');
+  onTestFinished(() => rmSync(home, { recursive: true, force: true }));
+  writeFiles(home, { 'Documents/x': '' });
+  const startsAtHome = (command: string): boolean =>
+    readTable(Buffer.from(`* * * * * ${command}\n`), { hasUser: false })
+      .map((line) => jobOfLine(line, { ...table, homeOf: () => home }))
+      .some((job) => 'program' in job && 'text' in job.program && job.program.text.includes(`cd ${home} || exit\n`));
+  const relative = [
+    'report.py x.csv',
+    'python3 etl.py',
+    'sh backup',
+    'cat "data.csv" | sort',
+    'cd project && make',
+    '/bin/x --out=y.json',
+    'tar cz Documents',
+  ];
+  const others = [
+    'report.py',
+    'python3 -m etl',
+    'ping example.com',
+    'echo "x.csv is here"',
+    'cd /srv && tar czf x.tgz .',
+    'echo Document',
+  ];
+  expect(relative.filter((command) => !startsAtHome(command))).toEqual([]);
+  expect(others.filter(startsAtHome)).toEqual([]);
+});
+
 /** Based on crontab(5) and cron.c: a field that begins with `*` does not restrict the day. */
 function firesAt(fields: readonly string[], at: Date): boolean {
   const names = 'sun mon tue wed thu fri sat'.split(' ');

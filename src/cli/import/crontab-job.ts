@@ -1,7 +1,7 @@
 // Turns a line of a crontab into a job: the same command for the same shell, with the variables that it had under cron.
 
-import { realpathSync } from 'node:fs';
-import { basename, isAbsolute } from 'node:path';
+import { existsSync, realpathSync } from 'node:fs';
+import { basename, isAbsolute, join } from 'node:path';
 import { parseCron, shortestGapMs } from '../../lib/cron/cron.ts';
 import { shellWord } from '../../lib/shell-word.ts';
 import { isTimezone } from '../../lib/timezone.ts';
@@ -99,7 +99,7 @@ function scriptOf(
   o: { readonly shell: string; readonly home: string | null; readonly isShell: boolean },
 ): string {
   const lines = [
-    ...(o.isShell && startsSomewhere(command) && o.home !== null ? [`cd ${shellWord(o.home)} || exit`] : []),
+    ...(o.isShell && o.home !== null && startsSomewhere(command, o.home) ? [`cd ${shellWord(o.home)} || exit`] : []),
     ...(input === null ? [] : [hereDocument(input)]),
     command,
   ];
@@ -116,12 +116,30 @@ function hereDocument(input: string): string {
   return `exec <<'${end}'\n${input}${end}`;
 }
 
+/** Endings of files, which a word such as `example.com` does not have. */
+const fileEnding =
+  'bak|bash|bz2|cfg|cnf|conf|csv|db|env|gpg|gz|html?|ini|jar|jpe?g|js|json|key|lock|log|md|mjs|pdf|pem|php|pid|pl|png|py|rb|sh|sql|sqlite3?|tar|tgz|toml|ts|tsv|txt|xlsx?|xml|xz|ya?ml|zip|zst';
+const relativePath = new RegExp(
+  [
+    String.raw`(?<=^|[\s;&|(<>])(?:\.{1,2}\/|[\w.-]+\/[\w.])`,
+    String.raw`[<>]\s*(?=[\w.])(?!\d)`,
+    String.raw`(?<=(?:^|[\s;&|(])(?:cd|(?:ba|da|z|k)?sh|python[\d.]*|perl|php|ruby|node)\s+)[\w.]`,
+    String.raw`(?<=[^\s;&|(]\s+|=)(["']?)\w[\w.-]*\.(?:${fileEnding})\1(?=[\s;&|)<>]|$)`,
+  ].join('|'),
+  'g',
+);
+
 /** The command names a file without a full path, so it depends on the folder in which cron starts it. */
-function startsSomewhere(command: string): boolean {
+function startsSomewhere(command: string, home: string): boolean {
   if (/^cd\s+["']?(?:[/~]|\$HOME\b)/.test(command)) return false;
   const quoting = quotingOf(command);
-  const relative = /(?<=^|[\s;&|(<>])(?:\.{1,2}\/|[\w.-]+\/[\w.])|[<>]\s*(?=[\w.])(?!\d)/g;
-  return [...command.matchAll(relative)].some(({ index }) => quoting[index] === 'plain');
+  const isPlain = ({ index }: { readonly index: number }): boolean => quoting[index] === 'plain';
+  return (
+    [...command.matchAll(relativePath)].some(isPlain) ||
+    [...command.matchAll(/(?<=[^\s;&|(]\s+)[\w][\w.-]*(?=[\s;&|)<>]|$)/g)].some(
+      (word) => isPlain(word) && existsSync(join(home, word[0])),
+    )
+  );
 }
 
 /** Returns PATH with the home of the user in place of `~`. */
