@@ -228,20 +228,21 @@ test('a job whose command does not use a password of the crontab says so', async
 });
 
 test('a line that would behave differently in a job or in cron gets a note', async () => {
-  const found = await imported(
-    createHome(),
-    '* * * * * sleep 8 2>&1 | logger -t tick',
-    '* * * * * root sleep 8',
-    '* * * * * sleep 8',
-  );
+  const found = await imported(createHome(), '* * * * * sleep 8 2>&1 | logger -t tick', '* * * * * sleep 8');
   expect(found.map(({ notes }) => notes)).toEqual([
     ['logger cannot reach syslog from a sandbox: remove `logger`, so that its input goes to the log of the run'],
-    [
-      'a line of this crontab names no user, so cron takes `root` for a program: remove the word',
-      '`root` is not installed here',
-    ],
     [],
   ]);
+});
+
+test('a line that begins with a user is imported only from a system crontab', async () => {
+  const text = '* * * * * root sleep 8\n';
+  const own = await flwdReading(createHome(), text, 'import', 'crontab', '-');
+  expect(own.stdout).toContain(
+    'this crontab names no users, so cron takes `root` for a program: remove the word, or add --system if the file is a system crontab\n',
+  );
+  const system = await flwdReading(createHome(), text, 'import', 'crontab', '-', '--system');
+  expect(system.stderr).toContain('1 job imported\n');
 });
 
 test('a line with &> gets a note, unless its shell is bash or a link to it', async () => {

@@ -4,6 +4,7 @@ import { existsSync, realpathSync } from 'node:fs';
 import { basename, isAbsolute, join } from 'node:path';
 import { parseCron, shortestGapMs } from '../../lib/cron/cron.ts';
 import { shellWord } from '../../lib/shell-word.ts';
+import { systemPath } from '../../lib/system-path.ts';
 import { isTimezone } from '../../lib/timezone.ts';
 import { quotingOf } from '../init/shell-quotes.ts';
 import { ownName } from '../own-name.ts';
@@ -44,16 +45,16 @@ export function jobOfLine(line: TableLine, table: Table): Found {
   if (!isAbsolute(shell) || /\s/.test(shell))
     return nothing(`SHELL is \`${shell}\`, which is not the path of a program`);
   if (!isTimezone(timezone)) return nothing(`CRON_TZ is \`${timezone}\`, which is not the name of a time zone`);
+  const word = strayUser(line, table);
+  if (word !== undefined)
+    return nothing(
+      `this crontab names no users, so cron takes \`${word}\` for a program: remove the word, or add --system if the file is a system crontab`,
+    );
   if (input !== null && holdsSecret(input)) return nothing('what follows the % seems to contain a password');
   const user = line.user ?? table.user;
   const home = environment.HOME ?? table.homeOf(user);
   const logging = logOf(command);
-  const notes = [
-    ...noteOfLog(logging),
-    ...notesOfShell(command, shell),
-    ...notesOfUser(line, table),
-    ...notesOf(line, times.cron, home),
-  ];
+  const notes = [...noteOfLog(logging), ...notesOfShell(command, shell), ...notesOf(line, times.cron, home)];
   const delay = delayOf(environment.RANDOM_DELAY, times.cron, timezone);
   if (delay.note !== undefined) notes.push(delay.note);
   const isShell = /\/(?:ba|da|z|k|mk|a)?sh$/.test(shell);
@@ -147,13 +148,12 @@ function pathOf({ environment: { PATH: path } }: Pick<Entry, 'environment'>, hom
   return home === null ? path : path?.replaceAll(/(?<=^|:)~(?=[/:]|$)/g, () => home);
 }
 
-/**
- * Warns about a command that begins with a user name. Such a name belongs in /etc/crontab, not in a user's own crontab.
- */
-function notesOfUser({ user, command }: Entry, table: Table): string[] {
+/** Returns the user with whose name a command begins. Such a name belongs in a system crontab, not in a user's own. */
+function strayUser({ user, command, environment }: Entry, table: Table): string | undefined {
   const [first = '', second] = command.split(/\s+/);
-  if (user !== null || second === undefined || ![table.user, 'root'].includes(first)) return [];
-  return [`a line of this crontab names no user, so cron takes \`${first}\` for a program: remove the word`];
+  if (user !== null || second === undefined || ![table.user, 'root'].includes(first)) return undefined;
+  const folders = (environment.PATH ?? systemPath).split(':');
+  return folders.some((folder) => existsSync(join(folder, first))) ? undefined : first;
 }
 
 function notesOf({ environment, times, endsWithReturn }: Entry, cron: string, home: string | null): string[] {
