@@ -171,16 +171,18 @@ test('an import names programs and scripts that the host does not have, and asks
     'bin/sources.sh': '#!/bin/sh\n. ./functions.sh\nno-such-function\n',
     'bin/quotes.sh': '#!/bin/sh\necho "build # 5" && no-such-build\necho "no-such-text is no program" # no-such-rest\n',
     'own/mine': '#!/bin/sh\n',
+    '.local/bin/installed': '#!/bin/sh\n',
   });
+  chmodSync(join(home, '.local/bin/installed'), 0o755);
   chmodSync(join(home, 'own/mine'), 0o755);
   const drafts = draftsOf(
     `PATH=${home}/own:/usr/bin:/bin\n1 1 * * * no-such-program x || true; mine; timeout 5 nice -n 5 no-such-other\n` +
       `2 2 * * * ${home}/bin/start-app.sh --now\n3 3 * * * ${home}/bin/all.sh\n4 4 * * * ${home}/bin/sources.sh\n` +
       `5 5 * * * [ -x ${home}/bin/maybe ] && ${home}/bin/maybe\n6 6 * * * flock -n /run/l sh -c 'no-such-inner | sort'\n` +
-      `7 7 * * * ${home}/bin/quotes.sh\n`,
+      `7 7 * * * ${home}/bin/quotes.sh\n8 8 * * * installed x\n`,
     home,
   );
-  const missing = /is not installed here$|does not exist$/;
+  const missing = /is not installed here$|does not exist$|^a job does not find/;
   expect(drafts.map(({ notes }) => notes.filter((note) => missing.test(note)))).toEqual([
     ['`no-such-program` is not installed here', '`no-such-other` is not installed here'],
     [`${home}/bin/start-app.sh does not exist`],
@@ -189,6 +191,9 @@ test('an import names programs and scripts that the host does not have, and asks
     [],
     ['`no-such-inner` is not installed here'],
     ['`no-such-build` is not installed here'],
+    [
+      `a job does not find \`installed\`, because its PATH lacks ${home}/.local/bin: write ${home}/.local/bin/installed`,
+    ],
   ]);
   expect(drafts[1]).toMatchObject({ configLines: [], security: { paths: [] } });
 });

@@ -36,6 +36,12 @@ export function missingPrograms(text: string, names: Iterable<string>, path: str
   );
 }
 
+/** The program in a folder of this user's PATH, or in a folder where users keep their own programs. */
+export function ownProgram(name: string, home: string): string | undefined {
+  const folders = [...(process.env.PATH ?? '').split(':'), `${home}/bin`, `${home}/.local/bin`];
+  return folders.map((folder) => `${folder}/${name}`).find((path) => path.startsWith('/') && isProgram(path));
+}
+
 function isProgram(path: string): boolean {
   try {
     accessSync(path, constants.X_OK);

@@ -1,14 +1,14 @@
 // Reads the commands in a shell script to find what the script uses, above all the files that it reads or writes.
 
 import { existsSync, statSync } from 'node:fs';
-import { basename } from 'node:path';
+import { basename, dirname } from 'node:path';
 import { type HostNeed, hostNeedOf } from '../../domain/host-needs.ts';
 import type { SecurityProfile } from '../../domain/job.ts';
 import { isSecretName } from '../../lib/secret-name.ts';
 import { systemPath } from '../../lib/system-path.ts';
 import { codeOf, topLevel } from './bash-script.ts';
 import { readFlock } from './flock.ts';
-import { missingPrograms } from './missing-programs.ts';
+import { missingPrograms, ownProgram } from './missing-programs.ts';
 import {
   argumentText,
   homeText,
@@ -182,14 +182,21 @@ function nameOf({ names }: Walk, whole: readonly string[], words: readonly strin
     if (name !== undefined && !names.has(name)) names.set(name, line);
 }
 
+function missingWords(name: string, home: string): string {
+  const own = ownProgram(name, home);
+  return own === undefined
+    ? `\`${name}\` is not installed here`
+    : `a job does not find \`${name}\`, because its PATH lacks ${dirname(own)}: write ${own}`;
+}
+
 /** A script that another command writes or checks before the call may be missing now. */
-function missingIn({ names, absent, files, variables }: Walk, text: string): Missing[] {
+function missingIn({ names, absent, files, variables, roots }: Walk, text: string): Missing[] {
   const programs = missingPrograms(text, names.keys(), variables.get('PATH') ?? unknownText);
   const handled = files.filter(({ kind, by }) => kind === 'write' || /^(?:\[|\[\[|test)$/.test(by));
   const isHandled = (path: string): boolean => handled.some(({ place }) => `${path}/`.startsWith(`${place.path}/`));
   return [
     ...programs.map((name) => ({
-      text: `\`${name}\` is not installed here`,
+      text: missingWords(name, roots.home),
       line: names.get(name) ?? 1,
       isOfHome: false,
     })),
