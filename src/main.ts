@@ -374,7 +374,14 @@ async function openServer(
   const channelView = createChannelView({ channels, messages, signer, clock, timeoutMs: answerMs });
   onStop('tests of channels', channelView.close);
   const policy = config.persistence.retention;
-  const retention = createRetention({ ...foldersOf(config), policy, store, clock, log });
+  const retention = createRetention({
+    ...foldersOf(config),
+    policy,
+    store,
+    clock,
+    log,
+    room: createRoomLender(config.instance.dataDir, { forRemoval: true }),
+  });
   onStop('retention', () => retention.close());
   const load = watchLoad();
   onStop('the watch for overload', () => load.close());

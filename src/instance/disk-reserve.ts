@@ -56,23 +56,30 @@ export async function lendRoom(dataDir: string): Promise<(() => Promise<void>) |
   return () => keepReserve(dataDir);
 }
 
-/** Frees a part of the reserve. Returns false when only the part for a command that deletes is left. */
-async function lendPart(dataDir: string): Promise<boolean> {
+/** Frees a part of the reserve. Returns false if less than `kept` bytes would be left. */
+async function lendPart(dataDir: string, kept = keptBytes): Promise<boolean> {
   const hasBytes = await sizeOf(pathIn(dataDir));
-  if (hasBytes - lentBytes < keptBytes) return false;
+  if (hasBytes - lentBytes < kept) return false;
   await truncate(pathIn(dataDir), hasBytes - lentBytes);
   return true;
 }
 
 export type RoomLender = ReturnType<typeof createRoomLender>;
 
-/** Lends room to runs that cannot end without it, as long as the reserve lasts. */
-export function createRoomLender(dataDir: string) {
+/**
+ * Lends room to runs that cannot end without it. With `forRemoval`, lends room to work that deletes what fills the
+ * disk. This work may use the whole reserve, the runs only a part of it.
+ */
+export function createRoomLender(dataDir: string, { forRemoval = false } = {}) {
+  const kept = forRemoval ? 0 : keptBytes;
   let hasLent = false;
   const isScarce = (): boolean => (freeBytesOf(dataDir) ?? Infinity) < scarceBytes;
   return {
-    async lend(): Promise<void> {
-      if (isScarce() && (await lendPart(dataDir))) hasLent = true;
+    /** Returns whether it has freed a part of the reserve. */
+    async lend(): Promise<boolean> {
+      const isLent = isScarce() && (await lendPart(dataDir, kept));
+      hasLent ||= isLent;
+      return isLent;
     },
     /** Creates the reserve again, unless there is little room. */
     async takeBack(): Promise<void> {

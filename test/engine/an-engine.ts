@@ -23,6 +23,7 @@ import type { Calendars } from '../../src/engine/schedule/schedule-times.ts';
 import { probeHost } from '../../src/exec/host/host.ts';
 import type { LimitHost } from '../../src/exec/host/limit-host.ts';
 import { openForkServer } from '../../src/exec/proc/fork-server.ts';
+import { createRoomLender } from '../../src/instance/disk-reserve.ts';
 import { type SteadyClock, systemClock } from '../../src/lib/clock.ts';
 import { createStore, openStore, type Store } from '../../src/store/open.ts';
 import { openDatabaseOf } from '../store/postgres-databases.ts';
@@ -168,6 +169,7 @@ export async function openEngine(
     policy: { ...keepsAll, ...o.policy },
     clock: { ...clock, now: () => o.nowMs ?? clock.now() },
     log,
+    room: createRoomLender(dataDir, { forRemoval: true }),
   });
   o.beforeStart?.(store);
   engine.start();

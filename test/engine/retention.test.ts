@@ -8,6 +8,7 @@ import { pino } from 'pino';
 import { expect, test } from 'vitest';
 import { localPrincipal } from '../../src/domain/principal.ts';
 import { createRetention } from '../../src/engine/retention/retain.ts';
+import { keepReserve } from '../../src/instance/disk-reserve.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import { anEntry } from '../store/an-entry.ts';
 import { bash } from '../support/jobs.ts';
@@ -272,6 +273,21 @@ testOnSqliteWithDisk('a full disk does not stop retention: files are removed fir
   expect({ done, runs: removed.runs }).toEqual({ done: true, runs: 2_004 });
   free();
   expect(opened.store.db.failure()).toBeNull();
+});
+
+testOnSqliteWithDisk('a pass that a caller has asked for may use the reserve of a full disk', async () => {
+  const root = dataFolder({ sizeMiB: 24 });
+  const stores = bash('head -c 1000000 /dev/urandom >"$FLWD_ARTIFACTS_DIR/a"');
+  const opened = await openEngine(root, {
+    jobs: { stores },
+    policy: { artifactsMs: hourMs },
+    nowMs: Date.now() + 2 * hourMs,
+  });
+  for (let n = 0; n < 3; n += 1) await opened.finished(await opened.create('stores'));
+  await keepReserve(join(root, 'data'));
+  fillDisk(root);
+  const { done, removed } = await opened.retention.collect(asked);
+  expect({ done, artifacts: removed.artifacts }).toEqual({ done: true, artifacts: 3 });
 });
 
 /** Copies the only run of the database in SQL: thousands of real ones would take minutes. */

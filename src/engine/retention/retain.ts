@@ -3,6 +3,7 @@
 
 import { setTimeout as delay, setImmediate as yieldNow } from 'node:timers/promises';
 import { oldSnapshots } from '../../catalog/source/snapshot-removal.ts';
+import type { RoomLender } from '../../instance/disk-reserve.ts';
 import type { SteadyClock } from '../../lib/clock.ts';
 import type { Logger } from '../../lib/logger.ts';
 import { createSerial } from '../../lib/serial.ts';
@@ -77,6 +78,8 @@ type Parts = {
   readonly policy: RetentionPolicy;
   readonly clock: SteadyClock;
   readonly log: Logger;
+  /** Lends room on a full disk to a pass that a caller has asked for. */
+  readonly room?: RoomLender;
 };
 
 /** The options of a pass that a caller has asked for. */
@@ -97,6 +100,7 @@ export function createRetention(parts: Parts) {
     const withLeftovers = asked !== undefined || clock.monotonicMs() >= leftoversDueMs;
     const stop = AbortSignal.any([closing.signal, signal]);
     const answer = await removeOld(o, restOf(share, stop), removed, { asked, withLeftovers, closing: closing.signal });
+    await o.room?.takeBack();
     if (withLeftovers) leftoversDueMs = clock.monotonicMs() + dayMs;
     return answer;
   }
@@ -178,9 +182,10 @@ async function removeOld(
         if (how.closing.aborted) return;
         const isFull = isStorageError(error);
         // The write-ahead log cannot grow on a full disk. Once its content is in the database, it starts over.
+        const hasLent = isFull && how.asked !== undefined && (await o.room?.lend()) === true;
         if (isFull) await store.space?.settle(Infinity).catch(() => undefined);
         const count = countOf(removed);
-        if (isFull && count !== before) {
+        if (isFull && (hasLent || count !== before)) {
           before = count;
           continue;
         }
