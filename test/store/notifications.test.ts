@@ -128,13 +128,17 @@ describe.each(engines)('notifications on $engine', ({ open }) => {
     await failed('notice_2', nowMs + 200);
     await failed('notice_3', nowMs + 50);
     await failed('notice_5', nowMs + 50);
-    const team = { channel: 'team', sinceMs: nowMs - 5, error: 'the answer was 503' };
-    expect(await store.notifications.waiting({ tenant: 'default' })).toEqual(
-      new Map([['team', { ...team, messages: 2, nextAtMs: nowMs + 100 }]]),
-    );
-    expect(await store.notifications.waiting({ tenant: '*' })).toEqual(
-      new Map([['team', { ...team, messages: 3, nextAtMs: nowMs + 50 }]]),
-    );
+    const [error, jobId] = ['the answer was 503', 'backup/daily'];
+    const team = { channel: 'team', origin: 'channel:team', jobId, sinceMs: nowMs - 5, error };
+    const address = { channel: null, origin: 'https://example.org', jobId, messages: 1, sinceMs: nowMs, error };
+    expect(await store.notifications.waiting({ tenant: 'default' })).toEqual([
+      { ...team, messages: 2, nextAtMs: nowMs + 100 },
+      { ...address, nextAtMs: nowMs + 50 },
+    ]);
+    expect(await store.notifications.waiting({ tenant: '*' })).toEqual([
+      { ...team, messages: 3, nextAtMs: nowMs + 50 },
+      { ...address, nextAtMs: nowMs + 50 },
+    ]);
     expect([await store.notifications.pendingCount(), await store.notifications.waitingCount()]).toEqual([5, 4]);
 
     const delivered = { status: 'delivered', attempts: 2, error: null, takenBy: [], nextAtMs: null } as const;
