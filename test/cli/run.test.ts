@@ -116,7 +116,9 @@ test('a run that failed says why and what to change, also later and in the list'
   const quiet = (await flwd(dir, ...words, '--quiet')).stderr;
   expect(quiet.endsWith(`: ${why}\nhint: ${hint}\n`)).toBe(true);
   const [runId = ''] = /run_\w+/.exec(seen.stderr) ?? [];
-  const later = (await flwd(dir, 'runs', runId)).stdout;
+  const shown = await flwd(dir, 'runs', runId);
+  expect(shown.stderr).toBe(`log: flwd logs ${runId}\n`);
+  const later = shown.stdout;
   expect(later).toContain(`error      ${why}\n`);
   expect(later).toContain(`hint       ${hint}\n`);
   expect((await flwd(dir, 'runs')).stdout).toContain(why);

@@ -46,13 +46,13 @@ export async function run(options: Options, operands: readonly string[]): Promis
       const runId = await findRunId(session, word, { output, orLastOf: true });
       const found = await session.client.call('getRun', { path: { run_id: runId } });
       await warnIfLeft([found]);
-      if (output.isJson) output.json(found);
-      else
-        await describeRun(found, output, {
-          failure: await failureOf(session, found),
-          late: await lateOf(session, found),
-          undelivered: await undeliveredOf(session, found),
-        });
+      if (output.isJson) return output.json(found);
+      await describeRun(found, output, {
+        failure: await failureOf(session, found),
+        late: await lateOf(session, found),
+        undelivered: await undeliveredOf(session, found),
+      });
+      if (found.status === 'failed') output.say(output.paint('faint', `log: ${session.command('logs', runId)}`));
       return;
     }
     const list = await listRuns(session, query, readCount(options, 'limit') ?? usual);
