@@ -222,9 +222,18 @@ testWith(headlessChromium)('a channel whose messages cannot be sent says how man
   const to = { failures: 1, channel: 'team', webhook: null, createdAtMs: atMs, dueAtMs: atMs, isInDigest: false };
   const error = "there is no stored secret 'token-of-the-team': store it with flwd secrets set token-of-the-team";
   const attempt = { status: 'pending', attempts: 1, error, takenBy: [], nextAtMs: atMs + 60_000, atMs } as const;
+  const ofJob = {
+    ...added,
+    ...to,
+    id: createId('notice', atMs),
+    n: 1,
+    channel: null,
+    webhook: 'https://example.org/T0KEN',
+  };
   await db.transact(async (tx) => {
-    await notifications.add(tx, [{ ...added, ...to }]);
+    await notifications.add(tx, [{ ...added, ...to }, ofJob]);
     await notifications.settle(tx, added.id, attempt);
+    await notifications.settle(tx, ofJob.id, { ...attempt, error: 'the answer was 503' });
   });
   const page = await browser.open(`${server.url}/admin/channels`);
   const row = page.getByRole('row', { name: /team/ });
@@ -242,6 +251,11 @@ testWith(headlessChromium)('a channel whose messages cannot be sent says how man
   await resize(page, 1_200, 900);
   await page.getByRole('link', { name: /^Doctor/ }).press('Enter');
   const checks = page.getByRole('region', { name: 'Channels' }).getByRole('listitem');
-  await expect.poll(() => checks.allTextContents()).toEqual([`Warningteam1 message waits: ${error}`]);
+  await expect
+    .poll(() => checks.allTextContents())
+    .toEqual([
+      `Warningteam1 message waits: ${error}`,
+      expect.stringMatching(/^Warning.+https:\/\/example\.org: 1 message waits: the answer was 503$/),
+    ]);
   expect(await accessibilityErrors(page)).toEqual([]);
 });

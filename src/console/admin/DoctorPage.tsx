@@ -53,7 +53,7 @@ function useChecks() {
   );
   const ofHost: readonly Check[] = info.data?.host.checks ?? [];
   const ofWebhooks = webhookChecks(webhooks.data?.webhooks ?? [], nowMs);
-  const ofChannels = channelChecks(channels.data?.channels ?? []);
+  const ofChannels = channels.data ? channelChecks(channels.data) : [];
   const all = [...ofServer, ...ofWebhooks, ...ofChannels, ...ofHost];
   const issues = all.filter(({ status }) => status !== 'ok');
   return {
@@ -89,24 +89,34 @@ function webhookChecks(webhooks: readonly Webhook[], nowMs: number): readonly Ch
   return [{ name: 'webhooks', status: 'ok', detail: countOf(webhooks.length, 'webhook'), fix: null }];
 }
 
-type Channel = AnswerOf<'listChannels'>['channels'][number];
+type ChannelList = AnswerOf<'listChannels'>;
+type Waiting = ChannelList['job_addresses'][number]['waiting'];
 
 /**
- * Returns a check for each problem of a channel. Without a problem, returns one check for all channels. Returns nothing
- * if there are no channels, or if the caller may not know whether they work.
+ * Returns a check for each problem of a channel, and for each address of a job whose messages wait. Without a problem,
+ * returns one check for all channels. Returns nothing if there are no channels, or if the caller may not know whether
+ * they work.
  */
-function channelChecks(channels: readonly Channel[]): readonly Check[] {
-  const notes = channels.flatMap(({ name, problem, waiting }): Check[] => {
+function channelChecks({ channels, job_addresses: addresses }: ChannelList): readonly Check[] {
+  const ofChannels = channels.flatMap(({ name, problem, waiting }): Check[] => {
     const about = { name, status: 'warn', fix: null } as const;
     if (problem !== null) return [{ ...about, detail: harmless(problem) }];
-    if (waiting === null) return [];
-    const words = waiting.messages === 1 ? '1 message waits' : `${countWords(waiting.messages)} messages wait`;
-    return [{ ...about, detail: harmless(`${words}: ${waiting.error}`) }];
+    return waiting === null ? [] : [{ ...about, detail: wordsOf(waiting) }];
   });
+  const ofJobs = addresses.map(({ origin, job_id: job, waiting }): Check => {
+    const detail = `${harmless(origin)}: ${wordsOf(waiting)}`;
+    return { id: origin, name: harmless(job), status: 'warn', detail, fix: null };
+  });
+  const notes = [...ofChannels, ...ofJobs];
   // Only callers who administer the whole instance get origins. Without an origin, nothing is known about the channels.
   const isKnown = channels.some(({ origin }) => origin !== null);
   if (notes.length > 0 || !isKnown) return notes;
   return [{ name: 'channels', status: 'ok', detail: channels.map(({ name }) => name).join(', '), fix: null }];
+}
+
+function wordsOf({ messages, error }: Waiting): string {
+  const words = messages === 1 ? '1 message waits' : `${countWords(messages)} messages wait`;
+  return harmless(`${words}: ${error}`);
 }
 
 function sorted(checks: readonly Check[]): readonly Check[] {
