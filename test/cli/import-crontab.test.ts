@@ -277,6 +277,19 @@ test('flwd import explains in a sentence what it cannot read', async () => {
   expect(await refused('my.cron', '--to', '/proc/sys')).toContain('cannot write jobs to /proc/sys: ');
 });
 
+test('an import creates the folder of a source that does not exist yet', async () => {
+  const dir = createFolder();
+  writeFiles(dir, {
+    'flwd.yaml': 'sources: [{path: ./new}, {path: ./unmounted/jobs}]\ninstance: {data_dir: ./data}\n',
+    'my.cron': '* * * * * date\n',
+  });
+  expect((await flwd(dir, 'import', 'crontab', 'my.cron')).stdout).toContain('new/date');
+  writeFiles(dir, { 'flwd.yaml': 'sources: [{path: ./unmounted/jobs}]\ninstance: {data_dir: ./data}\n' });
+  expect((await flwd(dir, 'import', 'crontab', 'my.cron')).stderr).toContain(
+    'you cannot write to any source of jobs (./unmounted/jobs): name a folder with --to DIR\n',
+  );
+});
+
 test('variables, users, input and times are read as cron reads them', () => {
   expect(found('A = " b c "\nB=\'x\'y\n "C"=d # no comment\n* * * * * x\n')).toMatchObject([
     { environment: { A: ' b c ', B: "'x'y", C: 'd # no comment' } },

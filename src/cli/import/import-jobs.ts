@@ -1,7 +1,7 @@
 // The end of every `flwd import` command: chooses the folder, writes the jobs that were found, prints the report.
 
-import { accessSync, constants, statSync } from 'node:fs';
-import { join, relative, resolve } from 'node:path';
+import { accessSync, constants, existsSync, statSync } from 'node:fs';
+import { dirname, join, relative, resolve } from 'node:path';
 import type { Config } from '../../config/config.ts';
 import { ownUserName } from '../../lib/files/own-user.ts';
 import type { Options } from '../command.ts';
@@ -50,14 +50,18 @@ function idOf(dir: string, target: string, options: Options): string {
   return source && source.mountPath !== '.' ? `${source.mountPath}/${path}` : path;
 }
 
-/** `--to`, or the first source that this user can write to. @throws Refusal */
+/** `--to`, or the first source that this user can write to, or can create. @throws Refusal */
 function targetOf(options: Options, { sources }: Config): string {
   const [to] = options.get('to') ?? [];
   if (to !== undefined) return resolve(to);
-  const source = sources.find(({ path }) => isWritable(path));
+  const source = sources.find(({ path }) => isWritable(path)) ?? sources.find(({ path }) => isCreatable(path));
   if (source) return source.path === process.cwd() ? join(source.path, 'jobs') : source.path;
   const names = sources.map(({ displayPath }) => displayPath).join(', ');
   throw new Refusal(`you cannot write to any source of jobs (${names}): name a folder with --to DIR`);
+}
+
+function isCreatable(path: string): boolean {
+  return !existsSync(path) && isWritable(dirname(path));
 }
 
 function isWritable(path: string): boolean {
