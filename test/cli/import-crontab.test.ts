@@ -338,6 +338,8 @@ test('a line that names a file without a folder starts in the home folder, as in
     'cd project && make',
     '/bin/x --out=y.json',
     'tar cz Documents',
+    'for f in *.dat; do gzip "$f"; done',
+    'sort <words',
   ];
   const others = [
     'report.py',
@@ -346,6 +348,8 @@ test('a line that names a file without a folder starts in the home folder, as in
     'echo "x.csv is here"',
     'cd /srv && tar czf x.tgz .',
     'echo Document',
+    'cat <<END',
+    'find /srv -name "*.csv"',
   ];
   expect(relative.filter((command) => !startsAtHome(command))).toEqual([]);
   expect(others.filter(startsAtHome)).toEqual([]);

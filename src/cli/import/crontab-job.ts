@@ -123,7 +123,9 @@ const fileEnding =
 const relativePath = new RegExp(
   [
     String.raw`(?<=^|[\s;&|(<>])(?:\.{1,2}\/|[\w.-]+\/[\w.])`,
-    String.raw`[<>]\s*(?=[\w.])(?!\d)`,
+    // Neither `<<END` nor `<<<word` names a file.
+    String.raw`(?<!<)[<>]\s*(?=[\w.])(?!\d)`,
+    String.raw`(?<=[^\s;&|(]\s+)[\w.-]*\*\.\w+(?=[\s;&|)<>]|$)`,
     String.raw`(?<=(?:^|[\s;&|(])(?:cd|(?:ba|da|z|k)?sh|python[\d.]*|perl|php|ruby|node)\s+)[\w.]`,
     String.raw`(?<=[^\s;&|(]\s+|=)(["']?)\w[\w.-]*\.(?:${fileEnding})\1(?=[\s;&|)<>]|$)`,
   ].join('|'),
