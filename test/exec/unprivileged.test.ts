@@ -39,10 +39,12 @@ function give(path: string): void {
   spawnSync('chown', ['-R', `${nobody.uid}:${nobody.gid}`, path]);
 }
 
-async function runAsNobody(script: string, o: Sample = {}): Promise<Ran> {
+/** @param limited words that start the server under a limit */
+async function runAsNobody(script: string, o: Sample = {}, limited: readonly string[] = []): Promise<Ran> {
   const spec = sample(script, o);
   give(dirname(dirname(spec.snapshotDir)));
-  const server = spawn(node, [join(home, 'test/exec/programs/launcher.ts')], {
+  const [program, ...words] = [...limited, node, join(home, 'test/exec/programs/launcher.ts')];
+  const server = spawn(program, words, {
     cwd: '/',
     env: { PATH: '/usr/local/bin:/usr/bin:/bin', HOME: home, SPEC: serialized(spec) },
     stdio: ['ignore', 'pipe', 'inherit'],
@@ -226,6 +228,17 @@ describe.skipIf(process.getuid?.() !== 0)('a server that is not root', () => {
     });
     expect(end).toEqual({ kind: 'exited', code: 1 });
     expect(text).toContain('MemoryError');
+  });
+
+  test('starts a job whose limits are higher than those of the server', async () => {
+    const limits: AttemptLimits = {
+      resources: { ...noResources, pids: 1024, memoryBytes: 2 ** 50 },
+      host: { cpu: none, memory: { by: 'rlimit', detail: '' }, pids: { by: 'rlimit', detail: '' } },
+    };
+    const limited = ['prlimit', '--nproc=900', `--as=${2 ** 44}`, '--'];
+    const { end, lines } = await runAsNobody('ulimit -u; ulimit -v', { limits }, limited);
+    expect(end).toEqual(succeeded);
+    expect(lines).toEqual(['900', String(2 ** 34)]);
   });
 
   test('says why a script under a limit could not be started, too', async () => {

@@ -6,6 +6,7 @@ import { totalmem } from 'node:os';
 import { join } from 'node:path';
 import type { CommandAction, UlcProfile } from '../../domain/command-action.ts';
 import { findProgram } from '../host/host-programs.ts';
+import { atMostOwn } from '../host/own-limit.ts';
 import type { OpenGrant } from '../sandbox/granted-paths.ts';
 import { bwrapPath, hasFilter, hasOwnTmp, sandboxedCommand, sandboxOptions } from '../sandbox/sandbox.ts';
 import { placesOf, type ScriptPlaces } from '../script-places.ts';
@@ -132,10 +133,12 @@ function rlimitWords(limits: AttemptLimits | null, isSandboxed: boolean): string
   if (!limits) return [];
   const { resources, host } = limits;
   const options = [
-    ...(host.memory.by === 'rlimit' && resources.memoryBytes !== null ? [`--as=${resources.memoryBytes}`] : []),
+    ...(host.memory.by === 'rlimit' && resources.memoryBytes !== null
+      ? [`--as=${atMostOwn('Max address space', resources.memoryBytes)}`]
+      : []),
     // Without its own user namespace, the limit would count every process of the user.
     ...(isSandboxed && host.pids.by === 'rlimit' && resources.pids !== null
-      ? [`--nproc=${resources.pids + sandboxPids}`]
+      ? [`--nproc=${atMostOwn('Max processes', resources.pids + sandboxPids)}`]
       : []),
   ];
   return options.length === 0 ? [] : [findProgram('prlimit') ?? 'prlimit', ...options, '--'];
