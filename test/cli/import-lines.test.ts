@@ -228,9 +228,17 @@ test('a job whose command does not use a password of the crontab says so', async
 });
 
 test('a line that would behave differently in a job or in cron gets a note', async () => {
-  const found = await imported(createHome(), '* * * * * sleep 8 2>&1 | logger -t tick', '* * * * * sleep 8');
+  const found = await imported(
+    createHome(),
+    '* * * * * sleep 8 2>&1 | logger -t tick',
+    '* * * * * nohup sleep 8 &',
+    '* * * * * sleep 8 # &',
+  );
   expect(found.map(({ notes }) => notes)).toEqual([
     ['logger cannot reach syslog from a sandbox: remove `logger`, so that its input goes to the log of the run'],
+    [
+      'the `&` at the end starts the command in the background. The run then ends at once, and flwd stops the command: remove the `&` from command.sh',
+    ],
     [],
   ]);
 });

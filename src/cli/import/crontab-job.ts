@@ -54,7 +54,12 @@ export function jobOfLine(line: TableLine, table: Table): Found {
   const user = line.user ?? table.user;
   const home = environment.HOME ?? table.homeOf(user);
   const logging = logOf(command);
-  const notes = [...noteOfLog(logging), ...notesOfShell(command, shell), ...notesOf(line, times.cron, home)];
+  const notes = [
+    ...noteOfLog(logging),
+    ...notesOfShell(command, shell),
+    ...noteOfBackground(command),
+    ...notesOf(line, times.cron, home),
+  ];
   const delay = delayOf(environment.RANDOM_DELAY, times.cron, timezone);
   if (delay.note !== undefined) notes.push(delay.note);
   const isShell = /\/(?:ba|da|z|k|mk|a)?sh$/.test(shell);
@@ -194,6 +199,14 @@ function notesOfShell(command: string, shell: string): string[] {
   return [
     `${shell} reads \`&>\` as \`&\` and \`>\`, so it starts the command in the background, and its output does not go to ` +
       'the file. The run ends first, and flwd then stops the command: in command.sh, remove `&> FILE`, or write `> FILE 2>&1`',
+  ];
+}
+
+function noteOfBackground(command: string): string[] {
+  const end = command.trimEnd().length - 1;
+  if (!/(?<![&\\])&\s*$/.test(command) || quotingOf(command)[end] !== 'plain') return [];
+  return [
+    'the `&` at the end starts the command in the background. The run then ends at once, and flwd stops the command: remove the `&` from command.sh',
   ];
 }
 
