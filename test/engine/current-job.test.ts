@@ -60,3 +60,22 @@ test('a sub-run', async () => {
   const child = steps.find(({ step_id: id }) => id === 'child')?.child_run_id ?? '';
   expect(await opened.messages(child)).toEqual(['v2 v2']);
 });
+
+test('a new run of a job whose config.yaml is not among the files that a run gets', async () => {
+  const root = dataFolder();
+  const of = (told: string) => ({
+    'config.d/config.yaml': JSON.stringify({ command: ['bash', './run.sh'], env: { CONFIG: told } }),
+    'run.sh': 'ls $FLWD_JOB_DIR; echo $CONFIG\n',
+  });
+  for (const version of ['v1', 'v2']) {
+    await writeJob(join(root, version), { '.flwdignore': '*.yaml\n' });
+    await writeJob(join(root, version, 'told'), of(version));
+  }
+  deploy(root, 'v1');
+  const opened = await openEngine(root, { watch: true });
+  for (const version of ['v2', 'v1']) {
+    deploy(root, version);
+    const { run_id: id } = await opened.finished(await opened.create('told'));
+    expect(await opened.messages(id)).toEqual(['run.sh', version]);
+  }
+});

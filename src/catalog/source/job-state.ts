@@ -10,7 +10,7 @@ import { listFolder } from '../../lib/files/readable-folder.ts';
 import { createYielder } from '../../lib/yielder.ts';
 import { isDataDir, isWalked, realPathOf } from './ignore.ts';
 import { configFiles, followLink, isLeftOut, type JobPlace } from './job-files.ts';
-import { isSettled, lstatOf, stampOfFile } from './source-file.ts';
+import { isSettled, lstatOf, stampOfFile, statOf } from './source-file.ts';
 import { childOf } from './source-path.ts';
 
 export const fileLimit = 10_000;
@@ -47,13 +47,11 @@ export async function readJobState(job: IdentifiedJob): Promise<JobState> {
   const startedAtMs = systemClock.now();
   // Follows a link only once, so that all files are of one tree even if somebody points the link to another tree.
   const root = realPathOf(job.root);
-  let configStamp: string | undefined;
 
   const add = (path: string, hostPath: string, stat: Stats) => {
     sizeBytes += stat.size;
     newestMs = Math.max(newestMs, stat.ctimeMs);
     files.push({ path, hostPath, sizeBytes: stat.size, isExecutable: (stat.mode & 0o111) !== 0 });
-    if (configFiles.some((name) => name === path)) configStamp = stampOfFile(stat);
     signature.push(`${path}\0${stat.ino} ${stat.size} ${stat.mode} ${stat.ctimeMs}`);
   };
 
@@ -96,13 +94,20 @@ export async function readJobState(job: IdentifiedJob): Promise<JobState> {
     }
   }
   if (sizeBytes > sizeLimitBytes) throw tooMuch(job, `more than ${sizeLimitBytes / 2 ** 20} MiB`);
+  const configStamp = stampOfConfig(join(root, job.path));
   return {
     files: files.toSorted((a, b) => (a.path < b.path ? -1 : 1)),
-    signature: signature.toSorted().join('\n'),
+    signature: [...signature.toSorted(), configStamp].join('\n'),
     configStamp,
     isWatched,
     isSettled: isSettled(newestMs, startedAtMs),
   };
+}
+
+/** Looks at the file itself, because .flwdignore may leave it out of the job's files, for example as `*.yaml`. */
+function stampOfConfig(dir: string): string | undefined {
+  const stat = statOf(join(dir, configFiles[0])) ?? statOf(join(dir, configFiles[1]));
+  return stat && stampOfFile(stat);
 }
 
 /** Only the job's own directory must exist. Another one may have been removed since it was listed. */
