@@ -6,6 +6,7 @@ import { checkArgspec } from '../../src/catalog/arguments/argspec.ts';
 import { compileArgspec, TooManySteps } from '../../src/catalog/arguments/argument-check.ts';
 import { compileGlob, compilePattern } from '../../src/catalog/arguments/linear-pattern.ts';
 import { evaluateExpression } from '../../src/catalog/expression/expression.ts';
+import { jobOfLine } from '../../src/cli/import/crontab-job.ts';
 import { isMediaType } from '../../src/domain/media-type.ts';
 import { createArtifactGlob } from '../../src/exec/collect/artifact-glob.ts';
 import { parseTimestampUs } from '../../src/lib/clock.ts';
@@ -192,6 +193,12 @@ test.each([
   });
 });
 
+function readCrontabCommand(text: string): unknown {
+  const entry = { kind: 'entry', line: 1, text, times: ['@daily'], user: null, input: null } as const;
+  const line = { ...entry, command: `x ${text}`, environment: {}, endsWithReturn: false };
+  return jobOfLine(line, { place: 'a crontab', user: 'ada', timezone: 'UTC', homeOf: () => '/' });
+}
+
 test.each<[string, (text: string) => unknown]>([
   ['a time', parseTimestampUs],
   ['a duration', parseDuration],
@@ -202,6 +209,7 @@ test.each<[string, (text: string) => unknown]>([
   ['a file name', attachment],
   ['a host', isLocalHost],
   ['an origin', (text) => isLocalOrigin(`http://localhost${text}`)],
+  ['a command of a crontab', readCrontabCommand],
   ['what is accepted', (text) => preferredType(text, ['application/json', 'text/plain'])],
 ])('%s is read in linear time', (_what, read) => {
   for (const text of hostile(100_000)) timed(text.slice(0, 8), () => read(text));

@@ -130,21 +130,23 @@ const relativePath = new RegExp(
     String.raw`(?<=^|[\s;&|(<>])(?:\.{1,2}\/|[\w.-]+\/[\w.])`,
     // Neither `<<END` nor `<<<word` names a file.
     String.raw`(?<!<)[<>]\s*(?=[\w.])(?!\d)`,
-    String.raw`(?<=[^\s;&|(]\s+)[\w.-]*\*\.\w+(?=[\s;&|)<>]|$)`,
-    String.raw`(?<=(?:^|[\s;&|(])(?:cd|(?:ba|da|z|k)?sh|python[\d.]*|perl|php|ruby|node)\s+)[\w.]`,
-    String.raw`(?<=[^\s;&|(]\s+|=)(["']?)\w[\w.-]*\.(?:${fileEnding})\1(?=[\s;&|)<>]|$)`,
+    String.raw`(?<=[^\s;&|(] )[\w.-]*\*\.\w+(?=[\s;&|)<>]|$)`,
+    String.raw`(?<=(?:^|[\s;&|(])(?:cd|(?:ba|da|z|k)?sh|python[\d.]*|perl|php|ruby|node) )[\w.]`,
+    String.raw`(?<=[^\s;&|(] |=)(["']?)\w[\w.-]*\.(?:${fileEnding})\1(?=[\s;&|)<>]|$)`,
   ].join('|'),
   'g',
 );
 
 /** The command names a file without a full path, so it depends on the folder in which cron starts it. */
-function startsSomewhere(command: string, home: string): boolean {
+function startsSomewhere(written: string, home: string): boolean {
+  // With one space between words, the patterns need not look back over any number of spaces.
+  const command = written.replaceAll(/\s+/g, ' ');
   if (/^cd\s+["']?(?:[/~]|\$HOME\b)/.test(command)) return false;
   const quoting = quotingOf(command);
   const isPlain = ({ index }: { readonly index: number }): boolean => quoting[index] === 'plain';
   return (
     [...command.matchAll(relativePath)].some(isPlain) ||
-    [...command.matchAll(/(?<=[^\s;&|(]\s+)[\w][\w.-]*(?=[\s;&|)<>]|$)/g)].some(
+    [...command.matchAll(/(?<=[^\s;&|(] )\w[\w.-]*(?=[\s;&|)<>]|$)/g)].some(
       (word) => isPlain(word) && existsSync(join(home, word[0])),
     )
   );
