@@ -139,7 +139,7 @@ export function sharedWords(
 
 /** Whether the text looks like a reference to a stored secret in config.yaml: `secret:NAME` or `{secret: NAME}`. */
 function namesStoredSecret(text: string): boolean {
-  const [, name = ''] = /^(?:\{\s*)?"?secret"?:\s*"?([^"\s}]*)"?(?:\s*\})?$/.exec(text) ?? [];
+  const [, name = ''] = /^(?:\{ ?)?"?secret"?: ?"?([^"\s}]*)"?(?: ?\})?$/.exec(text) ?? [];
   return isSecretName(name);
 }
 
