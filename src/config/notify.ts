@@ -38,6 +38,7 @@ export function checkNotify(settings: Settings): void {
       });
     checkChannel(settings, { at, origin });
   }
+  checkSmtp(settings);
   const names = channels.map(({ at }) => at);
   for (const { at } of settings.items.get('notify.rules') ?? []) {
     const to: readonly string[] | undefined = valueAt(settings, 'notify.rules[].to', at);
@@ -83,6 +84,21 @@ function checkChannel(
       `\`notify.channels.${at}.url\` must be an http or https URL without a user and password, or \`{secret: NAME}\``,
       at,
     );
+}
+
+function checkSmtp(settings: Settings): void {
+  const written = valueAt(settings, 'notify.smtp.url');
+  if (typeof written !== 'string') return;
+  const url = URL.parse(written);
+  const isRight = url && /^smtps?:$/.test(url.protocol) && url.hostname !== '';
+  if (!isRight)
+    addError(
+      settings,
+      'notify.smtp.url',
+      '`notify.smtp.url` must be `smtp://HOST:PORT` or `smtps://USER:PASSWORD@HOST:PORT`, or `{secret: NAME}`',
+    );
+  else if (url.username !== '' && url.password === '')
+    addError(settings, 'notify.smtp.url', '`notify.smtp.url` has a user, but no password');
 }
 
 /** Records an error if a channel would send a request that no HTTP client sends, such as a GET with a body. */

@@ -61,6 +61,10 @@ test.each([
   ['channels: {a/b: {type: slack, url: https://a}}', '`a/b` cannot be the name of a channel'],
   ['channels: {ops: {type: mail, to: [ops@example.org]}}', 'a channel of the type `mail` needs `notify.smtp.url`'],
   ['channels: {ops: {type: mail, to: ["a@b\\nBcc: c@d"]}}', 'must be a list, each an address'],
+  ['smtp: {url: "localhost:2525", from: a@b}', '`notify.smtp.url` must be `smtp://HOST:PORT` or `smtps://USER:PASS'],
+  ['smtp: {url: "http://localhost:T0KEN@a", from: a@b}', '`notify.smtp.url` must be `smtp://HOST:PORT` or'],
+  ['smtp: {url: "smtp://", from: a@b}', '`notify.smtp.url` must be `smtp://HOST:PORT` or'],
+  ['smtp: {url: "smtps://me@mail.example.org", from: a@b}', '`notify.smtp.url` has a user, but no password'],
   ['smtp: {url: smtp://localhost, from: "x\\n <a@b>"}', '`notify.smtp.from` must be an address'],
   [
     'channels: {p: {type: pagerduty, routing_key: r}}, rules: [{to: p, digest: 1m}]',
