@@ -377,6 +377,10 @@ export const plan = named('Plan', {
   network_reach: textOrNull('What the run can reach over the network, in words'),
   secrets: Type.Array(Type.String({ description: 'Names of the secret arguments that the run would get' })),
   stored_secrets: Type.Array(Type.String({ description: 'Names of the stored secrets that the run would get' })),
+  missing_step_secrets: Type.Array(
+    Type.Object({ step_id: Type.String(), job_id: Type.String(), detail: Type.String() }),
+    { description: 'Steps that would fail because the job that they run lacks a stored secret; `job_id` has the step' },
+  ),
   missing_channels: Type.Array(
     Type.String({ description: 'Channels that the job notifies and that flwd.yaml does not define' }),
   ),

@@ -174,7 +174,7 @@ export function createEngine(o: EngineOptions): Engine {
       const tenant = tenantFor(principal, request.tenant, o.defaultTenant);
       const storedSecret = holdsScope(principal, 'runs:write') ? secrets.valueOf : refuseToLookUp;
       const plan = await resolvePlan({ ...request, tenant, by: principal }, { ...planContext, storedSecret });
-      return answerPlan(plan, { ...o, ...o.policy, queue, by: principal });
+      return answerPlan(plan, { ...o, ...o.policy, queue, by: principal, tenant, storedSecret });
     },
     addArgumentErrors: (body, errors, reach) => addArgumentErrors(body, reach, catalog, errors),
     createRun,

@@ -2,7 +2,7 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { createInstance } from './an-instance.ts';
-import { flwd } from './terminal.ts';
+import { flwd, flwdReading } from './terminal.ts';
 
 test('a plan shows when, how often and how long each step runs, with sizes in readable units', async () => {
   const config = {
@@ -50,6 +50,33 @@ test('a plan names the channels of the job that flwd.yaml does not have', async 
   const { stderr, code } = await flwd(dir, 'plan', 'backup');
   expect(code).toBe(0);
   expect(stderr).toContain("warning: flwd.yaml has no channel 'team', which the job notifies");
+});
+
+test('a plan of a workflow names each step whose job lacks a stored secret', async () => {
+  const argspec = { type: 'object', properties: { password: { type: 'string', format: 'secret' } } };
+  const { dir } = await createInstance({
+    dump: { 'config.yaml': JSON.stringify({ command: ['true'], argspec }) },
+    upload: { 'config.yaml': JSON.stringify({ command: ['true'], env: { KEY: { secret: 'bucket' } } }) },
+    copy: { 'config.yaml': JSON.stringify({ steps: [{ id: 'send', job: 'upload' }] }) },
+    nightly: {
+      'config.yaml': JSON.stringify({
+        steps: [
+          { id: 'dump', job: 'dump', args: { password: { secret: 'pg' } } },
+          { id: 'copy', job: 'copy', needs: ['dump'] },
+        ],
+      }),
+    },
+  });
+  const lacks = (name: string): string =>
+    `would fail: There is no stored secret '${name}': store it with \`flwd secrets set ${name}\`.\n`;
+  const without = await flwd(dir, 'plan', 'nightly');
+  expect(without).toMatchObject({
+    code: 0,
+    stderr: `warning: the step 'dump' ${lacks('pg')}warning: the step 'send' of 'copy' ${lacks('bucket')}`,
+  });
+  await flwdReading(dir, 'a-long-password', 'secrets', 'set', 'pg');
+  await flwdReading(dir, 'a-long-key', 'secrets', 'set', 'bucket');
+  expect(await flwd(dir, 'plan', 'nightly')).toMatchObject({ code: 0, stderr: '' });
 });
 
 test('a plan names the granted paths that the user of the job cannot use', async () => {

@@ -93,6 +93,8 @@ function describe(
     output.warn(
       `warning: the owner and mode of ${path} do not let uid ${isolation.uid} ${kind === 'read' ? 'read' : 'write to'} it: change them, or set \`run_as\` in config.yaml`,
     );
+  for (const { step_id: id, job_id: jobId, detail } of plan.missing_step_secrets)
+    output.warn(`warning: the step '${id}'${jobId === plan.job_id ? '' : ` of '${jobId}'`} would fail: ${detail}`);
   for (const name of plan.missing_channels)
     output.warn(`warning: flwd.yaml has no channel '${name}', which the job notifies`);
   const then = plan.waiting === null ? 'it would start at once' : `it would wait: ${plan.waiting}`;

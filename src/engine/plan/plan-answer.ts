@@ -3,13 +3,15 @@
 import type { Catalog } from '../../catalog/catalog.ts';
 import { inGraphOrder } from '../../catalog/job/step-graph.ts';
 import { networkReach } from '../../domain/network-reach.ts';
-import type { Principal } from '../../domain/principal.ts';
+import { holdsScope, type Principal } from '../../domain/principal.ts';
 import { problemType } from '../../domain/problem.ts';
 import { formatDurationOrNull } from '../../lib/units.ts';
 import { onConflictOf } from '../add-run.ts';
 import type { Queue } from '../queue/queue.ts';
 import { asksPerson, withAgentApproval } from './agent-approval.ts';
 import type { GroundedPlan } from './ground.ts';
+import type { SecretLookup } from './secret-references.ts';
+import { missingStepSecrets } from './step-secrets.ts';
 import { unusableGrants } from './unusable-grants.ts';
 
 export type PlanAnswer = Awaited<ReturnType<typeof answerPlan>>;
@@ -23,6 +25,8 @@ export async function answerPlan(
     /** The names of the channels in flwd.yaml. */
     readonly channels?: readonly string[];
     readonly by: Principal;
+    readonly tenant: string;
+    readonly storedSecret: SecretLookup;
   },
 ) {
   const { catalog, queue, channels = [] } = o;
@@ -30,6 +34,7 @@ export async function answerPlan(
   const outlook = await queue.outlook(plan.group, onConflictOf(plan));
   const denied = plan.denied ?? outlook.refused;
   const steps = asksPerson(o.by, job) ? withAgentApproval(job.steps, o.by.name) : job.steps;
+  const maySeeSecrets = !denied && holdsScope(o.by, 'runs:write');
   return {
     job_id: job.id,
     args: plan.args,
@@ -42,6 +47,7 @@ export async function answerPlan(
     network_reach: networkReach(plan.network, plan.profile, o.trustsJobs),
     secrets: plan.entry.definition.secretArgs.filter((name) => Object.hasOwn(plan.args, name)),
     stored_secrets: plan.storedSecrets,
+    missing_step_secrets: maySeeSecrets ? await missingStepSecrets(plan.entry, o.tenant, o) : [],
     missing_channels: job.notify.flatMap(({ channel }) =>
       channel === undefined || channels.includes(channel) ? [] : [channel],
     ),

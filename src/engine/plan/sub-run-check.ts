@@ -101,7 +101,7 @@ export function assertMayStart(
 }
 
 /** The stored secrets that a run with these arguments would get. */
-function storedSecretsOf(job: JobDefinition, given: JsonObject) {
+export function storedSecretsOf(job: JobDefinition, given: JsonObject) {
   const ofArguments = new Map<string, string>();
   for (const name of job.secretArgs) {
     const value = Object.hasOwn(given, name) ? given[name] : secretDefaultOf(job, name);
