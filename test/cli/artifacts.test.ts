@@ -101,6 +101,23 @@ test('an artifact replaces an existing file only with --force', async () => {
   });
 });
 
+test('a download that is refused ends at once while a server runs', async () => {
+  const instance = await createInstance(jobs);
+  const server = await instance.serve();
+  const { dir } = instance;
+  const { 'a.txt': small, 'big.bin': big } = await artifactsOf(instance, await ran(instance, 'leaves'));
+  writeFileSync(join(dir, 'mine'), 'mine');
+  const startedAtMs = performance.now();
+  for (const artifact of [small, big]) {
+    const get = (to: string) => flwd(dir, 'artifacts', 'get', artifact?.id ?? '', '-o', to);
+    expect(await get('mine')).toMatchObject({ code: 6, stderr: 'mine already exists; --force replaces it\n' });
+    expect(await get('none/a')).toMatchObject({ code: 2, stderr: 'cannot write none/a: no such file or folder\n' });
+  }
+  // The server closes an idle connection after 72 s.
+  expect(performance.now() - startedAtMs).toBeLessThan(60_000);
+  await server.stop();
+});
+
 const sha = createHash('sha256').update('hello').digest('hex');
 
 test.each([

@@ -87,7 +87,11 @@ export function onReaderGone(callback: () => void): () => void {
   return () => void process.stdout.off('error', callback);
 }
 
-/** SIGTERM or SIGINT aborts the work. If it does not end, the next signal ends the process. */
+/**
+ * SIGTERM or SIGINT aborts the work. If it does not end, the next signal ends the process. The signal is also aborted
+ * when the work has ended: an answer of a server that was not read to its end would keep the process alive for more
+ * than a minute.
+ */
 export async function untilInterrupted(work: (signal: AbortSignal) => Promise<void>): Promise<ExitCode> {
   const leaving = new AbortController();
   const release = onInterrupt(() => (leaving.signal.aborted ? endAtOnce() : leaving.abort()));
@@ -99,6 +103,7 @@ export async function untilInterrupted(work: (signal: AbortSignal) => Promise<vo
     throw error;
   } finally {
     release();
+    leaving.abort();
   }
 }
 
