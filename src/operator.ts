@@ -7,6 +7,7 @@ import type { Catalog } from './catalog/catalog.ts';
 import { isRevision } from './catalog/source/revision.ts';
 import { type Config, foldersOf, ownFolders, pipesDir } from './config/config.ts';
 import { checkJobs } from './doctor/broken-jobs.ts';
+import { checkRules } from './doctor/rules.ts';
 import { checkDataDir, examineFiles } from './doctor/start-needs.ts';
 import { examineStarters } from './doctor/starters.ts';
 import { examineLeft, examineStored } from './doctor/stored-data.ts';
@@ -80,9 +81,14 @@ export async function examineHost(
 /** Without a server, reads the jobs as the next server would. */
 function examineJobs(config: Config, served: Served | undefined): Promise<HostCheck[]> {
   return withCatalog(config, async (catalog) => {
-    const valid = served?.sources.reduce((sum, { jobs }) => sum + jobs, 0) ?? catalog.entries().length;
+    const ids = catalog.entries().map(({ definition }) => definition.id);
+    const valid = served?.sources.reduce((sum, { jobs }) => sum + jobs, 0) ?? ids.length;
     const broken = served?.broken ?? catalog.invalid().map(({ id }) => id);
-    return [...checkJobs({ valid, broken }), ...(await examineStarts(config, catalog))];
+    return [
+      ...checkJobs({ valid, broken }),
+      ...checkRules(config.notify.rules, [...ids, ...broken]),
+      ...(await examineStarts(config, catalog)),
+    ];
   });
 }
 

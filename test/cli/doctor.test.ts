@@ -289,6 +289,20 @@ testWith('bwrap')('broken jobs are named, with and without a server, and are onl
   await server.stop();
 });
 
+test('a rule of notifications that matches no job is named', async () => {
+  const dir = createFolder();
+  for (const job of ['good', 'prod/broken']) mkdirSync(join(dir, 'jobs', job), { recursive: true });
+  writeFileSync(join(dir, 'jobs/good/config.yaml'), 'command: ["true"]\n');
+  writeFileSync(join(dir, 'jobs/prod/broken/config.yaml'), 'command: 7\n');
+  const rules = '[{jobs: "prod/**", to: a}, {jobs: [prd/**, gut], to: a}, {to: a}]';
+  const notify = `notify: {channels: {a: {type: webhook, url: "http://127.0.0.1:9"}}, rules: ${rules}}`;
+  writeFileSync(join(dir, 'flwd.yaml'), `instance: {data_dir: ./data}\nsources: [{path: jobs}]\n${notify}\n`);
+  const { stdout } = await flwd(dir, 'doctor');
+  expect(stdout.match(/^warn {2}rules .*$/gm)).toEqual([
+    expect.stringMatching(/ no job matches `jobs` \(prd\/\*\*, gut\) of notify\.rules\[1\], so it reports nothing$/),
+  ]);
+});
+
 testWith('bwrap')('doctor works while the first server has created the database, but not its tables', async () => {
   const dir = createFolder();
   writeFileSync(join(dir, 'flwd.yaml'), 'sources: []\ninstance: { data_dir: ./data }\n');
