@@ -144,7 +144,7 @@ finds them once the folder is there. Until then, \`/health\` says \`degraded\` f
 - **Options.** The options \`--bind\`, \`--data-dir\`, \`--jobs\` (replaces all sources), \`--profile\` and \`--log\` of
   commands override the file and the variables.
 - **Paths.** A relative path in the file starts at the file's folder. In a variable or an option, it starts at the
-  current folder. \`~/\` is the home of the user that runs flwd. \`~name/\` is refused.
+  current folder. \`~/\` is the home of the user that runs flwd. \`~name/\` and \`$HOME/\` are refused.
 - **Units.** A duration is \`250ms\`, \`30s\`, \`1h30m\` or \`7d\`. \`never\`, where it is allowed, means no limit. A size is
   \`512\` (bytes), \`64KiB\`, \`10MB\` or \`1GiB\`.
 - **Not yet.** flwd knows the keys marked *not yet*, but this version accepts only their defaults.

@@ -150,13 +150,14 @@ export function choice<const W extends string>(...words: readonly W[]): Kind<W> 
   };
 }
 
-/** Resolves to an absolute path. `~/` is the user's home. */
+/** Resolves to an absolute path. `~/` is the user's home. A path such as `$HOME/x` is refused, as no shell reads it. */
 export const path: Kind<string> = {
   name: 'path',
-  expected: 'a path (`~/` is this user’s home; `~name/` is not supported)',
+  expected: 'a path (`~/` is this user’s home; `~name/` and `$HOME/` are not supported)',
   isPath: true,
   read(raw, base) {
     if (typeof raw !== 'string' || raw === '' || raw.includes('\0') || namesOthersHome(raw)) return undefined;
+    if (/^\$\{?\w/.test(raw)) return undefined;
     return resolve(base.dir, withHome(raw, base.home));
   },
 };

@@ -13,6 +13,7 @@ import { systemClock } from '../lib/clock.ts';
 import { readCalendar } from '../lib/cron/calendars.ts';
 import { findLackOfRoom } from '../lib/files/disk-room.ts';
 import { isOpenToAll, showMode } from '../lib/files/file-owner.ts';
+import { folderTrouble } from '../lib/files/readable-folder.ts';
 import { findUnusableFolder } from '../lib/files/unusable-folder.ts';
 import { createLogger } from '../lib/logger.ts';
 import { StartError } from '../lib/start-error.ts';
@@ -36,6 +37,7 @@ export async function examineFiles(config: Config): Promise<HostCheck[]> {
     checkSecretKey(persistence),
     ...(notify.channels.length > 0 ? [await checkChannels(config)] : []),
     ...checkCollector(config),
+    ...checkPaths(config.security.paths),
     ...(await checkCalendars(config.scheduler.calendars)),
     ...(tls ? [await checkFile('TLS certificate', tls.certFile, () => openTlsCertificate(tls, parts))] : []),
     ...(jwt && 'file' in jwt.keys
@@ -126,6 +128,15 @@ export function checkCollector({ collector, persistence, instance }: Config): Ho
   if (missing.length === 0) return [];
   const detail = `telemetry.otlp.headers cannot be sent, because these secrets are not stored: ${missing.join(', ')}`;
   return [warn('collector', detail, missing.map((one) => `flwd secrets set ${one}`).join(', '))];
+}
+
+/** A missing folder is only a warning, because it may be mounted later. */
+function checkPaths(paths: readonly string[]): HostCheck[] {
+  return paths
+    .filter((path) => folderTrouble(path) === 'missing')
+    .map((path) =>
+      warn('paths', `${path} in security.paths does not exist`, 'create it, or correct security.paths in flwd.yaml'),
+    );
 }
 
 async function checkCalendars(calendars: Config['scheduler']['calendars']): Promise<HostCheck[]> {

@@ -65,8 +65,29 @@ test("another user's home is refused with a reason, by validate, by a run and in
   });
   writeFiles(home, { 'flwd.yaml': 'security: {paths: [~ada/data]}\n' });
   expect((await flwd(home, 'config', 'validate')).stderr).toContain(
-    'must be a list, each a path (`~/` is this user’s home; `~name/` is not supported), not the list',
+    'must be a list, each a path (`~/` is this user’s home; `~name/` and `$HOME/` are not supported), not the list',
   );
+});
+
+test.each(['$HOME/data', '"${HOME}/data"'])(
+  'the path %s in flwd.yaml is refused, because no shell reads it',
+  async (path) => {
+    const home = createHome({ 'flwd.yaml': `security: {paths: [${path}]}\n` });
+    expect(await flwd(home, 'config', 'validate')).toMatchObject({
+      stderr: expect.stringContaining('a path (`~/` is this user’s home; `~name/` and `$HOME/` are not supported)'),
+      code: 2,
+    });
+  },
+);
+
+test('config validate and doctor warn if a folder of security.paths does not exist', async () => {
+  const home = createHome({ 'flwd.yaml': 'security: {paths: [~/data, ~/nosuch]}\n' });
+  const what = `${home}/nosuch in security.paths does not exist`;
+  expect(await flwd(home, 'config', 'validate')).toMatchObject({
+    stderr: `flwd: ${what}; create it, or correct security.paths in flwd.yaml\n`,
+    code: 0,
+  });
+  expect((await flwd(home, 'doctor')).stdout).toContain(`${what}\n`);
 });
 
 test.each([
