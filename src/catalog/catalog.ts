@@ -52,6 +52,8 @@ export type Catalog = {
   invalid(): readonly InvalidJob[];
   /** The names of the sources whose folder is missing or unreadable, or an empty one. @throws Problem not-ready */
   missing(): readonly string[];
+  /** Whether the job, or a folder that it was in, is invalid, and there is no valid job with this id. */
+  readonly isBroken: (jobId: string) => boolean;
   /** @throws Problem not-ready, job-not-found, job-invalid with its `errors` */
   find(idOrAlias: string): CatalogEntry;
   /** Finds an invalid job too, unless several jobs have its id. @throws like `find` */
@@ -189,6 +191,7 @@ export function createCatalog(o: Request): Catalog {
     entries: after(assertReady, () => entries),
     invalid: after(assertReady, () => invalid),
     missing: after(assertReady, () => missing),
+    isBroken: (jobId) => !byId.has(jobId) && invalid.some(({ id }) => jobId === id || jobId.startsWith(`${id}/`)),
     find,
     findFolder: (idOrAlias) => findFolder(idOrAlias, { sources, find, jobOfAlias }),
     aliasesOf: (id) => o.aliases.filter(({ from }) => from === id).map(({ to }) => to),
@@ -205,9 +208,8 @@ export function createCatalog(o: Request): Catalog {
       isReady = true;
       publish();
       const ms = Math.round(performance.now() - startedAtMs);
-      const others = scriptsIn(sources) > 0 ? `, scripts without a config.yaml: ${scriptsIn(sources)}` : '';
       const folders = sources.map(({ source }) => source.path);
-      log.info({ folders, ms }, `jobs: ${entries.length}, invalid: ${invalid.length}${others}`);
+      log.info({ folders, ms }, `jobs: ${entries.length}, invalid: ${invalid.length}${scriptWords(sources)}`);
     },
     close: async () => void (await Promise.all(sources.map(({ watched }) => watched.close()))),
   };
@@ -220,8 +222,9 @@ function after<T>(check: () => void, read: () => T): () => T {
   };
 }
 
-function scriptsIn(sources: readonly Watched[]): number {
-  return sources.reduce((sum, { watched }) => sum + watched.tree.scripts, 0);
+function scriptWords(sources: readonly Watched[]): string {
+  const scripts = sources.reduce((sum, { watched }) => sum + watched.tree.scripts, 0);
+  return scripts > 0 ? `, scripts without a config.yaml: ${scripts}` : '';
 }
 
 type Watched = { readonly source: JobSource; readonly watched: WatchedSource };

@@ -1,12 +1,22 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
+import { chmodSync, mkdirSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import { describe, expect, test } from 'vitest';
 import { createCatalog } from '../../src/catalog/catalog.ts';
 import { createSnapshots } from '../../src/catalog/source/snapshot.ts';
 import { Problem } from '../../src/domain/problem.ts';
-import { errorsOf, idsOf, job, makeDirectory, makeSource, openCatalog, sourceAt, write } from './source-fixture.ts';
+import {
+  asNobody,
+  errorsOf,
+  idsOf,
+  job,
+  makeDirectory,
+  makeSource,
+  openCatalog,
+  sourceAt,
+  write,
+} from './source-fixture.ts';
 
 function problemOf(action: () => unknown): { slug: string; detail: string; errors: unknown } {
   try {
@@ -335,4 +345,13 @@ describe('asking for a job', () => {
       errors: [{ file: 'broken/config.yaml', line: 2, column: 1, message: 'unknown key `nmae`: did you mean `name`?' }],
     });
   });
+});
+
+test('a job is broken while it, or a folder that it is in, is invalid', async () => {
+  const root = makeSource({ ...job('group/a'), ...job('fine'), 'typo/config.yaml': 'command: [' });
+  chmodSync(root, 0o755);
+  chmodSync(join(root, 'group'), 0);
+  const catalog = await asNobody(() => openCatalog([sourceAt(root, { watch: false })]));
+  const broken = ['group/a', 'fine', 'typo', 'removed', 'group2'].filter(catalog.isBroken);
+  expect(broken).toEqual(['group/a', 'typo']);
 });

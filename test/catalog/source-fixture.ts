@@ -68,3 +68,14 @@ export function errorsOf(catalog: Catalog): string[] {
       errors.map(({ file, line, column, message }) => `${id}: ${file}:${line}:${column}: ${message}`),
     );
 }
+
+/** Root may read every folder, so as root, `read` runs as another user. */
+export async function asNobody<Result>(read: () => Promise<Result>): Promise<Result> {
+  const isRoot = process.getuid?.() === 0;
+  if (isRoot) process.seteuid?.(65534);
+  try {
+    return await read();
+  } finally {
+    if (isRoot) process.seteuid?.(0);
+  }
+}

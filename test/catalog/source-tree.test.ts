@@ -11,7 +11,7 @@ import { createSourceTree, type SourceTree } from '../../src/catalog/source/sour
 import { watchSource } from '../../src/catalog/source/source-watch.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import type { LogLines } from '../../src/lib/logger.ts';
-import { job, makeSource, sourceAt, write } from './source-fixture.ts';
+import { asNobody, job, makeSource, sourceAt, write } from './source-fixture.ts';
 
 const silent = pino({ level: 'silent' });
 
@@ -33,17 +33,6 @@ async function readTree(
   onTestFinished(() => tree.close());
   await tree.rescan();
   return tree;
-}
-
-/** Root may read every folder, so as root, `read` runs as another user. */
-async function asNobody<Result>(read: () => Promise<Result>): Promise<Result> {
-  const isRoot = process.getuid?.() === 0;
-  if (isRoot) process.seteuid?.(65534);
-  try {
-    return await read();
-  } finally {
-    if (isRoot) process.seteuid?.(0);
-  }
 }
 
 /** The ids of usable jobs. */

@@ -1,6 +1,6 @@
 // Runs that take too long, successes that do not come, and times that schedules missed.
 
-import { renameSync, rmSync } from 'node:fs';
+import { renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { localPrincipal } from '../../src/domain/principal.ts';
@@ -205,6 +205,19 @@ test.each([false, true])(
   },
 );
 
+test('what a job expects still counts while its config.yaml is broken, until the job is removed', async () => {
+  const root = dataFolder();
+  const jobs = { sync: bash('true', { expect: { every: '1h' } }) };
+  const { to, rescan } = await openLate(root, start, { jobs });
+  writeFileSync(join(root, 'jobs/sync/config.yaml'), 'command: [');
+  await rescan();
+  const never = 'every: No run has succeeded yet; a success is expected every 1h.';
+  expect(await to('2026-06-01T01:30:00Z')).toEqual([never]);
+  rmSync(join(root, 'jobs/sync'), { recursive: true });
+  await rescan();
+  expect(await to('2026-06-01T01:31:00Z')).toEqual([never.replace('every:', 'every, over:')]);
+});
+
 test('a run that works too long is late while the folder of its job is missing', async () => {
   const root = dataFolder();
   const clock = movableClock();
@@ -236,7 +249,7 @@ test('a time that a schedule missed is recorded with the reason', async () => {
   await before.close();
   const { list, finished, create, to } = await openLate(root, '2026-06-01T03:30:00Z');
   const missed =
-    'The schedule started no run for 2026-06-01T03:00:00.000Z, nor for earlier times: flwd was not running then, could not store it, did not find the folder of the source, or the clock was set past that time.';
+    'The schedule started no run for 2026-06-01T03:00:00.000Z, nor for earlier times: flwd was not running then, could not store it, could not read the job, or the clock was set past that time.';
   expect(await list()).toEqual([`missed: ${missed}`]);
   await finished(await create('hourly'));
   await expect

@@ -6,7 +6,7 @@ import { expect, test } from 'vitest';
 import { localPrincipal } from '../../src/domain/principal.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import { expectWithin } from '../support/goes.ts';
-import { bash, writeJob } from '../support/jobs.ts';
+import { bash, type JobFiles, writeJob } from '../support/jobs.ts';
 import { dataFolder, openEngine } from './an-engine.ts';
 import { type Clocked, hourMs, minuteMs, openClocked, scheduled } from './schedule-fixture.ts';
 
@@ -327,6 +327,48 @@ test.each([false, true])(
     await at('2026-06-01T04:45:00Z');
     await at('2026-06-01T05:00:01Z');
     expect(await fires('removed')).toEqual(['2026-06-01T01:00Z', '2026-06-01T05:00Z']);
+  },
+);
+
+test.each([false, true])(
+  'while a job is broken, its schedule misses its times and health names the job (with a restart: %s)',
+  async (isRestarted) => {
+    const root = dataFolder();
+    const all = hourly({ catch_up: 'all' });
+    const jobs = { skips: hourly(), last: hourly({ catch_up: 'last' }), all, removed: all, fine: hourly() };
+    const write = (name: string, files: JobFiles) => writeJob(join(root, 'jobs', name), files);
+    const first = await openClocked(root, start, { jobs });
+    await first.at('2026-06-01T01:00:01Z');
+    for (const name of ['skips', 'last', 'all', 'removed'])
+      await write(name, { 'config.yaml': 'schedules:\n\t- cron' });
+    await first.rescan();
+    await first.at('2026-06-01T02:00:01Z');
+    if (isRestarted) await first.close();
+    const { at, fires, rescan, engine, store, log } = isRestarted
+      ? await openClocked(root, '2026-06-01T02:40:00Z')
+      : first;
+    rmSync(join(root, 'jobs/removed'), { recursive: true });
+    await rescan();
+    await at('2026-06-01T03:00:01Z');
+    expect(engine.health().schedules).toEqual({
+      status: 'degraded',
+      detail: 'the schedules of these jobs stand still, because the jobs are invalid: all, last, skips',
+    });
+    expect(log).not.toContainEqual(expect.objectContaining({ msg: expect.stringContaining('are gone') }));
+
+    for (const name of ['skips', 'last', 'all', 'removed'] as const) await write(name, jobs[name]);
+    await rescan();
+    await at('2026-06-01T03:30:00Z');
+    expect(engine.health().schedules).toEqual({ status: 'ok' });
+    expect(await fires('skips')).toEqual(['2026-06-01T01:00Z']);
+    expect(await fires('last')).toEqual(['2026-06-01T01:00Z', '2026-06-01T03:00Z']);
+    const each = ['2026-06-01T01:00Z', '2026-06-01T02:00Z', '2026-06-01T03:00Z'];
+    expect(await fires('all')).toEqual(each);
+    expect(await fires('fine')).toEqual(each);
+    expect(await fires('removed')).toEqual(['2026-06-01T01:00Z']);
+    expect((await store.late.list({ limit: 10 })).map(({ jobId, kind }) => [jobId, kind])).toEqual([
+      ['skips', 'missed'],
+    ]);
   },
 );
 

@@ -22,5 +22,5 @@ export type LateParts = {
 
 export type Expecting = { readonly jobId: string; readonly expect: Expectation; readonly isEnabled: boolean };
 
-/** True if a missing folder may be the only reason why the catalog does not have the job. */
+/** True if the catalog may lack the job only because the job is broken or a folder is missing. */
 export type MayReturn = (jobId: string) => boolean;

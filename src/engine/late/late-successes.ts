@@ -43,7 +43,7 @@ export function createSuccessWatch(o: Parts) {
   return {
     /**
      * Sets the jobs to watch. A job that is left out, because it is disabled or paused, starts over when it comes back.
-     * While the folder of a job is missing, its watch continues.
+     * While a job is broken or its folder is missing, its watch continues.
      */
     async watch(jobs: readonly Expecting[], mayReturn: MayReturn): Promise<void> {
       const kept = (await store.late.expecting()).filter(({ jobId }) => mayReturn(jobId)).map(fromStored);

@@ -104,13 +104,10 @@ function expectingJobs(catalog: Catalog): Expecting[] {
   });
 }
 
-/** While a folder is missing, any job that the catalog does not have may be in it. */
+/** A broken job may be corrected. While a folder is missing, any job that the catalog does not have may be in it. */
 function returningIn(catalog: Catalog): MayReturn {
-  if (catalog.missing().length === 0) return () => false;
-  const there = new Set([
-    ...catalog.entries().map(({ definition }) => definition.id),
-    ...catalog.invalid().map(({ id }) => id),
-  ]);
+  if (catalog.missing().length === 0) return catalog.isBroken;
+  const there = new Set(catalog.entries().map(({ definition }) => definition.id));
   return (jobId) => !there.has(jobId);
 }
 

@@ -60,6 +60,9 @@ export function createScheduleList(o: Parts) {
   );
   const change = (change: Change) => changeSchedules(change, { store, tracking });
   const sourceOfJob = new Map<string, string>();
+  /** The jobs of the schedules of job files, as far as they are known. */
+  const jobOf = new Map<string, string>();
+  let standingStill: readonly string[] = [];
   let starts: Starts = new Map();
   let isLoaded = false;
   let generation: number | undefined;
@@ -70,14 +73,17 @@ export function createScheduleList(o: Parts) {
     const isFirst = generation === undefined;
     const atMs = clock.now();
     if (isFirst) starts = await openStarts(store, atMs);
+    if (isFirst && catalog.invalid().length > 0) await readJobsOf(tracking, jobOf, store);
     const found = new Map(schedulesOf(catalog, o).map((schedule) => [schedule.id, schedule]));
     for (const { definition, source } of catalog.entries()) sourceOfJob.set(definition.id, source.name);
-    const { api, ended, lost, goneBefore } = findGone(found, known, { catalog, tracking, sourceOfJob });
+    for (const { id, jobId } of found.values()) jobOf.set(id, jobId);
+    const { api, ended, lost, goneBefore } = findGone(found, known, { catalog, tracking, sourceOfJob, jobOf });
     const goneStates = goneBefore.filter(tracking.isActive).flatMap((id) => tracking.stateOf(id) ?? []);
     await change({ wanted: [...api, ...found.values()], gone: [...ended, ...goneBefore], atMs });
     for (const id of lost) tracking.rest(id, {});
     for (const id of [...ended, ...lost]) known.delete(id);
     for (const [id, schedule] of found) known.set(id, schedule);
+    standingStill = brokenJobs({ catalog, tracking, jobOf });
     if (isFirst) await store.db.transact((tx) => store.schedules.forget(tx, goneBefore, clock.now() - keptMs));
     generation = seen;
     if (isFirst) await warnOfGone(goneStates, known.values(), o);
@@ -89,6 +95,8 @@ export function createScheduleList(o: Parts) {
       return generation !== undefined;
     },
     schedules: () => known.values(),
+    /** The broken jobs whose schedules start nothing until the jobs are corrected. */
+    standingStill: () => standingStill,
     find: (id: string) => known.get(id),
     tracking,
     timesOf,
@@ -123,24 +131,53 @@ export function createScheduleList(o: Parts) {
 
 /**
  * Finds the schedules that the catalog does not have. `api` schedules were made through the API. `goneBefore` schedules
- * were gone before this start, and `ended` schedules have been removed since. For `lost` schedules, the folder of the
- * source is missing. A lost schedule keeps its state. When it comes back, its nominal times in between count as missed,
- * like nominal times at which no server was running.
+ * were gone before this start, and `ended` schedules have been removed since. For `lost` schedules, the job is broken,
+ * or the folder of the source is missing. A lost schedule keeps its state. When it comes back, its nominal times in
+ * between count as missed, like nominal times at which no server was running.
  */
 function findGone(
   found: ReadonlyMap<string, Schedule>,
   known: ReadonlyMap<string, Schedule>,
-  o: { readonly catalog: Catalog; readonly tracking: Tracking; readonly sourceOfJob: ReadonlyMap<string, string> },
+  o: Known & { readonly sourceOfJob: ReadonlyMap<string, string> },
 ) {
-  const missing = o.catalog.missing();
+  const { catalog, tracking, jobOf } = o;
+  const missing = catalog.missing();
   const { api = [], job = [] } = Object.groupBy(known.values(), ({ source }) => source);
   const gone = job.filter(({ id }) => !found.has(id));
-  const isLost = ({ jobId }: Schedule): boolean => missing.includes(o.sourceOfJob.get(jobId) ?? '');
+  const isLost = ({ jobId }: Schedule): boolean =>
+    catalog.isBroken(jobId) || missing.includes(o.sourceOfJob.get(jobId) ?? '');
   const { ended = [], lost = [] } = Object.groupBy(gone, (one) => (isLost(one) ? 'lost' : 'ended'));
+  const mayBeBroken = (id: string): boolean => {
+    const jobId = jobOf.get(id);
+    return tracking.isActive(id) && (jobId === undefined ? catalog.invalid().length > 0 : catalog.isBroken(jobId));
+  };
   // While a folder is missing, flwd does not know which of these schedules are in it.
-  const unknown = missing.length > 0 ? [] : o.tracking.restingIds();
-  const goneBefore = unknown.filter((id) => !found.has(id) && !known.has(id));
+  const unknown = missing.length > 0 ? [] : tracking.restingIds();
+  const goneBefore = unknown.filter((id) => !found.has(id) && !known.has(id) && !mayBeBroken(id));
   return { api, ended: idsOf(ended), lost: idsOf(lost), goneBefore };
+}
+
+type Known = {
+  readonly catalog: Catalog;
+  readonly tracking: Tracking;
+  readonly jobOf: ReadonlyMap<string, string>;
+};
+
+/** Finds the jobs of the schedules that the last server had. Only the last run of a schedule names its job. */
+async function readJobsOf(tracking: Tracking, jobOf: Map<string, string>, { runs }: Store): Promise<void> {
+  for (const id of tracking.restingIds().filter(tracking.isActive)) {
+    const runId = tracking.stateOf(id)?.lastFire?.runId;
+    const run = runId === undefined ? undefined : await runs.summary(runId);
+    if (run) jobOf.set(id, run.job_id);
+  }
+}
+
+function brokenJobs({ catalog, tracking, jobOf }: Known): string[] {
+  const jobs = tracking
+    .restingIds()
+    .filter(tracking.isActive)
+    .map((id) => jobOf.get(id) ?? '');
+  return [...new Set(jobs)].filter(catalog.isBroken).toSorted();
 }
 
 /** Starts the schedules that fire from now on, and stops those that no longer do. */

@@ -76,7 +76,7 @@ async function handleNext(tracked: Tracked, o: Parts): Promise<boolean> {
   if (schedule.catchUp === 'none') {
     o.log.warn(fields, 'a schedule skips the times it missed, as its catch_up says');
     const earlier = missed.isCut ? ', nor for earlier times' : '';
-    const detail = `The schedule started no run for ${toTimestamp(newest)}${earlier}: flwd was not running then, could not store it, did not find the folder of the source, or the clock was set past that time.`;
+    const detail = `The schedule started no run for ${toTimestamp(newest)}${earlier}: flwd was not running then, could not store it, could not read the job, or the clock was set past that time.`;
     await settleMissed(schedule, newest, { ...o, lastError: null, detail });
     tracked.state = { ...tracked.state, settledAtMs: newest };
     return true;

@@ -18,6 +18,7 @@ import type { Heartbeat, Schedule, ScheduleRun, ScheduleState } from '../../doma
 import { toTimestamp } from '../../lib/clock.ts';
 import { type ClockChange, nextClockChange } from '../../lib/cron/clock-change.ts';
 import { createId } from '../../lib/ids.ts';
+import { listSome } from '../../lib/list-some.ts';
 import { createSerial, type Serial } from '../../lib/serial.ts';
 import { createYielder } from '../../lib/yielder.ts';
 import type { SchedulePause, StoredSchedule } from '../../store/schedule/schedules.ts';
@@ -220,11 +221,15 @@ function createActs(scheduleList: ScheduleList, { onScheduleList, view, ...o }: 
     /** Whether all schedules of the tenant are paused; undefined while that is not known. */
     arePaused: (tenant: string): boolean | undefined =>
       scheduleList.isReady ? scheduleList.pauses.isPaused(tenant) : undefined,
-    /** Why all schedules of the instance are paused; null if they are not. */
+    /** Why all schedules of the instance are paused, or which broken jobs have schedules; null if all is well. */
     complaint(): string | null {
       if (scheduleList.pauses.byOperator) return 'scheduler.schedules_paused in flwd.yaml pauses all schedules';
       const all = scheduleList.pauses.of('*');
-      return all ? `all schedules have been paused by ${all.by} since ${toTimestamp(all.atMs)}` : null;
+      if (all) return `all schedules have been paused by ${all.by} since ${toTimestamp(all.atMs)}`;
+      const broken = scheduleList.standingStill();
+      return broken.length > 0
+        ? `the schedules of these jobs stand still, because the jobs are invalid: ${listSome(broken)}`
+        : null;
     },
     /** Once this resolves, the schedule starts no runs until it is released. @throws Problem schedule-not-found */
     hold: (id: string, reach: Reach): Promise<ScheduleView> =>
