@@ -10,7 +10,7 @@ import type { LogLines } from '../lib/logger.ts';
 import { printable } from './job/job-id.ts';
 import { createDirectoryWatch, type DirectoryWatch } from './source/directory-watch.ts';
 import { createIgnoreReader, type Excluded, type Ignore } from './source/ignore.ts';
-import { type IdentifiedJob, type JobFile, readJobState, unusable } from './source/job-state.ts';
+import { explainUnreadable, type IdentifiedJob, type JobFile, readJobState, unusable } from './source/job-state.ts';
 import { hashFiles } from './source/revision.ts';
 import type { FoundJob } from './source/source-directories.ts';
 import { childOf } from './source/source-path.ts';
@@ -298,7 +298,9 @@ function createRevisions(ignoreOf: (root: string) => Ignore, directories: Direct
     for (let attempt = 0; attempt < hashAttempts; attempt++) {
       const state = await readJobState(job);
       if (known && state.isSettled && known.signature === state.signature) return known.revision;
-      const revision = await hashFiles(state.files);
+      const revision = await hashFiles(state.files).catch((error: unknown) => {
+        throw explainUnreadable(job, state.files, error);
+      });
       if (revision === undefined) continue;
       // If everything is watched, any change replaces the entry, so the entry's revision stays correct.
       const isFinal = entry.source.watch && directories.isComplete && state.isWatched && state.isSettled;

@@ -111,7 +111,7 @@ test('a download that is refused ends at once while a server runs', async () => 
   for (const artifact of [small, big]) {
     const get = (to: string) => flwd(dir, 'artifacts', 'get', artifact?.id ?? '', '-o', to);
     expect(await get('mine')).toMatchObject({ code: 6, stderr: 'mine already exists; --force replaces it\n' });
-    expect(await get('none/a')).toMatchObject({ code: 2, stderr: 'cannot write none/a: no such file or folder\n' });
+    expect(await get('absent/a')).toMatchObject({ code: 2, stderr: 'cannot write absent/a: no such file or folder\n' });
   }
   // The server closes an idle connection after 72 s.
   expect(performance.now() - startedAtMs).toBeLessThan(60_000);

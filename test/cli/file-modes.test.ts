@@ -84,6 +84,21 @@ test('commands name a folder of jobs that may be listed but not entered', async 
   });
 });
 
+test('commands name a file of a job that may not be read', async () => {
+  const { dir } = await stoppedInstance({ copy: bash('echo copy') });
+  const key = join(dir, 'jobs/copy/keys/key.pem');
+  mkdirSync(join(dir, 'jobs/copy/keys'));
+  writeFileSync(key, '');
+  chmodSync(key, 0o000);
+  if (isRoot) chownSync(key, user, user);
+  const fix = 'let the user of the server read it, or name it in .flwdignore';
+  const stderr = `copy/config.yaml:1:1: its file \`keys/key.pem\` cannot be read (EACCES): ${fix}\n`;
+  for (const verb of ['run', 'plan', 'jobs']) expect(await flwd(dir, verb, 'copy')).toMatchObject({ code: 2, stderr });
+
+  writeFileSync(join(dir, 'jobs/.flwdignore'), 'copy/keys\n');
+  expect(await flwd(dir, 'plan', 'copy')).toMatchObject({ code: 0, stderr: '' });
+});
+
 test('commands name the folder of a source that may not be read or entered, or that lies in such a folder', async () => {
   const { dir } = await stoppedInstance({ etl: bash('echo etl') });
   const jobs = join(dir, 'jobs');

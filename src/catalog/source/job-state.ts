@@ -8,6 +8,7 @@ import { systemClock } from '../../lib/clock.ts';
 import { errorCode } from '../../lib/error-code.ts';
 import { listFolder } from '../../lib/files/readable-folder.ts';
 import { createYielder } from '../../lib/yielder.ts';
+import { printable } from '../job/job-id.ts';
 import { isDataDir, isWalked, realPathOf } from './ignore.ts';
 import { configFiles, followLink, isLeftOut, type JobPlace } from './job-files.ts';
 import { isSettled, lstatOf, stampOfFile, statOf } from './source-file.ts';
@@ -131,6 +132,15 @@ function holdsJob(listed: readonly Dirent[], dir: string): boolean {
 
 function tooMuch(job: IdentifiedJob, what: string): Problem {
   return unusable(job, `its folder contains ${what}: move data elsewhere or name it in .flwdignore`);
+}
+
+/** If one of the files could not be opened, returns a Problem that names it. Returns any other error unchanged. */
+export function explainUnreadable(job: IdentifiedJob, files: readonly JobFile[], error: unknown): unknown {
+  const at = error instanceof Error && 'path' in error ? error.path : undefined;
+  const file = files.find(({ hostPath }) => hostPath === at);
+  if (!file) return error;
+  const what = `its file \`${printable(file.path)}\` cannot be read (${errorCode(error) ?? 'unknown error'})`;
+  return unusable(job, `${what}: let the user of the server read it, or name it in .flwdignore`);
 }
 
 export function unusable(job: IdentifiedJob, message: string): Problem {

@@ -5,13 +5,19 @@ import { chmod, lstat, mkdir, mkdtemp, open, rename, rm, utimes } from 'node:fs/
 import { dirname, join } from 'node:path';
 import { invariant } from '../../domain/problem.ts';
 import { systemClock } from '../../lib/clock.ts';
-import { errorCode } from '../../lib/error-code.ts';
 import { makeFolders } from '../../lib/files/make-folders.ts';
 import { syncFolder } from '../../lib/files/sync-folder.ts';
 import { createSerial } from '../../lib/serial.ts';
 import { type CatalogEntry, placeOf } from '../catalog.ts';
 import { createIgnoreReader, type Excluded } from './ignore.ts';
-import { type IdentifiedJob, type JobFile, type JobState, readJobState, unusable } from './job-state.ts';
+import {
+  explainUnreadable,
+  type IdentifiedJob,
+  type JobFile,
+  type JobState,
+  readJobState,
+  unusable,
+} from './job-state.ts';
 import { hashFiles } from './revision.ts';
 
 type Snapshot = {
@@ -131,8 +137,7 @@ async function copyInto(snapshotsDir: string, job: IdentifiedJob, state: JobStat
     });
     return { revision, dir, configStamp: state.configStamp };
   } catch (error) {
-    if (errorCode(error) === 'EACCES') throw unusable(job, 'one of its files cannot be read');
-    throw error;
+    throw explainUnreadable(job, state.files, error);
   } finally {
     await rm(draft, { recursive: true, force: true });
   }
