@@ -129,7 +129,7 @@ test('events of Cronicle become jobs, with their scripts as they were', async ()
   expect([...found.keys()]).toEqual(['Reindex the shop', 'Shop health', 'Weekly report', 'Thumbnails', 'By hand']);
   expect(config(dir, 'Reindex-the-shop')).toMatchObject({
     schedules: [{ cron: '0,30 6-10 1,15 * +1-5', timezone: 'America/New_York' }],
-    timeouts: { run: '1h' },
+    timeouts: { step: '1h' },
     retry: { limit: 2, backoff: 'fixed', delay: '30s' },
     env: { API_TOKEN: { secret: 'api_token' } },
   });
@@ -163,7 +163,12 @@ test('jobs of Rundeck become jobs whose options are passed as data, even if Rund
   expect(found.get('shop/deploy')?.notes).toContainEqual(
     'its schedule (`30 2 * * 1-5` Europe/Berlin) was left out: it has no value for version, which is required',
   );
-  expect(config(dir, 'ops/restart-web')).toMatchObject({ enabled: false, schedules: [{ cron: '0 3 * * 0' }] });
+  expect(config(dir, 'ops/restart-web')).toMatchObject({
+    enabled: false,
+    schedules: [{ cron: '0 3 * * 0' }],
+    timeouts: { step: '10m' },
+    retry: { limit: 2, backoff: 'fixed', delay: '0s' },
+  });
   writeFileSync(join(dir, 'password'), 'correct-horse');
   const words = ['--version', '1.2', '--note', '$(touch pwned); "\'', '--db_password.file', 'password', '--quiet'];
   expect(await flwd(dir, 'run', 'shop/deploy', ...words)).toMatchObject({

@@ -228,7 +228,8 @@ function settingsOf(event: Members): Readonly<Record<string, unknown>> {
   const most = countOf(event.max_children);
   const retries = countOf(event.retries);
   return {
-    ...(timeout !== undefined && { timeouts: { run: inSeconds(timeout) } }),
+    // Cronicle limits each attempt, and also retries after a timeout.
+    ...(timeout !== undefined && { timeouts: { [retries === undefined ? 'run' : 'step']: inSeconds(timeout) } }),
     ...(most !== undefined && { concurrency: { limit: most, on_conflict: isYes(event.queue) ? 'queue' : 'reject' } }),
     ...(retries !== undefined && {
       retry: { limit: retries, backoff: 'fixed', delay: inSeconds(countOf(event.retry_delay) ?? 0) },

@@ -172,14 +172,13 @@ function schedulesOf(job: Members): Times {
 
 function settingsOf(job: Members, stepCount: number): Readonly<Record<string, unknown>> {
   const timeoutMs = spanMs(textOf(job.timeout));
-  const retry = retryOf(job);
+  const { limit, delayMs } = retryOf(job);
+  const isRetried = stepCount === 1 && limit !== undefined;
   return {
-    ...(timeoutMs !== undefined && { timeouts: { run: formatDuration(timeoutMs) } }),
+    // Rundeck limits each attempt, and also retries after a timeout.
+    ...(timeoutMs !== undefined && { timeouts: { [isRetried ? 'step' : 'run']: formatDuration(timeoutMs) } }),
     ...(!isYes(job.multipleExecutions) && { concurrency: { limit: 1, on_conflict: 'reject' } }),
-    ...(stepCount === 1 &&
-      retry.limit !== undefined && {
-        retry: { limit: retry.limit, backoff: 'fixed', delay: formatDuration(retry.delayMs ?? 0) },
-      }),
+    ...(isRetried && { retry: { limit, backoff: 'fixed', delay: formatDuration(delayMs ?? 0) } }),
   };
 }
 
