@@ -472,6 +472,17 @@ describe('the command of a job', () => {
       './run.sh --fast  now',
       '1:10: a string must be a single path, because flwd does not split it: write a list, [./run.sh, --fast, now]',
     ],
+    ...(
+      [
+        ['echo hi && echo ho', '"echo hi && echo ho"'],
+        ['ls *.csv', '"ls *.csv"'],
+        ['echo $HOME > "a b"', '"echo $HOME > \\"a b\\""'],
+        ['A=1 tar', '"A=1 tar"'],
+      ] as const
+    ).map(([line, quoted]): [string, string] => [
+      line,
+      `1:10: a string must be a single path, because flwd does not split it: write [bash, -c, ${quoted}], or put the line into a script`,
+    ]),
     ['./gone.sh', "1:10: `./gone.sh` is not in the job's folder"],
     ['[python3, ./gone.py]', "1:20: `./gone.py` is not in the job's folder"],
     ['./../x', "1:10: `./../x` lies outside the job's folder"],

@@ -22,6 +22,9 @@ const interpreters: readonly (readonly [RegExp, UlcProfile])[] = [
   [/^node$/, 'ulc.node'],
 ];
 
+/** Operators, variables, globs, quotes and line breaks, which only a shell understands. */
+const needsShell = /[&|;<>$`*?[\]{}()"'\\\n]|^\w+=/;
+
 export type Command = {
   readonly command: readonly string[];
   readonly ulcProfile: UlcProfile;
@@ -44,8 +47,11 @@ export function readCommand(
   });
 
   if (typeof raw === 'string' && /\s/.test(raw)) {
-    const words = raw.trim().split(/\s+/).join(', ');
-    return fails(0, `a string must be a single path, because flwd does not split it: write a list, [${words}]`);
+    const text = raw.trim();
+    const advice = needsShell.test(text)
+      ? `write [bash, -c, ${JSON.stringify(text)}], or put the line into a script`
+      : `write a list, [${text.split(/\s+/).join(', ')}]`;
+    return fails(0, `a string must be a single path, because flwd does not split it: ${advice}`);
   }
   if (program === '') return fails(0, 'the program is missing: the first word must not be empty');
   if (program.startsWith('~'))
