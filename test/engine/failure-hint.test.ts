@@ -13,6 +13,7 @@ type Given = {
   readonly message?: string;
   readonly exitCode?: number;
   readonly command?: readonly string[];
+  readonly args?: FailedAttempt['args'];
   readonly plan?: Partial<FailedAttempt['plan']>;
   readonly isolation?: Partial<FailedAttempt['isolation']>;
   readonly lackOfRoom?: string;
@@ -40,6 +41,7 @@ function hintOf({ lines = [], ...given }: Given): string | undefined {
     message: 'exited with code 1',
     exitCode: 1,
     command: ['./run.sh'],
+    args: {},
     lackOfRoom: null,
     isBesideConfig: (path) => path === 'data.csv',
     ...given,
@@ -127,6 +129,22 @@ describe('a hint is given for a file', () => {
     expect(hintOf({ lines: [line] })).toContain(`\`permissions: {read: [${path}]}\`, or \`write\``);
     expect(hintOf({ lines: [line], plan: { read: ['/srv', '/home'] } })).toBeUndefined();
     expect(hintOf({ lines: [line], isolation: { filesystem: 'host-read-only' } })).toBeUndefined();
+  });
+
+  test.each([
+    'no such source: /srv/www',
+    'error: the folder /srv/www does not exist',
+    'rsync: [sender] change_dir "/srv/www" failed: No such file or directory (2)',
+    'cat: /srv/www/index.html: No such file or directory',
+  ])('that an argument names: %s', (line) => {
+    const args = { keep: 3, src: '/srv/www' };
+    expect(hintOf({ lines: [line], args })).toContain('`permissions: {read: [{arg: src}]}`, or `write`');
+    expect(hintOf({ lines: [line], args, plan: { read: ['/srv/www'] } })).toBeUndefined();
+  });
+
+  test('of an argument only if the line says that it is missing, or it is full', () => {
+    expect(hintOf({ lines: ['cannot upload /srv/www: quota exceeded'], args: { src: '/srv/www' } })).toBeUndefined();
+    expect(hintOf({ lines: ['no such user: www'], args: { src: 'www' } })).toBeUndefined();
   });
 
   test('that is named in the middle of what Node.js prints', () => {

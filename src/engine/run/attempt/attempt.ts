@@ -132,9 +132,10 @@ function explain(
   // The path comes from the output of the script, so it need not be valid.
   const isBesideConfig = (path: string): boolean => existsSync(join(context.snapshotDir(plan.revision), path));
   const { command } = action;
+  const { args } = run;
   return withHint(
     outcome,
-    failureHint({ ...found, reason, message, exitCode, command, plan, isolation, isBesideConfig }),
+    failureHint({ ...found, reason, message, exitCode, command, args, plan, isolation, isBesideConfig }),
   );
 }
 

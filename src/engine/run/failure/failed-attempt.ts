@@ -1,6 +1,6 @@
 // The evidence from which a failed attempt is explained.
 
-import type { JobDefinition } from '../../../domain/job.ts';
+import type { JobDefinition, JsonObject } from '../../../domain/job.ts';
 import type { Isolation, RunPlan, StepReason } from '../../../domain/run.ts';
 import type { ErrorLines } from './error-lines.ts';
 
@@ -12,6 +12,8 @@ export type FailedAttempt = {
   readonly lines: ErrorLines;
   /** Program and arguments of the step. */
   readonly command: readonly string[];
+  /** The arguments of the run. A secret is `[redacted]`. */
+  readonly args: JsonObject;
   readonly plan: Pick<RunPlan, 'profile' | 'read' | 'write' | 'resources'> & {
     readonly job: Pick<JobDefinition, 'argspec' | 'secretArgs' | 'composition'>;
   };

@@ -3,10 +3,12 @@
 import { posix } from 'node:path';
 import { shellWord } from '../../../lib/shell-word.ts';
 import type { FailedAttempt } from './failed-attempt.ts';
-import { isPlain, isShared, kindOfPath, pathIn, permission } from './shown-path.ts';
+import { argumentIn, isPlain, isShared, kindOfPath, pathIn, permission, permissionToRead } from './shown-path.ts';
 
 const missing =
   /no such file or directory|directory nonexistent|\bENOENT\b|No such file\b|Cannot find module '\/workspace\//i;
+/** What scripts print themselves when they do not find what an argument names. */
+const unfound = /\bno such\b|\bnot (?:found|exist|a (?:directory|folder|file))\b|n't exist\b|cannot find|\bmissing\b/i;
 const readOnly = /read-only file system|\bEROFS\b/i;
 const denied = /: permission denied$|\[Errno 13\]|operation not permitted|\b(?:EACCES|EPERM)\b/i;
 /** Matches a line about a file or folder that the script tried to make. */
@@ -24,7 +26,8 @@ export function hintForFile(line: string, failed: FailedAttempt): string | undef
   if (missing.test(line)) return hintForMissing(path, line, failed);
   if (readOnly.test(line)) return hintForReadOnly(path, line, failed);
   if (denied.test(line)) return hintForDenied(path, line, failed);
-  return undefined;
+  const given = unfound.test(line) ? argumentIn(line, failed) : undefined;
+  return given === undefined ? undefined : hintForMissing(given, line, failed);
 }
 
 /** Whether the file may be on another machine, or the error may come from a database. */
@@ -51,7 +54,7 @@ function hintForMissing(path: string | undefined, line: string, failed: FailedAt
   const lead = path.startsWith('/etc/')
     ? 'the sandbox shows only a few files of /etc'
     : `the sandbox does not show ${path}`;
-  return `${lead}: if the host has it, allow it with ${permission('read', path)}, or \`write\` to change it; ${operator}`;
+  return `${lead}: if the host has it, allow it with ${permissionToRead(path, failed)}, or \`write\` to change it; ${operator}`;
 }
 
 /** The hint for a path that the script may not write to. */

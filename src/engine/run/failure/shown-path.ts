@@ -41,14 +41,17 @@ const systemFolders = ['/usr', '/bin', '/lib', '/lib32', '/lib64', '/libx32', '/
 
 export function kindOfPath(path: string, { profile, read, write }: FailedAttempt['plan']): PathKind {
   const whole = posix.resolve('/workspace', path);
-  const isBelow = (roots: readonly string[]) =>
-    roots.some((root) => whole === root || whole.startsWith(`${root.replace(/\/$/, '')}/`));
+  const isBelow = (roots: readonly string[]) => roots.some((root) => isWithin(whole, root));
   if (isBelow(write)) return 'granted';
   if (isBelow(read)) return 'granted-to-read';
   if (isBelow(['/workspace'])) return 'workspace';
   if (isBelow(['/job'])) return 'job';
   if (profile !== 'secure' || isBelow(ownOfSandbox) || isBelow(systemFolders)) return 'shown';
   return 'hidden';
+}
+
+function isWithin(path: string, root: string): boolean {
+  return path === root || path.startsWith(`${root.replace(/\/$/, '')}/`);
 }
 
 /** Whether a folder is a home or as large as /etc or /var/log, so no job should be given it as a whole. */
@@ -58,6 +61,27 @@ export function isShared(folder: string): boolean {
 
 /** Writes the path as an entry of `permissions`. */
 export function permission(kind: 'read' | 'write', path: string | undefined): string {
-  const entry = path === undefined ? '…' : /^[\w./-]+$/.test(path) ? path : JSON.stringify(path);
-  return `\`permissions: {${kind}: [${entry}]}\``;
+  return `\`permissions: {${kind}: [${path === undefined ? '…' : yamlOf(path)}]}\``;
+}
+
+/** Like `permission('read', path)`, but names the argument that has the path, or a folder above it. */
+export function permissionToRead(path: string, failed: FailedAttempt): string {
+  const [name] = hiddenArguments(failed).find(([, value]) => isWithin(path, value)) ?? [];
+  return name === undefined ? permission('read', path) : `\`permissions: {read: [{arg: ${yamlOf(name)}}]}\``;
+}
+
+/** The path of an argument that the line repeats and that the sandbox does not show. */
+export function argumentIn(line: string, failed: FailedAttempt): string | undefined {
+  return hiddenArguments(failed).find(([, value]) => isPlain(value) && line.includes(value))?.[1];
+}
+
+/** The arguments that are full paths of something that the sandbox does not show. */
+function hiddenArguments({ args, plan }: FailedAttempt): (readonly [name: string, value: string])[] {
+  return Object.entries(args).flatMap(([name, value]) =>
+    typeof value === 'string' && /^\/[^/]/.test(value) && kindOfPath(value, plan) === 'hidden' ? [[name, value]] : [],
+  );
+}
+
+function yamlOf(word: string): string {
+  return /^[\w./-]+$/.test(word) ? word : JSON.stringify(word);
 }
