@@ -30,9 +30,13 @@ export async function decide(
     const { tenant, jobId, runId, status } = run;
     const before = jobs.get(keyOf(run)) ?? { tenant, jobId, runId, failures: 0, told: {} };
     const told = { ...before.told };
-    const failures = failuresAfter(status, before.failures);
-    const job = { tenant, jobId, runId, failures, told: failures === 0 ? {} : told };
-    const rows = toNotifications(run, { before: before.failures, told, digests, nowMs });
+    // The success of a run that was created before the run that failed says nothing about the failure.
+    const isOlder = runId < before.runId;
+    const isOutdated = isOlder && status === 'success';
+    const failures = isOutdated ? before.failures : failuresAfter(status, before.failures);
+    const newest = isOlder ? before.runId : runId;
+    const job = { tenant, jobId, runId: newest, failures, told: failures === 0 ? {} : told };
+    const rows = toNotifications(run, { before: isOutdated ? 0 : before.failures, told, digests, nowMs });
     if (failures !== before.failures) {
       jobs.set(keyOf(run), job);
       changed.set(keyOf(run), job);

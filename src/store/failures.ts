@@ -118,7 +118,7 @@ const mostFixed = 1_000;
 /** The value is written into the condition, because SQLite otherwise would not use the index of unfixed failures. */
 const isUnfixed = sql<boolean>`state <> 'fixed'`;
 
-const fixFailures = prepareQuery((db, { tenant, jobId }: { tenant: string; jobId: string }) =>
+const fixFailures = prepareQuery((db, { tenant, jobId, runId }: { tenant: string; jobId: string; runId: string }) =>
   db
     .updateTable('failures')
     .set({ state: 'fixed' })
@@ -131,6 +131,7 @@ const fixFailures = prepareQuery((db, { tenant, jobId }: { tenant: string; jobId
         .where('tenant', '=', tenant)
         .where('job_id', '=', jobId)
         .where(isUnfixed)
+        .where('last_run', '<', runId)
         .limit(mostFixed),
     ),
 );
@@ -146,10 +147,13 @@ async function revisionOf(db: Kysely<Schema>, id: string): Promise<string | null
   return source.revision;
 }
 
-/** If the run failed, counts it in the group of its failure. If it succeeded, marks the job's failures as fixed. */
+/**
+ * If the run failed, counts it in the group of its failure. If it succeeded, marks the job's failures as fixed, except
+ * those of runs that were created later.
+ */
 export async function countFailure(db: Kysely<Schema>, run: Ended): Promise<void> {
   const { tenant, job_id: jobId, status } = run;
-  if (status === 'success') return void (await fixFailures(db, { tenant, jobId }));
+  if (status === 'success') return void (await fixFailures(db, { tenant, jobId, runId: run.id }));
   if (status !== 'failed') return;
   const { reason, message } = failureOf(run);
   await addFailure(db, {

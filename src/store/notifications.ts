@@ -35,7 +35,7 @@ export type ReportedRun = {
 export type FailingJob = {
   readonly tenant: string;
   readonly jobId: string;
-  /** The last run that failed. */
+  /** The run that failed. If several runs have failed in a row, the one that was created last. */
   readonly runId: string;
   readonly failures: number;
   /**

@@ -511,8 +511,8 @@ export type LateRow = {
 type ExpectingJobRow = { job_id: string; terms: string; since_at: number };
 
 /**
- * A job whose last run with rules failed. `run_id` is that run. `told` is JSON of the time at which each channel was
- * last notified.
+ * A job whose last run with rules failed. `run_id` is the newest run that failed. `told` is JSON of the time at which
+ * each channel was last notified.
  */
 type FailingJobRow = { tenant: string; job_id: string; run_id: string; failures: number; told: string };
 

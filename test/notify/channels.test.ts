@@ -2,6 +2,7 @@
 
 import { expect, test, vi } from 'vitest';
 import { matchesJob, rulesFor } from '../../src/domain/notification.ts';
+import { aRun } from '../store/a-run.ts';
 import { answerWith, startReceiver } from '../support/receiver.ts';
 import { aChannel } from './a-channel.ts';
 import { dataFolder, type Opened, openNotifier } from './a-notifier.ts';
@@ -41,6 +42,29 @@ test('after a failure, a success counts as fixed, another failure as still faili
     ['still_failing', '3rd failure in a row. Exit code 3.'],
     ['fixed', 'It succeeded in 1.5s, after 3 failures in a row.'],
     ['failed', 'Exit code 3.'],
+  ]);
+});
+
+test('a success of a run that was created before the failed runs does not count as fixed', async () => {
+  const { opened, told } = await openChannel();
+  const rule = [{ on: ['failed', 'fixed', 'success'], channel: 'team' }] as const;
+  const slow = aRun().id;
+  const change = { error: { message: 'exit code 3' } };
+  const failed = aRun().id;
+  for (const [move, more, count] of [
+    ['fail', { change }, 1],
+    ['fail', { change, run: { id: failed } }, 2],
+    ['succeed', { run: { id: slow } }, 3],
+    ['succeed', {}, 4],
+  ] as const) {
+    await opened.end(rule, move, more);
+    await when(() => expect(told()).toHaveLength(count));
+  }
+  expect(told()).toEqual([
+    ['failed', 'Exit code 3.'],
+    ['failed', '2nd failure in a row. Exit code 3.'],
+    ['success', 'It succeeded in 1.5s.'],
+    ['fixed', 'It succeeded in 1.5s, after 2 failures in a row.'],
   ]);
 });
 

@@ -55,6 +55,15 @@ describe.each(engines)('failures on $engine', ({ open }) => {
     ]);
   });
 
+  test('are not fixed by the success of a run that was created before the failed run', async () => {
+    const { id } = aRun();
+    await ended('fail', 1, 'disk full');
+    await ended('succeed', 2, '', { id });
+    expect((await store.failures.list({ limit: 10 })).failures).toMatchObject([{ state: 'open' }]);
+    await ended('succeed', 3, '');
+    expect((await store.failures.list({ limit: 10 })).failures).toMatchObject([{ state: 'fixed' }]);
+  });
+
   test('are listed in pages, by tenant, state and fingerprint, and old ones are removed', async () => {
     await ended('fail', 1, 'disk full');
     await ended('fail', 1, 'no route', { tenant: 'acme' });
