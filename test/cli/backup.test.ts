@@ -1,4 +1,4 @@
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
   appendFileSync,
@@ -6,6 +6,7 @@ import {
   copyFileSync,
   existsSync,
   mkdirSync,
+  mkdtempSync,
   readdirSync,
   readFileSync,
   rmSync,
@@ -15,14 +16,14 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { unfinishedRestoreFile } from '../../src/instance/unfinished-restore.ts';
 import { testWith } from '../support/host.ts';
 import { bash } from '../support/jobs.ts';
 import { processesWith } from '../support/processes.ts';
 import { mountDisk, mountOn, testWithDisk } from '../support/small-disk.ts';
 import { createInstance } from './an-instance.ts';
-import { createFolder, flwd, flwdReading, start } from './terminal.ts';
+import { bin, createFolder, flwd, flwdReading, observe, start } from './terminal.ts';
 
 const jobs = {
   prints: bash('echo one; seq 20000; echo kept > artifacts/file.txt'),
@@ -513,6 +514,62 @@ test.each([
   expect((await flwd(dir, 'doctor')).stdout).toContain(
     `${path} has no tables of flwd yet; the first start creates them`,
   );
+});
+
+testWith('bwrap', 'setpriv')(
+  'the nightly job of docs/operation.md backs up the default data dir of a user',
+  async () => {
+    const page = readFileSync(join(import.meta.dirname, '../../docs/operation.md'), 'utf8');
+    const [, recipe = ''] = page.split('### Back up every night\n');
+    const [, config = ''] = /```yaml\n# config.yaml\n(.*?)```/s.exec(recipe) ?? [];
+    const [, script = ''] = /```sh\n(#!\/bin\/sh\n.*?)```/s.exec(recipe) ?? [];
+    // Not below /tmp, because a job has its own /tmp.
+    const home = mkdtempSync('/var/tmp/flwd-backup-');
+    onTestFinished(() => rmSync(home, { recursive: true, force: true }));
+    const dataDir = join(home, '.local/share/flwd');
+    const own = script
+      .replaceAll('/etc/flwd/flwd.yaml', join(home, 'flwd.yaml'))
+      .replaceAll('/var/lib/flwd', dataDir)
+      .replaceAll('/mnt/backup', join(home, 'backups'))
+      .replace(/^flwd/m, `${process.execPath} ${bin}`);
+    for (const folder of ['jobs/nightly', 'backups']) mkdirSync(join(home, folder), { recursive: true });
+    writeFileSync(
+      join(home, 'flwd.yaml'),
+      'server: {bind: "127.0.0.1:0"}\nsecurity: {allow_profiles: [secure, disabled]}\n',
+    );
+    writeFileSync(join(home, 'jobs/nightly/config.yaml'), config);
+    writeFileSync(join(home, 'jobs/nightly/run.sh'), own, { mode: 0o755 });
+    const isRoot = process.getuid?.() === 0;
+    if (isRoot) spawnSync('chown', ['-R', '65534:65534', home]);
+    const asUser = isRoot ? ['setpriv', '--reuid', '65534', '--regid', '65534', '--clear-groups'] : [];
+    const env = { PATH: process.env.PATH, HOME: home };
+    const typed = (...words: string[]) => {
+      const [program = '', ...args] = [...asUser, process.execPath, bin, ...words];
+      return observe(spawn(program, args, { cwd: home, env, stdio: ['ignore', 'pipe', 'pipe'] }));
+    };
+    const server = typed('serve');
+    await server.prints(/listening on/);
+
+    expect(await typed('run', 'nightly').ended).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(/copied \d+ files/),
+    });
+    const [made = ''] = readdirSync(join(home, 'backups'));
+    expect(made).toMatch(/^flwd-\d{4}-\d{2}-\d{2}$/);
+    expect(existsSync(join(home, 'backups', made, 'manifest.json'))).toBe(true);
+    server.child.kill('SIGTERM');
+    await server.ended;
+  },
+);
+
+test('a backup without a data dir is refused, and the answer names --data-dir', async () => {
+  const dir = createFolder();
+  expect(await flwd(dir, 'backup', 'copy')).toEqual({
+    code: 3,
+    stdout: '',
+    stderr: `there is no flwd instance in ${dir}/.local/share/flwd yet: flwd serve or a first flwd run creates one; --data-dir names another folder\n`,
+  });
+  expect(readdirSync(dir)).toEqual([]);
 });
 
 test('no backup is made while a file exists where the instance needs a folder', async () => {

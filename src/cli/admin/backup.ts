@@ -8,7 +8,7 @@ import { type ExitCode, exitCodes, Refusal } from '../exit-code.ts';
 import { ownName } from '../own-name.ts';
 import { commandText } from '../session/command-text.ts';
 import { loadConfiguration } from '../session/configuration.ts';
-import { assertOfThisMachine } from '../session/session.ts';
+import { assertInstance, assertOfThisMachine } from '../session/session.ts';
 
 export async function run(options: Options, operands: readonly string[], call: Call): Promise<ExitCode> {
   const job = call.jobWords && (await readJobCall(call.jobWords));
@@ -20,6 +20,7 @@ export async function run(options: Options, operands: readonly string[], call: C
     throw new Refusal(`${ownName} backup needs one folder: ${ownName} backup DEST`);
   assertOfThisMachine('backup', options);
   const { config } = loadConfiguration(options);
+  assertInstance(config);
   const includesKey = options.has('include-key');
   const { backUp } = await import('../../operator.ts');
   const { files, bytes, missing, damaged } = await backUp(config, { destination: resolve(given), includesKey });

@@ -99,7 +99,6 @@ const unzip = promisify(zstdDecompress);
  */
 export async function createBackup(request: BackupRequest): Promise<BackupSummary> {
   const { places, destination } = request;
-  if (!existsSync(places.dbPath)) throw new StartError(`there is no database at ${places.dbPath}`);
   const isNew = !existsSync(destination);
   let isOwn = false;
   try {
