@@ -99,9 +99,9 @@ flwd backup daily --target /srv                     # the same with spaces for t
 - Other users of the machine can read command lines. If the value of a secret is on the command line, flwd prints a
   warning and still runs the job. To keep the value of the argument \`token\` out of it, use \`--token.file FILE\` (\`-\`
   reads standard input), \`--token.env NAME\` for an environment variable, or \`--token.stored NAME\` for a secret that
-  \`flwd secrets set\` has stored. flwd refuses \`--token secret:NAME\`, because a stored secret is probably meant. If
-  this is the secret itself, use one of the other two forms. If a required secret is missing, flwd asks for it at a
-  terminal. \`flwd plan\` does not ask: it shows the plan, names the missing secrets and exits with 2.
+  \`flwd secrets set\` has stored. flwd refuses \`--token secret:NAME\`, because you probably mean a stored secret. If the
+  secret is the text \`secret:NAME\` itself, use \`--token.file\` or \`--token.env\`. If a required secret is missing, flwd
+  asks for it at a terminal. \`flwd plan\` does not ask: it shows the plan, names the missing secrets and exits with 2.
 - \`--args\` and \`--args-file\` give all arguments at once. Options override them.
 - \`flwd rerun RUN\` takes changed arguments in the same way: \`flwd rerun run_01… --target /srv\`. Everything else
   stays as it was in that run, including the other parts of a nested argument and the secrets. If you change an argument

@@ -50,7 +50,10 @@ export type Catalog = {
   entries(): readonly CatalogEntry[];
   /** Sorted by id. @throws Problem not-ready */
   invalid(): readonly InvalidJob[];
-  /** The names of the sources whose folder is missing or unreadable, or an empty one. @throws Problem not-ready */
+  /**
+   * The names of the sources whose folder is missing, unreadable or replaced by an empty one.
+   * @throws Problem not-ready
+   */
   missing(): readonly string[];
   /** Whether the job, or a folder that it was in, is invalid, and there is no valid job with this id. */
   readonly isBroken: (jobId: string) => boolean;

@@ -26,7 +26,7 @@ export function whyFailed({ error, steps }: Pick<Run, 'error' | 'steps'>): strin
   return [`${stepLabel(step)}: ${words}`, otherFailures(error)].filter(Boolean).join('; ');
 }
 
-/** What to change in the job. A run that succeeded has a hint if one of its scripts continued without a program. */
+/** What to change in the job. A run that succeeded has a hint if one of its scripts lacked a program. */
 export function hintOf({ status, error, steps }: Pick<Run, 'status' | 'error' | 'steps'>): string | undefined {
   if (status !== 'success') return error?.hint;
   return steps.find((step) => step.status === 'success' && step.hint !== null)?.hint ?? undefined;

@@ -50,7 +50,7 @@ export const channelOperations = {
               waiting: nullable(
                 Type.Object(waiting, {
                   description:
-                    'The messages for runs that the caller may read that could not be sent, and that flwd tries again; null: there are no such messages',
+                    'Messages that flwd could not send, and tries to send again. Only messages about runs that the caller may read count. Null: there are no such messages',
                 }),
               ),
             }),
@@ -63,7 +63,7 @@ export const channelOperations = {
             }),
             {
               description:
-                'The addresses in `notify.webhook` of jobs to which messages for runs that the caller may read could not be sent, and that flwd tries again',
+                'Addresses in `notify.webhook` of jobs, if flwd could not send messages to them, and tries again. Only messages about runs that the caller may read count',
             },
           ),
         }),

@@ -213,7 +213,7 @@ const step = named('Step', {
   kind: literals(['command', 'job', 'approval', 'group'] as const),
   message: textOrNull('Why the step has this status, in words'),
   hint: textOrNull(
-    'What to change, if flwd knows it. A step that succeeded has a hint if its script continued without a program',
+    'What to change, if flwd knows it. A step that succeeded has a hint if its script did not find a program and continued',
   ),
   instance_of: textOrNull('The step with `matrix` or `foreach` of which this step is an instance'),
   item: textOrNull('The item of a `foreach`, if it is a number, a boolean or a string of at most 100 characters'),

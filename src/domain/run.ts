@@ -169,7 +169,7 @@ export type Step = {
   readonly reason: StepReason | null;
   /** Why the attempt ended, in words. */
   readonly message: string | null;
-  /** See `RunError.hint`. A step that succeeded has a hint if its script continued without a program. */
+  /** See `RunError.hint`. A step that succeeded has a hint if its script lacked a program. */
   readonly hint: string | null;
   readonly attempt: number;
   readonly needs: readonly string[];

@@ -140,7 +140,7 @@ test('a folder that flwd may not read is an invalid job, and the log says nothin
   expect(usable(tree).toSorted()).toEqual(['a', 'a/data', 'group/b']);
 });
 
-test('a folder that flwd may list but not enter is an invalid job, and inside a job the log names it once', async () => {
+test('a folder that flwd may list but not enter is an invalid job; if it is inside a job, the log names it once', async () => {
   const root = makeSource({ ...job('a'), 'a/data/x': '', ...job('group/b') });
   chmodSync(root, 0o755);
   const logged: string[] = [];

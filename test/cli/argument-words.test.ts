@@ -129,7 +129,7 @@ test('every invalid word is reported, and the valid ones are still read', () => 
   });
 });
 
-test('the word for repeating failed steps leads to the option of flwd rerun', () => {
+test('flwd rerun --failed is refused, and the error names --from failed', () => {
   const rerun = runCommands.find(({ name }) => name === 'rerun') ?? command;
   expect(readArguments(fields, { command: rerun, argumentWords: ['--failed'] }, {}, () => undefined).errors).toEqual([
     { path: null, message: 'the job takes no --failed; to repeat the steps that did not succeed, write --from failed' },
@@ -154,8 +154,8 @@ test.each(['secret:deploy-key', '{secret: deploy-key}', '{"secret":"deploy-key"}
       args: {},
       warnings: [],
       errors: [
-        '--token takes the secret itself; to use a stored secret, write --token.stored NAME. ' +
-          'If this is the secret itself, use --token.file FILE or --token.env NAME',
+        'the value of --token looks like the name of a stored secret: to use that secret, write --token.stored NAME. ' +
+          'If the value is the secret itself, use --token.file FILE or --token.env NAME',
       ],
     });
     expect(read('--token.stored', 'deploy-key').args).toEqual({ token: { secret: 'deploy-key' } });

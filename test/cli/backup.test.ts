@@ -504,7 +504,7 @@ test.each([
   database.close();
   chmodSync(path, 0o600);
   const stderr =
-    `the database ${path} has no tables of flwd yet; flwd serve or a first flwd run creates them; ` +
+    `the database ${path} has no tables of flwd yet; start flwd serve, or a job with flwd run, to create them; ` +
     "if the file is another program's, correct persistence.db_path in flwd.yaml\n";
   const dest = join(createFolder(), 'backup');
   expect(await flwd(dir, 'backup', dest)).toEqual({ code: 2, stdout: '', stderr });

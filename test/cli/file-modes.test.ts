@@ -56,6 +56,9 @@ test('a file of the database that may not be written is named with a fix, by eve
   });
 });
 
+const unreadable =
+  'cannot be read: you need permission to read and enter this folder, and to enter the folders above it\n';
+
 test('commands name a folder of jobs that may be listed but not entered', async () => {
   const { dir } = await stoppedInstance({ top: bash('cat data/x'), 'group/a': bash('echo a') });
   const group = join(dir, 'jobs/group');
@@ -66,7 +69,7 @@ test('commands name a folder of jobs that may be listed but not entered', async 
   expect(await flwd(dir, 'jobs', 'validate', 'jobs')).toMatchObject({ code: 2, stderr: `jobs/${error}` });
   expect(await flwd(dir, 'jobs', 'validate', 'jobs/group/a')).toMatchObject({
     code: 2,
-    stderr: 'you may not read the folder jobs/group/a, or not enter it\n',
+    stderr: `jobs/group/a ${unreadable}`,
   });
   expect((await flwd(dir, 'doctor')).stdout).toMatch(
     /^warn {2}jobs {2,}1 of 2 jobs is broken: group\n +→ run flwd jobs, which shows their errors$/m,
@@ -121,7 +124,7 @@ test('commands name the folder of a source that may not be read or entered, or t
     );
     expect(await flwd(dir, 'jobs', 'validate', 'jobs')).toMatchObject({
       code: 2,
-      stderr: 'you may not read the folder jobs, or not enter it\n',
+      stderr: `jobs ${unreadable}`,
     });
     for (const folder of ['jobs', 'above']) chmodSync(join(dir, folder), 0o755);
   }

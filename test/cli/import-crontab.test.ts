@@ -192,7 +192,7 @@ test('an import names programs and scripts that the host does not have, and asks
     ['`no-such-inner` is not installed here'],
     ['`no-such-build` is not installed here'],
     [
-      `a job does not find \`installed\`, because its PATH lacks ${home}/.local/bin: write ${home}/.local/bin/installed`,
+      `a job does not find \`installed\`, because its PATH lacks ${home}/.local/bin: call it as ${home}/.local/bin/installed`,
     ],
   ]);
   expect(drafts[1]).toMatchObject({ configLines: [], security: { paths: [] } });
@@ -277,7 +277,7 @@ test('flwd import explains in a sentence what it cannot read', async () => {
   expect(await refused('my.cron', '--to', '/proc/sys')).toContain('cannot write jobs to /proc/sys: ');
 });
 
-test('an import creates the folder of a source that does not exist yet', async () => {
+test('if the folder of a source does not exist yet, an import creates it', async () => {
   const dir = createFolder();
   writeFiles(dir, {
     'flwd.yaml': 'sources: [{path: ./new}, {path: ./unmounted/jobs}]\ninstance: {data_dir: ./data}\n',

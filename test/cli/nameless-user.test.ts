@@ -15,14 +15,14 @@ function flwd(dir: string, env: Readonly<Record<string, string>>, words: readonl
   return observe(child).ended;
 }
 
-test('such a user imports a crontab, and is named by its id', async () => {
+test('a user without a line in /etc/passwd can import a crontab, and is named by its id', async () => {
   const dir = createFolder();
   const seen = await flwd(dir, { HOME: dir }, ['import', 'crontab', '-'], '5 4 * * * /bin/true\n');
   expect(seen).toMatchObject({ code: 0 });
   expect(seen.stdout).toMatch(/^ {2}ran as: +54321$/m);
 });
 
-test('without HOME, the home of such a user is the root folder', async () => {
+test('without HOME, the home of a user without a line in /etc/passwd is the root folder', async () => {
   const dir = createFolder();
   const seen = await flwd(dir, {}, ['config', 'show', '--json']);
   expect(seen).toMatchObject({ stderr: '', code: 0 });

@@ -92,7 +92,7 @@ test('the exit code says how the run ended, and --json prints only the run', asy
   expect(await flwd(dir, 'chain', '-q')).toEqual({ code: 0, stdout: 'one | first\ntwo | second\n', stderr: '' });
 });
 
-test('a run that succeeded without a program says so, also later', async () => {
+test('a run that succeeded although its script lacked a program says so, also later', async () => {
   const { dir } = await createInstance({ mirror: bash('flwd-rsync -a x y || true\necho done') });
   const hint = 'hint: the script continued without flwd-rsync: no folder in the job’s PATH has flwd-rsync: install it';
   const seen = await flwd(dir, 'mirror');

@@ -31,7 +31,7 @@ async function deployed() {
   return { root, opened: await openEngine(root, { watch: true }) };
 }
 
-test('a new run', async () => {
+test('a new run has the scripts of the version that its config.yaml is from', async () => {
   const { root, opened } = await deployed();
   for (const version of ['v2', 'v1', 'v2', 'v1']) {
     deploy(root, version);
@@ -40,7 +40,7 @@ test('a new run', async () => {
   }
 });
 
-test('a rerun of the latest version', async () => {
+test('a rerun of the latest version has the scripts of the version that its config.yaml is from', async () => {
   const { root, opened } = await deployed();
   const first = await opened.create('told');
   await opened.finished(first);
@@ -50,7 +50,7 @@ test('a rerun of the latest version', async () => {
   expect(await opened.messages(runId)).toEqual(['v2 v2']);
 });
 
-test('a sub-run', async () => {
+test('a sub-run has the scripts of the version that its config.yaml is from', async () => {
   const { root, opened } = await deployed();
   const parent = await opened.create('parent');
   await opened.when(parent, ({ steps }) => steps.some(({ status }) => status === 'running'));
@@ -61,7 +61,7 @@ test('a sub-run', async () => {
   expect(await opened.messages(child)).toEqual(['v2 v2']);
 });
 
-test('a new run of a job whose config.yaml is not among the files that a run gets', async () => {
+test('a run of a job whose .flwdignore leaves out its config.yaml has scripts of the same version, too', async () => {
   const root = dataFolder();
   const of = (told: string) => ({
     'config.d/config.yaml': JSON.stringify({ command: ['bash', './run.sh'], env: { CONFIG: told } }),

@@ -316,7 +316,7 @@ describe('a hint is given for a program', () => {
     );
   });
 
-  test('that a script did not find and did not need to succeed', () => {
+  test('that a script did not find, if the script continued and succeeded', () => {
     const hintOfSuccess = (...lines: string[]) => hintForSuccess({ lines: readErrorLines(lines), isolation });
     for (const line of ['/job/run.sh: line 3: rsync: command not found', 'run.sh: 3: rsync: not found'])
       expect(hintOfSuccess(line, 'done')).toMatch(
@@ -705,7 +705,7 @@ test.each([
   expect(hintOf({ lines })).toContain(words);
 });
 
-test('a script that the shell calls beside it, and not in the workspace, has a hint', () => {
+test('a call of ./script that lies beside config.yaml, and not in the workspace, has a hint', () => {
   const lines = ['/job/run.sh: line 3: ./data.csv: No such file or directory', trap('./data.csv')];
   expect(hintOf({ lines, exitCode: 127 })).toContain('"$FLWD_JOB_DIR/data.csv"');
   expect(hintOf({ lines: ['bash: data.csv: No such file or directory'], exitCode: 127 })).not.toContain('FLWD_JOB_DIR');

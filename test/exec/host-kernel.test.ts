@@ -36,7 +36,7 @@ test('in a container, doctor says with which options of the container flwd can u
   const controllers = ['cpu', 'memory', 'pids'];
   const closed = { version: 2, controllers, ownDir: '/no/such/cgroup', isTop: true } as const;
   const fix =
-    'give the container cgroups that the user of the server can write to: docker run --cgroupns=private, with --privileged or a writable mount of /sys/fs/cgroup';
+    'let the user of the server write to the cgroups of the container: docker run --cgroupns=private, with --privileged or a writable mount of /sys/fs/cgroup';
   const detail = 'v2, not delegated to the server; rlimits enforce the limits';
   expect(checkCgroups([closed], true)).toEqual({ name: 'cgroups', status: 'warn', detail, fix });
   expect(checkCgroups([], true)).toMatchObject({ status: 'warn', fix });

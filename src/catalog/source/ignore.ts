@@ -90,7 +90,7 @@ export function createIgnoreReader({ exclude, excludeLinks = [] }: Excluded): (r
   };
 }
 
-/** Follows links; the path itself if that is not possible. */
+/** Returns the path with its links resolved, or the path itself if that is not possible. */
 export function realPathOf(path: string): string {
   try {
     return realpathSync.native(path);

@@ -105,7 +105,7 @@ export async function readJobState(job: IdentifiedJob): Promise<JobState> {
   };
 }
 
-/** Looks at the file itself, because .flwdignore may leave it out of the job's files, for example as `*.yaml`. */
+/** Looks at the file itself, because .flwdignore may leave it out of the job's files, for example with `*.yaml`. */
 function stampOfConfig(dir: string): string | undefined {
   const stat = statOf(join(dir, configFiles[0])) ?? statOf(join(dir, configFiles[1]));
   return stat && stampOfFile(stat);

@@ -94,7 +94,8 @@ function createReader(source: Source, log: LogLines, directories: SourceDirector
     const { path, configFiles } = node;
     const { ignore } = directories;
     const [configFile = 'config.yaml'] = configFiles;
-    // Looks before it reads: after a change in between, the stamp must not be that of the new file.
+    // Takes the stamp before it reads the file. If the file changes in between, the old stamp shows this; a stamp taken
+    // later would hide it.
     const stat = statOf(join(source.path, path, configFile));
     const read = await readJobFile({ source, path, configFiles, ignore, maybeYield }).catch((error: unknown) => {
       // A bug in reading one file must not hide every other job.

@@ -123,7 +123,8 @@ export function watchSource(o: Options) {
 }
 
 const missingWords = 'the folder of a source is missing; its jobs cannot run until the folder is back';
-const unreadableWords = 'flwd may not read the folder of a source; its jobs cannot run until it may';
+const unreadableWords =
+  'flwd may not read the folder of a source; its jobs cannot run until the server can read the folder';
 const emptyWords = 'the folder of a source is empty, although it had jobs; they cannot run until they are back';
 
 /**

@@ -157,7 +157,7 @@ function pathOf({ environment: { PATH: path } }: Pick<Entry, 'environment'>, hom
   return home === null ? path : path?.replaceAll(/(?<=^|:)~(?=[/:]|$)/g, () => home);
 }
 
-/** Returns the user with whose name a command begins. Such a name belongs in a system crontab, not in a user's own. */
+/** If a command begins with the name of a user, returns the name. It belongs only in a system crontab. */
 function strayUser({ user, command, environment }: Entry, table: Table): string | undefined {
   const [first = '', second] = command.split(/\s+/);
   if (user !== null || second === undefined || ![table.user, 'root'].includes(first)) return undefined;

@@ -186,7 +186,7 @@ function missingWords(name: string, home: string): string {
   const own = ownProgram(name, home);
   return own === undefined
     ? `\`${name}\` is not installed here`
-    : `a job does not find \`${name}\`, because its PATH lacks ${dirname(own)}: write ${own}`;
+    : `a job does not find \`${name}\`, because its PATH lacks ${dirname(own)}: call it as ${own}`;
 }
 
 /** A script that another command writes or checks before the call may be missing now. */

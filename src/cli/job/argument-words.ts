@@ -83,7 +83,7 @@ export function readArguments(
     given.add(field);
     if (field.kind === 'secret' && found.from === 'here' && namesStoredSecret(text)) {
       refuse(
-        `${written} takes the secret itself; to use a stored secret, write ${written}.stored NAME. If this is the secret itself, use ${written}.file FILE or ${written}.env NAME`,
+        `the value of ${written} looks like the name of a stored secret: to use that secret, write ${written}.stored NAME. If the value is the secret itself, use ${written}.file FILE or ${written}.env NAME`,
       );
       continue;
     }

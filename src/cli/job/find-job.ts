@@ -30,7 +30,10 @@ const otherWords: ReadonlyMap<string, string> = new Map([
   ['ls', `${ownName} jobs lists the jobs, ${ownName} runs lists the runs`],
   ['ps', `${ownName} runs --status running lists what runs`],
   ['history', `${ownName} runs lists the runs, ${ownName} runs --job JOB those of a job`],
-  ['get', `${ownName} jobs lists the jobs, ${ownName} runs lists the runs, and both show one by its name`],
+  [
+    'get',
+    `${ownName} jobs lists the jobs, ${ownName} jobs JOB shows one; ${ownName} runs and ${ownName} runs RUN do the same for runs`,
+  ],
   ['describe', `${ownName} runs RUN shows a run, ${ownName} jobs JOB shows a job`],
   ['view', `${ownName} runs RUN shows a run, ${ownName} jobs JOB shows a job`],
   ['tail', `${ownName} logs RUN --follow prints the log of a run as it grows`],

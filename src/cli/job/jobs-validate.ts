@@ -45,7 +45,10 @@ function assertFolder(dir: string): void {
   const trouble = folderTrouble(dir);
   if (trouble === 'missing') throw new Refusal(`there is no folder ${dir}`);
   if (trouble === 'other') throw new Refusal(`${dir} is not a folder`);
-  if (trouble) throw new Refusal(`you may not read the folder ${dir}, or not enter it`);
+  if (trouble)
+    throw new Refusal(
+      `${dir} cannot be read: you need permission to read and enter this folder, and to enter the folders above it`,
+    );
 }
 
 type Validated = {

@@ -69,7 +69,7 @@ async function noRunOf(word: string, { client, command }: Pick<Session, 'client'
   return `there is no run \`${word}\`, and no run of a job \`${word}\`${there}`;
 }
 
-/** A token that may read runs may lack the scope to list jobs. */
+/** Some tokens can read runs, but lack the scope to list jobs. */
 async function jobIds(client: Session['client']): Promise<readonly string[]> {
   try {
     return (await client.call('listJobs', { query: {} })).jobs.map(({ id }) => id);

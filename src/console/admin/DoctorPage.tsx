@@ -93,9 +93,9 @@ type ChannelList = AnswerOf<'listChannels'>;
 type Waiting = ChannelList['job_addresses'][number]['waiting'];
 
 /**
- * Returns a check for each problem of a channel, and for each address of a job whose messages wait. Without a problem,
- * returns one check for all channels. Returns nothing if there are no channels, or if the caller may not know whether
- * they work.
+ * Returns a check for each problem of a channel, and for each address in `notify.webhook` with waiting messages.
+ * Without a problem, returns one check for all channels. Returns nothing if there are no channels, or if the caller may
+ * not know whether they work.
  */
 function channelChecks({ channels, job_addresses: addresses }: ChannelList): readonly Check[] {
   const ofChannels = channels.flatMap(({ name, problem, waiting }): Check[] => {

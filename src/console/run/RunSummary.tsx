@@ -74,8 +74,8 @@ function Sentence({ run, nowMs }: { readonly run: Run; readonly nowMs: number })
 }
 
 /**
- * Says what to change, for example so that a failure does not happen again. Shows the hint of the step whose log is
- * open. If the step has no hint, shows the hint of the run.
+ * Says what to change, for example to prevent another failure. Shows the hint of the step whose log is open. If the
+ * step has no hint, shows the hint of the run.
  */
 function Hint({ run, stepId }: { readonly run: Run; readonly stepId: string | null }): ReactNode {
   const shown = run.steps.find(({ step_id: id }) => id === stepId);

@@ -31,7 +31,10 @@ const threeLinesRem = 5;
 const slimPx = 1_400;
 /** The least width at which the heartbeat, and a long sentence, have room beside the other columns. */
 const roomyPx = 1_700;
-/** Below `roomyPx`, a longer sentence needs two lines. Then all rows have two. */
+/**
+ * The most characters of a sentence that fits on one line in a window narrower than `roomyPx`. If one sentence is
+ * longer, all rows get the height of two lines.
+ */
 const oneLine = 45;
 const twoLinesRem = 2.875;
 

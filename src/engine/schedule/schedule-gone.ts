@@ -7,7 +7,7 @@ import type { Logger } from '../../lib/logger.ts';
 import type { Store } from '../../store/open.ts';
 
 /**
- * Names the first jobs that have lost all their schedules.
+ * Names jobs that have lost all their schedules. If there are many, names only some, and counts the others.
  * @param gone the states of the schedules that were active when the last server stopped, and that no longer exist
  * @param present all schedules that exist now
  */

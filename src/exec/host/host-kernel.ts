@@ -78,17 +78,18 @@ const bootWithV2 =
   'boot with cgroup v2: add systemd.unified_cgroup_hierarchy=1 to the kernel’s command line, and start flwd with systemd, Delegate=yes and DelegateSubgroup=flwd-server';
 
 const ofContainer =
-  'give the container cgroups that the user of the server can write to: docker run --cgroupns=private, with --privileged or a writable mount of /sys/fs/cgroup';
+  'let the user of the server write to the cgroups of the container: docker run --cgroupns=private, with --privileged or a writable mount of /sys/fs/cgroup';
 
 /**
  * Checks without changing anything. `limits.run` of GET /system/info shows what the server could set up at its start.
  */
 export function checkCgroups(hierarchies = findHierarchies(), isContainer = isInContainer()): HostCheck {
   const found = checkHierarchies(hierarchies);
+  // Most containers have no systemd, so the settings for systemd would not help there.
   return isContainer && found.fix !== null ? { ...found, fix: ofContainer } : found;
 }
 
-/** Docker and Podman put these files into each container. Most containers have no systemd. */
+/** Docker puts the first file into each container, Podman the second. */
 function isInContainer(): boolean {
   return ['/.dockerenv', '/run/.containerenv'].some((path) => existsSync(path));
 }

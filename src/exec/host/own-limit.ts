@@ -2,7 +2,10 @@
 
 import { readFileSync } from 'node:fs';
 
-/** Returns the value, or the hard limit of this process if that is lower. `name` is that of /proc/self/limits. */
+/**
+ * Returns the value, or the hard limit of this process if that is lower.
+ * @param name as in the first column of /proc/self/limits
+ */
 export function atMostOwn(name: 'Max processes' | 'Max address space', value: number): number {
   const lines = readFileSync('/proc/self/limits', 'utf8').split('\n');
   const [, hard] =

@@ -7,7 +7,7 @@ export function ownUserName(): string {
   return entry()?.username ?? String(process.getuid?.());
 }
 
-/** Returns `HOME`, or the folder that /etc/passwd names. If there is neither, returns `/`, as containers do. */
+/** Returns `HOME`, or the folder that /etc/passwd names. Otherwise returns `/`, the usual home in containers. */
 export function ownHome(environment: NodeJS.ProcessEnv = process.env): string {
   return environment.HOME || entry()?.homedir || '/';
 }

@@ -4,8 +4,8 @@ import { type Dirent, opendirSync, readdirSync, statSync } from 'node:fs';
 import { errorCode } from '../error-code.ts';
 
 /**
- * Lists a folder. A folder that flwd may list but not enter (mode 644) cannot be read either, because nothing is known
- * about its entries. @throws the file system's error
+ * Lists a folder. If flwd may list the folder but not enter it (mode 644), this is an error, too, because flwd then
+ * knows nothing about the entries but their names. @throws the file system's error
  */
 export function listFolder(dir: string): Dirent[] {
   const entries = readdirSync(dir, { withFileTypes: true });

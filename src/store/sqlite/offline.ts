@@ -238,7 +238,7 @@ export function connectOffline(dbPath: string): DatabaseSync {
 /** @throws StartError if the database is empty, or has only tables of another program */
 export function assertHasTables(connection: DatabaseSync, dbPath: string): void {
   if (hasTable(connection, 'runs')) return;
-  const what = `the database ${dbPath} has no tables of flwd yet; flwd serve or a first flwd run creates them`;
+  const what = `the database ${dbPath} has no tables of flwd yet; start flwd serve, or a job with flwd run, to create them`;
   throw new StartError(`${what}; if the file is another program's, correct persistence.db_path in flwd.yaml`);
 }
 

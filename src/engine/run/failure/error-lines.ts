@@ -119,7 +119,7 @@ const frame = /^\s+at /;
 const causeLabel = /^\s+\[(?:cause|errors)\]: /;
 const causeLine = /^\s+(?:\[cause\]: |\[?\w*Error\b)/;
 
-/** Node prints the members of an error, its cause, or the errors of an AggregateError, indented below the error. */
+/** Below an error, Node prints indented lines with its members, its cause, or the errors of an AggregateError. */
 function causeInNode(lines: readonly string[]): Caused | undefined {
   const at = lines.findLastIndex((line) => /^\S/.test(line) && isError(line));
   const below = lines.slice(at + 1);
@@ -137,7 +137,7 @@ function bareError(line: string): string {
     .trim();
 }
 
-/** Python frames the errors of a group with these characters. */
+/** Python begins each line of the errors in a group with these characters. */
 const inGroup = /^\s+\| /;
 const groupHead = /^ {2}\| (?=(?:Base)?ExceptionGroup: )/;
 

@@ -133,7 +133,7 @@ const rules: readonly LineRule[] = [
   {
     says: /Cannot find (?:module|package) '((?:@[\w.-]+\/)?[\w-][\w.-]*)(?:\/[^']*)?'/,
     hint: ([, name = '']) =>
-      `run \`npm install ${name}\` in the job’s folder: a script in Node.js finds packages in its node_modules`,
+      `run \`npm install ${name}\` in the job’s folder: Node.js finds packages in that folder’s node_modules`,
   },
 ];
 

@@ -113,7 +113,7 @@ function hintForWorkspace(path: string, failed: FailedAttempt): string | undefin
     );
   }
   if (path.startsWith('/') || path.startsWith('~') || path.split('/').includes('..')) return undefined;
-  // A program without a path is looked for in other folders.
+  // The shell looks for a program without a path only in the folders of PATH.
   if (failed.exitCode === 127 && !path.startsWith('./')) return undefined;
   // An earlier step may have made the file and removed it.
   if (failed.plan.job.composition === 'steps' && !failed.isBesideConfig(path)) return undefined;

@@ -69,7 +69,7 @@ export function hintForProgram(line: string, failed: FailedAttempt): string | un
 
 const notFoundByShell = /: (?:line )?\d+: ([\w.+-]+): (?:command )?not found$/;
 
-/** Names a program that a script did not find and did not need to succeed, as in `rsync … || true`. */
+/** Names a program that a script did not find, if the script continued and succeeded, as with `rsync … || true`. */
 export function hintForSuccess(found: Pick<FailedAttempt, 'lines' | 'isolation'>): string | undefined {
   const line = found.lines.own.findLast((one) => notFoundByShell.test(one)) ?? '';
   const [, name] = notFoundByShell.exec(line) ?? [];
