@@ -169,7 +169,7 @@ async function checkFile(name: string, path: string, open: () => unknown): Promi
 }
 
 /** Splits the error of a start into what is wrong and how to fix it. */
-function failureOf(name: string, error: unknown): HostCheck {
+export function failureOf(name: string, error: unknown): HostCheck {
   if (!(error instanceof StartError)) throw error;
   const [detail = '', ...fix] = error.message.split('; ');
   return fail(name, detail, fix.join('; ') || null);

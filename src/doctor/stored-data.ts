@@ -11,6 +11,7 @@ import { readOwnerId } from '../instance/owner-id.ts';
 import { unfinishedRestoreFile } from '../instance/unfinished-restore.ts';
 import { systemClock, toTimestamp } from '../lib/clock.ts';
 import { listSome } from '../lib/list-some.ts';
+import { StartError } from '../lib/start-error.ts';
 import { localTimezone } from '../lib/timezone.ts';
 import { sizeWords } from '../lib/units.ts';
 import type { Places } from '../store/backup/backup.ts';
@@ -19,7 +20,7 @@ import type { Signal } from '../store/exports.ts';
 import { type Examination, examineStore } from '../store/sqlite/examine.ts';
 import { damageIn, findUnwritable, toDatabaseFailure } from '../store/sqlite/sqlite-files.ts';
 import { storageProblem } from '../store/storage-error.ts';
-import { channelsWithoutSecrets, checkCollector } from './start-needs.ts';
+import { channelsWithoutSecrets, checkCollector, failureOf } from './start-needs.ts';
 
 const restoreWords = 'stop the server and restore a backup (flwd restore)';
 
@@ -68,6 +69,7 @@ export async function examineStored(config: Config, places: Places): Promise<Hos
       ...(kv ? [examineKv(kv)] : []),
     ];
   } catch (error) {
+    if (error instanceof StartError) return [failureOf('database', error)];
     const words = damageIn(error);
     if (words !== undefined) return [fail('database', `${places.dbPath} is damaged: ${words}`, restoreWords)];
     const shortage = storageProblem(toDatabaseFailure(error));

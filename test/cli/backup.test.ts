@@ -492,20 +492,53 @@ describe('a full disk', () => {
   });
 });
 
-test.each([
-  ['is empty', 'PRAGMA journal_mode = WAL'],
-  ['has only tables of another program', 'CREATE TABLE books (title TEXT)'],
-])('backup and audit say what to do if the database %s, and doctor names it', async (_, sql) => {
-  const { dir, dataDir } = await createInstance({});
+/** Makes a database without tables of flwd in the data dir. */
+function putDatabase(dataDir: string, sql: string): string {
   mkdirSync(dataDir, { recursive: true, mode: 0o700 });
   const path = join(dataDir, 'flwd.db');
   const database = new DatabaseSync(path);
   database.exec(sql);
   database.close();
   chmodSync(path, 0o600);
-  const stderr =
-    `the database ${path} has no tables of flwd yet; start flwd serve, or a job with flwd run, to create them; ` +
-    "if the file is another program's, correct persistence.db_path in flwd.yaml\n";
+  return path;
+}
+
+test('no command writes to a database of another program, and each says what to do', async () => {
+  const { dir, dataDir } = await createInstance({ hello: bash('echo hello') });
+  const path = putDatabase(dataDir, 'CREATE TABLE books (title TEXT); PRAGMA user_version = 1');
+  const content = readFileSync(path);
+  const what = `the database ${path} belongs to another program: it has tables, but no tables of flwd`;
+  const fix = 'name another file under persistence.db_path in flwd.yaml, or move this file away';
+  const dest = join(createFolder(), 'backup');
+  for (const words of [
+    ['serve'],
+    ['run', 'hello'],
+    ['runs'],
+    ['gc'],
+    ['secrets', 'list'],
+    ['tokens', 'list'],
+    ['backup', dest],
+    ['audit'],
+    ['audit', 'verify'],
+  ]) {
+    const { code, stdout, stderr } = await flwd(dir, ...words);
+    expect({ words, code, stdout, stderr }).toEqual({
+      words,
+      code: 2,
+      stdout: '',
+      stderr: expect.stringContaining(`${what}; ${fix}\n`),
+    });
+    expect(readFileSync(path)).toEqual(content);
+  }
+  const doctor = await flwd(dir, 'doctor');
+  expect(doctor.stdout.replaceAll(/ +/g, ' ')).toContain(`fail database ${what}\n → ${fix}\n`);
+  expect(readFileSync(path)).toEqual(content);
+});
+
+test('backup and audit say what to do if the database is empty, and doctor names it', async () => {
+  const { dir, dataDir } = await createInstance({});
+  const path = putDatabase(dataDir, 'PRAGMA journal_mode = WAL');
+  const stderr = `the database ${path} has no tables of flwd yet; start flwd serve, or a job with flwd run, to create them\n`;
   const dest = join(createFolder(), 'backup');
   expect(await flwd(dir, 'backup', dest)).toEqual({ code: 2, stdout: '', stderr });
   expect(existsSync(dest)).toBe(false);

@@ -66,14 +66,12 @@ describe('a database file of SQLite', () => {
 
   test('stays empty if its first migration fails', async () => {
     const file = new DatabaseSync(path);
-    file.exec('CREATE TABLE log_segments (a text)');
+    file.exec('CREATE TABLE runs (a text)');
     file.close();
 
     await expect(open()).rejects.toThrow('already exists');
     const after = new DatabaseSync(path);
-    expect(after.prepare("SELECT name FROM sqlite_schema WHERE type = 'table'").all()).toEqual([
-      { name: 'log_segments' },
-    ]);
+    expect(after.prepare("SELECT name FROM sqlite_schema WHERE type = 'table'").all()).toEqual([{ name: 'runs' }]);
     after.close();
   });
 

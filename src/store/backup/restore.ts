@@ -9,7 +9,7 @@ import { freeBytesOf } from '../../lib/files/disk-room.ts';
 import { listSome } from '../../lib/list-some.ts';
 import { StartError } from '../../lib/start-error.ts';
 import { sizeWords } from '../../lib/units.ts';
-import { hasTable } from '../sqlite/offline.ts';
+import { hasTable } from '../sqlite/sqlite.ts';
 import type { Places } from './backup.ts';
 import { copyFile, databaseFile, isKeyFile, keyFiles, type RestoredDamage, sumOf } from './backup-files.ts';
 import { type CheckedBackup, checkBackup, readManifest } from './check-backup.ts';

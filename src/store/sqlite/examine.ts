@@ -16,8 +16,8 @@ import type { ExportState, Signal } from '../exports.ts';
 import { removalMs } from '../log/log-damage.ts';
 import { segmentPath } from '../log/log-segment.ts';
 import { readWaiting, type WaitingMessages } from '../notifications.ts';
-import { connectOffline, hasTable } from './offline.ts';
-import { kyselyOver } from './sqlite.ts';
+import { connectOffline } from './offline.ts';
+import { assertNotForeign, hasTable, kyselyOver } from './sqlite.ts';
 
 export type Examination = {
   /** SQLite's message if the database is damaged; null if it is intact. */
@@ -82,7 +82,7 @@ const mostNotifications = 5_000;
 
 /**
  * Returns undefined if there is no database yet, or if the first server is still creating its tables.
- * @throws SQLite's error if the database cannot be opened
+ * @throws SQLite's error if the database cannot be opened, StartError if it belongs to another program
  */
 export async function examineStore(o: {
   readonly dataDir: string;
@@ -96,6 +96,7 @@ export async function examineStore(o: {
   const isThere = (query: string, ...values: readonly (string | number)[]): boolean =>
     connection.prepare(query).get(...values) !== undefined;
   try {
+    assertNotForeign(connection, o.dbPath);
     if (!hasTable(connection, 'runs')) return undefined;
     const [found] = isPartial ? [] : connection.prepare('PRAGMA quick_check(1)').all();
     const said = found && String(Object.values(found)[0]);

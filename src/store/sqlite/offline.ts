@@ -10,7 +10,7 @@ import { type AuditVerdict, verifyAudit } from '../audit/audit-verify.ts';
 import { createScheduleStore, type ScheduleStore } from '../schedule/schedules.ts';
 import { createTokenStore, type TokenStore } from '../tokens.ts';
 import { allMade } from '../webhooks.ts';
-import { busyTimeoutMs, kyselyOver } from './sqlite.ts';
+import { assertNotForeign, busyTimeoutMs, hasTable, kyselyOver } from './sqlite.ts';
 import { explainOpening } from './sqlite-files.ts';
 
 export type AuditFile = {
@@ -238,10 +238,8 @@ export function connectOffline(dbPath: string): DatabaseSync {
 /** @throws StartError if the database is empty, or has only tables of another program */
 export function assertHasTables(connection: DatabaseSync, dbPath: string): void {
   if (hasTable(connection, 'runs')) return;
-  const what = `the database ${dbPath} has no tables of flwd yet; start flwd serve, or a job with flwd run, to create them`;
-  throw new StartError(`${what}; if the file is another program's, correct persistence.db_path in flwd.yaml`);
-}
-
-export function hasTable(connection: DatabaseSync, name: string): boolean {
-  return connection.prepare("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?").get(name) !== undefined;
+  assertNotForeign(connection, dbPath);
+  throw new StartError(
+    `the database ${dbPath} has no tables of flwd yet; start flwd serve, or a job with flwd run, to create them`,
+  );
 }

@@ -12,6 +12,7 @@ import {
   SqliteDialect,
   type SqliteStatement,
 } from 'kysely';
+import { StartError } from '../../lib/start-error.ts';
 import type { ColumnTypes } from '../migrations/migration.ts';
 import type { Schema } from '../schema.ts';
 import { damageIn, toDatabaseFailure } from './sqlite-files.ts';
@@ -31,11 +32,13 @@ export const busyTimeoutMs = 5_000;
 /** The size of each connection's cache. The newest runs fit in it, and the system caches the rest. */
 const cacheKib = 4_000;
 
+/** @throws StartError, before anything is written, if the database belongs to another program */
 export function connectToWrite(path: string): DatabaseSync {
   // Sets the mode of the database file, because SQLite creates the WAL files with the same mode.
   closeSync(openSync(path, 'a', 0o600));
   const connection = new DatabaseSync(path, { timeout: busyTimeoutMs });
   try {
+    assertNotForeign(connection, path);
     // auto_vacuum works only if it is set before the first write, and the switch to WAL is a write.
     connection.exec(`
       PRAGMA auto_vacuum = INCREMENTAL;
@@ -50,6 +53,20 @@ export function connectToWrite(path: string): DatabaseSync {
     connection.close();
     throw error;
   }
+}
+
+/** @throws StartError if the database has tables, but no tables of flwd */
+export function assertNotForeign(connection: DatabaseSync, path: string): void {
+  if (hasTable(connection, 'runs')) return;
+  if (!connection.prepare("SELECT 1 FROM sqlite_schema WHERE type = 'table'").get()) return;
+  throw new StartError(
+    `the database ${path} belongs to another program: it has tables, but no tables of flwd; ` +
+      'name another file under persistence.db_path in flwd.yaml, or move this file away',
+  );
+}
+
+export function hasTable(connection: DatabaseSync, name: string): boolean {
+  return connection.prepare("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?").get(name) !== undefined;
 }
 
 /** Requires that the writer is open, because a read-only connection cannot create the WAL files. */
