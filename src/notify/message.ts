@@ -221,9 +221,10 @@ async function reasonOf(
   return `${again}${first}${why.slice(1)}.${hint}`;
 }
 
-function tookOf({ started_at: startedAt, finished_at: finishedAt }: Run): string {
+/** Leaves out the time in which the run waited for an approval. */
+function tookOf({ started_at: startedAt, finished_at: finishedAt, approval_ms: waitedMs }: Run): string {
   if (startedAt === null || finishedAt === null) return '';
-  const seconds = (Date.parse(finishedAt) - Date.parse(startedAt)) / 1000;
+  const seconds = Math.max(0, Date.parse(finishedAt) - Date.parse(startedAt) - waitedMs) / 1000;
   return ` in ${seconds < 60 ? `${Math.round(seconds * 10) / 10}s` : formatDuration(Math.round(seconds) * 1000)}`;
 }
 

@@ -6,6 +6,7 @@ import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished } from 'vitest';
 import type { Notification } from '../../src/domain/notification.ts';
+import type { Run } from '../../src/domain/run.ts';
 import { plainText } from '../../src/lib/plain-text.ts';
 import { createCertificate } from '../support/a-certificate.ts';
 import { testWith } from '../support/host.ts';
@@ -126,7 +127,7 @@ exit 3`,
   expect(error?.message).toBe('exited with code 3: refused: [redacted]');
 });
 
-test('a run that waits for an approval is reported once, with its question', async () => {
+test('a run that waits for an approval is reported once, with its question, and the wait does not count as work', async () => {
   const receiver = await startReceiver();
   const steps = [
     { id: 'go', approval: { text: 'Ship it?' } },
@@ -136,7 +137,7 @@ test('a run that waits for an approval is reported once, with its question', asy
   const server = await serving({
     jobs: {
       ship: {
-        'config.yaml': JSON.stringify({ steps, notify: { channel: 'team', on: ['waiting_approval'] } }),
+        'config.yaml': JSON.stringify({ steps, notify: { channel: 'team', on: ['waiting_approval', 'success'] } }),
         'run.sh': script,
       },
     },
@@ -144,14 +145,20 @@ test('a run that waits for an approval is reported once, with its question', asy
   });
   const runId = await server.start('ship');
   await expect.poll(() => receiver.received.length).toBe(1);
+  const askedAtMs = Date.now();
   expect(JSON.parse(receiver.received[0]?.body ?? '')).toMatchObject({
     title: 'ship waits for an approval',
     message: `The step go waits for an approval: Ship it?\n\nOn ${hostname()}: flwd logs ${runId}`,
   });
+  await expect.poll(() => Date.now() - askedAtMs).toBeGreaterThan(2_000);
   const approval = { step_id: 'go', decision: 'approve' };
   expect((await server.fetch(`/runs/${runId}/approvals`, { body: approval })).status).toBe(200);
   await server.finished(runId);
-  expect(receiver.received).toHaveLength(1);
+  const run = await server.json<Run>(`/runs/${runId}`);
+  const workMs = Date.parse(run.finished_at ?? '') - Date.parse(run.started_at ?? '') - run.approval_ms;
+  await expect.poll(() => receiver.received.length).toBe(2);
+  const { message } = JSON.parse(receiver.received[1]?.body ?? '');
+  expect(message).toContain(`It succeeded in ${Math.round(workMs / 100) / 10}s.`);
 });
 
 test('only an admin may test a channel, and other callers see only the last delivery about their own runs', async () => {
