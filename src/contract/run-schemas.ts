@@ -379,7 +379,10 @@ export const plan = named('Plan', {
   stored_secrets: Type.Array(Type.String({ description: 'Names of the stored secrets that the run would get' })),
   missing_step_secrets: Type.Array(
     Type.Object({ step_id: Type.String(), job_id: Type.String(), detail: Type.String() }),
-    { description: 'Steps that would fail because the job that they run lacks a stored secret; `job_id` has the step' },
+    {
+      description:
+        'Steps that would fail because the job that they run lacks a stored secret; `job_id` is the job that has the step',
+    },
   ),
   missing_channels: Type.Array(
     Type.String({ description: 'Channels that the job notifies and that flwd.yaml does not define' }),

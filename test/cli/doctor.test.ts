@@ -299,7 +299,9 @@ test('a rule of notifications that matches no job is named', async () => {
   writeFileSync(join(dir, 'flwd.yaml'), `instance: {data_dir: ./data}\nsources: [{path: jobs}]\n${notify}\n`);
   const { stdout } = await flwd(dir, 'doctor');
   expect(stdout.match(/^warn {2}rules .*$/gm)).toEqual([
-    expect.stringMatching(/ no job matches `jobs` \(prd\/\*\*, gut\) of notify\.rules\[1\], so it reports nothing$/),
+    expect.stringMatching(
+      / no job matches `jobs` \(prd\/\*\*, gut\) of notify\.rules\[1\], so this rule reports nothing$/,
+    ),
   ]);
 });
 

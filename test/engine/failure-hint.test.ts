@@ -142,7 +142,7 @@ describe('a hint is given for a file', () => {
     expect(hintOf({ lines: [line], args, plan: { read: ['/srv/www'] } })).toBeUndefined();
   });
 
-  test('of an argument only if the line says that it is missing, or it is full', () => {
+  test('that an argument names, only if the argument is a full path and the line says that it is missing', () => {
     expect(hintOf({ lines: ['cannot upload /srv/www: quota exceeded'], args: { src: '/srv/www' } })).toBeUndefined();
     expect(hintOf({ lines: ['no such user: www'], args: { src: 'www' } })).toBeUndefined();
   });

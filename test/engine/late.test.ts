@@ -205,7 +205,7 @@ test.each([false, true])(
   },
 );
 
-test('what a job expects still counts while its config.yaml is broken, until the job is removed', async () => {
+test('what a job expects still applies while its config.yaml is broken, until the job is removed', async () => {
   const root = dataFolder();
   const jobs = { sync: bash('true', { expect: { every: '1h' } }) };
   const { to, rescan } = await openLate(root, start, { jobs });

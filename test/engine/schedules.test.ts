@@ -352,7 +352,7 @@ test.each([false, true])(
     await at('2026-06-01T03:00:01Z');
     expect(engine.health().schedules).toEqual({
       status: 'degraded',
-      detail: 'the schedules of these jobs stand still, because the jobs are invalid: all, last, skips',
+      detail: 'the schedules of these jobs start nothing, because the jobs are invalid: all, last, skips',
     });
     expect(log).not.toContainEqual(expect.objectContaining({ msg: expect.stringContaining('are gone') }));
 

@@ -88,9 +88,9 @@ export function onReaderGone(callback: () => void): () => void {
 }
 
 /**
- * SIGTERM or SIGINT aborts the work. If it does not end, the next signal ends the process. The signal is also aborted
- * when the work has ended: an answer of a server that was not read to its end would keep the process alive for more
- * than a minute.
+ * SIGTERM or SIGINT aborts the work. If the work does not end, the next SIGTERM or SIGINT ends the process. `signal` is
+ * also aborted when the work has ended, because an answer of a server that was not read to its end would keep the
+ * process alive for more than a minute.
  */
 export async function untilInterrupted(work: (signal: AbortSignal) => Promise<void>): Promise<ExitCode> {
   const leaving = new AbortController();

@@ -22,5 +22,5 @@ export type LateParts = {
 
 export type Expecting = { readonly jobId: string; readonly expect: Expectation; readonly isEnabled: boolean };
 
-/** True if the catalog may lack the job only because the job is broken or a folder is missing. */
+/** True if a job that the catalog does not have may return, because it is broken or a folder is missing. */
 export type MayReturn = (jobId: string) => boolean;

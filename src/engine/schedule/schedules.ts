@@ -228,7 +228,7 @@ function createActs(scheduleList: ScheduleList, { onScheduleList, view, ...o }: 
       if (all) return `all schedules have been paused by ${all.by} since ${toTimestamp(all.atMs)}`;
       const broken = scheduleList.standingStill();
       return broken.length > 0
-        ? `the schedules of these jobs stand still, because the jobs are invalid: ${listSome(broken)}`
+        ? `the schedules of these jobs start nothing, because the jobs are invalid: ${listSome(broken)}`
         : null;
     },
     /** Once this resolves, the schedule starts no runs until it is released. @throws Problem schedule-not-found */

@@ -7,7 +7,7 @@ import { argumentIn, isPlain, isShared, kindOfPath, pathIn, permission, permissi
 
 const missing =
   /no such file or directory|directory nonexistent|\bENOENT\b|No such file\b|Cannot find module '\/workspace\//i;
-/** What scripts print themselves when they do not find what an argument names. */
+/** Words that scripts print themselves if the file or folder that an argument names is missing. */
 const unfound = /\bno such\b|\bnot (?:found|exist|a (?:directory|folder|file))\b|n't exist\b|cannot find|\bmissing\b/i;
 const readOnly = /read-only file system|\bEROFS\b/i;
 const denied = /: permission denied$|\[Errno 13\]|operation not permitted|\b(?:EACCES|EPERM)\b/i;

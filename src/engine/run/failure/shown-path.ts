@@ -64,13 +64,13 @@ export function permission(kind: 'read' | 'write', path: string | undefined): st
   return `\`permissions: {${kind}: [${path === undefined ? '…' : yamlOf(path)}]}\``;
 }
 
-/** Like `permission('read', path)`, but names the argument that has the path, or a folder above it. */
+/** Like `permission('read', path)`. If an argument is the path, or a folder above it, names the argument instead. */
 export function permissionToRead(path: string, failed: FailedAttempt): string {
   const [name] = hiddenArguments(failed).find(([, value]) => isWithin(path, value)) ?? [];
   return name === undefined ? permission('read', path) : `\`permissions: {read: [{arg: ${yamlOf(name)}}]}\``;
 }
 
-/** The path of an argument that the line repeats and that the sandbox does not show. */
+/** The path in an argument, if the line repeats the path and the sandbox does not show it. */
 export function argumentIn(line: string, failed: FailedAttempt): string | undefined {
   return hiddenArguments(failed).find(([, value]) => isPlain(value) && line.includes(value))?.[1];
 }
