@@ -322,6 +322,20 @@ test('variables, users, input and times are read as cron reads them', () => {
   ]);
 });
 
+test.each([
+  [
+    'mysqldump -phunter%22 shop > /srv/x',
+    'cron ends the command at the % in what looks like a password: write \\% instead',
+  ],
+  [
+    "PGPASSWORD='hun%ter 22' pg_dump shop",
+    'cron ends the command at the % in what looks like a password: write \\% instead',
+  ],
+  ['cat%PASSWORD=hunter22', 'what follows the % seems to contain a password'],
+])('the line %j is not imported, because its job would show the password', (command, reason) => {
+  expect(found(`0 1 * * * ${command}\n`)).toMatchObject([{ kind: 'nothing', reason }]);
+});
+
 test('a line that names a file without a folder starts in the home folder, as in cron', () => {
   const home = mkdtempSync('/var/tmp/flwd-cli-');
   onTestFinished(() => rmSync(home, { recursive: true, force: true }));

@@ -51,6 +51,8 @@ export function jobOfLine(line: TableLine, table: Table): Found {
       `this crontab names no users, so cron takes \`${word}\` for a program: remove the word, or add --system if the file is a system crontab`,
     );
   if (input !== null && holdsSecret(input)) return nothing('what follows the % seems to contain a password');
+  if (input !== null && withoutSecrets(command).endsWith('…'))
+    return nothing('cron ends the command at the % in what looks like a password: write \\% instead');
   const user = line.user ?? table.user;
   const home = environment.HOME ?? table.homeOf(user);
   const logging = logOf(command);
