@@ -159,3 +159,12 @@ test.each([
   const seen = await flwd(dir, 'jobs', 'validate', ...(word === '' ? [] : [word]));
   expect(seen).toEqual({ stdout: '', stderr: `${message}\n`, code: 2 });
 });
+
+test('a script whose #! line names a program is started by the system, so it must be executable', async () => {
+  const dir = createFolder();
+  writeFiles(dir, { 'jobs/a/config.yaml': 'command: ./run.rb\n', 'jobs/a/run.rb': '#!/usr/bin/env ruby\n' });
+  expect(await flwd(dir, 'jobs', 'validate', 'jobs')).toMatchObject({
+    stderr: 'jobs/a/config.yaml:1:10: `./run.rb` has a `#!` line, but is not executable: run chmod +x\n',
+    code: 2,
+  });
+});

@@ -77,6 +77,8 @@ export function readCommand(
   if (!file.stat.isFile()) return fails(0, `\`${program}\` is not a regular file`);
   const ulcProfile = profile ?? profileOf(program, file.hostPath);
   if (ulcProfile === 'ulc.exec' && (file.stat.mode & 0o111) === 0) {
+    if (firstLineOf(file.hostPath).startsWith('#!'))
+      return fails(0, `\`${program}\` has a \`#!\` line, but is not executable: run chmod +x`);
     return fails(
       0,
       `\`${program}\` is not executable, and neither its ending nor a \`#!\` line names a language: run chmod +x, or add an ending or a \`#!\` line`,
