@@ -30,7 +30,14 @@ test('channels are listed and tested, and the exit code says whether the message
   const refused = await flwd(dir, 'notify', 'test', 'team');
   expect(refused).toMatchObject({ code: 1 });
   expect(refused.stderr).toBe(`team: the message was not delivered to ${receiver.url}: the answer was 404\n`);
-  expect(await flwd(dir, 'notify', 'test', 'none')).toMatchObject({ code: 3 });
+  expect(await flwd(dir, 'notify', 'test', 'other')).toMatchObject({
+    code: 3,
+    stderr: "There is no channel 'other' in flwd.yaml; the channels are pager, team\n",
+  });
+  expect(await flwd(dir, 'notify', 'test', 'taem')).toMatchObject({
+    code: 3,
+    stderr: "There is no channel 'taem' in flwd.yaml; did you mean 'team'?\n",
+  });
 
   const validated = await flwd(dir, 'config', 'validate');
   expect(validated).toMatchObject({ code: 0, stdout: 'flwd.yaml is valid\n' });

@@ -4,6 +4,8 @@ import type { ChannelType } from '../../domain/notification.ts';
 import { holdsScope, type Principal } from '../../domain/principal.ts';
 import { Problem } from '../../domain/problem.ts';
 import { toTimestamp } from '../../lib/clock.ts';
+import { listSome } from '../../lib/list-some.ts';
+import { nearest } from '../../lib/nearest.ts';
 import type { LastNotification, WaitingMessages } from '../../store/notifications.ts';
 import type { Store } from '../../store/open.ts';
 import type { Handlers } from '../exchange.ts';
@@ -40,6 +42,14 @@ export function createChannelHandlers(o: {
     return { last, waiting };
   }
 
+  async function unknownChannel(name: string): Promise<Problem> {
+    const names = (await o.channels.list()).map((channel) => channel.name);
+    const near = nearest(name, names);
+    const hint = near === undefined ? `the channels are ${listSome(names)}` : `did you mean '${near}'?`;
+    const what = `There is no channel '${name}' in flwd.yaml`;
+    return new Problem('channel-not-found', names.length === 0 ? `${what}.` : `${what}; ${hint}`);
+  }
+
   return {
     async listChannels({ request: { principal } }) {
       const channels = await o.channels.list();
@@ -66,7 +76,7 @@ export function createChannelHandlers(o: {
 
     async testChannel({ path }) {
       const tested = await o.channels.test(path.name);
-      if (!tested) throw new Problem('channel-not-found', `There is no channel '${path.name}' in flwd.yaml.`);
+      if (!tested) throw await unknownChannel(path.name);
       const { channel, error } = tested;
       const { name, type, origin } = channel;
       return { name, type, origin, delivered: error === null, error };
