@@ -48,6 +48,10 @@ test('if there are no logs yet, a search says so', async () => {
   const { dir } = await createInstance({ greet: bash('true') });
   await flwd(dir, 'tokens', 'create', '--name', 'ci', '--scopes', 'runs:read');
   expect(await flwd(dir, 'search', 'x')).toEqual({ code: 0, stdout: '', stderr: 'there are no logs to search\n' });
+  expect(await flwd(dir, 'search', 'x', '--job', 'nosuch')).toMatchObject({
+    code: 3,
+    stderr: expect.stringContaining('there is no job `nosuch`'),
+  });
 });
 
 test('without --limit, flwd search prints as many lines as its help says', async () => {

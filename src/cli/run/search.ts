@@ -8,6 +8,8 @@ import { shellWord } from '../../lib/shell-word.ts';
 import { sizeWords } from '../../lib/units.ts';
 import type { Options } from '../command.ts';
 import { Refusal } from '../exit-code.ts';
+import { assertKnownJob } from '../job/find-job.ts';
+import { jobsOf } from '../job/known-jobs.ts';
 import { oneOperand, readChoice, readCount, readInstant, readValue } from '../option-values.ts';
 import { ownName } from '../own-name.ts';
 import { withSession } from '../session/session.ts';
@@ -30,7 +32,8 @@ export async function run(options: Options, operands: readonly string[]): Promis
   const leaving = new AbortController();
   const release = onReaderGone(() => leaving.abort());
   const status = createStatusLine(!output.isQuiet);
-  return withSession(options, async ({ client }) => {
+  return withSession(options, async (session) => {
+    const { client } = session;
     let page: Found | undefined;
     let lines = 0;
     let bytes = 0;
@@ -56,6 +59,7 @@ export async function run(options: Options, operands: readonly string[]): Promis
       status.close();
       release();
     }
+    if (segments === 0) await assertKnownJob(jobsOf(session), query.job_id);
     if (page.next_cursor !== null && page.searched.from !== null)
       output.say(
         `${lines} ${lines === 1 ? 'line' : 'lines'}, from runs that ended since ${page.searched.from}; --limit shows more`,
