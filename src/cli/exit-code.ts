@@ -29,7 +29,7 @@ export const exitCodeMeanings: Readonly<Record<keyof typeof exitCodes, string>> 
   refused:
     'Refused for now: a conflict with another run or change, a file that already exists, a full queue, a rate limit, a server that is starting, stopping or overloaded, or a data dir in use.',
   bug: 'A bug in flwd.',
-  interrupted: 'Ctrl-C or SIGTERM ended the command, or somebody removed or moved its data dir or database.',
+  interrupted: 'Ctrl-C, SIGTERM or SIGHUP ended the command, or somebody removed or moved its data dir or database.',
 };
 
 export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];

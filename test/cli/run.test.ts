@@ -275,6 +275,23 @@ describe('Ctrl-C', () => {
     expect(processesWith(dataDir)).toEqual([]);
   });
 
+  test('is what a closed terminal is for a run without a server; a run of a server continues', async () => {
+    const { dir, dataDir, serve } = await createInstance({ willing });
+    const alone = start(dir, ['willing']);
+    await alone.prints(/ready/);
+    alone.child.kill('SIGHUP');
+    expect(await alone.ended).toMatchObject({ code: 130, stdout: 'ready\ncleaned\n' });
+    expect(processesWith(dataDir)).toEqual([]);
+
+    const server = await serve();
+    const watching = start(dir, ['willing']);
+    await watching.prints(/ready/);
+    watching.child.kill('SIGHUP');
+    expect((await watching.ended).code).toBe('SIGHUP');
+    const { runs } = await server.json<{ readonly runs: readonly { readonly status: string }[] }>('/runs?limit=1');
+    expect(runs).toMatchObject([{ status: 'running' }]);
+  });
+
   test('kills the run if it is pressed a second time', async () => {
     const { dir, dataDir, serve } = await createInstance({ stubborn });
     await serve();

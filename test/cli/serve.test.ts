@@ -27,6 +27,15 @@ describe('stopping', () => {
     expect((await ended).code).toBe(0);
   });
 
+  test('a closed terminal ends the server with exit code 0 and a line in its log', async () => {
+    const { child, ended, prints } = start(createFolder(), [...anyPort]);
+    await prints(/listening on/);
+    child.kill('SIGHUP');
+    const { code, stderr } = await ended;
+    expect(code).toBe(0);
+    expect(stderr).toMatch(/ stopping signal=SIGHUP\n(.*\n)*.* stopped\n$/);
+  });
+
   test('a signal during the start also ends the server with exit code 0', async () => {
     const { child, ended, prints } = start(createFolder(), [...anyPort], {
       FLWD_LOGGING_BNID: 'a first line on stderr',

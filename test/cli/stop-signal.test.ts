@@ -39,3 +39,12 @@ test('two signals at the same moment count as one, because npm forwards the term
   await prints(/^SIGTERM$/m);
   expect(child.exitCode).toBeNull();
 });
+
+test('a terminal that is closed counts once, although its shell and the kernel both send a signal', async () => {
+  const { child, prints } = startNode(createFolder(), [program]);
+  await prints(/ready/);
+  const again = setInterval(() => child.kill('SIGHUP'), 100);
+  // Longer than two signals count as one.
+  await prints(/^(?:SIGHUP\n(?:stopping at SIGHUP\n)?){5}/m).finally(() => clearInterval(again));
+  expect(child.exitCode).toBeNull();
+});

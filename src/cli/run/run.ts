@@ -35,7 +35,7 @@ export async function run(options: Options, operands: readonly string[], call: C
         return runId;
       };
       if (options.has('detach')) return detach(session, await create(), output);
-      const interrupts = keepInterrupts();
+      const interrupts = keepInterrupts({ isOwn: session.isOwn() });
       const runId = await create();
       const steps = job.composition === 'steps' ? job.steps.map(({ step_id: id }) => id) : [];
       return watchToItsEnd(session, { runId, jobId: job.id, steps, interrupts }, output);

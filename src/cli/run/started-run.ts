@@ -27,7 +27,7 @@ export async function startAndWatch(
     return runId;
   };
   if (options.has('detach')) return detach(session, await begin(), output);
-  const interrupts = keepInterrupts();
+  const interrupts = keepInterrupts({ isOwn: session.isOwn() });
   const run = await session.client.call('getRun', { path: { run_id: await begin() } });
   const { run_id: runId, job_id: jobId, steps } = run;
   const toRun = steps.length > 1 ? steps.filter((step) => !isKept(run, step)).map(({ step_id: id }) => id) : [];

@@ -1,5 +1,5 @@
-// Two events stop a command: a SIGTERM or SIGINT, and the end of the program that reads standard output. The first
-// signal asks the command to stop, the second one forces it.
+// Two events stop a command: a SIGTERM, SIGINT or SIGHUP, and the end of the program that reads standard output. The
+// first signal asks the command to stop, the second one forces it.
 
 import { endProcess } from '../../instance/end-process.ts';
 import { systemClock } from '../../lib/clock.ts';
@@ -11,6 +11,18 @@ import { type ExitCode, exitCodes } from '../exit-code.ts';
  */
 const echoMs = 250;
 
+const askedSignals = ['SIGTERM', 'SIGINT'] as const;
+/** SIGHUP: the terminal was closed. */
+const stopSignals = [...askedSignals, 'SIGHUP'] as const;
+
+/**
+ * Whether a signal says no more than the one before. The shell and the kernel may both send a SIGHUP, at any interval,
+ * so it never counts as a second signal.
+ */
+function isEcho(signal: NodeJS.Signals, sinceMs: number): boolean {
+  return signal === 'SIGHUP' || sinceMs <= echoMs;
+}
+
 /** Resolves with the first signal. Each later one calls `again`, which by default ends the process. */
 export function stopSignal(again: () => void = endAtOnce): Promise<NodeJS.Signals> {
   return new Promise((resolve) => {
@@ -18,12 +30,12 @@ export function stopSignal(again: () => void = endAtOnce): Promise<NodeJS.Signal
     const stop = (signal: NodeJS.Signals) => {
       const nowMs = systemClock.monotonicMs();
       const isFirst = countedAtMs === undefined;
-      if (countedAtMs !== undefined && nowMs - countedAtMs <= echoMs) return;
+      if (countedAtMs !== undefined && isEcho(signal, nowMs - countedAtMs)) return;
       countedAtMs = nowMs;
       if (isFirst) resolve(signal);
       else again();
     };
-    process.on('SIGTERM', stop).on('SIGINT', stop);
+    for (const signal of stopSignals) process.on(signal, stop);
   });
 }
 
@@ -38,17 +50,19 @@ export function endAtOnce(): never {
   endProcess(exitCodes.interrupted);
 }
 
-/** Calls `callback` for each SIGTERM and SIGINT until the returned function is called. */
-function onInterrupt(callback: () => void): () => void {
-  let countedAtMs = -Infinity;
-  const take = (): void => {
+/** Calls `callback` for each of the signals until the returned function is called. */
+function onInterrupt(callback: () => void, signals: readonly NodeJS.Signals[] = stopSignals): () => void {
+  let countedAtMs: number | undefined;
+  const take = (signal: NodeJS.Signals): void => {
     const nowMs = systemClock.monotonicMs();
-    if (nowMs - countedAtMs <= echoMs) return;
+    if (countedAtMs !== undefined && isEcho(signal, nowMs - countedAtMs)) return;
     countedAtMs = nowMs;
     callback();
   };
-  process.on('SIGTERM', take).on('SIGINT', take);
-  return () => void process.off('SIGTERM', take).off('SIGINT', take);
+  for (const signal of signals) process.on(signal, take);
+  return () => {
+    for (const signal of signals) process.off(signal, take);
+  };
 }
 
 export type Interrupts = {
@@ -61,14 +75,16 @@ export type Interrupts = {
  * Call this before creating what Ctrl-C should stop. The first signal is stored until `answer` is called. If a second
  * signal comes before that, the process ends. There is only one listener, so that no signal is lost between two
  * listeners.
+ * @param o.isOwn whether this command runs the job itself. Then a closed terminal counts as Ctrl-C. Otherwise it ends
+ * the command alone, and a server continues the run.
  */
-export function keepInterrupts(): Interrupts {
+export function keepInterrupts({ isOwn }: { readonly isOwn: boolean }): Interrupts {
   let isKept = false;
   let callback = (): void => {
     if (isKept) endAtOnce();
     isKept = true;
   };
-  const release = onInterrupt(() => callback());
+  const release = onInterrupt(() => callback(), isOwn ? stopSignals : askedSignals);
   return {
     answer(next) {
       callback = next;
@@ -88,9 +104,9 @@ export function onReaderGone(callback: () => void): () => void {
 }
 
 /**
- * SIGTERM or SIGINT aborts the work. If the work does not end, the next SIGTERM or SIGINT ends the process. `signal` is
- * also aborted when the work has ended, because an answer of a server that was not read to its end would keep the
- * process alive for more than a minute.
+ * A signal aborts the work. If the work does not end, the next signal ends the process. The AbortSignal is also aborted
+ * when the work has ended, because an answer of a server that was not read to its end would keep the process alive for
+ * more than a minute.
  */
 export async function untilInterrupted(work: (signal: AbortSignal) => Promise<void>): Promise<ExitCode> {
   const leaving = new AbortController();
@@ -107,7 +123,7 @@ export async function untilInterrupted(work: (signal: AbortSignal) => Promise<vo
   }
 }
 
-/** Works until the work is done, SIGTERM or SIGINT asks to stop, or nobody reads standard output any more. */
+/** Works until the work is done, a signal asks to stop, or nobody reads standard output any more. */
 export async function untilStopped(work: (signal: AbortSignal) => Promise<void>): Promise<ExitCode> {
   const leaving = new AbortController();
   let isInterrupted = false;
