@@ -118,6 +118,26 @@ test('a schedule can be previewed without being saved, and an invalid one is ref
   expect(await flwd(dir, 'schedules', 'release', id, '--after', 'noon')).toMatchObject({ code: 2 });
 });
 
+test('adding a schedule warns of a missing path or secret, with which a run would be refused now', async () => {
+  const argspec = {
+    type: 'object',
+    properties: { input: { type: 'string' }, key: { type: 'string', format: 'secret' } },
+  };
+  const config = { command: ['true'], argspec, permissions: { read: [{ arg: 'input' }] } };
+  const { dir, serve } = await createInstance(
+    { report: { 'config.yaml': JSON.stringify(config) } },
+    { security: { paths: ['/srv'] } },
+  );
+  await serve();
+  const add = (...words: readonly string[]) => flwd(dir, 'schedules', 'add', 'report', '--cron', '0 3 * * *', ...words);
+  const refused = 'warning: a run with these arguments would be refused now';
+  const added = await add('--input', '/srv/flwd-none.csv');
+  expect(added).toMatchObject({ code: 0, stdout: expect.stringMatching(/^schedule_\w+\n$/) });
+  expect(added.stderr).toContain(`${refused}: --input '/srv/flwd-none.csv' does not exist on this host`);
+  expect((await add('--key.stored', 'none')).stderr).toContain(`${refused}: There is no stored secret 'none'`);
+  expect((await add('--input', '/srv')).stderr).not.toContain(refused);
+});
+
 test('a schedule can be fired once, all schedules can be paused and resumed, and doctor warns about a pause', async () => {
   const { dir, serve } = await createInstance(jobs);
   const server = await serve();

@@ -9,6 +9,7 @@ import { defined } from '../../lib/defined.ts';
 import type { Options } from '../command.ts';
 import type { Call } from '../command-line.ts';
 import { Refusal } from '../exit-code.ts';
+import { argumentErrors } from '../explained.ts';
 import { readArguments, sharedWords } from '../job/argument-words.ts';
 import { findJob } from '../job/find-job.ts';
 import { type Job, jobsOf } from '../job/known-jobs.ts';
@@ -46,8 +47,25 @@ export async function run(options: Options, operands: readonly string[], call: C
     const [next] = schedule.next_fires;
     const when = next ? `at ${next.local}` : startWords.get(schedule.cron ?? '');
     if (when !== undefined) output.say(`${schedule.job_id} runs ${schedule.at === null ? 'next' : 'once'} ${when}`);
+    const refusal = await refusalOfRun(body, client);
+    if (refusal !== undefined) output.warn(`warning: a run with these arguments would be refused now: ${refusal}`);
     noteNoServer(session, output);
   });
+}
+
+/** What a run would lack now, such as a path or a secret. It may exist when the schedule starts the run. */
+async function refusalOfRun(
+  { job_id, args = {}, tenant }: BodyOf<'createSchedule'>,
+  client: Client,
+): Promise<string | undefined> {
+  try {
+    const { denied } = await client.call('createPlan', { body: { job_id, args, ...defined({ tenant }) } });
+    return denied?.detail;
+  } catch (error) {
+    // The schedule exists. Without the plan, for which the token may lack a scope, there is nothing to warn of.
+    const lines = argumentErrors(error).map(({ line }) => line);
+    return lines.length > 0 ? lines.join('; ') : undefined;
+  }
 }
 
 /** @throws Refusal */
