@@ -37,6 +37,32 @@ const send = async (url: string, value: object): Promise<{ status: number; run_i
   return { status: answer.status, ...JSON.parse(await answer.text()) };
 };
 
+test('a webhook or schedule that would leave out a required argument says how to give it there', async () => {
+  const argspec = {
+    type: 'object',
+    required: ['password', 'target'],
+    properties: { password: { type: 'string', format: 'secret' }, target: { type: 'string' } },
+  };
+  const { dir, serve } = await createInstance({
+    dump: { 'config.yaml': JSON.stringify({ command: ['true'], argspec }) },
+  });
+  await serve();
+  expect(await flwd(dir, 'webhooks', 'add', 'dump', '--arg', 'taget=body.x')).toEqual({
+    code: 2,
+    stdout: '',
+    stderr:
+      'password is missing: give it from the delivery, with --arg password=EXPRESSION, or give it a stored secret in ' +
+      'config.yaml, with `default: {secret: NAME}`\n' +
+      'target is missing: give it from the delivery, with --arg target=EXPRESSION\n' +
+      '--taget: there is no argument `taget`: did you mean `target`?\n',
+  });
+  expect(await flwd(dir, 'schedules', 'add', 'dump', '--cron', '0 3 * * *')).toEqual({
+    code: 2,
+    stdout: '',
+    stderr: '--password is missing: --password.stored NAME\n--target is missing: --target TEXT\n',
+  });
+});
+
 testWith('bwrap')('a delivery is listed and can be replayed, even after a restore elsewhere', async () => {
   const instance = await createInstance(jobs);
   const server = await instance.serve();

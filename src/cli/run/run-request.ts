@@ -155,7 +155,7 @@ function isAtTerminal(): boolean {
 }
 
 /** The required arguments that are not given and have no error already. */
-function missingFields(
+export function missingFields(
   fields: readonly ArgumentField[],
   args: JsonObject,
   errors: readonly WordError[],

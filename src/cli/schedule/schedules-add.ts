@@ -2,7 +2,8 @@
 
 import type { Client } from '../../client/client.ts';
 import type { BodyOf } from '../../contract/operations.ts';
-import { argumentFields } from '../../domain/argument-fields.ts';
+import { type ArgumentField, argumentFields } from '../../domain/argument-fields.ts';
+import { flagOf } from '../../domain/argument-flags.ts';
 import { catchUps } from '../../domain/job.ts';
 import { startWords } from '../../lib/cron/start-words.ts';
 import { defined } from '../../lib/defined.ts';
@@ -10,12 +11,12 @@ import type { Options } from '../command.ts';
 import type { Call } from '../command-line.ts';
 import { Refusal } from '../exit-code.ts';
 import { argumentErrors } from '../explained.ts';
-import { readArguments, sharedWords } from '../job/argument-words.ts';
+import { readArguments, sharedWords, type WordError } from '../job/argument-words.ts';
 import { findJob } from '../job/find-job.ts';
 import { type Job, jobsOf } from '../job/known-jobs.ts';
 import { readChoice, readCount, readLabels, readValue } from '../option-values.ts';
 import { ownName } from '../own-name.ts';
-import { assertSound, readBase, toJson } from '../run/run-request.ts';
+import { assertSound, missingFields, readBase, toJson, toMissing } from '../run/run-request.ts';
 import { withSession } from '../session/session.ts';
 import { createOutput, type Output } from '../terminal/output.ts';
 import { noteNoServer } from './schedules.ts';
@@ -91,10 +92,16 @@ async function readRequest(
     heartbeat: readHeartbeat(options),
   });
   const request = { job_id: job.id, args: toJson(read.args), ...terms };
-  await assertSound([...sharedWords(fields, call), ...read.errors], () =>
-    client.call('previewSchedule', { body: request }),
-  );
+  const errors = [...sharedWords(fields, call), ...read.errors];
+  const missing = missingFields(fields, request.args, errors).map(toMissingHere);
+  await assertSound([...errors, ...missing], () => client.call('previewSchedule', { body: request }));
   return request;
+}
+
+/** A schedule keeps only the name of a secret. */
+function toMissingHere(field: ArgumentField): WordError {
+  if (field.kind !== 'secret') return toMissing(field);
+  return { path: field.path, message: `${flagOf(field)} is missing: ${flagOf(field)}.stored NAME` };
 }
 
 /** @throws Refusal */

@@ -1,15 +1,19 @@
 // `flwd webhooks add JOB`: makes a webhook, and prints its address. flwd never shows the address again.
 
 import type { BodyOf } from '../../contract/operations.ts';
+import { argumentFields } from '../../domain/argument-fields.ts';
+import type { JsonObject } from '../../domain/job.ts';
 import { webhookSchemes } from '../../domain/trigger/webhook.ts';
 import { defined } from '../../lib/defined.ts';
 import { withoutEndSlash } from '../../lib/http/http-url.ts';
 import type { Options } from '../command.ts';
 import { Refusal } from '../exit-code.ts';
+import type { WordError } from '../job/argument-words.ts';
 import { findJob } from '../job/find-job.ts';
-import { jobsOf } from '../job/known-jobs.ts';
+import { type Job, jobsOf } from '../job/known-jobs.ts';
 import { readChoice, readCount, readPairs, readValue } from '../option-values.ts';
 import { ownName } from '../own-name.ts';
+import { assertSound, missingFields } from '../run/run-request.ts';
 import { withSession } from '../session/session.ts';
 import { createOutput } from '../terminal/output.ts';
 
@@ -23,7 +27,9 @@ export async function run(options: Options, operands: readonly string[]): Promis
   return withSession(options, async (session) => {
     const { client, url, isEphemeral } = session;
     const job = await findJob(jobsOf(session), operands, false);
-    const made = await client.call('createWebhook', { body: { job_id: job.id, ...terms } });
+    const create = () => client.call('createWebhook', { body: { job_id: job.id, ...terms } });
+    await assertSound(missingArguments(job, terms.args), create);
+    const made = await create();
     const base = isEphemeral() ? '' : withoutEndSlash(url);
     const address = made.url ?? base + made.hook;
     if (output.isJson) output.json(made);
@@ -36,6 +42,15 @@ export async function run(options: Options, operands: readonly string[]): Promis
       );
     }
     if (isEphemeral()) output.say(`it accepts deliveries when a server is running: ${ownName} serve`);
+  });
+}
+
+/** The required arguments that the webhook would not give. The server refuses a webhook without them, too. */
+function missingArguments(job: Job, given: JsonObject = {}): WordError[] {
+  return missingFields(argumentFields(job.args), given, []).map(({ kind, path }) => {
+    const words = `${path[0]} is missing: give it from the delivery, with --arg ${path[0]}=EXPRESSION`;
+    const stored = ', or give it a stored secret in config.yaml, with `default: {secret: NAME}`';
+    return { path, message: kind === 'secret' ? words + stored : words };
   });
 }
 
