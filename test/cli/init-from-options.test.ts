@@ -92,3 +92,22 @@ for p in "$@"; do tar -cf "$p.tar" "$p"; done
   await flwd(dir, 'init', '--from', 'pack.sh');
   expect(readFileSync(join(dir, 'jobs/pack/config.yaml'), 'utf8')).toMatch(/^ {4}paths:\n {6}type: array$/m);
 });
+
+test('an option that a script appends to an array, for another program, can be given several times', async () => {
+  const dir = createFolder();
+  const script = `#!/bin/bash
+EXCL=()
+while getopts "x:n:" opt; do
+  case $opt in
+    x) EXCL+=("--exclude=$OPTARG") ;;
+    n) NAMES+=(--name "$OPTARG") ;;
+  esac
+done
+rsync "\${EXCL[@]}" "\${NAMES[@]}" a b
+`;
+  writeFiles(dir, { 'mirror.sh': script });
+  expect((await flwd(dir, 'init', '--from', 'mirror.sh', 'mirror')).code).toBe(0);
+  const config = readFileSync(join(dir, 'mirror/config.yaml'), 'utf8');
+  expect(config).toMatch(/exclude:\n +type: array\n +items: \{ type: string \}/);
+  expect(config).toMatch(/name:\n +type: array\n +items: \{ type: string \}/);
+});

@@ -39,17 +39,24 @@ export function readGetopts(loop: readonly Line[], script: Script): Option[] {
       const [, variable] = /(\w+)=/.exec(body) ?? [];
       return [switchOf(argumentName(variable ?? `option_${letter}`), flag, line)];
     }
-    const [, variable, isAppended] = /(\w+)(\+?)=\(?["']?\$\{?OPTARG/.exec(body) ?? [];
+    const { variable, option, isAppended } = assignmentOf('OPTARG', body);
     return [
       optionOf(
-        argumentName(variable ?? `option_${letter}`),
+        argumentName(option ?? variable ?? `option_${letter}`),
         variable,
         { flag, isJoined: false, line },
-        isAppended === '+',
+        isAppended,
         script,
       ),
     ];
   });
+}
+
+/** `EXCL+=("--exclude=$OPTARG")` appends to the variable EXCL, for the option `exclude` of another program. */
+function assignmentOf(value: string, body: string) {
+  const pattern = new RegExp(`(\\w+)(\\+?)=\\(?["']?(?:--?([A-Za-z][\\w-]*)(?:=|["']?\\s+)["']?)?\\$\\{?${value}`);
+  const [, variable, plus, option] = pattern.exec(body) ?? [];
+  return { variable, option, isAppended: plus === '+' };
 }
 
 function isHelp(body: string): boolean {
@@ -68,16 +75,16 @@ export function readCases(loop: readonly Line[], script: Script): Option[] {
     const flag = written.replace('=*', '');
     const isSeparate = /\$\{?2\b|shift\s+2/.test(body);
     const isJoined = !isSeparate && flags.some((one) => one.endsWith('=*'));
-    const [, variable, isAppended] = /(\w+)(\+?)=\(?["']?\$\{?(?:2\b|1#)/.exec(body) ?? [];
+    const { variable, option, isAppended } = assignmentOf('(?:2\\b|1#)', body);
     const isValued = isSeparate || isJoined;
     if (!isValued && (/^(?:-h|--help|--version)$/.test(flag) || isHelp(body)))
       return [{ passedOver: `${flags.join(', ')} (line ${line})` }];
     const [, switched] = /(\w+)=/.exec(body) ?? [];
     const isLong = flag.startsWith('--');
     if (!isValued) return [switchOf(argumentName(isLong ? flag : (switched ?? `option${flag}`)), flag, line)];
-    const name = argumentName(isLong ? flag : (variable ?? `option${flag}`));
+    const name = argumentName(isLong ? flag : (option ?? variable ?? `option${flag}`));
     const aliases = flags.map((one) => one.replace('=*', '')).filter((one) => one !== flag);
-    return [optionOf(name, variable, { flag, aliases, isJoined, line }, isAppended === '+', script)];
+    return [optionOf(name, variable, { flag, aliases, isJoined, line }, isAppended, script)];
   });
 }
 
